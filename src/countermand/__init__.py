@@ -1,0 +1,1 @@
+"""Countermand: a self-hosted server for orders that wait."""
