@@ -1,0 +1,62 @@
+# `make help` lists the targets. Every one works on a fresh clone, with Python >= 3.11 (venv), make and git.
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime
+TOOLS := $(VENV)/.tools
+CLIENTS := tests/clients/node_modules/.package-lock.json
+CODE := src tests $(wildcard benchmarks examples scripts)
+
+# The newest pip wants build requirements pinned by a variable of their own; the older ones ignore it.
+export PIP_CONSTRAINT := constraints.txt
+export PIP_BUILD_CONSTRAINT := constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test lint format bench clean
+
+help: ## Say what each target does.
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+
+run: $(RUNTIME) ## Start a complete venue on 127.0.0.1:8080; its data goes to .countermand.
+	@exec $(BIN)/countermand serve
+
+test: $(TOOLS) $(CLIENTS) ## Run all the tests.
+	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+lint: $(TOOLS) ## Check style, types and who may import whom.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+
+format: $(TOOLS) ## Put the code into the house's format.
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: $(TOOLS) ## Measure, and write docs/benchmarks.md.
+	$(BIN)/python -m benchmarks
+
+clean: ## Remove what the other targets made, but never a venue's data.
+	rm -rf $(VENV) tests/clients/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+# A virtual environment has no fixed time stamp, so each install leaves a stamp of its own.
+$(VENV)/.created:
+	@scripts/new-venv $(VENV)
+	@touch $@
+
+$(RUNTIME): $(VENV)/.created pyproject.toml constraints.txt
+	@echo "Installing Countermand into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(TOOLS): $(VENV)/.created pyproject.toml constraints.txt
+	@echo "Installing Countermand, the tests' needs and the tools into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --editable '.[test,dev]'
+	@touch $(RUNTIME) $@
+
+$(CLIENTS): $(TOOLS) tests/clients/package.json tests/clients/package-lock.json
+	@echo "Installing the JavaScript clients for the tests"
+	@$(BIN)/python -m tests.clients.node install
+	@touch $@

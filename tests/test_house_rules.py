@@ -1,0 +1,182 @@
+"""The rules of the house that neither the type checker nor the import contracts can see."""
+
+import ast
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "src" / "countermand"
+SETS = {"set", "frozenset", "Set", "AbstractSet", "FrozenSet", "MutableSet"}
+IN_ORDER_OF_ITERATION = {"list", "tuple", "iter", "enumerate", "next", "map", "filter", "zip"}
+THREADS = {"threading", "concurrent", "multiprocessing", "_thread"}
+THREADS_OF_ASYNCIO = {"to_thread", "run_in_executor", "run_coroutine_threadsafe"}
+
+Finding = tuple[int, str]
+Rule = Callable[[ast.AST], Iterator[Finding]]
+
+
+def floats(tree: ast.AST) -> Iterator[Finding]:
+    """Money and prices are whole numbers: no float by name, by literal, or by true division."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id="float"):
+                yield node.lineno, "float"
+            case ast.Constant(value=float() | complex()):
+                yield node.lineno, f"the literal {node.value!r}"
+            case ast.BinOp(op=ast.Div(), lineno=line) | ast.AugAssign(op=ast.Div(), lineno=line):
+                yield line, "true division"
+
+
+def foreign_imports(tree: ast.AST) -> Iterator[Finding]:
+    """The domain imports the standard library and itself."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or ""] if node.level == 0 else ["(a relative import)"]
+        else:
+            continue
+        for name in names:
+            if name.split(".")[0] not in sys.stdlib_module_names and not f"{name}.".startswith("countermand.domain."):
+                yield node.lineno, f"imports {name}"
+
+
+def iterated_sets(tree: ast.AST) -> Iterator[Finding]:
+    """The order of a set differs from process to process, and a replay must not. `sorted(a_set)` is fine."""
+    known = _names_of_sets(tree)
+    for node in ast.walk(tree):
+        iterated: list[ast.expr] = []
+        match node:
+            case ast.For() | ast.AsyncFor() | ast.comprehension():
+                iterated = [node.iter]
+            case ast.Starred(value=value) | ast.YieldFrom(value=value):
+                iterated = [value]
+            case ast.Call(func=ast.Name(id=name)) if name in IN_ORDER_OF_ITERATION:
+                iterated = node.args
+            case ast.Call(func=ast.Attribute(attr="pop", value=value), args=[]):
+                iterated = [value]
+        for expression in iterated:
+            if _is_a_set(expression, known):
+                yield expression.lineno, f"iterates over {ast.unparse(expression)}"
+
+
+def threads(tree: ast.AST) -> Iterator[Finding]:
+    """Under virtual time there is one thread; and `asyncio.wait` answers with sets."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names) if any(alias.name.split(".")[0] in THREADS for alias in names):
+                yield node.lineno, "imports threads"
+            case ast.ImportFrom(module=str(module)) if module.split(".")[0] in THREADS:
+                yield node.lineno, "imports threads"
+            case ast.ImportFrom(module="asyncio", names=names) if any(alias.name == "wait" for alias in names):
+                yield node.lineno, "asyncio.wait"
+            case ast.Attribute(value=ast.Name(id="asyncio"), attr="wait"):
+                yield node.lineno, "asyncio.wait"
+            case ast.Attribute(attr=name) if name in THREADS_OF_ASYNCIO:
+                yield node.lineno, name
+
+
+def _names_of_sets(tree: ast.AST) -> set[str]:
+    """What in this file is a set by its annotation or its first value: variables, attributes, parameters, functions."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.AnnAssign(target=ast.Name(id=name) | ast.Attribute(attr=name)) if _annotates_a_set(
+                node.annotation
+            ):
+                names.add(name)
+            case ast.Assign(targets=[ast.Name(id=name) | ast.Attribute(attr=name)]) if _is_a_set(node.value, set()):
+                names.add(name)
+            case ast.arg(arg=name, annotation=ast.expr() as annotation) if _annotates_a_set(annotation):
+                names.add(name)
+            case ast.FunctionDef(name=name, returns=ast.expr() as annotation) if _annotates_a_set(annotation):
+                names.add(name)
+    return names
+
+
+def _annotates_a_set(annotation: ast.expr) -> bool:
+    if isinstance(annotation, ast.Subscript):
+        if isinstance(annotation.value, ast.Name) and annotation.value.id == "Final":
+            return _annotates_a_set(annotation.slice)
+        annotation = annotation.value
+    return isinstance(annotation, ast.Name) and annotation.id in SETS
+
+
+def _is_a_set(expression: ast.expr, known: set[str]) -> bool:
+    match expression:
+        case ast.Set() | ast.SetComp():
+            return True
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name in known
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+            return name in known or name in SETS or name in {"union", "intersection", "difference"}
+        case ast.BinOp(op=ast.BitOr() | ast.BitAnd() | ast.Sub() | ast.BitXor()):
+            return _is_a_set(expression.left, known) or _is_a_set(expression.right, known)
+    return False
+
+
+RULES: list[tuple[Rule, str]] = [
+    (floats, "domain"),
+    (foreign_imports, "domain"),
+    (iterated_sets, "domain"),
+    (iterated_sets, "engine"),
+    (threads, "domain"),
+    (threads, "engine"),
+    (threads, "custody"),
+]
+
+
+@pytest.mark.parametrize(("rule", "part"), RULES, ids=lambda value: getattr(value, "__name__", value))
+def test_the_house_keeps_its_rules(rule: Rule, part: str) -> None:
+    files = sorted((PACKAGE / part).rglob("*.py"))
+    assert files
+    broken = [
+        f"{file.relative_to(PACKAGE)}:{line}: {what}"
+        for file in files
+        for line, what in rule(ast.parse(file.read_text()))
+    ]
+    assert not broken, "\n".join(broken)
+
+
+@pytest.mark.parametrize(
+    ("rule", "broken"),
+    [
+        (floats, "def price() -> float: ..."),
+        (floats, "x = 0.5"),
+        (floats, "x = a / b"),
+        (foreign_imports, "import msgspec"),
+        (foreign_imports, "from countermand.engine import shard"),
+        (foreign_imports, "from . import order"),
+        (iterated_sets, "for x in {1, 2}: ..."),
+        (iterated_sets, "def f(crossed: set[int]) -> list[int]: return [x for x in crossed]"),
+        (
+            iterated_sets,
+            "class C:\n    def __init__(self) -> None:\n        self.due = set()\n        print(*self.due)",
+        ),
+        (iterated_sets, "x = list(frozenset(y))"),
+        (iterated_sets, "x: Final[frozenset[int]] = f()\ny = tuple(x - z)"),
+        (iterated_sets, "x = set()\nx.pop()"),
+        (threads, "import threading"),
+        (threads, "from concurrent.futures import ThreadPoolExecutor"),
+        (threads, "await asyncio.wait(tasks)"),
+        (threads, "await loop.run_in_executor(None, f)"),
+    ],
+)
+def test_each_rule_sees_what_breaks_it(rule: Rule, broken: str) -> None:
+    assert list(rule(ast.parse(broken)))
+
+
+@pytest.mark.parametrize(
+    ("rule", "sound"),
+    [
+        (floats, "x = a // b"),
+        (foreign_imports, "import enum\nfrom countermand.domain.quantities import BaseLots"),
+        (iterated_sets, "x = {1, 2}\nfor y in sorted(x): ...\nz = 1 in x"),
+        (iterated_sets, "x = {}\nfor y in x: ...\nx.pop(y)"),
+        (threads, "await asyncio.wait_for(x, 1)"),
+    ],
+)
+def test_no_rule_sees_more(rule: Rule, sound: str) -> None:
+    assert not list(rule(ast.parse(sound)))
