@@ -1,0 +1,17 @@
+"""Time in the domain: an argument, never a clock."""
+
+from dataclasses import dataclass
+from typing import NewType
+
+from countermand.domain.quantities import UsdPrice
+
+Instant = NewType("Instant", int)
+"""Milliseconds since the Unix epoch on the venue's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a decision may know of the world: the instant, and the price of the order's trigger mint, if there is one."""
+
+    at: Instant
+    price: UsdPrice | None = None

@@ -1,0 +1,104 @@
+"""The quantities of the domain, and the one door by which a number from outside becomes one of them.
+
+Everything is a whole number of something: base units of a token, 10⁻¹² US dollars, basis points. Each kind has only the
+arithmetic that makes sense, so that a type checker refuses a price where an amount belongs.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+U64_MAX: Final = 2**64 - 1
+USD_SCALE: Final = 12
+"""A US dollar price is a whole multiple of 10⁻¹² dollars."""
+USD_PRICE_MAX: Final = 10 ** (12 + USD_SCALE)
+"""10¹² dollars."""
+BPS_ONE: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class BaseUnits:
+    """An amount of a token in its smallest unit, 0 to 2⁶⁴ − 1 (lamports for SOL)."""
+
+    units: int
+
+    def __post_init__(self) -> None:
+        assert 0 <= self.units <= U64_MAX, f"{self.units} base units do not fit in 64 bits"
+
+    def __add__(self, other: "BaseUnits") -> "BaseUnits":
+        return BaseUnits(self.units + other.units)
+
+    def __sub__(self, other: "BaseUnits") -> "BaseUnits":
+        return BaseUnits(self.units - other.units)
+
+    def __bool__(self) -> bool:
+        return self.units != 0
+
+
+NOTHING: Final = BaseUnits(0)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class UsdPrice:
+    """US dollars for one whole token, in 10⁻¹² dollars."""
+
+    picodollars: int
+
+    def __post_init__(self) -> None:
+        assert 0 < self.picodollars <= USD_PRICE_MAX, f"{self.picodollars} is no price in 10⁻¹² dollars"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Bps:
+    """Hundredths of a percent."""
+
+    bps: int
+
+
+class Inexact(Enum):
+    """Why a number from outside has no exact meaning here."""
+
+    NOT_A_NUMBER = "must be a finite decimal number"
+    TOO_LONG = "has too many digits"
+    NEGATIVE = "must not be negative"
+    TOO_PRECISE = "has more decimal places than can be represented exactly"
+    TOO_BIG = "is too big"
+
+
+_NUMBER: Final = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,4}))?", re.ASCII)
+_TEXT_MAX: Final = 80
+
+
+def exact(text: str, *, scale: int, bound: int) -> int | Inexact:
+    """The number that `text` says, times 10^`scale`, if that is a whole number from 0 to `bound`.
+
+    `text` is a number as JSON writes it. Length and exponent are judged before any arithmetic, so a hostile exponent costs nothing.
+    """
+    if len(text) > _TEXT_MAX:
+        return Inexact.TOO_LONG
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        return Inexact.NOT_A_NUMBER
+    sign, whole, fraction, exponent = match.groups()
+    digits = (whole + (fraction or "")).lstrip("0")
+    if not digits:
+        return 0
+    if sign:
+        return Inexact.NEGATIVE
+    shift = int(exponent or 0) - len(fraction or "") + scale
+    kept = digits.rstrip("0")
+    shift += len(digits) - len(kept)
+    if shift < 0:
+        return Inexact.TOO_PRECISE
+    if len(kept) + shift > len(str(bound)):
+        return Inexact.TOO_BIG
+    number = int(kept) * 10**shift
+    return number if number <= bound else Inexact.TOO_BIG
+
+
+def decimal_text(number: int, scale: int) -> str:
+    """`number` × 10^−`scale` in plain decimal notation without trailing zeros: the inverse of `exact`."""
+    digits = f"{number:0{scale + 1}d}"
+    whole, fraction = digits[: len(digits) - scale], digits[len(digits) - scale :].rstrip("0")
+    return f"{whole}.{fraction}" if fraction else whole

@@ -1,0 +1,157 @@
+"""What a trigger order is."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from countermand.domain.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
+from countermand.domain.instant import Instant
+from countermand.domain.quantities import NOTHING, BaseUnits, Bps
+from countermand.domain.trigger.condition import Condition
+
+
+class Family(Enum):
+    SINGLE = "single"
+    OCO = "oco"
+    OTOCO = "otoco"
+
+
+class Role(Enum):
+    """Which leg of its group: the trigger of a single order or of an OTOCO's parent, or one of two siblings."""
+
+    TRIGGER = "trigger"
+    TAKE_PROFIT = "take_profit"
+    STOP_LOSS = "stop_loss"
+
+
+class State(Enum):
+    """Where an order group is in its life. `lifecycle` says how it moves and what outsiders call it."""
+
+    DEPOSITING = "depositing"
+    OPEN = "open"
+    READY_EXECUTE = "ready_execute"
+    EXECUTING = "executing"
+    EXPIRED = "expired"
+    READY_TO_CANCEL = "ready_to_cancel"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    DEPOSIT_FAILED = "deposit_failed"
+
+
+class AttemptKind(Enum):
+    DEPOSIT = "deposit"
+    FILL = "fill"
+    WITHDRAWAL = "withdrawal"
+    SWEEP = "sweep"
+    """Closes the token account of an ended order, when dust kept the order's last transaction from doing it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    role: Role
+    condition: Condition
+    slippage: Bps | None
+    """None: the venue's default for this kind of leg."""
+
+
+@dataclass(frozen=True, slots=True)
+class Craft:
+    """The exact unsigned transaction that we built, and what it does."""
+
+    message: bytes
+    last_valid_height: int
+    """It can land up to and including this block height."""
+    moves: BaseUnits
+    """Of the order's own funds: into its account (a deposit) or out of it."""
+    gift: BaseUnits = NOTHING
+    """What strangers sent to the order's account, and goes to the user with this transaction."""
+    receives: BaseUnits = NOTHING
+    """Output units for the user (a fill)."""
+    closes: bool = False
+    """It closes the order's token account, and the rent goes back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A craft that vault keys may sign, since it is committed. At most one per group is unresolved."""
+
+    number: int
+    kind: AttemptKind
+    craft: Craft
+    user_signature: Signature | None
+    """The user's, for deposits and withdrawals: they pay, so it is also the transaction's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class FormerCraft:
+    """A withdrawal that will never be co-signed again, remembered to tell whoever still confirms it why."""
+
+    message: bytes
+    last_valid_height: int
+    rejection: str | None
+    """The chain's error, when it landed and failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """One cancellation, from the first request until the funds are back."""
+
+    request_id: RequestId
+    craft: Craft | None
+    """The newest, the only one that a confirm may turn into an attempt. None: it could not be built, or it failed."""
+    former: tuple[FormerCraft, ...] = ()
+    """The newest last, at most `FORMER_CRAFTS_MAX`."""
+    signature: Signature | None = None
+    """The transaction that landed."""
+
+
+FORMER_CRAFTS_MAX: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the user asked for and may never change."""
+
+    wallet: Wallet
+    family: Family
+    input_mint: Mint
+    output_mint: Mint
+    trigger_mint: Mint
+    input_account: Address
+    """The order's own token account, under the wallet's vault."""
+    deposited: BaseUnits
+    placement: bytes
+    """A digest of the whole request, by which its repetition is recognised."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderGroup:
+    """One id, one life, one or more legs."""
+
+    id: OrderId
+    terms: Terms
+    legs: tuple[Leg, ...]
+    expires_at: Instant
+    state: State
+    version: int
+    """Grows with every event: what was made from an older version is stale."""
+    remaining: BaseUnits
+    created_at: Instant
+    updated_at: Instant
+    attempts: int = 0
+    attempt: Attempt | None = None
+    triggered_leg: int | None = None
+    triggered_at: Instant | None = None
+    received: BaseUnits = NOTHING
+    failed_fills: int = 0
+    """In a row: they stretch the pause before the next try."""
+    retry_at: Instant | None = None
+    """The end of the pause after a failed fill or sweep."""
+    close_rejections: int = 0
+    """How often the chain refused to close the account: from two, transactions leave the close out."""
+    sweep_due: bool = False
+    withdrawal: Withdrawal | None = None
+
+    def triggered_by(self) -> Leg:
+        assert self.triggered_leg is not None, f"order {self.id} has not triggered"
+        return self.legs[self.triggered_leg]

@@ -1,0 +1,223 @@
+"""What the engine needs of the world. Adapters implement these; the engine knows nothing else outside the domain."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from countermand.domain.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
+from countermand.domain.instant import Instant
+from countermand.domain.quantities import BaseUnits, UsdPrice
+from countermand.domain.trigger.commands import DepositCraft, Fate, Submission
+from countermand.domain.trigger.order import Attempt, Craft, Family, OrderGroup
+
+
+class Unavailable(Exception):
+    """A part of the world does not answer now. Nothing is known about what was asked; asking again is right."""
+
+
+class CommitUnknown(Exception):
+    """A commit's answer was lost: it may have happened or not."""
+
+
+class WriterReplaced(Exception):
+    """Another process writes this shard now. This one must stop for good."""
+
+
+class Clock(Protocol):
+    def now(self) -> Instant:
+        """The venue's clock: orders, expiries and rounds follow it. A sandbox can freeze and advance it."""
+
+    def wall_ms(self) -> int:
+        """The wall clock, for patience with the outside world."""
+
+    async def sleep(self, ms: int) -> None:
+        """Sleeps by the wall clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class FateSeen:
+    """What became of an attempt's transaction."""
+
+    fate: Fate
+    signature: Signature
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SwapRefused:
+    """A swap that is not worth a transaction now, with the reason in words."""
+
+    reason: str
+
+
+class Custody(Protocol):
+    """The keys, and the only way of the trigger engine to the chain. Every coroutine may raise `Unavailable`."""
+
+    def vault_of(self, wallet: Wallet) -> Address: ...
+
+    async def block_height(self) -> int:
+        """The finalized height."""
+
+    async def craft_deposit(
+        self,
+        *,
+        request_id: RequestId,
+        order_id: OrderId,
+        wallet: Wallet,
+        family: Family,
+        input_mint: Mint,
+        output_mint: Mint,
+        amount: BaseUnits,
+    ) -> DepositCraft: ...
+
+    async def simulate_deposit(self, deposit: DepositCraft) -> str | None:
+        """Why the chain would not take it, in words; None if it would."""
+
+    async def craft_withdrawal(self, group: OrderGroup) -> Craft:
+        """Takes everything that is in the order's account now back to the user, and closes it unless `close_rejections` is 2 or more."""
+
+    async def craft_fill(self, group: OrderGroup) -> Craft | SwapRefused:
+        """A swap of what remains, simulated. It also closes the account, unless `close_rejections` is 2 or more."""
+
+    async def craft_sweep(self, group: OrderGroup) -> Craft | None:
+        """Closes the account of an ended order. None: the account is gone already."""
+
+    def read_submission(self, transaction: str, wallet: Wallet) -> Submission:
+        """Reads a signed transaction (base64) and verifies the wallet's signature on its message. Never raises."""
+
+    def unsigned_transaction(self, craft: Craft) -> str:
+        """The transaction with all signature slots empty, base64."""
+
+    def signature_of(self, group: OrderGroup, attempt: Attempt) -> Signature:
+        """The id of the attempt's transaction. Signs the committed bytes if a key of ours pays."""
+
+    async def fate(self, group: OrderGroup, attempt: Attempt) -> FateSeen | None:
+        """What became of it. None: unresolved. Asks the height before the status, of the same node."""
+
+    async def send(self, group: OrderGroup, attempt: Attempt) -> None:
+        """Signs the committed bytes and sends them. Doing it twice is doing it once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """A writer's hold on a shard, and where the shard stands."""
+
+    number: int
+    seq: int
+    head: bytes
+    last_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRow:
+    seq: int
+    at: Instant
+    kind: str
+    body: bytes
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """An order as it is stored: its whole state as `body`, beside what it is searched by."""
+
+    id: OrderId
+    wallet: Wallet
+    live: bool
+    """It belongs in memory."""
+    active: bool
+    input_mint: Mint
+    output_mint: Mint
+    created_at: Instant
+    updated_at: Instant
+    expires_at: Instant
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """Something that the order's owner is shown. `number` is the order's version that it came with."""
+
+    order_id: OrderId
+    number: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CraftRow:
+    request_id: RequestId
+    last_valid_height: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one commit writes: all of it, or nothing."""
+
+    shard: int
+    epoch: int
+    seq_before: int
+    seq_after: int
+    head: bytes
+    journal: Sequence[JournalRow]
+    orders: Sequence[OrderRow]
+    history: Sequence[HistoryRow]
+    crafts: Sequence[CraftRow]
+    vaults: Sequence[tuple[Wallet, Instant]]
+    prices: Sequence[tuple[Mint, UsdPrice]]
+
+
+class Sort:
+    """What a history can be sorted by."""
+
+    UPDATED_AT = "updated_at"
+    CREATED_AT = "created_at"
+    EXPIRES_AT = "expires_at"
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryQuery:
+    wallet: Wallet
+    active: bool | None
+    mint: Mint | None
+    sort: str
+    descending: bool
+    limit: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredHistory:
+    """`history` holds for each order its rows, the newest first."""
+
+    total: int
+    orders: Sequence[bytes]
+    history: Sequence[Sequence[bytes]]
+
+
+class Store(Protocol):
+    """The memory of a shard. Every method may raise `Unavailable`; `commit` may raise `CommitUnknown`."""
+
+    async def begin_epoch(self, shard: int) -> Epoch:
+        """Commits a new epoch. After it, no batch of an older one can commit."""
+
+    async def commit(self, batch: Batch) -> None:
+        """Raises `WriterReplaced` if the shard is not at `seq_before` of `epoch`."""
+
+    async def live_orders(self, shard: int) -> Sequence[bytes]: ...
+
+    async def prices(self, shard: int) -> Sequence[tuple[Mint, UsdPrice]]: ...
+
+    async def order(self, order_id: OrderId) -> bytes | None: ...
+
+    async def craft(self, request_id: RequestId) -> bytes | None: ...
+
+    async def vault(self, wallet: Wallet) -> Instant | None:
+        """When it was registered."""
+
+    async def history(self, query: HistoryQuery) -> StoredHistory: ...
+
+    async def order_history(self, order_id: OrderId) -> tuple[bytes, Sequence[bytes]] | None: ...
+
+    async def delete_dead_crafts(self, below_height: int) -> None:
+        """Forgets crafts that can no longer land and became no order."""
