@@ -53,15 +53,20 @@ def run_node(
 
 
 def install() -> None:
-    """Install the npm packages, without their native parts, and before them Node if the machine has none that will do."""
+    """Install the npm packages without their native parts, and before them Node if the machine has none that will do."""
     if _npm() is None:
         subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", NODE_WHEEL], check=True)
         os.execv(sys.executable, [sys.executable, "-m", "tests.clients.node", "install"])
     npm = _npm()
     assert npm is not None
-    path = f"{node_binary().parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    options = ["--ignore-scripts", "--omit=optional", "--loglevel=error"]
-    subprocess.run([*npm, "ci", *options], cwd=CLIENTS, env={**os.environ, "PATH": path}, check=True)
+    env = {
+        **os.environ,
+        "PATH": f"{node_binary().parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "NODE_USE_SYSTEM_CA": "1",  # The wheel's npm does not read the machine's npm configuration.
+    }
+    subprocess.run(
+        [*npm, "ci", "--ignore-scripts", "--omit=optional", "--loglevel=error"], cwd=CLIENTS, env=env, check=True
+    )
 
 
 def _where_packages_are_found(script: Path | str, directory: Path) -> Path:
