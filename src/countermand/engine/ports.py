@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Protocol
 
 from countermand.domain.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
@@ -167,7 +168,7 @@ class Batch:
     prices: Sequence[tuple[Mint, UsdPrice]]
 
 
-class Sort:
+class Sort(Enum):
     """What a history can be sorted by."""
 
     UPDATED_AT = "updated_at"
@@ -180,19 +181,26 @@ class HistoryQuery:
     wallet: Wallet
     active: bool | None
     mint: Mint | None
-    sort: str
+    sort: Sort
     descending: bool
     limit: int
     offset: int
 
 
 @dataclass(frozen=True, slots=True)
+class StoredOrder:
+    """`order` is the body of its row, `history` the bodies of its history rows, the newest first."""
+
+    order: bytes
+    history: Sequence[bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class StoredHistory:
-    """`history` holds for each order its rows, the newest first."""
+    """One page, and how many orders match in all."""
 
     total: int
-    orders: Sequence[bytes]
-    history: Sequence[Sequence[bytes]]
+    orders: Sequence[StoredOrder]
 
 
 class Store(Protocol):
@@ -217,7 +225,7 @@ class Store(Protocol):
 
     async def history(self, query: HistoryQuery) -> StoredHistory: ...
 
-    async def order_history(self, order_id: OrderId) -> tuple[bytes, Sequence[bytes]] | None: ...
+    async def order_history(self, order_id: OrderId) -> StoredOrder | None: ...
 
     async def delete_dead_crafts(self, below_height: int) -> None:
         """Forgets crafts that can no longer land and became no order."""
