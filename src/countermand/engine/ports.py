@@ -146,7 +146,10 @@ class HistoryRow:
 
 @dataclass(frozen=True, slots=True)
 class CraftRow:
+    """A deposit that we built. `order_id` is the order that it may become."""
+
     request_id: RequestId
+    order_id: OrderId
     last_valid_height: int
     body: bytes
 
