@@ -1,0 +1,4 @@
+"""The chain of the venue behind the JSON-RPC and WebSocket interface of a Solana node.
+
+`methods` answers, `dispatch` speaks JSON-RPC, `subscriptions` keeps the sockets, `http` is what a Falcon app mounts.
+"""

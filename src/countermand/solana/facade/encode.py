@@ -1,0 +1,173 @@
+"""Accounts as a node shows them: raw in an encoding, or `jsonParsed` where the layout is known."""
+
+import base64
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+import base58
+from solders.address_lookup_table_account import AddressLookupTable
+
+from countermand.solana.facade.errors import Code, RpcError, zstd_not_supported
+from countermand.solana.facade.params import U64_MAX, AccountEncoding, DataSlice
+from countermand.solana.port import AccountInfo, Address, Chain
+from countermand.solana.tokens import (
+    SYSTEM_PROGRAM,
+    TOKEN_2022_PROGRAM,
+    TOKEN_PROGRAM,
+    Mint,
+    TokenAccount,
+    read_mint,
+    read_token_account,
+    ui_amount,
+)
+
+LOOKUP_TABLE_PROGRAM: Final = "AddressLookupTab1e1111111111111111111111111"
+TOKEN_PROGRAMS: Final[Mapping[Address, str]] = {TOKEN_PROGRAM: "spl-token", TOKEN_2022_PROGRAM: "spl-token-2022"}
+
+_NONCE_BYTES: Final = 80
+_NONCE_INITIALIZED: Final = b"\x01\0\0\0\x01\0\0\0"
+_BASE58_BYTES_MAX: Final = 128
+
+Json = dict[str, Any]
+
+
+def account_json(
+    info: AccountInfo, encoding: AccountEncoding, window: DataSlice | None, decimals: Mapping[Address, int]
+) -> Json:
+    """`decimals` are those of the mints that matter; a token account of any other mint stays raw."""
+    return {
+        "data": _data(info, encoding, window, decimals),
+        "executable": info.executable,
+        "lamports": info.lamports,
+        "owner": info.owner,
+        "rentEpoch": U64_MAX,
+        "space": len(info.data),
+    }
+
+
+def _data(
+    info: AccountInfo, encoding: AccountEncoding, window: DataSlice | None, decimals: Mapping[Address, int]
+) -> Any:
+    if encoding is AccountEncoding.JSON_PARSED and (parsed := _parsed(info, decimals)) is not None:
+        return parsed
+    data = info.data if window is None else info.data[window.offset : window.offset + window.length]
+    if encoding is AccountEncoding.BASE64_ZSTD:
+        raise zstd_not_supported()
+    if encoding not in (AccountEncoding.BINARY, AccountEncoding.BASE58):
+        return [base64.b64encode(data).decode(), "base64"]
+    if len(data) > _BASE58_BYTES_MAX:
+        message = (
+            f"Encoded binary (base 58) data should be less than {_BASE58_BYTES_MAX} bytes, please use Base64 encoding."
+        )
+        raise RpcError(Code.INVALID_REQUEST, message)
+    text = base58.b58encode(data).decode()
+    return text if encoding is AccountEncoding.BINARY else [text, "base58"]
+
+
+def _parsed(info: AccountInfo, decimals: Mapping[Address, int]) -> Json | None:
+    if (program := TOKEN_PROGRAMS.get(info.owner)) is not None:
+        return _parsed_token(info, program, decimals)
+    if info.owner == SYSTEM_PROGRAM and len(info.data) == _NONCE_BYTES:
+        return _parsed_nonce(info.data)
+    if info.owner == LOOKUP_TABLE_PROGRAM:
+        return _parsed_lookup_table(info.data)
+    return None
+
+
+def _parsed_token(info: AccountInfo, program: str, decimals: Mapping[Address, int]) -> Json | None:
+    kind, details = "mint", None
+    if (mint := mint_of(info)) is not None:
+        details = _mint_details(mint)
+    elif (account := token_account_of(info)) is not None and account.mint in decimals:
+        kind, details = "account", _token_account_details(account, decimals[account.mint])
+    return (
+        None
+        if details is None
+        else {"program": program, "parsed": {"info": details, "type": kind}, "space": len(info.data)}
+    )
+
+
+def _mint_details(mint: Mint) -> Json:
+    return {
+        "decimals": mint.decimals,
+        "freezeAuthority": mint.freeze_authority,
+        "isInitialized": True,
+        "mintAuthority": mint.mint_authority,
+        "supply": str(mint.supply),
+    }
+
+
+def _token_account_details(account: TokenAccount, decimals: int) -> Json:
+    details: Json = {
+        "isNative": account.native_reserve is not None,
+        "mint": account.mint,
+        "owner": account.owner,
+        "state": account.state,
+        "tokenAmount": token_amount(account.amount, decimals),
+    }
+    if account.close_authority is not None:
+        details["closeAuthority"] = account.close_authority
+    if account.delegate is not None:
+        details["delegate"] = account.delegate
+        details["delegatedAmount"] = token_amount(account.delegated_amount, decimals)
+    if account.native_reserve is not None:
+        details["rentExemptReserve"] = token_amount(account.native_reserve, decimals)
+    return details
+
+
+def _parsed_nonce(data: bytes) -> Json | None:
+    if data[:8] != _NONCE_INITIALIZED:
+        return None
+    details = {
+        "authority": base58.b58encode(data[8:40]).decode(),
+        "blockhash": base58.b58encode(data[40:72]).decode(),
+        "feeCalculator": {"lamportsPerSignature": str(int.from_bytes(data[72:80], "little"))},
+    }
+    return {"program": "nonce", "parsed": {"info": details, "type": "initialized"}, "space": len(data)}
+
+
+def _parsed_lookup_table(data: bytes) -> Json | None:
+    try:
+        table = AddressLookupTable.deserialize(data)
+    except ValueError:
+        return None
+    details: Json = {
+        "addresses": [str(key) for key in table.addresses],
+        "deactivationSlot": str(table.meta.deactivation_slot),
+        "lastExtendedSlot": str(table.meta.last_extended_slot),
+        "lastExtendedSlotStartIndex": table.meta.last_extended_slot_start_index,
+    }
+    if table.meta.authority is not None:
+        details["authority"] = str(table.meta.authority)
+    return {"program": "address-lookup-table", "parsed": {"info": details, "type": "lookupTable"}, "space": len(data)}
+
+
+def token_account_of(info: AccountInfo) -> TokenAccount | None:
+    """The token account that this is, of either token program; None for anything else and for one not initialized."""
+    return read_token_account(info.data) if info.owner in TOKEN_PROGRAMS else None
+
+
+def mint_of(info: AccountInfo) -> Mint | None:
+    """The mint that this is, of either token program; None for anything else and for one not initialized."""
+    return read_mint(info.data) if info.owner in TOKEN_PROGRAMS else None
+
+
+def mints_among(infos: Iterable[AccountInfo | None]) -> list[Address]:
+    """The mints of the token accounts among these, each once, in the order of their first."""
+    accounts = (token_account_of(info) for info in infos if info is not None)
+    return list(dict.fromkeys(account.mint for account in accounts if account is not None))
+
+
+async def decimals_of(chain: Chain, infos: Iterable[AccountInfo | None]) -> Mapping[Address, int]:
+    """The decimals of the mints that token accounts among these have."""
+    mints = mints_among(infos)
+    found = zip(mints, await chain.accounts(mints) if mints else [], strict=True)
+    read = {key: mint_of(info) for key, info in found if info is not None}
+    return {key: mint.decimals for key, mint in read.items() if mint is not None}
+
+
+def token_amount(amount: int, decimals: int) -> Json:
+    """`uiAmount` is written as the exact number, which a node rounds to 64 bits of floating point."""
+    text = ui_amount(amount, decimals)
+    return {"amount": str(amount), "decimals": decimals, "uiAmount": Decimal(text), "uiAmountString": text}

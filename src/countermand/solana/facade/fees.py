@@ -1,0 +1,60 @@
+"""What a message would cost: a fee for each signature, and the priority fee that its compute budget promises."""
+
+from typing import Final
+
+from solders.message import Message, MessageV0, from_bytes_versioned
+
+from countermand.solana.facade.errors import invalid_params
+from countermand.solana.facade.params import base64_bytes
+from countermand.solana.port import PACKET_BYTES_MAX
+from countermand.solana.tokens import COMPUTE_BUDGET_PROGRAM, SYSTEM_PROGRAM
+
+LAMPORTS_PER_SIGNATURE: Final = 5_000
+_BASE64_CHARACTERS_MAX: Final = 1644
+_MICRO: Final = 1_000_000
+_UNITS_MAX: Final = 1_400_000
+_UNITS_OF_A_PROGRAM: Final = 200_000
+_UNITS_OF_A_BUILTIN: Final = 3_000
+_BUILTINS: Final = (COMPUTE_BUDGET_PROGRAM, SYSTEM_PROGRAM)
+_SET_LIMIT, _SET_PRICE = 2, 3
+_PRECOMPILES: Final = (
+    "Ed25519SigVerify111111111111111111111111111",
+    "KeccakSecp256k11111111111111111111111111111",
+    "Secp256r1SigVerify1111111111111111111111111",
+)
+"""Programs that verify signatures themselves; the first byte of their data counts them."""
+
+
+def message_of(text: str) -> Message | MessageV0:
+    if len(text) > _BASE64_CHARACTERS_MAX:
+        raise invalid_params(
+            f"base64 encoded message too large: {len(text)} characters (max: {_BASE64_CHARACTERS_MAX})"
+        )
+    raw = base64_bytes(text)
+    if len(raw) > PACKET_BYTES_MAX:
+        raise invalid_params(f"decoded message too large: {len(raw)} bytes (max: {PACKET_BYTES_MAX} bytes)")
+    try:
+        message = from_bytes_versioned(raw)
+    except ValueError as problem:
+        raise invalid_params(f"failed to deserialize message: {problem}") from None
+    if not isinstance(message, Message | MessageV0):
+        raise invalid_params("failed to deserialize message: only legacy and version 0 messages are supported")
+    if any(instruction.program_id_index >= len(message.account_keys) for instruction in message.instructions):
+        raise invalid_params("invalid message: an instruction names a program beyond its accounts")
+    return message
+
+
+def fee_of(message: Message | MessageV0) -> int:
+    """Lamports. Compute units that a message does not limit count as a node counts them."""
+    signatures, price, limit, units = message.header.num_required_signatures, 0, None, 0
+    for instruction in message.instructions:
+        program, data = str(message.account_keys[instruction.program_id_index]), bytes(instruction.data)
+        units += _UNITS_OF_A_BUILTIN if program in _BUILTINS else _UNITS_OF_A_PROGRAM
+        if program in _PRECOMPILES and data:
+            signatures += data[0]
+        elif program == COMPUTE_BUDGET_PROGRAM and data[:1] == bytes([_SET_LIMIT]):
+            limit = int.from_bytes(data[1:5], "little")
+        elif program == COMPUTE_BUDGET_PROGRAM and data[:1] == bytes([_SET_PRICE]):
+            price = int.from_bytes(data[1:9], "little")
+    paid_units = min(units if limit is None else limit, _UNITS_MAX)
+    return LAMPORTS_PER_SIGNATURE * signatures + -(-paid_units * price // _MICRO)

@@ -1,0 +1,96 @@
+"""The facade on HTTP: `POST /rpc` for requests, `GET /rpc` for the WebSocket."""
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Final
+
+import falcon
+from falcon.asgi import Request, Response, WebSocket
+
+from countermand.solana.embedded import EmbeddedChain
+from countermand.solana.facade.dispatch import Dispatcher, encode, failure
+from countermand.solana.facade.errors import unhealthy
+from countermand.solana.facade.methods import RpcMethods
+from countermand.solana.facade.session import GOING_AWAY, TRY_AGAIN_LATER, Limits, Session
+from countermand.solana.facade.subscriptions import Subscriptions
+
+BODY_BYTES_MAX: Final = 256 * 1024
+SOCKETS_MAX: Final = 10_000
+_USAGE: Final = "Solana JSON-RPC 2.0: POST requests here, or open a WebSocket.\n"
+
+
+class SocketHub:
+    """All sockets of the facade. After `close` it takes no more."""
+
+    def __init__(self, chain: EmbeddedChain, *, limits: Limits | None = None, sockets_max: int = SOCKETS_MAX) -> None:
+        self._subscriptions = Subscriptions(chain)
+        self._limits = limits or Limits()
+        self._max = sockets_max
+        self._sessions: dict[int, Session] = {}
+        self._closing = False
+
+    def __len__(self) -> int:
+        """How many sockets are open."""
+        return len(self._sessions)
+
+    async def serve(self, socket: WebSocket) -> None:
+        """Speaks with one socket until it ends."""
+        if self._closing or len(self._sessions) >= self._max:
+            await socket.close(GOING_AWAY if self._closing else TRY_AGAIN_LATER)
+            return
+        session = Session(socket, self._subscriptions, self._limits)
+        self._sessions[id(session)] = session
+        try:
+            await session.run()
+        finally:
+            del self._sessions[id(session)]
+
+    async def close(self) -> None:
+        """Says goodbye (1001) to every socket, and returns when all have ended: within about a second."""
+        self._closing = True
+        sessions = list(self._sessions.values())
+        for session in sessions:
+            session.end(GOING_AWAY)
+        for session in sessions:
+            await session.ended.wait()
+        await self._subscriptions.close()
+
+
+class RpcResource:
+    """What a Falcon app routes at `/rpc`. `is_up` false makes every request a 503, as when a node is down."""
+
+    def __init__(
+        self,
+        chain: EmbeddedChain,
+        hub: SocketHub,
+        *,
+        send: Callable[[bytes], Awaitable[None]] | None = None,
+        is_up: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._dispatcher = Dispatcher(RpcMethods(chain, send or chain.send).by_name())
+        self._hub = hub
+        self._is_up = is_up
+
+    async def on_post(self, req: Request, resp: Response) -> None:
+        resp.content_type = falcon.MEDIA_JSON
+        body = await req.stream.read(BODY_BYTES_MAX + 1)
+        if len(body) > BODY_BYTES_MAX:
+            resp.status = falcon.HTTP_413
+            return
+        if not self._is_up():
+            resp.status, resp.data = falcon.HTTP_503, encode(failure(None, unhealthy()))
+            return
+        answer = await self._dispatcher.answer(body)
+        resp.data = answer.body
+        if not answer.available:
+            resp.status = falcon.HTTP_503
+
+    async def on_get(self, _req: Request, resp: Response) -> None:
+        """For people who look; a node answers 405 too."""
+        resp.status = HTTPStatus.METHOD_NOT_ALLOWED
+        resp.set_header("allow", "POST")
+        resp.content_type = falcon.MEDIA_TEXT
+        resp.text = _USAGE
+
+    async def on_websocket(self, _req: Request, ws: WebSocket) -> None:
+        await self._hub.serve(ws)

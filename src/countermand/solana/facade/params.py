@@ -1,0 +1,225 @@
+"""The parameters of the methods as they stand on the wire, and the door through which they enter.
+
+JSON-RPC passes them by position. An explicit null counts as absent, as solana-py sends it; unknown fields are ignored.
+"""
+
+import base64
+import binascii
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, Final, get_type_hints
+
+import base58
+import msgspec
+from solders.pubkey import Pubkey
+
+from countermand.solana.facade.errors import invalid_params, shown
+from countermand.solana.port import Address, Signature
+
+U64_MAX: Final = 2**64 - 1
+ADDRESS_BYTES: Final = 32
+SIGNATURE_BYTES: Final = 64
+_ADDRESS_CHARACTERS_MAX: Final = 44
+_SIGNATURE_CHARACTERS_MAX: Final = 88
+
+Unsigned = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""A whole number from 0. (Slots, sizes and lamports beyond 2⁶³ do not occur.)"""
+
+
+class Commitment(StrEnum):
+    """Accepted everywhere and without effect: what lands here is finalized at once."""
+
+    PROCESSED = "processed"
+    CONFIRMED = "confirmed"
+    FINALIZED = "finalized"
+
+
+class AccountEncoding(StrEnum):
+    BINARY = "binary"
+    BASE58 = "base58"
+    BASE64 = "base64"
+    BASE64_ZSTD = "base64+zstd"
+    JSON_PARSED = "jsonParsed"
+
+
+class TransactionEncoding(StrEnum):
+    BINARY = "binary"
+    BASE58 = "base58"
+    BASE64 = "base64"
+    JSON = "json"
+    JSON_PARSED = "jsonParsed"
+
+
+class WireEncoding(StrEnum):
+    BASE58 = "base58"
+    BASE64 = "base64"
+
+
+class _Shape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    pass
+
+
+class DataSlice(_Shape, frozen=True):
+    offset: Unsigned
+    length: Unsigned
+
+
+NO_DATA: Final = DataSlice(offset=0, length=0)
+
+
+class Read(_Shape, frozen=True):
+    commitment: Commitment | None = None
+    min_context_slot: Unsigned | None = None
+
+
+class ReadAccount(Read, frozen=True):
+    encoding: AccountEncoding | None = None
+    data_slice: DataSlice | None = None
+
+
+class Memcmp(_Shape, frozen=True):
+    offset: Unsigned
+    bytes: str | list[Annotated[int, msgspec.Meta(ge=0, le=255)]]
+    encoding: WireEncoding | None = None
+
+
+class AccountFilter(_Shape, frozen=True):
+    """One of the three is given; `tokenAccountState` keeps the initialized accounts of the token programs."""
+
+    memcmp: Memcmp | None = None
+    data_size: Unsigned | None = None
+    token_account_state: bool | None = None
+
+
+class ReadProgram(ReadAccount, frozen=True):
+    filters: list[AccountFilter | str] | None = None
+    with_context: bool | None = None
+
+
+class TokenAccountsFilter(_Shape, frozen=True):
+    mint: str | None = None
+    program_id: str | None = None
+
+
+class ReadStatuses(_Shape, frozen=True):
+    search_transaction_history: bool | None = None
+
+
+class ReadSignatures(Read, frozen=True):
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
+    before: str | None = None
+    until: str | None = None
+
+
+class ReadTransaction(Read, frozen=True):
+    encoding: TransactionEncoding | None = None
+    max_supported_transaction_version: Annotated[int, msgspec.Meta(ge=0, le=255)] | None = None
+
+
+class SendTransaction(_Shape, frozen=True):
+    encoding: WireEncoding | None = None
+    skip_preflight: bool | None = None
+    preflight_commitment: Commitment | None = None
+    max_retries: Unsigned | None = None
+    min_context_slot: Unsigned | None = None
+
+
+class SimulatedAccounts(_Shape, frozen=True):
+    addresses: list[str]
+    encoding: AccountEncoding | None = None
+
+
+class SimulateTransaction(Read, frozen=True):
+    encoding: WireEncoding | None = None
+    sig_verify: bool | None = None
+    replace_recent_blockhash: bool | None = None
+    inner_instructions: bool | None = None
+    accounts: SimulatedAccounts | None = None
+
+
+class SubscribeSignature(_Shape, frozen=True):
+    commitment: Commitment | None = None
+    enable_received_notification: bool | None = None
+
+
+class Mentions(_Shape, frozen=True):
+    mentions: list[str]
+
+
+def address(text: str) -> Address:
+    """An address that is one; the canonical text of 32 bytes in base58."""
+    if len(text) <= _ADDRESS_CHARACTERS_MAX:
+        try:
+            return str(Pubkey.from_string(text))
+        except ValueError:
+            pass
+    raise invalid_params(f"Invalid param: {shown(text)} is not an address: 32 bytes in base58 are expected")
+
+
+def signature(text: str) -> Signature:
+    if len(text) <= _SIGNATURE_CHARACTERS_MAX:
+        try:
+            if len(base58.b58decode(text)) == SIGNATURE_BYTES:
+                return text
+        except ValueError:
+            pass
+    raise invalid_params(f"Invalid param: {shown(text)} is not a signature: 64 bytes in base58 are expected")
+
+
+def base64_bytes(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as problem:
+        raise invalid_params(f"invalid base64 encoding of {shown(text)}: {problem}") from None
+
+
+def base58_bytes(text: str, *, characters_max: int) -> bytes:
+    """Decoding base58 costs the square of its length, so the limit is the caller's and comes first."""
+    if len(text) > characters_max:
+        raise invalid_params(f"base58 text too large: {len(text)} characters (max: {characters_max})")
+    try:
+        return base58.b58decode(text)
+    except ValueError as problem:
+        raise invalid_params(f"invalid base58 encoding of {shown(text)}: {problem}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    name: str
+    type: Any
+    required: bool
+
+
+def parameters_of(method: Callable[..., Any]) -> tuple[Parameter, ...]:
+    """What a method takes by position, read from its annotations; one with a default may be absent or null."""
+    hints = get_type_hints(method, include_extras=True)
+    return tuple(
+        Parameter(name, hints[name], parameter.default is inspect.Parameter.empty)
+        for name, parameter in inspect.signature(method).parameters.items()
+        if name != "self" and parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+    )
+
+
+def arguments(parameters: tuple[Parameter, ...], given: object) -> list[Any]:
+    """The decoded arguments, or invalid params with the name of the one that is wrong."""
+    values = [] if given is None else given
+    if not isinstance(values, list):
+        raise invalid_params(f"Invalid params: an array is expected, got {shown(values)}")
+    if len(values) > len(parameters):
+        raise invalid_params(f"Invalid params: at most {len(parameters)} are expected, got {len(values)}")
+    return [_argument(parameter, values[i] if i < len(values) else None) for i, parameter in enumerate(parameters)]
+
+
+def _argument(parameter: Parameter, value: object) -> Any:
+    if value is None:
+        if parameter.required:
+            raise invalid_params(f"Invalid params: {parameter.name} is missing")
+        return None
+    try:
+        return msgspec.convert(value, parameter.type)
+    except msgspec.ValidationError as problem:
+        where = str(problem).replace("`$", f"`{parameter.name}", 1)
+        named = where if f"`{parameter.name}" in where else f"{where} - at `{parameter.name}`"
+        raise invalid_params(f"Invalid params: {named}, got {shown(value)}") from None

@@ -1,0 +1,240 @@
+"""One WebSocket: its requests, its subscriptions, and an end to it when it does not read what it asked for."""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from falcon import PayloadTypeError, WebSocketDisconnected
+from falcon.asgi import WebSocket
+
+from countermand.solana.facade import params
+from countermand.solana.facade.dispatch import Dispatcher
+from countermand.solana.facade.errors import Code, RpcError, invalid_params, shown, zstd_not_supported
+from countermand.solana.facade.filters import account_filter
+from countermand.solana.facade.params import AccountEncoding, Unsigned, address
+from countermand.solana.facade.subscriptions import EVERYTHING, Subscription, Subscriptions, Topic
+
+GOING_AWAY: Final = 1001
+UNSUPPORTED_DATA: Final = 1003
+MESSAGE_TOO_BIG: Final = 1009
+TRY_AGAIN_LATER: Final = 1013
+_CLOSE_SECONDS: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one socket: subscriptions, messages and bytes that wait to be read, characters of a request."""
+
+    subscriptions_max: int = 1_000
+    queued_messages_max: int = 2_048
+    queued_bytes_max: int = 8 * 1024 * 1024
+    request_characters_max: int = 256 * 1024
+
+
+class Session:
+    """Serves one socket in the task that calls `run`. A second task writes, while there is something to write."""
+
+    def __init__(self, socket: WebSocket, subscriptions: Subscriptions, limits: Limits) -> None:
+        self._socket = socket
+        self._limits = limits
+        self._methods = SocketMethods(subscriptions, self, limits.subscriptions_max)
+        self._dispatcher = Dispatcher(self._methods.by_name())
+        self._queue: deque[bytes] = deque()
+        self._queued_bytes = 0
+        self._held: list[bytes] | None = None
+        """Notifications of a request that is under way: its answer goes first."""
+        self._room = asyncio.Event()
+        self._writer: asyncio.Task[None] | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._close_code: int | None = None
+        self.ended = asyncio.Event()
+
+    async def run(self) -> None:
+        self._reader = asyncio.current_task()
+        try:
+            await self._socket.accept()
+            await self._read()
+        except WebSocketDisconnected:
+            pass
+        except asyncio.CancelledError:
+            if self._close_code is None or self._reader is None or self._reader.uncancel():
+                raise
+        finally:
+            self._reader = None
+            self._methods.unsubscribe_all()
+            await self._stop_writing()
+            try:
+                await self._hang_up()
+            finally:
+                self.ended.set()
+
+    def notify(self, message: bytes) -> None:
+        if self._held is not None:
+            self._held.append(message)
+        else:
+            self._push(message)
+
+    def end(self, code: int) -> None:
+        """Closes the socket with this code, soon, whatever it is doing. The first call decides."""
+        if self._close_code is None:
+            self._close_code = code
+            if self._reader is not None:
+                self._reader.cancel()
+
+    async def _read(self) -> None:
+        while True:
+            try:
+                text = await self._socket.receive_text()
+            except PayloadTypeError:
+                self._close_code = UNSUPPORTED_DATA
+                return
+            if len(text) > self._limits.request_characters_max:
+                self._close_code = MESSAGE_TOO_BIG
+                return
+            await self._handle(text)
+
+    async def _handle(self, text: str) -> None:
+        self._held = []
+        try:
+            answer = await self._dispatcher.answer(text.encode())
+        finally:
+            held, self._held = self._held, None
+        for message in (answer.body, *held):
+            if message:
+                self._push(message)
+        while len(self._queue) > self._limits.queued_messages_max // 2:
+            self._room.clear()
+            await self._room.wait()
+
+    def _push(self, message: bytes) -> None:
+        if self._close_code is not None:
+            return
+        full = len(self._queue) >= self._limits.queued_messages_max
+        if full or self._queued_bytes + len(message) > self._limits.queued_bytes_max:
+            self.end(TRY_AGAIN_LATER)
+            return
+        self._queue.append(message)
+        self._queued_bytes += len(message)
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write())
+
+    async def _write(self) -> None:
+        while self._queue:
+            message = self._queue.popleft()
+            self._queued_bytes -= len(message)
+            try:
+                await self._socket.send_text(message.decode())
+            except (WebSocketDisconnected, OSError):
+                self.end(GOING_AWAY)
+                return
+            self._room.set()
+
+    async def _stop_writing(self) -> None:
+        if self._writer is not None:
+            self._writer.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._writer
+
+    async def _hang_up(self) -> None:
+        """Says goodbye; whoever reads nothing is cut off: the server closes what its handler leaves."""
+        if self._socket.closed or self._close_code is None:
+            return
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._socket.close(self._close_code)
+        except TimeoutError:
+            raise WebSocketDisconnected(self._close_code) from None
+
+
+class SocketMethods:
+    """The methods of a node's WebSocket, named on the wire as here, but in camel case."""
+
+    def __init__(self, subscriptions: Subscriptions, session: Session, subscriptions_max: int) -> None:
+        self._subscriptions = subscriptions
+        self._session = session
+        self._max = subscriptions_max
+        self._mine: dict[int, Subscription] = {}
+
+    def by_name(self) -> dict[str, Callable[..., Awaitable[object]]]:
+        return {
+            "ping": self.ping,
+            "signatureSubscribe": self.signature_subscribe,
+            "accountSubscribe": self.account_subscribe,
+            "programSubscribe": self.program_subscribe,
+            "logsSubscribe": self.logs_subscribe,
+            "slotSubscribe": self.slot_subscribe,
+            "rootSubscribe": self.root_subscribe,
+            **{f"{topic}Unsubscribe": self.unsubscribe for topic in Topic},
+        }
+
+    def unsubscribe_all(self) -> None:
+        for subscription in list(self._mine.values()):
+            self._subscriptions.remove(subscription)
+        self._mine.clear()
+
+    async def ping(self) -> None:
+        """Answered with null."""
+
+    async def signature_subscribe(self, signature: str, config: params.SubscribeSignature | None = None) -> int:
+        wanted = params.signature(signature)
+        self._make_room()
+        receipt = config is not None and bool(config.enable_received_notification)
+        subscription = await self._subscriptions.add_signature(wanted, self._session, receipt=receipt)
+        self._mine[subscription.id] = subscription
+        return subscription.id
+
+    async def account_subscribe(self, account: str, config: params.ReadAccount | None = None) -> int:
+        return self._add(Topic.ACCOUNT, address(account), config=_readable(config or params.ReadAccount()))
+
+    async def program_subscribe(self, program: str, config: params.ReadProgram | None = None) -> int:
+        config = config or params.ReadProgram()
+        keeps = account_filter(config.filters or [])
+        return self._add(Topic.PROGRAM, address(program), config=_readable(config), keeps=keeps)
+
+    async def logs_subscribe(self, among: str | params.Mentions, config: params.Read | None = None) -> int:
+        del config  # What lands is finalized: no commitment differs.
+        if isinstance(among, str):
+            if among not in ("all", "allWithVotes"):
+                raise invalid_params(f"Invalid params: all, allWithVotes or mentions is expected, got {shown(among)}")
+            return self._add(Topic.LOGS, EVERYTHING)
+        if len(among.mentions) != 1:
+            raise invalid_params("Invalid Request: Only 1 address supported")
+        return self._add(Topic.LOGS, address(among.mentions[0]))
+
+    async def slot_subscribe(self) -> int:
+        return self._add(Topic.SLOT, EVERYTHING)
+
+    async def root_subscribe(self) -> int:
+        return self._add(Topic.ROOT, EVERYTHING)
+
+    async def unsubscribe(self, subscription: Unsigned) -> bool:
+        """For every topic alike, as a node does it."""
+        found = self._mine.pop(subscription, None)
+        if found is None or not self._subscriptions.holds(found):
+            raise invalid_params("Invalid subscription id.")
+        self._subscriptions.remove(found)
+        return True
+
+    def _add(self, topic: Topic, subject: str, **details: Any) -> int:
+        self._make_room()
+        subscription = self._subscriptions.add(topic, subject, self._session, **details)
+        self._mine[subscription.id] = subscription
+        return subscription.id
+
+    def _make_room(self) -> None:
+        """Forgets subscriptions that ended by themselves, and refuses when the rest are too many."""
+        if len(self._mine) >= self._max:
+            self._mine = {key: found for key, found in self._mine.items() if self._subscriptions.holds(found)}
+        if len(self._mine) >= self._max:
+            message = f"Subscription refused. The limit of a connection is reached ({self._max})"
+            raise RpcError(Code.INTERNAL_ERROR, message)
+
+
+def _readable(config: params.ReadAccount) -> params.ReadAccount:
+    """Refuses at once what no notification could be written in."""
+    if config.encoding is AccountEncoding.BASE64_ZSTD:
+        raise zstd_not_supported()
+    return config

@@ -1,0 +1,205 @@
+"""Who wants to hear of what, and what they are told when a transaction lands or a slot passes."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import count
+from typing import Any, Final, Protocol
+
+from countermand.solana.clockwork import SLOT_MS
+from countermand.solana.embedded import EmbeddedChain
+from countermand.solana.facade.dispatch import encode
+from countermand.solana.facade.encode import account_json, decimals_of
+from countermand.solana.facade.errors import Code, RpcError
+from countermand.solana.facade.params import NO_DATA, AccountEncoding, ReadAccount
+from countermand.solana.ledger import Landing
+from countermand.solana.port import AccountInfo, Address, ChainUnavailable, JsonError
+from countermand.solana.tokens import SYSTEM_PROGRAM
+
+_RETRY_SECONDS: Final = 1
+_NOTHING_LEFT: Final = AccountInfo(lamports=0, owner=SYSTEM_PROGRAM, data=b"", executable=False)
+
+Json = dict[str, Any]
+
+
+class Topic(StrEnum):
+    ACCOUNT = "account"
+    LOGS = "logs"
+    PROGRAM = "program"
+    ROOT = "root"
+    SIGNATURE = "signature"
+    SLOT = "slot"
+
+
+class Subscriber(Protocol):
+    def notify(self, message: bytes) -> None:
+        """Takes a message, without waiting and without failing."""
+
+
+EVERYTHING: Final = ""
+"""The subject of a subscription that is not about one thing: all logs, slots, roots."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subscription:
+    """`subject` is what it is about: a signature, an account, a program. The rest concerns accounts."""
+
+    id: int
+    topic: Topic
+    subject: str
+    subscriber: Subscriber
+    config: ReadAccount = field(default_factory=ReadAccount)
+    keeps: Callable[[AccountInfo], bool] = bool
+    receipt: bool = False
+    """Whether a signature's subscriber also wants to hear that the transaction arrived."""
+
+    def tell(self, result: object) -> None:
+        params = {"result": result, "subscription": self.id}
+        self.subscriber.notify(encode({"jsonrpc": "2.0", "method": f"{self.topic}Notification", "params": params}))
+
+
+class Subscriptions:
+    """All subscriptions of all sockets. Listens to the chain from its making until `close`."""
+
+    def __init__(self, chain: EmbeddedChain, *, subscriptions_max: int = 100_000) -> None:
+        self._chain = chain
+        self._max = subscriptions_max
+        self._ids = count(1)
+        self._by_id: dict[int, Subscription] = {}
+        self._about: dict[tuple[Topic, str], dict[int, Subscription]] = {}
+        self._programs = 0
+        self._changed: dict[Address, int] = {}
+        self._told_slot = chain.slot
+        self._slots: asyncio.Task[None] | None = None
+        self._accounts: asyncio.Task[None] | None = None
+        self._closed = False
+        self._unsubscribe = chain.subscribe(self._landed)
+
+    async def close(self) -> None:
+        self._closed = True
+        self._unsubscribe()
+        for task in (self._slots, self._accounts):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def add(self, topic: Topic, subject: str, subscriber: Subscriber, **details: Any) -> Subscription:
+        if len(self._by_id) >= self._max:
+            raise RpcError(Code.INTERNAL_ERROR, f"Subscription refused. The limit of the node is reached ({self._max})")
+        subscription = Subscription(next(self._ids), topic, subject, subscriber, **details)
+        self._by_id[subscription.id] = subscription
+        self._about.setdefault((topic, subject), {})[subscription.id] = subscription
+        self._programs += topic is Topic.PROGRAM
+        if topic in (Topic.SLOT, Topic.ROOT) and (self._slots is None or self._slots.done()):
+            self._slots = asyncio.create_task(self._watch_slots())
+        return subscription
+
+    def remove(self, subscription: Subscription) -> None:
+        """Does nothing to one that is gone already."""
+        if self._by_id.pop(subscription.id, None) is None:
+            return
+        self._programs -= subscription.topic is Topic.PROGRAM
+        key = (subscription.topic, subscription.subject)
+        del self._about[key][subscription.id]
+        if not self._about[key]:
+            del self._about[key]
+
+    async def add_signature(self, signature: str, subscriber: Subscriber, *, receipt: bool) -> Subscription:
+        """One that is told once, at once if the transaction landed before, and is gone then."""
+        subscription = self.add(Topic.SIGNATURE, signature, subscriber, receipt=receipt)
+        try:
+            status = await self._chain.signature_status(signature)
+        except ChainUnavailable:
+            self.remove(subscription)
+            raise
+        if status is not None and subscription.id in self._by_id:
+            self._tell_signature(subscription, status.slot, status.error)
+        return subscription
+
+    def holds(self, subscription: Subscription) -> bool:
+        return subscription.id in self._by_id
+
+    def _wanted(self, topic: Topic, subject: str = EVERYTHING) -> Sequence[Subscription]:
+        return list(self._about.get((topic, subject), {}).values())
+
+    def _landed(self, landing: Landing) -> None:
+        """Called by the chain when a transaction is committed; one that is committed already may come after `close`."""
+        if self._closed:
+            return
+        for subscription in self._wanted(Topic.SIGNATURE, landing.signature):
+            self._tell_signature(subscription, landing.slot, landing.error)
+        self._tell_logs(landing)
+        self._tell_slot()
+        watched = [key for key in landing.changed if self._programs or (Topic.ACCOUNT, key) in self._about]
+        self._changed.update(dict.fromkeys(watched, landing.slot))
+        if self._changed and (self._accounts is None or self._accounts.done()):
+            self._accounts = asyncio.create_task(self._tell_accounts())
+
+    def _tell_signature(self, subscription: Subscription, slot: int, error: JsonError | None) -> None:
+        if subscription.receipt:
+            subscription.tell(_at(slot, "receivedSignature"))
+        subscription.tell(_at(slot, {"err": error}))
+        self.remove(subscription)
+
+    def _tell_logs(self, landing: Landing) -> None:
+        subjects: Iterable[str] = (EVERYTHING, *dict.fromkeys(landing.accounts))
+        value = {"signature": landing.signature, "err": landing.error, "logs": list(landing.logs)}
+        for subject in subjects:
+            for subscription in self._wanted(Topic.LOGS, subject):
+                subscription.tell(_at(landing.slot, value))
+
+    def _tell_slot(self) -> None:
+        slot = self._chain.slot
+        if slot <= self._told_slot:
+            return
+        self._told_slot = slot
+        for subscription in self._wanted(Topic.SLOT):
+            subscription.tell({"parent": slot - 1, "root": slot, "slot": slot})
+        for subscription in self._wanted(Topic.ROOT):
+            subscription.tell(slot)
+
+    async def _watch_slots(self) -> None:
+        """Runs while somebody wants slots. Of slots that pass together, only the last is told."""
+        while (Topic.SLOT, EVERYTHING) in self._about or (Topic.ROOT, EVERYTHING) in self._about:
+            self._tell_slot()
+            await asyncio.sleep(SLOT_MS / 1000)
+
+    async def _tell_accounts(self) -> None:
+        """Tells what changed accounts are now. What changes again meanwhile is told once, as it is then."""
+        while self._changed:
+            changed, self._changed = self._changed, {}
+            try:
+                await self._tell_changed(changed)
+            except ChainUnavailable:
+                self._changed = {**changed, **self._changed}
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _tell_changed(self, changed: dict[Address, int]) -> None:
+        infos = await self._chain.accounts(list(changed))
+        decimals = await decimals_of(self._chain, infos)
+        for (key, slot), found in zip(changed.items(), infos, strict=True):
+            info = found or _NOTHING_LEFT
+            for subscription in self._wanted(Topic.ACCOUNT, key):
+                subscription.tell(_at(slot, _account(info, subscription.config, decimals)))
+            for subscription in self._wanted(Topic.PROGRAM, info.owner):
+                if subscription.keeps(info):
+                    account = _account(info, subscription.config, decimals)
+                    subscription.tell(_at(slot, {"pubkey": key, "account": account}))
+
+
+def _account(info: AccountInfo, config: ReadAccount, decimals: Mapping[Address, int]) -> Json:
+    encoding = config.encoding or AccountEncoding.BINARY
+    try:
+        return account_json(info, encoding, config.data_slice, decimals)
+    except RpcError:  # Too large for base58. A node too says so in the place of the data.
+        return {**account_json(info, encoding, NO_DATA, decimals), "data": "error: data too large for bs58 encoding"}
+
+
+def _at(slot: int, value: object) -> Json:
+    return {"context": {"slot": slot}, "value": value}
