@@ -35,6 +35,24 @@ class Clock(Protocol):
         """Sleeps by the wall clock."""
 
 
+class Token(Protocol):
+    """What is known of a mint."""
+
+    @property
+    def mint(self) -> str: ...
+    @property
+    def symbol(self) -> str: ...
+    @property
+    def decimals(self) -> int: ...
+    @property
+    def stable(self) -> bool:
+        """Its price is meant to be a dollar: nothing triggers on it."""
+
+
+class Tokens(Protocol):
+    def get(self, mint: str) -> Token | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class FateSeen:
     """What became of an attempt's transaction."""

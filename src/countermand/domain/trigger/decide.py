@@ -229,7 +229,7 @@ def _refused_as_former(withdrawal: Withdrawal, command: ConfirmCancel) -> Refuse
         if former.message == command.submission.message:
             if former.rejection is not None:
                 return Refused(Refusal.WITHDRAWAL_REJECTED, detail=former.rejection)
-            if command.block_height > former.last_valid_height:
+            if former.dead or command.block_height > former.last_valid_height:
                 return Refused(Refusal.WITHDRAWAL_EXPIRED)
             return Refused(Refusal.WITHDRAWAL_SUPERSEDED)
     return None
@@ -274,11 +274,17 @@ def _resolve(group: OrderGroup, command: ResolveAttempt, moment: Moment) -> Deci
     landed = command.fate is Fate.LANDED
     match attempt.kind:
         case AttemptKind.DEPOSIT:
-            return _deposit_landed(group, command, moment) if landed else (DepositFailed(command.signature, command.error),)
+            return (
+                _deposit_landed(group, command, moment)
+                if landed
+                else (DepositFailed(command.signature, command.error),)
+            )
         case AttemptKind.FILL:
             return (_fill_landed(attempt.craft, command),) if landed else _fill_failed(group, command, moment)
         case AttemptKind.WITHDRAWAL:
-            return (_withdrawal_landed(attempt.craft, command) if landed else _withdrawal_failed(attempt.craft, command),)
+            return (
+                _withdrawal_landed(attempt.craft, command) if landed else _withdrawal_failed(attempt.craft, command),
+            )
         case AttemptKind.SWEEP:
             swept = SweepDone(command.signature, attempt.craft.gift)
             return (swept if landed else SweepFailed(_pause_end(group, moment.at)),)
@@ -294,7 +300,9 @@ def _deposit_landed(group: OrderGroup, command: ResolveAttempt, moment: Moment) 
 
 
 def _fill_landed(craft: Craft, command: ResolveAttempt) -> Event:
-    return FillLanded(command.signature, used=craft.moves, received=craft.receives, gift=craft.gift, closed=craft.closes)
+    return FillLanded(
+        command.signature, used=craft.moves, received=craft.receives, gift=craft.gift, closed=craft.closes
+    )
 
 
 def _fill_failed(group: OrderGroup, command: ResolveAttempt, moment: Moment) -> Decision:
@@ -322,4 +330,3 @@ def _pause_end(group: OrderGroup, at: Instant) -> Instant:
     """1, 2, 4 … 60 seconds after `at`, by the number of failures in a row."""
     doublings = min(group.failed_fills, 6)
     return Instant(at + min(RETRY_PAUSE_MS << doublings, RETRY_PAUSE_MS_MAX))
-

@@ -113,5 +113,3 @@ class Desk:
 def _watched(group: OrderGroup) -> tuple[object, ...]:
     """All that decides how an order is watched."""
     return (group.state is State.OPEN, group.retry_at is None, group.legs)
-
-

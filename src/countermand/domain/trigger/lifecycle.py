@@ -12,7 +12,6 @@ from typing import Any, Final, assert_never
 
 from countermand.domain.identity import OrderId
 from countermand.domain.instant import Instant
-from countermand.domain.quantities import NOTHING
 from countermand.domain.trigger.events import (
     CancelRequested,
     DepositFailed,
@@ -156,7 +155,9 @@ DISPLAY: Final[Mapping[RawState, DisplayState]] = MappingProxyType(
     }
 )
 
-ACTIVE: Final = frozenset({DisplayState.PENDING, DisplayState.OPEN, DisplayState.EXECUTING, DisplayState.PENDING_WITHDRAW})
+ACTIVE: Final = frozenset(
+    {DisplayState.PENDING, DisplayState.OPEN, DisplayState.EXECUTING, DisplayState.PENDING_WITHDRAW}
+)
 """What a history calls `active`; the rest is `past`."""
 
 
@@ -208,7 +209,13 @@ def _changes(group: OrderGroup, event: Event, at: Instant) -> dict[str, Any]:
             return {"attempt": event.attempt, "attempts": group.attempts + 1}
         case FillLanded():
             remaining, received = group.remaining - event.used, group.received + event.received
-            return {"attempt": None, "remaining": remaining, "received": received, "failed_fills": 0, "sweep_due": not event.closed}
+            return {
+                "attempt": None,
+                "remaining": remaining,
+                "received": received,
+                "failed_fills": 0,
+                "sweep_due": not event.closed,
+            }
         case FillFailed():
             rejections = group.close_rejections + event.close_rejected
             paused = {"failed_fills": group.failed_fills + 1, "retry_at": event.retry_at}
@@ -240,17 +247,22 @@ def _recrafted(withdrawal: Withdrawal | None, event: CancelRequested) -> Withdra
     assert withdrawal.request_id == event.request_id, "a cancellation keeps its request id"
     if withdrawal.craft is None:
         return replace(withdrawal, craft=event.craft)
-    return replace(withdrawal, craft=event.craft, former=_remember(withdrawal, withdrawal.craft, None))
+    return replace(withdrawal, craft=event.craft, former=_remember(withdrawal, _former(withdrawal.craft)))
 
 
 def _failed(group: OrderGroup, event: WithdrawalFailed) -> Withdrawal:
-    assert group.withdrawal is not None and group.attempt is not None, f"order {group.id} has no withdrawal that could fail"
-    former = _remember(group.withdrawal, group.attempt.craft, event.rejection)
-    return replace(group.withdrawal, craft=None, former=former)
+    assert group.withdrawal is not None and group.attempt is not None, (
+        f"order {group.id} has no withdrawal that could fail"
+    )
+    failed = replace(_former(group.attempt.craft), dead=event.rejection is None, rejection=event.rejection)
+    return replace(group.withdrawal, craft=None, former=_remember(group.withdrawal, failed))
 
 
-def _remember(withdrawal: Withdrawal, craft: Craft, rejection: str | None) -> tuple[FormerCraft, ...]:
-    former = FormerCraft(craft.message, craft.last_valid_height, rejection)
+def _former(craft: Craft) -> FormerCraft:
+    return FormerCraft(craft.message, craft.last_valid_height)
+
+
+def _remember(withdrawal: Withdrawal, former: FormerCraft) -> tuple[FormerCraft, ...]:
     return (*withdrawal.former, former)[-FORMER_CRAFTS_MAX:]
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from countermand.domain.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.domain.instant import Instant
 from countermand.domain.quantities import NOTHING, BaseUnits, Bps
-from countermand.domain.trigger.condition import Condition
+from countermand.domain.trigger.condition import Condition, Direction
 
 
 class Family(Enum):
@@ -88,7 +88,9 @@ class FormerCraft:
 
     message: bytes
     last_valid_height: int
-    rejection: str | None
+    dead: bool = False
+    """It was co-signed and did not land while it could."""
+    rejection: str | None = None
     """The chain's error, when it landed and failed."""
 
 
@@ -155,3 +157,19 @@ class OrderGroup:
     def triggered_by(self) -> Leg:
         assert self.triggered_leg is not None, f"order {self.id} has not triggered"
         return self.legs[self.triggered_leg]
+
+
+class Purpose(Enum):
+    """What a leg is for. A sell order watches the token that it sells, a buy order the one that it buys."""
+
+    TAKE_PROFIT = "take_profit"
+    STOP_LOSS = "stop_loss"
+    BUY_ABOVE = "buy_above"
+    BUY_BELOW = "buy_below"
+
+
+def purpose(terms: Terms, leg: Leg) -> Purpose:
+    rises = leg.condition.direction is Direction.ABOVE
+    if terms.trigger_mint == terms.output_mint:
+        return Purpose.BUY_ABOVE if rises else Purpose.BUY_BELOW
+    return Purpose.TAKE_PROFIT if rises else Purpose.STOP_LOSS

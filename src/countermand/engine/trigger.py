@@ -1,0 +1,314 @@
+"""What can be done with trigger orders, as a dialect asks for it: prepare, pass the gate, wait for the world if need be."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import msgspec
+
+from countermand.domain.identity import Mint, OrderId, RequestId, Signature, Wallet
+from countermand.domain.instant import Instant
+from countermand.domain.quantities import BaseUnits
+from countermand.domain.trigger.commands import (
+    Amendment,
+    AmendOrder,
+    ConfirmCancel,
+    DepositCraft,
+    PlaceOrder,
+    RequestCancel,
+)
+from countermand.domain.trigger.order import Craft, Family, Leg, OrderGroup, State
+from countermand.domain.trigger.refusals import Refusal, Refused
+from countermand.engine.ids import Ids
+from countermand.engine.journal import decode_group, encode
+from countermand.engine.outbox import Outbox
+from countermand.engine.ports import Clock, CraftRow, Custody, HistoryQuery, Store, StoredOrder, Unavailable
+from countermand.engine.shard import Answer, Shard
+from countermand.engine.views import Happening, decode_happening
+
+CRAFT_PATIENCE_MS: Final = 300
+"""A cancel does not wait longer than this for its withdrawal to be built: stopping the fills comes first."""
+_CRAFT_TRIES: Final = 16
+_CRAFT: Final = msgspec.json.Decoder(DepositCraft)
+_CRAFTABLE: Final = (State.OPEN, State.READY_EXECUTE, State.EXPIRED, State.READY_TO_CANCEL)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """An order as its owner asks for it. `placement` is a digest of the whole request."""
+
+    deposit_request_id: RequestId
+    transaction: str
+    wallet: Wallet
+    family: Family
+    input_mint: Mint
+    output_mint: Mint
+    trigger_mint: Mint
+    amount: BaseUnits
+    legs: tuple[Leg, ...]
+    expires_at: Instant
+    placement: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NotLanded:
+    """The transaction has not landed in the time that a request waits. It may still."""
+
+
+@dataclass(frozen=True, slots=True)
+class DepositUnknown:
+    """No deposit was crafted under that request id, or it died."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    group: OrderGroup
+    signature: Signature
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelling:
+    """Nothing fills any more. `transaction` None: the withdrawal could not be built now, a repetition will."""
+
+    order_id: OrderId
+    request_id: RequestId
+    transaction: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    order_id: OrderId
+    signature: Signature
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """An order and what its owner is shown of its history, the newest first."""
+
+    group: OrderGroup
+    happenings: Sequence[Happening]
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    total: int
+    orders: Sequence[OrderView]
+
+
+PlaceAnswer: TypeAlias = Placed | Refused | DepositUnknown | NotLanded
+ConfirmAnswer: TypeAlias = Withdrawn | Refused | NotLanded
+
+
+class TriggerOrders:
+    """Every method may raise `Unavailable` or `CommitUnknown`."""
+
+    def __init__(
+        self,
+        shard: Shard,
+        outbox: Outbox,
+        custody: Custody,
+        store: Store,
+        clock: Clock,
+        ids: Ids,
+        confirm_timeout_ms: int,
+    ) -> None:
+        self._shard = shard
+        self._outbox = outbox
+        self._custody = custody
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._confirm_timeout_ms = confirm_timeout_ms
+
+    # --- vaults
+
+    async def vault_registered_at(self, wallet: Wallet) -> Instant | None:
+        await self._shard.barrier()
+        return await self._store.vault(wallet)
+
+    async def register_vault(self, wallet: Wallet) -> bool:
+        """False: it was registered before."""
+        if await self.vault_registered_at(wallet) is not None:
+            return False
+        await self._shard.add_vault(wallet, await self._shard.now())
+        return True
+
+    # --- orders
+
+    async def craft_deposit(
+        self, wallet: Wallet, family: Family, input_mint: Mint, output_mint: Mint, amount: BaseUnits
+    ) -> DepositCraft:
+        """A deposit for the wallet to sign. It names the order that it may become."""
+        deposit = await self._custody.craft_deposit(
+            request_id=self._ids.request_id(),
+            order_id=self._ids.order_id(await self._shard.now()),
+            wallet=wallet,
+            family=family,
+            input_mint=input_mint,
+            output_mint=output_mint,
+            amount=amount,
+        )
+        row = CraftRow(deposit.request_id, deposit.order_id, deposit.craft.last_valid_height, encode(deposit))
+        await self._shard.add_craft(row)
+        return deposit
+
+    async def place(self, request: OrderRequest) -> PlaceAnswer:
+        """Commits the order with the user's signature, lands the deposit, and waits for it."""
+        await self._shard.barrier()
+        body = await self._store.craft(request.deposit_request_id)
+        if body is None:
+            return DepositUnknown()
+        deposit = _CRAFT.decode(body)
+        known = await self._shard.peek(deposit.order_id) is not None
+        flaw = None if known else await self._custody.simulate_deposit(deposit)
+        answer = await self._shard.submit(self._place_command(request, deposit, flaw))
+        if isinstance(answer, Refused):
+            return answer
+        if not answer.changed:
+            self._outbox.send_now(deposit.order_id)
+        group = await self._settled(deposit.order_id, lambda group: group.state is not State.DEPOSITING)
+        if group.state is State.DEPOSITING:
+            return NotLanded()
+        if group.state is State.DEPOSIT_FAILED:
+            return Refused(Refusal.DEPOSIT_FAILED_BEFORE)
+        signature = self._custody.read_submission(request.transaction, request.wallet).user_signature
+        assert signature is not None, "a landed deposit was signed"
+        return Placed(group, signature, repeated=not answer.changed)
+
+    def _place_command(self, request: OrderRequest, deposit: DepositCraft, flaw: str | None) -> PlaceOrder:
+        return PlaceOrder(
+            order_id=deposit.order_id,
+            wallet=request.wallet,
+            deposit=deposit,
+            family=request.family,
+            input_mint=request.input_mint,
+            output_mint=request.output_mint,
+            trigger_mint=request.trigger_mint,
+            amount=request.amount,
+            legs=request.legs,
+            expires_at=request.expires_at,
+            submission=self._custody.read_submission(request.transaction, request.wallet),
+            placement=request.placement,
+            flaw=flaw,
+        )
+
+    async def amend(self, order_id: OrderId, wallet: Wallet, amendment: Amendment) -> Answer | Refused:
+        return await self._shard.submit(AmendOrder(order_id, wallet, amendment))
+
+    # --- the two steps of a cancel
+
+    async def cancel(self, order_id: OrderId, wallet: Wallet) -> Cancelling | Refused:
+        """From its answer on nothing fills."""
+        request_id = self._ids.request_id()
+        for _ in range(_CRAFT_TRIES):
+            group = await self._shard.peek(order_id)
+            craft = None
+            if group is not None and group.terms.wallet == wallet:
+                group = await self._with_fate_known(group)
+                craft = await self._withdrawal(group)
+            made_from = 0 if group is None else group.version
+            answer = await self._shard.submit(RequestCancel(order_id, wallet, request_id, craft, made_from))
+            if not isinstance(answer, Refused):
+                return self._cancelling(answer.group)
+            if answer.refusal is not Refusal.CRAFT_STALE:
+                return answer
+        return await self._cancel_without_craft(order_id, wallet, request_id)
+
+    async def _cancel_without_craft(
+        self, order_id: OrderId, wallet: Wallet, request_id: RequestId
+    ) -> Cancelling | Refused:
+        answer = await self._shard.submit(RequestCancel(order_id, wallet, request_id, None, 0))
+        return answer if isinstance(answer, Refused) else self._cancelling(answer.group)
+
+    def _cancelling(self, group: OrderGroup) -> Cancelling:
+        withdrawal = group.withdrawal
+        assert withdrawal is not None, f"order {group.id} was cancelled without a withdrawal"
+        craft = withdrawal.craft if group.attempt is None else group.attempt.craft
+        transaction = None if craft is None else self._custody.unsigned_transaction(craft)
+        return Cancelling(group.id, withdrawal.request_id, transaction)
+
+    async def _withdrawal(self, group: OrderGroup) -> Craft | None:
+        if group.state not in _CRAFTABLE or group.attempt is not None:
+            return None
+        try:
+            async with asyncio.timeout(CRAFT_PATIENCE_MS / 1000):
+                return await self._custody.craft_withdrawal(group)
+        except (Unavailable, TimeoutError):
+            return None
+
+    async def confirm_cancel(
+        self, order_id: OrderId, wallet: Wallet, request_id: RequestId, transaction: str
+    ) -> ConfirmAnswer:
+        """Commits the user's signature, lands the withdrawal, and waits for it."""
+        group = await self._shard.peek(order_id)
+        if group is not None and group.terms.wallet == wallet:
+            await self._with_fate_known(group)
+        command = ConfirmCancel(
+            order_id, wallet, request_id, self._custody.read_submission(transaction, wallet), await self._block_height()
+        )
+        answer = await self._shard.submit(command)
+        if isinstance(answer, Refused):
+            return answer
+        if not answer.changed:
+            self._outbox.send_now(order_id)
+        attempts = answer.group.attempts
+        final = await self._settled(order_id, lambda group: group.attempt is None or group.attempts != attempts)
+        if final.state is State.CANCELLED:
+            assert final.withdrawal is not None and final.withdrawal.signature is not None
+            return Withdrawn(order_id, final.withdrawal.signature)
+        if final.attempt is not None:
+            return NotLanded()
+        again = await self._shard.submit(command)  # It failed: the gate knows how to say it.
+        return again if isinstance(again, Refused) else NotLanded()
+
+    async def _block_height(self) -> int:
+        """0, when the chain does not answer: then the attempt is made, and the chain judges its age."""
+        try:
+            async with asyncio.timeout(CRAFT_PATIENCE_MS / 1000):
+                return await self._custody.block_height()
+        except (Unavailable, TimeoutError):
+            return 0
+
+    async def _with_fate_known(self, group: OrderGroup) -> OrderGroup:
+        """What the chain knows of an unresolved withdrawal is sequenced before the request that asks."""
+        if group.state is not State.READY_TO_CANCEL or group.attempt is None:
+            return group
+        try:
+            async with asyncio.timeout(CRAFT_PATIENCE_MS / 1000):
+                await self._outbox.learn_fate(group)
+        except (Unavailable, TimeoutError):
+            return group
+        return await self._shard.peek(group.id) or group
+
+    async def _settled(self, order_id: OrderId, is_settled: Callable[[OrderGroup], bool]) -> OrderGroup:
+        """The order as committed once `is_settled` holds for it, or as it is when patience ends."""
+        deadline = self._clock.wall_ms() + self._confirm_timeout_ms
+        while True:
+            group = await self._shard.committed(order_id)
+            assert group is not None, f"order {order_id} was just here"
+            left = deadline - self._clock.wall_ms()
+            if is_settled(group) or left <= 0:
+                return group
+            try:
+                async with asyncio.timeout(left / 1000):
+                    await self._shard.changed(order_id)
+            except TimeoutError:
+                return group
+
+    # --- reads
+
+    async def history(self, query: HistoryQuery) -> HistoryPage:
+        await self._shard.barrier()
+        page = await self._store.history(query)
+        return HistoryPage(page.total, [_view(stored) for stored in page.orders])
+
+    async def order(self, order_id: OrderId) -> OrderView | None:
+        await self._shard.barrier()
+        stored = await self._store.order_history(order_id)
+        return None if stored is None else _view(stored)
+
+
+def _view(stored: StoredOrder) -> OrderView:
+    return OrderView(decode_group(stored.order), [decode_happening(body) for body in stored.history])
