@@ -11,7 +11,7 @@ Instant = NewType("Instant", int)
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What a decision may know of the world: the instant, and the price of the order's trigger mint, if there is one."""
+    """All that a decision may know of the world: the instant, and the price of the order's trigger mint, if any."""
 
     at: Instant
     price: UsdPrice | None = None

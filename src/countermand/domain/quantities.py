@@ -73,7 +73,8 @@ _TEXT_MAX: Final = 80
 def exact(text: str, *, scale: int, bound: int) -> int | Inexact:
     """The number that `text` says, times 10^`scale`, if that is a whole number from 0 to `bound`.
 
-    `text` is a number as JSON writes it. Length and exponent are judged before any arithmetic, so a hostile exponent costs nothing.
+    `text` is a number as JSON writes it. Length and exponent are judged before any arithmetic, so a hostile exponent
+    costs nothing.
     """
     if len(text) > _TEXT_MAX:
         return Inexact.TOO_LONG

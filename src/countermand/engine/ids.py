@@ -11,7 +11,7 @@ class Ids:
     """`seed` None: unpredictable."""
 
     def __init__(self, seed: int | None = None) -> None:
-        self._random: Random = SystemRandom() if seed is None else Random(seed)
+        self._random: Random = SystemRandom() if seed is None else Random(seed)  # noqa: S311  A sandbox asked for it.
 
     def order_id(self, at: Instant) -> OrderId:
         """A version 7 UUID (RFC 9562): 48 bits of milliseconds, then 74 random ones."""

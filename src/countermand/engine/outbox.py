@@ -1,7 +1,7 @@
 """The outbox: what committed orders are owed by the world, and what the world answers, as commands again.
 
-It keeps no list of its own that could lose an entry: what is owed is a function of the committed orders (`work_due`), so a restart
-finds it again. It only ever acts on orders as they were committed.
+It keeps no list of its own that could lose an entry: what is owed is a function of the committed orders (`work_due`), so
+a restart finds it again. It only ever acts on orders as they were committed.
 """
 
 import asyncio
@@ -130,9 +130,7 @@ class Outbox:
                 wait_ms = await self._step(entry)
             except (Unavailable, CommitUnknown):
                 wait_ms = self._patience(entry)
-            except (
-                Exception
-            ) as bug:  # One order's bug must not stop the others' effects; it is reported and tried again.
+            except Exception as bug:  # noqa: BLE001  One order's bug must not stop the effects of the others.
                 telemetry.effect_failed(entry.group.id, bug)
                 wait_ms = _POLL_MS_MAX
             entry.working = False

@@ -93,10 +93,10 @@ class Custody(Protocol):
         """Why the chain would not take it, in words; None if it would."""
 
     async def craft_withdrawal(self, group: OrderGroup) -> Craft:
-        """Takes everything that is in the order's account now back to the user, and closes it unless `close_rejections` is 2 or more."""
+        """Takes all that is in the order's account now back to the user, and closes it, unless that was rejected twice."""
 
     async def craft_fill(self, group: OrderGroup) -> Craft | SwapRefused:
-        """A swap of what remains, simulated. It also closes the account, unless `close_rejections` is 2 or more."""
+        """A swap of what remains, simulated. It also closes the account, unless that was rejected twice."""
 
     async def craft_sweep(self, group: OrderGroup) -> Craft | None:
         """Closes the account of an ended order. None: the account is gone already."""

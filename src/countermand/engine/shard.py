@@ -1,7 +1,7 @@
 """The gate: every change of a shard's orders goes through here, one after the other.
 
-A command is fetched for, sequenced, decided in memory, and committed together with whatever else happened meanwhile. Nothing that
-was computed from memory leaves before what it saw is committed.
+A command is fetched for, sequenced, decided in memory, and committed together with whatever else happened meanwhile.
+Nothing that was computed from memory leaves before what it saw is committed.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ class Answer:
 
 
 class Shard:
-    """`on_committed` is told of every order that a commit changed, and after a load of every order that is in memory."""
+    """`on_committed` is told of every order that a commit changed, and after a load of every order in memory."""
 
     def __init__(
         self, number: int, store: Store, clock: Clock, on_committed: Callable[[Sequence[OrderGroup], bool], None]
@@ -55,7 +55,7 @@ class Shard:
     # --- commands
 
     async def submit(self, command: Command) -> Answer | Refused:
-        """One turn. Raises `CommitUnknown` when its outcome is unknown, `Unavailable` when it certainly did not happen."""
+        """One turn. Raises `CommitUnknown` when its outcome is unknown, `Unavailable` when it did not happen."""
         assert not isinstance(command, ObservePrice), "prices are observed, see observe_price"
         term = await self._with(command.order_id)
         happened = self._turn(term, command)
@@ -223,7 +223,7 @@ class Shard:
             raise Unavailable("another process writes these orders now")
 
     async def _with(self, order_id: OrderId) -> Term:
-        """The term, with the order in memory if there is such an order. What follows without an `await` sees it there."""
+        """The term, with the order in memory if there is one. What follows without an `await` sees it there."""
         while True:
             term = await self._ready()
             if order_id in term.desk.groups:
@@ -232,13 +232,13 @@ class Shard:
             if fetching is not None:
                 await asyncio.shield(fetching)
                 continue
-            found = await self._fetch(term, order_id)
+            found = await self._fetch(order_id)
             if term is self._term:
                 if found is not None:
                     term.adopt(found)
                 return term
 
-    async def _fetch(self, term: Term, order_id: OrderId) -> OrderGroup | None:
+    async def _fetch(self, order_id: OrderId) -> OrderGroup | None:
         """Reads an order from the store. Only one such read of an order is under way, so that no old one overtakes."""
         fetching = self._fetching[order_id] = asyncio.get_running_loop().create_future()
         try:

@@ -58,7 +58,7 @@ class Term:
     # --- deciding: synchronous, in memory
 
     def turn(self, command: Command, clock: Instant) -> Happened | Refused:
-        """Runs what time demanded before, then the command. Its instant is the clock's, but never before the last one."""
+        """Runs what time demanded before, then the command. Its instant is the clock's, never before the last one."""
         at = max(self.last_at, clock)
         self.run_due(at)
         return self._decide(command, at)

@@ -1,4 +1,4 @@
-"""What can be done with trigger orders, as a dialect asks for it: prepare, pass the gate, wait for the world if need be."""
+"""What can be done with trigger orders, as a dialect asks for it: prepare, pass the gate, wait for the world."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -256,8 +256,9 @@ class TriggerOrders:
         attempts = answer.group.attempts
         final = await self._settled(order_id, lambda group: group.attempt is None or group.attempts != attempts)
         if final.state is State.CANCELLED:
-            assert final.withdrawal is not None and final.withdrawal.signature is not None
-            return Withdrawn(order_id, final.withdrawal.signature)
+            signature = final.withdrawal and final.withdrawal.signature
+            assert signature is not None, f"order {order_id} is cancelled without a signature"
+            return Withdrawn(order_id, signature)
         if final.attempt is not None:
             return NotLanded()
         again = await self._shard.submit(command)  # It failed: the gate knows how to say it.

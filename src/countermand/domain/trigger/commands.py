@@ -1,7 +1,7 @@
 """What may be asked of the trigger orders. Everything that happens outside enters as one of these.
 
-A command carries whatever was fetched or made for it beforehand (crafts, chain heights, prices), and `made_from`, the version
-of the order that a craft was made from: `decide` keeps a craft only if the order is still the same.
+A command carries whatever was fetched or made for it beforehand (crafts, chain heights, prices), and `made_from`, the
+version of the order that a craft was made from: `decide` keeps a craft only if the order is still the same.
 """
 
 from dataclasses import dataclass, replace

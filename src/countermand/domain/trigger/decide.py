@@ -65,7 +65,7 @@ _FAULTS: Final = {
 
 
 def decide(group: OrderGroup | None, command: Command, moment: Moment) -> Decision | Refused:
-    """`ObservePrice` is asked of every order that the price may concern; all else of the order that the command names."""
+    """`ObservePrice` is asked of every order that the price may concern, all else of the one that it names."""
     if isinstance(command, PlaceOrder):
         return _place(group, command, moment)
     if group is None:

@@ -1,4 +1,4 @@
-"""All trigger orders of a shard that are in memory, with the indexes that tell which of them a price or an instant concerns.
+"""All trigger orders of a shard that are in memory, and the indexes that tell whom a price or an instant concerns.
 
 The desk changes by events only (`apply`), so whoever folds the same events has the same desk.
 """

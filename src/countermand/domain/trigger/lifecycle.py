@@ -61,11 +61,12 @@ TRANSITIONS: Final[Mapping[State, Mapping[type[Event], State]]] = MappingProxyTy
             OrderExpired: State.EXPIRED,
             CancelRequested: State.READY_TO_CANCEL,
         },
-        # A fill in flight finishes: neither a cancel nor expiry touches it. If it fails after expiry, OPEN lasts no instant.
+        # A fill in flight finishes: neither a cancel nor expiry touches it. If it fails after expiry, OPEN lasts no time.
         State.EXECUTING: {FillLanded: State.FILLED, FillFailed: State.OPEN},
         # Expiry leaves the funds in the vault: they come out the way a cancel does.
         State.EXPIRED: {CancelRequested: State.READY_TO_CANCEL},
-        # A cancelled order can never trade again, even before its withdrawal lands. Asking again is safe: it crafts anew and stays.
+        # A cancelled order can never trade again, even before its withdrawal lands. Asking again is safe: it crafts
+        # anew and stays.
         State.READY_TO_CANCEL: {
             CancelRequested: State.READY_TO_CANCEL,
             WithdrawalStarted: State.READY_TO_CANCEL,
@@ -251,9 +252,8 @@ def _recrafted(withdrawal: Withdrawal | None, event: CancelRequested) -> Withdra
 
 
 def _failed(group: OrderGroup, event: WithdrawalFailed) -> Withdrawal:
-    assert group.withdrawal is not None and group.attempt is not None, (
-        f"order {group.id} has no withdrawal that could fail"
-    )
+    assert group.withdrawal is not None, f"order {group.id} has no withdrawal"
+    assert group.attempt is not None, f"order {group.id} has no withdrawal that could fail"
     failed = replace(_former(group.attempt.craft), dead=event.rejection is None, rejection=event.rejection)
     return replace(group.withdrawal, craft=None, former=_remember(group.withdrawal, failed))
 
@@ -276,7 +276,7 @@ class Work(Enum):
 
 
 def work_due(group: OrderGroup) -> Work | None:
-    """The whole outbox is this function over the orders: nothing else has to be stored, and nothing can be forgotten."""
+    """The whole outbox is this function over the orders: nothing else is stored, and nothing can be forgotten."""
     if group.attempt is not None:
         return Work.RESOLVE
     if group.state is State.READY_EXECUTE:

@@ -8,7 +8,7 @@ from countermand.domain.instant import Instant
 
 
 class Timers:
-    """A heap of (due, order). `current` gives an order's present due time: an entry that differs from it is stale and ignored."""
+    """A heap of (due, order). `current` gives an order's present due time: an entry that differs from it is stale."""
 
     def __init__(self, current: Callable[[OrderId], Instant | None]) -> None:
         self._current = current

@@ -1,8 +1,8 @@
 """The price index: which orders a price concerns.
 
-A heap for each mint and direction, the nearest trigger on top. An order that leaves is only struck from `_armed`; its heap entry
-is dropped when it surfaces, or when half of the heap is such entries. A price that crosses nothing costs two looks at a top,
-one that crosses k orders O(k log n).
+A heap for each mint and direction, the nearest trigger on top. An order that leaves is only struck from `_armed`; its
+heap entry is dropped when it surfaces, or when most of the heap is such entries. A price that crosses nothing costs two
+looks at a top, one that crosses k orders O(k log n).
 """
 
 from collections.abc import Iterator
