@@ -1,0 +1,111 @@
+"""Slots and blockhashes: what passes with time on the embedded chain.
+
+A slot passes every 400 ms of the wall clock, whether the venue's clock is frozen or not, and slots never go back, not
+over a restart either: nobody is told a slot before a ceiling above it is stored, and a restart begins at the ceiling.
+An attempt that was declared dead because its last valid block height had passed can therefore never land.
+"""
+
+import hashlib
+from bisect import bisect_right
+from collections import deque
+from typing import Protocol
+
+from countermand.solana.ledger_store import StoredClock
+
+SLOT_MS = 400
+SLOTS_PER_EPOCH = 432_000
+FIRST_SLOT = 1_000
+BLOCKHASH_SLOTS = 150
+"""A blockhash is valid for this many slots after its own."""
+
+CEILING_AHEAD_SLOTS = 10
+BLOCK_TIMES_KEPT = 4_096
+
+
+class VenueClock(Protocol):
+    """In Unix milliseconds: `now_ms` is the venue's clock, which may be frozen or moved; `wall_ms` the real one."""
+
+    def now_ms(self) -> int: ...
+
+    def wall_ms(self) -> int: ...
+
+
+class SlotClock:
+    def __init__(self, stored: StoredClock, clock: VenueClock) -> None:
+        self._clock = clock
+        self.ceiling = stored.ceiling
+        """Slots below it may be told."""
+        self._anchor_slot, self._anchor_ms = stored.slot, stored.wall_ms
+        self._slot = stored.slot
+        self._last_wall_ms = stored.wall_ms
+        self._block_time = stored.block_time
+        self._block_times: deque[tuple[int, int]] = deque(maxlen=BLOCK_TIMES_KEPT)
+        if self.now() < stored.ceiling:
+            self._anchor(stored.ceiling)
+        self.block_time_now()
+
+    @classmethod
+    def beginning(cls, slot: int, clock: VenueClock) -> StoredClock:
+        return StoredClock(slot, clock.wall_ms(), slot + CEILING_AHEAD_SLOTS, clock.now_ms() // 1000)
+
+    def now(self) -> int:
+        """The present slot."""
+        wall_ms = self._clock.wall_ms()
+        if wall_ms < self._last_wall_ms:  # The machine's clock was set back: go on from here.
+            self._anchor_slot, self._anchor_ms = self._slot, wall_ms
+        self._last_wall_ms = wall_ms
+        self._slot = self._anchor_slot + (wall_ms - self._anchor_ms) // SLOT_MS
+        return self._slot
+
+    def skip(self, slots: int) -> None:
+        self._anchor_slot += slots
+
+    def _anchor(self, slot: int) -> None:
+        self._slot = self._anchor_slot = slot
+        self._anchor_ms = self._last_wall_ms
+
+    def block_time_now(self) -> int:
+        """The venue's clock in seconds, but never back."""
+        slot = self.now()
+        self._block_time = max(self._block_time, self._clock.now_ms() // 1000)
+        if not self._block_times or self._block_times[-1][0] < slot:
+            self._block_times.append((slot, self._block_time))
+        return self._block_time
+
+    def block_time(self, slot: int) -> int:
+        """The block time of a slot, as last seen at or before it; before memory begins, counted back by slots."""
+        self.block_time_now()
+        after = bisect_right(self._block_times, slot, key=lambda seen: seen[0])
+        if after:
+            return self._block_times[after - 1][1]
+        first_slot, first_time = self._block_times[0]
+        return first_time - (first_slot - slot) * SLOT_MS // 1000
+
+    def to_store(self) -> StoredClock:
+        """The clock as a commit of this moment stores it, with a new ceiling."""
+        slot = self.now()
+        into_slot_ms = (self._last_wall_ms - self._anchor_ms) % SLOT_MS
+        ceiling = max(self.ceiling, slot + 1 + CEILING_AHEAD_SLOTS)
+        return StoredClock(slot, self._last_wall_ms - into_slot_ms, ceiling, self.block_time_now())
+
+
+class Blockhashes:
+    """blockhash(slot) = sha256(entropy ‖ slot): nobody outside can foretell it, and nothing needs storing for it."""
+
+    def __init__(self, entropy: bytes) -> None:
+        self._entropy = entropy
+        self._slots: dict[bytes, int] = {}
+        self._first = self._next = 0
+
+    def at(self, slot: int) -> bytes:
+        return hashlib.sha256(b"countermand blockhash" + self._entropy + slot.to_bytes(8, "little")).digest()
+
+    def slot_of(self, blockhash: bytes, now: int) -> int | None:
+        """The slot of a blockhash that is valid at the slot `now`, else None."""
+        oldest = max(0, now - BLOCKHASH_SLOTS)
+        for slot in range(self._first, min(oldest, self._next)):
+            del self._slots[self.at(slot)]
+        for slot in range(max(oldest, self._next), now + 1):
+            self._slots[self.at(slot)] = slot
+        self._first, self._next = oldest, max(self._next, now + 1)
+        return self._slots.get(blockhash)

@@ -1,0 +1,561 @@
+"""The embedded chain: a Solana virtual machine in this process, remembered in the store.
+
+The store is the truth and the machine a cache: a transaction is executed at once, its changes are queued, and whatever
+was computed from the machine waits for the commit of what it saw. When a commit fails, the machine is dropped and
+loaded again.
+
+Durable nonces are not supported: a transaction whose blockhash is not among the last 150 is dropped.
+"""
+
+import asyncio
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from itertools import count
+from typing import Final
+
+from solders.account import Account
+from solders.hash import Hash
+from solders.pubkey import Pubkey
+from solders.signature import Signature as SignatureKey
+
+from countermand.solana.clockwork import BLOCKHASH_SLOTS, SLOT_MS, Blockhashes, SlotClock, VenueClock
+from countermand.solana.faucet import Faucet, FaucetRefused
+from countermand.solana.genesis import FAUCET_LAMPORTS, Genesis, mint_account
+from countermand.solana.group_commit import Batch, GroupCommit
+from countermand.solana.ledger import (
+    AddressSignature,
+    DetailedSimulation,
+    InnerInstruction,
+    InnerInstructions,
+    Landing,
+    LedgerTransaction,
+    ReturnData,
+    Submitted,
+    TokenBalance,
+    read_error,
+    read_inner,
+    read_ledger_transaction,
+    read_return_data,
+    read_status,
+)
+from countermand.solana.ledger_store import (
+    Epoch,
+    LedgerReplaced,
+    LedgerStore,
+    LedgerUnavailable,
+    LoadedLedger,
+    StoredAccount,
+)
+from countermand.solana.live import Live
+from countermand.solana.machine import Machine, MachineSimulation
+from countermand.solana.port import (
+    AccountInfo,
+    Address,
+    Blockhash,
+    ChainUnavailable,
+    JsonError,
+    LatestBlockhash,
+    Signature,
+    SignatureStatus,
+    Simulation,
+)
+from countermand.solana.recent import Recent, RecentStatus
+from countermand.solana.tokens import SOL_MINT, read_mint, read_token_account
+from countermand.solana.turns import Turns
+from countermand.solana.wire import WireTransaction, read_transaction
+
+__all__ = [
+    "AddressSignature",
+    "DetailedSimulation",
+    "EmbeddedChain",
+    "FaucetRefused",
+    "Genesis",
+    "InnerInstruction",
+    "InnerInstructions",
+    "Landing",
+    "LedgerReplaced",
+    "LedgerTransaction",
+    "LedgerUnavailable",
+    "ReturnData",
+    "Submitted",
+    "TokenBalance",
+    "VenueClock",
+]
+
+WORK_NS_PER_TURN: Final = 2_000_000
+"""After so much work of the machine the event loop turns: it must not keep cancels waiting."""
+
+CEILING_EARLY_SLOTS: Final = 5
+GIFT_LAMPORTS_MAX: Final = 10**18
+U64_MAX: Final = 2**64 - 1
+RELOAD_PAUSE_MS: Final = (50, 100, 250, 500, 1_000, 2_000)
+
+log = logging.getLogger(__name__)
+
+
+class EmbeddedChain:
+    """Implements `countermand.solana.port.Chain`, and tells more to the JSON-RPC facade. Open it with `open`.
+
+    Addresses, signatures and transactions that cannot be read raise `ValueError`. Anything may raise `ChainUnavailable`
+    while the ledger is loaded again, and `LedgerReplaced`, for ever, once another writer has taken it.
+    """
+
+    def __init__(self, store: LedgerStore, clock: VenueClock, genesis: Genesis, stopwatch: Callable[[], int]) -> None:
+        self._store = store
+        self._clock = clock
+        self._genesis = genesis
+        self._turns = Turns(WORK_NS_PER_TURN, stopwatch)
+        self._opened: int | None = None
+        self._gift_numbers = count()
+        self._slots = SlotClock(SlotClock.beginning(genesis.first_slot, clock), clock)
+        self._live: Live | None = None
+        self._down: ChainUnavailable = LedgerUnavailable("the chain is not open")
+        self._up = asyncio.Event()
+        self._stopped = asyncio.Event()
+        self._writer: asyncio.Task[None] | None = None
+        self._subscribers: list[Callable[[Landing], None]] = []
+
+    @classmethod
+    async def open(
+        cls,
+        store: LedgerStore,
+        clock: VenueClock,
+        *,
+        genesis: Genesis,
+        stopwatch: Callable[[], int] = time.perf_counter_ns,
+    ) -> "EmbeddedChain":
+        """Takes the ledger, and founds it from `genesis` if it is empty.
+
+        `stopwatch` (nanoseconds) measures how long the machine works in a row; a simulator gives one that stands still.
+        """
+        chain = cls(store, clock, genesis, stopwatch)
+        chain._come_up(await chain._load(None))
+        chain._writer = asyncio.create_task(chain._write_for_ever(), name="chain ledger")
+        return chain
+
+    async def close(self) -> None:
+        """Commits what is queued, if it can. The store stays open."""
+        try:
+            await self.settle()
+        except ChainUnavailable as problem:
+            log.warning("the chain closes with a batch of unknown fate: %s", problem)
+        if self._writer is not None:
+            self._writer.cancel()
+            await asyncio.gather(self._writer, return_exceptions=True)
+        self._go_down(LedgerUnavailable("the chain is closed"))
+
+    async def ready(self) -> None:
+        """Returns when the ledger is loaded."""
+        await self._up.wait()
+
+    async def stopped(self) -> LedgerReplaced | ChainUnavailable:
+        """Returns when the chain has stopped for good, with the reason."""
+        await self._stopped.wait()
+        return self._down
+
+    async def settle(self) -> None:
+        """Returns when everything that is queued now is committed."""
+        await self._require().settled()
+
+    # Slots and blockhashes
+
+    @property
+    def slot(self) -> int:
+        slot = self._slots.now()
+        self._raise_ceiling_early(slot)
+        return slot
+
+    @property
+    def block_height(self) -> int:
+        """Every slot has a block."""
+        return self.slot
+
+    @property
+    def genesis_hash(self) -> Blockhash:
+        return str(Hash(self._require().hashes.at(0)))
+
+    def block_time(self, slot: int) -> int:
+        """The block time of a slot in seconds, estimated where nothing was seen in it."""
+        return self._slots.block_time(slot)
+
+    async def latest_blockhash(self) -> LatestBlockhash:
+        live = self._require()
+        slot = self._slots.now()
+        await self._promise(live, slot)
+        return live.latest_blockhash(slot)
+
+    def is_blockhash_valid(self, blockhash: Blockhash) -> bool:
+        return self._require().hashes.slot_of(bytes(Hash.from_string(blockhash)), self._slots.now()) is not None
+
+    async def finalized_block_height(self) -> int:
+        slot = self._slots.now()
+        await self._promise(self._require(), slot)
+        return slot
+
+    def expire_blockhashes(self) -> None:
+        """Lets so many slots pass that every blockhash is dead."""
+        self._skip(BLOCKHASH_SLOTS + 1)
+
+    def advance(self, seconds: float) -> None:
+        """Lets the slots of so many seconds pass. The venue's clock is moved by its owner."""
+        self._skip(int(seconds * 1000) // SLOT_MS)
+
+    # Transactions
+
+    async def submit(self, raw: bytes) -> Submitted:
+        """Executes a transaction, and answers when its fate is committed."""
+        live, submitted = await self._execute(read_transaction(raw))
+        # A refusal too may follow from something that is not committed yet.
+        await live.settled()
+        return submitted
+
+    async def send(self, transaction: bytes) -> None:
+        live, _ = await self._execute(read_transaction(transaction))
+        await live.commits.room()
+
+    async def signature_status(self, signature: Signature) -> SignatureStatus | None:
+        key = bytes(SignatureKey.from_string(signature))
+        live = self._require()
+        if (recent := live.recent.status(key)) is not None:
+            await live.commits.up_to(recent.position)
+            return SignatureStatus(recent.slot, finalized=True, error=read_error(recent.error))
+        stored = await self._store.status(key)
+        return None if stored is None else SignatureStatus(stored.slot, finalized=True, error=read_error(stored.error))
+
+    async def transaction(self, signature: Signature) -> LedgerTransaction | None:
+        key = bytes(SignatureKey.from_string(signature))
+        live = self._require()
+        if (recent := live.recent.status(key)) is not None:
+            await live.commits.up_to(recent.position)
+        stored = await self._store.transaction(key)
+        return None if stored is None else read_ledger_transaction(stored)
+
+    async def signatures_for_address(
+        self, address: Address, *, limit: int = 1_000, before: Signature | None = None, until: Signature | None = None
+    ) -> list[AddressSignature]:
+        """Newest first; `before` and `until` are exclusive."""
+        bounds = {
+            name: None if signature is None else bytes(SignatureKey.from_string(signature))
+            for name, signature in (("before", before), ("until", until))
+        }
+        key = bytes(Pubkey.from_string(address))
+        await self.settle()
+        return [read_status(found) for found in await self._store.signatures_for(key, limit=limit, **bounds)]
+
+    async def simulate(self, transaction: bytes) -> Simulation:
+        _, found = await self._simulate(read_transaction(transaction), verify_signatures=False, any_blockhash=False)
+        if not isinstance(found, MachineSimulation):
+            return Simulation(found, (), 0)
+        return Simulation(found.error, tuple(found.logs), found.units_consumed)
+
+    async def simulate_transaction(
+        self, raw: bytes, *, verify_signatures: bool, replace_blockhash: bool
+    ) -> DetailedSimulation:
+        latest, found = await self._simulate(
+            read_transaction(raw), verify_signatures=verify_signatures, any_blockhash=replace_blockhash
+        )
+        replacement = latest if replace_blockhash else None
+        if not isinstance(found, MachineSimulation):
+            return DetailedSimulation(found, replacement_blockhash=replacement)
+        return DetailedSimulation(
+            error=found.error,
+            logs=tuple(found.logs),
+            units_consumed=found.units_consumed,
+            accounts={str(key): _info(account) for key, account in found.accounts},
+            inner_instructions=read_inner(found.inner),
+            return_data=read_return_data(found.return_data),
+            replacement_blockhash=replacement,
+        )
+
+    async def preflight(self, raw: bytes) -> DetailedSimulation:
+        """What a node checks before it takes a transaction: signatures, blockhash, not landed yet, and a simulation."""
+        return await self.simulate_transaction(raw, verify_signatures=True, replace_blockhash=False)
+
+    def subscribe(self, callback: Callable[[Landing], None]) -> Callable[[], None]:
+        """Calls back for every transaction in order, once it is committed; what is returned ends that."""
+        self._subscribers.append(callback)
+
+        def unsubscribe() -> None:
+            if callback in self._subscribers:
+                self._subscribers.remove(callback)
+
+        return unsubscribe
+
+    # Accounts
+
+    async def accounts(self, addresses: list[Address]) -> list[AccountInfo | None]:
+        live = self._require()
+        found = [live.machine.get(Pubkey.from_string(address)) for address in addresses]
+        infos = [None if account is None else _info(account) for account in found]
+        await live.settled()
+        return infos
+
+    async def program_accounts(self, program: Address) -> list[tuple[Address, AccountInfo]]:
+        """All accounts that a program owns, in the order of their keys."""
+        live = self._require()
+        found = live.machine.accounts_of_program(Pubkey.from_string(program))
+        infos = [(str(key), _info(account)) for key, account in found]
+        await live.settled()
+        return infos
+
+    async def token_accounts_by_owner(
+        self, owner: Address, *, mint: Address | None = None, program: Address | None = None
+    ) -> list[tuple[Address, AccountInfo]]:
+        """A wallet's token accounts, of both token programs if none is named, in the order of their keys."""
+        live = self._require()
+        infos: list[tuple[Address, AccountInfo]] = []
+        for key in live.machine.token_accounts_of(Pubkey.from_string(owner)):
+            account = live.machine.get(key)
+            assert account is not None, f"the index of owners knows {key}, the machine does not"
+            info = _info(account)
+            token = read_token_account(info.data)
+            assert token is not None
+            if mint in (None, token.mint) and program in (None, info.owner):
+                infos.append((str(key), info))
+        await live.settled()
+        return infos
+
+    def rent_lamports(self, data_bytes: int) -> int:
+        """What an account of this size must hold to be free of rent."""
+        return self._require().machine.rent_lamports(data_bytes)
+
+    # What only a sandbox may do
+
+    async def airdrop(self, address: Address, lamports: int) -> Signature:
+        self._check_gift(lamports, GIFT_LAMPORTS_MAX)
+        live = self._require()
+        self._refill(live)
+        return await self._give(live.faucet.lamports(address, lamports, live.hashes.at(self._slots.now())))
+
+    async def mint_to(self, wallet: Address, mint: Address, amount: int) -> Signature:
+        """Gives tokens of a mint that is ours to the wallet's associated account. SOL is wrapped."""
+        self._check_gift(amount, GIFT_LAMPORTS_MAX if mint == SOL_MINT else U64_MAX)
+        live = self._require()
+        account = live.machine.get(Pubkey.from_string(mint))
+        if account is None or read_mint(account.data) is None:
+            raise FaucetRefused(f"{mint} is no mint on this chain")
+        self._refill(live)
+        blockhash = live.hashes.at(self._slots.now())
+        return await self._give(live.faucet.tokens(wallet, mint, amount, blockhash, str(account.owner)))
+
+    async def create_mint(self, address: Address | None, decimals: int) -> Address:
+        """A mint of ours, at an address of its own if none is given."""
+        live = self._require()
+        if not 0 <= decimals <= 255:
+            raise FaucetRefused(f"decimals must be between 0 and 255, not {decimals}")
+        key = _free_mint_address(live) if address is None else Pubkey.from_string(address)
+        if live.machine.get(key) is not None:
+            raise FaucetRefused(f"{key} is already in use")
+        mint = mint_account(str(live.faucet.authority), decimals)
+        await self.put_accounts({str(key): mint})
+        return str(key)
+
+    async def put_accounts(self, accounts: Mapping[Address, AccountInfo]) -> None:
+        """Sets accounts as they are given, whatever the programs would say."""
+        await self._require().put(dict(accounts)).committed()
+
+    async def reset(self, genesis: Genesis) -> None:
+        """An empty chain again, with new secrets. Slots go on rising; block time begins anew."""
+        await self.settle()
+        # Nobody writes from here on until the machine is loaded again.
+        live = self._require()
+        live.commits.abandon(LedgerUnavailable("the chain is being reset"))
+        self._go_down(LedgerUnavailable("the chain is being reset"))
+        self._genesis = genesis
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+        try:
+            epoch = await self._store.begin_epoch(self._opened)
+            clock = SlotClock.beginning(self._slots.now() + BLOCKHASH_SLOTS + 1, self._clock)
+            await self._store.found(epoch, genesis.secrets, clock, _genesis_accounts(genesis))
+            self._come_up(await self._load(None))
+        finally:
+            self._writer = asyncio.create_task(self._write_for_ever(), name="chain ledger")
+
+    # The machine's work
+
+    async def _execute(self, transaction: WireTransaction) -> tuple[Live, Submitted]:
+        await self._turns.mine()
+        live = self._require()
+        with self._turns.work():
+            return live, live.execute(transaction)
+
+    async def _simulate(
+        self, transaction: WireTransaction, *, verify_signatures: bool, any_blockhash: bool
+    ) -> tuple[LatestBlockhash, MachineSimulation | JsonError]:
+        await self._turns.mine()
+        live = self._require()
+        slot = live.slots.now()
+        with self._turns.work():
+            found = live.simulate(transaction, slot, verify_signatures=verify_signatures, any_blockhash=any_blockhash)
+        await live.settled()
+        return live.latest_blockhash(slot), found
+
+    async def _give(self, raw: bytes) -> Signature:
+        gift = await self.submit(raw)
+        if gift.dropped is not None or gift.error is not None:
+            raise FaucetRefused(f"the chain refused the gift: {json.dumps(gift.dropped or gift.error)}")
+        return gift.signature
+
+    def _refill(self, live: Live) -> None:
+        """The faucet never runs dry."""
+        faucet = live.machine.get(live.faucet.address)
+        if faucet is None or faucet.lamports <= FAUCET_LAMPORTS // 2 + GIFT_LAMPORTS_MAX // 10:
+            full = AccountInfo(FAUCET_LAMPORTS, str(Pubkey.default()), b"", executable=False)
+            live.put({str(live.faucet.address): full})
+
+    def _check_gift(self, amount: int, most: int) -> None:
+        if not 0 < amount <= most:
+            raise FaucetRefused(f"the amount must be between 1 and {most}, not {amount}")
+
+    # The ledger
+
+    async def _load(self, slots: SlotClock | None) -> Live:
+        """Loads the ledger in a new epoch; `slots` is the clock that goes on, None if there is none."""
+        epoch = await self._store.begin_epoch(self._opened)
+        self._opened = epoch.opened
+        loaded = await self._loaded(epoch)
+        assert loaded.secrets is not None
+        assert loaded.clock is not None
+        if slots is None:
+            slots = SlotClock(loaded.clock, self._clock)
+        slots.ceiling = loaded.clock.ceiling
+        recent = Recent()
+        for known in loaded.recent:
+            recent.add(known.signature, known.message_hash, RecentStatus(known.slot, known.error, loaded.seq))
+        programs = {Pubkey.from_string(address): elf for address, elf in self._genesis.programs.items()}
+        return Live(
+            machine=Machine(loaded.accounts, programs),
+            commits=GroupCommit(self._store, epoch, loaded.seq, slots),
+            slots=slots,
+            hashes=Blockhashes(loaded.secrets.entropy),
+            recent=recent,
+            faucet=Faucet(loaded.secrets, self._gift_numbers),
+        )
+
+    async def _loaded(self, epoch: Epoch) -> LoadedLedger:
+        loaded = await self._store.load(epoch, recent_slots=BLOCKHASH_SLOTS + 1)
+        if loaded.secrets is not None:
+            return loaded
+        clock = SlotClock.beginning(self._genesis.first_slot, self._clock)
+        await self._store.found(epoch, self._genesis.secrets, clock, _genesis_accounts(self._genesis))
+        return await self._store.load(epoch, recent_slots=BLOCKHASH_SLOTS + 1)
+
+    async def _write_for_ever(self) -> None:
+        try:
+            while True:
+                try:
+                    live = self._live or await self._load_again()
+                    await live.commits.run(self._tell)
+                except LedgerReplaced:
+                    raise
+                except ChainUnavailable as problem:
+                    log.warning("a commit of the chain failed, it is loaded again: %s", problem)
+                    self._go_down(LedgerUnavailable("the chain is being loaded again"))
+        except LedgerReplaced as replaced:
+            log.error("another writer took the chain's ledger: %s", replaced)
+            self._stop(replaced)
+        except asyncio.CancelledError:
+            raise
+        except BaseException:
+            self._stop(LedgerUnavailable("the chain stopped: a defect of its own"))
+            raise
+
+    async def _load_again(self) -> Live:
+        for attempt in range(10**9):
+            try:
+                live = await self._load(self._slots)
+            except LedgerReplaced:
+                raise
+            except ChainUnavailable as problem:
+                pause_ms = RELOAD_PAUSE_MS[min(attempt, len(RELOAD_PAUSE_MS) - 1)]
+                log.warning("the chain could not be loaded, again in %d ms: %s", pause_ms, problem)
+                await asyncio.sleep(pause_ms / 1000)
+            else:
+                self._come_up(live)
+                return live
+        raise AssertionError
+
+    def _tell(self, batch: Batch) -> None:
+        if not self._subscribers:
+            return
+        loop = asyncio.get_running_loop()
+        for landed in batch.landed:
+            landing = Landing(
+                signature=str(SignatureKey.from_bytes(landed.signature)),
+                slot=landed.slot,
+                block_time=landed.block_time,
+                error=read_error(landed.error),
+                accounts=tuple(map(str, landed.keys)),
+                changed=tuple(map(str, landed.changed)),
+                logs=tuple(landed.meta.logs),
+            )
+            for callback in self._subscribers:
+                # By the loop, so that a callback that raises does not stop the ledger.
+                loop.call_soon(callback, landing)
+
+    def _require(self) -> Live:
+        if self._live is None:
+            raise self._down
+        return self._live
+
+    def _come_up(self, live: Live) -> None:
+        self._live, self._slots = live, live.slots
+        self._up.set()
+
+    def _go_down(self, reason: ChainUnavailable) -> None:
+        self._live, self._down = None, reason
+        self._up.clear()
+
+    def _stop(self, reason: ChainUnavailable) -> None:
+        if self._live is not None:
+            self._live.commits.abandon(reason)
+        self._go_down(reason)
+        self._stopped.set()
+
+    async def _promise(self, live: Live, slot: int) -> None:
+        """Returns when a ceiling above this slot is stored, so that it may be told."""
+        while slot >= self._slots.ceiling:
+            await live.commits.raise_ceiling().committed()
+        self._raise_ceiling_early(slot)
+
+    def _raise_ceiling_early(self, slot: int) -> None:
+        live = self._live
+        if live is not None and slot >= self._slots.ceiling - CEILING_EARLY_SLOTS and live.commits.idle:
+            live.commits.raise_ceiling()
+
+    def _skip(self, slots: int) -> None:
+        self._slots.skip(slots)
+        self._raise_ceiling_early(self._slots.now())
+
+
+def _info(account: Account) -> AccountInfo:
+    return AccountInfo(account.lamports, str(account.owner), account.data, account.executable)
+
+
+def _genesis_accounts(genesis: Genesis) -> list[StoredAccount]:
+    return [
+        StoredAccount(
+            bytes(Pubkey.from_string(address)),
+            info.lamports,
+            bytes(Pubkey.from_string(info.owner)),
+            info.data,
+            info.executable,
+        )
+        for address, info in genesis.all_accounts().items()
+    ]
+
+
+def _free_mint_address(live: Live) -> Pubkey:
+    number = 0
+    while True:
+        seed = b"countermand mint" + bytes(live.faucet.authority) + number.to_bytes(8, "little")
+        key = Pubkey(hashlib.sha256(seed).digest())
+        if live.machine.get(key) is None:
+            return key
+        number += 1

@@ -1,0 +1,53 @@
+"""What a new ledger begins with. All its randomness comes in here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from solders.keypair import Keypair
+
+from countermand.solana.clockwork import FIRST_SLOT
+from countermand.solana.ledger_store import LedgerSecrets
+from countermand.solana.port import AccountInfo, Address
+from countermand.solana.tokens import KNOWN_DECIMALS, SOL_MINT, SYSTEM_PROGRAM, TOKEN_PROGRAM, mint_bytes
+
+FAUCET_LAMPORTS = 2 * 10**18
+MINT_RENT_LAMPORTS = 1_461_600
+
+
+@dataclass(frozen=True, slots=True)
+class Genesis:
+    """`entropy` and both seeds have 32 random bytes. All but `programs` counts only when a ledger is founded.
+
+    `programs`, ELF files by address, come with the release and are loaded at every start.
+    """
+
+    entropy: bytes
+    faucet_seed: bytes
+    mint_authority_seed: bytes
+    accounts: Mapping[Address, AccountInfo] = field(default_factory=dict)
+    programs: Mapping[Address, bytes] = field(default_factory=dict)
+    first_slot: int = FIRST_SLOT
+
+    def __post_init__(self) -> None:
+        for name in ("entropy", "faucet_seed", "mint_authority_seed"):
+            if len(getattr(self, name)) != 32:
+                raise ValueError(f"{name} must have 32 bytes, not {len(getattr(self, name))}")
+
+    @property
+    def secrets(self) -> LedgerSecrets:
+        return LedgerSecrets(self.entropy, self.faucet_seed, self.mint_authority_seed)
+
+    def all_accounts(self) -> dict[Address, AccountInfo]:
+        """The faucet, the mints of SOL, USDC, USDT and JUP at their mainnet addresses, and `accounts`."""
+        faucet = str(Keypair.from_seed(self.faucet_seed).pubkey())
+        authority = str(Keypair.from_seed(self.mint_authority_seed).pubkey())
+        accounts = {faucet: AccountInfo(FAUCET_LAMPORTS, SYSTEM_PROGRAM, b"", executable=False)}
+        for mint, decimals in KNOWN_DECIMALS.items():
+            accounts[mint] = mint_account(None if mint == SOL_MINT else authority, decimals)
+        accounts.update(self.accounts)
+        return accounts
+
+
+def mint_account(authority: Address | None, decimals: int) -> AccountInfo:
+    data = mint_bytes(authority=authority, decimals=decimals)
+    return AccountInfo(MINT_RENT_LAMPORTS, TOKEN_PROGRAM, data, executable=False)

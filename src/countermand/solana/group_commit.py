@@ -1,0 +1,189 @@
+"""Group commit: what the machine has done is queued, and one task writes all that is queued as one batch.
+
+Positions number the changes of the ledger. A batch leads it from one position to another, and nobody is told anything
+that a position made before a batch up to it is committed.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from solders.account import Account
+from solders.pubkey import Pubkey
+
+from countermand.solana.clockwork import SlotClock
+from countermand.solana.ledger import Meta, encode_meta
+from countermand.solana.ledger_store import (
+    Epoch,
+    LedgerBatch,
+    LedgerStore,
+    StoredAccount,
+    StoredTransaction,
+)
+from countermand.solana.port import ChainUnavailable
+
+BATCH_TRANSACTIONS_MAX = 256
+BATCHES_AHEAD_MAX = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A transaction that was executed and waits for its commit. `error` is JSON text."""
+
+    signature: bytes
+    message_hash: bytes
+    position: int
+    slot: int
+    block_time: int
+    raw: bytes
+    error: str | None
+    keys: list[Pubkey]
+    changed: Sequence[Pubkey]
+    meta: Meta
+
+    def stored(self) -> StoredTransaction:
+        # Loaded keys may repeat static ones; the index takes each once, in order.
+        addresses = tuple(dict.fromkeys(map(bytes, self.keys)))
+        return StoredTransaction(
+            self.signature,
+            self.message_hash,
+            self.position,
+            self.slot,
+            self.block_time,
+            self.raw,
+            self.error,
+            encode_meta(self.meta),
+            addresses,
+        )
+
+
+@dataclass(slots=True)
+class Batch:
+    until: int
+    landed: list[Landed] = field(default_factory=list)
+    accounts: dict[Pubkey, Account | None] = field(default_factory=dict)
+    _ended: asyncio.Event = field(default_factory=asyncio.Event)
+    _failure: ChainUnavailable | None = None
+
+    async def committed(self) -> None:
+        """Returns when it is; raises `ChainUnavailable` when it failed, or when nobody knows."""
+        await self._ended.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    def end(self, failure: ChainUnavailable | None = None) -> None:
+        self._failure = failure
+        self._ended.set()
+
+
+class GroupCommit:
+    """The queue between one loaded machine and the store. A failure ends it: the chain then loads and makes another."""
+
+    def __init__(self, store: LedgerStore, epoch: Epoch, position: int, clock: SlotClock) -> None:
+        self._store = store
+        self._epoch = epoch
+        self._clock = clock
+        self.position = position
+        """Of the newest change, committed or not."""
+        self._committed = position
+        self._batches: deque[Batch] = deque()
+        """The first is on its way while `_writing`."""
+        self._writing = False
+        self._work = asyncio.Event()
+        self._failure: ChainUnavailable | None = None
+
+    def land(self, landed: Landed, accounts: dict[Pubkey, Account | None]) -> Batch:
+        batch = self._open_batch()
+        batch.landed.append(landed)
+        return self._change(batch, accounts)
+
+    def put(self, accounts: dict[Pubkey, Account | None]) -> Batch:
+        """Changes without a transaction."""
+        return self._change(self._open_batch(), accounts)
+
+    def raise_ceiling(self) -> Batch:
+        """A batch that at least stores the clock."""
+        self._work.set()
+        return self._open_batch()
+
+    @property
+    def idle(self) -> bool:
+        return not self._batches
+
+    async def room(self) -> None:
+        """Lets nobody run further ahead of the store than a few batches."""
+        while len(self._batches) > BATCHES_AHEAD_MAX:
+            await self._batches[0].committed()
+
+    async def up_to(self, position: int) -> None:
+        """Returns when everything up to this position is committed; at once if it is."""
+        if position <= self._committed:
+            return
+        for batch in self._batches:
+            if batch.until >= position:
+                await batch.committed()
+                return
+        assert self._failure is not None
+        raise self._failure
+
+    async def run(self, on_committed: Callable[[Batch], None]) -> None:
+        """Writes for ever. Raises `ChainUnavailable` when a commit failed, after telling everybody who waits."""
+        while True:
+            await self._work.wait()
+            if not self._batches:
+                self._work.clear()
+                continue
+            batch = self._batches[0]
+            self._writing = True
+            try:
+                await self._write(batch)
+            except ChainUnavailable as failure:
+                self.abandon(failure)
+                raise
+            self._writing = False
+            self._batches.popleft()
+            self._committed = batch.until
+            batch.end()
+            on_committed(batch)
+
+    def abandon(self, failure: ChainUnavailable) -> None:
+        self._failure = failure
+        while self._batches:
+            self._batches.popleft().end(failure)
+
+    async def _write(self, batch: Batch) -> None:
+        clock = self._clock.to_store()
+        changed = batch.accounts.items()
+        await self._store.commit(
+            LedgerBatch(
+                epoch=self._epoch.number,
+                seq_before=self._committed,
+                seq=batch.until,
+                clock=clock,
+                written=[_stored(key, account) for key, account in changed if account is not None],
+                removed=[bytes(key) for key, account in changed if account is None],
+                transactions=[landed.stored() for landed in batch.landed],
+            )
+        )
+        self._clock.ceiling = clock.ceiling
+
+    def _open_batch(self) -> Batch:
+        if self._failure is not None:
+            raise self._failure
+        newest = self._batches[-1] if len(self._batches) > self._writing else None
+        if newest is None or len(newest.landed) >= BATCH_TRANSACTIONS_MAX:
+            newest = Batch(self.position)
+            self._batches.append(newest)
+        return newest
+
+    def _change(self, batch: Batch, accounts: dict[Pubkey, Account | None]) -> Batch:
+        batch.accounts.update(accounts)
+        self.position += 1
+        batch.until = self.position
+        self._work.set()
+        return batch
+
+
+def _stored(key: Pubkey, account: Account) -> StoredAccount:
+    return StoredAccount(bytes(key), account.lamports, bytes(account.owner), account.data, account.executable)

@@ -1,0 +1,221 @@
+"""What the embedded chain tells beyond the port, and the form in which a transaction's circumstances are stored."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+from solders.pubkey import Pubkey
+from solders.signature import Signature as SignatureKey
+
+from countermand.solana.ledger_store import StoredStatus, StoredTransaction
+from countermand.solana.port import AccountInfo, Address, JsonError, LatestBlockhash, Signature
+from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
+
+
+class TokenField(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A token account before or after a transaction. `head` is its first 72 bytes: mint, owner, amount."""
+
+    index: int
+    head: bytes
+    token_2022: bool
+    decimals: int
+
+
+class InnerCall(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    program_index: int
+    accounts: bytes
+    data: bytes
+    stack_height: int
+
+
+class Meta(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """As stored: fields may be appended, with a default, and never moved."""
+
+    fee: int
+    units_consumed: int
+    logs: list[str]
+    pre_balances: list[int]
+    post_balances: list[int]
+    pre_tokens: list[TokenField]
+    post_tokens: list[TokenField]
+    inner: list[tuple[int, list[InnerCall]]]
+    return_data: tuple[bytes, bytes] | None
+    loaded_writable: list[bytes]
+    loaded_readonly: list[bytes]
+
+
+encode_meta: Final = msgspec.msgpack.Encoder().encode
+decode_meta: Final = msgspec.msgpack.Decoder(Meta).decode
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBalance:
+    account_index: int
+    mint: Address
+    owner: Address
+    program: Address
+    amount: int
+    decimals: int
+
+
+@dataclass(frozen=True, slots=True)
+class InnerInstruction:
+    """`accounts` are indices into all keys of the transaction, static and loaded."""
+
+    program_index: int
+    accounts: bytes
+    data: bytes
+    stack_height: int
+
+
+@dataclass(frozen=True, slots=True)
+class InnerInstructions:
+    """What the instruction at `index` of the message called."""
+
+    index: int
+    instructions: tuple[InnerInstruction, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnData:
+    program: Address
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerTransaction:
+    """A transaction that landed. Balances stand in the order of its keys: static, loaded writable, loaded readonly.
+
+    The loaded ones are what address lookup tables added.
+    """
+
+    signature: Signature
+    slot: int
+    block_time: int
+    raw: bytes
+    error: JsonError | None
+    fee: int
+    units_consumed: int
+    logs: tuple[str, ...]
+    pre_balances: tuple[int, ...]
+    post_balances: tuple[int, ...]
+    pre_token_balances: tuple[TokenBalance, ...]
+    post_token_balances: tuple[TokenBalance, ...]
+    inner_instructions: tuple[InnerInstructions, ...]
+    return_data: ReturnData | None
+    loaded_writable: tuple[Address, ...]
+    loaded_readonly: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AddressSignature:
+    signature: Signature
+    slot: int
+    error: JsonError | None
+    block_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class DetailedSimulation:
+    """What would happen. `accounts` are those that it could write, as they would be; empty when it would fail."""
+
+    error: JsonError | None
+    logs: tuple[str, ...] = ()
+    units_consumed: int = 0
+    accounts: Mapping[Address, AccountInfo] = field(default_factory=dict)
+    inner_instructions: tuple[InnerInstructions, ...] = ()
+    return_data: ReturnData | None = None
+    replacement_blockhash: LatestBlockhash | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """A committed transaction. `accounts` are all that it mentions, `changed` those that are different now."""
+
+    signature: Signature
+    slot: int
+    block_time: int
+    error: JsonError | None
+    accounts: tuple[Address, ...]
+    changed: tuple[Address, ...]
+    logs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The fate of a transaction. `dropped` tells why it never landed; `error` that it landed in vain."""
+
+    signature: Signature
+    slot: int
+    error: JsonError | None
+    dropped: JsonError | None
+
+    @property
+    def landed(self) -> bool:
+        return self.dropped is None
+
+
+def read_error(text: str | None) -> JsonError | None:
+    if text is None:
+        return None
+    error: JsonError = json.loads(text)
+    return error
+
+
+def read_status(stored: StoredStatus) -> AddressSignature:
+    return AddressSignature(
+        str(SignatureKey.from_bytes(stored.signature)), stored.slot, read_error(stored.error), stored.block_time
+    )
+
+
+def read_ledger_transaction(stored: StoredTransaction) -> LedgerTransaction:
+    meta = decode_meta(stored.meta)
+    return LedgerTransaction(
+        signature=str(SignatureKey.from_bytes(stored.signature)),
+        slot=stored.slot,
+        block_time=stored.block_time,
+        raw=stored.raw,
+        error=read_error(stored.error),
+        fee=meta.fee,
+        units_consumed=meta.units_consumed,
+        logs=tuple(meta.logs),
+        pre_balances=tuple(meta.pre_balances),
+        post_balances=tuple(meta.post_balances),
+        pre_token_balances=_token_balances(meta.pre_tokens),
+        post_token_balances=_token_balances(meta.post_tokens),
+        inner_instructions=read_inner(meta.inner),
+        return_data=read_return_data(meta.return_data),
+        loaded_writable=tuple(str(Pubkey(key)) for key in meta.loaded_writable),
+        loaded_readonly=tuple(str(Pubkey(key)) for key in meta.loaded_readonly),
+    )
+
+
+def read_inner(stored: list[tuple[int, list[InnerCall]]]) -> tuple[InnerInstructions, ...]:
+    return tuple(
+        InnerInstructions(
+            index,
+            tuple(InnerInstruction(call.program_index, call.accounts, call.data, call.stack_height) for call in calls),
+        )
+        for index, calls in stored
+    )
+
+
+def read_return_data(stored: tuple[bytes, bytes] | None) -> ReturnData | None:
+    return None if stored is None else ReturnData(str(Pubkey(stored[0])), stored[1])
+
+
+def _token_balances(tokens: list[TokenField]) -> tuple[TokenBalance, ...]:
+    return tuple(_token_balance(token) for token in sorted(tokens, key=lambda token: token.index))
+
+
+def _token_balance(token: TokenField) -> TokenBalance:
+    return TokenBalance(
+        account_index=token.index,
+        mint=str(Pubkey(token.head[:32])),
+        owner=str(Pubkey(token.head[32:64])),
+        program=TOKEN_2022_PROGRAM if token.token_2022 else TOKEN_PROGRAM,
+        amount=int.from_bytes(token.head[64:72], "little"),
+        decimals=token.decimals,
+    )

@@ -1,0 +1,146 @@
+"""Where the embedded chain is remembered: the port, and the records that pass through it.
+
+The store is the truth and the virtual machine a cache. Keys, hashes and signatures are raw bytes here.
+
+Who may write is decided by one row, the fence. Taking it (`begin_epoch`) makes every batch of an older epoch void, also
+one that is still under way inside the database. So a load begins by taking the fence, and only then reads.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from countermand.solana.port import ChainUnavailable
+
+
+class LedgerUnavailable(ChainUnavailable):
+    """The store did not answer. A batch may or may not have been written."""
+
+
+class LedgerReplaced(ChainUnavailable):
+    """Another writer took the ledger. This one must never write again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One load of the ledger. `opened` is the epoch in which its writer first took the fence: it names the writer."""
+
+    number: int
+    opened: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSecrets:
+    """32 bytes each. Blockhashes come from `entropy`; the seeds make the keys that pay airdrops and mint tokens."""
+
+    entropy: bytes
+    faucet_seed: bytes
+    mint_authority_seed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredClock:
+    """The slot at an instant of the wall clock, and the latest block time, in seconds.
+
+    Nobody was told a slot at or above `ceiling`.
+    """
+
+    slot: int
+    wall_ms: int
+    ceiling: int
+    block_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAccount:
+    address: bytes
+    lamports: int
+    owner: bytes
+    data: bytes
+    executable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTransaction:
+    """A transaction that landed. `error` is JSON text, `meta` as `ledger.encode_meta` writes it.
+
+    `addresses` are all that it mentions.
+    """
+
+    signature: bytes
+    message_hash: bytes
+    position: int
+    slot: int
+    block_time: int
+    raw: bytes
+    error: str | None
+    meta: bytes
+    addresses: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecentTransaction:
+    signature: bytes
+    message_hash: bytes
+    slot: int
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStatus:
+    signature: bytes
+    slot: int
+    error: str | None
+    block_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerBatch:
+    """What one commit writes. It leads the ledger from position `seq_before` to `seq`, or does nothing at all."""
+
+    epoch: int
+    seq_before: int
+    seq: int
+    clock: StoredClock
+    written: Sequence[StoredAccount]
+    removed: Sequence[bytes]
+    transactions: Sequence[StoredTransaction]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedLedger:
+    """`secrets` and `clock` are None in a ledger that was never founded. `recent` covers all valid blockhashes."""
+
+    seq: int
+    secrets: LedgerSecrets | None
+    clock: StoredClock | None
+    accounts: Sequence[StoredAccount]
+    recent: Sequence[RecentTransaction]
+
+
+class LedgerStore(Protocol):
+    """Everything may raise `LedgerUnavailable`; what names an epoch raises `LedgerReplaced` when that has ended."""
+
+    async def begin_epoch(self, opened: int | None) -> Epoch:
+        """Takes the fence: as a new writer (None), or again as the one that `opened` names, if nobody replaced it."""
+
+    async def load(self, epoch: Epoch, *, recent_slots: int) -> LoadedLedger: ...
+
+    async def found(
+        self, epoch: Epoch, secrets: LedgerSecrets, clock: StoredClock, accounts: Sequence[StoredAccount]
+    ) -> None:
+        """Empties the ledger and begins it anew. Positions go on rising."""
+
+    async def commit(self, batch: LedgerBatch) -> None: ...
+
+    async def transaction(self, signature: bytes) -> StoredTransaction | None:
+        """`addresses` may stay empty."""
+
+    async def status(self, signature: bytes) -> StoredStatus | None: ...
+
+    async def signatures_for(
+        self, address: bytes, *, limit: int, before: bytes | None, until: bytes | None
+    ) -> list[StoredStatus]:
+        """Newest first, both bounds exclusive. An unknown `before` finds nothing, an unknown `until` bounds nothing."""
+
+    async def close(self) -> None: ...

@@ -1,0 +1,112 @@
+"""One loaded ledger, and the work of its machine: whether a transaction may run, what it does, what it would do."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Final
+
+from solders.account import Account
+from solders.hash import Hash
+from solders.pubkey import Pubkey
+from solders.signature import Signature as SignatureKey
+
+from countermand.solana.clockwork import BLOCKHASH_SLOTS, Blockhashes, SlotClock
+from countermand.solana.errors import ALREADY_PROCESSED, BLOCKHASH_NOT_FOUND, SIGNATURE_FAILURE
+from countermand.solana.faucet import Faucet
+from countermand.solana.group_commit import Batch, GroupCommit, Landed
+from countermand.solana.ledger import Submitted
+from countermand.solana.machine import Machine, MachineSimulation, Rejected
+from countermand.solana.port import AccountInfo, Address, JsonError, LatestBlockhash
+from countermand.solana.recent import Recent, RecentStatus
+from countermand.solana.wire import WireTransaction
+
+VERIFIED_KEPT: Final = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    machine: Machine
+    commits: GroupCommit
+    slots: SlotClock
+    hashes: Blockhashes
+    recent: Recent
+    faucet: Faucet
+    _verified: dict[bytes, None] = field(default_factory=dict)
+
+    def latest_blockhash(self, slot: int) -> LatestBlockhash:
+        return LatestBlockhash(str(Hash(self.hashes.at(slot))), slot + BLOCKHASH_SLOTS)
+
+    def execute(self, transaction: WireTransaction) -> Submitted:
+        """Runs a transaction, and queues what it did."""
+        slot = self.slots.now()
+        signature = transaction.signature
+        shown = str(SignatureKey.from_bytes(signature))
+        problem = self._problem_of_age(transaction, slot)
+        if problem is None and not self._signatures_are_valid(transaction):
+            problem = SIGNATURE_FAILURE
+        if problem is not None:
+            return Submitted(shown, slot, None, dropped=problem)
+        block_time = self.slots.block_time_now()
+        self.machine.set_time(slot, block_time, self.hashes.at)
+        done = self.machine.execute(transaction)
+        if isinstance(done, Rejected):
+            return Submitted(shown, slot, None, dropped=done.error)
+        error = None if done.error is None else json.dumps(done.error)
+        landed = Landed(
+            signature=signature,
+            message_hash=transaction.message_hash,
+            position=self.commits.position + 1,
+            slot=slot,
+            block_time=block_time,
+            raw=transaction.raw,
+            error=error,
+            keys=done.keys,
+            changed=tuple(done.changed),
+            meta=done.meta,
+        )
+        self.commits.land(landed, done.changed)
+        self.recent.add(signature, transaction.message_hash, RecentStatus(slot, error, landed.position))
+        return Submitted(shown, slot, done.error, dropped=None)
+
+    def simulate(
+        self, transaction: WireTransaction, slot: int, *, verify_signatures: bool, any_blockhash: bool
+    ) -> MachineSimulation | JsonError:
+        """What would happen, or the error for which the machine is not even asked."""
+        if verify_signatures and not self._signatures_are_valid(transaction):
+            return SIGNATURE_FAILURE
+        if not any_blockhash and (problem := self._problem_of_age(transaction, slot)) is not None:
+            return problem
+        self.machine.set_time(slot, self.slots.block_time_now(), self.hashes.at)
+        return self.machine.simulate(transaction.versioned)
+
+    def put(self, accounts: dict[Address, AccountInfo]) -> Batch:
+        """Sets accounts, whatever the programs would say."""
+        changed: dict[Pubkey, Account | None] = {}
+        for address, info in accounts.items():
+            account = Account(info.lamports, info.data, Pubkey.from_string(info.owner), info.executable)
+            changed[Pubkey.from_string(address)] = account
+        for key, new in changed.items():
+            self.machine.put(key, new)
+        return self.commits.put(changed)
+
+    async def settled(self) -> None:
+        """Returns when everything that the machine has done is committed; at once if it is."""
+        await self.commits.up_to(self.commits.position)
+
+    def _problem_of_age(self, transaction: WireTransaction, slot: int) -> str | None:
+        self.recent.forget_before(slot)
+        if self.hashes.slot_of(transaction.blockhash, slot) is None:
+            return BLOCKHASH_NOT_FOUND
+        if self.recent.knows(transaction.signature, transaction.message_hash):
+            return ALREADY_PROCESSED
+        return None
+
+    def _signatures_are_valid(self, transaction: WireTransaction) -> bool:
+        """Verifies once: a preflight is followed by a send of the same bytes, and sends are repeated."""
+        if transaction.raw in self._verified:
+            return True
+        if not transaction.signatures_are_valid():
+            return False
+        if len(self._verified) >= VERIFIED_KEPT:
+            del self._verified[next(iter(self._verified))]
+        self._verified[transaction.raw] = None
+        return True

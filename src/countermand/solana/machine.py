@@ -1,0 +1,294 @@
+"""The virtual machine: LiteSVM, of which we use the execution and nothing else.
+
+Its blockhash check, replay check and airdrops are made for unit tests and would be wrong here: the chain does all three
+itself. Signatures too are verified before a transaction comes here.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, cast
+
+from solders.account import Account
+from solders.clock import Clock
+from solders.hash import Hash
+from solders.litesvm import LiteSVM
+from solders.message import Message, MessageV0
+from solders.pubkey import Pubkey
+from solders.signature import Signature
+from solders.transaction import VersionedTransaction
+from solders.transaction_metadata import FailedTransactionMetadata, SimulatedTransactionInfo, TransactionMetadata
+
+from countermand.solana.clockwork import SLOTS_PER_EPOCH
+from countermand.solana.errors import json_error
+from countermand.solana.ledger import InnerCall, Meta, TokenField
+from countermand.solana.ledger_store import StoredAccount
+from countermand.solana.port import JsonError
+from countermand.solana.tokens import SYSTEM_PROGRAM, SYSVAR_OWNER, TOKEN_2022_PROGRAM, is_token_account
+from countermand.solana.wire import WireTransaction
+
+_NO_SIGNATURE: Final = Signature.default()
+_SYSTEM: Final = Pubkey.from_string(SYSTEM_PROGRAM)
+_SYSVAR: Final = Pubkey.from_string(SYSVAR_OWNER)
+_TOKEN_2022: Final = Pubkey.from_string(TOKEN_2022_PROGRAM)
+_GONE: Final = Account(0, b"", _SYSTEM, executable=False)
+_LOOKUP_TABLE_HEADER_BYTES: Final = 56
+_DECIMALS_AT: Final = 44
+SLOT_HASHES_KEPT: Final = 512
+
+
+class _LiteSvm(Protocol):
+    """What `solders.litesvm.LiteSVM` has at run time; its type stubs name some methods otherwise."""
+
+    def with_transaction_history(self, capacity: int) -> "_LiteSvm": ...
+    def with_blockhash_check(self, check: bool) -> "_LiteSvm": ...
+    def with_sigverify(self, sigverify: bool) -> "_LiteSvm": ...
+    def minimum_balance_for_rent_exemption(self, data_len: int) -> int: ...
+    def get_account(self, pubkey: Pubkey) -> Account | None: ...
+    def set_account(self, pubkey: Pubkey, data: Account) -> None: ...
+    def get_balance(self, pubkey: Pubkey) -> int | None: ...
+    def get_program_accounts(self, program_id: Pubkey) -> list[tuple[Pubkey, Account]]: ...
+    def add_program(self, program_id: Pubkey, program_bytes: bytes) -> None: ...
+    def send_transaction(self, tx: VersionedTransaction) -> TransactionMetadata | FailedTransactionMetadata: ...
+    def simulate_transaction(
+        self, tx: VersionedTransaction
+    ) -> SimulatedTransactionInfo | FailedTransactionMetadata: ...
+    def set_clock(self, clock: Clock) -> None: ...
+    def set_slot_hashes(self, hashes: Sequence[tuple[int, Hash]]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The transaction was not included: nothing changed and nobody paid."""
+
+    error: JsonError
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """The transaction was included, with or without success. `changed` has None for accounts that are gone."""
+
+    error: JsonError | None
+    changed: dict[Pubkey, Account | None]
+    keys: list[Pubkey]
+    meta: Meta
+
+
+@dataclass(frozen=True, slots=True)
+class MachineSimulation:
+    error: JsonError | None
+    logs: list[str]
+    units_consumed: int
+    accounts: list[tuple[Pubkey, Account]]
+    inner: list[tuple[int, list[InnerCall]]]
+    return_data: tuple[bytes, bytes] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """All keys of a transaction in the order of its indices, and which of them it may write."""
+
+    keys: list[Pubkey]
+    writable: list[int]
+    loaded_writable: list[Pubkey]
+    loaded_readonly: list[Pubkey]
+
+
+class Machine:
+    def __init__(self, accounts: Sequence[StoredAccount], programs: Mapping[Pubkey, bytes]) -> None:
+        svm = cast(_LiteSvm, LiteSVM())
+        self._svm = svm.with_transaction_history(0).with_blockhash_check(False).with_sigverify(False)
+        self._inert: dict[Pubkey, None] = {}
+        self._tokens_of: dict[bytes, dict[bytes, None]] = {}
+        self._time = (-1, -1)
+        self._slot_hashes: deque[tuple[int, Hash]] = deque(maxlen=SLOT_HASHES_KEPT)
+        # The machine loads an executable when it is set, and then wants to see its program data.
+        for stored in sorted(accounts, key=lambda account: account.executable):
+            account = Account(stored.lamports, stored.data, Pubkey(stored.owner), stored.executable)
+            self.put(Pubkey(stored.address), account)
+        for address, elf in programs.items():
+            self._svm.add_program(address, elf)
+
+    def get(self, key: Pubkey) -> Account | None:
+        return self._svm.get_account(key)
+
+    def put(self, key: Pubkey, account: Account | None) -> None:
+        before = self.get(key)
+        self._svm.set_account(key, account or _GONE)
+        self._index(key, before, account)
+
+    def rent_lamports(self, data_bytes: int) -> int:
+        return self._svm.minimum_balance_for_rent_exemption(data_bytes)
+
+    def accounts_of_program(self, program: Pubkey) -> list[tuple[Pubkey, Account]]:
+        found = self._svm.get_program_accounts(program)
+        return sorted(found, key=lambda entry: bytes(entry[0]))
+
+    def token_accounts_of(self, owner: Pubkey) -> list[Pubkey]:
+        return [Pubkey(key) for key in sorted(self._tokens_of.get(bytes(owner), {}))]
+
+    def set_time(self, slot: int, unix_time: int, slot_hash: Callable[[int], bytes]) -> None:
+        """Programs see this slot, this time, and the hashes of the slots before it."""
+        if self._time == (slot, unix_time):
+            return
+        if self._time[0] != slot:
+            newest = self._slot_hashes[0][0] if self._slot_hashes else -1
+            for past in range(max(newest + 1, slot - SLOT_HASHES_KEPT, 0), slot):
+                self._slot_hashes.appendleft((past, Hash(slot_hash(past))))
+            self._svm.set_slot_hashes(list(self._slot_hashes))
+        self._time = (slot, unix_time)
+        epoch = slot // SLOTS_PER_EPOCH
+        self._svm.set_clock(Clock(slot, 0, epoch, epoch + 1, unix_time))
+
+    def execute(self, transaction: WireTransaction) -> Execution | Rejected:
+        get = self._svm.get_account
+        keys = self._keys_of(transaction)
+        writable = [keys.keys[i] for i in keys.writable]
+        before = [get(key) for key in writable]
+        pre_balances, readonly_tokens = self._readonly(keys)
+        post_balances = pre_balances.copy()
+        result = self._svm.send_transaction(transaction.versioned)
+        error = None
+        if isinstance(result, FailedTransactionMetadata):
+            error = json_error(result.err())
+            result = result.meta()
+            if result.signature() == _NO_SIGNATURE:
+                return Rejected(error)
+        changed: dict[Pubkey, Account | None] = {}
+        pre_tokens, post_tokens = readonly_tokens, readonly_tokens.copy()
+        for i, key, old in zip(keys.writable, writable, before, strict=True):
+            new = get(key)
+            if old is not None:
+                pre_balances[i] = old.lamports
+                self._add_token_field(pre_tokens, i, old)
+            if new is not None:
+                post_balances[i] = new.lamports
+                self._add_token_field(post_tokens, i, new)
+            if old != new:
+                changed[key] = new
+                self._index(key, old, new)
+        meta = Meta(
+            fee=result.fee(),
+            units_consumed=result.compute_units_consumed(),
+            logs=result.logs(),
+            pre_balances=pre_balances,
+            post_balances=post_balances,
+            pre_tokens=pre_tokens,
+            post_tokens=post_tokens,
+            inner=_inner(result),
+            return_data=_return_data(result),
+            loaded_writable=[bytes(key) for key in keys.loaded_writable],
+            loaded_readonly=[bytes(key) for key in keys.loaded_readonly],
+        )
+        return Execution(error, changed, keys.keys, meta)
+
+    def simulate(self, transaction: VersionedTransaction) -> MachineSimulation:
+        result = self._svm.simulate_transaction(transaction)
+        meta = result.meta()
+        failed = isinstance(result, FailedTransactionMetadata)
+        return MachineSimulation(
+            error=json_error(result.err()) if isinstance(result, FailedTransactionMetadata) else None,
+            logs=meta.logs(),
+            units_consumed=meta.compute_units_consumed(),
+            accounts=[] if failed else cast(SimulatedTransactionInfo, result).post_accounts(),
+            inner=_inner(meta),
+            return_data=_return_data(meta),
+        )
+
+    def _keys_of(self, transaction: WireTransaction) -> _Keys:
+        message, keys = transaction.message, transaction.static_keys
+        header, size = message.header, len(keys)
+        signers = header.num_required_signatures
+        writable = [*range(signers - header.num_readonly_signed_accounts)]
+        writable += range(signers, size - header.num_readonly_unsigned_accounts)
+        if isinstance(message, Message):
+            return _Keys(keys, writable, [], [])
+        lookups = message.address_table_lookups
+        if not lookups:
+            return _Keys(keys, writable, [], [])
+        loaded_writable, loaded_readonly = self._loaded(message)
+        writable += range(size, size + len(loaded_writable))
+        return _Keys([*keys, *loaded_writable, *loaded_readonly], writable, loaded_writable, loaded_readonly)
+
+    def _loaded(self, message: MessageV0) -> tuple[list[Pubkey], list[Pubkey]]:
+        """What the lookup tables add. An index past a table's end adds nothing: the machine rejects the transaction."""
+        writable: list[Pubkey] = []
+        readonly: list[Pubkey] = []
+        for lookup in message.address_table_lookups:
+            table = self._svm.get_account(lookup.account_key)
+            data = b"" if table is None else table.data
+            for indexes, keys in ((lookup.writable_indexes, writable), (lookup.readonly_indexes, readonly)):
+                for index in bytes(indexes):
+                    start = _LOOKUP_TABLE_HEADER_BYTES + 32 * index
+                    if start + 32 <= len(data):
+                        keys.append(Pubkey(data[start : start + 32]))
+        return writable, readonly
+
+    def _readonly(self, keys: _Keys) -> tuple[list[int], list[TokenField]]:
+        """Balances of all keys, those of writable ones still zero, and the token accounts that are only read."""
+        get, balance, inert = self._svm.get_account, self._svm.get_balance, self._inert
+        balances = [0] * len(keys.keys)
+        tokens: list[TokenField] = []
+        writable = iter([*keys.writable, -1])
+        next_writable = next(writable)
+        for i, key in enumerate(keys.keys):
+            if i == next_writable:
+                next_writable = next(writable)
+            elif key in inert:
+                balances[i] = balance(key) or 0
+            elif (account := get(key)) is not None:
+                balances[i] = account.lamports
+                self._add_token_field(tokens, i, account)
+                # Programs and sysvars are large and never token accounts: do not copy their data again.
+                if account.executable or account.owner == _SYSVAR:
+                    inert[key] = None
+        return balances, tokens
+
+    def _add_token_field(self, fields: list[TokenField], index: int, account: Account) -> None:
+        owner = account.owner
+        if owner == _SYSTEM:
+            return
+        data = account.data
+        if is_token_account(owner, data):
+            mint = self._svm.get_account(Pubkey(data[:32]))
+            decimals = 0 if mint is None else mint.data[_DECIMALS_AT]
+            fields.append(TokenField(index, data[:72], owner == _TOKEN_2022, decimals))
+
+    def _index(self, key: Pubkey, before: Account | None, after: Account | None) -> None:
+        """Keeps the token accounts of each owner."""
+        old, new = _token_owner(before), _token_owner(after)
+        if old == new:
+            return
+        if old is not None:
+            tokens = self._tokens_of[old]
+            del tokens[bytes(key)]
+            if not tokens:
+                del self._tokens_of[old]
+        if new is not None:
+            self._tokens_of.setdefault(new, {})[bytes(key)] = None
+
+
+def _token_owner(account: Account | None) -> bytes | None:
+    if account is None or account.owner == _SYSTEM:
+        return None
+    data = account.data
+    return data[32:64] if is_token_account(account.owner, data) else None
+
+
+def _inner(meta: TransactionMetadata) -> list[tuple[int, list[InnerCall]]]:
+    found: list[tuple[int, list[InnerCall]]] = []
+    for index, calls in enumerate(meta.inner_instructions()):
+        if calls:
+            told = []
+            for call in calls:
+                called = call.instruction()
+                height = call.stack_height() or 0
+                told.append(InnerCall(called.program_id_index, bytes(called.accounts), bytes(called.data), height))
+            found.append((index, told))
+    return found
+
+
+def _return_data(meta: TransactionMetadata) -> tuple[bytes, bytes] | None:
+    returned = meta.return_data()
+    data = bytes(returned.data)
+    return (bytes(returned.program_id), data) if data else None

@@ -1,0 +1,65 @@
+"""Transactions as bytes: one reading, and a refusal of everything that has two."""
+
+import hashlib
+from dataclasses import dataclass
+
+from solders.message import Message, MessageV0
+from solders.pubkey import Pubkey
+from solders.transaction import SanitizeError, VersionedTransaction
+
+from countermand.solana.port import PACKET_BYTES_MAX
+
+SIGNATURE_BYTES = 64
+
+
+class MalformedTransaction(ValueError):
+    """These bytes are no transaction that a node would take."""
+
+
+@dataclass(frozen=True, slots=True)
+class WireTransaction:
+    """A well-formed transaction. `static_keys` leaves out what address lookup tables add."""
+
+    raw: bytes
+    versioned: VersionedTransaction
+    message: Message | MessageV0
+    static_keys: list[Pubkey]
+    blockhash: bytes
+    message_hash: bytes
+
+    @property
+    def signature(self) -> bytes:
+        return self.raw[1 : 1 + SIGNATURE_BYTES]
+
+    @property
+    def message_bytes(self) -> bytes:
+        return self.raw[1 + SIGNATURE_BYTES * self.raw[0] :]
+
+    def signatures_are_valid(self) -> bool:
+        return all(self.versioned.verify_with_results())
+
+
+def read_transaction(raw: bytes) -> WireTransaction:
+    """Raises `MalformedTransaction` unless `raw` is a legacy or version 0 transaction in its only form."""
+    if len(raw) > PACKET_BYTES_MAX:
+        raise MalformedTransaction(f"the transaction has {len(raw)} bytes, at most {PACKET_BYTES_MAX} fit a packet")
+    try:
+        versioned = VersionedTransaction.from_bytes(raw)
+        versioned.sanitize()
+    except (ValueError, SanitizeError) as error:
+        raise MalformedTransaction(f"these bytes are no transaction: {error}") from error
+    # The decoder alone ignores bytes that follow, and reads some counts in more than one spelling.
+    if bytes(versioned) != raw:
+        raise MalformedTransaction("these bytes are not the canonical form of their transaction")
+    message = versioned.message
+    if not isinstance(message, Message | MessageV0):
+        raise MalformedTransaction("only legacy and version 0 messages are supported")
+    return WireTransaction(
+        raw=raw,
+        versioned=versioned,
+        message=message,
+        static_keys=message.account_keys,
+        blockhash=bytes(message.recent_blockhash),
+        # A signature count below 128 takes one byte, and a packet holds no more than 19 signatures.
+        message_hash=hashlib.sha256(raw[1 + SIGNATURE_BYTES * raw[0] :]).digest(),
+    )

@@ -1,0 +1,254 @@
+"""The embedded chain's ledger in PostgreSQL. The tables are in `sql/0002_chain.sql`."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from countermand.solana.ledger_store import (
+    Epoch,
+    LedgerBatch,
+    LedgerReplaced,
+    LedgerSecrets,
+    LedgerUnavailable,
+    LoadedLedger,
+    RecentTransaction,
+    StoredAccount,
+    StoredClock,
+    StoredStatus,
+    StoredTransaction,
+)
+
+COMMIT_TIMEOUT_SECONDS: Final = 30
+LOAD_TIMEOUT_SECONDS: Final = 600
+
+_I64_MAX: Final = 2**63 - 1
+_U64: Final = 2**64
+
+_FAILURES: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncio.TimeoutError)
+
+_COMMIT: Final = """
+WITH fence AS (
+    UPDATE chain_ledger SET seq = $3, slot = $4, wall_ms = $5, ceiling = $6, block_time = $7
+    WHERE epoch = $1 AND seq = $2
+    RETURNING seq
+), removed AS (
+    DELETE FROM chain_accounts USING fence WHERE address = ANY ($8::bytea[])
+), written AS (
+    INSERT INTO chain_accounts (address, lamports, owner, data, executable)
+    SELECT a.* FROM fence, unnest($9::bytea[], $10::bigint[], $11::bytea[], $12::bytea[], $13::boolean[]) AS a
+    ON CONFLICT (address) DO UPDATE SET
+        lamports = excluded.lamports, owner = excluded.owner, data = excluded.data, executable = excluded.executable
+), landed AS (
+    INSERT INTO chain_transactions (signature, message_hash, position, slot, block_time, raw, error, meta)
+    SELECT t.* FROM fence, unnest(
+        $14::bytea[], $15::bytea[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bytea[], $20::text[], $21::bytea[]
+    ) AS t
+), mentioned AS (
+    INSERT INTO chain_mentions (address, position)
+    SELECT m.* FROM fence, unnest($22::bytea[], $23::bigint[]) AS m
+)
+SELECT seq FROM fence
+"""
+
+_BEGIN_EPOCH: Final = """
+UPDATE chain_ledger SET epoch = epoch + 1, opened = CASE WHEN $1::bigint IS NULL THEN epoch + 1 ELSE opened END
+WHERE $1::bigint IS NULL OR opened = $1
+RETURNING epoch, opened
+"""
+
+_FOUND: Final = """
+UPDATE chain_ledger SET seq = seq + 1, entropy = $2, faucet_seed = $3, mint_authority_seed = $4,
+    slot = $5, wall_ms = $6, ceiling = $7, block_time = $8
+WHERE epoch = $1
+RETURNING seq
+"""
+
+_INSERT_ACCOUNTS: Final = """
+INSERT INTO chain_accounts (address, lamports, owner, data, executable)
+SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::bytea[], $5::boolean[])
+"""
+
+_RECENT: Final = """
+SELECT signature, message_hash, slot, error FROM chain_transactions WHERE slot >= $1 ORDER BY position
+"""
+
+_SIGNATURES_FOR: Final = """
+SELECT t.signature, t.slot, t.error, t.block_time
+FROM chain_mentions m JOIN chain_transactions t USING (position)
+WHERE m.address = $1
+  AND m.position < CASE WHEN $3::bytea IS NULL THEN 9223372036854775807
+                        ELSE (SELECT position FROM chain_transactions WHERE signature = $3) END
+  AND m.position > coalesce((SELECT position FROM chain_transactions WHERE signature = $4), 0)
+ORDER BY m.position DESC LIMIT $2
+"""
+
+_Connection = PoolConnectionProxy[asyncpg.Record]
+
+
+class PostgresLedgerStore:
+    """Implements `LedgerStore`. One connection of the pool is kept for commits."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+        self._writer: _Connection | None = None
+
+    async def close(self) -> None:
+        """Gives the connection for commits back to the pool."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            await self._pool.release(writer)
+
+    async def begin_epoch(self, opened: int | None) -> Epoch:
+        async with self._writing() as connection:
+            row = await connection.fetchrow(_BEGIN_EPOCH, opened, timeout=COMMIT_TIMEOUT_SECONDS)
+        if row is None:
+            raise LedgerReplaced(f"the writer that opened the ledger in epoch {opened} was replaced")
+        return Epoch(row["epoch"], row["opened"])
+
+    async def load(self, epoch: Epoch, *, recent_slots: int) -> LoadedLedger:
+        async with self._writing() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+            fence = await connection.fetchrow("SELECT * FROM chain_ledger", timeout=COMMIT_TIMEOUT_SECONDS)
+            assert fence is not None, "the migration makes this row"
+            if fence["epoch"] != epoch.number:
+                raise LedgerReplaced(f"epoch {epoch.number} of the ledger has ended")
+            accounts = await connection.fetch("SELECT * FROM chain_accounts", timeout=LOAD_TIMEOUT_SECONDS)
+            since = (fence["slot"] or 0) - recent_slots
+            recent = await connection.fetch(_RECENT, since, timeout=LOAD_TIMEOUT_SECONDS)
+        founded = fence["entropy"] is not None
+        return LoadedLedger(
+            seq=fence["seq"],
+            secrets=_secrets(fence) if founded else None,
+            clock=_clock(fence) if founded else None,
+            accounts=[_account(row) for row in accounts],
+            recent=[
+                RecentTransaction(row["signature"], row["message_hash"], row["slot"], row["error"]) for row in recent
+            ],
+        )
+
+    async def found(
+        self, epoch: Epoch, secrets: LedgerSecrets, clock: StoredClock, accounts: Sequence[StoredAccount]
+    ) -> None:
+        async with self._writing() as connection, connection.transaction():
+            seq = await connection.fetchval(
+                _FOUND,
+                epoch.number,
+                secrets.entropy,
+                secrets.faucet_seed,
+                secrets.mint_authority_seed,
+                *_clock_columns(clock),
+                timeout=COMMIT_TIMEOUT_SECONDS,
+            )
+            if seq is None:
+                raise LedgerReplaced(f"epoch {epoch.number} of the ledger has ended")
+            await connection.execute("TRUNCATE chain_accounts, chain_transactions, chain_mentions")
+            await connection.execute(_INSERT_ACCOUNTS, *_account_columns(accounts))
+
+    async def commit(self, batch: LedgerBatch) -> None:
+        async with self._writing() as connection:
+            committed = await connection.fetchval(
+                _COMMIT,
+                batch.epoch,
+                batch.seq_before,
+                batch.seq,
+                *_clock_columns(batch.clock),
+                batch.removed,
+                *_account_columns(batch.written),
+                *_transaction_columns(batch.transactions),
+                timeout=COMMIT_TIMEOUT_SECONDS,
+            )
+        if committed is None:
+            raise LedgerReplaced(f"epoch {batch.epoch} of the ledger has ended")
+
+    async def transaction(self, signature: bytes) -> StoredTransaction | None:
+        async with self._reading() as connection:
+            row = await connection.fetchrow("SELECT * FROM chain_transactions WHERE signature = $1", signature)
+        return None if row is None else StoredTransaction(**row, addresses=())
+
+    async def status(self, signature: bytes) -> StoredStatus | None:
+        async with self._reading() as connection:
+            row = await connection.fetchrow(
+                "SELECT signature, slot, error, block_time FROM chain_transactions WHERE signature = $1", signature
+            )
+        return None if row is None else StoredStatus(**row)
+
+    async def signatures_for(
+        self, address: bytes, *, limit: int, before: bytes | None, until: bytes | None
+    ) -> list[StoredStatus]:
+        async with self._reading() as connection:
+            rows = await connection.fetch(_SIGNATURES_FOR, address, limit, before, until)
+        return [StoredStatus(**row) for row in rows]
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[_Connection]:
+        """The connection for commits. One that failed is cut: what it was doing has an unknown end."""
+        try:
+            if self._writer is None:
+                self._writer = await self._pool.acquire()
+            yield self._writer
+        except _FAILURES as failure:
+            await self._cut()
+            raise LedgerUnavailable(f"{type(failure).__name__}: {failure}") from failure
+        except BaseException:
+            # A commit that was cancelled may still be under way, and so may a transaction.
+            await self._cut()
+            raise
+
+    async def _cut(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.terminate()
+            await self._pool.release(writer)
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[_Connection]:
+        try:
+            async with self._pool.acquire() as connection:
+                yield connection
+        except _FAILURES as failure:
+            raise LedgerUnavailable(f"{type(failure).__name__}: {failure}") from failure
+
+
+def _secrets(row: asyncpg.Record) -> LedgerSecrets:
+    return LedgerSecrets(row["entropy"], row["faucet_seed"], row["mint_authority_seed"])
+
+
+def _clock(row: asyncpg.Record) -> StoredClock:
+    return StoredClock(row["slot"], row["wall_ms"], row["ceiling"], row["block_time"])
+
+
+def _clock_columns(clock: StoredClock) -> tuple[int, int, int, int]:
+    return clock.slot, clock.wall_ms, clock.ceiling, clock.block_time
+
+
+def _account(row: asyncpg.Record) -> StoredAccount:
+    address, lamports, owner, data, executable = row
+    return StoredAccount(address, lamports % _U64, owner, data, executable)
+
+
+def _account_columns(accounts: Sequence[StoredAccount]) -> tuple[list[Any], ...]:
+    return (
+        [account.address for account in accounts],
+        [account.lamports if account.lamports <= _I64_MAX else account.lamports - _U64 for account in accounts],
+        [account.owner for account in accounts],
+        [account.data for account in accounts],
+        [account.executable for account in accounts],
+    )
+
+
+def _transaction_columns(transactions: Sequence[StoredTransaction]) -> tuple[list[Any], ...]:
+    return (
+        [landed.signature for landed in transactions],
+        [landed.message_hash for landed in transactions],
+        [landed.position for landed in transactions],
+        [landed.slot for landed in transactions],
+        [landed.block_time for landed in transactions],
+        [landed.raw for landed in transactions],
+        [landed.error for landed in transactions],
+        [landed.meta for landed in transactions],
+        [address for landed in transactions for address in landed.addresses],
+        [landed.position for landed in transactions for _ in landed.addresses],
+    )
