@@ -1,8 +1,8 @@
 """The journal: what was asked, by which price it was judged, and what happened; a chain of hashes holds it together.
 
-An entry's body is JSON: `{"rules", "price", "command", "events": [[order id, kind, event], …]}`, where kinds are the names
-of the domain's classes. Its hash is SHA-256 over the hash before it, the sequence number, the instant (8 bytes each, big
-endian), the command's kind and the body. The chain starts from 32 zero bytes.
+An entry's body is JSON: `{"rules", "price", "command", "events": [[order id, kind, event], …]}`, where kinds are the
+names of the domain's classes. Its hash is SHA-256 over the hash before it, the sequence number, the instant (8 bytes
+each, big endian), the command's kind and the body. The chain starts from 32 zero bytes.
 """
 
 from collections.abc import Sequence

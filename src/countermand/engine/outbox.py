@@ -1,7 +1,7 @@
 """The outbox: what committed orders are owed by the world, and what the world answers, as commands again.
 
-It keeps no list of its own that could lose an entry: what is owed is a function of the committed orders (`work_due`), so
-a restart finds it again. It only ever acts on orders as they were committed.
+It keeps no list of its own that could lose an entry: what is owed is a function of the committed orders (`work_due`),
+so a restart finds it again. It only ever acts on orders as they were committed.
 """
 
 import asyncio

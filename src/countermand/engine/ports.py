@@ -93,7 +93,7 @@ class Custody(Protocol):
         """Why the chain would not take it, in words; None if it would."""
 
     async def craft_withdrawal(self, group: OrderGroup) -> Craft:
-        """Takes all that is in the order's account now back to the user, and closes it, unless that was rejected twice."""
+        """Takes all that is in the order's account now back to the user, and closes it unless that failed twice."""
 
     async def craft_fill(self, group: OrderGroup) -> Craft | SwapRefused:
         """A swap of what remains, simulated. It also closes the account, unless that was rejected twice."""

@@ -256,7 +256,7 @@ class TriggerOrders:
         attempts = answer.group.attempts
         final = await self._settled(order_id, lambda group: group.attempt is None or group.attempts != attempts)
         if final.state is State.CANCELLED:
-            signature = final.withdrawal and final.withdrawal.signature
+            signature = None if final.withdrawal is None else final.withdrawal.signature
             assert signature is not None, f"order {order_id} is cancelled without a signature"
             return Withdrawn(order_id, signature)
         if final.attempt is not None:

@@ -61,7 +61,8 @@ TRANSITIONS: Final[Mapping[State, Mapping[type[Event], State]]] = MappingProxyTy
             OrderExpired: State.EXPIRED,
             CancelRequested: State.READY_TO_CANCEL,
         },
-        # A fill in flight finishes: neither a cancel nor expiry touches it. If it fails after expiry, OPEN lasts no time.
+        # A fill in flight finishes: neither a cancel nor expiry touches it. If it fails after expiry, OPEN is only
+        # passed through.
         State.EXECUTING: {FillLanded: State.FILLED, FillFailed: State.OPEN},
         # Expiry leaves the funds in the vault: they come out the way a cancel does.
         State.EXPIRED: {CancelRequested: State.READY_TO_CANCEL},
