@@ -31,7 +31,7 @@ class FaucetRefused(ValueError):
 
 
 class Faucet:
-    """Makes signed transactions from a blockhash. No two are alike: each asks for another compute limit, by its number."""
+    """Makes signed transactions from a blockhash. No two are alike: each number asks for another compute limit."""
 
     def __init__(self, secrets: LedgerSecrets, numbers: Iterator[int]) -> None:
         self._payer = Keypair.from_seed(secrets.faucet_seed)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -86,13 +86,13 @@ WHERE m.address = $1
 ORDER BY m.position DESC LIMIT $2
 """
 
-_Connection = PoolConnectionProxy[asyncpg.Record]
+_Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
 
 class PostgresLedgerStore:
     """Implements `LedgerStore`. One connection of the pool is kept for commits."""
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
         self._pool = pool
         self._writer: _Connection | None = None
 

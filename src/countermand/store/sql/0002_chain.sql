@@ -3,7 +3,7 @@
 -- The fence. Every commit advances seq where epoch and seq are what its writer believes, and writes only if that found the row.
 -- "opened" is the epoch in which the present writer took the ledger: it may begin another epoch, a replaced writer may not.
 CREATE TABLE chain_ledger (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
     epoch bigint NOT NULL DEFAULT 0,
     opened bigint NOT NULL DEFAULT 0,
     seq bigint NOT NULL DEFAULT 0,
