@@ -48,19 +48,22 @@ def processes_of(cluster: Path, name: str) -> list[int]:
 
 
 async def end_processes_of(cluster: Path, name: str) -> None:
-    """Return when nothing of an earlier PostgreSQL is alive in this directory. The caller holds the directory's lock."""
+    """Return when no process of an earlier PostgreSQL is alive here. The caller holds the directory's lock."""
     for number, seconds in ENDING:
         living = processes_of(cluster, name)
         first = postmaster(cluster)
+        if not living:
+            break
         if first in living and number != signal.SIGKILL:
             _send(number, [first])  # It ends the others.
         elif number != signal.SIGINT:
             _send(number, living)
-        # Without their postmaster the others end by themselves, as soon as they are between two statements.
-        if await _gone(cluster, name, seconds if first in living else seconds / 5):
-            _forget(cluster)
-            return
-    raise WillNotEnd(f"{cluster}: process {processes_of(cluster, name)} of an earlier PostgreSQL does not end")
+        else:
+            continue  # Orphans: SIGINT means something else to each of them.
+        await _gone(cluster, name, seconds)
+    if living := processes_of(cluster, name):
+        raise WillNotEnd(f"{cluster}: an earlier PostgreSQL does not end (processes {living})")
+    _forget(cluster)
 
 
 def _belongs(process: Path, cluster: Path, name: str) -> bool:
@@ -89,13 +92,11 @@ def _send(number: signal.Signals, pids: list[int]) -> None:
             continue
 
 
-async def _gone(cluster: Path, name: str, seconds: float) -> bool:
+async def _gone(cluster: Path, name: str, seconds: float) -> None:
+    """Wait until they are gone, but not longer than so many seconds."""
     deadline = asyncio.get_running_loop().time() + seconds
-    while processes_of(cluster, name):
-        if asyncio.get_running_loop().time() > deadline:
-            return False
+    while processes_of(cluster, name) and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(0.02)
-    return True
 
 
 def _forget(cluster: Path) -> None:
