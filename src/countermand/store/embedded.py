@@ -247,7 +247,10 @@ def _log(directory: Path) -> Path:
 def _locked(directory: Path) -> int:
     """Lock the data directory, made if it is missing, for as long as this file descriptor is open."""
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not directory.exists():
+            directory.mkdir(parents=True)
+            # As root, PostgreSQL may have to be somebody else, who must get through. Nothing in it is readable to others.
+            directory.chmod(0o711 if os.geteuid() == 0 else 0o700)
         lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise PostgresUnavailable(f"the data directory cannot be used: {error}") from error
@@ -307,7 +310,7 @@ async def _identity(directory: Path, cluster: Path) -> Identity:
         try:
             await _run(candidate, directory, [_binary("postgres"), "--version"])
         except PostgresUnavailable as error:
-            refusals.append(str(error))
+            refusals.append(f"{'in a user namespace' if candidate.mapped_to else 'as another user'}: {error}")
             continue
         if candidate.user is not None and cluster.exists() and cluster.stat().st_uid != candidate.user[0]:
             _give(cluster, candidate)
