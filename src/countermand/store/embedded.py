@@ -249,7 +249,7 @@ def _locked(directory: Path) -> int:
     try:
         if not directory.exists():
             directory.mkdir(parents=True)
-            # As root, PostgreSQL may have to be somebody else, who must get through. Nothing in it is readable to others.
+            # As root, PostgreSQL may have to be somebody else, who must get through. Others can read nothing in it.
             directory.chmod(0o711 if os.geteuid() == 0 else 0o700)
         lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
