@@ -11,6 +11,9 @@ class Ids:
     """`seed` None: unpredictable."""
 
     def __init__(self, seed: int | None = None) -> None:
+        self.reseed(seed)
+
+    def reseed(self, seed: int | None) -> None:
         self._random: Random = SystemRandom() if seed is None else Random(seed)  # noqa: S311  A sandbox asked for it.
 
     def order_id(self, at: Instant) -> OrderId:

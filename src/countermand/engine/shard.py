@@ -5,7 +5,7 @@ Nothing that was computed from memory leaves before what it saw is committed.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +25,10 @@ DORMANT_ORDERS_KEPT: Final = 1_000
 _TICK_MS: Final = 100
 _RELOAD_PAUSE_MS: Final = 200
 _PATIENCE_S: Final = 3
+
+
+class _Interlude(Exception):
+    """Not a bug: the term ends since somebody asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class Shard:
         self._fetching: dict[OrderId, asyncio.Future[None]] = {}
         self._watching: dict[OrderId, list[asyncio.Future[None]]] = {}
         self._failure: BaseException | None = None
+        self._interlude: tuple[Callable[[], Awaitable[None]], asyncio.Future[None]] | None = None
 
     # --- commands
 
@@ -140,6 +145,16 @@ class Shard:
     def is_settled(self) -> bool:
         return self._term is not None and self._term.is_settled()
 
+    async def reload(self, between: Callable[[], Awaitable[None]]) -> None:
+        """Commits what is pending, ends the term, does what it is told while nobody writes, and loads again."""
+        term = await self._ready()
+        await term.committed()
+        done = asyncio.get_running_loop().create_future()
+        self._interlude = (between, done)
+        term.break_off(_Interlude())
+        await done
+        await self._ready()
+
     # --- the life of a shard
 
     async def run(self) -> None:
@@ -153,9 +168,21 @@ class Shard:
                 self._failure = replaced
                 raise
             except (CommitUnknown, Unavailable, TermBroken) as lost:
-                telemetry.term_ended(self.number, lost)
                 self._end(CommitUnknown(str(lost)))
-                await self._clock.sleep(_RELOAD_PAUSE_MS)
+                if self._interlude is None:
+                    telemetry.term_ended(self.number, lost)
+                    await self._clock.sleep(_RELOAD_PAUSE_MS)
+                else:
+                    await self._play(*self._interlude)
+
+    async def _play(self, between: Callable[[], Awaitable[None]], done: "asyncio.Future[None]") -> None:
+        self._interlude = None
+        try:
+            await between()
+        except Exception as problem:  # noqa: BLE001  Whoever asked is told; the shard loads again in any case.
+            done.set_exception(problem)
+        else:
+            done.set_result(None)
 
     async def _load(self) -> tuple[Term, Sequence[OrderGroup]]:
         """A new term, and the orders as they are stored: the ticks at the end may have moved some already."""

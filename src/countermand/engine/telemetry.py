@@ -1,4 +1,4 @@
-"""The events that matter to whoever runs a venue: each writes its log line and moves its metric, and tells no secret."""
+"""The events that matter to whoever runs a venue: each writes its log line and moves its metric. None tells secrets."""
 
 from typing import Final
 

@@ -1,0 +1,128 @@
+"""Faults that a user can switch on, and the points at which they strike.
+
+What the world does wrong is done by `FaultyChain` and `with_crashes`; what the HTTP gateway does wrong, by the gateway.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from countermand.engine.ports import Batch
+from countermand.solana.port import (
+    AccountInfo,
+    Address,
+    Chain,
+    ChainUnavailable,
+    LatestBlockhash,
+    Signature,
+    SignatureStatus,
+    Simulation,
+)
+
+
+class CrashPoint(Enum):
+    BEFORE_COMMIT = "before-commit"
+    AFTER_COMMIT = "after-commit"
+    BEFORE_SEND = "before-send"
+    AFTER_SEND = "after-send"
+
+
+def _kill_ourselves() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@dataclass(slots=True)
+class WorldFaults:
+    """What is switched on now. Counters count down."""
+
+    drop_transactions: int = 0
+    land_delay_ms: int = 0
+    rpc_down: bool = False
+    crash: CrashPoint | None = None
+    kill: Callable[[], None] = _kill_ourselves
+
+    def pass_point(self, point: CrashPoint) -> None:
+        """Dies here, hard, if that was asked for."""
+        if self.crash is point:
+            self.kill()
+
+
+class FaultyChain:
+    """The chain as the engine and the facade see it, with the faults that are on."""
+
+    def __init__(self, chain: Chain, faults: WorldFaults) -> None:
+        self._chain = chain
+        self._faults = faults
+        self._late: dict[int, asyncio.Task[None]] = {}
+        self._sends = 0
+
+    def is_up(self) -> bool:
+        return not self._faults.rpc_down
+
+    async def latest_blockhash(self) -> LatestBlockhash:
+        self._require()
+        return await self._chain.latest_blockhash()
+
+    async def finalized_block_height(self) -> int:
+        self._require()
+        return await self._chain.finalized_block_height()
+
+    async def signature_status(self, signature: Signature) -> SignatureStatus | None:
+        self._require()
+        return await self._chain.signature_status(signature)
+
+    async def accounts(self, addresses: list[Address]) -> list[AccountInfo | None]:
+        self._require()
+        return await self._chain.accounts(addresses)
+
+    async def simulate(self, transaction: bytes) -> Simulation:
+        self._require()
+        return await self._chain.simulate(transaction)
+
+    async def send(self, transaction: bytes) -> None:
+        """Accepts the transaction, and then does with it what the faults say."""
+        self._require()
+        faults = self._faults
+        faults.pass_point(CrashPoint.BEFORE_SEND)
+        if faults.drop_transactions > 0:
+            faults.drop_transactions -= 1
+        elif faults.land_delay_ms > 0:
+            self._send_late(transaction, faults.land_delay_ms)
+        else:
+            await self._chain.send(transaction)
+        faults.pass_point(CrashPoint.AFTER_SEND)
+
+    def is_idle(self) -> bool:
+        """No transaction is still on its way."""
+        return not self._late
+
+    def _send_late(self, transaction: bytes, delay_ms: int) -> None:
+        self._sends += 1
+        number = self._sends
+        self._late[number] = task = asyncio.create_task(self._land(transaction, delay_ms))
+        task.add_done_callback(lambda _: self._late.pop(number))
+
+    async def _land(self, transaction: bytes, delay_ms: int) -> None:
+        await asyncio.sleep(delay_ms / 1000)
+        try:
+            await self._chain.send(transaction)
+        except ChainUnavailable:
+            return  # Lost on its way, as any transaction may be.
+
+    def _require(self) -> None:
+        if self._faults.rpc_down:
+            raise ChainUnavailable("the chain does not answer: the fault rpcDown is on")
+
+
+def with_crashes(commit: Callable[[Batch], Awaitable[None]], faults: WorldFaults) -> Callable[[Batch], Awaitable[None]]:
+    """A store's `commit`, with the two points at which a crash can be asked for."""
+
+    async def crashing(batch: Batch) -> None:
+        faults.pass_point(CrashPoint.BEFORE_COMMIT)
+        await commit(batch)
+        faults.pass_point(CrashPoint.AFTER_COMMIT)
+
+    return crashing

@@ -1,0 +1,222 @@
+"""What only a sandbox may do: money from nothing, prices by decree, an obedient clock, faults, an empty venue again."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import msgspec
+
+from countermand.domain.identity import Address, Mint, OrderId
+from countermand.domain.instant import Instant
+from countermand.domain.quantities import UsdPrice
+from countermand.engine.clock import ClockSetting, VenueClock
+from countermand.engine.ids import Ids
+from countermand.engine.outbox import Outbox
+from countermand.engine.shard import Shard
+from countermand.liquidity.pool import SandboxPool
+from countermand.prices.feed import DEFAULT_PRICES, Token, TokenRegistry
+from countermand.sandbox.faults import CrashPoint, FaultyChain, WorldFaults
+from countermand.sandbox.wire import FaultsWire
+from countermand.solana.embedded import EmbeddedChain
+from countermand.solana.genesis import Genesis
+from countermand.solana.tokens import TOKEN_PROGRAM
+from countermand.store.sandbox_postgres import PostgresSandboxStore, TokenRow
+
+_SETTLE_POLL_MS: Final = 5
+_CLOCK: Final = "clock"
+_SEED: Final = "seed"
+
+
+class SandboxRefused(Exception):
+    """The request has no meaning here; the message says why, and what has."""
+
+
+class GatewayFaults(Protocol):
+    """The faults of the HTTP gateway."""
+
+    lose_answers: int
+    rate_limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that the sandbox moves."""
+
+    shard: Shard
+    outbox: Outbox
+    chain: EmbeddedChain
+    world: FaultyChain
+    faults: WorldFaults
+    gateway_faults: GatewayFaults
+    pool: SandboxPool
+    tokens: TokenRegistry
+    clock: VenueClock
+    ids: Ids
+    store: PostgresSandboxStore
+    expire_tokens: Callable[[], None]
+    clear_orders: Callable[[], Awaitable[None]]
+    """Deletes the shard's rows."""
+    genesis: Callable[[], Genesis]
+    """A new one, with new secrets."""
+    equip: Callable[[Token], Awaitable[None]]
+    """Gives the pool what it needs to trade a token."""
+
+
+class Sandbox:
+    def __init__(self, parts: Parts, seed: int | None) -> None:
+        self._p = parts
+        self.seed = seed
+
+    async def begin(self) -> None:
+        """Sets the prices that nobody has set yet."""
+        for mint, price in DEFAULT_PRICES.items():
+            if self._p.shard.price_of(mint) is None:
+                await self._p.shard.observe_price(mint, price, at_once=False)
+
+    # --- what is
+
+    def now(self) -> Instant:
+        return self._p.clock.now()
+
+    def is_frozen(self) -> bool:
+        return self._p.clock.is_frozen
+
+    def tokens(self) -> Sequence[tuple[Token, UsdPrice | None]]:
+        return [(token, self._p.shard.price_of(token.mint)) for token in self._p.tokens.all()]
+
+    def chain_height(self) -> tuple[int, int]:
+        """Slot and block height."""
+        return self._p.chain.slot, self._p.chain.block_height
+
+    # --- money and prices
+
+    async def airdrop(self, wallet: Address, mint: Mint | None, amount: int) -> str:
+        """`mint` None: lamports. Answers the signature of the landed transaction."""
+        if mint is None:
+            return await self._p.chain.airdrop(wallet, amount)
+        return await self._p.chain.mint_to(wallet, self._token(mint).mint, amount)
+
+    async def set_prices(self, prices: Mapping[Mint, UsdPrice]) -> None:
+        for mint in prices:
+            self._token(mint)
+        for mint, price in prices.items():
+            await self._p.shard.observe_price(mint, price, at_once=True)
+
+    def set_liquidity(self, impacts: Mapping[Mint, int]) -> None:
+        for mint in impacts:
+            self._token(mint)
+        self._p.pool.impact_bps.update(impacts)
+
+    async def add_token(self, symbol: str, decimals: int, price: UsdPrice, mint: Address | None) -> None:
+        if mint is not None and self._p.tokens.get(Mint(mint)) is not None:
+            raise SandboxRefused(f"mint: {mint} is a token of this venue already")
+        address = await self._p.chain.create_mint(mint, decimals)
+        token = Token(Mint(address), symbol, decimals)
+        await self._p.store.add_token(TokenRow(address, symbol, decimals, TOKEN_PROGRAM))
+        await self._adopt(token, price)
+
+    async def _adopt(self, token: Token, price: UsdPrice) -> None:
+        self._p.tokens.add(token)
+        await self._p.equip(token)
+        await self._p.shard.observe_price(token.mint, price, at_once=False)
+
+    def _token(self, mint: Mint) -> Token:
+        token = self._p.tokens.get(mint)
+        if token is None:
+            raise SandboxRefused(f"{mint} is no token of this venue: add it with POST /sandbox/tokens")
+        return token
+
+    # --- time
+
+    async def set_clock(self, *, frozen: bool, now: Instant | None) -> None:
+        clock = self._p.clock
+        present = clock.now()
+        at = present if now is None else now
+        if at < present:
+            raise SandboxRefused(f"now: the clock shows {present} and never goes back to {at}")
+        await self._set_clock(clock.frozen(at) if frozen else clock.running(at), moved_ms=at - present)
+
+    async def advance(self, ms: int) -> None:
+        """What becomes due has happened when it returns."""
+        await self._set_clock(self._p.clock.advanced(ms), moved_ms=ms)
+
+    async def _set_clock(self, setting: ClockSetting, moved_ms: int) -> None:
+        await self._p.store.set(_CLOCK, msgspec.json.encode(setting))
+        self._p.clock.setting = setting
+        if moved_ms:
+            self._p.chain.advance(moved_ms / 1000)
+        await self._p.shard.run_due()
+
+    async def settle(self, timeout_ms: int) -> Sequence[OrderId]:
+        """Waits until nothing is under way. Returns what still is when patience ends."""
+        deadline = self._p.clock.wall_ms() + timeout_ms
+        while not await self._is_settled():
+            if self._p.clock.wall_ms() >= deadline:
+                return self._p.outbox.owed()
+            await asyncio.sleep(_SETTLE_POLL_MS / 1000)
+        return ()
+
+    async def _is_settled(self) -> bool:
+        if not (self._p.outbox.is_idle() and self._p.world.is_idle() and self._p.shard.is_settled()):
+            return False
+        await self._p.chain.settle()
+        return self._p.outbox.is_idle() and self._p.shard.is_settled()
+
+    # --- faults
+
+    def faults(self) -> FaultsWire:
+        world, gateway = self._p.faults, self._p.gateway_faults
+        return FaultsWire(
+            drop_transactions=world.drop_transactions,
+            fail_swaps=self._p.pool.failures_due,
+            land_delay_ms=world.land_delay_ms,
+            lose_answers=gateway.lose_answers,
+            rpc_down=world.rpc_down,
+            crash=None if world.crash is None else world.crash.value,
+            rate_limit=gateway.rate_limit,
+        )
+
+    def set_faults(self, faults: FaultsWire) -> None:
+        """Replaces all of them."""
+        world, gateway = self._p.faults, self._p.gateway_faults
+        world.drop_transactions = faults.drop_transactions
+        world.land_delay_ms = faults.land_delay_ms
+        world.rpc_down = faults.rpc_down
+        world.crash = None if faults.crash is None else CrashPoint(faults.crash)
+        self._p.pool.failures_due = faults.fail_swaps
+        gateway.lose_answers = faults.lose_answers
+        gateway.rate_limit = faults.rate_limit
+        if faults.expire_blockhashes:
+            self._p.chain.expire_blockhashes()
+        if faults.expire_tokens:
+            self._p.expire_tokens()
+
+    # --- an empty venue again
+
+    async def reset(self, seed: int | None) -> None:
+        """Everything but the master seed is forgotten; epochs and slots go on rising."""
+        self.set_faults(FaultsWire(expire_tokens=True))
+        self._p.pool.impact_bps.clear()
+        await self._p.shard.reload(self._empty)
+        self.seed = seed
+        self._p.ids.reseed(seed)
+        await self._p.store.set(_SEED, msgspec.json.encode(seed))
+        await self.begin()
+
+    async def _empty(self) -> None:
+        await self._p.clear_orders()
+        await self._p.store.clear()
+        self._p.clock.setting = ClockSetting()
+        self._p.tokens.forget_added()
+        await self._p.chain.reset(self._p.genesis())
+
+
+async def stored_clock(store: PostgresSandboxStore) -> ClockSetting:
+    body = await store.setting(_CLOCK)
+    return ClockSetting() if body is None else msgspec.json.decode(body, type=ClockSetting)
+
+
+async def stored_seed(store: PostgresSandboxStore) -> int | None:
+    body = await store.setting(_SEED)
+    return None if body is None else msgspec.json.decode(body, type=int | None)

@@ -1,0 +1,106 @@
+"""What the endpoints of the sandbox take and answer.
+
+Amounts are decimal strings of base units, prices decimal strings of US dollars, times milliseconds since the Unix epoch.
+"""
+
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+
+class FaultsWire(msgspec.Struct, rename="camel", kw_only=True):
+    """All faults, off. A counter counts down; a flag acts once and shows false again."""
+
+    drop_transactions: int = 0
+    fail_swaps: int = 0
+    land_delay_ms: int = 0
+    lose_answers: int = 0
+    rpc_down: bool = False
+    expire_blockhashes: bool = False
+    crash: Literal["before-commit", "after-commit", "before-send", "after-send"] | None = None
+    rate_limit: int = 0
+    expire_tokens: bool = False
+    fail_matches: int = 0
+
+
+class ClockWire(msgspec.Struct):
+    mode: Literal["frozen", "running"]
+
+
+class TokenWire(msgspec.Struct):
+    symbol: str
+    mint: str
+    decimals: int
+    price: str | None
+
+
+class ChainWire(msgspec.Struct, rename="camel"):
+    slot: int
+    block_height: int
+
+
+class SandboxWire(msgspec.Struct):
+    now: int
+    clock: ClockWire
+    seed: int | None
+    tokens: list[TokenWire]
+    chain: ChainWire
+    faults: FaultsWire
+
+
+class AirdropRequest(msgspec.Struct):
+    wallet: str
+    mint: str
+    amount: Raw
+
+
+class AirdropAnswer(msgspec.Struct):
+    signature: str
+
+
+class LiquidityRequest(msgspec.Struct, rename="camel"):
+    max_input: Raw | UnsetType = UNSET
+    impact_bps: int = 0
+
+
+class TokenRequest(msgspec.Struct):
+    symbol: str
+    decimals: int
+    price: Raw
+    mint: str | None = None
+
+
+class SettleRequest(msgspec.Struct, rename="camel"):
+    timeout_ms: int = 5_000
+
+
+class SettleAnswer(msgspec.Struct, rename="camel", omit_defaults=True):
+    settled: bool
+    waiting_for: list[str] = []
+
+
+class ClockRequest(msgspec.Struct):
+    mode: Literal["frozen", "running"]
+    now: int | None = None
+
+
+class AdvanceRequest(msgspec.Struct):
+    seconds: Raw
+
+
+class ResetRequest(msgspec.Struct):
+    seed: int | None = None
+
+
+class ColumnWire(msgspec.Struct):
+    deposited: str
+    filled: str
+    withdrawn: str
+    remaining: str
+
+
+class AuditWire(msgspec.Struct):
+    ok: bool
+    mints: dict[str, ColumnWire]
+    currencies: dict[str, ColumnWire]
