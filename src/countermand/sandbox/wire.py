@@ -1,6 +1,6 @@
 """What the endpoints of the sandbox take and answer.
 
-Amounts are decimal strings of base units, prices decimal strings of US dollars, times milliseconds since the Unix epoch.
+Amounts are decimal strings of base units, prices decimal strings of US dollars, times Unix milliseconds.
 """
 
 from typing import Literal
