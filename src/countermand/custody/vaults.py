@@ -1,0 +1,139 @@
+"""All keys of a venue, derived from one master seed.
+
+key(label) = the first 32 bytes of HMAC-SHA512(master seed, "countermand:" ‖ label), as an ed25519 seed. A lost seed is
+lost funds, a copied one stolen funds: it is made once, never written anywhere else, and no key of it is ever printed.
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+import stat
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+from solders.signature import Signature
+
+from countermand.domain.identity import Address, Wallet
+
+SEED_BYTES: Final = 32
+VAULT_ID_CHARS: Final = 25
+_ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
+_VAULTS_CACHED: Final = 65_536
+
+
+class SeedRefused(ValueError):
+    """The file of the master seed cannot be used, and why: one line."""
+
+
+def load_or_make_seed(path: Path) -> bytes:
+    """The seed in the file; the first start makes it. Two starts at once end with the same one."""
+    try:
+        return load_seed(path)
+    except FileNotFoundError:
+        _make_seed(path)
+        return load_seed(path)
+
+
+def load_seed(path: Path) -> bytes:
+    """Raises `SeedRefused` unless the file has 32 bytes that only its owner may use; `FileNotFoundError` without one."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise SeedRefused(f"the master seed {path} cannot be read: {error.strerror}") from error
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise SeedRefused(f"the master seed {path} is not a regular file")
+        if loose := stat.S_IMODE(found.st_mode) & ~0o600:
+            raise SeedRefused(
+                f"the master seed {path} has mode {stat.S_IMODE(found.st_mode):04o}: others may use it"
+                f" ({loose:04o} too much); run: chmod 600 {path}"
+            )
+        seed = file.read(SEED_BYTES + 1)
+    if len(seed) != SEED_BYTES:
+        raise SeedRefused(f"the master seed {path} has {found.st_size} bytes, not {SEED_BYTES}")
+    return seed
+
+
+def _make_seed(path: Path) -> None:
+    """The file appears whole and durable, or not at all; one that is there already stays."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                os.fchmod(descriptor, 0o600)  # Whatever the umask is.
+                file.write(secrets.token_bytes(SEED_BYTES))
+                file.flush()
+                os.fsync(descriptor)
+            try:
+                os.link(draft, path)
+            except FileExistsError:
+                return  # Another start was first.
+        finally:
+            draft.unlink()
+        folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise SeedRefused(f"the master seed {path} cannot be made: {error.strerror}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key of ours. Its public half is kept beside it, since deriving it costs 27 µs."""
+
+    _pair: Keypair = field(repr=False, compare=False)
+    public: Pubkey
+    address: Address
+
+    def sign(self, message: bytes) -> Signature:
+        return self._pair.sign_message(message)
+
+
+class VaultKeys:
+    """The keys of a venue by what they are for."""
+
+    def __init__(self, seed: bytes) -> None:
+        assert len(seed) == SEED_BYTES, f"a master seed has {SEED_BYTES} bytes, not {len(seed)}"
+        self._seed = seed
+        self.tracker: Final = self._key("tracker")
+        """Co-signs every withdrawal, so that a chain's reader can tell them from other transfers."""
+        self.gas: Final = self._key("gas")
+        """Pays for fills and sweeps."""
+        self.pool: Final = self._key("pool")
+        """Owns the funds of the sandbox's pool."""
+        self.vault_of: Final = lru_cache(_VAULTS_CACHED)(self._vault_of)
+        """The key that owns the token accounts of a wallet's orders."""
+
+    def vault_id_of(self, wallet: Wallet) -> str:
+        """`privyVaultId`: names the vault and is no secret. 25 letters and digits."""
+        number = int.from_bytes(self._derive(f"vault-id:{wallet}"))
+        letters = []
+        for _ in range(VAULT_ID_CHARS):
+            number, letter = divmod(number, len(_ALPHABET))
+            letters.append(_ALPHABET[letter])
+        return "".join(letters)
+
+    def jwt_secret(self) -> bytes:
+        return self._derive("jwt")
+
+    def _vault_of(self, wallet: Wallet) -> Key:
+        return self._key(f"vault:{wallet}")
+
+    def _key(self, label: str) -> Key:
+        pair = Keypair.from_seed(self._derive(label)[:SEED_BYTES])
+        public = pair.pubkey()
+        return Key(pair, public, Address(str(public)))
+
+    def _derive(self, label: str) -> bytes:
+        return hmac.digest(self._seed, b"countermand:" + label.encode(), hashlib.sha512)

@@ -1,0 +1,65 @@
+"""The tokens that a venue trades, and what they cost."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Protocol
+
+from countermand.domain.identity import Address, Mint
+from countermand.domain.quantities import USD_SCALE, UsdPrice
+from countermand.solana.tokens import JUP_MINT, SOL_MINT, TOKEN_PROGRAM, USDC_MINT, USDT_MINT
+
+_TOKEN_PROGRAM: Final = Address(TOKEN_PROGRAM)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """`stable`: it follows the US dollar. `program` is the token program that owns its mint."""
+
+    mint: Mint
+    symbol: str
+    decimals: int
+    program: Address = _TOKEN_PROGRAM
+    stable: bool = False
+
+
+SOL: Final = Token(Mint(SOL_MINT), "SOL", 9)
+USDC: Final = Token(Mint(USDC_MINT), "USDC", 6, stable=True)
+USDT: Final = Token(Mint(USDT_MINT), "USDT", 6, stable=True)
+JUP: Final = Token(Mint(JUP_MINT), "JUP", 6)
+
+DEFAULT_PRICES: Final[Mapping[Mint, UsdPrice]] = MappingProxyType(
+    {
+        SOL.mint: UsdPrice(150 * 10**USD_SCALE),
+        USDC.mint: UsdPrice(10**USD_SCALE),
+        USDT.mint: UsdPrice(10**USD_SCALE),
+        JUP.mint: UsdPrice(10**USD_SCALE // 2),
+    }
+)
+"""What a sandbox starts with."""
+
+
+class TokenRegistry:
+    """The tokens by mint, in the order in which they were added."""
+
+    def __init__(self, added: Iterable[Token] = ()) -> None:
+        self._tokens = {token.mint: token for token in (SOL, USDC, USDT, JUP)}
+        for token in added:
+            self.add(token)
+
+    def get(self, mint: Mint) -> Token | None:
+        return self._tokens.get(mint)
+
+    def all(self) -> tuple[Token, ...]:
+        return tuple(self._tokens.values())
+
+    def add(self, token: Token) -> None:
+        """Raises `ValueError` if the mint is known already: what a token is never changes."""
+        if token.mint in self._tokens:
+            raise ValueError(f"the token {token.mint} is known already, as {self._tokens[token.mint].symbol}")
+        self._tokens[token.mint] = token
+
+
+class PriceFeed(Protocol):
+    def price_of(self, mint: Mint) -> UsdPrice | None:
+        """The newest price, or None if nobody knows one."""
