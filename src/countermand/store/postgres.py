@@ -1,0 +1,198 @@
+"""The store that remembers: PostgreSQL.
+
+Each shard commits on a connection of its own; reads share a small pool.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+import asyncpg
+
+from countermand.domain.identity import Mint, OrderId, RequestId, Wallet
+from countermand.domain.instant import Instant
+from countermand.domain.quantities import UsdPrice
+from countermand.engine.ports import Batch, Epoch, HistoryQuery, StoredHistory, StoredOrder, Unavailable
+from countermand.store.connections import CONNECT_S, LOST, PRIMARY, asking, connect, describe, settings
+from countermand.store.migrations import migrate
+from countermand.store.snapshot import Snapshot
+from countermand.store.writer import Writer
+
+__all__ = ["PostgresStore", "migrate"]
+
+READERS: Final = 4
+READ_S: Final = 10
+CLOSE_S: Final = 3
+
+_LIVE_ORDERS: Final = "SELECT body FROM orders WHERE shard = $1 AND live ORDER BY id"
+_PRICES: Final = "SELECT mint, picodollars::text FROM prices WHERE shard = $1 ORDER BY mint"
+_ORDER: Final = "SELECT body FROM orders WHERE id = $1"
+_CRAFT: Final = "SELECT body FROM crafts WHERE request_id = $1"
+_VAULT: Final = "SELECT registered_at FROM vaults WHERE wallet = $1"
+_ORDER_HISTORY: Final = """
+SELECT body, ARRAY(
+    SELECT happened.body FROM order_history AS happened WHERE happened.order_id = orders.id
+    ORDER BY happened.number DESC LIMIT 200
+) AS history
+FROM orders WHERE id = $1
+"""
+# One statement, so that the page and the number of all are of one instant. The left join yields a row, and with it the
+# number, even where the page is empty. What matches is counted anyway, so an index that sorts would save nothing.
+_HISTORY: Final = """
+WITH matching AS MATERIALIZED (
+    SELECT id, CASE $4::text
+        WHEN 'updated_at' THEN updated_at WHEN 'created_at' THEN created_at WHEN 'expires_at' THEN expires_at
+    END AS key
+    FROM orders
+    WHERE wallet = $1 AND ($2::boolean IS NULL OR active = $2)
+        AND ($3::text IS NULL OR input_mint = $3 OR output_mint = $3)
+), page AS (
+    SELECT id, key FROM matching
+    ORDER BY CASE WHEN $5::boolean THEN key END DESC, CASE WHEN $5 THEN id END DESC, key, id
+    LIMIT $6 OFFSET $7
+)
+SELECT (SELECT count(*) FROM matching) AS total,
+    (SELECT orders.body FROM orders WHERE orders.id = page.id) AS body,
+    ARRAY(
+        SELECT happened.body FROM order_history AS happened WHERE happened.order_id = page.id
+        ORDER BY happened.number DESC LIMIT 200
+    ) AS history
+FROM (VALUES (1)) AS always LEFT JOIN page ON true
+ORDER BY CASE WHEN $5 THEN page.key END DESC, CASE WHEN $5 THEN page.id END DESC, page.key, page.id
+"""
+_KEEP_USED_CRAFTS: Final = """
+UPDATE crafts SET last_valid_height = NULL
+WHERE last_valid_height < $1 AND EXISTS (SELECT FROM orders WHERE orders.id = crafts.order_id)
+"""
+_ANY_DEAD_CRAFT: Final = "SELECT EXISTS (SELECT FROM crafts WHERE last_valid_height < $1)"
+_HOLD_BACK_COMMITS: Final = "SELECT FROM shards FOR SHARE"
+_DELETE_DEAD_CRAFTS: Final = """
+DELETE FROM crafts
+WHERE last_valid_height < $1 AND NOT EXISTS (SELECT FROM orders WHERE orders.id = crafts.order_id)
+"""
+
+
+class PostgresStore:
+    """`engine.ports.Store`. Expects the schema to be there: `migrate` comes first."""
+
+    def __init__(self, dsn: str, readers: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self._dsn = dsn
+        self._readers = readers
+        self._writers: dict[int, Writer] = {}
+
+    @classmethod
+    async def connect(cls, dsn: str) -> "PostgresStore":
+        try:
+            readers = await asyncpg.create_pool(
+                dsn,
+                min_size=1,
+                max_size=READERS,
+                timeout=CONNECT_S,
+                command_timeout=READ_S,
+                target_session_attrs=PRIMARY,
+                server_settings=settings("reader"),
+            )
+        except LOST as error:
+            raise Unavailable(f"no connection to the database: {describe(error)}") from error
+        return cls(dsn, readers)
+
+    async def close(self) -> None:
+        for writer in self._writers.values():
+            writer.close()
+        self._writers.clear()
+        try:
+            await asyncio.wait_for(self._readers.close(), CLOSE_S)
+        except TimeoutError:
+            self._readers.terminate()
+
+    # --- writing
+
+    async def begin_epoch(self, shard: int) -> Epoch:
+        return await self._writer(shard).begin_epoch()
+
+    async def commit(self, batch: Batch) -> None:
+        await self._writer(batch.shard).commit(batch)
+
+    async def reset(self, shard: int) -> None:
+        """An empty shard again. Whoever writes it is replaced, and begins with a new epoch."""
+        await self._writer(shard).reset()
+
+    async def delete_dead_crafts(self, below_height: int) -> None:
+        """Each craft is judged once; those that became orders stay.
+
+        Commits are held back while the others are deleted: one could make an order of a craft that is being judged.
+        """
+        with asking():
+            async with self._readers.acquire() as connection:
+                await connection.execute(_KEEP_USED_CRAFTS, below_height)
+                if not await connection.fetchval(_ANY_DEAD_CRAFT, below_height):
+                    return
+                async with connection.transaction():
+                    await connection.execute("SET LOCAL lock_timeout = '1s'")
+                    await connection.execute(_HOLD_BACK_COMMITS)
+                    await connection.execute(_DELETE_DEAD_CRAFTS, below_height)
+
+    def _writer(self, shard: int) -> Writer:
+        writer = self._writers.get(shard)
+        if writer is None:
+            writer = self._writers[shard] = Writer(self._dsn, shard)
+        return writer
+
+    # --- reading
+
+    async def live_orders(self, shard: int) -> Sequence[bytes]:
+        """The oldest first, since ids rise with time. It may take a while."""
+        with asking():
+            async with self._readers.acquire() as connection:
+                return [body for (body,) in await connection.fetch(_LIVE_ORDERS, shard, timeout=None)]
+
+    async def prices(self, shard: int) -> Sequence[tuple[Mint, UsdPrice]]:
+        with asking():
+            rows = await self._readers.fetch(_PRICES, shard)
+        return [(Mint(mint), UsdPrice(int(picodollars))) for mint, picodollars in rows]
+
+    async def order(self, order_id: OrderId) -> bytes | None:
+        with asking():
+            body: bytes | None = await self._readers.fetchval(_ORDER, order_id)
+        return body
+
+    async def craft(self, request_id: RequestId) -> bytes | None:
+        with asking():
+            body: bytes | None = await self._readers.fetchval(_CRAFT, request_id)
+        return body
+
+    async def vault(self, wallet: Wallet) -> Instant | None:
+        with asking():
+            at: int | None = await self._readers.fetchval(_VAULT, wallet)
+        return None if at is None else Instant(at)
+
+    async def history(self, query: HistoryQuery) -> StoredHistory:
+        with asking():
+            rows = await self._readers.fetch(
+                _HISTORY,
+                query.wallet,
+                query.active,
+                query.mint,
+                query.sort.value,
+                query.descending,
+                query.limit,
+                query.offset,
+            )
+        orders = [StoredOrder(body, history) for _, body, history in rows if body is not None]
+        return StoredHistory(rows[0]["total"], orders)
+
+    async def order_history(self, order_id: OrderId) -> StoredOrder | None:
+        with asking():
+            row = await self._readers.fetchrow(_ORDER_HISTORY, order_id)
+        return None if row is None else StoredOrder(row["body"], row["history"])
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Snapshot]:
+        """One consistent view for as long as it is open, on a connection of its own. Commits go on meanwhile."""
+        connection = await connect(self._dsn, "audit")
+        try:
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                yield Snapshot(connection)
+        finally:
+            connection.terminate()

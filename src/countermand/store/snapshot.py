@@ -1,0 +1,60 @@
+"""What an audit reads: one instant of the database, while commits go on."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+from countermand.domain.identity import Mint, OrderId, Wallet
+from countermand.domain.instant import Instant
+from countermand.engine.ports import Epoch, HistoryRow, JournalRow, OrderRow
+from countermand.store.connections import Connection, asking
+
+_ROWS_AT_A_TIME: Final = 1_000
+
+_SHARDS: Final = "SELECT shard, epoch, seq, head, last_at FROM shards ORDER BY shard"
+_JOURNAL: Final = "SELECT seq, at, kind, body, hash FROM journal WHERE shard = $1 ORDER BY seq"
+_ORDERS: Final = """
+SELECT id, wallet, live, active, input_mint, output_mint, created_at, updated_at, expires_at, body
+FROM orders WHERE shard = $1 ORDER BY id
+"""
+_HISTORY: Final = "SELECT order_id, number, body FROM order_history WHERE shard = $1 ORDER BY order_id, number"
+
+
+class Snapshot:
+    """Reads on a connection that is inside a transaction of REPEATABLE READ; other tables can be read on it, too.
+
+    Rows come in the order of their keys, fetched a thousand at a time.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    async def shards(self) -> Sequence[tuple[int, Epoch]]:
+        with asking():
+            rows = await self.connection.fetch(_SHARDS)
+        return [(row["shard"], Epoch(row["epoch"], row["seq"], row["head"], Instant(row["last_at"]))) for row in rows]
+
+    async def journal(self, shard: int) -> AsyncIterator[JournalRow]:
+        with asking():
+            async for seq, at, kind, body, digest in self.connection.cursor(_JOURNAL, shard, prefetch=_ROWS_AT_A_TIME):
+                yield JournalRow(seq, Instant(at), kind, body, digest)
+
+    async def orders(self, shard: int) -> AsyncIterator[OrderRow]:
+        with asking():
+            async for row in self.connection.cursor(_ORDERS, shard, prefetch=_ROWS_AT_A_TIME):
+                yield OrderRow(
+                    id=OrderId(str(row["id"])),
+                    wallet=Wallet(row["wallet"]),
+                    live=row["live"],
+                    active=row["active"],
+                    input_mint=Mint(row["input_mint"]),
+                    output_mint=Mint(row["output_mint"]),
+                    created_at=Instant(row["created_at"]),
+                    updated_at=Instant(row["updated_at"]),
+                    expires_at=Instant(row["expires_at"]),
+                    body=row["body"],
+                )
+
+    async def history(self, shard: int) -> AsyncIterator[HistoryRow]:
+        with asking():
+            async for order_id, number, body in self.connection.cursor(_HISTORY, shard, prefetch=_ROWS_AT_A_TIME):
+                yield HistoryRow(OrderId(str(order_id)), number, body)

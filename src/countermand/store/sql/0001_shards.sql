@@ -1,0 +1,85 @@
+-- What the shards remember. An instant is in milliseconds since the Unix epoch, on the venue's clock; a body is JSON that
+-- the engine wrote and that nothing here reads.
+
+CREATE TABLE shards (
+    shard   integer PRIMARY KEY,
+    epoch   bigint NOT NULL,
+    seq     bigint NOT NULL,
+    head    bytea  NOT NULL,
+    last_at bigint NOT NULL
+) WITH (fillfactor = 10);
+COMMENT ON TABLE shards IS
+    'The fence: one row a shard, which every commit moves on from the epoch and the sequence that its writer believes in. '
+    'Each commit leaves a dead version behind, and the free space lets it be cleared without touching the index.';
+COMMENT ON COLUMN shards.epoch IS 'Rises with every load: a batch of an older epoch can no longer commit.';
+COMMENT ON COLUMN shards.head IS 'The hash of the last journal row, empty before the first.';
+COMMENT ON COLUMN shards.last_at IS 'The instant of the last journal row: time in a shard never runs backwards.';
+
+CREATE TABLE journal (
+    shard integer NOT NULL,
+    seq   bigint  NOT NULL,
+    at    bigint  NOT NULL,
+    kind  text    NOT NULL,
+    body  bytea   NOT NULL,
+    hash  bytea   NOT NULL,
+    PRIMARY KEY (shard, seq)
+);
+COMMENT ON TABLE journal IS 'Every command that changed something, with its events. Rows are only ever added.';
+COMMENT ON COLUMN journal.hash IS 'Of this row and the hash before it: a row that is changed later breaks the chain.';
+
+CREATE TABLE orders (
+    id          uuid    PRIMARY KEY,
+    shard       integer NOT NULL,
+    wallet      text    COLLATE "C" NOT NULL,
+    live        boolean NOT NULL,
+    active      boolean NOT NULL,
+    input_mint  text    COLLATE "C" NOT NULL,
+    output_mint text    COLLATE "C" NOT NULL,
+    created_at  bigint  NOT NULL,
+    updated_at  bigint  NOT NULL,
+    expires_at  bigint  NOT NULL,
+    body        bytea   NOT NULL
+) WITH (fillfactor = 70);
+COMMENT ON TABLE orders IS 'Orders as they are: what the journal adds up to. Each change rewrites the row, so a page keeps room for it.';
+COMMENT ON COLUMN orders.live IS 'It is loaded at a start. The others are read when somebody names them.';
+CREATE INDEX orders_live ON orders (shard, id) WHERE live;
+COMMENT ON INDEX orders_live IS 'A start finds what lives among all that has ended.';
+
+CREATE INDEX orders_wallet ON orders (wallet);
+COMMENT ON INDEX orders_wallet IS 'The history of a wallet, which counts all its orders, so sorting them in an index would save nothing.';
+
+CREATE TABLE order_history (
+    shard    integer NOT NULL,
+    order_id uuid    NOT NULL,
+    number   bigint  NOT NULL,
+    body     bytea   NOT NULL,
+    PRIMARY KEY (order_id, number)
+);
+COMMENT ON TABLE order_history IS 'What the owner of an order is shown of its past. Rows are only ever added; numbers rise, with gaps.';
+
+CREATE TABLE crafts (
+    request_id        uuid    PRIMARY KEY,
+    shard             integer NOT NULL,
+    order_id          uuid    NOT NULL,
+    last_valid_height bigint,
+    body              bytea   NOT NULL
+);
+COMMENT ON TABLE crafts IS 'Deposits that were built and handed out to be signed.';
+COMMENT ON COLUMN crafts.last_valid_height IS 'Where it dies unless it becomes an order; null once it was seen to have become one, and stays.';
+CREATE INDEX crafts_mortal ON crafts (last_valid_height) WHERE last_valid_height IS NOT NULL;
+COMMENT ON INDEX crafts_mortal IS 'Each craft is judged once, soon after its height has passed.';
+
+CREATE TABLE vaults (
+    wallet        text    COLLATE "C" PRIMARY KEY,
+    shard         integer NOT NULL,
+    registered_at bigint  NOT NULL
+);
+COMMENT ON TABLE vaults IS 'The wallets that registered a vault. Its address follows from the wallet and the master seed.';
+
+CREATE TABLE prices (
+    shard       integer NOT NULL,
+    mint        text    COLLATE "C" NOT NULL,
+    picodollars numeric(25, 0) NOT NULL,
+    PRIMARY KEY (shard, mint)
+);
+COMMENT ON TABLE prices IS 'The last price of each mint, in 10⁻¹² US dollars for one whole token.';
