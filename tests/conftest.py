@@ -1,16 +1,14 @@
 """The database of the tests: one PostgreSQL a session (and xdist worker), a new database with our schema a test."""
 
-import inspect
 from collections.abc import AsyncIterator
-from importlib import import_module
 from itertools import count
-from pathlib import Path
 
 import asyncpg
 import pytest
 import pytest_asyncio
 
 from countermand.store.embedded import EmbeddedPostgres
+from countermand.store.postgres import migrate
 
 TEMPLATE = "migrated"
 NUMBERS = count(1)
@@ -22,7 +20,7 @@ async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Em
     quick = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
     async with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), settings=quick) as server:
         await _execute(server.dsn, f"CREATE DATABASE {TEMPLATE}")
-        await _migrate(_url(server, TEMPLATE))
+        await migrate(_url(server, TEMPLATE))
         yield server
 
 
@@ -45,9 +43,3 @@ async def _execute(url: str, statement: str) -> None:
         await connection.execute(statement)
     finally:
         await connection.close()
-
-
-async def _migrate(url: str) -> None:
-    if not (Path(inspect.getfile(EmbeddedPostgres)).parent / "postgres.py").exists():
-        return
-    await import_module("countermand.store.postgres").migrate(url)
