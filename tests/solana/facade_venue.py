@@ -1,6 +1,7 @@
 """A chain with the facade before it, for the tests of both: in memory, or served on real sockets."""
 
 import asyncio
+import base64
 import contextlib
 import socket
 import time
@@ -12,7 +13,13 @@ import falcon.asgi
 import msgspec
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
+from solders.hash import Hash
+from solders.instruction import Instruction
 from solders.keypair import Keypair
+from solders.message import Message, MessageV0
+from solders.pubkey import Pubkey
+from solders.system_program import TransferParams, transfer
+from solders.transaction import VersionedTransaction
 
 from countermand.simulation.memory_ledger import MemoryLedgerStore
 from countermand.solana.embedded import EmbeddedChain, Genesis
@@ -25,27 +32,54 @@ MINT_AUTHORITY = Keypair.from_seed(bytes(range(32)))
 """Owns every mint of the chain: the clients mint with it."""
 
 
-class Clock:
-    """The real clock, and faster if told to: `speed` passes so many times the time."""
-
-    def __init__(self) -> None:
-        self.ahead_ms = 0
-
+class RealClock:
     def now_ms(self) -> int:
-        return self.wall_ms()
+        return time.time_ns() // 1_000_000
 
-    def wall_ms(self) -> int:
-        return time.time_ns() // 1_000_000 + self.ahead_ms
+    wall_ms = now_ms
 
 
-async def open_chain(clock: Clock | None = None) -> EmbeddedChain:
-    genesis = Genesis(entropy=bytes(32), faucet_seed=bytes([1] * 32), mint_authority_seed=bytes(range(32)))
-    return await EmbeddedChain.open(MemoryLedgerStore(), clock or Clock(), genesis=genesis)
+@contextlib.asynccontextmanager
+async def opened_chain() -> AsyncIterator[EmbeddedChain]:
+    genesis = Genesis(entropy=bytes(32), faucet_seed=bytes([1] * 32), mint_authority_seed=MINT_AUTHORITY.secret())
+    chain = await EmbeddedChain.open(MemoryLedgerStore(), RealClock(), genesis=genesis)
+    try:
+        yield chain
+    finally:
+        await chain.close()
+
+
+async def funded(chain: EmbeddedChain) -> Keypair:
+    """A new wallet with 2 SOL."""
+    wallet = Keypair()
+    await chain.airdrop(str(wallet.pubkey()), 2 * 10**9)
+    return wallet
+
+
+async def signed(chain: EmbeddedChain, wallet: Keypair, *instructions: Instruction, legacy: bool = False) -> bytes:
+    blockhash = Hash.from_string((await chain.latest_blockhash()).blockhash)
+    if legacy:
+        message: Message | MessageV0 = Message.new_with_blockhash(list(instructions), wallet.pubkey(), blockhash)
+    else:
+        message = MessageV0.try_compile(wallet.pubkey(), list(instructions), [], blockhash)
+    return bytes(VersionedTransaction(message, [wallet]))
+
+
+def transfer_of(wallet: Keypair, lamports: int, to: Pubkey | None = None) -> Instruction:
+    return transfer(TransferParams(from_pubkey=wallet.pubkey(), to_pubkey=to or Pubkey.new_unique(), lamports=lamports))
+
+
+def signature_of(raw: bytes) -> str:
+    return str(VersionedTransaction.from_bytes(raw).signatures[0])
+
+
+def base64_of(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
 
 
 @dataclass
 class Facade:
-    """The methods without a socket. `call` answers the result, `fails` the error; both insist on a well-formed answer."""
+    """The methods without a socket. `call` answers the result, `fails` the error."""
 
     chain: EmbeddedChain
     sent: list[bytes] = field(default_factory=list)
@@ -110,7 +144,7 @@ async def served(
     send: Callable[[bytes], Awaitable[None]] | None = None,
     is_up: Callable[[], bool] = lambda: True,
 ) -> AsyncIterator[Node]:
-    hub = SocketHub(chain, limits=limits)
+    hub = SocketHub(chain, limits=limits, is_up=is_up)
     app = falcon.asgi.App()
     app.add_route("/rpc", RpcResource(chain, hub, send=send, is_up=is_up))
     port = free_pair_of_ports()
@@ -123,8 +157,13 @@ async def served(
     finally:
         await hub.close()
         for server in servers:
-            server.stop()
+            _stop(server)
         await asyncio.wait_for(asyncio.gather(*serving), 10)
+
+
+def _stop(server: Any) -> None:
+    """(Granian's `stop` has no types.)"""
+    server.stop()
 
 
 def _server(app: falcon.asgi.App[Any, Any], port: int) -> Server:

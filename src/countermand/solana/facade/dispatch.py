@@ -44,10 +44,17 @@ class _Method:
 
 
 class Dispatcher:
-    """Answers requests with the methods that it is given, by their names on the wire."""
+    """Answers requests with the methods that it is given by name; while `is_up` is false, it refuses them all."""
 
-    def __init__(self, methods: Mapping[str, Callable[..., Awaitable[object]]]) -> None:
+    def __init__(
+        self, methods: Mapping[str, Callable[..., Awaitable[object]]], is_up: Callable[[], bool] = lambda: True
+    ) -> None:
+        self._is_up = is_up
         self._methods = {name: _Method(call, parameters_of(call)) for name, call in methods.items()}
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._methods)
 
     async def answer(self, body: bytes) -> Answer:
         try:
@@ -86,6 +93,8 @@ class Dispatcher:
 
     async def result(self, call: "Call") -> object:
         """The result of one call. Raises `RpcError`, whatever goes wrong."""
+        if not self._is_up():
+            raise unhealthy()
         method = self._methods.get(call.method)
         if method is None:
             raise method_not_found()

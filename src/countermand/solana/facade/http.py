@@ -8,8 +8,7 @@ import falcon
 from falcon.asgi import Request, Response, WebSocket
 
 from countermand.solana.embedded import EmbeddedChain
-from countermand.solana.facade.dispatch import Dispatcher, encode, failure
-from countermand.solana.facade.errors import unhealthy
+from countermand.solana.facade.dispatch import Dispatcher
 from countermand.solana.facade.methods import RpcMethods
 from countermand.solana.facade.session import GOING_AWAY, TRY_AGAIN_LATER, Limits, Session
 from countermand.solana.facade.subscriptions import Subscriptions
@@ -20,10 +19,21 @@ _USAGE: Final = "Solana JSON-RPC 2.0: POST requests here, or open a WebSocket.\n
 
 
 class SocketHub:
-    """All sockets of the facade. After `close` it takes no more."""
+    """All sockets of the facade. After `close` it takes no more.
 
-    def __init__(self, chain: EmbeddedChain, *, limits: Limits | None = None, sockets_max: int = SOCKETS_MAX) -> None:
+    While `is_up` is false, requests are answered as by a node that is down; so is it with HTTP, where that is a 503.
+    """
+
+    def __init__(
+        self,
+        chain: EmbeddedChain,
+        *,
+        limits: Limits | None = None,
+        sockets_max: int = SOCKETS_MAX,
+        is_up: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._subscriptions = Subscriptions(chain)
+        self._is_up = is_up
         self._limits = limits or Limits()
         self._max = sockets_max
         self._sessions: dict[int, Session] = {}
@@ -33,12 +43,17 @@ class SocketHub:
         """How many sockets are open."""
         return len(self._sessions)
 
+    @property
+    def subscriptions(self) -> int:
+        """How many subscriptions they have together."""
+        return len(self._subscriptions)
+
     async def serve(self, socket: WebSocket) -> None:
         """Speaks with one socket until it ends."""
         if self._closing or len(self._sessions) >= self._max:
             await socket.close(GOING_AWAY if self._closing else TRY_AGAIN_LATER)
             return
-        session = Session(socket, self._subscriptions, self._limits)
+        session = Session(socket, self._subscriptions, self._limits, self._is_up)
         self._sessions[id(session)] = session
         try:
             await session.run()
@@ -57,7 +72,7 @@ class SocketHub:
 
 
 class RpcResource:
-    """What a Falcon app routes at `/rpc`. `is_up` false makes every request a 503, as when a node is down."""
+    """What a Falcon app routes at `/rpc`. Without `send`, transactions go to the chain directly."""
 
     def __init__(
         self,
@@ -67,18 +82,14 @@ class RpcResource:
         send: Callable[[bytes], Awaitable[None]] | None = None,
         is_up: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._dispatcher = Dispatcher(RpcMethods(chain, send or chain.send).by_name())
+        self._dispatcher = Dispatcher(RpcMethods(chain, send or chain.send).by_name(), is_up)
         self._hub = hub
-        self._is_up = is_up
 
     async def on_post(self, req: Request, resp: Response) -> None:
         resp.content_type = falcon.MEDIA_JSON
         body = await req.stream.read(BODY_BYTES_MAX + 1)
         if len(body) > BODY_BYTES_MAX:
             resp.status = falcon.HTTP_413
-            return
-        if not self._is_up():
-            resp.status, resp.data = falcon.HTTP_503, encode(failure(None, unhealthy()))
             return
         answer = await self._dispatcher.answer(body)
         resp.data = answer.body

@@ -95,7 +95,7 @@ class RpcMethods:
         return await self._slot(config)
 
     async def get_epoch_info(self, config: params.Read | None = None) -> Json:
-        """Without `transactionCount`, which nobody counts here: clients take it as optional, and web3.js takes no null."""
+        """Without `transactionCount`, which nobody counts here: to all clients it is optional."""
         slot = await self._slot(config)
         return {
             "absoluteSlot": slot,

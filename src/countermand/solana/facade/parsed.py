@@ -22,7 +22,7 @@ class Instruction:
     program: Address
     accounts: tuple[Address, ...]
     data: bytes
-    stack_height: int | None
+    stack_height: int
 
 
 def parsed_instruction(instruction: Instruction) -> Json:

@@ -37,11 +37,13 @@ class Limits:
 class Session:
     """Serves one socket in the task that calls `run`. A second task writes, while there is something to write."""
 
-    def __init__(self, socket: WebSocket, subscriptions: Subscriptions, limits: Limits) -> None:
+    def __init__(
+        self, socket: WebSocket, subscriptions: Subscriptions, limits: Limits, is_up: Callable[[], bool]
+    ) -> None:
         self._socket = socket
         self._limits = limits
         self._methods = SocketMethods(subscriptions, self, limits.subscriptions_max)
-        self._dispatcher = Dispatcher(self._methods.by_name())
+        self._dispatcher = Dispatcher(self._methods.by_name(), is_up)
         self._queue: deque[bytes] = deque()
         self._queued_bytes = 0
         self._held: list[bytes] | None = None

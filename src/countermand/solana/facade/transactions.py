@@ -18,6 +18,8 @@ from countermand.solana.wire import MalformedTransaction, WireTransaction, read_
 _TYPE: Final = "solana_transaction::versioned::VersionedTransaction"
 _CHARACTERS_MAX: Final = {WireEncoding.BASE64: 1644, WireEncoding.BASE58: 1683}
 """What the largest packet takes in each encoding."""
+_TOP: Final = 1
+"""The stack height of what the message itself calls."""
 
 Json = dict[str, Any]
 
@@ -82,7 +84,7 @@ def _plain_message(message: Message | MessageV0) -> Json:
         "accountKeys": [str(key) for key in message.account_keys],
         "recentBlockhash": str(message.recent_blockhash),
         "instructions": [
-            _compiled(instruction.program_id_index, bytes(instruction.accounts), bytes(instruction.data), None)
+            _compiled(instruction.program_id_index, bytes(instruction.accounts), bytes(instruction.data), _TOP)
             for instruction in message.instructions
         ],
     }
@@ -109,7 +111,7 @@ def _parsed_message(wire: WireTransaction, landed: LedgerTransaction) -> Json:
         "accountKeys": _account_roles(message, landed),
         "recentBlockhash": str(message.recent_blockhash),
         "instructions": [
-            parsed_instruction(_resolved(keys, i.program_id_index, bytes(i.accounts), bytes(i.data), 1))
+            parsed_instruction(_resolved(keys, i.program_id_index, bytes(i.accounts), bytes(i.data), _TOP))
             for i in message.instructions
         ],
     }
@@ -189,13 +191,13 @@ def return_data_json(returned: ReturnData) -> Json:
     return {"programId": returned.program, "data": [base64.b64encode(returned.data).decode(), "base64"]}
 
 
-def _compiled(program_index: int, accounts: bytes, data: bytes, stack_height: int | None) -> Json:
+def _compiled(program_index: int, accounts: bytes, data: bytes, stack_height: int) -> Json:
     text = base58.b58encode(data).decode()
     return {"programIdIndex": program_index, "accounts": list(accounts), "data": text, "stackHeight": stack_height}
 
 
 def _resolved(
-    keys: Sequence[Address], program_index: int, accounts: bytes, data: bytes, stack_height: int | None
+    keys: Sequence[Address], program_index: int, accounts: bytes, data: bytes, stack_height: int
 ) -> Instruction:
     return Instruction(keys[program_index], tuple(keys[i] for i in accounts), data, stack_height)
 

@@ -1,0 +1,478 @@
+"""What the methods answer, and how they refuse. The shapes are those of https://solana.com/docs/rpc."""
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Any
+
+import base58
+import msgspec
+import pytest
+from solders.compute_budget import set_compute_unit_limit, set_compute_unit_price
+from solders.hash import Hash
+from solders.keypair import Keypair
+from solders.message import MessageV0, to_bytes_versioned
+from solders.pubkey import Pubkey
+from solders.signature import Signature
+from solders.transaction import VersionedTransaction
+
+from countermand.solana.embedded import EmbeddedChain
+from countermand.solana.port import AccountInfo
+from countermand.solana.tokens import (
+    SYSTEM_PROGRAM,
+    TOKEN_PROGRAM,
+    USDC_MINT,
+    associated_token_address,
+    token_account_bytes,
+)
+from tests.solana.facade_venue import (
+    MINT_AUTHORITY,
+    Facade,
+    base64_of,
+    funded,
+    opened_chain,
+    signature_of,
+    signed,
+    transfer_of,
+)
+
+BASE64 = {"encoding": "base64"}
+
+
+@pytest.fixture
+async def chain() -> AsyncIterator[EmbeddedChain]:
+    async with opened_chain() as opened:
+        yield opened
+
+
+@pytest.fixture
+def rpc(chain: EmbeddedChain) -> Facade:
+    return Facade(chain)
+
+
+async def test_the_node_and_its_time(rpc: Facade, chain: EmbeddedChain) -> None:
+    slot = await rpc.call("getSlot")
+    assert await rpc.call("getHealth") == "ok"
+    assert await rpc.call("getBlockHeight") >= slot
+    assert set(await rpc.call("getVersion")) == {"solana-core", "feature-set"}
+    assert await rpc.call("getGenesisHash") == chain.genesis_hash
+    epoch = await rpc.call("getEpochInfo")
+    assert epoch["slotIndex"] == epoch["absoluteSlot"] == epoch["blockHeight"]
+    assert abs(await rpc.call("getBlockTime", slot) - chain.block_time(slot)) <= 1
+    assert await rpc.call("getMinimumBalanceForRentExemption", 165) == 2_039_280
+    assert [fee["prioritizationFee"] for fee in await rpc.call("getRecentPrioritizationFees", [])] == [0]
+
+
+@pytest.mark.parametrize("commitment", ["processed", "confirmed", "finalized"])
+async def test_every_commitment_answers(rpc: Facade, chain: EmbeddedChain, commitment: str) -> None:
+    wallet = await funded(chain)
+    config = {"commitment": commitment}
+    assert await rpc.value("getBalance", str(wallet.pubkey()), config) == 2_000_000_000
+    assert (await rpc.value("getLatestBlockhash", config))["lastValidBlockHeight"] >= 150
+    (landed,) = await rpc.call("getSignaturesForAddress", str(wallet.pubkey()), config)
+    assert (await rpc.call("getTransaction", landed["signature"], config | {"maxSupportedTransactionVersion": 0}))[
+        "slot"
+    ]
+
+
+async def test_explicit_nulls_are_absent(rpc: Facade) -> None:
+    address = str(Pubkey.new_unique())
+    nulls = {"limit": None, "before": None, "until": None, "commitment": None, "minContextSlot": None}
+    assert await rpc.call("getSignaturesForAddress", address, nulls) == []
+    assert await rpc.value("getAccountInfo", address, {"encoding": None, "dataSlice": None}) is None
+    assert await rpc.value("getBalance", address, None) == 0
+
+
+async def test_a_slot_that_has_not_come_is_not_answered_for(rpc: Facade) -> None:
+    slot = await rpc.call("getSlot")
+    assert await rpc.value("getBalance", str(Pubkey.new_unique()), {"minContextSlot": slot}) == 0
+    error = await rpc.fails("getBalance", str(Pubkey.new_unique()), {"minContextSlot": slot + 100})
+    assert error["code"] == -32016
+    assert error["message"] == "Minimum context slot has not been reached"
+    assert slot <= error["data"]["contextSlot"] < slot + 100
+
+
+async def test_an_airdrop_lands_and_shows_everywhere(rpc: Facade) -> None:
+    wallet = str(Pubkey.new_unique())
+    signature = await rpc.call("requestAirdrop", wallet, 1_000_000)
+    (status, unknown) = await rpc.value("getSignatureStatuses", [signature, str(Signature.default())])
+    assert unknown is None
+    assert status == {
+        "slot": status["slot"],
+        "confirmations": None,
+        "err": None,
+        "status": {"Ok": None},
+        "confirmationStatus": "finalized",
+    }
+    account = await rpc.value("getAccountInfo", wallet, BASE64)
+    assert account == {
+        "data": ["", "base64"],
+        "executable": False,
+        "lamports": 1000000,
+        "owner": SYSTEM_PROGRAM,
+        "rentEpoch": 18446744073709551615,
+        "space": 0,
+    }
+    assert (await rpc.fails("requestAirdrop", wallet, 2**62))["code"] == -32602
+
+
+async def test_an_account_in_each_encoding(rpc: Facade, chain: EmbeddedChain) -> None:
+    address, large = str(Pubkey.new_unique()), str(Pubkey.new_unique())
+    await chain.put_accounts(
+        {
+            address: AccountInfo(10**9, SYSTEM_PROGRAM, b"Hello World!", executable=False),
+            large: AccountInfo(10**9, SYSTEM_PROGRAM, bytes(129), executable=False),
+        }
+    )
+
+    async def data(of: str = address, **config: object) -> Any:
+        return (await rpc.value("getAccountInfo", of, config))["data"]
+
+    assert await data() == "2NEpo7TZRRrLZSi2U"
+    assert await data(encoding="base58") == ["2NEpo7TZRRrLZSi2U", "base58"]
+    assert await data(encoding="base64") == ["SGVsbG8gV29ybGQh", "base64"]
+    assert await data(encoding="jsonParsed") == ["SGVsbG8gV29ybGQh", "base64"]
+    assert await data(encoding="base64", dataSlice={"offset": 6, "length": 99}) == ["V29ybGQh", "base64"]
+    assert await data(large, encoding="base58", dataSlice={"offset": 1, "length": 1}) == ["1", "base58"]
+    error = await rpc.fails("getAccountInfo", large)
+    assert error["code"] == -32600
+    assert "less than 128 bytes, please use Base64 encoding" in error["message"]
+    assert "base64+zstd" in (await rpc.fails("getAccountInfo", address, {"encoding": "base64+zstd"}))["message"]
+    assert (await rpc.value("getMultipleAccounts", [address, large]))[1]["data"][1] == "base64"
+
+
+async def test_tokens_in_words(rpc: Facade, chain: EmbeddedChain) -> None:
+    wallet = str(Pubkey.new_unique())
+    await chain.mint_to(wallet, USDC_MINT, 1_500_000)
+    account = associated_token_address(wallet, USDC_MINT)
+    amount = {"amount": "1500000", "decimals": 6, "uiAmount": 1.5, "uiAmountString": "1.5"}
+    parsed = {
+        "program": "spl-token",
+        "parsed": {
+            "info": {
+                "isNative": False,
+                "mint": "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v",
+                "owner": wallet,
+                "state": "initialized",
+                "tokenAmount": amount,
+            },
+            "type": "account",
+        },
+        "space": 165,
+    }
+    assert (await rpc.value("getAccountInfo", account, {"encoding": "jsonParsed"}))["data"] == parsed
+    for among in ({"mint": USDC_MINT}, {"programId": TOKEN_PROGRAM}):
+        found = await rpc.value("getTokenAccountsByOwner", wallet, among, {"encoding": "jsonParsed"})
+        assert [(entry["pubkey"], entry["account"]["data"]) for entry in found] == [(account, parsed)]
+    assert await rpc.value("getTokenAccountBalance", account) == amount
+    assert await rpc.value("getTokenSupply", USDC_MINT) == amount
+    assert (await rpc.value("getAccountInfo", USDC_MINT, {"encoding": "jsonParsed"}))["data"]["parsed"] == {
+        "info": {
+            "decimals": 6,
+            "freezeAuthority": None,
+            "isInitialized": True,
+            "mintAuthority": str(MINT_AUTHORITY.pubkey()),
+            "supply": "1500000",
+        },
+        "type": "mint",
+    }
+
+
+async def test_amounts_are_exact_to_the_last_unit(rpc: Facade, chain: EmbeddedChain) -> None:
+    """A node writes 18446744073709.55 here, which is what 64 bits of floating point hold."""
+    wallet = str(Pubkey.new_unique())
+    await chain.mint_to(wallet, USDC_MINT, 2**64 - 1)
+    body = {"jsonrpc": "2.0", "id": 1, "method": "getTokenSupply", "params": [USDC_MINT]}
+    answer = await rpc.dispatcher.answer(msgspec.json.encode(body))
+    assert b'"uiAmount":18446744073709.551615,' in answer.body
+
+
+async def test_token_questions_about_what_is_no_token(rpc: Facade, chain: EmbeddedChain) -> None:
+    wallet, nobody = str((await funded(chain)).pubkey()), str(Pubkey.new_unique())
+    for method, address, message in (
+        ("getTokenAccountBalance", nobody, "Invalid param: could not find account"),
+        ("getTokenAccountBalance", wallet, "Invalid param: not a Token account"),
+        ("getTokenAccountBalance", USDC_MINT, "Invalid param: not a Token account"),
+        ("getTokenSupply", nobody, "Invalid param: could not find account"),
+        ("getTokenSupply", wallet, "Invalid param: not a Token mint"),
+    ):
+        assert await rpc.fails(method, address) == {"code": -32602, "message": message}
+    for among, part in (
+        ({"mint": nobody}, "could not find mint"),
+        ({"programId": SYSTEM_PROGRAM}, "unrecognized Token program id"),
+        ({}, "exactly one of mint and programId"),
+        ({"mint": USDC_MINT, "programId": TOKEN_PROGRAM}, "exactly one of mint and programId"),
+    ):
+        error = await rpc.fails("getTokenAccountsByOwner", wallet, among)
+        assert error["code"] == -32602
+        assert part in error["message"]
+
+
+async def test_program_accounts_pass_every_filter(rpc: Facade, chain: EmbeddedChain) -> None:
+    alice, bob = str(Pubkey.new_unique()), str(Pubkey.new_unique())
+    for owner in (alice, bob):
+        await chain.mint_to(owner, USDC_MINT, 7)
+
+    async def found(*filters: object, **config: object) -> list[str]:
+        answer = await rpc.call("getProgramAccounts", TOKEN_PROGRAM, {**BASE64, "filters": filters, **config})
+        return [entry["pubkey"] for entry in answer]
+
+    of_alice = {"memcmp": {"offset": 32, "bytes": alice}}
+    in_base64 = {"memcmp": {"offset": 32, "bytes": base64_of(base58.b58decode(alice)), "encoding": "base64"}}
+    accounts = [associated_token_address(owner, USDC_MINT) for owner in (alice, bob)]
+    assert await found({"dataSize": 165}, of_alice) == await found(in_base64) == accounts[:1]
+    assert sorted(await found({"dataSize": 165})) == sorted(accounts)
+    assert sorted(await found("tokenAccountState")) == sorted(accounts)
+    assert await found({"dataSize": 82}, of_alice) == []
+    assert USDC_MINT in await found({"dataSize": 82})
+    sliced = {"dataSlice": {"offset": 64, "length": 8}, "filters": [of_alice], **BASE64}
+    (entry,) = await rpc.call("getProgramAccounts", TOKEN_PROGRAM, sliced)
+    assert entry["account"]["data"] == ["BwAAAAAAAAA=", "base64"]
+    assert entry["account"]["space"] == 165
+    with_context = await rpc.value("getProgramAccounts", TOKEN_PROGRAM, sliced | {"withContext": True})
+    assert with_context == [entry]
+    wrongs: list[list[Any]]
+    wrongs = [[{}], [of_alice | {"dataSize": 1}], [of_alice] * 5, [{"memcmp": {"offset": 0, "bytes": "1" * 129}}]]
+    for wrong in wrongs:
+        assert (await rpc.fails("getProgramAccounts", TOKEN_PROGRAM, {"filters": wrong}))["code"] == -32602
+
+
+async def test_a_transaction_lands_and_is_shown(rpc: Facade, chain: EmbeddedChain) -> None:
+    wallet, to = await funded(chain), Pubkey.new_unique()
+    raw = await signed(chain, wallet, transfer_of(wallet, 10**6, to))
+    signature = await rpc.call("sendTransaction", base64_of(raw), BASE64)
+    assert signature == signature_of(raw)
+    versioned = {"maxSupportedTransactionVersion": 0}
+    shown = await rpc.call("getTransaction", signature, versioned)
+    assert shown["version"] == 0
+    assert shown["transaction"]["signatures"] == [signature]
+    message = shown["transaction"]["message"]
+    assert message["header"] == {
+        "numRequiredSignatures": 1,
+        "numReadonlySignedAccounts": 0,
+        "numReadonlyUnsignedAccounts": 1,
+    }
+    assert message["accountKeys"] == [str(wallet.pubkey()), str(to), SYSTEM_PROGRAM]
+    assert message["instructions"] == [
+        {"programIdIndex": 2, "accounts": [0, 1], "data": "3Bxs4Bc3VYuGVB19", "stackHeight": 1}
+    ]
+    meta = shown["meta"]
+    assert meta["err"] is None
+    assert meta["fee"] == 5_000
+    assert meta["preBalances"][:2] == [2_000_000_000, 0]
+    assert meta["postBalances"][:2] == [1_998_995_000, 1_000_000]
+    assert meta["loadedAddresses"] == {"writable": [], "readonly": []}
+    assert (await rpc.call("getTransaction", signature, versioned | BASE64))["transaction"] == [
+        base64_of(raw),
+        "base64",
+    ]
+    assert await rpc.call("getTransaction", str(Signature.default())) is None
+
+
+async def test_a_client_that_knows_no_versions_is_told(rpc: Facade, chain: EmbeddedChain) -> None:
+    wallet = await funded(chain)
+    legacy = await signed(chain, wallet, transfer_of(wallet, 10**6), legacy=True)
+    versioned = await signed(chain, wallet, transfer_of(wallet, 10**6))
+    for raw in (legacy, versioned):
+        await rpc.call("sendTransaction", base64_of(raw), BASE64)
+    for config in ({}, None, "base64", {"encoding": "jsonParsed"}):
+        assert "version" not in await rpc.call("getTransaction", signature_of(legacy), config)
+        assert await rpc.fails("getTransaction", signature_of(versioned), config) == {
+            "code": -32015,
+            "message": "Transaction version (0) is not supported by the requesting client. Please try the request "
+            'again with the following configuration parameter: "maxSupportedTransactionVersion": 0',
+        }
+    versions = {"maxSupportedTransactionVersion": 0}
+    assert (await rpc.call("getTransaction", signature_of(legacy), versions))["version"] == "legacy"
+
+
+async def test_a_parsed_transaction_says_what_it_does(rpc: Facade, chain: EmbeddedChain) -> None:
+    wallet = str(Pubkey.new_unique())
+    signature = await chain.mint_to(wallet, USDC_MINT, 1_500_000)
+    config = {"maxSupportedTransactionVersion": 0, "encoding": "jsonParsed"}
+    shown = await rpc.call("getTransaction", signature, config)
+    account = associated_token_address(wallet, USDC_MINT)
+    instructions = shown["transaction"]["message"]["instructions"]
+    in_words = {entry["parsed"]["type"]: entry for entry in instructions if "parsed" in entry}
+    assert in_words["createIdempotent"]["program"] == "spl-associated-token-account"
+    assert in_words["mintTo"]["parsed"]["info"] == {
+        "mint": USDC_MINT,
+        "account": account,
+        "mintAuthority": str(MINT_AUTHORITY.pubkey()),
+        "amount": "1500000",
+    }
+    keys = shown["transaction"]["message"]["accountKeys"]
+    assert keys[0] == {"pubkey": keys[0]["pubkey"], "signer": True, "source": "transaction", "writable": True}
+    assert {key["pubkey"]: key["writable"] for key in keys}[account] is True
+    assert {key["pubkey"]: key["writable"] for key in keys}[TOKEN_PROGRAM] is False
+    meta = shown["meta"]
+    assert meta["preTokenBalances"] == []
+    (after,) = meta["postTokenBalances"]
+    assert after == {
+        "accountIndex": [key["pubkey"] for key in keys].index(account),
+        "mint": USDC_MINT,
+        "uiTokenAmount": {"amount": "1500000", "decimals": 6, "uiAmount": 1.5, "uiAmountString": "1.5"},
+        "owner": wallet,
+        "programId": TOKEN_PROGRAM,
+    }
+    inner = [call for group in meta["innerInstructions"] for call in group["instructions"]]
+    assert [call["parsed"]["type"] for call in inner if "parsed" in call] == [
+        "createAccount",
+        "initializeImmutableOwner",
+        "initializeAccount3",
+    ]
+    (in_bytes,) = (call for call in inner if "parsed" not in call)
+    assert in_bytes == {"programId": TOKEN_PROGRAM, "accounts": [USDC_MINT], "data": "84eT", "stackHeight": 2}
+    plain = await rpc.call("getTransaction", signature, config | {"encoding": "json"})
+    assert all("programIdIndex" in call for call in plain["meta"]["innerInstructions"][0]["instructions"])
+
+
+async def test_the_preflight_tells_why_not(rpc: Facade, chain: EmbeddedChain) -> None:
+    wallet = await funded(chain)
+    raw = await signed(chain, wallet, transfer_of(wallet, 10**12))
+    error = await rpc.fails("sendTransaction", base64_of(raw), BASE64)
+    assert error["code"] == -32002
+    assert error["message"] == (
+        "Transaction simulation failed: Error processing Instruction 0: custom program error: 0x1"
+    )
+    assert error["data"]["err"] == {"InstructionError": [0, {"Custom": 1}]}
+    assert error["data"]["logs"][-1] == "Program 11111111111111111111111111111111 failed: custom program error: 0x1"
+    assert error["data"]["unitsConsumed"] == 150
+    assert rpc.sent == []
+    unfunded = Keypair()
+    raw = await signed(chain, unfunded, transfer_of(unfunded, 1))
+    error = await rpc.fails("sendTransaction", base64_of(raw), BASE64)
+    assert error["data"]["err"] == "AccountNotFound"
+    assert error["message"].endswith("Attempt to debit an account but found no record of a prior credit.")
+
+
+async def test_a_transaction_sent_again_and_one_too_late(rpc: Facade, chain: EmbeddedChain) -> None:
+    wallet = await funded(chain)
+    raw = await signed(chain, wallet, transfer_of(wallet, 10**6))
+    late = await signed(chain, wallet, transfer_of(wallet, 10**6))
+    await rpc.call("sendTransaction", base64_of(raw), BASE64)
+    error = await rpc.fails("sendTransaction", base64_of(raw), BASE64)
+    assert error["data"]["err"] == "AlreadyProcessed"
+    assert error["message"] == "Transaction simulation failed: This transaction has already been processed"
+    blockhash = str(VersionedTransaction.from_bytes(late).message.recent_blockhash)
+    assert await rpc.value("isBlockhashValid", blockhash) is True
+    chain.expire_blockhashes()
+    assert await rpc.value("isBlockhashValid", blockhash) is False
+    error = await rpc.fails("sendTransaction", base64_of(late), BASE64)
+    assert (error["code"], error["data"]["err"]) == (-32002, "BlockhashNotFound")
+    assert error["message"] == "Transaction simulation failed: Blockhash not found"
+
+
+async def test_a_wrong_signature(rpc: Facade, chain: EmbeddedChain) -> None:
+    wallet = await funded(chain)
+    message = VersionedTransaction.from_bytes(await signed(chain, wallet, transfer_of(wallet, 10**6))).message
+    unsigned = base64_of(bytes(VersionedTransaction.populate(message, [Signature.default()])))
+    failure = {"code": -32003, "message": "Transaction signature verification failure"}
+    assert await rpc.fails("sendTransaction", unsigned, BASE64) == failure
+    assert await rpc.fails("simulateTransaction", unsigned, {**BASE64, "sigVerify": True}) == failure
+    assert (await rpc.value("simulateTransaction", unsigned, BASE64))["err"] is None
+
+
+async def test_skipping_the_preflight_returns_the_signature_whatever_happens(rpc: Facade, chain: EmbeddedChain) -> None:
+    wallet = await funded(chain)
+    raw = await signed(chain, wallet, transfer_of(wallet, 10**12))
+    chain.expire_blockhashes()
+    signature = await rpc.call("sendTransaction", base64_of(raw), {**BASE64, "skipPreflight": True})
+    assert signature == signature_of(raw)
+    assert await rpc.value("getSignatureStatuses", [signature]) == [None]
+    failing = await signed(chain, wallet, transfer_of(wallet, 10**12))
+    signature = await rpc.call("sendTransaction", base64_of(failing), {**BASE64, "skipPreflight": True})
+    (status,) = await rpc.value("getSignatureStatuses", [signature])
+    assert status["err"] == {"InstructionError": [0, {"Custom": 1}]}
+    assert status["status"] == {"Err": {"InstructionError": [0, {"Custom": 1}]}}
+
+
+async def test_what_is_sent_takes_the_way_that_it_is_given(rpc: Facade, chain: EmbeddedChain) -> None:
+    wallet = await funded(chain)
+    rpc.loses_transactions = True
+    raw = await signed(chain, wallet, transfer_of(wallet, 10**6))
+    assert await rpc.call("sendTransaction", base64_of(raw), BASE64) == signature_of(raw)
+    assert rpc.sent == [raw]
+    assert await rpc.value("getSignatureStatuses", [signature_of(raw)]) == [None]
+
+
+async def test_base58_is_what_a_transaction_is_in_unless_said_otherwise(rpc: Facade, chain: EmbeddedChain) -> None:
+    wallet = await funded(chain)
+    raw = await signed(chain, wallet, transfer_of(wallet, 10**6))
+    assert await rpc.call("sendTransaction", base58.b58encode(raw).decode()) == signature_of(raw)
+
+
+async def test_a_simulation_shows_what_would_be(rpc: Facade, chain: EmbeddedChain) -> None:
+    wallet, to = await funded(chain), str(Pubkey.new_unique())
+    transfer = transfer_of(wallet, 10**6, Pubkey.from_string(to))
+    message = MessageV0.try_compile(wallet.pubkey(), [transfer], [], Hash.default())
+    unsigned = base64_of(bytes(VersionedTransaction.populate(message, [Signature.default()])))
+    assert (await rpc.value("simulateTransaction", unsigned, BASE64))["err"] == "BlockhashNotFound"
+    config = {**BASE64, "replaceRecentBlockhash": True, "innerInstructions": True, "accounts": {"addresses": [to]}}
+    value = await rpc.value("simulateTransaction", unsigned, config)
+    assert value["err"] is None
+    assert value["accounts"][0]["lamports"] == 10**6
+    assert value["innerInstructions"] == []
+    assert value["unitsConsumed"] == 150
+    assert await rpc.value("isBlockhashValid", value["replacementBlockhash"]["blockhash"]) is True
+    assert await rpc.value("getBalance", to) == 0
+    error = await rpc.fails("simulateTransaction", unsigned, config | {"sigVerify": True})
+    assert error["message"] == "sigVerify may not be used with replaceRecentBlockhash"
+
+
+async def test_a_fee_is_counted_as_a_node_does(rpc: Facade, chain: EmbeddedChain) -> None:
+    wallet = await funded(chain)
+
+    async def fee(*instructions: Any) -> Any:
+        raw = await signed(chain, wallet, *instructions)
+        message = VersionedTransaction.from_bytes(raw).message
+        counted = await rpc.value("getFeeForMessage", base64_of(to_bytes_versioned(message)))
+        await rpc.call("sendTransaction", base64_of(raw), BASE64)
+        shown = await rpc.call("getTransaction", signature_of(raw), {"maxSupportedTransactionVersion": 0})
+        assert counted == shown["meta"]["fee"]
+        return counted
+
+    assert await fee(transfer_of(wallet, 10**6)) == 5_000
+    assert await fee(set_compute_unit_price(10**6), transfer_of(wallet, 10**6)) == 11_000
+    budget = (set_compute_unit_limit(200_000), set_compute_unit_price(15_406))
+    assert await fee(*budget, transfer_of(wallet, 10**6)) == 8_082
+    stale = MessageV0.try_compile(wallet.pubkey(), [transfer_of(wallet, 1)], [], Hash.default())
+    assert await rpc.value("getFeeForMessage", base64_of(to_bytes_versioned(stale))) is None
+
+
+async def test_signatures_of_an_address_come_newest_first_between_bounds(rpc: Facade, chain: EmbeddedChain) -> None:
+    wallet = await funded(chain)
+    address = str(wallet.pubkey())
+    sent = []
+    for lamports in (10**6, 2 * 10**6, 10**12):
+        raw = await signed(chain, wallet, transfer_of(wallet, lamports))
+        sent.append(await rpc.call("sendTransaction", base64_of(raw), {**BASE64, "skipPreflight": True}))
+    entries = await rpc.call("getSignaturesForAddress", address)
+    assert [entry["signature"] for entry in entries][:3] == sent[::-1]
+    assert entries[0]["err"] == {"InstructionError": [0, {"Custom": 1}]}
+    assert entries[0]["confirmationStatus"] == "finalized"
+    bounds = {"before": sent[2], "until": sent[0]}
+    assert [entry["signature"] for entry in await rpc.call("getSignaturesForAddress", address, bounds)] == [sent[1]]
+    assert len(await rpc.call("getSignaturesForAddress", address, {"limit": 1})) == 1
+    assert (await rpc.fails("getSignaturesForAddress", address, {"limit": 1001}))["code"] == -32602
+
+
+async def test_a_frozen_and_delegated_token_account(rpc: Facade, chain: EmbeddedChain) -> None:
+    owner, delegate, address = (str(Pubkey.new_unique()) for _ in range(3))
+    data = bytearray(token_account_bytes(mint=USDC_MINT, owner=owner, amount=5))
+    data[72:108] = bytes([1, 0, 0, 0]) + base58.b58decode(delegate)
+    data[108] = 2
+    data[121:129] = (3).to_bytes(8, "little")
+    await chain.put_accounts({address: AccountInfo(2_039_280, TOKEN_PROGRAM, bytes(data), executable=False)})
+    shown = await rpc.value("getAccountInfo", address, {"encoding": "jsonParsed"})
+    info = shown["data"]["parsed"]["info"]
+    assert (info["state"], info["delegate"], info["delegatedAmount"]["amount"]) == ("frozen", delegate, "3")
+    assert Decimal(str(info["tokenAmount"]["uiAmount"])) == Decimal("0.000005")
+
+
+async def test_a_down_chain_is_unhealthy(rpc: Facade, chain: EmbeddedChain) -> None:
+    await chain.close()
+    for method in ("getHealth", "getSlot", "getLatestBlockhash"):
+        body = msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": method})
+        answer = await rpc.dispatcher.answer(body)
+        assert answer.available is False
+        assert msgspec.json.decode(answer.body)["error"]["code"] == -32005
