@@ -1,0 +1,250 @@
+"""What every store of the embedded chain's ledger must do."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import asyncpg
+import pytest
+
+from countermand.simulation.memory_ledger import MemoryLedgerStore
+from countermand.solana.ledger_store import (
+    Epoch,
+    LedgerBatch,
+    LedgerReplaced,
+    LedgerSecrets,
+    LedgerStore,
+    LedgerUnavailable,
+    RecentTransaction,
+    StoredAccount,
+    StoredClock,
+    StoredStatus,
+    StoredTransaction,
+)
+from countermand.store.chain_postgres import PostgresLedgerStore
+
+SECRETS = LedgerSecrets(b"e" * 32, b"f" * 32, b"m" * 32)
+CLOCK = StoredClock(slot=1_000, wall_ms=1_700_000_000_000, ceiling=1_010, block_time=1_700_000_000)
+OWNER = bytes([7] * 32)
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[LedgerStore]:
+    if request.param == "memory":
+        yield MemoryLedgerStore()
+        return
+    async with asyncpg.create_pool(request.getfixturevalue("database_url"), min_size=1, max_size=3) as pool:
+        store = PostgresLedgerStore(pool)
+        yield store
+        await store.close()
+
+
+def account(number: int, lamports: int = 5, data: bytes = b"data") -> StoredAccount:
+    return StoredAccount(bytes([number] * 32), lamports, OWNER, data, executable=False)
+
+
+def transaction(position: int, *addresses: int, slot: int = 1_001, error: str | None = None) -> StoredTransaction:
+    return StoredTransaction(
+        signature=bytes([position] * 64),
+        message_hash=bytes([position] * 32),
+        position=position,
+        slot=slot,
+        block_time=1_700_000_001,
+        raw=b"raw",
+        error=error,
+        meta=b"meta",
+        addresses=tuple(bytes([number] * 32) for number in addresses),
+    )
+
+
+def status(position: int, error: str | None = None) -> StoredStatus:
+    return StoredStatus(bytes([position] * 64), 1_001, error, 1_700_000_001)
+
+
+async def founded(store: LedgerStore, *accounts: StoredAccount) -> tuple[Epoch, LedgerBatch]:
+    """The epoch, and an empty batch to be filled."""
+    epoch = await store.begin_epoch(None)
+    await store.found(epoch, SECRETS, CLOCK, accounts)
+    seq = (await store.load(epoch, recent_slots=0)).seq
+    return epoch, LedgerBatch(epoch.number, seq, seq, CLOCK, [], [], [])
+
+
+async def loaded_accounts(store: LedgerStore, epoch: Epoch) -> list[StoredAccount]:
+    return sorted((await store.load(epoch, recent_slots=0)).accounts, key=lambda stored: stored.address)
+
+
+async def test_a_new_ledger_has_no_secrets_until_it_is_founded(store: LedgerStore) -> None:
+    epoch = await store.begin_epoch(None)
+    empty = await store.load(epoch, recent_slots=151)
+    assert (empty.secrets, empty.clock, list(empty.accounts), list(empty.recent)) == (None, None, [], [])
+    await store.found(epoch, SECRETS, CLOCK, [account(1)])
+    loaded = await store.load(epoch, recent_slots=151)
+    assert (loaded.secrets, loaded.clock, list(loaded.accounts)) == (SECRETS, CLOCK, [account(1)])
+
+
+async def test_a_batch_is_there_after_a_load(store: LedgerStore) -> None:
+    epoch, batch = await founded(store, account(1), account(2), account(3))
+    later = replace(CLOCK, slot=1_002, ceiling=1_012)
+    landed = transaction(batch.seq + 1, 2, 9, error='"AccountInUse"')
+    await store.commit(
+        replace(
+            batch,
+            seq=batch.seq + 1,
+            clock=later,
+            written=[account(2, lamports=2**64 - 1, data=b""), account(4)],
+            removed=[account(3).address],
+            transactions=[landed],
+        )
+    )
+    assert await loaded_accounts(store, epoch) == [account(1), account(2, 2**64 - 1, b""), account(4)]
+    loaded = await store.load(epoch, recent_slots=151)
+    assert (loaded.seq, loaded.clock) == (batch.seq + 1, later)
+    assert list(loaded.recent) == [
+        RecentTransaction(landed.signature, landed.message_hash, landed.slot, '"AccountInUse"')
+    ]
+    found = await store.transaction(landed.signature)
+    assert found is not None
+    assert replace(found, addresses=landed.addresses) == landed
+    assert await store.status(landed.signature) == status(landed.position, '"AccountInUse"')
+    assert await store.status(bytes(64)) is None
+    assert await store.transaction(bytes(64)) is None
+
+
+async def test_a_load_tells_only_the_recent_transactions(store: LedgerStore) -> None:
+    epoch, batch = await founded(store)
+    old, new = transaction(batch.seq + 1, slot=800), transaction(batch.seq + 2, slot=900)
+    await store.commit(replace(batch, seq=batch.seq + 2, transactions=[old, new]))
+    loaded = await store.load(epoch, recent_slots=150)
+    assert [recent.signature for recent in loaded.recent] == [new.signature]
+
+
+async def test_an_older_epoch_writes_nothing_any_more(store: LedgerStore) -> None:
+    old, batch = await founded(store, account(1))
+    new = await store.begin_epoch(None)
+    assert new.number > old.number
+    late = replace(batch, seq=batch.seq + 1, written=[account(1, 99)], transactions=[transaction(batch.seq + 1, 1)])
+    with pytest.raises(LedgerReplaced):
+        await store.commit(late)
+    with pytest.raises(LedgerReplaced):
+        await store.load(old, recent_slots=0)
+    with pytest.raises(LedgerReplaced):
+        await store.found(old, SECRETS, CLOCK, [])
+    assert await loaded_accounts(store, new) == [account(1)]
+    assert await store.status(late.transactions[0].signature) is None
+    assert await store.signatures_for(bytes([1] * 32), limit=9, before=None, until=None) == []
+
+
+async def test_a_batch_fits_only_where_the_last_one_ended(store: LedgerStore) -> None:
+    epoch, batch = await founded(store)
+    await store.commit(replace(batch, seq=batch.seq + 1, written=[account(1)]))
+    with pytest.raises(LedgerReplaced):
+        await store.commit(replace(batch, seq=batch.seq + 1, written=[account(2)]))
+    assert await loaded_accounts(store, epoch) == [account(1)]
+
+
+async def test_only_the_present_writer_may_begin_again(store: LedgerStore) -> None:
+    first = await store.begin_epoch(None)
+    again = await store.begin_epoch(first.opened)
+    assert again.opened == first.opened
+    assert again.number > first.number
+    second = await store.begin_epoch(None)
+    assert second.opened not in (first.opened, None)
+    with pytest.raises(LedgerReplaced):
+        await store.begin_epoch(first.opened)
+    await store.load(second, recent_slots=0)
+
+
+async def test_neither_a_signature_nor_a_message_lands_twice(store: LedgerStore) -> None:
+    epoch, batch = await founded(store)
+    landed = transaction(batch.seq + 1, 1)
+    await store.commit(replace(batch, seq=batch.seq + 1, transactions=[landed]))
+    batch = replace(batch, seq_before=batch.seq + 1, seq=batch.seq + 2, written=[account(1, 99)])
+    for twin in (replace(landed, message_hash=bytes(32)), replace(landed, signature=bytes(64))):
+        with pytest.raises(LedgerUnavailable):
+            await store.commit(replace(batch, transactions=[replace(twin, position=batch.seq)]))
+    assert await loaded_accounts(store, epoch) == []
+
+
+async def test_signatures_of_an_address_are_paged(store: LedgerStore) -> None:
+    _, batch = await founded(store)
+    first = batch.seq + 1
+    landed = [transaction(first + n, 1, *([2] if n == 1 else [])) for n in range(4)]
+    await store.commit(replace(batch, seq=batch.seq + 4, transactions=landed))
+    one, two, three, four = (status(found.position) for found in landed)
+
+    async def asked(limit: int = 9, before: bytes | None = None, until: bytes | None = None) -> list[StoredStatus]:
+        return await store.signatures_for(bytes([1] * 32), limit=limit, before=before, until=until)
+
+    assert await asked() == [four, three, two, one]
+    assert await asked(limit=2) == [four, three]
+    assert await asked(before=three.signature) == [two, one]
+    assert await asked(until=two.signature) == [four, three]
+    assert await asked(before=four.signature, until=one.signature) == [three, two]
+    assert await asked(before=bytes(64)) == []
+    assert await asked(until=bytes(64)) == [four, three, two, one]
+    assert await store.signatures_for(bytes([2] * 32), limit=9, before=None, until=None) == [two]
+    assert await store.signatures_for(bytes([3] * 32), limit=9, before=None, until=None) == []
+
+
+async def test_founding_again_empties_and_positions_rise(store: LedgerStore) -> None:
+    epoch, batch = await founded(store, account(1))
+    await store.commit(replace(batch, seq=batch.seq + 1, transactions=[transaction(batch.seq + 1, 1)]))
+    other = LedgerSecrets(b"1" * 32, b"2" * 32, b"3" * 32)
+    await store.found(epoch, other, CLOCK, [account(5)])
+    loaded = await store.load(epoch, recent_slots=10_000)
+    assert (loaded.secrets, list(loaded.accounts), list(loaded.recent)) == (other, [account(5)], [])
+    assert loaded.seq > batch.seq + 1
+    assert await store.status(transaction(batch.seq + 1).signature) is None
+    assert await store.signatures_for(bytes([1] * 32), limit=9, before=None, until=None) == []
+
+
+async def test_postgres_a_new_epoch_waits_for_the_batch_that_is_under_way(database_url: str) -> None:
+    """Without the wait, a load would miss a batch that commits a moment later."""
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=4) as pool:
+        store, successor = PostgresLedgerStore(pool), PostgresLedgerStore(pool)
+        _, batch = await founded(store)
+        # The statement gets as far as its accounts, and there it waits for this lock.
+        async with pool.acquire() as stranger:
+            hold = stranger.transaction()
+            await hold.start()
+            await stranger.execute("LOCK TABLE chain_mentions IN EXCLUSIVE MODE")
+            landed = transaction(batch.seq + 1, 1)
+            late = asyncio.create_task(
+                store.commit(replace(batch, seq=batch.seq + 1, written=[account(1)], transactions=[landed]))
+            )
+            await _somebody_waits(stranger, 1)
+            begun = asyncio.create_task(successor.begin_epoch(None))
+            await _somebody_waits(stranger, 2)
+            assert not begun.done()
+            await hold.rollback()
+        await late
+        loaded = await successor.load(await begun, recent_slots=151)
+        assert list(loaded.accounts) == [account(1)]
+        assert [recent.signature for recent in loaded.recent] == [landed.signature]
+        await store.close()
+        await successor.close()
+
+
+async def test_postgres_a_broken_connection_is_unavailable_and_then_replaced(database_url: str) -> None:
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=4) as pool:
+        store = PostgresLedgerStore(pool)
+        epoch, batch = await founded(store)
+        async with pool.acquire() as stranger:
+            await stranger.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+            )
+        with pytest.raises(LedgerUnavailable):
+            await store.commit(replace(batch, seq=batch.seq + 1, written=[account(1)]))
+        await store.commit(replace(batch, seq=batch.seq + 1, written=[account(1)]))
+        assert await loaded_accounts(store, epoch) == [account(1)]
+        await store.close()
+
+
+async def _somebody_waits(connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]", number: int) -> None:
+    """Returns when so many sessions wait for a lock."""
+    waiting = 0
+    while waiting < number:
+        waiting = await connection.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )

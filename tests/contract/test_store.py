@@ -1,0 +1,438 @@
+"""What every store does, whatever it keeps its rows in."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import pytest
+import pytest_asyncio
+
+from countermand.domain.identity import Mint, OrderId, RequestId, Wallet
+from countermand.domain.instant import Instant
+from countermand.domain.quantities import USD_PRICE_MAX, UsdPrice
+from countermand.engine.ports import (
+    Batch,
+    CommitUnknown,
+    CraftRow,
+    Epoch,
+    HistoryQuery,
+    HistoryRow,
+    JournalRow,
+    OrderRow,
+    Sort,
+    Store,
+    StoredHistory,
+    StoredOrder,
+    WriterReplaced,
+)
+from tests.contract.store_worlds import AnyStore, InMemory, InPostgres, World
+
+ALICE: Final = Wallet("ALiceyDVfcAhGRkbVhxjrSmRbxdd4uCrKwRSMYCGRVEb")
+BOB: Final = Wallet("BobHYtvZd1DYUwqgMUcPTwrQZBcRu4Bd5m9zQ5kC9Wtv")
+SOL: Final = Mint("So11111111111111111111111111111111111111112")
+USDC: Final = Mint("EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v")
+JUP: Final = Mint("JUPyiwrYJFskUPiHa7hkeR8VUtAAVxWLyZX8hmVYGHhj")
+TODAY: Final = 1_790_000_000_000
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def home(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> World:
+    if request.param == "memory":
+        return InMemory()
+    return InPostgres(request.getfixturevalue("database_url"), monkeypatch)
+
+
+@pytest_asyncio.fixture
+async def world(home: World) -> AsyncIterator[World]:
+    yield home
+    await home.close()
+
+
+@pytest_asyncio.fixture
+async def store(world: World) -> AnyStore:
+    return await world.open()
+
+
+def order_id(number: int) -> OrderId:
+    return OrderId(f"01900000-0000-7000-8000-{number:012x}")
+
+
+def request_id(number: int) -> RequestId:
+    return RequestId(f"00000000-0000-4000-8000-{number:012x}")
+
+
+def order_row(number: int, **changes: Any) -> OrderRow:
+    row = OrderRow(
+        id=order_id(number),
+        wallet=ALICE,
+        live=True,
+        active=True,
+        input_mint=SOL,
+        output_mint=USDC,
+        created_at=Instant(TODAY + number),
+        updated_at=Instant(TODAY + number),
+        expires_at=Instant(TODAY + 1_000_000),
+        body=b'{"order":%d}' % number,
+    )
+    return replace(row, **changes)
+
+
+def journal_row(seq: int) -> JournalRow:
+    return JournalRow(seq, Instant(TODAY + seq), "PlaceOrder", b'{"seq":%d}' % seq, b"hash %d" % seq)
+
+
+def history_row(order: int, number: int) -> HistoryRow:
+    return HistoryRow(order_id(order), number, b'{"happened":%d}' % number)
+
+
+def craft_row(number: int, last_valid_height: int) -> CraftRow:
+    return CraftRow(request_id(number), order_id(number), last_valid_height, b'{"craft":%d}' % number)
+
+
+def batch(epoch: Epoch, seq_before: int = 0, commands: int = 1, **rows: Any) -> Batch:
+    seq_after = seq_before + commands
+    journal = [journal_row(seq) for seq in range(seq_before + 1, seq_after + 1)]
+    empty = Batch(0, epoch.number, seq_before, seq_after, b"hash %d" % seq_after, journal, [], [], [], [], [])
+    return replace(empty, **rows)
+
+
+def everything(epoch: Epoch, seq_before: int = 0) -> Batch:
+    """A batch with a row of each kind."""
+    return batch(
+        epoch,
+        seq_before,
+        orders=[order_row(1)],
+        history=[history_row(1, 2)],
+        crafts=[craft_row(1, 500)],
+        vaults=[(ALICE, Instant(TODAY))],
+        prices=[(SOL, UsdPrice(200 * 10**12))],
+    )
+
+
+async def rows_of(store: AnyStore) -> list[object]:
+    """All that can be read of shard 0, but for its epoch."""
+    async with store.snapshot() as view:
+        stands = dict(await view.shards())[0]
+        return [
+            stands.seq,
+            stands.head,
+            stands.last_at,
+            [row async for row in view.journal(0)],
+            [row async for row in view.orders(0)],
+            [row async for row in view.history(0)],
+            await store.craft(request_id(1)),
+            await store.vault(ALICE),
+            await store.prices(0),
+        ]
+
+
+# --- epochs and the fence
+
+
+async def test_a_shard_begins_with_nothing(store: Store) -> None:
+    assert await store.begin_epoch(0) == Epoch(1, 0, b"", Instant(0))
+    assert await store.live_orders(0) == []
+    assert await store.prices(0) == []
+    assert await store.order(order_id(1)) is None
+    assert await store.order_history(order_id(1)) is None
+    assert await store.craft(request_id(1)) is None
+    assert await store.vault(ALICE) is None
+
+
+async def test_a_new_epoch_knows_where_the_shard_stands(store: Store) -> None:
+    first = await store.begin_epoch(0)
+    await store.commit(batch(first, commands=3))
+    await store.commit(batch(first, seq_before=3))
+    assert await store.begin_epoch(0) == Epoch(2, 4, b"hash 4", Instant(TODAY + 4))
+
+
+async def test_shards_do_not_share_anything(store: Store) -> None:
+    mine, other = await store.begin_epoch(0), await store.begin_epoch(1)
+    await store.commit(replace(everything(mine), shard=0))
+    assert await store.live_orders(1) == []
+    assert await store.prices(1) == []
+    await store.commit(batch(other, shard=1, orders=[order_row(2)], prices=[(SOL, UsdPrice(1))]))
+    assert await store.live_orders(0) == [b'{"order":1}']
+    assert await store.prices(0) == [(SOL, UsdPrice(200 * 10**12))]
+
+
+async def test_a_commit_stores_every_kind_of_row(store: AnyStore) -> None:
+    epoch = await store.begin_epoch(0)
+    await store.commit(everything(epoch))
+    assert await rows_of(store) == [
+        1,
+        b"hash 1",
+        TODAY + 1,
+        [journal_row(1)],
+        [order_row(1)],
+        [history_row(1, 2)],
+        b'{"craft":1}',
+        TODAY,
+        [(SOL, UsdPrice(200 * 10**12))],
+    ]
+    assert await store.order(order_id(1)) == b'{"order":1}'
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"epoch": 0},
+        {"epoch": 2},
+        {"seq_before": 0},
+        {"seq_before": 2},
+        {"shard": 7},
+    ],
+    ids=str,
+)
+async def test_where_the_fence_fails_nothing_at_all_is_written(store: AnyStore, wrong: dict[str, Any]) -> None:
+    epoch = await store.begin_epoch(0)
+    await store.commit(batch(epoch))
+    before = await rows_of(store)
+    with pytest.raises(WriterReplaced):
+        await store.commit(replace(everything(epoch, seq_before=1), **wrong))
+    assert await rows_of(store) == before
+    assert await store.order(order_id(1)) is None
+
+
+async def test_side_rows_alone_are_fenced_too(store: AnyStore) -> None:
+    epoch = await store.begin_epoch(0)
+    await store.commit(batch(epoch))
+    side = {"crafts": [craft_row(1, 500)], "vaults": [(ALICE, Instant(TODAY))], "prices": [(SOL, UsdPrice(7))]}
+    await store.commit(batch(epoch, 1, commands=0, **side))
+    stored = await rows_of(store)
+    assert stored[:3] == [1, b"hash 1", TODAY + 1]
+    assert stored[6:] == [b'{"craft":1}', TODAY, [(SOL, UsdPrice(7))]]
+    successor = await store.begin_epoch(0)
+    with pytest.raises(WriterReplaced):
+        await store.commit(batch(epoch, 1, commands=0, prices=[(SOL, UsdPrice(8))]))
+    await store.commit(batch(successor, 1, commands=0, prices=[(SOL, UsdPrice(9))]))
+    assert await store.prices(0) == [(SOL, UsdPrice(9))]
+
+
+async def test_of_two_writers_the_older_is_replaced(world: World, store: AnyStore) -> None:
+    old = await store.begin_epoch(0)
+    successor = await world.open()
+    new = await successor.begin_epoch(0)
+    with pytest.raises(WriterReplaced):
+        await store.commit(everything(old))
+    await successor.commit(everything(new))
+    assert await store.live_orders(0) == [b'{"order":1}']
+
+
+@pytest.mark.parametrize("lands", [True, False])
+async def test_a_new_epoch_waits_for_a_batch_that_is_inside_or_defeats_it(
+    world: World, store: AnyStore, lands: bool
+) -> None:
+    old = await store.begin_epoch(0)
+    new = await world.begin_epoch_while_inside(everything(old), lands=lands)
+    assert new == (Epoch(2, 1, b"hash 1", Instant(TODAY + 1)) if lands else Epoch(2, 0, b"", Instant(0)))
+    assert await store.live_orders(0) == ([b'{"order":1}'] if lands else [])
+    successor = await world.open()
+    await successor.commit(batch(new, new.seq, orders=[order_row(2)]))
+    assert b'{"order":2}' in await store.live_orders(0)
+
+
+@pytest.mark.parametrize("applied", [True, False])
+async def test_a_lost_answer_leaves_the_outcome_unknown(world: World, applied: bool) -> None:
+    store, strike = await world.open_unlucky(applied=applied)
+    epoch = await store.begin_epoch(0)
+    await store.commit(batch(epoch))
+    await strike()
+    with pytest.raises(CommitUnknown):
+        await store.commit(everything(epoch, seq_before=1))
+    successor = await world.open()
+    assert (await successor.begin_epoch(0)).seq == (2 if applied else 1)
+    assert await successor.live_orders(0) == ([b'{"order":1}'] if applied else [])
+
+
+# --- rows
+
+
+async def test_an_order_is_stored_as_it_is_now(store: Store) -> None:
+    epoch = await store.begin_epoch(0)
+    await store.commit(batch(epoch, orders=[order_row(1), order_row(2)]))
+    changed = order_row(1, updated_at=Instant(TODAY + 9), body=b"changed")
+    await store.commit(batch(epoch, 1, orders=[changed, order_row(3)]))
+    assert await store.order(order_id(1)) == b"changed"
+    assert await store.live_orders(0) == [b"changed", b'{"order":2}', b'{"order":3}']
+
+
+async def test_only_live_orders_are_loaded_but_all_can_be_read(store: Store) -> None:
+    epoch = await store.begin_epoch(0)
+    await store.commit(batch(epoch, orders=[order_row(n) for n in (3, 1, 2)]))
+    await store.commit(batch(epoch, 1, orders=[order_row(2, live=False, active=False, body=b"ended")]))
+    assert await store.live_orders(0) == [b'{"order":1}', b'{"order":3}']
+    assert await store.order(order_id(2)) == b"ended"
+    await store.commit(batch(epoch, 2, orders=[order_row(2, body=b"revived")]))
+    assert await store.live_orders(0) == [b'{"order":1}', b"revived", b'{"order":3}']
+
+
+async def test_a_craft_and_a_vault_stay_what_they_were_first(store: Store) -> None:
+    epoch = await store.begin_epoch(0)
+    await store.commit(batch(epoch, crafts=[craft_row(1, 5)], vaults=[(ALICE, Instant(TODAY))]))
+    again = replace(craft_row(1, 9), body=b"another")
+    await store.commit(batch(epoch, 1, crafts=[again, again], vaults=[(ALICE, Instant(TODAY + 1)), (BOB, Instant(3))]))
+    assert await store.craft(request_id(1)) == b'{"craft":1}'
+    assert await store.vault(ALICE) == TODAY
+    assert await store.vault(BOB) == 3
+
+
+async def test_prices_are_exact_and_the_newest_counts(store: Store) -> None:
+    epoch = await store.begin_epoch(0)
+    await store.commit(batch(epoch, prices=[(SOL, UsdPrice(1)), (USDC, UsdPrice(USD_PRICE_MAX - 1))]))
+    await store.commit(batch(epoch, 1, prices=[(SOL, UsdPrice(123_456_789_012_345))]))
+    assert await store.prices(0) == [(USDC, UsdPrice(USD_PRICE_MAX - 1)), (SOL, UsdPrice(123_456_789_012_345))]
+
+
+async def test_dead_crafts_are_forgotten_unless_they_became_orders(store: Store) -> None:
+    epoch = await store.begin_epoch(0)
+    await store.commit(batch(epoch, crafts=[craft_row(n, 100 + n) for n in range(1, 6)], orders=[order_row(2)]))
+    await store.delete_dead_crafts(104)
+    assert [await store.craft(request_id(n)) is not None for n in range(1, 6)] == [False, True, False, True, True]
+    await store.commit(batch(epoch, 1, orders=[order_row(4)]))
+    await store.delete_dead_crafts(1_000)
+    assert [await store.craft(request_id(n)) is not None for n in range(1, 6)] == [False, True, False, True, False]
+
+
+# --- history
+
+
+ASKED: Final = HistoryQuery(ALICE, None, None, Sort.UPDATED_AT, True, 20, 0)
+
+
+def numbers(found: StoredHistory) -> list[int]:
+    return [int(stored.order.split(b":")[1][:-1]) for stored in found.orders]
+
+
+async def commit_orders(store: Store, orders: Sequence[OrderRow], history: Sequence[HistoryRow] = ()) -> None:
+    await store.commit(batch(await store.begin_epoch(0), orders=orders, history=history))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, [4, 3, 2, 1]),
+        ({"wallet": BOB}, [5]),
+        ({"wallet": Wallet("nobody")}, []),
+        ({"active": True}, [4, 2, 1]),
+        ({"active": False}, [3]),
+        ({"mint": JUP}, [4, 2]),
+        ({"mint": USDC}, [3, 2, 1]),
+        ({"mint": JUP, "active": False}, []),
+    ],
+    ids=str,
+)
+async def test_a_history_is_filtered(store: Store, changes: dict[str, Any], expected: list[int]) -> None:
+    await commit_orders(
+        store,
+        [
+            order_row(1),
+            order_row(2, input_mint=JUP),
+            order_row(3, active=False, live=False),
+            order_row(4, output_mint=JUP),
+            order_row(5, wallet=BOB),
+        ],
+    )
+    found = await store.history(replace(ASKED, **changes))
+    assert (found.total, numbers(found)) == (len(expected), expected)
+
+
+@pytest.mark.parametrize(
+    ("sort", "ascending"),
+    [(Sort.UPDATED_AT, [2, 3, 1, 4]), (Sort.CREATED_AT, [1, 2, 3, 4]), (Sort.EXPIRES_AT, [4, 1, 2, 3])],
+    ids=str,
+)
+async def test_a_history_is_sorted_with_the_id_breaking_ties(store: Store, sort: Sort, ascending: list[int]) -> None:
+    at = [Instant(TODAY + 1_000_000 + n) for n in range(4)]
+    await commit_orders(
+        store,
+        [
+            order_row(4, updated_at=at[2], expires_at=at[1]),
+            order_row(1, updated_at=at[2], expires_at=at[2]),
+            order_row(3, updated_at=at[1], expires_at=at[2]),
+            order_row(2, updated_at=at[0], expires_at=at[2]),
+        ],
+    )
+    assert numbers(await store.history(replace(ASKED, sort=sort, descending=False))) == ascending
+    assert numbers(await store.history(replace(ASKED, sort=sort, descending=True))) == ascending[::-1]
+
+
+@pytest.mark.parametrize(
+    ("limit", "offset", "expected"),
+    [(2, 0, [1, 2]), (2, 2, [3, 4]), (2, 4, [5]), (2, 5, []), (0, 0, []), (100, 1, [2, 3, 4, 5])],
+)
+async def test_a_page_says_how_many_match_in_all(store: Store, limit: int, offset: int, expected: list[int]) -> None:
+    await commit_orders(store, [order_row(n) for n in range(1, 6)])
+    found = await store.history(replace(ASKED, descending=False, limit=limit, offset=offset))
+    assert (found.total, numbers(found)) == (5, expected)
+
+
+async def test_what_happened_comes_with_each_order_the_newest_first(store: Store) -> None:
+    rows = [history_row(1, 4), history_row(1, 2), history_row(1, 10), history_row(3, 1)]
+    await commit_orders(store, [order_row(1), order_row(2)], rows)
+    first = StoredOrder(b'{"order":1}', [b'{"happened":10}', b'{"happened":4}', b'{"happened":2}'])
+    second = StoredOrder(b'{"order":2}', [])
+    assert await store.history(replace(ASKED, descending=False)) == StoredHistory(2, [first, second])
+    assert await store.order_history(order_id(1)) == first
+    assert await store.order_history(order_id(2)) == second
+    assert await store.order_history(order_id(3)) is None
+
+
+async def test_of_a_long_history_the_newest_two_hundred_are_shown(store: Store) -> None:
+    await commit_orders(store, [order_row(1)], [history_row(1, n) for n in range(250)])
+    newest = [b'{"happened":%d}' % n for n in range(249, 49, -1)]
+    shown = await store.order_history(order_id(1))
+    assert shown is not None
+    assert shown.history == newest
+    assert (await store.history(ASKED)).orders[0].history == newest
+
+
+# --- reset and snapshots
+
+
+async def test_a_reset_empties_the_shard_and_ends_its_writer(store: AnyStore) -> None:
+    old, other = await store.begin_epoch(0), await store.begin_epoch(1)
+    await store.commit(everything(old))
+    await store.commit(batch(other, shard=1, orders=[order_row(2)], vaults=[(BOB, Instant(5))]))
+    await store.reset(0)
+    with pytest.raises(WriterReplaced):
+        await store.commit(batch(old, 1))
+    with pytest.raises(WriterReplaced):
+        await store.commit(batch(old, 0))
+    new = await store.begin_epoch(0)
+    assert new.number > old.number
+    assert (new.seq, new.head, new.last_at) == (0, b"", 0)
+    assert await rows_of(store) == [0, b"", 0, [], [], [], None, None, []]
+    assert await store.live_orders(1) == [b'{"order":2}']
+    assert await store.vault(BOB) == 5
+    await store.commit(everything(new))
+    assert await store.order(order_id(1)) is not None
+
+
+async def test_a_snapshot_stays_what_it_was_while_commits_go_on(world: World, store: AnyStore) -> None:
+    epoch = await store.begin_epoch(0)
+    orders = [order_row(n) for n in range(1, 1_501)]
+    history = [history_row(n, 2) for n in range(1, 1_501)]
+    await store.commit(batch(epoch, commands=1_500, orders=orders, history=history))
+    reader = await world.open()
+    async with reader.snapshot() as view:
+        seen = [order async for order in reading_while(store, epoch, view.orders(0))]
+        assert seen == orders
+        assert [row async for row in view.journal(0)] == [journal_row(n) for n in range(1, 1_501)]
+        assert [row async for row in view.history(0)] == history
+        assert await view.shards() == [(0, Epoch(1, 1_500, b"hash 1500", Instant(TODAY + 1_500)))]
+    async with reader.snapshot() as view:
+        assert dict(await view.shards())[0].seq == 1_502
+        assert [row.body async for row in view.orders(0)][-1] == b"changed"
+
+
+async def reading_while(store: Store, epoch: Epoch, orders: AsyncIterator[OrderRow]) -> AsyncIterator[OrderRow]:
+    """Commits after the first row, and again half way."""
+    position = 0
+    async for order in orders:
+        if position in (0, 750):
+            seq_before = 1_500 + position // 750
+            changed = order_row(1_500, body=b"changed")
+            await store.commit(batch(epoch, seq_before, orders=[changed], history=[history_row(1, seq_before)]))
+        position += 1
+        yield order
