@@ -23,13 +23,14 @@ from countermand.engine.ids import Ids
 from countermand.engine.outbox import Outbox
 from countermand.engine.ports import Store
 from countermand.engine.shard import Shard
-from countermand.engine.trigger import OrderRequest, Placed, PlaceAnswer, TriggerOrders
+from countermand.engine.trigger import OrderRequest, PlaceAnswer, Placed, TriggerOrders
 from countermand.liquidity.pool import SandboxPool, sandbox_accounts
 from countermand.prices.feed import DEFAULT_PRICES, SOL, USDC, TokenRegistry
 from countermand.sandbox.faults import FaultyChain, WorldFaults
 from countermand.simulation.memory_ledger import MemoryLedgerStore
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.genesis import Genesis
+from countermand.solana.port import AccountInfo
 from countermand.solana.tokens import associated_token_address
 
 SECOND = 1_000
@@ -69,7 +70,9 @@ class House:
             await self.chain.mint_to(str(keypair.pubkey()), USDC.mint, usdc)
         return keypair
 
-    async def deposit(self, by: Keypair, amount: int, selling: Mint = SOL.mint, buying: Mint = USDC.mint) -> DepositCraft:
+    async def deposit(
+        self, by: Keypair, amount: int, selling: Mint = SOL.mint, buying: Mint = USDC.mint
+    ) -> DepositCraft:
         wallet = Wallet(str(by.pubkey()))
         return await self.orders.craft_deposit(wallet, Family.SINGLE, selling, buying, BaseUnits(amount))
 
@@ -89,7 +92,9 @@ class House:
             placement=bytes(16),
         )
 
-    async def place(self, by: Keypair, condition: Condition, amount: int = ONE_SOL, expires_in: int = HOUR) -> PlaceAnswer:
+    async def place(
+        self, by: Keypair, condition: Condition, amount: int = ONE_SOL, expires_in: int = HOUR
+    ) -> PlaceAnswer:
         return await self.orders.place(self.request(by, await self.deposit(by, amount), condition, expires_in))
 
     async def placed(self, by: Keypair, condition: Condition, amount: int = ONE_SOL) -> OrderId:
@@ -129,12 +134,12 @@ async def house(
 ) -> AsyncIterator[House]:
     """One term of a venue. Leaving it is a crash: nothing is drained."""
     keys, tokens, clock = VaultKeys(bytes(range(32))), TokenRegistry(), VenueClock(ClockSetting())
-    accounts = sandbox_accounts(keys, tokens.all())
+    accounts: dict[str, AccountInfo] = {**sandbox_accounts(keys, tokens.all())}
     genesis = Genesis(bytes(32), bytes([1]) * 32, bytes([2]) * 32, accounts)
     chain = await EmbeddedChain.open(ledger or MemoryLedgerStore(), clock, genesis=genesis)
     faults = WorldFaults()
     world = FaultyChain(chain, faults)
-    shard = Shard(0, store, clock, lambda groups, loaded: outbox.on_committed(groups, loaded))
+    shard = Shard(0, store, clock, lambda groups, loaded: outbox.on_committed(groups, loaded))  # noqa: PLW0108
     pool = SandboxPool(keys.pool.address, shard.price_of)
     custody = VaultCustody(keys, world, tokens, shard.price_of, pool, clock.wall_ms)
     outbox = Outbox(shard, custody, clock, confirm_timeout_ms)
@@ -149,5 +154,3 @@ async def house(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await chain.close()
-
-

@@ -1,12 +1,13 @@
 """One order, walked: from a deposit's craft to the funds' return, and to a fill."""
 
 import base64
+from collections.abc import AsyncIterator
 
 import pytest
 
+from countermand.domain.identity import Wallet
 from countermand.domain.trigger.order import State
 from countermand.domain.trigger.refusals import Refusal, Refused
-from countermand.domain.identity import Wallet
 from countermand.engine.trigger import Cancelling, Placed, Withdrawn
 from countermand.prices.feed import SOL
 from countermand.store.postgres import PostgresStore
@@ -14,7 +15,7 @@ from tests.engine.house import ONE_SOL, House, above, below, dollars, house, sig
 
 
 @pytest.fixture
-async def venue(database_url: str):
+async def venue(database_url: str) -> AsyncIterator[House]:
     store = await PostgresStore.connect(database_url)
     async with house(store) as it:
         yield it
@@ -28,6 +29,7 @@ async def test_an_order_is_placed_and_its_deposit_landed(venue: House) -> None:
     order = await venue.order(answer.group.id)
     assert order.state is State.OPEN
     (account,) = await venue.chain.accounts([order.terms.input_account])
+    assert account is not None
     assert int.from_bytes(account.data[64:72], "little") == ONE_SOL
 
 
@@ -38,6 +40,7 @@ async def test_a_cancelled_order_does_not_fill_even_if_the_price_crosses(venue: 
     wallet = Wallet(str(alice.pubkey()))
     cancelling = await venue.orders.cancel(order_id, wallet)
     assert isinstance(cancelling, Cancelling)
+    assert cancelling.transaction is not None
     await venue.shard.observe_price(SOL.mint, dollars(250), at_once=True)
     await venue.settled()
     assert (await venue.order(order_id)).state is State.READY_TO_CANCEL

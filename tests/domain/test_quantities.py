@@ -1,0 +1,75 @@
+import json
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from countermand.domain.quantities import U64_MAX, BaseUnits, Inexact, decimal_text, exact
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("210.00", 210 * 10**12),
+        ("0.000000000001", 1),
+        ("1e3", 1_000 * 10**12),
+        ("1.5E-3", 1_500_000_000),
+        ("0", 0),
+        ("-0", 0),
+        ("0e9999", 0),
+        ("1000000000000", 10**24),
+    ],
+)
+def test_a_number_with_an_exact_meaning_is_taken(text: str, number: int) -> None:
+    assert exact(text, scale=12, bound=10**24) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("NaN", Inexact.NOT_A_NUMBER),
+        ("Infinity", Inexact.NOT_A_NUMBER),
+        (" 1", Inexact.NOT_A_NUMBER),
+        ("1_000", Inexact.NOT_A_NUMBER),
+        ("٣", Inexact.NOT_A_NUMBER),
+        ("+1", Inexact.NOT_A_NUMBER),
+        ("01", Inexact.NOT_A_NUMBER),
+        (".5", Inexact.NOT_A_NUMBER),
+        ("0x10", Inexact.NOT_A_NUMBER),
+        ("", Inexact.NOT_A_NUMBER),
+        ("-1", Inexact.NEGATIVE),
+        ("0.0000000000001", Inexact.TOO_PRECISE),
+        ("1e9999", Inexact.TOO_BIG),
+        ("1e9999999", Inexact.NOT_A_NUMBER),
+        ("1e-9999", Inexact.TOO_PRECISE),
+        ("1000000000000.000000000001", Inexact.TOO_BIG),
+        ("9" * 1_000_000, Inexact.TOO_LONG),
+    ],
+)
+def test_what_has_no_exact_meaning_is_refused_and_not_rounded(text: str, why: Inexact) -> None:
+    assert exact(text, scale=12, bound=10**24) is why
+
+
+@given(st.decimals(min_value=0, max_value=10**12, places=12, allow_nan=False, allow_infinity=False))
+def test_every_exact_decimal_is_read_as_what_it_is(number: Decimal) -> None:
+    text = format(number, "f")
+    assert exact(text, scale=12, bound=10**24) == int(number.scaleb(12))
+
+
+@given(st.integers(0, 10**24), st.integers(0, 18))
+def test_reading_undoes_writing(number: int, scale: int) -> None:
+    assert exact(decimal_text(number, scale), scale=scale, bound=10**24) == number
+
+
+@given(st.floats(min_value=1e-9, max_value=1e9))
+def test_any_number_that_json_writes_is_read_or_refused_but_never_raises(number: float) -> None:
+    result = exact(json.dumps(number), scale=12, bound=10**24)
+    assert isinstance(result, Inexact) or Decimal(result).scaleb(-12) == Decimal(repr(number))
+
+
+def test_an_amount_never_leaves_64_bits() -> None:
+    with pytest.raises(AssertionError):
+        BaseUnits(U64_MAX) + BaseUnits(1)
+    with pytest.raises(AssertionError):
+        BaseUnits(0) - BaseUnits(1)
