@@ -134,7 +134,7 @@ async def house(
 ) -> AsyncIterator[House]:
     """One term of a venue. Leaving it is a crash: nothing is drained."""
     keys, tokens, clock = VaultKeys(bytes(range(32))), TokenRegistry(), VenueClock(ClockSetting())
-    accounts: dict[str, AccountInfo] = {**sandbox_accounts(keys, tokens.all())}
+    accounts: dict[str, AccountInfo] = {str(at): info for at, info in sandbox_accounts(keys, tokens.all()).items()}
     genesis = Genesis(bytes(32), bytes([1]) * 32, bytes([2]) * 32, accounts)
     chain = await EmbeddedChain.open(ledger or MemoryLedgerStore(), clock, genesis=genesis)
     faults = WorldFaults()
