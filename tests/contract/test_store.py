@@ -173,25 +173,16 @@ async def test_a_commit_stores_every_kind_of_row(store: AnyStore) -> None:
     assert await store.order(order_id(1)) == b'{"order":1}'
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"epoch": 0},
-        {"epoch": 2},
-        {"seq_before": 0},
-        {"seq_before": 2},
-        {"shard": 7},
-    ],
-    ids=str,
-)
-async def test_where_the_fence_fails_nothing_at_all_is_written(store: AnyStore, wrong: dict[str, Any]) -> None:
+async def test_where_the_fence_fails_nothing_at_all_is_written(store: AnyStore) -> None:
     epoch = await store.begin_epoch(0)
     await store.commit(batch(epoch))
     before = await rows_of(store)
-    with pytest.raises(WriterReplaced):
-        await store.commit(replace(everything(epoch, seq_before=1), **wrong))
-    assert await rows_of(store) == before
-    assert await store.order(order_id(1)) is None
+    wrongs: list[dict[str, Any]] = [{"epoch": 0}, {"epoch": 2}, {"seq_before": 0}, {"seq_before": 2}, {"shard": 7}]
+    for wrong in wrongs:
+        with pytest.raises(WriterReplaced):
+            await store.commit(replace(everything(epoch, seq_before=1), **wrong))
+        assert await rows_of(store) == before
+        assert await store.order(order_id(1)) is None
 
 
 async def test_side_rows_alone_are_fenced_too(store: AnyStore) -> None:
@@ -308,21 +299,7 @@ async def commit_orders(store: Store, orders: Sequence[OrderRow], history: Seque
     await store.commit(batch(await store.begin_epoch(0), orders=orders, history=history))
 
 
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({}, [4, 3, 2, 1]),
-        ({"wallet": BOB}, [5]),
-        ({"wallet": Wallet("nobody")}, []),
-        ({"active": True}, [4, 2, 1]),
-        ({"active": False}, [3]),
-        ({"mint": JUP}, [4, 2]),
-        ({"mint": USDC}, [3, 2, 1]),
-        ({"mint": JUP, "active": False}, []),
-    ],
-    ids=str,
-)
-async def test_a_history_is_filtered(store: Store, changes: dict[str, Any], expected: list[int]) -> None:
+async def test_a_history_is_filtered(store: Store) -> None:
     await commit_orders(
         store,
         [
@@ -333,16 +310,22 @@ async def test_a_history_is_filtered(store: Store, changes: dict[str, Any], expe
             order_row(5, wallet=BOB),
         ],
     )
-    found = await store.history(replace(ASKED, **changes))
-    assert (found.total, numbers(found)) == (len(expected), expected)
+    filters: list[tuple[dict[str, Any], list[int]]] = [
+        ({}, [4, 3, 2, 1]),
+        ({"wallet": BOB}, [5]),
+        ({"wallet": Wallet("nobody")}, []),
+        ({"active": True}, [4, 2, 1]),
+        ({"active": False}, [3]),
+        ({"mint": JUP}, [4, 2]),
+        ({"mint": USDC}, [3, 2, 1]),
+        ({"mint": JUP, "active": False}, []),
+    ]
+    for changes, expected in filters:
+        found = await store.history(replace(ASKED, **changes))
+        assert (changes, found.total, numbers(found)) == (changes, len(expected), expected)
 
 
-@pytest.mark.parametrize(
-    ("sort", "ascending"),
-    [(Sort.UPDATED_AT, [2, 3, 1, 4]), (Sort.CREATED_AT, [1, 2, 3, 4]), (Sort.EXPIRES_AT, [4, 1, 2, 3])],
-    ids=str,
-)
-async def test_a_history_is_sorted_with_the_id_breaking_ties(store: Store, sort: Sort, ascending: list[int]) -> None:
+async def test_a_history_is_sorted_with_the_id_breaking_ties(store: Store) -> None:
     at = [Instant(TODAY + 1_000_000 + n) for n in range(4)]
     await commit_orders(
         store,
@@ -353,18 +336,19 @@ async def test_a_history_is_sorted_with_the_id_breaking_ties(store: Store, sort:
             order_row(2, updated_at=at[0], expires_at=at[2]),
         ],
     )
-    assert numbers(await store.history(replace(ASKED, sort=sort, descending=False))) == ascending
-    assert numbers(await store.history(replace(ASKED, sort=sort, descending=True))) == ascending[::-1]
+    orders = {Sort.UPDATED_AT: [2, 3, 1, 4], Sort.CREATED_AT: [1, 2, 3, 4], Sort.EXPIRES_AT: [4, 1, 2, 3]}
+    assert list(orders) == list(Sort)
+    for sort, ascending in orders.items():
+        assert numbers(await store.history(replace(ASKED, sort=sort, descending=False))) == ascending
+        assert numbers(await store.history(replace(ASKED, sort=sort, descending=True))) == ascending[::-1]
 
 
-@pytest.mark.parametrize(
-    ("limit", "offset", "expected"),
-    [(2, 0, [1, 2]), (2, 2, [3, 4]), (2, 4, [5]), (2, 5, []), (0, 0, []), (100, 1, [2, 3, 4, 5])],
-)
-async def test_a_page_says_how_many_match_in_all(store: Store, limit: int, offset: int, expected: list[int]) -> None:
+async def test_a_page_says_how_many_match_in_all(store: Store) -> None:
     await commit_orders(store, [order_row(n) for n in range(1, 6)])
-    found = await store.history(replace(ASKED, descending=False, limit=limit, offset=offset))
-    assert (found.total, numbers(found)) == (5, expected)
+    pages = {(2, 0): [1, 2], (2, 2): [3, 4], (2, 4): [5], (2, 5): [], (0, 0): [], (100, 1): [2, 3, 4, 5]}
+    for (limit, offset), expected in pages.items():
+        found = await store.history(replace(ASKED, descending=False, limit=limit, offset=offset))
+        assert (found.total, numbers(found)) == (5, expected)
 
 
 async def test_what_happened_comes_with_each_order_the_newest_first(store: Store) -> None:

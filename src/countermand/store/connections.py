@@ -16,7 +16,7 @@ CONNECT_S: Final = 10
 PRIMARY: Final = SessionAttribute.primary
 """Money is read where it is written, never from a copy that lags behind."""
 LOST: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""What a driver raises, `TimeoutError` among it; see `is_bug`."""
+"""All that the driver raises; `TimeoutError` is an `OSError`."""
 _PASSING: Final = ("08", "25", "40", "53", "55", "57", "58")
 """Classes of SQLSTATE that may pass: connections, read-only servers, conflicts, resources, locks, operators, system."""
 _SETTINGS: Final = {
@@ -52,16 +52,9 @@ def asking() -> Iterator[None]:
     try:
         yield
     except LOST as error:
-        if is_bug(error):
+        if isinstance(error, asyncpg.PostgresError) and not str(error.sqlstate).startswith(_PASSING):
             raise
         raise Unavailable(f"the database does not answer: {describe(error)}") from error
-
-
-def is_bug(error: BaseException) -> bool:
-    """Whether asking again the same way cannot help. A value that the driver cannot encode is one, too."""
-    if isinstance(error, asyncpg.PostgresError):
-        return not str(error.sqlstate).startswith(_PASSING)
-    return isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
 
 
 def describe(error: BaseException) -> str:

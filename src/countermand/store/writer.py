@@ -8,7 +8,7 @@ from asyncpg.prepared_stmt import PreparedStatement
 
 from countermand.domain.instant import Instant
 from countermand.engine.ports import Batch, CommitUnknown, Epoch, WriterReplaced
-from countermand.store.connections import LOST, asking, connect, describe, is_bug
+from countermand.store.connections import LOST, asking, connect, describe
 
 COMMIT_S: Final = 10
 HOLDER_S: Final = 3
@@ -96,13 +96,12 @@ class Writer:
         return Epoch(row["epoch"], row["seq"], row["head"], Instant(row["last_at"]))
 
     async def commit(self, batch: Batch) -> None:
+        """Once there is a connection, every failure is `CommitUnknown`, also one that PostgreSQL itself reports."""
         statement = await self._prepared()
         try:
             written = await statement.fetchval(*arguments(batch), timeout=COMMIT_S)
         except LOST as error:
             self._forget()
-            if isinstance(error, ValueError) and is_bug(error):
-                raise
             raise CommitUnknown(f"the answer to a commit was lost: {describe(error)}") from error
         except BaseException:
             # Cancelled: nobody may take the answer of this batch for that of the next.
@@ -135,7 +134,9 @@ class Writer:
             connection = await self._anew()
             try:
                 with asking():
-                    self._commit = await connection.prepare(COMMIT_STATEMENT, name="countermand_commit", timeout=COMMIT_S)
+                    self._commit = await connection.prepare(
+                        COMMIT_STATEMENT, name="countermand_commit", timeout=COMMIT_S
+                    )
             except BaseException:
                 self._forget()
                 raise

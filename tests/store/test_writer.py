@@ -1,0 +1,134 @@
+"""What only PostgreSQL can do to a writer: connections that break, hang, or are given up."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, TypeAlias
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from countermand.domain.identity import OrderId
+from countermand.engine.ports import Batch, CommitUnknown, Unavailable
+from countermand.store import writer
+from countermand.store.postgres import PostgresStore
+from tests.contract.store_worlds import waits_for
+from tests.contract.test_store import batch, craft_row, order_row, request_id
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+
+@pytest_asyncio.fixture
+async def store(database_url: str) -> AsyncIterator[PostgresStore]:
+    store = await PostgresStore.connect(database_url)
+    yield store
+    await store.close()
+
+
+@pytest_asyncio.fixture
+async def helper(database_url: str) -> AsyncIterator[Connection]:
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest_asyncio.fixture
+async def other(database_url: str) -> AsyncIterator[Connection]:
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    connection.terminate()
+
+
+async def test_a_connection_lost_between_two_commits_is_opened_anew(store: PostgresStore, helper: Connection) -> None:
+    epoch = await store.begin_epoch(0)
+    await store.commit(batch(epoch))
+    ended = (
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name LIKE '%writer of shard 0'"
+    )
+    assert await helper.fetchval(ended) is True
+    connection = store._writer(0)._connection
+    assert connection is not None
+    while not connection.is_closed():
+        await asyncio.sleep(0)
+    await store.commit(batch(epoch, 1, orders=[order_row(1)]))
+    assert await store.live_orders(0) == [b'{"order":1}']
+
+
+async def test_a_commit_that_was_given_up_does_not_answer_the_next(
+    store: PostgresStore, helper: Connection, other: Connection
+) -> None:
+    epoch = await store.begin_epoch(0)
+    await store.commit(batch(epoch))
+    async with other.transaction():
+        await other.execute("SELECT FROM shards FOR UPDATE")
+        given_up = asyncio.create_task(store.commit(batch(epoch, 1, orders=[order_row(1)])))
+        await waits_for(helper, other)
+        given_up.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await given_up
+    again = await store.begin_epoch(0)
+    assert again.seq in (1, 2)
+    await store.commit(batch(again, again.seq, orders=[order_row(2)]))
+    assert b'{"order":2}' in await store.live_orders(0)
+
+
+async def test_nothing_was_sent_if_there_is_no_connection(database_url: str, store: PostgresStore) -> None:
+    epoch = await store.begin_epoch(0)
+    lost = writer.Writer(database_url.replace("/test_", "/lost_test_"), 0)
+    with pytest.raises(Unavailable):
+        await lost.begin_epoch()
+    with pytest.raises(Unavailable):
+        await lost.commit(batch(epoch))
+    assert (await store.begin_epoch(0)).seq == 0
+
+
+@pytest.mark.parametrize("poison", [{"created_at": 2**63}, {"wallet": "a\0b"}, {"wallet": None}], ids=str)
+async def test_a_row_that_cannot_be_stored_takes_its_batch_with_it_and_nothing_else(
+    store: PostgresStore, poison: dict[str, Any]
+) -> None:
+    epoch = await store.begin_epoch(0)
+    with pytest.raises(CommitUnknown):
+        await store.commit(batch(epoch, orders=[order_row(1), order_row(2, **poison)]))
+    await store.commit(batch(epoch, orders=[order_row(3)]))
+    assert await store.live_orders(0) == [b'{"order":3}']
+
+
+async def test_a_question_that_makes_no_sense_is_a_bug_and_not_a_silent_server(store: PostgresStore) -> None:
+    with pytest.raises(asyncpg.DataError):
+        await store.order(OrderId("not a uuid"))
+
+
+async def test_crafts_are_not_judged_while_a_commit_could_make_orders_of_them(
+    store: PostgresStore, helper: Connection, other: Connection
+) -> None:
+    epoch = await store.begin_epoch(0)
+    await store.commit(batch(epoch, crafts=[craft_row(1, 100), craft_row(2, 100)]))
+    late: Batch = batch(epoch, 1, orders=[order_row(1)])
+    transaction = other.transaction()
+    await transaction.start()
+    assert await other.fetchval(writer.COMMIT_STATEMENT, *writer.arguments(late)) == 1
+    deleting = asyncio.create_task(store.delete_dead_crafts(101))
+    await waits_for(helper, other)
+    await transaction.commit()
+    await deleting
+    assert await store.craft(request_id(1)) is not None
+    assert await store.craft(request_id(2)) is None
+
+
+async def test_a_used_craft_is_judged_only_once(store: PostgresStore, helper: Connection) -> None:
+    epoch = await store.begin_epoch(0)
+    await store.commit(batch(epoch, crafts=[craft_row(1, 100), craft_row(2, 900)], orders=[order_row(1), order_row(2)]))
+    await store.delete_dead_crafts(101)
+    assert await helper.fetchval("SELECT count(*) FROM crafts WHERE last_valid_height IS NOT NULL") == 1
+
+
+async def test_a_read_whose_connection_breaks_can_be_asked_again(
+    store: PostgresStore, helper: Connection, other: Connection
+) -> None:
+    async with other.transaction():
+        await other.execute("LOCK TABLE orders")
+        reading = asyncio.create_task(store.live_orders(0))
+        await helper.execute("SELECT pg_terminate_backend($1)", await waits_for(helper, other))
+        with pytest.raises(Unavailable):
+            await reading
+    assert await store.live_orders(0) == []
