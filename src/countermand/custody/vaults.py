@@ -40,7 +40,7 @@ def load_or_make_seed(path: Path) -> bytes:
 
 
 def load_seed(path: Path) -> bytes:
-    """Raises `SeedRefused` unless the file has 32 bytes that only its owner may use; `FileNotFoundError` without one."""
+    """Raises `SeedRefused` unless the file has 32 bytes for its owner alone, `FileNotFoundError` without one."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
