@@ -211,7 +211,7 @@ async def test_a_stale_process_id_that_is_somebody_elses_by_now_is_forgotten(
     socket_lock.parent.mkdir(mode=0o700)
     socket_lock.write_text("\n".join([stale, *socket_lines[1:]]) + "\n")
     async with postgres, connected(postgres) as connection:
-        assert await connection.fetchval("SELECT 1") == 1
+        assert await connection.fetchval("SHOW unix_socket_directories") == str(socket_lock.parent)
     assert another_process.poll() is None
 
 
