@@ -130,8 +130,10 @@ class Writer:
 
     async def _prepared(self) -> "PreparedStatement[asyncpg.Record]":
         """The commit, ready to be sent. Raises `Unavailable` while nothing can have been sent."""
-        if self._connection is None or self._connection.is_closed() or self._commit is None:
+        connection = self._connection
+        if connection is None or connection.is_closed():
             connection = await self._anew()
+        if self._commit is None:
             try:
                 with asking():
                     self._commit = await connection.prepare(
@@ -140,7 +142,6 @@ class Writer:
             except BaseException:
                 self._forget()
                 raise
-        assert self._commit is not None
         return self._commit
 
     async def _anew(self) -> "asyncpg.Connection[asyncpg.Record]":
