@@ -198,7 +198,9 @@ async def test_a_transaction_of_solana_py_expires(alice: Wallet) -> None:
 
 
 async def test_solana_py_listens(alice: Wallet, node: Node) -> None:
-    payment = await alice.signed(alice.pays(5, alice.tokens))
+    bob = Keypair().pubkey()
+    create = create_idempotent_associated_token_account(alice.key.pubkey(), bob, USDC)
+    payment = await alice.signed(create, alice.pays(5, get_associated_token_address(bob, USDC)))
     async with SolanaWsClient(node.ws_url) as listener:
         await listener.signature_subscribe(signature=payment.signatures[0], commitment=Confirmed)
         await listener.account_subscribe(pubkey=alice.key.pubkey(), encoding="base64")
