@@ -339,8 +339,10 @@ async def test_a_history_is_sorted_with_the_id_breaking_ties(store: Store) -> No
     orders = {Sort.UPDATED_AT: [2, 3, 1, 4], Sort.CREATED_AT: [1, 2, 3, 4], Sort.EXPIRES_AT: [4, 1, 2, 3]}
     assert list(orders) == list(Sort)
     for sort, ascending in orders.items():
-        assert numbers(await store.history(replace(ASKED, sort=sort, descending=False))) == ascending
-        assert numbers(await store.history(replace(ASKED, sort=sort, descending=True))) == ascending[::-1]
+        for limit in (4, 2):
+            page = replace(ASKED, sort=sort, limit=limit)
+            assert numbers(await store.history(replace(page, descending=False))) == ascending[:limit]
+            assert numbers(await store.history(replace(page, descending=True))) == ascending[::-1][:limit]
 
 
 async def test_a_page_says_how_many_match_in_all(store: Store) -> None:
