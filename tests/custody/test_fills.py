@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from countermand.domain.identity import Mint
 from countermand.domain.quantities import NOTHING, BaseUnits, UsdPrice
 from countermand.domain.trigger.commands import Fate
 from countermand.domain.trigger.condition import Direction
@@ -204,7 +205,7 @@ async def test_no_price_no_swap(venue: Venue) -> None:
 
 async def test_an_unknown_token_is_no_swap(venue: Venue) -> None:
     group = await venue.has_open(SOL, 10**9, USDC)
-    group = replace(group, terms=replace(group.terms, output_mint=venue.own(SOL)))
+    group = replace(group, terms=replace(group.terms, output_mint=Mint(venue.own(SOL))))
     assert "no such token" in await refused(venue, group)
 
 

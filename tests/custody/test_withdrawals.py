@@ -73,7 +73,11 @@ async def test_a_token_comes_back_and_the_rent_with_it(venue: Venue) -> None:
 async def test_the_layout_is_the_published_one(venue: Venue) -> None:
     group = await venue.has_open(USDC, 20_000_000)
     message = decoded((await venue.custody.craft_withdrawal(group)).message)
-    vault, tracker, account = venue.custody.vault_of(venue.wallet), venue.keys.tracker.address, group.terms.input_account
+    vault, tracker, account = (
+        venue.custody.vault_of(venue.wallet),
+        venue.keys.tracker.address,
+        group.terms.input_account,
+    )
     published = decoded(PUBLISHED)
     assert message.header == (3, 1, 2)
     assert message.keys == [venue.wallet, vault, tracker, account, venue.own(USDC), *published.keys[5:]]
@@ -133,7 +137,10 @@ async def test_dust_after_the_craft_makes_the_chain_refuse_until_the_close_is_le
         await venue.stranger_sends(group, 1)
         fate = await venue.settles(group, venue.withdrawing(group, craft))
         # The close, which finds a balance. (Saying so takes more compute units than the published limit has.)
-        assert (fate.fate, fate.error) == (Fate.REJECTED, "Error processing Instruction 3: Computational budget exceeded")
+        assert (fate.fate, fate.error) == (
+            Fate.REJECTED,
+            "Error processing Instruction 3: Computational budget exceeded",
+        )
         assert await venue.units(group.terms.input_account) == 20_000_001 + rejections
     group = replace(group, close_rejections=2)
     craft = await venue.custody.craft_withdrawal(group)

@@ -21,17 +21,19 @@ from countermand.domain.trigger.events import DepositLanded, OrderPlaced
 from countermand.domain.trigger.lifecycle import evolve, place
 from countermand.domain.trigger.order import Attempt, AttemptKind, Craft, Family, Leg, OrderGroup, Role, Terms
 from countermand.engine.ports import FateSeen
-from countermand.liquidity.pool import SandboxPool, sandbox_accounts
+from countermand.liquidity.pool import SandboxPool, pool_account, sandbox_accounts
 from countermand.prices.feed import DEFAULT_PRICES, JUP, SOL, USDC, USDT, Token, TokenRegistry
 from countermand.simulation.memory_ledger import MemoryLedgerStore
 from countermand.solana.embedded import EmbeddedChain, Genesis
+from countermand.solana.genesis import mint_account
 from countermand.solana.port import AccountInfo, LatestBlockhash, SignatureStatus, Simulation
-from countermand.solana.tokens import associated_token_address, read_token_account
+from countermand.solana.tokens import TOKEN_2022_PROGRAM, associated_token_address, read_token_account
 from tests.custody.layouts import decoded
 
 __all__ = ["JUP", "RENT", "SOL", "USDC", "USDT", "ChainByHand", "Clock", "Venue", "opened_venue"]
 
 RENT = 2_039_280
+SEED = bytes(range(32))
 FEE_OF_A_SIGNATURE = 5_000
 USER = Keypair.from_seed(bytes([7] * 32))
 SELL_ABOVE = Leg(Role.TRIGGER, Condition(Direction.ABOVE, UsdPrice(200 * 10**USD_SCALE)), None)
@@ -162,6 +164,18 @@ class Venue:
     def sweeping(self, group: OrderGroup, craft: Craft) -> Attempt:
         return Attempt(group.attempts + 1, AttemptKind.SWEEP, craft, None)
 
+    async def lists_token_2022(self) -> Token:
+        """The user and the pool have a million units of it."""
+        mint = Mint(str(Pubkey(bytes([5] * 32))))
+        token = Token(mint, "NEW", 3, Address(TOKEN_2022_PROGRAM))
+        await self.chain.put_accounts({mint: replace(mint_account(None, 3), owner=TOKEN_2022_PROGRAM)})
+        for owner in (self.wallet, self.keys.pool.address):
+            account = pool_account(Address(owner), token, 1_000_000)
+            await self.chain.put_accounts({self.own(token, owner): account})
+        self.tokens.add(token)
+        self.prices[mint] = usd(1)
+        return token
+
     # What becomes of it
 
     async def settles(self, group: OrderGroup, attempt: Attempt) -> FateSeen:
@@ -181,6 +195,11 @@ class Venue:
 
     async def units_used(self, craft: Craft) -> int:
         return (await self.chain.simulate(self.wire(craft))).units_consumed
+
+    def restarted(self) -> VaultCustody:
+        """The same keys, and nothing remembered."""
+        keys = VaultKeys(SEED)
+        return VaultCustody(keys, self.port, self.tokens, self.prices.get, self.pool, self.clock.wall_ms)
 
     # What the chain holds
 
@@ -225,8 +244,8 @@ class Venue:
 @contextlib.asynccontextmanager
 async def opened_venue() -> AsyncIterator[Venue]:
     """The user has 10 SOL, and 1,000 of each other token."""
-    clock, keys, tokens = Clock(), VaultKeys(bytes(range(32))), TokenRegistry()
-    genesis = Genesis(bytes(32), bytes([1] * 32), bytes([2] * 32), accounts=dict(sandbox_accounts(keys, tokens.all())))
+    clock, keys, tokens = Clock(), VaultKeys(SEED), TokenRegistry()
+    genesis = Genesis(bytes(32), bytes([1] * 32), bytes([2] * 32), accounts=sandbox_accounts(keys, tokens.all()))
     chain = await EmbeddedChain.open(MemoryLedgerStore(), clock, genesis=genesis)
     try:
         wallet = str(USER.pubkey())

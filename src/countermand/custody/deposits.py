@@ -20,9 +20,12 @@ from countermand.custody.instructions import (
 )
 from countermand.custody.parties import Parties
 from countermand.domain.identity import RequestId
+from countermand.solana.tokens import TOKEN_2022_PROGRAM
 
 _SEED_CHARS: Final = 32
 _UNIT_LIMIT: Final = 2_000
+_UNIT_LIMIT_2022: Final = 20_000
+"""The Token-2022 program does the same at ten times the price."""
 
 
 def account_seed(request_id: RequestId) -> str:
@@ -34,7 +37,8 @@ def account_seed(request_id: RequestId) -> str:
 
 def deposit_message(parties: Parties, seed: str, amount: int, blockhash: bytes) -> bytes:
     instructions = list(deposit_instructions(parties, seed, amount))
-    return compile_message(parties.user, blockhash, _UNIT_LIMIT, UNIT_PRICE_MICROLAMPORTS, instructions)
+    limit = _UNIT_LIMIT_2022 if parties.token.program == TOKEN_2022_PROGRAM else _UNIT_LIMIT
+    return compile_message(parties.user, blockhash, limit, UNIT_PRICE_MICROLAMPORTS, instructions)
 
 
 def deposit_instructions(parties: Parties, seed: str, amount: int) -> Iterator[Instruction]:

@@ -47,19 +47,23 @@ def load_seed(path: Path) -> bytes:
         raise
     except OSError as error:
         raise SeedRefused(f"the master seed {path} cannot be read: {error.strerror}") from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise SeedRefused(f"the master seed {path} is not a regular file")
-        if loose := stat.S_IMODE(found.st_mode) & ~0o600:
-            raise SeedRefused(
-                f"the master seed {path} has mode {stat.S_IMODE(found.st_mode):04o}: others may use it"
-                f" ({loose:04o} too much); run: chmod 600 {path}"
-            )
-        seed = file.read(SEED_BYTES + 1)
+        _check_file(path, found)
+        seed = os.read(descriptor, SEED_BYTES + 1)
+    finally:
+        os.close(descriptor)
     if len(seed) != SEED_BYTES:
         raise SeedRefused(f"the master seed {path} has {found.st_size} bytes, not {SEED_BYTES}")
     return seed
+
+
+def _check_file(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise SeedRefused(f"the master seed {path} is not a regular file")
+    mode = stat.S_IMODE(found.st_mode)
+    if mode & ~0o600:
+        raise SeedRefused(f"the master seed {path} has mode {mode:04o}, not 0600; run: chmod 600 {path}")
 
 
 def _make_seed(path: Path) -> None:

@@ -12,10 +12,16 @@ from solders.pubkey import Pubkey
 
 from countermand.custody.instructions import UNIT_PRICE_MICROLAMPORTS, close_account, key, transfer
 from countermand.custody.parties import Parties
-from countermand.solana.tokens import ASSOCIATED_TOKEN_PROGRAM, COMPUTE_BUDGET_PROGRAM, SYSTEM_PROGRAM
+from countermand.solana.tokens import (
+    ASSOCIATED_TOKEN_PROGRAM,
+    COMPUTE_BUDGET_PROGRAM,
+    SYSTEM_PROGRAM,
+    TOKEN_2022_PROGRAM,
+)
 
 _UNIT_LIMIT: Final = (592).to_bytes(4, "little")
 """As in the published sample."""
+_UNIT_LIMIT_2022: Final = (20_000).to_bytes(4, "little")
 _UNIT_LIMIT_CREATING: Final = (60_000).to_bytes(4, "little")
 
 _BUDGET_PROGRAM: Final = bytes(key(COMPUTE_BUDGET_PROGRAM))
@@ -42,7 +48,7 @@ _CLOSE_SOL: Final = bytes([5, 4, 3, 0, 1, 2, 1, 9])
 class WithdrawalLayout:
     """All withdrawals of a wallet in one token, but for what differs from one to the next."""
 
-    __slots__ = ("_after_account", "_created_by", "_signers", "own", "parties")
+    __slots__ = ("_after_account", "_created_by", "_limit", "_signers", "own", "parties")
 
     def __init__(self, parties: Parties, tracker: Pubkey) -> None:
         self.parties = parties
@@ -50,6 +56,7 @@ class WithdrawalLayout:
         self._signers = bytes(parties.user) + bytes(parties.vault) + bytes(tracker)
         own = b"" if parties.native else bytes(parties.own)
         self._after_account = own + _BUDGET_PROGRAM + bytes(parties.program)
+        self._limit = _UNIT_LIMIT_2022 if parties.token.program == TOKEN_2022_PROGRAM else _UNIT_LIMIT
         self._created_by = _ASSOCIATED_PROGRAM + _SYSTEM_PROGRAM + bytes(parties.mint)
 
     def message(
@@ -67,7 +74,7 @@ class WithdrawalLayout:
             keys = _HEAD_CREATING + self._signers + account + self._after_account + self._created_by
             return keys + blockhash + count + _LIMIT + _UNIT_LIMIT_CREATING + _PRICE + price + _CREATE + take
         keys = _HEAD + self._signers + account + self._after_account
-        return keys + blockhash + count + _LIMIT + _UNIT_LIMIT + _PRICE + price + take
+        return keys + blockhash + count + _LIMIT + self._limit + _PRICE + price + take
 
 
 def withdrawal_instructions(

@@ -87,9 +87,12 @@ def pool_account_of(authority: Address, token: TokenFacts) -> Address:
     return Address(associated_token_address(authority, token.mint, token.program))
 
 
-def sandbox_accounts(keys: VaultKeys, tokens: Iterable[TokenFacts]) -> dict[Address, AccountInfo]:
+def sandbox_accounts(keys: VaultKeys, tokens: Iterable[TokenFacts]) -> dict[str, AccountInfo]:
     """What the chain of a sandbox must begin with beside its mints: lamports to pay with, and the pool's funds."""
-    accounts = {keys.gas.address: _lamports(GAS_LAMPORTS), keys.pool.address: _lamports(POOL_UNITS)}
+    accounts: dict[str, AccountInfo] = {
+        keys.gas.address: _lamports(GAS_LAMPORTS),
+        keys.pool.address: _lamports(POOL_UNITS),
+    }
     for token in tokens:
         accounts[pool_account_of(keys.pool.address, token)] = pool_account(keys.pool.address, token)
     return accounts
