@@ -1,0 +1,76 @@
+"""`GET /price/v3`: what each token costs now. Most bots ask it before anything else."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+from falcon.asgi import Request, Response
+
+from countermand.domain.identity import Mint
+from countermand.domain.quantities import USD_SCALE, UsdPrice, decimal_text
+from countermand.engine.ports import Tokens
+
+IDS_MAX: Final = 50
+LIQUIDITY_USD: Final = 1_000_000_000
+"""The pool of a sandbox has no bottom: whoever asks for depth shall find it."""
+_SEPARATOR: Final = ","
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class PriceAnswer(msgspec.Struct, frozen=True, rename="camel"):
+    """One token. `usd_price` is an exact number; a change within a day is not known to a scripted price."""
+
+    created_at: str
+    liquidity: int
+    usd_price: msgspec.Raw
+    block_id: int | None
+    decimals: int
+    price_change24h: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PriceResource:
+    """`block_id` is the newest slot; `since_ms` tells how long the tokens have existed here."""
+
+    tokens: Tokens
+    price_of: Callable[[Mint], UsdPrice | None]
+    block_id: Callable[[], int | None]
+    since_ms: int
+
+    async def on_get(self, req: Request, resp: Response) -> None:
+        ids = req.params.get("ids")
+        if not isinstance(ids, str) or not ids:
+            resp.status, resp.data = 400, _encode({"error": "ids is required: mints, joined by commas"})
+            return
+        mints = dict.fromkeys(ids.split(_SEPARATOR, IDS_MAX))
+        if ids.count(_SEPARATOR) >= IDS_MAX:
+            resp.status, resp.data = 400, _encode({"error": f"ids: at most {IDS_MAX} mints"})
+            return
+        prices = {mint: answer for mint in mints if (answer := self._answer(mint)) is not None}
+        resp.data = _encode(prices)
+
+    def _answer(self, mint: str) -> PriceAnswer | None:
+        token, price = self.tokens.get(mint), self.price_of(Mint(mint))
+        if token is None or price is None:
+            return None
+        return PriceAnswer(
+            created_at=_iso(self.since_ms),
+            liquidity=LIQUIDITY_USD,
+            usd_price=msgspec.Raw(decimal_text(price.picodollars, USD_SCALE).encode()),
+            block_id=self.block_id(),
+            decimals=token.decimals,
+        )
+
+
+def resources(
+    tokens: Tokens, price_of: Callable[[Mint], UsdPrice | None], block_id: Callable[[], int | None], since_ms: int
+) -> list[tuple[str, object]]:
+    """What to mount, by path."""
+    return [("/price/v3", PriceResource(tokens, price_of, block_id, since_ms))]
+
+
+def _iso(ms: int) -> str:
+    return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{ms % 1000:03d}Z"

@@ -1,0 +1,224 @@
+"""Who is asking: a wallet signs a challenge and gets a token for a day. All times here are the wall clock's.
+
+Anybody may ask for a challenge to any wallet, so no request may end another's challenge, and none may cost memory
+without end. Up to eight of a wallet are remembered. When there is no room, the answer is the wallet's challenge of
+this minute: it follows from the secret and needs no memory until it is used.
+"""
+
+import base64
+import hmac
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, Final
+
+import jwt
+from solders.compute_budget import set_compute_unit_price
+from solders.hash import Hash
+from solders.instruction import Instruction
+from solders.message import Message
+from solders.pubkey import Pubkey
+from solders.signature import Signature
+
+from countermand.domain.identity import Wallet
+from countermand.domain.instant import Instant
+from countermand.engine.ids import Ids
+from countermand.engine.ports import Clock
+
+CHALLENGE_MS: Final = 5 * 60_000
+CHALLENGES_MAX: Final = 8
+"""Remembered for one wallet."""
+CHALLENGES_KEPT: Final = 65_536
+"""Remembered for all wallets together."""
+TOKEN_S: Final = 24 * 60 * 60
+AUDIENCE: Final = "trigger-v2"
+TOKENS_CACHED: Final = 65_536
+_TOKEN_CHARS_MAX: Final = 512
+_MINUTE_MS: Final = 60_000
+_MEMO_PROGRAM: Final = Pubkey.from_string("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr")
+_UNIT_PRICE_MICROLAMPORTS: Final = 1_000_000
+_SIGNATURE_BYTES: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    nonce: str
+    expires_ms: int
+    minute_ms: int | None = None
+    """The minute that it belongs to, if it is not remembered."""
+
+    def text(self, wallet: Wallet) -> str:
+        return (
+            f"Sign this message to authenticate with Jupiter that you are the owner of {wallet}.\n\n"
+            f"This challenge expires at {_iso(self.expires_ms)} with the nonce of {self.nonce}."
+        )
+
+
+class Challenges:
+    """The live challenges of all wallets."""
+
+    def __init__(self, secret: bytes, clock: Clock) -> None:
+        self._secret = secret
+        self._clock = clock
+        self._issued = 0
+        self._live: dict[Wallet, list[Challenge]] = {}
+        self._ages: deque[tuple[Wallet, Challenge]] = deque()
+        """All that are remembered and some that are used up, the oldest first: all live equally long."""
+        self._used: dict[tuple[Wallet, int], int] = {}
+        """How many challenges of a minute were used up. Only the wallet's owner can make one of these."""
+
+    def issue(self, wallet: Wallet) -> Challenge:
+        now = self._clock.wall_ms()
+        self._forget_expired(now)
+        live = self._live.get(wallet, ())
+        if len(live) >= CHALLENGES_MAX or len(self._ages) >= CHALLENGES_KEPT:
+            return self._of_minute(wallet, now - now % _MINUTE_MS)
+        self._issued += 1
+        challenge = Challenge(self._nonce(wallet, now, f"issue {self._issued}"), now + CHALLENGE_MS)
+        self._live.setdefault(wallet, []).append(challenge)
+        self._ages.append((wallet, challenge))
+        return challenge
+
+    def live(self, wallet: Wallet) -> tuple[Challenge, ...]:
+        """Those that are remembered."""
+        self._forget_expired(self._clock.wall_ms())
+        return tuple(self._live.get(wallet, ()))
+
+    def of_minutes(self, wallet: Wallet) -> Iterator[Challenge]:
+        """Those that may have been given out without being remembered."""
+        now = self._clock.wall_ms()
+        for minute in range(now - now % _MINUTE_MS, now - CHALLENGE_MS, -_MINUTE_MS):
+            yield self._of_minute(wallet, minute)
+
+    def use_up(self, wallet: Wallet, challenge: Challenge) -> None:
+        if challenge.minute_ms is not None:
+            self._use_up_of_minute(wallet, challenge.minute_ms)
+            return
+        self._live[wallet].remove(challenge)
+        if not self._live[wallet]:
+            del self._live[wallet]
+
+    def _use_up_of_minute(self, wallet: Wallet, minute: int) -> None:
+        self._used[wallet, minute] = self._used.get((wallet, minute), 0) + 1
+        if len(self._used) > CHALLENGES_KEPT:
+            del self._used[next(iter(self._used))]
+
+    def _of_minute(self, wallet: Wallet, minute: int) -> Challenge:
+        used = self._used.get((wallet, minute), 0)
+        return Challenge(self._nonce(wallet, minute, f"minute {used}"), minute + CHALLENGE_MS, minute)
+
+    def _nonce(self, wallet: Wallet, at_ms: int, label: str) -> str:
+        """A version 7 UUID that nobody can foresee."""
+        seed = hmac.digest(self._secret, f"challenge:{wallet}:{at_ms}:{label}".encode(), sha256)
+        return Ids(int.from_bytes(seed)).order_id(Instant(at_ms))
+
+    def _forget_expired(self, now: int) -> None:
+        while self._ages and self._ages[0][1].expires_ms <= now:
+            wallet, challenge = self._ages.popleft()
+            if challenge in self._live.get(wallet, ()):
+                self.use_up(wallet, challenge)
+        while self._used and next(iter(self._used))[1] + CHALLENGE_MS <= now:
+            del self._used[next(iter(self._used))]
+
+
+def public_key(wallet: Wallet) -> Pubkey:
+    return Pubkey.from_string(wallet)
+
+
+def challenge_message(wallet: Wallet, text: str) -> bytes:
+    """The challenge as a transaction that can never land: its blockhash is none."""
+    memo = Instruction(_MEMO_PROGRAM, text.encode(), [])
+    instructions = [set_compute_unit_price(_UNIT_PRICE_MICROLAMPORTS), memo]
+    blockhash = Hash.hash(text.encode())
+    return bytes(Message.new_with_blockhash(instructions, public_key(wallet), blockhash))
+
+
+def unsigned_transaction(message: bytes) -> str:
+    """With the one signature slot empty, base64."""
+    return base64.b64encode(b"\x01" + bytes(_SIGNATURE_BYTES) + message).decode()
+
+
+def split_transaction(text: str) -> tuple[Signature, bytes] | None:
+    """The signature and the message of a transaction with one signer. None: it is no such thing."""
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except ValueError:
+        return None
+    if raw[:1] != b"\x01" or len(raw) <= 1 + _SIGNATURE_BYTES:
+        return None
+    return Signature(raw[1 : 1 + _SIGNATURE_BYTES]), raw[1 + _SIGNATURE_BYTES :]
+
+
+class Sessions:
+    """Tokens: JWT by HS256, `{walletPubkey, iat, exp, aud}`.
+
+    Those that were verified are remembered, since each request brings one.
+    """
+
+    def __init__(self, secret: bytes, clock: Clock) -> None:
+        self._secret = secret
+        self._clock = clock
+        self._verified: dict[str, tuple[Wallet, int]] = {}
+        """By the whole header: the wallet, and when the token ends."""
+        self._refused_until_s = -1
+        """Tokens issued up to this second are refused."""
+        self._newest_s = -1
+
+    def issue(self, wallet: Wallet) -> str:
+        # A token must be newer than all that were ended, even in the same second.
+        issued_s = self._newest_s = max(self._clock.wall_ms() // 1000, self._refused_until_s + 1, self._newest_s)
+        claims = {"walletPubkey": wallet, "iat": issued_s, "exp": issued_s + TOKEN_S, "aud": AUDIENCE}
+        return jwt.encode(claims, self._secret, algorithm="HS256")
+
+    def wallet_of(self, header: str | None) -> Wallet | None:
+        """Whose token the `Authorization` header carries. None: nobody's."""
+        if header is None:
+            return None
+        known = self._verified.get(header)
+        if known is None:
+            known = self._verify(header)
+            if known is None:
+                return None
+        wallet, expires_ms = known
+        return wallet if self._clock.wall_ms() < expires_ms else None
+
+    def expire_tokens_now(self) -> None:
+        """Every token that exists ends."""
+        self._refused_until_s = max(self._clock.wall_ms() // 1000, self._newest_s)
+        self._verified.clear()
+
+    def _verify(self, header: str) -> tuple[Wallet, int] | None:
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() != "bearer" or len(token) > _TOKEN_CHARS_MAX:
+            return None
+        claims = self._claims(token.strip())
+        match claims:
+            case {"walletPubkey": str(wallet), "iat": int(issued_s), "exp": int(expires_s)}:
+                pass
+            case _:
+                return None
+        if issued_s <= self._refused_until_s:
+            return None
+        if len(self._verified) >= TOKENS_CACHED:
+            del self._verified[next(iter(self._verified))]
+        known = self._verified[header] = (Wallet(wallet), expires_s * 1000)
+        return known
+
+    def _claims(self, token: str) -> dict[str, Any] | None:
+        try:
+            # Times are judged here, by the clock of this class.
+            return jwt.decode(
+                token,
+                self._secret,
+                algorithms=["HS256"],
+                audience=AUDIENCE,
+                options={"verify_exp": False, "verify_iat": False, "require": ["iat", "exp", "aud"]},
+            )
+        except (jwt.PyJWTError, ValueError, RecursionError):
+            return None
+
+
+def _iso(ms: int) -> str:
+    return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{ms % 1000:03d}Z"

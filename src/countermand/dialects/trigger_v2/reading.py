@@ -1,0 +1,209 @@
+"""Strict reading of what clients send. What is wrong is said by field, in words like those of the original service."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final, Generic, Literal, NoReturn, TypeVar, get_args, get_origin
+
+import msgspec
+from solders.pubkey import Pubkey
+
+from countermand.dialects.trigger_v2.envelope import Answer, Declined, error, invalid
+from countermand.domain.identity import Mint, OrderId
+from countermand.domain.quantities import U64_MAX, USD_PRICE_MAX, USD_SCALE, BaseUnits, Inexact, UsdPrice, exact
+
+_T = TypeVar("_T", bound=msgspec.Struct)
+
+_UUID: Final = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_LIMIT: Final = re.compile("Expected `int` (<=|>=) ([0-9]+)")
+_RECEIVED: Final = {'"': "string", "{": "object", "[": "array", "t": "boolean", "f": "boolean", "n": "null"}
+_TEXT_OF_NUMBER_MAX: Final = 82
+_MALFORMED: Final = Declined(error(400, "Malformed JSON in request body"))
+_KEYS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class BodyReader(Generic[_T]):
+    """Reads one kind of body."""
+
+    def __init__(self, shape: type[_T]) -> None:
+        self._shape = shape
+        self._decode = msgspec.json.Decoder(shape).decode
+
+    def read(self, body: bytes) -> _T:
+        """Raises `Declined`."""
+        try:
+            fields = _KEYS.decode(body)
+            # Every key has a colon, and no expected value has one: only if there are more may a key stand twice.
+            if body.count(b":") != len(fields):
+                _refuse_duplicates(body)
+            return self._decode(body)
+        except (ValueError, RecursionError) as wrong:
+            self._complain(body, wrong)
+
+    def _complain(self, body: bytes, wrong: Exception) -> NoReturn:
+        if not isinstance(wrong, msgspec.ValidationError):
+            raise _MALFORMED from None
+        try:
+            fields = _KEYS.decode(body)
+        except (ValueError, RecursionError):
+            received = _RECEIVED.get(body.lstrip()[:1].decode("latin-1"), "number")
+            raise Declined(invalid({"body": f"Invalid input: expected object, received {received}"})) from None
+        raise Declined(invalid(_flaws(self._shape, fields, _decode_field, _kind_of_raw))) from None
+
+
+class QueryReader(Generic[_T]):
+    """Reads one kind of query."""
+
+    def __init__(self, shape: type[_T]) -> None:
+        self._shape = shape
+
+    def read(self, params: Mapping[str, Any]) -> _T:
+        """Raises `Declined`."""
+        try:
+            return msgspec.convert(params, self._shape, strict=False)
+        except msgspec.ValidationError:
+            flaws = _flaws(
+                self._shape, params, _convert_field, lambda value: type(value).__name__.replace("str", "string")
+            )
+            raise Declined(invalid(flaws)) from None
+
+
+def order_id(text: str) -> OrderId:
+    if not is_uuid(text):
+        raise Declined(error(400, "Invalid order ID"))
+    return OrderId(text.lower())
+
+
+def is_uuid(text: str) -> bool:
+    return _UUID.fullmatch(text) is not None
+
+
+def missing(field: str) -> Answer:
+    return invalid({field: "Invalid input: expected string, received undefined"})
+
+
+def fields_of(shape: msgspec.Struct) -> dict[str, Any]:
+    """As they are named on the wire."""
+    fields: dict[str, Any] = msgspec.to_builtins(shape)
+    return fields
+
+
+def is_public_key(text: str) -> bool:
+    try:
+        Pubkey.from_string(text)
+    except ValueError:
+        return False
+    return True
+
+
+class Flaws(dict[str, str]):
+    """What is wrong, by field. The readers give something harmless for what they refuse."""
+
+    def usd(self, field: str, raw: msgspec.Raw) -> UsdPrice:
+        text = _text_of_number(raw)
+        number = Inexact.NOT_A_NUMBER if text is None else exact(text, scale=USD_SCALE, bound=USD_PRICE_MAX)
+        if isinstance(number, int) and number > 0:
+            return UsdPrice(number)
+        self[field] = _complaint_about(number)
+        return UsdPrice(1)
+
+    def amount(self, field: str, given: str | int) -> BaseUnits:
+        number: int | Inexact
+        if isinstance(given, int):
+            number = Inexact.NEGATIVE if given < 0 else Inexact.TOO_BIG if given > U64_MAX else given
+        elif given.isascii() and given.isdigit():
+            number = exact(given, scale=0, bound=U64_MAX)
+        else:
+            number = Inexact.NOT_A_NUMBER
+        if isinstance(number, int) and number > 0:
+            return BaseUnits(number)
+        wrong = number is Inexact.NOT_A_NUMBER
+        self[field] = "Invalid input: expected a whole number of base units" if wrong else _complaint_about(number)
+        return BaseUnits(1)
+
+    def public_key(self, field: str, given: str) -> Mint:
+        if not is_public_key(given):
+            self[field] = "Invalid input: expected a base58 public key of 32 bytes"
+        return Mint(given)
+
+    def refuse(self) -> None:
+        """Raises `Declined`, if anything is wrong."""
+        if self:
+            raise Declined(invalid(self))
+
+
+def _complaint_about(number: int | Inexact) -> str:
+    if isinstance(number, int) or number is Inexact.NEGATIVE:
+        return "Too small: expected number to be >0"
+    return f"Invalid input: {number.value}"
+
+
+def _text_of_number(raw: msgspec.Raw) -> str | None:
+    """What a JSON number, or the number in a JSON string, says."""
+    data = bytes(memoryview(raw)[: _TEXT_OF_NUMBER_MAX + 1])
+    if len(data) > _TEXT_OF_NUMBER_MAX:
+        return None
+    text = data.decode("latin-1")
+    return text[1:-1] if text.startswith('"') else text
+
+
+def _refuse_duplicates(body: bytes) -> None:
+    def unique(pairs: list[tuple[str, object]]) -> None:
+        keys: dict[str, None] = {}
+        for key, _ in pairs:
+            if key in keys:
+                raise Declined(invalid({key: "Duplicate key"}))
+            keys[key] = None
+
+    json.loads(body, object_pairs_hook=unique, parse_int=str, parse_float=str)
+
+
+def _decode_field(raw: msgspec.Raw, kind: Any) -> None:
+    msgspec.json.decode(raw, type=kind)
+
+
+def _convert_field(value: object, kind: Any) -> None:
+    msgspec.convert(value, kind, strict=False)
+
+
+def _kind_of_raw(raw: msgspec.Raw) -> str:
+    return _RECEIVED.get(bytes(memoryview(raw)[:1]).decode("latin-1"), "number")
+
+
+def _flaws(
+    shape: type[msgspec.Struct],
+    given: Mapping[str, Any],
+    read: Callable[[Any, Any], None],
+    kind_of: Callable[[Any], str],
+) -> dict[str, str]:
+    """What is wrong with each field. Slow: only for a request that is refused anyhow."""
+    flaws: dict[str, str] = {}
+    for field in msgspec.structs.fields(shape):
+        name, kind = field.encode_name, _without_unset(field.type)
+        if name not in given:
+            if field.required:
+                flaws[name] = _complaint(kind, "undefined", "")
+            continue
+        try:
+            read(given[name], kind)
+        except (ValueError, RecursionError) as wrong:
+            flaws[name] = _complaint(kind, kind_of(given[name]), str(wrong))
+    return flaws
+
+
+def _without_unset(kind: Any) -> Any:
+    options = get_args(kind)
+    return options[0] if msgspec.UnsetType in options else kind
+
+
+def _complaint(kind: Any, received: str, wrong: str) -> str:
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    if get_origin(kind) is Literal:
+        options = "|".join(f'"{option}"' for option in get_args(kind))
+        return f"Invalid option: expected one of {options}"
+    if limit := _LIMIT.search(wrong):
+        size = "big" if limit[1] == "<=" else "small"
+        return f"Too {size}: expected number to be {limit[1]}{limit[2]}"
+    expected = "string" if kind is not int else "int" if received == "number" else "number"
+    return f"Invalid input: expected {expected}, received {received}"

@@ -1,0 +1,361 @@
+"""The endpoints of Trigger v2. Each judges in this order: who asks, the id in the path, the body, the order itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import base58
+import falcon
+from falcon.asgi import Request
+from solders.signature import Signature
+
+from countermand.dialects.trigger_v2 import auth, reading, translate
+from countermand.dialects.trigger_v2.auth import Challenges, Sessions
+from countermand.dialects.trigger_v2.envelope import (
+    UNAUTHORIZED,
+    Answer,
+    Declined,
+    answers,
+    answers_body,
+    encode,
+    error,
+)
+from countermand.dialects.trigger_v2.reading import BodyReader, Flaws, QueryReader
+from countermand.dialects.trigger_v2.refusals import Act, refused
+from countermand.dialects.trigger_v2.wire import (
+    AmendedAnswer,
+    AmendRequest,
+    CancellingAnswer,
+    ChallengeRequest,
+    ConfirmRequest,
+    CraftRequest,
+    CreateRequest,
+    HistoryAnswer,
+    HistoryParams,
+    MessageChallenge,
+    Pagination,
+    TokenAnswer,
+    TransactionChallenge,
+    VaultAnswer,
+    VerifyRequest,
+    WithdrawnAnswer,
+)
+from countermand.domain.identity import Address, Mint, RequestId, Wallet
+from countermand.domain.quantities import UsdPrice
+from countermand.domain.trigger.order import Craft, Family
+from countermand.domain.trigger.refusals import Refused
+from countermand.engine.ports import Tokens
+from countermand.engine.trigger import DepositUnknown, NotLanded, TriggerOrders
+
+ROOT: Final = "/trigger/v2"
+_SIGNATURE_CHARS_MAX: Final = 128
+_SIGNATURE_BYTES: Final = 64
+
+_CHALLENGE: Final = BodyReader(ChallengeRequest)
+_VERIFY: Final = BodyReader(VerifyRequest)
+_CRAFT: Final = BodyReader(CraftRequest)
+_CREATE: Final = BodyReader(CreateRequest)
+_AMEND: Final = BodyReader(AmendRequest)
+_CONFIRM: Final = BodyReader(ConfirmRequest)
+_HISTORY: Final = QueryReader(HistoryParams)
+
+_INVALID_SIGNATURE: Final = error(401, "Invalid signature")
+_NO_CHALLENGE: Final = error(400, "Challenge not found")
+_NO_DEPOSIT: Final = error(400, "Deposit transaction not found in cache. Please craft a new deposit first.")
+_NO_ORDER: Final = error(404, "Order not found")
+_FOREIGN_ORDER: Final = error(403, "Forbidden: order belongs to a different wallet")
+_DEPOSIT_NOT_LANDED: Final = error(500, "Deposit transaction did not land. Retry with the same depositRequestId.")
+_WITHDRAWAL_NOT_LANDED: Final = error(
+    500, "Withdrawal transaction did not land. Retry confirm with the same cancelRequestId."
+)
+_WITHDRAWAL_NOT_BUILT: Final = error(
+    500, "Order will not fill any more, but its withdrawal could not be built. Please initiate cancel again."
+)
+
+
+class Vaults(Protocol):
+    """What the wire shows of custody."""
+
+    def vault_of(self, wallet: Wallet) -> Address: ...
+
+    def unsigned_transaction(self, craft: Craft) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """What the endpoints work on."""
+
+    orders: TriggerOrders
+    vaults: Vaults
+    vault_id_of: Callable[[Wallet], str]
+    tokens: Tokens
+    price_of: Callable[[Mint], UsdPrice | None]
+    sessions: Sessions
+    challenges: Challenges
+
+    def wallet(self, req: Request) -> Wallet:
+        """Whose token the request carries."""
+        wallet = self.sessions.wallet_of(req.get_header("authorization"))
+        if wallet is None:
+            raise Declined(UNAUTHORIZED)
+        return wallet
+
+    def check_user(self, field: str, given: str, wallet: Wallet) -> None:
+        """The user that a body names must be the one who asks."""
+        if given == self.vaults.vault_of(wallet):
+            raise Declined(error(400, f"{field} must not be the vault address"))
+        if given != wallet:
+            raise Declined(error(403, f"Forbidden: {field} must match authenticated user"))
+
+    def vault_answer(self, wallet: Wallet) -> VaultAnswer:
+        return VaultAnswer(
+            user_pubkey=wallet,
+            vault_pubkey=self.vaults.vault_of(wallet),
+            privy_vault_id=self.vault_id_of(wallet),
+        )
+
+
+class ChallengeResource:
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+
+    @answers_body
+    async def on_post(self, _req: Request, body: bytes) -> Answer:
+        asked = _CHALLENGE.read(body)
+        wallet = _wallet("walletPubkey", asked.wallet_pubkey)
+        text = self._venue.challenges.issue(wallet).text(wallet)
+        if asked.type == "message":
+            return Answer(encode(MessageChallenge(challenge=text)))
+        transaction = auth.unsigned_transaction(auth.challenge_message(wallet, text))
+        return Answer(encode(TransactionChallenge(transaction=transaction)))
+
+
+class VerifyResource:
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+
+    @answers_body
+    async def on_post(self, _req: Request, body: bytes) -> Answer:
+        asked = _VERIFY.read(body)
+        wallet = _wallet("walletPubkey", asked.wallet_pubkey)
+        proof = _message_proof(asked) if asked.type == "message" else _transaction_proof(asked)
+        challenges = self._venue.challenges
+        live = challenges.live(wallet)
+        for challenge in (*live, *challenges.of_minutes(wallet)):
+            if proof(wallet, challenge.text(wallet)):
+                challenges.use_up(wallet, challenge)
+                return Answer(encode(TokenAnswer(token=self._venue.sessions.issue(wallet))))
+        return _INVALID_SIGNATURE if live else _NO_CHALLENGE
+
+
+Proof = Callable[[Wallet, str], bool]
+"""Whether the wallet signed this challenge."""
+
+
+def _message_proof(asked: VerifyRequest) -> Proof:
+    given = asked.signature
+    if not isinstance(given, str):
+        raise Declined(reading.missing("signature"))
+    if len(given) > _SIGNATURE_CHARS_MAX:
+        raise Declined(error(400, "Invalid signature format"))
+    try:
+        raw = base58.b58decode(given)
+    except ValueError:
+        raise Declined(error(400, "Expected a base58-encoded signature")) from None
+    if len(raw) != _SIGNATURE_BYTES:
+        words = f"Expected base58-encoded signature to decode to a byte array of length 64. Actual length: {len(raw)}."
+        raise Declined(error(400, words))
+    signature = Signature(raw)
+    return lambda wallet, text: signature.verify(auth.public_key(wallet), text.encode())
+
+
+def _transaction_proof(asked: VerifyRequest) -> Proof:
+    if not isinstance(asked.signed_transaction, str):
+        raise Declined(reading.missing("signedTransaction"))
+    parts = auth.split_transaction(asked.signed_transaction)
+    if parts is None:
+        raise Declined(error(400, "Invalid transaction format"))
+    signature, message = parts
+    return lambda wallet, text: (
+        message == auth.challenge_message(wallet, text) and signature.verify(auth.public_key(wallet), message)
+    )
+
+
+def _wallet(field: str, given: str) -> Wallet:
+    flaws = Flaws()
+    wallet = Wallet(flaws.public_key(field, given))
+    flaws.refuse()
+    return wallet
+
+
+class VaultResource:
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+
+    @answers
+    async def on_get(self, req: Request) -> Answer:
+        wallet = self._venue.wallet(req)
+        if await self._venue.orders.vault_registered_at(wallet) is None:
+            return error(404, "Vault not found")
+        return Answer(encode(self._venue.vault_answer(wallet)))
+
+
+class RegisterResource:
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+
+    @answers
+    async def on_get(self, req: Request) -> Answer:
+        """A GET that creates: so it is documented."""
+        wallet = self._venue.wallet(req)
+        vault = self._venue.vault_answer(wallet)
+        if await self._venue.orders.register_vault(wallet):
+            return Answer(encode(vault))
+        return error(409, "Vault already registered", reading.fields_of(vault))
+
+
+class CraftResource:
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+
+    @answers_body
+    async def on_post(self, req: Request, body: bytes) -> Answer:
+        venue = self._venue
+        wallet = venue.wallet(req)
+        asked = _CRAFT.read(body)
+        amount = translate.check_craft(asked)
+        venue.check_user("userAddress", asked.user_address, wallet)
+        if await venue.orders.vault_registered_at(wallet) is None:
+            return error(403, "Vault not found")
+        sold, _ = translate.check_pair(asked.input_mint, asked.output_mint, venue.tokens.get)
+        input_mint, output_mint = Mint(asked.input_mint), Mint(asked.output_mint)
+        translate.check_worth(amount, sold, venue.price_of(input_mint))
+        deposit = await venue.orders.craft_deposit(wallet, Family.SINGLE, input_mint, output_mint, amount)
+        transaction = venue.vaults.unsigned_transaction(deposit.craft)
+        return Answer(encode(translate.from_craft(deposit, transaction, venue.vaults.vault_of(wallet), sold)))
+
+
+class OrdersResource:
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+
+    @answers_body
+    async def on_post(self, req: Request, body: bytes) -> Answer:
+        venue = self._venue
+        wallet = venue.wallet(req)
+        asked = _CREATE.read(body)
+        request = translate.into_request(asked)
+        venue.check_user("userPubkey", asked.user_pubkey, wallet)
+        translate.check_trigger(
+            asked.trigger_mint, *translate.check_pair(asked.input_mint, asked.output_mint, venue.tokens.get)
+        )
+        known = reading.is_uuid(asked.deposit_request_id)
+        placed = await venue.orders.place(request) if known else DepositUnknown()
+        if isinstance(placed, Refused):
+            return refused(placed, Act.CREATE)
+        if isinstance(placed, NotLanded):
+            return _DEPOSIT_NOT_LANDED
+        if isinstance(placed, DepositUnknown):
+            registered = await venue.orders.vault_registered_at(wallet)
+            return error(400, "Vault not found") if registered is None else _NO_DEPOSIT
+        return Answer(encode(translate.from_placed(placed)))
+
+
+class OrderResource:
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+
+    @answers_body
+    async def on_patch(self, req: Request, body: bytes, order_id: str) -> Answer:
+        wallet = self._venue.wallet(req)
+        order = reading.order_id(order_id)
+        amendment = translate.into_amendment(_AMEND.read(body))
+        amended = await self._venue.orders.amend(order, wallet, amendment)
+        if isinstance(amended, Refused):
+            return refused(amended, Act.UPDATE)
+        return Answer(encode(AmendedAnswer(id=order)))
+
+
+class CancelResource:
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+
+    @answers
+    async def on_post(self, req: Request, order_id: str) -> Answer:
+        """Whatever the body is, nobody looks at it: stopping the fills comes first."""
+        wallet = self._venue.wallet(req)
+        order = reading.order_id(order_id)
+        cancelling = await self._venue.orders.cancel(order, wallet)
+        if isinstance(cancelling, Refused):
+            return refused(cancelling, Act.CANCEL)
+        if cancelling.transaction is None:
+            return _WITHDRAWAL_NOT_BUILT
+        answer = CancellingAnswer(id=order, transaction=cancelling.transaction, request_id=cancelling.request_id)
+        return Answer(encode(answer))
+
+
+class ConfirmResource:
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+
+    @answers_body
+    async def on_post(self, req: Request, body: bytes, order_id: str) -> Answer:
+        wallet = self._venue.wallet(req)
+        order = reading.order_id(order_id)
+        asked = _CONFIRM.read(body)
+        request_id = RequestId(asked.cancel_request_id.lower())
+        confirmed = await self._venue.orders.confirm_cancel(order, wallet, request_id, asked.signed_transaction)
+        if isinstance(confirmed, Refused):
+            return refused(confirmed, Act.CANCEL)
+        if isinstance(confirmed, NotLanded):
+            return _WITHDRAWAL_NOT_LANDED
+        return Answer(encode(WithdrawnAnswer(id=order, tx_signature=confirmed.signature)))
+
+
+class HistoryResource:
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+
+    @answers
+    async def on_get(self, req: Request) -> Answer:
+        wallet = self._venue.wallet(req)
+        query = translate.into_query(_HISTORY.read(req.params), wallet)
+        page = await self._venue.orders.history(query)
+        vault = self._venue.vaults.vault_of(wallet)
+        orders = tuple(translate.from_view(view, vault) for view in page.orders)
+        pagination = Pagination(total=page.total, limit=query.limit, offset=query.offset)
+        return Answer(encode(HistoryAnswer(orders=orders, pagination=pagination)))
+
+
+class HistoryOrderResource:
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+
+    @answers
+    async def on_get(self, req: Request, order_id: str) -> Answer:
+        if order_id == "dca":  # The root of another history, which does not exist here.
+            raise falcon.HTTPRouteNotFound
+        wallet = self._venue.wallet(req)
+        view = await self._venue.orders.order(reading.order_id(order_id))
+        if view is None:
+            return _NO_ORDER
+        if view.group.terms.wallet != wallet:
+            return _FOREIGN_ORDER
+        return Answer(encode(translate.from_view(view, self._venue.vaults.vault_of(wallet))))
+
+
+def resources(venue: Venue) -> list[tuple[str, object]]:
+    """What to mount, by path."""
+    return [
+        (f"{ROOT}/auth/challenge", ChallengeResource(venue)),
+        (f"{ROOT}/auth/verify", VerifyResource(venue)),
+        (f"{ROOT}/vault", VaultResource(venue)),
+        (f"{ROOT}/vault/register", RegisterResource(venue)),
+        (f"{ROOT}/deposit/craft", CraftResource(venue)),
+        (f"{ROOT}/orders/price", OrdersResource(venue)),
+        (f"{ROOT}/orders/price/{{order_id}}", OrderResource(venue)),
+        (f"{ROOT}/orders/price/cancel/{{order_id}}", CancelResource(venue)),
+        (f"{ROOT}/orders/price/confirm-cancel/{{order_id}}", ConfirmResource(venue)),
+        (f"{ROOT}/orders/history", HistoryResource(venue)),
+        (f"{ROOT}/orders/history/{{order_id}}", HistoryOrderResource(venue)),
+    ]

@@ -1,0 +1,331 @@
+"""Between the wire and the orders, in both directions. Pure; what is wrong with a request raises `Declined`."""
+
+import base64
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from typing import Final
+
+from msgspec import UNSET, Raw, UnsetType
+
+from countermand.dialects.trigger_v2.envelope import Declined, encode, error, invalid
+from countermand.dialects.trigger_v2.reading import Flaws
+from countermand.dialects.trigger_v2.wire import (
+    AmendRequest,
+    CraftAnswer,
+    CraftRequest,
+    CreateRequest,
+    HistoryEvent,
+    HistoryItem,
+    HistoryParams,
+    PlacedAnswer,
+    Terms,
+)
+from countermand.domain.identity import Address, Mint, RequestId, Wallet
+from countermand.domain.instant import Instant
+from countermand.domain.quantities import NOTHING, USD_SCALE, BaseUnits, Bps, UsdPrice, decimal_text
+from countermand.domain.trigger.commands import Amendment, DepositCraft, LegChange
+from countermand.domain.trigger.condition import Condition, Direction
+from countermand.domain.trigger.lifecycle import RAW, display_state
+from countermand.domain.trigger.order import Family, Leg, Role
+from countermand.engine.ports import HistoryQuery, Sort, Token
+from countermand.engine.trigger import OrderRequest, OrderView, Placed
+from countermand.engine.views import Happening
+
+DEPOSIT_USD_MIN: Final = 10
+FAILED_FILLS_SHOWN: Final = 5
+PLACEMENT_BYTES: Final = 16
+_SIGNATURE_BYTES: Final = 64
+_FRACTION_SCALE: Final = 12
+
+_FIELDS: Final = {
+    "single": ("triggerPriceUsd", "slippageBps"),
+    "oco": ("tpPriceUsd", "slPriceUsd", "tpSlippageBps", "slSlippageBps"),
+    "otoco": ("triggerPriceUsd", "slippageBps", "tpPriceUsd", "slPriceUsd", "tpSlippageBps", "slSlippageBps"),
+}
+"""What belongs to each type of order. Trailing orders come later."""
+
+
+# --- deposits
+
+
+def check_craft(body: CraftRequest) -> BaseUnits:
+    """The amount. Older clients name neither type nor sub-type of the order: theirs is a single one."""
+    flaws = Flaws()
+    amount = flaws.amount("amount", body.amount)
+    for field, key in (
+        ("inputMint", body.input_mint),
+        ("outputMint", body.output_mint),
+        ("userAddress", body.user_address),
+    ):
+        flaws.public_key(field, key)
+    flaws.refuse()
+    sub_type = body.order_sub_type
+    if body.order_type == "dca":
+        named = sub_type is not UNSET
+        words = "orderSubType must be omitted when orderType is 'dca'" if named else "DCA orders are not enabled"
+        raise Declined(error(400, words))
+    if body.order_type == "price" and sub_type is UNSET:
+        options = 'Invalid option: expected one of "single"|"oco"|"otoco"'
+        raise Declined(invalid({"orderSubType": options}))
+    if not isinstance(sub_type, UnsetType):
+        refuse_later_types(sub_type)
+    return amount
+
+
+def refuse_later_types(order_type: str) -> None:
+    if order_type != "single":
+        raise Declined(error(400, f"{order_type.upper()} orders are not enabled"))
+
+
+def check_pair(input_mint: str, output_mint: str, token_of: Callable[[str], Token | None]) -> tuple[Token, Token]:
+    """The tokens of a pair that can be traded."""
+    sold, bought = token_of(input_mint), token_of(output_mint)
+    if sold is None or bought is None:
+        fields = {"inputMint": sold, "outputMint": bought}
+        raise Declined(invalid({field: "Token is not known" for field, token in fields.items() if token is None}))
+    if input_mint == output_mint:
+        raise Declined(error(400, "Input mint and output mint cannot be the same"))
+    if sold.stable and bought.stable:
+        raise Declined(error(400, "Mint pair is not supported"))
+    return sold, bought
+
+
+def check_worth(amount: BaseUnits, token: Token, price: UsdPrice | None) -> None:
+    if price is None:
+        raise Declined(error(500, f"Failed to fetch the price of {token.mint}"))
+    cents = amount.units * price.picodollars // 10 ** (token.decimals + USD_SCALE - 2)
+    if cents < DEPOSIT_USD_MIN * 100:
+        worth = f"{cents // 100}.{cents % 100:02d}"
+        raise Declined(error(400, f"Order must be at least {DEPOSIT_USD_MIN} USD (current value: {worth} USD)"))
+
+
+def from_craft(deposit: DepositCraft, transaction: str, vault: Address, token: Token) -> CraftAnswer:
+    return CraftAnswer(
+        transaction=transaction,
+        request_id=deposit.request_id,
+        receiver_address=vault,
+        mint=deposit.input_mint,
+        amount=str(deposit.craft.moves.units),
+        token_decimals=token.decimals,
+        input_token_account=deposit.input_account,
+    )
+
+
+# --- orders
+
+
+def into_request(body: CreateRequest) -> OrderRequest:
+    refuse_later_types(body.order_type)
+    if _is_given(body.trigger_price_usd) == (body.trailing_bps is not UNSET):
+        raise Declined(error(400, "exactly one of triggerPriceUsd or trailingBps must be set"))
+    if body.trailing_bps is not UNSET:
+        raise Declined(error(400, "Trailing orders are not enabled"))
+    flaws = _fields_of_other_types(body)
+    price = flaws.usd("triggerPriceUsd", body.trigger_price_usd)
+    amount = flaws.amount("inputAmount", body.input_amount)
+    direction = Direction.ABOVE if body.trigger_condition == "above" else Direction.BELOW
+    if body.trigger_condition is UNSET:
+        flaws["triggerCondition"] = 'Invalid option: expected one of "above"|"below"'
+    request = OrderRequest(
+        deposit_request_id=RequestId(body.deposit_request_id.lower()),
+        transaction=body.deposit_signed_tx,
+        wallet=Wallet(flaws.public_key("userPubkey", body.user_pubkey)),
+        family=Family.SINGLE,
+        input_mint=flaws.public_key("inputMint", body.input_mint),
+        output_mint=flaws.public_key("outputMint", body.output_mint),
+        trigger_mint=flaws.public_key("triggerMint", body.trigger_mint),
+        amount=amount,
+        legs=(Leg(Role.TRIGGER, Condition(direction, price), _slippage(body.slippage_bps)),),
+        expires_at=Instant(body.expires_at),
+        placement=b"",
+    )
+    flaws.refuse()
+    return replace(request, placement=_placement(request))
+
+
+def from_placed(placed: Placed) -> PlacedAnswer:
+    return PlacedAnswer(
+        id=placed.group.id,
+        tx_signature=placed.signature,
+        deposit_confirmed=True,
+        message="Order already created" if placed.repeated else UNSET,
+    )
+
+
+def check_trigger(trigger_mint: str, sold: Token, bought: Token) -> None:
+    for token in (sold, bought):
+        if trigger_mint == token.mint:
+            if token.stable:
+                raise Declined(error(400, "Trigger mint is not supported"))
+            return
+    raise Declined(invalid({"triggerMint": "Trigger mint must be the input mint or the output mint"}))
+
+
+def _placement(request: OrderRequest) -> bytes:
+    """A digest of all that is asked for, however it was written, and of the message that was signed."""
+    fields = (
+        request.deposit_request_id,
+        request.wallet,
+        request.family,
+        request.input_mint,
+        request.output_mint,
+        request.trigger_mint,
+        request.amount,
+        request.legs,
+        request.expires_at,
+    )
+    return sha256(encode(fields) + _message(request.transaction)).digest()[:PLACEMENT_BYTES]
+
+
+def into_amendment(body: AmendRequest) -> Amendment:
+    if body.trailing_bps is not UNSET:
+        raise Declined(error(400, "Cannot convert to trailing stop loss order"))
+    flaws = _fields_of_other_types(body)
+    given = [field for field, is_given in _given_terms(body) if is_given]
+    if not given and body.expires_at is UNSET:
+        flaws["body"] = f"Give at least one of {', '.join(_FIELDS[body.order_type])}, expiresAt"
+    trigger = _change(flaws, "triggerPriceUsd", body.trigger_price_usd, body.slippage_bps)
+    take_profit = _change(flaws, "tpPriceUsd", body.tp_price_usd, body.tp_slippage_bps)
+    stop_loss = _change(flaws, "slPriceUsd", body.sl_price_usd, body.sl_slippage_bps)
+    flaws.refuse()
+    family = Family(body.order_type)
+    legs = {
+        Family.SINGLE: (trigger,),
+        Family.OCO: (take_profit, stop_loss),
+        Family.OTOCO: (trigger, take_profit, stop_loss),
+    }[family]
+    return Amendment(family, legs, None if isinstance(body.expires_at, UnsetType) else Instant(body.expires_at))
+
+
+def _change(flaws: Flaws, field: str, price: Raw, slippage: int | UnsetType) -> LegChange:
+    return LegChange(flaws.usd(field, price) if _is_given(price) else None, _slippage(slippage))
+
+
+def _slippage(bps: int | UnsetType) -> Bps | None:
+    return None if isinstance(bps, UnsetType) else Bps(bps)
+
+
+def _is_given(raw: Raw) -> bool:
+    return memoryview(raw).nbytes > 0
+
+
+def _given_terms(body: Terms) -> Iterator[tuple[str, bool]]:
+    """Each term that belongs to some type of order, and whether it is given."""
+    yield "triggerPriceUsd", _is_given(body.trigger_price_usd)
+    yield "slippageBps", body.slippage_bps is not UNSET
+    yield "tpPriceUsd", _is_given(body.tp_price_usd)
+    yield "slPriceUsd", _is_given(body.sl_price_usd)
+    yield "tpSlippageBps", body.tp_slippage_bps is not UNSET
+    yield "slSlippageBps", body.sl_slippage_bps is not UNSET
+
+
+def _fields_of_other_types(body: Terms) -> Flaws:
+    own = _FIELDS[body.order_type]
+    return Flaws(
+        {
+            field: f"Not a field of {body.order_type} orders"
+            for field, is_given in _given_terms(body)
+            if is_given and field not in own
+        }
+    )
+
+
+def _message(transaction: str) -> bytes:
+    """What is signed in a transaction; all of it, if it is no transaction."""
+    try:
+        raw = base64.b64decode(transaction, validate=True)
+    except ValueError:
+        return transaction.encode()
+    return raw[1 + _SIGNATURE_BYTES * raw[0] :] if raw else b""
+
+
+# --- history
+
+
+def into_query(params: HistoryParams, wallet: Wallet) -> HistoryQuery:
+    mint: Mint | None = None
+    if not isinstance(params.mint, UnsetType):
+        flaws = Flaws()
+        mint = flaws.public_key("mint", params.mint)
+        flaws.refuse()
+    return HistoryQuery(
+        wallet=wallet,
+        active=None if params.state is UNSET else params.state == "active",
+        mint=mint,
+        sort=Sort(params.sort),
+        descending=params.dir == "desc",
+        limit=params.limit,
+        offset=params.offset,
+    )
+
+
+def from_view(view: OrderView, vault: Address) -> HistoryItem:
+    group = view.group
+    terms = group.terms
+    leg = group.legs[0]
+    used = _sold(view.happenings)
+    return HistoryItem(
+        id=group.id,
+        order_type=terms.family.value,
+        order_state=display_state(group.state).value,
+        raw_state=RAW[group.state].value,
+        user_pubkey=terms.wallet,
+        privy_wallet_pubkey=vault,
+        input_mint=terms.input_mint,
+        initial_input_amount=str(terms.deposited.units),
+        remaining_input_amount=str((terms.deposited - used).units),
+        output_mint=terms.output_mint,
+        trigger_mint=terms.trigger_mint,
+        trigger_condition=leg.condition.direction.value,
+        trigger_price_usd=_number(leg.condition.price.picodollars, USD_SCALE),
+        slippage_bps=None if leg.slippage is None else leg.slippage.bps,
+        expires_at=group.expires_at,
+        created_at=group.created_at,
+        updated_at=group.updated_at,
+        triggered_at=group.triggered_at,
+        output_amount=str(group.received.units) if used else None,
+        input_used=str(used.units) if used else None,
+        fill_percent=_number(used.units * 10**_FRACTION_SCALE // terms.deposited.units, _FRACTION_SCALE),
+        events=tuple(_event(happening) for happening in _shown(view.happenings)),
+    )
+
+
+def _sold(happenings: Sequence[Happening]) -> BaseUnits:
+    """What fills took. What a withdrawal takes is not deducted from the order, here or at the original."""
+    sold = NOTHING
+    for happening in happenings:
+        if happening.kind == "fill" and happening.succeeded and happening.amount is not None:
+            sold += happening.amount
+    return sold
+
+
+def _shown(happenings: Sequence[Happening]) -> Iterator[Happening]:
+    """The newest first, and of failed fills only the newest few."""
+    failed = 0
+    for happening in happenings:
+        if happening.kind == "fill" and not happening.succeeded:
+            failed += 1
+            if failed > FAILED_FILLS_SHOWN:
+                continue
+        yield happening
+
+
+def _event(happening: Happening) -> HistoryEvent:
+    is_fill = happening.kind == "fill"
+    amount, output = happening.amount, happening.output_amount
+    return HistoryEvent(
+        type=happening.kind,
+        timestamp=happening.at,
+        tx_signature=happening.signature or UNSET,
+        mint=UNSET if is_fill or happening.mint is None else happening.mint,
+        amount=UNSET if is_fill or amount is None else str(amount.units),
+        output_mint=happening.output_mint or UNSET,
+        output_amount=UNSET if output is None else str(output.units),
+        order_context=UNSET if happening.purpose is None else happening.purpose.value,
+        state="success" if happening.succeeded else "failed",
+    )
+
+
+def _number(number: int, scale: int) -> Raw:
+    return Raw(decimal_text(number, scale).encode())
