@@ -16,6 +16,7 @@ from countermand.store.postgres import PostgresStore
 
 AnyStore: TypeAlias = MemoryStore | PostgresStore
 Strike: TypeAlias = Callable[[], Awaitable[None]]
+PATIENCE_S = 10
 
 
 class World(Protocol):
@@ -104,9 +105,7 @@ class InPostgres:
             async def end_whoever_waits() -> None:
                 async with self._helper() as helper:
                     waiting = await waits_for(helper, blocker)
-                    await helper.execute("SELECT pg_terminate_backend($1)", waiting)
-                    while await helper.fetchval("SELECT count(*) FROM pg_stat_activity WHERE pid = $1", waiting):
-                        pass
+                    assert await helper.fetchval("SELECT pg_terminate_backend($1, 5000)", waiting) is True
                 await transaction.rollback()
                 await blocker.close()
 
@@ -184,7 +183,8 @@ class InPostgres:
 async def waits_for(helper: "asyncpg.Connection[asyncpg.Record]", holder: "asyncpg.Connection[asyncpg.Record]") -> int:
     """The backend that waits for a lock of `holder`, once there is one."""
     query = "SELECT pid FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid))"
-    while (pid := await helper.fetchval(query, holder.get_server_pid())) is None:
-        pass
+    async with asyncio.timeout(PATIENCE_S):
+        while (pid := await helper.fetchval(query, holder.get_server_pid())) is None:
+            pass
     assert isinstance(pid, int)
     return pid

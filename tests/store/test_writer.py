@@ -12,7 +12,7 @@ from countermand.domain.identity import OrderId
 from countermand.engine.ports import Batch, CommitUnknown, Unavailable
 from countermand.store import writer
 from countermand.store.postgres import PostgresStore
-from tests.contract.store_worlds import waits_for
+from tests.contract.store_worlds import PATIENCE_S, waits_for
 from tests.contract.test_store import batch, craft_row, order_row, request_id
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -48,8 +48,9 @@ async def test_a_connection_lost_between_two_commits_is_opened_anew(store: Postg
     assert await helper.fetchval(ended) is True
     connection = store._writer(0)._connection
     assert connection is not None
-    while not connection.is_closed():
-        await asyncio.sleep(0)
+    async with asyncio.timeout(PATIENCE_S):
+        while not connection.is_closed():
+            await asyncio.sleep(0)
     await store.commit(batch(epoch, 1, orders=[order_row(1)]))
     assert await store.live_orders(0) == [b'{"order":1}']
 
