@@ -173,9 +173,8 @@ class TriggerOrders:
             return NotLanded()
         if group.state is State.DEPOSIT_FAILED:
             return Refused(Refusal.DEPOSIT_FAILED_BEFORE)
-        signature = self._custody.read_submission(request.transaction, request.wallet).user_signature
-        assert signature is not None, "a landed deposit was signed"
-        return Placed(group, signature, repeated=not answer.changed)
+        assert group.deposit_signature is not None, "a landed deposit was signed"
+        return Placed(group, group.deposit_signature, repeated=not answer.changed)
 
     def _place_command(self, request: OrderRequest, deposit: DepositCraft, flaw: str | None) -> PlaceOrder:
         return PlaceOrder(

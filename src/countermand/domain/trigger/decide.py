@@ -130,7 +130,7 @@ def _place_again(group: OrderGroup, command: PlaceOrder) -> Decision | Refused:
         return Refused(Refusal.DEPOSIT_DUPLICATE)
     if group.state is State.DEPOSIT_FAILED:
         return Refused(Refusal.DEPOSIT_FAILED_BEFORE)
-    return ()
+    return _refused_submission(command.submission, command.deposit.craft.message) or ()
 
 
 def _field_unlike_craft(command: PlaceOrder) -> str:

@@ -185,6 +185,7 @@ def place(order_id: OrderId, event: OrderPlaced, at: Instant) -> OrderGroup:
         updated_at=at,
         attempts=1,
         attempt=event.attempt,
+        deposit_signature=event.attempt.user_signature,
     )
 
 

@@ -153,6 +153,8 @@ class OrderGroup:
     """How often the chain refused to close the account: from two, transactions leave the close out."""
     sweep_due: bool = False
     withdrawal: Withdrawal | None = None
+    deposit_signature: Signature | None = None
+    """The user's on the deposit, the first that was committed: whoever creates the order again is told this one."""
 
     def triggered_by(self) -> Leg:
         assert self.triggered_leg is not None, f"order {self.id} has not triggered"
