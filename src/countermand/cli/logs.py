@@ -1,0 +1,41 @@
+"""The log: one line an event, on standard error, for people or for machines."""
+
+import logging
+import sys
+
+import structlog
+from structlog.typing import Processor
+
+from countermand.settings import LogFormat, LogLevel
+
+
+def configure_logs(form: LogFormat, level: LogLevel) -> None:
+    """Sends our events, and those of the libraries from a warning on, through the same last step."""
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    if form == "json":
+        shared.append(structlog.processors.format_exc_info)
+        last: Processor = structlog.processors.JSONRenderer()
+    else:
+        last = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    structlog.configure(
+        processors=[*shared, last],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=max(threshold, logging.WARNING), force=True)

@@ -1,0 +1,73 @@
+"""`countermand serve`."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import uvloop
+from cyclopts import Parameter
+
+from countermand import compose
+from countermand.cli.logs import configure_logs
+from countermand.cli.reasons import one_line_reasons
+from countermand.settings import ENV_PREFIX, Chain, LogFormat, LogLevel, settle
+
+
+def _option(name: str, help_text: str, variable: str | None = None) -> Parameter:
+    return Parameter(
+        name=f"--{name}", help=help_text, env_var=ENV_PREFIX + (variable or name.replace("-", "_").upper())
+    )
+
+
+def serve(
+    *,
+    host: Annotated[str, _option("host", "the address to listen on")] = "127.0.0.1",
+    port: Annotated[int, _option("port", "the port; the next one gets the WebSocket; 0: any free pair")] = 8080,
+    data: Annotated[Path, _option("data", "the data directory")] = Path("./.countermand"),
+    database_url: Annotated[str | None, _option("database-url", "a PostgreSQL instead of our own")] = None,
+    chain: Annotated[Chain, _option("chain", "embedded, or a real node by rpc")] = "embedded",
+    rpc_url: Annotated[str | None, _option("rpc-url", "the real node")] = None,
+    sandbox: Annotated[bool | None, _option("sandbox", "clock, faucet, prices, faults; on with embedded")] = None,
+    seed: Annotated[int | None, _option("seed", "of ids and nonces, in a sandbox")] = None,
+    api_keys: Annotated[
+        Path | None,
+        _option("api-keys", "a file, one key a line, or COUNTERMAND_API_KEYS, a comma list", "API_KEYS_FILE"),
+    ] = None,
+    confirm_timeout_ms: Annotated[
+        int | None, _option("confirm-timeout-ms", "how long to wait for a landing; 5000, 45000 with rpc")
+    ] = None,
+    cors_origins: Annotated[
+        str | None, _option("cors-origins", "origins of browsers, a comma list; `*` in the sandbox, otherwise none")
+    ] = None,
+    master_seed: Annotated[
+        Path | None, _option("master-seed", "the file of the vaults' secret; made in the data directory if not given")
+    ] = None,
+    i_know_what_i_do: Annotated[bool, _option("i-know-what-i-do", "let a sandbox listen to other machines")] = False,
+    log: Annotated[LogFormat, _option("log", "the form of the log, on standard error")] = "console",
+    log_level: Annotated[LogLevel, _option("log-level", "what is worth a line")] = "info",
+) -> int:
+    """Start the venue, print its URLs, and serve until SIGTERM or Ctrl-C.
+
+    Every option has an environment variable.
+    """
+    settings = settle(
+        host=host,
+        port=port,
+        data=data,
+        database_url=database_url,
+        chain=chain,
+        rpc_url=rpc_url,
+        sandbox=sandbox,
+        seed=seed,
+        api_keys=api_keys,
+        confirm_timeout_ms=confirm_timeout_ms,
+        cors_origins=None if cors_origins is None else [cors_origins],
+        master_seed=master_seed,
+        i_know_what_i_do=i_know_what_i_do,
+        log=log,
+        log_level=log_level,
+        environ=os.environ,
+    )
+    configure_logs(settings.log, settings.log_level)
+    with one_line_reasons():
+        return uvloop.run(compose.serve(settings))

@@ -1,0 +1,43 @@
+"""The shapes of ASGI, and the answers that the gateway gives by itself."""
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+Scope = MutableMapping[str, Any]
+Event = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Event]]
+Send = Callable[[Event], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+Header = tuple[bytes, bytes]
+
+CLOSE: Header = (b"connection", b"close")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer. An empty body has no content type."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[Header, ...] = ()
+
+    async def send(self, send: Send, extra: Iterable[Header] = ()) -> None:
+        headers = [(b"content-length", b"%d" % len(self.body)), *self.headers, *extra]
+        if self.body:
+            headers.append((b"content-type", b"application/json"))
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def gateway_answer(status: int, message: str, *headers: Header) -> Answer:
+    """In the shape of Jupiter's gateway: `{"code", "message"}`."""
+    return Answer(status, msgspec.json.encode({"code": status, "message": message}), headers)
+
+
+def sandbox_answer(status: int, message: str) -> Answer:
+    """In the shape of the sandbox: `{"error"}`."""
+    return Answer(status, msgspec.json.encode({"error": message}))

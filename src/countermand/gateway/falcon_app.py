@@ -1,0 +1,46 @@
+"""The Falcon app that the dialects are mounted on, with the answers for what none of them took."""
+
+import falcon
+import falcon.asgi
+import msgspec
+from falcon import media
+from falcon.asgi import Request, Response
+
+from countermand.gateway import telemetry
+
+FalconApp = falcon.asgi.App[Request, Response]
+
+
+def new_app() -> FalconApp:
+    """Unknown paths, wrong methods and bugs answer in the gateway's shape: `{"code", "message"}`. JSON is msgspec's."""
+    app = falcon.asgi.App()
+    json = media.JSONHandler(dumps=_encode, loads=msgspec.json.decode)
+    app.req_options.media_handlers = media.Handlers({falcon.MEDIA_JSON: json})
+    app.resp_options.media_handlers = media.Handlers({falcon.MEDIA_JSON: json})
+    app.add_error_handler(Exception, _on_bug)
+    app.add_error_handler(falcon.HTTPError, _on_http_error)
+    return app
+
+
+def _encode(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+async def _on_http_error(_req: Request, resp: Response, error: falcon.HTTPError, _params: object) -> None:
+    _answer(resp, error.status_code, _MESSAGES.get(error.status_code) or error.description or error.title or "Error")
+    if error.headers:
+        resp.set_headers(error.headers)
+
+
+async def _on_bug(req: Request, resp: Response, error: Exception, _params: object) -> None:
+    telemetry.handler_failed(req.method, req.path, error)
+    _answer(resp, 500, "Internal server error")
+
+
+def _answer(resp: Response, status: int, message: str) -> None:
+    resp.status = status
+    resp.content_type = falcon.MEDIA_JSON
+    resp.data = msgspec.json.encode({"code": status, "message": message})
+
+
+_MESSAGES = {404: "Not found", 405: "Method not allowed"}

@@ -1,0 +1,112 @@
+"""What whoever runs or explores a venue asks for: health, metrics, the OpenAPI documents, and two small pages."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import falcon
+import msgspec
+from falcon.asgi import Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+
+from countermand.gateway import pages
+from countermand.gateway.falcon_app import FalconApp
+
+Document = Mapping[str, Any]
+Documents = Mapping[str, Callable[[], Document]]
+
+# The pages need nothing from elsewhere, and must not be made to.
+_PAGE_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+
+def mount(
+    app: FalconApp,
+    *,
+    not_ready_because: Callable[[], str | None],
+    documents: Documents,
+    sandbox: bool,
+    registry: CollectorRegistry = REGISTRY,
+) -> None:
+    """Adds the operations to an app. `not_ready_because` is None when the venue would serve orders."""
+    app.add_route("/health/live", Live())
+    app.add_route("/health/ready", Ready(not_ready_because))
+    app.add_route("/metrics", Metrics(registry))
+    app.add_route("/openapi/{file}", OpenApi(documents))
+    app.add_route("/docs", Docs(documents))
+    app.add_route("/", Front(documents, sandbox=sandbox))
+
+
+class Live:
+    """The process answers."""
+
+    async def on_get(self, _req: Request, resp: Response) -> None:
+        resp.media = {"status": "live"}
+
+
+class Ready:
+    """200 only when the venue would serve orders; otherwise 503 with the reason."""
+
+    def __init__(self, not_ready_because: Callable[[], str | None]) -> None:
+        self._not_ready_because = not_ready_because
+
+    async def on_get(self, _req: Request, resp: Response) -> None:
+        reason = self._not_ready_because()
+        resp.media = {"status": "ready"} if reason is None else {"status": "not ready", "reason": reason}
+        if reason is not None:
+            resp.status = falcon.HTTP_503
+
+
+class Metrics:
+    """In the text format of Prometheus."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    async def on_get(self, _req: Request, resp: Response) -> None:
+        resp.content_type = CONTENT_TYPE_LATEST
+        resp.data = generate_latest(self._registry)
+
+
+class OpenApi:
+    """`/openapi/{name}.json`. A document is made when it is first asked for."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+        self._made: dict[str, bytes] = {}
+
+    async def on_get(self, _req: Request, resp: Response, file: str) -> None:
+        name = file.removesuffix(".json")
+        if name == file or name not in self._documents:
+            raise falcon.HTTPNotFound
+        if name not in self._made:
+            self._made[name] = msgspec.json.encode(self._documents[name]())
+        resp.content_type = falcon.MEDIA_JSON
+        resp.data = self._made[name]
+
+
+class Docs:
+    """All operations on one page, each with a curl command."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+
+    async def on_get(self, req: Request, resp: Response) -> None:
+        made = {name: make() for name, make in self._documents.items()}
+        _show(resp, pages.docs(made, req.prefix))
+
+
+class Front:
+    """The URLs of the venue."""
+
+    def __init__(self, documents: Documents, *, sandbox: bool) -> None:
+        self._names = tuple(documents)
+        self._sandbox = sandbox
+
+    async def on_get(self, req: Request, resp: Response) -> None:
+        _show(resp, pages.front(self._names, req.prefix, sandbox=self._sandbox))
+
+
+def _show(resp: Response, page: str) -> None:
+    resp.content_type = falcon.MEDIA_HTML
+    resp.set_header("content-security-policy", _PAGE_POLICY)
+    resp.set_header("x-content-type-options", "nosniff")
+    resp.text = page

@@ -1,0 +1,197 @@
+"""The two HTML pages. They ask nobody for anything: no script, no font, no picture."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Final
+
+_METHODS: Final = ("get", "post", "put", "patch", "delete")
+_DEPTH_MAX: Final = 6
+
+_STYLE: Final = """
+:root { color-scheme: light dark; --ink: #1c2430; --soft: #5c6675; --line: #dde2ea; --paper: #fff; --code: #f4f6f9; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e4e8ee; --soft: #9aa5b4; --line: #2f3845; --paper: #14181f; --code: #1d232c; }
+}
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 2rem 1rem 4rem; max-width: 56rem; color: var(--ink); background: var(--paper);
+  font: 1rem/1.5 system-ui, sans-serif; }
+h1 { font-size: 1.6rem; margin: 0 0 .25rem; }
+h2 { margin: 2.5rem 0 .5rem; padding-bottom: .25rem; border-bottom: 1px solid var(--line); font-size: 1.2rem; }
+p { margin: .25rem 0 .75rem; }
+.soft { color: var(--soft); }
+a { color: inherit; }
+a:focus-visible, summary:focus-visible { outline: 2px solid currentColor; outline-offset: 2px; }
+code, pre { font: .875rem/1.45 ui-monospace, monospace; }
+pre { margin: .5rem 0; padding: .75rem; overflow-x: auto; background: var(--code); border-radius: .375rem; }
+details { border-bottom: 1px solid var(--line); }
+summary { padding: .5rem 0; cursor: pointer; overflow-wrap: anywhere; }
+summary .soft { margin-left: .5rem; }
+.method { display: inline-block; min-width: 4.2rem; font: 600 .8rem ui-monospace, monospace; }
+table { border-collapse: collapse; }
+td { padding: .3rem 1.5rem .3rem 0; vertical-align: top; }
+"""
+
+
+def docs(documents: Mapping[str, Mapping[str, Any]], base_url: str) -> str:
+    """All operations of the OpenAPI documents, each with a curl command against `base_url`."""
+    contents = " · ".join(f'<a href="#{escape(name)}">{escape(name)}</a>' for name in documents)
+    sections = "".join(_section(name, document, base_url) for name, document in documents.items())
+    return _page(
+        "Countermand: the API",
+        f'<h1>The API</h1><p class="soft"><a href="/">{escape(base_url)}</a></p><nav><p>{contents}</p></nav>{sections}',
+    )
+
+
+def front(document_names: Iterable[str], base_url: str, *, sandbox: bool) -> str:
+    """The URLs of the venue."""
+    ways = [
+        ("/docs", "every operation, with a curl command"),
+        *((f"/openapi/{name}.json", "OpenAPI") for name in document_names),
+        ("/health/live", "the process answers"),
+        ("/health/ready", "200 when the venue would serve orders"),
+        ("/metrics", "Prometheus"),
+    ]
+    if sandbox:
+        ways.insert(1, ("/sandbox", "the sandbox: clock, prices, faults"))
+    rows = "".join(
+        f'<tr><td><a href="{escape(path)}">{escape(path)}</a></td><td>{what}</td></tr>' for path, what in ways
+    )
+    return _page(
+        "Countermand",
+        "<h1>Countermand</h1><p>An order server for crypto trading, whose cancel keeps its promise.</p>"
+        f'<p class="soft">Base URL of the APIs: <code>{escape(base_url)}</code>. '
+        f"Solana JSON-RPC: <code>{escape(base_url)}/rpc</code>.</p><table>{rows}</table>",
+    )
+
+
+def _page(title: str, body: str) -> str:
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{_STYLE}</style></head><body><main>{body}</main></body></html>"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    method: str
+    path: str
+    spec: Mapping[str, Any]
+    shared: tuple[Mapping[str, Any], ...]
+
+
+def _section(name: str, document: Mapping[str, Any], base_url: str) -> str:
+    info = document.get("info", {})
+    words = info.get("description") or ""
+    operations = "".join(_operation(operation, document, base_url) for operation in _operations(document))
+    return (
+        f'<section id="{escape(name)}"><h2>{escape(str(info.get("title", name)))}</h2><p>{escape(str(words))}</p>'
+        f'<p class="soft"><a href="/openapi/{escape(name)}.json">OpenAPI document</a></p>{operations}</section>'
+    )
+
+
+def _operations(document: Mapping[str, Any]) -> Iterator[_Operation]:
+    for path, item in document.get("paths", {}).items():
+        shared = tuple(item.get("parameters", ()))
+        for method in _METHODS:
+            if method in item:
+                yield _Operation(method, path, item[method], shared)
+
+
+def _operation(operation: _Operation, document: Mapping[str, Any], base_url: str) -> str:
+    spec = operation.spec
+    description = f"<p>{escape(str(spec['description']))}</p>" if spec.get("description") else ""
+    return (
+        f'<details><summary><span class="method">{operation.method.upper()}</span><code>{escape(operation.path)}</code>'
+        f'<span class="soft">{escape(str(spec.get("summary", "")))}</span></summary>{description}'
+        f"<pre>{escape(_curl(operation, document, base_url))}</pre></details>"
+    )
+
+
+def _curl(operation: _Operation, document: Mapping[str, Any], base_url: str) -> str:
+    """A command that can be pasted into a shell: placeholders are in capitals, where there is no example."""
+    path, query, headers = operation.path, [], []
+    for raw in (*operation.shared, *operation.spec.get("parameters", ())):
+        parameter = _resolved(raw, document)
+        name, value = parameter["name"], _parameter_example(parameter, document)
+        if parameter["in"] == "path":
+            path = path.replace(f"{{{name}}}", value)
+        elif parameter["in"] == "query" and (parameter.get("required") or "example" in parameter):
+            query.append(f"{name}={value}")
+        elif parameter["in"] == "header" and parameter.get("required"):
+            headers.append(f"{name}: {value}")
+    if operation.spec.get("security", document.get("security")):
+        headers.append("authorization: Bearer $TOKEN")
+    words = ["curl"] if operation.method == "get" else ["curl", "-X", operation.method.upper()]
+    words.append(shlex.quote(base_url + path + ("?" + "&".join(query) if query else "")))
+    lines = [" ".join(words)]
+    body = _body_example(operation.spec, document)
+    if body is not None:
+        headers.append("content-type: application/json")
+    # In double quotes the shell fills in $TOKEN.
+    lines += [f'  -H "{header}"' for header in headers]
+    if body is not None:
+        lines.append(f"  -d {shlex.quote(json.dumps(body, ensure_ascii=False))}")
+    return " \\\n".join(lines)
+
+
+def _parameter_example(parameter: Mapping[str, Any], document: Mapping[str, Any]) -> str:
+    if "example" in parameter:
+        return str(parameter["example"])
+    schema = _resolved(parameter.get("schema", {}), document)
+    for key in ("example", "default"):
+        if key in schema:
+            return str(schema[key])
+    if schema.get("enum"):
+        return str(schema["enum"][0])
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", parameter["name"]).upper()
+
+
+def _body_example(spec: Mapping[str, Any], document: Mapping[str, Any]) -> Any:
+    content = _resolved(spec.get("requestBody", {}), document).get("content", {}).get("application/json")
+    if content is None:
+        return None
+    if "example" in content:
+        return content["example"]
+    for named in content.get("examples", {}).values():
+        return _resolved(named, document).get("value")
+    return _example(content.get("schema", {}), document, _DEPTH_MAX)
+
+
+def _example(raw: Mapping[str, Any], document: Mapping[str, Any], depth: int) -> Any:
+    """A value of that schema: its example or default, else the plainest one."""
+    schema = _resolved(raw, document)
+    for key in ("example", "default", "const"):
+        if schema.get(key) is not None:
+            return schema[key]
+    if schema.get("examples") or schema.get("enum"):
+        return (schema.get("examples") or schema["enum"])[0]
+    for key in ("anyOf", "oneOf", "allOf"):
+        if schema.get(key):
+            return _example(schema[key][0], document, depth - 1) if depth else None
+    if "properties" in schema or schema.get("type") == "object":
+        if not depth:
+            return {}
+        required = schema.get("required", ())
+        fields = schema.get("properties", {})
+        return {name: _example(fields[name], document, depth - 1) for name in fields if name in required}
+    if schema.get("type") == "array":
+        return [_example(schema.get("items", {}), document, depth - 1)] if depth else []
+    return {"integer": 1, "number": 1, "boolean": True, "null": None}.get(str(schema.get("type")), "…")
+
+
+def _resolved(node: Mapping[str, Any], document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Follows a `$ref` inside the document."""
+    for _ in range(_DEPTH_MAX):
+        reference = node.get("$ref")
+        if not isinstance(reference, str) or not reference.startswith("#/"):
+            return node
+        target: Any = document
+        for part in reference[2:].split("/"):
+            target = target[part.replace("~1", "/").replace("~0", "~")]
+        node = target
+    return node

@@ -1,0 +1,49 @@
+"""What the gateway tells whoever runs a venue."""
+
+from typing import Final
+
+import structlog
+from prometheus_client import Counter
+
+from countermand.gateway.areas import Area
+
+_log: Final = structlog.get_logger("countermand")
+
+_ANSWERS: Final = Counter("countermand_http_answers", "Answers over HTTP", ["area", "status"])
+_COUNTERS: Final[dict[tuple[str, int], Counter]] = {}
+
+
+def answered(area: Area, status: int) -> None:
+    counter = _COUNTERS.get((area.name, status))
+    if counter is None:
+        counter = _COUNTERS[area.name, status] = _ANSWERS.labels(area.name, str(status))
+    counter.inc()
+
+
+def handler_failed(method: str, path: str, reason: BaseException) -> None:
+    """A bug in a handler: its client got a 500, and somebody should look."""
+    _log.error("a request failed", method=method, path=path, reason=repr(reason), exc_info=reason)
+
+
+def listening(host: str, port: int) -> None:
+    _log.info("listening", host=host, port=port)
+
+
+def second_port_taken(port: int, reason: str) -> None:
+    _log.warning(
+        "the port for web3.js's WebSocket is taken; clients that derive its address will not find it, "
+        "those that give wsEndpoint will",
+        port=port,
+        reason=reason,
+    )
+
+
+def stopping() -> None:
+    _log.info("stopping")
+
+
+def stopped(seconds: float, *, all_ended: bool) -> None:
+    if all_ended:
+        _log.info("all requests are answered, all sockets closed", seconds=round(seconds, 3))
+    else:
+        _log.warning("some requests did not end in time; their connections are cut", seconds=round(seconds, 3))

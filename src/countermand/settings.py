@@ -1,0 +1,205 @@
+"""What an operator can choose, checked before anything starts."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+Chain = Literal["embedded", "rpc"]
+LogFormat = Literal["console", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+ENV_PREFIX: Final = "COUNTERMAND_"
+API_KEYS_VARIABLE: Final = "COUNTERMAND_API_KEYS"
+"""A comma list; for those who cannot mount a file."""
+
+CONFIRM_TIMEOUT_MS: Final[Mapping[Chain, int]] = {"embedded": 5_000, "rpc": 45_000}
+
+_PORT_MAX: Final = 65_535
+_SEED_MAX: Final = (1 << 64) - 1
+_CONFIRM_TIMEOUT_MS_MAX: Final = 600_000
+_API_KEY_LENGTH_MAX: Final = 512
+_DATABASE_SCHEMES: Final = ("postgres", "postgresql")
+
+
+class StartRefused(Exception):
+    """The venue cannot start as asked. Its text, one line, names what is wrong and the remedy; exit status 2."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The defaults are those of `countermand serve`: a sandbox for this machine. `settle` makes one from options.
+
+    `data`: the data directory; unused with `database_url`. `seed`: of ids and nonces, only in a sandbox.
+    `cors_origins`: `*` or origins. `master_seed`: the file of the vaults' secret; None means one in the data directory.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    data: Path = Path(".countermand")
+    database_url: str | None = None
+    chain: Chain = "embedded"
+    rpc_url: str | None = None
+    sandbox: bool = True
+    seed: int | None = None
+    api_keys: frozenset[str] = frozenset()
+    confirm_timeout_ms: int = CONFIRM_TIMEOUT_MS["embedded"]
+    cors_origins: tuple[str, ...] = ("*",)
+    master_seed: Path | None = None
+    i_know_what_i_do: bool = False
+    log: LogFormat = "console"
+    log_level: LogLevel = "info"
+
+    def __post_init__(self) -> None:
+        _check_network(self)
+        _check_database(self.database_url)
+        _check_sandbox(self)
+        _check_numbers(self)
+        _check_chain(self)
+
+
+def settle(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    data: Path = Path(".countermand"),
+    database_url: str | None = None,
+    chain: Chain = "embedded",
+    rpc_url: str | None = None,
+    sandbox: bool | None = None,
+    seed: int | None = None,
+    api_keys: Path | None = None,
+    confirm_timeout_ms: int | None = None,
+    cors_origins: Iterable[str] | None = None,
+    master_seed: Path | None = None,
+    i_know_what_i_do: bool = False,
+    log: LogFormat = "console",
+    log_level: LogLevel = "info",
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """Fills in what depends on other choices, and reads the API keys. Raises `StartRefused`."""
+    is_sandbox = chain == "embedded" if sandbox is None else sandbox
+    origins = (("*",) if is_sandbox else ()) if cors_origins is None else tuple(_listed(cors_origins))
+    return Settings(
+        host=host,
+        port=port,
+        data=data,
+        database_url=database_url,
+        chain=chain,
+        rpc_url=rpc_url,
+        sandbox=is_sandbox,
+        seed=seed,
+        api_keys=_api_keys(api_keys, (environ or {}).get(API_KEYS_VARIABLE)),
+        confirm_timeout_ms=CONFIRM_TIMEOUT_MS[chain] if confirm_timeout_ms is None else confirm_timeout_ms,
+        cors_origins=origins,
+        master_seed=master_seed,
+        i_know_what_i_do=i_know_what_i_do,
+        log=log,
+        log_level=log_level,
+    )
+
+
+def _listed(values: Iterable[str]) -> list[str]:
+    """Each value may be a comma list itself."""
+    return [part for value in values for raw in value.split(",") if (part := raw.strip())]
+
+
+def _api_keys(file: Path | None, variable: str | None) -> frozenset[str]:
+    if file is None:
+        keys = _listed([variable or ""])
+    else:
+        try:
+            lines = file.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise StartRefused(
+                f"--api-keys {file} cannot be read ({error}); give a text file, one key a line"
+            ) from None
+        keys = [line for raw in lines if (line := raw.strip()) and not line.startswith("#")]
+        if not keys:
+            raise StartRefused(
+                f"--api-keys {file} holds no key; write one a line, or leave the option out to accept any"
+            )
+    for key in keys:
+        if len(key) > _API_KEY_LENGTH_MAX or not key.isascii() or not key.isprintable() or " " in key:
+            raise StartRefused(
+                f"an API key of {len(key)} characters is not usable; "
+                f"use up to {_API_KEY_LENGTH_MAX} printable ASCII characters without spaces"
+            )
+    return frozenset(keys)
+
+
+def _check_network(settings: Settings) -> None:
+    if not 0 <= settings.port <= _PORT_MAX:
+        raise StartRefused(f"--port {settings.port} is no port; give 1 to {_PORT_MAX}, or 0 for any free pair")
+    if not settings.host or any(character.isspace() or character in "/[]" for character in settings.host):
+        raise StartRefused(f"--host {settings.host!r} is no address; give one like 127.0.0.1 or ::1, without a port")
+    for origin in settings.cors_origins:
+        if origin != "*" and not _is_origin(origin):
+            raise StartRefused(
+                f"--cors-origins {origin!r} is no origin; "
+                "give `*`, or origins like https://app.example.org, without a path"
+            )
+
+
+def _is_origin(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return text == f"{parts.scheme}://{parts.netloc}" and bool(parts.scheme and parts.hostname) and text.isascii()
+    except ValueError:
+        return False
+
+
+def _check_database(url: str | None) -> None:
+    if url is not None and urlsplit(url).scheme not in _DATABASE_SCHEMES:
+        # The address itself may hold a password.
+        raise StartRefused(
+            "--database-url is no PostgreSQL address; give one like postgresql://user@host:5432/database"
+        )
+
+
+def _check_sandbox(settings: Settings) -> None:
+    if not settings.sandbox or settings.i_know_what_i_do:
+        return
+    if settings.chain == "rpc":
+        raise StartRefused(
+            "--sandbox with --chain rpc would let anybody here move the clock of a real chain's orders; "
+            "leave --sandbox out, or add --i-know-what-i-do"
+        )
+    if not _is_loopback(settings.host):
+        raise StartRefused(
+            f"--sandbox with --host {settings.host} would show a sandbox to other machines; "
+            "use --host 127.0.0.1, or --no-sandbox, or add --i-know-what-i-do"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _check_numbers(settings: Settings) -> None:
+    if not 1 <= settings.confirm_timeout_ms <= _CONFIRM_TIMEOUT_MS_MAX:
+        raise StartRefused(
+            f"--confirm-timeout-ms {settings.confirm_timeout_ms} is out of range; give 1 to {_CONFIRM_TIMEOUT_MS_MAX}"
+        )
+    if settings.seed is None:
+        return
+    if not 0 <= settings.seed <= _SEED_MAX:
+        raise StartRefused(f"--seed {settings.seed} is out of range; give 0 to {_SEED_MAX}")
+    if not settings.sandbox:
+        raise StartRefused(f"--seed {settings.seed} makes ids foreseeable, so it is for a sandbox only; leave it out")
+
+
+def _check_chain(settings: Settings) -> None:
+    if settings.chain == "embedded":
+        if settings.rpc_url is not None:
+            raise StartRefused(f"--rpc-url {settings.rpc_url} has no use with --chain embedded; leave it out")
+        return
+    raise StartRefused(
+        "--chain rpc cannot start yet: it needs the real prices and the real liquidity of a chain, "
+        "and this version has neither price feeds nor a router; use --chain embedded"
+    )
