@@ -1,6 +1,6 @@
 """What every adapter of the chain's port must do.
 
-An adapter joins with one more maker in `MAKERS`: it gives the chain, a payer who has at least ten SOL, and how to
+An adapter joins with a fixture of its own, named in `subject`: it gives the chain, a payer who has ten SOL, and how to
 let blockhashes die.
 """
 
@@ -55,28 +55,25 @@ async def _embedded(store: LedgerStore) -> AsyncIterator[Subject]:
     await chain.close()
 
 
-@asynccontextmanager
-async def embedded_in_memory(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
+@pytest.fixture
+async def embedded_in_memory() -> AsyncIterator[Subject]:
     async with _embedded(MemoryLedgerStore()) as subject:
         yield subject
 
 
-@asynccontextmanager
-async def embedded_in_postgres(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
-    async with asyncpg.create_pool(request.getfixturevalue("database_url"), min_size=1, max_size=3) as pool:
+@pytest.fixture
+async def embedded_in_postgres(database_url: str) -> AsyncIterator[Subject]:
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=3) as pool:
         store = PostgresLedgerStore(pool)
         async with _embedded(store) as subject:
             yield subject
         await store.close()
 
 
-MAKERS = {"embedded in memory": embedded_in_memory, "embedded in PostgreSQL": embedded_in_postgres}
-
-
-@pytest.fixture(params=list(MAKERS))
-async def subject(request: pytest.FixtureRequest, database_url: str) -> AsyncIterator[Subject]:
-    async with MAKERS[request.param](request) as subject:
-        yield subject
+@pytest.fixture(params=["embedded_in_memory", "embedded_in_postgres"])
+def subject(request: pytest.FixtureRequest) -> Subject:
+    made: Subject = request.getfixturevalue(request.param)
+    return made
 
 
 async def sends(subject: Subject, raw: bytes) -> SignatureStatus | None:

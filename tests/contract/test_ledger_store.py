@@ -28,15 +28,23 @@ CLOCK = StoredClock(slot=1_000, wall_ms=1_700_000_000_000, ceiling=1_010, block_
 OWNER = bytes([7] * 32)
 
 
-@pytest.fixture(params=["memory", "postgres"])
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[LedgerStore]:
-    if request.param == "memory":
-        yield MemoryLedgerStore()
-        return
-    async with asyncpg.create_pool(request.getfixturevalue("database_url"), min_size=1, max_size=3) as pool:
+@pytest.fixture
+def memory() -> LedgerStore:
+    return MemoryLedgerStore()
+
+
+@pytest.fixture
+async def postgresql(database_url: str) -> AsyncIterator[LedgerStore]:
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=3) as pool:
         store = PostgresLedgerStore(pool)
         yield store
         await store.close()
+
+
+@pytest.fixture(params=["memory", "postgresql"])
+def store(request: pytest.FixtureRequest) -> LedgerStore:
+    made: LedgerStore = request.getfixturevalue(request.param)
+    return made
 
 
 def account(number: int, lamports: int = 5, data: bytes = b"data") -> StoredAccount:
@@ -203,18 +211,20 @@ async def test_postgres_a_new_epoch_waits_for_the_batch_that_is_under_way(databa
     async with asyncpg.create_pool(database_url, min_size=1, max_size=4) as pool:
         store, successor = PostgresLedgerStore(pool), PostgresLedgerStore(pool)
         _, batch = await founded(store)
-        # The statement gets as far as its accounts, and there it waits for this lock.
+        landed = transaction(batch.seq + 1, 1)
+        # The statement has updated the fence when it comes upon this mention, and waits for what becomes of it.
         async with pool.acquire() as stranger:
             hold = stranger.transaction()
             await hold.start()
-            await stranger.execute("LOCK TABLE chain_mentions IN EXCLUSIVE MODE")
-            landed = transaction(batch.seq + 1, 1)
+            await stranger.execute(
+                "INSERT INTO chain_mentions (address, position) VALUES ($1, $2)", *landed.addresses, landed.position
+            )
             late = asyncio.create_task(
                 store.commit(replace(batch, seq=batch.seq + 1, written=[account(1)], transactions=[landed]))
             )
-            await _somebody_waits(stranger, 1)
+            await _so_many_wait(pool, 1)
             begun = asyncio.create_task(successor.begin_epoch(None))
-            await _somebody_waits(stranger, 2)
+            await _so_many_wait(pool, 2)
             assert not begun.done()
             await hold.rollback()
         await late
@@ -241,10 +251,10 @@ async def test_postgres_a_broken_connection_is_unavailable_and_then_replaced(dat
         await store.close()
 
 
-async def _somebody_waits(connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]", number: int) -> None:
-    """Returns when so many sessions wait for a lock."""
+async def _so_many_wait(pool: "asyncpg.Pool[asyncpg.Record]", sessions: int) -> None:
+    """Returns when so many sessions wait for another."""
     waiting = 0
-    while waiting < number:
-        waiting = await connection.fetchval(
+    while waiting < sessions:
+        waiting = await pool.fetchval(
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         )

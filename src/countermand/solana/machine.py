@@ -7,15 +7,17 @@ itself. Signatures too are verified before a transaction comes here.
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 from solders.account import Account
 from solders.clock import Clock
 from solders.hash import Hash
-from solders.litesvm import LiteSVM
 from solders.message import Message, MessageV0
 from solders.pubkey import Pubkey
 from solders.signature import Signature
+
+# `solders.litesvm` wraps this class in Python: a call more for each call, and the stubs are those of this one.
+from solders.solders import LiteSVM
 from solders.transaction import VersionedTransaction
 from solders.transaction_metadata import FailedTransactionMetadata, SimulatedTransactionInfo, TransactionMetadata
 
@@ -35,26 +37,6 @@ _GONE: Final = Account(0, b"", _SYSTEM, executable=False)
 _LOOKUP_TABLE_HEADER_BYTES: Final = 56
 _DECIMALS_AT: Final = 44
 SLOT_HASHES_KEPT: Final = 512
-
-
-class _LiteSvm(Protocol):
-    """What `solders.litesvm.LiteSVM` has at run time; its type stubs name some methods otherwise."""
-
-    def with_transaction_history(self, capacity: int) -> "_LiteSvm": ...
-    def with_blockhash_check(self, check: bool) -> "_LiteSvm": ...
-    def with_sigverify(self, sigverify: bool) -> "_LiteSvm": ...
-    def minimum_balance_for_rent_exemption(self, data_len: int) -> int: ...
-    def get_account(self, pubkey: Pubkey) -> Account | None: ...
-    def set_account(self, pubkey: Pubkey, data: Account) -> None: ...
-    def get_balance(self, pubkey: Pubkey) -> int | None: ...
-    def get_program_accounts(self, program_id: Pubkey) -> list[tuple[Pubkey, Account]]: ...
-    def add_program(self, program_id: Pubkey, program_bytes: bytes) -> None: ...
-    def send_transaction(self, tx: VersionedTransaction) -> TransactionMetadata | FailedTransactionMetadata: ...
-    def simulate_transaction(
-        self, tx: VersionedTransaction
-    ) -> SimulatedTransactionInfo | FailedTransactionMetadata: ...
-    def set_clock(self, clock: Clock) -> None: ...
-    def set_slot_hashes(self, hashes: Sequence[tuple[int, Hash]]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +78,10 @@ class _Keys:
 
 class Machine:
     def __init__(self, accounts: Sequence[StoredAccount], programs: Mapping[Pubkey, bytes]) -> None:
-        svm = cast(_LiteSvm, LiteSVM())
-        self._svm = svm.with_transaction_history(0).with_blockhash_check(False).with_sigverify(False)
+        self._svm = LiteSVM()
+        self._svm.set_transaction_history(0)
+        self._svm.set_blockhash_check(check=False)
+        self._svm.set_sigverify(sigverify=False)
         self._inert: dict[Pubkey, None] = {}
         self._tokens_of: dict[bytes, dict[bytes, None]] = {}
         self._time = (-1, -1)
@@ -115,7 +99,7 @@ class Machine:
     def put(self, key: Pubkey, account: Account | None) -> None:
         before = self.get(key)
         self._svm.set_account(key, account or _GONE)
-        self._index(key, before, account)
+        self._index(key, _token_owner(before), _token_owner(account))
 
     def rent_lamports(self, data_bytes: int) -> int:
         return self._svm.minimum_balance_for_rent_exemption(data_bytes)
@@ -158,15 +142,22 @@ class Machine:
         pre_tokens, post_tokens = readonly_tokens, readonly_tokens.copy()
         for i, key, old in zip(keys.writable, writable, before, strict=True):
             new = get(key)
+            old_token = new_token = None
             if old is not None:
                 pre_balances[i] = old.lamports
-                self._add_token_field(pre_tokens, i, old)
+                if (old_token := self._token_field(i, old)) is not None:
+                    pre_tokens.append(old_token)
+            if old == new:
+                post_balances[i] = pre_balances[i]
+                if old_token is not None:
+                    post_tokens.append(old_token)
+                continue
+            changed[key] = new
             if new is not None:
                 post_balances[i] = new.lamports
-                self._add_token_field(post_tokens, i, new)
-            if old != new:
-                changed[key] = new
-                self._index(key, old, new)
+                if (new_token := self._token_field(i, new, old_token)) is not None:
+                    post_tokens.append(new_token)
+            self._index(key, _owner_of(old_token), _owner_of(new_token))
         meta = Meta(
             fee=result.fee(),
             units_consumed=result.compute_units_consumed(),
@@ -238,25 +229,30 @@ class Machine:
                 balances[i] = balance(key) or 0
             elif (account := get(key)) is not None:
                 balances[i] = account.lamports
-                self._add_token_field(tokens, i, account)
+                if (token := self._token_field(i, account)) is not None:
+                    tokens.append(token)
                 # Programs and sysvars are large and never token accounts: do not copy their data again.
                 if account.executable or account.owner == _SYSVAR:
                     inert[key] = None
         return balances, tokens
 
-    def _add_token_field(self, fields: list[TokenField], index: int, account: Account) -> None:
+    def _token_field(self, index: int, account: Account, before: TokenField | None = None) -> TokenField | None:
         owner = account.owner
         if owner == _SYSTEM:
-            return
+            return None
         data = account.data
-        if is_token_account(owner, data):
-            mint = self._svm.get_account(Pubkey(data[:32]))
+        if not is_token_account(owner, data):
+            return None
+        head = data[:72]
+        if before is not None and before.head[:32] == head[:32]:
+            decimals = before.decimals
+        else:
+            mint = self._svm.get_account(Pubkey(head[:32]))
             decimals = 0 if mint is None else mint.data[_DECIMALS_AT]
-            fields.append(TokenField(index, data[:72], owner == _TOKEN_2022, decimals))
+        return TokenField(index, head, owner == _TOKEN_2022, decimals)
 
-    def _index(self, key: Pubkey, before: Account | None, after: Account | None) -> None:
-        """Keeps the token accounts of each owner."""
-        old, new = _token_owner(before), _token_owner(after)
+    def _index(self, key: Pubkey, old: bytes | None, new: bytes | None) -> None:
+        """Keeps the token accounts of each owner: one that belonged to `old` belongs to `new`."""
         if old == new:
             return
         if old is not None:
@@ -268,11 +264,14 @@ class Machine:
             self._tokens_of.setdefault(new, {})[bytes(key)] = None
 
 
+def _owner_of(token: TokenField | None) -> bytes | None:
+    return None if token is None else token.head[32:64]
+
+
 def _token_owner(account: Account | None) -> bytes | None:
-    if account is None or account.owner == _SYSTEM:
+    if account is None or not is_token_account(account.owner, account.data):
         return None
-    data = account.data
-    return data[32:64] if is_token_account(account.owner, data) else None
+    return account.data[32:64]
 
 
 def _inner(meta: TransactionMetadata) -> list[tuple[int, list[InnerCall]]]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeAlias
 
 import asyncpg
@@ -200,7 +200,9 @@ class PostgresLedgerStore:
     async def _cut(self) -> None:
         writer, self._writer = self._writer, None
         if writer is not None:
-            writer.terminate()
+            # A connection that the server closed has left the pool on its own, and says so.
+            with suppress(asyncpg.InterfaceError):
+                writer.terminate()
             await self._pool.release(writer)
 
     @asynccontextmanager

@@ -1,0 +1,281 @@
+"""What the embedded chain keeps through restarts, lost commits and other writers."""
+
+import asyncio
+
+import pytest
+
+from countermand.solana.embedded import EmbeddedChain, Genesis, LedgerReplaced, LedgerUnavailable
+from countermand.solana.port import ChainUnavailable
+from countermand.solana.tokens import USDC_MINT, associated_token_address
+from tests.solana.chain_support import (
+    SOL,
+    FaultyStore,
+    ManualClock,
+    address,
+    another_signature,
+    lamports_of,
+    open_chain,
+    payment,
+    pays,
+    signature_of,
+    wallet,
+)
+
+ALICE, BOB = wallet(1), wallet(2)
+
+
+@pytest.fixture
+def store() -> FaultyStore:
+    return FaultyStore()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+async def funded(store: FaultyStore, clock: ManualClock) -> EmbeddedChain:
+    chain = await open_chain(store, clock)
+    await chain.airdrop(address(ALICE), 10 * SOL)
+    return chain
+
+
+async def test_everything_is_there_after_a_restart(store: FaultyStore, clock: ManualClock) -> None:
+    chain = await funded(store, clock)
+    await chain.mint_to(address(ALICE), USDC_MINT, 7)
+    raw = await pays(chain, ALICE, address(BOB), SOL)
+    await chain.submit(raw)
+    status, story = await chain.signature_status(signature_of(raw)), await chain.transaction(signature_of(raw))
+    genesis, slot = chain.genesis_hash, chain.slot
+    await chain.close()
+
+    other = Genesis(b"x" * 32, b"y" * 32, b"z" * 32)
+    chain = await open_chain(store, clock, other)
+    assert chain.genesis_hash == genesis, "the ledger's own secrets win"
+    assert chain.slot >= slot
+    assert await lamports_of(chain, address(BOB)) == SOL
+    assert await chain.signature_status(signature_of(raw)) == status
+    assert await chain.transaction(signature_of(raw)) == story
+    ((token, _),) = await chain.token_accounts_by_owner(address(ALICE))
+    assert token == associated_token_address(address(ALICE), USDC_MINT)
+    await chain.airdrop(address(BOB), SOL)
+    await chain.close()
+
+
+async def test_a_blockhash_from_before_a_restart_still_works(store: FaultyStore, clock: ManualClock) -> None:
+    chain = await funded(store, clock)
+    raw = await pays(chain, ALICE, address(BOB), SOL)
+    await chain.close()
+    chain = await open_chain(store, clock)
+    assert (await chain.submit(raw)).landed
+    await chain.close()
+
+
+async def test_what_landed_before_a_restart_does_not_land_again(store: FaultyStore, clock: ManualClock) -> None:
+    chain = await funded(store, clock)
+    raw = await pays(chain, ALICE, address(BOB), SOL)
+    await chain.submit(raw)
+    await chain.close()
+    chain = await open_chain(store, clock)
+    assert (await chain.submit(raw)).dropped == "AlreadyProcessed"
+    assert (await chain.submit(another_signature(raw, ALICE))).dropped == "AlreadyProcessed"
+    assert await lamports_of(chain, address(BOB)) == SOL
+    await chain.close()
+
+
+async def test_no_slot_that_was_told_comes_again_after_a_crash(store: FaultyStore, clock: ManualClock) -> None:
+    """Even if the wall clock went back meanwhile: what was dead must stay dead."""
+    chain = await funded(store, clock)
+    latest = await chain.latest_blockhash()
+    raw = payment(ALICE, address(BOB), SOL, latest.blockhash)
+    clock.wall += 400 * 155
+    height = await chain.finalized_block_height()
+    assert height > latest.last_valid_block_height
+
+    clock.wall -= 400 * 1_000
+    chain = await open_chain(store, clock)
+    assert await chain.finalized_block_height() >= height
+    assert (await chain.submit(raw)).dropped == "BlockhashNotFound"
+    await chain.close()
+
+
+async def test_slots_pass_while_the_venue_is_down(store: FaultyStore, clock: ManualClock) -> None:
+    chain = await funded(store, clock)
+    slot = chain.slot
+    await chain.close()
+    clock.wall += 400 * 500
+    clock.now -= 60_000
+    chain = await open_chain(store, clock)
+    assert chain.slot == slot + 500
+    assert chain.block_time(chain.slot) == 1_700_000_000, "block time does not go back either"
+    await chain.close()
+
+
+async def test_nobody_reads_what_is_not_committed(store: FaultyStore, clock: ManualClock) -> None:
+    chain = await funded(store, clock)
+    raw = await pays(chain, ALICE, address(BOB), SOL)
+    heard: list[str] = []
+    chain.subscribe(lambda landing: heard.append(landing.signature))
+    store.gate.clear()
+    await chain.send(raw)
+    reads = [
+        asyncio.create_task(coroutine)
+        for coroutine in (
+            chain.accounts([address(BOB)]),
+            chain.signature_status(signature_of(raw)),
+            chain.transaction(signature_of(raw)),
+            chain.signatures_for_address(address(BOB)),
+            chain.simulate(await pays(chain, ALICE, address(BOB), 2 * SOL)),
+            chain.preflight(raw),
+            chain.submit(raw),
+            chain.program_accounts("11111111111111111111111111111111"),
+            chain.token_accounts_by_owner(address(BOB)),
+        )
+    ]
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert [read.done() for read in reads] == [False] * len(reads)
+    assert heard == []
+    store.gate.set()
+    for read in reads:
+        await read
+    assert await lamports_of(chain, address(BOB)) == SOL
+    assert heard == [signature_of(raw)]
+    await chain.close()
+
+
+async def test_what_is_queued_meanwhile_is_one_batch(store: FaultyStore, clock: ManualClock) -> None:
+    chain = await funded(store, clock)
+    raws = [await pays(chain, ALICE, address(BOB), SOL + n) for n in range(5)]
+    store.gate.clear()
+    store.waiting.clear()
+    first = asyncio.create_task(chain.submit(raws[0]))
+    await store.waiting.wait()
+    others = [asyncio.create_task(chain.submit(raw)) for raw in raws[1:]]
+    await asyncio.sleep(0)
+    store.gate.set()
+    await asyncio.gather(first, *others)
+    assert [len(batch.transactions) for batch in store.batches[-2:]] == [1, 4]
+    assert len(store.batches[-1].written) == 2, "each account once, as it is at last"
+    await chain.close()
+
+
+async def test_a_failed_commit_is_forgotten_by_the_machine_too(store: FaultyStore, clock: ManualClock) -> None:
+    chain = await funded(store, clock)
+    raw = await pays(chain, ALICE, address(BOB), SOL)
+    store.failing = ["before"]
+    store.gate.clear()
+    store.waiting.clear()
+    submitted = asyncio.create_task(chain.submit(raw))
+    await store.waiting.wait()
+    queued = asyncio.create_task(chain.submit(await pays(chain, ALICE, address(BOB), 2 * SOL)))
+    read = asyncio.create_task(chain.accounts([address(BOB)]))
+    await asyncio.sleep(0)
+    store.gate.set()
+    for waiting in (submitted, queued, read):
+        with pytest.raises(ChainUnavailable):
+            await waiting
+    await chain.ready()
+    assert await lamports_of(chain, address(BOB)) == 0
+    assert await chain.signature_status(signature_of(raw)) is None
+    assert (await chain.submit(raw)).landed, "the same transaction may still land"
+    assert await lamports_of(chain, address(BOB)) == SOL
+    await chain.airdrop(address(BOB), SOL)
+    await chain.close()
+
+
+async def test_a_commit_whose_answer_was_lost_is_found_when_loading(store: FaultyStore, clock: ManualClock) -> None:
+    chain = await funded(store, clock)
+    raw = await pays(chain, ALICE, address(BOB), SOL)
+    store.failing = ["after"]
+    with pytest.raises(ChainUnavailable):
+        await chain.submit(raw)
+    await chain.ready()
+    status = await chain.signature_status(signature_of(raw))
+    assert status is not None
+    assert status.error is None
+    assert (await chain.submit(raw)).dropped == "AlreadyProcessed"
+    assert await lamports_of(chain, address(BOB)) == SOL
+    await chain.close()
+
+
+async def test_slots_do_not_go_back_when_the_ledger_is_loaded_again(store: FaultyStore, clock: ManualClock) -> None:
+    chain = await funded(store, clock)
+    chain.advance(60)
+    slot = chain.slot
+    store.failing = ["before", "before"]
+    with pytest.raises(ChainUnavailable):
+        await chain.submit(await pays(chain, ALICE, address(BOB), SOL))
+    await chain.ready()
+    assert chain.slot >= slot
+    await chain.close()
+
+
+async def test_a_replaced_writer_stops_for_good(store: FaultyStore, clock: ManualClock) -> None:
+    old = await funded(store, clock)
+    raw = await pays(old, ALICE, address(BOB), SOL)
+    new = await open_chain(store, clock)
+    with pytest.raises(LedgerReplaced):
+        await old.submit(raw)
+    assert isinstance(await old.stopped(), LedgerReplaced)
+    with pytest.raises(LedgerReplaced):
+        await old.accounts([address(BOB)])
+    assert await lamports_of(new, address(BOB)) == 0
+    assert (await new.submit(raw)).landed
+    await old.close()
+    await new.close()
+
+
+async def test_a_late_batch_of_an_older_epoch_writes_nothing(store: FaultyStore, clock: ManualClock) -> None:
+    """It was on its way when the other writer came."""
+    old = await funded(store, clock)
+    store.gate.clear()
+    store.waiting.clear()
+    late = asyncio.create_task(old.submit(await pays(old, ALICE, address(BOB), SOL)))
+    await store.waiting.wait()
+    new = await open_chain(store, clock)
+    store.gate.set()
+    with pytest.raises(LedgerReplaced):
+        await late
+    assert await lamports_of(new, address(BOB)) == 0
+    assert (await new.submit(await pays(new, ALICE, address(BOB), 2 * SOL))).landed
+    await new.close()
+    await old.close()
+
+
+async def test_a_replaced_writer_cannot_come_back_by_loading_again(store: FaultyStore, clock: ManualClock) -> None:
+    old = await funded(store, clock)
+    new = await open_chain(store, clock)
+    store.failing = ["before"]
+    with pytest.raises(ChainUnavailable):
+        await old.submit(await pays(old, ALICE, address(BOB), SOL))
+    assert isinstance(await old.stopped(), LedgerReplaced)
+    assert (await new.submit(await pays(new, ALICE, address(BOB), SOL))).landed
+    await old.close()
+    await new.close()
+
+
+async def test_heights_are_promised_before_they_are_told(store: FaultyStore, clock: ManualClock) -> None:
+    chain = await funded(store, clock)
+    store.gate.clear()
+    clock.wall += 400 * 100
+    asked = asyncio.create_task(chain.finalized_block_height())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not asked.done()
+    store.gate.set()
+    assert await asked < store.batches[-1].clock.ceiling
+    await chain.close()
+
+
+async def test_a_defect_stops_the_chain_instead_of_hanging_it(store: FaultyStore, clock: ManualClock) -> None:
+    chain = await funded(store, clock)
+
+    async def broken(batch: object) -> None:
+        raise TypeError("a defect")
+
+    store.commit = broken  # type: ignore[method-assign]
+    with pytest.raises(LedgerUnavailable, match="defect"):
+        await chain.submit(await pays(chain, ALICE, address(BOB), SOL))
+    await chain.stopped()
+    await chain.close()
