@@ -78,6 +78,14 @@ async def test_a_migration_that_fails_leaves_nothing_behind(database: Database) 
     assert await colours(database) == ["red", "blue", "green"]
 
 
+async def test_a_migration_and_its_record_are_one(database: Database) -> None:
+    unrecorded = Migration(2, "0002_unrecorded.sql", "INSERT INTO colours VALUES ('grey'); DROP TABLE migrations;")
+    with pytest.raises(MigrationRefused, match=r"0002_unrecorded\.sql failed"):
+        await apply(database, [COLOURS, unrecorded])
+    assert await colours(database) == ["red"]
+    assert await database.fetchval("SELECT max(number) FROM migrations") == 1
+
+
 async def test_a_database_from_the_future_is_refused_in_one_line(database: Database) -> None:
     await apply(database, [COLOURS, MORE])
     with pytest.raises(MigrationRefused) as refused:
