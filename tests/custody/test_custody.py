@@ -1,6 +1,7 @@
 """Fates, blockhashes, and a chain that does not answer."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -127,17 +128,30 @@ async def test_a_failure_to_get_a_blockhash_is_not_remembered(venue: Venue) -> N
     assert isinstance(await venue.custody.craft_withdrawal(group), Craft)
 
 
-async def test_a_failure_that_nobody_waits_for_any_more_is_no_noise(venue: Venue) -> None:
+async def test_a_failure_that_nobody_waits_for_any_more_is_no_noise(
+    venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
     group = await venue.has_open(USDC, 20_000_000)
     venue.clock.ms += 3_000
     noise: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: noise.append(context))
-    venue.port.down = ChainUnavailable("the node is away")
+    answer, original = asyncio.Event(), venue.port.latest_blockhash
+
+    async def fails_late() -> None:
+        await answer.wait()
+        raise ChainUnavailable("the node is away")
+
+    monkeypatch.setattr(venue.port, "latest_blockhash", fails_late)
     crafting = asyncio.create_task(venue.custody.craft_withdrawal(group))
+    await asyncio.sleep(0)
     await asyncio.sleep(0)
     crafting.cancel()
     await asyncio.gather(crafting, return_exceptions=True)
-    venue.port.down = None
+    answer.set()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    gc.collect()
+    monkeypatch.setattr(venue.port, "latest_blockhash", original)
     assert isinstance(await venue.custody.craft_withdrawal(group), Craft)
     assert noise == []
 

@@ -192,6 +192,16 @@ async def test_the_amounts_are_those_of_the_craft(venue: Venue, kind: AttemptKin
     await refuses(venue, group, replace(attempt, craft=lied), "something else")
 
 
+@pytest.mark.parametrize("kind", AttemptKind)
+async def test_nobody_else_pays(venue: Venue, kind: AttemptKind) -> None:
+    group, attempt = await attempt_of(venue, kind)
+    read = Message.from_bytes(attempt.craft.message)
+    vault = venue.keys.vault_of(venue.wallet).public
+    found = instructions_of(attempt.craft.message)
+    message = bytes(Message.new_with_blockhash(found, vault, read.recent_blockhash))
+    await refuses(venue, group, with_message(venue, attempt, message), f"is paid by {vault}")
+
+
 async def test_a_fill_pays_what_its_craft_says(venue: Venue) -> None:
     group, attempt = await attempt_of(venue, AttemptKind.FILL)
     lied = replace(attempt.craft, receives=attempt.craft.receives + BaseUnits(1))

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from solders.hash import Hash
+from solders.instruction import Instruction
 from solders.keypair import Keypair
 from solders.message import Message, MessageV0, to_bytes_versioned
 from solders.pubkey import Pubkey
@@ -90,14 +91,18 @@ def test_a_transaction_with_too_few_signatures_is_none() -> None:
     assert read(b"\1" + raw[1:65] + raw[129:]) == NOTHING_READ
 
 
-def test_more_than_a_packet_is_no_transaction() -> None:
-    keys = [Pubkey(bytes([n] * 32)) for n in range(1, 29)]
-    moves = [transfer(TransferParams(from_pubkey=USER.pubkey(), to_pubkey=key, lamports=1)) for key in keys]
-    for count, fault in ((20, None), (28, SubmissionFault.NOT_A_TRANSACTION)):
-        what = Message.new_with_blockhash(moves[:count], USER.pubkey(), Hash(bytes(32)))
-        raw = signed(what, USER)
-        assert (len(raw) <= 1232) == (fault is None)
-        assert read(raw).fault is fault
+@pytest.mark.parametrize(
+    ("size", "fault"),
+    [(1232, None), (1233, SubmissionFault.NOT_A_TRANSACTION), (1234, SubmissionFault.NOT_A_TRANSACTION)],
+)
+def test_more_than_a_packet_is_no_transaction(size: int, fault: SubmissionFault | None) -> None:
+    def with_data(length: int) -> bytes:
+        says = Instruction(Pubkey.default(), bytes(length), [])
+        return signed(Message.new_with_blockhash([says], USER.pubkey(), Hash(bytes(32))), USER)
+
+    raw = with_data(1_000 + size - len(with_data(1_000)))
+    assert len(raw) == size
+    assert read(raw).fault is fault
 
 
 @pytest.mark.parametrize(

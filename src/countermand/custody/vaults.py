@@ -73,7 +73,6 @@ def _make_seed(path: Path) -> None:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                os.fchmod(descriptor, 0o600)  # Whatever the umask is.
                 file.write(secrets.token_bytes(SEED_BYTES))
                 file.flush()
                 os.fsync(descriptor)
