@@ -30,6 +30,7 @@ from countermand.sandbox.faults import FaultyChain, WorldFaults
 from countermand.simulation.memory_ledger import MemoryLedgerStore
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.genesis import Genesis
+from countermand.solana.ledger_store import LedgerStore
 from countermand.solana.port import AccountInfo
 from countermand.solana.tokens import associated_token_address
 
@@ -129,9 +130,7 @@ def below(amount: int) -> Condition:
 
 
 @asynccontextmanager
-async def house(
-    store: Store, ledger: MemoryLedgerStore | None = None, confirm_timeout_ms: int = 300
-) -> AsyncIterator[House]:
+async def house(store: Store, ledger: LedgerStore | None = None, confirm_timeout_ms: int = 300) -> AsyncIterator[House]:
     """One term of a venue. Leaving it is a crash: nothing is drained."""
     keys, tokens, clock = VaultKeys(bytes(range(32))), TokenRegistry(), VenueClock(ClockSetting())
     accounts: dict[str, AccountInfo] = {str(at): info for at, info in sandbox_accounts(keys, tokens.all()).items()}

@@ -299,3 +299,8 @@ def is_dormant(group: OrderGroup) -> bool:
     """Nothing but its owner can move it: it need not be in memory."""
     resting = (State.DEPOSITING, State.OPEN, State.READY_EXECUTE, State.EXECUTING)
     return group.state not in resting and group.attempt is None and not group.sweep_due
+
+
+def is_funded(group: OrderGroup) -> bool:
+    """Its deposit landed, so that what remains of it is on the chain."""
+    return group.state not in (State.DEPOSITING, State.DEPOSIT_FAILED)

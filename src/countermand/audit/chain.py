@@ -1,0 +1,71 @@
+"""What the journal says, held against the embedded chain: landed transactions, and what is in orders' accounts."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import asyncpg
+from solders.pubkey import Pubkey
+from solders.signature import Signature
+
+from countermand.audit.findings import Audit
+from countermand.audit.replay import Replay
+from countermand.domain.quantities import NOTHING
+from countermand.domain.trigger.lifecycle import is_funded
+from countermand.domain.trigger.order import OrderGroup, State
+from countermand.solana.ledger import decode_meta
+from countermand.solana.tokens import SOL_MINT, TOKEN_ACCOUNT_RENT_LAMPORTS
+
+_AT_A_TIME: Final = 1_000
+_AMOUNT: Final = slice(64, 72)
+_ACCOUNTS: Final = "SELECT address, lamports, data FROM chain_accounts WHERE address = ANY($1)"
+_TRANSACTIONS: Final = "SELECT signature, error, meta FROM chain_transactions WHERE signature = ANY($1)"
+_CLOSED: Final = (State.FILLED, State.CANCELLED, State.DEPOSIT_FAILED)
+
+
+async def compare_transactions(connection: Any, replay: Replay, audit: Audit) -> None:
+    """Every transaction that the journal says landed is on the chain, without an error."""
+    for some in _chunks(list(replay.transactions)):
+        rows = await connection.fetch(_TRANSACTIONS, [bytes(Signature.from_string(text)) for text in some])
+        landed = {str(Signature(row["signature"])): row for row in rows}
+        for signature in some:
+            row = landed.get(signature)
+            if row is None or row["error"] is not None:
+                order_id = replay.transactions[signature]
+                audit.differs(f"transaction {signature} of order {order_id} did not land on the chain")
+            else:
+                audit.network_fees_lamports += decode_meta(row["meta"]).fee
+
+
+async def compare_accounts(connection: Any, groups: Iterable[OrderGroup], audit: Audit) -> None:
+    """Every order's account holds at least what remains of it; those of ended orders are closed."""
+    for some in _chunks(list(groups)):
+        addresses = [bytes(Pubkey.from_string(group.terms.input_account)) for group in some]
+        rows = {row["address"]: row for row in await connection.fetch(_ACCOUNTS, addresses)}
+        for group, address in zip(some, addresses, strict=True):
+            _compare_account(group, rows.get(address), audit)
+
+
+def _compare_account(group: OrderGroup, row: "Mapping[str, Any] | asyncpg.Record | None", audit: Audit) -> None:
+    if group.attempt is not None:
+        kind = group.attempt.kind.value
+        audit.unresolved.append(f"order {group.id}: the fate of its {kind} (attempt {group.attempt.number}) is unknown")
+        return
+    held = None if row is None else int.from_bytes(row["data"][_AMOUNT], "little")
+    if row is not None:
+        audit.rent_held_lamports += min(row["lamports"], TOKEN_ACCOUNT_RENT_LAMPORTS)
+    if is_funded(group) and group.remaining != NOTHING:
+        if held is None or held < group.remaining.units:
+            audit.differs(f"order {group.id} has {group.remaining.units} units left, its account {held or 0}")
+            return
+        audit.column(group.terms.input_mint).gifts_held += held - group.remaining.units
+    elif row is not None and group.state in _CLOSED and not group.sweep_due and not _is_a_gift(group, row):
+        audit.differs(f"order {group.id} has ended, and its account {group.terms.input_account} is still open")
+
+
+def _is_a_gift(group: OrderGroup, row: "Mapping[str, Any] | asyncpg.Record") -> bool:
+    """Anybody may send lamports to the address of a closed account, or to one where a deposit failed."""
+    return not row["data"] or (group.state is State.DEPOSIT_FAILED and group.terms.input_mint != SOL_MINT)
+
+
+def _chunks(items: list[Any]) -> Iterable[list[Any]]:
+    return (items[start : start + _AT_A_TIME] for start in range(0, len(items), _AT_A_TIME))

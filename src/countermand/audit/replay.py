@@ -1,0 +1,109 @@
+"""The journal, replayed: decides and folds every entry again, and compares what comes out with what is stored."""
+
+from collections.abc import AsyncIterable
+
+from countermand.audit.findings import Audit
+from countermand.domain.identity import OrderId
+from countermand.domain.quantities import NOTHING
+from countermand.domain.trigger.desk import Desk
+from countermand.domain.trigger.events import DepositLanded, Event, FillLanded, SweepDone, WithdrawalLanded
+from countermand.domain.trigger.lifecycle import IllegalTransition, is_funded
+from countermand.domain.trigger.order import OrderGroup
+from countermand.engine import journal, views
+from countermand.engine.ports import Epoch, HistoryRow, JournalRow, OrderRow
+
+
+class Replay:
+    """All orders of a shard as the journal says that they are."""
+
+    def __init__(self, audit: Audit) -> None:
+        self.desk = Desk()
+        self.transactions: dict[str, OrderId] = {}
+        """Those that the journal says landed, with their orders."""
+        self._audit = audit
+        self._history: dict[tuple[OrderId, int], bytes] = {}
+        self._head = journal.GENESIS
+        self._seq = 0
+
+    async def follow(self, rows: AsyncIterable[JournalRow]) -> bool:
+        """Replays the rows. False: one of them makes no sense, and there is no telling what came after it."""
+        async for row in rows:
+            self._audit.entries += 1
+            if row.seq != self._seq + 1:
+                self._audit.differs(f"the journal lacks what lies between entries {self._seq} and {row.seq}")
+                return False
+            if journal.broken_link([row], self._head) is not None:
+                self._audit.differs(f"journal entry {row.seq} is not what its hash was made of")
+                return False
+            try:
+                self._apply(journal.read(row))
+            except (IllegalTransition, AssertionError, KeyError, ValueError) as problem:
+                self._audit.differs(f"journal entry {row.seq} cannot be replayed: {problem}")
+                return False
+            self._head, self._seq = row.hash, row.seq
+        return True
+
+    def _apply(self, entry: journal.Entry) -> None:
+        if entry.rules == journal.RULES_VERSION:
+            decided = self.desk.decide(entry.command, entry.moment)
+            if decided != entry.happened:
+                self._audit.differs(f"journal entry {entry.seq}: deciding again gives {decided}, not {entry.happened}")
+        for order_id, event in entry.happened:
+            group = self.desk.apply(order_id, event, entry.moment.at)
+            self._count(group, event)
+            for row in views.history_rows(group, event, entry.moment.at):
+                self._history[row.order_id, row.number] = row.body
+
+    def _count(self, group: OrderGroup, event: Event) -> None:
+        column = self._audit.column(group.terms.input_mint)
+        match event:
+            case DepositLanded():
+                column.deposited += group.terms.deposited.units
+                self.transactions[event.signature] = group.id
+            case FillLanded():
+                column.filled += event.used.units
+                column.gifts_returned += event.gift.units
+                self.transactions[event.signature] = group.id
+            case WithdrawalLanded():
+                column.withdrawn += event.withdrawn.units
+                column.gifts_returned += event.gift.units
+                self.transactions[event.signature] = group.id
+            case SweepDone(signature=signature) if signature is not None:
+                column.gifts_returned += event.gift.units
+                self.transactions[signature] = group.id
+            case _:
+                pass
+
+    def compare_end(self, epoch: Epoch) -> None:
+        """The head of the chain of hashes is kept outside the journal."""
+        if (self._seq, self._head) != (epoch.seq, epoch.head or journal.GENESIS):
+            self._audit.differs(f"the journal ends with entry {self._seq}, but entry {epoch.seq} was committed")
+
+    async def compare_orders(self, rows: AsyncIterable[OrderRow]) -> None:
+        missing = dict.fromkeys(self.desk.groups)
+        async for row in rows:
+            missing.pop(row.id, None)
+            group = self.desk.groups.get(row.id)
+            if group is None:
+                self._audit.differs(f"order {row.id} is stored, but no journal entry placed it")
+            elif views.order_row(group) != row:
+                self._audit.differs(f"order {row.id} is stored otherwise than the journal says")
+        for order_id in missing:
+            self._audit.differs(f"order {order_id} is in the journal, but not stored")
+        self._audit.orders = len(self.desk.groups)
+
+    async def compare_history(self, rows: AsyncIterable[HistoryRow]) -> None:
+        expected = self._history
+        async for row in rows:
+            if expected.pop((row.order_id, row.number), None) != row.body:
+                self._audit.differs(f"line {row.number} in the history of order {row.order_id} is not what happened")
+        for order_id, number in expected:
+            self._audit.differs(f"line {number} is missing in the history of order {order_id}")
+
+    def count_remaining(self) -> None:
+        for group in self.desk.groups.values():
+            if is_funded(group) and group.remaining != NOTHING:
+                self._audit.column(group.terms.input_mint).remaining += group.remaining.units
+        for mint, column in self._audit.columns.items():
+            if not column.balances():
+                self._audit.differs(f"{mint}: what was deposited is not what was filled, withdrawn and remains")

@@ -1,0 +1,83 @@
+"""An audit of a venue that lived a little, and of one that somebody has damaged."""
+
+import base64
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from countermand.audit.run import audit
+from countermand.domain.identity import Wallet
+from countermand.engine.trigger import Cancelling, Withdrawn
+from countermand.prices.feed import SOL, USDC
+from countermand.store.chain_postgres import PostgresLedgerStore
+from countermand.store.postgres import PostgresStore
+from tests.engine.house import ONE_SOL, House, above, dollars, house, signed
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[PostgresStore]:
+    """After a day's business: one order filled, one withdrawn, one half cancelled, one resting."""
+    store = await PostgresStore.connect(database_url)
+    async with asyncpg.create_pool(database_url, min_size=2, max_size=4) as pool:
+        ledger = PostgresLedgerStore(pool)
+        async with house(store, ledger) as venue:
+            await business(venue)
+        await ledger.close()
+    yield store
+    await store.close()
+
+
+async def business(venue: House) -> None:
+    alice = await venue.wallet()
+    wallet = Wallet(str(alice.pubkey()))
+    await venue.placed(alice, above(200))
+    await venue.shard.observe_price(SOL.mint, dollars(205), at_once=True)
+    await venue.settled()
+    withdrawn = await venue.placed(alice, above(300), amount=2 * ONE_SOL)
+    cancelling = await venue.orders.cancel(withdrawn, wallet)
+    assert isinstance(cancelling, Cancelling)
+    assert cancelling.transaction is not None
+    transaction = signed(base64.b64decode(cancelling.transaction), alice)
+    done = await venue.orders.confirm_cancel(withdrawn, wallet, cancelling.request_id, transaction)
+    assert isinstance(done, Withdrawn)
+    await venue.orders.cancel(await venue.placed(alice, above(400)), wallet)
+    resting = await venue.placed(alice, above(500))
+    gift = (await venue.order(resting)).terms.input_account
+    await venue.chain.airdrop(gift, 5)
+    await venue.settled()
+
+
+async def test_a_good_venue_has_no_differences(store: PostgresStore) -> None:
+    found = await audit(store)
+    assert found.differences == []
+    assert found.unresolved == []
+    assert found.orders == 4
+    column = found.columns[SOL.mint]
+    assert (column.deposited, column.filled, column.withdrawn) == (5 * ONE_SOL, ONE_SOL, 2 * ONE_SOL)
+    assert column.remaining == 2 * ONE_SOL
+    assert USDC.mint not in found.columns
+
+
+@pytest.mark.parametrize(
+    ("damage", "finds"),
+    [
+        ("UPDATE orders SET body = replace(body::text, '5b', '5c')::bytea WHERE live", "stored otherwise"),
+        ("UPDATE orders SET active = NOT active WHERE live", "stored otherwise"),
+        ("DELETE FROM orders WHERE live", "not stored"),
+        ("UPDATE journal SET at = at + 1 WHERE seq = 3", "is not what its hash was made of"),
+        ("UPDATE journal SET kind = 'EndPause' WHERE seq = 3", "is not what its hash was made of"),
+        ("DELETE FROM journal WHERE seq = 3", "lacks what lies between"),
+        ("DELETE FROM journal WHERE seq = (SELECT max(seq) FROM journal)", "the journal ends with"),
+        ("DELETE FROM order_history WHERE number = (SELECT max(number) FROM order_history)", "is missing"),
+        ("UPDATE order_history SET body = body || ' '::bytea", "is not what happened"),
+        ("DELETE FROM chain_transactions WHERE error IS NULL", "did not land on the chain"),
+        ("DELETE FROM chain_accounts WHERE length(data) = 165", "units left"),
+    ],
+)
+async def test_damage_is_found(store: PostgresStore, database_url: str, damage: str, finds: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    assert not (await connection.execute(damage)).endswith(" 0")
+    await connection.close()
+    found = await audit(store)
+    assert any(finds in sentence for sentence in found.differences), found.differences
