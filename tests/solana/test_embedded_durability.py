@@ -91,6 +91,9 @@ async def test_no_slot_that_was_told_comes_again_after_a_crash(store: FaultyStor
     clock.wall += 400 * 155
     height = await chain.finalized_block_height()
     assert height > latest.last_valid_block_height
+    clock.wall += 400 * 3
+    commits, height = len(store.batches), await chain.finalized_block_height()
+    assert len(store.batches) == commits, "it was promised by the last commit"
 
     clock.wall -= 400 * 1_000
     chain = await open_chain(store, clock)
