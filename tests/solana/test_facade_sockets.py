@@ -6,18 +6,20 @@ import contextlib
 import os
 import socket
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import msgspec
 import pytest
+from falcon.asgi import WebSocket
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from countermand.solana.embedded import EmbeddedChain
-from countermand.solana.facade.session import Limits
+from countermand.solana.facade.session import Limits, Session
+from countermand.solana.facade.subscriptions import Subscriptions
 from countermand.solana.tokens import SYSTEM_PROGRAM, TOKEN_PROGRAM, USDC_MINT, associated_token_address
 from tests.solana.facade_venue import Node, funded, opened_chain, served, signature_of, signed, transfer_of
 
@@ -325,17 +327,61 @@ async def test_whoever_does_not_read_is_cut_off(tight_node: Node, chain: Embedde
             assert tight_node.hub.subscriptions == 1
 
 
+class DeafSocket:
+    """Takes nothing that is sent to it."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.codes: list[int] = []
+
+    async def accept(self) -> None:
+        pass
+
+    async def receive_text(self) -> str:
+        return await asyncio.Future()
+
+    async def send_text(self, _text: str) -> None:
+        await asyncio.Future()
+
+    async def close(self, code: int) -> None:
+        self.codes.append(code)
+
+
+@pytest.mark.parametrize(
+    ("limits", "messages"), [(Limits(queued_messages_max=10), 10), (Limits(queued_bytes_max=1_000), 10)]
+)
+async def test_what_waits_to_be_read_is_limited(chain: EmbeddedChain, limits: Limits, messages: int) -> None:
+    """By number and by bytes: ten messages of a hundred bytes may wait here, behind the one that is being sent."""
+    deaf, subscriptions = DeafSocket(), Subscriptions(chain)
+    session = Session(cast(WebSocket, deaf), subscriptions, limits, lambda: True)
+    running = asyncio.create_task(session.run())
+    await asyncio.sleep(0)
+    session.notify(b"x" * 100)
+    await asyncio.sleep(0)
+    for _ in range(messages):
+        session.notify(b"x" * 100)
+    await asyncio.sleep(0)
+    assert deaf.codes == []
+    session.notify(b"x" * 100)
+    await asyncio.wait_for(running, 5)
+    assert deaf.codes == [1013]
+    await subscriptions.close()
+
+
 async def test_whoever_asks_without_reading_is_not_read_either(tight_node: Node) -> None:
     """The answers to one that never reads stay bounded, and others are served meanwhile."""
     loop = asyncio.get_running_loop()
-    request = frame(b'{"jsonrpc":"2.0","id":"%s","method":"ping"}' % (b"x" * 200))
+    ping = b'{"jsonrpc":"2.0","id":"%s","method":"ping"}' % (b"x" * 200)
+    request = frame(b"[" + b",".join([ping] * 20) + b"]")
     with raw_socket(tight_node.port + 1) as deaf:
         await until(lambda: len(tight_node.hub) == 1)
         with contextlib.suppress(TimeoutError, OSError):
             async with asyncio.timeout(1):
-                await loop.sock_sendall(deaf, request * 100_000)
+                await loop.sock_sendall(deaf, request * 10_000)
         (session,) = tight_node.hub._sessions.values()
         assert 0 < len(session._queue) <= TIGHT.queued_messages_max
+        assert session._close_code is None
         async with listening(tight_node) as listener:
             assert await listener.gets("ping") is None
 

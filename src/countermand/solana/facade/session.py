@@ -74,10 +74,12 @@ class Session:
                 self.ended.set()
 
     def notify(self, message: bytes) -> None:
-        if self._held is not None:
+        if self._held is None:
+            self._push(message)
+        elif len(self._held) < self._limits.queued_messages_max:
             self._held.append(message)
         else:
-            self._push(message)
+            self.end(TRY_AGAIN_LATER)
 
     def end(self, code: int) -> None:
         """Closes the socket with this code, soon, whatever it is doing. The first call decides."""
@@ -107,15 +109,21 @@ class Session:
         for message in (answer.body, *held):
             if message:
                 self._push(message)
-        while len(self._queue) > self._limits.queued_messages_max // 2:
+        while self._is_half_full():
             self._room.clear()
             await self._room.wait()
+
+    def _is_half_full(self) -> bool:
+        """Then no more requests are read: their answers could not be."""
+        limits = self._limits
+        return len(self._queue) > limits.queued_messages_max // 2 or self._queued_bytes > limits.queued_bytes_max // 2
 
     def _push(self, message: bytes) -> None:
         if self._close_code is not None:
             return
-        full = len(self._queue) >= self._limits.queued_messages_max
-        if full or self._queued_bytes + len(message) > self._limits.queued_bytes_max:
+        limits = self._limits
+        bytes_over = self._queued_bytes + len(message) > limits.queued_bytes_max
+        if len(self._queue) >= limits.queued_messages_max or (self._queue and bytes_over):
             self.end(TRY_AGAIN_LATER)
             return
         self._queue.append(message)
