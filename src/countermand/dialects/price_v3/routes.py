@@ -28,7 +28,7 @@ class PriceAnswer(msgspec.Struct, frozen=True, rename="camel"):
     usd_price: msgspec.Raw
     block_id: int | None
     decimals: int
-    price_change24h: int | None = None
+    price_change: int | None = msgspec.field(default=None, name="priceChange24h")
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,7 @@ def answers(
     async def responder(
         resource: _Resource, req: Request, resp: Response, /, *args: _P.args, **params: _P.kwargs
     ) -> None:
+        _refuse_trailing_slash(params)
         answer = await _outcome(handler(resource, req, *args, **params), req)
         resp.status = answer.status
         resp.data = answer.body
@@ -75,12 +76,19 @@ def answers_body(
     async def responder(
         resource: _Resource, req: Request, resp: Response, /, *args: _P.args, **params: _P.kwargs
     ) -> None:
+        _refuse_trailing_slash(params)
         body = await req.stream.read()
         answer = await _outcome(handler(resource, req, body, *args, **params), req)
         resp.status = answer.status
         resp.data = answer.body
 
     return responder
+
+
+def _refuse_trailing_slash(params: Mapping[str, object]) -> None:
+    """Falcon takes what follows the slash, which is nothing, for the id of an order."""
+    if "" in params.values():
+        raise falcon.HTTPRouteNotFound
 
 
 async def _outcome(handling: Awaitable[Answer], req: Request) -> Answer:

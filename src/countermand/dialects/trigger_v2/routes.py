@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 import base58
 import falcon
-from falcon.asgi import Request
+from falcon.asgi import Request, Response
 from solders.signature import Signature
 
 from countermand.dialects.trigger_v2 import auth, reading, translate
@@ -274,6 +274,10 @@ class OrderResource:
         if isinstance(amended, Refused):
             return refused(amended, Act.UPDATE)
         return Answer(encode(AmendedAnswer(id=order)))
+
+    async def on_post(self, _req: Request, _resp: Response, **_params: str) -> None:
+        """Nothing is created here, nor with a slash at the end of the path."""
+        raise falcon.HTTPRouteNotFound
 
 
 class CancelResource:

@@ -1,0 +1,473 @@
+"""A venue in memory for the dialects: the real domain decides, and the chain does what the test says."""
+
+import base64
+import json
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import falcon.asgi
+import falcon.testing
+from solders.hash import Hash
+from solders.instruction import Instruction
+from solders.keypair import Keypair
+from solders.message import Message
+from solders.pubkey import Pubkey
+from solders.signature import Signature as ChainSignature
+
+from countermand.dialects.price_v3 import routes as price_routes
+from countermand.dialects.trigger_v2.auth import Challenges, Sessions
+from countermand.dialects.trigger_v2.routes import Venue, resources
+from countermand.domain.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
+from countermand.domain.instant import Instant
+from countermand.domain.quantities import BaseUnits, UsdPrice
+from countermand.domain.trigger.commands import (
+    AbandonFill,
+    Amendment,
+    AmendOrder,
+    Command,
+    ConfirmCancel,
+    DepositCraft,
+    ExpireOrder,
+    Fate,
+    ObservePrice,
+    PlaceOrder,
+    RequestCancel,
+    ResolveAttempt,
+    StartFill,
+    Submission,
+    SubmissionFault,
+)
+from countermand.domain.trigger.desk import Desk
+from countermand.domain.trigger.lifecycle import ACTIVE, display_state
+from countermand.domain.trigger.order import Craft, Family, OrderGroup, State
+from countermand.domain.trigger.refusals import Refusal, Refused
+from countermand.engine.ids import Ids
+from countermand.engine.ports import HistoryQuery
+from countermand.engine.shard import Answer
+from countermand.engine.trigger import (
+    Cancelling,
+    ConfirmAnswer,
+    DepositUnknown,
+    HistoryPage,
+    NotLanded,
+    OrderRequest,
+    OrderView,
+    PlaceAnswer,
+    Placed,
+    TriggerOrders,
+    Withdrawn,
+)
+from countermand.engine.views import Happening, happenings
+
+SOL = "So11111111111111111111111111111111111111112"
+USDC = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
+USDT = "Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYB"
+UNKNOWN_MINT = "JUPyiwrYJFskUPiHa7hkeR8VUtAeFoSYbKedZNsDvCN"
+START_MS = 1_788_655_966_838
+DAY_MS = 86_400_000
+SECRET = bytes(range(64))
+PROGRAM = Pubkey.from_string("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr")
+
+
+class FakeClock:
+    """Both clocks stand still until a test moves them."""
+
+    def __init__(self) -> None:
+        self.venue = START_MS
+        self.wall = START_MS
+
+    def now(self) -> Instant:
+        return Instant(self.venue)
+
+    def wall_ms(self) -> int:
+        return self.wall
+
+    async def sleep(self, ms: int) -> None:
+        raise AssertionError("nobody sleeps here")
+
+
+@dataclass(frozen=True, slots=True)
+class FakeToken:
+    mint: str
+    symbol: str
+    decimals: int
+    stable: bool = False
+
+
+TOKENS = MappingProxyType(
+    {
+        SOL: FakeToken(SOL, "SOL", 9),
+        USDC: FakeToken(USDC, "USDC", 6, stable=True),
+        USDT: FakeToken(USDT, "USDT", 6, stable=True),
+    }
+)
+
+
+class FakeVaults:
+    def vault_of(self, wallet: Wallet) -> Address:
+        return Address(str(Pubkey.find_program_address([bytes(Pubkey.from_string(wallet))], PROGRAM)[0]))
+
+    def unsigned_transaction(self, craft: Craft) -> str:
+        return base64.b64encode(b"\x01" + bytes(64) + craft.message).decode()
+
+
+def craft_of(wallet: Wallet, what: str, moves: BaseUnits) -> Craft:
+    """A message that the wallet alone signs, unlike any other."""
+    payer = Pubkey.from_string(wallet)
+    instruction = Instruction(PROGRAM, what.encode(), [])
+    return Craft(bytes(Message.new_with_blockhash([instruction], payer, Hash.default())), 150, moves, closes=True)
+
+
+def read_submission(transaction: str, wallet: Wallet) -> Submission:
+    try:
+        raw = base64.b64decode(transaction, validate=True)
+    except ValueError:
+        return Submission(b"", None, SubmissionFault.NOT_A_TRANSACTION)
+    if raw[:1] != b"\x01" or len(raw) < 66:
+        return Submission(b"", None, SubmissionFault.NOT_A_TRANSACTION)
+    signature, message = ChainSignature(raw[1:65]), raw[65:]
+    if message.endswith(b"trailing"):
+        return Submission(b"", None, SubmissionFault.NOT_CANONICAL)
+    if signature == ChainSignature.default():
+        return Submission(message, None, SubmissionFault.UNSIGNED)
+    if not signature.verify(Pubkey.from_string(wallet), message):
+        return Submission(message, None, SubmissionFault.WRONG_SIGNATURE)
+    return Submission(message, Signature(str(signature)), None)
+
+
+class FakeOrders(TriggerOrders):
+    """Decides by the real domain, at once and in memory. Everything raises `failing`; without `lands` nothing lands."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.desk = Desk()
+        self.shown: dict[OrderId, list[Happening]] = {}
+        self.vaults: dict[Wallet, Instant] = {}
+        self.deposits: dict[RequestId, DepositCraft] = {}
+        self.failing: BaseException | None = None
+        self.lands = True
+        self.rejection: str | None = None
+        self.builds = True
+        self.flaw: str | None = None
+        self.height = 100
+        self.crafted = 0
+        self.fake_clock = clock
+        self.fake_ids = Ids(7)
+
+    def decide(self, command: Command) -> tuple[OrderGroup, bool] | Refused:
+        self._fail()
+        now = self.fake_clock.now()
+        happened = self.desk.decide(command, self.desk.moment(command, now))
+        if isinstance(happened, Refused):
+            return happened
+        for order_id, event in happened:
+            group = self.desk.apply(order_id, event, now)
+            for happening in happenings(group, event, now):
+                self.shown.setdefault(order_id, []).insert(0, happening)
+        assert not isinstance(command, ObservePrice)
+        return self.desk.groups[command.order_id], bool(happened)
+
+    def observe(self, mint: str, dollars: int) -> None:
+        now, price = self.fake_clock.now(), UsdPrice(dollars * 10**12)
+        self.desk.prices[Mint(mint)] = price
+        command = ObservePrice(Mint(mint), price, at_once=True)
+        happened = self.desk.decide(command, self.desk.moment(command, now))
+        assert not isinstance(happened, Refused)
+        for order_id, event in happened:
+            self.desk.apply(order_id, event, now)
+
+    def resolve(self, order_id: OrderId) -> OrderGroup:
+        group = self.desk.groups[order_id]
+        attempt = group.attempt
+        if attempt is None or not self.lands:
+            return group
+        fate = Fate.REJECTED if self.rejection else Fate.LANDED
+        signature = attempt.user_signature or Signature(str(ChainSignature(attempt.number.to_bytes(64))))
+        decided = self.decide(ResolveAttempt(order_id, attempt.number, fate, signature, self.rejection))
+        assert not isinstance(decided, Refused)
+        return decided[0]
+
+    def fill(self, order_id: OrderId, *, receives: int, lands: bool = True) -> None:
+        group = self.desk.groups[order_id]
+        craft = Craft(b"fill", 150, group.remaining, receives=BaseUnits(receives), closes=True)
+        self.decide(StartFill(order_id, craft, group.version))
+        if lands:
+            self.resolve(order_id)
+
+    def fail_fill(self, order_id: OrderId) -> None:
+        group = self.desk.groups[order_id]
+        self.decide(AbandonFill(order_id, "no quote", group.version))
+
+    async def vault_registered_at(self, wallet: Wallet) -> Instant | None:
+        self._fail()
+        return self.vaults.get(wallet)
+
+    async def register_vault(self, wallet: Wallet) -> bool:
+        self._fail()
+        new = wallet not in self.vaults
+        self.vaults.setdefault(wallet, self.fake_clock.now())
+        return new
+
+    async def craft_deposit(
+        self, wallet: Wallet, family: Family, input_mint: Mint, output_mint: Mint, amount: BaseUnits
+    ) -> DepositCraft:
+        self._fail()
+        request_id, order_id = self.fake_ids.request_id(), self.fake_ids.order_id(self.fake_clock.now())
+        account = Address(str(Pubkey.find_program_address([request_id.replace("-", "").encode()], PROGRAM)[0]))
+        craft = craft_of(wallet, f"deposit {request_id}", amount)
+        deposit = DepositCraft(request_id, order_id, wallet, family, input_mint, output_mint, account, craft)
+        self.deposits[request_id] = deposit
+        return deposit
+
+    async def place(self, request: OrderRequest) -> PlaceAnswer:
+        self._fail()
+        deposit = self.deposits.get(request.deposit_request_id)
+        if deposit is None:
+            return DepositUnknown()
+        submission = read_submission(request.transaction, request.wallet)
+        command = PlaceOrder(
+            order_id=deposit.order_id,
+            wallet=request.wallet,
+            deposit=deposit,
+            family=request.family,
+            input_mint=request.input_mint,
+            output_mint=request.output_mint,
+            trigger_mint=request.trigger_mint,
+            amount=request.amount,
+            legs=request.legs,
+            expires_at=request.expires_at,
+            submission=submission,
+            placement=request.placement,
+            flaw=self.flaw,
+        )
+        decided = self.decide(command)
+        if isinstance(decided, Refused):
+            return decided
+        group = self.resolve(deposit.order_id)
+        if group.state is State.DEPOSITING:
+            return NotLanded()
+        if group.state is State.DEPOSIT_FAILED:
+            return Refused(Refusal.DEPOSIT_FAILED_BEFORE)
+        assert submission.user_signature is not None
+        return Placed(group, submission.user_signature, repeated=not decided[1])
+
+    async def amend(self, order_id: OrderId, wallet: Wallet, amendment: Amendment) -> Answer | Refused:
+        decided = self.decide(AmendOrder(order_id, wallet, amendment))
+        return decided if isinstance(decided, Refused) else Answer(*decided)
+
+    async def cancel(self, order_id: OrderId, wallet: Wallet) -> Cancelling | Refused:
+        group = self.desk.groups.get(order_id)
+        craft = None
+        if group is not None and self.builds:
+            self.crafted += 1
+            craft = craft_of(wallet, f"withdrawal {self.crafted}", group.remaining)
+        version = 0 if group is None else group.version
+        decided = self.decide(RequestCancel(order_id, wallet, self.fake_ids.request_id(), craft, version))
+        if isinstance(decided, Refused):
+            return decided
+        withdrawal = decided[0].withdrawal
+        assert withdrawal is not None
+        transaction = None if withdrawal.craft is None else FakeVaults().unsigned_transaction(withdrawal.craft)
+        return Cancelling(order_id, withdrawal.request_id, transaction)
+
+    async def confirm_cancel(
+        self, order_id: OrderId, wallet: Wallet, request_id: RequestId, transaction: str
+    ) -> ConfirmAnswer:
+        submission = read_submission(transaction, wallet)
+        command = ConfirmCancel(order_id, wallet, request_id, submission, self.height)
+        decided = self.decide(command)
+        if isinstance(decided, Refused):
+            return decided
+        group = self.resolve(order_id)
+        if group.state is State.CANCELLED:
+            assert group.withdrawal is not None
+            assert group.withdrawal.signature is not None
+            return Withdrawn(order_id, group.withdrawal.signature)
+        if group.attempt is not None:
+            return NotLanded()
+        again = self.decide(command)
+        assert isinstance(again, Refused)
+        return again
+
+    async def history(self, query: HistoryQuery) -> HistoryPage:
+        self._fail()
+        matching = [
+            group
+            for group in self.desk.groups.values()
+            if group.terms.wallet == query.wallet
+            and query.active in (None, display_state(group.state) in ACTIVE)
+            and query.mint in (None, group.terms.input_mint, group.terms.output_mint)
+        ]
+        matching.sort(key=lambda group: int(getattr(group, query.sort.value)), reverse=query.descending)
+        page = matching[query.offset : query.offset + query.limit]
+        return HistoryPage(len(matching), [OrderView(group, self.shown.get(group.id, [])) for group in page])
+
+    async def order(self, order_id: OrderId) -> OrderView | None:
+        self._fail()
+        group = self.desk.groups.get(order_id)
+        return None if group is None else OrderView(group, self.shown.get(order_id, []))
+
+    def _fail(self) -> None:
+        if self.failing is not None:
+            raise self.failing
+
+
+@dataclass
+class User:
+    """A wallet with its token."""
+
+    venue: "FakeVenue"
+    keys: Keypair
+    token: str = ""
+
+    @property
+    def wallet(self) -> Wallet:
+        return Wallet(str(self.keys.pubkey()))
+
+    @property
+    def vault(self) -> str:
+        return FakeVaults().vault_of(self.wallet)
+
+    def ask(self, method: str, path: str, body: object = None, **options: Any) -> falcon.testing.Result:
+        return self.venue.ask(method, path, body, token=self.token, **options)
+
+    def sign(self, transaction: str) -> str:
+        message = base64.b64decode(transaction)[65:]
+        return base64.b64encode(b"\x01" + bytes(self.keys.sign_message(message)) + message).decode()
+
+    def crafts(self, **changes: object) -> dict[str, Any]:
+        answer = self.ask("POST", "/trigger/v2/deposit/craft", self.craft_body(**changes))
+        assert answer.status_code == 200, answer.text
+        crafted: dict[str, Any] = answer.json
+        return crafted
+
+    def craft_body(self, **changes: object) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "inputMint": SOL,
+            "outputMint": USDC,
+            "userAddress": self.wallet,
+            "amount": "1000000000",
+            "orderType": "price",
+            "orderSubType": "single",
+        }
+        return without_none(body | changes)
+
+    def order_body(self, crafted: dict[str, Any], **changes: object) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "orderType": "single",
+            "depositRequestId": crafted["requestId"],
+            "depositSignedTx": self.sign(crafted["transaction"]),
+            "userPubkey": self.wallet,
+            "inputMint": SOL,
+            "inputAmount": crafted["amount"],
+            "outputMint": USDC,
+            "triggerMint": SOL,
+            "triggerCondition": "above",
+            "triggerPriceUsd": 200.5,
+            "slippageBps": 100,
+            "expiresAt": START_MS + DAY_MS,
+        }
+        return without_none(body | changes)
+
+    def places(self, **changes: object) -> OrderId:
+        answer = self.ask("POST", "/trigger/v2/orders/price", self.order_body(self.crafts(), **changes))
+        if self.venue.orders.lands and not self.venue.orders.rejection:
+            assert answer.status_code == 200, answer.text
+        return list(self.venue.orders.desk.groups)[-1]
+
+    def has_order_in(self, state: State) -> OrderId:
+        """An order that came there by its own life."""
+        orders = self.venue.orders
+        orders.lands = state is not State.DEPOSITING
+        orders.rejection = "InsufficientFunds" if state is State.DEPOSIT_FAILED else None
+        order = self.places()
+        orders.lands, orders.rejection = True, None
+        if state in (State.READY_EXECUTE, State.EXECUTING, State.FILLED):
+            orders.observe(SOL, 250)
+        if state in (State.EXECUTING, State.FILLED):
+            orders.fill(order, receives=250_000_000, lands=state is State.FILLED)
+        if state is State.EXPIRED:
+            self.venue.expires(order)
+        if state is State.READY_TO_CANCEL:
+            self.cancels(order)
+        if state is State.CANCELLED:
+            self.withdraws(order)
+        assert orders.desk.groups[order].state is state
+        return order
+
+    def cancels(self, order: OrderId) -> dict[str, Any]:
+        answer = self.ask("POST", f"/trigger/v2/orders/price/cancel/{order}")
+        assert answer.status_code == 200, answer.text
+        cancelling: dict[str, Any] = answer.json
+        return cancelling
+
+    def confirm_body(self, cancelling: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "signedTransaction": self.sign(cancelling["transaction"]),
+            "cancelRequestId": cancelling["requestId"],
+        }
+
+    def confirms(self, order: OrderId, body: dict[str, Any]) -> falcon.testing.Result:
+        return self.ask("POST", f"/trigger/v2/orders/price/confirm-cancel/{order}", body)
+
+    def withdraws(self, order: OrderId) -> falcon.testing.Result:
+        answer = self.confirms(order, self.confirm_body(self.cancels(order)))
+        assert answer.status_code == 200, answer.text
+        return answer
+
+    def sees(self, order: OrderId) -> dict[str, Any]:
+        answer = self.ask("GET", f"/trigger/v2/orders/history/{order}")
+        assert answer.status_code == 200, answer.text
+        seen: dict[str, Any] = answer.json
+        return seen
+
+
+@dataclass
+class FakeVenue:
+    clock: FakeClock = field(default_factory=FakeClock)
+
+    def __post_init__(self) -> None:
+        self.orders = FakeOrders(self.clock)
+        self.sessions = Sessions(SECRET, self.clock)
+        self.challenges = Challenges(SECRET, self.clock)
+        self.prices = {Mint(SOL): UsdPrice(150 * 10**12), Mint(USDC): UsdPrice(10**12), Mint(USDT): UsdPrice(10**12)}
+        venue = Venue(
+            orders=self.orders,
+            vaults=FakeVaults(),
+            vault_id_of=lambda _: "x7qm2p9rk4vt8wz1nb3jc5yd6",
+            tokens=TOKENS,
+            price_of=self.prices.get,
+            sessions=self.sessions,
+            challenges=self.challenges,
+        )
+        self.app: falcon.asgi.App[Any, Any] = falcon.asgi.App()
+        prices = price_routes.resources(TOKENS, self.prices.get, lambda: 348_004_023, START_MS)
+        for path, resource in (*resources(venue), *prices):
+            self.app.add_route(path, resource)
+        self._client = falcon.testing.TestClient(self.app)
+
+    def ask(
+        self, method: str, path: str, body: object = None, *, token: str | None = None, raw: bytes | None = None
+    ) -> falcon.testing.Result:
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        if raw is None and body is not None:
+            raw = json.dumps(body).encode()
+        return self._client.simulate_request(method, path, headers=headers, body=raw)
+
+    def stranger(self) -> User:
+        return User(self, Keypair())
+
+    def user(self) -> User:
+        """With a token and a vault."""
+        user = User(self, Keypair())
+        user.token = self.sessions.issue(user.wallet)
+        self.orders.vaults[user.wallet] = self.clock.now()
+        return user
+
+    def expires(self, order: OrderId) -> None:
+        self.clock.venue = self.orders.desk.groups[order].expires_at
+        self.orders.decide(ExpireOrder(order))
+
+
+def without_none(body: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if value is not None}
