@@ -87,9 +87,11 @@ class VaultCustody:
     def vault_of(self, wallet: Wallet) -> Address:
         return self._keys.vault_of(wallet).address
 
-    def forget_blockhash(self) -> None:
-        """The chain has leapt: the next craft asks for a blockhash."""
+    def forget(self) -> None:
+        """The chain has leapt, or begins anew: nothing that was remembered of it, or of tokens, counts any more."""
         self._recent.forget()
+        self._parties.cache_clear()
+        self._layout.cache_clear()
 
     @_asks_the_chain
     async def block_height(self) -> int:

@@ -10,11 +10,12 @@ from countermand.domain.instant import Instant
 class Ids:
     """`seed` None: unpredictable."""
 
-    def __init__(self, seed: int | None = None) -> None:
-        self.reseed(seed)
+    def __init__(self, seed: int | None = None, used: int = 0) -> None:
+        self.reseed(seed, used)
 
-    def reseed(self, seed: int | None) -> None:
-        self._random: Random = SystemRandom() if seed is None else Random(seed)  # noqa: S311  A sandbox asked for it.
+    def reseed(self, seed: int | None, used: int = 0) -> None:
+        """`used` tells how far the shard had come: a restart does not give the same ids again."""
+        self._random: Random = SystemRandom() if seed is None else Random(f"{seed} {used}")  # noqa: S311  A sandbox asked.
 
     def order_id(self, at: Instant) -> OrderId:
         """A version 7 UUID (RFC 9562): 48 bits of milliseconds, then 74 random ones."""

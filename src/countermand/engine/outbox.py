@@ -153,16 +153,20 @@ class Outbox:
         return None
 
     async def _resolve(self, entry: _Entry) -> int | None:
+        group = entry.group
+        attempt = group.attempt
+        assert attempt is not None, f"order {group.id} has nothing to resolve"
         if entry.asked_first or entry.sent_at is not None:
-            if await self.learn_fate(entry.group):
+            if await self.learn_fate(group):
                 return None
+            if entry.group.attempt != attempt:
+                return None  # Somebody else learned it: that commit has asked for another step.
             entry.asked_first = False
         wall = self._clock.wall_ms()
         if entry.sent_at is None or wall - entry.sent_at >= self._resend_ms:
-            assert entry.group.attempt is not None
             entry.sent_at = wall
-            await self._custody.send(entry.group, entry.group.attempt)
-            if await self.learn_fate(entry.group):
+            await self._custody.send(group, attempt)
+            if await self.learn_fate(group):
                 return None
         return self._patience(entry)
 

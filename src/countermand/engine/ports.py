@@ -50,7 +50,7 @@ class Token(Protocol):
 
 
 class Tokens(Protocol):
-    def get(self, mint: str) -> Token | None: ...
+    def get(self, mint: Mint) -> Token | None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Nothing that was computed from memory leaves before what it saw is committed.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -156,6 +157,12 @@ class Shard:
         await self._ready()
 
     # --- the life of a shard
+
+    async def drain(self) -> None:
+        """Commits what is pending, if it can. For a stop: nothing is submitted any more."""
+        if self._term is not None:
+            with contextlib.suppress(CommitUnknown):
+                await self._term.committed()
 
     async def run(self) -> None:
         """Loads, commits and loads again for ever. Raises `WriterReplaced` when another process took over."""

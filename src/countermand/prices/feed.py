@@ -28,6 +28,9 @@ USDC: Final = Token(Mint(USDC_MINT), "USDC", 6, stable=True)
 USDT: Final = Token(Mint(USDT_MINT), "USDT", 6, stable=True)
 JUP: Final = Token(Mint(JUP_MINT), "JUP", 6)
 
+KNOWN: Final = (SOL, USDC, USDT, JUP)
+"""The tokens of every venue."""
+
 DEFAULT_PRICES: Final[Mapping[Mint, UsdPrice]] = MappingProxyType(
     {
         SOL.mint: UsdPrice(150 * 10**USD_SCALE),
@@ -43,7 +46,7 @@ class TokenRegistry:
     """The tokens by mint, in the order in which they were added."""
 
     def __init__(self, added: Iterable[Token] = ()) -> None:
-        self._tokens = {token.mint: token for token in (SOL, USDC, USDT, JUP)}
+        self._tokens = {token.mint: token for token in KNOWN}
         for token in added:
             self.add(token)
 
@@ -58,6 +61,9 @@ class TokenRegistry:
         if token.mint in self._tokens:
             raise ValueError(f"the token {token.mint} is known already, as {self._tokens[token.mint].symbol}")
         self._tokens[token.mint] = token
+
+    def forget_added(self) -> None:
+        self._tokens = {token.mint: token for token in KNOWN}
 
 
 class PriceFeed(Protocol):

@@ -1,12 +1,12 @@
 """Faults that a user can switch on, and the points at which they strike.
 
-What the world does wrong is done by `FaultyChain` and `with_crashes`; what the HTTP gateway does wrong, by the gateway.
+What the world does wrong is done by `FaultyChain` and `CrashingStore`; what the HTTP gateway does wrong, by itself.
 """
 
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -21,6 +21,7 @@ from countermand.solana.port import (
     SignatureStatus,
     Simulation,
 )
+from countermand.store.postgres import PostgresStore
 
 
 class CrashPoint(Enum):
@@ -117,12 +118,12 @@ class FaultyChain:
             raise ChainUnavailable("the chain does not answer: the fault rpcDown is on")
 
 
-def with_crashes(commit: Callable[[Batch], Awaitable[None]], faults: WorldFaults) -> Callable[[Batch], Awaitable[None]]:
-    """A store's `commit`, with the two points at which a crash can be asked for."""
+class CrashingStore(PostgresStore):
+    """The store, with the two points of a commit at which a crash can be asked for."""
 
-    async def crashing(batch: Batch) -> None:
-        faults.pass_point(CrashPoint.BEFORE_COMMIT)
-        await commit(batch)
-        faults.pass_point(CrashPoint.AFTER_COMMIT)
+    faults = WorldFaults()
 
-    return crashing
+    async def commit(self, batch: Batch) -> None:
+        self.faults.pass_point(CrashPoint.BEFORE_COMMIT)
+        await super().commit(batch)
+        self.faults.pass_point(CrashPoint.AFTER_COMMIT)

@@ -55,6 +55,8 @@ class Parts:
     ids: Ids
     store: PostgresSandboxStore
     expire_tokens: Callable[[], None]
+    forget: Callable[[], None]
+    """What was remembered of the chain counts no more."""
     clear_orders: Callable[[], Awaitable[None]]
     """Deletes the shard's rows."""
     genesis: Callable[[], Genesis]
@@ -146,6 +148,7 @@ class Sandbox:
         self._p.clock.setting = setting
         if moved_ms:
             self._p.chain.advance(moved_ms / 1000)
+            self._p.forget()
         await self._p.shard.run_due()
 
     async def settle(self, timeout_ms: int) -> Sequence[OrderId]:
@@ -189,6 +192,7 @@ class Sandbox:
         gateway.rate_limit = faults.rate_limit
         if faults.expire_blockhashes:
             self._p.chain.expire_blockhashes()
+            self._p.forget()
         if faults.expire_tokens:
             self._p.expire_tokens()
 
@@ -210,6 +214,7 @@ class Sandbox:
         self._p.clock.setting = ClockSetting()
         self._p.tokens.forget_added()
         await self._p.chain.reset(self._p.genesis())
+        self._p.forget()
 
 
 async def stored_clock(store: PostgresSandboxStore) -> ClockSetting:

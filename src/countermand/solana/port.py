@@ -1,4 +1,4 @@
-"""The chain as everything above it sees it: the semantics of Solana's JSON-RPC, and nothing that only one adapter can do.
+"""The chain as all above it see it: the semantics of Solana's JSON-RPC, and nothing that only one adapter can do.
 
 Two adapters implement it: `embedded` (a Solana VM in this process) and, for a real node, `rpc`.
 Addresses, signatures and blockhashes are base58 text, as on the wire; transactions are wire bytes.
@@ -11,7 +11,7 @@ Address: TypeAlias = str
 Signature: TypeAlias = str
 Blockhash: TypeAlias = str
 JsonError: TypeAlias = str | dict[str, Any]
-"""A transaction error in the JSON form of a real node, such as `"BlockhashNotFound"` or `{"InstructionError": [1, {"Custom": 1}]}`."""
+"""A transaction error as a node writes it: `"BlockhashNotFound"`, `{"InstructionError": [1, {"Custom": 1}]}`."""
 
 PACKET_BYTES_MAX = 1232
 

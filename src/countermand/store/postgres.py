@@ -6,7 +6,7 @@ Each shard commits on a connection of its own; reads share a small pool.
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, Self
 
 import asyncpg
 
@@ -25,6 +25,7 @@ READERS: Final = 4
 READ_S: Final = 10
 CLOSE_S: Final = 3
 
+_SEQ: Final = "SELECT seq FROM shards WHERE shard = $1"
 _LIVE_ORDERS: Final = "SELECT body FROM orders WHERE shard = $1 AND live ORDER BY id"
 _PRICES: Final = "SELECT mint, picodollars::text FROM prices WHERE shard = $1 ORDER BY mint"
 _ORDER: Final = "SELECT body FROM orders WHERE id = $1"
@@ -82,7 +83,7 @@ class PostgresStore:
         self._writers: dict[int, Writer] = {}
 
     @classmethod
-    async def connect(cls, dsn: str) -> "PostgresStore":
+    async def connect(cls, dsn: str) -> Self:
         try:
             readers = await asyncpg.create_pool(
                 dsn,
@@ -113,6 +114,11 @@ class PostgresStore:
 
     async def commit(self, batch: Batch) -> None:
         await self._writer(batch.shard).commit(batch)
+
+    async def seq(self, shard: int) -> int:
+        """The last sequence number; 0 in a shard where nothing has happened yet."""
+        with asking():
+            return await self._readers.fetchval(_SEQ, shard) or 0
 
     async def reset(self, shard: int) -> None:
         """An empty shard again. Whoever writes it is replaced, and begins with a new epoch."""

@@ -1,0 +1,324 @@
+"""Where everything meets: the adapters, the engine and the dialects, put together by hand."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import asyncpg
+import structlog
+
+from countermand.audit.run import audit
+from countermand.custody.custody import VaultCustody
+from countermand.custody.vaults import SeedRefused, VaultKeys, load_or_make_seed
+from countermand.dialects.price_v3 import routes as price_routes
+from countermand.dialects.trigger_v2 import auth
+from countermand.dialects.trigger_v2 import openapi as trigger_openapi
+from countermand.dialects.trigger_v2 import routes as trigger_routes
+from countermand.domain.identity import Address, Mint
+from countermand.engine.clock import VenueClock
+from countermand.engine.ids import Ids
+from countermand.engine.outbox import Outbox
+from countermand.engine.ports import Unavailable, WriterReplaced
+from countermand.engine.shard import Shard
+from countermand.engine.trigger import TriggerOrders
+from countermand.gateway import operations
+from countermand.gateway.announce import announce
+from countermand.gateway.door import Door
+from countermand.gateway.falcon_app import new_app
+from countermand.gateway.faults import GatewayFaults
+from countermand.gateway.listeners import Listeners, claim
+from countermand.gateway.server import serve as serve_http
+from countermand.gateway.server import stop_on_signals
+from countermand.liquidity.pool import SandboxPool, pool_account, sandbox_accounts
+from countermand.prices.feed import Token, TokenRegistry
+from countermand.sandbox import openapi as sandbox_openapi
+from countermand.sandbox import routes as sandbox_routes
+from countermand.sandbox.faults import CrashingStore, FaultyChain, WorldFaults
+from countermand.sandbox.sandbox import Parts, Sandbox, stored_clock, stored_seed
+from countermand.sandbox.wire import AuditWire, ColumnWire
+from countermand.settings import Settings, StartRefused
+from countermand.solana.embedded import EmbeddedChain
+from countermand.solana.facade.http import RpcResource, SocketHub
+from countermand.solana.genesis import Genesis
+from countermand.store.chain_postgres import PostgresLedgerStore
+from countermand.store.embedded import EmbeddedPostgres
+from countermand.store.postgres import PostgresStore, migrate
+from countermand.store.sandbox_postgres import PostgresSandboxStore
+
+TRIGGER_SHARD: Final = 0
+MASTER_SEED_FILE: Final = "master-seed"
+EXIT_REPLACED: Final = 3
+_POOL_CONNECTIONS: Final = 4
+_HOUSEKEEPING_S: Final = 60
+_RESTART_PAUSE_S: Final = 0.5
+
+_log: Final = structlog.get_logger("countermand")
+
+
+async def serve(settings: Settings) -> int:
+    """Runs a venue until SIGTERM or SIGINT. The exit status: 0, or `EXIT_REPLACED`. Raises `StartRefused`."""
+    stop = stop_on_signals()
+    listeners = claim(settings.host, settings.port)
+    try:
+        keys = _keys(settings)
+        async with _database(settings) as database, _house(settings, keys, database.dsn) as house:
+            return await _run(house, settings, database, listeners, stop)
+    finally:
+        listeners.close()
+
+
+def _keys(settings: Settings) -> VaultKeys:
+    path = settings.master_seed
+    if path is None:
+        path = settings.data / MASTER_SEED_FILE
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
+    try:
+        return VaultKeys(load_or_make_seed(path))
+    except (SeedRefused, OSError) as refused:
+        raise StartRefused(str(refused)) from refused
+
+
+# --- the database
+
+
+@dataclass(frozen=True, slots=True)
+class _Database:
+    """`server` None: somebody else runs it."""
+
+    dsn: str
+    server: EmbeddedPostgres | None
+
+    async def keep_alive(self) -> None:
+        """Starts our own PostgreSQL again whenever it died."""
+        if self.server is None:
+            return
+        while True:
+            await self.server.died.wait()
+            _log.error("PostgreSQL died and is started again")
+            await asyncio.sleep(_RESTART_PAUSE_S)
+            await self.server.stop()
+            self.server.died.clear()
+            await self.server.start()
+            assert self.server.dsn == self.dsn, "a restarted PostgreSQL is found where it was"
+
+
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator[_Database]:
+    if settings.database_url is not None:
+        await migrate(settings.database_url)
+        yield _Database(settings.database_url, None)
+        return
+    async with EmbeddedPostgres(settings.data) as server:
+        await migrate(server.dsn)
+        yield _Database(server.dsn, server)
+
+
+# --- the house
+
+
+@dataclass(frozen=True, slots=True)
+class _House:
+    """A venue with everything in it, but for its door."""
+
+    shard: Shard
+    outbox: Outbox
+    orders: TriggerOrders
+    store: PostgresStore
+    chain: EmbeddedChain
+    world: FaultyChain
+    keys: VaultKeys
+    custody: VaultCustody
+    tokens: TokenRegistry
+    clock: VenueClock
+    gateway_faults: GatewayFaults
+    sessions: auth.Sessions
+    challenges: auth.Challenges
+    sandbox: Sandbox
+
+
+@asynccontextmanager
+async def _house(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIterator[_House]:
+    pool = await asyncpg.create_pool(dsn, min_size=1, max_size=_POOL_CONNECTIONS)
+    store = await CrashingStore.connect(dsn)
+    ledger = PostgresLedgerStore(pool)
+    try:
+        sandbox_store = PostgresSandboxStore(pool)
+        clock = VenueClock(await stored_clock(sandbox_store))
+        tokens = TokenRegistry(
+            [
+                Token(Mint(row.mint), row.symbol, row.decimals, Address(row.program))
+                for row in await sandbox_store.tokens()
+            ]
+        )
+        chain = await EmbeddedChain.open(ledger, clock, genesis=_genesis(keys))
+        try:
+            yield await _furnish(settings, keys, store, sandbox_store, clock, tokens, chain)
+        finally:
+            await chain.close()
+    finally:
+        await ledger.close()
+        await store.close()
+        pool.terminate()
+
+
+async def _furnish(
+    settings: Settings,
+    keys: VaultKeys,
+    store: CrashingStore,
+    sandbox_store: PostgresSandboxStore,
+    clock: VenueClock,
+    tokens: TokenRegistry,
+    chain: EmbeddedChain,
+) -> _House:
+    faults, gateway_faults = WorldFaults(), GatewayFaults()
+    world = FaultyChain(chain, faults)
+    seed = await stored_seed(sandbox_store) if settings.seed is None else settings.seed
+    ids = Ids(seed, await store.seq(TRIGGER_SHARD))
+    store.faults = faults
+    shard = Shard(TRIGGER_SHARD, store, clock, lambda groups, loaded: outbox.on_committed(groups, loaded))  # noqa: PLW0108
+    pool = SandboxPool(keys.pool.address, shard.price_of)
+    custody = VaultCustody(keys, world, tokens, shard.price_of, pool, clock.wall_ms)
+    outbox = Outbox(shard, custody, clock, settings.confirm_timeout_ms)
+    orders = TriggerOrders(shard, outbox, custody, store, clock, ids, settings.confirm_timeout_ms)
+    sessions = auth.Sessions(keys.jwt_secret(), clock)
+    challenges = auth.Challenges(keys.jwt_secret(), clock)
+
+    async def clear_orders() -> None:
+        await store.reset(TRIGGER_SHARD)
+
+    async def equip(token: Token) -> None:
+        await chain.put_accounts({pool.pool_account_of(token): pool_account(keys.pool.address, token)})
+
+    parts = Parts(
+        shard=shard,
+        outbox=outbox,
+        chain=chain,
+        world=world,
+        faults=faults,
+        gateway_faults=gateway_faults,
+        pool=pool,
+        tokens=tokens,
+        clock=clock,
+        ids=ids,
+        store=sandbox_store,
+        expire_tokens=sessions.expire_tokens_now,
+        forget=custody.forget,
+        clear_orders=clear_orders,
+        genesis=lambda: _genesis(keys),
+        equip=equip,
+    )
+    return _House(
+        shard=shard,
+        outbox=outbox,
+        orders=orders,
+        store=store,
+        chain=chain,
+        world=world,
+        keys=keys,
+        custody=custody,
+        tokens=tokens,
+        clock=clock,
+        gateway_faults=gateway_faults,
+        sessions=sessions,
+        challenges=challenges,
+        sandbox=Sandbox(parts, seed),
+    )
+
+
+def _genesis(keys: VaultKeys) -> Genesis:
+    accounts = sandbox_accounts(keys, TokenRegistry().all())
+    secret = secrets.token_bytes
+    return Genesis(secret(32), secret(32), secret(32), {str(address): account for address, account in accounts.items()})
+
+
+# --- running
+
+
+async def _run(
+    house: _House, settings: Settings, database: _Database, listeners: Listeners, stop: asyncio.Event
+) -> int:
+    door, hub = _door(house, settings)
+    status = 0
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            background = [
+                tasks.create_task(house.shard.run()),
+                tasks.create_task(house.outbox.run()),
+                tasks.create_task(database.keep_alive()),
+                tasks.create_task(_end_with_the_chain(house.chain)),
+                tasks.create_task(_keep_house(house)),
+            ]
+            await house.sandbox.begin()
+            await serve_http(
+                door,
+                settings,
+                on_ready=lambda addresses: announce(settings, addresses),
+                stop=stop,
+                drain=door.drain,
+                listeners=listeners,
+            )
+            await hub.close()
+            await house.shard.drain()
+            for task in background:
+                task.cancel()
+    except* WriterReplaced as replaced:
+        _log.error("this venue is served by another process now", reason=str(replaced.exceptions[0]))
+        status = EXIT_REPLACED
+    return status
+
+
+def _door(house: _House, settings: Settings) -> tuple[Door, SocketHub]:
+    """The HTTP side: dialects, the chain's JSON-RPC, the sandbox and the operations behind one door."""
+    app = new_app()
+    custody, tokens = house.custody, house.tokens
+    venue = trigger_routes.Venue(
+        orders=house.orders,
+        vaults=custody,
+        vault_id_of=house.keys.vault_id_of,
+        tokens=tokens,
+        price_of=house.shard.price_of,
+        sessions=house.sessions,
+        challenges=house.challenges,
+    )
+    prices = price_routes.resources(tokens, house.shard.price_of, lambda: house.chain.slot, house.clock.wall_ms())
+    for path, resource in (*trigger_routes.resources(venue), *prices):
+        app.add_route(path, resource)
+    hub = SocketHub(house.chain)
+    app.add_route("/rpc", RpcResource(house.chain, hub, send=house.world.send, is_up=house.world.is_up))
+    documents = {"trigger-v2": trigger_openapi.openapi}
+    if settings.sandbox:
+        sandbox_routes.mount(app, sandbox_routes.SandboxResource(house.sandbox, lambda: _audited(house.store)))
+        documents["sandbox"] = sandbox_openapi.openapi
+    operations.mount(
+        app,
+        not_ready_because=lambda: None if house.shard.is_ready() else "the orders are being loaded",
+        documents=documents,
+        sandbox=settings.sandbox,
+    )
+    return Door(app, settings, house.gateway_faults, closers=[hub.close]), hub
+
+
+async def _end_with_the_chain(chain: EmbeddedChain) -> None:
+    raise WriterReplaced(str(await chain.stopped()))
+
+
+async def _keep_house(house: _House) -> None:
+    """Forgets, now and then, deposits that were crafted and never signed."""
+    while True:
+        await asyncio.sleep(_HOUSEKEEPING_S)
+        try:
+            await house.store.delete_dead_crafts(await house.custody.block_height())
+        except Unavailable:
+            continue
+
+
+async def _audited(store: PostgresStore) -> AuditWire:
+    found = await audit(store)
+    mints = {
+        mint: ColumnWire(str(column.deposited), str(column.filled), str(column.withdrawn), str(column.remaining))
+        for mint, column in found.columns.items()
+    }
+    return AuditWire(found.ok, mints, {})
