@@ -154,6 +154,7 @@ def test_challenges_take_no_memory_without_end(monkeypatch: pytest.MonkeyPatch) 
     challenges.issue(wallets[0])
     assert len(challenges._live) == len(challenges._ages) == 1
     assert not challenges._used
+    assert not challenges._minutes
 
 
 @pytest.mark.parametrize(

@@ -66,15 +66,19 @@ class Challenges:
         self._live: dict[Wallet, list[Challenge]] = {}
         self._ages: deque[tuple[Wallet, Challenge]] = deque()
         """All that are remembered and some that are used up, the oldest first: all live equally long."""
+        self._minutes: dict[int, None] = {}
+        """The minutes in which there was no room."""
         self._used: dict[tuple[Wallet, int], int] = {}
-        """How many challenges of a minute were used up. Only the wallet's owner can make one of these."""
+        """How many challenges of a wallet and a minute were used up. Only the wallet's owner can make one of these."""
 
     def issue(self, wallet: Wallet) -> Challenge:
         now = self._clock.wall_ms()
         self._forget_expired(now)
         live = self._live.get(wallet, ())
         if len(live) >= CHALLENGES_MAX or len(self._ages) >= CHALLENGES_KEPT:
-            return self._of_minute(wallet, now - now % _MINUTE_MS)
+            minute = now - now % _MINUTE_MS
+            self._minutes[minute] = None
+            return self._of_minute(wallet, minute)
         self._issued += 1
         challenge = Challenge(self._nonce(wallet, now, f"issue {self._issued}"), now + CHALLENGE_MS)
         self._live.setdefault(wallet, []).append(challenge)
@@ -88,8 +92,8 @@ class Challenges:
 
     def of_minutes(self, wallet: Wallet) -> Iterator[Challenge]:
         """Those that may have been given out without being remembered."""
-        now = self._clock.wall_ms()
-        for minute in range(now - now % _MINUTE_MS, now - CHALLENGE_MS, -_MINUTE_MS):
+        self._forget_expired(self._clock.wall_ms())
+        for minute in tuple(self._minutes):
             yield self._of_minute(wallet, minute)
 
     def use_up(self, wallet: Wallet, challenge: Challenge) -> None:
@@ -102,7 +106,7 @@ class Challenges:
 
     def _use_up_of_minute(self, wallet: Wallet, minute: int) -> None:
         self._used[wallet, minute] = self._used.get((wallet, minute), 0) + 1
-        if len(self._used) > CHALLENGES_KEPT:
+        if len(self._used) > CHALLENGES_KEPT:  # The oldest could be used once more, by whoever has its signature.
             del self._used[next(iter(self._used))]
 
     def _of_minute(self, wallet: Wallet, minute: int) -> Challenge:
@@ -119,6 +123,8 @@ class Challenges:
             wallet, challenge = self._ages.popleft()
             if challenge in self._live.get(wallet, ()):
                 self.use_up(wallet, challenge)
+        for minute in [minute for minute in self._minutes if minute + CHALLENGE_MS <= now]:
+            del self._minutes[minute]
         while self._used and next(iter(self._used))[1] + CHALLENGE_MS <= now:
             del self._used[next(iter(self._used))]
 
@@ -168,7 +174,8 @@ class Sessions:
 
     def issue(self, wallet: Wallet) -> str:
         # A token must be newer than all that were ended, even in the same second.
-        issued_s = self._newest_s = max(self._clock.wall_ms() // 1000, self._refused_until_s + 1, self._newest_s)
+        issued_s = max(self._clock.wall_ms() // 1000, self._refused_until_s + 1)
+        self._newest_s = max(self._newest_s, issued_s)
         claims = {"walletPubkey": wallet, "iat": issued_s, "exp": issued_s + TOKEN_S, "aud": AUDIENCE}
         return jwt.encode(claims, self._secret, algorithm="HS256")
 

@@ -18,7 +18,7 @@ _UUID: Final = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LIMIT: Final = re.compile("Expected `int` (<=|>=) ([0-9]+)")
 _RECEIVED: Final = {'"': "string", "{": "object", "[": "array", "t": "boolean", "f": "boolean", "n": "null"}
 _TEXT_OF_NUMBER_MAX: Final = 82
-_MALFORMED: Final = Declined(error(400, "Malformed JSON in request body"))
+_MALFORMED: Final = error(400, "Malformed JSON in request body")
 _KEYS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -42,7 +42,7 @@ class BodyReader(Generic[_T]):
 
     def _complain(self, body: bytes, wrong: Exception) -> NoReturn:
         if not isinstance(wrong, msgspec.ValidationError):
-            raise _MALFORMED from None
+            raise Declined(_MALFORMED) from None
         try:
             fields = _KEYS.decode(body)
         except (ValueError, RecursionError):
