@@ -1,15 +1,22 @@
 """Bugs that the simulator found, each as the smallest test that shows it."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import cast
 
 from countermand.domain.identity import Signature
 from countermand.domain.instant import Moment
-from countermand.domain.trigger.commands import Submission, SubmissionFault
+from countermand.domain.trigger.commands import Command, Fate, ResolveAttempt, Submission, SubmissionFault
 from countermand.domain.trigger.decide import decide
 from countermand.domain.trigger.events import OrderPlaced
 from countermand.domain.trigger.lifecycle import place as begin
+from countermand.domain.trigger.order import Attempt, OrderGroup, State
 from countermand.domain.trigger.refusals import Refusal, Refused
-from tests.domain.orders import ID, PLACED_AT, order, place
+from countermand.engine.clock import VenueClock
+from countermand.engine.outbox import Outbox
+from countermand.engine.ports import Custody, FateSeen
+from countermand.engine.shard import Shard
+from tests.domain.orders import ID, PLACED_AT, TXID, order, place
 
 
 def test_who_creates_an_order_again_without_a_signature_is_not_told_that_it_was_placed() -> None:
@@ -30,3 +37,37 @@ def test_the_first_signature_of_a_deposit_is_the_one_that_everybody_is_told() ->
     group = begin(ID, event, PLACED_AT)
     assert decide(group, again, Moment(PLACED_AT)) == ()
     assert group.deposit_signature == first.submission.user_signature
+
+
+class _NoGate:
+    """A shard that takes everything."""
+
+    async def submit(self, command: Command) -> None:
+        assert isinstance(command, ResolveAttempt)
+
+
+class _Sends:
+    """A custody whose send takes so long that somebody else learns the fate meanwhile."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    async def send(self, group: OrderGroup, sent: Attempt) -> None:
+        self.meanwhile()
+
+    async def fate(self, group: OrderGroup, asked: Attempt) -> FateSeen | None:
+        self.asked.append(asked.number)
+        return FateSeen(Fate.LANDED, TXID)
+
+
+async def test_an_attempt_whose_fate_others_learn_while_it_is_sent_does_not_upset_the_outbox() -> None:
+    """It asked for the fate of the order's attempt as it was by then, and there was none."""
+    custody, filled = _Sends(), order(State.FILLED, sweep_due=True)
+    outbox = Outbox(cast(Shard, _NoGate()), cast(Custody, custody), VenueClock(), 300)
+    custody.meanwhile = lambda: outbox.on_committed([filled], loaded=False)
+    outbox.on_committed([order(State.EXECUTING)], loaded=False)
+    entry = outbox._entries[ID]
+    entry.working = True
+    assert await outbox._resolve(entry) is None
+    assert custody.asked == [2]
