@@ -5,7 +5,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import asyncpg
 import structlog
@@ -26,6 +26,7 @@ from countermand.engine.shard import Shard
 from countermand.engine.trigger import TriggerOrders
 from countermand.gateway import operations
 from countermand.gateway.announce import announce
+from countermand.gateway.asgi import App
 from countermand.gateway.door import Door
 from countermand.gateway.falcon_app import new_app
 from countermand.gateway.faults import GatewayFaults
@@ -286,7 +287,7 @@ def _door(house: _House, settings: Settings) -> tuple[Door, SocketHub]:
     prices = price_routes.resources(tokens, house.shard.price_of, lambda: house.chain.slot, house.clock.wall_ms())
     for path, resource in (*trigger_routes.resources(venue), *prices):
         app.add_route(path, resource)
-    hub = SocketHub(house.chain)
+    hub = SocketHub(house.chain, is_up=house.world.is_up)
     app.add_route("/rpc", RpcResource(house.chain, hub, send=house.world.send, is_up=house.world.is_up))
     documents = {"trigger-v2": trigger_openapi.openapi}
     if settings.sandbox:
@@ -298,7 +299,7 @@ def _door(house: _House, settings: Settings) -> tuple[Door, SocketHub]:
         documents=documents,
         sandbox=settings.sandbox,
     )
-    return Door(app, settings, house.gateway_faults, closers=[hub.close]), hub
+    return Door(cast("App", app), settings, house.gateway_faults, closers=[hub.close]), hub
 
 
 async def _end_with_the_chain(chain: EmbeddedChain) -> None:

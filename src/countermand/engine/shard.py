@@ -134,8 +134,13 @@ class Shard:
     async def changed(self, order_id: OrderId) -> None:
         """Returns after the next commit that changes the order."""
         future = asyncio.get_running_loop().create_future()
-        self._watching.setdefault(order_id, []).append(future)
-        await future
+        watching = self._watching.setdefault(order_id, [])
+        watching.append(future)
+        try:
+            await future
+        except asyncio.CancelledError:
+            watching.remove(future)
+            raise
 
     def price_of(self, mint: Mint) -> UsdPrice | None:
         return None if self._term is None else self._term.desk.prices.get(mint)
@@ -216,8 +221,10 @@ class Shard:
             ticking.cancel()
 
     async def _commit(self, term: Term, batch: Batch) -> None:
+        began = self._clock.wall_ms()
         await self._store.commit(batch)
         groups = term.wrote(batch)
+        telemetry.committed(len(batch.journal), self._clock.wall_ms() - began, len(term.desk.groups))
         self._on_committed(groups, False)
         for group in groups:
             for future in self._watching.pop(group.id, ()):

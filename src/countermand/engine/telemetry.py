@@ -8,6 +8,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from countermand.domain.identity import OrderId
 from countermand.domain.trigger.commands import Fate
 from countermand.domain.trigger.order import AttemptKind
+from countermand.domain.trigger.refusals import Refused
 from countermand.engine.ports import Epoch
 
 _log: Final = structlog.get_logger("countermand")
@@ -18,6 +19,9 @@ _COMMANDS: Final = Counter("countermand_journal_entries", "Journal entries commi
 _COMMIT_SECONDS: Final = Histogram("countermand_commit_seconds", "How long a commit takes")
 _ORDERS: Final = Gauge("countermand_orders_in_memory", "Orders in memory")
 _ATTEMPTS: Final = Counter("countermand_attempts_resolved", "Transactions whose fate became known", ["kind", "fate"])
+_ANSWERS: Final = Counter(
+    "countermand_orders_answered", "Requests on orders, by what was answered", ["request", "answer"]
+)
 _OUTBOX: Final = Gauge("countermand_outbox_pending", "Orders that the outbox owes something")
 
 
@@ -31,11 +35,17 @@ def term_ended(shard: int, reason: BaseException) -> None:
     _log.error("the shard forgets and loads again", shard=shard, reason=str(reason), cause=repr(reason.__cause__))
 
 
-def committed(entries: int, seconds: float, orders: int) -> None:
+def committed(entries: int, milliseconds: int, orders: int) -> None:
     _COMMITS.inc()
     _COMMANDS.inc(entries)
-    _COMMIT_SECONDS.observe(seconds)
+    _COMMIT_SECONDS.observe(milliseconds / 1000)
     _ORDERS.set(orders)
+
+
+def answered(request: str, answer: object) -> None:
+    """`request` is place, amend, cancel or confirm."""
+    named = answer.refusal.name.lower() if isinstance(answer, Refused) else type(answer).__name__.lower()
+    _ANSWERS.labels(request, named).inc()
 
 
 def attempt_resolved(order_id: OrderId, kind: AttemptKind, fate: Fate, error: str | None) -> None:

@@ -6,6 +6,7 @@ A term begins with a new epoch and ends when a commit fails. Nothing of it survi
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from countermand.domain.identity import Mint, OrderId, Wallet
 from countermand.domain.instant import Instant
@@ -153,10 +154,14 @@ class Term:
 
     def evict(self, keep: int, spare: Callable[[OrderId], bool]) -> None:
         """Forgets the orders that only their owners can move, but for the newest `keep`."""
-        while len(self._dormant) > keep:
-            order_id = next(iter(self._dormant))
-            group = self._dormant.pop(order_id)
-            if self.desk.groups.get(order_id) is group and not spare(order_id):
+        excess = len(self._dormant) - keep
+        if excess <= 0:
+            return
+        for order_id, group in list(islice(self._dormant.items(), excess)):
+            if spare(order_id):
+                continue
+            del self._dormant[order_id]
+            if self.desk.groups.get(order_id) is group:
                 self.desk.evict(order_id)
 
     def adopt(self, group: OrderGroup) -> None:

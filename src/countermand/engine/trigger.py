@@ -1,9 +1,10 @@
 """What can be done with trigger orders, as a dialect asks for it: prepare, pass the gate, wait for the world."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from functools import wraps
+from typing import Final, ParamSpec, TypeAlias, TypeVar
 
 import msgspec
 
@@ -20,6 +21,7 @@ from countermand.domain.trigger.commands import (
 )
 from countermand.domain.trigger.order import Craft, Family, Leg, OrderGroup, State
 from countermand.domain.trigger.refusals import Refusal, Refused
+from countermand.engine import telemetry
 from countermand.engine.ids import Ids
 from countermand.engine.journal import decode_group, encode
 from countermand.engine.outbox import Outbox
@@ -101,6 +103,25 @@ PlaceAnswer: TypeAlias = Placed | Refused | DepositUnknown | NotLanded
 ConfirmAnswer: TypeAlias = Withdrawn | Refused | NotLanded
 
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def _told(request: str) -> Callable[[Callable[_P, Awaitable[_T]]], Callable[_P, Awaitable[_T]]]:
+    """What a request was answered is told to whoever runs the venue."""
+
+    def telling(method: Callable[_P, Awaitable[_T]]) -> Callable[_P, Awaitable[_T]]:
+        @wraps(method)
+        async def told(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+            answer = await method(*args, **kwargs)
+            telemetry.answered(request, answer)
+            return answer
+
+        return told
+
+    return telling
+
+
 class TriggerOrders:
     """Every method may raise `Unavailable` or `CommitUnknown`."""
 
@@ -154,6 +175,7 @@ class TriggerOrders:
         await self._shard.add_craft(row)
         return deposit
 
+    @_told("place")
     async def place(self, request: OrderRequest) -> PlaceAnswer:
         """Commits the order with the user's signature, lands the deposit, and waits for it."""
         await self._shard.barrier()
@@ -193,11 +215,13 @@ class TriggerOrders:
             flaw=flaw,
         )
 
+    @_told("amend")
     async def amend(self, order_id: OrderId, wallet: Wallet, amendment: Amendment) -> Answer | Refused:
         return await self._shard.submit(AmendOrder(order_id, wallet, amendment))
 
     # --- the two steps of a cancel
 
+    @_told("cancel")
     async def cancel(self, order_id: OrderId, wallet: Wallet) -> Cancelling | Refused:
         """From its answer on nothing fills."""
         request_id = self._ids.request_id()
@@ -237,6 +261,7 @@ class TriggerOrders:
         except (Unavailable, TimeoutError):
             return None
 
+    @_told("confirm")
     async def confirm_cancel(
         self, order_id: OrderId, wallet: Wallet, request_id: RequestId, transaction: str
     ) -> ConfirmAnswer:
