@@ -68,6 +68,7 @@ async def test_what_is_no_json_is_a_parse_error(rpc: Facade, body: bytes) -> Non
         (b'{"jsonrpc":"2.0","id":{},"method":"getSlot"}', None),
         (b'{"jsonrpc":"2.0","id":true,"method":"getSlot"}', None),
         (b"[" + b",".join([b"{}"] * 101) + b"]", None),
+        (b'{"jsonrpc":"2.0","id":1,"method":"getSlot","method":"getHealth"}', None),
     ],
 )
 async def test_what_is_no_request_is_invalid(rpc: Facade, body: bytes, answered_id: object) -> None:
@@ -238,3 +239,9 @@ async def test_others_get_their_turn_within_a_batch(rpc: Facade, chain: Embedded
         turns += 1
     assert turns >= 100
     assert base58.b58decode(chain.genesis_hash)
+
+
+async def test_a_key_that_stands_twice_is_a_bad_request(rpc: Facade) -> None:
+    answer = await rpc.dispatcher.answer(b'{"jsonrpc":"2.0","id":1,"method":"getSlot","params":[{"a":1,"a":2}]}')
+    assert answer.status == 400
+    assert "'a' stands twice" in msgspec.json.decode(answer.body)["error"]["message"]

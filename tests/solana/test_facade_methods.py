@@ -474,5 +474,5 @@ async def test_a_down_chain_is_unhealthy(rpc: Facade, chain: EmbeddedChain) -> N
     for method in ("getHealth", "getSlot", "getLatestBlockhash"):
         body = msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": method})
         answer = await rpc.dispatcher.answer(body)
-        assert answer.available is False
+        assert answer.status == 503
         assert msgspec.json.decode(answer.body)["error"]["code"] == -32005

@@ -16,6 +16,7 @@ from countermand.sandbox import wire
 from countermand.sandbox.sandbox import Sandbox, SandboxRefused
 from countermand.solana.faucet import FaucetRefused
 from countermand.solana.port import ChainUnavailable
+from countermand.strict_json import duplicate_key
 
 _encode: Final = msgspec.json.Encoder().encode
 _T = TypeVar("_T")
@@ -150,9 +151,13 @@ async def _unavailable(_req: Request, resp: Response, error: Exception, _params:
 async def _decoded(req: Request, kind: type[_T]) -> _T:
     body = await req.stream.read()
     try:
-        return msgspec.json.decode(body or b"{}", type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:
+        decoded = msgspec.json.decode(body or b"{}", type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SandboxRefused(f"body: {error}") from None
+    twice = duplicate_key(body)
+    if twice is not None:
+        raise SandboxRefused(f"{twice}: stands twice in the body")
+    return decoded
 
 
 def _address(field: str, text: str) -> Address:

@@ -18,6 +18,7 @@ from countermand.solana.facade.errors import (
 )
 from countermand.solana.facade.params import Parameter, arguments, parameters_of
 from countermand.solana.port import ChainUnavailable
+from countermand.strict_json import duplicate_key
 
 BATCH_REQUESTS_MAX: Final = 100
 _ID_CHARACTERS_MAX: Final = 256
@@ -31,10 +32,10 @@ encode: Final[Callable[[object], bytes]] = _encoder.encode
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The body of an answer, empty when only notifications were asked; `available` false makes it an HTTP 503."""
+    """The body of an answer, empty when only notifications were asked, and its HTTP status."""
 
     body: bytes
-    available: bool = True
+    status: int = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,10 @@ class Dispatcher:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
             error = RpcError(Code.PARSE_ERROR, f"Parse error: {problem}")
             return Answer(encode(failure(None, error)))
+        twice = duplicate_key(body)
+        if twice is not None:
+            error = invalid_request(f"the key {shown(twice)} stands twice")
+            return Answer(encode(failure(None, error)), status=400)
         if isinstance(request, list):
             return await self._answer_batch(request)
         return _joined([await self._answer_one(request)], batch=False)
@@ -144,7 +149,7 @@ def _joined(answers: list[Json | None], *, batch: bool) -> Answer:
     available = not any(answer.get("error", {}).get("code") == Code.NODE_UNHEALTHY for answer in said)
     if not said:
         return Answer(b"")
-    return Answer(encode(said if batch else said[0]), available)
+    return Answer(encode(said if batch else said[0]), 200 if available else 503)
 
 
 def _id_of(request: object) -> object:

@@ -93,8 +93,7 @@ class RpcResource:
             return
         answer = await self._dispatcher.answer(body)
         resp.data = answer.body
-        if not answer.available:
-            resp.status = falcon.HTTP_503
+        resp.status = answer.status
 
     async def on_get(self, _req: Request, resp: Response) -> None:
         """For people who look; a node answers 405 too."""
