@@ -25,7 +25,16 @@ from countermand.engine import telemetry
 from countermand.engine.ids import Ids
 from countermand.engine.journal import decode_group, encode
 from countermand.engine.outbox import Outbox
-from countermand.engine.ports import Clock, CraftRow, Custody, HistoryQuery, Store, StoredOrder, Unavailable
+from countermand.engine.ports import (
+    Clock,
+    CommitUnknown,
+    CraftRow,
+    Custody,
+    HistoryQuery,
+    Store,
+    StoredOrder,
+    Unavailable,
+)
 from countermand.engine.shard import Answer, Shard
 from countermand.engine.views import Happening, decode_happening
 
@@ -311,7 +320,10 @@ class TriggerOrders:
         """The order as committed once `is_settled` holds for it, or as it is when patience ends."""
         deadline = self._clock.wall_ms() + self._confirm_timeout_ms
         while True:
-            group = await self._shard.committed(order_id)
+            try:
+                group = await self._shard.committed(order_id)
+            except Unavailable as gone:  # But what was asked is committed: nobody may be told that nothing happened.
+                raise CommitUnknown(str(gone)) from gone
             assert group is not None, f"order {order_id} was just here"
             left = deadline - self._clock.wall_ms()
             if is_settled(group) or left <= 0:
