@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from solders.keypair import Keypair
+from solders.message import Message
 from solders.transaction import Transaction
 
 from countermand.dialects.trigger_v2 import auth
@@ -77,6 +78,9 @@ def test_a_wallet_signs_a_transaction_that_can_never_land(venue: FakeVenue) -> N
     body = {"type": "transaction", "walletPubkey": alice.wallet, "signedTransaction": answer.json["transaction"]}
     unsigned = venue.ask("POST", "/trigger/v2/auth/verify", body)
     assert (unsigned.status_code, unsigned.json) == (401, {"error": "Invalid signature"})
+    other = Transaction([alice.keys], Message([], alice.keys.pubkey()), message.recent_blockhash)
+    body["signedTransaction"] = base64.b64encode(bytes(other)).decode()
+    assert venue.ask("POST", "/trigger/v2/auth/verify", body).json == {"error": "Invalid signature"}
     transaction.sign([alice.keys], message.recent_blockhash)
     body["signedTransaction"] = base64.b64encode(bytes(transaction)).decode()
     assert venue.ask("POST", "/trigger/v2/auth/verify", body).status_code == 200
@@ -264,6 +268,7 @@ def test_the_token_that_the_attacks_start_from_is_good() -> None:
         _token(HS256 | {"crit": ["exp"], "exp": 0}, CLAIMS),
         _token(HS256, CLAIMS, b"another secret of sufficient length."),
         _token(HS256, CLAIMS, b""),
+        jwt.encode(CLAIMS, SECRET, "HS512"),
         _token(HS256, CLAIMS | {"aud": "tanx"}),
         _token(HS256, CLAIMS | {"aud": None}),
         _token(HS256, {name: value for name, value in CLAIMS.items() if name != "aud"}),

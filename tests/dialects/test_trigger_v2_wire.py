@@ -132,6 +132,16 @@ def test_another_order_with_the_same_deposit_is_a_duplicate(venue: FakeVenue, ot
     assert (again.status_code, again.text) == (400, '{"error":"Duplicate deposit"}')
 
 
+def test_another_transaction_is_another_order(venue: FakeVenue) -> None:
+    alice = venue.user()
+    body = alice.order_body(alice.crafts())
+    assert alice.ask("POST", "/trigger/v2/orders/price", body).status_code == 200
+    other = alice.sign(alice.crafts()["transaction"])
+    assert alice.ask("POST", "/trigger/v2/orders/price", body | {"depositSignedTx": other}).json == {
+        "error": "Duplicate deposit"
+    }
+
+
 def test_slippage_that_is_left_out_is_another_order_than_none(venue: FakeVenue) -> None:
     alice = venue.user()
     body = alice.order_body(alice.crafts(), slippageBps=0)

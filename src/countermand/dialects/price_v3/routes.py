@@ -49,11 +49,11 @@ class PriceResource:
         if ids.count(_SEPARATOR) >= IDS_MAX:
             resp.status, resp.data = 400, _encode({"error": f"ids: at most {IDS_MAX} mints"})
             return
-        prices = {mint: answer for mint in mints if (answer := self._answer(mint)) is not None}
+        prices = {mint: answer for mint in mints if (answer := self._answer(Mint(mint))) is not None}
         resp.data = _encode(prices)
 
-    def _answer(self, mint: str) -> PriceAnswer | None:
-        token, price = self.tokens.get(mint), self.price_of(Mint(mint))
+    def _answer(self, mint: Mint) -> PriceAnswer | None:
+        token, price = self.tokens.get(mint), self.price_of(mint)
         if token is None or price is None:
             return None
         return PriceAnswer(

@@ -1,6 +1,5 @@
 """Strict reading of what clients send. What is wrong is said by field, in words like those of the original service."""
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Generic, Literal, NoReturn, TypeVar, get_args, get_origin
@@ -11,6 +10,7 @@ from solders.pubkey import Pubkey
 from countermand.dialects.trigger_v2.envelope import Answer, Declined, error, invalid
 from countermand.domain.identity import Mint, OrderId
 from countermand.domain.quantities import U64_MAX, USD_PRICE_MAX, USD_SCALE, BaseUnits, Inexact, UsdPrice, exact
+from countermand.strict_json import duplicate_key
 
 _T = TypeVar("_T", bound=msgspec.Struct)
 
@@ -34,8 +34,8 @@ class BodyReader(Generic[_T]):
         try:
             fields = _KEYS.decode(body)
             # Every key has a colon, and no expected value has one: only if there are more may a key stand twice.
-            if body.count(b":") != len(fields):
-                _refuse_duplicates(body)
+            if body.count(b":") != len(fields) and (key := duplicate_key(body)) is not None:
+                raise Declined(invalid({key: "Duplicate key"}))
             return self._decode(body)
         except (ValueError, RecursionError) as wrong:
             self._complain(body, wrong)
@@ -111,7 +111,7 @@ class Flaws(dict[str, str]):
         number: int | Inexact
         if isinstance(given, int):
             number = Inexact.NEGATIVE if given < 0 else Inexact.TOO_BIG if given > U64_MAX else given
-        elif given.isascii() and given.isdigit():
+        elif given.isdigit():
             number = exact(given, scale=0, bound=U64_MAX)
         else:
             number = Inexact.NOT_A_NUMBER
@@ -145,17 +145,6 @@ def _text_of_number(raw: msgspec.Raw) -> str | None:
         return None
     text = data.decode("latin-1")
     return text[1:-1] if text.startswith('"') else text
-
-
-def _refuse_duplicates(body: bytes) -> None:
-    def unique(pairs: list[tuple[str, object]]) -> None:
-        keys: dict[str, None] = {}
-        for key, _ in pairs:
-            if key in keys:
-                raise Declined(invalid({key: "Duplicate key"}))
-            keys[key] = None
-
-    json.loads(body, object_pairs_hook=unique, parse_int=str, parse_float=str)
 
 
 def _decode_field(raw: msgspec.Raw, kind: Any) -> None:

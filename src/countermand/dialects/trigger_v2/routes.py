@@ -227,8 +227,8 @@ class CraftResource:
         venue.check_user("userAddress", asked.user_address, wallet)
         if await venue.orders.vault_registered_at(wallet) is None:
             return error(403, "Vault not found")
-        sold, _ = translate.check_pair(asked.input_mint, asked.output_mint, venue.tokens.get)
         input_mint, output_mint = Mint(asked.input_mint), Mint(asked.output_mint)
+        sold, _ = translate.check_pair(input_mint, output_mint, venue.tokens.get)
         translate.check_worth(amount, sold, venue.price_of(input_mint))
         deposit = await venue.orders.craft_deposit(wallet, Family.SINGLE, input_mint, output_mint, amount)
         transaction = venue.vaults.unsigned_transaction(deposit.craft)
@@ -247,7 +247,7 @@ class OrdersResource:
         request = translate.into_request(asked)
         venue.check_user("userPubkey", asked.user_pubkey, wallet)
         translate.check_trigger(
-            asked.trigger_mint, *translate.check_pair(asked.input_mint, asked.output_mint, venue.tokens.get)
+            request.trigger_mint, *translate.check_pair(request.input_mint, request.output_mint, venue.tokens.get)
         )
         known = reading.is_uuid(asked.deposit_request_id)
         placed = await venue.orders.place(request) if known else DepositUnknown()

@@ -78,7 +78,7 @@ def refuse_later_types(order_type: str) -> None:
         raise Declined(error(400, f"{order_type.upper()} orders are not enabled"))
 
 
-def check_pair(input_mint: str, output_mint: str, token_of: Callable[[str], Token | None]) -> tuple[Token, Token]:
+def check_pair(input_mint: Mint, output_mint: Mint, token_of: Callable[[Mint], Token | None]) -> tuple[Token, Token]:
     """The tokens of a pair that can be traded."""
     sold, bought = token_of(input_mint), token_of(output_mint)
     if sold is None or bought is None:
