@@ -1,0 +1,191 @@
+"""Somebody with a wallet who trades at a venue by Trigger v2, as its clients do."""
+
+import base64
+from dataclasses import dataclass, field
+from typing import Any
+
+from solders.keypair import Keypair
+from solders.message import to_bytes_versioned
+from solders.transaction import VersionedTransaction
+
+from tests.end_to_end.venue import SOL, USDC, USDT, Answer, Funds, Token, Venue
+
+ROOT = "/trigger/v2"
+HOUR_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a trader wants. Exactly one of `above` and `below`, in dollars. `trigger` None: the token that is no stable."""
+
+    sell: Funds
+    buy: Token
+    above: float | None = None
+    below: float | None = None
+    trigger: Token | None = None
+    slippage_bps: int | None = None
+    lives_ms: int = HOUR_MS
+
+    def fields(self) -> dict[str, object]:
+        """The body of a create, but for the deposit, the user and the expiry."""
+        own = SOL if self.sell.token in (USDC, USDT) and self.buy == SOL else self.sell.token
+        watched = self.trigger or (self.buy if own in (USDC, USDT) else own)
+        slippage = {} if self.slippage_bps is None else {"slippageBps": self.slippage_bps}
+        return {
+            "orderType": "single",
+            "inputMint": self.sell.token.mint,
+            "inputAmount": str(self.sell.units),
+            "outputMint": self.buy.mint,
+            "triggerMint": watched.mint,
+            "triggerCondition": "below" if self.above is None else "above",
+            "triggerPriceUsd": self.below if self.above is None else self.above,
+            **slippage,
+        }
+
+
+def single(
+    sell: Funds,
+    buy: Token = USDC,
+    *,
+    above: float | None = None,
+    below: float | None = None,
+    trigger: Token | None = None,
+    slippage_bps: int | None = None,
+    lives_ms: int = HOUR_MS,
+) -> Order:
+    assert (above is None) != (below is None), "an order waits for one price"
+    return Order(sell, buy, above, below, trigger, slippage_bps, lives_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelling:
+    """The answer to the first step of a cancel."""
+
+    transaction: str
+    request_id: str
+
+
+@dataclass
+class Trader:
+    venue: Venue
+    key: Keypair = field(default_factory=Keypair)
+    token: str = ""
+    vault: str = ""
+
+    @property
+    def wallet(self) -> str:
+        return str(self.key.pubkey())
+
+    # --- beginning
+
+    def joins(self) -> "Trader":
+        """Signs in, and has a vault."""
+        self.signs_in()
+        self.vault = self.get("/vault/register").ok()["vaultPubkey"]
+        return self
+
+    def signs_in(self) -> None:
+        asked = {"walletPubkey": self.wallet, "type": "message"}
+        challenge = self.venue.ask("POST", f"{ROOT}/auth/challenge", asked).ok()["challenge"]
+        signature = str(self.key.sign_message(challenge.encode()))
+        proof = {"type": "message", "walletPubkey": self.wallet, "signature": signature}
+        self.token = self.venue.ask("POST", f"{ROOT}/auth/verify", proof).ok()["token"]
+
+    def has(self, *funds: Funds) -> None:
+        for each in funds:
+            self.venue.gives(self.wallet, each)
+
+    # --- asking
+
+    def get(self, path: str) -> Answer:
+        return self.venue.ask("GET", ROOT + path, token=self.token)
+
+    def post(self, path: str, body: object = None) -> Answer:
+        return self.venue.ask("POST", ROOT + path, body, token=self.token)
+
+    def patch(self, path: str, body: object) -> Answer:
+        return self.venue.ask("PATCH", ROOT + path, body, token=self.token)
+
+    # --- orders
+
+    def crafts(self, order: Order) -> Any:
+        asked = {
+            "inputMint": order.sell.token.mint,
+            "outputMint": order.buy.mint,
+            "userAddress": self.wallet,
+            "amount": str(order.sell.units),
+            "orderType": "price",
+            "orderSubType": "single",
+        }
+        return self.post("/deposit/craft", asked).ok()
+
+    def body_for(self, order: Order, craft: Any) -> dict[str, object]:
+        """The create that makes `order` of a crafted deposit."""
+        return order.fields() | {
+            "depositRequestId": craft["requestId"],
+            "depositSignedTx": self.signs(craft["transaction"]),
+            "userPubkey": self.wallet,
+            "expiresAt": self.venue.now() + order.lives_ms,
+        }
+
+    def creates(self, body: object) -> Answer:
+        return self.post("/orders/price", body)
+
+    def places(self, order: Order) -> str:
+        """The id of the order, whose deposit has landed."""
+        order_id: str = self.creates(self.body_for(order, self.crafts(order))).ok()["id"]
+        return order_id
+
+    def amends(self, order_id: str, **fields: object) -> Answer:
+        return self.patch(f"/orders/price/{order_id}", {"orderType": "single"} | fields)
+
+    def sees(self, order_id: str) -> Any:
+        """The order's row of the history."""
+        return self.get(f"/orders/history/{order_id}").ok()
+
+    def state_of(self, order_id: str) -> str:
+        """As displayed."""
+        state: str = self.sees(order_id)["orderState"]
+        return state
+
+    def events_of(self, order_id: str) -> list[tuple[str, str]]:
+        """Type and state, the newest first."""
+        return [(event["type"], event["state"]) for event in self.sees(order_id)["events"]]
+
+    # --- the two steps of a cancel
+
+    def asks_to_cancel(self, order_id: str) -> Answer:
+        return self.post(f"/orders/price/cancel/{order_id}")
+
+    def cancels(self, order_id: str) -> Cancelling:
+        """The first step, which must succeed."""
+        answer = self.asks_to_cancel(order_id).ok()
+        assert answer["id"] == order_id
+        return Cancelling(answer["transaction"], answer["requestId"])
+
+    def confirms(self, order_id: str, cancelling: Cancelling) -> Answer:
+        """Signs and confirms."""
+        return self.hands_in(order_id, self.signs(cancelling.transaction), cancelling.request_id)
+
+    def hands_in(self, order_id: str, transaction: object, request_id: object) -> Answer:
+        body = {"signedTransaction": transaction, "cancelRequestId": request_id}
+        return self.post(f"/orders/price/confirm-cancel/{order_id}", body)
+
+    # --- the wallet
+
+    def signs(self, transaction: str) -> str:
+        return signed(transaction, self.key)
+
+    def holds(self, token: Token) -> int:
+        """Base units; of SOL, lamports."""
+        return self.venue.lamports(self.wallet) if token == SOL else self.venue.units(self.wallet, token)
+
+
+def signed(transaction: str, *keys: Keypair) -> str:
+    """The transaction with the signatures of these keys in their slots."""
+    read = VersionedTransaction.from_bytes(base64.b64decode(transaction))
+    signers = read.message.account_keys[: len(read.signatures)]
+    signatures = list(read.signatures)
+    for key in keys:
+        signatures[signers.index(key.pubkey())] = key.sign_message(to_bytes_versioned(read.message))
+    return base64.b64encode(bytes(VersionedTransaction.populate(read.message, signatures))).decode()
