@@ -1,0 +1,22 @@
+"""A venue for the clients that place orders."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.end_to_end.venue import PRICES, Venue, running_venue
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
+    with running_venue(tmp_path_factory.mktemp("venue")) as venue:
+        yield venue
+
+
+@pytest.fixture
+def venue(house: Venue) -> Iterator[Venue]:
+    house.prices(PRICES)
+    yield house
+    house.faults()
+    house.settles()
+    assert house.audit()["ok"] is True

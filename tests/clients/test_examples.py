@@ -1,0 +1,46 @@
+"""The examples that the documentation shows run as they are."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.clients.node import run_node
+from tests.end_to_end.venue import Venue
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+TOLD = (
+    "the wallet has 5(.0)? SOL and 0 USDC",
+    "Signed in. The vault [1-9A-Za-z]{32,44} will keep what is deposited",
+    "Placed [0-9a-f-]{36}: sell 1 SOL at 210 dollars",
+    "Changed it to 180 dollars",
+    "SOL costs 185 dollars now, and the order is filled",
+    "After the fill: the wallet has 3.9999895 SOL and 184.815 USDC",  # 185 dollars less 0.1 %.
+    "Placed [0-9a-f-]{36}: the wallet has 1.99793972 SOL and 184.815 USDC",
+    "Asked to cancel it: nothing fills any more",
+    "Confirmed by [1-9A-Za-z]{86,88}: the order is cancelled",
+    "With the funds back: the wallet has 3.999963852 SOL and 184.815 USDC",
+)
+
+
+def run_python(script: Path, *args: str, env: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, script, *args], env=env, capture_output=True, text=True, timeout=30, check=False
+    )
+
+
+@pytest.mark.parametrize("name", ["first_order.mjs", "first_order.py"])
+@pytest.mark.parametrize("url_by", ["argument", "variable"])
+def test_a_first_order(venue: Venue, name: str, url_by: str) -> None:
+    args = [venue.url] if url_by == "argument" else []
+    env = {} if url_by == "argument" else {"COUNTERMAND_URL": venue.url}
+    run = run_node if name.endswith(".mjs") else run_python
+    done = run(EXAMPLES / name, *args, env=env)
+    assert done.returncode == 0, done.stderr[-4_000:]
+    told = done.stdout.splitlines()
+    assert len(told) == len(TOLD)
+    for expected, line in zip(TOLD, told, strict=True):
+        assert re.search(expected, line), (expected, line)
