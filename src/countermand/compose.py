@@ -1,6 +1,7 @@
 """Where everything meets: the adapters, the engine and the dialects, put together by hand."""
 
 import asyncio
+import gc
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -55,12 +56,15 @@ EXIT_REPLACED: Final = 3
 _POOL_CONNECTIONS: Final = 4
 _HOUSEKEEPING_S: Final = 60
 _RESTART_PAUSE_S: Final = 0.5
+_YOUNG_OBJECTS: Final = 20_000
+"""So many more than before, and the collector looks: a few times what a batch of requests holds."""
 
 _log: Final = structlog.get_logger("countermand")
 
 
 async def serve(settings: Settings) -> int:
     """Runs a venue until SIGTERM or SIGINT. The exit status: 0, or `EXIT_REPLACED`. Raises `StartRefused`."""
+    gc.disable()  # Until all is loaded: what a start makes, lasts.
     stop = stop_on_signals()
     listeners = claim(settings.host, settings.port)
     try:
@@ -253,6 +257,7 @@ async def _run(
                 tasks.create_task(_keep_house(house)),
             ]
             await house.sandbox.begin()
+            _spare_what_lasts()
             await serve_http(
                 door,
                 settings,
@@ -269,6 +274,13 @@ async def _run(
         _log.error("this venue is served by another process now", reason=str(replaced.exceptions[0]))
         status = EXIT_REPLACED
     return status
+
+
+def _spare_what_lasts() -> None:
+    """The garbage collector leaves alone what has been loaded: to walk through 10⁵ orders took it 0.3 s each time."""
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS)
+    gc.enable()
 
 
 def _door(house: _House, settings: Settings) -> tuple[Door, SocketHub]:
