@@ -145,6 +145,10 @@ class Shard:
     def price_of(self, mint: Mint) -> UsdPrice | None:
         return None if self._term is None else self._term.desk.prices.get(mint)
 
+    async def loaded(self) -> None:
+        """Returns once the orders are in memory, however long that takes."""
+        await self._loaded.wait()
+
     def is_ready(self) -> bool:
         return self._loaded.is_set()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -13,6 +14,7 @@ from countermand.domain.quantities import UsdPrice
 from countermand.engine.clock import ClockSetting, VenueClock
 from countermand.engine.ids import Ids
 from countermand.engine.outbox import Outbox
+from countermand.engine.ports import CommitUnknown, Unavailable
 from countermand.engine.shard import Shard
 from countermand.liquidity.pool import SandboxPool
 from countermand.prices.feed import DEFAULT_PRICES, Token, TokenRegistry
@@ -71,10 +73,13 @@ class Sandbox:
         self.seed = seed
 
     async def begin(self) -> None:
-        """Sets the prices that nobody has set yet."""
+        """Sets the prices that nobody has set yet. Which these are is known only once the orders are loaded."""
+        await self._p.shard.loaded()
         for mint, price in DEFAULT_PRICES.items():
-            if self._p.shard.price_of(mint) is None:
-                await self._p.shard.observe_price(mint, price, at_once=False)
+            while self._p.shard.price_of(mint) is None:
+                with suppress(Unavailable, CommitUnknown):
+                    await self._p.shard.observe_price(mint, price, at_once=False)
+                await self._p.shard.loaded()
 
     # --- what is
 
