@@ -181,7 +181,7 @@ async def _furnish(
     faults, gateway_faults = WorldFaults(), GatewayFaults()
     world = FaultyChain(chain, faults)
     seed = await stored_seed(sandbox_store) if settings.seed is None else settings.seed
-    ids = Ids(seed, await store.seq(TRIGGER_SHARD))
+    ids = Ids(seed, await store.epoch(TRIGGER_SHARD))
     store.faults = faults
     shard = Shard(TRIGGER_SHARD, store, clock, lambda groups, loaded: outbox.on_committed(groups, loaded))  # noqa: PLW0108
     pool = SandboxPool(keys.pool.address, shard.price_of)

@@ -14,7 +14,7 @@ class Ids:
         self.reseed(seed, used)
 
     def reseed(self, seed: int | None, used: int = 0) -> None:
-        """`used` tells how far the shard had come: a restart does not give the same ids again."""
+        """`used` is the epoch that the shard was in: a restart does not give the same ids again."""
         self._random: Random = SystemRandom() if seed is None else Random(f"{seed} {used}")  # noqa: S311  A sandbox asked.
 
     def order_id(self, at: Instant) -> OrderId:

@@ -25,7 +25,7 @@ READERS: Final = 4
 READ_S: Final = 10
 CLOSE_S: Final = 3
 
-_SEQ: Final = "SELECT seq FROM shards WHERE shard = $1"
+_EPOCH: Final = "SELECT epoch FROM shards WHERE shard = $1"
 _LIVE_ORDERS: Final = "SELECT body FROM orders WHERE shard = $1 AND live ORDER BY id"
 _PRICES: Final = "SELECT mint, picodollars::text FROM prices WHERE shard = $1 ORDER BY mint"
 _ORDER: Final = "SELECT body FROM orders WHERE id = $1"
@@ -115,10 +115,10 @@ class PostgresStore:
     async def commit(self, batch: Batch) -> None:
         await self._writer(batch.shard).commit(batch)
 
-    async def seq(self, shard: int) -> int:
-        """The last sequence number; 0 in a shard where nothing has happened yet."""
+    async def epoch(self, shard: int) -> int:
+        """The number of the newest one; 0 for a shard that nobody has written yet."""
         with asking():
-            return await self._readers.fetchval(_SEQ, shard) or 0
+            return await self._readers.fetchval(_EPOCH, shard) or 0
 
     async def reset(self, shard: int) -> None:
         """An empty shard again. Whoever writes it is replaced, and begins with a new epoch."""
