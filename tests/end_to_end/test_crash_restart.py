@@ -1,0 +1,140 @@
+"""The venue is killed between any two steps of a user, and starts again on the same data."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.crash_support import ONE_SOL, SOL, USDC, Server, Wallet, kinds, running, until
+
+
+@pytest.fixture
+async def server(database_url: str, tmp_path: Path) -> AsyncIterator[Server]:
+    async with running(tmp_path / "venue", "--database-url", database_url) as server:
+        yield server
+
+
+@pytest.fixture
+async def alice(server: Server) -> AsyncIterator[Wallet]:
+    wallet = Wallet(server)
+    await wallet.comes()
+    yield wallet
+    wallet.http.close()
+
+
+async def killed(server: Server) -> None:
+    await server.kill()
+    await server.start()
+
+
+async def test_between_any_two_steps_to_a_withdrawal(server: Server, alice: Wallet) -> None:
+    crafted = (await alice.craft(ONE_SOL)).body
+    creation = alice.creation(crafted, "200")
+    await killed(server)
+    placed = await alice.create(creation)
+    assert placed.status == 200, placed
+    assert "message" not in placed.body
+    order_id = placed.body["id"]
+    await killed(server)
+    again = await alice.create(creation)
+    assert again.body == {**placed.body, "message": "Order already created"}
+    await killed(server)
+    assert (await alice.amend(order_id, "190.5")).status == 200
+    await killed(server)
+    assert (await alice.order(order_id))["triggerPriceUsd"] == 190.5
+    first = (await alice.cancel(order_id)).body
+    await killed(server)
+    await server.price("250")
+    second = (await alice.cancel(order_id)).body
+    assert second["requestId"] == first["requestId"]
+    await killed(server)
+    refused = await alice.confirm(order_id, first)
+    assert refused.status == 400, refused
+    confirmed = await alice.confirm(order_id, second)
+    assert confirmed.status == 200, confirmed
+    await killed(server)
+    assert await alice.confirm(order_id, second) == confirmed
+    assert await alice.create(creation) == again, "what was answered stays so after the end"
+    order = await alice.order(order_id)
+    assert kinds(order) == ["deposit", "cancelled", "withdrawal"]
+    assert order["events"][0]["txSignature"] == confirmed.body["txSignature"]
+    assert 10 * ONE_SOL - await alice.lamports() < 200_000, "only network fees are gone"
+    await server.audited()
+
+
+async def test_between_any_two_steps_to_a_fill(server: Server, alice: Wallet) -> None:
+    order_id = await alice.places("200")
+    await killed(server)
+    await server.faults(rpcDown=True)
+    await server.price("250")
+    assert await alice.is_in(order_id, "ready_execute")
+    await killed(server)  # The fault is gone with the process, and the fill goes on.
+    await until(lambda: alice.is_in(order_id, "fill_success"))
+    filled = await alice.order(order_id)
+    await killed(server)
+    assert await alice.order(order_id) == filled
+    assert str(await alice.units(USDC)) == filled["outputAmount"]
+    await server.audited()
+
+
+async def test_a_cancel_wins_against_a_crossing_that_a_crash_left_without_an_attempt(
+    server: Server, alice: Wallet
+) -> None:
+    order_id = await alice.places("200")
+    await server.faults(rpcDown=True)
+    await server.price("250")
+    stopped = await alice.cancel(order_id)
+    assert stopped.status == 500, stopped
+    assert stopped.body["error"].startswith("Order will not fill any more")
+    await killed(server)
+    await server.settled()
+    assert await alice.is_in(order_id, "ready_to_cancel")
+    cancelling = await alice.cancel(order_id)
+    confirmed = await alice.confirm(order_id, cancelling.body)
+    assert confirmed.status == 200, confirmed
+    await server.audited()
+
+
+async def test_prices_and_a_frozen_clock_are_as_they_were(server: Server, alice: Wallet) -> None:
+    await server.price("170.25")
+    before = await server.does("POST", "/sandbox/clock", {"mode": "frozen"})
+    order_id = await alice.places("171")
+    await killed(server)
+    after = await server.does("GET", "/sandbox")
+    assert {token["mint"]: token["price"] for token in after["tokens"]}[SOL] == "170.25"
+    assert (after["now"], after["clock"]) == (before["now"], {"mode": "frozen"})
+    assert await alice.is_in(order_id, "open")
+
+
+async def test_an_order_that_expired_while_nobody_was_there(server: Server, alice: Wallet) -> None:
+    crafted = (await alice.craft(ONE_SOL)).body
+    now = (await server.does("GET", "/sandbox"))["now"]
+    placed = await alice.create({**alice.creation(crafted, "200"), "expiresAt": now + 600})
+    assert placed.status == 200, placed
+    order_id = placed.body["id"]
+    await server.kill()
+    await server.start()
+    await until(lambda: alice.is_in(order_id, "expired"))
+    await server.price("250")
+    await server.settled()
+    order = await alice.order(order_id)
+    assert kinds(order) == ["deposit", "expired"]
+    cancelling = await alice.cancel(order_id)
+    assert (await alice.confirm(order_id, cancelling.body)).status == 200
+    await server.audited()
+
+
+async def test_a_seeded_venue_gives_no_id_twice(database_url: str, tmp_path: Path) -> None:
+    """Deposits that were crafted leave no trace in the journal by which a restart could tell how many ids are used."""
+    async with running(tmp_path / "venue", "--database-url", database_url, "--seed", "7") as server:
+        alice = Wallet(server)
+        await alice.comes()
+        requests: list[str] = []
+        for _ in range(3):
+            crafted = (await alice.craft(ONE_SOL)).body
+            requests.append(crafted["requestId"])
+            await killed(server)
+        placed = await alice.create(alice.creation(crafted, "200"))
+        alice.http.close()
+        assert len(set(requests)) == 3
+        assert placed.status == 200, placed
