@@ -1,13 +1,13 @@
 """The shapes of ASGI, and the answers that the gateway gives by itself."""
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-Scope = MutableMapping[str, Any]
-Event = MutableMapping[str, Any]
+Scope = dict[str, Any]
+Event = dict[str, Any]
 Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]

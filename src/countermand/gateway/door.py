@@ -1,5 +1,6 @@
 """The door: what every request passes before it reaches a dialect, and every answer on its way out."""
 
+import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterable
@@ -9,7 +10,7 @@ from typing import Final
 from countermand.gateway import telemetry
 from countermand.gateway.areas import Area, area_of, changes_something
 from countermand.gateway.asgi import Answer, App, Event, Header, Receive, Scope, Send, gateway_answer, sandbox_answer
-from countermand.gateway.body import Bodies, BodyRefused, PeerLeft, discard
+from countermand.gateway.body import TOO_SLOW, Bodies, BodyRefused, PeerLeft, discard
 from countermand.gateway.faults import GatewayFaults
 from countermand.gateway.keys import INVALID, ApiKeys
 from countermand.gateway.origins import PREFLIGHT, Origins, is_loopback, is_loopback_host
@@ -56,13 +57,22 @@ class Door:
         self._closers = tuple(closers)
         self._in_flight: dict[str, int] = {}
         self._ids = count(1)
-        self._boot = os.urandom(8).hex()
+        self._boot = os.urandom(8).hex().encode()
+        self._all_answered: asyncio.Event | None = None
 
     async def drain(self) -> None:
-        """The server stops: bodies that still come get a second, and streams are closed."""
+        """The server is about to stop: bodies that still come get a second, and streams are closed."""
+        self._all_answered = asyncio.Event()
         self._bodies.hurry()
         for close in self._closers:
             await close()
+
+    async def answered(self) -> None:
+        """After `drain`: returns when no request is in flight."""
+        assert self._all_answered is not None
+        if self._in_flight:
+            self._all_answered.clear()
+            await self._all_answered.wait()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -74,12 +84,21 @@ class Door:
         try:
             await self._answer(scope, receive, send, crowded=in_flight > IN_FLIGHT_PER_PEER_MAX)
         except PeerLeft:
-            return  # Nobody waits for an answer.
+            pass  # Nobody waits for an answer.
+        except asyncio.CancelledError:
+            if self._all_answered is None:
+                raise
+            # The stop took too long for this one; its connection is cut, since nobody knows its outcome.
         finally:
-            if self._in_flight[peer] == 1:
-                del self._in_flight[peer]
-            else:
-                self._in_flight[peer] -= 1
+            self._leaves(peer)
+
+    def _leaves(self, peer: str) -> None:
+        if self._in_flight[peer] > 1:
+            self._in_flight[peer] -= 1
+            return
+        del self._in_flight[peer]
+        if self._all_answered is not None and not self._in_flight:
+            self._all_answered.set()
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, *, crowded: bool) -> None:
         path: str = scope["path"]
@@ -98,7 +117,7 @@ class Door:
                 refusal = refused.answer
         if refusal is not None:
             await refusal.send(send)
-            if has_body:
+            if has_body and refusal is not TOO_SLOW:
                 await discard(receive)
             return
         if area.any_slash and path.endswith("/"):
@@ -139,7 +158,7 @@ class Door:
         """What an answer gets on its way out: the headers of the gateway and of CORS; or the fault that cuts it."""
         extra: list[Header] = list(self._origins.headers(origin, area))
         if area.keyed:
-            extra.append((b"x-api-gateway-request-id", b"%s-%012x" % (self._boot.encode(), next(self._ids))))
+            extra.append((b"x-api-gateway-request-id", b"%s-%012x" % (self._boot, next(self._ids))))
 
         def answer(event: Event) -> Awaitable[None]:
             nonlocal send

@@ -1,9 +1,13 @@
 """The two ports: ours, and the one after it, where web3.js looks for the WebSocket of a JSON-RPC address."""
 
 import errno
+import os
 import resource
 import socket
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from countermand.gateway import telemetry
@@ -53,10 +57,13 @@ def claim(host: str, port: int) -> Listeners:
         first = _bind(host, port)
     except OSError as error:
         raise _refused(host, port, error) from error
+    if port == _PORT_MAX:
+        telemetry.second_port_taken(port + 1, f"{_PORT_MAX} is the last port")
+        return Listeners(host, first, None)
     try:
         return Listeners(host, first, _bind(host, port + 1))
-    except (OSError, OverflowError) as error:
-        telemetry.second_port_taken(port + 1, str(error))
+    except OSError as error:
+        telemetry.second_port_taken(port + 1, error.strerror or str(error))
         return Listeners(host, first, None)
 
 
@@ -112,3 +119,17 @@ def raise_descriptor_limit() -> int:
         except (OSError, ValueError):
             return soft  # Some systems allow less than they say; what we have will do.
     return wanted
+
+
+def cut_connections(ports: Collection[int]) -> None:
+    """Ends every connection that came in through these ports. Granian offers no way to end those it still waits for."""
+    for entry in list(Path("/dev/fd").iterdir()):
+        with suppress(OSError):  # It is no socket, or was closed meanwhile.
+            _cut_if_from(int(entry.name), ports)
+
+
+def _cut_if_from(descriptor: int, ports: Collection[int]) -> None:
+    # A duplicate, since the descriptor itself is Granian's to close.
+    with socket.socket(fileno=os.dup(descriptor)) as connection:
+        if connection.family in {socket.AF_INET, socket.AF_INET6} and connection.getsockname()[1] in ports:
+            connection.shutdown(socket.SHUT_RDWR)

@@ -16,12 +16,15 @@ from granian.log import LogLevels
 from granian.server.embed import Server
 
 from countermand.gateway import telemetry
-from countermand.gateway.asgi import App
-from countermand.gateway.listeners import BACKLOG, Listeners, claim, raise_descriptor_limit
+from countermand.gateway.door import Door
+from countermand.gateway.listeners import BACKLOG, Listeners, claim, cut_connections, raise_descriptor_limit
 from countermand.settings import Settings
 
-STOP_SECONDS_MAX: Final = 7.0
+STOP_SECONDS_MAX: Final = 6.0
 """Of the ten that a stop may take; the rest is for the gate, the last commit and PostgreSQL."""
+
+_WRITING_SECONDS_MAX: Final = 1.0
+"""How long an answer may take from the app to the peer, at the end."""
 
 _HEADER_READ_TIMEOUT_MS: Final = 10_000
 
@@ -40,6 +43,10 @@ class Addresses:
     second_port: int | None
 
     @property
+    def ports(self) -> tuple[int, ...]:
+        return (self.port,) if self.second_port is None else (self.port, self.second_port)
+
+    @property
     def base_url(self) -> str:
         """Where a client on this machine finds it."""
         host = _LOOPBACK_OF.get(self.host, self.host)
@@ -47,18 +54,16 @@ class Addresses:
 
 
 async def serve(
-    app: App,
+    door: Door,
     settings: Settings,
     *,
     on_ready: Callable[[Addresses], None],
     stop: asyncio.Event,
-    drain: Callable[[], Awaitable[None]] | None = None,
     listeners: Listeners | None = None,
     stop_seconds_max: float = STOP_SECONDS_MAX,
 ) -> None:
     """Serves until `stop` is set, and returns when what was accepted is answered, or time is up.
 
-    `drain` is awaited first: it closes streams, since a WebSocket that Granian ends gets no goodbye (`Door.drain`).
     `listeners` may be claimed before (`claim`), so that a busy port is known before anything else starts.
     Raises `StartRefused` if the port is busy.
     """
@@ -70,7 +75,7 @@ async def serve(
         listeners.close()
         raise
     addresses = Addresses(settings.host, listeners.port, None if listeners.second is None else listeners.port + 1)
-    servers = [_Granian(app, listener, backpressure) for listener in listeners.sockets()]
+    servers = [_Granian(door, listener, backpressure) for listener in listeners.sockets()]
     serving = [asyncio.create_task(server.serve()) for server in servers]
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -80,31 +85,44 @@ async def serve(
         _raise_if_one_failed(serving)
     finally:
         stopping.cancel()
-        await _stop([server.stop for server in servers], serving, drain, stop_seconds_max)
+        await _stop([server.stop for server in servers], serving, door, addresses, stop_seconds_max)
 
 
 async def _stop(
     stops: list[Callable[[], None]],
     serving: list[asyncio.Task[None]],
-    drain: Callable[[], Awaitable[None]] | None,
+    door: Door,
+    addresses: Addresses,
     seconds_max: float,
 ) -> None:
-    """Granian refuses new connections, closes idle ones, lets requests end, and would wait for them for ever."""
+    """Says goodbye to streams, refuses new connections, lets requests end, and cuts what is left."""
     began = time.monotonic()
     telemetry.stopping()
+    # First, since a WebSocket that Granian ends by itself gets no goodbye.
     try:
-        async with asyncio.timeout(seconds_max):
-            if drain is not None:
-                await drain()
-    except TimeoutError:
-        pass  # Whoever hangs in there is cut below.
-    for stop in stops:
-        stop()
-    left = max(0.5, seconds_max - (time.monotonic() - began))
-    _, hanging = await asyncio.wait(serving, timeout=left)
+        in_time = await _within(seconds_max, door.drain())
+    finally:
+        for stop in stops:
+            stop()
+    in_time &= await _within(seconds_max - (time.monotonic() - began), door.answered())
+    # Granian has closed what was idle. It would still wait for the other half of a request's head, and for peers that
+    # do not read their answers.
+    await asyncio.wait(serving, timeout=_WRITING_SECONDS_MAX if in_time else 0)
+    cut_connections(addresses.ports)
+    _, hanging = await asyncio.wait(serving, timeout=_WRITING_SECONDS_MAX)
     for task in hanging:
         task.cancel()
-    telemetry.stopped(time.monotonic() - began, all_ended=not hanging)
+    telemetry.stopped(time.monotonic() - began, all_answered=in_time)
+
+
+async def _within(seconds: float, work: Awaitable[None]) -> bool:
+    """Whether the work ended in time. If not, it is cancelled."""
+    try:
+        async with asyncio.timeout(max(seconds, 0)):
+            await work
+    except TimeoutError:
+        return False
+    return True
 
 
 def _raise_if_one_failed(serving: list[asyncio.Task[None]]) -> None:
@@ -128,10 +146,10 @@ class _Granian(Server):
 
     _shd: Any
 
-    def __init__(self, app: App, listener: socket.socket, backpressure: int) -> None:
+    def __init__(self, door: Door, listener: socket.socket, backpressure: int) -> None:
         host, port = listener.getsockname()[:2]
         super().__init__(
-            app,
+            door,
             address=host,
             port=port,
             interface=Interfaces.ASGINL,

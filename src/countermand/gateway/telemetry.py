@@ -42,8 +42,8 @@ def stopping() -> None:
     _log.info("stopping")
 
 
-def stopped(seconds: float, *, all_ended: bool) -> None:
-    if all_ended:
-        _log.info("all requests are answered, all sockets closed", seconds=round(seconds, 3))
+def stopped(seconds: float, *, all_answered: bool) -> None:
+    if all_answered:
+        _log.info("all requests are answered, all connections closed", seconds=round(seconds, 3))
     else:
-        _log.warning("some requests did not end in time; their connections are cut", seconds=round(seconds, 3))
+        _log.warning("some requests did not end in time; their connections were cut", seconds=round(seconds, 3))

@@ -1,0 +1,89 @@
+"""A trivial app behind the door and the server, in a process of its own. Prints its port when it is ready."""
+
+import asyncio
+import json
+import sys
+
+import uvloop
+
+from countermand.cli.logs import configure_logs
+from countermand.gateway.asgi import Event, Receive, Scope, Send
+from countermand.gateway.door import Door
+from countermand.gateway.faults import GatewayFaults
+from countermand.gateway.server import Addresses, serve, stop_on_signals
+from countermand.settings import Settings
+
+
+class Trivial:
+    def __init__(self, stop: asyncio.Event, faults: GatewayFaults) -> None:
+        self._stop = stop
+        self._faults = faults
+        self._sockets: dict[int, asyncio.Task[None]] = {}
+        self.holding = 0
+        self.committed = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._websocket(receive, send)
+            return
+        event = await receive()
+        match scope["path"]:
+            case "/hold":  # An answer that is only ready some time after the stop began.
+                self.holding += 1
+                await self._stop.wait()
+                await asyncio.sleep(0.3)
+            case "/hang":
+                self.holding += 1
+                await asyncio.Event().wait()
+            case "/lose":
+                self._faults.lose_answers = int(event["body"])
+            case path if path.startswith("/trigger/"):
+                self.committed += 1
+        await answer(send, {"holding": self.holding, "committed": self.committed, "bytes": len(event["body"])})
+
+    async def _websocket(self, receive: Receive, send: Send) -> None:
+        me = asyncio.current_task()
+        assert me is not None
+        self._sockets[id(me)] = me
+        try:
+            await receive()
+            await send({"type": "websocket.accept"})
+            while (await receive())["type"] != "websocket.disconnect":
+                await send({"type": "websocket.send", "text": "heard"})
+        except asyncio.CancelledError:
+            await send({"type": "websocket.close", "code": 1001})
+
+    async def close(self) -> None:
+        for reader in self._sockets.values():
+            reader.cancel()
+        await asyncio.gather(*self._sockets.values())
+
+
+async def answer(send: Send, value: object) -> None:
+    body = json.dumps(value).encode()
+    start: Event = {
+        "type": "http.response.start",
+        "status": 200,
+        "headers": [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")],
+    }
+    await send(start)
+    await send({"type": "http.response.body", "body": body})
+
+
+def ready(addresses: Addresses) -> None:
+    print(json.dumps([addresses.port, addresses.second_port]), flush=True)
+
+
+async def main(port: int, body_seconds_max: float, stop_seconds_max: float) -> None:
+    settings = Settings(port=port)
+    stop = stop_on_signals()
+    faults = GatewayFaults()
+    app = Trivial(stop, faults)
+    door = Door(app, settings, faults, closers=[app.close], body_seconds_max=body_seconds_max)
+    await serve(door, settings, on_ready=ready, stop=stop, stop_seconds_max=stop_seconds_max)
+    print("left", flush=True)
+
+
+if __name__ == "__main__":
+    configure_logs("json", "warning")
+    uvloop.run(main(int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3])))

@@ -1,0 +1,245 @@
+"""What the server does on real sockets: the door behind it is real too, the app is trivial."""
+
+import json
+import re
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+UPGRADE = (
+    b"GET /rpc HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+GET = b"GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+
+
+@dataclass
+class Child:
+    process: subprocess.Popen[str]
+    port: int
+    second_port: int | None
+
+    def connect(self, port: int | None = None) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", port or self.port), timeout=15)
+
+    def ask(self, request: bytes) -> bytes:
+        """All bytes until the server closes, which a `Connection: close` request asks for."""
+        with self.connect() as connection:
+            connection.sendall(request)
+            return everything(connection)
+
+    def get(self, path: str) -> Any:
+        return parsed(self.ask(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") % path.encode()))
+
+    def stop(self) -> float:
+        """How long it takes to leave after SIGTERM, in seconds."""
+        began = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(15) == 0
+        return time.monotonic() - began
+
+
+@contextmanager
+def a_child(*, port: int = 0, body_seconds: float = 10, stop_seconds: float = 7) -> Iterator[Child]:
+    arguments = [str(port), str(body_seconds), str(stop_seconds)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.gateway.child", *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        ports = json.loads(process.stdout.readline())
+        yield Child(process, *ports)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture(scope="module")
+def child() -> Iterator[Child]:
+    with a_child(body_seconds=0.5) as running:
+        yield running
+
+
+def everything(connection: socket.socket) -> bytes:
+    parts = []
+    with suppress(ConnectionResetError):
+        while part := connection.recv(65_536):
+            parts.append(part)
+    return b"".join(parts)
+
+
+def parsed(answer: bytes) -> Any:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200"), answer
+    return json.loads(body)
+
+
+def one_answer(connection: socket.socket) -> Any:
+    data = b""
+    while b"}" not in data:
+        part = connection.recv(65_536)
+        assert part, data
+        data += part
+    return parsed(data)
+
+
+def test_both_ports_serve_the_same_app(child: Child) -> None:
+    assert child.second_port == child.port + 1
+    with child.connect(child.second_port) as connection:
+        connection.sendall(UPGRADE)
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 101")
+
+
+def test_a_connection_serves_request_after_request(child: Child) -> None:
+    with child.connect() as connection:
+        for size in (3, 0, 262_144, 1):
+            connection.sendall(
+                b"POST /trigger/v2/x HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size
+            )
+            assert one_answer(connection)["bytes"] == size
+
+
+def test_a_slow_body_is_refused_in_time(child: Child) -> None:
+    began = time.monotonic()
+    answer = child.ask(b"POST /trigger/v2/x HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b'"code":408' in answer
+    assert time.monotonic() - began < 5
+
+
+def test_a_body_declared_too_large_is_refused_at_once(child: Child) -> None:
+    with child.connect() as connection:
+        connection.sendall(b"POST /trigger/v2/x HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 413")
+
+
+def test_a_body_that_waits_for_leave_is_not_even_sent(child: Child) -> None:
+    with child.connect() as connection:
+        connection.sendall(
+            b"POST /trigger/v2/x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 100000000\r\n\r\n"
+        )
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.parametrize("chunked", [True, False], ids=["chunked", "declared"])
+def test_a_body_of_100_mb_gets_its_answer(child: Child, *, chunked: bool) -> None:
+    block = b"x" * 1_000_000
+    piece = b"%x\r\n%s\r\n" % (len(block), block) if chunked else block
+    header = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: 100000000"
+    with child.connect() as connection:
+        connection.sendall(b"POST /trigger/v2/x HTTP/1.1\r\nHost: a\r\n%s\r\n\r\n" % header)
+        for _ in range(100):
+            connection.sendall(piece)
+        if chunked:
+            connection.sendall(b"0\r\n\r\n")
+        assert everything(connection).startswith(b"HTTP/1.1 413")
+
+
+def test_a_preflight_as_a_browser_sends_it(child: Child) -> None:
+    answer = child.ask(
+        b"OPTIONS /trigger/v2/orders/price/cancel/1 HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nConnection: close\r\n"
+        b"Origin: http://localhost:3000\r\nAccess-Control-Request-Method: POST\r\n"
+        b"Access-Control-Request-Headers: authorization,content-type,x-api-key\r\n\r\n"
+    )
+    lines = answer.decode().lower().split("\r\n")
+    assert lines[0] == "http/1.1 204 no content"
+    assert "access-control-allow-origin: *" in lines
+    assert "access-control-allow-methods: get, post, put, patch" in lines
+    assert "access-control-allow-headers: content-type, accept, x-api-key, authorization, solana-client" in lines
+
+
+def test_lost_answers_are_cut_after_their_commit(child: Child) -> None:
+    committed = child.get("/trigger/v2/x")["committed"]
+    with child.connect() as connection:
+        connection.sendall(b"POST /lose HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n20")
+        one_answer(connection)
+    for _ in range(20):
+        answer = child.ask(b"POST /trigger/v2/x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx")
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+        declared = re.search(rb"content-length: (\d+)", head)
+        assert declared is not None
+        assert 0 < len(body) < int(declared[1])
+        assert body.startswith(b'{"holding": ')
+    assert child.get("/trigger/v2/x")["committed"] == committed + 21
+
+
+def test_1500_silent_connections_disturb_nobody() -> None:
+    with a_child() as child, ExitStack() as open_ones:
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        for _ in range(1_500):
+            open_ones.enter_context(child.connect())
+        began = time.monotonic()
+        child.get("/")
+        assert time.monotonic() - began < 1
+        idle = open_ones.enter_context(child.connect())
+        idle.sendall(GET % b"/")
+        one_answer(idle)
+        half = open_ones.enter_context(child.connect())
+        half.sendall(b"GET / HT")
+        assert child.stop() < 3
+
+
+def test_a_stop_answers_what_is_in_flight_and_refuses_what_comes() -> None:
+    with a_child() as child, ExitStack() as open_ones:
+        held = [open_ones.enter_context(child.connect()) for _ in range(20)]
+        for connection in held:
+            connection.sendall(GET % b"/hold")
+        while child.get("/")["holding"] < 20:
+            pass
+        child.process.send_signal(signal.SIGTERM)
+        for connection in held:
+            assert one_answer(connection)["holding"] == 20
+        with pytest.raises(ConnectionRefusedError):
+            child.connect()
+        assert child.process.wait(5) == 0
+
+
+def test_a_stop_says_goodbye_to_websockets() -> None:
+    with a_child() as child, ExitStack() as open_ones:
+        sockets = [open_ones.enter_context(child.connect(port)) for port in (child.port, child.second_port) * 5]
+        for connection in sockets:
+            connection.sendall(UPGRADE)
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 101")
+        assert child.stop() < 3
+        for connection in sockets:
+            assert everything(connection) == b"\x88\x02\x03\xe9", "a close frame with the code 1001"
+
+
+def test_a_stop_does_not_wait_for_a_slow_body() -> None:
+    with a_child(body_seconds=60) as child, child.connect() as connection:
+        connection.sendall(b"POST /trigger/v2/x HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
+        child.get("/")
+        assert child.stop() < 4
+        assert everything(connection).startswith(b"HTTP/1.1 408")
+
+
+def test_a_stop_leaves_behind_what_does_not_end() -> None:
+    with a_child(stop_seconds=1) as child, child.connect() as connection:
+        connection.sendall(GET % b"/hang")
+        while child.get("/")["holding"] < 1:
+            pass
+        assert child.stop() < 4
+        assert everything(connection) == b"", "cut, since nobody knows its outcome"
+
+
+def test_a_taken_second_port_is_only_a_warning() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1] - 1
+        with a_child(port=port) as child:
+            assert (child.port, child.second_port) == (port, None)
+            child.get("/")

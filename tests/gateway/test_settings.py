@@ -1,0 +1,102 @@
+"""What an operator can choose, and how a bad choice is answered."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from countermand.settings import Settings, StartRefused, settle
+
+
+def test_the_defaults_are_a_sandbox_for_this_machine() -> None:
+    assert settle() == Settings()
+    settings = Settings()
+    assert (settings.host, settings.port, settings.data) == ("127.0.0.1", 8080, Path("./.countermand"))
+    assert (settings.chain, settings.sandbox, settings.cors_origins) == ("embedded", True, ("*",))
+    assert settings.confirm_timeout_ms == 5_000
+
+
+def test_without_a_sandbox_no_origin_is_let_in_unless_it_is_listed() -> None:
+    assert settle(sandbox=False).cors_origins == ()
+    listed = settle(sandbox=False, cors_origins=["https://a.example.org, http://localhost:3000"])
+    assert listed.cors_origins == ("https://a.example.org", "http://localhost:3000")
+
+
+def test_keys_come_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text("# the bots\n\n  one \ntwo\n")
+    settings = settle(api_keys=file, environ={"COUNTERMAND_API_KEYS": "three"})
+    assert settings.api_keys == {"one", "two"}
+
+
+def test_keys_come_from_the_environment() -> None:
+    assert settle(environ={"COUNTERMAND_API_KEYS": "one, two,"}).api_keys == {"one", "two"}
+    assert settle(environ={"COUNTERMAND_API_KEYS": ""}).api_keys == frozenset()
+
+
+def test_an_unusable_key_is_not_shown(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text("a secret")
+    with pytest.raises(StartRefused, match="8 characters") as refused:
+        settle(api_keys=file)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"port": 65_536}, ["--port 65536", "0 to", "1 to 65535"][::2]),
+        ({"port": -1}, ["--port -1"]),
+        ({"host": ""}, ["--host ''"]),
+        ({"host": "[::1]"}, ["--host '[::1]'", "::1"]),
+        ({"host": "127.0.0.1/x"}, ["--host '127.0.0.1/x'"]),
+        ({"host": "0.0.0.0"}, ["--sandbox with --host 0.0.0.0", "--no-sandbox", "--i-know-what-i-do"]),
+        ({"host": "example.org"}, ["--host example.org", "--no-sandbox"]),
+        ({"chain": "rpc"}, ["--chain rpc cannot start yet", "prices", "liquidity", "--chain embedded"]),
+        ({"chain": "rpc", "sandbox": True}, ["--sandbox with --chain rpc", "--i-know-what-i-do"]),
+        ({"chain": "rpc", "sandbox": True, "i_know_what_i_do": True}, ["--chain rpc cannot start yet"]),
+        ({"rpc_url": "http://127.0.0.1:8899"}, ["--rpc-url http://127.0.0.1:8899", "leave it out"]),
+        ({"database_url": "mysql://me:secret@db/x"}, ["--database-url", "postgresql://"]),
+        ({"seed": -1}, ["--seed -1"]),
+        ({"seed": 1 << 64}, ["--seed 18446744073709551616"]),
+        ({"seed": 7, "sandbox": False}, ["--seed 7", "leave it out"]),
+        ({"confirm_timeout_ms": 0}, ["--confirm-timeout-ms 0"]),
+        ({"confirm_timeout_ms": 600_001}, ["--confirm-timeout-ms 600001"]),
+        ({"cors_origins": ["app.example.org"]}, ["--cors-origins 'app.example.org'", "https://"]),
+        ({"cors_origins": ["https://app.example.org/"]}, ["without a path"]),
+        ({"api_keys": Path("/nowhere/keys")}, ["--api-keys /nowhere/keys", "one key a line"]),
+    ],
+)
+def test_a_bad_choice_is_named_with_its_remedy(options: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(StartRefused) as refused:
+        settle(**options)
+    text = str(refused.value)
+    assert "\n" not in text
+    assert "secret" not in text
+    for word in words:
+        assert word in text
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"port": 0},
+        {"host": "::1"},
+        {"host": "localhost"},
+        {"host": "127.0.0.2"},
+        {"host": "0.0.0.0", "sandbox": False},
+        {"host": "0.0.0.0", "i_know_what_i_do": True},
+        {"database_url": "postgresql://me@/countermand?host=/run/postgresql"},
+        {"seed": 0},
+        {"cors_origins": ["*"]},
+        {"cors_origins": [""], "sandbox": False},
+    ],
+)
+def test_good_choices_stand(options: dict[str, Any]) -> None:
+    settle(**options)
+
+
+def test_an_empty_key_file_does_not_open_the_venue_to_all(tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text("# none yet\n")
+    with pytest.raises(StartRefused, match="holds no key"):
+        settle(api_keys=tmp_path / "keys")
