@@ -1,0 +1,9 @@
+"""What must hold of every run, judged from what can be seen of it: rows, requests and answers, the chain.
+
+Nothing here shares code with the engine: rows and journal are read as JSON, and folded by an interpreter of its own.
+"""
+
+from countermand.simulation.checkers.claims import Checkers
+from countermand.simulation.checkers.violation import Claim, Violation
+
+__all__ = ["Checkers", "Claim", "Violation"]

@@ -1,0 +1,34 @@
+"""What a run can break."""
+
+from enum import Enum
+from typing import NoReturn
+
+
+class Claim(Enum):
+    JOURNAL_INTACT = "the journal is without gaps, and each entry follows from the one before by its hash"
+    REPLAY_EQUALS_ROWS = "the journal's events add up to the stored rows"
+    REPLAY_EQUALS_MEMORY = "what a writer has in memory is what is stored"
+    CANCEL_IS_A_FENCE = "no fill is sequenced after a committed cancel"
+    EXPIRY_IS_A_FENCE = "no fill starts at or after its order's expiry"
+    TRIGGER_IS_TRUE = "an order triggers when its condition holds, and leaves `open` before the price is acknowledged"
+    EXCLUSIVE = "no unit is both filled and withdrawn"
+    CONSERVED = "deposited = filled + withdrawn + remaining, on the chain too"
+    ONE_ATTEMPT = "at most one co-signed attempt of an order is unresolved"
+    SENT_IS_COMMITTED = "nothing is sent that was not committed as an attempt before"
+    FATE_IS_TRUE = "what the journal says of a transaction is what the chain says"
+    ANSWER_IS_COMMITTED = "nothing is answered before it is committed"
+    ANSWERS_ARE_EQUAL = "a repeated request gets the same answer"
+    READS_ARE_CURRENT = "a read shows what was committed, and nothing older than what was acknowledged before it"
+    EVERYTHING_ENDS = "once the faults are over, every order ends and every account is closed"
+    NO_BUG = "nothing raises what nobody expects"
+
+
+class Violation(AssertionError):
+    def __init__(self, claim: Claim, what: str) -> None:
+        super().__init__(f"{claim.name}: {claim.value}. {what}")
+        self.claim = claim
+        self.what = what
+
+
+def broken(claim: Claim, what: str) -> NoReturn:
+    raise Violation(claim, what)

@@ -1,0 +1,184 @@
+"""What goes wrong between a process and its store, and between it and the chain. Every boundary can be its last."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Protocol, TypeVar
+
+from countermand.engine.ports import Batch, CommitUnknown, Unavailable
+from countermand.simulation import memory_store
+from countermand.simulation.memory_store import HeldInside
+from countermand.simulation.swarm import Swarm
+from countermand.solana.port import (
+    AccountInfo,
+    Chain,
+    ChainUnavailable,
+    LatestBlockhash,
+    SignatureStatus,
+    Simulation,
+)
+
+T = TypeVar("T")
+
+
+class Fortune(Protocol):
+    """What faults need of the world. `crash_here` may end the process; what it does after that is forbidden."""
+
+    @property
+    def swarm(self) -> Swarm: ...
+
+    def strikes(self, probability: float) -> bool: ...
+
+    def between(self, low: int, high: int) -> int: ...
+
+    def happened(self, what: str) -> None: ...
+
+    def later(self, ms: int, work: Callable[[], Awaitable[None]]) -> None: ...
+
+    def watch_send(self, process: "Mortal", transaction: bytes) -> None: ...
+
+    async def meddle(self, transaction: bytes) -> None: ...
+
+
+class Mortal(Protocol):
+    """The process whose boundary it is."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def is_alive(self) -> bool: ...
+
+    def die(self, where: str) -> None: ...
+
+
+async def _boundary(world: Fortune, process: Mortal, where: str) -> None:
+    """The process may die here."""
+    _breathe(process)
+    if world.strikes(world.swarm.crash):
+        process.die(where)
+        _breathe(process)
+
+
+def _breathe(process: Mortal) -> None:
+    """The dead do nothing more."""
+    if not process.is_alive:
+        raise asyncio.CancelledError("the process is dead")
+
+
+async def _take_time(world: Fortune, process: Mortal) -> None:
+    most = world.swarm.slow_ms if world.strikes(world.swarm.slow) else 3
+    await asyncio.sleep(world.between(0, most) / 1000)
+    _breathe(process)
+
+
+class StoreFaults:
+    """`memory_store.Faults` for the store of one process."""
+
+    def __init__(self, world: Fortune, process: Mortal) -> None:
+        self._world = world
+        self._process = process
+
+    async def at(self, point: str) -> None:
+        world, process = self._world, self._process
+        await _boundary(world, process, point)
+        await _take_time(world, process)
+        swarm = world.swarm
+        if point in (memory_store.BEFORE_EPOCH, memory_store.AFTER_EPOCH, memory_store.BEFORE_READ):
+            self._maybe(swarm.store_down, Unavailable(f"the store is down at {point}"))
+        elif point == memory_store.BEFORE_COMMIT:
+            self._maybe(swarm.store_down, Unavailable("the store is down: nothing was sent"))
+            self._maybe(swarm.commit_lost_before, CommitUnknown("the commit never arrived"))
+            self._maybe(swarm.commit_held, HeldInside("the commit is inside the database"))
+        else:
+            self._maybe(swarm.commit_lost_after, CommitUnknown("the answer to a commit was lost"))
+
+    def waits_for(self, _batch: Batch, /) -> bool:
+        """A batch inside is waited for, or defeated."""
+        waits = self._world.strikes(0.5)
+        self._world.happened("held commit waited for" if waits else "held commit defeated")
+        return waits
+
+    def _maybe(self, probability: float, error: Exception) -> None:
+        if self._world.strikes(probability):
+            self._world.happened(f"store: {error}")
+            raise error
+
+
+class FaultyChain:
+    """The chain as one process sees it. Implements `solana.port.Chain`."""
+
+    def __init__(self, world: Fortune, process: Mortal, chain: Chain) -> None:
+        self._world = world
+        self._process = process
+        self._chain = chain
+
+    async def latest_blockhash(self) -> LatestBlockhash:
+        await self._ask()
+        return await self._heard(self._chain.latest_blockhash())
+
+    async def finalized_block_height(self) -> int:
+        await self._ask()
+        return await self._heard(self._chain.finalized_block_height())
+
+    async def signature_status(self, signature: str) -> SignatureStatus | None:
+        await self._ask()
+        return await self._heard(self._chain.signature_status(signature))
+
+    async def accounts(self, addresses: list[str]) -> list[AccountInfo | None]:
+        await self._ask()
+        return await self._heard(self._chain.accounts(addresses))
+
+    async def simulate(self, transaction: bytes) -> Simulation:
+        await self._ask()
+        return await self._heard(self._chain.simulate(transaction))
+
+    async def send(self, transaction: bytes) -> None:
+        """It may be dropped, be late, or arrive twice; and the answer says nothing about it."""
+        world, swarm = self._world, self._world.swarm
+        await _boundary(world, self._process, "chain.before-send")
+        world.watch_send(self._process, transaction)
+        await self._ask()
+        await world.meddle(transaction)
+        if world.strikes(swarm.send_dropped):
+            world.happened("send dropped")
+        else:
+            delay = world.between(1, swarm.late_ms) if world.strikes(swarm.send_late) else 0
+            await self._arrives(transaction, delay)
+            if world.strikes(swarm.send_twice):
+                world.happened("send arrived twice")
+                await self._arrives(transaction, world.between(0, swarm.late_ms))
+        await _boundary(world, self._process, "chain.after-send")
+        await _take_time(world, self._process)
+
+    async def _arrives(self, transaction: bytes, delay_ms: int) -> None:
+        if delay_ms:
+            self._world.happened("send late")
+            self._world.later(delay_ms, partial(self._land, transaction))
+        else:
+            await self._land(transaction)
+
+    async def _land(self, transaction: bytes) -> None:
+        await _at_landing(self._world, self._process, "chain.before-commit")
+        with contextlib.suppress(ChainUnavailable):  # Lost on its way.
+            await self._chain.send(transaction)
+        await _at_landing(self._world, self._process, "chain.after-commit")
+
+    async def _ask(self) -> None:
+        _breathe(self._process)
+        await _take_time(self._world, self._process)
+        if self._world.strikes(self._world.swarm.chain_down):
+            self._world.happened("chain down")
+            raise ChainUnavailable("the chain does not answer")
+
+    async def _heard(self, answer: Awaitable[T]) -> T:
+        heard = await answer
+        await _take_time(self._world, self._process)
+        return heard
+
+
+async def _at_landing(world: Fortune, process: Mortal, where: str) -> None:
+    """The process may die at the moment in which its transaction lands; the transaction does not care."""
+    if process.is_alive and world.strikes(world.swarm.crash):
+        process.die(where)

@@ -1,0 +1,20 @@
+"""What a chain shows of a transaction that landed: the form in which the checkers read it, whatever chain it was."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Balance: TypeAlias = tuple[int, str, int]
+"""Lamports, the mint of a token account (empty for others), and its amount."""
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    signature: str
+    message: str
+    """Base64."""
+    at_ms: int
+    error: str | None
+    payer: str
+    """Empty: a stranger."""
+    changes: tuple[tuple[str, Balance | None, Balance | None], ...]
+    """Each account that changed, before and after; None where there was or is none."""

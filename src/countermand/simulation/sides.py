@@ -1,0 +1,128 @@
+"""The chain of a simulation with all that belongs to it: custody, wallets, a stranger, and what an observer sees."""
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Final, Protocol
+
+from countermand.engine.ports import Custody
+from countermand.simulation.landings import Landing
+from countermand.simulation.model_chain import SLOT_MS, SOL, ModelChain, canonical, own_account, sign
+from countermand.simulation.model_custody import GAS, POOL, ModelCustody
+from countermand.solana.port import Chain
+
+START_FUNDS: Final = 10**9
+POOL_FUNDS: Final = 10**18
+
+
+class ChainSide(Protocol):
+    @property
+    def sol(self) -> str: ...
+    @property
+    def mints(self) -> Sequence[str]:
+        """The native mint first, then the one whose price stands still."""
+
+    @property
+    def wallets(self) -> Sequence[str]: ...
+
+    async def open(self) -> None: ...
+
+    def chain(self) -> Chain: ...
+
+    def custody(self, chain: Chain, price: Callable[[str], int], mood: Callable[[], str]) -> Custody:
+        """For one process. `mood` says what the next swap meets: "fine", "refused" or "fails"."""
+
+    def message_of(self, transaction: bytes) -> bytes: ...
+
+    def base64_message(self, unsigned: str) -> str:
+        """Of a transaction as the API shows it."""
+
+    def signed(self, unsigned: str, wallet: str) -> str: ...
+
+    def tampered(self, signed: str, wallet: str, random: Random) -> str: ...
+
+    async def dust(self, account: str, amount: int) -> None:
+        """A stranger sends tokens to an account, if there is one."""
+
+    async def prefund(self, account: str) -> None:
+        """A stranger sends lamports to an address, if nothing is there yet."""
+
+    def skip_ms(self, ms: int) -> None: ...
+
+    # As the checkers see it.
+
+    def height(self) -> int: ...
+
+    def landings_since(self, number: int) -> Sequence[Landing]: ...
+
+    def token_account(self, wallet: str, mint: str) -> str: ...
+
+
+class ModelSide:
+    def __init__(self, wallets: int, wall_ms: Callable[[], int], window: int) -> None:
+        self.sol = SOL
+        self.mints = (SOL, "USDC", "JUP")
+        self.wallets = tuple(f"wallet {number}" for number in range(wallets))
+        self._chain = ModelChain(wall_ms, window)
+
+    async def open(self) -> None:
+        for wallet in self.wallets:
+            for mint in self.mints:
+                self._chain.give(wallet, mint, START_FUNDS)
+        for mint in self.mints:
+            self._chain.give(POOL, mint, POOL_FUNDS)
+        self._chain.give(GAS, SOL, POOL_FUNDS)
+        self._chain.found_account(own_account(POOL, SOL), SOL, POOL)
+
+    def chain(self) -> Chain:
+        return self._chain
+
+    def custody(self, chain: Chain, price: Callable[[str], int], mood: Callable[[], str]) -> Custody:
+        return ModelCustody(chain, price, mood)
+
+    def message_of(self, transaction: bytes) -> bytes:
+        message: str = json.loads(transaction)["message"]
+        return message.encode()
+
+    def base64_message(self, unsigned: str) -> str:
+        return base64.b64encode(self.message_of(unsigned.encode())).decode()
+
+    def signed(self, unsigned: str, wallet: str) -> str:
+        transaction = json.loads(unsigned)
+        transaction["signatures"][wallet] = sign(wallet, transaction["message"])
+        return canonical(transaction)
+
+    def tampered(self, signed: str, wallet: str, random: Random) -> str:
+        transaction = json.loads(signed)
+        how = random.randrange(5)
+        if how == 0:
+            transaction["signatures"] = {}
+        elif how == 1:
+            transaction["signatures"][wallet] = sign("a stranger", transaction["message"])
+        elif how == 2:
+            other = canonical({**json.loads(transaction["message"]), "variant": random.getrandbits(30)})
+            transaction = {"message": other, "signatures": {wallet: sign(wallet, other)}}
+        elif how == 3:
+            return signed + " "
+        else:
+            return "not a transaction"
+        return canonical(transaction)
+
+    async def dust(self, account: str, amount: int) -> None:
+        self._chain.dust(account, amount)
+
+    async def prefund(self, account: str) -> None:
+        self._chain.prefund(account)
+
+    def skip_ms(self, ms: int) -> None:
+        self._chain.skip(ms // SLOT_MS)
+
+    def height(self) -> int:
+        return self._chain.slot()
+
+    def landings_since(self, number: int) -> Sequence[Landing]:
+        return self._chain.landings[number:]
+
+    def token_account(self, wallet: str, mint: str) -> str:
+        return own_account(wallet, mint)

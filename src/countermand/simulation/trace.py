@@ -1,0 +1,26 @@
+"""What happened in a run, line by line: to read when it fails, and to compare two runs of one seed."""
+
+import hashlib
+from collections import Counter, deque
+from typing import Final
+
+_KEPT: Final = 400
+
+
+class Trace:
+    def __init__(self) -> None:
+        self.lines: deque[str] = deque(maxlen=_KEPT)
+        self.situations: Counter[str] = Counter()
+        """How often each interesting thing occurred."""
+        self._digest = hashlib.sha256()
+
+    def tell(self, at_s: float, who: str, what: str) -> None:
+        line = f"{at_s:12.4f} {who:<10} {what}"
+        self.lines.append(line)
+        self._digest.update(line.encode())
+
+    def count(self, situation: str) -> None:
+        self.situations[situation] += 1
+
+    def digest(self) -> str:
+        return self._digest.hexdigest()

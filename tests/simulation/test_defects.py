@@ -1,0 +1,206 @@
+"""The checkers are checked: each defect is put into the engine, and the claim that it breaks must be found broken.
+
+What is printed is the seed, as for any failure; the same seed passes without the defect.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from countermand.domain.identity import OrderId
+from countermand.domain.instant import Instant
+from countermand.domain.trigger import decide as rules
+from countermand.domain.trigger import desk, lifecycle
+from countermand.domain.trigger.commands import Command, ConfirmCancel, ExpireOrder, StartFill
+from countermand.domain.trigger.desk import Desk
+from countermand.domain.trigger.events import FillStarted, OrderTriggered
+from countermand.domain.trigger.order import Attempt, AttemptKind, OrderGroup, State
+from countermand.domain.trigger.refusals import Refused
+from countermand.engine.journal import decode_group
+from countermand.engine.outbox import Outbox
+from countermand.engine.ports import Batch, Store, WriterReplaced
+from countermand.engine.shard import Answer
+from countermand.engine.term import Term
+from countermand.engine.trigger import OrderView, TriggerOrders
+from countermand.simulation.checkers import Claim
+from countermand.simulation.process import CountedShard, Parts
+from countermand.simulation.run import DEFAULT_CHAIN, SOUND, Outcome, report, simulate
+
+SEEDS = range(1_000, 1_060)
+STEPS = 400
+
+
+@dataclass(frozen=True)
+class Defect:
+    claim: Claim
+    parts: Parts = SOUND
+    patched: Callable[[], AbstractContextManager[Any]] = nullcontext
+
+
+# --- a cancel that does not close the gate
+
+
+def starts_whatever_happened_meanwhile(group: OrderGroup, command: StartFill) -> tuple[FillStarted, ...] | Refused:
+    if group.attempt is None and group.state in (State.READY_EXECUTE, State.READY_TO_CANCEL):
+        return (FillStarted(Attempt(group.attempts + 1, AttemptKind.FILL, command.craft, None)),)
+    return REAL_START_FILL(group, command)  # type: ignore[return-value]
+
+
+REAL_START_FILL = rules._start_fill
+OPEN_GATE = {
+    **lifecycle.TRANSITIONS,
+    State.READY_TO_CANCEL: {**lifecycle.TRANSITIONS[State.READY_TO_CANCEL], FillStarted: State.EXECUTING},
+}
+
+
+def cancel_leaves_the_gate_open() -> AbstractContextManager[Any]:
+    return patched(
+        patch.object(rules, "_start_fill", starts_whatever_happened_meanwhile),
+        patch.object(lifecycle, "TRANSITIONS", OPEN_GATE),
+    )
+
+
+# --- a fill after expiry
+
+
+def triggers_whenever(group: OrderGroup, moment: Any) -> tuple[OrderTriggered, ...]:
+    return REAL_TRIGGER(replace(group, expires_at=Instant(2**62)), moment)  # type: ignore[return-value]
+
+
+def never_expires(desk: Desk, at: Instant) -> tuple[Instant, Command] | None:
+    due = REAL_COMMAND_DUE(desk, at)
+    return None if due is not None and isinstance(due[1], ExpireOrder) else due
+
+
+REAL_TRIGGER = rules._trigger
+REAL_COMMAND_DUE = Desk.command_due
+
+
+def expiry_is_forgotten() -> AbstractContextManager[Any]:
+    return patched(
+        patch.object(rules, "_trigger", triggers_whenever),
+        patch.object(desk.Desk, "command_due", never_expires),
+    )
+
+
+# --- a withdrawal co-signed twice
+
+
+def signs_again(group: OrderGroup, command: ConfirmCancel) -> Any:
+    return REAL_CONFIRM(replace(group, attempt=None), command)
+
+
+REAL_CONFIRM = rules._confirm_cancel
+
+
+def withdrawal_is_signed_again() -> AbstractContextManager[Any]:
+    return patch.object(rules, "_confirm_cancel", signs_again)
+
+
+# --- a lost outbox entry
+
+
+class ForgetfulOutbox(Outbox):
+    def on_committed(self, groups: Sequence[OrderGroup], loaded: bool) -> None:
+        super().on_committed(() if loaded else groups, loaded)
+
+
+# --- an answer before its commit
+
+
+class HastyShard(CountedShard):
+    async def submit(self, command: Command) -> Answer | Refused:
+        self.stepped(command)
+        term = await self._with(command.order_id)  # type: ignore[union-attr]
+        happened = self._turn(term, command)
+        term.wanted.set()
+        if isinstance(happened, Refused):
+            return happened
+        return Answer(term.desk.groups[command.order_id], bool(happened))  # type: ignore[union-attr]
+
+
+# --- a read before the commit
+
+
+class HastyReads(TriggerOrders):
+    async def order(self, order_id: OrderId) -> OrderView | None:
+        group = await self._shard.peek(order_id)
+        return None if group is None else OrderView(group, ())
+
+
+# --- a reload that misses a late commit
+
+
+class HastyLoad(CountedShard):
+    async def _load(self) -> tuple[Term, Sequence[OrderGroup]]:
+        groups = [decode_group(body) for body in await self._store.live_orders(self.number)]
+        term = Term(self.number, await self._store.begin_epoch(self.number))
+        for group in groups:
+            term.adopt(group)
+        for mint, price in await self._store.prices(self.number):
+            term.desk.prices[mint] = price
+        return term, groups
+
+
+# --- an attempt signed by a replaced writer
+
+
+class Unfenced:
+    """A store whose writer does not notice that it was replaced."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def commit(self, batch: Batch) -> None:
+        try:
+            await self._store.commit(batch)
+        except WriterReplaced:
+            await asyncio.sleep(0)
+
+
+def patched(*patches: AbstractContextManager[Any]) -> AbstractContextManager[Any]:
+    stack = ExitStack()
+    for each in patches:
+        stack.enter_context(each)
+    return stack
+
+
+DEFECTS = {
+    "a cancel that does not close the gate": Defect(Claim.CANCEL_IS_A_FENCE, patched=cancel_leaves_the_gate_open),
+    "a fill after expiry": Defect(Claim.EXPIRY_IS_A_FENCE, patched=expiry_is_forgotten),
+    "a withdrawal co-signed twice": Defect(Claim.ONE_ATTEMPT, patched=withdrawal_is_signed_again),
+    "a lost outbox entry": Defect(Claim.EVERYTHING_ENDS, Parts(outbox=ForgetfulOutbox)),
+    "an answer before its commit": Defect(Claim.ANSWER_IS_COMMITTED, Parts(shard=HastyShard)),
+    "a read before the commit": Defect(Claim.READS_ARE_CURRENT, Parts(orders=HastyReads)),
+    "a reload that misses a late commit": Defect(Claim.REPLAY_EQUALS_MEMORY, Parts(shard=HastyLoad)),
+    "an attempt signed by a replaced writer": Defect(Claim.SENT_IS_COMMITTED, Parts(store=Unfenced)),
+}
+
+
+def run(seed: int, defect: Defect, *, is_in: bool) -> Outcome:
+    if not is_in:
+        return simulate(seed, STEPS)
+    with defect.patched():
+        return simulate(seed, STEPS, parts=defect.parts)
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_a_defect_is_caught_by_the_claim_that_it_breaks(name: str) -> None:
+    defect = DEFECTS[name]
+    for seed in SEEDS:
+        outcome = run(seed, defect, is_in=True)
+        if outcome.violation is not None and outcome.violation.claim is defect.claim:
+            print(f"{name}:")
+            report(outcome, STEPS, DEFAULT_CHAIN, print, last=12)
+            sound = run(seed, defect, is_in=False)
+            assert sound.violation is None, f"seed {seed} fails without the defect too: {sound.violation}"
+            return
+    pytest.fail(f"{name} was not caught by {defect.claim.name} in any of the seeds {SEEDS}")

@@ -1,0 +1,42 @@
+"""One seed is one run: on any machine, in any process, whatever Python hashes strings with."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from countermand.simulation.run import SIDES, main, simulate
+
+TRACE = """
+import sys
+from countermand.simulation.run import SIDES, simulate
+outcome = simulate(int(sys.argv[2]), 200, side=SIDES[sys.argv[1]])
+print(outcome.trace.digest(), outcome.steps, outcome.violation)
+"""
+
+
+@pytest.mark.parametrize("chain", SIDES)
+@pytest.mark.parametrize("seed", [3, 8])
+def test_one_seed_gives_one_trace_under_two_hash_seeds(chain: str, seed: int) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", TRACE, chain, str(seed)],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for hash_seed in ("1", "2")
+    ]
+    first, second = (process.communicate()[0] for process in processes)
+    assert first == second
+    assert len(first.split()[0]) == 64
+
+
+def test_two_seeds_give_two_traces() -> None:
+    assert simulate(3, 50).trace.digest() != simulate(4, 50).trace.digest()
+
+
+def test_a_run_says_how_far_it_got(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(range(2), 50) == 0
+    assert capsys.readouterr().out.startswith("2 seeds, ")

@@ -1,0 +1,149 @@
+"""The simulator's seeds, and that they bring about all that they are meant to.
+
+`COUNTERMAND_SIMULATE_SEEDS=5000` runs so many instead of 200.
+"""
+
+import json
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from countermand.simulation.run import DEFAULT_CHAIN, SIDES, report, simulate
+
+STEPS = 500
+CHUNK = 20
+SEEDS = int(os.environ.get("COUNTERMAND_SIMULATE_SEEDS", "200"))
+MODEL_SEEDS = SEEDS // 5
+CHUNKS = [("svm", first) for first in range(0, SEEDS, CHUNK)] + [
+    ("model", first) for first in range(0, MODEL_SEEDS, CHUNK)
+]
+
+SITUATIONS = """
+a cancel beats a crossing
+a cancel is repeated
+a cancel while expired
+a cancel while open
+a cancel without a withdrawal
+a deposit is dead
+a deposit is rejected
+a deposit lands with the trigger through the market
+a fill is dead
+a fill is rejected with its close
+a fill lands
+a pause after a failed fill ends
+a price crosses
+a price crosses 0 ms before an order expires
+a price crosses 1 ms before an order expires
+a replaced writer wakes up
+a swap is not worth a transaction
+a sweep closes an account
+a sweep starts
+a withdrawal is dead
+a withdrawal is rejected with its close
+a withdrawal lands
+a writer learned that it was replaced
+amend: CommitUnknown
+amend: amended
+an address is prefunded
+an order expired while its deposit was under way
+an order expired while its fill was under way
+an order expires while open
+an order expires while ready_execute
+an update puts the trigger through the market
+answer lost
+cancel: CommitUnknown
+cancel: FILL_UNDER_WAY
+cancel: Gone
+chain down
+chain: a commit never arrived
+chain: the answer to a commit was lost
+clock leaps
+confirm: CommitUnknown
+confirm: Gone
+confirm: TRANSACTION_OTHER
+confirm: TRANSACTION_UNREADABLE
+confirm: TRANSACTION_UNSIGNED
+confirm: TRANSACTION_WRONG_SIGNATURE
+confirm: WITHDRAWAL_EXPIRED
+confirm: WITHDRAWAL_REJECTED
+confirm: WITHDRAWAL_SUPERSEDED
+confirm: not landed
+confirm: withdrawn
+crash at chain.after-commit
+crash at chain.after-send
+crash at chain.before-commit
+crash at chain.before-send
+crash at store.after-commit
+crash at store.after-epoch
+crash at store.before-commit
+crash at store.before-epoch
+crash at store.before-read
+create: CommitUnknown
+create: DEPOSIT_DUPLICATE
+create: DEPOSIT_FAILED_BEFORE
+create: DEPOSIT_FLAWED
+create: DEPOSIT_UNLIKE_CRAFT
+create: Gone
+create: not landed
+create: placed
+dust before a landing, 0 rejected so far
+dust before a landing, 1 rejected so far
+dust before a landing, 2 rejected so far
+held commit comes through
+held commit defeated
+held commit waited for
+meddle: ORDER_FOREIGN
+read: order
+send arrived twice
+send dropped
+send late
+store: the answer to a commit was lost
+store: the commit is inside the database
+store: the commit never arrived
+store: the store is down: nothing was sent
+the end of a pause triggers
+""".strip().splitlines()
+
+
+@pytest.fixture(scope="session")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the chunks leave what occurred in them, for whichever worker asks."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    (shared / "simulated").mkdir(exist_ok=True)
+    return shared / "simulated"
+
+
+def situations_of(chain: str, first: int, seen: Path) -> Counter[str]:
+    """Runs the chunk unless that was done. Fails with the first seed that breaks a claim."""
+    note = seen / f"{chain}-{first}.json"
+    if note.exists():
+        return Counter(json.loads(note.read_text()))
+    situations = Counter[str]()
+    for seed in range(first, first + CHUNK):
+        outcome = simulate(seed, STEPS, side=SIDES[chain])
+        situations += outcome.trace.situations
+        if outcome.violation is not None:
+            report(outcome, STEPS, chain, print)
+            pytest.fail(f"seed {seed} on {chain}: {outcome.violation}")
+    draft = note.with_suffix(f".{os.getpid()}")
+    draft.write_text(json.dumps(situations))
+    draft.rename(note)
+    return situations
+
+
+@pytest.mark.parametrize(("chain", "first"), CHUNKS)
+def test_no_seed_breaks_a_claim(chain: str, first: int, seen: Path) -> None:
+    situations_of(chain, first, seen)
+
+
+def test_the_seeds_bring_about_all_that_they_are_meant_to(seen: Path) -> None:
+    occurred = Counter[str]()
+    for chain, first in CHUNKS:
+        if chain == DEFAULT_CHAIN:
+            occurred += situations_of(chain, first, seen)
+    for situation, times in sorted(occurred.items()):
+        print(f"{times:8d}  {situation}")
+    assert [situation for situation in SITUATIONS if not occurred[situation]] == []
