@@ -263,7 +263,6 @@ async def _run(
                 settings,
                 on_ready=lambda addresses: announce(settings, addresses),
                 stop=stop,
-                drain=door.drain,
                 listeners=listeners,
             )
             await hub.close()
