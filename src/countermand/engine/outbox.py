@@ -75,10 +75,10 @@ class Outbox:
         return tuple(self._entries)
 
     def send_now(self, order_id: OrderId) -> None:
-        """Somebody asks again: send the unresolved attempt at once."""
+        """Somebody asks again, and waits: send the unresolved attempt at once, and look soon whether it landed."""
         entry = self._entries.get(order_id)
         if entry is not None:
-            entry.sent_at = None
+            entry.sent_at, entry.poll_ms = None, _POLL_MS
             self._enqueue(entry)
 
     # --- what is owed
