@@ -1,4 +1,4 @@
-"""One venue for all tests whose traders are new, as a user would find it: no faults, the clock running, first prices."""
+"""One venue for all tests, with new traders for each: no faults, the clock running, and the first prices."""
 
 from collections.abc import Iterator
 

@@ -3,20 +3,32 @@
 import base64
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
+from solders.hash import Hash
+from solders.instruction import Instruction
 from solders.keypair import Keypair
-from solders.message import to_bytes_versioned
+from solders.message import Message, to_bytes_versioned
+from solders.pubkey import Pubkey
+from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
+from spl.token.constants import TOKEN_PROGRAM_ID
+from spl.token.instructions import close_account, transfer_checked
+from spl.token.models import CloseAccountParams, TransferCheckedParams
 
-from tests.end_to_end.venue import SOL, USDC, USDT, Answer, Funds, Token, Venue
+from tests.end_to_end.venue import SOL, USDC, USDT, Answer, Funds, Token, Venue, associated
 
 ROOT = "/trigger/v2"
 HOUR_MS = 3_600_000
+STABLES = (USDC, USDT)
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a trader wants. Exactly one of `above` and `below`, in dollars. `trigger` None: the token that is no stable."""
+    """What a trader wants: one of `above` and `below`, in dollars.
+
+    `trigger` None: what is sold, or what is bought with dollars.
+    """
 
     sell: Funds
     buy: Token
@@ -28,8 +40,7 @@ class Order:
 
     def fields(self) -> dict[str, object]:
         """The body of a create, but for the deposit, the user and the expiry."""
-        own = SOL if self.sell.token in (USDC, USDT) and self.buy == SOL else self.sell.token
-        watched = self.trigger or (self.buy if own in (USDC, USDT) else own)
+        watched = self.trigger or (self.buy if self.sell.token in STABLES else self.sell.token)
         slippage = {} if self.slippage_bps is None else {"slippageBps": self.slippage_bps}
         return {
             "orderType": "single",
@@ -71,6 +82,8 @@ class Trader:
     key: Keypair = field(default_factory=Keypair)
     token: str = ""
     vault: str = ""
+    accounts: dict[str, str] = field(default_factory=dict)
+    """The token account of each order that was placed."""
 
     @property
     def wallet(self) -> str:
@@ -133,7 +146,9 @@ class Trader:
 
     def places(self, order: Order) -> str:
         """The id of the order, whose deposit has landed."""
-        order_id: str = self.creates(self.body_for(order, self.crafts(order))).ok()["id"]
+        craft = self.crafts(order)
+        order_id: str = self.creates(self.body_for(order, craft)).ok()["id"]
+        self.accounts[order_id] = craft["inputTokenAccount"]
         return order_id
 
     def amends(self, order_id: str, **fields: object) -> Answer:
@@ -142,6 +157,10 @@ class Trader:
     def sees(self, order_id: str) -> Any:
         """The order's row of the history."""
         return self.get(f"/orders/history/{order_id}").ok()
+
+    def history(self, **query: object) -> Any:
+        """The rows, by the order of the answer."""
+        return self.get("/orders/history?" + urlencode(query)).ok()["orders"]
 
     def state_of(self, order_id: str) -> str:
         """As displayed."""
@@ -179,6 +198,39 @@ class Trader:
     def holds(self, token: Token) -> int:
         """Base units; of SOL, lamports."""
         return self.venue.lamports(self.wallet) if token == SOL else self.venue.units(self.wallet, token)
+
+    def pays(self, account: str, funds: Funds) -> None:
+        """Into a token account, or lamports to any address: nobody can be kept from it."""
+        to = Pubkey.from_string(account)
+        if funds.token == SOL:
+            self.sends(transfer(TransferParams(from_pubkey=self.key.pubkey(), to_pubkey=to, lamports=funds.units)))
+            return
+        payment = TransferCheckedParams(
+            program_id=TOKEN_PROGRAM_ID,
+            source=associated(self.wallet, funds.token),
+            mint=Pubkey.from_string(funds.token.mint),
+            dest=to,
+            owner=self.key.pubkey(),
+            amount=funds.units,
+            decimals=funds.token.decimals,
+        )
+        self.sends(transfer_checked(payment))
+
+    def closes_account_of(self, token: Token) -> None:
+        """The wallet's own, which must be empty."""
+        own, key = associated(self.wallet, token), self.key.pubkey()
+        closing = CloseAccountParams(program_id=TOKEN_PROGRAM_ID, account=own, dest=key, owner=key)
+        self.sends(close_account(closing))
+
+    def sends(self, *instructions: Instruction) -> None:
+        """By the chain's JSON-RPC, past the venue; what is sent lands at once."""
+        blockhash = Hash.from_string(self.venue.rpc("getLatestBlockhash")["blockhash"])
+        message = Message.new_with_blockhash(list(instructions), self.key.pubkey(), blockhash)
+        transaction = VersionedTransaction(message, [self.key])
+        encoded = base64.b64encode(bytes(transaction)).decode()
+        signature = self.venue.rpc("sendTransaction", encoded, {"encoding": "base64"})
+        (status,) = self.venue.rpc("getSignatureStatuses", [signature])
+        assert status["err"] is None
 
 
 def signed(transaction: str, *keys: Keypair) -> str:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
@@ -87,10 +87,16 @@ class Venue:
     # --- asking
 
     def ask(
-        self, method: str, path: str, body: object = None, *, token: str | None = None, headers: dict[str, str] = {}
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """`body`: bytes are sent as they are, all else as JSON. Raises `LostAnswer`."""
-        sent = dict(headers)
+        sent = dict(headers or {})
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         if data is not None:
             sent.setdefault("content-type", "application/json")
@@ -207,7 +213,9 @@ class Venue:
     def complaints(self) -> list[str]:
         """What the venue logged as an error: each is a bug."""
         lines = self.log.read_text().splitlines()
-        return [line for line in lines if '"level": "error"' in line or '"level":"error"' in line or "Traceback" in line]
+        return [
+            line for line in lines if '"level": "error"' in line or '"level":"error"' in line or "Traceback" in line
+        ]
 
     def stop(self) -> None:
         """As an operator stops it: SIGTERM, and it leaves in good order."""
@@ -218,15 +226,16 @@ class Venue:
 
 @contextmanager
 def running_venue(data: Path, *options: str) -> Iterator[Venue]:
-    """`countermand serve` on ports of its own, from the line that says it is ready to SIGTERM. No error may be logged."""
+    """`countermand serve` on ports of its own, from the line that says it is ready until SIGTERM. It logs no error."""
     data.mkdir(parents=True, exist_ok=True)
     log = data / "log"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERMAND_")}
     timeout = ("--confirm-timeout-ms", str(CONFIRM_TIMEOUT_MS))
     command = [*LAUNCH, "--port", "0", "--data", str(data / "data"), *timeout, "--log", "json", *options]
-    with log.open("a") as errors, subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=errors, env=environment, text=True
-    ) as process:
+    with (
+        log.open("a") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environment, text=True) as process,
+    ):
         venue = None
         try:
             venue = Venue(_url_when_ready(process, log), process, log)
