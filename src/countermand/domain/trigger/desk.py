@@ -83,8 +83,8 @@ class Desk:
 
     def command_due(self, at: Instant) -> tuple[Instant, Command] | None:
         """What time demands first, if it is due at `at`, and since when."""
-        due = self._timers.next_due()
-        if due is None or due[0] > at:
+        due = self._timers.due(at)
+        if due is None:
             return None
         group = self.groups[due[1]]
         expires = group.state in (State.OPEN, State.READY_EXECUTE) and group.expires_at <= due[0]

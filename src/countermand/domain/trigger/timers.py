@@ -20,6 +20,13 @@ class Timers:
         if len(self._heap) > self._bound:
             self._compact()
 
+    def due(self, at: Instant) -> tuple[Instant, OrderId] | None:
+        """The first of those that are due at `at`. While nothing is, it costs one look, whatever is stale on top."""
+        if not self._heap or self._heap[0][0] > at:
+            return None
+        first = self.next_due()
+        return None if first is None or first[0] > at else first
+
     def next_due(self) -> tuple[Instant, OrderId] | None:
         while self._heap:
             due, order_id = self._heap[0]
