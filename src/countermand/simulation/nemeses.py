@@ -16,7 +16,8 @@ async def market(world: World) -> None:
     random = chance(world.seed, "market")
     moving = [mint for number, mint in enumerate(world.side.mints) if number != 1]
     while True:
-        await asyncio.sleep(random.expovariate(1) * world.swarm.price_pause_ms / 1000)
+        pause_ms = max(1_000, world.swarm.price_pause_ms) if world.is_calm else world.swarm.price_pause_ms
+        await asyncio.sleep(random.expovariate(1) * pause_ms / 1000)
         mint = random.choice(moving)
         bps = random.randint(-world.swarm.price_step_bps, world.swarm.price_step_bps)
         if random.random() < world.swarm.price_jump:

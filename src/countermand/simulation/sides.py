@@ -28,6 +28,8 @@ class ChainSide(Protocol):
 
     async def open(self) -> None: ...
 
+    async def close(self) -> None: ...
+
     def chain(self) -> Chain: ...
 
     def custody(self, chain: Chain, price: Callable[[str], int], mood: Callable[[], str]) -> Custody:
@@ -74,6 +76,9 @@ class ModelSide:
             self._chain.give(POOL, mint, POOL_FUNDS)
         self._chain.give(GAS, SOL, POOL_FUNDS)
         self._chain.found_account(own_account(POOL, SOL), SOL, POOL)
+
+    async def close(self) -> None:
+        """Nothing runs in it."""
 
     def chain(self) -> Chain:
         return self._chain

@@ -124,6 +124,10 @@ class SvmSide:
         genesis = Genesis(bytes(32), bytes([1]) * 32, bytes([2]) * 32, accounts)
         self._chain = await EmbeddedChain.open(self._ledger, self._world.clock, genesis=genesis, stopwatch=lambda: 0)
 
+    async def close(self) -> None:
+        assert self._chain is not None
+        await self._chain.close()
+
     def chain(self) -> Chain:
         assert self._chain is not None
         return self._chain

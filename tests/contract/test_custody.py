@@ -1,0 +1,285 @@
+"""What custody and chain together must do for the engine, on the real ones and on the model of the simulator."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from random import Random
+
+import pytest
+
+from countermand.domain.identity import Mint, OrderId, RequestId, Signature, Wallet
+from countermand.domain.instant import Instant
+from countermand.domain.quantities import NOTHING, USD_SCALE, BaseUnits, Bps, UsdPrice
+from countermand.domain.trigger.commands import DepositCraft, Fate, SubmissionFault
+from countermand.domain.trigger.condition import Condition, Direction
+from countermand.domain.trigger.events import CancelRequested, DepositLanded, OrderPlaced, OrderTriggered
+from countermand.domain.trigger.lifecycle import evolve, place
+from countermand.domain.trigger.order import Attempt, AttemptKind, Craft, Family, Leg, OrderGroup, Role, Terms
+from countermand.engine.clock import ClockSetting, VenueClock
+from countermand.engine.ports import Custody, SwapRefused, Unavailable
+from countermand.simulation import swarm
+from countermand.simulation.checkers.ledger import Ledger
+from countermand.simulation.sides import ChainSide, ModelSide
+from countermand.simulation.svm import SvmSide
+
+NOW = Instant(1_700_000_000_000)
+LEG = Leg(Role.TRIGGER, Condition(Direction.ABOVE, UsdPrice(200 * 10**USD_SCALE)), Bps(1_000))
+UNITS = 1_000_000
+
+
+@dataclass
+class Still:
+    """A world in which nothing goes wrong, and time stands still unless it is moved."""
+
+    swarm: swarm.Swarm
+    ms: int = NOW
+    clock: VenueClock = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.clock = VenueClock(ClockSetting(), self.wall_ms)
+
+    def wall_ms(self) -> int:
+        return self.ms
+
+    def strikes(self, probability: float) -> bool:
+        return False
+
+    def happened(self, what: str) -> None: ...
+
+
+@dataclass
+class Venue:
+    side: ChainSide
+    custody: Custody
+    mood: list[str]
+    numbers: list[int] = field(default_factory=lambda: [0])
+
+    @property
+    def user(self) -> Wallet:
+        return Wallet(self.side.wallets[0])
+
+    def held(self, account: str) -> int | None:
+        """What the chain's transactions left in a token account; None if it is gone."""
+        ledger = Ledger(self.side)
+        ledger.follow()
+        return ledger.amounts.get(account)
+
+    async def crafted(self, selling: int, buying: int) -> DepositCraft:
+        self.numbers[0] += 1
+        number = self.numbers[0]
+        return await self.custody.craft_deposit(
+            request_id=RequestId(f"00000000-0000-4000-8000-{number:012x}"),
+            order_id=OrderId(f"order {number}"),
+            wallet=self.user,
+            family=Family.SINGLE,
+            input_mint=Mint(self.side.mints[selling]),
+            output_mint=Mint(self.side.mints[buying]),
+            amount=BaseUnits(UNITS),
+        )
+
+    def signature(self, craft: Craft) -> Signature:
+        signed = self.side.signed(self.custody.unsigned_transaction(craft), self.user)
+        submission = self.custody.read_submission(signed, self.user)
+        assert submission.fault is None
+        assert submission.message == craft.message
+        assert submission.user_signature is not None
+        return submission.user_signature
+
+    def placed(self, deposit: DepositCraft) -> tuple[OrderGroup, Attempt]:
+        terms = Terms(
+            deposit.wallet,
+            deposit.family,
+            deposit.input_mint,
+            deposit.output_mint,
+            Mint(self.side.mints[0]),
+            deposit.input_account,
+            deposit.craft.moves,
+            b"",
+        )
+        attempt = Attempt(1, AttemptKind.DEPOSIT, deposit.craft, self.signature(deposit.craft))
+        group = place(deposit.order_id, OrderPlaced(terms, (LEG,), Instant(NOW + 10**6), attempt), NOW)
+        return group, attempt
+
+    async def opened(self, selling: int = 2, buying: int = 1) -> OrderGroup:
+        """An order whose deposit landed. By default it sells JUP for USDC."""
+        group, attempt = self.placed(await self.crafted(selling, buying))
+        assert await self.fate(group, attempt) == (Fate.LANDED, None)
+        return evolve(group, DepositLanded(Signature("")), NOW)
+
+    async def triggered(self, selling: int = 2, buying: int = 1) -> OrderGroup:
+        return evolve(await self.opened(selling, buying), OrderTriggered(0, LEG.condition.price), NOW)
+
+    async def fate(self, group: OrderGroup, attempt: Attempt) -> tuple[Fate, bool | None] | None:
+        """Sends it. The fate, and whether there is an error."""
+        await self.custody.send(group, attempt)
+        seen = await self.custody.fate(group, attempt)
+        if seen is None:
+            return None
+        assert seen.signature == self.custody.signature_of(group, attempt)
+        return seen.fate, None if seen.error is None else bool(seen.error)
+
+    def attempt(self, kind: AttemptKind, craft: Craft) -> Attempt:
+        user = self.signature(craft) if kind is AttemptKind.WITHDRAWAL else None
+        return Attempt(2, kind, craft, user)
+
+
+def cancelled(group: OrderGroup, craft: Craft | None = None) -> OrderGroup:
+    return evolve(group, CancelRequested(RequestId("cancel"), craft), NOW)
+
+
+@pytest.fixture(params=["model", "svm"])
+async def venue(request: pytest.FixtureRequest) -> AsyncIterator[Venue]:
+    still = Still(replace(swarm.drawn(Random(1)), wallets=1, slot_window=150))
+    side: ChainSide = ModelSide(1, still.wall_ms, 150) if request.param == "model" else SvmSide(still)
+    await side.open()
+    prices = dict(zip(side.mints, (200 * 10**12, 10**12, 10**12 // 2), strict=True))
+    mood = ["fine"]
+    yield Venue(side, side.custody(side.chain(), prices.__getitem__, lambda: mood[0]), mood)
+    await side.close()
+
+
+async def test_a_deposit_fills_an_account_of_its_own(venue: Venue) -> None:
+    for selling in (0, 1, 2):
+        deposit = await venue.crafted(selling, (selling + 1) % 3)
+        assert deposit.craft.moves == BaseUnits(UNITS)
+        assert await venue.custody.simulate_deposit(deposit) is None
+        group, attempt = venue.placed(deposit)
+        assert await venue.fate(group, attempt) == (Fate.LANDED, None)
+        assert venue.held(deposit.input_account) == UNITS
+
+
+async def test_what_is_sent_twice_lands_once(venue: Venue) -> None:
+    group, attempt = venue.placed(await venue.crafted(1, 0))
+    assert await venue.fate(group, attempt) == await venue.fate(group, attempt) == (Fate.LANDED, None)
+    assert venue.held(group.terms.input_account) == UNITS
+
+
+async def test_a_prefunded_address_takes_no_deposit(venue: Venue) -> None:
+    deposit = await venue.crafted(2, 1)
+    await venue.side.prefund(deposit.input_account)
+    assert await venue.custody.simulate_deposit(deposit)
+    assert await venue.fate(*venue.placed(deposit)) == (Fate.REJECTED, True)
+
+
+async def test_an_attempt_is_unresolved_until_its_height_has_passed(venue: Venue) -> None:
+    group, attempt = venue.placed(await venue.crafted(1, 0))
+    assert await venue.custody.fate(group, attempt) is None
+    venue.side.skip_ms(400 * 151)
+    assert await venue.fate(group, attempt) == (Fate.DEAD, None)
+    assert venue.held(group.terms.input_account) is None
+
+
+@pytest.mark.parametrize("selling", [0, 1, 2])
+async def test_a_withdrawal_takes_all_that_is_there_and_closes(venue: Venue, selling: int) -> None:
+    group = await venue.opened(selling, (selling + 1) % 3)
+    await venue.side.dust(group.terms.input_account, 7)
+    craft = await venue.custody.craft_withdrawal(group)
+    assert (craft.moves, craft.gift, craft.closes) == (BaseUnits(UNITS), BaseUnits(7), True)
+    attempt = venue.attempt(AttemptKind.WITHDRAWAL, craft)
+    assert await venue.fate(cancelled(group, craft), attempt) == (Fate.LANDED, None)
+    assert venue.held(group.terms.input_account) is None
+
+
+async def test_dust_after_the_craft_makes_the_chain_refuse_until_the_close_is_left_out(venue: Venue) -> None:
+    group = await venue.opened()
+    craft = await venue.custody.craft_withdrawal(group)
+    await venue.side.dust(group.terms.input_account, 7)
+    assert await venue.fate(cancelled(group), venue.attempt(AttemptKind.WITHDRAWAL, craft)) == (Fate.REJECTED, True)
+    group = replace(cancelled(group), close_rejections=2)
+    craft = await venue.custody.craft_withdrawal(group)
+    assert (craft.gift, craft.closes) == (BaseUnits(7), False)
+    await venue.side.dust(group.terms.input_account, 5)
+    assert await venue.fate(group, venue.attempt(AttemptKind.WITHDRAWAL, craft)) == (Fate.LANDED, None)
+    assert venue.held(group.terms.input_account) == 5
+    await _sweeps(venue, replace(group, remaining=NOTHING), 5)
+
+
+async def _sweeps(venue: Venue, group: OrderGroup, dust: int) -> None:
+    craft = await venue.custody.craft_sweep(group)
+    assert craft is not None
+    assert (craft.moves, craft.gift, craft.closes) == (NOTHING, BaseUnits(dust), True)
+    assert await venue.fate(group, venue.attempt(AttemptKind.SWEEP, craft)) == (Fate.LANDED, None)
+    assert venue.held(group.terms.input_account) is None
+    assert await venue.custody.craft_sweep(group) is None
+
+
+async def test_dust_does_not_keep_sol_from_coming_back(venue: Venue) -> None:
+    group = await venue.opened(0, 1)
+    craft = await venue.custody.craft_withdrawal(replace(group, close_rejections=2))
+    assert craft.closes
+    await venue.side.dust(group.terms.input_account, 7)
+    assert await venue.fate(cancelled(group), venue.attempt(AttemptKind.WITHDRAWAL, craft)) == (Fate.LANDED, None)
+    assert venue.held(group.terms.input_account) is None
+
+
+async def test_a_withdrawal_that_is_made_again_is_another_message(venue: Venue) -> None:
+    group = await venue.opened()
+    first = await venue.custody.craft_withdrawal(group)
+    group = cancelled(group, first)
+    second = await venue.custody.craft_withdrawal(group)
+    third = await venue.custody.craft_withdrawal(cancelled(group, second))
+    assert len({first.message, second.message, third.message}) == 3
+
+
+async def test_an_account_that_holds_less_than_the_order_gives_no_withdrawal(venue: Venue) -> None:
+    group = await venue.opened()
+    with pytest.raises(Unavailable):
+        await venue.custody.craft_withdrawal(replace(group, remaining=BaseUnits(UNITS + 1)))
+
+
+@pytest.mark.parametrize(("selling", "buying"), [(0, 1), (1, 0), (2, 1)])
+async def test_a_fill_pays_the_user_and_closes(venue: Venue, selling: int, buying: int) -> None:
+    group = await venue.triggered(selling, buying)
+    await venue.side.dust(group.terms.input_account, 7)
+    craft = await venue.custody.craft_fill(group)
+    assert isinstance(craft, Craft)
+    assert (craft.moves, craft.gift, craft.closes) == (BaseUnits(UNITS), BaseUnits(7), True)
+    assert craft.receives
+    assert await venue.fate(group, venue.attempt(AttemptKind.FILL, craft)) == (Fate.LANDED, None)
+    assert venue.held(group.terms.input_account) is None
+    if buying:
+        own = venue.side.token_account(venue.user, group.terms.output_mint)
+        [(_, old, new)] = [change for change in venue.side.landings_since(0)[-1].changes if change[0] == own]
+        assert old is not None
+        assert new is not None
+        assert new[2] - old[2] == craft.receives.units
+
+
+async def test_a_fill_that_leaves_the_close_out_leaves_the_dust(venue: Venue) -> None:
+    group = replace(await venue.triggered(), close_rejections=2)
+    await venue.side.dust(group.terms.input_account, 7)
+    craft = await venue.custody.craft_fill(group)
+    assert isinstance(craft, Craft)
+    assert (craft.gift, craft.closes) == (NOTHING, False)
+    assert await venue.fate(group, venue.attempt(AttemptKind.FILL, craft)) == (Fate.LANDED, None)
+    await _sweeps(venue, replace(group, remaining=NOTHING), 7)
+
+
+async def test_a_swap_can_be_refused_and_can_fail(venue: Venue) -> None:
+    group = await venue.triggered()
+    venue.mood[0] = "refused"
+    assert isinstance(await venue.custody.craft_fill(group), SwapRefused)
+    venue.mood[0] = "fails"
+    craft = await venue.custody.craft_fill(group)
+    assert isinstance(craft, Craft)
+    assert await venue.fate(group, venue.attempt(AttemptKind.FILL, craft)) == (Fate.REJECTED, True)
+    assert venue.held(group.terms.input_account) == UNITS
+
+
+async def test_what_is_tampered_with_is_not_taken(venue: Venue) -> None:
+    deposit = await venue.crafted(1, 0)
+    unsigned = venue.custody.unsigned_transaction(deposit.craft)
+    assert venue.custody.read_submission(unsigned, venue.user).fault is SubmissionFault.UNSIGNED
+    assert venue.custody.read_submission("no transaction", venue.user).fault is SubmissionFault.NOT_A_TRANSACTION
+    signed, random = venue.side.signed(unsigned, venue.user), Random(1)
+    for _ in range(30):
+        tampered = venue.side.tampered(signed, venue.user, random)
+        read = venue.custody.read_submission(tampered, venue.user)
+        assert read.fault is not None or read.message != deposit.craft.message
+
+
+async def test_a_signature_is_the_same_whenever_it_is_asked_for(venue: Venue) -> None:
+    group = await venue.triggered()
+    craft = await venue.custody.craft_fill(group)
+    assert isinstance(craft, Craft)
+    attempt = venue.attempt(AttemptKind.FILL, craft)
+    assert venue.custody.signature_of(group, attempt) == venue.custody.signature_of(group, attempt)
