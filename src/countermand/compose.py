@@ -56,6 +56,7 @@ EXIT_REPLACED: Final = 3
 _POOL_CONNECTIONS: Final = 4
 _HOUSEKEEPING_S: Final = 60
 _RESTART_PAUSE_S: Final = 0.5
+_FENCE_S: Final = 1
 _YOUNG_OBJECTS: Final = 20_000
 """So many more than before, and the collector looks: a few times what a batch of requests holds."""
 
@@ -254,6 +255,7 @@ async def _run(
                 tasks.create_task(house.outbox.run()),
                 tasks.create_task(database.keep_alive()),
                 tasks.create_task(_end_with_the_chain(house.chain)),
+                tasks.create_task(_watch_the_fence(house)),
                 tasks.create_task(_keep_house(house)),
             ]
             await house.sandbox.begin()
@@ -315,6 +317,19 @@ def _door(house: _House, settings: Settings) -> tuple[Door, SocketHub]:
 
 async def _end_with_the_chain(chain: EmbeddedChain) -> None:
     raise WriterReplaced(str(await chain.stopped()))
+
+
+async def _watch_the_fence(house: _House) -> None:
+    """Who has nothing to commit is not told that it was replaced, and would go on to answer from an old memory."""
+    while True:
+        await asyncio.sleep(_FENCE_S)
+        epoch = house.shard.epoch
+        try:
+            newest = await house.store.epoch(TRIGGER_SHARD)
+        except Unavailable:
+            continue
+        if epoch is not None and epoch == house.shard.epoch and newest > epoch:
+            raise WriterReplaced(f"shard {TRIGGER_SHARD} is in epoch {newest}, not in {epoch}")
 
 
 async def _keep_house(house: _House) -> None:

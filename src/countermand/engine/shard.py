@@ -19,7 +19,7 @@ from countermand.domain.trigger.order import OrderGroup
 from countermand.domain.trigger.refusals import Refused
 from countermand.engine import telemetry
 from countermand.engine.journal import decode_group
-from countermand.engine.ports import Batch, Clock, CommitUnknown, CraftRow, Store, Unavailable, WriterReplaced
+from countermand.engine.ports import Batch, Clock, CommitUnknown, CraftRow, Store, Unavailable
 from countermand.engine.term import Term, TermBroken
 
 DORMANT_ORDERS_KEPT: Final = 1_000
@@ -150,7 +150,12 @@ class Shard:
         await self._loaded.wait()
 
     def is_ready(self) -> bool:
-        return self._loaded.is_set()
+        return self._term is not None
+
+    @property
+    def epoch(self) -> int | None:
+        """That in which the orders are served; None while they are not."""
+        return None if self._term is None else self._term.epoch
 
     def is_settled(self) -> bool:
         return self._term is not None and self._term.is_settled()
@@ -174,15 +179,21 @@ class Shard:
                 await self._term.committed()
 
     async def run(self) -> None:
-        """Loads, commits and loads again for ever. Raises `WriterReplaced` when another process took over."""
+        """Loads, commits and loads again for ever. Raises what the store raises when another process took over."""
+        try:
+            await self._run()
+        except BaseException as ended:
+            # Also when it is cancelled: nobody is to wait for a commit that nobody makes any more.
+            self._failure = ended
+            self._end(CommitUnknown(str(ended) or "the orders are served no more"))
+            self._loaded.set()
+            raise
+
+    async def _run(self) -> None:
         while True:
             try:
                 term, loaded = await self._load()
                 await self._serve_term(term, loaded)
-            except WriterReplaced as replaced:
-                self._end(CommitUnknown(str(replaced)))
-                self._failure = replaced
-                raise
             except (CommitUnknown, Unavailable, TermBroken) as lost:
                 self._end(CommitUnknown(str(lost)))
                 if self._interlude is None:
@@ -265,7 +276,7 @@ class Shard:
         except TimeoutError:
             raise Unavailable("the orders are being loaded") from None
         if self._term is None:
-            raise Unavailable("another process writes these orders now")
+            raise Unavailable(f"the orders are served no more: {self._failure}")
 
     async def _with(self, order_id: OrderId) -> Term:
         """The term, with the order in memory if there is one. What follows without an `await` sees it there."""

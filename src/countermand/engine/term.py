@@ -47,7 +47,7 @@ class Term:
         self.wanted = asyncio.Event()
         """Somebody waits for a commit."""
         self._shard = shard
-        self._epoch = epoch.number
+        self.epoch = epoch.number
         self._seq = epoch.seq
         self._head = epoch.head or journal.GENESIS
         self._seq_committed = epoch.seq
@@ -125,7 +125,7 @@ class Term:
         self.wanted.clear()
         return Batch(
             shard=self._shard,
-            epoch=self._epoch,
+            epoch=self.epoch,
             seq_before=self._seq_committed,
             seq_after=self._seq,
             head=self._head,
