@@ -18,7 +18,7 @@ from countermand.domain.trigger.refusals import Refused
 from countermand.engine.journal import encode
 from countermand.engine.ports import HistoryQuery, Sort
 from countermand.engine.shard import Answer as EngineAnswer
-from countermand.engine.trigger import Cancelling, DepositUnknown, NotLanded, OrderRequest, Placed, Withdrawn
+from countermand.engine.trigger import Cancelling, DepositUnknown, NotLanded, OrderRequest, OrderView, Placed, Withdrawn
 from countermand.simulation.chance import chance
 from countermand.simulation.process import Process
 from countermand.simulation.world import Lost, World
@@ -112,7 +112,7 @@ class Client:
                 self.wallet, Family.SINGLE, input_mint, output_mint, BaseUnits(amount)
             )
             unsigned = process.custody.unsigned_transaction(craft.craft)
-            return {"kind": "crafted", "body": craft, "message": unsigned}
+            return {"kind": "crafted", "request": craft.request_id, "body": craft, "message": unsigned}
 
         answer = await self.world.ask(self.wallet, "craft", None, "deposit", crafts)
         craft: DepositCraft = answer["body"]
@@ -273,7 +273,7 @@ class Client:
 
         async def reads(process: Process) -> Answer:
             view = await process.orders.order(ticket.order_id)
-            return {"kind": "order", "body": None if view is None else _json(view.group)}
+            return {"kind": "order", **_shown(view)}
 
         answer = await self.world.ask(self.wallet, "read", ticket.order_id, "", reads)
         body = answer["body"]
@@ -287,7 +287,7 @@ class Client:
 
         async def reads(process: Process) -> Answer:
             page = await process.orders.history(query)
-            return {"kind": "page", "orders": [_json(view.group) for view in page.orders]}
+            return {"kind": "page", "orders": [(_json(view.group), _lines(view)) for view in page.orders]}
 
         await self.world.ask(self.wallet, "history", None, "", reads)
 
@@ -368,6 +368,14 @@ def _answer(told: object, message_of: Callable[[str], str] | None = None) -> Ans
             return {"kind": "amended", "order": told.group.id, "version": told.group.version}
         case _:
             raise AssertionError(f"{told!r} is no answer")
+
+
+def _shown(view: OrderView | None) -> Answer:
+    return {"body": None, "shown": ()} if view is None else {"body": _json(view.group), "shown": _lines(view)}
+
+
+def _lines(view: OrderView) -> list[str]:
+    return [f"{happening.kind} {happening.succeeded}" for happening in view.happenings]
 
 
 def _json(group: OrderGroup) -> Answer:

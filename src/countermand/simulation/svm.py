@@ -166,7 +166,7 @@ class SvmSide:
         assert self._chain is not None
         try:
             [info] = await self._chain.accounts([account])
-            if info is None:
+            if info is None or info.owner == SYSTEM_PROGRAM:
                 return
             mint = str(Pubkey(info.data[:32]))
             stranger, to = self._stranger.pubkey(), key(account)

@@ -7,7 +7,7 @@ from contextvars import Context
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from countermand.domain.identity import Mint, OrderId
+from countermand.domain.identity import Mint, OrderId, RequestId, Wallet
 from countermand.domain.instant import Instant
 from countermand.domain.quantities import UsdPrice
 from countermand.domain.trigger.commands import Command
@@ -49,6 +49,12 @@ class Rows:
 
     def order_row(self, order_id: str) -> OrderRow | None:
         return self.database.shard(0).orders.get(OrderId(order_id))
+
+    def has_craft(self, request_id: str) -> bool:
+        return RequestId(request_id) in self.database.shard(0).crafts
+
+    def has_vault(self, wallet: str) -> bool:
+        return Wallet(wallet) in self.database.shard(0).vaults
 
     def live_orders(self) -> Sequence[str]:
         return [order_id for order_id, row in self.database.shard(0).orders.items() if row.live]

@@ -16,6 +16,15 @@ from countermand.simulation.checkers.violation import Claim, broken
 
 _GENESIS: Final = bytes(32)
 _SHOWN: Final = 120
+_SHOWN_OF: Final = {
+    "DepositLanded": ("deposit True",),
+    "DepositFailed": ("deposit False",),
+    "FillLanded": ("fill True",),
+    "FillFailed": ("fill False",),
+    "OrderExpired": ("expired True",),
+    "WithdrawalLanded": ("cancelled True", "withdrawal True"),
+}
+"""What an owner is shown of an event: its kind, and whether it succeeded."""
 _ENDED: Final = ("filled", "cancelled", "deposit_failed")
 
 
@@ -46,6 +55,10 @@ class Database(Protocol):
 
     def live_orders(self) -> Sequence[str]: ...
 
+    def has_craft(self, request_id: str) -> bool: ...
+
+    def has_vault(self, wallet: str) -> bool: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -71,6 +84,8 @@ class Checkers:
         self._at = 0
         self.orders: dict[str, Json] = {}
         """As the journal says they are."""
+        self._shown: dict[str, list[tuple[int, str]]] = {}
+        """What the owner of each order is to be shown, the newest last, with the order's version that it came with."""
         self._past: dict[str, tuple[list[int], list[Json]]] = {}
         """Each order as it was after which sequence number."""
         self.attempts: dict[str, tuple[str, int]] = {}
@@ -121,6 +136,8 @@ class Checkers:
         if "attempt" in event:
             self._attempted(order_id, event["attempt"])
         self.orders[order_id] = order
+        shown = self._shown.setdefault(order_id, [])
+        shown += [(order["version"], line) for line in _SHOWN_OF.get(kind, ())]
         numbers, states = self._past.setdefault(order_id, ([], []))
         numbers.append(self._seq)
         states.append(order)
@@ -198,8 +215,12 @@ class Checkers:
             self._must_be_committed(answer, self._now(answer).get("version", 0) >= answer["version"])
         elif kind == "refused":
             self._refused(asked, answer)
+        elif kind == "crafted":
+            self._must_be_committed(answer, self._database.has_craft(answer["request"]))
+        elif kind in ("registered", "known"):
+            self._must_be_committed(answer, self._database.has_vault(asked.wallet))
         elif kind == "order":
-            self._read(asked, asked.order_id or "", answer["body"])
+            self._read(asked, asked.order_id or "", answer["body"], answer["shown"])
         elif kind == "page":
             self._read_page(asked, answer["orders"])
         elif kind == "priced":
@@ -236,7 +257,7 @@ class Checkers:
 
     def _must_be_committed(self, answer: Json, holds: bool) -> None:
         if not holds:
-            order = self._now(answer)
+            order = self.orders.get(answer.get("order", ""), {})
             state = {key: order.get(key) for key in ("state", "version", "withdrawal")}
             told = {key: _brief(value) for key, value in answer.items() if key not in ("message", "transaction")}
             broken(Claim.ANSWER_IS_COMMITTED, f"{told}, but what is committed is {_brief(state)}")
@@ -257,17 +278,21 @@ class Checkers:
         numbers, states = self._past.get(order_id, ([], []))
         return states[max(0, bisect_right(numbers, seq) - 1) :]
 
-    def _read(self, asked: Asked, order_id: str, body: Json | None) -> None:
+    def _read(self, asked: Asked, order_id: str, body: Json | None, shown: Sequence[str]) -> None:
         if body is None:
             if self._known_at(order_id, asked.seq):
                 broken(Claim.READS_ARE_CURRENT, f"order {order_id} was not found")
-        elif body not in self._since(order_id, asked.seq):
+            return
+        if body not in self._since(order_id, asked.seq):
             broken(Claim.READS_ARE_CURRENT, _difference(order_id, self.orders.get(order_id), body))
+        due = [line for version, line in self._shown.get(order_id, []) if version <= body["version"]]
+        if list(shown) != due[::-1]:
+            broken(Claim.READS_ARE_CURRENT, f"the history of order {order_id} is {shown}, not {due[::-1]}")
 
-    def _read_page(self, asked: Asked, bodies: Sequence[Json]) -> None:
-        for body in bodies:
-            self._read(asked, body["id"], body)
-        shown = [body["id"] for body in bodies]
+    def _read_page(self, asked: Asked, orders: Sequence[tuple[Json, Sequence[str]]]) -> None:
+        for body, happenings in orders:
+            self._read(asked, body["id"], body, happenings)
+        shown = [body["id"] for body, _ in orders]
         for order_id, order in self.orders.items():
             mine = order["terms"]["wallet"] == asked.wallet and self._known_at(order_id, asked.seq)
             if mine and order_id not in shown:
