@@ -1,0 +1,77 @@
+"""Writes what the documentation repeats of the code: the state diagram, and the examples in the README.
+
+.venv/bin/python -m scripts.write_docs
+"""
+
+import re
+from pathlib import Path
+from typing import Final
+
+from countermand.domain.trigger.events import OrderPlaced
+from countermand.domain.trigger.lifecycle import DISPLAY, RAW, TRANSITIONS
+from countermand.domain.trigger.order import State
+
+ROOT: Final = Path(__file__).parents[1]
+README: Final = ROOT / "README.md"
+STATES: Final = ROOT / "docs" / "states.md"
+
+_INCLUDED: Final = re.compile(r"(<!-- begin (examples/\S+) -->\n).*?(<!-- end \2 -->)", re.DOTALL)
+_LANGUAGES: Final = {".py": "python", ".mjs": "js"}
+_STATES_PAGE: Final = """\
+# The states of a trigger order
+
+Drawn from `domain/trigger/lifecycle.py` by `scripts/write_docs.py`; do not edit. Arrows are events. An event that has
+no arrow from a state raises, and changes nothing.
+
+```mermaid
+{diagram}
+```
+
+| state | `rawState` | `orderState` | events and where they lead |
+|---|---|---|---|
+{rows}
+
+What each event means is in `domain/trigger/events.py`, which command leads to it in `domain/trigger/decide.py`. The raw
+states that an order never enters are in [ARCHITECTURE.md](../ARCHITECTURE.md#the-states).
+"""
+
+
+def states_page() -> str:
+    return _STATES_PAGE.format(diagram=diagram(), rows="\n".join(_row(state) for state in State))
+
+
+def diagram() -> str:
+    """A state diagram in Mermaid's language: one arrow for each pair of states, with all its events."""
+    lines = ["stateDiagram-v2", f"    [*] --> {State.DEPOSITING.value}: {OrderPlaced.__name__}"]
+    for state, moves in TRANSITIONS.items():
+        arrows: dict[State, list[str]] = {}
+        for event, target in moves.items():
+            arrows.setdefault(target, []).append(event.__name__)
+        lines += [f"    {state.value} --> {target.value}: {', '.join(events)}" for target, events in arrows.items()]
+        if all(target is state for target in arrows):
+            lines.append(f"    {state.value} --> [*]")
+    return "\n".join(lines)
+
+
+def _row(state: State) -> str:
+    raw = RAW[state]
+    moves = (f"{event.__name__} → `{target.value}`" for event, target in TRANSITIONS[state].items())
+    return f"| `{state.value}` | `{raw.value}` | `{DISPLAY[raw].value}` | {', '.join(moves) or 'none'} |"
+
+
+def with_examples(page: str) -> str:
+    """The page, with each example between its markers as it is in its file."""
+    return _INCLUDED.sub(lambda found: found[1] + _example(ROOT / found[2]) + found[3], page)
+
+
+def _example(file: Path) -> str:
+    return f"```{_LANGUAGES[file.suffix]}\n{file.read_text(encoding='utf-8').rstrip()}\n```\n"
+
+
+def main() -> None:
+    STATES.write_text(states_page(), encoding="utf-8")
+    README.write_text(with_examples(README.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

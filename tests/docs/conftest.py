@@ -1,0 +1,13 @@
+"""One venue for all pages."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.end_to_end.venue import Venue, running_venue
+
+
+@pytest.fixture(scope="session")
+def documented(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
+    with running_venue(tmp_path_factory.mktemp("documented")) as venue:
+        yield venue
