@@ -36,7 +36,7 @@ def test_the_index_finds_what_a_look_at_every_order_finds(steps: list[tuple[str,
             watch.disarm(whom)
             naive.pop(whom, None)
         else:
-            crossed = [name for name, armed in naive.items() if any(c.holds_at(whom) for c in armed)]
+            crossed = sorted(name for name, armed in naive.items() if any(c.holds_at(whom) for c in armed))
             assert watch.take_crossed(SOL, whom) == crossed
             for name in crossed:
                 del naive[name]

@@ -52,8 +52,11 @@ class Watch:
         self._armed.pop(order_id, None)
 
     def take_crossed(self, mint: Mint, price: UsdPrice) -> list[OrderId]:
-        """Disarms the orders that the price crosses and returns them, those armed first first."""
-        crossed: dict[int, OrderId] = {}
+        """Disarms the orders that the price crosses and returns them by id, so those that were crafted first first.
+
+        When an order was armed must not matter: a restart arms all of them anew, and a replay never does.
+        """
+        crossed: dict[OrderId, None] = {}
         for direction in Direction:
             side = self._sides.get((mint, direction))
             if side is None:
@@ -63,10 +66,10 @@ class Watch:
                 _, arming, order_id = heappop(heap)
                 self._entries -= 1
                 if self._armed.get(order_id) == arming:
-                    crossed[arming] = order_id
-        for order_id in crossed.values():
+                    crossed[order_id] = None
+        for order_id in crossed:
             del self._armed[order_id]
-        return [crossed[arming] for arming in sorted(crossed)]
+        return sorted(crossed)
 
     def _side(self, mint: Mint, direction: Direction) -> _Side:
         side = self._sides.get((mint, direction))
