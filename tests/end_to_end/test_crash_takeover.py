@@ -15,18 +15,6 @@ import pytest
 from tests.end_to_end.crash_support import ONE_SOL, SOL, USDC, Lost, Reply, Server, Wallet, kinds, running, until
 
 REPLACED = 3
-REFUSED_TO_START = 2
-
-
-async def test_a_data_directory_in_use_is_refused_in_one_line(tmp_path: Path) -> None:
-    async with running(tmp_path / "venue") as server:
-        second = Server(server.data)
-        assert await second.spawn() == ""
-        assert await second.ended() == REFUSED_TO_START
-        (line,) = [line for line in second.log().splitlines() if line.startswith("countermand:")]
-        assert line == f"countermand: the data directory {server.data} is in use by process {server.pid}"
-        assert "Traceback" not in second.log()
-        await server.audited()
 
 
 def successor(of: Server, url: str) -> Server:
