@@ -56,7 +56,7 @@ async def trading(server: Server, traders: Sequence[Trader], random: Random) -> 
         for task in tasks:
             task.cancel()
         for ended in await asyncio.gather(*tasks, return_exceptions=True):
-            if not isinstance(ended, asyncio.CancelledError):
+            if ended is not None and not isinstance(ended, asyncio.CancelledError):
                 raise ended
 
 
