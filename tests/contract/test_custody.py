@@ -43,7 +43,16 @@ class Still:
     def strikes(self, probability: float) -> bool:
         return False
 
+    def between(self, low: int, high: int) -> int:
+        return low
+
     def happened(self, what: str) -> None: ...
+
+
+class Alive:
+    name, is_alive = "process", True
+
+    def die(self, where: str) -> None: ...
 
 
 @dataclass
@@ -128,12 +137,12 @@ def cancelled(group: OrderGroup, craft: Craft | None = None) -> OrderGroup:
 
 @pytest.fixture(params=["model", "svm"])
 async def venue(request: pytest.FixtureRequest) -> AsyncIterator[Venue]:
-    still = Still(replace(swarm.drawn(Random(1)), wallets=1, slot_window=150))
+    still = Still(replace(swarm.drawn(Random(1)), wallets=1, slot_window=150, chain_inside=False))
     side: ChainSide = ModelSide(1, still.wall_ms, 150) if request.param == "model" else SvmSide(still)
     await side.open()
     prices = dict(zip(side.mints, (200 * 10**12, 10**12, 10**12 // 2), strict=True))
     mood = ["fine"]
-    yield Venue(side, side.custody(side.chain(), prices.__getitem__, lambda: mood[0]), mood)
+    yield Venue(side, side.custody(side.chain(Alive()), prices.__getitem__, lambda: mood[0]), mood)
     await side.close()
 
 

@@ -43,7 +43,7 @@ a sweep starts
 a withdrawal is dead
 a withdrawal is rejected with its close
 a withdrawal lands
-a writer learned that it was replaced
+a writer was replaced
 amend: CommitUnknown
 amend: amended
 an address is prefunded
@@ -75,6 +75,8 @@ crash at chain.after-commit
 crash at chain.after-send
 crash at chain.before-commit
 crash at chain.before-send
+crash at ledger.after-commit
+crash at ledger.before-commit
 crash at store.after-commit
 crash at store.after-epoch
 crash at store.before-commit
@@ -103,6 +105,7 @@ store: the answer to a commit was lost
 store: the commit is inside the database
 store: the commit never arrived
 store: the store is down: nothing was sent
+the chain of a writer was replaced
 the end of a pause triggers
 """.strip().splitlines()
 

@@ -22,13 +22,15 @@ from countermand.solana.port import (
 T = TypeVar("T")
 
 
-class Fortune(Protocol):
-    """What faults need of the world. `crash_here` may end the process; what it does after that is forbidden."""
-
+class Chance(Protocol):
     @property
     def swarm(self) -> Swarm: ...
 
     def strikes(self, probability: float) -> bool: ...
+
+
+class Fortune(Chance, Protocol):
+    """What faults need of the world."""
 
     def between(self, low: int, high: int) -> int: ...
 
@@ -53,15 +55,15 @@ class Mortal(Protocol):
     def die(self, where: str) -> None: ...
 
 
-async def _boundary(world: Fortune, process: Mortal, where: str) -> None:
+async def boundary(world: Chance, process: Mortal, where: str) -> None:
     """The process may die here."""
-    _breathe(process)
+    breathe(process)
     if world.strikes(world.swarm.crash):
         process.die(where)
-        _breathe(process)
+        breathe(process)
 
 
-def _breathe(process: Mortal) -> None:
+def breathe(process: Mortal) -> None:
     """The dead do nothing more."""
     if not process.is_alive:
         raise asyncio.CancelledError("the process is dead")
@@ -70,7 +72,7 @@ def _breathe(process: Mortal) -> None:
 async def _take_time(world: Fortune, process: Mortal) -> None:
     most = world.swarm.slow_ms if world.strikes(world.swarm.slow) else 3
     await asyncio.sleep(world.between(0, most) / 1000)
-    _breathe(process)
+    breathe(process)
 
 
 class StoreFaults:
@@ -82,7 +84,7 @@ class StoreFaults:
 
     async def at(self, point: str) -> None:
         world, process = self._world, self._process
-        await _boundary(world, process, point)
+        await boundary(world, process, point)
         await _take_time(world, process)
         swarm = world.swarm
         if point in (memory_store.BEFORE_EPOCH, memory_store.AFTER_EPOCH, memory_store.BEFORE_READ):
@@ -137,7 +139,7 @@ class FaultyChain:
     async def send(self, transaction: bytes) -> None:
         """It may be dropped, be late, or arrive twice; and the answer says nothing about it."""
         world, swarm = self._world, self._world.swarm
-        await _boundary(world, self._process, "chain.before-send")
+        await boundary(world, self._process, "chain.before-send")
         world.watch_send(self._process, transaction)
         await self._ask()
         await world.meddle(transaction)
@@ -149,7 +151,7 @@ class FaultyChain:
             if world.strikes(swarm.send_twice):
                 world.happened("send arrived twice")
                 await self._arrives(transaction, world.between(0, swarm.late_ms))
-        await _boundary(world, self._process, "chain.after-send")
+        await boundary(world, self._process, "chain.after-send")
         await _take_time(world, self._process)
 
     async def _arrives(self, transaction: bytes, delay_ms: int) -> None:
@@ -166,7 +168,7 @@ class FaultyChain:
         await _at_landing(self._world, self._process, "chain.after-commit")
 
     async def _ask(self) -> None:
-        _breathe(self._process)
+        breathe(self._process)
         await _take_time(self._world, self._process)
         if self._world.strikes(self._world.swarm.chain_down):
             self._world.happened("chain down")

@@ -28,6 +28,10 @@ class Surroundings(Protocol):
 
     def custody_for(self, process: "Process") -> Custody: ...
 
+    async def boot(self, process: "Process") -> None: ...
+
+    async def stopped(self, process: "Process") -> None: ...
+
     def process_ended(self, process: "Process", why: str) -> None: ...
 
     def committed(self, process: "Process", groups: Sequence[OrderGroup], loaded: bool) -> None: ...
@@ -84,8 +88,15 @@ class Process:
         self.orders = parts.orders(self.shard, self.outbox, custody, store, clock, Ids(seed), confirm_ms)
 
     def start(self) -> None:
+        self._freight.start(self._live()).add_done_callback(self._stopped)
+
+    async def _live(self) -> None:
+        """As the venue does: the chain first, and the end of one is the end of all."""
+        await self._world.boot(self)
         for work in (self.shard.run(), self.outbox.run()):
             self._freight.start(work).add_done_callback(self._stopped)
+        await self._world.stopped(self)
+        raise WriterReplaced("another process writes the chain now")
 
     @property
     def is_paused(self) -> bool:
@@ -143,7 +154,7 @@ class Process:
             return
         error = task.exception()
         if isinstance(error, WriterReplaced):
-            self.die("replaced")
+            self.die(f"replaced: {error}")
         elif error is not None:
             self._world.is_bug(self.name, error)
 

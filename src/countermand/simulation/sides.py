@@ -1,5 +1,6 @@
 """The chain of a simulation with all that belongs to it: custody, wallets, a stranger, and what an observer sees."""
 
+import asyncio
 import base64
 import json
 from collections.abc import Callable, Sequence
@@ -7,6 +8,7 @@ from random import Random
 from typing import Final, Protocol
 
 from countermand.engine.ports import Custody
+from countermand.simulation.faults import Mortal
 from countermand.simulation.landings import Landing
 from countermand.simulation.model_chain import SLOT_MS, SOL, ModelChain, canonical, own_account, sign
 from countermand.simulation.model_custody import GAS, POOL, ModelCustody
@@ -30,7 +32,14 @@ class ChainSide(Protocol):
 
     async def close(self) -> None: ...
 
-    def chain(self) -> Chain: ...
+    def chain(self, process: Mortal, /) -> Chain:
+        """As the process has it: one for all, or one inside each."""
+
+    async def boot(self, process: Mortal, /) -> None:
+        """Opens the chain inside the process, if that is where it is."""
+
+    async def stopped(self, process: Mortal, /) -> None:
+        """Returns when the chain inside the process has stopped for good."""
 
     def custody(self, chain: Chain, price: Callable[[str], int], mood: Callable[[], str]) -> Custody:
         """For one process. `mood` says what the next swap meets: "fine", "refused" or "fails"."""
@@ -80,8 +89,14 @@ class ModelSide:
     async def close(self) -> None:
         """Nothing runs in it."""
 
-    def chain(self) -> Chain:
+    def chain(self, _process: Mortal, /) -> Chain:
         return self._chain
+
+    async def boot(self, _process: Mortal, /) -> None:
+        """It is there already."""
+
+    async def stopped(self, _process: Mortal, /) -> None:
+        await asyncio.Event().wait()
 
     def custody(self, chain: Chain, price: Callable[[str], int], mood: Callable[[], str]) -> Custody:
         return ModelCustody(chain, price, mood)

@@ -1,9 +1,11 @@
 """The real custody over the real embedded chain: a virtual machine, keys, signatures, and a ledger that can fail."""
 
+import asyncio
 import base64
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Coroutine, Sequence
 from random import Random
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from solders.hash import Hash
 from solders.instruction import Instruction
@@ -24,14 +26,33 @@ from countermand.engine.clock import VenueClock
 from countermand.engine.ports import Custody, SwapRefused
 from countermand.liquidity.pool import SandboxPool, sandbox_accounts
 from countermand.prices.feed import JUP, SOL, USDC, TokenRegistry
+from countermand.simulation.faults import Mortal, boundary, breathe
 from countermand.simulation.landings import Balance, Landing
 from countermand.simulation.memory_ledger import MemoryLedgerStore
 from countermand.simulation.swarm import Swarm
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.genesis import Genesis
 from countermand.solana.ledger import LedgerTransaction, TokenBalance, read_ledger_transaction
-from countermand.solana.ledger_store import LedgerBatch, LedgerUnavailable
-from countermand.solana.port import AccountInfo, Chain, ChainUnavailable
+from countermand.solana.ledger_store import (
+    Epoch,
+    LedgerBatch,
+    LedgerSecrets,
+    LedgerStore,
+    LedgerUnavailable,
+    LoadedLedger,
+    StoredAccount,
+    StoredClock,
+    StoredStatus,
+    StoredTransaction,
+)
+from countermand.solana.port import (
+    AccountInfo,
+    Chain,
+    ChainUnavailable,
+    LatestBlockhash,
+    SignatureStatus,
+    Simulation,
+)
 from countermand.solana.tokens import (
     SYSTEM_PROGRAM,
     TOKEN_ACCOUNT_RENT_LAMPORTS,
@@ -47,6 +68,8 @@ _COMPUTE_UNITS: Final = 50_000
 
 
 class Fortune(Protocol):
+    """What this needs of the world."""
+
     @property
     def swarm(self) -> Swarm: ...
 
@@ -54,6 +77,8 @@ class Fortune(Protocol):
     def clock(self) -> VenueClock: ...
 
     def strikes(self, probability: float) -> bool: ...
+
+    def between(self, low: int, high: int) -> int: ...
 
     def happened(self, what: str) -> None: ...
 
@@ -79,6 +104,80 @@ class _Ledger(MemoryLedgerStore):
         if self._world.strikes(self._world.swarm.commit_lost_after):
             self._world.happened("chain: the answer to a commit was lost")
             raise LedgerUnavailable("the answer to a commit was lost")
+
+
+class _Hand:
+    """The ledger as the chain inside one process writes it: what the process had not committed dies with it."""
+
+    def __init__(self, world: Fortune, process: Mortal, ledger: _Ledger) -> None:
+        self._world = world
+        self._process = process
+        self._ledger = ledger
+
+    async def begin_epoch(self, opened: int | None) -> Epoch:
+        breathe(self._process)
+        return await self._ledger.begin_epoch(opened)
+
+    async def load(self, epoch: Epoch, *, recent_slots: int) -> LoadedLedger:
+        breathe(self._process)
+        return await self._ledger.load(epoch, recent_slots=recent_slots)
+
+    async def found(
+        self, epoch: Epoch, secrets: LedgerSecrets, clock: StoredClock, accounts: Sequence[StoredAccount]
+    ) -> None:
+        breathe(self._process)
+        await self._ledger.found(epoch, secrets, clock, accounts)
+
+    async def commit(self, batch: LedgerBatch) -> None:
+        await boundary(self._world, self._process, "ledger.before-commit")
+        await asyncio.sleep(self._world.between(0, 5) / 1000)
+        breathe(self._process)
+        await self._ledger.commit(batch)
+        await boundary(self._world, self._process, "ledger.after-commit")
+
+    async def transaction(self, signature: bytes) -> StoredTransaction | None:
+        return await self._ledger.transaction(signature)
+
+    async def status(self, signature: bytes) -> StoredStatus | None:
+        return await self._ledger.status(signature)
+
+    async def signatures_for(
+        self, address: bytes, *, limit: int, before: bytes | None, until: bytes | None
+    ) -> list[StoredStatus]:
+        return await self._ledger.signatures_for(address, limit=limit, before=before, until=until)
+
+    async def close(self) -> None:
+        """What is remembered stays."""
+
+
+class _Inside:
+    """The chain inside a process, which is there once it was opened. Implements `solana.port.Chain`."""
+
+    def __init__(self) -> None:
+        self.opened: EmbeddedChain | None = None
+
+    async def latest_blockhash(self) -> LatestBlockhash:
+        return await self._chain().latest_blockhash()
+
+    async def finalized_block_height(self) -> int:
+        return await self._chain().finalized_block_height()
+
+    async def signature_status(self, signature: str) -> SignatureStatus | None:
+        return await self._chain().signature_status(signature)
+
+    async def accounts(self, addresses: list[str]) -> list[AccountInfo | None]:
+        return await self._chain().accounts(addresses)
+
+    async def simulate(self, transaction: bytes) -> Simulation:
+        return await self._chain().simulate(transaction)
+
+    async def send(self, transaction: bytes) -> None:
+        await self._chain().send(transaction)
+
+    def _chain(self) -> EmbeddedChain:
+        if self.opened is None:
+            raise ChainUnavailable("the chain is being opened")
+        return self.opened
 
 
 class _Pool(SandboxPool):
@@ -110,10 +209,14 @@ class SvmSide:
         self._stranger = _wallet(255)
         self.wallets = tuple(self._signers)
         self._ledger = _Ledger(world)
-        self._chain: EmbeddedChain | None = None
+        self._genesis = self._begun_with()
+        self._ours: EmbeddedChain | None = None
+        """One chain for everybody, unless each process has its own over one ledger."""
+        self._inside: list[tuple[Mortal, _Inside]] = []
+        self._height = 0
         self._gifts = 0
 
-    async def open(self) -> None:
+    def _begun_with(self) -> Genesis:
         accounts: dict[str, AccountInfo] = dict(sandbox_accounts(self._keys, self._tokens.all()))
         for wallet in (*self.wallets, str(self._stranger.pubkey())):
             accounts[wallet] = AccountInfo(_FUNDS, SYSTEM_PROGRAM, b"", executable=False)
@@ -121,16 +224,44 @@ class SvmSide:
                 data = token_account_bytes(mint=token.mint, owner=wallet, amount=_FUNDS)
                 info = AccountInfo(TOKEN_ACCOUNT_RENT_LAMPORTS, token.program, data, executable=False)
                 accounts[self.token_account(wallet, token.mint)] = info
-        genesis = Genesis(bytes(32), bytes([1]) * 32, bytes([2]) * 32, accounts)
-        self._chain = await EmbeddedChain.open(self._ledger, self._world.clock, genesis=genesis, stopwatch=lambda: 0)
+        return Genesis(bytes(32), bytes([1]) * 32, bytes([2]) * 32, accounts)
+
+    async def open(self) -> None:
+        if not self._world.swarm.chain_inside:
+            self._ours = await self._opened(self._ledger)
+
+    async def _opened(self, ledger: LedgerStore) -> EmbeddedChain:
+        return await EmbeddedChain.open(ledger, self._world.clock, genesis=self._genesis, stopwatch=lambda: 0)
 
     async def close(self) -> None:
-        assert self._chain is not None
-        await self._chain.close()
+        if self._ours is not None:
+            await self._ours.close()
 
-    def chain(self) -> Chain:
-        assert self._chain is not None
-        return self._chain
+    def chain(self, process: Mortal) -> Chain:
+        if self._ours is not None:
+            return self._ours
+        inside = _Inside()
+        self._inside = [(other, chain) for other, chain in self._inside if other.is_alive]
+        self._inside.append((process, inside))
+        return inside
+
+    async def boot(self, process: Mortal) -> None:
+        for other, inside in self._inside:
+            if other is process:
+                inside.opened = await self._opened(_Hand(self._world, process, self._ledger))
+
+    async def stopped(self, process: Mortal) -> None:
+        for other, inside in self._inside:
+            if other is process and inside.opened is not None:
+                await inside.opened.stopped()
+                return
+        await asyncio.Event().wait()
+
+    def _newest(self) -> EmbeddedChain | None:
+        if self._ours is not None:
+            return self._ours
+        open_ = [inside.opened for process, inside in self._inside if process.is_alive and inside.opened is not None]
+        return open_[-1] if open_ else None
 
     def custody(self, chain: Chain, price: Callable[[str], int], mood: Callable[[], str]) -> Custody:
         def price_of(mint: Mint) -> UsdPrice | None:
@@ -163,51 +294,56 @@ class SvmSide:
         return signed + " " if how == 3 else "not a transaction"
 
     async def dust(self, account: str, amount: int) -> None:
-        assert self._chain is not None
-        try:
-            [info] = await self._chain.accounts([account])
-            if info is None or info.owner == SYSTEM_PROGRAM:
-                return
-            mint = str(Pubkey(info.data[:32]))
-            stranger, to = self._stranger.pubkey(), key(account)
-            token = self._tokens.get(Mint(mint))
-            assert token is not None
-            program = key(token.program)
-            if mint == self.sol:
-                given = TransferParams(from_pubkey=stranger, to_pubkey=to, lamports=amount)
-                does = [transfer_lamports(given), sync_native(to, program)]
-            else:
-                own = key(self.token_account(str(stranger), mint))
-                does = [transfer(own, to, stranger, amount, program)]
-            await self._gives(does)
-        except ChainUnavailable:
-            return  # The stranger does not try again.
+        await self._try(lambda chain: self._dusts(chain, account, amount))
 
     async def prefund(self, account: str) -> None:
-        assert self._chain is not None
-        given = TransferParams(from_pubkey=self._stranger.pubkey(), to_pubkey=key(account), lamports=1_000_000)
-        try:
-            if await self._chain.accounts([account]) == [None]:
-                await self._gives([transfer_lamports(given)])
-        except ChainUnavailable:
-            return  # The stranger does not try again.
+        await self._try(lambda chain: self._prefunds(chain, account))
 
-    async def _gives(self, does: list[Instruction]) -> None:
-        assert self._chain is not None
+    async def _try(self, gift: Callable[[EmbeddedChain], Coroutine[Any, Any, None]]) -> None:
+        """A stranger does not insist."""
+        chain = self._newest()
+        if chain is not None:
+            with contextlib.suppress(ChainUnavailable, TimeoutError):
+                async with asyncio.timeout(1):
+                    await gift(chain)
+
+    async def _dusts(self, chain: EmbeddedChain, account: str, amount: int) -> None:
+        [info] = await chain.accounts([account])
+        if info is None or info.owner == SYSTEM_PROGRAM:
+            return
+        mint = str(Pubkey(info.data[:32]))
+        stranger, to = self._stranger.pubkey(), key(account)
+        program = key(info.owner)
+        if mint == self.sol:
+            given = TransferParams(from_pubkey=stranger, to_pubkey=to, lamports=amount)
+            await self._gives(chain, [transfer_lamports(given), sync_native(to, program)])
+        else:
+            own = key(self.token_account(str(stranger), mint))
+            await self._gives(chain, [transfer(own, to, stranger, amount, program)])
+
+    async def _prefunds(self, chain: EmbeddedChain, account: str) -> None:
+        given = TransferParams(from_pubkey=self._stranger.pubkey(), to_pubkey=key(account), lamports=1_000_000)
+        if await chain.accounts([account]) == [None]:
+            await self._gives(chain, [transfer_lamports(given)])
+
+    async def _gives(self, chain: EmbeddedChain, does: list[Instruction]) -> None:
         self._gifts += 1
-        recent = await self._chain.latest_blockhash()
+        recent = await chain.latest_blockhash()
         blockhash = bytes(Hash.from_string(recent.blockhash))
         message = compile_message(self._stranger.pubkey(), blockhash, _COMPUTE_UNITS, self._gifts, does)
         raw = base64.b64decode(_filled(1, message, {str(self._stranger.pubkey()): self._stranger}))
-        await self._chain.submit(raw)
+        await chain.submit(raw)
 
     def skip_ms(self, ms: int) -> None:
-        assert self._chain is not None
-        self._chain.advance(ms / 1000)
+        chain = self._newest()
+        if chain is not None:
+            chain.advance(ms / 1000)
 
     def height(self) -> int:
-        assert self._chain is not None
-        return self._chain.slot
+        chain = self._newest()
+        if chain is not None:
+            self._height = max(self._height, chain.slot)
+        return self._height
 
     def landings_since(self, number: int) -> Sequence[Landing]:
         return self._ledger.landings[number:]

@@ -24,6 +24,8 @@ class Swarm:
     slot_window: int
     """How many slots a blockhash lives."""
     dormant_kept: int
+    chain_inside: bool
+    """Each process has the chain in itself, over one ledger; else the chain is a node outside of them."""
 
     slow: float
     """An answer of the store or the chain takes long."""
@@ -82,6 +84,7 @@ def drawn(random: Random) -> Swarm:
         confirm_timeout_ms=random.choice((100, 300, 1_500)),
         slot_window=random.choice((8, 20, 150)),
         dormant_kept=random.choice((0, 0, 1, 5, 1_000)),
+        chain_inside=random.random() < 0.5,
         slow=often(0.2),
         slow_ms=random.choice((20, 200, 1_500)),
         store_down=rarely(0.01),

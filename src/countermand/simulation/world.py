@@ -153,8 +153,14 @@ class World:
         return MemoryStore(self.database, _Watched(self, process))
 
     def custody_for(self, process: Process) -> Custody:
-        chain = FaultyChain(self, process, self.side.chain())
+        chain = FaultyChain(self, process, self.side.chain(process))
         return self.side.custody(chain, self.prices.__getitem__, self._mood)
+
+    async def boot(self, process: Process) -> None:
+        await self.side.boot(process)
+
+    async def stopped(self, process: Process) -> None:
+        await self.side.stopped(process)
 
     def _mood(self) -> str:
         if self.strikes(self.swarm.swap_refused):
@@ -178,7 +184,10 @@ class World:
 
     def process_ended(self, process: Process, why: str) -> None:
         self.processes.remove(process)
-        self.happened(f"crash at {why}" if why != "replaced" else "a writer learned that it was replaced")
+        if why.startswith("replaced"):
+            self.happened("the chain of a writer was replaced" if "chain" in why else "a writer was replaced")
+        else:
+            self.happened(f"crash at {why}")
 
     def awake(self) -> Sequence[Process]:
         return [process for process in self.processes if not process.is_paused]
