@@ -45,6 +45,7 @@ from countermand.settings import Settings, StartRefused
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade.http import RpcResource, SocketHub
 from countermand.solana.genesis import Genesis
+from countermand.solana.ledger_store import LedgerReplaced
 from countermand.store.chain_postgres import PostgresLedgerStore
 from countermand.store.embedded import EmbeddedPostgres
 from countermand.store.postgres import PostgresStore, migrate
@@ -316,7 +317,8 @@ def _door(house: _House, settings: Settings) -> tuple[Door, SocketHub]:
 
 
 async def _end_with_the_chain(chain: EmbeddedChain) -> None:
-    raise WriterReplaced(str(await chain.stopped()))
+    reason = await chain.stopped()
+    raise WriterReplaced(str(reason)) if isinstance(reason, LedgerReplaced) else reason
 
 
 async def _watch_the_fence(house: _House) -> None:

@@ -1,6 +1,5 @@
 """The embedded chain's ledger in PostgreSQL. The tables are in `sql/0002_chain.sql`."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeAlias
@@ -21,14 +20,13 @@ from countermand.solana.ledger_store import (
     StoredStatus,
     StoredTransaction,
 )
+from countermand.store.connections import LOST
 
 COMMIT_TIMEOUT_SECONDS: Final = 30
 LOAD_TIMEOUT_SECONDS: Final = 600
 
 _I64_MAX: Final = 2**63 - 1
 _U64: Final = 2**64
-
-_FAILURES: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncio.TimeoutError)
 
 _COMMIT: Final = """
 WITH fence AS (
@@ -189,7 +187,7 @@ class PostgresLedgerStore:
             if self._writer is None:
                 self._writer = await self._pool.acquire()
             yield self._writer
-        except _FAILURES as failure:
+        except LOST as failure:
             await self._cut()
             raise LedgerUnavailable(f"{type(failure).__name__}: {failure}") from failure
         except BaseException:
@@ -210,7 +208,7 @@ class PostgresLedgerStore:
         try:
             async with self._pool.acquire() as connection:
                 yield connection
-        except _FAILURES as failure:
+        except LOST as failure:
             raise LedgerUnavailable(f"{type(failure).__name__}: {failure}") from failure
 
 

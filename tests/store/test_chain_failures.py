@@ -1,0 +1,28 @@
+"""What a connection that breaks under the chain's ledger means to the chain."""
+
+from typing import Any
+
+import asyncpg
+import pytest
+
+from countermand.solana.ledger_store import LedgerUnavailable
+from countermand.store.chain_postgres import PostgresLedgerStore
+
+
+async def test_a_server_that_dies_in_the_middle_of_an_answer_is_only_unavailable(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver then sometimes speaks of its own state instead of the connection."""
+
+    async def confused(*_args: Any, **_kwargs: Any) -> None:
+        raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
+        store = PostgresLedgerStore(pool)
+        before = await store.begin_epoch(None)
+        with monkeypatch.context() as patched, pytest.raises(LedgerUnavailable, match="InternalClientError"):
+            patched.setattr(asyncpg.Connection, "fetchrow", confused)
+            await store.begin_epoch(before.opened)
+        again = await store.begin_epoch(before.opened)  # On a connection of which nothing is in doubt.
+        assert again.number == before.number + 1
+        await store.close()
