@@ -47,7 +47,7 @@ def test_serve_prints_its_urls_and_leaves_when_told_to(number: signal.Signals) -
     assert [venue.stdout.readline().split() for _ in range(4)] == [
         ["API", "docs:", f"{url[1]}/docs"],
         ["Solana", "JSON-RPC:", f"{url[1]}/rpc"],
-        ["Solana", "WebSocket:", f"ws://127.0.0.1:{port + 1}"],
+        ["Solana", "WebSocket:", f"ws://127.0.0.1:{port + 1}/rpc"],
         ["Sandbox:", f"{url[1]}/sandbox"],
     ]
     with socket.create_connection(("127.0.0.1", port)) as connection:

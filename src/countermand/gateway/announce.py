@@ -10,7 +10,7 @@ def announce(settings: Settings, addresses: Addresses) -> None:
     lines = [("Countermand is ready:", base), ("API docs:", f"{base}/docs"), ("Solana JSON-RPC:", f"{base}/rpc")]
     if addresses.second_port is not None:
         host = base.removeprefix("http://").rpartition(":")[0]
-        lines.append(("Solana WebSocket:", f"ws://{host}:{addresses.second_port}"))
+        lines.append(("Solana WebSocket:", f"ws://{host}:{addresses.second_port}/rpc"))
     if settings.sandbox:
         lines.append(("Sandbox:", f"{base}/sandbox"))
     width = max(len(name) for name, _ in lines)
