@@ -7,10 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from solders.keypair import Keypair
 from solders.message import Message
+from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
 from tests.end_to_end.trader import Trader, signed, single
 from tests.end_to_end.venue import SOL, USDC, Venue
+from tests.solana.chain_support import another_signature
 
 DID_NOT_LAND = (500, "Withdrawal transaction did not land. Retry confirm with the same cancelRequestId.")
 EXPIRED = (400, "Withdrawal transaction expired. Please initiate cancel again.")
@@ -286,6 +288,20 @@ def test_signatures_of_others_in_the_venues_slots_do_not_matter(alice: Trader, o
     transaction[1 + 64 : 1 + 3 * 64] = bytes(range(128))
     answer = alice.hands_in(order, base64.b64encode(transaction).decode(), cancelling.request_id)
     assert answer.status == 200
+
+
+def test_the_first_valid_signature_is_the_only_one_ever_sent(venue: Venue, alice: Trader, order: str) -> None:
+    cancelling = alice.cancels(order)
+    first = base64.b64decode(alice.signs(cancelling.transaction))
+    message = first[1 + 3 * 64 :]
+    second = another_signature(b"\x01" + bytes(64) + message, alice.key)[1:65]
+    venue.faults(dropTransactions=1)
+    assert alice.confirms(order, cancelling).error == DID_NOT_LAND
+    other = base64.b64encode(first[:1] + second + first[1 + 64 :]).decode()
+    answer = alice.hands_in(order, other, cancelling.request_id).ok()
+    assert answer["txSignature"] == str(Signature.from_bytes(first[1:65])) != str(Signature.from_bytes(second))
+    (status,) = venue.rpc("getSignatureStatuses", [str(Signature.from_bytes(second))])
+    assert status is None
 
 
 def test_an_unknown_request_id(alice: Trader, order: str) -> None:
