@@ -103,12 +103,13 @@ def test_the_page_cancels_an_order(venue: Venue, alice: Trader, reader: PageRead
 
 def test_the_page_confirms_again_what_did_not_land(venue: Venue, alice: Trader, reader: PageReader) -> None:
     reader.asks_to_cancel()
-    venue.faults(dropTransactions=1)
+    venue.faults(dropTransactions=1_000)  # Also what is sent again meanwhile.
     status, result = reader.confirms()
     assert status == 500
     assert result == {"error": "Withdrawal transaction did not land. Retry confirm with the same cancelRequestId."}
     row = alice.sees(reader.order_id)
     assert row["rawState"] == "ready_to_cancel"
+    venue.faults()
     status, result = reader.confirms()
     assert (status, list(result)) == (200, ["id", "txSignature"])
     assert alice.state_of(reader.order_id) == "cancelled"

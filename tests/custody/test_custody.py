@@ -156,7 +156,7 @@ async def test_a_failure_that_nobody_waits_for_any_more_is_no_noise(
     assert noise == []
 
 
-@pytest.mark.parametrize("learns", ["block_height", "fate", "forget_blockhash"])
+@pytest.mark.parametrize("learns", ["block_height", "fate", "forget"])
 async def test_after_a_leap_of_the_chain_crafts_take_a_new_blockhash(venue: Venue, learns: str) -> None:
     group, attempt = await withdrawing(venue)
     venue.chain.expire_blockhashes()
@@ -165,7 +165,7 @@ async def test_after_a_leap_of_the_chain_crafts_take_a_new_blockhash(venue: Venu
     elif learns == "fate":
         await venue.custody.fate(group, attempt)
     else:
-        venue.custody.forget_blockhash()
+        venue.custody.forget()
     craft = await venue.custody.craft_withdrawal(group)
     assert decoded(craft.message).blockhash != decoded(attempt.craft.message).blockhash
     assert craft.last_valid_height > attempt.craft.last_valid_height
