@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from countermand.engine.ports import Batch, CommitUnknown, Unavailable
 from countermand.simulation import memory_store
@@ -20,6 +20,9 @@ from countermand.solana.port import (
 )
 
 T = TypeVar("T")
+
+_AT_ONCE: Final = 0.5
+"""So often an answer takes no time at all."""
 
 
 class Chance(Protocol):
@@ -70,7 +73,12 @@ def breathe(process: Mortal) -> None:
 
 
 async def _take_time(world: Fortune, process: Mortal) -> None:
-    most = world.swarm.slow_ms if world.strikes(world.swarm.slow) else 3
+    if world.strikes(world.swarm.slow):
+        most = world.swarm.slow_ms
+    elif world.strikes(_AT_ONCE):
+        return
+    else:
+        most = 3
     await asyncio.sleep(world.between(0, most) / 1000)
     breathe(process)
 
