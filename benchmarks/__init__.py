@@ -1,0 +1,1 @@
+"""The benchmarks: `make bench` measures, and writes `docs/benchmarks.md`."""

@@ -1,0 +1,87 @@
+"""`python -m benchmarks`: measures everything, bounded in time, and writes `docs/benchmarks.md`."""
+
+import asyncio
+import shutil
+import tempfile
+import time
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import Final
+
+from benchmarks import desks, figures, machine
+from benchmarks.report import Measured, written
+from benchmarks.venue import serving
+
+_PAGE: Final = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+_RUNGS: Final = 9_000
+
+
+def main() -> None:
+    options = _options()
+    data = Path(tempfile.mkdtemp(prefix="countermand-bench-", dir=options.data))
+    data.chmod(0o711)  # As root, our PostgreSQL may have to be another user.
+    measured = Measured()
+    try:
+        measured.machine = machine.described(data)
+        parts = {"desks": _desks, "starts": _starts, "creates": _creates, "cancels": _cancels}
+        for name, part in parts.items():
+            if options.only in (None, name):
+                part(measured, data, options.seconds)
+    finally:
+        shutil.rmtree(data, ignore_errors=True)
+    page = written(measured)
+    if options.only is None:
+        _PAGE.parent.mkdir(exist_ok=True)
+        _PAGE.write_text(page, encoding="utf-8")
+    print(page)
+
+
+def _options() -> Namespace:
+    parser = ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=4.0, help="how long each load lasts")
+    parser.add_argument("--data", type=Path, help="where the databases are put; a disk, since they are synced")
+    parser.add_argument(
+        "--only", choices=("desks", "starts", "creates", "cancels"), help="print one part, write nothing"
+    )
+    return parser.parse_args()
+
+
+def _desks(measured: Measured, _data: Path, _seconds: float) -> None:
+    for count in (10**3, 10**5, 10**6):
+        _say(f"a desk of {count} orders")
+        measured.desks.append(desks.measure(count))
+
+
+def _starts(measured: Measured, data: Path, _seconds: float) -> None:
+    _say("an empty start")
+    measured.starts.append(figures.start(data / "empty", 0))
+
+
+def _creates(measured: Measured, data: Path, seconds: float) -> None:
+    _say("creates, and whole lives")
+    _, owners = asyncio.run(figures.filled(data / "creates", 0, 0))
+    with serving(data / "creates") as venue:
+        measured.creates = figures.creates(venue, owners, seconds)
+        measured.lives = figures.lives(venue, owners, seconds)
+        venue.settle()
+        measured.audit_ok = venue.ask("GET", "/sandbox/audit")["ok"]
+    shutil.rmtree(data / "creates")
+
+
+def _cancels(measured: Measured, data: Path, seconds: float) -> None:
+    _say(f"cancels: first {figures.RESTING} open orders are written")
+    orders, _ = asyncio.run(figures.filled(data / "cancels", figures.RESTING - _RUNGS, _RUNGS))
+    measured.starts.append(figures.start(data / "cancels", figures.RESTING))
+    with serving(data / "cancels") as venue:
+        _say("cancels")
+        measured.cancels = figures.cancels(venue, orders, seconds)
+        _say("cancels beside fills")
+        measured.cancels_beside_fills = figures.cancels_beside_fills(venue, orders, seconds)
+
+
+def _say(what: str) -> None:
+    print(time.strftime("%H:%M:%S"), what, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""Resting orders in memory, without a server: what a tick costs, and what an order weighs.
+
+Each measurement runs in a child process, so that one does not weigh upon the next:
+`python -m benchmarks.desks COUNT` prints its findings as JSON.
+"""
+
+import gc
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import base58
+import msgspec
+
+from countermand.domain.identity import Address, Mint, Signature, Wallet
+from countermand.domain.instant import Instant
+from countermand.domain.quantities import USD_SCALE, BaseUnits, Bps, UsdPrice
+from countermand.domain.trigger.commands import ObservePrice
+from countermand.domain.trigger.condition import Condition, Direction
+from countermand.domain.trigger.order import Family, Leg, OrderGroup, Role, State, Terms
+from countermand.domain.trigger.refusals import Refused
+from countermand.engine.ids import Ids
+from countermand.engine.journal import decode_group, encode
+from countermand.engine.ports import Epoch
+from countermand.engine.term import Term
+from countermand.prices.feed import SOL, USDC
+
+CROSSED: Final = 10_000
+_TICKS: Final = 20_000
+_WALLETS: Final = 2_000
+_START: Final = Instant(1_800_000_000_000)
+_YEAR_MS: Final = 365 * 24 * 3_600_000
+_DOLLAR: Final = 10**USD_SCALE
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+
+
+class Desk(msgspec.Struct, frozen=True, kw_only=True):
+    """`crossing_ms` None: too few orders to cross 10⁴."""
+
+    orders: int
+    bytes_an_order: float
+    tick_p50_us: float
+    tick_p99_us: float
+    crossing_ms: float | None
+
+
+def measure(orders: int) -> Desk:
+    """In a child process."""
+    command = [sys.executable, "-m", "benchmarks.desks", str(orders)]
+    return msgspec.json.decode(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout, type=Desk)
+
+
+def _stored(count: int) -> Iterator[bytes]:
+    """Bodies of the rows of open orders: half sell SOL above 300 dollars, half buy it below 100."""
+    ids = Ids(1)
+    wallets = [Wallet(_address()) for _ in range(_WALLETS)]
+    for number in range(count):
+        yield encode(_order(number, ids, wallets[number % _WALLETS]))
+
+
+def _order(number: int, ids: Ids, wallet: Wallet) -> OrderGroup:
+    rises = number % 2 == 0
+    sells, buys = (SOL, USDC) if rises else (USDC, SOL)
+    distance = number * _DOLLAR // 100_000
+    price = 300 * _DOLLAR + distance if rises else 100 * _DOLLAR - distance // 1_000
+    amount, at = BaseUnits(10**9 + number), Instant(_START + number)
+    return OrderGroup(
+        id=ids.order_id(at),
+        terms=Terms(
+            wallet=wallet,
+            family=Family.SINGLE,
+            input_mint=sells.mint,
+            output_mint=buys.mint,
+            trigger_mint=SOL.mint,
+            input_account=Address(_address()),
+            deposited=amount,
+            placement=secrets.token_bytes(16),
+        ),
+        legs=(Leg(Role.TRIGGER, Condition(Direction.ABOVE if rises else Direction.BELOW, UsdPrice(price)), Bps(300)),),
+        expires_at=Instant(at + _YEAR_MS),
+        state=State.OPEN,
+        version=2,
+        remaining=amount,
+        created_at=at,
+        updated_at=Instant(at + 200),
+        attempts=1,
+        deposit_signature=Signature(base58.b58encode(secrets.token_bytes(64)).decode()),
+    )
+
+
+def _address() -> str:
+    return base58.b58encode(secrets.token_bytes(32)).decode()
+
+
+def _resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
+
+
+def _ticks_ns(term: Term) -> list[int]:
+    """Each a whole turn of the engine: what is due, and a price that crosses nothing."""
+    took = []
+    for number in range(_TICKS):
+        tick = ObservePrice(Mint(SOL.mint), UsdPrice(150 * _DOLLAR + number), at_once=False)
+        began = time.perf_counter_ns()
+        happened = term.turn(tick, _START)
+        took.append(time.perf_counter_ns() - began)
+        assert not happened, "the tick was to cross nothing"
+    return sorted(took)
+
+
+def _crossing_ms(term: Term) -> float:
+    """One turn in which 10⁴ orders leave `open`, and their events are written into the journal."""
+    reach = UsdPrice(300 * _DOLLAR + 2 * (CROSSED - 1) * _DOLLAR // 100_000)
+    began = time.perf_counter_ns()
+    happened = term.turn(ObservePrice(Mint(SOL.mint), reach, at_once=False), _START)
+    took = time.perf_counter_ns() - began
+    assert not isinstance(happened, Refused)
+    assert len(happened) == CROSSED, f"{len(happened)} orders crossed"
+    return took / 1e6
+
+
+def _measure_here(count: int) -> Desk:
+    term = Term(0, Epoch(1, 0, b"", _START))
+    gc.disable()  # As a start of the venue does.
+    before = _resident()
+    for body in _stored(count):
+        term.adopt(decode_group(body))
+    grown = _resident() - before
+    gc.freeze()
+    gc.enable()
+    ticks = _ticks_ns(term)
+    return Desk(
+        orders=count,
+        bytes_an_order=grown / count,
+        tick_p50_us=ticks[len(ticks) // 2] / 1e3,
+        tick_p99_us=ticks[len(ticks) * 99 // 100] / 1e3,
+        crossing_ms=_crossing_ms(term) if count == 10 * CROSSED else None,
+    )
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(msgspec.json.encode(_measure_here(int(sys.argv[1]))))

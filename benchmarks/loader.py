@@ -1,0 +1,215 @@
+"""Fills a data directory with wallets and open orders, through the engine's own journal and the chain's own ledger.
+
+No server runs meanwhile. Only the deposits themselves are skipped: each order's account is put on the chain as a landed
+deposit would have left it, so `countermand audit` misses their transactions, and is not asked about such a venue.
+"""
+
+import secrets
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+from solders.keypair import Keypair
+
+from countermand.compose import MASTER_SEED_FILE, TRIGGER_SHARD
+from countermand.custody.deposits import account_seed, deposit_message
+from countermand.custody.instructions import order_account
+from countermand.custody.parties import Parties
+from countermand.custody.vaults import VaultKeys, load_or_make_seed
+from countermand.dialects.trigger_v2.auth import Sessions
+from countermand.domain.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
+from countermand.domain.instant import Instant
+from countermand.domain.quantities import USD_SCALE, BaseUnits, Bps, UsdPrice
+from countermand.domain.trigger.commands import DepositCraft, Fate, PlaceOrder, ResolveAttempt, Submission
+from countermand.domain.trigger.condition import Condition, Direction
+from countermand.domain.trigger.order import Craft, Family, Leg, Role
+from countermand.domain.trigger.refusals import Refused
+from countermand.engine.clock import VenueClock
+from countermand.engine.ids import Ids
+from countermand.engine.term import Term
+from countermand.liquidity.pool import pool_account, sandbox_accounts
+from countermand.prices.feed import DEFAULT_PRICES, JUP, SOL, USDC, Token, TokenRegistry
+from countermand.solana.embedded import EmbeddedChain
+from countermand.solana.genesis import Genesis
+from countermand.solana.port import AccountInfo
+from countermand.solana.tokens import SYSTEM_PROGRAM, associated_token_address
+from countermand.store.chain_postgres import PostgresLedgerStore
+from countermand.store.embedded import EmbeddedPostgres
+from countermand.store.postgres import PostgresStore, migrate
+
+WALLETS: Final = 2_000
+_A_BATCH: Final = 1_000
+_WEALTH: Final = 10**15
+_YEAR_MS: Final = 365 * 24 * 3_600_000
+_MICRODOLLAR: Final = 10 ** (USD_SCALE - 6)
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A wallet with a registered vault, money, and a token for the API."""
+
+    keypair: Keypair
+    wallet: Wallet
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """An open order and its owner."""
+
+    id: OrderId
+    owner: Owner
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an order is to be: it sells `amount` when the trigger token is at or beyond `microdollars`."""
+
+    sells: Token
+    buys: Token
+    watches: Token
+    direction: Direction
+    microdollars: int
+    amount: int
+
+
+def resting(count: int) -> Iterator[Wish]:
+    """Orders that no price of the benchmarks crosses, half of them selling SOL and half buying it."""
+    for number in range(count):
+        if number % 2:
+            yield Wish(USDC, SOL, SOL, Direction.BELOW, 50_000_000 + number % 49_000 * 1_000, 100 * 10**6)
+        else:
+            yield Wish(SOL, USDC, SOL, Direction.ABOVE, 300_000_000 + number % 700_000 * 1_000, 10**9)
+
+
+def ladder(count: int) -> Iterator[Wish]:
+    """Sales of JUP at rising prices, a microdollar apart, from a dollar on."""
+    for number in range(count):
+        yield Wish(JUP, USDC, JUP, Direction.ABOVE, 1_000_000 + number, 100 * 10**6)
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """A venue that is being filled."""
+
+    keys: VaultKeys
+    clock: VenueClock
+    store: PostgresStore
+    chain: EmbeddedChain
+    term: Term
+    ids: Ids
+    owners: Sequence[Owner]
+
+    async def add(self, wishes: Iterator[Wish]) -> list[Open]:
+        """Orders of all wallets in turn, open from now on for a year."""
+        added: list[Open] = []
+        while some := list(islice(wishes, _A_BATCH)):
+            accounts: dict[Address, AccountInfo] = {}
+            for wish in some:
+                owner = self.owners[len(added) % len(self.owners)]
+                added.append(Open(self._place(wish, owner, accounts), owner))
+            await self.chain.put_accounts({str(address): account for address, account in accounts.items()})
+            await self._commit()
+        return added
+
+    def _place(self, wish: Wish, owner: Owner, accounts: dict[Address, AccountInfo]) -> OrderId:
+        now, request_id = self.clock.now(), self.ids.request_id()
+        order_id, vault = self.ids.order_id(now), self.keys.vault_of(owner.wallet)
+        parties, seed = Parties.of(owner.wallet, vault, wish.sells), account_seed(request_id)
+        message = deposit_message(parties, seed, wish.amount, secrets.token_bytes(32))
+        account = Address(str(order_account(parties.vault, seed, parties.program)))
+        signature = Signature(str(owner.keypair.sign_message(message)))
+        command = _placement(wish, owner.wallet, order_id, request_id, account, message, signature, now)
+        for each in (command, ResolveAttempt(order_id, 1, Fate.LANDED, signature, None)):
+            happened = self.term.turn(each, now)
+            assert not isinstance(happened, Refused), happened
+        accounts[account] = pool_account(vault.address, wish.sells, wish.amount)
+        return order_id
+
+    async def enrich(self) -> None:
+        """Gives every wallet lamports, token accounts, and its vault's registration."""
+        accounts: dict[str, AccountInfo] = {}
+        for owner in self.owners:
+            self.term.add_vault(owner.wallet, self.clock.now())
+            accounts[owner.wallet] = AccountInfo(_WEALTH, SYSTEM_PROGRAM, b"", executable=False)
+            for token in (USDC, JUP):
+                at = associated_token_address(owner.wallet, token.mint, token.program)
+                accounts[at] = pool_account(Address(owner.wallet), token, _WEALTH)
+        await self.chain.put_accounts(accounts)
+        for mint, price in DEFAULT_PRICES.items():
+            self.term.add_price(mint, price)
+        await self._commit()
+
+    async def _commit(self) -> None:
+        batch = self.term.cut()
+        await self.store.commit(batch)
+        self.term.wrote(batch)
+
+
+def _placement(
+    wish: Wish,
+    wallet: Wallet,
+    order_id: OrderId,
+    request_id: RequestId,
+    account: Address,
+    message: bytes,
+    signature: Signature,
+    now: Instant,
+) -> PlaceOrder:
+    amount, input_mint, output_mint = BaseUnits(wish.amount), Mint(wish.sells.mint), Mint(wish.buys.mint)
+    craft = Craft(message, last_valid_height=1 << 40, moves=amount)
+    deposit = DepositCraft(request_id, order_id, wallet, Family.SINGLE, input_mint, output_mint, account, craft)
+    condition = Condition(wish.direction, UsdPrice(wish.microdollars * _MICRODOLLAR))
+    return PlaceOrder(
+        order_id=order_id,
+        wallet=wallet,
+        deposit=deposit,
+        family=Family.SINGLE,
+        input_mint=input_mint,
+        output_mint=output_mint,
+        trigger_mint=Mint(wish.watches.mint),
+        amount=amount,
+        legs=(Leg(Role.TRIGGER, condition, Bps(300)),),
+        expires_at=Instant(now + _YEAR_MS),
+        submission=Submission(message, signature, None),
+        placement=secrets.token_bytes(16),
+        flaw=None,
+    )
+
+
+@asynccontextmanager
+async def filling(data: Path) -> AsyncIterator[Filling]:
+    """Opens the data directory the way a server does, and gives its wallets what they need."""
+    data.mkdir(parents=True, exist_ok=True, mode=0o711)
+    keys, clock = VaultKeys(load_or_make_seed(data / MASTER_SEED_FILE)), VenueClock()
+    sessions = Sessions(keys.jwt_secret(), clock)
+    async with EmbeddedPostgres(data) as server:
+        await migrate(server.dsn)
+        pool = await asyncpg.create_pool(server.dsn, min_size=1, max_size=4)
+        store = await PostgresStore.connect(server.dsn)
+        ledger = PostgresLedgerStore(pool)
+        chain = await EmbeddedChain.open(ledger, clock, genesis=_genesis(keys))
+        term = Term(TRIGGER_SHARD, await store.begin_epoch(TRIGGER_SHARD))
+        it = Filling(keys, clock, store, chain, term, Ids(), [_owner(sessions) for _ in range(WALLETS)])
+        await it.enrich()
+        yield it
+        await chain.close()
+        await ledger.close()
+        await store.close()
+        pool.terminate()
+
+
+def _owner(sessions: Sessions) -> Owner:
+    keypair = Keypair()
+    wallet = Wallet(str(keypair.pubkey()))
+    return Owner(keypair, wallet, sessions.issue(wallet))
+
+
+def _genesis(keys: VaultKeys) -> Genesis:
+    accounts = sandbox_accounts(keys, TokenRegistry().all())
+    secret = secrets.token_bytes
+    return Genesis(secret(32), secret(32), secret(32), dict(accounts))

@@ -1,0 +1,196 @@
+"""`docs/benchmarks.md`, from what was measured and from the notes that people keep in `notes.md`."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from benchmarks.desks import CROSSED, Desk
+from benchmarks.figures import FILLS_PER_SECOND, Beside, Lifecycles, Start
+
+_NOTES: Final = Path(__file__).with_name("notes.md")
+_MIB: Final = 1 << 20
+_CANCELS: Final = """\
+`POST /trigger/v2/orders/price/cancel/{id}`, as Node's fetch sends it: each of an order of its own, from 2,000 wallets,
+among 10⁵ open orders. It crafts the withdrawal, and answers when PostgreSQL has it on disk."""
+_FILLS: Final = f"""\
+A rising price crosses {FILLS_PER_SECOND} orders a second; each is swapped in a transaction on chain."""
+_CREATES: Final = """\
+`POST /trigger/v2/orders/price` with a deposit that was crafted and signed before: commits the order, lands the deposit
+on chain, commits that, and answers."""
+_LIVES: Final = """\
+Each step is a request that is answered when it is on disk, and each transaction runs in the virtual machine."""
+_MEMORY: Final = """\
+A tick is a whole turn of the engine: what is due, the price, the decision, and the journal entry if there is one.
+Memory is the growth of a child process's resident set."""
+_STARTS: Final = """\
+From exec until `/health/ready` says yes. The server's memory an order includes the order's account on the embedded
+chain."""
+
+
+@dataclass(slots=True)
+class Measured:
+    """Everything that a run has found. What was not asked for is empty."""
+
+    machine: list[tuple[str, str]] = field(default_factory=list)
+    cancels: list[Beside] = field(default_factory=list)
+    cancels_beside_fills: list[Beside] = field(default_factory=list)
+    creates: list[Beside] = field(default_factory=list)
+    lives: list[Lifecycles] = field(default_factory=list)
+    desks: list[Desk] = field(default_factory=list)
+    starts: list[Start] = field(default_factory=list)
+    audit_ok: bool | None = None
+
+
+def written(measured: Measured) -> str:
+    introduction = (
+        "# Benchmarks\n\n`make bench` measured these and wrote this page. Absolute figures belong to the machine; "
+        "what travels is the ratio to the *echo*: the shortest program that the same version of Granian can serve, one "
+        "RSGI worker that gives a small JSON body back, measured right before and right after, with as many connections."
+    )
+    parts = [
+        introduction,
+        _table(("machine", ""), measured.machine),
+        "## What was to be reached\n\n" + _table(("figure", "wanted", "measured", ""), list(_verdicts(measured))),
+        _http(measured),
+        _memory(measured),
+        _NOTES.read_text(encoding="utf-8").strip(),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+# --- the verdicts
+
+
+def _verdicts(measured: Measured) -> Iterable[tuple[str, ...]]:
+    for each in measured.cancels:
+        if each.figure.connections == 256:
+            yield _verdict("durable cancel, 256 connections, of the echo", "≥ 0.18", each.ratio, each.ratio >= 0.18)
+        if each.figure.connections == 32:
+            p99 = each.figure.p99_ms
+            yield _verdict("its p99 at 32 connections, the chain idle", "< 15 ms", f"{p99:.1f} ms", p99 < 15)
+    for each in measured.cancels_beside_fills:
+        if each.figure.connections == 32:
+            p99, fills = each.figure.p99_ms, each.fills_per_second
+            name = f"the same beside {fills:.0f} fills/s ({FILLS_PER_SECOND} asked for)"
+            yield _verdict(name, "< 40 ms", f"{p99:.1f} ms", p99 < 40)
+    ticks = {desk.orders: desk.tick_p50_us for desk in measured.desks}
+    if 10**6 in ticks:
+        yield _verdict("a tick that crosses none of 10⁶ orders", "< 20 µs", f"{ticks[10**6]:.1f} µs", ticks[10**6] < 20)
+    if {10**3, 10**6} <= ticks.keys():
+        factor = ticks[10**6] / ticks[10**3]
+        yield _verdict("the same, of what it costs with 10³", "≤ 2", factor, factor <= 2)
+    for desk in measured.desks:
+        if desk.orders >= 10**5:
+            weight = desk.bytes_an_order
+            yield _verdict(
+                f"memory a resting order, of {_power(desk.orders)}", "< 1 KB", f"{weight:.0f} bytes", weight < 1024
+            )
+    for start in measured.starts:
+        wanted = 5 if start.orders else 3
+        name = f"ready with {_power(start.orders)} open orders" if start.orders else "ready, empty"
+        yield _verdict(name, f"< {wanted} s", f"{start.ready_s:.2f} s", start.ready_s < wanted)
+
+
+def _verdict(name: str, wanted: str, found: float | str, reached: bool) -> tuple[str, ...]:
+    return name, wanted, found if isinstance(found, str) else f"{found:.2f}", "yes" if reached else "**no**"
+
+
+# --- the tables
+
+
+def _http(measured: Measured) -> str:
+    sections = (
+        ("Durable cancels", _CANCELS, measured.cancels),
+        ("The same cancels beside fills", _FILLS, measured.cancels_beside_fills),
+        ("Durable creates", _CREATES, measured.creates),
+    )
+    parts = ["## Over HTTP, to disk"]
+    for title, text, rows in sections:
+        if rows:
+            parts.append(f"### {title}\n\n{text}\n\n{_besides(rows)}")
+    if measured.lives:
+        parts.append(_lives(measured))
+    return "\n\n".join(parts) if len(parts) > 1 else ""
+
+
+def _besides(rows: Sequence[Beside]) -> str:
+    fills = any(row.fills_per_second for row in rows)
+    head = [
+        "connections",
+        "requests/s",
+        "p50",
+        "p99",
+        "longest",
+        "echo/s",
+        "ratio",
+        "of the CPU¹",
+        "generator's ceiling",
+    ]
+    table = [
+        [
+            str(row.figure.connections),
+            f"{row.figure.per_second:,.0f}",
+            *(f"{ms:.1f} ms" for ms in (row.figure.p50_ms, row.figure.p99_ms, row.figure.max_ms)),
+            f"{row.echo_per_second:,.0f}",
+            f"{row.ratio:.3f}",
+            f"{row.cpu_ratio:.3f}",
+            f"{row.echo_ceiling:,.0f}/s",
+            *([f"{row.fills_per_second:.0f}"] if fills else []),
+        ]
+        for row in rows
+    ]
+    costs = ", ".join(f"{row.cpu_us:.0f} µs at {row.figure.connections}" for row in rows)
+    note = f"¹ The processor's time of an echo over that of the venue's process, which was {costs}."
+    return _table([*head, *(["fills/s"] if fills else [])], table) + "\n\n" + note
+
+
+def _lives(measured: Measured) -> str:
+    rows = [(each.name, str(each.connections), f"{each.per_second:,.0f}", str(each.lives)) for each in measured.lives]
+    audit = {True: "Afterwards the audit found no difference.", False: "**The audit found differences.**", None: ""}
+    table = _table(("life", "connections", "lives/s", "lives"), rows)
+    return f"### Whole lives on chain\n\n{_LIVES} {audit[measured.audit_ok]}\n\n{table}"
+
+
+def _memory(measured: Measured) -> str:
+    if not measured.desks and not measured.starts:
+        return ""
+    desks = [
+        (
+            _power(desk.orders),
+            f"{desk.tick_p50_us:.1f} µs",
+            f"{desk.tick_p99_us:.1f} µs",
+            "" if desk.crossing_ms is None else f"{desk.crossing_ms:.0f} ms",
+            f"{desk.bytes_an_order:.0f} bytes",
+        )
+        for desk in measured.desks
+    ]
+    empty = next((start for start in measured.starts if not start.orders), None)
+    starts = [
+        (
+            _power(start.orders) if start.orders else "none",
+            f"{start.ready_s:.2f} s",
+            f"{start.resident_bytes / _MIB:.0f} MiB",
+            f"{(start.resident_bytes - empty.resident_bytes) / start.orders:.0f} bytes"
+            if start.orders and empty
+            else "",
+        )
+        for start in measured.starts
+    ]
+    head = ("resting orders", "tick, p50", "p99", f"crossing {_power(CROSSED)}", "memory an order")
+    starts_head = ("open orders", "ready after", "resident", "an order")
+    parts = [f"## In memory\n\n{_MEMORY}\n\n{_table(head, desks)}"] if desks else []
+    if starts:
+        parts.append(f"## Starts\n\n{_STARTS}\n\n{_table(starts_head, starts)}")
+    return "\n\n".join(parts)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _power(count: int) -> str:
+    power = len(str(count)) - 1
+    assert count == 10**power, f"{count} is no power of ten"
+    return "10" + str(power).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
