@@ -132,7 +132,7 @@ class Shard:
         return max(term.last_at, self._clock.now())
 
     async def changed(self, order_id: OrderId) -> None:
-        """Returns after the next commit that changes the order."""
+        """Returns after the next commit that changes the order, or the next load: a lost commit may have changed it."""
         future = asyncio.get_running_loop().create_future()
         watching = self._watching.setdefault(order_id, [])
         watching.append(future)
@@ -140,6 +140,8 @@ class Shard:
             await future
         except asyncio.CancelledError:
             watching.remove(future)
+            if not watching and self._watching.get(order_id) is watching:
+                del self._watching[order_id]
             raise
 
     def price_of(self, mint: Mint) -> UsdPrice | None:
@@ -227,6 +229,7 @@ class Shard:
         self._term = term
         self._loaded.set()
         self._on_committed(loaded, True)
+        self._wake(tuple(self._watching))
         ticking = asyncio.create_task(self._tick(term))
         try:
             while True:
@@ -241,11 +244,14 @@ class Shard:
         groups = term.wrote(batch)
         telemetry.committed(len(batch.journal), self._clock.wall_ms() - began, len(term.desk.groups))
         self._on_committed(groups, False)
-        for group in groups:
-            for future in self._watching.pop(group.id, ()):
+        self._wake([group.id for group in groups])
+        term.evict(self.dormant_kept, self._is_wanted)
+
+    def _wake(self, order_ids: Sequence[OrderId]) -> None:
+        for order_id in order_ids:
+            for future in self._watching.pop(order_id, ()):
                 if not future.done():
                     future.set_result(None)
-        term.evict(self.dormant_kept, self._is_wanted)
 
     async def _tick(self, term: Term) -> None:
         while True:
