@@ -1,10 +1,12 @@
 """The Falcon app that the dialects are mounted on, with the answers for what none of them took."""
 
+from typing import Final
+
 import falcon
 import falcon.asgi
 import msgspec
 from falcon import media
-from falcon.asgi import Request, Response
+from falcon.asgi import Request, Response, WebSocket
 
 from countermand.gateway import telemetry
 
@@ -26,15 +28,31 @@ def _encode(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-async def _on_http_error(_req: Request, resp: Response, error: falcon.HTTPError, _params: object) -> None:
+async def _on_http_error(
+    _req: Request, resp: Response | None, error: falcon.HTTPError, _params: object, ws: WebSocket | None = None
+) -> None:
+    if resp is None:
+        await _hang_up(ws, error.status_code)
+        return
     _answer(resp, error.status_code, _MESSAGES.get(error.status_code) or error.description or error.title or "Error")
     if error.headers:
         resp.set_headers(error.headers)
 
 
-async def _on_bug(req: Request, resp: Response, error: Exception, _params: object) -> None:
+async def _on_bug(
+    req: Request, resp: Response | None, error: Exception, _params: object, ws: WebSocket | None = None
+) -> None:
     telemetry.handler_failed(req.method, req.path, error)
+    if resp is None:
+        await _hang_up(ws, 500)
+        return
     _answer(resp, 500, "Internal server error")
+
+
+async def _hang_up(ws: WebSocket | None, status: int) -> None:
+    """A WebSocket has no answer but its closing code; one that was not accepted yet is refused."""
+    assert ws is not None, "either an answer or a WebSocket"
+    await ws.close(_CLOSED_BY_STATUS + status)
 
 
 def _answer(resp: Response, status: int, message: str) -> None:
@@ -42,5 +60,8 @@ def _answer(resp: Response, status: int, message: str) -> None:
     resp.content_type = falcon.MEDIA_JSON
     resp.data = msgspec.json.encode({"code": status, "message": message})
 
+
+_CLOSED_BY_STATUS: Final = 3_000
+"""Closing codes from here on are an application's own; Falcon adds the status of HTTP."""
 
 _MESSAGES = {404: "Not found", 405: "Method not allowed"}
