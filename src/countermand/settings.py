@@ -32,7 +32,8 @@ class StartRefused(Exception):
 class Settings:
     """The defaults are those of `countermand serve`: a sandbox for this machine. `settle` makes one from options.
 
-    `data`: the data directory; unused with `database_url`. `seed`: of ids and nonces, only in a sandbox.
+    `data`: the data directory; with `database_url` it only holds the master seed, unless that is given too.
+    `seed`: of ids and nonces, only in a sandbox.
     `cors_origins`: `*` or origins. `master_seed`: the file of the vaults' secret; None means one in the data directory.
     """
 

@@ -81,8 +81,8 @@ def journal_row(seq: int) -> JournalRow:
     return JournalRow(seq, Instant(TODAY + seq), "PlaceOrder", b'{"seq":%d}' % seq, b"hash %d" % seq)
 
 
-def history_row(order: int, number: int) -> HistoryRow:
-    return HistoryRow(order_id(order), number, b'{"happened":%d}' % number)
+def history_row(order: int, number: int, *, passing: bool = False) -> HistoryRow:
+    return HistoryRow(order_id(order), number, b'{"happened":%d}' % number, passing)
 
 
 def craft_row(number: int, last_valid_height: int) -> CraftRow:
@@ -367,6 +367,16 @@ async def test_what_happened_comes_with_each_order_the_newest_first(store: Store
 async def test_of_a_long_history_the_newest_two_hundred_are_shown(store: Store) -> None:
     await commit_orders(store, [order_row(1)], [history_row(1, n) for n in range(250)])
     newest = [b'{"happened":%d}' % n for n in range(249, 49, -1)]
+    shown = await store.order_history(order_id(1))
+    assert shown is not None
+    assert shown.history == newest
+    assert (await store.history(ASKED)).orders[0].history == newest
+
+
+async def test_of_what_passes_only_the_newest_few_are_shown_and_hide_nothing_else(store: Store) -> None:
+    rows = [history_row(1, 0), *(history_row(1, n, passing=True) for n in range(1, 300)), history_row(1, 300)]
+    await commit_orders(store, [order_row(1)], rows)
+    newest = [b'{"happened":%d}' % n for n in (300, 299, 298, 297, 296, 295, 0)]
     shown = await store.order_history(order_id(1))
     assert shown is not None
     assert shown.history == newest

@@ -21,7 +21,7 @@ class Replay:
         self.transactions: dict[str, OrderId] = {}
         """Those that the journal says landed, with their orders."""
         self._audit = audit
-        self._history: dict[tuple[OrderId, int], bytes] = {}
+        self._history: dict[tuple[OrderId, int], HistoryRow] = {}
         self._head = journal.GENESIS
         self._seq = 0
 
@@ -52,7 +52,7 @@ class Replay:
             group = self.desk.apply(order_id, event, entry.moment.at)
             self._count(group, event)
             for row in views.history_rows(group, event, entry.moment.at):
-                self._history[row.order_id, row.number] = row.body
+                self._history[row.order_id, row.number] = row
 
     def _count(self, group: OrderGroup, event: Event) -> None:
         column = self._audit.column(group.terms.input_mint)
@@ -95,7 +95,7 @@ class Replay:
     async def compare_history(self, rows: AsyncIterable[HistoryRow]) -> None:
         expected = self._history
         async for row in rows:
-            if expected.pop((row.order_id, row.number), None) != row.body:
+            if expected.pop((row.order_id, row.number), None) != row:
                 self._audit.differs(f"line {row.number} in the history of order {row.order_id} is not what happened")
         for order_id, number in expected:
             self._audit.differs(f"line {number} is missing in the history of order {order_id}")

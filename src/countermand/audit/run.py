@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
@@ -10,8 +11,11 @@ from rich.table import Table
 from countermand.audit.chain import compare_accounts, compare_transactions
 from countermand.audit.findings import Audit
 from countermand.audit.replay import Replay
-from countermand.store.embedded import EmbeddedPostgres, running_dsn
+from countermand.store.embedded import EmbeddedPostgres, PostgresUnavailable, running_dsn
 from countermand.store.postgres import PostgresStore
+
+_TABLE_WIDTH: Final = 200
+"""No number is cut, however narrow the terminal is."""
 
 
 async def audit(store: PostgresStore) -> Audit:
@@ -49,7 +53,7 @@ async def _database(data: Path | None, database_url: str | None) -> AsyncIterato
         return
     assert data is not None, "either a data directory or a database"
     if not (data / "postgres").is_dir():
-        raise FileNotFoundError(f"{data} holds no venue: give --data the directory that `countermand serve` uses")
+        raise PostgresUnavailable(f"{data} holds no venue: give --data the directory that `countermand serve` uses")
     running = running_dsn(data)
     if running is not None:
         yield running
@@ -68,11 +72,13 @@ async def main(data: Path | None = None, database_url: str | None = None) -> int
 
 def show(found: Audit, console: Console) -> None:
     console.print(f"{found.entries} journal entries replayed, {found.orders} orders.")
-    table = Table("mint", "deposited", "filled", "withdrawn", "remaining", "gifts returned", "gifts held")
+    table = Table(box=None)
+    for heading in ("mint", "deposited", "filled", "withdrawn", "remaining", "gifts returned", "gifts held"):
+        table.add_column(heading, no_wrap=True, justify="left" if heading == "mint" else "right")
     for mint, column in sorted(found.columns.items()):
         numbers = (column.deposited, column.filled, column.withdrawn, column.remaining)
         table.add_row(mint, *map(str, numbers), str(column.gifts_returned), str(column.gifts_held))
-    console.print(table)
+    console.print(table, soft_wrap=True, width=_TABLE_WIDTH)
     console.print(
         f"Rent held in orders' accounts: {found.rent_held_lamports} lamports."
         f" Network fees of landed transactions: {found.network_fees_lamports} lamports."

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Final, Protocol
 
 from countermand.domain.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.domain.instant import Instant
@@ -160,6 +160,11 @@ class HistoryRow:
     order_id: OrderId
     number: int
     body: bytes
+    passing: bool = False
+    """It is one of possibly many of its kind, of which only the newest `PASSING_SHOWN` are shown."""
+
+
+PASSING_SHOWN: Final = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,8 @@ HAPPENINGS_PER_EVENT_MAX: Final = 2
 
 def history_rows(group: OrderGroup, event: Event, at: Instant) -> Iterator[HistoryRow]:
     for nth, happening in enumerate(happenings(group, event, at)):
-        yield HistoryRow(group.id, group.version * HAPPENINGS_PER_EVENT_MAX + nth, encode(happening))
+        number = group.version * HAPPENINGS_PER_EVENT_MAX + nth
+        yield HistoryRow(group.id, number, encode(happening), passing=isinstance(event, FillFailed))
 
 
 def order_row(group: OrderGroup) -> OrderRow:

@@ -10,7 +10,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 
 class FaultsWire(msgspec.Struct, rename="camel", kw_only=True):
-    """All faults, off. A counter counts down; a flag acts once and shows false again."""
+    """All faults, off. A counter counts down. What expires something acts once; the others stay until replaced."""
 
     drop_transactions: int = 0
     fail_swaps: int = 0

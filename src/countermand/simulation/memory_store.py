@@ -12,6 +12,7 @@ from countermand.domain.identity import Mint, OrderId, RequestId, Wallet
 from countermand.domain.instant import Instant
 from countermand.domain.quantities import UsdPrice
 from countermand.engine.ports import (
+    PASSING_SHOWN,
     Batch,
     CommitUnknown,
     CraftRow,
@@ -257,8 +258,10 @@ class MemoryStore:
 
 
 def _with_history(row: OrderRow, shard: MemoryShard) -> StoredOrder:
-    rows = sorted(shard.history.get(row.id, {}).items(), reverse=True)
-    return StoredOrder(row.body, [happened.body for _, happened in rows[:_HISTORY_MAX]])
+    rows = [happened for _, happened in sorted(shard.history.get(row.id, {}).items(), reverse=True)]
+    passing = [happened.number for happened in rows if happened.passing][:PASSING_SHOWN]
+    shown = [happened.body for happened in rows if not happened.passing or happened.number in passing]
+    return StoredOrder(row.body, shown[:_HISTORY_MAX])
 
 
 def _matches(row: OrderRow, query: HistoryQuery) -> bool:

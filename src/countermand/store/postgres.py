@@ -13,7 +13,7 @@ import asyncpg
 from countermand.domain.identity import Mint, OrderId, RequestId, Wallet
 from countermand.domain.instant import Instant
 from countermand.domain.quantities import UsdPrice
-from countermand.engine.ports import Batch, Epoch, HistoryQuery, StoredHistory, StoredOrder, Unavailable
+from countermand.engine.ports import PASSING_SHOWN, Batch, Epoch, HistoryQuery, StoredHistory, StoredOrder, Unavailable
 from countermand.store.connections import CONNECT_S, LOST, PRIMARY, asking, connect, describe, settings
 from countermand.store.migrations import migrate
 from countermand.store.snapshot import Snapshot
@@ -31,13 +31,7 @@ _PRICES: Final = "SELECT mint, picodollars::text FROM prices WHERE shard = $1 OR
 _ORDER: Final = "SELECT body FROM orders WHERE id = $1"
 _CRAFT: Final = "SELECT body FROM crafts WHERE request_id = $1"
 _VAULT: Final = "SELECT registered_at FROM vaults WHERE wallet = $1"
-_ORDER_HISTORY: Final = """
-SELECT body, ARRAY(
-    SELECT happened.body FROM order_history AS happened WHERE happened.order_id = orders.id
-    ORDER BY happened.number DESC LIMIT 200
-) AS history
-FROM orders WHERE id = $1
-"""
+_ORDER_HISTORY: Final = "SELECT body, shown_history(id, $2) AS history FROM orders WHERE id = $1"
 # One statement, so that the page and the number of all are of one instant. The left join yields a row, and with it the
 # number, even where the page is empty. What matches is counted anyway, so an index that sorts would save nothing.
 _HISTORY: Final = """
@@ -55,10 +49,7 @@ WITH matching AS MATERIALIZED (
 )
 SELECT (SELECT count(*) FROM matching) AS total,
     (SELECT orders.body FROM orders WHERE orders.id = page.id) AS body,
-    ARRAY(
-        SELECT happened.body FROM order_history AS happened WHERE happened.order_id = page.id
-        ORDER BY happened.number DESC LIMIT 200
-    ) AS history
+    shown_history(page.id, $8) AS history
 FROM (VALUES (1)) AS always LEFT JOIN page ON true
 ORDER BY CASE WHEN $5 THEN page.key END DESC, CASE WHEN $5 THEN page.id END DESC, page.key, page.id
 """
@@ -185,13 +176,14 @@ class PostgresStore:
                 query.descending,
                 query.limit,
                 query.offset,
+                PASSING_SHOWN,
             )
         orders = [StoredOrder(body, history) for _, body, history in rows if body is not None]
         return StoredHistory(rows[0]["total"], orders)
 
     async def order_history(self, order_id: OrderId) -> StoredOrder | None:
         with asking():
-            row = await self._readers.fetchrow(_ORDER_HISTORY, order_id)
+            row = await self._readers.fetchrow(_ORDER_HISTORY, order_id, PASSING_SHOWN)
         return None if row is None else StoredOrder(row["body"], row["history"])
 
     @asynccontextmanager

@@ -16,7 +16,9 @@ _ORDERS: Final = """
 SELECT id, wallet, live, active, input_mint, output_mint, created_at, updated_at, expires_at, body
 FROM orders WHERE shard = $1 ORDER BY id
 """
-_HISTORY: Final = "SELECT order_id, number, body FROM order_history WHERE shard = $1 ORDER BY order_id, number"
+_HISTORY: Final = """
+SELECT order_id, number, body, passing FROM order_history WHERE shard = $1 ORDER BY order_id, number
+"""
 
 
 class Snapshot:
@@ -56,5 +58,7 @@ class Snapshot:
 
     async def history(self, shard: int) -> AsyncIterator[HistoryRow]:
         with asking():
-            async for order_id, number, body in self.connection.cursor(_HISTORY, shard, prefetch=_ROWS_AT_A_TIME):
-                yield HistoryRow(OrderId(str(order_id)), number, body)
+            async for order_id, number, body, passing in self.connection.cursor(
+                _HISTORY, shard, prefetch=_ROWS_AT_A_TIME
+            ):
+                yield HistoryRow(OrderId(str(order_id)), number, body, passing)

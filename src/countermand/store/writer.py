@@ -35,8 +35,9 @@ WITH fence AS (
         input_mint = excluded.input_mint, output_mint = excluded.output_mint, created_at = excluded.created_at,
         updated_at = excluded.updated_at, expires_at = excluded.expires_at, body = excluded.body
 ), history_rows AS (
-    INSERT INTO order_history (shard, order_id, number, body)
-    SELECT fence.shard, added.* FROM fence CROSS JOIN unnest($22::uuid[], $23::bigint[], $24::bytea[]) AS added
+    INSERT INTO order_history (shard, order_id, number, body, passing)
+    SELECT fence.shard, added.* FROM fence CROSS JOIN
+        unnest($22::uuid[], $23::bigint[], $24::bytea[], $33::boolean[]) AS added
 ), craft_rows AS (
     INSERT INTO crafts (shard, request_id, order_id, last_valid_height, body)
     SELECT fence.shard, added.* FROM fence CROSS JOIN
@@ -218,4 +219,5 @@ def arguments(batch: Batch) -> tuple[Any, ...]:
         [at for _, at in batch.vaults],
         [mint for mint, _ in batch.prices],
         [str(price.picodollars) for _, price in batch.prices],
+        [row.passing for row in history],
     )

@@ -53,9 +53,22 @@ CREATE TABLE order_history (
     order_id uuid    NOT NULL,
     number   bigint  NOT NULL,
     body     bytea   NOT NULL,
+    passing  boolean NOT NULL,
     PRIMARY KEY (order_id, number)
 );
 COMMENT ON TABLE order_history IS 'What the owner of an order is shown of its past. Rows are only ever added; numbers rise, with gaps.';
+COMMENT ON COLUMN order_history.passing IS 'One of possibly many of its kind, such as failed fills: only the newest few are shown.';
+
+CREATE FUNCTION shown_history(of_order uuid, passing_max integer) RETURNS bytea[] STABLE LANGUAGE sql AS $$
+    SELECT ARRAY(
+        SELECT body FROM (
+            SELECT body, number, passing, row_number() OVER (PARTITION BY passing ORDER BY number DESC) AS nth
+            FROM order_history WHERE order_id = of_order
+        ) AS happened
+        WHERE NOT passing OR nth <= passing_max ORDER BY number DESC LIMIT 200
+    )
+$$;
+COMMENT ON FUNCTION shown_history IS 'The bodies of what is shown of an order, the newest first.';
 
 CREATE TABLE crafts (
     request_id        uuid    PRIMARY KEY,
