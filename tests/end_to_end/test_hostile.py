@@ -13,7 +13,7 @@ import pytest
 from solders.keypair import Keypair
 
 from tests.end_to_end.trader import ROOT, Trader, single
-from tests.end_to_end.venue import SOL, Answer, Venue
+from tests.end_to_end.venue import PRICES, SOL, Answer, Venue
 
 QUICK_S = 2.0
 """Generous: the machine may be busy."""
@@ -31,6 +31,7 @@ BODIES = [
 
 @pytest.fixture(scope="module")
 def mallory(house: Venue) -> Trader:
+    house.prices(PRICES)
     mallory = Trader(house)
     mallory.has(10 * SOL)
     return mallory.joins()
@@ -176,6 +177,17 @@ def test_paths_that_lead_nowhere(mallory: Trader, path: str) -> None:
     answer = asked(mallory, "GET", path, None)
     assert answer.status in (400, 404, 405)
     assert "error" in answer.body or set(answer.body) == {"code", "message"}
+
+
+@pytest.mark.parametrize("path", ["/", "/rpc/", "/trigger/v2/vault", "/sandbox", "/nothing"])
+@pytest.mark.parametrize("port_after", [0, 1])
+def test_websockets_where_there_are_none(house: Venue, path: str, port_after: int) -> None:
+    head = f"GET {path} HTTP/1.1\r\nhost: {house.host}\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+    with socket.create_connection((house.host, house.port + port_after), 10) as connection:
+        rest = "sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        connection.sendall((head + rest).encode())
+        assert b" 403 " in connection.recv(65_536).split(b"\r\n")[0]
+    assert house.complaints() == []
 
 
 # --- who asks
