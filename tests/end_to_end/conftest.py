@@ -14,7 +14,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
         yield venue
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def audited(house: Venue) -> Iterator[None]:
     """After each module the books must agree, whatever its tests did."""
     yield
@@ -28,7 +28,7 @@ def audited(house: Venue) -> Iterator[None]:
 
 
 @pytest.fixture
-def venue(house: Venue) -> Iterator[Venue]:
+def venue(house: Venue, audited: None) -> Iterator[Venue]:
     """As it was for the test before, but for orders that still wait: traders and orders are each test's own."""
     house.prices(PRICES)
     yield house

@@ -30,7 +30,7 @@ BODIES = [
 
 
 @pytest.fixture(scope="module")
-def mallory(house: Venue) -> Trader:
+def mallory(house: Venue, audited: None) -> Trader:
     house.prices(PRICES)
     mallory = Trader(house)
     mallory.has(10 * SOL)
