@@ -282,6 +282,29 @@ async def test_ten_thousand_crossed_orders_keep_no_cancel_waiting() -> None:
 
 
 @under_virtual_time
+async def test_fills_that_hang_keep_no_withdrawal_and_no_deposit_waiting() -> None:
+    async def hang(what: str, _order: OrderId) -> None:
+        if what == "craft_fill":
+            await asyncio.Event().wait()
+
+    async with desk(custody=StubCustody(before=hang), acting=True) as it:
+        for n in range(2 * FILL_WORKERS):
+            await it.opens(f"order {n}")
+        await it.opens()
+        await it.shard.observe_price(SOL, usd(300), at_once=True)
+        await asyncio.sleep(1)
+        assert it.custody.times("craft_fill") == FILL_WORKERS
+        assert isinstance(await it.shard.submit(RequestCancel(ORDER, ALICE, REQUEST, None, 0)), Answer)
+        group = await it.shard.peek(ORDER)
+        assert group is not None
+        assert isinstance(await it.shard.submit(RequestCancel(ORDER, ALICE, REQUEST, craft(), group.version)), Answer)
+        assert isinstance(await it.shard.submit(ConfirmCancel(ORDER, ALICE, REQUEST, submission(), 0)), Answer)
+        await until(it, State.CANCELLED)
+        await it.place("newcomer")
+        await until(it, State.READY_EXECUTE, OrderId("newcomer"))
+
+
+@under_virtual_time
 async def test_what_is_in_flight_goes_before_what_only_begins() -> None:
     """Its blockhash does not wait."""
     async with desk(acting=True) as it:
