@@ -1,0 +1,21 @@
+"""The builds of our own two order programs, which the embedded chain runs at the addresses of the published ones.
+
+Their sources, and what these bytes were built from, are in the project's directory `programs`.
+"""
+
+from importlib import resources
+from typing import Final
+
+from countermand.solana.port import Address
+
+_BUILDS: Final = {
+    "j1o2qRpjcyUwEvwtcfhEQefh773ZgjxcVRry7LDqg5X": "limit_order.so",
+    "DCA265Vj8a9CEuX1eb1LWRnDT7uK6q1xMipnNyatn23M": "dca.so",
+}
+
+
+def program_builds() -> dict[Address, bytes]:
+    """Both programs as ELF files, by their addresses, as `Genesis.programs` takes them."""
+    # A directory of its own: beside the modules `dca.so` would be imported in place of `dca.py`.
+    built = resources.files("countermand.solana.programs").joinpath("built")
+    return {address: built.joinpath(name).read_bytes() for address, name in _BUILDS.items()}

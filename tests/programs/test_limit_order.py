@@ -1,0 +1,503 @@
+"""The limit-order program on a real virtual machine: what it writes, what it moves, and what it refuses."""
+
+import hashlib
+import struct
+from dataclasses import replace
+
+import pytest
+from solders.account import Account
+from solders.instruction import AccountMeta, Instruction
+from solders.pubkey import Pubkey
+
+from tests.programs.world import (
+    ALICE,
+    BOB,
+    CAROL,
+    DCA,
+    DCA_EVENTS,
+    EVENT_TAG,
+    FEE_LAMPORTS,
+    HOOKED,
+    JUP,
+    LIMIT,
+    LIMIT_EVENTS,
+    LIMIT_FEE,
+    NOW,
+    ORDER_RENT,
+    PARTNER,
+    RULED,
+    SPARKLE,
+    SYSTEM,
+    TAXED,
+    TOKEN,
+    TOKEN_2022,
+    TOKEN_2022_RENT,
+    TOKEN_RENT,
+    TOKENS,
+    USDC,
+    USDT,
+    WALLET_LAMPORTS,
+    WSOL,
+    Limit,
+    Recurring,
+    World,
+    ata,
+    events,
+    order_key,
+    reads,
+    signs,
+    with_data,
+    with_key,
+    with_meta,
+    writes,
+)
+
+ALREADY_IN_USE = 0
+INSUFFICIENT_FUNDS = 1
+U64_MAX = 2**64 - 1
+
+
+def order_bytes(order: Limit, *, fee_bps: int, fee_account: Pubkey, created: int = NOW) -> bytes:
+    """The published layout, written out."""
+    keys = (order.maker, order.input_mint, order.output_mint, order.input_program, order.output_program, order.reserve)
+    data = bytes.fromhex("86addfb94d561c33") + b"".join(map(bytes, keys))
+    data += struct.pack("<QQQQQQ", order.unique_id, order.making, order.taking, order.making, order.taking, 0)
+    data += b"\0" if order.expired_at is None else struct.pack("<Bq", 1, order.expired_at)
+    data += struct.pack("<H32sqqB", fee_bps, bytes(fee_account), created, created, order_key(order.maker, order.unique_id)[1])
+    return data.ljust(372, b"\0")
+
+
+def test_the_addresses_in_the_source_are_derived_from_the_programs() -> None:
+    for program, authority in ((LIMIT, LIMIT_EVENTS), (DCA, DCA_EVENTS)):
+        assert Pubkey.find_program_address([b"__event_authority"], program)[0] == authority
+    assert Pubkey.find_program_address([b"fee"], LIMIT)[0] == LIMIT_FEE
+
+
+@pytest.mark.parametrize(
+    ("name", "discriminator"),
+    [
+        ("global:initialize_order", "856e4aaf709ff59f"),
+        ("global:cancel_order", "5f81edf00831df84"),
+        ("account:Order", "86addfb94d561c33"),
+        ("event:CreateOrderEvent", "318e48a6e61d5454"),
+        ("event:CancelOrderEvent", "ae428d1104e0a24d"),
+        ("anchor:event", "1d9acb512ea545e4"),
+    ],
+)
+def test_discriminators_begin_the_hash_of_a_name(name: str, discriminator: str) -> None:
+    begin = hashlib.sha256(name.encode()).digest()[:8]
+    assert discriminator in {begin.hex(), begin[::-1].hex()}
+
+
+class TestInitialize:
+    def test_escrows_the_input_and_writes_the_order(self, world: World) -> None:
+        order = Limit()
+        world.does(order.initialize())
+        account = world.account(order.key)
+        assert (account.owner, account.lamports) == (LIMIT, ORDER_RENT)
+        assert account.data == order_bytes(order, fee_bps=10, fee_account=ata(LIMIT_FEE, JUP))
+        assert world.tokens(order.reserve) == 600
+        assert world.tokens(order.maker_input) == TOKENS - 600
+        assert world.lamports(order.reserve) == TOKEN_RENT
+        assert world.lamports(ALICE) == WALLET_LAMPORTS - ORDER_RENT - TOKEN_RENT
+        assert world.lamports(CAROL) == WALLET_LAMPORTS - 2 * FEE_LAMPORTS
+
+    def test_tells_what_was_created(self, world: World) -> None:
+        order = Limit(expired_at=NOW + 60)
+        told = events(world.does(order.initialize()))
+        keys = (order.key, ALICE, USDC, JUP, TOKEN, TOKEN)
+        expected = bytes.fromhex("318e48a6e61d5454") + b"".join(map(bytes, keys)) + struct.pack("<QQ", 600, 5)
+        expected += struct.pack("<BqH", 1, NOW + 60, 10) + bytes(ata(LIMIT_FEE, JUP))
+        assert told == [expected]
+
+    def test_an_expiry_moves_the_fields_after_it(self, world: World) -> None:
+        order = Limit(expired_at=NOW + 60)
+        world.does(order.initialize())
+        data = world.account(order.key).data
+        assert data == order_bytes(order, fee_bps=10, fee_account=ata(LIMIT_FEE, JUP))
+        assert (data[248], data[307], data[299]) == (1, order_key(ALICE, 77)[1], 0)
+
+    def test_somebody_else_may_pay(self, world: World) -> None:
+        order = Limit(payer=PARTNER)
+        world.does(order.initialize())
+        assert world.lamports(PARTNER) == WALLET_LAMPORTS - ORDER_RENT - TOKEN_RENT
+        assert world.lamports(ALICE) == WALLET_LAMPORTS
+
+    @pytest.mark.parametrize(("seconds", "refusal"), [(-1, 6008), (0, None), (1, None), (-NOW - 1, 6008)])
+    def test_an_order_may_not_be_expired_at_birth(self, world: World, seconds: int, refusal: int | None) -> None:
+        initialize = Limit(expired_at=NOW + seconds).initialize()
+        if refusal is None:
+            world.does(initialize)
+        else:
+            assert world.refuses(initialize) == refusal
+
+    def test_amounts(self, world: World) -> None:
+        assert world.refuses(Limit(making=0).initialize()) == 6000
+        assert world.refuses(Limit(taking=0).initialize()) == 6001
+        assert world.refuses(Limit(making=TOKENS + 1).initialize()) == INSUFFICIENT_FUNDS
+        assert world.refuses(Limit(making=U64_MAX).initialize()) == INSUFFICIENT_FUNDS
+        world.does(Limit(making=TOKENS, taking=U64_MAX, unique_id=U64_MAX).initialize())
+
+    def test_the_same_order_again_is_refused_and_can_be_opened_again_after_its_cancel(self, world: World) -> None:
+        order = Limit()
+        world.does(order.initialize())
+        before = world.account(order.key)
+        assert world.refuses(order.initialize()) == ALREADY_IN_USE
+        assert world.account(order.key) == before
+        world.does(order.cancel())
+        world.does(order.initialize())
+
+    @pytest.mark.parametrize("lamports", [1, 890_880, ORDER_RENT, 10 * ORDER_RENT])
+    def test_lamports_at_the_address_do_not_block_it_and_end_with_the_maker(self, world: World, lamports: int) -> None:
+        order = Limit()
+        world.put(order.key, Account(lamports, b"", SYSTEM))
+        world.put(order.reserve, Account(lamports, b"", SYSTEM))
+        world.does(order.initialize())
+        assert world.lamports(order.key) == max(lamports, ORDER_RENT)
+        assert world.lamports(order.reserve) == max(lamports, TOKEN_RENT)
+        assert world.account(order.key).data == order_bytes(order, fee_bps=10, fee_account=ata(LIMIT_FEE, JUP))
+        world.does(order.cancel())
+        assert world.lamports(ALICE) == WALLET_LAMPORTS + 2 * lamports
+
+    def test_a_reserve_that_a_stranger_made_and_filled_is_not_part_of_the_order(self, world: World) -> None:
+        order = Limit()
+        world.fund(order.key, USDC, 33)
+        world.does(order.initialize())
+        assert world.account(order.key).data == order_bytes(order, fee_bps=10, fee_account=ata(LIMIT_FEE, JUP))
+        assert world.tokens(order.reserve) == 633
+        world.does(order.cancel())
+        assert world.tokens(order.maker_input) == TOKENS + 33
+
+    def test_any_account_of_the_maker_for_the_mint_can_pay(self, world: World) -> None:
+        other = world.fund(ALICE, USDC, 900, at=Pubkey(bytes([3]) * 32))
+        world.does(with_key(Limit().initialize(), 4, other))
+        assert world.tokens(other) == 300
+
+    def test_a_pair_has_two_mints(self, world: World) -> None:
+        assert world.refuses(Limit(output_mint=USDC).initialize()) == 6006
+
+    def test_what_follows_the_arguments_is_ignored(self, world: World) -> None:
+        initialize = Limit().initialize()
+        extra = [reads(USDT), writes(BOB), reads(ALICE), reads(BOB), signs(CAROL)]
+        longer = Instruction(LIMIT, bytes(initialize.data) + b"\1\5\0", [*initialize.accounts, *extra])
+        world.does(longer)
+        assert world.account(Limit().key).data == order_bytes(Limit(), fee_bps=10, fee_account=ata(LIMIT_FEE, JUP))
+
+    @pytest.mark.parametrize("given", [Limit(), Limit(expired_at=NOW + 5, fee_bps=20, referral=ata(BOB, JUP))])
+    def test_arguments_that_end_too_early_are_refused(self, world: World, given: Limit) -> None:
+        initialize = given.initialize()
+        for length in range(len(initialize.data)):
+            expected = 100 if length < 8 else 102
+            assert world.refuses(with_data(initialize, bytes(initialize.data)[:length])) == expected
+
+    @pytest.mark.parametrize("position", [32, 33])
+    def test_an_option_is_there_or_not(self, world: World, position: int) -> None:
+        data = bytearray(Limit().initialize().data) + bytes(8)
+        data[position] = 2
+        assert world.refuses(with_data(Limit().initialize(), bytes(data))) == 102
+
+
+class TestFees:
+    """Nobody pays them before a fill, but an order remembers them."""
+
+    def fee(self, world: World, order: Limit) -> tuple[int, Pubkey]:
+        data = world.account(order.key).data
+        bps, account = struct.unpack_from("<H32s", data, 249)
+        return bps, Pubkey(account)
+
+    def test_two_dollars_cost_less(self, world: World) -> None:
+        order = Limit(output_mint=USDT)
+        world.does(order.initialize())
+        assert self.fee(world, order) == (3, ata(LIMIT_FEE, USDT))
+
+    def test_the_fee_account_sets_the_least(self, world: World) -> None:
+        world.put(LIMIT_FEE, Account(10**7, bytes.fromhex("183796faa81b65b2") + struct.pack("<HH", 700, 8), LIMIT))
+        world.does(Limit().initialize())
+        assert self.fee(world, Limit())[0] == 700
+        world.does(Limit(output_mint=USDT, unique_id=2).initialize())
+        assert self.fee(world, Limit(unique_id=2))[0] == 8
+
+    def test_a_fee_account_with_other_data_is_refused(self, world: World) -> None:
+        world.put(LIMIT_FEE, Account(10**7, bytes(12), LIMIT))
+        assert world.refuses(Limit().initialize()) == 3002
+        world.put(LIMIT_FEE, Account(10**7, bytes.fromhex("183796faa81b65b2") + bytes(3), LIMIT))
+        assert world.refuses(Limit().initialize()) == 3002
+        world.put(LIMIT_FEE, Account(10**7, bytes.fromhex("183796faa81b65b2") + bytes(4), DCA))
+        assert world.refuses(Limit().initialize()) == 3007
+
+    @pytest.mark.parametrize(("asked", "remembered"), [(None, 10), (0, 10), (9, 10), (30, 30), (10_000, 10_000)])
+    def test_a_partner_gets_the_whole_fee(self, world: World, asked: int | None, remembered: int) -> None:
+        account = world.fund(PARTNER, JUP, 0)
+        order = Limit(fee_bps=asked, referral=account)
+        told = events(world.does(order.initialize()))
+        assert self.fee(world, order) == (remembered, account)
+        assert told[0].endswith(struct.pack("<H32s", remembered, bytes(account)))
+
+    def test_a_partners_fee_needs_its_account_and_a_limit(self, world: World) -> None:
+        account = world.fund(PARTNER, JUP, 0)
+        assert world.refuses(Limit(fee_bps=20).initialize()) == 6007
+        assert world.refuses(Limit(fee_bps=10_001, referral=account).initialize()) == 6003
+
+    def test_a_partners_account_holds_the_output(self, world: World) -> None:
+        assert world.refuses(Limit(referral=ata(BOB, USDC)).initialize()) == 2014
+        assert world.refuses(Limit(referral=PARTNER).initialize()) == 6005
+        assert world.refuses(Limit(referral=ata(BOB, SPARKLE, TOKEN_2022)).initialize()) == 6005
+        assert world.refuses(Limit(referral=JUP).initialize()) == 6005
+
+
+class TestToken2022:
+    def test_a_mint_without_fee_or_hook_is_taken_on_either_side(self, world: World) -> None:
+        sold = Limit(input_mint=SPARKLE, input_program=TOKEN_2022)
+        bought = Limit(output_mint=SPARKLE, output_program=TOKEN_2022, unique_id=2)
+        world.does(sold.initialize())
+        world.does(bought.initialize())
+        fee_account = ata(LIMIT_FEE, SPARKLE, TOKEN_2022)
+        assert world.account(bought.key).data == order_bytes(bought, fee_bps=10, fee_account=fee_account)
+        assert world.lamports(sold.reserve) == TOKEN_2022_RENT
+        world.does(sold.cancel())
+        assert world.tokens(sold.maker_input) == TOKENS
+        world.does(bought.cancel())
+        assert world.lamports(ALICE) == WALLET_LAMPORTS
+
+    @pytest.mark.parametrize("mint", [TAXED, HOOKED, RULED])
+    def test_a_mint_that_takes_or_calls_is_refused_on_either_side(self, world: World, mint: Pubkey) -> None:
+        assert world.refuses(Limit(input_mint=mint, input_program=TOKEN_2022).initialize()) == 2014
+        assert world.refuses(Limit(output_mint=mint, output_program=TOKEN_2022).initialize()) == 2014
+
+    @pytest.mark.parametrize("kind", [1, 2, 5, 9, 14, 16, 24, 26, 40, 63, 64, 255, 65_535])
+    def test_extensions_that_are_not_known_to_be_harmless_are_refused(self, world: World, kind: int) -> None:
+        world.mint(SPARKLE, 6, (18, bytes(64)), (kind, bytes(8)), program=TOKEN_2022)
+        assert world.refuses(Limit(output_mint=SPARKLE, output_program=TOKEN_2022).initialize()) == 2014
+
+    def test_an_extension_that_runs_past_the_end_is_refused(self, world: World) -> None:
+        world.mint(SPARKLE, 6, (18, bytes(64)), (19, bytes(3)), program=TOKEN_2022)
+        world.patch(SPARKLE, 166 + 68 + 2, b"\4\0")
+        assert world.refuses(Limit(output_mint=SPARKLE, output_program=TOKEN_2022).initialize()) == 2014
+
+    def test_program_and_mint_belong_together(self, world: World) -> None:
+        assert world.refuses(Limit(output_program=TOKEN_2022).initialize()) == 3007
+        assert world.refuses(Limit(output_mint=SPARKLE).initialize()) == 3007
+        assert world.refuses(Limit(input_program=TOKEN_2022).initialize()) == 3007
+        assert world.refuses(Limit(input_program=SYSTEM).initialize()) == 3008
+
+
+@pytest.mark.parametrize("size", [0, 81, 83, 165, 166, 355])
+def test_a_mint_has_the_size_of_a_mint(world: World, size: int) -> None:
+    data = world.account(JUP).data.ljust(size, b"\1")[:size]
+    for program in (TOKEN, TOKEN_2022):
+        world.put(JUP, Account(10**7, data, program))
+        expected = 2014 if (program, size) == (TOKEN_2022, 166) else 3003
+        if (program, size) == (TOKEN_2022, 166):
+            continue  # An empty list of extensions is a list of extensions.
+        assert world.refuses(Limit(output_program=program).initialize()) == expected
+
+
+def test_a_mint_is_initialized(world: World) -> None:
+    world.patch(JUP, 45, b"\0")
+    assert world.refuses(Limit().initialize()) == 3012
+
+
+class TestCancel:
+    def test_returns_the_tokens_and_both_rents(self, world: World) -> None:
+        order = Limit()
+        world.does(order.initialize())
+        told = events(world.does(order.cancel()))
+        assert told == [bytes.fromhex("ae428d1104e0a24d") + bytes(order.key)]
+        assert not world.exists(order.key)
+        assert not world.exists(order.reserve)
+        assert world.tokens(order.maker_input) == TOKENS
+        assert world.lamports(ALICE) == WALLET_LAMPORTS
+
+    def test_the_rent_belongs_to_the_maker_whoever_paid_it(self, world: World) -> None:
+        order = Limit(payer=PARTNER)
+        world.does(order.initialize())
+        world.does(order.cancel())
+        assert world.lamports(ALICE) == WALLET_LAMPORTS + ORDER_RENT + TOKEN_RENT
+
+    def test_wrapped_sol_comes_as_lamports(self, world: World) -> None:
+        order = Limit(input_mint=WSOL)
+        world.does(order.initialize())
+        world.does(order.cancel(lamports=True))
+        assert world.lamports(ALICE) == WALLET_LAMPORTS + 600
+        assert world.tokens(order.maker_input) == TOKENS - 600
+
+    def test_wrapped_sol_comes_to_a_token_account(self, world: World) -> None:
+        order = Limit(input_mint=WSOL)
+        world.does(order.initialize())
+        world.put(order.reserve, Account(TOKEN_RENT + 601, world.account(order.reserve).data, TOKEN))
+        world.does(order.cancel())
+        assert world.tokens(order.maker_input) == TOKENS
+        assert world.lamports(order.maker_input) == TOKEN_RENT + TOKENS
+        assert world.lamports(ALICE) == WALLET_LAMPORTS + 1, "the lamport that nobody wrapped"
+
+    def test_other_tokens_need_an_account(self, world: World) -> None:
+        order = Limit()
+        world.does(order.initialize())
+        assert world.refuses(order.cancel(lamports=True)) == 6004
+
+    def test_works_once(self, world: World) -> None:
+        order = Limit()
+        world.does(order.initialize())
+        assert world.refuses(order.cancel(), order.cancel()) == 3007
+        world.does(order.cancel())
+        assert world.refuses(order.cancel()) == 3007
+
+    def test_six_in_one_transaction(self, world: World) -> None:
+        orders = [Limit(unique_id=n) for n in range(6)]
+        world.does(*[order.initialize() for order in orders])
+        world.does(*[order.cancel() for order in orders])
+        assert (world.tokens(orders[0].maker_input), world.lamports(ALICE)) == (TOKENS, WALLET_LAMPORTS)
+
+    def test_a_maker_with_no_lamports_can_be_cancelled_for(self, world: World) -> None:
+        order = Limit(payer=PARTNER, expired_at=NOW)
+        world.does(order.initialize())
+        world.remove(ALICE)
+        world.at(NOW + 1)
+        world.does(order.cancel(BOB))
+        assert world.lamports(ALICE) == ORDER_RENT + TOKEN_RENT
+
+    def test_a_partly_filled_order_returns_what_is_there(self, world: World) -> None:
+        order = Limit()
+        world.does(order.initialize())
+        world.fund(order.key, USDC, 150)
+        world.patch(order.key, 224, struct.pack("<QQ", 150, 2))
+        world.does(order.cancel())
+        assert world.tokens(order.maker_input) == TOKENS - 450
+
+    def test_an_empty_reserve_is_closed(self, world: World) -> None:
+        order = Limit()
+        world.does(order.initialize())
+        world.fund(order.key, USDC, 0)
+        world.does(order.cancel())
+        assert world.lamports(ALICE) == WALLET_LAMPORTS
+
+    def test_not_while_a_keeper_has_borrowed(self, world: World) -> None:
+        order = Limit()
+        world.does(order.initialize())
+        world.patch(order.key, 240, struct.pack("<Q", 1))
+        assert world.refuses(order.cancel()) == 6016
+
+
+class TestExpiry:
+    @pytest.mark.parametrize(("seconds", "refusal"), [(-60, 6009), (-1, 6009), (0, 6009), (1, None), (10**9, None)])
+    def test_a_stranger_may_cancel_only_after_it(self, world: World, seconds: int, refusal: int | None) -> None:
+        order = Limit(expired_at=NOW + 100)
+        world.does(order.initialize())
+        world.at(NOW + 100 + seconds)
+        if refusal is not None:
+            assert world.refuses(order.cancel(BOB)) == refusal
+            return
+        world.does(order.cancel(BOB))
+        assert (world.lamports(ALICE), world.lamports(BOB)) == (WALLET_LAMPORTS, WALLET_LAMPORTS)
+        assert world.tokens(order.maker_input) == TOKENS
+
+    @pytest.mark.parametrize("seconds", [-60, 0, 1])
+    def test_the_maker_may_always(self, world: World, seconds: int) -> None:
+        order = Limit(expired_at=NOW + 100)
+        world.does(order.initialize())
+        world.at(NOW + 100 + seconds)
+        world.does(order.cancel())
+
+    def test_without_one_only_the_maker_may(self, world: World) -> None:
+        order = Limit()
+        world.does(order.initialize())
+        world.at(2**62)
+        assert world.refuses(order.cancel(BOB)) == 6009
+
+    def test_a_stranger_may_not_choose_where_the_tokens_go(self, world: World) -> None:
+        order = Limit(expired_at=NOW)
+        world.does(order.initialize())
+        world.at(NOW + 1)
+        hers = world.fund(ALICE, USDC, 0, at=Pubkey(bytes([3]) * 32))
+        assert world.refuses(order.cancel(BOB, to=ata(BOB, USDC))) == 2015
+        assert world.refuses(order.cancel(BOB, to=hers)) == 2009
+        assert world.refuses(with_key(order.cancel(BOB), 1, BOB)) == 2001
+        world.does(order.cancel(ALICE, to=hers))
+        assert world.tokens(hers) == 600
+
+    def test_a_stranger_may_unwrap_to_the_maker(self, world: World) -> None:
+        order = Limit(input_mint=WSOL, expired_at=NOW)
+        world.does(order.initialize())
+        world.at(NOW + 1)
+        world.does(order.cancel(BOB, lamports=True))
+        assert world.lamports(ALICE) == WALLET_LAMPORTS + 600
+        assert world.lamports(BOB) == WALLET_LAMPORTS
+
+
+class TestAccountsThatAreNoOrder:
+    def test_an_order_of_the_other_program(self, world: World) -> None:
+        order, dca = Limit(), Recurring()
+        world.does(order.initialize())
+        world.does(dca.open_v2())
+        assert world.refuses(with_key(order.cancel(), 2, dca.key)) == 3007
+
+    @pytest.mark.parametrize("size", [0, 8, 371, 373, 10_000])
+    def test_of_another_size(self, world: World, size: int) -> None:
+        order = Limit()
+        world.does(order.initialize())
+        account = world.account(order.key)
+        world.put(order.key, Account(10**9, account.data.ljust(size, b"\0")[:size], LIMIT))
+        assert world.refuses(order.cancel()) == 3003
+
+    def test_with_another_discriminator(self, world: World) -> None:
+        order = Limit()
+        world.does(order.initialize())
+        world.patch(order.key, 0, bytes.fromhex("183796faa81b65b2"))
+        assert world.refuses(order.cancel()) == 3002
+
+    def test_with_an_impossible_expiry(self, world: World) -> None:
+        order = Limit()
+        world.does(order.initialize())
+        world.patch(order.key, 248, b"\2")
+        assert world.refuses(order.cancel()) == 3003
+
+    def test_at_another_address_than_its_own(self, world: World) -> None:
+        order = Limit()
+        world.does(order.initialize())
+        elsewhere = Pubkey(bytes([4]) * 32)
+        world.put(elsewhere, world.account(order.key))
+        assert world.refuses(with_key(order.cancel(), 2, elsewhere)) == 2006
+        world.patch(order.key, 299, b"\7")
+        assert world.refuses(order.cancel()) == 2006
+
+
+class TestEvents:
+    def event(self, *metas: AccountMeta) -> Instruction:
+        return Instruction(LIMIT, EVENT_TAG + bytes.fromhex("ae428d1104e0a24d") + bytes(Limit().key), list(metas))
+
+    def test_a_maker_cannot_forge_one(self, world: World) -> None:
+        assert world.refuses(self.event(signs(ALICE))) == 2006
+        assert world.refuses(self.event(signs(ALICE), reads(LIMIT_EVENTS))) == 2006
+        assert world.refuses(self.event(reads(LIMIT_EVENTS))) == 3010
+        assert world.refuses(self.event(reads(LIMIT_EVENTS), signs(ALICE))) == 3010
+        assert world.refuses(self.event(signs(DCA_EVENTS))) == 2006
+        assert world.refuses(self.event()) == 3005
+
+    def test_the_program_that_hears_it_is_ours(self, world: World) -> None:
+        order = Limit()
+        world.does(order.initialize())
+        assert world.refuses(with_meta(order.cancel(), 7, reads(DCA_EVENTS))) == 2006
+        assert world.refuses(with_meta(order.cancel(), 8, reads(DCA))) == 3008
+
+
+@pytest.mark.parametrize("data", [b"", b"\0" * 7, b"\0" * 8, bytes.fromhex("f02f99440dbee12a") + bytes(8)])
+def test_what_it_does_not_know_is_refused(world: World, data: bytes) -> None:
+    assert world.refuses(with_data(Limit().cancel(), data)) == (100 if len(data) < 8 else 101)
+
+
+def test_too_few_accounts_are_refused(world: World) -> None:
+    order = Limit()
+    world.does(order.initialize())
+    for instruction in (replace(order, unique_id=5).initialize(), order.cancel()):
+        for count in range(len(instruction.accounts)):
+            fewer = Instruction(LIMIT, instruction.data, list(instruction.accounts)[:count])
+            assert world.refuses(fewer) == 3005
+
+
+def test_a_program_elsewhere_knows_that_it_is_not_itself(world: World) -> None:
+    from countermand.solana.programs.artifacts import program_builds
+
+    elsewhere = Pubkey(bytes([5]) * 32)
+    world.svm.add_program(elsewhere, program_builds()[str(LIMIT)])
+    cancel = Limit().cancel()
+    assert world.refuses(Instruction(elsewhere, cancel.data, list(cancel.accounts))) == 4100

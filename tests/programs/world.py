@@ -1,0 +1,339 @@
+"""A machine with both programs, wallets and mints, and instructions made of raw bytes.
+
+Nothing here comes from our builders or decoders: discriminators, orders of accounts and layouts are written out again.
+Signatures are not verified: whoever an instruction marks as a signer has signed.
+"""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from solders.account import Account
+from solders.clock import Clock
+from solders.hash import Hash
+from solders.instruction import AccountMeta, Instruction
+from solders.message import Message
+from solders.pubkey import Pubkey
+from solders.signature import Signature
+from solders.solders import LiteSVM
+from solders.transaction import VersionedTransaction
+from solders.transaction_metadata import FailedTransactionMetadata, SimulatedTransactionInfo, TransactionMetadata
+
+from countermand.solana.programs.artifacts import program_builds
+
+LIMIT: Final = Pubkey.from_string("j1o2qRpjcyUwEvwtcfhEQefh773ZgjxcVRry7LDqg5X")
+DCA: Final = Pubkey.from_string("DCA265Vj8a9CEuX1eb1LWRnDT7uK6q1xMipnNyatn23M")
+LIMIT_EVENTS: Final = Pubkey.from_string("ArsDfE54RTkC3zhtzPdtvTtKw9XSV5w1PCTBFVGiLd52")
+DCA_EVENTS: Final = Pubkey.from_string("Cspp27eGUDMXxPEdhmEXFVRn6Lt1L7xJyALF3nmnWoBj")
+LIMIT_FEE: Final = Pubkey.from_string("27ZASRjinQgXKsrijKqb9xyRnH6W5KWgLSDveRghvHqc")
+SYSTEM: Final = Pubkey.default()
+TOKEN: Final = Pubkey.from_string("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")
+TOKEN_2022: Final = Pubkey.from_string("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb")
+ASSOCIATED: Final = Pubkey.from_string("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
+WSOL: Final = Pubkey.from_string("So11111111111111111111111111111111111111112")
+NATIVE: Final = Pubkey.from_string("So11111111111111111111111111111111111111111")
+USDC: Final = Pubkey.from_string("EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v")
+USDT: Final = Pubkey.from_string("Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYB")
+JUP: Final = Pubkey.from_string("JUPyiwrYJFskUPiHa7hkeR8VUtAeFoSYbKedZNsDvCN")
+
+ALICE, BOB, CAROL, PARTNER = (Pubkey(bytes([n]) * 32) for n in (0xA1, 0xB0, 0xCA, 0xFE))
+SPARKLE, TAXED, HOOKED, RULED = (Pubkey(bytes([n]) * 32) for n in (0x51, 0x52, 0x53, 0x54))
+"""Mints of Token-2022: one with metadata only, one with a transfer fee, one with a hook, one with a permanent delegate."""
+
+NOW: Final = 1_760_000_000
+WALLET_LAMPORTS: Final = 10**11
+TOKENS: Final = 1_000_000
+ORDER_RENT, DCA_RENT, TOKEN_RENT, TOKEN_2022_RENT = 3_480_000, 2_902_320, 2_039_280, 2_074_080
+FEE_LAMPORTS: Final = 5_000
+EVENT_TAG: Final = bytes.fromhex("e445a52e51cb9a1d")
+
+Result = TransactionMetadata | FailedTransactionMetadata
+
+
+def ata(owner: Pubkey, mint: Pubkey, program: Pubkey = TOKEN) -> Pubkey:
+    return Pubkey.find_program_address([bytes(owner), bytes(program), bytes(mint)], ASSOCIATED)[0]
+
+
+def order_key(maker: Pubkey, unique_id: int) -> tuple[Pubkey, int]:
+    return Pubkey.find_program_address([b"order", bytes(maker), struct.pack("<Q", unique_id)], LIMIT)
+
+
+def dca_key(user: Pubkey, input_mint: Pubkey, output_mint: Pubkey, idx: int) -> tuple[Pubkey, int]:
+    seeds = [b"dca", bytes(user), bytes(input_mint), bytes(output_mint), struct.pack("<Q", idx)]
+    return Pubkey.find_program_address(seeds, DCA)
+
+
+def option(code: str, value: int | None) -> bytes:
+    return b"\0" if value is None else b"\1" + struct.pack("<" + code, value)
+
+
+def mint_data(decimals: int, *extensions: tuple[int, bytes]) -> bytes:
+    base = struct.pack("<I32sQBBI32s", 1, bytes(ALICE), 10**15, decimals, 1, 0, bytes(32))
+    if not extensions:
+        return base
+    return base.ljust(165, b"\0") + b"\1" + b"".join(struct.pack("<HH", kind, len(body)) + body for kind, body in extensions)
+
+
+def token_data(mint: Pubkey, owner: Pubkey, amount: int) -> bytes:
+    native = (1, TOKEN_RENT) if mint == WSOL else (0, 0)
+    keys = bytes(mint), bytes(owner)
+    return struct.pack("<32s32sQI32sBIQQI32s", *keys, amount, 0, bytes(32), 1, *native, 0, 0, bytes(32))
+
+
+def signs(key: Pubkey) -> AccountMeta:
+    return AccountMeta(key, is_signer=True, is_writable=True)
+
+
+def writes(key: Pubkey) -> AccountMeta:
+    return AccountMeta(key, is_signer=False, is_writable=True)
+
+
+def reads(key: Pubkey) -> AccountMeta:
+    return AccountMeta(key, is_signer=False, is_writable=False)
+
+
+def with_meta(instruction: Instruction, index: int, meta: AccountMeta) -> Instruction:
+    metas = list(instruction.accounts)
+    metas[index] = meta
+    return Instruction(instruction.program_id, instruction.data, metas)
+
+
+def with_key(instruction: Instruction, index: int, key: Pubkey) -> Instruction:
+    old = instruction.accounts[index]
+    return with_meta(instruction, index, AccountMeta(key, old.is_signer, old.is_writable))
+
+
+def with_data(instruction: Instruction, data: bytes) -> Instruction:
+    return Instruction(instruction.program_id, data, list(instruction.accounts))
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit order: 600 of a token for 5 of another, unless said otherwise."""
+
+    maker: Pubkey = ALICE
+    payer: Pubkey | None = None
+    input_mint: Pubkey = USDC
+    output_mint: Pubkey = JUP
+    input_program: Pubkey = TOKEN
+    output_program: Pubkey = TOKEN
+    unique_id: int = 77
+    making: int = 600
+    taking: int = 5
+    expired_at: int | None = None
+    fee_bps: int | None = None
+    referral: Pubkey | None = None
+
+    @property
+    def key(self) -> Pubkey:
+        return order_key(self.maker, self.unique_id)[0]
+
+    @property
+    def reserve(self) -> Pubkey:
+        return ata(self.key, self.input_mint, self.input_program)
+
+    @property
+    def maker_input(self) -> Pubkey:
+        return ata(self.maker, self.input_mint, self.input_program)
+
+    def initialize(self) -> Instruction:
+        data = bytes.fromhex("856e4aaf709ff59f") + struct.pack("<QQQ", self.unique_id, self.making, self.taking)
+        data += option("q", self.expired_at) + option("H", self.fee_bps)
+        metas = [signs(self.payer or self.maker), AccountMeta(self.maker, is_signer=True, is_writable=False)]
+        metas += [writes(self.key), writes(self.reserve), writes(self.maker_input)]
+        metas += [reads(LIMIT_FEE), reads(self.referral or LIMIT), reads(self.input_mint), reads(self.output_mint)]
+        metas += [reads(key) for key in (self.input_program, self.output_program, SYSTEM, ASSOCIATED, LIMIT_EVENTS, LIMIT)]
+        return Instruction(LIMIT, data, metas)
+
+    def cancel(self, signer: Pubkey | None = None, *, to: Pubkey | None = None, lamports: bool = False) -> Instruction:
+        """`lamports`: no token account is named, so wrapped SOL comes as lamports."""
+        refund = reads(LIMIT) if lamports else writes(to or self.maker_input)
+        metas = [signs(signer or self.maker), writes(self.maker), writes(self.key), writes(self.reserve), refund]
+        metas += [reads(key) for key in (self.input_mint, self.input_program, LIMIT_EVENTS, LIMIT)]
+        return Instruction(LIMIT, bytes.fromhex("5f81edf00831df84"), metas)
+
+
+@dataclass(frozen=True, slots=True)
+class Recurring:
+    """A recurring order: 1000 of a token, 100 a minute, unless said otherwise."""
+
+    user: Pubkey = ALICE
+    payer: Pubkey | None = None
+    input_mint: Pubkey = USDC
+    output_mint: Pubkey = JUP
+    idx: int = NOW
+    in_amount: int = 1000
+    per_cycle: int = 100
+    frequency: int = 60
+    min_out: int | None = None
+    max_out: int | None = None
+    start_at: int | None = None
+
+    @property
+    def key(self) -> Pubkey:
+        return dca_key(self.user, self.input_mint, self.output_mint, self.idx)[0]
+
+    @property
+    def in_ata(self) -> Pubkey:
+        return ata(self.key, self.input_mint)
+
+    @property
+    def out_ata(self) -> Pubkey:
+        return ata(self.key, self.output_mint)
+
+    @property
+    def user_in(self) -> Pubkey:
+        return ata(self.user, self.input_mint)
+
+    @property
+    def user_out(self) -> Pubkey:
+        return ata(self.user, self.output_mint)
+
+    def _arguments(self) -> bytes:
+        data = struct.pack("<QQQq", self.idx, self.in_amount, self.per_cycle, self.frequency)
+        return data + option("Q", self.min_out) + option("Q", self.max_out) + option("q", self.start_at)
+
+    def _places(self) -> list[AccountMeta]:
+        metas = [reads(self.input_mint), reads(self.output_mint)]
+        metas += [writes(self.user_in), writes(self.in_ata), writes(self.out_ata)]
+        return metas + [reads(key) for key in (SYSTEM, TOKEN, ASSOCIATED, DCA_EVENTS, DCA)]
+
+    def open_v2(self) -> Instruction:
+        user = AccountMeta(self.user, is_signer=True, is_writable=False)
+        metas = [writes(self.key), user, signs(self.payer or self.user), *self._places()]
+        return Instruction(DCA, bytes.fromhex("8e772b6da2340bb1") + self._arguments(), metas)
+
+    def open(self, close_wrapped: bool | None = None) -> Instruction:
+        data = bytes.fromhex("2441b93601d264a3") + self._arguments() + option("B", close_wrapped)
+        return Instruction(DCA, data, [writes(self.key), signs(self.user), *self._places()])
+
+    def deposit(self, amount: int) -> Instruction:
+        metas = [signs(self.user), writes(self.key), writes(self.in_ata), writes(self.user_in)]
+        metas += [reads(key) for key in (TOKEN, DCA_EVENTS, DCA)]
+        return Instruction(DCA, bytes.fromhex("f223c68952e1f2b6") + struct.pack("<Q", amount), metas)
+
+    def withdraw(self, amount: int, *, output: bool = False) -> Instruction:
+        data = bytes.fromhex("b712469c946da122") + struct.pack("<QB", amount, output)
+        metas = [signs(self.user), writes(self.key), reads(self.input_mint), reads(self.output_mint)]
+        metas += [writes(self.out_ata if output else self.in_ata)]
+        metas += [reads(DCA), writes(self.user_out)] if output else [writes(self.user_in), reads(DCA)]
+        return Instruction(DCA, data, metas + [reads(key) for key in (SYSTEM, TOKEN, ASSOCIATED, DCA_EVENTS, DCA)])
+
+    def close(self) -> Instruction:
+        metas = [signs(self.user), writes(self.key), reads(self.input_mint), reads(self.output_mint)]
+        metas += [writes(key) for key in (self.in_ata, self.out_ata, self.user_in, self.user_out)]
+        metas += [reads(key) for key in (SYSTEM, TOKEN, ASSOCIATED, DCA_EVENTS, DCA)]
+        return Instruction(DCA, bytes.fromhex("16072162a8b722f3"), metas)
+
+
+@dataclass(slots=True)
+class World:
+    """The wallets have lamports, Alice and Bob tokens of each mint in their associated accounts."""
+
+    svm: LiteSVM = field(default_factory=LiteSVM)
+    now: int = NOW
+
+    def __post_init__(self) -> None:
+        self.svm.set_transaction_history(0)
+        self.svm.set_blockhash_check(check=False)
+        self.svm.set_sigverify(sigverify=False)
+        for address, elf in program_builds().items():
+            self.svm.add_program(Pubkey.from_string(address), elf)
+        self.at(NOW)
+        for wallet in (ALICE, BOB, CAROL, PARTNER):
+            self.put(wallet, Account(WALLET_LAMPORTS, b"", SYSTEM))
+        fee = (1, bytes(64) + bytes(8 + 8 + 18 + 18))
+        hook = (14, bytes(32) + bytes([7]) * 32)
+        for mint, decimals in {USDC: 6, USDT: 6, JUP: 6, WSOL: 9}.items():
+            self.mint(mint, decimals)
+        self.mint(SPARKLE, 6, (18, bytes(64)), (19, b"name"), program=TOKEN_2022)
+        self.mint(TAXED, 6, fee, program=TOKEN_2022)
+        self.mint(HOOKED, 6, hook, program=TOKEN_2022)
+        self.mint(RULED, 6, (12, bytes([9]) * 32), program=TOKEN_2022)
+        for wallet in (ALICE, BOB):
+            for mint in (USDC, USDT, JUP, WSOL):
+                self.fund(wallet, mint, TOKENS)
+            for mint in (SPARKLE, TAXED, HOOKED, RULED):
+                self.fund(wallet, mint, TOKENS, program=TOKEN_2022)
+
+    def at(self, unix_time: int) -> None:
+        self.now = unix_time
+        self.svm.set_clock(Clock(1_000, 0, 2, 3, unix_time))
+
+    def put(self, key: Pubkey, account: Account) -> None:
+        self.svm.set_account(key, account)
+
+    def mint(self, key: Pubkey, decimals: int, *extensions: tuple[int, bytes], program: Pubkey = TOKEN) -> None:
+        self.put(key, Account(10**7, mint_data(decimals, *extensions), program))
+
+    def fund(self, owner: Pubkey, mint: Pubkey, amount: int, program: Pubkey = TOKEN, at: Pubkey | None = None) -> Pubkey:
+        """Sets the balance of a token account, by default of the associated one."""
+        account = at or ata(owner, mint, program)
+        lamports = TOKEN_RENT + (amount if mint == WSOL else 0)
+        self.put(account, Account(lamports, token_data(mint, owner, amount), program))
+        return account
+
+    def remove(self, key: Pubkey) -> None:
+        self.put(key, Account(0, b"", SYSTEM))
+
+    def patch(self, key: Pubkey, offset: int, data: bytes) -> None:
+        """Overwrites a part of an account's data, as no program would."""
+        account = self.account(key)
+        changed = account.data[:offset] + data + account.data[offset + len(data) :]
+        self.put(key, replace_data(account, changed))
+
+    def account(self, key: Pubkey) -> Account:
+        found = self.svm.get_account(key)
+        assert found is not None, f"there is no account {key}"
+        return found
+
+    def exists(self, key: Pubkey) -> bool:
+        found = self.svm.get_account(key)
+        return found is not None and (found.lamports > 0 or found.data != b"")
+
+    def lamports(self, key: Pubkey) -> int:
+        return self.svm.get_balance(key) or 0
+
+    def tokens(self, key: Pubkey) -> int:
+        return int(struct.unpack_from("<Q", self.account(key).data, 64)[0])
+
+    def send(self, *instructions: Instruction, payer: Pubkey = CAROL) -> Result:
+        return self.svm.send_transaction(transaction(instructions, payer))
+
+    def simulate(self, *instructions: Instruction, payer: Pubkey = CAROL) -> SimulatedTransactionInfo | FailedTransactionMetadata:
+        return self.svm.simulate_transaction(transaction(instructions, payer))
+
+    def does(self, *instructions: Instruction, payer: Pubkey = CAROL) -> TransactionMetadata:
+        """Sends and expects success. Carol pays the network's fee, so that nobody else's lamports show it."""
+        result = self.send(*instructions, payer=payer)
+        assert isinstance(result, TransactionMetadata), (result.err(), result.meta().logs())
+        return result
+
+    def refuses(self, *instructions: Instruction, payer: Pubkey = CAROL) -> int | str:
+        """Sends and expects a failure: the custom error's number, or the name of another error."""
+        result = self.send(*instructions, payer=payer)
+        assert isinstance(result, FailedTransactionMetadata), "it went through"
+        return error_of(result)
+
+
+def replace_data(account: Account, data: bytes) -> Account:
+    return Account(account.lamports, data, account.owner, account.executable)
+
+
+def transaction(instructions: Sequence[Instruction], payer: Pubkey) -> VersionedTransaction:
+    message = Message.new_with_blockhash(list(instructions), payer, Hash.default())
+    return VersionedTransaction.populate(message, [Signature.default()] * message.header.num_required_signatures)
+
+
+def error_of(result: FailedTransactionMetadata) -> int | str:
+    error = result.err()
+    inner = getattr(error, "err", error)
+    return int(inner.code) if hasattr(inner, "code") else str(inner).rsplit(".", 1)[-1]
+
+
+def events(result: TransactionMetadata) -> list[bytes]:
+    """What a program told by calling itself, without the tag of events."""
+    calls = [bytes(call.instruction().data) for calls in result.inner_instructions() for call in calls]
+    return [data[8:] for data in calls if data[:8] == EVENT_TAG]
+
