@@ -14,6 +14,7 @@ app: Final = App(name="countermand", help="An order server for crypto trading, w
 app.command("countermand.cli.serve:serve", name="serve")
 app.command("countermand.cli.simulate:simulate", name="simulate")
 app.command("countermand.cli.audit:audit", name="audit")
+app.command("countermand.cli.explain:explain", name="explain")
 
 
 def main() -> None:

@@ -1,0 +1,151 @@
+"""What a transaction does, in plain sentences: who signs and pays, what moves, to whom, and under which program.
+
+It reads the bytes alone and asks no chain. Instructions are numbered from 0, as a node's errors number them.
+"""
+
+import base64
+import binascii
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from solders.message import MessageV0
+
+from countermand.solana.explain.basics import (
+    Sentence,
+    associated,
+    compute_budget,
+    lookup_table,
+    memo,
+    system,
+)
+from countermand.solana.explain.calls import Call, calls_of, lookups_of
+from countermand.solana.explain.forms import form_of
+from countermand.solana.explain.names import Names, counted
+from countermand.solana.explain.orders import recurring, trigger
+from countermand.solana.explain.tokens import token_program
+from countermand.solana.facade.fees import LAMPORTS_PER_SIGNATURE, fee_of
+from countermand.solana.port import Address
+from countermand.solana.programs import dca, limit_order
+from countermand.solana.programs.anchor import Unreadable
+from countermand.solana.tokens import (
+    ASSOCIATED_TOKEN_PROGRAM,
+    COMPUTE_BUDGET_PROGRAM,
+    MEMO_PROGRAM,
+    SYSTEM_PROGRAM,
+    TOKEN_2022_PROGRAM,
+    TOKEN_PROGRAM,
+)
+from countermand.solana.wire import SIGNATURE_BYTES, MalformedTransaction, WireTransaction, read_transaction
+
+BASE64_CHARS_MAX: Final = 1_644
+"""What the largest transaction takes."""
+_MEMO_1_PROGRAM: Final = "Memo1UhkJRfHyvLMcVucJwxXeuD728EqVDDwQDxFMNo"
+_LOOKUP_TABLE_PROGRAM: Final = "AddressLookupTab1e1111111111111111111111111"
+_ADVANCE_NONCE: Final = b"\4\0\0\0"
+_SET_LIMIT, _SET_PRICE = b"\2", b"\3"
+
+_PROGRAMS: Final[Mapping[Address, tuple[str, Sentence]]] = MappingProxyType(
+    {
+        SYSTEM_PROGRAM: ("System program", system),
+        TOKEN_PROGRAM: ("Token program", token_program),
+        TOKEN_2022_PROGRAM: ("Token-2022 program", token_program),
+        ASSOCIATED_TOKEN_PROGRAM: ("Associated token program", associated),
+        MEMO_PROGRAM: ("Memo program", memo),
+        _MEMO_1_PROGRAM: ("Memo program", memo),
+        COMPUTE_BUDGET_PROGRAM: ("Compute budget", compute_budget),
+        _LOOKUP_TABLE_PROGRAM: ("Lookup table program", lookup_table),
+        limit_order.PROGRAM: ("Trigger v1", trigger),
+        dca.PROGRAM: ("Recurring v1", recurring),
+    }
+)
+
+
+def explain_base64(text: str) -> list[str]:
+    """Raises `MalformedTransaction`, whose text is one line, for what is no transaction in base64."""
+    text = text.strip()
+    if not text:
+        raise MalformedTransaction("there is nothing to explain; give a transaction in base64")
+    if len(text) > BASE64_CHARS_MAX:
+        raise MalformedTransaction(f"{len(text)} characters are more than a transaction takes ({BASE64_CHARS_MAX})")
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise MalformedTransaction("this is not base64; give a transaction as the API answers it") from error
+    return explain(raw)
+
+
+def explain(raw: bytes) -> list[str]:
+    """One sentence or two a line. Raises `MalformedTransaction`."""
+    return list(_sentences(read_transaction(raw)))
+
+
+def _sentences(wire: WireTransaction) -> Iterator[str]:
+    calls, keys = calls_of(wire), [str(key) for key in wire.static_keys]
+    names, payer = Names(keys, calls), keys[0]
+    version = "version 0" if isinstance(wire.message, MessageV0) else "legacy"
+    yield f"A {version} transaction of {len(wire.raw):,} bytes, with {_lifetime(wire, calls)}."
+    for table, count in lookups_of(wire):
+        yield f"It takes {counted(count, 'account')} from the lookup table {table}, which only a chain knows."
+    if form := form_of(payer, calls, names):
+        yield form
+    yield from _signatures(wire, keys)
+    yield _fee(wire, payer, calls)
+    for number, call in enumerate(calls):
+        yield f"{number}. {_told(call, names)}."
+
+
+def _lifetime(wire: WireTransaction, calls: tuple[Call, ...]) -> str:
+    blockhash = wire.message.recent_blockhash
+    if calls and calls[0].begins(SYSTEM_PROGRAM, _ADVANCE_NONCE) and calls[0].accounts:
+        return f"the durable nonce {blockhash} of {calls[0].accounts[0]}: it does not expire"
+    return f"the blockhash {blockhash}"
+
+
+def _signatures(wire: WireTransaction, keys: list[Address]) -> Iterator[str]:
+    valid = wire.versioned.verify_with_results()
+    for key, signature, is_valid in zip(keys, wire.versioned.signatures, valid, strict=False):
+        if bytes(signature) == bytes(SIGNATURE_BYTES):
+            yield f"{key} must sign it: the signature is missing."
+        elif is_valid:
+            yield f"{key} has signed it."
+        else:
+            yield f"{key} must sign it: the signature is wrong."
+
+
+def _fee(wire: WireTransaction, payer: Address, calls: tuple[Call, ...]) -> str:
+    fee, signers = fee_of(wire.message), wire.message.header.num_required_signatures
+    for_signatures = LAMPORTS_PER_SIGNATURE * signers
+    parts = f"{for_signatures:,} for {counted(signers, 'signature')}"
+    price = _budget(calls, _SET_PRICE, 8)
+    if fee > for_signatures:
+        what = "as priority" if price else "for signatures that programs verify"
+        parts += f" and {fee - for_signatures:,} {what}"
+    if price:
+        limit = _budget(calls, _SET_LIMIT, 4)
+        units = "as many compute units as a node counts" if limit is None else counted(limit, "compute unit")
+        parts += f" ({units} at {price:,} micro-lamports each)"
+    return f"{payer} pays the fee of {counted(fee, 'lamport')}: {parts}."
+
+
+def _budget(calls: tuple[Call, ...], number: bytes, size: int) -> int | None:
+    for call in calls:
+        if call.begins(COMPUTE_BUDGET_PROGRAM, number) and len(call.data) > size:
+            return int.from_bytes(call.data[1 : 1 + size], "little")
+    return None
+
+
+def _told(call: Call, names: Names) -> str:
+    name, sentence = _PROGRAMS.get(call.program, ("", None))
+    if sentence is None:
+        return f"The program {call.program}, which is not known here: {_undescribed(call, names)}"
+    try:
+        return f"{name}: {sentence(call, names)}"
+    except Unreadable:
+        return f"{name}: an instruction that is not known here: {_undescribed(call, names)}"
+
+
+def _undescribed(call: Call, names: Names) -> str:
+    accounts = counted(len(call.accounts), "account")
+    which = f" ({names.accounts(call.accounts)})" if call.accounts else ""
+    return f"{accounts}{which} and {counted(len(call.data), 'byte')} of data"

@@ -1,0 +1,171 @@
+"""Sentences about the order programs: Trigger v1 and limit/v2, and Recurring v1."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Final
+
+from countermand.solana.explain.basics import Sentence
+from countermand.solana.explain.calls import Call
+from countermand.solana.explain.names import Names, counted, token
+from countermand.solana.port import Address
+from countermand.solana.programs import dca, limit_order
+from countermand.solana.programs.anchor import DISCRIMINATOR_BYTES, EVENT_TAG, Unreadable, instruction_discriminator
+from countermand.solana.tokens import SOL_MINT
+
+_UNTOLD: Final = (
+    "pre_flash_fill_order",
+    "flash_fill_order",
+    "fill_order",
+    "cancel_dust_order",
+    "update_fee",
+    "withdraw_fee",
+)
+_UNTOLD_DCA: Final = (
+    "initiate_flash_fill",
+    "fulfill_flash_fill",
+    "initiate_dlmm_fill",
+    "fulfill_dlmm_fill",
+    "transfer",
+    "end_and_close",
+    "withdraw_fees",
+)
+_SECONDS_MAX: Final = 253_402_300_799
+"""The last second of the year 9999."""
+
+
+def trigger(call: Call, names: Names) -> str:
+    return _sentence(_TRIGGER, call)(call, names)
+
+
+def recurring(call: Call, names: Names) -> str:
+    return _sentence(_RECURRING, call)(call, names)
+
+
+def _sentence(table: Mapping[bytes, Sentence], call: Call) -> Sentence:
+    sentence = table.get(call.data[:DISCRIMINATOR_BYTES])
+    if sentence is None:
+        raise Unreadable("no such instruction")
+    return sentence
+
+
+def _initialize_order(call: Call, names: Names) -> str:
+    of = call.fields(DISCRIMINATOR_BYTES)
+    _, making, taking, expired_at, fee_bps = of.u64(), of.u64(), of.u64(), of.option(of.i64), of.option(of.u16)
+    payer, maker, order, reserve, own = (call.account(index) for index in range(5))
+    gives, wants = names.amount(making, call.account(7)), names.amount(taking, call.account(8))
+    until = "without expiry" if expired_at is None else f"until {_instant(expired_at)}"
+    return (
+        f"{maker} places the order {order}: {gives} from {names.account(own)} for at least {wants}, {until}. "
+        f"The input waits in {reserve}, and {payer} pays the rents{_fee(fee_bps, call.account(6))}"
+    )
+
+
+def _fee(bps: int | None, receiver: Address) -> str:
+    """The integrator's. An account that is left out is the program itself."""
+    to = "" if receiver == limit_order.PROGRAM else f", for {receiver}"
+    if bps is None and not to:
+        return ""
+    return f". The integrator takes {'a fee' if bps is None else counted(bps, 'basis point')} of the output{to}"
+
+
+def _cancel_order(call: Call, names: Names) -> str:
+    by, maker, order, reserve, to, mint = (call.account(index) for index in range(6))
+    what = "the SOL" if mint == SOL_MINT else f"the {token(mint)}"
+    where = f"{maker} as lamports" if to == limit_order.PROGRAM else names.account(to)
+    whose = "its" if by == maker else f"{maker}'s expired"
+    return f"{by} cancels {whose} order {order}: {what} in {reserve} goes to {where}, and the rents go to {maker}"
+
+
+def _event(_: Call, __: Names) -> str:
+    return "an event; the program takes it from nobody but itself"
+
+
+def _open(call: Call, names: Names) -> str:
+    second = call.data.startswith(dca.OPEN_DCA_V2)
+    of = call.fields(DISCRIMINATOR_BYTES)
+    _, gives, per_cycle, seconds = of.u64(), of.u64(), of.u64(), of.i64()
+    least, most, start_at = of.option(of.u64), of.option(of.u64), of.option(of.i64)
+    first = 3 if second else 2
+    account, user, payer = call.account(0), call.account(1), call.account(first - 1)
+    sells, buys, own = (call.account(index) for index in (first, first + 1, first + 2))
+    return (
+        f"{user} opens the recurring order {account}: {names.amount(gives, sells)} from {names.account(own)}, "
+        f"of which {names.amount(per_cycle, sells)} every {counted(seconds, 'second')} buy {token(buys)}"
+        f"{_bounds(least, most, buys, names)}"
+        f"{f', from {_instant(start_at)} on' if start_at else ''}. {payer} pays the rents"
+    )
+
+
+def _bounds(least: int | None, most: int | None, mint: Address, names: Names) -> str:
+    """0 is no bound either."""
+    bounds = [
+        f"{word} {names.amount(bound, mint)}" for word, bound in (("at least", least), ("at most", most)) if bound
+    ]
+    return f" ({' and '.join(bounds)} each time)" if bounds else ""
+
+
+def _close(call: Call, names: Names) -> str:
+    user, account, sells, buys = (call.account(index) for index in range(4))
+    back, bought = names.account(call.account(6)), names.account(call.account(7))
+    return (
+        f"{user} cancels the recurring order {account}: the {token(sells)} that it still has goes to {back}, "
+        f"the {token(buys)} that it bought to {bought}, and the rents go to {user}"
+    )
+
+
+def _deposit(call: Call, names: Names) -> str:
+    user, account, _, own = (call.account(index) for index in range(4))
+    amount = names.amount(call.fields(DISCRIMINATOR_BYTES).u64(), names.mint_of(own))
+    return f"{user} adds {amount} from {names.account(own)} to the recurring order {account}"
+
+
+def _withdraw(call: Call, names: Names) -> str:
+    of = call.fields(DISCRIMINATOR_BYTES)
+    units, side = of.u64(), of.u8()
+    if side > dca.Side.OUT:
+        raise Unreadable(f"no side {side}")
+    user, account, to = call.account(0), call.account(1), call.account(5 + side)
+    where = user if to == dca.PROGRAM else names.account(to)
+    amount = names.amount(units, call.account(2 + side))
+    return f"{user} takes {amount} out of the recurring order {account}, to {where}"
+
+
+def _named(name: str) -> Sentence:
+    def sentence(call: Call, names: Names) -> str:
+        rest = len(call.data) - DISCRIMINATOR_BYTES
+        return f"the instruction {name}, for {names.accounts(call.accounts) or 'no account'}, with {rest} more bytes"
+
+    return sentence
+
+
+def _instant(seconds: int) -> str:
+    """A moment that a calendar has, else the number."""
+    if not 0 <= seconds <= _SECONDS_MAX:
+        return f"second {seconds:,} of the Unix epoch"
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _named_all(names: tuple[str, ...]) -> dict[bytes, Sentence]:
+    return {instruction_discriminator(name): _named(name) for name in names}
+
+
+_TRIGGER: Final[Mapping[bytes, Sentence]] = MappingProxyType(
+    {
+        limit_order.INITIALIZE_ORDER: _initialize_order,
+        limit_order.CANCEL_ORDER: _cancel_order,
+        EVENT_TAG: _event,
+        **_named_all(_UNTOLD),
+    }
+)
+_RECURRING: Final[Mapping[bytes, Sentence]] = MappingProxyType(
+    {
+        dca.OPEN_DCA: _open,
+        dca.OPEN_DCA_V2: _open,
+        dca.CLOSE_DCA: _close,
+        dca.DEPOSIT: _deposit,
+        dca.WITHDRAW: _withdraw,
+        EVENT_TAG: _event,
+        **_named_all(_UNTOLD_DCA),
+    }
+)
