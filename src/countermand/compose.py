@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -53,11 +54,13 @@ from countermand.store.sandbox_postgres import PostgresSandboxStore
 
 TRIGGER_SHARD: Final = 0
 MASTER_SEED_FILE: Final = "master-seed"
+EXIT_HUNG: Final = 1
 EXIT_REPLACED: Final = 3
 _POOL_CONNECTIONS: Final = 4
 _HOUSEKEEPING_S: Final = 60
 _RESTART_PAUSE_S: Final = 0.5
 _FENCE_S: Final = 1
+_STOP_S_MAX: Final = 9.5
 _YOUNG_OBJECTS: Final = 20_000
 """So many more than before, and the collector looks: a few times what a batch of requests holds."""
 
@@ -69,12 +72,22 @@ async def serve(settings: Settings) -> int:
     gc.disable()  # Until all is loaded: what a start makes, lasts.
     stop = stop_on_signals()
     listeners = claim(settings.host, settings.port)
+    leaving = asyncio.create_task(_leave_in_time(stop))
     try:
         keys = _keys(settings)
         async with _database(settings) as database, _house(settings, keys, database.dsn) as house:
             return await _run(house, settings, database, listeners, stop)
     finally:
+        leaving.cancel()
         listeners.close()
+
+
+async def _leave_in_time(stop: asyncio.Event) -> None:
+    """Ends hard when a stop hangs, as it does with a database that does. Nothing that was answered is lost by that."""
+    await stop.wait()
+    await asyncio.sleep(_STOP_S_MAX)
+    _log.error("something hangs: the stop ends hard", seconds=_STOP_S_MAX)
+    os._exit(EXIT_HUNG)
 
 
 def _keys(settings: Settings) -> VaultKeys:
