@@ -13,11 +13,12 @@ import pytest
 import pytest_asyncio
 
 from tests.end_to_end.crash_load import Trader, move_prices, trader
-from tests.end_to_end.crash_support import ROUNDS, Lost, Server, running, until
+from tests.end_to_end.crash_support import ROUNDS, THOROUGH, Lost, Server, running, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TRADERS = 8
+HUNG = 1
 REFUSED_TO_START = 2
 
 
@@ -150,6 +151,24 @@ async def test_a_stop_under_load_answers_everything_that_it_accepted(
             assert began > asked - 0.01, f"a request was accepted {asked - began:.3f} s before the stop, and cut"
     words = await server.audited_from_outside()
     assert "Everything agrees." in words
+    await server.start()
+    await all_is_well(server, traders)
+
+
+@pytest.mark.skipif(not THOROUGH, reason="it takes the ten seconds that a stop may take")
+async def test_a_stop_while_the_database_hangs_ends_hard_and_loses_nothing(
+    server: Server, traders: list[Trader], random: Random
+) -> None:
+    hanging = server.backends()
+    async with trading(server, traders, random):
+        await asyncio.sleep(0.5)
+        for backend in hanging:
+            os.kill(backend, signal.SIGSTOP)
+        await asyncio.sleep(0.2)
+        server.send(signal.SIGTERM)
+        assert await server.ended() == HUNG
+    for backend in hanging:
+        os.kill(backend, signal.SIGCONT)
     await server.start()
     await all_is_well(server, traders)
 
