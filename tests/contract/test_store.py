@@ -373,6 +373,18 @@ async def test_of_a_long_history_the_newest_two_hundred_are_shown(store: Store) 
     assert (await store.history(ASKED)).orders[0].history == newest
 
 
+async def test_a_writer_may_begin_again_until_another_took_the_shard(world: World, store: AnyStore) -> None:
+    mine = await store.begin_epoch(0)
+    again = await store.begin_epoch(0, mine.number)
+    assert again.number > mine.number
+    assert (await store.begin_epoch(0, mine.number)).number > again.number
+    successor = await world.open()
+    theirs = await successor.begin_epoch(0)
+    with pytest.raises(WriterReplaced):
+        await store.begin_epoch(0, mine.number)
+    await successor.commit(batch(theirs))
+
+
 async def test_of_what_passes_only_the_newest_few_are_shown_and_hide_nothing_else(store: Store) -> None:
     rows = [history_row(1, 0), *(history_row(1, n, passing=True) for n in range(1, 300)), history_row(1, 300)]
     await commit_orders(store, [order_row(1)], rows)

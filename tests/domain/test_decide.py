@@ -22,7 +22,7 @@ from countermand.domain.trigger.commands import (
 )
 from countermand.domain.trigger.condition import Direction
 from countermand.domain.trigger.decide import decide
-from countermand.domain.trigger.order import AttemptKind, Family, FormerCraft, OrderGroup, State, Withdrawal
+from countermand.domain.trigger.order import AttemptKind, Family, FormerCraft, OrderGroup, State, Withdrawal, digest_of
 from countermand.domain.trigger.refusals import Refusal, Refused
 from tests.domain.orders import (
     ALICE,
@@ -403,9 +403,9 @@ FORMER = Withdrawal(
     REQUEST,
     craft(),
     (
-        FormerCraft(b"superseded", 150),
-        FormerCraft(b"dead", 999, dead=True),
-        FormerCraft(b"rejected", 999, rejection="dust"),
+        FormerCraft(digest_of(b"superseded"), 150),
+        FormerCraft(digest_of(b"dead"), 999, dead=True),
+        FormerCraft(digest_of(b"rejected"), 999, rejection="dust"),
     ),
 )
 

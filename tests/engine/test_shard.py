@@ -59,14 +59,26 @@ async def test_no_answer_no_refusal_and_no_read_leaves_before_the_commit() -> No
 
 
 @under_virtual_time
-async def test_whoever_changes_nothing_waits_for_nothing_when_all_is_committed() -> None:
+async def test_an_answer_that_changes_nothing_leaves_only_past_the_fence() -> None:
     trouble = Trouble()
     async with desk(trouble=trouble) as it:
         await it.opens()
         trouble.hold(BEFORE_COMMIT)
-        again = await it.shard.submit(placing())
-        assert isinstance(again, Answer)
-        assert not again.changed
+        again = asyncio.create_task(it.shard.submit(placing()))
+        await quiet()
+        assert not again.done()
+        trouble.release(BEFORE_COMMIT)
+        answer = await again
+        assert isinstance(answer, Answer)
+        assert not answer.changed
+
+
+@under_virtual_time
+async def test_a_read_waits_for_nothing_when_all_is_committed() -> None:
+    trouble = Trouble()
+    async with desk(trouble=trouble) as it:
+        await it.opens()
+        trouble.hold(BEFORE_COMMIT)
         await it.shard.barrier()
 
 

@@ -232,8 +232,12 @@ class StoredHistory:
 class Store(Protocol):
     """The memory of a shard. Every method may raise `Unavailable`; `commit` may raise `CommitUnknown`."""
 
-    async def begin_epoch(self, shard: int) -> Epoch:
-        """Commits a new epoch. After it, no batch of an older one can commit."""
+    async def begin_epoch(self, shard: int, opened: int | None = None) -> Epoch:
+        """Commits a new epoch. After it, no batch of an older one can commit.
+
+        `opened` None takes the shard from whoever has it. A writer that begins again names the epoch with which it took
+        the shard, and is `WriterReplaced` if somebody took it since.
+        """
 
     async def commit(self, batch: Batch) -> None:
         """Raises `WriterReplaced` if the shard is not at `seq_before` of `epoch`."""

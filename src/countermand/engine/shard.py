@@ -52,6 +52,7 @@ class Shard:
         self._clock = clock
         self._on_committed = on_committed
         self._term: Term | None = None
+        self._opened: int | None = None
         self._loaded = asyncio.Event()
         self._fetching: dict[OrderId, asyncio.Future[None]] = {}
         self._watching: dict[OrderId, list[asyncio.Future[None]]] = {}
@@ -66,7 +67,7 @@ class Shard:
         term = await self._with(command.order_id)
         happened = self._turn(term, command)
         group = term.desk.groups.get(command.order_id)
-        await term.committed()
+        await (term.committed() if _changed(happened) else term.confirmed())
         if isinstance(happened, Refused):
             return happened
         assert group is not None, "a decision is about an order"
@@ -215,7 +216,8 @@ class Shard:
 
     async def _load(self) -> tuple[Term, Sequence[OrderGroup]]:
         """A new term, and the orders as they are stored: the ticks at the end may have moved some already."""
-        epoch = await self._store.begin_epoch(self.number)
+        epoch = await self._store.begin_epoch(self.number, self._opened)
+        self._opened = self._opened or epoch.number
         term = Term(self.number, epoch)
         for body in await self._store.live_orders(self.number):
             term.adopt(decode_group(body))
@@ -312,3 +314,7 @@ class Shard:
 
     def _is_wanted(self, order_id: OrderId) -> bool:
         return order_id in self._fetching or order_id in self._watching
+
+
+def _changed(happened: Happened | Refused) -> bool:
+    return bool(happened) and not isinstance(happened, Refused)

@@ -115,6 +115,13 @@ class Term:
         waiting.append(future)
         await future
 
+    async def confirmed(self) -> None:
+        """The same, and no other writer had taken the shard when memory was looked at: the fence was passed since."""
+        future = asyncio.get_running_loop().create_future()
+        self._pending.waiting.append(future)
+        self.wanted.set()
+        await future
+
     def cut(self) -> Batch:
         """Everything that is pending, as one batch. The term goes on while it is written."""
         if self._bug is not None:

@@ -70,6 +70,7 @@ class MemoryShard:
     """The rows of one shard, all of them committed. `stands` is its fence."""
 
     stands: Epoch = _NOWHERE
+    opened: int = 0
     journal: dict[int, JournalRow] = field(default_factory=dict)
     orders: dict[OrderId, OrderRow] = field(default_factory=dict)
     history: dict[OrderId, dict[int, HistoryRow]] = field(default_factory=dict)
@@ -98,6 +99,7 @@ class MemoryShard:
     def copy(self) -> "MemoryShard":
         return MemoryShard(
             self.stands,
+            self.opened,
             dict(self.journal),
             dict(self.orders),
             {order_id: dict(rows) for order_id, rows in self.history.items()},
@@ -179,11 +181,15 @@ class MemoryStore:
 
     # --- writing
 
-    async def begin_epoch(self, shard: int) -> Epoch:
+    async def begin_epoch(self, shard: int, opened: int | None = None) -> Epoch:
         await self._faults.at(BEFORE_EPOCH)
-        epoch = self.database.next_epoch(shard, self._faults.waits_for).stands
+        if opened is not None and self.database.shard(shard).opened != opened:
+            raise WriterReplaced(f"shard {shard} was taken since epoch {opened}: another process writes it")
+        begun = self.database.next_epoch(shard, self._faults.waits_for)
+        if opened is None:
+            begun.opened = begun.stands.number
         await self._faults.at(AFTER_EPOCH)
-        return epoch
+        return begun.stands
 
     async def commit(self, batch: Batch) -> None:
         try:
@@ -201,7 +207,7 @@ class MemoryStore:
     async def reset(self, shard: int) -> None:
         await self._faults.at(BEFORE_EPOCH)
         ended = self.database.next_epoch(shard, self._faults.waits_for)
-        self.database.shards[shard] = MemoryShard(replace(_NOWHERE, number=ended.stands.number))
+        self.database.shards[shard] = MemoryShard(replace(_NOWHERE, number=ended.stands.number), ended.opened)
         await self._faults.at(AFTER_EPOCH)
 
     async def delete_dead_crafts(self, below_height: int) -> None:

@@ -254,7 +254,7 @@ class World:
             self.trace.count(f"{kind}: {type(error).__name__}")
             raise Lost(str(error)) from None
         if asked is not None:
-            self.judged(self.checkers.answered, asked, answer, was_replaced=self._was_replaced(process))
+            self.judged(self.checkers.answered, asked, answer)
         self.tell(wallet, f"{kind} {order_id or key}: {_shown(answer)}")
         self.trace.count(_counted(kind, answer))
         if self.strikes(self.swarm.answer_lost):

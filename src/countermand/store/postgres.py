@@ -101,8 +101,8 @@ class PostgresStore:
 
     # --- writing
 
-    async def begin_epoch(self, shard: int) -> Epoch:
-        return await self._writer(shard).begin_epoch()
+    async def begin_epoch(self, shard: int, opened: int | None = None) -> Epoch:
+        return await self._writer(shard).begin_epoch(opened)
 
     async def commit(self, batch: Batch) -> None:
         await self._writer(batch.shard).commit(batch)

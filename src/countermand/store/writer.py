@@ -55,11 +55,16 @@ WITH fence AS (
 )
 SELECT count(*) FROM fence
 """
-_NEXT_EPOCH: Final = """
-INSERT INTO shards (shard, epoch, seq, head, last_at) VALUES ($1, 1, 0, '', 0)
-ON CONFLICT (shard) DO UPDATE SET epoch = shards.epoch + 1
+_TAKE: Final = """
+INSERT INTO shards (shard, epoch, opened, seq, head, last_at) VALUES ($1, 1, 1, 0, '', 0)
+ON CONFLICT (shard) DO UPDATE SET epoch = shards.epoch + 1, opened = shards.epoch + 1
 RETURNING epoch, seq, head, last_at
 """
+_BEGIN_AGAIN: Final = """
+UPDATE shards SET epoch = epoch + 1 WHERE shard = $1 AND opened = $2
+RETURNING epoch, seq, head, last_at
+"""
+_END_ANY: Final = "UPDATE shards SET epoch = epoch + 1 WHERE shard = $1 RETURNING epoch"
 _END_HOLDERS: Final = "SELECT count(pg_terminate_backend(pid)) FROM unnest(pg_blocking_pids($1)) AS pid"
 _RESET: Final = (
     "UPDATE shards SET seq = 0, head = '', last_at = 0 WHERE shard = $1",
@@ -81,7 +86,7 @@ class Writer:
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._commit: PreparedStatement[asyncpg.Record] | None = None
 
-    async def begin_epoch(self) -> Epoch:
+    async def begin_epoch(self, opened: int | None = None) -> Epoch:
         """Waits `HOLDER_S` seconds for a batch of an older epoch that is inside PostgreSQL, then ends its backend.
 
         Either way that batch has committed or never will when this returns; one that comes later meets the new epoch. A
@@ -90,10 +95,15 @@ class Writer:
         connection = await self._anew()
         try:
             with asking():
-                row = await self._next_epoch(connection)
+                if opened is None:
+                    row = await self._alone(connection, _TAKE, self._shard)
+                else:
+                    row = await self._alone(connection, _BEGIN_AGAIN, self._shard, opened)
         except BaseException:
             self._forget()
             raise
+        if row is None:
+            raise WriterReplaced(f"shard {self._shard} was taken since epoch {opened}: another process writes it")
         return Epoch(row["epoch"], row["seq"], row["head"], Instant(row["last_at"]))
 
     async def commit(self, batch: Batch) -> None:
@@ -119,7 +129,7 @@ class Writer:
         try:
             with asking():
                 async with connection.transaction():
-                    await self._next_epoch(connection)
+                    await self._alone(connection, _END_ANY, self._shard)
                     for statement in _RESET:
                         await connection.execute(statement, self._shard)
         except BaseException:
@@ -156,18 +166,19 @@ class Writer:
         )
         return self._connection
 
-    async def _next_epoch(self, connection: "asyncpg.Connection[asyncpg.Record]") -> asyncpg.Record:
-        asked = asyncio.ensure_future(connection.fetchrow(_NEXT_EPOCH, self._shard))
+    async def _alone(
+        self, connection: "asyncpg.Connection[asyncpg.Record]", statement: str, *parameters: int
+    ) -> asyncpg.Record | None:
+        """Moves the fence, once whoever holds it lets go or is made to."""
+        asked = asyncio.ensure_future(connection.fetchrow(statement, *parameters))
         try:
             try:
-                row = await asyncio.wait_for(asyncio.shield(asked), HOLDER_S)
+                return await asyncio.wait_for(asyncio.shield(asked), HOLDER_S)
             except TimeoutError:
                 await self._end_holders(connection.get_server_pid())
-                row = await asyncio.wait_for(asked, HOLDER_S)
+                return await asyncio.wait_for(asked, HOLDER_S)
         finally:
             asked.cancel()
-        assert row is not None, "an upsert returns its row"
-        return row
 
     async def _end_holders(self, waiting: int) -> None:
         """Ends the backends that the backend `waiting` waits for."""

@@ -45,7 +45,16 @@ from countermand.domain.trigger.events import (
     WithdrawalLanded,
     WithdrawalStarted,
 )
-from countermand.domain.trigger.order import Attempt, AttemptKind, Craft, OrderGroup, State, Terms, Withdrawal
+from countermand.domain.trigger.order import (
+    Attempt,
+    AttemptKind,
+    Craft,
+    OrderGroup,
+    State,
+    Terms,
+    Withdrawal,
+    digest_of,
+)
 from countermand.domain.trigger.refusals import Refusal, Refused
 
 Decision: TypeAlias = tuple[Event, ...]
@@ -225,8 +234,9 @@ def _confirm_cancel(group: OrderGroup, command: ConfirmCancel) -> Decision | Ref
 
 
 def _refused_as_former(withdrawal: Withdrawal, command: ConfirmCancel) -> Refused | None:
+    digest = digest_of(command.submission.message)
     for former in withdrawal.former:
-        if former.message == command.submission.message:
+        if former.digest == digest:
             if former.rejection is not None:
                 return Refused(Refusal.WITHDRAWAL_REJECTED, detail=former.rejection)
             if former.dead or command.block_height > former.last_valid_height:

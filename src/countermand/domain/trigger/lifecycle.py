@@ -39,6 +39,7 @@ from countermand.domain.trigger.order import (
     OrderGroup,
     State,
     Withdrawal,
+    digest_of,
 )
 
 _SWEEPING: Final = (SweepStarted, SweepFailed, SweepDone, PauseEnded)
@@ -261,7 +262,7 @@ def _failed(group: OrderGroup, event: WithdrawalFailed) -> Withdrawal:
 
 
 def _former(craft: Craft) -> FormerCraft:
-    return FormerCraft(craft.message, craft.last_valid_height)
+    return FormerCraft(digest_of(craft.message), craft.last_valid_height)
 
 
 def _remember(withdrawal: Withdrawal, former: FormerCraft) -> tuple[FormerCraft, ...]:

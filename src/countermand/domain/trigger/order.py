@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from hashlib import sha256
 from typing import Final
 
 from countermand.domain.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
@@ -86,12 +87,17 @@ class Attempt:
 class FormerCraft:
     """A withdrawal that will never be co-signed again, remembered to tell whoever still confirms it why."""
 
-    message: bytes
+    digest: bytes
+    """Of its message, SHA-256."""
     last_valid_height: int
     dead: bool = False
     """It was co-signed and did not land while it could."""
     rejection: str | None = None
     """The chain's error, when it landed and failed."""
+
+
+def digest_of(message: bytes) -> bytes:
+    return sha256(message).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +113,7 @@ class Withdrawal:
     """The transaction that landed."""
 
 
-FORMER_CRAFTS_MAX: Final = 8
+FORMER_CRAFTS_MAX: Final = 64
 
 
 @dataclass(frozen=True, slots=True)

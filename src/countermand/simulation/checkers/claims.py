@@ -5,7 +5,7 @@ import hashlib
 import json
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from countermand.simulation.checkers import fold
@@ -16,11 +16,13 @@ from countermand.simulation.checkers.violation import Claim, broken
 
 _GENESIS: Final = bytes(32)
 _SHOWN: Final = 120
+_FAILED_FILL: Final = "fill False"
+_FAILED_FILLS_SHOWN: Final = 5
 _SHOWN_OF: Final = {
     "DepositLanded": ("deposit True",),
     "DepositFailed": ("deposit False",),
     "FillLanded": ("fill True",),
-    "FillFailed": ("fill False",),
+    "FillFailed": (_FAILED_FILL,),
     "OrderExpired": ("expired True",),
     "WithdrawalLanded": ("cancelled True", "withdrawal True"),
 }
@@ -188,15 +190,9 @@ class Checkers:
         self.follow()
         return Asked(kind, wallet, order_id, key, self._seq)
 
-    def answered(self, asked: Asked, answer: Json, *, was_replaced: bool = False) -> None:
-        """`answer` is what left the server, whether anybody received it or not.
-
-        A writer that does not know yet that it `was_replaced` may refuse by what it remembers, but never by what is
-        not committed.
-        """
+    def answered(self, asked: Asked, answer: Json) -> None:
+        """`answer` is what left the server, whether anybody received it or not."""
         self.follow()
-        if was_replaced:
-            asked = replace(asked, seq=0)
         kind = answer["kind"]
         if kind == "placed":
             self._must_be_committed(answer, self._deposit_landed(answer))
@@ -285,9 +281,9 @@ class Checkers:
             return
         if body not in self._since(order_id, asked.seq):
             broken(Claim.READS_ARE_CURRENT, _difference(order_id, self.orders.get(order_id), body))
-        due = [line for version, line in self._shown.get(order_id, []) if version <= body["version"]]
-        if list(shown) != due[::-1]:
-            broken(Claim.READS_ARE_CURRENT, f"the history of order {order_id} is {shown}, not {due[::-1]}")
+        due = _due([line for version, line in self._shown.get(order_id, []) if version <= body["version"]][::-1])
+        if list(shown) != due:
+            broken(Claim.READS_ARE_CURRENT, f"the history of order {order_id} is {shown}, not {due}")
 
     def _read_page(self, asked: Asked, orders: Sequence[tuple[Json, Sequence[str]]]) -> None:
         for body, happenings in orders:
@@ -344,3 +340,13 @@ def _difference(order_id: str, one: Json | None, other: Json | None) -> str:
 def _brief(thing: object) -> str:
     text = str(thing)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _due(lines: Sequence[str]) -> list[str]:
+    """Of the lines of a history, the newest first, those that are shown: of failed fills only the newest few."""
+    shown, failed = [], 0
+    for line in lines:
+        failed += line == _FAILED_FILL
+        if line != _FAILED_FILL or failed <= _FAILED_FILLS_SHOWN:
+            shown.append(line)
+    return shown

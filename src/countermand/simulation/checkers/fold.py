@@ -1,14 +1,16 @@
 """An interpreter of the journal, written from what the events mean: events in, orders out, both as decoded JSON."""
 
+import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Final
 
 from countermand.simulation.checkers.violation import Claim, broken
 
 Json = dict[str, Any]
 
-_FORMER_MAX: Final = 8
+_FORMER_MAX: Final = 64
 _ENDED: Final = ("filled", "cancelled")
 
 
@@ -174,7 +176,7 @@ def _with_former(
     if craft is None:
         return list(withdrawal["former"])
     former = {
-        "message": craft["message"],
+        "digest": base64.b64encode(sha256(base64.b64decode(craft["message"])).digest()).decode(),
         "last_valid_height": craft["last_valid_height"],
         "dead": dead,
         "rejection": rejection,

@@ -4,6 +4,7 @@
 CREATE TABLE shards (
     shard   integer PRIMARY KEY,
     epoch   bigint NOT NULL,
+    opened  bigint NOT NULL,
     seq     bigint NOT NULL,
     head    bytea  NOT NULL,
     last_at bigint NOT NULL
@@ -12,6 +13,7 @@ COMMENT ON TABLE shards IS
     'The fence: one row a shard, which every commit moves on from the epoch and the sequence that its writer believes in. '
     'Each commit leaves a dead version behind, and the free space lets it be cleared without touching the index.';
 COMMENT ON COLUMN shards.epoch IS 'Rises with every load: a batch of an older epoch can no longer commit.';
+COMMENT ON COLUMN shards.opened IS 'The epoch in which the present writer took the shard: it may begin another one, a replaced writer may not.';
 COMMENT ON COLUMN shards.head IS 'The hash of the last journal row, empty before the first.';
 COMMENT ON COLUMN shards.last_at IS 'The instant of the last journal row: time in a shard never runs backwards.';
 
