@@ -2,7 +2,7 @@
 
 `python -m programs.build` builds them anew; with `--check` it writes nothing, and fails if a build would differ.
 The compiler is clang as the package `ziglang` of a pinned version brings it, so that everybody gets the same bytes.
-`--compiler clang-19` takes that clang instead, whose bytes differ: it is for looking around, and works with `--out` only.
+`--compiler clang-19` takes that clang instead, whose bytes differ: it is for looking around, and needs `--out`.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""A linker for one object file: what clang makes for `-target bpf` becomes an ELF file of version 3 of Solana's machine.
+"""A linker for one object file: what clang makes for `-target bpf` becomes an ELF file of Solana's machine, version 3.
 
-Version 3 needs neither dynamic relocations nor symbols: constants lie at address 0, code at 2³², and a system call is an
-instruction that names the call by a hash. So all that is left to do is to lay out two segments and to fill in addresses.
-Whatever is not understood is refused: an undefined symbol other than a system call would load and fail only when it is
-reached, and data that can change would be shared by nobody.
+Version 3 needs neither dynamic relocations nor symbols: constants lie at address 0, code at 2³², and a system call is
+an instruction that names the call by a hash. All that is left is to lay out two segments and to fill in addresses.
+Whatever is not understood is refused: an undefined symbol other than a system call would load, and fail only when it is
+reached; data that can change has no place in the file.
 
 Sources: the ELF format; LLVM's BPF relocations; Solana's proposals SIMD-0178, SIMD-0189 and SIMD-0377.
 """

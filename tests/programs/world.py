@@ -39,7 +39,7 @@ JUP: Final = Pubkey.from_string("JUPyiwrYJFskUPiHa7hkeR8VUtAeFoSYbKedZNsDvCN")
 
 ALICE, BOB, CAROL, PARTNER = (Pubkey(bytes([n]) * 32) for n in (0xA1, 0xB0, 0xCA, 0xFE))
 SPARKLE, TAXED, HOOKED, RULED = (Pubkey(bytes([n]) * 32) for n in (0x51, 0x52, 0x53, 0x54))
-"""Mints of Token-2022: one with metadata only, one with a transfer fee, one with a hook, one with a permanent delegate."""
+"""Mints of Token-2022: with metadata only, with a transfer fee, with a hook, and with a permanent delegate."""
 
 NOW: Final = 1_760_000_000
 WALLET_LAMPORTS: Final = 10**11
@@ -72,7 +72,11 @@ def mint_data(decimals: int, *extensions: tuple[int, bytes]) -> bytes:
     base = struct.pack("<I32sQBBI32s", 1, bytes(ALICE), 10**15, decimals, 1, 0, bytes(32))
     if not extensions:
         return base
-    return base.ljust(165, b"\0") + b"\1" + b"".join(struct.pack("<HH", kind, len(body)) + body for kind, body in extensions)
+    return (
+        base.ljust(165, b"\0")
+        + b"\1"
+        + b"".join(struct.pack("<HH", kind, len(body)) + body for kind, body in extensions)
+    )
 
 
 def token_data(mint: Pubkey, owner: Pubkey, amount: int) -> bytes:
@@ -143,7 +147,9 @@ class Limit:
         metas = [signs(self.payer or self.maker), AccountMeta(self.maker, is_signer=True, is_writable=False)]
         metas += [writes(self.key), writes(self.reserve), writes(self.maker_input)]
         metas += [reads(LIMIT_FEE), reads(self.referral or LIMIT), reads(self.input_mint), reads(self.output_mint)]
-        metas += [reads(key) for key in (self.input_program, self.output_program, SYSTEM, ASSOCIATED, LIMIT_EVENTS, LIMIT)]
+        metas += [
+            reads(key) for key in (self.input_program, self.output_program, SYSTEM, ASSOCIATED, LIMIT_EVENTS, LIMIT)
+        ]
         return Instruction(LIMIT, data, metas)
 
     def cancel(self, signer: Pubkey | None = None, *, to: Pubkey | None = None, lamports: bool = False) -> Instruction:
@@ -267,7 +273,9 @@ class World:
     def mint(self, key: Pubkey, decimals: int, *extensions: tuple[int, bytes], program: Pubkey = TOKEN) -> None:
         self.put(key, Account(10**7, mint_data(decimals, *extensions), program))
 
-    def fund(self, owner: Pubkey, mint: Pubkey, amount: int, program: Pubkey = TOKEN, at: Pubkey | None = None) -> Pubkey:
+    def fund(
+        self, owner: Pubkey, mint: Pubkey, amount: int, program: Pubkey = TOKEN, at: Pubkey | None = None
+    ) -> Pubkey:
         """Sets the balance of a token account, by default of the associated one."""
         account = at or ata(owner, mint, program)
         lamports = TOKEN_RENT + (amount if mint == WSOL else 0)
@@ -301,7 +309,9 @@ class World:
     def send(self, *instructions: Instruction, payer: Pubkey = CAROL) -> Result:
         return self.svm.send_transaction(transaction(instructions, payer))
 
-    def simulate(self, *instructions: Instruction, payer: Pubkey = CAROL) -> SimulatedTransactionInfo | FailedTransactionMetadata:
+    def simulate(
+        self, *instructions: Instruction, payer: Pubkey = CAROL
+    ) -> SimulatedTransactionInfo | FailedTransactionMetadata:
         return self.svm.simulate_transaction(transaction(instructions, payer))
 
     def does(self, *instructions: Instruction, payer: Pubkey = CAROL) -> TransactionMetadata:
@@ -336,4 +346,3 @@ def events(result: TransactionMetadata) -> list[bytes]:
     """What a program told by calling itself, without the tag of events."""
     calls = [bytes(call.instruction().data) for calls in result.inner_instructions() for call in calls]
     return [data[8:] for data in calls if data[:8] == EVENT_TAG]
-

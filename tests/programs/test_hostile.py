@@ -1,0 +1,302 @@
+"""What is done to the programs by somebody who means harm: another account in every place, missing flags, and noise.
+
+`COUNTERMAND_FUZZ_CASES` sets the number of random cases, `COUNTERMAND_FUZZ_SEED` repeats a run.
+"""
+
+import os
+import random
+import struct
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import pytest
+from solders.instruction import AccountMeta, Instruction
+from solders.pubkey import Pubkey
+from solders.transaction_metadata import FailedTransactionMetadata
+
+from tests.programs.stage import (
+    EXPIRED,
+    HERS,
+    NAMES,
+    NEW,
+    NEW_DCA,
+    NEW_OF_BOB,
+    NOBODY,
+    OF_BOB,
+    OF_SOL,
+    OPEN,
+    VALID,
+    check,
+    staged,
+)
+from tests.programs.world import (
+    ALICE,
+    BOB,
+    CAROL,
+    DCA,
+    LIMIT,
+    NOW,
+    PARTNER,
+    TOKENS,
+    USDC,
+    Recurring,
+    World,
+    ata,
+    error_of,
+    reads,
+    with_key,
+    with_meta,
+)
+
+CASES: Final = int(os.environ.get("COUNTERMAND_FUZZ_CASES", "10000"))
+SEED: Final = int(os.environ.get("COUNTERMAND_FUZZ_SEED", random.SystemRandom().getrandbits(32)))
+
+CRASHES: Final = (
+    "ProgramFailedToComplete",
+    "ComputationalBudgetExceeded",
+    "ProgramEnvironmentSetupFailure",
+    "UnbalancedInstruction",
+)
+
+
+@pytest.fixture(scope="module")
+def stage() -> World:
+    return staged()
+
+
+def outcome(world: World, *instructions: Instruction) -> int | str | None:
+    """The error of a simulation, or None; a success must leave everything where it belongs."""
+    simulated = world.simulate(*instructions)
+    if isinstance(simulated, FailedTransactionMetadata):
+        error = error_of(simulated)
+        assert error not in CRASHES, (error, simulated.meta().logs(), instructions)
+        return error
+    check(world, list(instructions), simulated)
+    return None
+
+
+WALLETS: Final = {ALICE, BOB, PARTNER, NOBODY}
+"""Whoever can sign at all."""
+
+HARMLESS: Final[Mapping[str, Mapping[int, set[str]]]] = {
+    # Whoever signs as the payer pays. A partner's account is one for the output. Another output is another order.
+    "initialize_order": {
+        0: {"alice", "bob"},
+        4: {"alice's other usdc"},
+        6: {"alice's jup", "alice's other jup", "bob's jup", "dca out", "other out", "bob's out"},
+        8: {"wsol"},
+    },
+    # The maker names any account of its own.
+    "cancel_order": {4: {"alice's other usdc"}},
+    # After the expiry anybody may be the signer.
+    "cancel_order by anyone": {0: {"alice", "partner", "nobody"}},
+    "cancel_order to lamports": {},
+    "open_dca_v2": {2: {"alice", "bob"}, 5: {"alice's other usdc"}},
+    "open_dca": {4: {"alice's other usdc"}},
+    "deposit": {3: {"alice's other usdc"}},
+    # Of the two accounts of the user only one is used, the other may be anything.
+    "withdraw in": {5: {"alice's other usdc"}, 6: set(NAMES)},
+    "withdraw out": {5: set(NAMES), 6: {"alice's other jup"}},
+    "close_dca": {6: {"alice's other usdc"}, 7: {"alice's other jup"}},
+}
+
+
+@pytest.mark.parametrize("name", VALID)
+def test_another_account_in_any_place_is_refused_or_harmless(stage: World, name: str) -> None:
+    valid = VALID[name]
+    assert outcome(stage, valid) is None
+    for position, meta in enumerate(valid.accounts):
+        others = {
+            label: key for label, key in NAMES.items() if key != meta.pubkey and (key in WALLETS or not meta.is_signer)
+        }
+        taken = {label for label, key in others.items() if outcome(stage, with_key(valid, position, key)) is None}
+        harmless = HARMLESS[name].get(position, set())
+        assert taken == harmless & set(others), f"in place {position}"
+
+
+DISTINCT: Final = {
+    # In these no account is there twice, so that a flag can be taken from one place.
+    "initialize_order": NEW.initialize(),
+    "cancel_order by anyone": EXPIRED.cancel(BOB),
+    "open_dca_v2": NEW_DCA.open_v2(),
+    **{name: VALID[name] for name in ("open_dca", "deposit", "withdraw in", "withdraw out", "close_dca")},
+}
+
+
+@pytest.mark.parametrize("name", DISTINCT)
+def test_every_flag_is_needed(stage: World, name: str) -> None:
+    valid = DISTINCT[name]
+    assert outcome(stage, valid) is None
+    for position, meta in enumerate(valid.accounts):
+        if meta.is_signer:
+            unsigned = AccountMeta(meta.pubkey, is_signer=False, is_writable=meta.is_writable)
+            assert outcome(stage, with_meta(valid, position, unsigned)) == 3010, f"place {position}"
+        if meta.is_writable:
+            readonly = AccountMeta(meta.pubkey, meta.is_signer, is_writable=False)
+            assert outcome(stage, with_meta(valid, position, readonly)) == 2000, f"place {position}"
+
+
+def test_a_refund_account_is_writable(stage: World) -> None:
+    assert outcome(stage, with_meta(OPEN.cancel(), 4, reads(OPEN.maker_input))) == 2000
+
+
+@pytest.mark.parametrize("name", VALID)
+def test_two_accounts_in_one_place(stage: World, name: str) -> None:
+    """Any account of the instruction in the place of any other, with both orders of flags."""
+    valid = VALID[name]
+    known = {key: label for label, key in NAMES.items()}
+    for position, meta in enumerate(valid.accounts):
+        for twin in valid.accounts:
+            if twin.pubkey == meta.pubkey or known.get(twin.pubkey, "") in HARMLESS[name].get(position, set()):
+                continue
+            for flags in (meta, twin):
+                if flags.is_signer and twin.pubkey not in WALLETS:
+                    continue
+                doubled = AccountMeta(twin.pubkey, flags.is_signer, flags.is_writable)
+                assert outcome(stage, with_meta(valid, position, doubled)) is not None, f"place {position}"
+
+
+def test_orders_of_two_users_do_not_mix(stage: World) -> None:
+    assert outcome(stage, OF_BOB.cancel(ALICE)) == 6009
+    assert outcome(stage, with_key(with_key(OF_BOB.cancel(ALICE), 1, ALICE), 4, ata(ALICE, USDC))) == 2001
+    assert outcome(stage, with_key(OPEN.cancel(), 3, OF_BOB.reserve)) == 2001
+    assert outcome(stage, with_key(OPEN.cancel(), 3, EXPIRED.reserve)) == 2001
+    assert outcome(stage, with_key(with_key(EXPIRED.cancel(BOB), 2, OPEN.key), 3, OPEN.reserve)) == 6009
+
+
+def test_what_is_opened_and_cancelled_in_one_transaction_leaves_nothing(stage: World) -> None:
+    assert outcome(stage, NEW.initialize(), NEW.cancel()) is None
+    assert outcome(stage, NEW_DCA.open_v2(), NEW_DCA.close()) is None
+    assert outcome(stage, NEW.initialize(), NEW.initialize()) == 0
+    assert outcome(stage, NEW_DCA.open_v2(), NEW_DCA.open()) == 0
+    assert outcome(stage, OF_SOL.cancel(), OF_SOL.cancel(lamports=True)) == 3007
+
+
+# Noise
+
+
+class Noise:
+    """Valid instructions with some things changed. An attack has none of Alice's signatures."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+        self._keys = list(NAMES.values())
+        self._valid = [*VALID.values(), *self._more()]
+
+    @staticmethod
+    def _more() -> Iterator[Instruction]:
+        sols = (Recurring(idx=3, input_mint=Pubkey.from_string("So11111111111111111111111111111111111111112")),)
+        for dca in sols:
+            yield dca.close()
+            yield dca.withdraw(7)
+        yield OF_SOL.cancel()
+        yield OF_BOB.cancel()
+        yield NEW_OF_BOB.initialize()
+
+    def case(self) -> list[Instruction]:
+        count = self._random.choice((1, 1, 1, 2, 3))
+        case = [self._mutated(self._random.choice(self._valid)) for _ in range(count)]
+        if self._random.random() < 0.5:
+            attacker = self._random.choice((BOB, NOBODY, PARTNER))
+            case = [self._unsigned(instruction, attacker) for instruction in case]
+        return case
+
+    def _unsigned(self, instruction: Instruction, attacker: Pubkey) -> Instruction:
+        """Alice does not sign: the attacker signs in her place, or nobody does."""
+        metas = list(instruction.accounts)
+        for at, meta in enumerate(metas):
+            if meta.pubkey == ALICE and meta.is_signer:
+                signs = self._random.random() < 0.7
+                metas[at] = AccountMeta(attacker if signs else ALICE, is_signer=signs, is_writable=meta.is_writable)
+        return Instruction(instruction.program_id, instruction.data, metas)
+
+    def _mutated(self, valid: Instruction) -> Instruction:
+        metas, data, program = list(valid.accounts), bytes(valid.data), valid.program_id
+        for _ in range(self._random.choice((0, 1, 1, 2, 3))):
+            if self._random.random() < 0.6:
+                self._change_accounts(metas)
+            elif self._random.random() < 0.95:
+                data = self._changed_data(data)
+            else:
+                program = self._random.choice((LIMIT, DCA))
+        return Instruction(program, data, metas)
+
+    def _change_accounts(self, metas: list[AccountMeta]) -> None:
+        if not metas:
+            return
+        at, other = self._random.randrange(len(metas)), self._random.randrange(len(metas))
+        match self._random.randrange(8):
+            case 0 | 1 | 2:
+                metas[at] = self._with_flags(self._random.choice(self._keys), metas[at])
+            case 3:
+                metas[at], metas[other] = metas[other], metas[at]
+            case 4:
+                metas[at] = metas[other]
+            case 5:
+                del metas[at:]
+            case 6:
+                metas.insert(at, metas[other])
+            case 7:
+                meta = metas[at]
+                writable = self._random.random() < 0.5
+                metas[at] = self._with_flags(meta.pubkey, AccountMeta(meta.pubkey, not meta.is_signer, writable))
+
+    @staticmethod
+    def _with_flags(key: Pubkey, flags: AccountMeta) -> AccountMeta:
+        """Only wallets can sign."""
+        return AccountMeta(key, flags.is_signer and key in WALLETS, flags.is_writable)
+
+    def _changed_data(self, data: bytes) -> bytes:
+        at = self._random.randrange(len(data) + 1)
+        match self._random.randrange(6):
+            case 0:
+                return data[:at]
+            case 1:
+                return data[:at] + self._random.randbytes(self._random.randrange(20)) + data[at:]
+            case 2 | 3:
+                flipped = bytearray(data or b"\0")
+                flipped[self._random.randrange(len(flipped))] ^= 1 << self._random.randrange(8)
+                return bytes(flipped)
+            case 4:
+                number = self._random.choice((0, 1, 5, TOKENS, NOW, 2**32, 2**63, 2**64 - 1))
+                at = 8 + 8 * self._random.randrange(4)
+                return data[:at] + struct.pack("<Q", number) + data[at + 8 :]
+        return bytes(self._random.choice(self._valid).data)[:8] + data[8:]
+
+
+def test_noise(stage: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each case is judged on the same world, so that a seed and a number name it."""
+    noise, taken = Noise(SEED), 0
+    try:
+        for _ in range(CASES):
+            taken += outcome(stage, *noise.case()) is None
+    finally:
+        with capsys.disabled():
+            print(f"\n{CASES:,} cases with COUNTERMAND_FUZZ_SEED={SEED}: {taken:,} went through")
+    assert 0 < taken < CASES
+
+
+@pytest.mark.parametrize("program", [LIMIT, DCA])
+def test_pure_noise(stage: World, program: Pubkey) -> None:
+    """Known names, and then anything."""
+    chance = random.Random(SEED)
+    names = list(dict.fromkeys(bytes(valid.data)[:8] for valid in VALID.values()))
+    keys = list(NAMES.values())
+    for _ in range(CASES // 20):
+        metas = [
+            AccountMeta(chance.choice(keys), is_signer=False, is_writable=chance.random() < 0.5)
+            for _ in range(chance.randrange(24))
+        ]
+        metas += [AccountMeta(CAROL, is_signer=True, is_writable=True)]
+        chance.shuffle(metas)
+        data = chance.choice(names) + chance.randbytes(chance.randrange(60))
+        assert outcome(stage, Instruction(program, data, metas)) is not None, f"COUNTERMAND_FUZZ_SEED={SEED}"
+
+
+def test_the_checks_see_a_theft(stage: World) -> None:
+    """The judge is worth something: a transfer from an order's maker to Bob is noticed."""
+    token = Pubkey.from_string("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")
+    metas = [reads(HERS), reads(ata(BOB, USDC)), reads(ALICE)]
+    metas = [AccountMeta(meta.pubkey, meta.pubkey == ALICE, is_writable=True) for meta in metas]
+    with pytest.raises(AssertionError, match="tokens moved"):
+        outcome(stage, Instruction(token, b"\3" + struct.pack("<Q", 5), metas))
