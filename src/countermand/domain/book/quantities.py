@@ -1,0 +1,49 @@
+"""What a market counts in. Types at the door; the book itself works with the whole numbers inside them."""
+
+from dataclasses import dataclass
+from typing import Final
+
+RATE_SCALE: Final = 6
+"""A fee's rate is a whole multiple of 10⁻⁶."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Ticks:
+    """A price in the market's smallest price steps."""
+
+    ticks: int
+
+    def __post_init__(self) -> None:
+        assert self.ticks > 0, f"{self.ticks} ticks are no price"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Lots:
+    """A volume in the market's smallest volume steps."""
+
+    lots: int
+
+    def __post_init__(self) -> None:
+        assert self.lots >= 0, f"{self.lots} lots are no volume"
+
+    def __add__(self, other: "Lots") -> "Lots":
+        return Lots(self.lots + other.lots)
+
+    def __sub__(self, other: "Lots") -> "Lots":
+        return Lots(self.lots - other.lots)
+
+    def __bool__(self) -> bool:
+        return self.lots != 0
+
+
+NO_LOTS: Final = Lots(0)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Rate:
+    """A fee's rate, in millionths of what is received."""
+
+    millionths: int
+
+    def __post_init__(self) -> None:
+        assert 0 <= self.millionths <= 10**RATE_SCALE // 2, f"{self.millionths} millionths are no rate of a fee"

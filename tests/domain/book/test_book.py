@@ -1,0 +1,139 @@
+"""The books themselves: what they hold, whom a taker meets, and that the fast one does what the naive one does."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from countermand.domain.book.book import WORST_TO_BUY, WORST_TO_SELL, Book, resting, submit
+from countermand.domain.book.fast import FastBook
+from countermand.domain.book.naive import NaiveBook
+from countermand.domain.book.order import BUY, SELL, Side
+
+
+def test_an_empty_book_has_no_best_price_and_no_makers(book: Book) -> None:
+    assert book.best(BUY) is None
+    assert book.best(SELL) is None
+    assert list(book.makers(BUY, WORST_TO_BUY)) == list(book.makers(SELL, WORST_TO_SELL)) == []
+    assert len(book) == 0
+
+
+def test_the_better_price_comes_first_and_at_one_price_the_older(book: Book) -> None:
+    for order_id, price in enumerate((101, 100, 102, 100), start=1):
+        book.add(order_id, SELL, price, 10)
+    for order_id, price in enumerate((98, 99, 97, 99), start=5):
+        book.add(order_id, BUY, price, 10)
+    assert [order_id for order_id, _, _ in resting(book, SELL)] == [2, 4, 1, 3]
+    assert [order_id for order_id, _, _ in resting(book, BUY)] == [6, 8, 5, 7]
+    assert (book.best(BUY), book.best(SELL)) == (99, 100)
+
+
+def test_a_taker_meets_nobody_beyond_its_limit(book: Book) -> None:
+    for order_id, price in enumerate((100, 101, 102), start=1):
+        book.add(order_id, SELL, price, 10)
+    assert [price for _, price, _ in book.makers(BUY, 101)] == [100, 101]
+    assert list(book.makers(BUY, 99)) == []
+    for order_id, price in enumerate((97, 98, 99), start=4):
+        book.add(order_id, BUY, price, 10)
+    assert [price for _, price, _ in book.makers(SELL, 98)] == [99, 98]
+    assert list(book.makers(SELL, 100)) == []
+
+
+def test_what_is_reduced_keeps_its_place(book: Book) -> None:
+    book.add(1, SELL, 100, 10)
+    book.add(2, SELL, 100, 10)
+    book.reduce(1, 4)
+    assert list(resting(book, SELL)) == [(1, 100, 6), (2, 100, 10)]
+    book.reduce(1, 6)
+    assert 1 not in book
+    assert list(resting(book, SELL)) == [(2, 100, 10)]
+
+
+def test_a_level_that_empties_is_gone_and_can_come_back(book: Book) -> None:
+    book.add(1, BUY, 100, 10)
+    book.add(2, BUY, 99, 10)
+    book.remove(1)
+    assert book.best(BUY) == 99
+    book.add(3, BUY, 100, 5)
+    assert list(book.levels(BUY)) == [(100, 5), (99, 10)]
+    assert (1 in book, 2 in book, 3 in book, len(book)) == (False, True, True, 2)
+
+
+@pytest.mark.parametrize("misuse", [lambda b: b.remove(7), lambda b: b.reduce(7, 1), lambda b: b.reduce(1, 11)])
+def test_what_is_not_there_is_never_taken_from_anybody_else(book: Book, misuse: Callable[[Book], None]) -> None:
+    book.add(1, SELL, 100, 10)
+    book.add(2, SELL, 100, 10)
+    with pytest.raises(AssertionError):
+        misuse(book)
+    assert list(resting(book, SELL)) == [(1, 100, 10), (2, 100, 10)]
+
+
+def test_an_id_is_in_the_book_at_most_once_and_never_with_nothing(book: Book) -> None:
+    book.add(1, SELL, 100, 10)
+    with pytest.raises(AssertionError):
+        book.add(1, BUY, 90, 10)
+    with pytest.raises(AssertionError):
+        book.add(2, BUY, 90, 0)
+    assert len(book) == 1
+
+
+def test_an_incoming_order_takes_the_makers_prices_and_rests_with_the_rest(book: Book) -> None:
+    book.add(1, SELL, 100, 10)
+    book.add(2, SELL, 101, 10)
+    assert submit(book, 3, BUY, 101, 25) == [(1, 100, 10), (2, 101, 10)]
+    assert list(resting(book, BUY)) == [(3, 101, 5)]
+    assert book.best(SELL) is None
+
+
+def test_the_front_of_a_level_is_found_at_once_however_many_left_before_it() -> None:
+    """With a plain dictionary this takes a walk over all that left: seconds instead of an instant."""
+    book = FastBook()
+    for order_id in range(1, 50_001):
+        book.add(order_id, SELL, 100, 1)
+    for order_id in range(1, 50_001):
+        assert submit(book, 100_000 + order_id, BUY, 100, 1) == [(order_id, 100, 1)]
+    assert len(book) == 0
+
+
+sides = st.sampled_from(Side)
+operations = st.one_of(
+    st.tuples(st.just("submit"), sides, st.integers(1, 12), st.integers(1, 9)),
+    st.tuples(st.just("remove"), st.integers(0, 40)),
+    st.tuples(st.just("reduce"), st.integers(0, 40), st.integers(1, 9)),
+)
+
+
+@given(st.lists(operations, max_size=120))
+def test_the_fast_book_does_what_the_naive_one_does(steps: list[Any]) -> None:
+    books: tuple[Book, Book] = (FastBook(), NaiveBook())
+    for number, (what, *how) in enumerate(steps, start=1):
+        if what == "submit":
+            fast, naive = (submit(book, number, *how) for book in books)
+            assert fast == naive
+        elif what == "remove":
+            assert _outcome(books[0], "remove", *how) == _outcome(books[1], "remove", *how)
+        else:
+            assert _outcome(books[0], "reduce", *how) == _outcome(books[1], "reduce", *how)
+        _agree(*books)
+
+
+def _outcome(book: Book, what: str, *how: int) -> bool:
+    try:
+        getattr(book, what)(*how)
+    except AssertionError:
+        return False
+    return True
+
+
+def _agree(fast: Book, naive: Book) -> None:
+    bid, ask = naive.best(BUY), naive.best(SELL)
+    assert bid is None or ask is None or bid < ask
+    assert len(fast) == len(naive)
+    for side in Side:
+        assert list(resting(fast, side)) == list(resting(naive, side))
+        assert list(fast.levels(side)) == list(naive.levels(side))
+        assert fast.best(side) == naive.best(side)
+    for order_id in range(130):
+        assert (order_id in fast) == (order_id in naive)
