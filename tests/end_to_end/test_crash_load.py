@@ -104,12 +104,23 @@ async def test_postgresql_is_killed_under_load(server: Server, traders: list[Tra
     for _ in range(ROUNDS):
         async with trading(server, traders, random):
             await asyncio.sleep(random.uniform(0.2, 0.8))
-            os.kill(killed := server.postmaster(), signal.SIGKILL)
+            killed = await slow_death(server)
             await until(partial(is_back, server, killed), 30)
             await asyncio.sleep(0.3)
         await all_is_well(server, traders)
     assert server.pid == pid
     assert server.is_running
+
+
+async def slow_death(server: Server) -> int:
+    """PostgreSQL hangs for a moment before it dies: what was answered meanwhile, and not committed, would be lost."""
+    postmaster, backends = server.postmaster(), server.backends()
+    for backend in backends:
+        os.kill(backend, signal.SIGSTOP)
+    await asyncio.sleep(0.15)
+    for process in (postmaster, *backends):
+        os.kill(process, signal.SIGKILL)
+    return postmaster
 
 
 async def is_back(server: Server, killed: int) -> bool:
