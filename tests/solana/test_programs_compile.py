@@ -4,6 +4,7 @@ import base64
 import json
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import base58
@@ -18,10 +19,12 @@ from countermand.solana.programs.compile import (
     transaction_size,
     unsigned_transaction,
 )
-from countermand.solana.programs.limit_order import Cancellation, cancel_message
+from countermand.solana.programs.limit_order import Cancellation, cancel_message, create_message
 from countermand.solana.tokens import JUP_MINT, SOL_MINT, USDC_MINT, USDT_MINT
 from tests.clients.node import run_node
-from tests.solana.test_programs_samples import CANCEL_ONE, FIVE, MAKER, SIXTH
+from tests.solana.test_programs_samples import CANCEL_ONE, FIVE, MAKER, NEW_ORDER, SIXTH
+
+TERMS = CANCEL_ONE["budget"], CANCEL_ONE["blockhash"]
 
 COMPILES = """
 import { readFileSync } from "node:fs";
@@ -119,22 +122,25 @@ def test_a_message_with_more_keys_than_it_can_name_is_refused() -> None:
 
 
 def test_the_size_counts_every_signature() -> None:
-    one = cancel_message(**CANCEL_ONE)
+    one, two = cancel_message(**CANCEL_ONE), create_message(replace(NEW_ORDER, payer=FIVE[0]), *TERMS)
     assert transaction_size(one) == len(unsigned_transaction(one)) == 398
-    two = cancel_message(**CANCEL_ONE, by=FIVE[0])
-    assert (two[0], transaction_size(two)) == (1, len(unsigned_transaction(two)))
+    assert transaction_size(two) == len(unsigned_transaction(two)) == len(two) + 129
+
+
+@pytest.mark.parametrize(("size", "fits"), [(1_232, True), (1_233, False)])
+def test_a_packet_has_room_for_1232_bytes(size: int, fits: bool) -> None:
+    assert fits_packet(b"\2" + bytes(size - 1 - 2 * 64 - 1)) is fits
 
 
 @pytest.mark.parametrize(("count", "fits"), [(10, True), (11, False)])
 def test_as_many_cancels_of_one_token_as_fit(count: int, fits: bool) -> None:
     orders = [str(Pubkey(bytes([number]) * 32)) for number in range(1, count + 1)]
     cancels = [Cancellation.to_maker(order, MAKER, SOL_MINT) for order in orders]
-    message = cancel_message(cancels, CANCEL_ONE["budget"], CANCEL_ONE["blockhash"])
+    message = cancel_message(cancels, *TERMS)
     assert fits_packet(message) is fits
-    assert fits == (len(unsigned_transaction(message)) <= 1_232)
 
 
 def test_five_cancels_of_five_tokens_with_all_accounts_to_create_fit() -> None:
     mints = SOL_MINT, USDC_MINT, USDT_MINT, JUP_MINT, SIXTH
     cancels = [Cancellation.to_maker(order, MAKER, mint, creates=True) for order, mint in zip(FIVE, mints, strict=True)]
-    assert fits_packet(cancel_message(cancels, CANCEL_ONE["budget"], CANCEL_ONE["blockhash"]))
+    assert fits_packet(cancel_message(cancels, *TERMS))

@@ -380,6 +380,7 @@ def test_a_failed_transaction_has_no_events() -> None:
         (key(91), EVENT_AUTHORITY, EVENT_TAG + CANCELLED),
         (PROGRAM, key(91), EVENT_TAG + CANCELLED),
         (PROGRAM, EVENT_AUTHORITY, CANCELLED),
+        (PROGRAM, EVENT_AUTHORITY, "00" * 8 + CANCELLED),
     ],
 )
 def test_what_another_program_or_authority_says_is_no_event(call: tuple[str, str, str]) -> None:
