@@ -25,6 +25,7 @@ from tests.programs.stage import (
     OF_BOB,
     OF_SOL,
     OPEN,
+    SOL_DCA,
     VALID,
     check,
     staged,
@@ -39,7 +40,6 @@ from tests.programs.world import (
     PARTNER,
     TOKENS,
     USDC,
-    Recurring,
     World,
     ata,
     error_of,
@@ -185,10 +185,8 @@ class Noise:
 
     @staticmethod
     def _more() -> Iterator[Instruction]:
-        sols = (Recurring(idx=3, input_mint=Pubkey.from_string("So11111111111111111111111111111111111111112")),)
-        for dca in sols:
-            yield dca.close()
-            yield dca.withdraw(7)
+        yield SOL_DCA.close()
+        yield SOL_DCA.withdraw(7)
         yield OF_SOL.cancel()
         yield OF_BOB.cancel()
         yield NEW_OF_BOB.initialize()

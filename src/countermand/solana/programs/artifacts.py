@@ -7,15 +7,13 @@ from importlib import resources
 from typing import Final
 
 from countermand.solana.port import Address
+from countermand.solana.programs import dca, limit_order
 
-_BUILDS: Final = {
-    "j1o2qRpjcyUwEvwtcfhEQefh773ZgjxcVRry7LDqg5X": "limit_order.so",
-    "DCA265Vj8a9CEuX1eb1LWRnDT7uK6q1xMipnNyatn23M": "dca.so",
-}
+_FILES: Final = {limit_order.PROGRAM: "limit_order.so", dca.PROGRAM: "dca.so"}
 
 
 def program_builds() -> dict[Address, bytes]:
     """Both programs as ELF files, by their addresses, as `Genesis.programs` takes them."""
-    # A directory of its own: beside the modules `dca.so` would be imported in place of `dca.py`.
+    # They have a directory of their own: beside the modules, `dca.so` would be imported in place of `dca.py`.
     built = resources.files("countermand.solana.programs").joinpath("built")
-    return {address: built.joinpath(name).read_bytes() for address, name in _BUILDS.items()}
+    return {address: built.joinpath(name).read_bytes() for address, name in _FILES.items()}
