@@ -10,6 +10,7 @@ from solders.message import Message
 from solders.transaction import VersionedTransaction
 
 from countermand.solana.embedded import EmbeddedChain
+from countermand.solana.genesis import mint_account
 from countermand.solana.ledger import LedgerTransaction
 from countermand.solana.port import AccountInfo
 from countermand.solana.programs import dca, limit_order
@@ -27,9 +28,12 @@ from countermand.solana.tokens import (
     JUP_MINT,
     SOL_MINT,
     SYSTEM_PROGRAM,
+    TOKEN_2022_PROGRAM,
+    TOKEN_ACCOUNT_RENT_LAMPORTS,
     USDC_MINT,
     associated_token_address,
     read_token_account,
+    token_account_bytes,
 )
 from tests.solana.chain_support import GENESIS, ManualClock, open_chain, wallet
 
@@ -38,6 +42,15 @@ MAKER, PAYER = str(ALICE.pubkey()), str(BOB.pubkey())
 NOW = 1_700_000_000
 BUDGET = Budget(400_000, 0)
 LAMPORTS = 10**10
+
+
+RENTS = 3_480_000 + TOKEN_ACCOUNT_RENT_LAMPORTS
+"""Of an order and its reserve."""
+
+
+def amount(data: bytes) -> int | None:
+    account = read_token_account(data)
+    return None if account is None else account.amount
 
 
 @dataclass
@@ -72,8 +85,7 @@ class World:
 
     async def holds(self, owner: str, mint: str) -> int | None:
         (info,) = await self.chain.accounts([associated_token_address(owner, mint)])
-        account = None if info is None else read_token_account(info.data)
-        return None if account is None else account.amount
+        return None if info is None else amount(info.data)
 
     async def lamports(self, address: str) -> int:
         (info,) = await self.chain.accounts([address])
@@ -130,13 +142,36 @@ async def test_an_order_with_a_payer_and_an_expiry_is_created_read_and_cancelled
     assert (await world.holds(MAKER, USDC_MINT), await world.data(new.address)) == (10**9, b"")
 
 
-async def test_sol_is_wrapped_for_the_order_and_comes_back_as_lamports(world: World) -> None:
-    new = order(1, SOL_MINT, USDC_MINT)
-    await world.lands(limit_order.create_message(new, BUDGET, await world.blockhash()), ALICE)
+@pytest.mark.parametrize(("payer", "signers", "gift"), [(MAKER, [ALICE], -5_000), (PAYER, [ALICE, BOB], RENTS)])
+async def test_sol_is_wrapped_for_the_order_and_comes_back_as_lamports(
+    world: World, payer: str, signers: list[Keypair], gift: int
+) -> None:
+    """The rents come back to the maker, whoever paid them; the maker pays for the cancel."""
+    new = replace(order(1, SOL_MINT, USDC_MINT), payer=payer)
+    await world.lands(limit_order.create_message(new, BUDGET, await world.blockhash()), *signers)
     assert (await world.holds(new.address, SOL_MINT), await world.holds(MAKER, SOL_MINT)) == (10**7, None)
     cancel = Cancellation.to_maker(new.address, MAKER, SOL_MINT)
     await world.lands(limit_order.cancel_message([cancel], BUDGET, await world.blockhash()), ALICE)
-    assert await world.lamports(MAKER) == LAMPORTS - 2 * 5_000
+    assert await world.lamports(MAKER) == LAMPORTS - 5_000 + gift
+
+
+async def test_an_order_of_a_token_2022_mint(world: World) -> None:
+    mint = str(Keypair.from_seed(bytes([9] * 32)).pubkey())
+    own = associated_token_address(MAKER, mint, TOKEN_2022_PROGRAM)
+    held = token_account_bytes(mint=mint, owner=MAKER, amount=10**7)
+    await world.chain.put_accounts(
+        {
+            mint: replace(mint_account(None, 3), owner=TOKEN_2022_PROGRAM),
+            own: AccountInfo(TOKEN_ACCOUNT_RENT_LAMPORTS, TOKEN_2022_PROGRAM, held, executable=False),
+        }
+    )
+    new = replace(order(1), input_mint=mint, input_program=TOKEN_2022_PROGRAM)
+    await world.lands(limit_order.create_message(new, BUDGET, await world.blockhash()), ALICE)
+    assert amount(await world.data(own)) == 0
+    assert amount(await world.data(limit_order.reserve_of(new.address, mint, TOKEN_2022_PROGRAM))) == 10**7
+    cancel = Cancellation.to_maker(new.address, MAKER, mint, TOKEN_2022_PROGRAM, creates=True)
+    await world.lands(limit_order.cancel_message([cancel], BUDGET, await world.blockhash()), ALICE)
+    assert amount(await world.data(own)) == 10**7
 
 
 async def test_five_orders_are_cancelled_at_once_within_the_published_limit(world: World) -> None:

@@ -6,6 +6,7 @@ instruction by which a program calls itself, signed by a derived key that only i
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, TypeVar
 
@@ -74,6 +75,7 @@ def derived(program: Address, *seeds: bytes) -> tuple[Address, int]:
     return str(address), bump
 
 
+@lru_cache(maxsize=65_536)
 def key(address: Address) -> Pubkey:
     return Pubkey.from_string(address)
 
