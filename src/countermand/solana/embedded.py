@@ -12,7 +12,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Final
 
@@ -52,15 +52,18 @@ from countermand.solana.ledger_store import (
 from countermand.solana.live import Live
 from countermand.solana.machine import Machine, MachineSimulation
 from countermand.solana.port import (
+    HISTORY_PAGE_MAX,
     AccountInfo,
     Address,
     Blockhash,
     ChainUnavailable,
     JsonError,
     LatestBlockhash,
+    Memcmp,
     Signature,
     SignatureStatus,
     Simulation,
+    check_filters,
 )
 from countermand.solana.recent import Recent, RecentStatus
 from countermand.solana.tokens import SOL_MINT, read_mint, read_token_account
@@ -88,6 +91,9 @@ __all__ = [
 WORK_NS_PER_TURN: Final = 2_000_000
 """After so much work of the machine the event loop turns: it must not keep cancels waiting."""
 
+ACCOUNTS_PER_SHARE: Final = 200
+"""How many accounts are looked at before that is measured."""
+
 CEILING_EARLY_SLOTS: Final = 5
 GIFT_LAMPORTS_MAX: Final = 10**18
 U64_MAX: Final = 2**64 - 1
@@ -97,7 +103,7 @@ log = logging.getLogger(__name__)
 
 
 class EmbeddedChain:
-    """Implements `countermand.solana.port.Chain`, and tells more to the JSON-RPC facade. Open it with `open`.
+    """Implements `Chain` and `ChainRecords` of the port, and tells more to the JSON-RPC facade. Open it with `open`.
 
     Addresses, signatures and transactions that cannot be read raise `ValueError`. Anything may raise `ChainUnavailable`
     while the ledger is loaded again, and `LedgerReplaced`, for ever, once another writer has taken it.
@@ -234,7 +240,12 @@ class EmbeddedChain:
         return None if stored is None else read_ledger_transaction(stored)
 
     async def signatures_for_address(
-        self, address: Address, *, limit: int = 1_000, before: Signature | None = None, until: Signature | None = None
+        self,
+        address: Address,
+        *,
+        limit: int = HISTORY_PAGE_MAX,
+        before: Signature | None = None,
+        until: Signature | None = None,
     ) -> list[AddressSignature]:
         """Newest first; `before` and `until` are exclusive."""
         bounds = {
@@ -293,13 +304,33 @@ class EmbeddedChain:
         await live.settled()
         return infos
 
-    async def program_accounts(self, program: Address) -> list[tuple[Address, AccountInfo]]:
-        """All accounts that a program owns, in the order of their keys."""
+    async def program_accounts(
+        self, program: Address, *, data_size: int | None = None, memcmp: Sequence[Memcmp] = ()
+    ) -> list[tuple[Address, AccountInfo]]:
+        """All as of one moment. Without an index (`Genesis.indexed`) that helps, all that it owns is looked at."""
+        check_filters(data_size, memcmp)
+        owner = Pubkey.from_string(program)
+        await self._turns.mine()
         live = self._require()
-        found = live.machine.accounts_of_program(Pubkey.from_string(program))
-        infos = [(str(key), _info(account)) for key, account in found]
+        with self._turns.work():
+            found = live.machine.accounts_of_program(owner, memcmp)
+        passing: list[tuple[bytes, AccountInfo]] = []
+        for start in range(0, len(found), ACCOUNTS_PER_SHARE):
+            await self._turns.mine()
+            with self._turns.work():
+                for key, account in found[start : start + ACCOUNTS_PER_SHARE]:
+                    if _passes(account.data, data_size, memcmp):
+                        passing.append((bytes(key), _info(account)))
+        passing.sort(key=lambda entry: entry[0])
         await live.settled()
-        return infos
+        return [(str(Pubkey(key)), info) for key, info in passing]
+
+    async def recent_prioritization_fees(self, addresses: Sequence[Address]) -> list[int]:
+        """Nobody competes for blocks here."""
+        for address in addresses:
+            Pubkey.from_string(address)
+        self._require()
+        return [0]
 
     async def token_accounts_by_owner(
         self, owner: Address, *, mint: Address | None = None, program: Address | None = None
@@ -429,8 +460,9 @@ class EmbeddedChain:
         for known in loaded.recent:
             recent.add(known.signature, known.message_hash, RecentStatus(known.slot, known.error, loaded.seq))
         programs = {Pubkey.from_string(address): elf for address, elf in self._genesis.programs.items()}
+        indexed = {Pubkey.from_string(address): offsets for address, offsets in self._genesis.indexed.items()}
         return Live(
-            machine=Machine(loaded.accounts, programs),
+            machine=Machine(loaded.accounts, programs, indexed),
             commits=GroupCommit(self._store, epoch, loaded.seq, slots),
             slots=slots,
             hashes=Blockhashes(loaded.secrets.entropy),
@@ -532,6 +564,10 @@ class EmbeddedChain:
     def _skip(self, slots: int) -> None:
         self._slots.skip(slots)
         self._raise_ceiling_early(self._slots.now())
+
+
+def _passes(data: bytes, size: int | None, memcmp: Sequence[Memcmp]) -> bool:
+    return size in (None, len(data)) and all(data.startswith(wanted, offset) for offset, wanted in memcmp)
 
 
 def _info(account: Account) -> AccountInfo:

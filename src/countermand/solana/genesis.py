@@ -1,6 +1,6 @@
 """What a new ledger begins with. All its randomness comes in here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from solders.keypair import Keypair
@@ -16,9 +16,10 @@ MINT_RENT_LAMPORTS = 1_461_600
 
 @dataclass(frozen=True, slots=True)
 class Genesis:
-    """`entropy` and both seeds have 32 random bytes. All but `programs` counts only when a ledger is founded.
+    """`entropy` and both seeds have 32 random bytes. These and `accounts` count only when a ledger is founded.
 
-    `programs`, ELF files by address, come with the release and are loaded at every start.
+    `programs`, ELF files by address, come with the release and are loaded at every start. So does `indexed`: offsets in
+    the accounts of a program (8 for a key after a discriminator), by whose 32 bytes they are found without a scan.
     """
 
     entropy: bytes
@@ -27,6 +28,7 @@ class Genesis:
     accounts: Mapping[Address, AccountInfo] = field(default_factory=dict)
     programs: Mapping[Address, bytes] = field(default_factory=dict)
     first_slot: int = FIRST_SLOT
+    indexed: Mapping[Address, Sequence[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("entropy", "faucet_seed", "mint_authority_seed"):

@@ -10,8 +10,42 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature as SignatureKey
 
 from countermand.solana.ledger_store import StoredStatus, StoredTransaction
-from countermand.solana.port import AccountInfo, Address, JsonError, LatestBlockhash, Signature
+from countermand.solana.port import (
+    AccountInfo,
+    Address,
+    AddressSignature,
+    InnerInstruction,
+    InnerInstructions,
+    JsonError,
+    LatestBlockhash,
+    LedgerTransaction,
+    ReturnData,
+    Signature,
+    TokenBalance,
+)
 from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
+
+__all__ = [
+    "AddressSignature",
+    "DetailedSimulation",
+    "InnerCall",
+    "InnerInstruction",
+    "InnerInstructions",
+    "Landing",
+    "LedgerTransaction",
+    "Meta",
+    "ReturnData",
+    "Submitted",
+    "TokenBalance",
+    "TokenField",
+    "decode_meta",
+    "encode_meta",
+    "read_error",
+    "read_inner",
+    "read_ledger_transaction",
+    "read_return_data",
+    "read_status",
+]
 
 
 class TokenField(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -48,73 +82,6 @@ class Meta(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 encode_meta: Final = msgspec.msgpack.Encoder().encode
 decode_meta: Final = msgspec.msgpack.Decoder(Meta).decode
-
-
-@dataclass(frozen=True, slots=True)
-class TokenBalance:
-    account_index: int
-    mint: Address
-    owner: Address
-    program: Address
-    amount: int
-    decimals: int
-
-
-@dataclass(frozen=True, slots=True)
-class InnerInstruction:
-    """`accounts` are indices into all keys of the transaction, static and loaded."""
-
-    program_index: int
-    accounts: bytes
-    data: bytes
-    stack_height: int
-
-
-@dataclass(frozen=True, slots=True)
-class InnerInstructions:
-    """What the instruction at `index` of the message called."""
-
-    index: int
-    instructions: tuple[InnerInstruction, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ReturnData:
-    program: Address
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerTransaction:
-    """A transaction that landed. Balances stand in the order of its keys: static, loaded writable, loaded readonly.
-
-    The loaded ones are what address lookup tables added.
-    """
-
-    signature: Signature
-    slot: int
-    block_time: int
-    raw: bytes
-    error: JsonError | None
-    fee: int
-    units_consumed: int
-    logs: tuple[str, ...]
-    pre_balances: tuple[int, ...]
-    post_balances: tuple[int, ...]
-    pre_token_balances: tuple[TokenBalance, ...]
-    post_token_balances: tuple[TokenBalance, ...]
-    inner_instructions: tuple[InnerInstructions, ...]
-    return_data: ReturnData | None
-    loaded_writable: tuple[Address, ...]
-    loaded_readonly: tuple[Address, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AddressSignature:
-    signature: Signature
-    slot: int
-    error: JsonError | None
-    block_time: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,10 @@ from solders.transaction_metadata import FailedTransactionMetadata, SimulatedTra
 
 from countermand.solana.clockwork import SLOTS_PER_EPOCH
 from countermand.solana.errors import json_error
+from countermand.solana.fields import FieldIndex
 from countermand.solana.ledger import InnerCall, Meta, TokenField
 from countermand.solana.ledger_store import StoredAccount
-from countermand.solana.port import JsonError
+from countermand.solana.port import JsonError, Memcmp
 from countermand.solana.tokens import SYSTEM_PROGRAM, SYSVAR_OWNER, TOKEN_2022_PROGRAM, is_token_account
 from countermand.solana.wire import WireTransaction
 
@@ -77,13 +78,21 @@ class _Keys:
 
 
 class Machine:
-    def __init__(self, accounts: Sequence[StoredAccount], programs: Mapping[Pubkey, bytes]) -> None:
+    """`indexed` names the offsets in the accounts of a program by whose 32 bytes they are found without a scan."""
+
+    def __init__(
+        self,
+        accounts: Sequence[StoredAccount],
+        programs: Mapping[Pubkey, bytes],
+        indexed: Mapping[Pubkey, Sequence[int]],
+    ) -> None:
         self._svm = LiteSVM()
         self._svm.set_transaction_history(0)
         self._svm.set_blockhash_check(check=False)
         self._svm.set_sigverify(sigverify=False)
         self._inert: dict[Pubkey, None] = {}
         self._tokens_of: dict[bytes, dict[bytes, None]] = {}
+        self._fields = FieldIndex(indexed)
         self._time = (-1, -1)
         self._slot_hashes: deque[tuple[int, Hash]] = deque(maxlen=SLOT_HASHES_KEPT)
         # The machine loads an executable when it is set, and then wants to see its program data.
@@ -100,13 +109,22 @@ class Machine:
         before = self.get(key)
         self._svm.set_account(key, account or _GONE)
         self._index(key, _token_owner(before), _token_owner(account))
+        self._fields.change(key, before, account)
 
     def rent_lamports(self, data_bytes: int) -> int:
         return self._svm.minimum_balance_for_rent_exemption(data_bytes)
 
-    def accounts_of_program(self, program: Pubkey) -> list[tuple[Pubkey, Account]]:
-        found = self._svm.get_program_accounts(program)
-        return sorted(found, key=lambda entry: bytes(entry[0]))
+    def accounts_of_program(self, program: Pubkey, memcmp: Sequence[Memcmp]) -> list[tuple[Pubkey, Account]]:
+        """At least those that pass these comparisons, and all without an index that helps; in no order."""
+        keys = self._fields.find(program, memcmp)
+        if keys is None:
+            return self._svm.get_program_accounts(program)
+        return [(key, self._known(key)) for key in keys]
+
+    def _known(self, key: Pubkey) -> Account:
+        account = self.get(key)
+        assert account is not None, f"an index knows {key}, the machine does not"
+        return account
 
     def token_accounts_of(self, owner: Pubkey) -> list[Pubkey]:
         return [Pubkey(key) for key in sorted(self._tokens_of.get(bytes(owner), {}))]
@@ -158,6 +176,7 @@ class Machine:
                 if (new_token := self._token_field(i, new, old_token)) is not None:
                     post_tokens.append(new_token)
             self._index(key, _owner_of(old_token), _owner_of(new_token))
+            self._fields.change(key, old, new)
         meta = Meta(
             fee=result.fee(),
             units_consumed=result.compute_units_consumed(),

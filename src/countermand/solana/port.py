@@ -4,8 +4,9 @@ Two adapters implement it: `embedded` (a Solana VM in this process) and, for a r
 Addresses, signatures and blockhashes are base58 text, as on the wire; transactions are wire bytes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 Address: TypeAlias = str
 Signature: TypeAlias = str
@@ -14,6 +15,9 @@ JsonError: TypeAlias = str | dict[str, Any]
 """A transaction error as a node writes it: `"BlockhashNotFound"`, `{"InstructionError": [1, {"Custom": 1}]}`."""
 
 PACKET_BYTES_MAX = 1232
+FILTERS_MAX: Final = 4
+MEMCMP_BYTES_MAX: Final = 128
+HISTORY_PAGE_MAX: Final = 1_000
 
 
 class ChainUnavailable(Exception):
@@ -52,8 +56,88 @@ class Simulation:
     units_consumed: int
 
 
+@dataclass(frozen=True, slots=True)
+class TokenBalance:
+    """`account_index` counts all keys of the transaction."""
+
+    account_index: int
+    mint: Address
+    owner: Address
+    program: Address
+    amount: int
+    decimals: int
+
+
+@dataclass(frozen=True, slots=True)
+class InnerInstruction:
+    """`accounts` are indices into all keys of the transaction, static and loaded."""
+
+    program_index: int
+    accounts: bytes
+    data: bytes
+    stack_height: int
+
+
+@dataclass(frozen=True, slots=True)
+class InnerInstructions:
+    """What the instruction at `index` of the message called."""
+
+    index: int
+    instructions: tuple[InnerInstruction, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnData:
+    program: Address
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerTransaction:
+    """A transaction that landed. `block_time` is in Unix seconds.
+
+    Balances stand in the order of its keys: static (they are in `raw`), loaded writable, loaded readonly. The loaded
+    ones are what address lookup tables added.
+    """
+
+    signature: Signature
+    slot: int
+    block_time: int
+    raw: bytes
+    error: JsonError | None
+    fee: int
+    units_consumed: int
+    logs: tuple[str, ...]
+    pre_balances: tuple[int, ...]
+    post_balances: tuple[int, ...]
+    pre_token_balances: tuple[TokenBalance, ...]
+    post_token_balances: tuple[TokenBalance, ...]
+    inner_instructions: tuple[InnerInstructions, ...]
+    return_data: ReturnData | None
+    loaded_writable: tuple[Address, ...]
+    loaded_readonly: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AddressSignature:
+    """`block_time` is in Unix seconds."""
+
+    signature: Signature
+    slot: int
+    error: JsonError | None
+    block_time: int
+
+
+Memcmp: TypeAlias = tuple[int, bytes]
+"""The account's data has these bytes at this offset."""
+
+
 class Chain(Protocol):
-    """Every method may raise `ChainUnavailable`."""
+    """What it takes to act on the chain and to learn what became of it. Every method may raise `ChainUnavailable`.
+
+    `signature_status` tells what is final. Everything else is as of a state that a supermajority has voted for, and
+    never of an older one than the newest height or final status that this chain has told.
+    """
 
     async def latest_blockhash(self) -> LatestBlockhash: ...
 
@@ -69,3 +153,47 @@ class Chain(Protocol):
 
     async def send(self, transaction: bytes) -> None:
         """Hands over a signed transaction without preflight. Returning says nothing about landing."""
+
+
+class ChainRecords(Protocol):
+    """What the chain holds and remembers. Every method may raise `ChainUnavailable`; the state is as with `Chain`."""
+
+    async def program_accounts(
+        self, program: Address, *, data_size: int | None = None, memcmp: Sequence[Memcmp] = ()
+    ) -> Sequence[tuple[Address, AccountInfo]]:
+        """The accounts that a program owns and that pass every filter, in the order of their keys' bytes.
+
+        Raises `ValueError` for more than `FILTERS_MAX` filters, or more than `MEMCMP_BYTES_MAX` bytes in one.
+        """
+
+    async def recent_prioritization_fees(self, addresses: Sequence[Address]) -> Sequence[int]:
+        """What it took, in micro-lamports per compute unit, to write all these accounts in recent slots, oldest first.
+
+        One number a slot, 0 where it took nothing; it may be empty.
+        """
+
+    async def transaction(self, signature: Signature) -> LedgerTransaction | None:
+        """What landed under this signature, with or without success. A new landing may take a moment to show."""
+
+    async def signatures_for_address(
+        self,
+        address: Address,
+        *,
+        limit: int = HISTORY_PAGE_MAX,
+        before: Signature | None = None,
+        until: Signature | None = None,
+    ) -> Sequence[AddressSignature]:
+        """What landed with this address in it, newest first and at most `HISTORY_PAGE_MAX`.
+
+        Both bounds are exclusive. An unknown `before` finds nothing, an unknown `until` bounds nothing.
+        """
+
+
+def check_filters(data_size: int | None, memcmp: Sequence[Memcmp]) -> None:
+    """Raises `ValueError` where a node would refuse."""
+    filters = len(memcmp) + (data_size is not None)
+    if filters > FILTERS_MAX:
+        raise ValueError(f"{filters} filters (max: {FILTERS_MAX})")
+    for offset, wanted in memcmp:
+        if offset < 0 or not 0 < len(wanted) <= MEMCMP_BYTES_MAX:
+            raise ValueError(f"{len(wanted)} bytes at {offset} to compare (1 to {MEMCMP_BYTES_MAX} at 0 or later)")

@@ -1,37 +1,51 @@
 """The filters of `getProgramAccounts` and `programSubscribe`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from countermand.solana.facade import params
 from countermand.solana.facade.encode import token_account_of
 from countermand.solana.facade.errors import invalid_params
 from countermand.solana.facade.params import WireEncoding
-from countermand.solana.port import AccountInfo
+from countermand.solana.port import FILTERS_MAX, MEMCMP_BYTES_MAX, AccountInfo, Memcmp
 
-FILTERS_MAX: Final = 4
-MEMCMP_BYTES_MAX: Final = 128
 _MEMCMP_BASE58_CHARACTERS_MAX: Final = 175
 
 
-def account_filter(filters: Sequence[params.AccountFilter | str]) -> Callable[[AccountInfo], bool]:
+@dataclass(frozen=True, slots=True)
+class AccountFilters:
+    """What an account must be to be kept. More than one size can only be asked for by mistake, and keeps nothing."""
+
+    data_sizes: tuple[int, ...]
+    memcmp: tuple[Memcmp, ...]
+    token_accounts: bool
+
+    def __call__(self, info: AccountInfo) -> bool:
+        return (
+            all(len(info.data) == size for size in self.data_sizes)
+            and all(info.data.startswith(wanted, offset) for offset, wanted in self.memcmp)
+            and (not self.token_accounts or token_account_of(info) is not None)
+        )
+
+
+def account_filters(filters: Sequence[params.AccountFilter | str]) -> AccountFilters:
     """What `getProgramAccounts` and `programSubscribe` keep: the accounts that pass every filter."""
     if len(filters) > FILTERS_MAX:
         raise invalid_params(f"Too many filters provided; max {FILTERS_MAX}")
-    tests = [_test(asked) for asked in filters]
-    return lambda info: all(test(info) for test in tests)
-
-
-def _test(asked: params.AccountFilter | str) -> Callable[[AccountInfo], bool]:
-    if asked == "tokenAccountState" or (isinstance(asked, params.AccountFilter) and asked.token_account_state):
-        return lambda info: token_account_of(info) is not None
-    if isinstance(asked, str) or (asked.memcmp is None) == (asked.data_size is None):
-        raise invalid_params("Invalid params: a filter is memcmp, dataSize or tokenAccountState")
-    if (size := asked.data_size) is not None:
-        return lambda info: len(info.data) == size
-    assert asked.memcmp is not None
-    offset, wanted = asked.memcmp.offset, _memcmp_bytes(asked.memcmp)
-    return lambda info: info.data[offset : offset + len(wanted)] == wanted
+    sizes: list[int] = []
+    memcmp: list[Memcmp] = []
+    token_accounts = False
+    for asked in filters:
+        if asked == "tokenAccountState" or (isinstance(asked, params.AccountFilter) and asked.token_account_state):
+            token_accounts = True
+        elif isinstance(asked, str) or (asked.memcmp is None) == (asked.data_size is None):
+            raise invalid_params("Invalid params: a filter is memcmp, dataSize or tokenAccountState")
+        elif asked.data_size is not None:
+            sizes.append(asked.data_size)
+        elif asked.memcmp is not None and (wanted := _memcmp_bytes(asked.memcmp)):
+            memcmp.append((asked.memcmp.offset, wanted))
+    return AccountFilters(tuple(sizes), tuple(memcmp), token_accounts)
 
 
 def _memcmp_bytes(memcmp: params.Memcmp) -> bytes:

@@ -31,7 +31,7 @@ from countermand.solana.facade.errors import (
     slot_not_reached,
 )
 from countermand.solana.facade.fees import fee_of, message_of
-from countermand.solana.facade.filters import account_filter
+from countermand.solana.facade.filters import account_filters
 from countermand.solana.facade.params import AccountEncoding, TransactionEncoding, Unsigned, WireEncoding, address
 from countermand.solana.facade.transactions import (
     inner_instructions_json,
@@ -49,13 +49,15 @@ API_VERSION: Final = "4.1.2"
 """The version of Agave whose runtime the virtual machine contains."""
 
 ACCOUNTS_MAX: Final = 100
+FEE_ACCOUNTS_MAX: Final = 128
 STATUSES_MAX: Final = 256
 _ACCOUNT_BYTES_MAX: Final = 10 * 1024 * 1024
 _ACCOUNTS_PER_TURN: Final = 200
-"""How many accounts are matched or written before other work gets its turn; about a millisecond."""
+"""How many accounts are written before other work gets its turn; about a millisecond."""
 
 Json = dict[str, Any]
 Addresses = Annotated[list[str], msgspec.Meta(max_length=ACCOUNTS_MAX)]
+FeeAddresses = Annotated[list[str], msgspec.Meta(max_length=FEE_ACCOUNTS_MAX)]
 Signatures = Annotated[list[str], msgspec.Meta(max_length=STATUSES_MAX)]
 Lamports = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 
@@ -134,11 +136,11 @@ class RpcMethods:
         valid = self._chain.is_blockhash_valid(str(decoded.recent_blockhash))
         return _at(slot, fee_of(decoded) if valid else None)
 
-    async def get_recent_prioritization_fees(self, addresses: Addresses | None = None) -> list[Json]:
-        """Nobody competes for blocks here."""
-        for text in addresses or []:
-            address(text)
-        return [{"slot": await self._slot(None), "prioritizationFee": 0}]
+    async def get_recent_prioritization_fees(self, addresses: FeeAddresses | None = None) -> list[Json]:
+        slot = await self._slot(None)
+        fees = await self._chain.recent_prioritization_fees([address(text) for text in addresses or []])
+        first = slot - len(fees) + 1
+        return [{"slot": first + i, "prioritizationFee": fee} for i, fee in enumerate(fees)]
 
     async def get_minimum_balance_for_rent_exemption(self, size: Unsigned, config: params.Read | None = None) -> int:
         await self._slot(config)
@@ -166,14 +168,10 @@ class RpcMethods:
 
     async def get_program_accounts(self, program: str, config: params.ReadProgram | None = None) -> object:
         slot, config = await self._slot(config), config or params.ReadProgram()
-        keeps = account_filter(config.filters or [])
-        matching = []
-        for i, (key, info) in enumerate(await self._chain.program_accounts(address(program))):
-            if keeps(info):
-                matching.append((key, info))
-            if i % _ACCOUNTS_PER_TURN == 0:
-                await asyncio.sleep(0)
-        found = await self.keyed(matching, config)
+        keeps = account_filters(config.filters or [])
+        size = keeps.data_sizes[0] if keeps.data_sizes else None
+        candidates = await self._chain.program_accounts(address(program), data_size=size, memcmp=keeps.memcmp)
+        found = await self.keyed([entry for entry in candidates if keeps(entry[1])], config)
         return _at(slot, found) if config.with_context else found
 
     # Tokens.

@@ -13,7 +13,7 @@ from falcon.asgi import WebSocket
 from countermand.solana.facade import params
 from countermand.solana.facade.dispatch import Dispatcher
 from countermand.solana.facade.errors import Code, RpcError, invalid_params, shown, zstd_not_supported
-from countermand.solana.facade.filters import account_filter
+from countermand.solana.facade.filters import account_filters
 from countermand.solana.facade.params import AccountEncoding, Unsigned, address
 from countermand.solana.facade.subscriptions import EVERYTHING, Subscription, Subscriptions, Topic
 
@@ -201,7 +201,7 @@ class SocketMethods:
 
     async def program_subscribe(self, program: str, config: params.ReadProgram | None = None) -> int:
         config = config or params.ReadProgram()
-        keeps = account_filter(config.filters or [])
+        keeps = account_filters(config.filters or [])
         return self._add(Topic.PROGRAM, address(program), config=_readable(config), keeps=keeps)
 
     async def logs_subscribe(self, among: str | params.Mentions, config: params.Read | None = None) -> int:
