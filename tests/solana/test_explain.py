@@ -268,6 +268,17 @@ async def test_what_this_venue_builds_now_is_known_too() -> None:
                 assert not any("not known" in sentence for sentence in sentences)
 
 
+async def test_a_fill_that_a_sandbox_makes_fail_is_known_and_so_is_what_fails_it() -> None:
+    async with opened_venue() as venue:
+        group = await venue.has_open(USDC_TOKEN, 500_000, SOL_TOKEN)
+        venue.pool.failures_due = 1
+        fill = await venue.custody.craft_fill(group)
+        assert isinstance(fill, Craft)
+        sentences = explain(venue.wire(fill))
+    assert sentences[1].startswith("In form it is a fill of Trigger v2: ")
+    assert sentences[-1] == "5. Token program: an instruction that is not known here: 0 accounts and 1 byte of data."
+
+
 def test_orders_of_the_older_families_with_everything() -> None:
     new = NewOrder(
         maker=USER,

@@ -12,6 +12,8 @@ from countermand.solana.programs import dca, limit_order
 from countermand.solana.tokens import ASSOCIATED_TOKEN_PROGRAM, COMPUTE_BUDGET_PROGRAM, SYSTEM_PROGRAM
 
 _TRANSFER, _CLOSE, _INITIALIZE_ACCOUNT_3 = 3, 9, 18
+_NO_INSTRUCTION: Final = 254
+"""A fill that a sandbox wants to fail on chain carries it."""
 _SYSTEM_TRANSFER: Final = b"\2\0\0\0"
 _CREATE_WITH_SEED: Final = b"\3\0\0\0"
 _WHAT: Final[Mapping[str, str]] = MappingProxyType(
@@ -113,7 +115,7 @@ def _moves(acts: Sequence[Call]) -> _Moves | None:
             moves.closes.append(each)
         elif each.begins(SYSTEM_PROGRAM, _SYSTEM_TRANSFER):
             moves.lamports.append(each)
-        elif each.program != ASSOCIATED_TOKEN_PROGRAM:
+        elif each.program != ASSOCIATED_TOKEN_PROGRAM and not _is_token(each, _NO_INSTRUCTION):
             return None
     return moves
 
