@@ -1,7 +1,7 @@
 """The program of Recurring v1 (time-based orders): its instructions, transactions, accounts and events.
 
 A DCA is an account of the program that owns two token accounts, one for what it sells and one for what it bought.
-Sources: the interface in the npm package `@jup-ag/dca-sdk` 3.0.1 and the sample transactions of jup-ag/docs. The
+Sources: the interface in `@jup-ag/dca-sdk` 3.0.1 and the sample transactions of jup-ag/docs. The
 program knows the Token program only.
 """
 
