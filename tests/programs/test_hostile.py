@@ -114,6 +114,110 @@ def test_another_account_in_any_place_is_refused_or_harmless(stage: World, name:
         assert taken == harmless & set(others), f"in place {position}"
 
 
+IN_ITS_PLACE: Final[Mapping[str, Mapping[int, tuple[str, int | str]]]] = {
+    "initialize_order": {
+        1: ("bob", 2015),
+        2: ("open", 2006),
+        3: ("open reserve", "InvalidSeeds"),
+        4: ("bob's usdc", 2015),
+        5: ("other program", 2006),
+        6: ("alice's usdc", 2014),
+        7: ("sparkle", 3007),
+        8: ("usdc", 6006),
+        9: ("system", 3008),
+        10: ("associated", 3008),
+        11: ("token", 3008),
+        12: ("system", 3008),
+        13: ("dca events", 2006),
+        14: ("other program", 3008),
+    },
+    "cancel_order": {
+        0: ("bob", 6009),
+        1: ("bob", 2001),
+        2: ("of bob", 2001),
+        3: ("expired reserve", 2001),
+        4: ("bob's usdc", 2015),
+        5: ("jup", 2001),
+        6: ("token 2022", 2001),
+        7: ("dca events", 2006),
+        8: ("other program", 3008),
+    },
+    "open_dca_v2": {
+        0: ("dca", 2006),
+        1: ("bob", 2015),
+        3: ("sparkle", 3007),
+        4: ("usdc", 6002),
+        5: ("bob's usdc", 2015),
+        6: ("dca in", "InvalidSeeds"),
+        7: ("dca out", "InvalidSeeds"),
+        8: ("token", 3008),
+        9: ("token 2022", 3008),
+        10: ("system", 3008),
+        11: ("events", 2006),
+        12: ("program", 3008),
+    },
+    "open_dca": {
+        0: ("dca", 2006),
+        1: ("bob", 2015),
+        2: ("sparkle", 3007),
+        3: ("usdc", 6002),
+        4: ("bob's usdc", 2015),
+        5: ("dca in", "InvalidSeeds"),
+        6: ("dca out", "InvalidSeeds"),
+        7: ("token", 3008),
+        8: ("token 2022", 3008),
+        9: ("system", 3008),
+        10: ("events", 2006),
+        11: ("program", 3008),
+    },
+    "deposit": {
+        0: ("bob", 6007),
+        1: ("other dca", 2009),
+        2: ("other in", 2009),
+        3: ("bob's usdc", 2015),
+        4: ("token 2022", 3008),
+        5: ("events", 2006),
+        6: ("program", 3008),
+    },
+    "withdraw in": {
+        0: ("bob", 6007),
+        1: ("other dca", 2009),
+        2: ("jup", 2001),
+        3: ("usdc", 2001),
+        4: ("other in", 2009),
+        5: ("bob's usdc", 2015),
+        7: ("token", 3008),
+        8: ("token 2022", 3008),
+        9: ("system", 3008),
+        10: ("events", 2006),
+        11: ("program", 3008),
+    },
+    "withdraw out": {2: ("jup", 2001), 3: ("usdc", 2001), 4: ("other out", 2009), 6: ("bob's jup", 2015)},
+    "close_dca": {
+        0: ("bob", 6007),
+        1: ("other dca", 2009),
+        2: ("jup", 2001),
+        3: ("usdc", 2001),
+        4: ("other in", 2009),
+        5: ("other out", 2009),
+        6: ("bob's usdc", 2015),
+        7: ("nobody", 2009),
+        8: ("token", 3008),
+        9: ("token 2022", 3008),
+        10: ("system", 3008),
+        11: ("events", 2006),
+        12: ("program", 3008),
+    },
+}
+
+
+@pytest.mark.parametrize("name", IN_ITS_PLACE)
+def test_a_wrong_account_gets_a_refusal_of_its_own(stage: World, name: str) -> None:
+    """Not the one that another program gives later: the check is ours."""
+    for position, (label, refusal) in IN_ITS_PLACE[name].items():
+        assert outcome(stage, with_key(VALID[name], position, NAMES[label])) == refusal, f"{label} in place {position}"
+
+
 DISTINCT: Final = {
     # In these no account is there twice, so that a flag can be taken from one place.
     "initialize_order": NEW.initialize(),
