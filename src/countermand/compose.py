@@ -48,7 +48,7 @@ from countermand.solana.facade.http import RpcResource, SocketHub
 from countermand.solana.genesis import Genesis
 from countermand.solana.ledger_store import LedgerReplaced
 from countermand.store.chain_postgres import PostgresLedgerStore
-from countermand.store.embedded import EmbeddedPostgres
+from countermand.store.embedded import EmbeddedPostgres, PostgresUnavailable
 from countermand.store.postgres import PostgresStore, migrate
 from countermand.store.sandbox_postgres import PostgresSandboxStore
 
@@ -119,9 +119,14 @@ class _Database:
             await self.server.died.wait()
             _log.error("PostgreSQL died and is started again")
             await asyncio.sleep(_RESTART_PAUSE_S)
-            await self.server.stop()
-            self.server.died.clear()
-            await self.server.start()
+            try:
+                await self.server.stop()
+                self.server.died.clear()
+                await self.server.start()
+            except PostgresUnavailable as reason:
+                _log.error("PostgreSQL does not start again", reason=str(reason))
+                self.server.died.set()
+                continue
             assert self.server.dsn == self.dsn, "a restarted PostgreSQL is found where it was"
 
 
@@ -166,6 +171,7 @@ async def _house(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIterator
     ledger = PostgresLedgerStore(pool)
     try:
         sandbox_store = PostgresSandboxStore(pool)
+        await _check_seed(sandbox_store, keys)
         clock = VenueClock(await stored_clock(sandbox_store))
         tokens = TokenRegistry(
             [
@@ -182,6 +188,13 @@ async def _house(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIterator
         await ledger.close()
         await store.close()
         pool.terminate()
+
+
+async def _check_seed(store: PostgresSandboxStore, keys: VaultKeys) -> None:
+    if await store.keep(keys.fingerprint()) != keys.fingerprint():
+        raise StartRefused(
+            "the vaults in this database belong to another master seed; give --master-seed the file that it began with"
+        )
 
 
 async def _furnish(

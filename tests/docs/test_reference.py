@@ -12,6 +12,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from countermand import cli
 from countermand.cli.audit import audit
+from countermand.cli.explain import explain
 from countermand.cli.serve import serve
 from countermand.cli.simulate import simulate
 from countermand.dialects.trigger_v2 import routes
@@ -28,7 +29,12 @@ from countermand.solana.facade.session import SocketMethods
 from countermand.solana.facade.subscriptions import Topic
 from tests.docs.blocks import ROOT
 
-COMMANDS: Mapping[str, Callable[..., Any]] = {"serve": serve, "audit": audit, "simulate": simulate}
+COMMANDS: Mapping[str, Callable[..., Any]] = {
+    "serve": serve,
+    "audit": audit,
+    "simulate": simulate,
+    "explain": explain,
+}
 MEASURED = (engine_telemetry, gateway_telemetry)
 
 

@@ -1,7 +1,7 @@
 """`countermand simulate`."""
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter
 
@@ -16,12 +16,15 @@ def simulate(
     seed: Annotated[int | None, Parameter(help="the seed to run")] = None,
     steps: Annotated[int, Parameter(help="commands and results of effects to apply, for each seed")] = 500,
     seeds: Annotated[str | None, Parameter(help="a range A..B of seeds, both included")] = None,
+    chain: Annotated[
+        Literal["svm", "model"], Parameter(help="the real virtual machine, or a quicker model of it")
+    ] = "svm",
 ) -> int:
     """Run the whole engine under virtual time and faults, and check every promise. Exit status 1 on a failure."""
     chosen = seed_range(seed, seeds)
     if steps < 1:
         raise StartRefused(f"--steps {steps} is too few; give 1 or more")
-    return run.main(chosen, steps)
+    return run.main(chosen, steps, chain=chain)
 
 
 def seed_range(seed: int | None, seeds: str | None) -> range:

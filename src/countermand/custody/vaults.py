@@ -127,6 +127,10 @@ class VaultKeys:
             letters.append(_ALPHABET[letter])
         return "".join(letters)
 
+    def fingerprint(self) -> str:
+        """Tells one master seed from another, and nothing else of it."""
+        return self._derive("fingerprint")[:16].hex()
+
     def jwt_secret(self) -> bytes:
         return self._derive("jwt")
 

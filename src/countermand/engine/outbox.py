@@ -20,7 +20,8 @@ from countermand.engine.shard import Shard
 
 URGENT_WORKERS: Final = 64
 """Deposits and withdrawals, for which somebody waits."""
-FILL_WORKERS: Final = 5
+FILL_WORKERS: Final = 16
+"""A fill waits for four commits, so some must wait together. How long they hold the loop is the chain's to bound."""
 _POLL_MS: Final = 5
 _POLL_MS_MAX: Final = 500
 

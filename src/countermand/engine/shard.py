@@ -52,6 +52,7 @@ class Shard:
         self._clock = clock
         self._on_committed = on_committed
         self._term: Term | None = None
+        self._prices: dict[Mint, UsdPrice] = {}
         self._opened: int | None = None
         self._loaded = asyncio.Event()
         self._fetching: dict[OrderId, asyncio.Future[None]] = {}
@@ -146,7 +147,8 @@ class Shard:
             raise
 
     def price_of(self, mint: Mint) -> UsdPrice | None:
-        return None if self._term is None else self._term.desk.prices.get(mint)
+        """The newest price that was observed, also while the orders are loaded again."""
+        return self._prices.get(mint)
 
     async def loaded(self) -> None:
         """Returns once the orders are in memory, however long that takes."""
@@ -229,6 +231,7 @@ class Shard:
 
     async def _serve_term(self, term: Term, loaded: Sequence[OrderGroup]) -> None:
         self._term = term
+        self._prices = term.desk.prices
         self._loaded.set()
         self._on_committed(loaded, True)
         self._wake(tuple(self._watching))

@@ -14,3 +14,9 @@ CREATE TABLE sandbox_tokens (
     program  text     COLLATE "C" NOT NULL
 );
 COMMENT ON TABLE sandbox_tokens IS 'Tokens beside those that every venue knows.';
+
+CREATE TABLE venue (
+    one              boolean PRIMARY KEY DEFAULT true CHECK (one),
+    seed_fingerprint text NOT NULL
+);
+COMMENT ON TABLE venue IS 'Which master seed the vaults of this database belong to. With another one nobody could get at their funds.';
