@@ -4,21 +4,26 @@ An adapter joins with a fixture of its own, named in `subject`: it gives the cha
 let blockhashes die.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import asyncpg
 import pytest
 from solders.hash import Hash
 from solders.keypair import Keypair
+from solders.pubkey import Pubkey
 
 from countermand.simulation.memory_ledger import MemoryLedgerStore
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.ledger_store import LedgerStore
-from countermand.solana.port import Chain, SignatureStatus
-from countermand.solana.tokens import SYSTEM_PROGRAM
+from countermand.solana.port import Chain, ChainRecords, SignatureStatus
+from countermand.solana.rpc import RpcChain
+from countermand.solana.tokens import SYSTEM_PROGRAM, TOKEN_PROGRAM, USDC_MINT, associated_token_address
 from countermand.store.chain_postgres import PostgresLedgerStore
+from tests.end_to_end.venue import SOL as SOL_TOKEN
+from tests.end_to_end.venue import USDC, Venue, running_venue
 from tests.solana.chain_support import (
     SOL,
     address,
@@ -28,30 +33,43 @@ from tests.solana.chain_support import (
     payment,
     pays,
     signature_of,
-    wallet,
+    signed,
+    token_transfer,
 )
 
-PAYER, FRIEND, STRANGER = wallet(1), wallet(2), wallet(3)
+
+class WholeChain(Chain, ChainRecords, Protocol):
+    """Both parts of the port."""
 
 
 @dataclass
 class Subject:
-    chain: Chain
-    payer: Keypair
+    """The wallets are new for each test, since a chain may be old."""
+
+    chain: WholeChain
     expire_blockhashes: Callable[[], Awaitable[None]]
     settle: Callable[[], Awaitable[None]]
     """Returns when what was sent has landed, or never will under its blockhash's life."""
+    gives: Callable[[str, int], Awaitable[None]]
+    """Millionths of USDC, to a wallet's associated account."""
+    payer: Keypair = field(default_factory=Keypair)
+    friend: Keypair = field(default_factory=Keypair)
+    stranger: Keypair = field(default_factory=Keypair)
 
 
 @asynccontextmanager
 async def _embedded(store: LedgerStore) -> AsyncIterator[Subject]:
     chain: EmbeddedChain = await open_chain(store)
-    await chain.airdrop(address(PAYER), 10 * SOL)
 
     async def expire() -> None:
         chain.expire_blockhashes()
 
-    yield Subject(chain, PAYER, expire, chain.settle)
+    async def give(wallet: str, amount: int) -> None:
+        await chain.mint_to(wallet, USDC_MINT, amount)
+
+    subject = Subject(chain, expire, chain.settle, give)
+    await chain.airdrop(address(subject.payer), 10 * SOL)
+    yield subject
     await chain.close()
 
 
@@ -70,7 +88,33 @@ async def embedded_in_postgres(database_url: str) -> AsyncIterator[Subject]:
         await store.close()
 
 
-@pytest.fixture(params=["embedded_in_memory", "embedded_in_postgres"])
+@pytest.fixture(scope="module")
+def another_venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
+    """Another process, whose `/rpc` is the node."""
+    with running_venue(tmp_path_factory.mktemp("node")) as venue:
+        yield venue
+
+
+@pytest.fixture
+async def rpc(another_venue: Venue) -> AsyncIterator[Subject]:
+    chain = RpcChain(f"{another_venue.url}/rpc")
+
+    async def expire() -> None:
+        another_venue.faults(expireBlockhashes=True)
+
+    async def settle() -> None:
+        another_venue.settles()
+
+    async def give(wallet: str, amount: int) -> None:
+        another_venue.gives(wallet, amount / 10**6 * USDC)
+
+    subject = Subject(chain, expire, settle, give)
+    another_venue.gives(address(subject.payer), 10 * SOL_TOKEN)
+    yield subject
+    await chain.close()
+
+
+@pytest.fixture(params=["embedded_in_memory", "embedded_in_postgres", "rpc"])
 def subject(request: pytest.FixtureRequest) -> Subject:
     made: Subject = request.getfixturevalue(request.param)
     return made
@@ -83,31 +127,31 @@ async def sends(subject: Subject, raw: bytes) -> SignatureStatus | None:
 
 
 async def test_what_is_sent_lands(subject: Subject) -> None:
-    raw = await pays(subject.chain, subject.payer, address(FRIEND), SOL)
+    raw = await pays(subject.chain, subject.payer, address(subject.friend), SOL)
     status = await sends(subject, raw)
     assert status is not None
     assert (status.finalized, status.error) == (True, None)
     assert status.slot <= await subject.chain.finalized_block_height()
-    assert await lamports_of(subject.chain, address(FRIEND)) == SOL
+    assert await lamports_of(subject.chain, address(subject.friend)) == SOL
 
 
 async def test_sending_twice_pays_once(subject: Subject) -> None:
-    raw = await pays(subject.chain, subject.payer, address(FRIEND), SOL)
+    raw = await pays(subject.chain, subject.payer, address(subject.friend), SOL)
     first = await sends(subject, raw)
     assert await sends(subject, raw) == first
-    assert await lamports_of(subject.chain, address(FRIEND)) == SOL
+    assert await lamports_of(subject.chain, address(subject.friend)) == SOL
 
 
 async def test_two_valid_signatures_of_one_message_pay_once(subject: Subject) -> None:
-    raw = await pays(subject.chain, subject.payer, address(FRIEND), SOL)
+    raw = await pays(subject.chain, subject.payer, address(subject.friend), SOL)
     await sends(subject, raw)
     assert await sends(subject, another_signature(raw, subject.payer)) is None
-    assert await lamports_of(subject.chain, address(FRIEND)) == SOL
+    assert await lamports_of(subject.chain, address(subject.friend)) == SOL
 
 
 async def test_what_errs_on_chain_has_landed(subject: Subject) -> None:
     before = await lamports_of(subject.chain, address(subject.payer))
-    raw = await pays(subject.chain, subject.payer, address(FRIEND), 10**15)
+    raw = await pays(subject.chain, subject.payer, address(subject.friend), 10**15)
     status = await sends(subject, raw)
     assert status is not None
     assert (status.finalized, status.error) == (True, {"InstructionError": [0, {"Custom": 1}]})
@@ -116,24 +160,24 @@ async def test_what_errs_on_chain_has_landed(subject: Subject) -> None:
 
 async def test_what_a_node_drops_is_dropped_without_a_word(subject: Subject) -> None:
     chain = subject.chain
-    good = await pays(chain, subject.payer, address(FRIEND), SOL)
+    good = await pays(chain, subject.payer, address(subject.friend), SOL)
     for raw in (
-        payment(subject.payer, address(FRIEND), SOL, str(Hash.default())),
-        await pays(chain, STRANGER, address(FRIEND), SOL),
+        payment(subject.payer, address(subject.friend), SOL, str(Hash.default())),
+        await pays(chain, subject.stranger, address(subject.friend), SOL),
         good[:1] + bytes(64) + good[65:],
         good[:40] + bytes([good[40] ^ 1]) + good[41:],
     ):
         await chain.send(raw)
         await subject.settle()
         assert await chain.signature_status(signature_of(raw)) is None
-    assert await lamports_of(chain, address(FRIEND)) == 0
+    assert await lamports_of(chain, address(subject.friend)) == 0
     assert await sends(subject, good) is not None
 
 
 async def test_a_dead_blockhash_lands_nothing(subject: Subject) -> None:
     chain = subject.chain
     latest = await chain.latest_blockhash()
-    raw = payment(subject.payer, address(FRIEND), SOL, latest.blockhash)
+    raw = payment(subject.payer, address(subject.friend), SOL, latest.blockhash)
     assert await chain.finalized_block_height() <= latest.last_valid_block_height
     await subject.expire_blockhashes()
     assert await chain.finalized_block_height() > latest.last_valid_block_height
@@ -144,17 +188,17 @@ async def test_a_dead_blockhash_lands_nothing(subject: Subject) -> None:
 
 async def test_a_simulation_looks_at_the_blockhash_and_not_at_signatures(subject: Subject) -> None:
     chain = subject.chain
-    raw = await pays(chain, subject.payer, address(FRIEND), SOL)
+    raw = await pays(chain, subject.payer, address(subject.friend), SOL)
     simulated = await chain.simulate(raw[:1] + bytes(64) + raw[65:])
     assert (simulated.error, simulated.units_consumed) == (None, 150)
     assert simulated.logs == (f"Program {SYSTEM_PROGRAM} invoke [1]", f"Program {SYSTEM_PROGRAM} success")
-    too_much = await chain.simulate(await pays(chain, subject.payer, address(FRIEND), 10**15))
+    too_much = await chain.simulate(await pays(chain, subject.payer, address(subject.friend), 10**15))
     assert too_much.error == {"InstructionError": [0, {"Custom": 1}]}
-    assert await lamports_of(chain, address(FRIEND)) == 0
+    assert await lamports_of(chain, address(subject.friend)) == 0
 
 
 async def test_accounts_come_in_the_order_of_the_question(subject: Subject) -> None:
-    asked = [address(STRANGER), address(subject.payer), address(STRANGER), SYSTEM_PROGRAM]
+    asked = [address(subject.stranger), address(subject.payer), address(subject.stranger), SYSTEM_PROGRAM]
     nobody, payer, again, program = await subject.chain.accounts(asked)
     assert nobody is again is None
     assert payer is not None
@@ -165,5 +209,139 @@ async def test_accounts_come_in_the_order_of_the_question(subject: Subject) -> N
 
 
 async def test_an_unknown_signature_has_no_status(subject: Subject) -> None:
-    never_sent = await pays(subject.chain, subject.payer, address(FRIEND), SOL)
+    never_sent = await pays(subject.chain, subject.payer, address(subject.friend), SOL)
     assert await subject.chain.signature_status(signature_of(never_sent)) is None
+
+
+# What the chain holds and remembers.
+
+
+async def holders(subject: Subject, *amounts: int) -> list[str]:
+    """The token accounts of payer and friend, with so much in each."""
+    wallets = [address(subject.payer), address(subject.friend)]
+    for wallet, amount in zip(wallets, amounts, strict=True):
+        await subject.gives(wallet, amount)
+    return [associated_token_address(wallet, USDC_MINT) for wallet in wallets]
+
+
+async def test_accounts_of_a_program_are_found_by_what_is_in_them(subject: Subject) -> None:
+    mine, _ = await holders(subject, 7, 8)
+    owner, mint = bytes(subject.payer.pubkey()), bytes(Pubkey.from_string(USDC_MINT))
+    ((found, info),) = await subject.chain.program_accounts(TOKEN_PROGRAM, data_size=165, memcmp=[(32, owner)])
+    assert (found, info.owner, len(info.data), info.data[64:72]) == (mine, TOKEN_PROGRAM, 165, b"\7" + bytes(7))
+    assert [info] == await subject.chain.accounts([mine])
+    for memcmp in ([(0, mint), (32, owner)], [(0, mint + owner)], [(32, owner), (64, b"\7")]):
+        assert await subject.chain.program_accounts(TOKEN_PROGRAM, memcmp=memcmp) == [(found, info)]
+    for size, other in ((82, [(32, owner)]), (165, [(32, owner), (64, b"\10")]), (165, [(160, owner)])):
+        assert await subject.chain.program_accounts(TOKEN_PROGRAM, data_size=size, memcmp=other) == []
+    assert await subject.chain.program_accounts(address(subject.stranger)) == []
+
+
+async def test_accounts_of_a_program_come_in_the_order_of_their_keys(subject: Subject) -> None:
+    accounts = await holders(subject, 7, 8)
+    found = [key for key, _ in await subject.chain.program_accounts(TOKEN_PROGRAM, data_size=165)]
+    assert [key for key in found if key in accounts] == sorted(accounts, key=lambda key: bytes(Pubkey.from_string(key)))
+    assert found == sorted(found, key=lambda key: bytes(Pubkey.from_string(key)))
+
+
+async def test_filters_that_a_node_would_refuse_are_refused(subject: Subject) -> None:
+    for memcmp in ([(0, b"x")] * 5, [(0, bytes(129))], [(0, b"")]):
+        with pytest.raises(ValueError, match=r"max|to compare"):
+            await subject.chain.program_accounts(TOKEN_PROGRAM, memcmp=memcmp)
+
+
+async def test_what_landed_is_told_with_all_that_happened(subject: Subject) -> None:
+    source, to = await holders(subject, 7, 8)
+    chain, payer, friend = subject.chain, subject.payer, subject.friend
+    move = token_transfer(source, to, address(payer), 5)
+    raw = signed([move], [payer], (await chain.latest_blockhash()).blockhash)
+    status = await sends(subject, raw)
+    assert status is not None
+    told = await chain.transaction(signature_of(raw))
+    assert told is not None
+    assert (told.signature, told.slot, told.raw, told.error) == (signature_of(raw), status.slot, raw, None)
+    assert (told.fee, told.block_time > 1_600_000_000, told.units_consumed > 0) == (5_000, True, True)
+    assert told.logs[0] == f"Program {TOKEN_PROGRAM} invoke [1]"
+    assert told.pre_balances[0] - told.post_balances[0] == 5_000
+    before = {(balance.owner, balance.amount) for balance in told.pre_token_balances}
+    after = {(balance.owner, balance.amount) for balance in told.post_token_balances}
+    assert before == {(address(payer), 7), (address(friend), 8)}
+    assert after == {(address(payer), 2), (address(friend), 13)}
+    assert {(b.mint, b.program, b.decimals) for b in told.pre_token_balances} == {(USDC_MINT, TOKEN_PROGRAM, 6)}
+    assert (told.inner_instructions, told.return_data) == ((), None)
+    assert told.loaded_writable == told.loaded_readonly == ()
+
+
+async def test_what_a_program_called_is_told(subject: Subject) -> None:
+    """Wallets without a token account get one: the associated token program calls two others for it."""
+    await subject.gives(address(subject.friend), 1)
+    (made,) = await subject.chain.signatures_for_address(associated_token_address(address(subject.friend), USDC_MINT))
+    told = await subject.chain.transaction(made.signature)
+    assert told is not None
+    (calls,) = told.inner_instructions
+    assert len(calls.instructions) >= 3
+    assert {call.stack_height for call in calls.instructions} == {2}
+    # InitializeAccount3 with the wallet as its owner.
+    assert calls.instructions[-1].data == b"\x12" + bytes(subject.friend.pubkey())
+
+
+async def test_what_erred_is_told_with_its_error(subject: Subject) -> None:
+    raw = await pays(subject.chain, subject.payer, address(subject.friend), 10**15)
+    await sends(subject, raw)
+    told = await subject.chain.transaction(signature_of(raw))
+    assert told is not None
+    assert told.error == {"InstructionError": [0, {"Custom": 1}]}
+    assert await subject.chain.transaction(str(signature_of(b"\1" + bytes(range(64))))) is None
+
+
+async def test_the_history_of_an_address_is_told_newest_first(subject: Subject) -> None:
+    chain, friend = subject.chain, address(subject.friend)
+    sent = []
+    for lamports in (SOL, SOL + 1, 10**15):
+        raw = await pays(chain, subject.payer, friend, lamports)
+        await sends(subject, raw)
+        sent.append(signature_of(raw))
+    first, second, third = sent
+    history = await chain.signatures_for_address(friend)
+    assert [entry.signature for entry in history] == [third, second, first]
+    assert [entry.error for entry in history] == [{"InstructionError": [0, {"Custom": 1}]}, None, None]
+    told = await chain.transaction(third)
+    assert told is not None
+    assert (history[0].slot, history[0].block_time) == (told.slot, told.block_time)
+
+    async def among(limit: int = 1_000, before: str | None = None, until: str | None = None) -> list[str]:
+        found = await chain.signatures_for_address(friend, limit=limit, before=before, until=until)
+        return [entry.signature for entry in found]
+
+    assert await among(limit=2) == [third, second]
+    assert await among(before=third) == [second, first]
+    assert await among(until=first) == [third, second]
+    assert await among(before=third, until=first) == [second]
+    unknown = signature_of(await pays(chain, subject.payer, friend, 1))
+    assert await among(before=unknown) == []
+    assert await among(until=unknown) == [third, second, first]
+    assert await chain.signatures_for_address(address(subject.stranger)) == []
+
+
+async def test_recent_fees_are_whole_numbers(subject: Subject) -> None:
+    fees = await subject.chain.recent_prioritization_fees([address(subject.payer)])
+    assert all(fee >= 0 for fee in fees)
+    assert await subject.chain.recent_prioritization_fees([]) is not None
+
+
+async def test_what_cannot_be_read_is_refused(subject: Subject) -> None:
+    """By both in the same way, and before anybody else is asked."""
+    chain = subject.chain
+    for asked in (
+        chain.accounts(["no address"]),
+        chain.signature_status("no signature"),
+        chain.transaction("no signature"),
+        chain.signatures_for_address("no address"),
+        chain.signatures_for_address(address(subject.payer), before="no signature"),
+        chain.program_accounts("no address"),
+        chain.recent_prioritization_fees(["no address"]),
+        chain.send(b"no transaction"),
+        chain.simulate(b"no transaction"),
+    ):
+        with pytest.raises(ValueError):
+            await asked

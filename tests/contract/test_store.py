@@ -12,6 +12,7 @@ from countermand.domain.instant import Instant
 from countermand.domain.quantities import USD_PRICE_MAX, UsdPrice
 from countermand.engine.ports import (
     Batch,
+    BuildRow,
     CommitUnknown,
     CraftRow,
     Epoch,
@@ -96,6 +97,10 @@ def batch(epoch: Epoch, seq_before: int = 0, commands: int = 1, **rows: Any) -> 
     return replace(empty, **rows)
 
 
+def build_row(number: int, last_valid_height: int) -> BuildRow:
+    return BuildRow(b"digest %d" % number, request_id(number), last_valid_height, b'{"build":%d}' % number)
+
+
 def everything(epoch: Epoch, seq_before: int = 0) -> Batch:
     """A batch with a row of each kind."""
     return batch(
@@ -106,6 +111,7 @@ def everything(epoch: Epoch, seq_before: int = 0) -> Batch:
         crafts=[craft_row(1, 500)],
         vaults=[(ALICE, Instant(TODAY))],
         prices=[(SOL, UsdPrice(200 * 10**12))],
+        builds=[build_row(1, 500)],
     )
 
 
@@ -123,6 +129,7 @@ async def rows_of(store: AnyStore) -> list[object]:
             await store.craft(request_id(1)),
             await store.vault(ALICE),
             await store.prices(0),
+            await store.build(b"digest 1"),
         ]
 
 
@@ -169,6 +176,7 @@ async def test_a_commit_stores_every_kind_of_row(store: AnyStore) -> None:
         b'{"craft":1}',
         TODAY,
         [(SOL, UsdPrice(200 * 10**12))],
+        b'{"build":1}',
     ]
     assert await store.order(order_id(1)) == b'{"order":1}'
 
@@ -192,7 +200,7 @@ async def test_side_rows_alone_are_fenced_too(store: AnyStore) -> None:
     await store.commit(batch(epoch, 1, commands=0, **side))
     stored = await rows_of(store)
     assert stored[:3] == [1, b"hash 1", TODAY + 1]
-    assert stored[6:] == [b'{"craft":1}', TODAY, [(SOL, UsdPrice(7))]]
+    assert stored[6:] == [b'{"craft":1}', TODAY, [(SOL, UsdPrice(7))], None]
     successor = await store.begin_epoch(0)
     with pytest.raises(WriterReplaced):
         await store.commit(batch(epoch, 1, commands=0, prices=[(SOL, UsdPrice(8))]))
@@ -385,6 +393,17 @@ async def test_a_writer_may_begin_again_until_another_took_the_shard(world: Worl
     await successor.commit(batch(theirs))
 
 
+async def test_builds_are_kept_for_as_long_as_it_is_said(store: Store) -> None:
+    epoch = await store.begin_epoch(0)
+    again = replace(build_row(1, 700), body=b"other")
+    await store.commit(batch(epoch, commands=0, builds=[build_row(1, 500), build_row(2, 600)]))
+    await store.commit(batch(epoch, commands=0, builds=[again]))
+    await store.delete_builds(501)
+    assert await store.build(b"digest 1") is None
+    assert await store.build(b"digest 2") == b'{"build":2}'
+    assert await store.build(b"digest 3") is None
+
+
 async def test_of_what_passes_only_the_newest_few_are_shown_and_hide_nothing_else(store: Store) -> None:
     rows = [history_row(1, 0), *(history_row(1, n, passing=True) for n in range(1, 300)), history_row(1, 300)]
     await commit_orders(store, [order_row(1)], rows)
@@ -410,7 +429,7 @@ async def test_a_reset_empties_the_shard_and_ends_its_writer(store: AnyStore) ->
     new = await store.begin_epoch(0)
     assert new.number > old.number
     assert (new.seq, new.head, new.last_at) == (0, b"", 0)
-    assert await rows_of(store) == [0, b"", 0, [], [], [], None, None, []]
+    assert await rows_of(store) == [0, b"", 0, [], [], [], None, None, [], None]
     assert await store.live_orders(1) == [b'{"order":2}']
     assert await store.vault(BOB) == 5
     await store.commit(everything(new))

@@ -178,6 +178,16 @@ class CraftRow:
 
 
 @dataclass(frozen=True, slots=True)
+class BuildRow:
+    """A transaction that we built for a user who may land it without us. Found by the SHA-256 of its message."""
+
+    digest: bytes
+    request_id: RequestId
+    last_valid_height: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """What one commit writes: all of it, or nothing."""
 
@@ -192,6 +202,7 @@ class Batch:
     crafts: Sequence[CraftRow]
     vaults: Sequence[tuple[Wallet, Instant]]
     prices: Sequence[tuple[Mint, UsdPrice]]
+    builds: Sequence[BuildRow] = ()
 
 
 class Sort(Enum):
@@ -250,12 +261,17 @@ class Store(Protocol):
 
     async def craft(self, request_id: RequestId) -> bytes | None: ...
 
+    async def build(self, digest: bytes) -> bytes | None: ...
+
     async def vault(self, wallet: Wallet) -> Instant | None:
         """When it was registered."""
 
     async def history(self, query: HistoryQuery) -> StoredHistory: ...
 
     async def order_history(self, order_id: OrderId) -> StoredOrder | None: ...
+
+    async def delete_builds(self, below_height: int) -> None:
+        """Forgets what could land until then at most."""
 
     async def delete_dead_crafts(self, below_height: int) -> None:
         """Forgets crafts that can no longer land and became no order."""

@@ -19,7 +19,7 @@ from countermand.domain.trigger.order import OrderGroup
 from countermand.domain.trigger.refusals import Refused
 from countermand.engine import telemetry
 from countermand.engine.journal import decode_group
-from countermand.engine.ports import Batch, Clock, CommitUnknown, CraftRow, Store, Unavailable
+from countermand.engine.ports import Batch, BuildRow, Clock, CommitUnknown, CraftRow, Store, Unavailable
 from countermand.engine.term import Term, TermBroken
 
 DORMANT_ORDERS_KEPT: Final = 1_000
@@ -90,6 +90,12 @@ class Shard:
     async def add_craft(self, row: CraftRow) -> None:
         term = await self._ready()
         term.add_craft(row)
+        await term.committed()
+
+    async def add_builds(self, rows: Sequence[BuildRow]) -> None:
+        term = await self._ready()
+        for row in rows:
+            term.add_build(row)
         await term.committed()
 
     async def add_vault(self, wallet: Wallet, at: Instant) -> None:

@@ -17,7 +17,7 @@ from countermand.domain.trigger.lifecycle import is_dormant
 from countermand.domain.trigger.order import OrderGroup
 from countermand.domain.trigger.refusals import Refused
 from countermand.engine import journal, views
-from countermand.engine.ports import Batch, CraftRow, Epoch, HistoryRow, JournalRow
+from countermand.engine.ports import Batch, BuildRow, CraftRow, Epoch, HistoryRow, JournalRow
 
 
 class TermBroken(Exception):
@@ -34,10 +34,11 @@ class _Pending:
     crafts: list[CraftRow] = field(default_factory=list)
     vaults: dict[Wallet, Instant] = field(default_factory=dict)
     prices: dict[Mint, UsdPrice] = field(default_factory=dict)
+    builds: dict[bytes, BuildRow] = field(default_factory=dict)
     waiting: list[asyncio.Future[None]] = field(default_factory=list)
 
     def writes(self) -> bool:
-        return bool(self.journal or self.crafts or self.vaults or self.prices)
+        return bool(self.journal or self.crafts or self.vaults or self.prices or self.builds)
 
 
 class Term:
@@ -91,6 +92,9 @@ class Term:
     def add_craft(self, row: CraftRow) -> None:
         self._pending.crafts.append(row)
 
+    def add_build(self, row: BuildRow) -> None:
+        self._pending.builds.setdefault(row.digest, row)
+
     def add_vault(self, wallet: Wallet, at: Instant) -> None:
         self._pending.vaults.setdefault(wallet, at)
 
@@ -142,6 +146,7 @@ class Term:
             crafts=pending.crafts,
             vaults=list(pending.vaults.items()),
             prices=list(pending.prices.items()),
+            builds=list(pending.builds.values()),
         )
 
     def wrote(self, batch: Batch) -> Sequence[OrderGroup]:

@@ -14,6 +14,7 @@ from countermand.domain.quantities import UsdPrice
 from countermand.engine.ports import (
     PASSING_SHOWN,
     Batch,
+    BuildRow,
     CommitUnknown,
     CraftRow,
     Epoch,
@@ -77,6 +78,7 @@ class MemoryShard:
     crafts: dict[RequestId, CraftRow] = field(default_factory=dict)
     vaults: dict[Wallet, Instant] = field(default_factory=dict)
     prices: dict[Mint, UsdPrice] = field(default_factory=dict)
+    builds: dict[bytes, BuildRow] = field(default_factory=dict)
 
     def apply(self, batch: Batch) -> bool:
         """All of the batch; or nothing and False, if the shard is not where the batch begins."""
@@ -94,6 +96,8 @@ class MemoryShard:
         for wallet, at in batch.vaults:
             self.vaults.setdefault(wallet, at)
         self.prices.update(batch.prices)
+        for build in batch.builds:
+            self.builds.setdefault(build.digest, build)
         return True
 
     def copy(self) -> "MemoryShard":
@@ -106,6 +110,7 @@ class MemoryShard:
             dict(self.crafts),
             dict(self.vaults),
             dict(self.prices),
+            dict(self.builds),
         )
 
     def _refuse_twice(self, batch: Batch) -> None:
@@ -219,6 +224,13 @@ class MemoryStore:
                 if craft.last_valid_height >= below_height or craft.order_id in shard.orders
             }
 
+    async def delete_builds(self, below_height: int) -> None:
+        await self._faults.at(BEFORE_READ)
+        for shard in self.database.shards.values():
+            shard.builds = {
+                digest: row for digest, row in shard.builds.items() if row.last_valid_height >= below_height
+            }
+
     # --- reading
 
     async def live_orders(self, shard: int) -> Sequence[bytes]:
@@ -236,6 +248,10 @@ class MemoryStore:
     async def craft(self, request_id: RequestId) -> bytes | None:
         await self._faults.at(BEFORE_READ)
         return next((row.body for shard in self._shards() if (row := shard.crafts.get(request_id))), None)
+
+    async def build(self, digest: bytes) -> bytes | None:
+        await self._faults.at(BEFORE_READ)
+        return next((row.body for shard in self._shards() if (row := shard.builds.get(digest))), None)
 
     async def vault(self, wallet: Wallet) -> Instant | None:
         await self._faults.at(BEFORE_READ)

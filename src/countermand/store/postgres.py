@@ -30,6 +30,8 @@ _LIVE_ORDERS: Final = "SELECT body FROM orders WHERE shard = $1 AND live ORDER B
 _PRICES: Final = "SELECT mint, picodollars::text FROM prices WHERE shard = $1 ORDER BY mint"
 _ORDER: Final = "SELECT body FROM orders WHERE id = $1"
 _CRAFT: Final = "SELECT body FROM crafts WHERE request_id = $1"
+_BUILD: Final = "SELECT body FROM builds WHERE digest = $1"
+_DELETE_BUILDS: Final = "DELETE FROM builds WHERE last_valid_height < $1"
 _VAULT: Final = "SELECT registered_at FROM vaults WHERE wallet = $1"
 _ORDER_HISTORY: Final = "SELECT body, shown_history(id, $2) AS history FROM orders WHERE id = $1"
 # One statement, so that the page and the number of all are of one instant. The left join yields a row, and with it the
@@ -116,6 +118,10 @@ class PostgresStore:
         """An empty shard again. Whoever writes it is replaced, and begins with a new epoch."""
         await self._writer(shard).reset()
 
+    async def delete_builds(self, below_height: int) -> None:
+        with asking():
+            await self._readers.execute(_DELETE_BUILDS, below_height)
+
     async def delete_dead_crafts(self, below_height: int) -> None:
         """Each craft is judged once; those that became orders stay.
 
@@ -158,6 +164,11 @@ class PostgresStore:
     async def craft(self, request_id: RequestId) -> bytes | None:
         with asking():
             body: bytes | None = await self._readers.fetchval(_CRAFT, request_id)
+        return body
+
+    async def build(self, digest: bytes) -> bytes | None:
+        with asking():
+            body: bytes | None = await self._readers.fetchval(_BUILD, digest)
         return body
 
     async def vault(self, wallet: Wallet) -> Instant | None:

@@ -52,6 +52,11 @@ WITH fence AS (
     SELECT fence.shard, added.mint, added.picodollars::numeric FROM fence CROSS JOIN
         unnest($31::text[], $32::text[]) AS added (mint, picodollars)
     ON CONFLICT (shard, mint) DO UPDATE SET picodollars = excluded.picodollars
+), build_rows AS (
+    INSERT INTO builds (shard, digest, request_id, last_valid_height, body)
+    SELECT fence.shard, added.* FROM fence CROSS JOIN
+        unnest($34::bytea[], $35::uuid[], $36::bigint[], $37::bytea[]) AS added
+    ON CONFLICT (digest) DO NOTHING
 )
 SELECT count(*) FROM fence
 """
@@ -72,6 +77,7 @@ _RESET: Final = (
     "DELETE FROM orders WHERE shard = $1",
     "DELETE FROM order_history WHERE shard = $1",
     "DELETE FROM crafts WHERE shard = $1",
+    "DELETE FROM builds WHERE shard = $1",
     "DELETE FROM vaults WHERE shard = $1",
     "DELETE FROM prices WHERE shard = $1",
 )
@@ -197,6 +203,7 @@ class Writer:
 def arguments(batch: Batch) -> tuple[Any, ...]:
     """The batch as columns, in the order of the statement's parameters. The driver checks their types."""
     journal, orders, history, crafts = batch.journal, batch.orders, batch.history, batch.crafts
+    builds = batch.builds
     return (
         batch.shard,
         batch.epoch,
@@ -231,4 +238,8 @@ def arguments(batch: Batch) -> tuple[Any, ...]:
         [mint for mint, _ in batch.prices],
         [str(price.picodollars) for _, price in batch.prices],
         [row.passing for row in history],
+        [row.digest for row in builds],
+        [row.request_id for row in builds],
+        [row.last_valid_height for row in builds],
+        [row.body for row in builds],
     )

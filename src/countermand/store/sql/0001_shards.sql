@@ -84,6 +84,17 @@ COMMENT ON COLUMN crafts.last_valid_height IS 'Where it dies unless it becomes a
 CREATE INDEX crafts_mortal ON crafts (last_valid_height) WHERE last_valid_height IS NOT NULL;
 COMMENT ON INDEX crafts_mortal IS 'Each craft is judged once, soon after its height has passed.';
 
+CREATE TABLE builds (
+    digest            bytea   PRIMARY KEY,
+    shard             integer NOT NULL,
+    request_id        uuid    NOT NULL,
+    last_valid_height bigint  NOT NULL,
+    body              bytea   NOT NULL
+);
+COMMENT ON TABLE builds IS 'Transactions that were built for users who may land them without us, by the hash of their message.';
+CREATE INDEX builds_mortal ON builds (last_valid_height);
+COMMENT ON INDEX builds_mortal IS 'They are forgotten some time after they could land.';
+
 CREATE TABLE vaults (
     wallet        text    COLLATE "C" PRIMARY KEY,
     shard         integer NOT NULL,

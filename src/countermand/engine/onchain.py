@@ -1,0 +1,138 @@
+"""Orders that live on the chain: we build transactions, their owners sign them, and the chain is the arbiter.
+
+Nothing here passes the gate, since nothing here decides: what landed, landed, with us or without us.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final, Protocol, TypeAlias
+
+import msgspec
+
+from countermand.domain.identity import Address, RequestId, Signature, Wallet
+from countermand.domain.trigger.commands import Fate
+from countermand.engine.journal import encode
+from countermand.engine.ports import BuildRow, Clock, FateSeen, Store
+from countermand.engine.shard import Shard
+
+REMEMBERED_BLOCKS: Final = 216_000
+"""About a day: so long after it could land, executing a transaction again gets the same answer."""
+_POLL_MS: Final = 5
+_POLL_MS_MAX: Final = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A transaction for `wallet` to sign. `order` is what it opens or closes; None if it is several."""
+
+    request_id: RequestId
+    wallet: Wallet
+    purpose: str
+    """What it is for, such as `limit.create`: whoever built it knows."""
+    order: Address | None
+    message: bytes
+    last_valid_height: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignedTransaction:
+    """Canonical wire bytes, every signature in them there and valid."""
+
+    wire: bytes
+    message: bytes
+    signature: Signature
+    """The first one: its id."""
+
+
+class Landing(Protocol):
+    """The way of signed transactions to the chain. Every coroutine may raise `Unavailable`."""
+
+    def read(self, transaction: str) -> SignedTransaction | None:
+        """Reads base64. None: no canonical transaction, or a signature is missing or wrong. Never raises."""
+
+    async def send(self, transaction: SignedTransaction) -> None: ...
+
+    async def fate(self, signature: Signature, last_valid_height: int) -> FateSeen | None:
+        """None: unresolved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """It landed. `error` is the chain's, if it failed there."""
+
+    build: Build
+    signature: Signature
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfirmed:
+    """It has not landed in the time that a request waits, or cannot any more."""
+
+    build: Build
+    signature: Signature
+
+
+@dataclass(frozen=True, slots=True)
+class NotOurs:
+    """Unreadable, unsigned, altered, or built by somebody else; or by us, under another request id."""
+
+
+Execution: TypeAlias = Executed | Unconfirmed | NotOurs
+
+_BUILD: Final = msgspec.json.Decoder(Build)
+
+
+class OnChainOrders:
+    """What the families that live on the chain have in common. Methods may raise `Unavailable` or `CommitUnknown`."""
+
+    def __init__(self, shard: Shard, store: Store, landing: Landing, clock: Clock, confirm_timeout_ms: int) -> None:
+        self._shard = shard
+        self._store = store
+        self._landing = landing
+        self._clock = clock
+        self._confirm_timeout_ms = confirm_timeout_ms
+
+    async def remember(self, builds: Sequence[Build]) -> None:
+        """Commits what was built, before anybody gets it to sign."""
+        await self._shard.add_builds(
+            [
+                BuildRow(sha256(build.message).digest(), build.request_id, build.last_valid_height, encode(build))
+                for build in builds
+            ]
+        )
+
+    async def execute(
+        self, transaction: str, request_id: RequestId | None, is_mine: Callable[[Build], bool] = lambda _: True
+    ) -> Execution:
+        """Lands a signed build and waits for it. The same transaction again gets the same answer.
+
+        `is_mine` tells whether a build belongs to the family that is asked.
+        """
+        signed = self._landing.read(transaction)
+        if signed is None:
+            return NotOurs()
+        await self._shard.barrier()
+        body = await self._store.build(sha256(signed.message).digest())
+        build = None if body is None else _BUILD.decode(body)
+        if build is None or not is_mine(build) or request_id not in (None, build.request_id):
+            return NotOurs()
+        seen = await self._landing.fate(signed.signature, build.last_valid_height)
+        if seen is None:
+            await self._landing.send(signed)
+            seen = await self._resolved(signed, build)
+        if seen is None or seen.fate is Fate.DEAD:
+            return Unconfirmed(build, signed.signature)
+        return Executed(build, signed.signature, seen.error)
+
+    async def _resolved(self, signed: SignedTransaction, build: Build) -> FateSeen | None:
+        deadline = self._clock.wall_ms() + self._confirm_timeout_ms
+        pause_ms = _POLL_MS
+        while (seen := await self._landing.fate(signed.signature, build.last_valid_height)) is None:
+            if self._clock.wall_ms() >= deadline:
+                return None
+            await asyncio.sleep(pause_ms / 1000)
+            pause_ms = min(2 * pause_ms, _POLL_MS_MAX)
+        return seen
