@@ -34,7 +34,6 @@ static const Key USDT_MINT = {{206, 1, 14, 96, 175, 237, 178, 39, 23, 189, 99, 2
 #define MissingReferral 6007
 #define OrderExpired 6008
 #define OrderNotExpired 6009
-#define InvalidOrder 6015
 #define InvalidBorrowMakingAmount 6016
 
 /* The order's account. The expiry is a tag, and eight bytes if the tag is 1: what follows it moves by them. */
@@ -255,10 +254,9 @@ static u64 cancel_order(void) {
   Signer signer = {seeds, 4};
 
   REQUIRE(is_token_account(C_RESERVE, ACCOUNT(C_INPUT_PROGRAM)->key), AccountNotInitialized);
-  u64 there = balance_of(C_RESERVE);
-  if (!is_left_out(C_MAKER_INPUT) && there)
+  if (!is_left_out(C_MAKER_INPUT))
     transfer_tokens(&(Transfer){.from = C_RESERVE, .mint = C_INPUT_MINT, .to = C_MAKER_INPUT, .authority = C_ORDER,
-                                .program = C_INPUT_PROGRAM}, there, &signer);
+                                .program = C_INPUT_PROGRAM}, balance_of(C_RESERVE), &signer);
   close_token_account(C_RESERVE, C_MAKER, C_ORDER, C_INPUT_PROGRAM, &signer);
   emit(C_EVENT_AUTHORITY, put_key(event(CANCEL_ORDER_EVENT), ACCOUNT(C_ORDER)->key));
   destroy_account(C_ORDER, C_MAKER);

@@ -229,6 +229,7 @@ class TestDeposit:
     def test_amounts(self, world: World) -> None:
         order = Recurring()
         world.does(order.open_v2())
+        assert world.refuses(with_data(order.deposit(5), bytes(order.deposit(5).data)[:-1])) == 102
         assert world.refuses(order.deposit(0)) == 6013
         assert world.refuses(order.deposit(TOKENS - 999)) == 6014
         world.fund(ALICE, USDC, U64_MAX)
