@@ -110,6 +110,12 @@ class TestCancel:
         world.does(order.cancel())
         assert world.lamports(ALICE) == WALLET_LAMPORTS
 
+    def test_a_reserve_that_is_not_there_is_missed(self, world: World) -> None:
+        order = Limit()
+        world.does(order.initialize())
+        world.remove(order.reserve)
+        assert world.refuses(order.cancel()) == 3012
+
     def test_not_while_a_keeper_has_borrowed(self, world: World) -> None:
         order = Limit()
         world.does(order.initialize())
