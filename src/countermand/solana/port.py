@@ -18,6 +18,7 @@ PACKET_BYTES_MAX = 1232
 FILTERS_MAX: Final = 4
 MEMCMP_BYTES_MAX: Final = 128
 HISTORY_PAGE_MAX: Final = 1_000
+FEE_ADDRESSES_MAX: Final = 128
 
 
 class ChainUnavailable(Exception):
@@ -169,7 +170,7 @@ class ChainRecords(Protocol):
     async def recent_prioritization_fees(self, addresses: Sequence[Address]) -> Sequence[int]:
         """What it took, in micro-lamports per compute unit, to write all these accounts in recent slots, oldest first.
 
-        One number a slot, 0 where it took nothing; it may be empty.
+        One number a slot, 0 where it took nothing; it may be empty. At most `FEE_ADDRESSES_MAX` addresses.
         """
 
     async def transaction(self, signature: Signature) -> LedgerTransaction | None:

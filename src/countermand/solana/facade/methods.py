@@ -42,14 +42,13 @@ from countermand.solana.facade.transactions import (
 )
 from countermand.solana.faucet import FaucetRefused
 from countermand.solana.ledger import DetailedSimulation
-from countermand.solana.port import AccountInfo, Address, JsonError
+from countermand.solana.port import FEE_ADDRESSES_MAX, AccountInfo, Address, JsonError
 from countermand.solana.wire import WireTransaction
 
 API_VERSION: Final = "4.1.2"
 """The version of Agave whose runtime the virtual machine contains."""
 
 ACCOUNTS_MAX: Final = 100
-FEE_ACCOUNTS_MAX: Final = 128
 STATUSES_MAX: Final = 256
 _ACCOUNT_BYTES_MAX: Final = 10 * 1024 * 1024
 _ACCOUNTS_PER_TURN: Final = 200
@@ -57,7 +56,7 @@ _ACCOUNTS_PER_TURN: Final = 200
 
 Json = dict[str, Any]
 Addresses = Annotated[list[str], msgspec.Meta(max_length=ACCOUNTS_MAX)]
-FeeAddresses = Annotated[list[str], msgspec.Meta(max_length=FEE_ACCOUNTS_MAX)]
+FeeAddresses = Annotated[list[str], msgspec.Meta(max_length=FEE_ADDRESSES_MAX)]
 Signatures = Annotated[list[str], msgspec.Meta(max_length=STATUSES_MAX)]
 Lamports = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 
