@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format bench clean
+.PHONY: help run test lint format bench docs programs clean
 
 help: ## Say what each target does.
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -37,6 +37,13 @@ format: $(TOOLS) ## Put the code into the house's format.
 
 bench: $(TOOLS) ## Measure, and write docs/benchmarks.md.
 	$(BIN)/python -m benchmarks
+
+docs: $(TOOLS) ## Write again what the documentation repeats of the code.
+	$(BIN)/python -m scripts.write_docs
+
+programs: $(TOOLS) ## Compile the order programs anew.
+	@$(BIN)/python -m pip install --quiet --editable '.[programs]'
+	$(BIN)/python -m programs.build
 
 clean: ## Remove what the other targets made, but never a venue's data.
 	rm -rf $(VENV) tests/clients/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
