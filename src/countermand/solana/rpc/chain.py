@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 import base58
-from solders.hash import Hash
 from solders.pubkey import Pubkey
 from solders.signature import Signature as SignatureKey
 
@@ -78,10 +77,8 @@ class RpcChain:
     async def latest_blockhash(self) -> LatestBlockhash:
         params = [_CONFIRMED | {"minContextSlot": self._floor}]
         found = await self._ask("getLatestBlockhash", params, shapes.read_blockhash, _SMALL)
-        try:
-            blockhash = str(Hash.from_string(found.value.blockhash))
-        except ValueError:
-            raise self._node.answered("getLatestBlockhash", "no blockhash") from None
+        # A blockhash has 32 bytes in base58, as an address does.
+        blockhash = self._address("getLatestBlockhash", found.value.blockhash)
         self._blockhash_slot = max(self._blockhash_slot, found.context.slot)
         return LatestBlockhash(blockhash, found.value.last_valid_block_height)
 
@@ -243,7 +240,7 @@ class RpcChain:
         try:
             return known_address(text)
         except ValueError:
-            raise self._node.answered(method, "what is no address") from None
+            raise self._node.answered(method, "what is no key") from None
 
 
 class _Together(Generic[T]):
