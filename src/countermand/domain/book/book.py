@@ -4,7 +4,7 @@ A book knows orders by their ids, prices and remaining volumes, and nothing of o
 fast one that serves and the naive one that is obviously right, and both must do the same.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, Protocol, TypeAlias
 
 from countermand.domain.book.order import SELL, Side
@@ -28,10 +28,16 @@ class Book(Protocol):
 
     def remove(self, order_id: int) -> None: ...
 
+    def submit(self, order_id: int, side: Side, limit: int, lots: int) -> list[Resting]:
+        """A plain limit order, at once: it takes what it meets, and what is left of it rests.
+
+        Returns who was hit, at which price, by how much.
+        """
+
     def best(self, side: Side) -> int | None:
         """The price at the front of a side."""
 
-    def makers(self, taker: Side, limit: int) -> Iterator[Resting]:
+    def makers(self, taker: Side, limit: int) -> Iterable[Resting]:
         """Those on the other side that a taker with this limit meets, in the order in which it meets them.
 
         The book must not change while somebody walks along them.
@@ -45,13 +51,13 @@ class Book(Protocol):
     def __len__(self) -> int: ...
 
 
-def resting(book: Book, side: Side) -> Iterator[Resting]:
+def resting(book: Book, side: Side) -> Iterable[Resting]:
     """A whole side, in priority order."""
     return book.makers(side.other, WORST_TO_SELL if side.other is SELL else WORST_TO_BUY)
 
 
-def submit(book: Book, order_id: int, side: Side, limit: int, lots: int) -> list[Resting]:
-    """A plain limit order: matches what it can and rests with the rest. Returns who was hit, where, by how much."""
+def plan_and_do(book: Book, order_id: int, side: Side, limit: int, lots: int) -> list[Resting]:
+    """What `submit` does, in the two steps in which the venue does it, since it says what happens before it happens."""
     hit = []
     for maker_id, price, there in book.makers(side, limit):
         taken = min(there, lots)

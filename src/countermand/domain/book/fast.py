@@ -2,69 +2,104 @@
 
 A price has a key: the price itself for bids, its negative for asks. So in both lists of keys, which are kept sorted,
 the best is the last; a key's sign tells its side; and most of what happens, happens near the end of a list. At each key
-an ordered dictionary holds the ids with their lots, the oldest first. (A plain one would do, if finding its first entry
-did not cost a walk over all that were deleted before it.)
+a dictionary holds the ids with their lots, the oldest first.
+
+Two things are put off, and bounded. A level that empties stays, since orders come back to most prices: it goes when it
+comes last in its list, or with all the others when there are too many. And a dictionary remembers the places of what
+left it: to find its first entry is to walk over those that left before it, so the levels in front are copied now and
+then (each time that about the square root of the orders has left; walks and copies then cost about the same).
 """
 
-from bisect import bisect_left, insort
-from collections import OrderedDict
-from collections.abc import Iterator
+from bisect import insort
+from collections.abc import Iterable, Iterator
+from math import isqrt
+from typing import Final
 
 from countermand.domain.book.book import Resting
 from countermand.domain.book.order import BUY, Side
 
+_LEVELS_MIN: Final = 64
+_WORN_MIN: Final = 64
+"""So few empty levels, and so few places of what left, are never too many."""
+
 
 class FastBook:
-    __slots__ = ("_asks", "_bids", "_keys", "_levels")
+    __slots__ = ("_asks", "_bids", "_keys", "_levels", "_worn", "_worn_max")
 
     def __init__(self) -> None:
         self._bids: list[int] = []
         self._asks: list[int] = []
-        self._levels: dict[int, OrderedDict[int, int]] = {}
+        self._levels: dict[int, dict[int, int]] = {}
         self._keys: dict[int, int] = {}
         """Where each order is."""
+        self._worn = 0
+        """How many orders have left levels that stayed, since the levels in front were copied."""
+        self._worn_max = _WORN_MIN
 
     def add(self, order_id: int, side: Side, price: int, lots: int) -> None:
         assert order_id not in self._keys, f"order {order_id} is in the book already"
         assert lots > 0, f"order {order_id} would rest with nothing"
         key = price if side is BUY else -price
         self._keys[order_id] = key
-        level = self._levels.get(key)
-        if level is None:
-            level = self._levels[key] = OrderedDict()
-            insort(self._bids if key > 0 else self._asks, key)
-        level[order_id] = lots
+        if key in self._levels:
+            self._levels[key][order_id] = lots
+        else:
+            self._open(key, order_id, lots)
 
     def reduce(self, order_id: int, lots: int) -> None:
         key = self._keys.get(order_id)
         assert key is not None, f"order {order_id} is not in the book"
         level = self._levels[key]
-        left = level[order_id] - lots
-        if left:
-            assert 0 < left < level[order_id], f"order {order_id} has {level[order_id]} lots, not {lots}"
-            level[order_id] = left
-        else:
+        there = level[order_id]
+        if lots == there:
             self.remove(order_id)
+        else:
+            assert 0 < lots < there, f"order {order_id} has {there} lots, not {lots}"
+            level[order_id] = there - lots
 
     def remove(self, order_id: int) -> None:
         key = self._keys.pop(order_id, None)
         assert key is not None, f"order {order_id} is not in the book"
         level = self._levels[key]
         del level[order_id]
-        if not level:
-            del self._levels[key]
+        if level:
+            self._worn += 1
+            if self._worn > self._worn_max:
+                self._renew()
+        else:
             keys = self._bids if key > 0 else self._asks
             if keys[-1] == key:
-                keys.pop()
-            else:
-                del keys[bisect_left(keys, key)]
+                self._trim(keys)
+
+    def submit(self, order_id: int, side: Side, limit: int, lots: int) -> list[Resting]:
+        keys, worst = (self._asks, -limit) if side is BUY else (self._bids, limit)
+        hit: list[Resting] = []
+        while lots and keys and keys[-1] >= worst:
+            lots = self._take(keys, lots, hit)
+        if lots:
+            self.add(order_id, side, limit, lots)
+        return hit
 
     def best(self, side: Side) -> int | None:
         keys = self._bids if side is BUY else self._asks
         return abs(keys[-1]) if keys else None
 
-    def makers(self, taker: Side, limit: int) -> Iterator[Resting]:
+    def makers(self, taker: Side, limit: int) -> Iterable[Resting]:
         keys, worst = (self._asks, -limit) if taker is BUY else (self._bids, limit)
+        return self._walk(keys, worst) if keys and keys[-1] >= worst else ()
+
+    def levels(self, side: Side) -> Iterator[tuple[int, int]]:
+        for key in reversed(self._bids if side is BUY else self._asks):
+            if level := self._levels[key]:
+                yield abs(key), sum(level.values())
+
+    def __contains__(self, order_id: int) -> bool:
+        return order_id in self._keys
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def _walk(self, keys: list[int], worst: int) -> Iterator[Resting]:
         levels = self._levels
         for key in reversed(keys):
             if key < worst:
@@ -73,12 +108,48 @@ class FastBook:
             for order_id, lots in levels[key].items():
                 yield order_id, price, lots
 
-    def levels(self, side: Side) -> Iterator[tuple[int, int]]:
-        for key in reversed(self._bids if side is BUY else self._asks):
-            yield abs(key), sum(self._levels[key].values())
+    def _take(self, keys: list[int], lots: int, hit: list[Resting]) -> int:
+        """Takes so much from the first level, as far as it goes. Returns what is still wanted."""
+        key = keys[-1]
+        level, price = self._levels[key], abs(key)
+        emptied = []
+        for order_id, there in level.items():
+            if there > lots:
+                level[order_id] = there - lots
+                hit.append((order_id, price, lots))
+                lots = 0
+                break
+            hit.append((order_id, price, there))
+            emptied.append(order_id)
+            lots -= there
+            if not lots:
+                break
+        for order_id in emptied:
+            self.remove(order_id)
+        return lots
 
-    def __contains__(self, order_id: int) -> bool:
-        return order_id in self._keys
+    def _open(self, key: int, order_id: int, lots: int) -> None:
+        """A new level, with its first order."""
+        if len(self._levels) > _LEVELS_MIN + 2 * len(self._keys):
+            self._sweep()
+        self._levels[key] = {order_id: lots}
+        insort(self._bids if key > 0 else self._asks, key)
 
-    def __len__(self) -> int:
-        return len(self._keys)
+    def _trim(self, keys: list[int]) -> None:
+        """Drops the empty levels at the end of a list."""
+        levels = self._levels
+        while keys and not levels[keys[-1]]:
+            del levels[keys.pop()]
+
+    def _sweep(self) -> None:
+        """Drops all empty levels."""
+        self._levels = {key: level for key, level in self._levels.items() if level}
+        for keys in (self._bids, self._asks):
+            keys[:] = [key for key in keys if key in self._levels]
+
+    def _renew(self) -> None:
+        """Copies the level in front of each side, without the places of those that left."""
+        for keys in (self._bids, self._asks):
+            if keys:
+                self._levels[keys[-1]] = dict(self._levels[keys[-1]])
+        self._worn, self._worn_max = 0, _WORN_MIN + 4 * isqrt(len(self._keys))

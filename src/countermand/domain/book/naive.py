@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from countermand.domain.book.book import Resting
+from countermand.domain.book.book import Resting, plan_and_do
 from countermand.domain.book.order import BUY, Side
 
 
@@ -27,6 +27,9 @@ class NaiveBook:
 
     def remove(self, order_id: int) -> None:
         del self._orders[self._place(order_id)]
+
+    def submit(self, order_id: int, side: Side, limit: int, lots: int) -> list[Resting]:
+        return plan_and_do(self, order_id, side, limit, lots)
 
     def best(self, side: Side) -> int | None:
         prices = [price for _, its_side, price, _ in self._orders if its_side is side]
