@@ -29,7 +29,7 @@ from countermand.custody.withdrawals import WithdrawalLayout
 from countermand.domain.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.domain.quantities import NOTHING, BaseUnits, UsdPrice
 from countermand.domain.trigger.commands import DepositCraft, Fate, Submission
-from countermand.domain.trigger.order import Attempt, Craft, Family, OrderGroup
+from countermand.domain.trigger.order import Attempt, AttemptKind, Craft, Family, OrderGroup
 from countermand.engine.ports import FateSeen, SwapRefused, Unavailable
 from countermand.solana.errors import BLOCKHASH_NOT_FOUND
 from countermand.solana.facade.sentences import describe
@@ -209,7 +209,9 @@ class VaultCustody:
         height = await self.block_height()
         status = await self._chain.signature_status(signature)
         if status is None:
-            return FateSeen(Fate.DEAD, signature) if height > attempt.craft.last_valid_height else None
+            if height <= attempt.craft.last_valid_height:
+                return None
+            return FateSeen(Fate.LANDED if await self._shows(group, attempt) else Fate.DEAD, signature)
         if not status.finalized:
             return None
         if status.error is not None:
@@ -219,6 +221,21 @@ class VaultCustody:
     @_asks_the_chain
     async def send(self, group: OrderGroup, attempt: Attempt) -> None:
         await self._chain.send(self._signer.transaction(group, attempt))
+
+    async def _shows(self, group: OrderGroup, attempt: Attempt) -> bool:
+        """Whether the order's account is as this attempt would have left it, though nobody knows its signature.
+
+        A message lands once, but its payer may have signed it again with another valid signature, which is another id;
+        and a node with a gap in its ledger forgets. Only the vault makes the account, closes it or takes from it, and
+        no other attempt of the group is under way.
+        """
+        (info,) = await self._chain.accounts([group.terms.input_account])
+        held = _held(info, self._parties(group.terms.wallet, group.terms.input_mint))
+        if attempt.kind is AttemptKind.DEPOSIT:
+            return held is not None
+        if attempt.craft.closes:
+            return held is None
+        return held is None or held < group.remaining.units
 
     def _refused_as_too_little(self, group: OrderGroup, swap: Swap, before_fee: int) -> SwapRefused | None:
         price, output_price = self._price_of(group.terms.input_mint), self._price_of(group.terms.output_mint)
