@@ -1,0 +1,22 @@
+"""Why an order is not built."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+
+class Refusal(Enum):
+    """In order of precedence."""
+
+    MINT_UNKNOWN = auto()
+    MINT_UNSAFE = auto()
+    """It has an extension by which somebody could take from an escrow, or hold it."""
+    FEE_ACCOUNT_UNFIT = auto()
+    """It is no token account for the output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """`subject` is the address that it is about."""
+
+    refusal: Refusal
+    subject: str
