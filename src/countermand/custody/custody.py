@@ -5,8 +5,8 @@ from collections.abc import Callable, Coroutine
 from functools import lru_cache, wraps
 from typing import Any, Final, ParamSpec, TypeVar
 
-import base58
 from solders.instruction import Instruction
+from solders.signature import Signature as RawSignature
 
 from countermand.custody.blockhashes import Recent, RecentBlockhash
 from countermand.custody.deposits import account_seed, deposit_message
@@ -200,7 +200,7 @@ class VaultCustody:
         if attempt.user_signature is not None:
             return attempt.user_signature
         raw = self._signer.transaction(group, attempt)
-        return Signature(base58.b58encode(raw[1 : 1 + SIGNATURE_BYTES]).decode())
+        return Signature(str(RawSignature.from_bytes(raw[1 : 1 + SIGNATURE_BYTES])))
 
     @_asks_the_chain
     async def fate(self, group: OrderGroup, attempt: Attempt) -> FateSeen | None:
