@@ -197,6 +197,8 @@ async def filling(data: Path) -> AsyncIterator[Filling]:
         it = Filling(keys, clock, store, chain, term, Ids(), [_owner(sessions) for _ in range(WALLETS)])
         await it.enrich()
         yield it
+        # PostgreSQL would do it soon by itself, in the middle of a measurement.
+        await pool.execute("VACUUM (FREEZE, ANALYZE)")
         await chain.close()
         await ledger.close()
         await store.close()

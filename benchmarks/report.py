@@ -46,7 +46,7 @@ def written(measured: Measured) -> str:
     introduction = (
         "# Benchmarks\n\n`make bench` measured these and wrote this page. Absolute figures belong to the machine; "
         "what travels is the ratio to the *echo*: the shortest program that the same version of Granian can serve, one "
-        "RSGI worker that gives a small JSON body back, measured right before and right after, with as many connections."
+        "RSGI worker that gives a small JSON body back, measured right before and right after, as often at a time."
     )
     parts = [
         introduction,
