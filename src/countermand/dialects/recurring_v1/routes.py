@@ -1,0 +1,140 @@
+"""The endpoints of Recurring v1. What lands, landed: the chain decides, and these build transactions and read it."""
+
+from typing import Final, Protocol
+
+from falcon.asgi import Request
+
+from countermand.dialects.recurring_v1 import translate
+from countermand.dialects.recurring_v1.envelope import Answer, Declined, Form, answers, answers_body, encode
+from countermand.dialects.recurring_v1.reading import BodyReader, QueryReader, form_of_cancel
+from countermand.dialects.recurring_v1.refusals import PRICE_BASED, refused
+from countermand.dialects.recurring_v1.wire import (
+    CancelRequest,
+    CreateRequest,
+    ExecutedAnswer,
+    ExecuteRequest,
+    OrdersParams,
+)
+from countermand.domain.identity import Address, Mint, RequestId, Wallet
+from countermand.domain.recurring.decide import Refused
+from countermand.domain.recurring.order import OPENS, OrderPage, Terms
+from countermand.engine.onchain import Build, Executed, Execution, NotOurs, Unconfirmed
+from countermand.engine.ports import Unavailable
+
+ROOT: Final = "/recurring/v1"
+
+_CREATE: Final = BodyReader(CreateRequest)
+_CANCEL: Final = BodyReader(CancelRequest)
+_EXECUTE: Final = BodyReader(ExecuteRequest)
+_ORDERS: Final = QueryReader(OrdersParams)
+
+_NOT_OURS: Final = Answer(encode({"error": "invalid transaction", "code": 400, "status": "Failed"}), 400)
+_OUTCOME_UNKNOWN: Final = Declined("The outcome of this transaction is unknown. Please repeat the same request.", 503)
+_UNCONFIRMED: Final = "unable to confirm transaction"
+_FAILURES: Final = {"custom program error code: 1": "Insufficient funds for the operation requested."}
+"""The error 1 of the System and Token programs, in the published words."""
+
+
+class Orders(Protocol):
+    """Recurring orders wherever they live. Methods may raise `Unavailable`; those that build also `CommitUnknown`."""
+
+    async def create(self, terms: Terms) -> Build | Refused: ...
+
+    async def cancel(self, order: Address, wallet: Wallet) -> Build | Refused: ...
+
+    async def execute(self, transaction: str, request_id: RequestId | None) -> Execution: ...
+
+    async def open_orders(self, wallet: Wallet, page: int, mint: Mint | None = None) -> OrderPage: ...
+
+
+class CreateResource:
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
+
+    @answers_body
+    async def on_post(self, _req: Request, body: bytes) -> Answer:
+        return _built(await self._orders.create(translate.into_terms(_CREATE.read(body))), Form.NEWER)
+
+
+class CancelResource:
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
+
+    async def _cancel(self, _req: Request, body: bytes) -> Answer:
+        order, wallet = translate.into_cancel(_CANCEL.read(body))
+        return _built(await self._orders.cancel(order, wallet), form_of_cancel(body))
+
+    on_post = answers_body(_cancel, form_of_cancel)
+
+
+class ExecuteResource:
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
+
+    @answers_body
+    async def on_post(self, _req: Request, body: bytes) -> Answer:
+        asked = _EXECUTE.read(body)
+        request_id = translate.into_request_id(asked)
+        try:
+            execution = await self._orders.execute(asked.signed_transaction, request_id)
+        except Unavailable:  # It may be on its way all the same.
+            raise _OUTCOME_UNKNOWN from None
+        return _executed(execution)
+
+
+class PriceBasedResource:
+    """Deposits to, and withdrawals from, orders that do not exist here."""
+
+    @answers_body
+    async def on_post(self, _req: Request, _body: bytes) -> Answer:
+        raise Declined(PRICE_BASED)
+
+
+class OrdersResource:
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
+
+    @answers
+    async def on_get(self, req: Request) -> Answer:
+        query = _ORDERS.read(req.params)
+        number = translate.into_page(query)
+        mint = Mint(query.mint) if isinstance(query.mint, str) else None
+        page = await self._orders.open_orders(Wallet(query.user), number, mint)
+        return Answer(encode(translate.from_page(query, number, page)))
+
+
+def resources(orders: Orders) -> list[tuple[str, object]]:
+    """What to mount, by path."""
+    return [
+        (f"{ROOT}/createOrder", CreateResource(orders)),
+        (f"{ROOT}/cancelOrder", CancelResource(orders)),
+        (f"{ROOT}/execute", ExecuteResource(orders)),
+        (f"{ROOT}/priceDeposit", PriceBasedResource()),
+        (f"{ROOT}/priceWithdraw", PriceBasedResource()),
+        (f"{ROOT}/getRecurringOrders", OrdersResource(orders)),
+    ]
+
+
+def _built(built: Build | Refused, form: Form) -> Answer:
+    if isinstance(built, Refused):
+        raise refused(built)
+    return Answer(encode(translate.from_build(built, form)))
+
+
+def _executed(execution: Execution) -> Answer:
+    """A failure on the chain is an answer of 200 too: the transaction was executed."""
+    if isinstance(execution, NotOurs):
+        return _NOT_OURS
+    if isinstance(execution, Unconfirmed):
+        return _outcome(execution, _UNCONFIRMED, 500)
+    if execution.error is not None:
+        return _outcome(execution, _FAILURES.get(execution.error, execution.error), 200)
+    return _outcome(execution, None, 200)
+
+
+def _outcome(execution: Executed | Unconfirmed, error: str | None, status: int) -> Answer:
+    opened = execution.build.order if error is None and execution.build.purpose == OPENS else None
+    answer = ExecutedAnswer(
+        signature=execution.signature, status="Failed" if error else "Success", order=opened, error=error
+    )
+    return Answer(encode(answer), status)

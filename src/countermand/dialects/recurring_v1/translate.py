@@ -1,0 +1,160 @@
+"""Between the wire and the orders, in both directions. Pure; what is wrong with a request raises `Declined`."""
+
+import base64
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+from msgspec import Raw, UnsetType
+
+from countermand.dialects.recurring_v1.envelope import Declined, Form
+from countermand.dialects.recurring_v1.reading import public_key, variant
+from countermand.dialects.recurring_v1.refusals import PRICE_BASED
+from countermand.dialects.recurring_v1.wire import (
+    AllOrdersAnswer,
+    BuiltAnswer,
+    CancelRequest,
+    CreateRequest,
+    ExecuteRequest,
+    OlderBuiltAnswer,
+    OrderRow,
+    OrdersParams,
+    TimeOrdersAnswer,
+    TypedOrderRow,
+)
+from countermand.domain.identity import Address, Mint, RequestId, Wallet
+from countermand.domain.quantities import BaseUnits, decimal_text
+from countermand.domain.recurring.order import OpenOrder, OrderPage, Terms
+from countermand.engine.onchain import Build
+
+NO_HISTORY: Final = Declined("the history of recurring orders is not served yet", 501)
+_PAGE_DIGITS_MAX: Final = 9
+_SIGNATURE_BYTES: Final = 64
+_NULL: Final = b"null"
+
+
+def into_terms(body: CreateRequest) -> Terms:
+    time, price = body.params.time, body.params.price
+    has_price = isinstance(price, Raw) and bytes(price) != _NULL
+    if isinstance(time, UnsetType):
+        raise Declined(PRICE_BASED if has_price else "params: expected exactly one of `time`, `price`")
+    if has_price:
+        raise Declined("params: expected exactly one of `time`, `price`")
+    return Terms(
+        wallet=Wallet(public_key("user", body.user)),
+        input_mint=Mint(public_key("inputMint", body.input_mint)),
+        output_mint=Mint(public_key("outputMint", body.output_mint)),
+        amount=BaseUnits(time.in_amount),
+        rounds=time.number_of_orders,
+        interval_s=time.interval,
+        starts_at_s=time.start_at,
+    )
+
+
+def into_cancel(body: CancelRequest) -> tuple[Address, Wallet]:
+    if not isinstance(body.recurring_type, UnsetType):
+        kind = variant("recurringType", body.recurring_type, "time", "price")
+    elif not isinstance(body.params, UnsetType):
+        kind = variant("params", body.params, "recurring", "time", "price")
+    else:
+        raise Declined("missing field `recurringType`")
+    if kind == "price":
+        raise Declined(PRICE_BASED)
+    return Address(public_key("order", body.order)), Wallet(public_key("user", body.user))
+
+
+def into_request_id(body: ExecuteRequest) -> RequestId | None:
+    """The two names of a request's id; None: the client did not keep it."""
+    given = dict.fromkeys(each.lower() for each in (body.request_id, body.id) if each is not None)
+    if len(given) > 1:
+        raise Declined("id: differs from requestId")
+    return RequestId(next(iter(given))) if given else None
+
+
+def from_build(build: Build, form: Form) -> BuiltAnswer | OlderBuiltAnswer:
+    signers = build.message[0]
+    transaction = base64.b64encode(build.message[:1] + bytes(_SIGNATURE_BYTES * signers) + build.message).decode()
+    if form is Form.OLDER:
+        return OlderBuiltAnswer(id=build.request_id, tx=transaction)
+    return BuiltAnswer(request_id=build.request_id, transaction=transaction)
+
+
+# --- lists
+
+
+def into_page(query: OrdersParams) -> int:
+    """Checks all of the query. The page, counted from 1."""
+    kind = variant("recurringType", query.recurring_type, "time", "price", "all")
+    status = variant("orderStatus", query.order_status, "active", "history")
+    public_key("user", query.user)
+    if not isinstance(query.mint, UnsetType):
+        public_key("mint", query.mint)
+    if not isinstance(query.include_failed_tx, UnsetType):
+        variant("includeFailedTx", query.include_failed_tx, "true", "false")
+    if kind == "price":
+        raise Declined(PRICE_BASED)
+    if status == "history":
+        raise NO_HISTORY
+    return 1 if isinstance(query.page, UnsetType) else _page(query.page)
+
+
+def _page(text: str) -> int:
+    is_number = text.isascii() and text.isdigit() and len(text) <= _PAGE_DIGITS_MAX
+    if not is_number or int(text) < 1:
+        raise Declined("page: invalid value: expected an integer of at least 1")
+    return int(text)
+
+
+def from_page(query: OrdersParams, number: int, page: OrderPage) -> TimeOrdersAnswer | AllOrdersAnswer:
+    rows = tuple(from_order(order) for order in page.orders)
+    if query.recurring_type == "all":
+        return AllOrdersAnswer(
+            user=query.user,
+            order_status=query.order_status,
+            all=tuple(TypedOrderRow(**msgspec.structs.asdict(row)) for row in rows),
+            total_pages=page.total_pages,
+            page=number,
+        )
+    return TimeOrdersAnswer(
+        user=query.user, order_status=query.order_status, time=rows, total_pages=page.total_pages, page=number
+    )
+
+
+def from_order(order: OpenOrder) -> OrderRow:
+    def sold(amount: BaseUnits) -> str:
+        return decimal_text(amount.units, order.input_decimals)
+
+    def bought(amount: BaseUnits) -> str:
+        return decimal_text(amount.units, order.output_decimals)
+
+    created_at = _iso(order.created_at_s)
+    return OrderRow(
+        user_pubkey=order.wallet,
+        order_key=order.order,
+        input_mint=order.input_mint,
+        output_mint=order.output_mint,
+        in_deposited=sold(order.deposited),
+        in_withdrawn=sold(order.withdrawn),
+        raw_in_deposited=str(order.deposited.units),
+        raw_in_withdrawn=str(order.withdrawn.units),
+        cycle_frequency=str(order.interval_s),
+        out_withdrawn=bought(order.paid_out),
+        in_amount_per_cycle=sold(order.per_round),
+        min_out_amount=bought(order.out_min),
+        max_out_amount=bought(order.out_max),
+        in_used=sold(order.used),
+        out_received=bought(order.received),
+        raw_out_withdrawn=str(order.paid_out.units),
+        raw_in_amount_per_cycle=str(order.per_round.units),
+        raw_min_out_amount=str(order.out_min.units),
+        raw_max_out_amount=str(order.out_max.units),
+        raw_in_used=str(order.used.units),
+        raw_out_received=str(order.received.units),
+        open_tx=order.opened_by or "",
+        created_at=created_at,
+        updated_at=created_at,  # The account does not say when it changed; the published row does not either.
+    )
+
+
+def _iso(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,159 @@
+"""The shapes of Recurring v1 on the wire: requests as they are decoded, answers in their published order of fields.
+
+On the wire all names are in camel case.
+"""
+
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+I64_MAX = 2**63 - 1
+SECONDS_MAX = 2**53 - 1
+"""The largest whole number that JavaScript knows exactly."""
+
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=I64_MAX)]
+Seconds: TypeAlias = Annotated[int, Meta(ge=0, le=SECONDS_MAX)]
+
+
+class Shape(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What all have in common."""
+
+
+# --- requests
+
+
+class TimeParams(Shape, frozen=True, kw_only=True):
+    """`in_amount` is the total, in base units. Bounds on a round's price are not known here: only null is taken."""
+
+    in_amount: Count
+    number_of_orders: Count
+    interval: Seconds
+    min_price: None = None
+    max_price: None = None
+    start_at: Seconds | None = None
+
+
+class Params(Shape, frozen=True, kw_only=True):
+    """Exactly one of the two."""
+
+    time: TimeParams | UnsetType = UNSET
+    price: Raw | UnsetType = UNSET
+
+
+class CreateRequest(Shape, frozen=True, kw_only=True):
+    user: str
+    input_mint: str
+    output_mint: str
+    params: Params
+
+
+class CancelRequest(Shape, frozen=True, kw_only=True):
+    """`params` in the older form, `recurring_type` in the newer one."""
+
+    order: str
+    user: str
+    recurring_type: str | UnsetType = UNSET
+    params: str | UnsetType = UNSET
+
+
+class ExecuteRequest(Shape, frozen=True, kw_only=True):
+    """`id` is what the older form calls the request's id."""
+
+    signed_transaction: str
+    request_id: str | None = None
+    id: str | None = None
+
+
+class OrdersParams(Shape, frozen=True, kw_only=True):
+    """The query of a list of orders."""
+
+    user: str
+    recurring_type: str
+    order_status: str
+    page: str | UnsetType = UNSET
+    mint: str | UnsetType = UNSET
+    include_failed_tx: str | UnsetType = UNSET
+
+
+# --- answers
+
+
+class BuiltAnswer(Shape, frozen=True, kw_only=True):
+    request_id: str
+    transaction: str
+
+
+class OlderBuiltAnswer(Shape, frozen=True, kw_only=True):
+    id: str
+    tx: str
+
+
+class ExecutedAnswer(Shape, frozen=True, kw_only=True):
+    signature: str
+    status: Literal["Success", "Failed"]
+    order: str | None
+    error: str | None
+
+
+class ErrorAnswer(Shape, frozen=True, kw_only=True):
+    code: int
+    error: str
+    status: str
+
+
+class OlderErrorAnswer(Shape, frozen=True, kw_only=True):
+    code: int
+    message: str
+    status: str
+
+
+class OrderRow(Shape, frozen=True, kw_only=True):
+    """Amounts are decimal text: of whole tokens, and of base units where the name begins with `raw`."""
+
+    user_pubkey: str
+    order_key: str
+    input_mint: str
+    output_mint: str
+    in_deposited: str
+    in_withdrawn: str
+    raw_in_deposited: str
+    raw_in_withdrawn: str
+    cycle_frequency: str
+    out_withdrawn: str
+    in_amount_per_cycle: str
+    min_out_amount: str
+    max_out_amount: str
+    in_used: str
+    out_received: str
+    raw_out_withdrawn: str
+    raw_in_amount_per_cycle: str
+    raw_min_out_amount: str
+    raw_max_out_amount: str
+    raw_in_used: str
+    raw_out_received: str
+    open_tx: str
+    close_tx: str = ""
+    user_closed: bool = False
+    created_at: str
+    updated_at: str
+    trades: tuple[()] = ()
+
+
+class TypedOrderRow(OrderRow, frozen=True, kw_only=True):
+    recurring_type: Literal["time"] = "time"
+
+
+class TimeOrdersAnswer(Shape, frozen=True, kw_only=True):
+    user: str
+    order_status: str
+    time: tuple[OrderRow, ...]
+    total_pages: int
+    page: int
+
+
+class AllOrdersAnswer(Shape, frozen=True, kw_only=True):
+    user: str
+    order_status: str
+    all: tuple[TypedOrderRow, ...]
+    total_pages: int
+    page: int

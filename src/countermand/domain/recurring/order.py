@@ -1,0 +1,64 @@
+"""What a recurring order is: before it exists, and as the chain holds it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from countermand.domain.identity import Address, Mint, Signature, Wallet
+from countermand.domain.quantities import BaseUnits
+
+OPENS: Final = "recurring.create"
+CLOSES: Final = "recurring.cancel"
+"""What the transactions of recurring orders are for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What somebody asks for. `starts_at_s` is in seconds since the Unix epoch; None: at once."""
+
+    wallet: Wallet
+    input_mint: Mint
+    output_mint: Mint
+    amount: BaseUnits
+    rounds: int
+    interval_s: int
+    starts_at_s: int | None = None
+
+    @property
+    def per_round(self) -> BaseUnits:
+        """What does not divide evenly is a last, smaller round."""
+        return BaseUnits(self.amount.units // self.rounds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenOrder:
+    """An order on the chain. `created_at_s` is in seconds since the Unix epoch.
+
+    `out_min` and `out_max` bound what a round may give; 0: no bound.
+    """
+
+    order: Address
+    wallet: Wallet
+    input_mint: Mint
+    output_mint: Mint
+    input_decimals: int
+    output_decimals: int
+    deposited: BaseUnits
+    withdrawn: BaseUnits
+    used: BaseUnits
+    received: BaseUnits
+    paid_out: BaseUnits
+    per_round: BaseUnits
+    out_min: BaseUnits
+    out_max: BaseUnits
+    interval_s: int
+    created_at_s: int
+    opened_by: Signature | None
+    """None: the chain does not remember."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPage:
+    """Some of the orders that match, and how many pages there are."""
+
+    orders: tuple[OpenOrder, ...]
+    total_pages: int
