@@ -1,0 +1,93 @@
+"""Strict reading of what clients send. What is wrong is said in `cause`, with the name of the field."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+from solders.pubkey import Pubkey
+
+from countermand.dialects.trigger_v1.envelope import Answer, Declined, error
+from countermand.domain.quantities import U64_MAX, exact
+from countermand.strict_json import duplicate_key
+
+_T = TypeVar("_T", bound=msgspec.Struct)
+
+Complaint = Callable[[str], Answer]
+"""The answer that a request gets of which this is wrong."""
+
+_AT: Final = re.compile(r"(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?", re.DOTALL)
+_MISSING: Final = re.compile("Object missing required field `(?P<name>[^`]*)`")
+
+
+def complains(words: str) -> Complaint:
+    return lambda cause: error(400, words, cause)
+
+
+class BodyReader(Generic[_T]):
+    """Reads one kind of body."""
+
+    def __init__(self, shape: type[_T], complaint: Complaint) -> None:
+        self._decode = msgspec.json.Decoder(shape).decode
+        self._complaint = complaint
+
+    def read(self, body: bytes) -> _T:
+        """Raises `Declined`."""
+        try:
+            if (key := duplicate_key(body)) is not None:
+                raise Declined(self._complaint(f"{key}: duplicate key"))
+            return self._decode(body)
+        except msgspec.ValidationError as wrong:
+            raise Declined(self._complaint(_flaw(str(wrong)))) from None
+        except (ValueError, RecursionError):
+            raise Declined(self._complaint("malformed JSON in request body")) from None
+
+
+class QueryReader(Generic[_T]):
+    """Reads one kind of query."""
+
+    def __init__(self, shape: type[_T], complaint: Complaint) -> None:
+        self._shape = shape
+        self._complaint = complaint
+
+    def read(self, params: Mapping[str, Any]) -> _T:
+        """Raises `Declined`."""
+        try:
+            return msgspec.convert(params, self._shape, strict=False)
+        except msgspec.ValidationError as wrong:
+            raise Declined(self._complaint(_flaw(str(wrong)))) from None
+
+
+def number(field: str, given: str | int, complaint: Complaint, bound: int = U64_MAX) -> int:
+    """A whole number from 0 to `bound`. Raises `Declined`."""
+    if isinstance(given, int):
+        if 0 <= given <= bound:
+            return given
+    elif given.isascii() and given.isdigit() and isinstance(read := exact(given, scale=0, bound=bound), int):
+        return read
+    raise Declined(complaint(f"{field}: expected a whole number from 0 to {bound}"))
+
+
+def is_public_key(text: str) -> bool:
+    try:
+        Pubkey.from_string(text)
+    except ValueError:
+        return False
+    return True
+
+
+def public_key(field: str, given: str, complaint: Complaint) -> str:
+    """Raises `Declined`."""
+    if not is_public_key(given):
+        raise Declined(complaint(f"{field}: expected a base58 public key of 32 bytes"))
+    return given
+
+
+def _flaw(wrong: str) -> str:
+    """What the decoder says, with the field first: `params.makingAmount: Expected ...`."""
+    found = _AT.fullmatch(wrong)
+    what, path = (wrong, None) if found is None else (found["what"], found["path"])
+    field = (path or "$").removeprefix("$").removeprefix(".")
+    if missing := _MISSING.fullmatch(what):
+        return f"{field}.{missing['name']}: required".removeprefix(".")
+    return f"{field or 'body'}: {what[:1].lower()}{what[1:].replace('`', '')}"

@@ -1,0 +1,276 @@
+"""The endpoints of Trigger v1 and its older form, limit/v2. Nobody signs in: what is built, only its maker can sign."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Protocol
+
+from falcon.asgi import Request
+
+from countermand.dialects.trigger_v1 import translate
+from countermand.dialects.trigger_v1.envelope import (
+    Answer,
+    Declined,
+    answers,
+    answers_body,
+    encode,
+    error,
+    failed,
+)
+from countermand.dialects.trigger_v1.reading import BodyReader, QueryReader, complains, public_key
+from countermand.dialects.trigger_v1.refusals import cause_of
+from countermand.dialects.trigger_v1.translate import INVALID_CANCEL, INVALID_CREATE
+from countermand.dialects.trigger_v1.wire import (
+    ROWS_OF_A_PAGE,
+    CancellingAnswer,
+    CancellingManyAnswer,
+    CancelRequest,
+    CreatedAnswer,
+    CreateRequest,
+    ExecutedAnswer,
+    ExecuteRequest,
+    HistoryAnswer,
+    LimitCancellingAnswer,
+    LimitCancellingManyAnswer,
+    LimitCreatedAnswer,
+    OrderRow,
+    OrdersParams,
+    TriggerOrdersAnswer,
+    TriggerOrdersParams,
+)
+from countermand.domain.identity import Address, Mint, RequestId, Signature, Wallet
+from countermand.domain.limit.cancelling import chosen
+from countermand.domain.limit.order import OpenOrder, Terms, Unsigned
+from countermand.domain.limit.refusals import Refused
+from countermand.domain.quantities import UsdPrice
+from countermand.engine.onchain import Build, NotOurs, OnChainOrders, Unconfirmed
+from countermand.engine.ports import Clock, Tokens, Unavailable
+
+CREATES: Final = "limit.create"
+CANCELS: Final = "limit.cancel"
+_PURPOSES: Final = (CREATES, CANCELS)
+
+_INVALID_READ: Final = complains("invalid request")
+_CREATE: Final = BodyReader(CreateRequest, INVALID_CREATE)
+_CANCEL: Final = BodyReader(CancelRequest, INVALID_CANCEL)
+_EXECUTE: Final = BodyReader(ExecuteRequest, lambda cause: failed(400, "invalid transaction", cause=cause))
+_ORDERS: Final = QueryReader(OrdersParams, _INVALID_READ)
+_TRIGGER_ORDERS: Final = QueryReader(TriggerOrdersParams, _INVALID_READ)
+
+_NO_ORDERS: Final = error(400, "no matching orders found")
+_NO_BLOCKHASH: Final = error(500, "unable to get latest blockhash")
+_NO_CANCEL: Final = error(500, "something went wrong while generating cancel instructions")
+_INVALID_TRANSACTION: Final = failed(400, "invalid transaction")
+
+
+class Root(Enum):
+    """Where the endpoints are mounted; each names its answers in its own way."""
+
+    TRIGGER = "/trigger/v1"
+    LIMIT = "/limit/v2"
+
+
+class LimitOrders(Protocol):
+    """Orders on the chain. Every coroutine may raise `Unavailable`; a price of None is `auto`."""
+
+    async def build_create(self, terms: Terms, unit_price: int | None) -> Unsigned | Refused: ...
+
+    async def build_cancels(
+        self, maker: Wallet, named: Sequence[Address] | None, unit_price: int | None
+    ) -> list[Unsigned]: ...
+
+    async def open_orders(
+        self, maker: Wallet, input_mint: Mint | None = None, output_mint: Mint | None = None
+    ) -> list[OpenOrder]: ...
+
+    async def decimals_of(self, mints: Sequence[Mint]) -> dict[Mint, int]: ...
+
+    async def opened_by(self, order: OpenOrder) -> Signature | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """What the endpoints work on."""
+
+    orders: OnChainOrders
+    limits: LimitOrders
+    tokens: Tokens
+    price_of: Callable[[Mint], UsdPrice | None]
+    clock: Clock
+
+    async def remember(self, maker: Wallet, purpose: str, unsigned: Sequence[Unsigned]) -> RequestId:
+        """Commits what the maker is about to get, and names it."""
+        request_id = translate.request_id_of([each.message for each in unsigned])
+        await self.orders.remember(
+            [Build(request_id, maker, purpose, each.order, each.message, each.last_valid_height) for each in unsigned]
+        )
+        return request_id
+
+
+class CreateResource:
+    def __init__(self, venue: Venue, root: Root) -> None:
+        self._venue = venue
+        self._root = root
+
+    @answers_body
+    async def on_post(self, body: bytes) -> Answer:
+        venue, asked = self._venue, _CREATE.read(body)
+        terms = translate.into_terms(asked, venue.clock.now())
+        price = translate.into_unit_price(asked.compute_unit_price, INVALID_CREATE)
+        translate.check_worth(terms, venue.tokens, venue.price_of)
+        try:
+            unsigned = await venue.limits.build_create(terms, price)
+        except Unavailable:
+            return _NO_BLOCKHASH
+        if isinstance(unsigned, Refused):
+            return INVALID_CREATE(cause_of(unsigned))
+        request_id = await venue.remember(terms.maker, CREATES, [unsigned])
+        assert unsigned.order is not None, "what creates an order names it"
+        if self._root is Root.LIMIT:
+            return Answer(encode(LimitCreatedAnswer(order=unsigned.order, tx=unsigned.transaction)))
+        created = CreatedAnswer(request_id=request_id, transaction=unsigned.transaction, order=unsigned.order)
+        return Answer(encode(created))
+
+
+class CancelResource:
+    """`one`: with an `order`, and nothing beside it, the answer has one transaction and no list."""
+
+    def __init__(self, venue: Venue, root: Root, *, one: bool) -> None:
+        self._venue = venue
+        self._root = root
+        self._one = one
+
+    @answers_body
+    async def on_post(self, body: bytes) -> Answer:
+        venue, asked = self._venue, _CANCEL.read(body)
+        maker, named = translate.maker_of(asked.maker), translate.into_named(asked)
+        price = translate.into_unit_price(asked.compute_unit_price, INVALID_CANCEL)
+        one = self._one and asked.order is not None
+        if one and named is not None and len(named) > 1:
+            return INVALID_CANCEL("order: expected a base58 public key of 32 bytes")
+        try:
+            unsigned = await venue.limits.build_cancels(maker, named, price)
+        except Unavailable:
+            return _NO_CANCEL
+        if not unsigned:
+            return _NO_ORDERS
+        request_id = await venue.remember(maker, CANCELS, unsigned)
+        return self._one_answer(request_id, unsigned[0]) if one else self._answer(request_id, unsigned)
+
+    def _one_answer(self, request_id: RequestId, unsigned: Unsigned) -> Answer:
+        transaction = unsigned.transaction
+        if self._root is Root.LIMIT:
+            return Answer(encode(LimitCancellingAnswer(tx=transaction)))
+        assert unsigned.order is not None, "what cancels one order names it"
+        return Answer(encode(CancellingAnswer(request_id=request_id, transaction=transaction, order=unsigned.order)))
+
+    def _answer(self, request_id: RequestId, unsigned: Sequence[Unsigned]) -> Answer:
+        transactions = tuple(each.transaction for each in unsigned)
+        if self._root is Root.LIMIT:
+            return Answer(encode(LimitCancellingManyAnswer(txs=transactions)))
+        many = CancellingManyAnswer(request_id=request_id, transactions=transactions, txs=transactions)
+        return Answer(encode(many))
+
+
+class ExecuteResource:
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+
+    @answers_body
+    async def on_post(self, body: bytes) -> Answer:
+        asked = _EXECUTE.read(body)
+        given = asked.id if asked.request_id is None else asked.request_id
+        request_id = None if given is None else RequestId(given.lower())
+        execution = await self._venue.orders.execute(
+            asked.signed_transaction, request_id, lambda build: build.purpose in _PURPOSES
+        )
+        if isinstance(execution, NotOurs):
+            return _INVALID_TRANSACTION
+        if isinstance(execution, Unconfirmed):
+            return failed(500, "unable to confirm transaction", signature=execution.signature)
+        if execution.error is not None:
+            return failed(500, execution.error, signature=execution.signature)
+        return Answer(encode(ExecutedAnswer(signature=execution.signature)))
+
+
+class OpenOrdersResource:
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+
+    @answers
+    async def on_get(self, req: Request) -> Answer:
+        asked = _ORDERS.read(req.params)
+        found = await self._venue.limits.open_orders(
+            _wallet(asked), _mint("inputMint", asked.input_mint), _mint("outputMint", asked.output_mint)
+        )
+        return Answer(encode([translate.from_open_order(order) for order in chosen(found, None)]))
+
+
+class TriggerOrdersResource:
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+
+    @answers
+    async def on_get(self, req: Request) -> Answer:
+        """Closed orders are not known yet: their page is empty."""
+        asked = _TRIGGER_ORDERS.read(req.params)
+        user = Wallet(public_key("user", asked.user, _INVALID_READ))
+        mints = _mint("inputMint", asked.input_mint), _mint("outputMint", asked.output_mint)
+        active = asked.order_status == "active"
+        newest_first = chosen(await self._venue.limits.open_orders(user, *mints), None)[::-1] if active else []
+        start = (asked.page - 1) * ROWS_OF_A_PAGE
+        answer = TriggerOrdersAnswer(
+            user=user,
+            order_status=asked.order_status,
+            orders=await self._rows(newest_first[start : start + ROWS_OF_A_PAGE]),
+            total_pages=-(-len(newest_first) // ROWS_OF_A_PAGE),
+            page=asked.page,
+        )
+        return Answer(encode(answer))
+
+    async def _rows(self, orders: Sequence[OpenOrder]) -> tuple[OrderRow, ...]:
+        limits = self._venue.limits
+        decimals = await limits.decimals_of([mint for each in orders for mint in (each.input_mint, each.output_mint)])
+        return tuple([translate.into_row(order, decimals, await limits.opened_by(order) or "") for order in orders])
+
+
+class HistoryResource:
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+
+    @answers
+    async def on_get(self, req: Request) -> Answer:
+        """Closed orders are not known yet: the page is empty."""
+        asked = _ORDERS.read(req.params)
+        _wallet(asked)
+        return Answer(encode(HistoryAnswer(has_more_data=False, page=asked.page)))
+
+
+def _wallet(asked: OrdersParams) -> Wallet:
+    given = asked.user if asked.wallet is None else asked.wallet
+    if given is None:
+        raise Declined(_INVALID_READ("wallet: required"))
+    return Wallet(public_key("wallet", given, _INVALID_READ))
+
+
+def _mint(field: str, given: str | None) -> Mint | None:
+    return None if given is None else Mint(public_key(field, given, _INVALID_READ))
+
+
+def resources(venue: Venue) -> list[tuple[str, object]]:
+    """What to mount, by path."""
+    mounted: list[tuple[str, object]] = []
+    for root in Root:
+        execute = ExecuteResource(venue)
+        for name, resource in (
+            ("createOrder", CreateResource(venue, root)),
+            ("execute", execute),
+            ("executeOrder", execute),
+            ("cancelOrder", CancelResource(venue, root, one=True)),
+            ("cancelOrders", CancelResource(venue, root, one=False)),
+            ("openOrders", OpenOrdersResource(venue)),
+            ("orderHistory", HistoryResource(venue)),
+            ("getTriggerOrders", TriggerOrdersResource(venue)),
+        ):
+            mounted.append((f"{root.value}/{name}", resource))
+    return mounted

@@ -1,0 +1,177 @@
+"""Between the wire and the domain, in both directions. Nothing here knows time or the world but by its arguments."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+from countermand.dialects.trigger_v1.envelope import Declined, error
+from countermand.dialects.trigger_v1.reading import Complaint, complains, is_public_key, number, public_key
+from countermand.dialects.trigger_v1.wire import CancelRequest, CreateRequest, OpenOrderRow, OrderAccount, OrderRow
+from countermand.domain.identity import Address, Mint, RequestId, Wallet
+from countermand.domain.instant import Instant
+from countermand.domain.limit.order import OpenOrder, Terms
+from countermand.domain.limit.worth import USD_MIN, too_little
+from countermand.domain.quantities import BPS_ONE, BaseUnits, UsdPrice, decimal_text
+from countermand.engine.ports import Tokens
+
+AUTO: Final = "auto"
+LIMIT_PROGRAM: Final = "j1o2qRpjcyUwEvwtcfhEQefh773ZgjxcVRry7LDqg5X"
+SECONDS_MAX: Final = 253_402_300_799
+"""The end of the year 9999. A time in milliseconds by mistake is beyond it."""
+
+INVALID_CREATE: Final = complains("invalid create order request")
+INVALID_CANCEL: Final = complains("invalid cancel order request")
+
+
+def into_terms(asked: CreateRequest, now: Instant) -> Terms:
+    """Raises `Declined`."""
+    wrong = INVALID_CREATE
+    maker = maker_of(asked.maker)
+    input_mint = Mint(public_key("inputMint", asked.input_mint, wrong))
+    output_mint = Mint(public_key("outputMint", asked.output_mint, wrong))
+    if input_mint == output_mint:
+        raise Declined(wrong("inputMint and outputMint must differ"))
+    params = asked.params
+    if params.slippage_bps is not None:
+        number("params.slippageBps", params.slippage_bps, wrong, BPS_ONE)
+    fee_bps, fee_account = _fee(asked)
+    return Terms(
+        maker=maker,
+        payer=Wallet(public_key("payer", asked.payer, wrong)),
+        input_mint=input_mint,
+        output_mint=output_mint,
+        making=_amount("params.makingAmount", params.making_amount),
+        taking=_amount("params.takingAmount", params.taking_amount),
+        expires_at_s=_expiry(params.expired_at, now),
+        fee_bps=fee_bps,
+        fee_account=fee_account,
+        wraps_sol=asked.wrap_and_unwrap_sol is not False,
+    )
+
+
+def check_worth(terms: Terms, tokens: Tokens, price_of: Callable[[Mint], UsdPrice | None]) -> None:
+    """Raises `Declined` for less than the minimum, and where nobody knows."""
+    token, price = tokens.get(terms.input_mint), price_of(terms.input_mint)
+    if token is None or price is None:
+        raise Declined(INVALID_CREATE(f"no price is known for the input mint {terms.input_mint}"))
+    worth = too_little(terms.making, token.decimals, price)
+    if worth is not None:
+        raise Declined(INVALID_CREATE(f"input mint making amount must be at least {USD_MIN} USD, received: {worth}"))
+
+
+def into_named(asked: CancelRequest) -> list[Address] | None:
+    """The orders that a cancel names; None, for all, only if it names none. Raises `Declined`."""
+    named = list(asked.orders or ())
+    if asked.order is not None:
+        if named:
+            raise Declined(INVALID_CANCEL("order: given beside orders"))
+        named = asked.order.split(",")
+    for address in named:
+        public_key("orders" if asked.orders else "order", address, INVALID_CANCEL)
+    return [Address(address) for address in named] or None
+
+
+def into_unit_price(given: str | int | None, wrong: Complaint) -> int | None:
+    """Micro-lamports per compute unit; None is `auto`. Raises `Declined`."""
+    return None if given in (None, AUTO) else number("computeUnitPrice", given, wrong)
+
+
+def maker_of(given: str) -> Wallet:
+    """Raises `Declined`."""
+    if not is_public_key(given):
+        raise Declined(error(400, "invalid maker pubkey"))
+    return Wallet(given)
+
+
+def request_id_of(messages: Sequence[bytes]) -> RequestId:
+    """A version 4 UUID that these messages give: who asks twice within a blockhash gets the same ones, and one id."""
+    digest = hashlib.sha256(b"".join(hashlib.sha256(message).digest() for message in messages)).digest()
+    return RequestId(str(UUID(bytes=digest[:16], version=4)))
+
+
+def from_open_order(order: OpenOrder) -> OpenOrderRow:
+    account = OrderAccount(
+        borrow_making_amount=str(order.borrowed.units),
+        created_at=iso(order.created_at_s, millis=True),
+        expired_at=None if order.expires_at_s is None else iso(order.expires_at_s, millis=True),
+        making_amount=str(order.making.units),
+        ori_making_amount=str(order.original_making.units),
+        ori_taking_amount=str(order.original_taking.units),
+        taking_amount=str(order.taking.units),
+        unique_id=str(order.unique_id),
+        updated_at=str(order.updated_at_s),
+        fee_account=order.fee_account,
+        input_mint=order.input_mint,
+        input_mint_reserve=order.reserve,
+        input_token_program=order.input_program,
+        maker=order.maker,
+        output_mint=order.output_mint,
+        output_token_program=order.output_program,
+        fee_bps=order.fee_bps,
+        bump=order.bump,
+    )
+    return OpenOrderRow(account=account, public_key=order.address)
+
+
+def into_row(order: OpenOrder, decimals: Mapping[Mint, int], open_tx: str) -> OrderRow:
+    """An open order as `getTriggerOrders` shows it. `open_tx` is empty if it is not known."""
+    sold, bought = decimals.get(order.input_mint, 0), decimals.get(order.output_mint, 0)
+    return OrderRow(
+        user_pubkey=order.maker,
+        order_key=order.address,
+        input_mint=order.input_mint,
+        output_mint=order.output_mint,
+        making_amount=decimal_text(order.original_making.units, sold),
+        taking_amount=decimal_text(order.original_taking.units, bought),
+        remaining_making_amount=decimal_text(order.making.units, sold),
+        remaining_taking_amount=decimal_text(order.taking.units, bought),
+        raw_making_amount=str(order.original_making.units),
+        raw_taking_amount=str(order.original_taking.units),
+        raw_remaining_making_amount=str(order.making.units),
+        raw_remaining_taking_amount=str(order.taking.units),
+        slippage_bps="0",
+        expired_at=None if order.expires_at_s is None else iso(order.expires_at_s),
+        created_at=iso(order.created_at_s),
+        updated_at=iso(order.updated_at_s),
+        status="Open",
+        open_tx=open_tx,
+        close_tx="",
+        program_version=LIMIT_PROGRAM,
+        trades=(),
+    )
+
+
+def iso(seconds: int, *, millis: bool = False) -> str:
+    """`2025-03-16T22:05:20Z`; times beyond the year 9999 are its end."""
+    moment = datetime.fromtimestamp(max(0, min(seconds, SECONDS_MAX)), UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S") + (".000Z" if millis else "Z")
+
+
+def _amount(field: str, given: str | int) -> BaseUnits:
+    units = number(field, given, INVALID_CREATE)
+    if units == 0:
+        raise Declined(INVALID_CREATE(f"{field}: must be more than 0"))
+    return BaseUnits(units)
+
+
+def _expiry(given: str | int | None, now: Instant) -> int | None:
+    if given is None:
+        return None
+    seconds = number("params.expiredAt", given, INVALID_CREATE, SECONDS_MAX)
+    if seconds * 1000 <= now:
+        raise Declined(INVALID_CREATE("params.expiredAt: must be in the future, in seconds since the Unix epoch"))
+    return seconds
+
+
+def _fee(asked: CreateRequest) -> tuple[int | None, Address | None]:
+    """What the integrator takes, and where. No fee needs no account."""
+    field, given = ("referral", asked.referral) if asked.fee_account is None else ("feeAccount", asked.fee_account)
+    account = None if given is None else Address(public_key(field, given, INVALID_CREATE))
+    if asked.params.fee_bps is None:
+        return None, account
+    bps = number("params.feeBps", asked.params.fee_bps, INVALID_CREATE, BPS_ONE)
+    if account is None and bps > 0:
+        raise Declined(INVALID_CREATE("feeAccount: required with params.feeBps"))
+    return (None if account is None else bps), account
