@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, cast
+from uuid import UUID
 
 import asyncpg
 import structlog
@@ -16,12 +17,14 @@ from countermand.audit.run import audit
 from countermand.custody.custody import VaultCustody
 from countermand.custody.vaults import SeedRefused, VaultKeys, load_or_make_seed
 from countermand.dialects.price_v3 import routes as price_routes
+from countermand.dialects.trigger_v1 import routes as limit_routes
 from countermand.dialects.trigger_v2 import auth
 from countermand.dialects.trigger_v2 import openapi as trigger_openapi
 from countermand.dialects.trigger_v2 import routes as trigger_routes
 from countermand.domain.identity import Address, Mint
 from countermand.engine.clock import VenueClock
 from countermand.engine.ids import Ids
+from countermand.engine.onchain import REMEMBERED_BLOCKS, OnChainOrders
 from countermand.engine.outbox import Outbox
 from countermand.engine.ports import Unavailable, WriterReplaced
 from countermand.engine.shard import Shard
@@ -36,6 +39,9 @@ from countermand.gateway.listeners import Listeners, claim
 from countermand.gateway.server import serve as serve_http
 from countermand.gateway.server import stop_on_signals
 from countermand.liquidity.pool import SandboxPool, pool_account, sandbox_accounts
+from countermand.onchain.blocks import Blocks
+from countermand.onchain.landing import ChainLanding
+from countermand.onchain.limit import LimitChain
 from countermand.prices.feed import Token, TokenRegistry
 from countermand.sandbox import openapi as sandbox_openapi
 from countermand.sandbox import routes as sandbox_routes
@@ -47,6 +53,8 @@ from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade.http import RpcResource, SocketHub
 from countermand.solana.genesis import Genesis
 from countermand.solana.ledger_store import LedgerReplaced
+from countermand.solana.programs import dca, limit_order
+from countermand.solana.programs.artifacts import program_builds
 from countermand.store.chain_postgres import PostgresLedgerStore
 from countermand.store.embedded import EmbeddedPostgres, PostgresUnavailable
 from countermand.store.postgres import PostgresStore, migrate
@@ -61,6 +69,10 @@ _HOUSEKEEPING_S: Final = 60
 _RESTART_PAUSE_S: Final = 0.5
 _FENCE_S: Final = 1
 _STOP_S_MAX: Final = 9.5
+_LIMIT_UNIT_PRICE: Final = 15_406
+"""What `auto` is for limit orders on the embedded chain, where nobody competes: as in the published transactions."""
+_OWNERS: Final = {limit_order.PROGRAM: [limit_order.ORDER_MAKER_AT], dca.PROGRAM: [dca.DCA_USER_AT]}
+"""By what accounts of the order programs are found."""
 _YOUNG_OBJECTS: Final = 20_000
 """So many more than before, and the collector looks: a few times what a batch of requests holds."""
 
@@ -156,12 +168,26 @@ class _House:
     world: FaultyChain
     keys: VaultKeys
     custody: VaultCustody
+    on_chain: "_OnChain"
     tokens: TokenRegistry
     clock: VenueClock
     gateway_faults: GatewayFaults
     sessions: auth.Sessions
     challenges: auth.Challenges
     sandbox: Sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class _OnChain:
+    """What the families have whose orders live on the chain: one service, and a view of the chain for each."""
+
+    orders: OnChainOrders
+    limit_blocks: Blocks
+    limits: LimitChain
+
+    def forget(self) -> None:
+        """The chain has leapt, or begins anew."""
+        self.limit_blocks.forget()
 
 
 @asynccontextmanager
@@ -216,11 +242,19 @@ async def _furnish(
     custody = VaultCustody(keys, world, tokens, shard.price_of, pool, clock.wall_ms)
     outbox = Outbox(shard, custody, clock, settings.confirm_timeout_ms)
     orders = TriggerOrders(shard, outbox, custody, store, clock, ids, settings.confirm_timeout_ms)
+    landing = ChainLanding(world)
+    on_chain = _on_chain(
+        OnChainOrders(shard, store, landing, clock, settings.confirm_timeout_ms), chain, world, clock, ids
+    )
     sessions = auth.Sessions(keys.jwt_secret(), clock)
     challenges = auth.Challenges(keys.jwt_secret(), clock)
 
     async def clear_orders() -> None:
         await store.reset(TRIGGER_SHARD)
+
+    def forget() -> None:
+        custody.forget()
+        on_chain.forget()
 
     async def equip(token: Token) -> None:
         await chain.put_accounts({pool.pool_account_of(token): pool_account(keys.pool.address, token)})
@@ -238,7 +272,7 @@ async def _furnish(
         ids=ids,
         store=sandbox_store,
         expire_tokens=sessions.expire_tokens_now,
-        forget=custody.forget,
+        forget=forget,
         clear_orders=clear_orders,
         genesis=lambda: _genesis(keys),
         equip=equip,
@@ -252,6 +286,7 @@ async def _furnish(
         world=world,
         keys=keys,
         custody=custody,
+        on_chain=on_chain,
         tokens=tokens,
         clock=clock,
         gateway_faults=gateway_faults,
@@ -261,10 +296,26 @@ async def _furnish(
     )
 
 
+def _on_chain(orders: OnChainOrders, chain: EmbeddedChain, world: FaultyChain, clock: VenueClock, ids: Ids) -> _OnChain:
+    limit_blocks = Blocks(world, chain, clock.wall_ms, _LIMIT_UNIT_PRICE)
+
+    def unique_id() -> int:
+        return UUID(ids.request_id()).int >> 65
+
+    return _OnChain(orders, limit_blocks, LimitChain(world, chain, limit_blocks, unique_id))
+
+
 def _genesis(keys: VaultKeys) -> Genesis:
     accounts = sandbox_accounts(keys, TokenRegistry().all())
     secret = secrets.token_bytes
-    return Genesis(secret(32), secret(32), secret(32), {str(address): account for address, account in accounts.items()})
+    return Genesis(
+        secret(32),
+        secret(32),
+        secret(32),
+        {str(address): account for address, account in accounts.items()},
+        programs=program_builds(),
+        indexed=_OWNERS,
+    )
 
 
 # --- running
@@ -325,7 +376,7 @@ def _door(house: _House, settings: Settings) -> tuple[Door, SocketHub]:
         challenges=house.challenges,
     )
     prices = price_routes.resources(tokens, house.shard.price_of, lambda: house.chain.slot, house.clock.wall_ms())
-    for path, resource in (*trigger_routes.resources(venue), *prices):
+    for path, resource in (*trigger_routes.resources(venue), *_limit_resources(house), *prices):
         app.add_route(path, resource)
     hub = SocketHub(house.chain, is_up=house.world.is_up)
     app.add_route("/rpc", RpcResource(house.chain, hub, send=house.world.send, is_up=house.world.is_up))
@@ -340,6 +391,17 @@ def _door(house: _House, settings: Settings) -> tuple[Door, SocketHub]:
         sandbox=settings.sandbox,
     )
     return Door(cast("App", app), settings, house.gateway_faults, closers=[hub.close]), hub
+
+
+def _limit_resources(house: _House) -> list[tuple[str, object]]:
+    venue = limit_routes.Venue(
+        orders=house.on_chain.orders,
+        limits=house.on_chain.limits,
+        tokens=house.tokens,
+        price_of=house.shard.price_of,
+        clock=house.clock,
+    )
+    return limit_routes.resources(venue)
 
 
 async def _end_with_the_chain(chain: EmbeddedChain) -> None:
@@ -361,11 +423,13 @@ async def _watch_the_fence(house: _House) -> None:
 
 
 async def _keep_house(house: _House) -> None:
-    """Forgets, now and then, deposits that were crafted and never signed."""
+    """Forgets, now and then, deposits that were crafted and never signed, and what nobody executes again."""
     while True:
         await asyncio.sleep(_HOUSEKEEPING_S)
         try:
-            await house.store.delete_dead_crafts(await house.custody.block_height())
+            height = await house.custody.block_height()
+            await house.store.delete_dead_crafts(height)
+            await house.store.delete_builds(height - REMEMBERED_BLOCKS)
         except Unavailable:
             continue
 

@@ -5,8 +5,6 @@ from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-import base58
-
 from countermand.domain.identity import Signature
 from countermand.domain.trigger.commands import Fate
 from countermand.engine.onchain import SignedTransaction
@@ -50,7 +48,7 @@ class ChainLanding:
             return None
         if not read.signatures_are_valid():
             return None
-        return SignedTransaction(raw, read.message_bytes, Signature(base58.b58encode(read.signature).decode()))
+        return SignedTransaction(raw, read.message_bytes, Signature(str(read.versioned.signatures[0])))
 
     @asks_the_chain
     async def send(self, transaction: SignedTransaction) -> None:
