@@ -18,7 +18,7 @@ from solders.pubkey import Pubkey
 from countermand.simulation.memory_ledger import MemoryLedgerStore
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.ledger_store import LedgerStore
-from countermand.solana.port import Chain, ChainRecords, SignatureStatus
+from countermand.solana.port import Chain, ChainRecords, ChainUnavailable, SignatureStatus
 from countermand.solana.rpc import RpcChain
 from countermand.solana.tokens import SYSTEM_PROGRAM, TOKEN_PROGRAM, USDC_MINT, associated_token_address
 from countermand.store.chain_postgres import PostgresLedgerStore
@@ -345,3 +345,26 @@ async def test_what_cannot_be_read_is_refused(subject: Subject) -> None:
     ):
         with pytest.raises(ValueError):
             await asked
+
+
+async def test_a_node_that_is_down_is_unavailable_until_it_is_back(rpc: Subject, another_venue: Venue) -> None:
+    raw = await pays(rpc.chain, rpc.payer, address(rpc.friend), SOL)
+    another_venue.faults(rpcDown=True)
+    for asked in (
+        rpc.chain.finalized_block_height(),
+        rpc.chain.signature_status(signature_of(raw)),
+        rpc.chain.accounts([address(rpc.payer)]),
+        rpc.chain.program_accounts(TOKEN_PROGRAM),
+        rpc.chain.send(raw),
+    ):
+        with pytest.raises(ChainUnavailable, match="HTTP status 503: 'Node is unhealthy"):
+            await asked
+    another_venue.faults()
+    assert await sends(rpc, raw) is not None
+
+
+async def test_what_a_node_accepts_and_loses_is_sent_again(rpc: Subject, another_venue: Venue) -> None:
+    raw = await pays(rpc.chain, rpc.payer, address(rpc.friend), SOL)
+    another_venue.faults(dropTransactions=1)
+    assert await sends(rpc, raw) is None
+    assert await sends(rpc, raw) is not None
