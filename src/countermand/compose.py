@@ -106,7 +106,10 @@ def _keys(settings: Settings) -> VaultKeys:
     path = settings.master_seed
     if path is None:
         path = settings.data / MASTER_SEED_FILE
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
+        except OSError as refused:
+            raise StartRefused(f"the data directory {settings.data} cannot be used: {refused}") from refused
     try:
         return VaultKeys(load_or_make_seed(path))
     except (SeedRefused, OSError) as refused:

@@ -286,7 +286,7 @@ def test_an_order_that_is_not_placed(venue: FakeVenue, changes: dict[str, Any], 
 @pytest.mark.parametrize(
     ("changes", "details"),
     [
-        ({"triggerMint": UNKNOWN_MINT}, {"triggerMint": "Trigger mint must be the input mint or the output mint"}),
+        ({"triggerMint": UNKNOWN_MINT}, {"triggerMint": "Token is not known"}),
         ({"triggerCondition": None}, {"triggerCondition": 'Invalid option: expected one of "above"|"below"'}),
         ({"triggerCondition": "over"}, {"triggerCondition": 'Invalid option: expected one of "above"|"below"'}),
         ({"slPriceUsd": 100}, {"slPriceUsd": "Not a field of single orders"}),

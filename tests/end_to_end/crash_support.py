@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -152,8 +153,16 @@ class Server:
                 self.send(signal.SIGKILL)
             await self.ended()
 
+    def sweep(self) -> None:
+        """Removes the directory of PostgreSQL's socket. After a kill only the next start on the same data would."""
+        if (self.data / "postgres" / "postmaster.pid").exists():
+            shutil.rmtree(self._postmaster_file()[4], ignore_errors=True)
+
+    def _postmaster_file(self) -> list[str]:
+        return (self.data / "postgres" / "postmaster.pid").read_text().splitlines()
+
     def postmaster(self) -> int:
-        return int((self.data / "postgres" / "postmaster.pid").read_text().splitlines()[0])
+        return int(self._postmaster_file()[0])
 
     def backends(self) -> list[int]:
         """PostgreSQL's processes that serve a connection."""
@@ -235,6 +244,7 @@ async def running(data: Path, *options: str) -> AsyncIterator[Server]:
         yield server
     finally:
         await server.kill()
+        server.sweep()
 
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:

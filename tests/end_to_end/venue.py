@@ -22,6 +22,8 @@ CONFIRM_TIMEOUT_MS = 300
 READY_S = 60
 STOP_S = 10
 ANSWER_S = 30
+IDLE_S_MAX = 5
+"""Half of what the venue lets a connection be silent."""
 
 LAUNCH = (sys.executable, "-c", "from countermand.cli import main; main()", "serve")
 
@@ -114,10 +116,14 @@ class Venue:
 
     def _connection(self) -> HTTPConnection:
         connection: HTTPConnection | None = getattr(self._local, "connection", None)
+        now = time.monotonic()
         if connection is None:
             connection = HTTPConnection(self.host, self.port, timeout=ANSWER_S)
             self._local.connection = connection
             self._connections.append(connection)
+        elif now - self._local.asked_at > IDLE_S_MAX:
+            connection.close()  # The venue hangs up soon, or did: the next request connects anew.
+        self._local.asked_at = now
         return connection
 
     def hang_up(self) -> None:
@@ -225,12 +231,12 @@ class Venue:
 
 
 @contextmanager
-def running_venue(data: Path, *options: str) -> Iterator[Venue]:
+def running_venue(data: Path, *options: str, confirm_timeout_ms: int = CONFIRM_TIMEOUT_MS) -> Iterator[Venue]:
     """`countermand serve` on ports of its own, from the line that says it is ready until SIGTERM. It logs no error."""
     data.mkdir(parents=True, exist_ok=True)
     log = data / "log"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERMAND_")}
-    timeout = ("--confirm-timeout-ms", str(CONFIRM_TIMEOUT_MS))
+    timeout = ("--confirm-timeout-ms", str(confirm_timeout_ms))
     command = [*LAUNCH, "--port", "0", "--data", str(data / "data"), *timeout, "--log", "json", *options]
     with (
         log.open("a") as errors,

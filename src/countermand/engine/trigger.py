@@ -324,7 +324,8 @@ class TriggerOrders:
                 group = await self._shard.committed(order_id)
             except Unavailable as gone:  # But what was asked is committed: nobody may be told that nothing happened.
                 raise CommitUnknown(str(gone)) from gone
-            assert group is not None, f"order {order_id} was just here"
+            if group is None:  # Only a reset of the venue takes a committed order away.
+                raise CommitUnknown(f"order {order_id} is gone")
             left = deadline - self._clock.wall_ms()
             if is_settled(group) or left <= 0:
                 return group

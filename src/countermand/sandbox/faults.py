@@ -100,6 +100,11 @@ class FaultyChain:
         """No transaction is still on its way."""
         return not self._late
 
+    def forget(self) -> None:
+        """What is still on its way never arrives."""
+        for task in self._late.values():
+            task.cancel()
+
     def _send_late(self, transaction: bytes, delay_ms: int) -> None:
         self._sends += 1
         number = self._sends

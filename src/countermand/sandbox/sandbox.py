@@ -214,6 +214,7 @@ class Sandbox:
         await self.begin()
 
     async def _empty(self) -> None:
+        self._p.world.forget()
         await self._p.clear_orders()
         await self._p.store.clear()
         self._p.clock.setting = ClockSetting()

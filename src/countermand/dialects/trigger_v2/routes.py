@@ -246,9 +246,8 @@ class OrdersResource:
         asked = _CREATE.read(body)
         request = translate.into_request(asked)
         venue.check_user("userPubkey", asked.user_pubkey, wallet)
-        translate.check_trigger(
-            request.trigger_mint, *translate.check_pair(request.input_mint, request.output_mint, venue.tokens.get)
-        )
+        translate.check_pair(request.input_mint, request.output_mint, venue.tokens.get)
+        translate.check_trigger(request.trigger_mint, venue.tokens.get)
         known = reading.is_uuid(asked.deposit_request_id)
         placed = await venue.orders.place(request) if known else DepositUnknown()
         if isinstance(placed, Refused):

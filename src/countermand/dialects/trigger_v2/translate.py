@@ -153,13 +153,13 @@ def from_placed(placed: Placed) -> PlacedAnswer:
     )
 
 
-def check_trigger(trigger_mint: str, sold: Token, bought: Token) -> None:
-    for token in (sold, bought):
-        if trigger_mint == token.mint:
-            if token.stable:
-                raise Declined(error(400, "Trigger mint is not supported"))
-            return
-    raise Declined(invalid({"triggerMint": "Trigger mint must be the input mint or the output mint"}))
+def check_trigger(trigger_mint: Mint, token_of: Callable[[Mint], Token | None]) -> None:
+    """Any token with a price may be watched, also one that is neither sold nor bought."""
+    watched = token_of(trigger_mint)
+    if watched is None:
+        raise Declined(invalid({"triggerMint": "Token is not known"}))
+    if watched.stable:
+        raise Declined(error(400, "Trigger mint is not supported"))
 
 
 def _placement(request: OrderRequest) -> bytes:
