@@ -295,6 +295,11 @@ def test_a_switch_that_makes_no_sense_is_refused(venue: Venue, faults: object) -
     assert venue.remaining_faults() == {"failSwaps": 1}
 
 
+def test_a_switch_is_named_as_it_was_sent(venue: Venue) -> None:
+    refused = venue.ask("PUT", "/sandbox/faults", {"landDelayMs": -1})
+    assert refused.error == (400, "landDelayMs: -1 is not between 0 and 1000000")
+
+
 def test_counters_count_down(venue: Venue, alice: Trader, order: str) -> None:
     venue.faults(dropTransactions=3, loseAnswers=1)
     cancelling = alice_cancels_with_a_lost_answer(alice, order)

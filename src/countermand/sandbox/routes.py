@@ -87,8 +87,9 @@ class SandboxResource:
 
     async def on_put_faults(self, req: Request, resp: Response) -> None:
         body = await _decoded(req, wire.FaultsWire)
-        for field in ("drop_transactions", "fail_swaps", "land_delay_ms", "lose_answers", "rate_limit", "fail_matches"):
-            _within(field, getattr(body, field), 0, _COUNT_MAX)
+        for field in msgspec.structs.fields(body):
+            if field.type is int:
+                _within(field.encode_name, getattr(body, field.name), 0, _COUNT_MAX)
         if body.fail_matches:
             raise SandboxRefused("failMatches: there is no order book yet")
         self._sandbox.set_faults(body)
