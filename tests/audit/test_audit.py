@@ -1,12 +1,15 @@
 """An audit of a venue that lived a little, and of one that somebody has damaged."""
 
 import base64
+import io
 from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
+from rich.console import Console
 
-from countermand.audit.run import audit
+from countermand.audit.findings import Audit, Column
+from countermand.audit.run import audit, show
 from countermand.domain.identity import Wallet
 from countermand.engine.trigger import Cancelling, Withdrawn
 from countermand.prices.feed import SOL, USDC
@@ -81,3 +84,13 @@ async def test_damage_is_found(store: PostgresStore, database_url: str, damage: 
     await connection.close()
     found = await audit(store)
     assert any(finds in sentence for sentence in found.differences), found.differences
+
+
+def test_no_number_is_cut_where_the_page_is_narrow() -> None:
+    whole = 2**63
+    narrow = Console(file=io.StringIO(), width=40)
+    show(Audit(columns={SOL.mint: Column(*[whole] * 6)}), narrow)
+    assert isinstance(narrow.file, io.StringIO)
+    printed = narrow.file.getvalue()
+    assert SOL.mint in printed
+    assert printed.count(str(whole)) == 6

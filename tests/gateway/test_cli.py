@@ -78,6 +78,13 @@ def test_a_data_directory_in_use_is_one_line_and_exit_status_2() -> None:
     assert (done.returncode, done.stderr) == (2, "countermand: the data directory /busy is in use by process 7\n")
 
 
+def test_the_help_says_what_each_command_is_for() -> None:
+    text = command("--help", environ={"COLUMNS": "200"}).stdout
+    for name, words in (("serve", "Start the venue"), ("audit", "Replay"), ("explain", "Say"), ("simulate", "Run")):
+        assert re.search(rf"│ {name} +{words}\b", text), text
+        assert words in command(name, "--help", environ={"COLUMNS": "200"}).stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -14,8 +14,8 @@ from countermand.audit.replay import Replay
 from countermand.store.embedded import EmbeddedPostgres, PostgresUnavailable, running_dsn
 from countermand.store.postgres import PostgresStore
 
-_TABLE_WIDTH: Final = 200
-"""No number is cut, however narrow the terminal is."""
+_WIDTH_MIN: Final = 200
+"""No number is cut, however narrow the terminal is, and where there is none."""
 
 
 async def audit(store: PostgresStore) -> Audit:
@@ -71,6 +71,7 @@ async def main(data: Path | None = None, database_url: str | None = None) -> int
 
 
 def show(found: Audit, console: Console) -> None:
+    console.width = max(console.width, _WIDTH_MIN)
     console.print(f"{found.entries} journal entries replayed, {found.orders} orders.")
     table = Table(box=None)
     for heading in ("mint", "deposited", "filled", "withdrawn", "remaining", "gifts returned", "gifts held"):
@@ -78,7 +79,7 @@ def show(found: Audit, console: Console) -> None:
     for mint, column in sorted(found.columns.items()):
         numbers = (column.deposited, column.filled, column.withdrawn, column.remaining)
         table.add_row(mint, *map(str, numbers), str(column.gifts_returned), str(column.gifts_held))
-    console.print(table, soft_wrap=True, width=_TABLE_WIDTH)
+    console.print(table)
     console.print(
         f"Rent held in orders' accounts: {found.rent_held_lamports} lamports."
         f" Network fees of landed transactions: {found.network_fees_lamports} lamports."
