@@ -1,7 +1,7 @@
 """The endpoints of Trigger v1 and its older form, limit/v2. Nobody signs in: what is built, only its maker can sign."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, Protocol
 
@@ -17,6 +17,7 @@ from countermand.dialects.trigger_v1.envelope import (
     error,
     failed,
 )
+from countermand.dialects.trigger_v1.names import RequestNames
 from countermand.dialects.trigger_v1.reading import BodyReader, QueryReader, complains, public_key
 from countermand.dialects.trigger_v1.refusals import cause_of
 from countermand.dialects.trigger_v1.translate import INVALID_CANCEL, INVALID_CREATE
@@ -97,10 +98,13 @@ class Venue:
     tokens: Tokens
     price_of: Callable[[Mint], UsdPrice | None]
     clock: Clock
+    names: RequestNames = field(default_factory=RequestNames)
 
     async def remember(self, maker: Wallet, purpose: str, unsigned: Sequence[Unsigned]) -> RequestId:
         """Commits what the maker is about to get, and names it."""
-        request_id = translate.request_id_of([each.message for each in unsigned])
+        messages = [each.message for each in unsigned]
+        request_id = translate.request_id_of(messages)
+        self.names.give(request_id, messages)
         await self.orders.remember(
             [Build(request_id, maker, purpose, each.order, each.message, each.last_valid_height) for each in unsigned]
         )
@@ -181,8 +185,11 @@ class ExecuteResource:
         asked = _EXECUTE.read(body)
         given = asked.id if asked.request_id is None else asked.request_id
         request_id = None if given is None else RequestId(given.lower())
+        names = self._venue.names
         execution = await self._venue.orders.execute(
-            asked.signed_transaction, request_id, lambda build: build.purpose in _PURPOSES
+            asked.signed_transaction,
+            None,
+            lambda build: build.purpose in _PURPOSES and names.belongs(request_id, build),
         )
         if isinstance(execution, NotOurs):
             return _INVALID_TRANSACTION
