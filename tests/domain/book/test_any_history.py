@@ -5,6 +5,7 @@ from dataclasses import replace
 from random import Random
 from typing import TypeAlias
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -63,6 +64,16 @@ def test_both_books_tell_the_same_sound_history(policy: SelfTrade, random: Rando
     assert fast.journal == naive.journal
     audited(fast)
     fast.replays()
+    _can_be_written(fast)
+
+
+def _can_be_written(venue: Venue) -> None:
+    """As JSON, as a journal and rows do it: what is read back is what was written."""
+    written: list[object] = [venue.desk.standing(), *venue.desk.orders.values()]
+    for entry in venue.journal:
+        written += [entry.command, *entry.events]
+    for one in written:
+        assert msgspec.json.decode(msgspec.json.encode(one), type=type(one)) == one
 
 
 def _with_little(policy: SelfTrade, book: type[FastBook] | type[NaiveBook]) -> Venue:

@@ -102,6 +102,7 @@ def test_an_order_ends_when_it_is_too_old(venue: Venue) -> None:
     resting, stop = venue.buys(ALICE, 10, 100), venue.sells(ALICE, 10, 50, Kind.STOP_LIMIT, stop=51)
     venue.passes(30 * DAY_MS - 1)
     younger = venue.buys(ALICE, 10, 99)
+    assert venue.does(ExpireOrder(resting)) == Refused(Refusal.NOTHING_TO_DO)
     assert venue.state(resting) is State.WAIT
     assert venue.desk.next_due() == venue.now + 1
     venue.passes(1)

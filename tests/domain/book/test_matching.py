@@ -1,10 +1,15 @@
 """Who trades with whom, at which price, and who pays what."""
 
+import pytest
+
+from countermand.domain.book.desk import Desk
+from countermand.domain.book.events import OrderOpened, OrderPlaced, OrderRested
 from countermand.domain.book.market import Market
-from countermand.domain.book.order import BUY, SELL, CancelReason, Kind, State
-from countermand.domain.book.quantities import Lots, Ticks
+from countermand.domain.book.markets import MARKETS
+from countermand.domain.book.order import BUY, SELL, CancelReason, Kind, Nonce, OrderId, State, Terms
+from countermand.domain.book.quantities import Lots, Rate, Ticks
 from countermand.domain.ledger.amount import ZERO, Amount
-from tests.domain.book.venue import ALICE, BOB, BTC, CAROL, ETHUSDC, UNIT, USDC, Venue, btc, shows, usdc
+from tests.domain.book.venue import ALICE, BOB, BTC, BTCUSDC, CAROL, ETHUSDC, UNIT, USDC, Venue, btc, shows, usdc
 
 MILLION = Amount(10**6 * UNIT)
 
@@ -125,6 +130,17 @@ def test_an_order_that_fills_at_once_was_accepted_before(venue: Venue) -> None:
     assert shows(venue.journal[-1].events) == ["OrderPlaced", "OrderOpened", "Traded"]
 
 
+def test_an_order_that_would_rest_across_the_book_stops_us(venue: Venue) -> None:
+    venue.sells(BOB, 5, 100)
+    terms = Terms(ALICE, BTCUSDC, BUY, Kind.LIMIT, Lots(5), Ticks(100))
+    placed = OrderPlaced(OrderId(2), "uuid", Nonce(99), b"", terms, Rate(0), Rate(0), None, usdc(500))
+    wrong = Desk(venue.markets, venue.new_book)
+    for event in [event for entry in venue.journal for event in entry.events] + [placed, OrderOpened(OrderId(2))]:
+        wrong.apply(event, venue.now)
+    with pytest.raises(AssertionError, match="crosses the book"):
+        wrong.apply(OrderRested(OrderId(2), 2), venue.now)
+
+
 def test_rates_are_fixed_at_creation(venue: Venue) -> None:
     order = venue.order(venue.buys(ALICE, 5, 100))
     market: Market = venue.markets[0]
@@ -203,3 +219,14 @@ def test_a_market_order_short_of_money_buys_what_it_can_pay_in_full(poor: Venue)
     order = poor.order(poor.buys(ALICE, 20, None, Kind.MARKET))
     assert (order.executed, order.cancel_reason) == (Lots(10), CancelReason.SYSTEM)
     assert (poor.available(ALICE, USDC), poor.locked(ALICE, USDC)) == (usdc(500), ZERO)
+
+
+def test_the_venue_opens_with_these_markets() -> None:
+    shown = [(market.symbol, market.price_decimals, market.volume_decimals, market.taker_fee) for market in MARKETS]
+    assert shown == [
+        ("btcusdc", 2, 4, Rate(400)),
+        ("ethusdc", 2, 4, Rate(400)),
+        ("btcusdt", 2, 4, Rate(400)),
+        ("ethusdt", 2, 4, Rate(400)),
+        ("usdcusdt", 4, 2, Rate(400)),
+    ]

@@ -105,6 +105,15 @@ def test_those_that_one_command_triggers_open_in_the_order_of_their_placement(ve
     assert [order for order, _, _ in venue.book(BUY)] == [farther, nearer]
 
 
+def test_every_trade_counts_and_not_only_the_last(venue: Venue) -> None:
+    """One order trades at 105 and then at 112: on its way it passed a stop order to sell at 107."""
+    order = venue.sells(ALICE, 1, 120, STOP, stop=107)
+    venue.sells(BOB, 1, 105)
+    venue.sells(BOB, 1, 112)
+    venue.buys(CAROL, 2, 112)
+    assert venue.state(order) is State.WAIT
+
+
 def test_a_price_that_turned_back_has_triggered_all_the_same(venue: Venue) -> None:
     """The first stop order to open moves the price away from the second."""
     venue.buys(BOB, 5, 70)
