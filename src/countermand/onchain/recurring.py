@@ -17,7 +17,6 @@ from countermand.domain.recurring.decide import (
     check_worth,
 )
 from countermand.domain.recurring.order import CLOSES, OPENS, OpenOrder, OrderPage, Terms
-from countermand.engine.ids import Ids
 from countermand.engine.onchain import Build, Execution, OnChainOrders
 from countermand.engine.ports import Clock
 from countermand.onchain.blocks import Compose, Composed
@@ -51,7 +50,7 @@ class RecurringOrders:
         chain: Chain,
         records: ChainRecords,
         blocks: Composer,
-        ids: Ids,
+        new_request_id: Callable[[], RequestId],
         clock: Clock,
         price_of: Callable[[Mint], UsdPrice | None],
     ) -> None:
@@ -59,7 +58,7 @@ class RecurringOrders:
         self._chain = chain
         self._records = records
         self._blocks = blocks
-        self._ids = ids
+        self._new_request_id = new_request_id
         self._clock = clock
         self._price_of = price_of
         self._issued: dict[tuple[Wallet, Mint, Mint], int] = {}
@@ -133,7 +132,7 @@ class RecurringOrders:
     async def _built(self, wallet: Wallet, purpose: str, order: Address, compose: Compose) -> Build:
         price = await self._blocks.price([Address(wallet), order])
         composed = await self._blocks.composed(compose, price)
-        request_id = self._ids.request_id()
+        request_id = self._new_request_id()
         build = Build(request_id, wallet, purpose, order, composed.message, composed.last_valid_height)
         await self._orders.remember([build])
         return build
@@ -147,7 +146,7 @@ class RecurringOrders:
             for address, order in await self._orders_of(wallet)
             if mint is None or mint in (order.input_mint, order.output_mint)
         ]
-        found.sort(key=lambda each: (-each[1].created_at, each[0]))
+        found.sort(key=lambda each: (-each[1].created_at, -each[1].idx, each[0]))
         shown = found[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
         decimals = await self._decimals(shown)
         orders = [
