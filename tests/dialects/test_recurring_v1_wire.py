@@ -8,7 +8,6 @@ from solders.keypair import Keypair
 from countermand.solana.port import AccountInfo
 from tests.onchain.recurring_stage import (
     CANCELLED_ORDER,
-    FIRST_ID,
     JUP,
     NEW_MINT,
     NOW_S,
@@ -37,6 +36,7 @@ SEED_TX = (
     "wtL24OR8pgIDRS9dYVHlAnuRq2PiJat/evBaWH0uarok3ropi97M2igHfLt0AwcABQJWWgEABwAJA0ANAwAAAAAADA0AAQgNBQMEAgYJCgsMCBYH"
     "IWKotyLz"
 )
+SEED_ID = "1bb7b3db-0b7d-4d0c-bfd9-38017ce33eeb"
 CREATE_TX = (
     "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABAAgNRL7cu4ZNuxh1wI9W7GVU"
     "Ryr3A06dH348HDpIQzcAJ4o8bJlCl2Wc6MzpcvkV0INcJ7u23GV89soNJ/8i5QPLuk+NOvCjbAbTzOyNoSWuhO5fYq+hNGrGQ2JdDy82Gw0bv28t"
@@ -47,6 +47,7 @@ CREATE_TX = (
     "YzpvFchLCtBxOCdR5QcGAAUCGSwAAAYACQNADQMAAAAAAAkGAAMABwUIAQEFAgADDAIAAAAAwusLAAAAAAgBAwERCw0EAAAHDAMBAgUICQoLK453"
     "K22iNAuxgF7IZwAAAAAAwusLAAAAAADh9QUAAAAALAEAAAAAAAAAAAAIBAMAAAABCQ=="
 )
+CREATE_ID = "825f993e-6bfc-4aef-a1c8-2b534298b2bd"
 CANCEL_TX = (
     "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABAAgORL7cu4ZNuxh1wI9W7GVU"
     "Ryr3A06dH348HDpIQzcAJ4oZOZHXAukWalAX/odOiV55UZa1ePBg8d2tRKQyqCjV6C/H8IQcrfZR4QeOJFykenP3QJznc6vNpqe2D57HTD7Gd1R4"
@@ -57,6 +58,7 @@ CANCEL_TX = (
     "wtL24OR8pgIDRS9dYVCj/auTzJLgPke1v9c3puAy81rBYgsabmuLUTEQsZyVAwcABQL9WQEABwAJA0ANAwAAAAAADA0AAg0IAQQDBQYJCgsMCBYH"
     "IWKotyLz"
 )
+CANCEL_ID = "f806965f-6f7e-40ee-ad20-6d9b8b0ff201"
 
 
 @pytest.fixture
@@ -79,7 +81,7 @@ def test_the_page_s_cancel_byte_for_byte() -> None:
         b'"user":"5dMXLJ8GYQxcHe2fjpttVkEpRrxcajRXZqJHCiCbWS4H","params":"recurring"}',
     )
     assert answer.status_code == 200
-    assert answer.text == f'{{"id":"{FIRST_ID}","tx":"{SEED_TX}"}}'
+    assert answer.text == f'{{"id":"{SEED_ID}","tx":"{SEED_TX}"}}'
     assert answer.headers["content-type"] == "application/json"
 
 
@@ -89,7 +91,7 @@ def test_a_published_create_byte_for_byte() -> None:
     stage.chain.blockhash = "DdPA3SQtjKE5PhunwaMSk2qiLUji2KKZLigv1k6invgc"
     body = a_create(inAmount=200_000_000, interval=300) | {"inputMint": SOL, "outputMint": USDC}
     answer = stage.post("createOrder", body)
-    assert answer.text == f'{{"requestId":"{FIRST_ID}","transaction":"{CREATE_TX}"}}'
+    assert answer.text == f'{{"requestId":"{CREATE_ID}","transaction":"{CREATE_TX}"}}'
     assert answer.status_code == 200
 
 
@@ -98,7 +100,7 @@ def test_a_published_cancel_byte_for_byte() -> None:
     stage.chain.blockhash = "6RneiHXFuLvGoGZ3Dshq8o6u1EUfLvTZhFrBwyWowqLQ"
     stage.chain.has_order(CANCELLED_ORDER, an_order(USER))
     answer = stage.post("cancelOrder", a_cancel(order=CANCELLED_ORDER))
-    assert answer.text == f'{{"requestId":"{FIRST_ID}","transaction":"{CANCEL_TX}"}}'
+    assert answer.text == f'{{"requestId":"{CANCEL_ID}","transaction":"{CANCEL_TX}"}}'
 
 
 # --- create

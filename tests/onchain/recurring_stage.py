@@ -5,7 +5,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
-from uuid import UUID
 
 import falcon.testing
 from solders.keypair import Keypair
@@ -13,7 +12,7 @@ from solders.message import Message
 from solders.transaction import VersionedTransaction
 
 from countermand.dialects.recurring_v1.routes import resources
-from countermand.domain.identity import Mint, RequestId
+from countermand.domain.identity import Mint
 from countermand.domain.instant import Instant
 from countermand.domain.quantities import UsdPrice
 from countermand.engine.onchain import OnChainOrders
@@ -49,7 +48,6 @@ UNPRICED = "mSoLzYCxHdYgdzU16g5QSh3i5K3z3KZK7ytfqcJm7So"
 USER = "5dMXLJ8GYQxcHe2fjpttVkEpRrxcajRXZqJHCiCbWS4H"
 SEED_ORDER = "5T3NGmbD8R59UWEaRaDq79r7fDxDUNidze3CVT94vrUb"
 CANCELLED_ORDER = "4DWzP4TdTsuwvYMaMWrRqzya4UTFKFoVjfUWNWh8zhzd"
-FIRST_ID, SECOND_ID = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
 UNREADABLE = "Failed to deserialize account data: failed to fill whole buffer"
 PRICE_BASED = "price-based recurring orders are not supported"
 NOW_S = 1_741_184_640
@@ -162,7 +160,8 @@ class Drawer:
     async def add_builds(self, rows: Sequence[BuildRow]) -> None:
         if self.failing is not None:
             raise self.failing
-        self.rows |= {row.digest: row for row in rows}
+        for row in rows:
+            self.rows.setdefault(row.digest, row)
 
     async def barrier(self) -> None:
         pass
@@ -207,19 +206,13 @@ class Stage:
             self.chain,
             self.chain,
             blocks if units is None else FixedBudget(self.chain, units),
-            self._request_id,
             self.clock,
             self._price_of,
         )
-        self._issued = 0
         app = new_app()
         for path, resource in resources(self.orders):
             app.add_route(path, resource)
         self.client = falcon.testing.TestClient(app)
-
-    def _request_id(self) -> RequestId:
-        self._issued += 1
-        return RequestId(str(UUID(int=self._issued, version=4)))
 
     def _price_of(self, mint: Mint) -> UsdPrice | None:
         dollars = self.prices.get(mint)

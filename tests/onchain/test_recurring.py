@@ -15,7 +15,6 @@ from countermand.domain.instant import Instant
 from countermand.domain.quantities import BaseUnits, UsdPrice
 from countermand.domain.recurring.decide import Refusal, Refused
 from countermand.domain.recurring.order import OpenOrder, Terms
-from countermand.engine.ids import Ids
 from countermand.engine.onchain import Build, Executed, Execution, OnChainOrders
 from countermand.engine.ports import Store
 from countermand.engine.shard import Shard
@@ -104,7 +103,7 @@ def orders_over(chain: EmbeddedChain, clock: ManualClock, drawer: Drawer) -> Rec
     prices = {Mint(SOL): UsdPrice(150 * DOLLAR), Mint(USDC): UsdPrice(DOLLAR)}
     builds = OnChainOrders(cast(Shard, drawer), cast(Store, drawer), ChainLanding(chain), clocks, 1_000)
     blocks = Blocks(chain, chain, clocks.wall_ms, 200_000)
-    return RecurringOrders(builds, chain, chain, blocks, Ids(7).request_id, clocks, prices.get)
+    return RecurringOrders(builds, chain, chain, blocks, clocks, prices.get)
 
 
 @pytest_asyncio.fixture

@@ -1,7 +1,9 @@
 """Recurring orders on the chain: their transactions are built here, and their accounts are read."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from hashlib import sha256
 from typing import Final, Protocol
+from uuid import UUID
 
 from solders.pubkey import Pubkey
 
@@ -50,7 +52,6 @@ class RecurringOrders:
         chain: Chain,
         records: ChainRecords,
         blocks: Composer,
-        new_request_id: Callable[[], RequestId],
         clock: Clock,
         price_of: Callable[[Mint], UsdPrice | None],
     ) -> None:
@@ -58,7 +59,6 @@ class RecurringOrders:
         self._chain = chain
         self._records = records
         self._blocks = blocks
-        self._new_request_id = new_request_id
         self._clock = clock
         self._price_of = price_of
         self._issued: dict[tuple[Wallet, Mint, Mint], int] = {}
@@ -132,8 +132,9 @@ class RecurringOrders:
     async def _built(self, wallet: Wallet, purpose: str, order: Address, compose: Compose) -> Build:
         price = await self._blocks.price([Address(wallet), order])
         composed = await self._blocks.composed(compose, price)
-        request_id = self._new_request_id()
-        build = Build(request_id, wallet, purpose, order, composed.message, composed.last_valid_height)
+        build = Build(
+            _request_id_of(composed.message), wallet, purpose, order, composed.message, composed.last_valid_height
+        )
         await self._orders.remember([build])
         return build
 
@@ -196,6 +197,11 @@ class RecurringOrders:
             if not signatures or signatures[-1].block_time < second:
                 return
             before = signatures[-1].signature
+
+
+def _request_id_of(message: bytes) -> RequestId:
+    """A cancel that is asked for twice within a blockhash has the same bytes, and so the same id."""
+    return RequestId(str(UUID(bytes=sha256(message).digest()[:16], version=4)))
 
 
 def _kind_of(account: AccountInfo | None) -> MintKind:
