@@ -4,7 +4,7 @@ import asyncio
 import gc
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, cast
@@ -17,11 +17,13 @@ from countermand.audit.run import audit
 from countermand.custody.custody import VaultCustody
 from countermand.custody.vaults import SeedRefused, VaultKeys, load_or_make_seed
 from countermand.dialects.price_v3 import routes as price_routes
+from countermand.dialects.recurring_v1 import routes as recurring_routes
 from countermand.dialects.trigger_v1 import routes as limit_routes
 from countermand.dialects.trigger_v2 import auth
 from countermand.dialects.trigger_v2 import openapi as trigger_openapi
 from countermand.dialects.trigger_v2 import routes as trigger_routes
 from countermand.domain.identity import Address, Mint
+from countermand.domain.quantities import UsdPrice
 from countermand.engine.clock import VenueClock
 from countermand.engine.ids import Ids
 from countermand.engine.onchain import REMEMBERED_BLOCKS, OnChainOrders
@@ -42,6 +44,7 @@ from countermand.liquidity.pool import SandboxPool, pool_account, sandbox_accoun
 from countermand.onchain.blocks import Blocks
 from countermand.onchain.landing import ChainLanding
 from countermand.onchain.limit import LimitChain
+from countermand.onchain.recurring import RecurringOrders
 from countermand.prices.feed import Token, TokenRegistry
 from countermand.sandbox import openapi as sandbox_openapi
 from countermand.sandbox import routes as sandbox_routes
@@ -70,6 +73,7 @@ _RESTART_PAUSE_S: Final = 0.5
 _FENCE_S: Final = 1
 _STOP_S_MAX: Final = 9.5
 _LIMIT_UNIT_PRICE: Final = 15_406
+_RECURRING_UNIT_PRICE: Final = 200_000
 """What `auto` is for limit orders on the embedded chain, where nobody competes: as in the published transactions."""
 _OWNERS: Final = {limit_order.PROGRAM: [limit_order.ORDER_MAKER_AT], dca.PROGRAM: [dca.DCA_USER_AT]}
 """By what accounts of the order programs are found."""
@@ -187,10 +191,13 @@ class _OnChain:
     orders: OnChainOrders
     limit_blocks: Blocks
     limits: LimitChain
+    recurring_blocks: Blocks
+    recurring: RecurringOrders
 
     def forget(self) -> None:
         """The chain has leapt, or begins anew."""
         self.limit_blocks.forget()
+        self.recurring_blocks.forget()
 
 
 @asynccontextmanager
@@ -247,7 +254,12 @@ async def _furnish(
     orders = TriggerOrders(shard, outbox, custody, store, clock, ids, settings.confirm_timeout_ms)
     landing = ChainLanding(world)
     on_chain = _on_chain(
-        OnChainOrders(shard, store, landing, clock, settings.confirm_timeout_ms), chain, world, clock, ids
+        OnChainOrders(shard, store, landing, clock, settings.confirm_timeout_ms),
+        chain,
+        world,
+        clock,
+        ids,
+        shard.price_of,
     )
     sessions = auth.Sessions(keys.jwt_secret(), clock)
     challenges = auth.Challenges(keys.jwt_secret(), clock)
@@ -299,13 +311,27 @@ async def _furnish(
     )
 
 
-def _on_chain(orders: OnChainOrders, chain: EmbeddedChain, world: FaultyChain, clock: VenueClock, ids: Ids) -> _OnChain:
+def _on_chain(
+    orders: OnChainOrders,
+    chain: EmbeddedChain,
+    world: FaultyChain,
+    clock: VenueClock,
+    ids: Ids,
+    price_of: Callable[[Mint], UsdPrice | None],
+) -> _OnChain:
     limit_blocks = Blocks(world, chain, clock.wall_ms, _LIMIT_UNIT_PRICE)
+    recurring_blocks = Blocks(world, chain, clock.wall_ms, _RECURRING_UNIT_PRICE)
 
     def unique_id() -> int:
         return UUID(ids.request_id()).int >> 65
 
-    return _OnChain(orders, limit_blocks, LimitChain(world, chain, limit_blocks, unique_id))
+    return _OnChain(
+        orders,
+        limit_blocks,
+        LimitChain(world, chain, limit_blocks, unique_id),
+        recurring_blocks,
+        RecurringOrders(orders, world, chain, recurring_blocks, clock, price_of),
+    )
 
 
 def _genesis(keys: VaultKeys) -> Genesis:
@@ -379,7 +405,8 @@ def _door(house: _House, settings: Settings) -> tuple[Door, SocketHub]:
         challenges=house.challenges,
     )
     prices = price_routes.resources(tokens, house.shard.price_of, lambda: house.chain.slot, house.clock.wall_ms())
-    for path, resource in (*trigger_routes.resources(venue), *_limit_resources(house), *prices):
+    recurring = recurring_routes.resources(house.on_chain.recurring)
+    for path, resource in (*trigger_routes.resources(venue), *_limit_resources(house), *recurring, *prices):
         app.add_route(path, resource)
     hub = SocketHub(house.chain, is_up=house.world.is_up)
     app.add_route("/rpc", RpcResource(house.chain, hub, send=house.world.send, is_up=house.world.is_up))
