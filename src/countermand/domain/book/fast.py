@@ -33,7 +33,7 @@ class FastBook:
         self._keys: dict[int, int] = {}
         """Where each order is."""
         self._worn = 0
-        """How many orders have left levels that stayed, since the levels in front were copied."""
+        """How many orders have left since the levels in front were copied."""
         self._worn_max = _WORN_MIN
 
     def add(self, order_id: int, side: Side, price: int, lots: int) -> None:
@@ -62,14 +62,9 @@ class FastBook:
         assert key is not None, f"order {order_id} is not in the book"
         level = self._levels[key]
         del level[order_id]
-        if level:
-            self._worn += 1
-            if self._worn > self._worn_max:
-                self._renew()
-        else:
-            keys = self._bids if key > 0 else self._asks
-            if keys[-1] == key:
-                self._trim(keys)
+        self._worn += 1
+        if not level or self._worn > self._worn_max:
+            self._tidy(self._bids if key > 0 else self._asks)
 
     def submit(self, order_id: int, side: Side, limit: int, lots: int) -> list[Resting]:
         keys, worst = (self._asks, -limit) if side is BUY else (self._bids, limit)
@@ -125,7 +120,11 @@ class FastBook:
             if not lots:
                 break
         for order_id in emptied:
-            self.remove(order_id)
+            del level[order_id]
+            del self._keys[order_id]
+        self._worn += len(emptied)
+        if not level or self._worn > self._worn_max:
+            self._tidy(keys)
         return lots
 
     def _open(self, key: int, order_id: int, lots: int) -> None:
@@ -135,11 +134,13 @@ class FastBook:
         self._levels[key] = {order_id: lots}
         insort(self._bids if key > 0 else self._asks, key)
 
-    def _trim(self, keys: list[int]) -> None:
-        """Drops the empty levels at the end of a list."""
+    def _tidy(self, keys: list[int]) -> None:
+        """Drops the empty levels at the end of a list, and renews the levels in front if they are worn."""
         levels = self._levels
         while keys and not levels[keys[-1]]:
             del levels[keys.pop()]
+        if self._worn > self._worn_max:
+            self._renew()
 
     def _sweep(self) -> None:
         """Drops all empty levels."""
