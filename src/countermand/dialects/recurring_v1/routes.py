@@ -13,6 +13,7 @@ from countermand.dialects.recurring_v1.wire import (
     CreateRequest,
     ExecutedAnswer,
     ExecuteRequest,
+    InvalidAnswer,
     OrdersParams,
 )
 from countermand.domain.identity import Address, Mint, RequestId, Wallet
@@ -28,7 +29,7 @@ _CANCEL: Final = BodyReader(CancelRequest)
 _EXECUTE: Final = BodyReader(ExecuteRequest)
 _ORDERS: Final = QueryReader(OrdersParams)
 
-_NOT_OURS: Final = Answer(encode({"error": "invalid transaction", "code": 400, "status": "Failed"}), 400)
+_NOT_OURS: Final = Answer(encode(InvalidAnswer()), 400)
 _OUTCOME_UNKNOWN: Final = Declined("The outcome of this transaction is unknown. Please repeat the same request.", 503)
 _UNCONFIRMED: Final = "unable to confirm transaction"
 _FAILURES: Final = {"custom program error code: 1": "Insufficient funds for the operation requested."}

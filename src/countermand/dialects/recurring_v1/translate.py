@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
-from msgspec import Raw, UnsetType
+from msgspec import UnsetType
 
 from countermand.dialects.recurring_v1.envelope import Declined, Form
 from countermand.dialects.recurring_v1.reading import public_key, variant
@@ -30,12 +30,11 @@ from countermand.engine.onchain import Build
 NO_HISTORY: Final = Declined("the history of recurring orders is not served yet", 501)
 _PAGE_DIGITS_MAX: Final = 9
 _SIGNATURE_BYTES: Final = 64
-_NULL: Final = b"null"
 
 
 def into_terms(body: CreateRequest) -> Terms:
     time, price = body.params.time, body.params.price
-    has_price = isinstance(price, Raw) and bytes(price) != _NULL
+    has_price = price is not None
     if isinstance(time, UnsetType):
         raise Declined(PRICE_BASED if has_price else "params: expected exactly one of `time`, `price`")
     if has_price:

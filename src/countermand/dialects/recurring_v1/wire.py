@@ -3,9 +3,9 @@
 On the wire all names are in camel case.
 """
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 I64_MAX = 2**63 - 1
 SECONDS_MAX = 2**53 - 1
@@ -13,6 +13,11 @@ SECONDS_MAX = 2**53 - 1
 
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=I64_MAX)]
 Seconds: TypeAlias = Annotated[int, Meta(ge=0, le=SECONDS_MAX)]
+
+
+def _one_of(*values: str) -> Meta:
+    """Says in the document what a text can be."""
+    return Meta(extra_json_schema={"enum": list(values)})
 
 
 class Shape(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -37,7 +42,7 @@ class Params(Shape, frozen=True, kw_only=True):
     """Exactly one of the two."""
 
     time: TimeParams | UnsetType = UNSET
-    price: Raw | UnsetType = UNSET
+    price: Any = None
 
 
 class CreateRequest(Shape, frozen=True, kw_only=True):
@@ -52,8 +57,8 @@ class CancelRequest(Shape, frozen=True, kw_only=True):
 
     order: str
     user: str
-    recurring_type: str | UnsetType = UNSET
-    params: str | UnsetType = UNSET
+    recurring_type: Annotated[str, _one_of("time", "price")] | UnsetType = UNSET
+    params: Annotated[str, _one_of("recurring", "time", "price")] | UnsetType = UNSET
 
 
 class ExecuteRequest(Shape, frozen=True, kw_only=True):
@@ -68,11 +73,11 @@ class OrdersParams(Shape, frozen=True, kw_only=True):
     """The query of a list of orders."""
 
     user: str
-    recurring_type: str
-    order_status: str
+    recurring_type: Annotated[str, _one_of("time", "price", "all")]
+    order_status: Annotated[str, _one_of("active", "history")]
     page: str | UnsetType = UNSET
     mint: str | UnsetType = UNSET
-    include_failed_tx: str | UnsetType = UNSET
+    include_failed_tx: Annotated[str, _one_of("true", "false")] | UnsetType = UNSET
 
 
 # --- answers
@@ -93,6 +98,14 @@ class ExecutedAnswer(Shape, frozen=True, kw_only=True):
     status: Literal["Success", "Failed"]
     order: str | None
     error: str | None
+
+
+class InvalidAnswer(Shape, frozen=True, kw_only=True):
+    """To the execution of something that was not built here, or not signed."""
+
+    error: str = "invalid transaction"
+    code: int = 400
+    status: str = "Failed"
 
 
 class ErrorAnswer(Shape, frozen=True, kw_only=True):
@@ -136,7 +149,7 @@ class OrderRow(Shape, frozen=True, kw_only=True):
     user_closed: bool = False
     created_at: str
     updated_at: str
-    trades: tuple[()] = ()
+    trades: list[Any] = []
 
 
 class TypedOrderRow(OrderRow, frozen=True, kw_only=True):
