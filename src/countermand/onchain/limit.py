@@ -29,6 +29,8 @@ from countermand.solana.tokens import (
 
 _ACCOUNTS_MAX: Final = 100
 """So many a node gives at once."""
+_READ_AT_ONCE: Final = 50
+"""Orders in about two milliseconds."""
 _OPENINGS_MAX: Final = 8
 """How many transactions are looked at to find the one that opened an order."""
 _TOKEN_PROGRAMS: Final = (TOKEN_PROGRAM, TOKEN_2022_PROGRAM)
@@ -84,7 +86,7 @@ class LimitChain:
             units = limit_order.UNITS_OF_A_CANCEL * len(batch)
             composed = await self._blocks.composed(partial(message_of, batch), price, units)
             built.append(_unsigned(batch[0].address if len(batch) == 1 else None, composed))
-            await asyncio.sleep(0)  # Others have their turn: somebody may have thousands of orders.
+            await asyncio.sleep(0)  # Others have their turn.
         return built
 
     @asks_the_chain
@@ -102,8 +104,15 @@ class LimitChain:
         found = await self._records.program_accounts(
             limit_order.PROGRAM, data_size=limit_order.ORDER_BYTES, memcmp=memcmp
         )
-        read = ((Address(address), limit_order.read_order(info.data)) for address, info in found)
-        return [_open_order(address, order) for address, order in read if order is not None]
+        orders: list[OpenOrder] = []
+        for start in range(0, len(found), _READ_AT_ONCE):
+            for address, info in found[start : start + _READ_AT_ONCE]:
+                order = limit_order.read_order(info.data)
+                if order is not None:
+                    orders.append(_open_order(Address(address), order))
+            if len(found) > _READ_AT_ONCE:
+                await asyncio.sleep(0)  # Somebody may have thousands of orders, and others have their turn.
+        return orders
 
     @asks_the_chain
     async def decimals_of(self, mints: Sequence[Mint]) -> dict[Mint, int]:

@@ -1,6 +1,6 @@
 """Which orders a cancel means, and how they are put into transactions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from countermand.domain.identity import Address
@@ -18,13 +18,11 @@ def chosen(open_orders: Sequence[OpenOrder], named: Sequence[Address] | None) ->
     return [by_address[address] for address in dict.fromkeys(named) if address in by_address]
 
 
-def batches(orders: Sequence[OpenOrder], fits: Callable[[Sequence[OpenOrder]], bool]) -> list[Sequence[OpenOrder]]:
+def batches(orders: Sequence[OpenOrder], fits: Callable[[Sequence[OpenOrder]], bool]) -> Iterator[Sequence[OpenOrder]]:
     """Fives, in this order. One that does not fit a transaction is split; a single order is taken to fit."""
-    cut: list[Sequence[OpenOrder]] = []
     for start in range(0, len(orders), BATCH):
         rest = orders[start : start + BATCH]
         while rest:
             size = next((size for size in range(len(rest), 1, -1) if fits(rest[:size])), 1)
-            cut.append(rest[:size])
+            yield rest[:size]
             rest = rest[size:]
-    return cut
