@@ -267,6 +267,7 @@ def mint_2022(*extensions: tuple[int, bytes]) -> AccountInfo:
         (((9, b""),), False),
         (((18, bytes(64)), (1, bytes(108))), False),
         (((99, b""),), False),
+        (((64, b""),), False),
     ],
 )
 def test_token_2022_without_what_could_take_or_hold(
@@ -280,6 +281,12 @@ def test_token_2022_without_what_could_take_or_hold(
         assert TOKEN_2022_PROGRAM in {str(key) for key in message_of(got.body["transaction"]).account_keys}
     else:
         assert mint in got.body["cause"]
+
+
+def test_an_extension_that_is_cut_off(venue: LimitVenue) -> None:
+    mint, info = address(7), mint_2022((18, bytes(64)))
+    venue.chain.held[mint] = AccountInfo(1, TOKEN_2022_PROGRAM, info.data[:-1], executable=False)
+    assert venue.post("/trigger/v1/createOrder", creation(outputMint=mint)).status == 400
 
 
 def test_what_is_no_mint(venue: LimitVenue) -> None:

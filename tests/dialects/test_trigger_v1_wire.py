@@ -1,6 +1,7 @@
 """What Trigger v1 and limit/v2 say, byte for byte: from the documentation, never from our own encoder."""
 
 import base64
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -269,6 +270,13 @@ def test_what_is_unsigned_altered_or_another_s() -> None:
     elsewhere = LimitVenue().post("/trigger/v1/execute", {"signedTransaction": maker.transaction})
     assert (elsewhere.status, elsewhere.body["error"]) == (400, "invalid transaction")
     assert maker.venue.chain.landed == {}
+
+
+def test_what_another_family_built_is_not_executed_here() -> None:
+    maker = Executing()
+    ((digest, row),) = maker.venue.memory.rows.items()
+    maker.venue.memory.rows[digest] = replace(row, body=row.body.replace(b"limit.create", b"recurring.create"))
+    assert (maker.executes().status, maker.venue.chain.landed) == (400, {})
 
 
 def test_a_transaction_that_fails_on_chain() -> None:

@@ -49,6 +49,7 @@ def test_what_is_signed_by_all_is_read() -> None:
 
 
 FULL = wire(ALICE, BOB)
+PADDED = next(raw for size in (1, 2, 3) if len(raw := wire(ALICE, BOB, text=b"x" * size)) % 3 == 1)
 FLIPPED = FULL[:-1] + bytes([FULL[-1] ^ 1])
 WRONG: dict[str, str] = {
     "nobody signed": encoded(wire()),
@@ -61,6 +62,7 @@ WRONG: dict[str, str] = {
     "no base64": "%" * 8,
     "a line break": encoded(FULL)[:8] + "\n" + encoded(FULL)[8:],
     "no padding": encoded(FULL).rstrip("=") if encoded(FULL).endswith("=") else encoded(FULL) + "=",
+    "another spelling": encoded(PADDED)[:-3] + chr(ord(encoded(PADDED)[-3]) + 1) + "==",
     "not ASCII": "\u00e9" * 8,
     "a lone surrogate": "\ud800" * 4,
     "larger than a packet": encoded(wire(ALICE, BOB, text=b"x" * 1_100)),

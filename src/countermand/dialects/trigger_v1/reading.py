@@ -63,7 +63,7 @@ def number(field: str, given: str | int, complaint: Complaint, bound: int = U64_
     if isinstance(given, int):
         if 0 <= given <= bound:
             return given
-    elif given.isascii() and given.isdigit() and isinstance(read := exact(given, scale=0, bound=bound), int):
+    elif given.isdigit() and isinstance(read := exact(given, scale=0, bound=bound), int):
         return read
     raise Declined(complaint(f"{field}: expected a whole number from 0 to {bound}"))
 
