@@ -236,9 +236,9 @@ def test_what_is_unlike_the_craft_is_named(alice: Trader, body: dict[str, Any], 
         ("inputAmount", None),
         ("inputMint", "x"),
         ("outputMint", ""),
-        ("outputMint", str(Keypair().pubkey())),
+        ("outputMint", "EHqmfkN89RJ7Y33CXM6uCzhVeuywHoJXZZLszBHHZy7o"),
         ("triggerMint", "0" * 44),
-        ("triggerMint", str(Keypair().pubkey())),
+        ("triggerMint", "EHqmfkN89RJ7Y33CXM6uCzhVeuywHoJXZZLszBHHZy7o"),
         ("triggerCondition", "at"),
         ("triggerPriceUsd", 0),
         ("triggerPriceUsd", "NaN"),
@@ -306,7 +306,10 @@ def craft_body(trader: Trader, **fields: object) -> dict[str, object]:
         ({"amount": "66666666"}, (400, "Order must be at least 10 USD (current value: 9.99 USD)")),
         ({"outputMint": SOL.mint}, (400, "Input mint and output mint cannot be the same")),
         ({"inputMint": USDC.mint, "outputMint": USDT.mint}, (400, "Mint pair is not supported")),
-        ({"userAddress": str(Keypair().pubkey())}, (403, "Forbidden: userAddress must match authenticated user")),
+        (
+            {"userAddress": "EHqmfkN89RJ7Y33CXM6uCzhVeuywHoJXZZLszBHHZy7o"},
+            (403, "Forbidden: userAddress must match authenticated user"),
+        ),
     ],
 )
 def test_a_craft_that_is_refused(alice: Trader, fields: dict[str, object], refusal: tuple[int, str]) -> None:

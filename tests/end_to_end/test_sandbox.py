@@ -49,7 +49,7 @@ def test_wrapped_sol(venue: Venue) -> None:
         ("wallet", "x"),
         ("wallet", 7),
         ("mint", "sol"),
-        ("mint", str(Keypair().pubkey())),
+        ("mint", "EHqmfkN89RJ7Y33CXM6uCzhVeuywHoJXZZLszBHHZy7o"),
         ("amount", "0.5"),
         ("amount", "-1"),
         ("amount", str(2**64)),
@@ -79,7 +79,7 @@ def test_an_airdrop_that_makes_no_sense(venue: Venue, field: str, value: object)
         {SOL.mint: "10000000000000"},
         {SOL.mint: None},
         {"x": "1"},
-        {str(Keypair().pubkey()): "1"},
+        {"EHqmfkN89RJ7Y33CXM6uCzhVeuywHoJXZZLszBHHZy7o": "1"},
         [],
     ],
 )
