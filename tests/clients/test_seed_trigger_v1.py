@@ -4,12 +4,15 @@
 `/execute`, or by itself with nothing but @solana/web3.js.
 """
 
+import base64
 import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from solana.rpc.async_api import AsyncClient
+from solana.rpc.commitment import Confirmed
 
 from tests.clients.node import run_node
 from tests.end_to_end.limit_trader import LimitTrader
@@ -77,3 +80,22 @@ def test_a_maker_with_nothing_but_web3(venue: Venue, alice: LimitTrader) -> None
     send_alone(alice, cancels[::-1])
     assert alice.open_orders() == []
     assert alice.trader.holds(USDC) == 1_000_000_000
+
+
+async def test_a_maker_with_nothing_but_solana_py(venue: Venue, alice: LimitTrader) -> None:
+    built = [alice.builds(10 * USDC, SOL, take) for take in range(1, 7)]
+    async with AsyncClient(f"{venue.url}/rpc", Confirmed) as client:
+
+        async def send(transaction: str) -> None:
+            raw = base64.b64decode(alice.signs(transaction))
+            sent = await client.send_raw_transaction(raw)
+            (status,) = (await client.get_signature_statuses([sent.value])).value
+            assert status is not None
+            assert status.err is None
+
+        for each in built:
+            await send(each["transaction"])
+        assert sorted(alice.open_orders()) == sorted(each["order"] for each in built)
+        for transaction in alice.builds_cancels():
+            await send(transaction)
+    assert (alice.open_orders(), alice.trader.holds(USDC)) == ([], 1_000_000_000)

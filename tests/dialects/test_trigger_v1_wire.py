@@ -320,4 +320,8 @@ def test_the_chain_is_away() -> None:
     assert maker.venue.post("/trigger/v1/cancelOrders", {"maker": MAKER}).raw == (
         '{"error":"something went wrong while generating cancel instructions","code":500}'
     )
-    assert (maker.executes().status, maker.venue.get("/limit/v2/openOrders", wallet=MAKER).status) == (503, 503)
+    assert (maker.executes().status, maker.executes().body["error"]) == (
+        503,
+        "the outcome of this request is unknown, please repeat the same request",
+    )
+    assert maker.venue.get("/limit/v2/openOrders", wallet=MAKER).status == 503

@@ -9,6 +9,7 @@ from falcon.asgi import Request
 
 from countermand.dialects.trigger_v1 import translate
 from countermand.dialects.trigger_v1.envelope import (
+    OUTCOME_UNKNOWN,
     Answer,
     Declined,
     answers,
@@ -186,11 +187,14 @@ class ExecuteResource:
         given = asked.id if asked.request_id is None else asked.request_id
         request_id = None if given is None else RequestId(given.lower())
         names = self._venue.names
-        execution = await self._venue.orders.execute(
-            asked.signed_transaction,
-            None,
-            lambda build: build.purpose in _PURPOSES and names.belongs(request_id, build),
-        )
+        try:
+            execution = await self._venue.orders.execute(
+                asked.signed_transaction,
+                None,
+                lambda build: build.purpose in _PURPOSES and names.belongs(request_id, build),
+            )
+        except Unavailable:  # It may be on its way all the same.
+            return OUTCOME_UNKNOWN
         if isinstance(execution, NotOurs):
             return _INVALID_TRANSACTION
         if isinstance(execution, Unconfirmed):
