@@ -19,6 +19,7 @@ from countermand.custody.vaults import SeedRefused, VaultKeys, load_or_make_seed
 from countermand.dialects.price_v3 import routes as price_routes
 from countermand.dialects.recurring_v1 import openapi as recurring_openapi
 from countermand.dialects.recurring_v1 import routes as recurring_routes
+from countermand.dialects.trigger_v1 import openapi as limit_openapi
 from countermand.dialects.trigger_v1 import routes as limit_routes
 from countermand.dialects.trigger_v2 import auth
 from countermand.dialects.trigger_v2 import openapi as trigger_openapi
@@ -411,7 +412,11 @@ def _door(house: _House, settings: Settings) -> tuple[Door, SocketHub]:
         app.add_route(path, resource)
     hub = SocketHub(house.chain, is_up=house.world.is_up)
     app.add_route("/rpc", RpcResource(house.chain, hub, send=house.world.send, is_up=house.world.is_up))
-    documents = {"trigger-v2": trigger_openapi.openapi, "recurring-v1": recurring_openapi.openapi}
+    documents = {
+        "trigger-v2": trigger_openapi.openapi,
+        "trigger-v1": limit_openapi.openapi,
+        "recurring-v1": recurring_openapi.openapi,
+    }
     if settings.sandbox:
         sandbox_routes.mount(app, sandbox_routes.SandboxResource(house.sandbox, lambda: _audited(house.store)))
         documents["sandbox"] = sandbox_openapi.openapi
