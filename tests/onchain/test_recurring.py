@@ -25,6 +25,7 @@ from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.port import AccountInfo
 from countermand.solana.programs.artifacts import program_builds
 from countermand.solana.programs.compile import unsigned_transaction
+from countermand.solana.programs.dca import read_dca
 from countermand.solana.tokens import SYSTEM_PROGRAM, associated_token_address, read_token_account
 from tests.onchain.recurring_stage import JUP, SOL, USDC, Drawer, signed
 from tests.solana.chain_support import GENESIS, ManualClock, open_chain
@@ -226,6 +227,15 @@ async def test_what_the_owner_sends_alone_counts(house: House) -> None:
     executed = await house.orders.execute(transaction, None)
     assert isinstance(executed, Executed)
     assert (executed.error, executed.signature) == (None, listed.opened_by)
+
+
+async def test_an_order_may_begin_later(house: House) -> None:
+    second = house.clock.now_ms() // 1000 + DAY_S
+    order = await house.opens(replace(house.terms(), starts_at_s=second))
+    (account,) = await house.chain.accounts([order])
+    read = None if account is None else read_dca(account.data)
+    assert read is not None
+    assert (read.next_cycle_at, read.idx) == (second, house.clock.now_ms() // 1000)
 
 
 async def test_another_s_order_is_not_to_be_cancelled(house: House) -> None:

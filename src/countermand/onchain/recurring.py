@@ -1,6 +1,6 @@
 """Recurring orders on the chain: their transactions are built here, and their accounts are read."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from hashlib import sha256
 from typing import Final, Protocol
 from uuid import UUID
@@ -182,12 +182,12 @@ class RecurringOrders:
         landed = [each async for each in self._landed_since(address, order.created_at)]
         for each in landed[: -_OPENINGS_ASKED_MAX - 1 : -1]:
             transaction = await self._records.transaction(each.signature)
-            if transaction is not None and _opens(list(dca.events_of(transaction)), address, order):
+            if transaction is not None and _opens(dca.events_of(transaction), address):
                 return Signature(each.signature)
         return None
 
     async def _landed_since(self, address: Address, second: int) -> AsyncIterator[AddressSignature]:
-        """What succeeded with this address in it, newest first."""
+        """What succeeded with this address in it, newest first. An earlier order there was another order."""
         before = None
         for _ in range(_HISTORY_PAGES_MAX):
             signatures = await self._records.signatures_for_address(address, before=before)
@@ -216,10 +216,8 @@ def _decimals_of(account: AccountInfo | None) -> int:
     return mint.decimals
 
 
-def _opens(events: Sequence[dca.DcaEvent], address: Address, order: Dca) -> bool:
-    return any(
-        isinstance(event, Opened) and event.dca == address and event.created_at == order.created_at for event in events
-    )
+def _opens(events: Iterable[dca.DcaEvent], address: Address) -> bool:
+    return any(isinstance(event, Opened) and event.dca == address for event in events)
 
 
 def _open_order(address: Address, order: Dca, decimals: dict[str, int], opened_by: Signature | None) -> OpenOrder:
