@@ -257,7 +257,6 @@ async def _furnish(
     landing = ChainLanding(world)
     on_chain = _on_chain(
         OnChainOrders(shard, store, landing, clock, settings.confirm_timeout_ms),
-        chain,
         world,
         clock,
         ids,
@@ -315,14 +314,13 @@ async def _furnish(
 
 def _on_chain(
     orders: OnChainOrders,
-    chain: EmbeddedChain,
     world: FaultyChain,
     clock: VenueClock,
     ids: Ids,
     price_of: Callable[[Mint], UsdPrice | None],
 ) -> _OnChain:
-    limit_blocks = Blocks(world, chain, clock.wall_ms, _LIMIT_UNIT_PRICE)
-    recurring_blocks = Blocks(world, chain, clock.wall_ms, _RECURRING_UNIT_PRICE)
+    limit_blocks = Blocks(world, world, clock.wall_ms, _LIMIT_UNIT_PRICE)
+    recurring_blocks = Blocks(world, world, clock.wall_ms, _RECURRING_UNIT_PRICE)
 
     def unique_id() -> int:
         return UUID(ids.request_id()).int >> 65
@@ -330,9 +328,9 @@ def _on_chain(
     return _OnChain(
         orders,
         limit_blocks,
-        LimitChain(world, chain, limit_blocks, unique_id),
+        LimitChain(world, world, limit_blocks, unique_id),
         recurring_blocks,
-        RecurringOrders(orders, world, chain, recurring_blocks, clock, price_of),
+        RecurringOrders(orders, world, world, recurring_blocks, clock, price_of),
     )
 
 

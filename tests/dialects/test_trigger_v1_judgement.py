@@ -195,7 +195,7 @@ def test_prices_and_numbers_in_both_forms(
 
 def test_the_compute_limit_is_what_it_takes_and_a_tenth(venue: LimitVenue) -> None:
     venue.chain.units = 10_001
-    assert budget_of(venue.post("/limit/v2/createOrder", creation()).body["tx"])[0] == 11_002
+    assert budget_of(venue.post("/limit/v2/createOrder", creation()).body["tx"])[0] == 11_001
     venue.chain.simulation_error = "AccountNotFound"
     assert budget_of(venue.post("/limit/v2/createOrder", creation()).body["tx"])[0] == UNITS_UNKNOWN
 

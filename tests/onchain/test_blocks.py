@@ -38,7 +38,10 @@ async def test_a_blockhash_is_believed_for_a_slot() -> None:
     assert (await stage.blocks.recent()).blockhash == OTHER
 
 
-@pytest.mark.parametrize(("used", "limit"), [(0, 0), (1, 2), (10, 11), (120_000, 132_000), (1_400_000, UNITS_MAX)])
+@pytest.mark.parametrize(
+    ("used", "limit"),
+    [(0, 0), (1, 1), (10, 11), (80_521, 88_573), (80_602, 88_662), (10_263, 11_289), (1_400_000, UNITS_MAX)],
+)
 async def test_a_tenth_more_than_it_takes(used: int, limit: int) -> None:
     stage = Stage(StubChain(units=used))
     composed = await stage.blocks.composed(stage.compose, 7)

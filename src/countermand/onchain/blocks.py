@@ -89,7 +89,7 @@ class Blocks:
             simulation = await self._simulated(compose, price)
         if simulation.error is not None:
             return UNITS_UNKNOWN
-        return min(-(-simulation.units_consumed * 11 // 10), UNITS_MAX)
+        return min(simulation.units_consumed * 11 // 10, UNITS_MAX)
 
     @asks_the_chain
     async def _simulated(self, compose: Compose, price: int) -> Simulation:

@@ -6,17 +6,21 @@ What the world does wrong is done by `FaultyChain` and `CrashingStore`; what the
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from countermand.engine.ports import Batch
 from countermand.solana.port import (
+    HISTORY_PAGE_MAX,
     AccountInfo,
     Address,
-    Chain,
+    AddressSignature,
     ChainUnavailable,
     LatestBlockhash,
+    LedgerTransaction,
+    Memcmp,
+    Node,
     Signature,
     SignatureStatus,
     Simulation,
@@ -54,7 +58,7 @@ class WorldFaults:
 class FaultyChain:
     """The chain as the engine and the facade see it, with the faults that are on."""
 
-    def __init__(self, chain: Chain, faults: WorldFaults) -> None:
+    def __init__(self, chain: Node, faults: WorldFaults) -> None:
         self._chain = chain
         self._faults = faults
         self._late: dict[int, asyncio.Task[None]] = {}
@@ -82,6 +86,31 @@ class FaultyChain:
     async def simulate(self, transaction: bytes) -> Simulation:
         self._require()
         return await self._chain.simulate(transaction)
+
+    async def program_accounts(
+        self, program: Address, *, data_size: int | None = None, memcmp: Sequence[Memcmp] = ()
+    ) -> Sequence[tuple[Address, AccountInfo]]:
+        self._require()
+        return await self._chain.program_accounts(program, data_size=data_size, memcmp=memcmp)
+
+    async def recent_prioritization_fees(self, addresses: Sequence[Address]) -> Sequence[int]:
+        self._require()
+        return await self._chain.recent_prioritization_fees(addresses)
+
+    async def transaction(self, signature: Signature) -> LedgerTransaction | None:
+        self._require()
+        return await self._chain.transaction(signature)
+
+    async def signatures_for_address(
+        self,
+        address: Address,
+        *,
+        limit: int = HISTORY_PAGE_MAX,
+        before: Signature | None = None,
+        until: Signature | None = None,
+    ) -> Sequence[AddressSignature]:
+        self._require()
+        return await self._chain.signatures_for_address(address, limit=limit, before=before, until=until)
 
     async def send(self, transaction: bytes) -> None:
         """Accepts the transaction, and then does with it what the faults say."""

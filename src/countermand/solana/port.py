@@ -190,6 +190,10 @@ class ChainRecords(Protocol):
         """
 
 
+class Node(Chain, ChainRecords, Protocol):
+    """Both halves of the port: what either adapter is."""
+
+
 def check_filters(data_size: int | None, memcmp: Sequence[Memcmp]) -> None:
     """Raises `ValueError` where a node would refuse."""
     filters = len(memcmp) + (data_size is not None)
