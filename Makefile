@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 TOOLS := $(VENV)/.tools
 CLIENTS := tests/clients/node_modules/.package-lock.json
+PYTEST_FLAGS ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 CODE := src tests $(wildcard benchmarks examples scripts)
 
 # The newest pip wants build requirements pinned by a variable of their own; the older ones ignore it.
