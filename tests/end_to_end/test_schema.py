@@ -1,4 +1,4 @@
-"""Requests that a machine makes up from our own OpenAPI documents: none ends in a bug, and answers look as documented."""
+"""Requests that a machine makes up from our OpenAPI documents: none ends in a bug, and answers look as documented."""
 
 import re
 import subprocess
