@@ -403,6 +403,7 @@ def _door(house: _House, settings: Settings) -> tuple[Door, SocketHub]:
         price_of=house.shard.price_of,
         sessions=house.sessions,
         challenges=house.challenges,
+        now=house.clock.now,
     )
     prices = price_routes.resources(tokens, house.shard.price_of, lambda: house.chain.slot, house.clock.wall_ms())
     recurring = recurring_routes.resources(house.on_chain.recurring)

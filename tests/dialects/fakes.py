@@ -439,6 +439,7 @@ class FakeVenue:
             price_of=self.prices.get,
             sessions=self.sessions,
             challenges=self.challenges,
+            now=self.clock.now,
         )
         self.app: falcon.asgi.App[Any, Any] = falcon.asgi.App()
         prices = price_routes.resources(TOKENS, self.prices.get, lambda: 348_004_023, START_MS)

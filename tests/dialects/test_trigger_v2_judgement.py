@@ -465,3 +465,10 @@ def test_every_refusal_can_be_said(refusal: Refusal, act: Act) -> None:
     answer = refused(Refused(refusal, State.OPEN, "some {detail}"), act)
     assert answer.status == WORDS[refusal].status
     assert b'"error":"' in answer.body
+
+
+def test_an_expiry_that_is_past_is_told_before_the_order_is_looked_for(venue: FakeVenue) -> None:
+    path = "/trigger/v2/orders/price/01a0723a-f41a-707a-bd36-f8a162597304"
+    answer = venue.user().ask("PATCH", path, {"orderType": "single", "expiresAt": START_MS})
+    assert answer.status_code == 400
+    assert answer.json["details"] == {"expiresAt": "Expiry time must be in the future"}

@@ -41,6 +41,7 @@ from countermand.dialects.trigger_v2.wire import (
     WithdrawnAnswer,
 )
 from countermand.domain.identity import Address, Mint, RequestId, Wallet
+from countermand.domain.instant import Instant
 from countermand.domain.quantities import UsdPrice
 from countermand.domain.trigger.order import Craft, Family
 from countermand.domain.trigger.refusals import Refused
@@ -92,6 +93,8 @@ class Venue:
     price_of: Callable[[Mint], UsdPrice | None]
     sessions: Sessions
     challenges: Challenges
+    now: Callable[[], Instant]
+    """The venue's clock, by which an expiry lies in the future."""
 
     def wallet(self, req: Request) -> Wallet:
         """Whose token the request carries."""
@@ -268,7 +271,7 @@ class OrderResource:
     async def on_patch(self, req: Request, body: bytes, order_id: str) -> Answer:
         wallet = self._venue.wallet(req)
         order = reading.order_id(order_id)
-        amendment = translate.into_amendment(_AMEND.read(body))
+        amendment = translate.into_amendment(_AMEND.read(body), self._venue.now())
         amended = await self._venue.orders.amend(order, wallet, amendment)
         if isinstance(amended, Refused):
             return refused(amended, Act.UPDATE)

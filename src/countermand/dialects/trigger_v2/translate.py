@@ -10,6 +10,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from countermand.dialects.trigger_v2.envelope import Declined, encode, error, invalid
 from countermand.dialects.trigger_v2.reading import Flaws
+from countermand.dialects.trigger_v2.refusals import WORDS
 from countermand.dialects.trigger_v2.wire import (
     AmendRequest,
     CraftAnswer,
@@ -28,6 +29,7 @@ from countermand.domain.trigger.commands import Amendment, DepositCraft, LegChan
 from countermand.domain.trigger.condition import Condition, Direction
 from countermand.domain.trigger.lifecycle import RAW, display_state
 from countermand.domain.trigger.order import Family, Leg, Role
+from countermand.domain.trigger.refusals import Refusal
 from countermand.engine.ports import HistoryQuery, Sort, Token
 from countermand.engine.trigger import OrderRequest, OrderView, Placed
 from countermand.engine.views import Happening
@@ -178,13 +180,15 @@ def _placement(request: OrderRequest) -> bytes:
     return sha256(encode(fields) + _message(request.transaction)).digest()[:PLACEMENT_BYTES]
 
 
-def into_amendment(body: AmendRequest) -> Amendment:
+def into_amendment(body: AmendRequest, now: Instant) -> Amendment:
     if body.trailing_bps is not UNSET:
         raise Declined(error(400, "Cannot convert to trailing stop loss order"))
     flaws = _fields_of_other_types(body)
     given = [field for field, is_given in _given_terms(body) if is_given]
     if not given and body.expires_at is UNSET:
         flaws["body"] = f"Give at least one of {', '.join(_FIELDS[body.order_type])}, expiresAt"
+    if not isinstance(body.expires_at, UnsetType) and body.expires_at <= now:
+        flaws["expiresAt"] = WORDS[Refusal.EXPIRY_PAST].text
     trigger = _change(flaws, "triggerPriceUsd", body.trigger_price_usd, body.slippage_bps)
     take_profit = _change(flaws, "tpPriceUsd", body.tp_price_usd, body.tp_slippage_bps)
     stop_loss = _change(flaws, "slPriceUsd", body.sl_price_usd, body.sl_slippage_bps)
