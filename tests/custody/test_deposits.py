@@ -91,6 +91,7 @@ async def test_a_prefunded_address_makes_the_chain_refuse(venue: Venue) -> None:
     assert group.attempt is not None
     fate = await venue.settles(group, group.attempt)
     assert (fate.fate, (await venue.balances())["USDC"]) == (Fate.REJECTED, before)
+    assert not fate.at_close
 
 
 async def test_a_simulation_says_what_is_missing(venue: Venue) -> None:

@@ -106,7 +106,7 @@ async def test_dust_after_the_craft_makes_the_chain_refuse_until_the_close_is_le
     craft = await crafted(venue, group)
     await venue.stranger_sends(group, 1)
     fate = await venue.settles(group, venue.filling(group, craft))
-    assert fate.fate is Fate.REJECTED
+    assert (fate.fate, fate.at_close) == (Fate.REJECTED, True)
     assert (await venue.balances())["JUP"] == 1_000 * 10**6
     group = replace(group, close_rejections=2)
     craft = await crafted(venue, group)
@@ -236,6 +236,7 @@ async def test_failures_on_demand_land_and_err(venue: Venue) -> None:
     craft = await crafted(venue, group)
     fate = await venue.settles(group, venue.filling(group, craft))
     assert (fate.fate, fate.error) == (Fate.REJECTED, "Error processing Instruction 6: custom program error: 0xc")
+    assert not fate.at_close, "a failed swap leaves nothing in the account that should not be there"
     assert await venue.balances() == before
     assert await venue.units(group.terms.input_account) == 10**9
     assert venue.pool.failures_due == 0

@@ -137,9 +137,10 @@ async def test_dust_after_the_craft_makes_the_chain_refuse_until_the_close_is_le
         await venue.stranger_sends(group, 1)
         fate = await venue.settles(group, venue.withdrawing(group, craft))
         # The close, which finds a balance. (Saying so takes more compute units than the published limit has.)
-        assert (fate.fate, fate.error) == (
+        assert (fate.fate, fate.error, fate.at_close) == (
             Fate.REJECTED,
             "Error processing Instruction 3: Computational budget exceeded",
+            True,
         )
         assert await venue.units(group.terms.input_account) == 20_000_001 + rejections
     group = replace(group, close_rejections=2)

@@ -127,8 +127,8 @@ def test_an_unknown_craft_of_another_wallet_is_nobodys() -> None:
 # --- the deposit's fate
 
 
-def resolve(fate: Fate, number: int = 1, error: str | None = None) -> ResolveAttempt:
-    return ResolveAttempt(ID, number, fate, TXID, error)
+def resolve(fate: Fate, number: int = 1, error: str | None = None, *, at_close: bool = False) -> ResolveAttempt:
+    return ResolveAttempt(ID, number, fate, TXID, error, at_close)
 
 
 @pytest.mark.parametrize(
@@ -240,13 +240,12 @@ def test_a_fill_in_flight_finishes(fate: Fate, moment: Moment, expected: list[st
 
 
 def test_only_a_rejected_close_counts_as_one() -> None:
-    for fate, closes, counted in [
+    for fate, at_close, counted in [
         (Fate.REJECTED, True, True),
         (Fate.REJECTED, False, False),
         (Fate.DEAD, True, False),
     ]:
-        group = order(State.EXECUTING, attempt=attempt(AttemptKind.FILL, made=craft(closes=closes)))
-        decision = decide(group, resolve(fate, 2), NOW)
+        decision = decide(order(State.EXECUTING), resolve(fate, 2, at_close=at_close), NOW)
         assert isinstance(decision, tuple)
         (failed,) = decision
         assert isinstance(failed, events.FillFailed)
@@ -450,7 +449,7 @@ def test_nothing_is_co_signed_while_there_is_no_craft() -> None:
 )
 def test_the_fate_of_a_withdrawal(fate: Fate, expected: events.Event) -> None:
     error = "dust" if fate is Fate.REJECTED else None
-    assert decide(withdrawing(), resolve(fate, 2, error), NOW) == (expected,)
+    assert decide(withdrawing(), resolve(fate, 2, error, at_close=True), NOW) == (expected,)
 
 
 # --- sweeping

@@ -15,6 +15,7 @@ from countermand.custody.instructions import (
     UNIT_PRICE_MICROLAMPORTS,
     always_rejected,
     compile_message,
+    fails_at_close,
     key,
     order_account,
 )
@@ -215,7 +216,8 @@ class VaultCustody:
         if not status.finalized:
             return None
         if status.error is not None:
-            return FateSeen(Fate.REJECTED, signature, describe(status.error))
+            at_close = fails_at_close(attempt.craft.message, status.error)
+            return FateSeen(Fate.REJECTED, signature, describe(status.error), at_close)
         return FateSeen(Fate.LANDED, signature)
 
     @_asks_the_chain

@@ -10,6 +10,7 @@ from solders.message import Message
 from solders.pubkey import Pubkey
 from solders.system_program import CreateAccountWithSeedParams, create_account_with_seed
 
+from countermand.solana.port import JsonError
 from countermand.solana.tokens import (
     ASSOCIATED_TOKEN_PROGRAM,
     SYSTEM_PROGRAM,
@@ -91,6 +92,14 @@ def close_account(
     """All lamports go to the destination. The chain refuses it while tokens are left, unless they are wrapped SOL."""
     metas = [_writable(account), _writable(destination), _signer(owner), *map(_signer, cosigners)]
     return Instruction(program, bytes([_CLOSE_ACCOUNT]), metas)
+
+
+def fails_at_close(message: bytes, error: JsonError) -> bool:
+    """Whether the instruction that the chain rejected closes a token account. `message` is one that we built."""
+    failed = error.get("InstructionError") if isinstance(error, dict) else None
+    if failed is None:
+        return False
+    return bytes(Message.from_bytes(message).instructions[failed[0]].data) == bytes([_CLOSE_ACCOUNT])
 
 
 def always_rejected(program: Pubkey) -> Instruction:

@@ -23,7 +23,7 @@ from countermand.domain.trigger.order import OrderGroup
 from countermand.engine.ports import JournalRow
 
 GENESIS: Final = bytes(32)
-RULES_VERSION: Final = 1
+RULES_VERSION: Final = 2
 """Grows when `decide` chooses otherwise for the same command: deciding again is compared only within one version."""
 
 _ENCODER: Final = msgspec.json.Encoder()

@@ -179,7 +179,8 @@ class Outbox:
         if seen is None:
             return False
         telemetry.attempt_resolved(group.id, attempt.kind, seen.fate, seen.error)
-        await self._shard.submit(ResolveAttempt(group.id, attempt.number, seen.fate, seen.signature, seen.error))
+        resolved = ResolveAttempt(group.id, attempt.number, seen.fate, seen.signature, seen.error, seen.at_close)
+        await self._shard.submit(resolved)
         return True
 
     async def _start_fill(self, group: OrderGroup) -> None:

@@ -60,6 +60,8 @@ class FateSeen:
     fate: Fate
     signature: Signature
     error: str | None = None
+    at_close: bool = False
+    """It was rejected when it closed the order's account."""
 
 
 @dataclass(frozen=True, slots=True)

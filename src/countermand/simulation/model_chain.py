@@ -18,6 +18,7 @@ SLOT_MS: Final = 400
 FEE_LAMPORTS: Final = 5_000
 RENT_LAMPORTS: Final = 2_039_280
 SOL: Final = "SOL"
+NOT_EMPTY: Final = "the account is not empty"
 
 
 class Rejected(Exception):
@@ -248,7 +249,7 @@ class _Steps:
         if at.owner not in self.signers:
             raise Rejected("the owner did not sign")
         if at.amount and at.mint != SOL:
-            raise Rejected("the account is not empty")
+            raise Rejected(NOT_EMPTY)
         del self.accounts[address]
         to = self.accounts.get(beneficiary, Account(0))
         self.accounts[beneficiary] = replace(to, lamports=to.lamports + at.lamports)

@@ -9,7 +9,7 @@ from countermand.domain.quantities import NOTHING, BaseUnits
 from countermand.domain.trigger.commands import DepositCraft, Fate, Submission, SubmissionFault
 from countermand.domain.trigger.order import Attempt, Craft, Family, OrderGroup
 from countermand.engine.ports import FateSeen, SwapRefused, Unavailable
-from countermand.simulation.model_chain import SOL, canonical, own_account, sign
+from countermand.simulation.model_chain import NOT_EMPTY, SOL, canonical, own_account, sign
 from countermand.solana.port import Chain, ChainUnavailable
 
 GAS: Final = "gas"
@@ -159,7 +159,8 @@ class ModelCustody:
             raise Unavailable(str(error)) from error
         if status is not None:
             error_text = None if status.error is None else str(status.error)
-            return FateSeen(Fate.LANDED if status.error is None else Fate.REJECTED, signature, error_text)
+            fate = Fate.LANDED if status.error is None else Fate.REJECTED
+            return FateSeen(fate, signature, error_text, at_close=NOT_EMPTY in (error_text or ""))
         return FateSeen(Fate.DEAD, signature) if height > attempt.craft.last_valid_height else None
 
     async def send(self, group: OrderGroup, attempt: Attempt) -> None:

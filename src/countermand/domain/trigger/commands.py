@@ -170,6 +170,8 @@ class ResolveAttempt:
     signature: Signature
     error: str | None
     """The chain's words, for a rejection."""
+    at_close: bool = False
+    """It was rejected when it closed the order's account: something was left in there."""
 
 
 Command: TypeAlias = (

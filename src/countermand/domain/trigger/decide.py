@@ -292,9 +292,7 @@ def _resolve(group: OrderGroup, command: ResolveAttempt, moment: Moment) -> Deci
         case AttemptKind.FILL:
             return (_fill_landed(attempt.craft, command),) if landed else _fill_failed(group, command, moment)
         case AttemptKind.WITHDRAWAL:
-            return (
-                _withdrawal_landed(attempt.craft, command) if landed else _withdrawal_failed(attempt.craft, command),
-            )
+            return (_withdrawal_landed(attempt.craft, command) if landed else _withdrawal_failed(command),)
         case AttemptKind.SWEEP:
             swept = SweepDone(command.signature, attempt.craft.gift)
             return (swept if landed else SweepFailed(_pause_end(group, moment.at)),)
@@ -321,7 +319,7 @@ def _fill_failed(group: OrderGroup, command: ResolveAttempt, moment: Moment) -> 
         command.error or "the transaction did not land in time",
         _pause_end(group, moment.at),
         command.signature,
-        close_rejected=command.fate is Fate.REJECTED and group.attempt.craft.closes,
+        close_rejected=command.fate is Fate.REJECTED and command.at_close,
     )
     return (failed, OrderExpired()) if moment.at >= group.expires_at else (failed,)
 
@@ -330,10 +328,10 @@ def _withdrawal_landed(craft: Craft, command: ResolveAttempt) -> Event:
     return WithdrawalLanded(command.signature, withdrawn=craft.moves, gift=craft.gift, closed=craft.closes)
 
 
-def _withdrawal_failed(craft: Craft, command: ResolveAttempt) -> Event:
+def _withdrawal_failed(command: ResolveAttempt) -> Event:
     rejected = command.fate is Fate.REJECTED
     rejection = command.error or "unknown error" if rejected else None
-    return WithdrawalFailed(command.signature, rejection, close_rejected=rejected and craft.closes)
+    return WithdrawalFailed(command.signature, rejection, close_rejected=rejected and command.at_close)
 
 
 def _pause_end(group: OrderGroup, at: Instant) -> Instant:
