@@ -195,3 +195,15 @@ def test_a_commit_whose_answer_is_lost(stage: Stage) -> None:
 def test_a_bug_is_no_traceback(stage: Stage) -> None:
     stage.drawer.failing = ZeroDivisionError("secret")
     in_shape(stage.post("createOrder", a_create()), 500, "Internal server error")
+
+
+def test_an_order_that_is_there_was_opened_though_the_node_forgot_by_what(stage: Stage, user: Keypair) -> None:
+    """As a node does that was restored from a snapshot."""
+    body = execution(opened_by(stage, user), user)
+    stage.chain.lands = False
+    stage.chain.height += 200
+    assert stage.post("execute", body).json["error"] == "unable to confirm transaction"
+    order = dca_address(str(user.pubkey()), USDC, SOL, NOW_S)[0]
+    stage.chain.has_order(order, an_order(str(user.pubkey())))
+    answer = stage.post("execute", body)
+    assert answer.text == f'{{"signature":"{signature_in(body)}","status":"Success","order":"{order}","error":null}}'

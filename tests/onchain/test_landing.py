@@ -1,6 +1,7 @@
 """How signed transactions are read, and what is known of their fate."""
 
 import base64
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,11 +13,13 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature as ChainSignature
 from solders.transaction import VersionedTransaction
 
-from countermand.domain.identity import Signature
+from countermand.domain.identity import Address, RequestId, Signature, Wallet
 from countermand.domain.trigger.commands import Fate
+from countermand.engine.onchain import Build
 from countermand.engine.ports import FateSeen, Unavailable
 from countermand.onchain.landing import ChainLanding, error_words
-from countermand.solana.port import SignatureStatus
+from countermand.solana.port import AccountInfo, AddressSignature, LedgerTransaction, SignatureStatus
+from countermand.solana.programs import dca, limit_order
 from tests.dialects.limit_venue import StubChain
 
 ALICE, BOB = Keypair.from_seed(b"a" * 32), Keypair.from_seed(b"b" * 32)
@@ -138,3 +141,75 @@ async def test_a_chain_that_is_away() -> None:
 def test_the_words_for_an_error(error: Any, words: str | None) -> None:
     said = error_words(error)
     assert said == words if words else said
+
+
+ORDER = Address("9vWTg8y4UvrLM49rqvJ2mtmpxicPytNs7FD78352g9Kr")
+
+
+def build(*, opens: bool = True, message: bytes = FULL[129:]) -> Build:
+    return Build(RequestId("r"), Wallet("w"), "a test", ORDER, opens, message, 100)
+
+
+class Remembering(StubChain):
+    """Transactions that named the order, newest first, under made-up signatures."""
+
+    def __init__(self, *raws: bytes) -> None:
+        super().__init__(height=101)
+        self.history = {f"signature {number}": raw for number, raw in enumerate(raws)}
+        self.asked: list[str] = []
+
+    async def signatures_for_address(self, address: str, **_: Any) -> list[AddressSignature]:
+        assert address == ORDER
+        return [AddressSignature(signature, 1, None, 1) for signature in self.history]
+
+    async def transaction(self, signature: str) -> LedgerTransaction | None:
+        self.asked.append(signature)
+        raw = self.history[signature]
+        return replace(LANDED, signature=signature, raw=raw) if raw else None
+
+
+LANDED = LedgerTransaction("", 1, 1, b"", None, 0, 0, (), (), (), (), (), (), None, (), ())
+
+
+async def test_a_message_is_known_by_its_bytes() -> None:
+    chain = Remembering(wire(ALICE, BOB, text=b"another"), b"", FULL, b"")
+    chain.landed["signature 2"] = SignatureStatus(1, finalized=True, error=None)
+    assert await ChainLanding(chain).fate_of_message(build()) == FateSeen(Fate.LANDED, Signature("signature 2"))
+    assert await ChainLanding(chain).fate_of_message(build(message=b"unheard of")) is None
+
+
+@pytest.mark.parametrize("status", [None, SignatureStatus(1, finalized=False, error=None)])
+async def test_a_message_that_may_be_forgotten_has_not_landed_yet(status: SignatureStatus | None) -> None:
+    chain = Remembering(FULL)
+    if status is not None:
+        chain.landed["signature 0"] = status
+    assert await ChainLanding(chain).fate_of_message(build()) is None
+
+
+async def test_a_stranger_who_names_an_order_often_costs_little() -> None:
+    others = [wire(ALICE, BOB, text=b"%d" % number) for number in range(500)]
+    chain = Remembering(*others, FULL)
+    chain.landed["signature 500"] = SignatureStatus(1, finalized=True, error=None)
+    assert await ChainLanding(chain).fate_of_message(build()) is not None
+    assert len(chain.asked) == 64
+
+
+@pytest.mark.parametrize(
+    ("opens", "owner", "history", "proves"),
+    [
+        (True, limit_order.PROGRAM, (), True),
+        (True, dca.PROGRAM, (), True),
+        (True, "11111111111111111111111111111111", (), False),  # Somebody sent lamports there.
+        (True, None, (), False),
+        (False, limit_order.PROGRAM, (), False),
+        (False, None, (), False),  # Who closed it?
+        (True, limit_order.PROGRAM, (b"",), False),  # Another transaction made it.
+    ],
+)
+async def test_what_an_order_s_account_proves(
+    opens: bool, owner: str | None, history: tuple[bytes, ...], proves: bool
+) -> None:
+    chain = Remembering(*history)
+    if owner is not None:
+        chain.held[ORDER] = AccountInfo(1, owner, b"", executable=False)
+    assert await ChainLanding(chain).must_have_landed(build(opens=opens)) is proves

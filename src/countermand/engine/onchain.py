@@ -25,13 +25,14 @@ _POLL_MS_MAX: Final = 250
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """A transaction for `wallet` to sign. `order` is what it opens or closes; None if it is several."""
+    """A transaction for `wallet` to sign. `order` is what it opens or closes, or the first that it closes."""
 
     request_id: RequestId
     wallet: Wallet
     purpose: str
     """What it is for, such as `limit.create`: whoever built it knows."""
-    order: Address | None
+    order: Address
+    opens: bool
     message: bytes
     last_valid_height: int
 
@@ -57,10 +58,19 @@ class Landing(Protocol):
     async def fate(self, signature: Signature, last_valid_height: int) -> FateSeen | None:
         """None: unresolved."""
 
+    async def fate_of_message(self, build: Build) -> FateSeen | None:
+        """What became of it under whatever signature; None: it is not known to have landed under any.
+
+        A message lands once, but who signs it can do so again, which is another id: send one, and execute the other.
+        """
+
+    async def must_have_landed(self, build: Build) -> bool:
+        """Whether the chain, which has no history of a dead build's order, holds what only this build could make."""
+
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """It landed. `error` is the chain's, if it failed there."""
+    """It landed, under this signature, which may be another one than was handed in. `error` is the chain's, if any."""
 
     build: Build
     signature: Signature
@@ -119,15 +129,24 @@ class OnChainOrders:
         build = None if body is None else _BUILD.decode(body)
         if build is None or not is_mine(build) or request_id not in (None, build.request_id):
             return NotOurs()
-        seen = await self._landing.fate(signed.signature, build.last_valid_height)
+        landing = self._landing
+        seen = await landing.fate(signed.signature, build.last_valid_height)
         if seen is None:
-            await self._landing.send(signed)
-            seen = await self._resolved(signed, build)
+            await landing.send(signed)
+            seen = await landing.fate(signed.signature, build.last_valid_height)
+            seen = seen or await landing.fate_of_message(build) or await self._awaited(signed, build)
         if seen is None or seen.fate is Fate.DEAD:
-            return Unconfirmed(build, signed.signature)
-        return Executed(build, signed.signature, seen.error)
+            seen = await self._otherwise(signed, build, dead=seen is not None)
+        return Unconfirmed(build, signed.signature) if seen is None else Executed(build, seen.signature, seen.error)
 
-    async def _resolved(self, signed: SignedTransaction, build: Build) -> FateSeen | None:
+    async def _otherwise(self, signed: SignedTransaction, build: Build, *, dead: bool) -> FateSeen | None:
+        """Whether the message landed though this signature did not."""
+        seen = await self._landing.fate_of_message(build)
+        if seen is None and dead and await self._landing.must_have_landed(build):
+            return FateSeen(Fate.LANDED, signed.signature)
+        return seen
+
+    async def _awaited(self, signed: SignedTransaction, build: Build) -> FateSeen | None:
         deadline = self._clock.wall_ms() + self._confirm_timeout_ms
         pause_ms = _POLL_MS
         while (seen := await self._landing.fate(signed.signature, build.last_valid_height)) is None:

@@ -3,16 +3,21 @@
 import base64
 from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
-from countermand.domain.identity import Signature
+from countermand.domain.identity import Address, Signature
 from countermand.domain.trigger.commands import Fate
-from countermand.engine.onchain import SignedTransaction
+from countermand.engine.onchain import Build, SignedTransaction
 from countermand.engine.ports import FateSeen, Unavailable
 from countermand.solana.facade.sentences import describe
-from countermand.solana.port import PACKET_BYTES_MAX, Chain, ChainUnavailable, JsonError
-from countermand.solana.wire import MalformedTransaction, read_transaction
+from countermand.solana.port import PACKET_BYTES_MAX, ChainUnavailable, JsonError, Node
+from countermand.solana.programs import dca, limit_order
+from countermand.solana.wire import SIGNATURE_BYTES, MalformedTransaction, read_transaction
 
+_LOOKED_AT_MAX: Final = 32
+"""Transactions at either end of an order's history: near one it opens, near the other it closes. Strangers can name an
+order too, but not before it is known."""
+_PROGRAMS: Final = (limit_order.PROGRAM, dca.PROGRAM)
 _TEXT_CHARS_MAX = (PACKET_BYTES_MAX + 2) // 3 * 4
 
 _P = ParamSpec("_P")
@@ -35,7 +40,7 @@ def asks_the_chain(method: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P
 class ChainLanding:
     """Implements `engine.onchain.Landing`."""
 
-    def __init__(self, chain: Chain) -> None:
+    def __init__(self, chain: Node) -> None:
         self._chain = chain
 
     def read(self, transaction: str) -> SignedTransaction | None:
@@ -66,6 +71,31 @@ class ChainLanding:
         if status.error is not None:
             return FateSeen(Fate.REJECTED, signature, error_words(status.error))
         return FateSeen(Fate.LANDED, signature)
+
+    @asks_the_chain
+    async def fate_of_message(self, build: Build) -> FateSeen | None:
+        for signature in await self._naming(build.order):
+            if await self._message_of(signature) == build.message:
+                seen = await self.fate(signature, build.last_valid_height)
+                return None if seen is None or seen.fate is Fate.DEAD else seen
+        return None
+
+    @asks_the_chain
+    async def must_have_landed(self, build: Build) -> bool:
+        """An order that is gone proves nothing: a fill, or another cancel, may have closed it."""
+        if not build.opens or await self._naming(build.order):
+            return False
+        (there,) = await self._chain.accounts([build.order])
+        return there is not None and there.owner in _PROGRAMS
+
+    async def _naming(self, order: Address) -> list[Signature]:
+        found = [Signature(each.signature) for each in await self._chain.signatures_for_address(order)]
+        return found if len(found) <= 2 * _LOOKED_AT_MAX else found[:_LOOKED_AT_MAX] + found[-_LOOKED_AT_MAX:]
+
+    async def _message_of(self, signature: Signature) -> bytes | None:
+        transaction = await self._chain.transaction(signature)
+        # Fewer than 128 signatures: their number takes one byte.
+        return None if transaction is None else transaction.raw[1 + SIGNATURE_BYTES * transaction.raw[0] :]
 
 
 def error_words(error: JsonError) -> str:

@@ -85,7 +85,7 @@ class LimitChain:
         for batch in batches(orders, fits):
             units = limit_order.UNITS_OF_A_CANCEL * len(batch)
             composed = await self._blocks.composed(partial(message_of, batch), price, units)
-            built.append(_unsigned(batch[0].address if len(batch) == 1 else None, composed))
+            built.append(_unsigned(batch[0].address, composed))
             await asyncio.sleep(0)  # Others have their turn.
         return built
 
@@ -199,7 +199,7 @@ def _new_order(terms: Terms, unique_id: int, input_program: Address, output_prog
     )
 
 
-def _unsigned(order: Address | None, composed: Composed) -> Unsigned:
+def _unsigned(order: Address, composed: Composed) -> Unsigned:
     return Unsigned(order, composed.message, unsigned_text(composed.message), composed.last_valid_height)
 
 

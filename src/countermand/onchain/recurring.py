@@ -133,7 +133,13 @@ class RecurringOrders:
         price = await self._blocks.price([Address(wallet), order])
         composed = await self._blocks.composed(compose, price)
         build = Build(
-            _request_id_of(composed.message), wallet, purpose, order, composed.message, composed.last_valid_height
+            _request_id_of(composed.message),
+            wallet,
+            purpose,
+            order,
+            purpose == OPENS,
+            composed.message,
+            composed.last_valid_height,
         )
         await self._orders.remember([build])
         return build

@@ -107,7 +107,18 @@ class Venue:
         request_id = translate.request_id_of(messages)
         self.names.give(request_id, messages)
         await self.orders.remember(
-            [Build(request_id, maker, purpose, each.order, each.message, each.last_valid_height) for each in unsigned]
+            [
+                Build(
+                    request_id,
+                    maker,
+                    purpose,
+                    each.order,
+                    purpose == CREATES,
+                    each.message,
+                    each.last_valid_height,
+                )
+                for each in unsigned
+            ]
         )
         return request_id
 
@@ -130,7 +141,6 @@ class CreateResource:
         if isinstance(unsigned, Refused):
             return INVALID_CREATE(cause_of(unsigned))
         request_id = await venue.remember(terms.maker, CREATES, [unsigned])
-        assert unsigned.order is not None, "what creates an order names it"
         if self._root is Root.LIMIT:
             return Answer(encode(LimitCreatedAnswer(order=unsigned.order, tx=unsigned.transaction)))
         created = CreatedAnswer(request_id=request_id, transaction=unsigned.transaction, order=unsigned.order)
@@ -166,7 +176,6 @@ class CancelResource:
         transaction = unsigned.transaction
         if self._root is Root.LIMIT:
             return Answer(encode(LimitCancellingAnswer(tx=transaction)))
-        assert unsigned.order is not None, "what cancels one order names it"
         return Answer(encode(CancellingAnswer(request_id=request_id, transaction=transaction, order=unsigned.order)))
 
     def _answer(self, request_id: RequestId, unsigned: Sequence[Unsigned]) -> Answer:

@@ -58,10 +58,10 @@ class OpenOrder:
 class Unsigned:
     """A transaction for the maker to sign: its message, and the whole with empty signatures, base64.
 
-    `order` is the one that it opens or closes; None if it closes several.
+    `order` is the one that it opens or closes, or the first that it closes.
     """
 
-    order: Address | None
+    order: Address
     message: bytes
     transaction: str
     last_valid_height: int

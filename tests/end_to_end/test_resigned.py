@@ -1,0 +1,160 @@
+"""Who signs a transaction can sign it again, with another valid signature: the same message, under another id.
+
+It lands once, and `execute` tells what became of the message, whichever of its signatures is handed in.
+"""
+
+import base64
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from solders.keypair import Keypair
+
+from tests.end_to_end.limit_trader import LimitTrader
+from tests.end_to_end.test_recurring_v1 import Saver
+from tests.end_to_end.trader import Trader
+from tests.end_to_end.venue import JUP, SOL, USDC, Answer, Venue
+from tests.solana.chain_support import another_signature, signature_of
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Somebody with on-chain orders, of either family."""
+
+    venue: Venue
+    key: Keypair
+    opens: Callable[[], tuple[str, str]]
+    """Builds a transaction that opens an order: its request id, and itself."""
+    cancels: Callable[[str], tuple[str, str]]
+    executes: Callable[..., Answer]
+    orders: Callable[[], list[str]]
+
+    def sends_otherwise(self, transaction: str) -> str:
+        """Signed anew, and past the venue."""
+        raw = another_signature(base64.b64decode(transaction), self.key)
+        settings = {"encoding": "base64", "skipPreflight": True}
+        signature: str = self.venue.rpc("sendTransaction", base64.b64encode(raw).decode(), settings)
+        assert signature == signature_of(raw)
+        return signature
+
+    def has_open(self) -> str:
+        request_id, transaction = self.opens()
+        self.executes(transaction, requestId=request_id).ok()
+        (order,) = self.orders()
+        return order
+
+
+def limit_maker(venue: Venue) -> Maker:
+    trader = Trader(venue)
+    trader.has(10 * SOL, 1_000 * USDC)
+    limit = LimitTrader(venue, trader)
+
+    def opens() -> tuple[str, str]:
+        built = limit.builds(10 * USDC, JUP)
+        return built["requestId"], built["transaction"]
+
+    def cancels(order: str) -> tuple[str, str]:
+        built = limit.post("cancelOrders", maker=limit.wallet, orders=[order]).ok()
+        return built["requestId"], built["transactions"][0]
+
+    return Maker(venue, trader.key, opens, cancels, limit.executes, limit.open_orders)
+
+
+def saver(venue: Venue) -> Maker:
+    saver = Saver(venue)
+    for funds in (10 * SOL, 1_000 * USDC):
+        venue.gives(saver.wallet, funds)
+
+    def named(built: Any) -> tuple[str, str]:
+        return built["requestId"], built["transaction"]
+
+    return Maker(
+        venue,
+        saver.key,
+        lambda: named(saver.asks_to_create(104 * USDC, SOL).ok()),
+        lambda order: named(saver.asks_to_cancel(order).ok()),
+        saver.executes,
+        lambda: [row["orderKey"] for row in saver.lists()["time"]],
+    )
+
+
+@pytest.fixture(params=[limit_maker, saver], ids=["limit", "recurring"])
+def maker(venue: Venue, request: pytest.FixtureRequest) -> Maker:
+    maker: Maker = request.param(venue)
+    return maker
+
+
+@pytest.mark.parametrize("dead", [False, True], ids=["alive", "dead"])
+def test_an_opening_that_landed_under_another_signature(maker: Maker, *, dead: bool) -> None:
+    request_id, transaction = maker.opens()
+    maker.venue.faults(dropTransactions=1)
+    assert maker.executes(transaction, requestId=request_id).status == 500
+    landed = maker.sends_otherwise(transaction)
+    if dead:
+        maker.venue.faults(expireBlockhashes=True)
+    executed = maker.executes(transaction, requestId=request_id)
+    assert (executed.ok()["status"], executed.ok()["signature"]) == ("Success", landed)
+    assert maker.executes(transaction, requestId=request_id).raw == executed.raw
+    (order,) = maker.orders()
+    assert executed.ok().get("order", order) == order
+
+
+@pytest.mark.parametrize("dead", [False, True], ids=["alive", "dead"])
+def test_a_cancel_that_landed_under_another_signature(maker: Maker, *, dead: bool) -> None:
+    order = maker.has_open()
+    request_id, transaction = maker.cancels(order)
+    landed = maker.sends_otherwise(transaction)
+    if dead:
+        maker.venue.faults(expireBlockhashes=True)
+    begun = time.monotonic()
+    executed = maker.executes(transaction, requestId=request_id).ok()
+    assert (executed["status"], executed["signature"]) == ("Success", landed)
+    assert time.monotonic() - begun < 1, "nobody waits for what has landed"
+    assert maker.orders() == []
+
+
+def test_an_opening_that_landed_and_is_over_has_landed(maker: Maker) -> None:
+    request_id, transaction = maker.opens()
+    landed = maker.sends_otherwise(transaction)
+    (order,) = maker.orders()
+    maker.executes(maker.cancels(order)[1])
+    maker.venue.faults(expireBlockhashes=True)
+    assert maker.executes(transaction, requestId=request_id).ok()["signature"] == landed
+
+
+def test_a_cancel_that_failed_under_another_signature_has_failed(maker: Maker) -> None:
+    order = maker.has_open()
+    request_id, late = maker.cancels(order)
+    maker.venue.advances(2)  # Another blockhash, so another message.
+    assert maker.executes(maker.cancels(order)[1]).ok()["status"] == "Success"
+    landed = maker.sends_otherwise(late)
+    maker.venue.faults(expireBlockhashes=True)
+    failed = maker.executes(late, requestId=request_id).body
+    assert (failed["status"], failed["signature"]) == ("Failed", landed)
+    assert failed["error"].startswith("custom program error code: ")
+
+
+def test_a_cancel_is_not_done_by_what_closed_the_order_instead(maker: Maker) -> None:
+    """Its order is gone, but it never landed: a fill may have been what closed it."""
+    order = maker.has_open()
+    request_id, dead = maker.cancels(order)
+    maker.venue.advances(2)
+    assert maker.executes(maker.cancels(order)[1]).ok()["status"] == "Success"
+    maker.venue.faults(expireBlockhashes=True)
+    refused = maker.executes(dead, requestId=request_id)
+    assert (refused.status, refused.body["error"]) == (500, "unable to confirm transaction")
+
+
+def test_the_second_of_two_batches(venue: Venue) -> None:
+    trader = Trader(venue)
+    trader.has(10 * SOL, 1_000 * USDC)
+    alice = LimitTrader(venue, trader)
+    orders = [alice.places(10 * USDC, JUP, take) for take in range(1, 8)]
+    _, second = alice.builds_cancels(*orders)
+    raw = another_signature(base64.b64decode(second), trader.key)
+    venue.rpc("sendTransaction", base64.b64encode(raw).decode(), {"encoding": "base64", "skipPreflight": True})
+    venue.faults(expireBlockhashes=True)
+    assert alice.executes(second).ok()["signature"] == signature_of(raw)
+    assert sorted(alice.open_orders()) == sorted(orders[:5])
