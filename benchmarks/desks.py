@@ -24,10 +24,12 @@ from countermand.domain.trigger.commands import ObservePrice
 from countermand.domain.trigger.condition import Condition, Direction
 from countermand.domain.trigger.order import Family, Leg, OrderGroup, Role, State, Terms
 from countermand.domain.trigger.refusals import Refused
+from countermand.engine.bodies import decode_group
 from countermand.engine.ids import Ids
-from countermand.engine.journal import decode_group, encode
+from countermand.engine.journal import encode
 from countermand.engine.ports import Epoch
 from countermand.engine.term import Term
+from countermand.engine.trigger_memory import TriggerMemory
 from countermand.prices.feed import SOL, USDC
 
 CROSSED: Final = 10_000
@@ -101,7 +103,7 @@ def _resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
 
 
-def _ticks_ns(term: Term) -> list[int]:
+def _ticks_ns(term: Term[TriggerMemory]) -> list[int]:
     """Each a whole turn of the engine: what is due, and a price that crosses nothing."""
     took = []
     for number in range(_TICKS):
@@ -113,7 +115,7 @@ def _ticks_ns(term: Term) -> list[int]:
     return sorted(took)
 
 
-def _crossing_ms(term: Term) -> float:
+def _crossing_ms(term: Term[TriggerMemory]) -> float:
     """One turn in which 10⁴ orders leave `open`, and their events are written into the journal."""
     reach = UsdPrice(300 * _DOLLAR + 2 * (CROSSED - 1) * _DOLLAR // 100_000)
     began = time.perf_counter_ns()
@@ -125,11 +127,11 @@ def _crossing_ms(term: Term) -> float:
 
 
 def _measure_here(count: int) -> Desk:
-    term = Term(0, Epoch(1, 0, b"", _START))
+    term = Term(0, Epoch(1, 0, b"", _START), TriggerMemory())
     gc.disable()  # As a start of the venue does.
     before = _resident()
     for body in _stored(count):
-        term.adopt(decode_group(body))
+        term.memory.adopt(decode_group(body))
     grown = _resident() - before
     gc.freeze()
     gc.enable()

@@ -31,6 +31,7 @@ from countermand.domain.trigger.refusals import Refused
 from countermand.engine.clock import VenueClock
 from countermand.engine.ids import Ids
 from countermand.engine.term import Term
+from countermand.engine.trigger_memory import TriggerMemory
 from countermand.liquidity.pool import pool_account, sandbox_accounts
 from countermand.prices.feed import DEFAULT_PRICES, JUP, SOL, USDC, Token, TokenRegistry
 from countermand.solana.embedded import EmbeddedChain
@@ -100,7 +101,7 @@ class Filling:
     clock: VenueClock
     store: PostgresStore
     chain: EmbeddedChain
-    term: Term
+    term: Term[TriggerMemory]
     ids: Ids
     owners: Sequence[Owner]
 
@@ -134,20 +135,21 @@ class Filling:
         """Gives every wallet lamports, token accounts, and its vault's registration."""
         accounts: dict[str, AccountInfo] = {}
         for owner in self.owners:
-            self.term.add_vault(owner.wallet, self.clock.now())
+            self.term.memory.add_vault(owner.wallet, self.clock.now())
             accounts[owner.wallet] = AccountInfo(_WEALTH, SYSTEM_PROGRAM, b"", executable=False)
             for token in (USDC, JUP):
                 at = associated_token_address(owner.wallet, token.mint, token.program)
                 accounts[at] = pool_account(Address(owner.wallet), token, _WEALTH)
         await self.chain.put_accounts(accounts)
         for mint, price in DEFAULT_PRICES.items():
-            self.term.add_price(mint, price)
+            self.term.memory.add_price(mint, price)
         await self._commit()
 
     async def _commit(self) -> None:
         batch = self.term.cut()
         await self.store.commit(batch)
         self.term.wrote(batch)
+        self.term.memory.wrote()
 
 
 def _placement(
@@ -193,7 +195,7 @@ async def filling(data: Path) -> AsyncIterator[Filling]:
         store = await PostgresStore.connect(server.dsn)
         ledger = PostgresLedgerStore(pool)
         chain = await EmbeddedChain.open(ledger, clock, genesis=_genesis(keys))
-        term = Term(TRIGGER_SHARD, await store.begin_epoch(TRIGGER_SHARD))
+        term = Term(TRIGGER_SHARD, await store.begin_epoch(TRIGGER_SHARD), TriggerMemory())
         it = Filling(keys, clock, store, chain, term, Ids(), [_owner(sessions) for _ in range(WALLETS)])
         await it.enrich()
         yield it

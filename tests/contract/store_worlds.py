@@ -9,10 +9,11 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 import pytest
 
-from countermand.engine.ports import Batch, CommitUnknown, Epoch
+from countermand.engine.ports import CommitUnknown, Epoch, TriggerBatch
 from countermand.simulation.memory_store import AFTER_COMMIT, BEFORE_COMMIT, HeldInside, MemoryDatabase, MemoryStore
 from countermand.store import writer
 from countermand.store.postgres import PostgresStore
+from countermand.store.trigger_rows import TRIGGER_FAMILY
 
 AnyStore: TypeAlias = MemoryStore | PostgresStore
 Strike: TypeAlias = Callable[[], Awaitable[None]]
@@ -26,7 +27,7 @@ class World(Protocol):
     async def open_unlucky(self, *, applied: bool) -> tuple[AnyStore, Strike]:
         """A store whose next commit after the call loses its answer, having been applied or not."""
 
-    async def begin_epoch_while_inside(self, batch: Batch, *, lands: bool) -> Epoch:
+    async def begin_epoch_while_inside(self, batch: TriggerBatch, *, lands: bool) -> Epoch:
         """A new epoch begins while the batch is inside the database; then it lands, or hangs for ever."""
 
     async def close(self) -> None: ...
@@ -44,7 +45,7 @@ class Fate:
         if misfortune is not None:
             raise misfortune
 
-    def waits_for(self, _batch: Batch, /) -> bool:
+    def waits_for(self, _batch: TriggerBatch, /) -> bool:
         return self.lands
 
 
@@ -63,7 +64,7 @@ class InMemory:
 
         return MemoryStore(self.database, fate), strike
 
-    async def begin_epoch_while_inside(self, batch: Batch, *, lands: bool) -> Epoch:
+    async def begin_epoch_while_inside(self, batch: TriggerBatch, *, lands: bool) -> Epoch:
         fate = Fate()
         fate.next[BEFORE_COMMIT] = HeldInside()
         with pytest.raises(CommitUnknown):
@@ -143,13 +144,13 @@ class InPostgres:
         port = server.sockets[0].getsockname()[1]
         return f"postgresql://{url.username}@127.0.0.1:{port}{url.path}", cut
 
-    async def begin_epoch_while_inside(self, batch: Batch, *, lands: bool) -> Epoch:
+    async def begin_epoch_while_inside(self, batch: TriggerBatch, *, lands: bool) -> Epoch:
         if not lands:
             self._monkeypatch.setattr(writer, "HOLDER_S", 0.2)
         holder = await asyncpg.connect(self.url)
         transaction = holder.transaction()
         await transaction.start()
-        assert await holder.fetchval(writer.COMMIT_STATEMENT, *writer.arguments(batch)) == 1
+        assert await holder.fetchval(TRIGGER_FAMILY.statement(), *TRIGGER_FAMILY.parameters(batch)) == 1
         successor = await self.open()
         beginning = asyncio.create_task(successor.begin_epoch(batch.shard))
         if lands:

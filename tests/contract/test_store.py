@@ -24,6 +24,8 @@ from countermand.engine.ports import (
     Store,
     StoredHistory,
     StoredOrder,
+    TriggerBatch,
+    TriggerRows,
     WriterReplaced,
 )
 from tests.contract.store_worlds import AnyStore, InMemory, InPostgres, World
@@ -90,18 +92,26 @@ def craft_row(number: int, last_valid_height: int) -> CraftRow:
     return CraftRow(request_id(number), order_id(number), last_valid_height, b'{"craft":%d}' % number)
 
 
-def batch(epoch: Epoch, seq_before: int = 0, commands: int = 1, **rows: Any) -> Batch:
+def batch(
+    epoch: Epoch,
+    seq_before: int = 0,
+    commands: int = 1,
+    *,
+    shard: int = 0,
+    journal: Sequence[JournalRow] | None = None,
+    **rows: Any,
+) -> TriggerBatch:
     seq_after = seq_before + commands
-    journal = [journal_row(seq) for seq in range(seq_before + 1, seq_after + 1)]
-    empty = Batch(0, epoch.number, seq_before, seq_after, b"hash %d" % seq_after, journal, [], [], [], [], [])
-    return replace(empty, **rows)
+    if journal is None:
+        journal = [journal_row(seq) for seq in range(seq_before + 1, seq_after + 1)]
+    return Batch(shard, epoch.number, seq_before, seq_after, b"hash %d" % seq_after, journal, TriggerRows(**rows))
 
 
 def build_row(number: int, last_valid_height: int) -> BuildRow:
     return BuildRow(b"digest %d" % number, request_id(number), last_valid_height, b'{"build":%d}' % number)
 
 
-def everything(epoch: Epoch, seq_before: int = 0) -> Batch:
+def everything(epoch: Epoch, seq_before: int = 0) -> TriggerBatch:
     """A batch with a row of each kind."""
     return batch(
         epoch,
@@ -196,7 +206,11 @@ async def test_where_the_fence_fails_nothing_at_all_is_written(store: AnyStore) 
 async def test_side_rows_alone_are_fenced_too(store: AnyStore) -> None:
     epoch = await store.begin_epoch(0)
     await store.commit(batch(epoch))
-    side = {"crafts": [craft_row(1, 500)], "vaults": [(ALICE, Instant(TODAY))], "prices": [(SOL, UsdPrice(7))]}
+    side: dict[str, Any] = {
+        "crafts": [craft_row(1, 500)],
+        "vaults": [(ALICE, Instant(TODAY))],
+        "prices": [(SOL, UsdPrice(7))],
+    }
     await store.commit(batch(epoch, 1, commands=0, **side))
     stored = await rows_of(store)
     assert stored[:3] == [1, b"hash 1", TODAY + 1]

@@ -20,7 +20,7 @@ from countermand.domain.trigger.commands import (
 from countermand.domain.trigger.order import Attempt, Craft, OrderGroup
 from countermand.engine.clock import ClockSetting, VenueClock
 from countermand.engine.outbox import Outbox
-from countermand.engine.ports import Batch, Epoch, FateSeen, SwapRefused
+from countermand.engine.ports import Epoch, FateSeen, SwapRefused, TriggerBatch
 from countermand.engine.shard import Answer, Shard
 from countermand.simulation.loop import run
 from countermand.simulation.memory_store import BEFORE_COMMIT, MemoryDatabase, MemoryStore
@@ -57,7 +57,7 @@ class Trouble:
         if self.raises.get(point):
             raise self.raises[point].pop(0)
 
-    def waits_for(self, batch: Batch, /) -> bool:
+    def waits_for(self, batch: TriggerBatch, /) -> bool:
         return True
 
     def hold(self, point: str) -> None:
@@ -72,9 +72,9 @@ class CountingStore(MemoryStore):
 
     def __init__(self, database: MemoryDatabase, trouble: Trouble) -> None:
         super().__init__(database, trouble)
-        self.batches: list[Batch] = []
+        self.batches: list[TriggerBatch] = []
 
-    async def commit(self, batch: Batch) -> None:
+    async def commit(self, batch: TriggerBatch) -> None:
         self.batches.append(batch)
         await super().commit(batch)
 
@@ -172,7 +172,7 @@ class Desk:
     def has(self, order_id: str) -> bool:
         """In memory."""
         term = self.shard._term
-        return term is not None and OrderId(order_id) in term.desk.groups
+        return term is not None and OrderId(order_id) in term.memory.desk.groups
 
     def stored(self) -> list[OrderId]:
         return list(self.store.database.shard(0).orders)

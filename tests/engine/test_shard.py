@@ -10,7 +10,7 @@ from countermand.domain.trigger.commands import Fate, ResolveAttempt
 from countermand.domain.trigger.desk import Desk as DomainDesk
 from countermand.domain.trigger.order import State
 from countermand.domain.trigger.refusals import Refusal, Refused
-from countermand.engine import journal
+from countermand.engine import journal, trigger_journal
 from countermand.engine.clock import ClockSetting
 from countermand.engine.ports import CommitUnknown, Unavailable, WriterReplaced
 from countermand.engine.shard import Answer
@@ -110,7 +110,7 @@ async def test_a_batch_stores_an_order_once_as_it_is_at_its_end() -> None:
         await quiet()
         trouble.release(BEFORE_COMMIT)
         await asyncio.gather(other, *twice)
-        assert [row.id for row in it.store.batches[-1].orders] == [OrderId("order")]
+        assert [row.id for row in it.store.batches[-1].rows.orders] == [OrderId("order")]
         assert len(it.store.batches[-1].journal) == 2
 
 
@@ -409,7 +409,7 @@ async def test_timers_run_in_the_order_in_which_they_are_due_before_the_command(
             await it.opens(name, expires_at=Instant(EXPIRES_AT + after))
         it.clock.setting = ClockSetting(frozen_at=Instant(EXPIRES_AT + 500))
         await it.shard.submit(cancelling("later"))
-        rows = [journal.read(row) for row in it.store.database.shard(0).journal.values()]
+        rows = [trigger_journal.read(row) for row in it.store.database.shard(0).journal.values()]
         assert [(row.moment.at - EXPIRES_AT, row.happened[0][0]) for row in rows[-3:]] == [
             (100, "early"),
             (300, "late"),
@@ -452,7 +452,7 @@ async def test_a_price_triggers_in_the_same_order_before_and_after_a_load() -> N
             if loaded:
                 await it.shard.reload(_nothing)
             await it.shard.observe_price(SOL, usd(400), at_once=True)
-            row = journal.read(list(database.shard(0).journal.values())[-1])
+            row = trigger_journal.read(list(database.shard(0).journal.values())[-1])
             orders.append([order_id for order_id, _ in row.happened])
     assert orders == [["a", "b", "c"]] * 2
 

@@ -21,12 +21,13 @@ from countermand.domain.trigger.desk import Desk
 from countermand.domain.trigger.events import FillStarted, OrderTriggered
 from countermand.domain.trigger.order import Attempt, AttemptKind, OrderGroup, State
 from countermand.domain.trigger.refusals import Refused
-from countermand.engine.journal import decode_group
+from countermand.engine.bodies import decode_group
 from countermand.engine.outbox import Outbox
-from countermand.engine.ports import Batch, Store, WriterReplaced
+from countermand.engine.ports import Store, TriggerBatch, WriterReplaced
 from countermand.engine.shard import Answer
 from countermand.engine.term import Term
 from countermand.engine.trigger import OrderView, TriggerOrders
+from countermand.engine.trigger_memory import TriggerMemory
 from countermand.simulation.checkers import Claim
 from countermand.simulation.process import CountedShard, Parts
 from countermand.simulation.run import DEFAULT_CHAIN, SOUND, Outcome, report, simulate
@@ -121,7 +122,7 @@ class HastyShard(CountedShard):
         term.wanted.set()
         if isinstance(happened, Refused):
             return happened
-        return Answer(term.desk.groups[command.order_id], bool(happened))  # type: ignore[union-attr]
+        return Answer(term.memory.desk.groups[command.order_id], bool(happened))  # type: ignore[union-attr]
 
 
 # --- a read before the commit
@@ -137,14 +138,14 @@ class HastyReads(TriggerOrders):
 
 
 class HastyLoad(CountedShard):
-    async def _load(self) -> tuple[Term, Sequence[OrderGroup]]:
-        groups = [decode_group(body) for body in await self._store.live_orders(self.number)]
-        term = Term(self.number, await self._store.begin_epoch(self.number))
-        for group in groups:
-            term.adopt(group)
+    async def _begin(self) -> Term[TriggerMemory]:
+        memory = TriggerMemory()
+        for body in await self._store.live_orders(self.number):
+            memory.adopt(decode_group(body))
         for mint, price in await self._store.prices(self.number):
-            term.desk.prices[mint] = price
-        return term, groups
+            memory.desk.prices[mint] = price
+        self._as_stored = tuple(memory.desk.groups.values())
+        return Term(self.number, await self._store.begin_epoch(self.number), memory)
 
 
 # --- an attempt signed by a replaced writer
@@ -159,7 +160,7 @@ class Unfenced:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    async def commit(self, batch: Batch) -> None:
+    async def commit(self, batch: TriggerBatch) -> None:
         try:
             await self._store.commit(batch)
         except WriterReplaced:

@@ -9,9 +9,10 @@ import pytest
 import pytest_asyncio
 
 from countermand.domain.identity import OrderId
-from countermand.engine.ports import Batch, CommitUnknown, Unavailable
+from countermand.engine.ports import CommitUnknown, TriggerBatch, Unavailable
 from countermand.store import writer
 from countermand.store.postgres import PostgresStore
+from countermand.store.trigger_rows import TRIGGER_FAMILY
 from tests.contract.store_worlds import PATIENCE_S, waits_for
 from tests.contract.test_store import batch, craft_row, order_row, request_id
 
@@ -75,7 +76,7 @@ async def test_a_commit_that_was_given_up_does_not_answer_the_next(
 
 async def test_nothing_was_sent_if_there_is_no_connection(database_url: str, store: PostgresStore) -> None:
     epoch = await store.begin_epoch(0)
-    lost = writer.Writer(database_url.replace("/test_", "/lost_test_"), 0)
+    lost = writer.Writer(database_url.replace("/test_", "/lost_test_"), 0, TRIGGER_FAMILY)
     with pytest.raises(Unavailable):
         await lost.begin_epoch()
     with pytest.raises(Unavailable):
@@ -104,10 +105,10 @@ async def test_crafts_are_not_judged_while_a_commit_could_make_orders_of_them(
 ) -> None:
     epoch = await store.begin_epoch(0)
     await store.commit(batch(epoch, crafts=[craft_row(1, 100), craft_row(2, 100)]))
-    late: Batch = batch(epoch, 1, orders=[order_row(1)])
+    late: TriggerBatch = batch(epoch, 1, orders=[order_row(1)])
     transaction = other.transaction()
     await transaction.start()
-    assert await other.fetchval(writer.COMMIT_STATEMENT, *writer.arguments(late)) == 1
+    assert await other.fetchval(TRIGGER_FAMILY.statement(), *TRIGGER_FAMILY.parameters(late)) == 1
     deleting = asyncio.create_task(store.delete_dead_crafts(101))
     await waits_for(helper, other)
     await transaction.commit()

@@ -9,7 +9,7 @@ from countermand.domain.trigger.desk import Desk
 from countermand.domain.trigger.events import DepositLanded, Event, FillLanded, SweepDone, WithdrawalLanded
 from countermand.domain.trigger.lifecycle import IllegalTransition, is_funded
 from countermand.domain.trigger.order import OrderGroup
-from countermand.engine import journal, views
+from countermand.engine import journal, trigger_journal, views
 from countermand.engine.ports import Epoch, HistoryRow, JournalRow, OrderRow
 
 
@@ -36,15 +36,15 @@ class Replay:
                 self._audit.differs(f"journal entry {row.seq} is not what its hash was made of")
                 return False
             try:
-                self._apply(journal.read(row))
+                self._apply(trigger_journal.read(row))
             except (IllegalTransition, AssertionError, KeyError, ValueError) as problem:
                 self._audit.differs(f"journal entry {row.seq} cannot be replayed: {problem}")
                 return False
             self._head, self._seq = row.hash, row.seq
         return True
 
-    def _apply(self, entry: journal.Entry) -> None:
-        if entry.rules == journal.RULES_VERSION:
+    def _apply(self, entry: trigger_journal.Entry) -> None:
+        if entry.rules == trigger_journal.RULES_VERSION:
             decided = self.desk.decide(entry.command, entry.moment)
             if decided != entry.happened:
                 self._audit.differs(f"journal entry {entry.seq}: deciding again gives {decided}, not {entry.happened}")

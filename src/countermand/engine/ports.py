@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Protocol
+from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
 from countermand.domain.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.domain.instant import Instant
@@ -190,8 +190,23 @@ class BuildRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """What one commit writes: all of it, or nothing."""
+class TriggerRows:
+    """What one commit writes of trigger orders, beside its journal entries."""
+
+    orders: Sequence[OrderRow] = ()
+    history: Sequence[HistoryRow] = ()
+    crafts: Sequence[CraftRow] = ()
+    vaults: Sequence[tuple[Wallet, Instant]] = ()
+    prices: Sequence[tuple[Mint, UsdPrice]] = ()
+    builds: Sequence[BuildRow] = ()
+
+
+Rows_co = TypeVar("Rows_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch(Generic[Rows_co]):
+    """What one commit writes: all of it, or nothing. `rows` is what its family of orders adds to the journal."""
 
     shard: int
     epoch: int
@@ -199,12 +214,10 @@ class Batch:
     seq_after: int
     head: bytes
     journal: Sequence[JournalRow]
-    orders: Sequence[OrderRow]
-    history: Sequence[HistoryRow]
-    crafts: Sequence[CraftRow]
-    vaults: Sequence[tuple[Wallet, Instant]]
-    prices: Sequence[tuple[Mint, UsdPrice]]
-    builds: Sequence[BuildRow] = ()
+    rows: Rows_co
+
+
+TriggerBatch: TypeAlias = Batch[TriggerRows]
 
 
 class Sort(Enum):
@@ -242,8 +255,11 @@ class StoredHistory:
     orders: Sequence[StoredOrder]
 
 
-class Store(Protocol):
-    """The memory of a shard. Every method may raise `Unavailable`; `commit` may raise `CommitUnknown`."""
+_Written_contra = TypeVar("_Written_contra", contravariant=True)
+
+
+class ShardStore(Protocol[_Written_contra]):
+    """What every shard needs of its store. Both methods may raise `Unavailable`, `commit` also `CommitUnknown`."""
 
     async def begin_epoch(self, shard: int, opened: int | None = None) -> Epoch:
         """Commits a new epoch. After it, no batch of an older one can commit.
@@ -252,8 +268,12 @@ class Store(Protocol):
         the shard, and is `WriterReplaced` if somebody took it since.
         """
 
-    async def commit(self, batch: Batch) -> None:
+    async def commit(self, batch: Batch[_Written_contra]) -> None:
         """Raises `WriterReplaced` if the shard is not at `seq_before` of `epoch`."""
+
+
+class Store(ShardStore[TriggerRows], Protocol):
+    """The memory of trigger orders. Every method may raise `Unavailable`."""
 
     async def live_orders(self, shard: int) -> Sequence[bytes]: ...
 

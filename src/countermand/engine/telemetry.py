@@ -17,7 +17,7 @@ _TERMS: Final = Counter("countermand_terms_ended", "Terms of a shard that ended 
 _COMMITS: Final = Counter("countermand_commits", "Batches committed")
 _COMMANDS: Final = Counter("countermand_journal_entries", "Journal entries committed")
 _COMMIT_SECONDS: Final = Histogram("countermand_commit_seconds", "How long a commit takes")
-_ORDERS: Final = Gauge("countermand_orders_in_memory", "Orders in memory")
+_ORDERS: Final = Gauge("countermand_orders_in_memory", "Orders in memory", ["shard"])
 _ATTEMPTS: Final = Counter("countermand_attempts_resolved", "Transactions whose fate became known", ["kind", "fate"])
 _ANSWERS: Final = Counter(
     "countermand_orders_answered", "Requests on orders, by what was answered", ["request", "answer"]
@@ -26,7 +26,7 @@ _OUTBOX: Final = Gauge("countermand_outbox_pending", "Orders that the outbox owe
 
 
 def shard_loaded(shard: int, epoch: Epoch, orders: int) -> None:
-    _ORDERS.set(orders)
+    _ORDERS.labels(str(shard)).set(orders)
     _log.info("shard loaded", shard=shard, epoch=epoch.number, seq=epoch.seq, orders=orders)
 
 
@@ -35,11 +35,11 @@ def term_ended(shard: int, reason: BaseException) -> None:
     _log.error("the shard forgets and loads again", shard=shard, reason=str(reason), cause=repr(reason.__cause__))
 
 
-def committed(entries: int, milliseconds: int, orders: int) -> None:
+def committed(shard: int, entries: int, milliseconds: int, orders: int) -> None:
     _COMMITS.inc()
     _COMMANDS.inc(entries)
     _COMMIT_SECONDS.observe(milliseconds / 1000)
-    _ORDERS.set(orders)
+    _ORDERS.labels(str(shard)).set(orders)
 
 
 def answered(request: str, answer: object) -> None:

@@ -22,8 +22,9 @@ from countermand.domain.trigger.commands import (
 from countermand.domain.trigger.order import Craft, Family, Leg, OrderGroup, State
 from countermand.domain.trigger.refusals import Refusal, Refused
 from countermand.engine import telemetry
+from countermand.engine.bodies import decode_group
 from countermand.engine.ids import Ids
-from countermand.engine.journal import decode_group, encode
+from countermand.engine.journal import encode
 from countermand.engine.outbox import Outbox
 from countermand.engine.ports import (
     Clock,

@@ -9,8 +9,9 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeVar
 
-from countermand.engine.ports import Batch
+from countermand.engine.ports import Batch, TriggerRows
 from countermand.solana.port import (
     HISTORY_PAGE_MAX,
     AccountInfo,
@@ -26,6 +27,9 @@ from countermand.solana.port import (
     Simulation,
 )
 from countermand.store.postgres import PostgresStore
+from countermand.store.shard_postgres import ShardPostgres
+
+R = TypeVar("R")
 
 
 class CrashPoint(Enum):
@@ -152,12 +156,16 @@ class FaultyChain:
             raise ChainUnavailable("the chain does not answer: the fault rpcDown is on")
 
 
-class CrashingStore(PostgresStore):
-    """The store, with the two points of a commit at which a crash can be asked for."""
+class _Crashing(ShardPostgres[R]):
+    """A store with the two points of a commit at which a crash can be asked for."""
 
     faults = WorldFaults()
 
-    async def commit(self, batch: Batch) -> None:
+    async def commit(self, batch: Batch[R]) -> None:
         self.faults.pass_point(CrashPoint.BEFORE_COMMIT)
         await super().commit(batch)
         self.faults.pass_point(CrashPoint.AFTER_COMMIT)
+
+
+class CrashingStore(_Crashing[TriggerRows], PostgresStore):
+    pass

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
-from countermand.engine.ports import Batch, CommitUnknown, Unavailable
+from countermand.engine.ports import CommitUnknown, TriggerBatch, Unavailable
 from countermand.simulation import memory_store
 from countermand.simulation.memory_store import HeldInside
 from countermand.simulation.swarm import Swarm
@@ -104,7 +104,7 @@ class StoreFaults:
         else:
             self._maybe(swarm.commit_lost_after, CommitUnknown("the answer to a commit was lost"))
 
-    def waits_for(self, _batch: Batch, /) -> bool:
+    def waits_for(self, _batch: TriggerBatch, /) -> bool:
         """A batch inside is waited for, or defeated."""
         waits = self._world.strikes(0.5)
         self._world.happened("held commit waited for" if waits else "held commit defeated")

@@ -13,7 +13,6 @@ from countermand.domain.instant import Instant
 from countermand.domain.quantities import UsdPrice
 from countermand.engine.ports import (
     PASSING_SHOWN,
-    Batch,
     BuildRow,
     CommitUnknown,
     CraftRow,
@@ -25,6 +24,7 @@ from countermand.engine.ports import (
     Sort,
     StoredHistory,
     StoredOrder,
+    TriggerBatch,
     WriterReplaced,
 )
 
@@ -51,7 +51,7 @@ class Faults(Protocol):
         `CommitUnknown`. Around an epoch and before a read: `Unavailable`.
         """
 
-    def waits_for(self, batch: Batch, /) -> bool:
+    def waits_for(self, batch: TriggerBatch, /) -> bool:
         """A new epoch finds this batch inside: whether it waits until it has committed, or defeats it."""
 
 
@@ -59,7 +59,7 @@ class NoFaults:
     async def at(self, point: str) -> None:
         pass
 
-    def waits_for(self, _batch: Batch, /) -> bool:
+    def waits_for(self, _batch: TriggerBatch, /) -> bool:
         return True
 
 
@@ -80,7 +80,7 @@ class MemoryShard:
     prices: dict[Mint, UsdPrice] = field(default_factory=dict)
     builds: dict[bytes, BuildRow] = field(default_factory=dict)
 
-    def apply(self, batch: Batch) -> bool:
+    def apply(self, batch: TriggerBatch) -> bool:
         """All of the batch; or nothing and False, if the shard is not where the batch begins."""
         if self.stands is _NOWHERE or (self.stands.number, self.stands.seq) != (batch.epoch, batch.seq_before):
             return False
@@ -88,15 +88,15 @@ class MemoryShard:
         last_at = batch.journal[-1].at if batch.journal else self.stands.last_at
         self.stands = Epoch(batch.epoch, batch.seq_after, batch.head, last_at)
         self.journal.update({row.seq: row for row in batch.journal})
-        self.orders.update({row.id: row for row in batch.orders})
-        for happened in batch.history:
+        self.orders.update({row.id: row for row in batch.rows.orders})
+        for happened in batch.rows.history:
             self.history.setdefault(happened.order_id, {})[happened.number] = happened
-        for craft in batch.crafts:
+        for craft in batch.rows.crafts:
             self.crafts.setdefault(craft.request_id, craft)
-        for wallet, at in batch.vaults:
+        for wallet, at in batch.rows.vaults:
             self.vaults.setdefault(wallet, at)
-        self.prices.update(batch.prices)
-        for build in batch.builds:
+        self.prices.update(batch.rows.prices)
+        for build in batch.rows.builds:
             self.builds.setdefault(build.digest, build)
         return True
 
@@ -113,13 +113,13 @@ class MemoryShard:
             dict(self.builds),
         )
 
-    def _refuse_twice(self, batch: Batch) -> None:
+    def _refuse_twice(self, batch: TriggerBatch) -> None:
         """PostgreSQL refuses a second row of the same key. Only a bug of the engine asks for one."""
         for row in batch.journal:
             assert row.seq not in self.journal, f"journal row {row.seq} twice"
-        for happened in batch.history:
+        for happened in batch.rows.history:
             assert happened.number not in self.history.get(happened.order_id, {}), f"{happened} twice"
-        assert len({order.id for order in batch.orders}) == len(batch.orders), "an order twice in one batch"
+        assert len({order.id for order in batch.rows.orders}) == len(batch.rows.orders), "an order twice in one batch"
 
 
 @dataclass(slots=True)
@@ -127,7 +127,7 @@ class MemoryDatabase:
     """The shards, and the batches that are inside and not committed yet."""
 
     shards: dict[int, MemoryShard] = field(default_factory=dict)
-    held: list[Batch] = field(default_factory=list)
+    held: list[TriggerBatch] = field(default_factory=list)
 
     def shard(self, number: int) -> MemoryShard:
         """Empty, and not to be kept, if nobody ever began to write it."""
@@ -139,7 +139,7 @@ class MemoryDatabase:
         for batch in held:
             self.shard(batch.shard).apply(batch)
 
-    def next_epoch(self, number: int, waits_for: Callable[[Batch], bool]) -> MemoryShard:
+    def next_epoch(self, number: int, waits_for: Callable[[TriggerBatch], bool]) -> MemoryShard:
         """The shard in a new epoch. Its batches that were inside have committed, or are defeated."""
         shard = self.shards.setdefault(number, MemoryShard())
         mine = [batch for batch in self.held if batch.shard == number]
@@ -196,7 +196,7 @@ class MemoryStore:
         await self._faults.at(AFTER_EPOCH)
         return begun.stands
 
-    async def commit(self, batch: Batch) -> None:
+    async def commit(self, batch: TriggerBatch) -> None:
         try:
             await self._faults.at(BEFORE_COMMIT)
         except HeldInside as held:

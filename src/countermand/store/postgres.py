@@ -1,31 +1,21 @@
-"""The store that remembers: PostgreSQL.
+"""The store of trigger orders: PostgreSQL."""
 
-Each shard commits on a connection of its own; reads share a small pool.
-"""
-
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Final, Self
-
-import asyncpg
+from typing import Final
 
 from countermand.domain.identity import Mint, OrderId, RequestId, Wallet
 from countermand.domain.instant import Instant
 from countermand.domain.quantities import UsdPrice
-from countermand.engine.ports import PASSING_SHOWN, Batch, Epoch, HistoryQuery, StoredHistory, StoredOrder, Unavailable
-from countermand.store.connections import CONNECT_S, LOST, PRIMARY, asking, connect, describe, settings
+from countermand.engine.ports import PASSING_SHOWN, HistoryQuery, StoredHistory, StoredOrder, TriggerRows
+from countermand.store.connections import asking, connect
 from countermand.store.migrations import migrate
+from countermand.store.shard_postgres import ShardPostgres
 from countermand.store.snapshot import Snapshot
-from countermand.store.writer import Writer
+from countermand.store.trigger_rows import TRIGGER_FAMILY
 
 __all__ = ["PostgresStore", "migrate"]
 
-READERS: Final = 4
-READ_S: Final = 10
-CLOSE_S: Final = 3
-
-_EPOCH: Final = "SELECT epoch FROM shards WHERE shard = $1"
 _LIVE_ORDERS: Final = "SELECT body FROM orders WHERE shard = $1 AND live ORDER BY id"
 _PRICES: Final = "SELECT mint, picodollars::text FROM prices WHERE shard = $1 ORDER BY mint"
 _ORDER: Final = "SELECT body FROM orders WHERE id = $1"
@@ -67,56 +57,12 @@ WHERE last_valid_height < $1 AND NOT EXISTS (SELECT FROM orders WHERE orders.id 
 """
 
 
-class PostgresStore:
+class PostgresStore(ShardPostgres[TriggerRows]):
     """`engine.ports.Store`. Expects the schema to be there: `migrate` comes first."""
 
-    def __init__(self, dsn: str, readers: "asyncpg.Pool[asyncpg.Record]") -> None:
-        self._dsn = dsn
-        self._readers = readers
-        self._writers: dict[int, Writer] = {}
-
-    @classmethod
-    async def connect(cls, dsn: str) -> Self:
-        try:
-            readers = await asyncpg.create_pool(
-                dsn,
-                min_size=1,
-                max_size=READERS,
-                timeout=CONNECT_S,
-                command_timeout=READ_S,
-                target_session_attrs=PRIMARY,
-                server_settings=settings("reader"),
-                reset=_put_back,
-            )
-        except LOST as error:
-            raise Unavailable(f"no connection to the database: {describe(error)}") from error
-        return cls(dsn, readers)
-
-    async def close(self) -> None:
-        for writer in self._writers.values():
-            writer.close()
-        self._writers.clear()
-        try:
-            await asyncio.wait_for(self._readers.close(), CLOSE_S)
-        except TimeoutError:
-            self._readers.terminate()
+    family = TRIGGER_FAMILY
 
     # --- writing
-
-    async def begin_epoch(self, shard: int, opened: int | None = None) -> Epoch:
-        return await self._writer(shard).begin_epoch(opened)
-
-    async def commit(self, batch: Batch) -> None:
-        await self._writer(batch.shard).commit(batch)
-
-    async def epoch(self, shard: int) -> int:
-        """The number of the newest one; 0 for a shard that nobody has written yet."""
-        with asking():
-            return await self._readers.fetchval(_EPOCH, shard) or 0
-
-    async def reset(self, shard: int) -> None:
-        """An empty shard again. Whoever writes it is replaced, and begins with a new epoch."""
-        await self._writer(shard).reset()
 
     async def delete_builds(self, below_height: int) -> None:
         with asking():
@@ -136,12 +82,6 @@ class PostgresStore:
                     await connection.execute("SET LOCAL lock_timeout = '1s'")
                     await connection.execute(_HOLD_BACK_COMMITS)
                     await connection.execute(_DELETE_DEAD_CRAFTS, below_height)
-
-    def _writer(self, shard: int) -> Writer:
-        writer = self._writers.get(shard)
-        if writer is None:
-            writer = self._writers[shard] = Writer(self._dsn, shard)
-        return writer
 
     # --- reading
 
@@ -206,9 +146,3 @@ class PostgresStore:
                 yield Snapshot(connection)
         finally:
             connection.terminate()
-
-
-async def _put_back(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-    """Our reads leave nothing behind in a session: to clear it after each would double their round trips."""
-    if connection.is_in_transaction():
-        await connection.reset()

@@ -1,0 +1,85 @@
+"""What every family's store has: writers with their fences, and a pool of readers.
+
+Each shard commits on a connection of its own; reads share a small pool.
+"""
+
+import asyncio
+from typing import ClassVar, Final, Generic, Self, TypeVar
+
+import asyncpg
+
+from countermand.engine.ports import Batch, Epoch, Unavailable
+from countermand.store.connections import CONNECT_S, LOST, PRIMARY, asking, describe, settings
+from countermand.store.writer import Family, Writer
+
+READERS: Final = 4
+READ_S: Final = 10
+CLOSE_S: Final = 3
+
+_EPOCH: Final = "SELECT epoch FROM shards WHERE shard = $1"
+
+R = TypeVar("R")
+
+
+class ShardPostgres(Generic[R]):
+    """`engine.ports.ShardStore`. Expects the schema to be there: `migrate` comes first."""
+
+    family: ClassVar[Family]
+
+    def __init__(self, dsn: str, readers: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self._dsn = dsn
+        self._readers = readers
+        self._writers: dict[int, Writer] = {}
+
+    @classmethod
+    async def connect(cls, dsn: str) -> Self:
+        try:
+            readers = await asyncpg.create_pool(
+                dsn,
+                min_size=1,
+                max_size=READERS,
+                timeout=CONNECT_S,
+                command_timeout=READ_S,
+                target_session_attrs=PRIMARY,
+                server_settings=settings("reader"),
+                reset=_put_back,
+            )
+        except LOST as error:
+            raise Unavailable(f"no connection to the database: {describe(error)}") from error
+        return cls(dsn, readers)
+
+    async def close(self) -> None:
+        for writer in self._writers.values():
+            writer.close()
+        self._writers.clear()
+        try:
+            await asyncio.wait_for(self._readers.close(), CLOSE_S)
+        except TimeoutError:
+            self._readers.terminate()
+
+    async def begin_epoch(self, shard: int, opened: int | None = None) -> Epoch:
+        return await self._writer(shard).begin_epoch(opened)
+
+    async def commit(self, batch: Batch[R]) -> None:
+        await self._writer(batch.shard).commit(batch)
+
+    async def epoch(self, shard: int) -> int:
+        """The number of the newest one; 0 for a shard that nobody has written yet."""
+        with asking():
+            return await self._readers.fetchval(_EPOCH, shard) or 0
+
+    async def reset(self, shard: int) -> None:
+        """An empty shard again. Whoever writes it is replaced, and begins with a new epoch."""
+        await self._writer(shard).reset()
+
+    def _writer(self, shard: int) -> Writer:
+        writer = self._writers.get(shard)
+        if writer is None:
+            writer = self._writers[shard] = Writer(self._dsn, shard, self.family)
+        return writer
+
+
+async def _put_back(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Our reads leave nothing behind in a session: to clear it after each would double their round trips."""
+    if connection.is_in_transaction():
+        await connection.reset()
