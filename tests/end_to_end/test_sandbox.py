@@ -119,7 +119,17 @@ def test_a_token_at_an_address_that_is_given(venue: Venue) -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"symbol": ""}, {"decimals": 19}, {"decimals": -1}, {"decimals": "6"}, {"price": "0"}, {"mint": "x"}]
+    "fields",
+    [
+        {"symbol": ""},
+        {"decimals": 19},
+        {"decimals": -1},
+        {"decimals": "6"},
+        {"price": "0"},
+        {"mint": "x"},
+        {"program": "x"},
+        {"program": None},
+    ],
 )
 def test_a_token_that_makes_no_sense(venue: Venue, fields: dict[str, object]) -> None:
     before = venue.sandbox()["tokens"]

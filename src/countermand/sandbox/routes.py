@@ -16,6 +16,7 @@ from countermand.sandbox import wire
 from countermand.sandbox.sandbox import Sandbox, SandboxRefused
 from countermand.solana.faucet import FaucetRefused
 from countermand.solana.port import ChainUnavailable
+from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from countermand.strict_json import duplicate_key
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -24,6 +25,8 @@ _YEAR_MS: Final = 366 * 24 * 3600 * 1000
 _COUNT_MAX: Final = 1_000_000
 _TIMEOUT_MS_MAX: Final = 60_000
 _NATIVE: Final = "SOL"
+_TOKEN_PROGRAMS: Final = {"spl-token": Address(TOKEN_PROGRAM), "spl-token-2022": Address(TOKEN_2022_PROGRAM)}
+"""By the names that nodes give them."""
 
 
 class SandboxResource:
@@ -66,7 +69,8 @@ class SandboxResource:
             raise SandboxRefused("symbol: must have 1 to 32 characters")
         decimals = _within("decimals", body.decimals, 0, 18)
         mint = None if body.mint is None else _address("mint", body.mint)
-        await self._sandbox.add_token(body.symbol, decimals, _price("price", body.price), mint)
+        program = _TOKEN_PROGRAMS[body.program]
+        await self._sandbox.add_token(body.symbol, decimals, _price("price", body.price), mint, program)
         self._show(resp)
 
     async def on_post_settle(self, req: Request, resp: Response) -> None:

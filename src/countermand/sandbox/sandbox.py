@@ -22,7 +22,6 @@ from countermand.sandbox.faults import CrashPoint, FaultyChain, WorldFaults
 from countermand.sandbox.wire import FaultsWire
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.genesis import Genesis
-from countermand.solana.tokens import TOKEN_PROGRAM
 from countermand.store.sandbox_postgres import PostgresSandboxStore, TokenRow
 
 _SETTLE_POLL_MS: Final = 5
@@ -115,12 +114,14 @@ class Sandbox:
             self._token(mint)
         self._p.pool.impact_bps.update(impacts)
 
-    async def add_token(self, symbol: str, decimals: int, price: UsdPrice, mint: Address | None) -> None:
+    async def add_token(
+        self, symbol: str, decimals: int, price: UsdPrice, mint: Address | None, program: Address
+    ) -> None:
         if mint is not None and self._p.tokens.get(Mint(mint)) is not None:
             raise SandboxRefused(f"mint: {mint} is a token of this venue already")
-        address = await self._p.chain.create_mint(mint, decimals)
-        token = Token(Mint(address), symbol, decimals)
-        await self._p.store.add_token(TokenRow(address, symbol, decimals, TOKEN_PROGRAM))
+        address = await self._p.chain.create_mint(mint, decimals, program)
+        token = Token(Mint(address), symbol, decimals, program)
+        await self._p.store.add_token(TokenRow(address, symbol, decimals, program))
         await self._adopt(token, price)
 
     async def _adopt(self, token: Token, price: UsdPrice) -> None:

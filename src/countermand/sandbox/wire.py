@@ -65,10 +65,13 @@ class LiquidityRequest(msgspec.Struct, rename="camel"):
 
 
 class TokenRequest(msgspec.Struct):
+    """`program`: the token program that owns the mint."""
+
     symbol: str
     decimals: int
     price: Raw
     mint: str | None = None
+    program: Literal["spl-token", "spl-token-2022"] = "spl-token"
 
 
 class SettleRequest(msgspec.Struct, rename="camel"):

@@ -66,7 +66,7 @@ from countermand.solana.port import (
     check_filters,
 )
 from countermand.solana.recent import Recent, RecentStatus
-from countermand.solana.tokens import SOL_MINT, read_mint, read_token_account
+from countermand.solana.tokens import SOL_MINT, TOKEN_PROGRAM, read_mint, read_token_account
 from countermand.solana.turns import Turns
 from countermand.solana.wire import WireTransaction, read_transaction
 
@@ -372,15 +372,15 @@ class EmbeddedChain:
         blockhash = live.hashes.at(self._slots.now())
         return await self._give(live.faucet.tokens(wallet, mint, amount, blockhash, str(account.owner)))
 
-    async def create_mint(self, address: Address | None, decimals: int) -> Address:
-        """A mint of ours, at an address of its own if none is given."""
+    async def create_mint(self, address: Address | None, decimals: int, program: Address = TOKEN_PROGRAM) -> Address:
+        """A mint of ours, at an address of its own if none is given; of either token program, without extensions."""
         live = self._require()
         if not 0 <= decimals <= 255:
             raise FaucetRefused(f"decimals must be between 0 and 255, not {decimals}")
         key = _free_mint_address(live) if address is None else Pubkey.from_string(address)
         if live.machine.get(key) is not None:
             raise FaucetRefused(f"{key} is already in use")
-        mint = mint_account(str(live.faucet.authority), decimals)
+        mint = mint_account(str(live.faucet.authority), decimals, program)
         await self.put_accounts({str(key): mint})
         return str(key)
 

@@ -50,6 +50,6 @@ class Genesis:
         return accounts
 
 
-def mint_account(authority: Address | None, decimals: int) -> AccountInfo:
+def mint_account(authority: Address | None, decimals: int, program: Address = TOKEN_PROGRAM) -> AccountInfo:
     data = mint_bytes(authority=authority, decimals=decimals)
-    return AccountInfo(MINT_RENT_LAMPORTS, TOKEN_PROGRAM, data, executable=False)
+    return AccountInfo(MINT_RENT_LAMPORTS, program, data, executable=False)
