@@ -1,11 +1,16 @@
-"""Strict reading of what clients send, as JSON or as a form. What is wrong is said after the name of the field."""
+"""Strict reading of what clients send: JSON, forms, queries. What is wrong is said after the name of the field.
+
+A form and a query are read as JSON whose values are texts, and whole numbers where the shape wants no text.
+"""
 
 import re
-from collections.abc import Mapping
-from typing import Final, Generic, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Generic, NoReturn, TypeVar, get_args
 from urllib.parse import parse_qsl
 
 import msgspec
+from falcon.asgi import Request
+from msgspec import UNSET, Raw, UnsetType
 
 from countermand.dialects.tanx.envelope import Answer, Declined, problem
 from countermand.strict_json import duplicate_key
@@ -13,18 +18,27 @@ from countermand.strict_json import duplicate_key
 _T = TypeVar("_T", bound=msgspec.Struct)
 
 FORM: Final = "application/x-www-form-urlencoded"
+MARKET_MISSING: Final = "please provide market, market is a mandatory field"
+NO_INTEGER: Final = "A valid integer is required."
+NO_NUMBER: Final = "A valid number is required."
+
 _FIELDS_MAX: Final = 64
+_ECHOED_CHARS_MAX: Final = 60
 _MALFORMED: Final = problem(400, "Malformed JSON in the request body")
 _MALFORMED_FORM: Final = problem(400, "Malformed form in the request body")
+_NO_MARKET: Final = problem(400, MARKET_MISSING)
 
-_AT: Final = re.compile(r"(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?", re.DOTALL)
+_WHOLE: Final = re.compile("0|[1-9][0-9]*", re.ASCII)
+_FIELDS: Final = msgspec.json.Decoder(dict[str, Raw])
+_AT: Final = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<path>[^`]*)`)?", re.DOTALL)
 _MISSING: Final = re.compile("Object missing required field `(?P<name>[^`]*)`")
-_EXPECTED: Final = re.compile("Expected `(?P<type>int|str|object)`.*")
+_EXPECTED: Final = re.compile("Expected `(?P<kind>int|str|object)[^`]*`(?: (?P<limit>[<>]=) (?P<bound>[0-9]+))?.*")
 _WORDS: Final = {
-    "int": "A valid integer is required.",
+    "int": NO_INTEGER,
     "str": "Not a valid string.",
     "object": "Expected an object.",
 }
+_LIMITS: Final = {">=": "greater than or equal to", "<=": "less than or equal to"}
 
 
 def invalid(field: str, words: str) -> Answer:
@@ -32,24 +46,85 @@ def invalid(field: str, words: str) -> Answer:
 
 
 class BodyReader(Generic[_T]):
-    """Reads one kind of body. In a form, numbers are digits."""
+    """Reads one kind of request."""
 
     def __init__(self, shape: type[_T]) -> None:
-        self._shape = shape
-        self._decode = msgspec.json.Decoder(shape).decode
+        self._decode = msgspec.json.Decoder(shape, strict=False).decode
+        kinds = {field.encode_name: field.type for field in msgspec.structs.fields(shape)}
+        self._texts = {name: str in (kind, *get_args(kind)) for name, kind in kinds.items()}
+        self._choices = {name: _choices(kind) for name, kind in kinds.items()}
 
-    def read(self, body: bytes, content_type: str | None) -> _T:
-        """Raises `Declined`."""
+    def read(self, body: bytes, content_type: str | None = None) -> _T:
+        """JSON, or a form if it says so; no body is an empty object. Raises `Declined`."""
+        if _is_form(body, content_type):
+            return self._read(msgspec.json.encode(self._from_text(form(body).items())))
+        return self._read(body if body.strip() else b"{}")
+
+    def listing(self, req: Request, body: bytes) -> _T:
+        """From the query; what is not there, from the body; else from `params` in the body. Raises `Declined`."""
+        found = self._from_text(_pairs(req.params))
+        if not body.strip():
+            return self._read(msgspec.json.encode(found))
+        if _is_form(body, req.content_type):
+            return self._read(msgspec.json.encode(self._from_text(form(body).items()) | found))
+        given = _fields(body)
+        inner = bytes(given.get("params", b"null"))
+        nested = {} if inner == b"null" else _fields(inner)
+        known = {name: raw for name, raw in (nested | given).items() if name in self._texts}
+        return self._read(msgspec.json.encode(known | found))
+
+    def _read(self, body: bytes) -> _T:
         try:
-            if (content_type or "").partition(";")[0].strip().lower() == FORM:
-                return msgspec.convert(form(body), self._shape, strict=False)
-            if (key := duplicate_key(body)) is not None:
-                raise Declined(invalid(key, "duplicate key"))
+            _refuse_duplicates(body)
             return self._decode(body)
         except msgspec.ValidationError as wrong:
-            raise Declined(flaw(str(wrong))) from None
+            self._complain(str(wrong))
         except (ValueError, RecursionError):
             raise Declined(_MALFORMED) from None
+
+    def _from_text(self, pairs: Iterable[tuple[str, str]]) -> dict[str, Raw]:
+        """Of what the shape knows. An empty value is none."""
+        found: dict[str, Raw] = {}
+        for name, value in pairs:
+            if name in found:
+                raise Declined(invalid(name, "duplicate key"))
+            if name in self._texts and value:
+                bare = not self._texts[name] and _WHOLE.fullmatch(value) is not None
+                found[name] = Raw(value.encode() if bare else msgspec.json.encode(value))
+        return found
+
+    def _complain(self, words: str) -> NoReturn:
+        found = _AT.fullmatch(words)
+        assert found is not None, "the pattern matches any text"
+        what, path = found["what"], found["path"] or ""
+        missing = _MISSING.fullmatch(what)
+        field = f"{path}.{missing['name']}".removeprefix(".") if missing else path
+        if field == "market":
+            raise Declined(_NO_MARKET) from None
+        if missing:
+            raise Declined(invalid(field, NO_INTEGER if field == "order_id" else "This field is required.")) from None
+        raise Declined(invalid(field or "body", self._say(what, field))) from None
+
+    def _say(self, what: str, field: str) -> str:
+        if choices := self._choices.get(field):
+            return f"Not a valid choice; it is one of {', '.join(choices)}."
+        expected = _EXPECTED.fullmatch(what)
+        if expected is None:
+            return "Not valid."
+        if expected["limit"]:
+            return f"Ensure this value is {_LIMITS[expected['limit']]} {expected['bound']}."
+        return _WORDS[expected["kind"]]
+
+
+def decimal_text(field: str, raw: Raw | UnsetType) -> str | None:
+    """A number as it was written, or None if there is none. Raises `Declined`."""
+    if raw is UNSET or bytes(raw) == b"null":
+        return None
+    if bytes(raw[:1]) == b'"':
+        return msgspec.json.decode(raw, type=str)
+    if bytes(raw[:1]) not in b"-0123456789":
+        raise Declined(invalid(field, NO_NUMBER))
+    return bytes(raw).decode()
 
 
 def form(body: bytes) -> Mapping[str, str]:
@@ -61,18 +136,41 @@ def form(body: bytes) -> Mapping[str, str]:
     fields: dict[str, str] = {}
     for name, value in pairs:
         if name in fields:
-            raise Declined(invalid(name, "duplicate key"))
+            raise Declined(invalid(_echoed(name), "duplicate key"))
         fields[name] = value
     return fields
 
 
-def flaw(wrong: str) -> Answer:
-    """What msgspec found, with the field first: `order_id: A valid integer is required.`"""
-    found = _AT.fullmatch(wrong)
-    what, path = (wrong, None) if found is None else (found["what"], found["path"])
-    field = (path or "$").removeprefix("$").removeprefix(".")
-    if missing := _MISSING.fullmatch(what):
-        return invalid(f"{field}.{missing['name']}".removeprefix("."), "This field is required.")
-    if expected := _EXPECTED.fullmatch(what):
-        what = _WORDS[expected["type"]]
-    return invalid(field or "body", what.replace("`", ""))
+def _choices(kind: Any) -> tuple[str, ...]:
+    """The texts that a type allows, if it allows only some."""
+    return tuple(text for each in get_args(kind) for text in ([each] if isinstance(each, str) else _choices(each)))
+
+
+def _is_form(body: bytes, content_type: str | None) -> bool:
+    """Many a tool calls its body a form unless it is told otherwise; an object is none."""
+    named = (content_type or "").partition(";")[0].strip().lower() == FORM
+    return named and not body.lstrip().startswith(b"{")
+
+
+def _pairs(params: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is given twice stands twice."""
+    return [(name, value) for name, given in params.items() for value in ([given] if isinstance(given, str) else given)]
+
+
+def _fields(body: bytes) -> dict[str, Raw]:
+    try:
+        _refuse_duplicates(body)
+        return _FIELDS.decode(body)
+    except msgspec.ValidationError:
+        raise Declined(invalid("body", "Expected an object.")) from None
+    except (ValueError, RecursionError):
+        raise Declined(_MALFORMED) from None
+
+
+def _refuse_duplicates(body: bytes) -> None:
+    if (key := duplicate_key(body)) is not None:
+        raise Declined(invalid(_echoed(key), "duplicate key"))
+
+
+def _echoed(text: str) -> str:
+    return text[:_ECHOED_CHARS_MAX].encode("utf-8", "replace").decode()
