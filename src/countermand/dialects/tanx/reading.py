@@ -118,13 +118,14 @@ class BodyReader(Generic[_T]):
 
 def decimal_text(field: str, raw: Raw | UnsetType) -> str | None:
     """A number as it was written, or None if there is none. Raises `Declined`."""
-    if raw is UNSET or bytes(raw) == b"null":
+    text = "null" if raw is UNSET else bytes(raw).decode()
+    if text == "null":
         return None
-    if bytes(raw[:1]) == b'"':
-        return msgspec.json.decode(raw, type=str)
-    if bytes(raw[:1]) not in b"-0123456789":
+    if text.startswith('"'):
+        return msgspec.json.decode(text, type=str)
+    if text[0] not in "-0123456789":
         raise Declined(invalid(field, NO_NUMBER))
-    return bytes(raw).decode()
+    return text
 
 
 def form(body: bytes) -> Mapping[str, str]:
