@@ -1,0 +1,80 @@
+"""Ethereum accounts: their addresses, and who signed a text."""
+
+import re
+from typing import Final
+
+from Crypto.Hash import keccak as _keccak
+
+from countermand.dialects.tanx.curve import Curve, Point, compiled
+from countermand.domain.ledger.amount import Account
+
+library: Final = compiled("coincurve")
+
+CURVE: Final = Curve(
+    p=2**256 - 2**32 - 977,
+    a=0,
+    b=7,
+    order=0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141,
+    generator=(
+        0x79BE667EF9DCBBAC55A06295CE870B07029BFCDB2DCE28D959F2815B16F81798,
+        0x483ADA7726A3C4655DA4FBFC0E1108A8FD17B448A68554199C47D08FFB10D4B8,
+    ),
+)
+"""secp256k1."""
+
+_ADDRESS: Final = re.compile(r"0[xX][0-9a-fA-F]{40}", re.ASCII)
+_SIGNATURE: Final = re.compile(r"(?:0[xX])?([0-9a-fA-F]{130})", re.ASCII)
+_PARITIES: Final = {0: 0, 1: 1, 27: 0, 28: 1}
+"""The last byte of a signature says which of two points its r belongs to, in two ways of counting."""
+
+
+def keccak(data: bytes) -> bytes:
+    """Keccak-256 as Ethereum uses it: the padding is not that of SHA-3."""
+    return _keccak.new(digest_bits=256, data=data).digest()
+
+
+def account_of(address: str) -> Account | None:
+    """Whose address this is, in any mixture of cases. None: it is no address."""
+    return Account(address.lower()) if _ADDRESS.fullmatch(address) else None
+
+
+def signer_of(text: str, signature: str) -> Account | None:
+    """Who signed the text with `personal_sign` (EIP-191). None: nobody did, or the signature is none."""
+    found = _SIGNATURE.fullmatch(signature)
+    if found is None:
+        return None
+    raw = bytes.fromhex(found[1])
+    parity = _PARITIES.get(raw[64])
+    if parity is None:
+        return None
+    message = text.encode()
+    digest = keccak(b"\x19Ethereum Signed Message:\n%d" % len(message) + message)
+    key = _recover(digest, raw[:64], parity)
+    return None if key is None else Account("0x" + keccak(key)[-20:].hex())
+
+
+def _recover(digest: bytes, r_and_s: bytes, parity: int) -> bytes | None:
+    if library is None:
+        return recover_slowly(digest, r_and_s, parity)
+    try:
+        key = library.PublicKey.from_signature_and_message(r_and_s + bytes([parity]), digest, hasher=None)
+    except ValueError:
+        return None
+    return bytes(key.format(compressed=False)[1:])
+
+
+def recover_slowly(digest: bytes, r_and_s: bytes, parity: int) -> bytes | None:
+    """The public key, 64 bytes, that made this signature; in plain Python."""
+    order = CURVE.order
+    r, s = int.from_bytes(r_and_s[:32]), int.from_bytes(r_and_s[32:])
+    if not (0 < r < order and 0 < s < order):
+        return None
+    point = CURVE.lift(r)
+    if point is None:
+        return None
+    x, y = point
+    nonce_point: Point = (x, y if y % 2 == parity else CURVE.p - y)
+    inverse = pow(r, -1, order)
+    of_generator = -int.from_bytes(digest) * inverse % order
+    key = CURVE.combine((of_generator, CURVE.generator), (s * inverse % order, nonce_point))
+    return None if key is None else key[0].to_bytes(32) + key[1].to_bytes(32)
