@@ -1,0 +1,150 @@
+"""A venue's markets, orders and balances in memory, and what of them the next commit writes."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Protocol
+
+from countermand.domain.book.commands import Command, OpenOrder, PlaceOrder
+from countermand.domain.book.decide import Decision, decide
+from countermand.domain.book.desk import Desk
+from countermand.domain.book.events import OrderCancelled, Traded
+from countermand.domain.book.lifecycle import LIVE
+from countermand.domain.book.market import Market
+from countermand.domain.book.order import CancelReason, Nonce, Order, OrderId
+from countermand.domain.book.refusals import Refused
+from countermand.domain.instant import Instant
+from countermand.domain.ledger.amount import Account, Currency
+from countermand.engine import book_journal
+from countermand.engine.book_rows import (
+    BalanceRow,
+    BookRows,
+    Counters,
+    Draft,
+    DraftRow,
+    TradeRow,
+    draft_row,
+    order_row,
+    trade_row,
+)
+from countermand.engine.journal import encode
+
+
+class MatchFaults(Protocol):
+    """Matches that are to fail, since somebody wants to see what happens then."""
+
+    def failing(self) -> bool:
+        """The next match fails."""
+
+    def failed(self) -> None:
+        """One did."""
+
+
+@dataclass(slots=True)
+class _Pending:
+    orders: dict[OrderId, Order] = field(default_factory=dict)
+    trades: list[TradeRow] = field(default_factory=list)
+    balances: dict[tuple[Account, Currency], None] = field(default_factory=dict)
+    drafts: list[DraftRow] = field(default_factory=list)
+    recorded: bool = False
+    """Something happened, so the counters are written."""
+
+
+class BookMemory:
+    """`engine.term.Memory`."""
+
+    def __init__(self, markets: Iterable[Market], faults: MatchFaults) -> None:
+        self.desk = Desk(markets)
+        self._faults = faults
+        self.nonces = 0
+        """The last that was given out."""
+        self._drafts: OrderedDict[tuple[Account, Nonce], Draft] = OrderedDict()
+        self._pending = _Pending()
+        self._writing: dict[OrderId, Order] = {}
+        self._ended: OrderedDict[OrderId, None] = OrderedDict()
+
+    # --- deciding
+
+    def command_due(self, at: Instant) -> tuple[Instant, Command] | None:
+        due = self.desk.command_due(at)
+        if due is not None and isinstance(due[1], OpenOrder):
+            return due[0], replace(due[1], match_fails=self._faults.failing())
+        return due
+
+    def decide(self, command: Command, at: Instant) -> Decision | Refused:
+        return decide(self.desk, command, at)
+
+    def record(self, command: Command, happened: Decision, at: Instant) -> bytes:
+        pending = self._pending
+        for event in happened:
+            changes = self.desk.apply(event, at)
+            for order in changes.orders:
+                pending.orders[order.id] = order
+            pending.balances.update(dict.fromkeys(changes.balances))
+            if isinstance(event, Traded):
+                pending.trades.append(trade_row(event, at))
+            elif isinstance(event, OrderCancelled) and event.reason is CancelReason.FAILED:
+                self._faults.failed()
+        pending.recorded = True
+        if isinstance(command, PlaceOrder):
+            self._drafts.pop((command.terms.account, command.nonce), None)
+        return book_journal.body_of(command, happened)
+
+    # --- drafts
+
+    def add_draft(self, draft: Draft) -> None:
+        self._drafts[draft.terms.account, draft.nonce] = draft
+        self._pending.drafts.append(draft_row(draft))
+
+    def unused(self, account: Account, nonce: Nonce) -> Draft | None:
+        """A draft of this term that became no order yet."""
+        return self._drafts.get((account, nonce))
+
+    # --- committing
+
+    def writes(self) -> bool:
+        return bool(self._pending.drafts)
+
+    def cut(self) -> BookRows:
+        pending, self._pending = self._pending, _Pending()
+        self._writing = pending.orders
+        desk = self.desk
+        return BookRows(
+            orders=[order_row(order, desk.pits[order.terms.market].market) for order in pending.orders.values()],
+            trades=pending.trades,
+            balances=[self._balance_row(*key) for key in pending.balances],
+            drafts=pending.drafts,
+            standing=encode(Counters(desk.standing(), self.nonces)) if pending.recorded or pending.drafts else None,
+        )
+
+    def _balance_row(self, account: Account, currency: Currency) -> BalanceRow:
+        balance = self.desk.ledger.balance(account, currency)
+        return BalanceRow(account, currency, balance.available.quanta, balance.locked.quanta)
+
+    def wrote(self) -> None:
+        """What was cut is committed."""
+        written, self._writing = self._writing, {}
+        for order in written.values():
+            if order.state not in LIVE:
+                self._ended[order.id] = None
+
+    # --- what is in memory
+
+    def size(self) -> int:
+        return len(self.desk.orders)
+
+    def recall(self, order: Order) -> None:
+        """Takes in an order that has ended, since somebody asks for it."""
+        self.desk.recall(order)
+        self._ended[order.id] = None
+
+    def evict(self, ended_kept: int, drafts_kept: int, spare: Callable[[Order], bool]) -> None:
+        """Forgets the oldest orders that have ended, and the oldest drafts: both are found again in the store."""
+        excess = len(self._ended) - ended_kept
+        for order_id in list(islice(self._ended, max(0, excess))):
+            if not spare(self.desk.orders[order_id]):
+                del self._ended[order_id]
+                self.desk.evict(order_id)
+        while len(self._drafts) > drafts_kept:
+            self._drafts.popitem(last=False)

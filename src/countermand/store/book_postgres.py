@@ -1,0 +1,164 @@
+"""The store of a venue with order books: PostgreSQL."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from countermand.domain.book.market import MarketSymbol
+from countermand.domain.book.order import Nonce, OrderId
+from countermand.domain.instant import Instant
+from countermand.domain.ledger.amount import Account, Currency
+from countermand.engine.book_ports import OrdersQuery, Period, StoredBookOrder, StoredTrade, TradesQuery, Turnover
+from countermand.engine.book_rows import BalanceRow, BookRows
+from countermand.store.book_rows import BOOK_FAMILY
+from countermand.store.connections import asking
+from countermand.store.shard_postgres import ShardPostgres
+
+_COUNTERS: Final = "SELECT body FROM book_standing WHERE shard = $1"
+_BALANCES: Final = """
+SELECT account, currency, available::text, locked::text FROM book_balances WHERE shard = $1 ORDER BY account, currency
+"""
+_LIVE_ORDERS: Final = "SELECT body FROM book_orders WHERE shard = $1 AND live ORDER BY id"
+_ORDER: Final = "SELECT body FROM book_orders WHERE id = $1"
+_ORDER_OF_NONCE: Final = "SELECT body FROM book_orders WHERE account = $1 AND nonce = $2"
+_DRAFT: Final = "SELECT body FROM book_drafts WHERE account = $1 AND nonce = $2"
+_DELETE_DRAFTS: Final = "DELETE FROM book_drafts WHERE expires_at < $1"
+# The order and its trades are of one instant, since they are one statement.
+_WITH_TRADES: Final = """
+SELECT body, ARRAY(
+    SELECT ROW(at, body) FROM book_trades WHERE buy_order = book_orders.id OR sell_order = book_orders.id ORDER BY id
+) AS trades
+FROM book_orders WHERE account = $1 AND """
+_BY_ID: Final = _WITH_TRADES + "id = $2"
+_BY_UUID: Final = _WITH_TRADES + "uuid = $2::uuid"
+_ORDERS: Final = """
+SELECT body FROM book_orders
+WHERE account = $1 AND ($2::text IS NULL OR market = $2) AND ($3::text IS NULL OR base = $3)
+    AND ($4::text IS NULL OR quote = $4) AND ($5::text IS NULL OR kind = $5) AND ($6::text IS NULL OR side = $6)
+    AND ($7::text IS NULL OR state = $7) AND ($8::bigint IS NULL OR created_at >= $8)
+    AND ($9::bigint IS NULL OR created_at < $9)
+"""
+_OLDEST_ORDERS: Final = _ORDERS + "ORDER BY id LIMIT $10 OFFSET $11"
+_NEWEST_ORDERS: Final = _ORDERS + "ORDER BY id DESC LIMIT $10 OFFSET $11"
+_TRADES: Final = """
+SELECT at, body FROM book_trades
+WHERE ($1::text IS NULL OR buyer = $1 OR seller = $1) AND ($2::text IS NULL OR market = $2)
+    AND ($3::bigint IS NULL OR at >= $3) AND ($4::bigint IS NULL OR at < $4)
+"""
+_OLDEST_TRADES: Final = _TRADES + "ORDER BY id LIMIT $5 OFFSET $6"
+_NEWEST_TRADES: Final = _TRADES + "ORDER BY id DESC LIMIT $5 OFFSET $6"
+_TURNOVERS: Final = """
+SELECT market, (array_agg(ticks ORDER BY id))[1] AS first, (array_agg(ticks ORDER BY id DESC))[1] AS last,
+    max(ticks) AS high, min(ticks) AS low, sum(lots)::text AS lots, sum(ticks::numeric * lots)::text AS turnover
+FROM book_trades WHERE at >= $1 GROUP BY market ORDER BY market
+"""
+_PERIODS: Final = """
+SELECT at - (at - $3) % $2 AS began, (array_agg(ticks ORDER BY id))[1] AS first,
+    (array_agg(ticks ORDER BY id DESC))[1] AS last, max(ticks) AS high, min(ticks) AS low, sum(lots)::text AS lots
+FROM book_trades WHERE market = $1 AND at >= $3 AND at < $4 GROUP BY began ORDER BY began
+"""
+
+
+class PostgresBookStore(ShardPostgres[BookRows]):
+    """`engine.book_ports.BookStore`. Expects the schema to be there: `migrate` comes first."""
+
+    family = BOOK_FAMILY
+
+    async def delete_drafts(self, expired_before: Instant) -> None:
+        with asking():
+            await self._readers.execute(_DELETE_DRAFTS, expired_before)
+
+    async def counters(self, shard: int) -> bytes | None:
+        with asking():
+            body: bytes | None = await self._readers.fetchval(_COUNTERS, shard)
+        return body
+
+    async def balances(self, shard: int) -> Sequence[BalanceRow]:
+        with asking():
+            rows = await self._readers.fetch(_BALANCES, shard, timeout=None)
+        return [
+            BalanceRow(Account(account), Currency(currency), int(available), int(locked))
+            for account, currency, available, locked in rows
+        ]
+
+    async def live_orders(self, shard: int) -> Sequence[bytes]:
+        """It may take a while."""
+        with asking():
+            return [body for (body,) in await self._readers.fetch(_LIVE_ORDERS, shard, timeout=None)]
+
+    async def order(self, order_id: OrderId) -> bytes | None:
+        with asking():
+            body: bytes | None = await self._readers.fetchval(_ORDER, order_id)
+        return body
+
+    async def order_of_nonce(self, account: Account, nonce: Nonce) -> bytes | None:
+        with asking():
+            body: bytes | None = await self._readers.fetchval(_ORDER_OF_NONCE, account, nonce)
+        return body
+
+    async def draft(self, account: Account, nonce: Nonce) -> bytes | None:
+        with asking():
+            body: bytes | None = await self._readers.fetchval(_DRAFT, account, nonce)
+        return body
+
+    async def order_with_trades(self, account: Account, which: OrderId | str) -> StoredBookOrder | None:
+        statement = _BY_UUID if isinstance(which, str) else _BY_ID
+        with asking():
+            row = await self._readers.fetchrow(statement, account, which)
+        if row is None:
+            return None
+        return StoredBookOrder(row["body"], [StoredTrade(Instant(at), body) for at, body in row["trades"]])
+
+    async def orders(self, query: OrdersQuery) -> Sequence[bytes]:
+        with asking():
+            rows = await self._readers.fetch(
+                _OLDEST_ORDERS if query.ascending else _NEWEST_ORDERS,
+                query.account,
+                query.market,
+                query.base,
+                query.quote,
+                None if query.kind is None else query.kind.value,
+                None if query.side is None else query.side.value,
+                None if query.state is None else query.state.value,
+                query.since,
+                query.until,
+                query.limit,
+                query.offset,
+            )
+        return [body for (body,) in rows]
+
+    async def trades(self, query: TradesQuery) -> Sequence[StoredTrade]:
+        with asking():
+            rows = await self._readers.fetch(
+                _OLDEST_TRADES if query.ascending else _NEWEST_TRADES,
+                query.account,
+                query.market,
+                query.since,
+                query.until,
+                query.limit,
+                query.offset,
+            )
+        return [StoredTrade(Instant(at), body) for at, body in rows]
+
+    async def turnovers(self, since: Instant) -> Sequence[Turnover]:
+        with asking():
+            rows = await self._readers.fetch(_TURNOVERS, since)
+        return [
+            Turnover(
+                MarketSymbol(row["market"]),
+                row["first"],
+                row["last"],
+                row["high"],
+                row["low"],
+                int(row["lots"]),
+                int(row["turnover"]),
+            )
+            for row in rows
+        ]
+
+    async def periods(self, market: MarketSymbol, length_ms: int, since: Instant, until: Instant) -> Sequence[Period]:
+        with asking():
+            rows = await self._readers.fetch(_PERIODS, market, length_ms, since, until)
+        return [
+            Period(Instant(row["began"]), row["first"], row["last"], row["high"], row["low"], int(row["lots"]))
+            for row in rows
+        ]
