@@ -89,7 +89,7 @@ static void sign_as_dca(const Dca *state, Authority *authority) {
 /* Whether this is an order of this user that no keeper has borrowed from. */
 static u64 check_dca(int user, int dca, Authority *authority) {
   const Dca *state = STATE(dca);
-  REQUIRE(owned_by(dca, &THIS_PROGRAM), AccountOwnedByWrongProgram);
+  TRY(check_ours(dca));
   REQUIRE(length_of(ACCOUNT(dca)) == DCA_BYTES, AccountDidNotDeserialize);
   REQUIRE(state->discriminator == DCA_ACCOUNT, AccountDiscriminatorMismatch);
   REQUIRE(is(user, &state->user), Unauthorized);

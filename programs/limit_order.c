@@ -205,7 +205,7 @@ static int has_expiry(void) { return ACCOUNT(C_ORDER)->data[EXPIRY]; }
 
 static u64 check_order(void) {
   const Account *order = ACCOUNT(C_ORDER);
-  REQUIRE(owned_by(C_ORDER, &THIS_PROGRAM), AccountOwnedByWrongProgram);
+  TRY(check_ours(C_ORDER));
   REQUIRE(length_of(order) == ORDER_BYTES, AccountDidNotDeserialize);
   REQUIRE(load64(order->data) == ORDER_ACCOUNT, AccountDiscriminatorMismatch);
   REQUIRE(has_expiry() <= 1, AccountDidNotDeserialize);

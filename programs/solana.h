@@ -177,6 +177,13 @@ static int is_left_out(int index) { return is(index, &THIS_PROGRAM); }
 
 static int is_unused(int index) { return owned_by(index, &SYSTEM_PROGRAM) && length_of(ACCOUNT(index)) == 0; }
 
+/* What is gone has another error than what was never ours. */
+static u64 check_ours(int index) {
+  REQUIRE(!owned_by(index, &SYSTEM_PROGRAM) || *ACCOUNT(index)->lamports, AccountNotInitialized);
+  REQUIRE(owned_by(index, &THIS_PROGRAM), AccountOwnedByWrongProgram);
+  return 0;
+}
+
 /* `writable` and `signers` have a bit for each account. */
 static u64 check_flags(int count, u32 signers, u32 writable) {
   REQUIRE(IN->count >= (u64)count, AccountNotEnoughKeys);

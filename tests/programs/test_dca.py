@@ -374,11 +374,11 @@ class TestClose:
     def test_works_once(self, world: World) -> None:
         order = Recurring()
         world.does(order.open_v2())
-        assert world.refuses(order.close(), order.close()) == 3007
+        assert world.refuses(order.close(), order.close()) == 3012
         world.does(order.close())
-        assert world.refuses(order.close()) == 3007
-        assert world.refuses(order.deposit(5)) == 3007
-        assert world.refuses(order.withdraw(5)) == 3007
+        assert world.refuses(order.close()) == 3012
+        assert world.refuses(order.deposit(5)) == 3012
+        assert world.refuses(order.withdraw(5)) == 3012
 
     def test_only_by_the_user(self, world: World) -> None:
         order = Recurring()

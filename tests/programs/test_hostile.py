@@ -273,7 +273,7 @@ def test_what_is_opened_and_cancelled_in_one_transaction_leaves_nothing(stage: W
     assert outcome(stage, NEW_DCA.open_v2(), NEW_DCA.close()) is None
     assert outcome(stage, NEW.initialize(), NEW.initialize()) == 0
     assert outcome(stage, NEW_DCA.open_v2(), NEW_DCA.open()) == 0
-    assert outcome(stage, OF_SOL.cancel(), OF_SOL.cancel(lamports=True)) == 3007
+    assert outcome(stage, OF_SOL.cancel(), OF_SOL.cancel(lamports=True)) == 3012
 
 
 # Noise

@@ -77,9 +77,9 @@ class TestCancel:
     def test_works_once(self, world: World) -> None:
         order = Limit()
         world.does(order.initialize())
-        assert world.refuses(order.cancel(), order.cancel()) == 3007
+        assert world.refuses(order.cancel(), order.cancel()) == 3012
         world.does(order.cancel())
-        assert world.refuses(order.cancel()) == 3007
+        assert world.refuses(order.cancel()) == 3012
 
     def test_six_in_one_transaction(self, world: World) -> None:
         orders = [Limit(unique_id=n) for n in range(6)]
