@@ -325,3 +325,10 @@ def test_the_chain_is_away() -> None:
         "the outcome of this request is unknown, please repeat the same request",
     )
     assert maker.venue.get("/limit/v2/openOrders", wallet=MAKER).status == 503
+
+
+@pytest.mark.parametrize("count", [0, 1, 100, 101, 250])
+def test_many_open_orders_are_one_array(count: int) -> None:
+    venue = LimitVenue()
+    orders = [venue.holds_order(str(Keypair().pubkey()), created_at=NOW_S + at) for at in range(count)]
+    assert [row["publicKey"] for row in venue.get("/limit/v2/openOrders", wallet=MAKER).body] == orders

@@ -19,6 +19,7 @@ from countermand.engine.shard import Shard
 
 REMEMBERED_BLOCKS: Final = 216_000
 """About a day: so long after it could land, executing a transaction again gets the same answer."""
+_WRITTEN_AT_ONCE: Final = 200
 _POLL_MS: Final = 5
 _POLL_MS_MAX: Final = 250
 
@@ -107,12 +108,11 @@ class OnChainOrders:
 
     async def remember(self, builds: Sequence[Build]) -> None:
         """Commits what was built, before anybody gets it to sign."""
-        await self._shard.add_builds(
-            [
-                BuildRow(sha256(build.message).digest(), build.request_id, build.last_valid_height, encode(build))
-                for build in builds
-            ]
-        )
+        rows: list[BuildRow] = []
+        for start in range(0, len(builds), _WRITTEN_AT_ONCE):
+            rows += [_row(build) for build in builds[start : start + _WRITTEN_AT_ONCE]]
+            await asyncio.sleep(0)  # A cancel of all can have thousands, and others have their turn.
+        await self._shard.add_builds(rows)
 
     async def execute(
         self, transaction: str, request_id: RequestId | None, is_mine: Callable[[Build], bool] = lambda _: True
@@ -155,3 +155,7 @@ class OnChainOrders:
             await asyncio.sleep(pause_ms / 1000)
             pause_ms = min(2 * pause_ms, _POLL_MS_MAX)
         return seen
+
+
+def _row(build: Build) -> BuildRow:
+    return BuildRow(sha256(build.message).digest(), build.request_id, build.last_valid_height, encode(build))

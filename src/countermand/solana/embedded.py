@@ -314,16 +314,16 @@ class EmbeddedChain:
         live = self._require()
         with self._turns.work():
             found = live.machine.accounts_of_program(owner, memcmp)
-        passing: list[tuple[bytes, AccountInfo]] = []
+        passing: list[tuple[bytes, Address, AccountInfo]] = []
         for start in range(0, len(found), ACCOUNTS_PER_SHARE):
             await self._turns.mine()
             with self._turns.work():
                 for key, account in found[start : start + ACCOUNTS_PER_SHARE]:
                     if _passes(account.data, data_size, memcmp):
-                        passing.append((bytes(key), _info(account)))
+                        passing.append((bytes(key), str(key), _info(account)))
         passing.sort(key=lambda entry: entry[0])
         await live.settled()
-        return [(str(Pubkey(key)), info) for key, info in passing]
+        return [(address, info) for _, address, info in passing]
 
     async def recent_prioritization_fees(self, addresses: Sequence[Address]) -> list[int]:
         """Nobody competes for blocks here."""
