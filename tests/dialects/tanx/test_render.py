@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from countermand.dialects.tanx.render import Renderer, balance_of_currency, balance_row, change_percent, decimal
+from countermand.dialects.tanx.render import Renderer, balance_of_currency, balance_row, change_percent, decimal, ticker
 from countermand.domain.book.events import Traded, TradeLeg
 from countermand.domain.book.market import MarketSymbol, fee_of
 from countermand.domain.book.markets import MARKETS
@@ -17,6 +17,8 @@ from countermand.domain.book.quantities import Lots, Rate, Ticks
 from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import ZERO, Account, Amount, Currency
 from countermand.domain.ledger.ledger import Balance
+from countermand.engine.book_ports import Turnover
+from countermand.engine.venue import Ticker, Trade
 
 BY_SYMBOL = {market.symbol: market for market in MARKETS}
 CEST = Renderer(BY_SYMBOL, timedelta(hours=2))
@@ -201,23 +203,22 @@ def a_trade(symbol: str, price: int, lots: int, rate: int, trade_id: int, buy_id
 
 
 def test_the_trade_of_the_page_about_own_trades() -> None:
-    trade = a_trade("btcusdt", 3069004, 1, 1000, 478272, 37270841, 37270800)
-    at = Instant(1681976739_000)
-    assert text(CEST.own_trade(trade, at, ALICE)) == compact(
+    trade = Trade(a_trade("btcusdt", 3069004, 1, 1000, 478272, 37270841, 37270800), Instant(1681976739_000))
+    assert text(CEST.own_trade(trade, ALICE)) == compact(
         """{ "id": 478272, "price": "30690.04", "amount": "0.0001", "total": "3.069004", "fee_currency": "btc",
     "fee": "0.001", "fee_amount": "0.0000001", "market": "btcusdt", "created_at": "2023-04-20T09:45:39+02:00",
     "taker_type": "buy", "side": "buy", "order_id": 37270841 }"""
     )
-    other = CEST.own_trade(trade, at, BOB)
+    other = CEST.own_trade(trade, BOB)
     assert (other.side, other.taker_type, other.order_id) == ("sell", "buy", 37270800)
     assert (other.fee_currency, other.fee_amount) == ("usdt", "0.003069004")
 
 
 def test_the_trade_of_the_page_about_the_market() -> None:
-    trade = a_trade("ethusdc", 199000, 10, 1000, 40, 2, 1)
+    trade = Trade(a_trade("ethusdc", 199000, 10, 1000, 40, 2, 1), Instant(1681894870_500))
     sample = """{ "id": 40, "price": 1990, "amount": 0.001, "total": 1.99, "market": "ethusdc",
                   "created_at": 1681894870, "taker_type": "buy" }"""
-    assert text(CEST.public_trade(trade, Instant(1681894870_500))) == compact(sample)
+    assert text(CEST.public_trade(trade)) == compact(sample)
 
 
 def test_balances_are_exact() -> None:
@@ -240,11 +241,32 @@ def test_balances_are_exact() -> None:
         (100000, 99999, "+0.00%"),
         (20000, 19999, "-0.01%"),
         (1, 1000, "+99900.00%"),
-        (None, 5, "+0.00%"),
     ],
 )
-def test_a_change_has_a_sign_and_two_decimals(first: int | None, last: int, shown: str) -> None:
-    assert change_percent(None if first is None else Ticks(first), Ticks(last)) == shown
+def test_a_change_has_a_sign_and_two_decimals(first: int, last: int, shown: str) -> None:
+    assert change_percent(first, last) == shown
+
+
+BTCUSDC = BY_SYMBOL[MarketSymbol("btcusdc")]
+
+
+def test_the_ticker_of_the_page() -> None:
+    """But for the page's numbers, which are not those of one day: the mean is the turnover by the volume."""
+    day = Turnover(
+        BTCUSDC.symbol, first=3011120, last=2958051, high=3040000, low=2910000, lots=43001, turnover=128450120000
+    )
+    assert text(ticker(BTCUSDC, Ticker(Instant(1681903275_900), day, Ticks(2958051)))) == compact(
+        """{ "at": "1681903275",
+    "ticker": { "at": "1681903275", "avg_price": "29871.42", "high": "30400.0", "last": "29580.51",
+      "low": "29100.0", "open": "30111.2", "price_change_percent": "-1.76%",
+      "volume": "128450.12", "amount": "4.3001" } }"""
+    )
+
+
+def test_a_day_without_trades_shows_the_last_price_of_all() -> None:
+    quiet = ticker(BTCUSDC, Ticker(Instant(0), None, Ticks(2958051))).ticker
+    assert (quiet.last, quiet.open, quiet.high, quiet.price_change_percent) == ("29580.51", "0.0", "0.0", "+0.00%")
+    assert ticker(BTCUSDC, Ticker(Instant(0), None, None)).ticker.last == "0.0"
 
 
 def test_a_decimal_has_no_exponent_and_a_digit_after_the_point() -> None:

@@ -10,7 +10,6 @@ from msgspec.structs import asdict
 
 from countermand.dialects.tanx import wire
 from countermand.dialects.tanx.names import CANCEL_REASONS
-from countermand.domain.book.events import Traded
 from countermand.domain.book.market import Market, MarketSymbol
 from countermand.domain.book.order import Kind, Order, State
 from countermand.domain.book.quantities import NO_LOTS, RATE_SCALE, Ticks
@@ -18,6 +17,7 @@ from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import AMOUNT_SCALE, Account, Amount, Currency
 from countermand.domain.ledger.ledger import Balance
 from countermand.domain.quantities import decimal_text
+from countermand.engine.venue import Ticker, Trade
 
 _NO_PRICE: Final = "0.0"
 _PERCENT_SCALE: Final = 2
@@ -82,16 +82,17 @@ class Renderer:
             )
         )
 
-    def order_with_trades(self, order: Order, trades: Sequence[tuple[Traded, Instant]]) -> wire.OrderWithTrades:
-        rows = tuple(self.own_trade(trade, at, order.terms.account) for trade, at in trades)
+    def order_with_trades(self, order: Order, trades: Sequence[Trade]) -> wire.OrderWithTrades:
+        rows = tuple(self.own_trade(trade, order.terms.account) for trade in trades)
         return wire.OrderWithTrades(**asdict(self.order(order)), trades=rows)
 
     def public_order(self, order: Order) -> wire.PublicOrderRow:
         fields = asdict(self.order(order))
         return wire.PublicOrderRow(**{name: fields[name] for name in wire.PublicOrderRow.__struct_fields__})
 
-    def own_trade(self, trade: Traded, at: Instant, account: Account) -> wire.OwnTradeRow:
+    def own_trade(self, made: Trade, account: Account) -> wire.OwnTradeRow:
         """A trade as that account sees it. Nobody trades with himself."""
+        trade = made.event
         market = self._markets[trade.market]
         buys = trade.buy.account == account
         leg = trade.buy if buys else trade.sell
@@ -105,24 +106,55 @@ class Renderer:
             fee=decimal(leg.rate.millionths, RATE_SCALE),
             fee_amount=amount(leg.fee),
             market=market.symbol,
-            created_at=self.time(at),
+            created_at=self.time(made.at),
             taker_type=trade.taker.value,
             side="buy" if buys else "sell",
             order_id=leg.order_id,
         )
 
-    def public_trade(self, trade: Traded, at: Instant) -> wire.PublicTradeRow:
+    def public_trade(self, made: Trade) -> wire.PublicTradeRow:
+        trade = made.event
         market = self._markets[trade.market]
         total = trade.price.ticks * trade.lots.lots
         return wire.PublicTradeRow(
             id=trade.trade_id,
-            price=_number(trade.price.ticks, market.price_decimals),
-            amount=_number(trade.lots.lots, market.volume_decimals),
-            total=_number(total, market.price_decimals + market.volume_decimals),
+            price=number(trade.price.ticks, market.price_decimals),
+            amount=number(trade.lots.lots, market.volume_decimals),
+            total=number(total, market.price_decimals + market.volume_decimals),
             market=market.symbol,
-            created_at=at // 1000,
+            created_at=made.at // 1000,
             taker_type=trade.taker.value,
         )
+
+
+def ticker(market: Market, seen: Ticker) -> wire.TickerOfMarket:
+    """A mean price is rounded down to the market's own steps."""
+    prices, day = market.price_decimals, seen.day
+    at = str(seen.at // 1000)
+    last = _price(seen.last, prices) or _NO_PRICE
+    if day is None:
+        mean, high, low, first, change = (_NO_PRICE,) * 4 + ("+0.00%",)
+        lots, turnover = 0, 0
+    else:
+        mean, high, low, first = (
+            decimal(ticks, prices) for ticks in (day.turnover // day.lots, day.high, day.low, day.first)
+        )
+        change = change_percent(day.first, day.last)
+        lots, turnover = day.lots, day.turnover
+    return wire.TickerOfMarket(
+        at=at,
+        ticker=wire.Ticker(
+            at=at,
+            avg_price=mean,
+            high=high,
+            last=last,
+            low=low,
+            open=first,
+            price_change_percent=change,
+            volume=decimal(turnover, prices + market.volume_decimals),
+            amount=decimal(lots, market.volume_decimals),
+        ),
+    )
 
 
 def balance_row(currency: Currency, balance: Balance) -> wire.BalanceRow:
@@ -133,12 +165,10 @@ def balance_of_currency(currency: Currency, balance: Balance) -> wire.BalanceOfC
     return wire.BalanceOfCurrency(currency=currency, balance=amount(balance.available), locked=amount(balance.locked))
 
 
-def change_percent(first: Ticks | None, last: Ticks | None) -> str:
-    """From the first to the last price, with its sign, rounded half up to two decimals."""
-    if first is None or last is None:
-        return "+0.00%"
-    change = (last.ticks - first.ticks) * 100 * 10**_PERCENT_SCALE
-    rounded = (2 * abs(change) + first.ticks) // (2 * first.ticks)
+def change_percent(first: int, last: int) -> str:
+    """From one price to another, with its sign, rounded half up to two decimals."""
+    change = (last - first) * 100 * 10**_PERCENT_SCALE
+    rounded = (2 * abs(change) + first) // (2 * first)
     whole, rest = divmod(rounded, 10**_PERCENT_SCALE)
     return f"{'-' if change < 0 and rounded else '+'}{whole}.{rest:02d}%"
 
@@ -147,5 +177,6 @@ def _price(price: Ticks | None, decimals: int) -> str | None:
     return None if price is None else decimal(price.ticks, decimals)
 
 
-def _number(number: int, scale: int) -> Raw:
-    return Raw(decimal_text(number, scale).encode())
+def number(whole: int, scale: int) -> Raw:
+    """`whole` × 10^−`scale` as a number of JSON."""
+    return Raw(decimal_text(whole, scale).encode())

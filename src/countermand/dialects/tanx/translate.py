@@ -119,7 +119,7 @@ def order_name(text: str) -> OrderId | UUID:
     return UUID(text)
 
 
-def number(field: str, text: str) -> int:
+def hex_number(field: str, text: str) -> int:
     """What a client writes with `0x`."""
     found = from_hex(text)
     if found is None:

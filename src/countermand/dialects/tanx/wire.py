@@ -31,6 +31,10 @@ ORDERS_OF_A_PAGE: Final = 50
 TRADES_OF_A_PAGE: Final = 100
 CANCELS_AT_ONCE: Final = 100
 ORDERS_OF_A_BOOK: Final = 20
+CANDLES: Final = 30
+CANDLES_MAX: Final = 10_000
+PERIODS: Final = (1, 5, 15, 30, 60, 120, 240, 360, 720, 1440, 4320, 10080)
+"""Minutes."""
 
 
 class Shape(Struct, frozen=True, kw_only=True):
@@ -123,7 +127,13 @@ class MarketTradesParams(Shape, frozen=True, kw_only=True):
 
 
 class KlineParams(Shape, frozen=True, kw_only=True):
+    """`period` is in minutes. With both times given there is no limit."""
+
     market: str
+    limit: Annotated[int, Meta(ge=1, le=CANDLES_MAX)] | None = None
+    period: int | None = None
+    start_time: Time | None = None
+    end_time: Time | None = None
 
 
 # --- answers

@@ -1,0 +1,72 @@
+"""Candles: what was traded in each period of time, without a gap."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from msgspec import Raw
+
+from countermand.dialects.tanx import wire
+from countermand.dialects.tanx.envelope import Declined
+from countermand.dialects.tanx.reading import invalid
+from countermand.dialects.tanx.render import number
+from countermand.dialects.tanx.translate import instant
+from countermand.domain.book.market import Market
+from countermand.domain.instant import Instant
+from countermand.engine.book_ports import Period
+
+_MINUTE_MS: Final = 60_000
+
+Candle = tuple[int, Raw, Raw, Raw, Raw, Raw]
+"""When it began in seconds, then open, high, low, close and volume."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Periods of one length, from the one that begins at `since` to the last one that begins before `until`."""
+
+    length_ms: int
+    since: Instant
+    until: Instant
+
+    def __len__(self) -> int:
+        return len(range(self.since, self.until, self.length_ms))
+
+
+def span_of(asked: wire.KlineParams, now: Instant) -> Span:
+    """Unless both ends are given, the limit says how many periods there are, and the last one is that of now at most.
+
+    Raises `Declined`.
+    """
+    length = _MINUTE_MS * (asked.period or wire.PERIODS[0])
+    if length // _MINUTE_MS not in wire.PERIODS:
+        raise Declined(invalid("period", f"Not a valid choice; it is one of {', '.join(map(str, wire.PERIODS))}."))
+    limit = wire.CANDLES if asked.limit is None else asked.limit
+    start, end = instant(asked.start_time), instant(asked.end_time)
+    until = now + 1 if end is None else min(now + 1, end)
+    if start is None:
+        since = max(0, (until - 1) // length * length - (limit - 1) * length)
+    else:
+        since = start // length * length
+        until = until if end is not None else min(until, since + limit * length)
+    span = Span(length, Instant(since), Instant(until))
+    if len(span) > wire.CANDLES_MAX:
+        raise Declined(invalid("end_time", f"There may be at most {wire.CANDLES_MAX} periods."))
+    return span
+
+
+def candles(market: Market, span: Span, traded: Sequence[Period], close: int | None) -> Iterator[Candle]:
+    """A period without trades repeats the last price, which is `close` before the span; None: nothing was traded."""
+    by_start = {period.began: period for period in traded}
+    for began in range(span.since, span.until, span.length_ms):
+        period = by_start.get(Instant(began))
+        if period is not None:
+            close = period.last
+            yield _candle(market, began, (period.first, period.high, period.low, period.last), period.lots)
+        elif close is not None:
+            yield _candle(market, began, (close, close, close, close), 0)
+
+
+def _candle(market: Market, began: int, prices: tuple[int, int, int, int], lots: int) -> Candle:
+    first, high, low, last = (number(price, market.price_decimals) for price in prices)
+    return began // 1000, first, high, low, last, number(lots, market.volume_decimals)

@@ -1,0 +1,101 @@
+"""The endpoints that anybody may ask: whether it works, what is in the books, what was traded, which coins it has."""
+
+from typing import Final
+
+from falcon.asgi import Request
+
+from countermand.dialects.tanx import names, wire
+from countermand.dialects.tanx.coins import coin_stats, market_list, networks
+from countermand.dialects.tanx.envelope import Answer, answers, answers_body, success
+from countermand.dialects.tanx.klines import candles, span_of
+from countermand.dialects.tanx.reading import BodyReader
+from countermand.dialects.tanx.render import Renderer, ticker
+from countermand.dialects.tanx.translate import market_of, market_trades_query
+from countermand.engine.book_ports import TradesQuery
+from countermand.engine.venue import Venue
+
+_TICKERS: Final = BodyReader(wire.TickersParams)
+_ORDERBOOK: Final = BodyReader(wire.OrderbookParams)
+_TRADES: Final = BodyReader(wire.MarketTradesParams)
+_KLINE: Final = BodyReader(wire.KlineParams)
+
+
+class _Resource:
+    def __init__(self, venue: Venue, renderer: Renderer) -> None:
+        self._venue = venue
+        self._renderer = renderer
+
+
+class HealthResource(_Resource):
+    @answers
+    async def on_get(self, _req: Request) -> Answer:
+        """It works when the venue does: while that is being loaded, this is unavailable."""
+        await self._venue.now()
+        return success(names.WORKING, "")
+
+
+class TickersResource(_Resource):
+    @answers_body
+    async def on_get(self, req: Request, body: bytes) -> Answer:
+        asked, markets = _TICKERS.listing(req, body), self._venue.markets
+        wanted = markets.values() if asked.market is None else [market_of(asked.market, markets)]
+        tickers = await self._venue.tickers()
+        return success(names.RETRIEVED, {market.symbol: ticker(market, tickers[market.symbol]) for market in wanted})
+
+
+class OrderbookResource(_Resource):
+    @answers_body
+    async def on_get(self, req: Request, body: bytes) -> Answer:
+        asked = _ORDERBOOK.listing(req, body)
+        market = market_of(asked.market, self._venue.markets)
+        counts = (asked.asks_limit or wire.ORDERS_OF_A_BOOK, asked.bids_limit or wire.ORDERS_OF_A_BOOK)
+        asks, bids = (
+            tuple(map(self._renderer.public_order, side)) for side in await self._venue.resting(market.symbol, *counts)
+        )
+        return success(names.RETRIEVED, wire.OrderbookPayload(asks=asks, bids=bids))
+
+
+class MarketTradesResource(_Resource):
+    @answers_body
+    async def on_get(self, req: Request, body: bytes) -> Answer:
+        trades = await self._venue.trades(market_trades_query(_TRADES.listing(req, body), self._venue.markets))
+        return success(names.RETRIEVED, list(map(self._renderer.public_trade, trades)))
+
+
+class KlineResource(_Resource):
+    @answers_body
+    async def on_get(self, req: Request, body: bytes) -> Answer:
+        asked, venue = _KLINE.listing(req, body), self._venue
+        market = market_of(asked.market, venue.markets)
+        span = span_of(asked, await venue.now())
+        traded = await venue.periods(market.symbol, span.length_ms, span.since, span.until)
+        before = await venue.trades(TradesQuery(market=market.symbol, until=span.since, limit=1))
+        close = before[0].event.price.ticks if before else None
+        return success(names.RETRIEVED, list(candles(market, span, traded, close)))
+
+
+class CoinsResource(_Resource):
+    @answers
+    async def on_post(self, _req: Request) -> Answer:
+        return success(names.RETRIEVED, coin_stats(self._venue.markets.values()))
+
+
+class NetworksResource(_Resource):
+    @answers
+    async def on_post(self, _req: Request) -> Answer:
+        """The list of markets is ours: tanX documents none."""
+        markets = market_list(self._venue.markets.values())
+        return success(names.RETRIEVED, {"network_config": networks(), "markets": markets})
+
+
+def resources(venue: Venue, renderer: Renderer) -> list[tuple[str, object]]:
+    """What to mount, by path."""
+    return [
+        ("/sapi/v1/health", HealthResource(venue, renderer)),
+        ("/sapi/v1/market/tickers", TickersResource(venue, renderer)),
+        ("/sapi/v1/market/orderbook", OrderbookResource(venue, renderer)),
+        ("/sapi/v1/market/trades", MarketTradesResource(venue, renderer)),
+        ("/sapi/v1/market/kline", KlineResource(venue, renderer)),
+        ("/main/stat/v2/coins", CoinsResource(venue, renderer)),
+        ("/main/stat/v2/app-and-markets", NetworksResource(venue, renderer)),
+    ]
