@@ -1,0 +1,192 @@
+"""The endpoints of who is asking: nonce, login, refresh, profile, and the key that signs one's orders."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+from falcon.asgi import Request
+
+from countermand.dialects.tanx import ethereum, stark
+from countermand.dialects.tanx.envelope import (
+    ACCESS_REFUSED,
+    REFRESH_REFUSED,
+    Answer,
+    Declined,
+    answers,
+    answers_body,
+    problem,
+    success,
+)
+from countermand.dialects.tanx.reading import BodyReader, invalid
+from countermand.dialects.tanx.session import LoginTexts, Sessions, Tokens
+from countermand.domain.instant import Instant
+from countermand.domain.ledger.amount import Account
+from countermand.engine.members import Members, StarkKeys
+
+NONCE_PATHS: Final = ("/sapi/v1/auth/v2/nonce", "/sapi/v2/auth/nonce", "/sapi/v1/auth/nonce")
+LOGIN_PATHS: Final = ("/sapi/v1/auth/v2/login", "/sapi/v2/auth/login", "/sapi/v1/auth/login")
+REFRESH_PATHS: Final = ("/sapi/v1/auth/token/refresh", "/sapi/v2/auth/token/refresh")
+PROFILE_PATH: Final = "/sapi/v1/user/profile"
+STARK_KEY_PATH: Final = "/sapi/v1/user/stark_key"
+"""Ours: tanX learns its users' keys on its website."""
+
+_ADDRESS_CHARS_MIN: Final = 30
+_ADDRESS_TOO_SHORT: Final = problem(400, f"Ensure eth_address has at least {_ADDRESS_CHARS_MIN} characters.")
+_NO_ADDRESS: Final = invalid("eth_address", "Enter a valid Ethereum address: 0x and 40 hexadecimal digits.")
+_LOGIN_REFUSED: Final = problem(400, "Invalid Credentials or Token Expired, Kindly login again.")
+_NO_KEY: Final = invalid("stark_key", "Enter a valid Stark key: 0x and the x of a point on the curve in hexadecimal.")
+_OTHER_KEY: Final = problem(400, "Another Stark key is registered for this account")
+
+
+class NonceRequest(msgspec.Struct):
+    eth_address: str
+
+
+class LoginRequest(msgspec.Struct):
+    eth_address: str
+    user_signature: str
+
+
+class RefreshRequest(msgspec.Struct):
+    refresh: str
+
+
+class StarkKeyRequest(msgspec.Struct):
+    stark_key: str
+
+
+_NONCE: Final = BodyReader(NonceRequest)
+_LOGIN: Final = BodyReader(LoginRequest)
+_REFRESH: Final = BodyReader(RefreshRequest)
+_STARK_KEY: Final = BodyReader(StarkKeyRequest)
+
+
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """What the endpoints work on."""
+
+    members: Members
+    texts: LoginTexts
+    sessions: Sessions
+    stark_keys: StarkKeys
+    now: Callable[[], Instant]
+    """The venue's clock, by which a member is registered."""
+
+    async def account(self, req: Request) -> Account:
+        """Raises `Declined`."""
+        found = await self.sessions.account(req.get_header("authorization"))
+        if isinstance(found, Answer):
+            raise Declined(found)
+        return found
+
+
+class NonceResource:
+    def __init__(self, reception: Reception) -> None:
+        self._reception = reception
+
+    @answers_body
+    async def on_post(self, req: Request, body: bytes) -> Answer:
+        asked = _NONCE.read(body, req.content_type)
+        if len(asked.eth_address) < _ADDRESS_CHARS_MIN:
+            return _ADDRESS_TOO_SHORT
+        account = ethereum.account_of(asked.eth_address)
+        if account is None:
+            return _NO_ADDRESS
+        member = await self._reception.members.member(account)
+        text, again = self._reception.texts.give(account, 0 if member is None else member.logins)
+        return success("Cached Nonce Acquired" if again else "Nonce Acquired", text)
+
+
+class LoginResource:
+    def __init__(self, reception: Reception) -> None:
+        self._reception = reception
+
+    @answers_body
+    async def on_post(self, req: Request, body: bytes) -> Answer:
+        """Whoever logs in for the first time is registered by that."""
+        reception = self._reception
+        asked = _LOGIN.read(body, req.content_type)
+        account = ethereum.account_of(asked.eth_address)
+        if account is None:
+            return _LOGIN_REFUSED
+        member = await reception.members.member(account)
+        logins = 0 if member is None else member.logins
+        if not reception.texts.is_signed(account, logins, asked.user_signature):
+            return _LOGIN_REFUSED
+        if member is None:
+            member = await reception.members.enrol(account, reception.now())
+        tokens = await reception.sessions.begin(account, logins)
+        if tokens is None:
+            return _LOGIN_REFUSED
+        return success("Login Successful", {"uid": member.uid}, token=_pair(tokens))
+
+
+class RefreshResource:
+    def __init__(self, reception: Reception) -> None:
+        self._reception = reception
+
+    @answers_body
+    async def on_post(self, req: Request, body: bytes) -> Answer:
+        tokens = await self._reception.sessions.refresh(_REFRESH.read(body, req.content_type).refresh)
+        if tokens is None:
+            return REFRESH_REFUSED
+        return success("", {"access": tokens.access, "refresh": tokens.refresh})
+
+
+class ProfileResource:
+    def __init__(self, reception: Reception) -> None:
+        self._reception = reception
+
+    @answers
+    async def on_get(self, req: Request) -> Answer:
+        member = await self._reception.members.member(await self._reception.account(req))
+        if member is None:
+            return ACCESS_REFUSED
+        profile = {
+            "name": member.uid,
+            "customer_id": str(member.customer_id),
+            "img": None,
+            "username": member.account,
+            "stark_key": None if member.stark_key is None else hex(member.stark_key),
+        }
+        return success("Successful", profile)
+
+
+class StarkKeyResource:
+    def __init__(self, reception: Reception) -> None:
+        self._reception = reception
+
+    @answers_body
+    async def on_post(self, req: Request, body: bytes) -> Answer:
+        """One key a user: the same again is welcome, another is not."""
+        account = await self._reception.account(req)
+        key = read_stark_key(_STARK_KEY.read(body, req.content_type).stark_key)
+        if key is None:
+            return _NO_KEY
+        registered = await self._reception.stark_keys.register(account, key)
+        if registered is None:
+            return ACCESS_REFUSED
+        return success("Stark key registered", {"stark_key": hex(key)}) if registered == key else _OTHER_KEY
+
+
+def read_stark_key(text: str) -> int | None:
+    """A public key as clients write it. None: it is none."""
+    key = stark.from_hex(text)
+    return key if key is not None and stark.is_key(key) else None
+
+
+def resources(reception: Reception) -> list[tuple[str, object]]:
+    """What to mount, by path. The gateway takes away a slash at the end."""
+    nonce, login, refresh = NonceResource(reception), LoginResource(reception), RefreshResource(reception)
+    return [
+        *((path, nonce) for path in NONCE_PATHS),
+        *((path, login) for path in LOGIN_PATHS),
+        *((path, refresh) for path in REFRESH_PATHS),
+        (PROFILE_PATH, ProfileResource(reception)),
+        (STARK_KEY_PATH, StarkKeyResource(reception)),
+    ]
+
+
+def _pair(tokens: Tokens) -> dict[str, str]:
+    return {"refresh": tokens.refresh, "access": tokens.access}
