@@ -15,7 +15,7 @@ from typing import Final
 import asyncpg
 from solders.keypair import Keypair
 
-from countermand.compose import MASTER_SEED_FILE, TRIGGER_SHARD
+from countermand.compose import MASTER_SEED_FILE
 from countermand.custody.deposits import account_seed, deposit_message
 from countermand.custody.instructions import order_account
 from countermand.custody.parties import Parties
@@ -30,6 +30,7 @@ from countermand.domain.trigger.order import Craft, Family, Leg, Role
 from countermand.domain.trigger.refusals import Refused
 from countermand.engine.clock import VenueClock
 from countermand.engine.ids import Ids
+from countermand.engine.shards import TRIGGER_SHARD
 from countermand.engine.term import Term
 from countermand.engine.trigger_memory import TriggerMemory
 from countermand.liquidity.pool import pool_account, sandbox_accounts

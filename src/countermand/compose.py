@@ -6,7 +6,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Final, cast
 from uuid import UUID
 
@@ -24,15 +24,20 @@ from countermand.dialects.trigger_v1 import routes as limit_routes
 from countermand.dialects.trigger_v2 import auth
 from countermand.dialects.trigger_v2 import openapi as trigger_openapi
 from countermand.dialects.trigger_v2 import routes as trigger_routes
+from countermand.domain.book.markets import MARKETS
 from countermand.domain.identity import Address, Mint
-from countermand.domain.quantities import UsdPrice
+from countermand.domain.ledger.amount import AMOUNT_SCALE
+from countermand.domain.quantities import UsdPrice, decimal_text
+from countermand.engine.book_shard import BookShard
 from countermand.engine.clock import VenueClock
 from countermand.engine.ids import Ids
 from countermand.engine.onchain import REMEMBERED_BLOCKS, OnChainOrders
 from countermand.engine.outbox import Outbox
 from countermand.engine.ports import Unavailable, WriterReplaced
 from countermand.engine.shard import Shard
+from countermand.engine.shards import BOOK_SHARD, TRIGGER_SHARD
 from countermand.engine.trigger import TriggerOrders
+from countermand.engine.venue import Venue
 from countermand.gateway import operations
 from countermand.gateway.announce import announce
 from countermand.gateway.asgi import App
@@ -50,9 +55,9 @@ from countermand.onchain.recurring import RecurringOrders
 from countermand.prices.feed import Token, TokenRegistry
 from countermand.sandbox import openapi as sandbox_openapi
 from countermand.sandbox import routes as sandbox_routes
-from countermand.sandbox.faults import CrashingStore, FaultyChain, WorldFaults
+from countermand.sandbox.faults import CrashingBookStore, CrashingStore, FaultyChain, WorldFaults
 from countermand.sandbox.sandbox import Parts, Sandbox, stored_clock, stored_seed
-from countermand.sandbox.wire import AuditWire, ColumnWire
+from countermand.sandbox.wire import AuditWire, ColumnWire, CurrencyWire
 from countermand.settings import Settings, StartRefused
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade.http import RpcResource, SocketHub
@@ -60,12 +65,12 @@ from countermand.solana.genesis import Genesis
 from countermand.solana.ledger_store import LedgerReplaced
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.programs.artifacts import program_builds
+from countermand.store.book_postgres import PostgresBookStore
 from countermand.store.chain_postgres import PostgresLedgerStore
 from countermand.store.embedded import EmbeddedPostgres, PostgresUnavailable
 from countermand.store.postgres import PostgresStore, migrate
 from countermand.store.sandbox_postgres import PostgresSandboxStore
 
-TRIGGER_SHARD: Final = 0
 MASTER_SEED_FILE: Final = "master-seed"
 EXIT_HUNG: Final = 1
 EXIT_REPLACED: Final = 3
@@ -173,6 +178,9 @@ class _House:
     outbox: Outbox
     orders: TriggerOrders
     store: PostgresStore
+    book: BookShard
+    venue: Venue
+    book_store: PostgresBookStore
     chain: EmbeddedChain
     world: FaultyChain
     keys: VaultKeys
@@ -206,6 +214,7 @@ class _OnChain:
 async def _house(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIterator[_House]:
     pool = await asyncpg.create_pool(dsn, min_size=1, max_size=_POOL_CONNECTIONS)
     store = await CrashingStore.connect(dsn)
+    book_store = await CrashingBookStore.connect(dsn)
     ledger = PostgresLedgerStore(pool)
     try:
         sandbox_store = PostgresSandboxStore(pool)
@@ -219,12 +228,13 @@ async def _house(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIterator
         )
         chain = await EmbeddedChain.open(ledger, clock, genesis=_genesis(keys))
         try:
-            yield await _furnish(settings, keys, store, sandbox_store, clock, tokens, chain)
+            yield await _furnish(settings, keys, store, book_store, sandbox_store, clock, tokens, chain)
         finally:
             await chain.close()
     finally:
         await ledger.close()
         await store.close()
+        await book_store.close()
         pool.terminate()
 
 
@@ -239,6 +249,7 @@ async def _furnish(
     settings: Settings,
     keys: VaultKeys,
     store: CrashingStore,
+    book_store: CrashingBookStore,
     sandbox_store: PostgresSandboxStore,
     clock: VenueClock,
     tokens: TokenRegistry,
@@ -248,7 +259,7 @@ async def _furnish(
     world = FaultyChain(chain, faults)
     seed = await stored_seed(sandbox_store) if settings.seed is None else settings.seed
     ids = Ids(seed, await store.epoch(TRIGGER_SHARD))
-    store.faults = faults
+    store.faults = book_store.faults = faults
     shard = Shard(TRIGGER_SHARD, store, clock, lambda groups, loaded: outbox.on_committed(groups, loaded))  # noqa: PLW0108
     pool = SandboxPool(keys.pool.address, shard.price_of)
     custody = VaultCustody(keys, world, tokens, shard.price_of, pool, clock.wall_ms)
@@ -262,11 +273,13 @@ async def _furnish(
         ids,
         shard.price_of,
     )
+    book = BookShard(BOOK_SHARD, book_store, clock, MARKETS, faults)
     sessions = auth.Sessions(keys.jwt_secret(), clock)
     challenges = auth.Challenges(keys.jwt_secret(), clock)
 
     async def clear_orders() -> None:
         await store.reset(TRIGGER_SHARD)
+        await book_store.reset(BOOK_SHARD)
 
     def forget() -> None:
         custody.forget()
@@ -277,6 +290,7 @@ async def _furnish(
 
     parts = Parts(
         shard=shard,
+        book=book,
         outbox=outbox,
         chain=chain,
         world=world,
@@ -298,6 +312,9 @@ async def _furnish(
         outbox=outbox,
         orders=orders,
         store=store,
+        book=book,
+        venue=Venue(book, book_store, ids),
+        book_store=book_store,
         chain=chain,
         world=world,
         keys=keys,
@@ -359,10 +376,12 @@ async def _run(
         async with asyncio.TaskGroup() as tasks:
             background = [
                 tasks.create_task(house.shard.run()),
+                tasks.create_task(house.book.run()),
                 tasks.create_task(house.outbox.run()),
                 tasks.create_task(database.keep_alive()),
                 tasks.create_task(_end_with_the_chain(house.chain)),
-                tasks.create_task(_watch_the_fence(house)),
+                tasks.create_task(_watch_the_fence(house.shard, house.store)),
+                tasks.create_task(_watch_the_fence(house.book, house.book_store)),
                 tasks.create_task(_keep_house(house)),
             ]
             await house.sandbox.begin()
@@ -376,6 +395,7 @@ async def _run(
             )
             await hub.close()
             await house.shard.drain()
+            await house.book.drain()
             for task in background:
                 task.cancel()
     except* WriterReplaced as replaced:
@@ -421,7 +441,9 @@ def _door(house: _House, settings: Settings) -> tuple[Door, SocketHub]:
         documents["sandbox"] = sandbox_openapi.openapi
     operations.mount(
         app,
-        not_ready_because=lambda: None if house.shard.is_ready() else "the orders are being loaded",
+        not_ready_because=lambda: (
+            None if house.shard.is_ready() and house.book.is_ready() else "the orders are being loaded"
+        ),
         documents=documents,
         sandbox=settings.sandbox,
     )
@@ -444,17 +466,17 @@ async def _end_with_the_chain(chain: EmbeddedChain) -> None:
     raise WriterReplaced(str(reason)) if isinstance(reason, LedgerReplaced) else reason
 
 
-async def _watch_the_fence(house: _House) -> None:
+async def _watch_the_fence(shard: Shard | BookShard, store: PostgresStore | PostgresBookStore) -> None:
     """Who has nothing to commit is not told that it was replaced, and would go on to answer from an old memory."""
     while True:
         await asyncio.sleep(_FENCE_S)
-        epoch = house.shard.epoch
+        epoch = shard.epoch
         try:
-            newest = await house.store.epoch(TRIGGER_SHARD)
+            newest = await store.epoch(shard.number)
         except Unavailable:
             continue
-        if epoch is not None and epoch == house.shard.epoch and newest > epoch:
-            raise WriterReplaced(f"shard {TRIGGER_SHARD} is in epoch {newest}, not in {epoch}")
+        if epoch is not None and epoch == shard.epoch and newest > epoch:
+            raise WriterReplaced(f"shard {shard.number} is in epoch {newest}, not in {epoch}")
 
 
 async def _keep_house(house: _House) -> None:
@@ -465,6 +487,7 @@ async def _keep_house(house: _House) -> None:
             height = await house.custody.block_height()
             await house.store.delete_dead_crafts(height)
             await house.store.delete_builds(height - REMEMBERED_BLOCKS)
+            await house.book_store.delete_drafts(house.clock.now())
         except Unavailable:
             continue
 
@@ -475,4 +498,8 @@ async def _audited(store: PostgresStore) -> AuditWire:
         mint: ColumnWire(str(column.deposited), str(column.filled), str(column.withdrawn), str(column.remaining))
         for mint, column in found.columns.items()
     }
-    return AuditWire(found.ok, mints, {})
+    currencies = {
+        name: CurrencyWire(*(decimal_text(each, AMOUNT_SCALE) for each in astuple(there)))
+        for name, there in found.currencies.items()
+    }
+    return AuditWire(found.ok, mints, currencies)

@@ -18,6 +18,19 @@ class Column:
         return self.deposited == self.filled + self.withdrawn + self.remaining
 
 
+@dataclass(frozen=True, slots=True)
+class Currency:
+    """One currency of the order books, in quanta: what came in, and where it is. `fees` are the venue's own."""
+
+    deposited: int
+    available: int
+    locked: int
+    fees: int
+
+    def balances(self) -> bool:
+        return self.deposited == self.available + self.locked + self.fees
+
+
 @dataclass(slots=True)
 class Audit:
     """`differences` are one sentence each; an audit without one is good."""
@@ -25,6 +38,7 @@ class Audit:
     entries: int = 0
     orders: int = 0
     columns: dict[str, Column] = field(default_factory=dict)
+    currencies: dict[str, Currency] = field(default_factory=dict)
     rent_held_lamports: int = 0
     network_fees_lamports: int = 0
     unresolved: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""The journal, replayed: decides and folds every entry again, and compares what comes out with what is stored."""
+"""The journal of trigger orders, replayed: decides and folds again, and compares what comes out with what is stored."""
 
 from collections.abc import AsyncIterable
 
@@ -9,8 +9,8 @@ from countermand.domain.trigger.desk import Desk
 from countermand.domain.trigger.events import DepositLanded, Event, FillLanded, SweepDone, WithdrawalLanded
 from countermand.domain.trigger.lifecycle import IllegalTransition, is_funded
 from countermand.domain.trigger.order import OrderGroup
-from countermand.engine import journal, trigger_journal, views
-from countermand.engine.ports import Epoch, HistoryRow, JournalRow, OrderRow
+from countermand.engine import trigger_journal, views
+from countermand.engine.ports import HistoryRow, JournalRow, OrderRow
 
 
 class Replay:
@@ -22,26 +22,12 @@ class Replay:
         """Those that the journal says landed, with their orders."""
         self._audit = audit
         self._history: dict[tuple[OrderId, int], HistoryRow] = {}
-        self._head = journal.GENESIS
-        self._seq = 0
 
-    async def follow(self, rows: AsyncIterable[JournalRow]) -> bool:
-        """Replays the rows. False: one of them makes no sense, and there is no telling what came after it."""
-        async for row in rows:
-            self._audit.entries += 1
-            if row.seq != self._seq + 1:
-                self._audit.differs(f"the journal lacks what lies between entries {self._seq} and {row.seq}")
-                return False
-            if journal.broken_link([row], self._head) is not None:
-                self._audit.differs(f"journal entry {row.seq} is not what its hash was made of")
-                return False
-            try:
-                self._apply(trigger_journal.read(row))
-            except (IllegalTransition, AssertionError, KeyError, ValueError) as problem:
-                self._audit.differs(f"journal entry {row.seq} cannot be replayed: {problem}")
-                return False
-            self._head, self._seq = row.hash, row.seq
-        return True
+    def replay(self, row: JournalRow) -> None:
+        try:
+            self._apply(trigger_journal.read(row))
+        except IllegalTransition as problem:
+            raise ValueError(str(problem)) from problem
 
     def _apply(self, entry: trigger_journal.Entry) -> None:
         if entry.rules == trigger_journal.RULES_VERSION:
@@ -73,11 +59,6 @@ class Replay:
                 self.transactions[signature] = group.id
             case _:
                 pass
-
-    def compare_end(self, epoch: Epoch) -> None:
-        """The head of the chain of hashes is kept outside the journal."""
-        if (self._seq, self._head) != (epoch.seq, epoch.head or journal.GENESIS):
-            self._audit.differs(f"the journal ends with entry {self._seq}, but entry {epoch.seq} was committed")
 
     async def compare_orders(self, rows: AsyncIterable[OrderRow]) -> None:
         missing = dict.fromkeys(self.desk.groups)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
 
+from countermand.engine.book_rows import BookRows
 from countermand.engine.ports import Batch, TriggerRows
 from countermand.solana.port import (
     HISTORY_PAGE_MAX,
@@ -26,6 +27,7 @@ from countermand.solana.port import (
     SignatureStatus,
     Simulation,
 )
+from countermand.store.book_postgres import PostgresBookStore
 from countermand.store.postgres import PostgresStore
 from countermand.store.shard_postgres import ShardPostgres
 
@@ -50,6 +52,7 @@ class WorldFaults:
     drop_transactions: int = 0
     land_delay_ms: int = 0
     rpc_down: bool = False
+    fail_matches: int = 0
     crash: CrashPoint | None = None
     kill: Callable[[], None] = _kill_ourselves
 
@@ -57,6 +60,14 @@ class WorldFaults:
         """Dies here, hard, if that was asked for."""
         if self.crash is point:
             self.kill()
+
+    def failing(self) -> bool:
+        """The next match of the book is to fail."""
+        return self.fail_matches > 0
+
+    def failed(self) -> None:
+        """A match did."""
+        self.fail_matches -= 1
 
 
 class FaultyChain:
@@ -168,4 +179,8 @@ class _Crashing(ShardPostgres[R]):
 
 
 class CrashingStore(_Crashing[TriggerRows], PostgresStore):
+    pass
+
+
+class CrashingBookStore(_Crashing[BookRows], PostgresBookStore):
     pass

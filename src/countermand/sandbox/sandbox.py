@@ -11,6 +11,7 @@ import msgspec
 from countermand.domain.identity import Address, Mint, OrderId
 from countermand.domain.instant import Instant
 from countermand.domain.quantities import UsdPrice
+from countermand.engine.book_shard import BookShard
 from countermand.engine.clock import ClockSetting, VenueClock
 from countermand.engine.ids import Ids
 from countermand.engine.outbox import Outbox
@@ -45,6 +46,7 @@ class Parts:
     """Everything that the sandbox moves."""
 
     shard: Shard
+    book: BookShard
     outbox: Outbox
     chain: EmbeddedChain
     world: FaultyChain
@@ -59,7 +61,7 @@ class Parts:
     forget: Callable[[], None]
     """What was remembered of the chain counts no more."""
     clear_orders: Callable[[], Awaitable[None]]
-    """Deletes the shard's rows."""
+    """Deletes the rows of both shards."""
     genesis: Callable[[], Genesis]
     """A new one, with new secrets."""
     equip: Callable[[Token], Awaitable[None]]
@@ -156,6 +158,7 @@ class Sandbox:
             self._p.chain.advance(moved_ms / 1000)
             self._p.forget()
         await self._p.shard.run_due()
+        await self._p.book.run_due()
 
     async def settle(self, timeout_ms: int) -> Sequence[OrderId]:
         """Waits until nothing is under way. Returns what still is when patience ends."""
@@ -170,7 +173,7 @@ class Sandbox:
         if not (self._p.outbox.is_idle() and self._p.world.is_idle() and self._p.shard.is_settled()):
             return False
         await self._p.chain.settle()
-        return self._p.outbox.is_idle() and self._p.shard.is_settled()
+        return self._p.outbox.is_idle() and self._p.shard.is_settled() and self._p.book.is_settled()
 
     # --- faults
 
@@ -208,7 +211,8 @@ class Sandbox:
         """Everything but the master seed is forgotten; epochs and slots go on rising."""
         self.set_faults(FaultsWire(expire_tokens=True))
         self._p.pool.impact_bps.clear()
-        await self._p.shard.reload(self._empty)
+        # Nobody writes either shard while both are emptied.
+        await self._p.book.reload(lambda: self._p.shard.reload(self._empty))
         self.seed = seed
         self._p.ids.reseed(seed)
         await self._p.store.set(_SEED, msgspec.json.encode(seed))

@@ -103,7 +103,16 @@ class ColumnWire(msgspec.Struct):
     remaining: str
 
 
+class CurrencyWire(msgspec.Struct):
+    """In units, as decimals."""
+
+    deposited: str
+    available: str
+    locked: str
+    fees: str
+
+
 class AuditWire(msgspec.Struct):
     ok: bool
     mints: dict[str, ColumnWire]
-    currencies: dict[str, ColumnWire]
+    currencies: dict[str, CurrencyWire]

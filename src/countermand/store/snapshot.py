@@ -5,6 +5,7 @@ from typing import Final
 
 from countermand.domain.identity import Mint, OrderId, Wallet
 from countermand.domain.instant import Instant
+from countermand.engine.book_rows import BalanceRow, BookOrderRow, TradeRow
 from countermand.engine.ports import Epoch, HistoryRow, JournalRow, OrderRow
 from countermand.store.connections import Connection, asking
 
@@ -19,6 +20,18 @@ FROM orders WHERE shard = $1 ORDER BY id
 _HISTORY: Final = """
 SELECT order_id, number, body, passing FROM order_history WHERE shard = $1 ORDER BY order_id, number
 """
+_BOOK_ORDERS: Final = """
+SELECT id, account, nonce, uuid, market, base, quote, kind, side, state, live, created_at, body
+FROM book_orders WHERE shard = $1 ORDER BY id
+"""
+_BOOK_TRADES: Final = """
+SELECT id, market, at, ticks, lots, buyer, seller, buy_order, sell_order, body
+FROM book_trades WHERE shard = $1 ORDER BY id
+"""
+_BOOK_BALANCES: Final = """
+SELECT account, currency, available::text, locked::text FROM book_balances WHERE shard = $1 ORDER BY account, currency
+"""
+_BOOK_STANDING: Final = "SELECT body FROM book_standing WHERE shard = $1"
 
 
 class Snapshot:
@@ -62,3 +75,25 @@ class Snapshot:
                 _HISTORY, shard, prefetch=_ROWS_AT_A_TIME
             ):
                 yield HistoryRow(OrderId(str(order_id)), number, body, passing)
+
+    async def book_orders(self, shard: int) -> AsyncIterator[BookOrderRow]:
+        with asking():
+            async for row in self.connection.cursor(_BOOK_ORDERS, shard, prefetch=_ROWS_AT_A_TIME):
+                yield BookOrderRow(**{**row, "uuid": str(row["uuid"])})
+
+    async def book_trades(self, shard: int) -> AsyncIterator[TradeRow]:
+        with asking():
+            async for row in self.connection.cursor(_BOOK_TRADES, shard, prefetch=_ROWS_AT_A_TIME):
+                yield TradeRow(**row)
+
+    async def book_balances(self, shard: int) -> AsyncIterator[BalanceRow]:
+        with asking():
+            async for account, currency, available, locked in self.connection.cursor(
+                _BOOK_BALANCES, shard, prefetch=_ROWS_AT_A_TIME
+            ):
+                yield BalanceRow(account, currency, int(available), int(locked))
+
+    async def book_standing(self, shard: int) -> bytes | None:
+        with asking():
+            body: bytes | None = await self.connection.fetchval(_BOOK_STANDING, shard)
+        return body
