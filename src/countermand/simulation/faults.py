@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
@@ -11,10 +11,17 @@ from countermand.simulation import memory_store
 from countermand.simulation.memory_store import HeldInside
 from countermand.simulation.swarm import Swarm
 from countermand.solana.port import (
+    HISTORY_PAGE_MAX,
     AccountInfo,
+    Address,
+    AddressSignature,
     Chain,
     ChainUnavailable,
     LatestBlockhash,
+    LedgerTransaction,
+    Memcmp,
+    Node,
+    Signature,
     SignatureStatus,
     Simulation,
 )
@@ -40,8 +47,6 @@ class Fortune(Chance, Protocol):
     def happened(self, what: str) -> None: ...
 
     def later(self, ms: int, work: Callable[[], Awaitable[None]]) -> None: ...
-
-    def watch_send(self, process: "Mortal", transaction: bytes) -> None: ...
 
     async def meddle(self, transaction: bytes) -> None: ...
 
@@ -116,13 +121,18 @@ class StoreFaults:
             raise error
 
 
+Watch = Callable[[Mortal, bytes], None]
+"""Is told of every transaction that a process sends."""
+
+
 class FaultyChain:
     """The chain as one process sees it. Implements `solana.port.Chain`."""
 
-    def __init__(self, world: Fortune, process: Mortal, chain: Chain) -> None:
+    def __init__(self, world: Fortune, process: Mortal, chain: Chain, watch: Watch) -> None:
         self._world = world
         self._process = process
         self._chain = chain
+        self._watch = watch
 
     async def latest_blockhash(self) -> LatestBlockhash:
         await self._ask()
@@ -148,7 +158,7 @@ class FaultyChain:
         """It may be dropped, be late, or arrive twice; and the answer says nothing about it."""
         world, swarm = self._world, self._world.swarm
         await boundary(world, self._process, "chain.before-send")
-        world.watch_send(self._process, transaction)
+        self._watch(self._process, transaction)
         await self._ask()
         await world.meddle(transaction)
         if world.strikes(swarm.send_dropped):
@@ -186,6 +196,40 @@ class FaultyChain:
         heard = await answer
         await _take_time(self._world, self._process)
         return heard
+
+
+class FaultyNode(FaultyChain):
+    """The same with the chain's records. Implements `solana.port.Node`."""
+
+    def __init__(self, world: Fortune, process: Mortal, node: Node, watch: Watch) -> None:
+        super().__init__(world, process, node, watch)
+        self._node = node
+
+    async def program_accounts(
+        self, program: Address, *, data_size: int | None = None, memcmp: Sequence[Memcmp] = ()
+    ) -> Sequence[tuple[Address, AccountInfo]]:
+        await self._ask()
+        return await self._heard(self._node.program_accounts(program, data_size=data_size, memcmp=memcmp))
+
+    async def recent_prioritization_fees(self, addresses: Sequence[Address]) -> Sequence[int]:
+        await self._ask()
+        return await self._heard(self._node.recent_prioritization_fees(addresses))
+
+    async def transaction(self, signature: Signature) -> LedgerTransaction | None:
+        await self._ask()
+        return await self._heard(self._node.transaction(signature))
+
+    async def signatures_for_address(
+        self,
+        address: Address,
+        *,
+        limit: int = HISTORY_PAGE_MAX,
+        before: Signature | None = None,
+        until: Signature | None = None,
+    ) -> Sequence[AddressSignature]:
+        await self._ask()
+        found = self._node.signatures_for_address(address, limit=limit, before=before, until=until)
+        return await self._heard(found)
 
 
 async def _at_landing(world: Fortune, process: Mortal, where: str) -> None:

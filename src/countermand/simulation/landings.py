@@ -18,3 +18,7 @@ class Landing:
     """Empty: a stranger."""
     changes: tuple[tuple[str, Balance | None, Balance | None], ...]
     """Each account that changed, before and after; None where there was or is none."""
+    fee: int = 0
+    """In lamports; gone for good."""
+    block_time: int = 0
+    """As programs saw it, in seconds."""

@@ -16,7 +16,9 @@ from countermand.engine.outbox import Outbox
 from countermand.engine.ports import CommitUnknown, Custody, Store, Unavailable, WriterReplaced
 from countermand.engine.shard import Answer, Shard
 from countermand.engine.trigger import TriggerOrders
+from countermand.simulation.families import Families, Makes
 from countermand.simulation.loop import Freight
+from countermand.solana.port import Node
 
 T = TypeVar("T")
 
@@ -28,6 +30,11 @@ class Surroundings(Protocol):
 
     def custody_for(self, process: "Process") -> Custody: ...
 
+    def nodes_for(self, process: "Process") -> tuple[Node, Node] | None:
+        """The chain as the process reaches it, and as others do through it; None if it has no order programs."""
+
+    def price_of(self, mint: Mint) -> UsdPrice | None: ...
+
     async def boot(self, process: "Process") -> None: ...
 
     async def stopped(self, process: "Process") -> None: ...
@@ -37,6 +44,8 @@ class Surroundings(Protocol):
     def committed(self, process: "Process", groups: Sequence[OrderGroup], loaded: bool) -> None: ...
 
     def stepped(self, process: "Process", command: Command | None) -> None: ...
+
+    def stepped_on_chain(self, what: str) -> None: ...
 
     def is_bug(self, who: str, error: BaseException) -> None: ...
 
@@ -63,6 +72,7 @@ class Parts:
     outbox: type[Outbox] = Outbox
     orders: type[TriggerOrders] = TriggerOrders
     store: Callable[[Store], Store] = lambda store: store
+    families: Makes = Makes()
 
 
 class Gone(Exception):
@@ -85,7 +95,12 @@ class Process:
         self.shard.dormant_kept = kept
         self.shard.stepped = lambda command: world.stepped(self, command)
         self.outbox = parts.outbox(self.shard, custody, clock, confirm_ms)
-        self.orders = parts.orders(self.shard, self.outbox, custody, store, clock, Ids(seed), confirm_ms)
+        ids = Ids(seed)
+        self.orders = parts.orders(self.shard, self.outbox, custody, store, clock, ids, confirm_ms)
+        nodes = world.nodes_for(self)
+        self._families = nodes and Families(
+            parts.families, self.shard, store, *nodes, clock, ids, confirm_ms, world.price_of, world.stepped_on_chain
+        )
 
     def start(self) -> None:
         self._freight.start(self._live()).add_done_callback(self._stopped)
@@ -97,6 +112,11 @@ class Process:
             self._freight.start(work).add_done_callback(self._stopped)
         await self._world.stopped(self)
         raise WriterReplaced("another process writes the chain now")
+
+    @property
+    def families(self) -> Families:
+        assert self._families is not None, "this chain has no order programs"
+        return self._families
 
     @property
     def is_paused(self) -> bool:

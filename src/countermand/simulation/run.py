@@ -19,8 +19,11 @@ from countermand.simulation import loop, swarm
 from countermand.simulation.chance import chance
 from countermand.simulation.checkers import Claim, Violation
 from countermand.simulation.clients import Client
+from countermand.simulation.makers import Maker
 from countermand.simulation.nemeses import PRICES_AT_FIRST, market, nemesis, supervisor
+from countermand.simulation.owners import Owner
 from countermand.simulation.process import Parts
+from countermand.simulation.savers import Saver
 from countermand.simulation.sides import ChainSide, ModelSide
 from countermand.simulation.svm import SvmSide
 from countermand.simulation.swarm import Swarm
@@ -73,10 +76,14 @@ async def _run(
     world.prices.update(zip(world.side.mints, PRICES_AT_FIRST, strict=True))
     clients: list[Client] = []
     clients += [Client(world, wallet, lambda: clients) for wallet in world.side.wallets]
+    owners: list[Owner] = []
+    if world.side.orders is not None:
+        owners += [Maker(world, wallet) for wallet in world.side.orders.makers]
+        owners += [Saver(world, wallet) for wallet in world.side.orders.savers]
     world.start_process()
     for mint, price in world.prices.items():
         await world.price(mint, price, at_once=True)
-    actors = [client.live() for client in clients]
+    actors = [client.live() for client in clients] + [owner.live() for owner in owners]
     rest = [market(world), nemesis(world), supervisor(world)]
     tasks = [asyncio.create_task(world.guarded(work)) for work in (*actors, *rest)]
     safe = await _reach(world, steps, STALLED_S)
@@ -85,7 +92,7 @@ async def _run(
     for task in tasks:
         task.cancel()
     if world.violation is None:
-        await _heal(world, clients)
+        await _heal(world, clients, owners)
     for process in list(world.processes):
         process.die("the end of the run")
     return Outcome(seed, world.steps, world.trace, world.violation)
@@ -114,7 +121,7 @@ async def _first_of(*tasks: "asyncio.Task[Any]") -> None:
             task.cancel()
 
 
-async def _heal(world: World, clients: Sequence[Client]) -> None:
+async def _heal(world: World, clients: Sequence[Client], owners: Sequence[Owner]) -> None:
     """The faults are over, one process is left, and everything must end."""
     random = chance(world.seed, "heal")
     world.heal()
@@ -125,7 +132,7 @@ async def _heal(world: World, clients: Sequence[Client]) -> None:
     tasks = [asyncio.create_task(supervisor(world))]
     if random.random() < 0.5:
         tasks.append(asyncio.create_task(world.guarded(market(world))))
-    finishing = asyncio.create_task(world.guarded(_finish(world, clients)))
+    finishing = asyncio.create_task(world.guarded(_finish(world, clients, owners)))
     ended = asyncio.create_task(world.ended.wait())
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(CONVERGES_S):
@@ -133,15 +140,17 @@ async def _heal(world: World, clients: Sequence[Client]) -> None:
     if finishing.done() and not finishing.cancelled():
         finishing.result()
     if world.violation is None:
-        world.judged(world.checkers.at_rest)
+        world.judge_at_rest()
     for task in tasks:
         task.cancel()
 
 
-async def _finish(world: World, clients: Sequence[Client]) -> None:
+async def _finish(world: World, clients: Sequence[Client], owners: Sequence[Owner]) -> None:
     """Owners see to all their orders, also to those that a request of the time of faults still creates."""
-    while not await _is_at_rest(world):
+    while not (await _is_at_rest(world) and all(owner.is_done() for owner in owners)):
         async with asyncio.TaskGroup() as group:
+            for owner in owners:
+                group.create_task(owner.finishes())
             for client in clients:
                 for ticket in client.tickets:
                     if not world.checkers.has_ended(ticket.order_id):

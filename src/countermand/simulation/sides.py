@@ -3,22 +3,68 @@
 import asyncio
 import base64
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Final, Protocol
 
 from countermand.engine.ports import Custody
 from countermand.simulation.faults import Mortal
-from countermand.simulation.landings import Landing
+from countermand.simulation.landings import Balance, Landing
 from countermand.simulation.model_chain import SLOT_MS, SOL, ModelChain, canonical, own_account, sign
 from countermand.simulation.model_custody import GAS, POOL, ModelCustody
-from countermand.solana.port import Chain
+from countermand.solana.port import Chain, Node
 
 START_FUNDS: Final = 10**9
 POOL_FUNDS: Final = 10**18
 
 
+class OrdersSide(Protocol):
+    """A chain with the programs of orders that live there: who uses them, and what anybody can see."""
+
+    @property
+    def makers(self) -> Sequence[str]:
+        """Of limit orders."""
+
+    @property
+    def savers(self) -> Sequence[str]:
+        """Of recurring orders."""
+
+    @property
+    def sponsor(self) -> str:
+        """Pays for others."""
+
+    @property
+    def order_mints(self) -> Sequence[str]:
+        """Those of `ChainSide.mints`, and one of Token-2022."""
+
+    def node(self, process: Mortal, /) -> Node: ...
+
+    def is_replaced(self, process: Mortal, /) -> bool:
+        """Another process writes the chain: this one may not know it yet, and tell what was."""
+
+    def partner_account(self, mint: str) -> str:
+        """The token account that gets an integrator's fees."""
+
+    def signed_by_all(self, message: bytes) -> str: ...
+
+    def signed_otherwise(self, message: bytes) -> str:
+        """As validly, with another first signature."""
+
+    def tampered_by_all(self, signed: str, random: Random) -> str: ...
+
+    # As the checkers see it.
+
+    def begun_with(self) -> Mapping[str, Balance]: ...
+
+    def balances(self) -> Mapping[str, Balance]: ...
+
+    def owned_by(self, program: str) -> Mapping[str, tuple[int, bytes]]:
+        """Lamports and data of the accounts of an order program."""
+
+
 class ChainSide(Protocol):
+    @property
+    def orders(self) -> OrdersSide | None: ...
     @property
     def sol(self) -> str: ...
     @property
@@ -76,6 +122,10 @@ class ModelSide:
         self.mints = (SOL, "USDC", "JUP")
         self.wallets = tuple(f"wallet {number}" for number in range(wallets))
         self._chain = ModelChain(wall_ms, window)
+
+    @property
+    def orders(self) -> None:
+        """It has no programs."""
 
     async def open(self) -> None:
         for wallet in self.wallets:

@@ -3,16 +3,13 @@
 import asyncio
 import base64
 import contextlib
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from random import Random
 from typing import Any, Final, Protocol
 
 from solders.hash import Hash
 from solders.instruction import Instruction
-from solders.keypair import Keypair
-from solders.message import Message
 from solders.pubkey import Pubkey
-from solders.signature import Signature
 from solders.system_program import TransferParams
 from solders.system_program import transfer as transfer_lamports
 
@@ -26,45 +23,38 @@ from countermand.engine.clock import VenueClock
 from countermand.engine.ports import Custody, SwapRefused
 from countermand.liquidity.pool import SandboxPool, sandbox_accounts
 from countermand.prices.feed import JUP, SOL, USDC, TokenRegistry
-from countermand.simulation.faults import Mortal, boundary, breathe
+from countermand.simulation import signing
+from countermand.simulation.faults import Mortal
 from countermand.simulation.landings import Balance, Landing
-from countermand.simulation.memory_ledger import MemoryLedgerStore
+from countermand.simulation.svm_ledger import Hand, Inside, SeenLedger
 from countermand.simulation.swarm import Swarm
 from countermand.solana.embedded import EmbeddedChain
-from countermand.solana.genesis import Genesis
-from countermand.solana.ledger import LedgerTransaction, TokenBalance, read_ledger_transaction
-from countermand.solana.ledger_store import (
-    Epoch,
-    LedgerBatch,
-    LedgerSecrets,
-    LedgerStore,
-    LedgerUnavailable,
-    LoadedLedger,
-    StoredAccount,
-    StoredClock,
-    StoredStatus,
-    StoredTransaction,
-)
-from countermand.solana.port import (
-    AccountInfo,
-    Chain,
-    ChainUnavailable,
-    LatestBlockhash,
-    SignatureStatus,
-    Simulation,
-)
+from countermand.solana.genesis import MINT_RENT_LAMPORTS, Genesis
+from countermand.solana.ledger_store import LedgerStore
+from countermand.solana.port import AccountInfo, Chain, ChainUnavailable, Node
+from countermand.solana.programs import dca, limit_order
+from countermand.solana.programs.artifacts import program_builds
 from countermand.solana.tokens import (
     SYSTEM_PROGRAM,
+    TOKEN_2022_PROGRAM,
     TOKEN_ACCOUNT_RENT_LAMPORTS,
+    TOKEN_PROGRAM,
     associated_token_address,
+    mint_bytes,
     token_account_bytes,
 )
-from countermand.solana.wire import SIGNATURE_BYTES
 
 _FUNDS: Final = 10**10
 _SEED: Final = bytes(range(32))
 _TOKENS: Final = (SOL, USDC, JUP)
 _COMPUTE_UNITS: Final = 50_000
+_RICH: Final = 10**15
+_INDEXED: Final = {limit_order.PROGRAM: [limit_order.ORDER_MAKER_AT], dca.PROGRAM: [dca.DCA_USER_AT]}
+_PROGRAMS: Final = program_builds()
+NEW_MINT: Final = str(signing.wallet(250).pubkey())
+"""Of Token-2022, without any extension."""
+_MAKERS, _SAVERS, _SPONSOR, _PARTNER = 100, 120, 140, 141
+"""The numbers of the first maker, the first saver, who pays for others, and who earns fees."""
 
 
 class Fortune(Protocol):
@@ -83,101 +73,6 @@ class Fortune(Protocol):
     def happened(self, what: str) -> None: ...
 
     def wall_ms(self) -> int: ...
-
-
-class _Ledger(MemoryLedgerStore):
-    """It shows what was committed, and its answers can get lost."""
-
-    def __init__(self, world: Fortune) -> None:
-        super().__init__()
-        self._world = world
-        self.landings: list[Landing] = []
-
-    async def commit(self, batch: LedgerBatch) -> None:
-        # Whatever else can be lost is lost with the same chance as a commit of ours.
-        if self._world.strikes(self._world.swarm.commit_lost_before):
-            self._world.happened("chain: a commit never arrived")
-            raise LedgerUnavailable("the commit never arrived")
-        await super().commit(batch)
-        for stored in batch.transactions:
-            self.landings.append(_landing(read_ledger_transaction(stored), self._world.wall_ms()))
-        if self._world.strikes(self._world.swarm.commit_lost_after):
-            self._world.happened("chain: the answer to a commit was lost")
-            raise LedgerUnavailable("the answer to a commit was lost")
-
-
-class _Hand:
-    """The ledger as the chain inside one process writes it: what the process had not committed dies with it."""
-
-    def __init__(self, world: Fortune, process: Mortal, ledger: _Ledger) -> None:
-        self._world = world
-        self._process = process
-        self._ledger = ledger
-
-    async def begin_epoch(self, opened: int | None) -> Epoch:
-        breathe(self._process)
-        return await self._ledger.begin_epoch(opened)
-
-    async def load(self, epoch: Epoch, *, recent_slots: int) -> LoadedLedger:
-        breathe(self._process)
-        return await self._ledger.load(epoch, recent_slots=recent_slots)
-
-    async def found(
-        self, epoch: Epoch, secrets: LedgerSecrets, clock: StoredClock, accounts: Sequence[StoredAccount]
-    ) -> None:
-        breathe(self._process)
-        await self._ledger.found(epoch, secrets, clock, accounts)
-
-    async def commit(self, batch: LedgerBatch) -> None:
-        await boundary(self._world, self._process, "ledger.before-commit")
-        await asyncio.sleep(self._world.between(0, 5) / 1000)
-        breathe(self._process)
-        await self._ledger.commit(batch)
-        await boundary(self._world, self._process, "ledger.after-commit")
-
-    async def transaction(self, signature: bytes) -> StoredTransaction | None:
-        return await self._ledger.transaction(signature)
-
-    async def status(self, signature: bytes) -> StoredStatus | None:
-        return await self._ledger.status(signature)
-
-    async def signatures_for(
-        self, address: bytes, *, limit: int, before: bytes | None, until: bytes | None
-    ) -> list[StoredStatus]:
-        return await self._ledger.signatures_for(address, limit=limit, before=before, until=until)
-
-    async def close(self) -> None:
-        """What is remembered stays."""
-
-
-class _Inside:
-    """The chain inside a process, which is there once it was opened. Implements `solana.port.Chain`."""
-
-    def __init__(self) -> None:
-        self.opened: EmbeddedChain | None = None
-
-    async def latest_blockhash(self) -> LatestBlockhash:
-        return await self._chain().latest_blockhash()
-
-    async def finalized_block_height(self) -> int:
-        return await self._chain().finalized_block_height()
-
-    async def signature_status(self, signature: str) -> SignatureStatus | None:
-        return await self._chain().signature_status(signature)
-
-    async def accounts(self, addresses: list[str]) -> list[AccountInfo | None]:
-        return await self._chain().accounts(addresses)
-
-    async def simulate(self, transaction: bytes) -> Simulation:
-        return await self._chain().simulate(transaction)
-
-    async def send(self, transaction: bytes) -> None:
-        await self._chain().send(transaction)
-
-    def _chain(self) -> EmbeddedChain:
-        if self.opened is None:
-            raise ChainUnavailable("the chain is being opened")
-        return self.opened
 
 
 class _Pool(SandboxPool):
@@ -205,26 +100,49 @@ class SvmSide:
         self._world = world
         self._keys = VaultKeys(_SEED)
         self._tokens = TokenRegistry()
-        self._signers = {str(pair.pubkey()): pair for pair in map(_wallet, range(world.swarm.wallets))}
-        self._stranger = _wallet(255)
-        self.wallets = tuple(self._signers)
-        self._ledger = _Ledger(world)
+        self._stranger = signing.wallet(255)
+        self.wallets = self._people(0, world.swarm.wallets)
+        self.makers = self._people(_MAKERS, world.swarm.makers)
+        self.savers = self._people(_SAVERS, world.swarm.savers)
+        self.sponsor = str(signing.wallet(_SPONSOR).pubkey())
+        self._partner = str(signing.wallet(_PARTNER).pubkey())
+        numbers = [*range(world.swarm.wallets), _SPONSOR, 255]
+        numbers += [_MAKERS + number for number in range(world.swarm.makers)]
+        numbers += [_SAVERS + number for number in range(world.swarm.savers)]
+        self._signers = {str(pair.pubkey()): pair for pair in map(signing.wallet, numbers)}
+        self.order_mints = (*self.mints, NEW_MINT)
+        self._ledger = SeenLedger(world, list(_INDEXED))
         self._genesis = self._begun_with()
         self._ours: EmbeddedChain | None = None
         """One chain for everybody, unless each process has its own over one ledger."""
-        self._inside: list[tuple[Mortal, _Inside]] = []
+        self._inside: list[tuple[Mortal, Inside]] = []
         self._height = 0
         self._gifts = 0
 
+    def _people(self, first: int, how_many: int) -> tuple[str, ...]:
+        return tuple(str(signing.wallet(number).pubkey()) for number in range(first, first + how_many))
+
     def _begun_with(self) -> Genesis:
         accounts: dict[str, AccountInfo] = dict(sandbox_accounts(self._keys, self._tokens.all()))
+        data = mint_bytes(authority=None, decimals=6)
+        accounts[NEW_MINT] = AccountInfo(MINT_RENT_LAMPORTS, TOKEN_2022_PROGRAM, data, executable=False)
         for wallet in (*self.wallets, str(self._stranger.pubkey())):
-            accounts[wallet] = AccountInfo(_FUNDS, SYSTEM_PROGRAM, b"", executable=False)
-            for token in _TOKENS[1:]:
-                data = token_account_bytes(mint=token.mint, owner=wallet, amount=_FUNDS)
-                info = AccountInfo(TOKEN_ACCOUNT_RENT_LAMPORTS, token.program, data, executable=False)
-                accounts[self.token_account(wallet, token.mint)] = info
-        return Genesis(bytes(32), bytes([1]) * 32, bytes([2]) * 32, accounts)
+            self._endow(accounts, wallet, _FUNDS, self.order_mints[1:])
+        for number, wallet in enumerate((*self.makers, *self.savers)):
+            # Everybody lacks an account for one of the tokens, and whoever sends some there makes it.
+            missing = self.order_mints[1 + number % 3]
+            self._endow(accounts, wallet, _RICH, [mint for mint in self.order_mints[1:] if mint != missing])
+        self._endow(accounts, self.sponsor, _RICH, ())
+        self._endow(accounts, self._partner, _FUNDS, self.order_mints[1:])
+        random = bytes([1]) * 32, bytes([2]) * 32
+        return Genesis(bytes(32), *random, accounts, programs=_PROGRAMS, indexed=_INDEXED)
+
+    def _endow(self, accounts: dict[str, AccountInfo], wallet: str, amount: int, mints: Sequence[str]) -> None:
+        accounts[wallet] = AccountInfo(amount, SYSTEM_PROGRAM, b"", executable=False)
+        for mint in mints:
+            data = token_account_bytes(mint=mint, owner=wallet, amount=amount)
+            info = AccountInfo(TOKEN_ACCOUNT_RENT_LAMPORTS, _program_of(mint), data, executable=False)
+            accounts[self.token_account(wallet, mint)] = info
 
     async def open(self) -> None:
         if not self._world.swarm.chain_inside:
@@ -238,9 +156,15 @@ class SvmSide:
             await self._ours.close()
 
     def chain(self, process: Mortal) -> Chain:
+        return self.node(process)
+
+    def node(self, process: Mortal) -> Node:
         if self._ours is not None:
             return self._ours
-        inside = _Inside()
+        for other, inside in self._inside:
+            if other is process:
+                return inside
+        inside = Inside()
         self._inside = [(other, chain) for other, chain in self._inside if other.is_alive]
         self._inside.append((process, inside))
         return inside
@@ -248,7 +172,8 @@ class SvmSide:
     async def boot(self, process: Mortal) -> None:
         for other, inside in self._inside:
             if other is process:
-                inside.opened = await self._opened(_Hand(self._world, process, self._ledger))
+                inside.hand = Hand(self._world, process, self._ledger)
+                inside.opened = await self._opened(inside.hand)
 
     async def stopped(self, process: Mortal) -> None:
         for other, inside in self._inside:
@@ -271,27 +196,16 @@ class SvmSide:
         return VaultCustody(self._keys, chain, self._tokens, price_of, pool, self._world.wall_ms)
 
     def message_of(self, transaction: bytes) -> bytes:
-        return transaction[1 + SIGNATURE_BYTES * transaction[0] :]
+        return signing.message_of(transaction)
 
     def base64_message(self, unsigned: str) -> str:
         return base64.b64encode(self.message_of(base64.b64decode(unsigned))).decode()
 
     def signed(self, unsigned: str, wallet: str) -> str:
-        raw = base64.b64decode(unsigned)
-        return _filled(raw[0], self.message_of(raw), {wallet: self._signers[wallet]})
+        return signing.filled(self.message_of(base64.b64decode(unsigned)), {wallet: self._signers[wallet]})
 
     def tampered(self, signed: str, wallet: str, random: Random) -> str:
-        raw = base64.b64decode(signed)
-        message, how = self.message_of(raw), random.randrange(5)
-        if how == 0:
-            return _filled(raw[0], message, {})
-        if how == 1:
-            return _filled(raw[0], message, {wallet: self._stranger})
-        if how == 2:
-            other = Message.from_bytes(message)
-            recent = bytes(other.recent_blockhash)
-            return _filled(raw[0], message.replace(recent, random.randbytes(32)), {wallet: self._signers[wallet]})
-        return signed + " " if how == 3 else "not a transaction"
+        return signing.tampered(signed, {wallet: self._signers[wallet]}, random)
 
     async def dust(self, account: str, amount: int) -> None:
         await self._try(lambda chain: self._dusts(chain, account, amount))
@@ -318,7 +232,7 @@ class SvmSide:
             given = TransferParams(from_pubkey=stranger, to_pubkey=to, lamports=amount)
             await self._gives(chain, [transfer_lamports(given), sync_native(to, program)])
         else:
-            own = key(self.token_account(str(stranger), mint))
+            own = key(associated_token_address(str(stranger), mint, str(program)))
             await self._gives(chain, [transfer(own, to, stranger, amount, program)])
 
     async def _prefunds(self, chain: EmbeddedChain, account: str) -> None:
@@ -331,7 +245,7 @@ class SvmSide:
         recent = await chain.latest_blockhash()
         blockhash = bytes(Hash.from_string(recent.blockhash))
         message = compile_message(self._stranger.pubkey(), blockhash, _COMPUTE_UNITS, self._gifts, does)
-        raw = base64.b64decode(_filled(1, message, {str(self._stranger.pubkey()): self._stranger}))
+        raw = base64.b64decode(signing.filled(message, self._signers))
         await chain.submit(raw)
 
     def skip_ms(self, ms: int) -> None:
@@ -349,41 +263,49 @@ class SvmSide:
         return self._ledger.landings[number:]
 
     def token_account(self, wallet: str, mint: str) -> str:
-        return associated_token_address(wallet, mint)
+        return associated_token_address(wallet, mint, _program_of(mint))
+
+    # --- of orders that live on the chain
+
+    @property
+    def orders(self) -> "SvmSide":
+        return self
+
+    def is_replaced(self, process: Mortal) -> bool:
+        hands = [inside.hand for other, inside in self._inside if other is process]
+        return any(hand is not None and hand.is_replaced for hand in hands)
+
+    def partner_account(self, mint: str) -> str:
+        return self.token_account(self._partner, mint)
+
+    def signed_by_all(self, message: bytes) -> str:
+        return signing.filled(message, self._signers)
+
+    def signed_otherwise(self, message: bytes) -> str:
+        return signing.filled_otherwise(message, self._signers)
+
+    def tampered_by_all(self, signed: str, random: Random) -> str:
+        return signing.tampered(signed, self._signers, random)
+
+    def begun_with(self) -> Mapping[str, Balance]:
+        accounts = self._genesis.all_accounts()
+        return {address: _balance(info.lamports, info.owner, info.data) for address, info in accounts.items()}
+
+    def balances(self) -> Mapping[str, Balance]:
+        return {
+            str(Pubkey(each.address)): _balance(each.lamports, str(Pubkey(each.owner)), each.data)
+            for each in self._ledger.all_accounts()
+        }
+
+    def owned_by(self, program: str) -> Mapping[str, tuple[int, bytes]]:
+        return self._ledger.owned_by(program)
 
 
-def _wallet(number: int) -> Keypair:
-    return Keypair.from_seed(bytes([number]) * 32)
+def _program_of(mint: str) -> str:
+    return TOKEN_2022_PROGRAM if mint == NEW_MINT else TOKEN_PROGRAM
 
 
-_STRANGER: Final = str(_wallet(255).pubkey())
-
-
-def _filled(slots: int, message: bytes, signers: dict[str, Keypair]) -> str:
-    """The transaction with the signers' slots filled and the others empty."""
-    keys = [str(each) for each in Message.from_bytes(message).account_keys[:slots]]
-    signatures = [signers[each].sign_message(message) if each in signers else Signature.default() for each in keys]
-    return base64.b64encode(bytes([slots]) + b"".join(map(bytes, signatures)) + message).decode()
-
-
-def _landing(landed: LedgerTransaction, at_ms: int) -> Landing:
-    raw = landed.raw
-    message = raw[1 + SIGNATURE_BYTES * raw[0] :]
-    keys = [str(each) for each in Message.from_bytes(message).account_keys]
-    before = {balance.account_index: balance for balance in landed.pre_token_balances}
-    after = {balance.account_index: balance for balance in landed.post_token_balances}
-    changes = []
-    for index, address in enumerate(keys):
-        old = _balance(landed.pre_balances[index], before.get(index))
-        new = _balance(landed.post_balances[index], after.get(index))
-        if old != new:
-            changes.append((address, old, new))
-    payer = "" if keys[0] == _STRANGER else keys[0]
-    error = None if landed.error is None else str(landed.error)
-    return Landing(landed.signature, base64.b64encode(message).decode(), at_ms, error, payer, tuple(changes))
-
-
-def _balance(lamports: int, token: TokenBalance | None) -> Balance | None:
-    if token is None:
-        return (lamports, "", 0) if lamports else None
-    return lamports, token.mint, token.amount
+def _balance(lamports: int, owner: str, data: bytes) -> Balance:
+    if owner in (TOKEN_PROGRAM, TOKEN_2022_PROGRAM) and len(data) in (165, 170):
+        return lamports, str(Pubkey(data[:32])), int.from_bytes(data[64:72], "little")
+    return lamports, "", 0

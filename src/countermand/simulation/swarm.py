@@ -66,6 +66,23 @@ class Swarm:
     abandoned: float
     """The client hangs up, and the request is cancelled half way."""
 
+    makers: int
+    """Of limit orders; they and the savers use their programs on the chain."""
+    savers: int
+    """Of recurring orders."""
+    on_chain_pause_ms: int
+    self_sent: float
+    """An owner sends a transaction by itself."""
+    forgotten: float
+    """A transaction that was built is never sent."""
+    stale: float
+    """It is sent so late that its blockhash may be dead."""
+    signed_anew: float
+    """It is signed with another valid signature, or for another blockhash."""
+    sponsored: float
+    short_lived: float
+    """A limit order expires within seconds."""
+
 
 def drawn(random: Random) -> Swarm:
     def rarely(most: float, never: float = 0.35) -> float:
@@ -111,6 +128,15 @@ def drawn(random: Random) -> Swarm:
         tampered=often(0.3),
         foreign=often(0.1),
         abandoned=rarely(0.05),
+        makers=random.choice((0, 1, 1, 2, 3)),
+        savers=random.choice((0, 0, 1, 1, 2)),
+        on_chain_pause_ms=random.choice((100, 400, 1_000)),
+        self_sent=often(0.6),
+        forgotten=rarely(0.3),
+        stale=rarely(0.2),
+        signed_anew=rarely(0.3),
+        sponsored=often(0.5),
+        short_lived=often(0.8),
     )
 
 

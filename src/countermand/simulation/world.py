@@ -17,13 +17,20 @@ from countermand.engine.journal import encode
 from countermand.engine.ports import CommitUnknown, Custody, JournalRow, OrderRow, Store, Unavailable
 from countermand.simulation import swarm as swarms
 from countermand.simulation.chance import chance
-from countermand.simulation.checkers import Checkers, Claim, Violation
-from countermand.simulation.faults import FaultyChain, Mortal, StoreFaults
+from countermand.simulation.checkers import ChainOrders, Checkers, Claim, Violation
+from countermand.simulation.checkers.on_chain import LANDINGS, Moment
+from countermand.simulation.faults import FaultyChain, FaultyNode, Mortal, StoreFaults
 from countermand.simulation.memory_store import MemoryDatabase, MemoryStore
 from countermand.simulation.process import Gone, Parts, Process
-from countermand.simulation.sides import ChainSide
+from countermand.simulation.sides import ChainSide, OrdersSide
 from countermand.simulation.swarm import Swarm
 from countermand.simulation.trace import Trace
+from countermand.solana.port import Node
+
+Answer = dict[str, Any]
+Work = Callable[[Process], Coroutine[Any, Any, Answer]]
+Judge = Callable[[Answer, bool], None]
+"""Is given an answer that left the server, and whether who answered had not been replaced."""
 
 T = TypeVar("T")
 
@@ -56,6 +63,9 @@ class Rows:
     def has_vault(self, wallet: str) -> bool:
         return Wallet(wallet) in self.database.shard(0).vaults
 
+    def has_build(self, digest: bytes) -> bool:
+        return digest in self.database.shard(0).builds
+
     def live_orders(self) -> Sequence[str]:
         return [order_id for order_id, row in self.database.shard(0).orders.items() if row.live]
 
@@ -76,7 +86,13 @@ class World:
         self.database = MemoryDatabase()
         self.side = side(self)
         self.prices: dict[str, int] = {}
-        self.checkers = Checkers(Rows(self.database), self.side, self.trace.count)
+        rows, orders = Rows(self.database), self.side.orders
+        self.checkers = Checkers(rows, self.side, self.trace.count)
+        self._on_chain = orders
+        people = () if orders is None else (*orders.makers, *orders.savers, orders.sponsor)
+        self._chain_orders = (
+            None if orders is None else ChainOrders(orders, self.side, rows, people, self._saw_on_chain)
+        )
         self.processes: list[Process] = []
         self._parts = parts
         self._started = 0
@@ -147,14 +163,46 @@ class World:
         if self.violation is not None and self.violation.__cause__ is None:
             self.violation.__cause__ = error
 
+    def look(self) -> None:
+        """Everything that can be seen now is judged."""
+        self.judged(self.checkers.follow)
+        if self._chain_orders is not None:
+            self.judged(self._chain_orders.follow)
+
+    def judge_at_rest(self) -> None:
+        self.judged(self.checkers.at_rest)
+        if self._chain_orders is not None:
+            self.judged(self._chain_orders.at_rest)
+
+    @property
+    def on_chain(self) -> OrdersSide:
+        assert self._on_chain is not None, "this chain has no order programs"
+        return self._on_chain
+
+    @property
+    def chain_orders(self) -> ChainOrders:
+        """What is claimed of the orders that live on the chain."""
+        assert self._chain_orders is not None, "this chain has no order programs"
+        return self._chain_orders
+
     # --- processes
 
     def store_for(self, process: Process) -> Store:
         return MemoryStore(self.database, _Watched(self, process))
 
     def custody_for(self, process: Process) -> Custody:
-        chain = FaultyChain(self, process, self.side.chain(process))
+        chain = FaultyChain(self, process, self.side.chain(process), self.watch_send)
         return self.side.custody(chain, self.prices.__getitem__, self._mood)
+
+    def nodes_for(self, process: Process) -> tuple[Node, Node] | None:
+        if self._on_chain is None:
+            return None
+        node = self._on_chain.node(process)
+        return FaultyNode(self, process, node, self.watch_build), FaultyNode(self, process, node, self.watch_own)
+
+    def price_of(self, mint: Mint) -> UsdPrice | None:
+        price = self.prices.get(mint)
+        return None if price is None else UsdPrice(price)
 
     async def boot(self, process: Process) -> None:
         await self.side.boot(process)
@@ -197,6 +245,17 @@ class World:
         self.step_taken.set()
         self.tell(process.name, f"step {self.steps}: {_brief(command)}")
 
+    def stepped_on_chain(self, what: str) -> None:
+        """A build is remembered, or a transaction of an on-chain order has landed."""
+        self.steps += 1
+        self.step_taken.set()
+        self.tell("chain", f"step {self.steps}: {what}")
+
+    def _saw_on_chain(self, what: str) -> None:
+        self.trace.count(what)
+        if what in LANDINGS:
+            self.stepped_on_chain(what)
+
     def epoch_begun(self, process: Process) -> None:
         self._epochs[process.name] = self.database.shard(0).stands.number
 
@@ -214,6 +273,15 @@ class World:
         self.judged(self.checkers.sent, message)
         self.tell(process.name, f"sends {base64.b64encode(message).decode()[-24:]}")
 
+    def watch_build(self, process: Mortal, transaction: bytes) -> None:
+        message = self.side.message_of(transaction)
+        self.judged(self.chain_orders.sent, message)
+        self.tell(process.name, f"lands {base64.b64encode(message).decode()[-24:]}")
+
+    def watch_own(self, process: Mortal, transaction: bytes) -> None:
+        message = self.side.message_of(transaction)
+        self.tell(process.name, f"passes on {base64.b64encode(message).decode()[-24:]}")
+
     async def meddle(self, transaction: bytes) -> None:
         """Before a transaction lands, a stranger sends something to the account that it makes or closes."""
         dusts, prefunds = self.strikes(self.swarm.dust), self.strikes(self.swarm.prefund)
@@ -230,21 +298,38 @@ class World:
 
     # --- requests
 
-    async def ask(
-        self,
-        wallet: str,
-        kind: str,
-        order_id: str | None,
-        key: str,
-        work: Callable[[Process], Coroutine[Any, Any, dict[str, Any]]],
-    ) -> dict[str, Any]:
+    async def ask(self, wallet: str, kind: str, order_id: str | None, key: str, work: Work) -> Answer:
         """A request to one of the processes, and what its client gets. Raises `Lost` when it learns nothing."""
+        process = self._somebody()
+        asked = self.judged(self.checkers.asked, kind, wallet, order_id, key)
+
+        def judge(answer: Answer, _lately: bool) -> None:
+            if asked is not None:
+                self.checkers.answered(asked, answer)
+
+        return await self._exchange(process, wallet, kind, order_id or key, work, judge)
+
+    async def ask_on_chain(
+        self, wallet: str, kind: str, what: str, work: Work, judge: Callable[[Moment, Answer, bool], None] | None = None
+    ) -> Answer:
+        """The same about orders that live on the chain."""
+        process = self._somebody()
+        moment = self.judged(self.chain_orders.asked)
+
+        def judges(answer: Answer, lately: bool) -> None:
+            if judge is not None and moment is not None:
+                judge(moment, answer, lately)
+
+        return await self._exchange(process, wallet, kind, what, work, judges)
+
+    def _somebody(self) -> Process:
         awake = self.awake()
         if not awake:
             raise Lost("nobody is there")
-        process = self.random.choice(awake) if self.strikes(self.swarm.misrouted) else awake[-1]
-        asked = self.judged(self.checkers.asked, kind, wallet, order_id, key)
-        self.tell(wallet, f"asks {process.name} to {kind} {order_id or key}")
+        return self.random.choice(awake) if self.strikes(self.swarm.misrouted) else awake[-1]
+
+    async def _exchange(self, process: Process, wallet: str, kind: str, what: str, work: Work, judge: Judge) -> Answer:
+        self.tell(wallet, f"asks {process.name} to {kind} {what}")
         hang_up = self.between(0, 200) if self.strikes(self.swarm.abandoned) else None
         try:
             async with asyncio.timeout(_PATIENCE_MS / 1000):
@@ -253,9 +338,9 @@ class World:
             self.tell(wallet, f"learns nothing of {kind}: {error}")
             self.trace.count(f"{kind}: {type(error).__name__}")
             raise Lost(str(error)) from None
-        if asked is not None:
-            self.judged(self.checkers.answered, asked, answer)
-        self.tell(wallet, f"{kind} {order_id or key}: {_shown(answer)}")
+        lately = self._on_chain is None or not self._on_chain.is_replaced(process)
+        self.judged(judge, answer, lately)
+        self.tell(wallet, f"{kind} {what}: {_shown(answer)}")
         self.trace.count(_counted(kind, answer))
         if self.strikes(self.swarm.answer_lost):
             self.happened("answer lost")
@@ -305,7 +390,7 @@ class _Watched(StoreFaults):
     async def at(self, point: str) -> None:
         if point == "store.after-epoch":
             self._all.epoch_begun(self._mine)
-        self._all.judged(self._all.checkers.follow)
+        self._all.look()
         await super().at(point)
 
 
@@ -318,7 +403,9 @@ def _brief(command: Command | None) -> str:
 
 def _shown(answer: dict[str, Any]) -> str:
     return " ".join(
-        f"{key}={str(value)[-24:]}" for key, value in answer.items() if key not in ("body", "orders", "message")
+        f"{key}={str(value)[-24:]}"
+        for key, value in answer.items()
+        if key not in ("body", "orders", "message", "built")
     )
 
 

@@ -4,6 +4,7 @@ Nothing here shares code with the engine: rows and journal are read as JSON, and
 """
 
 from countermand.simulation.checkers.claims import Checkers
+from countermand.simulation.checkers.on_chain import ChainOrders
 from countermand.simulation.checkers.violation import Claim, Violation
 
-__all__ = ["Checkers", "Claim", "Violation"]
+__all__ = ["ChainOrders", "Checkers", "Claim", "Violation"]

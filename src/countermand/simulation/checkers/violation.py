@@ -19,6 +19,12 @@ class Claim(Enum):
     ANSWER_IS_COMMITTED = "nothing is answered before it is committed"
     ANSWERS_ARE_EQUAL = "a repeated request gets the same answer"
     READS_ARE_CURRENT = "a read shows what was committed, and nothing older than what was acknowledged before it"
+    MOVES_ARE_MEANT = "a transaction of on-chain orders moves what its instructions mean, rents included, and no more"
+    NOTHING_IS_LOST = "per mint, and in lamports with the fees, the sum over all accounts stays"
+    ORDERS_ARE_ON_CHAIN = "an on-chain order is there from its opening to its close, and nothing of it moves afterwards"
+    EXECUTED_IS_TRUE = "execute says what the chain says, under whatever signature the message landed"
+    BUILDS_ARE_REMEMBERED = "a transaction that was built is known for as long as it can land, also after a crash"
+    CANCEL_NAMES_ALL = "a cancel closes the orders that it was asked to close, all of them, and no other"
     EVERYTHING_ENDS = "once the faults are over, every order ends and every account is closed"
     NO_BUG = "nothing raises what nobody expects"
 

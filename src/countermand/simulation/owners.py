@@ -1,0 +1,245 @@
+"""What the owners of on-chain orders do with transactions: sign, have them executed, send them, spoil or forget them."""
+
+import asyncio
+import base64
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from countermand.domain.identity import RequestId, Wallet
+from countermand.simulation.chance import chance
+from countermand.simulation.checkers.on_chain import Moment
+from countermand.simulation.checkers.replay import Seen
+from countermand.simulation.process import Process
+from countermand.simulation.signing import with_blockhash
+from countermand.simulation.world import Answer, Lost, World
+
+_KEPT: Final = 12
+_BLOCKHASH_DIES_MS: Final = 62_000
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A transaction to be signed. `request_id` None: its owner made it without us."""
+
+    message: bytes
+    last_valid_height: int
+    request_id: RequestId | None
+
+    def __str__(self) -> str:
+        return base64.b64encode(self.message).decode()[-24:]
+
+
+Deed = Callable[[], Awaitable[object]]
+
+
+class Owner:
+    """`family` is what its requests are called by."""
+
+    family: str
+    kind: type[Seen]
+
+    def __init__(self, world: World, wallet: str) -> None:
+        self.world = world
+        self.wallet = Wallet(wallet)
+        self.random = chance(world.seed, wallet)
+        self._drafts: list[Draft] = []
+        self._handed: dict[bytes, Draft] = {}
+        """Those that were handed to anybody, by message: they may land."""
+        self._later = 0
+
+    def deeds(self) -> list[tuple[Deed, int]]:
+        raise NotImplementedError
+
+    async def live(self) -> None:
+        deeds = self.deeds()
+        choices, weights = [deed for deed, _ in deeds], [weight for _, weight in deeds]
+        while True:
+            await asyncio.sleep(self.random.expovariate(1) * self.world.swarm.on_chain_pause_ms / 1000)
+            [deed] = self.random.choices(choices, weights)
+            if self.random.random() < self.world.swarm.repeated:
+                await asyncio.gather(self._dares(deed), self._dares(deed))
+            else:
+                await self._dares(deed)
+
+    async def _dares(self, deed: Deed) -> None:
+        with contextlib.suppress(Lost):
+            await deed()
+
+    def now_s(self) -> int:
+        return self.world.now() // 1000
+
+    def strikes(self, probability: float) -> bool:
+        return self.random.random() < probability
+
+    def open_orders(self) -> dict[str, Seen]:
+        """As they are, whatever the owner may know."""
+        return {
+            name: seen
+            for name, seen in self.world.chain_orders.open_of(self.wallet).items()
+            if isinstance(seen, self.kind)
+        }
+
+    # --- drafts
+
+    def drafts_of(self, answer: Answer) -> list[Draft]:
+        if answer["kind"] != "built":
+            return []
+        drafts = [Draft(message, height, answer["request"]) for message, height in answer["built"]]
+        self._drafts = [*self._drafts, *drafts][-_KEPT:]
+        return drafts
+
+    def judges_built(self, _moment: Moment, answer: Answer, _lately: bool) -> None:
+        if answer["kind"] == "built":
+            self.world.chain_orders.built(answer)
+
+    async def own_draft(self, compose: Callable[[str], bytes]) -> Draft:
+        """Made with our builders as a library would, and unknown to the server."""
+        answer = await self._blockhash()
+        return Draft(compose(answer["blockhash"]), answer["height"], None)
+
+    async def _blockhash(self) -> Answer:
+        def work(process: Process) -> Any:
+            return process.families.latest_blockhash()
+
+        return await self.world.ask_on_chain(self.wallet, "rpc.blockhash", "", work)
+
+    # --- what becomes of them
+
+    async def fulfils(self, draft: Draft) -> None:
+        """Sees to a new draft in one of the ways in which owners do."""
+        swarm = self.world.swarm
+        if self.strikes(swarm.forgotten):
+            self.world.happened("a build is never signed")
+        elif self.strikes(swarm.stale):
+            self._later += 1
+            self.world.later(self.random.choice((500, 5_000, _BLOCKHASH_DIES_MS)), partial(self._fulfils_late, draft))
+        elif self.strikes(swarm.signed_anew):
+            await self._signs_anew(draft)
+        elif self.strikes(swarm.self_sent):
+            await self._sends_itself(draft)
+        elif self.strikes(swarm.tampered):
+            await self.executes(
+                draft, self.world.on_chain.tampered_by_all(self._signed(draft), self.random), sound=False
+            )
+        else:
+            await self.executes(draft)
+
+    async def _fulfils_late(self, draft: Draft) -> None:
+        try:
+            executes = self.random.random() < 0.5
+            await self._dares(partial(self.executes, draft) if executes else partial(self.sends, draft))
+        finally:
+            self._later -= 1
+
+    async def _sends_itself(self, draft: Draft) -> None:
+        how = self.random.randrange(4)
+        if how == 0:
+            await self.sends(draft)
+        elif how == 1:
+            await self.sends(draft)
+            await self.executes(draft)
+        elif how == 2:
+            await asyncio.gather(self._dares(partial(self.sends, draft)), self._dares(partial(self.executes, draft)))
+        else:
+            await self.executes(draft)
+            await self.sends(draft)
+
+    async def _signs_anew(self, draft: Draft) -> None:
+        """The same message with another valid signature, or the same deeds with another blockhash."""
+        how = self.random.randrange(4)
+        other = self.world.on_chain.signed_otherwise(draft.message)
+        if how == 0:
+            self.world.happened("two valid signatures of one message are executed")
+            await asyncio.gather(
+                self._dares(partial(self.executes, draft)), self._dares(partial(self.executes, draft, other))
+            )
+        elif how == 1:
+            self.world.happened("one signature is sent, and another executed")
+            await self.sends(draft, other)
+            await self.executes(draft)
+        else:
+            answer = await self._blockhash()
+            renewed = Draft(with_blockhash(draft.message, answer["blockhash"]), answer["height"], None)
+            self.world.happened("the same deeds are signed for another blockhash")
+            if how == 2:
+                await self.executes(renewed)
+            await self.sends(renewed)
+
+    def _signed(self, draft: Draft) -> str:
+        return self.world.on_chain.signed_by_all(draft.message)
+
+    async def executes(self, draft: Draft, transaction: str | None = None, *, sound: bool = True) -> Answer:
+        signed = transaction or self._signed(draft)
+        request_id = draft.request_id if self.random.random() < 0.5 else None
+        if sound:
+            self._handed[draft.message] = draft
+
+        def judge(moment: Moment, answer: Answer, _lately: bool) -> None:
+            is_sound = sound and draft.request_id is not None
+            self.world.chain_orders.executed(moment, draft.message, answer, sound=is_sound)
+
+        def work(process: Process) -> Any:
+            return self.execution(process, signed, request_id)
+
+        answer = await self.world.ask_on_chain(self.wallet, f"{self.family}.execute", str(draft), work, judge)
+        if answer["kind"] == "executed":
+            self._handed.pop(draft.message, None)
+        return answer
+
+    def execution(self, process: Process, signed: str, request_id: RequestId | None) -> Awaitable[Answer]:
+        raise NotImplementedError
+
+    async def sends(self, draft: Draft, transaction: str | None = None) -> None:
+        """Without the server, over its JSON-RPC."""
+        signed = transaction or self._signed(draft)
+        self._handed[draft.message] = draft
+
+        def work(process: Process) -> Any:
+            return process.families.sends(signed)
+
+        await self.world.ask_on_chain(self.wallet, "rpc.send", str(draft), work)
+
+    async def tries_again(self) -> None:
+        """An older draft, which may have landed, be under way or be dead."""
+        if self._drafts:
+            draft = self.random.choice(self._drafts)
+            await (self.executes(draft) if self.random.random() < 0.7 else self.sends(draft))
+
+    # --- when the faults are over
+
+    async def finishes(self) -> None:
+        """Closes whatever is open, and learns what became of everything that was handed in."""
+        while True:
+            with contextlib.suppress(Lost):
+                await self.closes_all()
+                await self._asks_for_all()
+            if self.is_done():
+                return
+            await asyncio.sleep(2)
+
+    async def closes_all(self) -> None:
+        raise NotImplementedError
+
+    async def _asks_for_all(self) -> None:
+        for draft in tuple(self._handed.values()):
+            if draft.request_id is None:
+                if self._is_over(draft):
+                    del self._handed[draft.message]
+                continue
+            over = self._is_over(draft)
+            answer = await self.executes(draft)
+            if answer["kind"] == "unconfirmed" and over:
+                self._handed.pop(draft.message, None)
+
+    def _is_over(self, draft: Draft) -> bool:
+        message = base64.b64encode(draft.message).decode()
+        return message in self.world.chain_orders.landed or self.world.side.height() > draft.last_valid_height
+
+    def is_done(self) -> bool:
+        return not (self.open_orders() or self._handed or self._later)
+
+    def pick(self, names: Sequence[str]) -> str:
+        return self.random.choice(list(names))

@@ -1,0 +1,145 @@
+"""The owners of recurring orders."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from countermand.domain.identity import Address, Mint, RequestId
+from countermand.domain.quantities import BaseUnits
+from countermand.domain.recurring.order import Terms
+from countermand.simulation.checkers.on_chain import Moment
+from countermand.simulation.checkers.replay import DcaSeen
+from countermand.simulation.owners import Deed, Owner
+from countermand.simulation.process import Process
+from countermand.simulation.world import Answer
+from countermand.solana.programs import dca
+from countermand.solana.programs.compile import Budget
+from countermand.solana.programs.dca import DcaKeys, Side
+
+ORDERS_AT_ONCE: Final = 6
+_OWN_UNITS: Final = 200_000
+
+
+class Saver(Owner):
+    family = "recurring"
+    kind = DcaSeen
+
+    def deeds(self) -> list[tuple[Deed, int]]:
+        return [
+            (self._creates, 6),
+            (self._cancels, 3),
+            (self._cancels_what_is_not_there, 1),
+            (self._changes, 3),
+            (self._reads, 3),
+            (self.tries_again, 3),
+            (self._is_given, 1),
+        ]
+
+    # --- opening
+
+    async def _creates(self) -> None:
+        if len(self.open_orders()) >= ORDERS_AT_ONCE:
+            await self._cancels()
+            return
+        terms = self._terms()
+
+        def work(process: Process) -> Any:
+            return process.families.creates_recurring(terms)
+
+        await self._builds("recurring.create", terms.input_mint, work)
+
+    async def _builds(
+        self,
+        kind: str,
+        what: str,
+        work: Callable[[Process], Any],
+        judge: Callable[[Moment, Answer, bool], None] | None = None,
+    ) -> None:
+        answer = await self.world.ask_on_chain(self.wallet, kind, what, work, judge or self.judges_built)
+        for draft in self.drafts_of(answer):
+            await self.fulfils(draft)
+
+    def _terms(self) -> Terms:
+        """Worth enough at any price; sometimes too little, or too often."""
+        input_mint, output_mint = self.random.sample(self.world.side.mints, 2)
+        return Terms(
+            wallet=self.wallet,
+            input_mint=Mint(input_mint),
+            output_mint=Mint(output_mint),
+            amount=BaseUnits(self.random.choice((10**12 + 1, 10**12, 10**13, 1_000))),
+            rounds=self.random.randint(1, 8),
+            interval_s=self.random.choice((30, 60, 86_400, 29)),
+            starts_at_s=self.random.choice((None, 0, self.now_s() + 60)),
+        )
+
+    # --- closing
+
+    async def _cancels(self) -> None:
+        open_ = list(self.open_orders())
+        if open_:
+            await self._cancels_one(Address(self.pick(open_)))
+
+    async def _cancels_one(self, order: Address) -> None:
+        def judge(moment: Moment, answer: Answer, lately: bool) -> None:
+            self.world.chain_orders.cancels(moment, self.wallet, [order], answer, lately=lately)
+            self.judges_built(moment, answer, lately)
+
+        def work(process: Process) -> Any:
+            return process.families.cancels_recurring(self.wallet, order)
+
+        await self._builds("recurring.cancel", order, work, judge)
+
+    async def _cancels_what_is_not_there(self) -> None:
+        """Somebody else's order, one of another family, or none."""
+        others = [name for name, seen in self.world.chain_orders.orders.items() if seen.owner != self.wallet]
+        await self._cancels_one(Address(self.pick([*others, self.wallet])))
+
+    # --- between
+
+    async def _changes(self) -> None:
+        """Deposits and withdrawals are no part of the API: owners make them by themselves."""
+        open_ = self.open_orders()
+        if not open_:
+            return
+        name = self.pick(list(open_))
+        seen = open_[name]
+        keys = DcaKeys(dca=name, user=self.wallet, input_mint=seen.input_mint, output_mint=seen.output_mint)
+        amount, budget = self.random.choice((1, 10**6, 10**11, 10**14)), Budget(_OWN_UNITS, 0)
+        deposits = self.strikes(0.5)
+
+        def compose(blockhash: str) -> bytes:
+            if deposits:
+                return dca.deposit_message(keys, amount, budget, blockhash)
+            return dca.withdraw_message(keys, Side.IN, amount, budget, blockhash)
+
+        draft = await self.own_draft(compose)
+        await self.sends(draft)
+        if self.strikes(0.2):
+            await self.executes(draft)
+
+    async def _is_given(self) -> None:
+        escrows = [escrow for seen in self.open_orders().values() for escrow in seen.escrows]
+        if escrows and self.strikes(self.world.swarm.dust):
+            await self.world.side.dust(self.pick(escrows), self.random.randint(1, 1_000))
+
+    # --- reading
+
+    async def _reads(self) -> None:
+        def judge(moment: Moment, answer: Answer, lately: bool) -> None:
+            if answer["pages"] <= 1:
+                self.world.chain_orders.open_orders(moment, self.wallet, DcaSeen, answer, lately=lately)
+
+        def work(process: Process) -> Any:
+            return process.families.open_recurring(self.wallet)
+
+        await self.world.ask_on_chain(self.wallet, "recurring.read", "", work, judge)
+
+    # --- what it is asked by
+
+    def execution(self, process: Process, signed: str, request_id: RequestId | None) -> Awaitable[Answer]:
+        return process.families.executes_recurring(signed, request_id)
+
+    async def closes_all(self) -> None:
+        await self._reads()
+        for order in self.open_orders():
+            await self._cancels_one(Address(order))
+        await self._reads()
