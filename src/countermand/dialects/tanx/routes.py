@@ -42,7 +42,7 @@ _OTHER_HASH: Final = problem(400, "msg_hash mismatch")
 _NO_STARK_KEY: Final = problem(
     400,
     "No Stark key is registered for this account, so nobody can verify its orders. "
-    'Register its public key with POST /sandbox/tanx/stark-key {"eth_address", "stark_key"}',
+    'Register its public key with POST /sapi/v1/user/stark_key {"stark_key"}',
 )
 _NOT_SIGNED: Final = problem(400, "Signature verification failed")
 

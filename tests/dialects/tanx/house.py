@@ -1,0 +1,284 @@
+"""tanX's endpoints over a desk in memory: real decisions, real signatures, no gate and no store."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+from uuid import UUID
+
+import falcon.testing
+import fast_stark_crypto
+
+from countermand.dialects.tanx import absent, public_routes, routes, stark
+from countermand.dialects.tanx.envelope import ACCESS_REFUSED, NO_CREDENTIALS, Answer
+from countermand.dialects.tanx.render import Renderer
+from countermand.domain.book.book import resting
+from countermand.domain.book.commands import (
+    CancelByOperator,
+    CancelOrder,
+    CancelOrders,
+    Command,
+    Credit,
+    PlaceOrder,
+)
+from countermand.domain.book.decide import decide, flaw
+from countermand.domain.book.desk import Desk
+from countermand.domain.book.events import OrderCancelled, Traded
+from countermand.domain.book.market import MarketSymbol
+from countermand.domain.book.markets import MARKETS
+from countermand.domain.book.order import BUY, SELL, Nonce, Order, OrderId, Side, Terms
+from countermand.domain.book.refusals import Refused
+from countermand.domain.instant import Instant
+from countermand.domain.ledger.amount import AMOUNT_SCALE, Account, Amount, Currency
+from countermand.domain.ledger.ledger import Balance
+from countermand.engine.book_ports import OrdersQuery, Period, TradesQuery, Turnover
+from countermand.engine.book_rows import Draft
+from countermand.engine.venue import OrderView, Ticker, Trade, Venue
+from countermand.gateway.falcon_app import new_app
+
+NOW = Instant(1_717_138_920_000)
+"""2024-05-31T07:02:00 UTC."""
+DAY_MS = 24 * 3_600_000
+ALICE, BOB = Account("0x" + "a" * 40), Account("0x" + "b" * 40)
+STARK_KEYS = {ALICE: 0x64004F706C1EAA39348AFB3191C74812D86E5B14B967E578ADDB4D89CE1234C, BOB: 0xB0B}
+
+
+class DeskVenue:
+    """`engine.venue.Venue`, as far as one process without a store can be one. Its clock stands still."""
+
+    def __init__(self) -> None:
+        self.markets = {market.symbol: market for market in MARKETS}
+        self.desk = Desk(MARKETS)
+        self.at = NOW
+        self.matches_fail = False
+        self.drafts: dict[tuple[Account, Nonce], Draft] = {}
+        self.made: list[Trade] = []
+
+    def turn(self, command: Command) -> Refused | None:
+        while (due := self.desk.command_due(self.at)) is not None:
+            self._decide(due[1])
+        return self._decide(command)
+
+    def _decide(self, command: Command) -> Refused | None:
+        happened = decide(self.desk, command, self.at)
+        if isinstance(happened, Refused):
+            return happened
+        for event in happened:
+            self.desk.apply(event, self.at)
+            if isinstance(event, Traded):
+                self.made.append(Trade(event, self.at))
+        return None
+
+    async def now(self) -> Instant:
+        return self.at
+
+    async def draft(self, terms: Terms, hash_of: Callable[[Nonce], str]) -> Draft | Refused:
+        if refused := flaw(self.desk.pits[terms.market], terms):
+            return refused
+        nonce = Nonce(len(self.drafts) + 931)
+        draft = Draft(nonce, terms, hash_of(nonce), Instant(self.at + DAY_MS))
+        self.drafts[terms.account, nonce] = draft
+        return draft
+
+    async def drafted(self, account: Account, nonce: Nonce) -> Draft | None:
+        return self.drafts.get((account, nonce))
+
+    async def placed(self, account: Account, nonce: Nonce) -> Order | None:
+        return self.desk.placed(account, nonce)
+
+    async def place(self, draft: Draft, placement: bytes) -> Order | Refused:
+        uuid = str(UUID(int=draft.nonce, version=4))
+        command = PlaceOrder(uuid, draft.nonce, placement, draft.terms, match_fails=self.matches_fail)
+        if refused := self.turn(command):
+            return refused
+        order = self.desk.placed(draft.terms.account, draft.nonce)
+        assert order is not None
+        return order
+
+    async def cancel(self, account: Account, order_id: OrderId) -> Order | Refused:
+        before = self.desk.orders.get(order_id)
+        return self.turn(CancelOrder(account, order_id)) or cast("Order", before)
+
+    async def cancel_many(self, account: Account, market: MarketSymbol, side: Side | None, limit: int) -> int:
+        events = decide(self.desk, CancelOrders(account, market, side, limit), self.at)
+        self.turn(CancelOrders(account, market, side, limit))
+        assert not isinstance(events, Refused)
+        return sum(isinstance(event, OrderCancelled) for event in events)
+
+    async def cancel_by_operator(self, order_id: OrderId) -> Order | Refused:
+        before = self.desk.orders.get(order_id)
+        return self.turn(CancelByOperator(order_id)) or cast("Order", before)
+
+    async def balances(self, account: Account) -> Mapping[Currency, Balance]:
+        currencies = (Currency(each) for each in ("btc", "eth", "usdc", "usdt"))
+        return {currency: self.desk.ledger.balance(account, currency) for currency in currencies}
+
+    async def resting(self, market: MarketSymbol, asks: int, bids: int) -> tuple[list[Order], list[Order]]:
+        book = self.desk.pits[market].book
+        sides = (list(resting(book, SELL))[:asks], list(resting(book, BUY))[:bids])
+        found = [[self.desk.orders[OrderId(order_id)] for order_id, _, _ in side] for side in sides]
+        return found[0], found[1]
+
+    async def order(self, account: Account, which: OrderId | UUID) -> OrderView | None:
+        for order in self.desk.orders.values():
+            if order.terms.account == account and which in (order.id, UUID(order.uuid)):
+                mine = [t for t in self.made if order.id in (t.event.buy.order_id, t.event.sell.order_id)]
+                return OrderView(order, mine)
+        return None
+
+    async def orders(self, query: OrdersQuery) -> Sequence[Order]:
+        self.asked = query
+        found = [
+            order
+            for order in self.desk.orders.values()
+            if order.terms.account == query.account
+            and query.market in (None, order.terms.market)
+            and query.state in (None, order.state)
+            and query.side in (None, order.terms.side)
+            and query.kind in (None, order.terms.kind)
+        ]
+        return (found if query.ascending else found[::-1])[query.offset :][: query.limit]
+
+    async def trades(self, query: TradesQuery) -> Sequence[Trade]:
+        self.asked_trades = query
+        found = [
+            trade
+            for trade in self.made
+            if query.account in (None, trade.event.buy.account, trade.event.sell.account)
+            and query.market in (None, trade.event.market)
+            and (query.until is None or trade.at < query.until)
+        ]
+        return (found if query.ascending else found[::-1])[query.offset :][: query.limit]
+
+    async def tickers(self) -> Mapping[MarketSymbol, Ticker]:
+        return {symbol: Ticker(self.at, self._day(symbol), self.desk.pits[symbol].last) for symbol in self.markets}
+
+    async def periods(self, market: MarketSymbol, length_ms: int, since: Instant, until: Instant) -> Sequence[Period]:
+        self.asked_periods = (length_ms, since, until)
+        found: dict[int, list[Traded]] = {}
+        for trade in self.made:
+            if trade.event.market == market and since <= trade.at < until:
+                found.setdefault(trade.at // length_ms * length_ms, []).append(trade.event)
+        return [
+            Period(
+                Instant(began),
+                first=trades[0].price.ticks,
+                last=trades[-1].price.ticks,
+                high=max(trade.price.ticks for trade in trades),
+                low=min(trade.price.ticks for trade in trades),
+                lots=sum(trade.lots.lots for trade in trades),
+            )
+            for began, trades in found.items()
+        ]
+
+    def _day(self, symbol: MarketSymbol) -> Turnover | None:
+        prices = [t.event.price.ticks for t in self.made if t.event.market == symbol]
+        lots = [t.event.lots.lots for t in self.made if t.event.market == symbol]
+        if not prices:
+            return None
+        turnover = sum(price * volume for price, volume in zip(prices, lots, strict=True))
+        return Turnover(symbol, prices[0], prices[-1], max(prices), min(prices), sum(lots), turnover)
+
+
+class TokensByName:
+    """The token is the account."""
+
+    async def account(self, authorization: str | None) -> Account | Answer:
+        if authorization is None:
+            return NO_CREDENTIALS
+        account = Account(authorization.removeprefix("JWT "))
+        return account if account in STARK_KEYS else ACCESS_REFUSED
+
+
+@dataclass(frozen=True, slots=True)
+class Got:
+    status: int
+    raw: str
+
+    @property
+    def body(self) -> Any:
+        return json.loads(self.raw)
+
+    def ok(self) -> Any:
+        """The payload of an answer that must be a good one."""
+        assert self.status == 200, self.raw
+        assert self.body["status"] == "success"
+        return self.body["payload"]
+
+    @property
+    def problem(self) -> tuple[int, str]:
+        assert list(self.body) == ["status", "message", "payload"]
+        assert self.body["status"] == "error"
+        return self.status, self.body["message"]
+
+
+class House:
+    """What a client sees."""
+
+    def __init__(self) -> None:
+        self.venue = DeskVenue()
+        self.verified: list[tuple[int, int, int, int]] = []
+        self.keys = {account: stark.public_key(key) for account, key in STARK_KEYS.items()}
+        app = new_app()
+        renderer = Renderer(self.venue.markets)
+        venue = cast("Venue", self.venue)
+        house = routes.House(venue, TokensByName(), self._stark_key_of, self._verify, renderer)
+        mounted = (*routes.resources(house), *public_routes.resources(venue, renderer), *absent.resources())
+        for path, resource in mounted:
+            app.add_route(path, resource)
+        self.paths = [path for path, _ in mounted]
+        self._client = falcon.testing.TestClient(app)
+
+    async def _stark_key_of(self, account: Account) -> int | None:
+        return self.keys.get(account)
+
+    async def _verify(self, key: int, message: int, r: int, s: int) -> bool:
+        self.verified.append((key, message, r, s))
+        return stark.verify(key, message, r, s)
+
+    def ask(self, method: str, path: str, who: Account | None = ALICE, **request: Any) -> Got:
+        headers = {"authorization": f"JWT {who}"} if who else {}
+        headers |= request.pop("headers", {})
+        answer = self._client.simulate_request(method, path, headers=headers, **request)
+        assert answer.headers["content-type"] == "application/json"
+        return Got(answer.status_code, answer.text)
+
+    def get(self, path: str, who: Account | None = ALICE, **params: Any) -> Got:
+        return self.ask("GET", path, who, params=params)
+
+    def post(self, path: str, body: object = None, who: Account | None = ALICE) -> Got:
+        """`body`: bytes are sent as they are, all else as JSON."""
+        if isinstance(body, bytes):
+            return self.ask("POST", path, who, body=body)
+        return self.ask("POST", path, who, json=body) if body is not None else self.ask("POST", path, who)
+
+    def advances(self, ms: int) -> None:
+        self.venue.at = Instant(self.venue.at + ms)
+
+    def gives(self, who: Account, **units: int) -> None:
+        for currency, quantity in units.items():
+            assert self.venue.turn(Credit(who, Currency(currency), Amount(quantity * 10**AMOUNT_SCALE))) is None
+
+    def drafts(self, who: Account = ALICE, **fields: Any) -> dict[str, Any]:
+        draft: dict[str, Any] = self.post("/sapi/v1/orders/nonce", an_order(**fields), who).ok()
+        return draft
+
+    def creates(self, who: Account = ALICE, **fields: Any) -> Any:
+        return self.post("/sapi/v1/orders/create", signed(self.drafts(who, **fields), who), who).ok()
+
+    def sees(self, order_id: int, who: Account = ALICE) -> Any:
+        return self.get(f"/sapi/v1/orders/{order_id}", who).ok()
+
+    def balance(self, currency: str, who: Account = ALICE) -> tuple[str, str]:
+        row = self.get("/sapi/v1/user/balance", who, currency=currency).ok()
+        return row["balance"], row["locked"]
+
+
+def an_order(**fields: Any) -> dict[str, Any]:
+    """To buy 0.5 ether at 2000 each, unless said otherwise."""
+    return {"market": "ethusdc", "ord_type": "limit", "side": "buy", "volume": 0.5, "price": 2000} | fields
+
+
+def signed(draft: dict[str, Any], who: Account = ALICE) -> dict[str, Any]:
+    r, s = fast_stark_crypto.sign(STARK_KEYS[who], int(draft["msg_hash"], 16))
+    return draft | {"signature": {"r": hex(r), "s": hex(s)}}
