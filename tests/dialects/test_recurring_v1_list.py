@@ -148,7 +148,10 @@ def test_a_field_twice(stage: Stage) -> None:
 
 
 def test_history_comes_later(stage: Stage) -> None:
-    in_shape(stage.get(**active(orderStatus="history")), 501, "the history of recurring orders is not served yet")
+    words = (
+        "the history of recurring orders is not served yet; on /rpc, getSignaturesForAddress of an order tells its past"
+    )
+    in_shape(stage.get(**active(orderStatus="history")), 501, words)
 
 
 @pytest.mark.parametrize("more", [{"includeFailedTx": "false"}, {"includeFailedTx": "true"}, {"other": "x"}])

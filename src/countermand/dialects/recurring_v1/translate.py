@@ -27,7 +27,10 @@ from countermand.domain.quantities import BaseUnits, decimal_text
 from countermand.domain.recurring.order import OpenOrder, OrderPage, Terms
 from countermand.engine.onchain import Build
 
-NO_HISTORY: Final = Declined("the history of recurring orders is not served yet", 501)
+NO_HISTORY: Final = Declined(
+    "the history of recurring orders is not served yet; on /rpc, getSignaturesForAddress of an order tells its past",
+    status=501,
+)
 _PAGE_DIGITS_MAX: Final = 9
 _SIGNATURE_BYTES: Final = 64
 
