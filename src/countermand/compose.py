@@ -19,6 +19,14 @@ from countermand.custody.vaults import SeedRefused, VaultKeys, load_or_make_seed
 from countermand.dialects.price_v3 import routes as price_routes
 from countermand.dialects.recurring_v1 import openapi as recurring_openapi
 from countermand.dialects.recurring_v1 import routes as recurring_routes
+from countermand.dialects.tanx import absent as tanx_absent
+from countermand.dialects.tanx import auth as tanx_auth
+from countermand.dialects.tanx import public_routes as tanx_public_routes
+from countermand.dialects.tanx import routes as tanx_routes
+from countermand.dialects.tanx.render import Renderer
+from countermand.dialects.tanx.session import LoginTexts
+from countermand.dialects.tanx.session import Sessions as TanxSessions
+from countermand.dialects.tanx.verifier import Verifier
 from countermand.dialects.trigger_v1 import openapi as limit_openapi
 from countermand.dialects.trigger_v1 import routes as limit_routes
 from countermand.dialects.trigger_v2 import auth
@@ -31,6 +39,7 @@ from countermand.domain.quantities import UsdPrice, decimal_text
 from countermand.engine.book_shard import BookShard
 from countermand.engine.clock import VenueClock
 from countermand.engine.ids import Ids
+from countermand.engine.members import StarkKeys
 from countermand.engine.onchain import REMEMBERED_BLOCKS, OnChainOrders
 from countermand.engine.outbox import Outbox
 from countermand.engine.ports import Unavailable, WriterReplaced
@@ -57,6 +66,7 @@ from countermand.sandbox import openapi as sandbox_openapi
 from countermand.sandbox import routes as sandbox_routes
 from countermand.sandbox.faults import CrashingBookStore, CrashingStore, FaultyChain, WorldFaults
 from countermand.sandbox.sandbox import Parts, Sandbox, stored_clock, stored_seed
+from countermand.sandbox.tanx import TanxSandbox
 from countermand.sandbox.wire import AuditWire, ColumnWire, CurrencyWire
 from countermand.settings import Settings, StartRefused
 from countermand.solana.embedded import EmbeddedChain
@@ -68,6 +78,7 @@ from countermand.solana.programs.artifacts import program_builds
 from countermand.store.book_postgres import PostgresBookStore
 from countermand.store.chain_postgres import PostgresLedgerStore
 from countermand.store.embedded import EmbeddedPostgres, PostgresUnavailable
+from countermand.store.members_postgres import PostgresMembers
 from countermand.store.postgres import PostgresStore, migrate
 from countermand.store.sandbox_postgres import PostgresSandboxStore
 
@@ -191,7 +202,24 @@ class _House:
     gateway_faults: GatewayFaults
     sessions: auth.Sessions
     challenges: auth.Challenges
+    tanx: "_Tanx"
     sandbox: Sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class _Tanx:
+    """Who trades on the book: members, their sessions, and the keys that sign their orders."""
+
+    members: PostgresMembers
+    texts: LoginTexts
+    sessions: TanxSessions
+    stark_keys: StarkKeys
+    verifier: Verifier
+
+    async def clear(self) -> None:
+        await self.members.clear()
+        self.sessions.forget()
+        self.stark_keys.forget()
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,15 +255,24 @@ async def _house(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIterator
             ]
         )
         chain = await EmbeddedChain.open(ledger, clock, genesis=_genesis(keys))
+        tanx = _tanx(PostgresMembers(pool), keys, clock)
         try:
-            yield await _furnish(settings, keys, store, book_store, sandbox_store, clock, tokens, chain)
+            yield await _furnish(settings, keys, store, book_store, sandbox_store, tanx, clock, tokens, chain)
         finally:
+            tanx.verifier.close()
             await chain.close()
     finally:
         await ledger.close()
         await store.close()
         await book_store.close()
         pool.terminate()
+
+
+def _tanx(members: PostgresMembers, keys: VaultKeys, clock: VenueClock) -> _Tanx:
+    secret = keys.jwt_secret()
+    return _Tanx(
+        members, LoginTexts(secret, clock), TanxSessions(secret, clock, members), StarkKeys(members), Verifier()
+    )
 
 
 async def _check_seed(store: PostgresSandboxStore, keys: VaultKeys) -> None:
@@ -251,6 +288,7 @@ async def _furnish(
     store: CrashingStore,
     book_store: CrashingBookStore,
     sandbox_store: PostgresSandboxStore,
+    tanx: _Tanx,
     clock: VenueClock,
     tokens: TokenRegistry,
     chain: EmbeddedChain,
@@ -280,6 +318,11 @@ async def _furnish(
     async def clear_orders() -> None:
         await store.reset(TRIGGER_SHARD)
         await book_store.reset(BOOK_SHARD)
+        await tanx.clear()
+
+    def expire_tokens() -> None:
+        sessions.expire_tokens_now()
+        tanx.sessions.expire_tokens_now()
 
     def forget() -> None:
         custody.forget()
@@ -301,7 +344,7 @@ async def _furnish(
         clock=clock,
         ids=ids,
         store=sandbox_store,
-        expire_tokens=sessions.expire_tokens_now,
+        expire_tokens=expire_tokens,
         forget=forget,
         clear_orders=clear_orders,
         genesis=lambda: _genesis(keys),
@@ -325,6 +368,7 @@ async def _furnish(
         gateway_faults=gateway_faults,
         sessions=sessions,
         challenges=challenges,
+        tanx=tanx,
         sandbox=Sandbox(parts, seed),
     )
 
@@ -427,7 +471,13 @@ def _door(house: _House, settings: Settings) -> tuple[Door, SocketHub]:
     )
     prices = price_routes.resources(tokens, house.shard.price_of, lambda: house.chain.slot, house.clock.wall_ms())
     recurring = recurring_routes.resources(house.on_chain.recurring)
-    for path, resource in (*trigger_routes.resources(venue), *_limit_resources(house), *recurring, *prices):
+    for path, resource in (
+        *trigger_routes.resources(venue),
+        *_limit_resources(house),
+        *recurring,
+        *_tanx_resources(house),
+        *prices,
+    ):
         app.add_route(path, resource)
     hub = SocketHub(house.chain, is_up=house.world.is_up)
     app.add_route("/rpc", RpcResource(house.chain, hub, send=house.world.send, is_up=house.world.is_up))
@@ -437,7 +487,9 @@ def _door(house: _House, settings: Settings) -> tuple[Door, SocketHub]:
         "recurring-v1": recurring_openapi.openapi,
     }
     if settings.sandbox:
-        sandbox_routes.mount(app, sandbox_routes.SandboxResource(house.sandbox, lambda: _audited(house.store)))
+        tanx = TanxSandbox(house.venue, house.tanx.members, house.tanx.stark_keys, house.clock.now)
+        sandbox = sandbox_routes.SandboxResource(house.sandbox, tanx, lambda: _audited(house.store))
+        sandbox_routes.mount(app, sandbox)
         documents["sandbox"] = sandbox_openapi.openapi
     operations.mount(
         app,
@@ -459,6 +511,19 @@ def _limit_resources(house: _House) -> list[tuple[str, object]]:
         clock=house.clock,
     )
     return limit_routes.resources(venue)
+
+
+def _tanx_resources(house: _House) -> list[tuple[str, object]]:
+    tanx, venue = house.tanx, house.venue
+    renderer = Renderer(venue.markets)
+    reception = tanx_auth.Reception(tanx.members, tanx.texts, tanx.sessions, tanx.stark_keys, house.clock.now)
+    orders = tanx_routes.House(venue, tanx.sessions, tanx.stark_keys.of, tanx.verifier.verify, renderer)
+    return [
+        *tanx_auth.resources(reception),
+        *tanx_routes.resources(orders),
+        *tanx_public_routes.resources(venue, renderer),
+        *tanx_absent.resources(),
+    ]
 
 
 async def _end_with_the_chain(chain: EmbeddedChain) -> None:

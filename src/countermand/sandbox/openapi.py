@@ -33,6 +33,9 @@ _OPERATIONS: Final = (
     _Operation("post", "/sandbox/clock/advance", "Move the clock forward", wire.AdvanceRequest),
     _Operation("put", "/sandbox/faults", "Switch faults on; {} clears them", wire.FaultsWire),
     _Operation("post", "/sandbox/reset", "An empty venue again", wire.ResetRequest),
+    _Operation("post", "/sandbox/tanx/credit", "Credit a balance at tanX", wire.TanxCreditRequest),
+    _Operation("post", "/sandbox/tanx/stark-key", "Register who signs orders at tanX", wire.TanxStarkKeyRequest),
+    _Operation("post", "/sandbox/tanx/cancel", "Cancel an order at tanX as an operator", wire.TanxCancelRequest),
     _Operation("get", "/sandbox/audit", "Replay the journal and compare", None, wire.AuditWire),
 )
 

@@ -8,12 +8,18 @@ import falcon
 import msgspec
 from falcon.asgi import Request, Response
 
+from countermand.dialects.tanx.auth import read_stark_key
+from countermand.dialects.tanx.ethereum import account_of
+from countermand.dialects.tanx.translate import ID_MAX
+from countermand.domain.book.order import OrderId
 from countermand.domain.identity import Address, Mint
 from countermand.domain.instant import Instant
+from countermand.domain.ledger.amount import AMOUNT_MAX, AMOUNT_SCALE, Account, Amount
 from countermand.domain.quantities import U64_MAX, USD_PRICE_MAX, USD_SCALE, Inexact, UsdPrice, decimal_text, exact
 from countermand.engine.ports import CommitUnknown, Unavailable
 from countermand.sandbox import wire
 from countermand.sandbox.sandbox import Sandbox, SandboxRefused
+from countermand.sandbox.tanx import TanxSandbox
 from countermand.solana.faucet import FaucetRefused
 from countermand.solana.port import ChainUnavailable
 from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
@@ -32,8 +38,9 @@ _TOKEN_PROGRAMS: Final = {"spl-token": Address(TOKEN_PROGRAM), "spl-token-2022":
 class SandboxResource:
     """One resource for all of `/sandbox/…`: each responder takes its request and answers the sandbox as it then is."""
 
-    def __init__(self, sandbox: Sandbox, audit: Callable[[], Awaitable[wire.AuditWire]]) -> None:
+    def __init__(self, sandbox: Sandbox, tanx: TanxSandbox, audit: Callable[[], Awaitable[wire.AuditWire]]) -> None:
         self._sandbox = sandbox
+        self._tanx = tanx
         self._audit = audit
 
     async def on_get(self, _req: Request, resp: Response) -> None:
@@ -94,14 +101,31 @@ class SandboxResource:
         for field in msgspec.structs.fields(body):
             if field.type is int:
                 _within(field.encode_name, getattr(body, field.name), 0, _COUNT_MAX)
-        if body.fail_matches:
-            raise SandboxRefused("failMatches: there is no order book yet")
         self._sandbox.set_faults(body)
         self._show(resp)
 
     async def on_post_reset(self, req: Request, resp: Response) -> None:
         body = await _decoded(req, wire.ResetRequest)
         await self._sandbox.reset(body.seed)
+        self._show(resp)
+
+    async def on_post_tanx_credit(self, req: Request, resp: Response) -> None:
+        body = await _decoded(req, wire.TanxCreditRequest)
+        amount = Amount(_number("amount", body.amount, scale=AMOUNT_SCALE, bound=AMOUNT_MAX))
+        await self._tanx.credit(_account(body.eth_address), body.currency, amount)
+        self._show(resp)
+
+    async def on_post_tanx_stark_key(self, req: Request, resp: Response) -> None:
+        body = await _decoded(req, wire.TanxStarkKeyRequest)
+        key = read_stark_key(body.stark_key)
+        if key is None:
+            raise SandboxRefused("stark_key: send 0x and the x of a point on the Stark curve in hexadecimal")
+        await self._tanx.register_key(_account(body.eth_address), key)
+        self._show(resp)
+
+    async def on_post_tanx_cancel(self, req: Request, resp: Response) -> None:
+        body = await _decoded(req, wire.TanxCancelRequest)
+        await self._tanx.cancel(OrderId(_within("order_id", body.order_id, 1, ID_MAX)))
         self._show(resp)
 
     async def on_get_audit(self, _req: Request, resp: Response) -> None:
@@ -130,6 +154,9 @@ SUFFIXES: Final = (
     ("/sandbox/clock/advance", "advance"),
     ("/sandbox/faults", "faults"),
     ("/sandbox/reset", "reset"),
+    ("/sandbox/tanx/credit", "tanx_credit"),
+    ("/sandbox/tanx/stark-key", "tanx_stark_key"),
+    ("/sandbox/tanx/cancel", "tanx_cancel"),
     ("/sandbox/audit", "audit"),
 )
 
@@ -172,6 +199,13 @@ def _address(field: str, text: str) -> Address:
     except ValueError:
         pass
     raise SandboxRefused(f"{field}: {text[:60]!r} is no base58 address of 32 bytes")
+
+
+def _account(eth_address: str) -> Account:
+    account = account_of(eth_address)
+    if account is None:
+        raise SandboxRefused(f"eth_address: {eth_address[:60]!r} is no Ethereum address: 0x and 40 hexadecimal digits")
+    return account
 
 
 def _number(field: str, raw: msgspec.Raw, *, scale: int, bound: int) -> int:

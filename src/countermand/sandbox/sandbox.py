@@ -187,6 +187,7 @@ class Sandbox:
             rpc_down=world.rpc_down,
             crash=None if world.crash is None else world.crash.value,
             rate_limit=gateway.rate_limit,
+            fail_matches=world.fail_matches,
         )
 
     def set_faults(self, faults: FaultsWire) -> None:
@@ -195,6 +196,7 @@ class Sandbox:
         world.drop_transactions = faults.drop_transactions
         world.land_delay_ms = faults.land_delay_ms
         world.rpc_down = faults.rpc_down
+        world.fail_matches = faults.fail_matches
         world.crash = None if faults.crash is None else CrashPoint(faults.crash)
         self._p.pool.failures_due = faults.fail_swaps
         gateway.lose_answers = faults.lose_answers

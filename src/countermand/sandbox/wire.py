@@ -96,6 +96,25 @@ class ResetRequest(msgspec.Struct):
     seed: int | None = None
 
 
+class TanxCreditRequest(msgspec.Struct):
+    """`amount`: in units."""
+
+    eth_address: str
+    currency: str
+    amount: Raw
+
+
+class TanxStarkKeyRequest(msgspec.Struct):
+    """`stark_key`: the public key, `0x` and hexadecimal digits."""
+
+    eth_address: str
+    stark_key: str
+
+
+class TanxCancelRequest(msgspec.Struct):
+    order_id: int
+
+
 class ColumnWire(msgspec.Struct):
     deposited: str
     filled: str

@@ -1,0 +1,42 @@
+"""What only a sandbox may do at tanX: balances from nothing, keys without a login, an operator's cancel."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from countermand.dialects.tanx.refusals import words_of
+from countermand.domain.book.order import OrderId
+from countermand.domain.book.refusals import Refused
+from countermand.domain.instant import Instant
+from countermand.domain.ledger.amount import Account, Amount, Currency
+from countermand.engine.members import Members, StarkKeys
+from countermand.engine.venue import Venue
+from countermand.sandbox.sandbox import SandboxRefused
+
+
+@dataclass(frozen=True, slots=True)
+class TanxSandbox:
+    venue: Venue
+    members: Members
+    stark_keys: StarkKeys
+    now: Callable[[], Instant]
+    """The venue's clock."""
+
+    async def credit(self, account: Account, currency: str, amount: Amount) -> None:
+        known = dict.fromkeys(each for market in self.venue.markets.values() for each in (market.base, market.quote))
+        if currency not in known:
+            raise SandboxRefused(f"currency: {currency[:60]!r} is none of this venue's: {', '.join(known)}")
+        _require(await self.venue.credit(account, Currency(currency), amount))
+
+    async def register_key(self, account: Account, key: int) -> None:
+        """Takes the place of the account's key, if it has one. Who never logged in is registered by this."""
+        await self.members.enrol(account, self.now())
+        await self.stark_keys.register(account, key, replace=True)
+
+    async def cancel(self, order_id: OrderId) -> None:
+        """As an operator, whosever the order is."""
+        _require(await self.venue.cancel_by_operator(order_id))
+
+
+def _require(outcome: object) -> None:
+    if isinstance(outcome, Refused):
+        raise SandboxRefused(words_of(outcome.refusal))
