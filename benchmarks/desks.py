@@ -17,12 +17,12 @@ from typing import Final
 import base58
 import msgspec
 
-from countermand.domain.identity import Address, Mint, Signature, Wallet
+from countermand.domain.identity import Address, Mint, Wallet
 from countermand.domain.instant import Instant
 from countermand.domain.quantities import USD_SCALE, BaseUnits, Bps, UsdPrice
 from countermand.domain.trigger.commands import ObservePrice
 from countermand.domain.trigger.condition import Condition, Direction
-from countermand.domain.trigger.order import Family, Leg, OrderGroup, Role, State, Terms
+from countermand.domain.trigger.order import AT_REST, Family, Leg, OrderGroup, Role, State, Terms
 from countermand.domain.trigger.refusals import Refused
 from countermand.engine.bodies import decode_group
 from countermand.engine.ids import Ids
@@ -81,7 +81,6 @@ def _order(number: int, ids: Ids, wallet: Wallet) -> OrderGroup:
             trigger_mint=SOL.mint,
             input_account=Address(_address()),
             deposited=amount,
-            placement=secrets.token_bytes(16),
         ),
         legs=(Leg(Role.TRIGGER, Condition(Direction.ABOVE if rises else Direction.BELOW, UsdPrice(price)), Bps(300)),),
         expires_at=Instant(at + _YEAR_MS),
@@ -90,8 +89,7 @@ def _order(number: int, ids: Ids, wallet: Wallet) -> OrderGroup:
         remaining=amount,
         created_at=at,
         updated_at=Instant(at + 200),
-        attempts=1,
-        deposit_signature=Signature(base58.b58encode(secrets.token_bytes(64)).decode()),
+        progress=AT_REST,
     )
 
 

@@ -179,7 +179,6 @@ def _placement(
         legs=(Leg(Role.TRIGGER, condition, Bps(300)),),
         expires_at=Instant(now + _YEAR_MS),
         submission=Submission(message, signature, None),
-        placement=secrets.token_bytes(16),
         flaw=None,
     )
 

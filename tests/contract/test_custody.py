@@ -20,6 +20,7 @@ from countermand.simulation import swarm
 from countermand.simulation.checkers.ledger import Ledger
 from countermand.simulation.sides import ChainSide, ModelSide
 from countermand.simulation.svm import SvmSide
+from tests.domain.orders import progressed
 
 NOW = Instant(1_700_000_000_000)
 LEG = Leg(Role.TRIGGER, Condition(Direction.ABOVE, UsdPrice(200 * 10**USD_SCALE)), Bps(1_000))
@@ -102,7 +103,6 @@ class Venue:
             Mint(self.side.mints[0]),
             deposit.input_account,
             deposit.craft.moves,
-            b"",
         )
         attempt = Attempt(1, AttemptKind.DEPOSIT, deposit.craft, self.signature(deposit.craft))
         group = place(deposit.order_id, OrderPlaced(terms, (LEG,), Instant(NOW + 10**6), attempt), NOW)
@@ -193,7 +193,7 @@ async def test_dust_after_the_craft_makes_the_chain_refuse_until_the_close_is_le
     craft = await venue.custody.craft_withdrawal(group)
     await venue.side.dust(group.terms.input_account, 7)
     assert await venue.fate(cancelled(group), venue.attempt(AttemptKind.WITHDRAWAL, craft)) == (Fate.REJECTED, True)
-    group = replace(cancelled(group), close_rejections=2)
+    group = progressed(cancelled(group), close_rejections=2)
     craft = await venue.custody.craft_withdrawal(group)
     assert (craft.gift, craft.closes) == (BaseUnits(7), False)
     await venue.side.dust(group.terms.input_account, 5)
@@ -213,7 +213,7 @@ async def _sweeps(venue: Venue, group: OrderGroup, dust: int) -> None:
 
 async def test_dust_does_not_keep_sol_from_coming_back(venue: Venue) -> None:
     group = await venue.opened(0, 1)
-    craft = await venue.custody.craft_withdrawal(replace(group, close_rejections=2))
+    craft = await venue.custody.craft_withdrawal(progressed(group, close_rejections=2))
     assert craft.closes
     await venue.side.dust(group.terms.input_account, 7)
     assert await venue.fate(cancelled(group), venue.attempt(AttemptKind.WITHDRAWAL, craft)) == (Fate.LANDED, None)
@@ -254,7 +254,7 @@ async def test_a_fill_pays_the_user_and_closes(venue: Venue, selling: int, buyin
 
 
 async def test_a_fill_that_leaves_the_close_out_leaves_the_dust(venue: Venue) -> None:
-    group = replace(await venue.triggered(), close_rejections=2)
+    group = progressed(await venue.triggered(), close_rejections=2)
     await venue.side.dust(group.terms.input_account, 7)
     craft = await venue.custody.craft_fill(group)
     assert isinstance(craft, Craft)

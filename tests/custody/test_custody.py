@@ -3,7 +3,6 @@
 import asyncio
 import gc
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 import pytest
 
@@ -13,6 +12,7 @@ from countermand.engine.ports import Custody, Unavailable
 from countermand.solana.port import ChainUnavailable, SignatureStatus
 from tests.custody.layouts import decoded
 from tests.custody.venue import SOL, USDC, Venue
+from tests.domain.orders import progressed
 
 
 def test_it_is_what_the_engine_asks_for(venue: Venue) -> None:
@@ -177,7 +177,7 @@ Asks = Callable[[], Awaitable[object]]
 
 async def test_a_chain_that_does_not_answer_is_unavailable(venue: Venue) -> None:
     group, attempt = await withdrawing(venue)
-    group = replace(group, triggered_leg=0)
+    group = progressed(group, triggered_leg=0)
     deposit = await venue.craft_deposit(SOL, 1)
     venue.clock.ms += 3_000
     venue.port.down = ChainUnavailable("the node is away")

@@ -88,8 +88,8 @@ async def test_a_prefunded_address_makes_the_chain_refuse(venue: Venue) -> None:
     await venue.stranger_sends_lamports(deposit.input_account, 890_880)
     assert await venue.custody.simulate_deposit(deposit) == "Error processing Instruction 2: custom program error: 0x0"
     group, before = venue.placed(deposit), (await venue.balances())["USDC"]
-    assert group.attempt is not None
-    fate = await venue.settles(group, group.attempt)
+    assert group.progress.attempt is not None
+    fate = await venue.settles(group, group.progress.attempt)
     assert (fate.fate, (await venue.balances())["USDC"]) == (Fate.REJECTED, before)
     assert not fate.at_close
 
@@ -106,13 +106,13 @@ async def test_a_simulation_says_what_is_missing(venue: Venue) -> None:
 async def test_the_same_request_funds_no_second_order(venue: Venue) -> None:
     deposit = await venue.craft_deposit(USDC, 20_000_000)
     group = venue.placed(deposit)
-    assert group.attempt is not None
-    await venue.lands(group, group.attempt)
+    assert group.progress.attempt is not None
+    await venue.lands(group, group.progress.attempt)
     venue.clock.ms += 3_000
     again = venue.placed(await venue.craft_deposit(USDC, 20_000_000, request_id=deposit.request_id))
-    assert again.attempt is not None
+    assert again.progress.attempt is not None
     assert again.terms.input_account == group.terms.input_account
-    assert (await venue.settles(again, again.attempt)).fate is Fate.REJECTED
+    assert (await venue.settles(again, again.progress.attempt)).fate is Fate.REJECTED
 
 
 async def test_compute_limits_have_room(venue: Venue) -> None:
@@ -125,5 +125,5 @@ async def test_compute_limits_have_room(venue: Venue) -> None:
 
 async def test_the_deposit_is_the_attempt_that_the_user_signed(venue: Venue) -> None:
     group = venue.placed(await venue.craft_deposit(USDC, 20_000_000))
-    assert group.attempt is not None
-    assert venue.custody.signature_of(group, group.attempt) == group.attempt.user_signature
+    assert group.progress.attempt is not None
+    assert venue.custody.signature_of(group, group.progress.attempt) == group.progress.attempt.user_signature

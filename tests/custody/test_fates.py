@@ -4,8 +4,6 @@ A message lands once, but its payer can sign it again with another valid signatu
 for deposits and withdrawals, and has seen our co-signatures as soon as they were sent.
 """
 
-from dataclasses import replace
-
 import pytest
 
 from countermand.domain.trigger.commands import Fate
@@ -14,6 +12,7 @@ from countermand.engine.ports import FateSeen
 from countermand.prices.feed import Token
 from countermand.solana.port import SignatureStatus
 from tests.custody.venue import JUP, SOL, USDC, Venue
+from tests.domain.orders import progressed
 from tests.solana.chain_support import another_signature
 
 
@@ -40,20 +39,20 @@ async def fate_of_the_dead(venue: Venue, group: OrderGroup, attempt: Attempt) ->
 async def test_a_deposit_that_landed_under_another_signature_has_landed(venue: Venue, token: Token) -> None:
     """Else the order would end as a failed deposit, with the user's funds in it."""
     group = venue.placed(await venue.craft_deposit(token, 20_000_000))
-    assert group.attempt is not None
-    other = await lands_under_another_signature(venue, group, group.attempt)
-    seen = await fate_of_the_dead(venue, group, group.attempt)
-    assert seen == FateSeen(Fate.LANDED, venue.custody.signature_of(group, group.attempt))
+    assert group.progress.attempt is not None
+    other = await lands_under_another_signature(venue, group, group.progress.attempt)
+    seen = await fate_of_the_dead(venue, group, group.progress.attempt)
+    assert seen == FateSeen(Fate.LANDED, venue.custody.signature_of(group, group.progress.attempt))
     assert seen.signature != other
 
 
 @pytest.mark.parametrize("token", [USDC, SOL], ids=["token", "sol"])
 async def test_a_deposit_that_never_landed_is_dead(venue: Venue, token: Token) -> None:
     group = venue.placed(await venue.craft_deposit(token, 20_000_000))
-    assert group.attempt is not None
+    assert group.progress.attempt is not None
     # A stranger's lamports at the address are no deposit.
     await venue.stranger_sends_lamports(group.terms.input_account, 10**7)
-    assert (await fate_of_the_dead(venue, group, group.attempt)).fate is Fate.DEAD
+    assert (await fate_of_the_dead(venue, group, group.progress.attempt)).fate is Fate.DEAD
 
 
 @pytest.mark.parametrize("token", [USDC, SOL], ids=["token", "sol"])
@@ -67,7 +66,7 @@ async def test_a_withdrawal_that_landed_under_another_signature_has_landed(venue
 
 @pytest.mark.parametrize("dust", [0, 7])
 async def test_a_withdrawal_that_leaves_the_account_open_is_seen_by_what_is_gone(venue: Venue, dust: int) -> None:
-    group = replace(await venue.has_open(USDC, 20_000_000), close_rejections=2)
+    group = progressed(await venue.has_open(USDC, 20_000_000), close_rejections=2)
     attempt = venue.withdrawing(group, await venue.custody.craft_withdrawal(group))
     assert not attempt.craft.closes
     await lands_under_another_signature(venue, group, attempt)
@@ -78,7 +77,7 @@ async def test_a_withdrawal_that_leaves_the_account_open_is_seen_by_what_is_gone
 @pytest.mark.parametrize("rejections", [0, 2])
 @pytest.mark.parametrize("token", [USDC, SOL], ids=["token", "sol"])
 async def test_a_withdrawal_that_never_landed_is_dead(venue: Venue, token: Token, rejections: int) -> None:
-    group = replace(await venue.has_open(token, 20_000_000), close_rejections=rejections)
+    group = progressed(await venue.has_open(token, 20_000_000), close_rejections=rejections)
     attempt = venue.withdrawing(group, await venue.custody.craft_withdrawal(group))
     await venue.stranger_sends(group, 7)
     assert (await fate_of_the_dead(venue, group, attempt)).fate is Fate.DEAD

@@ -12,6 +12,7 @@ from countermand.liquidity.pool import POOL_UNITS
 from countermand.prices.feed import Token
 from tests.custody.layouts import decoded
 from tests.custody.venue import JUP, RENT, SOL, USDC, USDT, Venue, leg, usd
+from tests.domain.orders import progressed
 
 
 async def crafted(venue: Venue, group: OrderGroup) -> Craft:
@@ -92,7 +93,7 @@ async def test_dust_goes_to_the_user_even_where_its_account_is_gone(venue: Venue
 
 
 async def test_dust_of_sol_comes_back_with_the_close(venue: Venue) -> None:
-    group = replace(await venue.has_open(SOL, 10**9, USDC), close_rejections=2)
+    group = progressed(await venue.has_open(SOL, 10**9, USDC), close_rejections=2)
     await venue.stranger_sends(group, 9)
     before = await venue.balances()
     craft = await filled(venue, group)
@@ -108,7 +109,7 @@ async def test_dust_after_the_craft_makes_the_chain_refuse_until_the_close_is_le
     fate = await venue.settles(group, venue.filling(group, craft))
     assert (fate.fate, fate.at_close) == (Fate.REJECTED, True)
     assert (await venue.balances())["JUP"] == 1_000 * 10**6
-    group = replace(group, close_rejections=2)
+    group = progressed(group, close_rejections=2)
     craft = await crafted(venue, group)
     await venue.stranger_sends(group, 1)
     await venue.lands(group, venue.filling(group, craft))

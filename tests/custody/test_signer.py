@@ -28,8 +28,8 @@ async def attempt_of(venue: Venue, kind: AttemptKind) -> tuple[OrderGroup, Attem
     """A sound attempt, and its order."""
     if kind is AttemptKind.DEPOSIT:
         group = venue.placed(await venue.craft_deposit(USDC, 20_000_000))
-        assert group.attempt is not None
-        return group, group.attempt
+        assert group.progress.attempt is not None
+        return group, group.progress.attempt
     group = await venue.has_open(USDC, 20_000_000, JUP)
     if kind is AttemptKind.WITHDRAWAL:
         return group, venue.withdrawing(group, await venue.custody.craft_withdrawal(group))

@@ -6,16 +6,17 @@ from countermand.domain.quantities import NOTHING
 from countermand.domain.trigger.order import Craft, OrderGroup
 from countermand.engine.ports import Unavailable
 from tests.custody.venue import RENT, SOL, USDC, Venue
+from tests.domain.orders import progressed
 
 
 async def withdrawn_but_open(venue: Venue, dust: int) -> OrderGroup:
     """A cancelled order whose account stayed open, with dust that came after its withdrawal."""
-    group = replace(await venue.has_open(USDC, 20_000_000), close_rejections=2)
+    group = progressed(await venue.has_open(USDC, 20_000_000), close_rejections=2)
     craft = await venue.custody.craft_withdrawal(group)
     await venue.lands(group, venue.withdrawing(group, craft))
     if dust:
         await venue.stranger_sends(group, dust)
-    return replace(group, remaining=NOTHING, sweep_due=True)
+    return progressed(replace(group, remaining=NOTHING), sweep_due=True)
 
 
 async def swept(venue: Venue, group: OrderGroup) -> Craft:

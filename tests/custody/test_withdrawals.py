@@ -15,6 +15,7 @@ from countermand.domain.trigger.order import Craft, OrderGroup, Withdrawal
 from countermand.engine.ports import Unavailable
 from tests.custody.layouts import decoded
 from tests.custody.venue import FEE_OF_A_SIGNATURE, JUP, SOL, USDC, Venue
+from tests.domain.orders import progressed
 
 # The message of the withdrawal that Jupiter's documentation shows as an answer to a cancel, and who is in it.
 PUBLISHED = base64.b64decode(
@@ -132,7 +133,7 @@ async def test_dust_that_was_there_goes_to_the_user(venue: Venue) -> None:
 async def test_dust_after_the_craft_makes_the_chain_refuse_until_the_close_is_left_out(venue: Venue) -> None:
     group = await venue.has_open(USDC, 20_000_000)
     for rejections in (0, 1):
-        group = replace(group, close_rejections=rejections)
+        group = progressed(group, close_rejections=rejections)
         craft = await venue.custody.craft_withdrawal(group)
         await venue.stranger_sends(group, 1)
         fate = await venue.settles(group, venue.withdrawing(group, craft))
@@ -143,7 +144,7 @@ async def test_dust_after_the_craft_makes_the_chain_refuse_until_the_close_is_le
             True,
         )
         assert await venue.units(group.terms.input_account) == 20_000_001 + rejections
-    group = replace(group, close_rejections=2)
+    group = progressed(group, close_rejections=2)
     craft = await venue.custody.craft_withdrawal(group)
     await venue.stranger_sends(group, 1)
     await venue.lands(group, venue.withdrawing(group, craft))
@@ -154,7 +155,7 @@ async def test_dust_after_the_craft_makes_the_chain_refuse_until_the_close_is_le
 
 async def test_dust_cannot_hinder_the_close_of_sol(venue: Venue) -> None:
     before = await venue.balances()
-    group = replace(await venue.has_open(SOL, 10**9), close_rejections=2)
+    group = progressed(await venue.has_open(SOL, 10**9), close_rejections=2)
     await venue.stranger_sends(group, 5)
     await venue.stranger_sends_lamports(group.terms.input_account, 1_000)  # Not wrapped.
     craft = await venue.custody.craft_withdrawal(group)
@@ -194,7 +195,7 @@ async def test_every_craft_of_a_cancellation_is_another_message(venue: Venue) ->
     first = await venue.custody.craft_withdrawal(group)
     messages = {first.message}
     for version in range(5, 20):
-        cancelled = replace(group, version=version, withdrawal=Withdrawal(RequestId("r"), first))
+        cancelled = progressed(replace(group, version=version), withdrawal=Withdrawal(RequestId("r"), first))
         craft = await venue.custody.craft_withdrawal(cancelled)
         messages.add(craft.message)
     assert len(messages) == 16
@@ -250,7 +251,7 @@ async def test_compute_limits_have_room(venue: Venue, missing: bool) -> None:
         if missing:
             await venue.closes_own(token)
         for rejections in (0, 2):
-            craft = await venue.custody.craft_withdrawal(replace(group, close_rejections=rejections))
+            craft = await venue.custody.craft_withdrawal(progressed(group, close_rejections=rejections))
             limit = int.from_bytes(decoded(craft.message).instructions[0].data[1:], "little")
             used = await venue.units_used(craft)
             assert used < limit

@@ -29,6 +29,7 @@ from countermand.solana.genesis import mint_account
 from countermand.solana.port import AccountInfo, LatestBlockhash, SignatureStatus, Simulation
 from countermand.solana.tokens import TOKEN_2022_PROGRAM, associated_token_address, read_token_account
 from tests.custody.layouts import decoded
+from tests.domain.orders import progressed
 
 __all__ = ["JUP", "RENT", "SOL", "USDC", "USDT", "ChainByHand", "Clock", "Venue", "opened_venue"]
 
@@ -135,7 +136,6 @@ class Venue:
             trigger_mint=trigger.mint if trigger else deposit.input_mint,
             input_account=deposit.input_account,
             deposited=deposit.craft.moves,
-            placement=b"",
         )
         attempt = Attempt(1, AttemptKind.DEPOSIT, deposit.craft, self.signs(deposit.craft.message))
         event = OrderPlaced(terms, (leg,), Instant(2_000_000_000_000), attempt)
@@ -147,22 +147,22 @@ class Venue:
         """An order whose deposit has landed, and which has triggered."""
         deposit = await self.craft_deposit(input_, amount, output)
         group = self.placed(deposit, leg, trigger)
-        assert group.attempt is not None
-        landed = await self.lands(group, group.attempt)
+        assert group.progress.attempt is not None
+        landed = await self.lands(group, group.progress.attempt)
         group = evolve(group, DepositLanded(landed.signature), Instant(self.clock.ms))
-        return replace(group, triggered_leg=0)
+        return progressed(group, triggered_leg=0)
 
     def signs(self, message: bytes, key: Keypair | None = None) -> Signature:
         return Signature(str((key or self.user).sign_message(message)))
 
     def withdrawing(self, group: OrderGroup, craft: Craft) -> Attempt:
-        return Attempt(group.attempts + 1, AttemptKind.WITHDRAWAL, craft, self.signs(craft.message))
+        return Attempt(group.progress.attempts + 1, AttemptKind.WITHDRAWAL, craft, self.signs(craft.message))
 
     def filling(self, group: OrderGroup, craft: Craft) -> Attempt:
-        return Attempt(group.attempts + 1, AttemptKind.FILL, craft, None)
+        return Attempt(group.progress.attempts + 1, AttemptKind.FILL, craft, None)
 
     def sweeping(self, group: OrderGroup, craft: Craft) -> Attempt:
-        return Attempt(group.attempts + 1, AttemptKind.SWEEP, craft, None)
+        return Attempt(group.progress.attempts + 1, AttemptKind.SWEEP, craft, None)
 
     async def lists_token_2022(self) -> Token:
         """The user and the pool have a million units of it."""

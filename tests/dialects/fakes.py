@@ -178,7 +178,7 @@ class FakeOrders(TriggerOrders):
 
     def resolve(self, order_id: OrderId) -> OrderGroup:
         group = self.desk.groups[order_id]
-        attempt = group.attempt
+        attempt = group.progress.attempt
         if attempt is None or not self.lands:
             return group
         fate = Fate.REJECTED if self.rejection else Fate.LANDED
@@ -237,7 +237,6 @@ class FakeOrders(TriggerOrders):
             legs=request.legs,
             expires_at=request.expires_at,
             submission=submission,
-            placement=request.placement,
             flaw=self.flaw,
         )
         decided = self.decide(command)
@@ -265,7 +264,7 @@ class FakeOrders(TriggerOrders):
         decided = self.decide(RequestCancel(order_id, wallet, self.fake_ids.request_id(), craft, version))
         if isinstance(decided, Refused):
             return decided
-        withdrawal = decided[0].withdrawal
+        withdrawal = decided[0].progress.withdrawal
         assert withdrawal is not None
         transaction = None if withdrawal.craft is None else FakeVaults().unsigned_transaction(withdrawal.craft)
         return Cancelling(order_id, withdrawal.request_id, transaction)
@@ -280,10 +279,11 @@ class FakeOrders(TriggerOrders):
             return decided
         group = self.resolve(order_id)
         if group.state is State.CANCELLED:
-            assert group.withdrawal is not None
-            assert group.withdrawal.signature is not None
-            return Withdrawn(order_id, group.withdrawal.signature)
-        if group.attempt is not None:
+            withdrawal = group.progress.withdrawal
+            assert withdrawal is not None
+            assert withdrawal.signature is not None
+            return Withdrawn(order_id, withdrawal.signature)
+        if group.progress.attempt is not None:
             return NotLanded()
         again = self.decide(command)
         assert isinstance(again, Refused)

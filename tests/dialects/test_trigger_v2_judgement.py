@@ -60,7 +60,7 @@ def test_a_cancel_in_each_state(venue: FakeVenue, state: State) -> None:
 def test_a_confirm_in_each_state(venue: FakeVenue, state: State) -> None:
     alice = venue.user()
     order = alice.has_order_in(state)
-    withdrawal = venue.orders.desk.groups[order].withdrawal
+    withdrawal = venue.orders.desk.groups[order].progress.withdrawal
     body = {"signedTransaction": "AA==", "cancelRequestId": NOWHERE if withdrawal is None else withdrawal.request_id}
     if state is State.READY_TO_CANCEL:
         body = alice.confirm_body(alice.cancels(order))

@@ -1,7 +1,7 @@
 """Orders for the tests of the domain, in any state."""
 
-from dataclasses import replace
-from typing import Any
+from dataclasses import fields, replace
+from typing import Any, Final
 
 from countermand.domain.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.domain.instant import Instant
@@ -15,6 +15,7 @@ from countermand.domain.trigger.order import (
     Family,
     Leg,
     OrderGroup,
+    Progress,
     Role,
     State,
     Terms,
@@ -47,7 +48,7 @@ def attempt(kind: AttemptKind, number: int = 2, made: Craft | None = None) -> At
 
 
 def order(state: State = State.OPEN, **more: Any) -> OrderGroup:
-    terms = Terms(ALICE, Family.SINGLE, SOL, USDC, SOL, Address("account"), DEPOSITED, b"placement")
+    terms = Terms(ALICE, Family.SINGLE, SOL, USDC, SOL, Address("account"), DEPOSITED)
     group = OrderGroup(
         id=ID,
         terms=terms,
@@ -58,9 +59,18 @@ def order(state: State = State.OPEN, **more: Any) -> OrderGroup:
         remaining=DEPOSITED,
         created_at=PLACED_AT,
         updated_at=PLACED_AT,
-        attempts=1,
+        progress=Progress(),
     )
-    return replace(group, **{**_typical(state), **more})
+    changes = {**_typical(state), **more}
+    own = {name: changes[name] for name in changes if name not in _OF_PROGRESS}
+    return replace(progressed(group, **{name: changes[name] for name in changes if name in _OF_PROGRESS}), **own)
+
+
+_OF_PROGRESS: Final = tuple(field.name for field in fields(Progress))
+
+
+def progressed(group: OrderGroup, **changes: Any) -> OrderGroup:
+    return replace(group, progress=replace(group.progress, **changes))
 
 
 def _typical(state: State) -> dict[str, Any]:
@@ -111,7 +121,6 @@ def place(**more: Any) -> PlaceOrder:
         legs=(leg(),),
         expires_at=EXPIRES_AT,
         submission=submission(b"deposit"),
-        placement=b"placement",
         flaw=None,
     )
     return replace(asked, **more)

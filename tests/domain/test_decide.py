@@ -22,6 +22,7 @@ from countermand.domain.trigger.commands import (
 )
 from countermand.domain.trigger.condition import Direction
 from countermand.domain.trigger.decide import decide
+from countermand.domain.trigger.lifecycle import evolve
 from countermand.domain.trigger.order import AttemptKind, Family, FormerCraft, OrderGroup, State, Withdrawal, digest_of
 from countermand.domain.trigger.refusals import Refusal, Refused
 from tests.domain.orders import (
@@ -112,8 +113,28 @@ def test_placing_again_is_the_same_order(state: State) -> None:
 
 
 def test_placing_again_with_other_fields_is_a_duplicate_deposit() -> None:
-    assert refusal(decide(order(), place(placement=b"other"), NOW)) is Refusal.DEPOSIT_DUPLICATE
-    assert refusal(decide(order(), place(wallet=MALLORY), NOW)) is Refusal.DEPOSIT_DUPLICATE
+    others: tuple[dict[str, Any], ...] = (
+        {"wallet": MALLORY},
+        {"family": Family.OCO},
+        {"input_mint": USDC},
+        {"output_mint": SOL},
+        {"trigger_mint": USDC},
+        {"amount": BaseUnits(1)},
+        {"legs": (leg(dollars=201),)},
+        {"expires_at": Instant(EXPIRES_AT + 1)},
+        {"submission": submission(b"another message")},
+    )
+    for other in others:
+        assert refusal(decide(order(), place(**other), NOW)) is Refusal.DEPOSIT_DUPLICATE, other
+
+
+def test_placing_again_repeats_what_was_asked_for_first_however_the_order_was_amended_since() -> None:
+    group = order()
+    for dollars in (201, 202):
+        group = evolve(group, events.OrderAmended((leg(dollars=dollars),), Instant(EXPIRES_AT + dollars)), PLACED_AT)
+    as_it_is = place(legs=group.legs, expires_at=group.expires_at)
+    assert decide(group, place(), NOW) == ()
+    assert refusal(decide(group, as_it_is, NOW)) is Refusal.DEPOSIT_DUPLICATE
 
 
 def test_a_deposit_that_failed_stays_failed() -> None:

@@ -97,24 +97,27 @@ def test_every_pair_of_state_and_event(state: State, event: Event) -> None:
 
 def test_a_fill_takes_from_what_remains_and_adds_to_what_was_received() -> None:
     after = evolve(order(State.EXECUTING), EVENTS[events.FillLanded], LATER)
-    assert (after.remaining, after.received, after.attempt) == (NOTHING, BaseUnits(5), None)
+    progress = after.progress
+    assert (after.remaining, progress.received, progress.attempt) == (NOTHING, BaseUnits(5), None)
 
 
 def test_a_withdrawal_takes_what_remains() -> None:
     after = evolve(withdrawing(), EVENTS[events.WithdrawalLanded], LATER)
     assert after.remaining == NOTHING
-    assert after.withdrawal is not None
-    assert (after.withdrawal.signature, after.withdrawal.craft) == (TXID, None)
+    withdrawal = after.progress.withdrawal
+    assert withdrawal is not None
+    assert (withdrawal.signature, withdrawal.craft) == (TXID, None)
 
 
 def test_a_newer_craft_supersedes_the_older_and_remembers_a_few() -> None:
     group = order(State.READY_TO_CANCEL)
     for n in range(100):
         group = evolve(group, events.CancelRequested(REQUEST, craft(b"%d" % n)), LATER)
-    assert group.withdrawal is not None
-    assert group.withdrawal.craft is not None
-    assert group.withdrawal.craft.message == b"99"
-    former = [f.digest for f in group.withdrawal.former]
+    withdrawal = group.progress.withdrawal
+    assert withdrawal is not None
+    assert withdrawal.craft is not None
+    assert withdrawal.craft.message == b"99"
+    former = [f.digest for f in withdrawal.former]
     assert former == [digest_of(b"%d" % n) for n in range(99 - FORMER_CRAFTS_MAX, 99)]
 
 

@@ -13,60 +13,92 @@ from countermand.domain.trigger.watch import Watch
 from tests.domain.orders import usd
 
 SOL = Mint("SOL")
+HOUR = 2**22
 ids = st.sampled_from([OrderId(name) for name in "abcdefgh"])
 prices = st.integers(1, 12).map(usd)
 conditions = st.builds(Condition, st.sampled_from(Direction), prices)
 operations = st.one_of(
     st.tuples(st.just("arm"), ids, st.lists(conditions, min_size=1, max_size=2)),
-    st.tuples(st.just("disarm"), ids, st.none()),
-    st.tuples(st.just("price"), prices, st.none()),
+    st.tuples(st.just("leave"), ids, st.none()),
+    st.tuples(st.just("cross"), prices, st.booleans()),
 )
+instants = st.one_of(st.integers(0, 50), st.integers(0, 5 * HOUR), st.integers(2 * HOUR - 2, 2 * HOUR + 2)).map(Instant)
+settings = st.one_of(
+    st.tuples(st.just("set"), ids, instants),
+    st.tuples(st.just("leave"), ids, st.none()),
+    st.tuples(st.just("pass"), st.none(), instants),
+)
+
+Watched = dict[OrderId, list[Condition]]
 
 
 @given(st.lists(operations, max_size=300))
 def test_the_index_finds_what_a_look_at_every_order_finds(steps: list[tuple[str, Any, Any]]) -> None:
-    watch = Watch()
-    naive: dict[OrderId, list[Condition]] = {}
+    orders: Watched = {}
+    watch = Watch(orders, list)
     for what, whom, how in steps:
         if what == "arm":
-            watch.arm(whom, SOL, iter(how))
-            naive.pop(whom, None)
-            naive[whom] = how
-        elif what == "disarm":
-            watch.disarm(whom)
-            naive.pop(whom, None)
+            orders[whom] = how
+            watch.arm(whom, SOL)
+        elif what == "leave":
+            orders.pop(whom, None)
         else:
-            crossed = sorted(name for name, armed in naive.items() if any(c.holds_at(whom) for c in armed))
+            crossed = sorted(name for name, armed in orders.items() if any(c.holds_at(whom) for c in armed))
             assert watch.take_crossed(SOL, whom) == crossed
             for name in crossed:
-                del naive[name]
-        assert len(watch) == len(naive)
+                if how:
+                    watch.arm(name, SOL)
+                else:
+                    del orders[name]
 
 
 def test_another_mints_price_concerns_nobody() -> None:
-    watch = Watch()
-    watch.arm(OrderId("a"), SOL, iter([Condition(Direction.ABOVE, usd(1))]))
+    watch = Watch({OrderId("a"): [Condition(Direction.ABOVE, usd(1))]}, list)
+    watch.arm(OrderId("a"), SOL)
     assert watch.take_crossed(Mint("JUP"), usd(5)) == []
     assert watch.take_crossed(SOL, usd(5)) == [OrderId("a")]
 
 
 def test_the_index_does_not_grow_with_what_left() -> None:
-    watch = Watch()
+    orders: Watched = {}
+    watch = Watch(orders, list)
     for n in range(10_000):
-        watch.arm(OrderId(str(n % 10)), SOL, iter([Condition(Direction.ABOVE, usd(1 + n))]))
-    assert watch._entries <= 64 + 3 * 10 + 1
+        order_id = OrderId(str(n % 10))
+        orders[order_id] = [Condition(Direction.ABOVE, usd(1 + n))]
+        watch.arm(order_id, SOL)
+        assert watch._entries == sum(len(heap) for heap in watch._heaps.values())
+    assert watch._entries <= 64 + 3 * 10
+    assert watch.take_crossed(SOL, usd(20_000)) == sorted(orders)
 
 
-@given(st.lists(st.tuples(ids, st.integers(1, 50)), max_size=300), st.integers(0, 60))
-def test_timers_come_by_due_time_and_then_by_id(settings: list[tuple[OrderId, int]], until: int) -> None:
+@given(st.lists(settings, max_size=300))
+def test_timers_come_by_due_time_and_then_by_id(steps: list[tuple[str, Any, Any]]) -> None:
     current: dict[OrderId, Instant] = {}
-    timers = Timers(current.get)
-    for order_id, due in settings:
-        current[order_id] = Instant(due)
-        timers.set(order_id, Instant(due))
-    told = []
-    while (due_now := timers.next_due()) is not None and due_now[0] <= until:
-        told.append(due_now)
-        del current[due_now[1]]
-    expected = sorted((due, order_id) for order_id, due in dict(settings).items() if due <= until)
-    assert told == expected
+    timers = Timers(current, Instant)
+    now = Instant(0)
+    for what, whom, when in steps:
+        if what == "set":
+            current[whom] = when
+            timers.set(whom, when)
+        elif what == "leave":
+            current.pop(whom, None)
+        else:
+            now = max(now, when)
+            expected = sorted((due, order_id) for order_id, due in current.items() if due <= now)
+            told = []
+            while (due_now := timers.due(now)) is not None:
+                told.append(due_now)
+                del current[due_now[1]]
+            assert told == expected
+
+
+def test_the_timers_do_not_grow_with_what_is_due_at_another_time_by_now() -> None:
+    current: dict[OrderId, Instant] = {}
+    timers = Timers(current, Instant)
+    for n in range(10_000):
+        order_id, due = OrderId(str(n % 10)), Instant(n * 10_000 % (3 * HOUR))
+        current[order_id] = due
+        timers.set(order_id, due)
+        assert timers._entries == len(timers._soon) + sum(len(ids) for ids in timers._later.values())
+        timers.due(Instant(n * 500))
+    assert timers._entries <= 64 + 3 * 10

@@ -90,7 +90,6 @@ class House:
             amount=deposit.craft.moves,
             legs=(Leg(Role.TRIGGER, condition, Bps(300)),),
             expires_at=Instant(self.clock.now() + expires_in),
-            placement=bytes(16),
         )
 
     async def place(

@@ -112,11 +112,11 @@ class StubCustody:
             self.fates.setdefault((group.id, attempt.number), Fate.LANDED)
 
     async def craft_fill(self, group: OrderGroup) -> Craft | SwapRefused:
-        await self._note("craft_fill", group.id, group.attempts)
+        await self._note("craft_fill", group.id, group.progress.attempts)
         return Craft(b"fill", 150, moves=group.remaining, closes=True)
 
     async def craft_sweep(self, group: OrderGroup) -> Craft | None:
-        await self._note("craft_sweep", group.id, group.attempts)
+        await self._note("craft_sweep", group.id, group.progress.attempts)
         return None
 
     # What an outbox and a shard never ask.

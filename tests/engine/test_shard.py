@@ -43,7 +43,7 @@ async def test_no_answer_no_refusal_and_no_read_leaves_before_the_commit() -> No
         assert it.has("order"), "memory knows it already"
         waiting = [
             placing_it,
-            asyncio.create_task(it.shard.submit(placing(placement=b"another"))),
+            asyncio.create_task(it.shard.submit(placing(expires_at=Instant(2**40)))),
             asyncio.create_task(it.shard.committed(order_id)),
             asyncio.create_task(it.shard.barrier()),
         ]

@@ -60,7 +60,7 @@ async def test_a_crossed_order_fills(venue: House) -> None:
     await venue.settled()
     order = await venue.order(order_id)
     assert order.state is State.FILLED
-    assert await venue.usdc(alice) == order.received.units == 249_750_000
+    assert await venue.usdc(alice) == order.progress.received.units == 249_750_000
 
 
 async def test_an_executing_order_cannot_be_cancelled_again_once_filled(venue: House) -> None:

@@ -47,8 +47,8 @@ class Defect:
 
 
 def starts_whatever_happened_meanwhile(group: OrderGroup, command: StartFill) -> tuple[FillStarted, ...] | Refused:
-    if group.attempt is None and group.state in (State.READY_EXECUTE, State.READY_TO_CANCEL):
-        return (FillStarted(Attempt(group.attempts + 1, AttemptKind.FILL, command.craft, None)),)
+    if group.progress.attempt is None and group.state in (State.READY_EXECUTE, State.READY_TO_CANCEL):
+        return (FillStarted(Attempt(group.progress.attempts + 1, AttemptKind.FILL, command.craft, None)),)
     return REAL_START_FILL(group, command)  # type: ignore[return-value]
 
 
@@ -93,7 +93,7 @@ def expiry_is_forgotten() -> AbstractContextManager[Any]:
 
 
 def signs_again(group: OrderGroup, command: ConfirmCancel) -> Any:
-    return REAL_CONFIRM(replace(group, attempt=None), command)
+    return REAL_CONFIRM(replace(group, progress=replace(group.progress, attempt=None)), command)
 
 
 REAL_CONFIRM = rules._confirm_cancel

@@ -36,7 +36,8 @@ def test_the_first_signature_of_a_deposit_is_the_one_that_everybody_is_told() ->
     assert isinstance(event, OrderPlaced)
     group = begin(ID, event, PLACED_AT)
     assert decide(group, again, Moment(PLACED_AT)) == ()
-    assert group.deposit_signature == first.submission.user_signature
+    assert group.progress.attempt is not None
+    assert group.progress.attempt.user_signature == first.submission.user_signature
 
 
 class _NoGate:

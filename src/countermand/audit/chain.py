@@ -46,9 +46,10 @@ async def compare_accounts(connection: Any, groups: Iterable[OrderGroup], audit:
 
 
 def _compare_account(group: OrderGroup, row: "Mapping[str, Any] | asyncpg.Record | None", audit: Audit) -> None:
-    if group.attempt is not None:
-        kind = group.attempt.kind.value
-        audit.unresolved.append(f"order {group.id}: the fate of its {kind} (attempt {group.attempt.number}) is unknown")
+    attempt = group.progress.attempt
+    if attempt is not None:
+        kind = attempt.kind.value
+        audit.unresolved.append(f"order {group.id}: the fate of its {kind} (attempt {attempt.number}) is unknown")
         return
     held = None if row is None else int.from_bytes(row["data"][_AMOUNT], "little")
     if row is not None:
@@ -58,7 +59,7 @@ def _compare_account(group: OrderGroup, row: "Mapping[str, Any] | asyncpg.Record
             audit.differs(f"order {group.id} has {group.remaining.units} units left, its account {held or 0}")
             return
         audit.column(group.terms.input_mint).gifts_held += held - group.remaining.units
-    elif row is not None and group.state in _CLOSED and not group.sweep_due and not _is_a_gift(group, row):
+    elif row is not None and group.state in _CLOSED and not group.progress.sweep_due and not _is_a_gift(group, row):
         audit.differs(f"order {group.id} has ended, and its account {group.terms.input_account} is still open")
 
 

@@ -142,9 +142,9 @@ class VaultCustody:
         held = _held(info, parties)
         if held is None or held < group.remaining.units:
             raise Unavailable(_shortfall(group, held))
-        closes = parties.native or group.close_rejections < 2
+        closes = parties.native or group.progress.close_rejections < 2
         # The same message twice would be one transaction, and one that failed could never be tried again.
-        variant = 0 if group.withdrawal is None else group.version
+        variant = 0 if group.progress.withdrawal is None else group.version
         account = bytes(key(terms.input_account))
         message = layout.message(account, recent.blockhash, held, variant=variant, creates=creates, closes=closes)
         gift = BaseUnits(held - group.remaining.units)
@@ -166,7 +166,7 @@ class VaultCustody:
         held = _held(info, parties)
         if held is None or held < group.remaining.units:
             return SwapRefused(_shortfall(group, held))
-        closes = parties.native or group.close_rejections < 2
+        closes = parties.native or group.progress.close_rejections < 2
         dust = held - group.remaining.units if closes else 0
         gas = self._keys.gas.public
         instructions = list(fill_instructions(self._router, swap, quote.receives, gas, dust, closes=closes))

@@ -88,7 +88,7 @@ class Outbox:
         if work_due(group) is None:
             self._entries.pop(group.id, None)
             return
-        number = group.attempts
+        number = group.progress.attempts
         entry = self._entries.get(group.id)
         if entry is None:
             entry = self._entries[group.id] = _Entry(group, number, asked_first=loaded)
@@ -107,7 +107,7 @@ class Outbox:
                 self._urgent_ready.release()
             else:
                 # What is in flight goes before what only begins: its blockhash does not wait.
-                place = self._unhurried.append if entry.group.attempt is None else self._unhurried.appendleft
+                place = self._unhurried.append if entry.group.progress.attempt is None else self._unhurried.appendleft
                 place(entry.group.id)
                 self._unhurried_ready.release()
 
@@ -155,12 +155,12 @@ class Outbox:
 
     async def _resolve(self, entry: _Entry) -> int | None:
         group = entry.group
-        attempt = group.attempt
+        attempt = group.progress.attempt
         assert attempt is not None, f"order {group.id} has nothing to resolve"
         if entry.asked_first or entry.sent_at is not None:
             if await self.learn_fate(group):
                 return None
-            if entry.group.attempt != attempt:
+            if entry.group.progress.attempt != attempt:
                 return None  # Somebody else learned it: that commit has asked for another step.
             entry.asked_first = False
         wall = self._clock.wall_ms()
@@ -173,7 +173,7 @@ class Outbox:
 
     async def learn_fate(self, group: OrderGroup) -> bool:
         """Asks the chain what became of the order's unresolved attempt, and commits what it learns."""
-        attempt = group.attempt
+        attempt = group.progress.attempt
         assert attempt is not None, f"order {group.id} has no attempt"
         seen = await self._custody.fate(group, attempt)
         if seen is None:
@@ -200,5 +200,5 @@ class Outbox:
 
 
 def _is_urgent(group: OrderGroup) -> bool:
-    attempt = group.attempt
+    attempt = group.progress.attempt
     return attempt is not None and attempt.kind in (AttemptKind.DEPOSIT, AttemptKind.WITHDRAWAL)

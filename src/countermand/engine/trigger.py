@@ -19,7 +19,7 @@ from countermand.domain.trigger.commands import (
     PlaceOrder,
     RequestCancel,
 )
-from countermand.domain.trigger.order import Craft, Family, Leg, OrderGroup, State
+from countermand.domain.trigger.order import AttemptKind, Craft, Family, Leg, OrderGroup, State
 from countermand.domain.trigger.refusals import Refusal, Refused
 from countermand.engine import telemetry
 from countermand.engine.bodies import decode_group
@@ -48,7 +48,7 @@ _CRAFTABLE: Final = (State.OPEN, State.READY_EXECUTE, State.EXPIRED, State.READY
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """An order as its owner asks for it. `placement` is a digest of the whole request."""
+    """An order as its owner asks for it."""
 
     deposit_request_id: RequestId
     transaction: str
@@ -60,7 +60,6 @@ class OrderRequest:
     amount: BaseUnits
     legs: tuple[Leg, ...]
     expires_at: Instant
-    placement: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +204,22 @@ class TriggerOrders:
             return NotLanded()
         if group.state is State.DEPOSIT_FAILED:
             return Refused(Refusal.DEPOSIT_FAILED_BEFORE)
-        assert group.deposit_signature is not None, "a landed deposit was signed"
-        return Placed(group, group.deposit_signature, repeated=not answer.changed)
+        return Placed(group, await self._deposit_signature(answer.group), repeated=not answer.changed)
+
+    async def _deposit_signature(self, group: OrderGroup) -> Signature:
+        """The one that was committed first, whatever a repeated request was signed with. `group` as it was answered."""
+        attempt = group.progress.attempt
+        if attempt is not None and attempt.user_signature is not None and attempt.kind is AttemptKind.DEPOSIT:
+            return attempt.user_signature
+        try:
+            view = await self.order(group.id)
+        except Unavailable as gone:  # But the order is committed: nobody may be told that nothing happened.
+            raise CommitUnknown(str(gone)) from gone
+        lines = () if view is None else view.happenings
+        signature = next((line.signature for line in lines if line.kind == "deposit"), None)
+        if signature is None:
+            raise CommitUnknown(f"order {group.id} is gone")
+        return signature
 
     def _place_command(self, request: OrderRequest, deposit: DepositCraft, flaw: str | None) -> PlaceOrder:
         return PlaceOrder(
@@ -221,7 +234,6 @@ class TriggerOrders:
             legs=request.legs,
             expires_at=request.expires_at,
             submission=self._custody.read_submission(request.transaction, request.wallet),
-            placement=request.placement,
             flaw=flaw,
         )
 
@@ -256,14 +268,14 @@ class TriggerOrders:
         return answer if isinstance(answer, Refused) else self._cancelling(answer.group)
 
     def _cancelling(self, group: OrderGroup) -> Cancelling:
-        withdrawal = group.withdrawal
+        attempt, withdrawal = group.progress.attempt, group.progress.withdrawal
         assert withdrawal is not None, f"order {group.id} was cancelled without a withdrawal"
-        craft = withdrawal.craft if group.attempt is None else group.attempt.craft
+        craft = withdrawal.craft if attempt is None else attempt.craft
         transaction = None if craft is None else self._custody.unsigned_transaction(craft)
         return Cancelling(group.id, withdrawal.request_id, transaction)
 
     async def _withdrawal(self, group: OrderGroup) -> Craft | None:
-        if group.state not in _CRAFTABLE or group.attempt is not None:
+        if group.state not in _CRAFTABLE or group.progress.attempt is not None:
             return None
         try:
             async with asyncio.timeout(CRAFT_PATIENCE_MS / 1000):
@@ -287,13 +299,16 @@ class TriggerOrders:
             return answer
         if not answer.changed:
             self._outbox.send_now(order_id)
-        attempts = answer.group.attempts
-        final = await self._settled(order_id, lambda group: group.attempt is None or group.attempts != attempts)
+        attempts = answer.group.progress.attempts
+        final = await self._settled(
+            order_id, lambda group: group.progress.attempt is None or group.progress.attempts != attempts
+        )
+        attempt, withdrawal = final.progress.attempt, final.progress.withdrawal
         if final.state is State.CANCELLED:
-            signature = None if final.withdrawal is None else final.withdrawal.signature
+            signature = None if withdrawal is None else withdrawal.signature
             assert signature is not None, f"order {order_id} is cancelled without a signature"
             return Withdrawn(order_id, signature)
-        if final.attempt is not None:
+        if attempt is not None:
             return NotLanded()
         again = await self._shard.submit(command)  # It failed: the gate knows how to say it.
         return again if isinstance(again, Refused) else NotLanded()
@@ -308,7 +323,7 @@ class TriggerOrders:
 
     async def _with_fate_known(self, group: OrderGroup) -> OrderGroup:
         """What the chain knows of an unresolved withdrawal is sequenced before the request that asks."""
-        if group.state is not State.READY_TO_CANCEL or group.attempt is None:
+        if group.state is not State.READY_TO_CANCEL or group.progress.attempt is None:
             return group
         try:
             async with asyncio.timeout(CRAFT_PATIENCE_MS / 1000):

@@ -128,7 +128,6 @@ class Client:
             amount=BaseUnits(amount),
             legs=(Leg(Role.TRIGGER, self._condition(trigger_mint), self._slippage()),),
             expires_at=self._expiry(),
-            placement=self.random.randbytes(8),
         )
         ticket = Ticket(craft, request)
         self.tickets.append(ticket)
@@ -175,7 +174,7 @@ class Client:
         if not honest:
             request = self._falsified(request)
         ticket.asked = ticket.asked or honest
-        key = f"{request.deposit_request_id} {request.placement.hex()}"
+        key = f"{request.deposit_request_id} {request.expires_at}"
 
         async def places(process: Process) -> Answer:
             return _answer(await process.orders.place(request))
@@ -193,7 +192,7 @@ class Client:
         if how == 0:
             return replace(request, amount=BaseUnits(request.amount.units + 1))
         if how == 1:
-            return replace(request, placement=b"other")
+            return replace(request, expires_at=Instant(request.expires_at + 1))
         if how == 2:
             return replace(request, expires_at=self.world.now())
         return replace(request, transaction=self.world.side.tampered(request.transaction, self.wallet, self.random))

@@ -76,7 +76,7 @@ class ModelCustody:
         ]
         close = ["close", terms.input_account, terms.wallet]
         native = terms.input_mint == SOL
-        closes = native or group.close_rejections < 2
+        closes = native or group.progress.close_rejections < 2
         does: list[list[Any]] = (
             [close] if native else [["ensure", terms.wallet, terms.input_mint], take, *([close] if closes else [])]
         )
@@ -91,7 +91,7 @@ class ModelCustody:
             return SwapRefused("the pool gives less than the minimum")
         terms = group.terms
         dust = await self._gift(group)
-        closes = group.close_rejections < 2
+        closes = group.progress.close_rejections < 2
         gift = dust if closes else NOTHING
         worth = group.remaining.units * self._price(terms.input_mint) // self._price(terms.output_mint)
         receives = BaseUnits(worth - worth * FEE_BPS // 10_000)

@@ -1,14 +1,11 @@
 """Between the wire and the orders, in both directions. Pure; what is wrong with a request raises `Declined`."""
 
-import base64
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from hashlib import sha256
 from typing import Final
 
 from msgspec import UNSET, Raw, UnsetType
 
-from countermand.dialects.trigger_v2.envelope import Declined, encode, error, invalid
+from countermand.dialects.trigger_v2.envelope import Declined, error, invalid
 from countermand.dialects.trigger_v2.reading import Flaws
 from countermand.dialects.trigger_v2.refusals import WORDS
 from countermand.dialects.trigger_v2.wire import (
@@ -36,8 +33,6 @@ from countermand.engine.views import Happening
 
 DEPOSIT_USD_MIN: Final = 10
 FAILED_FILLS_SHOWN: Final = 5
-PLACEMENT_BYTES: Final = 16
-_SIGNATURE_BYTES: Final = 64
 _FRACTION_SCALE: Final = 12
 
 _FIELDS: Final = {
@@ -140,10 +135,9 @@ def into_request(body: CreateRequest) -> OrderRequest:
         amount=amount,
         legs=(Leg(Role.TRIGGER, Condition(direction, price), _slippage(body.slippage_bps)),),
         expires_at=Instant(body.expires_at),
-        placement=b"",
     )
     flaws.refuse()
-    return replace(request, placement=_placement(request))
+    return request
 
 
 def from_placed(placed: Placed) -> PlacedAnswer:
@@ -162,22 +156,6 @@ def check_trigger(trigger_mint: Mint, token_of: Callable[[Mint], Token | None]) 
         raise Declined(invalid({"triggerMint": "Token is not known"}))
     if watched.stable:
         raise Declined(error(400, "Trigger mint is not supported"))
-
-
-def _placement(request: OrderRequest) -> bytes:
-    """A digest of all that is asked for, however it was written, and of the message that was signed."""
-    fields = (
-        request.deposit_request_id,
-        request.wallet,
-        request.family,
-        request.input_mint,
-        request.output_mint,
-        request.trigger_mint,
-        request.amount,
-        request.legs,
-        request.expires_at,
-    )
-    return sha256(encode(fields) + _message(request.transaction)).digest()[:PLACEMENT_BYTES]
 
 
 def into_amendment(body: AmendRequest, now: Instant) -> Amendment:
@@ -235,15 +213,6 @@ def _fields_of_other_types(body: Terms) -> Flaws:
     )
 
 
-def _message(transaction: str) -> bytes:
-    """What is signed in a transaction; all of it, if it is no transaction."""
-    try:
-        raw = base64.b64decode(transaction, validate=True)
-    except ValueError:
-        return transaction.encode()
-    return raw[1 + _SIGNATURE_BYTES * raw[0] :] if raw else b""
-
-
 # --- history
 
 
@@ -287,8 +256,8 @@ def from_view(view: OrderView, vault: Address) -> HistoryItem:
         expires_at=group.expires_at,
         created_at=group.created_at,
         updated_at=group.updated_at,
-        triggered_at=group.triggered_at,
-        output_amount=str(group.received.units) if used else None,
+        triggered_at=group.progress.triggered_at,
+        output_amount=str(group.progress.received.units) if used else None,
         input_used=str(used.units) if used else None,
         fill_percent=_number(used.units * 10**_FRACTION_SCALE // terms.deposited.units, _FRACTION_SCALE),
         events=tuple(_event(happening) for happening in _shown(view.happenings)),

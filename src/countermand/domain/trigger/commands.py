@@ -59,7 +59,6 @@ class PlaceOrder:
     legs: tuple[Leg, ...]
     expires_at: Instant
     submission: Submission
-    placement: bytes
     flaw: str | None
     """Why the chain would not take the deposit, as a simulation said."""
 

@@ -87,7 +87,7 @@ def decide(group: OrderGroup | None, command: Command, moment: Moment) -> Decisi
         case ConfirmCancel():
             return _confirm_cancel(group, command)
         case ObservePrice():
-            paused = group.retry_at is not None and not command.at_once
+            paused = group.progress.retry_at is not None and not command.at_once
             return (not paused and _trigger(group, moment)) or Refused(Refusal.NOTHING_TO_DO)
         case ExpireOrder():
             return _expire(group, moment)
@@ -127,7 +127,6 @@ def _place(group: OrderGroup | None, command: PlaceOrder, moment: Moment) -> Dec
         trigger_mint=command.trigger_mint,
         input_account=deposit.input_account,
         deposited=command.amount,
-        placement=command.placement,
     )
     # From here on nothing can refuse.
     attempt = Attempt(1, AttemptKind.DEPOSIT, deposit.craft, submission.user_signature)
@@ -135,11 +134,27 @@ def _place(group: OrderGroup | None, command: PlaceOrder, moment: Moment) -> Dec
 
 
 def _place_again(group: OrderGroup, command: PlaceOrder) -> Decision | Refused:
-    if group.terms.placement != command.placement or group.terms.wallet != command.wallet:
+    if not _asks_the_same(group, command):
         return Refused(Refusal.DEPOSIT_DUPLICATE)
     if group.state is State.DEPOSIT_FAILED:
         return Refused(Refusal.DEPOSIT_FAILED_BEFORE)
     return _refused_submission(command.submission, command.deposit.craft.message) or ()
+
+
+def _asks_the_same(group: OrderGroup, command: PlaceOrder) -> bool:
+    """Whether the command is the one that placed the order, but perhaps for the user's signature."""
+    terms, original = group.terms, group.progress.original or group
+    return (
+        command.submission.message == command.deposit.craft.message
+        and command.wallet == terms.wallet
+        and command.family is terms.family
+        and command.input_mint == terms.input_mint
+        and command.output_mint == terms.output_mint
+        and command.trigger_mint == terms.trigger_mint
+        and command.amount == terms.deposited
+        and command.legs == original.legs
+        and command.expires_at == original.expires_at
+    )
 
 
 def _field_unlike_craft(command: PlaceOrder) -> str:
@@ -198,18 +213,19 @@ def _request_cancel(group: OrderGroup, command: RequestCancel) -> Decision | Ref
         return Refused(Refusal.FILL_UNDER_WAY, state=group.state)
     if group.state not in _CANCELLABLE:
         return Refused(Refusal.STATE_FORBIDS_CANCEL, state=group.state)
-    if group.attempt is not None:
+    if group.progress.attempt is not None:
         return ()  # A co-signed withdrawal is on its way: its very message is the answer.
     if command.craft is not None and command.made_from != group.version:
         return Refused(Refusal.CRAFT_STALE)
-    request_id = command.request_id if group.withdrawal is None else group.withdrawal.request_id
+    withdrawal = group.progress.withdrawal
+    request_id = command.request_id if withdrawal is None else withdrawal.request_id
     return (CancelRequested(request_id, command.craft),)
 
 
 def _confirm_cancel(group: OrderGroup, command: ConfirmCancel) -> Decision | Refused:
     if group.terms.wallet != command.wallet:
         return Refused(Refusal.ORDER_FOREIGN)
-    withdrawal = group.withdrawal
+    attempt, withdrawal = group.progress.attempt, group.progress.withdrawal
     if withdrawal is None or withdrawal.request_id != command.request_id:
         return Refused(Refusal.WITHDRAWAL_UNKNOWN)
     if group.state is State.CANCELLED:
@@ -219,17 +235,17 @@ def _confirm_cancel(group: OrderGroup, command: ConfirmCancel) -> Decision | Ref
         return Refused(_FAULTS[submission.fault])
     if refused := _refused_as_former(withdrawal, command):
         return refused
-    current = group.attempt.craft if group.attempt is not None else withdrawal.craft
+    current = attempt.craft if attempt is not None else withdrawal.craft
     if current is None:
         return Refused(Refusal.WITHDRAWAL_UNKNOWN)
     if refused := _refused_submission(submission, current.message):
         return refused
-    if group.attempt is not None:
+    if attempt is not None:
         return ()  # The first valid signature is the only one ever sent.
     if command.block_height > current.last_valid_height:
         return Refused(Refusal.WITHDRAWAL_EXPIRED)
     # From here on nothing can refuse.
-    number = group.attempts + 1
+    number = group.progress.attempts + 1
     return (WithdrawalStarted(Attempt(number, AttemptKind.WITHDRAWAL, current, submission.user_signature)),)
 
 
@@ -252,7 +268,8 @@ def _expire(group: OrderGroup, moment: Moment) -> Decision | Refused:
 
 
 def _end_pause(group: OrderGroup, moment: Moment) -> Decision | Refused:
-    if group.retry_at is None or moment.at < group.retry_at:
+    retry_at = group.progress.retry_at
+    if retry_at is None or moment.at < retry_at:
         return Refused(Refusal.NOTHING_TO_DO)
     return (PauseEnded(), *_trigger(group, moment))
 
@@ -260,7 +277,7 @@ def _end_pause(group: OrderGroup, moment: Moment) -> Decision | Refused:
 def _start_fill(group: OrderGroup, command: StartFill) -> Decision | Refused:
     if command.made_from != group.version or group.state is not State.READY_EXECUTE:
         return Refused(Refusal.CRAFT_STALE)
-    return (FillStarted(Attempt(group.attempts + 1, AttemptKind.FILL, command.craft, None)),)
+    return (FillStarted(Attempt(group.progress.attempts + 1, AttemptKind.FILL, command.craft, None)),)
 
 
 def _abandon_fill(group: OrderGroup, command: AbandonFill, moment: Moment) -> Decision | Refused:
@@ -270,15 +287,16 @@ def _abandon_fill(group: OrderGroup, command: AbandonFill, moment: Moment) -> De
 
 
 def _start_sweep(group: OrderGroup, command: StartSweep) -> Decision | Refused:
-    if command.made_from != group.version or not group.sweep_due or group.attempt is not None:
+    progress = group.progress
+    if command.made_from != group.version or not progress.sweep_due or progress.attempt is not None:
         return Refused(Refusal.CRAFT_STALE)
     if command.craft is None:
         return (SweepDone(signature=None, gift=NOTHING),)
-    return (SweepStarted(Attempt(group.attempts + 1, AttemptKind.SWEEP, command.craft, None)),)
+    return (SweepStarted(Attempt(progress.attempts + 1, AttemptKind.SWEEP, command.craft, None)),)
 
 
 def _resolve(group: OrderGroup, command: ResolveAttempt, moment: Moment) -> Decision | Refused:
-    attempt = group.attempt
+    attempt = group.progress.attempt
     if attempt is None or attempt.number != command.number:
         return Refused(Refusal.NOTHING_TO_DO)
     landed = command.fate is Fate.LANDED
@@ -314,7 +332,6 @@ def _fill_landed(craft: Craft, command: ResolveAttempt) -> Event:
 
 
 def _fill_failed(group: OrderGroup, command: ResolveAttempt, moment: Moment) -> Decision:
-    assert group.attempt is not None
     failed = FillFailed(
         command.error or "the transaction did not land in time",
         _pause_end(group, moment.at),
@@ -336,5 +353,5 @@ def _withdrawal_failed(command: ResolveAttempt) -> Event:
 
 def _pause_end(group: OrderGroup, at: Instant) -> Instant:
     """1, 2, 4 … 60 seconds after `at`, by the number of failures in a row."""
-    doublings = min(group.failed_fills, 6)
+    doublings = min(group.progress.failed_fills, 6)
     return Instant(at + min(RETRY_PAUSE_MS << doublings, RETRY_PAUSE_MS_MAX))

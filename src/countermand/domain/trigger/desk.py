@@ -3,10 +3,13 @@
 The desk changes by events only (`apply`), so whoever folds the same events has the same desk.
 """
 
+from collections.abc import Sequence
+
 from countermand.domain.identity import Mint, OrderId
 from countermand.domain.instant import Instant, Moment
 from countermand.domain.quantities import UsdPrice
 from countermand.domain.trigger.commands import Command, EndPause, ExpireOrder, ObservePrice
+from countermand.domain.trigger.condition import Condition
 from countermand.domain.trigger.decide import decide
 from countermand.domain.trigger.events import Event, OrderPlaced
 from countermand.domain.trigger.lifecycle import evolve, next_due, place
@@ -23,9 +26,9 @@ class Desk:
         self.groups: dict[OrderId, OrderGroup] = {}
         self.prices: dict[Mint, UsdPrice] = {}
         """The newest that was observed. Not the result of events: a price that crosses nothing is no event."""
-        self._armed = Watch()
-        self._paused = Watch()
-        self._timers = Timers(self._due)
+        self._armed = Watch(self.groups, _armed)
+        self._paused = Watch(self.groups, _paused)
+        self._timers = Timers(self.groups, next_due)
 
     def moment(self, command: Command, at: Instant) -> Moment:
         """The instant, and the price by which the command is judged."""
@@ -74,12 +77,6 @@ class Desk:
 
     def evict(self, order_id: OrderId) -> None:
         del self.groups[order_id]
-        self._armed.disarm(order_id)
-        self._paused.disarm(order_id)
-
-    def next_due(self) -> Instant | None:
-        due = self._timers.next_due()
-        return None if due is None else due[0]
 
     def command_due(self, at: Instant) -> tuple[Instant, Command] | None:
         """What time demands first, if it is due at `at`, and since when."""
@@ -90,26 +87,31 @@ class Desk:
         expires = group.state in (State.OPEN, State.READY_EXECUTE) and group.expires_at <= due[0]
         return due[0], ExpireOrder(group.id) if expires else EndPause(group.id)
 
-    def _due(self, order_id: OrderId) -> Instant | None:
-        group = self.groups.get(order_id)
-        return None if group is None else next_due(group)
-
     def _index(self, before: OrderGroup | None, after: OrderGroup) -> None:
         self.groups[after.id] = after
         due = next_due(after)
         if due is not None and (before is None or next_due(before) != due):
             self._timers.set(after.id, due)
-        if before is None or _watched(before) != _watched(after):
+        if before is None or _watching(before) != _watching(after):
             self._watch(after)
 
     def _watch(self, group: OrderGroup) -> None:
-        self._armed.disarm(group.id)
-        self._paused.disarm(group.id)
-        if group.state is State.OPEN:
-            watch = self._armed if group.retry_at is None else self._paused
-            watch.arm(group.id, group.terms.trigger_mint, (leg.condition for leg in group.legs))
+        self._armed.arm(group.id, group.terms.trigger_mint)
+        self._paused.arm(group.id, group.terms.trigger_mint)
 
 
-def _watched(group: OrderGroup) -> tuple[object, ...]:
+def _watching(group: OrderGroup) -> tuple[object, ...]:
     """All that decides how an order is watched."""
-    return (group.state is State.OPEN, group.retry_at is None, group.legs)
+    return (group.state is State.OPEN, group.progress.retry_at is None, group.legs)
+
+
+def _armed(group: OrderGroup) -> Sequence[Condition]:
+    """What makes any price concern the order."""
+    is_armed = group.state is State.OPEN and group.progress.retry_at is None
+    return [leg.condition for leg in group.legs] if is_armed else ()
+
+
+def _paused(group: OrderGroup) -> Sequence[Condition]:
+    """What makes only a price that acts at once concern the order."""
+    is_paused = group.state is State.OPEN and group.progress.retry_at is not None
+    return [leg.condition for leg in group.legs] if is_paused else ()

@@ -33,10 +33,13 @@ from countermand.domain.trigger.events import (
     WithdrawalStarted,
 )
 from countermand.domain.trigger.order import (
+    AT_REST,
     FORMER_CRAFTS_MAX,
     Craft,
     FormerCraft,
     OrderGroup,
+    Original,
+    Progress,
     State,
     Withdrawal,
     digest_of,
@@ -184,9 +187,7 @@ def place(order_id: OrderId, event: OrderPlaced, at: Instant) -> OrderGroup:
         remaining=event.terms.deposited,
         created_at=at,
         updated_at=at,
-        attempts=1,
-        attempt=event.attempt,
-        deposit_signature=event.attempt.user_signature,
+        progress=Progress(attempt=event.attempt),
     )
 
 
@@ -195,50 +196,62 @@ def evolve(group: OrderGroup, event: Event, at: Instant) -> OrderGroup:
     state = TRANSITIONS[group.state].get(type(event))
     if state is None:
         raise IllegalTransition(f"order {group.id} is {group.state.value}: {type(event).__name__} cannot follow")
-    return replace(group, state=state, version=group.version + 1, updated_at=at, **_changes(group, event, at))
+    progress, version = _progress(group, event, at), group.version + 1
+    return replace(group, state=state, version=version, updated_at=at, progress=progress, **_changes(group, event))
 
 
-def _changes(group: OrderGroup, event: Event, at: Instant) -> dict[str, Any]:
-    """The fields that an event changes, besides the state."""
+def _changes(group: OrderGroup, event: Event) -> dict[str, Any]:
+    """The fields that an event changes, besides the state and the progress."""
+    match event:
+        case OrderAmended():
+            return {"legs": event.legs, "expires_at": event.expires_at}
+        case FillLanded():
+            return {"remaining": group.remaining - event.used}
+        case WithdrawalLanded():
+            return {"remaining": group.remaining - event.withdrawn}
+        case _:
+            return {}
+
+
+def _progress(group: OrderGroup, event: Event, at: Instant) -> Progress:
+    """The group's progress after the event."""
+    before = group.progress
     match event:
         case DepositLanded() | DepositFailed():
-            return {"attempt": None}
+            return AT_REST  # The very one, so that it is kept once: nothing but the deposit was done so far.
         case OrderAmended():
-            return {"legs": event.legs, "expires_at": event.expires_at, "failed_fills": 0, "retry_at": None}
+            original = before.original or Original(group.legs, group.expires_at)
+            return replace(before, failed_fills=0, retry_at=None, original=original)
         case OrderTriggered():
-            return {"triggered_leg": event.leg, "triggered_at": at, "retry_at": None}
+            return replace(before, triggered_leg=event.leg, triggered_at=at, retry_at=None)
         case OrderExpired() | PauseEnded():
-            return {"retry_at": None}
+            return replace(before, retry_at=None)
         case FillStarted() | WithdrawalStarted() | SweepStarted():
-            return {"attempt": event.attempt, "attempts": group.attempts + 1}
+            return replace(before, attempt=event.attempt, attempts=before.attempts + 1)
         case FillLanded():
-            remaining, received = group.remaining - event.used, group.received + event.received
-            return {
-                "attempt": None,
-                "remaining": remaining,
-                "received": received,
-                "failed_fills": 0,
-                "sweep_due": not event.closed,
-            }
+            received, left_open = before.received + event.received, not event.closed
+            return replace(before, attempt=None, received=received, failed_fills=0, sweep_due=left_open)
         case FillFailed():
-            rejections = group.close_rejections + event.close_rejected
-            paused = {"failed_fills": group.failed_fills + 1, "retry_at": event.retry_at}
-            return {"attempt": None, "close_rejections": rejections, **paused}
+            return replace(
+                before,
+                attempt=None,
+                failed_fills=before.failed_fills + 1,
+                retry_at=event.retry_at,
+                close_rejections=before.close_rejections + event.close_rejected,
+            )
         case CancelRequested():
-            return {"retry_at": None, "withdrawal": _recrafted(group.withdrawal, event)}
+            return replace(before, retry_at=None, withdrawal=_recrafted(before.withdrawal, event))
         case WithdrawalFailed():
-            rejections = group.close_rejections + event.close_rejected
-            return {"attempt": None, "close_rejections": rejections, "withdrawal": _failed(group, event)}
+            rejections = before.close_rejections + event.close_rejected
+            return replace(before, attempt=None, close_rejections=rejections, withdrawal=_failed(group, event))
         case WithdrawalLanded():
-            assert group.withdrawal is not None, f"order {group.id} withdrew without a cancel"
-            landed = replace(group.withdrawal, craft=None, signature=event.signature)
-            remaining = group.remaining - event.withdrawn
-            ended = {"attempt": None, "failed_fills": 0, "sweep_due": not event.closed}
-            return {"remaining": remaining, "withdrawal": landed, **ended}
+            assert before.withdrawal is not None, f"order {group.id} withdrew without a cancel"
+            landed = replace(before.withdrawal, craft=None, signature=event.signature)
+            return replace(before, attempt=None, failed_fills=0, sweep_due=not event.closed, withdrawal=landed)
         case SweepFailed():
-            return {"attempt": None, "retry_at": event.retry_at, "failed_fills": group.failed_fills + 1}
+            return replace(before, attempt=None, retry_at=event.retry_at, failed_fills=before.failed_fills + 1)
         case SweepDone():
-            return {"attempt": None, "retry_at": None, "sweep_due": False}
+            return replace(before, attempt=None, retry_at=None, sweep_due=False)
         case OrderPlaced():
             raise IllegalTransition(f"order {group.id} was placed already")
         case _:
@@ -255,10 +268,11 @@ def _recrafted(withdrawal: Withdrawal | None, event: CancelRequested) -> Withdra
 
 
 def _failed(group: OrderGroup, event: WithdrawalFailed) -> Withdrawal:
-    assert group.withdrawal is not None, f"order {group.id} has no withdrawal"
-    assert group.attempt is not None, f"order {group.id} has no withdrawal that could fail"
-    failed = replace(_former(group.attempt.craft), dead=event.rejection is None, rejection=event.rejection)
-    return replace(group.withdrawal, craft=None, former=_remember(group.withdrawal, failed))
+    attempt, withdrawal = group.progress.attempt, group.progress.withdrawal
+    assert withdrawal is not None, f"order {group.id} has no withdrawal"
+    assert attempt is not None, f"order {group.id} has no withdrawal that could fail"
+    failed = replace(_former(attempt.craft), dead=event.rejection is None, rejection=event.rejection)
+    return replace(withdrawal, craft=None, former=_remember(withdrawal, failed))
 
 
 def _former(craft: Craft) -> FormerCraft:
@@ -280,26 +294,27 @@ class Work(Enum):
 
 def work_due(group: OrderGroup) -> Work | None:
     """The whole outbox is this function over the orders: nothing else is stored, and nothing can be forgotten."""
-    if group.attempt is not None:
+    if group.progress.attempt is not None:
         return Work.RESOLVE
     if group.state is State.READY_EXECUTE:
         return Work.FILL
-    if group.sweep_due and group.retry_at is None:
+    if group.progress.sweep_due and group.progress.retry_at is None:
         return Work.SWEEP
     return None
 
 
 def next_due(group: OrderGroup) -> Instant | None:
     """When time itself will next do something to the order."""
+    retry_at = group.progress.retry_at
     if group.state in (State.OPEN, State.READY_EXECUTE):
-        return group.expires_at if group.retry_at is None else min(group.expires_at, group.retry_at)
-    return group.retry_at
+        return group.expires_at if retry_at is None else min(group.expires_at, retry_at)
+    return retry_at
 
 
 def is_dormant(group: OrderGroup) -> bool:
     """Nothing but its owner can move it: it need not be in memory."""
     resting = (State.DEPOSITING, State.OPEN, State.READY_EXECUTE, State.EXECUTING)
-    return group.state not in resting and group.attempt is None and not group.sweep_due
+    return group.state not in resting and group.progress.attempt is None and not group.progress.sweep_due
 
 
 def is_funded(group: OrderGroup) -> bool:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 from hashlib import sha256
+from sys import intern
 from typing import Final
 
 from countermand.domain.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
@@ -53,6 +54,15 @@ class Leg:
     condition: Condition
     slippage: Bps | None
     """None: the venue's default for this kind of leg."""
+
+    def __post_init__(self) -> None:
+        """Equal slippages are kept once: there are few, and each would weigh as much as the leg itself."""
+        if self.slippage is not None:
+            object.__setattr__(self, "slippage", _SLIPPAGES.setdefault(self.slippage.bps, self.slippage))
+
+
+_SLIPPAGES: Final[dict[int, Bps]] = {}
+"""At most the 10⁴ that dialects let in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +138,44 @@ class Terms:
     input_account: Address
     """The order's own token account, under the wallet's vault."""
     deposited: BaseUnits
-    placement: bytes
-    """A digest of the whole request, by which its repetition is recognised."""
+
+    def __post_init__(self) -> None:
+        """Names that many orders have in common are kept once: they would be a quarter of an order's memory."""
+        for name in ("wallet", "input_mint", "output_mint", "trigger_mint"):
+            object.__setattr__(self, name, intern(getattr(self, name)))
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """What an order was before it was amended: by it the repetition of its creation is recognised."""
+
+    legs: tuple[Leg, ...]
+    expires_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What was done about an order beyond its deposit. Orders that rest share one, since nothing was."""
+
+    attempts: int = 1
+    attempt: Attempt | None = None
+    triggered_leg: int | None = None
+    triggered_at: Instant | None = None
+    received: BaseUnits = NOTHING
+    failed_fills: int = 0
+    """In a row: they stretch the pause before the next try."""
+    retry_at: Instant | None = None
+    """The end of the pause after a failed fill or sweep."""
+    close_rejections: int = 0
+    """How often the chain refused to close the account: from two, transactions leave the close out."""
+    sweep_due: bool = False
+    withdrawal: Withdrawal | None = None
+    original: Original | None = None
+    """None: the order was never amended."""
+
+
+AT_REST: Final = Progress()
+"""That of an order whose deposit landed, and that is as it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,25 +192,12 @@ class OrderGroup:
     remaining: BaseUnits
     created_at: Instant
     updated_at: Instant
-    attempts: int = 0
-    attempt: Attempt | None = None
-    triggered_leg: int | None = None
-    triggered_at: Instant | None = None
-    received: BaseUnits = NOTHING
-    failed_fills: int = 0
-    """In a row: they stretch the pause before the next try."""
-    retry_at: Instant | None = None
-    """The end of the pause after a failed fill or sweep."""
-    close_rejections: int = 0
-    """How often the chain refused to close the account: from two, transactions leave the close out."""
-    sweep_due: bool = False
-    withdrawal: Withdrawal | None = None
-    deposit_signature: Signature | None = None
-    """The user's on the deposit, the first that was committed: whoever creates the order again is told this one."""
+    progress: Progress
 
     def triggered_by(self) -> Leg:
-        assert self.triggered_leg is not None, f"order {self.id} has not triggered"
-        return self.legs[self.triggered_leg]
+        number = self.progress.triggered_leg
+        assert number is not None, f"order {self.id} has not triggered"
+        return self.legs[number]
 
 
 class Purpose(Enum):

@@ -1,42 +1,87 @@
-"""When time itself concerns an order, in the order in which it must be told: by due time, then by id."""
+"""When time itself concerns an order, in the order in which it must be told: by due time, then by id.
 
-from collections.abc import Callable
+What is due within the hour is a heap of (due, order). What is due later waits by hours, as bare ids in no order, which
+weigh an eighth of that.
+"""
+
+from collections.abc import Callable, Mapping
 from heapq import heapify, heappop, heappush
+from typing import Final, Generic, TypeAlias, TypeVar
 
 from countermand.domain.identity import OrderId
 from countermand.domain.instant import Instant
 
+_Order = TypeVar("_Order")
+_Entry: TypeAlias = tuple[Instant, OrderId]
+_HOUR_BITS: Final = 22
+"""An hour has 2²² ms here."""
 
-class Timers:
-    """A heap of (due, order). `current` gives an order's present due time: an entry that differs from it is stale."""
 
-    def __init__(self, current: Callable[[OrderId], Instant | None]) -> None:
-        self._current = current
-        self._heap: list[tuple[Instant, OrderId]] = []
-        self._bound = 64
+class Timers(Generic[_Order]):
+    """`due` says when an order is due now, if ever: what was set for another time is stale."""
+
+    def __init__(self, orders: Mapping[OrderId, _Order], due: Callable[[_Order], Instant | None]) -> None:
+        self._orders = orders
+        self._due = due
+        self._begun = -1
+        """The last hour that has begun."""
+        self._soon: list[_Entry] = []
+        """A heap of what is due in the hours that have begun."""
+        self._later: dict[int, list[OrderId]] = {}
+        self._hours: list[int] = []
+        """A heap of the keys of `_later`."""
+        self._entries = 0
 
     def set(self, order_id: OrderId, due: Instant) -> None:
-        heappush(self._heap, (due, order_id))
-        if len(self._heap) > self._bound:
+        """To be told whenever an order becomes due, or due at another time than before."""
+        hour = due >> _HOUR_BITS
+        if hour <= self._begun:
+            heappush(self._soon, (due, order_id))
+        elif hour in self._later:
+            self._later[hour].append(order_id)
+        else:
+            self._later[hour] = [order_id]
+            heappush(self._hours, hour)
+        self._entries += 1
+        if self._entries > 64 + 3 * len(self._orders):
             self._compact()
 
-    def due(self, at: Instant) -> tuple[Instant, OrderId] | None:
-        """The first of those that are due at `at`. While nothing is, it costs one look, whatever is stale on top."""
-        if not self._heap or self._heap[0][0] > at:
-            return None
-        first = self.next_due()
-        return None if first is None or first[0] > at else first
-
-    def next_due(self) -> tuple[Instant, OrderId] | None:
-        while self._heap:
-            due, order_id = self._heap[0]
-            if self._current(order_id) == due:
-                return due, order_id
-            heappop(self._heap)
+    def due(self, at: Instant) -> _Entry | None:
+        """The first of those that are due at `at`. While nothing is, it costs two looks, whatever is stale on top."""
+        if self._hours and self._hours[0] <= at >> _HOUR_BITS:
+            self._begin(at >> _HOUR_BITS)
+        while self._soon and self._soon[0][0] <= at:
+            entry = self._soon[0]
+            if self._is_current(entry):
+                return entry
+            heappop(self._soon)
+            self._entries -= 1
         return None
 
+    def _begin(self, last: int) -> None:
+        """The hours up to `last` begin."""
+        self._begun = last
+        while self._hours and self._hours[0] <= last:
+            hour = heappop(self._hours)
+            due = self._due_in(hour)
+            self._entries -= len(self._later.pop(hour)) - len(due)
+            self._soon += due
+        heapify(self._soon)
+
+    def _due_in(self, hour: int) -> list[_Entry]:
+        """Of the orders that wait for the hour, those that are still due in it."""
+        dues = ((self._current(order_id), order_id) for order_id in dict.fromkeys(self._later[hour]))
+        return [(due, order_id) for due, order_id in dues if due is not None and due >> _HOUR_BITS == hour]
+
+    def _current(self, order_id: OrderId) -> Instant | None:
+        order = self._orders.get(order_id)
+        return None if order is None else self._due(order)
+
+    def _is_current(self, entry: _Entry) -> bool:
+        return self._current(entry[1]) == entry[0]
+
     def _compact(self) -> None:
-        live = dict.fromkeys(entry for entry in self._heap if self._current(entry[1]) == entry[0])
-        self._heap = list(live)
-        heapify(self._heap)
-        self._bound = 64 + 2 * len(self._heap)
+        self._soon = list(dict.fromkeys(filter(self._is_current, self._soon)))
+        heapify(self._soon)
+        self._later = {hour: [order_id for _, order_id in self._due_in(hour)] for hour in self._later}
+        self._entries = len(self._soon) + sum(map(len, self._later.values()))

@@ -154,7 +154,7 @@ class Checkers:
 
     def _compare_row(self, order_id: str) -> None:
         row = self._database.order_row(order_id)
-        stored = None if row is None else json.loads(row.body)
+        stored = None if row is None else fold.shown(json.loads(row.body))
         if stored != self.orders[order_id]:
             broken(Claim.REPLAY_EQUALS_ROWS, _difference(order_id, self.orders[order_id], stored))
 
@@ -279,8 +279,9 @@ class Checkers:
             if self._known_at(order_id, asked.seq):
                 broken(Claim.READS_ARE_CURRENT, f"order {order_id} was not found")
             return
-        if body not in self._since(order_id, asked.seq):
-            broken(Claim.READS_ARE_CURRENT, _difference(order_id, self.orders.get(order_id), body))
+        seen = fold.shown(body)
+        if seen not in self._since(order_id, asked.seq):
+            broken(Claim.READS_ARE_CURRENT, _difference(order_id, self.orders.get(order_id), seen))
         due = _due([line for version, line in self._shown.get(order_id, []) if version <= body["version"]][::-1])
         if list(shown) != due:
             broken(Claim.READS_ARE_CURRENT, f"the history of order {order_id} is {shown}, not {due}")

@@ -45,8 +45,13 @@ def placed(order_id: str, event: Json, at: int) -> Json:
         "close_rejections": 0,
         "sweep_due": False,
         "withdrawal": None,
-        "deposit_signature": event["attempt"]["user_signature"],
+        "original": None,
     }
+
+
+def shown(body: Json) -> Json:
+    """An order as it is stored or answered, in the form that it has here: its progress beside the rest."""
+    return {**{name: value for name, value in body.items() if name != "progress"}, **body["progress"]}
 
 
 def after(order: Json, kind: str, event: Json, at: int) -> Json:
@@ -79,7 +84,9 @@ def _deposit_failed(it: Step) -> Json:
 
 def _amended(it: Step) -> Json:
     _must_be(it.order, "OrderAmended", "open")
-    return {"legs": it.event["legs"], "expires_at": it.event["expires_at"], "failed_fills": 0, "retry_at": None}
+    original = it.order["original"] or {"legs": it.order["legs"], "expires_at": it.order["expires_at"]}
+    changed = {"legs": it.event["legs"], "expires_at": it.event["expires_at"], "original": original}
+    return {**changed, "failed_fills": 0, "retry_at": None}
 
 
 def _triggered(it: Step) -> Json:
