@@ -1,12 +1,9 @@
-"""The store of the simulator: what PostgreSQL does with a shard, in plain dictionaries, with room for faults.
+"""The store of trigger orders of the simulator: what PostgreSQL does with a shard, in plain dictionaries."""
 
-Several stores can share one `MemoryDatabase`, as several processes share a server. What a read shows is committed.
-"""
-
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from typing import Final, Protocol
+from dataclasses import dataclass, field
+from typing import Final
 
 from countermand.domain.identity import Mint, OrderId, RequestId, Wallet
 from countermand.domain.instant import Instant
@@ -14,7 +11,6 @@ from countermand.domain.quantities import UsdPrice
 from countermand.engine.ports import (
     PASSING_SHOWN,
     BuildRow,
-    CommitUnknown,
     CraftRow,
     Epoch,
     HistoryQuery,
@@ -24,55 +20,42 @@ from countermand.engine.ports import (
     Sort,
     StoredHistory,
     StoredOrder,
-    TriggerBatch,
-    WriterReplaced,
+    TriggerRows,
+)
+from countermand.simulation.fenced import (
+    AFTER_COMMIT,
+    AFTER_EPOCH,
+    BEFORE_COMMIT,
+    BEFORE_EPOCH,
+    BEFORE_READ,
+    Faults,
+    FencedDatabase,
+    FencedShard,
+    FencedStore,
+    HeldInside,
+    NoFaults,
 )
 
-BEFORE_COMMIT: Final = "store.before-commit"
-AFTER_COMMIT: Final = "store.after-commit"
-BEFORE_EPOCH: Final = "store.before-epoch"
-AFTER_EPOCH: Final = "store.after-epoch"
-BEFORE_READ: Final = "store.before-read"
 _HISTORY_MAX: Final = 200
 
-
-class HeldInside(Exception):
-    """Raised by `Faults.at(BEFORE_COMMIT)`: the batch is inside the database now, and its answer will never come.
-
-    It commits when the simulator says so (`MemoryDatabase.release`) or a new epoch waits for it, unless it is defeated.
-    """
-
-
-class Faults(Protocol):
-    async def at(self, point: str) -> None:
-        """Is awaited at each of the points above: it may take its time, or raise what can happen there.
-
-        Before a commit: `Unavailable` (nothing was sent), `CommitUnknown` (it never arrives), `HeldInside`. After it:
-        `CommitUnknown`. Around an epoch and before a read: `Unavailable`.
-        """
-
-    def waits_for(self, batch: TriggerBatch, /) -> bool:
-        """A new epoch finds this batch inside: whether it waits until it has committed, or defeats it."""
+__all__ = [
+    "AFTER_COMMIT",
+    "AFTER_EPOCH",
+    "BEFORE_COMMIT",
+    "BEFORE_EPOCH",
+    "BEFORE_READ",
+    "Faults",
+    "HeldInside",
+    "MemoryDatabase",
+    "MemoryShard",
+    "MemorySnapshot",
+    "MemoryStore",
+    "NoFaults",
+]
 
 
-class NoFaults:
-    async def at(self, point: str) -> None:
-        pass
-
-    def waits_for(self, _batch: TriggerBatch, /) -> bool:
-        return True
-
-
-_NOWHERE: Final = Epoch(0, 0, b"", Instant(0))
-
-
-@dataclass(slots=True)
-class MemoryShard:
-    """The rows of one shard, all of them committed. `stands` is its fence."""
-
-    stands: Epoch = _NOWHERE
-    opened: int = 0
-    journal: dict[int, JournalRow] = field(default_factory=dict)
+@dataclass
+class MemoryShard(FencedShard[TriggerRows]):
     orders: dict[OrderId, OrderRow] = field(default_factory=dict)
     history: dict[OrderId, dict[int, HistoryRow]] = field(default_factory=dict)
     crafts: dict[RequestId, CraftRow] = field(default_factory=dict)
@@ -80,25 +63,22 @@ class MemoryShard:
     prices: dict[Mint, UsdPrice] = field(default_factory=dict)
     builds: dict[bytes, BuildRow] = field(default_factory=dict)
 
-    def apply(self, batch: TriggerBatch) -> bool:
-        """All of the batch; or nothing and False, if the shard is not where the batch begins."""
-        if self.stands is _NOWHERE or (self.stands.number, self.stands.seq) != (batch.epoch, batch.seq_before):
-            return False
-        self._refuse_twice(batch)
-        last_at = batch.journal[-1].at if batch.journal else self.stands.last_at
-        self.stands = Epoch(batch.epoch, batch.seq_after, batch.head, last_at)
-        self.journal.update({row.seq: row for row in batch.journal})
-        self.orders.update({row.id: row for row in batch.rows.orders})
-        for happened in batch.rows.history:
+    def add(self, rows: TriggerRows) -> None:
+        self.orders.update({row.id: row for row in rows.orders})
+        for happened in rows.history:
             self.history.setdefault(happened.order_id, {})[happened.number] = happened
-        for craft in batch.rows.crafts:
+        for craft in rows.crafts:
             self.crafts.setdefault(craft.request_id, craft)
-        for wallet, at in batch.rows.vaults:
+        for wallet, at in rows.vaults:
             self.vaults.setdefault(wallet, at)
-        self.prices.update(batch.rows.prices)
-        for build in batch.rows.builds:
+        self.prices.update(rows.prices)
+        for build in rows.builds:
             self.builds.setdefault(build.digest, build)
-        return True
+
+    def refuse_twice(self, rows: TriggerRows) -> None:
+        for happened in rows.history:
+            assert happened.number not in self.history.get(happened.order_id, {}), f"{happened} twice"
+        assert len({order.id for order in rows.orders}) == len(rows.orders), "an order twice in one batch"
 
     def copy(self) -> "MemoryShard":
         return MemoryShard(
@@ -113,42 +93,10 @@ class MemoryShard:
             dict(self.builds),
         )
 
-    def _refuse_twice(self, batch: TriggerBatch) -> None:
-        """PostgreSQL refuses a second row of the same key. Only a bug of the engine asks for one."""
-        for row in batch.journal:
-            assert row.seq not in self.journal, f"journal row {row.seq} twice"
-        for happened in batch.rows.history:
-            assert happened.number not in self.history.get(happened.order_id, {}), f"{happened} twice"
-        assert len({order.id for order in batch.rows.orders}) == len(batch.rows.orders), "an order twice in one batch"
 
-
-@dataclass(slots=True)
-class MemoryDatabase:
-    """The shards, and the batches that are inside and not committed yet."""
-
-    shards: dict[int, MemoryShard] = field(default_factory=dict)
-    held: list[TriggerBatch] = field(default_factory=list)
-
-    def shard(self, number: int) -> MemoryShard:
-        """Empty, and not to be kept, if nobody ever began to write it."""
-        return self.shards.get(number) or MemoryShard()
-
-    def release(self) -> None:
-        """What is held inside commits now, or meets a fence that has moved on."""
-        held, self.held = self.held, []
-        for batch in held:
-            self.shard(batch.shard).apply(batch)
-
-    def next_epoch(self, number: int, waits_for: Callable[[TriggerBatch], bool]) -> MemoryShard:
-        """The shard in a new epoch. Its batches that were inside have committed, or are defeated."""
-        shard = self.shards.setdefault(number, MemoryShard())
-        mine = [batch for batch in self.held if batch.shard == number]
-        self.held = [batch for batch in self.held if batch.shard != number]
-        for batch in mine:
-            if waits_for(batch):
-                shard.apply(batch)
-        shard.stands = replace(shard.stands, number=shard.stands.number + 1)
-        return shard
+class MemoryDatabase(FencedDatabase[MemoryShard]):
+    def __init__(self) -> None:
+        super().__init__(MemoryShard)
 
 
 class MemorySnapshot:
@@ -174,46 +122,13 @@ class MemorySnapshot:
                 yield row
 
 
-class MemoryStore:
-    """`engine.ports.Store` on a `MemoryDatabase`. Deterministic: what happens when is the business of `faults`."""
+class MemoryStore(FencedStore[MemoryShard]):
+    """`engine.ports.Store` on a `MemoryDatabase`."""
+
+    database: MemoryDatabase
 
     def __init__(self, database: MemoryDatabase | None = None, faults: Faults | None = None) -> None:
-        self.database = database if database is not None else MemoryDatabase()
-        self._faults = faults if faults is not None else NoFaults()
-
-    async def close(self) -> None:
-        pass
-
-    # --- writing
-
-    async def begin_epoch(self, shard: int, opened: int | None = None) -> Epoch:
-        await self._faults.at(BEFORE_EPOCH)
-        if opened is not None and self.database.shard(shard).opened != opened:
-            raise WriterReplaced(f"shard {shard} was taken since epoch {opened}: another process writes it")
-        begun = self.database.next_epoch(shard, self._faults.waits_for)
-        if opened is None:
-            begun.opened = begun.stands.number
-        await self._faults.at(AFTER_EPOCH)
-        return begun.stands
-
-    async def commit(self, batch: TriggerBatch) -> None:
-        try:
-            await self._faults.at(BEFORE_COMMIT)
-        except HeldInside as held:
-            self.database.held.append(batch)
-            raise CommitUnknown("the answer to a commit was lost; the batch is still inside") from held
-        applied = self.database.shard(batch.shard).apply(batch)
-        await self._faults.at(AFTER_COMMIT)
-        if not applied:
-            raise WriterReplaced(
-                f"shard {batch.shard} is not at {batch.seq_before} of epoch {batch.epoch}: another process writes it"
-            )
-
-    async def reset(self, shard: int) -> None:
-        await self._faults.at(BEFORE_EPOCH)
-        ended = self.database.next_epoch(shard, self._faults.waits_for)
-        self.database.shards[shard] = MemoryShard(replace(_NOWHERE, number=ended.stands.number), ended.opened)
-        await self._faults.at(AFTER_EPOCH)
+        super().__init__(database if database is not None else MemoryDatabase(), faults)
 
     async def delete_dead_crafts(self, below_height: int) -> None:
         await self._faults.at(BEFORE_READ)
@@ -274,9 +189,6 @@ class MemoryStore:
     async def snapshot(self) -> AsyncIterator[MemorySnapshot]:
         await self._faults.at(BEFORE_READ)
         yield MemorySnapshot(self.database)
-
-    def _shards(self) -> Iterable[MemoryShard]:
-        return self.database.shards.values()
 
 
 def _with_history(row: OrderRow, shard: MemoryShard) -> StoredOrder:

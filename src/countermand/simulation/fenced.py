@@ -1,0 +1,163 @@
+"""What PostgreSQL does with the shards of the venue, in plain dictionaries, with room for faults.
+
+Several stores can share one database, as several processes share a server. What a read shows is committed. Each family
+of orders adds its rows.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+from countermand.domain.instant import Instant
+from countermand.engine.ports import Batch, CommitUnknown, Epoch, JournalRow, WriterReplaced
+
+BEFORE_COMMIT: Final = "store.before-commit"
+AFTER_COMMIT: Final = "store.after-commit"
+BEFORE_EPOCH: Final = "store.before-epoch"
+AFTER_EPOCH: Final = "store.after-epoch"
+BEFORE_READ: Final = "store.before-read"
+
+NOWHERE: Final = Epoch(0, 0, b"", Instant(0))
+
+
+class HeldInside(Exception):
+    """Raised by `Faults.at(BEFORE_COMMIT)`: the batch is inside the database now, and its answer will never come.
+
+    It commits when the simulator says so (`FencedDatabase.release`) or a new epoch waits for it, unless it is defeated.
+    """
+
+
+class Faults(Protocol):
+    async def at(self, point: str) -> None:
+        """Is awaited at each of the points above: it may take its time, or raise what can happen there.
+
+        Before a commit: `Unavailable` (nothing was sent), `CommitUnknown` (it never arrives), `HeldInside`. After it:
+        `CommitUnknown`. Around an epoch and before a read: `Unavailable`.
+        """
+
+    def waits_for(self, batch: Batch[Any], /) -> bool:
+        """A new epoch finds this batch inside: whether it waits until it has committed, or defeats it."""
+
+
+class NoFaults:
+    async def at(self, point: str) -> None:
+        pass
+
+    def waits_for(self, _batch: Batch[Any], /) -> bool:
+        return True
+
+
+R = TypeVar("R")
+
+
+@dataclass
+class FencedShard(ABC, Generic[R]):
+    """The rows of one shard, all of them committed. `stands` is its fence."""
+
+    stands: Epoch = NOWHERE
+    opened: int = 0
+    journal: dict[int, JournalRow] = field(default_factory=dict)
+
+    def apply(self, batch: Batch[R]) -> bool:
+        """All of the batch; or nothing and False, if the shard is not where the batch begins."""
+        if self.stands is NOWHERE or (self.stands.number, self.stands.seq) != (batch.epoch, batch.seq_before):
+            return False
+        for row in batch.journal:
+            assert row.seq not in self.journal, f"journal row {row.seq} twice"
+        self.refuse_twice(batch.rows)
+        last_at = batch.journal[-1].at if batch.journal else self.stands.last_at
+        self.stands = Epoch(batch.epoch, batch.seq_after, batch.head, last_at)
+        self.journal.update({row.seq: row for row in batch.journal})
+        self.add(batch.rows)
+        return True
+
+    @abstractmethod
+    def refuse_twice(self, rows: R) -> None:
+        """PostgreSQL refuses a second row of the same key. Only a bug of the engine asks for one."""
+
+    @abstractmethod
+    def add(self, rows: R) -> None: ...
+
+
+S = TypeVar("S", bound=FencedShard[Any])
+
+
+class FencedDatabase(Generic[S]):
+    """The shards, and the batches that are inside and not committed yet."""
+
+    def __init__(self, new: Callable[[], S]) -> None:
+        self.new = new
+        self.shards: dict[int, S] = {}
+        self.held: list[Batch[Any]] = []
+
+    def shard(self, number: int) -> S:
+        """Empty, and not to be kept, if nobody ever began to write it."""
+        return self.shards.get(number) or self.new()
+
+    def release(self) -> None:
+        """What is held inside commits now, or meets a fence that has moved on."""
+        held, self.held = self.held, []
+        for batch in held:
+            self.shard(batch.shard).apply(batch)
+
+    def next_epoch(self, number: int, waits_for: Callable[[Batch[Any]], bool]) -> S:
+        """The shard in a new epoch. Its batches that were inside have committed, or are defeated."""
+        shard = self.shards.setdefault(number, self.new())
+        mine = [batch for batch in self.held if batch.shard == number]
+        self.held = [batch for batch in self.held if batch.shard != number]
+        for batch in mine:
+            if waits_for(batch):
+                shard.apply(batch)
+        shard.stands = replace(shard.stands, number=shard.stands.number + 1)
+        return shard
+
+
+class FencedStore(Generic[S]):
+    """`engine.ports.ShardStore`. Deterministic: what happens when is the business of `faults`."""
+
+    def __init__(self, database: FencedDatabase[S], faults: Faults | None = None) -> None:
+        self.database = database
+        self._faults = faults if faults is not None else NoFaults()
+
+    async def close(self) -> None:
+        pass
+
+    async def begin_epoch(self, shard: int, opened: int | None = None) -> Epoch:
+        await self._faults.at(BEFORE_EPOCH)
+        if opened is not None and self.database.shard(shard).opened != opened:
+            raise WriterReplaced(f"shard {shard} was taken since epoch {opened}: another process writes it")
+        begun = self.database.next_epoch(shard, self._faults.waits_for)
+        if opened is None:
+            begun.opened = begun.stands.number
+        await self._faults.at(AFTER_EPOCH)
+        return begun.stands
+
+    async def commit(self, batch: Batch[Any]) -> None:
+        try:
+            await self._faults.at(BEFORE_COMMIT)
+        except HeldInside as held:
+            self.database.held.append(batch)
+            raise CommitUnknown("the answer to a commit was lost; the batch is still inside") from held
+        applied = self.database.shard(batch.shard).apply(batch)
+        await self._faults.at(AFTER_COMMIT)
+        if not applied:
+            raise WriterReplaced(
+                f"shard {batch.shard} is not at {batch.seq_before} of epoch {batch.epoch}: another process writes it"
+            )
+
+    async def reset(self, shard: int) -> None:
+        await self._faults.at(BEFORE_EPOCH)
+        ended = self.database.next_epoch(shard, self._faults.waits_for)
+        empty = self.database.new()
+        empty.stands, empty.opened = replace(NOWHERE, number=ended.stands.number), ended.opened
+        self.database.shards[shard] = empty
+        await self._faults.at(AFTER_EPOCH)
+
+    async def epoch(self, shard: int) -> int:
+        """The number of the newest one; 0 for a shard that nobody has written yet."""
+        await self._faults.at(BEFORE_READ)
+        return self.database.shard(shard).stands.number
+
+    def _shards(self) -> Iterable[S]:
+        return self.database.shards.values()
