@@ -41,6 +41,9 @@ class Makes:
     limits: type[LimitChain] = LimitChain
 
 
+SOUND_FAMILIES: Final = Makes()
+
+
 class Families:
     """`rpc` is the chain as owners reach it through this process, `node` as the process itself does."""
 
@@ -89,16 +92,6 @@ class Families:
         built = [(each.message, each.last_valid_height) for each in unsigned]
         return {"kind": "built", "request": request_id, "built": built}
 
-    async def executes_limit(self, transaction: str, request_id: RequestId | None) -> Answer:
-        names = self._venue.names
-        return _executed(
-            await self._venue.orders.execute(
-                transaction,
-                None,
-                lambda build: build.purpose in _PURPOSES and names.belongs(request_id, build),
-            )
-        )
-
     async def open_limit(self, maker: Wallet) -> Answer:
         found = await self._venue.limits.open_orders(maker)
         return {"kind": "open", "orders": {order.address: _limit_shown(order) for order in found}}
@@ -124,17 +117,33 @@ class Families:
         self._stepped(built.purpose)
         return {"kind": "built", "request": built.request_id, "built": [(built.message, built.last_valid_height)]}
 
-    async def executes_recurring(self, transaction: str, request_id: RequestId | None) -> Answer:
-        return _executed(await self._recurring.execute(transaction, request_id))
-
     async def open_recurring(self, user: Wallet) -> Answer:
         page = await self._recurring.open_orders(user, 1)
         shown = {order.order: _recurring_shown(order) for order in page.orders}
         return {"kind": "open", "orders": shown, "pages": page.total_pages}
 
-    # --- what owners do without the venue
+    # --- what becomes of transactions
+
+    async def executes(self, family: str, transaction: str, request_id: RequestId | None) -> Answer:
+        if family != "limit":
+            return self._executed(await self._recurring.execute(transaction, request_id))
+        names = self._venue.names
+
+        def is_mine(build: Build) -> bool:
+            return build.purpose in _PURPOSES and names.belongs(request_id, build)
+
+        return self._executed(await self._venue.orders.execute(transaction, None, is_mine))
+
+    def _executed(self, execution: Execution) -> Answer:
+        if isinstance(execution, NotOurs):
+            return {"kind": "not ours"}
+        self._stepped(f"executed {execution.build.purpose}")
+        if isinstance(execution, Executed):
+            return {"kind": "executed", "signature": execution.signature, "error": execution.error}
+        return {"kind": "unconfirmed", "signature": execution.signature}
 
     async def sends(self, transaction: str) -> Answer:
+        """What an owner does without the venue, through the JSON-RPC of its chain."""
         try:
             await self._rpc.send(base64.b64decode(transaction))
         except ChainUnavailable as error:
@@ -147,14 +156,6 @@ class Families:
         except ChainUnavailable as error:
             raise Unavailable(str(error)) from error
         return {"kind": "blockhash", "blockhash": recent.blockhash, "height": recent.last_valid_block_height}
-
-
-def _executed(execution: Execution) -> Answer:
-    if isinstance(execution, NotOurs):
-        return {"kind": "not ours"}
-    if isinstance(execution, Executed):
-        return {"kind": "executed", "signature": execution.signature, "error": execution.error}
-    return {"kind": "unconfirmed", "signature": execution.signature}
 
 
 def _limit_shown(order: limit.OpenOrder) -> Answer:

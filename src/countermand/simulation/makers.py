@@ -1,10 +1,8 @@
 """The owners of limit orders on the chain."""
 
-from collections.abc import Awaitable
-from functools import partial
 from typing import Any, Final
 
-from countermand.domain.identity import Address, Mint, RequestId, Wallet
+from countermand.domain.identity import Address, Mint, Wallet
 from countermand.domain.limit.order import Terms
 from countermand.domain.quantities import BaseUnits
 from countermand.simulation.checkers.on_chain import Moment
@@ -31,7 +29,7 @@ class Maker(Owner):
             (self._creates, 8),
             (self._cancels, 4),
             (self._cancels_all, 1),
-            (self._reads, 3),
+            (self.reads, 3),
             (self._reads_opening, 1),
             (self._meddles, 2),
             (self.tries_again, 3),
@@ -123,7 +121,7 @@ class Maker(Owner):
 
     # --- reading
 
-    async def _reads(self) -> None:
+    async def reads(self) -> None:
         def judge(moment: Moment, answer: Answer, lately: bool) -> None:
             self.world.chain_orders.open_orders(moment, self.wallet, LimitSeen, answer, lately=lately)
 
@@ -153,13 +151,10 @@ class Maker(Owner):
         if escrows and self.strikes(self.world.swarm.dust):
             await self.world.side.dust(self.pick(escrows), self.random.randint(1, 1_000))
 
-    # --- what it is asked by
-
-    def execution(self, process: Process, signed: str, request_id: RequestId | None) -> Awaitable[Answer]:
-        return process.families.executes_limit(signed, request_id)
+    # --- when the faults are over
 
     async def closes_all(self) -> None:
-        await self._reads()
+        await self.reads()
         for draft in await self._asks_to_cancel(None):
             await self.executes(draft)
-        await self._reads()
+        await self.reads()

@@ -1,4 +1,4 @@
-"""What the owners of on-chain orders do with transactions: sign, have them executed, send them, spoil or forget them."""
+"""What the owners of on-chain orders do with a transaction: sign it, have it executed, send, spoil or forget it."""
 
 import asyncio
 import base64
@@ -18,6 +18,7 @@ from countermand.simulation.world import Answer, Lost, World
 
 _KEPT: Final = 12
 _BLOCKHASH_DIES_MS: Final = 62_000
+_NOBODYS: Final = RequestId("00000000-0000-4000-8000-000000000000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,10 @@ class Owner:
         self._later = 0
 
     def deeds(self) -> list[tuple[Deed, int]]:
+        raise NotImplementedError
+
+    async def reads(self) -> None:
+        """What is open now."""
         raise NotImplementedError
 
     async def live(self) -> None:
@@ -121,11 +126,25 @@ class Owner:
         elif self.strikes(swarm.self_sent):
             await self._sends_itself(draft)
         elif self.strikes(swarm.tampered):
-            await self.executes(
-                draft, self.world.on_chain.tampered_by_all(self._signed(draft), self.random), sound=False
-            )
+            await self._hands_in_wrongly(draft)
         else:
             await self.executes(draft)
+        if self.strikes(0.3):
+            await self.reads()
+
+    async def _hands_in_wrongly(self, draft: Draft) -> None:
+        """Spoilt, to the other family, or under a name that is not its own."""
+        signed, how = self._signed(draft), self.random.randrange(4)
+        if how == 0:
+            self.world.happened("a build is handed to the other family")
+            family = "recurring" if self.family == "limit" else "limit"
+            await self._hands_in(family, draft, signed, None, sound=False)
+        elif how == 1:
+            self.world.happened("a build is handed in under another name")
+            await self._hands_in(self.family, draft, signed, _NOBODYS, sound=False)
+        else:
+            spoilt = self.world.on_chain.tampered_by_all(signed, self.random)
+            await self._hands_in(self.family, draft, spoilt, draft.request_id, sound=False)
 
     async def _fulfils_late(self, draft: Draft) -> None:
         try:
@@ -171,26 +190,24 @@ class Owner:
     def _signed(self, draft: Draft) -> str:
         return self.world.on_chain.signed_by_all(draft.message)
 
-    async def executes(self, draft: Draft, transaction: str | None = None, *, sound: bool = True) -> Answer:
-        signed = transaction or self._signed(draft)
+    async def executes(self, draft: Draft, transaction: str | None = None) -> Answer:
         request_id = draft.request_id if self.random.random() < 0.5 else None
-        if sound:
-            self._handed[draft.message] = draft
-
-        def judge(moment: Moment, answer: Answer, _lately: bool) -> None:
-            is_sound = sound and draft.request_id is not None
-            self.world.chain_orders.executed(moment, draft.message, answer, sound=is_sound)
-
-        def work(process: Process) -> Any:
-            return self.execution(process, signed, request_id)
-
-        answer = await self.world.ask_on_chain(self.wallet, f"{self.family}.execute", str(draft), work, judge)
+        self._handed[draft.message] = draft
+        answer = await self._hands_in(self.family, draft, transaction or self._signed(draft), request_id, sound=True)
         if answer["kind"] == "executed":
             self._handed.pop(draft.message, None)
         return answer
 
-    def execution(self, process: Process, signed: str, request_id: RequestId | None) -> Awaitable[Answer]:
-        raise NotImplementedError
+    async def _hands_in(
+        self, family: str, draft: Draft, signed: str, request_id: RequestId | None, *, sound: bool
+    ) -> Answer:
+        def judge(moment: Moment, answer: Answer, _lately: bool) -> None:
+            self.world.chain_orders.executed(moment, draft.message, answer, sound=sound)
+
+        def work(process: Process) -> Any:
+            return process.families.executes(family, signed, request_id)
+
+        return await self.world.ask_on_chain(self.wallet, f"{family}.execute", str(draft), work, judge)
 
     async def sends(self, draft: Draft, transaction: str | None = None) -> None:
         """Without the server, over its JSON-RPC."""

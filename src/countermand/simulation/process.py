@@ -16,7 +16,7 @@ from countermand.engine.outbox import Outbox
 from countermand.engine.ports import CommitUnknown, Custody, Store, Unavailable, WriterReplaced
 from countermand.engine.shard import Answer, Shard
 from countermand.engine.trigger import TriggerOrders
-from countermand.simulation.families import Families, Makes
+from countermand.simulation.families import SOUND_FAMILIES, Families, Makes
 from countermand.simulation.loop import Freight
 from countermand.solana.port import Node
 
@@ -72,7 +72,7 @@ class Parts:
     outbox: type[Outbox] = Outbox
     orders: type[TriggerOrders] = TriggerOrders
     store: Callable[[Store], Store] = lambda store: store
-    families: Makes = Makes()
+    families: Makes = SOUND_FAMILIES
 
 
 class Gone(Exception):

@@ -1,9 +1,9 @@
 """The owners of recurring orders."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Final
 
-from countermand.domain.identity import Address, Mint, RequestId
+from countermand.domain.identity import Address, Mint
 from countermand.domain.quantities import BaseUnits
 from countermand.domain.recurring.order import Terms
 from countermand.simulation.checkers.on_chain import Moment
@@ -29,7 +29,7 @@ class Saver(Owner):
             (self._cancels, 3),
             (self._cancels_what_is_not_there, 1),
             (self._changes, 3),
-            (self._reads, 3),
+            (self.reads, 3),
             (self.tries_again, 3),
             (self._is_given, 1),
         ]
@@ -123,7 +123,7 @@ class Saver(Owner):
 
     # --- reading
 
-    async def _reads(self) -> None:
+    async def reads(self) -> None:
         def judge(moment: Moment, answer: Answer, lately: bool) -> None:
             if answer["pages"] <= 1:
                 self.world.chain_orders.open_orders(moment, self.wallet, DcaSeen, answer, lately=lately)
@@ -133,13 +133,10 @@ class Saver(Owner):
 
         await self.world.ask_on_chain(self.wallet, "recurring.read", "", work, judge)
 
-    # --- what it is asked by
-
-    def execution(self, process: Process, signed: str, request_id: RequestId | None) -> Awaitable[Answer]:
-        return process.families.executes_recurring(signed, request_id)
+    # --- when the faults are over
 
     async def closes_all(self) -> None:
-        await self._reads()
+        await self.reads()
         for order in self.open_orders():
             await self._cancels_one(Address(order))
-        await self._reads()
+        await self.reads()

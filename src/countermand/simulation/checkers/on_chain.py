@@ -223,13 +223,13 @@ class ChainOrders:
             broken(Claim.SENT_IS_COMMITTED, f"{base64.b64encode(message).decode()[-24:]} was never built here")
 
     def executed(self, moment: Moment, message: bytes, answer: Json, *, sound: bool) -> None:
-        """`sound`: built here, signed by all, and handed in as it is."""
+        """`sound`: it was handed in with this message, signed by all."""
         self.follow()
-        text, kind = base64.b64encode(message).decode(), answer["kind"]
+        text, kind, digest = base64.b64encode(message).decode(), answer["kind"], sha256(message).digest()
         if kind == "not ours":
-            if sound and sha256(message).digest() in self._answered:
+            if sound and digest in self._answered:
                 broken(Claim.BUILDS_ARE_REMEMBERED, f"{text[-24:]} is not known any more")
-        elif not sound:
+        elif not (sound and self._builds.has_build(digest)):
             broken(Claim.EXECUTED_IS_TRUE, f"{answer} for what was not built and signed")
         elif kind == "executed":
             self._is_true(text, answer)

@@ -154,26 +154,26 @@ class Replay:
 
     # --- the programs that everybody knows
 
-    def _associates(self, call: Call) -> None:
+    def associates(self, call: Call) -> None:
         payer, account, _, mint, _, program = call.accounts[:6]
         self._ensure(payer, account, mint, program)
 
-    def _sends_lamports(self, call: Call) -> None:
+    def sends_lamports(self, call: Call) -> None:
         source, destination = call.accounts
         self._pay(source, call.number(4))
         self._get(destination, call.number(4))
 
-    def _sends_tokens(self, call: Call) -> None:
+    def sends_tokens(self, call: Call) -> None:
         self._move(call.accounts[0], call.accounts[1], call.number(1))
 
-    def _sends_tokens_checked(self, call: Call) -> None:
+    def sends_tokens_checked(self, call: Call) -> None:
         self._move(call.accounts[0], call.accounts[2], call.number(1))
 
-    def _syncs(self, call: Call) -> None:
+    def syncs(self, call: Call) -> None:
         lamports, mint, _ = self.at(call.accounts[0])
         self.now[call.accounts[0]] = lamports, mint, lamports - _ACCOUNT_RENTS[call.program]
 
-    def _closes_account(self, call: Call) -> None:
+    def closes_account(self, call: Call) -> None:
         account, heir = call.accounts[:2]
         _, mint, amount = self.at(account)
         if amount and mint != SOL:
@@ -182,7 +182,7 @@ class Replay:
 
     # --- limit orders
 
-    def _opens_limit(self, call: Call) -> None:
+    def opens_limit(self, call: Call) -> None:
         payer, maker, order, reserve, own, _, _, input_mint, output_mint, input_program = call.accounts[:10]
         expires_at = call.number(33) if call.data[32] else None
         if self.order(order) is not None:
@@ -197,7 +197,7 @@ class Replay:
             maker, input_mint, output_mint, making, taking, expires_at, self.second, reserve, self.signature
         )
 
-    def _cancels_limit(self, call: Call) -> None:
+    def cancels_limit(self, call: Call) -> None:
         signer, maker, order, reserve, own = call.accounts[:5]
         seen = self.order(order)
         if not isinstance(seen, LimitSeen) or (seen.maker, seen.reserve) != (maker, reserve):
@@ -214,7 +214,7 @@ class Replay:
 
     # --- recurring orders
 
-    def _opens_dca(self, call: Call) -> None:
+    def opens_dca(self, call: Call) -> None:
         order, user, payer, input_mint, output_mint, own, inner, outer, _, program = call.accounts[:10]
         if self.order(order) is not None:
             raise Surprise(f"order {order} is opened twice")
@@ -242,13 +242,13 @@ class Replay:
             raise Surprise(f"order {order} is not open, or not {user}'s")
         return seen
 
-    def _deposits(self, call: Call) -> None:
+    def deposits(self, call: Call) -> None:
         user, order, inner, own = call.accounts[:4]
         seen, amount = self._dca_of(user, order), call.number(8)
         self._move(own, inner, amount)
         self.became[order] = replace(seen, deposited=seen.deposited + amount)
 
-    def _withdraws(self, call: Call) -> None:
+    def withdraws(self, call: Call) -> None:
         user, order, _, _, inner, own = call.accounts[:6]
         seen, amount = self._dca_of(user, order), call.number(8)
         if call.data[16] or amount > seen.deposited - seen.withdrawn:
@@ -256,7 +256,7 @@ class Replay:
         self._move(inner, own, amount)
         self.became[order] = replace(seen, withdrawn=seen.withdrawn + amount)
 
-    def _closes_dca(self, call: Call) -> None:
+    def closes_dca(self, call: Call) -> None:
         user, order, input_mint, output_mint, inner, outer, own_input, own_output, _, program = call.accounts[:10]
         self._dca_of(user, order)
         for account, own, mint in ((inner, own_input, input_mint), (outer, own_output, output_mint)):
@@ -274,21 +274,21 @@ def _tag(name: str) -> bytes:
 
 
 _CALLS: Final[Mapping[tuple[str, bytes], Callable[[Replay, Call], None]]] = {
-    (_SYSTEM, (2).to_bytes(4, "little")): Replay._sends_lamports,
-    (_ASSOCIATED, b"\1"): Replay._associates,
-    (LIMIT, _tag("initialize_order")): Replay._opens_limit,
-    (LIMIT, _tag("cancel_order")): Replay._cancels_limit,
-    (DCA, _tag("open_dca_v2")): Replay._opens_dca,
-    (DCA, _tag("deposit")): Replay._deposits,
-    (DCA, _tag("withdraw")): Replay._withdraws,
-    (DCA, _tag("close_dca")): Replay._closes_dca,
+    (_SYSTEM, (2).to_bytes(4, "little")): Replay.sends_lamports,
+    (_ASSOCIATED, b"\1"): Replay.associates,
+    (LIMIT, _tag("initialize_order")): Replay.opens_limit,
+    (LIMIT, _tag("cancel_order")): Replay.cancels_limit,
+    (DCA, _tag("open_dca_v2")): Replay.opens_dca,
+    (DCA, _tag("deposit")): Replay.deposits,
+    (DCA, _tag("withdraw")): Replay.withdraws,
+    (DCA, _tag("close_dca")): Replay.closes_dca,
 }
 _TAG_BYTES: Final = {_SYSTEM: 4, _ASSOCIATED: 1, LIMIT: 8, DCA: 8}
 _TOKEN_CALLS: Final[Mapping[int, Callable[[Replay, Call], None]]] = {
-    3: Replay._sends_tokens,
-    9: Replay._closes_account,
-    12: Replay._sends_tokens_checked,
-    17: Replay._syncs,
+    3: Replay.sends_tokens,
+    9: Replay.closes_account,
+    12: Replay.sends_tokens_checked,
+    17: Replay.syncs,
 }
 
 
