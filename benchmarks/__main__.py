@@ -8,7 +8,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Final
 
-from benchmarks import desks, figures, machine
+from benchmarks import desks, figures, layers, machine
 from benchmarks.report import Measured, written
 from benchmarks.venue import serving
 
@@ -23,7 +23,7 @@ def main() -> None:
     measured = Measured()
     try:
         measured.machine = machine.described(data)
-        parts = {"desks": _desks, "starts": _starts, "creates": _creates, "cancels": _cancels}
+        parts = {"desks": _desks, "starts": _starts, "creates": _creates, "layers": _layers, "cancels": _cancels}
         for name, part in parts.items():
             if options.only in (None, name):
                 part(measured, data, options.seconds)
@@ -41,7 +41,7 @@ def _options() -> Namespace:
     parser.add_argument("--seconds", type=float, default=4.0, help="how long each load lasts")
     parser.add_argument("--data", type=Path, help="where the databases are put; a disk, since they are synced")
     parser.add_argument(
-        "--only", choices=("desks", "starts", "creates", "cancels"), help="print one part, write nothing"
+        "--only", choices=("desks", "starts", "creates", "layers", "cancels"), help="print one part, write nothing"
     )
     return parser.parse_args()
 
@@ -66,6 +66,13 @@ def _creates(measured: Measured, data: Path, seconds: float) -> None:
         venue.settle()
         measured.audit_ok = venue.ask("GET", "/sandbox/audit")["ok"]
     shutil.rmtree(data / "creates")
+
+
+def _layers(measured: Measured, data: Path, _seconds: float) -> None:
+    for layer in layers.LAYERS:
+        _say(f"a cancel's time: {layer}")
+        measured.layers[layer] = layers.measure(layer, data / layer)
+        shutil.rmtree(data / layer)
 
 
 def _cancels(measured: Measured, data: Path, seconds: float) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 from benchmarks.desks import CROSSED, Desk
 from benchmarks.figures import FILLS_PER_SECOND, Beside, Lifecycles, Start
+from benchmarks.layers import LAYERS, TASKS
 
 _NOTES: Final = Path(__file__).with_name("notes.md")
 _MIB: Final = 1 << 20
@@ -39,6 +40,8 @@ class Measured:
     lives: list[Lifecycles] = field(default_factory=list)
     desks: list[Desk] = field(default_factory=list)
     starts: list[Start] = field(default_factory=list)
+    layers: dict[str, float] = field(default_factory=dict)
+    """Microseconds of the loop's thread for one cancel, by layer."""
     audit_ok: bool | None = None
 
 
@@ -53,6 +56,7 @@ def written(measured: Measured) -> str:
         _table(("machine", ""), measured.machine),
         "## What was to be reached\n\n" + _table(("figure", "wanted", "measured", ""), list(_verdicts(measured))),
         _http(measured),
+        _layers(measured),
         _memory(measured),
         _NOTES.read_text(encoding="utf-8").strip(),
     ]
@@ -143,6 +147,18 @@ def _besides(rows: Sequence[Beside]) -> str:
     costs = ", ".join(f"{row.cpu_us:.0f} µs at {row.figure.connections}" for row in rows)
     note = f"¹ The processor's time of an echo over that of the venue's process, which was {costs}."
     return _table([*head, *(["fills/s"] if fills else [])], table) + "\n\n" + note
+
+
+def _layers(measured: Measured) -> str:
+    if not measured.layers:
+        return ""
+    rows = [(layer, LAYERS[layer], f"{took:.0f} µs") for layer, took in measured.layers.items()]
+    text = (
+        f"The processor's time of the loop's thread for one cancel, {TASKS} tasks at a time, without a socket: no "
+        "profiler is on. `engine` contains `craft` and `turn`, and each one after it contains the one before. What the "
+        "venue needs beyond the door is Granian's."
+    )
+    return f"## Where a cancel's time goes\n\n{text}\n\n{_table(('layer', 'what it adds', 'in all'), rows)}"
 
 
 def _lives(measured: Measured) -> str:

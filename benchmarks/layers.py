@@ -1,0 +1,137 @@
+"""Where a cancel's time goes: the loop thread's own processor time, layer by layer, without a socket or a profiler.
+
+Each layer is called by 256 tasks at a time, in a process of its own with a venue of its own (`python -m
+benchmarks.layers LAYER DATA` prints microseconds of processor time for one cancel). A layer contains those below it, so
+what it costs by itself is a difference.
+"""
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import uvloop
+
+from benchmarks.loader import Open, filling, resting
+from countermand import compose
+from countermand.domain.trigger.commands import RequestCancel
+from countermand.settings import Settings
+
+TASKS: Final = 256
+_WARM_UP: Final = 2_000
+_TIMED: Final = 10_000
+
+LAYERS: Final = {
+    "craft": "the withdrawal is crafted, from the chain's account and a cached blockhash",
+    "turn": "a bare cancel passes the gate: decided, encoded, hashed, committed by PostgreSQL in groups",
+    "engine": "both, as `TriggerOrders.cancel` does them",
+    "dialect": "Falcon finds the resource, the token is looked up, the answer is written",
+    "door": "limits, keys, CORS, the gateway's headers",
+}
+"""What is called, the innermost first. `craft` and `turn` are parts of `engine`; from there on each contains the one
+before."""
+
+Work = Callable[[Iterator[Open]], Coroutine[Any, Any, None]]
+
+
+def measure(layer: str, data: Path) -> float:
+    """Microseconds of the loop thread for one cancel. In a child process, with a new venue under `data`."""
+    command = [sys.executable, "-m", "benchmarks.layers", layer, str(data)]
+    return float(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.split()[-1])
+
+
+async def _measure_here(layer: str, data: Path) -> float:
+    async with filling(data) as venue:
+        orders = await venue.add(resting(_WARM_UP + _TIMED))
+    settings = Settings(data=data)
+    keys = compose._keys(settings)
+    async with compose._database(settings) as database, compose._house(settings, keys, database.dsn) as house:
+        running = [asyncio.create_task(house.shard.run()), asyncio.create_task(house.book.run())]
+        await house.sandbox.begin()
+        for order in orders:
+            house.sessions.wallet_of(f"Bearer {order.owner.token}")
+        compose._spare_what_lasts()
+        door, _ = compose._door(house, settings)
+        work = {
+            "craft": lambda some: _crafts(house, some),
+            "turn": lambda some: _turns(house, some),
+            "engine": lambda some: _cancels(house, some),
+            "dialect": lambda some: _requests(door._app, some),
+            "door": lambda some: _requests(door, some),
+        }[layer]
+        queue = iter(orders)
+        await _all(work, queue, _WARM_UP)
+        began = time.thread_time_ns()
+        await _all(work, queue, _TIMED)
+        took = time.thread_time_ns() - began
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+    return took / _TIMED / 1_000
+
+
+async def _all(work: Work, queue: Iterator[Open], count: int) -> None:
+    some = (order for _, order in zip(range(count), queue, strict=False))
+    await asyncio.gather(*(work(some) for _ in range(TASKS)))
+
+
+async def _crafts(house: Any, orders: Iterator[Open]) -> None:
+    for order in orders:
+        group = await house.shard.peek(order.id)
+        await house.custody.craft_withdrawal(group)
+
+
+async def _turns(house: Any, orders: Iterator[Open]) -> None:
+    for order in orders:
+        request_id = house.orders._ids.request_id()
+        await house.shard.submit(RequestCancel(order.id, order.owner.wallet, request_id, None, 0))
+
+
+async def _cancels(house: Any, orders: Iterator[Open]) -> None:
+    for order in orders:
+        await house.orders.cancel(order.id, order.owner.wallet)
+
+
+async def _requests(app: Any, orders: Iterator[Open]) -> None:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(event: dict[str, Any]) -> None:
+        assert event.get("status", 200) == 200, event
+
+    for order in orders:
+        await app(_scope(order), receive, send)
+
+
+def _scope(order: Open) -> dict[str, Any]:
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": f"/trigger/v2/orders/price/cancel/{order.id}",
+        "query_string": b"",
+        "root_path": "",
+        "client": ("127.0.0.1", 40_000),
+        "server": ("127.0.0.1", 8_080),
+        "headers": [
+            (b"host", b"127.0.0.1"),
+            (b"connection", b"keep-alive"),
+            (b"x-api-key", b"your-api-key"),
+            (b"authorization", b"Bearer " + order.owner.token.encode()),
+            (b"accept", b"*/*"),
+            (b"accept-language", b"*"),
+            (b"sec-fetch-mode", b"cors"),
+            (b"user-agent", b"node"),
+            (b"accept-encoding", b"gzip, deflate"),
+            (b"content-length", b"0"),
+        ],
+    }
+
+
+if __name__ == "__main__":
+    print(uvloop.run(_measure_here(sys.argv[1], Path(sys.argv[2]))))
