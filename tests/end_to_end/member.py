@@ -23,6 +23,8 @@ class Member:
     key: int = field(default_factory=lambda: next(_KEYS))
     access: str | None = None
     refresh: str | None = None
+    markets: dict[str, None] = field(default_factory=dict)
+    """In which something was asked to be placed."""
 
     @cached_property
     def address(self) -> str:
@@ -61,11 +63,19 @@ class Member:
             self.venue.ask("POST", "/sandbox/tanx/credit", body).ok()
         return self
 
+    def leaves(self) -> None:
+        """Takes its orders out of the books."""
+        if self.access is not None and self.ask("GET", "/sapi/v1/user/profile/").status == 401:
+            self.logs_in()
+        for market in self.markets:
+            self.post("/sapi/v1/user/bulkcancel/", {"market": market})
+
     # --- orders
 
     def draft(self, side: str, volume: object, price: object = None, **more: object) -> Any:
         """Of btcusdc, and with a limit, unless said otherwise."""
         asked = {"market": "btcusdc", "ord_type": "limit", "side": side, "volume": volume, "price": price} | more
+        self.markets[str(asked["market"])] = None
         return self.post("/sapi/v1/orders/nonce/", {name: value for name, value in asked.items() if value is not None})
 
     def signs(self, draft: Any) -> Any:
