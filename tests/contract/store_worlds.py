@@ -3,17 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
 
-from countermand.engine.ports import CommitUnknown, Epoch, TriggerBatch
+from countermand.engine.ports import Batch, CommitUnknown, Epoch
+from countermand.simulation.fenced import FencedDatabase
 from countermand.simulation.memory_store import AFTER_COMMIT, BEFORE_COMMIT, HeldInside, MemoryDatabase, MemoryStore
 from countermand.store import writer
 from countermand.store.postgres import PostgresStore
-from countermand.store.trigger_rows import TRIGGER_FAMILY
+from countermand.store.shard_postgres import ShardPostgres
 
 AnyStore: TypeAlias = MemoryStore | PostgresStore
 Strike: TypeAlias = Callable[[], Awaitable[None]]
@@ -27,7 +28,7 @@ class World(Protocol):
     async def open_unlucky(self, *, applied: bool) -> tuple[AnyStore, Strike]:
         """A store whose next commit after the call loses its answer, having been applied or not."""
 
-    async def begin_epoch_while_inside(self, batch: TriggerBatch, *, lands: bool) -> Epoch:
+    async def begin_epoch_while_inside(self, batch: Batch[Any], *, lands: bool) -> Epoch:
         """A new epoch begins while the batch is inside the database; then it lands, or hangs for ever."""
 
     async def close(self) -> None: ...
@@ -45,16 +46,21 @@ class Fate:
         if misfortune is not None:
             raise misfortune
 
-    def waits_for(self, _batch: TriggerBatch, /) -> bool:
+    def waits_for(self, _batch: Batch[Any], /) -> bool:
         return self.lands
 
 
 class InMemory:
-    def __init__(self) -> None:
-        self.database = MemoryDatabase()
+    """`opens` makes another family's store on the database."""
+
+    def __init__(
+        self, database: FencedDatabase[Any] | None = None, opens: Callable[..., MemoryStore] = MemoryStore
+    ) -> None:
+        self.database = MemoryDatabase() if database is None else database
+        self._opens = opens
 
     async def open(self) -> MemoryStore:
-        return MemoryStore(self.database)
+        return self._opens(self.database)
 
     async def open_unlucky(self, *, applied: bool) -> tuple[AnyStore, Strike]:
         fate = Fate()
@@ -62,23 +68,28 @@ class InMemory:
         async def strike() -> None:
             fate.next[AFTER_COMMIT if applied else BEFORE_COMMIT] = CommitUnknown("lost")
 
-        return MemoryStore(self.database, fate), strike
+        return self._opens(self.database, fate), strike
 
-    async def begin_epoch_while_inside(self, batch: TriggerBatch, *, lands: bool) -> Epoch:
+    async def begin_epoch_while_inside(self, batch: Batch[Any], *, lands: bool) -> Epoch:
         fate = Fate()
         fate.next[BEFORE_COMMIT] = HeldInside()
         with pytest.raises(CommitUnknown):
-            await MemoryStore(self.database, fate).commit(batch)
+            await self._opens(self.database, fate).commit(batch)
         assert self.database.held == [batch]
-        return await MemoryStore(self.database, Fate(lands=lands)).begin_epoch(batch.shard)
+        return await self._opens(self.database, Fate(lands=lands)).begin_epoch(batch.shard)
 
     async def close(self) -> None:
         pass
 
 
 class InPostgres:
-    def __init__(self, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`kind`: of another family."""
+
+    def __init__(
+        self, url: str, monkeypatch: pytest.MonkeyPatch, kind: type[ShardPostgres[Any]] = PostgresStore
+    ) -> None:
         self.url = url
+        self._kind: Any = kind
         self._monkeypatch = monkeypatch
         self._stores: list[PostgresStore] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -88,7 +99,7 @@ class InPostgres:
         return await self._open(self.url)
 
     async def _open(self, url: str) -> PostgresStore:
-        store = await PostgresStore.connect(url)
+        store: PostgresStore = await self._kind.connect(url)
         self._stores.append(store)
         return store
 
@@ -144,13 +155,13 @@ class InPostgres:
         port = server.sockets[0].getsockname()[1]
         return f"postgresql://{url.username}@127.0.0.1:{port}{url.path}", cut
 
-    async def begin_epoch_while_inside(self, batch: TriggerBatch, *, lands: bool) -> Epoch:
+    async def begin_epoch_while_inside(self, batch: Batch[Any], *, lands: bool) -> Epoch:
         if not lands:
             self._monkeypatch.setattr(writer, "HOLDER_S", 0.2)
         holder = await asyncpg.connect(self.url)
         transaction = holder.transaction()
         await transaction.start()
-        assert await holder.fetchval(TRIGGER_FAMILY.statement(), *TRIGGER_FAMILY.parameters(batch)) == 1
+        assert await holder.fetchval(self._kind.family.statement(), *self._kind.family.parameters(batch)) == 1
         successor = await self.open()
         beginning = asyncio.create_task(successor.begin_epoch(batch.shard))
         if lands:

@@ -85,6 +85,9 @@ class Period:
 class BookStore(ShardStore[BookRows], Protocol):
     """Every method may raise `Unavailable`."""
 
+    async def epoch(self, shard: int) -> int:
+        """The number of the newest one."""
+
     async def counters(self, shard: int) -> bytes | None: ...
 
     async def balances(self, shard: int) -> Sequence[BalanceRow]: ...
