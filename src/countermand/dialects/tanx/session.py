@@ -5,6 +5,7 @@ tokens. Whoever brings one that was used before may have stolen it, or lost it t
 What decides is in the database: a restart ends no session, and brings none back.
 """
 
+import asyncio
 import hmac
 from dataclasses import dataclass
 from hashlib import sha256
@@ -16,7 +17,7 @@ from countermand.dialects.tanx.envelope import ACCESS_REFUSED, NO_CREDENTIALS, A
 from countermand.dialects.tanx.ethereum import signer_of
 from countermand.domain.ledger.amount import Account
 from countermand.engine.members import Members, MemberSession
-from countermand.engine.ports import Clock
+from countermand.engine.ports import Clock, CommitUnknown
 
 CODE_WINDOW_S: Final = 5 * 60
 ACCESS_S: Final = 60 * 60
@@ -89,7 +90,9 @@ class Sessions:
         """By the whole header: whose access token it is, and the second in which it ends."""
         self._endings = 0
         self._unanswered: dict[tuple[int, int], int] = {}
-        """Sessions that are being renewed, or whose renewal failed so that nobody knows whether it was stored."""
+        """The generation that a session had before a renewal of which nobody knows whether it was stored."""
+        self._exchanges: dict[str, asyncio.Future[Tokens | None]] = {}
+        """By the refresh token: the answers that are being made."""
         self._refused_until_s = -1
         """Access tokens that were issued up to this second are refused."""
         self._newest_s = -1
@@ -106,20 +109,11 @@ class Sessions:
         Whoever comes with the same token before that answer is given, gets the same answer. Whoever comes later,
         because it was lost on its way, has to log in again.
         """
-        claims = self._claims(token, "refresh")
-        if claims is None or claims["exp"] <= self._now_s():
-            return None
-        customer_id, login, generation = claims["user_id"], claims["session"], claims["generation"]
-        session = await self._members.session(customer_id, login)
-        if session is None:
-            return None
-        if session.generation == generation:
-            session = await self._renew(session)
-        elif self._unanswered.pop((customer_id, login), None) != generation:
-            await self._members.end(session)
-            self.forget()
-            return None
-        return self._tokens(session) if session is not None and session.generation == generation + 1 else None
+        exchange = self._exchanges.get(token)
+        if exchange is None:
+            exchange = self._exchanges[token] = asyncio.ensure_future(self._exchange(token))
+            exchange.add_done_callback(lambda _: self._exchanges.pop(token))
+        return await asyncio.shield(exchange)
 
     async def account(self, authorization: str | None) -> Account | Answer:
         """Whose access token the `Authorization` header carries, or what to answer if it is nobody's."""
@@ -146,13 +140,31 @@ class Sessions:
         self._endings += 1
         self._verified.clear()
 
+    async def _exchange(self, token: str) -> Tokens | None:
+        claims = self._claims(token, "refresh")
+        if claims is None or claims["exp"] <= self._now_s():
+            return None
+        generation: int = claims["generation"]
+        session = await self._members.session(claims["user_id"], claims["session"])
+        if session is None:
+            return None
+        if session.generation == generation:
+            session = await self._renew(session)
+        elif self._unanswered.pop((session.customer_id, session.login), None) != generation:
+            await self._members.end(session)
+            self.forget()
+            return None
+        return self._tokens(session) if session is not None and session.generation == generation + 1 else None
+
     async def _renew(self, session: MemberSession) -> MemberSession | None:
-        key = session.customer_id, session.login
-        if len(self._unanswered) >= REMEMBERED:
-            del self._unanswered[next(iter(self._unanswered))]
-        self._unanswered[key] = session.generation
-        now = self._issuing_s()
-        renewed = await self._members.renew(session, now, now + REFRESH_S)
+        key, now = (session.customer_id, session.login), self._issuing_s()
+        try:
+            renewed = await self._members.renew(session, now, now + REFRESH_S)
+        except CommitUnknown:
+            if len(self._unanswered) >= REMEMBERED:
+                del self._unanswered[next(iter(self._unanswered))]
+            self._unanswered[key] = session.generation
+            raise
         self._unanswered.pop(key, None)
         return renewed
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from countermand.dialects.tanx import ethereum
-from tests.dialects.stark_keys import address_of, sign_text
+from tests.dialects.tanx.keys import address_of, sign_text
 
 KEY = 0x7D6384D6877BE027AA25BD458F2058E3F7FF68347DC583A9BAF96F5F97B413A8
 ADDRESS = "0x9cc001058a30dd3ba6c7f0c98d6e20de089b00a1"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from countermand.dialects.tanx import stark
 from countermand.dialects.tanx.stark import BOUND, CURVE, FIELD, LimitOrder
-from tests.dialects.stark_keys import sign_message
+from tests.dialects.tanx.keys import sign_message
 
 ORDER = CURVE.order
 
