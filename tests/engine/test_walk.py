@@ -2,16 +2,22 @@
 
 import base64
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
+from solders.keypair import Keypair
 
-from countermand.domain.identity import Wallet
-from countermand.domain.trigger.order import State
+from countermand.domain.identity import Signature, Wallet
+from countermand.domain.instant import Instant
+from countermand.domain.trigger.commands import Amendment, LegChange
+from countermand.domain.trigger.order import Family, State
 from countermand.domain.trigger.refusals import Refusal, Refused
-from countermand.engine.trigger import Cancelling, Placed, Withdrawn
+from countermand.engine.trigger import Cancelling, OrderRequest, Placed, Withdrawn
 from countermand.prices.feed import SOL
+from countermand.solana.wire import SIGNATURE_BYTES
 from countermand.store.postgres import PostgresStore
 from tests.engine.house import ONE_SOL, House, above, below, dollars, house, signed
+from tests.solana.chain_support import another_signature
 
 
 @pytest.fixture
@@ -61,6 +67,40 @@ async def test_a_crossed_order_fills(venue: House) -> None:
     order = await venue.order(order_id)
     assert order.state is State.FILLED
     assert await venue.usdc(alice) == order.progress.received.units == 249_750_000
+
+
+async def test_whoever_creates_an_order_again_is_told_the_signature_that_was_committed_first(venue: House) -> None:
+    """However the deposit is signed then, and whatever became of the order meanwhile."""
+    alice = await venue.wallet()
+    request = venue.request(alice, await venue.deposit(alice, ONE_SOL), above(200))
+    first = await venue.orders.place(request)
+    assert isinstance(first, Placed)
+    order_id, again = first.group.id, replace(request, transaction=_signed_otherwise(request.transaction, alice))
+    assert again.transaction != request.transaction
+    assert await _told(venue, again) == first.signature
+    later = Amendment(Family.SINGLE, (LegChange(price=dollars(240)),), Instant(request.expires_at + 1))
+    await venue.orders.amend(order_id, request.wallet, later)
+    assert await _told(venue, again) == first.signature
+    await venue.shard.observe_price(SOL.mint, dollars(250), at_once=True)
+    assert await _told(venue, again) == first.signature
+    await venue.settled()
+    assert await _told(venue, again) == first.signature
+    assert (await venue.order(order_id)).state is State.FILLED
+
+
+async def _told(venue: House, again: OrderRequest) -> Signature:
+    answer = await venue.orders.place(again)
+    assert isinstance(answer, Placed), answer
+    assert answer.repeated
+    return answer.signature
+
+
+def _signed_otherwise(transaction: str, by: Keypair) -> str:
+    """With another valid signature of its payer."""
+    raw = base64.b64decode(transaction)
+    message = raw[1 + SIGNATURE_BYTES * raw[0] :]
+    other = another_signature(bytes([1]) + bytes(SIGNATURE_BYTES) + message, by)[1 : 1 + SIGNATURE_BYTES]
+    return base64.b64encode(raw[:1] + other + raw[1 + SIGNATURE_BYTES :]).decode()
 
 
 async def test_an_executing_order_cannot_be_cancelled_again_once_filled(venue: House) -> None:
