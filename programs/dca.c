@@ -31,7 +31,6 @@ static const Key SOL_BY_ANOTHER_NAME = {{6, 155, 136, 87, 254, 171, 129, 132, 25
 #define InvalidCycleAmount 6001
 #define InvalidPair 6002
 #define TooFrequent 6003
-#define InvalidMinPrice 6004
 #define InvalidMaxPrice 6005
 #define InAmountInsufficient 6006
 #define Unauthorized 6007
@@ -147,9 +146,8 @@ static u64 check_plan(const Plan *plan) {
   REQUIRE(plan->per_cycle, InvalidCycleAmount);
   REQUIRE(plan->in_amount >= plan->per_cycle, InAmountInsufficient);
   REQUIRE(plan->frequency >= CYCLE_SECONDS_MIN, TooFrequent);
-  REQUIRE(!plan->min_out.given || plan->min_out.value, InvalidMinPrice);
-  REQUIRE(!plan->max_out.given || plan->max_out.value, InvalidMaxPrice);
-  REQUIRE(!plan->max_out.given || plan->max_out.value >= plan->min_out.value, InvalidMaxPrice);
+  /* Clients give 0 where they want no bound. */
+  REQUIRE(!plan->max_out.value || plan->max_out.value >= plan->min_out.value, InvalidMaxPrice);
   return 0;
 }
 
@@ -281,11 +279,15 @@ static u64 check_payout(const Payout *payout, const Key *mint) {
   return check_token_account(payout->to, &TOKEN_PROGRAM, mint, user);
 }
 
-static void pay(const Payout *payout, u64 amount, const Signer *signer) {
+static void make_missing(const Payout *payout) {
   if (is_unused(payout->to))
     create_associated(&(Association){.payer = payout->user, .account = payout->to, .owner = payout->user,
                                      .mint = payout->mint, .system = payout->programs.system,
                                      .program = payout->programs.token});
+}
+
+static void pay(const Payout *payout, u64 amount, const Signer *signer) {
+  make_missing(payout);
   transfer_tokens(&(Transfer){.from = payout->from, .mint = payout->mint, .to = payout->to, .authority = payout->dca,
                               .program = payout->programs.token}, amount, signer);
 }
@@ -348,11 +350,16 @@ enum {
 
 static const Programs CLOSE_PROGRAMS = {C_SYSTEM, C_TOKEN, C_ASSOCIATED, C_EVENT_AUTHORITY};
 
-/* Empties a token account of the order and closes it. Wrapped SOL comes as lamports: the account is closed as it is. */
+/* Empties a token account of the order and closes it. Wrapped SOL comes as lamports: the account is closed as it is. But
+   the published clients close the user's account for wrapped SOL in the next instruction, and it must be there for them. */
 static u64 settle(const Payout *payout, const Key *mint, const Signer *signer) {
   TRY(check_payout(payout, mint));
   u64 amount = balance_of(payout->from);
-  if (amount && !same(mint, &WRAPPED_SOL_MINT)) pay(payout, amount, signer);
+  if (!same(mint, &WRAPPED_SOL_MINT)) {
+    if (amount) pay(payout, amount, signer);
+  } else if (is(payout->mint, mint)) {
+    make_missing(payout);
+  }
   close_token_account(payout->from, payout->user, payout->dca, payout->programs.token, signer);
   return 0;
 }
