@@ -21,6 +21,7 @@ from countermand.dialects.recurring_v1 import openapi as recurring_openapi
 from countermand.dialects.recurring_v1 import routes as recurring_routes
 from countermand.dialects.tanx import absent as tanx_absent
 from countermand.dialects.tanx import auth as tanx_auth
+from countermand.dialects.tanx import openapi as tanx_openapi
 from countermand.dialects.tanx import public_routes as tanx_public_routes
 from countermand.dialects.tanx import routes as tanx_routes
 from countermand.dialects.tanx.render import Renderer
@@ -485,6 +486,7 @@ def _door(house: _House, settings: Settings) -> tuple[Door, SocketHub]:
         "trigger-v2": trigger_openapi.openapi,
         "trigger-v1": limit_openapi.openapi,
         "recurring-v1": recurring_openapi.openapi,
+        "tanx": tanx_openapi.openapi,
     }
     if settings.sandbox:
         tanx = TanxSandbox(house.venue, house.tanx.members, house.tanx.stark_keys, house.clock.now)

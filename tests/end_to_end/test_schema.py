@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.end_to_end.member import Member
 from tests.end_to_end.trader import Trader
 from tests.end_to_end.venue import Venue
 
@@ -15,10 +16,21 @@ CHECKS = "not_a_server_error,content_type_conformance,response_schema_conformanc
 
 @pytest.mark.parametrize("name", ["trigger-v2", "trigger-v1", "recurring-v1"])
 def test_made_up_requests_are_answered_as_documented(venue: Venue, alice: Trader, name: str, tmp_path: Path) -> None:
+    check(venue, name, alice.token, tmp_path)
+
+
+def test_made_up_requests_of_a_member_of_tanx(venue: Venue, tmp_path: Path) -> None:
+    member = Member(venue).joins().has(btc="1000", usdc="1000000")
+    member.places("buy", 0.01, 1000)
+    assert member.access is not None
+    check(venue, "tanx", member.access, tmp_path)
+
+
+def check(venue: Venue, name: str, token: str, tmp_path: Path) -> None:
     run = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "run", f"{venue.url}/openapi/{name}.json"),
-            *("--url", venue.url, "--header", f"Authorization: Bearer {alice.token}"),
+            *("--url", venue.url, "--header", f"Authorization: Bearer {token}"),
             *("--checks", CHECKS, "--phases", "examples,coverage,fuzzing", "--max-examples", "15"),
             *("--generation-deterministic", "--workers", "1", "--no-color"),
         ],

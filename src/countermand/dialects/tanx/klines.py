@@ -4,8 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from msgspec import Raw
-
 from countermand.dialects.tanx import wire
 from countermand.dialects.tanx.envelope import Declined
 from countermand.dialects.tanx.reading import invalid
@@ -16,9 +14,6 @@ from countermand.domain.instant import Instant
 from countermand.engine.book_ports import Period
 
 _MINUTE_MS: Final = 60_000
-
-Candle = tuple[int, Raw, Raw, Raw, Raw, Raw]
-"""When it began in seconds, then open, high, low, close and volume."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +50,7 @@ def span_of(asked: wire.KlineParams, now: Instant) -> Span:
     return span
 
 
-def candles(market: Market, span: Span, traded: Sequence[Period], close: int | None) -> Iterator[Candle]:
+def candles(market: Market, span: Span, traded: Sequence[Period], close: int | None) -> Iterator[wire.Candle]:
     """A period without trades repeats the last price, which is `close` before the span; None: nothing was traded."""
     by_start = {period.began: period for period in traded}
     for began in range(span.since, span.until, span.length_ms):
@@ -67,6 +62,6 @@ def candles(market: Market, span: Span, traded: Sequence[Period], close: int | N
             yield _candle(market, began, (close, close, close, close), 0)
 
 
-def _candle(market: Market, began: int, prices: tuple[int, int, int, int], lots: int) -> Candle:
-    first, high, low, last = (number(price, market.price_decimals) for price in prices)
-    return began // 1000, first, high, low, last, number(lots, market.volume_decimals)
+def _candle(market: Market, began: int, prices: tuple[int, int, int, int], lots: int) -> wire.Candle:
+    shown = (number(price, market.price_decimals) for price in prices)
+    return number(began // 1000, 0), *shown, number(lots, market.volume_decimals)

@@ -51,7 +51,7 @@ class BodyReader(Generic[_T]):
     def __init__(self, shape: type[_T]) -> None:
         self._decode = msgspec.json.Decoder(shape, strict=False).decode
         kinds = {field.encode_name: field.type for field in msgspec.structs.fields(shape)}
-        self._texts = {name: str in (kind, *get_args(kind)) for name, kind in kinds.items()}
+        self._texts = {name: _is_text(kind) for name, kind in kinds.items()}
         self._choices = {name: _choices(kind) for name, kind in kinds.items()}
 
     def read(self, body: bytes, content_type: str | None = None) -> _T:
@@ -140,6 +140,10 @@ def form(body: bytes) -> Mapping[str, str]:
             raise Declined(invalid(_echoed(name), "duplicate key"))
         fields[name] = value
     return fields
+
+
+def _is_text(kind: Any) -> bool:
+    return kind is str or any(_is_text(each) for each in get_args(kind))
 
 
 def _choices(kind: Any) -> tuple[str, ...]:

@@ -12,14 +12,15 @@ _SECONDS: Final = "Seconds since the Unix epoch; from 10¹¹ on, milliseconds"
 _MS_MAX: Final = 10**15
 
 Decimal: TypeAlias = Annotated[
-    Raw, Meta(description="Exact", extra_json_schema={"anyOf": [{"type": "number"}, _DECIMAL_TEXT]})
+    Raw, Meta(description="Exact", extra_json_schema={"anyOf": [{"type": "number"}, _DECIMAL_TEXT], "examples": [1]})
 ]
 """A number, or a string that says one, kept as it was written."""
-Integer: TypeAlias = Annotated[Raw, Meta(extra_json_schema={"type": "integer", "minimum": 1})]
+Integer: TypeAlias = Annotated[Raw, Meta(extra_json_schema={"type": "integer", "minimum": 1, "examples": [1]})]
 """Kept as it was written, so that a string, `3.0` and `true` can be told from it."""
 Number: TypeAlias = Annotated[Raw, Meta(extra_json_schema={"type": "number"})]
 """An exact number in an answer."""
 
+Market: TypeAlias = Annotated[str, Meta(examples=["btcusdc"])]
 Side: TypeAlias = Literal["buy", "sell"]
 Kind: TypeAlias = Literal["limit", "market", "stop_limit", "limit_maker"]
 State: TypeAlias = Literal["pending", "wait", "done", "cancel"]
@@ -47,7 +48,7 @@ class Shape(Struct, frozen=True, kw_only=True):
 class OrderNonceRequest(Shape, frozen=True, kw_only=True):
     """`price`: the limit; of a market order, if there is one, the worst price. `stop_price`: of a stop_limit order."""
 
-    market: str
+    market: Market
     ord_type: Kind
     side: Side
     volume: Decimal
@@ -75,7 +76,7 @@ class CancelRequest(Shape, frozen=True, kw_only=True):
 class BulkCancelRequest(Shape, frozen=True, kw_only=True):
     """The oldest first."""
 
-    market: str
+    market: Market
     limit: Annotated[int, Meta(ge=1, le=1000)] | None = None
     side: Side | None = None
 
@@ -83,7 +84,7 @@ class BulkCancelRequest(Shape, frozen=True, kw_only=True):
 class OrdersParams(Shape, frozen=True, kw_only=True):
     limit: Annotated[int, Meta(ge=0, le=1000)] | None = None
     page: Page | None = None
-    market: str | None = None
+    market: Market | None = None
     ord_type: Kind | None = None
     state: State | None = None
     base_unit: str | None = None
@@ -97,7 +98,7 @@ class OrdersParams(Shape, frozen=True, kw_only=True):
 class TradesParams(Shape, frozen=True, kw_only=True):
     limit: Annotated[int, Meta(ge=1, le=1000)] | None = None
     page: Page | None = None
-    market: str | None = None
+    market: Market | None = None
     start_time: Time | None = None
     end_time: Time | None = None
     order_by: Direction | None = None
@@ -108,11 +109,11 @@ class BalanceParams(Shape, frozen=True, kw_only=True):
 
 
 class TickersParams(Shape, frozen=True, kw_only=True):
-    market: str | None = None
+    market: Market | None = None
 
 
 class OrderbookParams(Shape, frozen=True, kw_only=True):
-    market: str
+    market: Market
     asks_limit: Annotated[int, Meta(ge=1, le=200)] | None = None
     bids_limit: Annotated[int, Meta(ge=1, le=200)] | None = None
 
@@ -120,7 +121,7 @@ class OrderbookParams(Shape, frozen=True, kw_only=True):
 class MarketTradesParams(Shape, frozen=True, kw_only=True):
     """`timestamp`: only trades before it."""
 
-    market: str
+    market: Market
     limit: Annotated[int, Meta(ge=1, le=1000)] | None = None
     timestamp: Time | None = None
     order_by: Direction | None = None
@@ -129,7 +130,7 @@ class MarketTradesParams(Shape, frozen=True, kw_only=True):
 class KlineParams(Shape, frozen=True, kw_only=True):
     """`period` is in minutes. With both times given there is no limit."""
 
-    market: str
+    market: Market
     limit: Annotated[int, Meta(ge=1, le=CANDLES_MAX)] | None = None
     period: int | None = None
     start_time: Time | None = None
@@ -240,6 +241,10 @@ class Ticker(Shape, frozen=True, kw_only=True):
 class TickerOfMarket(Shape, frozen=True, kw_only=True):
     at: str
     ticker: Ticker
+
+
+Candle: TypeAlias = Annotated[tuple[Number, ...], Meta(min_length=6, max_length=6)]
+"""When its period began in seconds, then open, high, low, close and volume."""
 
 
 class OrderNoncePayload(Shape, frozen=True, kw_only=True):
