@@ -4,9 +4,9 @@ What is printed is the seed, as for any failure; the same seed passes without th
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -30,18 +30,7 @@ from countermand.engine.trigger import OrderView, TriggerOrders
 from countermand.engine.trigger_memory import TriggerMemory
 from countermand.simulation.checkers import Claim
 from countermand.simulation.process import CountedShard, Parts
-from countermand.simulation.run import DEFAULT_CHAIN, SOUND, Outcome, report, simulate
-
-SEEDS = range(1_000, 1_060)
-STEPS = 400
-
-
-@dataclass(frozen=True)
-class Defect:
-    claim: Claim
-    parts: Parts = SOUND
-    patched: Callable[[], AbstractContextManager[Any]] = nullcontext
-
+from tests.simulation.defects import Defect, must_be_caught, patched
 
 # --- a cancel that does not close the gate
 
@@ -167,13 +156,6 @@ class Unfenced:
             await asyncio.sleep(0)
 
 
-def patched(*patches: AbstractContextManager[Any]) -> AbstractContextManager[Any]:
-    stack = ExitStack()
-    for each in patches:
-        stack.enter_context(each)
-    return stack
-
-
 DEFECTS = {
     "a cancel that does not close the gate": Defect(Claim.CANCEL_IS_A_FENCE, patched=cancel_leaves_the_gate_open),
     "a fill after expiry": Defect(Claim.EXPIRY_IS_A_FENCE, patched=expiry_is_forgotten),
@@ -186,22 +168,6 @@ DEFECTS = {
 }
 
 
-def run(seed: int, defect: Defect, *, is_in: bool) -> Outcome:
-    if not is_in:
-        return simulate(seed, STEPS)
-    with defect.patched():
-        return simulate(seed, STEPS, parts=defect.parts)
-
-
 @pytest.mark.parametrize("name", DEFECTS)
 def test_a_defect_is_caught_by_the_claim_that_it_breaks(name: str) -> None:
-    defect = DEFECTS[name]
-    for seed in SEEDS:
-        outcome = run(seed, defect, is_in=True)
-        if outcome.violation is not None and outcome.violation.claim is defect.claim:
-            print(f"{name}:")
-            report(outcome, STEPS, DEFAULT_CHAIN, print, last=12)
-            sound = run(seed, defect, is_in=False)
-            assert sound.violation is None, f"seed {seed} fails without the defect too: {sound.violation}"
-            return
-    pytest.fail(f"{name} was not caught by {defect.claim.name} in any of the seeds {SEEDS}")
+    must_be_caught(name, DEFECTS[name])

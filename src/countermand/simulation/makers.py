@@ -103,16 +103,20 @@ class Maker(Owner):
         """An order that may be somebody else's is cancelled by a transaction that the server never saw."""
         everything = self.world.chain_orders.orders
         limits = {name: seen for name, seen in everything.items() if isinstance(seen, LimitSeen)}
+        expired = [name for name, seen in limits.items() if self._has_expired(seen)]
         if limits:
-            name = self.pick(list(limits))
+            name = self.pick(expired if expired and self.strikes(0.7) else list(limits))
             await self._cancels_by_itself(name, limits[name])
+
+    def _has_expired(self, seen: LimitSeen) -> bool:
+        return seen.expires_at is not None and seen.expires_at < self.now_s()
 
     async def _cancels_by_itself(self, name: str, seen: LimitSeen) -> None:
         program = TOKEN_2022_PROGRAM if seen.input_mint == NEW_MINT else TOKEN_PROGRAM
         cancel = Cancellation.to_maker(name, seen.maker, seen.input_mint, program, creates=self.strikes(0.5))
         if seen.maker != self.wallet:
-            expired = seen.expires_at is not None and seen.expires_at < self.now_s()
-            self.world.happened(f"a stranger cancels an order that has {'' if expired else 'not '}expired")
+            still = "" if self._has_expired(seen) else "not "
+            self.world.happened(f"a stranger cancels an order that has {still}expired")
 
         def compose(blockhash: str) -> bytes:
             return limit_order.cancel_message([cancel], Budget(_STRANGERS_UNITS, 0), blockhash, self.wallet)

@@ -47,6 +47,8 @@ class ChainSeen(Protocol):
 class Landings(Protocol):
     def landings_since(self, number: int) -> Sequence[Landing]: ...
 
+    def height(self) -> int: ...
+
 
 class Builds(Protocol):
     def has_build(self, digest: bytes) -> bool: ...
@@ -85,6 +87,8 @@ class ChainOrders:
         """How many had landed with it, by message."""
         self._executed: dict[str, Json] = {}
         """What was answered for good, by message."""
+        self._dead: dict[str, None] = {}
+        """Messages that were executed when they could not land any more."""
         self._answered: dict[bytes, int] = {}
         """Builds that somebody got, with their last valid heights."""
 
@@ -98,6 +102,8 @@ class ChainOrders:
         touched = False
         for landing in new:
             self._read += 1
+            if landing.message in self._dead:
+                broken(Claim.EXECUTED_IS_TRUE, f"{landing.signature} lands, and was dead when it was executed")
             self.landed[landing.message], self._numbers[landing.message] = landing, self._read
             touched |= self._follow(landing)
         if touched:
@@ -169,6 +175,11 @@ class ChainOrders:
                 if changes.get(address) != due.get(address)
             }
             broken(Claim.MOVES_ARE_MEANT, f"{landing.signature}: what changed and should have: {unlike}")
+        closed = [self.orders.get(address) for address, seen in replay.became.items() if seen is None]
+        if len(closed) > 1:
+            self._saw("several orders are closed together")
+        if any(seen is not None and seen.owner not in message.signers for seen in closed):
+            self._saw("a stranger closes an expired order")
         for address, seen in replay.became.items():
             self._became(address, seen)
         return bool(replay.became)
@@ -234,7 +245,7 @@ class ChainOrders:
         elif kind == "executed":
             self._is_true(text, answer)
         else:
-            self._is_unconfirmed(moment, text)
+            self._is_unconfirmed(moment, text, digest)
 
     def _is_true(self, message: str, answer: Json) -> None:
         landing = self.landed.get(message)
@@ -246,12 +257,15 @@ class ChainOrders:
         if before != answer:
             broken(Claim.ANSWERS_ARE_EQUAL, f"executed with {before}, and now with {answer}")
 
-    def _is_unconfirmed(self, moment: Moment, message: str) -> None:
+    def _is_unconfirmed(self, moment: Moment, message: str, digest: bytes) -> None:
         """In time, it may mean; but not of what had landed before it was asked for."""
         if message in self._executed:
             broken(Claim.ANSWERS_ARE_EQUAL, f"executed with {self._executed[message]}, and now unconfirmed")
         if self._numbers.get(message, moment.landed + 1) <= moment.landed:
             broken(Claim.EXECUTED_IS_TRUE, f"unconfirmed, and it had landed before: {self.landed[message]}")
+        if message not in self.landed and self._landings.height() > self._answered.get(digest, 2**63):
+            self._saw("a dead transaction is executed")
+            self._dead[message] = None
 
     def open_orders(self, moment: Moment, owner: str, kind: type[Seen], answer: Json, *, lately: bool) -> None:
         """`lately`: whoever answered had not been replaced. If it had, it may show what was."""

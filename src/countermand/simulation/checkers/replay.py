@@ -126,6 +126,8 @@ class Replay:
         """Tokens; those of wrapped SOL are lamports too."""
         held, mint, tokens = self.at(source)
         lamports = amount if mint == SOL else 0
+        if not amount:
+            return
         if tokens < amount or not mint or self.at(destination)[1] != mint:
             raise Surprise(f"{amount} of {mint} move from {source} to {destination}")
         self.now[source] = held - lamports, mint, tokens - amount
@@ -261,8 +263,10 @@ class Replay:
         self._dca_of(user, order)
         for account, own, mint in ((inner, own_input, input_mint), (outer, own_output, output_mint)):
             amount = self.at(account)[2]
-            if amount and mint != SOL:
+            # Published clients close the user's account for wrapped SOL next: it is there for them, whatever it is for.
+            if amount or mint == SOL:
                 self._ensure(user, own, mint, program)
+            if mint != SOL:
                 self._move(account, own, amount)
             self._take_all(account, user)
         self._take_all(order, user)

@@ -1,0 +1,55 @@
+"""Puts a defect into the engine, and looks for the seed in which the claim that it breaks is found broken."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from countermand.simulation import swarm
+from countermand.simulation.chance import chance
+from countermand.simulation.checkers import Claim
+from countermand.simulation.process import Parts
+from countermand.simulation.run import DEFAULT_CHAIN, SOUND, Outcome, report, simulate
+from countermand.simulation.swarm import Swarm
+
+SEEDS = range(1_000, 1_060)
+STEPS = 400
+
+Drawn = Callable[[Swarm], Swarm]
+
+
+@dataclass(frozen=True)
+class Defect:
+    claim: Claim
+    parts: Parts = SOUND
+    patched: Callable[[], AbstractContextManager[Any]] = nullcontext
+
+
+def patched(*patches: AbstractContextManager[Any]) -> AbstractContextManager[Any]:
+    stack = ExitStack()
+    for each in patches:
+        stack.enter_context(each)
+    return stack
+
+
+def must_be_caught(name: str, defect: Defect, drawn: Drawn = lambda options: options) -> None:
+    """The first seed that breaks the defect's claim is sound without it. `drawn` changes what each seed draws."""
+    for seed in SEEDS:
+        outcome = _run(seed, defect, drawn, is_in=True)
+        if outcome.violation is not None and outcome.violation.claim is defect.claim:
+            print(f"{name}:")
+            report(outcome, STEPS, DEFAULT_CHAIN, print, last=12)
+            sound = _run(seed, defect, drawn, is_in=False)
+            assert sound.violation is None, f"seed {seed} fails without the defect too: {sound.violation}"
+            return
+    pytest.fail(f"{name} was not caught by {defect.claim.name} in any of the seeds {SEEDS}")
+
+
+def _run(seed: int, defect: Defect, drawn: Drawn, *, is_in: bool) -> Outcome:
+    options = drawn(swarm.drawn(chance(seed, "swarm")))
+    if not is_in:
+        return simulate(seed, STEPS, options=options)
+    with defect.patched():
+        return simulate(seed, STEPS, parts=defect.parts, options=options)
