@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 TOOLS := $(VENV)/.tools
 CLIENTS := tests/clients/node_modules/.package-lock.json
+TANX := tests/clients/.venvs/tanx/.installed
 PYTEST_FLAGS ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 CODE := src tests $(wildcard benchmarks examples scripts)
 
@@ -23,7 +24,7 @@ help: ## Say what each target does.
 run: $(RUNTIME) ## Start a complete venue on 127.0.0.1:8080; its data goes to .countermand.
 	@exec $(BIN)/countermand serve
 
-test: $(TOOLS) $(CLIENTS) ## Run all the tests.
+test: $(TOOLS) $(CLIENTS) $(TANX) ## Run all the tests.
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
 lint: $(TOOLS) ## Check style, types and who may import whom.
@@ -47,7 +48,7 @@ programs: $(TOOLS) ## Compile the order programs anew.
 	$(BIN)/python -m programs.build
 
 clean: ## Remove what the other targets made, but never a venue's data.
-	rm -rf $(VENV) tests/clients/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) tests/clients/node_modules tests/clients/.venvs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 # A virtual environment has no fixed time stamp, so each install leaves a stamp of its own.
 $(VENV)/.created:
@@ -67,4 +68,9 @@ $(TOOLS): $(VENV)/.created pyproject.toml constraints.txt
 $(CLIENTS): $(TOOLS) tests/clients/package.json tests/clients/package-lock.json
 	@echo "Installing the JavaScript clients for the tests"
 	@$(BIN)/python -m tests.clients.node install
+	@touch $@
+
+$(TANX): tests/clients/tanx-requirements.txt | $(TOOLS)
+	@echo "Installing the Python client of tanX for the tests"
+	@$(BIN)/python -m tests.clients.tanx install
 	@touch $@
