@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Raw
+
 from countermand.dialects.tanx import wire
 from countermand.dialects.tanx.envelope import Declined
 from countermand.dialects.tanx.reading import invalid
@@ -50,18 +52,19 @@ def span_of(asked: wire.KlineParams, now: Instant) -> Span:
     return span
 
 
-def candles(market: Market, span: Span, traded: Sequence[Period], close: int | None) -> Iterator[wire.Candle]:
+def candles(market: Market, span: Span, traded: Sequence[Period], close: int | None) -> Iterator[tuple[int | Raw, ...]]:
     """A period without trades repeats the last price, which is `close` before the span; None: nothing was traded."""
     by_start = {period.began: period for period in traded}
+    prices, quiet = market.price_decimals, _quiet(market, close)
     for began in range(span.since, span.until, span.length_ms):
         period = by_start.get(Instant(began))
         if period is not None:
-            close = period.last
-            yield _candle(market, began, (period.first, period.high, period.low, period.last), period.lots)
-        elif close is not None:
-            yield _candle(market, began, (close, close, close, close), 0)
+            shown = (number(price, prices) for price in (period.first, period.high, period.low, period.last))
+            yield began // 1000, *shown, number(period.lots, market.volume_decimals)
+            quiet = _quiet(market, period.last)
+        elif quiet:
+            yield began // 1000, *quiet
 
 
-def _candle(market: Market, began: int, prices: tuple[int, int, int, int], lots: int) -> wire.Candle:
-    shown = (number(price, market.price_decimals) for price in prices)
-    return number(began // 1000, 0), *shown, number(lots, market.volume_decimals)
+def _quiet(market: Market, close: int | None) -> tuple[Raw, ...]:
+    return () if close is None else (*(number(close, market.price_decimals),) * 4, number(0, 0))

@@ -11,6 +11,7 @@ from countermand.dialects.tanx.klines import candles, span_of
 from countermand.dialects.tanx.reading import BodyReader
 from countermand.dialects.tanx.render import Renderer, ticker
 from countermand.dialects.tanx.translate import market_of, market_trades_query
+from countermand.dialects.tanx.turns import in_turns
 from countermand.engine.book_ports import TradesQuery
 from countermand.engine.venue import Venue
 
@@ -49,17 +50,16 @@ class OrderbookResource(_Resource):
         asked = _ORDERBOOK.listing(req, body)
         market = market_of(asked.market, self._venue.markets)
         counts = (asked.asks_limit or wire.ORDERS_OF_A_BOOK, asked.bids_limit or wire.ORDERS_OF_A_BOOK)
-        asks, bids = (
-            tuple(map(self._renderer.public_order, side)) for side in await self._venue.resting(market.symbol, *counts)
-        )
-        return success(names.RETRIEVED, wire.OrderbookPayload(asks=asks, bids=bids))
+        asks, bids = await self._venue.resting(market.symbol, *counts)
+        shown = [await in_turns(map(self._renderer.public_order, side)) for side in (asks, bids)]
+        return success(names.RETRIEVED, wire.OrderbookPayload(asks=tuple(shown[0]), bids=tuple(shown[1])))
 
 
 class MarketTradesResource(_Resource):
     @answers_body
     async def on_get(self, req: Request, body: bytes) -> Answer:
         trades = await self._venue.trades(market_trades_query(_TRADES.listing(req, body), self._venue.markets))
-        return success(names.RETRIEVED, list(map(self._renderer.public_trade, trades)))
+        return success(names.RETRIEVED, await in_turns(map(self._renderer.public_trade, trades)))
 
 
 class KlineResource(_Resource):
@@ -71,7 +71,7 @@ class KlineResource(_Resource):
         traded = await venue.periods(market.symbol, span.length_ms, span.since, span.until)
         before = await venue.trades(TradesQuery(market=market.symbol, until=span.since, limit=1))
         close = before[0].event.price.ticks if before else None
-        return success(names.RETRIEVED, list(candles(market, span, traded, close)))
+        return success(names.RETRIEVED, await in_turns(candles(market, span, traded, close)))
 
 
 class CoinsResource(_Resource):

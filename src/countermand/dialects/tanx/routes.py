@@ -23,6 +23,7 @@ from countermand.dialects.tanx.translate import (
     orders_query,
     own_trades_query,
 )
+from countermand.dialects.tanx.turns import in_turns
 from countermand.domain.book.order import Nonce, Side
 from countermand.domain.book.refusals import Refusal, Refused
 from countermand.domain.ledger.amount import Account
@@ -170,7 +171,7 @@ class OrdersResource(_Resource):
     async def on_get(self, req: Request, body: bytes) -> Answer:
         account, venue = await self._house.account(req), self._house.venue
         orders = await venue.orders(orders_query(_ORDERS.listing(req, body), account, venue.markets))
-        return success(names.ORDERS_RETRIEVED, list(map(self._house.renderer.order, orders)))
+        return success(names.ORDERS_RETRIEVED, await in_turns(map(self._house.renderer.order, orders)))
 
 
 # --- what an account has
@@ -180,9 +181,9 @@ class TradesResource(_Resource):
     @answers_body
     async def on_get(self, req: Request, body: bytes) -> Answer:
         account, venue = await self._house.account(req), self._house.venue
-        query = own_trades_query(_TRADES.listing(req, body), account, venue.markets)
-        rows = [self._house.renderer.own_trade(trade, account) for trade in await venue.trades(query)]
-        return success(names.TRADES_RETRIEVED, rows)
+        trades = await venue.trades(own_trades_query(_TRADES.listing(req, body), account, venue.markets))
+        rows = (self._house.renderer.own_trade(trade, account) for trade in trades)
+        return success(names.TRADES_RETRIEVED, await in_turns(rows))
 
 
 class BalanceResource(_Resource):
