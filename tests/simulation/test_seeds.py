@@ -21,25 +21,39 @@ CHUNKS = [("svm", first) for first in range(0, SEEDS, CHUNK)] + [
 ]
 
 SITUATIONS = """
+a build is handed in under another name
+a build is handed to the other family
+a build is never signed
 a cancel beats a crossing
 a cancel is repeated
 a cancel while expired
 a cancel while open
 a cancel without a withdrawal
+a dead transaction is executed
 a deposit is dead
 a deposit is rejected
 a deposit lands with the trigger through the market
 a fill is dead
 a fill is rejected with its close
 a fill lands
+a gift to what belongs to an on-chain order
+a limit order is closed
+a limit order is opened
 a pause after a failed fill ends
 a price crosses
 a price crosses 0 ms before an order expires
 a price crosses 1 ms before an order expires
+a recurring order changes
+a recurring order is closed
+a recurring order is opened
 a replaced writer wakes up
+a stranger cancels an order that has expired
+a stranger cancels an order that has not expired
+a stranger closes an expired order
 a swap is not worth a transaction
 a sweep closes an account
 a sweep starts
+a transaction of an on-chain order is rejected
 a withdrawal is dead
 a withdrawal is rejected with its close
 a withdrawal lands
@@ -96,17 +110,41 @@ dust before a landing, 2 rejected so far
 held commit comes through
 held commit defeated
 held commit waited for
+limit.cancel: CommitUnknown
+limit.cancel: built
+limit.create: CommitUnknown
+limit.create: Gone
+limit.execute: Gone
+limit.execute: executed
+limit.execute: not ours
+limit.execute: unconfirmed
+limit.opening: opened
+limit.read: open
 meddle: ORDER_FOREIGN
+one signature is sent, and another executed
 read: order
+recurring.cancel: ORDER_UNREADABLE
+recurring.cancel: built
+recurring.create: CommitUnknown
+recurring.create: built
+recurring.execute: executed
+recurring.execute: not ours
+recurring.execute: unconfirmed
+recurring.read: open
+rpc.send: sent
 send arrived twice
 send dropped
 send late
+several orders are closed together
 store: the answer to a commit was lost
 store: the commit is inside the database
 store: the commit never arrived
 store: the store is down: nothing was sent
+the address of an on-chain order is prefunded
 the chain of a writer was replaced
 the end of a pause triggers
+the same deeds are signed for another blockhash
+two valid signatures of one message are executed
 """.strip().splitlines()
 
 

@@ -90,7 +90,7 @@ class Families:
         request_id = await self._venue.remember(maker, purpose, unsigned)
         self._stepped(purpose)
         built = [(each.message, each.last_valid_height) for each in unsigned]
-        return {"kind": "built", "request": request_id, "built": built}
+        return {"kind": "built", "request": request_id, "order": unsigned[0].order, "built": built}
 
     async def open_limit(self, maker: Wallet) -> Answer:
         found = await self._venue.limits.open_orders(maker)
@@ -115,7 +115,8 @@ class Families:
         if isinstance(built, RecurringRefused):
             return {"kind": "refused", "refusal": built.refusal.name}
         self._stepped(built.purpose)
-        return {"kind": "built", "request": built.request_id, "built": [(built.message, built.last_valid_height)]}
+        message = built.message, built.last_valid_height
+        return {"kind": "built", "request": built.request_id, "order": built.order, "built": [message]}
 
     async def open_recurring(self, user: Wallet) -> Answer:
         page = await self._recurring.open_orders(user, 1)

@@ -48,6 +48,7 @@ class Maker(Owner):
             return process.families.creates_limit(terms)
 
         answer = await self.world.ask_on_chain(self.wallet, "limit.create", terms.input_mint, work, self.judges_built)
+        await self.is_prefunded(answer)
         for draft in self.drafts_of(answer):
             await self.fulfils(draft)
 

@@ -50,6 +50,7 @@ class Owner:
         self._handed: dict[bytes, Draft] = {}
         """Those that were handed to anybody, by message: they may land."""
         self._later = 0
+        self._has_finished = False
 
     def deeds(self) -> list[tuple[Deed, int]]:
         raise NotImplementedError
@@ -110,6 +111,12 @@ class Owner:
             return process.families.latest_blockhash()
 
         return await self.world.ask_on_chain(self.wallet, "rpc.blockhash", "", work)
+
+    async def is_prefunded(self, answer: Answer) -> None:
+        """A stranger sends something to where an order will be."""
+        if answer["kind"] == "built" and self.strikes(self.world.swarm.prefund):
+            self.world.happened("the address of an on-chain order is prefunded")
+            await self.world.side.prefund(answer["order"])
 
     # --- what becomes of them
 
@@ -233,6 +240,7 @@ class Owner:
             with contextlib.suppress(Lost):
                 await self.closes_all()
                 await self._asks_for_all()
+                self._has_finished = True
             if self.is_done():
                 return
             await asyncio.sleep(2)
@@ -256,7 +264,7 @@ class Owner:
         return message in self.world.chain_orders.landed or self.world.side.height() > draft.last_valid_height
 
     def is_done(self) -> bool:
-        return not (self.open_orders() or self._handed or self._later)
+        return self._has_finished and not (self.open_orders() or self._handed or self._later)
 
     def pick(self, names: Sequence[str]) -> str:
         return self.random.choice(list(names))

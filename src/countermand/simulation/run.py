@@ -150,7 +150,8 @@ async def _finish(world: World, clients: Sequence[Client], owners: Sequence[Owne
     while not (await _is_at_rest(world) and all(owner.is_done() for owner in owners)):
         async with asyncio.TaskGroup() as group:
             for owner in owners:
-                group.create_task(owner.finishes())
+                if not owner.is_done():
+                    group.create_task(owner.finishes())
             for client in clients:
                 for ticket in client.tickets:
                     if not world.checkers.has_ended(ticket.order_id):

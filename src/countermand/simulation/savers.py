@@ -45,16 +45,20 @@ class Saver(Owner):
         def work(process: Process) -> Any:
             return process.families.creates_recurring(terms)
 
-        await self._builds("recurring.create", terms.input_mint, work)
+        answer = await self._asks("recurring.create", terms.input_mint, work)
+        await self.is_prefunded(answer)
+        await self._fulfils_all(answer)
 
-    async def _builds(
+    async def _asks(
         self,
         kind: str,
         what: str,
         work: Callable[[Process], Any],
         judge: Callable[[Moment, Answer, bool], None] | None = None,
-    ) -> None:
-        answer = await self.world.ask_on_chain(self.wallet, kind, what, work, judge or self.judges_built)
+    ) -> Answer:
+        return await self.world.ask_on_chain(self.wallet, kind, what, work, judge or self.judges_built)
+
+    async def _fulfils_all(self, answer: Answer) -> None:
         for draft in self.drafts_of(answer):
             await self.fulfils(draft)
 
@@ -65,9 +69,9 @@ class Saver(Owner):
             wallet=self.wallet,
             input_mint=Mint(input_mint),
             output_mint=Mint(output_mint),
-            amount=BaseUnits(self.random.choice((10**12 + 1, 10**12, 10**13, 1_000))),
-            rounds=self.random.randint(1, 8),
-            interval_s=self.random.choice((30, 60, 86_400, 29)),
+            amount=BaseUnits(self.random.choice((10**12 + 1, 10**12, 10**12, 10**13, 10**13, 1_000))),
+            rounds=self.random.choice((1, 2, 2, 3, 3, 7, 8)),
+            interval_s=self.random.choice((29, 30, 30, 60, 60, 86_400)),
             starts_at_s=self.random.choice((None, 0, self.now_s() + 60)),
         )
 
@@ -86,7 +90,7 @@ class Saver(Owner):
         def work(process: Process) -> Any:
             return process.families.cancels_recurring(self.wallet, order)
 
-        await self._builds("recurring.cancel", order, work, judge)
+        await self._fulfils_all(await self._asks("recurring.cancel", order, work, judge))
 
     async def _cancels_what_is_not_there(self) -> None:
         """Somebody else's order, one of another family, or none."""

@@ -259,8 +259,6 @@ class ChainOrders:
 
     def _is_unconfirmed(self, moment: Moment, message: str, digest: bytes) -> None:
         """In time, it may mean; but not of what had landed before it was asked for."""
-        if message in self._executed:
-            broken(Claim.ANSWERS_ARE_EQUAL, f"executed with {self._executed[message]}, and now unconfirmed")
         if self._numbers.get(message, moment.landed + 1) <= moment.landed:
             broken(Claim.EXECUTED_IS_TRUE, f"unconfirmed, and it had landed before: {self.landed[message]}")
         if message not in self.landed and self._landings.height() > self._answered.get(digest, 2**63):
