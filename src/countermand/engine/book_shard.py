@@ -38,6 +38,7 @@ class BookShard(Gate[BookMemory]):
         self.markets = {market.symbol: market for market in markets}
         self._faults = faults
         self.ended_kept = ENDED_ORDERS_KEPT
+        self.drafts_kept = DRAFTS_KEPT
         self._store = store
         self._fetching: dict[_Name, asyncio.Future[None]] = {}
 
@@ -142,7 +143,7 @@ class BookShard(Gate[BookMemory]):
 
     def _wrote(self, term: Term[BookMemory]) -> None:
         term.memory.wrote()
-        term.memory.evict(self.ended_kept, DRAFTS_KEPT, self._is_wanted)
+        term.memory.evict(self.ended_kept, self.drafts_kept, self._is_wanted)
 
     # --- fetching: what has not ended is in memory, what has may have to be read
 

@@ -1,0 +1,143 @@
+"""Everybody else: the operator, time, and whoever kills, freezes and replaces processes."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from random import Random
+
+from countermand.domain.book.order import OrderId
+from countermand.domain.ledger.amount import AMOUNT_MAX, Amount, Currency
+from countermand.simulation.book import requests
+from countermand.simulation.book.options import LOTS_MAX, MID
+from countermand.simulation.book.process import BookProcess
+from countermand.simulation.book.traders import Trader
+from countermand.simulation.book.world import Lost, World
+from countermand.simulation.chance import chance
+
+OPERATOR = "operator"
+
+
+class Operator:
+    def __init__(self, world: World, traders: Sequence[Trader]) -> None:
+        self.world = world
+        self.traders = traders
+        self.random = chance(world.seed, OPERATOR)
+
+    async def opens(self) -> None:
+        """Everybody gets something of everything."""
+        for trader in self.traders:
+            for currency in self._currencies():
+                await self._surely(trader, currency)
+
+    async def _surely(self, trader: Trader, currency: Currency) -> None:
+        while True:
+            try:
+                await self.credits(trader, currency, self._wealth(currency))
+            except Lost:
+                await asyncio.sleep(0.2)
+            else:
+                return
+
+    def _currencies(self) -> Sequence[Currency]:
+        markets = self.world.options.markets
+        return list(dict.fromkeys(each for market in markets for each in (market.base, market.quote)))
+
+    def _wealth(self, currency: Currency) -> Amount:
+        """Enough for some orders in the market where it buys the least."""
+        steps = [market.base_step for market in self.world.options.markets if market.base == currency]
+        steps += [market.quote_step * MID for market in self.world.options.markets if market.quote == currency]
+        return Amount(self.world.options.wealth * LOTS_MAX // 4 * max(steps))
+
+    async def live(self) -> None:
+        deeds: list[Callable[[], Awaitable[object]]] = [
+            self._credits,
+            self._cancels,
+            self._cancels,
+            self._fails_matches,
+            self._forgets_drafts,
+            self._leaps_to_an_end,
+        ]
+        while True:
+            await asyncio.sleep(self.random.expovariate(1) * self.world.options.operator_pause_ms / 1000)
+            with contextlib.suppress(Lost):
+                await self.random.choice(deeds)()
+
+    async def _credits(self) -> None:
+        currency = self.random.choice(self._currencies())
+        amount = Amount(AMOUNT_MAX) if self.random.random() < 0.1 else self._wealth(currency)
+        await self.credits(self.random.choice(self.traders), currency, amount)
+
+    async def credits(self, trader: Trader, currency: Currency, amount: Amount) -> None:
+        asked = {"account": trader.account, "currency": currency, "amount": {"quanta": amount.quanta}}
+        await self.world.ask(
+            OPERATOR, "credit", asked, lambda process: requests.credits_to(process, trader.account, currency, amount)
+        )
+
+    async def _cancels(self) -> None:
+        known = [ticket.order_id for trader in self.traders for ticket in trader.tickets[-8:] if ticket.order_id]
+        order_id = self.random.choice(known) if known else OrderId(1)
+        await self.world.ask(
+            OPERATOR, "operator", order_id, lambda process: requests.cancels_by_operator(process, order_id)
+        )
+
+    async def _fails_matches(self) -> None:
+        if self.random.random() < self.world.options.match_fails:
+            for process in self.world.awake():
+                process.faults.due = self.random.randint(1, 3)
+
+    async def _forgets_drafts(self) -> None:
+        """As the venue does it by itself."""
+        await self.world.ask(OPERATOR, "forget", None, requests.forgets)
+
+    async def _leaps_to_an_end(self) -> None:
+        """Time goes on to the very instant at which an order is too old, or to the one before, and all hurry."""
+        due = self.world.checkers.floor.first_due()
+        if due is None or self.random.random() < 0.5:
+            return
+        ahead = due[0] - self.world.clock.now() - self.random.choice((0, 0, 1))
+        if 0 < ahead < 48 * 3_600_000 or (ahead > 0 and self.random.random() < 0.1):
+            self.world.clock.setting = self.world.clock.advanced(ahead)
+            self.world.happened("clock leaps to an end")
+            hurry = self.random.sample(self.traders, min(2, len(self.traders)))
+            await asyncio.gather(*(trader.hurries(OrderId(due[1])) for trader in hurry))
+
+
+async def nemesis(world: World) -> None:
+    random = chance(world.seed, "nemesis")
+    while True:
+        await asyncio.sleep(random.expovariate(1))
+        if random.random() < world.swarm.clock_leaps:
+            world.clock.setting = world.clock.advanced(random.choice((1_000, 30_000, 25 * 3_600_000)))
+            world.happened("clock leaps")
+        if random.random() < world.swarm.crash_early and (awake := world.awake()):
+            random.choice(awake).die("a bad moment")
+        if random.random() < world.swarm.replaced and (awake := world.awake()):
+            await _replace(world, awake[-1], random)
+        if world.database.held and random.random() < 0.3:
+            world.happened("held commit comes through")
+            world.database.release()
+
+
+async def _replace(world: World, old: BookProcess, random: Random) -> None:
+    """Another process takes over, while the old one is frozen, or still believes that it is alone."""
+    freezes = random.random() < 0.7
+    if freezes:
+        old.pause()
+        world.tell(old.name, "freezes")
+    world.start_process()
+    await asyncio.sleep(random.choice((0.01, 0.2, 2, 10)))
+    if freezes and old.is_alive:
+        world.happened("a replaced writer wakes up")
+        old.wake()
+
+
+async def supervisor(world: World) -> None:
+    """Somebody starts a process when none is awake."""
+    random = chance(world.seed, "supervisor")
+    while True:
+        await asyncio.sleep(0.05)
+        if not world.awake():
+            if not world.is_calm:
+                await asyncio.sleep(random.random() * world.swarm.restart_ms / 1000)
+            if not world.awake():
+                world.start_process()

@@ -1,0 +1,99 @@
+"""One process of the venue: its gate over the shared store, and what can be asked of it."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from countermand.domain.book.market import Market
+from countermand.engine.book_memory import BookMemory
+from countermand.engine.book_ports import BookStore
+from countermand.engine.book_rows import Draft
+from countermand.engine.book_shard import BookShard
+from countermand.engine.clock import VenueClock
+from countermand.engine.ids import Ids
+from countermand.engine.shards import BOOK_SHARD
+from countermand.engine.term import Term
+from countermand.engine.venue import Venue
+from countermand.simulation.book.options import Options
+from countermand.simulation.vessel import Shore, Vessel
+
+
+class Surroundings(Shore, Protocol):
+    """What a process needs of the world."""
+
+    def store_for(self, process: "BookProcess") -> BookStore: ...
+
+    def stepped(self, who: str, what: str) -> None: ...
+
+    def looked(self, process: "BookProcess", memory: BookMemory, *, loaded: bool) -> None: ...
+
+
+class CountedShard(BookShard):
+    """Tells of each command that is applied, and shows its memory whenever all of it is committed."""
+
+    stepped: Callable[[str], None]
+    looked: Callable[[BookMemory, bool], None]
+
+    def _turn(self, term: Term[BookMemory], command: Any) -> Any:
+        if command is not None:
+            self.stepped(f"{command}")
+        return super()._turn(term, command)
+
+    async def draft(self, *args: Any) -> Draft:
+        self.stepped("draft")
+        return await super().draft(*args)
+
+    def _served(self, term: Term[BookMemory]) -> None:
+        super()._served(term)
+        self.looked(term.memory, True)
+
+    def _wrote(self, term: Term[BookMemory]) -> None:
+        super()._wrote(term)
+        if term.is_settled():
+            self.looked(term.memory, False)
+
+
+@dataclass(slots=True)
+class MatchesFail:
+    """The next so many matches fail."""
+
+    due: int = 0
+
+    def failing(self) -> bool:
+        return self.due > 0
+
+    def failed(self) -> None:
+        self.due -= 1
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a process is built of. A test that wants a defect puts its own part in."""
+
+    shard: type[CountedShard] = CountedShard
+    venue: type[Venue] = Venue
+    store: Callable[[BookStore], BookStore] = lambda store: store
+
+
+class BookProcess(Vessel):
+    def __init__(
+        self,
+        name: str,
+        world: Surroundings,
+        parts: Parts,
+        clock: VenueClock,
+        seed: int,
+        markets: Iterable[Market],
+        options: Options,
+    ) -> None:
+        super().__init__(name, world)
+        self.faults = MatchesFail()
+        self.store = parts.store(world.store_for(self))
+        self.shard = parts.shard(BOOK_SHARD, self.store, clock, markets, self.faults)
+        self.shard.ended_kept, self.shard.drafts_kept = options.ended_kept, options.drafts_kept
+        self.shard.stepped = lambda what: world.stepped(self.name, what)
+        self.shard.looked = lambda memory, loaded: world.looked(self, memory, loaded=loaded)
+        self.venue = parts.venue(self.shard, self.store, Ids(seed))
+
+    async def live(self) -> None:
+        await self.shard.run()
