@@ -31,7 +31,7 @@ class Watch(Generic[_Order]):
         """To be told whenever an order begins to be watched, or is watched for something else than before."""
         for condition in self._conditions(self._orders[order_id]):
             heap = self._heaps.setdefault((mint, condition.direction), [])
-            heappush(heap, (_distance(condition.direction, condition.price), order_id))
+            heappush(heap, (_distance(condition), order_id))
             self._entries += 1
         if self._entries > 64 + 3 * len(self._orders):
             self._compact()
@@ -45,28 +45,26 @@ class Watch(Generic[_Order]):
         """
         crossed: dict[OrderId, None] = {}
         for direction in Direction:
-            heap, reach = self._heaps.get((mint, direction), []), _distance(direction, price)
+            heap, reach = self._heaps.get((mint, direction), []), _distance(Condition(direction, price))
             while heap and heap[0][0] <= reach:
                 entry = heappop(heap)
                 self._entries -= 1
-                if self._is_current(direction, entry):
+                if self._is_current(entry):
                     crossed[entry[1]] = None
         return sorted(crossed)
 
-    def _is_current(self, direction: Direction, entry: _Entry) -> bool:
+    def _is_current(self, entry: _Entry) -> bool:
         distance, order_id = entry
         order = self._orders.get(order_id)
-        return order is not None and any(
-            condition.direction is direction and _distance(direction, condition.price) == distance
-            for condition in self._conditions(order)
-        )
+        return order is not None and any(_distance(condition) == distance for condition in self._conditions(order))
 
     def _compact(self) -> None:
-        for (_, direction), heap in self._heaps.items():
-            heap[:] = dict.fromkeys(entry for entry in heap if self._is_current(direction, entry))
+        for heap in self._heaps.values():
+            heap[:] = dict.fromkeys(filter(self._is_current, heap))
             heapify(heap)
         self._entries = sum(map(len, self._heaps.values()))
 
 
-def _distance(direction: Direction, price: UsdPrice) -> int:
-    return price.picodollars if direction is Direction.ABOVE else -price.picodollars
+def _distance(condition: Condition) -> int:
+    price = condition.price.picodollars
+    return price if condition.direction is Direction.ABOVE else -price
