@@ -254,7 +254,8 @@ def test_the_same_nonce_and_signature_are_the_same_order(alice: Member, bob: Mem
     other = alice.ask("POST", "/sapi/v1/orders/create/", request | {"signature": {"r": "0x1", "s": "0x1"}})
     assert problem(other) == (400, "Invalid nonce: it was used with another signature")
     assert problem(bob.ask("POST", "/sapi/v1/orders/create/", bob.signs(request))) == (400, "Invalid nonce")
-    alice.has(usdc="1")
+    for nonce in (0, 2**63 - 1, 2**63, 10**30):
+        assert problem(alice.ask("POST", "/sapi/v1/orders/create/", request | {"nonce": nonce}))[0] == 400
     assert [each["id"] for each in alice.get("/sapi/v1/orders?limit=50")] == [order]
 
 

@@ -20,27 +20,8 @@ PATHS = (
 LISTS = ("/sapi/v1/orders", "/sapi/v1/trades", "/sapi/v1/user/balance", "/sapi/v1/market/kline")
 NAMES = st.sampled_from(
     [
-        "market",
-        "ord_type",
-        "side",
-        "volume",
-        "price",
-        "stop_price",
-        "nonce",
-        "msg_hash",
-        "signature",
-        "order_id",
-        "limit",
-        "page",
-        "period",
-        "start_time",
-        "end_time",
-        "timestamp",
-        "currency",
-        "params",
-        "r",
-        "s",
-        "state",
+        *("market", "ord_type", "side", "volume", "price", "stop_price", "nonce", "msg_hash", "signature", "order_id"),
+        *("limit", "page", "period", "start_time", "end_time", "timestamp", "currency", "params", "r", "s", "state"),
     ]
 )
 TEXTS = st.sampled_from(

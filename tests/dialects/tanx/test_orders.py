@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from countermand.dialects.tanx import stark
 from tests.dialects.tanx.house import ALICE, BOB, DAY_MS, House, an_order, signed
 
 
@@ -62,11 +63,22 @@ def test_a_repeated_creation_is_the_same_order_and_the_same_answer_for_ever(hous
     assert len(house.verified) == 2
 
 
+def test_a_repeated_creation_of_a_cancelled_order_is_that_order(house: House) -> None:
+    request = signed(house.drafts())
+    first = house.post("/sapi/v1/orders/create", request)
+    house.post("/sapi/v1/orders/cancel", {"order_id": 1}).ok()
+    assert house.post("/sapi/v1/orders/create", request) == first
+    assert house.sees(1)["state"] == "cancel"
+
+
 def test_a_nonce_is_one_order_s_and_one_user_s(house: House) -> None:
     request = signed(house.drafts())
     house.post("/sapi/v1/orders/create", request).ok()
-    other = house.post("/sapi/v1/orders/create", request | {"signature": {"r": "0x1", "s": "0x2"}})
-    assert other.problem == (400, "Invalid nonce: it was used with another signature")
+    r, s = (int(request["signature"][half], 16) for half in "rs")
+    for signature in ((1, s), (r, stark.CURVE.order - s)):  # The second one is as good as the first.
+        other = request | {"signature": dict(zip("rs", map(hex, signature), strict=True))}
+        got = house.post("/sapi/v1/orders/create", other)
+        assert got.problem == (400, "Invalid nonce: it was used with another signature")
     assert house.post("/sapi/v1/orders/create", signed(request, BOB), BOB).problem == (400, "Invalid nonce")
     for nonce in (0, -1, 2**63, 10**30, 12345):
         got = house.post("/sapi/v1/orders/create", request | {"nonce": nonce})

@@ -150,6 +150,7 @@ def test_a_list_is_asked_by_query_by_body_or_by_params_in_the_body() -> None:
     assert listed(TRADES, body=b'{"params": {"limit": 10, "market": "ethusdc"}}') == wanted
     assert listed(TRADES, body=b"limit=10&market=ethusdc", content_type=FORM) == wanted
     assert listed(TRADES, "limit=10", b'{"limit": 5, "params": {"market": "ethusdc", "limit": 1}}') == wanted
+    assert listed(TRADES, body=b'{"limit": 10, "params": {"market": "ethusdc", "limit": 1}}') == wanted
     assert listed(TRADES, "limit=&market=", b'{"params": null}') == wire.TradesParams()
     assert listed(TRADES, "limit=10&market=ethusdc", b"{}") == wanted
 

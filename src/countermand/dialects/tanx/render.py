@@ -76,7 +76,6 @@ class Renderer:
                 updated_at=order.created_at,
                 origin=order.terms.lots,
                 executed=NO_LOTS,
-                turnover=0,
                 trades=0,
                 cancel_reason=None,
             )
