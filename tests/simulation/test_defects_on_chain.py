@@ -79,9 +79,9 @@ class ForgetfulRetry(OnChainOrders):
 class CarelessMemory(OnChainOrders):
     """A lost commit of a build does not trouble it."""
 
-    async def remember(self, builds: Sequence[Build]) -> None:
+    async def remember(self, builds: Sequence[Build], *, repeatable: bool = False) -> None:
         with contextlib.suppress(CommitUnknown):
-            await super().remember(builds)
+            await super().remember(builds, repeatable=repeatable)
 
 
 class LaxIdentity(OnChainOrders):

@@ -1,10 +1,10 @@
 """Bugs that the simulator found, each as the smallest test that shows it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import cast
 
-from countermand.domain.identity import Signature
+from countermand.domain.identity import Address, RequestId, Signature, Wallet
 from countermand.domain.instant import Moment
 from countermand.domain.trigger.commands import Command, Fate, ResolveAttempt, Submission, SubmissionFault
 from countermand.domain.trigger.decide import decide
@@ -13,8 +13,9 @@ from countermand.domain.trigger.lifecycle import place as begin
 from countermand.domain.trigger.order import Attempt, OrderGroup, State
 from countermand.domain.trigger.refusals import Refusal, Refused
 from countermand.engine.clock import VenueClock
+from countermand.engine.onchain import Build, Executed, Landing, NotOurs, OnChainOrders, SignedTransaction
 from countermand.engine.outbox import Outbox
-from countermand.engine.ports import Custody, FateSeen
+from countermand.engine.ports import BuildRow, Custody, FateSeen, Store
 from countermand.engine.shard import Shard
 from tests.domain.orders import ID, PLACED_AT, TXID, order, place
 
@@ -72,3 +73,50 @@ async def test_an_attempt_whose_fate_others_learn_while_it_is_sent_does_not_upse
     entry.working = True
     assert await outbox._resolve(entry) is None
     assert custody.asked == [2]
+
+
+class _Shelf:
+    """The shard and the store, as far as builds go."""
+
+    def __init__(self) -> None:
+        self.rows: dict[bytes, BuildRow] = {}
+
+    async def add_builds(self, rows: Sequence[BuildRow]) -> None:
+        for row in rows:
+            self.rows.setdefault(row.digest, row)
+
+    async def barrier(self) -> None:
+        return
+
+    async def build(self, digest: bytes) -> bytes | None:
+        row = self.rows.get(digest)
+        return None if row is None else row.body
+
+
+class _Lands:
+    """Whatever is handed in has landed. A transaction is its message."""
+
+    def read(self, transaction: str) -> SignedTransaction:
+        return SignedTransaction(b"", transaction.encode(), TXID)
+
+    async def fate(self, signature: Signature, _last_valid_height: int) -> FateSeen:
+        return FateSeen(Fate.LANDED, signature)
+
+
+async def test_each_name_of_a_cancel_is_known_after_a_restart() -> None:
+    """One that was asked for with others and alone had two; only the first was stored, and a crash forgot the other."""
+    shelf = _Shelf()
+
+    def starts() -> OnChainOrders:
+        return OnChainOrders(cast(Shard, shelf), cast(Store, shelf), cast(Landing, _Lands()), VenueClock(), 100)
+
+    def build(request_id: str, message: str) -> Build:
+        return Build(RequestId(request_id), Wallet("w"), "", Address("o"), False, message.encode(), 1)
+
+    before = starts()
+    await before.remember([build("both", "one"), build("both", "two")], repeatable=True)
+    await before.remember([build("alone", "two")], repeatable=True)
+    after = starts()
+    for message, name in (("one", "both"), ("two", "both"), ("two", "alone")):
+        assert isinstance(await after.execute(message, RequestId(name)), Executed)
+    assert await after.execute("one", RequestId("alone")) == NotOurs()

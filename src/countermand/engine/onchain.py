@@ -106,11 +106,18 @@ class OnChainOrders:
         self._clock = clock
         self._confirm_timeout_ms = confirm_timeout_ms
 
-    async def remember(self, builds: Sequence[Build]) -> None:
-        """Commits what was built, before anybody gets it to sign."""
+    async def remember(self, builds: Sequence[Build], *, repeatable: bool = False) -> None:
+        """Commits what was built, before anybody gets it to sign.
+
+        `repeatable`: the same bytes may be built again under another id, perhaps with others beside them. The first id
+        is stored with the build, and each of them beside it.
+        """
         rows: list[BuildRow] = []
         for start in range(0, len(builds), _WRITTEN_AT_ONCE):
-            rows += [_row(build) for build in builds[start : start + _WRITTEN_AT_ONCE]]
+            written = builds[start : start + _WRITTEN_AT_ONCE]
+            rows += [_row(sha256(build.message).digest(), build, encode(build)) for build in written]
+            if repeatable:
+                rows += [_row(_named(build.request_id, build.message), build, b"") for build in written]
             await asyncio.sleep(0)  # A cancel of all can have thousands, and others have their turn.
         await self._shard.add_builds(rows)
 
@@ -127,7 +134,7 @@ class OnChainOrders:
         await self._shard.barrier()
         body = await self._store.build(sha256(signed.message).digest())
         build = None if body is None else _BUILD.decode(body)
-        if build is None or not is_mine(build) or request_id not in (None, build.request_id):
+        if build is None or not is_mine(build) or not await self._is_named(build, request_id):
             return NotOurs()
         landing = self._landing
         seen = await landing.fate(signed.signature, build.last_valid_height)
@@ -138,6 +145,11 @@ class OnChainOrders:
         if seen is None or seen.fate is Fate.DEAD:
             seen = await self._otherwise(signed, build, dead=seen is not None)
         return Unconfirmed(build, signed.signature) if seen is None else Executed(build, seen.signature, seen.error)
+
+    async def _is_named(self, build: Build, request_id: RequestId | None) -> bool:
+        if request_id in (None, build.request_id):
+            return True
+        return await self._store.build(_named(request_id, build.message)) is not None
 
     async def _otherwise(self, signed: SignedTransaction, build: Build, *, dead: bool) -> FateSeen | None:
         """Whether the message landed though this signature did not."""
@@ -157,5 +169,9 @@ class OnChainOrders:
         return seen
 
 
-def _row(build: Build) -> BuildRow:
-    return BuildRow(sha256(build.message).digest(), build.request_id, build.last_valid_height, encode(build))
+def _row(digest: bytes, build: Build, body: bytes) -> BuildRow:
+    return BuildRow(digest, build.request_id, build.last_valid_height, body)
+
+
+def _named(request_id: RequestId, message: bytes) -> bytes:
+    return sha256(request_id.encode("utf-8", "replace") + sha256(message).digest()).digest()

@@ -128,12 +128,8 @@ class Families:
     async def executes(self, family: str, transaction: str, request_id: RequestId | None) -> Answer:
         if family != "limit":
             return self._executed(await self._recurring.execute(transaction, request_id))
-        names = self._venue.names
-
-        def is_mine(build: Build) -> bool:
-            return build.purpose in _PURPOSES and names.belongs(request_id, build)
-
-        return self._executed(await self._venue.orders.execute(transaction, None, is_mine))
+        orders = self._venue.orders
+        return self._executed(await orders.execute(transaction, request_id, lambda build: build.purpose in _PURPOSES))
 
     def _executed(self, execution: Execution) -> Answer:
         if isinstance(execution, NotOurs):

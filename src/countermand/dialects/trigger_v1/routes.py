@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
 
@@ -19,7 +19,6 @@ from countermand.dialects.trigger_v1.envelope import (
     error,
     failed,
 )
-from countermand.dialects.trigger_v1.names import RequestNames
 from countermand.dialects.trigger_v1.reading import BodyReader, QueryReader, complains, public_key
 from countermand.dialects.trigger_v1.refusals import cause_of
 from countermand.dialects.trigger_v1.translate import INVALID_CANCEL, INVALID_CREATE
@@ -101,13 +100,11 @@ class Venue:
     tokens: Tokens
     price_of: Callable[[Mint], UsdPrice | None]
     clock: Clock
-    names: RequestNames = field(default_factory=RequestNames)
 
     async def remember(self, maker: Wallet, purpose: str, unsigned: Sequence[Unsigned]) -> RequestId:
         """Commits what the maker is about to get, and names it."""
         messages = [each.message for each in unsigned]
         request_id = translate.request_id_of(messages)
-        self.names.give(request_id, messages)
         await self.orders.remember(
             [
                 Build(
@@ -120,7 +117,8 @@ class Venue:
                     each.last_valid_height,
                 )
                 for each in unsigned
-            ]
+            ],
+            repeatable=purpose == CANCELS,
         )
         return request_id
 
@@ -197,12 +195,9 @@ class ExecuteResource:
         asked = _EXECUTE.read(body)
         given = asked.id if asked.request_id is None else asked.request_id
         request_id = None if given is None else RequestId(given.lower())
-        names = self._venue.names
         try:
             execution = await self._venue.orders.execute(
-                asked.signed_transaction,
-                None,
-                lambda build: build.purpose in _PURPOSES and names.belongs(request_id, build),
+                asked.signed_transaction, request_id, lambda build: build.purpose in _PURPOSES
             )
         except Unavailable:  # It may be on its way all the same.
             return OUTCOME_UNKNOWN
