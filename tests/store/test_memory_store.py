@@ -9,6 +9,7 @@ import pytest
 from countermand.engine.ports import CommitUnknown, Unavailable, WriterReplaced
 from countermand.simulation.memory_store import (
     AFTER_COMMIT,
+    AFTER_EPOCH,
     BEFORE_COMMIT,
     BEFORE_EPOCH,
     BEFORE_READ,
@@ -103,3 +104,21 @@ async def test_a_key_that_comes_twice_is_a_bug(twice: dict[str, Any]) -> None:
     with pytest.raises(AssertionError):
         await store.commit(batch(epoch, 1, **twice))
     assert await store.live_orders(0) == []
+
+
+async def test_a_writer_is_told_its_own_epoch_even_if_another_began_while_the_answer_was_on_its_way() -> None:
+    """Two writers once had the same epoch, and both could commit."""
+
+    class Slow(Fate):
+        arrives = asyncio.Event()
+
+        async def at(self, point: str) -> None:
+            if point == AFTER_EPOCH:
+                await self.arrives.wait()
+
+    database = MemoryDatabase()
+    beginning = asyncio.create_task(MemoryStore(database, Slow()).begin_epoch(0))
+    await asyncio.sleep(0)
+    newer = await MemoryStore(database).begin_epoch(0)
+    Slow.arrives.set()
+    assert ((await beginning).number, newer.number) == (1, 2)

@@ -130,8 +130,9 @@ class FencedStore(Generic[S]):
         begun = self.database.next_epoch(shard, self._faults.waits_for)
         if opened is None:
             begun.opened = begun.stands.number
+        mine = begun.stands  # By the time of the answer, somebody may have begun another one.
         await self._faults.at(AFTER_EPOCH)
-        return begun.stands
+        return mine
 
     async def commit(self, batch: Batch[Any]) -> None:
         try:
