@@ -7,6 +7,7 @@ from typing import Final, TypeAlias, TypeVar
 
 from countermand.domain.book.commands import CancelByOperator, CancelOrder, CancelOrders, Credit, PlaceOrder
 from countermand.domain.book.decide import Decision
+from countermand.domain.book.lifecycle import LIVE
 from countermand.domain.book.market import Market
 from countermand.domain.book.order import Nonce, Order, OrderId, Terms
 from countermand.domain.book.refusals import Refused
@@ -17,7 +18,7 @@ from countermand.engine.book_memory import BookMemory, MatchFaults
 from countermand.engine.book_ports import BookStore
 from countermand.engine.book_rows import Draft, decode_counters, decode_draft, decode_order
 from countermand.engine.gate import Gate
-from countermand.engine.ports import Clock, Epoch
+from countermand.engine.ports import Clock, Epoch, Unavailable
 from countermand.engine.term import Term
 
 ENDED_ORDERS_KEPT: Final = 10_000
@@ -112,17 +113,31 @@ class BookShard(Gate[BookMemory]):
 
     async def placed(self, account: Account, nonce: Nonce) -> Order | None:
         """What became of a nonce."""
-        term = await self._with_nonce(account, nonce)
-        order = term.memory.desk.placed(account, nonce)
-        await term.committed()
-        return order
+        while True:
+            term = await self._with_nonce(account, nonce)
+            order = term.memory.desk.placed(account, nonce)
+            if await self._is_true(term):
+                return order
 
     async def look(self, at: Callable[[BookMemory], T]) -> T:
         """What memory shows now, once that is committed. `at` must return nothing that changes."""
-        term = await self._ready()
-        seen = at(term.memory)
+        while True:
+            term = await self._ready()
+            seen = at(term.memory)
+            if await self._is_true(term):
+                return seen
+
+    async def _is_true(self, term: Term[BookMemory]) -> bool:
+        """What its memory showed is committed, and when it was looked at no other process had written. Else look again.
+
+        Without this a writer that was replaced, and that writes nothing, would go on showing what it remembers.
+        """
         await term.committed()
-        return seen
+        if await self._store.epoch(self.number) == term.epoch:
+            return True
+        if term is self._term:
+            raise _written_by_another()
+        return False
 
     # --- the life of a shard
 
@@ -131,6 +146,9 @@ class BookShard(Gate[BookMemory]):
         stored = await self._store.counters(self.number)
         balances = await self._store.balances(self.number)
         orders = await self._store.live_orders(self.number)
+        if await self._store.epoch(self.number) != epoch.number:
+            # What was read may be partly its work.
+            raise _written_by_another()
         if stored is not None:
             counters = decode_counters(stored)
             memory.nonces = counters.nonces
@@ -175,7 +193,7 @@ class BookShard(Gate[BookMemory]):
             body = await self._read(name, read)
             if term is self._term:
                 if body is not None and not is_here(term.memory):
-                    self._recall(term.memory, decode_order(body))
+                    self._recall(term, decode_order(body))
                 return term
 
     async def _read(self, name: _Name, read: Callable[[], Awaitable[bytes | None]]) -> bytes | None:
@@ -187,10 +205,17 @@ class BookShard(Gate[BookMemory]):
             del self._fetching[name]
             fetching.set_result(None)
 
-    def _recall(self, memory: BookMemory, order: Order) -> None:
+    def _recall(self, term: Term[BookMemory], order: Order) -> None:
         """It may have come by its other name meanwhile."""
-        if order.id not in memory.desk.orders:
-            memory.recall(order)
+        desk = term.memory.desk
+        if order.state in LIVE and order.id not in desk.orders:
+            raise _written_by_another()
+        if order.id not in desk.orders:
+            term.memory.recall(order)
 
     def _is_wanted(self, order: Order) -> bool:
         return order.id in self._fetching or (order.terms.account, order.nonce) in self._fetching
+
+
+def _written_by_another() -> Unavailable:
+    return Unavailable("another process writes the order books now")

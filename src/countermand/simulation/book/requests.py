@@ -41,7 +41,8 @@ async def drafts(process: BookProcess, terms: Terms) -> Answer:
     if isinstance(draft, Refused):
         return _refused(draft)
     expires_at = draft.expires_at
-    return {"kind": "drafted", "nonce": draft.nonce, "terms": plain(terms), "expires_at": expires_at, "draft": draft}
+    told = {"kind": "drafted", "nonce": draft.nonce, "terms": plain(terms), "draft": draft}
+    return {**told, "expires_at": expires_at, "now": await process.venue.now()}
 
 
 async def creates(process: BookProcess, account: Account, nonce: Nonce, placement: bytes) -> Answer:

@@ -84,7 +84,8 @@ class Answers:
     def _drafted(self, asked: Asked, answer: Json) -> None:
         nonce = answer["nonce"]
         must(nonce not in self._drafts, Claim.NONCE_IS_ONE_ORDER, f"nonce {nonce} is given out again, to {asked.who}")
-        must(self._has_draft(nonce), Claim.ANSWER_IS_COMMITTED, f"draft {nonce} is not stored")
+        is_there = self._has_draft(nonce) or answer["expires_at"] <= answer["now"]
+        must(is_there, Claim.ANSWER_IS_COMMITTED, f"draft {nonce} is not stored")
         self._drafts[nonce] = {"account": asked.who, "terms": answer["terms"], "expires_at": answer["expires_at"]}
 
     def _draft(self, asked: Asked, answer: Json) -> None:
