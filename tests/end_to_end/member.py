@@ -6,10 +6,8 @@ from functools import cached_property
 from itertools import count
 from typing import Any
 
-import fast_stark_crypto
-
 from countermand.dialects.tanx.stark import public_key
-from tests.dialects.tanx.keys import address_of, sign_text
+from tests.dialects.tanx.keys import address_of, sign_message, sign_text
 from tests.end_to_end.venue import Answer, Venue
 
 _KEYS = count(0xC0FFEE)
@@ -79,7 +77,7 @@ class Member:
         return self.post("/sapi/v1/orders/nonce/", {name: value for name, value in asked.items() if value is not None})
 
     def signs(self, draft: Any) -> Any:
-        r, s = fast_stark_crypto.sign(self.key, int(draft["msg_hash"], 16))
+        r, s = sign_message(self.key, int(draft["msg_hash"], 16))
         return draft | {"signature": {"r": hex(r), "s": hex(s)}}
 
     def places(self, side: str, volume: object, price: object = None, **more: object) -> int:

@@ -7,7 +7,6 @@ from typing import Any, cast
 from uuid import UUID
 
 import falcon.testing
-import fast_stark_crypto
 
 from countermand.dialects.tanx import absent, public_routes, routes, stark
 from countermand.dialects.tanx.envelope import ACCESS_REFUSED, NO_CREDENTIALS, Answer
@@ -35,6 +34,7 @@ from countermand.engine.book_ports import OrdersQuery, Period, TradesQuery, Turn
 from countermand.engine.book_rows import Draft
 from countermand.engine.venue import OrderView, Ticker, Trade, Venue
 from countermand.gateway.falcon_app import new_app
+from tests.dialects.tanx.keys import sign_message
 
 NOW = Instant(1_717_138_920_000)
 """2024-05-31T07:02:00 UTC."""
@@ -280,5 +280,5 @@ def an_order(**fields: Any) -> dict[str, Any]:
 
 
 def signed(draft: dict[str, Any], who: Account = ALICE) -> dict[str, Any]:
-    r, s = fast_stark_crypto.sign(STARK_KEYS[who], int(draft["msg_hash"], 16))
+    r, s = sign_message(STARK_KEYS[who], int(draft["msg_hash"], 16))
     return draft | {"signature": {"r": hex(r), "s": hex(s)}}
