@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -415,8 +417,53 @@ def test_money_is_conserved(alice: Member, bob: Member) -> None:
     bob.places("sell", 0.01, 999)
     audit = alice.venue.audit()
     assert audit["ok"] is True
+    for there in audit["currencies"].values():
+        column = {name: Decimal(amount) for name, amount in there.items()}
+        assert list(column) == ["deposited", "available", "locked", "fees"]
+        assert column["deposited"] == column["available"] + column["locked"] + column["fees"]
     usdc = audit["currencies"]["usdc"]
-    assert usdc["fees"] != "0"
+    assert Decimal(usdc["fees"]) >= Decimal("0.00400004")
+    assert Decimal(usdc["locked"]) >= Decimal("20.0002")
+
+
+# --- at the same time
+
+
+def test_a_cancel_and_a_fill_at_the_same_time(alice: Member, bob: Member) -> None:
+    """Whoever comes first wins, and the cancel's answer says the truth: what it shows is all that ever traded."""
+    bob.logs_in()
+    outcomes: dict[str, int] = {}
+    with ThreadPoolExecutor(2) as hands:
+        for round_ in range(12):
+            order = alice.places("buy", 0.02, 1000)
+            sale = bob.signs(bob.draft("sell", 0.01 if round_ % 2 else 0.02, 1000))
+            selling = hands.submit(bob.ask, "POST", "/sapi/v1/orders/create/", sale)
+            answer = hands.submit(alice.cancels, order).result()
+            selling.result().ok()
+            after = alice.sees(order)
+            outcomes[after["state"]] = outcomes.get(after["state"], 0) + 1
+            shown = answer.body["payload"]
+            assert answer.status == (200 if after["state"] == "cancel" else 400)
+            assert (shown["executed_volume"], shown["trades_count"]) == (after["executed_volume"], len(after["trades"]))
+            bob.post("/sapi/v1/user/bulkcancel/", {"market": "btcusdc"})
+    assert alice.balance("usdc")[1] == "0.0"
+    assert sum(outcomes.values()) == 12
+
+
+def test_one_order_is_created_by_many_at_once(alice: Member) -> None:
+    request = alice.signs(alice.draft("buy", 0.01, 1000))
+    with ThreadPoolExecutor(8) as hands:
+        answers = [hands.submit(alice.ask, "POST", "/sapi/v1/orders/create/", request) for _ in range(16)]
+        assert len({answer.result().raw for answer in answers}) == 1
+    assert len(alice.get("/sapi/v1/orders")) == 1
+
+
+def test_one_cancel_of_many_at_once_succeeds(alice: Member) -> None:
+    order = alice.places("buy", 0.01, 1000)
+    with ThreadPoolExecutor(8) as hands:
+        answers = [hands.submit(alice.cancels, order).result for _ in range(8)]
+        statuses = sorted(answer().status for answer in answers)
+    assert statuses == [200] + [400] * 7
 
 
 # --- what makes no sense

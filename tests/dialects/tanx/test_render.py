@@ -8,7 +8,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from countermand.dialects.tanx.render import Renderer, balance_of_currency, balance_row, change_percent, decimal, ticker
+from countermand.dialects.tanx.render import (
+    Renderer,
+    balance_of_currency,
+    balance_row,
+    change_percent,
+    decimal,
+    ticker,
+    utc_offset,
+)
 from countermand.domain.book.events import Traded, TradeLeg
 from countermand.domain.book.market import MarketSymbol, fee_of
 from countermand.domain.book.markets import MARKETS
@@ -82,6 +90,27 @@ def compact(sample: str) -> str:
 
 def test_the_seed_s_order_byte_for_byte() -> None:
     assert text(CEST.order(the_seed_s_order())) == compact(SEED_ORDER)
+
+
+@pytest.mark.parametrize(
+    ("offset", "shown"),
+    [
+        ("+00:00", "2024-05-31T07:02:00+00:00"),
+        ("-00:00", "2024-05-31T07:02:00+00:00"),
+        ("+05:30", "2024-05-31T12:32:00+05:30"),
+        ("-03:00", "2024-05-31T04:02:00-03:00"),
+        ("+23:59", "2024-06-01T07:01:00+23:59"),
+    ],
+)
+def test_times_have_a_numeric_offset(offset: str, shown: str) -> None:
+    ahead = utc_offset(offset)
+    assert ahead is not None
+    assert Renderer(BY_SYMBOL, ahead).order(the_seed_s_order()).created_at == shown
+
+
+@pytest.mark.parametrize("text", ["", "Z", "02:00", "+2:00", "+24:00", "+02:60", "+0200", "+02:00 ", "+٠٢:00"])
+def test_what_is_no_offset(text: str) -> None:
+    assert utc_offset(text) is None
 
 
 def test_an_order_with_its_trades_is_the_same_order() -> None:
