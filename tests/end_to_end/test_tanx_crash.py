@@ -45,6 +45,15 @@ def test_all_that_was_answered_outlives_a_restart(tmp_path: Path) -> None:
         assert alice.ask("POST", CREATE, request).raw == first.raw
         assert venue.audit()["ok"] is True
 
+        venue.resets()
+        assert alice.ask("GET", "/sapi/v1/user/balance").body["payload"]["code"] == "token_not_valid"
+        alice.logs_in()
+        assert alice.balance("usdc") == ("0.0", "0.0")
+        assert alice.get("/sapi/v1/orders") == alice.get("/sapi/v1/trades") == []
+        assert alice.ask("POST", CREATE, request).body["message"] == "Invalid nonce"
+        assert "No Stark key" in alice.ask("POST", CREATE, alice.signs(alice.draft("buy", 1, 1))).body["message"]
+        assert alice.joins().has(usdc="10").places("buy", 0.01, 1000) == 1
+
 
 @pytest.fixture
 async def server(database_url: str, tmp_path: Path) -> AsyncIterator[Server]:
