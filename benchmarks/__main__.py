@@ -8,7 +8,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Final
 
-from benchmarks import desks, figures, layers, machine
+from benchmarks import book, desks, figures, layers, machine
 from benchmarks.report import Measured, written
 from benchmarks.venue import serving
 
@@ -23,7 +23,14 @@ def main() -> None:
     measured = Measured()
     try:
         measured.machine = machine.described(data)
-        parts = {"desks": _desks, "starts": _starts, "creates": _creates, "layers": _layers, "cancels": _cancels}
+        parts = {
+            "desks": _desks,
+            "starts": _starts,
+            "creates": _creates,
+            "layers": _layers,
+            "cancels": _cancels,
+            "book": _book,
+        }
         for name, part in parts.items():
             if options.only in (None, name):
                 part(measured, data, options.seconds)
@@ -41,7 +48,9 @@ def _options() -> Namespace:
     parser.add_argument("--seconds", type=float, default=4.0, help="how long each load lasts")
     parser.add_argument("--data", type=Path, help="where the databases are put; a disk, since they are synced")
     parser.add_argument(
-        "--only", choices=("desks", "starts", "creates", "layers", "cancels"), help="print one part, write nothing"
+        "--only",
+        choices=("desks", "starts", "creates", "layers", "cancels", "book"),
+        help="print one part, write nothing",
     )
     return parser.parse_args()
 
@@ -84,6 +93,22 @@ def _cancels(measured: Measured, data: Path, seconds: float) -> None:
         measured.cancels = figures.cancels(venue, orders, seconds)
         _say("cancels beside fills")
         measured.cancels_beside_fills = figures.cancels_beside_fills(venue, orders, seconds)
+
+
+def _book(measured: Measured, data: Path, seconds: float) -> None:
+    _say("the book without a server, beside others")
+    measured.races = book.races()
+    _say(f"order books: first {figures.RESTING} resting orders are written, and others signed")
+    where, drafts = data / "book", sum(figures.BOOK_CREATES.values())
+    orders, signed = asyncio.run(figures.traded(where, figures.RESTING, drafts))
+    measured.book_starts.append(figures.start(where, figures.RESTING))
+    with serving(where) as venue:
+        _say("order books: cancels")
+        measured.book_cancels = figures.book_cancels(venue, orders, seconds)
+        _say("order books: creates")
+        measured.book_creates = figures.book_creates(venue, signed, seconds)
+        measured.book_audit_ok = venue.ask("GET", "/sandbox/audit")["ok"]
+    shutil.rmtree(where)
 
 
 def _say(what: str) -> None:

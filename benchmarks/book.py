@@ -178,13 +178,31 @@ def table(scores: list[Score]) -> str:
     return "\n".join(lines)
 
 
-def report(python: str, runs: int = RUNS) -> str:
-    """Both tables, in Markdown."""
+@dataclass
+class Race:
+    """One workload. `scores` has ours first."""
+
+    before: int
+    depth: int
+    scores: list[Score]
+
+
+def races(runs: int = RUNS, python: str | None = None) -> list[Race]:
+    """Both workloads. `python` None: an interpreter with the peers is made, for this once."""
+    with nullcontext(python) if python else peers() as interpreter:
+        found = []
+        for before in (0, DEEP):
+            made = workload(before=before)
+            found.append(Race(before, made.depth, measure(made, interpreter, runs)))
+        return found
+
+
+def report(found: list[Race]) -> str:
+    """The tables, in Markdown."""
     parts = []
-    for before in (0, DEEP):
-        made = workload(before=before)
-        parts.append(f"A book that begins with {before:,} orders; {made.depth:,} rest on average:")
-        parts.append(table(measure(made, python, runs)))
+    for race in found:
+        parts.append(f"A book that begins with {race.before:,} orders; {race.depth:,} rest on average:")
+        parts.append(table(race.scores))
     return "\n\n".join(parts)
 
 
@@ -193,8 +211,7 @@ def _main() -> None:
     parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--peers", metavar="PYTHON", help="an interpreter that has the peers installed")
     given = parser.parse_args()
-    with nullcontext(given.peers) if given.peers else peers() as python:
-        print(report(python, given.runs))
+    print(report(races(given.runs, given.peers)))
 
 
 if __name__ == "__main__":

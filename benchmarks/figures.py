@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from benchmarks import journeys, requests
+from benchmarks.book_loader import Resting, trading
 from benchmarks.driving import Figure, collect, drive
 from benchmarks.loader import Open, Owner, filling, ladder, resting
 from benchmarks.venue import Venue, echoing, serving
@@ -26,6 +27,7 @@ _CRAFTERS: Final = 32
 _YEAR_MS: Final = 365 * 24 * 3_600_000
 _ORDERS_FOR_A_SECOND: Final = {1: 1_600, 32: 5_500, 256: 8_000}
 """More cancels than these will not be made in a second."""
+BOOK_CREATES: Final = {1: 2_000, 32: 8_000, 256: 8_000}
 _CREATES: Final = {1: 500, 32: 3_000, 256: 3_500}
 """A crafted deposit lives for a minute, so these must be crafted, signed and created in less."""
 
@@ -234,6 +236,44 @@ def _wish(owner: Owner, *, dollars: str) -> dict[str, Any]:
         "dollars": dollars,
         "expires_at": int(time.time() * 1000) + _YEAR_MS,
     }
+
+
+# --- the order books
+
+
+def book_cancels(venue: Venue, orders: list[Resting], seconds: float) -> list[Beside]:
+    """Each order is cancelled once. Takes the orders that it uses off the list."""
+    measured = []
+    for connections in CONNECTIONS:
+        wanted = int(_ORDERS_FOR_A_SECOND[connections] * (seconds + 1))
+        taken = [orders.pop() for _ in range(min(wanted, len(orders)))]
+        items = [requests.tanx_cancel(order.id, order.owner.token) for order in taken]
+        measured.append(_requests(venue, connections, items, seconds))
+    return measured
+
+
+def book_creates(venue: Venue, signed: list[bytes], seconds: float) -> list[Beside]:
+    """Orders were drafted and signed before; what is measured verifies the signature, and commits the order."""
+    measured = []
+    for connections in CONNECTIONS:
+        items = [signed.pop() for _ in range(min(BOOK_CREATES[connections], len(signed)))]
+        measured.append(_requests(venue, connections, items, seconds))
+    return measured
+
+
+def _requests(venue: Venue, connections: int, items: list[bytes], seconds: float) -> Beside:
+    def run() -> tuple[Figure, float]:
+        cpu = venue.cpu_s()
+        figure = drive(venue.port, connections, items, seconds=seconds)
+        return figure, (venue.cpu_s() - cpu) / figure.requests_in_all
+
+    return _beside(connections, run, lambda: 0.0)
+
+
+async def traded(data: Path, count: int, drafts: int) -> tuple[list[Resting], list[bytes]]:
+    """A data directory with orders in the book, and the requests that place more."""
+    async with trading(data) as it:
+        return await it.rest(count), await it.draft(drafts)
 
 
 # --- starts

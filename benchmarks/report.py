@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from benchmarks.book import COUNT, RUNS, Race, Score, report
 from benchmarks.desks import CROSSED, Desk
 from benchmarks.figures import FILLS_PER_SECOND, Beside, Lifecycles, Start
 from benchmarks.layers import LAYERS, TASKS
@@ -24,6 +25,16 @@ Each step is a request that is answered when it is on disk, and each transaction
 _MEMORY: Final = """\
 A tick is a whole turn of the engine: what is due, the price, the decision, and the journal entry if there is one.
 Memory is the growth of a child process's resident set."""
+_RACES: Final = f"""\
+{COUNT:,} operations from a fixed seed, 40 % of them cancels of a random live order, four fifths of the others resting
+near a wandering mid, one fifth crossing. The same for every book, each in a process of its own; medians of {RUNS}
+runs."""
+_BOOK_CANCELS: Final = """\
+`POST /sapi/v1/orders/cancel/`, as tanX's Python client sends it: each of an order of its own, from 500 users, among 10⁵
+resting orders. It answers when PostgreSQL has it on disk."""
+_BOOK_CREATES: Final = """\
+`POST /sapi/v1/orders/create/` of orders that were drafted and signed before: verifies the Stark signature, locks the
+money, puts the order into the book, and answers when PostgreSQL has it on disk."""
 _STARTS: Final = """\
 From exec until `/health/ready` says yes. The server's memory an order includes the order's account on the embedded
 chain."""
@@ -40,6 +51,11 @@ class Measured:
     lives: list[Lifecycles] = field(default_factory=list)
     desks: list[Desk] = field(default_factory=list)
     starts: list[Start] = field(default_factory=list)
+    races: list[Race] = field(default_factory=list)
+    book_cancels: list[Beside] = field(default_factory=list)
+    book_creates: list[Beside] = field(default_factory=list)
+    book_starts: list[Start] = field(default_factory=list)
+    book_audit_ok: bool | None = None
     layers: dict[str, float] = field(default_factory=dict)
     """Microseconds of the loop's thread for one cancel, by layer."""
     audit_ok: bool | None = None
@@ -56,6 +72,7 @@ def written(measured: Measured) -> str:
         _table(("machine", ""), measured.machine),
         "## What was to be reached\n\n" + _table(("figure", "wanted", "measured", ""), list(_verdicts(measured))),
         _http(measured),
+        _book(measured),
         _layers(measured),
         _memory(measured),
         _NOTES.read_text(encoding="utf-8").strip(),
@@ -90,14 +107,38 @@ def _verdicts(measured: Measured) -> Iterable[tuple[str, ...]]:
             yield _verdict(
                 f"memory a resting order, of {_power(desk.orders)}", "< 1 KB", f"{weight:.0f} bytes", weight < 1024
             )
+    yield from _book_verdicts(measured)
     for start in measured.starts:
         wanted = 5 if start.orders else 3
         name = f"ready with {_power(start.orders)} open orders" if start.orders else "ready, empty"
         yield _verdict(name, f"< {wanted} s", f"{start.ready_s:.2f} s", start.ready_s < wanted)
 
 
+def _book_verdicts(measured: Measured) -> Iterable[tuple[str, ...]]:
+    for race in measured.races:
+        rate, best = race.scores[0].cpu_rate, _best_peer(race)
+        where = f"the book's core, {race.depth:,} orders resting"
+        yield _verdict(f"{where}, operations/s", "≥ 500,000", f"{rate:,.0f}", rate >= 500_000)
+        yield _verdict(f"{where}, of {best.name}", "≥ 10", f"{rate / best.cpu_rate:.1f}", rate >= 10 * best.cpu_rate)
+    for each in measured.book_cancels:
+        if each.figure.connections == 256:
+            yield _verdict("tanX cancel, 256 connections, of the echo", "≥ 0.18", each.ratio, each.ratio >= 0.18)
+        if each.figure.connections == 32:
+            p99 = each.figure.p99_ms
+            yield _verdict("its p99 at 32 connections", "< 15 ms", f"{p99:.1f} ms", p99 < 15)
+    for start in measured.book_starts:
+        name = f"ready with {_power(start.orders)} orders in the books"
+        yield _verdict(name, "< 5 s", f"{start.ready_s:.2f} s", start.ready_s < 5)
+
+
 def _verdict(name: str, wanted: str, found: float | str, reached: bool) -> tuple[str, ...]:
     return name, wanted, found if isinstance(found, str) else f"{found:.2f}", "yes" if reached else "**no**"
+
+
+def _best_peer(race: Race) -> Score:
+    """The quickest that did all of the operations in its time."""
+    peers = [score for score in race.scores if not score.name.startswith("ours") and score.done == COUNT]
+    return max(peers, key=lambda score: score.cpu_rate)
 
 
 # --- the tables
@@ -147,6 +188,27 @@ def _besides(rows: Sequence[Beside]) -> str:
     costs = ", ".join(f"{row.cpu_us:.0f} µs at {row.figure.connections}" for row in rows)
     note = f"¹ The processor's time of an echo over that of the venue's process, which was {costs}."
     return _table([*head, *(["fills/s"] if fills else [])], table) + "\n\n" + note
+
+
+def _book(measured: Measured) -> str:
+    parts = []
+    if measured.races:
+        parts.append(f"### The core, without I/O\n\n{_RACES}\n\n{report(measured.races)}")
+    sections = (
+        ("Durable cancels", _BOOK_CANCELS, measured.book_cancels),
+        ("Durable creates", _BOOK_CREATES, measured.book_creates),
+    )
+    for title, text, rows in sections:
+        if rows:
+            parts.append(f"### {title}\n\n{text}\n\n{_besides(rows)}")
+    for start in measured.book_starts:
+        size = f"{start.resident_bytes / _MIB:.0f} MiB"
+        orders = f"{_power(start.orders)} orders in the books"
+        parts.append(f"### Recovery\n\nWith {orders}: ready after {start.ready_s:.2f} s, with {size} resident.")
+    if measured.book_audit_ok is not None:
+        found = "found no difference" if measured.book_audit_ok else "**found differences**"
+        parts.append(f"Afterwards the audit {found}.")
+    return "\n\n".join(["## The order books", *parts]) if parts else ""
 
 
 def _layers(measured: Measured) -> str:

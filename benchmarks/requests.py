@@ -51,6 +51,25 @@ def create(item: dict[str, Any], request_id: str, signed: str) -> bytes:
     return _request("POST", f"{_V2}/orders/price", body, item["token"])
 
 
+def tanx_create(nonce: int, msg_hash: str, signature: tuple[int, int], token: str) -> bytes:
+    """As tanX's Python client sends it."""
+    r, s = signature
+    return _tanx("create", {"nonce": nonce, "msg_hash": msg_hash, "signature": {"r": hex(r), "s": hex(s)}}, token)
+
+
+def tanx_cancel(order_id: int, token: str) -> bytes:
+    return _tanx("cancel", {"order_id": order_id}, token)
+
+
+def _tanx(what: str, body: object, token: str) -> bytes:
+    raw = msgspec.json.encode(body)
+    return (
+        f"POST /sapi/v1/orders/{what}/ HTTP/1.1\r\nhost: 127.0.0.1\r\nuser-agent: python-requests/2.32.3\r\n"
+        "accept-encoding: gzip, deflate\r\naccept: */*\r\nconnection: keep-alive\r\n"
+        f"authorization: JWT {token}\r\ncontent-type: application/json\r\ncontent-length: {len(raw)}\r\n\r\n"
+    ).encode() + raw
+
+
 def echo() -> bytes:
     """The small JSON POST that the peer answers."""
     body = b'{"cancelRequestId":"0198f0a0-1b2c-4d5e-8f90-a1b2c3d4e5f6"}'

@@ -1,0 +1,176 @@
+"""Fills a data directory with users, balances, resting orders of the books, and orders that wait for their signatures.
+
+No server runs meanwhile: everything goes through the shard's own term and journal, but for the users' logins.
+"""
+
+import shutil
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+import fast_stark_crypto
+
+from benchmarks import requests
+from countermand.compose import MASTER_SEED_FILE
+from countermand.custody.vaults import VaultKeys, load_or_make_seed
+from countermand.dialects.tanx.session import Sessions
+from countermand.dialects.tanx.signing import msg_hash
+from countermand.dialects.tanx.stark import public_key
+from countermand.domain.book.commands import Credit, PlaceOrder
+from countermand.domain.book.market import MarketSymbol
+from countermand.domain.book.markets import MARKETS
+from countermand.domain.book.order import BUY, SELL, Kind, Nonce, OrderId, Terms
+from countermand.domain.book.quantities import Lots, Ticks
+from countermand.domain.book.refusals import Refused
+from countermand.domain.instant import Instant
+from countermand.domain.ledger.amount import AMOUNT_SCALE, Account, Amount, Currency
+from countermand.engine.book_memory import BookMemory
+from countermand.engine.book_rows import Draft
+from countermand.engine.clock import VenueClock
+from countermand.engine.ids import Ids
+from countermand.engine.shards import BOOK_SHARD
+from countermand.engine.term import Term
+from countermand.store.book_postgres import PostgresBookStore
+from countermand.store.embedded import EmbeddedPostgres
+from countermand.store.members_postgres import PostgresMembers
+from countermand.store.migrations import migrate
+
+USERS: Final = 500
+_A_BATCH: Final = 1_000
+_WEALTH: Final = Amount(10**9 * 10**AMOUNT_SCALE)
+_YEAR_MS: Final = 365 * 24 * 3_600_000
+_MARKET: Final = next(market for market in MARKETS if market.symbol == MarketSymbol("btcusdc"))
+_MID: Final = 6_000_000
+"""In ticks: 60,000 USDC."""
+_DEPTH: Final = 100_000
+"""The ticks on each side of the mid on which orders rest: they never meet."""
+
+
+class _NoFaults:
+    def failing(self) -> bool:
+        return False
+
+    def failed(self) -> None:
+        raise AssertionError("no match is to fail")
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    account: Account
+    stark_private_key: int
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """An order in the book and its owner."""
+
+    id: OrderId
+    owner: User
+
+
+@dataclass(frozen=True, slots=True)
+class Trading:
+    """The books of a venue that is being filled."""
+
+    term: Term[BookMemory]
+    store: PostgresBookStore
+    clock: VenueClock
+    ids: Ids
+    users: Sequence[User]
+
+    async def rest(self, count: int) -> list[Resting]:
+        """Orders of all users in turn, which rest."""
+        resting: list[Resting] = []
+        for some in _some(zip(_terms(self.users), range(count), strict=False)):
+            for (terms, owner), _ in some:
+                nonce = self._next_nonce()
+                placed = PlaceOrder(self.ids.request_id(), nonce, b"signed", terms)
+                happened = self.term.turn(placed, self.clock.now())
+                assert not isinstance(happened, Refused), happened
+                order = self.term.memory.desk.placed(terms.account, nonce)
+                assert order is not None
+                resting.append(Resting(order.id, owner))
+            await self._commit()
+        return resting
+
+    async def draft(self, count: int) -> list[bytes]:
+        """Orders that nobody has placed yet: the requests that place them, signed."""
+        signed = []
+        expires_at = Instant(self.clock.now() + _YEAR_MS)
+        for some in _some(zip(_terms(self.users), range(count), strict=False)):
+            for (terms, owner), _ in some:
+                nonce = self._next_nonce()
+                message = msg_hash(terms, _MARKET, nonce)
+                self.term.memory.add_draft(Draft(nonce, terms, message, expires_at))
+                r, s = fast_stark_crypto.sign(owner.stark_private_key, int(message, 16))
+                signed.append(requests.tanx_create(nonce, message, (r, s), owner.token))
+            await self._commit()
+        return signed
+
+    async def enrich(self) -> None:
+        for user in self.users:
+            for currency in (_MARKET.base, _MARKET.quote):
+                happened = self.term.turn(Credit(user.account, Currency(currency), _WEALTH), self.clock.now())
+                assert not isinstance(happened, Refused), happened
+        await self._commit()
+
+    def _next_nonce(self) -> Nonce:
+        self.term.memory.nonces += 1
+        return Nonce(self.term.memory.nonces)
+
+    async def _commit(self) -> None:
+        batch = self.term.cut()
+        await self.store.commit(batch)
+        self.term.wrote(batch)
+        self.term.memory.wrote()
+
+
+def _terms(users: Sequence[User]) -> Iterator[tuple[Terms, User]]:
+    """Limit orders on both sides of the mid, a lot each, of all users in turn."""
+    for number, user in enumerate(cycle(users)):
+        side, away = (BUY, -1) if number % 2 else (SELL, 1)
+        price = Ticks(_MID + away * (1 + number % _DEPTH))
+        yield Terms(user.account, _MARKET.symbol, side, Kind.LIMIT, Lots(1 + number % 100), price), user
+
+
+def _some(items: Iterator[Any]) -> Iterator[list[Any]]:
+    while some := list(islice(items, _A_BATCH)):
+        yield some
+
+
+@asynccontextmanager
+async def trading(data: Path) -> AsyncIterator[Trading]:
+    """Opens an empty data directory the way a server does, and gives its users what they need."""
+    shutil.rmtree(data, ignore_errors=True)
+    data.mkdir(parents=True, mode=0o711)
+    keys, clock = VaultKeys(load_or_make_seed(data / MASTER_SEED_FILE)), VenueClock()
+    async with EmbeddedPostgres(data) as server:
+        await migrate(server.dsn)
+        pool = await asyncpg.create_pool(server.dsn, min_size=1, max_size=4)
+        store = await PostgresBookStore.connect(server.dsn)
+        members = PostgresMembers(pool)
+        sessions = Sessions(keys.jwt_secret(), clock, members)
+        users = [await _user(number, members, sessions, clock) for number in range(USERS)]
+        memory = BookMemory(MARKETS, _NoFaults())
+        term = Term(BOOK_SHARD, await store.begin_epoch(BOOK_SHARD), memory)
+        it = Trading(term, store, clock, Ids(), users)
+        await it.enrich()
+        yield it
+        # PostgreSQL would do it soon by itself, in the middle of a measurement.
+        await pool.execute("VACUUM (FREEZE, ANALYZE)")
+        await store.close()
+        await pool.close()
+
+
+async def _user(number: int, members: PostgresMembers, sessions: Sessions, clock: VenueClock) -> User:
+    account, key = Account(f"0x{number + 1:040x}"), 1_000_000 + number
+    member = await members.enrol(account, clock.now())
+    await members.register_key(account, public_key(key), replace=False)
+    tokens = await sessions.begin(account, member.logins)
+    assert tokens is not None
+    return User(account, key, tokens.access)
