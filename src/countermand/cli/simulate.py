@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from countermand.settings import StartRefused
 from countermand.simulation import run
+from countermand.simulation.book import run as books
 
 _RANGE: Final = re.compile(r"(\d{1,20})\.\.(\d{1,20})")
 
@@ -19,12 +20,13 @@ def simulate(
     chain: Annotated[
         Literal["svm", "model"], Parameter(help="the real virtual machine, or a quicker model of it")
     ] = "svm",
+    book: Annotated[bool, Parameter(help="the order books, instead of the orders of wallets", negative="")] = False,
 ) -> int:
     """Run the whole engine under virtual time and faults, and check every promise. Exit status 1 on a failure."""
     chosen = seed_range(seed, seeds)
     if steps < 1:
         raise StartRefused(f"--steps {steps} is too few; give 1 or more")
-    return run.main(chosen, steps, chain=chain)
+    return books.main(chosen, steps) if book else run.main(chosen, steps, chain=chain)
 
 
 def seed_range(seed: int | None, seeds: str | None) -> range:

@@ -135,7 +135,7 @@ async def supervisor(world: World) -> None:
     """Somebody starts a process when none is awake."""
     random = chance(world.seed, "supervisor")
     while True:
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.2)
         if not world.awake():
             if not world.is_calm:
                 await asyncio.sleep(random.random() * world.swarm.restart_ms / 1000)

@@ -39,6 +39,8 @@ class Options:
     reused: float
     """A nonce is used for another placement."""
     match_fails: float
+    pause_ms: int
+    """Between two deeds of a user, on average."""
     operator_pause_ms: int
 
 
@@ -61,6 +63,7 @@ def drawn(random: Random) -> Options:
         forgotten=rarely(0.2),
         reused=rarely(0.3),
         match_fails=rarely(0.5),
+        pause_ms=random.choice((5, 20, 100, 300)),
         operator_pause_ms=random.choice((200, 1_000)),
     )
 

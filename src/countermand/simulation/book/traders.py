@@ -56,7 +56,7 @@ class Trader:
         ]
         choices, weights = [deed for deed, _ in deeds], [weight for _, weight in deeds]
         while True:
-            await asyncio.sleep(self.random.expovariate(1) * self.world.swarm.pause_ms / 1000)
+            await asyncio.sleep(self.random.expovariate(1) * self.world.options.pause_ms / 1000)
             [deed] = self.random.choices(choices, weights)
             await self.dares(deed)
 
@@ -151,7 +151,7 @@ class Trader:
         random, options = self.random, self.world.options
         if self._strikes(options.wild):
             return Ticks(random.choice((MID // 2, MID - 19, MID + 19, MID + MID // 2, 3 * MID)))
-        away = random.randint(-options.spread // 2, options.spread)
+        away = random.randint(-options.spread, options.spread)
         return Ticks(max(1, MID - away if side is BUY else MID + away))
 
     def _flawed(self, terms: Terms) -> Terms:

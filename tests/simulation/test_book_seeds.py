@@ -1,0 +1,159 @@
+"""The seeds of the order books, and that they bring about all that they are meant to.
+
+`COUNTERMAND_SIMULATE_SEEDS=5000` runs so many instead of 40.
+"""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from countermand.simulation.book.run import main, report, simulate
+
+STEPS = 500
+SEEDS = int(os.environ.get("COUNTERMAND_SIMULATE_SEEDS", "40"))
+
+SITUATIONS = """
+CancelByOperator ends a partly filled order
+CancelByOperator ends a resting order
+CancelByOperator ends a waiting stop
+CancelOrder ends a partly filled order
+CancelOrder ends a partly filled order, of which dust is left
+CancelOrder ends a resting order
+CancelOrder ends a waiting stop
+CancelOrders: ends by user before any trade
+ExpireOrder ends a partly filled order
+ExpireOrder ends a resting order
+ExpireOrder ends a waiting stop
+OpenOrder: ends by failed before any trade
+OpenOrder: ends by slippage before any trade
+OpenOrder: ends by system before any trade
+PlaceOrder: ends by failed before any trade
+PlaceOrder: ends by slippage after trades
+PlaceOrder: ends by slippage before any trade
+PlaceOrder: ends by system after trades
+PlaceOrder: ends by system before any trade
+a bulk cancel
+a limit order, no trade
+a limit order, one trade
+a limit order, several trades
+a limit_maker order, no trade
+a market order, no trade
+a market order, one trade
+a market order, several trades
+a replaced writer wakes up
+a stop order enters, no trade
+a stop order enters, one trade
+a stop order enters, several trades
+a stop triggers at once
+a stop_limit order, no trade
+a trade triggers a stop
+a writer was replaced
+an order rests with what the book left of it
+answer lost
+balances: balances
+became: became
+cancel many: CommitUnknown
+cancel many: cancelled many
+cancel: CommitUnknown
+cancel: Gone
+cancel: ORDER_CANCELLED
+cancel: ORDER_DONE
+cancel: ORDER_UNKNOWN
+cancel: cancelled
+clock leaps
+clock leaps to an end
+crash at store.after-commit
+crash at store.after-epoch
+crash at store.before-commit
+crash at store.before-epoch
+crash at store.before-read
+create: CommitUnknown
+create: INSUFFICIENT_FUNDS
+create: NONCE_UNKNOWN
+create: NONCE_USED
+create: placed
+credit: AMOUNT_TOO_BIG
+credit: CommitUnknown
+credit: credited
+draft: CommitUnknown
+draft: MARKET_UNKNOWN
+draft: PRICE_MISSING
+draft: PRICE_OUTSIDE_BAND
+draft: PRICE_TOO_HIGH
+draft: PRICE_TOO_LOW
+draft: STOP_MISSING
+draft: VOLUME_TOO_BIG
+draft: VOLUME_TOO_SMALL
+draft: drafted
+forget: forgotten
+front: Unavailable
+front: resting
+held commit comes through
+held commit defeated
+held commit waited for
+list: orders
+operator: ORDER_CANCELLED
+operator: ORDER_DONE
+operator: cancelled
+place: CommitUnknown
+place: INSUFFICIENT_FUNDS
+place: NONCE_USED
+place: placed
+recall: draft
+self-trade takes off a part
+store: the answer to a commit was lost
+store: the commit is inside the database
+store: the commit never arrived
+store: the store is down: nothing was sent
+tickers: tickers
+trades: trades
+view: view
+""".strip().splitlines()
+
+TRACE = """
+import sys
+from countermand.simulation.book.run import simulate
+outcome = simulate(int(sys.argv[1]), 200)
+print(outcome.trace.digest(), outcome.steps, outcome.violation)
+"""
+
+
+def test_no_seed_breaks_a_claim_and_they_bring_about_all_that_they_are_meant_to() -> None:
+    occurred = Counter[str]()
+    for seed in range(SEEDS):
+        outcome = simulate(seed, STEPS)
+        occurred += outcome.trace.situations
+        if outcome.violation is not None:
+            report(outcome, STEPS, print)
+            pytest.fail(f"seed {seed}: {outcome.violation}")
+    for situation, times in sorted(occurred.items()):
+        print(f"{times:8d}  {situation}")
+    assert [situation for situation in SITUATIONS if not occurred[situation]] == []
+
+
+@pytest.mark.parametrize("seed", [3, 8])
+def test_one_seed_gives_one_trace_under_two_hash_seeds(seed: int) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", TRACE, str(seed)],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for hash_seed in ("1", "2")
+    ]
+    first, second = (process.communicate()[0] for process in processes)
+    assert first == second
+    assert len(first.split()[0]) == 64
+
+
+def test_two_seeds_give_two_traces() -> None:
+    assert simulate(3, 50).trace.digest() != simulate(4, 50).trace.digest()
+
+
+def test_a_run_says_how_far_it_got(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(range(2), 50) == 0
+    assert capsys.readouterr().out.startswith("2 seeds, ")
