@@ -31,7 +31,7 @@ class Watch(Generic[_Order]):
         """To be told whenever an order begins to be watched, or is watched for something else than before."""
         for condition in self._conditions(self._orders[order_id]):
             heap = self._heaps.setdefault((mint, condition.direction), [])
-            heappush(heap, (_distance(condition), order_id))
+            heappush(heap, (_distance(condition.direction, condition.price), order_id))
             self._entries += 1
         if self._entries > 64 + 3 * len(self._orders):
             self._compact()
@@ -45,7 +45,7 @@ class Watch(Generic[_Order]):
         """
         crossed: dict[OrderId, None] = {}
         for direction in Direction:
-            heap, reach = self._heaps.get((mint, direction), []), _distance(Condition(direction, price))
+            heap, reach = self._heaps.get((mint, direction), []), _distance(direction, price)
             while heap and heap[0][0] <= reach:
                 entry = heappop(heap)
                 self._entries -= 1
@@ -56,7 +56,8 @@ class Watch(Generic[_Order]):
     def _is_current(self, entry: _Entry) -> bool:
         distance, order_id = entry
         order = self._orders.get(order_id)
-        return order is not None and any(_distance(condition) == distance for condition in self._conditions(order))
+        conditions = () if order is None else self._conditions(order)
+        return any(_distance(condition.direction, condition.price) == distance for condition in conditions)
 
     def _compact(self) -> None:
         for heap in self._heaps.values():
@@ -65,6 +66,5 @@ class Watch(Generic[_Order]):
         self._entries = sum(map(len, self._heaps.values()))
 
 
-def _distance(condition: Condition) -> int:
-    price = condition.price.picodollars
-    return price if condition.direction is Direction.ABOVE else -price
+def _distance(direction: Direction, price: UsdPrice) -> int:
+    return price.picodollars if direction is Direction.ABOVE else -price.picodollars
