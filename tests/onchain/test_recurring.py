@@ -8,7 +8,9 @@ from typing import cast
 
 import pytest
 import pytest_asyncio
+from solders.hash import Hash
 from solders.keypair import Keypair
+from solders.message import Message
 
 from countermand.domain.identity import Address, Mint, Wallet
 from countermand.domain.instant import Instant
@@ -232,6 +234,21 @@ async def test_what_the_owner_sends_alone_counts(house: House) -> None:
     executed = await house.orders.execute(transaction, None)
     assert isinstance(executed, Executed)
     assert (executed.error, executed.signature) == (None, listed.opened_by)
+
+
+async def test_an_address_that_was_an_order_before_in_the_same_second(house: House) -> None:
+    """Its owner signed the opening again, for another blockhash: another transaction opened what is there now."""
+    built = await house.orders.create(house.terms())
+    assert isinstance(built, Build)
+    await house.executes(built)
+    await house.executes(await house.orders.cancel(built.order, house.wallet))
+    house.chain.advance(seconds=1)
+    recent = bytes(Hash.from_string((await house.chain.latest_blockhash()).blockhash))
+    again = built.message.replace(bytes(Message.from_bytes(built.message).recent_blockhash), recent)
+    transaction = signed(base64.b64encode(unsigned_transaction(again)).decode(), house.alice)
+    submitted = await house.chain.submit(base64.b64decode(transaction))
+    (listed,) = await house.lists()
+    assert (submitted.error, listed.order, listed.opened_by) == (None, built.order, submitted.signature)
 
 
 async def test_an_order_may_begin_later(house: House) -> None:

@@ -184,13 +184,19 @@ class RecurringOrders:
 
     @asks_the_chain
     async def _opened_by(self, address: Address, order: Dca) -> Signature | None:
-        """The transaction that opened it. Strangers can name an address too, and it may have been an order before."""
+        """The transaction that opened it. Strangers can name an address too, and it may have been an order before.
+
+        Of several within the second of its creation it is the last: the others opened what was closed since.
+        """
         landed = [each async for each in self._landed_since(address, order.created_at)]
+        opening = None
         for each in landed[: -_OPENINGS_ASKED_MAX - 1 : -1]:
+            if opening is not None and each.block_time > order.created_at:
+                break
             transaction = await self._records.transaction(each.signature)
             if transaction is not None and _opens(dca.events_of(transaction), address):
-                return Signature(each.signature)
-        return None
+                opening = Signature(each.signature)
+        return opening
 
     async def _landed_since(self, address: Address, second: int) -> AsyncIterator[AddressSignature]:
         """What succeeded with this address in it, newest first. An earlier order there was another order."""
