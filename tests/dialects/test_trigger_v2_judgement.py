@@ -448,10 +448,6 @@ def test_what_does_not_exist_is_the_gateways_to_answer(venue: FakeVenue) -> None
         ("GET", "/trigger/v2/orders/history/dca"),
         ("POST", "/trigger/v2/orders/dca"),
         ("POST", "/trigger/v2/orders/price/"),
-        ("GET", "/trigger/v2/orders/history/"),
-        ("PATCH", "/trigger/v2/orders/price/"),
-        ("POST", "/trigger/v2/orders/price/cancel/"),
-        ("POST", "/trigger/v2/orders/price/confirm-cancel/"),
         ("GET", "/trigger/v2/vault/"),
         ("GET", "/price/v3/"),
     ):

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from countermand.answering import Answer, Edge
 from countermand.dialects.recurring_v1 import envelope as recurring_envelope
 from countermand.dialects.recurring_v1 import refusals as recurring_refusals
 from countermand.dialects.recurring_v1 import routes as recurring_routes
@@ -16,7 +17,6 @@ from countermand.dialects.recurring_v1.envelope import Declined
 from countermand.dialects.trigger_v1 import envelope as trigger_envelope
 from countermand.dialects.trigger_v1 import routes as trigger_routes
 from countermand.dialects.trigger_v1 import wire as trigger_wire
-from countermand.dialects.trigger_v1.envelope import Answer
 from countermand.dialects.trigger_v1.refusals import CAUSES
 from countermand.dialects.trigger_v1.routes import Root
 from countermand.domain.limit.refusals import Refusal as LimitRefusal
@@ -96,20 +96,23 @@ def test_every_refusal_is_there_with_its_words() -> None:
 def fixed(*modules: Any) -> Iterator[tuple[str, int, str]]:
     """The answers that are the same every time: where they are, status and words."""
     for module in modules:
-        for name, value in vars(module).items():
-            if isinstance(value, Answer | recurring_envelope.Answer):
-                yield name, value.status, msgspec.json.decode(value.body)["error"]
-            elif isinstance(value, Declined):
+        for name, value in (*vars(module).items(), *getattr(module, "EDGES", {}).items()):
+            answers = [value.unavailable, value.outcome_unknown, value.internal] if isinstance(value, Edge) else [value]
+            for answer in answers:
+                if isinstance(answer, Answer):
+                    told = msgspec.json.decode(answer.body)
+                    yield str(name), answer.status, told.get("error", told.get("message"))
+            if isinstance(value, Declined):
                 yield name, value.status, value.words
 
 
 TRIGGER_ANSWERS = list(fixed(trigger_routes, trigger_envelope))
-RECURRING_ANSWERS = list(fixed(recurring_routes, recurring_envelope, recurring_translate))
+RECURRING_ANSWERS = list(fixed(recurring_routes, recurring_translate, recurring_envelope))
 
 
 def test_there_are_fixed_answers() -> None:
     assert len(TRIGGER_ANSWERS) >= 7
-    assert len(RECURRING_ANSWERS) >= 6
+    assert len(RECURRING_ANSWERS) >= 9
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ from uuid import UUID
 
 import falcon.testing
 
+from countermand.answering import Answer
 from countermand.dialects.tanx import absent, public_routes, routes, stark
-from countermand.dialects.tanx.envelope import ACCESS_REFUSED, NO_CREDENTIALS, Answer
+from countermand.dialects.tanx.envelope import ACCESS_REFUSED, NO_CREDENTIALS
 from countermand.dialects.tanx.render import Renderer
 from countermand.domain.book.book import resting
 from countermand.domain.book.commands import (

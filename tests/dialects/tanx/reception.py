@@ -8,9 +8,9 @@ from typing import Any
 import falcon.asgi
 import falcon.testing
 
+from countermand.answering import Answer
 from countermand.dialects.tanx import auth
 from countermand.dialects.tanx.auth import Reception
-from countermand.dialects.tanx.envelope import Answer
 from countermand.dialects.tanx.session import LoginTexts, Sessions, Tokens
 from countermand.domain.ledger.amount import Account
 from countermand.engine.members import StarkKeys

@@ -9,8 +9,8 @@ import pytest
 from falcon import testing
 from falcon.asgi import Request
 
+from countermand.answering import Declined
 from countermand.dialects.tanx import wire
-from countermand.dialects.tanx.envelope import Declined
 from countermand.dialects.tanx.reading import FORM, BodyReader, decimal_text
 
 ORDER = BodyReader(wire.OrderNonceRequest)

@@ -1,22 +1,15 @@
-"""How Recurring v1 answers, and the one place where what went wrong becomes an answer."""
+"""How Recurring v1 answers, in two forms."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import Final, TypeVar
 
-import falcon
-import msgspec
-import structlog
 from falcon.asgi import Request, Response
 
+from countermand import answering
+from countermand.answering import Answer, Edge, encode
 from countermand.dialects.recurring_v1.wire import ErrorAnswer, OlderErrorAnswer
-from countermand.engine.ports import CommitUnknown, Unavailable
-
-_log: Final = structlog.get_logger("countermand")
-
-encode: Final = msgspec.json.Encoder().encode
 
 
 class Form(Enum):
@@ -24,14 +17,6 @@ class Form(Enum):
 
     OLDER = auto()
     NEWER = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A status and the bytes of a JSON body."""
-
-    body: bytes
-    status: int = 200
 
 
 class Declined(Exception):
@@ -49,19 +34,28 @@ class Declined(Exception):
         return Answer(encode(ErrorAnswer(code=self.status, error=self.words, status=phrase)), self.status)
 
 
-UNAVAILABLE: Final = Declined("Service temporarily unavailable. Please retry.", 503)
-OUTCOME_UNKNOWN: Final = Declined("The outcome of this request is unknown. Please repeat the same request.", 503)
-INTERNAL: Final = Declined("Internal server error", 500)
-
 _Resource = TypeVar("_Resource")
 Responder = Callable[[_Resource, Request, Response], Awaitable[None]]
+
+
+def _edge(form: Form) -> Edge:
+    return Edge(
+        unavailable=Declined("Service temporarily unavailable. Please retry.", 503).answer(form),
+        outcome_unknown=Declined("The outcome of this request is unknown. Please repeat the same request.", 503).answer(
+            form
+        ),
+        internal=Declined("Internal server error", 500).answer(form),
+    )
+
+
+EDGES: Final = {form: _edge(form) for form in Form}
 
 
 def answers(handler: Callable[[_Resource, Request], Awaitable[Answer]]) -> Responder[_Resource]:
     """A Falcon responder from a handler that returns its answer and does not look at the body."""
 
     async def responder(resource: _Resource, req: Request, resp: Response) -> None:
-        _give(resp, await _outcome(handler(resource, req), req, Form.NEWER))
+        await EDGES[Form.NEWER].respond(_in_form(handler(resource, req), Form.NEWER), req, resp)
 
     return responder
 
@@ -74,27 +68,14 @@ def answers_body(
 
     async def responder(resource: _Resource, req: Request, resp: Response) -> None:
         body = await req.stream.read()
-        _give(resp, await _outcome(handler(resource, req, body), req, form_of(body)))
+        form = form_of(body)
+        await EDGES[form].respond(_in_form(handler(resource, req, body), form), req, resp)
 
     return responder
 
 
-def _give(resp: Response, answer: Answer) -> None:
-    resp.status = answer.status
-    resp.data = answer.body
-
-
-async def _outcome(handling: Awaitable[Answer], req: Request, form: Form) -> Answer:
+async def _in_form(handling: Awaitable[Answer], form: Form) -> Answer:
     try:
         return await handling
     except Declined as declined:
-        return declined.answer(form)
-    except Unavailable:
-        return UNAVAILABLE.answer(form)
-    except CommitUnknown:
-        return OUTCOME_UNKNOWN.answer(form)
-    except falcon.HTTPError:
-        raise
-    except Exception as bug:  # noqa: BLE001 - the edge: a bug becomes a log line and a 500, never a traceback in an answer
-        _log.error("a request failed", method=req.method, path=req.path, reason=repr(bug), exc_info=bug)
-        return INTERNAL.answer(form)
+        raise answering.Declined(declined.answer(form)) from None

@@ -4,8 +4,9 @@ from typing import Final, Protocol
 
 from falcon.asgi import Request
 
+from countermand.answering import Answer, encode
 from countermand.dialects.recurring_v1 import translate
-from countermand.dialects.recurring_v1.envelope import Answer, Declined, Form, answers, answers_body, encode
+from countermand.dialects.recurring_v1.envelope import Declined, Form, answers, answers_body
 from countermand.dialects.recurring_v1.reading import BodyReader, QueryReader, form_of_cancel
 from countermand.dialects.recurring_v1.refusals import PRICE_BASED, refused
 from countermand.dialects.recurring_v1.wire import (

@@ -4,7 +4,8 @@ from typing import Final
 
 from falcon.asgi import Request
 
-from countermand.dialects.tanx.envelope import Answer, answers, problem
+from countermand.answering import Answer
+from countermand.dialects.tanx.envelope import EDGE, problem
 
 _ABSENT: Final = (
     (
@@ -52,11 +53,11 @@ class AbsentResource:
     def __init__(self, sentence: str) -> None:
         self._answer = problem(501, sentence)
 
-    @answers
+    @EDGE.answers
     async def on_get(self, _req: Request, /, **_path: str) -> Answer:
         return self._answer
 
-    @answers
+    @EDGE.answers
     async def on_post(self, _req: Request, /, **_path: str) -> Answer:
         return self._answer
 

@@ -7,17 +7,9 @@ from typing import Final
 import msgspec
 from falcon.asgi import Request
 
+from countermand.answering import Answer, Declined
 from countermand.dialects.tanx import ethereum, stark
-from countermand.dialects.tanx.envelope import (
-    ACCESS_REFUSED,
-    REFRESH_REFUSED,
-    Answer,
-    Declined,
-    answers,
-    answers_body,
-    problem,
-    success,
-)
+from countermand.dialects.tanx.envelope import ACCESS_REFUSED, EDGE, REFRESH_REFUSED, problem, success
 from countermand.dialects.tanx.reading import BodyReader, invalid
 from countermand.dialects.tanx.session import LoginTexts, Sessions, Tokens
 from countermand.domain.instant import Instant
@@ -85,7 +77,7 @@ class NonceResource:
     def __init__(self, reception: Reception) -> None:
         self._reception = reception
 
-    @answers_body
+    @EDGE.answers_body
     async def on_post(self, req: Request, body: bytes) -> Answer:
         asked = _NONCE.read(body, req.content_type)
         if len(asked.eth_address) < _ADDRESS_CHARS_MIN:
@@ -102,7 +94,7 @@ class LoginResource:
     def __init__(self, reception: Reception) -> None:
         self._reception = reception
 
-    @answers_body
+    @EDGE.answers_body
     async def on_post(self, req: Request, body: bytes) -> Answer:
         """Whoever logs in for the first time is registered by that."""
         reception = self._reception
@@ -126,7 +118,7 @@ class RefreshResource:
     def __init__(self, reception: Reception) -> None:
         self._reception = reception
 
-    @answers_body
+    @EDGE.answers_body
     async def on_post(self, req: Request, body: bytes) -> Answer:
         tokens = await self._reception.sessions.refresh(_REFRESH.read(body, req.content_type).refresh)
         if tokens is None:
@@ -138,7 +130,7 @@ class ProfileResource:
     def __init__(self, reception: Reception) -> None:
         self._reception = reception
 
-    @answers
+    @EDGE.answers
     async def on_get(self, req: Request) -> Answer:
         member = await self._reception.members.member(await self._reception.account(req))
         if member is None:
@@ -157,7 +149,7 @@ class StarkKeyResource:
     def __init__(self, reception: Reception) -> None:
         self._reception = reception
 
-    @answers_body
+    @EDGE.answers_body
     async def on_post(self, req: Request, body: bytes) -> Answer:
         """One key a user: the same again is welcome, another is not."""
         account = await self._reception.account(req)

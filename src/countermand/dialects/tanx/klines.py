@@ -6,8 +6,8 @@ from typing import Final
 
 from msgspec import Raw
 
+from countermand.answering import Declined
 from countermand.dialects.tanx import wire
-from countermand.dialects.tanx.envelope import Declined
 from countermand.dialects.tanx.reading import invalid
 from countermand.dialects.tanx.render import number
 from countermand.dialects.tanx.translate import instant

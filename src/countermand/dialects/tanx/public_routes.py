@@ -4,9 +4,10 @@ from typing import Final
 
 from falcon.asgi import Request
 
+from countermand.answering import Answer
 from countermand.dialects.tanx import names, wire
 from countermand.dialects.tanx.coins import coin_stats, market_list, networks
-from countermand.dialects.tanx.envelope import Answer, answers, answers_body, success
+from countermand.dialects.tanx.envelope import EDGE, success
 from countermand.dialects.tanx.klines import candles, span_of
 from countermand.dialects.tanx.reading import BodyReader
 from countermand.dialects.tanx.render import Renderer, ticker
@@ -28,7 +29,7 @@ class _Resource:
 
 
 class HealthResource(_Resource):
-    @answers
+    @EDGE.answers
     async def on_get(self, _req: Request) -> Answer:
         """It works when the venue does: while that is being loaded, this is unavailable."""
         await self._venue.now()
@@ -36,7 +37,7 @@ class HealthResource(_Resource):
 
 
 class TickersResource(_Resource):
-    @answers_body
+    @EDGE.answers_body
     async def on_get(self, req: Request, body: bytes) -> Answer:
         asked, markets = _TICKERS.listing(req, body), self._venue.markets
         wanted = markets.values() if asked.market is None else [market_of(asked.market, markets)]
@@ -45,7 +46,7 @@ class TickersResource(_Resource):
 
 
 class OrderbookResource(_Resource):
-    @answers_body
+    @EDGE.answers_body
     async def on_get(self, req: Request, body: bytes) -> Answer:
         asked = _ORDERBOOK.listing(req, body)
         market = market_of(asked.market, self._venue.markets)
@@ -56,14 +57,14 @@ class OrderbookResource(_Resource):
 
 
 class MarketTradesResource(_Resource):
-    @answers_body
+    @EDGE.answers_body
     async def on_get(self, req: Request, body: bytes) -> Answer:
         trades = await self._venue.trades(market_trades_query(_TRADES.listing(req, body), self._venue.markets))
         return success(names.RETRIEVED, await in_turns(map(self._renderer.public_trade, trades)))
 
 
 class KlineResource(_Resource):
-    @answers_body
+    @EDGE.answers_body
     async def on_get(self, req: Request, body: bytes) -> Answer:
         asked, venue = _KLINE.listing(req, body), self._venue
         market = market_of(asked.market, venue.markets)
@@ -75,13 +76,13 @@ class KlineResource(_Resource):
 
 
 class CoinsResource(_Resource):
-    @answers
+    @EDGE.answers
     async def on_post(self, _req: Request) -> Answer:
         return success(names.RETRIEVED, coin_stats(self._venue.markets.values()))
 
 
 class NetworksResource(_Resource):
-    @answers
+    @EDGE.answers
     async def on_post(self, _req: Request) -> Answer:
         """The list of markets is ours: tanX documents none."""
         markets = market_list(self._venue.markets.values())

@@ -12,7 +12,8 @@ import msgspec
 from falcon.asgi import Request
 from msgspec import UNSET, Raw, UnsetType
 
-from countermand.dialects.tanx.envelope import Answer, Declined, problem
+from countermand.answering import Answer, Declined
+from countermand.dialects.tanx.envelope import problem
 from countermand.strict_json import duplicate_key
 
 _T = TypeVar("_T", bound=msgspec.Struct)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from countermand.dialects.tanx.envelope import Answer, problem
+from countermand.answering import Answer
+from countermand.dialects.tanx.envelope import problem
 from countermand.dialects.tanx.render import Renderer, decimal
 from countermand.domain.book.market import Market
 from countermand.domain.book.refusals import Refusal, Refused

@@ -6,8 +6,9 @@ from typing import Final, Protocol
 
 from falcon.asgi import Request
 
+from countermand.answering import Answer, Declined
 from countermand.dialects.tanx import names, wire
-from countermand.dialects.tanx.envelope import Answer, Declined, answers_body, problem, success
+from countermand.dialects.tanx.envelope import EDGE, problem, success
 from countermand.dialects.tanx.reading import BodyReader
 from countermand.dialects.tanx.refusals import INVALID_NONCE, ORDER_NOT_FOUND, answer_to
 from countermand.dialects.tanx.render import Renderer, balance_of_currency, balance_row
@@ -81,7 +82,7 @@ class _Resource:
 
 
 class NonceResource(_Resource):
-    @answers_body
+    @EDGE.answers_body
     async def on_post(self, req: Request, body: bytes) -> Answer:
         account, venue = await self._house.account(req), self._house.venue
         terms = into_terms(_NONCE.read(body, req.content_type), account, venue.markets)
@@ -93,7 +94,7 @@ class NonceResource(_Resource):
 
 
 class CreateResource(_Resource):
-    @answers_body
+    @EDGE.answers_body
     async def on_post(self, req: Request, body: bytes) -> Answer:
         """Whatever becomes of the order, the answer is how it was accepted; and the same one if it is asked again."""
         house, account = self._house, await self._house.account(req)
@@ -133,7 +134,7 @@ class CreateResource(_Resource):
 
 
 class CancelResource(_Resource):
-    @answers_body
+    @EDGE.answers_body
     async def on_post(self, req: Request, body: bytes) -> Answer:
         """The answer shows the order as it stood; when it is given, nothing of it trades any more."""
         house, account = self._house, await self._house.account(req)
@@ -145,7 +146,7 @@ class CancelResource(_Resource):
 
 
 class BulkCancelResource(_Resource):
-    @answers_body
+    @EDGE.answers_body
     async def on_post(self, req: Request, body: bytes) -> Answer:
         account, venue = await self._house.account(req), self._house.venue
         asked = _BULK_CANCEL.read(body, req.content_type)
@@ -156,7 +157,7 @@ class BulkCancelResource(_Resource):
 
 
 class OrderResource(_Resource):
-    @answers_body
+    @EDGE.answers_body
     async def on_get(self, req: Request, _body: bytes, which: str) -> Answer:
         """By its id, or by its uuid."""
         account = await self._house.account(req)
@@ -167,7 +168,7 @@ class OrderResource(_Resource):
 
 
 class OrdersResource(_Resource):
-    @answers_body
+    @EDGE.answers_body
     async def on_get(self, req: Request, body: bytes) -> Answer:
         account, venue = await self._house.account(req), self._house.venue
         orders = await venue.orders(orders_query(_ORDERS.listing(req, body), account, venue.markets))
@@ -178,7 +179,7 @@ class OrdersResource(_Resource):
 
 
 class TradesResource(_Resource):
-    @answers_body
+    @EDGE.answers_body
     async def on_get(self, req: Request, body: bytes) -> Answer:
         account, venue = await self._house.account(req), self._house.venue
         trades = await venue.trades(own_trades_query(_TRADES.listing(req, body), account, venue.markets))
@@ -187,7 +188,7 @@ class TradesResource(_Resource):
 
 
 class BalanceResource(_Resource):
-    @answers_body
+    @EDGE.answers_body
     async def on_get(self, req: Request, body: bytes) -> Answer:
         """Of one currency an object, of all a list."""
         account, venue = await self._house.account(req), self._house.venue

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import jwt
 
-from countermand.dialects.tanx.envelope import ACCESS_REFUSED, NO_CREDENTIALS, Answer
+from countermand.answering import Answer
+from countermand.dialects.tanx.envelope import ACCESS_REFUSED, NO_CREDENTIALS
 from countermand.dialects.tanx.ethereum import signer_of
 from countermand.domain.ledger.amount import Account
 from countermand.engine.members import Members, MemberSession

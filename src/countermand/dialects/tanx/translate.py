@@ -7,8 +7,9 @@ from uuid import UUID
 
 from msgspec import Raw, UnsetType
 
+from countermand.answering import Declined
 from countermand.dialects.tanx import wire
-from countermand.dialects.tanx.envelope import Declined, problem
+from countermand.dialects.tanx.envelope import problem
 from countermand.dialects.tanx.reading import NO_INTEGER, NO_NUMBER, decimal_text, invalid
 from countermand.dialects.tanx.refusals import MARKET_UNKNOWN, ORDER_NOT_FOUND, words_of
 from countermand.dialects.tanx.stark import from_hex

@@ -7,7 +7,8 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 from solders.pubkey import Pubkey
 
-from countermand.dialects.trigger_v1.envelope import Answer, Declined, error
+from countermand.answering import Answer, Declined
+from countermand.dialects.trigger_v1.envelope import error
 from countermand.domain.quantities import U64_MAX, exact
 from countermand.strict_json import duplicate_key
 

@@ -8,17 +8,9 @@ from typing import Final, Protocol
 
 from falcon.asgi import Request
 
+from countermand.answering import Answer, Declined, encode
 from countermand.dialects.trigger_v1 import translate
-from countermand.dialects.trigger_v1.envelope import (
-    OUTCOME_UNKNOWN,
-    Answer,
-    Declined,
-    answers,
-    answers_body,
-    encode,
-    error,
-    failed,
-)
+from countermand.dialects.trigger_v1.envelope import EDGE, error, failed
 from countermand.dialects.trigger_v1.reading import BodyReader, QueryReader, complains, public_key
 from countermand.dialects.trigger_v1.refusals import cause_of
 from countermand.dialects.trigger_v1.translate import INVALID_CANCEL, INVALID_CREATE
@@ -128,8 +120,8 @@ class CreateResource:
         self._venue = venue
         self._root = root
 
-    @answers_body
-    async def on_post(self, body: bytes) -> Answer:
+    @EDGE.answers_body
+    async def on_post(self, _req: Request, body: bytes) -> Answer:
         venue, asked = self._venue, _CREATE.read(body)
         terms = translate.into_terms(asked, venue.clock.now())
         price = translate.into_unit_price(asked.compute_unit_price, INVALID_CREATE)
@@ -155,8 +147,8 @@ class CancelResource:
         self._root = root
         self._one = one
 
-    @answers_body
-    async def on_post(self, body: bytes) -> Answer:
+    @EDGE.answers_body
+    async def on_post(self, _req: Request, body: bytes) -> Answer:
         venue, asked = self._venue, _CANCEL.read(body)
         maker, named = translate.maker_of(asked.maker), translate.into_named(asked)
         price = translate.into_unit_price(asked.compute_unit_price, INVALID_CANCEL)
@@ -190,8 +182,8 @@ class ExecuteResource:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
 
-    @answers_body
-    async def on_post(self, body: bytes) -> Answer:
+    @EDGE.answers_body
+    async def on_post(self, _req: Request, body: bytes) -> Answer:
         asked = _EXECUTE.read(body)
         given = asked.id if asked.request_id is None else asked.request_id
         request_id = None if given is None else RequestId(given.lower())
@@ -200,7 +192,7 @@ class ExecuteResource:
                 asked.signed_transaction, request_id, lambda build: build.purpose in _PURPOSES
             )
         except Unavailable:  # It may be on its way all the same.
-            return OUTCOME_UNKNOWN
+            return EDGE.outcome_unknown
         if isinstance(execution, NotOurs):
             return _INVALID_TRANSACTION
         if isinstance(execution, Unconfirmed):
@@ -214,7 +206,7 @@ class OpenOrdersResource:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
 
-    @answers
+    @EDGE.answers
     async def on_get(self, req: Request) -> Answer:
         asked = _ORDERS.read(req.params)
         found = await self._venue.limits.open_orders(
@@ -227,7 +219,7 @@ class TriggerOrdersResource:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
 
-    @answers
+    @EDGE.answers
     async def on_get(self, req: Request) -> Answer:
         """Closed orders are not known yet: their page is empty."""
         asked = _TRIGGER_ORDERS.read(req.params)
@@ -255,7 +247,7 @@ class HistoryResource:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
 
-    @answers
+    @EDGE.answers
     async def on_get(self, req: Request) -> Answer:
         """Closed orders are not known yet: the page is empty."""
         asked = _ORDERS.read(req.params)

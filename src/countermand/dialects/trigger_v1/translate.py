@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
-from countermand.dialects.trigger_v1.envelope import Declined, error
+from countermand.answering import Declined
+from countermand.dialects.trigger_v1.envelope import error
 from countermand.dialects.trigger_v1.reading import Complaint, complains, is_public_key, number, public_key
 from countermand.dialects.trigger_v1.wire import CancelRequest, CreateRequest, OpenOrderRow, OrderAccount, OrderRow
 from countermand.domain.identity import Address, Mint, RequestId, Wallet

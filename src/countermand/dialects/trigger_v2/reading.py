@@ -7,7 +7,8 @@ from typing import Annotated, Any, Final, Generic, Literal, NoReturn, TypeVar, g
 import msgspec
 from solders.pubkey import Pubkey
 
-from countermand.dialects.trigger_v2.envelope import Answer, Declined, error, invalid
+from countermand.answering import Answer, Declined
+from countermand.dialects.trigger_v2.envelope import error, invalid
 from countermand.domain.identity import Mint, OrderId
 from countermand.domain.quantities import U64_MAX, USD_PRICE_MAX, USD_SCALE, BaseUnits, Inexact, UsdPrice, exact
 from countermand.strict_json import duplicate_key

@@ -5,7 +5,8 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
-from countermand.dialects.trigger_v2.envelope import Answer, error, invalid
+from countermand.answering import Answer
+from countermand.dialects.trigger_v2.envelope import error, invalid
 from countermand.domain.trigger.lifecycle import display_state
 from countermand.domain.trigger.refusals import Refusal, Refused
 

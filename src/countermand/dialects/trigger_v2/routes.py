@@ -9,17 +9,10 @@ import falcon
 from falcon.asgi import Request, Response
 from solders.signature import Signature
 
+from countermand.answering import Answer, Declined, encode
 from countermand.dialects.trigger_v2 import auth, reading, translate
 from countermand.dialects.trigger_v2.auth import Challenges, Sessions
-from countermand.dialects.trigger_v2.envelope import (
-    UNAUTHORIZED,
-    Answer,
-    Declined,
-    answers,
-    answers_body,
-    encode,
-    error,
-)
+from countermand.dialects.trigger_v2.envelope import EDGE, UNAUTHORIZED, error
 from countermand.dialects.trigger_v2.reading import BodyReader, Flaws, QueryReader
 from countermand.dialects.trigger_v2.refusals import Act, refused
 from countermand.dialects.trigger_v2.wire import (
@@ -122,7 +115,7 @@ class ChallengeResource:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
 
-    @answers_body
+    @EDGE.answers_body
     async def on_post(self, _req: Request, body: bytes) -> Answer:
         asked = _CHALLENGE.read(body)
         wallet = _wallet("walletPubkey", asked.wallet_pubkey)
@@ -137,7 +130,7 @@ class VerifyResource:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
 
-    @answers_body
+    @EDGE.answers_body
     async def on_post(self, _req: Request, body: bytes) -> Answer:
         asked = _VERIFY.read(body)
         wallet = _wallet("walletPubkey", asked.wallet_pubkey)
@@ -195,7 +188,7 @@ class VaultResource:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
 
-    @answers
+    @EDGE.answers
     async def on_get(self, req: Request) -> Answer:
         wallet = self._venue.wallet(req)
         if await self._venue.orders.vault_registered_at(wallet) is None:
@@ -207,7 +200,7 @@ class RegisterResource:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
 
-    @answers
+    @EDGE.answers
     async def on_get(self, req: Request) -> Answer:
         """A GET that creates: so it is documented."""
         wallet = self._venue.wallet(req)
@@ -221,7 +214,7 @@ class CraftResource:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
 
-    @answers_body
+    @EDGE.answers_body
     async def on_post(self, req: Request, body: bytes) -> Answer:
         venue = self._venue
         wallet = venue.wallet(req)
@@ -242,7 +235,7 @@ class OrdersResource:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
 
-    @answers_body
+    @EDGE.answers_body
     async def on_post(self, req: Request, body: bytes) -> Answer:
         venue = self._venue
         wallet = venue.wallet(req)
@@ -267,7 +260,7 @@ class OrderResource:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
 
-    @answers_body
+    @EDGE.answers_body
     async def on_patch(self, req: Request, body: bytes, order_id: str) -> Answer:
         wallet = self._venue.wallet(req)
         order = reading.order_id(order_id)
@@ -286,7 +279,7 @@ class CancelResource:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
 
-    @answers
+    @EDGE.answers
     async def on_post(self, req: Request, order_id: str) -> Answer:
         """Whatever the body is, nobody looks at it: stopping the fills comes first."""
         wallet = self._venue.wallet(req)
@@ -304,7 +297,7 @@ class ConfirmResource:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
 
-    @answers_body
+    @EDGE.answers_body
     async def on_post(self, req: Request, body: bytes, order_id: str) -> Answer:
         wallet = self._venue.wallet(req)
         order = reading.order_id(order_id)
@@ -322,7 +315,7 @@ class HistoryResource:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
 
-    @answers
+    @EDGE.answers
     async def on_get(self, req: Request) -> Answer:
         wallet = self._venue.wallet(req)
         query = translate.into_query(_HISTORY.read(req.params), wallet)
@@ -337,7 +330,7 @@ class HistoryOrderResource:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
 
-    @answers
+    @EDGE.answers
     async def on_get(self, req: Request, order_id: str) -> Answer:
         if order_id == "dca":  # The root of another history, which does not exist here.
             raise falcon.HTTPRouteNotFound

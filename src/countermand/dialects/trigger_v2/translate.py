@@ -5,7 +5,8 @@ from typing import Final
 
 from msgspec import UNSET, Raw, UnsetType
 
-from countermand.dialects.trigger_v2.envelope import Declined, error, invalid
+from countermand.answering import Declined
+from countermand.dialects.trigger_v2.envelope import error, invalid
 from countermand.dialects.trigger_v2.reading import Flaws
 from countermand.dialects.trigger_v2.refusals import WORDS
 from countermand.dialects.trigger_v2.wire import (

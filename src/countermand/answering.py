@@ -1,0 +1,91 @@
+"""How a dialect's handler becomes a Falcon responder, and the one place where what went wrong becomes an answer."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Concatenate, Final, ParamSpec, TypeVar
+
+import falcon
+import msgspec
+import structlog
+from falcon.asgi import Request, Response
+
+from countermand.engine.ports import CommitUnknown, Unavailable
+
+_log: Final = structlog.get_logger("countermand")
+
+encode: Final = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status and the bytes of a JSON body."""
+
+    body: bytes
+    status: int = 200
+
+
+class Declined(Exception):
+    """Ends the handling of a request with this answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+_Resource = TypeVar("_Resource")
+_P = ParamSpec("_P")
+Responder = Callable[Concatenate[_Resource, Request, Response, _P], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What a dialect says when a request was not handled to its end."""
+
+    unavailable: Answer
+    outcome_unknown: Answer
+    internal: Answer
+
+    def answers(
+        self, handler: Callable[Concatenate[_Resource, Request, _P], Awaitable[Answer]]
+    ) -> Responder[_Resource, _P]:
+        """A responder from a handler that returns its answer and does not look at the body."""
+
+        async def responder(
+            resource: _Resource, req: Request, resp: Response, /, *args: _P.args, **params: _P.kwargs
+        ) -> None:
+            await self.respond(handler(resource, req, *args, **params), req, resp)
+
+        return responder
+
+    def answers_body(
+        self, handler: Callable[Concatenate[_Resource, Request, bytes, _P], Awaitable[Answer]]
+    ) -> Responder[_Resource, _P]:
+        """The same for a handler that takes the body. What reading it raises is not ours to answer."""
+
+        async def responder(
+            resource: _Resource, req: Request, resp: Response, /, *args: _P.args, **params: _P.kwargs
+        ) -> None:
+            body = await req.stream.read()
+            await self.respond(handler(resource, req, body, *args, **params), req, resp)
+
+        return responder
+
+    async def respond(self, handling: Awaitable[Answer], req: Request, resp: Response) -> None:
+        answer = await self._outcome(handling, req)
+        resp.status = answer.status
+        resp.data = answer.body
+
+    async def _outcome(self, handling: Awaitable[Answer], req: Request) -> Answer:
+        try:
+            return await handling
+        except Declined as declined:
+            return declined.answer
+        except Unavailable:
+            return self.unavailable
+        except CommitUnknown:
+            return self.outcome_unknown
+        except falcon.HTTPError:
+            raise
+        except Exception as bug:  # noqa: BLE001 - the edge: a bug becomes a log line and a 500, never a traceback in an answer
+            _log.error("a request failed", method=req.method, path=req.path, reason=repr(bug), exc_info=bug)
+            return self.internal
