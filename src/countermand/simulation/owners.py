@@ -238,9 +238,10 @@ class Owner:
         """Closes whatever is open, and learns what became of everything that was handed in."""
         while True:
             with contextlib.suppress(Lost):
-                await self.closes_all()
-                await self._asks_for_all()
-                self._has_finished = True
+                if self.open_orders() or self._handed or not self._has_finished:
+                    await self.closes_all()
+                    await self._asks_for_all()
+                    self._has_finished = True
             if self.is_done():
                 return
             await asyncio.sleep(2)
