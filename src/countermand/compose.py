@@ -476,7 +476,7 @@ def _door(house: _House, settings: Settings) -> tuple[Door, SocketHub]:
         *trigger_routes.resources(venue),
         *_limit_resources(house),
         *recurring,
-        *_tanx_resources(house),
+        *_tanx_resources(house, settings),
         *prices,
     ):
         app.add_route(path, resource)
@@ -515,9 +515,9 @@ def _limit_resources(house: _House) -> list[tuple[str, object]]:
     return limit_routes.resources(venue)
 
 
-def _tanx_resources(house: _House) -> list[tuple[str, object]]:
+def _tanx_resources(house: _House, settings: Settings) -> list[tuple[str, object]]:
     tanx, venue = house.tanx, house.venue
-    renderer = Renderer(venue.markets)
+    renderer = Renderer(venue.markets, settings.tanx_utc_offset)
     reception = tanx_auth.Reception(tanx.members, tanx.texts, tanx.sessions, tanx.stark_keys, house.clock.now)
     orders = tanx_routes.House(venue, tanx.sessions, tanx.stark_keys.of, tanx.verifier.verify, renderer)
     return [

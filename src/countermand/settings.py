@@ -1,7 +1,9 @@
 """What an operator can choose, checked before anything starts."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, Literal
@@ -21,6 +23,7 @@ _PORT_MAX: Final = 65_535
 _SEED_MAX: Final = (1 << 64) - 1
 _CONFIRM_TIMEOUT_MS_MAX: Final = 600_000
 _API_KEY_LENGTH_MAX: Final = 512
+_OFFSET: Final = re.compile("(?P<sign>[+-])(?P<hours>[01][0-9]|2[0-3]):(?P<minutes>[0-5][0-9])", re.ASCII)
 _DATABASE_SCHEMES: Final = ("postgres", "postgresql")
 
 
@@ -34,6 +37,7 @@ class Settings:
 
     `data`: the data directory; with `database_url` it only holds the master seed, unless that is given too.
     `seed`: of ids and nonces, only in a sandbox.
+    `tanx_utc_offset`: how far the times that tanX shows are ahead of UTC.
     `cors_origins`: `*` or origins. `master_seed`: the file of the vaults' secret; None means one in the data directory.
     """
 
@@ -49,6 +53,7 @@ class Settings:
     confirm_timeout_ms: int = CONFIRM_TIMEOUT_MS["embedded"]
     cors_origins: tuple[str, ...] = ("*",)
     master_seed: Path | None = None
+    tanx_utc_offset: timedelta = timedelta()
     i_know_what_i_do: bool = False
     log: LogFormat = "console"
     log_level: LogLevel = "info"
@@ -75,6 +80,7 @@ def settle(
     confirm_timeout_ms: int | None = None,
     cors_origins: Iterable[str] | None = None,
     master_seed: Path | None = None,
+    tanx_utc_offset: str = "+00:00",
     i_know_what_i_do: bool = False,
     log: LogFormat = "console",
     log_level: LogLevel = "info",
@@ -96,10 +102,20 @@ def settle(
         confirm_timeout_ms=CONFIRM_TIMEOUT_MS[chain] if confirm_timeout_ms is None else confirm_timeout_ms,
         cors_origins=origins,
         master_seed=master_seed,
+        tanx_utc_offset=_utc_offset(tanx_utc_offset),
         i_know_what_i_do=i_know_what_i_do,
         log=log,
         log_level=log_level,
     )
+
+
+def _utc_offset(text: str) -> timedelta:
+    """`+02:00`, less than a day in either direction."""
+    found = _OFFSET.fullmatch(text)
+    if found is None:
+        raise StartRefused(f"--tanx-utc-offset {text!r} is no offset; give one such as +02:00 or -05:30")
+    ahead = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"]))
+    return -ahead if found["sign"] == "-" else ahead
 
 
 def _listed(values: Iterable[str]) -> list[str]:

@@ -62,6 +62,10 @@ def test_an_unusable_key_is_not_shown(tmp_path: Path) -> None:
         ({"seed": 7, "sandbox": False}, ["--seed 7", "leave it out"]),
         ({"confirm_timeout_ms": 0}, ["--confirm-timeout-ms 0"]),
         ({"confirm_timeout_ms": 600_001}, ["--confirm-timeout-ms 600001"]),
+        *(
+            ({"tanx_utc_offset": text}, ["--tanx-utc-offset", "such as +02:00"])
+            for text in ("", "Z", "02:00", "+2:00", "+24:00", "+02:60", "+0200", "+02:00 ", "+٠٢:00")
+        ),
         ({"cors_origins": ["app.example.org"]}, ["--cors-origins 'app.example.org'", "https://"]),
         ({"cors_origins": ["https://app.example.org/"]}, ["without a path"]),
         ({"api_keys": Path("/nowhere/keys")}, ["--api-keys /nowhere/keys", "one key a line"]),

@@ -42,6 +42,9 @@ def serve(
     master_seed: Annotated[
         Path | None, _option("master-seed", "the file of the vaults' secret; made in the data directory if not given")
     ] = None,
+    tanx_utc_offset: Annotated[
+        str, _option("tanx-utc-offset", "how far the times that tanX shows are ahead of UTC")
+    ] = "+00:00",
     i_know_what_i_do: Annotated[bool, _option("i-know-what-i-do", "let a sandbox listen to other machines")] = False,
     log: Annotated[LogFormat, _option("log", "the form of the log, on standard error")] = "console",
     log_level: Annotated[LogLevel, _option("log-level", "what is worth a line")] = "info",
@@ -63,6 +66,7 @@ def serve(
         confirm_timeout_ms=confirm_timeout_ms,
         cors_origins=None if cors_origins is None else [cors_origins],
         master_seed=master_seed,
+        tanx_utc_offset=tanx_utc_offset,
         i_know_what_i_do=i_know_what_i_do,
         log=log,
         log_level=log_level,

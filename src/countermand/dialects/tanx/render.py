@@ -1,6 +1,5 @@
 """What the venue knows, as tanX shows it. Decimals are exact, without an exponent, with a digit after the point."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -20,7 +19,6 @@ from countermand.domain.ledger.ledger import Balance
 from countermand.domain.quantities import decimal_text
 from countermand.engine.venue import Ticker, Trade
 
-_OFFSET: Final = re.compile("(?P<sign>[+-])(?P<hours>[01][0-9]|2[0-3]):(?P<minutes>[0-5][0-9])", re.ASCII)
 _NO_PRICE: Final = "0.0"
 _PERCENT_SCALE: Final = 2
 
@@ -32,15 +30,6 @@ def decimal(number: int, scale: int) -> str:
 
 def amount(quantity: Amount) -> str:
     return decimal(quantity.quanta, AMOUNT_SCALE)
-
-
-def utc_offset(text: str) -> timedelta | None:
-    """`+02:00`, less than a day in either direction. None: it is no such thing."""
-    found = _OFFSET.fullmatch(text)
-    if found is None:
-        return None
-    sign = -1 if found["sign"] == "-" else 1
-    return sign * timedelta(hours=int(found["hours"]), minutes=int(found["minutes"]))
 
 
 class Renderer:
