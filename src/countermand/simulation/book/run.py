@@ -5,8 +5,9 @@ import contextlib
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from countermand.domain.ledger.amount import Account
@@ -54,13 +55,12 @@ async def _run(
     listen(world.is_bug)
     traders = [Trader(world, Account(f"0x{number:04x}")) for number in range(1, books.users + 1)]
     operator = Operator(world, traders)
-    watching = [asyncio.create_task(world.guarded(work)) for work in (nemesis(world), supervisor(world))]
+    watching = [asyncio.create_task(_lives(world, partial(who, world))) for who in (nemesis, supervisor)]
     world.start_process()
     opening = asyncio.create_task(world.guarded(operator.opens()))
     await first_of(opening, asyncio.ensure_future(world.ended.wait()))
-    acting = [
-        asyncio.create_task(world.guarded(work)) for work in (operator.live(), *(each.live() for each in traders))
-    ]
+    lives = [operator.live, *(trader.live for trader in traders)]
+    acting = [asyncio.create_task(_lives(world, deeds)) for deeds in lives]
     safe = await _reach(world, steps)
     if world.violation is None and not safe:
         world.found(Violation(Claim.EVERYTHING_ENDS, f"only {world.steps} steps in {STALLED_S} s"))
@@ -71,6 +71,10 @@ async def _run(
     for process in list(world.processes):
         process.die("the end of the run")
     return Outcome(seed, world.steps, world.trace, world.violation)
+
+
+async def _lives(world: World, deeds: Callable[[], Awaitable[None]]) -> None:
+    await world.guarded(deeds())
 
 
 async def _reach(world: World, steps: int) -> bool:

@@ -124,6 +124,8 @@ class Checkers:
 
     def _compare_rows(self, first_trade: int) -> None:
         floor, claim = self.floor, Claim.REPLAY_EQUALS_ROWS
+        totals = Counter(self._database.totals())
+        must(totals == floor.credited, Claim.CONSERVED, f"{floor.credited} were credited, and there are {totals}")
         for order_id in floor.touched_orders:
             self._compare_order(order_id)
             self._unlike_memory[order_id] = None
@@ -134,8 +136,6 @@ class Checkers:
             must(stored == due, claim, f"{key} has {due} (available, locked), and {stored} is stored")
         floor.touched_orders.clear()
         floor.touched_purses.clear()
-        totals = Counter(self._database.totals())
-        must(totals == floor.credited, Claim.CONSERVED, f"{floor.credited} were credited, and there are {totals}")
         standing = json.loads(self._database.standing() or b"null")
         must(standing is not None and standing["standing"] == self._counters(), claim, f"the counters are {standing}")
         counts = self._database.counts()

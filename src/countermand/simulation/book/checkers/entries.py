@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from countermand.simulation.book.checkers.entering import Entering
-from countermand.simulation.book.checkers.floor import FEES, OTHER, Floor
-from countermand.simulation.book.checkers.fold import Json, ticks
+from countermand.simulation.book.checkers.floor import FEES, OTHER, SIDES, Floor
+from countermand.simulation.book.checkers.fold import LIVE, Json, ticks
 from countermand.simulation.book.checkers.rules import BPS, MarketRules
 from countermand.simulation.book.checkers.script import Script
 from countermand.simulation.book.checkers.violation import Claim, broken, must
@@ -19,6 +19,7 @@ class Entries:
         self._floor = floor
 
     def judge(self, at: int, kind: str, command: Json, events: Sequence[tuple[str, Json]]) -> None:
+        self._spares_the_dead(events)
         self._comes_in_time(at, kind, command)
         script = Script(self._floor, kind, at, events)
         match kind:
@@ -39,6 +40,15 @@ class Entries:
             case _:
                 broken(Claim.JOURNAL_INTACT, f"{kind} is no command")
         script.ends()
+
+    def _spares_the_dead(self, events: Sequence[tuple[str, Json]]) -> None:
+        """Before anything else, since this is the promise."""
+        for trade in (event for kind, event in events if kind == "Traded"):
+            for side in SIDES:
+                known = self._floor.orders.get(trade[side]["order_id"])
+                if known is not None and known.now is not None and known.now["state"] not in LIVE:
+                    what = f"trade {trade['trade_id']} with order {known.now['id']}, which is {known.now['state']}"
+                    broken(Claim.NOTHING_AFTER_THE_END, what)
 
     # --- time
 

@@ -51,6 +51,8 @@ def _is_too_poor(floor: Floor, asked: Request) -> bool:
 
 def _flaws(floor: Floor, asked: Request) -> Sequence[str]:
     """What is wrong with an order by itself."""
+    if not isinstance(asked.what, dict) or "terms" not in asked.what:
+        return []
     terms = asked.what["terms"]
     market = floor.markets.get(terms["market"])
     if market is None:

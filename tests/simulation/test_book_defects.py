@@ -1,0 +1,395 @@
+"""The checkers are checked: each defect is put into the order books, and the claim that it breaks must be found broken.
+
+Many of them happened to others: to exchanges, to matching engines, to bots. What is printed is the seed, as for any
+failure; the same seed passes without the defect.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from countermand.domain.book import decide as rules
+from countermand.domain.book import desk as desks
+from countermand.domain.book import matching
+from countermand.domain.book.commands import CancelByOperator, CancelOrder
+from countermand.domain.book.desk import Changes, Desk, Pit
+from countermand.domain.book.events import Event, OrderCancelled, StopTriggered
+from countermand.domain.book.fast import FastBook
+from countermand.domain.book.lifecycle import LIVE, is_resting
+from countermand.domain.book.market import fee_of
+from countermand.domain.book.order import CancelReason, Kind, Nonce, Order, OrderId, State
+from countermand.domain.book.refusals import Refusal, Refused
+from countermand.domain.book.settlement import spent_currency
+from countermand.domain.instant import Instant
+from countermand.domain.ledger.amount import Account, Amount
+from countermand.domain.ledger.ledger import Balance
+from countermand.domain.ledger.transfer import Deposit, HoldId
+from countermand.engine.book_memory import BookMemory
+from countermand.engine.book_ports import BookStore
+from countermand.engine.book_rows import BookRows, decode_counters, decode_order
+from countermand.engine.ports import Batch, WriterReplaced
+from countermand.engine.term import Term
+from countermand.simulation.book.checkers import Claim
+from countermand.simulation.book.process import CountedShard, Parts
+from countermand.simulation.book.run import SOUND, Outcome, report, simulate
+from countermand.simulation.book.store import MemoryBookShard
+
+SEEDS = range(1_000, 1_060)
+STEPS = 400
+
+
+@dataclass(frozen=True)
+class Defect:
+    claim: Claim
+    parts: Parts = SOUND
+    patched: Callable[[], AbstractContextManager[Any]] = nullcontext
+    says: str = ""
+    """What the violation tells, besides its claim."""
+
+
+# --- cancels that do not cancel
+
+
+class OvertakenShard(CountedShard):
+    """Peatio: a cancel that comes before its order is in the book is dropped, and the order rests."""
+
+    async def cancel(self, command: CancelOrder | CancelByOperator) -> Order | Refused:
+        term = await self._with(command.order_id)
+        order = term.memory.desk.orders.get(command.order_id)
+        is_new = order is not None and order.id in term.memory._pending.orders and order.state in LIVE
+        if order is None or not is_new or command != CancelOrder(order.terms.account, order.id):
+            return await super().cancel(command)
+        self.stepped("a cancel that is dropped")
+        await term.committed()
+        return order
+
+
+def keeps_waiting_stops(desk: Desk, order: Order | None, reason: CancelReason) -> Any:
+    """Liquibook 25: a stop order that nothing triggered cannot be cancelled."""
+    return () if order is not None and order.state is State.PENDING else REAL_END(desk, order, reason)
+
+
+def cancels_the_neighbour(desk: Desk, order: Order | None, reason: CancelReason) -> Any:
+    """Liquibook 12: the cancel of a cancelled order cancels another one."""
+    if order is not None and order.state is State.CANCEL:
+        for other in desk.live(order.terms.account, order.terms.market):
+            return (rules._cancelled(desk, other, reason),)
+    return REAL_END(desk, order, reason)
+
+
+def keeps_dust(desk: Desk, order: Order | None, reason: CancelReason) -> Any:
+    """Lightning's pool 157: what is less than the smallest volume can be neither matched nor cancelled."""
+    is_dust = order is not None and order.remaining < desk.pits[order.terms.market].market.volume_min
+    if order is not None and is_dust and order.state is State.WAIT:
+        return Refused(Refusal.NOTHING_TO_DO)
+    return REAL_END(desk, order, reason)
+
+
+REAL_END = rules._end
+
+
+def leaves_it_in_the_book(desk: Desk, order: Order) -> None:
+    """The cancel is acknowledged, and the maker is still offered."""
+    if not is_resting(order):
+        REAL_CANCELLED(desk, order)
+
+
+REAL_CANCELLED = Desk._cancelled
+
+
+def comes_back(desk: Desk, event: Event, at: Instant) -> Changes:
+    """CoW 2532, Coinbase 334: cancelled by the rows, and filled by whoever had not heard of it."""
+    before, held = None, None
+    if isinstance(event, OrderCancelled) and event.reason is CancelReason.USER:
+        before, held = desk.orders[event.order_id], desk.ledger.holds[HoldId(event.order_id)]
+    changes = REAL_APPLY(desk, event, at)
+    if before is not None and held is not None and is_resting(before):
+        desk.orders[before.id] = before
+        desk._index_live(before)
+        desk._add_to_book(before)
+        desk.ledger.holds[HoldId(before.id)] = held
+    return changes
+
+
+class ShyShard(CountedShard):
+    """Nobody sees its memory: what goes wrong there must be seen by what it does."""
+
+    def _served(self, term: Term[BookMemory]) -> None:
+        self.looked = lambda _memory, _loaded: None
+        self.ended_kept = 10**6
+        super()._served(term)
+
+
+# --- money
+
+
+def unlocks_twice(desk: Desk, event: Event, at: Instant) -> Changes:
+    """Monaco 148: what a cancel gives back is given back again."""
+    changes = REAL_APPLY(desk, event, at)
+    if isinstance(event, OrderCancelled) and event.unlocked:
+        terms = desk.orders[event.order_id].terms
+        currency = spent_currency(terms, desk.pits[terms.market].market)
+        desk.ledger.apply(Deposit(terms.account, currency, event.unlocked))
+    return changes
+
+
+def keeps_the_rest_locked(desk: Desk, event: Event, at: Instant) -> Changes:
+    """Zenbot 397: the funds of a partly filled order stay on hold after its cancel."""
+    changes = REAL_APPLY(desk, event, at)
+    if isinstance(event, OrderCancelled) and event.unlocked and desk.orders[event.order_id].executed:
+        terms, balances = desk.orders[event.order_id].terms, desk.ledger._balances
+        key = terms.account, spent_currency(terms, desk.pits[terms.market].market)
+        has = balances[key]
+        balances[key] = Balance(has.available - event.unlocked, has.locked + event.unlocked)
+    return changes
+
+
+REAL_APPLY = Desk.apply
+
+
+def rounded_fee(received: Amount, rate: Any) -> Amount:
+    fee = REAL_FEE(received, rate)
+    return Amount(fee.quanta - fee.quanta % 10**9)
+
+
+REAL_FEE = fee_of
+
+
+# --- restarts
+
+
+class HastyLoad(CountedShard):
+    """Reads first, and begins its epoch afterwards: a batch that was inside is missed, with its trades."""
+
+    async def _begin(self) -> Term[BookMemory]:
+        memory = BookMemory(self.markets.values(), self._faults)
+        stored = await self._store.counters(self.number)
+        balances = await self._store.balances(self.number)
+        orders = await self._store.live_orders(self.number)
+        if stored is not None:
+            counters = decode_counters(stored)
+            memory.nonces = counters.nonces
+            has = [(row.account, row.currency, Balance(Amount(row.available), Amount(row.locked))) for row in balances]
+            memory.desk.load(counters.standing, has, map(decode_order, orders))
+        return Term(self.number, await self._store.begin_epoch(self.number), memory)
+
+
+def forgets_who_came_first(desk: Desk, *stored: Any) -> None:
+    """After a restart those at one price stand in the order of their numbers: stop orders, which came late, jump."""
+    REAL_LOAD(desk, *stored)
+    _filled_again(desk, lambda order: order.remaining.lots)
+
+
+def resurrects_liquidity(desk: Desk, *stored: Any) -> None:
+    """OrderBook-rs 224: after a restart the whole volume is there again."""
+    REAL_LOAD(desk, *stored)
+    _filled_again(desk, lambda order: order.origin.lots, by_rank=True)
+
+
+def _filled_again(desk: Desk, volume: Callable[[Order], int], *, by_rank: bool = False) -> None:
+    rests = [order for order in desk.orders.values() if is_resting(order)]
+    for pit in desk.pits.values():
+        pit.book = FastBook()
+    for order in sorted(rests, key=lambda order: (order.rank or 0) if by_rank else order.id):
+        assert order.terms.price is not None
+        desk.pits[order.terms.market].book.add(order.id, order.terms.side, order.terms.price.ticks, volume(order))
+
+
+REAL_LOAD = Desk.load
+
+
+def was_triggered_some_time(order: Order) -> bool:
+    """Freqtrade 2799: a stop order that rests already is restored as one that is still to be opened."""
+    return order.triggered_at is not None
+
+
+# --- stops, time and matching
+
+
+def forgets_that_it_triggered(desk: Desk, event: Event, at: Instant) -> Changes:
+    if isinstance(event, StopTriggered):
+        order = desk.orders.get(event.order_id)
+        if order is None or order.triggered_at is not None:
+            return Changes((), ())
+    return REAL_APPLY(desk, event, at)
+
+
+def keeps_the_stop(_desk: Desk, _order: Order) -> None:
+    pass
+
+
+def comes_late(desk: Desk, pit: Pit) -> tuple[Instant, OrderId]:
+    due, order_id = REAL_EXPIRY(desk, pit)
+    return Instant(due + 1), order_id
+
+
+REAL_EXPIRY = Desk._expiry
+
+
+def takes_although_it_is_a_maker(taker: Any, price: int) -> CancelReason | None:
+    return None if taker.order.terms.kind is Kind.LIMIT_MAKER else REAL_OBSTACLE(taker, price)
+
+
+REAL_OBSTACLE = matching._Taker.obstacle
+
+
+def newest_first(book: FastBook, keys: list[int], worst: int) -> Iterator[tuple[int, int, int]]:
+    for key in reversed(keys):
+        if key < worst:
+            return
+        for order_id, lots in reversed(book._levels[key].items()):
+            yield order_id, abs(key), lots
+
+
+def serves_the_newest_first(*of_a_desk: Any, **named: Any) -> Any:
+    with patch.object(FastBook, "_walk", newest_first):
+        return REAL_ENTER(*of_a_desk, **named)
+
+
+REAL_ENTER = matching.enter
+
+
+# --- answers
+
+
+class HastyShard(CountedShard):
+    async def _settled(self, term: Term[BookMemory], happened: Any) -> None:
+        term.wanted.set()
+
+
+class HastyReads(CountedShard):
+    async def _is_true(self, term: Term[BookMemory]) -> bool:
+        return True
+
+
+class NostalgicReads(CountedShard):
+    """A writer that was replaced shows what it remembers."""
+
+    async def _is_true(self, term: Term[BookMemory]) -> bool:
+        await term.committed()
+        return True
+
+
+class Unfenced:
+    """A store whose writer does not notice that it was replaced."""
+
+    def __init__(self, store: BookStore) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def commit(self, batch: Batch[BookRows]) -> None:
+        try:
+            await self._store.commit(batch)
+        except WriterReplaced:
+            await asyncio.sleep(0)
+
+
+class ForgetfulShard(CountedShard):
+    """Reya 55, Coinbase 9: what was placed and has ended is placed again when the request is repeated."""
+
+    async def _with_nonce(self, account: Account, nonce: Nonce) -> Term[BookMemory]:
+        return await self._ready()
+
+
+def forgetful_table() -> AbstractContextManager[Any]:
+    """Without the unique index, too."""
+    return patch.object(MemoryBookShard, "refuse_twice", lambda *_: None)
+
+
+def patched(*patches: Any) -> Callable[[], AbstractContextManager[Any]]:
+    def enter() -> AbstractContextManager[Any]:
+        stack = ExitStack()
+        for target, name, instead in patches:
+            stack.enter_context(patch.object(target, name, instead))
+        return stack
+
+    return enter
+
+
+DEFECTS = {
+    "a cancel that overtakes its own order is dropped": Defect(Claim.ANSWER_IS_COMMITTED, Parts(shard=OvertakenShard)),
+    "a stop that nothing triggered cannot be cancelled": Defect(
+        Claim.ANSWER_IS_COMMITTED, patched=patched((rules, "_end", keeps_waiting_stops))
+    ),
+    "a cancel of a cancelled order cancels its neighbour": Defect(
+        Claim.CANCEL_IS_MEANT, patched=patched((rules, "_end", cancels_the_neighbour))
+    ),
+    "dust that cannot be cancelled": Defect(Claim.REFUSALS_ARE_TRUE, patched=patched((rules, "_end", keeps_dust))),
+    "a cancel answers ok, and the maker stays in the book": Defect(
+        Claim.REPLAY_EQUALS_MEMORY, patched=patched((Desk, "_cancelled", leaves_it_in_the_book)), says="the queue is"
+    ),
+    "a fill after a cancel": Defect(
+        Claim.NOTHING_AFTER_THE_END,
+        Parts(shard=ShyShard),
+        patched((Desk, "apply", comes_back), (Amount, "__post_init__", lambda _: None)),
+        says="trade ",
+    ),
+    "funds are unlocked twice": Defect(Claim.CONSERVED, patched=patched((Desk, "apply", unlocks_twice))),
+    "the rest of a partly filled order stays locked after its cancel": Defect(
+        Claim.REPLAY_EQUALS_ROWS, patched=patched((Desk, "apply", keeps_the_rest_locked)), says="(available, locked)"
+    ),
+    "a fee is rounded": Defect(Claim.AMOUNTS_ARE_EXACT, patched=patched((matching, "fee_of", rounded_fee))),
+    "a trade is lost at a restart": Defect(Claim.REPLAY_EQUALS_MEMORY, Parts(shard=HastyLoad)),
+    "an order loses its place in the queue at a restart": Defect(
+        Claim.REPLAY_EQUALS_MEMORY, patched=patched((Desk, "load", forgets_who_came_first)), says="the queue is"
+    ),
+    "what was traded rests again after a restart": Defect(
+        Claim.REPLAY_EQUALS_MEMORY, patched=patched((Desk, "load", resurrects_liquidity)), says="the queue is"
+    ),
+    "an order is restored twice": Defect(
+        Claim.REPLAY_EQUALS_MEMORY,
+        patched=patched((desks, "_waits_to_be_opened", was_triggered_some_time)),
+        says="are triggered",
+    ),
+    "a stop triggers twice": Defect(
+        Claim.STOPS_TRIGGER_ONCE,
+        Parts(shard=ShyShard),
+        patched((Desk, "_forget_stop", keeps_the_stop), (Desk, "apply", forgets_that_it_triggered)),
+    ),
+    "an order ends a millisecond late": Defect(
+        Claim.EXPIRY_IS_PUNCTUAL, patched=patched((Desk, "_expiry", comes_late))
+    ),
+    "a post-only order takes": Defect(
+        Claim.REASON_IS_TRUE, patched=patched((matching._Taker, "obstacle", takes_although_it_is_a_maker))
+    ),
+    "the newest at a price is served first": Defect(
+        Claim.PRICE_TIME_PRIORITY, patched=patched((rules, "enter", serves_the_newest_first))
+    ),
+    "an answer before its commit": Defect(Claim.ANSWER_IS_COMMITTED, Parts(shard=HastyShard)),
+    "a read before the commit": Defect(Claim.READS_ARE_CURRENT, Parts(shard=HastyReads)),
+    "a replaced writer shows what it remembers": Defect(Claim.READS_ARE_CURRENT, Parts(shard=NostalgicReads)),
+    "a replaced writer answers": Defect(Claim.ANSWER_IS_COMMITTED, Parts(store=Unfenced)),
+    "a nonce makes two orders": Defect(Claim.NONCE_IS_ONE_ORDER, Parts(shard=ForgetfulShard), patched=forgetful_table),
+}
+
+
+def run(seed: int, defect: Defect, *, is_in: bool) -> Outcome:
+    if not is_in:
+        return simulate(seed, STEPS)
+    with defect.patched():
+        return simulate(seed, STEPS, parts=defect.parts)
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_a_defect_is_caught_by_the_claim_that_it_breaks(name: str) -> None:
+    defect = DEFECTS[name]
+    others = []
+    for seed in SEEDS:
+        violation = (outcome := run(seed, defect, is_in=True)).violation
+        if violation is None:
+            continue
+        if violation.claim is defect.claim and defect.says in violation.what:
+            print(f"{name}:")
+            report(outcome, STEPS, print, last=12)
+            sound = run(seed, defect, is_in=False)
+            assert sound.violation is None, f"seed {seed} fails without the defect too: {sound.violation}"
+            return
+        others.append(f"{seed}: {violation}")
+    pytest.fail(f"{name} was not caught by {defect.claim.name} in any of the seeds {SEEDS}: {others[:5]}")
