@@ -1,0 +1,212 @@
+"""The checkers of the order books share no code with what they check, and see what a journal must not say."""
+
+import ast
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from countermand.domain.book.order import Kind
+from countermand.engine.journal import encode
+from countermand.simulation.book import checkers
+from countermand.simulation.book.checkers import Claim, Violation
+from countermand.simulation.book.checkers.entries import Entries
+from countermand.simulation.book.checkers.floor import Floor
+from countermand.simulation.book.options import rules_of
+from tests.domain.book.venue import ALICE, BOB, CAROL, MARKETS, Venue
+
+ALLOWED = "countermand.simulation.book.checkers"
+
+Json = dict[str, Any]
+
+
+def test_the_checkers_import_nothing_of_ours_but_themselves() -> None:
+    files = sorted(Path(checkers.__file__).parent.glob("*.py"))
+    assert len(files) > 3
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            foreign = [name for name in names if name.startswith("countermand") and not name.startswith(ALLOWED)]
+            assert not foreign, f"{file.name} imports {foreign}"
+
+
+class Day:
+    """The journal of a day, to be doctored: entries of kind, instant, command and events, as JSON has them."""
+
+    def __init__(self) -> None:
+        venue = Venue()
+        venue.sells(BOB, 5, 100)
+        venue.sells(CAROL, 5, 100)
+        stop = venue.buys(CAROL, 2, 90, Kind.STOP_LIMIT, stop=100)
+        venue.buys(ALICE, 7, 101)
+        venue.cancels(CAROL, 2)
+        venue.cancels(CAROL, stop)
+        venue.buys(ALICE, 4, None, Kind.MARKET)
+        self.entries: list[Json] = [
+            {
+                "kind": type(entry.command).__name__,
+                "at": int(entry.at),
+                "command": _plain(entry.command),
+                "events": [[type(event).__name__, _plain(event)] for event in entry.events],
+            }
+            for entry in venue.journal
+        ]
+
+    def of(self, kind: str, number: int = 1) -> Json:
+        """The entry of the n-th command of a kind."""
+        return [entry for entry in self.entries if entry["kind"] == kind][number - 1]
+
+    def event(self, kind: str, number: int = 1) -> Json:
+        found = [event for entry in self.entries for name, event in entry["events"] if name == kind]
+        event: Json = found[number - 1]
+        return event
+
+    def judge(self) -> None:
+        floor = Floor([rules_of(market) for market in MARKETS])
+        entries = Entries(floor)
+        for seq, entry in enumerate(self.entries, 1):
+            floor.entry_begins(seq)
+            entries.judge(entry["at"], entry["kind"], entry["command"], [(k, e) for k, e in entry["events"]])
+            floor.entry_ends()
+
+
+def _plain(thing: object) -> Any:
+    return json.loads(encode(thing))
+
+
+def test_a_sound_day_is_sound() -> None:
+    day = Day()
+    kinds = [entry["kind"] for entry in day.entries]
+    assert kinds[9:] == [*["PlaceOrder"] * 4, "OpenOrder", "CancelOrder", "CancelOrder", "PlaceOrder"]
+    day.judge()
+
+
+Doctor = Callable[[Day], object]
+
+
+def swaps_the_makers(day: Day) -> None:
+    first, second = day.event("Traded", 1), day.event("Traded", 2)
+    first["sell"]["order_id"], second["sell"]["order_id"] = 2, 1
+    first["sell"]["account"], second["sell"]["account"] = CAROL, BOB
+
+
+def fills_after_the_cancel(day: Day) -> None:
+    trade = json.loads(json.dumps(day.event("Traded", 2)))
+    trade["trade_id"] = 3
+    day.of("CancelOrder", 2)["events"] = [["Traded", trade]]
+
+
+def repeats(day: Day, kind: str) -> None:
+    entry = day.of(kind)
+    day.entries.insert(day.entries.index(entry) + 1, entry)
+
+
+def triggers_again(day: Day) -> None:
+    events = day.of("PlaceOrder", 4)["events"]
+    events.append(next(each for each in events if each[0] == "StopTriggered"))
+
+
+def rests_instead(day: Day) -> None:
+    events = day.of("PlaceOrder", 4)["events"]
+    events[2:] = [["OrderRested", {"order_id": 4, "rank": 3}]]
+
+
+def uses_a_nonce_again(day: Day) -> None:
+    for each in (day.of("PlaceOrder", 3)["command"], day.event("OrderPlaced", 3)):
+        each["nonce"] = day.event("OrderPlaced", 2)["nonce"]
+
+
+def has_no_volume(day: Day) -> None:
+    for each in (day.event("OrderPlaced"), day.of("PlaceOrder")["command"]):
+        each["terms"]["lots"]["lots"] = 0
+
+
+def without(day: Day, kind: str) -> None:
+    for entry in day.entries:
+        entry["events"] = [each for each in entry["events"] if each[0] != kind]
+
+
+DOCTORED: dict[str, tuple[Claim, Doctor]] = {
+    "whoever came later is served first": (Claim.PRICE_TIME_PRIORITY, swaps_the_makers),
+    "a fill after a cancel": (Claim.NOTHING_AFTER_THE_END, fills_after_the_cancel),
+    "a cancel twice": (Claim.NOTHING_AFTER_THE_END, lambda day: repeats(day, "CancelOrder")),
+    "a cancel that ends nothing": (Claim.CANCEL_IS_MEANT, lambda day: day.of("CancelOrder").update(events=[])),
+    "a cancel of another's order": (
+        Claim.CANCEL_IS_MEANT,
+        lambda day: day.of("CancelOrder")["command"].update(account=BOB),
+    ),
+    "a cancel that ends another order": (
+        Claim.CANCEL_IS_MEANT,
+        lambda day: day.of("CancelOrder")["command"].update(order_id=3),
+    ),
+    "a cancel for another reason": (
+        Claim.REASON_IS_TRUE,
+        lambda day: day.event("OrderCancelled").update(reason="system"),
+    ),
+    "more is unlocked than was locked": (
+        Claim.AMOUNTS_ARE_EXACT,
+        lambda day: day.event("OrderCancelled").update(unlocked={"quanta": 4 * 10**12}),
+    ),
+    "the taker's price": (
+        Claim.TRADES_ARE_FAIR,
+        lambda day: day.event("Traded").update(price={"ticks": 101}),
+    ),
+    "half of what both could": (Claim.TRADES_ARE_FAIR, lambda day: day.event("Traded").update(lots={"lots": 4})),
+    "no fee": (Claim.AMOUNTS_ARE_EXACT, lambda day: day.event("Traded")["buy"].update(fee={"quanta": 0})),
+    "the maker pays the taker's rate": (
+        Claim.AMOUNTS_ARE_EXACT,
+        lambda day: day.event("Traded")["sell"].update(rate={"millionths": 400}),
+    ),
+    "a better price for nobody": (
+        Claim.AMOUNTS_ARE_EXACT,
+        lambda day: day.event("Traded")["buy"].update(unlocked={"quanta": 0}),
+    ),
+    "too little is locked": (
+        Claim.AMOUNTS_ARE_EXACT,
+        lambda day: day.event("OrderPlaced").update(locked={"quanta": 1}),
+    ),
+    "a trade with oneself": (
+        Claim.AMOUNTS_ARE_EXACT,
+        lambda day: day.event("Traded")["sell"].update(account=ALICE),
+    ),
+    "an order that is never opened": (Claim.STOPS_TRIGGER_ONCE, lambda day: without(day, "OrderOpened")),
+    "a stop that nothing triggers": (Claim.STOPS_TRIGGER_ONCE, lambda day: without(day, "StopTriggered")),
+    "a stop that triggers twice": (Claim.STOPS_TRIGGER_ONCE, triggers_again),
+    "a stop that never enters": (
+        Claim.STOPS_TRIGGER_ONCE,
+        lambda day: day.entries.remove(day.of("OpenOrder")),
+    ),
+    "a number is left out": (Claim.NUMBERS_HAVE_NO_GAPS, lambda day: day.event("Traded").update(trade_id=2)),
+    "a place in the queue is left out": (
+        Claim.NUMBERS_HAVE_NO_GAPS,
+        lambda day: day.event("OrderRested", 2).update(rank=3),
+    ),
+    "a nonce is used twice": (Claim.NONCE_IS_ONE_ORDER, uses_a_nonce_again),
+    "an order of no volume": (Claim.ACCEPTED_IS_SOUND, has_no_volume),
+    "a book that is crossed": (Claim.BOOK_IS_NOT_CROSSED, rests_instead),
+    "another credit than was asked for": (
+        Claim.CONSERVED,
+        lambda day: day.event("Credited").update(amount={"quanta": 1}),
+    ),
+    "an order ends too early": (
+        Claim.EXPIRY_IS_PUNCTUAL,
+        lambda day: day.of("CancelOrder").update(kind="ExpireOrder"),
+    ),
+    "an order lives too long": (
+        Claim.EXPIRY_IS_PUNCTUAL,
+        lambda day: [entry.update(at=entry["at"] + 40 * 86_400_000) for entry in day.entries[-2:]],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DOCTORED)
+def test_a_journal_that_was_doctored_breaks_its_claim(name: str) -> None:
+    claim, doctors = DOCTORED[name]
+    day = Day()
+    doctors(day)
+    with pytest.raises(Violation) as found:
+        day.judge()
+    assert found.value.claim is claim, found.value
