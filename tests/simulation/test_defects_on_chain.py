@@ -17,7 +17,7 @@ from countermand.engine.onchain import Build, Executed, Execution, OnChainOrders
 from countermand.engine.ports import CommitUnknown, FateSeen
 from countermand.onchain.landing import ChainLanding
 from countermand.onchain.limit import LimitChain
-from countermand.simulation import svm_ledger
+from countermand.simulation import run, svm_ledger
 from countermand.simulation.checkers import Claim
 from countermand.simulation.families import Makes
 from countermand.simulation.landings import Landing
@@ -138,6 +138,13 @@ def index_is_not_built_at_a_load() -> AbstractContextManager[Any]:
     return patched(patch.object(Machine, "put", put), patch.object(fields, "_remove", remove))
 
 
+def cancels_offer_too_few_units() -> AbstractContextManager[Any]:
+    return patched(
+        patch.object(limit_order, "UNITS_OF_A_CANCEL", 10_000),
+        patch.object(run, "CONVERGES_S", 120),  # It never ends, and who waits longer learns no more.
+    )
+
+
 # --- what the chain does
 
 
@@ -187,7 +194,7 @@ def a_lamport_goes_astray() -> AbstractContextManager[Any]:
 
 def blockhashes_live_longer() -> AbstractContextManager[Any]:
     """What everybody takes to be dead still lands."""
-    return patch.object(clockwork, "BLOCKHASH_SLOTS", 1_000)
+    return patch.object(clockwork, "BLOCKHASH_SLOTS", 10_000)
 
 
 def families(**parts: Any) -> Parts:
@@ -205,9 +212,7 @@ DEFECTS = {
     "open orders are remembered": Defect(Claim.READS_ARE_CURRENT, families(limits=OldList)),
     "the index is stale after a crash": Defect(Claim.READS_ARE_CURRENT, patched=index_is_not_built_at_a_load),
     "a cancel leaves some out": Defect(Claim.CANCEL_NAMES_ALL, families(limits=Forgetful)),
-    "a cancel always fails": Defect(
-        Claim.EVERYTHING_ENDS, patched=lambda: patch.object(limit_order, "UNITS_OF_A_CANCEL", 10_000)
-    ),
+    "a cancel always fails": Defect(Claim.EVERYTHING_ENDS, patched=cancels_offer_too_few_units),
     "a commit of the chain is torn": Defect(Claim.NOTHING_IS_LOST, patched=a_commit_is_torn),
     "a lamport goes astray": Defect(Claim.MOVES_ARE_MEANT, patched=a_lamport_goes_astray),
     "a stranger cancels too early": Defect(Claim.ORDERS_ARE_ON_CHAIN, patched=everything_has_expired),
@@ -215,7 +220,7 @@ DEFECTS = {
 
 
 def busy(options: Swarm) -> Swarm:
-    """A run of on-chain orders with hardly anything beside."""
+    """A run of on-chain orders with hardly anything beside, and more of what brings their defects about."""
     return replace(
         options,
         wallets=1,
@@ -224,6 +229,10 @@ def busy(options: Swarm) -> Swarm:
         makers=3,
         savers=1,
         on_chain_pause_ms=100,
+        stale=0.2,
+        signed_anew=0.2,
+        clock_leaps=0.3,
+        commit_lost_after=0.02,
     )
 
 

@@ -82,6 +82,7 @@ class Owner:
 
     def open_orders(self) -> dict[str, Seen]:
         """As they are, whatever the owner may know."""
+        self.world.look()
         return {
             name: seen
             for name, seen in self.world.chain_orders.open_of(self.wallet).items()

@@ -303,7 +303,6 @@ class ChainOrders:
     # --- the end
 
     def open_of(self, owner: str) -> dict[str, Seen]:
-        self.follow()
         return self._states(owner, Moment(self._read))[-1]
 
     def at_rest(self) -> None:
