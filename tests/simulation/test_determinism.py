@@ -17,7 +17,7 @@ print(outcome.trace.digest(), outcome.steps, outcome.violation)
 
 
 @pytest.mark.parametrize("chain", SIDES)
-@pytest.mark.parametrize("seed", [3, 8])
+@pytest.mark.parametrize("seed", [3, 10])
 def test_one_seed_gives_one_trace_under_two_hash_seeds(chain: str, seed: int) -> None:
     processes = [
         subprocess.Popen(

@@ -66,6 +66,7 @@ an order expired while its fill was under way
 an order expires while open
 an order expires while ready_execute
 an update puts the trigger through the market
+an owner closes its token account
 answer lost
 cancel: CommitUnknown
 cancel: FILL_UNDER_WAY

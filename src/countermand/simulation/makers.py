@@ -9,12 +9,11 @@ from countermand.simulation.checkers.on_chain import Moment
 from countermand.simulation.checkers.replay import LimitSeen
 from countermand.simulation.owners import Deed, Draft, Owner
 from countermand.simulation.process import Process
-from countermand.simulation.svm import NEW_MINT
 from countermand.simulation.world import Answer
 from countermand.solana.programs import limit_order
 from countermand.solana.programs.compile import Budget
 from countermand.solana.programs.limit_order import Cancellation
-from countermand.solana.tokens import SOL_MINT, TOKEN_2022_PROGRAM, TOKEN_PROGRAM
+from countermand.solana.tokens import SOL_MINT
 
 ORDERS_AT_ONCE: Final = 12
 _STRANGERS_UNITS: Final = 100_000
@@ -34,6 +33,7 @@ class Maker(Owner):
             (self._meddles, 2),
             (self.tries_again, 3),
             (self._is_given, 1),
+            (self.clears_out, 1),
         ]
 
     # --- opening
@@ -113,8 +113,8 @@ class Maker(Owner):
         return seen.expires_at is not None and seen.expires_at < self.now_s()
 
     async def _cancels_by_itself(self, name: str, seen: LimitSeen) -> None:
-        program = TOKEN_2022_PROGRAM if seen.input_mint == NEW_MINT else TOKEN_PROGRAM
-        cancel = Cancellation.to_maker(name, seen.maker, seen.input_mint, program, creates=self.strikes(0.5))
+        mint, creates = seen.input_mint, self.strikes(0.5)
+        cancel = Cancellation.to_maker(name, seen.maker, mint, self.program_of(mint), creates=creates)
         if seen.maker != self.wallet:
             still = "" if self._has_expired(seen) else "not "
             self.world.happened(f"a stranger cancels an order that has {still}expired")

@@ -8,16 +8,21 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from countermand.custody.instructions import close_account, key, transfer
 from countermand.domain.identity import RequestId, Wallet
 from countermand.simulation.chance import chance
 from countermand.simulation.checkers.on_chain import Moment
 from countermand.simulation.checkers.replay import Seen
 from countermand.simulation.process import Process
 from countermand.simulation.signing import with_blockhash
+from countermand.simulation.svm import NEW_MINT
 from countermand.simulation.world import Answer, Lost, World
+from countermand.solana.programs.compile import Budget, KeyOrder, compile_message
+from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 
 _KEPT: Final = 12
 _BLOCKHASH_DIES_MS: Final = 62_000
+_OWN_UNITS: Final = 200_000
 _NOBODYS: Final = RequestId("00000000-0000-4000-8000-000000000000")
 
 
@@ -118,6 +123,31 @@ class Owner:
         if answer["kind"] == "built" and self.strikes(self.world.swarm.prefund):
             self.world.happened("the address of an on-chain order is prefunded")
             await self.world.side.prefund(answer["order"])
+
+    async def clears_out(self) -> None:
+        """Gives all its tokens of a mint away and closes the account that orders would come back to."""
+        side = self.world.on_chain
+        mint = self.pick(side.order_mints[1:])
+        own, program = self.world.side.token_account(self.wallet, mint), self.program_of(mint)
+        _, held, amount = self.world.chain_orders.balances.get(own, (0, "", 0))
+        if not held or not self.strikes(0.3):
+            return
+        self.world.happened("an owner closes its token account")
+        owner, account, token = key(self.wallet), key(own), key(program)
+        moves = [
+            transfer(account, key(side.partner_account(mint)), owner, amount, token),
+            close_account(account, owner, owner, token),
+        ]
+
+        def compose(blockhash: str) -> bytes:
+            return compile_message(
+                [*Budget(_OWN_UNITS, 0).instructions(), *moves], self.wallet, blockhash, KeyOrder.RUST
+            )
+
+        await self.sends(await self.own_draft(compose))
+
+    def program_of(self, mint: str) -> str:
+        return TOKEN_2022_PROGRAM if mint == NEW_MINT else TOKEN_PROGRAM
 
     # --- what becomes of them
 

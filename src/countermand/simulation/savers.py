@@ -32,6 +32,7 @@ class Saver(Owner):
             (self.reads, 3),
             (self.tries_again, 3),
             (self._is_given, 1),
+            (self.clears_out, 1),
         ]
 
     # --- opening
