@@ -16,7 +16,10 @@ from typing import Any, Final
 import uvloop
 
 from benchmarks.loader import Open, filling, resting
-from countermand import compose
+from countermand.compose.database import database_of, keys_of
+from countermand.compose.door import door_of
+from countermand.compose.house import House, house_of
+from countermand.compose.serve import spare_what_lasts
 from countermand.domain.trigger.commands import RequestCancel
 from countermand.settings import Settings
 
@@ -47,14 +50,14 @@ async def _measure_here(layer: str, data: Path) -> float:
     async with filling(data) as venue:
         orders = await venue.add(resting(_WARM_UP + _TIMED))
     settings = Settings(data=data)
-    keys = compose._keys(settings)
-    async with compose._database(settings) as database, compose._house(settings, keys, database.dsn) as house:
-        running = [asyncio.create_task(house.shard.run()), asyncio.create_task(house.book.run())]
+    keys = keys_of(settings)
+    async with database_of(settings) as database, house_of(settings, keys, database.dsn) as house:
+        running = [asyncio.create_task(house.trigger.shard.run()), asyncio.create_task(house.book.shard.run())]
         await house.sandbox.begin()
         for order in orders:
-            house.sessions.wallet_of(f"Bearer {order.owner.token}")
-        compose._spare_what_lasts()
-        door, _ = compose._door(house, settings)
+            house.trigger.sessions.wallet_of(f"Bearer {order.owner.token}")
+        spare_what_lasts()
+        door, _ = door_of(house)
         work = {
             "craft": lambda some: _crafts(house, some),
             "turn": lambda some: _turns(house, some),
@@ -78,21 +81,22 @@ async def _all(work: Work, queue: Iterator[Open], count: int) -> None:
     await asyncio.gather(*(work(some) for _ in range(TASKS)))
 
 
-async def _crafts(house: Any, orders: Iterator[Open]) -> None:
+async def _crafts(house: House, orders: Iterator[Open]) -> None:
     for order in orders:
-        group = await house.shard.peek(order.id)
-        await house.custody.craft_withdrawal(group)
+        group = await house.trigger.shard.peek(order.id)
+        assert group is not None
+        await house.trigger.custody.craft_withdrawal(group)
 
 
-async def _turns(house: Any, orders: Iterator[Open]) -> None:
+async def _turns(house: House, orders: Iterator[Open]) -> None:
     for order in orders:
-        request_id = house.orders._ids.request_id()
-        await house.shard.submit(RequestCancel(order.id, order.owner.wallet, request_id, None, 0))
+        request_id = house.trigger.orders._ids.request_id()
+        await house.trigger.shard.submit(RequestCancel(order.id, order.owner.wallet, request_id, None, 0))
 
 
-async def _cancels(house: Any, orders: Iterator[Open]) -> None:
+async def _cancels(house: House, orders: Iterator[Open]) -> None:
     for order in orders:
-        await house.orders.cancel(order.id, order.owner.wallet)
+        await house.trigger.orders.cancel(order.id, order.owner.wallet)
 
 
 async def _requests(app: Any, orders: Iterator[Open]) -> None:

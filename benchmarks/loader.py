@@ -15,7 +15,7 @@ from typing import Final
 import asyncpg
 from solders.keypair import Keypair
 
-from countermand.compose import MASTER_SEED_FILE
+from countermand.compose.database import MASTER_SEED_FILE
 from countermand.custody.deposits import account_seed, deposit_message
 from countermand.custody.instructions import order_account
 from countermand.custody.parties import Parties

@@ -1,0 +1,135 @@
+"""A venue's life: everything is started, served, and stopped."""
+
+import asyncio
+import gc
+import os
+from typing import Final
+
+import structlog
+
+from countermand.compose.database import Database, database_of, keys_of
+from countermand.compose.door import door_of
+from countermand.compose.house import House, house_of
+from countermand.engine.book_shard import BookShard
+from countermand.engine.onchain import REMEMBERED_BLOCKS
+from countermand.engine.ports import Unavailable, WriterReplaced
+from countermand.engine.shard import Shard
+from countermand.gateway.announce import announce
+from countermand.gateway.listeners import Listeners, claim
+from countermand.gateway.server import serve as serve_http
+from countermand.gateway.server import stop_on_signals
+from countermand.settings import Settings
+from countermand.solana.embedded import EmbeddedChain
+from countermand.solana.ledger_store import LedgerReplaced
+from countermand.store.book_postgres import PostgresBookStore
+from countermand.store.postgres import PostgresStore
+
+EXIT_HUNG: Final = 1
+EXIT_REPLACED: Final = 3
+_HOUSEKEEPING_S: Final = 60
+_FENCE_S: Final = 1
+_STOP_S_MAX: Final = 9.5
+_YOUNG_OBJECTS: Final = 20_000
+"""So many more than before, and the collector looks: a few times what a batch of requests holds."""
+
+_log: Final = structlog.get_logger("countermand")
+
+
+async def serve(settings: Settings) -> int:
+    """Runs a venue until SIGTERM or SIGINT. The exit status: 0, or `EXIT_REPLACED`. Raises `StartRefused`."""
+    gc.disable()  # Until all is loaded: what a start makes, lasts.
+    stop = stop_on_signals()
+    listeners = claim(settings.host, settings.port)
+    leaving = asyncio.create_task(_leave_in_time(stop))
+    try:
+        keys = keys_of(settings)
+        async with database_of(settings) as database, house_of(settings, keys, database.dsn) as house:
+            return await _run(house, database, listeners, stop)
+    finally:
+        leaving.cancel()
+        listeners.close()
+
+
+async def _leave_in_time(stop: asyncio.Event) -> None:
+    """Ends hard when a stop hangs, as it does with a database that does. Nothing that was answered is lost by that."""
+    await stop.wait()
+    await asyncio.sleep(_STOP_S_MAX)
+    _log.error("something hangs: the stop ends hard", seconds=_STOP_S_MAX)
+    os._exit(EXIT_HUNG)
+
+
+async def _run(house: House, database: Database, listeners: Listeners, stop: asyncio.Event) -> int:
+    door, hub = door_of(house)
+    ground, trigger, book = house.ground, house.trigger, house.book
+    status = 0
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            background = [
+                tasks.create_task(work)
+                for work in (
+                    trigger.shard.run(),
+                    trigger.outbox.run(),
+                    book.shard.run(),
+                    database.keep_alive(),
+                    _end_with_the_chain(ground.chain),
+                    _watch_the_fence(trigger.shard, ground.store),
+                    _watch_the_fence(book.shard, ground.book_store),
+                    _keep_house(house),
+                )
+            ]
+            await house.sandbox.begin()
+            spare_what_lasts()
+            await serve_http(
+                door,
+                ground.settings,
+                on_ready=lambda addresses: announce(ground.settings, addresses),
+                stop=stop,
+                listeners=listeners,
+            )
+            await hub.close()
+            await trigger.shard.drain()
+            await book.shard.drain()
+            for task in background:
+                task.cancel()
+    except* WriterReplaced as replaced:
+        _log.error("this venue is served by another process now", reason=str(replaced.exceptions[0]))
+        status = EXIT_REPLACED
+    return status
+
+
+def spare_what_lasts() -> None:
+    """The garbage collector leaves alone what has been loaded: to walk through 10⁵ orders took it 0.3 s each time."""
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS)
+    gc.enable()
+
+
+async def _end_with_the_chain(chain: EmbeddedChain) -> None:
+    reason = await chain.stopped()
+    raise WriterReplaced(str(reason)) if isinstance(reason, LedgerReplaced) else reason
+
+
+async def _watch_the_fence(shard: Shard | BookShard, store: PostgresStore | PostgresBookStore) -> None:
+    """Who has nothing to commit is not told that it was replaced, and would go on to answer from an old memory."""
+    while True:
+        await asyncio.sleep(_FENCE_S)
+        epoch = shard.epoch
+        try:
+            newest = await store.epoch(shard.number)
+        except Unavailable:
+            continue
+        if epoch is not None and epoch == shard.epoch and newest > epoch:
+            raise WriterReplaced(f"shard {shard.number} is in epoch {newest}, not in {epoch}")
+
+
+async def _keep_house(house: House) -> None:
+    """Forgets, now and then, deposits that were crafted and never signed, and what nobody executes again."""
+    while True:
+        await asyncio.sleep(_HOUSEKEEPING_S)
+        try:
+            height = await house.trigger.custody.block_height()
+            await house.ground.store.delete_dead_crafts(height)
+            await house.ground.store.delete_builds(height - REMEMBERED_BLOCKS)
+            await house.ground.book_store.delete_drafts(house.ground.clock.now())
+        except Unavailable:
+            continue
