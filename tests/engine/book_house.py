@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from countermand.domain.book.market import Market, MarketSymbol
 from countermand.domain.book.markets import MARKETS
-from countermand.domain.book.order import Kind, Order, Side, Terms
+from countermand.domain.book.order import Kind, Order, OrderId, Side, Terms
 from countermand.domain.book.quantities import Lots, Ticks
 from countermand.domain.book.refusals import Refused
 from countermand.domain.ledger.amount import AMOUNT_SCALE, Account, Amount, Currency
@@ -16,6 +16,7 @@ from countermand.engine.book_rows import Draft
 from countermand.engine.book_shard import BookShard
 from countermand.engine.clock import VenueClock
 from countermand.engine.ids import Ids
+from countermand.engine.ports import WriterReplaced
 from countermand.engine.shards import BOOK_SHARD
 from countermand.engine.venue import Venue
 
@@ -41,7 +42,13 @@ class BookHouse:
     shard: BookShard
     venue: Venue
     clock: VenueClock
+    running: asyncio.Task[None]
     faults: MatchesFail = field(default_factory=MatchesFail)
+
+    def has(self, order_id: int) -> bool:
+        """In memory."""
+        term = self.shard._term
+        return term is not None and OrderId(order_id) in term.memory.desk.orders
 
     async def rich(self, *accounts: Account) -> None:
         for account in accounts:
@@ -77,13 +84,16 @@ class BookHouse:
 
 
 @asynccontextmanager
-async def book_house(store: BookStore, markets: tuple[Market, ...] = MARKETS) -> AsyncIterator[BookHouse]:
-    clock, faults = VenueClock(), MatchesFail()
+async def book_house(
+    store: BookStore, markets: tuple[Market, ...] = MARKETS, clock: VenueClock | None = None
+) -> AsyncIterator[BookHouse]:
+    """One term of office. Leaving it is a crash: nothing is drained."""
+    clock, faults = clock or VenueClock(), MatchesFail()
     shard = BookShard(BOOK_SHARD, store, clock, markets, faults)
     running = asyncio.create_task(shard.run())
     try:
-        yield BookHouse(shard, Venue(shard, store, Ids()), clock, faults)
+        yield BookHouse(shard, Venue(shard, store, Ids()), clock, running, faults)
     finally:
         running.cancel()
-        with suppress(asyncio.CancelledError):
+        with suppress(asyncio.CancelledError, WriterReplaced):
             await running

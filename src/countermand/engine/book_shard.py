@@ -193,7 +193,7 @@ class BookShard(Gate[BookMemory]):
             body = await self._read(name, read)
             if term is self._term:
                 if body is not None and not is_here(term.memory):
-                    self._recall(term, decode_order(body))
+                    self._recall(term.memory, decode_order(body))
                 return term
 
     async def _read(self, name: _Name, read: Callable[[], Awaitable[bytes | None]]) -> bytes | None:
@@ -205,13 +205,11 @@ class BookShard(Gate[BookMemory]):
             del self._fetching[name]
             fetching.set_result(None)
 
-    def _recall(self, term: Term[BookMemory], order: Order) -> None:
-        """It may have come by its other name meanwhile."""
-        desk = term.memory.desk
-        if order.state in LIVE and order.id not in desk.orders:
+    def _recall(self, memory: BookMemory, order: Order) -> None:
+        """What lives is in the memory of whoever writes."""
+        if order.state in LIVE:
             raise _written_by_another()
-        if order.id not in desk.orders:
-            term.memory.recall(order)
+        memory.recall(order)
 
     def _is_wanted(self, order: Order) -> bool:
         return order.id in self._fetching or (order.terms.account, order.nonce) in self._fetching
