@@ -27,14 +27,15 @@ static const Key USDT_MINT = {{206, 1, 14, 96, 175, 237, 178, 39, 23, 189, 99, 2
 
 #define InvalidMakingAmount 6000
 #define InvalidTakingAmount 6001
-#define InvalidCalculation 6003
-#define InvalidInputAccount 6004
-#define InvalidOutputAccount 6005
+#define InvalidInputAccount 6003
 #define InvalidPair 6006
-#define MissingReferral 6007
-#define OrderExpired 6008
-#define OrderNotExpired 6009
+#define OrderNotExpired 6008
 #define InvalidBorrowMakingAmount 6016
+#define InvalidExpiredDate 6017
+#define FeeBpsTooHigh 6019
+#define TransferTaxMint 6020
+#define InvalidMinTakingAmount 6022
+#define UnsupportedMint 6027
 
 /* The order's account. The expiry is a tag, and eight bytes if the tag is 1: what follows it moves by them. */
 enum {
@@ -50,7 +51,7 @@ enum {
 };
 
 /* Fees are taken by fills only, in hundredths of a percent of the output. These apply while the fee account is absent. */
-enum { FEE_BPS_MAX = 10000, NORMAL_FEE_BPS = 10, STABLE_FEE_BPS = 3 };
+enum { BPS_ONE = 10000, NORMAL_FEE_BPS = 10, STABLE_FEE_BPS = 3 };
 
 /* ---- initialize_order ---- */
 
@@ -61,9 +62,10 @@ enum {
 
 typedef struct {
   u64 unique_id, making, taking;
-  Option expiry, fee_bps;
+  Option expiry, fee_bps, slippage_bps;
 } Terms;
 
+/* The slippage came last to the published interface, and a client that does not know of it ends before it. */
 static u64 read_terms(Terms *terms) {
   Reader reader = ARGUMENTS;
   terms->unique_id = read_bytes(&reader, 8);
@@ -71,6 +73,8 @@ static u64 read_terms(Terms *terms) {
   terms->taking = read_bytes(&reader, 8);
   read_option(&reader, 8, &terms->expiry);
   read_option(&reader, 2, &terms->fee_bps);
+  terms->slippage_bps.value = 0;
+  if (reader.left) read_option(&reader, 2, &terms->slippage_bps);
   REQUIRE(!reader.broken, InstructionDidNotDeserialize);
   return 0;
 }
@@ -78,9 +82,10 @@ static u64 read_terms(Terms *terms) {
 static u64 check_terms(const Terms *terms, i64 instant) {
   REQUIRE(terms->making, InvalidMakingAmount);
   REQUIRE(terms->taking, InvalidTakingAmount);
-  REQUIRE(!terms->expiry.given || (i64)terms->expiry.value >= instant, OrderExpired);
-  REQUIRE(!terms->fee_bps.given || !is_left_out(I_REFERRAL), MissingReferral);
-  REQUIRE(terms->fee_bps.value <= FEE_BPS_MAX, InvalidCalculation);
+  REQUIRE(!terms->expiry.given || (i64)terms->expiry.value >= instant, InvalidExpiredDate);
+  REQUIRE(!terms->fee_bps.given || !is_left_out(I_REFERRAL), FeeBpsTooHigh);
+  REQUIRE(terms->fee_bps.value <= BPS_ONE, FeeBpsTooHigh);
+  REQUIRE(terms->slippage_bps.value <= BPS_ONE, InvalidMinTakingAmount);
   return 0;
 }
 
@@ -91,10 +96,18 @@ static u64 check_token_programs(void) {
   return check_program(I_ASSOCIATED, &ASSOCIATED_TOKEN_PROGRAM);
 }
 
+static u64 check_escrowable(int mint, int program) {
+  TRY(check_mint(mint, ACCOUNT(program)->key));
+  u64 harmful = harmful_extension(ACCOUNT(mint));
+  REQUIRE(harmful != EXTENSION_TRANSFER_FEE, TransferTaxMint);
+  REQUIRE(!harmful, UnsupportedMint);
+  return 0;
+}
+
 static u64 check_pair(void) {
   REQUIRE(!is(I_INPUT_MINT, ACCOUNT(I_OUTPUT_MINT)->key), InvalidPair);
-  TRY(check_mint(I_INPUT_MINT, ACCOUNT(I_INPUT_PROGRAM)->key));
-  return check_mint(I_OUTPUT_MINT, ACCOUNT(I_OUTPUT_PROGRAM)->key);
+  TRY(check_escrowable(I_INPUT_MINT, I_INPUT_PROGRAM));
+  return check_escrowable(I_OUTPUT_MINT, I_OUTPUT_PROGRAM);
 }
 
 static int is_stable(int mint) { return is(mint, &USDC_MINT) || is(mint, &USDT_MINT); }
@@ -117,7 +130,7 @@ static u64 settle_fee(const Terms *terms, u64 *bps, Key *account) {
     associated_address(&FEE, program, mint, account);
     return 0;
   }
-  REQUIRE(is_token_account(I_REFERRAL, program), InvalidOutputAccount);
+  REQUIRE(is_token_account(I_REFERRAL, program), AccountNotInitialized);
   REQUIRE(same((const Key *)ACCOUNT(I_REFERRAL)->data, mint), ConstraintTokenMint);
   put_key((u8 *)account, ACCOUNT(I_REFERRAL)->key);
   return 0;
@@ -130,7 +143,7 @@ static u64 escrow(u64 making) {
   u64 before = balance_of(I_RESERVE);
   transfer_tokens(&(Transfer){.from = I_MAKER_INPUT, .mint = I_INPUT_MINT, .to = I_RESERVE, .authority = I_MAKER,
                               .program = I_INPUT_PROGRAM}, making, 0);
-  REQUIRE(balance_of(I_RESERVE) - before == making, InvalidCalculation);
+  REQUIRE(balance_of(I_RESERVE) - before == making, TransferTaxMint);
   return 0;
 }
 
@@ -150,7 +163,7 @@ static void write_order(const Terms *terms, u64 fee_bps, const Key *fee_account,
   at = put_expiry(at, &terms->expiry);
   at = put_key(put_number(at, fee_bps, 2), fee_account);
   at = put64(put64(at, instant), instant); /* created, updated */
-  put_number(at, bump, 1);
+  put_number(put_number(at, bump, 1), terms->slippage_bps.value, 2);
 }
 
 static void emit_created(const Terms *terms, u64 fee_bps, const Key *fee_account) {
@@ -158,7 +171,8 @@ static void emit_created(const Terms *terms, u64 fee_bps, const Key *fee_account
   static const u8 KEYS[6] = {I_ORDER, I_MAKER, I_INPUT_MINT, I_OUTPUT_MINT, I_INPUT_PROGRAM, I_OUTPUT_PROGRAM};
   for (int i = 0; i < 6; i++) at = put_key(at, ACCOUNT(KEYS[i])->key);
   at = put_expiry(put64(put64(at, terms->making), terms->taking), &terms->expiry);
-  emit(I_EVENT_AUTHORITY, put_key(put_number(at, fee_bps, 2), fee_account));
+  at = put_key(put_number(at, fee_bps, 2), fee_account);
+  emit(I_EVENT_AUTHORITY, put_number(at, terms->slippage_bps.value, 2));
 }
 
 static u64 initialize_order(void) {
@@ -239,7 +253,7 @@ static u64 check_destination(void) {
 
 static u64 cancel_order(void) {
   LOG("Instruction: CancelOrder");
-  TRY(check_flags(CANCEL_ACCOUNTS, BIT(C_SIGNER), BIT(C_SIGNER) | BIT(C_MAKER) | BIT(C_ORDER) | BIT(C_RESERVE)));
+  TRY(check_flags(CANCEL_ACCOUNTS, BIT(C_SIGNER), BIT(C_MAKER) | BIT(C_ORDER) | BIT(C_RESERVE)));
   TRY(check_event_accounts(C_EVENT_AUTHORITY));
   TRY(check_order());
   TRY(check_right());

@@ -355,28 +355,27 @@ static int has_type(const Account *account, u8 type) {
 static const u64 HARMLESS_EXTENSIONS = BIT(3) | BIT(4) | BIT(6) | BIT(10) | BIT(18) | BIT(19) | BIT(20) | BIT(21) |
                                        BIT(22) | BIT(23) | BIT(25);
 
-static int has_only_harmless_extensions(const Account *mint) {
+enum { EXTENSION_TRANSFER_FEE = 1, EXTENSION_UNREADABLE = 0xffff };
+
+/* The type of the mint's first extension that is not harmless; 0 if all are. */
+static u64 harmful_extension(const Account *mint) {
   u64 at = TOKEN_ACCOUNT_BYTES + 1, end = length_of(mint);
   while (at + 4 <= end) {
     u64 type = mint->data[at] | (u64)mint->data[at + 1] << 8, length = mint->data[at + 2] | (u64)mint->data[at + 3] << 8;
-    if (type == 0) return 1;
-    if (type >= 64 || !(HARMLESS_EXTENSIONS >> type & 1)) return 0;
+    if (type == 0) return 0;
+    if (type >= 64 || !(HARMLESS_EXTENSIONS >> type & 1)) return type;
     at += 4 + length;
   }
-  return at <= end;
+  return at <= end || length_of(mint) == MINT_BYTES ? 0 : EXTENSION_UNREADABLE;
 }
 
-/* Whether this is a mint in use of that token program, with transfers that move exactly what they say. */
+/* Whether this is a mint in use of that token program. */
 static u64 check_mint(int index, const Key *program) {
   const Account *mint = ACCOUNT(index);
   REQUIRE(same(mint->owner, program), AccountOwnedByWrongProgram);
   int plain = length_of(mint) == MINT_BYTES;
   REQUIRE(plain || (same(program, &TOKEN_2022_PROGRAM) && has_type(mint, TYPE_MINT)), AccountDidNotDeserialize);
   REQUIRE(mint->data[45] == 1, AccountNotInitialized);
-  if (!plain && !has_only_harmless_extensions(mint)) {
-    LOG("The mint has an extension that cannot be escrowed");
-    return ConstraintTokenMint;
-  }
   return 0;
 }
 

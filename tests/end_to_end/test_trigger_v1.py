@@ -134,6 +134,13 @@ def test_a_fee_for_an_integrator_is_in_the_order(alice: LimitTrader) -> None:
     assert (row["account"]["feeAccount"], row["account"]["feeBps"] >= 50) == (account, True)
 
 
+@pytest.mark.parametrize(("given", "shown"), [({}, "0"), ({"slippageBps": "0"}, "0"), ({"slippageBps": 69}, "69")])
+def test_the_slippage_is_in_the_order(alice: LimitTrader, given: dict[str, object], shown: str) -> None:
+    alice.places(10 * USDC, JUP, params={**given, "expiredAt": alice.venue.now() // 1000 + 600})
+    alice.places(10 * USDC, JUP, params=given)
+    assert [row["slippageBps"] for row in alice.trigger_orders()] == [shown, shown]
+
+
 def test_an_expiry_in_seconds(alice: LimitTrader) -> None:
     at = alice.venue.now() // 1000 + 60
     order = alice.places(10 * USDC, JUP, params={"expiredAt": str(at)})

@@ -132,7 +132,7 @@ IN_ITS_PLACE: Final[Mapping[str, Mapping[int, tuple[str, int | str]]]] = {
         14: ("other program", 3008),
     },
     "cancel_order": {
-        0: ("bob", 6009),
+        0: ("bob", 6008),
         1: ("bob", 2001),
         2: ("of bob", 2001),
         3: ("expired reserve", 2001),
@@ -261,11 +261,11 @@ def test_two_accounts_in_one_place(stage: World, name: str) -> None:
 
 
 def test_orders_of_two_users_do_not_mix(stage: World) -> None:
-    assert outcome(stage, OF_BOB.cancel(ALICE)) == 6009
+    assert outcome(stage, OF_BOB.cancel(ALICE)) == 6008
     assert outcome(stage, with_key(with_key(OF_BOB.cancel(ALICE), 1, ALICE), 4, ata(ALICE, USDC))) == 2001
     assert outcome(stage, with_key(OPEN.cancel(), 3, OF_BOB.reserve)) == 2001
     assert outcome(stage, with_key(OPEN.cancel(), 3, EXPIRED.reserve)) == 2001
-    assert outcome(stage, with_key(with_key(EXPIRED.cancel(BOB), 2, OPEN.key), 3, OPEN.reserve)) == 6009
+    assert outcome(stage, with_key(with_key(EXPIRED.cancel(BOB), 2, OPEN.key), 3, OPEN.reserve)) == 6008
 
 
 def test_what_is_opened_and_cancelled_in_one_transaction_leaves_nothing(stage: World) -> None:

@@ -107,7 +107,7 @@ class TestInitialize:
         told = events(world.does(order.initialize()))
         keys = (order.key, ALICE, USDC, JUP, TOKEN, TOKEN)
         expected = bytes.fromhex("318e48a6e61d5454") + b"".join(map(bytes, keys)) + struct.pack("<QQ", 600, 5)
-        expected += struct.pack("<BqH", 1, NOW + 60, 10) + bytes(ata(LIMIT_FEE, JUP))
+        expected += struct.pack("<BqH", 1, NOW + 60, 10) + bytes(ata(LIMIT_FEE, JUP)) + b"\0\0"
         assert told == [expected]
 
     def test_an_expiry_moves_the_fields_after_it(self, world: World) -> None:
@@ -123,7 +123,7 @@ class TestInitialize:
         assert world.lamports(PARTNER) == WALLET_LAMPORTS - ORDER_RENT - TOKEN_RENT
         assert world.lamports(ALICE) == WALLET_LAMPORTS
 
-    @pytest.mark.parametrize(("seconds", "refusal"), [(-1, 6008), (0, None), (1, None), (-NOW - 1, 6008)])
+    @pytest.mark.parametrize(("seconds", "refusal"), [(-1, 6017), (0, None), (1, None), (-NOW - 1, 6017)])
     def test_an_order_may_not_be_expired_at_birth(self, world: World, seconds: int, refusal: int | None) -> None:
         initialize = Limit(expired_at=NOW + seconds).initialize()
         if refusal is None:
@@ -179,7 +179,7 @@ class TestInitialize:
     def test_what_follows_the_arguments_is_ignored(self, world: World) -> None:
         initialize = Limit().initialize()
         extra = [reads(USDT), writes(BOB), reads(ALICE), reads(BOB), signs(CAROL)]
-        longer = Instruction(LIMIT, bytes(initialize.data) + b"\1\5\0", [*initialize.accounts, *extra])
+        longer = Instruction(LIMIT, bytes(initialize.data) + b"\0\1\5", [*initialize.accounts, *extra])
         world.does(longer)
         assert world.account(Limit().key).data == order_bytes(Limit(), fee_bps=10, fee_account=ata(LIMIT_FEE, JUP))
 
@@ -190,11 +190,40 @@ class TestInitialize:
             expected = 100 if length < 8 else 102
             assert world.refuses(with_data(initialize, bytes(initialize.data)[:length])) == expected
 
-    @pytest.mark.parametrize("position", [32, 33])
+    @pytest.mark.parametrize("position", [32, 33, 34])
     def test_an_option_is_there_or_not(self, world: World, position: int) -> None:
         data = bytearray(Limit().initialize().data) + bytes(8)
         data[position] = 2
         assert world.refuses(with_data(Limit().initialize(), bytes(data))) == 102
+
+
+class TestSlippage:
+    """The newest argument, which the published samples do not have: two bytes after the bump, and after the event."""
+
+    @pytest.mark.parametrize("expired_at", [None, NOW + 60])
+    @pytest.mark.parametrize("bps", [0, 1, 69, 10_000])
+    def test_account_and_event_end_with_it(self, world: World, bps: int, expired_at: int | None) -> None:
+        order = Limit(expired_at=expired_at, slippage=struct.pack("<BH", 1, bps))
+        told = events(world.does(order.initialize()))
+        plain = order_bytes(order, fee_bps=10, fee_account=ata(LIMIT_FEE, JUP))
+        bump_at = 299 + (8 if expired_at else 0)
+        expected = plain[: bump_at + 1] + struct.pack("<H", bps) + plain[bump_at + 3 :]
+        assert world.account(order.key).data == expected
+        assert told[0].endswith(bytes(ata(LIMIT_FEE, JUP)) + struct.pack("<H", bps))
+        world.does(order.cancel())
+
+    def test_none_is_none(self, world: World) -> None:
+        order = Limit(slippage=b"\0")
+        world.does(order.initialize())
+        assert world.account(order.key).data == order_bytes(order, fee_bps=10, fee_account=ata(LIMIT_FEE, JUP))
+
+    @pytest.mark.parametrize(("slippage", "refusal"), [(b"\1", 102), (b"\1\5", 102), (b"\2\5\0", 102)])
+    def test_it_is_whole_or_not_there(self, world: World, slippage: bytes, refusal: int) -> None:
+        assert world.refuses(Limit(slippage=slippage).initialize()) == refusal
+
+    @pytest.mark.parametrize("bps", [10_001, 65_535])
+    def test_it_is_at_most_everything(self, world: World, bps: int) -> None:
+        assert world.refuses(Limit(slippage=struct.pack("<BH", 1, bps)).initialize()) == 6022
 
 
 class TestWhoseTokens:
@@ -268,18 +297,18 @@ class TestFees:
         order = Limit(fee_bps=asked, referral=account)
         told = events(world.does(order.initialize()))
         assert self.fee(world, order) == (remembered, account)
-        assert told[0].endswith(struct.pack("<H32s", remembered, bytes(account)))
+        assert told[0].endswith(struct.pack("<H32sH", remembered, bytes(account), 0))
 
     def test_a_partners_fee_needs_its_account_and_a_limit(self, world: World) -> None:
         account = world.fund(PARTNER, JUP, 0)
-        assert world.refuses(Limit(fee_bps=20).initialize()) == 6007
-        assert world.refuses(Limit(fee_bps=10_001, referral=account).initialize()) == 6003
+        assert world.refuses(Limit(fee_bps=20).initialize()) == 6019
+        assert world.refuses(Limit(fee_bps=10_001, referral=account).initialize()) == 6019
 
     def test_a_partners_account_holds_the_output(self, world: World) -> None:
         assert world.refuses(Limit(referral=ata(BOB, USDC)).initialize()) == 2014
-        assert world.refuses(Limit(referral=PARTNER).initialize()) == 6005
-        assert world.refuses(Limit(referral=ata(BOB, SPARKLE, TOKEN_2022)).initialize()) == 6005
-        assert world.refuses(Limit(referral=JUP).initialize()) == 6005
+        assert world.refuses(Limit(referral=PARTNER).initialize()) == 3012
+        assert world.refuses(Limit(referral=ata(BOB, SPARKLE, TOKEN_2022)).initialize()) == 3012
+        assert world.refuses(Limit(referral=JUP).initialize()) == 3012
 
 
 class TestToken2022:
@@ -296,20 +325,23 @@ class TestToken2022:
         world.does(bought.cancel())
         assert world.lamports(ALICE) == WALLET_LAMPORTS
 
-    @pytest.mark.parametrize("mint", [TAXED, HOOKED, RULED])
-    def test_a_mint_that_takes_or_calls_is_refused_on_either_side(self, world: World, mint: Pubkey) -> None:
-        assert world.refuses(Limit(input_mint=mint, input_program=TOKEN_2022).initialize()) == 2014
-        assert world.refuses(Limit(output_mint=mint, output_program=TOKEN_2022).initialize()) == 2014
+    @pytest.mark.parametrize(("mint", "refusal"), [(TAXED, 6020), (HOOKED, 6027), (RULED, 6027)])
+    def test_a_mint_that_takes_or_calls_is_refused_on_either_side(
+        self, world: World, mint: Pubkey, refusal: int
+    ) -> None:
+        assert world.refuses(Limit(input_mint=mint, input_program=TOKEN_2022).initialize()) == refusal
+        assert world.refuses(Limit(output_mint=mint, output_program=TOKEN_2022).initialize()) == refusal
 
     @pytest.mark.parametrize("kind", [1, 2, 5, 9, 14, 16, 24, 26, 40, 63, 64, 67, 82, 255, 65_535])
     def test_extensions_that_are_not_known_to_be_harmless_are_refused(self, world: World, kind: int) -> None:
         world.mint(SPARKLE, 6, (18, bytes(64)), (kind, bytes(8)), program=TOKEN_2022)
-        assert world.refuses(Limit(output_mint=SPARKLE, output_program=TOKEN_2022).initialize()) == 2014
+        refusal = 6020 if kind == 1 else 6027
+        assert world.refuses(Limit(output_mint=SPARKLE, output_program=TOKEN_2022).initialize()) == refusal
 
     def test_an_extension_that_runs_past_the_end_is_refused(self, world: World) -> None:
         world.mint(SPARKLE, 6, (18, bytes(64)), (19, bytes(3)), program=TOKEN_2022)
         world.patch(SPARKLE, 166 + 68 + 2, b"\4\0")
-        assert world.refuses(Limit(output_mint=SPARKLE, output_program=TOKEN_2022).initialize()) == 2014
+        assert world.refuses(Limit(output_mint=SPARKLE, output_program=TOKEN_2022).initialize()) == 6027
 
     def test_program_and_mint_belong_together(self, world: World) -> None:
         assert world.refuses(Limit(output_program=TOKEN_2022).initialize()) == 3007

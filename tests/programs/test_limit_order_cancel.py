@@ -72,7 +72,7 @@ class TestCancel:
     def test_other_tokens_need_an_account(self, world: World) -> None:
         order = Limit()
         world.does(order.initialize())
-        assert world.refuses(order.cancel(lamports=True)) == 6004
+        assert world.refuses(order.cancel(lamports=True)) == 6003
 
     def test_works_once(self, world: World) -> None:
         order = Limit()
@@ -124,7 +124,7 @@ class TestCancel:
 
 
 class TestExpiry:
-    @pytest.mark.parametrize(("seconds", "refusal"), [(-60, 6009), (-1, 6009), (0, 6009), (1, None), (10**9, None)])
+    @pytest.mark.parametrize(("seconds", "refusal"), [(-60, 6008), (-1, 6008), (0, 6008), (1, None), (10**9, None)])
     def test_a_stranger_may_cancel_only_after_it(self, world: World, seconds: int, refusal: int | None) -> None:
         order = Limit(expired_at=NOW + 100)
         world.does(order.initialize())
@@ -147,7 +147,7 @@ class TestExpiry:
         order = Limit()
         world.does(order.initialize())
         world.at(2**62)
-        assert world.refuses(order.cancel(BOB)) == 6009
+        assert world.refuses(order.cancel(BOB)) == 6008
 
     def test_a_stranger_may_not_choose_where_the_tokens_go(self, world: World) -> None:
         order = Limit(expired_at=NOW)

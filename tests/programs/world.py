@@ -128,6 +128,7 @@ class Limit:
     expired_at: int | None = None
     fee_bps: int | None = None
     referral: Pubkey | None = None
+    slippage: bytes = b""
 
     @property
     def key(self) -> Pubkey:
@@ -143,7 +144,7 @@ class Limit:
 
     def initialize(self) -> Instruction:
         data = bytes.fromhex("856e4aaf709ff59f") + struct.pack("<QQQ", self.unique_id, self.making, self.taking)
-        data += option("q", self.expired_at) + option("H", self.fee_bps)
+        data += option("q", self.expired_at) + option("H", self.fee_bps) + self.slippage
         metas = [signs(self.payer or self.maker), AccountMeta(self.maker, is_signer=True, is_writable=False)]
         metas += [writes(self.key), writes(self.reserve), writes(self.maker_input)]
         metas += [reads(LIMIT_FEE), reads(self.referral or LIMIT), reads(self.input_mint), reads(self.output_mint)]
@@ -155,7 +156,13 @@ class Limit:
     def cancel(self, signer: Pubkey | None = None, *, to: Pubkey | None = None, lamports: bool = False) -> Instruction:
         """`lamports`: no token account is named, so wrapped SOL comes as lamports."""
         refund = reads(LIMIT) if lamports else writes(to or self.maker_input)
-        metas = [signs(signer or self.maker), writes(self.maker), writes(self.key), writes(self.reserve), refund]
+        metas = [
+            AccountMeta(signer or self.maker, is_signer=True, is_writable=False),
+            writes(self.maker),
+            writes(self.key),
+            writes(self.reserve),
+            refund,
+        ]
         metas += [reads(key) for key in (self.input_mint, self.input_program, LIMIT_EVENTS, LIMIT)]
         return Instruction(LIMIT, bytes.fromhex("5f81edf00831df84"), metas)
 

@@ -192,6 +192,12 @@ def test_a_cancel_creates_each_missing_account_once_and_never_one_for_sol() -> N
     assert message.signers == [MAKER]
 
 
+@pytest.mark.parametrize(("slippage_bps", "added"), [(None, ""), (0, "010000"), (69, "014500")])
+def test_the_slippage_is_the_last_argument_and_may_be_missing(slippage_bps: int | None, added: str) -> None:
+    given = bytes(initialize_order(replace(NEW, slippage_bps=slippage_bps)).data)
+    assert given.hex() == bytes(initialize_order(NEW).data).hex() + added
+
+
 def test_an_expired_order_is_cancelled_by_whoever_pays() -> None:
     message = decoded(cancel_message([Cancellation.to_maker(key(1), MAKER, SOL)], BUDGET, BLOCKHASH, by=PAYER))
     assert message.signers == [PAYER]
@@ -243,6 +249,15 @@ def order_data(expiry: bytes) -> bytes:
 def test_an_order_is_read_and_an_expiry_moves_what_follows(expiry: str, expired_at: int | None) -> None:
     order, data = replace(ORDER, expired_at=expired_at), order_data(bytes.fromhex(expiry))
     assert read_order(data) == order
+    assert order_bytes(order) == data
+
+
+@pytest.mark.parametrize("expiry", ["00", "0100d2496b00000000"])
+def test_the_slippage_follows_the_bump(expiry: str) -> None:
+    data = order_data(bytes.fromhex(expiry)).replace(b"\xff\xfe\0\0", b"\xff\xfe\x45\0")
+    order = read_order(data)
+    assert order is not None
+    assert (order.bump, order.slippage_bps) == (254, 69)
     assert order_bytes(order) == data
 
 
@@ -304,6 +319,8 @@ CREATED_EVENT = CreateOrderEvent(key(1), key(2), key(3), key(4), key(5), key(6),
     [
         (CREATED, CREATED_EVENT),
         (CREATED_FOR_EVER, replace(CREATED_EVENT, expired_at=None)),
+        (CREATED + "4500", replace(CREATED_EVENT, slippage_bps=69)),
+        (CREATED + "45", None),
         (CANCELLED, CancelOrderEvent(key(1))),
         (TRADED, TradeEvent(key(1), key(2), 3, 4, 5, 2**64 - 1)),
         (TRADED + "00", TradeEvent(key(1), key(2), 3, 4, 5, 2**64 - 1)),
@@ -388,10 +405,11 @@ def test_what_another_program_or_authority_says_is_no_event(call: tuple[str, str
 
 
 def test_errors_have_names() -> None:
-    assert [error_name(code) for code in (6000, 6009, 6016, 3012, 1)] == [
+    assert [error_name(code) for code in (6000, 6008, 6016, 6027, 3012, 1)] == [
         "InvalidMakingAmount",
         "OrderNotExpired",
         "InvalidBorrowMakingAmount",
+        "UnsupportedMint",
         "AccountNotInitialized",
         None,
     ]

@@ -193,6 +193,7 @@ def _new_order(terms: Terms, unique_id: int, input_program: Address, output_prog
         taking_amount=terms.taking.units,
         expired_at=terms.expires_at_s,
         fee_bps=terms.fee_bps,
+        slippage_bps=terms.slippage_bps,
         fee_account=terms.fee_account,
         input_program=input_program,
         output_program=output_program,
@@ -235,4 +236,5 @@ def _open_order(address: Address, order: limit_order.Order) -> OpenOrder:
         created_at_s=order.created_at,
         updated_at_s=order.updated_at,
         bump=order.bump,
+        slippage_bps=order.slippage_bps,
     )

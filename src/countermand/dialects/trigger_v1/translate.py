@@ -35,8 +35,6 @@ def into_terms(asked: CreateRequest, now: Instant) -> Terms:
     if input_mint == output_mint:
         raise Declined(wrong("inputMint and outputMint must differ"))
     params = asked.params
-    if params.slippage_bps is not None:
-        number("params.slippageBps", params.slippage_bps, wrong, BPS_ONE)
     fee_bps, fee_account = _fee(asked)
     return Terms(
         maker=maker,
@@ -48,6 +46,7 @@ def into_terms(asked: CreateRequest, now: Instant) -> Terms:
         expires_at_s=_expiry(params.expired_at, now),
         fee_bps=fee_bps,
         fee_account=fee_account,
+        slippage_bps=_slippage(asked),
         wraps_sol=asked.wrap_and_unwrap_sol is not False,
     )
 
@@ -132,7 +131,7 @@ def into_row(order: OpenOrder, decimals: Mapping[Mint, int], open_tx: str) -> Or
         raw_taking_amount=str(order.original_taking.units),
         raw_remaining_making_amount=str(order.making.units),
         raw_remaining_taking_amount=str(order.taking.units),
-        slippage_bps="0",
+        slippage_bps=str(order.slippage_bps),
         expired_at=None if order.expires_at_s is None else iso(order.expires_at_s),
         created_at=iso(order.created_at_s),
         updated_at=iso(order.updated_at_s),
@@ -164,6 +163,11 @@ def _expiry(given: str | int | None, now: Instant) -> int | None:
     if seconds * 1000 <= now:
         raise Declined(INVALID_CREATE("params.expiredAt: must be in the future, in seconds since the Unix epoch"))
     return seconds
+
+
+def _slippage(asked: CreateRequest) -> int | None:
+    given = asked.params.slippage_bps
+    return None if given is None else number("params.slippageBps", given, INVALID_CREATE, BPS_ONE)
 
 
 def _fee(asked: CreateRequest) -> tuple[int | None, Address | None]:

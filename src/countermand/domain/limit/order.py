@@ -11,6 +11,7 @@ class Terms:
     """What a maker asks for. The payer pays rents and fees; `expires_at_s` is in seconds since the epoch.
 
     `fee_account`: the integrator's token account for the output, which goes with `fee_bps`.
+    `slippage_bps`: how much less than `taking` a fill may give; None asks for no word about it.
     `wraps_sol`: SOL is given and taken as lamports.
     """
 
@@ -23,6 +24,7 @@ class Terms:
     expires_at_s: int | None = None
     fee_bps: int | None = None
     fee_account: Address | None = None
+    slippage_bps: int | None = None
     wraps_sol: bool = True
 
 
@@ -52,6 +54,7 @@ class OpenOrder:
     created_at_s: int
     updated_at_s: int
     bump: int
+    slippage_bps: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,11 +52,13 @@ def _sentence(table: Mapping[bytes, Sentence], call: Call) -> Sentence:
 def _initialize_order(call: Call, names: Names) -> str:
     of = call.fields(DISCRIMINATOR_BYTES)
     _, making, taking, expired_at, fee_bps = of.u64(), of.u64(), of.u64(), of.option(of.i64), of.option(of.u16)
+    slippage_bps = of.option(of.u16) if of.left else None
     payer, maker, order, reserve, own = (call.account(index) for index in range(5))
+    less = f", less at most {counted(slippage_bps, 'basis point')}" if slippage_bps else ""
     gives, wants = names.amount(making, call.account(7)), names.amount(taking, call.account(8))
     until = "without expiry" if expired_at is None else f"until {_instant(expired_at)}"
     return (
-        f"{maker} places the order {order}: {gives} from {names.account(own)} for at least {wants}, {until}. "
+        f"{maker} places the order {order}: {gives} from {names.account(own)} for at least {wants}{less}, {until}. "
         f"The input waits in {reserve}, and {payer} pays the rents{_fee(fee_bps, call.account(6))}"
     )
 

@@ -130,6 +130,10 @@ class Fields:
         self._data = data
         self._at = at
 
+    @property
+    def left(self) -> int:
+        return len(self._data) - self._at
+
     def take(self, size: int) -> bytes:
         start, self._at = self._at, self._at + size
         if self._at > len(self._data):

@@ -1,8 +1,8 @@
 """The program of Trigger v1 and limit/v2: its instructions, transactions, accounts and events.
 
 An order is an account of the program, and its input waits in a token account, the reserve, that the order owns.
-Sources: jup-ag/docs (the sample transactions), the decoder sevenlabs-hq/carbon `jupiter-limit-order-2`, and for the
-names of errors the published interface of the program's first version, whose numbers need not be those of this one.
+Sources: jup-ag/docs (the sample transactions), and the interface that the program publishes on its chain, as
+rpcpool/yellowstone-vixen keeps it (`jupiter-limit-order-2.json`). The slippage came to it later than the samples.
 """
 
 import struct
@@ -72,13 +72,13 @@ ERRORS: Final[Mapping[int, str]] = MappingProxyType(
         6000: "InvalidMakingAmount",
         6001: "InvalidTakingAmount",
         6002: "InvalidMaxTakingAmount",
-        6003: "InvalidCalculation",
-        6004: "InvalidInputAccount",
-        6005: "InvalidOutputAccount",
+        6003: "InvalidInputAccount",
+        6004: "InvalidMakerOutputAccount",
+        6005: "InvalidTakerOutputAccount",
         6006: "InvalidPair",
-        6007: "MissingReferral",
-        6008: "OrderExpired",
-        6009: "OrderNotExpired",
+        6007: "OrderExpired",
+        6008: "OrderNotExpired",
+        6009: "InvalidAdmin",
         6010: "InvalidKeeper",
         6011: "MathOverflow",
         6012: "ProgramMismatch",
@@ -86,11 +86,22 @@ ERRORS: Final[Mapping[int, str]] = MappingProxyType(
         6014: "MissingRepayInstructions",
         6015: "InvalidOrder",
         6016: "InvalidBorrowMakingAmount",
+        6017: "InvalidExpiredDate",
+        6018: "FeeBpsTooLow",
+        6019: "FeeBpsTooHigh",
+        6020: "TransferTaxMint",
+        6021: "InvalidOutputMint",
+        6022: "InvalidMinTakingAmount",
+        6023: "InvalidSwapData",
+        6024: "InvalidSwapInputAmount",
+        6025: "InvalidSwappedAmount",
+        6026: "InvalidDustOrder",
+        6027: "UnsupportedMint",
     }
 )
 
 _HEAD = struct.Struct("<8s32s32s32s32s32s32sQQQQQQ")
-_TAIL = struct.Struct("<H32sqqB")
+_TAIL = struct.Struct("<H32sqqBH")
 _EXPIRY_AT: Final = _HEAD.size
 _FEE = struct.Struct("<8sHH")
 _FEE_DISCRIMINATOR: Final = account_discriminator("Fee")
@@ -116,6 +127,7 @@ class NewOrder:
     """What a maker asks for. Amounts are base units, `expired_at` is in seconds since the epoch.
 
     The payer pays the rents. `fee_account`: the integrator's token account for the output, which goes with `fee_bps`.
+    `slippage_bps`: how much less than asked for a fill may give. The published samples are older, and do not say.
     """
 
     maker: Address
@@ -128,6 +140,7 @@ class NewOrder:
     expired_at: int | None = None
     fee_bps: int | None = None
     fee_account: Address | None = None
+    slippage_bps: int | None = None
     input_program: Address = TOKEN_PROGRAM
     output_program: Address = TOKEN_PROGRAM
 
@@ -184,6 +197,8 @@ def initialize_order(order: NewOrder) -> Instruction:
         + option(order.expired_at, i64)
         + option(order.fee_bps, u16)
     )
+    if order.slippage_bps is not None:
+        data += option(order.slippage_bps, u16)
     metas = [
         paying_signer(order.payer),
         signer(order.maker),
@@ -279,6 +294,7 @@ class Order:
     created_at: int
     updated_at: int
     bump: int
+    slippage_bps: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +314,7 @@ def read_order(data: bytes) -> Order | None:
     expired_at = None
     if data[_EXPIRY_AT]:
         expired_at, at = int.from_bytes(data[at : at + 8], "little", signed=True), at + 8
-    fee_bps, fee_account, created_at, updated_at, bump = _TAIL.unpack_from(data, at)
+    fee_bps, fee_account, created_at, updated_at, bump, slippage_bps = _TAIL.unpack_from(data, at)
     return Order(
         maker=_address(maker),
         input_mint=_address(input_mint),
@@ -318,6 +334,7 @@ def read_order(data: bytes) -> Order | None:
         created_at=created_at,
         updated_at=updated_at,
         bump=bump,
+        slippage_bps=slippage_bps,
     )
 
 
@@ -335,7 +352,8 @@ def order_bytes(order: Order) -> bytes:
         order.borrow_making_amount,
     )
     fee_account = bytes(key(order.fee_account))
-    tail = _TAIL.pack(order.fee_bps, fee_account, order.created_at, order.updated_at, order.bump)
+    times = order.created_at, order.updated_at
+    tail = _TAIL.pack(order.fee_bps, fee_account, *times, order.bump, order.slippage_bps)
     return (head + option(order.expired_at, i64) + tail).ljust(ORDER_BYTES, b"\0")
 
 
@@ -364,6 +382,7 @@ class CreateOrderEvent:
     expired_at: int | None
     fee_bps: int
     fee_account: Address
+    slippage_bps: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,8 +428,9 @@ def _read_create(of: Fields) -> CreateOrderEvent:
     order, maker, input_mint, output_mint, input_program, output_program = (of.key() for _ in range(6))
     making, taking = of.u64(), of.u64()
     expired_at, fee_bps, fee_account = of.option(of.i64), of.u16(), of.key()
+    slippage_bps = of.u16() if of.left else 0  # Events from before the slippage have none.
     tokens = input_mint, output_mint, input_program, output_program
-    return CreateOrderEvent(order, maker, *tokens, making, taking, expired_at, fee_bps, fee_account)
+    return CreateOrderEvent(order, maker, *tokens, making, taking, expired_at, fee_bps, fee_account, slippage_bps)
 
 
 def _read_cancel(of: Fields) -> CancelOrderEvent:
