@@ -25,7 +25,8 @@ class Stage(Generic[V]):
         self.random = chance(seed, "faults")
         self.trace = Trace()
         self.steps = 0
-        self.step_taken = asyncio.Event()
+        self.news = asyncio.Event()
+        """A step was taken, or something is broken."""
         self.violation: V | None = None
         self.ended = asyncio.Event()
         """Something is broken."""
@@ -54,7 +55,7 @@ class Stage(Generic[V]):
 
     def stepped(self, who: str, what: str) -> None:
         self.steps += 1
-        self.step_taken.set()
+        self.news.set()
         self.tell(who, f"step {self.steps}: {what}")
 
     def later(self, ms: int, work: Callable[[], Awaitable[None]]) -> None:
@@ -89,6 +90,7 @@ class Stage(Generic[V]):
             self.violation = violation
             self.tell("CHECKERS", str(violation))
         self.ended.set()
+        self.news.set()
 
     def judged(self, judge: Callable[..., T], *args: Any, **named: Any) -> T | None:
         try:

@@ -72,7 +72,9 @@ class Vessel(ABC):
         task = self._freight.start(work(self))
         task.add_done_callback(lambda done: self._answered(done, answer))
         try:
-            async with asyncio.timeout(None if hang_up_ms is None else hang_up_ms / 1000):
+            if hang_up_ms is None:
+                return await answer
+            async with asyncio.timeout(hang_up_ms / 1000):
                 return await answer
         except TimeoutError:
             task.cancel()

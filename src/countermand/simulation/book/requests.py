@@ -1,9 +1,10 @@
 """What users ask of a process, as the dialect asks it, and the answers in plain words."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from countermand.domain.book.market import MarketSymbol
 from countermand.domain.book.order import Nonce, Order, OrderId, Side, Terms
@@ -21,7 +22,7 @@ Answer = dict[str, Any]
 
 def plain(thing: object) -> Any:
     """As JSON says it."""
-    return json.loads(encode(thing))
+    return msgspec.json.decode(encode(thing))
 
 
 def _refused(told: Refused, **more: Any) -> Answer:

@@ -1,10 +1,11 @@
 """The database and a writer's memory as the checkers look at them."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from countermand.domain.book.book import WORST_TO_BUY, WORST_TO_SELL, resting
 from countermand.domain.book.desk import Desk
@@ -42,7 +43,7 @@ class Rows:
         row = self._shard.trades.get(TradeId(trade_id))
         if row is None:
             return None
-        return {**{name: getattr(row, name) for name in TradeRow.__slots__}, "body": json.loads(row.body)}
+        return {**{name: getattr(row, name) for name in TradeRow.__slots__}, "body": msgspec.json.decode(row.body)}
 
     def balance(self, account: str, currency: str) -> tuple[int, int] | None:
         row = self._shard.balances.get((Account(account), Currency(currency)))
@@ -93,5 +94,5 @@ class DeskSeen:
         }
 
     def counters(self) -> dict[str, Any]:
-        standing: dict[str, Any] = json.loads(encode(self.desk.standing()))
+        standing: dict[str, Any] = msgspec.json.decode(encode(self.desk.standing()))
         return standing

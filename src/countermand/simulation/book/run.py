@@ -11,8 +11,10 @@ from functools import partial
 from typing import Final
 
 from countermand.domain.ledger.amount import Account
+from countermand.engine.shards import BOOK_SHARD
 from countermand.simulation import loop, swarm
 from countermand.simulation.book import options
+from countermand.simulation.book.again import decides_again
 from countermand.simulation.book.checkers import Claim, Violation
 from countermand.simulation.book.nemeses import Operator, nemesis, supervisor
 from countermand.simulation.book.options import Options
@@ -81,9 +83,8 @@ async def _reach(world: World, steps: int) -> bool:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(STALLED_S):
             while world.steps < steps and world.violation is None:
-                world.step_taken.clear()
-                taken = asyncio.create_task(world.step_taken.wait())
-                await first_of(taken, asyncio.create_task(world.ended.wait()))
+                world.news.clear()
+                await world.news.wait()
             return world.violation is None
     return False
 
@@ -106,6 +107,7 @@ async def _heal(world: World, traders: Sequence[Trader]) -> None:
         world.found(Violation(Claim.EVERYTHING_ENDS, f"not everybody was done after {CONVERGES_S} s"))
     if world.violation is None:
         world.judged(world.checkers.at_rest)
+        world.judged(decides_again, world.database.shard(BOOK_SHARD).journal.values(), world.options.markets)
     starting.cancel()
 
 

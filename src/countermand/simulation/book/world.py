@@ -1,8 +1,7 @@
 """The world of one run of the order books: the database, the processes, and everything that is seen of them."""
 
-import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Final
+from typing import Any
 
 from countermand.engine.book_memory import BookMemory
 from countermand.engine.book_ports import BookStore
@@ -21,8 +20,6 @@ from countermand.simulation.vessel import Gone
 
 Answer = dict[str, Any]
 Work = Callable[[BookProcess], Coroutine[Any, Any, Answer]]
-
-PATIENCE_MS: Final = 60_000
 
 
 class Lost(Exception):
@@ -97,9 +94,8 @@ class World(Stage[Violation]):
         self.tell(who, f"asks {process.name} to {kind} {what}")
         hang_up = self.between(0, 200) if self.strikes(self.swarm.abandoned) else None
         try:
-            async with asyncio.timeout(PATIENCE_MS / 1000):
-                answer = await process.handle(work, hang_up)
-        except (Unavailable, CommitUnknown, Gone, TimeoutError) as error:
+            answer = await process.handle(work, hang_up)
+        except (Unavailable, CommitUnknown, Gone) as error:
             self.tell(who, f"learns nothing of {kind}: {error}")
             self.trace.count(f"{kind}: {type(error).__name__}")
             raise Lost(str(error)) from None

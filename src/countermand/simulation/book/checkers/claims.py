@@ -1,10 +1,11 @@
 """All claims about a run, judged while it runs: each new journal entry with its rows, each load, each answer."""
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
+
+import msgspec
 
 from countermand.simulation.book.checkers.answers import Answers, Asked
 from countermand.simulation.book.checkers.entries import Entries
@@ -102,7 +103,7 @@ class Checkers:
             if row is None:
                 broken(Claim.JOURNAL_INTACT, f"row {self._seq + 1} of {stands} is missing")
             self._link(row)
-            body = json.loads(row.body)
+            body = msgspec.json.decode(row.body)
             events = [(kind, event) for kind, event in body["events"]]
             for what in situations(floor, row.kind, events):
                 self._saw(what)
@@ -136,7 +137,7 @@ class Checkers:
             must(stored == due, claim, f"{key} has {due} (available, locked), and {stored} is stored")
         floor.touched_orders.clear()
         floor.touched_purses.clear()
-        standing = json.loads(self._database.standing() or b"null")
+        standing = msgspec.json.decode(self._database.standing() or b"null")
         must(standing is not None and standing["standing"] == self._counters(), claim, f"the counters are {standing}")
         counts = self._database.counts()
         must(counts == (len(floor.orders), len(floor.trades)), claim, f"{counts} orders and trades are stored")
@@ -154,7 +155,7 @@ class Checkers:
             **{name: order[name] for name in ("id", "nonce", "uuid", "state", "created_at")},
             **{name: terms[name] for name in ("account", "market", "kind", "side")},
         }
-        stored = {**row, "body": json.loads(row["body"])}
+        stored = {**row, "body": msgspec.json.decode(row["body"])}
         must(stored == due, Claim.REPLAY_EQUALS_ROWS, f"order {order_id}: {_unlike(due, stored)}")
 
     def _counters(self) -> Json:
@@ -188,7 +189,7 @@ class Checkers:
         for order_id in tuple(floor.live) if all_of_them else tuple(self._unlike_memory):
             body, truth_of_it = memory.order(order_id), floor.order(order_id)
             if body is not None or truth_of_it["state"] in LIVE:
-                seen = json.loads(body or b"null")
+                seen = msgspec.json.decode(body or b"null")
                 must(seen == truth_of_it, claim, f"order {order_id}: {seen}, and should be {truth_of_it}")
         self._unlike_memory.clear()
 

@@ -1,0 +1,22 @@
+"""The whole journal decided once more by a venue that forgets nothing: an eviction or a restart must change nothing."""
+
+from collections.abc import Iterable
+
+from countermand.domain.book.decide import decide
+from countermand.domain.book.desk import Desk
+from countermand.domain.book.market import Market
+from countermand.engine import book_journal
+from countermand.engine.ports import JournalRow
+from countermand.simulation.book.checkers import Claim, Violation
+
+
+def decides_again(rows: Iterable[JournalRow], markets: Iterable[Market]) -> None:
+    desk = Desk(markets)
+    for row in rows:
+        entry = book_journal.read(row)
+        decided = decide(desk, entry.command, entry.at)
+        if decided != entry.happened:
+            what = f"entry {entry.seq} ({entry.command}) brought {entry.happened}, and now brings {decided}"
+            raise Violation(Claim.REPLAY_EQUALS_MEMORY, what)
+        for event in entry.happened:
+            desk.apply(event, entry.at)
