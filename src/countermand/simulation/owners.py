@@ -18,7 +18,7 @@ from countermand.simulation.signing import with_blockhash
 from countermand.simulation.svm import NEW_MINT
 from countermand.simulation.world import Answer, Lost, World
 from countermand.solana.programs.compile import Budget, KeyOrder, compile_message
-from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
+from countermand.solana.tokens import SOL_MINT, TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 
 _KEPT: Final = 12
 _BLOCKHASH_DIES_MS: Final = 62_000
@@ -127,10 +127,13 @@ class Owner:
     async def clears_out(self) -> None:
         """Gives all its tokens of a mint away and closes the account that orders would come back to."""
         side = self.world.on_chain
-        mint = self.pick(side.order_mints[1:])
+        escrowed = [seen.input_mint for seen in self.open_orders().values() if seen.input_mint != SOL_MINT]
+        if not escrowed:
+            return
+        mint = self.pick(escrowed)
         own, program = self.world.side.token_account(self.wallet, mint), self.program_of(mint)
         _, held, amount = self.world.chain_orders.balances.get(own, (0, "", 0))
-        if not held or not self.strikes(0.3):
+        if not held:
             return
         self.world.happened("an owner closes its token account")
         owner, account, token = key(self.wallet), key(own), key(program)
