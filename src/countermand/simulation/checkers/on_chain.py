@@ -309,6 +309,7 @@ class ChainOrders:
         self.follow()
         if self.orders:
             broken(Claim.EVERYTHING_ENDS, f"open is still {self.orders}")
+        self._compare_accounts()
         for digest in self._answered:
             self._must_be_remembered(digest)
         there = {address: held for address, held in self._chain.balances().items() if held != _NOTHING}
