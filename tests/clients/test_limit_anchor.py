@@ -1,4 +1,4 @@
-"""A client that Anchor makes from the published interface of the limit orders' program: it knows nothing of the venue."""
+"""A client that Anchor makes from the published interface of the limit orders' program, and that knows no venue."""
 
 import json
 from pathlib import Path
