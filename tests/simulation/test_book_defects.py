@@ -180,24 +180,25 @@ class HastyLoad(CountedShard):
 
 
 def forgets_who_came_first(desk: Desk, *stored: Any) -> None:
-    """After a restart those at one price stand in the order of their numbers: stop orders, which came late, jump."""
+    """After a restart the newest stand first."""
     REAL_LOAD(desk, *stored)
-    _filled_again(desk, lambda order: order.remaining.lots)
+    _rest_again(desk, lambda order: (-(order.rank or 0), order.remaining.lots))
 
 
 def resurrects_liquidity(desk: Desk, *stored: Any) -> None:
     """OrderBook-rs 224: after a restart the whole volume is there again."""
     REAL_LOAD(desk, *stored)
-    _filled_again(desk, lambda order: order.origin.lots, by_rank=True)
+    _rest_again(desk, lambda order: (order.rank or 0, order.origin.lots))
 
 
-def _filled_again(desk: Desk, volume: Callable[[Order], int], *, by_rank: bool = False) -> None:
+def _rest_again(desk: Desk, place_and_lots: Callable[[Order], tuple[int, int]]) -> None:
     rests = [order for order in desk.orders.values() if is_resting(order)]
     for pit in desk.pits.values():
         pit.book = FastBook()
-    for order in sorted(rests, key=lambda order: (order.rank or 0) if by_rank else order.id):
-        assert order.terms.price is not None
-        desk.pits[order.terms.market].book.add(order.id, order.terms.side, order.terms.price.ticks, volume(order))
+    for order in sorted(rests, key=place_and_lots):
+        terms, (_, lots) = order.terms, place_and_lots(order)
+        assert terms.price is not None
+        desk.pits[terms.market].book.add(order.id, terms.side, terms.price.ticks, lots)
 
 
 REAL_LOAD = Desk.load

@@ -36,6 +36,10 @@ PlaceOrder: ends by slippage before any trade
 PlaceOrder: ends by system after trades
 PlaceOrder: ends by system before any trade
 a bulk cancel
+a cancel finds that its order traded meanwhile
+a cancel loses a race: ORDER_CANCELLED
+a cancel loses a race: ORDER_DONE
+a cancel overtakes the answer to its order
 a limit order, no trade
 a limit order, one trade
 a limit order, several trades
@@ -98,6 +102,7 @@ list: orders
 operator: ORDER_CANCELLED
 operator: ORDER_DONE
 operator: cancelled
+periods: periods
 place: CommitUnknown
 place: INSUFFICIENT_FUNDS
 place: NONCE_USED

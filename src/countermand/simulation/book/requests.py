@@ -9,9 +9,10 @@ import msgspec
 from countermand.domain.book.market import MarketSymbol
 from countermand.domain.book.order import Nonce, Order, OrderId, Side, Terms
 from countermand.domain.book.refusals import Refused
+from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account, Amount, Currency
 from countermand.domain.ledger.ledger import Balance
-from countermand.engine.book_ports import OrdersQuery, TradesQuery, Turnover
+from countermand.engine.book_ports import OrdersQuery, Period, TradesQuery, Turnover
 from countermand.engine.book_rows import Draft
 from countermand.engine.journal import encode
 from countermand.engine.venue import Trade
@@ -142,8 +143,17 @@ async def tickers(process: BookProcess) -> Answer:
     return {"kind": "tickers", "of": told, "at": at}
 
 
+async def periods(process: BookProcess, market: MarketSymbol, length_ms: int, since: Instant, until: Instant) -> Answer:
+    told = await process.venue.periods(market, length_ms, since, until)
+    return {"kind": "periods", "periods": [[each.began, _prices(each)] for each in told]}
+
+
+def _prices(told: Turnover | Period) -> tuple[int, ...]:
+    return told.first, told.last, told.high, told.low, told.lots
+
+
 def _sums(day: Turnover) -> tuple[int, ...]:
-    return day.first, day.last, day.high, day.low, day.lots, day.turnover
+    return *_prices(day), day.turnover
 
 
 def _pair(balance: Balance) -> tuple[int, int]:

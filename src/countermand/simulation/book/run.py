@@ -55,7 +55,8 @@ async def _run(
 ) -> Outcome:
     world = World(seed, faults, books, parts)
     listen(world.is_bug)
-    traders = [Trader(world, Account(f"0x{number:04x}")) for number in range(1, books.users + 1)]
+    traders: list[Trader] = []
+    traders += [Trader(world, Account(f"0x{number:04x}"), lambda: traders) for number in range(1, books.users + 1)]
     operator = Operator(world, traders)
     watching = [asyncio.create_task(_lives(world, partial(who, world))) for who in (nemesis, supervisor)]
     world.start_process()

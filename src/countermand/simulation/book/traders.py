@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
 from countermand.domain.book.market import Market, MarketSymbol
 from countermand.domain.book.order import BUY, SELL, Kind, OrderId, Side, State, Terms
 from countermand.domain.book.quantities import Lots, Ticks
+from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account
 from countermand.engine.book_ports import OrdersQuery, TradesQuery
 from countermand.engine.book_rows import Draft
@@ -38,9 +39,10 @@ class Ticket:
 
 
 class Trader:
-    def __init__(self, world: World, account: Account) -> None:
+    def __init__(self, world: World, account: Account, everybody: Callable[[], Sequence["Trader"]]) -> None:
         self.world = world
         self.account = account
+        self._everybody = everybody
         self.random = chance(world.seed, account)
         self.tickets: list[Ticket] = []
 
@@ -53,6 +55,7 @@ class Trader:
             (self._reuses_a_nonce, 1),
             (self._cancels, 5),
             (self._cancels_many, 1),
+            (self._races, 2),
             (self._reads, 4),
         ]
         choices, weights = [deed for deed, _ in deeds], [weight for _, weight in deeds]
@@ -88,8 +91,8 @@ class Trader:
         if ticket is not None and not self._strikes(self.world.options.forgotten):
             await self._twice(partial(self.creates, ticket))
 
-    async def _drafts(self) -> Ticket | None:
-        terms = self._terms()
+    async def _drafts(self, terms: Terms | None = None) -> Ticket | None:
+        terms = terms or self._terms()
         asked = {"terms": plain(terms)}
         answer = await self.world.ask(self.account, "draft", asked, lambda process: requests.drafts(process, terms))
         if answer["kind"] == "refused":
@@ -213,6 +216,25 @@ class Trader:
         market = self.random.choice(self.world.options.markets[:2])
         await self._twice(partial(self.cancels_many, market, side, self.random.choice((0, 1, 3, ALL))))
 
+    async def _races(self) -> None:
+        """Somebody cancels an order just when somebody else takes it."""
+        maker = self.random.choice([trader for trader in self._everybody() if trader is not self])
+        theirs = maker.one_that_rests()
+        if theirs is None or theirs.order_id is None:
+            return
+        lots = Lots(self.random.randint(1, 2) * theirs.draft.terms.lots.lots // 2 or 1)
+        side = theirs.draft.terms.side.other
+        mine = await self._drafts(replace(theirs.draft.terms, account=self.account, side=side, lots=lots))
+        if mine is not None:
+            deeds = [partial(self.creates, mine), partial(maker.cancels, theirs.order_id, theirs)]
+            self.random.shuffle(deeds)
+            await asyncio.gather(*(self.dares(deed) for deed in deeds))
+
+    def one_that_rests(self) -> Ticket | None:
+        """The newest limit order, as far as it knows."""
+        plain = [ticket for ticket in self._open() if ticket.draft.terms.kind is Kind.LIMIT]
+        return plain[-1] if plain else None
+
     async def cancels_many(self, market: Market, side: Side | None, limit: int) -> int:
         asked = {
             "account": self.account,
@@ -247,6 +269,7 @@ class Trader:
                 self.balances,
                 self._front,
                 self._tickers,
+                self._periods,
                 self._became,
                 self._recalls,
             )
@@ -305,6 +328,13 @@ class Trader:
 
     async def _tickers(self) -> None:
         await self._asks("tickers", None, requests.tickers)
+
+    async def _periods(self) -> None:
+        now = self.world.clock.now()
+        since, market = Instant(now - 20_000), self.world.options.markets[0].symbol
+        until = Instant(now + self.random.choice((1, 10_000, -5_000)))
+        asked = {"market": market, "length": 3_000, "since": since, "until": until}
+        await self._asks("periods", asked, lambda process: requests.periods(process, market, 3_000, since, until))
 
     async def _became(self) -> None:
         if self.tickets:

@@ -37,8 +37,9 @@ class _Done:
 
 
 class Answers:
-    def __init__(self, floor: Floor, has_draft: Callable[[int], bool]) -> None:
+    def __init__(self, floor: Floor, has_draft: Callable[[int], bool], saw: Callable[[str], None]) -> None:
         self._floor = floor
+        self._saw = saw
         self._has_draft = has_draft
         self._drafts: dict[int, Json] = {}
         self._orders: dict[tuple[str, int], int] = {}
@@ -60,6 +61,7 @@ class Answers:
             "balances": self._balances,
             "resting": self._resting,
             "tickers": self._tickers,
+            "periods": self._periods,
             "forgotten": lambda _asked, _answer: None,
         }
 
@@ -133,6 +135,11 @@ class Answers:
         stood = line.at(seq - 1)
         must(body == stood, Claim.CANCEL_IS_MEANT, f"order {order_id} stood as {stood}, and {body} was told")
         self._cancelled[order_id] = None
+        first = line.at(asked.seq)
+        if first is None:
+            self._saw("a cancel overtakes the answer to its order")
+        elif stood is not None and first["trades"] < stood["trades"]:
+            self._saw("a cancel finds that its order traded meanwhile")
 
     def _were_cancelled(self, asked: Asked, answer: Json) -> None:
         count, wanted = answer["count"], asked.what
@@ -164,6 +171,10 @@ class Answers:
             self._may_be_gone(asked, asked.what["nonce"], answer)
             return
         must(is_right(self._floor, asked, answer), Claim.REFUSALS_ARE_TRUE, f"{asked} was refused: {answer}")
+        if answer["refusal"] in ("ORDER_DONE", "ORDER_CANCELLED"):
+            first = self._floor.orders[asked.what].at(asked.seq)
+            if first is None or first["state"] in LIVE:
+                self._saw(f"a cancel loses a race: {answer['refusal']}")
 
     # --- reads
 
@@ -252,6 +263,17 @@ class Answers:
             sums = [_turnover(event for _, _, event in recent[:n]) for n in range(least, len(recent) + 1)]
             must(day in sums, Claim.READS_ARE_CURRENT, f"{symbol}: the day is shown as {day}, and is {sums[-1]}")
 
+    def _periods(self, asked: Asked, answer: Json) -> None:
+        wanted, shown = asked.what, answer["periods"]
+        traded = [
+            (seq, (at - wanted["since"]) // wanted["length"] * wanted["length"] + wanted["since"], event)
+            for seq, at, event in self._floor.trades
+            if event["market"] == wanted["market"] and wanted["since"] <= at < wanted["until"]
+        ]
+        least = sum(seq <= asked.seq for seq, _, _ in traded)
+        seen = [_candles([(at, event) for _, at, event in traded[:n]]) for n in range(least, len(traded) + 1)]
+        must(shown in seen, Claim.READS_ARE_CURRENT, f"{asked} shows {shown}, and since then it was {seen}")
+
 
 def _turnover(trades: Iterable[Json]) -> tuple[int, ...] | None:
     """First, last, high, low, volume, turnover."""
@@ -261,6 +283,15 @@ def _turnover(trades: Iterable[Json]) -> tuple[int, ...] | None:
     prices = [price for price, _ in pairs]
     volume, turnover = sum(lots for _, lots in pairs), sum(price * lots for price, lots in pairs)
     return prices[0], prices[-1], max(prices), min(prices), volume, turnover
+
+
+def _candles(traded: Sequence[tuple[int, Json]]) -> list[Any]:
+    """First, last, high, low and volume of each period, by when it began."""
+    candles = []
+    for began in dict.fromkeys(at for at, _ in traded):
+        sums = _turnover(event for at, event in traded if at == began)
+        candles.append([began, None if sums is None else sums[:5]])
+    return candles
 
 
 def _is_wanted(floor: Floor, order: Json, asked: Asked) -> bool:

@@ -81,7 +81,7 @@ class Checkers:
         self._saw = saw
         self.floor = Floor(markets)
         self._entries = Entries(self.floor)
-        self._answers = Answers(self.floor, database.has_draft)
+        self._answers = Answers(self.floor, database.has_draft, saw)
         self._seq = 0
         self._head = _GENESIS
         self._at = 0
