@@ -28,6 +28,8 @@ from countermand.store.sandbox_postgres import PostgresSandboxStore, TokenRow
 _SETTLE_POLL_MS: Final = 5
 _CLOCK: Final = "clock"
 _SEED: Final = "seed"
+LATEST: Final = Instant(221_845_392_000_000)
+"""The beginning of the year 9000. Answers write years in four digits, also those of what lasts for centuries."""
 
 
 class SandboxRefused(Exception):
@@ -152,6 +154,8 @@ class Sandbox:
         await self._set_clock(self._p.clock.advanced(ms), moved_ms=ms)
 
     async def _set_clock(self, setting: ClockSetting, moved_ms: int) -> None:
+        if self._p.clock.now() + moved_ms > LATEST:
+            raise SandboxRefused("the clock goes no further than the year 9000: later years cannot be written")
         await self._p.store.set(_CLOCK, msgspec.json.encode(setting))
         self._p.clock.setting = setting
         if moved_ms:
