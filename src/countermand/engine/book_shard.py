@@ -19,6 +19,7 @@ from countermand.engine.book_ports import BookStore
 from countermand.engine.book_rows import Draft, decode_counters, decode_draft, decode_order
 from countermand.engine.gate import Gate
 from countermand.engine.ports import Clock, Epoch, Unavailable
+from countermand.engine.shared_read import SharedRead
 from countermand.engine.term import Term
 
 ENDED_ORDERS_KEPT: Final = 10_000
@@ -42,6 +43,7 @@ class BookShard(Gate[BookMemory]):
         self.drafts_kept = DRAFTS_KEPT
         self._store = store
         self._fetching: dict[_Name, asyncio.Future[None]] = {}
+        self._newest_epoch = SharedRead(lambda: store.epoch(number))
 
     # --- commands
 
@@ -133,7 +135,7 @@ class BookShard(Gate[BookMemory]):
         Without this a writer that was replaced, and that writes nothing, would go on showing what it remembers.
         """
         await term.committed()
-        if await self._store.epoch(self.number) == term.epoch:
+        if await self._newest_epoch.ask() == term.epoch:
             return True
         if term is self._term:
             raise _written_by_another()
