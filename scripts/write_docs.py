@@ -4,10 +4,15 @@
 """
 
 import re
+from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
-from countermand.domain.trigger.events import OrderPlaced
+from countermand.domain.book import order as book
+from countermand.domain.book.events import Traded
+from countermand.domain.book.lifecycle import TRANSITIONS as BOOK
 from countermand.domain.trigger.lifecycle import DISPLAY, RAW, TRANSITIONS
 from countermand.domain.trigger.order import State
 
@@ -15,13 +20,16 @@ ROOT: Final = Path(__file__).parents[1]
 README: Final = ROOT / "README.md"
 STATES: Final = ROOT / "docs" / "states.md"
 
+_Table = Mapping[Any, Mapping[type[Any], Any]]
 _INCLUDED: Final = re.compile(r"(<!-- begin (examples/\S+) -->\n).*?(<!-- end \2 -->)", re.DOTALL)
 _LANGUAGES: Final = {".py": "python", ".mjs": "js"}
 _STATES_PAGE: Final = """\
-# The states of a trigger order
+# The states of an order
 
-Drawn from `domain/trigger/lifecycle.py` by `scripts/write_docs.py`; do not edit. Arrows are events. An event that has
-no arrow from a state raises, and changes nothing.
+Drawn from the tables in `domain/*/lifecycle.py` by `scripts/write_docs.py`; do not edit. Arrows are events. An event
+that has no arrow from a state raises, and changes nothing.
+
+## A trigger order
 
 ```mermaid
 {diagram}
@@ -33,19 +41,32 @@ no arrow from a state raises, and changes nothing.
 
 What each event means is in `domain/trigger/events.py`, which command leads to it in `domain/trigger/decide.py`. The raw
 states that an order never enters are in [ARCHITECTURE.md](../ARCHITECTURE.md#the-states).
+
+## An order of the books
+
+```mermaid
+{book}
+```
+
+tanX shows these names. A trade after which nothing remains leads to `done`. A stop order that a trade triggered stays
+`pending` until it enters the book, right after. What each event means is in `domain/book/events.py`.
 """
 
 
 def states_page() -> str:
-    return _STATES_PAGE.format(diagram=diagram(), rows="\n".join(_row(state) for state in State))
+    rows = "\n".join(_row(state) for state in State)
+    last_trade = {book.State.WAIT: {Traded: book.State.DONE}}
+    return _STATES_PAGE.format(
+        diagram=diagram(State.DEPOSITING, TRANSITIONS), rows=rows, book=diagram(book.State.PENDING, BOOK, last_trade)
+    )
 
 
-def diagram() -> str:
+def diagram(first: Enum, transitions: _Table, more: _Table = MappingProxyType({})) -> str:
     """A state diagram in Mermaid's language: one arrow for each pair of states, with all its events."""
-    lines = ["stateDiagram-v2", f"    [*] --> {State.DEPOSITING.value}: {OrderPlaced.__name__}"]
-    for state, moves in TRANSITIONS.items():
-        arrows: dict[State, list[str]] = {}
-        for event, target in moves.items():
+    lines = ["stateDiagram-v2", f"    [*] --> {first.value}: OrderPlaced"]
+    for state, moves in transitions.items():
+        arrows: dict[Enum, list[str]] = {}
+        for event, target in (*moves.items(), *more.get(state, {}).items()):
             arrows.setdefault(target, []).append(event.__name__)
         lines += [f"    {state.value} --> {target.value}: {', '.join(events)}" for target, events in arrows.items()]
         if all(target is state for target in arrows):
