@@ -7,7 +7,7 @@ failure; the same seed passes without the defect.
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
@@ -16,6 +16,7 @@ import pytest
 from countermand.domain.book import decide as rules
 from countermand.domain.book import desk as desks
 from countermand.domain.book import matching
+from countermand.domain.book.book import resting
 from countermand.domain.book.commands import CancelByOperator, CancelOrder
 from countermand.domain.book.desk import Changes, Desk, Pit
 from countermand.domain.book.events import Event, OrderCancelled, StopTriggered
@@ -209,6 +210,32 @@ def was_triggered_some_time(order: Order) -> bool:
     return order.triggered_at is not None
 
 
+def does_not_store_cancels(memory: BookMemory) -> BookRows:
+    """Peatio 2843: a cancel that was acknowledged is lost at a restart."""
+    rows = REAL_CUT(memory)
+    return replace(rows, orders=[row for row in rows.orders if row.state != State.CANCEL.value])
+
+
+REAL_CUT = BookMemory.cut
+
+
+class Swapping:
+    """PinnacleMM 13: the journal has another order than what happened."""
+
+    def __init__(self, store: BookStore) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def commit(self, batch: Batch[BookRows]) -> None:
+        if len(batch.journal) > 1:
+            one, other, *rest = batch.journal
+            swapped = replace(one, seq=other.seq), replace(other, seq=one.seq)
+            batch = replace(batch, journal=[*swapped, *rest])
+        await self._store.commit(batch)
+
+
 # --- stops, time and matching
 
 
@@ -222,6 +249,17 @@ def forgets_that_it_triggered(desk: Desk, event: Event, at: Instant) -> Changes:
 
 def keeps_the_stop(_desk: Desk, _order: Order) -> None:
     pass
+
+
+def drops_the_maker(desk: Desk, event: Event, at: Instant) -> Changes:
+    """GoDCE 6: the match fails, and whoever rested is offered no more."""
+    changes = REAL_APPLY(desk, event, at)
+    if isinstance(event, OrderCancelled) and event.reason is CancelReason.FAILED:
+        terms = desk.orders[event.order_id].terms
+        book = desk.pits[terms.market].book
+        for maker_id, _, _ in list(resting(book, terms.side.other))[:1]:
+            book.remove(maker_id)
+    return changes
 
 
 def comes_late(desk: Desk, pit: Pit) -> tuple[Instant, OrderId]:
@@ -348,6 +386,13 @@ DEFECTS = {
         Claim.REPLAY_EQUALS_MEMORY,
         patched=patched((desks, "_waits_to_be_opened", was_triggered_some_time)),
         says="are triggered",
+    ),
+    "a cancel is lost at a restart": Defect(
+        Claim.REPLAY_EQUALS_ROWS, patched=patched((BookMemory, "cut", does_not_store_cancels))
+    ),
+    "the journal has another order": Defect(Claim.JOURNAL_INTACT, Parts(store=Swapping)),
+    "a match that fails takes the maker with it": Defect(
+        Claim.REPLAY_EQUALS_MEMORY, patched=patched((Desk, "apply", drops_the_maker)), says="the queue is"
     ),
     "a stop triggers twice": Defect(
         Claim.STOPS_TRIGGER_ONCE,
