@@ -142,7 +142,9 @@ def test_executions_that_are_none(stage: Stage, body: object, words: str) -> Non
     ("rejection", "words"),
     [
         ({"InstructionError": [5, {"Custom": 1}]}, "Insufficient funds for the operation requested."),
-        ({"InstructionError": [2, {"Custom": 3012}]}, "custom program error code: 3012"),
+        ({"InstructionError": [2, {"Custom": 6014}]}, "Insufficient funds for the operation requested."),
+        ({"InstructionError": [2, {"Custom": 3012}]}, "Insufficient funds for the operation requested."),
+        ({"InstructionError": [2, {"Custom": 6003}]}, "custom program error code: 6003"),
     ],
 )
 def test_what_fails_on_chain(stage: Stage, user: Keypair, rejection: JsonError, words: str) -> None:

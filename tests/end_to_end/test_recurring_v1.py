@@ -10,7 +10,7 @@ from solders.keypair import Keypair
 from solders.message import Message
 from solders.transaction import VersionedTransaction
 
-from tests.end_to_end.venue import SOL, USDC, Answer, Funds, Token, Venue
+from tests.end_to_end.venue import JUP, SOL, USDC, Answer, Funds, Token, Venue
 
 ROOT = "/recurring/v1"
 GONE = "Failed to deserialize account data: failed to fill whole buffer"
@@ -140,8 +140,10 @@ def test_a_dropped_transaction_is_executed_again(venue: Venue, saver: Saver) -> 
     assert len(saver.lists()["time"]) == 1
 
 
-def test_who_has_too_little_learns_it_on_chain(venue: Venue, saver: Saver) -> None:
-    built = saver.asks_to_create(11 * SOL, USDC).ok()
+@pytest.mark.parametrize(("sells", "buys"), [(11 * SOL, USDC), (1_001 * USDC, SOL), (1_001 * JUP, SOL)])
+def test_who_has_too_little_learns_it_on_chain(saver: Saver, sells: Funds, buys: Token) -> None:
+    """Of JUP there is not even an account."""
+    built = saver.asks_to_create(sells, buys).ok()
     answer = saver.executes(built["transaction"], requestId=built["requestId"]).ok()
     assert answer["status"] == "Failed"
     assert (answer["order"], answer["error"]) == (None, "Insufficient funds for the operation requested.")

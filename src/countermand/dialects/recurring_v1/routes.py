@@ -33,8 +33,11 @@ _ORDERS: Final = QueryReader(OrdersParams)
 _NOT_OURS: Final = Answer(encode(InvalidAnswer()), 400)
 _OUTCOME_UNKNOWN: Final = Declined("The outcome of this transaction is unknown. Please repeat the same request.", 503)
 _UNCONFIRMED: Final = "unable to confirm transaction"
-_FAILURES: Final = {"custom program error code: 1": "Insufficient funds for the operation requested."}
-"""The error 1 of the System and Token programs, in the published words."""
+_INSUFFICIENT: Final = "Insufficient funds for the operation requested."
+_CANNOT_PAY: Final = ("custom program error code: 1", "custom program error code: 6014")
+"""Of the System and Token programs, and UserInsufficientBalance."""
+_HAS_NO_ACCOUNT: Final = "custom program error code: 3012"
+"""AccountNotInitialized: to whoever opens an order, that of what is sold; to whoever closes one, the order is gone."""
 
 
 class Orders(Protocol):
@@ -130,8 +133,13 @@ def _executed(execution: Execution) -> Answer:
     if isinstance(execution, Unconfirmed):
         return _outcome(execution, _UNCONFIRMED, 500)
     if execution.error is not None:
-        return _outcome(execution, _FAILURES.get(execution.error, execution.error), 200)
+        return _outcome(execution, _words_of(execution.error, execution.build), 200)
     return _outcome(execution, None, 200)
+
+
+def _words_of(error: str, build: Build) -> str:
+    cannot_pay = error in _CANNOT_PAY or (error == _HAS_NO_ACCOUNT and build.purpose == OPENS)
+    return _INSUFFICIENT if cannot_pay else error
 
 
 def _outcome(execution: Executed | Unconfirmed, error: str | None, status: int) -> Answer:
