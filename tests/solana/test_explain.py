@@ -146,7 +146,7 @@ def test_an_order_of_recurring_v1() -> None:
 def test_a_cancel_of_recurring_v1() -> None:
     assert explain_base64(published.RECURRING_CANCEL)[-1] == (
         f"2. Recurring v1: {USER} cancels the recurring order 5T3NGmbD8R59UWEaRaDq79r7fDxDUNidze3CVT94vrUb: the SOL "
-        "that it still has goes to DtHCQeMR1W7bRJqZBhfLdtjYijFhjrdnVjZJVbiwaegQ (the payer's wrapped SOL account), "
+        f"that it still has goes to {USER} as lamports, "
         "the USDC that it bought to 92pDqRsYzgMmmVfoatehw25R2JcSvSqAKAZrcxhpWhbV (the payer's USDC account), "
         f"and the rents go to {USER}."
     )

@@ -109,7 +109,11 @@ def _bounds(least: int | None, most: int | None, mint: Address, names: Names) ->
 
 def _close(call: Call, names: Names) -> str:
     user, account, sells, buys = (call.account(index) for index in range(4))
-    back, bought = names.account(call.account(6)), names.account(call.account(7))
+    back, bought = (
+        # The program names an account for SOL too, but pays lamports.
+        f"{user} as lamports" if mint == SOL_MINT else names.account(to)
+        for mint, to in ((sells, call.account(6)), (buys, call.account(7)))
+    )
     return (
         f"{user} cancels the recurring order {account}: the {token(sells)} that it still has goes to {back}, "
         f"the {token(buys)} that it bought to {bought}, and the rents go to {user}"
