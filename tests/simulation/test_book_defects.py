@@ -277,6 +277,11 @@ def takes_although_it_is_a_maker(taker: Any, price: int) -> CancelReason | None:
 REAL_OBSTACLE = matching._Taker.obstacle
 
 
+def always_ends_the_newest(taker: Any, _maker: Order, _there: int) -> list[Event]:
+    """Whatever the market's policy is."""
+    return [taker.cancelled(CancelReason.SYSTEM)]
+
+
 def newest_first(book: FastBook, keys: list[int], worst: int) -> Iterator[tuple[int, int, int]]:
     for key in reversed(keys):
         if key < worst:
@@ -299,6 +304,15 @@ REAL_ENTER = matching.enter
 class HastyShard(CountedShard):
     async def _settled(self, term: Term[BookMemory], happened: Any) -> None:
         term.wanted.set()
+
+
+class SilentShard(CountedShard):
+    """Whoever repeats a request waits for ever."""
+
+    async def _settled(self, term: Term[BookMemory], happened: Any) -> None:
+        await super()._settled(term, happened)
+        if happened == ():
+            await asyncio.Event().wait()
 
 
 class HastyReads(CountedShard):
@@ -408,6 +422,10 @@ DEFECTS = {
     "the newest at a price is served first": Defect(
         Claim.PRICE_TIME_PRIORITY, patched=patched((rules, "enter", serves_the_newest_first))
     ),
+    "a trade with oneself is prevented in another way": Defect(
+        Claim.SELF_TRADE_IS_PREVENTED, patched=patched((matching, "_prevent", always_ends_the_newest))
+    ),
+    "a request that is never answered": Defect(Claim.EVERYTHING_ENDS, Parts(shard=SilentShard)),
     "an answer before its commit": Defect(Claim.ANSWER_IS_COMMITTED, Parts(shard=HastyShard)),
     "a read before the commit": Defect(Claim.READS_ARE_CURRENT, Parts(shard=HastyReads)),
     "a replaced writer shows what it remembers": Defect(Claim.READS_ARE_CURRENT, Parts(shard=NostalgicReads)),
