@@ -4,7 +4,7 @@
 import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);  // Its own imports are those of CommonJS.
-const { BN } = require('@coral-xyz/anchor');
+const { BN, utils } = require('@coral-xyz/anchor');
 const { DCA, Network } = require('@jup-ag/dca-sdk');
 const { Connection, Keypair, PublicKey, sendAndConfirmTransaction } = require('@solana/web3.js');
 
@@ -17,7 +17,16 @@ const [inputMint, outputMint] = [new PublicKey(input), new PublicKey(output)];
 const inAmount = BigInt(total);
 const tenth = inAmount / 10n;
 
-const send = ({ tx }) => sendAndConfirmTransaction(connection, tx, [owner]);
+// An event is a call of the program by itself, whose data begins with eight bytes of Anchor's.
+const told = [];
+const send = async ({ tx }) => {
+  const signature = await sendAndConfirmTransaction(connection, tx, [owner]);
+  const { meta } = await connection.getTransaction(signature, { commitment: 'confirmed' });
+  for (const { data } of meta.innerInstructions.flatMap(({ instructions }) => instructions)) {
+    const event = sdk.program.coder.events.decode(utils.bytes.base64.encode(utils.bytes.bs58.decode(data).subarray(8)));
+    if (event !== null) told.push(event);
+  }
+};
 
 const terms = {
   payer: user, user, inputMint, outputMint, inAmount, inAmountPerCycle: inAmount / 4n, cycleSecondsApart: 86_400n,
@@ -40,5 +49,9 @@ if (output !== 'So11111111111111111111111111111111111111112') {
 const open = (await sdk.getCurrentByUser(user)).map(({ publicKey }) => publicKey.toBase58());
 await send(await sdk.closeDCA({ user, dca }));
 const left = await sdk.getCurrentByUser(user);
-console.log(JSON.stringify({ order: dca.toBase58(), seen, open, left }));
+const plain = (value) => (BN.isBN(value) ? value.toString() : value);
+const events = told.map(({ name, data }) => (
+  [name, Object.fromEntries(Object.entries(data).map(([key, value]) => [key, plain(value)]))]
+));
+console.log(JSON.stringify({ order: dca.toBase58(), seen, open, left, events }));
 process.exit(0);

@@ -17,7 +17,7 @@ ACCOUNT_RENT = 2_039_280
 @pytest.mark.parametrize("older", [False, True])
 @pytest.mark.parametrize(("sells", "buys"), [(USDC, JUP), (USDC, SOL), (SOL, USDC)])
 def test_an_order_by_the_sdk(venue: Venue, sells: Token, buys: Token, *, older: bool) -> None:
-    """It asks for no bounds by 0, and closes the user's account for SOL after it has closed the order."""
+    """It asks for no bounds by 0, reads events, and closes the account for SOL after it has closed the order."""
     owner = Keypair()
     wallet = str(owner.pubkey())
     for funds in (10 * SOL, 1_000 * USDC):
@@ -30,6 +30,16 @@ def test_an_order_by_the_sdk(venue: Venue, sells: Token, buys: Token, *, older: 
     answer = json.loads(done.stdout)
     total = int(terms[2])
     assert answer["seen"] == [str(each) for each in (total, total * 11 // 10, total)][: len(answer["seen"])]
+    told = dict(answer["events"])
+    # It withdraws nothing from an order that buys SOL.
+    assert [name for name, _ in answer["events"]] == ["Opened", "Deposit", *["Withdraw"][buys == SOL :], "Closed"]
+    left, came = int(answer["seen"][-1]), total * 11 // 10
+    same = {"userKey": wallet, "dcaKey": answer["order"], "inputMint": sells.mint, "outputMint": buys.mint}
+    same |= {"cycleFrequency": "86400", "inAmountPerCycle": str(total // 4), "createdAt": told["Opened"]["createdAt"]}
+    assert told["Opened"] == {**same, "inDeposited": str(total)}
+    assert told["Deposit"] == {"dcaKey": answer["order"], "amount": str(total // 10)}
+    totals = {"totalInWithdrawn": str(came), "totalOutWithdrawn": "0", "unfilledAmount": str(left), "userClosed": True}
+    assert told["Closed"] == {**same, "inDeposited": str(came), **totals}
     assert (answer["open"], answer["left"], Saver(venue, owner).lists()["time"]) == ([answer["order"]], [], [])
     assert venue.units(wallet, USDC) == 1_000_000_000
     # It made an account for what it would have bought, which is the user's.
