@@ -155,7 +155,6 @@ async def test_a_shard_begins_with_nothing(store: BookStore) -> None:
     assert await store.order_of_nonce(ALICE, Nonce(101)) is None
     assert await store.order_with_trades(ALICE, OrderId(1)) is None
     assert await store.orders(OrdersQuery(ALICE)) == []
-    assert await store.turnovers(Instant(0)) == []
     assert await store.periods(BTCUSDC, 60_000, Instant(0), Instant(TODAY)) == []
 
 
@@ -393,22 +392,6 @@ async def test_trades_are_filtered_and_come_in_pages(store: BookStore) -> None:
         )
 
 
-async def test_turnovers_sum_up_what_was_traded_since(store: BookStore) -> None:
-    huge = 10**15
-    await trades_stored(
-        store,
-        (0, trade(1, ticks=1)),
-        (5, trade(2, ticks=120, lots=2)),
-        (6, trade(3, ticks=90, lots=3)),
-        (6, trade(10, ticks=100, lots=huge)),
-        (7, trade(4, market=ETHUSDC)),
-    )
-    btc, eth = await store.turnovers(Instant(TODAY + 5))
-    assert (btc.market, eth.market) == (BTCUSDC, ETHUSDC)
-    assert (btc.first, btc.last, btc.high, btc.low) == (120, 100, 120, 90)
-    assert (btc.lots, btc.turnover) == (huge + 5, 100 * huge + 240 + 270)
-
-
 async def test_periods_begin_where_it_is_said_and_those_without_trades_are_left_out(store: BookStore) -> None:
     minute = 60_000
     await trades_stored(
@@ -419,9 +402,12 @@ async def test_periods_begin_where_it_is_said_and_those_without_trades_are_left_
         (3 * minute, trade(10, ticks=130)),
         (4 * minute, trade(4)),
         (0, trade(5, market=ETHUSDC)),
+        (0, trade(6, market=ETHUSDC, ticks=100, lots=10**15)),
     )
     since, until = Instant(TODAY), Instant(TODAY + 4 * minute)
     assert await store.periods(BTCUSDC, minute, since, until) == [
-        Period(since, 100, 90, 100, 90, 10),
-        Period(Instant(TODAY + 3 * minute), 80, 130, 130, 80, 10),
+        Period(since, 100, 90, 100, 90, 10, 950),
+        Period(Instant(TODAY + 3 * minute), 80, 130, 130, 80, 10, 1_050),
     ]
+    (huge,) = await store.periods(ETHUSDC, minute, since, until)
+    assert (huge.lots, huge.turnover) == (10**15 + 5, 10**17 + 500)

@@ -25,12 +25,14 @@ def test_all_that_was_answered_outlives_a_restart(tmp_path: Path) -> None:
         unsigned = alice.draft("buy", 0.01, 900)
         bob.places("sell", 0.005, 990)
         stop = alice.places("buy", 0.01, 2000, ord_type="stop_limit", stop_price=1500)
-        seen = alice.sees(order)
+        seen, ticker = alice.sees(order), ticker_of(venue)
         trades = alice.get("/sapi/v1/trades/")
     with running_venue(tmp_path) as venue:
         alice.venue = bob.venue = venue
         assert alice.sees(order) == seen
         assert alice.get("/sapi/v1/trades/") == trades
+        assert ticker_of(venue) == ticker
+        assert ticker["amount"] == "0.005"
         assert alice.ask("POST", CREATE, request).raw == first.raw
         assert alice.balance("usdc") == ("9960.0", "35.0")
         assert alice.post(CREATE, alice.signs(unsigned))["id"] == stop + 1
@@ -53,6 +55,12 @@ def test_all_that_was_answered_outlives_a_restart(tmp_path: Path) -> None:
         assert alice.ask("POST", CREATE, request).body["message"] == "Invalid nonce"
         assert "No Stark key" in alice.ask("POST", CREATE, alice.signs(alice.draft("buy", 1, 1))).body["message"]
         assert alice.joins().has(usdc="10").places("buy", 0.01, 1000) == 1
+
+
+def ticker_of(venue: Venue) -> dict[str, str]:
+    ticker: dict[str, str] = venue.ask("GET", "/sapi/v1/market/tickers/").ok()["payload"]["btcusdc"]["ticker"]
+    del ticker["at"]
+    return ticker
 
 
 @pytest.fixture

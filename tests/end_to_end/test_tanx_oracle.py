@@ -15,7 +15,7 @@ import pytest
 from tests.end_to_end.member import Member
 from tests.end_to_end.venue import Venue, running_venue
 
-STEPS = 360
+STEPS = 500
 SEED = 20_260_731
 RATE = Decimal("0.0004")
 DAY_S = 24 * 3_600
@@ -67,6 +67,7 @@ class Sold:
     volume: Decimal
     buy: Ordered
     sell: Ordered
+    day: int
 
 
 class Oracle:
@@ -186,7 +187,7 @@ class Oracle:
     def _trade(self, order: Ordered, maker: Ordered, price: Decimal, lots: Decimal) -> None:
         buy, sell = (order, maker) if order.side == "buy" else (maker, order)
         total, number = price * lots, len(self.sold) + 1
-        self.sold.append(Sold(number, order.market, order.side, price, lots, buy, sell))
+        self.sold.append(Sold(number, order.market, order.side, price, lots, buy, sell, self.day))
         for each, gives, gets in ((buy, total, lots), (sell, lots, total)):
             currency = each.market[BASE] if each is buy else each.market[QUOTE]
             self.funds[each.user, each.spends][1] -= gives
@@ -379,6 +380,12 @@ class Contest:
         assert [row["id"] for row in rows] == [each.id for each in sold][:1000]
         ticker = ask("GET", f"/sapi/v1/market/tickers/?market={market}").ok()["payload"][market]["ticker"]
         assert Decimal(ticker["last"]) == (sold[-1].price if sold else ZERO)
+        recent = [each for each in sold if each.day >= self.oracle.day - 1]
+        prices, volume = [each.price for each in recent] or [ZERO], sum((each.volume for each in recent), ZERO)
+        turnover = sum((each.price * each.volume for each in recent), ZERO)
+        mean = (turnover / volume).quantize(Decimal("0.01"), ROUND_DOWN) if volume else ZERO
+        shown = [Decimal(ticker[name]) for name in ("open", "high", "low", "amount", "volume", "avg_price")]
+        assert shown == [prices[0], max(prices), min(prices), volume, turnover, mean]
 
 
 def _shown(row: Mapping[str, Any]) -> tuple[Any, ...]:

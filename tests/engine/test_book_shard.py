@@ -610,8 +610,8 @@ async def test_what_is_shown_of_the_day() -> None:
         assert (ticker.day.lots, ticker.day.turnover) == (6, 590)
         since, until = Instant(START), Instant(START + 120_000)
         assert await it.house.venue.periods(BTCUSDC, 60_000, since, until) == [
-            Period(Instant(START), 100, 100, 100, 100, 2),
-            Period(Instant(START + 60_000), 100, 90, 100, 90, 4),
+            Period(Instant(START), 100, 100, 100, 100, 2, 200),
+            Period(Instant(START + 60_000), 100, 90, 100, 90, 4, 390),
         ]
         it.freeze(START + 25 * 3_600_000)
         ticker = (await it.house.venue.tickers())[BTCUSDC]

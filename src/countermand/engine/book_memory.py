@@ -17,6 +17,7 @@ from countermand.domain.book.refusals import Refused
 from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account, Currency
 from countermand.engine import book_journal
+from countermand.engine.book_day import Day
 from countermand.engine.book_rows import (
     BalanceRow,
     BookRows,
@@ -56,6 +57,7 @@ class BookMemory:
 
     def __init__(self, markets: Iterable[Market], faults: MatchFaults) -> None:
         self.desk = Desk(markets)
+        self.days = {symbol: Day(symbol) for symbol in self.desk.pits}
         self._faults = faults
         self.nonces = 0
         """The last that was given out."""
@@ -84,6 +86,7 @@ class BookMemory:
             pending.balances.update(dict.fromkeys(changes.balances))
             if isinstance(event, Traded):
                 pending.trades.append(trade_row(event, at))
+                self.days[event.market].add(at, event.price.ticks, event.lots.lots)
             elif isinstance(event, OrderCancelled) and event.reason is CancelReason.FAILED:
                 self._faults.failed()
         pending.recorded = True

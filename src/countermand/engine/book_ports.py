@@ -72,7 +72,7 @@ class Turnover:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """What was traded in a market in one period of time, which begins at `began`."""
+    """What was traded in a market in one period of time, which begins at `began`; the numbers as in `Turnover`."""
 
     began: Instant
     first: int
@@ -80,6 +80,7 @@ class Period:
     high: int
     low: int
     lots: int
+    turnover: int
 
 
 class BookStore(ShardStore[BookRows], Protocol):
@@ -106,8 +107,6 @@ class BookStore(ShardStore[BookRows], Protocol):
     async def orders(self, query: OrdersQuery) -> Sequence[bytes]: ...
 
     async def trades(self, query: TradesQuery) -> Sequence[StoredTrade]: ...
-
-    async def turnovers(self, since: Instant) -> Sequence[Turnover]: ...
 
     async def periods(self, market: MarketSymbol, length_ms: int, since: Instant, until: Instant) -> Sequence[Period]:
         """The periods in which something was traded, the oldest first. `since` is the beginning of one."""

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
 from uuid import UUID
 
 from countermand.domain.book.book import resting
@@ -22,8 +21,6 @@ from countermand.engine.book_ports import BookStore, OrdersQuery, Period, Stored
 from countermand.engine.book_rows import Draft, decode_order, decode_trade
 from countermand.engine.book_shard import BookShard
 from countermand.engine.ids import Ids
-
-DAY_MS: Final = 24 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +125,11 @@ class Venue:
 
     async def tickers(self) -> Mapping[MarketSymbol, Ticker]:
         now = await self._shard.now()
-        last = await self._shard.look(lambda memory: {symbol: pit.last for symbol, pit in memory.desk.pits.items()})
-        days = {each.market: each for each in await self._store.turnovers(Instant(now - DAY_MS))}
-        return {symbol: Ticker(now, days.get(symbol), last[symbol]) for symbol in self.markets}
+        return await self._shard.look(
+            lambda memory: {
+                symbol: Ticker(now, memory.days[symbol].told(now), pit.last) for symbol, pit in memory.desk.pits.items()
+            }
+        )
 
     async def periods(self, market: MarketSymbol, length_ms: int, since: Instant, until: Instant) -> Sequence[Period]:
         """The periods in which something was traded, the oldest first. `since` is the beginning of one."""

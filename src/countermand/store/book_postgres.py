@@ -7,7 +7,7 @@ from countermand.domain.book.market import MarketSymbol
 from countermand.domain.book.order import Nonce, OrderId
 from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account, Currency
-from countermand.engine.book_ports import OrdersQuery, Period, StoredBookOrder, StoredTrade, TradesQuery, Turnover
+from countermand.engine.book_ports import OrdersQuery, Period, StoredBookOrder, StoredTrade, TradesQuery
 from countermand.engine.book_rows import BalanceRow, BookRows
 from countermand.store.book_rows import BOOK_FAMILY
 from countermand.store.connections import asking
@@ -46,14 +46,10 @@ WHERE ($1::text IS NULL OR buyer = $1 OR seller = $1) AND ($2::text IS NULL OR m
 """
 _OLDEST_TRADES: Final = _TRADES + "ORDER BY id LIMIT $5 OFFSET $6"
 _NEWEST_TRADES: Final = _TRADES + "ORDER BY id DESC LIMIT $5 OFFSET $6"
-_TURNOVERS: Final = """
-SELECT market, (array_agg(ticks ORDER BY id))[1] AS first, (array_agg(ticks ORDER BY id DESC))[1] AS last,
-    max(ticks) AS high, min(ticks) AS low, sum(lots)::text AS lots, sum(ticks::numeric * lots)::text AS turnover
-FROM book_trades WHERE at >= $1 GROUP BY market ORDER BY market
-"""
 _PERIODS: Final = """
 SELECT at - (at - $3) % $2 AS began, (array_agg(ticks ORDER BY id))[1] AS first,
-    (array_agg(ticks ORDER BY id DESC))[1] AS last, max(ticks) AS high, min(ticks) AS low, sum(lots)::text AS lots
+    (array_agg(ticks ORDER BY id DESC))[1] AS last, max(ticks) AS high, min(ticks) AS low, sum(lots)::text AS lots,
+    sum(ticks::numeric * lots)::text AS turnover
 FROM book_trades WHERE market = $1 AND at >= $3 AND at < $4 GROUP BY began ORDER BY began
 """
 
@@ -139,12 +135,12 @@ class PostgresBookStore(ShardPostgres[BookRows]):
             )
         return [StoredTrade(Instant(at), body) for at, body in rows]
 
-    async def turnovers(self, since: Instant) -> Sequence[Turnover]:
+    async def periods(self, market: MarketSymbol, length_ms: int, since: Instant, until: Instant) -> Sequence[Period]:
         with asking():
-            rows = await self._readers.fetch(_TURNOVERS, since)
+            rows = await self._readers.fetch(_PERIODS, market, length_ms, since, until)
         return [
-            Turnover(
-                MarketSymbol(row["market"]),
+            Period(
+                Instant(row["began"]),
                 row["first"],
                 row["last"],
                 row["high"],
@@ -152,13 +148,5 @@ class PostgresBookStore(ShardPostgres[BookRows]):
                 int(row["lots"]),
                 int(row["turnover"]),
             )
-            for row in rows
-        ]
-
-    async def periods(self, market: MarketSymbol, length_ms: int, since: Instant, until: Instant) -> Sequence[Period]:
-        with asking():
-            rows = await self._readers.fetch(_PERIODS, market, length_ms, since, until)
-        return [
-            Period(Instant(row["began"]), row["first"], row["last"], row["high"], row["low"], int(row["lots"]))
             for row in rows
         ]

@@ -168,6 +168,7 @@ class DeskVenue:
                 high=max(trade.price.ticks for trade in trades),
                 low=min(trade.price.ticks for trade in trades),
                 lots=sum(trade.lots.lots for trade in trades),
+                turnover=sum(trade.price.ticks * trade.lots.lots for trade in trades),
             )
             for began, trades in found.items()
         ]

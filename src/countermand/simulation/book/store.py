@@ -9,7 +9,7 @@ from countermand.domain.book.market import MarketSymbol
 from countermand.domain.book.order import Nonce, OrderId, TradeId
 from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account, Currency
-from countermand.engine.book_ports import OrdersQuery, Period, StoredBookOrder, StoredTrade, TradesQuery, Turnover
+from countermand.engine.book_ports import OrdersQuery, Period, StoredBookOrder, StoredTrade, TradesQuery
 from countermand.engine.book_rows import BalanceRow, BookOrderRow, BookRows, DraftRow, TradeRow
 from countermand.simulation.fenced import BEFORE_READ, Faults, FencedDatabase, FencedShard, FencedStore
 
@@ -125,11 +125,6 @@ class MemoryBookStore(FencedStore[MemoryBookShard]):
         found.sort(key=lambda row: row.id, reverse=not query.ascending)
         return _stored(_page(found, query.limit, query.offset))
 
-    async def turnovers(self, since: Instant) -> Sequence[Turnover]:
-        await self._faults.at(BEFORE_READ)
-        recent = sorted((row for row in self._trades() if row.at >= since), key=lambda row: (row.market, row.id))
-        return [_turnover(market, list(rows)) for market, rows in groupby(recent, key=lambda row: row.market)]
-
     async def periods(self, market: MarketSymbol, length_ms: int, since: Instant, until: Instant) -> Sequence[Period]:
         await self._faults.at(BEFORE_READ)
 
@@ -184,12 +179,7 @@ def _is_between(at: Instant, since: Instant | None, until: Instant | None) -> bo
     return (since is None or at >= since) and (until is None or at < until)
 
 
-def _turnover(market: MarketSymbol, rows: Sequence[TradeRow]) -> Turnover:
-    ticks = [row.ticks for row in rows]
-    turnover = sum(row.ticks * row.lots for row in rows)
-    return Turnover(market, ticks[0], ticks[-1], max(ticks), min(ticks), sum(row.lots for row in rows), turnover)
-
-
 def _period(began: Instant, rows: Sequence[TradeRow]) -> Period:
     ticks = [row.ticks for row in rows]
-    return Period(began, ticks[0], ticks[-1], max(ticks), min(ticks), sum(row.lots for row in rows))
+    turnover = sum(row.ticks * row.lots for row in rows)
+    return Period(began, ticks[0], ticks[-1], max(ticks), min(ticks), sum(row.lots for row in rows), turnover)

@@ -9,7 +9,7 @@ from countermand.simulation.book.checkers.fold import LIVE, Json
 from countermand.simulation.book.checkers.refusals import is_right
 from countermand.simulation.book.checkers.violation import Claim, broken, must
 
-_DAY_MS: Final = 24 * 3_600_000
+_DAY_S: Final = 24 * 3_600
 _COMMANDS: Final = {"cancel": "CancelOrder", "operator": "CancelByOperator"}
 
 
@@ -258,7 +258,7 @@ class Answers:
             seen = self._floor.last[symbol].since(asked.seq)
             must(last in seen, Claim.READS_ARE_CURRENT, f"{symbol} last traded at {last}, and since then it was {seen}")
             recent = [each for each in self._floor.trades if each[2]["market"] == symbol]
-            recent = [each for each in recent if each[1] >= answer["at"] - _DAY_MS]
+            recent = [each for each in recent if each[1] // 1000 >= answer["at"] // 1000 - _DAY_S]
             least = sum(seq <= asked.seq for seq, _, _ in recent)
             sums = [_turnover(event for _, _, event in recent[:n]) for n in range(least, len(recent) + 1)]
             must(day in sums, Claim.READS_ARE_CURRENT, f"{symbol}: the day is shown as {day}, and is {sums[-1]}")
