@@ -392,6 +392,35 @@ async def test_trades_are_filtered_and_come_in_pages(store: BookStore) -> None:
         )
 
 
+async def test_trades_of_an_account_are_bought_and_sold_ones_in_one_order(store: BookStore) -> None:
+    def sold(number: int, market: MarketSymbol = BTCUSDC) -> Traded:
+        made = trade(number, market=market)
+        return replace(made, buy=made.sell, sell=made.buy)
+
+    every = (trade(1), sold(2), sold(3, ETHUSDC), trade(4), sold(5), trade(6, market=ETHUSDC))
+    await trades_stored(store, *enumerate(every))
+    pages: list[tuple[dict[str, Any], list[int]]] = [
+        ({"limit": 2}, [6, 5]),
+        ({"limit": 2, "offset": 2}, [4, 3]),
+        ({"limit": 3, "offset": 4}, [2, 1]),
+        ({"limit": 3, "ascending": True, "offset": 1}, [2, 3, 4]),
+        ({"market": BTCUSDC, "limit": 3}, [5, 4, 2]),
+        ({"market": BTCUSDC, "limit": 9, "until": Instant(TODAY + 4)}, [4, 2, 1]),
+        ({"market": ETHUSDC, "since": Instant(TODAY + 3)}, [6]),
+    ]
+    for account in (ALICE, BOB):
+        for changes, expected in pages:
+            assert await numbers_of(store, replace(TradesQuery(account), **changes)) == expected
+    market = TradesQuery(None, BTCUSDC)
+    assert await numbers_of(store, replace(market, limit=2, offset=1)) == [4, 2]
+    assert await numbers_of(store, replace(market, limit=3, ascending=True)) == [1, 2, 4]
+
+
+async def numbers_of(store: BookStore, query: TradesQuery) -> list[int]:
+    """The first one is of today, and each is a millisecond after the one before it."""
+    return [found.at - TODAY + 1 for found in await store.trades(query)]
+
+
 async def test_periods_begin_where_it_is_said_and_those_without_trades_are_left_out(store: BookStore) -> None:
     minute = 60_000
     await trades_stored(

@@ -39,13 +39,28 @@ WHERE account = $1 AND ($2::text IS NULL OR market = $2) AND ($3::text IS NULL O
 """
 _OLDEST_ORDERS: Final = _ORDERS + "ORDER BY id LIMIT $10 OFFSET $11"
 _NEWEST_ORDERS: Final = _ORDERS + "ORDER BY id DESC LIMIT $10 OFFSET $11"
-_TRADES: Final = """
+# Each of these walks along one index, in its order, and stops at the limit.
+_TRADES_OF_ALL: Final = """
 SELECT at, body FROM book_trades
-WHERE ($1::text IS NULL OR buyer = $1 OR seller = $1) AND ($2::text IS NULL OR market = $2)
-    AND ($3::bigint IS NULL OR at >= $3) AND ($4::bigint IS NULL OR at < $4)
+WHERE $1::text IS NULL AND $2::text IS NULL AND ($3::bigint IS NULL OR at >= $3) AND ($4::bigint IS NULL OR at < $4)
+ORDER BY id {way} LIMIT $5 OFFSET $6
 """
-_OLDEST_TRADES: Final = _TRADES + "ORDER BY id LIMIT $5 OFFSET $6"
-_NEWEST_TRADES: Final = _TRADES + "ORDER BY id DESC LIMIT $5 OFFSET $6"
+# In a market, ids and instants rise together.
+_TRADES_OF_MARKET: Final = """
+SELECT at, body FROM book_trades
+WHERE $1::text IS NULL AND market = $2 AND at >= coalesce($3::bigint, 0) AND at < coalesce($4, 9223372036854775807)
+ORDER BY at {way}, id {way} LIMIT $5 OFFSET $6
+"""
+# Nobody trades with himself.
+_TRADES_OF_ACCOUNT: Final = """
+SELECT at, body FROM ({bought} UNION ALL {sold}) AS own ORDER BY id {way} LIMIT $5 OFFSET $6
+"""
+_OWN: Final = """(
+    SELECT id, at, body FROM book_trades
+    WHERE {party} = $1 AND ($2::text IS NULL OR market = $2)
+        AND ($3::bigint IS NULL OR at >= $3) AND ($4::bigint IS NULL OR at < $4)
+    ORDER BY id {way} LIMIT $5::bigint + $6::bigint
+)"""
 _PERIODS: Final = """
 SELECT at - (at - $3) % $2 AS began, (array_agg(ticks ORDER BY id))[1] AS first,
     (array_agg(ticks ORDER BY id DESC))[1] AS last, max(ticks) AS high, min(ticks) AS low, sum(lots)::text AS lots,
@@ -125,7 +140,7 @@ class PostgresBookStore(ShardPostgres[BookRows]):
     async def trades(self, query: TradesQuery) -> Sequence[StoredTrade]:
         with asking():
             rows = await self._readers.fetch(
-                _OLDEST_TRADES if query.ascending else _NEWEST_TRADES,
+                trades_statement(query),
                 query.account,
                 query.market,
                 query.since,
@@ -150,3 +165,12 @@ class PostgresBookStore(ShardPostgres[BookRows]):
             )
             for row in rows
         ]
+
+
+def trades_statement(query: TradesQuery) -> str:
+    """What is run with account, market, since, until, limit and offset."""
+    way = "ASC" if query.ascending else "DESC"
+    if query.account is not None:
+        bought, sold = (_OWN.format(party=party, way=way) for party in ("buyer", "seller"))
+        return _TRADES_OF_ACCOUNT.format(bought=bought, sold=sold, way=way)
+    return (_TRADES_OF_ALL if query.market is None else _TRADES_OF_MARKET).format(way=way)

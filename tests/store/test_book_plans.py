@@ -1,0 +1,45 @@
+"""How PostgreSQL reads trades: along an index of what was asked for, whatever else there is."""
+
+import asyncpg
+import pytest
+
+from countermand.domain.book.market import MarketSymbol
+from countermand.domain.ledger.amount import Account
+from countermand.engine.book_ports import TradesQuery
+from countermand.store.book_postgres import trades_statement
+
+ALICE, BTCUSDC = Account("0xa11ce"), MarketSymbol("btcusdc")
+FILL = """
+INSERT INTO book_trades (shard, id, market, at, ticks, lots, buyer, seller, buy_order, sell_order, body)
+SELECT 1, n, 'm' || n % 4, n, 1, 1, 'b' || n % 50, 's' || n % 50, n, n, '' FROM generate_series(1, 20000) AS n
+"""
+
+
+@pytest.mark.parametrize("ascending", [False, True])
+async def test_no_list_of_trades_walks_over_what_others_traded(database_url: str, *, ascending: bool) -> None:
+    """Also when the plan is one for all arguments, which it is when PostgreSQL thinks that nothing is lost by that."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.execute(FILL)
+        await connection.execute("ANALYZE book_trades")
+        for mode in ("force_custom_plan", "force_generic_plan"):
+            await connection.execute(f"SET plan_cache_mode = {mode}")
+            mine = await plan(connection, TradesQuery(ALICE, ascending=ascending))
+            assert "book_trades_buyer" in mine
+            assert "book_trades_seller" in mine
+            assert "book_trades_pkey" not in mine
+            market = await plan(connection, TradesQuery(None, BTCUSDC, ascending=ascending))
+            assert "book_trades_market" in market
+            assert "Sort" not in market
+    finally:
+        await connection.close()
+
+
+async def plan(connection: asyncpg.Connection, query: TradesQuery) -> str:
+    arguments = query.account, query.market, query.since, query.until, query.limit, query.offset
+    literals = ", ".join("NULL" if each is None else f"'{each}'" for each in arguments)
+    types = "text, text, bigint, bigint, bigint, bigint"
+    await connection.execute(f"PREPARE listed ({types}) AS {trades_statement(query)}")
+    rows = await connection.fetch(f"EXPLAIN EXECUTE listed ({literals})")
+    await connection.execute("DEALLOCATE listed")
+    return "\n".join(row[0] for row in rows)
