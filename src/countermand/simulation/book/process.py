@@ -36,7 +36,7 @@ class CountedShard(BookShard):
 
     def _turn(self, term: Term[BookMemory], command: Any) -> Any:
         if command is not None:
-            self.stepped(f"{command}")
+            self.stepped(f"{type(command).__name__} {getattr(command, 'order_id', '')}")
         return super()._turn(term, command)
 
     async def draft(self, *args: Any) -> Draft:

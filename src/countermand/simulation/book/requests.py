@@ -145,15 +145,11 @@ async def tickers(process: BookProcess) -> Answer:
 
 async def periods(process: BookProcess, market: MarketSymbol, length_ms: int, since: Instant, until: Instant) -> Answer:
     told = await process.venue.periods(market, length_ms, since, until)
-    return {"kind": "periods", "periods": [[each.began, _prices(each)] for each in told]}
+    return {"kind": "periods", "periods": [[each.began, _sums(each)] for each in told]}
 
 
-def _prices(told: Turnover | Period) -> tuple[int, ...]:
-    return told.first, told.last, told.high, told.low, told.lots
-
-
-def _sums(day: Turnover) -> tuple[int, ...]:
-    return *_prices(day), day.turnover
+def _sums(told: Turnover | Period) -> tuple[int, ...]:
+    return told.first, told.last, told.high, told.low, told.lots, told.turnover
 
 
 def _pair(balance: Balance) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """The world of one run of the order books: the database, the processes, and everything that is seen of them."""
 
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, Final
 
 from countermand.engine.book_memory import BookMemory
 from countermand.engine.book_ports import BookStore
@@ -20,6 +20,10 @@ from countermand.simulation.vessel import Gone
 
 Answer = dict[str, Any]
 Work = Callable[[BookProcess], Coroutine[Any, Any, Answer]]
+
+
+_BY_NONCE: Final = ("create", "place")
+"""What these are about was told when it was drafted."""
 
 
 class Lost(Exception):
@@ -91,7 +95,7 @@ class World(Stage[Violation]):
             raise Lost("nobody is there")
         process = self.random.choice(awake) if self.strikes(self.swarm.misrouted) else awake[-1]
         asked = self.judged(self.checkers.asked, kind, who, what)
-        self.tell(who, f"asks {process.name} to {kind} {what}")
+        self.tell(who, f"asks {process.name} to {kind} {what['nonce'] if kind in _BY_NONCE else what}")
         hang_up = self.between(0, 200) if self.strikes(self.swarm.abandoned) else None
         try:
             answer = await process.handle(work, hang_up)

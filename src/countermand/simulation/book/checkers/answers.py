@@ -286,12 +286,9 @@ def _turnover(trades: Iterable[Json]) -> tuple[int, ...] | None:
 
 
 def _candles(traded: Sequence[tuple[int, Json]]) -> list[Any]:
-    """First, last, high, low and volume of each period, by when it began."""
-    candles = []
-    for began in dict.fromkeys(at for at, _ in traded):
-        sums = _turnover(event for at, event in traded if at == began)
-        candles.append([began, None if sums is None else sums[:5]])
-    return candles
+    """The sums of each period, by when it began."""
+    began = dict.fromkeys(at for at, _ in traded)
+    return [[each, _turnover(event for at, event in traded if at == each)] for each in began]
 
 
 def _is_wanted(floor: Floor, order: Json, asked: Asked) -> bool:
