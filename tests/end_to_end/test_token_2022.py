@@ -2,6 +2,7 @@
 from a transfer or stop it."""
 
 import base64
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from tests.end_to_end.test_recurring_v1 import Saver
 from tests.end_to_end.trader import Trader, single
 from tests.end_to_end.venue import SOL, USDC, Token, Venue, running_venue
 
+ASSOCIATED = Pubkey.from_string("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
 ACCOUNT_RENT = 2_074_080
 """The associated account of this program has an extension of its own."""
 PLENTY = 10**10
@@ -30,9 +32,9 @@ def new(venue: Venue) -> Token:
     return adds(venue)
 
 
-def adds(venue: Venue) -> Token:
+def adds(venue: Venue, mint: str | None = None) -> Token:
     """A token of three decimals at two dollars."""
-    mint = str(Keypair().pubkey())
+    mint = mint or str(Keypair().pubkey())
     asked = {"symbol": "NEW", "decimals": 3, "price": "2", "mint": mint, "program": "spl-token-2022"}
     venue.ask("POST", "/sandbox/tokens", asked).ok()
     assert venue.rpc("getAccountInfo", mint, {"encoding": "jsonParsed"})["data"]["program"] == "spl-token-2022"
@@ -137,6 +139,24 @@ def test_orders_of_both_programs_are_cancelled_together(maker: LimitTrader, new:
     for transaction in transactions:
         assert maker.executes(transaction).status == 200
     assert (maker.rows(), holds(maker.trader, new), maker.trader.holds(USDC)) == ([], 1_000_000, 1_000_000_000)
+
+
+def test_an_account_whose_address_is_hard_to_find_is_made_again(maker: LimitTrader) -> None:
+    """Each step of the search costs compute units, and a wallet cannot choose how many it takes."""
+    trader, program = maker.trader, Pubkey.from_string(TOKEN_2022_PROGRAM)
+    mints = (bytes(Keypair().pubkey()) for _ in itertools.count())
+    seeds = ([bytes(trader.key.pubkey()), bytes(program), mint] for mint in mints)
+    mint = next(seed[2] for seed in seeds if Pubkey.find_program_address(seed, ASSOCIATED)[1] <= 243)
+    hard = adds(maker.venue, str(Pubkey(mint)))
+    trader.has(10 * hard)
+    maker.places(10 * hard, USDC)
+    own = Pubkey.from_string(associated_token_address(maker.wallet, hard.mint, TOKEN_2022_PROGRAM))
+    metas = [AccountMeta(own, is_signer=False, is_writable=True)]
+    metas += [AccountMeta(trader.key.pubkey(), is_signer=True, is_writable=True)] * 2
+    trader.sends(Instruction(program, b"\x09", metas))
+    (cancel,) = maker.builds_cancels()
+    assert maker.executes(cancel).status == 200
+    assert holds(trader, hard) == 10_000
 
 
 def fee() -> bytes:

@@ -83,7 +83,9 @@ class LimitChain:
         )
         built: list[Unsigned] = []
         for batch in batches(orders, fits):
-            units = limit_order.UNITS_OF_A_CANCEL * len(batch)
+            # An account takes no more than this, but cancel and account together can, if its address is hard to find.
+            made = sum(own in creates for own in dict.fromkeys(map(_own_account, batch)))
+            units = limit_order.UNITS_OF_A_CANCEL * (len(batch) + made)
             composed = await self._blocks.composed(partial(message_of, batch), price, units)
             built.append(_unsigned(batch[0].address, composed))
             await asyncio.sleep(0)  # Others have their turn.

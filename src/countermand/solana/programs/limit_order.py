@@ -57,7 +57,7 @@ FEE_ACCOUNT: Final = derived(PROGRAM, b"fee")[0]
 INITIALIZE_ORDER: Final = instruction_discriminator("initialize_order")
 CANCEL_ORDER: Final = instruction_discriminator("cancel_order")
 UNITS_OF_A_CANCEL: Final = 43_200
-"""The compute limit of the published cancels, for each order."""
+"""The compute limit of the published cancels, for each order. None of them makes an account for what comes back."""
 
 # What `getProgramAccounts` filters by: `dataSize`, and `memcmp` at these offsets.
 ORDER_BYTES: Final = 372
