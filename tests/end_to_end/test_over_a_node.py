@@ -1,0 +1,130 @@
+"""Both families whose orders live on the chain, over a node in another process: what serves Jupiter's own programs."""
+
+import time
+from collections.abc import AsyncIterator
+from typing import cast
+
+import pytest
+
+from countermand.domain.identity import Mint, RequestId, Wallet
+from countermand.domain.instant import Instant
+from countermand.domain.limit.order import Terms as LimitTerms
+from countermand.domain.limit.order import Unsigned
+from countermand.domain.quantities import BaseUnits, UsdPrice
+from countermand.domain.recurring.order import Terms as RecurringTerms
+from countermand.engine.onchain import Build, Executed, OnChainOrders
+from countermand.engine.ports import Store
+from countermand.engine.shard import Shard
+from countermand.onchain.blocks import Blocks, unsigned_text
+from countermand.onchain.landing import ChainLanding
+from countermand.onchain.limit import LimitChain
+from countermand.onchain.recurring import RecurringOrders
+from countermand.solana.rpc import RpcChain
+from tests.end_to_end.trader import Trader, signed
+from tests.end_to_end.venue import JUP, SOL, USDC, Funds, Venue
+from tests.onchain.recurring_stage import Drawer
+
+PATIENCE_MS = 2_000
+
+
+class WallClock:
+    def now(self) -> Instant:
+        return Instant(self.wall_ms())
+
+    def wall_ms(self) -> int:
+        return time.time_ns() // 10**6
+
+    async def sleep(self, ms: int) -> None:
+        raise AssertionError("nobody sleeps here")
+
+
+@pytest.fixture
+async def node(venue: Venue) -> AsyncIterator[RpcChain]:
+    chain = RpcChain(f"{venue.url}/rpc")
+    yield chain
+    await chain.close()
+
+
+@pytest.fixture
+def alice(venue: Venue) -> Trader:
+    trader = Trader(venue)
+    trader.has(10 * SOL, 1_000 * USDC)
+    return trader
+
+
+async def executes(builds: OnChainOrders, alice: Trader, transaction: str) -> Executed:
+    executed = await builds.execute(signed(transaction, alice.key), None)
+    assert isinstance(executed, Executed)
+    return executed
+
+
+def builds_on(node: RpcChain) -> OnChainOrders:
+    drawer = Drawer()
+    return OnChainOrders(
+        cast(Shard, drawer), cast(Store, drawer), ChainLanding(node), WallClock(), confirm_timeout_ms=PATIENCE_MS
+    )
+
+
+@pytest.mark.parametrize("sells", [10 * USDC, 1 * SOL])
+async def test_a_limit_order(node: RpcChain, alice: Trader, sells: Funds) -> None:
+    builds, maker = builds_on(node), Wallet(alice.wallet)
+    limits = LimitChain(node, node, Blocks(node, node, WallClock().wall_ms), time.time_ns)
+
+    async def lands(unsigned: Unsigned, *, opens: bool) -> Executed:
+        build = Build(
+            RequestId("id"), maker, "any", unsigned.order, opens, unsigned.message, unsigned.last_valid_height
+        )
+        await builds.remember([build])
+        return await executes(builds, alice, unsigned.transaction)
+
+    terms = LimitTerms(
+        maker=maker,
+        payer=maker,
+        input_mint=Mint(sells.token.mint),
+        output_mint=Mint(JUP.mint),
+        making=BaseUnits(sells.units),
+        taking=BaseUnits(7),
+        slippage_bps=69,
+    )
+    creation = await limits.build_create(terms, None)
+    assert isinstance(creation, Unsigned)
+    opened = await lands(creation, opens=True)
+    assert opened.error is None
+    (order,) = await limits.open_orders(maker, Mint(sells.token.mint))
+    assert (order.address, order.making, order.slippage_bps) == (creation.order, BaseUnits(sells.units), 69)
+    assert await limits.opened_by(order) == opened.signature
+    assert await limits.decimals_of([order.input_mint]) == {order.input_mint: sells.token.decimals}
+
+    (cancel,) = await limits.build_cancels(maker, None, 1)
+    assert (await lands(cancel, opens=False)).error is None
+    assert await limits.open_orders(maker) == []
+    assert await limits.build_cancels(maker, [order.address], 1) == []
+    late = await executes(builds, alice, creation.transaction)
+    assert (late.signature, late.error) == (opened.signature, None)
+
+
+@pytest.mark.parametrize("buys", [SOL.mint, JUP.mint])
+async def test_a_recurring_order(node: RpcChain, alice: Trader, buys: str) -> None:
+    builds, wallet = builds_on(node), Wallet(alice.wallet)
+    blocks = Blocks(node, node, WallClock().wall_ms)
+    orders = RecurringOrders(builds, node, node, blocks, WallClock(), lambda _: UsdPrice(10**12))
+    terms = RecurringTerms(
+        wallet=wallet,
+        input_mint=Mint(USDC.mint),
+        output_mint=Mint(buys),
+        amount=BaseUnits(200_000_000),
+        rounds=4,
+        interval_s=60,
+    )
+    creation = await orders.create(terms)
+    assert isinstance(creation, Build)
+    opened = await executes(builds, alice, unsigned_text(creation.message))
+    page = await orders.open_orders(wallet, 1)
+    assert [(order.order, order.deposited.units, order.opened_by) for order in page.orders] == [
+        (creation.order, 200_000_000, opened.signature)
+    ]
+    cancel = await orders.cancel(creation.order, wallet)
+    assert isinstance(cancel, Build)
+    assert (await executes(builds, alice, unsigned_text(cancel.message))).error is None
+    assert (await orders.open_orders(wallet, 1)).orders == ()
+    assert alice.holds(USDC) == 1_000_000_000
