@@ -438,5 +438,13 @@ async def test_periods_begin_where_it_is_said_and_those_without_trades_are_left_
         Period(since, 100, 90, 100, 90, 10, 950),
         Period(Instant(TODAY + 3 * minute), 80, 130, 130, 80, 10, 1_050),
     ]
+    assert await store.seconds(BTCUSDC, Instant(TODAY + 60_000)) == [
+        Period(Instant(TODAY + 3 * minute), 80, 130, 130, 80, 10, 1_050),
+        Period(until, 100, 100, 100, 100, 5, 500),
+    ]
+    assert await store.seconds(BTCUSDC, Instant(TODAY + 59_000)) == [
+        Period(Instant(TODAY + 59_000), 90, 90, 90, 90, 5, 450),
+        *await store.seconds(BTCUSDC, Instant(TODAY + 60_000)),
+    ]
     (huge,) = await store.periods(ETHUSDC, minute, since, until)
     assert (huge.lots, huge.turnover) == (10**15 + 5, 10**17 + 500)

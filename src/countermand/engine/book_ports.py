@@ -111,5 +111,8 @@ class BookStore(ShardStore[BookRows], Protocol):
     async def periods(self, market: MarketSymbol, length_ms: int, since: Instant, until: Instant) -> Sequence[Period]:
         """The periods in which something was traded, the oldest first. `since` is the beginning of one."""
 
+    async def seconds(self, market: MarketSymbol, since: Instant) -> Sequence[Period]:
+        """All seconds in which something was traded, as `periods` has them. It may take a while."""
+
     async def delete_drafts(self, expired_before: Instant) -> None:
         """Forgets what nobody signed in time."""

@@ -14,7 +14,7 @@ from countermand.domain.book.refusals import Refused
 from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account, Amount
 from countermand.domain.ledger.ledger import Balance
-from countermand.engine.book_day import SECOND_MS, day_began
+from countermand.engine.book_day import day_began
 from countermand.engine.book_memory import BookMemory, MatchFaults
 from countermand.engine.book_ports import BookStore
 from countermand.engine.book_rows import Draft, decode_counters, decode_draft, decode_order
@@ -150,9 +150,8 @@ class BookShard(Gate[BookMemory]):
         balances = await self._store.balances(self.number)
         orders = await self._store.live_orders(self.number)
         for symbol, day in memory.days.items():
-            since, until = day_began(epoch.last_at), Instant(epoch.last_at + 1)
-            for period in await self._store.periods(symbol, SECOND_MS, since, until):
-                day.add_period(period)
+            for traded in await self._store.seconds(symbol, day_began(epoch.last_at)):
+                day.add_period(traded)
         if await self._store.epoch(self.number) != epoch.number:
             # What was read may be partly its work.
             raise _written_by_another()

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from typing import Final
 
+import asyncpg
+
 from countermand.domain.book.market import MarketSymbol
 from countermand.domain.book.order import Nonce, OrderId
 from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account, Currency
+from countermand.engine.book_day import SECOND_MS
 from countermand.engine.book_ports import OrdersQuery, Period, StoredBookOrder, StoredTrade, TradesQuery
 from countermand.engine.book_rows import BalanceRow, BookRows
 from countermand.store.book_rows import BOOK_FAMILY
@@ -67,6 +70,8 @@ SELECT at - (at - $3) % $2 AS began, (array_agg(ticks ORDER BY id))[1] AS first,
     sum(ticks::numeric * lots)::text AS turnover
 FROM book_trades WHERE market = $1 AND at >= $3 AND at < $4 GROUP BY began ORDER BY began
 """
+
+_NEVER: Final = 2**62
 
 
 class PostgresBookStore(ShardPostgres[BookRows]):
@@ -152,19 +157,17 @@ class PostgresBookStore(ShardPostgres[BookRows]):
 
     async def periods(self, market: MarketSymbol, length_ms: int, since: Instant, until: Instant) -> Sequence[Period]:
         with asking():
-            rows = await self._readers.fetch(_PERIODS, market, length_ms, since, until)
-        return [
-            Period(
-                Instant(row["began"]),
-                row["first"],
-                row["last"],
-                row["high"],
-                row["low"],
-                int(row["lots"]),
-                int(row["turnover"]),
-            )
-            for row in rows
-        ]
+            return [_period(row) for row in await self._readers.fetch(_PERIODS, market, length_ms, since, until)]
+
+    async def seconds(self, market: MarketSymbol, since: Instant) -> Sequence[Period]:
+        with asking():
+            rows = await self._readers.fetch(_PERIODS, market, SECOND_MS, since, _NEVER, timeout=None)
+        return [_period(row) for row in rows]
+
+
+def _period(row: asyncpg.Record) -> Period:
+    prices = row["first"], row["last"], row["high"], row["low"]
+    return Period(Instant(row["began"]), *prices, int(row["lots"]), int(row["turnover"]))
 
 
 def trades_statement(query: TradesQuery) -> str:

@@ -135,6 +135,9 @@ class MemoryBookStore(FencedStore[MemoryBookShard]):
         wanted.sort(key=lambda row: (began(row), row.id))
         return [_period(Instant(at), list(rows)) for at, rows in groupby(wanted, key=began)]
 
+    async def seconds(self, market: MarketSymbol, since: Instant) -> Sequence[Period]:
+        return await self.periods(market, 1_000, since, Instant(2**62))
+
     def _trades(self) -> Iterable[TradeRow]:
         return (row for shard in self._shards() for row in shard.trades.values())
 
