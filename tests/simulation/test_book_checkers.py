@@ -11,10 +11,11 @@ import pytest
 from countermand.domain.book.order import Kind
 from countermand.engine.journal import encode
 from countermand.simulation.book import checkers
-from countermand.simulation.book.checkers import Claim, Violation
+from countermand.simulation.book.checkers import Claim
 from countermand.simulation.book.checkers.entries import Entries
 from countermand.simulation.book.checkers.floor import Floor
 from countermand.simulation.book.options import rules_of
+from countermand.simulation.violation import Violation
 from tests.domain.book.venue import ALICE, BOB, CAROL, MARKETS, Venue
 
 ALLOWED = "countermand.simulation.book.checkers"

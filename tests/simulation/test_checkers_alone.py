@@ -5,7 +5,11 @@ from pathlib import Path
 
 from countermand.simulation import checkers
 
-ALLOWED = ("countermand.simulation.checkers", "countermand.simulation.landings")
+ALLOWED = (
+    "countermand.simulation.checkers",
+    "countermand.simulation.landings",
+    "countermand.simulation.violation",
+)
 
 
 def test_the_checkers_import_nothing_of_ours_but_themselves() -> None:

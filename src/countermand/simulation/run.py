@@ -17,7 +17,7 @@ from countermand.engine.journal import encode
 from countermand.engine.ports import CommitUnknown, Unavailable
 from countermand.simulation import loop, swarm
 from countermand.simulation.chance import chance
-from countermand.simulation.checkers import Claim, Violation
+from countermand.simulation.checkers import Claim
 from countermand.simulation.clients import Client
 from countermand.simulation.makers import Maker
 from countermand.simulation.nemeses import PRICES_AT_FIRST, market, nemesis, supervisor
@@ -28,6 +28,7 @@ from countermand.simulation.sides import ChainSide, ModelSide
 from countermand.simulation.svm import SvmSide
 from countermand.simulation.swarm import Swarm
 from countermand.simulation.trace import Trace
+from countermand.simulation.violation import Violation
 from countermand.simulation.world import World
 
 SOUND: Final = Parts()

@@ -17,7 +17,7 @@ from countermand.engine.journal import encode
 from countermand.engine.ports import CommitUnknown, Custody, JournalRow, OrderRow, Store, Unavailable
 from countermand.simulation import swarm as swarms
 from countermand.simulation.chance import chance
-from countermand.simulation.checkers import ChainOrders, Checkers, Claim, Violation
+from countermand.simulation.checkers import ChainOrders, Checkers, Claim
 from countermand.simulation.checkers.on_chain import LANDINGS, Moment
 from countermand.simulation.faults import FaultyChain, FaultyNode, Mortal, StoreFaults
 from countermand.simulation.memory_store import MemoryDatabase, MemoryStore
@@ -25,6 +25,7 @@ from countermand.simulation.process import Gone, Parts, Process
 from countermand.simulation.sides import ChainSide, OrdersSide
 from countermand.simulation.swarm import Swarm
 from countermand.simulation.trace import Trace
+from countermand.simulation.violation import Violation
 from countermand.solana.port import Node
 
 Answer = dict[str, Any]

@@ -7,7 +7,8 @@ from countermand.domain.book.desk import Desk
 from countermand.domain.book.market import Market
 from countermand.engine import book_journal
 from countermand.engine.ports import JournalRow
-from countermand.simulation.book.checkers import Claim, Violation
+from countermand.simulation.book.checkers import Claim
+from countermand.simulation.violation import Violation
 
 
 def decides_again(rows: Iterable[JournalRow], markets: Iterable[Market]) -> None:

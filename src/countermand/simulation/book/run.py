@@ -15,7 +15,7 @@ from countermand.engine.shards import BOOK_SHARD
 from countermand.simulation import loop, swarm
 from countermand.simulation.book import options
 from countermand.simulation.book.again import decides_again
-from countermand.simulation.book.checkers import Claim, Violation
+from countermand.simulation.book.checkers import Claim
 from countermand.simulation.book.nemeses import Operator, nemesis, supervisor
 from countermand.simulation.book.options import Options
 from countermand.simulation.book.process import Parts
@@ -26,6 +26,7 @@ from countermand.simulation.overheard import IsBug, overheard
 from countermand.simulation.stage import first_of
 from countermand.simulation.swarm import Swarm
 from countermand.simulation.trace import Trace
+from countermand.simulation.violation import Violation
 
 SOUND: Final = Parts()
 STALLED_S: Final = 7_200

@@ -7,7 +7,7 @@ from countermand.engine.book_memory import BookMemory
 from countermand.engine.book_ports import BookStore
 from countermand.engine.ports import CommitUnknown, Unavailable
 from countermand.engine.shards import BOOK_SHARD
-from countermand.simulation.book.checkers import Checkers, Claim, Violation
+from countermand.simulation.book.checkers import Checkers, Claim
 from countermand.simulation.book.options import Options, rules_of
 from countermand.simulation.book.process import BookProcess, Parts
 from countermand.simulation.book.rows import DeskSeen, Rows
@@ -17,6 +17,7 @@ from countermand.simulation.fenced import AFTER_EPOCH
 from countermand.simulation.stage import Stage
 from countermand.simulation.swarm import Swarm
 from countermand.simulation.vessel import Gone
+from countermand.simulation.violation import Violation
 
 Answer = dict[str, Any]
 Work = Callable[[BookProcess], Coroutine[Any, Any, Answer]]

@@ -3,8 +3,8 @@
 Nothing here shares code with the engine: rows and journal are read as JSON, and folded by an interpreter of its own.
 """
 
+from countermand.simulation.checkers.claim import Claim
 from countermand.simulation.checkers.claims import Checkers
 from countermand.simulation.checkers.on_chain import ChainOrders
-from countermand.simulation.checkers.violation import Claim, Violation
 
-__all__ = ["ChainOrders", "Checkers", "Claim", "Violation"]
+__all__ = ["ChainOrders", "Checkers", "Claim"]

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from countermand.simulation.checkers import fold
+from countermand.simulation.checkers.claim import Claim
 from countermand.simulation.checkers.fold import Json
 from countermand.simulation.checkers.ledger import ChainSeen, Ledger
 from countermand.simulation.checkers.situations import situation
-from countermand.simulation.checkers.violation import Claim, broken
+from countermand.simulation.violation import broken
 
 _GENESIS: Final = bytes(32)
 _SHOWN: Final = 120

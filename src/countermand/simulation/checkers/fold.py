@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
-from countermand.simulation.checkers.violation import Claim, broken
+from countermand.simulation.checkers.claim import Claim
+from countermand.simulation.violation import broken
 
 Json = dict[str, Any]
 

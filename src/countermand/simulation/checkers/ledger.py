@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Final, Protocol, TypeAlias
 
+from countermand.simulation.checkers.claim import Claim
 from countermand.simulation.checkers.fold import Json
-from countermand.simulation.checkers.violation import Claim, broken
 from countermand.simulation.landings import Balance, Landing
+from countermand.simulation.violation import broken
 
 _NOTHING: Final[Balance] = (0, "", 0)
 _Changes: TypeAlias = dict[str, tuple[Balance, Balance]]

@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any, Final, Protocol
 
 from countermand.simulation.checkers import messages
+from countermand.simulation.checkers.claim import Claim
 from countermand.simulation.checkers.replay import (
     DCA,
     LIMIT,
@@ -20,8 +21,8 @@ from countermand.simulation.checkers.replay import (
     dca_in,
     limit_in,
 )
-from countermand.simulation.checkers.violation import Claim, broken
 from countermand.simulation.landings import Balance, Landing
+from countermand.simulation.violation import broken
 
 Json = dict[str, Any]
 

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from countermand.simulation.book.checkers.claim import Claim
 from countermand.simulation.book.checkers.floor import Floor
 from countermand.simulation.book.checkers.fold import LIVE, Json
 from countermand.simulation.book.checkers.refusals import is_right
-from countermand.simulation.book.checkers.violation import Claim, broken, must
+from countermand.simulation.violation import broken, must
 
 _DAY_S: Final = 24 * 3_600
 _COMMANDS: Final = {"cancel": "CancelOrder", "operator": "CancelByOperator"}

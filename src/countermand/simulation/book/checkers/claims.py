@@ -8,12 +8,13 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from countermand.simulation.book.checkers.answers import Answers, Asked
+from countermand.simulation.book.checkers.claim import Claim
 from countermand.simulation.book.checkers.entries import Entries
 from countermand.simulation.book.checkers.floor import SIDES, Floor, Queue
 from countermand.simulation.book.checkers.fold import LIVE, Json, ticks
 from countermand.simulation.book.checkers.rules import MarketRules
 from countermand.simulation.book.checkers.situations import situations
-from countermand.simulation.book.checkers.violation import Claim, broken, must
+from countermand.simulation.violation import broken, must
 
 __all__ = ["Asked", "Checkers"]
 

@@ -2,11 +2,12 @@
 
 from typing import Final
 
+from countermand.simulation.book.checkers.claim import Claim
 from countermand.simulation.book.checkers.floor import OTHER, Floor
 from countermand.simulation.book.checkers.fold import LIVE, Json, left_of, ticks
 from countermand.simulation.book.checkers.rules import MILLIONTHS, MarketRules
 from countermand.simulation.book.checkers.script import Script
-from countermand.simulation.book.checkers.violation import Claim, must
+from countermand.simulation.violation import must
 
 _SYSTEM: Final = "system"
 

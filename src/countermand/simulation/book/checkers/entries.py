@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Final
 
+from countermand.simulation.book.checkers.claim import Claim
 from countermand.simulation.book.checkers.entering import Entering
 from countermand.simulation.book.checkers.floor import FEES, OTHER, SIDES, Floor
 from countermand.simulation.book.checkers.fold import LIVE, Json, ticks
 from countermand.simulation.book.checkers.rules import BPS, MarketRules
 from countermand.simulation.book.checkers.script import Script
-from countermand.simulation.book.checkers.violation import Claim, broken, must
+from countermand.simulation.violation import broken, must
 
 USER: Final = "user"
 SYSTEM: Final = "system"

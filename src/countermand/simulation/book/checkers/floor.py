@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias
 
 from countermand.simulation.book.checkers import fold
+from countermand.simulation.book.checkers.claim import Claim
 from countermand.simulation.book.checkers.fold import LIVE, Json, left_of, ticks
 from countermand.simulation.book.checkers.rules import MarketRules
 from countermand.simulation.book.checkers.timeline import Timeline
-from countermand.simulation.book.checkers.violation import Claim, broken, must
+from countermand.simulation.violation import broken, must
 
 FEES: Final = "fees"
 OTHER: Final = {"buy": "sell", "sell": "buy"}

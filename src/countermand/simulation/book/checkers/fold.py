@@ -2,7 +2,8 @@
 
 from typing import Any, Final, TypeAlias
 
-from countermand.simulation.book.checkers.violation import Claim, must
+from countermand.simulation.book.checkers.claim import Claim
+from countermand.simulation.violation import must
 
 Json: TypeAlias = dict[str, Any]
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from countermand.simulation.book.checkers.claim import Claim
 from countermand.simulation.book.checkers.floor import Floor
 from countermand.simulation.book.checkers.fold import Json
-from countermand.simulation.book.checkers.violation import Claim, broken, must
+from countermand.simulation.violation import broken, must
 
 
 class Script:

@@ -1,10 +1,9 @@
 """What a run can break."""
 
-from enum import Enum
-from typing import NoReturn
+from countermand.simulation.violation import AnyClaim
 
 
-class Claim(Enum):
+class Claim(AnyClaim):
     JOURNAL_INTACT = "the journal is without gaps, and each entry follows from the one before by its hash"
     REPLAY_EQUALS_ROWS = "the journal's events add up to the stored rows"
     REPLAY_EQUALS_MEMORY = "what a writer has in memory is what is stored"
@@ -27,14 +26,3 @@ class Claim(Enum):
     CANCEL_NAMES_ALL = "a cancel closes the orders that it was asked to close, all of them, and no other"
     EVERYTHING_ENDS = "once the faults are over, every order ends and every account is closed"
     NO_BUG = "nothing raises what nobody expects"
-
-
-class Violation(AssertionError):
-    def __init__(self, claim: Claim, what: str) -> None:
-        super().__init__(f"{claim.name}: {claim.value}. {what}")
-        self.claim = claim
-        self.what = what
-
-
-def broken(claim: Claim, what: str) -> NoReturn:
-    raise Violation(claim, what)

@@ -1,10 +1,9 @@
 """What a run of the order books can break."""
 
-from enum import Enum
-from typing import NoReturn
+from countermand.simulation.violation import AnyClaim
 
 
-class Claim(Enum):
+class Claim(AnyClaim):
     JOURNAL_INTACT = "the journal is without gaps, and each entry follows from the one before by its hash"
     NUMBERS_HAVE_NO_GAPS = "orders, trades and places in the queue are counted from 1 without a gap"
     NONCE_IS_ONE_ORDER = "an account's nonce becomes at most one order, and is given out once"
@@ -32,19 +31,3 @@ class Claim(Enum):
     READS_ARE_CURRENT = "a read shows what was committed, and nothing older than what was answered before it"
     EVERYTHING_ENDS = "once the faults are over, every request is answered and every order can be ended"
     NO_BUG = "nothing raises what nobody expects"
-
-
-class Violation(AssertionError):
-    def __init__(self, claim: Claim, what: str) -> None:
-        super().__init__(f"{claim.name}: {claim.value}. {what}")
-        self.claim = claim
-        self.what = what
-
-
-def broken(claim: Claim, what: str) -> NoReturn:
-    raise Violation(claim, what)
-
-
-def must(holds: bool, claim: Claim, what: str) -> None:
-    if not holds:
-        raise Violation(claim, what)
