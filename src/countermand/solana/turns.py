@@ -1,35 +1,55 @@
 """Fair shares of the event loop for work that holds it."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
 class Turns:
-    """After `budget_ns` of work in one turn of the loop, more work waits for the next turn."""
+    """After `budget_ns` of work in one turn of the loop, more work waits for the next turn, and goes in its order.
+
+    Whoever has worked and wants more goes behind those that wait: much work does not keep little from its turn.
+    """
 
     def __init__(self, budget_ns: int, stopwatch: Callable[[], int]) -> None:
         self._budget_ns = budget_ns
         self._stopwatch = stopwatch
         self._worked_ns = 0
         self._next = asyncio.Event()
+        self._turns = False
+        self._waiting: deque[object] = deque()
 
     async def mine(self) -> None:
-        """Returns when there is time left in this turn."""
-        while self._worked_ns >= self._budget_ns:
-            await self._next.wait()
+        """Returns when there is time left in this turn, and nobody has waited longer."""
+        if not self._waiting and self._worked_ns < self._budget_ns:
+            return
+        ticket = object()
+        self._waiting.append(ticket)
+        try:
+            while self._worked_ns >= self._budget_ns or self._waiting[0] is not ticket:
+                await self._next.wait()
+        finally:
+            self._waiting.remove(ticket)
+            if self._waiting:  # Even if nobody works now.
+                self._turn_soon()
 
     @contextmanager
     def work(self) -> Iterator[None]:
-        if self._worked_ns == 0:
-            asyncio.get_running_loop().call_soon(self._begin)
+        self._turn_soon()
         began = self._stopwatch()
         try:
             yield
         finally:
             self._worked_ns += max(1, self._stopwatch() - began)
 
+    def _turn_soon(self) -> None:
+        if not self._turns:
+            self._turns = True
+            asyncio.get_running_loop().call_soon(self._begin)
+
     def _begin(self) -> None:
+        self._turns = False
         self._worked_ns = 0
         self._next.set()
         self._next = asyncio.Event()

@@ -1,0 +1,77 @@
+"""Who gets the loop, and when."""
+
+import asyncio
+import contextlib
+
+from countermand.solana.turns import Turns
+
+BUDGET_NS = 10
+
+
+class Stopwatch:
+    def __init__(self) -> None:
+        self.now_ns = 0
+
+    def __call__(self) -> int:
+        return self.now_ns
+
+
+class Workshop:
+    def __init__(self) -> None:
+        self.watch = Stopwatch()
+        self.turns = Turns(BUDGET_NS, self.watch)
+        self.done: list[str] = []
+
+    def is_over(self) -> None:
+        """Nothing is left of this turn, and those that begin in it wait."""
+        with self.turns.work():
+            self.watch.now_ns += BUDGET_NS
+
+    async def works(self, name: str, shares: int, each_ns: int) -> None:
+        for _ in range(shares):
+            await self.turns.mine()
+            with self.turns.work():
+                self.watch.now_ns += each_ns
+                self.done.append(name)
+
+
+async def test_much_work_does_not_keep_little_from_its_turn() -> None:
+    shop = Workshop()
+    much = asyncio.create_task(shop.works("much", 100, 2 * BUDGET_NS))
+    while len(shop.done) < 3:
+        await asyncio.sleep(0)
+    await shop.works("little", 2, 1)
+    assert len(shop.done) <= 3 + 2 * 2 + 1, "after each of its shares at most one of the other"
+    await much
+
+
+async def test_those_that_wait_go_in_their_order_and_as_many_as_a_turn_holds() -> None:
+    shop = Workshop()
+    waiting = [asyncio.create_task(shop.works(name, 2, 4)) for name in "abcde"]
+    shop.is_over()
+    turns = 0
+    while not all(task.done() for task in waiting):
+        await asyncio.sleep(0)
+        turns += 1
+    assert "".join(shop.done) == "abcdeabcde"
+    assert turns < 12
+
+
+async def test_one_that_no_longer_waits_holds_nobody_up() -> None:
+    shop = Workshop()
+    gone, next_one = [asyncio.create_task(shop.works(name, 1, 1)) for name in ("gone", "next")]
+    shop.is_over()
+    await asyncio.sleep(0)
+    gone.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await gone
+    await asyncio.wait_for(next_one, 1)
+    assert shop.done == ["next"]
+
+
+async def test_a_turn_that_nobody_used_is_the_next_one_s() -> None:
+    shop = Workshop()
+    idle, busy = asyncio.create_task(shop.turns.mine()), asyncio.create_task(shop.works("busy", 1, 1))
+    shop.is_over()
+    await asyncio.wait_for(asyncio.gather(idle, busy), 1)
+    assert shop.done == ["busy"]
