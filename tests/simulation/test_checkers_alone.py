@@ -2,22 +2,24 @@
 
 import ast
 from pathlib import Path
+from types import ModuleType
 
-from countermand.simulation import checkers
+import pytest
 
-ALLOWED = (
-    "countermand.simulation.checkers",
-    "countermand.simulation.landings",
-    "countermand.simulation.violation",
-)
+from countermand.simulation import checkers, violation
+from countermand.simulation.book import checkers as book_checkers
+
+SHARED = ("countermand.simulation.landings", "countermand.simulation.violation")
 
 
-def test_the_checkers_import_nothing_of_ours_but_themselves() -> None:
-    files = sorted(Path(checkers.__file__).parent.glob("*.py"))
-    assert len(files) > 3
+@pytest.mark.parametrize("package", [checkers, book_checkers])
+def test_the_checkers_import_nothing_of_ours_but_themselves(package: ModuleType) -> None:
+    files = [*sorted(Path(str(package.__file__)).parent.glob("*.py")), Path(violation.__file__)]
+    assert len(files) > 4
     for file in files:
         for node in ast.walk(ast.parse(file.read_text())):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            foreign = [name for name in names if name.startswith("countermand") and not name.startswith(ALLOWED)]
+            ours = [name for name in names if name.startswith("countermand")]
+            foreign = [name for name in ours if not name.startswith((package.__name__, *SHARED))]
             assert not foreign, f"{file.name} imports {foreign}"
