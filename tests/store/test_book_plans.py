@@ -1,17 +1,24 @@
-"""How PostgreSQL reads trades: along an index of what was asked for, whatever else there is."""
+"""How PostgreSQL reads orders and trades: along an index of what was asked for, whatever else there is."""
 
 import asyncpg
 import pytest
 
 from countermand.domain.book.market import MarketSymbol
+from countermand.domain.book.order import State
 from countermand.domain.ledger.amount import Account
-from countermand.engine.book_ports import TradesQuery
-from countermand.store.book_postgres import trades_statement
+from countermand.engine.book_ports import OrdersQuery, TradesQuery
+from countermand.store.book_postgres import orders_statement, trades_statement
 
 ALICE, BTCUSDC = Account("0xa11ce"), MarketSymbol("btcusdc")
 FILL = """
 INSERT INTO book_trades (shard, id, market, at, ticks, lots, buyer, seller, buy_order, sell_order, body)
 SELECT 1, n, 'm' || n % 4, n, 1, 1, 'b' || n % 50, 's' || n % 50, n, n, '' FROM generate_series(1, 20000) AS n
+"""
+FILL_ORDERS = """
+INSERT INTO book_orders
+    (shard, id, account, nonce, uuid, market, base, quote, kind, side, state, live, created_at, body)
+SELECT 1, n, '0xa11ce', n, gen_random_uuid(), 'btcusdc', 'btc', 'usdc', 'limit', 'buy',
+    CASE WHEN n % 1000 = 0 THEN 'wait' ELSE 'cancel' END, n % 1000 = 0, n, '' FROM generate_series(1, 20000) AS n
 """
 
 
@@ -35,11 +42,31 @@ async def test_no_list_of_trades_walks_over_what_others_traded(database_url: str
         await connection.close()
 
 
+@pytest.mark.parametrize("state", [State.PENDING, State.WAIT])
+async def test_orders_that_live_are_found_beside_all_that_ended(database_url: str, state: State) -> None:
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.execute(FILL_ORDERS)
+        await connection.execute("ANALYZE book_orders")
+        for mode in ("force_custom_plan", "force_generic_plan"):
+            await connection.execute(f"SET plan_cache_mode = {mode}")
+            query = OrdersQuery(ALICE, state=state)
+            arguments = (ALICE, None, None, None, None, None, state.value, None, None, query.limit, query.offset)
+            types = "text, text, text, text, text, text, text, bigint, bigint, bigint, bigint"
+            assert "book_orders_live_account" in await explained(connection, types, orders_statement(query), arguments)
+    finally:
+        await connection.close()
+
+
 async def plan(connection: asyncpg.Connection, query: TradesQuery) -> str:
     arguments = query.account, query.market, query.since, query.until, query.limit, query.offset
-    literals = ", ".join("NULL" if each is None else f"'{each}'" for each in arguments)
     types = "text, text, bigint, bigint, bigint, bigint"
-    await connection.execute(f"PREPARE listed ({types}) AS {trades_statement(query)}")
+    return await explained(connection, types, trades_statement(query), arguments)
+
+
+async def explained(connection: asyncpg.Connection, types: str, statement: str, arguments: tuple[object, ...]) -> str:
+    literals = ", ".join("NULL" if each is None else f"'{each}'" for each in arguments)
+    await connection.execute(f"PREPARE listed ({types}) AS {statement}")
     rows = await connection.fetch(f"EXPLAIN EXECUTE listed ({literals})")
     await connection.execute("DEALLOCATE listed")
     return "\n".join(row[0] for row in rows)

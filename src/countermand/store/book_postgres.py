@@ -5,6 +5,7 @@ from typing import Final
 
 import asyncpg
 
+from countermand.domain.book.lifecycle import LIVE
 from countermand.domain.book.market import MarketSymbol
 from countermand.domain.book.order import Nonce, OrderId
 from countermand.domain.instant import Instant
@@ -38,10 +39,9 @@ SELECT body FROM book_orders
 WHERE account = $1 AND ($2::text IS NULL OR market = $2) AND ($3::text IS NULL OR base = $3)
     AND ($4::text IS NULL OR quote = $4) AND ($5::text IS NULL OR kind = $5) AND ($6::text IS NULL OR side = $6)
     AND ($7::text IS NULL OR state = $7) AND ($8::bigint IS NULL OR created_at >= $8)
-    AND ($9::bigint IS NULL OR created_at < $9)
+    AND ($9::bigint IS NULL OR created_at < $9) {live}
+ORDER BY id {way} LIMIT $10 OFFSET $11
 """
-_OLDEST_ORDERS: Final = _ORDERS + "ORDER BY id LIMIT $10 OFFSET $11"
-_NEWEST_ORDERS: Final = _ORDERS + "ORDER BY id DESC LIMIT $10 OFFSET $11"
 # Each of these walks along one index, in its order, and stops at the limit.
 _TRADES_OF_ALL: Final = """
 SELECT at, body FROM book_trades
@@ -127,7 +127,7 @@ class PostgresBookStore(ShardPostgres[BookRows]):
     async def orders(self, query: OrdersQuery) -> Sequence[bytes]:
         with asking():
             rows = await self._readers.fetch(
-                _OLDEST_ORDERS if query.ascending else _NEWEST_ORDERS,
+                orders_statement(query),
                 query.account,
                 query.market,
                 query.base,
@@ -170,10 +170,19 @@ def _period(row: asyncpg.Record) -> Period:
     return Period(Instant(row["began"]), *prices, int(row["lots"]), int(row["turnover"]))
 
 
+def orders_statement(query: OrdersQuery) -> str:
+    """What is run with account, market, base, quote, kind, side, state, since, until, limit and offset."""
+    return _ORDERS.format(live="AND live" if query.state in LIVE else "", way=_way(query))
+
+
 def trades_statement(query: TradesQuery) -> str:
     """What is run with account, market, since, until, limit and offset."""
-    way = "ASC" if query.ascending else "DESC"
+    way = _way(query)
     if query.account is not None:
         bought, sold = (_OWN.format(party=party, way=way) for party in ("buyer", "seller"))
         return _TRADES_OF_ACCOUNT.format(bought=bought, sold=sold, way=way)
     return (_TRADES_OF_ALL if query.market is None else _TRADES_OF_MARKET).format(way=way)
+
+
+def _way(query: OrdersQuery | TradesQuery) -> str:
+    return "ASC" if query.ascending else "DESC"
