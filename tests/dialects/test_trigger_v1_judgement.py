@@ -395,7 +395,7 @@ def test_the_maker_s_account_is_created_first_where_it_is_gone(venue: LimitVenue
     assert orders_in(transaction) == orders
     called = programs_called(transaction)
     assert called.count("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL") == 1
-    assert budget_of(transaction) == (43_200 * 5, 15_406), "for four cancels, and an account"
+    assert budget_of(transaction) == (43_200 * 4, 15_406)
     message = message_of(transaction)
     creating = message.instructions[2]
     assert str(message.account_keys[creating.accounts[1]]) == associated_token_address(MAKER, USDC)

@@ -23,6 +23,7 @@ from countermand.solana.tokens import (
     TOKEN_2022_PROGRAM,
     TOKEN_PROGRAM,
     associated_token_address,
+    found_token_address,
     read_mint,
     read_token_account,
 )
@@ -35,6 +36,8 @@ _OPENINGS_MAX: Final = 8
 """How many transactions are looked at to find the one that opened an order."""
 _TOKEN_PROGRAMS: Final = (TOKEN_PROGRAM, TOKEN_2022_PROGRAM)
 _NO_BLOCKHASH: Final[Blockhash] = "1" * 32
+_HARD: Final = 8
+"""Steps to the address of an account: with fewer, a cancel's units suffice to make it, under either token program."""
 
 
 class LimitChain:
@@ -83,9 +86,8 @@ class LimitChain:
         )
         built: list[Unsigned] = []
         for batch in batches(orders, fits):
-            # An account takes no more than this, but cancel and account together can, if its address is hard to find.
-            made = sum(own in creates for own in dict.fromkeys(map(_own_account, batch)))
-            units = limit_order.UNITS_OF_A_CANCEL * (len(batch) + made)
+            hard = {_own_account(order): None for order in batch if _is_hard(order)}
+            units = limit_order.UNITS_OF_A_CANCEL * (len(batch) + sum(own in creates for own in hard))
             composed = await self._blocks.composed(partial(message_of, batch), price, units)
             built.append(_unsigned(batch[0].address, composed))
             await asyncio.sleep(0)  # Others have their turn.
@@ -211,6 +213,13 @@ def _own_account(order: OpenOrder) -> Address | None:
     if order.input_mint == SOL_MINT:
         return None
     return Address(associated_token_address(order.maker, order.input_mint, order.input_program))
+
+
+def _is_hard(order: OpenOrder) -> bool:
+    """The address to which the input comes back is so hard to find that a cancel's units may not make the account."""
+    if order.input_mint == SOL_MINT:
+        return False
+    return found_token_address(order.maker, order.input_mint, order.input_program)[1] >= _HARD
 
 
 def _cancellation(order: OpenOrder, *, creates: bool) -> Cancellation:
