@@ -165,7 +165,7 @@ def test_a_list_is_asked_by_query_by_body_or_by_params_in_the_body() -> None:
         ("page=0", b"", "page: Ensure this value is greater than or equal to 1."),
         ("", b'{"page": 2147483648}', "page: Ensure this value is less than or equal to 2147483647."),
         ("", b"[]", "body: Expected an object."),
-        ("", b'{"params": 3}', "body: Expected an object."),
+        ("", b'{"params": 3}', "params: Expected an object."),
         ("", b'{"params": {"page": 1, "page": 2}}', "page: duplicate key"),
         ("", b"{", "Malformed JSON in the request body"),
     ],

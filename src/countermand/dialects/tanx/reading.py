@@ -70,7 +70,7 @@ class BodyReader(Generic[_T]):
             return self._read(msgspec.json.encode(self._from_text(form(body).items()) | found))
         given = _fields(body)
         inner = bytes(given.get("params", b"null"))
-        nested = {} if inner == b"null" else _fields(inner)
+        nested = {} if inner == b"null" else _fields(inner, "params")
         known = {name: raw for name, raw in (nested | given).items() if name in self._texts}
         return self._read(msgspec.json.encode(known | found))
 
@@ -163,12 +163,12 @@ def _pairs(params: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(name, value) for name, given in params.items() for value in ([given] if isinstance(given, str) else given)]
 
 
-def _fields(body: bytes) -> dict[str, Raw]:
+def _fields(body: bytes, name: str = "body") -> dict[str, Raw]:
     try:
         _refuse_duplicates(body)
         return _FIELDS.decode(body)
     except msgspec.ValidationError:
-        raise Declined(invalid("body", "Expected an object.")) from None
+        raise Declined(invalid(name, "Expected an object.")) from None
     except (ValueError, RecursionError):
         raise Declined(_MALFORMED) from None
 
