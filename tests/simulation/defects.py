@@ -10,8 +10,9 @@ import pytest
 from countermand.simulation import swarm
 from countermand.simulation.chance import chance
 from countermand.simulation.checkers import Claim
+from countermand.simulation.outcomes import Outcome, report
 from countermand.simulation.process import Parts
-from countermand.simulation.run import DEFAULT_CHAIN, SOUND, Outcome, report, simulate
+from countermand.simulation.run import SOUND, again, simulate
 from countermand.simulation.swarm import Swarm
 
 SEEDS = range(1_000, 1_060)
@@ -40,7 +41,7 @@ def must_be_caught(name: str, defect: Defect, drawn: Drawn = lambda options: opt
         outcome = _run(seed, defect, drawn, is_in=True)
         if outcome.violation is not None and outcome.violation.claim is defect.claim:
             print(f"{name}:")
-            report(outcome, STEPS, DEFAULT_CHAIN, print, last=12)
+            report(outcome, again(STEPS), print, last=12)
             sound = _run(seed, defect, drawn, is_in=False)
             assert sound.violation is None, f"seed {seed} fails without the defect too: {sound.violation}"
             return

@@ -37,8 +37,9 @@ from countermand.engine.ports import Batch, WriterReplaced
 from countermand.engine.term import Term
 from countermand.simulation.book.checkers import Claim
 from countermand.simulation.book.process import CountedShard, Parts
-from countermand.simulation.book.run import SOUND, Outcome, report, simulate
+from countermand.simulation.book.run import SOUND, again, simulate
 from countermand.simulation.book.store import MemoryBookShard
+from countermand.simulation.outcomes import Outcome, report
 
 SEEDS = range(1_000, 1_060)
 STEPS = 400
@@ -451,7 +452,7 @@ def test_a_defect_is_caught_by_the_claim_that_it_breaks(name: str) -> None:
             continue
         if violation.claim is defect.claim and defect.says in violation.what:
             print(f"{name}:")
-            report(outcome, STEPS, print, last=12)
+            report(outcome, again(STEPS), print, last=12)
             sound = run(seed, defect, is_in=False)
             assert sound.violation is None, f"seed {seed} fails without the defect too: {sound.violation}"
             return

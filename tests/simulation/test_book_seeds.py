@@ -10,7 +10,8 @@ from collections import Counter
 
 import pytest
 
-from countermand.simulation.book.run import main, report, simulate
+from countermand.simulation.book.run import again, main, simulate
+from countermand.simulation.outcomes import report
 
 STEPS = 500
 SEEDS = int(os.environ.get("COUNTERMAND_SIMULATE_SEEDS", "40"))
@@ -132,7 +133,7 @@ def test_no_seed_breaks_a_claim_and_they_bring_about_all_that_they_are_meant_to(
         outcome = simulate(seed, STEPS)
         occurred += outcome.trace.situations
         if outcome.violation is not None:
-            report(outcome, STEPS, print)
+            report(outcome, again(STEPS), print)
             pytest.fail(f"seed {seed}: {outcome.violation}")
     for situation, times in sorted(occurred.items()):
         print(f"{times:8d}  {situation}")

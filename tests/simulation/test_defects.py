@@ -105,7 +105,7 @@ class ForgetfulOutbox(Outbox):
 
 class HastyShard(CountedShard):
     async def submit(self, command: Command) -> Answer | Refused:
-        self.stepped(command)
+        self.stepped(type(command).__name__)
         term = await self._with(command.order_id)  # type: ignore[union-attr]
         happened = self._turn(term, command)
         term.wanted.set()

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from countermand.simulation.run import DEFAULT_CHAIN, SIDES, report, simulate
+from countermand.simulation.outcomes import report
+from countermand.simulation.run import DEFAULT_CHAIN, SIDES, again, simulate
 
 STEPS = 500
 CHUNK = 20
@@ -168,7 +169,7 @@ def situations_of(chain: str, first: int, seen: Path) -> Counter[str]:
         outcome = simulate(seed, STEPS, side=SIDES[chain])
         situations += outcome.trace.situations
         if outcome.violation is not None:
-            report(outcome, STEPS, chain, print)
+            report(outcome, again(STEPS, chain), print)
             pytest.fail(f"seed {seed} on {chain}: {outcome.violation}")
     draft = note.with_suffix(f".{os.getpid()}")
     draft.write_text(json.dumps(situations))

@@ -21,7 +21,8 @@ from countermand.engine.shard import Answer as EngineAnswer
 from countermand.engine.trigger import Cancelling, DepositUnknown, NotLanded, OrderRequest, OrderView, Placed, Withdrawn
 from countermand.simulation.chance import chance
 from countermand.simulation.process import Process
-from countermand.simulation.world import Lost, World
+from countermand.simulation.stage import Lost
+from countermand.simulation.world import World
 
 Answer = dict[str, Any]
 

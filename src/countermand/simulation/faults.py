@@ -40,11 +40,15 @@ class Chance(Protocol):
 
 
 class Fortune(Chance, Protocol):
-    """What faults need of the world."""
+    """What the faults of a store need of the world."""
 
     def between(self, low: int, high: int) -> int: ...
 
     def happened(self, what: str) -> None: ...
+
+
+class Strangers(Fortune, Protocol):
+    """What the faults of a chain need besides: it is late, and open to all."""
 
     def later(self, ms: int, work: Callable[[], Awaitable[None]]) -> None: ...
 
@@ -128,7 +132,7 @@ Watch = Callable[[Mortal, bytes], None]
 class FaultyChain:
     """The chain as one process sees it. Implements `solana.port.Chain`."""
 
-    def __init__(self, world: Fortune, process: Mortal, chain: Chain, watch: Watch) -> None:
+    def __init__(self, world: Strangers, process: Mortal, chain: Chain, watch: Watch) -> None:
         self._world = world
         self._process = process
         self._chain = chain
@@ -201,7 +205,7 @@ class FaultyChain:
 class FaultyNode(FaultyChain):
     """The same with the chain's records. Implements `solana.port.Node`."""
 
-    def __init__(self, world: Fortune, process: Mortal, node: Node, watch: Watch) -> None:
+    def __init__(self, world: Strangers, process: Mortal, node: Node, watch: Watch) -> None:
         super().__init__(world, process, node, watch)
         self._node = node
 

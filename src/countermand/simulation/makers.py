@@ -9,7 +9,7 @@ from countermand.simulation.checkers.on_chain import Moment
 from countermand.simulation.checkers.replay import LimitSeen
 from countermand.simulation.owners import Deed, Draft, Owner
 from countermand.simulation.process import Process
-from countermand.simulation.world import Answer
+from countermand.simulation.stage import Answer
 from countermand.solana.programs import limit_order
 from countermand.solana.programs.compile import Budget
 from countermand.solana.programs.limit_order import Cancellation

@@ -15,8 +15,9 @@ from countermand.simulation.checkers.on_chain import Moment
 from countermand.simulation.checkers.replay import Seen
 from countermand.simulation.process import Process
 from countermand.simulation.signing import with_blockhash
+from countermand.simulation.stage import Answer, Lost
 from countermand.simulation.svm import NEW_MINT
-from countermand.simulation.world import Answer, Lost, World
+from countermand.simulation.world import World
 from countermand.solana.programs.compile import Budget, KeyOrder, compile_message
 from countermand.solana.tokens import SOL_MINT, TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 

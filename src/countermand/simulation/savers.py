@@ -10,7 +10,7 @@ from countermand.simulation.checkers.on_chain import Moment
 from countermand.simulation.checkers.replay import DcaSeen
 from countermand.simulation.owners import Deed, Owner
 from countermand.simulation.process import Process
-from countermand.simulation.world import Answer
+from countermand.simulation.stage import Answer
 from countermand.solana.programs import dca
 from countermand.solana.programs.compile import Budget
 from countermand.solana.programs.dca import DcaKeys, Side

@@ -2,30 +2,26 @@
 
 import asyncio
 import contextlib
-import time
-import traceback
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from countermand.domain.ledger.amount import Account
 from countermand.engine.shards import BOOK_SHARD
-from countermand.simulation import loop, swarm
+from countermand.simulation import loop, nemeses, swarm
 from countermand.simulation.book import options
 from countermand.simulation.book.again import decides_again
 from countermand.simulation.book.checkers import Claim
-from countermand.simulation.book.nemeses import Operator, nemesis, supervisor
+from countermand.simulation.book.operator import Operator
 from countermand.simulation.book.options import Options
 from countermand.simulation.book.process import Parts
 from countermand.simulation.book.traders import Trader
 from countermand.simulation.book.world import World
 from countermand.simulation.chance import chance
+from countermand.simulation.outcomes import Outcome, run_all
 from countermand.simulation.overheard import IsBug, overheard
 from countermand.simulation.stage import first_of
 from countermand.simulation.swarm import Swarm
-from countermand.simulation.trace import Trace
 from countermand.simulation.violation import Violation
 
 SOUND: Final = Parts()
@@ -33,14 +29,11 @@ STALLED_S: Final = 7_200
 """Of virtual time without the steps that were asked for."""
 CONVERGES_S: Final = 1_200
 """Of virtual time in which everything must end once the faults are over."""
+_DEEDS_BETWEEN: Final = 10
+"""So many deeds of each user between two of the nemesis, on average."""
+_LEAPS_MS: Final = (1_000, 30_000, 25 * 3_600_000)
 
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    seed: int
-    steps: int
-    trace: Trace
-    violation: Violation | None
+supervisor: Final = partial(nemeses.supervisor, every_s=0.2)
 
 
 def simulate(seed: int, steps: int, *, parts: Parts = SOUND, faults: Swarm | None = None) -> Outcome:
@@ -77,6 +70,11 @@ async def _run(
     return Outcome(seed, world.steps, world.trace, world.violation)
 
 
+async def nemesis(world: World) -> None:
+    pause_s = _DEEDS_BETWEEN * world.options.pause_ms / 1000
+    await nemeses.nemesis(world, pause_s, _LEAPS_MS, (0.01, 0.2, pause_s, 10 * pause_s))
+
+
 async def _lives(world: World, deeds: Callable[[], Awaitable[None]]) -> None:
     await world.guarded(deeds())
 
@@ -93,11 +91,7 @@ async def _reach(world: World, steps: int) -> bool:
 
 async def _heal(world: World, traders: Sequence[Trader]) -> None:
     """The faults are over, at most one process is left, and everybody wants his money back."""
-    world.heal()
-    kept = world.awake()[-1:] if chance(world.seed, "heal").random() < 0.5 else []
-    for process in list(world.processes):
-        if process not in kept:
-            process.die("the end of the faults")
+    world.heal(chance(world.seed, "heal"))
     starting = asyncio.create_task(supervisor(world))
     finishing = asyncio.create_task(world.guarded(_finish(world, traders)))
     with contextlib.suppress(TimeoutError):
@@ -126,28 +120,9 @@ async def _finish(world: World, traders: Sequence[Trader]) -> None:
 
 def main(seeds: range, steps: int, *, say: Callable[[str], None] = print) -> int:
     """Runs the seeds. Returns the exit status: 1 at the first that breaks a claim."""
-    began, done, situations = time.perf_counter(), 0, Counter[str]()
-    for seed in seeds:
-        outcome = simulate(seed, steps)
-        done += outcome.steps
-        situations += outcome.trace.situations
-        if outcome.violation is not None:
-            report(outcome, steps, say)
-            return 1
-    took = time.perf_counter() - began
-    say(f"{len(seeds)} seeds, {done} steps in {took:.1f} s: {done / max(took, 1e-9):.0f} steps/s")
-    for situation, times in sorted(situations.items()):
-        say(f"{times:8d}  {situation}")
-    return 0
+    return run_all(seeds, lambda seed: simulate(seed, steps), again(steps), say)
 
 
-def report(outcome: Outcome, steps: int, say: Callable[[str], None], last: int = 60) -> None:
-    for line in list(outcome.trace.lines)[-last:]:
-        say(line)
-    violation = outcome.violation
-    assert violation is not None
-    if violation.__cause__ is not None:
-        say("".join(traceback.format_exception(violation.__cause__)))
-    say(f"seed {outcome.seed} broke a claim after {outcome.steps} steps")
-    say(str(violation))
-    say(f"again: countermand simulate --book --seed {outcome.seed} --steps {steps}")
+def again(steps: int) -> str:
+    """What repeats a run, besides its seed."""
+    return f"--steps {steps} --book"

@@ -17,8 +17,9 @@ from countermand.engine.book_rows import Draft
 from countermand.simulation.book import requests
 from countermand.simulation.book.options import LOTS_MAX, MID
 from countermand.simulation.book.requests import plain
-from countermand.simulation.book.world import Answer, Lost, World
+from countermand.simulation.book.world import World
 from countermand.simulation.chance import chance
+from countermand.simulation.stage import Answer, Lost
 
 Deed = Callable[[], Awaitable[object]]
 

@@ -1,23 +1,20 @@
-"""Everybody else: the operator, time, and whoever kills, freezes and replaces processes."""
+"""The operator."""
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from random import Random
 from typing import Final
 
 from countermand.domain.book.order import OrderId
 from countermand.domain.ledger.amount import AMOUNT_MAX, Amount, Currency
 from countermand.simulation.book import requests
 from countermand.simulation.book.options import LOTS_MAX, MID
-from countermand.simulation.book.process import BookProcess
 from countermand.simulation.book.traders import Trader
-from countermand.simulation.book.world import Lost, World
+from countermand.simulation.book.world import World
 from countermand.simulation.chance import chance
+from countermand.simulation.stage import Lost
 
 OPERATOR: Final = "operator"
-_DEEDS_BETWEEN: Final = 10
-"""So many deeds of each user between two of the nemesis, on average."""
 
 
 class Operator:
@@ -103,45 +100,3 @@ class Operator:
             self.world.happened("clock leaps to an end")
             hurry = self.random.sample(self.traders, min(2, len(self.traders)))
             await asyncio.gather(*(trader.hurries(OrderId(due[1])) for trader in hurry))
-
-
-async def nemesis(world: World) -> None:
-    random = chance(world.seed, "nemesis")
-    pause_s = _DEEDS_BETWEEN * world.options.pause_ms / 1000
-    while True:
-        await asyncio.sleep(random.expovariate(1) * pause_s)
-        if random.random() < world.swarm.clock_leaps:
-            world.clock.setting = world.clock.advanced(random.choice((1_000, 30_000, 25 * 3_600_000)))
-            world.happened("clock leaps")
-        if random.random() < world.swarm.crash_early and (awake := world.awake()):
-            random.choice(awake).die("a bad moment")
-        if random.random() < world.swarm.replaced and (awake := world.awake()):
-            await _replace(world, awake[-1], random, pause_s)
-        if world.database.held and random.random() < 0.3:
-            world.happened("held commit comes through")
-            world.database.release()
-
-
-async def _replace(world: World, old: BookProcess, random: Random, pause_s: float) -> None:
-    """Another process takes over, while the old one is frozen, or still believes that it is alone."""
-    freezes = random.random() < 0.7
-    if freezes:
-        old.pause()
-        world.tell(old.name, "freezes")
-    world.start_process()
-    await asyncio.sleep(random.choice((0.01, 0.2, pause_s, 10 * pause_s)))
-    if freezes and old.is_alive:
-        world.happened("a replaced writer wakes up")
-        old.wake()
-
-
-async def supervisor(world: World) -> None:
-    """Somebody starts a process when none is awake."""
-    random = chance(world.seed, "supervisor")
-    while True:
-        await asyncio.sleep(0.2)
-        if not world.awake():
-            if not world.is_calm:
-                await asyncio.sleep(random.random() * world.swarm.restart_ms / 1000)
-            if not world.awake():
-                world.start_process()
