@@ -10,47 +10,42 @@ from countermand.simulation.checkers.replay import LimitSeen
 from countermand.simulation.owners import Deed, Draft, Owner
 from countermand.simulation.process import Process
 from countermand.simulation.stage import Answer
+from countermand.simulation.world import Work
 from countermand.solana.programs import limit_order
 from countermand.solana.programs.compile import Budget
 from countermand.solana.programs.limit_order import Cancellation
 from countermand.solana.tokens import SOL_MINT
 
-ORDERS_AT_ONCE: Final = 12
 _STRANGERS_UNITS: Final = 100_000
 
 
 class Maker(Owner):
     family = "limit"
     kind = LimitSeen
+    orders_at_once = 12
 
     def deeds(self) -> list[tuple[Deed, int]]:
         return [
-            (self._creates, 8),
-            (self._cancels, 4),
+            (self.creates, 8),
+            (self.cancels, 4),
             (self._cancels_all, 1),
             (self.reads, 3),
             (self._reads_opening, 1),
             (self._meddles, 2),
             (self.tries_again, 3),
-            (self._is_given, 1),
+            (self.is_given, 1),
             (self.clears_out, 1),
         ]
 
     # --- opening
 
-    async def _creates(self) -> None:
-        if len(self.open_orders()) >= ORDERS_AT_ONCE:
-            await self._cancels()
-            return
+    def new_order(self) -> tuple[str, Work]:
         terms = self._terms()
 
         def work(process: Process) -> Any:
             return process.families.creates_limit(terms)
 
-        answer = await self.world.ask_on_chain(self.wallet, "limit.create", terms.input_mint, work, self.judges_built)
-        await self.is_prefunded(answer)
-        for draft in self.drafts_of(answer):
-            await self.fulfils(draft)
+        return terms.input_mint, work
 
     def _terms(self) -> Terms:
         swarm, mints = self.world.swarm, self.world.on_chain.order_mints
@@ -71,7 +66,7 @@ class Maker(Owner):
 
     # --- closing
 
-    async def _cancels(self) -> None:
+    async def cancels(self) -> None:
         open_ = list(self.open_orders())
         if not open_:
             return
@@ -149,12 +144,6 @@ class Maker(Owner):
             return process.families.opened_by(self.wallet, order)
 
         await self.world.ask_on_chain(self.wallet, "limit.opening", order, work, judge)
-
-    async def _is_given(self) -> None:
-        """A stranger sends tokens to an escrow."""
-        escrows = [escrow for seen in self.open_orders().values() for escrow in seen.escrows]
-        if escrows and self.strikes(self.world.swarm.dust):
-            await self.world.side.dust(self.pick(escrows), self.random.randint(1, 1_000))
 
     # --- when the faults are over
 

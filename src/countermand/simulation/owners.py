@@ -17,7 +17,7 @@ from countermand.simulation.process import Process
 from countermand.simulation.signing import with_blockhash
 from countermand.simulation.stage import Answer, Lost
 from countermand.simulation.svm import NEW_MINT
-from countermand.simulation.world import World
+from countermand.simulation.world import Work, World
 from countermand.solana.programs.compile import Budget, KeyOrder, compile_message
 from countermand.solana.tokens import SOL_MINT, TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 
@@ -43,10 +43,11 @@ Deed = Callable[[], Awaitable[object]]
 
 
 class Owner:
-    """`family` is what its requests are called by."""
+    """`family` is what its requests are called by; `orders_at_once` is when it cancels instead of opening one more."""
 
     family: str
     kind: type[Seen]
+    orders_at_once: int
 
     def __init__(self, world: World, wallet: str) -> None:
         self.world = world
@@ -63,6 +64,14 @@ class Owner:
 
     async def reads(self) -> None:
         """What is open now."""
+        raise NotImplementedError
+
+    def new_order(self) -> tuple[str, Work]:
+        """The mint that an order will sell, and the request that builds its opening."""
+        raise NotImplementedError
+
+    async def cancels(self) -> None:
+        """Some of what is open."""
         raise NotImplementedError
 
     async def live(self) -> None:
@@ -94,6 +103,24 @@ class Owner:
             for name, seen in self.world.chain_orders.open_of(self.wallet).items()
             if isinstance(seen, self.kind)
         }
+
+    # --- orders
+
+    async def creates(self) -> None:
+        if len(self.open_orders()) >= self.orders_at_once:
+            await self.cancels()
+            return
+        input_mint, work = self.new_order()
+        kind = f"{self.family}.create"
+        answer = await self.world.ask_on_chain(self.wallet, kind, input_mint, work, self.judges_built)
+        await self.is_prefunded(answer)
+        await self.fulfils_all(answer)
+
+    async def is_given(self) -> None:
+        """A stranger sends tokens to an escrow."""
+        escrows = [escrow for seen in self.open_orders().values() for escrow in seen.escrows]
+        if escrows and self.strikes(self.world.swarm.dust):
+            await self.world.side.dust(self.pick(escrows), self.random.randint(1, 1_000))
 
     # --- drafts
 
@@ -154,6 +181,10 @@ class Owner:
         return TOKEN_2022_PROGRAM if mint == NEW_MINT else TOKEN_PROGRAM
 
     # --- what becomes of them
+
+    async def fulfils_all(self, answer: Answer) -> None:
+        for draft in self.drafts_of(answer):
+            await self.fulfils(draft)
 
     async def fulfils(self, draft: Draft) -> None:
         """Sees to a new draft in one of the ways in which owners do."""

@@ -1,6 +1,5 @@
 """The owners of recurring orders."""
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from countermand.domain.identity import Address, Mint
@@ -11,57 +10,40 @@ from countermand.simulation.checkers.replay import DcaSeen
 from countermand.simulation.owners import Deed, Owner
 from countermand.simulation.process import Process
 from countermand.simulation.stage import Answer
+from countermand.simulation.world import Work
 from countermand.solana.programs import dca
 from countermand.solana.programs.compile import Budget
 from countermand.solana.programs.dca import DcaKeys, Side
 
-ORDERS_AT_ONCE: Final = 6
 _OWN_UNITS: Final = 200_000
 
 
 class Saver(Owner):
     family = "recurring"
     kind = DcaSeen
+    orders_at_once = 6
 
     def deeds(self) -> list[tuple[Deed, int]]:
         return [
-            (self._creates, 6),
-            (self._cancels, 3),
+            (self.creates, 6),
+            (self.cancels, 3),
             (self._cancels_what_is_not_there, 1),
             (self._changes, 3),
             (self.reads, 3),
             (self.tries_again, 3),
-            (self._is_given, 1),
+            (self.is_given, 1),
             (self.clears_out, 1),
         ]
 
     # --- opening
 
-    async def _creates(self) -> None:
-        if len(self.open_orders()) >= ORDERS_AT_ONCE:
-            await self._cancels()
-            return
+    def new_order(self) -> tuple[str, Work]:
         terms = self._terms()
 
         def work(process: Process) -> Any:
             return process.families.creates_recurring(terms)
 
-        answer = await self._asks("recurring.create", terms.input_mint, work)
-        await self.is_prefunded(answer)
-        await self._fulfils_all(answer)
-
-    async def _asks(
-        self,
-        kind: str,
-        what: str,
-        work: Callable[[Process], Any],
-        judge: Callable[[Moment, Answer, bool], None] | None = None,
-    ) -> Answer:
-        return await self.world.ask_on_chain(self.wallet, kind, what, work, judge or self.judges_built)
-
-    async def _fulfils_all(self, answer: Answer) -> None:
-        for draft in self.drafts_of(answer):
-            await self.fulfils(draft)
+        return terms.input_mint, work
 
     def _terms(self) -> Terms:
         """Worth enough at any price; sometimes too little, or too often."""
@@ -78,7 +60,7 @@ class Saver(Owner):
 
     # --- closing
 
-    async def _cancels(self) -> None:
+    async def cancels(self) -> None:
         open_ = list(self.open_orders())
         if open_:
             await self._cancels_one(Address(self.pick(open_)))
@@ -91,7 +73,8 @@ class Saver(Owner):
         def work(process: Process) -> Any:
             return process.families.cancels_recurring(self.wallet, order)
 
-        await self._fulfils_all(await self._asks("recurring.cancel", order, work, judge))
+        answer = await self.world.ask_on_chain(self.wallet, "recurring.cancel", order, work, judge)
+        await self.fulfils_all(answer)
 
     async def _cancels_what_is_not_there(self) -> None:
         """Somebody else's order, one of another family, or none."""
@@ -120,11 +103,6 @@ class Saver(Owner):
         await self.sends(draft)
         if self.strikes(0.2):
             await self.executes(draft)
-
-    async def _is_given(self) -> None:
-        escrows = [escrow for seen in self.open_orders().values() for escrow in seen.escrows]
-        if escrows and self.strikes(self.world.swarm.dust):
-            await self.world.side.dust(self.pick(escrows), self.random.randint(1, 1_000))
 
     # --- reading
 
