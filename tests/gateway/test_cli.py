@@ -101,6 +101,7 @@ def test_the_help_says_what_each_command_is_for() -> None:
         (["simulate", "--seeds", "many"], "1..200"),
         (["simulate", "--seed", "1", "--seeds", "1..2"], "exclude each other"),
         (["simulate", "--steps", "0"], "--steps 0"),
+        (["simulate", "--book", "--chain", "svm"], "--book and --chain svm exclude each other"),
         (["audit", "--database-url", "mysql://me:secret@db"], "--database-url"),
         (["audit", "--database-url", "postgresql://127.0.0.1:1/none"], "no connection to the database"),
     ],

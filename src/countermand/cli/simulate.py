@@ -18,15 +18,20 @@ def simulate(
     steps: Annotated[int, Parameter(help="commands and results of effects to apply, for each seed")] = 500,
     seeds: Annotated[str | None, Parameter(help="a range A..B of seeds, both included")] = None,
     chain: Annotated[
-        Literal["svm", "model"], Parameter(help="the real virtual machine, or a quicker model of it")
-    ] = "svm",
+        Literal["svm", "model"] | None,
+        Parameter(help="svm, the default: the real virtual machine; model: a quicker model of it"),
+    ] = None,
     book: Annotated[bool, Parameter(help="the order books, instead of the orders of wallets", negative="")] = False,
 ) -> int:
     """Run the whole engine under virtual time and faults, and check every promise. Exit status 1 on a failure."""
     chosen = seed_range(seed, seeds)
     if steps < 1:
         raise StartRefused(f"--steps {steps} is too few; give 1 or more")
-    return books.main(chosen, steps) if book else run.main(chosen, steps, chain=chain)
+    if not book:
+        return run.main(chosen, steps, chain=chain or run.DEFAULT_CHAIN)
+    if chain is not None:
+        raise StartRefused(f"--book and --chain {chain} exclude each other: the order books have no chain")
+    return books.main(chosen, steps)
 
 
 def seed_range(seed: int | None, seeds: str | None) -> range:
