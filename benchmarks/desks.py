@@ -24,11 +24,11 @@ from countermand.domain.trigger.commands import ObservePrice
 from countermand.domain.trigger.condition import Condition, Direction
 from countermand.domain.trigger.order import AT_REST, Family, Leg, OrderGroup, Role, State, Terms
 from countermand.domain.trigger.refusals import Refused
-from countermand.engine.bodies import decode_group
 from countermand.engine.ids import Ids
 from countermand.engine.journal import encode
 from countermand.engine.ports import Epoch
 from countermand.engine.term import Term
+from countermand.engine.trigger_bodies import decode_group
 from countermand.engine.trigger_memory import TriggerMemory
 from countermand.prices.feed import SOL, USDC
 

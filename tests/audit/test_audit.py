@@ -11,7 +11,7 @@ from rich.console import Console
 from countermand.audit.findings import Audit, Column
 from countermand.audit.run import audit, show
 from countermand.domain.identity import Wallet
-from countermand.engine.trigger import Cancelling, Withdrawn
+from countermand.engine.trigger_orders import Cancelling, Withdrawn
 from countermand.prices.feed import SOL, USDC
 from countermand.store.chain_postgres import PostgresLedgerStore
 from countermand.store.postgres import PostgresStore

@@ -44,8 +44,7 @@ from countermand.domain.trigger.order import Craft, Family, OrderGroup, State
 from countermand.domain.trigger.refusals import Refusal, Refused
 from countermand.engine.ids import Ids
 from countermand.engine.ports import HistoryQuery
-from countermand.engine.shard import Answer
-from countermand.engine.trigger import (
+from countermand.engine.trigger_orders import (
     Cancelling,
     ConfirmAnswer,
     DepositUnknown,
@@ -58,7 +57,8 @@ from countermand.engine.trigger import (
     TriggerOrders,
     Withdrawn,
 )
-from countermand.engine.views import Happening, happenings
+from countermand.engine.trigger_shard import Answer
+from countermand.engine.trigger_views import Happening, happenings
 
 SOL = "So11111111111111111111111111111111111111112"
 USDC = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"

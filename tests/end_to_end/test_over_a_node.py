@@ -14,7 +14,7 @@ from countermand.domain.quantities import BaseUnits, UsdPrice
 from countermand.domain.recurring.order import Terms as RecurringTerms
 from countermand.engine.onchain import Build, Executed, OnChainOrders
 from countermand.engine.ports import Store
-from countermand.engine.shard import Shard
+from countermand.engine.trigger_shard import TriggerShard
 from countermand.onchain.blocks import Blocks, unsigned_text
 from countermand.onchain.landing import ChainLanding
 from countermand.onchain.limit import LimitChain
@@ -61,7 +61,7 @@ async def executes(builds: OnChainOrders, alice: Trader, transaction: str) -> Ex
 def builds_on(node: RpcChain) -> OnChainOrders:
     drawer = Drawer()
     return OnChainOrders(
-        cast(Shard, drawer), cast(Store, drawer), ChainLanding(node), WallClock(), confirm_timeout_ms=PATIENCE_MS
+        cast(TriggerShard, drawer), cast(Store, drawer), ChainLanding(node), WallClock(), confirm_timeout_ms=PATIENCE_MS
     )
 
 

@@ -22,8 +22,8 @@ from countermand.engine.clock import ClockSetting, VenueClock
 from countermand.engine.ids import Ids
 from countermand.engine.outbox import Outbox
 from countermand.engine.ports import Store
-from countermand.engine.shard import Shard
-from countermand.engine.trigger import OrderRequest, PlaceAnswer, Placed, TriggerOrders
+from countermand.engine.trigger_orders import OrderRequest, PlaceAnswer, Placed, TriggerOrders
+from countermand.engine.trigger_shard import TriggerShard
 from countermand.liquidity.pool import SandboxPool, sandbox_accounts
 from countermand.prices.feed import DEFAULT_PRICES, SOL, USDC, TokenRegistry
 from countermand.sandbox.faults import FaultyChain, WorldFaults
@@ -55,7 +55,7 @@ def signed(transaction: bytes, by: Keypair) -> str:
 
 @dataclass
 class House:
-    shard: Shard
+    shard: TriggerShard
     outbox: Outbox
     orders: TriggerOrders
     custody: VaultCustody
@@ -137,7 +137,7 @@ async def house(store: Store, ledger: LedgerStore | None = None, confirm_timeout
     chain = await EmbeddedChain.open(ledger or MemoryLedgerStore(), clock, genesis=genesis)
     faults = WorldFaults()
     world = FaultyChain(chain, faults)
-    shard = Shard(0, store, clock, lambda groups, loaded: outbox.on_committed(groups, loaded))  # noqa: PLW0108
+    shard = TriggerShard(0, store, clock, lambda groups, loaded: outbox.on_committed(groups, loaded))  # noqa: PLW0108
     pool = SandboxPool(keys.pool.address, shard.price_of)
     custody = VaultCustody(keys, world, tokens, shard.price_of, pool, clock.wall_ms)
     outbox = Outbox(shard, custody, clock, confirm_timeout_ms)

@@ -21,7 +21,7 @@ from countermand.domain.trigger.order import Attempt, Craft, OrderGroup
 from countermand.engine.clock import ClockSetting, VenueClock
 from countermand.engine.outbox import Outbox
 from countermand.engine.ports import Epoch, FateSeen, SwapRefused, TriggerBatch
-from countermand.engine.shard import Answer, Shard
+from countermand.engine.trigger_shard import Answer, TriggerShard
 from countermand.simulation.loop import run
 from countermand.simulation.memory_store import BEFORE_COMMIT, MemoryDatabase, MemoryStore
 from tests.domain.orders import ALICE, PLACED_AT, deposit, place
@@ -150,7 +150,7 @@ class StubCustody:
 class Desk:
     """One process: a shard, its outbox, and the tasks that run them."""
 
-    shard: Shard
+    shard: TriggerShard
     outbox: Outbox
     store: CountingStore
     clock: VenueClock
@@ -213,7 +213,7 @@ async def desk(
         told.append((tuple(groups), loaded))
         (outbox.on_committed if acting else _nobody)(groups, loaded)
 
-    shard = Shard(0, store, clock, on_committed)
+    shard = TriggerShard(0, store, clock, on_committed)
     outbox = Outbox(shard, custody, clock, CONFIRM_TIMEOUT_MS)
     running = asyncio.create_task(shard.run())
     tasks = [running] + ([asyncio.create_task(outbox.run())] if acting else [])

@@ -10,7 +10,7 @@ from countermand.domain.trigger.commands import ConfirmCancel, Fate, RequestCanc
 from countermand.domain.trigger.order import State
 from countermand.engine.outbox import FILL_WORKERS
 from countermand.engine.ports import CommitUnknown, Unavailable
-from countermand.engine.shard import Answer
+from countermand.engine.trigger_shard import Answer
 from countermand.simulation.memory_store import AFTER_COMMIT, BEFORE_COMMIT, MemoryDatabase
 from tests.domain.orders import ALICE, REQUEST, SOL, craft, submission, usd
 from tests.engine.stubs import (

@@ -13,7 +13,7 @@ from countermand.domain.trigger.refusals import Refusal, Refused
 from countermand.engine import journal, trigger_journal
 from countermand.engine.clock import ClockSetting
 from countermand.engine.ports import CommitUnknown, Unavailable, WriterReplaced
-from countermand.engine.shard import Answer
+from countermand.engine.trigger_shard import Answer
 from countermand.simulation.memory_store import (
     AFTER_COMMIT,
     BEFORE_COMMIT,

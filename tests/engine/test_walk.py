@@ -12,7 +12,7 @@ from countermand.domain.instant import Instant
 from countermand.domain.trigger.commands import Amendment, LegChange
 from countermand.domain.trigger.order import Family, State
 from countermand.domain.trigger.refusals import Refusal, Refused
-from countermand.engine.trigger import Cancelling, OrderRequest, Placed, Withdrawn
+from countermand.engine.trigger_orders import Cancelling, OrderRequest, Placed, Withdrawn
 from countermand.prices.feed import SOL
 from countermand.solana.wire import SIGNATURE_BYTES
 from countermand.store.postgres import PostgresStore

@@ -17,7 +17,7 @@ from countermand.domain.instant import Instant
 from countermand.domain.quantities import UsdPrice
 from countermand.engine.onchain import OnChainOrders
 from countermand.engine.ports import BuildRow, Store
-from countermand.engine.shard import Shard
+from countermand.engine.trigger_shard import TriggerShard
 from countermand.gateway.falcon_app import new_app
 from countermand.onchain.blocks import Blocks, Compose, Composed
 from countermand.onchain.landing import ChainLanding
@@ -198,7 +198,7 @@ class Stage:
         token_2022 = AccountInfo(1_461_600, TOKEN_2022_PROGRAM, mint_account(None, 6).data, executable=False)
         self.chain.accounts_there[NEW_MINT] = token_2022
         builds = OnChainOrders(
-            cast(Shard, self.drawer), cast(Store, self.drawer), ChainLanding(self.chain), self.clock, 20
+            cast(TriggerShard, self.drawer), cast(Store, self.drawer), ChainLanding(self.chain), self.clock, 20
         )
         blocks = Blocks(self.chain, self.chain, self.clock.wall_ms, PRICE)
         self.orders = RecurringOrders(

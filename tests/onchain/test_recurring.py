@@ -19,7 +19,7 @@ from countermand.domain.recurring.decide import Refusal, Refused
 from countermand.domain.recurring.order import OpenOrder, Terms
 from countermand.engine.onchain import Build, Executed, Execution, OnChainOrders
 from countermand.engine.ports import Store
-from countermand.engine.shard import Shard
+from countermand.engine.trigger_shard import TriggerShard
 from countermand.onchain.blocks import Blocks
 from countermand.onchain.landing import ChainLanding
 from countermand.onchain.recurring import RecurringOrders
@@ -109,7 +109,7 @@ class House:
 def orders_over(chain: EmbeddedChain, clock: ManualClock, drawer: Drawer) -> RecurringOrders:
     clocks = BothClocks(clock)
     prices = {Mint(SOL): UsdPrice(150 * DOLLAR), Mint(USDC): UsdPrice(DOLLAR)}
-    builds = OnChainOrders(cast(Shard, drawer), cast(Store, drawer), ChainLanding(chain), clocks, 1_000)
+    builds = OnChainOrders(cast(TriggerShard, drawer), cast(Store, drawer), ChainLanding(chain), clocks, 1_000)
     blocks = Blocks(chain, chain, clocks.wall_ms, 200_000)
     return RecurringOrders(builds, chain, chain, blocks, clocks, prices.get)
 

@@ -21,13 +21,13 @@ from countermand.domain.trigger.desk import Desk
 from countermand.domain.trigger.events import FillStarted, OrderTriggered
 from countermand.domain.trigger.order import Attempt, AttemptKind, OrderGroup, State
 from countermand.domain.trigger.refusals import Refused
-from countermand.engine.bodies import decode_group
 from countermand.engine.outbox import Outbox
 from countermand.engine.ports import Store, TriggerBatch, WriterReplaced
-from countermand.engine.shard import Answer
 from countermand.engine.term import Term
-from countermand.engine.trigger import OrderView, TriggerOrders
+from countermand.engine.trigger_bodies import decode_group
 from countermand.engine.trigger_memory import TriggerMemory
+from countermand.engine.trigger_orders import OrderView, TriggerOrders
+from countermand.engine.trigger_shard import Answer
 from countermand.simulation.checkers import Claim
 from countermand.simulation.process import CountedShard, Parts
 from tests.simulation.defects import Defect, must_be_caught, patched

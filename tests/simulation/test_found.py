@@ -16,7 +16,7 @@ from countermand.engine.clock import VenueClock
 from countermand.engine.onchain import Build, Executed, Landing, NotOurs, OnChainOrders, SignedTransaction
 from countermand.engine.outbox import Outbox
 from countermand.engine.ports import BuildRow, Custody, FateSeen, Store
-from countermand.engine.shard import Shard
+from countermand.engine.trigger_shard import TriggerShard
 from tests.domain.orders import ID, PLACED_AT, TXID, order, place
 
 
@@ -66,7 +66,7 @@ class _Sends:
 async def test_an_attempt_whose_fate_others_learn_while_it_is_sent_does_not_upset_the_outbox() -> None:
     """It asked for the fate of the order's attempt as it was by then, and there was none."""
     custody, filled = _Sends(), order(State.FILLED, sweep_due=True)
-    outbox = Outbox(cast(Shard, _NoGate()), cast(Custody, custody), VenueClock(), 300)
+    outbox = Outbox(cast(TriggerShard, _NoGate()), cast(Custody, custody), VenueClock(), 300)
     custody.meanwhile = lambda: outbox.on_committed([filled], loaded=False)
     outbox.on_committed([order(State.EXECUTING)], loaded=False)
     entry = outbox._entries[ID]
@@ -108,7 +108,7 @@ async def test_each_name_of_a_cancel_is_known_after_a_restart() -> None:
     shelf = _Shelf()
 
     def starts() -> OnChainOrders:
-        return OnChainOrders(cast(Shard, shelf), cast(Store, shelf), cast(Landing, _Lands()), VenueClock(), 100)
+        return OnChainOrders(cast(TriggerShard, shelf), cast(Store, shelf), cast(Landing, _Lands()), VenueClock(), 100)
 
     def build(request_id: str, message: str) -> Build:
         return Build(RequestId(request_id), Wallet("w"), "", Address("o"), False, message.encode(), 1)

@@ -9,7 +9,7 @@ from countermand.domain.trigger.desk import Desk
 from countermand.domain.trigger.events import DepositLanded, Event, FillLanded, SweepDone, WithdrawalLanded
 from countermand.domain.trigger.lifecycle import IllegalTransition, is_funded
 from countermand.domain.trigger.order import OrderGroup
-from countermand.engine import trigger_journal, views
+from countermand.engine import trigger_journal, trigger_views
 from countermand.engine.ports import HistoryRow, JournalRow, OrderRow
 
 
@@ -37,7 +37,7 @@ class Replay:
         for order_id, event in entry.happened:
             group = self.desk.apply(order_id, event, entry.moment.at)
             self._count(group, event)
-            for row in views.history_rows(group, event, entry.moment.at):
+            for row in trigger_views.history_rows(group, event, entry.moment.at):
                 self._history[row.order_id, row.number] = row
 
     def _count(self, group: OrderGroup, event: Event) -> None:
@@ -67,7 +67,7 @@ class Replay:
             group = self.desk.groups.get(row.id)
             if group is None:
                 self._audit.differs(f"order {row.id} is stored, but no journal entry placed it")
-            elif views.order_row(group) != row:
+            elif trigger_views.order_row(group) != row:
                 self._audit.differs(f"order {row.id} is stored otherwise than the journal says")
         for order_id in missing:
             self._audit.differs(f"order {order_id} is in the journal, but not stored")

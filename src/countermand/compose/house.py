@@ -23,9 +23,9 @@ from countermand.engine.ids import Ids
 from countermand.engine.members import StarkKeys
 from countermand.engine.onchain import OnChainOrders
 from countermand.engine.outbox import Outbox
-from countermand.engine.shard import Shard
 from countermand.engine.shards import BOOK_SHARD, TRIGGER_SHARD
-from countermand.engine.trigger import TriggerOrders
+from countermand.engine.trigger_orders import TriggerOrders
+from countermand.engine.trigger_shard import TriggerShard
 from countermand.engine.venue import Venue
 from countermand.gateway.faults import GatewayFaults
 from countermand.liquidity.pool import SandboxPool, pool_account, sandbox_accounts
@@ -76,7 +76,7 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class TriggerSide:
-    shard: Shard
+    shard: TriggerShard
     outbox: Outbox
     pool: SandboxPool
     custody: VaultCustody
@@ -205,7 +205,7 @@ def _genesis(keys: VaultKeys) -> Genesis:
 def _trigger_side(ground: Ground) -> TriggerSide:
     store, clock, keys = ground.store, ground.clock, ground.keys
     patience_ms = ground.settings.confirm_timeout_ms
-    shard = Shard(TRIGGER_SHARD, store, clock, lambda groups, loaded: outbox.on_committed(groups, loaded))  # noqa: PLW0108
+    shard = TriggerShard(TRIGGER_SHARD, store, clock, lambda groups, loaded: outbox.on_committed(groups, loaded))  # noqa: PLW0108
     pool = SandboxPool(keys.pool.address, shard.price_of)
     custody = VaultCustody(keys, ground.world, ground.tokens, shard.price_of, pool, clock.wall_ms)
     outbox = Outbox(shard, custody, clock, patience_ms)

@@ -13,7 +13,7 @@ from countermand.compose.house import House, house_of
 from countermand.engine.book_shard import BookShard
 from countermand.engine.onchain import REMEMBERED_BLOCKS
 from countermand.engine.ports import Unavailable, WriterReplaced
-from countermand.engine.shard import Shard
+from countermand.engine.trigger_shard import TriggerShard
 from countermand.gateway.announce import announce
 from countermand.gateway.listeners import Listeners, claim
 from countermand.gateway.server import serve as serve_http
@@ -109,7 +109,7 @@ async def _end_with_the_chain(chain: EmbeddedChain) -> None:
     raise WriterReplaced(str(reason)) if isinstance(reason, LedgerReplaced) else reason
 
 
-async def _watch_the_fence(shard: Shard | BookShard, store: PostgresStore | PostgresBookStore) -> None:
+async def _watch_the_fence(shard: TriggerShard | BookShard, store: PostgresStore | PostgresBookStore) -> None:
     """Who has nothing to commit is not told that it was replaced, and would go on to answer from an old memory."""
     while True:
         await asyncio.sleep(_FENCE_S)

@@ -15,7 +15,7 @@ from countermand.domain.identity import Address, RequestId, Signature, Wallet
 from countermand.domain.trigger.commands import Fate
 from countermand.engine.journal import encode
 from countermand.engine.ports import BuildRow, Clock, FateSeen, Store
-from countermand.engine.shard import Shard
+from countermand.engine.trigger_shard import TriggerShard
 
 REMEMBERED_BLOCKS: Final = 216_000
 """About a day: so long after it could land, executing a transaction again gets the same answer."""
@@ -99,7 +99,9 @@ _BUILD: Final = msgspec.json.Decoder(Build)
 class OnChainOrders:
     """What the families that live on the chain have in common. Methods may raise `Unavailable` or `CommitUnknown`."""
 
-    def __init__(self, shard: Shard, store: Store, landing: Landing, clock: Clock, confirm_timeout_ms: int) -> None:
+    def __init__(
+        self, shard: TriggerShard, store: Store, landing: Landing, clock: Clock, confirm_timeout_ms: int
+    ) -> None:
         self._shard = shard
         self._store = store
         self._landing = landing

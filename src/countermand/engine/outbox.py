@@ -16,7 +16,7 @@ from countermand.domain.trigger.lifecycle import Work, work_due
 from countermand.domain.trigger.order import AttemptKind, OrderGroup
 from countermand.engine import telemetry
 from countermand.engine.ports import Clock, CommitUnknown, Custody, SwapRefused, Unavailable
-from countermand.engine.shard import Shard
+from countermand.engine.trigger_shard import TriggerShard
 
 URGENT_WORKERS: Final = 64
 """Deposits and withdrawals, for which somebody waits."""
@@ -44,7 +44,7 @@ class _Entry:
 
 
 class Outbox:
-    def __init__(self, shard: Shard, custody: Custody, clock: Clock, confirm_timeout_ms: int) -> None:
+    def __init__(self, shard: TriggerShard, custody: Custody, clock: Clock, confirm_timeout_ms: int) -> None:
         self._shard = shard
         self._custody = custody
         self._clock = clock

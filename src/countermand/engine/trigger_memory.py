@@ -12,7 +12,7 @@ from countermand.domain.trigger.desk import Desk, Happened
 from countermand.domain.trigger.lifecycle import is_dormant
 from countermand.domain.trigger.order import OrderGroup
 from countermand.domain.trigger.refusals import Refused
-from countermand.engine import trigger_journal, views
+from countermand.engine import trigger_journal, trigger_views
 from countermand.engine.ports import BuildRow, CraftRow, HistoryRow, TriggerRows
 
 
@@ -51,7 +51,7 @@ class TriggerMemory:
         for order_id, event in happened:
             group = self.desk.apply(order_id, event, at)
             pending.orders[order_id] = group
-            pending.history.extend(views.history_rows(group, event, at))
+            pending.history.extend(trigger_views.history_rows(group, event, at))
         return trigger_journal.body_of(command, judged_by, happened)
 
     def add_craft(self, row: CraftRow) -> None:
@@ -76,7 +76,7 @@ class TriggerMemory:
         pending, self._pending = self._pending, _Pending()
         self._writing = pending.orders
         return TriggerRows(
-            orders=[views.order_row(group) for group in pending.orders.values()],
+            orders=[trigger_views.order_row(group) for group in pending.orders.values()],
             history=pending.history,
             crafts=pending.crafts,
             vaults=list(pending.vaults.items()),

@@ -16,7 +16,7 @@ from countermand.engine.clock import ClockSetting, VenueClock
 from countermand.engine.ids import Ids
 from countermand.engine.outbox import Outbox
 from countermand.engine.ports import CommitUnknown, Unavailable
-from countermand.engine.shard import Shard
+from countermand.engine.trigger_shard import TriggerShard
 from countermand.liquidity.pool import SandboxPool
 from countermand.prices.feed import DEFAULT_PRICES, Token, TokenRegistry
 from countermand.sandbox.faults import CrashPoint, FaultyChain, WorldFaults
@@ -47,7 +47,7 @@ class GatewayFaults(Protocol):
 class Parts:
     """Everything that the sandbox moves."""
 
-    shard: Shard
+    shard: TriggerShard
     book: BookShard
     outbox: Outbox
     chain: EmbeddedChain

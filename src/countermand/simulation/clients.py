@@ -17,8 +17,16 @@ from countermand.domain.trigger.order import Family, Leg, OrderGroup, Role
 from countermand.domain.trigger.refusals import Refused
 from countermand.engine.journal import encode
 from countermand.engine.ports import HistoryQuery, Sort
-from countermand.engine.shard import Answer as EngineAnswer
-from countermand.engine.trigger import Cancelling, DepositUnknown, NotLanded, OrderRequest, OrderView, Placed, Withdrawn
+from countermand.engine.trigger_orders import (
+    Cancelling,
+    DepositUnknown,
+    NotLanded,
+    OrderRequest,
+    OrderView,
+    Placed,
+    Withdrawn,
+)
+from countermand.engine.trigger_shard import Answer as EngineAnswer
 from countermand.simulation.chance import chance
 from countermand.simulation.process import Process
 from countermand.simulation.stage import Lost

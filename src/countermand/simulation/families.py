@@ -17,7 +17,7 @@ from countermand.engine.clock import VenueClock
 from countermand.engine.ids import Ids
 from countermand.engine.onchain import Build, Executed, Execution, NotOurs, OnChainOrders
 from countermand.engine.ports import Store, Unavailable
-from countermand.engine.shard import Shard
+from countermand.engine.trigger_shard import TriggerShard
 from countermand.onchain.blocks import Blocks
 from countermand.onchain.landing import ChainLanding
 from countermand.onchain.limit import LimitChain
@@ -50,7 +50,7 @@ class Families:
     def __init__(
         self,
         makes: Makes,
-        shard: Shard,
+        shard: TriggerShard,
         store: Store,
         node: Node,
         rpc: Node,

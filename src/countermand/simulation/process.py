@@ -13,8 +13,8 @@ from countermand.engine.clock import VenueClock
 from countermand.engine.ids import Ids
 from countermand.engine.outbox import Outbox
 from countermand.engine.ports import Custody, Store, WriterReplaced
-from countermand.engine.shard import Answer, Shard
-from countermand.engine.trigger import TriggerOrders
+from countermand.engine.trigger_orders import TriggerOrders
+from countermand.engine.trigger_shard import Answer, TriggerShard
 from countermand.simulation.families import SOUND_FAMILIES, Families, Makes
 from countermand.simulation.vessel import Shore, Vessel
 from countermand.solana.port import Node
@@ -43,7 +43,7 @@ class Surroundings(Shore, Protocol):
     def stepped_on_chain(self, what: str) -> None: ...
 
 
-class CountedShard(Shard):
+class CountedShard(TriggerShard):
     """Tells of each step: one command that is applied, be it a request's, a price, or an effect's result."""
 
     stepped: Callable[[str], None]

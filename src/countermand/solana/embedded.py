@@ -88,7 +88,7 @@ __all__ = [
     "VenueClock",
 ]
 
-WORK_NS_PER_TURN: Final = 2_000_000
+WORK_NS_PER_TURN: Final = 1_000_000
 """After so much work of the machine the event loop turns: it must not keep cancels waiting."""
 
 ACCOUNTS_PER_SHARE: Final = 200

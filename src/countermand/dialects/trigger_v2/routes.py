@@ -39,7 +39,7 @@ from countermand.domain.quantities import UsdPrice
 from countermand.domain.trigger.order import Craft, Family
 from countermand.domain.trigger.refusals import Refused
 from countermand.engine.ports import Tokens
-from countermand.engine.trigger import DepositUnknown, NotLanded, TriggerOrders
+from countermand.engine.trigger_orders import DepositUnknown, NotLanded, TriggerOrders
 
 ROOT: Final = "/trigger/v2"
 _SIGNATURE_CHARS_MAX: Final = 128

@@ -29,8 +29,8 @@ from countermand.domain.trigger.lifecycle import RAW, display_state
 from countermand.domain.trigger.order import Family, Leg, Role
 from countermand.domain.trigger.refusals import Refusal
 from countermand.engine.ports import HistoryQuery, Sort, Token
-from countermand.engine.trigger import OrderRequest, OrderView, Placed
-from countermand.engine.views import Happening
+from countermand.engine.trigger_orders import OrderRequest, OrderView, Placed
+from countermand.engine.trigger_views import Happening
 
 DEPOSIT_USD_MIN: Final = 10
 FAILED_FILLS_SHOWN: Final = 5

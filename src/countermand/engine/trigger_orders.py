@@ -22,7 +22,6 @@ from countermand.domain.trigger.commands import (
 from countermand.domain.trigger.order import AttemptKind, Craft, Family, Leg, OrderGroup, State
 from countermand.domain.trigger.refusals import Refusal, Refused
 from countermand.engine import telemetry
-from countermand.engine.bodies import decode_group
 from countermand.engine.ids import Ids
 from countermand.engine.journal import encode
 from countermand.engine.outbox import Outbox
@@ -36,8 +35,9 @@ from countermand.engine.ports import (
     StoredOrder,
     Unavailable,
 )
-from countermand.engine.shard import Answer, Shard
-from countermand.engine.views import Happening, decode_happening
+from countermand.engine.trigger_bodies import decode_group
+from countermand.engine.trigger_shard import Answer, TriggerShard
+from countermand.engine.trigger_views import Happening, decode_happening
 
 CRAFT_PATIENCE_MS: Final = 300
 """A cancel does not wait longer than this for its withdrawal to be built: stopping the fills comes first."""
@@ -136,7 +136,7 @@ class TriggerOrders:
 
     def __init__(
         self,
-        shard: Shard,
+        shard: TriggerShard,
         outbox: Outbox,
         custody: Custody,
         store: Store,

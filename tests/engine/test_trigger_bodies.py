@@ -9,8 +9,8 @@ from countermand.domain.quantities import BaseUnits, Bps
 from countermand.domain.trigger.events import DepositLanded, OrderPlaced
 from countermand.domain.trigger.lifecycle import evolve, place
 from countermand.domain.trigger.order import AT_REST, AttemptKind, OrderGroup, State
-from countermand.engine.bodies import decode_group
 from countermand.engine.journal import encode
+from countermand.engine.trigger_bodies import decode_group
 from tests.domain.orders import ID, PLACED_AT, TXID, attempt, leg, order
 
 

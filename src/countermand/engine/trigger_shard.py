@@ -12,10 +12,10 @@ from countermand.domain.trigger.commands import Command, ObservePrice
 from countermand.domain.trigger.desk import Happened
 from countermand.domain.trigger.order import OrderGroup
 from countermand.domain.trigger.refusals import Refused
-from countermand.engine.bodies import decode_group
 from countermand.engine.gate import Gate
 from countermand.engine.ports import BuildRow, Clock, CraftRow, Epoch, Store
 from countermand.engine.term import Term
+from countermand.engine.trigger_bodies import decode_group
 from countermand.engine.trigger_memory import TriggerMemory
 
 DORMANT_ORDERS_KEPT: Final = 1_000
@@ -29,7 +29,7 @@ class Answer:
     changed: bool
 
 
-class Shard(Gate[TriggerMemory]):
+class TriggerShard(Gate[TriggerMemory]):
     """`on_committed` is told of every order that a commit changed, and after a load of every order in memory."""
 
     def __init__(
