@@ -37,14 +37,7 @@ class FastBook:
         self._worn_max = _WORN_MIN
 
     def add(self, order_id: int, side: Side, price: int, lots: int) -> None:
-        assert order_id not in self._keys, f"order {order_id} is in the book already"
-        assert lots > 0, f"order {order_id} would rest with nothing"
-        key = price if side is BUY else -price
-        self._keys[order_id] = key
-        if key in self._levels:
-            self._levels[key][order_id] = lots
-        else:
-            self._open(key, order_id, lots)
+        self._rest(price if side is BUY else -price, order_id, lots)
 
     def reduce(self, order_id: int, lots: int) -> None:
         key = self._keys.get(order_id)
@@ -67,12 +60,16 @@ class FastBook:
             self._tidy(self._bids if key > 0 else self._asks)
 
     def submit(self, order_id: int, side: Side, limit: int, lots: int) -> list[Resting]:
-        keys, worst = (self._asks, -limit) if side is BUY else (self._bids, limit)
+        if side is BUY:
+            keys, key = self._asks, limit
+        else:
+            keys, key = self._bids, -limit
         hit: list[Resting] = []
-        while lots and keys and keys[-1] >= worst:
+        while keys and keys[-1] >= -key:
             lots = self._take(keys, lots, hit)
-        if lots:
-            self.add(order_id, side, limit, lots)
+            if not lots:
+                return hit
+        self._rest(key, order_id, lots)
         return hit
 
     def best(self, side: Side) -> int | None:
@@ -126,6 +123,15 @@ class FastBook:
         if not level or self._worn > self._worn_max:
             self._tidy(keys)
         return lots
+
+    def _rest(self, key: int, order_id: int, lots: int) -> None:
+        assert order_id not in self._keys, f"order {order_id} is in the book already"
+        assert lots > 0, f"order {order_id} would rest with nothing"
+        self._keys[order_id] = key
+        if key in self._levels:
+            self._levels[key][order_id] = lots
+        else:
+            self._open(key, order_id, lots)
 
     def _open(self, key: int, order_id: int, lots: int) -> None:
         """A new level, with its first order."""
