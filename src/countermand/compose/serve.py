@@ -78,6 +78,7 @@ async def _run(house: House, database: Database, listeners: Listeners, stop: asy
                 )
             ]
             await house.sandbox.begin()
+            await book.shard.loaded()
             spare_what_lasts()
             await serve_http(
                 door,
