@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -42,7 +43,7 @@ class Draft:
 Deed = Callable[[], Awaitable[object]]
 
 
-class Owner:
+class Owner(ABC):
     """`family` is what its requests are called by; `orders_at_once` is when it cancels instead of opening one more."""
 
     family: str
@@ -59,20 +60,21 @@ class Owner:
         self._later = 0
         self._has_finished = False
 
+    @abstractmethod
     def deeds(self) -> list[tuple[Deed, int]]:
-        raise NotImplementedError
+        """What it may do next, and how often one against another."""
 
+    @abstractmethod
     async def reads(self) -> None:
         """What is open now."""
-        raise NotImplementedError
 
+    @abstractmethod
     def new_order(self) -> tuple[str, Work]:
         """The mint that an order will sell, and the request that builds its opening."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def cancels(self) -> None:
         """Some of what is open."""
-        raise NotImplementedError
 
     async def live(self) -> None:
         deeds = self.deeds()
@@ -312,8 +314,9 @@ class Owner:
                 return
             await asyncio.sleep(2)
 
+    @abstractmethod
     async def closes_all(self) -> None:
-        raise NotImplementedError
+        """All that is open, to come to an end."""
 
     async def _asks_for_all(self) -> None:
         for draft in tuple(self._handed.values()):
