@@ -8,7 +8,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Final
 
-from benchmarks import book, desks, figures, layers, machine
+from benchmarks import book, desks, figures, layers, machine, on_chain
 from benchmarks.report import Measured, written
 from benchmarks.venue import serving
 
@@ -49,7 +49,7 @@ def _options() -> Namespace:
     parser.add_argument("--data", type=Path, help="where the databases are put; a disk, since they are synced")
     parser.add_argument(
         "--only",
-        choices=("desks", "starts", "creates", "layers", "cancels", "book"),
+        choices=("desks", "starts", "creates", "layers", "cancels", "book", "on-chain"),
         help="print one part, write nothing",
     )
     return parser.parse_args()
@@ -109,6 +109,12 @@ def _book(measured: Measured, data: Path, seconds: float) -> None:
         measured.book_creates = figures.book_creates(venue, signed, seconds)
         measured.book_audit_ok = venue.ask("GET", "/sandbox/audit")["ok"]
     shutil.rmtree(where)
+
+
+def _on_chain(measured: Measured, data: Path, _seconds: float) -> None:
+    _say("orders on the chain")
+    measured.listing = on_chain.measure(data / "on-chain")
+    shutil.rmtree(data / "on-chain")
 
 
 def _say(what: str) -> None:

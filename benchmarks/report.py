@@ -9,6 +9,7 @@ from benchmarks.book import COUNT, RUNS, Race, Score, report
 from benchmarks.desks import CROSSED, Desk
 from benchmarks.figures import FILLS_PER_SECOND, Beside, Lifecycles, Start
 from benchmarks.layers import LAYERS, TASKS
+from benchmarks.on_chain import Listing
 
 _NOTES: Final = Path(__file__).with_name("notes.md")
 _MIB: Final = 1 << 20
@@ -56,6 +57,7 @@ class Measured:
     book_creates: list[Beside] = field(default_factory=list)
     book_starts: list[Start] = field(default_factory=list)
     book_audit_ok: bool | None = None
+    listing: Listing | None = None
     layers: dict[str, float] = field(default_factory=dict)
     """Microseconds of the loop's thread for one cancel, by layer."""
     audit_ok: bool | None = None
@@ -74,6 +76,7 @@ def written(measured: Measured) -> str:
         _http(measured),
         _book(measured),
         _layers(measured),
+        _listing(measured),
         _memory(measured),
         _NOTES.read_text(encoding="utf-8").strip(),
     ]
@@ -108,10 +111,17 @@ def _verdicts(measured: Measured) -> Iterable[tuple[str, ...]]:
                 f"memory a resting order, of {_power(desk.orders)}", "< 1 KB", f"{weight:.0f} bytes", weight < 1024
             )
     yield from _book_verdicts(measured)
+    if measured.listing is not None:
+        yield _listing_verdict(measured.listing)
     for start in measured.starts:
         wanted = 5 if start.orders else 3
         name = f"ready with {_power(start.orders)} open orders" if start.orders else "ready, empty"
         yield _verdict(name, f"< {wanted} s", f"{start.ready_s:.2f} s", start.ready_s < wanted)
+
+
+def _listing_verdict(found: Listing) -> tuple[str, ...]:
+    name = f"open orders of a maker among {_power(found.orders)} on the chain, p99"
+    return _verdict(name, "milliseconds", f"{found.p99_ms:.2f} ms", found.p99_ms < 5)
 
 
 def _book_verdicts(measured: Measured) -> Iterable[tuple[str, ...]]:
@@ -209,6 +219,17 @@ def _book(measured: Measured) -> str:
         found = "found no difference" if measured.book_audit_ok else "**found differences**"
         parts.append(f"Afterwards the audit {found}.")
     return "\n\n".join(["## The order books", *parts]) if parts else ""
+
+
+def _listing(measured: Measured) -> str:
+    found = measured.listing
+    if found is None:
+        return ""
+    text = (
+        f"The {found.of_one} open orders of one maker, read from the embedded chain among {_power(found.orders)} of "
+        f"others, without HTTP: {found.p50_ms:.2f} ms (p50), {found.p99_ms:.2f} ms (p99)."
+    )
+    return f"## Orders on the chain\n\n{text}"
 
 
 def _layers(measured: Measured) -> str:
