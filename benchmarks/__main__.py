@@ -30,6 +30,7 @@ def main() -> None:
             "layers": _layers,
             "cancels": _cancels,
             "book": _book,
+            "on-chain": _on_chain,
         }
         for name, part in parts.items():
             if options.only in (None, name):
