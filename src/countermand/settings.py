@@ -179,11 +179,6 @@ def _check_database(url: str | None) -> None:
 def _check_sandbox(settings: Settings) -> None:
     if not settings.sandbox or settings.i_know_what_i_do:
         return
-    if settings.chain == "rpc":
-        raise StartRefused(
-            "--sandbox with --chain rpc would let anybody here move the clock of a real chain's orders; "
-            "leave --sandbox out, or add --i-know-what-i-do"
-        )
     if not _is_loopback(settings.host):
         raise StartRefused(
             f"--sandbox with --host {settings.host} would show a sandbox to other machines; "
@@ -212,11 +207,25 @@ def _check_numbers(settings: Settings) -> None:
 
 
 def _check_chain(settings: Settings) -> None:
+    # The address itself may hold a provider's key.
     if settings.chain == "embedded":
         if settings.rpc_url is not None:
-            raise StartRefused(f"--rpc-url {settings.rpc_url} has no use with --chain embedded; leave it out")
+            raise StartRefused("--rpc-url has no use with --chain embedded; leave it out, or add --chain rpc")
         return
-    raise StartRefused(
-        "--chain rpc cannot start yet: it needs the real prices and the real liquidity of a chain, "
-        "and this version has neither price feeds nor a router; use --chain embedded"
-    )
+    if settings.rpc_url is None:
+        raise StartRefused("--chain rpc needs a node; give --rpc-url, such as https://api.mainnet-beta.solana.com")
+    if not _is_http(settings.rpc_url):
+        raise StartRefused("--rpc-url is no address of a node; give one like https://rpc.example.org")
+    if settings.sandbox:
+        raise StartRefused(
+            "--sandbox with --chain rpc is not possible: a sandbox moves money and time, which takes a chain of "
+            "its own; leave --sandbox out, or use --chain embedded"
+        )
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -91,7 +91,7 @@ def test_the_help_says_what_each_command_is_for() -> None:
         (["serve", "--port", "70000"], "--port 70000 is no port"),
         (["serve", "--port", "http"], '--port: unable to convert "http"'),
         (["serve", "--prot", "1"], "Did you mean --port?"),
-        (["serve", "--chain", "rpc"], "--chain rpc cannot start yet"),
+        (["serve", "--chain", "rpc"], "--chain rpc needs a node"),
         (["serve", "--host", "0.0.0.0"], "--i-know-what-i-do"),
         (["serve", "--tanx-utc-offset", "CET"], "such as +02:00"),
         (["serve", "--chain", "tesnet"], "--chain"),

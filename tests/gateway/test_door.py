@@ -3,16 +3,17 @@
 import asyncio
 import re
 from collections.abc import Iterable
+from typing import cast
 
 import falcon
 import pytest
 from falcon.asgi import Request, Response
 
 from countermand.gateway import body, door
-from countermand.gateway.asgi import Event, Receive, Scope, Send
+from countermand.gateway.asgi import App, Event, Receive, Scope, Send
 from countermand.gateway.door import Door
 from countermand.gateway.falcon_app import new_app
-from countermand.gateway.faults import GatewayFaults
+from countermand.sandbox.gateway_faults import FaultyApp, GatewayFaults
 from countermand.settings import Settings
 from tests.gateway.asking import ask
 
@@ -49,7 +50,8 @@ def a_door(
     app.add_route("/sapi/v1/orders", Anything())
     app.add_route("/rpc", Anything())
     app.add_route("/broken", Broken())
-    return Door(app, settings or Settings(), faults, clock=lambda: 1_800_000_000.0, body_seconds_max=body_seconds_max)
+    faulty = FaultyApp(cast("App", app), faults or GatewayFaults())
+    return Door(faulty, settings or Settings(), clock=lambda: 1_800_000_000.0, body_seconds_max=body_seconds_max)
 
 
 async def test_a_request_reaches_the_dialect_with_its_body() -> None:

@@ -27,6 +27,7 @@ from countermand.solana.facade.dispatch import Dispatcher
 from countermand.solana.facade.http import RpcResource, SocketHub
 from countermand.solana.facade.methods import RpcMethods
 from countermand.solana.facade.session import Limits
+from tests.gifts import faucet_of
 
 MINT_AUTHORITY = Keypair.from_seed(bytes(range(32)))
 """Owns every mint of the chain: the clients mint with it."""
@@ -52,7 +53,7 @@ async def opened_chain() -> AsyncIterator[EmbeddedChain]:
 async def funded(chain: EmbeddedChain) -> Keypair:
     """A new wallet with 2 SOL."""
     wallet = Keypair()
-    await chain.airdrop(str(wallet.pubkey()), 2 * 10**9)
+    await faucet_of(chain).airdrop(str(wallet.pubkey()), 2 * 10**9)
     return wallet
 
 
@@ -86,7 +87,7 @@ class Facade:
     loses_transactions: bool = False
 
     def __post_init__(self) -> None:
-        self.dispatcher = Dispatcher(RpcMethods(self.chain, self._send).by_name())
+        self.dispatcher = Dispatcher(RpcMethods(self.chain, self._send, faucet_of(self.chain).airdrop).by_name())
 
     async def _send(self, raw: bytes) -> None:
         self.sent.append(raw)

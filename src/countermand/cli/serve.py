@@ -7,7 +7,7 @@ from typing import Annotated
 import uvloop
 from cyclopts import Parameter
 
-from countermand import compose
+from countermand import app
 from countermand.cli.logs import configure_logs
 from countermand.cli.reasons import one_line_reasons
 from countermand.settings import ENV_PREFIX, Chain, LogFormat, LogLevel, settle
@@ -27,7 +27,7 @@ def serve(
     database_url: Annotated[str | None, _option("database-url", "a PostgreSQL instead of our own")] = None,
     chain: Annotated[Chain, _option("chain", "embedded, or a real node by rpc")] = "embedded",
     rpc_url: Annotated[str | None, _option("rpc-url", "the real node")] = None,
-    sandbox: Annotated[bool | None, _option("sandbox", "clock, faucet, prices, faults; on with embedded")] = None,
+    sandbox: Annotated[bool | None, _option("sandbox", "clock, faucet, prices, faults; else it is a venue")] = None,
     seed: Annotated[int | None, _option("seed", "of ids and nonces, in a sandbox")] = None,
     api_keys: Annotated[
         Path | None,
@@ -74,4 +74,4 @@ def serve(
     )
     configure_logs(settings.log, settings.log_level)
     with one_line_reasons():
-        return uvloop.run(compose.serve(settings))
+        return uvloop.run(app.serve(settings))

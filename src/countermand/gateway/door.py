@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable, Iterable
 from itertools import count
 from typing import Final
 
+from countermand.api_keys import KeyStore
+from countermand.engine.ports import Unavailable
 from countermand.gateway import telemetry
-from countermand.gateway.areas import Area, area_of, changes_something
+from countermand.gateway.areas import Area, area_of
 from countermand.gateway.asgi import Answer, App, Event, Header, Receive, Scope, Send, gateway_answer, sandbox_answer
 from countermand.gateway.body import TOO_SLOW, Bodies, BodyRefused, PeerLeft, discard
-from countermand.gateway.faults import GatewayFaults
 from countermand.gateway.keys import INVALID, ApiKeys
 from countermand.gateway.origins import PREFLIGHT, Origins, is_loopback, is_loopback_host
 from countermand.gateway.rate import RateWindow
@@ -20,10 +21,10 @@ from countermand.settings import Settings
 IN_FLIGHT_PER_PEER_MAX: Final = 4_096
 
 NOT_FOUND: Final = gateway_answer(404, "Not found")
-LIMITED: Final = gateway_answer(429, "[API Gateway] Too many requests")
 CROWDED: Final = gateway_answer(
     503, f"More than {IN_FLIGHT_PER_PEER_MAX} requests of this peer are in flight; wait for answers before sending more"
 )
+KEYS_UNKNOWN: Final = gateway_answer(503, "API keys cannot be looked up now. Please retry.")
 
 NO_STRANGERS: Final = sandbox_answer(403, "/sandbox answers only to this machine")
 NO_FOREIGN_HOST: Final = sandbox_answer(403, "/sandbox answers only to a loopback Host, such as 127.0.0.1 or localhost")
@@ -42,16 +43,15 @@ class Door:
         self,
         app: App,
         settings: Settings,
-        faults: GatewayFaults | None = None,
         *,
+        keys: KeyStore | None = None,
         closers: Iterable[Callable[[], Awaitable[None]]] = (),
         clock: Callable[[], float] = time.time,
         body_seconds_max: float | None = None,
     ) -> None:
         self._app = app
-        self._faults = faults or GatewayFaults()
         self._origins = Origins(settings.cors_origins)
-        self._keys = ApiKeys(settings.api_keys)
+        self._keys = ApiKeys(settings.api_keys, keys)
         self._window = RateWindow(clock)
         self._bodies = Bodies() if body_seconds_max is None else Bodies(body_seconds_max)
         self._closers = tuple(closers)
@@ -104,11 +104,13 @@ class Door:
         path: str = scope["path"]
         headers: dict[bytes, bytes] = dict(scope["headers"])
         area = area_of(path)
-        send = self._outwards(send, scope["method"], path, area, headers.get(b"origin"))
+        send = self._outwards(send, area, headers.get(b"origin"))
         length = headers.get(b"content-length")
         declared = None if length is None else int(length)
         has_body = (declared is not None and declared > 0) or b"transfer-encoding" in headers
         refusal = CROWDED if crowded else self._refusal(scope, area, headers, has_body=has_body)
+        if refusal is INVALID:
+            refusal = await self._unlisted(scope, area, headers, has_body=has_body)
         body = b""
         if refusal is None and has_body:
             try:
@@ -132,8 +134,21 @@ class Door:
             self._window.count()
             if not self._keys.admit(headers.get(b"x-api-key")):
                 return INVALID
-        if area.dialect and self._faults.limits_this_request():
-            return LIMITED
+        return self._refusal_of_path(scope, area, headers, has_body=has_body)
+
+    async def _unlisted(
+        self, scope: Scope, area: Area, headers: dict[bytes, bytes], *, has_body: bool
+    ) -> Answer | None:
+        """The same for a request whose key is not listed: it may be one of the database."""
+        try:
+            known = await self._keys.knows(headers[b"x-api-key"])
+        except Unavailable:
+            return KEYS_UNKNOWN
+        return self._refusal_of_path(scope, area, headers, has_body=has_body) if known else INVALID
+
+    def _refusal_of_path(
+        self, scope: Scope, area: Area, headers: dict[bytes, bytes], *, has_body: bool
+    ) -> Answer | None:
         path: str = scope["path"]
         # Falcon would take `//sandbox` for `/sandbox`, and the empty segment of `/price/` for an id.
         if "//" in path or (path.endswith("/") and path != "/" and not area.any_slash):
@@ -154,22 +169,19 @@ class Door:
         media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         return NOT_JSON if has_body and media_type != b"application/json" else None
 
-    def _outwards(self, send: Send, method: str, path: str, area: Area, origin: bytes | None) -> Send:
-        """What an answer gets on its way out: the headers of the gateway and of CORS; or the fault that cuts it."""
+    def _outwards(self, send: Send, area: Area, origin: bytes | None) -> Send:
+        """What an answer gets on its way out: the headers of the gateway and of CORS."""
         extra: list[Header] = list(self._origins.headers(origin, area))
         if area.keyed:
             extra.append((b"x-api-gateway-request-id", b"%s-%012x" % (self._boot, next(self._ids))))
 
         def answer(event: Event) -> Awaitable[None]:
-            nonlocal send
             if event["type"] == "http.response.start":
                 status: int = event["status"]
                 telemetry.answered(area, status)
                 if area.keyed and status in {200, 429}:
                     extra.extend(self._window.headers())
                 event["headers"] = [*event.get("headers", ()), *extra]
-                if area.dialect and changes_something(method, path) and self._faults.loses_this_answer():
-                    send = _cut(send)
             return send(event)
 
         return answer
@@ -187,19 +199,3 @@ def _given(body: bytes, receive: Receive) -> Receive:
         return {**_NOTHING, "body": body}
 
     return once
-
-
-def _cut(send: Send) -> Send:
-    """Lets half of the body out. Since the answer never ends, the server closes the connection."""
-    cut = False
-
-    async def half(event: Event) -> None:
-        nonlocal cut
-        if event["type"] == "http.response.start":
-            await send(event)
-        elif not cut:
-            cut = True
-            body: bytes = event.get("body", b"")
-            await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
-
-    return half

@@ -51,6 +51,11 @@ def invalid_params(message: str) -> RpcError:
     return RpcError(Code.INVALID_PARAMS, message)
 
 
+def no_faucet() -> RpcError:
+    """As Agave answers when it was started without a faucet's address."""
+    return RpcError(Code.INVALID_REQUEST, "Invalid request")
+
+
 def method_not_found() -> RpcError:
     return RpcError(Code.METHOD_NOT_FOUND, "Method not found")
 

@@ -9,7 +9,7 @@ from falcon.asgi import Request, Response, WebSocket
 
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade.dispatch import Dispatcher
-from countermand.solana.facade.methods import RpcMethods
+from countermand.solana.facade.methods import Airdrop, RpcMethods
 from countermand.solana.facade.session import GOING_AWAY, TRY_AGAIN_LATER, Limits, Session
 from countermand.solana.facade.subscriptions import Subscriptions
 
@@ -80,9 +80,10 @@ class RpcResource:
         hub: SocketHub,
         *,
         send: Callable[[bytes], Awaitable[None]] | None = None,
+        airdrop: Airdrop | None = None,
         is_up: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._dispatcher = Dispatcher(RpcMethods(chain, send or chain.send).by_name(), is_up)
+        self._dispatcher = Dispatcher(RpcMethods(chain, send or chain.send, airdrop).by_name(), is_up)
         self._hub = hub
 
     async def on_post(self, req: Request, resp: Response) -> None:

@@ -25,6 +25,7 @@ from countermand.solana.facade.encode import (
 )
 from countermand.solana.facade.errors import (
     invalid_params,
+    no_faucet,
     preflight_failure,
     shown,
     signature_failure,
@@ -40,7 +41,6 @@ from countermand.solana.facade.transactions import (
     transaction_json,
     wire_transaction,
 )
-from countermand.solana.faucet import FaucetRefused
 from countermand.solana.ledger import DetailedSimulation
 from countermand.solana.port import FEE_ADDRESSES_MAX, AccountInfo, Address, JsonError
 from countermand.solana.wire import WireTransaction
@@ -61,12 +61,21 @@ Signatures = Annotated[list[str], msgspec.Meta(max_length=STATUSES_MAX)]
 Lamports = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 
 
-class RpcMethods:
-    """`send` takes signed transactions; the chain's own, or one that loses and delays them."""
+Airdrop = Callable[[Address, int], Awaitable[str]]
 
-    def __init__(self, chain: EmbeddedChain, send: Callable[[bytes], Awaitable[None]]) -> None:
+
+class RpcMethods:
+    """`send` takes signed transactions; the chain's own, or one that loses and delays them.
+
+    `airdrop` gives lamports to an address, and raises `ValueError` if it will not. None: a node without a faucet.
+    """
+
+    def __init__(
+        self, chain: EmbeddedChain, send: Callable[[bytes], Awaitable[None]], airdrop: Airdrop | None = None
+    ) -> None:
         self._chain = chain
         self._send = send
+        self._airdrop = airdrop
 
     def by_name(self) -> dict[str, Callable[..., Awaitable[object]]]:
         names = (
@@ -222,9 +231,12 @@ class RpcMethods:
 
     async def request_airdrop(self, account: str, lamports: Lamports, config: params.Read | None = None) -> str:
         await self._slot(config)
+        to = address(account)
+        if self._airdrop is None:
+            raise no_faucet()
         try:
-            return await self._chain.airdrop(address(account), lamports)
-        except FaucetRefused as problem:
+            return await self._airdrop(to, lamports)
+        except ValueError as problem:
             raise invalid_params(f"Invalid params: {problem}") from None
 
     async def send_transaction(self, transaction: str, config: params.SendTransaction | None = None) -> str:
