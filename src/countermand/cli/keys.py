@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from countermand.api_keys import ApiKey, Scope, digest_of, new_key
-from countermand.cli.databases import database_beside
+from countermand.store.beside import database_beside
 from countermand.cli.reasons import one_line_reasons
 from countermand.settings import ENV_PREFIX, Settings, StartRefused
 from countermand.store.connections import describe
