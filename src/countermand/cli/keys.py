@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 from countermand.api_keys import ApiKey, Scope, digest_of, new_key
-from countermand.store.beside import database_beside
 from countermand.cli.reasons import one_line_reasons
 from countermand.settings import ENV_PREFIX, Settings, StartRefused
+from countermand.store.beside import database_beside
 from countermand.store.connections import describe
 from countermand.store.keys_postgres import PostgresKeys
 from countermand.store.migrations import migrate
