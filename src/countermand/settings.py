@@ -38,6 +38,7 @@ class Settings:
     `data`: the data directory; with `database_url` it only holds the master seed, unless that is given too.
     `seed`: of ids and nonces, only in a sandbox.
     `tanx_utc_offset`: how far the times that tanX shows are ahead of UTC.
+    `trust_proxy`: the clients of a proxy are let into the sandbox.
     `cors_origins`: `*` or origins. `master_seed`: the file of the vaults' secret; None means one in the data directory.
     """
 
@@ -54,6 +55,7 @@ class Settings:
     cors_origins: tuple[str, ...] = ("*",)
     master_seed: Path | None = None
     tanx_utc_offset: timedelta = timedelta()
+    trust_proxy: bool = False
     i_know_what_i_do: bool = False
     log: LogFormat = "console"
     log_level: LogLevel = "info"
@@ -81,6 +83,7 @@ def settle(
     cors_origins: Iterable[str] | None = None,
     master_seed: Path | None = None,
     tanx_utc_offset: str = "+00:00",
+    trust_proxy: bool = False,
     i_know_what_i_do: bool = False,
     log: LogFormat = "console",
     log_level: LogLevel = "info",
@@ -103,6 +106,7 @@ def settle(
         cors_origins=origins,
         master_seed=master_seed,
         tanx_utc_offset=_utc_offset(tanx_utc_offset),
+        trust_proxy=trust_proxy,
         i_know_what_i_do=i_know_what_i_do,
         log=log,
         log_level=log_level,

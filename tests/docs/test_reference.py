@@ -68,7 +68,7 @@ def options(command: Callable[..., Any]) -> Iterator[tuple[str, str | None, obje
         variables = (given.env_var,) if isinstance(given.env_var, str) else tuple(given.env_var or ())
         if inspect.signature(command).parameters[name].kind is inspect.Parameter.POSITIONAL_ONLY:
             continue
-        shown = given.name[0] if given.name else f"--{name.replace('_', '-')}"
+        shown = next(iter(given.name or ()), f"--{name.replace('_', '-')}")
         yield shown, variables[0] if variables else None, parameter.default
 
 

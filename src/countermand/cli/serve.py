@@ -45,6 +45,9 @@ def serve(
     tanx_utc_offset: Annotated[
         str, _option("tanx-utc-offset", "how far the times that tanX shows are ahead of UTC")
     ] = "+00:00",
+    trust_proxy: Annotated[
+        bool, _option("trust-proxy", "let /sandbox answer what a proxy on this machine passes on")
+    ] = False,
     i_know_what_i_do: Annotated[bool, _option("i-know-what-i-do", "let a sandbox listen to other machines")] = False,
     log: Annotated[LogFormat, _option("log", "the form of the log, on standard error")] = "console",
     log_level: Annotated[LogLevel, _option("log-level", "what is worth a line")] = "info",
@@ -67,6 +70,7 @@ def serve(
         cors_origins=None if cors_origins is None else [cors_origins],
         master_seed=master_seed,
         tanx_utc_offset=tanx_utc_offset,
+        trust_proxy=trust_proxy,
         i_know_what_i_do=i_know_what_i_do,
         log=log,
         log_level=log_level,
