@@ -360,7 +360,7 @@ def test_a_websocket_whose_handshake_is_malformed(house: Venue) -> None:
     for method, version, more, status in (
         (b"GET", b"1.1", b"", 400),
         (b"GET", b"1.1", b"Sec-WebSocket-Key: x\r\nSec-WebSocket-Version: 13\r\n", 400),
-        (b"GET", b"1.1", key + b"Sec-WebSocket-Version: 8\r\n", 426),
+        (b"GET", b"1.1", key + b"Sec-WebSocket-Version: 8\r\n", 400),
         (b"GET", b"1.0", key + b"Sec-WebSocket-Version: 13\r\n", 405),
         (b"POST", b"1.1", key + b"Sec-WebSocket-Version: 13\r\nContent-Length: 2\r\n", 200),
     ):
