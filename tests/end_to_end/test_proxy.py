@@ -51,7 +51,7 @@ def test_a_whole_trade_through_a_proxy_of_http_1_0(through_proxy: tuple[Venue, l
     assert venue.ask("HEAD", "/health/ready").status == 200
     assert b"countermand_http_answers_total" in venue.ask("GET", "/metrics").raw
     assert venue.ask("GET", "/docs").status == 200
-    assert len(seen) > 30
+    assert len(seen) >= 25
 
 
 def test_a_proxy_does_not_open_the_sandbox_unless_it_is_trusted(house: Venue) -> None:
