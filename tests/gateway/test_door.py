@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Iterable
 from typing import cast
+from unittest.mock import ANY
 
 import falcon
 import pytest
@@ -15,7 +16,7 @@ from countermand.gateway.door import Door
 from countermand.gateway.falcon_app import new_app
 from countermand.sandbox.gateway_faults import FaultyApp, GatewayFaults
 from countermand.settings import Settings
-from tests.gateway.asking import ask
+from tests.gateway.asking import Reply, ask
 
 ORDERS = "/trigger/v2/orders/price"
 JSON = {"content-type": "application/json"}
@@ -319,6 +320,57 @@ async def test_listed_origins_see_answers_and_others_do_not() -> None:
     assert "access-control-allow-origin" not in bad.headers
 
 
+ASKED = "traceparent, sentry-trace, baggage, cache-control, x-requested-with"
+
+
+async def test_a_preflight_is_granted_the_headers_that_it_asks_for() -> None:
+    """C4: tracing and clients add headers of their own, and a browser blocks the call if one is missing."""
+    for asked in (ASKED, ASKED.replace(", ", ","), ASKED.upper(), "x-a, X-A,x-b", "authorization"):
+        reply = await ask(a_door(), "OPTIONS", ORDERS, {**PREFLIGHT, "access-control-request-headers": asked})
+        granted = reply.headers["access-control-allow-headers"].split(", ")
+        assert {name.strip().lower() for name in asked.split(",")} <= set(granted)
+        assert {"content-type", "x-api-key", "authorization", "solana-client"} <= set(granted)
+        assert len(granted) == len(set(granted))
+        assert "access-control-request-headers" in reply.headers["vary"]
+    nothing = {name: value for name, value in PREFLIGHT.items() if name != "access-control-request-headers"}
+    assert (await ask(a_door(), "OPTIONS", ORDERS, nothing)).headers == {
+        **PREFLIGHT_ANSWER,
+        "x-api-gateway-request-id": ANY,
+    }
+
+
+@pytest.mark.parametrize("asked", ["", ",", "a b", "a,,b", "x: y", "é", "a\tb", "*/*", "x" * 5_000])
+async def test_what_is_no_list_of_headers_grants_nothing_more(asked: str) -> None:
+    """C4."""
+    reply = await ask(a_door(), "OPTIONS", "/rpc", {**PREFLIGHT, "access-control-request-headers": asked})
+    assert (reply.status, reply.headers) == (204, PREFLIGHT_ANSWER)
+
+
+async def test_an_origin_that_is_not_listed_is_granted_nothing_that_it_asks_for() -> None:
+    """C4: outside the sandbox too, a listed origin is granted what it asks for."""
+    app = a_door(settings=Settings(sandbox=False, cors_origins=("https://app.example.org",)))
+    asked = {**PREFLIGHT, "access-control-request-headers": ASKED, "access-control-request-private-network": "true"}
+    good = (await ask(app, "OPTIONS", ORDERS, asked)).headers
+    assert "baggage" in good["access-control-allow-headers"]
+    assert good["access-control-allow-private-network"] == "true"
+    bad = (await ask(app, "OPTIONS", ORDERS, {**asked, "origin": "https://evil.example.org"})).headers
+    assert bad["access-control-allow-headers"] == PREFLIGHT_ANSWER["access-control-allow-headers"]
+    assert "access-control-allow-private-network" not in bad
+    assert "access-control-allow-origin" not in bad
+
+
+async def test_a_page_of_this_machine_is_granted_what_it_asks_for_in_the_sandbox() -> None:
+    """C4: and no other page."""
+    asked = {**PREFLIGHT, "access-control-request-headers": ASKED, "access-control-request-private-network": "true"}
+    own = (await ask(a_door(), "OPTIONS", "/sandbox/clock", {**asked, "origin": "http://localhost:3000"})).headers
+    assert own["access-control-allow-origin"] == "http://localhost:3000"
+    assert "traceparent" in own["access-control-allow-headers"]
+    assert own["access-control-allow-private-network"] == "true"
+    foreign = (await ask(a_door(), "OPTIONS", "/sandbox/clock", asked)).headers
+    assert "traceparent" not in foreign["access-control-allow-headers"]
+    assert "access-control-allow-private-network" not in foreign
+
+
 async def test_without_origins_there_is_no_cors() -> None:
     reply = await ask(a_door(settings=Settings(cors_origins=())), "GET", ORDERS, {"origin": "https://app.example.org"})
     assert not [name for name in reply.headers if name.startswith("access-control")]
@@ -362,6 +414,21 @@ async def test_the_sandbox_wants_a_loopback_host(host: str) -> None:
     assert (await ask(a_door(), "GET", "/sandbox/clock", {"host": host})).status == 403
 
 
+@pytest.mark.parametrize(
+    "header", ["x-forwarded-for", "x-forwarded-anything", "forwarded", "via", "x-real-ip", "cf-connecting-ip"]
+)
+async def test_a_request_that_a_proxy_passed_on_takes_a_setting(header: str) -> None:
+    """C7."""
+    forwarded = {header: "192.0.2.7"}
+    refused = await ask(a_door(), "GET", "/sandbox/clock", forwarded)
+    assert refused.status == 403
+    assert "--trust-proxy" in refused.json["error"]
+    trusting = a_door(settings=Settings(trust_proxy=True))
+    assert (await ask(trusting, "GET", "/sandbox/clock", forwarded)).status == 200
+    assert (await ask(trusting, "GET", "/sandbox/clock", {**forwarded, "host": "evil.example.org"})).status == 403
+    assert (await ask(trusting, "GET", "/sandbox/clock", forwarded, peer="192.0.2.7")).status == 403
+
+
 @pytest.mark.parametrize("path", ["//sandbox/clock", "/sandbox//clock"])
 async def test_no_path_leads_around_the_guard_of_the_sandbox(path: str) -> None:
     assert (await ask(a_door(), "GET", path, peer="192.0.2.7")).status in {403, 404}
@@ -395,6 +462,10 @@ async def test_a_page_of_elsewhere_cannot_touch_the_sandbox() -> None:
 # Faults
 
 
+def limits_of(reply: Reply) -> dict[str, str]:
+    return {name: value for name, value in reply.headers.items() if name.startswith(("x-ratelimit", "retry"))}
+
+
 async def test_the_rate_limit_of_the_sandbox() -> None:
     faults = GatewayFaults(rate_limit=2)
     app = a_door(faults)
@@ -403,7 +474,12 @@ async def test_the_rate_limit_of_the_sandbox() -> None:
     for left in (1, 0):
         reply = await ask(app, "GET", ORDERS)
         assert (reply.status, reply.body) == (429, b'{"code":429,"message":"[API Gateway] Too many requests"}')
-        assert "x-ratelimit-reset" in reply.headers
+        assert limits_of(reply) == {
+            "x-ratelimit-remaining": "0",
+            "x-ratelimit-current": "9000",
+            "x-ratelimit-reset": "1800000001",
+            "retry-after": "1",
+        }, "C8"
         assert faults.rate_limit == left
     assert (await ask(app, "GET", ORDERS)).status == 200
 
@@ -431,11 +507,23 @@ async def test_other_answers_are_not_lost(method: str, path: str) -> None:
     assert faults.lose_answers == 1
 
 
-async def test_websockets_pass() -> None:
+@pytest.mark.parametrize(
+    ("path", "second", "routed"),
+    [
+        ("/rpc", False, "/rpc"),
+        ("/rpc/", False, "/rpc"),
+        ("/rpc/", True, "/rpc"),
+        ("/", True, "/rpc"),
+        ("/", False, "/"),
+        ("/elsewhere", True, "/elsewhere"),
+    ],
+)
+async def test_websockets_pass(path: str, routed: str, *, second: bool) -> None:
+    """E7."""
     seen: list[str] = []
 
     async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
-        seen.append(scope["type"])
+        seen.append(scope["path"])
 
     async def receive() -> Event:
         raise AssertionError
@@ -443,8 +531,9 @@ async def test_websockets_pass() -> None:
     async def send(_: Event) -> None:
         raise AssertionError
 
-    await Door(app, Settings())({"type": "websocket", "path": "/rpc"}, receive, send)
-    assert seen == ["websocket"]
+    state = {"second_port": True} if second else {}
+    await Door(app, Settings())({"type": "websocket", "path": path, "state": state}, receive, send)
+    assert seen == [routed]
 
 
 def _scope(method: str, path: str, headers: dict[str, str]) -> Scope:

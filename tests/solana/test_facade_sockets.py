@@ -18,7 +18,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from countermand.solana.embedded import EmbeddedChain
-from countermand.solana.facade.session import Limits, Session
+from countermand.solana.facade.session import Backlog, Limits, Session
 from countermand.solana.facade.subscriptions import Subscriptions
 from countermand.solana.tokens import SYSTEM_PROGRAM, TOKEN_PROGRAM, USDC_MINT, associated_token_address
 from tests.gifts import faucet_of
@@ -369,6 +369,29 @@ async def test_what_waits_to_be_read_is_limited(chain: EmbeddedChain, limits: Li
     session.notify(b"x" * 100)
     await asyncio.wait_for(running, 5)
     assert deaf.codes == [1013]
+    await subscriptions.close()
+
+
+async def test_all_sockets_together_have_a_bound(chain: EmbeddedChain) -> None:
+    """C6: and what the one that was closed held is free again."""
+    subscriptions, backlog = Subscriptions(chain), Backlog(bytes_max=1_000)
+    deaf = [DeafSocket(), DeafSocket()]
+    sessions = [Session(cast(WebSocket, socket), subscriptions, Limits(), lambda: True, backlog) for socket in deaf]
+    running = [asyncio.create_task(session.run()) for session in sessions]
+    await asyncio.sleep(0)
+    for session in sessions:
+        for _ in range(2):  # One is being sent, one waits.
+            session.notify(b"x" * 400)
+            await asyncio.sleep(0)
+    sessions[0].notify(b"x" * 400)
+    await asyncio.wait_for(running[0], 5)
+    assert (deaf[0].codes, deaf[1].codes, backlog.bytes) == ([1013], [], 400)
+    sessions[1].notify(b"x" * 400)
+    await asyncio.sleep(0)
+    assert deaf[1].codes == []
+    sessions[1].end(1001)
+    await asyncio.wait_for(running[1], 5)
+    assert backlog.bytes == 0
     await subscriptions.close()
 
 

@@ -339,6 +339,8 @@ class Exchange(RequestResponseCycle):
         return event
 
     async def send(self, message: ASGISendEvent) -> None:
+        if self.more_body and not self.response_started:
+            self.keep_alive = False  # It was refused before its body came, and what still comes is nobody's.
         if self.scope["http_version"] == "1.0":
             self._make_plain(message)
         await super().send(message)

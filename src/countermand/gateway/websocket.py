@@ -65,8 +65,6 @@ class SocketConnection(WebSocketsSansIOProtocol):
         while self._unfed and not self._discarding and not self._is_full():
             piece, self._unfed = self._unfed[:PIECE_BYTES], self._unfed[PIECE_BYTES:]
             super().data_received(piece)
-            if not self.handshake_initiated and self.conn.handshake_exc is not None:
-                self._refuse()
         if self._unfed and not self._discarding:
             self._pause_reading()
 
@@ -100,7 +98,9 @@ class SocketConnection(WebSocketsSansIOProtocol):
 
     def handle_parser_exception(self) -> None:
         """Says why (1002, 1007, 1009), and reads away what still comes, so that the peer can read it."""
-        assert self.conn.close_sent is not None
+        if self.conn.close_sent is None:
+            self._refuse()
+            return
         code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.transport.write(b"".join(self.conn.data_to_send()))
