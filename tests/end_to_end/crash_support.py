@@ -111,7 +111,8 @@ class Server:
         """`port` 0: another one at each start."""
         self.data = data
         self.port = 1  # Nobody listens there.
-        self._options = ["--data", str(data), "--confirm-timeout-ms", str(CONFIRM_TIMEOUT_MS), "--port", str(port), *options]
+        patience = ("--confirm-timeout-ms", str(CONFIRM_TIMEOUT_MS))
+        self._options = ["--data", str(data), *patience, "--port", str(port), *options]
         self._process: asyncio.subprocess.Process | None = None
         self._log = data.with_name(f"{data.name}.log")
 
