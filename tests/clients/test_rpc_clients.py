@@ -43,7 +43,7 @@ LOST = b"lose this"
 async def node() -> AsyncIterator[Node]:
     async def send(raw: bytes) -> None:
         if LOST in raw:
-            chain.expire_blockhashes()
+            await chain.expire_blockhashes()
         else:
             await chain.send(raw)
 

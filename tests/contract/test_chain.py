@@ -63,7 +63,7 @@ async def _embedded(store: LedgerStore) -> AsyncIterator[Subject]:
     chain: EmbeddedChain = await open_chain(store)
 
     async def expire() -> None:
-        chain.expire_blockhashes()
+        await chain.expire_blockhashes()
 
     async def give(wallet: str, amount: int) -> None:
         await faucet_of(chain).mint_to(wallet, USDC_MINT, amount)

@@ -260,7 +260,7 @@ async def test_the_next_try_is_another_transaction(venue: Venue) -> None:
 
 async def test_blockhashes_that_expired_unseen_are_no_failed_swap(venue: Venue) -> None:
     group = await venue.has_open(SOL, 10**9, USDC)
-    venue.chain.expire_blockhashes()
+    await venue.chain.expire_blockhashes()
     await filled(venue, group)
 
 

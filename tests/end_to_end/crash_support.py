@@ -107,10 +107,12 @@ class Http:
 class Server:
     """`countermand serve` in a process of its own, started again and again on the same data."""
 
-    def __init__(self, data: Path, *options: str) -> None:
+    def __init__(self, data: Path, *options: str, port: int = 0) -> None:
+        """`port` 0: another one at each start."""
         self.data = data
         self.port = 1  # Nobody listens there.
-        self._options = ["--data", str(data), "--confirm-timeout-ms", str(CONFIRM_TIMEOUT_MS), "--port", "0", *options]
+        patience = ("--confirm-timeout-ms", str(CONFIRM_TIMEOUT_MS))
+        self._options = ["--data", str(data), *patience, "--port", str(port), *options]
         self._process: asyncio.subprocess.Process | None = None
         self._log = data.with_name(f"{data.name}.log")
 
@@ -237,8 +239,8 @@ async def command(*arguments: str) -> tuple[int, str]:
 
 
 @asynccontextmanager
-async def running(data: Path, *options: str) -> AsyncIterator[Server]:
-    server = Server(data, *options)
+async def running(data: Path, *options: str, port: int = 0) -> AsyncIterator[Server]:
+    server = Server(data, *options, port=port)
     try:
         await server.start()
         yield server

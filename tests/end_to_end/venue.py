@@ -172,6 +172,12 @@ class Venue:
     def advances(self, seconds: float) -> None:
         self.ask("POST", "/sandbox/clock/advance", {"seconds": seconds}).ok()
 
+    def passes_slots(self, slots: int = 2) -> None:
+        """They follow the wall clock. After two, what is built anew has another blockhash."""
+        past: int = self.sandbox()["chain"]["slot"] + slots
+        while self.sandbox()["chain"]["slot"] <= past:
+            time.sleep(0.05)
+
     def settles(self) -> None:
         settled = self.ask("POST", "/sandbox/settle", {"timeoutMs": 10_000}).ok()
         assert settled == {"settled": True}

@@ -90,27 +90,56 @@ async def test_a_blockhash_dies_after_150_slots(chain: EmbeddedChain, clock: Man
 async def test_expiring_blockhashes_takes_no_time(chain: EmbeddedChain) -> None:
     raw = await pays(chain, ALICE, address(BOB), SOL)
     slot = chain.slot
-    chain.expire_blockhashes()
+    await chain.expire_blockhashes()
     assert chain.slot == slot + 151
     assert (await chain.submit(raw)).dropped == "BlockhashNotFound"
 
 
 async def test_slots_follow_the_wall_clock_and_block_time_the_venues(chain: EmbeddedChain, clock: ManualClock) -> None:
+    """E3."""
     slot = chain.slot
     clock.wall += 4_000
     assert chain.slot == slot + 10
     assert chain.block_time(chain.slot) == 1_700_000_000, "the venue's clock is frozen"
     clock.now += 3_600_000
-    chain.advance(3_600)
-    assert chain.slot == slot + 10 + 9_000
+    assert chain.slot == slot + 10, "an advance moves block time alone"
     assert chain.block_time(chain.slot) == 1_700_003_600
     assert chain.block_time(slot) == 1_700_000_000
     clock.wall -= 60_000
-    assert chain.slot == slot + 9_010, "never back"
+    assert chain.slot == slot + 10, "never back"
     clock.wall += 400
-    assert chain.slot == slot + 9_011
+    assert chain.slot == slot + 11
     clock.now -= 60_000
     assert chain.block_time(chain.slot) == 1_700_003_600
+
+
+async def test_an_advance_lets_no_transaction_die(chain: EmbeddedChain, clock: ManualClock) -> None:
+    """E3: what was signed before it lands after it, at the new block time and in the same slot."""
+    early, late = [await pays(chain, ALICE, address(BOB), lamports) for lamports in (SOL, 2 * SOL)]
+    assert (await chain.submit(early)).landed
+    clock.now += 3_600_000
+    assert (await chain.submit(late)).landed
+    first, second = [await chain.transaction(signature_of(raw)) for raw in (early, late)]
+    assert first is not None
+    assert second is not None
+    assert (second.slot, second.block_time) == (first.slot, first.block_time + 3_600)
+    assert chain.block_time(second.slot) == second.block_time
+
+
+@pytest.mark.parametrize("passes", [59_999, 60_399])
+async def test_what_an_advance_leaves_alive_dies_by_the_wall_clock(
+    chain: EmbeddedChain, clock: ManualClock, passes: int
+) -> None:
+    """A blockhash that outlived its height would let an attempt land that was declared dead."""
+    latest = await chain.latest_blockhash()
+    raw = payment(ALICE, address(BOB), SOL, latest.blockhash)
+    clock.now += 3_600_000
+    clock.wall += passes
+    assert await chain.finalized_block_height() <= latest.last_valid_block_height
+    assert (await chain.preflight(raw)).error is None
+    clock.wall += 401
+    alive = await chain.finalized_block_height() <= latest.last_valid_block_height
+    assert (await chain.submit(raw)).landed == alive
 
 
 async def test_programs_see_the_venues_time(chain: EmbeddedChain, clock: ManualClock) -> None:

@@ -103,6 +103,18 @@ async def test_no_slot_that_was_told_comes_again_after_a_crash(store: FaultyStor
     await chain.close()
 
 
+async def test_a_blockhash_that_expired_is_dead_after_a_crash(store: FaultyStore, clock: ManualClock) -> None:
+    """The skipped slots are stored before the fault is answered, however idle the chain was."""
+    chain = await funded(store, clock)
+    raw = await pays(chain, ALICE, address(BOB), SOL)
+    await chain.expire_blockhashes()
+    slot = chain.slot
+    chain = await open_chain(store, clock)  # The first one was killed.
+    assert chain.slot > slot
+    assert (await chain.submit(raw)).dropped == "BlockhashNotFound"
+    await chain.close()
+
+
 async def test_slots_pass_while_the_venue_is_down(store: FaultyStore, clock: ManualClock) -> None:
     chain = await funded(store, clock)
     slot = chain.slot
@@ -205,7 +217,7 @@ async def test_a_commit_whose_answer_was_lost_is_found_when_loading(store: Fault
 
 async def test_slots_do_not_go_back_when_the_ledger_is_loaded_again(store: FaultyStore, clock: ManualClock) -> None:
     chain = await funded(store, clock)
-    chain.advance(60)
+    await chain.expire_blockhashes()
     slot = chain.slot
     store.failing = ["before", "before"]
     with pytest.raises(ChainUnavailable):

@@ -12,6 +12,7 @@ from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade.dispatch import AnswerLimits, Dispatcher
 from countermand.solana.facade.methods import RpcMethods
 from countermand.solana.tokens import TOKEN_PROGRAM, USDC_MINT
+from tests.gifts import faucet_of
 from tests.solana.facade_venue import Facade, opened_chain
 
 BASE64 = {"encoding": "base64"}
@@ -63,7 +64,7 @@ async def test_an_answer_beyond_the_limit_is_an_error_of_a_node(
     chain: EmbeddedChain, method: str, params: list[Any]
 ) -> None:
     owner = str(Pubkey.new_unique())
-    await chain.mint_to(owner, USDC_MINT, 1)
+    await faucet_of(chain).mint_to(owner, USDC_MINT, 1)
     params = [owner if each == "owner" else each for each in params]
     ample, tight = door(chain), door(chain, answer_bytes=400)
     (whole,) = await answers(ample, call(method, *params))

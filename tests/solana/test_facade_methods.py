@@ -356,7 +356,7 @@ async def test_a_transaction_sent_again_and_one_too_late(rpc: Facade, chain: Emb
     assert error["message"] == "Transaction simulation failed: This transaction has already been processed"
     blockhash = str(VersionedTransaction.from_bytes(late).message.recent_blockhash)
     assert await rpc.value("isBlockhashValid", blockhash) is True
-    chain.expire_blockhashes()
+    await chain.expire_blockhashes()
     assert await rpc.value("isBlockhashValid", blockhash) is False
     error = await rpc.fails("sendTransaction", base64_of(late), BASE64)
     assert (error["code"], error["data"]["err"]) == (-32002, "BlockhashNotFound")
@@ -376,7 +376,7 @@ async def test_a_wrong_signature(rpc: Facade, chain: EmbeddedChain) -> None:
 async def test_skipping_the_preflight_returns_the_signature_whatever_happens(rpc: Facade, chain: EmbeddedChain) -> None:
     wallet = await funded(chain)
     raw = await signed(chain, wallet, transfer_of(wallet, 10**12))
-    chain.expire_blockhashes()
+    await chain.expire_blockhashes()
     signature = await rpc.call("sendTransaction", base64_of(raw), {**BASE64, "skipPreflight": True})
     assert signature == signature_of(raw)
     assert await rpc.value("getSignatureStatuses", [signature]) == [None]

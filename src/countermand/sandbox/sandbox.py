@@ -161,9 +161,6 @@ class Sandbox:
             raise SandboxRefused("the clock goes no further than the year 9000: later years cannot be written")
         await self._p.store.set(_CLOCK, msgspec.json.encode(setting))
         self._p.clock.setting = setting
-        if moved_ms:
-            self._p.chain.advance(moved_ms / 1000)
-            self._p.forget()
         await self._p.shard.run_due()
         await self._p.book.run_due()
 
@@ -197,7 +194,7 @@ class Sandbox:
             fail_matches=world.fail_matches,
         )
 
-    def set_faults(self, faults: FaultsWire) -> None:
+    async def set_faults(self, faults: FaultsWire) -> None:
         """Replaces all of them."""
         world, gateway = self._p.faults, self._p.gateway_faults
         world.drop_transactions = faults.drop_transactions
@@ -209,7 +206,7 @@ class Sandbox:
         gateway.lose_answers = faults.lose_answers
         gateway.rate_limit = faults.rate_limit
         if faults.expire_blockhashes:
-            self._p.chain.expire_blockhashes()
+            await self._p.chain.expire_blockhashes()
             self._p.forget()
         if faults.expire_tokens:
             self._p.expire_tokens()
@@ -218,7 +215,7 @@ class Sandbox:
 
     async def reset(self, seed: int | None) -> None:
         """Everything but the master seed is forgotten; epochs and slots go on rising."""
-        self.set_faults(FaultsWire(expire_tokens=True))
+        await self.set_faults(FaultsWire(expire_tokens=True))
         self._p.pool.impact_bps.clear()
         # Nobody writes either shard while both are emptied.
         await self._p.book.reload(lambda: self._p.shard.reload(self._empty))

@@ -10,8 +10,9 @@ from typing import Final, Protocol
 from countermand.engine.ports import Custody
 from countermand.simulation.faults import Mortal
 from countermand.simulation.landings import Balance, Landing
-from countermand.simulation.model_chain import SLOT_MS, SOL, ModelChain, canonical, own_account, sign
+from countermand.simulation.model_chain import SOL, ModelChain, canonical, own_account, sign
 from countermand.simulation.model_custody import GAS, POOL, ModelCustody
+from countermand.solana.clockwork import BLOCKHASH_SLOTS
 from countermand.solana.port import Chain, Node
 
 START_FUNDS: Final = 10**9
@@ -105,7 +106,8 @@ class ChainSide(Protocol):
     async def prefund(self, account: str) -> None:
         """A stranger sends lamports to an address, if nothing is there yet."""
 
-    def skip_ms(self, ms: int) -> None: ...
+    async def expire_blockhashes(self) -> None:
+        """So many slots pass at once that every blockhash is dead."""
 
     # As the checkers see it.
 
@@ -185,8 +187,8 @@ class ModelSide:
     async def prefund(self, account: str) -> None:
         self._chain.prefund(account)
 
-    def skip_ms(self, ms: int) -> None:
-        self._chain.skip(ms // SLOT_MS)
+    async def expire_blockhashes(self) -> None:
+        self._chain.skip(BLOCKHASH_SLOTS + 1)
 
     def height(self) -> int:
         return self._chain.slot()

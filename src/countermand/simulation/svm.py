@@ -248,10 +248,8 @@ class SvmSide:
         raw = base64.b64decode(signing.filled(message, self._signers))
         await chain.submit(raw)
 
-    def skip_ms(self, ms: int) -> None:
-        chain = self._newest()
-        if chain is not None:
-            chain.advance(ms / 1000)
+    async def expire_blockhashes(self) -> None:
+        await self._try(lambda chain: chain.expire_blockhashes())
 
     def height(self) -> int:
         chain = self._newest()

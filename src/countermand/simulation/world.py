@@ -27,6 +27,8 @@ Work = Callable[[Process], Coroutine[Any, Any, Answer]]
 _LONG: Final = ("body", "orders", "message", "built")
 """What of an answer the trace does not show."""
 
+LONG_LEAP_MS: Final = 60_000
+
 
 @dataclass(slots=True)
 class Rows:
@@ -221,9 +223,10 @@ class World(Stage[Process]):
             self.trace.count("price lost")
 
     async def leap(self, ms: int) -> None:
-        """The venue's clock is moved forward, and the chain's with it."""
+        """The venue's clock is moved forward. With a long leap comes the fault that lets every blockhash die."""
         await super().leap(ms)
-        self.side.skip_ms(ms)
+        if ms >= LONG_LEAP_MS:
+            await self.side.expire_blockhashes()
 
         async def runs(process: Process) -> dict[str, Any]:
             await process.shard.run_due()

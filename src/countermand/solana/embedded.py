@@ -3,8 +3,6 @@
 The store is the truth and the machine a cache: a transaction is executed at once, its changes are queued, and whatever
 was computed from the machine waits for the commit of what it saw. When a commit fails, the machine is dropped and
 loaded again.
-
-Durable nonces are not supported: a transaction whose blockhash is not among the last 150 is dropped.
 """
 
 import asyncio
@@ -15,10 +13,11 @@ from typing import Final
 
 from solders.account import Account
 from solders.hash import Hash
+from solders.message import Message, MessageV0
 from solders.pubkey import Pubkey
 from solders.signature import Signature as SignatureKey
 
-from countermand.solana.clockwork import BLOCKHASH_SLOTS, SLOT_MS, Blockhashes, SlotClock, VenueClock
+from countermand.solana.clockwork import BLOCKHASH_SLOTS, Blockhashes, SlotClock, VenueClock
 from countermand.solana.genesis import Genesis
 from countermand.solana.group_commit import Batch, GroupCommit
 from countermand.solana.ledger import (
@@ -63,7 +62,7 @@ from countermand.solana.port import (
     check_filters,
 )
 from countermand.solana.recent import Recent, RecentStatus
-from countermand.solana.tokens import read_token_account
+from countermand.solana.tokens import SYSVAR_OWNER, read_token_account
 from countermand.solana.turns import Turns
 from countermand.solana.wire import WireTransaction, read_transaction
 
@@ -194,13 +193,18 @@ class EmbeddedChain:
         await self._promise(self._require(), slot)
         return slot
 
-    def expire_blockhashes(self) -> None:
-        """Lets so many slots pass that every blockhash is dead."""
-        self._skip(BLOCKHASH_SLOTS + 1)
+    async def is_in_time(self, message: Message | MessageV0) -> bool:
+        """Whether it has a valid blockhash, or the value that its nonce account holds."""
+        live = self._require()
+        in_time = live.is_in_time(message, self._slots.now())
+        await live.settled()
+        return in_time
 
-    def advance(self, seconds: float) -> None:
-        """Lets the slots of so many seconds pass. The venue's clock is moved by its owner."""
-        self._skip(int(seconds * 1000) // SLOT_MS)
+    async def expire_blockhashes(self) -> None:
+        """Lets so many slots pass that every blockhash is dead, and stays so: it is stored when this returns."""
+        live = self._require()
+        self._slots.skip(BLOCKHASH_SLOTS + 1)
+        await self._promise(live, self._slots.now())
 
     # Transactions
 
@@ -292,9 +296,13 @@ class EmbeddedChain:
 
     async def accounts(self, addresses: list[Address]) -> list[AccountInfo | None]:
         live = self._require()
-        found = [live.machine.get(Pubkey.from_string(address)) for address in addresses]
+        keys = [Pubkey.from_string(address) for address in addresses]
+        slot = live.see_time() if any(address.startswith("Sysvar") for address in addresses) else None
+        found = [live.machine.get(key) for key in keys]
         infos = [None if account is None else _info(account) for account in found]
         await live.settled()
+        if slot is not None:
+            await self._promise(live, slot)
         return infos
 
     async def program_accounts(
@@ -305,6 +313,7 @@ class EmbeddedChain:
         owner = Pubkey.from_string(program)
         await self._turns.mine()
         live = self._require()
+        slot = live.see_time() if program == SYSVAR_OWNER else None
         with self._turns.work():
             found = live.machine.accounts_of_program(owner, memcmp)
         passing: list[tuple[bytes, Address, AccountInfo]] = []
@@ -316,6 +325,8 @@ class EmbeddedChain:
                         passing.append((bytes(key), str(key), _info(account)))
         passing.sort(key=lambda entry: entry[0])
         await live.settled()
+        if slot is not None:
+            await self._promise(live, slot)
         return [(address, info) for _, address, info in passing]
 
     async def recent_prioritization_fees(self, addresses: Sequence[Address]) -> list[int]:
@@ -512,10 +523,6 @@ class EmbeddedChain:
         live = self._live
         if live is not None and slot >= self._slots.ceiling - CEILING_EARLY_SLOTS and live.commits.idle:
             live.commits.raise_ceiling()
-
-    def _skip(self, slots: int) -> None:
-        self._slots.skip(slots)
-        self._raise_ceiling_early(self._slots.now())
 
 
 def _passes(data: bytes, size: int | None, memcmp: Sequence[Memcmp]) -> bool:

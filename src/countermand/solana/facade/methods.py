@@ -152,10 +152,9 @@ class RpcMethods:
         return _at(await self._slot(config), self._chain.is_blockhash_valid(address(blockhash)))
 
     async def get_fee_for_message(self, message: str, config: params.Read | None = None) -> Json:
-        """Null when the message's blockhash is not valid any more."""
+        """Null when the message's blockhash is not valid any more, and no nonce account holds it."""
         slot, decoded = await self._slot(config), message_of(message)
-        valid = self._chain.is_blockhash_valid(str(decoded.recent_blockhash))
-        return _at(slot, fee_of(decoded) if valid else None)
+        return _at(slot, fee_of(decoded) if await self._chain.is_in_time(decoded) else None)
 
     async def get_recent_prioritization_fees(self, addresses: FeeAddresses | None = None) -> list[Json]:
         slot = await self._slot(None)
