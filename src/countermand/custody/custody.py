@@ -32,9 +32,11 @@ from countermand.domain.quantities import NOTHING, USD_SCALE, BaseUnits, UsdPric
 from countermand.domain.trigger.commands import DepositCraft, Fate, Submission
 from countermand.domain.trigger.order import Attempt, AttemptKind, Craft, Family, OrderGroup
 from countermand.domain.trigger.slippage import Market, Minimum, minimum_of
-from countermand.engine.ports import FateSeen, SwapRefused, Unavailable
+from countermand.engine.ports import Alteration, FateSeen, SwapRefused, Unavailable
+from countermand.solana.alterations import alteration_of
 from countermand.solana.errors import BLOCKHASH_NOT_FOUND
 from countermand.solana.facade.sentences import describe
+from countermand.solana.funds import shortfall_of
 from countermand.solana.port import AccountInfo, Chain, ChainUnavailable, JsonError
 from countermand.solana.tokens import TOKEN_ACCOUNT_BYTES, TOKEN_ACCOUNT_RENT_LAMPORTS
 from countermand.solana.wire import SIGNATURE_BYTES
@@ -152,6 +154,10 @@ class VaultCustody:
         return Craft(message, recent.last_valid_height, moves=group.remaining, gift=gift, closes=closes)
 
     @_asks_the_chain
+    async def shortfall(self, craft: Craft) -> str | None:
+        return await shortfall_of(self._chain, craft.message)
+
+    @_asks_the_chain
     async def craft_fill(self, group: OrderGroup) -> Craft | SwapRefused:
         terms = group.terms
         if self._tokens.get(terms.input_mint) is None or self._tokens.get(terms.output_mint) is None:
@@ -194,6 +200,10 @@ class VaultCustody:
 
     def read_submission(self, transaction: str, wallet: Wallet) -> Submission:
         return read_submission(transaction, wallet)
+
+    def alteration(self, built: Craft, submission: Submission) -> Alteration:
+        found = alteration_of(built.message, submission.message)
+        return Alteration(found.signers, found.differences)
 
     def unsigned_transaction(self, craft: Craft) -> str:
         return base64.b64encode(_unsigned(craft.message)).decode()

@@ -9,7 +9,7 @@ from countermand.domain.quantities import NOTHING, BaseUnits, UsdPrice
 from countermand.domain.trigger.commands import DepositCraft, Fate, Submission, SubmissionFault
 from countermand.domain.trigger.order import Attempt, Craft, Family, OrderGroup
 from countermand.domain.trigger.slippage import Market, minimum_of
-from countermand.engine.ports import FateSeen, SwapRefused, Unavailable
+from countermand.engine.ports import Alteration, FateSeen, SwapRefused, Unavailable
 from countermand.simulation.model_chain import NOT_EMPTY, SOL, canonical, own_account, sign
 from countermand.solana.port import Chain, ChainUnavailable
 
@@ -86,6 +86,10 @@ class ModelCustody:
             terms.wallet, signers, does, group.version, moves=group.remaining, gift=gift, closes=closes
         )
 
+    async def shortfall(self, _craft: Craft) -> str | None:
+        """Nobody is poor here."""
+        return None
+
     async def craft_fill(self, group: OrderGroup) -> Craft | SwapRefused:
         mood = self._mood()
         if mood == "refused":
@@ -148,6 +152,11 @@ class ModelCustody:
         if signature != sign(wallet, message):
             return Submission(message.encode(), None, SubmissionFault.WRONG_SIGNATURE)
         return Submission(message.encode(), Signature(signature), None)
+
+    def alteration(self, built: Craft, submission: Submission) -> Alteration:
+        ours, theirs = (json.loads(message) for message in (built.message, submission.message))
+        unlike = {name: theirs.get(name) for name in ours if theirs.get(name) != ours[name]}
+        return Alteration("signers" in unlike or "payer" in unlike, unlike)
 
     def unsigned_transaction(self, craft: Craft) -> str:
         return canonical({"message": craft.message.decode(), "signatures": {}})
