@@ -39,7 +39,6 @@ RENT = 2_039_280
 SEED = bytes(range(32))
 FEE_OF_A_SIGNATURE = 5_000
 USER = Keypair.from_seed(bytes([7] * 32))
-SELL_ABOVE = Leg(Role.TRIGGER, Condition(Direction.ABOVE, UsdPrice(200 * 10**USD_SCALE)), None)
 
 
 @dataclass
@@ -129,13 +128,17 @@ class Venue:
             amount=BaseUnits(amount),
         )
 
-    def placed(self, deposit: DepositCraft, leg: Leg = SELL_ABOVE, trigger: Token | None = None) -> OrderGroup:
+    def placed(self, deposit: DepositCraft, leg: Leg | None = None, trigger: Token | None = None) -> OrderGroup:
+        """Without a leg it waits for the price to be where it is, or above."""
+        watched = trigger.mint if trigger else deposit.input_mint
+        if leg is None:
+            leg = Leg(Role.TRIGGER, Condition(Direction.ABOVE, self.prices.get(watched, usd(1))), None)
         terms = Terms(
             wallet=deposit.wallet,
             family=deposit.family,
             input_mint=deposit.input_mint,
             output_mint=deposit.output_mint,
-            trigger_mint=trigger.mint if trigger else deposit.input_mint,
+            trigger_mint=watched,
             input_account=deposit.input_account,
             deposited=deposit.craft.moves,
         )
@@ -144,7 +147,7 @@ class Venue:
         return place(deposit.order_id, event, Instant(self.clock.ms))
 
     async def has_open(
-        self, input_: Token, amount: int, output: Token = USDC, leg: Leg = SELL_ABOVE, trigger: Token | None = None
+        self, input_: Token, amount: int, output: Token = USDC, leg: Leg | None = None, trigger: Token | None = None
     ) -> OrderGroup:
         """An order whose deposit has landed, and which has triggered."""
         deposit = await self.craft_deposit(input_, amount, output)
@@ -267,8 +270,10 @@ def usd(dollars: int) -> UsdPrice:
     return UsdPrice(dollars * 10**USD_SCALE)
 
 
-def leg(direction: Direction = Direction.ABOVE, slippage: int | None = None, role: Role = Role.TRIGGER) -> Leg:
-    return Leg(role, Condition(direction, usd(200)), None if slippage is None else Bps(slippage))
+def leg(
+    direction: Direction = Direction.ABOVE, slippage: int | None = None, role: Role = Role.TRIGGER, dollars: int = 150
+) -> Leg:
+    return Leg(role, Condition(direction, usd(dollars)), None if slippage is None else Bps(slippage))
 
 
 def unsigned(message: bytes) -> VersionedTransaction:

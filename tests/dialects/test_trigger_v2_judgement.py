@@ -325,7 +325,7 @@ def test_an_order_needs_a_vault_and_a_deposit_of_its_own(venue: FakeVenue) -> No
     )
     assert asked(alice, depositSignedTx=alice.sign(alice.crafts()["transaction"])) == (
         400,
-        {"error": "Invalid signed deposit transaction: it is not the one that was crafted"},
+        {"error": "Invalid signed deposit transaction: Transaction accounts modified"},
     )
     assert asked(alice, depositSignedTx=mallory.sign(crafted["transaction"])) == (
         400,
@@ -403,7 +403,7 @@ def test_a_confirm_says_which_thing_is_wrong(venue: FakeVenue) -> None:
     wrong = mallory.sign(newest["transaction"])
     assert asked(wrong) == (400, {"error": invalid + "the wallet's signature is wrong"})
     other = alice.sign(alice.crafts()["transaction"])
-    assert asked(other) == (400, {"error": invalid + "it is not the one that was crafted"})
+    assert asked(other) == (400, {"error": invalid + "Transaction accounts modified"})
     venue.orders.height = 151
     expired = "Withdrawal transaction expired. Please initiate cancel again."
     assert asked(signed) == (400, {"error": expired})

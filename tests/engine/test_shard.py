@@ -53,7 +53,7 @@ async def test_no_answer_no_refusal_and_no_read_leaves_before_the_commit() -> No
         trouble.release(BEFORE_COMMIT)
         placed, refused, read, _ = await asyncio.gather(*waiting)
         assert isinstance(placed, Answer)
-        assert refused == Refused(Refusal.DEPOSIT_DUPLICATE)
+        assert refused == Refused(Refusal.DEPOSIT_DUPLICATE, order_id=order_id)
         assert read is not None
         assert it.stored() == [order_id]
 

@@ -105,7 +105,7 @@ def _signed_otherwise(transaction: str, by: Keypair) -> str:
 
 async def test_an_executing_order_cannot_be_cancelled_again_once_filled(venue: House) -> None:
     alice = await venue.wallet()
-    order_id = await venue.placed(alice, below(160))
+    order_id = await venue.placed(alice, below(151))
     await venue.settled()
     answer = await venue.orders.cancel(order_id, Wallet(str(alice.pubkey())))
     assert answer == Refused(Refusal.STATE_FORBIDS_CANCEL, State.FILLED)

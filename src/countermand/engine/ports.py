@@ -1,6 +1,6 @@
 """What the engine needs of the world. Adapters implement these; the engine knows nothing else outside the domain."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Generic, Protocol, TypeAlias, TypeVar
@@ -65,6 +65,15 @@ class FateSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class Alteration:
+    """How a signed message differs from the one that was built. `differences` are for the log."""
+
+    signers: bool
+    """Others sign it, or in another order."""
+    differences: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class SwapRefused:
     """A swap that is not worth a transaction now, with the reason in words."""
 
@@ -97,6 +106,9 @@ class Custody(Protocol):
     async def craft_withdrawal(self, group: OrderGroup) -> Craft:
         """Takes all that is in the order's account now back to the user, and closes it unless that failed twice."""
 
+    async def shortfall(self, craft: Craft) -> str | None:
+        """Why its payer cannot pay for it, with the lamports held and needed; None if it can."""
+
     async def craft_fill(self, group: OrderGroup) -> Craft | SwapRefused:
         """A swap of what remains, simulated. It also closes the account, unless that was rejected twice."""
 
@@ -105,6 +117,9 @@ class Custody(Protocol):
 
     def read_submission(self, transaction: str, wallet: Wallet) -> Submission:
         """Reads a signed transaction (base64) and verifies the wallet's signature on its message. Never raises."""
+
+    def alteration(self, built: Craft, submission: Submission) -> Alteration:
+        """How a signed message, which is not the built one, differs from it."""
 
     def unsigned_transaction(self, craft: Craft) -> str:
         """The transaction with all signature slots empty, base64."""

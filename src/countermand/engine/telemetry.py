@@ -1,5 +1,6 @@
 """The events that matter to whoever runs a venue: each writes its log line and moves its metric. None tells secrets."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
@@ -21,6 +22,9 @@ _ORDERS: Final = Gauge("countermand_orders_in_memory", "Orders in memory", ["sha
 _ATTEMPTS: Final = Counter("countermand_attempts_resolved", "Transactions whose fate became known", ["kind", "fate"])
 _ANSWERS: Final = Counter(
     "countermand_orders_answered", "Requests on orders, by what was answered", ["request", "answer"]
+)
+_ALTERED: Final = Counter(
+    "countermand_transactions_altered", "Signed transactions that differ from what was built", ["kind"]
 )
 _OUTBOX: Final = Gauge("countermand_outbox_pending", "Orders that the outbox owes something")
 
@@ -46,6 +50,15 @@ def answered(request: str, answer: object) -> None:
     """`request` is place, amend, cancel or confirm."""
     named = answer.refusal.name.lower() if isinstance(answer, Refused) else type(answer).__name__.lower()
     _ANSWERS.labels(request, named).inc()
+
+
+def transaction_altered(kind: str, of: str, differences: Mapping[str, object]) -> None:
+    """Somebody signed another transaction than the one that was built: mostly a wallet that adds instructions.
+
+    `kind` says what it was for, `of` names the order or the request.
+    """
+    _ALTERED.labels(kind).inc()
+    _log.info("a signed transaction is not the one that was built", kind=kind, of=of, **differences)
 
 
 def attempt_resolved(order_id: OrderId, kind: AttemptKind, fate: Fate, error: str | None) -> None:

@@ -73,6 +73,10 @@ class ChainSide(Protocol):
         """The native mint first, then the one whose price stands still."""
 
     @property
+    def decimals(self) -> Mapping[str, int]:
+        """Of each mint."""
+
+    @property
     def wallets(self) -> Sequence[str]: ...
 
     async def open(self) -> None: ...
@@ -122,6 +126,7 @@ class ModelSide:
     def __init__(self, wallets: int, wall_ms: Callable[[], int], window: int) -> None:
         self.sol = SOL
         self.mints = (SOL, "USDC", "JUP")
+        self.decimals: Mapping[str, int] = dict.fromkeys(self.mints, 0)
         self.wallets = tuple(f"wallet {number}" for number in range(wallets))
         self._chain = ModelChain(wall_ms, window)
 

@@ -97,6 +97,7 @@ class SvmSide:
     def __init__(self, world: Fortune) -> None:
         self.sol = SOL.mint
         self.mints = tuple(token.mint for token in _TOKENS)
+        self.decimals: Mapping[str, int] = {token.mint: token.decimals for token in _TOKENS}
         self._world = world
         self._keys = VaultKeys(_SEED)
         self._tokens = TokenRegistry()

@@ -67,7 +67,7 @@ class World(Stage[Process]):
         self.side = side(self)
         self.prices: dict[str, int] = {}
         rows, orders = Rows(self.database), self.side.orders
-        self.checkers = Checkers(rows, self.side, self.trace.count)
+        self.checkers = Checkers(rows, self.side, self.side.decimals, self.trace.count)
         self._on_chain = orders
         people = () if orders is None else (*orders.makers, *orders.savers, orders.sponsor)
         self._chain_orders = (
@@ -209,9 +209,14 @@ class World(Stage[Process]):
         shown = (f"{key}={str(value)[-24:]}" for key, value in answer.items() if key not in _LONG)
         return f"{kind} {what}: {' '.join(shown)}"
 
+    def moves(self, mint: str, price: int) -> None:
+        """What swaps are made at from now on."""
+        self.prices[mint] = price
+        self.checkers.priced(mint, price)
+
     async def price(self, mint: str, price: int, *, at_once: bool) -> None:
         """The venue's price moves, if a process is there to hear it."""
-        self.prices[mint] = price
+        self.moves(mint, price)
 
         async def hears(process: Process) -> dict[str, Any]:
             await process.shard.observe_price(Mint(mint), UsdPrice(price), at_once=at_once)
