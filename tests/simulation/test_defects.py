@@ -32,7 +32,7 @@ from countermand.engine.trigger_bodies import decode_group
 from countermand.engine.trigger_memory import TriggerMemory
 from countermand.engine.trigger_orders import OrderView, TriggerOrders
 from countermand.engine.trigger_shard import Answer
-from countermand.liquidity.pool import SandboxPool
+from countermand.sandbox.pool import SandboxPool
 from countermand.simulation.checkers import Claim
 from countermand.simulation.process import CountedShard, Parts
 from tests.simulation.defects import Defect, must_be_caught, patched
