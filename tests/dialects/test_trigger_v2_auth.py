@@ -1,5 +1,6 @@
 """Who gets a token of Trigger v2, and what a token is worth."""
 
+import asyncio
 import base64
 import hmac
 import json
@@ -18,7 +19,9 @@ from solders.transaction import Transaction
 from countermand.dialects.trigger_v2 import auth
 from countermand.dialects.trigger_v2.auth import Challenges, Sessions
 from countermand.domain.identity import Wallet
-from tests.dialects.fakes import SECRET, START_MS, FakeClock, FakeVenue, User
+from countermand.engine.ports import CommitUnknown, Unavailable
+from countermand.engine.token_incarnation import TokenIncarnation
+from tests.dialects.fakes import SECRET, START_MS, FakeClock, FakeVenue, MemoryIncarnations, User, first_incarnation
 
 MINUTE_MS = 60_000
 MEMO_PROGRAM = "MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr"
@@ -58,7 +61,10 @@ def test_a_wallet_signs_a_message_and_gets_a_token(venue: FakeVenue) -> None:
     assert (status, list(verified), verified["authMode"]) == (200, ["authMode", "token"], "access_only")
     issued = START_MS // 1000
     claims = jwt.decode(verified["token"], options={"verify_signature": False})
-    assert claims == {"walletPubkey": alice.wallet, "iat": issued, "exp": issued + 86_400, "aud": "trigger-v2"}
+    assert claims == {"walletPubkey": alice.wallet, "iat": issued, "exp": issued + 86_400} | {
+        "aud": "trigger-v2",
+        "incarnation": 1,
+    }
     assert jwt.get_unverified_header(verified["token"]) == {"alg": "HS256", "typ": "JWT"}
     alice.token = verified["token"]
     assert alice.ask("GET", "/trigger/v2/orders/history").status_code == 200
@@ -130,7 +136,7 @@ def test_a_stranger_who_asks_without_end_locks_nobody_out(venue: FakeVenue) -> N
 
 def test_the_challenge_of_a_minute_lives_at_least_four() -> None:
     clock = FakeClock()
-    challenges = Challenges(SECRET, clock)
+    challenges = Challenges(SECRET, clock, first_incarnation())
     wallet = Wallet(str(Keypair().pubkey()))
     for _ in range(8):
         challenges.issue(wallet)
@@ -145,7 +151,7 @@ def test_the_challenge_of_a_minute_lives_at_least_four() -> None:
 def test_challenges_take_no_memory_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auth, "CHALLENGES_KEPT", 100)
     clock = FakeClock()
-    challenges = Challenges(SECRET, clock)
+    challenges = Challenges(SECRET, clock, first_incarnation())
     wallets = [Wallet(f"wallet {n}") for n in range(1_000)]
     given = [challenges.issue(wallet) for wallet in wallets]
     assert [len(challenges.live(wallet)) for wallet in wallets] == [1] * 100 + [0] * 900
@@ -242,11 +248,11 @@ def _token(header: object, claims: object, secret: bytes = SECRET) -> str:
 
 HS256 = {"alg": "HS256", "typ": "JWT"}
 NOW_S = START_MS // 1000
-CLAIMS = {"walletPubkey": MEMO_PROGRAM, "iat": NOW_S, "exp": NOW_S + 86_400, "aud": "trigger-v2"}
+CLAIMS = {"walletPubkey": MEMO_PROGRAM, "iat": NOW_S, "exp": NOW_S + 86_400, "aud": "trigger-v2", "incarnation": 1}
 
 
 def test_the_token_that_the_attacks_start_from_is_good() -> None:
-    assert Sessions(SECRET, FakeClock()).wallet_of(f"Bearer {_token(HS256, CLAIMS)}") == MEMO_PROGRAM
+    assert Sessions(SECRET, FakeClock(), first_incarnation()).wallet_of(f"Bearer {_token(HS256, CLAIMS)}") == MEMO_PROGRAM
 
 
 @pytest.mark.parametrize(
@@ -278,6 +284,10 @@ def test_the_token_that_the_attacks_start_from_is_good() -> None:
         _token(HS256, CLAIMS | {"exp": NOW_S}),
         _token(HS256, CLAIMS | {"exp": "tomorrow"}),
         _token(HS256, CLAIMS | {"walletPubkey": 7}),
+        _token(HS256, CLAIMS | {"incarnation": 0}),
+        _token(HS256, CLAIMS | {"incarnation": 2}),
+        _token(HS256, CLAIMS | {"incarnation": "1"}),
+        _token(HS256, {name: value for name, value in CLAIMS.items() if name != "incarnation"}),
         _token(HS256, []),
         _token(HS256, CLAIMS)[:-4] + "AAAA",
         _token(HS256, CLAIMS) + "." + "A",
@@ -309,7 +319,7 @@ def test_the_scheme_is_written_as_one_likes(venue: FakeVenue, header: str) -> No
 @given(token=st.text(max_size=300))
 @settings(max_examples=200, deadline=None)
 def test_no_text_is_a_token_by_chance(token: str) -> None:
-    assert Sessions(SECRET, FakeClock()).wallet_of(f"Bearer {token}") is None
+    assert Sessions(SECRET, FakeClock(), first_incarnation()).wallet_of(f"Bearer {token}") is None
 
 
 def test_a_token_lasts_a_day_of_the_wall_clock(venue: FakeVenue) -> None:
@@ -321,20 +331,96 @@ def test_a_token_lasts_a_day_of_the_wall_clock(venue: FakeVenue) -> None:
     assert alice.ask("GET", "/trigger/v2/vault").status_code == 401
 
 
-def test_all_tokens_can_be_ended_and_newer_ones_work(venue: FakeVenue) -> None:
+@pytest.mark.parametrize("passes_ms", [0, 60_000, -2 * 86_400_000])
+def test_all_tokens_can_be_ended_and_newer_ones_work(venue: FakeVenue, passes_ms: int) -> None:
+    """A5: whatever the clock does meanwhile."""
     alice, bob = venue.user(), venue.user()
     assert alice.ask("GET", "/trigger/v2/vault").status_code == 200
     for _ in range(3):
-        venue.sessions.expire_tokens_now()
+        asyncio.run(venue.incarnation.end_tokens())
+        venue.clock.wall += passes_ms
         assert alice.ask("GET", "/trigger/v2/vault").status_code == 401
         assert bob.ask("GET", "/trigger/v2/vault").status_code == 401
         alice.token = verify(alice, challenge(alice))[1]["token"]
         assert alice.ask("GET", "/trigger/v2/vault").status_code == 200
 
 
+def test_challenges_end_with_the_tokens(venue: FakeVenue) -> None:
+    """A5: those that are remembered, and those of a minute."""
+    alice = venue.stranger()
+    texts = [challenge(alice) for _ in range(10)]
+    asyncio.run(venue.incarnation.end_tokens())
+    assert all(verify(alice, text) == (400, {"error": "Challenge not found"}) for text in texts)
+    again = [challenge(alice) for _ in range(10)]
+    assert not {*texts} & {*again}
+    assert verify(alice, texts[-1])[0] == 401
+    assert verify(alice, again[-1])[0] == verify(alice, again[0])[0] == 200
+
+
+def test_another_process_gives_other_challenges() -> None:
+    """A5: one that was used cannot come back with a restart, also not in the same millisecond."""
+    wallet = Wallet(str(Keypair().pubkey()))
+    processes = [Challenges(bytes([number]) * 32, FakeClock(), first_incarnation()) for number in range(2)]
+    texts = [challenges.issue(wallet).text(wallet) for challenges in processes for _ in range(10)]
+    assert len({*texts}) == 2 * 9
+
+
+def test_a_used_challenge_of_a_minute_does_not_come_back_with_the_minute(venue: FakeVenue) -> None:
+    """B7: the clock has gone on until it was forgotten, and goes back."""
+    alice = venue.stranger()
+    for _ in range(8):
+        challenge(alice)
+    used = challenge(alice)
+    assert verify(alice, used)[0] == 200
+    venue.clock.wall += 10 * MINUTE_MS
+    challenge(alice)
+    venue.clock.wall -= 10 * MINUTE_MS
+    for _ in range(8):
+        challenge(alice)
+    assert verify(alice, used)[0] == 401
+
+
+def test_a_challenge_that_is_behind_a_later_one_expires_in_time(venue: FakeVenue) -> None:
+    """B7: the clock has gone back between the two."""
+    alice = venue.stranger()
+    challenge(alice)
+    venue.clock.wall -= 60 * MINUTE_MS
+    text = challenge(alice)
+    venue.clock.wall += 5 * MINUTE_MS
+    assert verify(alice, text)[0] == 401
+
+
+async def test_an_end_of_unknown_outcome_is_learned_from_the_store() -> None:
+    incarnations = MemoryIncarnations()
+    incarnation = TokenIncarnation(incarnations, 1)
+    incarnations.failing = CommitUnknown("lost")
+    with pytest.raises(CommitUnknown):
+        await incarnation.end_tokens()
+    assert incarnation.current == 1
+    incarnations.failing = None
+    await incarnation.learn()
+    assert incarnation.current == 2
+
+
+async def test_what_another_process_ended_is_learned_whenever_the_store_answers() -> None:
+    """Two processes on one database, of which one is replaced."""
+    incarnations, pauses = MemoryIncarnations(), iter((Unavailable("away"), None))
+    incarnation = TokenIncarnation(incarnations, 1)
+    await TokenIncarnation(incarnations, 1).end_tokens()
+
+    class Clock(FakeClock):
+        async def sleep(self, ms: int) -> None:
+            assert ms == 1_000
+            incarnations.failing = next(pauses)
+
+    with pytest.raises(RuntimeError):
+        await incarnation.follow(Clock())
+    assert incarnation.current == 2
+
+
 def test_verified_tokens_take_no_memory_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auth, "TOKENS_CACHED", 3)
-    sessions = Sessions(SECRET, FakeClock())
+    sessions = Sessions(SECRET, FakeClock(), first_incarnation())
     headers = [f"Bearer {sessions.issue(Wallet(f'wallet {n}'))}" for n in range(10)]
     for _ in range(2):
         assert [sessions.wallet_of(header) for header in headers] == [f"wallet {n}" for n in range(10)]

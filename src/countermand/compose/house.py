@@ -24,6 +24,7 @@ from countermand.engine.members import StarkKeys
 from countermand.engine.onchain import OnChainOrders
 from countermand.engine.outbox import Outbox
 from countermand.engine.shards import BOOK_SHARD, TRIGGER_SHARD
+from countermand.engine.token_incarnation import TokenIncarnation
 from countermand.engine.trigger_orders import TriggerOrders
 from countermand.engine.trigger_shard import TriggerShard
 from countermand.engine.venue import Venue
@@ -44,6 +45,7 @@ from countermand.solana.programs.artifacts import program_builds
 from countermand.store.chain_postgres import PostgresLedgerStore
 from countermand.store.members_postgres import PostgresMembers
 from countermand.store.sandbox_postgres import PostgresSandboxStore
+from countermand.store.venue_postgres import PostgresVenueStore
 
 _POOL_CONNECTIONS: Final = 4
 _LIMIT_UNIT_PRICE: Final = 15_406
@@ -69,6 +71,7 @@ class Ground:
     book_store: CrashingBookStore
     sandbox_store: PostgresSandboxStore
     members: PostgresMembers
+    incarnation: TokenIncarnation
     chain: EmbeddedChain
     world: FaultyChain
     """The chain with the faults that are on."""
@@ -161,6 +164,7 @@ async def _ground(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIterato
                 book_store=book_store,
                 sandbox_store=sandbox_store,
                 members=PostgresMembers(pool),
+                incarnation=await TokenIncarnation.loaded(PostgresVenueStore(pool)),
                 chain=chain,
                 world=FaultyChain(chain, faults),
             )
@@ -215,8 +219,8 @@ def _trigger_side(ground: Ground) -> TriggerSide:
         pool=pool,
         custody=custody,
         orders=TriggerOrders(shard, outbox, custody, store, clock, ground.ids, patience_ms),
-        sessions=auth.Sessions(keys.jwt_secret(), clock),
-        challenges=auth.Challenges(keys.jwt_secret(), clock),
+        sessions=auth.Sessions(keys.jwt_secret(), clock, ground.incarnation),
+        challenges=auth.Challenges(secrets.token_bytes(32), clock, ground.incarnation),
     )
 
 
@@ -226,8 +230,8 @@ def _book_side(ground: Ground) -> BookSide:
     return BookSide(
         shard=shard,
         venue=Venue(shard, ground.book_store, ground.ids),
-        texts=LoginTexts(secret, clock),
-        sessions=MemberSessions(secret, clock, ground.members),
+        texts=LoginTexts(secret, clock, ground.incarnation),
+        sessions=MemberSessions(secret, clock, ground.members, ground.incarnation),
         stark_keys=StarkKeys(ground.members),
         verifier=Verifier(),
     )
@@ -262,10 +266,6 @@ def _sandbox_parts(ground: Ground, trigger: TriggerSide, on_chain: OnChain, book
         book.sessions.forget()
         book.stark_keys.forget()
 
-    def expire_tokens() -> None:
-        trigger.sessions.expire_tokens_now()
-        book.sessions.expire_tokens_now()
-
     def forget() -> None:
         trigger.custody.forget()
         on_chain.forget()
@@ -286,7 +286,7 @@ def _sandbox_parts(ground: Ground, trigger: TriggerSide, on_chain: OnChain, book
         clock=ground.clock,
         ids=ground.ids,
         store=ground.sandbox_store,
-        expire_tokens=expire_tokens,
+        incarnation=ground.incarnation,
         forget=forget,
         clear_orders=clear_orders,
         genesis=lambda: _genesis(ground.keys),

@@ -74,6 +74,7 @@ async def _run(house: House, database: Database, listeners: Listeners, stop: asy
                     _end_with_the_chain(ground.chain),
                     _watch_the_fence(trigger.shard, ground.store),
                     _watch_the_fence(book.shard, ground.book_store),
+                    ground.incarnation.follow(ground.clock),
                     _keep_house(house),
                 )
             ]

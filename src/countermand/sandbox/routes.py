@@ -101,7 +101,7 @@ class SandboxResource:
         for field in msgspec.structs.fields(body):
             if field.type is int:
                 _within(field.encode_name, getattr(body, field.name), 0, _COUNT_MAX)
-        self._sandbox.set_faults(body)
+        await self._sandbox.set_faults(body)
         self._show(resp)
 
     async def on_post_reset(self, req: Request, resp: Response) -> None:
