@@ -5,6 +5,7 @@ import base64
 import hmac
 import json
 import re
+from collections.abc import Callable
 from hashlib import sha256
 
 import base58
@@ -12,16 +13,30 @@ import jwt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from solders.compute_budget import set_compute_unit_limit, set_compute_unit_price
+from solders.hash import Hash
+from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
-from solders.message import Message
-from solders.transaction import Transaction
+from solders.message import Message, MessageV0
+from solders.pubkey import Pubkey
+from solders.signature import Signature as ChainSignature
+from solders.transaction import Transaction, VersionedTransaction
 
 from countermand.dialects.trigger_v2 import auth
 from countermand.dialects.trigger_v2.auth import Challenges, Sessions
 from countermand.domain.identity import Wallet
 from countermand.engine.ports import CommitUnknown, Unavailable
 from countermand.engine.token_incarnation import TokenIncarnation
-from tests.dialects.fakes import SECRET, START_MS, FakeClock, FakeVenue, MemoryIncarnations, User, first_incarnation
+from tests.dialects.fakes import (
+    SECRET,
+    SOL,
+    START_MS,
+    FakeClock,
+    FakeVenue,
+    MemoryIncarnations,
+    User,
+    first_incarnation,
+)
 
 MINUTE_MS = 60_000
 MEMO_PROGRAM = "MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr"
@@ -92,6 +107,137 @@ def test_a_wallet_signs_a_transaction_that_can_never_land(venue: FakeVenue) -> N
     assert venue.ask("POST", "/trigger/v2/auth/verify", body).status_code == 200
     replayed = venue.ask("POST", "/trigger/v2/auth/verify", body)
     assert (replayed.status_code, replayed.json) == (400, {"error": "Challenge not found"})
+
+
+# --- D6: what wallets do to a transaction before they sign it
+
+
+LIGHTHOUSE = Pubkey.from_string("L2TExMFKdjpN9kozasaurPirfHy9P8sbXoAN1qA3S95")
+"""Whose asserts wallets add."""
+ASSERT = Instruction(LIGHTHOUSE, b"\x05\x00\x00\x01", [AccountMeta(Pubkey.from_string(SOL), False, False)])
+UNITS = set_compute_unit_limit(40_000)
+SPONSOR = Keypair()
+
+
+def memo(text: str, program: str = MEMO_PROGRAM) -> Instruction:
+    return Instruction(Pubkey.from_string(program), text.encode(), [])
+
+
+def signed_by(keys: Keypair, instructions: list[Instruction], *, version: int | None = None) -> bytes:
+    message: Message | MessageV0 = Message.new_with_blockhash(instructions, keys.pubkey(), Hash.new_unique())
+    if version == 0:
+        message = MessageV0.try_compile(keys.pubkey(), instructions, [], Hash.new_unique())
+    return bytes(VersionedTransaction(message, [keys]))
+
+
+def hands_in(user: User, transaction: str) -> tuple[int, object]:
+    body = {"type": "transaction", "walletPubkey": user.wallet, "signedTransaction": transaction}
+    answer = user.venue.ask("POST", "/trigger/v2/auth/verify", body)
+    return answer.status_code, answer.json.get("error")
+
+
+@pytest.mark.parametrize("version", [None, 0])
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda text: [text],
+        lambda text: [UNITS, text],
+        lambda text: [text, UNITS],
+        lambda text: [UNITS, set_compute_unit_price(7), text, ASSERT, ASSERT],
+        lambda text: [ASSERT, text, ASSERT, UNITS],
+    ],
+)
+def test_a_wallet_may_add_to_the_transaction_and_move_things(
+    venue: FakeVenue, around: Callable[[Instruction], list[Instruction]], version: int | None
+) -> None:
+    alice = venue.stranger()
+    raw = signed_by(alice.keys, around(memo(challenge(alice))), version=version)
+    given = base64.b64encode(raw).decode()
+    assert hands_in(alice, given) == (200, None)
+    assert hands_in(alice, given) == (400, "Challenge not found")
+
+
+def spelled(raw: bytes) -> dict[str, str]:
+    text = base64.b64encode(raw).decode()
+    return {
+        "canonical": text,
+        "URL-safe": base64.urlsafe_b64encode(raw).decode(),
+        "without padding": base64.urlsafe_b64encode(raw).decode().rstrip("="),
+        "with a newline": text + "\n",
+        "wrapped": base64.encodebytes(raw).decode(),
+        "wrapped for mail": "\r\n".join(text[at : at + 64] for at in range(0, len(text), 64)),
+    }
+
+
+@pytest.mark.parametrize("spelling", spelled(b""))
+def test_base64_is_read_as_clients_write_it(venue: FakeVenue, spelling: str) -> None:
+    """D5."""
+    alice = venue.stranger()
+    for extra in ([], [UNITS], [UNITS, ASSERT]):  # Of all three lengths modulo 3, and with + and / somewhere.
+        raw = signed_by(alice.keys, [memo(challenge(alice)), *extra])
+        assert hands_in(alice, spelled(raw)[spelling]) == (200, None)
+
+
+def test_the_wallet_may_be_one_signer_of_several(venue: FakeVenue) -> None:
+    """As when another pays. It is never sent, so nobody else's signature is needed."""
+    alice = venue.stranger()
+    text = challenge(alice)
+    signs = Instruction(
+        Pubkey.from_string(MEMO_PROGRAM), text.encode(), [AccountMeta(alice.keys.pubkey(), True, False)]
+    )
+    message = Message.new_with_blockhash([signs], SPONSOR.pubkey(), Hash.default())
+    signature = alice.keys.sign_message(bytes(message))
+    swapped = VersionedTransaction.populate(message, [signature, ChainSignature.default()])
+    assert hands_in(alice, base64.b64encode(bytes(swapped)).decode()) == (401, "Invalid signature")
+    transaction = VersionedTransaction.populate(message, [ChainSignature.default(), signature])
+    assert hands_in(alice, base64.b64encode(bytes(transaction)).decode()) == (200, None)
+
+
+@pytest.mark.parametrize(
+    "instructions",
+    [
+        lambda text: [],
+        lambda text: [UNITS, ASSERT],
+        lambda text: [memo(text), memo("thank you")],
+        lambda text: [memo(text), memo(text)],
+        lambda text: [memo(text), memo("thanks", "Memo1UhkJRfHyvLMcVucJwxXeuD728EqVddwQDwyFMo")],
+        lambda text: [memo(text + " ")],
+        lambda text: [memo(text[:-1])],
+        lambda text: [memo(text.replace("\n\n", "\n"))],
+        lambda text: [memo(f"I agree. {text}")],
+        lambda text: [Instruction(LIGHTHOUSE, text.encode(), [])],
+    ],
+)
+def test_without_exactly_the_text_in_one_memo_nobody_signs_in(
+    venue: FakeVenue, instructions: Callable[[str], list[Instruction]]
+) -> None:
+    alice = venue.stranger()
+    text = challenge(alice)
+    raw = signed_by(alice.keys, instructions(text))
+    assert hands_in(alice, base64.b64encode(raw).decode()) == (401, "Invalid signature")
+    assert hands_in(alice, base64.b64encode(signed_by(alice.keys, [memo(text)])).decode()) == (200, None)
+
+
+def test_the_wallet_must_have_signed_it(venue: FakeVenue) -> None:
+    alice, mallory = venue.stranger(), venue.stranger()
+    text = challenge(alice)
+    named = Instruction(
+        Pubkey.from_string(MEMO_PROGRAM), text.encode(), [AccountMeta(alice.keys.pubkey(), False, False)]
+    )
+    message = Message.new_with_blockhash([memo(text)], alice.keys.pubkey(), Hash.default())
+    unsigned = VersionedTransaction.populate(message, [ChainSignature.default()])
+    wrong = VersionedTransaction.populate(message, [mallory.keys.sign_message(bytes(message))])
+    for raw in (signed_by(mallory.keys, [memo(text)]), signed_by(mallory.keys, [named]), bytes(unsigned), bytes(wrong)):
+        assert hands_in(alice, base64.b64encode(raw).decode()) == (401, "Invalid signature")
+
+
+@given(raw=st.binary(max_size=300))
+@settings(max_examples=200, deadline=None)
+def test_no_bytes_are_a_signed_challenge_by_chance(raw: bytes) -> None:
+    venue = FakeVenue()
+    alice = venue.stranger()
+    challenge(alice)
+    assert hands_in(alice, base64.b64encode(b"\x01" + raw).decode())[0] in (400, 401)
 
 
 def test_a_challenge_is_used_once_and_ends_after_five_minutes_of_the_wall_clock(venue: FakeVenue) -> None:
@@ -252,7 +398,9 @@ CLAIMS = {"walletPubkey": MEMO_PROGRAM, "iat": NOW_S, "exp": NOW_S + 86_400, "au
 
 
 def test_the_token_that_the_attacks_start_from_is_good() -> None:
-    assert Sessions(SECRET, FakeClock(), first_incarnation()).wallet_of(f"Bearer {_token(HS256, CLAIMS)}") == MEMO_PROGRAM
+    assert (
+        Sessions(SECRET, FakeClock(), first_incarnation()).wallet_of(f"Bearer {_token(HS256, CLAIMS)}") == MEMO_PROGRAM
+    )
 
 
 @pytest.mark.parametrize(

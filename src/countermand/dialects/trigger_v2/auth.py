@@ -22,9 +22,9 @@ import jwt
 from solders.compute_budget import set_compute_unit_price
 from solders.hash import Hash
 from solders.instruction import Instruction
-from solders.message import Message
+from solders.message import Message, to_bytes_versioned
 from solders.pubkey import Pubkey
-from solders.signature import Signature
+from solders.transaction import SanitizeError, VersionedTransaction
 
 from countermand.domain.identity import Wallet
 from countermand.domain.instant import Instant
@@ -43,8 +43,13 @@ TOKENS_CACHED: Final = 65_536
 _TOKEN_CHARS_MAX: Final = 512
 _MINUTE_MS: Final = 60_000
 _MEMO_PROGRAM: Final = Pubkey.from_string("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr")
+_MEMO_PROGRAMS: Final = (_MEMO_PROGRAM, Pubkey.from_string("Memo1UhkJRfHyvLMcVucJwxXeuD728EqVddwQDwyFMo"))
 _UNIT_PRICE_MICROLAMPORTS: Final = 1_000_000
 _SIGNATURE_BYTES: Final = 64
+_PACKET_BYTES_MAX: Final = 1_232
+_TRANSACTION_CHARS_MAX: Final = (_PACKET_BYTES_MAX + 2) // 3 * 4
+_SPACE: Final = dict.fromkeys(map(ord, " \t\n\v\f\r"))
+_URL_SAFE: Final = str.maketrans("-_", "+/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,15 +169,47 @@ def unsigned_transaction(message: bytes) -> str:
     return base64.b64encode(b"\x01" + bytes(_SIGNATURE_BYTES) + message).decode()
 
 
-def split_transaction(text: str) -> tuple[Signature, bytes] | None:
-    """The signature and the message of a transaction with one signer. None: it is no such thing."""
+class SignedChallenge:
+    """A transaction that a wallet signed to sign in. It is never sent: only its memo and who signed it count.
+
+    Wallets add instructions (compute budget, asserts of Lighthouse), move them, write version 0, or replace the
+    blockhash. None of that changes what was signed: the text. The wallet must be a required signer, mostly the payer;
+    what others have signed is not looked at.
+    """
+
+    def __init__(self, transaction: VersionedTransaction) -> None:
+        message = transaction.message
+        keys, programs = message.account_keys, [each.program_id_index for each in message.instructions]
+        memos = [
+            each.data
+            for each, program in zip(message.instructions, programs, strict=True)
+            if program < len(keys) and keys[program] in _MEMO_PROGRAMS
+        ]
+        self._memo = memos[0] if len(memos) == 1 else None
+        """None: a second memo could mean anything."""
+        self._message = to_bytes_versioned(message)
+        signers = keys[: message.header.num_required_signatures]
+        self._signatures = dict(zip(map(str, signers), transaction.signatures, strict=False))
+
+    def proves(self, wallet: Wallet, text: str) -> bool:
+        signature = self._signatures.get(wallet)
+        if self._memo != text.encode() or signature is None:
+            return False
+        return signature.verify(public_key(wallet), self._message)
+
+
+def read_signed_challenge(text: str) -> SignedChallenge | None:
+    """From base64, in any spelling that JavaScript's decoder takes. None: it is no transaction."""
+    digits = text.translate(_SPACE).rstrip("=").translate(_URL_SAFE)
+    if len(digits) > _TRANSACTION_CHARS_MAX:
+        return None
     try:
-        raw = base64.b64decode(text, validate=True)
-    except ValueError:
+        raw = base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)
+        transaction = VersionedTransaction.from_bytes(raw)
+        transaction.sanitize()
+    except (ValueError, SanitizeError):
         return None
-    if raw[:1] != b"\x01" or len(raw) <= 1 + _SIGNATURE_BYTES:
-        return None
-    return Signature(raw[1 : 1 + _SIGNATURE_BYTES]), raw[1 + _SIGNATURE_BYTES :]
+    return SignedChallenge(transaction)
 
 
 class _Verified(NamedTuple):
