@@ -196,8 +196,8 @@ def test_the_wallet_may_be_one_signer_of_several(venue: FakeVenue) -> None:
 @pytest.mark.parametrize(
     "instructions",
     [
-        lambda text: [],
-        lambda text: [UNITS, ASSERT],
+        lambda _: [],
+        lambda _: [UNITS, ASSERT],
         lambda text: [memo(text), memo("thank you")],
         lambda text: [memo(text), memo(text)],
         lambda text: [memo(text), memo("thanks", "Memo1UhkJRfHyvLMcVucJwxXeuD728EqVddwQDwyFMo")],
