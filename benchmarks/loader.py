@@ -32,6 +32,7 @@ from countermand.engine.clock import VenueClock
 from countermand.engine.ids import Ids
 from countermand.engine.shards import TRIGGER_SHARD
 from countermand.engine.term import Term
+from countermand.engine.token_incarnation import TokenIncarnation
 from countermand.engine.trigger_memory import TriggerMemory
 from countermand.prices.feed import JUP, SOL, USDC, Token, TokenRegistry
 from countermand.sandbox.pool import pool_account, sandbox_accounts
@@ -43,6 +44,7 @@ from countermand.solana.tokens import SYSTEM_PROGRAM, associated_token_address
 from countermand.store.chain_postgres import PostgresLedgerStore
 from countermand.store.embedded import EmbeddedPostgres
 from countermand.store.postgres import PostgresStore, migrate
+from countermand.store.venue_postgres import PostgresVenue
 
 WALLETS: Final = 2_000
 _A_BATCH: Final = 1_000
@@ -189,10 +191,10 @@ async def filling(data: Path) -> AsyncIterator[Filling]:
     """Opens the data directory the way a server does, and gives its wallets what they need."""
     data.mkdir(parents=True, exist_ok=True, mode=0o711)
     keys, clock = VaultKeys(load_or_make_seed(data / MASTER_SEED_FILE)), VenueClock()
-    sessions = Sessions(keys.jwt_secret(), clock)
     async with EmbeddedPostgres(data) as server:
         await migrate(server.dsn)
         pool = await asyncpg.create_pool(server.dsn, min_size=1, max_size=4)
+        sessions = Sessions(keys.jwt_secret(), clock, TokenIncarnation(PostgresVenue(pool), 1))
         store = await PostgresStore.connect(server.dsn)
         ledger = PostgresLedgerStore(pool)
         chain = await EmbeddedChain.open(ledger, clock, genesis=_genesis(keys))

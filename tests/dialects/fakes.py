@@ -44,6 +44,7 @@ from countermand.domain.trigger.order import Craft, Family, OrderGroup, State
 from countermand.domain.trigger.refusals import Refusal, Refused
 from countermand.engine.ids import Ids
 from countermand.engine.ports import HistoryQuery
+from countermand.engine.token_incarnation import TokenIncarnation
 from countermand.engine.trigger_orders import (
     Cancelling,
     ConfirmAnswer,
@@ -68,6 +69,27 @@ START_MS = 1_788_655_966_838
 DAY_MS = 86_400_000
 SECRET = bytes(range(64))
 PROGRAM = Pubkey.from_string("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr")
+
+
+class MemoryIncarnations:
+    """Stores the incarnation. `failing` is raised instead of an answer; what was asked for has happened."""
+
+    def __init__(self) -> None:
+        self.stored = 1
+        self.failing: Exception | None = None
+
+    async def token_incarnation(self) -> int:
+        if self.failing is not None:
+            raise self.failing
+        return self.stored
+
+    async def raise_token_incarnation(self) -> int:
+        self.stored += 1
+        return await self.token_incarnation()
+
+
+def first_incarnation() -> TokenIncarnation:
+    return TokenIncarnation(MemoryIncarnations(), 1)
 
 
 class FakeClock:
@@ -428,8 +450,10 @@ class FakeVenue:
 
     def __post_init__(self) -> None:
         self.orders = FakeOrders(self.clock)
-        self.sessions = Sessions(SECRET, self.clock)
-        self.challenges = Challenges(SECRET, self.clock)
+        self.incarnations = MemoryIncarnations()
+        self.incarnation = TokenIncarnation(self.incarnations, 1)
+        self.sessions = Sessions(SECRET, self.clock, self.incarnation)
+        self.challenges = Challenges(SECRET, self.clock, self.incarnation)
         self.prices = {Mint(SOL): UsdPrice(150 * 10**12), Mint(USDC): UsdPrice(10**12), Mint(USDT): UsdPrice(10**12)}
         venue = Venue(
             orders=self.orders,

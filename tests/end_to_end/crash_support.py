@@ -183,10 +183,10 @@ class Server:
 
     # --- the sandbox
 
-    async def ask(self, method: str, path: str, body: object = None) -> Reply:
+    async def ask(self, method: str, path: str, body: object = None, token: str | None = None) -> Reply:
         http = Http(lambda: self.port)
         try:
-            return await http.ask(method, path, body)
+            return await http.ask(method, path, body, token)
         finally:
             http.close()
 

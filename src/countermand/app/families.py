@@ -1,5 +1,6 @@
 """The services of each family of orders, put together by hand on an infrastructure."""
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -108,8 +109,8 @@ def _trigger_services(infra: Infrastructure, router: Router) -> TriggerServices:
         outbox=outbox,
         custody=custody,
         orders=TriggerOrders(shard, outbox, custody, store, clock, infra.ids, patience_ms),
-        sessions=auth.Sessions(keys.jwt_secret(), clock),
-        challenges=auth.Challenges(keys.jwt_secret(), clock),
+        sessions=auth.Sessions(keys.jwt_secret(), clock, infra.incarnation),
+        challenges=auth.Challenges(secrets.token_bytes(32), clock, infra.incarnation),
     )
 
 
@@ -119,8 +120,8 @@ def _book_services(infra: Infrastructure, match_faults: MatchFaults) -> BookServ
     return BookServices(
         shard=shard,
         venue=Venue(shard, stores.book, infra.ids),
-        texts=LoginTexts(secret, clock),
-        sessions=MemberSessions(secret, clock, stores.members),
+        texts=LoginTexts(secret, clock, infra.incarnation),
+        sessions=MemberSessions(secret, clock, stores.members, infra.incarnation),
         stark_keys=StarkKeys(stores.members),
         verifier=Verifier(),
     )

@@ -13,6 +13,7 @@ from countermand.custody.vaults import VaultKeys
 from countermand.domain.identity import Address, Mint
 from countermand.engine.clock import VenueClock
 from countermand.engine.ids import Ids
+from countermand.engine.token_incarnation import TokenIncarnation
 from countermand.prices.feed import Token, TokenRegistry
 from countermand.settings import Settings
 from countermand.solana.genesis import Genesis
@@ -56,6 +57,7 @@ class Infrastructure:
     stores: Stores
     chain: Node
     newest_slot: Callable[[], int | None]
+    incarnation: TokenIncarnation
 
 
 @asynccontextmanager

@@ -16,6 +16,7 @@ from countermand.domain.quantities import decimal_text
 from countermand.engine.clock import VenueClock
 from countermand.engine.ids import Ids
 from countermand.engine.shards import BOOK_SHARD, TRIGGER_SHARD
+from countermand.engine.token_incarnation import TokenIncarnation
 from countermand.gateway.falcon_app import FalconApp
 from countermand.prices.feed import Token, TokenRegistry
 from countermand.sandbox import openapi, routes
@@ -62,6 +63,7 @@ async def sandbox_app(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIte
             stores=stores,
             chain=world,
             newest_slot=lambda: chain.slot,
+            incarnation=await TokenIncarnation.loaded(stores.venue),
         )
         # The families bring the prices that the pool swaps at.
         pool = SandboxPool(keys.pool.address, lambda mint: families.trigger.shard.price_of(mint))  # noqa: PLW0108
@@ -117,10 +119,6 @@ def _dependencies(
 ) -> SandboxDependencies:
     infra, trigger, book = families.infrastructure, families.trigger, families.book
 
-    def expire_tokens() -> None:
-        trigger.sessions.expire_tokens_now()
-        book.sessions.expire_tokens_now()
-
     def forget() -> None:
         trigger.custody.forget()
         families.on_chain.forget()
@@ -142,7 +140,7 @@ def _dependencies(
         clock=infra.clock,
         ids=infra.ids,
         store=infra.stores.sandbox,
-        expire_tokens=expire_tokens,
+        incarnation=infra.incarnation,
         forget=forget,
         clear_orders=lambda: _clear_orders(infra.stores, book),
         genesis=lambda: _genesis(infra.keys),

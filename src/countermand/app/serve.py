@@ -99,6 +99,7 @@ async def _run(app: App, database: Database, listeners: Listeners, stop: asyncio
                     *([] if app.embedded is None else [_end_with_the_chain(app.embedded)]),
                     _watch_the_fence(trigger.shard, stores.trigger),
                     _watch_the_fence(book.shard, stores.book),
+                    families.infrastructure.incarnation.follow(families.infrastructure.clock),
                     _keep_house(families),
                 )
             ]

@@ -16,6 +16,7 @@ from countermand.custody.vaults import VaultKeys
 from countermand.domain.trigger.order import AttemptKind
 from countermand.engine.clock import VenueClock
 from countermand.engine.ids import Ids
+from countermand.engine.token_incarnation import TokenIncarnation
 from countermand.engine.trigger_bodies import decode_group
 from countermand.liquidity.no_router import NO_ROUTER, NoRouter
 from countermand.settings import Settings, StartRefused
@@ -104,6 +105,7 @@ async def _infrastructure(
         stores=stores,
         chain=chain,
         newest_slot=newest_slot,
+        incarnation=await TokenIncarnation.loaded(stores.venue),
     )
 
 

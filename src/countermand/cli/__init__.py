@@ -5,6 +5,7 @@ from typing import Final
 
 from cyclopts import App, CycloptsError
 
+from countermand.cli.streams import adopt_standard_streams
 from countermand.settings import StartRefused
 
 BAD_START: Final = 2
@@ -42,7 +43,11 @@ app.command(
 
 
 def main() -> None:
-    """Runs the command, and leaves with its exit status: 2, and one line, if it cannot start as asked."""
+    """Runs the command, and leaves with its exit status: 2, and one line, if it cannot start as asked.
+
+    141 if the reader of its report left before the end.
+    """
+    adopt_standard_streams()
     try:
         status = app(exit_on_error=False, print_error=False, result_action="return_value")
     except (CycloptsError, StartRefused) as error:

@@ -1,16 +1,28 @@
-"""The log: one line an event, on standard error, for people or for machines."""
+"""The log: one line an event, on standard error, for people or for machines.
+
+A line that cannot be written is counted, and stops nothing.
+"""
 
 import logging
 import sys
+from typing import Final
 
 import structlog
+from prometheus_client import Counter
 from structlog.typing import Processor
 
+from countermand.cli.streams import LossyStream
 from countermand.settings import LogFormat, LogLevel
+
+_LOST: Final = Counter(
+    "countermand_output_lines_lost", "Lines that could not be written to standard error or output", ["stream"]
+)
 
 
 def configure_logs(form: LogFormat, level: LogLevel) -> None:
     """Sends our events, and those of the libraries from a warning on, through the same last step."""
+    for name, stream in (("stderr", sys.stderr), ("stdout", sys.stdout)):
+        _count_losses(name, stream)
     threshold = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -28,7 +40,7 @@ def configure_logs(form: LogFormat, level: LogLevel) -> None:
     structlog.configure(
         processors=[*shared, last],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -39,3 +51,10 @@ def configure_logs(form: LogFormat, level: LogLevel) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=max(threshold, logging.WARNING), force=True)
+
+
+def _count_losses(name: str, stream: object) -> None:
+    counter = _LOST.labels(name)
+    if isinstance(stream, LossyStream):
+        counter.inc(stream.lost)
+        stream.on_loss = counter.inc

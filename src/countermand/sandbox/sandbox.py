@@ -16,6 +16,7 @@ from countermand.engine.clock import ClockSetting, VenueClock
 from countermand.engine.ids import Ids
 from countermand.engine.outbox import Outbox
 from countermand.engine.ports import CommitUnknown, Unavailable
+from countermand.engine.token_incarnation import TokenIncarnation
 from countermand.engine.trigger_shard import TriggerShard
 from countermand.prices.feed import Token, TokenRegistry
 from countermand.sandbox.faucet import Faucet
@@ -62,7 +63,7 @@ class SandboxDependencies:
     clock: VenueClock
     ids: Ids
     store: PostgresSandboxStore
-    expire_tokens: Callable[[], None]
+    incarnation: TokenIncarnation
     forget: Callable[[], None]
     """What was remembered of the chain counts no more."""
     clear_orders: Callable[[], Awaitable[None]]
@@ -195,7 +196,9 @@ class Sandbox:
         )
 
     async def set_faults(self, faults: FaultsWire) -> None:
-        """Replaces all of them."""
+        """Replaces all of them, or none if the tokens cannot be ended."""
+        if faults.expire_tokens:
+            await self._p.incarnation.end_tokens()
         world, gateway = self._p.faults, self._p.gateway_faults
         world.drop_transactions = faults.drop_transactions
         world.land_delay_ms = faults.land_delay_ms
@@ -208,8 +211,6 @@ class Sandbox:
         if faults.expire_blockhashes:
             await self._p.chain.expire_blockhashes()
             self._p.forget()
-        if faults.expire_tokens:
-            self._p.expire_tokens()
 
     # --- an empty venue again
 
@@ -227,6 +228,7 @@ class Sandbox:
     async def _empty(self) -> None:
         self._p.world.forget()
         await self._p.clear_orders()
+        await self._p.incarnation.learn()  # The members' rows took all tokens with them.
         await self._p.store.clear()
         self._p.clock.setting = ClockSetting()
         self._p.tokens.forget_added()

@@ -1,11 +1,12 @@
-"""What a database remembers of how it is served: as a sandbox or as a venue, and on which chain its funds are."""
+"""What a database remembers of its venue: how it is served, on which chain its funds are, which tokens count."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import asyncpg
 
+from countermand.engine.ports import CommitUnknown, Unavailable
 from countermand.engine.shards import TRIGGER_SHARD
 from countermand.store.connections import Connection, asking
 
@@ -18,6 +19,8 @@ _SERVE: Final = "UPDATE venue SET founded_as = coalesce(founded_as, $1), served_
 # A sandbox that still runs is fenced out first, so that it invents no further price.
 _FENCE: Final = "UPDATE shards SET epoch = epoch + 1 WHERE shard = $1"
 _FORGET_PRICES: Final = "DELETE FROM prices"
+_INCARNATION: Final = "SELECT token_incarnation FROM venue"
+_RAISE_INCARNATION: Final = "UPDATE venue SET token_incarnation = token_incarnation + 1 RETURNING token_incarnation"
 _LIVE: Final = "SELECT body FROM orders WHERE shard = $1 AND live ORDER BY id"
 
 
@@ -52,6 +55,17 @@ class PostgresVenue:
                 )
             await connection.execute(_FORGET_PRICES)
 
+    async def token_incarnation(self) -> int:
+        with asking():
+            return _existing(await self._pool.fetchval(_INCARNATION))
+
+    async def raise_token_incarnation(self) -> int:
+        try:
+            with asking():
+                return _existing(await self._pool.fetchval(_RAISE_INCARNATION))
+        except Unavailable as reason:
+            raise CommitUnknown(str(reason)) from reason
+
     @asynccontextmanager
     async def _judged(self, root: Root, chain: str) -> AsyncIterator[tuple[Connection, Root | None]]:
         """A transaction in which the database may be served so, and how it was served before."""
@@ -76,3 +90,9 @@ def _check(row: asyncpg.Record, root: Root, chain: str) -> None:
             "this database began as a venue, and a sandbox would invent money in it; "
             "add --no-sandbox, or give another --data or --database-url"
         )
+
+
+def _existing(value: Any) -> int:
+    if value is None:
+        raise Unavailable("the table venue has lost its row: restart the venue, which makes it again")
+    return int(value)

@@ -170,13 +170,10 @@ def _message_proof(asked: VerifyRequest) -> Proof:
 def _transaction_proof(asked: VerifyRequest) -> Proof:
     if not isinstance(asked.signed_transaction, str):
         raise Declined(reading.missing("signedTransaction"))
-    parts = auth.split_transaction(asked.signed_transaction)
-    if parts is None:
+    signed = auth.read_signed_challenge(asked.signed_transaction)
+    if signed is None:
         raise Declined(error(400, "Invalid transaction format"))
-    signature, message = parts
-    return lambda wallet, text: (
-        message == auth.challenge_message(wallet, text) and signature.verify(auth.public_key(wallet), message)
-    )
+    return signed.proves
 
 
 def _wallet(field: str, given: str) -> Wallet:
