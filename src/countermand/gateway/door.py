@@ -178,7 +178,7 @@ class Door:
         """The sandbox hands out money and moves the clock: only for this machine, and for no page of elsewhere."""
         if not is_loopback(scope["client"][0]):
             return NO_STRANGERS
-        if _hosts(scope) != 1 or not is_loopback_host(headers.get(b"host", b"")):
+        if _hosts(scope, headers) != 1 or not is_loopback_host(headers.get(b"host", b"")):
             return NO_FOREIGN_HOST
         if not self._trusts_proxy and any(name in _PROXIES_SAY or name.startswith(b"x-forwarded") for name in headers):
             return NO_PROXY
@@ -216,14 +216,16 @@ class Door:
         return answer
 
 
-def _hosts(scope: Scope) -> int:
-    return sum(name == b"host" for name, _ in scope["headers"])
+def _hosts(scope: Scope, headers: Mapping[bytes, bytes]) -> int:
+    """How many `Host` headers there are. Mostly no header is there twice."""
+    listed = scope["headers"]
+    return int(b"host" in headers) if len(listed) == len(headers) else sum(name == b"host" for name, _ in listed)
 
 
 def _malformed(scope: Scope, area: Area, headers: Mapping[bytes, bytes], *, has_body: bool) -> Answer | None:
     """What is no proper request, whichever API it is for. The body is not read yet."""
     path: str = scope["path"]
-    if (hosts := _hosts(scope)) > 1 or (hosts == 0 and scope.get("http_version", "1.1") != "1.0"):
+    if (hosts := _hosts(scope, headers)) > 1 or (hosts == 0 and scope.get("http_version", "1.1") != "1.0"):
         return shaped(path, 400, f"One Host header is expected, got {hosts}", CLOSE)
     length = headers.get(b"content-length")
     if length is not None and (not (length.isascii() and length.isdigit()) or b"transfer-encoding" in headers):

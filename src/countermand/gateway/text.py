@@ -50,7 +50,7 @@ def _problem(text: bytes) -> str | None:
 
 
 def _problem_of_escapes(body: bytes) -> str | None:
-    if _NUL_OR_SURROGATE.search(body) is None:
+    if b"\\u" not in body or _NUL_OR_SURROGATE.search(body) is None:
         return None
     high = False
     end = -1
