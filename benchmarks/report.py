@@ -67,7 +67,7 @@ class Measured:
 def written(measured: Measured) -> str:
     introduction = (
         "# Benchmarks\n\n`make bench` measured these and wrote this page. Absolute figures belong to the machine; "
-        "what travels is the ratio to the *echo*: the shortest program that the same version of Granian can serve, one "
+        "what travels is the ratio to the *echo*: the shortest program that Granian can serve, one "
         "RSGI worker that gives a small JSON body back, measured right before and right after, as often at a time."
     )
     parts = [
@@ -242,7 +242,7 @@ def _layers(measured: Measured) -> str:
     text = (
         f"The processor's time of the loop's thread for one cancel, {TASKS} tasks at a time, without a socket: no "
         "profiler is on. `engine` contains `craft` and `turn`, and each one after it contains the one before. What the "
-        "venue needs beyond the door is Granian's."
+        "venue needs beyond the door is its server's."
     )
     return f"## Where a cancel's time goes\n\n{text}\n\n{_table(('layer', 'what it adds', 'in all'), rows)}"
 

@@ -67,7 +67,7 @@ def in_shape_of(path: str, raw: Raw) -> None:
     if path.startswith("/sapi"):
         assert list(body) == ["status", "message", "payload"]
         assert body["status"] == "error"
-    elif path.startswith(("/trigger/v2", "/sandbox")):
+    elif path.startswith(("/trigger/v2", "/sandbox", "/price")):
         assert isinstance(body["error"], str)
     elif path.startswith(("/trigger/v1", "/limit")):
         assert isinstance(body["error"], str)
@@ -275,9 +275,7 @@ def test_text_that_can_be_kept_comes_through(house: Venue) -> None:
     "path",
     [
         "/sapi/v1/market/orderbook/?market={}",
-        "/sapi/v1/orders/{}",
         "/trigger/v2/orders/history?mint={}",
-        "/trigger/v2/orders/history/{}",
         "/trigger/v1/openOrders?wallet={}",
         "/recurring/v1/getRecurringOrders?user={}",
         "/price/v3?ids={}",
@@ -287,7 +285,19 @@ def test_text_that_can_be_kept_comes_through(house: Venue) -> None:
 )
 def test_paths_and_queries_that_are_no_text(house: Venue, path: str, text: str) -> None:
     """C3."""
-    assert answered(house, request("GET", path.format(text))).status == 400
+    refused = answered(house, request("GET", path.format(text)))
+    assert refused.status == 400
+    in_shape_of(path, refused)
+
+
+@pytest.mark.parametrize("text", ["%00", "%ff", "%ed%a0%80"])
+def test_ids_that_are_no_text_are_judged_by_their_api(house: Venue, audited: None, text: str) -> None:
+    """C3: as any other that is no id."""
+    trader, member = Trader(house).joins(), Member(house)
+    member.logs_in()
+    order = trader.get(f"/orders/history/{text}")
+    assert order.error == (400, "Invalid order ID")
+    assert member.ask("GET", f"/sapi/v1/orders/{text}").status == 404
 
 
 @pytest.mark.parametrize("path", ["/sapi/v1/orders/", f"{ROOT}/vault", "/sandbox", "/price/v3?ids=x", "/health/live"])

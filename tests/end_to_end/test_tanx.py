@@ -15,6 +15,7 @@ from tests.end_to_end.venue import LostAnswer, Venue
 MARKETS = ("btcusdc", "ethusdc", "btcusdt", "ethusdt", "usdcusdt")
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 NOT_FOUND = b'{"status":"error","message":"Order not found","payload":{}}'
+NUL = "The body holds the character NUL, which cannot be stored"
 NO_INTEGER = b'{"status":"error","message":"order_id: A valid integer is required.","payload":""}'
 
 
@@ -477,12 +478,12 @@ def test_one_cancel_of_many_at_once_succeeds(alice: Member) -> None:
         ("orders/cancel/", b"[1]", "body: Expected an object."),
         ("orders/cancel/", b"\xff\xfe", "Malformed JSON in the request body"),
         ("orders/nonce/", b"", "please provide market, market is a mandatory field"),
-        ("orders/nonce/", b'{"market":"btcusdc\\u0000"}', "ord_type: This field is required."),
+        ("orders/nonce/", b'{"market":"btcusdc\\u0000"}', NUL),
         ("orders/create/", b"{}", "nonce: This field is required."),
         ("orders/create/", b'{"nonce":1.5}', "nonce: A valid integer is required."),
         ("orders/create/", b'{"nonce":1e400}', "nonce: Not valid."),
         ("user/bulkcancel/", b"{}", "please provide market, market is a mandatory field"),
-        ("user/bulkcancel/", b'{"market":"btcusdc\\u0000"}', "please enter a valid market"),
+        ("user/bulkcancel/", b'{"market":"btcusdc\\u0000"}', NUL),
         (
             "user/bulkcancel/",
             b'{"market":"btcusdc","limit":-1}',

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from countermand.gateway.text import problem_of_body, problem_of_target
+from countermand.gateway.text import problem_of_body, problem_of_path, problem_of_query
 
 FORM = {b"content-type": b"application/x-www-form-urlencoded; charset=utf-8"}
 
@@ -29,13 +29,15 @@ def test_forms_are_judged_by_what_they_stand_for(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "query", "problem"),
+    ("text", "problem"),
     [
-        (b"/a%ff", b"", "The path is not UTF-8 at byte 2"),
-        (b"/a", b"b=%00", "The query holds the character NUL, which cannot be stored"),
-        (b"/a%c3%a9", b"b=%f0%9f%98%80&c=%", None),
-        (b"/\xc3\xa9", b"\xff", "The query is not UTF-8 at byte 0"),
+        (b"/a%ff", "is not UTF-8 at byte 2"),
+        (b"b=%00", "holds the character NUL, which cannot be stored"),
+        (b"/a%c3%a9?b=%f0%9f%98%80&c=%", None),
+        (b"/\xc3\xa9", None),
+        (b"\xff", "is not UTF-8 at byte 0"),
     ],
 )
-def test_targets(path: bytes, query: bytes, problem: str | None) -> None:
-    assert problem_of_target(path, query) == problem
+def test_targets(text: bytes, problem: str | None) -> None:
+    assert problem_of_path(text) == (problem and f"The path {problem}")
+    assert problem_of_query(text) == (problem and f"The query {problem}")

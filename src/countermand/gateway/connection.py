@@ -208,7 +208,11 @@ class HttpConnection(HttpToolsProtocol):
         self._in_head = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value.rstrip(b" \t"))
+        """As uvicorn's own, without the blanks that llhttp leaves behind a value."""
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         """As uvicorn's own, but HTTP/1.0 may keep its connection, and a target may be absolute."""
@@ -237,7 +241,7 @@ class HttpConnection(HttpToolsProtocol):
         super().on_response_complete()
         if self._afterwards is not None and not self._owes_answers() and not self.transport.is_closing():
             said, self._afterwards = self._afterwards, None
-            self.transport.write(said)
+            self._wire.write(said)
             self.close()
         elif self._unfed:
             self.loop.call_soon(self._feed)
@@ -265,7 +269,7 @@ class HttpConnection(HttpToolsProtocol):
     def _begun(self, *, keep_alive: bool) -> "Exchange":
         return Exchange(
             scope=self.scope,
-            transport=self._wire,  # type: ignore[arg-type]  # What an exchange uses of a transport.
+            transport=cast(asyncio.Transport, self._wire),
             flow=self.flow,
             logger=self.logger,
             access_logger=self.access_logger,
@@ -320,6 +324,10 @@ class Exchange(RequestResponseCycle):
         self._malformed, self.keep_alive = True, False
         self.message_event.set()
 
+    @property
+    def wire(self) -> "_Wire":
+        return cast(_Wire, self.transport)
+
     async def run_asgi(self, app: ASGI3Application) -> None:
         try:
             await app(self.scope, self.receive, self.send)
@@ -343,6 +351,8 @@ class Exchange(RequestResponseCycle):
             self.keep_alive = False  # It was refused before its body came, and what still comes is nobody's.
         if self.scope["http_version"] == "1.0":
             self._make_plain(message)
+        if message["type"] == "http.response.start" and not self.flow.write_paused:
+            self.wire.hold_head()
         await super().send(message)
 
     async def _send_event(self, event: dict[str, Any]) -> None:
@@ -365,14 +375,34 @@ def _nothing() -> None:
 
 
 class _Wire:
-    """What an exchange uses of its transport; closing lingers."""
+    """What an exchange uses of its transport. Head and body go out together, since each write is a system call."""
 
     def __init__(self, connection: HttpConnection) -> None:
         self._connection = connection
-        self.write: Callable[[bytes], None] = connection.transport.write
+        self._transport = connection.transport
         self.is_closing: Callable[[], bool] = connection.transport.is_closing
+        self._holds_next = False
+        self._held = b""
+
+    def hold_head(self) -> None:
+        """What is written next waits for the body; if none comes in this turn of the loop, it goes out by itself."""
+        self._holds_next = True
+
+    def write(self, data: bytes) -> None:
+        if self._holds_next:
+            self._holds_next, self._held = False, data
+            self._connection.loop.call_soon(self.flush)
+        else:
+            self._transport.write(self._held + data)
+            self._held = b""
+
+    def flush(self) -> None:
+        if self._held:
+            self._transport.write(self._held)
+            self._held = b""
 
     def close(self) -> None:
+        self.flush()
         self._connection.close()
 
 

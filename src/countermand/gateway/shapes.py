@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from countermand.gateway.asgi import Answer, Header
+from countermand.gateway.text import NO_JSON
 
 Shape = Callable[[int, str], object]
 
@@ -36,6 +37,8 @@ def _recurring(status: int, message: str) -> object:
 
 
 def _tanx(_status: int, message: str) -> object:
+    if message == NO_JSON:
+        message = "Malformed JSON in the request body"  # In its own words.
     return {"status": "error", "message": message, "payload": ""}
 
 

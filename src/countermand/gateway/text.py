@@ -10,12 +10,20 @@ _ESCAPE: Final = re.compile(rb"\\(?:u(?P<unit>[0-9a-fA-F]{4})|.)", re.DOTALL)
 _FORM: Final = b"application/x-www-form-urlencoded"
 
 
-def problem_of_target(raw_path: bytes, query: bytes) -> str | None:
-    """What is wrong with the text of a path or a query, if anything is."""
-    for name, text in (("path", raw_path), ("query", query)):
-        if (b"%" in text or not text.isascii() or b"\0" in text) and (problem := _problem(unquote_to_bytes(text))):
-            return f"The {name} {problem}"
-    return None
+def problem_of_path(raw_path: bytes) -> str | None:
+    """What is wrong with the text of a path, if anything is."""
+    return _problem_of_part("path", raw_path)
+
+
+def problem_of_query(query: bytes) -> str | None:
+    return _problem_of_part("query", query)
+
+
+def _problem_of_part(name: str, text: bytes) -> str | None:
+    if b"%" not in text and text.isascii():
+        return None
+    problem = _problem(unquote_to_bytes(text))
+    return None if problem is None else f"The {name} {problem}"
 
 
 def problem_of_body(body: bytes, headers: Mapping[bytes, bytes]) -> str | None:
@@ -23,7 +31,7 @@ def problem_of_body(body: bytes, headers: Mapping[bytes, bytes]) -> str | None:
     if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() == _FORM:
         problem = _problem(unquote_to_bytes(body))
     elif _problem(body) is not None:
-        return _NO_JSON
+        return NO_JSON
     else:
         problem = _problem_of_escapes(body)
     return None if problem is None else f"The body {problem}"
@@ -42,7 +50,7 @@ def _problem(text: bytes) -> str | None:
 
 
 def _problem_of_escapes(body: bytes) -> str | None:
-    if _NUL_OR_SURROGATE.search(body) is None:
+    if b"\\u" not in body or _NUL_OR_SURROGATE.search(body) is None:
         return None
     high = False
     end = -1
@@ -60,6 +68,6 @@ def _problem_of_escapes(body: bytes) -> str | None:
     return _SURROGATE if high else None
 
 
-_NO_JSON: Final = "Malformed JSON in request body"
+NO_JSON: Final = "Malformed JSON in request body"
 _NUL: Final = "holds the character NUL, which cannot be stored"
 _SURROGATE: Final = "holds half of a surrogate pair, which is no character"
