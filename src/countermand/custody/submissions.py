@@ -7,10 +7,11 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction import SanitizeError, VersionedTransaction
 
+from countermand.base64_text import bytes_of
 from countermand.domain.identity import Signature as SignatureText
 from countermand.domain.identity import Wallet
 from countermand.domain.trigger.commands import Submission, SubmissionFault
-from countermand.solana.transaction_text import transaction_bytes
+from countermand.solana.port import PACKET_BYTES_MAX
 from countermand.solana.wire import SIGNATURE_BYTES
 
 _UNSIGNED: Final = Signature.default()
@@ -18,7 +19,7 @@ _UNSIGNED: Final = Signature.default()
 
 def read_submission(transaction: str, wallet: Wallet) -> Submission:
     """The message as it was presented, and the wallet's signature on just these bytes."""
-    raw = transaction_bytes(transaction)
+    raw = bytes_of(transaction, PACKET_BYTES_MAX)
     if raw is None:
         return Submission(b"", None, SubmissionFault.NOT_A_TRANSACTION)
     try:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
 
+from countermand.base64_text import bytes_of
 from countermand.domain.identity import Address, Signature, Wallet
 from countermand.domain.trigger.commands import Fate
 from countermand.engine.onchain import Build, SignedTransaction
@@ -11,9 +12,8 @@ from countermand.engine.ports import Alteration, FateSeen, Unavailable
 from countermand.solana.alterations import alteration_of
 from countermand.solana.facade.sentences import describe
 from countermand.solana.funds import fee_shortfall_of
-from countermand.solana.port import ChainUnavailable, JsonError, Node
+from countermand.solana.port import PACKET_BYTES_MAX, ChainUnavailable, JsonError, Node
 from countermand.solana.programs import dca, limit_order
-from countermand.solana.transaction_text import transaction_bytes
 from countermand.solana.wire import SIGNATURE_BYTES, MalformedTransaction, read_transaction
 
 _LOOKED_AT_MAX: Final = 32
@@ -45,7 +45,7 @@ class ChainLanding:
         self._chain = chain
 
     def read(self, transaction: str) -> SignedTransaction | None:
-        raw = transaction_bytes(transaction)
+        raw = bytes_of(transaction, PACKET_BYTES_MAX)
         if raw is None:
             return None
         try:
