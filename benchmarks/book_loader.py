@@ -15,7 +15,7 @@ import asyncpg
 import fast_stark_crypto
 
 from benchmarks import requests
-from countermand.compose.database import MASTER_SEED_FILE
+from countermand.app.database import MASTER_SEED_FILE
 from countermand.custody.vaults import VaultKeys, load_or_make_seed
 from countermand.dialects.tanx.session import Sessions
 from countermand.dialects.tanx.signing import msg_hash

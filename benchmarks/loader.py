@@ -15,7 +15,7 @@ from typing import Final
 import asyncpg
 from solders.keypair import Keypair
 
-from countermand.compose.database import MASTER_SEED_FILE
+from countermand.app.database import MASTER_SEED_FILE
 from countermand.custody.deposits import account_seed, deposit_message
 from countermand.custody.instructions import order_account
 from countermand.custody.parties import Parties
@@ -33,8 +33,9 @@ from countermand.engine.ids import Ids
 from countermand.engine.shards import TRIGGER_SHARD
 from countermand.engine.term import Term
 from countermand.engine.trigger_memory import TriggerMemory
-from countermand.liquidity.pool import pool_account, sandbox_accounts
-from countermand.prices.feed import DEFAULT_PRICES, JUP, SOL, USDC, Token, TokenRegistry
+from countermand.prices.feed import JUP, SOL, USDC, Token, TokenRegistry
+from countermand.sandbox.pool import pool_account, sandbox_accounts
+from countermand.sandbox.prices import DEFAULT_PRICES
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.genesis import Genesis
 from countermand.solana.port import AccountInfo

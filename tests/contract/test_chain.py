@@ -24,6 +24,7 @@ from countermand.solana.tokens import SYSTEM_PROGRAM, TOKEN_PROGRAM, USDC_MINT, 
 from countermand.store.chain_postgres import PostgresLedgerStore
 from tests.end_to_end.venue import SOL as SOL_TOKEN
 from tests.end_to_end.venue import USDC, Venue, running_venue
+from tests.gifts import faucet_of
 from tests.solana.chain_support import (
     SOL,
     address,
@@ -65,10 +66,10 @@ async def _embedded(store: LedgerStore) -> AsyncIterator[Subject]:
         await chain.expire_blockhashes()
 
     async def give(wallet: str, amount: int) -> None:
-        await chain.mint_to(wallet, USDC_MINT, amount)
+        await faucet_of(chain).mint_to(wallet, USDC_MINT, amount)
 
     subject = Subject(chain, expire, chain.settle, give)
-    await chain.airdrop(address(subject.payer), 10 * SOL)
+    await faucet_of(chain).airdrop(address(subject.payer), 10 * SOL)
     yield subject
     await chain.close()
 

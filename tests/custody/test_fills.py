@@ -8,8 +8,8 @@ from countermand.domain.trigger.commands import Fate
 from countermand.domain.trigger.condition import Direction
 from countermand.domain.trigger.order import Craft, OrderGroup, Role
 from countermand.engine.ports import SwapRefused
-from countermand.liquidity.pool import POOL_UNITS
 from countermand.prices.feed import Token
+from countermand.sandbox.pool import POOL_UNITS
 from tests.custody.layouts import decoded
 from tests.custody.venue import JUP, RENT, SOL, USDC, USDT, Venue, leg, usd
 from tests.domain.orders import progressed

@@ -21,8 +21,9 @@ from countermand.domain.trigger.events import DepositLanded, OrderPlaced
 from countermand.domain.trigger.lifecycle import evolve, place
 from countermand.domain.trigger.order import Attempt, AttemptKind, Craft, Family, Leg, OrderGroup, Role, Terms
 from countermand.engine.ports import FateSeen
-from countermand.liquidity.pool import SandboxPool, pool_account, sandbox_accounts
-from countermand.prices.feed import DEFAULT_PRICES, JUP, SOL, USDC, USDT, Token, TokenRegistry
+from countermand.prices.feed import JUP, SOL, USDC, USDT, Token, TokenRegistry
+from countermand.sandbox.pool import SandboxPool, pool_account, sandbox_accounts
+from countermand.sandbox.prices import DEFAULT_PRICES
 from countermand.simulation.memory_ledger import MemoryLedgerStore
 from countermand.solana.embedded import EmbeddedChain, Genesis
 from countermand.solana.genesis import mint_account
@@ -30,6 +31,7 @@ from countermand.solana.port import AccountInfo, LatestBlockhash, SignatureStatu
 from countermand.solana.tokens import TOKEN_2022_PROGRAM, associated_token_address, read_token_account
 from tests.custody.layouts import decoded
 from tests.domain.orders import progressed
+from tests.gifts import faucet_of
 
 __all__ = ["JUP", "RENT", "SOL", "USDC", "USDT", "ChainByHand", "Clock", "Venue", "opened_venue"]
 
@@ -238,7 +240,7 @@ class Venue:
         await self.chain.put_accounts({group.terms.input_account: replace(info, lamports=lamports, data=data)})
 
     async def stranger_sends_lamports(self, address: str, amount: int) -> None:
-        await self.chain.airdrop(address, amount)
+        await faucet_of(self.chain).airdrop(address, amount)
 
 
 @contextlib.asynccontextmanager
@@ -249,9 +251,9 @@ async def opened_venue() -> AsyncIterator[Venue]:
     chain = await EmbeddedChain.open(MemoryLedgerStore(), clock, genesis=genesis)
     try:
         wallet = str(USER.pubkey())
-        await chain.airdrop(wallet, 10 * 10**9)
+        await faucet_of(chain).airdrop(wallet, 10 * 10**9)
         for token in (USDC, USDT, JUP):
-            await chain.mint_to(wallet, token.mint, 1_000 * 10**token.decimals)
+            await faucet_of(chain).mint_to(wallet, token.mint, 1_000 * 10**token.decimals)
         prices = dict(DEFAULT_PRICES)
         pool = SandboxPool(keys.pool.address, prices.get)
         port = ChainByHand(chain)

@@ -442,7 +442,7 @@ class FakeVenue:
             now=self.clock.now,
         )
         self.app: falcon.asgi.App[Any, Any] = falcon.asgi.App()
-        prices = price_routes.resources(TOKENS, self.prices.get, lambda: 348_004_023, START_MS)
+        prices = price_routes.resources(TOKENS, self.prices.get, lambda: 348_004_023, START_MS, 1_000_000_000)
         for path, resource in (*resources(venue), *prices):
             self.app.add_route(path, resource)
         self._client = falcon.testing.TestClient(self.app)

@@ -9,8 +9,8 @@ import uvloop
 from countermand.cli.logs import configure_logs
 from countermand.gateway.asgi import Event, Receive, Scope, Send
 from countermand.gateway.door import Door
-from countermand.gateway.faults import GatewayFaults
 from countermand.gateway.server import Addresses, serve, stop_on_signals
+from countermand.sandbox.gateway_faults import FaultyApp, GatewayFaults
 from countermand.settings import Settings
 
 
@@ -79,7 +79,7 @@ async def main(port: int, body_seconds_max: float, stop_seconds_max: float) -> N
     stop = stop_on_signals()
     faults = GatewayFaults()
     app = Trivial(stop, faults)
-    door = Door(app, settings, faults, closers=[app.close], body_seconds_max=body_seconds_max)
+    door = Door(FaultyApp(app, faults), settings, closers=[app.close], body_seconds_max=body_seconds_max)
     await serve(door, settings, on_ready=ready, stop=stop, stop_seconds_max=stop_seconds_max)
     print("left", flush=True)
 

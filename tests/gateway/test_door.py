@@ -3,16 +3,17 @@
 import asyncio
 import re
 from collections.abc import Iterable
+from typing import cast
 
 import falcon
 import pytest
 from falcon.asgi import Request, Response
 
 from countermand.gateway import body, door
-from countermand.gateway.asgi import Event, Receive, Scope, Send
+from countermand.gateway.asgi import App, Event, Receive, Scope, Send
 from countermand.gateway.door import Door
 from countermand.gateway.falcon_app import new_app
-from countermand.gateway.faults import GatewayFaults
+from countermand.sandbox.gateway_faults import FaultyApp, GatewayFaults
 from countermand.settings import Settings
 from tests.gateway.asking import ask
 
@@ -49,7 +50,8 @@ def a_door(
     app.add_route("/sapi/v1/orders", Anything())
     app.add_route("/rpc", Anything())
     app.add_route("/broken", Broken())
-    return Door(app, settings or Settings(), faults, clock=lambda: 1_800_000_000.0, body_seconds_max=body_seconds_max)
+    faulty = FaultyApp(cast("App", app), faults or GatewayFaults())
+    return Door(faulty, settings or Settings(), clock=lambda: 1_800_000_000.0, body_seconds_max=body_seconds_max)
 
 
 async def test_a_request_reaches_the_dialect_with_its_body() -> None:
@@ -176,7 +178,7 @@ async def test_an_unknown_path_is_a_404_of_the_gateway(path: str) -> None:
     assert (reply.status, reply.body) == (404, b'{"code":404,"message":"Not found"}')
 
 
-@pytest.mark.parametrize("path", [ORDERS + "/", "/trigger/v2/orders/", "/price/v3/", "/sandbox/clock/", "/rpc/"])
+@pytest.mark.parametrize("path", [ORDERS + "/", "/trigger/v2/orders/", "/price/v3/", "/sandbox/clock/"])
 async def test_a_trailing_slash_is_a_404(path: str) -> None:
     assert (await ask(a_door(), "GET", path)).body == b'{"code":404,"message":"Not found"}'
 
@@ -193,8 +195,11 @@ async def test_a_wrong_method_says_which_are_right() -> None:
     assert "GET" in reply.headers["allow"]
 
 
-async def test_an_unknown_method_is_a_400() -> None:
-    assert (await ask(a_door(), "BREW", ORDERS)).status == 400
+@pytest.mark.parametrize("method", ["BREW", "TRACE", "PROPFIND"])
+async def test_an_unknown_method_is_as_any_that_a_path_has_not(method: str) -> None:
+    """C2."""
+    reply = await ask(a_door(), method, ORDERS)
+    assert (reply.status, reply.headers["allow"]) == (405, "GET, PATCH, POST, PUT, OPTIONS, HEAD")
 
 
 async def test_a_bug_is_a_500_that_tells_nothing() -> None:
@@ -274,19 +279,20 @@ async def test_a_404_of_a_dialect_carries_an_id_and_no_limits(path: str) -> None
 
 # CORS
 
-EXPOSED = "x-ratelimit-remaining, x-ratelimit-current, x-ratelimit-reset, x-api-gateway-request-id"
+EXPOSED = "x-ratelimit-remaining, x-ratelimit-current, x-ratelimit-reset, x-api-gateway-request-id, retry-after"
+VARY = "origin, access-control-request-headers, access-control-request-private-network"
 PREFLIGHT = {
     "origin": "https://app.example.org",
     "access-control-request-method": "PATCH",
     "access-control-request-headers": "authorization,content-type,x-api-key",
 }
 PREFLIGHT_ANSWER = {
-    "content-length": "0",
     "access-control-allow-origin": "*",
-    "access-control-allow-methods": "GET, POST, PUT, PATCH",
+    "access-control-allow-methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
     "access-control-allow-headers": "content-type, accept, x-api-key, authorization, solana-client",
     "access-control-expose-headers": EXPOSED,
     "access-control-max-age": "600",
+    "vary": VARY,
 }
 
 
@@ -307,9 +313,9 @@ async def test_listed_origins_see_answers_and_others_do_not() -> None:
     app = a_door(settings=Settings(cors_origins=("https://app.example.org",)))
     good = await ask(app, "OPTIONS", ORDERS, PREFLIGHT)
     assert good.headers["access-control-allow-origin"] == "https://app.example.org"
-    assert good.headers["vary"] == "origin"
+    assert good.headers["vary"] == VARY
     bad = await ask(app, "OPTIONS", ORDERS, {**PREFLIGHT, "origin": "https://evil.example.org"})
-    assert (bad.status, bad.headers["vary"]) == (204, "origin")
+    assert (bad.status, bad.headers["vary"]) == (204, VARY)
     assert "access-control-allow-origin" not in bad.headers
 
 

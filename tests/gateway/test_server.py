@@ -155,7 +155,7 @@ def test_a_preflight_as_a_browser_sends_it(child: Child) -> None:
     lines = answer.decode().lower().split("\r\n")
     assert lines[0] == "http/1.1 204 no content"
     assert "access-control-allow-origin: *" in lines
-    assert "access-control-allow-methods: get, post, put, patch" in lines
+    assert "access-control-allow-methods: get, head, post, put, patch, delete" in lines
     assert "access-control-allow-headers: content-type, accept, x-api-key, authorization, solana-client" in lines
 
 

@@ -34,6 +34,7 @@ from countermand.solana.tokens import (
     associated_token_address,
     read_token_account,
 )
+from tests.gifts import faucet_of
 from tests.onchain.recurring_stage import JUP, SOL, USDC, Drawer, signed
 from tests.solana.chain_support import GENESIS, ManualClock, open_chain
 
@@ -118,8 +119,8 @@ def orders_over(chain: EmbeddedChain, clock: ManualClock, drawer: Drawer) -> Rec
 async def house() -> AsyncIterator[House]:
     clock, drawer, alice = ManualClock(), Drawer(), Keypair()
     chain = await open_chain(clock=clock, genesis=replace(GENESIS, programs=program_builds()))
-    await chain.airdrop(str(alice.pubkey()), LAMPORTS)
-    await chain.mint_to(str(alice.pubkey()), USDC, 10**9)
+    await faucet_of(chain).airdrop(str(alice.pubkey()), LAMPORTS)
+    await faucet_of(chain).mint_to(str(alice.pubkey()), USDC, 10**9)
     yield House(chain, clock, drawer, orders_over(chain, clock, drawer), alice)
     await chain.close()
 

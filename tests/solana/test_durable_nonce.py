@@ -24,6 +24,7 @@ from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.ledger import Submitted
 from countermand.solana.port import ChainUnavailable
 from countermand.solana.wire import read_transaction
+from tests.gifts import faucet_of
 from tests.solana.chain_support import (
     GENESIS,
     SOL,
@@ -57,7 +58,7 @@ def clock() -> ManualClock:
 @pytest.fixture
 async def chain(store: FaultyStore, clock: ManualClock) -> AsyncIterator[EmbeddedChain]:
     chain = await open_chain(store, clock)
-    await chain.airdrop(address(ALICE), 10 * SOL)
+    await faucet_of(chain).airdrop(address(ALICE), 10 * SOL)
     assert (await makes_nonce(chain)).error is None
     yield chain
     await chain.close()
@@ -173,7 +174,7 @@ async def test_one_that_fails_has_landed_and_used_its_nonce(chain: EmbeddedChain
     assert failed.error == {"InstructionError": [1, {"Custom": 1}]}
     assert await lamports_of(chain, address(ALICE)) == before - 5_000
     assert await nonce_of(chain) != nonce
-    await chain.airdrop(address(ALICE), 1_000 * SOL)
+    await faucet_of(chain).airdrop(address(ALICE), 1_000 * SOL)
     for _ in range(2):
         assert (await chain.submit(raw)).dropped == "BlockhashNotFound"
         clock.wall += 400 * 200
@@ -189,7 +190,7 @@ async def test_one_that_failed_is_dead_after_a_restart(
     nonce = await nonce_of(chain)
     chain = await restarted(store, clock)
     assert await nonce_of(chain) == nonce
-    await chain.airdrop(address(ALICE), 1_000 * SOL)
+    await faucet_of(chain).airdrop(address(ALICE), 1_000 * SOL)
     assert (await chain.submit(raw)).dropped == "BlockhashNotFound"
 
 
@@ -199,7 +200,7 @@ async def test_one_that_was_never_included_can_land_later(chain: EmbeddedChain) 
     raw = signed([advances(), moves(SOL)], [MALLORY, ALICE], nonce)
     assert (await chain.submit(raw)).dropped == "AccountNotFound"
     assert await nonce_of(chain) == nonce
-    await chain.airdrop(address(MALLORY), SOL)
+    await faucet_of(chain).airdrop(address(MALLORY), SOL)
     assert (await chain.submit(raw)).landed
 
 
@@ -242,7 +243,7 @@ async def test_a_nonce_cannot_be_used_and_taken_away_in_one_transaction(chain: E
 async def test_a_reset_ends_all_nonces(chain: EmbeddedChain) -> None:
     raw = durable(await nonce_of(chain))
     await chain.reset(replace(GENESIS, entropy=b"n" * 32))
-    await chain.airdrop(address(ALICE), 10 * SOL)
+    await faucet_of(chain).airdrop(address(ALICE), 10 * SOL)
     assert (await chain.submit(raw)).dropped == "BlockhashNotFound"
     assert (await makes_nonce(chain)).error is None
     assert (await chain.submit(raw)).dropped == "BlockhashNotFound"
@@ -299,7 +300,7 @@ async def test_a_transaction_that_does_not_use_the_nonce_as_it_should(
     chain: EmbeddedChain, instructions: list[Instruction]
 ) -> None:
     nonce = await nonce_of(chain)
-    await chain.airdrop(address(MALLORY), SOL)
+    await faucet_of(chain).airdrop(address(MALLORY), SOL)
     signers = [key for key in (ALICE, MALLORY) if key is ALICE or key.pubkey() in _signers(instructions)]
     raw = signed(instructions, signers, nonce)
     assert (await chain.submit(raw)).dropped == "BlockhashNotFound"
@@ -310,7 +311,7 @@ async def test_a_transaction_that_does_not_use_the_nonce_as_it_should(
 async def test_a_nonce_is_used_by_its_authority_alone(chain: EmbeddedChain) -> None:
     """Who pays and signs is a stranger, who only names the authority."""
     nonce, told = await nonce_of(chain), advances()
-    await chain.airdrop(address(MALLORY), 3 * SOL)
+    await faucet_of(chain).airdrop(address(MALLORY), 3 * SOL)
     named = AccountMeta(ALICE.pubkey(), is_signer=False, is_writable=False)
     move = transfer(TransferParams(from_pubkey=MALLORY.pubkey(), to_pubkey=BOB.pubkey(), lamports=SOL))
     raw = signed([Instruction(told.program_id, told.data, [*told.accounts[:2], named]), move], [MALLORY], nonce)

@@ -7,6 +7,7 @@ import pytest
 from countermand.solana.embedded import EmbeddedChain, Genesis, LedgerReplaced, LedgerUnavailable
 from countermand.solana.port import ChainUnavailable
 from countermand.solana.tokens import USDC_MINT, associated_token_address
+from tests.gifts import faucet_of
 from tests.solana.chain_support import (
     SOL,
     FaultyStore,
@@ -36,13 +37,13 @@ def clock() -> ManualClock:
 
 async def funded(store: FaultyStore, clock: ManualClock) -> EmbeddedChain:
     chain = await open_chain(store, clock)
-    await chain.airdrop(address(ALICE), 10 * SOL)
+    await faucet_of(chain).airdrop(address(ALICE), 10 * SOL)
     return chain
 
 
 async def test_everything_is_there_after_a_restart(store: FaultyStore, clock: ManualClock) -> None:
     chain = await funded(store, clock)
-    await chain.mint_to(address(ALICE), USDC_MINT, 7)
+    await faucet_of(chain).mint_to(address(ALICE), USDC_MINT, 7)
     raw = await pays(chain, ALICE, address(BOB), SOL)
     await chain.submit(raw)
     status, story = await chain.signature_status(signature_of(raw)), await chain.transaction(signature_of(raw))
@@ -58,7 +59,7 @@ async def test_everything_is_there_after_a_restart(store: FaultyStore, clock: Ma
     assert await chain.transaction(signature_of(raw)) == story
     ((token, _),) = await chain.token_accounts_by_owner(address(ALICE))
     assert token == associated_token_address(address(ALICE), USDC_MINT)
-    await chain.airdrop(address(BOB), SOL)
+    await faucet_of(chain).airdrop(address(BOB), SOL)
     await chain.close()
 
 
@@ -195,7 +196,7 @@ async def test_a_failed_commit_is_forgotten_by_the_machine_too(store: FaultyStor
     assert await chain.signature_status(signature_of(raw)) is None
     assert (await chain.submit(raw)).landed, "the same transaction may still land"
     assert await lamports_of(chain, address(BOB)) == SOL
-    await chain.airdrop(address(BOB), SOL)
+    await faucet_of(chain).airdrop(address(BOB), SOL)
     await chain.close()
 
 

@@ -21,6 +21,7 @@ from countermand.simulation.memory_ledger import MemoryLedgerStore
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade.methods import RpcMethods
 from countermand.solana.ledger import Submitted
+from tests.gifts import faucet_of
 from tests.solana.chain_support import (
     GENESIS,
     SOL,
@@ -46,7 +47,7 @@ def clock() -> ManualClock:
 @pytest.fixture
 async def chain(clock: ManualClock) -> AsyncIterator[EmbeddedChain]:
     chain = await open_chain(clock=clock)
-    await chain.airdrop(address(ALICE), 10 * SOL)
+    await faucet_of(chain).airdrop(address(ALICE), 10 * SOL)
     yield chain
     await chain.close()
 
@@ -96,7 +97,7 @@ async def an_advance(chain: EmbeddedChain, clock: ManualClock) -> None:
 
 async def a_reset(chain: EmbeddedChain, clock: ManualClock) -> None:
     await chain.reset(replace(GENESIS, entropy=b"n" * 32))
-    await chain.airdrop(address(ALICE), 10 * SOL)
+    await faucet_of(chain).airdrop(address(ALICE), 10 * SOL)
 
 
 async def a_pause(chain: EmbeddedChain, clock: ManualClock) -> None:
@@ -133,7 +134,7 @@ async def test_a_lookup_table_of_a_slot_that_is_not_recent(chain: EmbeddedChain,
 async def test_a_lookup_table_after_a_restart(clock: ManualClock) -> None:
     store = FaultyStore()
     chain = await open_chain(store, clock)
-    await chain.airdrop(address(ALICE), 10 * SOL)
+    await faucet_of(chain).airdrop(address(ALICE), 10 * SOL)
     told = await chain.finalized_block_height()
     chain = await open_chain(store, clock)  # The first one was killed.
     assert (await creates_table(chain, told)).error is None

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Protocol
+from typing import Final, Protocol
 
 from countermand.domain.book.commands import Command, OpenOrder, PlaceOrder
 from countermand.domain.book.decide import Decision, decide
@@ -40,6 +40,17 @@ class MatchFaults(Protocol):
 
     def failed(self) -> None:
         """One did."""
+
+
+class _MatchesSucceed:
+    def failing(self) -> bool:
+        return False
+
+    def failed(self) -> None:
+        raise AssertionError("a match failed, though none was to")
+
+
+MATCHES_SUCCEED: Final[MatchFaults] = _MatchesSucceed()
 
 
 @dataclass(slots=True)

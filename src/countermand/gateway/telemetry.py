@@ -10,6 +10,7 @@ from countermand.gateway.areas import Area
 _log: Final = structlog.get_logger("countermand")
 
 _ANSWERS: Final = Counter("countermand_http_answers", "Answers over HTTP", ["area", "status"])
+_CUT: Final = Counter("countermand_http_connections_cut", "Connections that were ended for a limit", ["reason"])
 _COUNTERS: Final[dict[tuple[str, int], Counter]] = {}
 
 
@@ -18,6 +19,11 @@ def answered(area: Area, status: int) -> None:
     if counter is None:
         counter = _COUNTERS[area.name, status] = _ANSWERS.labels(area.name, str(status))
     counter.inc()
+
+
+def connection_cut(reason: str) -> None:
+    """`too many`, `slow head` or `unread answer`. A peer's affair, so there is no line in the log."""
+    _CUT.labels(reason).inc()
 
 
 def handler_failed(method: str, path: str, reason: BaseException) -> None:

@@ -18,9 +18,9 @@ from countermand.domain.ledger.amount import AMOUNT_MAX, AMOUNT_SCALE, Account, 
 from countermand.domain.quantities import U64_MAX, USD_PRICE_MAX, USD_SCALE, Inexact, UsdPrice, decimal_text, exact
 from countermand.engine.ports import CommitUnknown, Unavailable
 from countermand.sandbox import wire
+from countermand.sandbox.faucet import FaucetRefused
 from countermand.sandbox.sandbox import Sandbox, SandboxRefused
 from countermand.sandbox.tanx import TanxSandbox
-from countermand.solana.faucet import FaucetRefused
 from countermand.solana.port import ChainUnavailable
 from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from countermand.strict_json import duplicate_key

@@ -17,9 +17,11 @@ from countermand.engine.ids import Ids
 from countermand.engine.outbox import Outbox
 from countermand.engine.ports import CommitUnknown, Unavailable
 from countermand.engine.trigger_shard import TriggerShard
-from countermand.liquidity.pool import SandboxPool
-from countermand.prices.feed import DEFAULT_PRICES, Token, TokenRegistry
+from countermand.prices.feed import Token, TokenRegistry
+from countermand.sandbox.faucet import Faucet
 from countermand.sandbox.faults import CrashPoint, FaultyChain, WorldFaults
+from countermand.sandbox.pool import SandboxPool
+from countermand.sandbox.prices import DEFAULT_PRICES
 from countermand.sandbox.wire import FaultsWire
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.genesis import Genesis
@@ -44,13 +46,14 @@ class GatewayFaults(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class SandboxDependencies:
     """Everything that the sandbox moves."""
 
     shard: TriggerShard
     book: BookShard
     outbox: Outbox
     chain: EmbeddedChain
+    faucet: Faucet
     world: FaultyChain
     faults: WorldFaults
     gateway_faults: GatewayFaults
@@ -71,8 +74,8 @@ class Parts:
 
 
 class Sandbox:
-    def __init__(self, parts: Parts, seed: int | None) -> None:
-        self._p = parts
+    def __init__(self, dependencies: SandboxDependencies, seed: int | None) -> None:
+        self._p = dependencies
         self.seed = seed
 
     async def begin(self) -> None:
@@ -104,8 +107,8 @@ class Sandbox:
     async def airdrop(self, wallet: Address, mint: Mint | None, amount: int) -> str:
         """`mint` None: lamports. Answers the signature of the landed transaction."""
         if mint is None:
-            return await self._p.chain.airdrop(wallet, amount)
-        return await self._p.chain.mint_to(wallet, self._token(mint).mint, amount)
+            return await self._p.faucet.airdrop(wallet, amount)
+        return await self._p.faucet.mint_to(wallet, self._token(mint).mint, amount)
 
     async def set_prices(self, prices: Mapping[Mint, UsdPrice]) -> None:
         for mint in prices:
@@ -123,7 +126,7 @@ class Sandbox:
     ) -> None:
         if mint is not None and self._p.tokens.get(Mint(mint)) is not None:
             raise SandboxRefused(f"mint: {mint} is a token of this venue already")
-        address = await self._p.chain.create_mint(mint, decimals, program)
+        address = await self._p.faucet.create_mint(mint, decimals, program)
         token = Token(Mint(address), symbol, decimals, program)
         await self._p.store.add_token(TokenRow(address, symbol, decimals, program))
         await self._adopt(token, price)

@@ -21,8 +21,8 @@ from countermand.domain.identity import Address, Mint
 from countermand.domain.quantities import UsdPrice
 from countermand.engine.clock import VenueClock
 from countermand.engine.ports import Custody, SwapRefused
-from countermand.liquidity.pool import SandboxPool, sandbox_accounts
 from countermand.prices.feed import JUP, SOL, USDC, TokenRegistry
+from countermand.sandbox.pool import SandboxPool, sandbox_accounts
 from countermand.simulation import signing
 from countermand.simulation.faults import Mortal
 from countermand.simulation.landings import Balance, Landing

@@ -6,12 +6,9 @@ loaded again.
 """
 
 import asyncio
-import hashlib
-import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from itertools import count
 from typing import Final
 
 from solders.account import Account
@@ -21,8 +18,7 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature as SignatureKey
 
 from countermand.solana.clockwork import BLOCKHASH_SLOTS, Blockhashes, SlotClock, VenueClock
-from countermand.solana.faucet import Faucet, FaucetRefused
-from countermand.solana.genesis import FAUCET_LAMPORTS, Genesis, mint_account
+from countermand.solana.genesis import Genesis
 from countermand.solana.group_commit import Batch, GroupCommit
 from countermand.solana.ledger import (
     AddressSignature,
@@ -43,6 +39,7 @@ from countermand.solana.ledger import (
 from countermand.solana.ledger_store import (
     Epoch,
     LedgerReplaced,
+    LedgerSecrets,
     LedgerStore,
     LedgerUnavailable,
     LoadedLedger,
@@ -65,7 +62,7 @@ from countermand.solana.port import (
     check_filters,
 )
 from countermand.solana.recent import Recent, RecentStatus
-from countermand.solana.tokens import SOL_MINT, SYSVAR_OWNER, TOKEN_PROGRAM, read_mint, read_token_account
+from countermand.solana.tokens import SYSVAR_OWNER, read_token_account
 from countermand.solana.turns import Turns
 from countermand.solana.wire import WireTransaction, read_transaction
 
@@ -73,7 +70,6 @@ __all__ = [
     "AddressSignature",
     "DetailedSimulation",
     "EmbeddedChain",
-    "FaucetRefused",
     "Genesis",
     "InnerInstruction",
     "InnerInstructions",
@@ -94,8 +90,6 @@ ACCOUNTS_PER_SHARE: Final = 200
 """How many accounts are looked at before that is measured."""
 
 CEILING_EARLY_SLOTS: Final = 5
-GIFT_LAMPORTS_MAX: Final = 10**18
-U64_MAX: Final = 2**64 - 1
 RELOAD_PAUSE_MS: Final = (50, 100, 250, 500, 1_000, 2_000)
 
 log = logging.getLogger(__name__)
@@ -114,7 +108,6 @@ class EmbeddedChain:
         self._genesis = genesis
         self._turns = Turns(WORK_NS_PER_TURN, stopwatch)
         self._opened: int | None = None
-        self._gift_numbers = count()
         self._slots = SlotClock(SlotClock.beginning(genesis.first_slot, clock), clock)
         self._live: Live | None = None
         self._down: ChainUnavailable = LedgerUnavailable("the chain is not open")
@@ -364,36 +357,12 @@ class EmbeddedChain:
         """What an account of this size must hold to be free of rent."""
         return self._require().machine.rent_lamports(data_bytes)
 
-    # What only a sandbox may do
+    # What only the owner of the whole chain may do
 
-    async def airdrop(self, address: Address, lamports: int) -> Signature:
-        self._check_gift(lamports, GIFT_LAMPORTS_MAX)
-        live = self._require()
-        self._refill(live)
-        return await self._give(live.faucet.lamports(address, lamports, live.hashes.at(self._slots.now())))
-
-    async def mint_to(self, wallet: Address, mint: Address, amount: int) -> Signature:
-        """Gives tokens of a mint that is ours to the wallet's associated account. SOL is wrapped."""
-        self._check_gift(amount, GIFT_LAMPORTS_MAX if mint == SOL_MINT else U64_MAX)
-        live = self._require()
-        account = live.machine.get(Pubkey.from_string(mint))
-        if account is None or read_mint(account.data) is None:
-            raise FaucetRefused(f"{mint} is no mint on this chain")
-        self._refill(live)
-        blockhash = live.hashes.at(self._slots.now())
-        return await self._give(live.faucet.tokens(wallet, mint, amount, blockhash, str(account.owner)))
-
-    async def create_mint(self, address: Address | None, decimals: int, program: Address = TOKEN_PROGRAM) -> Address:
-        """A mint of ours, at an address of its own if none is given; of either token program, without extensions."""
-        live = self._require()
-        if not 0 <= decimals <= 255:
-            raise FaucetRefused(f"decimals must be between 0 and 255, not {decimals}")
-        key = _free_mint_address(live) if address is None else Pubkey.from_string(address)
-        if live.machine.get(key) is not None:
-            raise FaucetRefused(f"{key} is already in use")
-        mint = mint_account(str(live.faucet.authority), decimals, program)
-        await self.put_accounts({str(key): mint})
-        return str(key)
+    @property
+    def secrets(self) -> LedgerSecrets:
+        """The seeds that the ledger was founded with. A reset begins with others."""
+        return self._require().secrets
 
     async def put_accounts(self, accounts: Mapping[Address, AccountInfo]) -> None:
         """Sets accounts as they are given, whatever the programs would say."""
@@ -438,23 +407,6 @@ class EmbeddedChain:
         await live.settled()
         return live.latest_blockhash(slot), found
 
-    async def _give(self, raw: bytes) -> Signature:
-        gift = await self.submit(raw)
-        if gift.dropped is not None or gift.error is not None:
-            raise FaucetRefused(f"the chain refused the gift: {json.dumps(gift.dropped or gift.error)}")
-        return gift.signature
-
-    def _refill(self, live: Live) -> None:
-        """The faucet never runs dry."""
-        faucet = live.machine.get(live.faucet.address)
-        if faucet is None or faucet.lamports <= FAUCET_LAMPORTS // 2 + GIFT_LAMPORTS_MAX // 10:
-            full = AccountInfo(FAUCET_LAMPORTS, str(Pubkey.default()), b"", executable=False)
-            live.put({str(live.faucet.address): full})
-
-    def _check_gift(self, amount: int, most: int) -> None:
-        if not 0 < amount <= most:
-            raise FaucetRefused(f"the amount must be between 1 and {most}, not {amount}")
-
     # The ledger
 
     async def _load(self, slots: SlotClock | None) -> Live:
@@ -478,7 +430,7 @@ class EmbeddedChain:
             slots=slots,
             hashes=Blockhashes(loaded.secrets.entropy),
             recent=recent,
-            faucet=Faucet(loaded.secrets, self._gift_numbers),
+            secrets=loaded.secrets,
         )
 
     async def _loaded(self, epoch: Epoch) -> LoadedLedger:
@@ -592,13 +544,3 @@ def _genesis_accounts(genesis: Genesis) -> list[StoredAccount]:
         )
         for address, info in genesis.all_accounts().items()
     ]
-
-
-def _free_mint_address(live: Live) -> Pubkey:
-    number = 0
-    while True:
-        seed = b"countermand mint" + bytes(live.faucet.authority) + number.to_bytes(8, "little")
-        key = Pubkey(hashlib.sha256(seed).digest())
-        if live.machine.get(key) is None:
-            return key
-        number += 1

@@ -13,9 +13,9 @@ from solders.signature import Signature as SignatureKey
 from countermand.solana.clockwork import BLOCKHASH_SLOTS, Blockhashes, SlotClock
 from countermand.solana.durable_nonce import nonce_use, permits, value_at
 from countermand.solana.errors import ALREADY_PROCESSED, BLOCKHASH_NOT_FOUND, SIGNATURE_FAILURE
-from countermand.solana.faucet import Faucet
 from countermand.solana.group_commit import Batch, GroupCommit, Landed
 from countermand.solana.ledger import Submitted
+from countermand.solana.ledger_store import LedgerSecrets
 from countermand.solana.machine import Machine, MachineSimulation, Rejected
 from countermand.solana.port import AccountInfo, Address, JsonError, LatestBlockhash
 from countermand.solana.recent import Recent, RecentStatus
@@ -31,7 +31,7 @@ class Live:
     slots: SlotClock
     hashes: Blockhashes
     recent: Recent
-    faucet: Faucet
+    secrets: LedgerSecrets
     _verified: dict[bytes, None] = field(default_factory=dict)
 
     def latest_blockhash(self, slot: int) -> LatestBlockhash:

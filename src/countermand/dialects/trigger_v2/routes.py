@@ -88,6 +88,8 @@ class Venue:
     challenges: Challenges
     now: Callable[[], Instant]
     """The venue's clock, by which an expiry lies in the future."""
+    no_creates: str | None = None
+    """Why no order can be placed here."""
 
     def wallet(self, req: Request) -> Wallet:
         """Whose token the request carries."""
@@ -239,6 +241,8 @@ class OrdersResource:
     async def on_post(self, req: Request, body: bytes) -> Answer:
         venue = self._venue
         wallet = venue.wallet(req)
+        if venue.no_creates is not None:
+            return error(503, venue.no_creates)
         asked = _CREATE.read(body)
         request = translate.into_request(asked)
         venue.check_user("userPubkey", asked.user_pubkey, wallet)

@@ -30,6 +30,8 @@ FEE: Final = Bps(10)
 
 POOL_UNITS: Final = 10**18
 """What the pool has of each token at the beginning."""
+LIQUIDITY_USD: Final = 1_000_000_000
+"""What the pool says of its depth: it has no bottom."""
 GAS_LAMPORTS: Final = 10**15
 _NATIVE_AT: Final = 109
 """Where a token account says that it wraps SOL (4 bytes), and then how many of its lamports are rent (8)."""

@@ -1,6 +1,10 @@
-"""Transactions that give: lamports from the faucet's key, tokens from the mint authority's."""
+"""Money from nothing, on the embedded chain of a sandbox: lamports from the faucet's account, tokens of its mints."""
 
+import hashlib
+import json
 from collections.abc import Iterator
+from itertools import count
+from typing import Final
 
 from solders.compute_budget import set_compute_unit_limit
 from solders.hash import Hash
@@ -11,16 +15,21 @@ from solders.pubkey import Pubkey
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
+from countermand.solana.embedded import EmbeddedChain
+from countermand.solana.genesis import FAUCET_LAMPORTS, mint_account
 from countermand.solana.ledger_store import LedgerSecrets
-from countermand.solana.port import Address
+from countermand.solana.port import AccountInfo, Address, Signature
 from countermand.solana.tokens import (
     ASSOCIATED_TOKEN_PROGRAM,
     SOL_MINT,
     SYSTEM_PROGRAM,
     TOKEN_PROGRAM,
     associated_token_address,
+    read_mint,
 )
 
+GIFT_LAMPORTS_MAX: Final = 10**18
+_U64_MAX: Final = 2**64 - 1
 _UNITS = 200_000
 _UNITS_SPREAD = 1_000_000
 _CREATE_IDEMPOTENT, _MINT_TO, _SYNC_NATIVE = 1, 7, 17
@@ -31,6 +40,77 @@ class FaucetRefused(ValueError):
 
 
 class Faucet:
+    """Gives what is asked for. The keys that sign are those that the chain's ledger was founded with."""
+
+    def __init__(self, chain: EmbeddedChain) -> None:
+        self._chain = chain
+        self._numbers = count()
+
+    async def airdrop(self, wallet: Address, lamports: int) -> Signature:
+        _check_gift(lamports, GIFT_LAMPORTS_MAX)
+        gifts = await self._filled()
+        return await self._give(gifts.lamports(wallet, lamports, await self._blockhash()))
+
+    async def mint_to(self, wallet: Address, mint: Address, amount: int) -> Signature:
+        """Gives tokens of a mint that is ours to the wallet's associated account. SOL is wrapped."""
+        _check_gift(amount, GIFT_LAMPORTS_MAX if mint == SOL_MINT else _U64_MAX)
+        (account,) = await self._chain.accounts([mint])
+        if account is None or read_mint(account.data) is None:
+            raise FaucetRefused(f"{mint} is no mint on this chain")
+        gifts = await self._filled()
+        return await self._give(gifts.tokens(wallet, mint, amount, await self._blockhash(), account.owner))
+
+    async def create_mint(self, address: Address | None, decimals: int, program: Address = TOKEN_PROGRAM) -> Address:
+        """A mint of ours, at an address of its own if none is given; of either token program, without extensions."""
+        if not 0 <= decimals <= 255:
+            raise FaucetRefused(f"decimals must be between 0 and 255, not {decimals}")
+        authority = self._gifts().authority
+        key = await self._free_mint_address(authority) if address is None else str(Pubkey.from_string(address))
+        if await self._is_taken(key):
+            raise FaucetRefused(f"{key} is already in use")
+        await self._chain.put_accounts({key: mint_account(str(authority), decimals, program)})
+        return key
+
+    def _gifts(self) -> "_Gifts":
+        return _Gifts(self._chain.secrets, self._numbers)
+
+    async def _filled(self) -> "_Gifts":
+        """The faucet never runs dry."""
+        gifts = self._gifts()
+        at = str(gifts.address)
+        (account,) = await self._chain.accounts([at])
+        if account is None or account.lamports <= FAUCET_LAMPORTS // 2 + GIFT_LAMPORTS_MAX // 10:
+            full = AccountInfo(FAUCET_LAMPORTS, SYSTEM_PROGRAM, b"", executable=False)
+            await self._chain.put_accounts({at: full})
+        return gifts
+
+    async def _blockhash(self) -> bytes:
+        return bytes(Hash.from_string((await self._chain.latest_blockhash()).blockhash))
+
+    async def _give(self, raw: bytes) -> Signature:
+        gift = await self._chain.submit(raw)
+        if gift.dropped is not None or gift.error is not None:
+            raise FaucetRefused(f"the chain refused the gift: {json.dumps(gift.dropped or gift.error)}")
+        return gift.signature
+
+    async def _is_taken(self, address: Address) -> bool:
+        return (await self._chain.accounts([address]))[0] is not None
+
+    async def _free_mint_address(self, authority: Pubkey) -> Address:
+        for number in count():
+            seed = b"countermand mint" + bytes(authority) + number.to_bytes(8, "little")
+            key = str(Pubkey(hashlib.sha256(seed).digest()))
+            if not await self._is_taken(key):
+                return key
+        raise AssertionError
+
+
+def _check_gift(amount: int, most: int) -> None:
+    if not 0 < amount <= most:
+        raise FaucetRefused(f"the amount must be between 1 and {most}, not {amount}")
+
+
+class _Gifts:
     """Makes signed transactions from a blockhash. No two are alike: each number asks for another compute limit."""
 
     def __init__(self, secrets: LedgerSecrets, numbers: Iterator[int]) -> None:

@@ -3,13 +3,16 @@
 import asyncio
 import gc
 import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
 import structlog
 
-from countermand.compose.database import Database, database_of, keys_of
-from countermand.compose.door import door_of
-from countermand.compose.house import House, house_of
+from countermand.app.database import Database, database_of, keys_of
+from countermand.app.families import Families
+from countermand.app.running import App
+from countermand.custody.vaults import VaultKeys
 from countermand.engine.book_shard import BookShard
 from countermand.engine.onchain import REMEMBERED_BLOCKS
 from countermand.engine.ports import Unavailable, WriterReplaced
@@ -32,22 +35,43 @@ _STOP_S_MAX: Final = 9.5
 _YOUNG_OBJECTS: Final = 20_000
 """So many more than before, and the collector looks: a few times what a batch of requests holds."""
 
+AppOf = Callable[[Settings, VaultKeys, str], AbstractAsyncContextManager[App]]
+
 _log: Final = structlog.get_logger("countermand")
 
 
-async def serve(settings: Settings) -> int:
-    """Runs a venue until SIGTERM or SIGINT. The exit status: 0, or `EXIT_REPLACED`. Raises `StartRefused`."""
+async def serve(settings: Settings, app_of: AppOf | None = None) -> int:
+    """Runs a venue until SIGTERM or SIGINT. The exit status: 0, or `EXIT_REPLACED`. Raises `StartRefused`.
+
+    `app_of` puts it together on a database; None: the root that the settings name.
+    """
     gc.disable()  # Until all is loaded: what a start makes, lasts.
     stop = stop_on_signals()
     listeners = claim(settings.host, settings.port)
     leaving = asyncio.create_task(_leave_in_time(stop))
     try:
         keys = keys_of(settings)
-        async with database_of(settings) as database, house_of(settings, keys, database.dsn) as house:
-            return await _run(house, database, listeners, stop)
+        made = app_of or _app_of
+        async with database_of(settings) as database, made(settings, keys, database.dsn) as app:
+            return await _run(app, database, listeners, stop)
     finally:
         leaving.cancel()
         listeners.close()
+
+
+@asynccontextmanager
+async def _app_of(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIterator[App]:
+    """Each root is imported only where it is served: a venue's process holds nothing of the sandbox."""
+    if settings.sandbox:
+        from countermand.app.sandbox import sandbox_app  # noqa: PLC0415
+
+        async with sandbox_app(settings, keys, dsn) as sandbox:
+            yield sandbox.app
+    else:
+        from countermand.app.venue import venue_app  # noqa: PLC0415
+
+        async with venue_app(settings, keys, dsn) as venue:
+            yield venue
 
 
 async def _leave_in_time(stop: asyncio.Event) -> None:
@@ -58,9 +82,10 @@ async def _leave_in_time(stop: asyncio.Event) -> None:
     os._exit(EXIT_HUNG)
 
 
-async def _run(house: House, database: Database, listeners: Listeners, stop: asyncio.Event) -> int:
-    door, hub = door_of(house)
-    ground, trigger, book = house.ground, house.trigger, house.book
+async def _run(app: App, database: Database, listeners: Listeners, stop: asyncio.Event) -> int:
+    families = app.families
+    trigger, book, stores = families.trigger, families.book, families.infrastructure.stores
+    settings = families.infrastructure.settings
     status = 0
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -71,23 +96,23 @@ async def _run(house: House, database: Database, listeners: Listeners, stop: asy
                     trigger.outbox.run(),
                     book.shard.run(),
                     database.keep_alive(),
-                    _end_with_the_chain(ground.chain),
-                    _watch_the_fence(trigger.shard, ground.store),
-                    _watch_the_fence(book.shard, ground.book_store),
-                    _keep_house(house),
+                    *([] if app.embedded is None else [_end_with_the_chain(app.embedded)]),
+                    _watch_the_fence(trigger.shard, stores.trigger),
+                    _watch_the_fence(book.shard, stores.book),
+                    _keep_house(families),
                 )
             ]
-            await house.sandbox.begin()
+            await app.begin()
+            await trigger.shard.loaded()
             await book.shard.loaded()
             spare_what_lasts()
             await serve_http(
-                door,
-                ground.settings,
-                on_ready=lambda addresses: announce(ground.settings, addresses),
+                app.gateway,
+                settings,
+                on_ready=lambda addresses: announce(settings, addresses, rpc=app.embedded is not None),
                 stop=stop,
                 listeners=listeners,
             )
-            await hub.close()
             await trigger.shard.drain()
             await book.shard.drain()
             for task in background:
@@ -123,14 +148,15 @@ async def _watch_the_fence(shard: TriggerShard | BookShard, store: PostgresStore
             raise WriterReplaced(f"shard {shard.number} is in epoch {newest}, not in {epoch}")
 
 
-async def _keep_house(house: House) -> None:
+async def _keep_house(families: Families) -> None:
     """Forgets, now and then, deposits that were crafted and never signed, and what nobody executes again."""
+    infra = families.infrastructure
     while True:
         await asyncio.sleep(_HOUSEKEEPING_S)
         try:
-            height = await house.trigger.custody.block_height()
-            await house.ground.store.delete_dead_crafts(height)
-            await house.ground.store.delete_builds(height - REMEMBERED_BLOCKS)
-            await house.ground.book_store.delete_drafts(house.ground.clock.now())
+            height = await families.trigger.custody.block_height()
+            await infra.stores.trigger.delete_dead_crafts(height)
+            await infra.stores.trigger.delete_builds(height - REMEMBERED_BLOCKS)
+            await infra.stores.book.delete_drafts(infra.clock.now())
         except Unavailable:
             continue

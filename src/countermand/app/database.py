@@ -12,6 +12,7 @@ from countermand.custody.vaults import SeedRefused, VaultKeys, load_or_make_seed
 from countermand.settings import Settings, StartRefused
 from countermand.store.embedded import EmbeddedPostgres, PostgresUnavailable
 from countermand.store.postgres import migrate
+from countermand.store.sandbox_postgres import PostgresSandboxStore
 
 MASTER_SEED_FILE: Final = "master-seed"
 _RESTART_PAUSE_S: Final = 0.5
@@ -31,6 +32,14 @@ def keys_of(settings: Settings) -> VaultKeys:
         return VaultKeys(load_or_make_seed(path))
     except (SeedRefused, OSError) as refused:
         raise StartRefused(str(refused)) from refused
+
+
+async def check_seed(store: PostgresSandboxStore, keys: VaultKeys) -> None:
+    """Raises `StartRefused` for another master seed than the one whose vaults are in the database."""
+    if await store.keep(keys.fingerprint()) != keys.fingerprint():
+        raise StartRefused(
+            "the vaults in this database belong to another master seed; give --master-seed the file that it began with"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,123 @@
+"""The root of a venue: no faucet, no invented price, no clock but the wall's, and no fault.
+
+Prices come from an operator. There is no router yet, so no order is filled; cancels and withdrawals always work.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+from urllib.parse import urlsplit
+
+from countermand.app.families import Families, UnitPrices, families_of
+from countermand.app.gateway import Surroundings, build_gateway
+from countermand.app.infrastructure import Infrastructure, Stores, genesis_of, known_tokens, opened_stores
+from countermand.app.running import App
+from countermand.custody.vaults import VaultKeys
+from countermand.domain.trigger.order import AttemptKind
+from countermand.engine.clock import VenueClock
+from countermand.engine.ids import Ids
+from countermand.engine.trigger_bodies import decode_group
+from countermand.liquidity.no_router import NO_ROUTER, NoRouter
+from countermand.settings import Settings, StartRefused
+from countermand.solana.embedded import EmbeddedChain
+from countermand.solana.facade.http import RpcResource, SocketHub
+from countermand.solana.port import AccountInfo, Address, ChainUnavailable, Node
+from countermand.solana.rpc import RpcChain
+from countermand.store.venue_postgres import EMBEDDED
+
+NOTHING: Final[Mapping[Address, AccountInfo]] = {}
+_EMBEDDED_UNIT_PRICES: Final = UnitPrices(limit=15_406, recurring=200_000)
+"""As in the published transactions: no others compete on the embedded chain."""
+
+
+@asynccontextmanager
+async def venue_app(
+    settings: Settings, keys: VaultKeys, dsn: str, accounts: Mapping[Address, AccountInfo] = NOTHING
+) -> AsyncIterator[App]:
+    """Raises `StartRefused`, `VenueRefused` or `Unavailable`.
+
+    `accounts`: what a new embedded chain begins with, beside its programs and mints. Nothing gives more later.
+    """
+    async with opened_stores(dsn, keys) as stores:
+        root = (
+            _over_a_node(settings, keys, stores)
+            if settings.chain == "rpc"
+            else _embedded(settings, keys, stores, accounts)
+        )
+        async with root as app:
+            yield app
+
+
+@asynccontextmanager
+async def _embedded(
+    settings: Settings, keys: VaultKeys, stores: Stores, accounts: Mapping[Address, AccountInfo]
+) -> AsyncIterator[App]:
+    await stores.venue.serve_as_venue(EMBEDDED, _is_filling)
+    clock = VenueClock()
+    chain = await EmbeddedChain.open(stores.ledger, clock, genesis=genesis_of(accounts, faucet=False))
+    try:
+        infra = await _infrastructure(settings, keys, stores, clock, chain, lambda: chain.slot)
+        with families_of(infra, NoRouter(), _EMBEDDED_UNIT_PRICES) as families:
+            hub = SocketHub(chain)
+            surroundings = Surroundings(rpc=(RpcResource(chain, hub), hub), missing=lambda: _missing(families))
+            yield App(families, build_gateway(families, surroundings), _at_once, chain)
+    finally:
+        await chain.close()
+
+
+@asynccontextmanager
+async def _over_a_node(settings: Settings, keys: VaultKeys, stores: Stores) -> AsyncIterator[App]:
+    assert settings.rpc_url is not None, "the settings were checked"
+    chain = RpcChain(settings.rpc_url)
+    try:
+        await stores.venue.serve_as_venue(await _cluster(chain, settings.rpc_url), _is_filling)
+        infra = await _infrastructure(settings, keys, stores, VenueClock(), chain, lambda: chain.newest_slot)
+        with families_of(infra, NoRouter(), UnitPrices()) as families:
+            surroundings = Surroundings(rpc=None, missing=lambda: _missing(families), no_creates=NO_ROUTER)
+            yield App(families, build_gateway(families, surroundings), _at_once, None)
+    finally:
+        await chain.close()
+
+
+async def _cluster(chain: RpcChain, url: str) -> str:
+    try:
+        return await chain.genesis_hash()
+    except ChainUnavailable as reason:
+        # The whole address may hold a provider's key.
+        raise StartRefused(f"the node of --rpc-url at {urlsplit(url).hostname} does not answer: {reason}") from None
+
+
+async def _infrastructure(
+    settings: Settings,
+    keys: VaultKeys,
+    stores: Stores,
+    clock: VenueClock,
+    chain: Node,
+    newest_slot: Callable[[], int | None],
+) -> Infrastructure:
+    return Infrastructure(
+        settings=settings,
+        keys=keys,
+        clock=clock,
+        ids=Ids(),
+        tokens=await known_tokens(stores),
+        stores=stores,
+        chain=chain,
+        newest_slot=newest_slot,
+    )
+
+
+def _is_filling(body: bytes) -> bool:
+    attempt = decode_group(body).progress.attempt
+    return attempt is not None and attempt.kind is AttemptKind.FILL
+
+
+async def _at_once() -> None:
+    """Nothing has to happen before a venue is served."""
+
+
+def _missing(families: Families) -> list[str]:
+    price_of = families.trigger.shard.price_of
+    unpriced = [token.symbol for token in families.infrastructure.tokens.all() if price_of(token.mint) is None]
+    prices = [f"prices of {', '.join(unpriced)}: send them with PUT /admin/prices"] if unpriced else []
+    return [f"{NO_ROUTER}: no order is filled", *prices]
