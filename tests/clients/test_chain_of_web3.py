@@ -9,7 +9,6 @@ import pytest
 
 from tests.clients.node import PACKAGES, node_binary
 from tests.end_to_end.crash_support import Server, running
-from tests.solana.facade_venue import free_pair_of_ports
 
 SCRIPT = Path(__file__).parent / "chain_web3.mjs"
 ENDS_S = 120
@@ -17,9 +16,8 @@ ENDS_S = 120
 
 @pytest.fixture
 async def server(database_url: str, tmp_path: Path) -> AsyncIterator[Server]:
-    """On ports that stay the same, since the client's connection does."""
-    port = free_pair_of_ports()
-    async with running(tmp_path / "venue", "--database-url", database_url, port=port) as server:
+    """On a port that stays the same, since the client's connection does."""
+    async with running(tmp_path / "venue", "--database-url", database_url, keeps_port=True) as server:
         yield server
 
 

@@ -107,12 +107,12 @@ class Http:
 class Server:
     """`countermand serve` in a process of its own, started again and again on the same data."""
 
-    def __init__(self, data: Path, *options: str, port: int = 0) -> None:
-        """`port` 0: another one at each start."""
+    def __init__(self, data: Path, *options: str, keeps_port: bool = False) -> None:
+        """It takes any free port at the first start, and another one at the next, unless it `keeps_port`."""
         self.data = data
+        self._keeps_port = keeps_port
         self.port = 1  # Nobody listens there.
-        patience = ("--confirm-timeout-ms", str(CONFIRM_TIMEOUT_MS))
-        self._options = ["--data", str(data), *patience, "--port", str(port), *options]
+        self._options = ["--data", str(data), "--confirm-timeout-ms", str(CONFIRM_TIMEOUT_MS), "--port", "0", *options]
         self._process: asyncio.subprocess.Process | None = None
         self._log = data.with_name(f"{data.name}.log")
 
@@ -120,6 +120,8 @@ class Server:
         ready = await self.spawn()
         assert ready.startswith("Countermand is ready:"), f"{ready!r}\n{self.log()}"
         self.port = int(ready.rpartition(":")[2])
+        if self._keeps_port:
+            self._options[self._options.index("--port") + 1] = str(self.port)
 
     async def spawn(self) -> str:
         """Starts it, and returns the first line that it prints; nothing if it ended without one."""
@@ -239,8 +241,8 @@ async def command(*arguments: str) -> tuple[int, str]:
 
 
 @asynccontextmanager
-async def running(data: Path, *options: str, port: int = 0) -> AsyncIterator[Server]:
-    server = Server(data, *options, port=port)
+async def running(data: Path, *options: str, keeps_port: bool = False) -> AsyncIterator[Server]:
+    server = Server(data, *options, keeps_port=keeps_port)
     try:
         await server.start()
         yield server

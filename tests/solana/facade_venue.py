@@ -148,7 +148,7 @@ async def served(
 ) -> AsyncIterator[Node]:
     hub = SocketHub(chain, limits=limits, is_up=is_up)
     app = new_app()
-    app.add_route("/rpc", RpcResource(chain, hub, send=send, is_up=is_up))
+    app.add_route("/rpc", RpcResource(chain, hub, send=send, airdrop=faucet_of(chain).airdrop, is_up=is_up))
     server, listeners = Served(Door(cast(App, app), Settings())), claim("127.0.0.1", 0)
     await server.open(listeners)
     try:
