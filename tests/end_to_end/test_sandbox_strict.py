@@ -176,7 +176,7 @@ def test_a_field_that_is_missing_is_named(unchanged: Venue, path: str, fields: t
 @pytest.mark.parametrize("path", ["/sandbox/prices", "/sandbox/liquidity"])
 def test_a_request_that_names_no_token_would_change_nothing(unchanged: Venue, path: str) -> None:
     """A1: it was answered with 200."""
-    for body in (None, {}):
+    for body in (None, b"{}"):
         assert refused(unchanged.ask("PUT", path, body)).startswith("body: names no token; send ")
     assert refused(unchanged.ask("PUT", "/sandbox/liquidity", {"SOL": {}})).startswith("SOL.impactBps: missing")
 

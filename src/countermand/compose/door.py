@@ -21,16 +21,20 @@ from countermand.dialects.trigger_v2 import openapi as trigger_openapi
 from countermand.dialects.trigger_v2 import routes as trigger_routes
 from countermand.domain.ledger.amount import AMOUNT_SCALE
 from countermand.domain.quantities import decimal_text
+from countermand.engine.inspection import Inspection
 from countermand.gateway import operations
 from countermand.gateway.asgi import App
 from countermand.gateway.door import Door
 from countermand.gateway.falcon_app import FalconApp, new_app
+from countermand.onchain.inspection import ChainInspection
 from countermand.sandbox import openapi as sandbox_openapi
 from countermand.sandbox import routes as sandbox_routes
+from countermand.sandbox.orders import OrderInspector
 from countermand.sandbox.tanx import TanxSandbox
 from countermand.sandbox.wire import AuditWire, ColumnWire, CurrencyWire
 from countermand.solana.facade.http import RpcResource, SocketHub
 from countermand.store.postgres import PostgresStore
+from countermand.store.records_postgres import PostgresRecords
 
 Resources = Iterator[tuple[str, object]]
 
@@ -112,7 +116,16 @@ def _prices(house: House) -> Resources:
 def _mount_sandbox(app: FalconApp, house: House) -> None:
     ground, book = house.ground, house.book
     tanx = TanxSandbox(book.venue, ground.members, book.stark_keys, ground.clock.now)
-    sandbox_routes.mount(app, sandbox_routes.SandboxResource(house.sandbox, tanx, lambda: _audited(ground.store)))
+    shard = house.trigger.shard
+    inspector = OrderInspector(
+        Inspection(shard, book.shard, PostgresRecords(ground.store.readers)),
+        ChainInspection(ground.chain, ground.chain),
+        book.venue.markets,
+        shard.price_of,
+        ground.clock.now,
+    )
+    resource = sandbox_routes.SandboxResource(house.sandbox, tanx, lambda: _audited(ground.store), inspector)
+    sandbox_routes.mount(app, resource)
 
 
 async def _audited(store: PostgresStore) -> AuditWire:

@@ -21,6 +21,7 @@ from countermand.custody.instructions import (
 )
 from countermand.custody.parties import Parties
 from countermand.custody.routing import Router, Swap, worth_in
+from countermand.custody.shortfall import too_little
 from countermand.custody.signer import Signer
 from countermand.custody.submissions import read_submission
 from countermand.custody.sweeps import sweep_instructions
@@ -247,7 +248,7 @@ class VaultCustody:
         least = worth_in(swap.amount, swap.input.token, price, swap.output.token, output_price, slippage)
         if before_fee >= least:
             return None
-        return SwapRefused(f"the quote of {before_fee} is below the minimum of {least} ({slippage.bps} basis points)")
+        return SwapRefused(f"{too_little(before_fee, least, swap.output.token)} ({slippage.bps} basis points)")
 
     async def _simulated(self, instructions: list[Instruction], variant: int) -> tuple[bytes, int, str | None]:
         """The message that the gas key pays for, its last valid height, and why the chain would not take it."""

@@ -179,9 +179,14 @@ def _read_choice(value: Any, choices: Sequence[str], path: str) -> str:
     is_text = isinstance(value, str) and not isinstance(value, _Number)
     if is_text and value in choices:
         return str(value)
-    like = nearest(value, choices) if is_text else None
+    raise refused_choice(path, value, choices)
+
+
+def refused_choice(path: str, value: object, choices: Sequence[str]) -> SandboxRefused:
+    """The refusal of a value that is none of the choices."""
+    like = nearest(value, choices) if isinstance(value, str) else None
     hint = f"; did you mean {like}?" if like is not None else ""
-    raise SandboxRefused(f"{path}: expected {_listed(choices, 'or')}, got {_described(value)}{hint}")
+    return SandboxRefused(f"{path}: expected {_listed(choices, 'or')}, got {_described(value)}{hint}")
 
 
 def _whole(number: str, path: str) -> int:

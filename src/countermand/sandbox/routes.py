@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-import base58
 import falcon
 import msgspec
 from falcon.asgi import Request, Response
@@ -27,6 +26,7 @@ from countermand.domain.quantities import (
 )
 from countermand.engine.ports import CommitUnknown, Unavailable
 from countermand.sandbox import wire
+from countermand.sandbox.orders import PARAMETERS, OrderInspector, asked, is_address
 from countermand.sandbox.reading import Body, SandboxRefused, parameters, parsed, shown
 from countermand.sandbox.sandbox import Sandbox
 from countermand.sandbox.tanx import TanxSandbox
@@ -48,11 +48,18 @@ _TOKEN_PROGRAMS: Final = {"spl-token": Address(TOKEN_PROGRAM), "spl-token-2022":
 class SandboxResource:
     """One resource for all of `/sandbox/…`: each responder takes its request and answers the sandbox as it then is."""
 
-    def __init__(self, sandbox: Sandbox, tanx: TanxSandbox, audit: Callable[[], Awaitable[wire.AuditWire]]) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        tanx: TanxSandbox,
+        audit: Callable[[], Awaitable[wire.AuditWire]],
+        inspector: OrderInspector,
+    ) -> None:
         self._sandbox = sandbox
         self._names = sandbox.names
         self._tanx = tanx
         self._audit = audit
+        self._inspector = inspector
 
     async def on_get(self, req: Request, resp: Response) -> None:
         await _nothing(req)
@@ -149,6 +156,20 @@ class SandboxResource:
         await _nothing(req)
         resp.data = _encode(await self._audit())
 
+    async def on_get_orders(self, req: Request, resp: Response) -> None:
+        wanted = asked(parameters(req.query_string, PARAMETERS))
+        parsed(await req.stream.read()).refuse_any()
+        resp.data = _encode({"orders": await self._inspector.orders(wanted)})
+
+    async def on_get_order(self, req: Request, resp: Response, order_id: str) -> None:
+        await _nothing(req)
+        found = await self._inspector.order(order_id)
+        if found is None:
+            resp.status = falcon.HTTP_404
+            resp.data = _encode({"error": f"{shown(order_id)}: no order of this venue; GET /sandbox/orders lists them"})
+            return
+        resp.data = _encode(found)
+
     def _named(self, body: Body, form: str) -> dict[Mint, str]:
         """The tokens that the fields of the body name. A body without any would change nothing, and say that it did."""
         if not body.fields:
@@ -187,6 +208,8 @@ SUFFIXES: Final = (
     ("/sandbox/tanx/stark-key", "tanx_stark_key"),
     ("/sandbox/tanx/cancel", "tanx_cancel"),
     ("/sandbox/audit", "audit"),
+    ("/sandbox/orders", "orders"),
+    ("/sandbox/orders/{order_id}", "order"),
 )
 
 
@@ -221,11 +244,8 @@ async def _nothing(req: Request) -> None:
 
 
 def _address(field: str, text: str) -> Address:
-    try:
-        if len(text) <= 44 and len(base58.b58decode(text)) == 32:
-            return Address(text)
-    except ValueError:
-        pass
+    if is_address(text):
+        return Address(text)
     raise SandboxRefused(f"{field}: {shown(text)!r} is no base58 address of 32 bytes")
 
 
