@@ -19,7 +19,7 @@ from countermand.engine.ports import TimelineEntry
 PriceOf = Callable[[Mint], UsdPrice | None]
 _FAILED: Final = name_of(FillFailed)
 
-_TRIGGER_WORDS: Final = {
+TRIGGER_WORDS: Final = {
     trigger.Waiting.DEPOSIT: "its deposit has not landed",
     trigger.Waiting.SWAP: "it is triggered, and its fill is being built",
     trigger.Waiting.FILL: "its fill has not landed",
@@ -41,7 +41,7 @@ def trigger_waits_for(
         return _price_words(group, price_of)
     if waiting is trigger.Waiting.PAUSE:
         return _pause_words(group, timeline, now)
-    return None if waiting is None else _TRIGGER_WORDS[waiting]
+    return None if waiting is None else TRIGGER_WORDS[waiting]
 
 
 def _price_words(group: OrderGroup, price_of: PriceOf) -> str:
