@@ -145,3 +145,36 @@ class AuditWire(msgspec.Struct):
     ok: bool
     mints: dict[str, ColumnWire]
     currencies: dict[str, CurrencyWire]
+
+
+class TimelineWire(msgspec.Struct, rename="camel", omit_defaults=True):
+    """`seq`: of the journal entry; what happened on the chain has none. `cause`: the command, or a transaction."""
+
+    at: int
+    event: str
+    cause: str
+    seq: int | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+    tx_signature: str | UnsetType = UNSET
+
+
+class OrderWire(msgspec.Struct, rename="camel"):
+    """With more fields: the terms of its family. `wallet`, or `account` for an order of the book."""
+
+    id: str | int
+    family: Literal["trigger", "book", "limit", "recurring"]
+    state: str
+    waits_for: str | None
+    timeline: list[TimelineWire] | UnsetType = UNSET
+    wallet: str | UnsetType = UNSET
+    account: str | UnsetType = UNSET
+
+
+class OrdersWire(msgspec.Struct):
+    """Without timelines."""
+
+    orders: list[OrderWire]
+
+
+class ErrorWire(msgspec.Struct):
+    error: str
