@@ -160,7 +160,8 @@ async def test_the_quote_before_fee_is_compared_with_the_minimum(venue: Venue) -
     assert isinstance(await venue.custody.craft_fill(group), Craft)
     venue.pool.impact_bps = {SOL.mint: 26}
     assert await refused(venue, group) == (
-        "the quote of 149610000 is below the minimum of 149625000 (25 basis points beyond the trigger price of 150 USD)"
+        "the swap would give 149.61 USDC, 0.02 % less than its minimum 149.625 "
+        "(25 basis points beyond the trigger price of 150 USD)"
     )
 
 

@@ -15,14 +15,17 @@ from countermand.domain.ledger.amount import AMOUNT_SCALE
 from countermand.domain.quantities import decimal_text
 from countermand.engine.clock import VenueClock
 from countermand.engine.ids import Ids
+from countermand.engine.inspection import Inspection
 from countermand.engine.shards import BOOK_SHARD, TRIGGER_SHARD
 from countermand.engine.token_incarnation import TokenIncarnation
 from countermand.gateway.falcon_app import FalconApp
+from countermand.onchain.inspection import ChainInspection
 from countermand.prices.feed import Token, TokenRegistry
 from countermand.sandbox import openapi, routes
 from countermand.sandbox.faucet import Faucet
 from countermand.sandbox.faults import CrashingBookStore, CrashingStore, FaultyChain, WorldFaults
 from countermand.sandbox.gateway_faults import FaultyApp, GatewayFaults
+from countermand.sandbox.orders import OrderInspector
 from countermand.sandbox.pool import LIQUIDITY_USD, SandboxPool, pool_account, sandbox_accounts
 from countermand.sandbox.sandbox import Sandbox, SandboxDependencies, stored_clock, stored_seed
 from countermand.sandbox.tanx import TanxSandbox
@@ -32,6 +35,7 @@ from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade.http import RpcResource, SocketHub
 from countermand.solana.genesis import Genesis
 from countermand.store.postgres import PostgresStore
+from countermand.store.records_postgres import PostgresRecords
 
 _UNIT_PRICES: Final = UnitPrices(limit=15_406, recurring=200_000)
 """As in the published transactions: no others compete on the embedded chain."""
@@ -105,7 +109,16 @@ def _assembled(
 def _mount(app: FalconApp, families: Families, sandbox: Sandbox) -> None:
     infra, book = families.infrastructure, families.book
     tanx = TanxSandbox(book.venue, infra.stores.members, book.stark_keys, infra.clock.now)
-    routes.mount(app, routes.SandboxResource(sandbox, tanx, lambda: _audited(infra.stores.trigger)))
+    shard = families.trigger.shard
+    inspector = OrderInspector(
+        Inspection(shard, book.shard, PostgresRecords(infra.stores.trigger.readers)),
+        ChainInspection(infra.chain, infra.chain),
+        book.venue.markets,
+        shard.price_of,
+        infra.clock.now,
+    )
+    resource = routes.SandboxResource(sandbox, tanx, lambda: _audited(infra.stores.trigger), inspector)
+    routes.mount(app, resource)
 
 
 def _dependencies(

@@ -11,6 +11,7 @@ import structlog
 from prometheus_client import Counter
 from structlog.typing import Processor
 
+from countermand.cli.lines import as_json, as_text, line_by_line
 from countermand.cli.streams import LossyStream
 from countermand.settings import LogFormat, LogLevel
 
@@ -32,11 +33,12 @@ def configure_logs(form: LogFormat, level: LogLevel) -> None:
     ]
     if form == "json":
         shared.append(structlog.processors.format_exc_info)
-        last: Processor = structlog.processors.JSONRenderer()
+        last: Processor = line_by_line(structlog.processors.JSONRenderer(), as_json)
     else:
-        last = structlog.dev.ConsoleRenderer(
+        console = structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
         )
+        last = line_by_line(console, as_text)
     structlog.configure(
         processors=[*shared, last],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),

@@ -21,10 +21,11 @@ from countermand.custody.instructions import (
 )
 from countermand.custody.parties import Parties
 from countermand.custody.routing import Router, Swap
+from countermand.custody.shortfall import too_little
 from countermand.custody.signer import Signer
 from countermand.custody.submissions import read_submission
 from countermand.custody.sweeps import sweep_instructions
-from countermand.custody.tokens import Tokens
+from countermand.custody.tokens import TokenFacts, Tokens
 from countermand.custody.vaults import VaultKeys
 from countermand.custody.withdrawals import WithdrawalLayout
 from countermand.domain.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
@@ -256,7 +257,7 @@ class VaultCustody:
             return SwapRefused(f"no price for {group.terms.output_mint if price else group.terms.input_mint}")
         market = Market(price, swap.input.token.decimals, output_price, swap.output.token.decimals)
         least = minimum_of(group, swap.amount, market)
-        return None if before_fee >= least.units else SwapRefused(_too_little(before_fee, least))
+        return None if before_fee >= least.units else SwapRefused(_too_little(before_fee, least, swap.output.token))
 
     async def _simulated(self, instructions: list[Instruction], variant: int) -> tuple[bytes, int, str | None]:
         """The message that the gas key pays for, its last valid height, and why the chain would not take it."""
@@ -292,10 +293,10 @@ def _held(info: AccountInfo | None, parties: Parties) -> int | None:
     return int.from_bytes(info.data[_AMOUNT], "little")
 
 
-def _too_little(before_fee: int, least: Minimum) -> str:
+def _too_little(before_fee: int, least: Minimum, token: TokenFacts) -> str:
     which, price = "trigger" if least.is_trigger else "current", decimal_text(least.price.picodollars, USD_SCALE)
     buffer = f"{least.slippage.bps} basis points beyond the {which} price of {price} USD"
-    return f"the quote of {before_fee} is below the minimum of {least.units} ({buffer})"
+    return f"{too_little(before_fee, least.units, token)} ({buffer})"
 
 
 def _shortfall(group: OrderGroup, held: int | None) -> str:

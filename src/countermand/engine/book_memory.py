@@ -1,7 +1,7 @@
 """A venue's markets, orders and balances in memory, and what of them the next commit writes."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final, Protocol
@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from countermand.domain.book.commands import Command, OpenOrder, PlaceOrder
 from countermand.domain.book.decide import Decision, decide
 from countermand.domain.book.desk import Desk
-from countermand.domain.book.events import OrderCancelled, Traded
+from countermand.domain.book.events import Credited, OrderCancelled, Traded
 from countermand.domain.book.lifecycle import LIVE
 from countermand.domain.book.market import Market
 from countermand.domain.book.order import CancelReason, Nonce, Order, OrderId
@@ -30,6 +30,7 @@ from countermand.engine.book_rows import (
     trade_row,
 )
 from countermand.engine.journal import encode
+from countermand.engine.order_news import OrderNews, book_news, orders_of
 
 
 class MatchFaults(Protocol):
@@ -104,6 +105,12 @@ class BookMemory:
         if isinstance(command, PlaceOrder):
             self._drafts.pop((command.terms.account, command.nonce), None)
         return book_journal.body_of(command, happened)
+
+    def news(self, command: Command, happened: Decision) -> Iterator[OrderNews]:
+        for event in happened:
+            if not isinstance(event, Credited):
+                for order_id in orders_of(event):
+                    yield book_news(self.desk.orders[order_id], event, command)
 
     # --- drafts
 

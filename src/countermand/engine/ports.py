@@ -185,6 +185,18 @@ PASSING_SHOWN: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """Something that happened to an order, and what made it happen. `seq` None: on the chain, in no journal."""
+
+    at: Instant
+    event: str
+    cause: str
+    reason: str | None = None
+    seq: int | None = None
+    signature: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CraftRow:
     """A deposit that we built. `order_id` is the order that it may become."""
 

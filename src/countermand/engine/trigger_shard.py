@@ -1,7 +1,7 @@
 """The shard of trigger orders: its commands, its reads, and what it keeps in memory."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -60,9 +60,14 @@ class TriggerShard(Gate[TriggerMemory]):
 
     async def observe_price(self, mint: Mint, price: UsdPrice, *, at_once: bool) -> None:
         """Stores the price. Once it returns, every order that the price crosses has left `open`."""
+        await self.observe_prices({mint: price}, at_once=at_once)
+
+    async def observe_prices(self, prices: Mapping[Mint, UsdPrice], *, at_once: bool) -> None:
+        """The same for several prices, in one commit: all of them are stored, or none is."""
         term = await self._ready()
-        term.memory.add_price(mint, price)
-        self._turn(term, ObservePrice(mint, price, at_once))
+        for mint, price in prices.items():
+            term.memory.add_price(mint, price)
+            self._turn(term, ObservePrice(mint, price, at_once))
         await term.committed()
 
     async def add_craft(self, row: CraftRow) -> None:

@@ -21,8 +21,10 @@ from countermand.engine.trigger_shard import TriggerShard
 from countermand.prices.feed import Token, TokenRegistry
 from countermand.sandbox.faucet import Faucet
 from countermand.sandbox.faults import CrashPoint, FaultyChain, WorldFaults
+from countermand.sandbox.naming import TokenNames
 from countermand.sandbox.pool import SandboxPool
 from countermand.sandbox.prices import DEFAULT_PRICES
+from countermand.sandbox.reading import SandboxRefused
 from countermand.sandbox.wire import FaultsWire
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.genesis import Genesis
@@ -33,10 +35,6 @@ _CLOCK: Final = "clock"
 _SEED: Final = "seed"
 LATEST: Final = Instant(221_845_392_000_000)
 """The beginning of the year 9000. Answers write years in four digits, also those of what lasts for centuries."""
-
-
-class SandboxRefused(Exception):
-    """The request has no meaning here; the message says why, and what has."""
 
 
 class GatewayFaults(Protocol):
@@ -78,6 +76,7 @@ class Sandbox:
     def __init__(self, dependencies: SandboxDependencies, seed: int | None) -> None:
         self._p = dependencies
         self.seed = seed
+        self.names = TokenNames(dependencies.tokens)
 
     async def begin(self) -> None:
         """Sets the prices that nobody has set yet. Which these are is known only once the orders are loaded."""
@@ -109,24 +108,25 @@ class Sandbox:
         """`mint` None: lamports. Answers the signature of the landed transaction."""
         if mint is None:
             return await self._p.faucet.airdrop(wallet, amount)
-        return await self._p.faucet.mint_to(wallet, self._token(mint).mint, amount)
+        return await self._p.faucet.mint_to(wallet, mint, amount)
 
     async def set_prices(self, prices: Mapping[Mint, UsdPrice]) -> None:
-        for mint in prices:
-            self._token(mint)
-        for mint, price in prices.items():
-            await self._p.shard.observe_price(mint, price, at_once=True)
+        """All of them in one commit."""
+        await self._p.shard.observe_prices(prices, at_once=True)
+
+    def liquidity(self) -> Mapping[Mint, int]:
+        """The impact in basis points, by input mint, where one was set."""
+        return dict(self._p.pool.impact_bps)
 
     def set_liquidity(self, impacts: Mapping[Mint, int]) -> None:
-        for mint in impacts:
-            self._token(mint)
+        """That of the named tokens; the others keep theirs."""
         self._p.pool.impact_bps.update(impacts)
 
     async def add_token(
         self, symbol: str, decimals: int, price: UsdPrice, mint: Address | None, program: Address
     ) -> None:
         if mint is not None and self._p.tokens.get(Mint(mint)) is not None:
-            raise SandboxRefused(f"mint: {mint} is a token of this venue already")
+            raise SandboxRefused(f"mint: {mint} is a token of this venue already; GET /sandbox lists them")
         address = await self._p.faucet.create_mint(mint, decimals, program)
         token = Token(Mint(address), symbol, decimals, program)
         await self._p.store.add_token(TokenRow(address, symbol, decimals, program))
@@ -136,12 +136,6 @@ class Sandbox:
         self._p.tokens.add(token)
         await self._p.equip(token)
         await self._p.shard.observe_price(token.mint, price, at_once=False)
-
-    def _token(self, mint: Mint) -> Token:
-        token = self._p.tokens.get(mint)
-        if token is None:
-            raise SandboxRefused(f"{mint} is no token of this venue: add it with POST /sandbox/tokens")
-        return token
 
     # --- time
 

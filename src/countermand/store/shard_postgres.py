@@ -48,6 +48,11 @@ class ShardPostgres(Generic[R]):
             raise Unavailable(f"no connection to the database: {describe(error)}") from error
         return cls(dsn, readers)
 
+    @property
+    def readers(self) -> "asyncpg.Pool[asyncpg.Record]":
+        """For what reads beside the shard."""
+        return self._readers
+
     async def close(self) -> None:
         for writer in self._writers.values():
             writer.close()
