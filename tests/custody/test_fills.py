@@ -189,7 +189,7 @@ async def test_the_impact_that_the_default_slippage_allows(
     venue.pool.impact_bps = {SOL.mint: most}
     assert isinstance(await venue.custody.craft_fill(group), Craft)
     venue.pool.impact_bps = {SOL.mint: most + 1}
-    assert "is below the minimum of" in await refused(venue, group)
+    assert "less than its minimum" in await refused(venue, group)
 
 
 async def test_a_stop_does_not_fill_when_the_price_gaps_past_its_buffer(venue: Venue) -> None:
@@ -197,11 +197,11 @@ async def test_a_stop_does_not_fill_when_the_price_gaps_past_its_buffer(venue: V
     group = await venue.has_open(SOL, 10**9, USDC, leg(Direction.BELOW, slippage=2_000))
     venue.prices[SOL.mint] = usd(110)
     assert await refused(venue, group) == (
-        "the quote of 110000000 is below the minimum of 120000000 "
+        "the swap would give 110 USDC, 8.34 % less than its minimum 120 "
         "(2000 basis points beyond the trigger price of 150 USD)"
     )
     venue.prices[SOL.mint] = UsdPrice(120 * 10**12 - 1)
-    assert "below the minimum of 120000000" in await refused(venue, group)
+    assert "less than its minimum 120 " in await refused(venue, group)
     venue.prices[SOL.mint] = usd(130)
     assert (await filled(venue, group)).receives.units == 129_870_000
 
@@ -210,7 +210,7 @@ async def test_a_buy_does_not_chase_a_price_beyond_its_buffer(venue: Venue) -> N
     """D11, the other mint and the other direction: a breakout at 150 with 1,000 basis points pays at most 165."""
     group = await venue.has_open(USDC, 330_000_000, SOL, leg(Direction.ABOVE, slippage=1_000), SOL)
     venue.prices[SOL.mint] = usd(166)
-    assert "below the minimum of 2000000000 (1000 basis points" in await refused(venue, group)
+    assert "less than its minimum 2 (1000 basis points" in await refused(venue, group)
     venue.prices[SOL.mint] = usd(165)
     assert (await filled(venue, group)).receives.units == 1_998_000_000
 

@@ -2,16 +2,19 @@
 
 import contextlib
 import io
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.docs.blocks import DEFAULT_URL, PAGES, ROOT, Block, Prompt, blocks
-from tests.end_to_end.venue import Venue
+from tests.end_to_end.venue import SOL, Venue, running_venue
 
 README = ROOT / "README.md"
+RUN_A_VENUE = ROOT / "docs" / "how-to" / "run-a-venue.md"
 PYTHON = [(page, block) for page in PAGES for block in blocks(page) if block.language.split()[0] == "python"]
 SHELL = [(page, block) for page in PAGES for block in blocks(page) if block.language == "sh"]
 
@@ -55,8 +58,9 @@ def test_what_does_not_paste_is_seen(code: str) -> None:
     assert complaint_about(code)
 
 
-def test_the_example_of_the_readme_runs_as_it_is_pasted(documented: Venue) -> None:
+def test_the_example_of_the_readme_runs_as_it_is_pasted(documented: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
     """A7."""
+    monkeypatch.setattr(sys, "argv", [""])  # As in a prompt.
     documented.ask("POST", "/sandbox/reset", {}).ok()
     (block,) = (block for page, block in PYTHON if page == README)
     prompt, printed = Prompt({}), io.StringIO()
@@ -75,11 +79,27 @@ def test_every_block_of_shell_is_one(page: Path, block: Block) -> None:
     assert not re.search(r"(^|\s)#", code)
 
 
+def test_a_venue_is_run_as_its_page_says(tmp_path: Path) -> None:
+    """One shell runs all blocks but those that start a venue, which would not end."""
+    with running_venue(tmp_path, "--no-sandbox") as venue:
+        data = str(tmp_path / "data")
+        commands = [block.code for page, block in SHELL if page == RUN_A_VENUE and "serve" not in block.code]
+        assert len(commands) == 2
+        pasted = "\n".join(commands).replace(DEFAULT_URL, venue.url).replace("./venue", data)
+        pasted = pasted.replace("curl ", "curl -sS --fail-with-body ")
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        done = subprocess.run(
+            ["bash", "-eu", "-c", pasted], capture_output=True, text=True, timeout=60, check=False, env={"PATH": path}
+        )
+        assert done.returncode == 0, (done.stdout, done.stderr)
+        assert f'"{SOL.mint}":"151.25"' in done.stdout
+
+
 def test_the_commands_that_move_the_world_are_taken(documented: Venue) -> None:
     """A7. But for those that end the venue."""
     taken = 0
     for page, block in SHELL:
-        if "curl" not in block.code or "crash" in block.code:
+        if page == RUN_A_VENUE or "curl" not in block.code or "crash" in block.code:
             continue
         pasted = block.code.replace(DEFAULT_URL, documented.url).replace("curl ", "curl -sS --fail-with-body ")
         done = subprocess.run(["bash", "-eu", "-c", pasted], capture_output=True, text=True, timeout=60, check=False)
