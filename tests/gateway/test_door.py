@@ -196,6 +196,24 @@ async def test_a_wrong_method_says_which_are_right() -> None:
     assert "GET" in reply.headers["allow"]
 
 
+@pytest.mark.parametrize(
+    "path", [ORDERS, "/price/v3", "/sapi/v1/orders/", "/sandbox/clock", "/rpc", "/nowhere", "/broken"]
+)
+async def test_head_is_get_without_its_body(path: str) -> None:
+    """C2."""
+    got, head = await ask(a_door(), "GET", path), await ask(a_door(), "HEAD", path)
+    assert (head.status, head.body, head.ended) == (got.status, b"", True)
+    assert head.headers["content-length"] == str(len(got.body))
+    assert head.headers["content-type"] == got.headers["content-type"]
+
+
+async def test_a_lost_answer_is_not_lost_to_a_head() -> None:
+    """It changes nothing."""
+    faults = GatewayFaults(lose_answers=1)
+    assert (await ask(a_door(faults), "HEAD", ORDERS)).ended
+    assert faults.lose_answers == 1
+
+
 @pytest.mark.parametrize("method", ["BREW", "TRACE", "PROPFIND"])
 async def test_an_unknown_method_is_as_any_that_a_path_has_not(method: str) -> None:
     """C2."""

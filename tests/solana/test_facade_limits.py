@@ -9,8 +9,10 @@ import pytest
 from solders.pubkey import Pubkey
 
 from countermand.solana.embedded import EmbeddedChain
+from countermand.solana.facade import methods
 from countermand.solana.facade.dispatch import AnswerLimits, Dispatcher
 from countermand.solana.facade.methods import RpcMethods
+from countermand.solana.port import AccountInfo
 from countermand.solana.tokens import TOKEN_PROGRAM, USDC_MINT
 from tests.gifts import faucet_of
 from tests.solana.facade_venue import Facade, opened_chain
@@ -31,8 +33,8 @@ def call(method: str, *params: object, number: object = 1) -> dict[str, object]:
 
 
 def door(chain: EmbeddedChain, **limits: Any) -> Dispatcher:
-    methods = RpcMethods(chain, chain.send, answer_bytes_max=limits.get("answer_bytes", 1 << 24))
-    return Dispatcher(methods.by_name(), limits=AnswerLimits(**limits))
+    rpc = RpcMethods(chain, chain.send, answer_bytes_max=limits.get("answer_bytes", 1 << 24))
+    return Dispatcher(rpc.by_name(), limits=AnswerLimits(**limits))
 
 
 async def answers(dispatcher: Dispatcher, *calls: dict[str, object]) -> Any:
@@ -72,6 +74,26 @@ async def test_an_answer_beyond_the_limit_is_an_error_of_a_node(
     (refused,) = await answers(tight, call(method, *params))
     assert refused["error"]["code"] == -32012
     assert "(400 bytes)" in refused["error"]["message"]
+
+
+async def test_what_is_too_much_is_not_even_written(chain: EmbeddedChain, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C6: the error costs no more memory than the question."""
+    written: list[str] = []
+
+    def account_json(info: AccountInfo, *_: object) -> dict[str, object]:
+        written.append(info.owner)
+        return {"data": "x" * 100}
+
+    monkeypatch.setattr(methods, "account_json", account_json)
+    monkeypatch.setattr(methods, "_ACCOUNTS_PER_TURN", 1)
+    tight = door(chain, answer_bytes=5_000)
+    (refused,) = await answers(tight, call("getMultipleAccounts", [USDC_MINT] * 100, BASE64))
+    assert (refused["error"]["code"], written) == (-32012, [])
+    for _ in range(60):
+        await chain.mint_to(str(Pubkey.new_unique()), USDC_MINT, 1)
+    (refused,) = await answers(tight, call("getProgramAccounts", TOKEN_PROGRAM, BASE64))
+    assert refused["error"]["code"] == -32012
+    assert 0 < len(written) < 40
 
 
 async def test_less_is_asked_for_with_a_slice_or_a_filter(chain: EmbeddedChain) -> None:

@@ -94,10 +94,12 @@ class Docs:
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
+        self._made: dict[str, Document] = {}
 
     async def on_get(self, req: Request, resp: Response) -> None:
-        made = {name: make() for name, make in self._documents.items()}
-        _show(resp, pages.docs(made, req.prefix))
+        if not self._made:  # To make them all holds the loop for a while: once.
+            self._made = {name: make() for name, make in self._documents.items()}
+        _show(resp, pages.docs(self._made, req.prefix))
 
 
 class Front:
