@@ -129,6 +129,25 @@ def test_a_deposit_that_does_not_land(venue: Venue, alice: Trader) -> None:
     assert reasons(shown) == ["the transaction did not land in time"]
 
 
+def test_a_reason_is_of_its_moment(venue: Venue, alice: Trader) -> None:
+    """An order that was changed in between triggered at what it was then."""
+    order = alice.places(single(sell=1 * SOL, above=200))
+    venue.freezes()
+    venue.faults(failSwaps=2)
+    venue.price(SOL, "200")
+    venue.settles()
+    venue.price(SOL, "190")
+    alice.amends(order, triggerPriceUsd=180).ok()
+    venue.settles()
+    triggered = [
+        entry["reason"] for entry in inspected(venue, order)["timeline"] if entry["event"] == "order_triggered"
+    ]
+    assert triggered == [
+        "the price is 200, it triggers at ≥ 200",
+        "the price is 190, it triggers at ≥ 180",
+    ]
+
+
 def test_an_order_that_expired_waits_for_its_owner(venue: Venue, alice: Trader) -> None:
     order = alice.places(single(sell=1 * SOL, above=200, lives_ms=60_000))
     venue.freezes()
