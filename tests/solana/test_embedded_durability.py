@@ -4,9 +4,17 @@ import asyncio
 
 import pytest
 
-from countermand.solana.embedded import EmbeddedChain, Genesis, LedgerReplaced, LedgerUnavailable
+from countermand.solana.embedded import (
+    RELOAD_PAUSE_MS,
+    EmbeddedChain,
+    Genesis,
+    LedgerReplaced,
+    LedgerUnavailable,
+)
+from countermand.solana.ledger_store import Epoch
 from countermand.solana.port import ChainUnavailable
 from countermand.solana.tokens import USDC_MINT, associated_token_address
+from tests.engine.stubs import under_virtual_time
 from tests.gifts import faucet_of
 from tests.solana.chain_support import (
     SOL,
@@ -294,4 +302,91 @@ async def test_a_defect_stops_the_chain_instead_of_hanging_it(store: FaultyStore
     with pytest.raises(LedgerUnavailable, match="defect"):
         await chain.submit(await pays(chain, ALICE, address(BOB), SOL))
     await chain.stopped()
+    await chain.close()
+
+
+class LostStore(FaultyStore):
+    """Fails to begin as many epochs as it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.losses = 0
+
+    async def begin_epoch(self, opened: int | None) -> Epoch:
+        if self.losses > 0:
+            self.losses -= 1
+            raise LedgerUnavailable("the database does not answer")
+        return await super().begin_epoch(opened)
+
+
+@under_virtual_time
+async def test_a_store_that_fails_ten_loads_and_recovers_is_loaded_again() -> None:
+    """B10: the pauses grow to two seconds and stay there, and the chain never gives up."""
+    store, loop = LostStore(), asyncio.get_running_loop()
+    chain = await funded(store, ManualClock())
+    raw = await pays(chain, ALICE, address(BOB), SOL)
+    store.failing, store.losses = ["before"], 10
+    began = loop.time()
+    with pytest.raises(ChainUnavailable):
+        await chain.submit(raw)
+    with pytest.raises(LedgerUnavailable, match="loaded again"):
+        await chain.accounts([address(BOB)])
+    await chain.ready()
+    assert store.losses == 0
+    assert loop.time() - began == pytest.approx(sum(RELOAD_PAUSE_MS) / 1000 + 4 * RELOAD_PAUSE_MS[-1] / 1000)
+    assert (await chain.submit(raw)).landed
+    await chain.close()
+
+
+@under_virtual_time
+async def test_a_chain_that_is_replaced_while_it_loads_stops_for_good() -> None:
+    store = LostStore()
+    chain = await funded(store, ManualClock())
+    raw = await pays(chain, ALICE, address(BOB), SOL)
+    store.failing, store.losses = ["before"], 3
+    with pytest.raises(ChainUnavailable):
+        await chain.submit(raw)
+    while store.losses:
+        await asyncio.sleep(0.01)
+    newer = await open_chain(store)
+    assert isinstance(await chain.stopped(), LedgerReplaced)
+    with pytest.raises(LedgerReplaced):
+        await chain.accounts([address(BOB)])
+    await newer.close()
+    await chain.close()
+
+
+@pytest.mark.parametrize("passed", range(12))
+async def test_no_slot_is_told_before_a_ceiling_above_it_is_stored(
+    store: FaultyStore, clock: ManualClock, passed: int
+) -> None:
+    """B17. A new chain begins at the very ceiling that it was founded with."""
+    chain = await open_chain(store, clock)
+    for tells in (chain.finalized_block_height, lambda: slot_of(chain)):
+        clock.wall += 400 * passed
+        told = await tells()
+        assert store.batches[-1].clock.ceiling > told
+        assert store._clock is not None
+        assert store._clock.ceiling > told
+    await chain.close()
+
+
+async def slot_of(chain: EmbeddedChain) -> int:
+    """That of the latest blockhash."""
+    return (await chain.latest_blockhash()).last_valid_block_height - 150
+
+
+@pytest.mark.parametrize("told", ["height", "blockhash"])
+async def test_nothing_is_told_while_the_ceiling_cannot_be_stored(
+    store: FaultyStore, clock: ManualClock, told: str
+) -> None:
+    chain = await open_chain(store, clock)
+    store.gate.clear()
+    tells = chain.finalized_block_height() if told == "height" else slot_of(chain)
+    telling = asyncio.create_task(tells)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not telling.done()
+    store.gate.set()
+    await telling
     await chain.close()

@@ -9,6 +9,7 @@ import hmac
 import os
 import secrets
 import stat
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -76,10 +77,9 @@ def _make_seed(path: Path) -> None:
                 file.write(secrets.token_bytes(SEED_BYTES))
                 file.flush()
                 os.fsync(descriptor)
-            try:
+            # If another start was first, it may not have got to the folder yet: its name is made durable here as well.
+            with suppress(FileExistsError):
                 os.link(draft, path)
-            except FileExistsError:
-                return  # Another start was first.
         finally:
             draft.unlink()
         folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
