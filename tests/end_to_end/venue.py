@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
@@ -231,13 +231,15 @@ class Venue:
 
 
 @contextmanager
-def running_venue(data: Path, *options: str, confirm_timeout_ms: int = CONFIRM_TIMEOUT_MS) -> Iterator[Venue]:
+def running_venue(
+    data: Path, *options: str, confirm_timeout_ms: int = CONFIRM_TIMEOUT_MS, launch: Sequence[str] = LAUNCH
+) -> Iterator[Venue]:
     """`countermand serve` on ports of its own, from the line that says it is ready until SIGTERM. It logs no error."""
     data.mkdir(parents=True, exist_ok=True)
     log = data / "log"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERMAND_")}
     timeout = ("--confirm-timeout-ms", str(confirm_timeout_ms))
-    command = [*LAUNCH, "--port", "0", "--data", str(data / "data"), *timeout, "--log", "json", *options]
+    command = [*launch, "--port", "0", "--data", str(data / "data"), *timeout, "--log", "json", *options]
     with (
         log.open("a") as errors,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environment, text=True) as process,

@@ -17,6 +17,7 @@ from countermand.dialects.tanx.verifier import Verifier
 from countermand.dialects.trigger_v2 import auth
 from countermand.domain.book.markets import MARKETS
 from countermand.domain.identity import Address, Mint
+from countermand.domain.instant import Instant
 from countermand.engine.book_shard import BookShard
 from countermand.engine.clock import VenueClock
 from countermand.engine.ids import Ids
@@ -150,6 +151,7 @@ async def _ground(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIterato
         store.faults = book_store.faults = faults
         seed = await stored_seed(sandbox_store) if settings.seed is None else settings.seed
         chain = await EmbeddedChain.open(ledger, clock, genesis=_genesis(keys))
+        clock.not_before(Instant(chain.block_time(chain.slot) * 1000))
         try:
             yield Ground(
                 settings=settings,

@@ -75,6 +75,7 @@ async def _run(house: House, database: Database, listeners: Listeners, stop: asy
                     _watch_the_fence(trigger.shard, ground.store),
                     _watch_the_fence(book.shard, ground.book_store),
                     ground.incarnation.follow(ground.clock),
+                    ground.clock.watch(),
                     _keep_house(house),
                 )
             ]

@@ -23,6 +23,23 @@ _ANSWERS: Final = Counter(
     "countermand_orders_answered", "Requests on orders, by what was answered", ["request", "answer"]
 )
 _OUTBOX: Final = Gauge("countermand_outbox_pending", "Orders that the outbox owes something")
+_CLOCK_BEHIND: Final = Gauge(
+    "countermand_clock_behind_seconds", "By how much the machine's clock is behind what the venue's has shown"
+)
+
+
+def clock_behind(milliseconds: int) -> None:
+    _CLOCK_BEHIND.set(milliseconds / 1000)
+
+
+def clock_went_back(milliseconds: int) -> None:
+    _log.warning(
+        "the machine's clock is behind: the venue's stands until it has caught up", seconds=milliseconds / 1000
+    )
+
+
+def clock_caught_up(_milliseconds: int) -> None:
+    _log.info("the machine's clock has caught up: the venue's goes on")
 
 
 def shard_loaded(shard: int, epoch: Epoch, orders: int) -> None:
