@@ -105,6 +105,9 @@ class FakeClock:
     def wall_ms(self) -> int:
         return self.wall
 
+    def elapsed_ms(self) -> int:
+        return self.wall_ms()
+
     async def sleep(self, ms: int) -> None:
         raise AssertionError("nobody sleeps here")
 

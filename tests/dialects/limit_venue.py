@@ -58,6 +58,9 @@ class StillClock:
         self.wall += 1_000
         return self.wall
 
+    def elapsed_ms(self) -> int:
+        return self.wall_ms()
+
     async def sleep(self, ms: int) -> None:
         raise AssertionError(ms)
 

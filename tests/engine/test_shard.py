@@ -405,6 +405,19 @@ async def test_an_instant_before_the_expiry_the_price_wins() -> None:
 
 
 @under_virtual_time
+async def test_a_load_tells_the_clock_what_has_happened() -> None:
+    """B7: the machine's clock was set back while nobody served."""
+    database = MemoryDatabase()
+    async with desk(database) as it:
+        await it.opens()
+        it.clock.setting = ClockSetting(frozen_at=EXPIRES_AT - 1)
+        await it.shard.observe_price(SOL, usd(300), at_once=True)
+    async with desk(database) as it:
+        await it.shard.loaded()
+        assert it.clock.now() == await it.shard.now() == EXPIRES_AT - 1
+
+
+@under_virtual_time
 async def test_timers_run_in_the_order_in_which_they_are_due_before_the_command() -> None:
     async with desk() as it:
         for name, after in (("late", 300), ("early", 100), ("later", 900)):

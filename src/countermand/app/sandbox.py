@@ -11,6 +11,7 @@ from countermand.app.infrastructure import Infrastructure, Stores, genesis_of, k
 from countermand.app.running import App
 from countermand.audit.run import audit
 from countermand.custody.vaults import VaultKeys
+from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import AMOUNT_SCALE
 from countermand.domain.quantities import decimal_text
 from countermand.engine.clock import VenueClock
@@ -57,6 +58,7 @@ async def sandbox_app(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIte
         clock, faults = VenueClock(await stored_clock(stores.sandbox)), WorldFaults()
         seed = await stored_seed(stores.sandbox) if settings.seed is None else settings.seed
         chain = await EmbeddedChain.open(stores.ledger, clock, genesis=_genesis(keys))
+        clock.not_before(Instant(chain.block_time(chain.slot) * 1000))
         world = FaultyChain(chain, faults)
         infra = Infrastructure(
             settings=settings,

@@ -84,8 +84,8 @@ async def _leave_in_time(stop: asyncio.Event) -> None:
 
 async def _run(app: App, database: Database, listeners: Listeners, stop: asyncio.Event) -> int:
     families = app.families
-    trigger, book, stores = families.trigger, families.book, families.infrastructure.stores
-    settings = families.infrastructure.settings
+    infra, trigger, book = families.infrastructure, families.trigger, families.book
+    settings, stores = infra.settings, infra.stores
     status = 0
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -99,7 +99,8 @@ async def _run(app: App, database: Database, listeners: Listeners, stop: asyncio
                     *([] if app.embedded is None else [_end_with_the_chain(app.embedded)]),
                     _watch_the_fence(trigger.shard, stores.trigger),
                     _watch_the_fence(book.shard, stores.book),
-                    families.infrastructure.incarnation.follow(families.infrastructure.clock),
+                    infra.incarnation.follow(infra.clock),
+                    infra.clock.watch(),
                     _keep_house(families),
                 )
             ]

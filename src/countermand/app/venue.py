@@ -13,6 +13,7 @@ from countermand.app.gateway import Surroundings, build_gateway
 from countermand.app.infrastructure import Infrastructure, Stores, genesis_of, known_tokens, opened_stores
 from countermand.app.running import App
 from countermand.custody.vaults import VaultKeys
+from countermand.domain.instant import Instant
 from countermand.domain.trigger.order import AttemptKind
 from countermand.engine.clock import VenueClock
 from countermand.engine.ids import Ids
@@ -56,6 +57,7 @@ async def _embedded(
     await stores.venue.serve_as_venue(EMBEDDED, _is_filling)
     clock = VenueClock()
     chain = await EmbeddedChain.open(stores.ledger, clock, genesis=genesis_of(accounts, faucet=False))
+    clock.not_before(Instant(chain.block_time(chain.slot) * 1000))
     try:
         infra = await _infrastructure(settings, keys, stores, clock, chain, lambda: chain.slot)
         with families_of(infra, NoRouter(), _EMBEDDED_UNIT_PRICES) as families:

@@ -19,7 +19,7 @@ from countermand.engine.book_memory import BookMemory, MatchFaults
 from countermand.engine.book_ports import BookStore
 from countermand.engine.book_rows import Draft, decode_counters, decode_draft, decode_order
 from countermand.engine.gate import Gate
-from countermand.engine.ports import Clock, Epoch, Unavailable
+from countermand.engine.ports import Epoch, ShardClock, Unavailable
 from countermand.engine.shared_read import SharedRead
 from countermand.engine.term import Term
 
@@ -35,7 +35,7 @@ _Name: TypeAlias = OrderId | tuple[Account, Nonce]
 
 class BookShard(Gate[BookMemory]):
     def __init__(
-        self, number: int, store: BookStore, clock: Clock, markets: Iterable[Market], faults: MatchFaults
+        self, number: int, store: BookStore, clock: ShardClock, markets: Iterable[Market], faults: MatchFaults
     ) -> None:
         super().__init__(number, store, clock)
         self.markets = {market.symbol: market for market in markets}

@@ -12,7 +12,7 @@ from typing import Any, Final, Generic
 
 from countermand.domain.instant import Instant
 from countermand.engine import telemetry
-from countermand.engine.ports import Batch, Clock, CommitUnknown, Epoch, ShardStore, Unavailable
+from countermand.engine.ports import Batch, CommitUnknown, Epoch, ShardClock, ShardStore, Unavailable
 from countermand.engine.term import M, Term, TermBroken
 
 _TICK_MS: Final = 100
@@ -27,7 +27,7 @@ class _Interlude(Exception):
 class Gate(ABC, Generic[M]):
     """The life of a shard, whatever its orders are. A family adds its commands, and says how its memory is loaded."""
 
-    def __init__(self, number: int, store: ShardStore[Any], clock: Clock) -> None:
+    def __init__(self, number: int, store: ShardStore[Any], clock: ShardClock) -> None:
         self.number = number
         self._fence = store
         self._clock = clock
@@ -148,6 +148,7 @@ class Gate(ABC, Generic[M]):
     async def _begin(self) -> Term[M]:
         epoch = await self._fence.begin_epoch(self.number, self._opened)
         self._opened = self._opened or epoch.number
+        self._clock.not_before(epoch.last_at)
         term = await self._load(epoch)
         telemetry.shard_loaded(self.number, epoch, term.memory.size())
         return term

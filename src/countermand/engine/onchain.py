@@ -192,10 +192,10 @@ class OnChainOrders:
         return seen
 
     async def _awaited(self, signed: SignedTransaction, build: Build) -> FateSeen | None:
-        deadline = self._clock.wall_ms() + self._confirm_timeout_ms
+        deadline = self._clock.elapsed_ms() + self._confirm_timeout_ms
         pause_ms = _POLL_MS
         while (seen := await self._landing.fate(signed.signature, build.last_valid_height)) is None:
-            if self._clock.wall_ms() >= deadline:
+            if self._clock.elapsed_ms() >= deadline:
                 return None
             await asyncio.sleep(pause_ms / 1000)
             pause_ms = min(2 * pause_ms, _POLL_MS_MAX)

@@ -29,10 +29,18 @@ class Clock(Protocol):
         """The venue's clock: orders, expiries and rounds follow it. A sandbox can freeze and advance it."""
 
     def wall_ms(self) -> int:
-        """The wall clock, for patience with the outside world."""
+        """The wall clock, which may be set back."""
+
+    def elapsed_ms(self) -> int:
+        """Since some moment. It is never set back: for patience with the outside world."""
 
     async def sleep(self, ms: int) -> None:
         """Sleeps by the wall clock."""
+
+
+class ShardClock(Clock, Protocol):
+    def not_before(self, instant: Instant) -> None:
+        """Something that is stored happened at this instant."""
 
 
 class Token(Protocol):

@@ -29,6 +29,24 @@ _ALTERED: Final = Counter(
     "countermand_transactions_altered", "Signed transactions that differ from what was built", ["kind"]
 )
 _OUTBOX: Final = Gauge("countermand_outbox_pending", "Orders that the outbox owes something")
+_CLOCK_BEHIND: Final = Gauge(
+    "countermand_clock_behind_seconds", "By how much the machine's clock is behind what the venue's has shown"
+)
+
+
+def clock_behind(milliseconds: int) -> None:
+    _CLOCK_BEHIND.set(milliseconds / 1000)
+
+
+def clock_went_back(milliseconds: int) -> None:
+    _log.warning(
+        "the machine's clock is behind: the venue's stands until it has caught up", seconds=milliseconds / 1000
+    )
+
+
+def clock_caught_up(_milliseconds: int) -> None:
+    _log.info("the machine's clock has caught up: the venue's goes on")
+
 
 LINES: Final = "lines"
 """The key under which an event of the log holds several lines: all that one commit did to orders."""

@@ -362,7 +362,7 @@ class TriggerOrders:
 
     async def _settled(self, order_id: OrderId, is_settled: Callable[[OrderGroup], bool]) -> OrderGroup:
         """The order as committed once `is_settled` holds for it, or as it is when patience ends."""
-        deadline = self._clock.wall_ms() + self._confirm_timeout_ms
+        deadline = self._clock.elapsed_ms() + self._confirm_timeout_ms
         while True:
             try:
                 group = await self._shard.committed(order_id)
@@ -370,7 +370,7 @@ class TriggerOrders:
                 raise CommitUnknown(str(gone)) from gone
             if group is None:  # Only a reset of the venue takes a committed order away.
                 raise CommitUnknown(f"order {order_id} is gone")
-            left = deadline - self._clock.wall_ms()
+            left = deadline - self._clock.elapsed_ms()
             if is_settled(group) or left <= 0:
                 return group
             try:

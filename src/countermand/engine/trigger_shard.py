@@ -13,7 +13,7 @@ from countermand.domain.trigger.desk import Happened
 from countermand.domain.trigger.order import OrderGroup
 from countermand.domain.trigger.refusals import Refused
 from countermand.engine.gate import Gate
-from countermand.engine.ports import BuildRow, Clock, CraftRow, Epoch, Store
+from countermand.engine.ports import BuildRow, CraftRow, Epoch, ShardClock, Store
 from countermand.engine.term import Term
 from countermand.engine.trigger_bodies import decode_group
 from countermand.engine.trigger_memory import TriggerMemory
@@ -33,7 +33,7 @@ class TriggerShard(Gate[TriggerMemory]):
     """`on_committed` is told of every order that a commit changed, and after a load of every order in memory."""
 
     def __init__(
-        self, number: int, store: Store, clock: Clock, on_committed: Callable[[Sequence[OrderGroup], bool], None]
+        self, number: int, store: Store, clock: ShardClock, on_committed: Callable[[Sequence[OrderGroup], bool], None]
     ) -> None:
         super().__init__(number, store, clock)
         self.dormant_kept = DORMANT_ORDERS_KEPT

@@ -161,9 +161,9 @@ class Sandbox:
 
     async def settle(self, timeout_ms: int) -> Sequence[OrderId]:
         """Waits until nothing is under way. Returns what still is when patience ends."""
-        deadline = self._p.clock.wall_ms() + timeout_ms
+        deadline = self._p.clock.elapsed_ms() + timeout_ms
         while not await self._is_settled():
-            if self._p.clock.wall_ms() >= deadline:
+            if self._p.clock.elapsed_ms() >= deadline:
                 return self._p.outbox.owed()
             await asyncio.sleep(_SETTLE_POLL_MS / 1000)
         return ()
@@ -224,7 +224,7 @@ class Sandbox:
         await self._p.clear_orders()
         await self._p.incarnation.learn()  # The members' rows took all tokens with them.
         await self._p.store.clear()
-        self._p.clock.setting = ClockSetting()
+        self._p.clock.begin_anew()
         self._p.tokens.forget_added()
         await self._p.chain.reset(self._p.genesis())
         self._p.forget()
