@@ -90,7 +90,7 @@ async def test_what_is_too_much_is_not_even_written(chain: EmbeddedChain, monkey
     (refused,) = await answers(tight, call("getMultipleAccounts", [USDC_MINT] * 100, BASE64))
     assert (refused["error"]["code"], written) == (-32012, [])
     for _ in range(60):
-        await chain.mint_to(str(Pubkey.new_unique()), USDC_MINT, 1)
+        await faucet_of(chain).mint_to(str(Pubkey.new_unique()), USDC_MINT, 1)
     (refused,) = await answers(tight, call("getProgramAccounts", TOKEN_PROGRAM, BASE64))
     assert refused["error"]["code"] == -32012
     assert 0 < len(written) < 40
