@@ -17,7 +17,7 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 
 # `solders.litesvm` wraps this class in Python: a call more for each call, and the stubs are those of this one.
-from solders.solders import LiteSVM
+from solders.solders import LiteSVM, LiteSVMError
 from solders.transaction import VersionedTransaction
 from solders.transaction_metadata import FailedTransactionMetadata, SimulatedTransactionInfo, TransactionMetadata
 
@@ -29,6 +29,7 @@ from countermand.solana.ledger_store import StoredAccount
 from countermand.solana.port import JsonError, Memcmp
 from countermand.solana.tokens import SYSTEM_PROGRAM, SYSVAR_OWNER, TOKEN_2022_PROGRAM, is_token_account
 from countermand.solana.wire import WireTransaction
+from countermand.stored_rows import unreadable
 
 _NO_SIGNATURE: Final = Signature.default()
 _SYSTEM: Final = Pubkey.from_string(SYSTEM_PROGRAM)
@@ -97,8 +98,11 @@ class Machine:
         self._slot_hashes: deque[tuple[int, Hash]] = deque(maxlen=SLOT_HASHES_KEPT)
         # The machine loads an executable when it is set, and then wants to see its program data.
         for stored in sorted(accounts, key=lambda account: account.executable):
-            account = Account(stored.lamports, stored.data, Pubkey(stored.owner), stored.executable)
-            self.put(Pubkey(stored.address), account)
+            key = Pubkey(stored.address)
+            try:
+                self.put(key, Account(stored.lamports, stored.data, Pubkey(stored.owner), stored.executable))
+            except LiteSVMError as problem:
+                raise unreadable("chain_accounts", key, problem) from problem
         for address, elf in programs.items():
             self._svm.add_program(address, elf)
 
