@@ -16,9 +16,10 @@ from typing import Any, Final
 import uvloop
 
 from benchmarks.loader import Open, filling, resting
-from countermand.compose.database import database_of, keys_of
+from countermand.compose.database import database_of
 from countermand.compose.door import door_of
 from countermand.compose.house import House, house_of
+from countermand.compose.seeds import keys_of, seed_of
 from countermand.compose.serve import spare_what_lasts
 from countermand.domain.trigger.commands import RequestCancel
 from countermand.settings import Settings
@@ -50,8 +51,10 @@ async def _measure_here(layer: str, data: Path) -> float:
     async with filling(data) as venue:
         orders = await venue.add(resting(_WARM_UP + _TIMED))
     settings = Settings(data=data)
-    keys = keys_of(settings)
-    async with database_of(settings) as database, house_of(settings, keys, database.dsn) as house:
+    async with (
+        database_of(settings) as database,
+        house_of(settings, await keys_of(settings, seed_of(settings), database.dsn), database.dsn) as house,
+    ):
         running = [asyncio.create_task(house.trigger.shard.run()), asyncio.create_task(house.book.shard.run())]
         await house.sandbox.begin()
         for order in orders:

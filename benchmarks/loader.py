@@ -15,7 +15,7 @@ from typing import Final
 import asyncpg
 from solders.keypair import Keypair
 
-from countermand.compose.database import MASTER_SEED_FILE
+from countermand.compose.seeds import MASTER_SEED_FILE
 from countermand.custody.deposits import account_seed, deposit_message
 from countermand.custody.instructions import order_account
 from countermand.custody.parties import Parties
@@ -42,6 +42,7 @@ from countermand.solana.tokens import SYSTEM_PROGRAM, associated_token_address
 from countermand.store.chain_postgres import PostgresLedgerStore
 from countermand.store.embedded import EmbeddedPostgres
 from countermand.store.postgres import PostgresStore, migrate
+from countermand.store.venue_postgres import keep_fingerprint
 
 WALLETS: Final = 2_000
 _A_BATCH: Final = 1_000
@@ -191,6 +192,7 @@ async def filling(data: Path) -> AsyncIterator[Filling]:
     sessions = Sessions(keys.jwt_secret(), clock)
     async with EmbeddedPostgres(data) as server:
         await migrate(server.dsn)
+        await keep_fingerprint(server.dsn, keys.fingerprint())
         pool = await asyncpg.create_pool(server.dsn, min_size=1, max_size=4)
         store = await PostgresStore.connect(server.dsn)
         ledger = PostgresLedgerStore(pool)

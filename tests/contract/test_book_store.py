@@ -129,7 +129,7 @@ async def rows_of(store: BookStore) -> list[object]:
     return [
         await store.counters(BOOKS),
         await store.balances(BOOKS),
-        await store.live_orders(BOOKS),
+        await bodies(store.live_orders(BOOKS)),
         await store.trades(TradesQuery()),
         await store.draft(ALICE, Nonce(101)),
     ]

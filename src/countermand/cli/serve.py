@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from countermand import compose
 from countermand.cli.logs import configure_logs
-from countermand.cli.reasons import one_line_reasons
+from countermand.cli.reasons import served
 from countermand.settings import ENV_PREFIX, Chain, LogFormat, LogLevel, settle
 
 
@@ -73,5 +73,4 @@ def serve(
         environ=os.environ,
     )
     configure_logs(settings.log, settings.log_level)
-    with one_line_reasons():
-        return uvloop.run(compose.serve(settings))
+    return served(lambda: uvloop.run(compose.serve(settings)))

@@ -36,14 +36,16 @@ from countermand.onchain.recurring import RecurringOrders
 from countermand.prices.feed import Token, TokenRegistry
 from countermand.sandbox.faults import CrashingBookStore, CrashingStore, FaultyChain, WorldFaults
 from countermand.sandbox.sandbox import Parts, Sandbox, stored_clock, stored_seed
-from countermand.settings import Settings, StartRefused
+from countermand.settings import Settings
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.genesis import Genesis
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.programs.artifacts import program_builds
 from countermand.store.chain_postgres import PostgresLedgerStore
+from countermand.store.fences import Taken, take_all
 from countermand.store.members_postgres import PostgresMembers
 from countermand.store.sandbox_postgres import PostgresSandboxStore
+from countermand.stored_rows import unreadable
 
 _POOL_CONNECTIONS: Final = 4
 _LIMIT_UNIT_PRICE: Final = 15_406
@@ -69,6 +71,7 @@ class Ground:
     book_store: CrashingBookStore
     sandbox_store: PostgresSandboxStore
     members: PostgresMembers
+    taken: Taken
     chain: EmbeddedChain
     world: FaultyChain
     """The chain with the faults that are on."""
@@ -142,11 +145,11 @@ async def _ground(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIterato
     ledger = PostgresLedgerStore(pool)
     try:
         sandbox_store = PostgresSandboxStore(pool)
-        await _check_seed(sandbox_store, keys)
         clock, faults = VenueClock(await stored_clock(sandbox_store)), WorldFaults()
         store.faults = book_store.faults = faults
         seed = await stored_seed(sandbox_store) if settings.seed is None else settings.seed
-        chain = await EmbeddedChain.open(ledger, clock, genesis=_genesis(keys))
+        taken = await take_all(dsn, (TRIGGER_SHARD, BOOK_SHARD))
+        chain = await EmbeddedChain.open(ledger, clock, genesis=_genesis(keys), opened=taken.chain)
         try:
             yield Ground(
                 settings=settings,
@@ -161,6 +164,7 @@ async def _ground(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIterato
                 book_store=book_store,
                 sandbox_store=sandbox_store,
                 members=PostgresMembers(pool),
+                taken=taken,
                 chain=chain,
                 world=FaultyChain(chain, faults),
             )
@@ -173,17 +177,15 @@ async def _ground(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIterato
         pool.terminate()
 
 
-async def _check_seed(store: PostgresSandboxStore, keys: VaultKeys) -> None:
-    if await store.keep(keys.fingerprint()) != keys.fingerprint():
-        raise StartRefused(
-            "the vaults in this database belong to another master seed; give --master-seed the file that it began with"
-        )
-
-
 async def _tokens(store: PostgresSandboxStore) -> TokenRegistry:
     """Those that every venue knows, and those that were added."""
-    added = [Token(Mint(row.mint), row.symbol, row.decimals, Address(row.program)) for row in await store.tokens()]
-    return TokenRegistry(added)
+    registry = TokenRegistry()
+    for row in await store.tokens():
+        try:
+            registry.add(Token(Mint(row.mint), row.symbol, row.decimals, Address(row.program)))
+        except ValueError as problem:
+            raise unreadable("sandbox_tokens", row.mint, problem) from problem
+    return registry
 
 
 def _genesis(keys: VaultKeys) -> Genesis:
@@ -206,6 +208,7 @@ def _trigger_side(ground: Ground) -> TriggerSide:
     store, clock, keys = ground.store, ground.clock, ground.keys
     patience_ms = ground.settings.confirm_timeout_ms
     shard = TriggerShard(TRIGGER_SHARD, store, clock, lambda groups, loaded: outbox.on_committed(groups, loaded))  # noqa: PLW0108
+    shard.opened = ground.taken.shards[TRIGGER_SHARD]
     pool = SandboxPool(keys.pool.address, shard.price_of)
     custody = VaultCustody(keys, ground.world, ground.tokens, shard.price_of, pool, clock.wall_ms)
     outbox = Outbox(shard, custody, clock, patience_ms)
@@ -223,6 +226,7 @@ def _trigger_side(ground: Ground) -> TriggerSide:
 def _book_side(ground: Ground) -> BookSide:
     clock, secret = ground.clock, ground.keys.jwt_secret()
     shard = BookShard(BOOK_SHARD, ground.book_store, clock, MARKETS, ground.faults)
+    shard.opened = ground.taken.shards[BOOK_SHARD]
     return BookSide(
         shard=shard,
         venue=Venue(shard, ground.book_store, ground.ids),

@@ -7,9 +7,10 @@ from typing import Final
 
 import structlog
 
-from countermand.compose.database import Database, database_of, keys_of
+from countermand.compose.database import Database, database_of
 from countermand.compose.door import door_of
 from countermand.compose.house import House, house_of
+from countermand.compose.seeds import keys_of, seed_of
 from countermand.engine.book_shard import BookShard
 from countermand.engine.onchain import REMEMBERED_BLOCKS
 from countermand.engine.ports import Unavailable, WriterReplaced
@@ -20,12 +21,10 @@ from countermand.gateway.server import serve as serve_http
 from countermand.gateway.server import stop_on_signals
 from countermand.settings import Settings
 from countermand.solana.embedded import EmbeddedChain
-from countermand.solana.ledger_store import LedgerReplaced
 from countermand.store.book_postgres import PostgresBookStore
 from countermand.store.postgres import PostgresStore
 
 EXIT_HUNG: Final = 1
-EXIT_REPLACED: Final = 3
 _HOUSEKEEPING_S: Final = 60
 _FENCE_S: Final = 1
 _STOP_S_MAX: Final = 9.5
@@ -36,15 +35,21 @@ _log: Final = structlog.get_logger("countermand")
 
 
 async def serve(settings: Settings) -> int:
-    """Runs a venue until SIGTERM or SIGINT. The exit status: 0, or `EXIT_REPLACED`. Raises `StartRefused`."""
+    """Runs a venue until SIGTERM or SIGINT, and returns 0. Raises what ends it otherwise: `cli.endings` reads it."""
     gc.disable()  # Until all is loaded: what a start makes, lasts.
     stop = stop_on_signals()
     listeners = claim(settings.host, settings.port)
     leaving = asyncio.create_task(_leave_in_time(stop))
     try:
-        keys = keys_of(settings)
-        async with database_of(settings) as database, house_of(settings, keys, database.dsn) as house:
-            return await _run(house, database, listeners, stop)
+        seed = seed_of(settings)
+        async with database_of(settings) as database:
+            keys = await keys_of(settings, seed, database.dsn)
+            async with house_of(settings, keys, database.dsn) as house:
+                try:
+                    await _run(house, database, listeners, stop)
+                finally:
+                    stop.set()  # What hangs from here on is ended hard, whatever ended the venue.
+        return 0
     finally:
         leaving.cancel()
         listeners.close()
@@ -58,27 +63,24 @@ async def _leave_in_time(stop: asyncio.Event) -> None:
     os._exit(EXIT_HUNG)
 
 
-async def _run(house: House, database: Database, listeners: Listeners, stop: asyncio.Event) -> int:
+async def _run(house: House, database: Database, listeners: Listeners, stop: asyncio.Event) -> None:
     door, hub = door_of(house)
     ground, trigger, book = house.ground, house.trigger, house.book
-    status = 0
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            background = [
-                tasks.create_task(work)
-                for work in (
-                    trigger.shard.run(),
-                    trigger.outbox.run(),
-                    book.shard.run(),
-                    database.keep_alive(),
-                    _end_with_the_chain(ground.chain),
-                    _watch_the_fence(trigger.shard, ground.store),
-                    _watch_the_fence(book.shard, ground.book_store),
-                    _keep_house(house),
-                )
-            ]
-            await house.sandbox.begin()
-            await book.shard.loaded()
+    async with asyncio.TaskGroup() as tasks:
+        background = [
+            tasks.create_task(work)
+            for work in (
+                trigger.shard.run(),
+                trigger.outbox.run(),
+                book.shard.run(),
+                database.keep_alive(),
+                _end_with_the_chain(ground.chain),
+                _watch_the_fence(trigger.shard, ground.store),
+                _watch_the_fence(book.shard, ground.book_store),
+                _keep_house(house),
+            )
+        ]
+        if await _loaded(house, stop):
             spare_what_lasts()
             await serve_http(
                 door,
@@ -87,15 +89,30 @@ async def _run(house: House, database: Database, listeners: Listeners, stop: asy
                 stop=stop,
                 listeners=listeners,
             )
-            await hub.close()
-            await trigger.shard.drain()
-            await book.shard.drain()
-            for task in background:
-                task.cancel()
-    except* WriterReplaced as replaced:
-        _log.error("this venue is served by another process now", reason=str(replaced.exceptions[0]))
-        status = EXIT_REPLACED
-    return status
+        await hub.close()
+        await trigger.shard.drain()
+        await book.shard.drain()
+        for task in background:
+            task.cancel()
+
+
+async def _loaded(house: House, stop: asyncio.Event) -> bool:
+    """Every family is loaded: true. Whoever stops a start does not wait for that: false."""
+
+    async def load() -> None:
+        await house.sandbox.begin()
+        await house.book.shard.loaded()
+
+    loading, stopping = asyncio.create_task(load()), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if stopping.done():
+            return False
+        await loading
+        return True
+    finally:
+        loading.cancel()
+        stopping.cancel()
 
 
 def spare_what_lasts() -> None:
@@ -106,8 +123,7 @@ def spare_what_lasts() -> None:
 
 
 async def _end_with_the_chain(chain: EmbeddedChain) -> None:
-    reason = await chain.stopped()
-    raise WriterReplaced(str(reason)) if isinstance(reason, LedgerReplaced) else reason
+    raise await chain.stopped()
 
 
 async def _watch_the_fence(shard: TriggerShard | BookShard, store: PostgresStore | PostgresBookStore) -> None:

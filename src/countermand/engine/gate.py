@@ -84,7 +84,7 @@ class Gate(ABC, Generic[M]):
         return max(term.last_at, self._clock.now())
 
     async def loaded(self) -> None:
-        """Returns once the orders are in memory, however long that takes. Raises `Unavailable` if they never will be."""
+        """Returns once the orders are in memory, however long that takes; `Unavailable` if they never will be."""
         while self._term is None:
             self._raise_if_ended()
             await self._loaded.wait()

@@ -29,7 +29,7 @@ class Reloads:
         self._failing_since = None
 
     def pause_ms(self, lost: Exception, now_ms: int, *, by_time: bool) -> int:
-        """How long to wait before the next load. Raises what is lost if that is no use. `by_time`: no request did it."""
+        """How long to wait before the next load. Raises the reason if that is no use. `by_time`: no request did it."""
         if self._failing_since is None:
             self._failing_since = now_ms
         self._failures += 1

@@ -1,10 +1,9 @@
 """The two ports: ours, and the one after it, where web3.js looks for the WebSocket of a JSON-RPC address."""
 
 import errno
-import os
 import resource
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,13 +122,22 @@ def raise_descriptor_limit() -> int:
 
 def cut_connections(ports: Collection[int]) -> None:
     """Ends every connection that came in through these ports. Granian offers no way to end those it still waits for."""
-    for entry in list(Path("/dev/fd").iterdir()):
+    for descriptor in _open_descriptors():
         with suppress(OSError):  # It is no socket, or was closed meanwhile.
-            _cut_if_from(int(entry.name), ports)
+            _cut_if_from(descriptor, ports)
+
+
+def _open_descriptors() -> Iterable[int]:
+    try:
+        return [int(entry.name) for entry in Path("/dev/fd").iterdir()]
+    except OSError:  # None is left to read that folder with.
+        return range(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
 def _cut_if_from(descriptor: int, ports: Collection[int]) -> None:
-    # A duplicate, since the descriptor itself is Granian's to close.
-    with socket.socket(fileno=os.dup(descriptor)) as connection:
+    connection = socket.socket(fileno=descriptor)
+    try:
         if connection.family in {socket.AF_INET, socket.AF_INET6} and connection.getsockname()[1] in ports:
             connection.shutdown(socket.SHUT_RDWR)
+    finally:
+        connection.detach()  # The descriptor is Granian's to close.

@@ -17,7 +17,7 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 
 # `solders.litesvm` wraps this class in Python: a call more for each call, and the stubs are those of this one.
-from solders.solders import LiteSVM, LiteSVMError
+from solders.solders import LiteSVM
 from solders.transaction import VersionedTransaction
 from solders.transaction_metadata import FailedTransactionMetadata, SimulatedTransactionInfo, TransactionMetadata
 
@@ -101,7 +101,7 @@ class Machine:
             key = Pubkey(stored.address)
             try:
                 self.put(key, Account(stored.lamports, stored.data, Pubkey(stored.owner), stored.executable))
-            except LiteSVMError as problem:
+            except Exception as problem:  # The class of what the machine raises has no public name.
                 raise unreadable("chain_accounts", key, problem) from problem
         for address, elf in programs.items():
             self._svm.add_program(address, elf)

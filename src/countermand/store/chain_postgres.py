@@ -25,7 +25,6 @@ from countermand.store.connections import LOST, reading
 COMMIT_TIMEOUT_SECONDS: Final = 30
 LOAD_TIMEOUT_SECONDS: Final = 600
 
-_I64_MAX: Final = 2**63 - 1
 
 _COMMIT: Final = """
 WITH fence AS (
@@ -231,7 +230,7 @@ def _clock_columns(clock: StoredClock) -> tuple[int, int, int, int]:
 def _account_columns(accounts: Sequence[StoredAccount]) -> tuple[list[Any], ...]:
     return (
         [account.address for account in accounts],
-        [account.lamports if account.lamports <= _I64_MAX else account.lamports - chain_rows.U64 for account in accounts],
+        [chain_rows.lamports_column(account.lamports) for account in accounts],
         [account.owner for account in accounts],
         [account.data for account in accounts],
         [account.executable for account in accounts],

@@ -9,7 +9,8 @@ import base58
 from countermand.solana.ledger_store import RecentTransaction, StoredAccount
 from countermand.stored_rows import UNREADABLE, StoredRowUnreadable, check, unreadable
 
-U64: Final = 2**64
+_I64_MAX: Final = 2**63 - 1
+_U64: Final = 2**64
 _KEY_BYTES: Final = 32
 _SIGNATURE_BYTES: Final = 64
 _NUMBER_MAX: Final = 2**53
@@ -42,12 +43,17 @@ def _check_fence(*, that: bool, otherwise: str) -> None:
     check("chain_ledger", None, that=that, otherwise=otherwise)
 
 
+def lamports_column(lamports: int) -> int:
+    """What is too big for a bigint is its two's complement."""
+    return lamports if lamports <= _I64_MAX else lamports - _U64
+
+
 def account(row: asyncpg.Record) -> StoredAccount:
     address, lamports, owner, data, executable = row
     if len(address) != _KEY_BYTES or len(owner) != _KEY_BYTES:
         wrong = f"its address has {len(address)} bytes and its owner {len(owner)}, not {_KEY_BYTES} each"
         raise StoredRowUnreadable("chain_accounts", name(address), wrong)
-    return StoredAccount(address, lamports % U64, owner, data, executable)
+    return StoredAccount(address, lamports % _U64, owner, data, executable)
 
 
 def recent(row: asyncpg.Record) -> RecentTransaction:

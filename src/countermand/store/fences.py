@@ -70,9 +70,7 @@ async def _take_all(dsn: str, shards: Sequence[int]) -> Taken:
         connection.terminate()
 
 
-async def alone(
-    dsn: str, connection: "asyncpg.Connection[asyncpg.Record]", ask: Callable[[], Awaitable[Any]]
-) -> Any:
+async def alone(dsn: str, connection: "asyncpg.Connection[asyncpg.Record]", ask: Callable[[], Awaitable[Any]]) -> Any:
     """Moves a fence on this connection, once the transaction that holds it lets go or is made to."""
     asked = asyncio.ensure_future(ask())
     try:

@@ -34,7 +34,6 @@ from countermand.domain.ledger.amount import Account, Currency
 from countermand.domain.ledger.ledger import Balance, Hold, Ledger
 from countermand.domain.ledger.transfer import HoldId
 
-
 T = TypeVar("T")
 Part = Literal["standing", "balances", "orders"]
 
