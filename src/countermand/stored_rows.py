@@ -15,7 +15,7 @@ class StoredRowUnreadable(Exception):
     """
 
     def __init__(self, table: str, key: object, reason: str) -> None:
-        where = f"table {table}" if key is None else f"row {key} of table {table}"
+        where = f"table {table}" if key is None else f"row {str(key) or repr(key)} of table {table}"
         super().__init__(f"{where} cannot be read: {reason}; restore the database from a backup")
         self.table = table
         self.key = key

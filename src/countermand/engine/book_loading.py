@@ -40,7 +40,8 @@ def load_desk(
         memory.desk.load(counters.standing, _balances(balances), _orders(orders))
     except Unloadable as problem:
         key = shard if problem.part == "standing" else problem.key
-        raise StoredRowUnreadable(_TABLES[problem.part], key, str(problem)) from problem
+        also = "" if key is not None else " (see book_orders)"
+        raise StoredRowUnreadable(_TABLES[problem.part], key, f"{problem}{also}") from problem
 
 
 def _counters(shard: int, body: bytes) -> Counters:

@@ -500,7 +500,7 @@ class EmbeddedChain:
             raise
         except BaseException as failure:
             self._failure = failure
-            self._stop(LedgerUnavailable("the chain has stopped for good"))
+            self._stop(LedgerUnavailable("the chain stopped for good: a defect, or a row that cannot be read"))
             raise
 
     async def _load_again(self) -> Live:

@@ -34,7 +34,7 @@ def checked_fence(row: asyncpg.Record | None, newest: int | None) -> asyncpg.Rec
     for name in _CLOCK:
         _check_fence(that=0 <= row[name] <= _NUMBER_MAX, otherwise=f"its {name} is {row[name]}")
     _check_fence(that=row["slot"] <= row["ceiling"], otherwise="its slot is above its ceiling")
-    behind = f"it is at position {row['seq']}, and a transaction at {newest} has landed"
+    behind = f"it is at position {row['seq']}, and one of chain_transactions at {newest} has landed"
     _check_fence(that=max(newest or 0, 0) <= row["seq"] <= _NUMBER_MAX, otherwise=behind)
     return row
 

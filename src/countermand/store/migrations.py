@@ -127,4 +127,6 @@ async def _apply_one(connection: Connection, migration: Migration) -> None:
                 migration.checksum,
             )
     except asyncpg.PostgresError as error:
-        raise MigrationRefused(f"migration {migration.name} failed: {error}") from error
+        raise MigrationRefused(
+            f"migration {migration.name} failed: {error}; give a database of our own, or restore its table migrations"
+        ) from error

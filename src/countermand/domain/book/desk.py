@@ -246,7 +246,7 @@ class Desk:
             self._triggered[order_id] = None
         wrong = self.ledger.imbalances()
         if wrong:
-            raise Unloadable("balances", None, f"what is stored does not add up: {wrong[0]}")
+            raise Unloadable("balances", None, f"they do not add up with the orders: {wrong[0]}")
 
     def recall(self, order: Order) -> None:
         """Takes in an order that has ended, since somebody asks for it."""
