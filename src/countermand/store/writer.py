@@ -8,6 +8,7 @@ import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
 from countermand.domain.instant import Instant
+from countermand.engine.journal import GENESIS
 from countermand.engine.ports import Batch, CommitUnknown, Epoch, WriterReplaced
 from countermand.store.connections import LOST, asking, connect, describe, reading
 from countermand.store.fences import alone
@@ -187,10 +188,10 @@ class Writer:
         epoch = Epoch(row["epoch"], row["seq"], row["head"], Instant(row["last_at"]))
         with reading("journal"):
             newest = await connection.fetchrow(_NEWEST, self._shard, timeout=COMMIT_S)
-        seq, head, at = (0, b"", 0) if newest is None else newest
+        seq, head, at = (0, GENESIS, 0) if newest is None else newest
         other = f"it says that the journal ends with entry {epoch.seq}, and the journal ends with {seq}"
         check("shards", self._shard, that=epoch.seq == seq, otherwise=other)
-        same = (epoch.head, epoch.last_at) == (head, at)
+        same = (epoch.head or GENESIS, epoch.last_at) == (head, at)
         check("shards", self._shard, that=same, otherwise=f"it has not the hash and the instant of entry {seq}")
         return epoch
 
