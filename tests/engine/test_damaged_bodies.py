@@ -14,7 +14,7 @@ from countermand.engine.trigger_bodies import decode_stored
 from countermand.stored_rows import UNREADABLE, unreadable
 from tests.domain.orders import ID, order
 
-WRONG = (None, -1, 2**70, 1.5, "x", "", [], {}, True)
+WRONG: tuple[Any, ...] = (None, -1, 2**70, 1.5, "x", "", [], {}, True)
 LINE_CHARS_MAX = 400
 SECRET_CHARS = 40
 """So much of a body in a line would be a leak."""

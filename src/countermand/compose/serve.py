@@ -11,6 +11,7 @@ from countermand.compose.database import Database, database_of
 from countermand.compose.door import door_of
 from countermand.compose.house import House, house_of
 from countermand.compose.seeds import keys_of, seed_of
+from countermand.compose.together import together
 from countermand.engine.book_shard import BookShard
 from countermand.engine.onchain import REMEMBERED_BLOCKS
 from countermand.engine.ports import Unavailable, WriterReplaced
@@ -66,20 +67,18 @@ async def _leave_in_time(stop: asyncio.Event) -> None:
 async def _run(house: House, database: Database, listeners: Listeners, stop: asyncio.Event) -> None:
     door, hub = door_of(house)
     ground, trigger, book = house.ground, house.trigger, house.book
-    async with asyncio.TaskGroup() as tasks:
-        background = [
-            tasks.create_task(work)
-            for work in (
-                trigger.shard.run(),
-                trigger.outbox.run(),
-                book.shard.run(),
-                database.keep_alive(),
-                _end_with_the_chain(ground.chain),
-                _watch_the_fence(trigger.shard, ground.store),
-                _watch_the_fence(book.shard, ground.book_store),
-                _keep_house(house),
-            )
-        ]
+    background = (
+        trigger.shard.run(),
+        trigger.outbox.run(),
+        book.shard.run(),
+        database.keep_alive(),
+        _end_with_the_chain(ground.chain),
+        _watch_the_fence(trigger.shard, ground.store),
+        _watch_the_fence(book.shard, ground.book_store),
+        _keep_house(house),
+    )
+
+    async def serving() -> None:
         if await _loaded(house, stop):
             spare_what_lasts()
             await serve_http(
@@ -92,8 +91,8 @@ async def _run(house: House, database: Database, listeners: Listeners, stop: asy
         await hub.close()
         await trigger.shard.drain()
         await book.shard.drain()
-        for task in background:
-            task.cancel()
+
+    await together(serving(), background, stop)
 
 
 async def _loaded(house: House, stop: asyncio.Event) -> bool:

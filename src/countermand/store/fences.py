@@ -75,10 +75,12 @@ async def alone(dsn: str, connection: "asyncpg.Connection[asyncpg.Record]", ask:
     asked = asyncio.ensure_future(ask())
     try:
         try:
-            return await asyncio.wait_for(asyncio.shield(asked), HOLDER_S)
+            async with asyncio.timeout(HOLDER_S):
+                return await asyncio.shield(asked)
         except TimeoutError:
             await _end_holders(dsn, connection.get_server_pid())
-            return await asyncio.wait_for(asked, HOLDER_S)
+            async with asyncio.timeout(HOLDER_S):
+                return await asked
     finally:
         asked.cancel()
 
