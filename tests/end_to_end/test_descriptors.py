@@ -1,11 +1,16 @@
 """A venue without a free descriptor (B8) whose PostgreSQL dies: it serves again once there are descriptors."""
 
+import asyncio
 import os
 import resource
 import signal
+import socket
 from pathlib import Path
 
 from tests.end_to_end.crash_support import Lost, Server, Wallet, running, until
+
+MANY = 100
+"""Connections that take all descriptors which are still free."""
 
 
 def limit_descriptors(server: Server, number: int) -> None:
@@ -46,7 +51,13 @@ async def test_it_can_be_stopped_without_a_descriptor(tmp_path: Path) -> None:
     """B8."""
     async with running(tmp_path / "venue") as server:
         assert (await server.ask("GET", "/health/ready")).status == 200
-        limit_descriptors(server, 3)
-        server.send(signal.SIGTERM)
-        assert await server.ended(12) == 0, server.log()
+        limit_descriptors(server, 1 + max(int(each.name) for each in Path(f"/proc/{server.pid}/fd").iterdir()))
+        clients = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(MANY)]
+        try:
+            await asyncio.sleep(0.5)
+            server.send(signal.SIGTERM)
+            assert await server.ended(12) == 0, server.log()
+        finally:
+            for client in clients:
+                client.close()
         assert "Traceback" not in server.log()

@@ -20,6 +20,7 @@ from countermand.gateway.announce import announce
 from countermand.gateway.listeners import Listeners, claim
 from countermand.gateway.server import serve as serve_http
 from countermand.gateway.server import stop_on_signals
+from countermand.gateway.spares import SpareDescriptors
 from countermand.settings import Settings
 from countermand.solana.embedded import EmbeddedChain
 from countermand.store.book_postgres import PostgresBookStore
@@ -46,10 +47,8 @@ async def serve(settings: Settings) -> int:
         async with database_of(settings) as database:
             keys = await keys_of(settings, seed, database.dsn)
             async with house_of(settings, keys, database.dsn) as house:
-                try:
+                with SpareDescriptors():
                     await _run(house, database, listeners, stop)
-                finally:
-                    stop.set()  # What hangs from here on is ended hard, whatever ended the venue.
         return 0
     finally:
         leaving.cancel()
