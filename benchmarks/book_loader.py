@@ -15,7 +15,7 @@ import asyncpg
 import fast_stark_crypto
 
 from benchmarks import requests
-from countermand.app.database import MASTER_SEED_FILE
+from countermand.app.seeds import MASTER_SEED_FILE
 from countermand.custody.vaults import VaultKeys, load_or_make_seed
 from countermand.dialects.tanx.session import Sessions
 from countermand.dialects.tanx.signing import msg_hash
@@ -37,6 +37,7 @@ from countermand.engine.term import Term
 from countermand.engine.token_incarnation import TokenIncarnation
 from countermand.store.book_postgres import PostgresBookStore
 from countermand.store.embedded import EmbeddedPostgres
+from countermand.store.fingerprints import keep_fingerprint
 from countermand.store.members_postgres import PostgresMembers
 from countermand.store.migrations import migrate
 from countermand.store.venue_postgres import PostgresVenue
@@ -153,6 +154,7 @@ async def trading(data: Path) -> AsyncIterator[Trading]:
     keys, clock = VaultKeys(load_or_make_seed(data / MASTER_SEED_FILE)), VenueClock()
     async with EmbeddedPostgres(data) as server:
         await migrate(server.dsn)
+        await keep_fingerprint(server.dsn, keys.fingerprint())
         pool = await asyncpg.create_pool(server.dsn, min_size=1, max_size=4)
         store = await PostgresBookStore.connect(server.dsn)
         members = PostgresMembers(pool)

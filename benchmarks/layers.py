@@ -16,9 +16,10 @@ from typing import Any, Final
 import uvloop
 
 from benchmarks.loader import Open, filling, resting
-from countermand.app.database import database_of, keys_of
+from countermand.app.database import database_of
 from countermand.app.families import Families
 from countermand.app.sandbox import sandbox_app
+from countermand.app.seeds import keys_of, seed_of
 from countermand.app.serve import spare_what_lasts
 from countermand.domain.trigger.commands import RequestCancel
 from countermand.settings import Settings
@@ -50,8 +51,10 @@ async def _measure_here(layer: str, data: Path) -> float:
     async with filling(data) as filled:
         orders = await filled.add(resting(_WARM_UP + _TIMED))
     settings = Settings(data=data)
-    keys = keys_of(settings)
-    async with database_of(settings) as database, sandbox_app(settings, keys, database.dsn) as venue:
+    async with (
+        database_of(settings) as database,
+        sandbox_app(settings, await keys_of(settings, seed_of(settings), database.dsn), database.dsn) as venue,
+    ):
         families, gateway = venue.families, venue.app.gateway
         running = [asyncio.create_task(families.trigger.shard.run()), asyncio.create_task(families.book.shard.run())]
         await venue.sandbox.begin()

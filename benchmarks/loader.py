@@ -15,7 +15,7 @@ from typing import Final
 import asyncpg
 from solders.keypair import Keypair
 
-from countermand.app.database import MASTER_SEED_FILE
+from countermand.app.seeds import MASTER_SEED_FILE
 from countermand.custody.deposits import account_seed, deposit_message
 from countermand.custody.instructions import order_account
 from countermand.custody.parties import Parties
@@ -43,6 +43,7 @@ from countermand.solana.port import AccountInfo
 from countermand.solana.tokens import SYSTEM_PROGRAM, associated_token_address
 from countermand.store.chain_postgres import PostgresLedgerStore
 from countermand.store.embedded import EmbeddedPostgres
+from countermand.store.fingerprints import keep_fingerprint
 from countermand.store.postgres import PostgresStore, migrate
 from countermand.store.venue_postgres import PostgresVenue
 
@@ -193,6 +194,7 @@ async def filling(data: Path) -> AsyncIterator[Filling]:
     keys, clock = VaultKeys(load_or_make_seed(data / MASTER_SEED_FILE)), VenueClock()
     async with EmbeddedPostgres(data) as server:
         await migrate(server.dsn)
+        await keep_fingerprint(server.dsn, keys.fingerprint())
         pool = await asyncpg.create_pool(server.dsn, min_size=1, max_size=4)
         sessions = Sessions(keys.jwt_secret(), clock, TokenIncarnation(PostgresVenue(pool), 1))
         store = await PostgresStore.connect(server.dsn)

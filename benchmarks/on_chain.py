@@ -15,9 +15,10 @@ import msgspec
 import uvloop
 from solders.keypair import Keypair
 
-from countermand.app.database import database_of, keys_of
+from countermand.app.database import database_of
 from countermand.app.families import Families
 from countermand.app.sandbox import sandbox_app
+from countermand.app.seeds import keys_of, seed_of
 from countermand.domain.identity import Wallet
 from countermand.settings import Settings
 from countermand.solana.port import AccountInfo
@@ -47,8 +48,10 @@ def measure(data: Path) -> Listing:
 async def _measure_here(data: Path) -> Listing:
     data.mkdir(parents=True, exist_ok=True, mode=0o711)
     settings = Settings(data=data, log_level="error")
-    keys = keys_of(settings)
-    async with database_of(settings) as database, sandbox_app(settings, keys, database.dsn) as venue:
+    async with (
+        database_of(settings) as database,
+        sandbox_app(settings, await keys_of(settings, seed_of(settings), database.dsn), database.dsn) as venue,
+    ):
         makers = [Keypair().pubkey() for _ in range(ORDERS // OF_ONE)]
         accounts = {str(Keypair().pubkey()): _order(bytes(makers[number // OF_ONE])) for number in range(ORDERS)}
         addresses = list(accounts)

@@ -173,11 +173,18 @@ def _is_origin(text: str) -> bool:
 
 
 def _check_database(url: str | None) -> None:
-    if url is not None and urlsplit(url).scheme not in _DATABASE_SCHEMES:
+    if url is None:
+        return
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError:
+        scheme = ""
+    if scheme not in _DATABASE_SCHEMES:
         # The address itself may hold a password.
         raise StartRefused(
-            "--database-url is no PostgreSQL address; give one like postgresql://user@host:5432/database"
-        )
+            "--database-url is no PostgreSQL address; give one like postgresql://user@host:5432/database, "
+            "with %40 for @ and the like in the password"
+        ) from None
 
 
 def _check_sandbox(settings: Settings) -> None:

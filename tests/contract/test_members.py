@@ -15,7 +15,6 @@ from countermand.domain.ledger.amount import Account
 from countermand.engine.members import Member, Members, MemberSession
 from countermand.engine.ports import CommitUnknown, Unavailable
 from countermand.store.members_postgres import SESSIONS_KEPT, PostgresMembers
-from countermand.store.sandbox_postgres import PostgresSandboxStore
 from countermand.store.venue_postgres import PostgresVenue
 from tests.contract.memory_members import MemoryMembers
 
@@ -153,7 +152,7 @@ async def pool(database_url: str) -> "AsyncIterator[asyncpg.Pool[asyncpg.Record]
 
 
 async def test_the_incarnation_of_tokens_rises_and_is_stored(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
-    await PostgresSandboxStore(pool).keep("a seed")
+    await pool.execute("INSERT INTO venue (seed_fingerprint) VALUES ('a seed')")
     venue = PostgresVenue(pool)
     assert await venue.token_incarnation() == 1
     assert [await venue.raise_token_incarnation() for _ in range(3)] == [2, 3, 4]
@@ -162,7 +161,7 @@ async def test_the_incarnation_of_tokens_rises_and_is_stored(pool: "asyncpg.Pool
 
 async def test_without_members_all_tokens_have_ended_too(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
     """A5: in one commit, since a login text of a member who never logged in must not come twice."""
-    await PostgresSandboxStore(pool).keep("a seed")
+    await pool.execute("INSERT INTO venue (seed_fingerprint) VALUES ('a seed')")
     await PostgresMembers(pool).clear()
     assert await PostgresVenue(pool).token_incarnation() == 2
 

@@ -134,7 +134,7 @@ class HastyReads(TriggerOrders):
 class HastyLoad(CountedShard):
     async def _begin(self) -> Term[TriggerMemory]:
         memory = TriggerMemory()
-        for body in await self._store.live_orders(self.number):
+        for _, body in await self._store.live_orders(self.number):
             memory.adopt(decode_group(body))
         for mint, price in await self._store.prices(self.number):
             memory.desk.prices[mint] = price

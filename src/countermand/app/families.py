@@ -102,6 +102,7 @@ def _trigger_services(infra: Infrastructure, router: Router) -> TriggerServices:
     store, clock, keys = infra.stores.trigger, infra.clock, infra.keys
     patience_ms = infra.settings.confirm_timeout_ms
     shard = TriggerShard(TRIGGER_SHARD, store, clock, lambda groups, loaded: outbox.on_committed(groups, loaded))  # noqa: PLW0108
+    shard.opened = infra.taken.shards[TRIGGER_SHARD]
     custody = VaultCustody(keys, infra.chain, infra.tokens, shard.price_of, router, clock.wall_ms)
     outbox = Outbox(shard, custody, clock, patience_ms)
     return TriggerServices(
@@ -117,6 +118,7 @@ def _trigger_services(infra: Infrastructure, router: Router) -> TriggerServices:
 def _book_services(infra: Infrastructure, match_faults: MatchFaults) -> BookServices:
     clock, secret, stores = infra.clock, infra.keys.jwt_secret(), infra.stores
     shard = BookShard(BOOK_SHARD, stores.book, clock, MARKETS, match_faults)
+    shard.opened = infra.taken.shards[BOOK_SHARD]
     return BookServices(
         shard=shard,
         venue=Venue(shard, stores.book, infra.ids),

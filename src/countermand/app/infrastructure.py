@@ -8,11 +8,11 @@ from typing import Final
 
 import asyncpg
 
-from countermand.app.database import check_seed
 from countermand.custody.vaults import VaultKeys
 from countermand.domain.identity import Address, Mint
 from countermand.engine.clock import VenueClock
 from countermand.engine.ids import Ids
+from countermand.engine.shards import BOOK_SHARD, TRIGGER_SHARD
 from countermand.engine.token_incarnation import TokenIncarnation
 from countermand.prices.feed import Token, TokenRegistry
 from countermand.settings import Settings
@@ -23,13 +23,16 @@ from countermand.solana.programs import dca, limit_order
 from countermand.solana.programs.artifacts import program_builds
 from countermand.store.book_postgres import PostgresBookStore
 from countermand.store.chain_postgres import PostgresLedgerStore
+from countermand.store.fences import Taken
 from countermand.store.keys_postgres import PostgresKeys
 from countermand.store.members_postgres import PostgresMembers
 from countermand.store.postgres import PostgresStore
 from countermand.store.sandbox_postgres import PostgresSandboxStore
 from countermand.store.venue_postgres import PostgresVenue
+from countermand.stored_rows import unreadable
 
 _POOL_CONNECTIONS: Final = 4
+SHARDS: Final = (TRIGGER_SHARD, BOOK_SHARD)
 _OWNERS: Final = {limit_order.PROGRAM: [limit_order.ORDER_MAKER_AT], dca.PROGRAM: [dca.DCA_USER_AT]}
 """By what accounts of the order programs are found."""
 
@@ -58,25 +61,28 @@ class Infrastructure:
     chain: Node
     newest_slot: Callable[[], int | None]
     incarnation: TokenIncarnation
+    taken: Taken
 
 
 @asynccontextmanager
 async def opened_stores(
     dsn: str,
-    keys: VaultKeys,
     trigger: type[PostgresStore] = PostgresStore,
     book: type[PostgresBookStore] = PostgresBookStore,
 ) -> AsyncIterator[Stores]:
-    """Of a database whose vaults belong to these keys. Raises `StartRefused` if they do not."""
     pool = await asyncpg.create_pool(dsn, min_size=1, max_size=_POOL_CONNECTIONS)
     trigger_store = await trigger.connect(dsn)
     book_store = await book.connect(dsn)
     ledger = PostgresLedgerStore(pool)
     try:
-        sandbox = PostgresSandboxStore(pool)
-        await check_seed(sandbox, keys)
         yield Stores(
-            trigger_store, book_store, ledger, PostgresMembers(pool), sandbox, PostgresVenue(pool), PostgresKeys(pool)
+            trigger=trigger_store,
+            book=book_store,
+            ledger=ledger,
+            members=PostgresMembers(pool),
+            sandbox=PostgresSandboxStore(pool),
+            venue=PostgresVenue(pool),
+            keys=PostgresKeys(pool),
         )
     finally:
         await ledger.close()
@@ -87,8 +93,13 @@ async def opened_stores(
 
 async def known_tokens(stores: Stores) -> TokenRegistry:
     """Those that every venue knows, and those that were added."""
-    rows = await stores.sandbox.tokens()
-    return TokenRegistry(Token(Mint(row.mint), row.symbol, row.decimals, Address(row.program)) for row in rows)
+    registry = TokenRegistry()
+    for row in await stores.sandbox.tokens():
+        try:
+            registry.add(Token(Mint(row.mint), row.symbol, row.decimals, Address(row.program)))
+        except ValueError as problem:
+            raise unreadable("sandbox_tokens", row.mint, problem) from problem
+    return registry
 
 
 def genesis_of(accounts: Mapping[ChainAddress, AccountInfo], *, faucet: bool) -> Genesis:

@@ -7,7 +7,7 @@ from typing import Final
 
 from countermand.app.families import BookServices, Families, UnitPrices, families_of
 from countermand.app.gateway import Surroundings, build_gateway
-from countermand.app.infrastructure import Infrastructure, Stores, genesis_of, known_tokens, opened_stores
+from countermand.app.infrastructure import SHARDS, Infrastructure, Stores, genesis_of, known_tokens, opened_stores
 from countermand.app.running import App
 from countermand.audit.run import audit
 from countermand.custody.vaults import VaultKeys
@@ -35,6 +35,7 @@ from countermand.settings import Settings
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade.http import RpcResource, SocketHub
 from countermand.solana.genesis import Genesis
+from countermand.store.fences import take_all
 from countermand.store.postgres import PostgresStore
 from countermand.store.records_postgres import PostgresRecords
 
@@ -53,11 +54,12 @@ class SandboxApp:
 @asynccontextmanager
 async def sandbox_app(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIterator[SandboxApp]:
     """Raises `StartRefused`, `VenueRefused` or `Unavailable`."""
-    async with opened_stores(dsn, keys, CrashingStore, CrashingBookStore) as stores:
+    async with opened_stores(dsn, CrashingStore, CrashingBookStore) as stores:
         await stores.venue.serve_as_sandbox()
         clock, faults = VenueClock(await stored_clock(stores.sandbox)), WorldFaults()
         seed = await stored_seed(stores.sandbox) if settings.seed is None else settings.seed
-        chain = await EmbeddedChain.open(stores.ledger, clock, genesis=_genesis(keys))
+        taken = await take_all(dsn, SHARDS)
+        chain = await EmbeddedChain.open(stores.ledger, clock, genesis=_genesis(keys), opened=taken.chain)
         clock.not_before(Instant(chain.block_time(chain.slot) * 1000))
         world = FaultyChain(chain, faults)
         infra = Infrastructure(
@@ -70,6 +72,7 @@ async def sandbox_app(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIte
             chain=world,
             newest_slot=lambda: chain.slot,
             incarnation=await TokenIncarnation.loaded(stores.venue),
+            taken=taken,
         )
         # The families bring the prices that the pool swaps at.
         pool = SandboxPool(keys.pool.address, lambda mint: families.trigger.shard.price_of(mint))  # noqa: PLW0108

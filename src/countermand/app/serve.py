@@ -9,9 +9,11 @@ from typing import Final
 
 import structlog
 
-from countermand.app.database import Database, database_of, keys_of
+from countermand.app.database import Database, database_of
 from countermand.app.families import Families
 from countermand.app.running import App
+from countermand.app.seeds import keys_of, seed_of
+from countermand.app.together import together
 from countermand.custody.vaults import VaultKeys
 from countermand.engine.book_shard import BookShard
 from countermand.engine.onchain import REMEMBERED_BLOCKS
@@ -21,14 +23,13 @@ from countermand.gateway.announce import announce
 from countermand.gateway.listeners import Listeners, claim
 from countermand.gateway.server import serve as serve_http
 from countermand.gateway.server import stop_on_signals
+from countermand.gateway.spares import SpareDescriptors
 from countermand.settings import Settings
 from countermand.solana.embedded import EmbeddedChain
-from countermand.solana.ledger_store import LedgerReplaced
 from countermand.store.book_postgres import PostgresBookStore
 from countermand.store.postgres import PostgresStore
 
 EXIT_HUNG: Final = 1
-EXIT_REPLACED: Final = 3
 _HOUSEKEEPING_S: Final = 60
 _FENCE_S: Final = 1
 _STOP_S_MAX: Final = 9.5
@@ -41,7 +42,7 @@ _log: Final = structlog.get_logger("countermand")
 
 
 async def serve(settings: Settings, app_of: AppOf | None = None) -> int:
-    """Runs a venue until SIGTERM or SIGINT. The exit status: 0, or `EXIT_REPLACED`. Raises `StartRefused`.
+    """Runs a venue until SIGTERM or SIGINT, and returns 0. Raises what ends it otherwise: `cli.endings` reads it.
 
     `app_of` puts it together on a database; None: the root that the settings name.
     """
@@ -50,10 +51,13 @@ async def serve(settings: Settings, app_of: AppOf | None = None) -> int:
     listeners = claim(settings.host, settings.port)
     leaving = asyncio.create_task(_leave_in_time(stop))
     try:
-        keys = keys_of(settings)
-        made = app_of or _app_of
-        async with database_of(settings) as database, made(settings, keys, database.dsn) as app:
-            return await _run(app, database, listeners, stop)
+        seed = seed_of(settings)
+        async with database_of(settings) as database:
+            keys = await keys_of(settings, seed, database.dsn)
+            async with (app_of or _app_of)(settings, keys, database.dsn) as app:
+                with SpareDescriptors():
+                    await _run(app, database, listeners, stop)
+        return 0
     finally:
         leaving.cancel()
         listeners.close()
@@ -82,47 +86,56 @@ async def _leave_in_time(stop: asyncio.Event) -> None:
     os._exit(EXIT_HUNG)
 
 
-async def _run(app: App, database: Database, listeners: Listeners, stop: asyncio.Event) -> int:
+async def _run(app: App, database: Database, listeners: Listeners, stop: asyncio.Event) -> None:
     families = app.families
     infra, trigger, book = families.infrastructure, families.trigger, families.book
-    settings, stores = infra.settings, infra.stores
-    status = 0
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            background = [
-                tasks.create_task(work)
-                for work in (
-                    trigger.shard.run(),
-                    trigger.outbox.run(),
-                    book.shard.run(),
-                    database.keep_alive(),
-                    *([] if app.embedded is None else [_end_with_the_chain(app.embedded)]),
-                    _watch_the_fence(trigger.shard, stores.trigger),
-                    _watch_the_fence(book.shard, stores.book),
-                    infra.incarnation.follow(infra.clock),
-                    infra.clock.watch(),
-                    _keep_house(families),
-                )
-            ]
-            await app.begin()
-            await trigger.shard.loaded()
-            await book.shard.loaded()
+    background = (
+        trigger.shard.run(),
+        trigger.outbox.run(),
+        book.shard.run(),
+        database.keep_alive(),
+        *([] if app.embedded is None else [_end_with_the_chain(app.embedded)]),
+        _watch_the_fence(trigger.shard, infra.stores.trigger),
+        _watch_the_fence(book.shard, infra.stores.book),
+        infra.incarnation.follow(infra.clock),
+        infra.clock.watch(),
+        _keep_house(families),
+    )
+
+    async def serving() -> None:
+        if await _loaded(app, stop):
             spare_what_lasts()
             await serve_http(
                 app.gateway,
-                settings,
-                on_ready=lambda addresses: announce(settings, addresses, rpc=app.embedded is not None),
+                infra.settings,
+                on_ready=lambda addresses: announce(infra.settings, addresses, rpc=app.embedded is not None),
                 stop=stop,
                 listeners=listeners,
             )
-            await trigger.shard.drain()
-            await book.shard.drain()
-            for task in background:
-                task.cancel()
-    except* WriterReplaced as replaced:
-        _log.error("this venue is served by another process now", reason=str(replaced.exceptions[0]))
-        status = EXIT_REPLACED
-    return status
+        await trigger.shard.drain()
+        await book.shard.drain()
+
+    await together(serving(), background, stop)
+
+
+async def _loaded(app: App, stop: asyncio.Event) -> bool:
+    """Every family is loaded: true. Whoever stops a start does not wait for that: false."""
+
+    async def load() -> None:
+        await app.begin()
+        await app.families.trigger.shard.loaded()
+        await app.families.book.shard.loaded()
+
+    loading, stopping = asyncio.create_task(load()), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if stopping.done():
+            return False
+        await loading
+        return True
+    finally:
+        loading.cancel()
+        stopping.cancel()
 
 
 def spare_what_lasts() -> None:
@@ -133,8 +146,7 @@ def spare_what_lasts() -> None:
 
 
 async def _end_with_the_chain(chain: EmbeddedChain) -> None:
-    reason = await chain.stopped()
-    raise WriterReplaced(str(reason)) if isinstance(reason, LedgerReplaced) else reason
+    raise await chain.stopped()
 
 
 async def _watch_the_fence(shard: TriggerShard | BookShard, store: PostgresStore | PostgresBookStore) -> None:

@@ -5,31 +5,44 @@ Prices come from an operator. There is no router yet, so no order is filled; can
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
 from countermand.app.families import Families, UnitPrices, families_of
 from countermand.app.gateway import Surroundings, build_gateway
-from countermand.app.infrastructure import Infrastructure, Stores, genesis_of, known_tokens, opened_stores
+from countermand.app.infrastructure import SHARDS, Infrastructure, Stores, genesis_of, known_tokens, opened_stores
 from countermand.app.running import App
 from countermand.custody.vaults import VaultKeys
+from countermand.domain.identity import OrderId
 from countermand.domain.instant import Instant
 from countermand.domain.trigger.order import AttemptKind
 from countermand.engine.clock import VenueClock
 from countermand.engine.ids import Ids
 from countermand.engine.token_incarnation import TokenIncarnation
-from countermand.engine.trigger_bodies import decode_group
+from countermand.engine.trigger_bodies import decode_stored
 from countermand.liquidity.no_router import NO_ROUTER, NoRouter
 from countermand.settings import Settings, StartRefused
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade.http import RpcResource, SocketHub
 from countermand.solana.port import AccountInfo, Address, ChainUnavailable, Node
 from countermand.solana.rpc import RpcChain
+from countermand.store.fences import Taken, take_all
 from countermand.store.venue_postgres import EMBEDDED
 
 NOTHING: Final[Mapping[Address, AccountInfo]] = {}
 _EMBEDDED_UNIT_PRICES: Final = UnitPrices(limit=15_406, recurring=200_000)
 """As in the published transactions: no others compete on the embedded chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What both kinds of venue begin with."""
+
+    settings: Settings
+    keys: VaultKeys
+    dsn: str
+    stores: Stores
 
 
 @asynccontextmanager
@@ -40,26 +53,21 @@ async def venue_app(
 
     `accounts`: what a new embedded chain begins with, beside its programs and mints. Nothing gives more later.
     """
-    async with opened_stores(dsn, keys) as stores:
-        root = (
-            _over_a_node(settings, keys, stores)
-            if settings.chain == "rpc"
-            else _embedded(settings, keys, stores, accounts)
-        )
-        async with root as app:
+    async with opened_stores(dsn) as stores:
+        opened = _Opened(settings, keys, dsn, stores)
+        async with _over_a_node(opened) if settings.chain == "rpc" else _embedded(opened, accounts) as app:
             yield app
 
 
 @asynccontextmanager
-async def _embedded(
-    settings: Settings, keys: VaultKeys, stores: Stores, accounts: Mapping[Address, AccountInfo]
-) -> AsyncIterator[App]:
-    await stores.venue.serve_as_venue(EMBEDDED, _is_filling)
-    clock = VenueClock()
-    chain = await EmbeddedChain.open(stores.ledger, clock, genesis=genesis_of(accounts, faucet=False))
+async def _embedded(opened: _Opened, accounts: Mapping[Address, AccountInfo]) -> AsyncIterator[App]:
+    await opened.stores.venue.serve_as_venue(EMBEDDED, _is_filling)
+    clock, taken = VenueClock(), await take_all(opened.dsn, SHARDS)
+    genesis = genesis_of(accounts, faucet=False)
+    chain = await EmbeddedChain.open(opened.stores.ledger, clock, genesis=genesis, opened=taken.chain)
     clock.not_before(Instant(chain.block_time(chain.slot) * 1000))
     try:
-        infra = await _infrastructure(settings, keys, stores, clock, chain, lambda: chain.slot)
+        infra = await _infrastructure(opened, taken, clock, chain, lambda: chain.slot)
         with families_of(infra, NoRouter(), _EMBEDDED_UNIT_PRICES) as families:
             hub = SocketHub(chain)
             surroundings = Surroundings(rpc=(RpcResource(chain, hub), hub), missing=lambda: _missing(families))
@@ -69,12 +77,14 @@ async def _embedded(
 
 
 @asynccontextmanager
-async def _over_a_node(settings: Settings, keys: VaultKeys, stores: Stores) -> AsyncIterator[App]:
-    assert settings.rpc_url is not None, "the settings were checked"
-    chain = RpcChain(settings.rpc_url)
+async def _over_a_node(opened: _Opened) -> AsyncIterator[App]:
+    url = opened.settings.rpc_url
+    assert url is not None, "the settings were checked"
+    chain = RpcChain(url)
     try:
-        await stores.venue.serve_as_venue(await _cluster(chain, settings.rpc_url), _is_filling)
-        infra = await _infrastructure(settings, keys, stores, VenueClock(), chain, lambda: chain.newest_slot)
+        await opened.stores.venue.serve_as_venue(await _cluster(chain, url), _is_filling)
+        taken = await take_all(opened.dsn, SHARDS)
+        infra = await _infrastructure(opened, taken, VenueClock(), chain, lambda: chain.newest_slot)
         with families_of(infra, NoRouter(), UnitPrices()) as families:
             surroundings = Surroundings(rpc=None, missing=lambda: _missing(families), no_creates=NO_ROUTER)
             yield App(families, build_gateway(families, surroundings), _at_once, None)
@@ -91,16 +101,12 @@ async def _cluster(chain: RpcChain, url: str) -> str:
 
 
 async def _infrastructure(
-    settings: Settings,
-    keys: VaultKeys,
-    stores: Stores,
-    clock: VenueClock,
-    chain: Node,
-    newest_slot: Callable[[], int | None],
+    opened: _Opened, taken: Taken, clock: VenueClock, chain: Node, newest_slot: Callable[[], int | None]
 ) -> Infrastructure:
+    stores = opened.stores
     return Infrastructure(
-        settings=settings,
-        keys=keys,
+        settings=opened.settings,
+        keys=opened.keys,
         clock=clock,
         ids=Ids(),
         tokens=await known_tokens(stores),
@@ -108,11 +114,12 @@ async def _infrastructure(
         chain=chain,
         newest_slot=newest_slot,
         incarnation=await TokenIncarnation.loaded(stores.venue),
+        taken=taken,
     )
 
 
-def _is_filling(body: bytes) -> bool:
-    attempt = decode_group(body).progress.attempt
+def _is_filling(order_id: OrderId, body: bytes) -> bool:
+    attempt = decode_stored(order_id, body).progress.attempt
     return attempt is not None and attempt.kind is AttemptKind.FILL
 
 

@@ -5,10 +5,13 @@ from typing import Final
 
 from cyclopts import App, CycloptsError
 
+from countermand.cli.failed import Failed
 from countermand.cli.streams import adopt_standard_streams
 from countermand.settings import StartRefused
 
 BAD_START: Final = 2
+INTERRUPTED: Final = 130
+"""As shells have it for what Ctrl-C ended. `serve` stops in good order instead, with 0."""
 
 app: Final = App(name="countermand", help="An order server for crypto trading, whose cancel keeps its promise.")
 # By name: each command imports what it needs, and nothing of the others. So what they are for stands here.
@@ -53,4 +56,9 @@ def main() -> None:
     except (CycloptsError, StartRefused) as error:
         print(f"countermand: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(BAD_START)
+    except Failed as error:
+        print(f"countermand: failed, which is a bug: {error}", file=sys.stderr)
+        sys.exit(error.status)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     sys.exit(status if isinstance(status, int) else 0)

@@ -7,7 +7,7 @@ import uvloop
 from cyclopts import Parameter
 
 from countermand.audit import run
-from countermand.cli.reasons import one_line_reasons
+from countermand.cli.reasons import examined
 from countermand.settings import ENV_PREFIX, Settings
 
 
@@ -25,7 +25,5 @@ def audit(
     Exit status 1 if anything differs. A venue that runs meanwhile is not disturbed.
     """
     settings = Settings(data=data, database_url=database_url)
-    with one_line_reasons():
-        if settings.database_url is not None:
-            return uvloop.run(run.main(database_url=settings.database_url))
-        return uvloop.run(run.main(settings.data))
+    of = (None, settings.database_url) if settings.database_url is not None else (settings.data, None)
+    return examined(lambda: uvloop.run(run.main(*of)))

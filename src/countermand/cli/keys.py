@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from countermand.api_keys import ApiKey, Scope, digest_of, new_key
-from countermand.cli.reasons import one_line_reasons
+from countermand.cli.reasons import examined
 from countermand.settings import ENV_PREFIX, Settings, StartRefused
 from countermand.store.beside import database_beside
 from countermand.store.connections import describe
@@ -191,8 +191,7 @@ def _table(found: Sequence[ApiKey]) -> Table:
 
 
 def _run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    with one_line_reasons():
-        return uvloop.run(work())
+    return examined(lambda: uvloop.run(work()))
 
 
 def _print_json(value: object) -> None:

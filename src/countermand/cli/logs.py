@@ -52,6 +52,8 @@ def configure_logs(form: LogFormat, level: LogLevel) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
         )
     )
+    # A pool that opens a connection anew tells of each failure with a traceback. Who asks for one says it in a line.
+    logging.getLogger("asyncpg.pool").setLevel(logging.CRITICAL)
     logging.basicConfig(handlers=[handler], level=max(threshold, logging.WARNING), force=True)
 
 

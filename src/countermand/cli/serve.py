@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from countermand import app
 from countermand.cli.logs import configure_logs
-from countermand.cli.reasons import one_line_reasons
+from countermand.cli.reasons import served
 from countermand.cli.streams import lose_what_cannot_be_printed
 from countermand.settings import ENV_PREFIX, Chain, LogFormat, LogLevel, settle
 
@@ -79,5 +79,4 @@ def serve(
     )
     lose_what_cannot_be_printed()
     configure_logs(settings.log, settings.log_level)
-    with one_line_reasons():
-        return uvloop.run(app.serve(settings))
+    return served(lambda: uvloop.run(app.serve(settings)))

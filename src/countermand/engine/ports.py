@@ -294,7 +294,10 @@ _Written_contra = TypeVar("_Written_contra", contravariant=True)
 
 
 class ShardStore(Protocol[_Written_contra]):
-    """What every shard needs of its store. Both methods may raise `Unavailable`, `commit` also `CommitUnknown`."""
+    """What every shard needs of its store. Both methods may raise `Unavailable`, `commit` also `CommitUnknown`.
+
+    What a load asks for may raise `StoredRowUnreadable`.
+    """
 
     async def begin_epoch(self, shard: int, opened: int | None = None) -> Epoch:
         """Commits a new epoch. After it, no batch of an older one can commit.
@@ -310,7 +313,8 @@ class ShardStore(Protocol[_Written_contra]):
 class Store(ShardStore[TriggerRows], Protocol):
     """The memory of trigger orders. Every method may raise `Unavailable`."""
 
-    async def live_orders(self, shard: int) -> Sequence[bytes]: ...
+    async def live_orders(self, shard: int) -> Sequence[tuple[OrderId, bytes]]:
+        """The bodies, with the ids that their rows go by."""
 
     async def prices(self, shard: int) -> Sequence[tuple[Mint, UsdPrice]]: ...
 

@@ -58,9 +58,16 @@ def shard_loaded(shard: int, epoch: Epoch, orders: int) -> None:
     _log.info("shard loaded", shard=shard, epoch=epoch.number, seq=epoch.seq, orders=orders)
 
 
-def term_ended(shard: int, reason: BaseException) -> None:
+def term_ended(shard: int, reason: BaseException, pause_ms: int) -> None:
+    """The shard loads again after the pause."""
     _TERMS.labels(str(shard)).inc()
-    _log.error("the shard forgets and loads again", shard=shard, reason=str(reason), cause=repr(reason.__cause__))
+    _log.error(
+        "the shard forgets and loads again",
+        shard=shard,
+        reason=str(reason),
+        cause=repr(reason.__cause__),
+        pause_ms=pause_ms,
+    )
 
 
 def committed(shard: int, entries: int, milliseconds: int, orders: int) -> None:

@@ -15,8 +15,9 @@ from countermand.domain.trigger.refusals import Refused
 from countermand.engine.gate import Gate
 from countermand.engine.ports import BuildRow, CraftRow, Epoch, ShardClock, Store
 from countermand.engine.term import Term
-from countermand.engine.trigger_bodies import decode_group
+from countermand.engine.trigger_bodies import decode_group, decode_stored
 from countermand.engine.trigger_memory import TriggerMemory
+from countermand.stored_rows import UNREADABLE, unreadable
 
 DORMANT_ORDERS_KEPT: Final = 1_000
 
@@ -124,8 +125,11 @@ class TriggerShard(Gate[TriggerMemory]):
     async def _load(self, epoch: Epoch) -> Term[TriggerMemory]:
         """Keeps the orders as they are stored, too: the ticks at the end may move some already."""
         memory = TriggerMemory()
-        for body in await self._store.live_orders(self.number):
-            memory.adopt(decode_group(body))
+        for order_id, body in await self._store.live_orders(self.number):
+            try:
+                memory.adopt(decode_stored(order_id, body))
+            except UNREADABLE as problem:
+                raise unreadable("orders", order_id, problem) from problem
         self._as_stored = tuple(memory.desk.groups.values())
         term = Term(self.number, epoch, memory)
         for mint, price in await self._store.prices(self.number):

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import msgspec
+import structlog
 
 from countermand.domain.identity import Address, Mint, OrderId
 from countermand.domain.instant import Instant
@@ -29,12 +29,22 @@ from countermand.sandbox.wire import FaultsWire
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.genesis import Genesis
 from countermand.store.sandbox_postgres import PostgresSandboxStore, TokenRow
+from countermand.stored_rows import UNREADABLE, check, unreadable
 
+_log: Final = structlog.get_logger("countermand")
 _SETTLE_POLL_MS: Final = 5
+_FIRST_PRICE_TRIES: Final = 20
+_FIRST_PRICE_PAUSE_S: Final = 0.5
+_SETTINGS: Final = "sandbox_settings"
 _CLOCK: Final = "clock"
+_CLOCK_DECODER: Final = msgspec.json.Decoder(ClockSetting)
 _SEED: Final = "seed"
+_SEED_DECODER: Final = msgspec.json.Decoder(int | None)
 LATEST: Final = Instant(221_845_392_000_000)
 """The beginning of the year 9000. Answers write years in four digits, also those of what lasts for centuries."""
+
+
+T = TypeVar("T")
 
 
 class GatewayFaults(Protocol):
@@ -82,10 +92,21 @@ class Sandbox:
         """Sets the prices that nobody has set yet. Which these are is known only once the orders are loaded."""
         await self._p.shard.loaded()
         for mint, price in DEFAULT_PRICES.items():
-            while self._p.shard.price_of(mint) is None:
-                with suppress(Unavailable, CommitUnknown):
-                    await self._p.shard.observe_price(mint, price, at_once=False)
-                await self._p.shard.loaded()
+            await self._begin_with(mint, price)
+
+    async def _begin_with(self, mint: Mint, price: UsdPrice) -> None:
+        """A commit may be lost. Raises `Unavailable` when the orders are served no more, or too many are lost."""
+        for attempt in range(1, _FIRST_PRICE_TRIES + 1):
+            if self._p.shard.price_of(mint) is not None:
+                return
+            try:
+                await self._p.shard.observe_price(mint, price, at_once=False)
+                return
+            except (Unavailable, CommitUnknown) as lost:
+                _log.warning("a first price could not be set, again in a moment", attempt=attempt, reason=str(lost))
+            await asyncio.sleep(_FIRST_PRICE_PAUSE_S)
+            await self._p.shard.loaded()
+        raise Unavailable(f"the first price of {mint} could not be stored")
 
     # --- what is
 
@@ -231,10 +252,21 @@ class Sandbox:
 
 
 async def stored_clock(store: PostgresSandboxStore) -> ClockSetting:
-    body = await store.setting(_CLOCK)
-    return ClockSetting() if body is None else msgspec.json.decode(body, type=ClockSetting)
+    setting = await _stored(store, _CLOCK, _CLOCK_DECODER)
+    if setting is None:
+        return ClockSetting()
+    shown = VenueClock(setting).now()
+    check(_SETTINGS, _CLOCK, that=0 <= shown <= LATEST, otherwise="its clock is before 1970 or after the year 9000")
+    return setting
 
 
 async def stored_seed(store: PostgresSandboxStore) -> int | None:
-    body = await store.setting(_SEED)
-    return None if body is None else msgspec.json.decode(body, type=int | None)
+    return await _stored(store, _SEED, _SEED_DECODER)
+
+
+async def _stored(store: PostgresSandboxStore, name: str, decoder: msgspec.json.Decoder[T]) -> T | None:
+    body = await store.setting(name)
+    try:
+        return None if body is None else decoder.decode(body)
+    except UNREADABLE as problem:
+        raise unreadable(_SETTINGS, name, problem) from problem

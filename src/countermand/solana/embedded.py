@@ -113,6 +113,7 @@ class EmbeddedChain:
         self._down: ChainUnavailable = LedgerUnavailable("the chain is not open")
         self._up = asyncio.Event()
         self._stopped = asyncio.Event()
+        self._failure: BaseException | None = None
         self._writer: asyncio.Task[None] | None = None
         self._subscribers: list[Callable[[Landing], None]] = []
 
@@ -124,12 +125,15 @@ class EmbeddedChain:
         *,
         genesis: Genesis,
         stopwatch: Callable[[], int] = time.perf_counter_ns,
+        opened: int | None = None,
     ) -> "EmbeddedChain":
         """Takes the ledger, and founds it from `genesis` if it is empty.
 
+        `opened` is the epoch in which this process took the ledger already, if it did.
         `stopwatch` (nanoseconds) measures how long the machine works in a row; a simulator gives one that stands still.
         """
         chain = cls(store, clock, genesis, stopwatch)
+        chain._opened = opened
         chain._come_up(await chain._load(None))
         chain._writer = asyncio.create_task(chain._write_for_ever(), name="chain ledger")
         return chain
@@ -149,10 +153,10 @@ class EmbeddedChain:
         """Returns when the ledger is loaded."""
         await self._up.wait()
 
-    async def stopped(self) -> LedgerReplaced | ChainUnavailable:
+    async def stopped(self) -> BaseException:
         """Returns when the chain has stopped for good, with the reason."""
         await self._stopped.wait()
-        return self._down
+        return self._failure or self._down
 
     async def settle(self) -> None:
         """Returns when everything that is queued now is committed."""
@@ -457,8 +461,9 @@ class EmbeddedChain:
             self._stop(replaced)
         except asyncio.CancelledError:
             raise
-        except BaseException:
-            self._stop(LedgerUnavailable("the chain stopped: a defect of its own"))
+        except BaseException as failure:
+            self._failure = failure
+            self._stop(LedgerUnavailable("the chain stopped for good: a defect, or a row that cannot be read"))
             raise
 
     async def _load_again(self) -> Live:

@@ -27,6 +27,7 @@ from countermand.solana.port import JsonError, Memcmp
 from countermand.solana.sysvars import SlotHash, Sysvars
 from countermand.solana.tokens import SYSTEM_PROGRAM, SYSVAR_OWNER, TOKEN_2022_PROGRAM, is_token_account
 from countermand.solana.wire import WireTransaction
+from countermand.stored_rows import unreadable
 
 _NO_SIGNATURE: Final = Signature.default()
 _SYSTEM: Final = Pubkey.from_string(SYSTEM_PROGRAM)
@@ -93,8 +94,11 @@ class Machine:
         self._sysvars = Sysvars(self._svm)
         # The machine loads an executable when it is set, and then wants to see its program data.
         for stored in sorted(accounts, key=lambda account: account.executable):
-            account = Account(stored.lamports, stored.data, Pubkey(stored.owner), stored.executable)
-            self.put(Pubkey(stored.address), account)
+            key = Pubkey(stored.address)
+            try:
+                self.put(key, Account(stored.lamports, stored.data, Pubkey(stored.owner), stored.executable))
+            except Exception as problem:  # The class of what the machine raises has no public name.
+                raise unreadable("chain_accounts", key, problem) from problem
         for address, elf in programs.items():
             self._svm.add_program(address, elf)
 

@@ -6,9 +6,11 @@ from typing import Any, Final, Literal
 
 import asyncpg
 
+from countermand.domain.identity import OrderId
 from countermand.engine.ports import CommitUnknown, Unavailable
 from countermand.engine.shards import TRIGGER_SHARD
 from countermand.store.connections import Connection, asking
+from countermand.stored_rows import UNREADABLE, unreadable
 
 Root = Literal["sandbox", "venue"]
 
@@ -21,7 +23,7 @@ _FENCE: Final = "UPDATE shards SET epoch = epoch + 1 WHERE shard = $1"
 _FORGET_PRICES: Final = "DELETE FROM prices"
 _INCARNATION: Final = "SELECT token_incarnation FROM venue"
 _RAISE_INCARNATION: Final = "UPDATE venue SET token_incarnation = token_incarnation + 1 RETURNING token_incarnation"
-_LIVE: Final = "SELECT body FROM orders WHERE shard = $1 AND live ORDER BY id"
+_LIVE: Final = "SELECT id::text, body FROM orders WHERE shard = $1 AND live ORDER BY id"
 
 
 class VenueRefused(Exception):
@@ -37,7 +39,7 @@ class PostgresVenue:
         async with self._judged("sandbox", EMBEDDED):
             pass
 
-    async def serve_as_venue(self, chain: str, is_filling: Callable[[bytes], bool]) -> None:
+    async def serve_as_venue(self, chain: str, is_filling: Callable[[OrderId, bytes], bool]) -> None:
         """The same for a venue, which forgets the prices of a sandbox.
 
         `chain` is `EMBEDDED` or a cluster's genesis hash. `is_filling` tells of an order's body whether a swap of it is
@@ -47,8 +49,7 @@ class PostgresVenue:
             if before != "sandbox":
                 return
             await connection.execute(_FENCE, TRIGGER_SHARD)
-            bodies = await connection.fetch(_LIVE, TRIGGER_SHARD)
-            if filling := sum(is_filling(body) for (body,) in bodies):
+            if filling := _count(is_filling, await connection.fetch(_LIVE, TRIGGER_SHARD)):
                 raise VenueRefused(
                     f"{filling} orders are being filled by the sandbox's pool; start the sandbox once more, and "
                     "stop it when POST /sandbox/settle says that all is settled"
@@ -77,6 +78,16 @@ class PostgresVenue:
                     _check(row, root, chain)
                 yield connection, row["served_as"]
                 await connection.execute(_SERVE, root, chain)
+
+
+def _count(is_filling: Callable[[OrderId, bytes], bool], rows: list[asyncpg.Record]) -> int:
+    filling = 0
+    for order_id, body in rows:
+        try:
+            filling += is_filling(OrderId(order_id), body)
+        except UNREADABLE as problem:
+            raise unreadable("orders", order_id, problem) from problem
+    return filling
 
 
 def _check(row: asyncpg.Record, root: Root, chain: str) -> None:
