@@ -207,6 +207,6 @@ async def test_a_backend_that_is_killed_while_it_empties_a_shard_is_unavailable(
         await helper.execute("SELECT pg_terminate_backend($1)", await waits_for(helper, other))
         with pytest.raises(Unavailable):
             await emptying
-    assert await store.live_orders(0) == [b'{"order":1}'], "all of it or nothing"
+    assert await bodies(store.live_orders(0)) == [b'{"order":1}'], "all of it or nothing"
     await store.reset(0)
     assert await bodies(store.live_orders(0)) == []
