@@ -1,8 +1,10 @@
 """Several starts at once (B4): exactly one serves, and the others end within seconds and say why."""
 
 import asyncio
+import signal
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from tests.end_to_end.crash_support import Server, until
@@ -51,3 +53,41 @@ async def test_of_three_starts_in_one_data_directory_one_serves(tmp_path: Path) 
     log = (tmp_path / "venue.log").read_text()
     assert log.count("is in use by process") == STARTERS - 1
     assert "Traceback" not in log
+
+
+BLOCKED_STARTS = """
+SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'SELECT mint%sandbox_tokens%'
+"""
+
+
+async def test_a_start_that_was_overtaken_half_way_does_not_end_the_one_that_overtook_it(
+    database_url: str, tmp_path: Path
+) -> None:
+    """If it took the chain's fence before and the shards' fences after the other one, nobody would serve."""
+    slow, quick = (Server(tmp_path / "venue", "--database-url", database_url) for _ in range(2))
+    await slow.start()
+    await slow.kill()
+    blocker, watcher = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
+    try:
+        holding = blocker.transaction()
+        await holding.start()
+        await blocker.execute("LOCK TABLE sandbox_tokens IN ACCESS EXCLUSIVE MODE")
+        spawning = asyncio.create_task(slow.spawn())
+
+        async def is_half_way() -> bool:
+            return bool(await watcher.fetchval(BLOCKED_STARTS))
+
+        await until(is_half_way, ENDED_S)
+        slow.send(signal.SIGSTOP)
+        await holding.rollback()
+        await quick.start()
+        slow.send(signal.SIGCONT)
+        assert await slow.ended(ENDED_S) == REPLACED
+        assert await spawning == "", "it says that it is ready"
+        await asyncio.sleep(1.5)  # Within a second it would know that it was replaced.
+        await quick.price("151")
+    finally:
+        await blocker.close()
+        await watcher.close()
+        await slow.kill()
+        await quick.kill()

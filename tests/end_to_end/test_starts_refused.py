@@ -83,7 +83,7 @@ async def test_a_row_that_is_damaged_while_a_venue_serves_ends_it_at_the_next_lo
 
 async def loses_the_answer_of_a_commit(server: Server, url: str) -> None:
     """What a venue does not know of a commit, it finds out by loading again."""
-    holder = await asyncpg.connect(url)
+    holder, watcher = await asyncpg.connect(url), await asyncpg.connect(url)
     try:
         holding = holder.transaction()
         await holding.start()
@@ -91,12 +91,13 @@ async def loses_the_answer_of_a_commit(server: Server, url: str) -> None:
         asking = asyncio.create_task(server.ask("PUT", "/sandbox/prices", {SOL: "151"}))
         ended = 0
         while not ended:
-            ended = await holder.fetchval(END_BLOCKED_WRITER)
+            ended = await watcher.fetchval(END_BLOCKED_WRITER)
         await holding.rollback()
         with suppress(Lost):
             assert not (await asking).is_definite
     finally:
         await holder.close()
+        await watcher.close()
 
 
 async def test_books_that_cannot_be_read_are_known_before_anything_is_announced(
