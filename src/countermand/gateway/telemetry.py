@@ -10,6 +10,9 @@ from countermand.gateway.areas import Area
 _log: Final = structlog.get_logger("countermand")
 
 _ANSWERS: Final = Counter("countermand_http_answers", "Answers over HTTP", ["area", "status"])
+_OUTPUT_LOST: Final = Counter(
+    "countermand_output_lines_lost", "Lines that could not be written to standard error or output", ["stream"]
+)
 _COUNTERS: Final[dict[tuple[str, int], Counter]] = {}
 
 
@@ -18,6 +21,11 @@ def answered(area: Area, status: int) -> None:
     if counter is None:
         counter = _COUNTERS[area.name, status] = _ANSWERS.labels(area.name, str(status))
     counter.inc()
+
+
+def output_lines_lost(stream: str, lines: int) -> None:
+    """`stream`: stderr or stdout. Nothing is logged: that is what could not be done."""
+    _OUTPUT_LOST.labels(stream).inc(lines)
 
 
 def handler_failed(method: str, path: str, reason: BaseException) -> None:
