@@ -5,19 +5,15 @@ A line that cannot be written is counted, and stops nothing.
 
 import logging
 import sys
-from typing import Final
+from functools import partial
 
 import structlog
-from prometheus_client import Counter
 from structlog.typing import Processor
 
 from countermand.cli.lines import as_json, as_text, line_by_line
 from countermand.cli.streams import LossyStream
+from countermand.gateway import telemetry
 from countermand.settings import LogFormat, LogLevel
-
-_LOST: Final = Counter(
-    "countermand_output_lines_lost", "Lines that could not be written to standard error or output", ["stream"]
-)
 
 
 def configure_logs(form: LogFormat, level: LogLevel) -> None:
@@ -58,7 +54,6 @@ def configure_logs(form: LogFormat, level: LogLevel) -> None:
 
 
 def _count_losses(name: str, stream: object) -> None:
-    counter = _LOST.labels(name)
     if isinstance(stream, LossyStream):
-        counter.inc(stream.lost)
-        stream.on_loss = counter.inc
+        telemetry.output_lines_lost(name, stream.lost)
+        stream.on_loss = partial(telemetry.output_lines_lost, name)

@@ -5,9 +5,11 @@ nothing: it neither raises, nor waits for a reader that has stalled.
 """
 
 import io
+import math
 import os
 import select
 import sys
+import time
 from collections.abc import Callable
 from typing import Final, TextIO, cast
 
@@ -20,7 +22,8 @@ _STDERR: Final = 2
 _ATOMIC_BYTES: Final = 4_096
 """A pipe that is ready takes so much without making its writer wait."""
 _PATIENCE_MS: Final = 50
-"""How long a reader that keeps up until now may take before lines are dropped."""
+"""How long a reader may take before lines are dropped, unless it took too long within the last second."""
+_CALM_S: Final = 1
 
 
 class _Stream(io.TextIOBase):
@@ -74,7 +77,7 @@ class LossyStream(_Stream):
         self._opened = opened
         self._torn = False
         """The last line that was begun is not complete."""
-        self._stalled = False
+        self._stalled_at = -math.inf
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLOUT)
         self.lost = 0
@@ -103,9 +106,11 @@ class LossyStream(_Stream):
 
     def _is_ready(self) -> bool:
         """Also a pipe without a reader is: writing to it fails at once."""
-        ready = bool(self._poll.poll(0 if self._stalled else _PATIENCE_MS))
-        self._stalled = not ready
-        return ready
+        is_calm = time.monotonic() - self._stalled_at > _CALM_S
+        if self._poll.poll(_PATIENCE_MS if is_calm else 0):
+            return True
+        self._stalled_at = time.monotonic()
+        return False
 
 
 def adopt_standard_streams() -> None:
