@@ -8,7 +8,8 @@ from cyclopts import Parameter
 
 from countermand.audit import run
 from countermand.cli.reasons import one_line_reasons
-from countermand.settings import ENV_PREFIX, Settings
+from countermand.custody.vaults import SeedRefused
+from countermand.settings import ENV_PREFIX, Settings, StartRefused
 
 
 def audit(
@@ -19,13 +20,22 @@ def audit(
     database_url: Annotated[
         str | None, Parameter(help="the venue's PostgreSQL", env_var=f"{ENV_PREFIX}DATABASE_URL")
     ] = None,
+    master_seed: Annotated[
+        Path | None,
+        Parameter(
+            help="the file of the master seed, if it is not in the data directory", env_var=f"{ENV_PREFIX}MASTER_SEED"
+        ),
+    ] = None,
 ) -> int:
-    """Replay the journal, compare it with the rows and the chain, and print the conservation table.
+    """Replay the journal, compare it with every table and the chain, and print what differs and what is not checked.
 
     Exit status 1 if anything differs. A venue that runs meanwhile is not disturbed.
     """
-    settings = Settings(data=data, database_url=database_url)
+    settings = Settings(data=data, database_url=database_url, master_seed=master_seed)
     with one_line_reasons():
-        if settings.database_url is not None:
-            return uvloop.run(run.main(database_url=settings.database_url))
-        return uvloop.run(run.main(settings.data))
+        try:
+            if settings.database_url is not None:
+                return uvloop.run(run.main(database_url=settings.database_url, master_seed=settings.master_seed))
+            return uvloop.run(run.main(settings.data, master_seed=settings.master_seed))
+        except SeedRefused as refused:
+            raise StartRefused(str(refused)) from refused
