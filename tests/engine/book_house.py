@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+from countermand.dialects.tanx.signing import msg_hash
 from countermand.domain.book.market import Market, MarketSymbol
 from countermand.domain.book.markets import MARKETS
 from countermand.domain.book.order import Kind, Order, OrderId, Side, Terms
@@ -67,7 +68,7 @@ class BookHouse:
     ) -> Draft:
         limit = None if price is None else Ticks(price)
         terms = Terms(account, market, side, kind, Lots(lots), limit, None if stop is None else Ticks(stop))
-        draft = await self.venue.draft(terms, hex)
+        draft = await self.venue.draft(terms, lambda nonce: msg_hash(terms, self.venue.markets[market], nonce))
         assert not isinstance(draft, Refused), draft
         return draft
 

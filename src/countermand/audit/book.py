@@ -11,16 +11,26 @@ from countermand.domain.book.markets import MARKETS
 from countermand.domain.book.order import OrderId
 from countermand.domain.ledger.amount import FEES
 from countermand.engine import book_journal
-from countermand.engine.book_rows import BalanceRow, BookOrderRow, TradeRow, decode_counters, order_row, trade_row
+from countermand.engine.book_rows import (
+    BalanceRow,
+    BookOrderRow,
+    Counters,
+    TradeRow,
+    decode_counters,
+    order_row,
+    trade_row,
+)
+from countermand.engine.journal import encode
 from countermand.engine.ports import JournalRow
 
 
 class BookReplay:
     """All orders, trades and balances of a venue as the journal says that they are."""
 
-    def __init__(self, audit: Audit) -> None:
+    def __init__(self, audit: Audit, shard: int) -> None:
         self.desk = Desk(MARKETS)
         self._audit = audit
+        self._shard = shard
         self._trades: dict[int, TradeRow] = {}
 
     def replay(self, row: JournalRow) -> None:
@@ -28,7 +38,8 @@ class BookReplay:
         if entry.rules == book_journal.RULES_VERSION:
             decided = decide(self.desk, entry.command, entry.at)
             if decided != entry.happened:
-                self._audit.differs(f"journal entry {entry.seq}: deciding again gives {decided}, not {entry.happened}")
+                what = f"deciding again gives {decided}, not {entry.happened}"
+                self._audit.differs("journal", f"{self._shard}/{entry.seq}", what)
         for event in entry.happened:
             try:
                 self.desk.apply(event, entry.at)
@@ -43,19 +54,19 @@ class BookReplay:
             missing.pop(OrderId(row.id), None)
             order = desk.orders.get(OrderId(row.id))
             if order is None:
-                self._audit.differs(f"order {row.id} is stored, but no journal entry placed it")
+                self._audit.differs("book_orders", row.id, "it is stored, but no journal entry placed it")
             elif order_row(order, desk.pits[order.terms.market].market) != row:
-                self._audit.differs(f"order {row.id} is stored otherwise than the journal says")
+                self._audit.differs("book_orders", row.id, "it is stored otherwise than the journal says")
         for order_id in missing:
-            self._audit.differs(f"order {order_id} is in the journal, but not stored")
+            self._audit.differs("book_orders", order_id, "it is in the journal, but not stored")
         self._audit.orders += len(desk.orders)
 
     async def compare_trades(self, rows: AsyncIterable[TradeRow]) -> None:
         async for row in rows:
             if self._trades.pop(row.id, None) != row:
-                self._audit.differs(f"trade {row.id} is stored otherwise than the journal says")
+                self._audit.differs("book_trades", row.id, "it is stored otherwise than the journal says")
         for trade_id in self._trades:
-            self._audit.differs(f"trade {trade_id} is in the journal, but not stored")
+            self._audit.differs("book_trades", trade_id, "it is in the journal, but not stored")
 
     async def compare_balances(self, rows: AsyncIterable[BalanceRow]) -> None:
         expected = {
@@ -64,21 +75,32 @@ class BookReplay:
         }
         async for row in rows:
             if expected.pop((row.account, row.currency), None) != row:
-                self._audit.differs(f"{row.account} has another balance of {row.currency} than the journal says")
+                self._audit.differs(
+                    "book_balances", f"{row.account} {row.currency}", "it is another balance than the journal says"
+                )
         for account, currency in expected:
-            self._audit.differs(f"the balance of {account} in {currency} is not stored")
+            self._audit.differs("book_balances", f"{account} {currency}", "it is in the journal, but not stored")
 
-    def compare_standing(self, body: bytes | None) -> None:
+    def compare_standing(self, body: bytes | None, nonce_max: int) -> None:
+        """`nonce_max`: the greatest of all orders and drafts."""
         if body is None:
-            if self.desk.ledger.deposited():
-                self._audit.differs("the counters of the order books are not stored")
-        elif decode_counters(body).standing != self.desk.standing():
-            self._audit.differs("the counters of the order books are not where the journal says")
+            if self.desk.ledger.deposited() or nonce_max:
+                self._audit.differs("book_standing", self._shard, "the counters of the order books are not stored")
+            return
+        counters = _counters_of(body)
+        if counters is None:
+            self._audit.differs("book_standing", self._shard, "its body cannot be read")
+        elif counters.standing != self.desk.standing():
+            what = "the counters of the order books are not where the journal says"
+            self._audit.differs("book_standing", self._shard, what)
+        elif counters.nonces < nonce_max:
+            what = f"the last nonce was {counters.nonces}, but {nonce_max} is in use"
+            self._audit.differs("book_standing", self._shard, what)
 
     def count(self) -> None:
         ledger = self.desk.ledger
         for sentence in ledger.imbalances():
-            self._audit.differs(sentence)
+            self._audit.differs("journal", self._shard, sentence)
         users = [each for each in ledger.balances() if each[0] != FEES]
         for currency, deposited in ledger.deposited().items():
             mine = [balance for _, of, balance in users if of == currency]
@@ -89,4 +111,14 @@ class BookReplay:
                 ledger.balance(FEES, currency).total.quanta,
             )
             if not there.balances():
-                self._audit.differs(f"{currency}: what was deposited is not what there is")
+                what = f"of {currency}, what was deposited is not what there is"
+                self._audit.differs("journal", self._shard, what)
+
+
+def _counters_of(body: bytes) -> Counters | None:
+    """None: these bytes are not what an engine writes."""
+    try:
+        counters = decode_counters(body)
+    except ValueError:
+        return None
+    return counters if encode(counters) == body else None

@@ -31,9 +31,10 @@ async def compare_transactions(connection: Any, replay: Replay, audit: Audit) ->
             row = landed.get(signature)
             if row is None or row["error"] is not None:
                 order_id = replay.transactions[signature]
-                audit.differs(f"transaction {signature} of order {order_id} did not land on the chain")
+                what = f"of order {order_id} did not land on the chain"
+                audit.differs("chain_transactions", signature, f"the transaction {what}")
             else:
-                audit.network_fees_lamports += decode_meta(row["meta"]).fee
+                audit.network_fees_lamports += _fee_of(row["meta"])
 
 
 async def compare_accounts(connection: Any, groups: Iterable[OrderGroup], audit: Audit) -> None:
@@ -56,11 +57,21 @@ def _compare_account(group: OrderGroup, row: "Mapping[str, Any] | asyncpg.Record
         audit.rent_held_lamports += min(row["lamports"], TOKEN_ACCOUNT_RENT_LAMPORTS)
     if is_funded(group) and group.remaining != NOTHING:
         if held is None or held < group.remaining.units:
-            audit.differs(f"order {group.id} has {group.remaining.units} units left, its account {held or 0}")
+            what = f"order {group.id} has {group.remaining.units} units left, this account of it {held or 0}"
+            audit.differs("chain_accounts", group.terms.input_account, what)
             return
         audit.column(group.terms.input_mint).gifts_held += held - group.remaining.units
     elif row is not None and group.state in _CLOSED and not group.progress.sweep_due and not _is_a_gift(group, row):
-        audit.differs(f"order {group.id} has ended, and its account {group.terms.input_account} is still open")
+        what = f"order {group.id} has ended, and this account of it is still open"
+        audit.differs("chain_accounts", group.terms.input_account, what)
+
+
+def _fee_of(meta: bytes) -> int:
+    """0 for one that cannot be read, which is told elsewhere."""
+    try:
+        return decode_meta(meta).fee
+    except ValueError:
+        return 0
 
 
 def _is_a_gift(group: OrderGroup, row: "Mapping[str, Any] | asyncpg.Record") -> bool:

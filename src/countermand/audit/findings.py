@@ -1,6 +1,11 @@
 """What an audit found."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
+
+NAMED_MAX: Final = 100
+"""Differences of one table that are named; the others are only counted."""
 
 
 @dataclass(slots=True)
@@ -33,7 +38,7 @@ class Currency:
 
 @dataclass(slots=True)
 class Audit:
-    """`differences` are one sentence each; an audit without one is good."""
+    """`differences` are one sentence each, which begins with a table and a key; an audit without one is good."""
 
     entries: int = 0
     orders: int = 0
@@ -43,13 +48,27 @@ class Audit:
     network_fees_lamports: int = 0
     unresolved: list[str] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)
+    not_checked: list[str] = field(default_factory=list)
+    """What this audit left out, with the reasons: columns, and what it could not look at today."""
+    _found: dict[str, int] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
         return not self.differences
 
+    @property
+    def count(self) -> int:
+        return sum(self._found.values())
+
     def column(self, mint: str) -> Column:
         return self.columns.setdefault(mint, Column())
 
-    def differs(self, sentence: str) -> None:
-        self.differences.append(sentence)
+    def differs(self, table: str, key: object, what: str) -> None:
+        """`key` None: it is about the whole table. Of a table that is lost, only the first rows are named."""
+        found = self._found[table] = self._found.get(table, 0) + 1
+        if found <= NAMED_MAX:
+            self.differences.append(f"{table}: {what}" if key is None else f"{table} {key}: {what}")
+
+    def unnamed(self) -> Mapping[str, int]:
+        """How many more differences each table has than are named."""
+        return {table: found - NAMED_MAX for table, found in self._found.items() if found > NAMED_MAX}

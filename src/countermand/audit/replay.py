@@ -1,26 +1,34 @@
 """The journal of trigger orders, replayed: decides and folds again, and compares what comes out with what is stored."""
 
 from collections.abc import AsyncIterable
+from hashlib import sha256
 
 from countermand.audit.findings import Audit
-from countermand.domain.identity import OrderId
-from countermand.domain.quantities import NOTHING
+from countermand.domain.identity import Mint, OrderId, RequestId
+from countermand.domain.quantities import NOTHING, UsdPrice
+from countermand.domain.trigger.commands import ObservePrice, PlaceOrder
 from countermand.domain.trigger.desk import Desk
 from countermand.domain.trigger.events import DepositLanded, Event, FillLanded, SweepDone, WithdrawalLanded
 from countermand.domain.trigger.lifecycle import IllegalTransition, is_funded
 from countermand.domain.trigger.order import OrderGroup
 from countermand.engine import trigger_journal, trigger_views
+from countermand.engine.journal import encode
 from countermand.engine.ports import HistoryRow, JournalRow, OrderRow
 
 
 class Replay:
     """All orders of a shard as the journal says that they are."""
 
-    def __init__(self, audit: Audit) -> None:
+    def __init__(self, audit: Audit, shard: int) -> None:
         self.desk = Desk()
         self.transactions: dict[str, OrderId] = {}
         """Those that the journal says landed, with their orders."""
+        self.crafts: dict[RequestId, bytes] = {}
+        """Those that became orders, as a digest of what is stored of each."""
+        self.judged: dict[Mint, UsdPrice] = {}
+        """By mint: the last price that an order was judged by."""
         self._audit = audit
+        self._shard = shard
         self._history: dict[tuple[OrderId, int], HistoryRow] = {}
 
     def replay(self, row: JournalRow) -> None:
@@ -33,12 +41,23 @@ class Replay:
         if entry.rules == trigger_journal.RULES_VERSION:
             decided = self.desk.decide(entry.command, entry.moment)
             if decided != entry.happened:
-                self._audit.differs(f"journal entry {entry.seq}: deciding again gives {decided}, not {entry.happened}")
+                what = f"deciding again gives {decided}, not {entry.happened}"
+                self._audit.differs("journal", f"{self._shard}/{entry.seq}", what)
+        self._note(entry)
         for order_id, event in entry.happened:
             group = self.desk.apply(order_id, event, entry.moment.at)
             self._count(group, event)
             for row in trigger_views.history_rows(group, event, entry.moment.at):
                 self._history[row.order_id, row.number] = row
+
+    def _note(self, entry: trigger_journal.Entry) -> None:
+        command, price = entry.command, entry.moment.price
+        if isinstance(command, PlaceOrder):
+            self.crafts[command.deposit.request_id] = sha256(encode(command.deposit)).digest()
+        if isinstance(command, ObservePrice):
+            self.judged[command.mint] = command.price
+        elif price is not None and (group := self.desk.groups.get(command.order_id)) is not None:
+            self.judged[group.terms.trigger_mint] = price
 
     def _count(self, group: OrderGroup, event: Event) -> None:
         column = self._audit.column(group.terms.input_mint)
@@ -66,20 +85,20 @@ class Replay:
             missing.pop(row.id, None)
             group = self.desk.groups.get(row.id)
             if group is None:
-                self._audit.differs(f"order {row.id} is stored, but no journal entry placed it")
+                self._audit.differs("orders", row.id, "it is stored, but no journal entry placed it")
             elif trigger_views.order_row(group) != row:
-                self._audit.differs(f"order {row.id} is stored otherwise than the journal says")
+                self._audit.differs("orders", row.id, "it is stored otherwise than the journal says")
         for order_id in missing:
-            self._audit.differs(f"order {order_id} is in the journal, but not stored")
-        self._audit.orders = len(self.desk.groups)
+            self._audit.differs("orders", order_id, "it is in the journal, but not stored")
+        self._audit.orders += len(self.desk.groups)
 
     async def compare_history(self, rows: AsyncIterable[HistoryRow]) -> None:
         expected = self._history
         async for row in rows:
             if expected.pop((row.order_id, row.number), None) != row:
-                self._audit.differs(f"line {row.number} in the history of order {row.order_id} is not what happened")
+                self._audit.differs("order_history", f"{row.order_id}/{row.number}", "this line is not what happened")
         for order_id, number in expected:
-            self._audit.differs(f"line {number} is missing in the history of order {order_id}")
+            self._audit.differs("order_history", f"{order_id}/{number}", "this line is missing")
 
     def count_remaining(self) -> None:
         for group in self.desk.groups.values():
@@ -87,4 +106,5 @@ class Replay:
                 self._audit.column(group.terms.input_mint).remaining += group.remaining.units
         for mint, column in self._audit.columns.items():
             if not column.balances():
-                self._audit.differs(f"{mint}: what was deposited is not what was filled, withdrawn and remains")
+                what = f"of {mint}, what was deposited is not what was filled, withdrawn and remains"
+                self._audit.differs("journal", self._shard, what)

@@ -8,7 +8,8 @@ from cyclopts import Parameter
 
 from countermand.audit import run
 from countermand.cli.reasons import examined
-from countermand.settings import ENV_PREFIX, Settings
+from countermand.custody.vaults import SeedRefused
+from countermand.settings import ENV_PREFIX, Settings, StartRefused
 
 
 def audit(
@@ -19,11 +20,24 @@ def audit(
     database_url: Annotated[
         str | None, Parameter(help="the venue's PostgreSQL", env_var=f"{ENV_PREFIX}DATABASE_URL")
     ] = None,
+    master_seed: Annotated[
+        Path | None,
+        Parameter(
+            help="the file of the master seed, if it is not in the data directory", env_var=f"{ENV_PREFIX}MASTER_SEED"
+        ),
+    ] = None,
 ) -> int:
-    """Replay the journal, compare it with the rows and the chain, and print the conservation table.
+    """Replay the journal, compare it with every table and the chain, and print what differs and what is not checked.
 
     Exit status 1 if anything differs. A venue that runs meanwhile is not disturbed.
     """
-    settings = Settings(data=data, database_url=database_url)
-    of = (None, settings.database_url) if settings.database_url is not None else (settings.data, None)
-    return examined(lambda: uvloop.run(run.main(*of)))
+    settings = Settings(data=data, database_url=database_url, master_seed=master_seed)
+    of = None if settings.database_url is not None else settings.data
+
+    def audited() -> int:
+        try:
+            return uvloop.run(run.main(of, settings.database_url, master_seed=settings.master_seed))
+        except SeedRefused as refused:
+            raise StartRefused(str(refused)) from refused
+
+    return examined(audited)

@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
+import asyncpg
+
 from countermand.domain.identity import Mint, OrderId, Wallet
 from countermand.domain.instant import Instant
 from countermand.engine.book_rows import BalanceRow, BookOrderRow, TradeRow
@@ -31,6 +33,11 @@ FROM book_trades WHERE shard = $1 ORDER BY id
 _BOOK_BALANCES: Final = """
 SELECT account, currency, available::text, locked::text FROM book_balances WHERE shard = $1 ORDER BY account, currency
 """
+_NONCE_MAX: Final = """
+SELECT greatest(
+    0, (SELECT max(nonce) FROM book_orders WHERE shard = $1), (SELECT max(nonce) FROM book_drafts WHERE shard = $1)
+)
+"""
 _BOOK_STANDING: Final = "SELECT body FROM book_standing WHERE shard = $1"
 
 
@@ -47,6 +54,19 @@ class Snapshot:
         with asking():
             rows = await self.connection.fetch(_SHARDS)
         return [(row["shard"], Epoch(row["epoch"], row["seq"], row["head"], Instant(row["last_at"]))) for row in rows]
+
+    async def rows(
+        self, statement: str, *parameters: object, at_a_time: int = _ROWS_AT_A_TIME
+    ) -> AsyncIterator[asyncpg.Record]:
+        """Of any table, as they come."""
+        with asking():
+            async for row in self.connection.cursor(statement, *parameters, prefetch=at_a_time):
+                yield row
+
+    async def fetch(self, statement: str, *parameters: object) -> Sequence[asyncpg.Record]:
+        """Of a statement that finds few."""
+        with asking():
+            return await self.connection.fetch(statement, *parameters)
 
     async def journal(self, shard: int) -> AsyncIterator[JournalRow]:
         with asking():
@@ -97,3 +117,9 @@ class Snapshot:
         with asking():
             body: bytes | None = await self.connection.fetchval(_BOOK_STANDING, shard)
         return body
+
+    async def nonce_max(self, shard: int) -> int:
+        """The greatest that an order or a draft has; 0 if there is none."""
+        with asking():
+            nonce: int = await self.connection.fetchval(_NONCE_MAX, shard)
+        return nonce

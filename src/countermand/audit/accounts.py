@@ -1,0 +1,262 @@
+"""The accounts of the embedded chain, each held against what its transactions left there."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import asyncpg
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+
+from countermand.audit.balances import Balances, Holding, told
+from countermand.audit.findings import Audit
+from countermand.audit.onchain import OnChain
+from countermand.audit.reading import shown
+from countermand.custody.vaults import VaultKeys
+from countermand.domain.trigger.order import OrderGroup
+from countermand.prices.feed import Token
+from countermand.sandbox.pool import GAS_LAMPORTS, POOL_UNITS
+from countermand.solana.genesis import FAUCET_LAMPORTS, MINT_RENT_LAMPORTS
+from countermand.solana.programs import dca, limit_order
+from countermand.solana.tokens import (
+    SOL_MINT,
+    SYSTEM_PROGRAM,
+    TOKEN_2022_PROGRAM,
+    TOKEN_ACCOUNT_BYTES,
+    TOKEN_ACCOUNT_RENT_LAMPORTS,
+    TOKEN_PROGRAM,
+    is_token_account,
+    mint_bytes,
+    read_mint,
+    read_token_account,
+    token_account_bytes,
+)
+from countermand.store.snapshot import Snapshot
+
+_AT_A_TIME: Final = 500
+_ACCOUNTS: Final = "SELECT address, lamports, owner, data, executable FROM chain_accounts ORDER BY address"
+_NAMED_BY: Final = """
+SELECT EXISTS (
+    SELECT FROM chain_mentions AS mine JOIN chain_transactions USING (position)
+    WHERE mine.address = $1 AND (position(($2::bytea) IN raw) > 0 OR position(($2::bytea) IN meta) > 0)
+)
+"""
+_U64: Final = 2**64
+_HEAD_BYTES: Final = 72
+_NATIVE_AT: Final = 109
+_KEY_BYTES: Final = 32
+_PUT_LAMPORTS: Final = (FAUCET_LAMPORTS, GAS_LAMPORTS, POOL_UNITS)
+"""What the accounts without tokens hold that a chain begins with: the faucet, and who pays for fills."""
+_LOADERS: Final = (
+    "BPFLoader2111111111111111111111111111111111",
+    "BPFLoaderUpgradeab1e11111111111111111111111",
+    "NativeLoader1111111111111111111111111111111",
+)
+_TOKEN_PROGRAMS: Final = (TOKEN_PROGRAM, TOKEN_2022_PROGRAM)
+_ORDER_PROGRAMS: Final = (limit_order.PROGRAM, dca.PROGRAM)
+
+
+@dataclass(slots=True)
+class _Mint:
+    """`held`: the units in all accounts that are stored."""
+
+    held: int = 0
+    supply: int | None = None
+    decimals: int | None = None
+    authority: str | None = None
+    freezer: bool = False
+    frozen: str | None = None
+    """One of its accounts that is frozen."""
+    extended: bool = False
+    programs: dict[str, None] = field(default_factory=dict)
+
+
+class Accounts:
+    def __init__(
+        self,
+        balances: Balances,
+        orders: OnChain,
+        claims: Mapping[str, OrderGroup] | None,
+        tokens: Mapping[str, Token],
+        authority_seed: bytes,
+        keys: VaultKeys | None,
+        found: Audit,
+    ) -> None:
+        """`claims`: the orders by their accounts; None if nobody can tell."""
+        self._balances = balances
+        self._orders = orders
+        self._claims = claims
+        self._tokens = tokens
+        self._authority = str(Keypair.from_seed(authority_seed).pubkey())
+        self._keys = keys
+        self._found = found
+        self._mints: dict[str, _Mint] = {}
+
+    async def compare(self, snapshot: Snapshot) -> None:
+        missing = dict(self._balances.left)
+        async for row in snapshot.rows(_ACCOUNTS, at_a_time=_AT_A_TIME):
+            if len(row["address"]) != _KEY_BYTES or len(row["owner"]) != _KEY_BYTES:
+                self._differs(row["address"], "an address or an owner has not 32 bytes")
+                continue
+            missing.pop(row["address"], None)
+            await self._compare(snapshot, row)
+            await asyncio.sleep(0)
+        for address, left in missing.items():
+            if left.changed:
+                self._differs(address, f"it is not stored, but a transaction left {told(left.holding)} there")
+        self._compare_faucet(missing)
+        self._compare_mints()
+        await self._orders.compare(snapshot)
+
+    async def _compare(self, snapshot: Snapshot, row: asyncpg.Record) -> None:
+        address, data, owner = row["address"], row["data"], str(Pubkey(row["owner"]))
+        is_token = is_token_account(Pubkey(row["owner"]), data)
+        head = data[:_HEAD_BYTES] if is_token else None
+        holding = Holding(row["lamports"] % _U64, head, is_token and owner == TOKEN_2022_PROGRAM)
+        left = self._balances.left.get(address)
+        if left is not None and left.holding != holding:
+            what = f"it holds {told(holding)}, but its last transaction left {told(left.holding)} there"
+            self._differs(address, what)
+        first = holding if left is None else self._balances.first.get(address)
+        if first is not None and not self._was_put(first, owner, data):
+            self._differs(address, f"it held {told(first)} before any transaction, which nothing explains")
+        if row["executable"] and owner not in _LOADERS:
+            self._differs(address, "it is executable, but belongs to no loader")
+        if is_token:
+            await self._compare_token(snapshot, address, owner, holding, data)
+        elif owner in _TOKEN_PROGRAMS and read_mint(data) is not None:
+            self._note_mint(address, owner, data)
+        elif owner in _ORDER_PROGRAMS:
+            self._orders.note_account(str(Pubkey(address)), owner, data)
+        elif (owner != SYSTEM_PROGRAM) and not await _is_named(snapshot, address, row["owner"]):
+            self._differs(address, f"it belongs to {owner}, which no transaction of it names")
+
+    def _was_put(self, first: Holding, owner: str, data: bytes) -> bool:
+        """Whether a chain begins with such an account, or gets it when a token is added."""
+        if first.head is not None:
+            units = int.from_bytes(first.head[64:72], "little")
+            native = POOL_UNITS if Pubkey(first.head[:32]) == Pubkey.from_string(SOL_MINT) else 0
+            return units == POOL_UNITS and first.lamports == TOKEN_ACCOUNT_RENT_LAMPORTS + native
+        if owner in _TOKEN_PROGRAMS and read_mint(data) is not None:
+            return first.lamports == MINT_RENT_LAMPORTS
+        return owner == SYSTEM_PROGRAM and not data and first.lamports in _PUT_LAMPORTS
+
+    async def _compare_token(
+        self, snapshot: Snapshot, address: bytes, owner: str, holding: Holding, data: bytes
+    ) -> None:
+        token = read_token_account(data)
+        if token is None:
+            self._differs(address, "its data is no token account")
+            return
+        mint = self._mints.setdefault(token.mint, _Mint())
+        mint.held += token.amount
+        mint.programs[owner] = None
+        if token.state == "frozen":
+            mint.frozen = str(Pubkey(address))
+        native = token.native_reserve is not None
+        if native != (token.mint == SOL_MINT):
+            self._differs(address, "it wraps SOL and is of another mint, or the reverse")
+        elif token.native_reserve is not None and holding.lamports < token.amount + token.native_reserve:
+            self._differs(address, f"it counts {token.amount} wrapped lamports, but holds {holding.lamports}")
+        self._compare_claim(address, token.owner)
+        for other in () if _is_plain(data, token.native_reserve) else (data[76:108], data[133:165]):
+            if any(other) and not await _is_named(snapshot, address, other):
+                self._differs(address, f"no transaction made {shown(other)} its delegate or closer")
+        if not _is_possible(data):
+            self._differs(address, "what is beyond its amount makes no sense")
+        if address in self._balances.order_accounts and not _is_plain(data, token.native_reserve):
+            self._differs(address, "an order's account has a delegate, a closer, or is frozen")
+
+    def _compare_claim(self, address: bytes, owner: str) -> None:
+        name, base = str(Pubkey(address)), self._balances.order_accounts.get(address)
+        if base is not None and str(Pubkey(base)) != owner:
+            self._differs(address, f"it was made for the vault {shown(base)}, but belongs to {owner}")
+        if self._claims is None:
+            return
+        group = self._claims.get(name)
+        if group is None:
+            if base is not None:
+                self._differs(address, f"no order claims it, though it was made for one, by the vault {owner}")
+        elif self._keys is not None and self._keys.vault_of(group.terms.wallet).address != owner:
+            self._differs(address, f"order {group.id} has its account here, but it belongs to another vault, {owner}")
+
+    def _note_mint(self, address: bytes, owner: str, data: bytes) -> None:
+        read = read_mint(data)
+        assert read is not None
+        name = str(Pubkey(address))
+        mint = self._mints.setdefault(name, _Mint())
+        mint.supply, mint.decimals, mint.authority = read.supply, read.decimals, read.mint_authority
+        mint.extended, mint.freezer = bool(read.extensions), read.freeze_authority is not None
+        mint.programs[owner] = None
+        token = self._tokens.get(name)
+        if token is None:
+            return
+        authority = None if name == SOL_MINT else self._authority
+        if data != mint_bytes(authority=authority, decimals=token.decimals, supply=read.supply):
+            self._differs(address, f"it is not the mint of {token.symbol}, of {token.decimals} decimals, that we made")
+        if owner != token.program:
+            self._differs(address, f"{token.symbol} is a token of {token.program}, but its mint of {owner}")
+
+    def _compare_faucet(self, missing: Mapping[bytes, object]) -> None:
+        faucet = self._balances.faucet
+        if faucet in missing:
+            self._differs(faucet, "the faucet's account is missing")
+
+    def _compare_mints(self) -> None:
+        for name, token in self._tokens.items():
+            if self._mints.setdefault(name, _Mint()).supply is None:
+                self._found.differs("chain_accounts", name, f"the mint of {token.symbol} is missing")
+        for name, mint in self._mints.items():
+            if mint.supply is None:
+                if name not in self._tokens:
+                    self._found.differs("chain_accounts", name, f"{mint.held} units are held of a mint that is missing")
+                continue
+            if mint.frozen is not None and not mint.freezer:
+                self._found.differs("chain_accounts", mint.frozen, f"it is frozen, but nothing can freeze {name}")
+            if len(mint.programs) > 1:
+                self._found.differs("chain_accounts", name, f"its accounts belong to {' and '.join(mint.programs)}")
+            decimals = self._balances.decimals.get(bytes(Pubkey.from_string(name)), mint.decimals)
+            if decimals != mint.decimals:
+                self._found.differs("chain_accounts", name, f"it had {decimals} decimals, and now {mint.decimals}")
+            self._compare_supply(name, mint)
+
+    def _compare_supply(self, name: str, mint: _Mint) -> None:
+        """What is held was minted, but for what the pool was given. SOL is wrapped, not minted."""
+        if mint.extended or mint.supply is None or name == SOL_MINT:
+            return
+        given = mint.held - mint.supply
+        ours = mint.authority == self._authority
+        if given != 0 and not (ours and given == POOL_UNITS):
+            pool = f" and {POOL_UNITS} of the pool" if ours else ""
+            what = f"{mint.supply} units were minted, but {mint.held} are held: that is not the same{pool}"
+            self._found.differs("chain_accounts", name, what)
+
+    def _differs(self, address: bytes, what: str) -> None:
+        self._found.differs("chain_accounts", shown(address), what)
+
+
+async def _is_named(snapshot: Snapshot, address: bytes, key: bytes) -> bool:
+    """Whether a transaction that mentions the account names the key: rarely asked, of accounts of strangers."""
+    ((named,),) = await snapshot.fetch(_NAMED_BY, address, key)
+    return bool(named)
+
+
+def _is_plain(data: bytes, reserve: int | None) -> bool:
+    """Whether a token account is as it was made, but for its amount."""
+    mint, owner = str(Pubkey(data[:32])), str(Pubkey(data[32:64]))
+    made = token_account_bytes(mint=mint, owner=owner, amount=int.from_bytes(data[64:72], "little"))
+    if reserve is not None:
+        native = (1).to_bytes(4, "little") + reserve.to_bytes(8, "little")
+        made = made[:_NATIVE_AT] + native + made[_NATIVE_AT + len(native) :]
+    return data[:TOKEN_ACCOUNT_BYTES] == made and reserve in (None, TOKEN_ACCOUNT_RENT_LAMPORTS)
+
+
+def _is_possible(data: bytes) -> bool:
+    """Each of the optional fields is there or not, and has no value if it is not."""
+    options = ((72, 76, 108), (109, 113, 121), (129, 133, 165))
+    for flag, start, end in options:
+        there = int.from_bytes(data[flag:start], "little")
+        if there > 1 or (not there and any(data[start:end])):
+            return False
+    return bool(data[72]) or not any(data[121:129])

@@ -1,0 +1,127 @@
+"""What every account of the embedded chain holds, as its transactions say: each begins where the one before it ended.
+
+A transaction is stored with the lamports and tokens of its accounts before and after it. Within one, only the fee is
+lost; from one to the next, nothing may change. So the last that mentions an account says what it must hold now, and
+what the first one found must have been there from the beginning.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from solders.pubkey import Pubkey
+
+from countermand.audit.findings import Audit
+from countermand.audit.reading import shown
+from countermand.solana.genesis import FAUCET_LAMPORTS
+from countermand.solana.ledger import Meta, TokenField
+from countermand.solana.tokens import SYSTEM_PROGRAM
+from countermand.solana.wire import WireTransaction
+
+_SYSVARS: Final = "Sysvar"
+_SYSTEM: Final = Pubkey.from_string(SYSTEM_PROGRAM)
+_CREATE_WITH_SEED: Final = (3).to_bytes(4, "little")
+_SEED_CHARS: Final = 32
+_SEED_LENGTH: Final = _SEED_CHARS.to_bytes(8, "little")
+
+
+class Holding(NamedTuple):
+    """`head`: mint, owner and amount of a token account, else None."""
+
+    lamports: int
+    head: bytes | None
+    token_2022: bool
+
+
+NOTHING: Final = Holding(0, None, token_2022=False)
+
+
+class Left(NamedTuple):
+    """What the last transaction that mentions an account left there. `changed`: one of them changed it."""
+
+    holding: Holding
+    position: int
+    changed: bool
+
+
+@dataclass(slots=True)
+class Balances:
+    """Accounts that are gone are forgotten, so that this is as large as the chain is now."""
+
+    faucet: bytes
+    found: Audit
+    left: dict[bytes, Left] = field(default_factory=dict)
+    first: dict[bytes, Holding] = field(default_factory=dict)
+    """What was there before the first transaction that mentions it."""
+    decimals: dict[bytes, int] = field(default_factory=dict)
+    """Of mints whose tokens were held."""
+    order_accounts: dict[bytes, bytes] = field(default_factory=dict)
+    """Those that only a vault can have made, which signs as the base of their addresses: with that base."""
+
+    def follow(self, name: str, position: int, keys: Sequence[bytes], meta: Meta) -> None:
+        before, after = self._heads(meta.pre_tokens), self._heads(meta.post_tokens)
+        seen: dict[bytes, None] = {}
+        for index, key in enumerate(keys):
+            if key in seen:
+                continue
+            seen[key] = None
+            had = _holding(meta.pre_balances[index], before.get(index))
+            has = _holding(meta.post_balances[index], after.get(index))
+            self._compare(name, position, key, had)
+            self._remember(position, key, had, has)
+
+    def _heads(self, tokens: Sequence[TokenField]) -> dict[int, TokenField]:
+        for token in tokens:
+            self.decimals[token.head[:32]] = token.decimals
+        return {token.index: token for token in tokens}
+
+    def _compare(self, name: str, position: int, key: bytes, had: Holding) -> None:
+        left = self.left.get(key)
+        if left is None:
+            if had != NOTHING:
+                self.first[key] = had
+        elif left.holding != had and not self._is_a_refill(key, position, left, had) and not _is_a_sysvar(key):
+            what = f"{shown(key)} held {told(had)} before it, but {told(left.holding)} after the one before"
+            self.found.differs("chain_transactions", name, what)
+
+    def _is_a_refill(self, key: bytes, position: int, left: Left, had: Holding) -> bool:
+        """The faucet is filled up without a transaction, which takes a position of its own."""
+        return key == self.faucet and had.lamports == FAUCET_LAMPORTS and position > left.position + 1
+
+    def _remember(self, position: int, key: bytes, had: Holding, has: Holding) -> None:
+        left = self.left.get(key)
+        if has == NOTHING:
+            self.left.pop(key, None)
+            self.order_accounts.pop(key, None)
+            return
+        changed = had != has or (left is not None and left.changed)
+        self.left[key] = Left(has, position, changed)
+
+    def note_order_accounts(self, transaction: WireTransaction, keys: Sequence[bytes]) -> None:
+        """`CreateAccountWithSeed` with a base that does not pay, and a seed as long as an order's."""
+        if _SEED_LENGTH not in transaction.raw:
+            return
+        for call in transaction.message.instructions:
+            data, accounts = bytes(call.data), bytes(call.accounts)
+            if keys[call.program_id_index] != bytes(_SYSTEM) or not data.startswith(_CREATE_WITH_SEED):
+                continue
+            base, length = data[4:36], data[36:44]
+            if length == _SEED_LENGTH and base != keys[0] and len(accounts) > 1 and keys[accounts[1]] in self.left:
+                self.order_accounts[keys[accounts[1]]] = base
+
+
+def _holding(lamports: int, token: TokenField | None) -> Holding:
+    return (
+        Holding(lamports, None, token_2022=False) if token is None else Holding(lamports, token.head, token.token_2022)
+    )
+
+
+def told(holding: Holding) -> str:
+    if holding.head is None:
+        return f"{holding.lamports} lamports"
+    return f"{int.from_bytes(holding.head[64:72], 'little')} units and {holding.lamports} lamports"
+
+
+def _is_a_sysvar(key: bytes) -> bool:
+    """The machine makes these by itself."""
+    return shown(key).startswith(_SYSVARS)

@@ -1,0 +1,143 @@
+"""Deposits and other transactions that were built for users to sign."""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+from solders.message import Message, MessageV0, from_bytes_versioned
+from solders.pubkey import Pubkey
+
+from countermand.audit.findings import Audit
+from countermand.audit.reading import SENSELESS, canonical
+from countermand.audit.replay import Replay
+from countermand.custody.deposits import account_seed, deposit_message
+from countermand.custody.instructions import key, order_account
+from countermand.custody.parties import Parties
+from countermand.custody.vaults import VaultKeys
+from countermand.dialects.trigger_v1.routes import CANCELS, CREATES
+from countermand.domain.recurring.order import CLOSES, OPENS
+from countermand.domain.trigger.commands import DepositCraft
+from countermand.domain.trigger.order import Family
+from countermand.engine.onchain import Build
+from countermand.prices.feed import Token
+from countermand.solana.tokens import SOL_MINT, associated_token_address
+from countermand.store.snapshot import Snapshot
+
+_CRAFTS: Final = "SELECT request_id, order_id, last_valid_height, body FROM crafts ORDER BY request_id"
+_BUILDS: Final = """
+SELECT digest, request_id, last_valid_height, body FROM builds ORDER BY last_valid_height, digest
+"""
+_OPENING: Final = (CREATES, OPENS)
+_PURPOSES: Final = (*_OPENING, CANCELS, CLOSES)
+
+_CRAFT: Final = msgspec.json.Decoder(DepositCraft).decode
+_BUILD: Final = msgspec.json.Decoder(Build).decode
+
+
+class Crafts:
+    """Compares the crafts with the orders that they became, and the others with what custody would have built."""
+
+    def __init__(self, found: Audit, replay: Replay, tokens: Mapping[str, Token], keys: VaultKeys | None) -> None:
+        self._found = found
+        self._replay = replay
+        self._tokens = tokens
+        self._keys = keys
+        self._orders = {group.id: None for group in replay.desk.groups.values()}
+
+    async def check(self, snapshot: Snapshot) -> None:
+        missing = dict(self._replay.crafts)
+        async for row in snapshot.rows(_CRAFTS):
+            flaw = self._flaw(row, missing.pop(str(row["request_id"]), None))  # type: ignore[call-overload]
+            if flaw is not None:
+                self._found.differs("crafts", row["request_id"], flaw)
+        for request_id in missing:
+            self._found.differs("crafts", request_id, "it became an order, but is not stored")
+
+    def _flaw(self, row: asyncpg.Record, digest: bytes | None) -> str | None:
+        craft = canonical(_CRAFT, row["body"])
+        if craft is None:
+            return "its body cannot be read"
+        if (craft.request_id, craft.order_id) != (str(row["request_id"]), str(row["order_id"])):
+            return "its body names another request or order than the row"
+        if row["last_valid_height"] not in (craft.craft.last_valid_height, None):
+            return "its body names another height than the row"
+        if digest is not None:
+            return None if sha256(row["body"]).digest() == digest else "its order was placed with another deposit"
+        if row["last_valid_height"] is None or craft.order_id in self._orders:
+            return "no order was placed with it, though the row says so"
+        return None if self._is_ours(craft) else "its message is not the deposit that its fields describe"
+
+    def _is_ours(self, craft: DepositCraft) -> bool:
+        token = self._tokens.get(craft.input_mint)
+        try:
+            message = Message.from_bytes(craft.craft.message)
+            vault = message.account_keys[1]
+            known = token is None or craft.family is Family.OTOCO or _deposits(craft, vault, token, message)
+        except SENSELESS:
+            return False
+        return known and (self._keys is None or self._keys.vault_of(craft.wallet).public == vault)
+
+
+def _deposits(craft: DepositCraft, vault: Pubkey, token: Token, message: Message) -> bool:
+    """Whether the message is built anew from the fields, byte for byte."""
+    own = associated_token_address(craft.wallet, token.mint, token.program)
+    program, native = key(token.program), token.mint == SOL_MINT
+    parties = Parties(key(craft.wallet), vault, key(own), key(token.mint), program, token, native)
+    seed = account_seed(craft.request_id)
+    built = deposit_message(parties, seed, craft.craft.moves.units, bytes(message.recent_blockhash))
+    return built == craft.craft.message and craft.input_account == str(order_account(vault, seed, program))
+
+
+async def check_builds(snapshot: Snapshot, found: Audit) -> None:
+    """Beside the row with its body, a build may have others without one, for the ids under which it was built again."""
+    height: int | None = None
+    bodies: list[bytes] = []
+    names: list[tuple[bytes, str]] = []
+    async for row in snapshot.rows(_BUILDS):
+        if row["last_valid_height"] != height:
+            _check_names(bodies, names, found)
+            height, bodies, names = row["last_valid_height"], [], []
+        if not row["body"]:
+            names.append((row["digest"], str(row["request_id"])))
+            continue
+        bodies.append(row["digest"])
+        flaw = _flaw_of(row)
+        if flaw is not None:
+            found.differs("builds", row["digest"].hex(), flaw)
+    _check_names(bodies, names, found)
+
+
+def _check_names(bodies: list[bytes], names: list[tuple[bytes, str]], found: Audit) -> None:
+    """Those of one height."""
+    expected = {
+        request_id: {sha256(request_id.encode() + digest).digest() for digest in bodies}
+        for request_id in dict.fromkeys(request_id for _, request_id in names)
+    }
+    for digest, request_id in names:
+        if digest not in expected[request_id]:
+            found.differs("builds", digest.hex(), f"it names no transaction that was built for {request_id}")
+
+
+def _flaw_of(row: asyncpg.Record) -> str | None:
+    build = canonical(_BUILD, row["body"])
+    if build is None:
+        return "its body cannot be read"
+    if sha256(build.message).digest() != row["digest"]:
+        return "its message has another hash"
+    if (build.request_id, build.last_valid_height) != (str(row["request_id"]), row["last_valid_height"]):
+        return "its body names another request or height than the row"
+    if build.purpose not in _PURPOSES or build.opens != (build.purpose in _OPENING):
+        return f"its purpose {build.purpose!r} makes no sense"
+    return None if _is_signed_by(build) else "its message is not for its wallet and its order"
+
+
+def _is_signed_by(build: Build) -> bool:
+    try:
+        message: Any = from_bytes_versioned(build.message)
+        assert isinstance(message, Message | MessageV0)
+    except SENSELESS:
+        return False
+    keys = [str(each) for each in message.account_keys]
+    return build.wallet in keys[: message.header.num_required_signatures] and build.order in keys

@@ -1,0 +1,72 @@
+"""The rows of the shards, and rows that belong to no shard."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from countermand.audit.findings import Audit
+from countermand.engine.ports import Epoch
+from countermand.engine.shards import BOOK_SHARD, TRIGGER_SHARD
+from countermand.store.snapshot import Snapshot
+
+_LOADS_MAX: Final = 10**12
+"""A load each millisecond would take thirty years for so many."""
+
+_KEYS: Final[Mapping[int, Mapping[str, str]]] = MappingProxyType(
+    {
+        TRIGGER_SHARD: MappingProxyType(
+            {
+                "orders": "id::text",
+                "order_history": "order_id::text || '/' || number::text",
+                "crafts": "request_id::text",
+                "builds": "encode(digest, 'hex')",
+                "vaults": "wallet",
+                "prices": "mint",
+            }
+        ),
+        BOOK_SHARD: MappingProxyType(
+            {
+                "book_orders": "id::text",
+                "book_trades": "id::text",
+                "book_balances": "account || ' ' || currency",
+                "book_standing": "shard::text",
+                "book_drafts": "nonce::text",
+            }
+        ),
+    }
+)
+"""By shard: the tables of its family, and what names a row in each."""
+_STRAYS: Final = "SELECT shard, {key} AS key FROM {table} WHERE shard <> ALL ($1::integer[]) ORDER BY 1, 2 LIMIT 100"
+_ANY: Final = "SELECT EXISTS (SELECT FROM {table} WHERE shard = $1)"
+_OPENED: Final = "SELECT shard, opened FROM shards ORDER BY shard"
+
+
+async def check_shards(snapshot: Snapshot, *, served: bool, found: Audit) -> Mapping[int, Epoch]:
+    """The shards that are there. `served`: a venue has begun to work on this database, which makes all of them."""
+    epochs = dict(await snapshot.shards())
+    opened = {row["shard"]: row["opened"] for row in await snapshot.fetch(_OPENED)}
+    for shard, epoch in epochs.items():
+        if shard not in _KEYS:
+            found.differs("shards", shard, "a venue has no such shard")
+        elif not 1 <= opened[shard] <= epoch.number <= _LOADS_MAX:
+            found.differs("shards", shard, f"epoch {epoch.number}, opened in {opened[shard]}, makes no sense")
+    for shard in _KEYS:
+        if shard not in epochs and (served or await _has_rows(snapshot, shard)):
+            found.differs("shards", shard, "the row is missing")
+    await _find_strays(snapshot, found)
+    return epochs
+
+
+async def _has_rows(snapshot: Snapshot, shard: int) -> bool:
+    for table in ("journal", *_KEYS[shard]):
+        ((any_row,),) = await snapshot.fetch(_ANY.format(table=table), shard)
+        if any_row:
+            return True
+    return False
+
+
+async def _find_strays(snapshot: Snapshot, found: Audit) -> None:
+    tables = [(table, key, [shard]) for shard, keys in _KEYS.items() for table, key in keys.items()]
+    for table, key, shards in [("journal", "seq::text", list(_KEYS)), *tables]:
+        for shard, name in await snapshot.fetch(_STRAYS.format(key=key, table=table), shards):
+            found.differs(table, name, f"the row belongs to shard {shard}, which is none of this table's")

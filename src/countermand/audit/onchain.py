@@ -1,0 +1,214 @@
+"""Orders that live on the chain: their accounts held against their events, and against the accounts of their funds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import asyncpg
+from solders.pubkey import Pubkey
+
+from countermand.audit.findings import Audit
+from countermand.solana.ledger import read_ledger_transaction
+from countermand.solana.ledger_store import StoredTransaction
+from countermand.solana.programs import dca, limit_order
+from countermand.solana.programs.dca import Closed, Dca, Deposited, Filled, Opened, Withdrawn
+from countermand.solana.programs.limit_order import CancelOrderEvent, CreateOrderEvent, Order, TradeEvent
+from countermand.solana.tokens import associated_token_address
+from countermand.store.snapshot import Snapshot
+
+_LIMIT: Final = bytes(Pubkey.from_string(limit_order.PROGRAM))
+_DCA: Final = bytes(Pubkey.from_string(dca.PROGRAM))
+_STORED: Final = ("signature", "message_hash", "position", "slot", "block_time", "raw", "error", "meta")
+_AT_A_TIME: Final = 500
+_ESCROWS: Final = "SELECT address, data FROM chain_accounts WHERE address = ANY ($1::bytea[])"
+_AMOUNT: Final = slice(64, 72)
+
+
+@dataclass(slots=True)
+class _Limit:
+    created: CreateOrderEvent
+    at: int
+    making: int
+    taking: int
+    traded_at: int | None = None
+
+
+@dataclass(slots=True)
+class _Plan:
+    opened: Opened
+    deposited: int
+    withdrawn_in: int = 0
+    withdrawn_out: int = 0
+    used: int = 0
+    received_min: int = 0
+    received_max: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Escrow:
+    """An account of an order's funds, and how much must be in it at least: strangers may add to it."""
+
+    order: str
+    address: str
+    mint: str
+    units: int
+
+
+@dataclass(slots=True)
+class OnChain:
+    """The open orders, as their events say. Those that are closed are forgotten."""
+
+    found: Audit
+    _limits: dict[str, _Limit] = field(default_factory=dict)
+    _plans: dict[str, _Plan] = field(default_factory=dict)
+    _escrows: list[_Escrow] = field(default_factory=list)
+    _there: dict[str, None] = field(default_factory=dict)
+
+    # --- events
+
+    def follow(self, row: asyncpg.Record, keys: Sequence[bytes]) -> None:
+        """Of a transaction that succeeded."""
+        limits, plans = _LIMIT in keys, _DCA in keys
+        if not (limits or plans):
+            return
+        stored = StoredTransaction(**{name: row[name] for name in _STORED}, addresses=())
+        transaction = read_ledger_transaction(stored)
+        for limit_event in limit_order.events_of(transaction) if limits else ():
+            self._follow_limit(limit_event, row["block_time"])
+        for plan_event in dca.events_of(transaction) if plans else ():
+            self._follow_plan(plan_event)
+
+    def _follow_limit(self, event: limit_order.LimitOrderEvent, at: int) -> None:
+        match event:
+            case CreateOrderEvent():
+                self._limits[event.order] = _Limit(event, at, event.making_amount, event.taking_amount)
+            case CancelOrderEvent():
+                self._limits.pop(event.order, None)
+            case TradeEvent() if (limit := self._limits.get(event.order)) is not None:
+                limit.making, limit.taking = event.remaining_making_amount, event.remaining_taking_amount
+                limit.traded_at = at
+                if limit.making == 0:
+                    del self._limits[event.order]
+
+    def _follow_plan(self, event: dca.DcaEvent) -> None:
+        if isinstance(event, Opened):
+            self._plans[event.dca] = _Plan(event, event.in_deposited)
+            return
+        plan = self._plans.get(event.dca)
+        if plan is None:
+            return
+        match event:
+            case Closed():
+                del self._plans[event.dca]
+            case Deposited():
+                plan.deposited += event.amount
+            case Withdrawn():
+                plan.withdrawn_in += event.in_amount
+                plan.withdrawn_out += event.out_amount
+            case Filled():
+                plan.used += event.in_amount
+                plan.received_min += event.out_amount - event.fee
+                plan.received_max += event.out_amount
+
+    # --- accounts
+
+    def note_account(self, address: str, program: str, data: bytes) -> None:
+        """Of one of the order programs."""
+        self._there[address] = None
+        flaw = (
+            self._flaw_of_limit(address, data) if program == limit_order.PROGRAM else self._flaw_of_plan(address, data)
+        )
+        if flaw is not None:
+            self.found.differs("chain_accounts", address, flaw)
+
+    def _flaw_of_limit(self, address: str, data: bytes) -> str | None:
+        order = limit_order.read_order(data)
+        if order is None or limit_order.order_bytes(order) != data:
+            return None if limit_order.read_fee_rates(data) is not None else "its data is no limit order"
+        limit = self._limits.get(address)
+        if limit is None:
+            return "it is an open limit order, but its transactions say that it is closed, or never opened it"
+        if not _is_derived(address, limit_order.order_address(order.maker, order.unique_id), order.bump):
+            return "its address does not follow from its maker and number"
+        if not _is_as_created(order, limit):
+            return "its limit order is another than its transactions made"
+        reserve = limit_order.reserve_of(address, order.input_mint, order.input_program)
+        if order.input_mint_reserve != reserve:
+            return f"its reserve is {order.input_mint_reserve}, not {reserve}"
+        self._escrows.append(_Escrow(address, reserve, order.input_mint, order.making_amount))
+        return None
+
+    def _flaw_of_plan(self, address: str, data: bytes) -> str | None:
+        order = dca.read_dca(data)
+        if order is None or dca.dca_bytes(order) != data:
+            return "its data is no recurring order"
+        plan = self._plans.get(address)
+        if plan is None:
+            return "it is an open recurring order, but its transactions say that it is closed, or never opened it"
+        derived = dca.dca_address(order.user, order.input_mint, order.output_mint, order.idx)
+        if not _is_derived(address, derived, order.bump):
+            return "its address does not follow from its user, mints and number"
+        if not _is_as_opened(order, plan):
+            return "its recurring order is another than its transactions made"
+        accounts = (
+            associated_token_address(address, order.input_mint),
+            associated_token_address(address, order.output_mint),
+        )
+        if (order.in_account, order.out_account) != accounts:
+            return f"its accounts are {order.in_account} and {order.out_account}, not {accounts[0]} and {accounts[1]}"
+        self._escrows.append(_Escrow(address, order.in_account, order.input_mint, order.in_left))
+        received = order.out_received - order.out_withdrawn
+        self._escrows.append(_Escrow(address, order.out_account, order.output_mint, received))
+        return None
+
+    async def compare(self, snapshot: Snapshot) -> None:
+        for order in (*self._limits, *self._plans):
+            if order not in self._there:
+                self.found.differs("chain_accounts", order, "its transactions opened an order here, but there is none")
+        for start in range(0, len(self._escrows), _AT_A_TIME):
+            await self._compare_escrows(snapshot, self._escrows[start : start + _AT_A_TIME])
+
+    async def _compare_escrows(self, snapshot: Snapshot, escrows: Sequence[_Escrow]) -> None:
+        addresses = [bytes(Pubkey.from_string(each.address)) for each in escrows]
+        rows: dict[bytes, bytes] = {row["address"]: row["data"] for row in await snapshot.fetch(_ESCROWS, addresses)}
+        for escrow, address in zip(escrows, addresses, strict=True):
+            data = rows.get(address)
+            if data is None:
+                self.found.differs(
+                    "chain_accounts", escrow.address, f"it is missing: the funds of order {escrow.order}"
+                )
+            elif data[:64] != bytes(Pubkey.from_string(escrow.mint)) + bytes(Pubkey.from_string(escrow.order)):
+                self.found.differs("chain_accounts", escrow.address, f"it is not of order {escrow.order} and its mint")
+            elif (held := int.from_bytes(data[_AMOUNT], "little")) < escrow.units:
+                what = f"it holds {held}, but order {escrow.order} has {escrow.units} left"
+                self.found.differs("chain_accounts", escrow.address, what)
+
+
+def _is_derived(address: str, derived: tuple[str, int], bump: int) -> bool:
+    return derived == (address, bump)
+
+
+def _is_as_created(order: Order, limit: _Limit) -> bool:
+    event = limit.created
+    return (
+        (order.maker, order.input_mint, order.output_mint) == (event.maker, event.input_mint, event.output_mint)
+        and (order.input_program, order.output_program) == (event.input_program, event.output_program)
+        and (order.ori_making_amount, order.ori_taking_amount) == (event.making_amount, event.taking_amount)
+        and (order.making_amount, order.taking_amount, order.borrow_making_amount) == (limit.making, limit.taking, 0)
+        and (order.expired_at, order.slippage_bps) == (event.expired_at, event.slippage_bps)
+        and (order.fee_bps, order.fee_account) == (event.fee_bps, event.fee_account)
+        and order.created_at == limit.at
+        and limit.at <= order.updated_at <= (limit.at if limit.traded_at is None else limit.traded_at)
+    )
+
+
+def _is_as_opened(order: Dca, plan: _Plan) -> bool:
+    event = plan.opened
+    return (
+        (order.user, order.input_mint, order.output_mint) == (event.user, event.input_mint, event.output_mint)
+        and (order.in_amount_per_cycle, order.cycle_frequency) == (event.in_amount_per_cycle, event.cycle_frequency)
+        and order.created_at == event.created_at
+        and (order.in_deposited, order.in_used) == (plan.deposited, plan.used)
+        and (order.in_withdrawn, order.out_withdrawn) == (plan.withdrawn_in, plan.withdrawn_out)
+        and plan.received_min <= order.out_received <= plan.received_max
+    )

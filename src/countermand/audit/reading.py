@@ -1,0 +1,40 @@
+"""Values from a database that anything may have happened to."""
+
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from solders.pubkey import Pubkey
+
+from countermand.engine.journal import encode
+from countermand.sandbox.sandbox import LATEST
+
+SENSELESS: Final = (ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
+"""What is raised for a value that no engine wrote: it is decoded and applied by code that trusts its own."""
+
+_T = TypeVar("_T")
+
+
+def canonical(decode: Callable[[bytes], _T], body: bytes) -> _T | None:
+    """None: these bytes are not what an engine writes, letter by letter."""
+    try:
+        value = decode(body)
+    except SENSELESS:
+        return None
+    return value if encode(value) == body else None
+
+
+def is_key(text: str) -> bool:
+    """Whether it is the one spelling of a public key or an address."""
+    try:
+        return str(Pubkey.from_string(text)) == text
+    except ValueError:
+        return False
+
+
+def is_instant(at: int) -> bool:
+    return 0 < at <= LATEST
+
+
+def shown(key: bytes) -> str:
+    """An address as people write it; other bytes in hexadecimal digits."""
+    return str(Pubkey(key)) if len(key) == Pubkey.LENGTH else key.hex()

@@ -1,0 +1,61 @@
+"""The vaults of wallets, and the prices that orders were judged by."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from countermand.audit.findings import Audit
+from countermand.audit.reading import is_instant, is_key
+from countermand.audit.replay import Replay
+from countermand.audit.venue import Identity
+from countermand.domain.quantities import USD_PRICE_MAX, UsdPrice
+from countermand.domain.trigger.order import OrderGroup, State
+from countermand.engine.shards import TRIGGER_SHARD
+from countermand.prices.feed import Token
+from countermand.sandbox.prices import DEFAULT_PRICES
+from countermand.store.snapshot import Snapshot
+
+_VAULTS: Final = "SELECT wallet, registered_at FROM vaults ORDER BY wallet"
+_PRICES: Final = "SELECT mint, picodollars::text FROM prices WHERE shard = $1 ORDER BY mint"
+
+
+async def check_vaults(snapshot: Snapshot, replay: Replay, found: Audit) -> None:
+    """Who has an order has a vault. An order whose deposit failed may be older than the last reset of the venue."""
+    groups = replay.desk.groups.values()
+    missing = {str(group.terms.wallet): None for group in groups if group.state is not State.DEPOSIT_FAILED}
+    async for wallet, registered_at in snapshot.rows(_VAULTS):
+        missing.pop(wallet, None)
+        if not is_key(wallet):
+            found.differs("vaults", wallet, "it is no wallet")
+        if not is_instant(registered_at):
+            found.differs("vaults", wallet, f"{registered_at} is no instant")
+    for wallet in missing:
+        found.differs("vaults", wallet, "this wallet has orders, but no vault")
+
+
+async def check_prices(
+    snapshot: Snapshot, replay: Replay, tokens: Mapping[str, Token], identity: Identity, found: Audit
+) -> None:
+    """A sandbox gives its first tokens a price before it serves. Only a sandbox that became a venue forgets prices."""
+    prices: dict[str, int] = {}
+    for mint, text in await snapshot.fetch(_PRICES, TRIGGER_SHARD):
+        prices[mint] = price = int(text)
+        if mint not in tokens:
+            found.differs("prices", mint, "it is no token of this venue")
+        if not 0 < price <= USD_PRICE_MAX:
+            found.differs("prices", mint, f"{price} is no price")
+    for mint in {
+        **({} if identity.began_as_sandbox else replay.judged),
+        **(DEFAULT_PRICES if identity.sandbox else {}),
+    }:
+        if mint not in prices:
+            found.differs("prices", mint, "this token must have a price, but has none")
+    for group in replay.desk.groups.values():
+        price = prices.get(group.terms.trigger_mint, 0)
+        if 0 < price <= USD_PRICE_MAX and _is_crossed(group, UsdPrice(price)):
+            found.differs("prices", group.terms.trigger_mint, f"{price} crosses order {group.id}, which is open")
+
+
+def _is_crossed(group: OrderGroup, price: UsdPrice) -> bool:
+    """Each price is stored together with what it does: an order that it crosses is open no longer."""
+    waits = group.state is State.OPEN and group.progress.retry_at is None
+    return waits and any(leg.condition.holds_at(price) for leg in group.legs)

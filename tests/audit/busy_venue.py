@@ -1,0 +1,84 @@
+"""A venue that had a busy day: something in every table, and orders of every family in several states."""
+
+from pathlib import Path
+
+from solders.keypair import Keypair
+
+from tests.end_to_end.limit_trader import LimitTrader
+from tests.end_to_end.member import Member
+from tests.end_to_end.test_recurring_v1 import Saver
+from tests.end_to_end.trader import Trader, single
+from tests.end_to_end.venue import JUP, SOL, USDC, Token, Venue, running_venue
+
+TOKEN_2022 = "spl-token-2022"
+
+
+def spends_a_day(data: Path) -> None:
+    """Leaves a database in the data directory, and nothing that runs."""
+    with running_venue(data) as venue:
+        old, new = _added(venue, "OLD"), _added(venue, "NEW", TOKEN_2022)
+        _trades_by_trigger(venue, old, new)
+        _trades_on_the_chain(venue)
+        _trades_on_the_book(venue)
+        venue.settles()
+
+
+def _added(venue: Venue, symbol: str, program: str = "spl-token") -> Token:
+    mint = str(Keypair().pubkey())
+    asked = {"symbol": symbol, "decimals": 3, "price": "2", "mint": mint, "program": program}
+    venue.ask("POST", "/sandbox/tokens", asked).ok()
+    return Token(symbol, mint, 3)
+
+
+def _trades_by_trigger(venue: Venue, old: Token, new: Token) -> None:
+    alice, bob = Trader(venue), Trader(venue)
+    for trader in (alice, bob):
+        trader.has(10 * SOL, 1_000 * USDC, 1_000 * JUP, 1_000 * old, 1_000 * new)
+        trader.joins()
+    filled = alice.places(single(1 * SOL, above=200))
+    venue.faults(failSwaps=1)
+    venue.price(SOL, "201")
+    venue.settles()
+    venue.advances(2)
+    venue.settles()
+    assert alice.state_of(filled) == "filled"
+    cancelled = alice.places(single(100 * USDC, JUP, below=0.1))
+    alice.confirms(cancelled, alice.cancels(cancelled)).ok()
+    expired = bob.places(single(10 * new, below=1, lives_ms=60_000))
+    venue.advances(61)
+    assert bob.state_of(expired) == "expired"
+    half_cancelled = bob.places(single(10 * old, below=1))
+    bob.cancels(half_cancelled)
+    for trader in (alice, bob):
+        trader.places(single(2 * SOL, above=500))
+        trader.places(single(50 * USDC, SOL, below=50))
+    alice.crafts(single(1 * SOL, above=700))
+
+
+def _trades_on_the_chain(venue: Venue) -> None:
+    trader = Trader(venue)
+    trader.has(10 * SOL, 1_000 * USDC)
+    limit = LimitTrader(venue, trader)
+    for _ in range(2):
+        limit.places(10 * USDC, JUP)
+    limit.places(1 * SOL, USDC)
+    (cancel,) = limit.builds_cancels(limit.open_orders()[0])
+    limit.executes(cancel).ok()
+    limit.builds_cancels()
+    saver = Saver(venue)
+    for funds in (10 * SOL, 1_000 * USDC):
+        venue.gives(saver.wallet, funds)
+    opened, _ = saver.opens(104 * USDC, SOL)
+    saver.opens(104 * USDC, JUP)
+    built = saver.asks_to_cancel(opened).ok()
+    saver.executes(built["transaction"], requestId=built["requestId"]).ok()
+
+
+def _trades_on_the_book(venue: Venue) -> None:
+    alice, bob = Member(venue).joins().has(usdc="100000", btc="2"), Member(venue).joins().has(usdc="100000", btc="2")
+    bid = alice.places("buy", "1", "50000")
+    bob.places("sell", "0.3", "49000")
+    bob.places("sell", "0.2", "51000")
+    alice.places("buy", "0.1", "52000", ord_type="stop_limit", stop_price="51500")
+    alice.cancels(bid).ok()
+    alice.draft("buy", "0.1", "40000")

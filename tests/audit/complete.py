@@ -1,0 +1,30 @@
+"""What a whole venue has beside the part that a test runs."""
+
+import asyncpg
+
+from countermand.custody.vaults import VaultKeys
+
+KEYS = VaultKeys(bytes(range(32)))
+"""Those of `tests.engine.house`."""
+
+_VENUE = "INSERT INTO venue (seed_fingerprint, root) VALUES ($1, $2)"
+_SHARDS = """
+INSERT INTO shards (shard, epoch, opened, seq, head, last_at) VALUES (0, 1, 1, 0, '', 0), (1, 1, 1, 0, '', 0)
+ON CONFLICT (shard) DO NOTHING
+"""
+
+
+async def completed(database_url: str, *, root: str) -> None:
+    """The row of the venue, and the shards that nothing was written to."""
+    await run(database_url, _VENUE, KEYS.fingerprint(), root)
+    await run(database_url, _SHARDS)
+
+
+async def run(database_url: str, statement: str, *parameters: object) -> None:
+    """It must change something."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        done = await connection.execute(statement, *parameters)
+    finally:
+        await connection.close()
+    assert not done.endswith(" 0"), done
