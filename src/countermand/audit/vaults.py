@@ -43,10 +43,8 @@ async def check_prices(
             found.differs("prices", mint, "it is no token of this venue")
         if not 0 < price <= USD_PRICE_MAX:
             found.differs("prices", mint, f"{price} is no price")
-    for mint in {
-        **({} if identity.began_as_sandbox else replay.judged),
-        **(DEFAULT_PRICES if identity.sandbox else {}),
-    }:
+    first = DEFAULT_PRICES if identity.sandbox else {}
+    for mint in first if identity.began_as_sandbox else {**replay.judged, **first}:
         if mint not in prices:
             found.differs("prices", mint, "this token must have a price, but has none")
     for group in replay.desk.groups.values():
