@@ -335,14 +335,25 @@ def test_each_dialect_s_tokens_are_its_own(alice: Member) -> None:
     assert alice.venue.ask("GET", "/trigger/v2/vault", token=alice.access).error == (401, "Unauthorized")
 
 
-def test_tokens_that_end_now_are_renewed_as_the_python_client_does(alice: Member) -> None:
+def test_a_token_that_is_no_good_is_renewed_as_the_python_client_does(alice: Member) -> None:
     alice.logs_in()
-    alice.venue.faults(expireTokens=True)
+    alice.access += "x"
     ended = alice.ask("GET", "/sapi/v1/user/balance")
     assert (ended.status, ended.body["payload"]["token_type"]) == (401, "access")
     form = f"refresh={alice.refresh}".encode()
     renewed = alice.venue.ask("POST", "/sapi/v1/auth/token/refresh/", form, headers=FORM).ok()["payload"]
     alice.access = renewed["access"]
+    assert alice.ask("GET", "/sapi/v1/user/balance").status == 200
+
+
+def test_when_all_tokens_end_a_member_logs_in_again(alice: Member) -> None:
+    """A5: refresh tokens end as well."""
+    alice.logs_in()
+    alice.venue.faults(expireTokens=True)
+    assert alice.ask("GET", "/sapi/v1/user/balance").status == 401
+    form = f"refresh={alice.refresh}".encode()
+    assert alice.venue.ask("POST", "/sapi/v1/auth/token/refresh/", form, headers=FORM).status == 401
+    alice.logs_in()
     assert alice.ask("GET", "/sapi/v1/user/balance").status == 200
 
 

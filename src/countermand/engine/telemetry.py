@@ -88,7 +88,9 @@ def orders_changed(news: Iterable[tuple[int, OrderNews]]) -> None:
 
     A thousand cancels a second each make one. Written one by one they would cost a tenth of the cancels.
     """
-    _log.info(ORDERS_CHANGED, **{LINES: [_line(seq, each) for seq, each in news]})
+    lines = [_line(seq, each) for seq, each in news]
+    if lines:
+        _log.info(ORDERS_CHANGED, **{LINES: lines})
 
 
 def _line(seq: int, news: OrderNews) -> dict[str, Any]:
