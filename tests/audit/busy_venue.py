@@ -10,7 +10,7 @@ from tests.end_to_end.test_recurring_v1 import Saver
 from tests.end_to_end.trader import Trader, single
 from tests.end_to_end.venue import JUP, SOL, USDC, Token, Venue, running_venue
 
-TOKEN_2022 = "spl-token-2022"  # noqa: S105
+TOKEN_2022 = "spl-token-2022"
 
 
 def spends_a_day(data: Path) -> None:
