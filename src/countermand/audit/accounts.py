@@ -1,7 +1,7 @@
 """The accounts of the embedded chain, each held against what its transactions left there."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -27,6 +27,8 @@ from countermand.solana.tokens import (
     TOKEN_ACCOUNT_BYTES,
     TOKEN_ACCOUNT_RENT_LAMPORTS,
     TOKEN_PROGRAM,
+    USDC_MINT,
+    associated_token_address,
     is_token_account,
     mint_bytes,
     read_mint,
@@ -49,6 +51,8 @@ _NATIVE_AT: Final = 109
 _KEY_BYTES: Final = 32
 _PURSES: Final = (GAS_LAMPORTS, POOL_UNITS)
 """What the accounts without tokens hold with which a sandbox's chain begins, beside the faucet's: one of each."""
+_OWNED_FOR_EVER: Final = bytes([2, 7, 0, 0, 0])
+"""What Token-2022 adds to an associated account: its kind, and one extension without data."""
 _LOADERS: Final = (
     "BPFLoader2111111111111111111111111111111111",
     "BPFLoaderUpgradeab1e11111111111111111111111",
@@ -85,9 +89,10 @@ class Accounts:
         keys: VaultKeys | None,
         *,
         sandbox: bool,
+        priced: Sequence[str],
         found: Audit,
     ) -> None:
-        """`claims`: the orders by their accounts; None if nobody can tell."""
+        """`claims`: the orders by their accounts; None if nothing can tell. `priced`: the mints that have a price."""
         self._balances = balances
         self._orders = orders
         self._claims = claims
@@ -95,9 +100,12 @@ class Accounts:
         self._authority = str(Keypair.from_seed(authority_seed).pubkey())
         self._keys = keys
         self._sandbox = sandbox
+        self._priced = priced
         self._found = found
         self._mints: dict[str, _Mint] = {}
         self._purses: dict[int, list[str]] = {}
+        self._pool: dict[str, tuple[str, str]] = {}
+        """By mint: the account with which the pool began, and to whom it belongs."""
         self._has_faucet = False
 
     async def compare(self, snapshot: Snapshot) -> None:
@@ -113,6 +121,7 @@ class Accounts:
             if left.changed:
                 self._differs(address, f"it is not stored, but a transaction left {told(left.holding)} there")
         self._compare_purses()
+        self._compare_pool()
         self._compare_mints()
         await self._orders.compare(snapshot)
 
@@ -142,6 +151,7 @@ class Accounts:
     def _was_put(self, address: bytes, first: Holding, owner: str, data: bytes) -> bool:
         """Whether a chain begins with such an account, or gets it when a token is added."""
         if first.head is not None:
+            self._pool[str(Pubkey(first.head[:32]))] = str(Pubkey(address)), str(Pubkey(first.head[32:64]))
             units = int.from_bytes(first.head[64:72], "little")
             native = POOL_UNITS if Pubkey(first.head[:32]) == Pubkey.from_string(SOL_MINT) else 0
             return units == POOL_UNITS and first.lamports == TOKEN_ACCOUNT_RENT_LAMPORTS + native
@@ -207,8 +217,8 @@ class Accounts:
         token = self._tokens.get(name)
         if token is None:
             return
-        authority = None if name == SOL_MINT else self._authority
-        if data != mint_bytes(authority=authority, decimals=token.decimals, supply=read.supply):
+        authority, supply = (None, 0) if name == SOL_MINT else (self._authority, read.supply)
+        if data != mint_bytes(authority=authority, decimals=token.decimals, supply=supply):
             self._differs(address, f"it is not the mint of {token.symbol}, of {token.decimals} decimals, that we made")
         if name not in KNOWN_DECIMALS and (token.program, token.decimals) != (owner, read.decimals):
             what = f"its mint on the chain belongs to {owner}, and has {read.decimals} decimals"
@@ -226,6 +236,20 @@ class Accounts:
                 names = " and ".join(purses) or "none"
                 what = f"one account of a sandbox's chain begins with {lamports} lamports, but here {names}"
                 self._found.differs("chain_accounts", purses[0] if purses else None, what)
+
+    def _compare_pool(self) -> None:
+        """Whoever has the account of the first token has all."""
+        _, pool = self._pool.get(USDC_MINT, ("", ""))
+        if self._keys is not None:
+            pool = self._keys.pool.address
+        for mint, (address, owner) in self._pool.items():
+            token = self._tokens.get(mint)
+            if token is None or owner != pool or address != associated_token_address(pool, mint, token.program):
+                what = f"it belonged to {owner} before any transaction, which is not the pool's account of {mint}"
+                self._found.differs("chain_accounts", address, what)
+        for mint in self._priced if self._sandbox else ():
+            if mint in self._tokens and mint not in self._pool:
+                self._found.differs("chain_accounts", None, f"the pool's account of {mint} is missing")
 
     def _compare_mints(self) -> None:
         authorities = dict.fromkeys(self._mints[name].authority for name in _ISSUED if name in self._mints)
@@ -285,6 +309,9 @@ def _is_possible(data: bytes) -> bool:
     options = ((72, 76, 108), (109, 113, 121), (129, 133, 165))
     for flag, start, end in options:
         there = int.from_bytes(data[flag:start], "little")
-        if there > 1 or (not there and any(data[start:end])):
+        # A reserve or a key that is there is not zero.
+        if there > 1 or bool(there) != any(data[start:end]):
             return False
+    if len(data) == TOKEN_ACCOUNT_BYTES + len(_OWNED_FOR_EVER) and not data.endswith(_OWNED_FOR_EVER):
+        return False
     return bool(data[72]) or not any(data[121:129])

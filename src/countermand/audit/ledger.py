@@ -14,7 +14,7 @@ from solders.signature import Signature
 from countermand.audit.balances import Balances
 from countermand.audit.findings import Audit
 from countermand.audit.onchain import OnChain
-from countermand.audit.reading import shown
+from countermand.audit.reading import SENSELESS, shown
 from countermand.solana.clockwork import BLOCKHASH_SLOTS, CEILING_AHEAD_SLOTS, Blockhashes
 from countermand.solana.ledger import Meta, decode_meta, encode_meta
 from countermand.solana.ledger_store import LedgerSecrets
@@ -137,10 +137,13 @@ class Transactions:
         if flaw is not None:
             self._found.differs("chain_transactions", name, flaw)
             return
-        self._balances.follow(name, row["position"], keys, meta)
-        if row["error"] is None:
-            self._balances.note_order_accounts(transaction, keys)
-            self._orders.follow(row, keys)
+        try:
+            self._balances.follow(name, row["position"], keys, meta)
+            if row["error"] is None:
+                self._balances.note_order_accounts(transaction, keys)
+                self._orders.follow(row, keys)
+        except SENSELESS as problem:
+            self._found.differs("chain_transactions", name, f"its effects make no sense: {problem!r}")
 
     def _flaws(self, row: asyncpg.Record, transaction: WireTransaction) -> Iterator[str]:
         if transaction.signature != row["signature"]:

@@ -39,6 +39,7 @@ async def check_members(snapshot: Snapshot, found: Audit) -> None:
     async for row in snapshot.rows(_SESSIONS):
         if row["account"] is None:
             found.differs("members", f"of number {row['customer_id']}", "it has sessions, but is missing")
+            found.differs("member_sessions", f"{row['customer_id']}/{row['login']}", "its member is missing")
         elif (flaw := _flaw_of_session(row)) is not None:
             found.differs("member_sessions", f"{row['customer_id']}/{row['login']}", flaw)
     for table in ("book_orders", "book_drafts"):

@@ -26,6 +26,7 @@ NOT_CHECKED: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         "orders": {},
         "order_history": {},
         "crafts": {
+            "body": "of deposits that became no order: what they were to buy, beyond that it is a token of the venue",
             MISSING_ROWS: "of deposits that became no order: nothing else refers to them",
             ADDED_ROWS: "deposits that became no order leave no trace elsewhere",
         },
@@ -58,7 +59,8 @@ NOT_CHECKED: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         "chain_accounts": {
             "owner": "of an account without data: any program that its transactions name is possible",
             "data": "of lookup tables and of programs of strangers; what extensions add to a token account; how much a "
-            "delegate may take; of recurring orders the next cycle and the bounds of the price",
+            "delegate may take; of recurring orders that traded, the next cycle",
+            ADDED_ROWS: "a mint without tokens may be left from the addition of a token that a crash cut short",
         },
         "chain_transactions": {
             "slot": "only that it is between its neighbours', and not 150 after its blockhash's, is checked",

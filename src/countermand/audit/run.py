@@ -171,7 +171,8 @@ async def _audit_chain(
     await Transactions(ledger, balances, orders, thorough=thorough, found=found).follow(snapshot)
     claims = None if replay is None else {str(each.terms.input_account): each for each in replay.desk.groups.values()}
     authority = ledger.secrets.mint_authority_seed
-    accounts = Accounts(balances, orders, claims, tokens, authority, keys, sandbox=sandbox, found=found)
+    priced = [mint for (mint,) in await snapshot.fetch("SELECT mint FROM prices ORDER BY mint")]
+    accounts = Accounts(balances, orders, claims, tokens, authority, keys, sandbox=sandbox, priced=priced, found=found)
     await accounts.compare(snapshot)
     if not thorough:
         found.not_checked.append("chain_transactions.raw: signatures are not verified from inside a venue")
