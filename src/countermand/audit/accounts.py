@@ -1,7 +1,7 @@
 """The accounts of the embedded chain, each held against what its transactions left there."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,12 +20,15 @@ from countermand.sandbox.pool import GAS_LAMPORTS, POOL_UNITS
 from countermand.solana.genesis import FAUCET_LAMPORTS, MINT_RENT_LAMPORTS
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.tokens import (
+    KNOWN_DECIMALS,
     SOL_MINT,
     SYSTEM_PROGRAM,
     TOKEN_2022_PROGRAM,
     TOKEN_ACCOUNT_BYTES,
     TOKEN_ACCOUNT_RENT_LAMPORTS,
     TOKEN_PROGRAM,
+    USDC_MINT,
+    associated_token_address,
     is_token_account,
     mint_bytes,
     read_mint,
@@ -46,13 +49,16 @@ _U64: Final = 2**64
 _HEAD_BYTES: Final = 72
 _NATIVE_AT: Final = 109
 _KEY_BYTES: Final = 32
-_PUT_LAMPORTS: Final = (FAUCET_LAMPORTS, GAS_LAMPORTS, POOL_UNITS)
-"""What the accounts without tokens hold that a chain begins with: the faucet, and who pays for fills."""
+_PURSES: Final = (GAS_LAMPORTS, POOL_UNITS)
+"""What the accounts without tokens hold with which a sandbox's chain begins, beside the faucet's: one of each."""
+_OWNED_FOR_EVER: Final = bytes([2, 7, 0, 0, 0])
+"""What Token-2022 adds to an associated account: its kind, and one extension without data."""
 _LOADERS: Final = (
     "BPFLoader2111111111111111111111111111111111",
     "BPFLoaderUpgradeab1e11111111111111111111111",
     "NativeLoader1111111111111111111111111111111",
 )
+_ISSUED: Final = tuple(mint for mint in KNOWN_DECIMALS if mint != SOL_MINT)
 _TOKEN_PROGRAMS: Final = (TOKEN_PROGRAM, TOKEN_2022_PROGRAM)
 _ORDER_PROGRAMS: Final = (limit_order.PROGRAM, dca.PROGRAM)
 
@@ -81,17 +87,26 @@ class Accounts:
         tokens: Mapping[str, Token],
         authority_seed: bytes,
         keys: VaultKeys | None,
+        *,
+        sandbox: bool,
+        priced: Sequence[str],
         found: Audit,
     ) -> None:
-        """`claims`: the orders by their accounts; None if nobody can tell."""
+        """`claims`: the orders by their accounts; None if nothing can tell. `priced`: the mints that have a price."""
         self._balances = balances
         self._orders = orders
         self._claims = claims
         self._tokens = tokens
         self._authority = str(Keypair.from_seed(authority_seed).pubkey())
         self._keys = keys
+        self._sandbox = sandbox
+        self._priced = priced
         self._found = found
         self._mints: dict[str, _Mint] = {}
+        self._purses: dict[int, list[str]] = {}
+        self._pool: dict[str, tuple[str, str]] = {}
+        """By mint: the account with which the pool began, and to whom it belongs."""
+        self._has_faucet = False
 
     async def compare(self, snapshot: Snapshot) -> None:
         missing = dict(self._balances.left)
@@ -105,7 +120,8 @@ class Accounts:
         for address, left in missing.items():
             if left.changed:
                 self._differs(address, f"it is not stored, but a transaction left {told(left.holding)} there")
-        self._compare_faucet(missing)
+        self._compare_purses()
+        self._compare_pool()
         self._compare_mints()
         await self._orders.compare(snapshot)
 
@@ -119,7 +135,7 @@ class Accounts:
             what = f"it holds {told(holding)}, but its last transaction left {told(left.holding)} there"
             self._differs(address, what)
         first = holding if left is None else self._balances.first.get(address)
-        if first is not None and not self._was_put(first, owner, data):
+        if first is not None and not self._was_put(address, first, owner, data):
             self._differs(address, f"it held {told(first)} before any transaction, which nothing explains")
         if row["executable"] and owner not in _LOADERS:
             self._differs(address, "it is executable, but belongs to no loader")
@@ -132,15 +148,24 @@ class Accounts:
         elif (owner != SYSTEM_PROGRAM) and not await _is_named(snapshot, address, row["owner"]):
             self._differs(address, f"it belongs to {owner}, which no transaction of it names")
 
-    def _was_put(self, first: Holding, owner: str, data: bytes) -> bool:
+    def _was_put(self, address: bytes, first: Holding, owner: str, data: bytes) -> bool:
         """Whether a chain begins with such an account, or gets it when a token is added."""
         if first.head is not None:
+            self._pool[str(Pubkey(first.head[:32]))] = str(Pubkey(address)), str(Pubkey(first.head[32:64]))
             units = int.from_bytes(first.head[64:72], "little")
             native = POOL_UNITS if Pubkey(first.head[:32]) == Pubkey.from_string(SOL_MINT) else 0
             return units == POOL_UNITS and first.lamports == TOKEN_ACCOUNT_RENT_LAMPORTS + native
-        if owner in _TOKEN_PROGRAMS and read_mint(data) is not None:
-            return first.lamports == MINT_RENT_LAMPORTS
-        return owner == SYSTEM_PROGRAM and not data and first.lamports in _PUT_LAMPORTS
+        mint = read_mint(data) if owner in _TOKEN_PROGRAMS else None
+        if mint is not None:
+            is_ours = str(Pubkey(address)) in self._tokens or mint.mint_authority == self._authority
+            return first.lamports == MINT_RENT_LAMPORTS and is_ours
+        if owner != SYSTEM_PROGRAM or data:
+            return False
+        if address == self._balances.faucet:
+            self._has_faucet = True
+            return first.lamports == FAUCET_LAMPORTS
+        self._purses.setdefault(first.lamports, []).append(str(Pubkey(address)))
+        return first.lamports in _PURSES
 
     async def _compare_token(
         self, snapshot: Snapshot, address: bytes, owner: str, holding: Holding, data: bytes
@@ -192,21 +217,48 @@ class Accounts:
         token = self._tokens.get(name)
         if token is None:
             return
-        authority = None if name == SOL_MINT else self._authority
-        if data != mint_bytes(authority=authority, decimals=token.decimals, supply=read.supply):
+        authority, supply = (None, 0) if name == SOL_MINT else (self._authority, read.supply)
+        if data != mint_bytes(authority=authority, decimals=token.decimals, supply=supply):
             self._differs(address, f"it is not the mint of {token.symbol}, of {token.decimals} decimals, that we made")
-        if owner != token.program:
+        if name not in KNOWN_DECIMALS and (token.program, token.decimals) != (owner, read.decimals):
+            what = f"its mint on the chain belongs to {owner}, and has {read.decimals} decimals"
+            self._found.differs("sandbox_tokens", name, what)
+        elif owner != token.program:
             self._differs(address, f"{token.symbol} is a token of {token.program}, but its mint of {owner}")
 
-    def _compare_faucet(self, missing: Mapping[bytes, object]) -> None:
-        faucet = self._balances.faucet
-        if faucet in missing:
-            self._differs(faucet, "the faucet's account is missing")
+    def _compare_purses(self) -> None:
+        if not self._has_faucet:
+            faucet = shown(self._balances.faucet)
+            self._found.differs("chain_ledger", None, f"the account of its faucet, {faucet}, is missing")
+        for lamports in _PURSES if self._sandbox else ():
+            purses = self._purses.get(lamports, [])
+            if len(purses) != 1:
+                names = " and ".join(purses) or "none"
+                what = f"one account of a sandbox's chain begins with {lamports} lamports, but here {names}"
+                self._found.differs("chain_accounts", purses[0] if purses else None, what)
+
+    def _compare_pool(self) -> None:
+        """Whoever has the account of the first token has all."""
+        _, pool = self._pool.get(USDC_MINT, ("", ""))
+        if self._keys is not None:
+            pool = self._keys.pool.address
+        for mint, (address, owner) in self._pool.items():
+            token = self._tokens.get(mint)
+            if token is None or owner != pool or address != associated_token_address(pool, mint, token.program):
+                what = f"it belonged to {owner} before any transaction, which is not the pool's account of {mint}"
+                self._found.differs("chain_accounts", address, what)
+        for mint in self._priced if self._sandbox else ():
+            if mint in self._tokens and mint not in self._pool:
+                self._found.differs("chain_accounts", None, f"the pool's account of {mint} is missing")
 
     def _compare_mints(self) -> None:
+        authorities = dict.fromkeys(self._mints[name].authority for name in _ISSUED if name in self._mints)
+        if authorities and self._authority not in authorities:
+            self._found.differs("chain_ledger", None, f"the authority of its mints is not {self._authority}, its own")
         for name, token in self._tokens.items():
             if self._mints.setdefault(name, _Mint()).supply is None:
-                self._found.differs("chain_accounts", name, f"the mint of {token.symbol} is missing")
+                table = "chain_accounts" if name in KNOWN_DECIMALS else "sandbox_tokens"
+                self._found.differs(table, name, f"the mint of {token.symbol} is missing on the chain")
         for name, mint in self._mints.items():
             if mint.supply is None:
                 if name not in self._tokens:
@@ -257,6 +309,9 @@ def _is_possible(data: bytes) -> bool:
     options = ((72, 76, 108), (109, 113, 121), (129, 133, 165))
     for flag, start, end in options:
         there = int.from_bytes(data[flag:start], "little")
-        if there > 1 or (not there and any(data[start:end])):
+        # A reserve or a key that is there is not zero.
+        if there > 1 or bool(there) != any(data[start:end]):
             return False
+    if len(data) == TOKEN_ACCOUNT_BYTES + len(_OWNED_FOR_EVER) and not data.endswith(_OWNED_FOR_EVER):
+        return False
     return bool(data[72]) or not any(data[121:129])

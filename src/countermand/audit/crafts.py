@@ -19,7 +19,7 @@ from countermand.custody.vaults import VaultKeys
 from countermand.dialects.trigger_v1.routes import CANCELS, CREATES
 from countermand.domain.recurring.order import CLOSES, OPENS
 from countermand.domain.trigger.commands import DepositCraft
-from countermand.domain.trigger.order import Family
+from countermand.domain.trigger.order import Craft, Family
 from countermand.engine.onchain import Build
 from countermand.prices.feed import Token
 from countermand.solana.tokens import SOL_MINT, associated_token_address
@@ -70,17 +70,20 @@ class Crafts:
         return None if self._is_ours(craft) else "its message is not the deposit that its fields describe"
 
     def _is_ours(self, craft: DepositCraft) -> bool:
-        token = self._tokens.get(craft.input_mint)
+        token, bare = self._tokens.get(craft.input_mint), craft.craft
+        if token is None or craft.output_mint not in self._tokens:
+            return False
         try:
-            message = Message.from_bytes(craft.craft.message)
+            message = Message.from_bytes(bare.message)
             vault = message.account_keys[1]
-            known = token is None or craft.family is Family.OTOCO or _deposits(craft, vault, token, message)
+            is_built = craft.family is Family.OTOCO or _is_built(craft, vault, token, message)
         except SENSELESS:
             return False
-        return known and (self._keys is None or self._keys.vault_of(craft.wallet).public == vault)
+        is_bare = bare == Craft(bare.message, bare.last_valid_height, bare.moves)
+        return is_built and is_bare and (self._keys is None or self._keys.vault_of(craft.wallet).public == vault)
 
 
-def _deposits(craft: DepositCraft, vault: Pubkey, token: Token, message: Message) -> bool:
+def _is_built(craft: DepositCraft, vault: Pubkey, token: Token, message: Message) -> bool:
     """Whether the message is built anew from the fields, byte for byte."""
     own = associated_token_address(craft.wallet, token.mint, token.program)
     program, native = key(token.program), token.mint == SOL_MINT

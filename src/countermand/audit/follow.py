@@ -43,6 +43,8 @@ class Follower:
 
     def compare_end(self, epoch: Epoch) -> None:
         """The head of the chain of hashes is kept outside the journal."""
+        if self._seq < epoch.seq:
+            self._differs(epoch.seq, "it was committed, but is missing")
         if (self._seq, self._head) != (epoch.seq, epoch.head or journal.GENESIS):
             what = f"the journal ends with entry {self._seq}, but entry {epoch.seq} was committed"
             self._audit.differs("shards", self._shard, what)

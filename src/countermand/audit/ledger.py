@@ -14,7 +14,7 @@ from solders.signature import Signature
 from countermand.audit.balances import Balances
 from countermand.audit.findings import Audit
 from countermand.audit.onchain import OnChain
-from countermand.audit.reading import shown
+from countermand.audit.reading import SENSELESS, shown
 from countermand.solana.clockwork import BLOCKHASH_SLOTS, CEILING_AHEAD_SLOTS, Blockhashes
 from countermand.solana.ledger import Meta, decode_meta, encode_meta
 from countermand.solana.ledger_store import LedgerSecrets
@@ -40,8 +40,8 @@ FROM chain_transactions LEFT JOIN (
 ORDER BY position
 """
 _ORPHANS: Final = """
-SELECT address, position FROM chain_mentions
-WHERE position NOT IN (SELECT position FROM chain_transactions) ORDER BY position, address LIMIT 100
+SELECT position, array_agg(address ORDER BY address) AS addresses FROM chain_mentions
+WHERE position NOT IN (SELECT position FROM chain_transactions) GROUP BY position ORDER BY position LIMIT 100
 """
 
 
@@ -91,15 +91,18 @@ class Transactions:
         self._found = found
         self._hashes = Blockhashes(ledger.secrets.entropy)
         self._slot = self._block_time = 0
-        self._count = 0
+        self._count = self._recent = 0
 
     async def follow(self, snapshot: Snapshot) -> None:
         async for row in snapshot.rows(_TRANSACTIONS, at_a_time=_AT_A_TIME):
             self._count += 1
             self._check(row)
             await asyncio.sleep(0)
-        for address, position in await snapshot.fetch(_ORPHANS):
-            self._found.differs("chain_mentions", f"{shown(address)}@{position}", "there is no such transaction")
+        for position, addresses in await snapshot.fetch(_ORPHANS):
+            what = f"it is missing, but {len(addresses)} accounts are mentioned by it"
+            self._found.differs("chain_transactions", f"at position {position}", what)
+            for address in addresses:
+                self._found.differs("chain_mentions", f"{shown(address)}@{position}", "there is no such transaction")
         self._compare_end()
 
     def _compare_end(self) -> None:
@@ -108,6 +111,8 @@ class Transactions:
             self._found.differs("chain_ledger", None, f"its slot {ledger.slot} is before a transaction's")
         if self._block_time > ledger.block_time:
             self._found.differs("chain_ledger", None, f"its time {ledger.block_time} is before a transaction's")
+        if self._count and not self._recent:
+            self._found.differs("chain_ledger", None, "no transaction has a blockhash that follows from its entropy")
         # Each commit sets it anew, one slot further ahead than the founding does.
         if self._count and ledger.ceiling - ledger.slot != CEILING_AHEAD_SLOTS + 1:
             self._found.differs("chain_ledger", None, f"the ceiling {ledger.ceiling} is not of slot {ledger.slot}")
@@ -132,10 +137,13 @@ class Transactions:
         if flaw is not None:
             self._found.differs("chain_transactions", name, flaw)
             return
-        self._balances.follow(name, row["position"], keys, meta)
-        if row["error"] is None:
-            self._balances.note_order_accounts(transaction, keys)
-            self._orders.follow(row, keys)
+        try:
+            self._balances.follow(name, row["position"], keys, meta)
+            if row["error"] is None:
+                self._balances.note_order_accounts(transaction, keys)
+                self._orders.follow(row, keys)
+        except SENSELESS as problem:
+            self._found.differs("chain_transactions", name, f"its effects make no sense: {problem!r}")
 
     def _flaws(self, row: asyncpg.Record, transaction: WireTransaction) -> Iterator[str]:
         if transaction.signature != row["signature"]:
@@ -148,7 +156,9 @@ class Transactions:
             yield f"its position {row['position']} is beyond the ledger's, {self._ledger.seq}"
         if row["slot"] < self._slot or row["block_time"] < self._block_time:
             yield f"slot {row['slot']} at {row['block_time']} is before that of the transaction before it"
-        if not self._is_recent(row["slot"], transaction):
+        is_recent = self._is_recent(row["slot"], transaction)
+        self._recent += is_recent
+        if not is_recent:
             yield f"its blockhash was none of the last {BLOCKHASH_SLOTS} before slot {row['slot']}"
 
     def _is_recent(self, slot: int, transaction: WireTransaction) -> bool:

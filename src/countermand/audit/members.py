@@ -21,7 +21,7 @@ ACCOUNT: Final = re.compile(r"0x[0-9a-f]{40}", re.ASCII)
 _MEMBERS: Final = "SELECT account, customer_id, logins, stark_key, registered_at FROM members ORDER BY account"
 _NUMBERS: Final = "SELECT last_value FROM members_customer_id_seq"
 _SESSIONS: Final = """
-SELECT customer_id, login, generation, issued_s, expires_s, logins
+SELECT customer_id, login, generation, issued_s, expires_s, account, logins
 FROM member_sessions LEFT JOIN members USING (customer_id) ORDER BY customer_id, login
 """
 _STRANGERS: Final = """
@@ -37,7 +37,10 @@ async def check_members(snapshot: Snapshot, found: Audit) -> None:
         if (flaw := _flaw_of_member(row, numbers)) is not None:
             found.differs("members", row["account"], flaw)
     async for row in snapshot.rows(_SESSIONS):
-        if (flaw := _flaw_of_session(row)) is not None:
+        if row["account"] is None:
+            found.differs("members", f"of number {row['customer_id']}", "it has sessions, but is missing")
+            found.differs("member_sessions", f"{row['customer_id']}/{row['login']}", "its member is missing")
+        elif (flaw := _flaw_of_session(row)) is not None:
             found.differs("member_sessions", f"{row['customer_id']}/{row['login']}", flaw)
     for table in ("book_orders", "book_drafts"):
         for (account,) in await snapshot.fetch(_STRANGERS.format(table=table)):
@@ -64,10 +67,8 @@ def _is_stark_key(text: str) -> bool:
 
 
 def _flaw_of_session(row: asyncpg.Record) -> str | None:
-    if row["logins"] is None:
-        return "its member is missing"
     if not max(0, row["logins"] - SESSIONS_KEPT) < row["login"] <= row["logins"]:
-        return f"its member has logged in {row['logins']} times"
+        return f"its member {row['account']} has logged in {row['logins']} times"
     if row["generation"] < 0:
         return f"its generation is {row['generation']}"
     if row["issued_s"] <= 0 or row["expires_s"] - row["issued_s"] != REFRESH_S:

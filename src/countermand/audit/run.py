@@ -110,7 +110,7 @@ async def examine(snapshot: Snapshot, *, keys: VaultKeys | None = None, thorough
     await check_builds(snapshot, found)
     await _audit_book(snapshot, epochs.get(BOOK_SHARD), found)
     if identity.embedded:
-        await _audit_chain(snapshot, replay, tokens, keys, thorough=thorough, found=found)
+        await _audit_chain(snapshot, replay, tokens, keys, sandbox=identity.sandbox, thorough=thorough, found=found)
     else:
         found.not_checked.append("chain_*: the chain of this venue is elsewhere, and is not asked")
     found.not_checked.extend(sentences())
@@ -156,6 +156,7 @@ async def _audit_chain(
     tokens: Mapping[str, Token],
     keys: VaultKeys | None,
     *,
+    sandbox: bool,
     thorough: bool,
     found: Audit,
 ) -> None:
@@ -170,7 +171,9 @@ async def _audit_chain(
     await Transactions(ledger, balances, orders, thorough=thorough, found=found).follow(snapshot)
     claims = None if replay is None else {str(each.terms.input_account): each for each in replay.desk.groups.values()}
     authority = ledger.secrets.mint_authority_seed
-    await Accounts(balances, orders, claims, tokens, authority, keys, found).compare(snapshot)
+    priced = [mint for (mint,) in await snapshot.fetch("SELECT mint FROM prices ORDER BY mint")]
+    accounts = Accounts(balances, orders, claims, tokens, authority, keys, sandbox=sandbox, priced=priced, found=found)
+    await accounts.compare(snapshot)
     if not thorough:
         found.not_checked.append("chain_transactions.raw: signatures are not verified from inside a venue")
 

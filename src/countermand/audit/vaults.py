@@ -41,6 +41,8 @@ async def check_prices(
         prices[mint] = price = int(text)
         if mint not in tokens:
             found.differs("prices", mint, "it is no token of this venue")
+            if is_key(mint):
+                found.differs("sandbox_tokens", mint, "it has a price, but is no token of this venue")
         if not 0 < price <= USD_PRICE_MAX:
             found.differs("prices", mint, f"{price} is no price")
     first = DEFAULT_PRICES if identity.sandbox else {}

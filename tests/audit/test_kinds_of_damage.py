@@ -1,0 +1,204 @@
+"""Damage that only one who knows the tables can do: to each kind of account, to each field of a body, to many rows."""
+
+import json
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Any
+
+import pytest
+from solders.pubkey import Pubkey
+
+from countermand.audit.findings import NAMED_MAX, Audit
+from countermand.audit.reading import shown
+from countermand.audit.run import examine
+from countermand.custody.vaults import VaultKeys
+from countermand.engine.journal import GENESIS, encode, entry_hash
+from countermand.solana.programs import dca, limit_order
+from countermand.solana.tokens import TOKEN_PROGRAM
+from countermand.store.snapshot import Snapshot
+from tests.audit.damage import damaged, told
+
+BODIES = ("crafts", "builds", "book_drafts")
+
+
+# --- the chain
+
+
+async def test_a_lamport_more_is_found_at_whatever_account_it_is(connection: Any, keys: VaultKeys) -> None:
+    for (address,) in await connection.fetch("SELECT address FROM chain_accounts"):
+        more = f"UPDATE chain_accounts SET lamports = lamports + 1 WHERE address = {_literal(address)}"
+        assert await _named(connection, keys, more, "chain_accounts", shown(address))
+
+
+async def test_an_account_that_is_gone_is_found_whichever_it_was(connection: Any, keys: VaultKeys) -> None:
+    for (address,) in await connection.fetch("SELECT address FROM chain_accounts"):
+        gone = f"DELETE FROM chain_accounts WHERE address = {_literal(address)}"
+        async with damaged(connection, gone):
+            assert await told(connection, keys, thorough=False), shown(address)
+
+
+@pytest.mark.parametrize(
+    ("program", "size", "step"), [(limit_order.PROGRAM, 372, 7), (dca.PROGRAM, 289, 5), (TOKEN_PROGRAM, 165, 3)]
+)
+async def test_a_byte_of_an_order_on_the_chain_or_of_a_token_account(
+    connection: Any, keys: VaultKeys, program: str, size: int, step: int
+) -> None:
+    found = "SELECT address FROM chain_accounts WHERE owner = $1 AND length(data) = $2 ORDER BY address"
+    address = await connection.fetchval(found, bytes(Pubkey.from_string(program)), size)
+    for at in range(0, size, step):
+        byte = f"set_byte(data, {at}, get_byte(data, {at}) # 1)"
+        flipped = f"UPDATE chain_accounts SET data = {byte} WHERE address = {_literal(address)}"
+        async with damaged(connection, flipped):
+            assert await told(connection, keys, thorough=False), f"byte {at}"
+
+
+async def test_the_account_of_an_order_that_no_order_claims(connection: Any) -> None:
+    """All that the venue knows of its orders is gone, and the chain still has their funds. The seed is not at hand."""
+    state = "convert_from(body, 'utf8')::json ->> 'state'"
+    orders = await connection.fetchval(f"SELECT count(*) FROM orders WHERE {state} NOT IN ('filled', 'cancelled')")
+    async with damaged(connection, "UPDATE shards SET seq = 0, head = '', last_at = 0 WHERE shard = 0"):
+        for table in ("orders", "order_history", "crafts", "vaults"):
+            await connection.execute(f"DELETE FROM {table}")
+        await connection.execute("DELETE FROM journal WHERE shard = 0")
+        sentences = await told(connection, None)
+    assert len([each for each in sentences if "no order claims it" in each]) == orders > 1
+
+
+async def test_the_funds_of_an_order_on_the_chain(connection: Any, keys: VaultKeys) -> None:
+    """The escrow's own transactions are gone with it: what remains is that the order has more left than there is."""
+    found = "SELECT address FROM chain_accounts WHERE owner = $1 AND length(data) = 372"
+    for (order,) in await connection.fetch(found, bytes(Pubkey.from_string(limit_order.PROGRAM))):
+        data = f"substr(data, 33, 32) = {_literal(order)} AND length(data) = 165"
+        async with damaged(connection, f"DELETE FROM chain_accounts WHERE {data}"):
+            sentences = await told(connection, keys)
+        assert any(f"the funds of order {shown(order)}" in each for each in sentences)
+
+
+async def test_another_signature_in_a_transaction(connection: Any, keys: VaultKeys) -> None:
+    """Not the first, which names it: only who verifies all of them can tell."""
+    other = "set_byte(raw, 70, get_byte(raw, 70) # 1)"
+    second = "(SELECT signature FROM chain_transactions WHERE get_byte(raw, 0) > 1 LIMIT 1)"
+    async with damaged(connection, f"UPDATE chain_transactions SET raw = {other} WHERE signature = {second}"):
+        assert any("a signature in it is not valid" in each for each in await told(connection, keys))
+        found = await examine(Snapshot(connection), keys=keys, thorough=False)
+    assert any("raw" in each for each in found.not_checked)
+
+
+async def test_a_transaction_that_is_gone_with_all_that_mentions_it(connection: Any, keys: VaultKeys) -> None:
+    """Whatever it moved, the next one of the same accounts found there."""
+    gone = "(SELECT min(position) FROM chain_transactions)"
+    async with damaged(connection, f"DELETE FROM chain_mentions WHERE position = {gone}"):
+        await connection.execute(f"DELETE FROM chain_transactions WHERE position = {gone}")
+        assert await told(connection, keys)
+
+
+# --- bodies
+
+
+@pytest.mark.parametrize("table", BODIES)
+async def test_each_field_of_a_body(connection: Any, keys: VaultKeys, table: str) -> None:
+    """Written as the engine would write it."""
+    rows = await connection.fetch(f"SELECT ctid::text, body FROM {table} WHERE body <> ''")
+    for ctid, body in rows:
+        for path, altered in _altered(json.loads(body)):
+            changed = f"UPDATE {table} SET body = {_literal(encode(altered))} WHERE ctid = '{ctid}'"
+            async with damaged(connection, changed):
+                assert await told(connection, keys, thorough=False), path
+
+
+async def test_a_body_in_another_order_of_its_fields(connection: Any, keys: VaultKeys) -> None:
+    for table in (*BODIES, "sandbox_settings", "book_standing", "orders", "book_orders"):
+        ctid, body = await connection.fetchrow(f"SELECT ctid::text, body FROM {table} WHERE body <> '' LIMIT 1")
+        reversed_body = encode(dict(reversed(json.loads(body).items())))
+        assert reversed_body != body
+        changed = f"UPDATE {table} SET body = {_literal(reversed_body)} WHERE ctid = '{ctid}'"
+        assert await _named(connection, keys, changed, table, "")
+
+
+# --- the journal
+
+
+async def test_an_entry_that_was_changed_with_all_hashes_after_it(connection: Any, keys: VaultKeys) -> None:
+    """Whoever can compute hashes has to explain the rows, too: here all happened a millisecond later."""
+    head = GENESIS
+    async with damaged(connection, "UPDATE shards SET last_at = last_at + 1 WHERE shard = 0"):
+        for row in await connection.fetch("SELECT * FROM journal WHERE shard = 0 ORDER BY seq"):
+            seq, at = row["seq"], row["at"] + 1
+            head = entry_hash(head, seq, at, row["kind"], row["body"])
+            await connection.execute(
+                "UPDATE journal SET at = $2, hash = $3 WHERE shard = 0 AND seq = $1", seq, at, head
+            )
+        await connection.execute("UPDATE shards SET head = $1 WHERE shard = 0", head)
+        sentences = await told(connection, keys)
+    assert any(each.startswith("orders ") for each in sentences)
+    assert not any("hash" in each for each in sentences)
+
+
+# --- what is not at hand
+
+
+async def test_the_fingerprint_of_the_seed_without_the_seed(connection: Any) -> None:
+    async with damaged(connection, "UPDATE venue SET seed_fingerprint = md5('another')"):
+        found = await examine(Snapshot(connection))
+        other = await told(connection, VaultKeys(sha256(b"another").digest()))
+    assert found.differences == []
+    assert any(each.startswith("venue.seed_fingerprint: ") for each in found.not_checked)
+    assert any(each.startswith("venue: ") for each in other)
+
+
+async def test_a_venue_on_another_chain_is_not_held_against_this_one(connection: Any, keys: VaultKeys) -> None:
+    elsewhere = str(Pubkey(sha256(b"a genesis hash").digest()))
+    async with damaged(connection, f"UPDATE venue SET chain = '{elsewhere}'"):
+        found = await examine(Snapshot(connection), keys=keys)
+    assert any("elsewhere" in each for each in found.not_checked)
+
+
+def test_of_a_table_that_is_lost_only_some_rows_are_named() -> None:
+    found = Audit()
+    for number in range(NAMED_MAX + 7):
+        found.differs("orders", number, "it is gone")
+    assert len(found.differences) == NAMED_MAX
+    assert (found.count, found.unnamed()) == (NAMED_MAX + 7, {"orders": 7})
+
+
+# --- helpers
+
+
+async def _named(connection: Any, keys: VaultKeys, statement: str, table: str, key: str) -> bool:
+    async with damaged(connection, statement):
+        sentences = await told(connection, keys, thorough=False)
+    return any(each.startswith(f"{table} {key}") for each in sentences)
+
+
+def _altered(body: Any) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """The body with another value in one of its places, for each of them."""
+    for path, value in _places(body):
+        altered = json.loads(json.dumps(body))
+        inner = altered
+        for step in path[:-1]:
+            inner = inner[step]
+        inner[path[-1]] = _another(value)
+        yield path, altered
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    if isinstance(value, dict | list):
+        for step, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _places(inner, (*path, step))
+    else:
+        yield path, value
+
+
+def _another(value: Any) -> Any:
+    match value:
+        case bool():
+            return not value
+        case int():
+            return value + 1
+        case str():
+            return value[:-3] + ("A" if value[-3:-2] != "A" else "B") + value[-2:] if len(value) > 3 else value + "x"
+    return 1
+
+
+def _literal(data: bytes) -> str:
+    return f"'\\x{data.hex()}'::bytea"
