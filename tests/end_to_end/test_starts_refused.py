@@ -206,7 +206,7 @@ async def test_a_role_that_may_not_do_what_a_venue_does_is_one_line(
 
 async def test_a_database_that_is_no_venues_is_one_line_for_an_audit(postgres: EmbeddedPostgres) -> None:
     said = one_line(await command("audit", "--database-url", postgres.dsn))
-    assert 'relation "shards" does not exist' in said
+    assert "the database has no table shards: it is none of a venue" in said
 
 
 async def test_a_cluster_without_its_version_is_one_line(tmp_path: Path) -> None:

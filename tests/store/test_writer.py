@@ -12,9 +12,10 @@ import pytest_asyncio
 
 from countermand.domain.identity import OrderId
 from countermand.engine.ports import CommitUnknown, TriggerBatch, Unavailable
-from countermand.store import writer
+from countermand.store import fences
 from countermand.store.postgres import PostgresStore
 from countermand.store.trigger_rows import TRIGGER_FAMILY
+from countermand.store.writer import Writer
 from tests.contract.store_worlds import PATIENCE_S, bodies, waits_for
 from tests.contract.test_store import batch, craft_row, order_row, request_id
 
@@ -78,7 +79,7 @@ async def test_a_commit_that_was_given_up_does_not_answer_the_next(
 
 async def test_nothing_was_sent_if_there_is_no_connection(database_url: str, store: PostgresStore) -> None:
     epoch = await store.begin_epoch(0)
-    lost = writer.Writer(database_url.replace("/test_", "/lost_test_"), 0, TRIGGER_FAMILY)
+    lost = Writer(database_url.replace("/test_", "/lost_test_"), 0, TRIGGER_FAMILY)
     with pytest.raises(Unavailable):
         await lost.begin_epoch()
     with pytest.raises(Unavailable):
@@ -163,7 +164,7 @@ async def test_a_holder_that_hangs_makes_the_fence_unavailable_until_it_goes_on(
     store: PostgresStore, helper: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It cannot even be ended: its disk hangs."""
-    monkeypatch.setattr(writer, "HOLDER_S", 0.3)
+    monkeypatch.setattr(fences, "HOLDER_S", 0.3)
     assert (await store.begin_epoch(0)).number == 1
     holder = other.get_server_pid()
     await other.execute("BEGIN")

@@ -62,21 +62,21 @@ async def sandbox_app(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIte
         chain = await EmbeddedChain.open(stores.ledger, clock, genesis=_genesis(keys), opened=taken.chain)
         clock.not_before(Instant(chain.block_time(chain.slot) * 1000))
         world = FaultyChain(chain, faults)
-        infra = Infrastructure(
-            settings=settings,
-            keys=keys,
-            clock=clock,
-            ids=Ids(seed, await stores.trigger.epoch(TRIGGER_SHARD)),
-            tokens=await known_tokens(stores),
-            stores=stores,
-            chain=world,
-            newest_slot=lambda: chain.slot,
-            incarnation=await TokenIncarnation.loaded(stores.venue),
-            taken=taken,
-        )
         # The families bring the prices that the pool swaps at.
         pool = SandboxPool(keys.pool.address, lambda mint: families.trigger.shard.price_of(mint))  # noqa: PLW0108
         try:
+            infra = Infrastructure(
+                settings=settings,
+                keys=keys,
+                clock=clock,
+                ids=Ids(seed, await stores.trigger.epoch(TRIGGER_SHARD)),
+                tokens=await known_tokens(stores),
+                stores=stores,
+                chain=world,
+                newest_slot=lambda: chain.slot,
+                incarnation=await TokenIncarnation.loaded(stores.venue),
+                taken=taken,
+            )
             with families_of(infra, pool, _UNIT_PRICES, faults) as families:
                 yield _assembled(families, chain, world, faults, pool, seed)
         finally:

@@ -12,6 +12,8 @@ MASTER_SEED_FILE: Final = "master-seed"
 
 def seed_of(settings: Settings) -> bytes | None:
     """The seed that is there, before anything starts. Raises `StartRefused` for a file that cannot be used."""
+    if settings.master_seed is None:
+        _check_directory(settings.data)
     try:
         return find_seed(_path(settings))
     except (SeedRefused, OSError) as refused:
@@ -36,6 +38,14 @@ async def keys_of(settings: Settings, seed: bytes | None, dsn: str) -> VaultKeys
             "the vaults in this database belong to another master seed; give --master-seed the file that it began with"
         )
     return keys
+
+
+def _check_directory(data: Path) -> None:
+    for path in (data, *data.parents):
+        if path.exists():
+            if not path.is_dir():
+                raise StartRefused(f"the data directory {data} cannot be used: {path} is no directory")
+            return
 
 
 def _write(settings: Settings, seed: bytes) -> None:

@@ -102,7 +102,7 @@ class ModelCustody:
         worth = group.remaining.units * input_price // output_price
         market = Market(UsdPrice(input_price), 0, UsdPrice(output_price), 0)
         if worth < minimum_of(group, group.remaining, market).units:
-            return SwapRefused("the pool gives less than the minimum")
+            return SwapRefused("the pool gives less than its minimum")
         receives = BaseUnits(worth - worth * FEE_BPS // 10_000)
         does: list[list[Any]] = [
             ["move", terms.input_account, own_account(POOL, terms.input_mint), group.remaining.units]
