@@ -11,6 +11,7 @@ from cyclopts import App, Parameter
 from prometheus_client.metrics import MetricWrapperBase
 
 from countermand import cli
+from countermand.audit.not_checked import NOT_CHECKED, TABLES
 from countermand.cli.audit import audit
 from countermand.cli.explain import explain
 from countermand.cli.keys import add, list_, revoke
@@ -107,6 +108,18 @@ def test_every_command_is_there_and_every_option_of_it() -> None:
         assert set(shown) == {option for option, _, _ in options(COMMANDS[name])}
         for option, variable, _ in options(COMMANDS[name]):
             assert variable is None or bare(shown[option][1]) == variable
+
+
+def test_all_that_the_audit_does_not_check_is_there_with_its_reason() -> None:
+    _, listed = page("audit").split("## What is not checked")
+    documented = [tuple(map(bare, row)) for row in rows(listed, 3)]
+    assert documented == [
+        (table, column.strip("()"), reason)
+        for table, columns in NOT_CHECKED.items()
+        for column, reason in columns.items()
+    ]
+    compared = page("audit").partition("## What is not checked")[0]
+    assert all(f"`{table}`" in compared for table in TABLES)
 
 
 def test_every_refusal_is_there_with_its_status_and_its_words() -> None:

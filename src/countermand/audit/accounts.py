@@ -38,6 +38,8 @@ from countermand.solana.tokens import (
 from countermand.store.snapshot import Snapshot
 
 _AT_A_TIME: Final = 500
+_AT_ONCE: Final = 20
+"""So many are looked at before others have their turn."""
 _ACCOUNTS: Final = "SELECT address, lamports, owner, data, executable FROM chain_accounts ORDER BY address"
 _NAMED_BY: Final = """
 SELECT EXISTS (
@@ -107,6 +109,7 @@ class Accounts:
         self._pool: dict[str, tuple[str, str]] = {}
         """By mint: the account with which the pool began, and to whom it belongs."""
         self._has_faucet = False
+        self._count = 0
 
     async def compare(self, snapshot: Snapshot) -> None:
         missing = dict(self._balances.left)
@@ -116,7 +119,9 @@ class Accounts:
                 continue
             missing.pop(row["address"], None)
             await self._compare(snapshot, row)
-            await asyncio.sleep(0)
+            self._count += 1
+            if self._count % _AT_ONCE == 0:
+                await asyncio.sleep(0)
         for address, left in missing.items():
             if left.changed:
                 self._differs(address, f"it is not stored, but a transaction left {told(left.holding)} there")

@@ -62,13 +62,21 @@ class Balances:
         before, after = self._heads(meta.pre_tokens), self._heads(meta.post_tokens)
         seen: dict[bytes, None] = {}
         for index, key in enumerate(keys):
+            lamports = meta.pre_balances[index]
+            is_plain = index not in before and index not in after
+            if is_plain and lamports == meta.post_balances[index] and self._is_known(key, lamports):
+                continue  # Most accounts are programs, and only named.
             if key in seen:
                 continue
             seen[key] = None
-            had = _holding(meta.pre_balances[index], before.get(index))
+            had = _holding(lamports, before.get(index))
             has = _holding(meta.post_balances[index], after.get(index))
             self._compare(name, position, key, had)
             self._remember(position, key, had, has)
+
+    def _is_known(self, key: bytes, lamports: int) -> bool:
+        left = self.left.get(key)
+        return lamports == 0 if left is None else left.holding == (lamports, None, False)
 
     def _heads(self, tokens: Sequence[TokenField]) -> dict[int, TokenField]:
         for token in tokens:

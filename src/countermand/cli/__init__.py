@@ -34,7 +34,8 @@ app.command(
 app.command(
     "countermand.cli.audit:audit",
     name="audit",
-    help="Replay the journal, compare it with the rows and the chain, and print the conservation table.\n\n"
+    help="Replay the journal, compare it with every table and the chain, and print what differs and what is not "
+    "checked.\n\n"
     "Exit status 1 if anything differs. A venue that runs meanwhile is not disturbed.",
 )
 app.command(

@@ -1,0 +1,127 @@
+"""`countermand audit` as an operator runs it: what it prints, with which status, and what it does not disturb (B2)."""
+
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from countermand.audit.not_checked import sentences
+from countermand.store.embedded import EmbeddedPostgres
+from tests.end_to_end.limit_trader import LimitTrader
+from tests.end_to_end.trader import Trader, single
+from tests.end_to_end.venue import JUP, SOL, USDC, LostAnswer, Venue, running_venue
+
+COMMAND = (sys.executable, "-c", "from countermand.cli import main; main()", "audit")
+ROUNDS = 4
+
+
+def audited(data: Path, *options: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [*COMMAND, "--data", str(data), *options], capture_output=True, text=True, timeout=60, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture
+def copy(data: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(data, tmp_path / "copy"))
+
+
+def test_all_agrees_and_what_is_not_checked_is_told(copy: Path) -> None:
+    status, words = audited(copy)
+    assert (status, words.splitlines()[-1]) == (0, "Everything agrees.")
+    for sentence in sentences():
+        assert sentence in words
+    assert "seed_fingerprint" not in words, "the seed is in the data directory"
+
+
+async def test_the_rows_of_the_shards_are_gone(copy: Path) -> None:
+    async with EmbeddedPostgres(copy) as server:
+        connection = await asyncpg.connect(server.dsn)
+        await connection.execute("DELETE FROM shards")
+        await connection.close()
+    status, words = audited(copy)
+    assert status == 1
+    assert "DIFFERS: shards 0: the row is missing\n" in words
+    assert "DIFFERS: shards 1: the row is missing\n" in words
+
+
+def test_another_master_seed(copy: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other-seed"
+    other.write_bytes(bytes(32))
+    other.chmod(0o600)
+    status, words = audited(copy, "--master-seed", str(other))
+    assert status == 1
+    assert "DIFFERS: venue: its vaults belong to the master seed " in words
+
+
+def test_a_master_seed_that_is_not_there(copy: Path, tmp_path: Path) -> None:
+    missing = tmp_path / "none"
+    assert audited(copy, "--master-seed", str(missing)) == (2, f"countermand: there is no master seed {missing}\n")
+
+
+async def test_a_database_of_another_version(copy: Path) -> None:
+    async with EmbeddedPostgres(copy) as server:
+        connection = await asyncpg.connect(server.dsn)
+        await connection.execute("DROP TABLE api_keys")
+        await connection.close()
+    status, words = audited(copy)
+    assert status == 2
+    assert words.startswith("countermand: the database has no table api_keys: ")
+    assert words.count("\n") == 1
+
+
+def test_no_false_alarm_while_much_happens(tmp_path: Path) -> None:
+    """Orders of two families, prices that cross them, a clock that leaps, resets in between."""
+    with running_venue(tmp_path) as venue:
+        with busy(venue):
+            for each in range(ROUNDS):
+                venue.price(SOL, "151" if each % 2 else "149")
+                venue.advances(2)
+                if each == ROUNDS // 2:
+                    venue.resets()
+                assert venue.audit()["ok"] is True
+                status, words = audited(tmp_path / "data")
+                assert status == 0, words
+        assert venue.audit()["ok"] is True
+    assert audited(tmp_path / "data")[0] == 0
+
+
+@contextmanager
+def busy(venue: Venue) -> Iterator[None]:
+    """Traders come and go. A reset takes their money, and all that they wanted with it."""
+    done = threading.Event()
+
+    def trade() -> None:
+        while not done.is_set():
+            try:
+                _trades_once(venue)
+            except (AssertionError, LostAnswer, KeyError):
+                continue
+
+    threads = [threading.Thread(target=trade) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+
+
+def _trades_once(venue: Venue) -> None:
+    trader = Trader(venue)
+    trader.has(10 * SOL, 1_000 * USDC)
+    trader.joins()
+    order = trader.places(single(1 * SOL, above=200))
+    trader.places(single(1 * SOL, above=150.5))
+    trader.places(single(10 * USDC, JUP, below=0.1, lives_ms=3_000))
+    trader.confirms(order, trader.cancels(order)).ok()
+    LimitTrader(venue, trader).places(10 * USDC, JUP)
