@@ -10,7 +10,7 @@ const BASE = process.argv[2] ?? process.env.COUNTERMAND_URL ?? 'http://127.0.0.1
 const SOL = 'So11111111111111111111111111111111111111112';
 const USDC = 'EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v';
 const LAMPORTS = 1_000_000_000;
-const HOUR_MS = 3_600_000;
+const WEEK_MS = 7 * 24 * 3_600_000;
 
 const wallet = Keypair.generate();
 const address = wallet.publicKey.toBase58();
@@ -55,7 +55,7 @@ async function sellAbove(price, lamports) {
     triggerMint: SOL,
     triggerCondition: 'above',
     triggerPriceUsd: price,
-    expiresAt: Date.now() + HOUR_MS,
+    expiresAt: Date.now() + WEEK_MS,
   });
   return order.id;
 }

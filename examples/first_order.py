@@ -24,7 +24,7 @@ BASE = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("COUNTERMAND_URL", "
 SOL = "So11111111111111111111111111111111111111112"
 USDC = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
 LAMPORTS = 1_000_000_000
-HOUR_MS = 3_600_000
+WEEK_MS = 7 * 24 * 3_600_000
 
 
 def call(method: str, path: str, body: object = None, token: str = "") -> Any:
@@ -82,7 +82,7 @@ def sell_above(wallet: Wallet, price: int, lamports: int) -> str:
         "triggerMint": SOL,
         "triggerCondition": "above",
         "triggerPriceUsd": price,
-        "expiresAt": int(time.time() * 1000) + HOUR_MS,
+        "expiresAt": int(time.time() * 1000) + WEEK_MS,
     }
     order_id: str = call("POST", "/trigger/v2/orders/price", pair | order, wallet.token)["id"]
     return order_id

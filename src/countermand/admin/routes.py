@@ -48,6 +48,8 @@ class PricesResource:
         return self._shown()
 
     def _read(self, body: bytes) -> dict[Mint, UsdPrice]:
+        if not body.strip():
+            raise Declined(error(400, "invalid_request", f"The body is empty; send prices like {_EXAMPLE}"))
         twice = duplicate_key(body)
         if twice is not None:
             raise Declined(_invalid({twice: "stands twice in the body"}))

@@ -68,6 +68,7 @@ def build_gateway(families: Families, surroundings: Surroundings) -> Door:
             **surroundings.documents,
         },
         sandbox=infra.settings.sandbox,
+        rpc=surroundings.rpc is not None,
     )
     closers = [] if surroundings.rpc is None else [surroundings.rpc[1].close]
     around = surroundings.around(cast("AsgiApp", app))

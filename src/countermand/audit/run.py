@@ -243,15 +243,15 @@ def show(found: Audit, console: Console) -> None:
         f"Rent held in orders' accounts: {found.rent_held_lamports} lamports."
         f" Network fees of landed transactions: {found.network_fees_lamports} lamports."
     )
+    console.print("Not checked, or only in part:")
+    for sentence in found.not_checked:
+        console.print(f"  {sentence}", highlight=False, markup=False)
     for sentence in found.unresolved:
         console.print(f"unresolved: {sentence}", highlight=False)
     for sentence in found.differences:
         console.print(f"DIFFERS: {sentence}", style="bold red", highlight=False, markup=False)
     for name, more in found.unnamed().items():
         console.print(f"DIFFERS: {name}: {more} more", style="bold red", highlight=False)
-    console.print("Not checked, or only in part:")
-    for sentence in found.not_checked:
-        console.print(f"  {sentence}", highlight=False, markup=False)
     console.print("Everything agrees." if found.ok else f"{found.count} differences.")
 
 

@@ -25,6 +25,7 @@ def mount(
     missing: Callable[[], Sequence[str]] = lambda: (),
     documents: Documents,
     sandbox: bool,
+    rpc: bool = True,
     registry: CollectorRegistry = REGISTRY,
 ) -> None:
     """Adds the operations to an app. `not_ready_because` is None when the venue would serve orders.
@@ -36,7 +37,7 @@ def mount(
     app.add_route("/metrics", Metrics(registry))
     app.add_route("/openapi/{file}", OpenApi(documents))
     app.add_route("/docs", Docs(documents))
-    app.add_route("/", Front(documents, sandbox=sandbox))
+    app.add_route("/", Front(documents, sandbox=sandbox, rpc=rpc))
 
 
 class Live:
@@ -105,12 +106,13 @@ class Docs:
 class Front:
     """The URLs of the venue."""
 
-    def __init__(self, documents: Documents, *, sandbox: bool) -> None:
+    def __init__(self, documents: Documents, *, sandbox: bool, rpc: bool) -> None:
         self._names = tuple(documents)
         self._sandbox = sandbox
+        self._rpc = rpc
 
     async def on_get(self, req: Request, resp: Response) -> None:
-        _show(resp, pages.front(self._names, req.prefix, sandbox=self._sandbox))
+        _show(resp, pages.front(self._names, req.prefix, sandbox=self._sandbox, rpc=self._rpc))
 
 
 def _show(resp: Response, page: str) -> None:

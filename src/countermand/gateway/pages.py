@@ -46,10 +46,11 @@ def docs(documents: Mapping[str, Mapping[str, Any]], base_url: str) -> str:
     )
 
 
-def front(document_names: Iterable[str], base_url: str, *, sandbox: bool) -> str:
-    """The URLs of the venue."""
+def front(document_names: Iterable[str], base_url: str, *, sandbox: bool, rpc: bool = True) -> str:
+    """The URLs of the venue. `rpc`: it shows a chain of its own."""
+    chain = f" Solana JSON-RPC: <code>{escape(base_url)}/rpc</code>." if rpc else ""
     ways = [
-        ("/docs", "every operation, with a curl command"),
+        ("/docs", "every operation of the order APIs, with a curl command"),
         *((f"/openapi/{name}.json", "OpenAPI") for name in document_names),
         ("/health/live", "the process answers"),
         ("/health/ready", "200 when the venue would serve orders"),
@@ -63,8 +64,7 @@ def front(document_names: Iterable[str], base_url: str, *, sandbox: bool) -> str
     return _page(
         "Countermand",
         "<h1>Countermand</h1><p>An order server for crypto trading, whose cancel keeps its promise.</p>"
-        f'<p class="soft">Base URL of the APIs: <code>{escape(base_url)}</code>. '
-        f"Solana JSON-RPC: <code>{escape(base_url)}/rpc</code>.</p><table>{rows}</table>",
+        f'<p class="soft">Base URL of the APIs: <code>{escape(base_url)}</code>.{chain}</p><table>{rows}</table>',
     )
 
 

@@ -9,7 +9,9 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeVar
+from typing import Final, TypeVar
+
+import structlog
 
 from countermand.engine.book_rows import BookRows
 from countermand.engine.ports import Batch, TriggerRows
@@ -32,6 +34,9 @@ from countermand.store.postgres import PostgresStore
 from countermand.store.shard_postgres import ShardPostgres
 
 R = TypeVar("R")
+
+
+_log: Final = structlog.get_logger("countermand")
 
 
 class CrashPoint(Enum):
@@ -59,6 +64,7 @@ class WorldFaults:
     def pass_point(self, point: CrashPoint) -> None:
         """Dies here, hard, if that was asked for."""
         if self.crash is point:
+            _log.warning("the fault crash ends this process, as kill -9 would", point=point.value)
             self.kill()
 
     def failing(self) -> bool:

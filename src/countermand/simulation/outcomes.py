@@ -32,6 +32,7 @@ def run_all(seeds: range, simulate: Callable[[int], Outcome], again: str, say: C
     say(f"{len(seeds)} seeds, {done} steps in {took:.1f} s: {done / max(took, 1e-9):.0f} steps/s")
     for situation, times in sorted(situations.items()):
         say(f"{times:8d}  {situation}")
+    say("No claim broke.")
     return 0
 
 
