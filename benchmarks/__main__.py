@@ -29,6 +29,7 @@ def main() -> None:
             "creates": _creates,
             "layers": _layers,
             "cancels": _cancels,
+            "fills": _fills,
             "book": _book,
             "on-chain": _on_chain,
         }
@@ -50,7 +51,7 @@ def _options() -> Namespace:
     parser.add_argument("--data", type=Path, help="where the databases are put; a disk, since they are synced")
     parser.add_argument(
         "--only",
-        choices=("desks", "starts", "creates", "layers", "cancels", "book", "on-chain"),
+        choices=("desks", "starts", "creates", "layers", "cancels", "fills", "book", "on-chain"),
         help="print one part, write nothing",
     )
     return parser.parse_args()
@@ -87,13 +88,24 @@ def _layers(measured: Measured, data: Path, _seconds: float) -> None:
 
 def _cancels(measured: Measured, data: Path, seconds: float) -> None:
     _say(f"cancels: first {figures.RESTING} open orders are written")
-    orders, _ = asyncio.run(figures.filled(data / "cancels", figures.RESTING - _RUNGS, _RUNGS))
-    measured.starts.append(figures.start(data / "cancels", figures.RESTING))
-    with serving(data / "cancels") as venue:
+    where = data / "cancels"
+    orders, _ = asyncio.run(figures.filled(where, figures.RESTING, 0))
+    measured.starts.append(figures.start(where, figures.RESTING))
+    with serving(where) as venue:
         _say("cancels")
         measured.cancels = figures.cancels(venue, orders, seconds)
+    shutil.rmtree(where)
+
+
+def _fills(measured: Measured, data: Path, seconds: float) -> None:
+    """Orders of their own, since a quick machine cancels all that it is given."""
+    _say(f"cancels beside fills: first {figures.RESTING} open orders are written")
+    where = data / "fills"
+    orders, _ = asyncio.run(figures.filled(where, figures.RESTING - _RUNGS, _RUNGS))
+    with serving(where) as venue:
         _say("cancels beside fills")
         measured.cancels_beside_fills = figures.cancels_beside_fills(venue, orders, seconds)
+    shutil.rmtree(where)
 
 
 def _book(measured: Measured, data: Path, seconds: float) -> None:

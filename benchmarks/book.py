@@ -6,9 +6,11 @@ ticks on average), one fifth goes 40 ticks through it; quantities are 1 to 100. 
 a book as it puts in, so that a book that begins empty stays nearly so. The second table therefore begins with
 `DEEP` orders that rest; those are not timed.
 
-"Ours, planned" first looks whom an order meets, and then takes that off and adds what is left, as the venue does, which
-says what happens before it happens. A book that is slow is stopped after its time, and its rate is that of what it did;
-one after which another quantity rests than after ours is marked.
+"Ours" takes the path of the venue: it first looks whom an order meets, and then takes that off and adds what is left.
+"Ours, with money" is the venue's whole turn: a command is decided and its events are applied, with holds, fees and
+balances, which no peer has. "Ours, in one step" is a shorter path that the venue does not take. A book that is slow is
+stopped after its time, and its rate is that of what it did; one after which another quantity rests than after ours is
+marked.
 
 The machine may be shared: rates are per second of processor time, medians of several runs, and per second of the clock
 beside it.
@@ -42,6 +44,7 @@ PEERS: Final = ("pyorderbook==0.4.9", "order-matching[polars]==0.12.0", "lightma
 _DRIVER: Final = Path(__file__).with_name("book_driver.py")
 _OURS: Final = "ours"
 _NAIVE: Final = "ours, naive"
+WITH_MONEY: Final = "ours, with money"
 
 
 @dataclass

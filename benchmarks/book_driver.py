@@ -49,6 +49,43 @@ def _ours(module: str, name: str, *, planned: bool = False) -> Driven:
     return Driven(order.BUY, order.SELL, place if planned else book.submit, book.remove, resting)
 
 
+def _turns() -> Driven:
+    """The whole turn of the venue: a command is decided, and its events are applied, with holds, fees and balances.
+
+    All that buy are one account and all that sell another, each with more than it can spend.
+    """
+    commands, order = (import_module(f"countermand.domain.book.{name}") for name in ("commands", "order"))
+    amount, quantities = import_module("countermand.domain.ledger.amount"), "countermand.domain.book.quantities"
+    lots_of, ticks_of = import_module(quantities).Lots, import_module(quantities).Ticks
+    decide = import_module("countermand.domain.book.decide").decide
+    market, *_ = import_module("countermand.domain.book.markets").MARKETS
+    desk = import_module("countermand.domain.book.desk").Desk([market])
+    buyer, seller = amount.Account("0xb"), amount.Account("0xs")
+    ids: dict[int, Any] = {}
+
+    def turn(command: Any) -> Any:
+        happened = decide(desk, command, 0)
+        for event in happened if isinstance(happened, tuple) else ():
+            desk.apply(event, 0)
+        return happened
+
+    def place(order_id: int, account: Any, price: int, quantity: int) -> None:
+        side = order.BUY if account is buyer else order.SELL
+        terms = order.Terms(account, market.symbol, side, order.Kind.LIMIT, lots_of(quantity), ticks_of(price))
+        ids[order_id] = turn(commands.PlaceOrder("", order.Nonce(order_id), b"", terms))[0].order_id, account
+
+    def cancel(order_id: int) -> None:
+        placed, account = ids[order_id]
+        turn(commands.CancelOrder(account, placed))
+
+    def resting() -> float:
+        return float(sum(lots for side in order.Side for _, lots in desk.pits[market.symbol].book.levels(side)))
+
+    for account, currency in ((buyer, market.quote), (seller, market.base)):
+        turn(commands.Credit(account, currency, amount.Amount(amount.AMOUNT_MAX)))
+    return Driven(buyer, seller, place, cancel, resting)
+
+
 def _pyorderbook() -> Driven:
     peer = import_module("pyorderbook")
     book, orders = peer.Book(), {}
@@ -109,8 +146,9 @@ def _order_matching() -> Driven:
 
 
 BOOKS: Final[dict[str, Callable[[], Driven]]] = {
-    "ours": lambda: _ours("fast", "FastBook"),
-    "ours, planned": lambda: _ours("fast", "FastBook", planned=True),
+    "ours": lambda: _ours("fast", "FastBook", planned=True),
+    "ours, with money": _turns,
+    "ours, in one step": lambda: _ours("fast", "FastBook"),
     "ours, naive": lambda: _ours("naive", "NaiveBook"),
     "pyorderbook": _pyorderbook,
     "order-matching": _order_matching,

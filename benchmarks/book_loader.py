@@ -15,7 +15,7 @@ import asyncpg
 import fast_stark_crypto
 
 from benchmarks import requests
-from countermand.compose.database import MASTER_SEED_FILE
+from countermand.app.seeds import MASTER_SEED_FILE
 from countermand.custody.vaults import VaultKeys, load_or_make_seed
 from countermand.dialects.tanx.session import Sessions
 from countermand.dialects.tanx.signing import msg_hash
@@ -34,10 +34,13 @@ from countermand.engine.clock import VenueClock
 from countermand.engine.ids import Ids
 from countermand.engine.shards import BOOK_SHARD
 from countermand.engine.term import Term
+from countermand.engine.token_incarnation import TokenIncarnation
 from countermand.store.book_postgres import PostgresBookStore
 from countermand.store.embedded import EmbeddedPostgres
+from countermand.store.fingerprints import keep_fingerprint
 from countermand.store.members_postgres import PostgresMembers
 from countermand.store.migrations import migrate
+from countermand.store.venue_postgres import PostgresVenue
 
 USERS: Final = 500
 _A_BATCH: Final = 1_000
@@ -151,10 +154,11 @@ async def trading(data: Path) -> AsyncIterator[Trading]:
     keys, clock = VaultKeys(load_or_make_seed(data / MASTER_SEED_FILE)), VenueClock()
     async with EmbeddedPostgres(data) as server:
         await migrate(server.dsn)
+        await keep_fingerprint(server.dsn, keys.fingerprint())
         pool = await asyncpg.create_pool(server.dsn, min_size=1, max_size=4)
         store = await PostgresBookStore.connect(server.dsn)
         members = PostgresMembers(pool)
-        sessions = Sessions(keys.jwt_secret(), clock, members)
+        sessions = Sessions(keys.jwt_secret(), clock, members, TokenIncarnation(PostgresVenue(pool), 1))
         users = [await _user(number, members, sessions, clock) for number in range(USERS)]
         memory = BookMemory(MARKETS, _NoFaults())
         term = Term(BOOK_SHARD, await store.begin_epoch(BOOK_SHARD), memory)
@@ -171,6 +175,6 @@ async def _user(number: int, members: PostgresMembers, sessions: Sessions, clock
     account, key = Account(f"0x{number + 1:040x}"), 1_000_000 + number
     member = await members.enrol(account, clock.now())
     await members.register_key(account, public_key(key), replace=False)
-    tokens = await sessions.begin(account, member.logins)
+    tokens = await sessions.begin(account, member.logins, 1)
     assert tokens is not None
     return User(account, key, tokens.access)

@@ -147,8 +147,9 @@ class _Generator:
 
     def findings(self) -> Findings:
         assert self._process.stdout is not None
-        found = self._process.stdout.read()
-        assert self._process.wait() == 0, "the load generator failed; its reason is above"
+        with self._process:
+            found = self._process.stdout.read()
+        assert self._process.returncode == 0, "the load generator failed; its reason is above"
         return msgspec.msgpack.decode(found, type=Findings)
 
     def _write(self, data: bytes) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -17,6 +17,8 @@ from benchmarks.loader import Open, Owner, filling, ladder, resting
 from benchmarks.venue import Venue, echoing, serving
 from countermand.prices.feed import JUP, SOL, USDC
 
+T = TypeVar("T")
+
 CONNECTIONS: Final = (1, 32, 256)
 FILLS_PER_SECOND: Final = 500
 RESTING: Final = 100_000
@@ -25,8 +27,8 @@ _ECHO_S: Final = 2.0
 _PRICE_EVERY_S: Final = 0.1
 _CRAFTERS: Final = 32
 _YEAR_MS: Final = 365 * 24 * 3_600_000
-_ORDERS_FOR_A_SECOND: Final = {1: 1_600, 32: 5_500, 256: 8_000}
-"""More cancels than these will not be made in a second."""
+_SHARES: Final = {1: 1, 32: 4, 256: 6}
+"""How the orders are dealt out to the runs. A machine that is quick enough to cancel its share ends its run early."""
 BOOK_CREATES: Final = {1: 2_000, 32: 8_000, 256: 8_000}
 _CREATES: Final = {1: 500, 32: 3_000, 256: 3_500}
 """A crafted deposit lives for a minute, so these must be crafted, signed and created in less."""
@@ -124,8 +126,7 @@ def cancels_beside_fills(venue: Venue, orders: list[Open], seconds: float) -> li
 def _cancels(
     venue: Venue, orders: list[Open], connections: int, seconds: float, rising: "_Rising | None" = None
 ) -> Beside:
-    wanted = int(_ORDERS_FOR_A_SECOND[connections] * (seconds + 1))
-    taken = [orders.pop() for _ in range(min(wanted, len(orders)))]
+    taken = share(orders, connections)
     items = [requests.cancel(order.id, order.owner.token) for order in taken]
     fills = 0.0
 
@@ -146,6 +147,12 @@ def _cancels(
         return figure, used
 
     return _beside(connections, run, lambda: fills)
+
+
+def share(orders: list[T], connections: int) -> list[T]:
+    """Takes its share off the list, of what this run and those after it may use."""
+    among = sum(_SHARES[each] for each in CONNECTIONS if each >= connections)
+    return [orders.pop() for _ in range(len(orders) * _SHARES[connections] // among)]
 
 
 class _Rising:
@@ -245,8 +252,7 @@ def book_cancels(venue: Venue, orders: list[Resting], seconds: float) -> list[Be
     """Each order is cancelled once. Takes the orders that it uses off the list."""
     measured = []
     for connections in CONNECTIONS:
-        wanted = int(_ORDERS_FOR_A_SECOND[connections] * (seconds + 1))
-        taken = [orders.pop() for _ in range(min(wanted, len(orders)))]
+        taken = share(orders, connections)
         items = [requests.tanx_cancel(order.id, order.owner.token) for order in taken]
         measured.append(_requests(venue, connections, items, seconds))
     return measured

@@ -16,10 +16,11 @@ from typing import Any, Final
 import uvloop
 
 from benchmarks.loader import Open, filling, resting
-from countermand.compose.database import database_of, keys_of
-from countermand.compose.door import door_of
-from countermand.compose.house import House, house_of
-from countermand.compose.serve import spare_what_lasts
+from countermand.app.database import database_of
+from countermand.app.families import Families
+from countermand.app.sandbox import sandbox_app
+from countermand.app.seeds import keys_of, seed_of
+from countermand.app.serve import spare_what_lasts
 from countermand.domain.trigger.commands import RequestCancel
 from countermand.settings import Settings
 
@@ -47,23 +48,25 @@ def measure(layer: str, data: Path) -> float:
 
 
 async def _measure_here(layer: str, data: Path) -> float:
-    async with filling(data) as venue:
-        orders = await venue.add(resting(_WARM_UP + _TIMED))
+    async with filling(data) as filled:
+        orders = await filled.add(resting(_WARM_UP + _TIMED))
     settings = Settings(data=data)
-    keys = keys_of(settings)
-    async with database_of(settings) as database, house_of(settings, keys, database.dsn) as house:
-        running = [asyncio.create_task(house.trigger.shard.run()), asyncio.create_task(house.book.shard.run())]
-        await house.sandbox.begin()
+    async with (
+        database_of(settings) as database,
+        sandbox_app(settings, await keys_of(settings, seed_of(settings), database.dsn), database.dsn) as venue,
+    ):
+        families, gateway = venue.families, venue.app.gateway
+        running = [asyncio.create_task(families.trigger.shard.run()), asyncio.create_task(families.book.shard.run())]
+        await venue.sandbox.begin()
         for order in orders:
-            house.trigger.sessions.wallet_of(f"Bearer {order.owner.token}")
+            families.trigger.sessions.wallet_of(f"Bearer {order.owner.token}")
         spare_what_lasts()
-        door, _ = door_of(house)
         work = {
-            "craft": lambda some: _crafts(house, some),
-            "turn": lambda some: _turns(house, some),
-            "engine": lambda some: _cancels(house, some),
-            "dialect": lambda some: _requests(door._app, some),
-            "door": lambda some: _requests(door, some),
+            "craft": lambda some: _crafts(families, some),
+            "turn": lambda some: _turns(families, some),
+            "engine": lambda some: _cancels(families, some),
+            "dialect": lambda some: _requests(gateway._app, some),
+            "door": lambda some: _requests(gateway, some),
         }[layer]
         queue = iter(orders)
         await _all(work, queue, _WARM_UP)
@@ -81,22 +84,22 @@ async def _all(work: Work, queue: Iterator[Open], count: int) -> None:
     await asyncio.gather(*(work(some) for _ in range(TASKS)))
 
 
-async def _crafts(house: House, orders: Iterator[Open]) -> None:
+async def _crafts(families: Families, orders: Iterator[Open]) -> None:
     for order in orders:
-        group = await house.trigger.shard.peek(order.id)
+        group = await families.trigger.shard.peek(order.id)
         assert group is not None
-        await house.trigger.custody.craft_withdrawal(group)
+        await families.trigger.custody.craft_withdrawal(group)
 
 
-async def _turns(house: House, orders: Iterator[Open]) -> None:
+async def _turns(families: Families, orders: Iterator[Open]) -> None:
     for order in orders:
-        request_id = house.trigger.orders._ids.request_id()
-        await house.trigger.shard.submit(RequestCancel(order.id, order.owner.wallet, request_id, None, 0))
+        request_id = families.trigger.orders._ids.request_id()
+        await families.trigger.shard.submit(RequestCancel(order.id, order.owner.wallet, request_id, None, 0))
 
 
-async def _cancels(house: House, orders: Iterator[Open]) -> None:
+async def _cancels(families: Families, orders: Iterator[Open]) -> None:
     for order in orders:
-        await house.trigger.orders.cancel(order.id, order.owner.wallet)
+        await families.trigger.orders.cancel(order.id, order.owner.wallet)
 
 
 async def _requests(app: Any, orders: Iterator[Open]) -> None:

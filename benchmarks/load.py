@@ -12,18 +12,23 @@ import time
 from array import array
 from collections.abc import Callable, Generator, Iterator
 from itertools import repeat
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from benchmarks import journeys
+
+_PATIENCE_S: Final = 60
 
 Conversation: TypeAlias = Generator[bytes, bytes, None]
 """Yields requests and is sent the bodies of their answers."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """`journey` names how `items` become requests. `seconds` and `warm_up_s` bound it; the items may end before."""
+    """`journey` names how `items` become requests. `seconds` and `warm_up_s` bound it; the items may end before.
+
+    The warm-up takes a quarter of the items at most, so that a quick server leaves something to be measured.
+    """
 
     port: int
     connections: int
@@ -81,6 +86,7 @@ class _Run:
         begin = now()
         measure_from = begin + int(plan.warm_up_s * 1e9)
         until = measure_from + int(plan.seconds * 1e9)
+        warm_up_items = len(plan.items) if plan.endless else len(plan.items) // 4
         measuring, counted_from, cpu_from = False, begin, time.process_time()
         record = self._latencies.append
         for fd, talk in talks.items():
@@ -90,8 +96,8 @@ class _Run:
                 sockets[fd].send(first)
         last, answers = begin, 0
         while started:
-            events = poll.poll(5)
-            assert events, "the server has not answered for five seconds"
+            events = poll.poll(_PATIENCE_S)
+            assert events, f"the server has not answered for {_PATIENCE_S} seconds"
             for fd, _ in events:
                 data = sockets[fd].recv(65_536)
                 assert data, f"the server cut a connection after {len(self._latencies)} answers"
@@ -105,7 +111,7 @@ class _Run:
                 answers += 1
                 if measuring:
                     record(last - started[fd])
-                elif last >= measure_from:
+                elif last >= measure_from or answers >= warm_up_items:
                     measuring, counted_from, cpu_from = True, last, time.process_time()
                 body = data[end:]
                 status = int(data[9:12])

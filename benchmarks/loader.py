@@ -15,7 +15,7 @@ from typing import Final
 import asyncpg
 from solders.keypair import Keypair
 
-from countermand.compose.database import MASTER_SEED_FILE
+from countermand.app.seeds import MASTER_SEED_FILE
 from countermand.custody.deposits import account_seed, deposit_message
 from countermand.custody.instructions import order_account
 from countermand.custody.parties import Parties
@@ -32,16 +32,20 @@ from countermand.engine.clock import VenueClock
 from countermand.engine.ids import Ids
 from countermand.engine.shards import TRIGGER_SHARD
 from countermand.engine.term import Term
+from countermand.engine.token_incarnation import TokenIncarnation
 from countermand.engine.trigger_memory import TriggerMemory
-from countermand.liquidity.pool import pool_account, sandbox_accounts
-from countermand.prices.feed import DEFAULT_PRICES, JUP, SOL, USDC, Token, TokenRegistry
+from countermand.prices.feed import JUP, SOL, USDC, Token, TokenRegistry
+from countermand.sandbox.pool import pool_account, sandbox_accounts
+from countermand.sandbox.prices import DEFAULT_PRICES
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.genesis import Genesis
 from countermand.solana.port import AccountInfo
 from countermand.solana.tokens import SYSTEM_PROGRAM, associated_token_address
 from countermand.store.chain_postgres import PostgresLedgerStore
 from countermand.store.embedded import EmbeddedPostgres
+from countermand.store.fingerprints import keep_fingerprint
 from countermand.store.postgres import PostgresStore, migrate
+from countermand.store.venue_postgres import PostgresVenue
 
 WALLETS: Final = 2_000
 _A_BATCH: Final = 1_000
@@ -188,10 +192,11 @@ async def filling(data: Path) -> AsyncIterator[Filling]:
     """Opens the data directory the way a server does, and gives its wallets what they need."""
     data.mkdir(parents=True, exist_ok=True, mode=0o711)
     keys, clock = VaultKeys(load_or_make_seed(data / MASTER_SEED_FILE)), VenueClock()
-    sessions = Sessions(keys.jwt_secret(), clock)
     async with EmbeddedPostgres(data) as server:
         await migrate(server.dsn)
+        await keep_fingerprint(server.dsn, keys.fingerprint())
         pool = await asyncpg.create_pool(server.dsn, min_size=1, max_size=4)
+        sessions = Sessions(keys.jwt_secret(), clock, TokenIncarnation(PostgresVenue(pool), 1))
         store = await PostgresStore.connect(server.dsn)
         ledger = PostgresLedgerStore(pool)
         chain = await EmbeddedChain.open(ledger, clock, genesis=_genesis(keys))

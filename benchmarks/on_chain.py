@@ -15,8 +15,10 @@ import msgspec
 import uvloop
 from solders.keypair import Keypair
 
-from countermand.compose.database import database_of, keys_of
-from countermand.compose.house import House, house_of
+from countermand.app.database import database_of
+from countermand.app.families import Families
+from countermand.app.sandbox import sandbox_app
+from countermand.app.seeds import keys_of, seed_of
 from countermand.domain.identity import Wallet
 from countermand.settings import Settings
 from countermand.solana.port import AccountInfo
@@ -46,23 +48,25 @@ def measure(data: Path) -> Listing:
 async def _measure_here(data: Path) -> Listing:
     data.mkdir(parents=True, exist_ok=True, mode=0o711)
     settings = Settings(data=data, log_level="error")
-    keys = keys_of(settings)
-    async with database_of(settings) as database, house_of(settings, keys, database.dsn) as house:
+    async with (
+        database_of(settings) as database,
+        sandbox_app(settings, await keys_of(settings, seed_of(settings), database.dsn), database.dsn) as venue,
+    ):
         makers = [Keypair().pubkey() for _ in range(ORDERS // OF_ONE)]
         accounts = {str(Keypair().pubkey()): _order(bytes(makers[number // OF_ONE])) for number in range(ORDERS)}
         addresses = list(accounts)
         for start in range(0, ORDERS, _A_BATCH):
             some = addresses[start : start + _A_BATCH]
-            await house.ground.chain.put_accounts({address: accounts[address] for address in some})
-        took = sorted([await _listed(house, Wallet(str(maker))) for maker in makers[:_ASKED]])
+            await venue.chain.put_accounts({address: accounts[address] for address in some})
+        took = sorted([await _listed(venue.families, Wallet(str(maker))) for maker in makers[:_ASKED]])
     return Listing(
         orders=ORDERS, of_one=OF_ONE, p50_ms=took[len(took) // 2] / 1e6, p99_ms=took[len(took) * 99 // 100] / 1e6
     )
 
 
-async def _listed(house: House, maker: Wallet) -> int:
+async def _listed(families: Families, maker: Wallet) -> int:
     began = time.perf_counter_ns()
-    orders = await house.on_chain.limits.open_orders(maker)
+    orders = await families.on_chain.limits.open_orders(maker)
     took = time.perf_counter_ns() - began
     assert len(orders) == OF_ONE, f"{len(orders)} orders of {maker}"
     return took

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-_READY_S: Final = 60
+_READY_S: Final = 300
 _STOP_S: Final = 15
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
@@ -39,7 +39,7 @@ class Venue(Server):
     """From its exec until it says that it would serve."""
 
     def ask(self, method: str, path: str, body: object | None = None) -> Any:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         try:
             headers = {} if body is None else {"content-type": "application/json"}
             connection.request(method, path, None if body is None else json.dumps(body), headers)
@@ -92,13 +92,13 @@ def serving(data: Path) -> Iterator[Venue]:
 @contextmanager
 def echoing() -> Iterator[Server]:
     """The peer."""
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.echo"], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield Server(process.pid, int(process.stdout.readline()))
-    finally:
-        process.terminate()
-        process.wait()
+    command = [sys.executable, "-m", "benchmarks.echo"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield Server(process.pid, int(process.stdout.readline()))
+        finally:
+            process.terminate()
 
 
 def _await_ready(port: int, deadline: float) -> None:

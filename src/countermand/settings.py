@@ -38,6 +38,7 @@ class Settings:
     `data`: the data directory; with `database_url` it only holds the master seed, unless that is given too.
     `seed`: of ids and nonces, only in a sandbox.
     `tanx_utc_offset`: how far the times that tanX shows are ahead of UTC.
+    `trust_proxy`: the clients of a proxy are let into the sandbox.
     `cors_origins`: `*` or origins. `master_seed`: the file of the vaults' secret; None means one in the data directory.
     """
 
@@ -54,6 +55,7 @@ class Settings:
     cors_origins: tuple[str, ...] = ("*",)
     master_seed: Path | None = None
     tanx_utc_offset: timedelta = timedelta()
+    trust_proxy: bool = False
     i_know_what_i_do: bool = False
     log: LogFormat = "console"
     log_level: LogLevel = "info"
@@ -81,6 +83,7 @@ def settle(
     cors_origins: Iterable[str] | None = None,
     master_seed: Path | None = None,
     tanx_utc_offset: str = "+00:00",
+    trust_proxy: bool = False,
     i_know_what_i_do: bool = False,
     log: LogFormat = "console",
     log_level: LogLevel = "info",
@@ -103,6 +106,7 @@ def settle(
         cors_origins=origins,
         master_seed=master_seed,
         tanx_utc_offset=_utc_offset(tanx_utc_offset),
+        trust_proxy=trust_proxy,
         i_know_what_i_do=i_know_what_i_do,
         log=log,
         log_level=log_level,
@@ -169,21 +173,23 @@ def _is_origin(text: str) -> bool:
 
 
 def _check_database(url: str | None) -> None:
-    if url is not None and urlsplit(url).scheme not in _DATABASE_SCHEMES:
+    if url is None:
+        return
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError:
+        scheme = ""
+    if scheme not in _DATABASE_SCHEMES:
         # The address itself may hold a password.
         raise StartRefused(
-            "--database-url is no PostgreSQL address; give one like postgresql://user@host:5432/database"
-        )
+            "--database-url is no PostgreSQL address; give one like postgresql://user@host:5432/database, "
+            "with %40 for @ and the like in the password"
+        ) from None
 
 
 def _check_sandbox(settings: Settings) -> None:
     if not settings.sandbox or settings.i_know_what_i_do:
         return
-    if settings.chain == "rpc":
-        raise StartRefused(
-            "--sandbox with --chain rpc would let anybody here move the clock of a real chain's orders; "
-            "leave --sandbox out, or add --i-know-what-i-do"
-        )
     if not _is_loopback(settings.host):
         raise StartRefused(
             f"--sandbox with --host {settings.host} would show a sandbox to other machines; "
@@ -212,11 +218,25 @@ def _check_numbers(settings: Settings) -> None:
 
 
 def _check_chain(settings: Settings) -> None:
+    # The address itself may hold a provider's key.
     if settings.chain == "embedded":
         if settings.rpc_url is not None:
-            raise StartRefused(f"--rpc-url {settings.rpc_url} has no use with --chain embedded; leave it out")
+            raise StartRefused("--rpc-url has no use with --chain embedded; leave it out, or add --chain rpc")
         return
-    raise StartRefused(
-        "--chain rpc cannot start yet: it needs the real prices and the real liquidity of a chain, "
-        "and this version has neither price feeds nor a router; use --chain embedded"
-    )
+    if settings.rpc_url is None:
+        raise StartRefused("--chain rpc needs a node; give --rpc-url, such as https://api.mainnet-beta.solana.com")
+    if not _is_http(settings.rpc_url):
+        raise StartRefused("--rpc-url is no address of a node; give one like https://rpc.example.org")
+    if settings.sandbox:
+        raise StartRefused(
+            "--sandbox with --chain rpc is not possible: a sandbox moves money and time, which takes a chain of "
+            "its own; leave --sandbox out, or use --chain embedded"
+        )
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -7,7 +7,7 @@ from countermand.custody.vaults import VaultKeys
 KEYS = VaultKeys(bytes(range(32)))
 """Those of `tests.engine.house`."""
 
-_VENUE = "INSERT INTO venue (seed_fingerprint, root) VALUES ($1, $2)"
+_VENUE = "INSERT INTO venue (seed_fingerprint, founded_as, served_as, chain) VALUES ($1, $2, $2, 'embedded')"
 _SHARDS = """
 INSERT INTO shards (shard, epoch, opened, seq, head, last_at) VALUES (0, 1, 1, 0, '', 0), (1, 1, 1, 0, '', 0)
 ON CONFLICT (shard) DO NOTHING

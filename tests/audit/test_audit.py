@@ -17,6 +17,7 @@ from countermand.store.chain_postgres import PostgresLedgerStore
 from countermand.store.postgres import PostgresStore
 from tests.audit.complete import KEYS, completed, run
 from tests.engine.house import ONE_SOL, House, above, dollars, house, signed
+from tests.gifts import faucet_of
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ async def business(venue: House) -> None:
     await venue.orders.cancel(await venue.placed(alice, above(400)), wallet)
     resting = await venue.placed(alice, above(500))
     gift = (await venue.order(resting)).terms.input_account
-    await venue.chain.airdrop(gift, 5)
+    await faucet_of(venue.chain).airdrop(gift, 5)
     await venue.settled()
 
 

@@ -8,6 +8,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -130,9 +131,13 @@ def cancel_all(alice: User) -> None:
 
 def outlive_tokens(alice: User) -> None:
     before = alice.client.refresh_token
-    alice.expires()
+    alice.client.set_access_token("ended")
     assert alice.has("usdc") == (Decimal(9600), Decimal(0))
     assert alice.client.refresh_token != before
+    alice.expires()
+    with suppress(requests.HTTPError):  # Its refresh token has ended, too.
+        alice.has("usdc")
+        raise AssertionError("the tokens go on")
     alice.client.logout()
     alice.client.complete_login(alice.address, alice.private_key)
     assert alice.has("usdc") == (Decimal(9600), Decimal(0))

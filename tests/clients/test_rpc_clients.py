@@ -43,7 +43,7 @@ LOST = b"lose this"
 async def node() -> AsyncIterator[Node]:
     async def send(raw: bytes) -> None:
         if LOST in raw:
-            chain.expire_blockhashes()
+            await chain.expire_blockhashes()
         else:
             await chain.send(raw)
 
@@ -53,8 +53,11 @@ async def node() -> AsyncIterator[Node]:
 
 
 @pytest.mark.parametrize("client", ["web3", "kit"])
-async def test_the_javascript_clients_are_content(node: Node, client: str) -> None:
-    done = await asyncio.to_thread(run_node, SCRIPTS / f"rpc_{client}.mjs", node.url, node.ws_url)
+@pytest.mark.parametrize("path", ["/rpc", "/rpc/", "/"])
+async def test_the_javascript_clients_are_content(node: Node, client: str, path: str) -> None:
+    """E7: also with the paths of a node, whose WebSocket is at `/` of the next port."""
+    urls = [url.removesuffix("/rpc") + path for url in (node.url, node.ws_url)]
+    done = await asyncio.to_thread(run_node, SCRIPTS / f"rpc_{client}.mjs", *urls)
     assert done.returncode == 0, done.stderr[-4_000:]
     assert "is content" in done.stdout
 

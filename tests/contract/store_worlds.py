@@ -1,9 +1,9 @@
 """The two worlds that the contract of the store is tried in, each with the same misfortunes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
@@ -12,13 +12,19 @@ import pytest
 from countermand.engine.ports import Batch, CommitUnknown, Epoch
 from countermand.simulation.fenced import FencedDatabase
 from countermand.simulation.memory_store import AFTER_COMMIT, BEFORE_COMMIT, HeldInside, MemoryDatabase, MemoryStore
-from countermand.store import writer
+from countermand.store import fences
 from countermand.store.postgres import PostgresStore
 from countermand.store.shard_postgres import ShardPostgres
 
 AnyStore: TypeAlias = MemoryStore | PostgresStore
 Strike: TypeAlias = Callable[[], Awaitable[None]]
 PATIENCE_S = 10
+_Id = TypeVar("_Id")
+
+
+async def bodies(reading: Awaitable[Sequence[tuple[_Id, bytes]]]) -> list[bytes]:
+    """What a load reads, without the ids."""
+    return [body for _, body in await reading]
 
 
 class World(Protocol):
@@ -157,7 +163,7 @@ class InPostgres:
 
     async def begin_epoch_while_inside(self, batch: Batch[Any], *, lands: bool) -> Epoch:
         if not lands:
-            self._monkeypatch.setattr(writer, "HOLDER_S", 0.2)
+            self._monkeypatch.setattr(fences, "HOLDER_S", 0.2)
         holder = await asyncpg.connect(self.url)
         transaction = holder.transaction()
         await transaction.start()

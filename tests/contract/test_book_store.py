@@ -28,7 +28,7 @@ from countermand.engine.journal import encode
 from countermand.engine.ports import Batch, CommitUnknown, Epoch, JournalRow, WriterReplaced
 from countermand.simulation.book.store import MemoryBookDatabase, MemoryBookStore
 from countermand.store.book_postgres import PostgresBookStore
-from tests.contract.store_worlds import InMemory, InPostgres, World
+from tests.contract.store_worlds import InMemory, InPostgres, World, bodies
 
 ALICE: Final = Account("0xa11ce")
 BOB: Final = Account("0xb0b")
@@ -129,7 +129,7 @@ async def rows_of(store: BookStore) -> list[object]:
     return [
         await store.counters(BOOKS),
         await store.balances(BOOKS),
-        await store.live_orders(BOOKS),
+        await bodies(store.live_orders(BOOKS)),
         await store.trades(TradesQuery()),
         await store.draft(ALICE, Nonce(101)),
     ]
@@ -240,7 +240,7 @@ async def test_an_order_is_stored_as_it_is_now_and_those_that_live_are_loaded(st
     epoch = await stored(store, orders=[order_row(n) for n in (10, 9, 2)])
     ended = order_row(9, state="cancel", live=False, body=b"ended")
     await store.commit(batch(epoch, 1, orders=[ended, order_row(2, body=b"changed")]))
-    assert await store.live_orders(BOOKS) == [b"changed", b'{"order":10}']
+    assert await bodies(store.live_orders(BOOKS)) == [b"changed", b'{"order":10}']
     assert await store.order(OrderId(9)) == b"ended"
     assert await store.orders(OrdersQuery(ALICE, state=State.CANCEL)) == [b"ended"]
 

@@ -172,7 +172,7 @@ async def test_a_prefunded_address_takes_no_deposit(venue: Venue) -> None:
 async def test_an_attempt_is_unresolved_until_its_height_has_passed(venue: Venue) -> None:
     group, attempt = venue.placed(await venue.crafted(1, 0))
     assert await venue.custody.fate(group, attempt) is None
-    venue.side.skip_ms(400 * 151)
+    await venue.side.expire_blockhashes()
     assert await venue.fate(group, attempt) == (Fate.DEAD, None)
     assert venue.held(group.terms.input_account) is None
 

@@ -15,6 +15,7 @@ from countermand.domain.ledger.amount import Account
 from countermand.engine.members import Member, Members, MemberSession
 from countermand.engine.ports import CommitUnknown, Unavailable
 from countermand.store.members_postgres import SESSIONS_KEPT, PostgresMembers
+from countermand.store.venue_postgres import PostgresVenue
 from tests.contract.memory_members import MemoryMembers
 
 ALICE = Account("0x9cc001058a30dd3ba6c7f0c98d6e20de089b00a1")
@@ -141,6 +142,46 @@ async def test_numbers_are_not_given_twice_not_even_after_a_reset(members: AnyMe
     assert await members.session(session.customer_id, session.login) is None
     again = await logged_in(members, BOB)
     assert again.customer_id > session.customer_id
+
+
+@pytest_asyncio.fixture
+async def pool(database_url: str) -> "AsyncIterator[asyncpg.Pool[asyncpg.Record]]":
+    pool = await asyncpg.create_pool(database_url, min_size=1, max_size=1)
+    yield pool
+    pool.terminate()
+
+
+async def test_the_incarnation_of_tokens_rises_and_is_stored(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    await pool.execute("INSERT INTO venue (seed_fingerprint) VALUES ('a seed')")
+    venue = PostgresVenue(pool)
+    assert await venue.token_incarnation() == 1
+    assert [await venue.raise_token_incarnation() for _ in range(3)] == [2, 3, 4]
+    assert await PostgresVenue(pool).token_incarnation() == 4
+
+
+async def test_without_members_all_tokens_have_ended_too(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    """A5: in one commit, since a login text of a member who never logged in must not come twice."""
+    await pool.execute("INSERT INTO venue (seed_fingerprint) VALUES ('a seed')")
+    await PostgresMembers(pool).clear()
+    assert await PostgresVenue(pool).token_incarnation() == 2
+
+
+async def test_an_incarnation_that_is_not_there_is_said(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    venue = PostgresVenue(pool)
+    with pytest.raises(Unavailable, match="the table venue has lost its row"):
+        await venue.token_incarnation()
+    with pytest.raises(CommitUnknown, match="the table venue has lost its row"):
+        await venue.raise_token_incarnation()
+
+
+async def test_whether_tokens_ended_is_not_known_of_a_database_that_is_gone(
+    pool: "asyncpg.Pool[asyncpg.Record]",
+) -> None:
+    pool.terminate()
+    with pytest.raises(Unavailable):
+        await PostgresVenue(pool).token_incarnation()
+    with pytest.raises(CommitUnknown):
+        await PostgresVenue(pool).raise_token_incarnation()
 
 
 async def test_postgres_that_is_gone_leaves_it_open_whether_something_changed(database_url: str) -> None:

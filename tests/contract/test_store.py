@@ -28,7 +28,7 @@ from countermand.engine.ports import (
     TriggerRows,
     WriterReplaced,
 )
-from tests.contract.store_worlds import AnyStore, InMemory, InPostgres, World
+from tests.contract.store_worlds import AnyStore, InMemory, InPostgres, World, bodies
 
 ALICE: Final = Wallet("ALiceyDVfcAhGRkbVhxjrSmRbxdd4uCrKwRSMYCGRVEb")
 BOB: Final = Wallet("BobHYtvZd1DYUwqgMUcPTwrQZBcRu4Bd5m9zQ5kC9Wtv")
@@ -148,7 +148,7 @@ async def rows_of(store: AnyStore) -> list[object]:
 
 async def test_a_shard_begins_with_nothing(store: Store) -> None:
     assert await store.begin_epoch(0) == Epoch(1, 0, b"", Instant(0))
-    assert await store.live_orders(0) == []
+    assert await bodies(store.live_orders(0)) == []
     assert await store.prices(0) == []
     assert await store.order(order_id(1)) is None
     assert await store.order_history(order_id(1)) is None
@@ -166,10 +166,10 @@ async def test_a_new_epoch_knows_where_the_shard_stands(store: Store) -> None:
 async def test_shards_do_not_share_anything(store: Store) -> None:
     mine, other = await store.begin_epoch(0), await store.begin_epoch(1)
     await store.commit(replace(everything(mine), shard=0))
-    assert await store.live_orders(1) == []
+    assert await bodies(store.live_orders(1)) == []
     assert await store.prices(1) == []
     await store.commit(batch(other, shard=1, orders=[order_row(2)], prices=[(SOL, UsdPrice(1))]))
-    assert await store.live_orders(0) == [b'{"order":1}']
+    assert await bodies(store.live_orders(0)) == [b'{"order":1}']
     assert await store.prices(0) == [(SOL, UsdPrice(200 * 10**12))]
 
 
@@ -229,7 +229,7 @@ async def test_of_two_writers_the_older_is_replaced(world: World, store: AnyStor
     with pytest.raises(WriterReplaced):
         await store.commit(everything(old))
     await successor.commit(everything(new))
-    assert await store.live_orders(0) == [b'{"order":1}']
+    assert await bodies(store.live_orders(0)) == [b'{"order":1}']
 
 
 @pytest.mark.parametrize("lands", [True, False])
@@ -239,10 +239,10 @@ async def test_a_new_epoch_waits_for_a_batch_that_is_inside_or_defeats_it(
     old = await store.begin_epoch(0)
     new = await world.begin_epoch_while_inside(everything(old), lands=lands)
     assert new == (Epoch(2, 1, b"hash 1", Instant(TODAY + 1)) if lands else Epoch(2, 0, b"", Instant(0)))
-    assert await store.live_orders(0) == ([b'{"order":1}'] if lands else [])
+    assert await bodies(store.live_orders(0)) == ([b'{"order":1}'] if lands else [])
     successor = await world.open()
     await successor.commit(batch(new, new.seq, orders=[order_row(2)]))
-    assert b'{"order":2}' in await store.live_orders(0)
+    assert b'{"order":2}' in await bodies(store.live_orders(0))
 
 
 @pytest.mark.parametrize("applied", [True, False])
@@ -255,7 +255,7 @@ async def test_a_lost_answer_leaves_the_outcome_unknown(world: World, applied: b
         await store.commit(everything(epoch, seq_before=1))
     successor = await world.open()
     assert (await successor.begin_epoch(0)).seq == (2 if applied else 1)
-    assert await successor.live_orders(0) == ([b'{"order":1}'] if applied else [])
+    assert await bodies(successor.live_orders(0)) == ([b'{"order":1}'] if applied else [])
 
 
 # --- rows
@@ -267,17 +267,17 @@ async def test_an_order_is_stored_as_it_is_now(store: Store) -> None:
     changed = order_row(1, updated_at=Instant(TODAY + 9), body=b"changed")
     await store.commit(batch(epoch, 1, orders=[changed, order_row(3)]))
     assert await store.order(order_id(1)) == b"changed"
-    assert await store.live_orders(0) == [b"changed", b'{"order":2}', b'{"order":3}']
+    assert await bodies(store.live_orders(0)) == [b"changed", b'{"order":2}', b'{"order":3}']
 
 
 async def test_only_live_orders_are_loaded_but_all_can_be_read(store: Store) -> None:
     epoch = await store.begin_epoch(0)
     await store.commit(batch(epoch, orders=[order_row(n) for n in (3, 1, 2)]))
     await store.commit(batch(epoch, 1, orders=[order_row(2, live=False, active=False, body=b"ended")]))
-    assert await store.live_orders(0) == [b'{"order":1}', b'{"order":3}']
+    assert await bodies(store.live_orders(0)) == [b'{"order":1}', b'{"order":3}']
     assert await store.order(order_id(2)) == b"ended"
     await store.commit(batch(epoch, 2, orders=[order_row(2, body=b"revived")]))
-    assert await store.live_orders(0) == [b'{"order":1}', b"revived", b'{"order":3}']
+    assert await bodies(store.live_orders(0)) == [b'{"order":1}', b"revived", b'{"order":3}']
 
 
 async def test_a_craft_and_a_vault_stay_what_they_were_first(store: Store) -> None:
@@ -444,7 +444,7 @@ async def test_a_reset_empties_the_shard_and_ends_its_writer(store: AnyStore) ->
     assert new.number > old.number
     assert (new.seq, new.head, new.last_at) == (0, b"", 0)
     assert await rows_of(store) == [0, b"", 0, [], [], [], None, None, [], None]
-    assert await store.live_orders(1) == [b'{"order":2}']
+    assert await bodies(store.live_orders(1)) == [b'{"order":2}']
     assert await store.vault(BOB) == 5
     await store.commit(everything(new))
     assert await store.order(order_id(1)) is not None

@@ -30,7 +30,7 @@ async def test_an_attempt_is_unresolved_until_its_height_has_passed(venue: Venue
     venue.port.loses = 1
     await venue.custody.send(group, attempt)
     assert await venue.custody.fate(group, attempt) is None
-    venue.chain.advance(60)  # 150 slots: the last valid one.
+    venue.clock.ms += 60_000  # 150 slots: the last valid one.
     assert await venue.custody.block_height() == attempt.craft.last_valid_height
     assert await venue.custody.fate(group, attempt) is None
     venue.clock.ms += 400
@@ -42,7 +42,7 @@ async def test_an_attempt_is_unresolved_until_its_height_has_passed(venue: Venue
 async def test_what_landed_has_landed_however_late_it_is_asked(venue: Venue) -> None:
     group, attempt = await withdrawing(venue)
     await venue.custody.send(group, attempt)
-    venue.chain.expire_blockhashes()
+    await venue.chain.expire_blockhashes()
     seen = await venue.custody.fate(group, attempt)
     assert seen is not None
     assert (seen.fate, seen.signature) == (Fate.LANDED, attempt.user_signature)
@@ -51,7 +51,7 @@ async def test_what_landed_has_landed_however_late_it_is_asked(venue: Venue) -> 
 @pytest.mark.parametrize("error", [None, {"InstructionError": [2, {"Custom": 1}]}])
 async def test_what_is_not_finalized_is_unresolved(venue: Venue, monkeypatch: pytest.MonkeyPatch, error: None) -> None:
     group, attempt = await withdrawing(venue)
-    venue.chain.expire_blockhashes()
+    await venue.chain.expire_blockhashes()
 
     async def confirmed(signature: str) -> SignatureStatus:
         return SignatureStatus(1, finalized=False, error=error)
@@ -71,7 +71,7 @@ async def test_the_height_is_asked_before_the_status(venue: Venue, monkeypatch: 
     async def status(signature: str) -> None:
         # It would land now, were it asked for first.
         asked.append("status")
-        venue.chain.expire_blockhashes()
+        await venue.chain.expire_blockhashes()
 
     monkeypatch.setattr(venue.port, "finalized_block_height", height)
     monkeypatch.setattr(venue.port, "signature_status", status)
@@ -159,7 +159,7 @@ async def test_a_failure_that_nobody_waits_for_any_more_is_no_noise(
 @pytest.mark.parametrize("learns", ["block_height", "fate", "forget"])
 async def test_after_a_leap_of_the_chain_crafts_take_a_new_blockhash(venue: Venue, learns: str) -> None:
     group, attempt = await withdrawing(venue)
-    venue.chain.expire_blockhashes()
+    await venue.chain.expire_blockhashes()
     if learns == "block_height":
         await venue.custody.block_height()
     elif learns == "fate":

@@ -29,7 +29,7 @@ async def lands_under_another_signature(venue: Venue, group: OrderGroup, attempt
 
 async def fate_of_the_dead(venue: Venue, group: OrderGroup, attempt: Attempt) -> FateSeen:
     assert await venue.custody.fate(group, attempt) is None, "while its blockhash lives, it may land yet"
-    venue.chain.expire_blockhashes()
+    await venue.chain.expire_blockhashes()
     seen = await venue.custody.fate(group, attempt)
     assert seen is not None
     return seen

@@ -6,10 +6,10 @@ from countermand.domain.identity import Mint
 from countermand.domain.quantities import NOTHING, BaseUnits, UsdPrice
 from countermand.domain.trigger.commands import Fate
 from countermand.domain.trigger.condition import Direction
-from countermand.domain.trigger.order import Craft, OrderGroup, Role
+from countermand.domain.trigger.order import Craft, OrderGroup
 from countermand.engine.ports import SwapRefused
-from countermand.liquidity.pool import POOL_UNITS
 from countermand.prices.feed import Token
+from countermand.sandbox.pool import POOL_UNITS
 from tests.custody.layouts import decoded
 from tests.custody.venue import JUP, RENT, SOL, USDC, USDT, Venue, leg, usd
 from tests.domain.orders import progressed
@@ -159,7 +159,10 @@ async def test_the_quote_before_fee_is_compared_with_the_minimum(venue: Venue) -
     venue.pool.impact_bps = {SOL.mint: 25}
     assert isinstance(await venue.custody.craft_fill(group), Craft)
     venue.pool.impact_bps = {SOL.mint: 26}
-    assert await refused(venue, group) == "the quote of 149610000 is below the minimum of 149625000 (25 basis points)"
+    assert await refused(venue, group) == (
+        "the swap would give 149.61 USDC, 0.02 % less than its minimum 149.625 "
+        "(25 basis points beyond the trigger price of 150 USD)"
+    )
 
 
 async def test_no_slippage_allows_no_impact_but_the_fee(venue: Venue) -> None:
@@ -170,24 +173,52 @@ async def test_no_slippage_allows_no_impact_but_the_fee(venue: Venue) -> None:
 
 
 @pytest.mark.parametrize(
-    ("direction", "trigger", "role", "default"),
+    ("direction", "trigger", "most"),
     [
-        (Direction.ABOVE, SOL, Role.TRIGGER, 300),  # Take profit.
-        (Direction.BELOW, SOL, Role.TRIGGER, 2_000),  # Stop loss.
-        (Direction.BELOW, USDC, Role.TRIGGER, 300),  # Buy the dip.
-        (Direction.ABOVE, USDC, Role.TRIGGER, 2_000),  # Buy above.
-        (Direction.ABOVE, SOL, Role.TAKE_PROFIT, 300),
-        (Direction.BELOW, SOL, Role.STOP_LOSS, 2_000),
+        (Direction.ABOVE, SOL, 300),  # Take profit.
+        (Direction.BELOW, SOL, 2_000),  # Stop loss.
+        (Direction.BELOW, USDC, 291),  # Buy the dip: at most 1.03 times the price, and 1 / 1.03 is 0.9708….
+        (Direction.ABOVE, USDC, 1_666),  # Buy above: at most 1.2 times the price, and 1 / 1.2 is 0.8333….
     ],
 )
-async def test_the_slippage_of_whoever_names_none(
-    venue: Venue, direction: Direction, trigger: Token, role: Role, default: int
+async def test_the_impact_that_the_default_slippage_allows(
+    venue: Venue, direction: Direction, trigger: Token, most: int
 ) -> None:
-    group = await venue.has_open(SOL, 10**9, USDC, leg(direction, role=role), trigger)
-    venue.pool.impact_bps = {SOL.mint: default}
+    price = 150 if trigger is SOL else 1
+    group = await venue.has_open(SOL, 10**9, USDC, leg(direction, dollars=price), trigger)
+    venue.pool.impact_bps = {SOL.mint: most}
     assert isinstance(await venue.custody.craft_fill(group), Craft)
-    venue.pool.impact_bps = {SOL.mint: default + 1}
-    assert f"({default} basis points)" in await refused(venue, group)
+    venue.pool.impact_bps = {SOL.mint: most + 1}
+    assert "less than its minimum" in await refused(venue, group)
+
+
+async def test_a_stop_does_not_fill_when_the_price_gaps_past_its_buffer(venue: Venue) -> None:
+    """D11: a stop at 150 with 2,000 basis points fills at 120 and more, however far the price has jumped."""
+    group = await venue.has_open(SOL, 10**9, USDC, leg(Direction.BELOW, slippage=2_000))
+    venue.prices[SOL.mint] = usd(110)
+    assert await refused(venue, group) == (
+        "the swap would give 110 USDC, 8.34 % less than its minimum 120 "
+        "(2000 basis points beyond the trigger price of 150 USD)"
+    )
+    venue.prices[SOL.mint] = UsdPrice(120 * 10**12 - 1)
+    assert "less than its minimum 120 " in await refused(venue, group)
+    venue.prices[SOL.mint] = usd(130)
+    assert (await filled(venue, group)).receives.units == 129_870_000
+
+
+async def test_a_buy_does_not_chase_a_price_beyond_its_buffer(venue: Venue) -> None:
+    """D11, the other mint and the other direction: a breakout at 150 with 1,000 basis points pays at most 165."""
+    group = await venue.has_open(USDC, 330_000_000, SOL, leg(Direction.ABOVE, slippage=1_000), SOL)
+    venue.prices[SOL.mint] = usd(166)
+    assert "less than its minimum 2 (1000 basis points" in await refused(venue, group)
+    venue.prices[SOL.mint] = usd(165)
+    assert (await filled(venue, group)).receives.units == 1_998_000_000
+
+
+async def test_a_trigger_of_a_third_token_leaves_the_prices_of_now(venue: Venue) -> None:
+    group = await venue.has_open(SOL, 10**9, USDC, leg(Direction.BELOW, slippage=0, dollars=10**6), JUP)
+    venue.prices[SOL.mint] = usd(110)
+    assert (await filled(venue, group)).receives.units == 109_890_000
 
 
 async def test_prices_are_those_of_now(venue: Venue) -> None:
@@ -260,7 +291,7 @@ async def test_the_next_try_is_another_transaction(venue: Venue) -> None:
 
 async def test_blockhashes_that_expired_unseen_are_no_failed_swap(venue: Venue) -> None:
     group = await venue.has_open(SOL, 10**9, USDC)
-    venue.chain.expire_blockhashes()
+    await venue.chain.expire_blockhashes()
     await filled(venue, group)
 
 

@@ -2,7 +2,8 @@ import pytest
 
 from countermand.domain.identity import Mint
 from countermand.domain.quantities import USD_SCALE, decimal_text
-from countermand.prices.feed import DEFAULT_PRICES, SOL, Token, TokenRegistry
+from countermand.prices.feed import SOL, Token, TokenRegistry
+from countermand.sandbox.prices import DEFAULT_PRICES
 
 
 def test_what_a_sandbox_starts_with() -> None:

@@ -23,14 +23,14 @@ WALLET = Wallet(str(USER.pubkey()))
 NOTHING_READ = Submission(b"", None, SubmissionFault.NOT_A_TRANSACTION)
 
 
-def message(version: str = "legacy", payer: Keypair = USER) -> Message | MessageV0:
+def message(version: str = "legacy", payer: Keypair = USER, blockhash: bytes = bytes(32)) -> Message | MessageV0:
     """The payer and the other key sign."""
     moves = [
         transfer(TransferParams(from_pubkey=key.pubkey(), to_pubkey=Pubkey.default(), lamports=1))
         for key in (USER, OTHER)
     ]
     if version == "legacy":
-        return Message.new_with_blockhash(moves, payer.pubkey(), Hash(bytes(32)))
+        return Message.new_with_blockhash(moves, payer.pubkey(), Hash(blockhash))
     return MessageV0.try_compile(payer.pubkey(), moves, [], Hash(bytes(32)))
 
 
@@ -105,39 +105,60 @@ def test_more_than_a_packet_is_no_transaction(size: int, fault: SubmissionFault 
     assert read(raw).fault is fault
 
 
+def wrapped(text: str, end: str = "\n") -> str:
+    """As MIME has it: lines of 76 characters."""
+    return "".join(text[start : start + 76] + end for start in range(0, len(text), 76))
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda text: text + "\n",
+        lambda text: "\r\n " + text + "\t",
+        wrapped,
+        lambda text: wrapped(text, "\r\n"),
+        " ".join,
+        lambda text: text.rstrip("="),
+        lambda text: text + "=",
+        lambda text: text.replace("=", " = "),
+        lambda text: text.replace("+", "-").replace("/", "_"),
+        lambda text: wrapped(text.replace("+", "-").replace("/", "_").rstrip("=")),
+        lambda text: text[:-2] + chr(ord(text[-2]) + 1) + "=",  # Differs in bits that mean nothing.
+    ],
+)
+def test_base64_is_read_in_every_spelling_that_javascript_takes(spell: Callable[[str], str]) -> None:
+    """D5. What is verified are the bytes, and they are the same."""
+    raw = signed(message(blockhash=bytes([255]) * 32), USER)
+    text = base64.b64encode(raw).decode()
+    assert text.endswith("A="), "the sample has padding, and its last digit two bits that mean nothing"
+    assert {"+", "/"} <= set(text), "the sample differs in the URL-safe alphabet"
+    assert read_submission(spell(text), WALLET) == read(raw) != NOTHING_READ
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda text: text + "\n",
-        lambda text: " " + text,
-        lambda text: text[:9] + "\n" + text[9:],
-        lambda text: text.rstrip("="),
-        lambda text: text + "=",
-        lambda text: text + "====",
         lambda text: text + text,
-        lambda text: text.replace("A", "-", 1),
+        lambda text: text[:-1] + "A",
+        lambda text: text.rstrip("=")[:-1],
+        lambda text: "=" + text,
+        lambda text: text.replace("A", "*", 1),
         lambda text: text.replace("A", "\u0410", 1),
+        lambda text: text.replace("A", "\u00a0", 1),
         lambda text: text.replace("A", "\ud800", 1),
         lambda text: text.replace("A", "\0", 1),
         lambda text: text[:0],
         lambda text: text * 100_000,
+        lambda text: "data:application/octet-stream;base64," + text,
     ],
 )
-def test_what_is_not_strictly_base64_is_no_transaction(spoil: Callable[[str], str]) -> None:
-    raw = signed(message(), USER)
-    text = base64.b64encode(raw).decode()
-    assert text.endswith("="), "the sample has padding"
-    assert read_submission(spoil(text), WALLET) == NOTHING_READ
-
-
-def test_base64_has_one_spelling() -> None:
+def test_a_damaged_text_is_no_transaction(spoil: Callable[[str], str]) -> None:
     text = base64.b64encode(signed(message(), USER)).decode()
-    last = text.rstrip("=")[-1]
-    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-    other = alphabet[alphabet.index(last) + 1]  # Differs in bits that mean nothing.
-    spelt = text.rstrip("=")[:-1] + other + "=" * text.count("=")
-    assert base64.b64decode(spelt) == base64.b64decode(text)
-    assert read_submission(spelt, WALLET) == NOTHING_READ
+    assert read_submission(spoil(text), WALLET).user_signature is None
+    assert read_submission(spoil(text), WALLET).fault in (
+        SubmissionFault.NOT_A_TRANSACTION,
+        SubmissionFault.NOT_CANONICAL,
+    )
 
 
 SAMPLES = [

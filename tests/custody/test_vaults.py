@@ -129,3 +129,45 @@ def test_vaults_are_remembered_but_not_without_end() -> None:
     keys = VaultKeys(SEED)
     assert keys.vault_of(ALICE) is keys.vault_of(ALICE)
     assert keys.vault_of.cache_info().maxsize == vaults._VAULTS_CACHED
+
+
+class Disk:
+    """What was made durable, and what was linked, in order."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.did: list[str] = []
+        fsync, link = os.fsync, os.link
+
+        def noted_fsync(descriptor: int) -> None:
+            path = Path(f"/proc/self/fd/{descriptor}").readlink()
+            self.did.append("the folder" if path.is_dir() else f"{path.stat().st_size} bytes")
+            fsync(descriptor)
+
+        def noted_link(draft: Path, target: Path) -> None:
+            self.did.append("the name")
+            link(draft, target)
+
+        monkeypatch.setattr(os, "fsync", noted_fsync)
+        monkeypatch.setattr(os, "link", noted_link)
+
+
+def test_a_seed_survives_a_power_cut_once_it_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B14: its bytes before its name, then the folder that has the name."""
+    disk = Disk(monkeypatch)
+    load_or_make_seed(tmp_path / "seed")
+    assert disk.did == ["32 bytes", "the name", "the folder"]
+
+
+def test_a_seed_that_another_start_made_is_durable_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other start may have been killed before it got to that."""
+    link = os.link
+
+    def beaten(_draft: Path, target: Path) -> None:
+        target.write_bytes(SEED)
+        target.chmod(0o600)
+        link(_draft, target)
+
+    monkeypatch.setattr(os, "link", beaten)
+    disk = Disk(monkeypatch)
+    assert load_or_make_seed(tmp_path / "seed") == SEED
+    assert disk.did == ["32 bytes", "the name", "the folder"]

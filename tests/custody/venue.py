@@ -21,8 +21,9 @@ from countermand.domain.trigger.events import DepositLanded, OrderPlaced
 from countermand.domain.trigger.lifecycle import evolve, place
 from countermand.domain.trigger.order import Attempt, AttemptKind, Craft, Family, Leg, OrderGroup, Role, Terms
 from countermand.engine.ports import FateSeen
-from countermand.liquidity.pool import SandboxPool, pool_account, sandbox_accounts
-from countermand.prices.feed import DEFAULT_PRICES, JUP, SOL, USDC, USDT, Token, TokenRegistry
+from countermand.prices.feed import JUP, SOL, USDC, USDT, Token, TokenRegistry
+from countermand.sandbox.pool import SandboxPool, pool_account, sandbox_accounts
+from countermand.sandbox.prices import DEFAULT_PRICES
 from countermand.simulation.memory_ledger import MemoryLedgerStore
 from countermand.solana.embedded import EmbeddedChain, Genesis
 from countermand.solana.genesis import mint_account
@@ -30,6 +31,7 @@ from countermand.solana.port import AccountInfo, LatestBlockhash, SignatureStatu
 from countermand.solana.tokens import TOKEN_2022_PROGRAM, associated_token_address, read_token_account
 from tests.custody.layouts import decoded
 from tests.domain.orders import progressed
+from tests.gifts import faucet_of
 
 __all__ = ["JUP", "RENT", "SOL", "USDC", "USDT", "ChainByHand", "Clock", "Venue", "opened_venue"]
 
@@ -37,7 +39,6 @@ RENT = 2_039_280
 SEED = bytes(range(32))
 FEE_OF_A_SIGNATURE = 5_000
 USER = Keypair.from_seed(bytes([7] * 32))
-SELL_ABOVE = Leg(Role.TRIGGER, Condition(Direction.ABOVE, UsdPrice(200 * 10**USD_SCALE)), None)
 
 
 @dataclass
@@ -127,13 +128,17 @@ class Venue:
             amount=BaseUnits(amount),
         )
 
-    def placed(self, deposit: DepositCraft, leg: Leg = SELL_ABOVE, trigger: Token | None = None) -> OrderGroup:
+    def placed(self, deposit: DepositCraft, leg: Leg | None = None, trigger: Token | None = None) -> OrderGroup:
+        """Without a leg it waits for the price to be where it is, or above."""
+        watched = trigger.mint if trigger else deposit.input_mint
+        if leg is None:
+            leg = Leg(Role.TRIGGER, Condition(Direction.ABOVE, self.prices.get(watched, usd(1))), None)
         terms = Terms(
             wallet=deposit.wallet,
             family=deposit.family,
             input_mint=deposit.input_mint,
             output_mint=deposit.output_mint,
-            trigger_mint=trigger.mint if trigger else deposit.input_mint,
+            trigger_mint=watched,
             input_account=deposit.input_account,
             deposited=deposit.craft.moves,
         )
@@ -142,7 +147,7 @@ class Venue:
         return place(deposit.order_id, event, Instant(self.clock.ms))
 
     async def has_open(
-        self, input_: Token, amount: int, output: Token = USDC, leg: Leg = SELL_ABOVE, trigger: Token | None = None
+        self, input_: Token, amount: int, output: Token = USDC, leg: Leg | None = None, trigger: Token | None = None
     ) -> OrderGroup:
         """An order whose deposit has landed, and which has triggered."""
         deposit = await self.craft_deposit(input_, amount, output)
@@ -238,7 +243,7 @@ class Venue:
         await self.chain.put_accounts({group.terms.input_account: replace(info, lamports=lamports, data=data)})
 
     async def stranger_sends_lamports(self, address: str, amount: int) -> None:
-        await self.chain.airdrop(address, amount)
+        await faucet_of(self.chain).airdrop(address, amount)
 
 
 @contextlib.asynccontextmanager
@@ -249,9 +254,9 @@ async def opened_venue() -> AsyncIterator[Venue]:
     chain = await EmbeddedChain.open(MemoryLedgerStore(), clock, genesis=genesis)
     try:
         wallet = str(USER.pubkey())
-        await chain.airdrop(wallet, 10 * 10**9)
+        await faucet_of(chain).airdrop(wallet, 10 * 10**9)
         for token in (USDC, USDT, JUP):
-            await chain.mint_to(wallet, token.mint, 1_000 * 10**token.decimals)
+            await faucet_of(chain).mint_to(wallet, token.mint, 1_000 * 10**token.decimals)
         prices = dict(DEFAULT_PRICES)
         pool = SandboxPool(keys.pool.address, prices.get)
         port = ChainByHand(chain)
@@ -265,8 +270,10 @@ def usd(dollars: int) -> UsdPrice:
     return UsdPrice(dollars * 10**USD_SCALE)
 
 
-def leg(direction: Direction = Direction.ABOVE, slippage: int | None = None, role: Role = Role.TRIGGER) -> Leg:
-    return Leg(role, Condition(direction, usd(200)), None if slippage is None else Bps(slippage))
+def leg(
+    direction: Direction = Direction.ABOVE, slippage: int | None = None, role: Role = Role.TRIGGER, dollars: int = 150
+) -> Leg:
+    return Leg(role, Condition(direction, usd(dollars)), None if slippage is None else Bps(slippage))
 
 
 def unsigned(message: bytes) -> VersionedTransaction:

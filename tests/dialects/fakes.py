@@ -44,6 +44,7 @@ from countermand.domain.trigger.order import Craft, Family, OrderGroup, State
 from countermand.domain.trigger.refusals import Refusal, Refused
 from countermand.engine.ids import Ids
 from countermand.engine.ports import HistoryQuery
+from countermand.engine.token_incarnation import TokenIncarnation
 from countermand.engine.trigger_orders import (
     Cancelling,
     ConfirmAnswer,
@@ -70,6 +71,27 @@ SECRET = bytes(range(64))
 PROGRAM = Pubkey.from_string("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr")
 
 
+class MemoryIncarnations:
+    """Stores the incarnation. `failing` is raised instead of an answer; what was asked for has happened."""
+
+    def __init__(self) -> None:
+        self.stored = 1
+        self.failing: Exception | None = None
+
+    async def token_incarnation(self) -> int:
+        if self.failing is not None:
+            raise self.failing
+        return self.stored
+
+    async def raise_token_incarnation(self) -> int:
+        self.stored += 1
+        return await self.token_incarnation()
+
+
+def first_incarnation() -> TokenIncarnation:
+    return TokenIncarnation(MemoryIncarnations(), 1)
+
+
 class FakeClock:
     """Both clocks stand still until a test moves them."""
 
@@ -82,6 +104,9 @@ class FakeClock:
 
     def wall_ms(self) -> int:
         return self.wall
+
+    def elapsed_ms(self) -> int:
+        return self.wall_ms()
 
     async def sleep(self, ms: int) -> None:
         raise AssertionError("nobody sleeps here")
@@ -428,8 +453,10 @@ class FakeVenue:
 
     def __post_init__(self) -> None:
         self.orders = FakeOrders(self.clock)
-        self.sessions = Sessions(SECRET, self.clock)
-        self.challenges = Challenges(SECRET, self.clock)
+        self.incarnations = MemoryIncarnations()
+        self.incarnation = TokenIncarnation(self.incarnations, 1)
+        self.sessions = Sessions(SECRET, self.clock, self.incarnation)
+        self.challenges = Challenges(SECRET, self.clock, self.incarnation)
         self.prices = {Mint(SOL): UsdPrice(150 * 10**12), Mint(USDC): UsdPrice(10**12), Mint(USDT): UsdPrice(10**12)}
         venue = Venue(
             orders=self.orders,
@@ -442,7 +469,7 @@ class FakeVenue:
             now=self.clock.now,
         )
         self.app: falcon.asgi.App[Any, Any] = falcon.asgi.App()
-        prices = price_routes.resources(TOKENS, self.prices.get, lambda: 348_004_023, START_MS)
+        prices = price_routes.resources(TOKENS, self.prices.get, lambda: 348_004_023, START_MS, 1_000_000_000)
         for path, resource in (*resources(venue), *prices):
             self.app.add_route(path, resource)
         self._client = falcon.testing.TestClient(self.app)

@@ -21,7 +21,8 @@ from countermand.engine.ports import BuildRow
 from countermand.onchain.blocks import Blocks
 from countermand.onchain.landing import ChainLanding
 from countermand.onchain.limit import LimitChain
-from countermand.prices.feed import DEFAULT_PRICES, TokenRegistry
+from countermand.prices.feed import TokenRegistry
+from countermand.sandbox.prices import DEFAULT_PRICES
 from countermand.solana.genesis import mint_account
 from countermand.solana.port import (
     AccountInfo,
@@ -56,6 +57,9 @@ class StillClock:
     def wall_ms(self) -> int:
         self.wall += 1_000
         return self.wall
+
+    def elapsed_ms(self) -> int:
+        return self.wall_ms()
 
     async def sleep(self, ms: int) -> None:
         raise AssertionError(ms)

@@ -111,7 +111,7 @@ def test_what_is_not_a_signed_build(stage: Stage, user: Keypair) -> None:
         base64.b64encode(raw).decode(),
         "",
         "AAAA",
-        good + "=",
+        good + "AAAA",
         good[:-4],
         "é",
     ):

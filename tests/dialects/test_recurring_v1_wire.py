@@ -1,5 +1,6 @@
 """Recurring v1 on the wire: the published transactions and bodies, literally."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -126,6 +127,8 @@ def test_the_published_refusal(stage: Stage) -> None:
         ({"numberOfOrders": 1}, "Number of orders is 1, minimum is 2"),
         ({"numberOfOrders": 0}, "Number of orders is 0, minimum is 2"),
         ({"interval": 29}, "Interval is 29 seconds, minimum is 30"),
+        ({"interval": 0}, "Interval is 0 seconds, minimum is 30"),
+        ({"interval": -86_400}, "Interval is -86400 seconds, minimum is 30"),
     ],
 )
 def test_minimums(stage: Stage, changes: dict[str, int], words: str) -> None:
@@ -133,11 +136,53 @@ def test_minimums(stage: Stage, changes: dict[str, int], words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"inAmount": 100_000_000}, {"interval": 30}, {"startAt": 0}, {"startAt": NOW_S + 9}]
+    "changes", [{"inAmount": 100_000_000}, {"interval": 30}, {"startAt": NOW_S - 60}, {"startAt": NOW_S + 9}]
 )
 def test_what_just_passes(stage: Stage, changes: dict[str, int]) -> None:
     answer = stage.post("createOrder", a_create(**changes))
     assert (answer.status_code, list(answer.json)) == (200, ["requestId", "transaction"])
+
+
+IN_SECONDS = "startAt is in seconds since the Unix epoch"
+INTERVAL_MAX = "maximum is 31536000; interval is in seconds, not milliseconds"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"startAt": NOW_S * 1_000}, f"startAt is {NOW_S * 1_000}, which is no time in this age; {IN_SECONDS}, not"),
+        ({"startAt": 10**11}, f"startAt is {10**11}, which is no time in this age; {IN_SECONDS}, not milliseconds"),
+        ({"startAt": 2**63 - 1}, f"startAt is {2**63 - 1}, which is no time in this age; {IN_SECONDS}, not"),
+        ({"startAt": NOW_S - 61}, f"startAt is {NOW_S - 61}, which is past; {IN_SECONDS}, or null to start at once"),
+        ({"startAt": 0}, f"startAt is 0, which is past; {IN_SECONDS}, or null to start at once"),
+        ({"startAt": -1}, f"startAt is -1, which is past; {IN_SECONDS}, or null to start at once"),
+        ({"interval": 86_400_000}, f"Interval is 86400000 seconds, {INTERVAL_MAX}"),
+        ({"interval": 31_536_001}, f"Interval is 31536001 seconds, {INTERVAL_MAX}"),
+        ({"interval": 2**63 - 1}, f"Interval is {2**63 - 1} seconds, {INTERVAL_MAX}"),
+    ],
+)
+def test_milliseconds_are_refused_and_the_answer_says_seconds(
+    stage: Stage, changes: dict[str, int], words: str
+) -> None:
+    """D3."""
+    answer = stage.post("createOrder", a_create(**changes))
+    assert (answer.status_code, answer.json["error"][: len(words)]) == (400, words)
+
+
+@pytest.mark.parametrize("changes", [{"interval": 31_536_000}, {"startAt": 10**11 - 1}, {"startAt": None}])
+def test_the_longest_that_passes(stage: Stage, changes: dict[str, int]) -> None:
+    assert stage.post("createOrder", a_create(**changes)).status_code == 200
+
+
+@pytest.mark.parametrize("field", ["inAmount", "numberOfOrders", "interval", "startAt"])
+@pytest.mark.parametrize("spelling", ["{}.0", "{}e0", "{}0E-1"])
+def test_a_whole_number_is_that_number_however_it_is_written(stage: Stage, field: str, spelling: str) -> None:
+    """D4."""
+    body = a_create(startAt=NOW_S + 60)
+    number = body["params"]["time"][field]
+    raw = json.dumps(body).replace(f'"{field}": {number}', f'"{field}": ' + spelling.format(number))
+    assert raw != json.dumps(body)
+    assert stage.post("createOrder", raw.encode()).status_code == 200
 
 
 def test_what_is_sold_is_valued_at_its_price(stage: Stage) -> None:
@@ -205,10 +250,9 @@ def test_price_based_orders_take_and_give_nothing(stage: Stage, path: str, body:
         ({"inAmount": 2**63}, f"params.time.inAmount: invalid value: expected an integer of at most {2**63 - 1}"),
         ({"inAmount": 10**40}, f"params.time.inAmount: invalid value: expected an integer of at most {2**63 - 1}"),
         ({"numberOfOrders": "2"}, "params.time.numberOfOrders: invalid type: string, expected an integer"),
-        ({"interval": 2**53}, f"params.time.interval: invalid value: expected an integer of at most {2**53 - 1}"),
+        ({"interval": 2**63}, f"params.time.interval: invalid value: expected an integer of at most {2**63 - 1}"),
         ({"minPrice": 1.5}, "params.time.minPrice: invalid type: floating point number, expected null"),
         ({"maxPrice": "x"}, "params.time.maxPrice: invalid type: string, expected null"),
-        ({"startAt": -1}, "params.time.startAt: invalid value: expected an integer of at least 0"),
         ({"startAt": "now"}, "params.time.startAt: invalid type: string, expected an integer or null"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from typing import Any
 
 import pytest
@@ -109,6 +110,8 @@ REFUSED_CREATIONS: list[tuple[dict[str, object], str]] = [
     (params(expiredAt="0"), "params.expiredAt"),
     (params(expiredAt="soon"), "params.expiredAt"),
     (params(expiredAt=str(NOW_S * 1000)), "params.expiredAt"),
+    (params(expiredAt=-1), "params.expiredAt"),
+    (params(expiredAt=2**63), "params.expiredAt"),
     (params(slippageBps="10001"), "params.slippageBps"),
     (params(feeBps="10001"), "params.feeBps"),
     (params(feeBps="50"), "feeAccount"),
@@ -191,6 +194,40 @@ def test_prices_and_numbers_in_both_forms(
     venue: LimitVenue, body: dict[str, object], units_and_price: tuple[int, int]
 ) -> None:
     assert budget_of(venue.post("/trigger/v1/createOrder", body).body["transaction"]) == units_and_price
+
+
+@pytest.mark.parametrize(
+    ("expired_at", "words"),
+    [
+        (NOW_S * 1_000, "is after the year 9999; it is in seconds since the Unix epoch, not milliseconds"),
+        (str(NOW_S * 1_000), "is after the year 9999; it is in seconds since the Unix epoch, not milliseconds"),
+        (NOW_S, "is not in the future; it is in seconds since the Unix epoch"),
+    ],
+)
+def test_an_expiry_in_milliseconds_is_told_that_it_is_in_seconds(
+    venue: LimitVenue, expired_at: object, words: str
+) -> None:
+    """D3."""
+    got = venue.post("/trigger/v1/createOrder", params(expiredAt=expired_at))
+    assert (got.status, got.body["cause"]) == (400, f"params.expiredAt: {expired_at} {words}")
+
+
+@pytest.mark.parametrize("spelling", ["{}.0", "{}e0", "{}0e-1"])
+def test_a_whole_number_is_that_number_however_it_is_written(venue: LimitVenue, spelling: str) -> None:
+    """D4. A text stays what it is documented to be: digits."""
+    numbers = {"makingAmount": 50_000_000, "takingAmount": 100_000_000, "expiredAt": NOW_S + 1, "slippageBps": 50}
+    plain = json.dumps(params(**numbers) | {"computeUnitPrice": 7})
+    raw, found = re.subn(r"(?<=: )([0-9]+)(?=[,}])", lambda number: spelling.format(number[0]), plain)
+    assert found == 5
+    got = venue.post("/trigger/v1/createOrder", raw)
+    assert budget_of(got.body["transaction"]) == (132_000, 7)
+    written = venue.post("/trigger/v1/createOrder", params(slippageBps=spelling.format(50)))
+    assert (written.status, written.body["cause"][:19]) == (400, "params.slippageBps:")
+
+
+def test_a_page_is_a_whole_number_too(venue: LimitVenue) -> None:
+    got = venue.get("/trigger/v1/getTriggerOrders", user=MAKER, orderStatus="active", page="2.0")
+    assert (got.status, got.body["page"]) == (200, 2)
 
 
 def test_the_compute_limit_is_what_it_takes_and_a_tenth(venue: LimitVenue) -> None:

@@ -149,11 +149,28 @@ def test_a_price_that_is_exact_however_it_is_written(alice: User, price: str) ->
     assert ask(alice, "PATCH", f"/trigger/v2/orders/price/{NOWHERE}", raw) == (404, {"error": "Order not found"})
 
 
-@pytest.mark.parametrize("bps", ["1.0", "1e2", "1e400", "1e9999999", "9" * 100_000, '"1"', "true", "[]", "-1", "10001"])
+@pytest.mark.parametrize(
+    "bps", ["1.5", "1e-2", "1e400", "1e9999999", "9" * 100_000, '"1"', "true", "[]", "-1", "10001"]
+)
 def test_basis_points_are_whole(alice: User, bps: str) -> None:
     raw = f'{{"orderType":"single","slippageBps":{bps}}}'.encode()
     status, said = ask(alice, "PATCH", f"/trigger/v2/orders/price/{NOWHERE}", raw)
     assert (status, list(said["details"])) == (400, ["slippageBps"])
+
+
+@pytest.mark.parametrize("bps", ["50.0", "5e1", "0.5E2", "0.0", "1e4", "-0.0"])
+def test_basis_points_are_a_number_however_it_is_written(alice: User, bps: str) -> None:
+    """D4."""
+    raw = f'{{"orderType":"single","slippageBps":{bps},"expiresAt":1.9e12}}'.encode()
+    assert ask(alice, "PATCH", f"/trigger/v2/orders/price/{NOWHERE}", raw) == (404, {"error": "Order not found"})
+
+
+@pytest.mark.parametrize("bps", ["-1.0", "-5e1", "10001.0", "1e5", "1e40"])
+def test_a_whole_number_out_of_bounds_is_told_as_such(alice: User, bps: str) -> None:
+    raw = f'{{"orderType":"single","slippageBps":{bps}}}'.encode()
+    status, said = ask(alice, "PATCH", f"/trigger/v2/orders/price/{NOWHERE}", raw)
+    bound = "small: expected number to be >=0" if bps.startswith("-") else "big: expected number to be <=10000"
+    assert (status, said["details"]) == (400, {"slippageBps": f"Too {bound}"})
 
 
 JSON = st.recursive(

@@ -25,6 +25,14 @@ NOT_IN_CACHE = "Withdrawal transaction not found in cache. Please initiate cance
 UNDER_WAY = "Cannot {} order in 'executing' state: a fill is under way"
 
 
+def in_seconds(given: int) -> str:
+    """D3: what is told to who gives seconds where milliseconds belong."""
+    return (
+        f"Expiry time must be in the future: {given} is in 1973 or before; "
+        "it is in milliseconds since the Unix epoch, not seconds"
+    )
+
+
 @pytest.fixture
 def venue() -> FakeVenue:
     return FakeVenue()
@@ -140,7 +148,11 @@ def test_an_order_id_is_a_uuid(venue: FakeVenue, method: str, path: str, body: o
         ({"orderType": "oco", "tpPriceUsd": 260.0, "slPriceUsd": 145.0}, {"orderType": "Differs from the order"}),
         ({"orderType": "otoco", "tpPriceUsd": 230.0}, {"orderType": "Differs from the order"}),
         ({"orderType": "single", "expiresAt": START_MS}, {"expiresAt": "Expiry time must be in the future"}),
-        ({"orderType": "single", "expiresAt": 1e16}, {"expiresAt": "Invalid input: expected int, received number"}),
+        ({"orderType": "single", "expiresAt": START_MS // 1000}, {"expiresAt": in_seconds(START_MS // 1000)}),
+        (
+            {"orderType": "single", "expiresAt": 1e16},
+            {"expiresAt": "Too big: expected number to be <=8640000000000000"},
+        ),
         ({"orderType": "single", "slippageBps": 10_001}, {"slippageBps": "Too big: expected number to be <=10000"}),
         ({"orderType": "single", "slippageBps": -1}, {"slippageBps": "Too small: expected number to be >=0"}),
         (
@@ -292,6 +304,9 @@ def test_an_order_that_is_not_placed(venue: FakeVenue, changes: dict[str, Any], 
         ({"slPriceUsd": 100}, {"slPriceUsd": "Not a field of single orders"}),
         ({"slippageBps": 10_001}, {"slippageBps": "Too big: expected number to be <=10000"}),
         ({"expiresAt": START_MS}, {"expiresAt": "Expiry time must be in the future"}),
+        ({"expiresAt": START_MS // 1000}, {"expiresAt": in_seconds(START_MS // 1000)}),
+        ({"expiresAt": 0}, {"expiresAt": in_seconds(0)}),
+        ({"expiresAt": 10**11}, {"expiresAt": "Expiry time must be in the future"}),
         ({"expiresAt": 10**30}, {"expiresAt": "Too big: expected number to be <=8640000000000000"}),
         ({"expiresAt": "tomorrow"}, {"expiresAt": "Invalid input: expected number, received string"}),
         ({"expiresAt": None}, {"expiresAt": "Invalid input: expected number, received undefined"}),
@@ -325,7 +340,7 @@ def test_an_order_needs_a_vault_and_a_deposit_of_its_own(venue: FakeVenue) -> No
     )
     assert asked(alice, depositSignedTx=alice.sign(alice.crafts()["transaction"])) == (
         400,
-        {"error": "Invalid signed deposit transaction: it is not the one that was crafted"},
+        {"error": "Invalid signed deposit transaction: Transaction accounts modified"},
     )
     assert asked(alice, depositSignedTx=mallory.sign(crafted["transaction"])) == (
         400,
@@ -403,7 +418,7 @@ def test_a_confirm_says_which_thing_is_wrong(venue: FakeVenue) -> None:
     wrong = mallory.sign(newest["transaction"])
     assert asked(wrong) == (400, {"error": invalid + "the wallet's signature is wrong"})
     other = alice.sign(alice.crafts()["transaction"])
-    assert asked(other) == (400, {"error": invalid + "it is not the one that was crafted"})
+    assert asked(other) == (400, {"error": invalid + "Transaction accounts modified"})
     venue.orders.height = 151
     expired = "Withdrawal transaction expired. Please initiate cancel again."
     assert asked(signed) == (400, {"error": expired})

@@ -127,27 +127,39 @@ def test_the_same_order_may_be_written_otherwise(venue: FakeVenue, same: dict[st
 def test_another_order_with_the_same_deposit_is_a_duplicate(venue: FakeVenue, other: dict[str, object]) -> None:
     alice = venue.user()
     body = alice.order_body(alice.crafts())
-    assert alice.ask("POST", "/trigger/v2/orders/price", body).status_code == 200
+    first = alice.ask("POST", "/trigger/v2/orders/price", body)
+    assert first.status_code == 200
     again = alice.ask("POST", "/trigger/v2/orders/price", body | other)
-    assert (again.status_code, again.text) == (400, '{"error":"Duplicate deposit"}')
+    assert (again.status_code, again.text) == (400, f'{{"error":"Duplicate deposit","id":"{first.json["id"]}"}}')
+
+
+def test_the_order_of_a_duplicate_is_told_to_its_wallet_alone(venue: FakeVenue) -> None:
+    """D8."""
+    alice, mallory = venue.user(), venue.user()
+    crafted = alice.crafts()
+    assert alice.ask("POST", "/trigger/v2/orders/price", alice.order_body(crafted)).status_code == 200
+    answer = mallory.ask("POST", "/trigger/v2/orders/price", mallory.order_body(crafted))
+    assert (answer.status_code, answer.json) == (400, {"error": "Duplicate deposit"})
 
 
 def test_another_transaction_is_another_order(venue: FakeVenue) -> None:
     alice = venue.user()
     body = alice.order_body(alice.crafts())
-    assert alice.ask("POST", "/trigger/v2/orders/price", body).status_code == 200
+    first = alice.ask("POST", "/trigger/v2/orders/price", body).json
     other = alice.sign(alice.crafts()["transaction"])
     assert alice.ask("POST", "/trigger/v2/orders/price", body | {"depositSignedTx": other}).json == {
-        "error": "Duplicate deposit"
+        "error": "Duplicate deposit",
+        "id": first["id"],
     }
 
 
 def test_slippage_that_is_left_out_is_another_order_than_none(venue: FakeVenue) -> None:
     alice = venue.user()
     body = alice.order_body(alice.crafts(), slippageBps=0)
-    assert alice.ask("POST", "/trigger/v2/orders/price", body).status_code == 200
+    first = alice.ask("POST", "/trigger/v2/orders/price", body).json
     del body["slippageBps"]
-    assert alice.ask("POST", "/trigger/v2/orders/price", body).json == {"error": "Duplicate deposit"}
+    again = alice.ask("POST", "/trigger/v2/orders/price", body).json
+    assert again == {"error": "Duplicate deposit", "id": first["id"]}
 
 
 def test_the_update_of_the_published_page(venue: FakeVenue) -> None:

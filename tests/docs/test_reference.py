@@ -7,13 +7,14 @@ from dataclasses import fields
 from typing import Any, get_type_hints
 
 import pytest
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 from prometheus_client.metrics import MetricWrapperBase
 
 from countermand import cli
 from countermand.audit.not_checked import NOT_CHECKED, TABLES
 from countermand.cli.audit import audit
 from countermand.cli.explain import explain
+from countermand.cli.keys import add, list_, revoke
 from countermand.cli.serve import serve
 from countermand.cli.simulate import simulate
 from countermand.dialects.trigger_v2 import routes
@@ -35,6 +36,9 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "audit": audit,
     "simulate": simulate,
     "explain": explain,
+    "keys add": add,
+    "keys list": list_,
+    "keys revoke": revoke,
 }
 MEASURED = (engine_telemetry, gateway_telemetry)
 
@@ -63,7 +67,10 @@ def options(command: Callable[..., Any]) -> Iterator[tuple[str, str | None, obje
     for name, parameter in inspect.signature(command).parameters.items():
         [given] = [meta for meta in hints[name].__metadata__ if isinstance(meta, Parameter)]
         variables = (given.env_var,) if isinstance(given.env_var, str) else tuple(given.env_var or ())
-        yield f"--{name.replace('_', '-')}", variables[0] if variables else None, parameter.default
+        if inspect.signature(command).parameters[name].kind is inspect.Parameter.POSITIONAL_ONLY:
+            continue
+        shown = next(iter(given.name or ()), f"--{name.replace('_', '-')}")
+        yield shown, variables[0] if variables else None, parameter.default
 
 
 def test_every_setting_is_there_with_its_variable_and_its_default() -> None:
@@ -86,12 +93,17 @@ def test_the_settings_are_the_options() -> None:
     assert ENV_PREFIX == "COUNTERMAND_"
 
 
+def commands_of(app: App, above: str = "") -> Iterator[str]:
+    for name in (name for name in app if not name.startswith("-")):
+        below = list(commands_of(app[name], f"{above}{name} "))
+        yield from below or [above + name]
+
+
 def test_every_command_is_there_and_every_option_of_it() -> None:
     sections = re.split(r"^## ", page("cli"), flags=re.MULTILINE)[1:]
     documented = {section.split("`")[1].removeprefix("countermand "): section for section in sections}
-    commands = {name for name in cli.app if not name.startswith("-")}
-    assert set(documented) == commands == set(COMMANDS)
-    for name in ("audit", "simulate"):
+    assert set(documented) == set(commands_of(cli.app)) == set(COMMANDS)
+    for name in ("audit", "simulate", "keys add", "keys list", "keys revoke"):
         shown = {bare(row[0]): row for row in rows(documented[name], 4) + rows(documented[name], 3)}
         assert set(shown) == {option for option, _, _ in options(COMMANDS[name])}
         for option, variable, _ in options(COMMANDS[name]):

@@ -88,7 +88,7 @@ def test_an_order_is_placed_with_its_deposit_as_the_first_attempt() -> None:
             Refusal.TRANSACTION_NOT_CANONICAL,
             "",
         ),
-        ({"submission": submission(b"other")}, Refusal.TRANSACTION_OTHER, ""),
+        ({"submission": submission(b"other")}, Refusal.TRANSACTION_OTHER, "accounts"),
         ({"submission": submission(b"deposit", fault=SubmissionFault.UNSIGNED)}, Refusal.TRANSACTION_UNSIGNED, ""),
         (
             {"submission": submission(b"deposit", fault=SubmissionFault.WRONG_SIGNATURE)},

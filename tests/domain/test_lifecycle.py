@@ -1,5 +1,6 @@
 """Every pair of state and event: what the table allows happens, what it does not raises and changes nothing."""
 
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -183,3 +184,39 @@ def test_every_state_of_the_table_is_reachable() -> None:
     for _ in State:
         reached |= {after for state in reached for after in TRANSITIONS[state].values()}
     assert reached == set(State)
+
+
+def test_failures_in_a_row_are_counted_one_by_one() -> None:
+    """B19: the pauses grow with them."""
+    group, counted = order(State.READY_EXECUTE), []
+    for _ in range(4):
+        group = evolve(replace(group, state=State.READY_EXECUTE), EVENTS[events.FillFailed], LATER)
+        counted.append(group.progress.failed_fills)
+    assert counted == [1, 2, 3, 4]
+    amended = evolve(group, EVENTS[events.OrderAmended], LATER)
+    assert amended.progress.failed_fills == 0
+
+
+def test_failed_sweeps_are_counted_one_by_one_from_the_end_of_the_order() -> None:
+    filled = evolve(order(State.EXECUTING, failed_fills=5), EVENTS[events.FillLanded], LATER)
+    cancelled = evolve(withdrawing(failed_fills=5), EVENTS[events.WithdrawalLanded], LATER)
+    assert (filled.progress.failed_fills, cancelled.progress.failed_fills) == (0, 0)
+    for ended in (filled, cancelled):
+        swept, counted = ended, []
+        for _ in range(3):
+            swept = evolve(swept, EVENTS[events.SweepFailed], LATER)
+            counted.append(swept.progress.failed_fills)
+        assert counted == [1, 2, 3]
+
+
+@pytest.mark.parametrize("rejected", [False, True])
+def test_rejected_closes_are_counted_alone(rejected: bool) -> None:
+    fill = events.FillFailed("no", RETRY_AT, None, close_rejected=rejected)
+    withdrawal = events.WithdrawalFailed(TXID, "no", close_rejected=rejected)
+    assert evolve(order(State.EXECUTING), fill, LATER).progress.close_rejections == rejected
+    assert evolve(withdrawing(), withdrawal, LATER).progress.close_rejections == rejected
+
+
+def test_attempts_are_numbered_one_by_one() -> None:
+    group = order(State.READY_EXECUTE, attempts=7)
+    assert evolve(group, EVENTS[events.FillStarted], LATER).progress.attempts == 8

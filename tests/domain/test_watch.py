@@ -115,3 +115,41 @@ def test_the_timers_do_not_grow_with_what_is_due_at_another_time_by_now(passing:
         if passing and n % 3 == 0:
             timers.due(Instant(due - 2 * HOUR))
         assert timers._entries == len(timers._soon) + sum(len(ids) for ids in timers._later.values())
+
+
+@pytest.mark.parametrize("orders", [0, 10, 1_000])
+@pytest.mark.parametrize("spread", [1, HOUR])
+def test_the_timers_are_compacted_once_for_many_settings(
+    monkeypatch: pytest.MonkeyPatch, orders: int, spread: int
+) -> None:
+    """B16: a compaction looks at every entry, so one at each setting would be quadratic."""
+    compactions = 0
+    compact = Timers._compact
+
+    def counted(timers: Timers[Instant]) -> None:
+        nonlocal compactions
+        compactions += 1
+        compact(timers)
+
+    monkeypatch.setattr(Timers, "_compact", counted)
+    current = {OrderId(str(n)): Instant(n * spread) for n in range(orders)}
+    timers, settings_made = Timers(current, Instant), 0
+    for turn in range(20):
+        for order_id in list(current):
+            current[order_id] = Instant(current[order_id] + turn + 1)
+            timers.set(order_id, current[order_id])
+            settings_made += 1
+    # Each leaves at most one entry an order, and the next comes after 64 and two more for each.
+    assert compactions <= settings_made / (64 + 2 * orders)
+    assert timers._entries <= 64 + 3 * orders
+
+
+def test_timers_of_orders_that_left_are_compacted_too() -> None:
+    current: dict[OrderId, Instant] = {}
+    timers = Timers(current, Instant)
+    for n in range(10_000):
+        order_id = OrderId(str(n))
+        current[order_id] = Instant(HOUR * (n % 50))
+        timers.set(order_id, current[order_id])
+        del current[order_id]
+    assert timers._entries <= 64

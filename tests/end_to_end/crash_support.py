@@ -107,8 +107,10 @@ class Http:
 class Server:
     """`countermand serve` in a process of its own, started again and again on the same data."""
 
-    def __init__(self, data: Path, *options: str) -> None:
+    def __init__(self, data: Path, *options: str, keeps_port: bool = False) -> None:
+        """It takes any free port at the first start, and another one at the next, unless it `keeps_port`."""
         self.data = data
+        self._keeps_port = keeps_port
         self.port = 1  # Nobody listens there.
         self._options = ["--data", str(data), "--confirm-timeout-ms", str(CONFIRM_TIMEOUT_MS), "--port", "0", *options]
         self._process: asyncio.subprocess.Process | None = None
@@ -118,6 +120,8 @@ class Server:
         ready = await self.spawn()
         assert ready.startswith("Countermand is ready:"), f"{ready!r}\n{self.log()}"
         self.port = int(ready.rpartition(":")[2])
+        if self._keeps_port:
+            self._options[self._options.index("--port") + 1] = str(self.port)
 
     async def spawn(self) -> str:
         """Starts it, and returns the first line that it prints; nothing if it ended without one."""
@@ -181,10 +185,10 @@ class Server:
 
     # --- the sandbox
 
-    async def ask(self, method: str, path: str, body: object = None) -> Reply:
+    async def ask(self, method: str, path: str, body: object = None, token: str | None = None) -> Reply:
         http = Http(lambda: self.port)
         try:
-            return await http.ask(method, path, body)
+            return await http.ask(method, path, body, token)
         finally:
             http.close()
 
@@ -237,8 +241,8 @@ async def command(*arguments: str) -> tuple[int, str]:
 
 
 @asynccontextmanager
-async def running(data: Path, *options: str) -> AsyncIterator[Server]:
-    server = Server(data, *options)
+async def running(data: Path, *options: str, keeps_port: bool = False) -> AsyncIterator[Server]:
+    server = Server(data, *options, keeps_port=keeps_port)
     try:
         await server.start()
         yield server

@@ -138,3 +138,24 @@ async def test_a_seeded_venue_gives_no_id_twice(database_url: str, tmp_path: Pat
         alice.http.close()
         assert len(set(requests)) == 3
         assert placed.status == 200, placed
+
+
+async def test_a_price_that_crosses_nothing_is_there_after_a_kill(server: Server) -> None:
+    """B12."""
+    await server.price("231.5")
+    await killed(server)
+    shown = await server.does("GET", "/sandbox")
+    assert {token["symbol"]: token["price"] for token in shown["tokens"]}["SOL"] == "231.5"
+
+
+async def test_an_advance_and_expired_blockhashes_outlive_a_kill(server: Server) -> None:
+    """E3: slots go on from where they were told to be, and block time stays ahead."""
+    before = await server.does("GET", "/sandbox")
+    await server.does("POST", "/sandbox/clock/advance", {"seconds": 86_400})
+    await server.faults(expireBlockhashes=True)
+    told = await server.does("GET", "/sandbox")
+    assert 151 <= told["chain"]["slot"] - before["chain"]["slot"] < 400
+    await killed(server)
+    after = await server.does("GET", "/sandbox")
+    assert after["chain"]["slot"] >= told["chain"]["slot"]
+    assert after["now"] >= told["now"] >= before["now"] + 86_400_000

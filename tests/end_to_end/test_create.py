@@ -197,7 +197,7 @@ def test_only_the_deposit_that_was_crafted_is_taken(alice: Trader) -> None:
     for handed_in, words in [
         (unsigned, FLAWED + "the wallet's signature is missing"),
         (of_a_stranger(unsigned), FLAWED + "the wallet's signature is wrong"),
-        (other, FLAWED + "it is not the one that was crafted"),
+        (other, FLAWED + "Transaction accounts modified"),
         (more, FLAWED + "its bytes are not in the canonical form"),
         ("", "Invalid transaction format"),
         ("AAAA", "Invalid transaction format"),

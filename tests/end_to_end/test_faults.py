@@ -201,6 +201,48 @@ def test_the_slippage_that_nobody_named(
     impact(venue, 0)
 
 
+def test_a_stop_that_the_price_gaps_past_waits_until_it_is_back_in_its_buffer(venue: Venue, alice: Trader) -> None:
+    """D11: a stop at 120 with 2,000 basis points fills at 96 and more; at 90 each try is a failed swap."""
+    order = alice.places(single(sell=1 * SOL, below=120, slippage_bps=2_000))
+    venue.freezes()
+    venue.price(SOL, "90")
+    for pause_s in (1, 2, 4):
+        venue.settles()
+        assert alice.state_of(order) == "open"
+        venue.advances(pause_s)
+    venue.settles()
+    assert alice.events_of(order)[:4] == [("fill", "failed")] * 4
+    assert not any("txSignature" in event for event in alice.sees(order)["events"][:4])
+    venue.price(SOL, "96")
+    venue.settles()
+    row = alice.sees(order)
+    assert (row["orderState"], row["outputAmount"]) == ("filled", "95904000")  # 96 less a thousandth.
+
+
+def test_a_breakout_that_gaps_away_is_not_chased(venue: Venue, alice: Trader) -> None:
+    """D11, for the mint that is bought: above 200 with 500 basis points it pays at most 210."""
+    order = alice.places(single(sell=420 * USDC, buy=SOL, above=200, slippage_bps=500))
+    venue.freezes()
+    venue.price(SOL, "210.01")
+    venue.settles()
+    assert (alice.state_of(order), alice.events_of(order)[0]) == ("open", ("fill", "failed"))
+    venue.price(SOL, "210")
+    venue.settles()
+    row = alice.sees(order)
+    assert (row["orderState"], row["outputAmount"]) == ("filled", "1998000000")  # 2 SOL less a thousandth.
+
+
+def test_an_amended_slippage_lets_a_gapped_stop_fill(venue: Venue, alice: Trader) -> None:
+    order = alice.places(single(sell=1 * SOL, below=120, slippage_bps=100))
+    venue.freezes()
+    venue.price(SOL, "60")
+    venue.settles()
+    assert alice.state_of(order) == "open"
+    alice.amends(order, slippageBps=10_000).ok()
+    venue.settles()
+    assert alice.state_of(order) == "filled"
+
+
 def impact(venue: Venue, bps: int) -> None:
     venue.ask("PUT", "/sandbox/liquidity", {SOL.mint: {"impactBps": bps}}).ok()
 

@@ -179,14 +179,24 @@ def test_paths_that_lead_nowhere(mallory: Trader, path: str) -> None:
     assert "error" in answer.body or set(answer.body) == {"code", "message"}
 
 
-@pytest.mark.parametrize("path", ["/", "/rpc/", "/trigger/v2/vault", "/sandbox", "/nothing"])
-@pytest.mark.parametrize("port_after", [0, 1])
-def test_websockets_where_there_are_none(house: Venue, path: str, port_after: int) -> None:
+@pytest.mark.parametrize(
+    ("path", "port_after", "status"),
+    [
+        ("/rpc", 0, 101),
+        ("/rpc/", 0, 101),
+        ("/rpc/", 1, 101),
+        ("/", 1, 101),
+        ("/", 0, 403),
+        *((path, port, 403) for path in ("/trigger/v2/vault", "/sandbox", "/nothing") for port in (0, 1)),
+    ],
+)
+def test_where_there_are_websockets(house: Venue, path: str, port_after: int, status: int) -> None:
+    """E7: web3.js looks for one at `/` of the next port when its address has no path."""
     head = f"GET {path} HTTP/1.1\r\nhost: {house.host}\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
     with socket.create_connection((house.host, house.port + port_after), 10) as connection:
         rest = "sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
         connection.sendall((head + rest).encode())
-        assert b" 403 " in connection.recv(65_536).split(b"\r\n")[0]
+        assert b" %d " % status in connection.recv(65_536).split(b"\r\n")[0]
     assert house.complaints() == []
 
 

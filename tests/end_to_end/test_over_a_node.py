@@ -34,6 +34,9 @@ class WallClock:
     def wall_ms(self) -> int:
         return time.time_ns() // 10**6
 
+    def elapsed_ms(self) -> int:
+        return self.wall_ms()
+
     async def sleep(self, ms: int) -> None:
         raise AssertionError("nobody sleeps here")
 

@@ -120,7 +120,7 @@ def test_what_its_owner_sends_alone_counts(venue: Venue, saver: Saver, older: bo
 def test_a_cancel_that_came_too_late_fails_on_chain(venue: Venue, saver: Saver) -> None:
     order, _ = saver.opens(104 * USDC, SOL)
     first = saver.asks_to_cancel(order).ok()
-    venue.advances(2)  # Another blockhash, so another transaction.
+    venue.passes_slots()  # Another blockhash, so another transaction.
     second = saver.asks_to_cancel(order).ok()
     assert first != second
     assert saver.executes(second["transaction"], requestId=second["requestId"]).ok()["status"] == "Success"

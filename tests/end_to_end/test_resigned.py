@@ -62,7 +62,7 @@ def test_an_opening_that_landed_and_is_over_has_landed(maker: Maker) -> None:
 def test_a_cancel_that_failed_under_another_signature_has_failed(maker: Maker) -> None:
     order = maker.has_open()
     request_id, late = maker.cancels(order)
-    maker.venue.advances(2)  # Another blockhash, so another message.
+    maker.venue.passes_slots()  # Another blockhash, so another message.
     assert maker.executes(maker.cancels(order)[1]).ok()["status"] == "Success"
     landed = maker.sends_otherwise(late)
     maker.venue.faults(expireBlockhashes=True)
@@ -75,7 +75,7 @@ def test_a_cancel_is_not_done_by_what_closed_the_order_instead(maker: Maker) -> 
     """Its order is gone, but it never landed: a fill may have been what closed it."""
     order = maker.has_open()
     request_id, dead = maker.cancels(order)
-    maker.venue.advances(2)
+    maker.venue.passes_slots()
     assert maker.executes(maker.cancels(order)[1]).ok()["status"] == "Success"
     maker.venue.faults(expireBlockhashes=True)
     refused = maker.executes(dead, requestId=request_id)

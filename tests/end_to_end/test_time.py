@@ -1,5 +1,7 @@
 """The venue's clock decides when an order ends, to the millisecond; at the same instant time goes before the price."""
 
+import time
+
 import pytest
 
 from tests.end_to_end.trader import Trader, single
@@ -153,12 +155,34 @@ def test_time_is_moved_by_a_number_of_seconds(venue: Venue, seconds: object) -> 
     assert "seconds" in refused.body["error"]
 
 
-def test_the_chain_goes_with_the_clock(venue: Venue, alice: Trader) -> None:
-    before = venue.sandbox()["chain"]
-    venue.advances(40)
-    after = venue.sandbox()["chain"]
-    assert after["slot"] - before["slot"] >= 100  # 400 ms each.
-    assert after["blockHeight"] - before["blockHeight"] >= 100
+def test_an_advance_moves_block_time_and_no_slots(venue: Venue) -> None:
+    """E3."""
+    began, before = time.monotonic(), venue.sandbox()["chain"]
+    for _ in range(3):
+        venue.advances(3_600)
+    after, slots = venue.sandbox()["chain"], int((time.monotonic() - began) / 0.4) + 1
+    assert after["slot"] - before["slot"] <= slots
+    assert after["blockHeight"] - before["blockHeight"] <= slots
+    assert venue.rpc("getBlockTime", venue.rpc("getSlot")) >= venue.now() // 1000 - 1
+
+
+def test_slots_go_on_while_the_clock_is_frozen(venue: Venue) -> None:
+    venue.freezes()
+    slot = venue.rpc("getSlot")
+    at = venue.rpc("getBlockTime", slot)
+    venue.passes_slots()
+    later = venue.rpc("getSlot")
+    assert later > slot
+    assert venue.rpc("getBlockTime", later) == at
+    venue.runs()
+
+
+def test_what_was_crafted_before_an_advance_is_confirmed_after_it(venue: Venue, alice: Trader) -> None:
+    order = alice.places(single(sell=1 * SOL, above=200))
+    cancelling = alice.cancels(order)
+    venue.advances(3_600)
+    assert alice.confirms(order, cancelling).status == 200
+    assert alice.state_of(order) == "cancelled"
 
 
 def test_tokens_follow_the_wall_clock(venue: Venue, alice: Trader) -> None:

@@ -68,7 +68,7 @@ def test_an_order_of_trigger_v2_is_cancelled_and_its_funds_come_back(venue: Venu
 @pytest.mark.parametrize("sells", [False, True])
 def test_an_order_of_trigger_v2_fills(venue: Venue, alice: Trader, new: Token, *, sells: bool) -> None:
     sold, bought = (100 * new, USDC) if sells else (100 * USDC, new)
-    order = alice.places(single(sold, bought, above=3))
+    order = alice.places(single(sold, bought, above=3.5))
     dollars, units = alice.holds(USDC), holds(alice, new)
     venue.ask("PUT", "/sandbox/prices", {new.mint: "4"}).ok()
     venue.settles()

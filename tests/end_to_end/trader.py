@@ -121,7 +121,7 @@ class Trader:
 
     # --- orders
 
-    def crafts(self, order: Order) -> Any:
+    def asks_to_deposit(self, order: Order) -> Answer:
         asked = {
             "inputMint": order.sell.token.mint,
             "outputMint": order.buy.mint,
@@ -130,7 +130,10 @@ class Trader:
             "orderType": "price",
             "orderSubType": "single",
         }
-        return self.post("/deposit/craft", asked).ok()
+        return self.post("/deposit/craft", asked)
+
+    def crafts(self, order: Order) -> Any:
+        return self.asks_to_deposit(order).ok()
 
     def body_for(self, order: Order, craft: Any) -> dict[str, object]:
         """The create that makes `order` of a crafted deposit."""

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
@@ -144,8 +144,9 @@ class Venue:
         return self.ask("GET", "/sandbox").ok()
 
     def now(self) -> int:
-        """The venue's clock, in milliseconds."""
-        now: int = self.sandbox()["now"]
+        """The venue's clock, in milliseconds. Without a sandbox it is the wall's."""
+        answer = self.ask("GET", "/sandbox")
+        now: int = time.time_ns() // 1_000_000 if answer.status == 404 else answer.ok()["now"]
         return now
 
     def price(self, token: Token, dollars: str) -> None:
@@ -170,6 +171,12 @@ class Venue:
 
     def advances(self, seconds: float) -> None:
         self.ask("POST", "/sandbox/clock/advance", {"seconds": seconds}).ok()
+
+    def passes_slots(self, slots: int = 2) -> None:
+        """They follow the wall clock. After two, what is built anew has another blockhash."""
+        past: int = self.sandbox()["chain"]["slot"] + slots
+        while self.sandbox()["chain"]["slot"] <= past:
+            time.sleep(0.05)
 
     def settles(self) -> None:
         settled = self.ask("POST", "/sandbox/settle", {"timeoutMs": 10_000}).ok()
@@ -231,13 +238,15 @@ class Venue:
 
 
 @contextmanager
-def running_venue(data: Path, *options: str, confirm_timeout_ms: int = CONFIRM_TIMEOUT_MS) -> Iterator[Venue]:
+def running_venue(
+    data: Path, *options: str, confirm_timeout_ms: int = CONFIRM_TIMEOUT_MS, launch: Sequence[str] = LAUNCH
+) -> Iterator[Venue]:
     """`countermand serve` on ports of its own, from the line that says it is ready until SIGTERM. It logs no error."""
     data.mkdir(parents=True, exist_ok=True)
     log = data / "log"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERMAND_")}
     timeout = ("--confirm-timeout-ms", str(confirm_timeout_ms))
-    command = [*LAUNCH, "--port", "0", "--data", str(data / "data"), *timeout, "--log", "json", *options]
+    command = [*launch, "--port", "0", "--data", str(data / "data"), *timeout, "--log", "json", *options]
     with (
         log.open("a") as errors,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environment, text=True) as process,

@@ -24,15 +24,17 @@ from countermand.engine.outbox import Outbox
 from countermand.engine.ports import Store
 from countermand.engine.trigger_orders import OrderRequest, PlaceAnswer, Placed, TriggerOrders
 from countermand.engine.trigger_shard import TriggerShard
-from countermand.liquidity.pool import SandboxPool, sandbox_accounts
-from countermand.prices.feed import DEFAULT_PRICES, SOL, USDC, TokenRegistry
+from countermand.prices.feed import SOL, USDC, TokenRegistry
 from countermand.sandbox.faults import FaultyChain, WorldFaults
+from countermand.sandbox.pool import SandboxPool, sandbox_accounts
+from countermand.sandbox.prices import DEFAULT_PRICES
 from countermand.simulation.memory_ledger import MemoryLedgerStore
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.genesis import Genesis
 from countermand.solana.ledger_store import LedgerStore
 from countermand.solana.port import AccountInfo
 from countermand.solana.tokens import associated_token_address
+from tests.gifts import faucet_of
 
 SECOND = 1_000
 HOUR = 3_600 * SECOND
@@ -66,9 +68,9 @@ class House:
 
     async def wallet(self, lamports: int = 10 * ONE_SOL, usdc: int = 0) -> Keypair:
         keypair = Keypair()
-        await self.chain.airdrop(str(keypair.pubkey()), lamports)
+        await faucet_of(self.chain).airdrop(str(keypair.pubkey()), lamports)
         if usdc:
-            await self.chain.mint_to(str(keypair.pubkey()), USDC.mint, usdc)
+            await faucet_of(self.chain).mint_to(str(keypair.pubkey()), USDC.mint, usdc)
         return keypair
 
     async def deposit(

@@ -20,7 +20,7 @@ from countermand.domain.trigger.commands import (
 from countermand.domain.trigger.order import Attempt, Craft, OrderGroup
 from countermand.engine.clock import ClockSetting, VenueClock
 from countermand.engine.outbox import Outbox
-from countermand.engine.ports import Epoch, FateSeen, SwapRefused, TriggerBatch
+from countermand.engine.ports import Alteration, Epoch, FateSeen, SwapRefused, TriggerBatch
 from countermand.engine.trigger_shard import Answer, TriggerShard
 from countermand.simulation.loop import run
 from countermand.simulation.memory_store import BEFORE_COMMIT, MemoryDatabase, MemoryStore
@@ -134,6 +134,12 @@ class StubCustody:
         raise NotImplementedError
 
     async def craft_withdrawal(self, group: OrderGroup) -> Craft:
+        raise NotImplementedError
+
+    async def shortfall(self, craft: Craft) -> str | None:
+        raise NotImplementedError
+
+    def alteration(self, built: Craft, submission: Submission) -> Alteration:
         raise NotImplementedError
 
     def read_submission(self, transaction: str, wallet: Wallet) -> Submission:

@@ -1,10 +1,11 @@
 """The gate: what leaves it, and when; what it forgets, and how it finds it again."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from countermand.domain.identity import OrderId, Signature
+from countermand.domain.identity import OrderId, RequestId, Signature
 from countermand.domain.instant import Instant
 from countermand.domain.trigger.commands import Fate, ResolveAttempt
 from countermand.domain.trigger.desk import Desk as DomainDesk
@@ -12,17 +13,18 @@ from countermand.domain.trigger.order import State
 from countermand.domain.trigger.refusals import Refusal, Refused
 from countermand.engine import journal, trigger_journal
 from countermand.engine.clock import ClockSetting
-from countermand.engine.ports import CommitUnknown, Unavailable, WriterReplaced
+from countermand.engine.ports import BuildRow, CommitUnknown, CraftRow, Unavailable, WriterReplaced
 from countermand.engine.trigger_shard import Answer
 from countermand.simulation.memory_store import (
     AFTER_COMMIT,
+    AFTER_EPOCH,
     BEFORE_COMMIT,
     BEFORE_EPOCH,
     BEFORE_READ,
     HeldInside,
     MemoryDatabase,
 )
-from tests.domain.orders import EXPIRES_AT, SOL, usd
+from tests.domain.orders import ALICE, EXPIRES_AT, MALLORY, PLACED_AT, SOL, usd
 from tests.engine.stubs import Trouble, cancelling, desk, placing, quiet, under_virtual_time
 
 UNKNOWN = CommitUnknown("the answer to a commit was lost")
@@ -53,7 +55,7 @@ async def test_no_answer_no_refusal_and_no_read_leaves_before_the_commit() -> No
         trouble.release(BEFORE_COMMIT)
         placed, refused, read, _ = await asyncio.gather(*waiting)
         assert isinstance(placed, Answer)
-        assert refused == Refused(Refusal.DEPOSIT_DUPLICATE)
+        assert refused == Refused(Refusal.DEPOSIT_DUPLICATE, order_id=order_id)
         assert read is not None
         assert it.stored() == [order_id]
 
@@ -403,6 +405,19 @@ async def test_an_instant_before_the_expiry_the_price_wins() -> None:
 
 
 @under_virtual_time
+async def test_a_load_tells_the_clock_what_has_happened() -> None:
+    """B7: the machine's clock was set back while nobody served."""
+    database = MemoryDatabase()
+    async with desk(database) as it:
+        await it.opens()
+        it.clock.setting = ClockSetting(frozen_at=EXPIRES_AT - 1)
+        await it.shard.observe_price(SOL, usd(300), at_once=True)
+    async with desk(database) as it:
+        await it.shard.loaded()
+        assert it.clock.now() == await it.shard.now() == EXPIRES_AT - 1
+
+
+@under_virtual_time
 async def test_timers_run_in_the_order_in_which_they_are_due_before_the_command() -> None:
     async with desk() as it:
         for name, after in (("late", 300), ("early", 100), ("later", 900)):
@@ -473,3 +488,126 @@ async def test_a_stored_price_is_judged_when_the_orders_are_loaded() -> None:
         assert group is not None
         assert group.state is State.READY_EXECUTE
         assert it.told[0][0][0].state is State.OPEN, "the outbox learns first what is committed"
+
+
+# --- what is stored beside the orders
+
+
+@under_virtual_time
+async def test_a_price_that_concerns_no_order_is_stored_when_it_was_answered() -> None:
+    """B12: it crosses nothing and is no entry, but a venue that is killed then knows it again."""
+    database = MemoryDatabase()
+    async with desk(database) as it:
+        await it.shard.observe_price(SOL, usd(123), at_once=False)
+        assert await it.store.prices(0) == [(SOL, usd(123))]
+        await it.shard.observe_price(SOL, usd(124), at_once=True)
+        assert it.journal() == []
+    async with desk(database) as it:
+        await it.shard.loaded()
+        assert it.shard.price_of(SOL) == usd(124)
+
+
+@under_virtual_time
+async def test_a_vault_a_craft_and_a_build_without_orders_are_stored_when_they_were_answered() -> None:
+    database = MemoryDatabase()
+    build = BuildRow(b"d" * 32, RequestId("b"), 150, b"build")
+    async with desk(database) as it:
+        await it.shard.add_vault(ALICE, PLACED_AT)
+        assert await it.store.vault(ALICE) == PLACED_AT
+        await it.shard.add_craft(CraftRow(RequestId("r"), OrderId("order"), 150, b"craft"))
+        assert await it.store.craft(RequestId("r")) == b"craft"
+        await it.shard.add_builds([build])
+        assert await it.store.build(build.digest) == build.body
+        assert it.journal() == []
+
+
+@under_virtual_time
+@pytest.mark.parametrize("point", [BEFORE_EPOCH, AFTER_EPOCH])
+async def test_a_database_that_is_lost_while_the_fence_is_taken_is_asked_again(point: str) -> None:
+    """B11."""
+    trouble = Trouble()
+    trouble.raises[point] = [Unavailable("the database does not answer") for _ in range(10)]
+    async with desk(trouble=trouble) as it:
+        await it.shard.loaded()
+        await it.place()
+        assert not it.running.done()
+        assert trouble.raises[point] == []
+
+
+# --- whether it is settled
+
+
+@under_virtual_time
+async def test_a_shard_that_is_being_loaded_is_not_settled() -> None:
+    """B18."""
+    trouble = Trouble()
+    trouble.hold(BEFORE_EPOCH)
+    async with desk(trouble=trouble) as it:
+        await quiet()
+        assert not it.shard.is_settled()
+        assert not it.shard.is_ready()
+        assert it.shard.epoch is None
+        trouble.release(BEFORE_EPOCH)
+        await it.shard.loaded()
+        assert it.shard.is_settled()
+        seen: list[bool] = []
+
+        async def between() -> None:
+            seen.append(it.shard.is_settled())
+
+        await it.shard.reload(between)
+        assert seen == [False]
+        assert it.shard.is_settled()
+
+
+@under_virtual_time
+async def test_a_shard_with_a_commit_under_way_is_not_settled() -> None:
+    trouble = Trouble()
+    async with desk(trouble=trouble) as it:
+        await it.shard.barrier()
+        trouble.hold(BEFORE_COMMIT)
+        placing_it = asyncio.create_task(it.place())
+        await quiet()
+        assert not it.shard.is_settled(), "it is being written"
+        more = asyncio.create_task(it.place("more"))
+        await quiet()
+        trouble.release(BEFORE_COMMIT)
+        await asyncio.gather(placing_it, more)
+        assert it.shard.is_settled()
+
+
+# --- refusals
+
+
+@under_virtual_time
+@pytest.mark.parametrize("refused", ["an unknown order", "another's order", "a state"])
+async def test_a_refusal_leaves_only_past_the_fence(refused: str) -> None:
+    """B19: a writer that was replaced may not say that an order is not there, or not open."""
+    trouble = Trouble()
+    async with desk(trouble=trouble) as it:
+        await it.place()
+        command, refusal = {
+            "an unknown order": (cancelling("another"), Refusal.ORDER_UNKNOWN),
+            "another's order": (replace(cancelling(), wallet=MALLORY), Refusal.ORDER_FOREIGN),
+            "a state": (cancelling(), Refusal.STATE_FORBIDS_CANCEL),
+        }[refused]
+        trouble.hold(BEFORE_COMMIT)
+        asking = asyncio.create_task(it.shard.submit(command))
+        await quiet()
+        assert not asking.done()
+        trouble.release(BEFORE_COMMIT)
+        answer = await asking
+        assert isinstance(answer, Refused)
+        assert answer.refusal is refusal
+
+
+@under_virtual_time
+async def test_a_writer_that_was_replaced_refuses_nothing() -> None:
+    database = MemoryDatabase()
+    async with desk(database) as older:
+        await older.place()
+        async with desk(database) as newer:
+            await newer.opens("another")
+            with pytest.raises(CommitUnknown):
+                await older.shard.submit(cancelling("unknown"))
+            assert isinstance(await newer.shard.submit(cancelling("unknown")), Refused)

@@ -1,5 +1,6 @@
 """One order, walked: from a deposit's craft to the funds' return, and to a fill."""
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -12,7 +13,7 @@ from countermand.domain.instant import Instant
 from countermand.domain.trigger.commands import Amendment, LegChange
 from countermand.domain.trigger.order import Family, State
 from countermand.domain.trigger.refusals import Refusal, Refused
-from countermand.engine.trigger_orders import Cancelling, OrderRequest, Placed, Withdrawn
+from countermand.engine.trigger_orders import Cancelling, NotLanded, OrderRequest, Placed, Withdrawn
 from countermand.prices.feed import SOL
 from countermand.solana.wire import SIGNATURE_BYTES
 from countermand.store.postgres import PostgresStore
@@ -105,7 +106,77 @@ def _signed_otherwise(transaction: str, by: Keypair) -> str:
 
 async def test_an_executing_order_cannot_be_cancelled_again_once_filled(venue: House) -> None:
     alice = await venue.wallet()
-    order_id = await venue.placed(alice, below(160))
+    order_id = await venue.placed(alice, below(151))
     await venue.settled()
     answer = await venue.orders.cancel(order_id, Wallet(str(alice.pubkey())))
     assert answer == Refused(Refusal.STATE_FORBIDS_CANCEL, State.FILLED)
+
+
+@pytest.fixture
+async def patient(database_url: str) -> AsyncIterator[House]:
+    """Its outbox asks for a fate, and sends again, only after two minutes."""
+    store = await PostgresStore.connect(database_url)
+    async with house(store, confirm_timeout_ms=60_000) as it:
+        yield it
+    await store.close()
+
+
+async def sent(venue: House, before: int) -> None:
+    """Until another transaction was dropped."""
+    async with asyncio.timeout(10):
+        while venue.faults.drop_transactions == before:
+            await asyncio.sleep(0.002)
+
+
+async def test_a_cancel_right_after_a_dead_withdrawal_answers_a_new_transaction(patient: House) -> None:
+    """B13: the outbox knows nothing yet, so the request itself learns the fate, and crafts from the order after it."""
+    alice = await patient.wallet()
+    order_id, wallet = await patient.placed(alice, above(200)), Wallet(str(alice.pubkey()))
+    first = await patient.orders.cancel(order_id, wallet)
+    assert isinstance(first, Cancelling)
+    assert first.transaction is not None
+    patient.faults.drop_transactions = 10
+    transaction = signed(base64.b64decode(first.transaction), alice)
+    confirming = asyncio.ensure_future(patient.orders.confirm_cancel(order_id, wallet, first.request_id, transaction))
+    await sent(patient, 10)
+    unresolved = await patient.orders.cancel(order_id, wallet)
+    assert unresolved == first, "the very transaction that may still land"
+    patient.faults.drop_transactions = 0
+    await patient.chain.expire_blockhashes()
+    second = await patient.orders.cancel(order_id, wallet)
+    assert isinstance(second, Cancelling)
+    assert second.transaction is not None
+    assert (second.request_id, second.transaction == first.transaction) == (first.request_id, False)
+    assert await confirming == Refused(Refusal.WITHDRAWAL_EXPIRED)
+    again = signed(base64.b64decode(second.transaction), alice)
+    assert isinstance(await patient.orders.confirm_cancel(order_id, wallet, second.request_id, again), Withdrawn)
+
+
+async def test_no_deposit_is_called_confirmed_before_it_landed(venue: House) -> None:
+    """B19."""
+    alice = await venue.wallet()
+    deposit = await venue.deposit(alice, ONE_SOL)
+    request = venue.request(alice, deposit, above(200))
+    venue.faults.drop_transactions = 100
+    assert await venue.orders.place(request) == NotLanded()
+    assert (await venue.order(deposit.order_id)).state is State.DEPOSITING
+    assert await venue.chain.accounts([deposit.input_account]) == [None]
+    venue.faults.drop_transactions = 0
+    answer = await venue.orders.place(request)
+    assert isinstance(answer, Placed)
+    assert answer.repeated
+    status = await venue.chain.signature_status(answer.signature)
+    assert status is not None
+    assert status.error is None
+
+
+async def test_a_deposit_that_died_is_never_called_confirmed(venue: House) -> None:
+    alice = await venue.wallet()
+    deposit = await venue.deposit(alice, ONE_SOL)
+    request = venue.request(alice, deposit, above(200))
+    venue.faults.drop_transactions = 100
+    assert await venue.orders.place(request) == NotLanded()
+    await venue.chain.expire_blockhashes()
+    for _ in range(2):
+        assert await venue.orders.place(request) == Refused(Refusal.DEPOSIT_FAILED_BEFORE)
+    assert (await venue.order(deposit.order_id)).state is State.DEPOSIT_FAILED

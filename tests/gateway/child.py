@@ -9,9 +9,12 @@ import uvloop
 from countermand.cli.logs import configure_logs
 from countermand.gateway.asgi import Event, Receive, Scope, Send
 from countermand.gateway.door import Door
-from countermand.gateway.faults import GatewayFaults
 from countermand.gateway.server import Addresses, serve, stop_on_signals
+from countermand.gateway.traffic import Limits
+from countermand.sandbox.gateway_faults import FaultyApp, GatewayFaults
 from countermand.settings import Settings
+
+LARGE = b"30000000"
 
 
 class Trivial:
@@ -35,6 +38,16 @@ class Trivial:
             case "/hang":
                 self.holding += 1
                 await asyncio.Event().wait()
+            case "/large":  # So many bytes that no socket takes them all from a peer that does not read.
+                await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", LARGE)]})
+                await send({"type": "http.response.body", "body": bytes(int(LARGE))})
+                return
+            case "/stream":  # Of a length that nobody told.
+                await send({"type": "http.response.start", "status": 200, "headers": []})
+                for part in (b"one ", b"two ", b"three"):
+                    await send({"type": "http.response.body", "body": part, "more_body": True})
+                await send({"type": "http.response.body", "body": b""})
+                return
             case "/lose":
                 self._faults.lose_answers = int(event["body"])
             case path if path.startswith("/trigger/"):
@@ -74,16 +87,16 @@ def ready(addresses: Addresses) -> None:
     print(json.dumps([addresses.port, addresses.second_port]), flush=True)
 
 
-async def main(port: int, body_seconds_max: float, stop_seconds_max: float) -> None:
+async def main(port: int, body_seconds_max: float, stop_seconds_max: float, limits: Limits) -> None:
     settings = Settings(port=port)
     stop = stop_on_signals()
     faults = GatewayFaults()
     app = Trivial(stop, faults)
-    door = Door(app, settings, faults, closers=[app.close], body_seconds_max=body_seconds_max)
-    await serve(door, settings, on_ready=ready, stop=stop, stop_seconds_max=stop_seconds_max)
+    door = Door(FaultyApp(app, faults), settings, closers=[app.close], body_seconds_max=body_seconds_max)
+    await serve(door, settings, on_ready=ready, stop=stop, stop_seconds_max=stop_seconds_max, limits=limits)
     print("left", flush=True)
 
 
 if __name__ == "__main__":
     configure_logs("json", "warning")
-    uvloop.run(main(int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3])))
+    uvloop.run(main(int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), Limits(**json.loads(sys.argv[4]))))

@@ -91,7 +91,7 @@ def test_the_help_says_what_each_command_is_for() -> None:
         (["serve", "--port", "70000"], "--port 70000 is no port"),
         (["serve", "--port", "http"], '--port: unable to convert "http"'),
         (["serve", "--prot", "1"], "Did you mean --port?"),
-        (["serve", "--chain", "rpc"], "--chain rpc cannot start yet"),
+        (["serve", "--chain", "rpc"], "--chain rpc needs a node"),
         (["serve", "--host", "0.0.0.0"], "--i-know-what-i-do"),
         (["serve", "--tanx-utc-offset", "CET"], "such as +02:00"),
         (["serve", "--chain", "tesnet"], "--chain"),
@@ -117,7 +117,7 @@ def test_a_bad_option_is_one_line_and_exit_status_2(arguments: list[str], words:
 def test_every_option_has_an_environment_variable() -> None:
     text = command("serve", "--help", environ={"COLUMNS": "200"}).stdout
     options = re.findall(r"│ --([a-z-]+)", text)
-    assert len(options) == 16
+    assert len(options) == 17
     for option in options:
         variable = {"api-keys": "API_KEYS_FILE"}.get(option, option.replace("-", "_").upper())
         assert f"COUNTERMAND_{variable}" in text

@@ -3,18 +3,20 @@
 import asyncio
 import re
 from collections.abc import Iterable
+from typing import cast
+from unittest.mock import ANY
 
 import falcon
 import pytest
 from falcon.asgi import Request, Response
 
 from countermand.gateway import body, door
-from countermand.gateway.asgi import Event, Receive, Scope, Send
+from countermand.gateway.asgi import App, Event, Receive, Scope, Send
 from countermand.gateway.door import Door
 from countermand.gateway.falcon_app import new_app
-from countermand.gateway.faults import GatewayFaults
+from countermand.sandbox.gateway_faults import FaultyApp, GatewayFaults
 from countermand.settings import Settings
-from tests.gateway.asking import ask
+from tests.gateway.asking import Reply, ask
 
 ORDERS = "/trigger/v2/orders/price"
 JSON = {"content-type": "application/json"}
@@ -49,7 +51,8 @@ def a_door(
     app.add_route("/sapi/v1/orders", Anything())
     app.add_route("/rpc", Anything())
     app.add_route("/broken", Broken())
-    return Door(app, settings or Settings(), faults, clock=lambda: 1_800_000_000.0, body_seconds_max=body_seconds_max)
+    faulty = FaultyApp(cast("App", app), faults or GatewayFaults())
+    return Door(faulty, settings or Settings(), clock=lambda: 1_800_000_000.0, body_seconds_max=body_seconds_max)
 
 
 async def test_a_request_reaches_the_dialect_with_its_body() -> None:
@@ -176,7 +179,7 @@ async def test_an_unknown_path_is_a_404_of_the_gateway(path: str) -> None:
     assert (reply.status, reply.body) == (404, b'{"code":404,"message":"Not found"}')
 
 
-@pytest.mark.parametrize("path", [ORDERS + "/", "/trigger/v2/orders/", "/price/v3/", "/sandbox/clock/", "/rpc/"])
+@pytest.mark.parametrize("path", [ORDERS + "/", "/trigger/v2/orders/", "/price/v3/", "/sandbox/clock/"])
 async def test_a_trailing_slash_is_a_404(path: str) -> None:
     assert (await ask(a_door(), "GET", path)).body == b'{"code":404,"message":"Not found"}'
 
@@ -193,8 +196,29 @@ async def test_a_wrong_method_says_which_are_right() -> None:
     assert "GET" in reply.headers["allow"]
 
 
-async def test_an_unknown_method_is_a_400() -> None:
-    assert (await ask(a_door(), "BREW", ORDERS)).status == 400
+@pytest.mark.parametrize(
+    "path", [ORDERS, "/price/v3", "/sapi/v1/orders/", "/sandbox/clock", "/rpc", "/nowhere", "/broken"]
+)
+async def test_head_is_get_without_its_body(path: str) -> None:
+    """C2."""
+    got, head = await ask(a_door(), "GET", path), await ask(a_door(), "HEAD", path)
+    assert (head.status, head.body, head.ended) == (got.status, b"", True)
+    assert head.headers["content-length"] == str(len(got.body))
+    assert head.headers["content-type"] == got.headers["content-type"]
+
+
+async def test_a_lost_answer_is_not_lost_to_a_head() -> None:
+    """It changes nothing."""
+    faults = GatewayFaults(lose_answers=1)
+    assert (await ask(a_door(faults), "HEAD", ORDERS)).ended
+    assert faults.lose_answers == 1
+
+
+@pytest.mark.parametrize("method", ["BREW", "TRACE", "PROPFIND"])
+async def test_an_unknown_method_is_as_any_that_a_path_has_not(method: str) -> None:
+    """C2."""
+    reply = await ask(a_door(), method, ORDERS)
+    assert (reply.status, reply.headers["allow"]) == (405, "GET, PATCH, POST, PUT, OPTIONS, HEAD")
 
 
 async def test_a_bug_is_a_500_that_tells_nothing() -> None:
@@ -274,19 +298,20 @@ async def test_a_404_of_a_dialect_carries_an_id_and_no_limits(path: str) -> None
 
 # CORS
 
-EXPOSED = "x-ratelimit-remaining, x-ratelimit-current, x-ratelimit-reset, x-api-gateway-request-id"
+EXPOSED = "x-ratelimit-remaining, x-ratelimit-current, x-ratelimit-reset, x-api-gateway-request-id, retry-after"
+VARY = "origin, access-control-request-headers, access-control-request-private-network"
 PREFLIGHT = {
     "origin": "https://app.example.org",
     "access-control-request-method": "PATCH",
     "access-control-request-headers": "authorization,content-type,x-api-key",
 }
 PREFLIGHT_ANSWER = {
-    "content-length": "0",
     "access-control-allow-origin": "*",
-    "access-control-allow-methods": "GET, POST, PUT, PATCH",
+    "access-control-allow-methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
     "access-control-allow-headers": "content-type, accept, x-api-key, authorization, solana-client",
     "access-control-expose-headers": EXPOSED,
     "access-control-max-age": "600",
+    "vary": VARY,
 }
 
 
@@ -307,10 +332,61 @@ async def test_listed_origins_see_answers_and_others_do_not() -> None:
     app = a_door(settings=Settings(cors_origins=("https://app.example.org",)))
     good = await ask(app, "OPTIONS", ORDERS, PREFLIGHT)
     assert good.headers["access-control-allow-origin"] == "https://app.example.org"
-    assert good.headers["vary"] == "origin"
+    assert good.headers["vary"] == VARY
     bad = await ask(app, "OPTIONS", ORDERS, {**PREFLIGHT, "origin": "https://evil.example.org"})
-    assert (bad.status, bad.headers["vary"]) == (204, "origin")
+    assert (bad.status, bad.headers["vary"]) == (204, VARY)
     assert "access-control-allow-origin" not in bad.headers
+
+
+ASKED = "traceparent, sentry-trace, baggage, cache-control, x-requested-with"
+
+
+async def test_a_preflight_is_granted_the_headers_that_it_asks_for() -> None:
+    """C4: tracing and clients add headers of their own, and a browser blocks the call if one is missing."""
+    for asked in (ASKED, ASKED.replace(", ", ","), ASKED.upper(), "x-a, X-A,x-b", "authorization"):
+        reply = await ask(a_door(), "OPTIONS", ORDERS, {**PREFLIGHT, "access-control-request-headers": asked})
+        granted = reply.headers["access-control-allow-headers"].split(", ")
+        assert {name.strip().lower() for name in asked.split(",")} <= set(granted)
+        assert {"content-type", "x-api-key", "authorization", "solana-client"} <= set(granted)
+        assert len(granted) == len(set(granted))
+        assert "access-control-request-headers" in reply.headers["vary"]
+    nothing = {name: value for name, value in PREFLIGHT.items() if name != "access-control-request-headers"}
+    assert (await ask(a_door(), "OPTIONS", ORDERS, nothing)).headers == {
+        **PREFLIGHT_ANSWER,
+        "x-api-gateway-request-id": ANY,
+    }
+
+
+@pytest.mark.parametrize("asked", ["", ",", "a b", "a,,b", "x: y", "é", "a\tb", "*/*", "x" * 5_000])
+async def test_what_is_no_list_of_headers_grants_nothing_more(asked: str) -> None:
+    """C4."""
+    reply = await ask(a_door(), "OPTIONS", "/rpc", {**PREFLIGHT, "access-control-request-headers": asked})
+    assert (reply.status, reply.headers) == (204, PREFLIGHT_ANSWER)
+
+
+async def test_an_origin_that_is_not_listed_is_granted_nothing_that_it_asks_for() -> None:
+    """C4: outside the sandbox too, a listed origin is granted what it asks for."""
+    app = a_door(settings=Settings(sandbox=False, cors_origins=("https://app.example.org",)))
+    asked = {**PREFLIGHT, "access-control-request-headers": ASKED, "access-control-request-private-network": "true"}
+    good = (await ask(app, "OPTIONS", ORDERS, asked)).headers
+    assert "baggage" in good["access-control-allow-headers"]
+    assert good["access-control-allow-private-network"] == "true"
+    bad = (await ask(app, "OPTIONS", ORDERS, {**asked, "origin": "https://evil.example.org"})).headers
+    assert bad["access-control-allow-headers"] == PREFLIGHT_ANSWER["access-control-allow-headers"]
+    assert "access-control-allow-private-network" not in bad
+    assert "access-control-allow-origin" not in bad
+
+
+async def test_a_page_of_this_machine_is_granted_what_it_asks_for_in_the_sandbox() -> None:
+    """C4: and no other page."""
+    asked = {**PREFLIGHT, "access-control-request-headers": ASKED, "access-control-request-private-network": "true"}
+    own = (await ask(a_door(), "OPTIONS", "/sandbox/clock", {**asked, "origin": "http://localhost:3000"})).headers
+    assert own["access-control-allow-origin"] == "http://localhost:3000"
+    assert "traceparent" in own["access-control-allow-headers"]
+    assert own["access-control-allow-private-network"] == "true"
+    foreign = (await ask(a_door(), "OPTIONS", "/sandbox/clock", asked)).headers
+    assert "traceparent" not in foreign["access-control-allow-headers"]
+    assert "access-control-allow-private-network" not in foreign
 
 
 async def test_without_origins_there_is_no_cors() -> None:
@@ -356,6 +432,21 @@ async def test_the_sandbox_wants_a_loopback_host(host: str) -> None:
     assert (await ask(a_door(), "GET", "/sandbox/clock", {"host": host})).status == 403
 
 
+@pytest.mark.parametrize(
+    "header", ["x-forwarded-for", "x-forwarded-anything", "forwarded", "via", "x-real-ip", "cf-connecting-ip"]
+)
+async def test_a_request_that_a_proxy_passed_on_takes_a_setting(header: str) -> None:
+    """C7."""
+    forwarded = {header: "192.0.2.7"}
+    refused = await ask(a_door(), "GET", "/sandbox/clock", forwarded)
+    assert refused.status == 403
+    assert "--trust-proxy" in refused.json["error"]
+    trusting = a_door(settings=Settings(trust_proxy=True))
+    assert (await ask(trusting, "GET", "/sandbox/clock", forwarded)).status == 200
+    assert (await ask(trusting, "GET", "/sandbox/clock", {**forwarded, "host": "evil.example.org"})).status == 403
+    assert (await ask(trusting, "GET", "/sandbox/clock", forwarded, peer="192.0.2.7")).status == 403
+
+
 @pytest.mark.parametrize("path", ["//sandbox/clock", "/sandbox//clock"])
 async def test_no_path_leads_around_the_guard_of_the_sandbox(path: str) -> None:
     assert (await ask(a_door(), "GET", path, peer="192.0.2.7")).status in {403, 404}
@@ -389,6 +480,10 @@ async def test_a_page_of_elsewhere_cannot_touch_the_sandbox() -> None:
 # Faults
 
 
+def limits_of(reply: Reply) -> dict[str, str]:
+    return {name: value for name, value in reply.headers.items() if name.startswith(("x-ratelimit", "retry"))}
+
+
 async def test_the_rate_limit_of_the_sandbox() -> None:
     faults = GatewayFaults(rate_limit=2)
     app = a_door(faults)
@@ -397,7 +492,12 @@ async def test_the_rate_limit_of_the_sandbox() -> None:
     for left in (1, 0):
         reply = await ask(app, "GET", ORDERS)
         assert (reply.status, reply.body) == (429, b'{"code":429,"message":"[API Gateway] Too many requests"}')
-        assert "x-ratelimit-reset" in reply.headers
+        assert limits_of(reply) == {
+            "x-ratelimit-remaining": "0",
+            "x-ratelimit-current": "9000",
+            "x-ratelimit-reset": "1800000001",
+            "retry-after": "1",
+        }, "C8"
         assert faults.rate_limit == left
     assert (await ask(app, "GET", ORDERS)).status == 200
 
@@ -425,11 +525,23 @@ async def test_other_answers_are_not_lost(method: str, path: str) -> None:
     assert faults.lose_answers == 1
 
 
-async def test_websockets_pass() -> None:
+@pytest.mark.parametrize(
+    ("path", "second", "routed"),
+    [
+        ("/rpc", False, "/rpc"),
+        ("/rpc/", False, "/rpc"),
+        ("/rpc/", True, "/rpc"),
+        ("/", True, "/rpc"),
+        ("/", False, "/"),
+        ("/elsewhere", True, "/elsewhere"),
+    ],
+)
+async def test_websockets_pass(path: str, routed: str, *, second: bool) -> None:
+    """E7."""
     seen: list[str] = []
 
     async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
-        seen.append(scope["type"])
+        seen.append(scope["path"])
 
     async def receive() -> Event:
         raise AssertionError
@@ -437,8 +549,9 @@ async def test_websockets_pass() -> None:
     async def send(_: Event) -> None:
         raise AssertionError
 
-    await Door(app, Settings())({"type": "websocket", "path": "/rpc"}, receive, send)
-    assert seen == ["websocket"]
+    state = {"second_port": True} if second else {}
+    await Door(app, Settings())({"type": "websocket", "path": path, "state": state}, receive, send)
+    assert seen == [routed]
 
 
 def _scope(method: str, path: str, headers: dict[str, str]) -> Scope:

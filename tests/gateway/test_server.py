@@ -51,8 +51,8 @@ class Child:
 
 
 @contextmanager
-def a_child(*, port: int = 0, body_seconds: float = 10, stop_seconds: float = 7) -> Iterator[Child]:
-    arguments = [str(port), str(body_seconds), str(stop_seconds)]
+def a_child(*, port: int = 0, body_seconds: float = 10, stop_seconds: float = 7, **limits: float) -> Iterator[Child]:
+    arguments = [str(port), str(body_seconds), str(stop_seconds), json.dumps(limits)]
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.gateway.child", *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
@@ -155,7 +155,7 @@ def test_a_preflight_as_a_browser_sends_it(child: Child) -> None:
     lines = answer.decode().lower().split("\r\n")
     assert lines[0] == "http/1.1 204 no content"
     assert "access-control-allow-origin: *" in lines
-    assert "access-control-allow-methods: get, post, put, patch" in lines
+    assert "access-control-allow-methods: get, head, post, put, patch, delete" in lines
     assert "access-control-allow-headers: content-type, accept, x-api-key, authorization, solana-client" in lines
 
 
@@ -243,3 +243,150 @@ def test_a_taken_second_port_is_only_a_warning() -> None:
         with a_child(port=port) as child:
             assert (child.port, child.second_port) == (port, None)
             child.get("/")
+
+
+# What a connection may not do (C6)
+
+
+def test_a_head_that_does_not_come_ends_its_connection() -> None:
+    """The first of a connection, and a later one; drop by drop, too."""
+    with a_child(head_seconds=0.5) as child, ExitStack() as open_ones:
+        silent, slow, later = (open_ones.enter_context(child.connect()) for _ in range(3))
+        slow.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nX: ")
+        later.sendall(GET % b"/")
+        one_answer(later)
+        later.sendall(b"GET / HT")
+        began = time.monotonic()
+        while time.monotonic() - began < 5:
+            try:
+                slow.sendall(b"a")
+            except OSError:
+                break
+            time.sleep(0.05)
+        for connection in (silent, slow, later):
+            assert everything(connection) == b""
+        assert time.monotonic() - began < 5
+
+
+def test_an_answer_that_is_not_read_ends_its_connection() -> None:
+    with a_child(unread_seconds=0.5) as child, child.connect() as deaf:
+        deaf.sendall(GET % b"/large")
+        time.sleep(2)
+        child.get("/")
+        assert len(everything(deaf)) < 30_000_000
+
+
+def test_an_answer_that_is_read_slowly_but_in_time_is_whole() -> None:
+    with a_child(unread_seconds=10) as child, child.connect() as slow:
+        slow.sendall((GET % b"/large").replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        time.sleep(1)
+        head, _, body = everything(slow).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200")
+        assert len(body) == 30_000_000
+
+
+def test_unread_answers_share_a_bound() -> None:
+    """Who has not read for longest makes room."""
+    with a_child(unread_bytes=70_000_000) as child, ExitStack() as open_ones:
+        deaf = [open_ones.enter_context(child.connect()) for _ in range(5)]
+        for connection in deaf:
+            connection.sendall((GET % b"/large").replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+            time.sleep(0.2)
+        child.get("/")
+        whole = [len(everything(connection)) > 30_000_000 for connection in deaf]
+        assert whole == [False, False, False, True, True] or whole == [False, False, True, True, True]
+
+
+def test_a_peer_has_only_so_many_connections() -> None:
+    with a_child(connections_per_peer=3) as child, ExitStack() as open_ones:
+        held = [open_ones.enter_context(child.connect()) for _ in range(3)]
+        for connection in held:
+            connection.sendall(GET % b"/")
+            one_answer(connection)
+        refused = child.ask(GET % b"/")
+        assert refused.startswith(b"HTTP/1.1 503")
+        assert b"Too many connections" in refused
+        held[0].close()
+        while not (answer := child.ask(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") % b"/")):
+            pass
+        assert answer.startswith(b"HTTP/1.1 200")
+
+
+def test_many_requests_that_are_sent_ahead_are_answered_in_order(child: Child) -> None:
+    with child.connect() as connection:
+        sent = [
+            b"POST /trigger/v2/x HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s" % (i, b"x" * i)
+            for i in range(500)
+        ]
+        connection.sendall(b"".join(sent))
+        data = b""
+        while data.count(b"}") < 500:
+            data += connection.recv(65_536)
+    assert [int(size) for size in re.findall(rb'"bytes": (\d+)', data)] == list(range(500))
+
+
+def test_a_refused_body_that_comes_slowly_ends_its_connection(child: Child) -> None:
+    with child.connect() as connection:
+        connection.sendall(b"POST /sandbox/x HTTP/1.1\r\nHost: evil\r\nContent-Length: 1000\r\n\r\nabc")
+        began = time.monotonic()
+        answer = everything(connection)
+        assert answer.startswith(b"HTTP/1.1 403")
+        assert b"connection: close" in answer
+        assert time.monotonic() - began < 5
+
+
+def test_a_stream_is_chunked_for_http_1_1_and_ends_with_the_connection_for_http_1_0(child: Child) -> None:
+    newer = child.ask(b"GET /stream HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    assert newer.endswith(b"4\r\none \r\n4\r\ntwo \r\n5\r\nthree\r\n0\r\n\r\n")
+    older = child.ask(b"GET /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+    assert b"transfer-encoding" not in older
+    assert older.endswith(b"\r\n\r\none two three")
+
+
+# WebSockets
+
+
+def opened(child: Child) -> socket.socket:
+    connection = child.connect()
+    connection.sendall(UPGRADE)
+    assert connection.recv(65_536).startswith(b"HTTP/1.1 101")
+    return connection
+
+
+def test_a_frame_beyond_the_limit_is_refused_before_it_comes(child: Child) -> None:
+    """C6: it is announced; nothing of it is awaited."""
+    with opened(child) as connection:
+        connection.sendall(b"\x81\xff" + (256 * 1024 + 1).to_bytes(8, "big") + bytes(4))
+        assert everything(connection)[:4][2:] == (1009).to_bytes(2, "big")
+
+
+def test_a_message_beyond_the_limit_is_refused_and_the_peer_reads_why(child: Child) -> None:
+    """C6: in frames that are small each. The peer goes on to send for a while."""
+    part = b"\xfe" + (60_000).to_bytes(2, "big") + bytes(4) + b"x" * 60_000
+    with opened(child) as connection:
+        connection.sendall(b"\x01" + part)
+        with suppress(ConnectionError):
+            for _ in range(100):
+                connection.sendall(b"\x00" + part)
+        assert everything(connection)[:4][2:] == (1009).to_bytes(2, "big")
+
+
+def test_a_peer_that_pings_without_reading_is_not_read_either() -> None:
+    """C6: what it would be told does not pile up, and in the end its connection is cut."""
+    ping = b"\x89\xfd" + bytes(4) + b"x" * 125
+    with a_child(unread_seconds=1) as child, opened(child) as connection:
+        connection.settimeout(20)
+        began = time.monotonic()
+        with suppress(ConnectionError):
+            while time.monotonic() - began < 15:
+                connection.sendall(ping * 100)
+        assert time.monotonic() - began < 15, "cut"
+        child.get("/")
+
+
+def test_frames_that_come_with_the_handshake_are_heard(child: Child) -> None:
+    with child.connect() as connection:
+        connection.sendall(UPGRADE + b"\x81\x82" + bytes(4) + b"hi" + b"\x81\x82" + bytes(4) + b"ho")
+        data = b""
+        while data.count(b"\x81\x05heard") < 2:
+            data += connection.recv(65_536)

@@ -7,6 +7,8 @@ import pytest
 
 from countermand.settings import Settings, StartRefused, settle
 
+NODE = "http://127.0.0.1:8899/?api-key=secret"
+
 
 def test_the_defaults_are_a_sandbox_for_this_machine() -> None:
     assert settle() == Settings()
@@ -52,10 +54,15 @@ def test_an_unusable_key_is_not_shown(tmp_path: Path) -> None:
         ({"host": "127.0.0.1/x"}, ["--host '127.0.0.1/x'"]),
         ({"host": "0.0.0.0"}, ["--sandbox with --host 0.0.0.0", "--no-sandbox", "--i-know-what-i-do"]),
         ({"host": "example.org"}, ["--host example.org", "--no-sandbox"]),
-        ({"chain": "rpc"}, ["--chain rpc cannot start yet", "prices", "liquidity", "--chain embedded"]),
-        ({"chain": "rpc", "sandbox": True}, ["--sandbox with --chain rpc", "--i-know-what-i-do"]),
-        ({"chain": "rpc", "sandbox": True, "i_know_what_i_do": True}, ["--chain rpc cannot start yet"]),
-        ({"rpc_url": "http://127.0.0.1:8899"}, ["--rpc-url http://127.0.0.1:8899", "leave it out"]),
+        ({"chain": "rpc"}, ["--chain rpc needs a node", "--rpc-url"]),
+        ({"chain": "rpc", "rpc_url": "localhost:8899"}, ["--rpc-url is no address of a node"]),
+        ({"chain": "rpc", "rpc_url": "ws://h/"}, ["--rpc-url is no address of a node"]),
+        ({"chain": "rpc", "rpc_url": NODE, "sandbox": True}, ["--sandbox with --chain rpc", "leave --sandbox out"]),
+        (
+            {"chain": "rpc", "rpc_url": NODE, "sandbox": True, "i_know_what_i_do": True},
+            ["--sandbox with --chain rpc", "--chain embedded"],
+        ),
+        ({"rpc_url": NODE}, ["--rpc-url has no use with --chain embedded", "leave it out"]),
         ({"database_url": "mysql://me:secret@db/x"}, ["--database-url", "postgresql://"]),
         ({"seed": -1}, ["--seed -1"]),
         ({"seed": 1 << 64}, ["--seed 18446744073709551616"]),
@@ -92,6 +99,7 @@ def test_a_bad_choice_is_named_with_its_remedy(options: dict[str, Any], words: l
         {"host": "0.0.0.0", "i_know_what_i_do": True},
         {"database_url": "postgresql://me@/countermand?host=/run/postgresql"},
         {"seed": 0},
+        {"chain": "rpc", "rpc_url": NODE},
         {"cors_origins": ["*"]},
         {"cors_origins": [""], "sandbox": False},
     ],

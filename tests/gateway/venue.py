@@ -1,4 +1,4 @@
-"""Stands in for `countermand.compose` in a process that runs the command: everything but the engine is real."""
+"""Stands in for `countermand.app` in a process that runs the command: everything but the engine is real."""
 
 import json
 import os
@@ -30,7 +30,7 @@ async def serve(settings: Settings) -> int:
     await serve_http(
         Door(app, settings),
         settings,
-        on_ready=lambda addresses: announce(settings, addresses),
+        on_ready=lambda addresses: announce(settings, addresses, rpc=True),
         stop=stop_on_signals(),
         listeners=listeners,
     )
@@ -49,6 +49,6 @@ def show(settings: Settings) -> None:
     print(json.dumps(shown))
 
 
-compose = ModuleType("countermand.compose")
-vars(compose)["serve"] = serve
-sys.modules["countermand.compose"] = compose
+app_module = ModuleType("countermand.app")
+vars(app_module)["serve"] = serve
+sys.modules["countermand.app"] = app_module

@@ -68,6 +68,9 @@ class StandingClock:
         self.at_ms += 1
         return self.at_ms
 
+    def elapsed_ms(self) -> int:
+        return self.wall_ms()
+
     async def sleep(self, ms: int) -> None:
         raise AssertionError("nobody sleeps here")
 

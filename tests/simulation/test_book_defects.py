@@ -177,7 +177,7 @@ class HastyLoad(CountedShard):
             counters = decode_counters(stored)
             memory.nonces = counters.nonces
             has = [(row.account, row.currency, Balance(Amount(row.available), Amount(row.locked))) for row in balances]
-            memory.desk.load(counters.standing, has, map(decode_order, orders))
+            memory.desk.load(counters.standing, has, [decode_order(body) for _, body in orders])
         return Term(self.number, await self._store.begin_epoch(self.number), memory)
 
 

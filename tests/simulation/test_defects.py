@@ -12,22 +12,27 @@ from unittest.mock import patch
 
 import pytest
 
-from countermand.domain.identity import OrderId
+from countermand.custody import custody
+from countermand.custody.routing import Quote, Swap
+from countermand.domain.identity import Mint, OrderId
 from countermand.domain.instant import Instant
+from countermand.domain.quantities import BaseUnits
 from countermand.domain.trigger import decide as rules
-from countermand.domain.trigger import desk, lifecycle
+from countermand.domain.trigger import desk, lifecycle, slippage
 from countermand.domain.trigger.commands import Command, ConfirmCancel, ExpireOrder, StartFill
 from countermand.domain.trigger.desk import Desk
 from countermand.domain.trigger.events import FillStarted, OrderTriggered
 from countermand.domain.trigger.order import Attempt, AttemptKind, OrderGroup, State
 from countermand.domain.trigger.refusals import Refused
+from countermand.domain.trigger.slippage import Market, Minimum
 from countermand.engine.outbox import Outbox
-from countermand.engine.ports import Store, TriggerBatch, WriterReplaced
+from countermand.engine.ports import Store, SwapRefused, TriggerBatch, WriterReplaced
 from countermand.engine.term import Term
 from countermand.engine.trigger_bodies import decode_group
 from countermand.engine.trigger_memory import TriggerMemory
 from countermand.engine.trigger_orders import OrderView, TriggerOrders
 from countermand.engine.trigger_shard import Answer
+from countermand.sandbox.pool import SandboxPool
 from countermand.simulation.checkers import Claim
 from countermand.simulation.process import CountedShard, Parts
 from tests.simulation.defects import Defect, must_be_caught, patched
@@ -129,7 +134,7 @@ class HastyReads(TriggerOrders):
 class HastyLoad(CountedShard):
     async def _begin(self) -> Term[TriggerMemory]:
         memory = TriggerMemory()
-        for body in await self._store.live_orders(self.number):
+        for _, body in await self._store.live_orders(self.number):
             memory.adopt(decode_group(body))
         for mint, price in await self._store.prices(self.number):
             memory.desk.prices[mint] = price
@@ -156,9 +161,48 @@ class Unfenced:
             await asyncio.sleep(0)
 
 
+# --- slippage from the price of the moment
+
+
+def forgets_the_trigger(group: OrderGroup, amount: BaseUnits, market: Market) -> Minimum:
+    """Of a watched third token, only the prices of now count."""
+    return REAL_MINIMUM(replace(group, terms=replace(group.terms, trigger_mint=Mint("a third"))), amount, market)
+
+
+REAL_MINIMUM = slippage.minimum_of
+
+
+def a_gap_is_filled() -> AbstractContextManager[Any]:
+    return patch.object(custody, "minimum_of", forgets_the_trigger)
+
+
+# --- no slippage at all
+
+
+def is_never_too_little(group: OrderGroup, amount: BaseUnits, market: Market) -> Minimum:
+    return replace(REAL_MINIMUM(group, amount, market), units=0)
+
+
+def any_quote_is_taken() -> AbstractContextManager[Any]:
+    return patched(
+        patch.object(custody, "minimum_of", is_never_too_little),
+        patch.object(SandboxPool, "quote", gives_a_tenth_less),
+    )
+
+
+async def gives_a_tenth_less(pool: SandboxPool, swap: Swap) -> Quote | SwapRefused:
+    pool.impact_bps = dict.fromkeys((swap.input.token.mint, swap.output.token.mint), 1_000)
+    return await REAL_QUOTE(pool, swap)
+
+
+REAL_QUOTE = SandboxPool.quote
+
+
 DEFECTS = {
     "a cancel that does not close the gate": Defect(Claim.CANCEL_IS_A_FENCE, patched=cancel_leaves_the_gate_open),
     "a fill after expiry": Defect(Claim.EXPIRY_IS_A_FENCE, patched=expiry_is_forgotten),
+    "slippage from the price of the moment": Defect(Claim.BUFFER_IS_KEPT, patched=a_gap_is_filled),
+    "a quote that nobody compares": Defect(Claim.BUFFER_IS_KEPT, patched=any_quote_is_taken),
     "a withdrawal co-signed twice": Defect(Claim.ONE_ATTEMPT, patched=withdrawal_is_signed_again),
     "a lost outbox entry": Defect(Claim.EVERYTHING_ENDS, Parts(outbox=ForgetfulOutbox)),
     "an answer before its commit": Defect(Claim.ANSWER_IS_COMMITTED, Parts(shard=HastyShard)),

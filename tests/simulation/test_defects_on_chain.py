@@ -163,11 +163,11 @@ def everything_has_expired() -> AbstractContextManager[Any]:
     """The program sees an hour that has not come, whenever somebody cancels."""
     real = Machine.execute
 
-    def execute(machine: Machine, transaction: WireTransaction) -> Any:
-        slot, second = machine._time
+    def execute(machine: Machine, transaction: WireTransaction, *nonces: Any) -> Any:
+        slot, second = machine._sysvars._time
         if limit_order.CANCEL_ORDER in transaction.raw:
             machine.set_time(slot, second + 3_600, lambda _: bytes(32))
-        done = real(machine, transaction)
+        done = real(machine, transaction, *nonces)
         machine.set_time(slot, second, lambda _: bytes(32))
         return done
 

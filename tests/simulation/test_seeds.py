@@ -52,6 +52,7 @@ a stranger cancels an order that has expired
 a stranger cancels an order that has not expired
 a stranger closes an expired order
 a swap is not worth a transaction
+a swap would give less than the minimum
 a sweep closes an account
 a sweep starts
 a transaction of an on-chain order is rejected

@@ -1,18 +1,13 @@
 """A chain with the facade before it, for the tests of both: in memory, or served on real sockets."""
 
-import asyncio
 import base64
 import contextlib
-import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
-import falcon.asgi
 import msgspec
-from granian.constants import HTTPModes, Interfaces
-from granian.server.embed import Server
 from solders.hash import Hash
 from solders.instruction import Instruction
 from solders.keypair import Keypair
@@ -21,12 +16,19 @@ from solders.pubkey import Pubkey
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
+from countermand.gateway.asgi import App
+from countermand.gateway.door import Door
+from countermand.gateway.falcon_app import new_app
+from countermand.gateway.listeners import claim
+from countermand.gateway.server import Served
+from countermand.settings import Settings
 from countermand.simulation.memory_ledger import MemoryLedgerStore
 from countermand.solana.embedded import EmbeddedChain, Genesis
 from countermand.solana.facade.dispatch import Dispatcher
 from countermand.solana.facade.http import RpcResource, SocketHub
 from countermand.solana.facade.methods import RpcMethods
 from countermand.solana.facade.session import Limits
+from tests.gifts import faucet_of
 
 MINT_AUTHORITY = Keypair.from_seed(bytes(range(32)))
 """Owns every mint of the chain: the clients mint with it."""
@@ -52,7 +54,7 @@ async def opened_chain() -> AsyncIterator[EmbeddedChain]:
 async def funded(chain: EmbeddedChain) -> Keypair:
     """A new wallet with 2 SOL."""
     wallet = Keypair()
-    await chain.airdrop(str(wallet.pubkey()), 2 * 10**9)
+    await faucet_of(chain).airdrop(str(wallet.pubkey()), 2 * 10**9)
     return wallet
 
 
@@ -86,7 +88,7 @@ class Facade:
     loses_transactions: bool = False
 
     def __post_init__(self) -> None:
-        self.dispatcher = Dispatcher(RpcMethods(self.chain, self._send).by_name())
+        self.dispatcher = Dispatcher(RpcMethods(self.chain, self._send, faucet_of(self.chain).airdrop).by_name())
 
     async def _send(self, raw: bytes) -> None:
         self.sent.append(raw)
@@ -145,59 +147,14 @@ async def served(
     is_up: Callable[[], bool] = lambda: True,
 ) -> AsyncIterator[Node]:
     hub = SocketHub(chain, limits=limits, is_up=is_up)
-    app = falcon.asgi.App()
-    app.add_route("/rpc", RpcResource(chain, hub, send=send, is_up=is_up))
-    port = free_pair_of_ports()
-    servers = [_server(app, port), _server(app, port + 1)]
-    serving = [asyncio.create_task(server.serve()) for server in servers]
+    app = new_app()
+    app.add_route("/rpc", RpcResource(chain, hub, send=send, airdrop=faucet_of(chain).airdrop, is_up=is_up))
+    server, listeners = Served(Door(cast(App, app), Settings())), claim("127.0.0.1", 0)
+    await server.open(listeners)
     try:
-        for server_port in (port, port + 1):
-            await _listening(server_port)
-        yield Node(chain, hub, port)
+        yield Node(chain, hub, listeners.port)
     finally:
         await hub.close()
-        for server in servers:
-            _stop(server)
-        await asyncio.wait_for(asyncio.gather(*serving), 10)
-
-
-def _stop(server: Any) -> None:
-    """(Granian's `stop` has no types.)"""
-    server.stop()
-
-
-def _server(app: falcon.asgi.App[Any, Any], port: int) -> Server:
-    return Server(
-        app,
-        address="127.0.0.1",
-        port=port,
-        interface=Interfaces.ASGINL,
-        http=HTTPModes.http1,
-        backlog=4_096,
-        backpressure=60_000,
-        log_enabled=False,
-    )
-
-
-def free_pair_of_ports() -> int:
-    """A port that is free, and so is the next one."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            with contextlib.suppress(OSError, OverflowError):
-                second.bind(("127.0.0.1", port + 1))
-                return port
-
-
-async def _listening(port: int) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except ConnectionRefusedError:
-                await asyncio.sleep(0.01)
-            else:
-                writer.close()
-                await writer.wait_closed()
-                return
+        server.refuse_new()
+        await server.closed(1)
+        await server.cut()

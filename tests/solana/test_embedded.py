@@ -12,8 +12,9 @@ from solders.message import MessageV0
 from solders.pubkey import Pubkey
 from solders.system_program import TransferParams, transfer
 
+from countermand.sandbox.faucet import FaucetRefused
 from countermand.simulation.memory_ledger import MemoryLedgerStore
-from countermand.solana.embedded import EmbeddedChain, FaucetRefused, Genesis, Landing, Submitted
+from countermand.solana.embedded import EmbeddedChain, Genesis, Landing, Submitted
 from countermand.solana.port import AccountInfo
 from countermand.solana.tokens import (
     SOL_MINT,
@@ -26,6 +27,7 @@ from countermand.solana.tokens import (
     read_token_account,
 )
 from countermand.solana.wire import MalformedTransaction
+from tests.gifts import faucet_of
 from tests.solana.chain_support import (
     GENESIS,
     SOL,
@@ -55,7 +57,7 @@ def clock() -> ManualClock:
 @pytest.fixture
 async def chain(clock: ManualClock) -> AsyncIterator[EmbeddedChain]:
     chain = await open_chain(clock=clock)
-    await chain.airdrop(address(ALICE), 10 * SOL)
+    await faucet_of(chain).airdrop(address(ALICE), 10 * SOL)
     yield chain
     await chain.close()
 
@@ -88,32 +90,61 @@ async def test_a_blockhash_dies_after_150_slots(chain: EmbeddedChain, clock: Man
 async def test_expiring_blockhashes_takes_no_time(chain: EmbeddedChain) -> None:
     raw = await pays(chain, ALICE, address(BOB), SOL)
     slot = chain.slot
-    chain.expire_blockhashes()
+    await chain.expire_blockhashes()
     assert chain.slot == slot + 151
     assert (await chain.submit(raw)).dropped == "BlockhashNotFound"
 
 
 async def test_slots_follow_the_wall_clock_and_block_time_the_venues(chain: EmbeddedChain, clock: ManualClock) -> None:
+    """E3."""
     slot = chain.slot
     clock.wall += 4_000
     assert chain.slot == slot + 10
     assert chain.block_time(chain.slot) == 1_700_000_000, "the venue's clock is frozen"
     clock.now += 3_600_000
-    chain.advance(3_600)
-    assert chain.slot == slot + 10 + 9_000
+    assert chain.slot == slot + 10, "an advance moves block time alone"
     assert chain.block_time(chain.slot) == 1_700_003_600
     assert chain.block_time(slot) == 1_700_000_000
     clock.wall -= 60_000
-    assert chain.slot == slot + 9_010, "never back"
+    assert chain.slot == slot + 10, "never back"
     clock.wall += 400
-    assert chain.slot == slot + 9_011
+    assert chain.slot == slot + 11
     clock.now -= 60_000
     assert chain.block_time(chain.slot) == 1_700_003_600
 
 
+async def test_an_advance_lets_no_transaction_die(chain: EmbeddedChain, clock: ManualClock) -> None:
+    """E3: what was signed before it lands after it, at the new block time and in the same slot."""
+    early, late = [await pays(chain, ALICE, address(BOB), lamports) for lamports in (SOL, 2 * SOL)]
+    assert (await chain.submit(early)).landed
+    clock.now += 3_600_000
+    assert (await chain.submit(late)).landed
+    first, second = [await chain.transaction(signature_of(raw)) for raw in (early, late)]
+    assert first is not None
+    assert second is not None
+    assert (second.slot, second.block_time) == (first.slot, first.block_time + 3_600)
+    assert chain.block_time(second.slot) == second.block_time
+
+
+@pytest.mark.parametrize("passes", [59_999, 60_399])
+async def test_what_an_advance_leaves_alive_dies_by_the_wall_clock(
+    chain: EmbeddedChain, clock: ManualClock, passes: int
+) -> None:
+    """A blockhash that outlived its height would let an attempt land that was declared dead."""
+    latest = await chain.latest_blockhash()
+    raw = payment(ALICE, address(BOB), SOL, latest.blockhash)
+    clock.now += 3_600_000
+    clock.wall += passes
+    assert await chain.finalized_block_height() <= latest.last_valid_block_height
+    assert (await chain.preflight(raw)).error is None
+    clock.wall += 401
+    alive = await chain.finalized_block_height() <= latest.last_valid_block_height
+    assert (await chain.submit(raw)).landed == alive
+
+
 async def test_programs_see_the_venues_time(chain: EmbeddedChain, clock: ManualClock) -> None:
     clock.now += 5_000
-    await chain.airdrop(address(BOB), SOL)
+    await faucet_of(chain).airdrop(address(BOB), SOL)
     (sysvar,) = await chain.accounts(["SysvarC1ock11111111111111111111111111111111"])
     assert sysvar is not None
     assert int.from_bytes(sysvar.data[:8], "little") == chain.slot
@@ -153,8 +184,8 @@ async def test_bytes_with_two_readings_or_none_are_refused(
 
 
 async def test_a_transaction_tells_its_whole_story(chain: EmbeddedChain) -> None:
-    given = await chain.mint_to(address(ALICE), USDC_MINT, 5_000_000)
-    await chain.mint_to(address(BOB), USDC_MINT, 1)
+    given = await faucet_of(chain).mint_to(address(ALICE), USDC_MINT, 5_000_000)
+    await faucet_of(chain).mint_to(address(BOB), USDC_MINT, 1)
     story = await chain.transaction(given)
     assert story is not None
     ata = associated_token_address(address(ALICE), USDC_MINT)
@@ -182,7 +213,7 @@ async def test_a_transaction_tells_its_whole_story(chain: EmbeddedChain) -> None
 
 
 async def test_signatures_of_an_address_come_newest_first_between_bounds(chain: EmbeddedChain) -> None:
-    gifts = [await chain.airdrop(address(BOB), SOL + n) for n in range(4)]
+    gifts = [await faucet_of(chain).airdrop(address(BOB), SOL + n) for n in range(4)]
     found = await chain.signatures_for_address(address(BOB))
     assert [one.signature for one in found] == gifts[::-1]
     page = await chain.signatures_for_address(address(BOB), limit=2, before=gifts[3], until=gifts[0])
@@ -190,8 +221,8 @@ async def test_signatures_of_an_address_come_newest_first_between_bounds(chain: 
 
 
 async def test_token_accounts_are_found_by_their_owner_until_they_are_closed(chain: EmbeddedChain) -> None:
-    await chain.mint_to(address(ALICE), USDC_MINT, 1)
-    await chain.mint_to(address(ALICE), SOL_MINT, SOL)
+    await faucet_of(chain).mint_to(address(ALICE), USDC_MINT, 1)
+    await faucet_of(chain).mint_to(address(ALICE), SOL_MINT, SOL)
     usdc, wrapped = (associated_token_address(address(ALICE), mint) for mint in (USDC_MINT, SOL_MINT))
     found = [key for key, _ in await chain.token_accounts_by_owner(address(ALICE))]
     assert sorted(found) == sorted([usdc, wrapped])
@@ -215,7 +246,7 @@ async def test_a_token_2022_mint_can_be_given_too(chain: EmbeddedChain) -> None:
     mint = str(Pubkey(bytes(range(32))))
     data = mint_bytes(authority=address(authority), decimals=2)
     await chain.put_accounts({mint: AccountInfo(2 * SOL, TOKEN_2022_PROGRAM, data, executable=False)})
-    gift = await chain.mint_to(address(BOB), mint, 700)
+    gift = await faucet_of(chain).mint_to(address(BOB), mint, 700)
     ata = associated_token_address(address(BOB), mint, TOKEN_2022_PROGRAM)
     ((key, info),) = await chain.token_accounts_by_owner(address(BOB))
     assert key == ata
@@ -278,38 +309,38 @@ async def test_a_simulation_shows_everything_and_changes_nothing(chain: Embedded
 
 
 async def test_gifts_of_the_same_amount_are_different_transactions(chain: EmbeddedChain) -> None:
-    first, second = [await chain.airdrop(address(BOB), SOL) for _ in range(2)]
+    first, second = [await faucet_of(chain).airdrop(address(BOB), SOL) for _ in range(2)]
     assert first != second
     assert await lamports_of(chain, address(BOB)) == 2 * SOL
 
 
 async def test_the_faucet_never_runs_dry(chain: EmbeddedChain) -> None:
     for number in range(5):
-        await chain.airdrop(address(wallet(50 + number)), 10**18)
+        await faucet_of(chain).airdrop(address(wallet(50 + number)), 10**18)
     assert await lamports_of(chain, address(wallet(54))) == 10**18
-    await chain.mint_to(address(BOB), SOL_MINT, 10**18)
+    await faucet_of(chain).mint_to(address(BOB), SOL_MINT, 10**18)
 
 
 async def test_gifts_that_cannot_be_made_say_why(chain: EmbeddedChain) -> None:
     with pytest.raises(FaucetRefused, match="between 1 and"):
-        await chain.airdrop(address(BOB), 0)
+        await faucet_of(chain).airdrop(address(BOB), 0)
     with pytest.raises(FaucetRefused, match="InsufficientFundsForRent"):
-        await chain.airdrop(address(BOB), 1)
+        await faucet_of(chain).airdrop(address(BOB), 1)
     with pytest.raises(FaucetRefused, match="no mint"):
-        await chain.mint_to(address(BOB), address(ALICE), 1)
+        await faucet_of(chain).mint_to(address(BOB), address(ALICE), 1)
     with pytest.raises(FaucetRefused, match="already in use"):
-        await chain.create_mint(USDC_MINT, 6)
+        await faucet_of(chain).create_mint(USDC_MINT, 6)
     with pytest.raises(ValueError):
-        await chain.airdrop("not an address", SOL)
+        await faucet_of(chain).airdrop("not an address", SOL)
 
 
 async def test_new_mints_get_an_address_of_their_own_or_the_given_one(chain: EmbeddedChain) -> None:
     given = str(Pubkey(bytes([9] * 32)))
-    assert await chain.create_mint(given, 4) == given
-    mints = [await chain.create_mint(None, 3) for _ in range(2)]
+    assert await faucet_of(chain).create_mint(given, 4) == given
+    mints = [await faucet_of(chain).create_mint(None, 3) for _ in range(2)]
     assert len({*mints, given}) == 3
     for mint in (*mints, given):
-        await chain.mint_to(address(BOB), mint, 5)
+        await faucet_of(chain).mint_to(address(BOB), mint, 5)
     assert len(await chain.token_accounts_by_owner(address(BOB))) == 3
 
 
@@ -324,7 +355,7 @@ async def test_subscribers_hear_of_a_landing_until_they_leave(chain: EmbeddedCha
     assert landing.changed == (address(ALICE), address(BOB))
     assert landing.accounts == (address(ALICE), address(BOB), SYSTEM_PROGRAM)
     leave()
-    await chain.airdrop(address(BOB), SOL)
+    await faucet_of(chain).airdrop(address(BOB), SOL)
     await asyncio.sleep(0)
     assert len(heard) == 1
 
@@ -341,14 +372,14 @@ async def test_a_reset_empties_the_chain_and_time_goes_on(chain: EmbeddedChain) 
     assert await chain.signatures_for_address(address(ALICE)) == []
     assert await lamports_of(chain, address(ALICE)) == 0
     assert (await chain.submit(old)).dropped == "BlockhashNotFound"
-    await chain.airdrop(address(ALICE), SOL)
+    await faucet_of(chain).airdrop(address(ALICE), SOL)
 
 
 async def test_the_machine_lets_others_have_their_turn() -> None:
     """With 1 ms a transaction on the stopwatch, two fit a turn of the loop."""
     ticks = iter(range(0, 10**12, 1_000_000))
     chain = await EmbeddedChain.open(MemoryLedgerStore(), ManualClock(), genesis=GENESIS, stopwatch=lambda: next(ticks))
-    await chain.airdrop(address(ALICE), 10 * SOL)
+    await faucet_of(chain).airdrop(address(ALICE), 10 * SOL)
     raws = [await pays(chain, ALICE, address(BOB), SOL + n) for n in range(6)]
     turns = 0
     done = asyncio.gather(*(chain.send(raw) for raw in raws))
@@ -365,9 +396,9 @@ async def test_the_same_entropy_and_the_same_clock_give_the_same_ledger() -> Non
     for _ in range(2):
         store = FaultyStore()
         chain = await open_chain(store)
-        await chain.airdrop(address(ALICE), 10 * SOL)
-        await chain.mint_to(address(ALICE), USDC_MINT, 7)
-        await chain.create_mint(None, 1)
+        await faucet_of(chain).airdrop(address(ALICE), 10 * SOL)
+        await faucet_of(chain).mint_to(address(ALICE), USDC_MINT, 7)
+        await faucet_of(chain).create_mint(None, 1)
         await chain.submit(await pays(chain, ALICE, address(BOB), SOL))
         await chain.close()
         stories.append(store.batches)

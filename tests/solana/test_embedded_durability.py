@@ -4,9 +4,18 @@ import asyncio
 
 import pytest
 
-from countermand.solana.embedded import EmbeddedChain, Genesis, LedgerReplaced, LedgerUnavailable
+from countermand.solana.embedded import (
+    RELOAD_PAUSE_MS,
+    EmbeddedChain,
+    Genesis,
+    LedgerReplaced,
+    LedgerUnavailable,
+)
+from countermand.solana.ledger_store import Epoch
 from countermand.solana.port import ChainUnavailable
 from countermand.solana.tokens import USDC_MINT, associated_token_address
+from tests.engine.stubs import under_virtual_time
+from tests.gifts import faucet_of
 from tests.solana.chain_support import (
     SOL,
     FaultyStore,
@@ -36,13 +45,13 @@ def clock() -> ManualClock:
 
 async def funded(store: FaultyStore, clock: ManualClock) -> EmbeddedChain:
     chain = await open_chain(store, clock)
-    await chain.airdrop(address(ALICE), 10 * SOL)
+    await faucet_of(chain).airdrop(address(ALICE), 10 * SOL)
     return chain
 
 
 async def test_everything_is_there_after_a_restart(store: FaultyStore, clock: ManualClock) -> None:
     chain = await funded(store, clock)
-    await chain.mint_to(address(ALICE), USDC_MINT, 7)
+    await faucet_of(chain).mint_to(address(ALICE), USDC_MINT, 7)
     raw = await pays(chain, ALICE, address(BOB), SOL)
     await chain.submit(raw)
     status, story = await chain.signature_status(signature_of(raw)), await chain.transaction(signature_of(raw))
@@ -58,7 +67,7 @@ async def test_everything_is_there_after_a_restart(store: FaultyStore, clock: Ma
     assert await chain.transaction(signature_of(raw)) == story
     ((token, _),) = await chain.token_accounts_by_owner(address(ALICE))
     assert token == associated_token_address(address(ALICE), USDC_MINT)
-    await chain.airdrop(address(BOB), SOL)
+    await faucet_of(chain).airdrop(address(BOB), SOL)
     await chain.close()
 
 
@@ -98,6 +107,18 @@ async def test_no_slot_that_was_told_comes_again_after_a_crash(store: FaultyStor
     clock.wall -= 400 * 1_000
     chain = await open_chain(store, clock)
     assert await chain.finalized_block_height() >= height
+    assert (await chain.submit(raw)).dropped == "BlockhashNotFound"
+    await chain.close()
+
+
+async def test_a_blockhash_that_expired_is_dead_after_a_crash(store: FaultyStore, clock: ManualClock) -> None:
+    """The skipped slots are stored before the fault is answered, however idle the chain was."""
+    chain = await funded(store, clock)
+    raw = await pays(chain, ALICE, address(BOB), SOL)
+    await chain.expire_blockhashes()
+    slot = chain.slot
+    chain = await open_chain(store, clock)  # The first one was killed.
+    assert chain.slot > slot
     assert (await chain.submit(raw)).dropped == "BlockhashNotFound"
     await chain.close()
 
@@ -183,7 +204,7 @@ async def test_a_failed_commit_is_forgotten_by_the_machine_too(store: FaultyStor
     assert await chain.signature_status(signature_of(raw)) is None
     assert (await chain.submit(raw)).landed, "the same transaction may still land"
     assert await lamports_of(chain, address(BOB)) == SOL
-    await chain.airdrop(address(BOB), SOL)
+    await faucet_of(chain).airdrop(address(BOB), SOL)
     await chain.close()
 
 
@@ -204,7 +225,7 @@ async def test_a_commit_whose_answer_was_lost_is_found_when_loading(store: Fault
 
 async def test_slots_do_not_go_back_when_the_ledger_is_loaded_again(store: FaultyStore, clock: ManualClock) -> None:
     chain = await funded(store, clock)
-    chain.advance(60)
+    await chain.expire_blockhashes()
     slot = chain.slot
     store.failing = ["before", "before"]
     with pytest.raises(ChainUnavailable):
@@ -281,4 +302,91 @@ async def test_a_defect_stops_the_chain_instead_of_hanging_it(store: FaultyStore
     with pytest.raises(LedgerUnavailable, match="defect"):
         await chain.submit(await pays(chain, ALICE, address(BOB), SOL))
     await chain.stopped()
+    await chain.close()
+
+
+class LostStore(FaultyStore):
+    """Fails to begin as many epochs as it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.losses = 0
+
+    async def begin_epoch(self, opened: int | None) -> Epoch:
+        if self.losses > 0:
+            self.losses -= 1
+            raise LedgerUnavailable("the database does not answer")
+        return await super().begin_epoch(opened)
+
+
+@under_virtual_time
+async def test_a_store_that_fails_ten_loads_and_recovers_is_loaded_again() -> None:
+    """B10: the pauses grow to two seconds and stay there, and the chain never gives up."""
+    store, loop = LostStore(), asyncio.get_running_loop()
+    chain = await funded(store, ManualClock())
+    raw = await pays(chain, ALICE, address(BOB), SOL)
+    store.failing, store.losses = ["before"], 10
+    began = loop.time()
+    with pytest.raises(ChainUnavailable):
+        await chain.submit(raw)
+    with pytest.raises(LedgerUnavailable, match="loaded again"):
+        await chain.accounts([address(BOB)])
+    await chain.ready()
+    assert store.losses == 0
+    assert loop.time() - began == pytest.approx(sum(RELOAD_PAUSE_MS) / 1000 + 4 * RELOAD_PAUSE_MS[-1] / 1000)
+    assert (await chain.submit(raw)).landed
+    await chain.close()
+
+
+@under_virtual_time
+async def test_a_chain_that_is_replaced_while_it_loads_stops_for_good() -> None:
+    store = LostStore()
+    chain = await funded(store, ManualClock())
+    raw = await pays(chain, ALICE, address(BOB), SOL)
+    store.failing, store.losses = ["before"], 3
+    with pytest.raises(ChainUnavailable):
+        await chain.submit(raw)
+    while store.losses:
+        await asyncio.sleep(0.01)
+    newer = await open_chain(store)
+    assert isinstance(await chain.stopped(), LedgerReplaced)
+    with pytest.raises(LedgerReplaced):
+        await chain.accounts([address(BOB)])
+    await newer.close()
+    await chain.close()
+
+
+@pytest.mark.parametrize("passed", range(12))
+async def test_no_slot_is_told_before_a_ceiling_above_it_is_stored(
+    store: FaultyStore, clock: ManualClock, passed: int
+) -> None:
+    """B17. A new chain begins at the very ceiling that it was founded with."""
+    chain = await open_chain(store, clock)
+    for tells in (chain.finalized_block_height, lambda: slot_of(chain)):
+        clock.wall += 400 * passed
+        told = await tells()
+        assert store.batches[-1].clock.ceiling > told
+        assert store._clock is not None
+        assert store._clock.ceiling > told
+    await chain.close()
+
+
+async def slot_of(chain: EmbeddedChain) -> int:
+    """That of the latest blockhash."""
+    return (await chain.latest_blockhash()).last_valid_block_height - 150
+
+
+@pytest.mark.parametrize("told", ["height", "blockhash"])
+async def test_nothing_is_told_while_the_ceiling_cannot_be_stored(
+    store: FaultyStore, clock: ManualClock, told: str
+) -> None:
+    chain = await open_chain(store, clock)
+    store.gate.clear()
+    tells = chain.finalized_block_height() if told == "height" else slot_of(chain)
+    telling = asyncio.create_task(tells)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not telling.done()
+    store.gate.set()
+    await telling
     await chain.close()

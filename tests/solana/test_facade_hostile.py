@@ -67,7 +67,7 @@ async def test_what_is_no_json_is_a_parse_error(rpc: Facade, body: bytes) -> Non
         (b'{"jsonrpc":"2.0","id":1,"method":7}', 1),
         (b'{"jsonrpc":"2.0","id":{},"method":"getSlot"}', None),
         (b'{"jsonrpc":"2.0","id":true,"method":"getSlot"}', None),
-        (b"[" + b",".join([b"{}"] * 101) + b"]", None),
+        (b"[" + b",".join([b"{}"] * 1_001) + b"]", None),
         (b'{"jsonrpc":"2.0","id":1,"method":"getSlot","method":"getHealth"}', None),
     ],
 )

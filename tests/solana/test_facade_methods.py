@@ -24,6 +24,7 @@ from countermand.solana.tokens import (
     associated_token_address,
     token_account_bytes,
 )
+from tests.gifts import faucet_of
 from tests.solana.facade_venue import (
     MINT_AUTHORITY,
     Facade,
@@ -142,7 +143,7 @@ async def test_an_account_in_each_encoding(rpc: Facade, chain: EmbeddedChain) ->
 
 async def test_tokens_in_words(rpc: Facade, chain: EmbeddedChain) -> None:
     wallet = str(Pubkey.new_unique())
-    await chain.mint_to(wallet, USDC_MINT, 1_500_000)
+    await faucet_of(chain).mint_to(wallet, USDC_MINT, 1_500_000)
     account = associated_token_address(wallet, USDC_MINT)
     amount = {"amount": "1500000", "decimals": 6, "uiAmount": 1.5, "uiAmountString": "1.5"}
     parsed = {
@@ -180,7 +181,7 @@ async def test_tokens_in_words(rpc: Facade, chain: EmbeddedChain) -> None:
 async def test_amounts_are_exact_to_the_last_unit(rpc: Facade, chain: EmbeddedChain) -> None:
     """A node writes 18446744073709.55 here, which is what 64 bits of floating point hold."""
     wallet = str(Pubkey.new_unique())
-    await chain.mint_to(wallet, USDC_MINT, 2**64 - 1)
+    await faucet_of(chain).mint_to(wallet, USDC_MINT, 2**64 - 1)
     body = {"jsonrpc": "2.0", "id": 1, "method": "getTokenSupply", "params": [USDC_MINT]}
     answer = await rpc.dispatcher.answer(msgspec.json.encode(body))
     assert b'"uiAmount":18446744073709.551615,' in answer.body
@@ -210,7 +211,7 @@ async def test_token_questions_about_what_is_no_token(rpc: Facade, chain: Embedd
 async def test_program_accounts_pass_every_filter(rpc: Facade, chain: EmbeddedChain) -> None:
     alice, bob = str(Pubkey.new_unique()), str(Pubkey.new_unique())
     for owner in (alice, bob):
-        await chain.mint_to(owner, USDC_MINT, 7)
+        await faucet_of(chain).mint_to(owner, USDC_MINT, 7)
 
     async def found(*filters: object, **config: object) -> list[str]:
         answer = await rpc.call("getProgramAccounts", TOKEN_PROGRAM, {**BASE64, "filters": filters, **config})
@@ -287,7 +288,7 @@ async def test_a_client_that_knows_no_versions_is_told(rpc: Facade, chain: Embed
 
 async def test_a_parsed_transaction_says_what_it_does(rpc: Facade, chain: EmbeddedChain) -> None:
     wallet = str(Pubkey.new_unique())
-    signature = await chain.mint_to(wallet, USDC_MINT, 1_500_000)
+    signature = await faucet_of(chain).mint_to(wallet, USDC_MINT, 1_500_000)
     config = {"maxSupportedTransactionVersion": 0, "encoding": "jsonParsed"}
     shown = await rpc.call("getTransaction", signature, config)
     account = associated_token_address(wallet, USDC_MINT)
@@ -355,7 +356,7 @@ async def test_a_transaction_sent_again_and_one_too_late(rpc: Facade, chain: Emb
     assert error["message"] == "Transaction simulation failed: This transaction has already been processed"
     blockhash = str(VersionedTransaction.from_bytes(late).message.recent_blockhash)
     assert await rpc.value("isBlockhashValid", blockhash) is True
-    chain.expire_blockhashes()
+    await chain.expire_blockhashes()
     assert await rpc.value("isBlockhashValid", blockhash) is False
     error = await rpc.fails("sendTransaction", base64_of(late), BASE64)
     assert (error["code"], error["data"]["err"]) == (-32002, "BlockhashNotFound")
@@ -375,7 +376,7 @@ async def test_a_wrong_signature(rpc: Facade, chain: EmbeddedChain) -> None:
 async def test_skipping_the_preflight_returns_the_signature_whatever_happens(rpc: Facade, chain: EmbeddedChain) -> None:
     wallet = await funded(chain)
     raw = await signed(chain, wallet, transfer_of(wallet, 10**12))
-    chain.expire_blockhashes()
+    await chain.expire_blockhashes()
     signature = await rpc.call("sendTransaction", base64_of(raw), {**BASE64, "skipPreflight": True})
     assert signature == signature_of(raw)
     assert await rpc.value("getSignatureStatuses", [signature]) == [None]

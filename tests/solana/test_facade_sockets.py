@@ -18,9 +18,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from countermand.solana.embedded import EmbeddedChain
-from countermand.solana.facade.session import Limits, Session
+from countermand.solana.facade.session import Backlog, Limits, Session
 from countermand.solana.facade.subscriptions import Subscriptions
 from countermand.solana.tokens import SYSTEM_PROGRAM, TOKEN_PROGRAM, USDC_MINT, associated_token_address
+from tests.gifts import faucet_of
 from tests.solana.facade_venue import Node, funded, opened_chain, served, signature_of, signed, transfer_of
 
 TIGHT = Limits(subscriptions_max=5, queued_messages_max=50, queued_bytes_max=64 * 1024, request_characters_max=10_000)
@@ -139,7 +140,7 @@ async def test_a_signature_is_told_once_and_then_forgotten(node: Node, chain: Em
 
 
 async def test_a_signature_that_landed_before_is_told_at_once(node: Node, chain: EmbeddedChain) -> None:
-    signature = await chain.airdrop(str(Pubkey.new_unique()), 10**9)
+    signature = await faucet_of(chain).airdrop(str(Pubkey.new_unique()), 10**9)
     async with listening(node) as listener:
         subscription = await listener.gets("signatureSubscribe", signature, {"enableReceivedNotification": True})
         assert (await listener.hears("signatureNotification", subscription))["value"] == "receivedSignature"
@@ -148,7 +149,7 @@ async def test_a_signature_that_landed_before_is_told_at_once(node: Node, chain:
 
 
 async def test_an_answer_comes_before_the_notification_in_a_batch_too(node: Node, chain: EmbeddedChain) -> None:
-    signature = await chain.airdrop(str(Pubkey.new_unique()), 10**9)
+    signature = await faucet_of(chain).airdrop(str(Pubkey.new_unique()), 10**9)
     calls = [{"jsonrpc": "2.0", "id": i, "method": "signatureSubscribe", "params": [signature]} for i in range(3)]
     async with listening(node) as listener:
         await listener.connection.send(msgspec.json.encode(calls).decode())
@@ -196,8 +197,8 @@ async def test_a_program_is_told_with_its_filters(node: Node, chain: EmbeddedCha
         parsed = {"encoding": "jsonParsed", "filters": filters}
         subscription = await listener.gets("programSubscribe", TOKEN_PROGRAM, parsed)
         in_base58 = await listener.gets("accountSubscribe", account)
-        await chain.mint_to(bob, USDC_MINT, 5)
-        await chain.mint_to(alice, USDC_MINT, 7)
+        await faucet_of(chain).mint_to(bob, USDC_MINT, 5)
+        await faucet_of(chain).mint_to(alice, USDC_MINT, 7)
         told = await listener.hears("accountNotification", in_base58)
         assert told["value"]["data"] == "error: data too large for bs58 encoding"
         told = await listener.hears("programNotification", subscription)
@@ -264,7 +265,7 @@ async def test_what_a_socket_may_not_ask(tight_node: Node) -> None:
 async def test_subscriptions_that_ended_make_room(tight_node: Node, chain: EmbeddedChain) -> None:
     async with listening(tight_node) as listener:
         for _ in range(12):
-            signature = await chain.airdrop(str(Pubkey.new_unique()), 10**9)
+            signature = await faucet_of(chain).airdrop(str(Pubkey.new_unique()), 10**9)
             subscription = await listener.gets("signatureSubscribe", signature)
             await listener.hears("signatureNotification", subscription)
 
@@ -288,7 +289,7 @@ async def test_whoever_leaves_leaves_nothing_behind(node: Node, chain: EmbeddedC
         listener.connection.transport.abort()
         await until(lambda: len(node.hub) == 0)
     assert node.hub.subscriptions == 0
-    await chain.airdrop(str(Pubkey.new_unique()), 10**9)
+    await faucet_of(chain).airdrop(str(Pubkey.new_unique()), 10**9)
 
 
 def raw_socket(port: int) -> socket.socket:
@@ -320,7 +321,9 @@ async def test_whoever_does_not_read_is_cut_off(tight_node: Node, chain: Embedde
         async with listening(tight_node) as attentive, asyncio.timeout(20):
             subscription = await attentive.gets("logsSubscribe", "all")
             while len(tight_node.hub) == 2:
-                await asyncio.gather(*(chain.mint_to(str(Pubkey.new_unique()), USDC_MINT, 1) for _ in range(20)))
+                await asyncio.gather(
+                    *(faucet_of(chain).mint_to(str(Pubkey.new_unique()), USDC_MINT, 1) for _ in range(20))
+                )
                 for _ in range(20):
                     await attentive.hears("logsNotification", subscription)
             await attentive.hears_nothing()
@@ -369,6 +372,29 @@ async def test_what_waits_to_be_read_is_limited(chain: EmbeddedChain, limits: Li
     await subscriptions.close()
 
 
+async def test_all_sockets_together_have_a_bound(chain: EmbeddedChain) -> None:
+    """C6: and what the one that was closed held is free again."""
+    subscriptions, backlog = Subscriptions(chain), Backlog(bytes_max=1_000)
+    deaf = [DeafSocket(), DeafSocket()]
+    sessions = [Session(cast(WebSocket, socket), subscriptions, Limits(), lambda: True, backlog) for socket in deaf]
+    running = [asyncio.create_task(session.run()) for session in sessions]
+    await asyncio.sleep(0)
+    for session in sessions:
+        for _ in range(2):  # One is being sent, one waits.
+            session.notify(b"x" * 400)
+            await asyncio.sleep(0)
+    sessions[0].notify(b"x" * 400)
+    await asyncio.wait_for(running[0], 5)
+    assert (deaf[0].codes, deaf[1].codes, backlog.bytes) == ([1013], [], 400)
+    sessions[1].notify(b"x" * 400)
+    await asyncio.sleep(0)
+    assert deaf[1].codes == []
+    sessions[1].end(1001)
+    await asyncio.wait_for(running[1], 5)
+    assert backlog.bytes == 0
+    await subscriptions.close()
+
+
 async def test_whoever_asks_without_reading_is_not_read_either(tight_node: Node) -> None:
     """The answers to one that never reads stay bounded, and others are served meanwhile."""
     loop = asyncio.get_running_loop()
@@ -407,7 +433,7 @@ async def test_many_idle_sockets_disturb_nobody(node: Node, chain: EmbeddedChain
     idle = await asyncio.gather(*(connect(node.ws_url, ping_interval=None) for _ in range(300)))
     assert len(node.hub) == 300
     async with listening(node) as listener, httpx2.AsyncClient() as client:
-        signature = await chain.airdrop(str(Pubkey.new_unique()), 10**9)
+        signature = await faucet_of(chain).airdrop(str(Pubkey.new_unique()), 10**9)
         subscription = await listener.gets("signatureSubscribe", signature)
         await listener.hears("signatureNotification", subscription)
         request = b'{"jsonrpc":"2.0","id":1,"method":"getHealth"}'

@@ -12,6 +12,7 @@ from countermand.simulation.memory_ledger import MemoryLedgerStore
 from countermand.solana.embedded import EmbeddedChain, Genesis
 from countermand.solana.port import AccountInfo, ChainUnavailable, Memcmp
 from countermand.solana.tokens import SYSTEM_PROGRAM, TOKEN_PROGRAM, USDC_MINT, associated_token_address
+from tests.gifts import faucet_of
 from tests.solana.chain_support import (
     GENESIS,
     SOL,
@@ -108,8 +109,8 @@ async def test_what_a_transaction_changes_is_found_right_after_it_landed() -> No
     chain = await open_chain(genesis=INDEXED)
     alice, bob = wallet(1), wallet(2)
     for who in (alice, bob):
-        await chain.airdrop(address(who), SOL)
-        await chain.mint_to(address(who), USDC_MINT, 7)
+        await faucet_of(chain).airdrop(address(who), SOL)
+        await faucet_of(chain).mint_to(address(who), USDC_MINT, 7)
     accounts = [associated_token_address(address(who), USDC_MINT) for who in (alice, bob)]
 
     async def amount_of(who: bytes) -> dict[str, int]:
@@ -127,7 +128,7 @@ async def test_what_a_transaction_changes_is_found_right_after_it_landed() -> No
 async def test_an_account_that_changes_its_program_changes_its_index() -> None:
     chain = await open_chain(genesis=replace(GENESIS, indexed={SYSTEM_PROGRAM: (0,), PROGRAM: (0,)}))
     payer, taken = wallet(1), wallet(2)
-    await chain.airdrop(address(payer), SOL)
+    await faucet_of(chain).airdrop(address(payer), SOL)
     await chain.put_accounts({address(taken): AccountInfo(10**7, SYSTEM_PROGRAM, bytes(32), executable=False)})
     give = assign(AssignParams(pubkey=taken.pubkey(), owner=Pubkey.from_string(PROGRAM)))
     assert [key for key, _ in await chain.program_accounts(SYSTEM_PROGRAM, memcmp=[(0, bytes(32))])] == [address(taken)]
@@ -169,7 +170,7 @@ async def test_nobody_is_told_of_an_account_before_its_commit() -> None:
     store = FaultyStore()
     chain = await open_chain(store, genesis=INDEXED)
     payer = wallet(1)
-    await chain.airdrop(address(payer), SOL)
+    await faucet_of(chain).airdrop(address(payer), SOL)
     store.gate.clear()
     await chain.send(await pays(chain, payer, address(wallet(2)), 10**7))
     store.failing = ["before"]

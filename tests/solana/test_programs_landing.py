@@ -35,6 +35,7 @@ from countermand.solana.tokens import (
     read_token_account,
     token_account_bytes,
 )
+from tests.gifts import faucet_of
 from tests.solana.chain_support import GENESIS, ManualClock, open_chain, wallet
 
 ALICE, BOB = wallet(1), wallet(2)
@@ -101,8 +102,8 @@ async def world() -> AsyncIterator[World]:
     clock = ManualClock()
     chain = await open_chain(clock=clock, genesis=replace(GENESIS, programs=program_builds()))
     for owner in (MAKER, PAYER):
-        await chain.airdrop(owner, LAMPORTS)
-    await chain.mint_to(MAKER, USDC_MINT, 10**9)
+        await faucet_of(chain).airdrop(owner, LAMPORTS)
+    await faucet_of(chain).mint_to(MAKER, USDC_MINT, 10**9)
     yield World(chain, clock)
     await chain.close()
 
@@ -186,7 +187,7 @@ async def test_five_orders_are_cancelled_at_once_within_the_published_limit(worl
 
 
 async def test_an_account_that_is_gone_is_created_by_the_cancel(world: World) -> None:
-    await world.chain.mint_to(MAKER, JUP_MINT, 10**7)
+    await faucet_of(world.chain).mint_to(MAKER, JUP_MINT, 10**7)
     new = order(1, JUP_MINT, USDC_MINT)
     await world.lands(limit_order.create_message(new, BUDGET, await world.blockhash()), ALICE)
     await world.chain.put_accounts({associated_token_address(MAKER, JUP_MINT): await gone(world)})

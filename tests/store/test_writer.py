@@ -1,6 +1,8 @@
 """What only PostgreSQL can do to a writer: connections that break, hang, or are given up."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from typing import Any, TypeAlias
 
@@ -10,10 +12,11 @@ import pytest_asyncio
 
 from countermand.domain.identity import OrderId
 from countermand.engine.ports import CommitUnknown, TriggerBatch, Unavailable
-from countermand.store import writer
+from countermand.store import fences
 from countermand.store.postgres import PostgresStore
 from countermand.store.trigger_rows import TRIGGER_FAMILY
-from tests.contract.store_worlds import PATIENCE_S, waits_for
+from countermand.store.writer import Writer
+from tests.contract.store_worlds import PATIENCE_S, bodies, waits_for
 from tests.contract.test_store import batch, craft_row, order_row, request_id
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -53,7 +56,7 @@ async def test_a_connection_lost_between_two_commits_is_opened_anew(store: Postg
         while not connection.is_closed():
             await asyncio.sleep(0)
     await store.commit(batch(epoch, 1, orders=[order_row(1)]))
-    assert await store.live_orders(0) == [b'{"order":1}']
+    assert await bodies(store.live_orders(0)) == [b'{"order":1}']
 
 
 async def test_a_commit_that_was_given_up_does_not_answer_the_next(
@@ -71,12 +74,12 @@ async def test_a_commit_that_was_given_up_does_not_answer_the_next(
     again = await store.begin_epoch(0)
     assert again.seq in (1, 2)
     await store.commit(batch(again, again.seq, orders=[order_row(2)]))
-    assert b'{"order":2}' in await store.live_orders(0)
+    assert b'{"order":2}' in await bodies(store.live_orders(0))
 
 
 async def test_nothing_was_sent_if_there_is_no_connection(database_url: str, store: PostgresStore) -> None:
     epoch = await store.begin_epoch(0)
-    lost = writer.Writer(database_url.replace("/test_", "/lost_test_"), 0, TRIGGER_FAMILY)
+    lost = Writer(database_url.replace("/test_", "/lost_test_"), 0, TRIGGER_FAMILY)
     with pytest.raises(Unavailable):
         await lost.begin_epoch()
     with pytest.raises(Unavailable):
@@ -92,7 +95,7 @@ async def test_a_row_that_cannot_be_stored_takes_its_batch_with_it_and_nothing_e
     with pytest.raises(CommitUnknown):
         await store.commit(batch(epoch, orders=[order_row(1), order_row(2, **poison)]))
     await store.commit(batch(epoch, orders=[order_row(3)]))
-    assert await store.live_orders(0) == [b'{"order":3}']
+    assert await bodies(store.live_orders(0)) == [b'{"order":3}']
 
 
 async def test_a_question_that_makes_no_sense_is_a_bug_and_not_a_silent_server(store: PostgresStore) -> None:
@@ -133,4 +136,78 @@ async def test_a_read_whose_connection_breaks_can_be_asked_again(
         await helper.execute("SELECT pg_terminate_backend($1)", await waits_for(helper, other))
         with pytest.raises(Unavailable):
             await reading
-    assert await store.live_orders(0) == []
+    assert await bodies(store.live_orders(0)) == []
+
+
+# --- while the fence is taken
+
+
+@pytest.mark.parametrize("opened", [None, 1])
+async def test_a_backend_that_is_killed_while_it_takes_the_fence_is_unavailable(
+    store: PostgresStore, helper: Connection, other: Connection, opened: int | None
+) -> None:
+    """B11: the shard asks again; it does not end."""
+    assert (await store.begin_epoch(0)).number == 1
+    async with other.transaction():
+        await other.execute("SELECT FROM shards FOR UPDATE")
+        taking = asyncio.create_task(store.begin_epoch(0, opened))
+        await helper.execute("SELECT pg_terminate_backend($1)", await waits_for(helper, other))
+        with pytest.raises(Unavailable):
+            await taking
+        assert store._writer(0)._connection is None
+    again = await store.begin_epoch(0, opened)
+    assert again.number == 2
+    await store.commit(batch(again))
+
+
+async def test_a_holder_that_hangs_makes_the_fence_unavailable_until_it_goes_on(
+    store: PostgresStore, helper: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot even be ended: its disk hangs."""
+    monkeypatch.setattr(fences, "HOLDER_S", 0.3)
+    assert (await store.begin_epoch(0)).number == 1
+    holder = other.get_server_pid()
+    await other.execute("BEGIN")
+    await other.execute("SELECT FROM shards FOR UPDATE")
+    os.kill(holder, signal.SIGSTOP)
+    try:
+        with pytest.raises(Unavailable):
+            await store.begin_epoch(0, 1)
+        assert store._writer(0)._connection is None
+    finally:
+        os.kill(holder, signal.SIGCONT)
+    async with asyncio.timeout(PATIENCE_S):
+        while await helper.fetchval("SELECT count(*) FROM pg_stat_activity WHERE pid = $1", holder):
+            await asyncio.sleep(0.01)
+    again = await store.begin_epoch(0, 1)
+    await store.commit(batch(again))
+
+
+async def test_taking_the_fence_that_is_given_up_leaves_no_connection(
+    store: PostgresStore, helper: Connection, other: Connection
+) -> None:
+    await store.begin_epoch(0)
+    async with other.transaction():
+        await other.execute("SELECT FROM shards FOR UPDATE")
+        taking = asyncio.create_task(store.begin_epoch(0, 1))
+        await waits_for(helper, other)
+        taking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await taking
+        assert store._writer(0)._connection is None
+
+
+async def test_a_backend_that_is_killed_while_it_empties_a_shard_is_unavailable(
+    store: PostgresStore, helper: Connection, other: Connection
+) -> None:
+    epoch = await store.begin_epoch(0)
+    await store.commit(batch(epoch, orders=[order_row(1)]))
+    async with other.transaction():
+        await other.execute("SELECT FROM shards FOR UPDATE")
+        emptying = asyncio.create_task(store.reset(0))
+        await helper.execute("SELECT pg_terminate_backend($1)", await waits_for(helper, other))
+        with pytest.raises(Unavailable):
+            await emptying
+    assert await bodies(store.live_orders(0)) == [b'{"order":1}'], "all of it or nothing"
+    await store.reset(0)
+    assert await bodies(store.live_orders(0)) == []

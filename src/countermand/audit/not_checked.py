@@ -43,7 +43,7 @@ NOT_CHECKED: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         "prices": {
             "picodollars": "a price that crosses no order is stored without a journal entry; only its form is checked, "
             "and that it leaves no open order crossed",
-            MISSING_ROWS: "of an added token by whose price no order was ever judged",
+            MISSING_ROWS: "of an added token: whoever serves a sandbox as a venue forgets its prices",
             ADDED_ROWS: "any token of the venue may have a price",
         },
         "chain_ledger": {
@@ -82,7 +82,8 @@ NOT_CHECKED: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         "venue": {
             "one": "the database allows one value",
             "token_incarnation": "any number from 1 on is possible",
-            "root": "a database may be served either way",
+            "founded_as": "a database may have begun either way; only that no venue became a sandbox is checked",
+            "served_as": "a database may be served either way; only that no venue became a sandbox is checked",
         },
         "book_orders": {},
         "book_trades": {},

@@ -106,7 +106,7 @@ async def examine(snapshot: Snapshot, *, keys: VaultKeys | None = None, thorough
     if replay is not None:
         await Crafts(found, replay, tokens, keys).check(snapshot)
         await check_vaults(snapshot, replay, found)
-        await check_prices(snapshot, replay, tokens, sandbox=identity.sandbox, found=found)
+        await check_prices(snapshot, replay, tokens, identity, found)
     await check_builds(snapshot, found)
     await _audit_book(snapshot, epochs.get(BOOK_SHARD), found)
     if identity.embedded:

@@ -7,7 +7,7 @@ from countermand.audit.not_checked import TABLES
 from countermand.store.migrations import MigrationRefused, packaged
 from countermand.store.snapshot import Snapshot
 
-_TABLES: Final = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'"
+_TABLES: Final = "SELECT tablename::text FROM pg_catalog.pg_tables WHERE schemaname = 'public'"
 _MIGRATIONS: Final = "SELECT number, name, checksum FROM migrations ORDER BY number"
 
 

@@ -6,10 +6,12 @@ from typing import Final
 from countermand.audit.findings import Audit
 from countermand.audit.reading import is_instant, is_key
 from countermand.audit.replay import Replay
+from countermand.audit.venue import Identity
 from countermand.domain.quantities import USD_PRICE_MAX, UsdPrice
 from countermand.domain.trigger.order import OrderGroup, State
 from countermand.engine.shards import TRIGGER_SHARD
-from countermand.prices.feed import DEFAULT_PRICES, Token
+from countermand.prices.feed import Token
+from countermand.sandbox.prices import DEFAULT_PRICES
 from countermand.store.snapshot import Snapshot
 
 _VAULTS: Final = "SELECT wallet, registered_at FROM vaults ORDER BY wallet"
@@ -31,9 +33,9 @@ async def check_vaults(snapshot: Snapshot, replay: Replay, found: Audit) -> None
 
 
 async def check_prices(
-    snapshot: Snapshot, replay: Replay, tokens: Mapping[str, Token], *, sandbox: bool, found: Audit
+    snapshot: Snapshot, replay: Replay, tokens: Mapping[str, Token], identity: Identity, found: Audit
 ) -> None:
-    """A sandbox gives its first tokens a price before it serves, and none is ever taken away."""
+    """A sandbox gives its first tokens a price before it serves. Only a sandbox that became a venue forgets prices."""
     prices: dict[str, int] = {}
     for mint, text in await snapshot.fetch(_PRICES, TRIGGER_SHARD):
         prices[mint] = price = int(text)
@@ -43,7 +45,8 @@ async def check_prices(
                 found.differs("sandbox_tokens", mint, "it has a price, but is no token of this venue")
         if not 0 < price <= USD_PRICE_MAX:
             found.differs("prices", mint, f"{price} is no price")
-    for mint in {**replay.judged, **(DEFAULT_PRICES if sandbox else {})}:
+    first = DEFAULT_PRICES if identity.sandbox else {}
+    for mint in first if identity.began_as_sandbox else {**replay.judged, **first}:
         if mint not in prices:
             found.differs("prices", mint, "this token must have a price, but has none")
     for group in replay.desk.groups.values():

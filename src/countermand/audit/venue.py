@@ -21,7 +21,7 @@ from countermand.store.snapshot import Snapshot
 
 EMBEDDED: Final = "embedded"
 
-_VENUE: Final = "SELECT seed_fingerprint, token_incarnation, root, chain FROM venue"
+_VENUE: Final = "SELECT seed_fingerprint, token_incarnation, founded_as, served_as, chain FROM venue"
 _SERVED: Final = "SELECT EXISTS (SELECT FROM shards) OR EXISTS (SELECT FROM chain_ledger WHERE entropy IS NOT NULL)"
 _SETTINGS: Final = "SELECT name, body FROM sandbox_settings ORDER BY name"
 _TOKENS: Final = "SELECT mint, symbol, decimals, program FROM sandbox_tokens ORDER BY position"
@@ -39,20 +39,21 @@ _DECODERS: Final[Mapping[str, Any]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """`served`: a venue has begun to work on this database. `embedded`: its chain is here."""
+    """`served`: a venue has begun to work on this database, `sandbox`: as a sandbox. `embedded`: its chain is here."""
 
     served: bool
     embedded: bool
     sandbox: bool
+    began_as_sandbox: bool
 
 
 async def check_venue(snapshot: Snapshot, keys: VaultKeys | None, found: Audit) -> Identity:
     rows = await snapshot.fetch(_VENUE)
     if not rows:
-        ((served,),) = await snapshot.fetch(_SERVED)
+        served = await _is_served(snapshot)
         if served:
             found.differs("venue", None, "the row is missing: nothing says which master seed the vaults belong to")
-        return Identity(served=served, embedded=True, sandbox=False)
+        return Identity(served=served, embedded=True, sandbox=False, began_as_sandbox=False)
     (row,) = rows
     fingerprint = row["seed_fingerprint"]
     if len(fingerprint) != _FINGERPRINT_DIGITS or not _is_hex(fingerprint):
@@ -63,9 +64,23 @@ async def check_venue(snapshot: Snapshot, keys: VaultKeys | None, found: Audit) 
         found.differs("venue", None, f"its vaults belong to the master seed {fingerprint}, not to the one at hand")
     if row["token_incarnation"] < 1:
         found.differs("venue", None, f"token_incarnation is {row['token_incarnation']}")
-    if row["chain"] != EMBEDDED and not is_key(row["chain"]):
+    if None in (row["founded_as"], row["served_as"], row["chain"]) and await _is_served(snapshot):
+        found.differs("venue", None, "it does not say how the database is served, and on which chain")
+    elif row["chain"] not in (EMBEDDED, None) and not is_key(row["chain"]):
         found.differs("venue", None, f"{row['chain']!r} is neither the embedded chain nor a genesis hash")
-    return Identity(served=True, embedded=row["chain"] == EMBEDDED, sandbox=row["root"] == "sandbox")
+    if (row["founded_as"], row["served_as"]) == ("venue", "sandbox"):
+        found.differs("venue", None, "it began as a venue and is served as a sandbox, which is never done")
+    return Identity(
+        served=True,
+        embedded=row["chain"] in (EMBEDDED, None),
+        sandbox=row["served_as"] == "sandbox",
+        began_as_sandbox=row["founded_as"] == "sandbox",
+    )
+
+
+async def _is_served(snapshot: Snapshot) -> bool:
+    ((served,),) = await snapshot.fetch(_SERVED)
+    return bool(served)
 
 
 def _is_hex(text: str) -> bool:

@@ -5,9 +5,13 @@ from typing import Final
 
 from cyclopts import App, CycloptsError
 
+from countermand.cli.failed import Failed
+from countermand.cli.streams import adopt_standard_streams
 from countermand.settings import StartRefused
 
 BAD_START: Final = 2
+INTERRUPTED: Final = 130
+"""As shells have it for what Ctrl-C ended. `serve` stops in good order instead, with 0."""
 
 app: Final = App(name="countermand", help="An order server for crypto trading, whose cancel keeps its promise.")
 # By name: each command imports what it needs, and nothing of the others. So what they are for stands here.
@@ -16,6 +20,11 @@ app.command(
     name="serve",
     help="Start the venue, print its URLs, and serve until SIGTERM or Ctrl-C.\n\n"
     "Every option has an environment variable.",
+)
+app.command(
+    "countermand.cli.keys:keys",
+    name="keys",
+    help="Make, list and revoke the API keys of a venue.\n\nIt is effective at once, also in a venue that runs.",
 )
 app.command(
     "countermand.cli.simulate:simulate",
@@ -38,10 +47,19 @@ app.command(
 
 
 def main() -> None:
-    """Runs the command, and leaves with its exit status: 2, and one line, if it cannot start as asked."""
+    """Runs the command, and leaves with its exit status: 2, and one line, if it cannot start as asked.
+
+    141 if the reader of its report left before the end.
+    """
+    adopt_standard_streams()
     try:
         status = app(exit_on_error=False, print_error=False, result_action="return_value")
     except (CycloptsError, StartRefused) as error:
         print(f"countermand: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(BAD_START)
+    except Failed as error:
+        print(f"countermand: failed, which is a bug: {error}", file=sys.stderr)
+        sys.exit(error.status)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     sys.exit(status if isinstance(status, int) else 0)

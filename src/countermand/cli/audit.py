@@ -7,7 +7,7 @@ import uvloop
 from cyclopts import Parameter
 
 from countermand.audit import run
-from countermand.cli.reasons import one_line_reasons
+from countermand.cli.reasons import examined
 from countermand.custody.vaults import SeedRefused
 from countermand.settings import ENV_PREFIX, Settings, StartRefused
 
@@ -32,10 +32,12 @@ def audit(
     Exit status 1 if anything differs. A venue that runs meanwhile is not disturbed.
     """
     settings = Settings(data=data, database_url=database_url, master_seed=master_seed)
-    with one_line_reasons():
+    of = None if settings.database_url is not None else settings.data
+
+    def audited() -> int:
         try:
-            if settings.database_url is not None:
-                return uvloop.run(run.main(database_url=settings.database_url, master_seed=settings.master_seed))
-            return uvloop.run(run.main(settings.data, master_seed=settings.master_seed))
+            return uvloop.run(run.main(of, settings.database_url, master_seed=settings.master_seed))
         except SeedRefused as refused:
             raise StartRefused(str(refused)) from refused
+
+    return examined(audited)

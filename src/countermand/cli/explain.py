@@ -4,6 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from countermand.cli.reasons import examined
 from countermand.settings import StartRefused
 from countermand.solana.explain import explain_base64
 from countermand.solana.wire import MalformedTransaction
@@ -16,6 +17,10 @@ def explain(
 
     It reads the bytes alone and asks no chain. Exit status 2 if they are no transaction.
     """
+    return examined(lambda: _explain(tx))
+
+
+def _explain(tx: str) -> int:
     try:
         sentences = explain_base64(tx)
     except MalformedTransaction as error:

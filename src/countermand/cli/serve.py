@@ -7,9 +7,10 @@ from typing import Annotated
 import uvloop
 from cyclopts import Parameter
 
-from countermand import compose
+from countermand import app
 from countermand.cli.logs import configure_logs
-from countermand.cli.reasons import one_line_reasons
+from countermand.cli.reasons import served
+from countermand.cli.streams import lose_what_cannot_be_printed
 from countermand.settings import ENV_PREFIX, Chain, LogFormat, LogLevel, settle
 
 
@@ -27,7 +28,7 @@ def serve(
     database_url: Annotated[str | None, _option("database-url", "a PostgreSQL instead of our own")] = None,
     chain: Annotated[Chain, _option("chain", "embedded, or a real node by rpc")] = "embedded",
     rpc_url: Annotated[str | None, _option("rpc-url", "the real node")] = None,
-    sandbox: Annotated[bool | None, _option("sandbox", "clock, faucet, prices, faults; on with embedded")] = None,
+    sandbox: Annotated[bool | None, _option("sandbox", "clock, faucet, prices, faults; else it is a venue")] = None,
     seed: Annotated[int | None, _option("seed", "of ids and nonces, in a sandbox")] = None,
     api_keys: Annotated[
         Path | None,
@@ -45,6 +46,9 @@ def serve(
     tanx_utc_offset: Annotated[
         str, _option("tanx-utc-offset", "how far the times that tanX shows are ahead of UTC")
     ] = "+00:00",
+    trust_proxy: Annotated[
+        bool, _option("trust-proxy", "let /sandbox answer what a proxy on this machine passes on")
+    ] = False,
     i_know_what_i_do: Annotated[bool, _option("i-know-what-i-do", "let a sandbox listen to other machines")] = False,
     log: Annotated[LogFormat, _option("log", "the form of the log, on standard error")] = "console",
     log_level: Annotated[LogLevel, _option("log-level", "what is worth a line")] = "info",
@@ -67,11 +71,12 @@ def serve(
         cors_origins=None if cors_origins is None else [cors_origins],
         master_seed=master_seed,
         tanx_utc_offset=tanx_utc_offset,
+        trust_proxy=trust_proxy,
         i_know_what_i_do=i_know_what_i_do,
         log=log,
         log_level=log_level,
         environ=os.environ,
     )
+    lose_what_cannot_be_printed()
     configure_logs(settings.log, settings.log_level)
-    with one_line_reasons():
-        return uvloop.run(compose.serve(settings))
+    return served(lambda: uvloop.run(app.serve(settings)))

@@ -5,6 +5,8 @@ from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter
 
+from countermand.cli.endings import FAILED
+from countermand.cli.reasons import examined
 from countermand.settings import StartRefused
 from countermand.simulation import run
 from countermand.simulation.book import run as books
@@ -28,10 +30,10 @@ def simulate(
     if steps < 1:
         raise StartRefused(f"--steps {steps} is too few; give 1 or more")
     if not book:
-        return run.main(chosen, steps, chain=chain or run.DEFAULT_CHAIN)
+        return examined(lambda: run.main(chosen, steps, chain=chain or run.DEFAULT_CHAIN), bug=FAILED)
     if chain is not None:
         raise StartRefused(f"--book and --chain {chain} exclude each other: the order books have no chain")
-    return books.main(chosen, steps)
+    return examined(lambda: books.main(chosen, steps), bug=FAILED)
 
 
 def seed_range(seed: int | None, seeds: str | None) -> range:

@@ -10,7 +10,7 @@ from solders.signature import Signature as RawSignature
 
 from countermand.custody.blockhashes import Recent, RecentBlockhash
 from countermand.custody.deposits import account_seed, deposit_message
-from countermand.custody.fills import fill_instructions, slippage_of
+from countermand.custody.fills import fill_instructions
 from countermand.custody.instructions import (
     UNIT_PRICE_MICROLAMPORTS,
     always_rejected,
@@ -20,20 +20,24 @@ from countermand.custody.instructions import (
     order_account,
 )
 from countermand.custody.parties import Parties
-from countermand.custody.routing import Router, Swap, worth_in
+from countermand.custody.routing import Router, Swap
+from countermand.custody.shortfall import too_little
 from countermand.custody.signer import Signer
 from countermand.custody.submissions import read_submission
 from countermand.custody.sweeps import sweep_instructions
-from countermand.custody.tokens import Tokens
+from countermand.custody.tokens import TokenFacts, Tokens
 from countermand.custody.vaults import VaultKeys
 from countermand.custody.withdrawals import WithdrawalLayout
 from countermand.domain.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
-from countermand.domain.quantities import NOTHING, BaseUnits, UsdPrice
+from countermand.domain.quantities import NOTHING, USD_SCALE, BaseUnits, UsdPrice, decimal_text
 from countermand.domain.trigger.commands import DepositCraft, Fate, Submission
 from countermand.domain.trigger.order import Attempt, AttemptKind, Craft, Family, OrderGroup
-from countermand.engine.ports import FateSeen, SwapRefused, Unavailable
+from countermand.domain.trigger.slippage import Market, Minimum, minimum_of
+from countermand.engine.ports import Alteration, FateSeen, SwapRefused, Unavailable
+from countermand.solana.alterations import alteration_of
 from countermand.solana.errors import BLOCKHASH_NOT_FOUND
 from countermand.solana.facade.sentences import describe
+from countermand.solana.funds import shortfall_of
 from countermand.solana.port import AccountInfo, Chain, ChainUnavailable, JsonError
 from countermand.solana.tokens import TOKEN_ACCOUNT_BYTES, TOKEN_ACCOUNT_RENT_LAMPORTS
 from countermand.solana.wire import SIGNATURE_BYTES
@@ -151,6 +155,10 @@ class VaultCustody:
         return Craft(message, recent.last_valid_height, moves=group.remaining, gift=gift, closes=closes)
 
     @_asks_the_chain
+    async def shortfall(self, craft: Craft) -> str | None:
+        return await shortfall_of(self._chain, craft.message)
+
+    @_asks_the_chain
     async def craft_fill(self, group: OrderGroup) -> Craft | SwapRefused:
         terms = group.terms
         if self._tokens.get(terms.input_mint) is None or self._tokens.get(terms.output_mint) is None:
@@ -193,6 +201,10 @@ class VaultCustody:
 
     def read_submission(self, transaction: str, wallet: Wallet) -> Submission:
         return read_submission(transaction, wallet)
+
+    def alteration(self, built: Craft, submission: Submission) -> Alteration:
+        found = alteration_of(built.message, submission.message)
+        return Alteration(found.signers, found.differences)
 
     def unsigned_transaction(self, craft: Craft) -> str:
         return base64.b64encode(_unsigned(craft.message)).decode()
@@ -243,11 +255,9 @@ class VaultCustody:
         price, output_price = self._price_of(group.terms.input_mint), self._price_of(group.terms.output_mint)
         if price is None or output_price is None:
             return SwapRefused(f"no price for {group.terms.output_mint if price else group.terms.input_mint}")
-        slippage = slippage_of(group.triggered_by(), group.terms)
-        least = worth_in(swap.amount, swap.input.token, price, swap.output.token, output_price, slippage)
-        if before_fee >= least:
-            return None
-        return SwapRefused(f"the quote of {before_fee} is below the minimum of {least} ({slippage.bps} basis points)")
+        market = Market(price, swap.input.token.decimals, output_price, swap.output.token.decimals)
+        least = minimum_of(group, swap.amount, market)
+        return None if before_fee >= least.units else SwapRefused(_too_little(before_fee, least, swap.output.token))
 
     async def _simulated(self, instructions: list[Instruction], variant: int) -> tuple[bytes, int, str | None]:
         """The message that the gas key pays for, its last valid height, and why the chain would not take it."""
@@ -281,6 +291,12 @@ def _held(info: AccountInfo | None, parties: Parties) -> int | None:
     if parties.native:
         return info.lamports - TOKEN_ACCOUNT_RENT_LAMPORTS
     return int.from_bytes(info.data[_AMOUNT], "little")
+
+
+def _too_little(before_fee: int, least: Minimum, token: TokenFacts) -> str:
+    which, price = "trigger" if least.is_trigger else "current", decimal_text(least.price.picodollars, USD_SCALE)
+    buffer = f"{least.slippage.bps} basis points beyond the {which} price of {price} USD"
+    return f"{too_little(before_fee, least.units, token)} ({buffer})"
 
 
 def _shortfall(group: OrderGroup, held: int | None) -> str:

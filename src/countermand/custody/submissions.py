@@ -1,6 +1,5 @@
 """Reads signed transactions as users hand them in. Whatever comes, it answers and never raises."""
 
-import base64
 from typing import Final
 
 from solders.message import Message, MessageV0
@@ -8,19 +7,19 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction import SanitizeError, VersionedTransaction
 
+from countermand.base64_text import bytes_of
 from countermand.domain.identity import Signature as SignatureText
 from countermand.domain.identity import Wallet
 from countermand.domain.trigger.commands import Submission, SubmissionFault
 from countermand.solana.port import PACKET_BYTES_MAX
 from countermand.solana.wire import SIGNATURE_BYTES
 
-_TEXT_CHARS_MAX: Final = (PACKET_BYTES_MAX + 2) // 3 * 4
 _UNSIGNED: Final = Signature.default()
 
 
 def read_submission(transaction: str, wallet: Wallet) -> Submission:
     """The message as it was presented, and the wallet's signature on just these bytes."""
-    raw = _decoded(transaction)
+    raw = bytes_of(transaction, PACKET_BYTES_MAX)
     if raw is None:
         return Submission(b"", None, SubmissionFault.NOT_A_TRANSACTION)
     try:
@@ -48,16 +47,3 @@ def _judged(message: Message | MessageV0, raw: bytes, signatures: list[Signature
     if not signature.verify(Pubkey.from_string(wallet), signed):
         return Submission(signed, None, SubmissionFault.WRONG_SIGNATURE)
     return Submission(signed, SignatureText(str(signature)), None)
-
-
-def _decoded(text: str) -> bytes | None:
-    """Base64 in its one canonical spelling, of at most a packet."""
-    if len(text) > _TEXT_CHARS_MAX:
-        return None
-    try:
-        raw = base64.b64decode(text, validate=True)
-    except ValueError:
-        return None
-    if len(raw) > PACKET_BYTES_MAX or base64.b64encode(raw).decode() != text:
-        return None
-    return raw

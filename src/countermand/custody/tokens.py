@@ -10,6 +10,9 @@ class TokenFacts(Protocol):
     def mint(self) -> Mint: ...
 
     @property
+    def symbol(self) -> str: ...
+
+    @property
     def decimals(self) -> int: ...
 
     @property

@@ -9,6 +9,7 @@ import hmac
 import os
 import secrets
 import stat
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -32,11 +33,23 @@ class SeedRefused(ValueError):
 
 def load_or_make_seed(path: Path) -> bytes:
     """The seed in the file; the first start makes it. Two starts at once end with the same one."""
+    seed = find_seed(path)
+    if seed is None:
+        write_seed(path, new_seed())
+        seed = load_seed(path)
+    return seed
+
+
+def find_seed(path: Path) -> bytes | None:
+    """The seed in the file; None if there is no such file."""
     try:
         return load_seed(path)
     except FileNotFoundError:
-        _make_seed(path)
-        return load_seed(path)
+        return None
+
+
+def new_seed() -> bytes:
+    return secrets.token_bytes(SEED_BYTES)
 
 
 def load_seed(path: Path) -> bytes:
@@ -66,20 +79,19 @@ def _check_file(path: Path, found: os.stat_result) -> None:
         raise SeedRefused(f"the master seed {path} has mode {mode:04o}, not 0600; run: chmod 600 {path}")
 
 
-def _make_seed(path: Path) -> None:
+def write_seed(path: Path, seed: bytes) -> None:
     """The file appears whole and durable, or not at all; one that is there already stays."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(secrets.token_bytes(SEED_BYTES))
+                file.write(seed)
                 file.flush()
                 os.fsync(descriptor)
-            try:
+            # If another start was first, it may not have got to the folder yet: its name is made durable here as well.
+            with suppress(FileExistsError):
                 os.link(draft, path)
-            except FileExistsError:
-                return  # Another start was first.
         finally:
             draft.unlink()
         folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)

@@ -1,15 +1,15 @@
 """A venue's markets, orders and balances in memory, and what of them the next commit writes."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Protocol
+from typing import Final, Protocol
 
 from countermand.domain.book.commands import Command, OpenOrder, PlaceOrder
 from countermand.domain.book.decide import Decision, decide
 from countermand.domain.book.desk import Desk
-from countermand.domain.book.events import OrderCancelled, Traded
+from countermand.domain.book.events import Credited, OrderCancelled, Traded
 from countermand.domain.book.lifecycle import LIVE
 from countermand.domain.book.market import Market
 from countermand.domain.book.order import CancelReason, Nonce, Order, OrderId
@@ -30,6 +30,7 @@ from countermand.engine.book_rows import (
     trade_row,
 )
 from countermand.engine.journal import encode
+from countermand.engine.order_news import OrderNews, book_news, orders_of
 
 
 class MatchFaults(Protocol):
@@ -40,6 +41,17 @@ class MatchFaults(Protocol):
 
     def failed(self) -> None:
         """One did."""
+
+
+class _MatchesSucceed:
+    def failing(self) -> bool:
+        return False
+
+    def failed(self) -> None:
+        raise AssertionError("a match failed, though none was to")
+
+
+MATCHES_SUCCEED: Final[MatchFaults] = _MatchesSucceed()
 
 
 @dataclass(slots=True)
@@ -93,6 +105,12 @@ class BookMemory:
         if isinstance(command, PlaceOrder):
             self._drafts.pop((command.terms.account, command.nonce), None)
         return book_journal.body_of(command, happened)
+
+    def news(self, command: Command, happened: Decision) -> Iterator[OrderNews]:
+        for event in happened:
+            if not isinstance(event, Credited):
+                for order_id in orders_of(event):
+                    yield book_news(self.desk.orders[order_id], event, command)
 
     # --- drafts
 

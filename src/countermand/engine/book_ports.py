@@ -93,7 +93,8 @@ class BookStore(ShardStore[BookRows], Protocol):
 
     async def balances(self, shard: int) -> Sequence[BalanceRow]: ...
 
-    async def live_orders(self, shard: int) -> Sequence[bytes]: ...
+    async def live_orders(self, shard: int) -> Sequence[tuple[OrderId, bytes]]:
+        """The bodies, with the ids that their rows go by."""
 
     async def order(self, order_id: OrderId) -> bytes | None: ...
 

@@ -12,14 +12,15 @@ from countermand.domain.book.market import Market
 from countermand.domain.book.order import Nonce, Order, OrderId, Terms
 from countermand.domain.book.refusals import Refused
 from countermand.domain.instant import Instant
-from countermand.domain.ledger.amount import Account, Amount
+from countermand.domain.ledger.amount import Account
 from countermand.domain.ledger.ledger import Balance
+from countermand.engine import book_loading
 from countermand.engine.book_day import day_began
 from countermand.engine.book_memory import BookMemory, MatchFaults
 from countermand.engine.book_ports import BookStore
-from countermand.engine.book_rows import Draft, decode_counters, decode_draft, decode_order
+from countermand.engine.book_rows import Draft, decode_draft, decode_order
 from countermand.engine.gate import Gate
-from countermand.engine.ports import Clock, Epoch, Unavailable
+from countermand.engine.ports import Epoch, ShardClock, Unavailable
 from countermand.engine.shared_read import SharedRead
 from countermand.engine.term import Term
 
@@ -35,7 +36,7 @@ _Name: TypeAlias = OrderId | tuple[Account, Nonce]
 
 class BookShard(Gate[BookMemory]):
     def __init__(
-        self, number: int, store: BookStore, clock: Clock, markets: Iterable[Market], faults: MatchFaults
+        self, number: int, store: BookStore, clock: ShardClock, markets: Iterable[Market], faults: MatchFaults
     ) -> None:
         super().__init__(number, store, clock)
         self.markets = {market.symbol: market for market in markets}
@@ -149,20 +150,13 @@ class BookShard(Gate[BookMemory]):
         stored = await self._store.counters(self.number)
         balances = await self._store.balances(self.number)
         orders = await self._store.live_orders(self.number)
-        for symbol, day in memory.days.items():
-            for traded in await self._store.seconds(symbol, day_began(epoch.last_at)):
-                day.add_period(traded)
+        since = day_began(epoch.last_at)
+        seconds = {symbol: await self._store.seconds(symbol, since) for symbol in memory.days}
         if await self._store.epoch(self.number) != epoch.number:
             # What was read may be partly its work.
             raise _written_by_another()
-        if stored is not None:
-            counters = decode_counters(stored)
-            memory.nonces = counters.nonces
-            memory.desk.load(
-                counters.standing,
-                ((row.account, row.currency, Balance(Amount(row.available), Amount(row.locked))) for row in balances),
-                map(decode_order, orders),
-            )
+        book_loading.load_days(memory, seconds, epoch.last_at)
+        book_loading.load_desk(self.number, epoch.seq, memory, stored, balances, orders)
         return Term(self.number, epoch, memory)
 
     def _wrote(self, term: Term[BookMemory]) -> None:

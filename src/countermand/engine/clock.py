@@ -1,11 +1,22 @@
-"""The clocks: the wall's, and the venue's, which a sandbox can freeze and advance."""
+"""The clocks: the wall's, and the venue's, which a sandbox can freeze and advance.
+
+The venue's clock never goes back: not before an instant that it showed, and after a restart not before what is stored,
+which every load tells it. So when the machine's clock is set back, there is still one instant everywhere: it stands
+until the machine's clock has caught up. A step forward is believed.
+"""
 
 import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from countermand.domain.instant import Instant
+from countermand.engine import telemetry
+
+_WATCH_MS: Final = 1_000
+_BEHIND_MS_TOLD: Final = 1_000
+"""Less than this is how clocks are kept right."""
 
 
 def _wall_ms() -> int:
@@ -26,10 +37,12 @@ class VenueClock:
     def __init__(self, setting: ClockSetting = ClockSetting(), wall: Callable[[], int] = _wall_ms) -> None:
         self.setting = setting
         self._wall = wall
+        self._shown = 0
+        """The newest instant."""
 
     def now(self) -> Instant:
-        frozen_at = self.setting.frozen_at
-        return Instant(self._wall() + self.setting.offset_ms if frozen_at is None else frozen_at)
+        self._shown = max(self._shown, self._set_to())
+        return Instant(self._shown)
 
     def now_ms(self) -> int:
         return self.now()
@@ -37,12 +50,37 @@ class VenueClock:
     def wall_ms(self) -> int:
         return self._wall()
 
+    def elapsed_ms(self) -> int:
+        """The loop's time, which in a simulation is virtual, as all time is."""
+        return round(asyncio.get_running_loop().time() * 1000)
+
     async def sleep(self, ms: int) -> None:
         await asyncio.sleep(ms / 1000)
 
     @property
     def is_frozen(self) -> bool:
         return self.setting.frozen_at is not None
+
+    def not_before(self, instant: Instant) -> None:
+        """Something that is stored happened at this instant."""
+        self._shown = max(self._shown, instant)
+
+    def behind_ms(self) -> int:
+        """By how much the machine's clock is behind what the venue's has shown; 0 if the venue's clock is running."""
+        return max(0, self._shown - self._set_to())
+
+    async def watch(self) -> None:
+        """Tells once a second, for ever, by how much the machine's clock is behind."""
+        behind = False
+        while True:
+            by_ms = self.behind_ms()
+            telemetry.clock_behind(by_ms)
+            if behind is not (by_ms > _BEHIND_MS_TOLD):
+                behind = not behind
+                (telemetry.clock_went_back if behind else telemetry.clock_caught_up)(by_ms)
+            await self.sleep(_WATCH_MS)
+
+    # --- other settings, none of which goes back
 
     def frozen(self, at: Instant) -> ClockSetting:
         return ClockSetting(0, at)
@@ -52,7 +90,13 @@ class VenueClock:
         return ClockSetting(at - self._wall())
 
     def advanced(self, ms: int) -> ClockSetting:
-        setting = self.setting
-        if setting.frozen_at is None:
-            return ClockSetting(setting.offset_ms + ms)
-        return ClockSetting(0, setting.frozen_at + ms)
+        at = Instant(self.now() + ms)
+        return self.frozen(at) if self.is_frozen else self.running(at)
+
+    def begin_anew(self) -> None:
+        """Runs with the machine's, whatever it has shown: of a venue in which nothing has happened."""
+        self.setting, self._shown = ClockSetting(), 0
+
+    def _set_to(self) -> int:
+        frozen_at = self.setting.frozen_at
+        return self._wall() + self.setting.offset_ms if frozen_at is None else frozen_at

@@ -12,11 +12,11 @@ from typing import Any, Final, Generic
 
 from countermand.domain.instant import Instant
 from countermand.engine import telemetry
-from countermand.engine.ports import Batch, Clock, CommitUnknown, Epoch, ShardStore, Unavailable
+from countermand.engine.ports import Batch, CommitUnknown, Epoch, ShardClock, ShardStore, Unavailable
+from countermand.engine.reloads import Reloads
 from countermand.engine.term import M, Term, TermBroken
 
 _TICK_MS: Final = 100
-_RELOAD_PAUSE_MS: Final = 200
 _PATIENCE_S: Final = 3
 
 
@@ -27,14 +27,17 @@ class _Interlude(Exception):
 class Gate(ABC, Generic[M]):
     """The life of a shard, whatever its orders are. A family adds its commands, and says how its memory is loaded."""
 
-    def __init__(self, number: int, store: ShardStore[Any], clock: Clock) -> None:
+    def __init__(self, number: int, store: ShardStore[Any], clock: ShardClock) -> None:
         self.number = number
         self._fence = store
         self._clock = clock
         self._term: Term[M] | None = None
-        self._opened: int | None = None
+        self.opened: int | None = None
+        """The epoch in which this process took the shard. None: the first load takes it."""
+        self._reloads = Reloads()
         self._loaded = asyncio.Event()
         self._failure: BaseException | None = None
+        self._broken_by_time = False
         self._interlude: tuple[Callable[[], Awaitable[None]], asyncio.Future[None]] | None = None
 
     # --- what a family adds
@@ -81,8 +84,10 @@ class Gate(ABC, Generic[M]):
         return max(term.last_at, self._clock.now())
 
     async def loaded(self) -> None:
-        """Returns once the orders are in memory, however long that takes."""
-        await self._loaded.wait()
+        """Returns once the orders are in memory, however long that takes; `Unavailable` if they never will be."""
+        while self._term is None:
+            self._raise_if_ended()
+            await self._loaded.wait()
 
     def is_ready(self) -> bool:
         return self._term is not None
@@ -114,7 +119,9 @@ class Gate(ABC, Generic[M]):
                 await self._term.committed()
 
     async def run(self) -> None:
-        """Loads, commits and loads again for ever. Raises what the store raises when another process took over."""
+        """Loads, commits and loads again for ever. Raises what ends a venue: another process took over, a stored row
+        cannot be read, a start fails for too long, or what time demands fails each time.
+        """
         try:
             await self._run()
         except BaseException as ended:
@@ -131,10 +138,15 @@ class Gate(ABC, Generic[M]):
             except (CommitUnknown, Unavailable, TermBroken) as lost:
                 self._end(CommitUnknown(str(lost)))
                 if self._interlude is None:
-                    telemetry.term_ended(self.number, lost)
-                    await self._clock.sleep(_RELOAD_PAUSE_MS)
+                    await self._pause(lost)
                 else:
                     await self._play(*self._interlude)
+
+    async def _pause(self, lost: Exception) -> None:
+        by_time, self._broken_by_time = self._broken_by_time, False
+        pause_ms = self._reloads.pause_ms(lost, self._clock.wall_ms(), by_time=by_time)
+        telemetry.term_ended(self.number, lost, pause_ms)
+        await self._clock.sleep(pause_ms)
 
     async def _play(self, between: Callable[[], Awaitable[None]], done: "asyncio.Future[None]") -> None:
         self._interlude = None
@@ -146,14 +158,16 @@ class Gate(ABC, Generic[M]):
             done.set_result(None)
 
     async def _begin(self) -> Term[M]:
-        epoch = await self._fence.begin_epoch(self.number, self._opened)
-        self._opened = self._opened or epoch.number
+        epoch = await self._fence.begin_epoch(self.number, self.opened)
+        self.opened = self.opened or epoch.number
+        self._clock.not_before(epoch.last_at)
         term = await self._load(epoch)
         telemetry.shard_loaded(self.number, epoch, term.memory.size())
         return term
 
     async def _serve(self, term: Term[M]) -> None:
         self._term = term
+        self._reloads.served()
         self._loaded.set()
         self._served(term)
         ticking = asyncio.create_task(self._tick(term))
@@ -167,13 +181,18 @@ class Gate(ABC, Generic[M]):
     async def _commit(self, term: Term[M], batch: Batch[Any]) -> None:
         began = self._clock.wall_ms()
         await self._fence.commit(batch)
+        self._reloads.committed()
         term.wrote(batch)
         telemetry.committed(self.number, len(batch.journal), self._clock.wall_ms() - began, term.memory.size())
         self._wrote(term)
 
     async def _tick(self, term: Term[M]) -> None:
         while True:
-            self._turn(term, None)
+            try:
+                self._turn(term, None)
+            except BaseException:
+                self._broken_by_time = True
+                raise
             if not term.is_settled():
                 term.wanted.set()
             await self._clock.sleep(_TICK_MS)
@@ -197,5 +216,8 @@ class Gate(ABC, Generic[M]):
                     await self._loaded.wait()
         except TimeoutError:
             raise Unavailable("the orders are being loaded") from None
-        if self._term is None:
+        self._raise_if_ended()
+
+    def _raise_if_ended(self) -> None:
+        if self._term is None and self._failure is not None:
             raise Unavailable(f"the orders are served no more: {self._failure}")

@@ -4,6 +4,7 @@ Nothing here passes the gate, since nothing here decides: what landed, landed, w
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,13 +14,17 @@ import msgspec
 
 from countermand.domain.identity import Address, RequestId, Signature, Wallet
 from countermand.domain.trigger.commands import Fate
+from countermand.engine import telemetry
 from countermand.engine.journal import encode
-from countermand.engine.ports import BuildRow, Clock, FateSeen, Store
+from countermand.engine.ports import Alteration, BuildRow, Clock, FateSeen, Store
 from countermand.engine.trigger_shard import TriggerShard
 
 REMEMBERED_BLOCKS: Final = 216_000
 """About a day: so long after it could land, executing a transaction again gets the same answer."""
 _WRITTEN_AT_ONCE: Final = 200
+_BUILDS_KEPT: Final = 1_024
+"""The newest, to say of what comes back altered how it was altered."""
+_COMPARED_MAX: Final = 8
 _POLL_MS: Final = 5
 _POLL_MS_MAX: Final = 250
 
@@ -46,6 +51,7 @@ class SignedTransaction:
     message: bytes
     signature: Signature
     """The first one: its id."""
+    signers: tuple[Wallet, ...] = ()
 
 
 class Landing(Protocol):
@@ -64,6 +70,12 @@ class Landing(Protocol):
 
         A message lands once, but who signs it can do so again, which is another id: send one, and execute the other.
         """
+
+    async def shortfall(self, build: Build) -> str | None:
+        """Why its payer cannot pay the fee, with the lamports held and needed; None if it can."""
+
+    def alteration(self, build: Build, signed: SignedTransaction) -> Alteration:
+        """How a signed message, which is not the build's, differs from it."""
 
     async def must_have_landed(self, build: Build) -> bool:
         """Whether the chain, which has no history of a dead build's order, holds what only this build could make."""
@@ -84,6 +96,8 @@ class Unconfirmed:
 
     build: Build
     signature: Signature
+    shortfall: str | None = None
+    """It was not sent at all: its payer cannot pay the fee. The lamports held and needed, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +121,7 @@ class OnChainOrders:
         self._landing = landing
         self._clock = clock
         self._confirm_timeout_ms = confirm_timeout_ms
+        self._newest: deque[Build] = deque(maxlen=_BUILDS_KEPT)
 
     async def remember(self, builds: Sequence[Build], *, repeatable: bool = False) -> None:
         """Commits what was built, before anybody gets it to sign.
@@ -122,6 +137,7 @@ class OnChainOrders:
                 rows += [_row(_named(build.request_id, build.message), build, b"") for build in written]
             await asyncio.sleep(0)  # A cancel of all can have thousands, and others have their turn.
         await self._shard.add_builds(rows)
+        self._newest.extend(builds)
 
     async def execute(
         self, transaction: str, request_id: RequestId | None, is_mine: Callable[[Build], bool] = lambda _: True
@@ -136,10 +152,16 @@ class OnChainOrders:
         await self._shard.barrier()
         body = await self._store.build(sha256(signed.message).digest())
         build = None if body is None else _BUILD.decode(body)
+        if build is None:
+            self._tell_how_altered(signed, request_id)
         if build is None or not is_mine(build) or not await self._is_named(build, request_id):
             return NotOurs()
         landing = self._landing
         seen = await landing.fate(signed.signature, build.last_valid_height)
+        if seen is None and (shortfall := await landing.shortfall(build)) is not None:
+            seen = await landing.fate_of_message(build)
+            if seen is None:  # It would be sent in vain, and nobody would ever say so.
+                return Unconfirmed(build, signed.signature, shortfall)
         if seen is None:
             await landing.send(signed)
             seen = await landing.fate(signed.signature, build.last_valid_height)
@@ -147,6 +169,15 @@ class OnChainOrders:
         if seen is None or seen.fate is Fate.DEAD:
             seen = await self._otherwise(signed, build, dead=seen is not None)
         return Unconfirmed(build, signed.signature) if seen is None else Executed(build, seen.signature, seen.error)
+
+    def _tell_how_altered(self, signed: SignedTransaction, request_id: RequestId | None) -> None:
+        """The log says what a wallet changed, where it is known what the wallet was given."""
+        given = [build for build in self._newest if build.wallet in signed.signers]
+        named = [build for build in given if build.request_id == request_id] or given
+        compared = [(self._landing.alteration(build, signed), build) for build in named[-_COMPARED_MAX:]]
+        if compared:
+            alteration, build = min(compared, key=lambda each: len(str(each[0].differences)))
+            telemetry.transaction_altered(build.purpose, build.request_id, alteration.differences)
 
     async def _is_named(self, build: Build, request_id: RequestId | None) -> bool:
         if request_id in (None, build.request_id):
@@ -161,10 +192,10 @@ class OnChainOrders:
         return seen
 
     async def _awaited(self, signed: SignedTransaction, build: Build) -> FateSeen | None:
-        deadline = self._clock.wall_ms() + self._confirm_timeout_ms
+        deadline = self._clock.elapsed_ms() + self._confirm_timeout_ms
         pause_ms = _POLL_MS
         while (seen := await self._landing.fate(signed.signature, build.last_valid_height)) is None:
-            if self._clock.wall_ms() >= deadline:
+            if self._clock.elapsed_ms() >= deadline:
                 return None
             await asyncio.sleep(pause_ms / 1000)
             pause_ms = min(2 * pause_ms, _POLL_MS_MAX)

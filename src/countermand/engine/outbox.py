@@ -163,9 +163,9 @@ class Outbox:
             if entry.group.progress.attempt != attempt:
                 return None  # Somebody else learned it: that commit has asked for another step.
             entry.asked_first = False
-        wall = self._clock.wall_ms()
-        if entry.sent_at is None or wall - entry.sent_at >= self._resend_ms:
-            entry.sent_at = wall
+        now = self._clock.elapsed_ms()
+        if entry.sent_at is None or now - entry.sent_at >= self._resend_ms:
+            entry.sent_at = now
             await self._custody.send(group, attempt)
             if await self.learn_fate(group):
                 return None

@@ -1,6 +1,6 @@
 """What the engine needs of the world. Adapters implement these; the engine knows nothing else outside the domain."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Generic, Protocol, TypeAlias, TypeVar
@@ -29,10 +29,18 @@ class Clock(Protocol):
         """The venue's clock: orders, expiries and rounds follow it. A sandbox can freeze and advance it."""
 
     def wall_ms(self) -> int:
-        """The wall clock, for patience with the outside world."""
+        """The wall clock, which may be set back."""
+
+    def elapsed_ms(self) -> int:
+        """Since some moment. It is never set back: for patience with the outside world."""
 
     async def sleep(self, ms: int) -> None:
         """Sleeps by the wall clock."""
+
+
+class ShardClock(Clock, Protocol):
+    def not_before(self, instant: Instant) -> None:
+        """Something that is stored happened at this instant."""
 
 
 class Token(Protocol):
@@ -62,6 +70,15 @@ class FateSeen:
     error: str | None = None
     at_close: bool = False
     """It was rejected when it closed the order's account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alteration:
+    """How a signed message differs from the one that was built. `differences` are for the log."""
+
+    signers: bool
+    """Others sign it, or in another order."""
+    differences: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +114,9 @@ class Custody(Protocol):
     async def craft_withdrawal(self, group: OrderGroup) -> Craft:
         """Takes all that is in the order's account now back to the user, and closes it unless that failed twice."""
 
+    async def shortfall(self, craft: Craft) -> str | None:
+        """Why its payer cannot pay for it, with the lamports held and needed; None if it can."""
+
     async def craft_fill(self, group: OrderGroup) -> Craft | SwapRefused:
         """A swap of what remains, simulated. It also closes the account, unless that was rejected twice."""
 
@@ -105,6 +125,9 @@ class Custody(Protocol):
 
     def read_submission(self, transaction: str, wallet: Wallet) -> Submission:
         """Reads a signed transaction (base64) and verifies the wallet's signature on its message. Never raises."""
+
+    def alteration(self, built: Craft, submission: Submission) -> Alteration:
+        """How a signed message, which is not the built one, differs from it."""
 
     def unsigned_transaction(self, craft: Craft) -> str:
         """The transaction with all signature slots empty, base64."""
@@ -167,6 +190,18 @@ class HistoryRow:
 
 
 PASSING_SHOWN: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """Something that happened to an order, and what made it happen. `seq` None: on the chain, in no journal."""
+
+    at: Instant
+    event: str
+    cause: str
+    reason: str | None = None
+    seq: int | None = None
+    signature: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +294,10 @@ _Written_contra = TypeVar("_Written_contra", contravariant=True)
 
 
 class ShardStore(Protocol[_Written_contra]):
-    """What every shard needs of its store. Both methods may raise `Unavailable`, `commit` also `CommitUnknown`."""
+    """What every shard needs of its store. Both methods may raise `Unavailable`, `commit` also `CommitUnknown`.
+
+    What a load asks for may raise `StoredRowUnreadable`.
+    """
 
     async def begin_epoch(self, shard: int, opened: int | None = None) -> Epoch:
         """Commits a new epoch. After it, no batch of an older one can commit.
@@ -275,7 +313,8 @@ class ShardStore(Protocol[_Written_contra]):
 class Store(ShardStore[TriggerRows], Protocol):
     """The memory of trigger orders. Every method may raise `Unavailable`."""
 
-    async def live_orders(self, shard: int) -> Sequence[bytes]: ...
+    async def live_orders(self, shard: int) -> Sequence[tuple[OrderId, bytes]]:
+        """The bodies, with the ids that their rows go by."""
 
     async def prices(self, shard: int) -> Sequence[tuple[Mint, UsdPrice]]: ...
 

@@ -4,11 +4,13 @@ A term begins with a new epoch and ends when a commit fails. Nothing of it survi
 """
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from countermand.domain.instant import Instant
-from countermand.engine import journal
+from countermand.engine import journal, telemetry
+from countermand.engine.order_news import OrderNews
 from countermand.engine.ports import Batch, Epoch, JournalRow
 
 
@@ -27,6 +29,9 @@ class Memory(Protocol):
 
     def record(self, command: Any, happened: Any, at: Instant) -> bytes:
         """Makes it so, and remembers what of it must be written. Returns the journal entry's body."""
+
+    def news(self, command: Any, happened: Any) -> Iterable[OrderNews]:
+        """What happened to orders by it. Asked once that is committed, and before any of them is forgotten."""
 
     def writes(self) -> bool:
         """There is something to write that no journal entry told of."""
@@ -47,6 +52,8 @@ class _Pending:
 
     journal: list[JournalRow] = field(default_factory=list)
     waiting: list[asyncio.Future[None]] = field(default_factory=list)
+    told: list[tuple[int, Any, Any]] = field(default_factory=list)
+    """Sequence number, command and events, for the log; empty if nobody reads it."""
 
 
 class Term(Generic[M]):
@@ -63,6 +70,7 @@ class Term(Generic[M]):
         self._pending = _Pending()
         self._writing: _Pending | None = None
         self._bug: BaseException | None = None
+        self._tells = telemetry.tells_of_orders()
 
     # --- deciding: synchronous, in memory
 
@@ -90,6 +98,8 @@ class Term(Generic[M]):
         row = journal.link(self._head, self._seq, at, type(command).__name__, body)
         self._head = row.hash
         self._pending.journal.append(row)
+        if self._tells:
+            self._pending.told.append((self._seq, command, happened))
         return happened
 
     # --- committing
@@ -147,6 +157,11 @@ class Term(Generic[M]):
         for future in written.waiting:
             if not future.done():
                 future.set_result(None)
+        if written.told:
+            news = (
+                (seq, each) for seq, command, happened in written.told for each in self.memory.news(command, happened)
+            )
+            telemetry.orders_changed(news)
 
     def break_off(self, bug: BaseException) -> None:
         """Memory is in doubt: nothing more is written of it."""

@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from countermand.domain.identity import OrderId
 from countermand.domain.trigger.order import AT_REST, OrderGroup
 
 _GROUP: Final = msgspec.json.Decoder(OrderGroup)
@@ -17,4 +18,13 @@ def decode_group(body: bytes) -> OrderGroup:
         object.__setattr__(group, "remaining", group.terms.deposited)
     if group.progress == AT_REST:
         object.__setattr__(group, "progress", AT_REST)
+    return group
+
+
+def decode_stored(order_id: OrderId, body: bytes) -> OrderGroup:
+    """The order of a row, which is what the row says that it is. Raises one of `stored_rows.UNREADABLE`."""
+    group = decode_group(body)
+    assert group.id == order_id, f"its body is that of order {group.id}"
+    assert group.legs, "it has no leg"
+    assert 0 <= (group.progress.triggered_leg or 0) < len(group.legs), "the leg that triggered does not exist"
     return group

@@ -1,6 +1,6 @@
 """The trigger orders of a shard in memory, and what of them the next commit writes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -13,6 +13,7 @@ from countermand.domain.trigger.lifecycle import is_dormant
 from countermand.domain.trigger.order import OrderGroup
 from countermand.domain.trigger.refusals import Refused
 from countermand.engine import trigger_journal, trigger_views
+from countermand.engine.order_news import OrderNews, trigger_news
 from countermand.engine.ports import BuildRow, CraftRow, HistoryRow, TriggerRows
 
 
@@ -53,6 +54,10 @@ class TriggerMemory:
             pending.orders[order_id] = group
             pending.history.extend(trigger_views.history_rows(group, event, at))
         return trigger_journal.body_of(command, judged_by, happened)
+
+    def news(self, command: Command, happened: Happened) -> Iterator[OrderNews]:
+        for order_id, event in happened:
+            yield trigger_news(self.desk.groups[order_id], event, command)
 
     def add_craft(self, row: CraftRow) -> None:
         self._pending.crafts.append(row)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Final, ParamSpec, TypeAlias, TypeVar
 
@@ -18,6 +18,7 @@ from countermand.domain.trigger.commands import (
     DepositCraft,
     PlaceOrder,
     RequestCancel,
+    Submission,
 )
 from countermand.domain.trigger.order import AttemptKind, Craft, Family, Leg, OrderGroup, State
 from countermand.domain.trigger.refusals import Refusal, Refused
@@ -194,9 +195,10 @@ class TriggerOrders:
         deposit = _CRAFT.decode(body)
         known = await self._shard.peek(deposit.order_id) is not None
         flaw = None if known else await self._custody.simulate_deposit(deposit)
-        answer = await self._shard.submit(self._place_command(request, deposit, flaw))
+        command = self._place_command(request, deposit, flaw)
+        answer = await self._shard.submit(command)
         if isinstance(answer, Refused):
-            return answer
+            return self._told_how_altered(answer, "deposit", deposit.order_id, deposit.craft, command.submission)
         if not answer.changed:
             self._outbox.send_now(deposit.order_id)
         group = await self._settled(deposit.order_id, lambda group: group.state is not State.DEPOSITING)
@@ -288,15 +290,16 @@ class TriggerOrders:
         self, order_id: OrderId, wallet: Wallet, request_id: RequestId, transaction: str
     ) -> ConfirmAnswer:
         """Commits the user's signature, lands the withdrawal, and waits for it."""
-        group = await self._shard.peek(order_id)
+        group, flaw = await self._shard.peek(order_id), None
         if group is not None and group.terms.wallet == wallet:
-            await self._with_fate_known(group)
-        command = ConfirmCancel(
-            order_id, wallet, request_id, self._custody.read_submission(transaction, wallet), await self._block_height()
-        )
+            group = await self._with_fate_known(group)
+            flaw = await self._shortfall(group)
+        submission = self._custody.read_submission(transaction, wallet)
+        command = ConfirmCancel(order_id, wallet, request_id, submission, await self._block_height(), flaw)
         answer = await self._shard.submit(command)
         if isinstance(answer, Refused):
-            return answer
+            built = None if group is None else _withdrawal_of(group)
+            return self._told_how_altered(answer, "withdrawal", order_id, built, submission)
         if not answer.changed:
             self._outbox.send_now(order_id)
         attempts = answer.group.progress.attempts
@@ -312,6 +315,31 @@ class TriggerOrders:
             return NotLanded()
         again = await self._shard.submit(command)  # It failed: the gate knows how to say it.
         return again if isinstance(again, Refused) else NotLanded()
+
+    async def _shortfall(self, group: OrderGroup) -> str | None:
+        """Why the withdrawal that would be co-signed now cannot be paid for. A chain that is silent is no reason."""
+        withdrawal = group.progress.withdrawal
+        if withdrawal is None or withdrawal.craft is None or group.state is not State.READY_TO_CANCEL:
+            return None
+        if group.progress.attempt is not None:
+            return None  # It may have taken the fee already.
+        try:
+            async with asyncio.timeout(CRAFT_PATIENCE_MS / 1000):
+                return await self._custody.shortfall(withdrawal.craft)
+        except (Unavailable, TimeoutError):
+            return None
+
+    def _told_how_altered(
+        self, refused: Refused, kind: str, order_id: OrderId, built: Craft | None, submission: Submission
+    ) -> Refused:
+        """The refusal of another message than the built one says what of it was modified, and the log says how."""
+        if refused.refusal is not Refusal.TRANSACTION_OTHER or built is None or built.message == submission.message:
+            return refused
+        found = self._custody.alteration(built, submission)
+        telemetry.transaction_altered(kind, order_id, found.differences)
+        # Who signs a deposit is among its accounts: so the original service says it.
+        signers = found.signers and kind == "withdrawal"
+        return replace(refused, detail="signers" if signers else refused.detail)
 
     async def _block_height(self) -> int:
         """0, when the chain does not answer: then the attempt is made, and the chain judges its age."""
@@ -334,7 +362,7 @@ class TriggerOrders:
 
     async def _settled(self, order_id: OrderId, is_settled: Callable[[OrderGroup], bool]) -> OrderGroup:
         """The order as committed once `is_settled` holds for it, or as it is when patience ends."""
-        deadline = self._clock.wall_ms() + self._confirm_timeout_ms
+        deadline = self._clock.elapsed_ms() + self._confirm_timeout_ms
         while True:
             try:
                 group = await self._shard.committed(order_id)
@@ -342,7 +370,7 @@ class TriggerOrders:
                 raise CommitUnknown(str(gone)) from gone
             if group is None:  # Only a reset of the venue takes a committed order away.
                 raise CommitUnknown(f"order {order_id} is gone")
-            left = deadline - self._clock.wall_ms()
+            left = deadline - self._clock.elapsed_ms()
             if is_settled(group) or left <= 0:
                 return group
             try:
@@ -362,6 +390,14 @@ class TriggerOrders:
         await self._shard.barrier()
         stored = await self._store.order_history(order_id)
         return None if stored is None else _view(stored)
+
+
+def _withdrawal_of(group: OrderGroup) -> Craft | None:
+    """The withdrawal that is to be confirmed."""
+    attempt, withdrawal = group.progress.attempt, group.progress.withdrawal
+    if withdrawal is None:
+        return None
+    return withdrawal.craft if attempt is None else attempt.craft
 
 
 def _view(stored: StoredOrder) -> OrderView:

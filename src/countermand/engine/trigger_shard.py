@@ -1,7 +1,7 @@
 """The shard of trigger orders: its commands, its reads, and what it keeps in memory."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,10 +13,11 @@ from countermand.domain.trigger.desk import Happened
 from countermand.domain.trigger.order import OrderGroup
 from countermand.domain.trigger.refusals import Refused
 from countermand.engine.gate import Gate
-from countermand.engine.ports import BuildRow, Clock, CraftRow, Epoch, Store
+from countermand.engine.ports import BuildRow, CraftRow, Epoch, ShardClock, Store
 from countermand.engine.term import Term
-from countermand.engine.trigger_bodies import decode_group
+from countermand.engine.trigger_bodies import decode_group, decode_stored
 from countermand.engine.trigger_memory import TriggerMemory
+from countermand.stored_rows import UNREADABLE, unreadable
 
 DORMANT_ORDERS_KEPT: Final = 1_000
 
@@ -33,7 +34,7 @@ class TriggerShard(Gate[TriggerMemory]):
     """`on_committed` is told of every order that a commit changed, and after a load of every order in memory."""
 
     def __init__(
-        self, number: int, store: Store, clock: Clock, on_committed: Callable[[Sequence[OrderGroup], bool], None]
+        self, number: int, store: Store, clock: ShardClock, on_committed: Callable[[Sequence[OrderGroup], bool], None]
     ) -> None:
         super().__init__(number, store, clock)
         self.dormant_kept = DORMANT_ORDERS_KEPT
@@ -60,9 +61,14 @@ class TriggerShard(Gate[TriggerMemory]):
 
     async def observe_price(self, mint: Mint, price: UsdPrice, *, at_once: bool) -> None:
         """Stores the price. Once it returns, every order that the price crosses has left `open`."""
+        await self.observe_prices({mint: price}, at_once=at_once)
+
+    async def observe_prices(self, prices: Mapping[Mint, UsdPrice], *, at_once: bool) -> None:
+        """The same for several prices, in one commit: all of them are stored, or none is."""
         term = await self._ready()
-        term.memory.add_price(mint, price)
-        self._turn(term, ObservePrice(mint, price, at_once))
+        for mint, price in prices.items():
+            term.memory.add_price(mint, price)
+            self._turn(term, ObservePrice(mint, price, at_once))
         await term.committed()
 
     async def add_craft(self, row: CraftRow) -> None:
@@ -119,8 +125,11 @@ class TriggerShard(Gate[TriggerMemory]):
     async def _load(self, epoch: Epoch) -> Term[TriggerMemory]:
         """Keeps the orders as they are stored, too: the ticks at the end may move some already."""
         memory = TriggerMemory()
-        for body in await self._store.live_orders(self.number):
-            memory.adopt(decode_group(body))
+        for order_id, body in await self._store.live_orders(self.number):
+            try:
+                memory.adopt(decode_stored(order_id, body))
+            except UNREADABLE as problem:
+                raise unreadable("orders", order_id, problem) from problem
         self._as_stored = tuple(memory.desk.groups.values())
         term = Term(self.number, epoch, memory)
         for mint, price in await self._store.prices(self.number):

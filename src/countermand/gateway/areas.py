@@ -42,6 +42,7 @@ AREAS: Final = MappingProxyType(
             _tanx("main"),
             _tanx("public"),
             _tanx("private"),
+            Area("admin"),
             Area("sandbox", sandbox=True),
         )
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -16,6 +17,9 @@ Header = tuple[bytes, bytes]
 
 CLOSE: Header = (b"connection", b"close")
 
+SECOND_PORT = "second_port"
+"""In a scope's `state`: it came in by the port after ours."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -26,7 +30,9 @@ class Answer:
     headers: tuple[Header, ...] = ()
 
     async def send(self, send: Send, extra: Iterable[Header] = ()) -> None:
-        headers = [(b"content-length", b"%d" % len(self.body)), *self.headers, *extra]
+        headers = [*self.headers, *extra]
+        if self.status != HTTPStatus.NO_CONTENT:
+            headers.insert(0, (b"content-length", b"%d" % len(self.body)))
         if self.body:
             headers.append((b"content-type", b"application/json"))
         await send({"type": "http.response.start", "status": self.status, "headers": headers})

@@ -3,16 +3,13 @@
 import asyncio
 from typing import Final
 
-from countermand.gateway.asgi import CLOSE, Answer, Event, Receive, gateway_answer
+from countermand.gateway.asgi import CLOSE, Answer, Receive, gateway_answer
 
 BYTES_MAX: Final = 256 * 1024
 SECONDS_MAX: Final = 10.0
 SECONDS_WHEN_CLOSING: Final = 1.0
 
 _SWEEP_SECONDS: Final = 0.2
-
-_DISCARDED_BYTES_MAX: Final = 128 * 1024 * 1024
-_DISCARDING_SECONDS_MAX: Final = 2.0
 
 TOO_LARGE: Final = gateway_answer(413, f"The body is larger than {BYTES_MAX} bytes", CLOSE)
 TOO_SLOW: Final = gateway_answer(408, f"The body did not arrive within {SECONDS_MAX:.0f} seconds", CLOSE)
@@ -24,6 +21,10 @@ class BodyRefused(Exception):
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.status)
         self.answer = answer
+
+
+class BodyMalformed(Exception):
+    """Its bytes are not those that its headers announced."""
 
 
 class PeerLeft(Exception):
@@ -84,6 +85,8 @@ async def _read(receive: Receive, declared: int | None) -> bytes:
     while True:
         event = await receive()
         if event["type"] == "http.disconnect":
+            if event.get("malformed"):
+                raise BodyMalformed
             raise PeerLeft
         part: bytes = event.get("body", b"")
         size += len(part)
@@ -92,20 +95,3 @@ async def _read(receive: Receive, declared: int | None) -> bytes:
         parts.append(part)
         if size == declared or not event.get("more_body"):
             return b"".join(parts)
-
-
-async def discard(receive: Receive) -> None:
-    """Reads away what a refused peer still sends.
-
-    A socket that is closed with bytes unread resets, and the peer might never see its answer.
-    """
-    left = _DISCARDED_BYTES_MAX
-    try:
-        async with asyncio.timeout(_DISCARDING_SECONDS_MAX):
-            while left > 0:
-                event: Event = await receive()
-                left -= len(event.get("body", b""))
-                if not event.get("more_body"):
-                    return
-    except TimeoutError:
-        return

@@ -3,36 +3,63 @@
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from itertools import count
 from typing import Final
 
+import falcon
+
+from countermand.api_keys import KeyStore
+from countermand.engine.ports import Unavailable
 from countermand.gateway import telemetry
-from countermand.gateway.areas import Area, area_of, changes_something
-from countermand.gateway.asgi import Answer, App, Event, Header, Receive, Scope, Send, gateway_answer, sandbox_answer
-from countermand.gateway.body import TOO_SLOW, Bodies, BodyRefused, PeerLeft, discard
-from countermand.gateway.faults import GatewayFaults
+from countermand.gateway.areas import Area, area_of
+from countermand.gateway.asgi import (
+    CLOSE,
+    SECOND_PORT,
+    Answer,
+    App,
+    Event,
+    Header,
+    Receive,
+    Scope,
+    Send,
+    gateway_answer,
+    sandbox_answer,
+)
+from countermand.gateway.body import Bodies, BodyMalformed, BodyRefused, PeerLeft
 from countermand.gateway.keys import INVALID, ApiKeys
-from countermand.gateway.origins import PREFLIGHT, Origins, is_loopback, is_loopback_host
+from countermand.gateway.origins import Origins, is_loopback, is_loopback_host, is_preflight
 from countermand.gateway.rate import RateWindow
+from countermand.gateway.shapes import shaped
+from countermand.gateway.text import problem_of_body, problem_of_path, problem_of_query
 from countermand.settings import Settings
 
 IN_FLIGHT_PER_PEER_MAX: Final = 4_096
 
 NOT_FOUND: Final = gateway_answer(404, "Not found")
-LIMITED: Final = gateway_answer(429, "[API Gateway] Too many requests")
 CROWDED: Final = gateway_answer(
     503, f"More than {IN_FLIGHT_PER_PEER_MAX} requests of this peer are in flight; wait for answers before sending more"
 )
+KEYS_UNKNOWN: Final = gateway_answer(503, "API keys cannot be looked up now. Please retry.")
 
 NO_STRANGERS: Final = sandbox_answer(403, "/sandbox answers only to this machine")
 NO_FOREIGN_HOST: Final = sandbox_answer(403, "/sandbox answers only to a loopback Host, such as 127.0.0.1 or localhost")
+NO_PROXY: Final = sandbox_answer(
+    403,
+    "this request came through a proxy, and /sandbox would answer everybody whom the proxy serves; "
+    "if that is wanted, start the venue with --trust-proxy (COUNTERMAND_TRUST_PROXY=true)",
+)
 NO_FOREIGN_PAGE: Final = sandbox_answer(
     403, "/sandbox answers only to pages of this machine, and to the origins that --cors-origins lists"
 )
 NOT_JSON: Final = sandbox_answer(415, "send the body as content-type: application/json")
+ALL_METHODS: Final = Answer(204, b"", ((b"allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),))
 
 _NOTHING: Final[Event] = {"type": "http.request", "body": b"", "more_body": False}
+_PROXIES_SAY: Final = (b"forwarded", b"via", b"x-real-ip", b"x-client-ip", b"true-client-ip", b"cf-connecting-ip")
+_RPC: Final = "/rpc"
+_NO_ROUTE_HAS: Final = "TRACE"
+"""Falcon knows no method but the usual ones; one that no path has gets the answer that any other should."""
 
 
 class Door:
@@ -42,16 +69,16 @@ class Door:
         self,
         app: App,
         settings: Settings,
-        faults: GatewayFaults | None = None,
         *,
+        keys: KeyStore | None = None,
         closers: Iterable[Callable[[], Awaitable[None]]] = (),
         clock: Callable[[], float] = time.time,
         body_seconds_max: float | None = None,
     ) -> None:
         self._app = app
-        self._faults = faults or GatewayFaults()
         self._origins = Origins(settings.cors_origins)
-        self._keys = ApiKeys(settings.api_keys)
+        self._trusts_proxy = settings.trust_proxy
+        self._keys = ApiKeys(settings.api_keys, keys)
         self._window = RateWindow(clock)
         self._bodies = Bodies() if body_seconds_max is None else Bodies(body_seconds_max)
         self._closers = tuple(closers)
@@ -76,7 +103,7 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self._app(_rpc_at_its_other_paths(scope), receive, send)
             return
         peer: str = scope["client"][0]
         in_flight = self._in_flight.get(peer, 0) + 1
@@ -104,41 +131,63 @@ class Door:
         path: str = scope["path"]
         headers: dict[bytes, bytes] = dict(scope["headers"])
         area = area_of(path)
-        send = self._outwards(send, scope["method"], path, area, headers.get(b"origin"))
+        preflight = self._origins.preflight(headers, area) if is_preflight(scope["method"], headers) else None
+        origin = None if preflight else headers.get(b"origin")
+        send = self._outwards(send, scope["method"], area, origin, preflight=preflight is not None)
         length = headers.get(b"content-length")
-        declared = None if length is None else int(length)
-        has_body = (declared is not None and declared > 0) or b"transfer-encoding" in headers
-        refusal = CROWDED if crowded else self._refusal(scope, area, headers, has_body=has_body)
+        has_body = b"transfer-encoding" in headers or length not in (None, b"0")
+        refusal = CROWDED if crowded else preflight or self._refusal(scope, area, headers, has_body=has_body)
+        if refusal is INVALID:
+            refusal = await self._unlisted(scope, area, headers, has_body=has_body)
         body = b""
         if refusal is None and has_body:
             try:
-                body = await self._bodies.read(receive, declared)
+                body = await self._bodies.read(receive, None if length is None else int(length))
+                # These two judge their bodies themselves, in their own words.
+                judged_there = area.sandbox or path.startswith(_RPC)
+                problem = None if judged_there else problem_of_body(body, headers)
+                refusal = None if problem is None else shaped(path, 400, problem)
+            except BodyMalformed:
+                refusal = shaped(path, 400, "The body is not what its headers say: a chunk is malformed", CLOSE)
             except BodyRefused as refused:
                 refusal = refused.answer
         if refusal is not None:
             await refusal.send(send)
-            if has_body and refusal is not TOO_SLOW:
-                await discard(receive)
             return
-        if area.any_slash and path.endswith("/"):
-            scope = {**scope, "path": path.rstrip("/")}
-        await self._app(scope, _given(body, receive), send)
+        await self._app(_as_routed(scope, area), _given(body, receive), send)
 
     def _refusal(self, scope: Scope, area: Area, headers: dict[bytes, bytes], *, has_body: bool) -> Answer | None:
         """What the door itself answers, if it does not let the request in. The order is the contract's."""
-        if scope["method"] == "OPTIONS" and b"origin" in headers and b"access-control-request-method" in headers:
-            return PREFLIGHT
+        if area.sandbox and (refusal := self._sandbox_refusal(scope, area, headers, has_body=has_body)):
+            return refusal
         if area.keyed:
             self._window.count()
             if not self._keys.admit(headers.get(b"x-api-key")):
                 return INVALID
-        if area.dialect and self._faults.limits_this_request():
-            return LIMITED
+        return self._refusal_of_target(scope, area, headers, has_body=has_body)
+
+    async def _unlisted(
+        self, scope: Scope, area: Area, headers: dict[bytes, bytes], *, has_body: bool
+    ) -> Answer | None:
+        """The same for a request whose key is not listed: it may be one of the database."""
+        try:
+            known = await self._keys.knows(headers[b"x-api-key"])
+        except Unavailable:
+            return KEYS_UNKNOWN
+        return self._refusal_of_target(scope, area, headers, has_body=has_body) if known else INVALID
+
+    def _refusal_of_target(
+        self, scope: Scope, area: Area, headers: dict[bytes, bytes], *, has_body: bool
+    ) -> Answer | None:
         path: str = scope["path"]
+        if refusal := _malformed(scope, area, headers, has_body=has_body):
+            return refusal
+        if path == "*" and scope["method"] == "OPTIONS":
+            return ALL_METHODS
         # Falcon would take `//sandbox` for `/sandbox`, and the empty segment of `/price/` for an id.
-        if "//" in path or (path.endswith("/") and path != "/" and not area.any_slash):
+        if "//" in path or (path.endswith("/") and path not in ("/", f"{_RPC}/") and not area.any_slash):
             return NOT_FOUND
-        return self._sandbox_refusal(scope, area, headers, has_body=has_body) if area.sandbox else None
+        return None
 
     def _sandbox_refusal(
         self, scope: Scope, area: Area, headers: dict[bytes, bytes], *, has_body: bool
@@ -146,33 +195,96 @@ class Door:
         """The sandbox hands out money and moves the clock: only for this machine, and for no page of elsewhere."""
         if not is_loopback(scope["client"][0]):
             return NO_STRANGERS
-        if not is_loopback_host(headers.get(b"host", b"")):
+        if _hosts(scope, headers) != 1 or not is_loopback_host(headers.get(b"host", b"")):
             return NO_FOREIGN_HOST
+        if not self._trusts_proxy and any(name in _PROXIES_SAY or name.startswith(b"x-forwarded") for name in headers):
+            return NO_PROXY
         origin = headers.get(b"origin")
         if origin is not None and not self._origins.may_see(origin, area):
             return NO_FOREIGN_PAGE
         media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         return NOT_JSON if has_body and media_type != b"application/json" else None
 
-    def _outwards(self, send: Send, method: str, path: str, area: Area, origin: bytes | None) -> Send:
-        """What an answer gets on its way out: the headers of the gateway and of CORS; or the fault that cuts it."""
-        extra: list[Header] = list(self._origins.headers(origin, area))
+    def _outwards(self, send: Send, method: str, area: Area, origin: bytes | None, *, preflight: bool) -> Send:
+        """What an answer gets on its way out: the headers of the gateway and of CORS."""
+        extra: list[Header] = [] if preflight else list(self._origins.headers(origin, area))
         if area.keyed:
             extra.append((b"x-api-gateway-request-id", b"%s-%012x" % (self._boot, next(self._ids))))
 
         def answer(event: Event) -> Awaitable[None]:
-            nonlocal send
             if event["type"] == "http.response.start":
+                if method == "OPTIONS" and event["status"] == 200:
+                    event = {"type": event["type"], "status": 204, "headers": _only_allow(event["headers"])}
                 status: int = event["status"]
                 telemetry.answered(area, status)
                 if area.keyed and status in {200, 429}:
-                    extra.extend(self._window.headers())
-                event["headers"] = [*event.get("headers", ()), *extra]
-                if area.dialect and changes_something(method, path) and self._faults.loses_this_answer():
-                    send = _cut(send)
+                    extra.extend(self._window.exhausted() if status == 429 else self._window.headers())
+                headers = event.get("headers", ())
+                event["headers"] = [*(_with_head(headers) if status in {204, 405} else headers), *extra]
+            elif method == "HEAD":
+                event = {**event, "body": b""}
             return send(event)
 
         return answer
+
+
+def _hosts(scope: Scope, headers: Mapping[bytes, bytes]) -> int:
+    """How many `Host` headers there are. Mostly no header is there twice."""
+    listed = scope["headers"]
+    return int(b"host" in headers) if len(listed) == len(headers) else sum(name == b"host" for name, _ in listed)
+
+
+def _malformed(scope: Scope, area: Area, headers: Mapping[bytes, bytes], *, has_body: bool) -> Answer | None:
+    """What is no proper request, whichever API it is for. The body is not read yet."""
+    path: str = scope["path"]
+    if (hosts := _hosts(scope, headers)) > 1 or (hosts == 0 and scope.get("http_version", "1.1") != "1.0"):
+        return shaped(path, 400, f"One Host header is expected, got {hosts}", CLOSE)
+    length = headers.get(b"content-length")
+    if length is not None and (not (length.isascii() and length.isdigit()) or b"transfer-encoding" in headers):
+        return shaped(path, 400, "The length of the body is malformed, or told twice", CLOSE)
+    problem = problem_of_query(scope.get("query_string", b""))
+    if problem is None and not area.dialect:  # Theirs name orders by numbers and UUIDs, and judge what is neither.
+        problem = problem_of_path(scope.get("raw_path") or path.encode())
+    if problem is not None:
+        return shaped(path, 400, problem)
+    coding = headers.get(b"content-encoding", b"identity").strip().lower()
+    if has_body and coding not in (b"identity", b""):
+        message = "The body is compressed (content-encoding); send it as it is"
+        return shaped(path, 415, message, (b"accept-encoding", b"identity"))
+    return None
+
+
+def _as_routed(scope: Scope, area: Area) -> Scope:
+    """A request as the app is to see it: HEAD is a GET whose body stays here, and every path has one spelling."""
+    method, path = scope["method"], scope["path"]
+    if method == "HEAD":
+        scope = {**scope, "method": "GET"}
+    elif method not in falcon.COMBINED_METHODS:
+        scope = {**scope, "method": _NO_ROUTE_HAS}
+    if area.any_slash and path.endswith("/"):
+        return {**scope, "path": path.rstrip("/")}
+    return {**scope, "path": _RPC} if path == "/" and method == "POST" else _rpc_at_its_other_paths(scope)
+
+
+def _rpc_at_its_other_paths(scope: Scope) -> Scope:
+    """`/rpc/`; and web3.js, told `http://host:port`, looks for the WebSocket at `/` of the next port."""
+    at_root = scope["path"] == "/" and scope["type"] == "websocket" and scope.get("state", {}).get(SECOND_PORT)
+    return {**scope, "path": _RPC} if at_root or scope["path"] == f"{_RPC}/" else scope
+
+
+def _only_allow(headers: Iterable[Header]) -> list[Header]:
+    return [(name, value) for name, value in headers if name == b"allow"]
+
+
+def _with_head(headers: Iterable[Header]) -> list[Header]:
+    """Where GET is allowed, HEAD is; OPTIONS is everywhere."""
+    return [(name, _all_allowed(value) if name == b"allow" else value) for name, value in headers]
+
+
+def _all_allowed(allowed: bytes) -> bytes:
+    methods = [method.strip() for method in allowed.split(b",") if method.strip()]
+    heads = [b"HEAD"] if b"GET" in methods else []
+    return b", ".join(dict.fromkeys([*methods, *heads, b"OPTIONS"]))
 
 
 def _given(body: bytes, receive: Receive) -> Receive:
@@ -187,19 +299,3 @@ def _given(body: bytes, receive: Receive) -> Receive:
         return {**_NOTHING, "body": body}
 
     return once
-
-
-def _cut(send: Send) -> Send:
-    """Lets half of the body out. Since the answer never ends, the server closes the connection."""
-    cut = False
-
-    async def half(event: Event) -> None:
-        nonlocal cut
-        if event["type"] == "http.response.start":
-            await send(event)
-        elif not cut:
-            cut = True
-            body: bytes = event.get("body", b"")
-            await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
-
-    return half

@@ -9,12 +9,14 @@ from falcon import media
 from falcon.asgi import Request, Response, WebSocket
 
 from countermand.gateway import telemetry
+from countermand.gateway.asgi import gateway_answer
+from countermand.gateway.shapes import is_tanx, shaped
 
 FalconApp = falcon.asgi.App[Request, Response]
 
 
 def new_app() -> FalconApp:
-    """Unknown paths, wrong methods and bugs answer in the gateway's shape: `{"code", "message"}`. JSON is msgspec's."""
+    """Unknown paths, wrong methods and bugs are answered here. JSON is msgspec's."""
     app = falcon.asgi.App()
     json = media.JSONHandler(dumps=_encode, loads=msgspec.json.decode)
     app.req_options.media_handlers = media.Handlers({falcon.MEDIA_JSON: json})
@@ -29,12 +31,13 @@ def _encode(value: object) -> str:
 
 
 async def _on_http_error(
-    _req: Request, resp: Response | None, error: falcon.HTTPError, _params: object, ws: WebSocket | None = None
+    req: Request, resp: Response | None, error: falcon.HTTPError, _params: object, ws: WebSocket | None = None
 ) -> None:
     if resp is None:
         await _hang_up(ws, error.status_code)
         return
-    _answer(resp, error.status_code, _MESSAGES.get(error.status_code) or error.description or error.title or "Error")
+    message = _MESSAGES.get(error.status_code) or error.description or error.title or "Error"
+    _answer(req, resp, error.status_code, message)
     if error.headers:
         resp.set_headers(error.headers)
 
@@ -46,7 +49,7 @@ async def _on_bug(
     if resp is None:
         await _hang_up(ws, 500)
         return
-    _answer(resp, 500, "Internal server error")
+    _answer(req, resp, 500, "Internal server error")
 
 
 async def _hang_up(ws: WebSocket | None, status: int) -> None:
@@ -55,10 +58,12 @@ async def _hang_up(ws: WebSocket | None, status: int) -> None:
     await ws.close(_CLOSED_BY_STATUS + status)
 
 
-def _answer(resp: Response, status: int, message: str) -> None:
+def _answer(req: Request, resp: Response, status: int, message: str) -> None:
+    """What no handler took is answered as Jupiter's gateway does it; tanX has no such gateway."""
+    shape = shaped(req.path, status, message) if is_tanx(req.path) else gateway_answer(status, message)
     resp.status = status
     resp.content_type = falcon.MEDIA_JSON
-    resp.data = msgspec.json.encode({"code": status, "message": message})
+    resp.data = shape.body
 
 
 _CLOSED_BY_STATUS: Final = 3_000

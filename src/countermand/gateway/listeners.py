@@ -1,13 +1,10 @@
 """The two ports: ours, and the one after it, where web3.js looks for the WebSocket of a JSON-RPC address."""
 
 import errno
-import os
 import resource
 import socket
-from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from countermand.gateway import telemetry
@@ -83,7 +80,7 @@ def _claim_any_pair(host: str) -> Listeners:
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    """A socket of our own: Granian's would share its port with any process that asks for that (SO_REUSEPORT)."""
+    """A socket of our own, bound before anything else starts."""
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     bound = socket.socket(family, kind, protocol)
     try:
@@ -109,27 +106,10 @@ def _refused(host: str, port: int, error: OSError) -> StartRefused:
     return StartRefused(f"cannot listen on {host}, port {port}: {error.strerror or error}; give another --host")
 
 
-def raise_descriptor_limit() -> int:
-    """Each connection takes a descriptor: as many as the system allows. Returns the limit."""
+def raise_descriptor_limit() -> None:
+    """Each connection takes a descriptor: as many as the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _DESCRIPTORS_MAX if hard == resource.RLIM_INFINITY else hard
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        try:
+        with suppress(OSError, ValueError):  # Some systems allow less than they say; what we have will do.
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        except (OSError, ValueError):
-            return soft  # Some systems allow less than they say; what we have will do.
-    return wanted
-
-
-def cut_connections(ports: Collection[int]) -> None:
-    """Ends every connection that came in through these ports. Granian offers no way to end those it still waits for."""
-    for entry in list(Path("/dev/fd").iterdir()):
-        with suppress(OSError):  # It is no socket, or was closed meanwhile.
-            _cut_if_from(int(entry.name), ports)
-
-
-def _cut_if_from(descriptor: int, ports: Collection[int]) -> None:
-    # A duplicate, since the descriptor itself is Granian's to close.
-    with socket.socket(fileno=os.dup(descriptor)) as connection:
-        if connection.family in {socket.AF_INET, socket.AF_INET6} and connection.getsockname()[1] in ports:
-            connection.shutdown(socket.SHUT_RDWR)

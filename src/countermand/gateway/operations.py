@@ -1,6 +1,6 @@
 """What whoever runs or explores a venue asks for: health, metrics, the OpenAPI documents, and two small pages."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import falcon
@@ -22,13 +22,17 @@ def mount(
     app: FalconApp,
     *,
     not_ready_because: Callable[[], str | None],
+    missing: Callable[[], Sequence[str]] = lambda: (),
     documents: Documents,
     sandbox: bool,
     registry: CollectorRegistry = REGISTRY,
 ) -> None:
-    """Adds the operations to an app. `not_ready_because` is None when the venue would serve orders."""
+    """Adds the operations to an app. `not_ready_because` is None when the venue would serve orders.
+
+    `missing` names what it serves them without.
+    """
     app.add_route("/health/live", Live())
-    app.add_route("/health/ready", Ready(not_ready_because))
+    app.add_route("/health/ready", Ready(not_ready_because, missing))
     app.add_route("/metrics", Metrics(registry))
     app.add_route("/openapi/{file}", OpenApi(documents))
     app.add_route("/docs", Docs(documents))
@@ -45,12 +49,14 @@ class Live:
 class Ready:
     """200 only when the venue would serve orders; otherwise 503 with the reason."""
 
-    def __init__(self, not_ready_because: Callable[[], str | None]) -> None:
+    def __init__(self, not_ready_because: Callable[[], str | None], missing: Callable[[], Sequence[str]]) -> None:
         self._not_ready_because = not_ready_because
+        self._missing = missing
 
     async def on_get(self, _req: Request, resp: Response) -> None:
-        reason = self._not_ready_because()
-        resp.media = {"status": "ready"} if reason is None else {"status": "not ready", "reason": reason}
+        reason, missing = self._not_ready_because(), list(self._missing())
+        told = {"status": "ready"} if reason is None else {"status": "not ready", "reason": reason}
+        resp.media = {**told, "missing": missing} if missing else told
         if reason is not None:
             resp.status = falcon.HTTP_503
 
@@ -88,10 +94,12 @@ class Docs:
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
+        self._made: dict[str, Document] = {}
 
     async def on_get(self, req: Request, resp: Response) -> None:
-        made = {name: make() for name, make in self._documents.items()}
-        _show(resp, pages.docs(made, req.prefix))
+        if not self._made:  # To make them all holds the loop for a while: once.
+            self._made = {name: make() for name, make in self._documents.items()}
+        _show(resp, pages.docs(self._made, req.prefix))
 
 
 class Front:

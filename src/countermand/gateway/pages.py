@@ -89,9 +89,29 @@ def _section(name: str, document: Mapping[str, Any], base_url: str) -> str:
     words = info.get("description") or ""
     operations = "".join(_operation(operation, document, base_url) for operation in _operations(document))
     return (
-        f'<section id="{escape(name)}"><h2>{escape(str(info.get("title", name)))}</h2><p>{escape(str(words))}</p>'
-        f'<p class="soft"><a href="/openapi/{escape(name)}.json">OpenAPI document</a></p>{operations}</section>'
+        f'<section id="{escape(name)}"><h2>{escape(str(info.get("title", name)))}</h2><p>{_marked(words)}</p>'
+        f'<p class="soft"><a href="/openapi/{escape(name)}.json">OpenAPI document</a></p>'
+        f"{_variables(document)}{operations}</section>"
     )
+
+
+def _variables(document: Mapping[str, Any]) -> str:
+    """What the commands take from the shell."""
+    meanings: Mapping[str, str] = document.get("x-variables", {})
+    if not meanings:
+        return ""
+    rows = ((f"<code>${escape(name)}</code>", _marked(meaning)) for name, meaning in meanings.items())
+    return f"<p>The commands take what only you know from variables of your shell:</p>{_table(rows)}"
+
+
+def _table(rows: Iterable[tuple[str, ...]]) -> str:
+    cells = ("".join(f"<td>{cell}</td>" for cell in row) for row in rows)
+    return f"<table>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"
+
+
+def _marked(text: object) -> str:
+    """Escaped, with what stands in backticks as code."""
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(str(text)))
 
 
 def _operations(document: Mapping[str, Any]) -> Iterator[_Operation]:
@@ -104,16 +124,51 @@ def _operations(document: Mapping[str, Any]) -> Iterator[_Operation]:
 
 def _operation(operation: _Operation, document: Mapping[str, Any], base_url: str) -> str:
     spec = operation.spec
-    description = f"<p>{escape(str(spec['description']))}</p>" if spec.get("description") else ""
+    description = f"<p>{_marked(spec['description'])}</p>" if spec.get("description") else ""
     return (
         f'<details><summary><span class="method">{operation.method.upper()}</span><code>{escape(operation.path)}</code>'
-        f'<span class="soft">{escape(str(spec.get("summary", "")))}</span></summary>{description}'
-        f"<pre>{escape(_curl(operation, document, base_url))}</pre></details>"
+        f'<span class="soft">{_marked(spec.get("summary", ""))}</span></summary>{description}'
+        f"<pre>{escape(_curl(operation, document, base_url))}</pre>"
+        f"{_parameter_table(operation, document)}{_answer_table(spec, document)}</details>"
     )
 
 
+def _parameter_table(operation: _Operation, document: Mapping[str, Any]) -> str:
+    parameters = [_resolved(raw, document) for raw in (*operation.shared, *operation.spec.get("parameters", ()))]
+    rows = (
+        (
+            f"<code>{escape(parameter['name'])}</code>",
+            f"{escape(parameter['in'])}{', required' if parameter.get('required') else ''}",
+            _values(_resolved(parameter.get("schema", {}), document)),
+        )
+        for parameter in parameters
+    )
+    return _table(rows) if parameters else ""
+
+
+def _values(schema: Mapping[str, Any]) -> str:
+    """What a parameter may be, as far as its schema says so in a few words."""
+    kinds = [_resolved(each, {}) for each in schema.get("anyOf", (schema,)) if each.get("type") != "null"]
+    said = [" | ".join(map(str, kind["enum"])) if "enum" in kind else str(kind.get("type", "")) for kind in kinds]
+    default = f", {schema['default']} if not given" if schema.get("default") is not None else ""
+    return escape(" or ".join(filter(None, said)) + default)
+
+
+def _answer_table(spec: Mapping[str, Any], document: Mapping[str, Any]) -> str:
+    """By status: what it means, and the plainest body that it may have."""
+    rows = []
+    for status, raw in spec.get("responses", {}).items():
+        answer = _resolved(raw, document)
+        content = answer.get("content", {}).get("application/json", {})
+        body = json.dumps(_example(content["schema"], document, 3), ensure_ascii=False) if "schema" in content else ""
+        rows.append(
+            (f"<code>{escape(status)}</code>", _marked(answer.get("description", "")), f"<code>{escape(body)}</code>")
+        )
+    return _table(rows) if rows else ""
+
+
 def _curl(operation: _Operation, document: Mapping[str, Any], base_url: str) -> str:
-    """A command that can be pasted into a shell: placeholders are in capitals, where there is no example."""
+    """A command that can be pasted into a shell, which fills in the variables. What has no example is in capitals."""
     path, query, headers = operation.path, [], []
     for raw in (*operation.shared, *operation.spec.get("parameters", ())):
         parameter = _resolved(raw, document)
@@ -124,22 +179,65 @@ def _curl(operation: _Operation, document: Mapping[str, Any], base_url: str) -> 
             query.append(f"{name}={value}")
         elif parameter["in"] == "header" and parameter.get("required"):
             headers.append(f"{name}: {value}")
-    if operation.spec.get("security", document.get("security")):
-        headers.append("authorization: Bearer $TOKEN")
+    headers += _authorization(operation.spec.get("security", document.get("security")), document)
     words = ["curl"] if operation.method == "get" else ["curl", "-X", operation.method.upper()]
-    words.append(shlex.quote(base_url + path + ("?" + "&".join(query) if query else "")))
+    words.append(_quoted(base_url + path + ("?" + "&".join(query) if query else "")))
     lines = [" ".join(words)]
-    body = _body_example(operation.spec, document)
+    body = _body(operation.spec, document)
     if body is not None:
         headers.append("content-type: application/json")
-    # In double quotes the shell fills in $TOKEN.
+    # In double quotes the shell fills in its variables.
     lines += [f'  -H "{header}"' for header in headers]
     if body is not None:
-        lines.append(f"  -d {shlex.quote(json.dumps(body, ensure_ascii=False))}")
+        lines.append(f"  -d {body}")
     return " \\\n".join(lines)
 
 
+def _authorization(security: Any, document: Mapping[str, Any]) -> list[str]:
+    if not security:
+        return []
+    schemes = document.get("components", {}).get("securitySchemes", {})
+    shown = [schemes.get(name, {}).get("x-header") for each in security for name in each]
+    return [f"authorization: {next((header for header in shown if header), 'Bearer $TOKEN')}"]
+
+
+def _quoted(url: str) -> str:
+    return f'"{url}"' if "$" in url else shlex.quote(url)
+
+
+def _body(spec: Mapping[str, Any], document: Mapping[str, Any]) -> str | None:
+    """The body as a word of the shell, which fills in the variables."""
+    body = _body_example(spec, document)
+    if body is None:
+        return None
+    content = _resolved(spec["requestBody"], document)["content"]["application/json"]
+    word = shlex.quote(json.dumps(_with_marks(body, content.get("x-variables", {})), ensure_ascii=False))
+    return _MARK.sub(_variable_of_shell, word)
+
+
+def _variable_of_shell(mark: re.Match[str]) -> str:
+    """Ends the quotation, gives the variable in double quotes, and begins another. Text keeps its quotes of JSON."""
+    value = f"'\"${mark[2]}\"'"
+    return f'"{value}"' if mark[1] == "text" else value
+
+
+_MARK: Final = re.compile(r'"@(text|number):(\w+)@"')
+
+
+def _with_marks(value: Any, variables: Mapping[str, str], pointer: str = "") -> Any:
+    """The example with a mark in the place of each variable."""
+    if pointer in variables:
+        return f"@{'text' if isinstance(value, str) else 'number'}:{variables[pointer]}@"
+    if isinstance(value, Mapping):
+        return {name: _with_marks(each, variables, f"{pointer}/{name}") for name, each in value.items()}
+    if isinstance(value, list):
+        return [_with_marks(each, variables, f"{pointer}/{number}") for number, each in enumerate(value)]
+    return value
+
+
 def _parameter_example(parameter: Mapping[str, Any], document: Mapping[str, Any]) -> str:
+    if "x-variable" in parameter:
+        return f"${parameter['x-variable']}"
     if "example" in parameter:
         return str(parameter["example"])
     schema = _resolved(parameter.get("schema", {}), document)

@@ -7,6 +7,7 @@ from countermand.gateway.asgi import Header
 
 LIMIT: Final = 9_000
 WINDOW_S: Final = 60
+RETRY_AFTER_S: Final = 1
 
 
 class RateWindow:
@@ -24,6 +25,16 @@ class RateWindow:
         self._advance()
         self._counts[self._second % WINDOW_S] += 1
         self._total += 1
+
+    def exhausted(self) -> tuple[Header, ...]:
+        """What a limited request is told: nothing is left, and the next may come in a second."""
+        self._advance()
+        return (
+            (b"x-ratelimit-remaining", b"0"),
+            (b"x-ratelimit-current", b"%d" % LIMIT),
+            (b"x-ratelimit-reset", b"%d" % (self._second + RETRY_AFTER_S)),
+            (b"retry-after", b"%d" % RETRY_AFTER_S),
+        )
 
     def headers(self) -> tuple[Header, ...]:
         self._advance()

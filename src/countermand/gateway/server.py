@@ -1,23 +1,23 @@
-"""Granian in our own event loop: one process, both ports, and a stop that answers what it accepted."""
+"""uvicorn's protocols in our own event loop: one process, both ports, and a stop that answers what it accepted."""
 
 import asyncio
+import logging
 import signal
-import socket
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from email.utils import formatdate
+from typing import Any, Final, Protocol, cast
 
-from granian._granian import SocketHolder
-from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
-from granian.log import LogLevels
-from granian.server.embed import Server
+from uvicorn.config import Config
+from uvicorn.server import ServerState
 
 from countermand.gateway import telemetry
-from countermand.gateway.door import Door
-from countermand.gateway.listeners import BACKLOG, Listeners, claim, cut_connections, raise_descriptor_limit
+from countermand.gateway.asgi import SECOND_PORT, App
+from countermand.gateway.connection import HttpConnection
+from countermand.gateway.listeners import BACKLOG, Listeners, claim, raise_descriptor_limit
+from countermand.gateway.traffic import IDLE_SECONDS_MAX, Limits, Traffic
+from countermand.gateway.websocket import MESSAGE_BYTES_MAX, PING_SECONDS, SocketConnection
 from countermand.settings import Settings
 
 STOP_SECONDS_MAX: Final = 6.0
@@ -26,12 +26,8 @@ STOP_SECONDS_MAX: Final = 6.0
 _WRITING_SECONDS_MAX: Final = 1.0
 """How long an answer may take from the app to the peer, at the end."""
 
-_HEADER_READ_TIMEOUT_MS: Final = 10_000
-
+_CLOSING_PERIOD_S: Final = 0.01
 _LOOPBACK_OF: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  These are read, never bound.
-
-# Granian's stub does not tell what its sockets are made from.
-_socket_holder: Final[Callable[..., SocketHolder]] = SocketHolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,31 +39,38 @@ class Addresses:
     second_port: int | None
 
     @property
-    def ports(self) -> tuple[int, ...]:
-        return (self.port,) if self.second_port is None else (self.port, self.second_port)
-
-    @property
     def base_url(self) -> str:
         """Where a client on this machine finds it."""
         host = _LOOPBACK_OF.get(self.host, self.host)
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
+class Gateway(Protocol):
+    """The app that is served; it knows when all its requests are answered."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None: ...
+
+    async def drain(self) -> None: ...
+
+    async def answered(self) -> None: ...
+
+
 async def serve(
-    door: Door,
+    door: Gateway,
     settings: Settings,
     *,
     on_ready: Callable[[Addresses], None],
     stop: asyncio.Event,
     listeners: Listeners | None = None,
     stop_seconds_max: float = STOP_SECONDS_MAX,
+    limits: Limits | None = None,
 ) -> None:
     """Serves until `stop` is set, and returns when what was accepted is answered, or time is up.
 
     `listeners` may be claimed before (`claim`), so that a busy port is known before anything else starts.
     Raises `StartRefused` if the port is busy.
     """
-    backpressure = raise_descriptor_limit() + 1  # Lower, and silent connections would stop the accepting of others.
+    raise_descriptor_limit()
     listeners = listeners or claim(settings.host, settings.port)
     try:
         listeners.listen()
@@ -75,43 +78,101 @@ async def serve(
         listeners.close()
         raise
     addresses = Addresses(settings.host, listeners.port, None if listeners.second is None else listeners.port + 1)
-    servers = [_Granian(door, listener, backpressure) for listener in listeners.sockets()]
-    serving = [asyncio.create_task(server.serve()) for server in servers]
-    stopping = asyncio.create_task(stop.wait())
+    served = Served(door, limits)
     try:
+        await served.open(listeners)
         telemetry.listening(addresses.host, addresses.port)
         on_ready(addresses)
-        await asyncio.wait([*serving, stopping], return_when=asyncio.FIRST_COMPLETED)
-        _raise_if_one_failed(serving)
+        await stop.wait()
     finally:
-        stopping.cancel()
-        await _stop([server.stop for server in servers], serving, door, addresses, stop_seconds_max)
+        await _stop(served, door, stop_seconds_max)
 
 
-async def _stop(
-    stops: list[Callable[[], None]],
-    serving: list[asyncio.Task[None]],
-    door: Door,
-    addresses: Addresses,
-    seconds_max: float,
-) -> None:
+class Served:
+    """An app behind sockets: its listeners and its connections."""
+
+    def __init__(self, app: App, limits: Limits | None = None) -> None:
+        # What a peer does wrong is its own affair, and answered: a log that strangers write would be no log.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        self._config = Config(
+            app=cast(Any, app),
+            interface="asgi3",
+            lifespan="off",
+            ws=SocketConnection,
+            ws_max_size=MESSAGE_BYTES_MAX,
+            ws_per_message_deflate=False,
+            ws_ping_interval=PING_SECONDS,
+            ws_ping_timeout=PING_SECONDS,
+            timeout_keep_alive=IDLE_SECONDS_MAX,
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+        )
+        self._config.load()
+        self._state = ServerState()
+        self._traffic = Traffic(limits)
+        self._servers: list[asyncio.Server] = []
+        self._clock: asyncio.Task[None] | None = None
+
+    async def open(self, listeners: Listeners) -> None:
+        loop = asyncio.get_running_loop()
+        self._clock = loop.create_task(self._tell_date())
+        self._servers.append(
+            await loop.create_server(self._factory(second=False), sock=listeners.first, backlog=BACKLOG)
+        )
+        if listeners.second is not None:
+            second = self._factory(second=True)
+            self._servers.append(await loop.create_server(second, sock=listeners.second, backlog=BACKLOG))
+
+    def refuse_new(self) -> None:
+        """No connection is accepted any more; idle ones end, others after their answer."""
+        for server in self._servers:
+            server.close()
+        for connection in list(self._state.connections):
+            if isinstance(connection, HttpConnection):
+                connection.shutdown()
+
+    async def closed(self, seconds: float) -> bool:
+        """Whether all connections have ended within this time."""
+        end = time.monotonic() + seconds
+        while self._state.connections and time.monotonic() < end:
+            await asyncio.sleep(_CLOSING_PERIOD_S)
+        return not self._state.connections
+
+    async def cut(self) -> None:
+        """Ends what is left."""
+        for connection in list(self._state.connections):
+            cast(HttpConnection | SocketConnection, connection).abort()
+        for task in list(self._state.tasks):
+            task.cancel()
+        await asyncio.sleep(0)
+        if self._clock is not None:
+            self._clock.cancel()
+
+    def _factory(self, *, second: bool) -> Callable[[], HttpConnection]:
+        app_state = {SECOND_PORT: True} if second else {}
+        return lambda: HttpConnection(self._config, self._state, app_state, self._traffic)
+
+    async def _tell_date(self) -> None:
+        while True:
+            self._state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
+            await asyncio.sleep(1)
+
+
+async def _stop(served: Served, door: Gateway, seconds_max: float) -> None:
     """Says goodbye to streams, refuses new connections, lets requests end, and cuts what is left."""
     began = time.monotonic()
     telemetry.stopping()
-    # First, since a WebSocket that Granian ends by itself gets no goodbye.
+    # First, since a WebSocket that the server ends by itself gets no goodbye.
     try:
         in_time = await _within(seconds_max, door.drain())
     finally:
-        for stop in stops:
-            stop()
+        served.refuse_new()
     in_time &= await _within(seconds_max - (time.monotonic() - began), door.answered())
-    # Granian has closed what was idle. It would still wait for the other half of a request's head, and for peers that
-    # do not read their answers.
-    await asyncio.wait(serving, timeout=_WRITING_SECONDS_MAX if in_time else 0)
-    cut_connections(addresses.ports)
-    _, hanging = await asyncio.wait(serving, timeout=_WRITING_SECONDS_MAX)
-    for task in hanging:
-        task.cancel()
+    # What is left are peers that do not read their answers.
+    await served.closed(_WRITING_SECONDS_MAX if in_time else 0)
+    await served.cut()
     telemetry.stopped(time.monotonic() - began, all_answered=in_time)
 
 
@@ -125,13 +186,6 @@ async def _within(seconds: float, work: Awaitable[None]) -> bool:
     return True
 
 
-def _raise_if_one_failed(serving: list[asyncio.Task[None]]) -> None:
-    for task in serving:
-        if task.done():
-            task.result()
-            raise RuntimeError("the HTTP server ended by itself")
-
-
 def stop_on_signals() -> asyncio.Event:
     """An event that SIGTERM and SIGINT set. For `serve`, in the loop that runs it."""
     stop = asyncio.Event()
@@ -139,43 +193,3 @@ def stop_on_signals() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     return stop
-
-
-class _Granian(Server):
-    """Granian on a socket that we bound ourselves."""
-
-    _shd: Any
-
-    def __init__(self, door: Door, listener: socket.socket, backpressure: int) -> None:
-        host, port = listener.getsockname()[:2]
-        super().__init__(
-            door,
-            address=host,
-            port=port,
-            interface=Interfaces.ASGINL,
-            http=HTTPModes.http1,
-            backlog=BACKLOG,
-            backpressure=backpressure,
-            http1_settings=HTTP1Settings(header_read_timeout=_HEADER_READ_TIMEOUT_MS, keep_alive=True),
-            log_level=LogLevels.error,
-            log_dictconfig=_LOGGING,
-        )
-        self._listener = listener
-
-    def _init_shared_socket(self) -> None:
-        self._ssp = None
-        # From here on Granian owns the descriptor, and closes it.
-        descriptor = self._listener.detach()
-        arguments = (descriptor, False, BACKLOG) if sys.platform == "linux" else (descriptor, False)
-        self._shd = _socket_holder(*arguments)
-        self._sfd = self._shd.get_fd()
-
-
-# Granian says on every start that embedding it is experimental: only its errors reach our log, by the root logger.
-_LOGGING: Final[dict[str, Any]] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "handlers": {},
-    "formatters": {},
-    "loggers": {"_granian": {"level": "ERROR", "propagate": True}},
-}

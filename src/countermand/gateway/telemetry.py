@@ -10,6 +10,10 @@ from countermand.gateway.areas import Area
 _log: Final = structlog.get_logger("countermand")
 
 _ANSWERS: Final = Counter("countermand_http_answers", "Answers over HTTP", ["area", "status"])
+_CUT: Final = Counter("countermand_http_connections_cut", "Connections that were ended for a limit", ["reason"])
+_OUTPUT_LOST: Final = Counter(
+    "countermand_output_lines_lost", "Lines that could not be written to standard error or output", ["stream"]
+)
 _COUNTERS: Final[dict[tuple[str, int], Counter]] = {}
 
 
@@ -18,6 +22,16 @@ def answered(area: Area, status: int) -> None:
     if counter is None:
         counter = _COUNTERS[area.name, status] = _ANSWERS.labels(area.name, str(status))
     counter.inc()
+
+
+def connection_cut(reason: str) -> None:
+    """`too many`, `slow head` or `unread answer`. A peer's affair, so there is no line in the log."""
+    _CUT.labels(reason).inc()
+
+
+def output_lines_lost(stream: str, lines: int) -> None:
+    """`stream`: stderr or stdout. Nothing is logged: that is what could not be done."""
+    _OUTPUT_LOST.labels(stream).inc(lines)
 
 
 def handler_failed(method: str, path: str, reason: BaseException) -> None:

@@ -1,0 +1,1 @@
+"""Where an order's swap is made: today nowhere but in a sandbox, whose pool is `sandbox.pool`."""

@@ -1,15 +1,17 @@
 """How the transactions of on-chain orders reach the chain, and what becomes of them."""
 
-import base64
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
 
-from countermand.domain.identity import Address, Signature
+from countermand.base64_text import bytes_of
+from countermand.domain.identity import Address, Signature, Wallet
 from countermand.domain.trigger.commands import Fate
 from countermand.engine.onchain import Build, SignedTransaction
-from countermand.engine.ports import FateSeen, Unavailable
+from countermand.engine.ports import Alteration, FateSeen, Unavailable
+from countermand.solana.alterations import alteration_of
 from countermand.solana.facade.sentences import describe
+from countermand.solana.funds import fee_shortfall_of
 from countermand.solana.port import PACKET_BYTES_MAX, ChainUnavailable, JsonError, Node
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.wire import SIGNATURE_BYTES, MalformedTransaction, read_transaction
@@ -18,7 +20,6 @@ _LOOKED_AT_MAX: Final = 32
 """Transactions at either end of an order's history: near one it opens, near the other it closes. Strangers can name an
 order too, but not before it is known."""
 _PROGRAMS: Final = (limit_order.PROGRAM, dca.PROGRAM)
-_TEXT_CHARS_MAX = (PACKET_BYTES_MAX + 2) // 3 * 4
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -44,7 +45,7 @@ class ChainLanding:
         self._chain = chain
 
     def read(self, transaction: str) -> SignedTransaction | None:
-        raw = _decoded(transaction)
+        raw = bytes_of(transaction, PACKET_BYTES_MAX)
         if raw is None:
             return None
         try:
@@ -53,11 +54,25 @@ class ChainLanding:
             return None
         if not read.signatures_are_valid():
             return None
-        return SignedTransaction(raw, read.message_bytes, Signature(str(read.versioned.signatures[0])))
+        signers = read.static_keys[: read.message.header.num_required_signatures]
+        return SignedTransaction(
+            raw,
+            read.message_bytes,
+            Signature(str(read.versioned.signatures[0])),
+            tuple(Wallet(str(signer)) for signer in signers),
+        )
 
     @asks_the_chain
     async def send(self, transaction: SignedTransaction) -> None:
         await self._chain.send(transaction.wire)
+
+    @asks_the_chain
+    async def shortfall(self, build: Build) -> str | None:
+        return await fee_shortfall_of(self._chain, build.message)
+
+    def alteration(self, build: Build, signed: SignedTransaction) -> Alteration:
+        found = alteration_of(build.message, signed.message)
+        return Alteration(found.signers, found.differences)
 
     @asks_the_chain
     async def fate(self, signature: Signature, last_valid_height: int) -> FateSeen | None:
@@ -105,16 +120,3 @@ def error_words(error: JsonError) -> str:
             case [_, {"Custom": int(code)}]:
                 return f"custom program error code: {code}"
     return describe(error)
-
-
-def _decoded(text: str) -> bytes | None:
-    """Base64 in its one canonical spelling, of at most a packet."""
-    if len(text) > _TEXT_CHARS_MAX:
-        return None
-    try:
-        raw = base64.b64decode(text, validate=True)
-    except ValueError:
-        return None
-    if len(raw) > PACKET_BYTES_MAX or base64.b64encode(raw).decode() != text:
-        return None
-    return raw

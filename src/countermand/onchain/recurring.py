@@ -67,7 +67,7 @@ class RecurringOrders:
     # --- building
 
     async def create(self, terms: Terms) -> Build | Refused:
-        refused = check_schedule(terms)
+        refused = check_schedule(terms, self._clock.now() // 1000)
         if refused is None:
             refused = await self._check_tokens(terms)
         if refused is not None:

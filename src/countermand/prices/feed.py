@@ -1,12 +1,11 @@
 """The tokens that a venue trades, and what they cost."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final, Protocol
 
 from countermand.domain.identity import Address, Mint
-from countermand.domain.quantities import USD_SCALE, UsdPrice
+from countermand.domain.quantities import UsdPrice
 from countermand.solana.tokens import JUP_MINT, SOL_MINT, TOKEN_PROGRAM, USDC_MINT, USDT_MINT
 
 _TOKEN_PROGRAM: Final = Address(TOKEN_PROGRAM)
@@ -31,16 +30,6 @@ JUP: Final = Token(Mint(JUP_MINT), "JUP", 6)
 KNOWN: Final = (SOL, USDC, USDT, JUP)
 """The tokens of every venue."""
 
-DEFAULT_PRICES: Final[Mapping[Mint, UsdPrice]] = MappingProxyType(
-    {
-        SOL.mint: UsdPrice(150 * 10**USD_SCALE),
-        USDC.mint: UsdPrice(10**USD_SCALE),
-        USDT.mint: UsdPrice(10**USD_SCALE),
-        JUP.mint: UsdPrice(10**USD_SCALE // 2),
-    }
-)
-"""What a sandbox starts with."""
-
 
 class TokenRegistry:
     """The tokens by mint, in the order in which they were added."""
@@ -52,6 +41,19 @@ class TokenRegistry:
 
     def get(self, mint: Mint) -> Token | None:
         return self._tokens.get(mint)
+
+    def named(self, name: str) -> Token:
+        """The token with this mint or this symbol. Raises `ValueError` if there is none, or more than one."""
+        found = self._tokens.get(Mint(name))
+        if found is not None:
+            return found
+        among = [token for token in self._tokens.values() if token.symbol == name]
+        if not among:
+            raise ValueError(f"{name[:60]!r} is neither the mint nor the symbol of a token of this venue")
+        if len(among) > 1:
+            mints = ", ".join(token.mint for token in among)
+            raise ValueError(f"{name[:60]!r} is the symbol of {len(among)} tokens; give the mint, one of {mints}")
+        return among[0]
 
     def all(self) -> tuple[Token, ...]:
         return tuple(self._tokens.values())

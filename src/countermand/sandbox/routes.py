@@ -1,9 +1,8 @@
 """`/sandbox`: the endpoints of the sandbox."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-import base58
 import falcon
 import msgspec
 from falcon.asgi import Request, Response
@@ -15,20 +14,31 @@ from countermand.domain.book.order import OrderId
 from countermand.domain.identity import Address, Mint
 from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import AMOUNT_MAX, AMOUNT_SCALE, Account, Amount
-from countermand.domain.quantities import U64_MAX, USD_PRICE_MAX, USD_SCALE, Inexact, UsdPrice, decimal_text, exact
+from countermand.domain.quantities import (
+    BPS_ONE,
+    U64_MAX,
+    USD_PRICE_MAX,
+    USD_SCALE,
+    Inexact,
+    UsdPrice,
+    decimal_text,
+    exact,
+)
 from countermand.engine.ports import CommitUnknown, Unavailable
 from countermand.sandbox import wire
-from countermand.sandbox.sandbox import Sandbox, SandboxRefused
+from countermand.sandbox.faucet import FaucetRefused
+from countermand.sandbox.orders import PARAMETERS, OrderInspector, asked, is_address
+from countermand.sandbox.reading import Body, SandboxRefused, parameters, parsed, shown
+from countermand.sandbox.sandbox import Sandbox
 from countermand.sandbox.tanx import TanxSandbox
-from countermand.solana.faucet import FaucetRefused
 from countermand.solana.port import ChainUnavailable
 from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
-from countermand.strict_json import duplicate_key
 
 _encode: Final = msgspec.json.Encoder().encode
-_T = TypeVar("_T")
 _YEAR_MS: Final = 366 * 24 * 3600 * 1000
 _COUNT_MAX: Final = 1_000_000
+_SEED_MAX: Final = 2**63 - 1
+_SYMBOL_MAX: Final = 32
 _TIMEOUT_MS_MAX: Final = 60_000
 _NATIVE: Final = "SOL"
 _TOKEN_PROGRAMS: Final = {"spl-token": Address(TOKEN_PROGRAM), "spl-token-2022": Address(TOKEN_2022_PROGRAM)}
@@ -38,85 +48,99 @@ _TOKEN_PROGRAMS: Final = {"spl-token": Address(TOKEN_PROGRAM), "spl-token-2022":
 class SandboxResource:
     """One resource for all of `/sandbox/…`: each responder takes its request and answers the sandbox as it then is."""
 
-    def __init__(self, sandbox: Sandbox, tanx: TanxSandbox, audit: Callable[[], Awaitable[wire.AuditWire]]) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        tanx: TanxSandbox,
+        audit: Callable[[], Awaitable[wire.AuditWire]],
+        inspector: OrderInspector,
+    ) -> None:
         self._sandbox = sandbox
+        self._names = sandbox.names
         self._tanx = tanx
         self._audit = audit
+        self._inspector = inspector
 
-    async def on_get(self, _req: Request, resp: Response) -> None:
+    async def on_get(self, req: Request, resp: Response) -> None:
+        await _nothing(req)
         self._show(resp)
 
     async def on_post_airdrop(self, req: Request, resp: Response) -> None:
-        body = await _decoded(req, wire.AirdropRequest)
-        mint = None if body.mint == _NATIVE else Mint(_address("mint", body.mint))
+        body = (await _body(req)).into(wire.AirdropRequest)
+        mint = None if body.mint == _NATIVE else self._names.token(body.mint, "mint").mint
         signature = await self._sandbox.airdrop(_address("wallet", body.wallet), mint, _units("amount", body.amount))
         resp.data = _encode(wire.AirdropAnswer(signature))
 
     async def on_put_prices(self, req: Request, resp: Response) -> None:
-        body = await _decoded(req, dict[str, msgspec.Raw])
-        prices = {Mint(_address("mint", mint)): _price(mint, price) for mint, price in body.items()}
-        await self._sandbox.set_prices(prices)
+        body = await _body(req)
+        named = self._named(body, '{"<mint or symbol>": "210.00"}')
+        given = body.into(dict[str, msgspec.Raw])
+        await self._sandbox.set_prices({mint: _price(name, given[name]) for mint, name in named.items()})
         self._show(resp)
 
+    async def on_get_liquidity(self, req: Request, resp: Response) -> None:
+        await _nothing(req)
+        liquidity = self._sandbox.liquidity()
+        resp.data = _encode({mint: wire.LiquidityWire(bps) for mint, bps in liquidity.items()})
+
     async def on_put_liquidity(self, req: Request, resp: Response) -> None:
-        body = await _decoded(req, dict[str, wire.LiquidityRequest])
-        for mint, liquidity in body.items():
-            if liquidity.max_input is not msgspec.UNSET:
-                raise SandboxRefused(f"{mint}.maxInput: fills take a whole order; partial fills are not supported yet")
-        impacts = {
-            Mint(_address("mint", mint)): _within(f"{mint}.impactBps", liquidity.impact_bps, 0, 10_000)
-            for mint, liquidity in body.items()
-        }
-        self._sandbox.set_liquidity(impacts)
+        body = await _body(req)
+        named = self._named(body, '{"<input mint or symbol>": {"impactBps": 25}}')
+        given = body.into(dict[str, wire.LiquidityRequest])
+        self._sandbox.set_liquidity({mint: _impact(name, given[name]) for mint, name in named.items()})
         self._show(resp)
 
     async def on_post_tokens(self, req: Request, resp: Response) -> None:
-        body = await _decoded(req, wire.TokenRequest)
-        if not 1 <= len(body.symbol) <= 32:
-            raise SandboxRefused("symbol: must have 1 to 32 characters")
-        decimals = _within("decimals", body.decimals, 0, 18)
-        mint = None if body.mint is None else _address("mint", body.mint)
+        body = (await _body(req)).into(wire.TokenRequest)
+        symbol, decimals = _symbol(body.symbol), _within("decimals", body.decimals, 0, 18)
+        mint = None if body.mint is None else self._new_mint(body.mint)
         program = _TOKEN_PROGRAMS[body.program]
-        await self._sandbox.add_token(body.symbol, decimals, _price("price", body.price), mint, program)
+        await self._sandbox.add_token(symbol, decimals, _price("price", body.price), mint, program)
         self._show(resp)
 
     async def on_post_settle(self, req: Request, resp: Response) -> None:
-        body = await _decoded(req, wire.SettleRequest)
+        body = (await _body(req)).into(wire.SettleRequest)
         waiting_for = await self._sandbox.settle(_within("timeoutMs", body.timeout_ms, 0, _TIMEOUT_MS_MAX))
         resp.data = _encode(wire.SettleAnswer(not waiting_for, list(waiting_for)))
 
     async def on_post_clock(self, req: Request, resp: Response) -> None:
-        body = await _decoded(req, wire.ClockRequest)
+        body = (await _body(req)).into(wire.ClockRequest)
         now = None if body.now is None else Instant(_within("now", body.now, 0, self._sandbox.now() + 100 * _YEAR_MS))
         await self._sandbox.set_clock(frozen=body.mode == "frozen", now=now)
         self._show(resp)
 
     async def on_post_advance(self, req: Request, resp: Response) -> None:
-        body = await _decoded(req, wire.AdvanceRequest)
+        body = (await _body(req)).into(wire.AdvanceRequest)
         await self._sandbox.advance(_number("seconds", body.seconds, scale=3, bound=100 * _YEAR_MS))
         self._show(resp)
 
     async def on_put_faults(self, req: Request, resp: Response) -> None:
-        body = await _decoded(req, wire.FaultsWire)
+        given = await _body(req)
+        if given.is_empty():
+            raise SandboxRefused("body: empty; send the faults that are to be on, or {} to clear them all")
+        body = given.into(wire.FaultsWire)
         for field in msgspec.structs.fields(body):
             if field.type is int:
                 _within(field.encode_name, getattr(body, field.name), 0, _COUNT_MAX)
-        self._sandbox.set_faults(body)
+        await self._sandbox.set_faults(body)
         self._show(resp)
 
     async def on_post_reset(self, req: Request, resp: Response) -> None:
-        body = await _decoded(req, wire.ResetRequest)
-        await self._sandbox.reset(body.seed)
+        body = (await _body(req)).into(wire.ResetRequest)
+        seed = None if body.seed is None else _within("seed", body.seed, -_SEED_MAX, _SEED_MAX)
+        await self._sandbox.reset(seed)
         self._show(resp)
 
     async def on_post_tanx_credit(self, req: Request, resp: Response) -> None:
-        body = await _decoded(req, wire.TanxCreditRequest)
+        body = (await _body(req)).into(wire.TanxCreditRequest)
         amount = Amount(_number("amount", body.amount, scale=AMOUNT_SCALE, bound=AMOUNT_MAX))
+        if not amount.quanta:
+            raise SandboxRefused("amount: must be more than nothing")
         await self._tanx.credit(_account(body.eth_address), body.currency, amount)
         self._show(resp)
 
     async def on_post_tanx_stark_key(self, req: Request, resp: Response) -> None:
-        body = await _decoded(req, wire.TanxStarkKeyRequest)
+        body = (await _body(req)).into(wire.TanxStarkKeyRequest)
         key = read_stark_key(body.stark_key)
         if key is None:
             raise SandboxRefused("stark_key: send 0x and the x of a point on the Stark curve in hexadecimal")
@@ -124,12 +148,38 @@ class SandboxResource:
         self._show(resp)
 
     async def on_post_tanx_cancel(self, req: Request, resp: Response) -> None:
-        body = await _decoded(req, wire.TanxCancelRequest)
+        body = (await _body(req)).into(wire.TanxCancelRequest)
         await self._tanx.cancel(OrderId(_within("order_id", body.order_id, 1, ID_MAX)))
         self._show(resp)
 
-    async def on_get_audit(self, _req: Request, resp: Response) -> None:
+    async def on_get_audit(self, req: Request, resp: Response) -> None:
+        await _nothing(req)
         resp.data = _encode(await self._audit())
+
+    async def on_get_orders(self, req: Request, resp: Response) -> None:
+        wanted = asked(parameters(req.query_string, PARAMETERS))
+        parsed(await req.stream.read()).refuse_any()
+        resp.data = _encode({"orders": await self._inspector.orders(wanted)})
+
+    async def on_get_order(self, req: Request, resp: Response, order_id: str) -> None:
+        await _nothing(req)
+        found = await self._inspector.order(order_id)
+        if found is None:
+            resp.status = falcon.HTTP_404
+            resp.data = _encode({"error": f"{shown(order_id)}: no order of this venue; GET /sandbox/orders lists them"})
+            return
+        resp.data = _encode(found)
+
+    def _named(self, body: Body, form: str) -> dict[Mint, str]:
+        """The tokens that the fields of the body name. A body without any would change nothing, and say that it did."""
+        if not body.fields:
+            raise SandboxRefused(f"body: names no token; send {form}")
+        return self._names.each(body.fields, form)
+
+    def _new_mint(self, text: str) -> Address:
+        if any(token.symbol == text for token, _ in self._sandbox.tokens()):
+            raise SandboxRefused(f"mint: {shown(text)!r} is a token of this venue already; GET /sandbox lists them")
+        return _address("mint", text)
 
     def _show(self, resp: Response) -> None:
         sandbox = self._sandbox
@@ -158,6 +208,8 @@ SUFFIXES: Final = (
     ("/sandbox/tanx/stark-key", "tanx_stark_key"),
     ("/sandbox/tanx/cancel", "tanx_cancel"),
     ("/sandbox/audit", "audit"),
+    ("/sandbox/orders", "orders"),
+    ("/sandbox/orders/{order_id}", "order"),
 )
 
 
@@ -180,31 +232,29 @@ async def _unavailable(_req: Request, resp: Response, error: Exception, _params:
     resp.data = _encode({"error": str(error)})
 
 
-async def _decoded(req: Request, kind: type[_T]) -> _T:
-    body = await req.stream.read()
-    try:
-        decoded = msgspec.json.decode(body or b"{}", type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise SandboxRefused(f"body: {error}") from None
-    twice = duplicate_key(body)
-    if twice is not None:
-        raise SandboxRefused(f"{twice}: stands twice in the body")
-    return decoded
+async def _body(req: Request) -> Body:
+    """The body of a request that has no other part."""
+    parameters(req.query_string)
+    return parsed(await req.stream.read())
+
+
+async def _nothing(req: Request) -> None:
+    """The request is to hold nothing at all."""
+    (await _body(req)).refuse_any()
 
 
 def _address(field: str, text: str) -> Address:
-    try:
-        if len(text) <= 44 and len(base58.b58decode(text)) == 32:
-            return Address(text)
-    except ValueError:
-        pass
-    raise SandboxRefused(f"{field}: {text[:60]!r} is no base58 address of 32 bytes")
+    if is_address(text):
+        return Address(text)
+    raise SandboxRefused(f"{field}: {shown(text)!r} is no base58 address of 32 bytes")
 
 
 def _account(eth_address: str) -> Account:
     account = account_of(eth_address)
     if account is None:
-        raise SandboxRefused(f"eth_address: {eth_address[:60]!r} is no Ethereum address: 0x and 40 hexadecimal digits")
+        raise SandboxRefused(
+            f"eth_address: {shown(eth_address)!r} is no Ethereum address: 0x and 40 hexadecimal digits"
+        )
     return account
 
 
@@ -214,7 +264,7 @@ def _number(field: str, raw: msgspec.Raw, *, scale: int, bound: int) -> int:
         text = msgspec.json.decode(raw, type=str)
     number = exact(text, scale=scale, bound=bound)
     if isinstance(number, Inexact):
-        raise SandboxRefused(f"{field}: {text[:60]!r} {number.value}")
+        raise SandboxRefused(f"{field}: {shown(text)!r} {number.value}")
     return number
 
 
@@ -227,6 +277,20 @@ def _price(field: str, raw: msgspec.Raw) -> UsdPrice:
     if not number:
         raise SandboxRefused(f"{field}: a price must be more than nothing")
     return UsdPrice(number)
+
+
+def _impact(name: str, given: wire.LiquidityRequest) -> int:
+    if given.max_input is not msgspec.UNSET:
+        raise SandboxRefused(f"{name}.maxInput: fills take a whole order; partial fills are not supported yet")
+    if given.impact_bps is msgspec.UNSET:
+        raise SandboxRefused(f"{name}.impactBps: missing; expected a whole number of basis points, 0 for none")
+    return _within(f"{name}.impactBps", given.impact_bps, 0, BPS_ONE)
+
+
+def _symbol(text: str) -> str:
+    if not 1 <= len(text) <= _SYMBOL_MAX or not text.isprintable() or text != text.strip():
+        raise SandboxRefused(f"symbol: {shown(text)!r} is none; send 1 to {_SYMBOL_MAX} printable characters")
+    return text
 
 
 def _dollars(price: UsdPrice) -> str:

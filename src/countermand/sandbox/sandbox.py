@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import msgspec
+import structlog
 
 from countermand.domain.identity import Address, Mint, OrderId
 from countermand.domain.instant import Instant
@@ -16,24 +16,35 @@ from countermand.engine.clock import ClockSetting, VenueClock
 from countermand.engine.ids import Ids
 from countermand.engine.outbox import Outbox
 from countermand.engine.ports import CommitUnknown, Unavailable
+from countermand.engine.token_incarnation import TokenIncarnation
 from countermand.engine.trigger_shard import TriggerShard
-from countermand.liquidity.pool import SandboxPool
-from countermand.prices.feed import DEFAULT_PRICES, Token, TokenRegistry
+from countermand.prices.feed import Token, TokenRegistry
+from countermand.sandbox.faucet import Faucet
 from countermand.sandbox.faults import CrashPoint, FaultyChain, WorldFaults
+from countermand.sandbox.naming import TokenNames
+from countermand.sandbox.pool import SandboxPool
+from countermand.sandbox.prices import DEFAULT_PRICES
+from countermand.sandbox.reading import SandboxRefused
 from countermand.sandbox.wire import FaultsWire
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.genesis import Genesis
 from countermand.store.sandbox_postgres import PostgresSandboxStore, TokenRow
+from countermand.stored_rows import UNREADABLE, check, unreadable
 
+_log: Final = structlog.get_logger("countermand")
 _SETTLE_POLL_MS: Final = 5
+_FIRST_PRICE_TRIES: Final = 20
+_FIRST_PRICE_PAUSE_S: Final = 0.5
+_SETTINGS: Final = "sandbox_settings"
 _CLOCK: Final = "clock"
+_CLOCK_DECODER: Final = msgspec.json.Decoder(ClockSetting)
 _SEED: Final = "seed"
+_SEED_DECODER: Final = msgspec.json.Decoder(int | None)
 LATEST: Final = Instant(221_845_392_000_000)
 """The beginning of the year 9000. Answers write years in four digits, also those of what lasts for centuries."""
 
 
-class SandboxRefused(Exception):
-    """The request has no meaning here; the message says why, and what has."""
+T = TypeVar("T")
 
 
 class GatewayFaults(Protocol):
@@ -44,13 +55,14 @@ class GatewayFaults(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class SandboxDependencies:
     """Everything that the sandbox moves."""
 
     shard: TriggerShard
     book: BookShard
     outbox: Outbox
     chain: EmbeddedChain
+    faucet: Faucet
     world: FaultyChain
     faults: WorldFaults
     gateway_faults: GatewayFaults
@@ -59,7 +71,7 @@ class Parts:
     clock: VenueClock
     ids: Ids
     store: PostgresSandboxStore
-    expire_tokens: Callable[[], None]
+    incarnation: TokenIncarnation
     forget: Callable[[], None]
     """What was remembered of the chain counts no more."""
     clear_orders: Callable[[], Awaitable[None]]
@@ -71,18 +83,30 @@ class Parts:
 
 
 class Sandbox:
-    def __init__(self, parts: Parts, seed: int | None) -> None:
-        self._p = parts
+    def __init__(self, dependencies: SandboxDependencies, seed: int | None) -> None:
+        self._p = dependencies
         self.seed = seed
+        self.names = TokenNames(dependencies.tokens)
 
     async def begin(self) -> None:
         """Sets the prices that nobody has set yet. Which these are is known only once the orders are loaded."""
         await self._p.shard.loaded()
         for mint, price in DEFAULT_PRICES.items():
-            while self._p.shard.price_of(mint) is None:
-                with suppress(Unavailable, CommitUnknown):
-                    await self._p.shard.observe_price(mint, price, at_once=False)
-                await self._p.shard.loaded()
+            await self._begin_with(mint, price)
+
+    async def _begin_with(self, mint: Mint, price: UsdPrice) -> None:
+        """A commit may be lost. Raises `Unavailable` when the orders are served no more, or too many are lost."""
+        for attempt in range(1, _FIRST_PRICE_TRIES + 1):
+            if self._p.shard.price_of(mint) is not None:
+                return
+            try:
+                await self._p.shard.observe_price(mint, price, at_once=False)
+                return
+            except (Unavailable, CommitUnknown) as lost:
+                _log.warning("a first price could not be set, again in a moment", attempt=attempt, reason=str(lost))
+            await asyncio.sleep(_FIRST_PRICE_PAUSE_S)
+            await self._p.shard.loaded()
+        raise Unavailable(f"the first price of {mint} could not be stored")
 
     # --- what is
 
@@ -104,26 +128,27 @@ class Sandbox:
     async def airdrop(self, wallet: Address, mint: Mint | None, amount: int) -> str:
         """`mint` None: lamports. Answers the signature of the landed transaction."""
         if mint is None:
-            return await self._p.chain.airdrop(wallet, amount)
-        return await self._p.chain.mint_to(wallet, self._token(mint).mint, amount)
+            return await self._p.faucet.airdrop(wallet, amount)
+        return await self._p.faucet.mint_to(wallet, mint, amount)
 
     async def set_prices(self, prices: Mapping[Mint, UsdPrice]) -> None:
-        for mint in prices:
-            self._token(mint)
-        for mint, price in prices.items():
-            await self._p.shard.observe_price(mint, price, at_once=True)
+        """All of them in one commit."""
+        await self._p.shard.observe_prices(prices, at_once=True)
+
+    def liquidity(self) -> Mapping[Mint, int]:
+        """The impact in basis points, by input mint, where one was set."""
+        return dict(self._p.pool.impact_bps)
 
     def set_liquidity(self, impacts: Mapping[Mint, int]) -> None:
-        for mint in impacts:
-            self._token(mint)
+        """That of the named tokens; the others keep theirs."""
         self._p.pool.impact_bps.update(impacts)
 
     async def add_token(
         self, symbol: str, decimals: int, price: UsdPrice, mint: Address | None, program: Address
     ) -> None:
         if mint is not None and self._p.tokens.get(Mint(mint)) is not None:
-            raise SandboxRefused(f"mint: {mint} is a token of this venue already")
-        address = await self._p.chain.create_mint(mint, decimals, program)
+            raise SandboxRefused(f"mint: {mint} is a token of this venue already; GET /sandbox lists them")
+        address = await self._p.faucet.create_mint(mint, decimals, program)
         token = Token(Mint(address), symbol, decimals, program)
         await self._p.store.add_token(TokenRow(address, symbol, decimals, program))
         await self._adopt(token, price)
@@ -132,12 +157,6 @@ class Sandbox:
         self._p.tokens.add(token)
         await self._p.equip(token)
         await self._p.shard.observe_price(token.mint, price, at_once=False)
-
-    def _token(self, mint: Mint) -> Token:
-        token = self._p.tokens.get(mint)
-        if token is None:
-            raise SandboxRefused(f"{mint} is no token of this venue: add it with POST /sandbox/tokens")
-        return token
 
     # --- time
 
@@ -158,17 +177,14 @@ class Sandbox:
             raise SandboxRefused("the clock goes no further than the year 9000: later years cannot be written")
         await self._p.store.set(_CLOCK, msgspec.json.encode(setting))
         self._p.clock.setting = setting
-        if moved_ms:
-            self._p.chain.advance(moved_ms / 1000)
-            self._p.forget()
         await self._p.shard.run_due()
         await self._p.book.run_due()
 
     async def settle(self, timeout_ms: int) -> Sequence[OrderId]:
         """Waits until nothing is under way. Returns what still is when patience ends."""
-        deadline = self._p.clock.wall_ms() + timeout_ms
+        deadline = self._p.clock.elapsed_ms() + timeout_ms
         while not await self._is_settled():
-            if self._p.clock.wall_ms() >= deadline:
+            if self._p.clock.elapsed_ms() >= deadline:
                 return self._p.outbox.owed()
             await asyncio.sleep(_SETTLE_POLL_MS / 1000)
         return ()
@@ -194,8 +210,10 @@ class Sandbox:
             fail_matches=world.fail_matches,
         )
 
-    def set_faults(self, faults: FaultsWire) -> None:
-        """Replaces all of them."""
+    async def set_faults(self, faults: FaultsWire) -> None:
+        """Replaces all of them, or none if the tokens cannot be ended."""
+        if faults.expire_tokens:
+            await self._p.incarnation.end_tokens()
         world, gateway = self._p.faults, self._p.gateway_faults
         world.drop_transactions = faults.drop_transactions
         world.land_delay_ms = faults.land_delay_ms
@@ -206,16 +224,14 @@ class Sandbox:
         gateway.lose_answers = faults.lose_answers
         gateway.rate_limit = faults.rate_limit
         if faults.expire_blockhashes:
-            self._p.chain.expire_blockhashes()
+            await self._p.chain.expire_blockhashes()
             self._p.forget()
-        if faults.expire_tokens:
-            self._p.expire_tokens()
 
     # --- an empty venue again
 
     async def reset(self, seed: int | None) -> None:
         """Everything but the master seed is forgotten; epochs and slots go on rising."""
-        self.set_faults(FaultsWire(expire_tokens=True))
+        await self.set_faults(FaultsWire(expire_tokens=True))
         self._p.pool.impact_bps.clear()
         # Nobody writes either shard while both are emptied.
         await self._p.book.reload(lambda: self._p.shard.reload(self._empty))
@@ -227,18 +243,30 @@ class Sandbox:
     async def _empty(self) -> None:
         self._p.world.forget()
         await self._p.clear_orders()
+        await self._p.incarnation.learn()  # The members' rows took all tokens with them.
         await self._p.store.clear()
-        self._p.clock.setting = ClockSetting()
+        self._p.clock.begin_anew()
         self._p.tokens.forget_added()
         await self._p.chain.reset(self._p.genesis())
         self._p.forget()
 
 
 async def stored_clock(store: PostgresSandboxStore) -> ClockSetting:
-    body = await store.setting(_CLOCK)
-    return ClockSetting() if body is None else msgspec.json.decode(body, type=ClockSetting)
+    setting = await _stored(store, _CLOCK, _CLOCK_DECODER)
+    if setting is None:
+        return ClockSetting()
+    shown = VenueClock(setting).now()
+    check(_SETTINGS, _CLOCK, that=0 <= shown <= LATEST, otherwise="its clock is before 1970 or after the year 9000")
+    return setting
 
 
 async def stored_seed(store: PostgresSandboxStore) -> int | None:
-    body = await store.setting(_SEED)
-    return None if body is None else msgspec.json.decode(body, type=int | None)
+    return await _stored(store, _SEED, _SEED_DECODER)
+
+
+async def _stored(store: PostgresSandboxStore, name: str, decoder: msgspec.json.Decoder[T]) -> T | None:
+    body = await store.setting(name)
+    try:
+        return None if body is None else decoder.decode(body)
+    except UNREADABLE as problem:
+        raise unreadable(_SETTINGS, name, problem) from problem

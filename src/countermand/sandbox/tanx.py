@@ -10,7 +10,7 @@ from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account, Amount, Currency
 from countermand.engine.members import Members, StarkKeys
 from countermand.engine.venue import Venue
-from countermand.sandbox.sandbox import SandboxRefused
+from countermand.sandbox.reading import SandboxRefused
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,11 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 
-class FaultsWire(msgspec.Struct, rename="camel", kw_only=True):
+class Request(msgspec.Struct, forbid_unknown_fields=True):
+    """Refuses unknown fields; `sandbox.reading` says so in words."""
+
+
+class FaultsWire(Request, rename="camel", kw_only=True):
     """All faults, off. A counter counts down. What expires something acts once; the others stay until replaced."""
 
     drop_transactions: int = 0
@@ -49,7 +53,7 @@ class SandboxWire(msgspec.Struct):
     faults: FaultsWire
 
 
-class AirdropRequest(msgspec.Struct):
+class AirdropRequest(Request):
     wallet: str
     mint: str
     amount: Raw
@@ -59,12 +63,18 @@ class AirdropAnswer(msgspec.Struct):
     signature: str
 
 
-class LiquidityRequest(msgspec.Struct, rename="camel"):
+class LiquidityRequest(Request, rename="camel"):
+    """At least one of them. `max_input` is known, and refused as long as a fill takes a whole order."""
+
     max_input: Raw | UnsetType = UNSET
-    impact_bps: int = 0
+    impact_bps: int | UnsetType = UNSET
 
 
-class TokenRequest(msgspec.Struct):
+class LiquidityWire(msgspec.Struct, rename="camel"):
+    impact_bps: int
+
+
+class TokenRequest(Request):
     """`program`: the token program that owns the mint."""
 
     symbol: str
@@ -74,7 +84,7 @@ class TokenRequest(msgspec.Struct):
     program: Literal["spl-token", "spl-token-2022"] = "spl-token"
 
 
-class SettleRequest(msgspec.Struct, rename="camel"):
+class SettleRequest(Request, rename="camel"):
     timeout_ms: int = 5_000
 
 
@@ -83,20 +93,20 @@ class SettleAnswer(msgspec.Struct, rename="camel", omit_defaults=True):
     waiting_for: list[str] = []
 
 
-class ClockRequest(msgspec.Struct):
+class ClockRequest(Request):
     mode: Literal["frozen", "running"]
     now: int | None = None
 
 
-class AdvanceRequest(msgspec.Struct):
+class AdvanceRequest(Request):
     seconds: Raw
 
 
-class ResetRequest(msgspec.Struct):
+class ResetRequest(Request):
     seed: int | None = None
 
 
-class TanxCreditRequest(msgspec.Struct):
+class TanxCreditRequest(Request):
     """`amount`: in units."""
 
     eth_address: str
@@ -104,14 +114,14 @@ class TanxCreditRequest(msgspec.Struct):
     amount: Raw
 
 
-class TanxStarkKeyRequest(msgspec.Struct):
+class TanxStarkKeyRequest(Request):
     """`stark_key`: the public key, `0x` and hexadecimal digits."""
 
     eth_address: str
     stark_key: str
 
 
-class TanxCancelRequest(msgspec.Struct):
+class TanxCancelRequest(Request):
     order_id: int
 
 
@@ -135,3 +145,36 @@ class AuditWire(msgspec.Struct):
     ok: bool
     mints: dict[str, ColumnWire]
     currencies: dict[str, CurrencyWire]
+
+
+class TimelineWire(msgspec.Struct, rename="camel", omit_defaults=True):
+    """`seq`: of the journal entry; what happened on the chain has none. `cause`: the command, or a transaction."""
+
+    at: int
+    event: str
+    cause: str
+    seq: int | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+    tx_signature: str | UnsetType = UNSET
+
+
+class OrderWire(msgspec.Struct, rename="camel"):
+    """With more fields: the terms of its family. `wallet`, or `account` for an order of the book."""
+
+    id: str | int
+    family: Literal["trigger", "book", "limit", "recurring"]
+    state: str
+    waits_for: str | None
+    timeline: list[TimelineWire] | UnsetType = UNSET
+    wallet: str | UnsetType = UNSET
+    account: str | UnsetType = UNSET
+
+
+class OrdersWire(msgspec.Struct):
+    """Without timelines."""
+
+    orders: list[OrderWire]
+
+
+class ErrorWire(msgspec.Struct):
+    error: str

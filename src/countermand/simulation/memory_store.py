@@ -148,9 +148,9 @@ class MemoryStore(FencedStore[MemoryShard]):
 
     # --- reading
 
-    async def live_orders(self, shard: int) -> Sequence[bytes]:
+    async def live_orders(self, shard: int) -> Sequence[tuple[OrderId, bytes]]:
         await self._faults.at(BEFORE_READ)
-        return [row.body for _, row in sorted(self.database.shard(shard).orders.items()) if row.live]
+        return [(row.id, row.body) for _, row in sorted(self.database.shard(shard).orders.items()) if row.live]
 
     async def prices(self, shard: int) -> Sequence[tuple[Mint, UsdPrice]]:
         await self._faults.at(BEFORE_READ)

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from countermand.domain.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
-from countermand.domain.quantities import NOTHING, BaseUnits
+from countermand.domain.quantities import NOTHING, BaseUnits, UsdPrice
 from countermand.domain.trigger.commands import DepositCraft, Fate, Submission, SubmissionFault
 from countermand.domain.trigger.order import Attempt, Craft, Family, OrderGroup
-from countermand.engine.ports import FateSeen, SwapRefused, Unavailable
+from countermand.domain.trigger.slippage import Market, minimum_of
+from countermand.engine.ports import Alteration, FateSeen, SwapRefused, Unavailable
 from countermand.simulation.model_chain import NOT_EMPTY, SOL, canonical, own_account, sign
 from countermand.solana.port import Chain, ChainUnavailable
 
@@ -85,15 +86,23 @@ class ModelCustody:
             terms.wallet, signers, does, group.version, moves=group.remaining, gift=gift, closes=closes
         )
 
+    async def shortfall(self, _craft: Craft) -> str | None:
+        """Nobody is poor here."""
+        return None
+
     async def craft_fill(self, group: OrderGroup) -> Craft | SwapRefused:
         mood = self._mood()
         if mood == "refused":
-            return SwapRefused("the pool gives less than the minimum")
+            return SwapRefused("the pool is in no mood")
         terms = group.terms
         dust = await self._gift(group)
         closes = group.progress.close_rejections < 2
         gift = dust if closes else NOTHING
-        worth = group.remaining.units * self._price(terms.input_mint) // self._price(terms.output_mint)
+        input_price, output_price = self._price(terms.input_mint), self._price(terms.output_mint)
+        worth = group.remaining.units * input_price // output_price
+        market = Market(UsdPrice(input_price), 0, UsdPrice(output_price), 0)
+        if worth < minimum_of(group, group.remaining, market).units:
+            return SwapRefused("the pool gives less than its minimum")
         receives = BaseUnits(worth - worth * FEE_BPS // 10_000)
         does: list[list[Any]] = [
             ["move", terms.input_account, own_account(POOL, terms.input_mint), group.remaining.units]
@@ -143,6 +152,11 @@ class ModelCustody:
         if signature != sign(wallet, message):
             return Submission(message.encode(), None, SubmissionFault.WRONG_SIGNATURE)
         return Submission(message.encode(), Signature(signature), None)
+
+    def alteration(self, built: Craft, submission: Submission) -> Alteration:
+        ours, theirs = (json.loads(message) for message in (built.message, submission.message))
+        unlike = {name: theirs.get(name) for name in ours if theirs.get(name) != ours[name]}
+        return Alteration("signers" in unlike or "payer" in unlike, unlike)
 
     def unsigned_transaction(self, craft: Craft) -> str:
         return canonical({"message": craft.message.decode(), "signatures": {}})

@@ -65,7 +65,8 @@ async def _run(
     world = World(seed, options, side, parts)
     listen(world.is_bug)
     await world.side.open()
-    world.prices.update(zip(world.side.mints, PRICES_AT_FIRST, strict=True))
+    for mint, price in zip(world.side.mints, PRICES_AT_FIRST, strict=True):
+        world.moves(mint, price)
     clients: list[Client] = []
     clients += [Client(world, wallet, lambda: clients) for wallet in world.side.wallets]
     owners: list[Owner] = []

@@ -55,7 +55,7 @@ class Saver(Owner):
             amount=BaseUnits(self.random.choice((10**12 + 1, 10**12, 10**12, 10**13, 10**13, 1_000))),
             rounds=self.random.choice((1, 2, 2, 3, 3, 7, 8)),
             interval_s=self.random.choice((29, 30, 30, 60, 60, 86_400)),
-            starts_at_s=self.random.choice((None, 0, self.now_s() + 60)),
+            starts_at_s=self.random.choice((None, self.now_s(), self.now_s() + 60)),
         )
 
     # --- closing

@@ -10,8 +10,9 @@ from typing import Final, Protocol
 from countermand.engine.ports import Custody
 from countermand.simulation.faults import Mortal
 from countermand.simulation.landings import Balance, Landing
-from countermand.simulation.model_chain import SLOT_MS, SOL, ModelChain, canonical, own_account, sign
+from countermand.simulation.model_chain import SOL, ModelChain, canonical, own_account, sign
 from countermand.simulation.model_custody import GAS, POOL, ModelCustody
+from countermand.solana.clockwork import BLOCKHASH_SLOTS
 from countermand.solana.port import Chain, Node
 
 START_FUNDS: Final = 10**9
@@ -72,6 +73,10 @@ class ChainSide(Protocol):
         """The native mint first, then the one whose price stands still."""
 
     @property
+    def decimals(self) -> Mapping[str, int]:
+        """Of each mint."""
+
+    @property
     def wallets(self) -> Sequence[str]: ...
 
     async def open(self) -> None: ...
@@ -105,7 +110,8 @@ class ChainSide(Protocol):
     async def prefund(self, account: str) -> None:
         """A stranger sends lamports to an address, if nothing is there yet."""
 
-    def skip_ms(self, ms: int) -> None: ...
+    async def expire_blockhashes(self) -> None:
+        """So many slots pass at once that every blockhash is dead."""
 
     # As the checkers see it.
 
@@ -120,6 +126,7 @@ class ModelSide:
     def __init__(self, wallets: int, wall_ms: Callable[[], int], window: int) -> None:
         self.sol = SOL
         self.mints = (SOL, "USDC", "JUP")
+        self.decimals: Mapping[str, int] = dict.fromkeys(self.mints, 0)
         self.wallets = tuple(f"wallet {number}" for number in range(wallets))
         self._chain = ModelChain(wall_ms, window)
 
@@ -185,8 +192,8 @@ class ModelSide:
     async def prefund(self, account: str) -> None:
         self._chain.prefund(account)
 
-    def skip_ms(self, ms: int) -> None:
-        self._chain.skip(ms // SLOT_MS)
+    async def expire_blockhashes(self) -> None:
+        self._chain.skip(BLOCKHASH_SLOTS + 1)
 
     def height(self) -> int:
         return self._chain.slot()

@@ -50,7 +50,7 @@ def tampered(signed: str, signers: Signers, random: Random) -> str:
         return filled(message, dict.fromkeys(signers, wallet(255)))
     if how == 2:
         return filled(with_blockhash(message, str(Hash(random.randbytes(32)))), signers)
-    return signed + " " if how == 3 else "not a transaction"
+    return signed + "*" if how == 3 else "not a transaction"
 
 
 # A second valid signature: ed25519 by the book (RFC 8032), but with a nonce of our choice, 2.

@@ -21,8 +21,8 @@ from countermand.domain.identity import Address, Mint
 from countermand.domain.quantities import UsdPrice
 from countermand.engine.clock import VenueClock
 from countermand.engine.ports import Custody, SwapRefused
-from countermand.liquidity.pool import SandboxPool, sandbox_accounts
 from countermand.prices.feed import JUP, SOL, USDC, TokenRegistry
+from countermand.sandbox.pool import SandboxPool, sandbox_accounts
 from countermand.simulation import signing
 from countermand.simulation.faults import Mortal
 from countermand.simulation.landings import Balance, Landing
@@ -97,6 +97,7 @@ class SvmSide:
     def __init__(self, world: Fortune) -> None:
         self.sol = SOL.mint
         self.mints = tuple(token.mint for token in _TOKENS)
+        self.decimals: Mapping[str, int] = {token.mint: token.decimals for token in _TOKENS}
         self._world = world
         self._keys = VaultKeys(_SEED)
         self._tokens = TokenRegistry()
@@ -248,10 +249,8 @@ class SvmSide:
         raw = base64.b64decode(signing.filled(message, self._signers))
         await chain.submit(raw)
 
-    def skip_ms(self, ms: int) -> None:
-        chain = self._newest()
-        if chain is not None:
-            chain.advance(ms / 1000)
+    async def expire_blockhashes(self) -> None:
+        await self._try(lambda chain: chain.expire_blockhashes())
 
     def height(self) -> int:
         chain = self._newest()

@@ -27,6 +27,8 @@ Work = Callable[[Process], Coroutine[Any, Any, Answer]]
 _LONG: Final = ("body", "orders", "message", "built")
 """What of an answer the trace does not show."""
 
+LONG_LEAP_MS: Final = 60_000
+
 
 @dataclass(slots=True)
 class Rows:
@@ -65,7 +67,7 @@ class World(Stage[Process]):
         self.side = side(self)
         self.prices: dict[str, int] = {}
         rows, orders = Rows(self.database), self.side.orders
-        self.checkers = Checkers(rows, self.side, self.trace.count)
+        self.checkers = Checkers(rows, self.side, self.side.decimals, self.trace.count)
         self._on_chain = orders
         people = () if orders is None else (*orders.makers, *orders.savers, orders.sponsor)
         self._chain_orders = (
@@ -207,9 +209,14 @@ class World(Stage[Process]):
         shown = (f"{key}={str(value)[-24:]}" for key, value in answer.items() if key not in _LONG)
         return f"{kind} {what}: {' '.join(shown)}"
 
+    def moves(self, mint: str, price: int) -> None:
+        """What swaps are made at from now on."""
+        self.prices[mint] = price
+        self.checkers.priced(mint, price)
+
     async def price(self, mint: str, price: int, *, at_once: bool) -> None:
         """The venue's price moves, if a process is there to hear it."""
-        self.prices[mint] = price
+        self.moves(mint, price)
 
         async def hears(process: Process) -> dict[str, Any]:
             await process.shard.observe_price(Mint(mint), UsdPrice(price), at_once=at_once)
@@ -221,9 +228,10 @@ class World(Stage[Process]):
             self.trace.count("price lost")
 
     async def leap(self, ms: int) -> None:
-        """The venue's clock is moved forward, and the chain's with it."""
+        """The venue's clock is moved forward. With a long leap comes the fault that lets every blockhash die."""
         await super().leap(ms)
-        self.side.skip_ms(ms)
+        if ms >= LONG_LEAP_MS:
+            await self.side.expire_blockhashes()
 
         async def runs(process: Process) -> dict[str, Any]:
             await process.shard.run_due()

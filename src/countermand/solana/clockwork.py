@@ -1,7 +1,8 @@
 """Slots and blockhashes: what passes with time on the embedded chain.
 
-A slot passes every 400 ms of the wall clock, whether the venue's clock is frozen or not, and slots never go back, not
-over a restart either: nobody is told a slot before a ceiling above it is stored, and a restart begins at the ceiling.
+A slot passes every 400 ms of the wall clock, whether the venue's clock is frozen, moved or not: that clock gives block
+time and nothing else. Slots never go back, not over a restart either: nobody is told a slot before a ceiling above it
+is stored, and a restart begins at the ceiling.
 An attempt that was declared dead because its last valid block height had passed can therefore never land.
 """
 
@@ -68,8 +69,9 @@ class SlotClock:
         """The venue's clock in seconds, but never back."""
         slot = self.now()
         self._block_time = max(self._block_time, self._clock.now_ms() // 1000)
-        if not self._block_times or self._block_times[-1][0] < slot:
-            self._block_times.append((slot, self._block_time))
+        if self._block_times and self._block_times[-1][0] == slot:  # The venue's clock may move within a slot.
+            self._block_times.pop()
+        self._block_times.append((slot, self._block_time))
         return self._block_time
 
     def block_time(self, slot: int) -> int:

@@ -3,27 +3,22 @@
 The store is the truth and the machine a cache: a transaction is executed at once, its changes are queued, and whatever
 was computed from the machine waits for the commit of what it saw. When a commit fails, the machine is dropped and
 loaded again.
-
-Durable nonces are not supported: a transaction whose blockhash is not among the last 150 is dropped.
 """
 
 import asyncio
-import hashlib
-import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from itertools import count
 from typing import Final
 
 from solders.account import Account
 from solders.hash import Hash
+from solders.message import Message, MessageV0
 from solders.pubkey import Pubkey
 from solders.signature import Signature as SignatureKey
 
-from countermand.solana.clockwork import BLOCKHASH_SLOTS, SLOT_MS, Blockhashes, SlotClock, VenueClock
-from countermand.solana.faucet import Faucet, FaucetRefused
-from countermand.solana.genesis import FAUCET_LAMPORTS, Genesis, mint_account
+from countermand.solana.clockwork import BLOCKHASH_SLOTS, Blockhashes, SlotClock, VenueClock
+from countermand.solana.genesis import Genesis
 from countermand.solana.group_commit import Batch, GroupCommit
 from countermand.solana.ledger import (
     AddressSignature,
@@ -44,6 +39,7 @@ from countermand.solana.ledger import (
 from countermand.solana.ledger_store import (
     Epoch,
     LedgerReplaced,
+    LedgerSecrets,
     LedgerStore,
     LedgerUnavailable,
     LoadedLedger,
@@ -66,7 +62,7 @@ from countermand.solana.port import (
     check_filters,
 )
 from countermand.solana.recent import Recent, RecentStatus
-from countermand.solana.tokens import SOL_MINT, TOKEN_PROGRAM, read_mint, read_token_account
+from countermand.solana.tokens import SYSVAR_OWNER, read_token_account
 from countermand.solana.turns import Turns
 from countermand.solana.wire import WireTransaction, read_transaction
 
@@ -74,7 +70,6 @@ __all__ = [
     "AddressSignature",
     "DetailedSimulation",
     "EmbeddedChain",
-    "FaucetRefused",
     "Genesis",
     "InnerInstruction",
     "InnerInstructions",
@@ -95,8 +90,6 @@ ACCOUNTS_PER_SHARE: Final = 200
 """How many accounts are looked at before that is measured."""
 
 CEILING_EARLY_SLOTS: Final = 5
-GIFT_LAMPORTS_MAX: Final = 10**18
-U64_MAX: Final = 2**64 - 1
 RELOAD_PAUSE_MS: Final = (50, 100, 250, 500, 1_000, 2_000)
 
 log = logging.getLogger(__name__)
@@ -115,12 +108,12 @@ class EmbeddedChain:
         self._genesis = genesis
         self._turns = Turns(WORK_NS_PER_TURN, stopwatch)
         self._opened: int | None = None
-        self._gift_numbers = count()
         self._slots = SlotClock(SlotClock.beginning(genesis.first_slot, clock), clock)
         self._live: Live | None = None
         self._down: ChainUnavailable = LedgerUnavailable("the chain is not open")
         self._up = asyncio.Event()
         self._stopped = asyncio.Event()
+        self._failure: BaseException | None = None
         self._writer: asyncio.Task[None] | None = None
         self._subscribers: list[Callable[[Landing], None]] = []
 
@@ -132,12 +125,15 @@ class EmbeddedChain:
         *,
         genesis: Genesis,
         stopwatch: Callable[[], int] = time.perf_counter_ns,
+        opened: int | None = None,
     ) -> "EmbeddedChain":
         """Takes the ledger, and founds it from `genesis` if it is empty.
 
+        `opened` is the epoch in which this process took the ledger already, if it did.
         `stopwatch` (nanoseconds) measures how long the machine works in a row; a simulator gives one that stands still.
         """
         chain = cls(store, clock, genesis, stopwatch)
+        chain._opened = opened
         chain._come_up(await chain._load(None))
         chain._writer = asyncio.create_task(chain._write_for_ever(), name="chain ledger")
         return chain
@@ -157,10 +153,10 @@ class EmbeddedChain:
         """Returns when the ledger is loaded."""
         await self._up.wait()
 
-    async def stopped(self) -> LedgerReplaced | ChainUnavailable:
+    async def stopped(self) -> BaseException:
         """Returns when the chain has stopped for good, with the reason."""
         await self._stopped.wait()
-        return self._down
+        return self._failure or self._down
 
     async def settle(self) -> None:
         """Returns when everything that is queued now is committed."""
@@ -201,13 +197,18 @@ class EmbeddedChain:
         await self._promise(self._require(), slot)
         return slot
 
-    def expire_blockhashes(self) -> None:
-        """Lets so many slots pass that every blockhash is dead."""
-        self._skip(BLOCKHASH_SLOTS + 1)
+    async def is_in_time(self, message: Message | MessageV0) -> bool:
+        """Whether it has a valid blockhash, or the value that its nonce account holds."""
+        live = self._require()
+        in_time = live.is_in_time(message, self._slots.now())
+        await live.settled()
+        return in_time
 
-    def advance(self, seconds: float) -> None:
-        """Lets the slots of so many seconds pass. The venue's clock is moved by its owner."""
-        self._skip(int(seconds * 1000) // SLOT_MS)
+    async def expire_blockhashes(self) -> None:
+        """Lets so many slots pass that every blockhash is dead, and stays so: it is stored when this returns."""
+        live = self._require()
+        self._slots.skip(BLOCKHASH_SLOTS + 1)
+        await self._promise(live, self._slots.now())
 
     # Transactions
 
@@ -299,9 +300,13 @@ class EmbeddedChain:
 
     async def accounts(self, addresses: list[Address]) -> list[AccountInfo | None]:
         live = self._require()
-        found = [live.machine.get(Pubkey.from_string(address)) for address in addresses]
+        keys = [Pubkey.from_string(address) for address in addresses]
+        slot = live.see_time() if any(address.startswith("Sysvar") for address in addresses) else None
+        found = [live.machine.get(key) for key in keys]
         infos = [None if account is None else _info(account) for account in found]
         await live.settled()
+        if slot is not None:
+            await self._promise(live, slot)
         return infos
 
     async def program_accounts(
@@ -312,6 +317,7 @@ class EmbeddedChain:
         owner = Pubkey.from_string(program)
         await self._turns.mine()
         live = self._require()
+        slot = live.see_time() if program == SYSVAR_OWNER else None
         with self._turns.work():
             found = live.machine.accounts_of_program(owner, memcmp)
         passing: list[tuple[bytes, Address, AccountInfo]] = []
@@ -323,6 +329,8 @@ class EmbeddedChain:
                         passing.append((bytes(key), str(key), _info(account)))
         passing.sort(key=lambda entry: entry[0])
         await live.settled()
+        if slot is not None:
+            await self._promise(live, slot)
         return [(address, info) for _, address, info in passing]
 
     async def recent_prioritization_fees(self, addresses: Sequence[Address]) -> list[int]:
@@ -353,36 +361,12 @@ class EmbeddedChain:
         """What an account of this size must hold to be free of rent."""
         return self._require().machine.rent_lamports(data_bytes)
 
-    # What only a sandbox may do
+    # What only the owner of the whole chain may do
 
-    async def airdrop(self, address: Address, lamports: int) -> Signature:
-        self._check_gift(lamports, GIFT_LAMPORTS_MAX)
-        live = self._require()
-        self._refill(live)
-        return await self._give(live.faucet.lamports(address, lamports, live.hashes.at(self._slots.now())))
-
-    async def mint_to(self, wallet: Address, mint: Address, amount: int) -> Signature:
-        """Gives tokens of a mint that is ours to the wallet's associated account. SOL is wrapped."""
-        self._check_gift(amount, GIFT_LAMPORTS_MAX if mint == SOL_MINT else U64_MAX)
-        live = self._require()
-        account = live.machine.get(Pubkey.from_string(mint))
-        if account is None or read_mint(account.data) is None:
-            raise FaucetRefused(f"{mint} is no mint on this chain")
-        self._refill(live)
-        blockhash = live.hashes.at(self._slots.now())
-        return await self._give(live.faucet.tokens(wallet, mint, amount, blockhash, str(account.owner)))
-
-    async def create_mint(self, address: Address | None, decimals: int, program: Address = TOKEN_PROGRAM) -> Address:
-        """A mint of ours, at an address of its own if none is given; of either token program, without extensions."""
-        live = self._require()
-        if not 0 <= decimals <= 255:
-            raise FaucetRefused(f"decimals must be between 0 and 255, not {decimals}")
-        key = _free_mint_address(live) if address is None else Pubkey.from_string(address)
-        if live.machine.get(key) is not None:
-            raise FaucetRefused(f"{key} is already in use")
-        mint = mint_account(str(live.faucet.authority), decimals, program)
-        await self.put_accounts({str(key): mint})
-        return str(key)
+    @property
+    def secrets(self) -> LedgerSecrets:
+        """The seeds that the ledger was founded with. A reset begins with others."""
+        return self._require().secrets
 
     async def put_accounts(self, accounts: Mapping[Address, AccountInfo]) -> None:
         """Sets accounts as they are given, whatever the programs would say."""
@@ -427,23 +411,6 @@ class EmbeddedChain:
         await live.settled()
         return live.latest_blockhash(slot), found
 
-    async def _give(self, raw: bytes) -> Signature:
-        gift = await self.submit(raw)
-        if gift.dropped is not None or gift.error is not None:
-            raise FaucetRefused(f"the chain refused the gift: {json.dumps(gift.dropped or gift.error)}")
-        return gift.signature
-
-    def _refill(self, live: Live) -> None:
-        """The faucet never runs dry."""
-        faucet = live.machine.get(live.faucet.address)
-        if faucet is None or faucet.lamports <= FAUCET_LAMPORTS // 2 + GIFT_LAMPORTS_MAX // 10:
-            full = AccountInfo(FAUCET_LAMPORTS, str(Pubkey.default()), b"", executable=False)
-            live.put({str(live.faucet.address): full})
-
-    def _check_gift(self, amount: int, most: int) -> None:
-        if not 0 < amount <= most:
-            raise FaucetRefused(f"the amount must be between 1 and {most}, not {amount}")
-
     # The ledger
 
     async def _load(self, slots: SlotClock | None) -> Live:
@@ -467,7 +434,7 @@ class EmbeddedChain:
             slots=slots,
             hashes=Blockhashes(loaded.secrets.entropy),
             recent=recent,
-            faucet=Faucet(loaded.secrets, self._gift_numbers),
+            secrets=loaded.secrets,
         )
 
     async def _loaded(self, epoch: Epoch) -> LoadedLedger:
@@ -494,8 +461,9 @@ class EmbeddedChain:
             self._stop(replaced)
         except asyncio.CancelledError:
             raise
-        except BaseException:
-            self._stop(LedgerUnavailable("the chain stopped: a defect of its own"))
+        except BaseException as failure:
+            self._failure = failure
+            self._stop(LedgerUnavailable("the chain stopped for good: a defect, or a row that cannot be read"))
             raise
 
     async def _load_again(self) -> Live:
@@ -561,10 +529,6 @@ class EmbeddedChain:
         if live is not None and slot >= self._slots.ceiling - CEILING_EARLY_SLOTS and live.commits.idle:
             live.commits.raise_ceiling()
 
-    def _skip(self, slots: int) -> None:
-        self._slots.skip(slots)
-        self._raise_ceiling_early(self._slots.now())
-
 
 def _passes(data: bytes, size: int | None, memcmp: Sequence[Memcmp]) -> bool:
     return size in (None, len(data)) and all(data.startswith(wanted, offset) for offset, wanted in memcmp)
@@ -585,13 +549,3 @@ def _genesis_accounts(genesis: Genesis) -> list[StoredAccount]:
         )
         for address, info in genesis.all_accounts().items()
     ]
-
-
-def _free_mint_address(live: Live) -> Pubkey:
-    number = 0
-    while True:
-        seed = b"countermand mint" + bytes(live.faucet.authority) + number.to_bytes(8, "little")
-        key = Pubkey(hashlib.sha256(seed).digest())
-        if live.machine.get(key) is None:
-            return key
-        number += 1

@@ -20,6 +20,7 @@ class Genesis:
 
     `programs`, ELF files by address, come with the release and are loaded at every start. So does `indexed`: offsets in
     the accounts of a program (8 for a key after a discriminator), by whose 32 bytes they are found without a scan.
+    Without `faucet` nothing can be made from nothing: no account gives lamports away, and no mint has an authority.
     """
 
     entropy: bytes
@@ -29,6 +30,7 @@ class Genesis:
     programs: Mapping[Address, bytes] = field(default_factory=dict)
     first_slot: int = FIRST_SLOT
     indexed: Mapping[Address, Sequence[int]] = field(default_factory=dict)
+    faucet: bool = True
 
     def __post_init__(self) -> None:
         for name in ("entropy", "faucet_seed", "mint_authority_seed"):
@@ -40,10 +42,13 @@ class Genesis:
         return LedgerSecrets(self.entropy, self.faucet_seed, self.mint_authority_seed)
 
     def all_accounts(self) -> dict[Address, AccountInfo]:
-        """The faucet, the mints of SOL, USDC, USDT and JUP at their mainnet addresses, and `accounts`."""
-        faucet = str(Keypair.from_seed(self.faucet_seed).pubkey())
-        authority = str(Keypair.from_seed(self.mint_authority_seed).pubkey())
-        accounts = {faucet: AccountInfo(FAUCET_LAMPORTS, SYSTEM_PROGRAM, b"", executable=False)}
+        """The mints of SOL, USDC, USDT and JUP at their mainnet addresses, the faucet's account, and `accounts`."""
+        accounts: dict[Address, AccountInfo] = {}
+        authority = None
+        if self.faucet:
+            faucet = str(Keypair.from_seed(self.faucet_seed).pubkey())
+            accounts[faucet] = AccountInfo(FAUCET_LAMPORTS, SYSTEM_PROGRAM, b"", executable=False)
+            authority = str(Keypair.from_seed(self.mint_authority_seed).pubkey())
         for mint, decimals in KNOWN_DECIMALS.items():
             accounts[mint] = mint_account(None if mint == SOL_MINT else authority, decimals)
         accounts.update(self.accounts)

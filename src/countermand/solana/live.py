@@ -6,14 +6,16 @@ from typing import Final
 
 from solders.account import Account
 from solders.hash import Hash
+from solders.message import Message, MessageV0
 from solders.pubkey import Pubkey
 from solders.signature import Signature as SignatureKey
 
 from countermand.solana.clockwork import BLOCKHASH_SLOTS, Blockhashes, SlotClock
+from countermand.solana.durable_nonce import nonce_use, permits, value_at
 from countermand.solana.errors import ALREADY_PROCESSED, BLOCKHASH_NOT_FOUND, SIGNATURE_FAILURE
-from countermand.solana.faucet import Faucet
 from countermand.solana.group_commit import Batch, GroupCommit, Landed
 from countermand.solana.ledger import Submitted
+from countermand.solana.ledger_store import LedgerSecrets
 from countermand.solana.machine import Machine, MachineSimulation, Rejected
 from countermand.solana.port import AccountInfo, Address, JsonError, LatestBlockhash
 from countermand.solana.recent import Recent, RecentStatus
@@ -29,7 +31,7 @@ class Live:
     slots: SlotClock
     hashes: Blockhashes
     recent: Recent
-    faucet: Faucet
+    secrets: LedgerSecrets
     _verified: dict[bytes, None] = field(default_factory=dict)
 
     def latest_blockhash(self, slot: int) -> LatestBlockhash:
@@ -40,6 +42,7 @@ class Live:
         slot = self.slots.now()
         signature = transaction.signature
         shown = str(SignatureKey.from_bytes(signature))
+        nonce = self.nonce_of(transaction.message, slot)
         problem = self._problem_of_age(transaction, slot)
         if problem is None and not self._signatures_are_valid(transaction):
             problem = SIGNATURE_FAILURE
@@ -47,7 +50,8 @@ class Live:
             return Submitted(shown, slot, None, dropped=problem)
         block_time = self.slots.block_time_now()
         self.machine.set_time(slot, block_time, self.hashes.at)
-        done = self.machine.execute(transaction)
+        next_nonce = value_at(self.commits.position + 1, self.hashes.at(slot))
+        done = self.machine.execute(transaction, next_nonce, nonce)
         if isinstance(done, Rejected):
             return Submitted(shown, slot, None, dropped=done.error)
         error = None if done.error is None else json.dumps(done.error)
@@ -75,8 +79,30 @@ class Live:
             return SIGNATURE_FAILURE
         if not any_blockhash and (problem := self._problem_of_age(transaction, slot)) is not None:
             return problem
-        self.machine.set_time(slot, self.slots.block_time_now(), self.hashes.at)
+        self.see_time()
         return self.machine.simulate(transaction.versioned)
+
+    def see_time(self) -> int:
+        """The sysvars show the present. Returns its slot."""
+        slot = self.slots.now()
+        self.machine.set_time(slot, self.slots.block_time_now(), self.hashes.at)
+        return slot
+
+    def is_in_time(self, message: Message | MessageV0, slot: int) -> bool:
+        """Whether it has a blockhash that is valid at this slot, or the value of its nonce account in that place."""
+        return self._has_recent_blockhash(message, slot) or self.nonce_of(message, slot) is not None
+
+    def nonce_of(self, message: Message | MessageV0, slot: int) -> Pubkey | None:
+        """The nonce account that keeps this message alive; None where a recent blockhash does, or nothing."""
+        if self._has_recent_blockhash(message, slot):
+            return None
+        use = nonce_use(message)
+        if use is None or not permits(use, self.machine.get(use.account), bytes(message.recent_blockhash)):
+            return None
+        return use.account
+
+    def _has_recent_blockhash(self, message: Message | MessageV0, slot: int) -> bool:
+        return self.hashes.slot_of(bytes(message.recent_blockhash), slot) is not None
 
     def put(self, accounts: dict[Address, AccountInfo]) -> Batch:
         """Sets accounts, whatever the programs would say."""
@@ -94,7 +120,7 @@ class Live:
 
     def _problem_of_age(self, transaction: WireTransaction, slot: int) -> str | None:
         self.recent.forget_before(slot)
-        if self.hashes.slot_of(transaction.blockhash, slot) is None:
+        if not self.is_in_time(transaction.message, slot):
             return BLOCKHASH_NOT_FOUND
         if self.recent.knows(transaction.signature, transaction.message_hash):
             return ALREADY_PROCESSED

@@ -4,14 +4,11 @@ Its blockhash check, replay check and airdrops are made for unit tests and would
 itself. Signatures too are verified before a transaction comes here.
 """
 
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
 from solders.account import Account
-from solders.clock import Clock
-from solders.hash import Hash
 from solders.message import Message, MessageV0
 from solders.pubkey import Pubkey
 from solders.signature import Signature
@@ -21,14 +18,16 @@ from solders.solders import LiteSVM
 from solders.transaction import VersionedTransaction
 from solders.transaction_metadata import FailedTransactionMetadata, SimulatedTransactionInfo, TransactionMetadata
 
-from countermand.solana.clockwork import SLOTS_PER_EPOCH
+from countermand.solana.durable_nonce import nonce_value, with_value
 from countermand.solana.errors import json_error
 from countermand.solana.fields import FieldIndex
 from countermand.solana.ledger import InnerCall, Meta, TokenField
 from countermand.solana.ledger_store import StoredAccount
 from countermand.solana.port import JsonError, Memcmp
+from countermand.solana.sysvars import SlotHash, Sysvars
 from countermand.solana.tokens import SYSTEM_PROGRAM, SYSVAR_OWNER, TOKEN_2022_PROGRAM, is_token_account
 from countermand.solana.wire import WireTransaction
+from countermand.stored_rows import unreadable
 
 _NO_SIGNATURE: Final = Signature.default()
 _SYSTEM: Final = Pubkey.from_string(SYSTEM_PROGRAM)
@@ -37,7 +36,6 @@ _TOKEN_2022: Final = Pubkey.from_string(TOKEN_2022_PROGRAM)
 _GONE: Final = Account(0, b"", _SYSTEM, executable=False)
 _LOOKUP_TABLE_HEADER_BYTES: Final = 56
 _DECIMALS_AT: Final = 44
-SLOT_HASHES_KEPT: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +91,14 @@ class Machine:
         self._inert: dict[Pubkey, None] = {}
         self._tokens_of: dict[bytes, dict[bytes, None]] = {}
         self._fields = FieldIndex(indexed)
-        self._time = (-1, -1)
-        self._slot_hashes: deque[tuple[int, Hash]] = deque(maxlen=SLOT_HASHES_KEPT)
+        self._sysvars = Sysvars(self._svm)
         # The machine loads an executable when it is set, and then wants to see its program data.
         for stored in sorted(accounts, key=lambda account: account.executable):
-            account = Account(stored.lamports, stored.data, Pubkey(stored.owner), stored.executable)
-            self.put(Pubkey(stored.address), account)
+            key = Pubkey(stored.address)
+            try:
+                self.put(key, Account(stored.lamports, stored.data, Pubkey(stored.owner), stored.executable))
+            except Exception as problem:  # The class of what the machine raises has no public name.
+                raise unreadable("chain_accounts", key, problem) from problem
         for address, elf in programs.items():
             self._svm.add_program(address, elf)
 
@@ -129,20 +129,17 @@ class Machine:
     def token_accounts_of(self, owner: Pubkey) -> list[Pubkey]:
         return [Pubkey(key) for key in sorted(self._tokens_of.get(bytes(owner), {}))]
 
-    def set_time(self, slot: int, unix_time: int, slot_hash: Callable[[int], bytes]) -> None:
-        """Programs see this slot, this time, and the hashes of the slots before it."""
-        if self._time == (slot, unix_time):
-            return
-        if self._time[0] != slot:
-            newest = self._slot_hashes[0][0] if self._slot_hashes else -1
-            for past in range(max(newest + 1, slot - SLOT_HASHES_KEPT, 0), slot):
-                self._slot_hashes.appendleft((past, Hash(slot_hash(past))))
-            self._svm.set_slot_hashes(list(self._slot_hashes))
-        self._time = (slot, unix_time)
-        epoch = slot // SLOTS_PER_EPOCH
-        self._svm.set_clock(Clock(slot, 0, epoch, epoch + 1, unix_time))
+    def set_time(self, slot: int, unix_time: int, slot_hash: SlotHash) -> None:
+        """Programs see this slot, this time, and the hashes of the slots until now."""
+        self._sysvars.set(slot, unix_time, slot_hash)
 
-    def execute(self, transaction: WireTransaction) -> Execution | Rejected:
+    def execute(
+        self, transaction: WireTransaction, next_nonce: bytes, uses_nonce: Pubkey | None = None
+    ) -> Execution | Rejected:
+        """`next_nonce` becomes the value of all nonce accounts that it advances.
+
+        `uses_nonce` is the account whose value stands in the place of its blockhash: it is advanced in any case.
+        """
         get = self._svm.get_account
         keys = self._keys_of(transaction)
         writable = [keys.keys[i] for i in keys.writable]
@@ -159,7 +156,7 @@ class Machine:
         changed: dict[Pubkey, Account | None] = {}
         pre_tokens, post_tokens = readonly_tokens, readonly_tokens.copy()
         for i, key, old in zip(keys.writable, writable, before, strict=True):
-            new = get(key)
+            new = self._renewed(key, old, get(key), next_nonce, in_any_case=key == uses_nonce)
             old_token = new_token = None
             if old is not None:
                 pre_balances[i] = old.lamports
@@ -191,6 +188,21 @@ class Machine:
             loaded_readonly=[bytes(key) for key in keys.loaded_readonly],
         )
         return Execution(error, changed, keys.keys, meta)
+
+    def _renewed(
+        self, key: Pubkey, old: Account | None, new: Account | None, next_nonce: bytes, *, in_any_case: bool
+    ) -> Account | None:
+        """The account after the transaction: one that it advanced, as a nonce, gets a value of ours.
+
+        The machine's own come from a blockhash that never changes, and it advances nothing when a transaction fails.
+        """
+        if new is None or (value := nonce_value(new)) is None:
+            return new
+        if old is not None and nonce_value(old) == value and not in_any_case:
+            return new
+        renewed = with_value(new, next_nonce)
+        self._svm.set_account(key, renewed)
+        return renewed
 
     def simulate(self, transaction: VersionedTransaction) -> MachineSimulation:
         result = self._svm.simulate_transaction(transaction)

@@ -142,7 +142,8 @@ class Chain(Protocol):
 
     async def latest_blockhash(self) -> LatestBlockhash: ...
 
-    async def finalized_block_height(self) -> int: ...
+    async def finalized_block_height(self) -> int:
+        """Counts blocks. Not every slot has one, so it is at most the slot, and the two are never compared."""
 
     async def signature_status(self, signature: Signature) -> SignatureStatus | None:
         """The status with history searched, or None if this node, at its present height, knows none."""

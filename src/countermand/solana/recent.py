@@ -18,7 +18,8 @@ class RecentStatus:
 class Recent:
     """A message's blockhash is at most as old as its landing, so after 150 slots neither can come back.
 
-    Older transactions need no entry here: their blockhash is refused.
+    Older transactions need no entry here: their blockhash is refused. So is the value of a durable nonce, from the
+    landing on: its account holds another one.
     """
 
     def __init__(self) -> None:

@@ -14,14 +14,15 @@ from countermand.engine.book_day import SECOND_MS
 from countermand.engine.book_ports import OrdersQuery, Period, StoredBookOrder, StoredTrade, TradesQuery
 from countermand.engine.book_rows import BalanceRow, BookRows
 from countermand.store.book_rows import BOOK_FAMILY
-from countermand.store.connections import asking
+from countermand.store.connections import asking, reading
 from countermand.store.shard_postgres import ShardPostgres
+from countermand.stored_rows import check, unreadable
 
 _COUNTERS: Final = "SELECT body FROM book_standing WHERE shard = $1"
 _BALANCES: Final = """
 SELECT account, currency, available::text, locked::text FROM book_balances WHERE shard = $1 ORDER BY account, currency
 """
-_LIVE_ORDERS: Final = "SELECT body FROM book_orders WHERE shard = $1 AND live ORDER BY id"
+_LIVE_ORDERS: Final = "SELECT id, body FROM book_orders WHERE shard = $1 AND live ORDER BY id"
 _ORDER: Final = "SELECT body FROM book_orders WHERE id = $1"
 _ORDER_OF_NONCE: Final = "SELECT body FROM book_orders WHERE account = $1 AND nonce = $2"
 _DRAFT: Final = "SELECT body FROM book_drafts WHERE account = $1 AND nonce = $2"
@@ -71,6 +72,10 @@ SELECT at - (at - $3) % $2 AS began, (array_agg(ticks ORDER BY id))[1] AS first,
 FROM book_trades WHERE market = $1 AND at >= $3 AND at < $4 GROUP BY began ORDER BY began
 """
 
+_BAD_TRADE: Final = """
+SELECT (array_agg(id))[1] FROM book_trades WHERE market = $1 AND at >= $2 AND (ticks <= 0 OR lots <= 0)
+"""
+
 _NEVER: Final = 2**62
 
 
@@ -84,22 +89,20 @@ class PostgresBookStore(ShardPostgres[BookRows]):
             await self._readers.execute(_DELETE_DRAFTS, expired_before)
 
     async def counters(self, shard: int) -> bytes | None:
-        with asking():
+        with reading("book_standing", shard):
             body: bytes | None = await self._readers.fetchval(_COUNTERS, shard)
         return body
 
     async def balances(self, shard: int) -> Sequence[BalanceRow]:
-        with asking():
+        with reading("book_balances"):
             rows = await self._readers.fetch(_BALANCES, shard, timeout=None)
-        return [
-            BalanceRow(Account(account), Currency(currency), int(available), int(locked))
-            for account, currency, available, locked in rows
-        ]
+        return [_balance(row) for row in rows]
 
-    async def live_orders(self, shard: int) -> Sequence[bytes]:
+    async def live_orders(self, shard: int) -> Sequence[tuple[OrderId, bytes]]:
         """It may take a while."""
-        with asking():
-            return [body for (body,) in await self._readers.fetch(_LIVE_ORDERS, shard, timeout=None)]
+        with reading("book_orders"):
+            rows = await self._readers.fetch(_LIVE_ORDERS, shard, timeout=None)
+        return [(OrderId(order_id), body) for order_id, body in rows]
 
     async def order(self, order_id: OrderId) -> bytes | None:
         with asking():
@@ -160,9 +163,19 @@ class PostgresBookStore(ShardPostgres[BookRows]):
             return [_period(row) for row in await self._readers.fetch(_PERIODS, market, length_ms, since, until)]
 
     async def seconds(self, market: MarketSymbol, since: Instant) -> Sequence[Period]:
-        with asking():
+        with reading("book_trades"):
+            bad = await self._readers.fetchval(_BAD_TRADE, market, since, timeout=None)
+            check("book_trades", bad, that=bad is None, otherwise="its price or its volume is not positive")
             rows = await self._readers.fetch(_PERIODS, market, SECOND_MS, since, _NEVER, timeout=None)
         return [_period(row) for row in rows]
+
+
+def _balance(row: asyncpg.Record) -> BalanceRow:
+    account, currency, available, locked = row
+    try:
+        return BalanceRow(Account(account), Currency(currency), int(available), int(locked))
+    except ValueError as problem:
+        raise unreadable("book_balances", f"{account} {currency}", problem) from problem
 
 
 def _period(row: asyncpg.Record) -> Period:

@@ -14,19 +14,17 @@ from countermand.solana.ledger_store import (
     LedgerSecrets,
     LedgerUnavailable,
     LoadedLedger,
-    RecentTransaction,
     StoredAccount,
     StoredClock,
     StoredStatus,
     StoredTransaction,
 )
-from countermand.store.connections import LOST
+from countermand.store import chain_rows
+from countermand.store.connections import LOST, reading
 
 COMMIT_TIMEOUT_SECONDS: Final = 30
 LOAD_TIMEOUT_SECONDS: Final = 600
 
-_I64_MAX: Final = 2**63 - 1
-_U64: Final = 2**64
 
 _COMMIT: Final = """
 WITH fence AS (
@@ -74,6 +72,8 @@ _RECENT: Final = """
 SELECT signature, message_hash, slot, error FROM chain_transactions WHERE slot >= $1 ORDER BY position
 """
 
+_NEWEST: Final = "SELECT max(position) FROM chain_transactions"
+
 _SIGNATURES_FOR: Final = """
 SELECT t.signature, t.slot, t.error, t.block_time
 FROM chain_mentions m JOIN chain_transactions t USING (position)
@@ -109,22 +109,25 @@ class PostgresLedgerStore:
 
     async def load(self, epoch: Epoch, *, recent_slots: int) -> LoadedLedger:
         async with self._writing() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-            fence = await connection.fetchrow("SELECT * FROM chain_ledger", timeout=COMMIT_TIMEOUT_SECONDS)
-            assert fence is not None, "the migration makes this row"
-            if fence["epoch"] != epoch.number:
+            with reading("chain_ledger"):
+                fence = await connection.fetchrow("SELECT * FROM chain_ledger", timeout=COMMIT_TIMEOUT_SECONDS)
+            if fence is not None and fence["epoch"] != epoch.number:
                 raise LedgerReplaced(f"epoch {epoch.number} of the ledger has ended")
-            accounts = await connection.fetch("SELECT * FROM chain_accounts", timeout=LOAD_TIMEOUT_SECONDS)
-            since = (fence["slot"] or 0) - recent_slots
-            recent = await connection.fetch(_RECENT, since, timeout=LOAD_TIMEOUT_SECONDS)
-        founded = fence["entropy"] is not None
+            with reading("chain_transactions"):
+                newest = await connection.fetchval(_NEWEST, timeout=COMMIT_TIMEOUT_SECONDS)
+            checked = chain_rows.checked_fence(fence, newest)
+            with reading("chain_accounts"):
+                accounts = await connection.fetch("SELECT * FROM chain_accounts", timeout=LOAD_TIMEOUT_SECONDS)
+            since = (checked["slot"] or 0) - recent_slots
+            with reading("chain_transactions"):
+                recent = await connection.fetch(_RECENT, since, timeout=LOAD_TIMEOUT_SECONDS)
+        founded = checked["entropy"] is not None
         return LoadedLedger(
-            seq=fence["seq"],
-            secrets=_secrets(fence) if founded else None,
-            clock=_clock(fence) if founded else None,
-            accounts=[_account(row) for row in accounts],
-            recent=[
-                RecentTransaction(row["signature"], row["message_hash"], row["slot"], row["error"]) for row in recent
-            ],
+            seq=checked["seq"],
+            secrets=_secrets(checked) if founded else None,
+            clock=_clock(checked) if founded else None,
+            accounts=[chain_rows.account(row) for row in accounts],
+            recent=[chain_rows.recent(row) for row in recent],
         )
 
     async def found(
@@ -224,15 +227,10 @@ def _clock_columns(clock: StoredClock) -> tuple[int, int, int, int]:
     return clock.slot, clock.wall_ms, clock.ceiling, clock.block_time
 
 
-def _account(row: asyncpg.Record) -> StoredAccount:
-    address, lamports, owner, data, executable = row
-    return StoredAccount(address, lamports % _U64, owner, data, executable)
-
-
 def _account_columns(accounts: Sequence[StoredAccount]) -> tuple[list[Any], ...]:
     return (
         [account.address for account in accounts],
-        [account.lamports if account.lamports <= _I64_MAX else account.lamports - _U64 for account in accounts],
+        [chain_rows.lamports_column(account.lamports) for account in accounts],
         [account.owner for account in accounts],
         [account.data for account in accounts],
         [account.executable for account in accounts],

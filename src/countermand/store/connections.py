@@ -9,6 +9,7 @@ from asyncpg.connect_utils import SessionAttribute
 from asyncpg.pool import PoolConnectionProxy
 
 from countermand.engine.ports import Unavailable
+from countermand.stored_rows import unreadable
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 
@@ -36,14 +37,48 @@ def settings(name: str, **more: str) -> dict[str, str]:
     return {"application_name": f"countermand {name}", **_SETTINGS, **more}
 
 
+_DAMAGE: Final = ("22", "XX")
+"""Classes of SQLSTATE for a table that cannot be read: values and pages that make no sense."""
+_REFUSING: Final = (*_PASSING, "0A", "28", "3D", "3F", "42501", "42P01", "42703", "54", "F0", "XX")
+"""What a database says that a venue cannot work with. The rest is only our own mistake."""
+_ADDRESS: Final = (
+    "the address of the database cannot be read; "
+    "write special characters in its user or password as %40 for @, %2F for /, and the like"
+)
+
+
+def refuses(error: asyncpg.PostgresError) -> bool:
+    """The database is not as a venue needs it, or does not let us: an operator must look."""
+    return str(error.sqlstate).startswith(_REFUSING)
+
+
 async def connect(dsn: str, name: str, **more: str) -> "asyncpg.Connection[asyncpg.Record]":
     """Raises `Unavailable` for whatever reason there is no connection: nothing has been asked yet."""
     try:
         return await asyncpg.connect(
             dsn, timeout=CONNECT_S, target_session_attrs=PRIMARY, server_settings=settings(name, **more)
         )
-    except LOST as error:
-        raise Unavailable(f"no connection to the database: {describe(error)}") from error
+    except (*LOST, ValueError) as error:
+        raise no_connection(dsn, error) from error
+
+
+def no_connection(dsn: str, error: BaseException) -> Unavailable:
+    """What cannot be read of an address may be a part of its password, and is not told."""
+    if isinstance(error, ValueError) and "@" in dsn:
+        return Unavailable(_ADDRESS)
+    return Unavailable(f"no connection to the database: {describe(error)}")
+
+
+@contextmanager
+def reading(table: str, key: object = None) -> Iterator[None]:
+    """What is read at a load: as `asking`, and what is damaged is named by its table."""
+    try:
+        with asking():
+            yield
+    except asyncpg.PostgresError as error:
+        if str(error.sqlstate).startswith(_DAMAGE):
+            raise unreadable(table, key, error) from error
+        raise
 
 
 @contextmanager

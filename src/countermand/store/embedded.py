@@ -8,6 +8,7 @@ It listens on a Unix socket in a private directory and nowhere else. The data di
 """
 
 import asyncio
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -133,17 +134,23 @@ class EmbeddedPostgres:
         assert self._lock is None, "already started"
         self._lock = _locked(self._directory)
         try:
-            self._identity = await _identity(self._directory, self._cluster)
-            name = _name(self._directory)
-            await self._end_predecessors(name)
-            if not self._cluster.exists():
-                await self._initialise()
-            _check_version(self._cluster)
-            self._socket_directory = _private_directory(name, self._identity)
-            await self._launch(name)
+            await self._start()
+        except OSError as error:
+            await self.stop()
+            raise PostgresUnavailable(f"PostgreSQL cannot run in {self._directory}: {error}") from error
         except BaseException:
             await self.stop()
             raise
+
+    async def _start(self) -> None:
+        self._identity = await _identity(self._directory, self._cluster)
+        name = _name(self._directory)
+        await self._end_predecessors(name)
+        if not self._cluster.exists():
+            await self._initialise()
+        _check_version(self._cluster)
+        self._socket_directory = _private_directory(name, self._identity)
+        await self._launch(name)
 
     async def stop(self) -> None:
         """Stop it: fast, then immediately, then by force. What was committed stays in each case."""
@@ -154,7 +161,9 @@ class EmbeddedPostgres:
             by_force = await _stopped_by_force(self._process)
             self._process = None
             if by_force:
-                await self._end_predecessors(_name(self._directory))
+                # What cannot be ended now is ended by the next start.
+                with contextlib.suppress(OSError, PostgresUnavailable):
+                    await self._end_predecessors(_name(self._directory))
         if self._socket_directory is not None:
             shutil.rmtree(self._socket_directory, ignore_errors=True)
             self._socket_directory = None
@@ -257,9 +266,12 @@ def _locked(directory: Path) -> int:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder = os.read(lock, 20).decode().strip()
+        holder = os.read(lock, 20).decode(errors="replace").strip() or "that has just started"
         os.close(lock)
         raise DataDirectoryBusy(f"the data directory {directory} is in use by process {holder}") from None
+    except OSError as error:
+        os.close(lock)
+        raise PostgresUnavailable(f"the data directory {directory} cannot be locked: {error}") from error
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
     return lock
@@ -272,7 +284,12 @@ def _name(directory: Path) -> str:
 
 
 def _check_version(cluster: Path) -> None:
-    version = (cluster / "PG_VERSION").read_text().strip()
+    try:
+        version = (cluster / "PG_VERSION").read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise PostgresUnavailable(
+            f"{cluster} holds no PostgreSQL: {error}; restore it from a backup, or give another --data"
+        ) from error
     if version != str(MAJOR_VERSION):
         raise PostgresUnavailable(f"{cluster} was made by PostgreSQL {version}, and this is {MAJOR_VERSION}")
 

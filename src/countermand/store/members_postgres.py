@@ -43,6 +43,10 @@ _REGISTER_KEY: Final = """
 UPDATE members SET stark_key = CASE WHEN $3 THEN $2 ELSE coalesce(stark_key, $2) END WHERE account = $1
 RETURNING stark_key
 """
+_CLEAR: Final = """
+TRUNCATE members, member_sessions;
+UPDATE venue SET token_incarnation = token_incarnation + 1;
+"""
 
 
 class PostgresMembers:
@@ -90,9 +94,13 @@ class PostgresMembers:
         return None if key is None else int(key, 16)
 
     async def clear(self) -> None:
-        """Forgets all members. Numbers of customers go on rising, so that no token fits a stranger."""
+        """Forgets all members. Numbers of customers go on rising, so that no token fits a stranger.
+
+        All tokens and login texts end in the same commit: these follow from how often a member has logged in, which
+        begins at 0 again.
+        """
         with _changing():
-            await self._pool.execute("TRUNCATE members, member_sessions")
+            await self._pool.execute(_CLEAR)
 
 
 def _member(row: asyncpg.Record) -> Member:

@@ -17,10 +17,11 @@ from countermand.store.connections import Connection, connect
 
 _ONE_AT_A_TIME: Final = 6_051_847_330_211
 """The key of the advisory lock that two starters compete for. It means nothing, and must never change."""
+TURN_S_MAX: Final = 60
 _FILE_NAME: Final = re.compile(r"(\d{4})_[a-z0-9_]+\.sql", re.ASCII)
 
 _LEDGER: Final = """
-CREATE TABLE IF NOT EXISTS migrations (
+CREATE TABLE migrations (
     number     integer PRIMARY KEY,
     name       text NOT NULL,
     checksum   text NOT NULL,
@@ -79,9 +80,14 @@ def _migration(file: Traversable) -> Migration:
 
 async def apply(connection: Connection, migrations: Sequence[Migration]) -> None:
     # Bound to the session, so that it is given back even if this process dies.
-    await connection.execute("SELECT pg_advisory_lock($1)", _ONE_AT_A_TIME)
     try:
-        await connection.execute(_LEDGER)
+        await connection.execute("SELECT pg_advisory_lock($1)", _ONE_AT_A_TIME, timeout=TURN_S_MAX)
+    except TimeoutError:
+        raise MigrationRefused(f"another start has been preparing this database for {TURN_S_MAX} s; end it") from None
+    try:
+        # A role that may not make tables can serve a database that is up to date.
+        if not await connection.fetchval("SELECT to_regclass('migrations') IS NOT NULL"):
+            await connection.execute(_LEDGER)
         rows = await connection.fetch("SELECT number, name, checksum FROM migrations ORDER BY number")
         _check(migrations, {row["number"]: (row["name"], row["checksum"]) for row in rows})
         for migration in migrations[len(rows) :]:
@@ -106,7 +112,8 @@ def _check(migrations: Sequence[Migration], applied: Mapping[int, tuple[str, str
                 f"migration {name} of the database is not the {migration.name} of this version; "
                 "start the version that made the database, or use another database"
             )
-    assert list(applied) == list(range(1, len(applied) + 1)), f"migrations are missing between {list(applied)}"
+    if list(applied) != list(range(1, len(applied) + 1)):
+        raise MigrationRefused(f"table migrations lacks rows between {list(applied)}; restore it from a backup")
 
 
 async def _apply_one(connection: Connection, migration: Migration) -> None:
@@ -120,4 +127,6 @@ async def _apply_one(connection: Connection, migration: Migration) -> None:
                 migration.checksum,
             )
     except asyncpg.PostgresError as error:
-        raise MigrationRefused(f"migration {migration.name} failed: {error}") from error
+        raise MigrationRefused(
+            f"migration {migration.name} failed: {error}; give a database of our own, or restore its table migrations"
+        ) from error

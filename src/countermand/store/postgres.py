@@ -8,15 +8,17 @@ from countermand.domain.identity import Mint, OrderId, RequestId, Wallet
 from countermand.domain.instant import Instant
 from countermand.domain.quantities import UsdPrice
 from countermand.engine.ports import PASSING_SHOWN, HistoryQuery, StoredHistory, StoredOrder, TriggerRows
-from countermand.store.connections import asking, connect
+from countermand.store.addresses import is_address
+from countermand.store.connections import asking, connect, reading
 from countermand.store.migrations import migrate
 from countermand.store.shard_postgres import ShardPostgres
 from countermand.store.snapshot import Snapshot
 from countermand.store.trigger_rows import TRIGGER_FAMILY
+from countermand.stored_rows import UNREADABLE, unreadable
 
 __all__ = ["PostgresStore", "migrate"]
 
-_LIVE_ORDERS: Final = "SELECT body FROM orders WHERE shard = $1 AND live ORDER BY id"
+_LIVE_ORDERS: Final = "SELECT id, body FROM orders WHERE shard = $1 AND live ORDER BY id"
 _PRICES: Final = "SELECT mint, picodollars::text FROM prices WHERE shard = $1 ORDER BY mint"
 _ORDER: Final = "SELECT body FROM orders WHERE id = $1"
 _CRAFT: Final = "SELECT body FROM crafts WHERE request_id = $1"
@@ -85,16 +87,17 @@ class PostgresStore(ShardPostgres[TriggerRows]):
 
     # --- reading
 
-    async def live_orders(self, shard: int) -> Sequence[bytes]:
+    async def live_orders(self, shard: int) -> Sequence[tuple[OrderId, bytes]]:
         """The oldest first, since ids rise with time. It may take a while."""
-        with asking():
+        with reading("orders"):
             async with self._readers.acquire() as connection:
-                return [body for (body,) in await connection.fetch(_LIVE_ORDERS, shard, timeout=None)]
+                rows = await connection.fetch(_LIVE_ORDERS, shard, timeout=None)
+        return [(OrderId(str(order_id)), body) for order_id, body in rows]
 
     async def prices(self, shard: int) -> Sequence[tuple[Mint, UsdPrice]]:
-        with asking():
+        with reading("prices"):
             rows = await self._readers.fetch(_PRICES, shard)
-        return [(Mint(mint), UsdPrice(int(picodollars))) for mint, picodollars in rows]
+        return [_price(mint, picodollars) for mint, picodollars in rows]
 
     async def order(self, order_id: OrderId) -> bytes | None:
         with asking():
@@ -146,3 +149,11 @@ class PostgresStore(ShardPostgres[TriggerRows]):
                 yield Snapshot(connection)
         finally:
             connection.terminate()
+
+
+def _price(mint: str, picodollars: str) -> tuple[Mint, UsdPrice]:
+    try:
+        assert is_address(mint), "that is no mint"
+        return Mint(mint), UsdPrice(int(picodollars))
+    except UNREADABLE as problem:
+        raise unreadable("prices", mint, problem) from problem

@@ -1,4 +1,4 @@
-"""What a venue remembers of itself, in PostgreSQL: a sandbox's settings and tokens, and whose vaults these are."""
+"""What a sandbox remembers of itself, in PostgreSQL: its settings and its tokens."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,18 +6,16 @@ from typing import Any, Final
 
 import asyncpg
 
-from countermand.store.connections import asking
+from countermand.store.addresses import is_address
+from countermand.store.connections import asking, reading
+from countermand.stored_rows import check
 
+DECIMALS_MAX: Final = 255
 _SET: Final = """
 INSERT INTO sandbox_settings (name, body) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET body = EXCLUDED.body
 """
 _TOKENS: Final = "SELECT mint, symbol, decimals, program FROM sandbox_tokens ORDER BY position"
 _ADD: Final = "INSERT INTO sandbox_tokens (mint, symbol, decimals, program) VALUES ($1, $2, $3, $4)"
-_KEEP: Final = """
-INSERT INTO venue (seed_fingerprint) VALUES ($1)
-ON CONFLICT (one) DO UPDATE SET seed_fingerprint = venue.seed_fingerprint
-RETURNING seed_fingerprint
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,7 @@ class PostgresSandboxStore:
         self._pool = pool
 
     async def setting(self, name: str) -> bytes | None:
-        with asking():
+        with reading("sandbox_settings", name):
             body: Any = await self._pool.fetchval("SELECT body FROM sandbox_settings WHERE name = $1", name)
         return None if body is None else bytes(body)
 
@@ -43,9 +41,9 @@ class PostgresSandboxStore:
 
     async def tokens(self) -> Sequence[TokenRow]:
         """In the order in which they were added."""
-        with asking():
+        with reading("sandbox_tokens"):
             rows = await self._pool.fetch(_TOKENS)
-        return [TokenRow(row["mint"], row["symbol"], row["decimals"], row["program"]) for row in rows]
+        return [_token(row) for row in rows]
 
     async def add_token(self, token: TokenRow) -> None:
         with asking():
@@ -55,8 +53,11 @@ class PostgresSandboxStore:
         with asking():
             await self._pool.execute("TRUNCATE sandbox_settings, sandbox_tokens RESTART IDENTITY")
 
-    async def keep(self, seed_fingerprint: str) -> str:
-        """The fingerprint of the master seed whose vaults are in this database: the given one, if it is the first."""
-        with asking():
-            kept: Any = await self._pool.fetchval(_KEEP, seed_fingerprint)
-        return str(kept)
+
+def _token(row: asyncpg.Record) -> TokenRow:
+    mint, symbol, decimals, program = row
+    for name, address in (("mint", mint), ("program", program)):
+        check("sandbox_tokens", mint, that=is_address(address), otherwise=f"its {name} is no address")
+    check("sandbox_tokens", mint, that=bool(symbol), otherwise="it has no symbol")
+    check("sandbox_tokens", mint, that=0 <= decimals <= DECIMALS_MAX, otherwise=f"it has {decimals} decimals")
+    return TokenRow(mint, symbol, decimals, program)

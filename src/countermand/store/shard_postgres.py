@@ -8,8 +8,8 @@ from typing import ClassVar, Final, Generic, Self, TypeVar
 
 import asyncpg
 
-from countermand.engine.ports import Batch, Epoch, Unavailable
-from countermand.store.connections import CONNECT_S, LOST, PRIMARY, asking, describe, settings
+from countermand.engine.ports import Batch, Epoch
+from countermand.store.connections import CONNECT_S, LOST, PRIMARY, asking, no_connection, settings
 from countermand.store.writer import Family, Writer
 
 READERS: Final = 4
@@ -44,9 +44,14 @@ class ShardPostgres(Generic[R]):
                 server_settings=settings("reader"),
                 reset=_put_back,
             )
-        except LOST as error:
-            raise Unavailable(f"no connection to the database: {describe(error)}") from error
+        except (*LOST, ValueError) as error:
+            raise no_connection(dsn, error) from error
         return cls(dsn, readers)
+
+    @property
+    def readers(self) -> "asyncpg.Pool[asyncpg.Record]":
+        """For what reads beside the shard."""
+        return self._readers
 
     async def close(self) -> None:
         for writer in self._writers.values():

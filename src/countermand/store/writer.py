@@ -1,6 +1,5 @@
 """The writer of one shard: its connection, its epochs, its commits."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -9,12 +8,13 @@ import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
 from countermand.domain.instant import Instant
+from countermand.engine.journal import GENESIS
 from countermand.engine.ports import Batch, CommitUnknown, Epoch, WriterReplaced
-from countermand.store.connections import LOST, asking, connect, describe
+from countermand.store.connections import LOST, asking, connect, describe, reading
+from countermand.store.fences import alone
+from countermand.stored_rows import check
 
 COMMIT_S: Final = 10
-HOLDER_S: Final = 3
-"""How long a batch of an older epoch may take that is still inside PostgreSQL, before its backend is ended."""
 
 # Every insert selects from the fence, so that nothing is written when the fence has no row. A family adds its own.
 _FENCE_AND_JOURNAL: Final = """
@@ -38,7 +38,7 @@ UPDATE shards SET epoch = epoch + 1 WHERE shard = $1 AND opened = $2
 RETURNING epoch, seq, head, last_at
 """
 _END_ANY: Final = "UPDATE shards SET epoch = epoch + 1 WHERE shard = $1 RETURNING epoch"
-_END_HOLDERS: Final = "SELECT count(pg_terminate_backend(pid)) FROM unnest(pg_blocking_pids($1)) AS pid"
+_NEWEST: Final = "SELECT seq, hash, at FROM journal WHERE shard = $1 ORDER BY seq DESC LIMIT 1"
 _RESET: Final = (
     "UPDATE shards SET seq = 0, head = '', last_at = 0 WHERE shard = $1",
     "DELETE FROM journal WHERE shard = $1",
@@ -102,17 +102,17 @@ class Writer:
         """
         connection = await self._anew()
         try:
-            with asking():
+            with reading("shards", self._shard):
                 if opened is None:
                     row = await self._alone(connection, _TAKE, self._shard)
                 else:
                     row = await self._alone(connection, _BEGIN_AGAIN, self._shard, opened)
+            if row is not None:
+                return await self._checked(connection, row)
         except BaseException:
             self._forget()
             raise
-        if row is None:
-            raise WriterReplaced(f"shard {self._shard} was taken since epoch {opened}: another process writes it")
-        return Epoch(row["epoch"], row["seq"], row["head"], Instant(row["last_at"]))
+        raise WriterReplaced(f"shard {self._shard} was taken since epoch {opened}: another process writes it")
 
     async def commit(self, batch: Batch[Any]) -> None:
         """Once there is a connection, every failure is `CommitUnknown`, also one that PostgreSQL itself reports."""
@@ -178,23 +178,22 @@ class Writer:
         self, connection: "asyncpg.Connection[asyncpg.Record]", statement: str, *parameters: int
     ) -> asyncpg.Record | None:
         """Moves the fence, once whoever holds it lets go or is made to."""
-        asked = asyncio.ensure_future(connection.fetchrow(statement, *parameters))
-        try:
-            try:
-                return await asyncio.wait_for(asyncio.shield(asked), HOLDER_S)
-            except TimeoutError:
-                await self._end_holders(connection.get_server_pid())
-                return await asyncio.wait_for(asked, HOLDER_S)
-        finally:
-            asked.cancel()
+        row: asyncpg.Record | None = await alone(
+            self._dsn, connection, lambda: connection.fetchrow(statement, *parameters)
+        )
+        return row
 
-    async def _end_holders(self, waiting: int) -> None:
-        """Ends the backends that the backend `waiting` waits for."""
-        helper = await connect(self._dsn, f"new writer of shard {self._shard}")
-        try:
-            await helper.execute(_END_HOLDERS, waiting, timeout=HOLDER_S)
-        finally:
-            helper.terminate()
+    async def _checked(self, connection: "asyncpg.Connection[asyncpg.Record]", row: asyncpg.Record) -> Epoch:
+        """Where the shard stands, if its row and its journal say the same."""
+        epoch = Epoch(row["epoch"], row["seq"], row["head"], Instant(row["last_at"]))
+        with reading("journal"):
+            newest = await connection.fetchrow(_NEWEST, self._shard, timeout=COMMIT_S)
+        seq, head, at = (0, GENESIS, 0) if newest is None else newest
+        other = f"it says that the journal ends with entry {epoch.seq}, and the journal ends with {seq}"
+        check("shards", self._shard, that=epoch.seq == seq, otherwise=other)
+        same = (epoch.head or GENESIS, epoch.last_at) == (head, at)
+        check("shards", self._shard, that=same, otherwise=f"it has not the hash and the instant of entry {seq}")
+        return epoch
 
     def _forget(self) -> None:
         if self._connection is not None:

@@ -14,8 +14,9 @@ from countermand.dialects.tanx.auth import Reception
 from countermand.dialects.tanx.session import LoginTexts, Sessions, Tokens
 from countermand.domain.ledger.amount import Account
 from countermand.engine.members import StarkKeys
+from countermand.engine.token_incarnation import TokenIncarnation
 from tests.contract.memory_members import MemoryMembers
-from tests.dialects.fakes import SECRET, START_MS, FakeClock
+from tests.dialects.fakes import SECRET, START_MS, FakeClock, MemoryIncarnations, first_incarnation
 from tests.dialects.tanx.keys import address_of, sign_text
 
 NOW_S = START_MS // 1000
@@ -44,15 +45,17 @@ Told = tuple[int, str]
 class FakeReception:
     clock: FakeClock = field(default_factory=FakeClock)
     members: MemoryMembers = field(default_factory=MemoryMembers)
+    incarnations: MemoryIncarnations = field(default_factory=MemoryIncarnations)
 
     def __post_init__(self) -> None:
         self.restarts()
 
     def restarts(self) -> None:
         """All that is not stored is forgotten."""
-        self.sessions = Sessions(SECRET, self.clock, self.members)
+        self.incarnation = TokenIncarnation(self.incarnations, self.incarnations.stored)
+        self.sessions = Sessions(SECRET, self.clock, self.members, self.incarnation)
         self.stark_keys = StarkKeys(self.members)
-        texts = LoginTexts(SECRET, self.clock)
+        texts = LoginTexts(SECRET, self.clock, self.incarnation)
         reception = Reception(self.members, texts, self.sessions, self.stark_keys, self.clock.now)
         app: falcon.asgi.App[Any, Any] = falcon.asgi.App()
         for path, resource in auth.resources(reception):
@@ -98,6 +101,9 @@ class FakeReception:
         tokens: dict[str, str] = answer.json["payload"]
         return tokens
 
+    def ends_tokens(self) -> None:
+        asyncio.run(self.incarnation.end_tokens())
+
     def whose(self, header: str | None) -> Account | Answer:
         return asyncio.run(self.sessions.account(header))
 
@@ -130,6 +136,11 @@ class HeldMembers(MemoryMembers):
         await self._hold("session")
         return found
 
+    async def log_in(self, *args: Any) -> Any:
+        session = await super().log_in(*args)
+        await self._hold("log_in")
+        return session
+
     async def renew(self, *args: Any) -> Any:
         renewed = await super().renew(*args)
         await self._hold("renew")
@@ -137,8 +148,8 @@ class HeldMembers(MemoryMembers):
 
 
 async def begun(members: MemoryMembers) -> tuple[Sessions, Tokens]:
-    sessions = Sessions(SECRET, FakeClock(), members)
+    sessions = Sessions(SECRET, FakeClock(), members, first_incarnation())
     await members.enrol(address_of(ALICE), FakeClock().now())
-    tokens = await sessions.begin(address_of(ALICE), 0)
+    tokens = await sessions.begin(address_of(ALICE), 0, 1)
     assert tokens is not None
     return sessions, tokens

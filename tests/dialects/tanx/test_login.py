@@ -12,7 +12,7 @@ from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account
 from countermand.engine.members import Member
 from tests.contract.memory_members import MemoryMembers
-from tests.dialects.fakes import SECRET, START_MS, FakeClock
+from tests.dialects.fakes import SECRET, START_MS, FakeClock, first_incarnation
 from tests.dialects.tanx.keys import address_of, sign_text
 from tests.dialects.tanx.reception import (
     ADDRESS,
@@ -111,9 +111,9 @@ def test_a_text_is_good_for_five_to_ten_minutes_of_the_wall_clock(venue: FakeRec
 
 async def test_of_two_logins_at_once_with_one_signature_one_succeeds() -> None:
     clock, members = FakeClock(), MemoryMembers()
-    sessions = Sessions(SECRET, clock, members)
+    sessions = Sessions(SECRET, clock, members, first_incarnation())
     alice = await members.enrol(address_of(ALICE), clock.now())
-    begun = await asyncio.gather(*(sessions.begin(alice.account, 0) for _ in range(5)))
+    begun = await asyncio.gather(*(sessions.begin(alice.account, 0, 1) for _ in range(5)))
     assert len([tokens for tokens in begun if tokens is not None]) == 1
 
 
@@ -168,7 +168,7 @@ def test_an_address_that_is_none(venue: FakeReception, address: str, words: str)
 
 def test_texts_take_no_memory_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "REMEMBERED", 10)
-    texts = LoginTexts(SECRET, FakeClock())
+    texts = LoginTexts(SECRET, FakeClock(), first_incarnation())
     accounts = [Account(f"0x{number:040x}") for number in range(100)]
     given = [texts.give(account, 0)[0] for account in accounts]
     assert len(texts._given) == 10

@@ -143,6 +143,30 @@ def test_whole_numbers_may_come_as_digits() -> None:
     assert refused(BULK, b'{"market":"btcusdt","limit":' + b"9" * 5000 + b"}") == "limit: Not valid."
 
 
+@pytest.mark.parametrize("number", ["10.0", "1e1", "100E-1", "1.0e+1"])
+def test_a_whole_number_is_that_number_however_it_is_written(number: str) -> None:
+    """D4, in JSON, in a query, in a form. Only the id of an order must be written as an integer."""
+    wanted = wire.TradesParams(limit=10)
+    assert listed(TRADES, urlencode({"limit": number})) == wanted
+    assert listed(TRADES, body=f'{{"limit": {number}}}'.encode()) == wanted
+    assert listed(TRADES, body=f'{{"params": {{"limit": {number}}}}}'.encode()) == wanted
+    assert listed(TRADES, body=urlencode({"limit": number}).encode(), content_type=FORM) == wanted
+    assert BULK.read(f'{{"market":"btcusdt","limit":{number}}}'.encode()).limit == 10
+    assert bytes(CANCEL.read(f'{{"order_id":{number}}}'.encode()).order_id) == number.encode()
+    asked = ORDER.read(f'{{"market":"x","ord_type":"limit","side":"buy","volume":{number}}}'.encode())
+    assert decimal_text("volume", asked.volume) == "10"
+
+
+def test_a_large_whole_number_is_not_rounded_by_a_float() -> None:
+    wanted = 9_007_199_254_740_993
+    create = BodyReader(wire.CreateRequest)
+    read = create.read(b'{"nonce":9007199254740993.0,"msg_hash":"0x1","signature":{"r":"0x1","s":"0x1"}}')
+    assert read.nonce == wanted
+    assert refused(create, b'{"nonce":1e9999999,"msg_hash":"0x1","signature":{"r":"0x1","s":"0x1"}}') == (
+        "nonce: Not valid."
+    )
+
+
 def test_a_list_is_asked_by_query_by_body_or_by_params_in_the_body() -> None:
     wanted = wire.TradesParams(limit=10, market="ethusdc")
     assert listed(TRADES, "limit=10&market=ethusdc&unknown=1&btcusdc=btcusdc") == wanted

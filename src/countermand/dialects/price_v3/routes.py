@@ -13,8 +13,6 @@ from countermand.domain.quantities import USD_SCALE, UsdPrice, decimal_text
 from countermand.engine.ports import Tokens
 
 IDS_MAX: Final = 50
-LIQUIDITY_USD: Final = 1_000_000_000
-"""The pool of a sandbox has no bottom: whoever asks for depth shall find it."""
 _SEPARATOR: Final = ","
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -33,12 +31,16 @@ class PriceAnswer(msgspec.Struct, frozen=True, rename="camel"):
 
 @dataclass(frozen=True, slots=True)
 class PriceResource:
-    """`block_id` is the newest slot; `since_ms` tells how long the tokens have existed here."""
+    """`block_id` is the newest slot; `since_ms` tells how long the tokens have existed here.
+
+    `liquidity_usd`: how much can be swapped here, in whole US dollars.
+    """
 
     tokens: Tokens
     price_of: Callable[[Mint], UsdPrice | None]
     block_id: Callable[[], int | None]
     since_ms: int
+    liquidity_usd: int
 
     async def on_get(self, req: Request, resp: Response) -> None:
         ids = req.params.get("ids")
@@ -58,7 +60,7 @@ class PriceResource:
             return None
         return PriceAnswer(
             created_at=_iso(self.since_ms),
-            liquidity=LIQUIDITY_USD,
+            liquidity=self.liquidity_usd,
             usd_price=msgspec.Raw(decimal_text(price.picodollars, USD_SCALE).encode()),
             block_id=self.block_id(),
             decimals=token.decimals,
@@ -66,10 +68,14 @@ class PriceResource:
 
 
 def resources(
-    tokens: Tokens, price_of: Callable[[Mint], UsdPrice | None], block_id: Callable[[], int | None], since_ms: int
+    tokens: Tokens,
+    price_of: Callable[[Mint], UsdPrice | None],
+    block_id: Callable[[], int | None],
+    since_ms: int,
+    liquidity_usd: int,
 ) -> list[tuple[str, object]]:
     """What to mount, by path."""
-    return [("/price/v3", PriceResource(tokens, price_of, block_id, since_ms))]
+    return [("/price/v3", PriceResource(tokens, price_of, block_id, since_ms, liquidity_usd))]
 
 
 def _iso(ms: int) -> str:

@@ -6,8 +6,10 @@ from typing import Any, Final
 
 import msgspec
 
+from countermand import examples
 from countermand.dialects.recurring_v1 import wire
 from countermand.dialects.recurring_v1.routes import ROOT
+from countermand.examples import SIGNED_TRANSACTION, SOL, USDC, WALLET, Variable
 
 _REF: Final = "#/components/schemas/{name}"
 _BUILT: Final = (wire.BuiltAnswer, wire.OlderBuiltAnswer)
@@ -28,7 +30,20 @@ class _Operation:
     answers: Mapping[int, tuple[str, Shapes]]
     body: type[msgspec.Struct] | None = None
     query: type[msgspec.Struct] | None = None
+    example: Any = None
+    """Of the body, or of the query."""
 
+
+_ORDER: Final = Variable("ORDER", "EHqmfkN89RJ7Y33CXM6uCzhVeuywHoJXZZLszBHHZy7o", "the order's account, see the list")
+_REQUEST_ID: Final = Variable(
+    "REQUEST_ID", "1b4e28ba-2fa1-4d3b-8c6e-0f1c8f1b0a77", "the `requestId` of the answer that built the transaction"
+)
+_CREATES: Final = {
+    "user": WALLET,
+    "inputMint": USDC,
+    "outputMint": SOL,
+    "params": {"time": {"inAmount": 200_000_000, "numberOfOrders": 2, "interval": 86_400, "startAt": None}},
+}
 
 _PRICE_BASED: Final = {400: ("Price-based orders are not supported", _REFUSED)}
 _OPERATIONS: Final = (
@@ -42,6 +57,7 @@ _OPERATIONS: Final = (
             503: (_UNAVAILABLE, _REFUSED),
         },
         body=wire.CreateRequest,
+        example=_CREATES,
     ),
     _Operation(
         "post",
@@ -53,6 +69,7 @@ _OPERATIONS: Final = (
             503: (_UNAVAILABLE, _REFUSED_IN_BOTH_FORMS),
         },
         body=wire.CancelRequest,
+        example={"order": _ORDER, "user": WALLET, "recurringType": "time"},
     ),
     _Operation(
         "post",
@@ -65,6 +82,7 @@ _OPERATIONS: Final = (
             503: (_UNAVAILABLE, _REFUSED),
         },
         body=wire.ExecuteRequest,
+        example={"signedTransaction": SIGNED_TRANSACTION, "requestId": _REQUEST_ID},
     ),
     _Operation("post", "/priceDeposit", "Not supported", _PRICE_BASED),
     _Operation("post", "/priceWithdraw", "Not supported", _PRICE_BASED),
@@ -79,6 +97,7 @@ _OPERATIONS: Final = (
             503: (_UNAVAILABLE, _REFUSED),
         },
         query=wire.OrdersParams,
+        example={"user": WALLET, "recurringType": "time", "orderStatus": "active"},
     ),
 )
 
@@ -96,6 +115,7 @@ def openapi() -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Recurring v1", "version": "1.0.0"},
+        examples.VARIABLES: examples.meanings(*(operation.example for operation in _OPERATIONS)),
         "paths": paths,
         "components": {"schemas": schemas},
     }
@@ -108,9 +128,10 @@ def _described(operation: _Operation) -> dict[str, Any]:
     }
     described: dict[str, Any] = {"summary": operation.summary, "responses": responses}
     if operation.query is not None:
-        described["parameters"] = _parameters(operation.query)
+        described["parameters"] = examples.show_parameters(_parameters(operation.query), operation.example)
     if operation.body is not None:
-        described["requestBody"] = {"required": True, "content": _content(operation.body)}
+        content = examples.show_body(_content(operation.body), operation.example)
+        described["requestBody"] = {"required": True, "content": content}
     return described
 
 

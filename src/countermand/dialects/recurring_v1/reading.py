@@ -8,6 +8,7 @@ import base58
 import msgspec
 
 from countermand.dialects.recurring_v1.envelope import Declined, Form
+from countermand.json_numbers import with_whole_numbers
 from countermand.strict_json import duplicate_key
 
 _T = TypeVar("_T", bound=msgspec.Struct)
@@ -40,7 +41,7 @@ class BodyReader(Generic[_T]):
     def read(self, body: bytes) -> _T:
         """Raises `Declined`."""
         try:
-            decoded = self._decode(body)
+            decoded = self._decoded(body)
         except msgspec.ValidationError as wrong:
             _refuse_duplicates(body)
             _complain(str(wrong))
@@ -48,6 +49,12 @@ class BodyReader(Generic[_T]):
             raise Declined("Failed to parse the request body as JSON") from None
         _refuse_duplicates(body)
         return decoded
+
+    def _decoded(self, body: bytes) -> _T:
+        try:
+            return self._decode(body)
+        except msgspec.ValidationError:
+            return self._decode(with_whole_numbers(body))
 
 
 class QueryReader(Generic[_T]):

@@ -5,6 +5,7 @@ from typing import Final
 
 from countermand.dialects.recurring_v1.envelope import Declined
 from countermand.domain.recurring.decide import (
+    INTERVAL_S_MAX,
     INTERVAL_S_MIN,
     ORDER_CENTS_MIN,
     ROUND_CENTS_MIN,
@@ -21,6 +22,16 @@ WORDS: Final = MappingProxyType(
         Refusal.ORDER_UNREADABLE: UNREADABLE,
         Refusal.TOO_FEW_ROUNDS: f"Number of orders is {{detail}}, minimum is {ROUNDS_MIN}",
         Refusal.TOO_FREQUENT: f"Interval is {{detail}} seconds, minimum is {INTERVAL_S_MIN}",
+        Refusal.TOO_RARE: (
+            f"Interval is {{detail}} seconds, maximum is {INTERVAL_S_MAX}; interval is in seconds, not milliseconds"
+        ),
+        Refusal.START_TOO_FAR: (
+            "startAt is {detail}, which is no time in this age; startAt is in seconds since the Unix epoch, "
+            "not milliseconds"
+        ),
+        Refusal.START_PAST: (
+            "startAt is {detail}, which is past; startAt is in seconds since the Unix epoch, or null to start at once"
+        ),
         Refusal.SAME_MINT: "Input mint and output mint cannot be the same",
         Refusal.MINT_UNKNOWN: "{detail} is not a token mint",
         Refusal.MINT_UNSUPPORTED: "Token-2022 mints are not supported: {detail}",

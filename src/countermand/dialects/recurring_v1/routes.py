@@ -33,6 +33,7 @@ _ORDERS: Final = QueryReader(OrdersParams)
 _NOT_OURS: Final = Answer(encode(InvalidAnswer()), 400)
 _OUTCOME_UNKNOWN: Final = Declined("The outcome of this transaction is unknown. Please repeat the same request.", 503)
 _UNCONFIRMED: Final = "unable to confirm transaction"
+_UNPAYABLE: Final = "transaction cannot be paid for: {}"
 _INSUFFICIENT: Final = "Insufficient funds for the operation requested."
 _CANNOT_PAY: Final = ("custom program error code: 1", "custom program error code: 6014")
 """Of the System and Token programs, and UserInsufficientBalance."""
@@ -131,7 +132,8 @@ def _executed(execution: Execution) -> Answer:
     if isinstance(execution, NotOurs):
         return _NOT_OURS
     if isinstance(execution, Unconfirmed):
-        return _outcome(execution, _UNCONFIRMED, 500)
+        words = _UNCONFIRMED if execution.shortfall is None else _UNPAYABLE.format(execution.shortfall)
+        return _outcome(execution, words, 500)
     if execution.error is not None:
         return _outcome(execution, _words_of(execution.error, execution.build), 200)
     return _outcome(execution, None, 200)

@@ -26,6 +26,7 @@ from countermand.domain.identity import Address, Mint, RequestId, Wallet
 from countermand.domain.quantities import BaseUnits, decimal_text
 from countermand.domain.recurring.order import OpenOrder, OrderPage, Terms
 from countermand.engine.onchain import Build
+from countermand.json_numbers import whole_number
 
 NO_HISTORY: Final = Declined(
     "the history of recurring orders is not served yet; on /rpc, getSignaturesForAddress of an order tells its past",
@@ -101,10 +102,11 @@ def into_page(query: OrdersParams) -> int:
 
 
 def _page(text: str) -> int:
-    is_number = text.isascii() and text.isdigit() and len(text) <= _PAGE_DIGITS_MAX
-    if not is_number or int(text) < 1:
+    digits = whole_number(text)
+    page = int(digits) if digits is not None and len(digits) <= _PAGE_DIGITS_MAX else 0
+    if page < 1:
         raise Declined("page: invalid value: expected an integer of at least 1")
-    return int(text)
+    return page
 
 
 def from_page(query: OrdersParams, number: int, page: OrderPage) -> TimeOrdersAnswer | AllOrdersAnswer:

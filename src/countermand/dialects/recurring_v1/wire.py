@@ -8,11 +8,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 I64_MAX = 2**63 - 1
-SECONDS_MAX = 2**53 - 1
-"""The largest whole number that JavaScript knows exactly."""
 
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=I64_MAX)]
-Seconds: TypeAlias = Annotated[int, Meta(ge=0, le=SECONDS_MAX)]
+Seconds: TypeAlias = Annotated[int, Meta(ge=-I64_MAX - 1, le=I64_MAX)]
 
 
 def _one_of(*values: str) -> Meta:

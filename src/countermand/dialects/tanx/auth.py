@@ -104,11 +104,12 @@ class LoginResource:
             return _LOGIN_REFUSED
         member = await reception.members.member(account)
         logins = 0 if member is None else member.logins
-        if not reception.texts.is_signed(account, logins, asked.user_signature):
+        incarnation = reception.texts.incarnation_signed(account, logins, asked.user_signature)
+        if incarnation is None:
             return _LOGIN_REFUSED
         if member is None:
             member = await reception.members.enrol(account, reception.now())
-        tokens = await reception.sessions.begin(account, logins)
+        tokens = await reception.sessions.begin(account, logins, incarnation)
         if tokens is None:
             return _LOGIN_REFUSED
         return success("Login Successful", {"uid": member.uid}, token=_pair(tokens))

@@ -5,7 +5,9 @@ from typing import Any, Final
 
 import msgspec
 
+from countermand import examples
 from countermand.dialects.tanx import auth, wire
+from countermand.examples import Variable
 
 _REF: Final = "#/components/schemas/{name}"
 _ABOUT: Final = (
@@ -33,17 +35,49 @@ class _Operation:
     secured: bool = True
     statuses: tuple[int, ...] = (400, 401, 503)
     top: tuple[tuple[str, Any], ...] = ()
+    example: Any = None
+    """Of the body, or of the query."""
 
 
-def _public(path: str, summary: str, payload: Any, query: type[msgspec.Struct] | None = None) -> _Operation:
-    return _Operation("get", path, summary, payload, query=query, secured=False, statuses=(400, 503))
+def _public(
+    path: str, summary: str, payload: Any, query: type[msgspec.Struct] | None = None, example: Any = None
+) -> _Operation:
+    more: dict[str, Any] = {"secured": False, "statuses": (400, 503), "example": example}
+    return _Operation("get", path, summary, payload, query=query, **more)
 
 
+_ACCESS: Final = Variable("ACCESS", "eyJh…", "the `token.access` of a login")
+_REFRESH: Final = Variable("REFRESH", "eyJh…", "the `token.refresh` of a login")
+_ADDRESS: Final = Variable("ETH_ADDRESS", "0x71C7656EC7ab88b098defB751B7401B5f6d8976F", "your Ethereum address")
+_LOGIN_SIGNATURE: Final = Variable(
+    "LOGIN_SIGNATURE", "0x5f1d…", "the text of the nonce, signed by your Ethereum key (`personal_sign`), 0x and hex"
+)
+_STARK_KEY: Final = Variable("STARK_KEY", "0x1ef1…", "the public key that signs your orders, 0x and hex")
+_BOOK_ORDER: Final = Variable("BOOK_ORDER", 1, "the `id` of an order of the book")
+_SIGNED: Final = {
+    "nonce": Variable("NONCE", 1, "the `nonce` of `orders/nonce`"),
+    "msg_hash": Variable("MSG_HASH", "0x1d2c…", "the `msg_hash` of `orders/nonce`"),
+    "signature": {
+        "r": Variable("R", "0x1ef1…", "the `r` of your Stark signature of `MSG_HASH`, 0x and hex"),
+        "s": Variable("S", "0x2ab3…", "its `s`"),
+    },
+}
+_DRAFT: Final = {"market": "btcusdc", "ord_type": "limit", "side": "buy", "volume": "0.01", "price": "20000"}
+_OF_MARKET: Final = {"market": "btcusdc"}
 _ORDER: Final = (400, 401, 404, 503)
 _LOGIN: Final = "Log in with a signed text; who comes for the first time is registered"
 _OPERATIONS: Final = (
     *(
-        _Operation("post", path, "Ask for a text to sign", str, auth.NonceRequest, secured=False, statuses=(400, 503))
+        _Operation(
+            "post",
+            path,
+            "Ask for a text to sign",
+            str,
+            auth.NonceRequest,
+            secured=False,
+            statuses=(400, 503),
+            example={"eth_address": _ADDRESS},
+        )
         for path in auth.NONCE_PATHS
     ),
     *(
@@ -52,36 +86,101 @@ _OPERATIONS: Final = (
             secured=False,
             statuses=(400, 503),
             top=(("token", dict[str, str]),),
+            example={"eth_address": _ADDRESS, "user_signature": _LOGIN_SIGNATURE},
         )
         for path in auth.LOGIN_PATHS
     ),
     *(
-        _Operation("post", path, "Exchange a refresh token", dict[str, str], auth.RefreshRequest, secured=False)
+        _Operation(
+            "post",
+            path,
+            "Exchange a refresh token",
+            dict[str, str],
+            auth.RefreshRequest,
+            secured=False,
+            example={"refresh": _REFRESH},
+        )
         for path in auth.REFRESH_PATHS
     ),
     _Operation("get", auth.PROFILE_PATH, "Who one is", dict[str, str | None], statuses=(401, 503)),
-    _Operation("post", auth.STARK_KEY_PATH, "Register the key of one's orders", dict[str, str], auth.StarkKeyRequest),
+    _Operation(
+        "post",
+        auth.STARK_KEY_PATH,
+        "Register the key of one's orders",
+        dict[str, str],
+        auth.StarkKeyRequest,
+        example={"stark_key": _STARK_KEY},
+    ),
     _Operation(
         *("get", "/sapi/v1/user/balance", "One's balances, or one of them"),
         payload=list[wire.BalanceRow] | wire.BalanceOfCurrency,
         query=wire.BalanceParams,
+        example={"currency": "usdc"},
     ),
     _Operation(
-        "post", "/sapi/v1/orders/nonce", "Ask for what signs an order", wire.OrderNoncePayload, wire.OrderNonceRequest
+        "post",
+        "/sapi/v1/orders/nonce",
+        "Ask for what signs an order",
+        wire.OrderNoncePayload,
+        wire.OrderNonceRequest,
+        example=_DRAFT,
     ),
-    _Operation("post", "/sapi/v1/orders/create", "Place a signed order", wire.OrderRow, wire.CreateRequest),
-    _Operation("post", "/sapi/v1/orders/cancel", "Cancel an order", wire.OrderRow, wire.CancelRequest, statuses=_ORDER),
-    _Operation("post", "/sapi/v1/user/bulkcancel", "Cancel the oldest", wire.Nothing, wire.BulkCancelRequest),
-    _Operation("get", "/sapi/v1/orders", "One's orders", list[wire.OrderRow], query=wire.OrdersParams),
+    _Operation(
+        "post", "/sapi/v1/orders/create", "Place a signed order", wire.OrderRow, wire.CreateRequest, example=_SIGNED
+    ),
+    _Operation(
+        "post",
+        "/sapi/v1/orders/cancel",
+        "Cancel an order",
+        wire.OrderRow,
+        wire.CancelRequest,
+        statuses=_ORDER,
+        example={"order_id": _BOOK_ORDER},
+    ),
+    _Operation(
+        "post",
+        "/sapi/v1/user/bulkcancel",
+        "Cancel the oldest",
+        wire.Nothing,
+        wire.BulkCancelRequest,
+        example=_OF_MARKET | {"limit": 10},
+    ),
+    _Operation(
+        "get",
+        "/sapi/v1/orders",
+        "One's orders",
+        list[wire.OrderRow],
+        query=wire.OrdersParams,
+        example=_OF_MARKET | {"state": "wait"},
+    ),
     _Operation(
         "get", "/sapi/v1/orders/{order}", "An order, by its id or its uuid", wire.OrderWithTrades, statuses=_ORDER
     ),
-    _Operation("get", "/sapi/v1/trades", "One's trades", list[wire.OwnTradeRow], query=wire.TradesParams),
+    _Operation(
+        "get",
+        "/sapi/v1/trades",
+        "One's trades",
+        list[wire.OwnTradeRow],
+        query=wire.TradesParams,
+        example=_OF_MARKET | {"limit": 10},
+    ),
     _public("/sapi/v1/health", "Whether it works", str),
-    _public("/sapi/v1/market/tickers", "The last 24 hours", dict[str, wire.TickerOfMarket], wire.TickersParams),
-    _public("/sapi/v1/market/orderbook", "The orders in a book", wire.OrderbookPayload, wire.OrderbookParams),
-    _public("/sapi/v1/market/trades", "What was traded", list[wire.PublicTradeRow], wire.MarketTradesParams),
-    _public("/sapi/v1/market/kline", "Candles, without a gap", list[wire.Candle], wire.KlineParams),
+    _public(
+        "/sapi/v1/market/tickers", "The last 24 hours", dict[str, wire.TickerOfMarket], wire.TickersParams, _OF_MARKET
+    ),
+    _public(
+        "/sapi/v1/market/orderbook", "The orders in a book", wire.OrderbookPayload, wire.OrderbookParams, _OF_MARKET
+    ),
+    _public(
+        "/sapi/v1/market/trades", "What was traded", list[wire.PublicTradeRow], wire.MarketTradesParams, _OF_MARKET
+    ),
+    _public(
+        "/sapi/v1/market/kline",
+        "Candles, without a gap",
+        list[wire.Candle],
+        wire.KlineParams,
+        _OF_MARKET | {"period": 60},
+    ),
     _Operation("post", "/main/stat/v2/coins", "The coins, by name", dict[str, Any], secured=False, statuses=()),
     _Operation(
         "post", "/main/stat/v2/app-and-markets", "Networks and markets", dict[str, Any], secured=False, statuses=()
@@ -102,11 +201,17 @@ def openapi() -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "tanX", "version": "1.0.0", "description": _ABOUT},
+        examples.VARIABLES: examples.meanings(_ACCESS, *(operation.example for operation in _OPERATIONS)),
         "paths": paths,
         "components": {
             "schemas": schemas,
             "securitySchemes": {
-                "access": {"type": "http", "scheme": "bearer", "description": "`JWT <access>` and `Bearer <access>`"}
+                "access": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "`JWT <access>` and `Bearer <access>`",
+                    examples.HEADER: "JWT $ACCESS",
+                }
             },
         },
     }
@@ -120,9 +225,11 @@ def _described(operation: _Operation, schema_of: dict[str, Any]) -> dict[str, An
     if operation.secured:
         described["security"] = [{"access": []}]
     if operation.body is not None:
-        described["requestBody"] = {"required": True, "content": _json(schema_of[repr(operation.body)])}
+        content = examples.show_body(_json(schema_of[repr(operation.body)]), operation.example)
+        described["requestBody"] = {"required": True, "content": content}
     if parameters := _parameters(operation):
-        described["parameters"] = parameters
+        given = operation.example if operation.query is not None else {}
+        described["parameters"] = examples.show_parameters(parameters, {"order": _BOOK_ORDER} | given)
     return described
 
 

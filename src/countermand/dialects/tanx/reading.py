@@ -4,7 +4,7 @@ A form and a query are read as JSON whose values are texts, and whole numbers wh
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Generic, NoReturn, TypeVar, get_args
 from urllib.parse import parse_qsl
 
@@ -14,6 +14,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from countermand.answering import Answer, Declined
 from countermand.dialects.tanx.envelope import problem
+from countermand.json_numbers import whole_number, with_whole_numbers
 from countermand.strict_json import duplicate_key
 
 _T = TypeVar("_T", bound=msgspec.Struct)
@@ -53,13 +54,24 @@ class BodyReader(Generic[_T]):
         self._decode = msgspec.json.Decoder(shape, strict=False).decode
         kinds = {field.encode_name: field.type for field in msgspec.structs.fields(shape)}
         self._texts = {name: _is_text(kind) for name, kind in kinds.items()}
+        self._integers = {name for name, kind in kinds.items() if _is_integer(kind)}
         self._choices = {name: _choices(kind) for name, kind in kinds.items()}
+        self._counts = "order_id" not in kinds
+        """Numbers are read as what they are. Only the id of an order must be written as an integer."""
 
     def read(self, body: bytes, content_type: str | None = None) -> _T:
         """JSON, or a form if it says so; no body is an empty object. Raises `Declined`."""
         if _is_form(body, content_type):
             return self._read(msgspec.json.encode(self._from_text(form(body).items())))
         return self._read(body if body.strip() else b"{}")
+
+    def beside(self, body: bytes, content_type: str | None, names: Sequence[str]) -> dict[str, object]:
+        """Of a body that was read: what it says under names that the shape does not know."""
+        if _is_form(body, content_type):
+            fields: dict[str, object] = {name: value for name, value in form(body).items() if name in names}
+            return fields
+        given = _FIELDS.decode(body if body.strip() else b"{}")
+        return {name: _value(raw) for name, raw in given.items() if name in names}
 
     def listing(self, req: Request, body: bytes) -> _T:
         """From the query; what is not there, from the body; else from `params` in the body. Raises `Declined`."""
@@ -77,7 +89,7 @@ class BodyReader(Generic[_T]):
     def _read(self, body: bytes) -> _T:
         try:
             _refuse_duplicates(body)
-            return self._decode(body)
+            return self._decode(with_whole_numbers(body) if self._counts else body)
         except msgspec.ValidationError as wrong:
             self._complain(str(wrong))
         except (ValueError, RecursionError):
@@ -91,7 +103,8 @@ class BodyReader(Generic[_T]):
                 raise Declined(invalid(name, "duplicate key"))
             if name in self._texts and value:
                 bare = not self._texts[name] and _WHOLE.fullmatch(value) is not None
-                found[name] = Raw(value.encode() if bare else msgspec.json.encode(value))
+                digits = whole_number(value) if name in self._integers else value if bare else None
+                found[name] = Raw(msgspec.json.encode(value) if digits is None else digits.encode())
         return found
 
     def _complain(self, words: str) -> NoReturn:
@@ -147,6 +160,10 @@ def _is_text(kind: Any) -> bool:
     return kind is str or any(_is_text(each) for each in get_args(kind))
 
 
+def _is_integer(kind: Any) -> bool:
+    return kind is int or any(_is_integer(each) for each in get_args(kind))
+
+
 def _choices(kind: Any) -> tuple[str, ...]:
     """The texts that a type allows, if it allows only some."""
     return tuple(text for each in get_args(kind) for text in ([each] if isinstance(each, str) else _choices(each)))
@@ -161,6 +178,14 @@ def _is_form(body: bytes, content_type: str | None) -> bool:
 def _pairs(params: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What is given twice stands twice."""
     return [(name, value) for name, given in params.items() for value in ([given] if isinstance(given, str) else given)]
+
+
+def _value(raw: Raw) -> object:
+    """What no decoder takes is kept as it was written."""
+    try:
+        return msgspec.json.decode(raw)
+    except (ValueError, RecursionError):
+        return bytes(raw).decode("utf-8", "replace")
 
 
 def _fields(body: bytes, name: str = "body") -> dict[str, Raw]:

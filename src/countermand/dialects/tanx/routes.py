@@ -25,6 +25,7 @@ from countermand.dialects.tanx.translate import (
     own_trades_query,
 )
 from countermand.dialects.tanx.turns import in_turns
+from countermand.dialects.tanx.unsupported import NAMES, refuse_unsupported
 from countermand.domain.book.order import Nonce, Side
 from countermand.domain.book.refusals import Refusal, Refused
 from countermand.domain.ledger.amount import Account
@@ -86,6 +87,7 @@ class NonceResource(_Resource):
     async def on_post(self, req: Request, body: bytes) -> Answer:
         account, venue = await self._house.account(req), self._house.venue
         terms = into_terms(_NONCE.read(body, req.content_type), account, venue.markets)
+        refuse_unsupported(_NONCE.beside(body, req.content_type, NAMES), terms.kind)
         market = venue.markets[terms.market]
         draft = await venue.draft(terms, lambda nonce: msg_hash(terms, market, nonce))
         if isinstance(draft, Refused):
@@ -99,15 +101,19 @@ class CreateResource(_Resource):
         """Whatever becomes of the order, the answer is how it was accepted; and the same one if it is asked again."""
         house, account = self._house, await self._house.account(req)
         asked = _CREATE.read(body, req.content_type)
+        beside = _CREATE.beside(body, req.content_type, NAMES)
         message = hex_number("msg_hash", asked.msg_hash)
         r, s = hex_number("signature.r", asked.signature.r), hex_number("signature.s", asked.signature.s)
         nonce, request = Nonce(asked.nonce), placement(Nonce(asked.nonce), message, r, s)
         # In this order: a draft that becomes an order between the two looks is found as that order.
         draft = await self._draft(account, nonce)
         order = await house.venue.placed(account, nonce) if 0 < nonce <= ID_MAX else None
+        known = draft if order is None else order
+        if known is None:
+            return _UNKNOWN_NONCE
+        refuse_unsupported(beside, known.terms.kind)
         if order is None:
-            if draft is None:
-                return _UNKNOWN_NONCE
+            assert draft is not None, "one of them is known"
             if wrong := await self._flaw(draft, message, r, s):
                 return wrong
             placed = await house.venue.place(draft, request)

@@ -1,15 +1,17 @@
 """Who is asking: a user signs a text with his Ethereum key, and gets tokens. All times here are the wall clock's.
 
-An access token opens the doors for an hour. A refresh token lasts a week and serves once: it is exchanged for two new
-tokens. Whoever brings one that was used before may have stolen it, or lost it to a thief, so its whole session ends.
+An access token is good for an hour. A refresh token lasts a week and serves once: it is exchanged for two new tokens.
+A repetition of that exchange within `REPEAT_S` returns the same two tokens, since clients refresh in parallel and
+answers get lost. A later use of a spent token, or any use of an older one, may be a thief's, so its session ends.
 What decides is in the database: a restart ends no session, and brings none back.
+
+Tokens and texts carry the incarnation that they were made in (`engine/token_incarnation.py`), and end with it.
 """
 
-import asyncio
 import hmac
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import jwt
 
@@ -19,10 +21,13 @@ from countermand.dialects.tanx.ethereum import signer_of
 from countermand.domain.ledger.amount import Account
 from countermand.engine.members import Members, MemberSession
 from countermand.engine.ports import Clock, CommitUnknown
+from countermand.engine.token_incarnation import TokenIncarnation
 
 CODE_WINDOW_S: Final = 5 * 60
 ACCESS_S: Final = 60 * 60
 REFRESH_S: Final = 7 * 24 * 60 * 60
+REPEAT_S: Final = 30
+"""So long after an exchange, its repetition returns the same tokens."""
 AUDIENCE: Final = "tanx"
 REMEMBERED: Final = 65_536
 """Tokens that were verified, and users who were given a text to sign."""
@@ -45,34 +50,37 @@ class LoginTexts:
     """The texts that are signed to log in.
 
     Anybody may ask for anybody's, so none is stored: it follows from the secret, the account, how often it has logged
-    in, and the five minutes that it was asked for in, and is good for those and the next five. A login moves that
-    number on, so each text serves once, also after a restart.
+    in, the incarnation, and the five minutes that it was asked for in, and is good for those and the next five. A login
+    moves the number of logins on, so each text serves once, also after a restart. A reset counts logins from 0 again,
+    and begins another incarnation.
     """
 
-    def __init__(self, secret: bytes, clock: Clock) -> None:
+    def __init__(self, secret: bytes, clock: Clock, incarnation: TokenIncarnation) -> None:
         self._secret = secret
         self._clock = clock
-        self._given: dict[Account, tuple[int, int]] = {}
+        self._incarnation = incarnation
+        self._given: dict[Account, tuple[int, int, int]] = {}
 
     def give(self, account: Account, logins: int) -> tuple[str, bool]:
         """A text to sign, and whether it was given before, as far as we remember."""
-        given = logins, self._window()
+        given = logins, self._incarnation.current, self._window()
         again = self._given.pop(account, None) == given
         if len(self._given) >= REMEMBERED:
             del self._given[next(iter(self._given))]
         self._given[account] = given
         return self._text(account, *given), again
 
-    def is_signed(self, account: Account, logins: int, signature: str) -> bool:
-        """Whether this is the account's signature of a text that is still good."""
-        window = self._window()
-        return any(signer_of(self._text(account, logins, each), signature) == account for each in (window, window - 1))
+    def incarnation_signed(self, account: Account, logins: int, signature: str) -> int | None:
+        """The incarnation of the text that this signature is of. None: it is of no text that is still good."""
+        window, of = self._window(), self._incarnation.current
+        texts = [self._text(account, logins, of, each) for each in (window, window - 1)]
+        return of if any(signer_of(text, signature) == account for text in texts) else None
 
     def _window(self) -> int:
         return self._clock.wall_ms() // 1000 // CODE_WINDOW_S
 
-    def _text(self, account: Account, logins: int, window: int) -> str:
-        seed = hmac.digest(self._secret, f"login code:{account}:{logins}:{window}".encode(), sha256)
+    def _text(self, account: Account, logins: int, incarnation: int, window: int) -> str:
+        seed = hmac.digest(self._secret, f"login code:{account}:{logins}:{incarnation}:{window}".encode(), sha256)
         number, code = int.from_bytes(seed), ""
         for _ in range(_CODE_CHARS):
             number, digit = divmod(number, len(_ALPHABET))
@@ -80,41 +88,55 @@ class LoginTexts:
         return _TEXT.format(code=code)
 
 
+class _Verified(NamedTuple):
+    account: Account
+    expires_s: int
+    incarnation: int
+
+
 class Sessions:
     """Logins, and the tokens that follow from them: JWT by HS256, with the claims of SimpleJWT."""
 
-    def __init__(self, secret: bytes, clock: Clock, members: Members) -> None:
+    def __init__(self, secret: bytes, clock: Clock, members: Members, incarnation: TokenIncarnation) -> None:
         self._secret = secret
         self._clock = clock
         self._members = members
-        self._verified: dict[str, tuple[Account, int]] = {}
-        """By the whole header: whose access token it is, and the second in which it ends."""
+        self._incarnation = incarnation
+        self._verified: dict[str, _Verified] = {}
+        """By the whole header."""
         self._endings = 0
         self._unanswered: dict[tuple[int, int], int] = {}
         """The generation that a session had before a renewal of which nobody knows whether it was stored."""
-        self._exchanges: dict[str, asyncio.Future[Tokens | None]] = {}
-        """By the refresh token: the answers that are being made."""
-        self._refused_until_s = -1
-        """Access tokens that were issued up to this second are refused."""
-        self._newest_s = -1
 
-    async def begin(self, account: Account, logins: int) -> Tokens | None:
-        """A new session of a member who proved who he is when he had logged in so often. None: he used that already."""
-        now = self._issuing_s()
+    async def begin(self, account: Account, logins: int, incarnation: int) -> Tokens | None:
+        """A new session of a member who proved who he is when he had logged in so often. None: he used that already.
+
+        The tokens are of the incarnation of the proof: if that has ended meanwhile, so have they.
+        """
+        now = self._now_s()
         session = await self._members.log_in(account, logins, now, now + REFRESH_S)
-        return None if session is None else self._tokens(session)
+        return None if session is None else self._tokens(session, incarnation)
 
     async def refresh(self, token: str) -> Tokens | None:
-        """The next tokens of a session, if this is the last of its refresh tokens; else the session ends.
+        """The next tokens of a session, if this is the last of its refresh tokens; the same ones if it is repeated.
 
-        Whoever comes with the same token before that answer is given, gets the same answer. Whoever comes later,
-        because it was lost on its way, has to log in again.
+        None: the token is none, or it was spent, and its session has ended now.
         """
-        exchange = self._exchanges.get(token)
-        if exchange is None:
-            exchange = self._exchanges[token] = asyncio.ensure_future(self._exchange(token))
-            exchange.add_done_callback(lambda _: self._exchanges.pop(token))
-        return await asyncio.shield(exchange)
+        claims = self._claims(token, "refresh")
+        if claims is None or claims["incarnation"] != self._incarnation.current:
+            return None
+        session = await self._members.session(claims["user_id"], claims["session"])
+        if session is None:
+            return None
+        generation: int = claims["generation"]
+        if not self._is_repetition(session, generation):
+            if claims["exp"] <= self._now_s():
+                return None
+            session = await self._exchange(session, generation)
+        if session is None or session.generation != generation + 1:
+            return None
+        # They end with the token, also if it ended meanwhile.
+        return self._tokens(session, claims["incarnation"])
 
     async def account(self, authorization: str | None) -> Account | Answer:
         """Whose access token the `Authorization` header carries, or what to answer if it is nobody's."""
@@ -126,39 +148,32 @@ class Sessions:
             if not space or scheme.lower() not in _SCHEMES:
                 return NO_CREDENTIALS
             known = await self._verify(authorization, token.strip())
-            if known is None:
-                return ACCESS_REFUSED
-        account, expires_s = known
-        return account if self._now_s() < expires_s else ACCESS_REFUSED
-
-    def expire_tokens_now(self) -> None:
-        """Every access token that exists ends. Refresh tokens live on, as they do when an hour has passed."""
-        self._refused_until_s = max(self._now_s(), self._newest_s)
-        self.forget()
+        if known is None or known.incarnation != self._incarnation.current:
+            return ACCESS_REFUSED
+        return known.account if self._now_s() < known.expires_s else ACCESS_REFUSED
 
     def forget(self) -> None:
         """What was verified is asked for again: sessions may have ended elsewhere."""
         self._endings += 1
         self._verified.clear()
 
-    async def _exchange(self, token: str) -> Tokens | None:
-        claims = self._claims(token, "refresh")
-        if claims is None or claims["exp"] <= self._now_s():
-            return None
-        generation: int = claims["generation"]
-        session = await self._members.session(claims["user_id"], claims["session"])
-        if session is None:
-            return None
+    def _is_repetition(self, session: MemberSession, generation: int) -> bool:
+        """Of the exchange that led to the session's newest tokens, and soon after it, or after its lost outcome."""
+        if session.generation != generation + 1:
+            return False
+        # Absolute: the clock may have gone back since, but then not for days.
+        recent = abs(self._now_s() - session.issued_s) <= REPEAT_S
+        return self._unanswered.pop((session.customer_id, session.login), None) == generation or recent
+
+    async def _exchange(self, session: MemberSession, generation: int) -> MemberSession | None:
         if session.generation == generation:
-            session = await self._renew(session)
-        elif self._unanswered.pop((session.customer_id, session.login), None) != generation:
-            await self._members.end(session)
-            self.forget()
-            return None
-        return self._tokens(session) if session is not None and session.generation == generation + 1 else None
+            return await self._renew(session)
+        await self._members.end(session)
+        self.forget()
+        return None
 
     async def _renew(self, session: MemberSession) -> MemberSession | None:
-        key, now = (session.customer_id, session.login), self._issuing_s()
+        key, now = (session.customer_id, session.login), self._now_s()
         try:
             renewed = await self._members.renew(session, now, now + REFRESH_S)
         except CommitUnknown:
@@ -169,27 +184,27 @@ class Sessions:
         self._unanswered.pop(key, None)
         return renewed
 
-    async def _verify(self, authorization: str, token: str) -> tuple[Account, int] | None:
+    async def _verify(self, authorization: str, token: str) -> _Verified | None:
         claims = self._claims(token, "access")
-        if claims is None or claims["iat"] <= self._refused_until_s or claims["exp"] <= self._now_s():
+        if claims is None or claims["incarnation"] != self._incarnation.current or claims["exp"] <= self._now_s():
             return None
         endings = self._endings
         session = await self._members.session(claims["user_id"], claims["session"])
         if session is None:
             return None
-        known = session.account, claims["exp"]
+        known = _Verified(session.account, claims["exp"], claims["incarnation"])
         if endings == self._endings:  # Else this one may have ended while we asked.
             if len(self._verified) >= REMEMBERED:
                 del self._verified[next(iter(self._verified))]
             self._verified[authorization] = known
         return known
 
-    def _tokens(self, session: MemberSession) -> Tokens:
+    def _tokens(self, session: MemberSession, incarnation: int) -> Tokens:
         """Always the same ones of a session's generation."""
-        self._newest_s = max(self._newest_s, session.issued_s)
-        return Tokens(self._token("refresh", session, REFRESH_S), self._token("access", session, ACCESS_S))
+        refresh = self._token("refresh", session, incarnation, REFRESH_S)
+        return Tokens(refresh, self._token("access", session, incarnation, ACCESS_S))
 
-    def _token(self, kind: str, session: MemberSession, lasts_s: int) -> str:
+    def _token(self, kind: str, session: MemberSession, incarnation: int, lasts_s: int) -> str:
         claims = {
             "token_type": kind,
             "exp": session.issued_s + lasts_s,
@@ -198,6 +213,7 @@ class Sessions:
             "user_id": session.customer_id,
             "session": session.login,
             "generation": session.generation,
+            "incarnation": incarnation,
             "aud": AUDIENCE,
         }
         return jwt.encode(claims, self._secret, algorithm="HS256")
@@ -225,13 +241,10 @@ class Sessions:
                 "user_id": int(),
                 "session": int(),
                 "generation": int(),
+                "incarnation": int(),
             } if found == kind:
                 return claims
         return None
-
-    def _issuing_s(self) -> int:
-        """A token must be newer than all that were ended, even in the same second."""
-        return max(self._now_s(), self._refused_until_s + 1)
 
     def _now_s(self) -> int:
         return self._clock.wall_ms() // 1000

@@ -6,8 +6,10 @@ from typing import Any, Final
 
 import msgspec
 
+from countermand import examples
 from countermand.dialects.trigger_v1 import wire
 from countermand.dialects.trigger_v1.routes import Root
+from countermand.examples import IN_2100_S, SIGNED_TRANSACTION, SOL, USDC, WALLET, Variable
 
 _REF: Final = "#/components/schemas/{name}"
 _FAILURES: Final = {
@@ -26,6 +28,21 @@ class _Operation:
     answers: Mapping[Root, tuple[Any, ...]]
     body: type[msgspec.Struct] | None = None
     query: type[msgspec.Struct] | None = None
+    example: Any = None
+    """Of the body, or of the query."""
+
+
+_ORDER: Final = Variable("ORDER", "EHqmfkN89RJ7Y33CXM6uCzhVeuywHoJXZZLszBHHZy7o", "the `order` of `createOrder`")
+_CREATES: Final = {
+    "inputMint": SOL,
+    "outputMint": USDC,
+    "maker": WALLET,
+    "payer": WALLET,
+    "params": {"makingAmount": "1000000000", "takingAmount": "1000000000", "expiredAt": str(IN_2100_S)},
+    "computeUnitPrice": "auto",
+}
+_EXECUTES: Final = {"signedTransaction": SIGNED_TRANSACTION}
+_LISTS: Final = {"wallet": WALLET, "page": 1}
 
 
 def _same(answer: Any) -> dict[Root, tuple[Any, ...]]:
@@ -40,14 +57,38 @@ _ONE: Final = {
 }
 _CREATED: Final = {Root.TRIGGER: (wire.CreatedAnswer,), Root.LIMIT: (wire.LimitCreatedAnswer,)}
 _OPERATIONS: Final = (
-    _Operation("createOrder", "Build the transaction that places an order", _CREATED, body=wire.CreateRequest),
-    _Operation("execute", _EXECUTED, _same(wire.ExecutedAnswer), body=wire.ExecuteRequest),
-    _Operation("executeOrder", _EXECUTED, _same(wire.ExecutedAnswer), body=wire.ExecuteRequest),
-    _Operation("cancelOrder", "Build the cancel of one order, or of several", _ONE, body=wire.CancelRequest),
-    _Operation("cancelOrders", "Build the cancels of some orders, or of all", _MANY, body=wire.CancelRequest),
-    _Operation("openOrders", "The orders on the chain", _same(list[wire.OpenOrderRow]), query=wire.OrdersParams),
-    _Operation("orderHistory", "Orders that are over", _same(wire.HistoryAnswer), query=wire.OrdersParams),
-    _Operation("getTriggerOrders", "Orders, by page", _same(wire.TriggerOrdersAnswer), query=wire.TriggerOrdersParams),
+    _Operation(
+        "createOrder", "Build the transaction that places an order", _CREATED, body=wire.CreateRequest, example=_CREATES
+    ),
+    _Operation("execute", _EXECUTED, _same(wire.ExecutedAnswer), body=wire.ExecuteRequest, example=_EXECUTES),
+    _Operation("executeOrder", _EXECUTED, _same(wire.ExecutedAnswer), body=wire.ExecuteRequest, example=_EXECUTES),
+    _Operation(
+        "cancelOrder",
+        "Build the cancel of one order, or of several",
+        _ONE,
+        body=wire.CancelRequest,
+        example={"maker": WALLET, "order": _ORDER, "computeUnitPrice": "auto"},
+    ),
+    _Operation(
+        "cancelOrders",
+        "Build the cancels of some orders, or of all",
+        _MANY,
+        body=wire.CancelRequest,
+        example={"maker": WALLET, "orders": [_ORDER], "computeUnitPrice": "auto"},
+    ),
+    _Operation(
+        "openOrders", "The orders on the chain", _same(list[wire.OpenOrderRow]), query=wire.OrdersParams, example=_LISTS
+    ),
+    _Operation(
+        "orderHistory", "Orders that are over", _same(wire.HistoryAnswer), query=wire.OrdersParams, example=_LISTS
+    ),
+    _Operation(
+        "getTriggerOrders",
+        "Orders, by page",
+        _same(wire.TriggerOrdersAnswer),
+        query=wire.TriggerOrdersParams,
+        example={"user": WALLET, "orderStatus": "active"},
+    ),
 )
 
 
@@ -69,6 +110,7 @@ def openapi() -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Trigger v1 and limit/v2", "version": "1.0.0"},
+        examples.VARIABLES: examples.meanings(*(operation.example for operation in _OPERATIONS)),
         "paths": paths,
         "components": {"schemas": schemas},
     }
@@ -83,12 +125,16 @@ def _described(operation: _Operation, root: Root, schema_of: Mapping[Any, Any]) 
     described: dict[str, Any] = {"summary": operation.summary, "responses": responses}
     if operation.query is not None:
         shape = msgspec.json.schema(operation.query)["$defs"][operation.query.__name__]
-        described["parameters"] = [
+        parameters = [
             {"name": name, "in": "query", "required": name in shape.get("required", ()), "schema": schema}
             for name, schema in shape["properties"].items()
         ]
+        described["parameters"] = examples.show_parameters(parameters, operation.example)
     if operation.body is not None:
-        described["requestBody"] = {"required": True, "content": _content(schema_of[operation.body])}
+        described["requestBody"] = {
+            "required": True,
+            "content": examples.show_body(_content(schema_of[operation.body]), operation.example),
+        }
     return described
 
 

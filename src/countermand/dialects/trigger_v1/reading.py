@@ -10,6 +10,7 @@ from solders.pubkey import Pubkey
 from countermand.answering import Answer, Declined
 from countermand.dialects.trigger_v1.envelope import error
 from countermand.domain.quantities import U64_MAX, exact
+from countermand.json_numbers import with_whole_numbers
 from countermand.strict_json import duplicate_key
 
 _T = TypeVar("_T", bound=msgspec.Struct)
@@ -37,11 +38,17 @@ class BodyReader(Generic[_T]):
         try:
             if (key := duplicate_key(body)) is not None:
                 raise Declined(self._complaint(f"{key}: duplicate key"))
-            return self._decode(body)
+            return self._decoded(body)
         except msgspec.ValidationError as wrong:
             raise Declined(self._complaint(_flaw(str(wrong)))) from None
         except (ValueError, RecursionError):
             raise Declined(self._complaint("malformed JSON in request body")) from None
+
+    def _decoded(self, body: bytes) -> _T:
+        try:
+            return self._decode(body)
+        except msgspec.ValidationError:
+            return self._decode(with_whole_numbers(body))
 
 
 class QueryReader(Generic[_T]):

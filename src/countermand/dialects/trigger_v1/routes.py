@@ -56,6 +56,8 @@ _NO_ORDERS: Final = error(400, "no matching orders found")
 _NO_BLOCKHASH: Final = error(500, "unable to get latest blockhash")
 _NO_CANCEL: Final = error(500, "something went wrong while generating cancel instructions")
 _INVALID_TRANSACTION: Final = failed(400, "invalid transaction")
+_UNCONFIRMED: Final = "unable to confirm transaction"
+_UNPAYABLE: Final = "transaction cannot be paid for: {}"
 
 
 class Root(Enum):
@@ -196,7 +198,8 @@ class ExecuteResource:
         if isinstance(execution, NotOurs):
             return _INVALID_TRANSACTION
         if isinstance(execution, Unconfirmed):
-            return failed(500, "unable to confirm transaction", signature=execution.signature)
+            words = _UNCONFIRMED if execution.shortfall is None else _UNPAYABLE.format(execution.shortfall)
+            return failed(500, words, signature=execution.signature)
         if execution.error is not None:
             return failed(500, execution.error, signature=execution.signature)
         return Answer(encode(ExecutedAnswer(signature=execution.signature)))

@@ -19,6 +19,7 @@ from countermand.engine.ports import Tokens
 
 AUTO: Final = "auto"
 LIMIT_PROGRAM: Final = "j1o2qRpjcyUwEvwtcfhEQefh773ZgjxcVRry7LDqg5X"
+I64_MAX: Final = 2**63 - 1
 SECONDS_MAX: Final = 253_402_300_799
 """The end of the year 9999. A time in milliseconds by mistake is beyond it."""
 
@@ -159,9 +160,13 @@ def _amount(field: str, given: str | int) -> BaseUnits:
 def _expiry(given: str | int | None, now: Instant) -> int | None:
     if given is None:
         return None
-    seconds = number("params.expiredAt", given, INVALID_CREATE, SECONDS_MAX)
+    seconds = number("params.expiredAt", given, INVALID_CREATE, I64_MAX)
+    if seconds > SECONDS_MAX:
+        words = f"{seconds} is after the year 9999; it is in seconds since the Unix epoch, not milliseconds"
+        raise Declined(INVALID_CREATE(f"params.expiredAt: {words}"))
     if seconds * 1000 <= now:
-        raise Declined(INVALID_CREATE("params.expiredAt: must be in the future, in seconds since the Unix epoch"))
+        words = f"{seconds} is not in the future; it is in seconds since the Unix epoch"
+        raise Declined(INVALID_CREATE(f"params.expiredAt: {words}"))
     return seconds
 
 

@@ -1,5 +1,9 @@
 """Who is asking: a wallet signs a challenge and gets a token for a day. All times here are the wall clock's.
 
+Tokens and challenges carry the incarnation that they were made in (`engine/token_incarnation.py`), and end with it.
+Tokens outlive a restart. Challenges end with the process: they follow from a secret of its own, so one that was used
+cannot come back.
+
 Anybody may ask for a challenge to any wallet, so no request may end another's challenge, and none may cost memory
 without end. Up to eight of a wallet are remembered. When there is no room, the answer is the wallet's challenge of
 this minute: it follows from the secret and needs no memory until it is used.
@@ -12,20 +16,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import jwt
 from solders.compute_budget import set_compute_unit_price
 from solders.hash import Hash
 from solders.instruction import Instruction
-from solders.message import Message
+from solders.message import Message, to_bytes_versioned
 from solders.pubkey import Pubkey
-from solders.signature import Signature
+from solders.transaction import SanitizeError, VersionedTransaction
 
 from countermand.domain.identity import Wallet
 from countermand.domain.instant import Instant
 from countermand.engine.ids import Ids
 from countermand.engine.ports import Clock
+from countermand.engine.token_incarnation import TokenIncarnation
 
 CHALLENGE_MS: Final = 5 * 60_000
 CHALLENGES_MAX: Final = 8
@@ -38,8 +43,13 @@ TOKENS_CACHED: Final = 65_536
 _TOKEN_CHARS_MAX: Final = 512
 _MINUTE_MS: Final = 60_000
 _MEMO_PROGRAM: Final = Pubkey.from_string("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr")
+_MEMO_PROGRAMS: Final = (_MEMO_PROGRAM, Pubkey.from_string("Memo1UhkJRfHyvLMcVucJwxXeuD728EqVddwQDwyFMo"))
 _UNIT_PRICE_MICROLAMPORTS: Final = 1_000_000
 _SIGNATURE_BYTES: Final = 64
+_PACKET_BYTES_MAX: Final = 1_232
+_TRANSACTION_CHARS_MAX: Final = (_PACKET_BYTES_MAX + 2) // 3 * 4
+_SPACE: Final = dict.fromkeys(map(ord, " \t\n\v\f\r"))
+_URL_SAFE: Final = str.maketrans("-_", "+/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +67,32 @@ class Challenge:
 
 
 class Challenges:
-    """The live challenges of all wallets."""
+    """The live challenges of all wallets. `secret` must be a new one in each process."""
 
-    def __init__(self, secret: bytes, clock: Clock) -> None:
+    def __init__(self, secret: bytes, clock: Clock, incarnation: TokenIncarnation) -> None:
         self._secret = secret
         self._clock = clock
+        self._incarnation = incarnation
+        self._of = incarnation.current
+        """The incarnation of all that is remembered."""
         self._issued = 0
         self._live: dict[Wallet, list[Challenge]] = {}
         self._ages: deque[tuple[Wallet, Challenge]] = deque()
         """All that are remembered and some that are used up, the oldest first: all live equally long."""
-        self._minutes: dict[int, None] = {}
-        """The minutes in which there was no room."""
+        self._minutes: dict[int, int] = {}
+        """The minutes in which there was no room, each with a number that no other minute had, nor this one before."""
         self._used: dict[tuple[Wallet, int], int] = {}
         """How many challenges of a wallet and a minute were used up. Only the wallet's owner can make one of these."""
 
     def issue(self, wallet: Wallet) -> Challenge:
         now = self._clock.wall_ms()
-        self._forget_expired(now)
+        self._forget_ended(now)
         live = self._live.get(wallet, ())
+        self._issued += 1
         if len(live) >= CHALLENGES_MAX or len(self._ages) >= CHALLENGES_KEPT:
             minute = now - now % _MINUTE_MS
-            self._minutes[minute] = None
+            self._minutes.setdefault(minute, self._issued)
             return self._of_minute(wallet, minute)
-        self._issued += 1
         challenge = Challenge(self._nonce(wallet, now, f"issue {self._issued}"), now + CHALLENGE_MS)
         self._live.setdefault(wallet, []).append(challenge)
         self._ages.append((wallet, challenge))
@@ -87,12 +100,14 @@ class Challenges:
 
     def live(self, wallet: Wallet) -> tuple[Challenge, ...]:
         """Those that are remembered."""
-        self._forget_expired(self._clock.wall_ms())
-        return tuple(self._live.get(wallet, ()))
+        now = self._clock.wall_ms()
+        self._forget_ended(now)
+        # After a step back of the clock, an older one may expire later than this one.
+        return tuple(challenge for challenge in self._live.get(wallet, ()) if now < challenge.expires_ms)
 
     def of_minutes(self, wallet: Wallet) -> Iterator[Challenge]:
         """Those that may have been given out without being remembered."""
-        self._forget_expired(self._clock.wall_ms())
+        self._forget_ended(self._clock.wall_ms())
         for minute in tuple(self._minutes):
             yield self._of_minute(wallet, minute)
 
@@ -111,12 +126,20 @@ class Challenges:
 
     def _of_minute(self, wallet: Wallet, minute: int) -> Challenge:
         used = self._used.get((wallet, minute), 0)
-        return Challenge(self._nonce(wallet, minute, f"minute {used}"), minute + CHALLENGE_MS, minute)
+        label = f"minute {self._minutes[minute]} {used}"
+        return Challenge(self._nonce(wallet, minute, label), minute + CHALLENGE_MS, minute)
 
     def _nonce(self, wallet: Wallet, at_ms: int, label: str) -> str:
         """A version 7 UUID that nobody can foresee."""
-        seed = hmac.digest(self._secret, f"challenge:{wallet}:{at_ms}:{label}".encode(), sha256)
+        seed = hmac.digest(self._secret, f"challenge:{self._of}:{wallet}:{at_ms}:{label}".encode(), sha256)
         return Ids(int.from_bytes(seed)).order_id(Instant(at_ms))
+
+    def _forget_ended(self, now: int) -> None:
+        if self._of != self._incarnation.current:
+            self._of = self._incarnation.current
+            for memory in (self._live, self._ages, self._minutes, self._used):
+                memory.clear()
+        self._forget_expired(now)
 
     def _forget_expired(self, now: int) -> None:
         while self._ages and self._ages[0][1].expires_ms <= now:
@@ -146,71 +169,100 @@ def unsigned_transaction(message: bytes) -> str:
     return base64.b64encode(b"\x01" + bytes(_SIGNATURE_BYTES) + message).decode()
 
 
-def split_transaction(text: str) -> tuple[Signature, bytes] | None:
-    """The signature and the message of a transaction with one signer. None: it is no such thing."""
+class SignedChallenge:
+    """A transaction that a wallet signed to sign in. It is never sent: only its memo and who signed it count.
+
+    Wallets add instructions (compute budget, asserts of Lighthouse), move them, write version 0, or replace the
+    blockhash. None of that changes what was signed: the text. The wallet must be a required signer, mostly the payer;
+    what others have signed is not looked at.
+    """
+
+    def __init__(self, transaction: VersionedTransaction) -> None:
+        message = transaction.message
+        keys, programs = message.account_keys, [each.program_id_index for each in message.instructions]
+        memos = [
+            each.data
+            for each, program in zip(message.instructions, programs, strict=True)
+            if program < len(keys) and keys[program] in _MEMO_PROGRAMS
+        ]
+        self._memo = memos[0] if len(memos) == 1 else None
+        """None: a second memo could mean anything."""
+        self._message = to_bytes_versioned(message)
+        signers = keys[: message.header.num_required_signatures]
+        self._signatures = dict(zip(map(str, signers), transaction.signatures, strict=False))
+
+    def proves(self, wallet: Wallet, text: str) -> bool:
+        signature = self._signatures.get(wallet)
+        if self._memo != text.encode() or signature is None:
+            return False
+        return signature.verify(public_key(wallet), self._message)
+
+
+def read_signed_challenge(text: str) -> SignedChallenge | None:
+    """From base64, in any spelling that JavaScript's decoder takes. None: it is no transaction."""
+    digits = text.translate(_SPACE).rstrip("=").translate(_URL_SAFE)
+    if len(digits) > _TRANSACTION_CHARS_MAX:
+        return None
     try:
-        raw = base64.b64decode(text, validate=True)
-    except ValueError:
+        raw = base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)
+        transaction = VersionedTransaction.from_bytes(raw)
+        transaction.sanitize()
+    except (ValueError, SanitizeError):
         return None
-    if raw[:1] != b"\x01" or len(raw) <= 1 + _SIGNATURE_BYTES:
-        return None
-    return Signature(raw[1 : 1 + _SIGNATURE_BYTES]), raw[1 + _SIGNATURE_BYTES :]
+    return SignedChallenge(transaction)
+
+
+class _Verified(NamedTuple):
+    wallet: Wallet
+    expires_ms: int
+    incarnation: int
 
 
 class Sessions:
-    """Tokens: JWT by HS256, `{walletPubkey, iat, exp, aud}`.
+    """Tokens: JWT by HS256, `{walletPubkey, iat, exp, aud, incarnation}`.
 
     Those that were verified are remembered, since each request brings one.
     """
 
-    def __init__(self, secret: bytes, clock: Clock) -> None:
+    def __init__(self, secret: bytes, clock: Clock, incarnation: TokenIncarnation) -> None:
         self._secret = secret
         self._clock = clock
-        self._verified: dict[str, tuple[Wallet, int]] = {}
-        """By the whole header: the wallet, and when the token ends."""
-        self._refused_until_s = -1
-        """Tokens issued up to this second are refused."""
-        self._newest_s = -1
+        self._incarnation = incarnation
+        self._verified: dict[str, _Verified] = {}
+        """By the whole header."""
 
     def issue(self, wallet: Wallet) -> str:
-        # A token must be newer than all that were ended, even in the same second.
-        issued_s = max(self._clock.wall_ms() // 1000, self._refused_until_s + 1)
-        self._newest_s = max(self._newest_s, issued_s)
-        claims = {"walletPubkey": wallet, "iat": issued_s, "exp": issued_s + TOKEN_S, "aud": AUDIENCE}
+        issued_s = self._clock.wall_ms() // 1000
+        claims = {
+            "walletPubkey": wallet,
+            "iat": issued_s,
+            "exp": issued_s + TOKEN_S,
+            "aud": AUDIENCE,
+            "incarnation": self._incarnation.current,
+        }
         return jwt.encode(claims, self._secret, algorithm="HS256")
 
     def wallet_of(self, header: str | None) -> Wallet | None:
         """Whose token the `Authorization` header carries. None: nobody's."""
         if header is None:
             return None
-        known = self._verified.get(header)
-        if known is None:
-            known = self._verify(header)
-            if known is None:
-                return None
-        wallet, expires_ms = known
-        return wallet if self._clock.wall_ms() < expires_ms else None
+        known = self._verified.get(header) or self._verify(header)
+        if known is None or known.incarnation != self._incarnation.current:
+            return None
+        return known.wallet if self._clock.wall_ms() < known.expires_ms else None
 
-    def expire_tokens_now(self) -> None:
-        """Every token that exists ends."""
-        self._refused_until_s = max(self._clock.wall_ms() // 1000, self._newest_s)
-        self._verified.clear()
-
-    def _verify(self, header: str) -> tuple[Wallet, int] | None:
+    def _verify(self, header: str) -> _Verified | None:
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or len(token) > _TOKEN_CHARS_MAX:
             return None
-        claims = self._claims(token.strip())
-        match claims:
-            case {"walletPubkey": str(wallet), "iat": int(issued_s), "exp": int(expires_s)}:
+        match self._claims(token.strip()):
+            case {"walletPubkey": str(wallet), "iat": int(), "exp": int(expires_s), "incarnation": int(incarnation)}:
                 pass
             case _:
                 return None
-        if issued_s <= self._refused_until_s:
-            return None
         if len(self._verified) >= TOKENS_CACHED:
             del self._verified[next(iter(self._verified))]
-        known = self._verified[header] = (Wallet(wallet), expires_s * 1000)
+        known = self._verified[header] = _Verified(Wallet(wallet), expires_s * 1000, incarnation)
         return known
 
     def _claims(self, token: str) -> dict[str, Any] | None:

@@ -7,10 +7,14 @@ from msgspec import UNSET
 
 from countermand.answering import Answer, Edge, encode
 from countermand.dialects.trigger_v2.wire import ErrorAnswer
+from countermand.domain.identity import OrderId
 
 
-def error(status: int, words: str, details: Mapping[str, Any] | None = None) -> Answer:
-    return Answer(encode(ErrorAnswer(error=words, details=dict(details) if details else UNSET)), status)
+def error(
+    status: int, words: str, details: Mapping[str, Any] | None = None, *, order_id: OrderId | None = None
+) -> Answer:
+    answer = ErrorAnswer(error=words, id=order_id or UNSET, details=dict(details) if details else UNSET)
+    return Answer(encode(answer), status)
 
 
 def invalid(details: Mapping[str, str]) -> Answer:

@@ -6,8 +6,10 @@ from typing import Annotated, Any, Final, get_args, get_origin
 
 import msgspec
 
+from countermand import examples
 from countermand.dialects.trigger_v2 import wire
 from countermand.dialects.trigger_v2.routes import ROOT
+from countermand.examples import IN_2100_MS, SOL, USDC, WALLET, Variable
 
 _REF: Final = "#/components/schemas/{name}"
 _MEANINGS: Final = {
@@ -32,7 +34,23 @@ class _Operation:
     body: type[msgspec.Struct] | None = None
     query: type[msgspec.Struct] | None = None
     secured: bool = True
+    example: Any = None
+    """Of the body, or of the query."""
 
+
+_TOKEN: Final = Variable("TOKEN", "eyJh…", "the `token` of `POST /trigger/v2/auth/verify`")
+_SIGNATURE: Final = Variable("SIGNATURE", "5h6x…", "your wallet's signature of the `challenge`, base58")
+_ORDER_ID: Final = Variable(
+    "ORDER_ID", "0199c36d-3a0e-7c1e-8f5b-6d3f0f6f5d3c", "the `id` of `POST /trigger/v2/orders/price`"
+)
+_DEPOSIT: Final = (
+    Variable("DEPOSIT_REQUEST_ID", "1b4e28ba-2fa1-4d3b-8c6e-0f1c8f1b0a77", "the `requestId` of `deposit/craft`"),
+    Variable("SIGNED_DEPOSIT", "AQAB…", "the `transaction` of `deposit/craft`, signed by your wallet, base64"),
+)
+_WITHDRAWAL: Final = (
+    Variable("CANCEL_REQUEST_ID", "7d444840-9dc0-41d1-b245-5ffdce74fad2", "the `requestId` of the cancel"),
+    Variable("SIGNED_WITHDRAWAL", "AQAB…", "the `transaction` of the cancel, signed by your wallet, base64"),
+)
 
 _ORDER: Final = (400, 401, 403, 404, 503)
 _OPERATIONS: Final = (
@@ -44,6 +62,7 @@ _OPERATIONS: Final = (
         (400,),
         body=wire.ChallengeRequest,
         secured=False,
+        example={"walletPubkey": WALLET, "type": "message"},
     ),
     _Operation(
         "post",
@@ -53,6 +72,7 @@ _OPERATIONS: Final = (
         (400, 401),
         body=wire.VerifyRequest,
         secured=False,
+        example={"type": "message", "walletPubkey": WALLET, "signature": _SIGNATURE},
     ),
     _Operation("get", "/vault", "The wallet's vault", (wire.VaultAnswer,), (401, 404, 503)),
     _Operation("get", "/vault/register", "Make the wallet's vault", (wire.VaultAnswer,), (401, 409, 503)),
@@ -63,6 +83,14 @@ _OPERATIONS: Final = (
         (wire.CraftAnswer,),
         (400, 401, 403, 500, 503),
         body=wire.CraftRequest,
+        example={
+            "inputMint": SOL,
+            "outputMint": USDC,
+            "userAddress": WALLET,
+            "amount": "1000000000",
+            "orderType": "price",
+            "orderSubType": "single",
+        },
     ),
     _Operation(
         "post",
@@ -71,6 +99,20 @@ _OPERATIONS: Final = (
         (wire.PlacedAnswer,),
         (400, 401, 403, 500, 503),
         body=wire.CreateRequest,
+        example={
+            "orderType": "single",
+            "depositRequestId": _DEPOSIT[0],
+            "depositSignedTx": _DEPOSIT[1],
+            "userPubkey": WALLET,
+            "inputMint": SOL,
+            "inputAmount": "1000000000",
+            "outputMint": USDC,
+            "triggerMint": SOL,
+            "triggerCondition": "above",
+            "triggerPriceUsd": 1000,
+            "slippageBps": 100,
+            "expiresAt": IN_2100_MS,
+        },
     ),
     _Operation(
         "patch",
@@ -79,6 +121,7 @@ _OPERATIONS: Final = (
         (wire.AmendedAnswer,),
         _ORDER,
         body=wire.AmendRequest,
+        example={"orderType": "single", "triggerPriceUsd": 1100},
     ),
     _Operation(
         "post",
@@ -94,6 +137,7 @@ _OPERATIONS: Final = (
         (wire.WithdrawnAnswer,),
         (*_ORDER, 500),
         body=wire.ConfirmRequest,
+        example={"signedTransaction": _WITHDRAWAL[1], "cancelRequestId": _WITHDRAWAL[0]},
     ),
     _Operation(
         "get",
@@ -102,6 +146,7 @@ _OPERATIONS: Final = (
         (wire.HistoryAnswer,),
         (400, 401, 503),
         query=wire.HistoryParams,
+        example={"state": "active", "limit": 20, "sort": "updated_at", "dir": "desc"},
     ),
     _Operation("get", "/orders/history/{order_id}", "One order", (wire.HistoryItem,), _ORDER),
 )
@@ -120,10 +165,18 @@ def openapi() -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Trigger v2", "version": "2.0.0"},
+        examples.VARIABLES: examples.meanings(_TOKEN, _ORDER_ID, *(operation.example for operation in _OPERATIONS)),
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    examples.HEADER: "Bearer $TOKEN",
+                }
+            },
         },
     }
 
@@ -140,7 +193,8 @@ def _described(operation: _Operation) -> dict[str, Any]:
     if parameters:
         described["parameters"] = parameters
     if operation.body is not None:
-        described["requestBody"] = {"required": True, "content": _content(_ref(operation.body))}
+        content = examples.show_body(_content(_ref(operation.body)), operation.example)
+        described["requestBody"] = {"required": True, "content": content}
     if operation.secured:
         described["security"] = [{"token": []}]
     return described
@@ -154,7 +208,8 @@ def _parameters(operation: _Operation) -> list[dict[str, Any]]:
     if operation.query is not None:
         properties = msgspec.json.schema(operation.query)["$defs"][operation.query.__name__]["properties"]
         parameters += [{"name": name, "in": "query", "schema": schema} for name, schema in properties.items()]
-    return parameters
+    given = operation.example if operation.query is not None else {}
+    return examples.show_parameters(parameters, {"order_id": _ORDER_ID} | given)
 
 
 def _content(schema: Mapping[str, Any]) -> dict[str, Any]:

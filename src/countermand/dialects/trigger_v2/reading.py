@@ -11,6 +11,7 @@ from countermand.answering import Answer, Declined
 from countermand.dialects.trigger_v2.envelope import error, invalid
 from countermand.domain.identity import Mint, OrderId
 from countermand.domain.quantities import U64_MAX, USD_PRICE_MAX, USD_SCALE, BaseUnits, Inexact, UsdPrice, exact
+from countermand.json_numbers import with_whole_numbers
 from countermand.strict_json import duplicate_key
 
 _T = TypeVar("_T", bound=msgspec.Struct)
@@ -18,6 +19,8 @@ _T = TypeVar("_T", bound=msgspec.Struct)
 _UUID: Final = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LIMIT: Final = re.compile("Expected `int` (<=|>=) ([0-9]+)")
 _RECEIVED: Final = {'"': "string", "{": "object", "[": "array", "t": "boolean", "f": "boolean", "n": "null"}
+_MS_MIN: Final = 10**11
+"""In the year 1973. In seconds it is the year 5138."""
 _TEXT_OF_NUMBER_MAX: Final = 82
 _MALFORMED: Final = error(400, "Malformed JSON in request body")
 _KEYS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -38,8 +41,17 @@ class BodyReader(Generic[_T]):
             if body.count(b":") != len(fields) and (key := duplicate_key(body)) is not None:
                 raise Declined(invalid({key: "Duplicate key"}))
             return self._decode(body)
+        except msgspec.ValidationError as wrong:
+            # It may be that an integer was written with a point or an exponent.
+            again = with_whole_numbers(body)
+            if again == body:
+                self._complain(body, wrong)
+        except (ValueError, RecursionError):
+            raise Declined(_MALFORMED) from None
+        try:
+            return self._decode(again)
         except (ValueError, RecursionError) as wrong:
-            self._complain(body, wrong)
+            self._complain(again, wrong)
 
     def _complain(self, body: bytes, wrong: Exception) -> NoReturn:
         if not isinstance(wrong, msgspec.ValidationError):
@@ -121,6 +133,14 @@ class Flaws(dict[str, str]):
         wrong = number is Inexact.NOT_A_NUMBER
         self[field] = "Invalid input: expected a whole number of base units" if wrong else _complaint_about(number)
         return BaseUnits(1)
+
+    def instant(self, field: str, ms: int) -> None:
+        """A time that can only be meant in seconds. Whether it is past otherwise is judged elsewhere."""
+        if ms < _MS_MIN:
+            self[field] = (
+                f"Expiry time must be in the future: {ms} is in 1973 or before; "
+                "it is in milliseconds since the Unix epoch, not seconds"
+            )
 
     def public_key(self, field: str, given: str) -> Mint:
         if not is_public_key(given):

@@ -51,10 +51,14 @@ WORDS: Final = MappingProxyType(
         Refusal.WITHDRAWAL_SUPERSEDED: Words("Invalid {transaction}: a newer cancel replaced it; sign the newest one"),
         Refusal.TRANSACTION_UNREADABLE: Words("Invalid transaction format"),
         Refusal.TRANSACTION_NOT_CANONICAL: Words("Invalid {transaction}: its bytes are not in the canonical form"),
-        Refusal.TRANSACTION_OTHER: Words("Invalid {transaction}: it is not the one that was crafted"),
+        Refusal.TRANSACTION_OTHER: Words("Invalid {transaction}: Transaction {detail} modified"),
         Refusal.TRANSACTION_UNSIGNED: Words("Invalid {transaction}: the wallet's signature is missing"),
         Refusal.TRANSACTION_WRONG_SIGNATURE: Words("Invalid {transaction}: the wallet's signature is wrong"),
         Refusal.DEPOSIT_FLAWED: Words("Invalid {transaction}: {detail}"),
+        Refusal.WITHDRAWAL_UNPAYABLE: Words(
+            "Withdrawal transaction cannot be paid for: {detail}. Fund the wallet and retry confirm with the same "
+            "cancelRequestId."
+        ),
         # The engine keeps these to itself.
         Refusal.CRAFT_STALE: _ASK_AGAIN,
         Refusal.NOTHING_TO_DO: _ASK_AGAIN,
@@ -70,4 +74,4 @@ def refused(refusal: Refused, act: Act) -> Answer:
     text = words.text.format(verb=verb, transaction=transaction, state=state, detail=refusal.detail)
     if words.field:
         return invalid({words.field.format(detail=refusal.detail): text})
-    return error(words.status, text)
+    return error(words.status, text, order_id=refusal.order_id)

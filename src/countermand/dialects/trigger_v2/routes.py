@@ -88,6 +88,8 @@ class Venue:
     challenges: Challenges
     now: Callable[[], Instant]
     """The venue's clock, by which an expiry lies in the future."""
+    no_creates: str | None = None
+    """Why no order can be placed here."""
 
     def wallet(self, req: Request) -> Wallet:
         """Whose token the request carries."""
@@ -168,13 +170,10 @@ def _message_proof(asked: VerifyRequest) -> Proof:
 def _transaction_proof(asked: VerifyRequest) -> Proof:
     if not isinstance(asked.signed_transaction, str):
         raise Declined(reading.missing("signedTransaction"))
-    parts = auth.split_transaction(asked.signed_transaction)
-    if parts is None:
+    signed = auth.read_signed_challenge(asked.signed_transaction)
+    if signed is None:
         raise Declined(error(400, "Invalid transaction format"))
-    signature, message = parts
-    return lambda wallet, text: (
-        message == auth.challenge_message(wallet, text) and signature.verify(auth.public_key(wallet), message)
-    )
+    return signed.proves
 
 
 def _wallet(field: str, given: str) -> Wallet:
@@ -239,6 +238,8 @@ class OrdersResource:
     async def on_post(self, req: Request, body: bytes) -> Answer:
         venue = self._venue
         wallet = venue.wallet(req)
+        if venue.no_creates is not None:
+            return error(503, venue.no_creates)
         asked = _CREATE.read(body)
         request = translate.into_request(asked)
         venue.check_user("userPubkey", asked.user_pubkey, wallet)

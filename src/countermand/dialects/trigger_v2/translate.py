@@ -123,6 +123,7 @@ def into_request(body: CreateRequest) -> OrderRequest:
     price = flaws.usd("triggerPriceUsd", body.trigger_price_usd)
     amount = flaws.amount("inputAmount", body.input_amount)
     direction = Direction.ABOVE if body.trigger_condition == "above" else Direction.BELOW
+    flaws.instant("expiresAt", body.expires_at)
     if body.trigger_condition is UNSET:
         flaws["triggerCondition"] = 'Invalid option: expected one of "above"|"below"'
     request = OrderRequest(
@@ -166,8 +167,10 @@ def into_amendment(body: AmendRequest, now: Instant) -> Amendment:
     given = [field for field, is_given in _given_terms(body) if is_given]
     if not given and body.expires_at is UNSET:
         flaws["body"] = f"Give at least one of {', '.join(_FIELDS[body.order_type])}, expiresAt"
-    if not isinstance(body.expires_at, UnsetType) and body.expires_at <= now:
-        flaws["expiresAt"] = WORDS[Refusal.EXPIRY_PAST].text
+    if not isinstance(body.expires_at, UnsetType):
+        if body.expires_at <= now:
+            flaws["expiresAt"] = WORDS[Refusal.EXPIRY_PAST].text
+        flaws.instant("expiresAt", body.expires_at)
     trigger = _change(flaws, "triggerPriceUsd", body.trigger_price_usd, body.slippage_bps)
     take_profit = _change(flaws, "tpPriceUsd", body.tp_price_usd, body.tp_slippage_bps)
     stop_loss = _change(flaws, "slPriceUsd", body.sl_price_usd, body.sl_slippage_bps)

@@ -108,7 +108,10 @@ class HistoryParams(Shape, frozen=True, kw_only=True):
 
 
 class ErrorAnswer(Optionals, frozen=True, kw_only=True):
+    """`id`: the order that stands in the way, where it is the asker's own."""
+
     error: str
+    id: str | UnsetType = UNSET
     details: dict[str, Any] | UnsetType = UNSET
 
 

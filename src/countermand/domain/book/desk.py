@@ -6,6 +6,7 @@ The desk changes by events only (`apply`), so whoever folds the same events has 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Literal, TypeVar
 
 from countermand.domain.book.book import Book
 from countermand.domain.book.commands import Command, ExpireOrder, OpenOrder
@@ -32,6 +33,18 @@ from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account, Currency
 from countermand.domain.ledger.ledger import Balance, Hold, Ledger
 from countermand.domain.ledger.transfer import HoldId
+
+T = TypeVar("T")
+Part = Literal["standing", "balances", "orders"]
+
+
+class Unloadable(Exception):
+    """What is stored makes no desk. `part` says of what, `key` which one; None: they do not add up together."""
+
+    def __init__(self, part: Part, key: object, reason: str) -> None:
+        super().__init__(reason)
+        self.part = part
+        self.key = key
 
 
 @dataclass(slots=True)
@@ -216,24 +229,24 @@ class Desk:
     def load(
         self, standing: Standing, balances: Iterable[tuple[Account, Currency, Balance]], orders: Iterable[Order]
     ) -> None:
-        """Takes in what is stored: all balances, and all orders that have not ended. Only an empty desk can load."""
+        """Takes in what is stored: all balances, and all orders that have not ended. Only an empty desk can load.
+
+        Raises `Unloadable`.
+        """
         assert not self.orders, "the desk is not empty"
         assert not self.orders_placed, "the desk is not empty"
-        self.orders_placed, self.trades_made, self.ranks_given = standing.orders, standing.trades, standing.ranks
-        for symbol, price in standing.last:
-            self.pits[symbol].last = price
-        for account, currency, balance in balances:
-            self.ledger.adopt(account, currency, balance)
+        _each("standing", (standing,), lambda _: "standing", self._adopt_standing)
+        _each("balances", balances, lambda row: f"{row[0]} {row[1]}", lambda row: self.ledger.adopt(*row))
         live = sorted(orders, key=lambda order: order.id)
-        for order in live:
-            self._adopt(order)
-        for order in sorted(filter(is_resting, live), key=lambda order: order.rank or 0):
-            self._add_to_book(order)
+        _each("orders", live, lambda order: order.id, self._adopt)
+        resting = sorted(filter(is_resting, live), key=lambda order: order.rank or 0)
+        _each("orders", resting, lambda order: order.id, self._add_to_book)
         triggered = [(order.triggered_at, order.id) for order in live if _waits_to_be_opened(order)]
         for _, order_id in sorted(triggered):
             self._triggered[order_id] = None
         wrong = self.ledger.imbalances()
-        assert not wrong, f"what is stored does not add up: {wrong[:5]}"
+        if wrong:
+            raise Unloadable("balances", None, f"they do not add up with the orders: {wrong[0]}")
 
     def recall(self, order: Order) -> None:
         """Takes in an order that has ended, since somebody asks for it."""
@@ -248,8 +261,16 @@ class Desk:
         assert order.state not in LIVE, f"order {order_id} has not ended"
         del self._placed[order.terms.account, order.nonce]
 
+    def _adopt_standing(self, standing: Standing) -> None:
+        assert min(standing.orders, standing.trades, standing.ranks) >= 0, "a counter is negative"
+        self.orders_placed, self.trades_made, self.ranks_given = standing.orders, standing.trades, standing.ranks
+        for symbol, price in standing.last:
+            self.pits[symbol].last = price
+
     def _adopt(self, order: Order) -> None:
         assert order.state in LIVE, f"order {order.id} has ended"
+        assert 0 < order.id <= self.orders_placed, f"order {order.id} is not one of {self.orders_placed}"
+        assert (order.rank or 0) <= self.ranks_given, f"rank {order.rank} is not one of {self.ranks_given}"
         market = self.pits[order.terms.market].market
         self.orders[order.id] = order
         self._index_nonce(order)
@@ -291,6 +312,15 @@ class Desk:
     def _forget_stop(self, order: Order) -> None:
         assert order.terms.stop is not None, f"order {order.id} has no stop price"
         self.pits[order.terms.market].stops.remove(order.id, order.terms.side, order.terms.stop.ticks)
+
+
+def _each(part: Part, stored: Iterable[T], key: Callable[[T], object], take_in: Callable[[T], None]) -> None:
+    """Takes in each, and names the one that cannot be."""
+    for item in stored:
+        try:
+            take_in(item)
+        except (AssertionError, LookupError) as problem:
+            raise Unloadable(part, key(item), f"{type(problem).__name__}: {problem}") from problem
 
 
 def _waits_to_be_opened(order: Order) -> bool:

@@ -9,6 +9,11 @@ from countermand.domain.recurring.order import Terms
 
 ROUNDS_MIN: Final = 2
 INTERVAL_S_MIN: Final = 30
+INTERVAL_S_MAX: Final = 365 * 86_400
+START_S_MAX: Final = 10**11 - 1
+"""In the year 5138. Milliseconds since the Unix epoch are more than that."""
+START_LATE_S: Final = 60
+"""So long a start may be over when the request arrives: it meant now."""
 ORDER_CENTS_MIN: Final = 100_00
 ROUND_CENTS_MIN: Final = 50_00
 _CENT_SCALE: Final = 2
@@ -22,6 +27,9 @@ class Refusal(Enum):
 
     TOO_FEW_ROUNDS = auto()
     TOO_FREQUENT = auto()
+    TOO_RARE = auto()
+    START_TOO_FAR = auto()
+    START_PAST = auto()
     SAME_MINT = auto()
     MINT_UNKNOWN = auto()
     MINT_UNSUPPORTED = auto()
@@ -34,7 +42,7 @@ class Refusal(Enum):
 class Refused:
     refusal: Refusal
     detail: str = ""
-    """The mint, or the number that is too small: of rounds, of seconds, or of cents."""
+    """The mint, or the number that is out of bounds: of rounds, of seconds, or of cents."""
 
 
 class MintKind(Enum):
@@ -54,11 +62,18 @@ class Sold:
     price: UsdPrice | None
 
 
-def check_schedule(terms: Terms) -> Refused | None:
+def check_schedule(terms: Terms, now_s: int) -> Refused | None:
+    """`now_s`: in seconds since the Unix epoch."""
     if terms.rounds < ROUNDS_MIN:
         return Refused(Refusal.TOO_FEW_ROUNDS, str(terms.rounds))
     if terms.interval_s < INTERVAL_S_MIN:
         return Refused(Refusal.TOO_FREQUENT, str(terms.interval_s))
+    if terms.interval_s > INTERVAL_S_MAX:
+        return Refused(Refusal.TOO_RARE, str(terms.interval_s))
+    if terms.starts_at_s is not None and terms.starts_at_s > START_S_MAX:
+        return Refused(Refusal.START_TOO_FAR, str(terms.starts_at_s))
+    if terms.starts_at_s is not None and terms.starts_at_s < now_s - START_LATE_S:
+        return Refused(Refusal.START_PAST, str(terms.starts_at_s))
     if terms.input_mint == terms.output_mint:
         return Refused(Refusal.SAME_MINT)
     return None

@@ -109,6 +109,8 @@ class ConfirmCancel:
     request_id: RequestId
     submission: Submission
     block_height: int
+    flaw: str | None = None
+    """Why the withdrawal cannot be paid for now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,8 @@ def _place(group: OrderGroup | None, command: PlaceOrder, moment: Moment) -> Dec
 
 def _place_again(group: OrderGroup, command: PlaceOrder) -> Decision | Refused:
     if not _asks_the_same(group, command):
-        return Refused(Refusal.DEPOSIT_DUPLICATE)
+        own = command.wallet == group.terms.wallet
+        return Refused(Refusal.DEPOSIT_DUPLICATE, order_id=group.id if own else None)
     if group.state is State.DEPOSIT_FAILED:
         return Refused(Refusal.DEPOSIT_FAILED_BEFORE)
     return _refused_submission(command.submission, command.deposit.craft.message) or ()
@@ -174,7 +175,7 @@ def _refused_submission(submission: Submission, message: bytes) -> Refused | Non
     if fault in (SubmissionFault.NOT_A_TRANSACTION, SubmissionFault.NOT_CANONICAL):
         return Refused(_FAULTS[fault])
     if submission.message != message:
-        return Refused(Refusal.TRANSACTION_OTHER)
+        return Refused(Refusal.TRANSACTION_OTHER, detail="accounts")
     return Refused(_FAULTS[fault]) if fault is not None else None
 
 
@@ -244,6 +245,8 @@ def _confirm_cancel(group: OrderGroup, command: ConfirmCancel) -> Decision | Ref
         return ()  # The first valid signature is the only one ever sent.
     if command.block_height > current.last_valid_height:
         return Refused(Refusal.WITHDRAWAL_EXPIRED)
+    if command.flaw is not None:
+        return Refused(Refusal.WITHDRAWAL_UNPAYABLE, detail=command.flaw)
     # From here on nothing can refuse.
     number = group.progress.attempts + 1
     return (WithdrawalStarted(Attempt(number, AttemptKind.WITHDRAWAL, current, submission.user_signature)),)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from countermand.domain.identity import OrderId
 from countermand.domain.trigger.order import State
 
 
@@ -33,6 +34,7 @@ class Refusal(Enum):
     TRANSACTION_UNSIGNED = auto()
     TRANSACTION_WRONG_SIGNATURE = auto()
     DEPOSIT_FLAWED = auto()
+    WITHDRAWAL_UNPAYABLE = auto()
 
     CRAFT_STALE = auto()
     """The order changed while the craft was made: make another one."""
@@ -46,3 +48,5 @@ class Refused:
     state: State | None = None
     detail: str = ""
     """The field, or the chain's words."""
+    order_id: OrderId | None = None
+    """The order that stands in the way, where it is the asker's own."""

@@ -82,9 +82,9 @@ class MemoryBookStore(FencedStore[MemoryBookShard]):
         await self._faults.at(BEFORE_READ)
         return [row for _, row in sorted(self.database.shard(shard).balances.items())]
 
-    async def live_orders(self, shard: int) -> Sequence[bytes]:
+    async def live_orders(self, shard: int) -> Sequence[tuple[OrderId, bytes]]:
         await self._faults.at(BEFORE_READ)
-        return [row.body for _, row in sorted(self.database.shard(shard).book_orders.items()) if row.live]
+        return [(row.id, row.body) for _, row in sorted(self.database.shard(shard).book_orders.items()) if row.live]
 
     # --- what requests read
 

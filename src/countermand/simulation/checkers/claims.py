@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from countermand.simulation.checkers import fold
+from countermand.simulation.checkers.buffer import Buffer
 from countermand.simulation.checkers.claim import Claim
 from countermand.simulation.checkers.fold import Json
 from countermand.simulation.checkers.ledger import ChainSeen, Ledger
@@ -76,12 +77,15 @@ class Asked:
 
 
 class Checkers:
-    def __init__(self, database: Database, chain: ChainSeen, saw: Callable[[str], None]) -> None:
-        """`saw` is told of each situation that an order gets into."""
+    def __init__(
+        self, database: Database, chain: ChainSeen, decimals: Mapping[str, int], saw: Callable[[str], None]
+    ) -> None:
+        """`decimals` are those of each mint; `saw` is told of each situation that an order gets into."""
         self._saw = saw
         self._database = database
         self._chain = chain
         self._ledger = Ledger(chain)
+        self._buffer = Buffer(decimals)
         self._seq = 0
         self._head = _GENESIS
         self._at = 0
@@ -102,6 +106,7 @@ class Checkers:
         self._ledger.follow()
         stands = self._database.seq()
         if stands == self._seq:
+            self._buffer.read()
             return
         touched: dict[str, None] = {}
         while self._seq < stands:
@@ -115,8 +120,13 @@ class Checkers:
                 self._saw(situation(self.orders.get(order_id), kind, event, together))
                 self._happened(order_id, kind, event, row.at)
                 touched[order_id] = None
+        self._buffer.read()
         for order_id in touched:
             self._compare_row(order_id)
+
+    def priced(self, mint: str, price: int) -> None:
+        """From now on swaps are made at this price."""
+        self._buffer.priced(mint, price)
 
     def _link(self, row: JournalRow) -> None:
         seq = self._seq + 1
@@ -136,6 +146,7 @@ class Checkers:
         else:
             order = fold.after(before, kind, event, at)
             self._ledger.judge(before, kind, event)
+            self._buffer.judge(before, kind, event)
         if "attempt" in event:
             self._attempted(order_id, event["attempt"])
         self.orders[order_id] = order

@@ -52,6 +52,8 @@ def situation(before: Json | None, kind: str, event: Json, together: tuple[str, 
 
 def _failure(kind: str, event: Json) -> str:
     what = {"DepositFailed": "a deposit", "FillFailed": "a fill", "WithdrawalFailed": "a withdrawal"}[kind]
+    if kind == "FillFailed" and event["signature"] is None and "than its minimum" in event["reason"]:
+        return "a swap would give less than the minimum"
     if kind == "FillFailed" and event["signature"] is None:
         return "a swap is not worth a transaction"
     if event.get("close_rejected"):

@@ -80,6 +80,13 @@ def explain(raw: bytes) -> list[str]:
     return list(_sentences(read_transaction(raw)))
 
 
+def told_calls(wire: WireTransaction) -> list[tuple[Call, str]]:
+    """Each instruction, and what it does; accounts have no names but their addresses, which are slow to find."""
+    calls = calls_of(wire)
+    names = Names((), calls)
+    return [(call, _told(call, names)) for call in calls]
+
+
 def _sentences(wire: WireTransaction) -> Iterator[str]:
     calls, keys = calls_of(wire), [str(key) for key in wire.static_keys]
     names, payer = Names(keys, calls), keys[0]

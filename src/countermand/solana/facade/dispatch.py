@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +12,8 @@ import msgspec
 from countermand.solana.facade.errors import (
     Code,
     RpcError,
+    answer_too_large,
+    batch_exhausted,
     invalid_request,
     method_not_found,
     shown,
@@ -20,7 +23,14 @@ from countermand.solana.facade.params import Parameter, arguments, parameters_of
 from countermand.solana.port import ChainUnavailable
 from countermand.strict_json import duplicate_key
 
-BATCH_REQUESTS_MAX: Final = 100
+BATCH_REQUESTS_MAX: Final = 1_000
+BATCH_SECONDS_MAX: Final = 10.0
+ANSWER_BYTES_MAX: Final = 16 * 1024 * 1024
+"""Of one answer, and of all answers of a batch together."""
+
+HELD_BYTES_MAX: Final = 128 * 1024 * 1024
+"""Of the answers of all batches that are under way."""
+
 _ID_CHARACTERS_MAX: Final = 256
 
 _log = logging.getLogger(__name__)
@@ -38,6 +48,80 @@ class Answer:
     status: int = 200
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerLimits:
+    """The reference has them (docs/reference/solana-rpc.md)."""
+
+    batch_requests: int = BATCH_REQUESTS_MAX
+    batch_seconds: float = BATCH_SECONDS_MAX
+    answer_bytes: int = ANSWER_BYTES_MAX
+    held_bytes: int = HELD_BYTES_MAX
+
+
+@dataclass(slots=True)
+class Held:
+    """The bytes of the answers of batches that are under way."""
+
+    bytes_max: int
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """One answer as it goes out."""
+
+    body: bytes
+    status: int = 200
+
+
+class _Batch:
+    """Answers in the order of their requests, for as long as there is time and room."""
+
+    def __init__(self, limits: AnswerLimits, held: Held) -> None:
+        self._limits = limits
+        self._held = held
+        self._answers: list[_Said] = []
+        self._bytes = 0
+        self._end = asyncio.get_running_loop().time() + limits.batch_seconds
+        self._exhausted: RpcError | None = None
+
+    async def add(self, request: object, answer_one: Callable[[object], Awaitable[_Said | None]]) -> None:
+        if self._exhausted is None and asyncio.get_running_loop().time() > self._end:
+            self._exhausted = batch_exhausted(f"it took more than {self._limits.batch_seconds:g} seconds")
+        if self._exhausted is None:
+            said = await answer_one(request)
+            if said is None:
+                return
+            if self._has_room(said):
+                self._take(said)
+                return
+        elif not _wants_answer(request):
+            return
+        assert self._exhausted is not None
+        self._take(_refused(_id_of(request), self._exhausted))
+
+    def _has_room(self, said: _Said) -> bool:
+        if self._bytes + len(said.body) > self._limits.answer_bytes:
+            self._exhausted = batch_exhausted(f"its answers are more than {self._limits.answer_bytes} bytes")
+        elif self._held.bytes + len(said.body) > self._held.bytes_max:
+            self._exhausted = batch_exhausted("too many large batches are under way")
+        return self._exhausted is None
+
+    def _take(self, said: _Said) -> None:
+        self._answers.append(said)
+        self._bytes += len(said.body)
+        self._held.bytes += len(said.body)
+
+    def joined(self) -> Answer:
+        if not self._answers:
+            return Answer(b"")
+        body = b",".join(said.body for said in self._answers)
+        return Answer(b"[%b]" % body, max(said.status for said in self._answers))
+
+    def close(self) -> None:
+        self._held.bytes -= self._bytes
+
+
 @dataclass(frozen=True, slots=True)
 class _Method:
     call: Callable[..., Awaitable[object]]
@@ -48,9 +132,14 @@ class Dispatcher:
     """Answers requests with the methods that it is given by name; while `is_up` is false, it refuses them all."""
 
     def __init__(
-        self, methods: Mapping[str, Callable[..., Awaitable[object]]], is_up: Callable[[], bool] = lambda: True
+        self,
+        methods: Mapping[str, Callable[..., Awaitable[object]]],
+        is_up: Callable[[], bool] = lambda: True,
+        limits: "AnswerLimits | None" = None,
     ) -> None:
         self._is_up = is_up
+        self._limits = limits or AnswerLimits()
+        self._held = Held(self._limits.held_bytes)
         self._methods = {name: _Method(call, parameters_of(call)) for name, call in methods.items()}
 
     @property
@@ -69,32 +158,39 @@ class Dispatcher:
             return Answer(encode(failure(None, error)), status=400)
         if isinstance(request, list):
             return await self._answer_batch(request)
-        return _joined([await self._answer_one(request)], batch=False)
+        said = await self._answer_one(request)
+        return Answer(b"") if said is None else Answer(said.body, said.status)
 
     async def _answer_batch(self, requests: list[object]) -> Answer:
         if not requests:
             return Answer(encode(failure(None, invalid_request("an empty batch"))))
-        if len(requests) > BATCH_REQUESTS_MAX:
-            error = invalid_request(f"a batch of {len(requests)} requests (max: {BATCH_REQUESTS_MAX})")
+        if len(requests) > self._limits.batch_requests:
+            error = invalid_request(f"a batch of {len(requests)} requests (max: {self._limits.batch_requests})")
             return Answer(encode(failure(None, error)))
-        answers = []
-        for request in requests:
-            answers.append(await self._answer_one(request))
-            await asyncio.sleep(0)  # One request may never wait for anything: others get their turn in between.
-        return _joined(answers, batch=True)
+        batch = _Batch(self._limits, self._held)
+        try:
+            for request in requests:
+                await batch.add(request, self._answer_one)
+                await asyncio.sleep(0)  # One request may never wait for anything: others get their turn in between.
+            return batch.joined()
+        finally:
+            batch.close()
 
-    async def _answer_one(self, request: object) -> Json | None:
+    async def _answer_one(self, request: object) -> "_Said | None":
         """The answer, or None to a notification: a node does not run those."""
         try:
             call = Call.of(request)
         except RpcError as error:
-            return failure(_id_of(request), error)
+            return _refused(_id_of(request), error)
         if call.is_notification:
             return None
         try:
-            return success(call.id, await self.result(call))
+            body = encode(success(call.id, await self.result(call)))
         except RpcError as error:
-            return failure(call.id, error)
+            return _refused(call.id, error)
+        if len(body) > self._limits.answer_bytes:
+            return _refused(call.id, answer_too_large(self._limits.answer_bytes))
+        return _Said(body)
 
     async def result(self, call: "Call") -> object:
         """The result of one call. Raises `RpcError`, whatever goes wrong."""
@@ -144,12 +240,17 @@ def failure(request_id: object, error: RpcError) -> Json:
     return {"jsonrpc": "2.0", "error": error.wire(), "id": request_id}
 
 
-def _joined(answers: list[Json | None], *, batch: bool) -> Answer:
-    said = [answer for answer in answers if answer is not None]
-    available = not any(answer.get("error", {}).get("code") == Code.NODE_UNHEALTHY for answer in said)
-    if not said:
-        return Answer(b"")
-    return Answer(encode(said if batch else said[0]), 200 if available else 503)
+def _refused(request_id: object, error: RpcError) -> _Said:
+    status = HTTPStatus.SERVICE_UNAVAILABLE if error.code == Code.NODE_UNHEALTHY else HTTPStatus.OK
+    return _Said(encode(failure(request_id, error)), status)
+
+
+def _wants_answer(request: object) -> bool:
+    """All but notifications, which are well-formed requests without an id."""
+    try:
+        return not Call.of(request).is_notification
+    except RpcError:
+        return True
 
 
 def _id_of(request: object) -> object:

@@ -16,6 +16,7 @@ class Code(IntEnum):
     PREFLIGHT_FAILURE = -32002
     SIGNATURE_FAILURE = -32003
     NODE_UNHEALTHY = -32005
+    SCAN_ABORTED = -32012
     UNSUPPORTED_VERSION = -32015
     SLOT_NOT_REACHED = -32016
 
@@ -49,6 +50,11 @@ def invalid_request(message: str) -> RpcError:
 
 def invalid_params(message: str) -> RpcError:
     return RpcError(Code.INVALID_PARAMS, message)
+
+
+def no_faucet() -> RpcError:
+    """As Agave answers when it was started without a faucet's address."""
+    return RpcError(Code.INVALID_REQUEST, "Invalid request")
 
 
 def method_not_found() -> RpcError:
@@ -85,6 +91,20 @@ def unsupported_version(version: int) -> RpcError:
 
 def slot_not_reached(slot: int) -> RpcError:
     return RpcError(Code.SLOT_NOT_REACHED, "Minimum context slot has not been reached", {"contextSlot": slot})
+
+
+def answer_too_large(bytes_max: int) -> RpcError:
+    """A node that limits its scans says it so."""
+    message = (
+        f"scan aborted: The accumulated scan results exceeded the limit ({bytes_max} bytes); "
+        "ask for less, with filters, dataSlice or fewer accounts"
+    )
+    return RpcError(Code.SCAN_ABORTED, message)
+
+
+def batch_exhausted(reason: str) -> RpcError:
+    """For a request of a batch whose share is used up: not run, unless it is the one whose answer was too much."""
+    return RpcError(Code.SCAN_ABORTED, f"batch aborted: {reason}; repeat this request in a batch of its own")
 
 
 def unhealthy() -> RpcError:

@@ -9,8 +9,8 @@ from falcon.asgi import Request, Response, WebSocket
 
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade.dispatch import Dispatcher
-from countermand.solana.facade.methods import RpcMethods
-from countermand.solana.facade.session import GOING_AWAY, TRY_AGAIN_LATER, Limits, Session
+from countermand.solana.facade.methods import Airdrop, RpcMethods
+from countermand.solana.facade.session import GOING_AWAY, TRY_AGAIN_LATER, Backlog, Limits, Session
 from countermand.solana.facade.subscriptions import Subscriptions
 
 BODY_BYTES_MAX: Final = 256 * 1024
@@ -36,6 +36,7 @@ class SocketHub:
         self._is_up = is_up
         self._limits = limits or Limits()
         self._max = sockets_max
+        self._backlog = Backlog()
         self._sessions: dict[int, Session] = {}
         self._closing = False
 
@@ -53,7 +54,7 @@ class SocketHub:
         if self._closing or len(self._sessions) >= self._max:
             await socket.close(GOING_AWAY if self._closing else TRY_AGAIN_LATER)
             return
-        session = Session(socket, self._subscriptions, self._limits, self._is_up)
+        session = Session(socket, self._subscriptions, self._limits, self._is_up, self._backlog)
         self._sessions[id(session)] = session
         try:
             await session.run()
@@ -80,9 +81,10 @@ class RpcResource:
         hub: SocketHub,
         *,
         send: Callable[[bytes], Awaitable[None]] | None = None,
+        airdrop: Airdrop | None = None,
         is_up: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._dispatcher = Dispatcher(RpcMethods(chain, send or chain.send).by_name(), is_up)
+        self._dispatcher = Dispatcher(RpcMethods(chain, send or chain.send, airdrop).by_name(), is_up)
         self._hub = hub
 
     async def on_post(self, req: Request, resp: Response) -> None:

@@ -15,6 +15,7 @@ from countermand.solana.clockwork import SLOTS_PER_EPOCH
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.errors import SIGNATURE_FAILURE
 from countermand.solana.facade import params
+from countermand.solana.facade.dispatch import ANSWER_BYTES_MAX, encode
 from countermand.solana.facade.encode import (
     TOKEN_PROGRAMS,
     account_json,
@@ -24,7 +25,9 @@ from countermand.solana.facade.encode import (
     token_amount,
 )
 from countermand.solana.facade.errors import (
+    answer_too_large,
     invalid_params,
+    no_faucet,
     preflight_failure,
     shown,
     signature_failure,
@@ -40,7 +43,6 @@ from countermand.solana.facade.transactions import (
     transaction_json,
     wire_transaction,
 )
-from countermand.solana.faucet import FaucetRefused
 from countermand.solana.ledger import DetailedSimulation
 from countermand.solana.port import FEE_ADDRESSES_MAX, AccountInfo, Address, JsonError
 from countermand.solana.wire import WireTransaction
@@ -51,6 +53,10 @@ API_VERSION: Final = "4.1.2"
 ACCOUNTS_MAX: Final = 100
 STATUSES_MAX: Final = 256
 _ACCOUNT_BYTES_MAX: Final = 10 * 1024 * 1024
+_FILTERED_PER_TURN: Final = 1_000
+_SCANS_MAX: Final = 4
+"""How many lists of accounts are written at a time; others wait for their turn."""
+
 _ACCOUNTS_PER_TURN: Final = 200
 """How many accounts are written before other work gets its turn; about a millisecond."""
 
@@ -61,12 +67,28 @@ Signatures = Annotated[list[str], msgspec.Meta(max_length=STATUSES_MAX)]
 Lamports = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 
 
-class RpcMethods:
-    """`send` takes signed transactions; the chain's own, or one that loses and delays them."""
+Airdrop = Callable[[Address, int], Awaitable[str]]
 
-    def __init__(self, chain: EmbeddedChain, send: Callable[[bytes], Awaitable[None]]) -> None:
+
+class RpcMethods:
+    """`send` takes signed transactions; the chain's own, or one that loses and delays them.
+
+    `airdrop` gives lamports to an address, and raises `ValueError` if it will not. None: a node without a faucet.
+    """
+
+    def __init__(
+        self,
+        chain: EmbeddedChain,
+        send: Callable[[bytes], Awaitable[None]],
+        airdrop: Airdrop | None = None,
+        *,
+        answer_bytes_max: int = ANSWER_BYTES_MAX,
+    ) -> None:
         self._chain = chain
         self._send = send
+        self._airdrop = airdrop
+        self._answer_bytes_max = answer_bytes_max
+        self._scans = asyncio.Semaphore(_SCANS_MAX)
 
     def by_name(self) -> dict[str, Callable[..., Awaitable[object]]]:
         names = (
@@ -130,10 +152,9 @@ class RpcMethods:
         return _at(await self._slot(config), self._chain.is_blockhash_valid(address(blockhash)))
 
     async def get_fee_for_message(self, message: str, config: params.Read | None = None) -> Json:
-        """Null when the message's blockhash is not valid any more."""
+        """Null when the message's blockhash is not valid any more, and no nonce account holds it."""
         slot, decoded = await self._slot(config), message_of(message)
-        valid = self._chain.is_blockhash_valid(str(decoded.recent_blockhash))
-        return _at(slot, fee_of(decoded) if valid else None)
+        return _at(slot, fee_of(decoded) if await self._chain.is_in_time(decoded) else None)
 
     async def get_recent_prioritization_fees(self, addresses: FeeAddresses | None = None) -> list[Json]:
         slot = await self._slot(None)
@@ -170,7 +191,8 @@ class RpcMethods:
         keeps = account_filters(config.filters or [])
         size = keeps.data_sizes[0] if keeps.data_sizes else None
         candidates = await self._chain.program_accounts(address(program), data_size=size, memcmp=keeps.memcmp)
-        found = await self.keyed([entry for entry in candidates if keeps(entry[1])], config)
+        kept = await _in_shares(candidates, lambda entry: keeps(entry[1]))
+        found = await self.keyed(kept, config)
         return _at(slot, found) if config.with_context else found
 
     # Tokens.
@@ -222,9 +244,12 @@ class RpcMethods:
 
     async def request_airdrop(self, account: str, lamports: Lamports, config: params.Read | None = None) -> str:
         await self._slot(config)
+        to = address(account)
+        if self._airdrop is None:
+            raise no_faucet()
         try:
-            return await self._chain.airdrop(address(account), lamports)
-        except FaucetRefused as problem:
+            return await self._airdrop(to, lamports)
+        except ValueError as problem:
             raise invalid_params(f"Invalid params: {problem}") from None
 
     async def send_transaction(self, transaction: str, config: params.SendTransaction | None = None) -> str:
@@ -306,17 +331,26 @@ class RpcMethods:
     ) -> list[Json | None]:
         """Accounts as asked for; `default` is the method's own encoding."""
         encoding = config.encoding or default
+        if sum(_bytes_shown(info, config.data_slice) for info in infos if info is not None) > self._answer_bytes_max:
+            raise answer_too_large(self._answer_bytes_max)
         decimals = await decimals_of(self._chain, infos) if encoding is AccountEncoding.JSON_PARSED else {}
         return [None if info is None else account_json(info, encoding, config.data_slice, decimals) for info in infos]
 
-    async def keyed(self, found: Sequence[tuple[Address, AccountInfo]], config: params.ReadAccount) -> list[Json]:
-        accounts = []
-        for start in range(0, len(found), _ACCOUNTS_PER_TURN):
-            turn = found[start : start + _ACCOUNTS_PER_TURN]
-            written = await self.shown([info for _, info in turn], config, AccountEncoding.BINARY)
-            accounts += [{"pubkey": key, "account": account} for (key, _), account in zip(turn, written, strict=True)]
-            await asyncio.sleep(0)
-        return accounts
+    async def keyed(self, found: Sequence[tuple[Address, AccountInfo]], config: params.ReadAccount) -> msgspec.Raw:
+        """Written piece by piece, so that many neither hold the loop nor lie in memory as objects."""
+        pieces: list[bytes] = []
+        size = 0
+        async with self._scans:
+            for start in range(0, len(found), _ACCOUNTS_PER_TURN):
+                turn = found[start : start + _ACCOUNTS_PER_TURN]
+                written = await self.shown([info for _, info in turn], config, AccountEncoding.BINARY)
+                keyed = [{"pubkey": key, "account": account} for (key, _), account in zip(turn, written, strict=True)]
+                pieces.append(encode(keyed)[1:-1])
+                size += len(pieces[-1])
+                if size > self._answer_bytes_max:
+                    raise answer_too_large(self._answer_bytes_max)
+                await asyncio.sleep(0)
+        return msgspec.Raw(b"[%b]" % b",".join(pieces))
 
     async def _simulated_accounts(
         self, outcome: DetailedSimulation, asked: params.SimulatedAccounts | None
@@ -367,6 +401,25 @@ def _inner(wire: WireTransaction, simulation: DetailedSimulation) -> list[Json]:
     tables = isinstance(wire.message, MessageV0) and wire.message.address_table_lookups
     keys = None if tables else [str(key) for key in wire.static_keys]
     return inner_instructions_json(simulation.inner_instructions, keys)
+
+
+def _bytes_shown(info: AccountInfo, window: params.DataSlice | None) -> int:
+    """At least; base64 needs four characters for three bytes."""
+    size = len(info.data)
+    if window is not None:
+        size = min(window.length, max(0, size - window.offset))
+    return size * 4 // 3
+
+
+async def _in_shares(
+    entries: Sequence[tuple[Address, AccountInfo]], keeps: Callable[[tuple[Address, AccountInfo]], bool]
+) -> list[tuple[Address, AccountInfo]]:
+    """Those that are kept. Others get their turn in between."""
+    kept: list[tuple[Address, AccountInfo]] = []
+    for start in range(0, len(entries), _FILTERED_PER_TURN):
+        kept += filter(keeps, entries[start : start + _FILTERED_PER_TURN])
+        await asyncio.sleep(0)
+    return kept
 
 
 def _at(slot: int, value: object) -> Json:

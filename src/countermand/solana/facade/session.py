@@ -30,15 +30,28 @@ class Limits:
 
     subscriptions_max: int = 1_000
     queued_messages_max: int = 2_048
-    queued_bytes_max: int = 8 * 1024 * 1024
+    queued_bytes_max: int = 4 * 1024 * 1024
     request_characters_max: int = 256 * 1024
+
+
+@dataclass(slots=True)
+class Backlog:
+    """What waits to be read, of all sockets together."""
+
+    bytes_max: int = 64 * 1024 * 1024
+    bytes: int = 0
 
 
 class Session:
     """Serves one socket in the task that calls `run`. A second task writes, while there is something to write."""
 
     def __init__(
-        self, socket: WebSocket, subscriptions: Subscriptions, limits: Limits, is_up: Callable[[], bool]
+        self,
+        socket: WebSocket,
+        subscriptions: Subscriptions,
+        limits: Limits,
+        is_up: Callable[[], bool],
+        backlog: Backlog | None = None,
     ) -> None:
         self._socket = socket
         self._limits = limits
@@ -46,6 +59,7 @@ class Session:
         self._dispatcher = Dispatcher(self._methods.by_name(), is_up)
         self._queue: deque[bytes] = deque()
         self._queued_bytes = 0
+        self._backlog = backlog or Backlog()
         self._held: list[bytes] | None = None
         """Notifications of a request that is under way: its answer goes first."""
         self._room = asyncio.Event()
@@ -68,6 +82,7 @@ class Session:
             self._reader = None
             self._methods.unsubscribe_all()
             await self._stop_writing()
+            self._count(-self._queued_bytes)
             try:
                 await self._hang_up()
             finally:
@@ -122,25 +137,32 @@ class Session:
         if self._close_code is not None:
             return
         limits = self._limits
-        bytes_over = self._queued_bytes + len(message) > limits.queued_bytes_max
+        bytes_over = (
+            self._queued_bytes + len(message) > limits.queued_bytes_max
+            or self._backlog.bytes + len(message) > self._backlog.bytes_max
+        )
         if len(self._queue) >= limits.queued_messages_max or (self._queue and bytes_over):
             self.end(TRY_AGAIN_LATER)
             return
         self._queue.append(message)
-        self._queued_bytes += len(message)
+        self._count(len(message))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write())
 
     async def _write(self) -> None:
         while self._queue:
             message = self._queue.popleft()
-            self._queued_bytes -= len(message)
+            self._count(-len(message))
             try:
                 await self._socket.send_text(message.decode())
             except (WebSocketDisconnected, OSError):
                 self.end(GOING_AWAY)
                 return
             self._room.set()
+
+    def _count(self, more: int) -> None:
+        self._queued_bytes += more
+        self._backlog.bytes += more
 
     async def _stop_writing(self) -> None:
         if self._writer is not None:

@@ -16,6 +16,7 @@ from countermand.solana.port import (
     AccountInfo,
     Address,
     AddressSignature,
+    Blockhash,
     LatestBlockhash,
     LedgerTransaction,
     Memcmp,
@@ -73,6 +74,15 @@ class RpcChain:
 
     async def close(self) -> None:
         await self._node.close()
+
+    @property
+    def newest_slot(self) -> int | None:
+        """The newest slot that was told as final; None before the first."""
+        return self._floor or None
+
+    async def genesis_hash(self) -> Blockhash:
+        """Which cluster this is."""
+        return self._address("getGenesisHash", await self._ask("getGenesisHash", [], shapes.read_text, _SMALL))
 
     async def latest_blockhash(self) -> LatestBlockhash:
         params = [_CONFIRMED | {"minContextSlot": self._floor}]

@@ -140,6 +140,7 @@ read_accounts: Final[Reader[At[list[Account | None]]]] = msgspec.json.Decoder(At
 read_program: Final[Reader[At[list[KeyedAccount]]]] = msgspec.json.Decoder(At[list[KeyedAccount]]).decode
 read_simulated: Final[Reader[At[Simulated]]] = msgspec.json.Decoder(At[Simulated]).decode
 read_signature: Final[Reader[str]] = msgspec.json.Decoder(str).decode
+read_text: Final = read_signature
 read_fees: Final[Reader[list[Fee]]] = msgspec.json.Decoder(list[Fee]).decode
 read_history: Final[Reader[list[AddressEntry]]] = msgspec.json.Decoder(list[AddressEntry]).decode
 read_transaction: Final[Reader[Transaction | None]] = msgspec.json.Decoder(Transaction | None).decode

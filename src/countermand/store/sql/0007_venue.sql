@@ -2,10 +2,13 @@
 
 ALTER TABLE venue
     ADD COLUMN token_incarnation bigint NOT NULL DEFAULT 1,
-    ADD COLUMN root  text NOT NULL DEFAULT 'sandbox' CHECK (root IN ('sandbox', 'venue')),
-    ADD COLUMN chain text NOT NULL DEFAULT 'embedded';
+    ADD COLUMN founded_as text CHECK (founded_as IN ('sandbox', 'venue')),
+    ADD COLUMN served_as  text CHECK (served_as IN ('sandbox', 'venue')),
+    ADD COLUMN chain      text;
+UPDATE venue SET founded_as = 'sandbox', served_as = 'sandbox', chain = 'embedded';
 COMMENT ON COLUMN venue.token_incarnation IS 'Part of every token and challenge. A reset and the fault expireTokens raise it: what was issued before has ended.';
-COMMENT ON COLUMN venue.root IS 'How the database was served last. Prices that a sandbox invented do not survive a change to a venue.';
+COMMENT ON COLUMN venue.founded_as IS 'How the database was served first; null until then. What began as a venue never becomes a sandbox.';
+COMMENT ON COLUMN venue.served_as IS 'How the database was served last. Prices that a sandbox invented do not survive a change to a venue.';
 COMMENT ON COLUMN venue.chain IS 'Where the funds of the orders are: ''embedded'', or the genesis hash of the cluster. It never changes.';
 
 CREATE TABLE api_keys (

@@ -1,0 +1,34 @@
+"""What a venue cannot be without: its database."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from countermand.settings import Settings
+from countermand.store.embedded import EmbeddedPostgres
+from countermand.store.postgres import migrate
+from countermand.store.supervision import keep_alive
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """`server` None: somebody else runs it."""
+
+    dsn: str
+    server: EmbeddedPostgres | None
+
+    async def keep_alive(self) -> None:
+        """Starts our own PostgreSQL again whenever it died."""
+        if self.server is not None:
+            await keep_alive(self.server, self.dsn)
+
+
+@asynccontextmanager
+async def database_of(settings: Settings) -> AsyncIterator[Database]:
+    if settings.database_url is not None:
+        await migrate(settings.database_url)
+        yield Database(settings.database_url, None)
+        return
+    async with EmbeddedPostgres(settings.data) as server:
+        await migrate(server.dsn)
+        yield Database(server.dsn, server)

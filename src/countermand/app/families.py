@@ -1,0 +1,148 @@
+"""The services of each family of orders, put together by hand on an infrastructure."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from countermand.app.infrastructure import Infrastructure
+from countermand.custody.custody import VaultCustody
+from countermand.custody.routing import Router
+from countermand.dialects.tanx.session import LoginTexts
+from countermand.dialects.tanx.session import Sessions as MemberSessions
+from countermand.dialects.tanx.verifier import Verifier
+from countermand.dialects.trigger_v2 import auth
+from countermand.domain.book.markets import MARKETS
+from countermand.engine.book_memory import MATCHES_SUCCEED, MatchFaults
+from countermand.engine.book_shard import BookShard
+from countermand.engine.members import StarkKeys
+from countermand.engine.onchain import OnChainOrders
+from countermand.engine.outbox import Outbox
+from countermand.engine.shards import BOOK_SHARD, TRIGGER_SHARD
+from countermand.engine.trigger_orders import TriggerOrders
+from countermand.engine.trigger_shard import TriggerShard
+from countermand.engine.venue import Venue
+from countermand.onchain.blocks import Blocks
+from countermand.onchain.landing import ChainLanding
+from countermand.onchain.limit import LimitChain
+from countermand.onchain.recurring import RecurringOrders
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerServices:
+    shard: TriggerShard
+    outbox: Outbox
+    custody: VaultCustody
+    orders: TriggerOrders
+    sessions: auth.Sessions
+    challenges: auth.Challenges
+
+
+@dataclass(frozen=True, slots=True)
+class BookServices:
+    """The order books, and who trades on them: members, their sessions, and the keys that sign their orders."""
+
+    shard: BookShard
+    venue: Venue
+    texts: LoginTexts
+    sessions: MemberSessions
+    stark_keys: StarkKeys
+    verifier: Verifier
+
+
+@dataclass(frozen=True, slots=True)
+class OnChainServices:
+    """What the families have whose orders live on the chain: one service, and a view of the chain for each."""
+
+    orders: OnChainOrders
+    limit_blocks: Blocks
+    limits: LimitChain
+    recurring_blocks: Blocks
+    recurring: RecurringOrders
+
+    def forget(self) -> None:
+        """The chain has leapt, or begins anew."""
+        self.limit_blocks.forget()
+        self.recurring_blocks.forget()
+
+
+@dataclass(frozen=True, slots=True)
+class UnitPrices:
+    """What `auto` is, in micro-lamports per compute unit. None: what recent transactions paid."""
+
+    limit: int | None = None
+    recurring: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Families:
+    infrastructure: Infrastructure
+    trigger: TriggerServices
+    on_chain: OnChainServices
+    book: BookServices
+
+
+@contextmanager
+def families_of(
+    infrastructure: Infrastructure,
+    router: Router,
+    unit_prices: UnitPrices,
+    match_faults: MatchFaults = MATCHES_SUCCEED,
+) -> Iterator[Families]:
+    """`router` makes the swaps of fills."""
+    trigger, book = _trigger_services(infrastructure, router), _book_services(infrastructure, match_faults)
+    try:
+        yield Families(infrastructure, trigger, _on_chain_services(infrastructure, trigger, unit_prices), book)
+    finally:
+        book.verifier.close()
+
+
+def _trigger_services(infra: Infrastructure, router: Router) -> TriggerServices:
+    store, clock, keys = infra.stores.trigger, infra.clock, infra.keys
+    patience_ms = infra.settings.confirm_timeout_ms
+    shard = TriggerShard(TRIGGER_SHARD, store, clock, lambda groups, loaded: outbox.on_committed(groups, loaded))  # noqa: PLW0108
+    shard.opened = infra.taken.shards[TRIGGER_SHARD]
+    custody = VaultCustody(keys, infra.chain, infra.tokens, shard.price_of, router, clock.wall_ms)
+    outbox = Outbox(shard, custody, clock, patience_ms)
+    return TriggerServices(
+        shard=shard,
+        outbox=outbox,
+        custody=custody,
+        orders=TriggerOrders(shard, outbox, custody, store, clock, infra.ids, patience_ms),
+        sessions=auth.Sessions(keys.jwt_secret(), clock, infra.incarnation),
+        challenges=auth.Challenges(secrets.token_bytes(32), clock, infra.incarnation),
+    )
+
+
+def _book_services(infra: Infrastructure, match_faults: MatchFaults) -> BookServices:
+    clock, secret, stores = infra.clock, infra.keys.jwt_secret(), infra.stores
+    shard = BookShard(BOOK_SHARD, stores.book, clock, MARKETS, match_faults)
+    shard.opened = infra.taken.shards[BOOK_SHARD]
+    return BookServices(
+        shard=shard,
+        venue=Venue(shard, stores.book, infra.ids),
+        texts=LoginTexts(secret, clock, infra.incarnation),
+        sessions=MemberSessions(secret, clock, stores.members, infra.incarnation),
+        stark_keys=StarkKeys(stores.members),
+        verifier=Verifier(),
+    )
+
+
+def _on_chain_services(infra: Infrastructure, trigger: TriggerServices, unit_prices: UnitPrices) -> OnChainServices:
+    chain, clock = infra.chain, infra.clock
+    limit_blocks = Blocks(chain, chain, clock.wall_ms, unit_prices.limit)
+    recurring_blocks = Blocks(chain, chain, clock.wall_ms, unit_prices.recurring)
+    patience_ms = infra.settings.confirm_timeout_ms
+    orders = OnChainOrders(trigger.shard, infra.stores.trigger, ChainLanding(chain), clock, patience_ms)
+
+    def unique_id() -> int:
+        return UUID(infra.ids.request_id()).int >> 65
+
+    return OnChainServices(
+        orders=orders,
+        limit_blocks=limit_blocks,
+        limits=LimitChain(chain, chain, limit_blocks, unique_id),
+        recurring_blocks=recurring_blocks,
+        recurring=RecurringOrders(orders, chain, chain, recurring_blocks, clock, trigger.shard.price_of),
+    )

@@ -1,0 +1,151 @@
+"""The HTTP side of a venue: dialects, the chain's JSON-RPC, an operator's paths, behind one gateway."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from countermand.admin import routes as admin_routes
+from countermand.admin.authenticator import Authenticator
+from countermand.app.families import Families
+from countermand.dialects.price_v3 import routes as price_routes
+from countermand.dialects.recurring_v1 import openapi as recurring_openapi
+from countermand.dialects.recurring_v1 import routes as recurring_routes
+from countermand.dialects.tanx import absent as tanx_absent
+from countermand.dialects.tanx import auth as tanx_auth
+from countermand.dialects.tanx import openapi as tanx_openapi
+from countermand.dialects.tanx import public_routes as tanx_public_routes
+from countermand.dialects.tanx import routes as tanx_routes
+from countermand.dialects.tanx.render import Renderer
+from countermand.dialects.trigger_v1 import openapi as limit_openapi
+from countermand.dialects.trigger_v1 import routes as limit_routes
+from countermand.dialects.trigger_v2 import openapi as trigger_openapi
+from countermand.dialects.trigger_v2 import routes as trigger_routes
+from countermand.domain.identity import Mint
+from countermand.domain.quantities import UsdPrice
+from countermand.gateway import operations
+from countermand.gateway.asgi import App as AsgiApp
+from countermand.gateway.door import Door
+from countermand.gateway.falcon_app import FalconApp, new_app
+from countermand.solana.facade.http import RpcResource, SocketHub
+
+Resources = Iterator[tuple[str, object]]
+Documents = Mapping[str, Callable[[], operations.Document]]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a root adds to the dialects.
+
+    `rpc`: the facade of a chain of our own. `mount`: more paths. `around`: wraps the dialects. `documents`: OpenAPI.
+    `liquidity_usd`: how much can be swapped here. `no_creates`: why no Trigger v2 order can be placed here.
+    `missing`: what orders wait for in vain.
+    """
+
+    rpc: tuple[RpcResource, SocketHub] | None
+    missing: Callable[[], Sequence[str]]
+    liquidity_usd: int = 0
+    not_ready_because: Callable[[], str | None] = lambda: None
+    no_creates: str | None = None
+    mount: Callable[[FalconApp], None] = lambda _: None
+    around: Callable[[AsgiApp], AsgiApp] = lambda app: app
+    documents: Documents = field(default_factory=dict)
+
+
+def build_gateway(families: Families, surroundings: Surroundings) -> Door:
+    app, infra = new_app(), families.infrastructure
+    for path, resource in _resources(families, surroundings):
+        app.add_route(path, resource)
+    surroundings.mount(app)
+    operations.mount(
+        app,
+        not_ready_because=_first(_loading(families), surroundings.not_ready_because),
+        missing=surroundings.missing,
+        documents={
+            "trigger-v2": trigger_openapi.openapi,
+            "trigger-v1": limit_openapi.openapi,
+            "recurring-v1": recurring_openapi.openapi,
+            "tanx": tanx_openapi.openapi,
+            **surroundings.documents,
+        },
+        sandbox=infra.settings.sandbox,
+    )
+    closers = [] if surroundings.rpc is None else [surroundings.rpc[1].close]
+    around = surroundings.around(cast("AsgiApp", app))
+    return Door(around, infra.settings, keys=infra.stores.keys, closers=closers)
+
+
+def _first(*reasons: Callable[[], str | None]) -> Callable[[], str | None]:
+    return lambda: next((found for reason in reasons if (found := reason()) is not None), None)
+
+
+def _loading(families: Families) -> Callable[[], str | None]:
+    ready = (families.trigger.shard.is_ready, families.book.shard.is_ready)
+    return lambda: None if all(is_ready() for is_ready in ready) else "the orders are being loaded"
+
+
+def _resources(families: Families, surroundings: Surroundings) -> Iterable[tuple[str, object]]:
+    yield from _trigger(families, surroundings.no_creates)
+    yield from _limit(families)
+    yield from recurring_routes.resources(families.on_chain.recurring)
+    yield from _tanx(families)
+    yield from _prices(families, surroundings.liquidity_usd)
+    yield from _admin(families)
+    if surroundings.rpc is not None:
+        yield "/rpc", surroundings.rpc[0]
+
+
+def _trigger(families: Families, no_creates: str | None) -> Resources:
+    infra, trigger = families.infrastructure, families.trigger
+    venue = trigger_routes.Venue(
+        orders=trigger.orders,
+        vaults=trigger.custody,
+        vault_id_of=infra.keys.vault_id_of,
+        tokens=infra.tokens,
+        price_of=trigger.shard.price_of,
+        sessions=trigger.sessions,
+        challenges=trigger.challenges,
+        now=infra.clock.now,
+        no_creates=no_creates,
+    )
+    yield from trigger_routes.resources(venue)
+
+
+def _limit(families: Families) -> Resources:
+    infra = families.infrastructure
+    venue = limit_routes.Venue(
+        orders=families.on_chain.orders,
+        limits=families.on_chain.limits,
+        tokens=infra.tokens,
+        price_of=families.trigger.shard.price_of,
+        clock=infra.clock,
+    )
+    yield from limit_routes.resources(venue)
+
+
+def _tanx(families: Families) -> Resources:
+    infra, book = families.infrastructure, families.book
+    members = infra.stores.members
+    renderer = Renderer(book.venue.markets, infra.settings.tanx_utc_offset)
+    reception = tanx_auth.Reception(members, book.texts, book.sessions, book.stark_keys, infra.clock.now)
+    orders = tanx_routes.House(book.venue, book.sessions, book.stark_keys.of, book.verifier.verify, renderer)
+    yield from tanx_auth.resources(reception)
+    yield from tanx_routes.resources(orders)
+    yield from tanx_public_routes.resources(book.venue, renderer)
+    yield from tanx_absent.resources()
+
+
+def _prices(families: Families, liquidity_usd: int) -> Resources:
+    infra = families.infrastructure
+    price_of, began = families.trigger.shard.price_of, infra.clock.wall_ms()
+    yield from price_routes.resources(infra.tokens, price_of, infra.newest_slot, began, liquidity_usd)
+
+
+def _admin(families: Families) -> Resources:
+    infra, shard = families.infrastructure, families.trigger.shard
+
+    async def observe(mint: Mint, price: UsdPrice) -> None:
+        await shard.observe_price(mint, price, at_once=False)
+
+    authenticator = Authenticator(infra.stores.keys)
+    prices = admin_routes.PricesResource(authenticator, infra.tokens, shard.price_of, observe)
+    yield from admin_routes.resources(prices)

@@ -1,0 +1,116 @@
+"""What all families of orders stand on: settings, keys, clock, stores and the chain. Each root opens it its own way."""
+
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import asyncpg
+
+from countermand.custody.vaults import VaultKeys
+from countermand.domain.identity import Address, Mint
+from countermand.engine.clock import VenueClock
+from countermand.engine.ids import Ids
+from countermand.engine.shards import BOOK_SHARD, TRIGGER_SHARD
+from countermand.engine.token_incarnation import TokenIncarnation
+from countermand.prices.feed import Token, TokenRegistry
+from countermand.settings import Settings
+from countermand.solana.genesis import Genesis
+from countermand.solana.port import AccountInfo, Node
+from countermand.solana.port import Address as ChainAddress
+from countermand.solana.programs import dca, limit_order
+from countermand.solana.programs.artifacts import program_builds
+from countermand.store.book_postgres import PostgresBookStore
+from countermand.store.chain_postgres import PostgresLedgerStore
+from countermand.store.fences import Taken
+from countermand.store.keys_postgres import PostgresKeys
+from countermand.store.members_postgres import PostgresMembers
+from countermand.store.postgres import PostgresStore
+from countermand.store.sandbox_postgres import PostgresSandboxStore
+from countermand.store.venue_postgres import PostgresVenue
+from countermand.stored_rows import unreadable
+
+_POOL_CONNECTIONS: Final = 4
+SHARDS: Final = (TRIGGER_SHARD, BOOK_SHARD)
+_OWNERS: Final = {limit_order.PROGRAM: [limit_order.ORDER_MAKER_AT], dca.PROGRAM: [dca.DCA_USER_AT]}
+"""By what accounts of the order programs are found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    trigger: PostgresStore
+    book: PostgresBookStore
+    ledger: PostgresLedgerStore
+    members: PostgresMembers
+    sandbox: PostgresSandboxStore
+    venue: PostgresVenue
+    keys: PostgresKeys
+
+
+@dataclass(frozen=True, slots=True)
+class Infrastructure:
+    """`chain` is the chain as the families of orders see it."""
+
+    settings: Settings
+    keys: VaultKeys
+    clock: VenueClock
+    ids: Ids
+    tokens: TokenRegistry
+    stores: Stores
+    chain: Node
+    newest_slot: Callable[[], int | None]
+    incarnation: TokenIncarnation
+    taken: Taken
+
+
+@asynccontextmanager
+async def opened_stores(
+    dsn: str,
+    trigger: type[PostgresStore] = PostgresStore,
+    book: type[PostgresBookStore] = PostgresBookStore,
+) -> AsyncIterator[Stores]:
+    pool = await asyncpg.create_pool(dsn, min_size=1, max_size=_POOL_CONNECTIONS)
+    trigger_store = await trigger.connect(dsn)
+    book_store = await book.connect(dsn)
+    ledger = PostgresLedgerStore(pool)
+    try:
+        yield Stores(
+            trigger=trigger_store,
+            book=book_store,
+            ledger=ledger,
+            members=PostgresMembers(pool),
+            sandbox=PostgresSandboxStore(pool),
+            venue=PostgresVenue(pool),
+            keys=PostgresKeys(pool),
+        )
+    finally:
+        await ledger.close()
+        await trigger_store.close()
+        await book_store.close()
+        pool.terminate()
+
+
+async def known_tokens(stores: Stores) -> TokenRegistry:
+    """Those that every venue knows, and those that were added."""
+    registry = TokenRegistry()
+    for row in await stores.sandbox.tokens():
+        try:
+            registry.add(Token(Mint(row.mint), row.symbol, row.decimals, Address(row.program)))
+        except ValueError as problem:
+            raise unreadable("sandbox_tokens", row.mint, problem) from problem
+    return registry
+
+
+def genesis_of(accounts: Mapping[ChainAddress, AccountInfo], *, faucet: bool) -> Genesis:
+    """With new secrets. Without `faucet`, what is in `accounts` is all that this chain will ever have."""
+    secret = secrets.token_bytes
+    return Genesis(
+        secret(32),
+        secret(32),
+        secret(32),
+        accounts,
+        programs=program_builds(),
+        indexed=_OWNERS,
+        faucet=faucet,
+    )

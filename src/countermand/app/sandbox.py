@@ -1,0 +1,191 @@
+"""The root of a sandbox: a whole venue, with a chain, prices and a clock that its owner moves, and faults on demand."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import astuple, dataclass
+from typing import Final
+
+from countermand.app.families import BookServices, Families, UnitPrices, families_of
+from countermand.app.gateway import Surroundings, build_gateway
+from countermand.app.infrastructure import SHARDS, Infrastructure, Stores, genesis_of, known_tokens, opened_stores
+from countermand.app.running import App
+from countermand.audit.run import audit
+from countermand.custody.vaults import VaultKeys
+from countermand.domain.instant import Instant
+from countermand.domain.ledger.amount import AMOUNT_SCALE
+from countermand.domain.quantities import decimal_text
+from countermand.engine.clock import VenueClock
+from countermand.engine.ids import Ids
+from countermand.engine.inspection import Inspection
+from countermand.engine.shards import BOOK_SHARD, TRIGGER_SHARD
+from countermand.engine.token_incarnation import TokenIncarnation
+from countermand.gateway.falcon_app import FalconApp
+from countermand.onchain.inspection import ChainInspection
+from countermand.prices.feed import Token, TokenRegistry
+from countermand.sandbox import openapi, routes
+from countermand.sandbox.faucet import Faucet
+from countermand.sandbox.faults import CrashingBookStore, CrashingStore, FaultyChain, WorldFaults
+from countermand.sandbox.gateway_faults import FaultyApp, GatewayFaults
+from countermand.sandbox.orders import OrderInspector
+from countermand.sandbox.pool import LIQUIDITY_USD, SandboxPool, pool_account, sandbox_accounts
+from countermand.sandbox.sandbox import Sandbox, SandboxDependencies, stored_clock, stored_seed
+from countermand.sandbox.tanx import TanxSandbox
+from countermand.sandbox.wire import AuditWire, ColumnWire, CurrencyWire
+from countermand.settings import Settings
+from countermand.solana.embedded import EmbeddedChain
+from countermand.solana.facade.http import RpcResource, SocketHub
+from countermand.solana.genesis import Genesis
+from countermand.store.fences import take_all
+from countermand.store.postgres import PostgresStore
+from countermand.store.records_postgres import PostgresRecords
+
+_UNIT_PRICES: Final = UnitPrices(limit=15_406, recurring=200_000)
+"""As in the published transactions: no others compete on the embedded chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxApp:
+    families: Families
+    chain: EmbeddedChain
+    sandbox: Sandbox
+    app: App
+
+
+@asynccontextmanager
+async def sandbox_app(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIterator[SandboxApp]:
+    """Raises `StartRefused`, `VenueRefused` or `Unavailable`."""
+    async with opened_stores(dsn, CrashingStore, CrashingBookStore) as stores:
+        await stores.venue.serve_as_sandbox()
+        clock, faults = VenueClock(await stored_clock(stores.sandbox)), WorldFaults()
+        seed = await stored_seed(stores.sandbox) if settings.seed is None else settings.seed
+        taken = await take_all(dsn, SHARDS)
+        chain = await EmbeddedChain.open(stores.ledger, clock, genesis=_genesis(keys), opened=taken.chain)
+        clock.not_before(Instant(chain.block_time(chain.slot) * 1000))
+        world = FaultyChain(chain, faults)
+        # The families bring the prices that the pool swaps at.
+        pool = SandboxPool(keys.pool.address, lambda mint: families.trigger.shard.price_of(mint))  # noqa: PLW0108
+        try:
+            infra = Infrastructure(
+                settings=settings,
+                keys=keys,
+                clock=clock,
+                ids=Ids(seed, await stores.trigger.epoch(TRIGGER_SHARD)),
+                tokens=await known_tokens(stores),
+                stores=stores,
+                chain=world,
+                newest_slot=lambda: chain.slot,
+                incarnation=await TokenIncarnation.loaded(stores.venue),
+                taken=taken,
+            )
+            with families_of(infra, pool, _UNIT_PRICES, faults) as families:
+                yield _assembled(families, chain, world, faults, pool, seed)
+        finally:
+            await chain.close()
+
+
+def _assembled(
+    families: Families,
+    chain: EmbeddedChain,
+    world: FaultyChain,
+    faults: WorldFaults,
+    pool: SandboxPool,
+    seed: int | None,
+) -> SandboxApp:
+    stores = families.infrastructure.stores
+    for store in (stores.trigger, stores.book):
+        assert isinstance(store, CrashingStore | CrashingBookStore)
+        store.faults = faults
+    gateway_faults, faucet = GatewayFaults(), Faucet(chain)
+    dependencies = _dependencies(families, chain, world, faults, gateway_faults, pool, faucet)
+    sandbox = Sandbox(dependencies, seed)
+    hub = SocketHub(chain, is_up=world.is_up)
+    surroundings = Surroundings(
+        rpc=(RpcResource(chain, hub, send=world.send, airdrop=faucet.airdrop, is_up=world.is_up), hub),
+        missing=lambda: (),
+        liquidity_usd=LIQUIDITY_USD,
+        mount=lambda app: _mount(app, families, sandbox),
+        around=lambda app: FaultyApp(app, gateway_faults),
+        documents={"sandbox": openapi.openapi},
+    )
+    app = App(families, build_gateway(families, surroundings), sandbox.begin, chain)
+    return SandboxApp(families, chain, sandbox, app)
+
+
+def _mount(app: FalconApp, families: Families, sandbox: Sandbox) -> None:
+    infra, book = families.infrastructure, families.book
+    tanx = TanxSandbox(book.venue, infra.stores.members, book.stark_keys, infra.clock.now)
+    shard = families.trigger.shard
+    inspector = OrderInspector(
+        Inspection(shard, book.shard, PostgresRecords(infra.stores.trigger.readers)),
+        ChainInspection(infra.chain, infra.chain),
+        book.venue.markets,
+        shard.price_of,
+        infra.clock.now,
+    )
+    resource = routes.SandboxResource(sandbox, tanx, lambda: _audited(infra.stores.trigger), inspector)
+    routes.mount(app, resource)
+
+
+def _dependencies(
+    families: Families,
+    chain: EmbeddedChain,
+    world: FaultyChain,
+    faults: WorldFaults,
+    gateway_faults: GatewayFaults,
+    pool: SandboxPool,
+    faucet: Faucet,
+) -> SandboxDependencies:
+    infra, trigger, book = families.infrastructure, families.trigger, families.book
+
+    def forget() -> None:
+        trigger.custody.forget()
+        families.on_chain.forget()
+
+    async def equip(token: Token) -> None:
+        await chain.put_accounts({pool.pool_account_of(token): pool_account(infra.keys.pool.address, token)})
+
+    return SandboxDependencies(
+        shard=trigger.shard,
+        book=book.shard,
+        outbox=trigger.outbox,
+        chain=chain,
+        faucet=faucet,
+        world=world,
+        faults=faults,
+        gateway_faults=gateway_faults,
+        pool=pool,
+        tokens=infra.tokens,
+        clock=infra.clock,
+        ids=infra.ids,
+        store=infra.stores.sandbox,
+        incarnation=infra.incarnation,
+        forget=forget,
+        clear_orders=lambda: _clear_orders(infra.stores, book),
+        genesis=lambda: _genesis(infra.keys),
+        equip=equip,
+    )
+
+
+async def _clear_orders(stores: Stores, book: BookServices) -> None:
+    await stores.trigger.reset(TRIGGER_SHARD)
+    await stores.book.reset(BOOK_SHARD)
+    await stores.members.clear()
+    book.sessions.forget()
+    book.stark_keys.forget()
+
+
+def _genesis(keys: VaultKeys) -> Genesis:
+    return genesis_of(sandbox_accounts(keys, TokenRegistry().all()), faucet=True)
+
+
+async def _audited(store: PostgresStore) -> AuditWire:
+    found = await audit(store)
+    mints = {
+        mint: ColumnWire(str(column.deposited), str(column.filled), str(column.withdrawn), str(column.remaining))
+        for mint, column in found.columns.items()
+    }
+    currencies = {
+        name: CurrencyWire(*(decimal_text(each, AMOUNT_SCALE) for each in astuple(there)))
+        for name, there in found.currencies.items()
+    }
+    return AuditWire(found.ok, mints, currencies)

@@ -1,0 +1,176 @@
+"""A venue's life: everything is started, served, and stopped."""
+
+import asyncio
+import gc
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final
+
+import structlog
+
+from countermand.app.database import Database, database_of
+from countermand.app.families import Families
+from countermand.app.running import App
+from countermand.app.seeds import keys_of, seed_of
+from countermand.app.together import together
+from countermand.custody.vaults import VaultKeys
+from countermand.engine.book_shard import BookShard
+from countermand.engine.onchain import REMEMBERED_BLOCKS
+from countermand.engine.ports import Unavailable, WriterReplaced
+from countermand.engine.trigger_shard import TriggerShard
+from countermand.gateway.announce import announce
+from countermand.gateway.listeners import Listeners, claim
+from countermand.gateway.server import serve as serve_http
+from countermand.gateway.server import stop_on_signals
+from countermand.gateway.spares import SpareDescriptors
+from countermand.settings import Settings
+from countermand.solana.embedded import EmbeddedChain
+from countermand.store.book_postgres import PostgresBookStore
+from countermand.store.postgres import PostgresStore
+
+EXIT_HUNG: Final = 1
+_HOUSEKEEPING_S: Final = 60
+_FENCE_S: Final = 1
+_STOP_S_MAX: Final = 9.5
+_YOUNG_OBJECTS: Final = 20_000
+"""So many more than before, and the collector looks: a few times what a batch of requests holds."""
+
+AppOf = Callable[[Settings, VaultKeys, str], AbstractAsyncContextManager[App]]
+
+_log: Final = structlog.get_logger("countermand")
+
+
+async def serve(settings: Settings, app_of: AppOf | None = None) -> int:
+    """Runs a venue until SIGTERM or SIGINT, and returns 0. Raises what ends it otherwise: `cli.endings` reads it.
+
+    `app_of` puts it together on a database; None: the root that the settings name.
+    """
+    gc.disable()  # Until all is loaded: what a start makes, lasts.
+    stop = stop_on_signals()
+    listeners = claim(settings.host, settings.port)
+    leaving = asyncio.create_task(_leave_in_time(stop))
+    try:
+        seed = seed_of(settings)
+        async with database_of(settings) as database:
+            keys = await keys_of(settings, seed, database.dsn)
+            async with (app_of or _app_of)(settings, keys, database.dsn) as app:
+                with SpareDescriptors():
+                    await _run(app, database, listeners, stop)
+        return 0
+    finally:
+        leaving.cancel()
+        listeners.close()
+
+
+@asynccontextmanager
+async def _app_of(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIterator[App]:
+    """Each root is imported only where it is served: a venue's process holds nothing of the sandbox."""
+    if settings.sandbox:
+        from countermand.app.sandbox import sandbox_app  # noqa: PLC0415
+
+        async with sandbox_app(settings, keys, dsn) as sandbox:
+            yield sandbox.app
+    else:
+        from countermand.app.venue import venue_app  # noqa: PLC0415
+
+        async with venue_app(settings, keys, dsn) as venue:
+            yield venue
+
+
+async def _leave_in_time(stop: asyncio.Event) -> None:
+    """Ends hard when a stop hangs, as it does with a database that does. Nothing that was answered is lost by that."""
+    await stop.wait()
+    await asyncio.sleep(_STOP_S_MAX)
+    _log.error("something hangs: the stop ends hard", seconds=_STOP_S_MAX)
+    os._exit(EXIT_HUNG)
+
+
+async def _run(app: App, database: Database, listeners: Listeners, stop: asyncio.Event) -> None:
+    families = app.families
+    infra, trigger, book = families.infrastructure, families.trigger, families.book
+    background = (
+        trigger.shard.run(),
+        trigger.outbox.run(),
+        book.shard.run(),
+        database.keep_alive(),
+        *([] if app.embedded is None else [_end_with_the_chain(app.embedded)]),
+        _watch_the_fence(trigger.shard, infra.stores.trigger),
+        _watch_the_fence(book.shard, infra.stores.book),
+        infra.incarnation.follow(infra.clock),
+        infra.clock.watch(),
+        _keep_house(families),
+    )
+
+    async def serving() -> None:
+        if await _loaded(app, stop):
+            spare_what_lasts()
+            await serve_http(
+                app.gateway,
+                infra.settings,
+                on_ready=lambda addresses: announce(infra.settings, addresses, rpc=app.embedded is not None),
+                stop=stop,
+                listeners=listeners,
+            )
+        await trigger.shard.drain()
+        await book.shard.drain()
+
+    await together(serving(), background, stop)
+
+
+async def _loaded(app: App, stop: asyncio.Event) -> bool:
+    """Every family is loaded: true. Whoever stops a start does not wait for that: false."""
+
+    async def load() -> None:
+        await app.begin()
+        await app.families.trigger.shard.loaded()
+        await app.families.book.shard.loaded()
+
+    loading, stopping = asyncio.create_task(load()), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if stopping.done():
+            return False
+        await loading
+        return True
+    finally:
+        loading.cancel()
+        stopping.cancel()
+
+
+def spare_what_lasts() -> None:
+    """The garbage collector leaves alone what has been loaded: to walk through 10⁵ orders took it 0.3 s each time."""
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS)
+    gc.enable()
+
+
+async def _end_with_the_chain(chain: EmbeddedChain) -> None:
+    raise await chain.stopped()
+
+
+async def _watch_the_fence(shard: TriggerShard | BookShard, store: PostgresStore | PostgresBookStore) -> None:
+    """Who has nothing to commit is not told that it was replaced, and would go on to answer from an old memory."""
+    while True:
+        await asyncio.sleep(_FENCE_S)
+        epoch = shard.epoch
+        try:
+            newest = await store.epoch(shard.number)
+        except Unavailable:
+            continue
+        if epoch is not None and epoch == shard.epoch and newest > epoch:
+            raise WriterReplaced(f"shard {shard.number} is in epoch {newest}, not in {epoch}")
+
+
+async def _keep_house(families: Families) -> None:
+    """Forgets, now and then, deposits that were crafted and never signed, and what nobody executes again."""
+    infra = families.infrastructure
+    while True:
+        await asyncio.sleep(_HOUSEKEEPING_S)
+        try:
+            height = await families.trigger.custody.block_height()
+            await infra.stores.trigger.delete_dead_crafts(height)
+            await infra.stores.trigger.delete_builds(height - REMEMBERED_BLOCKS)
+            await infra.stores.book.delete_drafts(infra.clock.now())
+        except Unavailable:
+            continue

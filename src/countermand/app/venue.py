@@ -1,0 +1,134 @@
+"""The root of a venue: no faucet, no invented price, no clock but the wall's, and no fault.
+
+Prices come from an operator. There is no router yet, so no order is filled; cancels and withdrawals always work.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from countermand.app.families import Families, UnitPrices, families_of
+from countermand.app.gateway import Surroundings, build_gateway
+from countermand.app.infrastructure import SHARDS, Infrastructure, Stores, genesis_of, known_tokens, opened_stores
+from countermand.app.running import App
+from countermand.custody.vaults import VaultKeys
+from countermand.domain.identity import OrderId
+from countermand.domain.instant import Instant
+from countermand.domain.trigger.order import AttemptKind
+from countermand.engine.clock import VenueClock
+from countermand.engine.ids import Ids
+from countermand.engine.token_incarnation import TokenIncarnation
+from countermand.engine.trigger_bodies import decode_stored
+from countermand.liquidity.no_router import NO_ROUTER, NoRouter
+from countermand.settings import Settings, StartRefused
+from countermand.solana.embedded import EmbeddedChain
+from countermand.solana.facade.http import RpcResource, SocketHub
+from countermand.solana.port import AccountInfo, Address, ChainUnavailable, Node
+from countermand.solana.rpc import RpcChain
+from countermand.store.fences import Taken, take_all
+from countermand.store.venue_postgres import EMBEDDED
+
+NOTHING: Final[Mapping[Address, AccountInfo]] = {}
+_EMBEDDED_UNIT_PRICES: Final = UnitPrices(limit=15_406, recurring=200_000)
+"""As in the published transactions: no others compete on the embedded chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What both kinds of venue begin with."""
+
+    settings: Settings
+    keys: VaultKeys
+    dsn: str
+    stores: Stores
+
+
+@asynccontextmanager
+async def venue_app(
+    settings: Settings, keys: VaultKeys, dsn: str, accounts: Mapping[Address, AccountInfo] = NOTHING
+) -> AsyncIterator[App]:
+    """Raises `StartRefused`, `VenueRefused` or `Unavailable`.
+
+    `accounts`: what a new embedded chain begins with, beside its programs and mints. Nothing gives more later.
+    """
+    async with opened_stores(dsn) as stores:
+        opened = _Opened(settings, keys, dsn, stores)
+        async with _over_a_node(opened) if settings.chain == "rpc" else _embedded(opened, accounts) as app:
+            yield app
+
+
+@asynccontextmanager
+async def _embedded(opened: _Opened, accounts: Mapping[Address, AccountInfo]) -> AsyncIterator[App]:
+    await opened.stores.venue.serve_as_venue(EMBEDDED, _is_filling)
+    clock, taken = VenueClock(), await take_all(opened.dsn, SHARDS)
+    genesis = genesis_of(accounts, faucet=False)
+    chain = await EmbeddedChain.open(opened.stores.ledger, clock, genesis=genesis, opened=taken.chain)
+    clock.not_before(Instant(chain.block_time(chain.slot) * 1000))
+    try:
+        infra = await _infrastructure(opened, taken, clock, chain, lambda: chain.slot)
+        with families_of(infra, NoRouter(), _EMBEDDED_UNIT_PRICES) as families:
+            hub = SocketHub(chain)
+            surroundings = Surroundings(rpc=(RpcResource(chain, hub), hub), missing=lambda: _missing(families))
+            yield App(families, build_gateway(families, surroundings), _at_once, chain)
+    finally:
+        await chain.close()
+
+
+@asynccontextmanager
+async def _over_a_node(opened: _Opened) -> AsyncIterator[App]:
+    url = opened.settings.rpc_url
+    assert url is not None, "the settings were checked"
+    chain = RpcChain(url)
+    try:
+        await opened.stores.venue.serve_as_venue(await _cluster(chain, url), _is_filling)
+        taken = await take_all(opened.dsn, SHARDS)
+        infra = await _infrastructure(opened, taken, VenueClock(), chain, lambda: chain.newest_slot)
+        with families_of(infra, NoRouter(), UnitPrices()) as families:
+            surroundings = Surroundings(rpc=None, missing=lambda: _missing(families), no_creates=NO_ROUTER)
+            yield App(families, build_gateway(families, surroundings), _at_once, None)
+    finally:
+        await chain.close()
+
+
+async def _cluster(chain: RpcChain, url: str) -> str:
+    try:
+        return await chain.genesis_hash()
+    except ChainUnavailable as reason:
+        # The whole address may hold a provider's key.
+        raise StartRefused(f"the node of --rpc-url at {urlsplit(url).hostname} does not answer: {reason}") from None
+
+
+async def _infrastructure(
+    opened: _Opened, taken: Taken, clock: VenueClock, chain: Node, newest_slot: Callable[[], int | None]
+) -> Infrastructure:
+    stores = opened.stores
+    return Infrastructure(
+        settings=opened.settings,
+        keys=opened.keys,
+        clock=clock,
+        ids=Ids(),
+        tokens=await known_tokens(stores),
+        stores=stores,
+        chain=chain,
+        newest_slot=newest_slot,
+        incarnation=await TokenIncarnation.loaded(stores.venue),
+        taken=taken,
+    )
+
+
+def _is_filling(order_id: OrderId, body: bytes) -> bool:
+    attempt = decode_stored(order_id, body).progress.attempt
+    return attempt is not None and attempt.kind is AttemptKind.FILL
+
+
+async def _at_once() -> None:
+    """Nothing has to happen before a venue is served."""
+
+
+def _missing(families: Families) -> list[str]:
+    price_of = families.trigger.shard.price_of
+    unpriced = [token.symbol for token in families.infrastructure.tokens.all() if price_of(token.mint) is None]
+    prices = [f"prices of {', '.join(unpriced)}: send them with PUT /admin/prices"] if unpriced else []
+    return [f"{NO_ROUTER}: no order is filled", *prices]

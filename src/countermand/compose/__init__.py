@@ -1,5 +1,0 @@
-"""Where everything meets: the adapters, the engine and the dialects, put together by hand."""
-
-from countermand.compose.serve import EXIT_HUNG, EXIT_REPLACED, serve
-
-__all__ = ["EXIT_HUNG", "EXIT_REPLACED", "serve"]

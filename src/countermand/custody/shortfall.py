@@ -1,0 +1,16 @@
+"""How a swap that gives too little says so: in whole tokens, by the symbol that people know."""
+
+from typing import Final
+
+from countermand.custody.tokens import TokenFacts
+from countermand.domain.quantities import decimal_text
+
+_PERCENT_SCALE: Final = 2
+
+
+def too_little(gives: int, least: int, token: TokenFacts) -> str:
+    """`gives` and `least` are units of the token; the percentage is rounded up, so that it is never nothing."""
+    missing = -(-(least - gives) * 10 ** (2 + _PERCENT_SCALE) // least)
+    amounts = [decimal_text(units, token.decimals) for units in (gives, least)]
+    percent = decimal_text(missing, _PERCENT_SCALE)
+    return f"the swap would give {amounts[0]} {token.symbol}, {percent} % less than its minimum {amounts[1]}"

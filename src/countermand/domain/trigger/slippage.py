@@ -1,0 +1,80 @@
+"""How little a fill may give: slippage is a buffer beyond the trigger.
+
+A sell's price may be that much below the trigger, a buy's that much above it, and neither may be worse than the same
+buffer around the price of now. Whole numbers only: what does not divide is rounded for the maker.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from countermand.domain.quantities import BPS_ONE, BaseUnits, Bps, UsdPrice
+from countermand.domain.trigger.order import Leg, OrderGroup, Purpose, Terms, purpose
+
+SLIPPAGE: Final = Bps(300)
+SLIPPAGE_IF_URGENT: Final = Bps(2_000)
+"""Stop-loss and buy-above legs: better filled badly than not at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What the two tokens of a pair are worth now, and how many decimals each has."""
+
+    input_price: UsdPrice
+    input_decimals: int
+    output_price: UsdPrice
+    output_decimals: int
+
+
+@dataclass(frozen=True, slots=True)
+class Minimum:
+    """The least that a fill may give, in units of the output token before the fee, and which price bounds it."""
+
+    units: int
+    slippage: Bps
+    price: UsdPrice
+    is_trigger: bool
+    """The price is the trigger's; else that of now."""
+
+
+def slippage_of(leg: Leg, terms: Terms) -> Bps:
+    """What the user allowed, or the venue's default for this kind of leg."""
+    if leg.slippage is not None:
+        return leg.slippage
+    urgent = purpose(terms, leg) in (Purpose.STOP_LOSS, Purpose.BUY_ABOVE)
+    return SLIPPAGE_IF_URGENT if urgent else SLIPPAGE
+
+
+def minimum_of(group: OrderGroup, amount: BaseUnits, market: Market) -> Minimum:
+    """For a swap of `amount` by the leg that has triggered.
+
+    A trigger price of a third token says nothing about the pair: then only the prices of now count.
+    """
+    leg, terms = group.triggered_by(), group.terms
+    slippage, trigger = slippage_of(leg, terms), leg.condition.price
+    if terms.trigger_mint == terms.output_mint:
+        price = min(trigger, market.output_price)
+        units = _least_bought(amount, price, market, slippage)
+        return Minimum(units, slippage, price, is_trigger=trigger <= market.output_price)
+    sells_trigger = terms.trigger_mint == terms.input_mint
+    price = max(trigger, market.input_price) if sells_trigger else market.input_price
+    units = _least_for_sold(amount, price, market, slippage)
+    return Minimum(units, slippage, price, is_trigger=sells_trigger and trigger >= market.input_price)
+
+
+def _least_for_sold(amount: BaseUnits, price: UsdPrice, market: Market, slippage: Bps) -> int:
+    """At a price of the input token that is lower by the slippage."""
+    worth = amount.units * price.picodollars * 10**market.output_decimals
+    one = market.output_price.picodollars * 10**market.input_decimals
+    return _rounded_up(worth * (BPS_ONE - slippage.bps), one * BPS_ONE, at_most=worth // one)
+
+
+def _least_bought(amount: BaseUnits, price: UsdPrice, market: Market, slippage: Bps) -> int:
+    """At a price of the output token that is higher by the slippage."""
+    worth = amount.units * market.input_price.picodollars * 10**market.output_decimals
+    one = price.picodollars * 10**market.input_decimals
+    return _rounded_up(worth * BPS_ONE, one * (BPS_ONE + slippage.bps), at_most=worth // one)
+
+
+def _rounded_up(worth: int, one: int, *, at_most: int) -> int:
+    """`at_most` is the worth without slippage in whole units: nobody can pay the fraction of a unit."""
+    return min(-(-worth // one), at_most)

@@ -1,0 +1,81 @@
+"""What is stored of the order books, taken into memory. A row that makes no sense is named: `StoredRowUnreadable`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+from countermand.domain.book.desk import Part, Unloadable
+from countermand.domain.book.market import MarketSymbol
+from countermand.domain.book.order import Order, OrderId
+from countermand.domain.instant import Instant
+from countermand.domain.ledger.amount import Account, Amount, Currency
+from countermand.domain.ledger.ledger import Balance
+from countermand.engine.book_day import SECOND_MS
+from countermand.engine.book_memory import BookMemory
+from countermand.engine.book_ports import Period
+from countermand.engine.book_rows import BalanceRow, Counters, decode_counters, decode_order
+from countermand.stored_rows import UNREADABLE, StoredRowUnreadable, check, unreadable
+
+_TABLES: Final[Mapping[Part, str]] = MappingProxyType(
+    {"standing": "book_standing", "balances": "book_balances", "orders": "book_orders"}
+)
+
+
+def load_desk(
+    shard: int,
+    seq: int,
+    memory: BookMemory,
+    standing: bytes | None,
+    balances: Sequence[BalanceRow],
+    orders: Sequence[tuple[OrderId, bytes]],
+) -> None:
+    """`standing` None: nothing was ever placed or credited, and nothing else may be there. `seq` counts the journal."""
+    if standing is None:
+        empty = not seq and not balances and not orders
+        check("book_standing", shard, that=empty, otherwise="it is missing, though something has happened")
+        return
+    counters = _counters(shard, standing)
+    memory.nonces = counters.nonces
+    try:
+        memory.desk.load(counters.standing, _balances(balances), _orders(orders))
+    except Unloadable as problem:
+        key = shard if problem.part == "standing" else problem.key
+        also = "" if key is not None else " (see book_orders)"
+        raise StoredRowUnreadable(_TABLES[problem.part], key, f"{problem}{also}") from problem
+
+
+def _counters(shard: int, body: bytes) -> Counters:
+    try:
+        counters = decode_counters(body)
+        assert counters.nonces >= 0, "the number of nonces is negative"
+    except UNREADABLE as problem:
+        raise unreadable("book_standing", shard, problem) from problem
+    return counters
+
+
+def _balances(rows: Sequence[BalanceRow]) -> Iterator[tuple[Account, Currency, Balance]]:
+    for row in rows:
+        try:
+            balance = Balance(Amount(row.available), Amount(row.locked))
+        except UNREADABLE as problem:
+            raise unreadable("book_balances", f"{row.account} {row.currency}", problem) from problem
+        yield row.account, row.currency, balance
+
+
+def _orders(rows: Sequence[tuple[OrderId, bytes]]) -> Iterator[Order]:
+    for order_id, body in rows:
+        try:
+            order = decode_order(body)
+            assert order.id == order_id, f"its body is that of order {order.id}"
+        except UNREADABLE as problem:
+            raise unreadable("book_orders", order_id, problem) from problem
+        yield order
+
+
+def load_days(memory: BookMemory, seconds: Mapping[MarketSymbol, Sequence[Period]], last_at: Instant) -> None:
+    """What was traded in the last 24 hours. `last_at` is the instant of the newest entry of the journal."""
+    for symbol, periods in seconds.items():
+        for traded in periods:
+            where = f"of {symbol} in second {traded.began // SECOND_MS}"
+            check("book_trades", where, that=traded.began <= last_at, otherwise="it is later than all that happened")
+            memory.days[symbol].add_period(traded)

@@ -1,0 +1,125 @@
+"""What an event was to an order, in names and words: for the log, and for the timeline of an order.
+
+Names are those of the journal's classes in lower case. A reason says why, where the name alone does not.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from countermand.domain.book import commands as book_commands
+from countermand.domain.book import events as book
+from countermand.domain.book.order import CancelReason, Kind, Order
+from countermand.domain.quantities import USD_SCALE, UsdPrice, decimal_text
+from countermand.domain.trigger import events as trigger
+from countermand.domain.trigger.condition import Condition, Direction
+from countermand.domain.trigger.order import OrderGroup
+
+NOT_IN_TIME = "the transaction did not land in time"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderNews:
+    """One event of one order. `cause` is the command that made it happen."""
+
+    order: str | int
+    owner: str
+    event: str
+    cause: str
+    reason: str | None = None
+
+
+_NAMES: Final[dict[type[Any], str]] = {}
+
+
+def name_of(kind: type[Any]) -> str:
+    """`FillFailed` is `fill_failed`."""
+    name = _NAMES.get(kind)
+    if name is None:
+        name = _NAMES[kind] = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower()
+    return name
+
+
+def dollars(price: UsdPrice) -> str:
+    return decimal_text(price.picodollars, USD_SCALE)
+
+
+def condition_words(condition: Condition) -> str:
+    return f"{'≥' if condition.direction is Direction.ABOVE else '≤'} {dollars(condition.price)}"
+
+
+# --- trigger orders
+
+
+def trigger_news(group: OrderGroup, event: trigger.Event, command: object) -> OrderNews:
+    """`group`: the order after the event."""
+    reason = trigger_reason(group, event)
+    return OrderNews(group.id, group.terms.wallet, name_of(type(event)), name_of(type(command)), reason)
+
+
+def trigger_reason(group: OrderGroup, event: trigger.Event) -> str | None:
+    match event:
+        case trigger.OrderTriggered(leg=leg, price=price):
+            return f"the price is {dollars(price)}, it triggers at {condition_words(group.legs[leg].condition)}"
+        case trigger.DepositFailed(error=error):
+            return error or NOT_IN_TIME
+        case trigger.FillFailed(reason=reason):
+            return reason
+        case trigger.WithdrawalFailed(rejection=rejection):
+            return rejection or "the transaction did not land while it could"
+        case trigger.SweepFailed():
+            return "the order's token account could not be closed yet"
+        case trigger.OrderExpired():
+            return f"it was good until {group.expires_at}"
+        case trigger.CancelRequested(craft=None):
+            return "the withdrawal could not be built; a repeated cancel builds it"
+    return None
+
+
+# --- orders of the books
+
+
+def book_news(order: Order, event: book.OrderEvent, command: object) -> OrderNews:
+    reason = book_reason(order, event, command)
+    return OrderNews(order.id, order.terms.account, name_of(type(event)), name_of(type(command)), reason)
+
+
+def orders_of(event: book.Event) -> Iterator[Any]:
+    """The ids of the orders that an event is about."""
+    if isinstance(event, book.Traded):
+        yield event.buy.order_id
+        yield event.sell.order_id
+    elif not isinstance(event, book.Credited):
+        yield event.order_id
+
+
+def book_reason(order: Order, event: book.OrderEvent, command: object) -> str | None:
+    match event:
+        case book.OrderCancelled(reason=reason):
+            return _cancel_words(order, reason, command)
+        case book.OrderReduced():
+            return "self-trade prevention took off a part of its volume"
+        case book.StopTriggered():
+            return "a trade was at its stop price or beyond"
+    return None
+
+
+def _cancel_words(order: Order, reason: CancelReason, command: object) -> str:
+    match reason:
+        case CancelReason.USER:
+            return "its owner asked for it"
+        case CancelReason.SLIPPAGE:
+            return "a match would have been too far from the price at its placement"
+        case CancelReason.FAILED:
+            return "a match failed"
+    match command:
+        case book_commands.CancelByOperator():
+            return "an operator asked for it"
+        case book_commands.ExpireOrder():
+            return "it reached the greatest age that its market allows"
+    if order.terms.kind is Kind.LIMIT_MAKER and not order.executed:
+        return "it is post-only, and would have matched at once"
+    if order.terms.kind is Kind.MARKET:
+        return "nothing was left that its rest could match"
+    return "self-trade prevention"

@@ -1,0 +1,76 @@
+"""How each API shows an error that the gateway itself answers: in the shape that its clients read."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+
+from countermand.gateway.asgi import Answer, Header
+from countermand.gateway.text import NO_JSON
+
+Shape = Callable[[int, str], object]
+
+_PARSE_ERROR: Final = -32700
+_INVALID_REQUEST: Final = -32600
+
+
+def shaped(path: str, status: int, message: str, *headers: Header) -> Answer:
+    """An error as the API at this path shows its own."""
+    return Answer(status, msgspec.json.encode(_shape_of(path)(status, message)), headers)
+
+
+def _jupiter_gateway(status: int, message: str) -> object:
+    return {"code": status, "message": message}
+
+
+def _error_alone(_status: int, message: str) -> object:
+    return {"error": message}
+
+
+def _trigger_v1(status: int, message: str) -> object:
+    return {"error": message, "code": status}
+
+
+def _recurring(status: int, message: str) -> object:
+    return {"code": status, "error": message, "status": HTTPStatus(status).phrase}
+
+
+def _tanx(_status: int, message: str) -> object:
+    if message == NO_JSON:
+        message = "Malformed JSON in the request body"  # In its own words.
+    return {"status": "error", "message": message, "payload": ""}
+
+
+def _venue(status: int, message: str) -> object:
+    return {"error": {"code": HTTPStatus(status).phrase.lower().replace(" ", "_"), "message": message}}
+
+
+def _json_rpc(status: int, message: str) -> object:
+    code = _PARSE_ERROR if status == HTTPStatus.BAD_REQUEST else _INVALID_REQUEST
+    return {"jsonrpc": "2.0", "error": {"code": code, "message": message}, "id": None}
+
+
+_SHAPES: Final[tuple[tuple[str, Shape], ...]] = (
+    ("/trigger/v2/", _error_alone),
+    ("/trigger/v1/", _trigger_v1),
+    ("/limit/v2/", _trigger_v1),
+    ("/recurring/v1/", _recurring),
+    ("/price/v3/", _error_alone),
+    ("/sapi/", _tanx),
+    ("/main/", _tanx),
+    ("/public/", _tanx),
+    ("/private/", _tanx),
+    ("/sandbox/", _error_alone),
+    ("/venue/", _venue),
+    ("/admin/", _venue),
+    ("/rpc/", _json_rpc),
+)
+
+
+def _shape_of(path: str) -> Shape:
+    return next((shape for prefix, shape in _SHAPES if f"{path}/".startswith(prefix)), _jupiter_gateway)
+
+
+def is_tanx(path: str) -> bool:
+    return _shape_of(path) is _tanx

@@ -1,0 +1,38 @@
+"""One rule for JSON numbers: a number that is whole is that number, however it is written.
+
+`50`, `50.0` and `5e1` are the same to JavaScript, and many a serializer writes the second. Decoders of types do not
+take them for integers, or go through floats. Texts are left alone: an amount that is documented as a string of digits
+stays one.
+"""
+
+import re
+from typing import Final
+
+from countermand.domain.quantities import exact
+
+_BOUND: Final = 10**40
+"""Far beyond all that is taken anywhere, so that what is too big is told as such."""
+_TOKENS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[-+.0-9eE]++', re.DOTALL)
+"""Strings, whether they end or not, and all that could be a number."""
+
+
+def with_whole_numbers(text: bytes) -> bytes:
+    """The same JSON with each whole number in digits alone. What is no JSON before is none afterwards."""
+    return _TOKENS.sub(_in_digits, text)
+
+
+def whole_number(text: str) -> str | None:
+    """The digits of a number as JSON writes it; None if it is not whole, or no number. Exponents cost nothing."""
+    unsigned = text.removeprefix("-")
+    number = exact(unsigned, scale=0, bound=_BOUND)
+    if not isinstance(number, int):
+        return None
+    return f"-{number}" if number and unsigned != text else str(number)
+
+
+def _in_digits(token: "re.Match[bytes]") -> bytes:
+    found = token[0]
+    if found.startswith(b'"') or found.isdigit():
+        return found
+    digits = whole_number(found.decode("ascii"))
+    return found if digits is None else digits.encode()

@@ -1,0 +1,290 @@
+"""Any order of any family, as `GET /sandbox/orders` shows it: its terms, its timeline, and what it waits for."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+import base58
+
+from countermand.dialects.tanx.ethereum import account_of
+from countermand.domain.book.market import Market, MarketSymbol
+from countermand.domain.book.order import Order
+from countermand.domain.book.order import OrderId as BookOrderId
+from countermand.domain.book.order import State as BookState
+from countermand.domain.identity import Address, OrderId
+from countermand.domain.instant import Instant
+from countermand.domain.quantities import decimal_text
+from countermand.domain.trigger.lifecycle import RAW, DisplayState, display_state
+from countermand.domain.trigger.order import Leg, OrderGroup
+from countermand.domain.trigger.order import State as TriggerState
+from countermand.engine.inspection import Inspection
+from countermand.engine.order_news import dollars
+from countermand.engine.ports import TimelineEntry
+from countermand.onchain.inspection import ChainInspection, ChainOrder
+from countermand.onchain.inspection import Family as ChainFamily
+from countermand.onchain.inspection import State as ChainState
+from countermand.sandbox.reading import SandboxRefused, refused_choice, shown
+from countermand.sandbox.wording import PriceOf, book_waits_for, ticks_text, trigger_waits_for
+from countermand.solana.programs.limit_order import Order as LimitOrder
+
+TRIGGER: Final = "trigger"
+BOOK: Final = "book"
+STATES: Final[Mapping[str, Sequence[str]]] = {
+    TRIGGER: tuple(state.value for state in DisplayState),
+    BOOK: tuple(state.value for state in BookState),
+    **{family.value: tuple(state.value for state in ChainState) for family in ChainFamily},
+}
+"""Which states the orders of each family have."""
+PARAMETERS: Final = ("family", "wallet", "state", "limit")
+LIMIT: Final = 50
+LIMIT_MAX: Final = 500
+_ON_CHAIN: Final = (
+    "a keeper to fill it, or its owner to cancel it; no keeper fills orders on the chain at this venue yet"
+)
+
+Shown = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersAsked:
+    """None: any."""
+
+    family: str | None
+    owner: str | None
+    state: str | None
+    limit: int
+
+    def wants(self, family: str) -> bool:
+        """The family may hold an order that matches: a wallet has none in the book, an account has only those."""
+        if self.family not in (None, family) or (self.state is not None and self.state not in STATES[family]):
+            return False
+        return self.owner is None or (account_of(self.owner) is not None) == (family == BOOK)
+
+
+def asked(parameters: Mapping[str, str]) -> OrdersAsked:
+    """Raises `SandboxRefused`."""
+    family, state, owner = parameters.get("family"), parameters.get("state"), parameters.get("wallet")
+    if family is not None and family not in STATES:
+        raise refused_choice("family", family, tuple(STATES))
+    states = [each for name, each in STATES.items() if family in (None, name)]
+    if state is not None and not any(state in each for each in states):
+        raise refused_choice("state", state, tuple(dict.fromkeys(each for group in states for each in group)))
+    if owner is not None:
+        account = account_of(owner)
+        if account is None and not is_address(owner):
+            raise SandboxRefused(f"wallet: {shown(owner)!r} is no wallet in base58, and no Ethereum address")
+        owner = account or owner
+    return OrdersAsked(family, owner, state, _limit(parameters.get("limit")))
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return LIMIT
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= LIMIT_MAX):
+        raise SandboxRefused(f"limit: {shown(text)!r} is no whole number from 1 to {LIMIT_MAX}")
+    return int(text)
+
+
+def is_address(text: str) -> bool:
+    try:
+        return len(text) <= 44 and len(base58.b58decode(text)) == 32
+    except ValueError:
+        return False
+
+
+class OrderInspector:
+    """Every method may raise `Unavailable`."""
+
+    def __init__(
+        self,
+        inspection: Inspection,
+        chain: ChainInspection,
+        markets: Mapping[MarketSymbol, Market],
+        price_of: PriceOf,
+        now: Callable[[], Instant],
+    ) -> None:
+        self._inspection = inspection
+        self._chain = chain
+        self._markets = markets
+        self._price_of = price_of
+        self._now = now
+
+    async def order(self, name: str) -> Shown | None:
+        """By its id, or by its account on the chain."""
+        if name.isascii() and name.isdigit() and len(name) <= 18:
+            return await self._book_order(BookOrderId(int(name)))
+        if is_address(name):
+            found = await self._chain.order(Address(name))
+            return None if found is None else _chain_order(found)
+        try:
+            uuid = str(UUID(name))
+        except ValueError:
+            return None
+        return await self._trigger_order(OrderId(uuid)) or await self._book_order(uuid)
+
+    async def orders(self, wanted: OrdersAsked) -> list[Shown]:
+        """The newest first, family by family, without timelines. Orders on the chain are found while they are open."""
+        found: list[Shown] = []
+        for family in STATES:
+            if wanted.wants(family) and len(found) < wanted.limit:
+                found += await self._orders_of(family, wanted, wanted.limit - len(found))
+        return found
+
+    async def _orders_of(self, family: str, wanted: OrdersAsked, limit: int) -> list[Shown]:
+        if family == TRIGGER:
+            return await self._trigger_orders(wanted, limit)
+        if family == BOOK:
+            return await self._book_orders(wanted, limit)
+        if wanted.state not in (None, ChainState.OPEN.value):
+            return []
+        owner = None if wanted.owner is None else Address(wanted.owner)
+        return [_chain_order(each) for each in (await self._chain.open_orders(ChainFamily(family), owner))[:limit]]
+
+    async def _trigger_order(self, order_id: OrderId) -> Shown | None:
+        found = await self._inspection.trigger_order(order_id)
+        if found is None:
+            return None
+        words = trigger_waits_for(found.order, found.timeline, self._price_of, self._now())
+        return _trigger_order(found.order) | {"timeline": _timeline(found.timeline), "waitsFor": words}
+
+    async def _trigger_orders(self, wanted: OrdersAsked, limit: int) -> list[Shown]:
+        states = None
+        if wanted.state is not None:
+            states = [state for state in TriggerState if display_state(state).value == wanted.state]
+        groups = await self._inspection.trigger_orders(wanted.owner, states, limit)
+        now = self._now()
+        return [
+            _trigger_order(each) | {"waitsFor": trigger_waits_for(each, (), self._price_of, now)} for each in groups
+        ]
+
+    async def _book_order(self, which: BookOrderId | str) -> Shown | None:
+        found = await self._inspection.book_order(which)
+        if found is None:
+            return None
+        return await self._of_book(found.order, {"timeline": _timeline(found.timeline)})
+
+    async def _book_orders(self, wanted: OrdersAsked, limit: int) -> list[Shown]:
+        states = None if wanted.state is None else [BookState(wanted.state)]
+        return [
+            await self._of_book(each, {}) for each in await self._inspection.book_orders(wanted.owner, states, limit)
+        ]
+
+    async def _of_book(self, order: Order, timeline: Shown) -> Shown:
+        market = self._markets[order.terms.market]
+        last = await self._inspection.last_trade(market.symbol)
+        return _book_order(order, market) | timeline | {"waitsFor": book_waits_for(order, market, last)}
+
+
+def _timeline(entries: Sequence[TimelineEntry]) -> list[Shown]:
+    return [
+        _without_none(
+            {
+                "seq": entry.seq,
+                "at": entry.at,
+                "event": entry.event,
+                "cause": entry.cause,
+                "reason": entry.reason,
+                "txSignature": entry.signature,
+            }
+        )
+        for entry in entries
+    ]
+
+
+def _without_none(fields: Shown) -> Shown:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _trigger_order(group: OrderGroup) -> Shown:
+    terms, progress = group.terms, group.progress
+    return {
+        "id": group.id,
+        "family": TRIGGER,
+        "state": display_state(group.state).value,
+        "rawState": RAW[group.state].value,
+        "wallet": terms.wallet,
+        "orderType": terms.family.value,
+        "inputMint": terms.input_mint,
+        "outputMint": terms.output_mint,
+        "triggerMint": terms.trigger_mint,
+        "inputAccount": terms.input_account,
+        "amount": str(terms.deposited.units),
+        "remaining": str(group.remaining.units),
+        "received": str(progress.received.units),
+        "legs": [_leg(leg) for leg in group.legs],
+        "failedFills": progress.failed_fills,
+        "retryAt": progress.retry_at,
+        "expiresAt": group.expires_at,
+        "createdAt": group.created_at,
+        "updatedAt": group.updated_at,
+    }
+
+
+def _leg(leg: Leg) -> Shown:
+    return {
+        "role": leg.role.value,
+        "triggerCondition": leg.condition.direction.value,
+        "triggerPriceUsd": dollars(leg.condition.price),
+        "slippageBps": None if leg.slippage is None else leg.slippage.bps,
+    }
+
+
+def _book_order(order: Order, market: Market) -> Shown:
+    terms = order.terms
+    return {
+        "id": order.id,
+        "family": BOOK,
+        "state": order.state.value,
+        "account": terms.account,
+        "uuid": order.uuid,
+        "market": terms.market,
+        "side": terms.side.value,
+        "kind": terms.kind.value,
+        "price": None if terms.price is None else ticks_text(terms.price, market),
+        "stopPrice": None if terms.stop is None else ticks_text(terms.stop, market),
+        "volume": decimal_text(order.origin.lots, market.volume_decimals),
+        "executed": decimal_text(order.executed.lots, market.volume_decimals),
+        "average": None if order.average is None else ticks_text(order.average, market),
+        "createdAt": order.created_at,
+        "updatedAt": order.updated_at,
+    }
+
+
+def _chain_order(order: ChainOrder) -> Shown:
+    head = {
+        "id": order.address,
+        "family": order.family.value,
+        "state": order.state.value,
+        "wallet": order.owner,
+        "inputMint": order.input_mint,
+        "outputMint": order.output_mint,
+    }
+    waits = {"waitsFor": _ON_CHAIN if order.state is ChainState.OPEN else None}
+    return head | _chain_terms(order) | ({"timeline": _timeline(order.timeline)} if order.timeline else {}) | waits
+
+
+def _chain_terms(order: ChainOrder) -> Shown:
+    terms = order.terms
+    if terms is None:
+        return {}
+    if isinstance(terms, LimitOrder):
+        return {
+            "makingAmount": str(terms.ori_making_amount),
+            "takingAmount": str(terms.ori_taking_amount),
+            "remainingMakingAmount": str(terms.making_amount),
+            "remainingTakingAmount": str(terms.taking_amount),
+            "slippageBps": terms.slippage_bps,
+            "expiresAt": None if terms.expired_at is None else terms.expired_at * 1000,
+            "createdAt": terms.created_at * 1000,
+            "updatedAt": terms.updated_at * 1000,
+        }
+    return {
+        "amount": str(terms.in_deposited),
+        "remaining": str(terms.in_left),
+        "received": str(terms.out_received),
+        "amountPerCycle": str(terms.in_amount_per_cycle),
+        "cycleSeconds": terms.cycle_frequency,
+        "nextCycleAt": terms.next_cycle_at * 1000,
+        "createdAt": terms.created_at * 1000,
+    }

@@ -1,0 +1,120 @@
+"""The sandbox's pool: it swaps any amount at the venue's prices, less the impact that a test asks for, less a fee."""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from solders.instruction import Instruction
+from solders.pubkey import Pubkey
+from solders.system_program import TransferParams
+from solders.system_program import transfer as transfer_lamports
+
+from countermand.custody.instructions import key, transfer
+from countermand.custody.parties import Parties
+from countermand.custody.routing import Quote, Swap, worth_in
+from countermand.custody.tokens import TokenFacts
+from countermand.custody.vaults import VaultKeys
+from countermand.domain.identity import Address, Mint
+from countermand.domain.quantities import BPS_ONE, BaseUnits, Bps, UsdPrice
+from countermand.engine.ports import SwapRefused
+from countermand.solana.port import AccountInfo
+from countermand.solana.tokens import (
+    SOL_MINT,
+    SYSTEM_PROGRAM,
+    TOKEN_ACCOUNT_RENT_LAMPORTS,
+    associated_token_address,
+    token_account_bytes,
+)
+
+FEE_BETWEEN_STABLES: Final = Bps(3)
+FEE: Final = Bps(10)
+
+POOL_UNITS: Final = 10**18
+"""What the pool has of each token at the beginning."""
+LIQUIDITY_USD: Final = 1_000_000_000
+"""What the pool says of its depth: it has no bottom."""
+GAS_LAMPORTS: Final = 10**15
+_NATIVE_AT: Final = 109
+"""Where a token account says that it wraps SOL (4 bytes), and then how many of its lamports are rent (8)."""
+
+
+class SandboxPool:
+    """Implements `custody.routing.Router`."""
+
+    def __init__(self, authority: Address, price_of: Callable[[Mint], UsdPrice | None]) -> None:
+        self.authority: Final = authority
+        self._price_of = price_of
+        self.impact_bps: dict[Mint, int] = {}
+        """By input mint: how much less than the market a swap gives."""
+        self.failures_due = 0
+        """So many of the next swaps will fail on chain."""
+
+    async def quote(self, swap: Swap) -> Quote | SwapRefused:
+        input_token, output_token = swap.input.token, swap.output.token
+        price, output_price = self._price_of(input_token.mint), self._price_of(output_token.mint)
+        if price is None or output_price is None:
+            return SwapRefused(f"no price for {output_token.mint if price else input_token.mint}")
+        impact = Bps(min(BPS_ONE, self.impact_bps.get(input_token.mint, 0)))
+        before_fee = worth_in(swap.amount, input_token, price, output_token, output_price, impact)
+        receives = before_fee - _fee(before_fee, input_token, output_token)
+        if receives <= 0:
+            return SwapRefused(f"the swap would give nothing for {swap.amount.units} of {input_token.mint}")
+        if receives > POOL_UNITS:
+            return SwapRefused(f"the pool has not enough of {output_token.mint}")
+        return Quote(before_fee, BaseUnits(receives))
+
+    def settlement(self, swap: Swap, receives: BaseUnits) -> tuple[Instruction, ...]:
+        given, paid = swap.input, swap.output
+        authority = key(self.authority)
+        takes = transfer(swap.source, self._account(given), given.vault, swap.amount.units, given.program)
+        if paid.native:
+            lamports = TransferParams(from_pubkey=authority, to_pubkey=paid.user, lamports=receives.units)
+            return takes, transfer_lamports(lamports)
+        return takes, transfer(self._account(paid), paid.own, authority, receives.units, paid.program)
+
+    def takes_failure(self) -> bool:
+        if self.failures_due <= 0:
+            return False
+        self.failures_due -= 1
+        return True
+
+    def pool_account_of(self, token: TokenFacts) -> Address:
+        return pool_account_of(self.authority, token)
+
+    def _account(self, parties: Parties) -> Pubkey:
+        return key(pool_account_of(self.authority, parties.token))
+
+
+def pool_account_of(authority: Address, token: TokenFacts) -> Address:
+    """Where the pool keeps a token. It pays SOL in lamports, and takes it wrapped."""
+    return Address(associated_token_address(authority, token.mint, token.program))
+
+
+def sandbox_accounts(keys: VaultKeys, tokens: Iterable[TokenFacts]) -> dict[str, AccountInfo]:
+    """What the chain of a sandbox must begin with beside its mints: lamports to pay with, and the pool's funds."""
+    accounts: dict[str, AccountInfo] = {
+        keys.gas.address: _lamports(GAS_LAMPORTS),
+        keys.pool.address: _lamports(POOL_UNITS),
+    }
+    for token in tokens:
+        accounts[pool_account_of(keys.pool.address, token)] = pool_account(keys.pool.address, token)
+    return accounts
+
+
+def pool_account(authority: Address, token: TokenFacts, units: int = POOL_UNITS) -> AccountInfo:
+    data = token_account_bytes(mint=token.mint, owner=authority, amount=units)
+    lamports = TOKEN_ACCOUNT_RENT_LAMPORTS
+    if token.mint == SOL_MINT:
+        native = (1).to_bytes(4, "little") + TOKEN_ACCOUNT_RENT_LAMPORTS.to_bytes(8, "little")
+        data = data[:_NATIVE_AT] + native + data[_NATIVE_AT + len(native) :]
+        lamports += units
+    return AccountInfo(lamports, token.program, data, executable=False)
+
+
+def _fee(before_fee: int, input_token: TokenFacts, output_token: TokenFacts) -> int:
+    """Rounded up."""
+    fee = FEE_BETWEEN_STABLES if input_token.stable and output_token.stable else FEE
+    return -(-before_fee * fee.bps // BPS_ONE)
+
+
+def _lamports(lamports: int) -> AccountInfo:
+    return AccountInfo(lamports, SYSTEM_PROGRAM, b"", executable=False)

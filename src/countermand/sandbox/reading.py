@@ -1,0 +1,255 @@
+"""Requests of the sandbox, read strictly: what is unknown, missing, doubled or of a wrong type is refused by name.
+
+A test that switches on a fault which does not exist would pass without having tested anything.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Final, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+from msgspec import inspect
+
+from countermand.domain.quantities import Inexact, exact
+
+_T = TypeVar("_T")
+_SHOWN_MAX: Final = 60
+_LIKENESS_MIN: Final = 0.6
+_WHOLE_MAX: Final = 10**30
+"""More than any field takes: the range of each is its own to judge."""
+
+
+class SandboxRefused(Exception):
+    """The request has no meaning here; the message says why, and what has."""
+
+
+class _Number(str):
+    """A JSON number as it was written: no digit is lost, and a million digits cost nothing."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A body that is a JSON object, or empty."""
+
+    raw: bytes
+    fields: Mapping[str, Any]
+
+    def is_empty(self) -> bool:
+        return not self.raw.strip()
+
+    def into(self, kind: type[_T]) -> _T:
+        """Raises `SandboxRefused` for the first thing that is wrong, in the order of the body."""
+        info = inspect.type_info(kind)
+        if self.is_empty() and (needed := _required(info)):
+            raise SandboxRefused(f"body: empty; send a JSON object with {_listed(needed)}")
+        return msgspec.json.decode(msgspec.json.encode(_read(self.fields, info, "")), type=kind)
+
+    def refuse_any(self) -> None:
+        for name in self.fields:
+            raise SandboxRefused(f"{shown(name)}: unknown field; this request takes no body")
+
+
+def parsed(raw: bytes) -> Body:
+    """Raises `SandboxRefused` for what is no JSON object, and for a key that is given twice at any depth."""
+    if not raw.strip():
+        return Body(raw, {})
+    try:
+        tree = json.loads(
+            raw.decode(),
+            object_pairs_hook=_unique,
+            parse_int=_Number,
+            parse_float=_Number,
+            parse_constant=_no_constant,
+        )
+    except UnicodeDecodeError as error:
+        raise SandboxRefused(f"body: not UTF-8 at byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        raise SandboxRefused(f"body: not valid JSON at line {error.lineno}, column {error.colno}") from None
+    except RecursionError:
+        raise SandboxRefused("body: nested too deeply") from None
+    if not isinstance(tree, dict):
+        raise SandboxRefused(f"body: expected a JSON object, got {_described(tree)}")
+    return Body(raw, tree)
+
+
+def parameters(query: str, known: Sequence[str] = ()) -> Mapping[str, str]:
+    """The query parameters by name. Raises `SandboxRefused` for one that is unknown, or given twice."""
+    found: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name not in known:
+            raise SandboxRefused(
+                f"{shown(name)}: unknown query parameter; {_remedy(name, known, 'this path takes none', 'parameters')}"
+            )
+        if name in found:
+            raise SandboxRefused(f"{name}: given twice in the query")
+        found[name] = _keepable(name, value)
+    return found
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like this one, if any is like it. Case and separators do not count."""
+    plain = {_plain(each): each for each in known}
+    like = get_close_matches(_plain(name), plain, n=1, cutoff=_LIKENESS_MIN)
+    return plain[like[0]] if like else None
+
+
+def shown(text: str) -> str:
+    """What somebody sent, as a message may repeat it."""
+    return text if len(text) <= _SHOWN_MAX else text[: _SHOWN_MAX - 1] + "…"
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").replace("-", "").lower()
+
+
+def _remedy(name: str, known: Sequence[str], none: str, kinds: str) -> str:
+    if not known:
+        return none
+    like = nearest(name, known)
+    return f"did you mean {like}?" if like is not None else f"the {kinds} here are {_listed(known)}"
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise SandboxRefused(f"{shown(name)}: given twice")
+        found[_keepable("body", name)] = value
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise SandboxRefused(f"body: {name} is no JSON number")
+
+
+# --- a value against a type
+
+
+def _read(value: Any, info: inspect.Type, path: str) -> Any:
+    """The value as msgspec decodes it: whole numbers are integers, and what is read exactly elsewhere is text."""
+    match info:
+        case inspect.StructType():
+            return _read_fields(_object(value, info, path), info, path)
+        case inspect.DictType():
+            fields = _object(value, info, path)
+            return {name: _read(each, info.value_type, _joined(path, name)) for name, each in fields.items()}
+        case inspect.UnionType(types=kinds):
+            if value is None and info.includes_none:
+                return None
+            return _read(value, next(kind for kind in kinds if not isinstance(kind, inspect.NoneType)), path)
+        case inspect.LiteralType(values=values):
+            return _read_choice(value, [str(each) for each in values], path)
+        case inspect.IntType() if isinstance(value, _Number):
+            return _whole(value, path)
+        case inspect.RawType() if isinstance(value, str):
+            return _keepable(path, str(value))
+        case inspect.StrType() if isinstance(value, str) and not isinstance(value, _Number):
+            return _keepable(path, value)
+        case inspect.BoolType() if isinstance(value, bool):
+            return value
+    raise SandboxRefused(f"{path}: expected {_wanted(info)}, got {_described(value)}")
+
+
+def _object(value: Any, info: inspect.Type, path: str) -> Mapping[str, Any]:
+    if isinstance(value, dict):
+        return value
+    raise SandboxRefused(f"{path or 'body'}: expected {_wanted(info)}, got {_described(value)}")
+
+
+def _read_fields(fields: Mapping[str, Any], info: inspect.StructType, path: str) -> dict[str, Any]:
+    known = {field.encode_name: field for field in info.fields}
+    read: dict[str, Any] = {}
+    for name, value in fields.items():
+        if name not in known:
+            remedy = _remedy(name, tuple(known), "no field is known", "fields")
+            raise SandboxRefused(f"{_joined(path, name)}: unknown field; {remedy}")
+        read[name] = _read(value, known[name].type, _joined(path, name))
+    for name, field in known.items():
+        if field.required and name not in fields:
+            raise SandboxRefused(f"{_joined(path, name)}: missing; expected {_wanted(field.type)}")
+    return read
+
+
+def _read_choice(value: Any, choices: Sequence[str], path: str) -> str:
+    is_text = isinstance(value, str) and not isinstance(value, _Number)
+    if is_text and value in choices:
+        return str(value)
+    raise refused_choice(path, value, choices)
+
+
+def refused_choice(path: str, value: object, choices: Sequence[str]) -> SandboxRefused:
+    """The refusal of a value that is none of the choices."""
+    like = nearest(value, choices) if isinstance(value, str) else None
+    hint = f"; did you mean {like}?" if like is not None else ""
+    return SandboxRefused(f"{path}: expected {_listed(choices, 'or')}, got {_described(value)}{hint}")
+
+
+def _whole(number: str, path: str) -> int:
+    """`5.0` and `5e0` are 5, as they are to JavaScript."""
+    found = exact(number.removeprefix("-"), scale=0, bound=_WHOLE_MAX)
+    if isinstance(found, int):
+        return -found if number.startswith("-") else found
+    if found in (Inexact.TOO_BIG, Inexact.TOO_LONG):
+        raise SandboxRefused(f"{path}: {shown(number)} is too big")
+    raise SandboxRefused(f"{path}: expected a whole number, got {_described(_Number(number))}")
+
+
+def _keepable(path: str, text: str) -> str:
+    """Refuses what cannot be stored as text: NUL, and halves of surrogate pairs."""
+    if "\0" in text or any("\ud800" <= each <= "\udfff" for each in text):
+        raise SandboxRefused(f"{path}: holds a character that cannot be stored (NUL, or half of a surrogate pair)")
+    return text
+
+
+def _required(info: inspect.Type) -> Sequence[str]:
+    return [each.encode_name for each in info.fields if each.required] if isinstance(info, inspect.StructType) else ()
+
+
+def _wanted(info: inspect.Type) -> str:
+    match info:
+        case inspect.StructType():
+            return f"an object with {_listed([each.encode_name for each in info.fields])}"
+        case inspect.DictType():
+            return "a JSON object"
+        case inspect.UnionType(types=kinds):
+            return " or ".join(_wanted(kind) for kind in kinds)
+        case inspect.LiteralType(values=values):
+            return _listed([str(each) for each in values], "or")
+    return _WANTED[type(info)]
+
+
+_WANTED: Final[Mapping[type[inspect.Type], str]] = {
+    inspect.IntType: "a whole number",
+    inspect.StrType: "a text",
+    inspect.BoolType: "true or false",
+    inspect.RawType: "a decimal number, as text or as a JSON number",
+    inspect.NoneType: "null",
+}
+
+
+def _described(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case _Number():
+            return f"the number {shown(value)}"
+        case str():
+            return f"the text {json.dumps(shown(value), ensure_ascii=False)}"
+        case list():
+            return "an array"
+    return "an object"
+
+
+def _joined(path: str, name: str) -> str:
+    return f"{path}.{shown(name)}" if path else shown(name)
+
+
+def _listed(names: Sequence[str], last: str = "and") -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"

@@ -1,0 +1,79 @@
+"""What an order waits for, in words."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from countermand.domain.book import waiting as book
+from countermand.domain.book.market import Market
+from countermand.domain.book.order import BUY, Order
+from countermand.domain.book.quantities import Ticks
+from countermand.domain.identity import Mint
+from countermand.domain.instant import Instant
+from countermand.domain.quantities import UsdPrice, decimal_text
+from countermand.domain.trigger import waiting as trigger
+from countermand.domain.trigger.events import FillFailed
+from countermand.domain.trigger.order import OrderGroup
+from countermand.engine.order_news import condition_words, dollars, name_of
+from countermand.engine.ports import TimelineEntry
+
+PriceOf = Callable[[Mint], UsdPrice | None]
+_FAILED: Final = name_of(FillFailed)
+
+TRIGGER_WORDS: Final = {
+    trigger.Waiting.DEPOSIT: "its deposit has not landed",
+    trigger.Waiting.SWAP: "it is triggered, and its fill is being built",
+    trigger.Waiting.FILL: "its fill has not landed",
+    trigger.Waiting.CANCEL: "it expired: its owner has to cancel it to get the funds back",
+    trigger.Waiting.ANOTHER_CANCEL: "there is no withdrawal that could be signed: its owner has to cancel again",
+    trigger.Waiting.SIGNATURE: "its owner has to sign the withdrawal, and to confirm it",
+    trigger.Waiting.WITHDRAWAL: "its withdrawal has not landed",
+    trigger.Waiting.SWEEP: "it has ended, and its token account is still to be closed",
+}
+IN_OTHER_WORDS: Final = (trigger.Waiting.PRICE, trigger.Waiting.PAUSE)
+
+
+def trigger_waits_for(
+    group: OrderGroup, timeline: Sequence[TimelineEntry], price_of: PriceOf, now: Instant
+) -> str | None:
+    """None: for nothing. `timeline` may be empty, if nobody looked it up."""
+    waiting = trigger.waits_for(group)
+    if waiting is trigger.Waiting.PRICE:
+        return _price_words(group, price_of)
+    if waiting is trigger.Waiting.PAUSE:
+        return _pause_words(group, timeline, now)
+    return None if waiting is None else TRIGGER_WORDS[waiting]
+
+
+def _price_words(group: OrderGroup, price_of: PriceOf) -> str:
+    price = price_of(group.terms.trigger_mint)
+    shown = "nobody knows the price" if price is None else f"the price is {dollars(price)}"
+    return f"triggers at {' or '.join(condition_words(leg.condition) for leg in group.legs)}, {shown}"
+
+
+def _pause_words(group: OrderGroup, timeline: Sequence[TimelineEntry], now: Instant) -> str:
+    retry_at = group.progress.retry_at
+    assert retry_at is not None, f"order {group.id} does not pause"
+    failures = [entry.reason for entry in timeline if entry.event == _FAILED]
+    why = f"its last fill failed ({failures[-1]})" if failures else "its last fill failed"
+    seconds = decimal_text(max(0, retry_at - now), 3)
+    return f"{why}; next try in {seconds} s of the venue's clock, or when PUT /sandbox/prices sets its price"
+
+
+def book_waits_for(order: Order, market: Market, last: Ticks | None) -> str | None:
+    match book.waits_for(order):
+        case book.Waiting.STOP_PRICE:
+            assert order.terms.stop is not None, f"order {order.id} has no stop price"
+            side = "≥" if order.terms.side is BUY else "≤"
+            shown = "nothing was traded yet" if last is None else f"the last was at {ticks_text(last, market)}"
+            return f"a trade at {side} {ticks_text(order.terms.stop, market)}; {shown}"
+        case book.Waiting.TURN:
+            return "it enters the book next"
+        case book.Waiting.COUNTERPARTY:
+            other = "sells at ≤" if order.terms.side is BUY else "buys at ≥"
+            price = "any price" if order.terms.price is None else ticks_text(order.terms.price, market)
+            return f"an order that {other} {price}"
+    return None
+
+
+def ticks_text(price: Ticks, market: Market) -> str:
+    return decimal_text(price.ticks, market.price_decimals)

@@ -1,0 +1,245 @@
+"""Every command of `/docs` runs as it is pasted: case A6.
+
+Only the variables that the page names are set, in the shell. Each command must be answered with the status that the
+page says.
+"""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from solders.keypair import Keypair
+
+from countermand.dialects.tanx.stark import public_key
+from tests.dialects.tanx.keys import address_of, sign_message, sign_text
+from tests.end_to_end.trader import signed
+from tests.end_to_end.venue import JUP, SOL, USDC, Venue, running_venue
+
+V2, TANX = "/trigger/v2", "/sapi/v1"
+ROOTS = ("/trigger/v1", "/limit/v2")
+RECURRING = "/recurring/v1"
+Name = tuple[str, str]
+
+
+class Page(HTMLParser):
+    """The commands by method and path, the statuses that each names, and the variables of the whole page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.commands: dict[Name, str] = {}
+        self.statuses: dict[Name, list[int]] = {}
+        self.variables: set[str] = set()
+        self._tags: list[str] = []
+        self._method = self._path = ""
+        self.feed(html)
+
+    @property
+    def _name(self) -> Name:
+        return self._method, self._path
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._tags.append(tag)
+        if ("class", "method") in attrs:
+            self._method = self._path = ""
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._tags and self._tags.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        tag = self._tags[-1] if self._tags else ""
+        if "summary" in self._tags:
+            if tag == "span" and not self._method:
+                self._method = data
+            elif tag == "code" and not self._path:
+                self._path = data
+        elif tag == "pre":
+            self.commands[self._name] = data
+        elif tag == "code" and data.startswith("$"):
+            self.variables.add(data[1:])
+        elif tag == "code" and re.fullmatch(r"\d{3}", data):
+            self.statuses.setdefault(self._name, []).append(int(data))
+
+
+@dataclass
+class Shell:
+    """Into which commands are pasted. Its variables are what the answers before them gave."""
+
+    venue: Venue
+    page: Page
+    directory: Path
+    variables: dict[str, str] = field(default_factory=dict)
+    run: list[Name] = field(default_factory=list)
+
+    def pastes(self, method: str, path: str) -> Any:
+        """The command is not touched: `curl` is told from outside to say its status. Returns the body of the answer."""
+        name = method, path
+        used = set(re.findall(r"\$(\w+)", self.page.commands[name]))
+        assert used <= self.page.variables, "the page names every variable"
+        said = self.directory / "said"
+        pasted = f'curl() {{ command curl -sS -o {said} -w "%{{http_code}}" "$@"; }}\n{self.page.commands[name]}\n'
+        done = subprocess.run(
+            ["bash", "-eu", "-c", pasted], env=self.variables, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, (pasted, done.stderr)
+        first = self.page.statuses[name][0]
+        assert int(done.stdout) == first, (pasted, done.stdout, said.read_text())
+        self.run.append(name)
+        return json.loads(said.read_bytes())
+
+    def sets(self, **variables: object) -> None:
+        self.variables |= {name: str(value) for name, value in variables.items()}
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    directory = tmp_path_factory.mktemp("docs")
+    with running_venue(directory) as venue:
+        page = Page(venue.ask("GET", "/docs").raw.decode())
+        yield Shell(venue, page, directory, {"PATH": "/usr/bin:/bin"})
+
+
+def test_every_command_of_the_page_runs_as_it_is_pasted(shell: Shell) -> None:
+    """A6."""
+    wallet = Keypair()
+    shell.sets(WALLET=wallet.pubkey())
+    shell.pastes("POST", "/sandbox/airdrop")
+    for funds in (20 * SOL, 1_000 * USDC, 1_000 * JUP):
+        shell.venue.gives(str(wallet.pubkey()), funds)
+    trades_by_trigger_v2(shell, wallet)
+    for root in ROOTS:
+        trades_on_the_chain(shell, wallet, root)
+    saves(shell, wallet)
+    trades_at_tanx(shell, 0xD0C5)
+    looks_at_the_sandbox(shell)
+    assert sorted(set(shell.run)) == sorted(shell.page.commands), "no command was left out"
+
+
+def trades_by_trigger_v2(shell: Shell, wallet: Keypair) -> None:
+    challenge = shell.pastes("POST", f"{V2}/auth/challenge")["challenge"]
+    shell.sets(SIGNATURE=wallet.sign_message(challenge.encode()))
+    shell.sets(TOKEN=shell.pastes("POST", f"{V2}/auth/verify")["token"])
+    shell.pastes("GET", f"{V2}/vault/register")
+    shell.pastes("GET", f"{V2}/vault")
+    deposit = shell.pastes("POST", f"{V2}/deposit/craft")
+    shell.sets(DEPOSIT_REQUEST_ID=deposit["requestId"], SIGNED_DEPOSIT=signed(deposit["transaction"], wallet))
+    shell.sets(ORDER_ID=shell.pastes("POST", f"{V2}/orders/price")["id"])
+    shell.pastes("PATCH", f"{V2}/orders/price/{{order_id}}")
+    assert shell.pastes("GET", f"{V2}/orders/history/{{order_id}}")["triggerPriceUsd"] == 1100
+    assert shell.pastes("GET", f"{V2}/orders/history")["orders"]
+    shell.sets(ORDER=shell.variables["ORDER_ID"])
+    assert "timeline" in shell.pastes("GET", "/sandbox/orders/{order_id}")
+    cancelling = shell.pastes("POST", f"{V2}/orders/price/cancel/{{order_id}}")
+    shell.sets(CANCEL_REQUEST_ID=cancelling["requestId"], SIGNED_WITHDRAWAL=signed(cancelling["transaction"], wallet))
+    shell.pastes("POST", f"{V2}/orders/price/confirm-cancel/{{order_id}}")
+
+
+def trades_on_the_chain(shell: Shell, wallet: Keypair, root: str) -> None:
+    def signs(answer: Any) -> None:
+        (transaction,) = [answer[name] for name in ("transaction", "tx") if name in answer] or answer["txs"]
+        shell.sets(SIGNED_TRANSACTION=signed(transaction, wallet))
+
+    for execute, cancel in (("execute", "cancelOrder"), ("executeOrder", "cancelOrders")):
+        created = shell.pastes("POST", f"{root}/createOrder")
+        signs(created)
+        shell.sets(ORDER=created["order"])
+        shell.pastes("POST", f"{root}/{execute}")
+        assert shell.pastes("GET", f"{root}/openOrders")
+        assert shell.pastes("GET", f"{root}/getTriggerOrders")["orders"]
+        signs(shell.pastes("POST", f"{root}/{cancel}"))
+        shell.pastes("POST", f"{root}/{execute}")
+    shell.pastes("GET", f"{root}/orderHistory")
+
+
+def saves(shell: Shell, wallet: Keypair) -> None:
+    for command in ("createOrder", "cancelOrder"):
+        built = shell.pastes("POST", f"{RECURRING}/{command}")
+        shell.sets(REQUEST_ID=built["requestId"], SIGNED_TRANSACTION=signed(built["transaction"], wallet))
+        order = shell.pastes("POST", f"{RECURRING}/execute")["order"]
+        listed = shell.pastes("GET", f"{RECURRING}/getRecurringOrders")["time"]
+        assert len(listed) == (command == "createOrder")
+        shell.sets(ORDER=order or "")
+    shell.pastes("POST", f"{RECURRING}/priceDeposit")
+    shell.pastes("POST", f"{RECURRING}/priceWithdraw")
+
+
+def trades_at_tanx(shell: Shell, key: int) -> None:
+    shell.sets(ETH_ADDRESS=address_of(key), STARK_KEY=hex(public_key(key)))
+    nonces = [path for _, path in shell.page.commands if path.endswith("/auth/nonce/") or "/v2/nonce/" in path]
+    logins = [path for _, path in shell.page.commands if path.endswith("/login/")]
+    refreshes = [path for _, path in shell.page.commands if path.endswith("/token/refresh/")]
+    for nonce, login in zip(nonces, logins, strict=True):
+        shell.sets(LOGIN_SIGNATURE=sign_text(key, shell.pastes("POST", nonce)["payload"]))
+        token = shell.pastes("POST", login)["token"]
+        shell.sets(ACCESS=token["access"], REFRESH=token["refresh"])
+    for refresh in refreshes:
+        token = shell.pastes("POST", refresh)["payload"]
+        shell.sets(ACCESS=token["access"], REFRESH=token["refresh"])
+    shell.pastes("GET", f"{TANX}/user/profile/")
+    shell.pastes("POST", f"{TANX}/user/stark_key/")
+    shell.pastes("POST", "/sandbox/tanx/stark-key")
+    shell.pastes("POST", "/sandbox/tanx/credit")
+    shell.pastes("GET", f"{TANX}/user/balance/")
+    for cancels in (("POST", f"{TANX}/orders/cancel/"), ("POST", "/sandbox/tanx/cancel")):
+        draft = shell.pastes("POST", f"{TANX}/orders/nonce/")["payload"]
+        r, s = sign_message(key, int(draft["msg_hash"], 16))
+        shell.sets(NONCE=draft["nonce"], MSG_HASH=draft["msg_hash"], R=hex(r), S=hex(s))
+        shell.sets(BOOK_ORDER=shell.pastes("POST", f"{TANX}/orders/create/")["payload"]["id"])
+        shell.pastes("GET", f"{TANX}/orders/{{order}}/")
+        shell.pastes(*cancels)
+    shell.pastes("POST", f"{TANX}/user/bulkcancel/")
+    for path in ("orders", "trades", "health", "market/tickers", "market/orderbook", "market/trades", "market/kline"):
+        shell.pastes("GET", f"{TANX}/{path}/")
+    for path in ("coins", "app-and-markets"):
+        shell.pastes("POST", f"/main/stat/v2/{path}/")
+
+
+def looks_at_the_sandbox(shell: Shell) -> None:
+    for method, path in (
+        *[("GET", "/sandbox"), ("GET", "/sandbox/audit"), ("GET", "/sandbox/orders"), ("GET", "/sandbox/liquidity")],
+        *[("PUT", "/sandbox/prices"), ("PUT", "/sandbox/liquidity"), ("PUT", "/sandbox/faults")],
+        *[("POST", "/sandbox/tokens"), ("POST", "/sandbox/settle"), ("POST", "/sandbox/clock")],
+        *[("POST", "/sandbox/clock/advance"), ("POST", "/sandbox/reset")],
+    ):
+        shell.pastes(method, path)
+
+
+def test_every_command_names_its_errors_too(shell: Shell) -> None:
+    """A6. But for what cannot be asked wrongly."""
+    for name in shell.page.commands:
+        statuses = shell.page.statuses[name]
+        assert any(status >= 400 for status in statuses) or name[1].startswith("/main/stat/"), name
+
+
+def test_every_example_is_what_its_schema_says(shell: Shell) -> None:
+    """A6."""
+    names = [
+        line.removeprefix("/openapi/")
+        for line in re.findall(r"/openapi/[\w-]+", shell.venue.ask("GET", "/").raw.decode())
+    ]
+    assert len(set(names)) == 5
+    for name in dict.fromkeys(names):
+        document = shell.venue.ask("GET", f"/openapi/{name}.json").ok()
+        for path, method, operation in operations(document):
+            if "requestBody" in operation:
+                content = operation["requestBody"]["content"]["application/json"]
+                assert fits(content["example"], content["schema"], document), (path, method)
+            for parameter in operation.get("parameters", ()):
+                assert "example" in parameter or not parameter.get("required"), (path, parameter["name"])
+
+
+def operations(document: Any) -> Iterator[tuple[str, str, Any]]:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
+
+
+def fits(example: object, schema: Any, document: Any) -> bool:
+    return jsonschema_rs.is_valid({**schema, "components": document["components"]}, example)

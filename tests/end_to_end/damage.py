@@ -1,0 +1,97 @@
+"""A venue's database with something in every table, copies of it, and a start on each in this process."""
+
+import asyncio
+import gc
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from countermand import app
+from countermand.cli.endings import Ending, ending_of
+from countermand.settings import settle
+from tests.end_to_end.conftest import with_funds
+from tests.end_to_end.member import Member
+from tests.end_to_end.trader import Trader, single
+from tests.end_to_end.venue import SOL, running_venue
+
+START_S = 15
+_SERVE = sys.modules["countermand.app.serve"]
+
+
+def fill(folder: Path, url: str) -> None:
+    """Lives of every kind: orders of both families that wait, a trade, a token, a clock, transactions."""
+    with running_venue(folder, "--database-url", url) as venue:
+        venue.ask("POST", "/sandbox/tokens", {"symbol": "WIF", "decimals": 6, "price": "2"}).ok()
+        alice = with_funds(Trader(venue))
+        alice.places(single(1 * SOL, above=200))
+        alice.places(single(1 * SOL, below=100))
+        buyer, seller = (Member(venue).joins().has(btc="1", usdc="10000") for _ in range(2))
+        buyer.places("buy", 0.02, 1000)
+        seller.places("sell", 0.005, 990)
+        venue.advances(1)
+        venue.settles()
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How a start went: `ending` None, it was ready."""
+
+    ending: Ending | None
+
+    @property
+    def words(self) -> str:
+        return "it started" if self.ending is None else f"{self.ending.status}: {self.ending.line}"
+
+
+async def start(url: str, data: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
+    """`countermand serve`, which stops as soon as it is ready. Raises `TimeoutError` if it is neither."""
+    monkeypatch.setattr(_SERVE, "announce", lambda *_, **__: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(_SERVE, "spare_what_lasts", lambda: None)
+    settings = settle(port=0, database_url=url, data=data, confirm_timeout_ms=300)
+    try:
+        async with asyncio.timeout(START_S):
+            await app.serve(settings)
+    except TimeoutError:
+        raise
+    except Exception as problem:  # noqa: BLE001  Whatever ended it, the command would make of it what this does.
+        return Start(ending_of(problem))
+    finally:
+        gc.enable()
+    return Start(None)
+
+
+READ_AT_A_START: dict[str, Sequence[str]] = {
+    "shards": ("shard", "epoch", "opened", "seq", "head", "last_at"),
+    "orders": ("id", "live", "body"),
+    "prices": ("mint", "picodollars"),
+    "book_standing": ("shard", "body"),
+    "book_balances": ("account", "currency", "available", "locked"),
+    "book_orders": ("id", "live", "body"),
+    "book_trades": ("market", "at", "ticks", "lots"),
+    "chain_ledger": (
+        *("seq", "entropy", "faucet_seed", "mint_authority_seed", "slot", "wall_ms", "ceiling", "block_time"),
+    ),
+    "chain_accounts": ("address", "lamports", "owner", "data", "executable"),
+    "chain_transactions": ("signature", "message_hash", "position", "slot", "error"),
+    "sandbox_settings": ("name", "body"),
+    "sandbox_tokens": ("mint", "symbol", "decimals", "program"),
+    "venue": ("seed_fingerprint",),
+    "migrations": ("number", "name", "checksum"),
+}
+"""The tables and columns that a start reads."""
+
+WRONG: dict[str, Sequence[str]] = {
+    "bytea": ("''", "'{{}}'", "substr({0}, 1, length({0}) / 2)", "{0} || 'x'"),
+    "text": ("''", "'x'"),
+    "bigint": ("-1", "9223372036854775807", "{0} + 1000"),
+    "integer": ("-1", "7"),
+    "smallint": ("-1", "32767"),
+    "numeric": ("-1", "'NaN'"),
+    "boolean": ("NOT {0}",),
+    "uuid": ("gen_random_uuid()",),
+}
+"""By the type of a column, what may stand there instead."""

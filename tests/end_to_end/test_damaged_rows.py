@@ -1,0 +1,103 @@
+"""Every row that a start reads, damaged (B1, B5): the venue starts, or ends within seconds with one line."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from countermand.store.embedded import EmbeddedPostgres
+from tests.conftest import NUMBERS
+from tests.end_to_end.damage import READ_AT_A_START, WRONG, fill, start
+
+CANNOT_RUN = 2
+LINE_CHARS_MAX = 500
+FILLED = "filled"
+COLUMN = "SELECT data_type, is_nullable FROM information_schema.columns WHERE table_name = $1 AND column_name = $2"
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A database that nobody uses, to be copied, and the data directory with its master seed."""
+
+    server: EmbeddedPostgres
+    data: Path
+
+    def url(self, database: str) -> str:
+        return self.server.dsn.replace("/postgres?", f"/{database}?")
+
+    async def does(self, statement: str, database: str = "postgres") -> None:
+        connection = await asyncpg.connect(self.url(database))
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    async def copy(self) -> str:
+        name = f"damaged_{next(NUMBERS)}"
+        await self.does(f"CREATE DATABASE {name} TEMPLATE {FILLED}")
+        return name
+
+    async def drop(self, name: str) -> None:
+        await self.does(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def filled(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Filled]:
+    folder = tmp_path_factory.mktemp("filled")
+    it = Filled(postgres, folder / "data")
+    await it.does(f"CREATE DATABASE {FILLED}")
+    await asyncio.to_thread(fill, folder, it.url(FILLED))
+    yield it
+    await it.drop(FILLED)
+
+
+async def wrong_values(filled: Filled, table: str) -> list[str]:
+    """Statements, each of which damages one column of one row."""
+    connection = await asyncpg.connect(filled.url(FILLED))
+    try:
+        statements = [f"DELETE FROM {table}"]
+        for column in READ_AT_A_START[table]:
+            found = await connection.fetchrow(COLUMN, table, column)
+            assert found is not None, f"table {table} has no column {column}"
+            kind, nullable = found
+            values = [*WRONG[kind], *(["NULL"] if nullable == "YES" else [])]
+            row = f"ctid = (SELECT max(ctid) FROM {table})"
+            statements += [f"UPDATE {table} SET {column} = {value.format(column)} WHERE {row}" for value in values]
+    finally:
+        await connection.close()
+    return statements
+
+
+@pytest.mark.parametrize("table", READ_AT_A_START)
+async def test_a_damaged_row_ends_a_start_with_one_line_or_harms_nothing(
+    filled: Filled, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B1, B5."""
+    went = []
+    for statement in await wrong_values(filled, table):
+        name = await filled.copy()
+        try:
+            await filled.does(statement, name)
+        except (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError):
+            continue  # PostgreSQL itself keeps such a row out.
+        else:
+            told = await start(filled.url(name), filled.data, monkeypatch)
+            went.append((statement, told.words))
+            if told.ending is not None:
+                assert told.ending.status == CANNOT_RUN, (statement, told.words)
+                assert table.removesuffix("s") in told.words, (statement, told.words)
+                assert len(told.words) < LINE_CHARS_MAX, (statement, told.words)
+                assert "\n" not in told.words, (statement, told.words)
+        finally:
+            await filled.drop(name)
+    assert any(words != "it started" for _, words in went), went
+
+
+async def test_what_is_whole_starts(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = await filled.copy()
+    assert (await start(filled.url(name), filled.data, monkeypatch)).words == "it started"
+    await filled.drop(name)

@@ -1,0 +1,191 @@
+"""A venue that is no sandbox: nothing from nothing, prices by an operator, no fill, and always a way out."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from solders.keypair import Keypair
+
+from tests.end_to_end.trader import Trader, single
+from tests.end_to_end.venue import JUP, SOL, USDC, Venue, running_venue
+
+ROOT = Path(__file__).parents[2]
+
+
+def launch(funds: Path) -> tuple[str, ...]:
+    return sys.executable, "-m", "tests.end_to_end.venue_root", str(funds), "serve", "--no-sandbox"
+
+
+def countermand(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-c", "from countermand.cli import main; main()", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def made_key(data: Path, scopes: str, *options: str) -> str:
+    made = countermand("keys", "add", "--scopes", scopes, "--data", str(data / "data"), *options)
+    assert made.returncode == 0, made.stderr
+    return made.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("venue-root")
+
+
+@pytest.fixture(scope="module")
+def alice_key() -> Keypair:
+    return Keypair()
+
+
+@pytest.fixture(scope="module")
+def venue(directory: Path, alice_key: Keypair, module_monkeypatch: pytest.MonkeyPatch) -> Iterator[Venue]:
+    wallet = str(alice_key.pubkey())
+    funds = directory / "funds.json"
+    funds.write_text(json.dumps({"SOL": {wallet: 10 * 10**9}, "USDC": {wallet: 1_000 * 10**6}}))
+    module_monkeypatch.chdir(ROOT)
+    with running_venue(directory, launch=launch(funds)) as venue:
+        yield venue
+    modules = (directory / "funds.modules").read_text().split()
+    assert "countermand.app.venue" in modules
+    assert [name for name in modules if name.startswith(("countermand.sandbox", "countermand.app.sandbox"))] == []
+
+
+@pytest.fixture(scope="module")
+def module_monkeypatch() -> Iterator[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def admin(venue: Venue, directory: Path) -> str:
+    return made_key(directory, "admin")
+
+
+def sets_prices(venue: Venue, key: str | None, **dollars: object) -> Any:
+    headers = {} if key is None else {"x-api-key": key}
+    return venue.ask("PUT", "/admin/prices", dollars, headers=headers)
+
+
+@pytest.fixture
+def priced(venue: Venue, admin: str) -> Venue:
+    assert sets_prices(venue, admin, SOL="150", USDC="1").status == 200
+    return venue
+
+
+@pytest.fixture(scope="module")
+def alice(venue: Venue, alice_key: Keypair) -> Trader:
+    return Trader(venue, alice_key).joins()
+
+
+def test_nothing_comes_from_nothing(venue: Venue, alice_key: Keypair) -> None:
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "requestAirdrop", "params": [str(alice_key.pubkey()), 1]}
+    assert venue.ask("POST", "/rpc", asked).ok()["error"] == {"code": -32600, "message": "Invalid request"}
+    for method, path in (("GET", "/sandbox"), ("POST", "/sandbox/airdrop"), ("PUT", "/sandbox/faults")):
+        assert venue.ask(method, path, None if method == "GET" else {}).status == 404
+    assert "sandbox" not in venue.ask("GET", "/").raw.decode()
+    assert venue.ask("GET", "/openapi/sandbox.json").status == 404
+
+
+def test_no_price_is_invented_and_a_create_that_needs_one_says_so(venue: Venue, alice: Trader) -> None:
+    assert venue.ask("GET", f"/price/v3?ids={JUP.mint}").ok() == {}
+    order = single(sell=20 * USDC, buy=JUP, below=0.4)
+    answer = alice.asks_to_deposit(order)
+    assert answer.error == (500, f"Failed to fetch the price of {USDC.mint}")
+    assert venue.units(alice.wallet, USDC) == 1_000 * 10**6
+
+
+def test_readiness_names_what_is_missing(priced: Venue) -> None:
+    answer = priced.ask("GET", "/health/ready").ok()
+    assert answer["status"] == "ready"
+    assert any("no router" in each for each in answer["missing"])
+    assert any("JUP" in each and "/admin/prices" in each for each in answer["missing"])
+
+
+def test_an_operator_says_what_tokens_cost(priced: Venue, admin: str) -> None:
+    answer = sets_prices(priced, admin, **{SOL.mint: "151.5", "USDC": 1.0}).ok()
+    assert (answer["prices"][SOL.mint], answer["prices"][JUP.mint]) == ("151.5", None)
+    shown = priced.ask("GET", f"/price/v3?ids={SOL.mint}").ok()[SOL.mint]
+    assert (shown["usdPrice"], shown["liquidity"]) == (151.5, 0)
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ({"SOL": "160", "SOLL": "1"}, "SOLL"),
+        ({"SOL": "160", SOL.mint: "161"}, SOL.mint),
+        ({"SOL": "160", "USDC": "0"}, "USDC"),
+        ({"SOL": "160", "USDC": "1e999999"}, "USDC"),
+        ({"SOL": "160", "USDC": None}, "USDC"),
+    ],
+)
+def test_prices_are_set_all_or_none(priced: Venue, admin: str, body: dict[str, object], named: str) -> None:
+    answer = sets_prices(priced, admin, **body)
+    assert answer.status == 400
+    assert named in answer.body["error"]["details"]
+    assert priced.ask("GET", f"/price/v3?ids={SOL.mint}").ok()[SOL.mint]["usdPrice"] == 150
+
+
+def test_admin_never_opens_without_a_key_of_its_scope(venue: Venue, directory: Path) -> None:
+    for key in (None, "", "your-api-key", "x" * 10_000):
+        answer = sets_prices(venue, key, SOL="1")
+        assert (answer.status, answer.body["error"]["code"]) == (401, "unauthorized")
+    reads = made_key(directory, "read,trade,cancel")
+    answer = sets_prices(venue, reads, SOL="1")
+    assert (answer.status, answer.body["error"]["code"]) == (403, "forbidden")
+
+
+def test_a_key_works_and_stops_working_without_a_restart(venue: Venue, directory: Path) -> None:
+    key = made_key(directory, "admin")
+    assert sets_prices(venue, key, SOL="150").status == 200
+    listed = countermand("keys", "list", "--json", "--data", str(directory / "data"))
+    assert key not in listed.stdout
+    assert countermand("keys", "revoke", key, "--data", str(directory / "data")).returncode == 0
+    assert sets_prices(venue, key, SOL="1").status == 401
+    again = countermand("keys", "revoke", key, "--data", str(directory / "data"))
+    assert (again.returncode, key in again.stderr) == (2, False)
+
+
+def test_an_order_is_not_filled_and_its_funds_come_back(priced: Venue, alice: Trader, admin: str) -> None:
+    before = priced.lamports(alice.wallet)
+    order = alice.places(single(sell=1 * SOL, above=200))
+    assert sets_prices(priced, admin, SOL="250").status == 200
+    for _ in range(3):
+        state = alice.state_of(order)
+        assert state in ("open", "executing")
+    assert alice.confirms(order, alice.cancels(order)).status == 200
+    assert alice.state_of(order) == "cancelled"
+    assert before - priced.lamports(alice.wallet) < 10**6
+
+
+def test_what_an_operator_said_outlives_the_process(directory: Path, tmp_path: Path) -> None:
+    """A restart of a venue keeps its prices; a database that began as a venue never becomes a sandbox."""
+    with running_venue(tmp_path, "--no-sandbox") as venue:
+        key = made_key(tmp_path, "admin")
+        assert sets_prices(venue, key, SOL="123").status == 200
+    with running_venue(tmp_path, "--no-sandbox") as venue:
+        assert venue.ask("GET", f"/price/v3?ids={SOL.mint}").ok()[SOL.mint]["usdPrice"] == 123
+    refused = countermand("serve", "--port", "0", "--data", str(tmp_path / "data"))
+    assert refused.returncode == 2
+    assert "began as a venue" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+
+
+def test_what_a_sandbox_invented_does_not_outlive_it(tmp_path: Path) -> None:
+    """Its orders do: they can be cancelled, and their funds come back."""
+    with running_venue(tmp_path) as sandbox:
+        alice = Trader(sandbox).joins()
+        alice.has(3 * SOL)
+        order = alice.places(single(sell=1 * SOL, above=200))
+    with running_venue(tmp_path, "--no-sandbox") as venue:
+        assert venue.ask("GET", f"/price/v3?ids={SOL.mint}").ok() == {}
+        alice.venue = venue
+        alice.signs_in()
+        assert alice.confirms(order, alice.cancels(order)).status == 200
+        assert alice.state_of(order) == "cancelled"
+    with running_venue(tmp_path) as sandbox:
+        assert sandbox.sandbox()["tokens"][0]["price"] == "150"
+        assert sandbox.audit()["ok"] is True

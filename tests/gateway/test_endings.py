@@ -1,0 +1,95 @@
+"""What ended a command, and what it is told as (B5): the status, and one line."""
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from countermand.app.together import together
+from countermand.cli.endings import CANNOT_RUN, FAILED, REPLACED, ending_of
+from countermand.engine.ports import Unavailable, WriterReplaced
+from countermand.settings import StartRefused
+from countermand.solana.ledger_store import LedgerReplaced, LedgerUnavailable
+from countermand.store.connections import no_connection
+from countermand.stored_rows import StoredRowUnreadable
+
+ROW = StoredRowUnreadable("orders", "7", "JSON is malformed")
+GONE = Unavailable("the orders are served no more")
+
+
+@pytest.mark.parametrize(
+    ("problem", "status"),
+    [
+        (ROW, CANNOT_RUN),
+        (StartRefused("the port is in use"), CANNOT_RUN),
+        (LedgerUnavailable("no answer"), CANNOT_RUN),
+        (OSError(24, "Too many open files", "/proc"), CANNOT_RUN),
+        (asyncpg.DataCorruptedError("invalid page in block 0"), CANNOT_RUN),
+        (asyncpg.InsufficientPrivilegeError("permission denied for table orders"), CANNOT_RUN),
+        (asyncpg.PostgresSyntaxError("syntax error"), FAILED),
+        (ZeroDivisionError("a bug"), FAILED),
+        (WriterReplaced("shard 0 was taken"), REPLACED),
+        (LedgerReplaced("epoch 1 has ended"), REPLACED),
+        (BaseExceptionGroup("", [GONE, ROW, WriterReplaced("by the way")]), CANNOT_RUN),
+        (BaseExceptionGroup("", [GONE, BaseExceptionGroup("", [LedgerReplaced("it")])]), REPLACED),
+        (BaseExceptionGroup("", [GONE, ZeroDivisionError("a bug")]), FAILED),
+    ],
+)
+def test_each_problem_has_one_status_and_one_line(problem: BaseException, status: int) -> None:
+    ending = ending_of(problem)
+    assert ending.status == status
+    assert ending.line
+    assert "\n" not in ending.line
+    assert (ending.bug is not None) == (status == FAILED)
+
+
+def test_an_address_that_cannot_be_read_is_not_shown() -> None:
+    told = no_connection("postgresql://me:hun/ter2@db/venue", ValueError("invalid literal for int(): 'hun'"))
+    assert "hun" not in str(told)
+
+
+# --- what runs side by side
+
+
+async def fails() -> None:
+    raise ZeroDivisionError("a bug")
+
+
+async def test_a_bug_in_the_background_stops_the_rest_and_is_told() -> None:
+    stop = asyncio.Event()
+    ended = []
+
+    async def main() -> None:
+        await stop.wait()
+        ended.append("in good order")
+
+    with pytest.raises(BaseExceptionGroup) as told:
+        await together(main(), [fails(), asyncio.sleep(60)], stop)
+    assert ending_of(told.value).status == FAILED
+    assert ended == ["in good order"]
+
+
+async def test_a_task_that_loses_a_cancel_is_cancelled_again() -> None:
+    """As libraries lose one that comes just when they are done."""
+
+    async def loses_one() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            await asyncio.sleep(60)
+
+    stop = asyncio.Event()
+    async with asyncio.timeout(10):
+        with pytest.raises(BaseExceptionGroup):
+            await together(_waits(stop), [fails(), loses_one()], stop)
+
+
+async def _waits(stop: asyncio.Event) -> None:
+    await stop.wait()
+
+
+async def test_when_the_main_work_has_ended_the_background_ends() -> None:
+    stop = asyncio.Event()
+    async with asyncio.timeout(10):
+        await together(asyncio.sleep(0), [asyncio.sleep(60)], stop)
+    assert stop.is_set()

@@ -1,0 +1,126 @@
+"""Which keys pass where dialects ask for one, and what is stored of a key."""
+
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from countermand.api_keys import ApiKey, Scope, digest_of, new_key
+from countermand.engine.ports import Unavailable
+from countermand.gateway.door import Door
+from countermand.gateway.falcon_app import new_app
+from countermand.gateway.keys import ApiKeys
+from countermand.settings import Settings
+from countermand.store.keys_postgres import PostgresKeys
+from tests.gateway.asking import ask
+
+KEY = "ck_one"
+
+
+class Stored:
+    """The keys of a database that can be away."""
+
+    def __init__(self, *keys: str) -> None:
+        self.keys = {digest_of(key): ApiKey(digest_of(key), (Scope.TRADE,), "default", "*", 0) for key in keys}
+        self.asked = 0
+        self.away = False
+
+    async def find(self, digest: bytes) -> ApiKey | None:
+        self.asked += 1
+        if self.away:
+            raise Unavailable("away")
+        return self.keys.get(digest)
+
+
+def a_door(stored: Stored) -> Door:
+    return Door(new_app(), Settings(api_keys=frozenset({"listed"})), keys=stored)
+
+
+@pytest.mark.parametrize(("key", "status"), [("listed", 404), (KEY, 404), ("neither", 401)])
+async def test_a_key_of_the_database_passes_where_listed_ones_do(key: str, status: int) -> None:
+    assert (await ask(a_door(Stored(KEY)), "GET", "/trigger/v2/nowhere", {"x-api-key": key})).status == status
+
+
+async def test_a_listed_key_costs_no_question() -> None:
+    stored = Stored()
+    await ask(a_door(stored), "GET", "/trigger/v2/nowhere", {"x-api-key": "listed"})
+    assert stored.asked == 0
+
+
+async def test_an_unlisted_key_is_not_called_invalid_while_the_database_is_away() -> None:
+    stored = Stored(KEY)
+    stored.away = True
+    reply = await ask(a_door(stored), "GET", "/trigger/v2/nowhere", {"x-api-key": KEY})
+    assert (reply.status, reply.json["code"]) == (503, 503)
+
+
+async def test_what_is_known_of_a_key_is_a_second_old_at_most() -> None:
+    now, stored = 100.0, Stored(KEY)
+    keys = ApiKeys({"listed"}, stored, lambda: now)
+    assert await keys.knows(KEY.encode())
+    stored.keys.clear()
+    assert await keys.knows(KEY.encode())
+    now = 101.0
+    assert not await keys.knows(KEY.encode())
+    assert stored.asked == 2
+
+
+async def test_only_the_digest_of_a_key_is_stored(database_url: str) -> None:
+    key = new_key()
+    pool = await asyncpg.create_pool(database_url, min_size=1, max_size=1)
+    try:
+        stored = PostgresKeys(pool)
+        made = ApiKey(digest_of(key), (Scope.READ, Scope.ADMIN), "gold", "*", 1_800_000_000_000)
+        await stored.add(made)
+        assert await stored.find(digest_of(key)) == made
+        (row,) = await pool.fetch("SELECT api_keys::text AS shown, digest FROM api_keys")
+        assert row["digest"] == sha256(key.encode()).digest()
+        assert key not in row["shown"]
+        await stored.revoke(made.digest)
+        assert list(await stored.all()) == []
+    finally:
+        await pool.close()
+
+
+def keys(*arguments: str, url: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-c", "from countermand.cli import main; main()", "keys", *arguments]
+    return subprocess.run([*command, "--database-url", url], capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["add"], "--scopes"),
+        (["add", "--scopes", ""], "none of read, trade, cancel, admin"),
+        (["add", "--scopes", "read,write"], "'write'"),
+        (["add", "--scopes", "read", "--owner", "me"], "--owner 'me'"),
+        (["add", "--scopes", "admin", "--owner", "0x" + "ab" * 20], "the scope admin"),
+        (["add", "--scopes", "read", "--tier", "a b"], "--tier 'a b'"),
+        (["revoke", "ffffffffffffffff"], "no such key"),
+        (["revoke", ""], "no such key"),
+    ],
+)
+def test_a_bad_choice_is_one_line_and_exit_status_2(arguments: list[str], words: str, database_url: str) -> None:
+    done = keys(*arguments, url=database_url)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done
+    assert words in done.stderr
+
+
+def test_a_database_that_is_away_is_one_line_without_its_password(tmp_path: Path) -> None:
+    done = keys("list", url="postgresql://me:secret@127.0.0.1:1/none")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "secret" not in done.stderr
+    missing = [
+        sys.executable,
+        "-c",
+        "from countermand.cli import main; main()",
+        "keys",
+        "list",
+        "--data",
+        str(tmp_path),
+    ]
+    done = subprocess.run(missing, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "holds no venue" in done.stderr) == (2, True)

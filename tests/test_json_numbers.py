@@ -1,0 +1,91 @@
+"""Whole numbers in JSON, however they are written (D4)."""
+
+import json
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from countermand.json_numbers import whole_number, with_whole_numbers
+
+
+@pytest.mark.parametrize(
+    ("written", "digits"),
+    [
+        ("50", "50"),
+        ("50.0", "50"),
+        ("5e1", "50"),
+        ("5E+1", "50"),
+        ("0.5e2", "50"),
+        ("500e-1", "50"),
+        ("1.7e12", "1700000000000"),
+        ("9007199254740993.0", "9007199254740993"),  # No float is this number.
+        ("0.0", "0"),
+        ("-0.0", "0"),
+        ("-0", "0"),
+        ("-5.0", "-5"),
+        ("1e40", "1" + "0" * 40),
+    ],
+)
+def test_a_whole_number_is_that_number(written: str, digits: str) -> None:
+    assert whole_number(written) == digits
+    assert with_whole_numbers(f'{{"a":{written}}}'.encode()) == f'{{"a":{digits}}}'.encode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"a":50.5,"b":1e-1,"c":1e41}',
+        b'{"a":1e9999999,"b":-1e9999999,"c":1e99999999999999999999}',
+        b'{"a":"50.0","50.0":"\\"1e2"}',
+        b'{"a":true,"b":false,"c":null}',
+        b"1.0.0",
+        b"01.0",
+        b"1.",
+        b".0",
+        b"+1.0",
+        b"--1.0",
+        b"1e",
+        b"1.0e1e1",
+        b'{"a":"1.0',
+        b'"\\',
+    ],
+)
+def test_all_else_stays_as_it_is(text: bytes) -> None:
+    assert with_whole_numbers(text) == text
+
+
+def test_a_hostile_text_costs_no_more_than_its_length() -> None:
+    """Each of these would take minutes if it were read once for each of its characters."""
+    for text in (b'"' + b'\\"' * 130_000, b"1" * 260_000 + b".0", b"e1" * 130_000, b'"1.0' * 65_000):
+        with_whole_numbers(text)
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.text()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(JSON, st.booleans())
+@example({"": [1e22, -1e22, 5e-324]}, True)
+def test_the_json_means_the_same_as_before(document: object, ascii_only: bool) -> None:
+    text = json.dumps(document, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+    again = with_whole_numbers(text)
+    assert json.loads(again, parse_int=float) == json.loads(text, parse_int=float)
+    assert with_whole_numbers(again) == again
+
+
+@given(st.binary(max_size=40), st.sampled_from([b"", b"1.0", b'"', b"e", b"5e1"]))
+def test_what_is_no_json_is_none_afterwards(noise: bytes, more: bytes) -> None:
+    text = b'{"a":' + noise + more
+    try:
+        json.loads(with_whole_numbers(text))
+    except ValueError:
+        return
+    json.loads(text)
