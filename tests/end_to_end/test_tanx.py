@@ -337,7 +337,7 @@ def test_each_dialect_s_tokens_are_its_own(alice: Member) -> None:
 
 def test_a_token_that_is_no_good_is_renewed_as_the_python_client_does(alice: Member) -> None:
     alice.logs_in()
-    alice.access += "x"
+    alice.access = f"{alice.access}x"
     ended = alice.ask("GET", "/sapi/v1/user/balance")
     assert (ended.status, ended.body["payload"]["token_type"]) == (401, "access")
     form = f"refresh={alice.refresh}".encode()

@@ -31,6 +31,11 @@ def made_key(data: Path, scopes: str, *options: str) -> str:
     return made.stdout.strip()
 
 
+def agrees(data: Path) -> bool:
+    audit = countermand("audit", "--data", str(data / "data"))
+    return audit.returncode == 0 and audit.stdout.endswith("Everything agrees.\n")
+
+
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("venue-root")
@@ -166,6 +171,8 @@ def test_what_an_operator_said_outlives_the_process(directory: Path, tmp_path: P
     with running_venue(tmp_path, "--no-sandbox") as venue:
         key = made_key(tmp_path, "admin")
         assert sets_prices(venue, key, SOL="123").status == 200
+        assert agrees(tmp_path)
+    assert agrees(tmp_path)
     with running_venue(tmp_path, "--no-sandbox") as venue:
         assert venue.ask("GET", f"/price/v3?ids={SOL.mint}").ok()[SOL.mint]["usdPrice"] == 123
     refused = countermand("serve", "--port", "0", "--data", str(tmp_path / "data"))
@@ -186,6 +193,7 @@ def test_what_a_sandbox_invented_does_not_outlive_it(tmp_path: Path) -> None:
         alice.signs_in()
         assert alice.confirms(order, alice.cancels(order)).status == 200
         assert alice.state_of(order) == "cancelled"
+        assert agrees(tmp_path)
     with running_venue(tmp_path) as sandbox:
         assert sandbox.sandbox()["tokens"][0]["price"] == "150"
         assert sandbox.audit()["ok"] is True

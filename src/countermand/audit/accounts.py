@@ -94,7 +94,10 @@ class Accounts:
         priced: Sequence[str],
         found: Audit,
     ) -> None:
-        """`claims`: the orders by their accounts; None if nothing can tell. `priced`: the mints that have a price."""
+        """`claims`: the orders by their accounts; None if nothing can tell. `priced`: the mints that have a price.
+
+        `sandbox`: the chain began with a faucet and a pool; else nothing can come from nothing.
+        """
         self._balances = balances
         self._orders = orders
         self._claims = claims
@@ -222,7 +225,8 @@ class Accounts:
         token = self._tokens.get(name)
         if token is None:
             return
-        authority, supply = (None, 0) if name == SOL_MINT else (self._authority, read.supply)
+        authority = self._authority if self._sandbox and name != SOL_MINT else None
+        supply = 0 if name == SOL_MINT else read.supply
         if data != mint_bytes(authority=authority, decimals=token.decimals, supply=supply):
             self._differs(address, f"it is not the mint of {token.symbol}, of {token.decimals} decimals, that we made")
         if name not in KNOWN_DECIMALS and (token.program, token.decimals) != (owner, read.decimals):
@@ -232,7 +236,7 @@ class Accounts:
             self._differs(address, f"{token.symbol} is a token of {token.program}, but its mint of {owner}")
 
     def _compare_purses(self) -> None:
-        if not self._has_faucet:
+        if self._sandbox and not self._has_faucet:
             faucet = shown(self._balances.faucet)
             self._found.differs("chain_ledger", None, f"the account of its faucet, {faucet}, is missing")
         for lamports in _PURSES if self._sandbox else ():
@@ -258,7 +262,7 @@ class Accounts:
 
     def _compare_mints(self) -> None:
         authorities = dict.fromkeys(self._mints[name].authority for name in _ISSUED if name in self._mints)
-        if authorities and self._authority not in authorities:
+        if self._sandbox and authorities and self._authority not in authorities:
             self._found.differs("chain_ledger", None, f"the authority of its mints is not {self._authority}, its own")
         for name, token in self._tokens.items():
             if self._mints.setdefault(name, _Mint()).supply is None:

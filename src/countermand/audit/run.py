@@ -110,7 +110,9 @@ async def examine(snapshot: Snapshot, *, keys: VaultKeys | None = None, thorough
     await check_builds(snapshot, found)
     await _audit_book(snapshot, epochs.get(BOOK_SHARD), found)
     if identity.embedded:
-        await _audit_chain(snapshot, replay, tokens, keys, sandbox=identity.sandbox, thorough=thorough, found=found)
+        await _audit_chain(
+            snapshot, replay, tokens, keys, sandbox=identity.began_as_sandbox, thorough=thorough, found=found
+        )
     else:
         found.not_checked.append("chain_*: the chain of this venue is elsewhere, and is not asked")
     found.not_checked.extend(sentences())
