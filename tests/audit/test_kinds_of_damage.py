@@ -146,6 +146,12 @@ async def test_the_fingerprint_of_the_seed_without_the_seed(connection: Any) -> 
     assert any(each.startswith("venue: ") for each in other)
 
 
+async def test_the_seeds_of_a_chain_without_a_faucet_are_told_as_not_checked(connection: Any, keys: VaultKeys) -> None:
+    async with damaged(connection, "UPDATE venue SET founded_as = 'venue', served_as = 'venue'"):
+        found = await examine(Snapshot(connection), keys=keys)
+    assert any("chain_ledger.faucet_seed" in each for each in found.not_checked)
+
+
 async def test_a_venue_on_another_chain_is_not_held_against_this_one(connection: Any, keys: VaultKeys) -> None:
     elsewhere = str(Pubkey(sha256(b"a genesis hash").digest()))
     async with damaged(connection, f"UPDATE venue SET chain = '{elsewhere}'"):
