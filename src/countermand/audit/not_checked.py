@@ -43,7 +43,7 @@ NOT_CHECKED: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         "prices": {
             "picodollars": "a price that crosses no order is stored without a journal entry; only its form is checked, "
             "and that it leaves no open order crossed",
-            MISSING_ROWS: "of an added token: whoever serves a sandbox as a venue forgets its prices",
+            MISSING_ROWS: "of an added token: a sandbox that is served as a venue forgets its prices",
             ADDED_ROWS: "any token of the venue may have a price",
         },
         "chain_ledger": {
