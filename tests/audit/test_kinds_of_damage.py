@@ -44,12 +44,13 @@ async def test_a_byte_of_an_order_on_the_chain_or_of_a_token_account(
     connection: Any, keys: VaultKeys, program: str, size: int, step: int
 ) -> None:
     found = "SELECT address FROM chain_accounts WHERE owner = $1 AND length(data) = $2 ORDER BY address"
-    address = await connection.fetchval(found, bytes(Pubkey.from_string(program)), size)
+    addresses = [address for (address,) in await connection.fetch(found, bytes(Pubkey.from_string(program)), size)]
     for at in range(0, size, step):
+        address = addresses[at // step % len(addresses)]
         byte = f"set_byte(data, {at}, get_byte(data, {at}) # 1)"
         flipped = f"UPDATE chain_accounts SET data = {byte} WHERE address = {_literal(address)}"
         async with damaged(connection, flipped):
-            assert await told(connection, keys, thorough=False), f"byte {at}"
+            assert await told(connection, keys, thorough=False), f"byte {at} of {shown(address)}"
 
 
 async def test_the_account_of_an_order_that_no_order_claims(connection: Any) -> None:

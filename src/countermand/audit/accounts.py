@@ -321,6 +321,9 @@ def _is_possible(data: bytes) -> bool:
         # A reserve or a key that is there is not zero.
         if there > 1 or bool(there) != any(data[start:end]):
             return False
+    reserve = int.from_bytes(data[113:121], "little")
+    if len(data) == TOKEN_ACCOUNT_BYTES and reserve not in (0, TOKEN_ACCOUNT_RENT_LAMPORTS):
+        return False
     if len(data) == TOKEN_ACCOUNT_BYTES + len(_OWNED_FOR_EVER) and not data.endswith(_OWNED_FOR_EVER):
         return False
     return bool(data[72]) or not any(data[121:129])
