@@ -143,7 +143,10 @@ class Accounts:
             what = f"it holds {told(holding)}, but its last transaction left {told(left.holding)} there"
             self._differs(address, what)
         first = holding if left is None else self._balances.first.get(address)
-        if first is not None and not self._was_put(address, first, owner, data):
+        is_program = (
+            row["executable"] and owner in _LOADERS
+        )  # the machine begins with it, its row with a transfer to it
+        if first is not None and not is_program and not self._was_put(address, first, owner, data):
             self._differs(address, f"it held {told(first)} before any transaction, which nothing explains")
         if row["executable"] and owner not in _LOADERS:
             self._differs(address, "it is executable, but belongs to no loader")
@@ -153,7 +156,7 @@ class Accounts:
             self._note_mint(address, owner, data)
         elif owner in _ORDER_PROGRAMS:
             self._orders.note_account(str(Pubkey(address)), owner, data)
-        elif (owner != SYSTEM_PROGRAM) and not await _is_named(snapshot, address, row["owner"]):
+        elif owner != SYSTEM_PROGRAM and not is_program and not await _is_named(snapshot, address, row["owner"]):
             self._differs(address, f"it belongs to {owner}, which no transaction of it names")
 
     def _was_put(self, address: bytes, first: Holding, owner: str, data: bytes) -> bool:

@@ -206,6 +206,7 @@ class HttpConnection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head = True
+        self._head_bytes = 0  # requests sent ahead may each end inside a piece
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """As uvicorn's own, without the blanks that llhttp leaves behind a value."""
