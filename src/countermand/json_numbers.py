@@ -6,9 +6,14 @@ stays one.
 """
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, TypeVar
+
+import msgspec
 
 from countermand.domain.quantities import exact
+
+T = TypeVar("T")
 
 _BOUND: Final = 10**40
 """Far beyond all that is taken anywhere, so that what is too big is told as such."""
@@ -28,6 +33,22 @@ def whole_number(text: str) -> str | None:
     if not isinstance(number, int):
         return None
     return f"-{number}" if number and unsigned != text else str(number)
+
+
+def converted(params: Mapping[str, object], shape: type[T]) -> T:
+    """The fields of a query, which are all texts. Raises `msgspec.ValidationError`.
+
+    The decoder's own reading of `2.0` as an integer fails at times, so it gets digits.
+    """
+    try:
+        return msgspec.convert(params, shape, strict=False)
+    except msgspec.ValidationError:
+        return msgspec.convert(with_whole_texts(params), shape, strict=False)
+
+
+def with_whole_texts(params: Mapping[str, object]) -> dict[str, object]:
+    """The same fields of a query with each text that is a whole number in digits alone."""
+    return {name: (isinstance(text, str) and whole_number(text)) or text for name, text in params.items()}
 
 
 def _in_digits(token: "re.Match[bytes]") -> bytes:

@@ -20,7 +20,7 @@ API_KEYS_VARIABLE: Final = "COUNTERMAND_API_KEYS"
 CONFIRM_TIMEOUT_MS: Final[Mapping[Chain, int]] = {"embedded": 5_000, "rpc": 45_000}
 
 _PORT_MAX: Final = 65_535
-_SEED_MAX: Final = (1 << 64) - 1
+SEED_MAX: Final = (1 << 64) - 1
 _CONFIRM_TIMEOUT_MS_MAX: Final = 600_000
 _API_KEY_LENGTH_MAX: Final = 512
 _OFFSET: Final = re.compile("(?P<sign>[+-])(?P<hours>[01][0-9]|2[0-3]):(?P<minutes>[0-5][0-9])", re.ASCII)
@@ -211,8 +211,8 @@ def _check_numbers(settings: Settings) -> None:
         )
     if settings.seed is None:
         return
-    if not 0 <= settings.seed <= _SEED_MAX:
-        raise StartRefused(f"--seed {settings.seed} is out of range; give 0 to {_SEED_MAX}")
+    if not 0 <= settings.seed <= SEED_MAX:
+        raise StartRefused(f"--seed {settings.seed} is out of range; give 0 to {SEED_MAX}")
     if not settings.sandbox:
         raise StartRefused(f"--seed {settings.seed} makes ids foreseeable, so it is for a sandbox only; leave it out")
 

@@ -95,6 +95,15 @@ def test_without_slippage_the_market_itself_is_enough_though_units_are_whole() -
     assert minimum_of(triggered(ABOVE, usd(1), 100), BaseUnits(1_000_001), third).units == 330_001, "for the maker"
 
 
+def test_a_price_of_now_at_the_very_edge_is_enough_though_units_are_whole() -> None:
+    """100 USDC buy 0.8333… SOL at 120, the dearest that a trigger at 100 allows."""
+    buy, stop = triggered(ABOVE, usd(100), 2_000, sells=USDC), triggered(BELOW, usd(150), 2_000)
+    assert minimum_of(buy, BaseUnits(100 * 10**6), buying(usd(120))).units == 833_333_333
+    assert minimum_of(stop, BaseUnits(1_000_000_001), selling(usd(120))).units == 120_000_000
+    beyond = UsdPrice(120 * 10**12 + 1)
+    assert minimum_of(buy, BaseUnits(100 * 10**6), buying(beyond)).units == 833_333_334
+
+
 def test_all_slippage_is_no_minimum_for_a_sell_and_half_for_a_buy() -> None:
     assert minimum_of(triggered(BELOW, usd(150), 10_000), ONE_SOL, selling(usd(150))).units == 0
     assert minimum_of(triggered(ABOVE, usd(100), 10_000, sells=USDC), BaseUnits(200 * 10**6), buying(usd(100))).units
@@ -138,6 +147,12 @@ def oracle(group: OrderGroup, amount: int, market: Market) -> Fraction:
     return max(bounds) * Fraction(10**market.output_decimals)
 
 
+def worth_now(amount: int, market: Market) -> Fraction:
+    tokens = Fraction(amount, 10**market.input_decimals)
+    units = tokens * market.input_price.picodollars / market.output_price.picodollars
+    return units * 10**market.output_decimals
+
+
 PRICES = st.one_of(
     st.integers(1, USD_PRICE_MAX),
     st.integers(1, 10**16),
@@ -160,9 +175,11 @@ def test_the_least_is_what_the_contract_says_rounded_for_the_maker(
     least = minimum_of(group, BaseUnits(amount), market).units
     wanted = oracle(group, amount, market)
     whole = triggered(direction, trigger, 0, sells=sells, watches=watches)
-    most = int(oracle(whole, amount, market))  # Nobody can give more in whole units at such a price.
-    assert least == min(-(-wanted.numerator // wanted.denominator), most)
-    if slippage and wanted * slippage > 10**5:
+    now = worth_now(amount, market)
+    most = [int(oracle(whole, amount, market))]  # Nobody can give more in whole units at such a price.
+    most += [int(now)] if now >= wanted else []  # A price of now within the bound is enough.
+    assert least == min(-(-wanted.numerator // wanted.denominator), *most)
+    if slippage and wanted * slippage > 10**5 and not wanted <= now < wanted + 1:
         assert least >= wanted, "a buffer of more than a unit leaves room for rounding up"
 
 

@@ -35,8 +35,11 @@ def listed(venue: Venue, query: str = "") -> list[Any]:
 
 
 def lines_of(venue: Venue, order: object) -> list[Any]:
+    """Since it was placed: before a reset, another order of the book may have had its number."""
     lines = (json.loads(line) for line in venue.log.read_text().splitlines() if line.startswith("{"))
-    return [line for line in lines if line.get("order") == order]
+    of_order = [line for line in lines if line.get("order") == order]
+    began = [index for index, line in enumerate(of_order) if line["event"] == "order_placed"]
+    return of_order[began[-1] if began else 0 :]
 
 
 def impact(venue: Venue, bps: int) -> None:

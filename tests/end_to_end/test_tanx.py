@@ -218,7 +218,10 @@ def test_system_an_operator(alice: Member) -> None:
     assert alice.state(order) == SYSTEM
     again = venue.ask("POST", "/sandbox/tanx/cancel", {"order_id": order})
     assert again.error == (400, "Order is already cancelled")
-    assert venue.ask("POST", "/sandbox/tanx/cancel", {"order_id": 10**9}).error == (400, "Order not found")
+    assert venue.ask("POST", "/sandbox/tanx/cancel", {"order_id": 10**9}).error == (
+        404,
+        "1000000000: no order of this venue; GET /sandbox/orders lists them",
+    )
 
 
 def test_system_an_order_that_is_thirty_days_old(alice: Member) -> None:

@@ -325,6 +325,17 @@ def test_many_requests_that_are_sent_ahead_are_answered_in_order(child: Child) -
     assert [int(size) for size in re.findall(rb'"bytes": (\d+)', data)] == list(range(500))
 
 
+def test_heads_that_are_sent_ahead_are_counted_each_alone(child: Child) -> None:
+    """They end inside the pieces that are read, and are together far more than one may be."""
+    request = b"GET /trigger/v2/x HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 1000 + b"\r\n\r\n"
+    with child.connect() as connection:
+        connection.sendall(request * 200)
+        data = b""
+        while data.count(b"HTTP/1.1 ") < 200 and (piece := connection.recv(65_536)):
+            data += piece
+    assert (data.count(b"HTTP/1.1 200"), data.count(b"HTTP/1.1 431")) == (200, 0)
+
+
 def test_a_refused_body_that_comes_slowly_ends_its_connection(child: Child) -> None:
     with child.connect() as connection:
         connection.sendall(b"POST /sandbox/x HTTP/1.1\r\nHost: evil\r\nContent-Length: 1000\r\n\r\nabc")

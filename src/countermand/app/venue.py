@@ -86,7 +86,9 @@ async def _over_a_node(opened: _Opened) -> AsyncIterator[App]:
         taken = await take_all(opened.dsn, SHARDS)
         infra = await _infrastructure(opened, taken, VenueClock(), chain, lambda: chain.newest_slot)
         with families_of(infra, NoRouter(), UnitPrices()) as families:
-            surroundings = Surroundings(rpc=None, missing=lambda: _missing(families), no_creates=NO_ROUTER)
+            surroundings = Surroundings(
+                rpc=None, missing=lambda: [*_silent(chain), *_missing(families)], no_creates=NO_ROUTER
+            )
             yield App(families, build_gateway(families, surroundings), _at_once, None)
     finally:
         await chain.close()
@@ -125,6 +127,10 @@ def _is_filling(order_id: OrderId, body: bytes) -> bool:
 
 async def _at_once() -> None:
     """Nothing has to happen before a venue is served."""
+
+
+def _silent(chain: RpcChain) -> list[str]:
+    return [] if chain.answers else ["the node of --rpc-url does not answer: nothing is placed or cancelled"]
 
 
 def _missing(families: Families) -> list[str]:

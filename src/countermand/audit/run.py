@@ -34,7 +34,7 @@ from countermand.domain.quantities import decimal_text
 from countermand.engine.ports import Epoch
 from countermand.engine.shards import BOOK_SHARD, TRIGGER_SHARD
 from countermand.prices.feed import Token
-from countermand.store.embedded import EmbeddedPostgres, PostgresUnavailable, running_dsn
+from countermand.store.beside import database_beside
 from countermand.store.postgres import PostgresStore
 from countermand.store.snapshot import Snapshot
 
@@ -186,28 +186,12 @@ async def _audit_chain(
 @asynccontextmanager
 async def opened(data: Path | None, database_url: str | None) -> AsyncIterator[PostgresStore]:
     """The store of a venue, running or not. One that runs is not disturbed; one that does not is started to be read."""
-    async with _database(data, database_url) as dsn:
+    async with database_beside(data, database_url) as dsn:
         store = await PostgresStore.connect(dsn)
         try:
             yield store
         finally:
             await store.close()
-
-
-@asynccontextmanager
-async def _database(data: Path | None, database_url: str | None) -> AsyncIterator[str]:
-    if database_url is not None:
-        yield database_url
-        return
-    assert data is not None, "either a data directory or a database"
-    if not (data / "postgres").is_dir():
-        raise PostgresUnavailable(f"{data} holds no venue: give --data the directory that `countermand serve` uses")
-    running = running_dsn(data)
-    if running is not None:
-        yield running
-        return
-    async with EmbeddedPostgres(data) as server:
-        yield server.dsn
 
 
 async def main(data: Path | None = None, database_url: str | None = None, master_seed: Path | None = None) -> int:

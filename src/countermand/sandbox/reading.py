@@ -26,6 +26,13 @@ class SandboxRefused(Exception):
     """The request has no meaning here; the message says why, and what has."""
 
 
+class OrderNotHere(SandboxRefused):
+    """No order of this venue has this id."""
+
+    def __init__(self, order_id: str) -> None:
+        super().__init__(f"{order_id}: no order of this venue; GET /sandbox/orders lists them")
+
+
 class _Number(str):
     """A JSON number as it was written: no digit is lost, and a million digits cost nothing."""
 

@@ -28,16 +28,16 @@ from countermand.engine.ports import CommitUnknown, Unavailable
 from countermand.sandbox import wire
 from countermand.sandbox.faucet import FaucetRefused
 from countermand.sandbox.orders import PARAMETERS, OrderInspector, asked, is_address
-from countermand.sandbox.reading import Body, SandboxRefused, parameters, parsed, shown
+from countermand.sandbox.reading import Body, OrderNotHere, SandboxRefused, parameters, parsed, shown
 from countermand.sandbox.sandbox import Sandbox
 from countermand.sandbox.tanx import TanxSandbox
+from countermand.settings import SEED_MAX
 from countermand.solana.port import ChainUnavailable
 from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 
 _encode: Final = msgspec.json.Encoder().encode
 _YEAR_MS: Final = 366 * 24 * 3600 * 1000
 _COUNT_MAX: Final = 1_000_000
-_SEED_MAX: Final = 2**63 - 1
 _SYMBOL_MAX: Final = 32
 _TIMEOUT_MS_MAX: Final = 60_000
 _NATIVE: Final = "SOL"
@@ -127,7 +127,7 @@ class SandboxResource:
 
     async def on_post_reset(self, req: Request, resp: Response) -> None:
         body = (await _body(req)).into(wire.ResetRequest)
-        seed = None if body.seed is None else _within("seed", body.seed, -_SEED_MAX, _SEED_MAX)
+        seed = None if body.seed is None else _within("seed", body.seed, 0, SEED_MAX)
         await self._sandbox.reset(seed)
         self._show(resp)
 
@@ -165,9 +165,7 @@ class SandboxResource:
         await _nothing(req)
         found = await self._inspector.order(order_id)
         if found is None:
-            resp.status = falcon.HTTP_404
-            resp.data = _encode({"error": f"{shown(order_id)}: no order of this venue; GET /sandbox/orders lists them"})
-            return
+            raise OrderNotHere(shown(order_id))
         resp.data = _encode(found)
 
     def _named(self, body: Body, form: str) -> dict[Mint, str]:
@@ -218,12 +216,18 @@ def mount(app: "falcon.asgi.App[Request, Response]", resource: SandboxResource) 
         app.add_route(path, resource, suffix=suffix)
     for refused in (SandboxRefused, FaucetRefused):
         app.add_error_handler(refused, _bad_request)
+    app.add_error_handler(OrderNotHere, _not_here)
     for unavailable in (ChainUnavailable, Unavailable, CommitUnknown):
         app.add_error_handler(unavailable, _unavailable)
 
 
 async def _bad_request(_req: Request, resp: Response, error: Exception, _params: dict[str, Any]) -> None:
     resp.status = falcon.HTTP_400
+    resp.data = _encode({"error": str(error)})
+
+
+async def _not_here(_req: Request, resp: Response, error: Exception, _params: dict[str, Any]) -> None:
+    resp.status = falcon.HTTP_404
     resp.data = _encode({"error": str(error)})
 
 

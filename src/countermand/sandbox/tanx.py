@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from countermand.dialects.tanx.refusals import words_of
 from countermand.domain.book.order import OrderId
-from countermand.domain.book.refusals import Refused
+from countermand.domain.book.refusals import Refusal, Refused
 from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account, Amount, Currency
 from countermand.engine.members import Members, StarkKeys
 from countermand.engine.venue import Venue
-from countermand.sandbox.reading import SandboxRefused
+from countermand.sandbox.reading import OrderNotHere, SandboxRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,10 @@ class TanxSandbox:
 
     async def cancel(self, order_id: OrderId) -> None:
         """As an operator, whosever the order is."""
-        _require(await self.venue.cancel_by_operator(order_id))
+        outcome = await self.venue.cancel_by_operator(order_id)
+        if isinstance(outcome, Refused) and outcome.refusal is Refusal.ORDER_UNKNOWN:
+            raise OrderNotHere(str(order_id))
+        _require(outcome)
 
 
 def _require(outcome: object) -> None:

@@ -10,7 +10,7 @@ from solders.pubkey import Pubkey
 from countermand.answering import Answer, Declined
 from countermand.dialects.trigger_v1.envelope import error
 from countermand.domain.quantities import U64_MAX, exact
-from countermand.json_numbers import with_whole_numbers
+from countermand.json_numbers import converted, with_whole_numbers
 from countermand.strict_json import duplicate_key
 
 _T = TypeVar("_T", bound=msgspec.Struct)
@@ -61,7 +61,7 @@ class QueryReader(Generic[_T]):
     def read(self, params: Mapping[str, Any]) -> _T:
         """Raises `Declined`."""
         try:
-            return msgspec.convert(params, self._shape, strict=False)
+            return converted(params, self._shape)
         except msgspec.ValidationError as wrong:
             raise Declined(self._complaint(_flaw(str(wrong)))) from None
 

@@ -11,7 +11,7 @@ from countermand.answering import Answer, Declined
 from countermand.dialects.trigger_v2.envelope import error, invalid
 from countermand.domain.identity import Mint, OrderId
 from countermand.domain.quantities import U64_MAX, USD_PRICE_MAX, USD_SCALE, BaseUnits, Inexact, UsdPrice, exact
-from countermand.json_numbers import with_whole_numbers
+from countermand.json_numbers import converted, with_whole_numbers, with_whole_texts
 from countermand.strict_json import duplicate_key
 
 _T = TypeVar("_T", bound=msgspec.Struct)
@@ -73,11 +73,9 @@ class QueryReader(Generic[_T]):
     def read(self, params: Mapping[str, Any]) -> _T:
         """Raises `Declined`."""
         try:
-            return msgspec.convert(params, self._shape, strict=False)
+            return converted(params, self._shape)
         except msgspec.ValidationError:
-            flaws = _flaws(
-                self._shape, params, _convert_field, lambda value: type(value).__name__.replace("str", "string")
-            )
+            flaws = _flaws(self._shape, with_whole_texts(params), _convert_field, _kind_of_text)
             raise Declined(invalid(flaws)) from None
 
 
@@ -174,6 +172,10 @@ def _decode_field(raw: msgspec.Raw, kind: Any) -> None:
 
 def _convert_field(value: object, kind: Any) -> None:
     msgspec.convert(value, kind, strict=False)
+
+
+def _kind_of_text(value: object) -> str:
+    return type(value).__name__.replace("str", "string")
 
 
 def _kind_of_raw(raw: msgspec.Raw) -> str:

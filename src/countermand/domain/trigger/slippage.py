@@ -5,6 +5,8 @@ buffer around the price of now. Whole numbers only: what does not divide is roun
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, floor
 from typing import Final
 
 from countermand.domain.quantities import BPS_ONE, BaseUnits, Bps, UsdPrice
@@ -51,30 +53,31 @@ def minimum_of(group: OrderGroup, amount: BaseUnits, market: Market) -> Minimum:
     """
     leg, terms = group.triggered_by(), group.terms
     slippage, trigger = slippage_of(leg, terms), leg.condition.price
+    now = _worth(amount, market.input_price, market.output_price, market)
     if terms.trigger_mint == terms.output_mint:
         price = min(trigger, market.output_price)
-        units = _least_bought(amount, price, market, slippage)
+        bounding = _worth(amount, market.input_price, price, market)
+        units = _least(bounding, now, Fraction(BPS_ONE, BPS_ONE + slippage.bps))
         return Minimum(units, slippage, price, is_trigger=trigger <= market.output_price)
     sells_trigger = terms.trigger_mint == terms.input_mint
     price = max(trigger, market.input_price) if sells_trigger else market.input_price
-    units = _least_for_sold(amount, price, market, slippage)
+    bounding = _worth(amount, price, market.output_price, market)
+    units = _least(bounding, now, Fraction(BPS_ONE - slippage.bps, BPS_ONE))
     return Minimum(units, slippage, price, is_trigger=sells_trigger and trigger >= market.input_price)
 
 
-def _least_for_sold(amount: BaseUnits, price: UsdPrice, market: Market, slippage: Bps) -> int:
-    """At a price of the input token that is lower by the slippage."""
-    worth = amount.units * price.picodollars * 10**market.output_decimals
-    one = market.output_price.picodollars * 10**market.input_decimals
-    return _rounded_up(worth * (BPS_ONE - slippage.bps), one * BPS_ONE, at_most=worth // one)
+def _worth(amount: BaseUnits, input_price: UsdPrice, output_price: UsdPrice, market: Market) -> Fraction:
+    """In units of the output token."""
+    return Fraction(
+        amount.units * input_price.picodollars * 10**market.output_decimals,
+        output_price.picodollars * 10**market.input_decimals,
+    )
 
 
-def _least_bought(amount: BaseUnits, price: UsdPrice, market: Market, slippage: Bps) -> int:
-    """At a price of the output token that is higher by the slippage."""
-    worth = amount.units * market.input_price.picodollars * 10**market.output_decimals
-    one = price.picodollars * 10**market.input_decimals
-    return _rounded_up(worth * BPS_ONE, one * (BPS_ONE + slippage.bps), at_most=worth // one)
+def _least(bounding: Fraction, now: Fraction, factor: Fraction) -> int:
+    """`bounding` is the worth at the price that bounds the fill, `now` the worth at the price of now.
 
-
-def _rounded_up(worth: int, one: int, *, at_most: int) -> int:
-    """`at_most` is the worth without slippage in whole units: nobody can pay the fraction of a unit."""
-    return min(-(-worth // one), at_most)
+    No swap pays the fraction of a unit: a worth that keeps the bound keeps it in whole units, too.
+    """
+    bound = bounding * factor
+    return min(ceil(bound), *(floor(worth) for worth in (bounding, now) if worth >= bound))

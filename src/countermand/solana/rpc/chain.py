@@ -17,6 +17,7 @@ from countermand.solana.port import (
     Address,
     AddressSignature,
     Blockhash,
+    ChainUnavailable,
     LatestBlockhash,
     LedgerTransaction,
     Memcmp,
@@ -66,6 +67,8 @@ class RpcChain:
     def __init__(self, url: str, *, timeout_ms: int = TIMEOUT_MS) -> None:
         """Raises `ValueError` unless `url` is an http or https address. `timeout_ms` is for each request."""
         self._node = Node(url, timeout_ms=timeout_ms)
+        self.answers = True
+        """What the node did with the last question. It may have refused it, or be behind: that is an answer."""
         self._floor = 0
         """The newest slot that was told as final: of a height, or of a status."""
         self._blockhash_slot = 0
@@ -237,7 +240,13 @@ class RpcChain:
         return dict(zip(signatures, statuses, strict=True))
 
     async def _ask(self, method: str, params: list[Any], read: shapes.Reader[T], bytes_max: int) -> T:
-        return await caught_up(partial(self._node.call, method, params, read, bytes_max=bytes_max))
+        try:
+            answer = await caught_up(partial(self._node.call, method, params, read, bytes_max=bytes_max))
+        except ChainUnavailable as problem:
+            self.answers = isinstance(problem, NodeRefused | NodeBehind)
+            raise
+        self.answers = True
+        return answer
 
     def _newest(self) -> int:
         """What a node must have seen to know the blockhashes that we were told."""
