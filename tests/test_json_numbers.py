@@ -2,11 +2,12 @@
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from countermand.json_numbers import whole_number, with_whole_numbers
+from countermand.json_numbers import converted, whole_number, with_whole_numbers, with_whole_texts
 
 
 @pytest.mark.parametrize(
@@ -89,3 +90,22 @@ def test_what_is_no_json_is_none_afterwards(noise: bytes, more: bytes) -> None:
     except ValueError:
         return
     json.loads(text)
+
+
+class Page(msgspec.Struct):
+    limit: int
+    name: str = ""
+
+
+def test_the_whole_numbers_of_a_query_are_in_digits() -> None:
+    assert with_whole_texts({"limit": "2.0", "name": "a", "rest": "2.5"}) == {"limit": "2", "name": "a", "rest": "2.5"}
+
+
+@pytest.mark.parametrize("written", ["2", "2.0", "2.000000000000000000000", "20e-1"])
+def test_a_query_gets_its_whole_number_and_its_texts_are_left_alone(written: str) -> None:
+    assert converted({"limit": written, "name": "3.0"}, Page) == Page(2, "3.0")
+
+
+def test_a_query_gets_no_part_of_a_number() -> None:
+    with pytest.raises(msgspec.ValidationError):
+        converted({"limit": "2.5"}, Page)

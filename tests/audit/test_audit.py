@@ -13,6 +13,7 @@ from countermand.audit.run import audit, show
 from countermand.domain.identity import Wallet
 from countermand.engine.trigger_orders import Cancelling, Withdrawn
 from countermand.prices.feed import SOL, USDC
+from countermand.solana.tokens import MEMO_PROGRAM, TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from countermand.store.chain_postgres import PostgresLedgerStore
 from countermand.store.postgres import PostgresStore
 from tests.audit.complete import KEYS, completed, run
@@ -52,6 +53,8 @@ async def business(venue: House) -> None:
     resting = await venue.placed(alice, above(500))
     gift = (await venue.order(resting)).terms.input_account
     await faucet_of(venue.chain).airdrop(gift, 5)
+    for program in (TOKEN_PROGRAM, TOKEN_2022_PROGRAM, MEMO_PROGRAM):  # Its row appears with its first transaction.
+        await faucet_of(venue.chain).airdrop(program, 1)
     await venue.settled()
 
 

@@ -23,10 +23,11 @@ from solders.signature import Signature as ChainSignature
 from solders.transaction import Transaction, VersionedTransaction
 
 from countermand.dialects.trigger_v2 import auth
-from countermand.dialects.trigger_v2.auth import Challenges, Sessions
+from countermand.dialects.trigger_v2.auth import MEMO_PROGRAMS, Challenges, Sessions
 from countermand.domain.identity import Wallet
 from countermand.engine.ports import CommitUnknown, Unavailable
 from countermand.engine.token_incarnation import TokenIncarnation
+from countermand.solana import tokens
 from tests.dialects.fakes import (
     SECRET,
     SOL,
@@ -200,7 +201,7 @@ def test_the_wallet_may_be_one_signer_of_several(venue: FakeVenue) -> None:
         lambda _: [UNITS, ASSERT],
         lambda text: [memo(text), memo("thank you")],
         lambda text: [memo(text), memo(text)],
-        lambda text: [memo(text), memo("thanks", "Memo1UhkJRfHyvLMcVucJwxXeuD728EqVddwQDwyFMo")],
+        lambda text: [memo(text), memo("thanks", "Memo1UhkJRfHyvLMcVucJwxXeuD728EqVDDwQDxFMNo")],
         lambda text: [memo(text + " ")],
         lambda text: [memo(text[:-1])],
         lambda text: [memo(text.replace("\n\n", "\n"))],
@@ -573,3 +574,7 @@ def test_verified_tokens_take_no_memory_without_end(monkeypatch: pytest.MonkeyPa
     for _ in range(2):
         assert [sessions.wallet_of(header) for header in headers] == [f"wallet {n}" for n in range(10)]
     assert len(sessions._verified) == 3
+
+
+def test_a_memo_is_of_the_programs_that_the_chain_knows() -> None:
+    assert tuple(map(str, MEMO_PROGRAMS)) == tokens.MEMO_PROGRAMS

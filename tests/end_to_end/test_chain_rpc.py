@@ -70,8 +70,27 @@ def test_it_has_no_chain_of_its_own(over_a_node: Venue) -> None:
     asked = {"jsonrpc": "2.0", "id": 1, "method": "getSlot"}
     assert over_a_node.ask("POST", "/rpc", asked).status == 404
     assert over_a_node.ask("GET", "/sandbox").status == 404
-    missing = over_a_node.ask("GET", "/health/ready").ok()["missing"]
-    assert any("no router" in each for each in missing)
+    assert any("no router" in each for each in missing(over_a_node))
+
+
+def test_a_node_that_does_not_answer_any_more_is_missing(over_a_node: Venue, house: Venue, alice: Trader) -> None:
+    maker = LimitTrader(over_a_node, alice)
+    params = {"makingAmount": "10000000", "takingAmount": "1000"}
+    tokens = {"inputMint": USDC.mint, "outputMint": JUP.mint}
+    body = {**tokens, "maker": maker.wallet, "payer": maker.wallet, "params": params}
+    house.faults(rpcDown=True)
+    try:
+        assert maker.post("createOrder", **body).status >= 500
+        assert any("does not answer" in each for each in missing(over_a_node))
+    finally:
+        house.faults(rpcDown=False)
+    maker.post("createOrder", **body).ok()
+    assert not any("does not answer" in each for each in missing(over_a_node))
+
+
+def missing(venue: Venue) -> list[str]:
+    named: list[str] = venue.ask("GET", "/health/ready").ok()["missing"]
+    return named
 
 
 def test_funds_are_never_looked_for_on_another_chain(over_a_node: Venue, directory: Path) -> None:

@@ -42,8 +42,11 @@ AUDIENCE: Final = "trigger-v2"
 TOKENS_CACHED: Final = 65_536
 _TOKEN_CHARS_MAX: Final = 512
 _MINUTE_MS: Final = 60_000
-_MEMO_PROGRAM: Final = Pubkey.from_string("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr")
-_MEMO_PROGRAMS: Final = (_MEMO_PROGRAM, Pubkey.from_string("Memo1UhkJRfHyvLMcVucJwxXeuD728EqVddwQDwyFMo"))
+MEMO_PROGRAMS: Final = (
+    Pubkey.from_string("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr"),
+    Pubkey.from_string("Memo1UhkJRfHyvLMcVucJwxXeuD728EqVDDwQDxFMNo"),
+)
+"""The challenge is a memo of the first; a wallet's memo may be of either version."""
 _UNIT_PRICE_MICROLAMPORTS: Final = 1_000_000
 _SIGNATURE_BYTES: Final = 64
 _PACKET_BYTES_MAX: Final = 1_232
@@ -158,7 +161,7 @@ def public_key(wallet: Wallet) -> Pubkey:
 
 def challenge_message(wallet: Wallet, text: str) -> bytes:
     """The challenge as a transaction that can never land: its blockhash is none."""
-    memo = Instruction(_MEMO_PROGRAM, text.encode(), [])
+    memo = Instruction(MEMO_PROGRAMS[0], text.encode(), [])
     instructions = [set_compute_unit_price(_UNIT_PRICE_MICROLAMPORTS), memo]
     blockhash = Hash.hash(text.encode())
     return bytes(Message.new_with_blockhash(instructions, public_key(wallet), blockhash))
@@ -183,7 +186,7 @@ class SignedChallenge:
         memos = [
             each.data
             for each, program in zip(message.instructions, programs, strict=True)
-            if program < len(keys) and keys[program] in _MEMO_PROGRAMS
+            if program < len(keys) and keys[program] in MEMO_PROGRAMS
         ]
         self._memo = memos[0] if len(memos) == 1 else None
         """None: a second memo could mean anything."""

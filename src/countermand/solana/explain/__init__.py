@@ -31,7 +31,7 @@ from countermand.solana.programs.anchor import Unreadable
 from countermand.solana.tokens import (
     ASSOCIATED_TOKEN_PROGRAM,
     COMPUTE_BUDGET_PROGRAM,
-    MEMO_PROGRAM,
+    MEMO_PROGRAMS,
     SYSTEM_PROGRAM,
     TOKEN_2022_PROGRAM,
     TOKEN_PROGRAM,
@@ -40,7 +40,6 @@ from countermand.solana.wire import SIGNATURE_BYTES, MalformedTransaction, WireT
 
 BASE64_CHARS_MAX: Final = 1_644
 """What the largest transaction takes."""
-_MEMO_1_PROGRAM: Final = "Memo1UhkJRfHyvLMcVucJwxXeuD728EqVDDwQDxFMNo"
 _LOOKUP_TABLE_PROGRAM: Final = "AddressLookupTab1e1111111111111111111111111"
 _ADVANCE_NONCE: Final = b"\4\0\0\0"
 _SET_LIMIT, _SET_PRICE = b"\2", b"\3"
@@ -51,8 +50,7 @@ _PROGRAMS: Final[Mapping[Address, tuple[str, Sentence]]] = MappingProxyType(
         TOKEN_PROGRAM: ("Token program", token_program),
         TOKEN_2022_PROGRAM: ("Token-2022 program", token_program),
         ASSOCIATED_TOKEN_PROGRAM: ("Associated token program", associated),
-        MEMO_PROGRAM: ("Memo program", memo),
-        _MEMO_1_PROGRAM: ("Memo program", memo),
+        **dict.fromkeys(MEMO_PROGRAMS, ("Memo program", memo)),
         COMPUTE_BUDGET_PROGRAM: ("Compute budget", compute_budget),
         _LOOKUP_TABLE_PROGRAM: ("Lookup table program", lookup_table),
         limit_order.PROGRAM: ("Trigger v1", trigger),

@@ -8,9 +8,7 @@ import base58
 
 from countermand.solana.facade.encode import TOKEN_PROGRAMS, token_amount
 from countermand.solana.port import Address
-from countermand.solana.tokens import ASSOCIATED_TOKEN_PROGRAM, MEMO_PROGRAM, SYSTEM_PROGRAM
-
-MEMO_PROGRAMS: Final = (MEMO_PROGRAM, "Memo1UhkJRfHyvLMcVucJwxXeuD728EqVDDwQDxFMNo")
+from countermand.solana.tokens import ASSOCIATED_TOKEN_PROGRAM, MEMO_PROGRAMS, SYSTEM_PROGRAM
 
 Json = dict[str, Any]
 Details = tuple[str, Json] | None
