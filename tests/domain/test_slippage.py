@@ -149,8 +149,8 @@ def oracle(group: OrderGroup, amount: int, market: Market) -> Fraction:
 
 def worth_now(amount: int, market: Market) -> Fraction:
     tokens = Fraction(amount, 10**market.input_decimals)
-    units = tokens * market.input_price.picodollars / market.output_price.picodollars
-    return units * 10**market.output_decimals
+    price = Fraction(market.input_price.picodollars, market.output_price.picodollars)
+    return tokens * price * Fraction(10**market.output_decimals)
 
 
 PRICES = st.one_of(

@@ -1,4 +1,4 @@
-"""The events that matter to whoever runs a venue: each writes its log line and moves its metric. None tells secrets."""
+"""Events that matter to the operator of a venue: each writes its log line and moves a metric. None tells a secret."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -78,7 +78,7 @@ def committed(shard: int, entries: int, milliseconds: int, orders: int) -> None:
 
 
 def tells_of_orders() -> bool:
-    """Somebody reads what happens to orders. If not, it is not even gathered."""
+    """There is a reader of what happens to orders. Without one, it is not even gathered."""
     told: bool = _log.is_enabled_for(logging.INFO)
     return told
 
@@ -113,7 +113,7 @@ def answered(request: str, answer: object) -> None:
 
 
 def transaction_altered(kind: str, of: str, differences: Mapping[str, object]) -> None:
-    """Somebody signed another transaction than the one that was built: mostly a wallet that adds instructions.
+    """The wallet signed another transaction than the one that was built: mostly a wallet that adds instructions.
 
     `kind` says what it was for, `of` names the order or the request.
     """
@@ -131,5 +131,5 @@ def outbox_pending(orders: int) -> None:
 
 
 def effect_failed(order_id: OrderId, reason: BaseException) -> None:
-    """A bug in an effect. The order is tried again, but somebody should look."""
+    """A bug in an effect. The order is tried again, but an operator should look."""
     _log.error("an effect failed", order=order_id, reason=repr(reason), exc_info=reason)

@@ -55,7 +55,7 @@ SELECT at, body FROM book_trades
 WHERE $1::text IS NULL AND market = $2 AND at >= coalesce($3::bigint, 0) AND at < coalesce($4, 9223372036854775807)
 ORDER BY at {way}, id {way} LIMIT $5 OFFSET $6
 """
-# Nobody trades with himself.
+# No account trades with itself.
 _TRADES_OF_ACCOUNT: Final = """
 SELECT at, body FROM ({bought} UNION ALL {sold}) AS own ORDER BY id {way} LIMIT $5 OFFSET $6
 """

@@ -1,4 +1,4 @@
-"""A PostgreSQL of our own, for whoever has none: from a Python wheel, in the data directory, gone when we are gone.
+"""A PostgreSQL of our own, for a machine without one: from a wheel, in the data directory, gone when we are gone.
 
 It listens on a Unix socket in a private directory and nowhere else. The data directory holds
 
@@ -56,7 +56,7 @@ SETTINGS: Final[Mapping[str, str]] = MappingProxyType(
         "io_method": "sync",
         "autovacuum": "on",
         "autovacuum_naptime": "20s",
-        # Nobody replicates from it. The log between two checkpoints is what a restart after a crash replays.
+        # No replica reads from it. The log between two checkpoints is what a restart after a crash replays.
         "wal_level": "minimal",
         "max_wal_senders": "0",
         "max_logical_replication_workers": "0",
@@ -68,11 +68,11 @@ SETTINGS: Final[Mapping[str, str]] = MappingProxyType(
         "log_destination": "stderr",
         "log_line_prefix": "%m [%p] ",
         "log_checkpoints": "off",
-        "log_min_messages": "log",  # Errors of a statement name values; whoever sent it is told.
+        "log_min_messages": "log",  # Errors of a statement name values; its sender is told.
         "log_min_error_statement": "panic",
         "log_timezone": "UTC",
         "timezone": "UTC",
-        # Whoever may enter the socket's directory may connect.
+        # A user who may enter the socket's directory may connect.
         "listen_addresses": "",
         "unix_socket_permissions": "0700",
     }
@@ -258,7 +258,7 @@ def _locked(directory: Path) -> int:
     try:
         if not directory.exists():
             directory.mkdir(parents=True)
-            # As root, PostgreSQL may have to be somebody else, who must get through. Others can read nothing in it.
+            # As root, PostgreSQL may have to be another user, who must get through. Others can read nothing in it.
             directory.chmod(0o711 if os.geteuid() == 0 else 0o700)
         lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
@@ -296,7 +296,7 @@ def _check_version(cluster: Path) -> None:
 
 def _private_directory(name: str, identity: Identity) -> Path:
     """A new directory with a path short enough for a socket, which only `identity` (and root) can enter."""
-    directory = Path("/tmp", name)  # noqa: S108 (whoever made a directory of this name, only an empty one of our own is used)
+    directory = Path("/tmp", name)  # noqa: S108 (of the directories of this name, only an empty one of our own is used)
     if not directory.parent.is_dir():
         directory = Path(tempfile.gettempdir(), name)
     try:
@@ -367,7 +367,7 @@ def _who() -> str:
 
 
 def _give(directory: Path, identity: Identity) -> None:
-    """Let `directory` and all in it belong to `identity`, itself last: whoever is interrupted begins again."""
+    """Let `directory` and all in it belong to `identity`, itself last: what is interrupted begins again."""
     if identity.user is not None:
         for parent, _, files in os.walk(directory, topdown=False):
             for path in [*(Path(parent, file) for file in files), Path(parent)]:

@@ -90,7 +90,7 @@ class Renderer:
         return wire.PublicOrderRow(**{name: fields[name] for name in wire.PublicOrderRow.__struct_fields__})
 
     def own_trade(self, made: Trade, account: Account) -> wire.OwnTradeRow:
-        """A trade as that account sees it. Nobody trades with himself."""
+        """A trade as that account sees it. No account trades with itself."""
         trade = made.event
         market = self._markets[trade.market]
         buys = trade.buy.account == account

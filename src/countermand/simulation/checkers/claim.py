@@ -26,4 +26,4 @@ class Claim(AnyClaim):
     BUILDS_ARE_REMEMBERED = "a transaction that was built is known for as long as it can land, also after a crash"
     CANCEL_NAMES_ALL = "a cancel closes the orders that it was asked to close, all of them, and no other"
     EVERYTHING_ENDS = "once the faults are over, every order ends and every account is closed"
-    NO_BUG = "nothing raises what nobody expects"
+    NO_BUG = "nothing raises an unexpected exception"

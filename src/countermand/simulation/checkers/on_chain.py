@@ -91,7 +91,7 @@ class ChainOrders:
         self._dead: dict[str, None] = {}
         """Messages that were executed when they could not land any more."""
         self._answered: dict[bytes, int] = {}
-        """Builds that somebody got, with their last valid heights."""
+        """Builds that a client got, with their last valid heights."""
 
     # --- the chain
 
@@ -223,14 +223,14 @@ class ChainOrders:
         return Moment(self._read)
 
     def built(self, answer: Json) -> None:
-        """Somebody got these transactions to sign."""
+        """A client got these transactions to sign."""
         for message, height in answer["built"]:
             digest = sha256(message).digest()
             self._answered[digest] = height
             self._must_be_remembered(digest)
 
     def sent(self, message: bytes) -> None:
-        """A process hands a signed transaction to the chain in somebody's name."""
+        """A process hands a signed transaction to the chain for a client."""
         if not self._builds.has_build(sha256(message).digest()):
             broken(Claim.SENT_IS_COMMITTED, f"{base64.b64encode(message).decode()[-24:]} was never built here")
 
@@ -267,7 +267,7 @@ class ChainOrders:
             self._dead[message] = None
 
     def open_orders(self, moment: Moment, owner: str, kind: type[Seen], answer: Json, *, lately: bool) -> None:
-        """`lately`: whoever answered had not been replaced. If it had, it may show what was."""
+        """`lately`: the process that answered had not been replaced. If it had, it may show what was."""
         self.follow()
         shown = answer["orders"]
         for state in self._states(owner, moment if lately else Moment(0)):

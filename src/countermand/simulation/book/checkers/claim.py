@@ -11,11 +11,11 @@ class Claim(AnyClaim):
     AMOUNTS_ARE_EXACT = "what is locked, paid, charged and unlocked is exact to the last unit"
     CONSERVED = "per currency, the balances of all and the fees add up to what was credited"
     PRICE_TIME_PRIORITY = (
-        "a trade is with the best price on the other side, and of those with whoever rests the longest"
+        "a trade is with the best price on the other side, and of those with the one that rests the longest"
     )
     TRADES_ARE_FAIR = "a trade is at the maker's price, within the taker's limit, and as large as both allow"
-    BOOK_IS_NOT_CROSSED = "what rests meets nobody on the other side"
-    SELF_TRADE_IS_PREVENTED = "nobody trades with himself: what ends instead is the market's policy"
+    BOOK_IS_NOT_CROSSED = "what rests meets no order on the other side"
+    SELF_TRADE_IS_PREVENTED = "no account trades with itself: what ends instead is the market's policy"
     NOTHING_AFTER_THE_END = "nothing happens to an order that is done or cancelled"
     CANCEL_IS_MEANT = "a cancel ends the orders that it names, all of them and no other, and says so"
     REASON_IS_TRUE = "an order ends by itself when it must, with the reason that is true"
@@ -30,4 +30,4 @@ class Claim(AnyClaim):
     REFUSALS_ARE_TRUE = "a refusal was right at some time while the request was under way"
     READS_ARE_CURRENT = "a read shows what was committed, and nothing older than what was answered before it"
     EVERYTHING_ENDS = "once the faults are over, every request is answered and every order can be ended"
-    NO_BUG = "nothing raises what nobody expects"
+    NO_BUG = "nothing raises an unexpected exception"
