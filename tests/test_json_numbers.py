@@ -1,6 +1,7 @@
 """Whole numbers in JSON, however they are written (D4)."""
 
 import json
+from typing import Annotated
 
 import msgspec
 import pytest
@@ -93,17 +94,20 @@ def test_what_is_no_json_is_none_afterwards(noise: bytes, more: bytes) -> None:
 
 
 class Page(msgspec.Struct):
-    limit: int
+    limit: Annotated[int, msgspec.Meta(ge=1)]
+    page: int | None = None
     name: str = ""
 
 
 def test_the_whole_numbers_of_a_query_are_in_digits() -> None:
-    assert with_whole_texts({"limit": "2.0", "name": "a", "rest": "2.5"}) == {"limit": "2", "name": "a", "rest": "2.5"}
+    given = {"limit": "2.0", "page": "20e-1", "name": "3.0", "unknown": "4.0"}
+    assert with_whole_texts(given, Page) == {**given, "limit": "2", "page": "2"}
+    assert with_whole_texts({"limit": "2.5", "page": "a"}, Page) == {"limit": "2.5", "page": "a"}
 
 
 @pytest.mark.parametrize("written", ["2", "2.0", "2.000000000000000000000", "20e-1"])
 def test_a_query_gets_its_whole_number_and_its_texts_are_left_alone(written: str) -> None:
-    assert converted({"limit": written, "name": "3.0"}, Page) == Page(2, "3.0")
+    assert converted({"limit": written, "name": "3.0"}, Page) == Page(2, name="3.0")
 
 
 def test_a_query_gets_no_part_of_a_number() -> None:

@@ -7,13 +7,14 @@ stays one.
 
 import re
 from collections.abc import Mapping
-from typing import Final, TypeVar
+from functools import cache
+from typing import Final, TypeVar, get_args
 
 import msgspec
 
 from countermand.domain.quantities import exact
 
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
 
 _BOUND: Final = 10**40
 """Far beyond all that is taken anywhere, so that what is too big is told as such."""
@@ -36,19 +37,28 @@ def whole_number(text: str) -> str | None:
 
 
 def converted(params: Mapping[str, object], shape: type[T]) -> T:
-    """The fields of a query, which are all texts. Raises `msgspec.ValidationError`.
+    """The fields of a query, which are all texts. Raises `msgspec.ValidationError`."""
+    return msgspec.convert(with_whole_texts(params, shape), shape, strict=False)
 
-    The decoder's own reading of `2.0` as an integer fails at times, so it gets digits.
+
+def with_whole_texts(params: Mapping[str, object], shape: type[msgspec.Struct]) -> dict[str, object]:
+    """The same fields with the whole number of each that takes one in digits: the decoder's own reading fails at times.
+
+    What `2.0` is to it depends on what the process did before.
     """
-    try:
-        return msgspec.convert(params, shape, strict=False)
-    except msgspec.ValidationError:
-        return msgspec.convert(with_whole_texts(params), shape, strict=False)
+    whole = _whole_fields(shape)
+    return {
+        name: (name in whole and isinstance(text, str) and whole_number(text)) or text for name, text in params.items()
+    }
 
 
-def with_whole_texts(params: Mapping[str, object]) -> dict[str, object]:
-    """The same fields of a query with each text that is a whole number in digits alone."""
-    return {name: (isinstance(text, str) and whole_number(text)) or text for name, text in params.items()}
+@cache
+def _whole_fields(shape: type[msgspec.Struct]) -> frozenset[str]:
+    return frozenset(field.encode_name for field in msgspec.structs.fields(shape) if _takes_whole(field.type))
+
+
+def _takes_whole(kind: object) -> bool:
+    return kind is int or any(_takes_whole(part) for part in get_args(kind))
 
 
 def _in_digits(token: "re.Match[bytes]") -> bytes:

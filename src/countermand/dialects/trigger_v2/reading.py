@@ -75,7 +75,7 @@ class QueryReader(Generic[_T]):
         try:
             return converted(params, self._shape)
         except msgspec.ValidationError:
-            flaws = _flaws(self._shape, with_whole_texts(params), _convert_field, _kind_of_text)
+            flaws = _flaws(self._shape, with_whole_texts(params, self._shape), _convert_field, _kind_of_text)
             raise Declined(invalid(flaws)) from None
 
 
