@@ -86,7 +86,7 @@ def test_no_false_alarm_while_much_happens(tmp_path: Path) -> None:
                 venue.advances(2)
                 if each == ROUNDS // 2:
                     venue.resets()
-                assert venue.audit()["ok"] is True
+                assert (found := venue.audit())["ok"] is True, found
                 status, words = audited(tmp_path / "data")
                 assert status == 0, words
         assert venue.audit()["ok"] is True

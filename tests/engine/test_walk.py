@@ -4,13 +4,14 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from unittest.mock import patch
 
 import pytest
 from solders.keypair import Keypair
 
 from countermand.domain.identity import Signature, Wallet
 from countermand.domain.instant import Instant
-from countermand.domain.trigger.commands import Amendment, LegChange
+from countermand.domain.trigger.commands import Amendment, DepositCraft, LegChange
 from countermand.domain.trigger.order import Family, State
 from countermand.domain.trigger.refusals import Refusal, Refused
 from countermand.engine.trigger_orders import Cancelling, NotLanded, OrderRequest, Placed, Withdrawn
@@ -180,3 +181,26 @@ async def test_a_deposit_that_died_is_never_called_confirmed(venue: House) -> No
     for _ in range(2):
         assert await venue.orders.place(request) == Refused(Refusal.DEPOSIT_FAILED_BEFORE)
     assert (await venue.order(deposit.order_id)).state is State.DEPOSIT_FAILED
+
+
+async def test_a_deposit_that_is_forgotten_while_its_order_is_placed_is_kept_with_the_order(
+    venue: House, database_url: str
+) -> None:
+    """It was read before housekeeping judged it dead, or before a reset. A repeat must get the same answer."""
+    alice, store = await venue.wallet(), await PostgresStore.connect(database_url)
+    deposit = await venue.deposit(alice, ONE_SOL)
+    simulate = venue.custody.simulate_deposit
+
+    async def forgotten_meanwhile(craft: DepositCraft) -> str | None:
+        await store.delete_dead_crafts(craft.craft.last_valid_height + 1)
+        assert await store.craft(craft.request_id) is None
+        return await simulate(craft)
+
+    request = venue.request(alice, deposit, above(200))
+    with patch.object(venue.custody, "simulate_deposit", forgotten_meanwhile):
+        first = await venue.orders.place(request)
+    again = await venue.orders.place(request)
+    assert isinstance(first, Placed)
+    assert isinstance(again, Placed)
+    assert (again.repeated, again.signature) == (True, first.signature)
+    await store.close()

@@ -188,4 +188,4 @@ async def _audited(store: PostgresStore) -> AuditWire:
         name: CurrencyWire(*(decimal_text(each, AMOUNT_SCALE) for each in astuple(there)))
         for name, there in found.currencies.items()
     }
-    return AuditWire(found.ok, mints, currencies)
+    return AuditWire(found.ok, mints, currencies, found.differences)

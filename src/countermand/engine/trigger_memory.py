@@ -7,7 +7,7 @@ from itertools import islice
 from countermand.domain.identity import Mint, OrderId, Wallet
 from countermand.domain.instant import Instant
 from countermand.domain.quantities import UsdPrice
-from countermand.domain.trigger.commands import Command, ObservePrice
+from countermand.domain.trigger.commands import Command, ObservePrice, PlaceOrder
 from countermand.domain.trigger.desk import Desk, Happened
 from countermand.domain.trigger.lifecycle import is_dormant
 from countermand.domain.trigger.order import OrderGroup
@@ -49,6 +49,9 @@ class TriggerMemory:
     def record(self, command: Command, happened: Happened, at: Instant) -> bytes:
         judged_by = self.desk.moment(command, at).price
         pending = self._pending
+        if happened and isinstance(command, PlaceOrder):
+            # It may have been forgotten since it was read: it had died, or the venue was reset.
+            self.add_craft(trigger_views.craft_row(command.deposit))
         for order_id, event in happened:
             group = self.desk.apply(order_id, event, at)
             pending.orders[order_id] = group

@@ -24,12 +24,10 @@ from countermand.domain.trigger.order import AttemptKind, Craft, Family, Leg, Or
 from countermand.domain.trigger.refusals import Refusal, Refused
 from countermand.engine import telemetry
 from countermand.engine.ids import Ids
-from countermand.engine.journal import encode
 from countermand.engine.outbox import Outbox
 from countermand.engine.ports import (
     Clock,
     CommitUnknown,
-    CraftRow,
     Custody,
     HistoryQuery,
     Store,
@@ -38,7 +36,7 @@ from countermand.engine.ports import (
 )
 from countermand.engine.trigger_bodies import decode_group
 from countermand.engine.trigger_shard import Answer, TriggerShard
-from countermand.engine.trigger_views import Happening, decode_happening
+from countermand.engine.trigger_views import Happening, craft_row, decode_happening
 
 CRAFT_PATIENCE_MS: Final = 300
 """A cancel does not wait longer than this for its withdrawal to be built: stopping the fills comes first."""
@@ -181,8 +179,7 @@ class TriggerOrders:
             output_mint=output_mint,
             amount=amount,
         )
-        row = CraftRow(deposit.request_id, deposit.order_id, deposit.craft.last_valid_height, encode(deposit))
-        await self._shard.add_craft(row)
+        await self._shard.add_craft(craft_row(deposit))
         return deposit
 
     @_told("place")

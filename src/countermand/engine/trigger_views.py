@@ -9,6 +9,7 @@ import msgspec
 from countermand.domain.identity import Mint, Signature
 from countermand.domain.instant import Instant
 from countermand.domain.quantities import BaseUnits
+from countermand.domain.trigger.commands import DepositCraft
 from countermand.domain.trigger.events import (
     DepositFailed,
     DepositLanded,
@@ -21,7 +22,7 @@ from countermand.domain.trigger.events import (
 from countermand.domain.trigger.lifecycle import ACTIVE, display_state, is_dormant
 from countermand.domain.trigger.order import OrderGroup, Purpose, purpose
 from countermand.engine.journal import encode
-from countermand.engine.ports import HistoryRow, OrderRow
+from countermand.engine.ports import CraftRow, HistoryRow, OrderRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,10 @@ def history_rows(group: OrderGroup, event: Event, at: Instant) -> Iterator[Histo
     for nth, happening in enumerate(happenings(group, event, at)):
         number = group.version * HAPPENINGS_PER_EVENT_MAX + nth
         yield HistoryRow(group.id, number, encode(happening), passing=isinstance(event, FillFailed))
+
+
+def craft_row(deposit: DepositCraft) -> CraftRow:
+    return CraftRow(deposit.request_id, deposit.order_id, deposit.craft.last_valid_height, encode(deposit))
 
 
 def order_row(group: OrderGroup) -> OrderRow:

@@ -141,10 +141,13 @@ class CurrencyWire(msgspec.Struct):
     fees: str
 
 
-class AuditWire(msgspec.Struct):
+class AuditWire(msgspec.Struct, omit_defaults=True):
+    """`differences`: only if not `ok`."""
+
     ok: bool
     mints: dict[str, ColumnWire]
     currencies: dict[str, CurrencyWire]
+    differences: list[str] = []
 
 
 class TimelineWire(msgspec.Struct, rename="camel", omit_defaults=True):
