@@ -109,6 +109,17 @@ def test_a_bad_choice_is_one_line_and_exit_status_2(arguments: list[str], words:
     assert words in done.stderr
 
 
+def test_a_key_that_could_not_be_printed_is_revoked(database_url: str) -> None:
+    command = [sys.executable, "-c", "from countermand.cli import main; main()", "keys", "add", "--scopes", "read"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*command, "--database-url", database_url], stdout=full, stderr=subprocess.PIPE, timeout=60, check=False
+        )
+    assert (done.returncode, b"No space left on device, so the key is revoked" in done.stderr) == (2, True), done
+    listed = keys("list", "--json", url=database_url)
+    assert (listed.returncode, listed.stdout) == (0, "[]\n")
+
+
 def test_a_database_that_is_away_is_one_line_without_its_password(tmp_path: Path) -> None:
     done = keys("list", url="postgresql://me:secret@127.0.0.1:1/none")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)

@@ -336,6 +336,25 @@ def test_heads_that_are_sent_ahead_are_counted_each_alone(child: Child) -> None:
     assert (data.count(b"HTTP/1.1 200"), data.count(b"HTTP/1.1 431")) == (200, 0)
 
 
+@pytest.mark.parametrize(("size", "status"), [(65_000, b"200"), (65_600, b"431"), (72_000, b"431")])
+def test_a_head_of_just_too_many_bytes_is_refused(child: Child, size: int, status: bytes) -> None:
+    """Also where it ends inside the piece that goes beyond the limit."""
+    head = b"GET /trigger/v2/x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX: "
+    with child.connect() as connection:
+        connection.sendall(head + b"a" * (size - len(head) - 4) + b"\r\n\r\n")
+        assert everything(connection).startswith(b"HTTP/1.1 " + status)
+
+
+@pytest.mark.parametrize(
+    ("codings", "status"), [(b"chunked", b"200"), (b"Chunked", b"200"), (b"gzip, chunked", b"501"), (b"gzip", b"501")]
+)
+def test_a_transfer_coding_that_is_not_understood_is_refused(child: Child, codings: bytes, status: bytes) -> None:
+    head = b"POST /trigger/v2/x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: %s\r\n\r\n" % codings
+    with child.connect() as connection:
+        connection.sendall(head + b"3\r\nabc\r\n0\r\n\r\n")
+        assert everything(connection).startswith(b"HTTP/1.1 " + status)
+
+
 def test_a_refused_body_that_comes_slowly_ends_its_connection(child: Child) -> None:
     with child.connect() as connection:
         connection.sendall(b"POST /sandbox/x HTTP/1.1\r\nHost: evil\r\nContent-Length: 1000\r\n\r\nabc")

@@ -71,11 +71,19 @@ def add(
         async with _keys_of(data, database_url) as stored:
             await stored.add(made)
 
+    async def unmake() -> None:
+        async with _keys_of(data, database_url) as stored:
+            await stored.revoke(made.digest)
+
     _run(work)
-    if as_json:
-        _print_json(_shown(made, key))
-    else:
-        print(key)
+    try:
+        print(_json(_shown(made, key)) if as_json else key)
+    except (StartRefused, SystemExit) as unread:
+        _run(unmake)
+        if isinstance(unread, StartRefused):
+            raise StartRefused(f"{unread}, so the key is revoked") from unread
+        raise
+    if not as_json:
         _say(f"Key {made.id} may {', '.join(scope.value for scope in made.scopes)}. It is not shown again.")
     return 0
 
@@ -90,7 +98,7 @@ def list_(*, data: Data = DATA, database_url: DatabaseUrl = None, as_json: AsJso
 
     found = _run(work)
     if as_json:
-        _print_json([_shown(key) for key in found])
+        print(_json([_shown(key) for key in found]))
     elif found:
         Console().print(_table(found))
     else:
@@ -194,8 +202,8 @@ def _run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     return examined(lambda: uvloop.run(work()))
 
 
-def _print_json(value: object) -> None:
-    print(msgspec.json.encode(value).decode())
+def _json(value: ShownKey | list[ShownKey]) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _say(sentence: str) -> None:

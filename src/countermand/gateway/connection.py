@@ -40,7 +40,8 @@ class HttpConnection(HttpToolsProtocol):
         self._unfed = b""
         self._in_head = True
         self._head_bytes = 0
-        self._head_is_large = False
+        self._head_flaw: tuple[int, str] | None = None
+        """Why a head that the parser took is refused all the same."""
         self._ended = False
         """Nothing that still comes is parsed."""
         self._afterwards: bytes | None = None
@@ -154,10 +155,8 @@ class HttpConnection(HttpToolsProtocol):
                 self._exchange.end_malformed()
         elif isinstance(error, httptools.HttpParserInvalidMethodError) and not self._owes_answers():
             self._answer_unknown_method(piece)
-        elif self._head_is_large:
-            self._refuse_head(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _TOO_MANY_HEADERS)
         else:
-            self._refuse_head(HTTPStatus.BAD_REQUEST, _MALFORMED)
+            self._refuse_head(*(self._head_flaw or (HTTPStatus.BAD_REQUEST, _MALFORMED)))
 
     def _owes_answers(self) -> bool:
         return self._exchange is not None and not self._exchange.response_complete
@@ -222,9 +221,9 @@ class HttpConnection(HttpToolsProtocol):
         self.scope["http_version"] = version
         if version not in _VERSIONS or (version == "1.0" and any(name == _CODED for name, _ in self.headers)):
             raise ValueError(version)  # The parser makes it an error of its own.
-        if len(self.headers) > HEADERS_MAX:
-            self._head_is_large = True
-            raise ValueError(len(self.headers))
+        self._head_flaw = self._found_flaw()
+        if self._head_flaw is not None:
+            raise ValueError(self._head_flaw)
         self._traffic.has_head(self)
         if self.parser.should_upgrade() and self._should_upgrade():
             self._in_head = False
@@ -237,6 +236,17 @@ class HttpConnection(HttpToolsProtocol):
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
+
+    def _found_flaw(self) -> tuple[int, str] | None:
+        if len(self.headers) > HEADERS_MAX or (
+            self._head_bytes > HEAD_BYTES_MAX - PIECE_BYTES  # It ends inside a piece.
+            and len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEAD_BYTES_MAX
+        ):
+            return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _TOO_MANY_HEADERS
+        codings = [value for name, value in self.headers if name == _CODED]
+        if any(coding.lower() != b"chunked" for coding in codings):
+            return HTTPStatus.NOT_IMPLEMENTED, _NO_CODING
+        return None
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -311,6 +321,7 @@ class HttpConnection(HttpToolsProtocol):
 
 _CODED: Final = b"transfer-encoding"
 _MALFORMED: Final = "This is not HTTP/1.1: the request line, a header or the length of the body is malformed"
+_NO_CODING: Final = "A body is sent as it is, or chunked: no other transfer coding is understood"
 _TOO_MANY_HEADERS: Final = f"The headers are more than {HEADERS_MAX} or larger than {HEAD_BYTES_MAX} bytes"
 
 
