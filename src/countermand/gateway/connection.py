@@ -243,8 +243,9 @@ class HttpConnection(HttpToolsProtocol):
             and len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEAD_BYTES_MAX
         ):
             return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _TOO_MANY_HEADERS
-        codings = [value for name, value in self.headers if name == _CODED]
-        if any(coding.lower() != b"chunked" for coding in codings):
+        codings = b",".join(value.lower() for name, value in self.headers if name == _CODED).split(b",")
+        # Where chunked is not the last coding, the body has no length: the parser refuses that.
+        if len(codings) > 1 and codings[-1].strip() == b"chunked":
             return HTTPStatus.NOT_IMPLEMENTED, _NO_CODING
         return None
 
