@@ -70,8 +70,9 @@ def _starts(measured: Measured, data: Path, _seconds: float) -> None:
 
 def _creates(measured: Measured, data: Path, seconds: float) -> None:
     _say("creates, and whole lives")
-    _, owners = asyncio.run(figures.filled(data / "creates", 0, 0))
+    owners = asyncio.run(figures.begun(data / "creates"))
     with serving(data / "creates") as venue:
+        figures.fund(venue, owners)
         measured.creates = figures.creates(venue, owners, seconds)
         measured.lives = figures.lives(venue, owners, seconds)
         venue.settle()

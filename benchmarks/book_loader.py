@@ -1,6 +1,6 @@
 """Fills a data directory with users, balances, resting orders of the books, and orders that wait for their signatures.
 
-No server runs meanwhile: everything goes through the shard's own term and journal, but for the users' logins.
+No server runs meanwhile: everything goes through the shard's own writer and journal, but for the users' logins.
 """
 
 import shutil
@@ -26,21 +26,22 @@ from countermand.domain.book.markets import MARKETS
 from countermand.domain.book.order import BUY, SELL, Kind, Nonce, OrderId, Terms
 from countermand.domain.book.quantities import Lots, Ticks
 from countermand.domain.book.refusals import Refused
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import AMOUNT_SCALE, Account, Amount, Currency
-from countermand.engine.book_memory import BookMemory
 from countermand.engine.book_rows import Draft
-from countermand.engine.clock import VenueClock
-from countermand.engine.ids import Ids
+from countermand.engine.book_shard import BookEpoch
+from countermand.engine.book_state import BookState
 from countermand.engine.shards import BOOK_SHARD
-from countermand.engine.term import Term
 from countermand.engine.token_incarnation import TokenIncarnation
+from countermand.kernel.clock import VenueClock
+from countermand.kernel.ids import Ids
+from countermand.kernel.writer_epoch import WriterEpoch
 from countermand.store.book_postgres import PostgresBookStore
 from countermand.store.embedded import EmbeddedPostgres
 from countermand.store.fingerprints import keep_fingerprint
 from countermand.store.members_postgres import PostgresMembers
 from countermand.store.migrations import migrate
 from countermand.store.venue_postgres import PostgresVenue
+from countermand.values.instant import Instant
 
 USERS: Final = 500
 _A_BATCH: Final = 1_000
@@ -80,7 +81,7 @@ class Resting:
 class Trading:
     """The books of a venue that is being filled."""
 
-    term: Term[BookMemory]
+    writer: BookEpoch
     store: PostgresBookStore
     clock: VenueClock
     ids: Ids
@@ -93,9 +94,9 @@ class Trading:
             for (terms, owner), _ in some:
                 nonce = self._next_nonce()
                 placed = PlaceOrder(self.ids.request_id(), nonce, b"signed", terms)
-                happened = self.term.turn(placed, self.clock.now())
+                happened = self.writer.turn(placed, self.clock.now())
                 assert not isinstance(happened, Refused), happened
-                order = self.term.memory.desk.placed(terms.account, nonce)
+                order = self.writer.state.desk.placed(terms.account, nonce)
                 assert order is not None
                 resting.append(Resting(order.id, owner))
             await self._commit()
@@ -109,7 +110,7 @@ class Trading:
             for (terms, owner), _ in some:
                 nonce = self._next_nonce()
                 message = msg_hash(terms, _MARKET, nonce)
-                self.term.memory.add_draft(Draft(nonce, terms, message, expires_at))
+                self.writer.state.add_draft(Draft(nonce, terms, message, expires_at))
                 r, s = fast_stark_crypto.sign(owner.stark_private_key, int(message, 16))
                 signed.append(requests.tanx_create(nonce, message, (r, s), owner.token))
             await self._commit()
@@ -118,19 +119,19 @@ class Trading:
     async def enrich(self) -> None:
         for user in self.users:
             for currency in (_MARKET.base, _MARKET.quote):
-                happened = self.term.turn(Credit(user.account, Currency(currency), _WEALTH), self.clock.now())
+                happened = self.writer.turn(Credit(user.account, Currency(currency), _WEALTH), self.clock.now())
                 assert not isinstance(happened, Refused), happened
         await self._commit()
 
     def _next_nonce(self) -> Nonce:
-        self.term.memory.nonces += 1
-        return Nonce(self.term.memory.nonces)
+        self.writer.state.nonces += 1
+        return Nonce(self.writer.state.nonces)
 
     async def _commit(self) -> None:
-        batch = self.term.cut()
+        batch = self.writer.take_batch()
         await self.store.commit(batch)
-        self.term.wrote(batch)
-        self.term.memory.wrote()
+        self.writer.on_committed(batch)
+        self.writer.state.on_committed()
 
 
 def _terms(users: Sequence[User]) -> Iterator[tuple[Terms, User]]:
@@ -160,9 +161,9 @@ async def trading(data: Path) -> AsyncIterator[Trading]:
         members = PostgresMembers(pool)
         sessions = Sessions(keys.jwt_secret(), clock, members, TokenIncarnation(PostgresVenue(pool), 1))
         users = [await _user(number, members, sessions, clock) for number in range(USERS)]
-        memory = BookMemory(MARKETS, _NoFaults())
-        term = Term(BOOK_SHARD, await store.begin_epoch(BOOK_SHARD), memory)
-        it = Trading(term, store, clock, Ids(), users)
+        memory = BookState(MARKETS, _NoFaults())
+        writer = WriterEpoch(BOOK_SHARD, await store.begin_epoch(BOOK_SHARD), memory, memory)
+        it = Trading(writer, store, clock, Ids(), users)
         await it.enrich()
         yield it
         # PostgreSQL would do it soon by itself, in the middle of a measurement.

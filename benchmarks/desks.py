@@ -17,20 +17,20 @@ from typing import Final
 import base58
 import msgspec
 
-from countermand.domain.identity import Address, Mint, Wallet
-from countermand.domain.instant import Instant
-from countermand.domain.quantities import USD_SCALE, BaseUnits, Bps, UsdPrice
-from countermand.domain.trigger.commands import ObservePrice
+from countermand.domain.trigger.commands import TriggerOrders
 from countermand.domain.trigger.condition import Condition, Direction
 from countermand.domain.trigger.order import AT_REST, Family, Leg, OrderGroup, Role, State, Terms
-from countermand.domain.trigger.refusals import Refused
-from countermand.engine.ids import Ids
-from countermand.engine.journal import encode
-from countermand.engine.ports import Epoch
-from countermand.engine.term import Term
 from countermand.engine.trigger_bodies import decode_group
-from countermand.engine.trigger_memory import TriggerMemory
-from countermand.prices.feed import SOL, USDC
+from countermand.engine.trigger_shard import ORDERS_PER_SLICE, TriggerEpoch
+from countermand.engine.trigger_state import TriggerState
+from countermand.kernel.ids import Ids
+from countermand.kernel.journal import encode
+from countermand.kernel.ports import Epoch
+from countermand.kernel.writer_epoch import WriterEpoch
+from countermand.services.tokens import SOL, USDC
+from countermand.values.identity import Address, Mint, Wallet
+from countermand.values.instant import Instant
+from countermand.values.quantities import USD_SCALE, BaseUnits, Bps, UsdPrice
 
 CROSSED: Final = 10_000
 _TICKS: Final = 20_000
@@ -101,45 +101,48 @@ def _resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
 
 
-def _ticks_ns(term: Term[TriggerMemory]) -> list[int]:
-    """Each a whole turn of the engine: what is due, and a price that crosses nothing."""
+def _ticks_ns(writer: TriggerEpoch) -> list[int]:
+    """Each is what a price costs that crosses nothing."""
     took = []
     for number in range(_TICKS):
-        tick = ObservePrice(Mint(SOL.mint), UsdPrice(150 * _DOLLAR + number), at_once=False)
+        price = UsdPrice(150 * _DOLLAR + number)
         began = time.perf_counter_ns()
-        happened = term.turn(tick, _START)
+        crossed = writer.state.desk.take_crossed(Mint(SOL.mint), price, at_once=False)
         took.append(time.perf_counter_ns() - began)
-        assert not happened, "the tick was to cross nothing"
+        assert not crossed, "the tick was to cross nothing"
     return sorted(took)
 
 
-def _crossing_ms(term: Term[TriggerMemory]) -> float:
-    """One turn in which 10⁴ orders leave `open`, and their events are written into the journal."""
+def _crossing_ms(writer: TriggerEpoch) -> float:
+    """10⁴ orders leave `open`, slice after slice, and their events are written into the journal."""
     reach = UsdPrice(300 * _DOLLAR + 2 * (CROSSED - 1) * _DOLLAR // 100_000)
     began = time.perf_counter_ns()
-    happened = term.turn(ObservePrice(Mint(SOL.mint), reach, at_once=False), _START)
+    crossed = writer.state.desk.take_crossed(Mint(SOL.mint), reach, at_once=False)
+    for start in range(0, len(crossed), ORDERS_PER_SLICE):
+        order_ids = tuple(crossed[start : start + ORDERS_PER_SLICE])
+        writer.turn(TriggerOrders(Mint(SOL.mint), reach, at_once=False, order_ids=order_ids), _START)
     took = time.perf_counter_ns() - began
-    assert not isinstance(happened, Refused)
-    assert len(happened) == CROSSED, f"{len(happened)} orders crossed"
+    assert len(crossed) == CROSSED, f"{len(crossed)} orders crossed"
     return took / 1e6
 
 
 def _measure_here(count: int) -> Desk:
-    term = Term(0, Epoch(1, 0, b"", _START), TriggerMemory())
+    state = TriggerState({Mint(SOL.mint): UsdPrice(150 * _DOLLAR)}.get)
+    writer = WriterEpoch(0, Epoch(1, 0, b"", _START), state, state)
     gc.disable()  # As a start of the venue does.
     before = _resident()
     for body in _stored(count):
-        term.memory.adopt(decode_group(body))
+        writer.state.adopt(decode_group(body))
     grown = _resident() - before
     gc.freeze()
     gc.enable()
-    ticks = _ticks_ns(term)
+    ticks = _ticks_ns(writer)
     return Desk(
         orders=count,
         bytes_an_order=grown / count,
         tick_p50_us=ticks[len(ticks) // 2] / 1e3,
         tick_p99_us=ticks[len(ticks) * 99 // 100] / 1e3,
-        crossing_ms=_crossing_ms(term) if count == 10 * CROSSED else None,
+        crossing_ms=_crossing_ms(writer) if count == 10 * CROSSED else None,
     )
 
 

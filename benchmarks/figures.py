@@ -15,7 +15,7 @@ from benchmarks.book_loader import Resting, trading
 from benchmarks.driving import Figure, collect, drive
 from benchmarks.loader import Open, Owner, filling, ladder, resting
 from benchmarks.venue import Venue, echoing, serving
-from countermand.prices.feed import JUP, SOL, USDC
+from countermand.services.tokens import JUP, SOL, USDC
 
 T = TypeVar("T")
 
@@ -30,6 +30,7 @@ _YEAR_MS: Final = 365 * 24 * 3_600_000
 _SHARES: Final = {1: 1, 32: 4, 256: 6}
 """How the orders are dealt out to the runs. A machine that is quick enough to cancel its share ends its run early."""
 BOOK_CREATES: Final = {1: 2_000, 32: 8_000, 256: 8_000}
+_FUNDS: Final = str(10**13)
 _CREATES: Final = {1: 500, 32: 3_000, 256: 3_500}
 """A crafted deposit lives for a minute, so these must be crafted, signed and created in less."""
 
@@ -291,10 +292,26 @@ def start(data: Path, orders: int) -> Start:
         return Start(orders, venue.ready_s, venue.resident_bytes())
 
 
+async def begun(data: Path) -> Sequence[Owner]:
+    """A data directory without orders. Its wallets have vaults, and no money yet."""
+    shutil.rmtree(data, ignore_errors=True)
+    async with filling(data) as it:
+        await it.register()
+        return it.owners
+
+
+def fund(venue: Venue, owners: Sequence[Owner]) -> None:
+    """By the faucet, so that the audit knows where the money comes from."""
+    for owner in owners:
+        for mint in ("SOL", USDC.mint, JUP.mint):
+            venue.ask("POST", "/sandbox/airdrop", {"wallet": owner.wallet, "mint": mint, "amount": _FUNDS})
+
+
 async def filled(data: Path, count: int, rungs: int) -> tuple[list[Open], Sequence[Owner]]:
     """A data directory with open orders. Returns those that rest."""
     shutil.rmtree(data, ignore_errors=True)
     async with filling(data) as it:
+        await it.enrich()
         rest = await it.add(resting(count))
         await it.add(ladder(rungs))
         return rest, it.owners

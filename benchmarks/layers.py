@@ -30,8 +30,8 @@ _TIMED: Final = 10_000
 
 LAYERS: Final = {
     "craft": "the withdrawal is crafted, from the chain's account and a cached blockhash",
-    "turn": "a bare cancel passes the gate: decided, encoded, hashed, committed by PostgreSQL in groups",
-    "engine": "both, as `TriggerOrders.cancel` does them",
+    "turn": "a bare cancel passes the shard: decided, encoded, hashed, committed by PostgreSQL in groups",
+    "engine": "both, as `TriggerService.cancel` does them",
     "dialect": "Falcon finds the resource, the token is looked up, the answer is written",
     "door": "limits, keys, CORS, the gateway's headers",
 }
@@ -49,6 +49,7 @@ def measure(layer: str, data: Path) -> float:
 
 async def _measure_here(layer: str, data: Path) -> float:
     async with filling(data) as filled:
+        await filled.enrich()
         orders = await filled.add(resting(_WARM_UP + _TIMED))
     settings = Settings(data=data)
     async with (

@@ -4,6 +4,7 @@ No server runs meanwhile. Only the deposits themselves are skipped: each order's
 deposit would have left it, so `countermand audit` misses their transactions, and is not asked about such a venue.
 """
 
+import logging
 import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import asyncpg
+import structlog
 from solders.keypair import Keypair
 
 from countermand.app.seeds import MASTER_SEED_FILE
@@ -21,22 +23,20 @@ from countermand.custody.instructions import order_account
 from countermand.custody.parties import Parties
 from countermand.custody.vaults import VaultKeys, load_or_make_seed
 from countermand.dialects.trigger_v2.auth import Sessions
-from countermand.domain.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
-from countermand.domain.instant import Instant
-from countermand.domain.quantities import USD_SCALE, BaseUnits, Bps, UsdPrice
 from countermand.domain.trigger.commands import DepositCraft, Fate, PlaceOrder, ResolveAttempt, Submission
 from countermand.domain.trigger.condition import Condition, Direction
 from countermand.domain.trigger.order import Craft, Family, Leg, Role
 from countermand.domain.trigger.refusals import Refused
-from countermand.engine.clock import VenueClock
-from countermand.engine.ids import Ids
 from countermand.engine.shards import TRIGGER_SHARD
-from countermand.engine.term import Term
 from countermand.engine.token_incarnation import TokenIncarnation
-from countermand.engine.trigger_memory import TriggerMemory
-from countermand.prices.feed import JUP, SOL, USDC, Token, TokenRegistry
+from countermand.engine.trigger_shard import TriggerEpoch
+from countermand.engine.trigger_state import TriggerState
+from countermand.kernel.clock import VenueClock
+from countermand.kernel.ids import Ids
+from countermand.kernel.writer_epoch import WriterEpoch
 from countermand.sandbox.pool import pool_account, sandbox_accounts
 from countermand.sandbox.prices import DEFAULT_PRICES
+from countermand.services.tokens import JUP, SOL, USDC, Token, TokenRegistry
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.genesis import Genesis
 from countermand.solana.port import AccountInfo
@@ -45,7 +45,11 @@ from countermand.store.chain_postgres import PostgresLedgerStore
 from countermand.store.embedded import EmbeddedPostgres
 from countermand.store.fingerprints import keep_fingerprint
 from countermand.store.postgres import PostgresStore, migrate
+from countermand.store.prices_postgres import PostgresPrices
 from countermand.store.venue_postgres import PostgresVenue
+from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
+from countermand.values.instant import Instant
+from countermand.values.quantities import USD_SCALE, BaseUnits, Bps, UsdPrice
 
 WALLETS: Final = 2_000
 _A_BATCH: Final = 1_000
@@ -105,8 +109,9 @@ class Filling:
     keys: VaultKeys
     clock: VenueClock
     store: PostgresStore
+    prices: PostgresPrices
     chain: EmbeddedChain
-    term: Term[TriggerMemory]
+    writer: TriggerEpoch
     ids: Ids
     owners: Sequence[Owner]
 
@@ -131,30 +136,34 @@ class Filling:
         signature = Signature(str(owner.keypair.sign_message(message)))
         command = _placement(wish, owner.wallet, order_id, request_id, account, message, signature, now)
         for each in (command, ResolveAttempt(order_id, 1, Fate.LANDED, signature, None)):
-            happened = self.term.turn(each, now)
+            happened = self.writer.turn(each, now)
             assert not isinstance(happened, Refused), happened
         accounts[account] = pool_account(vault.address, wish.sells, wish.amount)
         return order_id
 
+    async def register(self) -> None:
+        """Gives every wallet its vault's registration."""
+        for owner in self.owners:
+            self.writer.state.add_vault(owner.wallet, self.clock.now())
+        await self._commit()
+
     async def enrich(self) -> None:
-        """Gives every wallet lamports, token accounts, and its vault's registration."""
+        """The same, and lamports and token accounts."""
+        await self.register()
         accounts: dict[str, AccountInfo] = {}
         for owner in self.owners:
-            self.term.memory.add_vault(owner.wallet, self.clock.now())
             accounts[owner.wallet] = AccountInfo(_WEALTH, SYSTEM_PROGRAM, b"", executable=False)
             for token in (USDC, JUP):
                 at = associated_token_address(owner.wallet, token.mint, token.program)
                 accounts[at] = pool_account(Address(owner.wallet), token, _WEALTH)
         await self.chain.put_accounts(accounts)
-        for mint, price in DEFAULT_PRICES.items():
-            self.term.memory.add_price(mint, price)
-        await self._commit()
+        await self.prices.set_prices(DEFAULT_PRICES)
 
     async def _commit(self) -> None:
-        batch = self.term.cut()
+        batch = self.writer.take_batch()
         await self.store.commit(batch)
-        self.term.wrote(batch)
-        self.term.memory.wrote()
+        self.writer.on_committed(batch)
+        self.writer.state.take_committed()
 
 
 def _placement(
@@ -190,6 +199,8 @@ def _placement(
 @asynccontextmanager
 async def filling(data: Path) -> AsyncIterator[Filling]:
     """Opens the data directory the way a server does, and gives its wallets what they need."""
+    # As the venues that are measured in processes of their own: nothing that goes well is told.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     data.mkdir(parents=True, exist_ok=True, mode=0o711)
     keys, clock = VaultKeys(load_or_make_seed(data / MASTER_SEED_FILE)), VenueClock()
     async with EmbeddedPostgres(data) as server:
@@ -200,9 +211,10 @@ async def filling(data: Path) -> AsyncIterator[Filling]:
         store = await PostgresStore.connect(server.dsn)
         ledger = PostgresLedgerStore(pool)
         chain = await EmbeddedChain.open(ledger, clock, genesis=_genesis(keys))
-        term = Term(TRIGGER_SHARD, await store.begin_epoch(TRIGGER_SHARD), TriggerMemory())
-        it = Filling(keys, clock, store, chain, term, Ids(), [_owner(sessions) for _ in range(WALLETS)])
-        await it.enrich()
+        state = TriggerState(DEFAULT_PRICES.get)
+        writer = WriterEpoch(TRIGGER_SHARD, await store.begin_epoch(TRIGGER_SHARD), state, state)
+        prices = PostgresPrices(pool, TRIGGER_SHARD)
+        it = Filling(keys, clock, store, prices, chain, writer, Ids(), [_owner(sessions) for _ in range(WALLETS)])
         yield it
         # PostgreSQL would do it soon by itself, in the middle of a measurement.
         await pool.execute("VACUUM (FREEZE, ANALYZE)")

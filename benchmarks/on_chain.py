@@ -19,11 +19,11 @@ from countermand.app.database import database_of
 from countermand.app.families import Families
 from countermand.app.sandbox import sandbox_app
 from countermand.app.seeds import keys_of, seed_of
-from countermand.domain.identity import Wallet
 from countermand.settings import Settings
 from countermand.solana.port import AccountInfo
 from countermand.solana.programs import limit_order
 from countermand.solana.tokens import SOL_MINT
+from countermand.values.identity import Wallet
 
 ORDERS: Final = 100_000
 OF_ONE: Final = 10

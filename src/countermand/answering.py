@@ -9,7 +9,7 @@ import msgspec
 import structlog
 from falcon.asgi import Request, Response
 
-from countermand.engine.ports import CommitUnknown, Unavailable
+from countermand.kernel.ports import CommitUnknown, Unavailable
 
 _log: Final = structlog.get_logger("countermand")
 

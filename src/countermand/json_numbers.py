@@ -12,7 +12,7 @@ from typing import Final, TypeVar, get_args
 
 import msgspec
 
-from countermand.domain.quantities import exact
+from countermand.values.quantities import exact
 
 T = TypeVar("T", bound=msgspec.Struct)
 

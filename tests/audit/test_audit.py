@@ -10,12 +10,12 @@ from rich.console import Console
 
 from countermand.audit.findings import Audit, Column
 from countermand.audit.run import audit, show
-from countermand.domain.identity import Wallet
-from countermand.engine.trigger_orders import Cancelling, Withdrawn
-from countermand.prices.feed import SOL, USDC
+from countermand.engine.trigger_service import Cancelling, Withdrawn
+from countermand.services.tokens import SOL, USDC
 from countermand.solana.tokens import MEMO_PROGRAM, TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from countermand.store.chain_postgres import PostgresLedgerStore
 from countermand.store.postgres import PostgresStore
+from countermand.values.identity import Wallet
 from tests.audit.complete import KEYS, completed, run
 from tests.engine.house import ONE_SOL, House, above, dollars, house, signed
 from tests.gifts import faucet_of
@@ -40,7 +40,7 @@ async def business(venue: House) -> None:
     wallet = Wallet(str(alice.pubkey()))
     await venue.orders.register_vault(wallet)
     await venue.placed(alice, above(200))
-    await venue.shard.observe_price(SOL.mint, dollars(205), at_once=True)
+    await venue.prices.set({SOL.mint: dollars(205)}, at_once=True)
     await venue.settled()
     withdrawn = await venue.placed(alice, above(300), amount=2 * ONE_SOL)
     cancelling = await venue.orders.cancel(withdrawn, wallet)
@@ -76,11 +76,11 @@ async def test_a_good_venue_has_no_differences(store: PostgresStore) -> None:
         ("UPDATE orders SET active = NOT active WHERE live", "stored otherwise"),
         ("DELETE FROM orders WHERE live", "not stored"),
         ("UPDATE journal SET at = at + 1 WHERE seq = 3", "is not what its hash was made of"),
-        ("UPDATE journal SET kind = 'EndPause' WHERE seq = 3", "is not what its hash was made of"),
+        ("UPDATE journal SET kind = 'end_pause' WHERE seq = 3", "is not what its hash was made of"),
         ("DELETE FROM journal WHERE seq = 3", "lacks what lies between"),
         ("DELETE FROM journal WHERE seq = (SELECT max(seq) FROM journal)", "the journal ends with"),
-        ("DELETE FROM order_history WHERE number = (SELECT max(number) FROM order_history)", "is missing"),
-        ("UPDATE order_history SET body = body || ' '::bytea", "is not what happened"),
+        ("DELETE FROM events WHERE seq = (SELECT max(seq) FROM events)", "is missing"),
+        ("UPDATE events SET body = body || ' '::bytea", "is not what happened"),
         ("DELETE FROM chain_transactions WHERE error IS NULL", "did not land on the chain"),
         ("DELETE FROM chain_accounts WHERE length(data) = 165", "units left"),
     ],

@@ -12,7 +12,7 @@ from countermand.audit.findings import NAMED_MAX, Audit
 from countermand.audit.reading import shown
 from countermand.audit.run import examine
 from countermand.custody.vaults import VaultKeys
-from countermand.engine.journal import GENESIS, encode, entry_hash
+from countermand.kernel.journal import GENESIS, encode, entry_hash
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.tokens import TOKEN_PROGRAM
 from countermand.store.snapshot import Snapshot
@@ -58,7 +58,7 @@ async def test_the_account_of_an_order_that_no_order_claims(connection: Any) -> 
     state = "convert_from(body, 'utf8')::json ->> 'state'"
     orders = await connection.fetchval(f"SELECT count(*) FROM orders WHERE {state} NOT IN ('filled', 'cancelled')")
     async with damaged(connection, "UPDATE shards SET seq = 0, head = '', last_at = 0 WHERE shard = 0"):
-        for table in ("orders", "order_history", "crafts", "vaults"):
+        for table in ("orders", "events", "crafts", "vaults"):
             await connection.execute(f"DELETE FROM {table}")
         await connection.execute("DELETE FROM journal WHERE shard = 0")
         sentences = await told(connection, None)

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account
 from countermand.engine.members import Member, MemberSession
 from countermand.store.members_postgres import SESSIONS_KEPT
+from countermand.values.instant import Instant
 
 
 class MemoryMembers:

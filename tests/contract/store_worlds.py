@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 import pytest
 
-from countermand.engine.ports import Batch, CommitUnknown, Epoch
+from countermand.kernel.ports import Batch, CommitUnknown, Epoch
 from countermand.simulation.fenced import FencedDatabase
 from countermand.simulation.memory_store import AFTER_COMMIT, BEFORE_COMMIT, HeldInside, MemoryDatabase, MemoryStore
 from countermand.store import fences

@@ -12,7 +12,6 @@ from countermand.domain.book.events import Traded, TradeLeg
 from countermand.domain.book.market import MarketSymbol
 from countermand.domain.book.order import BUY, Kind, Nonce, OrderId, Side, State, TradeId
 from countermand.domain.book.quantities import Lots, Rate, Ticks
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import AMOUNT_MAX, ZERO, Account, Amount, Currency
 from countermand.engine.book_ports import BookStore, OrdersQuery, Period, StoredBookOrder, StoredTrade, TradesQuery
 from countermand.engine.book_rows import (
@@ -24,10 +23,11 @@ from countermand.engine.book_rows import (
     decode_counters,
     trade_row,
 )
-from countermand.engine.journal import encode
-from countermand.engine.ports import Batch, CommitUnknown, Epoch, JournalRow, WriterReplaced
+from countermand.kernel.journal import encode
+from countermand.kernel.ports import Batch, CommitUnknown, Epoch, JournalRow, WriterReplaced
 from countermand.simulation.book.store import MemoryBookDatabase, MemoryBookStore
 from countermand.store.book_postgres import PostgresBookStore
+from countermand.values.instant import Instant
 from tests.contract.store_worlds import InMemory, InPostgres, World, bodies
 
 ALICE: Final = Account("0xa11ce")
@@ -108,9 +108,9 @@ def counters(orders: int) -> bytes:
 def batch(epoch: Epoch, seq_before: int = 0, commands: int = 1, **rows: Any) -> Batch[BookRows]:
     after = seq_before + commands
     journal = [
-        JournalRow(n, Instant(TODAY + n), "Credit", b"%d" % n, b"hash %d" % n) for n in range(seq_before + 1, after + 1)
+        JournalRow(n, Instant(TODAY + n), "credit", b"%d" % n, b"hash %d" % n) for n in range(seq_before + 1, after + 1)
     ]
-    return Batch(BOOKS, epoch.number, seq_before, after, b"hash %d" % after, journal, BookRows(**rows))
+    return Batch(BOOKS, epoch.number, seq_before, after, b"hash %d" % after, journal, (), BookRows(**rows))
 
 
 def everything(epoch: Epoch, seq_before: int = 0) -> Batch[BookRows]:
@@ -229,8 +229,8 @@ async def test_a_reset_shard_is_empty_and_its_epochs_go_on(store: BookStore) -> 
     with pytest.raises(WriterReplaced):
         await store.commit(everything(epoch, 1))
     again = await store.begin_epoch(BOOKS)
-    assert (again.number, again.seq) == (3, 0)
-    await store.commit(everything(again))
+    assert (again.number, again.seq, again.began, again.incarnation) == (3, 1, 1, 2)
+    await store.commit(everything(again, 1))
 
 
 # --- rows

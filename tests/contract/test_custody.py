@@ -6,20 +6,21 @@ from random import Random
 
 import pytest
 
-from countermand.domain.identity import Mint, OrderId, RequestId, Signature, Wallet
-from countermand.domain.instant import Instant
-from countermand.domain.quantities import NOTHING, USD_SCALE, BaseUnits, Bps, UsdPrice
 from countermand.domain.trigger.commands import DepositCraft, Fate, SubmissionFault
 from countermand.domain.trigger.condition import Condition, Direction
 from countermand.domain.trigger.events import CancelRequested, DepositLanded, OrderPlaced, OrderTriggered
 from countermand.domain.trigger.lifecycle import evolve, place
 from countermand.domain.trigger.order import Attempt, AttemptKind, Craft, Family, Leg, OrderGroup, Role, Terms
-from countermand.engine.clock import ClockSetting, VenueClock
-from countermand.engine.ports import Custody, SwapRefused, Unavailable
+from countermand.engine.ports import Custody, SwapRefused
+from countermand.kernel.clock import ClockSetting, VenueClock
+from countermand.kernel.ports import Unavailable
 from countermand.simulation import swarm
 from countermand.simulation.checkers.ledger import Ledger
 from countermand.simulation.sides import ChainSide, ModelSide
 from countermand.simulation.svm import SvmSide
+from countermand.values.identity import Mint, OrderId, RequestId, Signature, Wallet
+from countermand.values.instant import Instant
+from countermand.values.quantities import NOTHING, USD_SCALE, BaseUnits, Bps, UsdPrice
 from tests.domain.orders import progressed
 
 NOW = Instant(1_700_000_000_000)

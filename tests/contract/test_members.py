@@ -10,12 +10,12 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account
 from countermand.engine.members import Member, Members, MemberSession
-from countermand.engine.ports import CommitUnknown, Unavailable
+from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.store.members_postgres import SESSIONS_KEPT, PostgresMembers
 from countermand.store.venue_postgres import PostgresVenue
+from countermand.values.instant import Instant
 from tests.contract.memory_members import MemoryMembers
 
 ALICE = Account("0x9cc001058a30dd3ba6c7f0c98d6e20de089b00a1")

@@ -7,18 +7,10 @@ from typing import Any, Final
 import pytest
 import pytest_asyncio
 
-from countermand.domain.identity import Mint, OrderId, RequestId, Wallet
-from countermand.domain.instant import Instant
-from countermand.domain.quantities import USD_PRICE_MAX, UsdPrice
 from countermand.engine.ports import (
-    Batch,
     BuildRow,
-    CommitUnknown,
     CraftRow,
-    Epoch,
     HistoryQuery,
-    HistoryRow,
-    JournalRow,
     OrderRow,
     Sort,
     Store,
@@ -26,8 +18,10 @@ from countermand.engine.ports import (
     StoredOrder,
     TriggerBatch,
     TriggerRows,
-    WriterReplaced,
 )
+from countermand.kernel.ports import Batch, CommitUnknown, Epoch, EventRecord, EventRow, JournalRow, WriterReplaced
+from countermand.values.identity import Mint, OrderId, RequestId, Wallet
+from countermand.values.instant import Instant
 from tests.contract.store_worlds import AnyStore, InMemory, InPostgres, World, bodies
 
 ALICE: Final = Wallet("ALiceyDVfcAhGRkbVhxjrSmRbxdd4uCrKwRSMYCGRVEb")
@@ -81,11 +75,12 @@ def order_row(number: int, **changes: Any) -> OrderRow:
 
 
 def journal_row(seq: int) -> JournalRow:
-    return JournalRow(seq, Instant(TODAY + seq), "PlaceOrder", b'{"seq":%d}' % seq, b"hash %d" % seq)
+    return JournalRow(seq, Instant(TODAY + seq), "place_order", b'{"seq":%d}' % seq, b"hash %d" % seq)
 
 
-def history_row(order: int, number: int, *, passing: bool = False) -> HistoryRow:
-    return HistoryRow(order_id(order), number, b'{"happened":%d}' % number, passing)
+def event_row(order: int, seq: int, *, passing: bool = False) -> EventRow:
+    kind = "fill_failed" if passing else "fill_landed"
+    return EventRow(seq, 0, EventRecord(ALICE, order_id(order), kind, b'{"happened":%d}' % seq))
 
 
 def craft_row(number: int, last_valid_height: int) -> CraftRow:
@@ -99,12 +94,15 @@ def batch(
     *,
     shard: int = 0,
     journal: Sequence[JournalRow] | None = None,
+    events: Sequence[EventRow] = (),
     **rows: Any,
 ) -> TriggerBatch:
     seq_after = seq_before + commands
     if journal is None:
         journal = [journal_row(seq) for seq in range(seq_before + 1, seq_after + 1)]
-    return Batch(shard, epoch.number, seq_before, seq_after, b"hash %d" % seq_after, journal, TriggerRows(**rows))
+    return Batch(
+        shard, epoch.number, seq_before, seq_after, b"hash %d" % seq_after, journal, events, TriggerRows(**rows)
+    )
 
 
 def build_row(number: int, last_valid_height: int) -> BuildRow:
@@ -117,10 +115,9 @@ def everything(epoch: Epoch, seq_before: int = 0) -> TriggerBatch:
         epoch,
         seq_before,
         orders=[order_row(1)],
-        history=[history_row(1, 2)],
+        events=[event_row(1, 2)],
         crafts=[craft_row(1, 500)],
         vaults=[(ALICE, Instant(TODAY))],
-        prices=[(SOL, UsdPrice(200 * 10**12))],
         builds=[build_row(1, 500)],
     )
 
@@ -135,10 +132,9 @@ async def rows_of(store: AnyStore) -> list[object]:
             stands.last_at,
             [row async for row in view.journal(0)],
             [row async for row in view.orders(0)],
-            [row async for row in view.history(0)],
+            [row async for row in view.events(0)],
             await store.craft(request_id(1)),
             await store.vault(ALICE),
-            await store.prices(0),
             await store.build(b"digest 1"),
         ]
 
@@ -149,7 +145,6 @@ async def rows_of(store: AnyStore) -> list[object]:
 async def test_a_shard_begins_with_nothing(store: Store) -> None:
     assert await store.begin_epoch(0) == Epoch(1, 0, b"", Instant(0))
     assert await bodies(store.live_orders(0)) == []
-    assert await store.prices(0) == []
     assert await store.order(order_id(1)) is None
     assert await store.order_history(order_id(1)) is None
     assert await store.craft(request_id(1)) is None
@@ -167,10 +162,8 @@ async def test_shards_do_not_share_anything(store: Store) -> None:
     mine, other = await store.begin_epoch(0), await store.begin_epoch(1)
     await store.commit(replace(everything(mine), shard=0))
     assert await bodies(store.live_orders(1)) == []
-    assert await store.prices(1) == []
-    await store.commit(batch(other, shard=1, orders=[order_row(2)], prices=[(SOL, UsdPrice(1))]))
+    await store.commit(batch(other, shard=1, orders=[order_row(2)]))
     assert await bodies(store.live_orders(0)) == [b'{"order":1}']
-    assert await store.prices(0) == [(SOL, UsdPrice(200 * 10**12))]
 
 
 async def test_a_commit_stores_every_kind_of_row(store: AnyStore) -> None:
@@ -182,10 +175,9 @@ async def test_a_commit_stores_every_kind_of_row(store: AnyStore) -> None:
         TODAY + 1,
         [journal_row(1)],
         [order_row(1)],
-        [history_row(1, 2)],
+        [event_row(1, 2)],
         b'{"craft":1}',
         TODAY,
-        [(SOL, UsdPrice(200 * 10**12))],
         b'{"build":1}',
     ]
     assert await store.order(order_id(1)) == b'{"order":1}'
@@ -209,17 +201,16 @@ async def test_side_rows_alone_are_fenced_too(store: AnyStore) -> None:
     side: dict[str, Any] = {
         "crafts": [craft_row(1, 500)],
         "vaults": [(ALICE, Instant(TODAY))],
-        "prices": [(SOL, UsdPrice(7))],
     }
     await store.commit(batch(epoch, 1, commands=0, **side))
     stored = await rows_of(store)
     assert stored[:3] == [1, b"hash 1", TODAY + 1]
-    assert stored[6:] == [b'{"craft":1}', TODAY, [(SOL, UsdPrice(7))], None]
+    assert stored[6:] == [b'{"craft":1}', TODAY, None]
     successor = await store.begin_epoch(0)
     with pytest.raises(WriterReplaced):
-        await store.commit(batch(epoch, 1, commands=0, prices=[(SOL, UsdPrice(8))]))
-    await store.commit(batch(successor, 1, commands=0, prices=[(SOL, UsdPrice(9))]))
-    assert await store.prices(0) == [(SOL, UsdPrice(9))]
+        await store.commit(batch(epoch, 1, commands=0, crafts=[craft_row(2, 500)]))
+    await store.commit(batch(successor, 1, commands=0, crafts=[craft_row(3, 500)]))
+    assert [await store.craft(request_id(n)) for n in (2, 3)] == [None, b'{"craft":3}']
 
 
 async def test_of_two_writers_the_older_is_replaced(world: World, store: AnyStore) -> None:
@@ -290,13 +281,6 @@ async def test_a_craft_and_a_vault_stay_what_they_were_first(store: Store) -> No
     assert await store.vault(BOB) == 3
 
 
-async def test_prices_are_exact_and_the_newest_counts(store: Store) -> None:
-    epoch = await store.begin_epoch(0)
-    await store.commit(batch(epoch, prices=[(SOL, UsdPrice(1)), (USDC, UsdPrice(USD_PRICE_MAX - 1))]))
-    await store.commit(batch(epoch, 1, prices=[(SOL, UsdPrice(123_456_789_012_345))]))
-    assert await store.prices(0) == [(USDC, UsdPrice(USD_PRICE_MAX - 1)), (SOL, UsdPrice(123_456_789_012_345))]
-
-
 async def test_dead_crafts_are_forgotten_unless_they_became_orders(store: Store) -> None:
     epoch = await store.begin_epoch(0)
     await store.commit(batch(epoch, crafts=[craft_row(n, 100 + n) for n in range(1, 6)], orders=[order_row(2)]))
@@ -317,8 +301,8 @@ def numbers(found: StoredHistory) -> list[int]:
     return [int(stored.order.split(b":")[1][:-1]) for stored in found.orders]
 
 
-async def commit_orders(store: Store, orders: Sequence[OrderRow], history: Sequence[HistoryRow] = ()) -> None:
-    await store.commit(batch(await store.begin_epoch(0), orders=orders, history=history))
+async def commit_orders(store: Store, orders: Sequence[OrderRow], events: Sequence[EventRow] = ()) -> None:
+    await store.commit(batch(await store.begin_epoch(0), orders=orders, events=events))
 
 
 async def test_a_history_is_filtered(store: Store) -> None:
@@ -376,7 +360,7 @@ async def test_a_page_says_how_many_match_in_all(store: Store) -> None:
 
 
 async def test_what_happened_comes_with_each_order_the_newest_first(store: Store) -> None:
-    rows = [history_row(1, 4), history_row(1, 2), history_row(1, 10), history_row(3, 1)]
+    rows = [event_row(1, 4), event_row(1, 2), event_row(1, 10), event_row(3, 1)]
     await commit_orders(store, [order_row(1), order_row(2)], rows)
     first = StoredOrder(b'{"order":1}', [b'{"happened":10}', b'{"happened":4}', b'{"happened":2}'])
     second = StoredOrder(b'{"order":2}', [])
@@ -387,7 +371,7 @@ async def test_what_happened_comes_with_each_order_the_newest_first(store: Store
 
 
 async def test_of_a_long_history_the_newest_two_hundred_are_shown(store: Store) -> None:
-    await commit_orders(store, [order_row(1)], [history_row(1, n) for n in range(250)])
+    await commit_orders(store, [order_row(1)], [event_row(1, n) for n in range(250)])
     newest = [b'{"happened":%d}' % n for n in range(249, 49, -1)]
     shown = await store.order_history(order_id(1))
     assert shown is not None
@@ -419,7 +403,7 @@ async def test_builds_are_kept_for_as_long_as_it_is_said(store: Store) -> None:
 
 
 async def test_of_what_passes_only_the_newest_few_are_shown_and_hide_nothing_else(store: Store) -> None:
-    rows = [history_row(1, 0), *(history_row(1, n, passing=True) for n in range(1, 300)), history_row(1, 300)]
+    rows = [event_row(1, 0), *(event_row(1, n, passing=True) for n in range(1, 300)), event_row(1, 300)]
     await commit_orders(store, [order_row(1)], rows)
     newest = [b'{"happened":%d}' % n for n in (300, 299, 298, 297, 296, 295, 0)]
     shown = await store.order_history(order_id(1))
@@ -442,25 +426,26 @@ async def test_a_reset_empties_the_shard_and_ends_its_writer(store: AnyStore) ->
         await store.commit(batch(old, 0))
     new = await store.begin_epoch(0)
     assert new.number > old.number
-    assert (new.seq, new.head, new.last_at) == (0, b"", 0)
-    assert await rows_of(store) == [0, b"", 0, [], [], [], None, None, [], None]
+    assert (new.seq, new.began, new.head, new.last_at) == (1, 1, b"", 0), "sequence numbers go on rising"
+    assert new.incarnation == old.incarnation + 1
+    assert await rows_of(store) == [1, b"", 0, [], [], [], None, None, None]
     assert await bodies(store.live_orders(1)) == [b'{"order":2}']
     assert await store.vault(BOB) == 5
-    await store.commit(everything(new))
+    await store.commit(everything(new, 1))
     assert await store.order(order_id(1)) is not None
 
 
 async def test_a_snapshot_stays_what_it_was_while_commits_go_on(world: World, store: AnyStore) -> None:
     epoch = await store.begin_epoch(0)
     orders = [order_row(n) for n in range(1, 1_501)]
-    history = [history_row(n, 2) for n in range(1, 1_501)]
-    await store.commit(batch(epoch, commands=1_500, orders=orders, history=history))
+    events = [event_row(n, n) for n in range(1, 1_501)]
+    await store.commit(batch(epoch, commands=1_500, orders=orders, events=events))
     reader = await world.open()
     async with reader.snapshot() as view:
         seen = [order async for order in reading_while(store, epoch, view.orders(0))]
         assert seen == orders
         assert [row async for row in view.journal(0)] == [journal_row(n) for n in range(1, 1_501)]
-        assert [row async for row in view.history(0)] == history
+        assert [row async for row in view.events(0)] == events
         assert await view.shards() == [(0, Epoch(1, 1_500, b"hash 1500", Instant(TODAY + 1_500)))]
     async with reader.snapshot() as view:
         assert dict(await view.shards())[0].seq == 1_502
@@ -474,6 +459,6 @@ async def reading_while(store: Store, epoch: Epoch, orders: AsyncIterator[OrderR
         if position in (0, 750):
             seq_before = 1_500 + position // 750
             changed = order_row(1_500, body=b"changed")
-            await store.commit(batch(epoch, seq_before, orders=[changed], history=[history_row(1, seq_before)]))
+            await store.commit(batch(epoch, seq_before, orders=[changed], events=[event_row(1, seq_before + 1)]))
         position += 1
         yield order

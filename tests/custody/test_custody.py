@@ -8,7 +8,8 @@ import pytest
 
 from countermand.domain.trigger.commands import Fate
 from countermand.domain.trigger.order import Attempt, Craft, OrderGroup
-from countermand.engine.ports import Custody, Unavailable
+from countermand.engine.ports import Custody
+from countermand.kernel.ports import Unavailable
 from countermand.solana.port import ChainUnavailable, SignatureStatus
 from tests.custody.layouts import decoded
 from tests.custody.venue import SOL, USDC, Venue

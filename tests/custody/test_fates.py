@@ -9,7 +9,7 @@ import pytest
 from countermand.domain.trigger.commands import Fate
 from countermand.domain.trigger.order import Attempt, Craft, OrderGroup
 from countermand.engine.ports import FateSeen
-from countermand.prices.feed import Token
+from countermand.services.tokens import Token
 from countermand.solana.port import SignatureStatus
 from tests.custody.venue import JUP, SOL, USDC, Venue
 from tests.domain.orders import progressed

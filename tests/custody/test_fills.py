@@ -2,14 +2,14 @@ from dataclasses import replace
 
 import pytest
 
-from countermand.domain.identity import Mint
-from countermand.domain.quantities import NOTHING, BaseUnits, UsdPrice
 from countermand.domain.trigger.commands import Fate
 from countermand.domain.trigger.condition import Direction
 from countermand.domain.trigger.order import Craft, OrderGroup
 from countermand.engine.ports import SwapRefused
-from countermand.prices.feed import Token
 from countermand.sandbox.pool import POOL_UNITS
+from countermand.services.tokens import Token
+from countermand.values.identity import Mint
+from countermand.values.quantities import NOTHING, BaseUnits, UsdPrice
 from tests.custody.layouts import decoded
 from tests.custody.venue import JUP, RENT, SOL, USDC, USDT, Venue, leg, usd
 from tests.domain.orders import progressed

@@ -1,9 +1,9 @@
 import pytest
 
-from countermand.domain.identity import Mint
-from countermand.domain.quantities import USD_SCALE, decimal_text
-from countermand.prices.feed import SOL, Token, TokenRegistry
 from countermand.sandbox.prices import DEFAULT_PRICES
+from countermand.services.tokens import SOL, Token, TokenRegistry
+from countermand.values.identity import Mint
+from countermand.values.quantities import USD_SCALE, decimal_text
 
 
 def test_what_a_sandbox_starts_with() -> None:

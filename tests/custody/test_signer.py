@@ -14,9 +14,9 @@ from solders.system_program import transfer as transfer_lamports
 from solders.transaction import VersionedTransaction
 
 from countermand.custody.instructions import always_rejected, close_account, sync_native, transfer
-from countermand.domain.identity import Wallet
-from countermand.domain.quantities import BaseUnits
 from countermand.domain.trigger.order import Attempt, AttemptKind, Craft, OrderGroup
+from countermand.values.identity import Wallet
+from countermand.values.quantities import BaseUnits
 from tests.custody.venue import JUP, SOL, USDC, Venue
 
 STRANGER = Keypair.from_seed(bytes([9] * 32)).pubkey()

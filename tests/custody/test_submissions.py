@@ -14,9 +14,9 @@ from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
 from countermand.custody.submissions import read_submission
-from countermand.domain.identity import Signature as SignatureText
-from countermand.domain.identity import Wallet
 from countermand.domain.trigger.commands import Submission, SubmissionFault
+from countermand.values.identity import Signature as SignatureText
+from countermand.values.identity import Wallet
 
 USER, OTHER = Keypair.from_seed(bytes([7] * 32)), Keypair.from_seed(bytes([8] * 32))
 WALLET = Wallet(str(USER.pubkey()))

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from countermand.domain.quantities import NOTHING
 from countermand.domain.trigger.order import Craft, OrderGroup
-from countermand.engine.ports import Unavailable
+from countermand.kernel.ports import Unavailable
+from countermand.values.quantities import NOTHING
 from tests.custody.venue import RENT, SOL, USDC, Venue
 from tests.domain.orders import progressed
 

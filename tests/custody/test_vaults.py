@@ -7,7 +7,7 @@ from solders.keypair import Keypair
 
 from countermand.custody import vaults
 from countermand.custody.vaults import SeedRefused, VaultKeys, load_or_make_seed, load_seed
-from countermand.domain.identity import Wallet
+from countermand.values.identity import Wallet
 
 ALICE, BOB = (
     Wallet("8gs8rXavMQRqoAoMhCfo79r2wndgSn93FLSWErdHp82n"),

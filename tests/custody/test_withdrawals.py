@@ -8,11 +8,11 @@ from solders.transaction import VersionedTransaction
 
 from countermand.custody.parties import Parties
 from countermand.custody.withdrawals import WithdrawalLayout, withdrawal_instructions
-from countermand.domain.identity import RequestId
-from countermand.domain.quantities import NOTHING, BaseUnits
 from countermand.domain.trigger.commands import Fate
 from countermand.domain.trigger.order import Craft, OrderGroup, Withdrawal
-from countermand.engine.ports import Unavailable
+from countermand.kernel.ports import Unavailable
+from countermand.values.identity import RequestId
+from countermand.values.quantities import NOTHING, BaseUnits
 from tests.custody.layouts import decoded
 from tests.custody.venue import FEE_OF_A_SIGNATURE, JUP, SOL, USDC, Venue
 from tests.domain.orders import progressed

@@ -12,23 +12,23 @@ from solders.transaction import VersionedTransaction
 
 from countermand.custody.custody import VaultCustody
 from countermand.custody.vaults import VaultKeys
-from countermand.domain.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
-from countermand.domain.instant import Instant
-from countermand.domain.quantities import USD_SCALE, BaseUnits, Bps, UsdPrice
 from countermand.domain.trigger.commands import DepositCraft
 from countermand.domain.trigger.condition import Condition, Direction
 from countermand.domain.trigger.events import DepositLanded, OrderPlaced
 from countermand.domain.trigger.lifecycle import evolve, place
 from countermand.domain.trigger.order import Attempt, AttemptKind, Craft, Family, Leg, OrderGroup, Role, Terms
 from countermand.engine.ports import FateSeen
-from countermand.prices.feed import JUP, SOL, USDC, USDT, Token, TokenRegistry
 from countermand.sandbox.pool import SandboxPool, pool_account, sandbox_accounts
 from countermand.sandbox.prices import DEFAULT_PRICES
+from countermand.services.tokens import JUP, SOL, USDC, USDT, Token, TokenRegistry
 from countermand.simulation.memory_ledger import MemoryLedgerStore
 from countermand.solana.embedded import EmbeddedChain, Genesis
 from countermand.solana.genesis import mint_account
 from countermand.solana.port import AccountInfo, LatestBlockhash, SignatureStatus, Simulation
 from countermand.solana.tokens import TOKEN_2022_PROGRAM, associated_token_address, read_token_account
+from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
+from countermand.values.instant import Instant
+from countermand.values.quantities import USD_SCALE, BaseUnits, Bps, UsdPrice
 from tests.custody.layouts import decoded
 from tests.domain.orders import progressed
 from tests.gifts import faucet_of

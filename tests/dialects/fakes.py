@@ -18,9 +18,6 @@ from solders.signature import Signature as ChainSignature
 from countermand.dialects.price_v3 import routes as price_routes
 from countermand.dialects.trigger_v2.auth import Challenges, Sessions
 from countermand.dialects.trigger_v2.routes import Venue, resources
-from countermand.domain.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
-from countermand.domain.instant import Instant
-from countermand.domain.quantities import BaseUnits, UsdPrice
 from countermand.domain.trigger.commands import (
     AbandonFill,
     Amendment,
@@ -30,22 +27,22 @@ from countermand.domain.trigger.commands import (
     DepositCraft,
     ExpireOrder,
     Fate,
-    ObservePrice,
     PlaceOrder,
     RequestCancel,
     ResolveAttempt,
     StartFill,
     Submission,
     SubmissionFault,
+    TriggerOrders,
 )
 from countermand.domain.trigger.desk import Desk
 from countermand.domain.trigger.lifecycle import ACTIVE, display_state
 from countermand.domain.trigger.order import Craft, Family, OrderGroup, State
 from countermand.domain.trigger.refusals import Refusal, Refused
-from countermand.engine.ids import Ids
 from countermand.engine.ports import HistoryQuery
 from countermand.engine.token_incarnation import TokenIncarnation
-from countermand.engine.trigger_orders import (
+from countermand.engine.trigger_records import HistoryEntry, history_of, told_of
+from countermand.engine.trigger_service import (
     Cancelling,
     ConfirmAnswer,
     DepositUnknown,
@@ -55,11 +52,14 @@ from countermand.engine.trigger_orders import (
     OrderView,
     PlaceAnswer,
     Placed,
-    TriggerOrders,
+    TriggerService,
     Withdrawn,
 )
 from countermand.engine.trigger_shard import Answer
-from countermand.engine.trigger_views import Happening, happenings
+from countermand.kernel.ids import Ids
+from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
+from countermand.values.instant import Instant, Moment
+from countermand.values.quantities import BaseUnits, UsdPrice
 
 SOL = "So11111111111111111111111111111111111111112"
 USDC = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
@@ -161,12 +161,13 @@ def read_submission(transaction: str, wallet: Wallet) -> Submission:
     return Submission(message, Signature(str(signature)), None)
 
 
-class FakeOrders(TriggerOrders):
+class FakeOrders(TriggerService):
     """Decides by the real domain, at once and in memory. Everything raises `failing`; without `lands` nothing lands."""
 
     def __init__(self, clock: FakeClock) -> None:
         self.desk = Desk()
-        self.shown: dict[OrderId, list[Happening]] = {}
+        self.shown: dict[OrderId, list[HistoryEntry]] = {}
+        self.newest: dict[Mint, UsdPrice] = {}
         self.vaults: dict[Wallet, Instant] = {}
         self.deposits: dict[RequestId, DepositCraft] = {}
         self.failing: BaseException | None = None
@@ -182,24 +183,26 @@ class FakeOrders(TriggerOrders):
     def decide(self, command: Command) -> tuple[OrderGroup, bool] | Refused:
         self._fail()
         now = self.fake_clock.now()
-        happened = self.desk.decide(command, self.desk.moment(command, now))
+        assert not isinstance(command, TriggerOrders)
+        mint = self.desk.trigger_mint(command)
+        happened = self.desk.decide(command, Moment(now, None if mint is None else self.newest.get(mint)))
         if isinstance(happened, Refused):
             return happened
         for order_id, event in happened:
             group = self.desk.apply(order_id, event, now)
-            for happening in happenings(group, event, now):
-                self.shown.setdefault(order_id, []).insert(0, happening)
-        assert not isinstance(command, ObservePrice)
+            shown = self.shown.setdefault(order_id, [])
+            shown[:0] = history_of(told_of(group, event, command, now))
         return self.desk.groups[command.order_id], bool(happened)
 
     def observe(self, mint: str, dollars: int) -> None:
         now, price = self.fake_clock.now(), UsdPrice(dollars * 10**12)
-        self.desk.prices[Mint(mint)] = price
-        command = ObservePrice(Mint(mint), price, at_once=True)
-        happened = self.desk.decide(command, self.desk.moment(command, now))
+        self.newest[Mint(mint)] = price
+        crossed = self.desk.take_crossed(Mint(mint), price, at_once=True)
+        happened = self.desk.decide(TriggerOrders(Mint(mint), price, True, tuple(crossed)), Moment(now))
         assert not isinstance(happened, Refused)
         for order_id, event in happened:
             self.desk.apply(order_id, event, now)
+        self.desk.watch_again(crossed)
 
     def resolve(self, order_id: OrderId) -> OrderGroup:
         group = self.desk.groups[order_id]

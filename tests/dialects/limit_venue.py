@@ -13,16 +13,13 @@ from solders.keypair import Keypair
 from solders.transaction import VersionedTransaction
 
 from countermand.dialects.trigger_v1.routes import Venue, resources
-from countermand.domain.identity import Mint
-from countermand.domain.instant import Instant
-from countermand.domain.quantities import USD_SCALE, UsdPrice
 from countermand.engine.onchain import OnChainOrders
 from countermand.engine.ports import BuildRow
 from countermand.onchain.blocks import Blocks
 from countermand.onchain.landing import ChainLanding
 from countermand.onchain.limit import LimitChain
-from countermand.prices.feed import TokenRegistry
 from countermand.sandbox.prices import DEFAULT_PRICES
+from countermand.services.tokens import TokenRegistry
 from countermand.solana.genesis import mint_account
 from countermand.solana.port import (
     AccountInfo,
@@ -37,6 +34,9 @@ from countermand.solana.port import (
 from countermand.solana.programs import limit_order
 from countermand.solana.programs.limit_order import Order, order_bytes
 from countermand.solana.tokens import KNOWN_DECIMALS, TOKEN_PROGRAM, associated_token_address, token_account_bytes
+from countermand.values.identity import Mint
+from countermand.values.instant import Instant
+from countermand.values.quantities import USD_SCALE, UsdPrice
 
 MAKER = "devjnEpxbJUhJ39FSsFz7YPerr5bdxN8VWUXvfbFUK4"
 SOL = "So11111111111111111111111111111111111111112"

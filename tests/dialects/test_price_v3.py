@@ -2,8 +2,8 @@
 
 import pytest
 
-from countermand.domain.identity import Mint
-from countermand.domain.quantities import UsdPrice
+from countermand.values.identity import Mint
+from countermand.values.quantities import UsdPrice
 from tests.dialects.fakes import SOL, UNKNOWN_MINT, USDC, FakeVenue
 
 

@@ -7,7 +7,7 @@ import pytest
 from solders.keypair import Keypair
 from solders.signature import Signature
 
-from countermand.engine.ports import CommitUnknown
+from countermand.kernel.ports import CommitUnknown
 from countermand.solana.port import JsonError
 from countermand.solana.programs.dca import dca_address
 from tests.onchain.recurring_stage import (

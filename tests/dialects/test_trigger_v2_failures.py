@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from countermand.engine.ports import CommitUnknown, Unavailable
+from countermand.kernel.ports import CommitUnknown, Unavailable
 from tests.dialects.fakes import FakeVenue
 
 NOWHERE = "019f053d-3f0c-70ad-bb5e-76d633291f80"

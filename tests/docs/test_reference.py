@@ -22,6 +22,7 @@ from countermand.dialects.trigger_v2.refusals import WORDS
 from countermand.domain.trigger.refusals import Refusal
 from countermand.engine import telemetry as engine_telemetry
 from countermand.gateway import telemetry as gateway_telemetry
+from countermand.kernel import telemetry as kernel_telemetry
 from countermand.sandbox.faults import CrashPoint
 from countermand.sandbox.routes import SUFFIXES
 from countermand.sandbox.wire import FaultsWire
@@ -40,7 +41,7 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "keys list": list_,
     "keys revoke": revoke,
 }
-MEASURED = (engine_telemetry, gateway_telemetry)
+MEASURED = (engine_telemetry, gateway_telemetry, kernel_telemetry)
 
 
 def page(name: str) -> str:

@@ -3,9 +3,6 @@
 from dataclasses import fields, replace
 from typing import Any, Final
 
-from countermand.domain.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
-from countermand.domain.instant import Instant
-from countermand.domain.quantities import USD_SCALE, BaseUnits, Bps, UsdPrice
 from countermand.domain.trigger.commands import DepositCraft, PlaceOrder, Submission
 from countermand.domain.trigger.condition import Condition, Direction
 from countermand.domain.trigger.order import (
@@ -21,6 +18,9 @@ from countermand.domain.trigger.order import (
     Terms,
     Withdrawal,
 )
+from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
+from countermand.values.instant import Instant
+from countermand.values.quantities import USD_SCALE, BaseUnits, Bps, UsdPrice
 
 ID = OrderId("order")
 ALICE, MALLORY = Wallet("alice"), Wallet("mallory")

@@ -5,9 +5,6 @@ from typing import Any
 
 import pytest
 
-from countermand.domain.identity import RequestId, Signature
-from countermand.domain.instant import Instant, Moment
-from countermand.domain.quantities import NOTHING, BaseUnits, Bps
 from countermand.domain.trigger import commands, events
 from countermand.domain.trigger.commands import (
     Amendment,
@@ -25,6 +22,9 @@ from countermand.domain.trigger.decide import decide
 from countermand.domain.trigger.lifecycle import evolve
 from countermand.domain.trigger.order import AttemptKind, Family, FormerCraft, OrderGroup, State, Withdrawal, digest_of
 from countermand.domain.trigger.refusals import Refusal, Refused
+from countermand.values.identity import RequestId, Signature
+from countermand.values.instant import Instant, Moment
+from countermand.values.quantities import NOTHING, BaseUnits, Bps
 from tests.domain.orders import (
     ALICE,
     EXPIRES_AT,
@@ -178,8 +178,8 @@ def test_a_fate_is_learnt_once() -> None:
 # --- triggering and filling
 
 
-def observe(dollars: int, *, at_once: bool = False) -> commands.ObservePrice:
-    return commands.ObservePrice(SOL, usd(dollars), at_once)
+def observe(dollars: int, *, at_once: bool = False) -> commands.TriggerOrders:
+    return commands.TriggerOrders(SOL, usd(dollars), at_once, (ID,))
 
 
 @pytest.mark.parametrize(

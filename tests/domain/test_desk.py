@@ -1,13 +1,13 @@
 """Which orders a price or an instant concerns, however they came to be as they are."""
 
-from countermand.domain.identity import OrderId
-from countermand.domain.instant import Instant
-from countermand.domain.quantities import UsdPrice
 from countermand.domain.trigger import events
-from countermand.domain.trigger.commands import EndPause, ExpireOrder, ObservePrice
+from countermand.domain.trigger.commands import EndPause, ExpireOrder, TriggerOrders
 from countermand.domain.trigger.desk import Desk
 from countermand.domain.trigger.order import OrderGroup, State
 from countermand.domain.trigger.refusals import Refused
+from countermand.values.identity import OrderId
+from countermand.values.instant import Instant, Moment
+from countermand.values.quantities import UsdPrice
 from tests.domain.orders import EXPIRES_AT, ID, PLACED_AT, SOL, leg, order, usd
 
 NOW = Instant(PLACED_AT + 10)
@@ -21,10 +21,11 @@ def holding(group: OrderGroup) -> Desk:
 
 
 def triggered_by(desk: Desk, price: UsdPrice, *, at_once: bool = False) -> list[OrderId]:
-    command = ObservePrice(SOL, price, at_once)
-    happened = desk.decide(command, desk.moment(command, NOW))
-    assert not isinstance(happened, Refused)
-    return [order_id for order_id, _ in happened]
+    crossed = desk.take_crossed(SOL, price, at_once=at_once)
+    events = desk.decide(TriggerOrders(SOL, price, at_once, tuple(crossed)), Moment(NOW))
+    assert not isinstance(events, Refused)
+    desk.watch_again(crossed)
+    return [order_id for order_id, _ in events]
 
 
 def test_an_order_is_concerned_by_the_price_that_it_waits_for() -> None:

@@ -5,8 +5,6 @@ from typing import get_args
 
 import pytest
 
-from countermand.domain.instant import Instant
-from countermand.domain.quantities import NOTHING, BaseUnits
 from countermand.domain.trigger import events
 from countermand.domain.trigger.events import Event
 from countermand.domain.trigger.lifecycle import (
@@ -24,6 +22,8 @@ from countermand.domain.trigger.lifecycle import (
     work_due,
 )
 from countermand.domain.trigger.order import FORMER_CRAFTS_MAX, AttemptKind, OrderGroup, State, digest_of
+from countermand.values.instant import Instant
+from countermand.values.quantities import NOTHING, BaseUnits
 from tests.domain.orders import EXPIRES_AT, PLACED_AT, REQUEST, TXID, attempt, craft, leg, order, usd, withdrawing
 
 LATER = Instant(PLACED_AT + 5)

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from countermand.domain.identity import Mint
-from countermand.domain.quantities import U64_MAX, USD_PRICE_MAX, BaseUnits, Bps, UsdPrice
 from countermand.domain.trigger.condition import Condition, Direction
 from countermand.domain.trigger.order import Leg, OrderGroup, Role
 from countermand.domain.trigger.slippage import Market, Minimum, minimum_of, slippage_of
+from countermand.values.identity import Mint
+from countermand.values.quantities import U64_MAX, USD_PRICE_MAX, BaseUnits, Bps, UsdPrice
 from tests.domain.orders import SOL, USDC, order, usd
 
 ABOVE, BELOW = Direction.ABOVE, Direction.BELOW

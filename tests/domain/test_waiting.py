@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from countermand.domain.instant import Instant
 from countermand.domain.trigger.order import AttemptKind, OrderGroup, State, Withdrawal
 from countermand.domain.trigger.waiting import Waiting, waits_for
+from countermand.values.instant import Instant
 from tests.domain.orders import PLACED_AT, REQUEST, attempt, craft, order
 
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from countermand.domain.identity import Mint, OrderId
-from countermand.domain.instant import Instant
 from countermand.domain.trigger.condition import Condition, Direction
 from countermand.domain.trigger.timers import Timers
 from countermand.domain.trigger.watch import Watch
+from countermand.values.identity import Mint, OrderId
+from countermand.values.instant import Instant
 from tests.domain.orders import usd
 
 SOL = Mint("SOL")

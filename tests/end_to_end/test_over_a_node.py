@@ -6,11 +6,8 @@ from typing import cast
 
 import pytest
 
-from countermand.domain.identity import Mint, RequestId, Wallet
-from countermand.domain.instant import Instant
 from countermand.domain.limit.order import Terms as LimitTerms
 from countermand.domain.limit.order import Unsigned
-from countermand.domain.quantities import BaseUnits, UsdPrice
 from countermand.domain.recurring.order import Terms as RecurringTerms
 from countermand.engine.onchain import Build, Executed, OnChainOrders
 from countermand.engine.ports import Store
@@ -20,6 +17,9 @@ from countermand.onchain.landing import ChainLanding
 from countermand.onchain.limit import LimitChain
 from countermand.onchain.recurring import RecurringOrders
 from countermand.solana.rpc import RpcChain
+from countermand.values.identity import Mint, RequestId, Wallet
+from countermand.values.instant import Instant
+from countermand.values.quantities import BaseUnits, UsdPrice
 from tests.end_to_end.trader import Trader, signed
 from tests.end_to_end.venue import JUP, SOL, USDC, Funds, Venue
 from tests.onchain.recurring_stage import Drawer

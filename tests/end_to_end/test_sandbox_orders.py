@@ -37,7 +37,7 @@ def listed(venue: Venue, query: str = "") -> list[Any]:
 def lines_of(venue: Venue, order: object) -> list[Any]:
     """Since it was placed: before a reset, another order of the book may have had its number."""
     lines = (json.loads(line) for line in venue.log.read_text().splitlines() if line.startswith("{"))
-    of_order = [line for line in lines if line.get("order") == order]
+    of_order = [line for line in lines if line.get("order") == str(order)]
     began = [index for index, line in enumerate(of_order) if line["event"] == "order_placed"]
     return of_order[began[-1] if began else 0 :]
 
@@ -73,7 +73,7 @@ def test_a_swap_below_its_minimum_says_by_how_much(venue: Venue, alice: Trader) 
     venue.settles()
     impact(venue, 0)
     shown = inspected(venue, order)
-    assert told(shown)[2:] == [("order_triggered", "observe_price"), ("fill_failed", "abandon_fill")]
+    assert told(shown)[2:] == [("order_triggered", "trigger_orders"), ("fill_failed", "abandon_fill")]
     assert shown["timeline"][2]["reason"] == "the price is 200, it triggers at ≥ 200"
     assert shown["timeline"][3]["reason"].startswith(TOO_LITTLE)
     assert shown["waitsFor"].startswith(f"its last fill failed ({TOO_LITTLE}")

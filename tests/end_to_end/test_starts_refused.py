@@ -3,16 +3,17 @@
 import asyncio
 import shutil
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 
 from countermand.store.embedded import EmbeddedPostgres
 from tests.conftest import NUMBERS
-from tests.end_to_end.crash_support import SOL, Lost, Server, Wallet, command, running
+from tests.end_to_end.crash_support import Lost, Reply, Server, Wallet, command, running
 
 CANNOT_RUN = 2
 LINE_CHARS_MAX = 500
@@ -74,21 +75,21 @@ async def test_a_row_that_is_damaged_while_a_venue_serves_ends_it_at_the_next_lo
         order_id = await alice.places("200")
         await server.settled()
         await sql(database_url, "UPDATE orders SET body = '{}'")
-        await loses_the_answer_of_a_commit(server, database_url)
+        await loses_the_answer_of_a_commit(alice.cancel(order_id), database_url)
         assert await server.ended() == CANNOT_RUN
         assert f"countermand: row {order_id} of table orders cannot be read" in server.log()
         assert "Traceback" not in server.log()
         alice.http.close()
 
 
-async def loses_the_answer_of_a_commit(server: Server, url: str) -> None:
+async def loses_the_answer_of_a_commit(request: Coroutine[Any, Any, Reply], url: str) -> None:
     """What a venue does not know of a commit, it finds out by loading again."""
     holder, watcher = await asyncpg.connect(url), await asyncpg.connect(url)
     try:
         holding = holder.transaction()
         await holding.start()
         await holder.execute("SELECT FROM shards FOR UPDATE")
-        asking = asyncio.create_task(server.ask("PUT", "/sandbox/prices", {SOL: "151"}))
+        asking = asyncio.create_task(request)
         ended = 0
         while not ended:
             ended = await watcher.fetchval(END_BLOCKED_WRITER)

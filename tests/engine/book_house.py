@@ -15,11 +15,11 @@ from countermand.domain.ledger.amount import AMOUNT_SCALE, Account, Amount, Curr
 from countermand.engine.book_ports import BookStore
 from countermand.engine.book_rows import Draft
 from countermand.engine.book_shard import BookShard
-from countermand.engine.clock import VenueClock
-from countermand.engine.ids import Ids
-from countermand.engine.ports import WriterReplaced
 from countermand.engine.shards import BOOK_SHARD
 from countermand.engine.venue import Venue
+from countermand.kernel.clock import VenueClock
+from countermand.kernel.ids import Ids
+from countermand.kernel.ports import WriterReplaced
 
 BTCUSDC = MarketSymbol("btcusdc")
 ALICE, BOB = Account("0xa11ce"), Account("0xb0b")
@@ -48,8 +48,8 @@ class BookHouse:
 
     def has(self, order_id: int) -> bool:
         """In memory."""
-        term = self.shard._term
-        return term is not None and OrderId(order_id) in term.memory.desk.orders
+        writer = self.shard._epoch
+        return writer is not None and OrderId(order_id) in writer.state.desk.orders
 
     async def rich(self, *accounts: Account) -> None:
         for account in accounts:

@@ -12,28 +12,31 @@ from solders.transaction import VersionedTransaction
 
 from countermand.custody.custody import VaultCustody
 from countermand.custody.vaults import VaultKeys
-from countermand.domain.identity import Mint, OrderId, Wallet
-from countermand.domain.instant import Instant
-from countermand.domain.quantities import USD_SCALE, BaseUnits, Bps, UsdPrice
 from countermand.domain.trigger.commands import DepositCraft
 from countermand.domain.trigger.condition import Condition, Direction
 from countermand.domain.trigger.order import Family, Leg, OrderGroup, Role
-from countermand.engine.clock import ClockSetting, VenueClock
-from countermand.engine.ids import Ids
 from countermand.engine.outbox import Outbox
-from countermand.engine.ports import Store
-from countermand.engine.trigger_orders import OrderRequest, PlaceAnswer, Placed, TriggerOrders
+from countermand.engine.trigger_service import OrderRequest, PlaceAnswer, Placed, TriggerService
 from countermand.engine.trigger_shard import TriggerShard
-from countermand.prices.feed import SOL, USDC, TokenRegistry
+from countermand.kernel.clock import ClockSetting, VenueClock
+from countermand.kernel.ids import Ids
 from countermand.sandbox.faults import FaultyChain, WorldFaults
 from countermand.sandbox.pool import SandboxPool, sandbox_accounts
 from countermand.sandbox.prices import DEFAULT_PRICES
+from countermand.services.prices import Prices
+from countermand.services.tokens import SOL, USDC, TokenRegistry
 from countermand.simulation.memory_ledger import MemoryLedgerStore
+from countermand.simulation.memory_store import MemoryPrices, MemoryStore, NoFaults
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.genesis import Genesis
 from countermand.solana.ledger_store import LedgerStore
 from countermand.solana.port import AccountInfo
 from countermand.solana.tokens import associated_token_address
+from countermand.store.postgres import PostgresStore
+from countermand.store.prices_postgres import PostgresPrices
+from countermand.values.identity import Mint, OrderId, Wallet
+from countermand.values.instant import Instant
+from countermand.values.quantities import USD_SCALE, BaseUnits, Bps, UsdPrice
 from tests.gifts import faucet_of
 
 SECOND = 1_000
@@ -58,8 +61,9 @@ def signed(transaction: bytes, by: Keypair) -> str:
 @dataclass
 class House:
     shard: TriggerShard
+    prices: Prices
     outbox: Outbox
-    orders: TriggerOrders
+    orders: TriggerService
     custody: VaultCustody
     chain: EmbeddedChain
     faults: WorldFaults
@@ -131,7 +135,9 @@ def below(amount: int) -> Condition:
 
 
 @asynccontextmanager
-async def house(store: Store, ledger: LedgerStore | None = None, confirm_timeout_ms: int = 300) -> AsyncIterator[House]:
+async def house(
+    store: PostgresStore | MemoryStore, ledger: LedgerStore | None = None, confirm_timeout_ms: int = 300
+) -> AsyncIterator[House]:
     """One term of a venue. Leaving it is a crash: nothing is drained."""
     keys, tokens, clock = VaultKeys(bytes(range(32))), TokenRegistry(), VenueClock(ClockSetting())
     accounts: dict[str, AccountInfo] = {str(at): info for at, info in sandbox_accounts(keys, tokens.all()).items()}
@@ -139,16 +145,22 @@ async def house(store: Store, ledger: LedgerStore | None = None, confirm_timeout
     chain = await EmbeddedChain.open(ledger or MemoryLedgerStore(), clock, genesis=genesis)
     faults = WorldFaults()
     world = FaultyChain(chain, faults)
-    shard = TriggerShard(0, store, clock, lambda groups, loaded: outbox.on_committed(groups, loaded))  # noqa: PLW0108
-    pool = SandboxPool(keys.pool.address, shard.price_of)
-    custody = VaultCustody(keys, world, tokens, shard.price_of, pool, clock.wall_ms)
+    prices = Prices(
+        PostgresPrices(store.readers, 0)
+        if isinstance(store, PostgresStore)
+        else MemoryPrices(store.database, NoFaults(), lambda: shard.opened)
+    )
+    shard = TriggerShard(0, store, clock, prices, lambda groups, loaded: outbox.on_committed(groups, loaded))  # noqa: PLW0108
+    prices.add_observer(shard.observe_prices)
+    pool = SandboxPool(keys.pool.address, prices.price_of)
+    custody = VaultCustody(keys, world, tokens, prices.price_of, pool, clock.wall_ms)
     outbox = Outbox(shard, custody, clock, confirm_timeout_ms)
-    orders = TriggerOrders(shard, outbox, custody, store, clock, Ids(1), confirm_timeout_ms)
+    orders = TriggerService(shard, outbox, custody, store, clock, Ids(1), confirm_timeout_ms)
     tasks = [asyncio.create_task(shard.run()), asyncio.create_task(outbox.run())]
     try:
-        for mint, price in DEFAULT_PRICES.items():
-            await shard.observe_price(mint, price, at_once=False)
-        yield House(shard, outbox, orders, custody, chain, faults, pool, clock)
+        await shard.loaded()
+        await prices.set(DEFAULT_PRICES, at_once=False)
+        yield House(shard, prices, outbox, orders, custody, chain, faults, pool, clock)
     finally:
         for task in tasks:
             task.cancel()

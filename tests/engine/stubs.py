@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, ParamSpec
 
-from countermand.domain.identity import Address, OrderId, RequestId, Signature, Wallet
-from countermand.domain.instant import Instant
 from countermand.domain.trigger.commands import (
     DepositCraft,
     Fate,
@@ -18,12 +16,16 @@ from countermand.domain.trigger.commands import (
     Submission,
 )
 from countermand.domain.trigger.order import Attempt, Craft, OrderGroup
-from countermand.engine.clock import ClockSetting, VenueClock
 from countermand.engine.outbox import Outbox
-from countermand.engine.ports import Alteration, Epoch, FateSeen, SwapRefused, TriggerBatch
+from countermand.engine.ports import Alteration, FateSeen, SwapRefused, TriggerBatch
 from countermand.engine.trigger_shard import Answer, TriggerShard
+from countermand.kernel.clock import ClockSetting, VenueClock
+from countermand.kernel.ports import Epoch
+from countermand.services.prices import Prices
 from countermand.simulation.loop import run
-from countermand.simulation.memory_store import BEFORE_COMMIT, MemoryDatabase, MemoryStore
+from countermand.simulation.memory_store import BEFORE_COMMIT, MemoryDatabase, MemoryPrices, MemoryStore
+from countermand.values.identity import Address, OrderId, RequestId, Signature, Wallet
+from countermand.values.instant import Instant
 from tests.domain.orders import ALICE, PLACED_AT, deposit, place
 
 CONFIRM_TIMEOUT_MS = 300
@@ -157,6 +159,7 @@ class Desk:
     """One process: a shard, its outbox, and the tasks that run them."""
 
     shard: TriggerShard
+    prices: Prices
     outbox: Outbox
     store: CountingStore
     clock: VenueClock
@@ -177,8 +180,8 @@ class Desk:
 
     def has(self, order_id: str) -> bool:
         """In memory."""
-        term = self.shard._term
-        return term is not None and OrderId(order_id) in term.memory.desk.groups
+        writer = self.shard._epoch
+        return writer is not None and OrderId(order_id) in writer.state.desk.groups
 
     def stored(self) -> list[OrderId]:
         return list(self.store.database.shard(0).orders)
@@ -219,12 +222,14 @@ async def desk(
         told.append((tuple(groups), loaded))
         (outbox.on_committed if acting else _nobody)(groups, loaded)
 
-    shard = TriggerShard(0, store, clock, on_committed)
+    prices = Prices(MemoryPrices(store.database, trouble or Trouble(), lambda: shard.opened))
+    shard = TriggerShard(0, store, clock, prices, on_committed)
+    prices.add_observer(shard.observe_prices)
     outbox = Outbox(shard, custody, clock, CONFIRM_TIMEOUT_MS)
     running = asyncio.create_task(shard.run())
     tasks = [running] + ([asyncio.create_task(outbox.run())] if acting else [])
     try:
-        yield Desk(shard, outbox, store, clock, custody, told, running)
+        yield Desk(shard, prices, outbox, store, clock, custody, told, running)
     finally:
         for task in tasks:
             task.cancel()

@@ -5,9 +5,9 @@ import random
 import pytest
 
 from countermand.domain.book.market import MarketSymbol
-from countermand.domain.instant import Instant
 from countermand.engine.book_day import DAY_S, Day, day_began
 from countermand.engine.book_ports import Period, Turnover
+from countermand.values.instant import Instant
 
 BTCUSDC = MarketSymbol("btcusdc")
 NOON = 1_795_176_000_000

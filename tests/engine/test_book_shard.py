@@ -14,14 +14,14 @@ from countermand.domain.book.markets import MARKETS
 from countermand.domain.book.order import BUY, SELL, CancelReason, Kind, Nonce, Order, OrderId, State
 from countermand.domain.book.quantities import Lots, Ticks
 from countermand.domain.book.refusals import Refusal, Refused
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import AMOUNT_MAX, AMOUNT_SCALE, Account, Amount, Currency
-from countermand.engine import book_journal, journal
+from countermand.engine import book_journal
 from countermand.engine.book_ports import OrdersQuery, Period, TradesQuery
 from countermand.engine.book_rows import BookRows
-from countermand.engine.clock import ClockSetting, VenueClock
-from countermand.engine.ports import Batch, CommitUnknown, Unavailable, WriterReplaced
 from countermand.engine.shards import BOOK_SHARD
+from countermand.kernel import journal
+from countermand.kernel.clock import ClockSetting, VenueClock
+from countermand.kernel.ports import Batch, CommitUnknown, Unavailable, WriterReplaced
 from countermand.simulation.book.store import MemoryBookDatabase, MemoryBookStore
 from countermand.simulation.fenced import (
     AFTER_COMMIT,
@@ -31,6 +31,7 @@ from countermand.simulation.fenced import (
     BEFORE_READ,
     HeldInside,
 )
+from countermand.values.instant import Instant
 from tests.engine.book_house import ALICE, BOB, BTCUSDC, BookHouse, book_house
 from tests.engine.stubs import Trouble, quiet, under_virtual_time
 
@@ -68,7 +69,7 @@ class Place:
     def happened(self) -> list[str]:
         """The events of the newest entry."""
         *_, newest = self.store.database.shard(BOOK_SHARD).journal.values()
-        return [type(event).__name__ for event in book_journal.read(newest).happened]
+        return [book_journal.EVENTS.name_of(event) for event in book_journal.read(newest).events]
 
     async def bid(self, price: int = 100, lots: int = 5, **more: Any) -> Order:
         return await self.house.place(ALICE, BUY, price, lots, **more)
@@ -170,7 +171,7 @@ async def test_a_lost_answer_is_told_as_unknown_and_the_repeated_request_gets_on
         again = await it.house.venue.place(draft, b"signed")
         assert isinstance(again, Order)
         assert again.id == 1
-        assert it.journal().count("PlaceOrder") == 1
+        assert it.journal().count("place_order") == 1
         assert it.house.shard.epoch == 2
 
 
@@ -220,7 +221,7 @@ async def test_the_same_request_gets_the_same_order_and_another_one_is_refused(m
         assert await venue.placed(ALICE, draft.nonce) == first
         await _disturbs(it, meanwhile)
         assert await venue.place(draft, b"another signature") == Refused(Refusal.NONCE_USED)
-        assert it.journal().count("PlaceOrder") == 1
+        assert it.journal().count("place_order") == 1
         assert await venue.placed(BOB, draft.nonce) is None, "it is not his"
 
 
@@ -417,13 +418,13 @@ async def test_many_are_cancelled_in_one_turn_the_oldest_first() -> None:
         sell = await it.house.place(ALICE, SELL, 200, 1)
         other = await it.house.place(ALICE, BUY, 90, 1, market=MARKETS[1].symbol)
         assert await it.house.venue.cancel_many(ALICE, BTCUSDC, BUY, 3) == 3
-        assert it.happened() == ["OrderCancelled"] * 3
+        assert it.happened() == ["order_cancelled"] * 3
         states = [(await it.house.order(order)).state for order in (*bids, sell, other)]
         assert states == [State.CANCEL] * 3 + [State.WAIT] * 3
         assert await it.house.venue.cancel_many(ALICE, BTCUSDC, None, 100) == 2
         assert await it.house.venue.cancel_many(ALICE, BTCUSDC, None, 100) == 0
         assert await it.house.venue.cancel_many(BOB, MARKETS[1].symbol, None, 100) == 0
-        assert it.journal().count("CancelOrders") == 2
+        assert it.journal().count("cancel_orders") == 2
 
 
 # --- time
@@ -442,7 +443,7 @@ async def test_an_order_that_is_too_old_ends_before_anything_else_of_that_instan
         after = await it.house.order(order)
         assert (after.state, after.cancel_reason) == (State.CANCEL, CancelReason.SYSTEM)
         assert after.updated_at == START + MARKET.max_order_age_ms
-        assert it.journal()[-2:] == ["ExpireOrder", "PlaceOrder"]
+        assert it.journal()[-2:] == ["expire_order", "place_order"]
 
 
 @under_virtual_time
@@ -501,7 +502,7 @@ async def test_stop_orders_enter_in_the_order_of_their_numbers_before_anything_e
             (stops[1].id, 112),
             (stops[2].id, 113),
         ], "the third was triggered by the first one's trade"
-        assert it.journal()[-4:] == ["PlaceOrder", "OpenOrder", "OpenOrder", "OpenOrder"]
+        assert it.journal()[-4:] == ["place_order", "open_order", "open_order", "open_order"]
         assert len(it.store.batches[-1].journal) == 4, "all in the turn that triggered them"
 
 
@@ -531,7 +532,7 @@ async def test_a_match_that_is_to_fail_may_be_one_of_a_stop_order() -> None:
             def failed(self) -> None:
                 self.asked = -99
 
-        it.house.shard._faults = it.house.shard._term.memory._faults = AfterTheFirst()  # type: ignore[union-attr]
+        it.house.shard._faults = it.house.shard._epoch.state._faults = AfterTheFirst()  # type: ignore[union-attr]
         await it.house.venue.place(draft, b"signed")
         after = [await it.house.order(stop) for stop in stops]
         assert [order.state for order in after] == [State.CANCEL, State.DONE, State.WAIT]

@@ -7,8 +7,8 @@ import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from countermand.domain.instant import Instant
-from countermand.engine.clock import ClockSetting, VenueClock
+from countermand.kernel.clock import ClockSetting, VenueClock
+from countermand.values.instant import Instant
 
 DAY_MS = 86_400_000
 START = 1_790_000_000_000

@@ -9,8 +9,8 @@ import pytest
 
 from countermand.domain.trigger.desk import Desk
 from countermand.domain.trigger.order import State
-from countermand.engine.journal import encode
 from countermand.engine.trigger_bodies import decode_stored
+from countermand.kernel.journal import encode
 from countermand.stored_rows import UNREADABLE, unreadable
 from tests.domain.orders import ID, order
 

@@ -5,13 +5,13 @@ from itertools import pairwise
 
 import pytest
 
-from countermand.domain.identity import OrderId, Signature
 from countermand.domain.trigger.commands import ConfirmCancel, Fate, RequestCancel, ResolveAttempt
 from countermand.domain.trigger.order import State
 from countermand.engine.outbox import FILL_WORKERS
-from countermand.engine.ports import CommitUnknown, Unavailable
 from countermand.engine.trigger_shard import Answer
+from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.simulation.memory_store import AFTER_COMMIT, BEFORE_COMMIT, MemoryDatabase
+from countermand.values.identity import OrderId, Signature
 from tests.domain.orders import ALICE, REQUEST, SOL, craft, submission, usd
 from tests.engine.stubs import (
     CONFIRM_TIMEOUT_MS,
@@ -187,13 +187,13 @@ async def test_an_order_that_moves_on_while_it_is_worked_on_is_taken_up_again() 
         await it.place()
         await until(it, State.OPEN)
         custody.lands = False
-        await it.shard.observe_price(SOL, usd(300), at_once=True)
+        await it.prices.set({SOL: usd(300)}, at_once=True)
         await until(it, State.EXECUTING)
         custody.before = hold
         await asyncio.sleep(1)  # A worker waits for the fate of attempt 2.
         rejected = ResolveAttempt(ORDER, 2, Fate.REJECTED, Signature("fill"), "slippage")
         assert isinstance(await it.shard.submit(rejected), Answer)
-        await it.shard.observe_price(SOL, usd(301), at_once=True)
+        await it.prices.set({SOL: usd(301)}, at_once=True)
         await quiet()
         custody.lands, custody.before = True, None
         gate.set()
@@ -219,12 +219,12 @@ async def test_a_lost_commit_in_the_middle_of_a_fill_is_no_end_to_it() -> None:
                         trouble.raises.setdefault(point, [CommitUnknown("lost")])
 
                 it.custody.before = lose
-                await it.shard.observe_price(SOL, usd(300), at_once=True)
+                await it.prices.set({SOL: usd(300)}, at_once=True)
                 await until(it, State.FILLED)
                 await idle(it)
                 assert len(it.store.batches) > commits
                 kinds = it.journal()
-                assert kinds.count("StartFill") == kinds.count("ResolveAttempt") - 1 == 1, kinds
+                assert kinds.count("start_fill") == kinds.count("resolve_attempt") - 1 == 1, kinds
 
 
 @under_virtual_time
@@ -232,7 +232,7 @@ async def test_every_crossed_order_is_filled_once() -> None:
     async with desk(acting=True) as it:
         for n in range(50):
             await it.opens(f"order {n:02}")
-        await it.shard.observe_price(SOL, usd(300), at_once=True)
+        await it.prices.set({SOL: usd(300)}, at_once=True)
         await idle(it)
         filled = [await it.shard.committed(OrderId(f"order {n:02}")) for n in range(50)]
         assert {group.state for group in filled if group is not None} == {State.FILLED}
@@ -246,12 +246,12 @@ async def test_a_restart_builds_the_queue_again_from_rows() -> None:
     async with desk(database) as it:
         for n in range(20):
             await it.opens(f"order {n:02}")
-        await it.shard.observe_price(SOL, usd(300), at_once=True)
+        await it.prices.set({SOL: usd(300)}, at_once=True)
     async with desk(database, acting=True) as it:
         await it.shard.barrier()
         assert len(it.outbox.owed()) == 20
         await idle(it)
-        assert it.journal().count("StartFill") == 20
+        assert it.journal().count("start_fill") == 20
 
 
 # --- cancels go first
@@ -265,7 +265,7 @@ async def test_ten_thousand_crossed_orders_keep_no_cancel_waiting() -> None:
         names = [f"order {n:05}" for n in range(CROWD)]
         await asyncio.gather(*(it.shard.submit(placing(name)) for name in names))
         await idle(it)
-        await it.shard.observe_price(SOL, usd(300), at_once=True)
+        await it.prices.set({SOL: usd(300)}, at_once=True)
         started = it.custody.times("craft_fill")
         last = OrderId(names[-1])
         group = await it.shard.peek(last)
@@ -291,7 +291,7 @@ async def test_fills_that_hang_keep_no_withdrawal_and_no_deposit_waiting() -> No
         for n in range(2 * FILL_WORKERS):
             await it.opens(f"order {n}")
         await it.opens()
-        await it.shard.observe_price(SOL, usd(300), at_once=True)
+        await it.prices.set({SOL: usd(300)}, at_once=True)
         await asyncio.sleep(1)
         assert it.custody.times("craft_fill") == FILL_WORKERS
         assert isinstance(await it.shard.submit(RequestCancel(ORDER, ALICE, REQUEST, None, 0)), Answer)
@@ -311,7 +311,7 @@ async def test_what_is_in_flight_goes_before_what_only_begins() -> None:
         for n in range(40):
             await it.opens(f"order {n:02}")
         await idle(it)
-        await it.shard.observe_price(SOL, usd(300), at_once=True)
+        await it.prices.set({SOL: usd(300)}, at_once=True)
         await idle(it)
         fills = [
             what for what, _, number in it.custody.asked if what == "craft_fill" or (what == "send" and number > 1)

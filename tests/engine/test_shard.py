@@ -5,16 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from countermand.domain.identity import OrderId, RequestId, Signature
-from countermand.domain.instant import Instant
 from countermand.domain.trigger.commands import Fate, ResolveAttempt
 from countermand.domain.trigger.desk import Desk as DomainDesk
 from countermand.domain.trigger.order import State
 from countermand.domain.trigger.refusals import Refusal, Refused
-from countermand.engine import journal, trigger_journal
-from countermand.engine.clock import ClockSetting
-from countermand.engine.ports import BuildRow, CommitUnknown, CraftRow, Unavailable, WriterReplaced
+from countermand.engine import trigger_journal
+from countermand.engine.ports import BuildRow, CraftRow
 from countermand.engine.trigger_shard import Answer
+from countermand.kernel import journal
+from countermand.kernel.clock import ClockSetting
+from countermand.kernel.ports import CommitUnknown, Unavailable, WriterReplaced
 from countermand.simulation.memory_store import (
     AFTER_COMMIT,
     AFTER_EPOCH,
@@ -24,6 +24,8 @@ from countermand.simulation.memory_store import (
     HeldInside,
     MemoryDatabase,
 )
+from countermand.values.identity import OrderId, RequestId, Signature
+from countermand.values.instant import Instant
 from tests.domain.orders import ALICE, EXPIRES_AT, MALLORY, PLACED_AT, SOL, usd
 from tests.engine.stubs import Trouble, cancelling, desk, placing, quiet, under_virtual_time
 
@@ -165,7 +167,7 @@ async def test_two_creates_of_one_order_at_once_place_it_once() -> None:
         trouble.release(BEFORE_READ)
         answers = await asyncio.gather(*racing)
         assert [isinstance(answer, Answer) and answer.changed for answer in answers].count(True) == 1
-        assert it.journal() == ["PlaceOrder"]
+        assert it.journal() == ["place_order"]
 
 
 @under_virtual_time
@@ -187,7 +189,7 @@ async def test_a_load_that_ends_in_another_term_is_not_believed() -> None:
         answer = await asking
         assert isinstance(answer, Answer)
         assert it.shard.epoch == 2
-        assert it.journal().count("RequestCancel") == 2
+        assert it.journal().count("request_cancel") == 2
 
 
 # --- when a commit's answer is lost
@@ -205,7 +207,7 @@ async def test_a_lost_answer_is_told_as_unknown_and_the_truth_is_loaded(point: s
         assert not it.has("order"), "memory is forgotten at once"
         again = await it.place()
         assert again.changed == (point == BEFORE_COMMIT)
-        assert it.journal() == ["PlaceOrder"]
+        assert it.journal() == ["place_order"]
         assert it.shard.epoch == 2
 
 
@@ -237,7 +239,7 @@ async def test_a_load_does_not_miss_a_commit_that_arrives_late() -> None:
             await it.place()
         assert not (await it.place()).changed
         it.store.database.release()
-        assert it.journal() == ["PlaceOrder"]
+        assert it.journal() == ["place_order"]
 
 
 @under_virtual_time
@@ -388,11 +390,11 @@ async def test_what_time_demands_comes_before_a_command_of_the_same_or_a_later_i
     async with desk() as it:
         await it.opens()
         it.clock.setting = ClockSetting(frozen_at=EXPIRES_AT + late_ms)
-        await it.shard.observe_price(SOL, usd(300), at_once=True)
+        await it.prices.set({SOL: usd(300)}, at_once=True)
         group = await it.shard.committed(OrderId("order"))
         assert group is not None
         assert group.state is State.EXPIRED
-        assert it.journal()[-1] == "ExpireOrder"
+        assert it.journal()[-1] == "expire_order"
 
 
 @under_virtual_time
@@ -400,8 +402,8 @@ async def test_an_instant_before_the_expiry_the_price_wins() -> None:
     async with desk() as it:
         await it.opens()
         it.clock.setting = ClockSetting(frozen_at=EXPIRES_AT - 1)
-        await it.shard.observe_price(SOL, usd(300), at_once=True)
-        assert it.journal()[-1] == "ObservePrice"
+        await it.prices.set({SOL: usd(300)}, at_once=True)
+        assert it.journal()[-1] == "trigger_orders"
 
 
 @under_virtual_time
@@ -411,7 +413,7 @@ async def test_a_load_tells_the_clock_what_has_happened() -> None:
     async with desk(database) as it:
         await it.opens()
         it.clock.setting = ClockSetting(frozen_at=EXPIRES_AT - 1)
-        await it.shard.observe_price(SOL, usd(300), at_once=True)
+        await it.prices.set({SOL: usd(300)}, at_once=True)
     async with desk(database) as it:
         await it.shard.loaded()
         assert it.clock.now() == await it.shard.now() == EXPIRES_AT - 1
@@ -425,7 +427,7 @@ async def test_timers_run_in_the_order_in_which_they_are_due_before_the_command(
         it.clock.setting = ClockSetting(frozen_at=Instant(EXPIRES_AT + 500))
         await it.shard.submit(cancelling("later"))
         rows = [trigger_journal.read(row) for row in it.store.database.shard(0).journal.values()]
-        assert [(row.moment.at - EXPIRES_AT, row.happened[0][0]) for row in rows[-3:]] == [
+        assert [(row.moment.at - EXPIRES_AT, row.events[0][0]) for row in rows[-3:]] == [
             (100, "early"),
             (300, "late"),
             (500, "later"),
@@ -438,7 +440,7 @@ async def test_time_passes_by_itself() -> None:
         await it.opens()
         it.clock.setting = ClockSetting(frozen_at=EXPIRES_AT)
         await asyncio.sleep(0.2)
-        assert it.journal()[-1] == "ExpireOrder"
+        assert it.journal()[-1] == "expire_order"
         assert it.shard.is_settled()
 
 
@@ -466,9 +468,9 @@ async def test_a_price_triggers_in_the_same_order_before_and_after_a_load() -> N
                 await it.opens(name)
             if loaded:
                 await it.shard.reload(_nothing)
-            await it.shard.observe_price(SOL, usd(400), at_once=True)
+            await it.prices.set({SOL: usd(400)}, at_once=True)
             row = trigger_journal.read(list(database.shard(0).journal.values())[-1])
-            orders.append([order_id for order_id, _ in row.happened])
+            orders.append([order_id for order_id, _ in row.events])
     assert orders == [["a", "b", "c"]] * 2
 
 
@@ -482,7 +484,7 @@ async def test_a_stored_price_is_judged_when_the_orders_are_loaded() -> None:
     database = MemoryDatabase()
     async with desk(database) as it:
         await it.opens()
-    database.shard(0).prices[SOL] = usd(300)
+    database.prices[SOL] = usd(300)
     async with desk(database) as it:
         group = await it.shard.committed(OrderId("order"))
         assert group is not None
@@ -498,13 +500,14 @@ async def test_a_price_that_concerns_no_order_is_stored_when_it_was_answered() -
     """B12: it crosses nothing and is no entry, but a venue that is killed then knows it again."""
     database = MemoryDatabase()
     async with desk(database) as it:
-        await it.shard.observe_price(SOL, usd(123), at_once=False)
-        assert await it.store.prices(0) == [(SOL, usd(123))]
-        await it.shard.observe_price(SOL, usd(124), at_once=True)
+        await it.shard.loaded()
+        await it.prices.set({SOL: usd(123)}, at_once=False)
+        assert database.prices == {SOL: usd(123)}
+        await it.prices.set({SOL: usd(124)}, at_once=True)
         assert it.journal() == []
     async with desk(database) as it:
         await it.shard.loaded()
-        assert it.shard.price_of(SOL) == usd(124)
+        assert it.prices.price_of(SOL) == usd(124)
 
 
 @under_virtual_time

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from countermand.engine.ports import Unavailable
-from countermand.engine.shared_read import SharedRead
+from countermand.kernel.ports import Unavailable
+from countermand.kernel.shared_read import SharedRead
 from tests.engine.stubs import quiet, under_virtual_time
 
 

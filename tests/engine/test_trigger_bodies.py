@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from countermand.domain.identity import Mint, Wallet
-from countermand.domain.quantities import BaseUnits, Bps
 from countermand.domain.trigger.events import DepositLanded, OrderPlaced
 from countermand.domain.trigger.lifecycle import evolve, place
 from countermand.domain.trigger.order import AT_REST, AttemptKind, OrderGroup, State
-from countermand.engine.journal import encode
 from countermand.engine.trigger_bodies import decode_group
+from countermand.kernel.journal import encode
+from countermand.values.identity import Mint, Wallet
+from countermand.values.quantities import BaseUnits, Bps
 from tests.domain.orders import ID, PLACED_AT, TXID, attempt, leg, order
 
 

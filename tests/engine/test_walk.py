@@ -9,15 +9,15 @@ from unittest.mock import patch
 import pytest
 from solders.keypair import Keypair
 
-from countermand.domain.identity import Signature, Wallet
-from countermand.domain.instant import Instant
 from countermand.domain.trigger.commands import Amendment, DepositCraft, LegChange
 from countermand.domain.trigger.order import Family, State
 from countermand.domain.trigger.refusals import Refusal, Refused
-from countermand.engine.trigger_orders import Cancelling, NotLanded, OrderRequest, Placed, Withdrawn
-from countermand.prices.feed import SOL
+from countermand.engine.trigger_service import Cancelling, NotLanded, OrderRequest, Placed, Withdrawn
+from countermand.services.tokens import SOL
 from countermand.solana.wire import SIGNATURE_BYTES
 from countermand.store.postgres import PostgresStore
+from countermand.values.identity import Signature, Wallet
+from countermand.values.instant import Instant
 from tests.engine.house import ONE_SOL, House, above, below, dollars, house, signed
 from tests.solana.chain_support import another_signature
 
@@ -49,7 +49,7 @@ async def test_a_cancelled_order_does_not_fill_even_if_the_price_crosses(venue: 
     cancelling = await venue.orders.cancel(order_id, wallet)
     assert isinstance(cancelling, Cancelling)
     assert cancelling.transaction is not None
-    await venue.shard.observe_price(SOL.mint, dollars(250), at_once=True)
+    await venue.prices.set({SOL.mint: dollars(250)}, at_once=True)
     await venue.settled()
     assert (await venue.order(order_id)).state is State.READY_TO_CANCEL
     transaction = signed(base64.b64decode(cancelling.transaction), alice)
@@ -64,7 +64,7 @@ async def test_a_cancelled_order_does_not_fill_even_if_the_price_crosses(venue: 
 async def test_a_crossed_order_fills(venue: House) -> None:
     alice = await venue.wallet()
     order_id = await venue.placed(alice, above(200))
-    await venue.shard.observe_price(SOL.mint, dollars(250), at_once=True)
+    await venue.prices.set({SOL.mint: dollars(250)}, at_once=True)
     await venue.settled()
     order = await venue.order(order_id)
     assert order.state is State.FILLED
@@ -83,7 +83,7 @@ async def test_whoever_creates_an_order_again_is_told_the_signature_that_was_com
     later = Amendment(Family.SINGLE, (LegChange(price=dollars(240)),), Instant(request.expires_at + 1))
     await venue.orders.amend(order_id, request.wallet, later)
     assert await _told(venue, again) == first.signature
-    await venue.shard.observe_price(SOL.mint, dollars(250), at_once=True)
+    await venue.prices.set({SOL.mint: dollars(250)}, at_once=True)
     assert await _told(venue, again) == first.signature
     await venue.settled()
     assert await _told(venue, again) == first.signature

@@ -7,7 +7,7 @@ import pytest
 
 from countermand.app.together import together
 from countermand.cli.endings import CANNOT_RUN, FAILED, REPLACED, ending_of
-from countermand.engine.ports import Unavailable, WriterReplaced
+from countermand.kernel.ports import Unavailable, WriterReplaced
 from countermand.settings import StartRefused
 from countermand.solana.ledger_store import LedgerReplaced, LedgerUnavailable
 from countermand.store.connections import no_connection

@@ -9,10 +9,10 @@ import asyncpg
 import pytest
 
 from countermand.api_keys import ApiKey, Scope, digest_of, new_key
-from countermand.engine.ports import Unavailable
 from countermand.gateway.door import Door
 from countermand.gateway.falcon_app import new_app
 from countermand.gateway.keys import ApiKeys
+from countermand.kernel.ports import Unavailable
 from countermand.settings import Settings
 from countermand.store.keys_postgres import PostgresKeys
 from tests.gateway.asking import ask

@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 
 from countermand.cli.lines import as_json, as_text, line_by_line
-from countermand.engine.telemetry import LINES
+from countermand.kernel.telemetry import LINES
 
 SHARED = {"level": "info", "timestamp": "2026-11-28T21:15:29.574507Z"}
 FAILED = {"event": "fill_failed", "order": "0199", "reason": "0.3 % less than its minimum", "seq": 7}

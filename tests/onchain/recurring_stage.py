@@ -12,9 +12,6 @@ from solders.message import Message
 from solders.transaction import VersionedTransaction
 
 from countermand.dialects.recurring_v1.routes import resources
-from countermand.domain.identity import Mint
-from countermand.domain.instant import Instant
-from countermand.domain.quantities import UsdPrice
 from countermand.engine.onchain import OnChainOrders
 from countermand.engine.ports import BuildRow, Store
 from countermand.engine.trigger_shard import TriggerShard
@@ -38,6 +35,9 @@ from countermand.solana.programs.compile import Budget
 from countermand.solana.programs.dca import PROGRAM as DCA_PROGRAM
 from countermand.solana.programs.dca import Dca, dca_bytes
 from countermand.solana.tokens import TOKEN_2022_PROGRAM
+from countermand.values.identity import Mint
+from countermand.values.instant import Instant
+from countermand.values.quantities import UsdPrice
 
 SOL = "So11111111111111111111111111111111111111112"
 USDC = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"

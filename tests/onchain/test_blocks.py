@@ -2,7 +2,7 @@
 
 import pytest
 
-from countermand.engine.ports import Unavailable
+from countermand.kernel.ports import Unavailable
 from countermand.onchain.blocks import UNITS_MAX, UNITS_UNKNOWN, Blocks
 from countermand.solana.port import Simulation
 from countermand.solana.programs.compile import Budget

@@ -13,13 +13,14 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature as ChainSignature
 from solders.transaction import VersionedTransaction
 
-from countermand.domain.identity import Address, RequestId, Signature, Wallet
 from countermand.domain.trigger.commands import Fate
 from countermand.engine.onchain import Build
-from countermand.engine.ports import FateSeen, Unavailable
+from countermand.engine.ports import FateSeen
+from countermand.kernel.ports import Unavailable
 from countermand.onchain.landing import ChainLanding, error_words
 from countermand.solana.port import AccountInfo, AddressSignature, LedgerTransaction, SignatureStatus
 from countermand.solana.programs import dca, limit_order
+from countermand.values.identity import Address, RequestId, Signature, Wallet
 from tests.dialects.limit_venue import StubChain
 
 ALICE, BOB = Keypair.from_seed(b"a" * 32), Keypair.from_seed(b"b" * 32)

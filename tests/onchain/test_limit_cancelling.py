@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from countermand.domain.identity import Address, Mint, Wallet
 from countermand.domain.limit.cancelling import batches, chosen
 from countermand.domain.limit.order import OpenOrder
 from countermand.domain.limit.worth import too_little
-from countermand.domain.quantities import NOTHING, BaseUnits, UsdPrice
+from countermand.values.identity import Address, Mint, Wallet
+from countermand.values.quantities import NOTHING, BaseUnits, UsdPrice
 
 
 def order(address: str, created_at_s: int = 0) -> OpenOrder:

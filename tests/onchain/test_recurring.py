@@ -12,9 +12,6 @@ from solders.hash import Hash
 from solders.keypair import Keypair
 from solders.message import Message
 
-from countermand.domain.identity import Address, Mint, Wallet
-from countermand.domain.instant import Instant
-from countermand.domain.quantities import BaseUnits, UsdPrice
 from countermand.domain.recurring.decide import Refusal, Refused
 from countermand.domain.recurring.order import OpenOrder, Terms
 from countermand.engine.onchain import Build, Executed, Execution, OnChainOrders
@@ -34,6 +31,9 @@ from countermand.solana.tokens import (
     associated_token_address,
     read_token_account,
 )
+from countermand.values.identity import Address, Mint, Wallet
+from countermand.values.instant import Instant
+from countermand.values.quantities import BaseUnits, UsdPrice
 from tests.gifts import faucet_of
 from tests.onchain.recurring_stage import JUP, SOL, USDC, Drawer, signed
 from tests.solana.chain_support import GENESIS, ManualClock, open_chain

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from countermand.domain.book.order import Kind
-from countermand.engine.journal import encode
+from countermand.engine import book_journal
+from countermand.kernel.journal import encode
 from countermand.simulation.book.checkers import Claim
 from countermand.simulation.book.checkers.entries import Entries
 from countermand.simulation.book.checkers.floor import Floor
@@ -32,10 +33,10 @@ class Day:
         venue.buys(ALICE, 4, None, Kind.MARKET)
         self.entries: list[Json] = [
             {
-                "kind": type(entry.command).__name__,
+                "kind": book_journal.COMMANDS.name_of(entry.command),
                 "at": int(entry.at),
                 "command": _plain(entry.command),
-                "events": [[type(event).__name__, _plain(event)] for event in entry.events],
+                "events": [[book_journal.EVENTS.name_of(event), _plain(event)] for event in entry.events],
             }
             for entry in venue.journal
         ]
@@ -65,7 +66,7 @@ def _plain(thing: object) -> Any:
 def test_a_sound_day_is_sound() -> None:
     day = Day()
     kinds = [entry["kind"] for entry in day.entries]
-    assert kinds[9:] == [*["PlaceOrder"] * 4, "OpenOrder", "CancelOrder", "CancelOrder", "PlaceOrder"]
+    assert kinds[9:] == [*["place_order"] * 4, "open_order", "cancel_order", "cancel_order", "place_order"]
     day.judge()
 
 
@@ -73,15 +74,15 @@ Doctor = Callable[[Day], object]
 
 
 def swaps_the_makers(day: Day) -> None:
-    first, second = day.event("Traded", 1), day.event("Traded", 2)
+    first, second = day.event("traded", 1), day.event("traded", 2)
     first["sell"]["order_id"], second["sell"]["order_id"] = 2, 1
     first["sell"]["account"], second["sell"]["account"] = CAROL, BOB
 
 
 def fills_after_the_cancel(day: Day) -> None:
-    trade = json.loads(json.dumps(day.event("Traded", 2)))
+    trade = json.loads(json.dumps(day.event("traded", 2)))
     trade["trade_id"] = 3
-    day.of("CancelOrder", 2)["events"] = [["Traded", trade]]
+    day.of("cancel_order", 2)["events"] = [["traded", trade]]
 
 
 def repeats(day: Day, kind: str) -> None:
@@ -90,22 +91,22 @@ def repeats(day: Day, kind: str) -> None:
 
 
 def triggers_again(day: Day) -> None:
-    events = day.of("PlaceOrder", 4)["events"]
-    events.append(next(each for each in events if each[0] == "StopTriggered"))
+    events = day.of("place_order", 4)["events"]
+    events.append(next(each for each in events if each[0] == "stop_triggered"))
 
 
 def rests_instead(day: Day) -> None:
-    events = day.of("PlaceOrder", 4)["events"]
-    events[2:] = [["OrderRested", {"order_id": 4, "rank": 3}]]
+    events = day.of("place_order", 4)["events"]
+    events[2:] = [["order_rested", {"order_id": 4, "rank": 3}]]
 
 
 def uses_a_nonce_again(day: Day) -> None:
-    for each in (day.of("PlaceOrder", 3)["command"], day.event("OrderPlaced", 3)):
-        each["nonce"] = day.event("OrderPlaced", 2)["nonce"]
+    for each in (day.of("place_order", 3)["command"], day.event("order_placed", 3)):
+        each["nonce"] = day.event("order_placed", 2)["nonce"]
 
 
 def has_no_volume(day: Day) -> None:
-    for each in (day.event("OrderPlaced"), day.of("PlaceOrder")["command"]):
+    for each in (day.event("order_placed"), day.of("place_order")["command"]):
         each["terms"]["lots"]["lots"] = 0
 
 
@@ -117,68 +118,68 @@ def without(day: Day, kind: str) -> None:
 DOCTORED: dict[str, tuple[Claim, Doctor]] = {
     "whoever came later is served first": (Claim.PRICE_TIME_PRIORITY, swaps_the_makers),
     "a fill after a cancel": (Claim.NOTHING_AFTER_THE_END, fills_after_the_cancel),
-    "a cancel twice": (Claim.NOTHING_AFTER_THE_END, lambda day: repeats(day, "CancelOrder")),
-    "a cancel that ends nothing": (Claim.CANCEL_IS_MEANT, lambda day: day.of("CancelOrder").update(events=[])),
+    "a cancel twice": (Claim.NOTHING_AFTER_THE_END, lambda day: repeats(day, "cancel_order")),
+    "a cancel that ends nothing": (Claim.CANCEL_IS_MEANT, lambda day: day.of("cancel_order").update(events=[])),
     "a cancel of another's order": (
         Claim.CANCEL_IS_MEANT,
-        lambda day: day.of("CancelOrder")["command"].update(account=BOB),
+        lambda day: day.of("cancel_order")["command"].update(account=BOB),
     ),
     "a cancel that ends another order": (
         Claim.CANCEL_IS_MEANT,
-        lambda day: day.of("CancelOrder")["command"].update(order_id=3),
+        lambda day: day.of("cancel_order")["command"].update(order_id=3),
     ),
     "a cancel for another reason": (
         Claim.REASON_IS_TRUE,
-        lambda day: day.event("OrderCancelled").update(reason="system"),
+        lambda day: day.event("order_cancelled").update(reason="system"),
     ),
     "more is unlocked than was locked": (
         Claim.AMOUNTS_ARE_EXACT,
-        lambda day: day.event("OrderCancelled").update(unlocked={"quanta": 4 * 10**12}),
+        lambda day: day.event("order_cancelled").update(unlocked={"quanta": 4 * 10**12}),
     ),
     "the taker's price": (
         Claim.TRADES_ARE_FAIR,
-        lambda day: day.event("Traded").update(price={"ticks": 101}),
+        lambda day: day.event("traded").update(price={"ticks": 101}),
     ),
-    "half of what both could": (Claim.TRADES_ARE_FAIR, lambda day: day.event("Traded").update(lots={"lots": 4})),
-    "no fee": (Claim.AMOUNTS_ARE_EXACT, lambda day: day.event("Traded")["buy"].update(fee={"quanta": 0})),
+    "half of what both could": (Claim.TRADES_ARE_FAIR, lambda day: day.event("traded").update(lots={"lots": 4})),
+    "no fee": (Claim.AMOUNTS_ARE_EXACT, lambda day: day.event("traded")["buy"].update(fee={"quanta": 0})),
     "the maker pays the taker's rate": (
         Claim.AMOUNTS_ARE_EXACT,
-        lambda day: day.event("Traded")["sell"].update(rate={"millionths": 400}),
+        lambda day: day.event("traded")["sell"].update(rate={"millionths": 400}),
     ),
     "a better price for nobody": (
         Claim.AMOUNTS_ARE_EXACT,
-        lambda day: day.event("Traded")["buy"].update(unlocked={"quanta": 0}),
+        lambda day: day.event("traded")["buy"].update(unlocked={"quanta": 0}),
     ),
     "too little is locked": (
         Claim.AMOUNTS_ARE_EXACT,
-        lambda day: day.event("OrderPlaced").update(locked={"quanta": 1}),
+        lambda day: day.event("order_placed").update(locked={"quanta": 1}),
     ),
     "a trade with oneself": (
         Claim.AMOUNTS_ARE_EXACT,
-        lambda day: day.event("Traded")["sell"].update(account=ALICE),
+        lambda day: day.event("traded")["sell"].update(account=ALICE),
     ),
-    "an order that is never opened": (Claim.STOPS_TRIGGER_ONCE, lambda day: without(day, "OrderOpened")),
-    "a stop that nothing triggers": (Claim.STOPS_TRIGGER_ONCE, lambda day: without(day, "StopTriggered")),
+    "an order that is never opened": (Claim.STOPS_TRIGGER_ONCE, lambda day: without(day, "order_opened")),
+    "a stop that nothing triggers": (Claim.STOPS_TRIGGER_ONCE, lambda day: without(day, "stop_triggered")),
     "a stop that triggers twice": (Claim.STOPS_TRIGGER_ONCE, triggers_again),
     "a stop that never enters": (
         Claim.STOPS_TRIGGER_ONCE,
-        lambda day: day.entries.remove(day.of("OpenOrder")),
+        lambda day: day.entries.remove(day.of("open_order")),
     ),
-    "a number is left out": (Claim.NUMBERS_HAVE_NO_GAPS, lambda day: day.event("Traded").update(trade_id=2)),
+    "a number is left out": (Claim.NUMBERS_HAVE_NO_GAPS, lambda day: day.event("traded").update(trade_id=2)),
     "a place in the queue is left out": (
         Claim.NUMBERS_HAVE_NO_GAPS,
-        lambda day: day.event("OrderRested", 2).update(rank=3),
+        lambda day: day.event("order_rested", 2).update(rank=3),
     ),
     "a nonce is used twice": (Claim.NONCE_IS_ONE_ORDER, uses_a_nonce_again),
     "an order of no volume": (Claim.ACCEPTED_IS_SOUND, has_no_volume),
     "a book that is crossed": (Claim.BOOK_IS_NOT_CROSSED, rests_instead),
     "another credit than was asked for": (
         Claim.CONSERVED,
-        lambda day: day.event("Credited").update(amount={"quanta": 1}),
+        lambda day: day.event("credited").update(amount={"quanta": 1}),
     ),
     "an order ends too early": (
         Claim.EXPIRY_IS_PUNCTUAL,
-        lambda day: day.of("CancelOrder").update(kind="ExpireOrder"),
+        lambda day: day.of("cancel_order").update(kind="expire_order"),
     ),
     "an order lives too long": (
         Claim.EXPIRY_IS_PUNCTUAL,

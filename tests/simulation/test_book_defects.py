@@ -26,20 +26,21 @@ from countermand.domain.book.market import fee_of
 from countermand.domain.book.order import CancelReason, Kind, Nonce, Order, OrderId, State
 from countermand.domain.book.refusals import Refusal, Refused
 from countermand.domain.book.settlement import spent_currency
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account, Amount
 from countermand.domain.ledger.ledger import Balance
 from countermand.domain.ledger.transfer import Deposit, HoldId
-from countermand.engine.book_memory import BookMemory
 from countermand.engine.book_ports import BookStore
 from countermand.engine.book_rows import BookRows, decode_counters, decode_order
-from countermand.engine.ports import Batch, WriterReplaced
-from countermand.engine.term import Term
+from countermand.engine.book_shard import BookEpoch
+from countermand.engine.book_state import BookState
+from countermand.kernel.ports import Batch, WriterReplaced
+from countermand.kernel.writer_epoch import WriterEpoch
 from countermand.simulation.book.checkers import Claim
 from countermand.simulation.book.process import CountedShard, Parts
 from countermand.simulation.book.run import SOUND, again, simulate
 from countermand.simulation.book.store import MemoryBookShard
 from countermand.simulation.outcomes import Outcome, report
+from countermand.values.instant import Instant
 
 SEEDS = range(1_000, 1_060)
 STEPS = 400
@@ -61,13 +62,13 @@ class OvertakenShard(CountedShard):
     """Peatio: a cancel that comes before its order is in the book is dropped, and the order rests."""
 
     async def cancel(self, command: CancelOrder | CancelByOperator) -> Order | Refused:
-        term = await self._with(command.order_id)
-        order = term.memory.desk.orders.get(command.order_id)
-        is_new = order is not None and order.id in term.memory._pending.orders and order.state in LIVE
+        writer = await self._with(command.order_id)
+        order = writer.state.desk.orders.get(command.order_id)
+        is_new = order is not None and order.id in writer.state._pending.orders and order.state in LIVE
         if order is None or not is_new or command != CancelOrder(order.terms.account, order.id):
             return await super().cancel(command)
         self.stepped("a cancel that is dropped")
-        await term.committed()
+        await writer.committed()
         return order
 
 
@@ -121,10 +122,10 @@ def comes_back(desk: Desk, event: Event, at: Instant) -> Changes:
 class ShyShard(CountedShard):
     """Nobody sees its memory: what goes wrong there must be seen by what it does."""
 
-    def _served(self, term: Term[BookMemory]) -> None:
+    def _on_loaded(self, state: BookState) -> None:
         self.looked = lambda _memory, _loaded: None
         self.ended_kept = 10**6
-        super()._served(term)
+        super()._on_loaded(state)
 
 
 # --- money
@@ -168,8 +169,8 @@ REAL_FEE = fee_of
 class HastyLoad(CountedShard):
     """Reads first, and begins its epoch afterwards: a batch that was inside is missed, with its trades."""
 
-    async def _begin(self) -> Term[BookMemory]:
-        memory = BookMemory(self.markets.values(), self._faults)
+    async def _begin(self) -> BookEpoch:
+        memory = BookState(self.markets.values(), self._faults)
         stored = await self._store.counters(self.number)
         balances = await self._store.balances(self.number)
         orders = await self._store.live_orders(self.number)
@@ -178,7 +179,7 @@ class HastyLoad(CountedShard):
             memory.nonces = counters.nonces
             has = [(row.account, row.currency, Balance(Amount(row.available), Amount(row.locked))) for row in balances]
             memory.desk.load(counters.standing, has, [decode_order(body) for _, body in orders])
-        return Term(self.number, await self._store.begin_epoch(self.number), memory)
+        return WriterEpoch(self.number, await self._store.begin_epoch(self.number), memory, memory)
 
 
 def forgets_who_came_first(desk: Desk, *stored: Any) -> None:
@@ -211,13 +212,13 @@ def was_triggered_some_time(order: Order) -> bool:
     return order.triggered_at is not None
 
 
-def does_not_store_cancels(memory: BookMemory) -> BookRows:
+def does_not_store_cancels(memory: BookState) -> BookRows:
     """Peatio 2843: a cancel that was acknowledged is lost at a restart."""
     rows = REAL_CUT(memory)
     return replace(rows, orders=[row for row in rows.orders if row.state != State.CANCEL.value])
 
 
-REAL_CUT = BookMemory.cut
+REAL_CUT = BookState.take_rows
 
 
 class Swapping:
@@ -303,29 +304,29 @@ REAL_ENTER = matching.enter
 
 
 class HastyShard(CountedShard):
-    async def _settled(self, term: Term[BookMemory], happened: Any) -> None:
-        term.wanted.set()
+    async def _settled(self, writer: BookEpoch, happened: Any) -> None:
+        writer.wanted.set()
 
 
 class SilentShard(CountedShard):
     """Whoever repeats a request waits for ever."""
 
-    async def _settled(self, term: Term[BookMemory], happened: Any) -> None:
-        await super()._settled(term, happened)
+    async def _settled(self, writer: BookEpoch, happened: Any) -> None:
+        await super()._settled(writer, happened)
         if happened == ():
             await asyncio.Event().wait()
 
 
 class HastyReads(CountedShard):
-    async def _is_true(self, term: Term[BookMemory]) -> bool:
+    async def _is_true(self, writer: BookEpoch) -> bool:
         return True
 
 
 class NostalgicReads(CountedShard):
     """A writer that was replaced shows what it remembers."""
 
-    async def _is_true(self, term: Term[BookMemory]) -> bool:
-        await term.committed()
+    async def _is_true(self, writer: BookEpoch) -> bool:
+        await writer.committed()
         return True
 
 
@@ -348,7 +349,7 @@ class Unfenced:
 class ForgetfulShard(CountedShard):
     """Reya 55, Coinbase 9: what was placed and has ended is placed again when the request is repeated."""
 
-    async def _with_nonce(self, account: Account, nonce: Nonce) -> Term[BookMemory]:
+    async def _with_nonce(self, account: Account, nonce: Nonce) -> BookEpoch:
         return await self._ready()
 
 
@@ -403,7 +404,7 @@ DEFECTS = {
         says="are triggered",
     ),
     "a cancel is lost at a restart": Defect(
-        Claim.REPLAY_EQUALS_ROWS, patched=patched((BookMemory, "cut", does_not_store_cancels))
+        Claim.REPLAY_EQUALS_ROWS, patched=patched((BookState, "take_rows", does_not_store_cancels))
     ),
     "the journal has another order": Defect(Claim.JOURNAL_INTACT, Parts(store=Swapping)),
     "a match that fails takes the maker with it": Defect(

@@ -17,25 +17,25 @@ STEPS = 500
 SEEDS = int(os.environ.get("COUNTERMAND_SIMULATE_SEEDS", "40"))
 
 SITUATIONS = """
-CancelByOperator ends a partly filled order
-CancelByOperator ends a resting order
-CancelByOperator ends a waiting stop
-CancelOrder ends a partly filled order
-CancelOrder ends a partly filled order, of which dust is left
-CancelOrder ends a resting order
-CancelOrder ends a waiting stop
-CancelOrders: ends by user before any trade
-ExpireOrder ends a partly filled order
-ExpireOrder ends a resting order
-ExpireOrder ends a waiting stop
-OpenOrder: ends by failed before any trade
-OpenOrder: ends by slippage before any trade
-OpenOrder: ends by system before any trade
-PlaceOrder: ends by failed before any trade
-PlaceOrder: ends by slippage after trades
-PlaceOrder: ends by slippage before any trade
-PlaceOrder: ends by system after trades
-PlaceOrder: ends by system before any trade
+cancel_by_operator ends a partly filled order
+cancel_by_operator ends a resting order
+cancel_by_operator ends a waiting stop
+cancel_order ends a partly filled order
+cancel_order ends a partly filled order, of which dust is left
+cancel_order ends a resting order
+cancel_order ends a waiting stop
+cancel_orders: ends by user before any trade
+expire_order ends a partly filled order
+expire_order ends a resting order
+expire_order ends a waiting stop
+open_order: ends by failed before any trade
+open_order: ends by slippage before any trade
+open_order: ends by system before any trade
+place_order: ends by failed before any trade
+place_order: ends by slippage after trades
+place_order: ends by slippage before any trade
+place_order: ends by system after trades
+place_order: ends by system before any trade
 a bulk cancel
 a cancel finds that its order traded meanwhile
 a cancel loses a race: ORDER_CANCELLED

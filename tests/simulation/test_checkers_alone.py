@@ -9,7 +9,7 @@ import pytest
 from countermand.simulation import checkers, violation
 from countermand.simulation.book import checkers as book_checkers
 
-SHARED = ("countermand.simulation.landings", "countermand.simulation.violation")
+SHARED = ("countermand.simulation.chained", "countermand.simulation.landings", "countermand.simulation.violation")
 
 
 @pytest.mark.parametrize("package", [checkers, book_checkers])

@@ -14,9 +14,6 @@ import pytest
 
 from countermand.custody import custody
 from countermand.custody.routing import Quote, Swap
-from countermand.domain.identity import Mint, OrderId
-from countermand.domain.instant import Instant
-from countermand.domain.quantities import BaseUnits
 from countermand.domain.trigger import decide as rules
 from countermand.domain.trigger import desk, lifecycle, slippage
 from countermand.domain.trigger.commands import Command, ConfirmCancel, ExpireOrder, StartFill
@@ -26,15 +23,19 @@ from countermand.domain.trigger.order import Attempt, AttemptKind, OrderGroup, S
 from countermand.domain.trigger.refusals import Refused
 from countermand.domain.trigger.slippage import Market, Minimum
 from countermand.engine.outbox import Outbox
-from countermand.engine.ports import Store, SwapRefused, TriggerBatch, WriterReplaced
-from countermand.engine.term import Term
+from countermand.engine.ports import Store, SwapRefused, TriggerBatch
 from countermand.engine.trigger_bodies import decode_group
-from countermand.engine.trigger_memory import TriggerMemory
-from countermand.engine.trigger_orders import OrderView, TriggerOrders
-from countermand.engine.trigger_shard import Answer
+from countermand.engine.trigger_service import OrderView, TriggerService
+from countermand.engine.trigger_shard import Answer, TriggerEpoch
+from countermand.engine.trigger_state import TriggerState
+from countermand.kernel.ports import WriterReplaced
+from countermand.kernel.writer_epoch import WriterEpoch
 from countermand.sandbox.pool import SandboxPool
 from countermand.simulation.checkers import Claim
 from countermand.simulation.process import CountedShard, Parts
+from countermand.values.identity import Mint, OrderId
+from countermand.values.instant import Instant
+from countermand.values.quantities import BaseUnits
 from tests.simulation.defects import Defect, must_be_caught, patched
 
 # --- a cancel that does not close the gate
@@ -111,18 +112,18 @@ class ForgetfulOutbox(Outbox):
 class HastyShard(CountedShard):
     async def submit(self, command: Command) -> Answer | Refused:
         self.stepped(type(command).__name__)
-        term = await self._with(command.order_id)  # type: ignore[union-attr]
-        happened = self._turn(term, command)
-        term.wanted.set()
-        if isinstance(happened, Refused):
-            return happened
-        return Answer(term.memory.desk.groups[command.order_id], bool(happened))  # type: ignore[union-attr]
+        writer = await self._with(command.order_id)  # type: ignore[union-attr]
+        decided = self._turn(writer, command)
+        writer.wanted.set()
+        if isinstance(decided, Refused):
+            return decided
+        return Answer(writer.state.desk.groups[command.order_id], bool(decided))  # type: ignore[union-attr]
 
 
 # --- a read before the commit
 
 
-class HastyReads(TriggerOrders):
+class HastyReads(TriggerService):
     async def order(self, order_id: OrderId) -> OrderView | None:
         group = await self._shard.peek(order_id)
         return None if group is None else OrderView(group, ())
@@ -132,14 +133,15 @@ class HastyReads(TriggerOrders):
 
 
 class HastyLoad(CountedShard):
-    async def _begin(self) -> Term[TriggerMemory]:
-        memory = TriggerMemory()
+    async def _begin(self) -> TriggerEpoch:
+        await self._prices.load()
+        state = TriggerState(self._prices.price_of)
         for _, body in await self._store.live_orders(self.number):
-            memory.adopt(decode_group(body))
-        for mint, price in await self._store.prices(self.number):
-            memory.desk.prices[mint] = price
-        self._as_stored = tuple(memory.desk.groups.values())
-        return Term(self.number, await self._store.begin_epoch(self.number), memory)
+            state.adopt(decode_group(body))
+        self._as_stored = tuple(state.desk.groups.values())
+        epoch = await self._store.begin_epoch(self.number)
+        self.opened = self.opened or epoch.number
+        return WriterEpoch(self.number, epoch, state, state)
 
 
 # --- an attempt signed by a replaced writer

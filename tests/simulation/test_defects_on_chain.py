@@ -10,11 +10,11 @@ from unittest.mock import patch
 import pytest
 from solders.pubkey import Pubkey
 
-from countermand.domain.identity import Address, Mint, RequestId, Signature, Wallet
 from countermand.domain.limit.order import OpenOrder
 from countermand.domain.trigger.commands import Fate
 from countermand.engine.onchain import Build, Executed, Execution, OnChainOrders
-from countermand.engine.ports import CommitUnknown, FateSeen
+from countermand.engine.ports import FateSeen
+from countermand.kernel.ports import CommitUnknown
 from countermand.onchain.landing import ChainLanding
 from countermand.onchain.limit import LimitChain
 from countermand.simulation import run, svm_ledger
@@ -29,6 +29,7 @@ from countermand.solana.ledger_store import LedgerBatch
 from countermand.solana.machine import Machine
 from countermand.solana.programs import limit_order
 from countermand.solana.wire import WireTransaction
+from countermand.values.identity import Address, Mint, RequestId, Signature, Wallet
 from tests.simulation.defects import Defect, must_be_caught, patched
 
 # --- what is answered

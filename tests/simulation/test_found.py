@@ -4,19 +4,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import cast
 
-from countermand.domain.identity import Address, RequestId, Signature, Wallet
-from countermand.domain.instant import Moment
 from countermand.domain.trigger.commands import Command, Fate, ResolveAttempt, Submission, SubmissionFault
 from countermand.domain.trigger.decide import decide
 from countermand.domain.trigger.events import OrderPlaced
 from countermand.domain.trigger.lifecycle import place as begin
 from countermand.domain.trigger.order import Attempt, OrderGroup, State
 from countermand.domain.trigger.refusals import Refusal, Refused
-from countermand.engine.clock import VenueClock
 from countermand.engine.onchain import Build, Executed, Landing, NotOurs, OnChainOrders, SignedTransaction
 from countermand.engine.outbox import Outbox
 from countermand.engine.ports import BuildRow, Custody, FateSeen, Store
 from countermand.engine.trigger_shard import TriggerShard
+from countermand.kernel.clock import VenueClock
+from countermand.values.identity import Address, RequestId, Signature, Wallet
+from countermand.values.instant import Moment
 from tests.domain.orders import ID, PLACED_AT, TXID, order, place
 
 

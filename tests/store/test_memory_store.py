@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from countermand.engine.ports import CommitUnknown, Unavailable, WriterReplaced
+from countermand.kernel.ports import CommitUnknown, Unavailable, WriterReplaced
 from countermand.simulation.memory_store import (
     AFTER_COMMIT,
     AFTER_EPOCH,

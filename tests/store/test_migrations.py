@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from countermand.engine.ports import Unavailable
+from countermand.kernel.ports import Unavailable
 from countermand.store.migrations import Migration, MigrationRefused, apply, migrate, packaged, read
 from countermand.store.postgres import PostgresStore
 
@@ -44,7 +44,7 @@ async def test_an_empty_database_gets_the_whole_schema(database: Database, datab
 
 async def test_every_table_of_the_shards_says_what_it_is_for(database: Database, database_url: str) -> None:
     await migrate(database_url)
-    tables = ["shards", "journal", "orders", "order_history", "crafts", "builds", "vaults", "prices"]
+    tables = ["shards", "journal", "orders", "events", "crafts", "builds", "vaults", "prices"]
     assert [await database.fetchval("SELECT obj_description($1::regclass)", table) for table in tables].count(None) == 0
 
 

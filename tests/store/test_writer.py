@@ -10,12 +10,13 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from countermand.domain.identity import OrderId
-from countermand.engine.ports import CommitUnknown, TriggerBatch, Unavailable
+from countermand.engine.ports import TriggerBatch
+from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.store import fences
 from countermand.store.postgres import PostgresStore
 from countermand.store.trigger_rows import TRIGGER_FAMILY
 from countermand.store.writer import Writer
+from countermand.values.identity import OrderId
 from tests.contract.store_worlds import PATIENCE_S, bodies, waits_for
 from tests.contract.test_store import batch, craft_row, order_row, request_id
 

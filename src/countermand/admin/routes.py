@@ -11,10 +11,10 @@ from countermand.admin.authenticator import Authenticator
 from countermand.admin.envelope import EDGE, error
 from countermand.answering import Answer, Declined, encode
 from countermand.api_keys import Scope
-from countermand.domain.identity import Mint
-from countermand.domain.quantities import USD_PRICE_MAX, USD_SCALE, Inexact, UsdPrice, decimal_text, exact
-from countermand.prices.feed import TokenRegistry
+from countermand.services.tokens import TokenRegistry
 from countermand.strict_json import duplicate_key
+from countermand.values.identity import Mint
+from countermand.values.quantities import USD_PRICE_MAX, USD_SCALE, Inexact, UsdPrice, decimal_text, exact
 
 _EXAMPLE: Final = '{"SOL": "151.25"}'
 

@@ -14,13 +14,13 @@ from countermand.dialects.tanx.session import Sessions as MemberSessions
 from countermand.dialects.tanx.verifier import Verifier
 from countermand.dialects.trigger_v2 import auth
 from countermand.domain.book.markets import MARKETS
-from countermand.engine.book_memory import MATCHES_SUCCEED, MatchFaults
 from countermand.engine.book_shard import BookShard
+from countermand.engine.book_state import MATCHES_SUCCEED, MatchFaults
 from countermand.engine.members import StarkKeys
 from countermand.engine.onchain import OnChainOrders
 from countermand.engine.outbox import Outbox
 from countermand.engine.shards import BOOK_SHARD, TRIGGER_SHARD
-from countermand.engine.trigger_orders import TriggerOrders
+from countermand.engine.trigger_service import TriggerService
 from countermand.engine.trigger_shard import TriggerShard
 from countermand.engine.venue import Venue
 from countermand.onchain.blocks import Blocks
@@ -34,7 +34,7 @@ class TriggerServices:
     shard: TriggerShard
     outbox: Outbox
     custody: VaultCustody
-    orders: TriggerOrders
+    orders: TriggerService
     sessions: auth.Sessions
     challenges: auth.Challenges
 
@@ -101,15 +101,22 @@ def families_of(
 def _trigger_services(infra: Infrastructure, router: Router) -> TriggerServices:
     store, clock, keys = infra.stores.trigger, infra.clock, infra.keys
     patience_ms = infra.settings.confirm_timeout_ms
-    shard = TriggerShard(TRIGGER_SHARD, store, clock, lambda groups, loaded: outbox.on_committed(groups, loaded))  # noqa: PLW0108
+    shard = TriggerShard(
+        TRIGGER_SHARD,
+        store,
+        clock,
+        infra.prices,
+        lambda groups, loaded: outbox.on_committed(groups, loaded),  # noqa: PLW0108
+    )
+    infra.prices.add_observer(shard.observe_prices)
     shard.opened = infra.taken.shards[TRIGGER_SHARD]
-    custody = VaultCustody(keys, infra.chain, infra.tokens, shard.price_of, router, clock.wall_ms)
+    custody = VaultCustody(keys, infra.chain, infra.tokens, infra.prices.price_of, router, clock.wall_ms)
     outbox = Outbox(shard, custody, clock, patience_ms)
     return TriggerServices(
         shard=shard,
         outbox=outbox,
         custody=custody,
-        orders=TriggerOrders(shard, outbox, custody, store, clock, infra.ids, patience_ms),
+        orders=TriggerService(shard, outbox, custody, store, clock, infra.ids, patience_ms),
         sessions=auth.Sessions(keys.jwt_secret(), clock, infra.incarnation),
         challenges=auth.Challenges(secrets.token_bytes(32), clock, infra.incarnation),
     )
@@ -144,5 +151,5 @@ def _on_chain_services(infra: Infrastructure, trigger: TriggerServices, unit_pri
         limit_blocks=limit_blocks,
         limits=LimitChain(chain, chain, limit_blocks, unique_id),
         recurring_blocks=recurring_blocks,
-        recurring=RecurringOrders(orders, chain, chain, recurring_blocks, clock, trigger.shard.price_of),
+        recurring=RecurringOrders(orders, chain, chain, recurring_blocks, clock, infra.prices.price_of),
     )

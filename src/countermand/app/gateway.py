@@ -20,13 +20,13 @@ from countermand.dialects.trigger_v1 import openapi as limit_openapi
 from countermand.dialects.trigger_v1 import routes as limit_routes
 from countermand.dialects.trigger_v2 import openapi as trigger_openapi
 from countermand.dialects.trigger_v2 import routes as trigger_routes
-from countermand.domain.identity import Mint
-from countermand.domain.quantities import UsdPrice
 from countermand.gateway import operations
 from countermand.gateway.asgi import App as AsgiApp
 from countermand.gateway.door import Door
 from countermand.gateway.falcon_app import FalconApp, new_app
 from countermand.solana.facade.http import RpcResource, SocketHub
+from countermand.values.identity import Mint
+from countermand.values.quantities import UsdPrice
 
 Resources = Iterator[tuple[str, object]]
 Documents = Mapping[str, Callable[[], operations.Document]]
@@ -102,7 +102,7 @@ def _trigger(families: Families, no_creates: str | None) -> Resources:
         vaults=trigger.custody,
         vault_id_of=infra.keys.vault_id_of,
         tokens=infra.tokens,
-        price_of=trigger.shard.price_of,
+        price_of=infra.prices.price_of,
         sessions=trigger.sessions,
         challenges=trigger.challenges,
         now=infra.clock.now,
@@ -117,7 +117,7 @@ def _limit(families: Families) -> Resources:
         orders=families.on_chain.orders,
         limits=families.on_chain.limits,
         tokens=infra.tokens,
-        price_of=families.trigger.shard.price_of,
+        price_of=infra.prices.price_of,
         clock=infra.clock,
     )
     yield from limit_routes.resources(venue)
@@ -137,16 +137,16 @@ def _tanx(families: Families) -> Resources:
 
 def _prices(families: Families, liquidity_usd: int) -> Resources:
     infra = families.infrastructure
-    price_of, began = families.trigger.shard.price_of, infra.clock.wall_ms()
-    yield from price_routes.resources(infra.tokens, price_of, infra.newest_slot, began, liquidity_usd)
+    began = infra.clock.wall_ms()
+    yield from price_routes.resources(infra.tokens, infra.prices.price_of, infra.newest_slot, began, liquidity_usd)
 
 
 def _admin(families: Families) -> Resources:
-    infra, shard = families.infrastructure, families.trigger.shard
+    infra = families.infrastructure
 
     async def observe(mint: Mint, price: UsdPrice) -> None:
-        await shard.observe_price(mint, price, at_once=False)
+        await infra.prices.set({mint: price}, at_once=False)
 
     authenticator = Authenticator(infra.stores.keys)
-    prices = admin_routes.PricesResource(authenticator, infra.tokens, shard.price_of, observe)
+    prices = admin_routes.PricesResource(authenticator, infra.tokens, infra.prices.price_of, observe)
     yield from admin_routes.resources(prices)

@@ -9,12 +9,12 @@ from typing import Final
 import asyncpg
 
 from countermand.custody.vaults import VaultKeys
-from countermand.domain.identity import Address, Mint
-from countermand.engine.clock import VenueClock
-from countermand.engine.ids import Ids
 from countermand.engine.shards import BOOK_SHARD, TRIGGER_SHARD
 from countermand.engine.token_incarnation import TokenIncarnation
-from countermand.prices.feed import Token, TokenRegistry
+from countermand.kernel.clock import VenueClock
+from countermand.kernel.ids import Ids
+from countermand.services.prices import Prices
+from countermand.services.tokens import Token, TokenRegistry
 from countermand.settings import Settings
 from countermand.solana.genesis import Genesis
 from countermand.solana.port import AccountInfo, Node
@@ -27,9 +27,11 @@ from countermand.store.fences import Taken
 from countermand.store.keys_postgres import PostgresKeys
 from countermand.store.members_postgres import PostgresMembers
 from countermand.store.postgres import PostgresStore
+from countermand.store.prices_postgres import PostgresPrices
 from countermand.store.sandbox_postgres import PostgresSandboxStore
 from countermand.store.venue_postgres import PostgresVenue
 from countermand.stored_rows import unreadable
+from countermand.values.identity import Address, Mint
 
 _POOL_CONNECTIONS: Final = 4
 SHARDS: Final = (TRIGGER_SHARD, BOOK_SHARD)
@@ -46,6 +48,7 @@ class Stores:
     sandbox: PostgresSandboxStore
     venue: PostgresVenue
     keys: PostgresKeys
+    readers: "asyncpg.Pool[asyncpg.Record]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class Infrastructure:
     clock: VenueClock
     ids: Ids
     tokens: TokenRegistry
+    prices: Prices
     stores: Stores
     chain: Node
     newest_slot: Callable[[], int | None]
@@ -83,12 +87,18 @@ async def opened_stores(
             sandbox=PostgresSandboxStore(pool),
             venue=PostgresVenue(pool),
             keys=PostgresKeys(pool),
+            readers=pool,
         )
     finally:
         await ledger.close()
         await trigger_store.close()
         await book_store.close()
         pool.terminate()
+
+
+def price_store(stores: Stores, taken: Taken) -> PostgresPrices:
+    """In which only the process that has taken the shards may set prices."""
+    return PostgresPrices(stores.readers, TRIGGER_SHARD, taken.shards[TRIGGER_SHARD])
 
 
 async def known_tokens(stores: Stores) -> TokenRegistry:

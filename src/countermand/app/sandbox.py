@@ -7,30 +7,37 @@ from typing import Final
 
 from countermand.app.families import BookServices, Families, UnitPrices, families_of
 from countermand.app.gateway import Surroundings, build_gateway
-from countermand.app.infrastructure import SHARDS, Infrastructure, Stores, genesis_of, known_tokens, opened_stores
+from countermand.app.infrastructure import (
+    SHARDS,
+    Infrastructure,
+    Stores,
+    genesis_of,
+    known_tokens,
+    opened_stores,
+    price_store,
+)
 from countermand.app.running import App
 from countermand.audit.run import audit
 from countermand.custody.vaults import VaultKeys
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import AMOUNT_SCALE
-from countermand.domain.quantities import decimal_text
-from countermand.engine.clock import VenueClock
-from countermand.engine.ids import Ids
 from countermand.engine.inspection import Inspection
 from countermand.engine.shards import BOOK_SHARD, TRIGGER_SHARD
 from countermand.engine.token_incarnation import TokenIncarnation
 from countermand.gateway.falcon_app import FalconApp
+from countermand.kernel.clock import VenueClock
+from countermand.kernel.ids import Ids
 from countermand.onchain.inspection import ChainInspection
-from countermand.prices.feed import Token, TokenRegistry
 from countermand.sandbox import openapi, routes
 from countermand.sandbox.faucet import Faucet
-from countermand.sandbox.faults import CrashingBookStore, CrashingStore, FaultyChain, WorldFaults
+from countermand.sandbox.faults import CrashingBookStore, CrashingPrices, CrashingStore, FaultyChain, WorldFaults
 from countermand.sandbox.gateway_faults import FaultyApp, GatewayFaults
 from countermand.sandbox.orders import OrderInspector
 from countermand.sandbox.pool import LIQUIDITY_USD, SandboxPool, pool_account, sandbox_accounts
 from countermand.sandbox.sandbox import Sandbox, SandboxDependencies, stored_clock, stored_seed
 from countermand.sandbox.tanx import TanxSandbox
 from countermand.sandbox.wire import AuditWire, ColumnWire, CurrencyWire
+from countermand.services.prices import Prices
+from countermand.services.tokens import Token, TokenRegistry
 from countermand.settings import Settings
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade.http import RpcResource, SocketHub
@@ -38,6 +45,8 @@ from countermand.solana.genesis import Genesis
 from countermand.store.fences import take_all
 from countermand.store.postgres import PostgresStore
 from countermand.store.records_postgres import PostgresRecords
+from countermand.values.instant import Instant
+from countermand.values.quantities import decimal_text
 
 _UNIT_PRICES: Final = UnitPrices(limit=15_406, recurring=200_000)
 """As in the published transactions: no others compete on the embedded chain."""
@@ -62,8 +71,8 @@ async def sandbox_app(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIte
         chain = await EmbeddedChain.open(stores.ledger, clock, genesis=_genesis(keys), opened=taken.chain)
         clock.not_before(Instant(chain.block_time(chain.slot) * 1000))
         world = FaultyChain(chain, faults)
-        # The families bring the prices that the pool swaps at.
-        pool = SandboxPool(keys.pool.address, lambda mint: families.trigger.shard.price_of(mint))  # noqa: PLW0108
+        prices = Prices(CrashingPrices(price_store(stores, taken), faults))
+        pool = SandboxPool(keys.pool.address, prices.price_of)
         try:
             infra = Infrastructure(
                 settings=settings,
@@ -71,6 +80,7 @@ async def sandbox_app(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIte
                 clock=clock,
                 ids=Ids(seed, await stores.trigger.epoch(TRIGGER_SHARD)),
                 tokens=await known_tokens(stores),
+                prices=prices,
                 stores=stores,
                 chain=world,
                 newest_slot=lambda: chain.slot,
@@ -119,7 +129,7 @@ def _mount(app: FalconApp, families: Families, sandbox: Sandbox) -> None:
         Inspection(shard, book.shard, PostgresRecords(infra.stores.trigger.readers)),
         ChainInspection(infra.chain, infra.chain),
         book.venue.markets,
-        shard.price_of,
+        infra.prices.price_of,
         infra.clock.now,
     )
     resource = routes.SandboxResource(sandbox, tanx, lambda: _audited(infra.stores.trigger), inspector)
@@ -155,6 +165,7 @@ def _dependencies(
         gateway_faults=gateway_faults,
         pool=pool,
         tokens=infra.tokens,
+        prices=infra.prices,
         clock=infra.clock,
         ids=infra.ids,
         store=infra.stores.sandbox,

@@ -17,13 +17,13 @@ from countermand.app.together import together
 from countermand.custody.vaults import VaultKeys
 from countermand.engine.book_shard import BookShard
 from countermand.engine.onchain import REMEMBERED_BLOCKS
-from countermand.engine.ports import Unavailable, WriterReplaced
 from countermand.engine.trigger_shard import TriggerShard
 from countermand.gateway.announce import announce
 from countermand.gateway.listeners import Listeners, claim
 from countermand.gateway.server import serve as serve_http
 from countermand.gateway.server import stop_on_signals
 from countermand.gateway.spares import SpareDescriptors
+from countermand.kernel.ports import Unavailable, WriterReplaced
 from countermand.settings import Settings
 from countermand.solana.embedded import EmbeddedChain
 from countermand.store.book_postgres import PostgresBookStore

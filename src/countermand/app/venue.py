@@ -11,17 +11,24 @@ from urllib.parse import urlsplit
 
 from countermand.app.families import Families, UnitPrices, families_of
 from countermand.app.gateway import Surroundings, build_gateway
-from countermand.app.infrastructure import SHARDS, Infrastructure, Stores, genesis_of, known_tokens, opened_stores
+from countermand.app.infrastructure import (
+    SHARDS,
+    Infrastructure,
+    Stores,
+    genesis_of,
+    known_tokens,
+    opened_stores,
+    price_store,
+)
 from countermand.app.running import App
 from countermand.custody.vaults import VaultKeys
-from countermand.domain.identity import OrderId
-from countermand.domain.instant import Instant
 from countermand.domain.trigger.order import AttemptKind
-from countermand.engine.clock import VenueClock
-from countermand.engine.ids import Ids
 from countermand.engine.token_incarnation import TokenIncarnation
 from countermand.engine.trigger_bodies import decode_stored
+from countermand.kernel.clock import VenueClock
+from countermand.kernel.ids import Ids
 from countermand.liquidity.no_router import NO_ROUTER, NoRouter
+from countermand.services.prices import Prices
 from countermand.settings import Settings, StartRefused
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade.http import RpcResource, SocketHub
@@ -29,6 +36,8 @@ from countermand.solana.port import AccountInfo, Address, ChainUnavailable, Node
 from countermand.solana.rpc import RpcChain
 from countermand.store.fences import Taken, take_all
 from countermand.store.venue_postgres import EMBEDDED
+from countermand.values.identity import OrderId
+from countermand.values.instant import Instant
 
 NOTHING: Final[Mapping[Address, AccountInfo]] = {}
 _EMBEDDED_UNIT_PRICES: Final = UnitPrices(limit=15_406, recurring=200_000)
@@ -112,6 +121,7 @@ async def _infrastructure(
         clock=clock,
         ids=Ids(),
         tokens=await known_tokens(stores),
+        prices=Prices(price_store(stores, taken)),
         stores=stores,
         chain=chain,
         newest_slot=newest_slot,
@@ -134,7 +144,7 @@ def _silent(chain: RpcChain) -> list[str]:
 
 
 def _missing(families: Families) -> list[str]:
-    price_of = families.trigger.shard.price_of
+    price_of = families.infrastructure.prices.price_of
     unpriced = [token.symbol for token in families.infrastructure.tokens.all() if price_of(token.mint) is None]
     prices = [f"prices of {', '.join(unpriced)}: send them with PUT /admin/prices"] if unpriced else []
     return [f"{NO_ROUTER}: no order is filled", *prices]

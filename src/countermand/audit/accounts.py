@@ -15,8 +15,8 @@ from countermand.audit.onchain import OnChain
 from countermand.audit.reading import shown
 from countermand.custody.vaults import VaultKeys
 from countermand.domain.trigger.order import OrderGroup
-from countermand.prices.feed import Token
 from countermand.sandbox.pool import GAS_LAMPORTS, POOL_UNITS
+from countermand.services.tokens import Token
 from countermand.solana.genesis import FAUCET_LAMPORTS, MINT_RENT_LAMPORTS
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.tokens import (

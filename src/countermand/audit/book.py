@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterable
 
+from countermand.audit.events import EventsReplay
 from countermand.audit.findings import Audit, Currency
 from countermand.domain.book.decide import decide
 from countermand.domain.book.desk import Desk
@@ -11,6 +12,7 @@ from countermand.domain.book.markets import MARKETS
 from countermand.domain.book.order import OrderId
 from countermand.domain.ledger.amount import FEES
 from countermand.engine import book_journal
+from countermand.engine.book_records import records_of
 from countermand.engine.book_rows import (
     BalanceRow,
     BookOrderRow,
@@ -20,8 +22,8 @@ from countermand.engine.book_rows import (
     order_row,
     trade_row,
 )
-from countermand.engine.journal import encode
-from countermand.engine.ports import JournalRow
+from countermand.kernel.journal import encode
+from countermand.kernel.ports import EventRecord, JournalRow
 
 
 class BookReplay:
@@ -31,22 +33,26 @@ class BookReplay:
         self.desk = Desk(MARKETS)
         self._audit = audit
         self._shard = shard
+        self.events = EventsReplay(audit, shard)
         self._trades: dict[int, TradeRow] = {}
 
     def replay(self, row: JournalRow) -> None:
         entry = book_journal.read(row)
         if entry.rules == book_journal.RULES_VERSION:
             decided = decide(self.desk, entry.command, entry.at)
-            if decided != entry.happened:
-                what = f"deciding again gives {decided}, not {entry.happened}"
+            if decided != entry.events:
+                what = f"deciding again gives {decided}, not {entry.events}"
                 self._audit.differs("journal", f"{self._shard}/{entry.seq}", what)
-        for event in entry.happened:
+        records: list[EventRecord] = []
+        for event in entry.events:
             try:
                 self.desk.apply(event, entry.at)
             except IllegalTransition as problem:
                 raise ValueError(str(problem)) from problem
+            records.extend(records_of(self.desk, event, entry.command, entry.at))
             if isinstance(event, Traded):
                 self._trades[event.trade_id] = trade_row(event, entry.at)
+        self.events.expect(entry.seq, records)
 
     async def compare_orders(self, rows: AsyncIterable[BookOrderRow]) -> None:
         desk, missing = self.desk, dict.fromkeys(self.desk.orders)

@@ -9,11 +9,11 @@ from solders.signature import Signature
 
 from countermand.audit.findings import Audit
 from countermand.audit.replay import Replay
-from countermand.domain.quantities import NOTHING
 from countermand.domain.trigger.lifecycle import is_funded
 from countermand.domain.trigger.order import OrderGroup, State
 from countermand.solana.ledger import decode_meta
 from countermand.solana.tokens import SOL_MINT, TOKEN_ACCOUNT_RENT_LAMPORTS
+from countermand.values.quantities import NOTHING
 
 _AT_A_TIME: Final = 1_000
 _AMOUNT: Final = slice(64, 72)

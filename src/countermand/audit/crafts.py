@@ -21,7 +21,7 @@ from countermand.domain.recurring.order import CLOSES, OPENS
 from countermand.domain.trigger.commands import DepositCraft
 from countermand.domain.trigger.order import Craft, Family
 from countermand.engine.onchain import Build
-from countermand.prices.feed import Token
+from countermand.services.tokens import Token
 from countermand.solana.tokens import SOL_MINT, associated_token_address
 from countermand.store.snapshot import Snapshot
 

@@ -5,8 +5,8 @@ from types import MappingProxyType
 from typing import Final
 
 from countermand.audit.findings import Audit
-from countermand.engine.ports import Epoch
 from countermand.engine.shards import BOOK_SHARD, TRIGGER_SHARD
+from countermand.kernel.ports import Epoch
 from countermand.store.snapshot import Snapshot
 
 _LOADS_MAX: Final = 10**12
@@ -17,11 +17,9 @@ _KEYS: Final[Mapping[int, Mapping[str, str]]] = MappingProxyType(
         TRIGGER_SHARD: MappingProxyType(
             {
                 "orders": "id::text",
-                "order_history": "order_id::text || '/' || number::text",
                 "crafts": "request_id::text",
                 "builds": "encode(digest, 'hex')",
                 "vaults": "wallet",
-                "prices": "mint",
             }
         ),
         BOOK_SHARD: MappingProxyType(
@@ -36,6 +34,8 @@ _KEYS: Final[Mapping[int, Mapping[str, str]]] = MappingProxyType(
     }
 )
 """By shard: the tables of its family, and what names a row in each."""
+_OF_ALL: Final[Mapping[str, str]] = MappingProxyType({"journal": "seq::text", "events": "seq::text || '/' || n::text"})
+"""The tables that every shard has rows in."""
 _STRAYS: Final = "SELECT shard, {key} AS key FROM {table} WHERE shard <> ALL ($1::integer[]) ORDER BY 1, 2 LIMIT 100"
 _ANY: Final = "SELECT EXISTS (SELECT FROM {table} WHERE shard = $1)"
 _OPENED: Final = "SELECT shard, opened FROM shards ORDER BY shard"
@@ -48,8 +48,9 @@ async def check_shards(snapshot: Snapshot, *, served: bool, found: Audit) -> Map
     for shard, epoch in epochs.items():
         if shard not in _KEYS:
             found.differs("shards", shard, "a venue has no such shard")
-        elif not 1 <= opened[shard] <= epoch.number <= _LOADS_MAX:
-            found.differs("shards", shard, f"epoch {epoch.number}, opened in {opened[shard]}, makes no sense")
+        elif not (1 <= opened[shard] <= epoch.number <= _LOADS_MAX and 1 <= epoch.incarnation <= _LOADS_MAX):
+            what = f"epoch {epoch.number}, opened in {opened[shard]}, of incarnation {epoch.incarnation}"
+            found.differs("shards", shard, f"{what}, makes no sense")
     for shard in _KEYS:
         if shard not in epochs and (served or await _has_rows(snapshot, shard)):
             found.differs("shards", shard, "the row is missing")
@@ -58,7 +59,7 @@ async def check_shards(snapshot: Snapshot, *, served: bool, found: Audit) -> Map
 
 
 async def _has_rows(snapshot: Snapshot, shard: int) -> bool:
-    for table in ("journal", *_KEYS[shard]):
+    for table in (*_OF_ALL, *_KEYS[shard]):
         ((any_row,),) = await snapshot.fetch(_ANY.format(table=table), shard)
         if any_row:
             return True
@@ -67,6 +68,6 @@ async def _has_rows(snapshot: Snapshot, shard: int) -> bool:
 
 async def _find_strays(snapshot: Snapshot, found: Audit) -> None:
     tables = [(table, key, [shard]) for shard, keys in _KEYS.items() for table, key in keys.items()]
-    for table, key, shards in [("journal", "seq::text", list(_KEYS)), *tables]:
+    for table, key, shards in [*((table, key, list(_KEYS)) for table, key in _OF_ALL.items()), *tables]:
         for shard, name in await snapshot.fetch(_STRAYS.format(key=key, table=table), shards):
             found.differs(table, name, f"the row belongs to shard {shard}, which is none of this table's")

@@ -4,19 +4,20 @@ from collections.abc import AsyncIterable, Callable
 
 from countermand.audit.findings import Audit
 from countermand.audit.reading import SENSELESS
-from countermand.engine import journal
-from countermand.engine.ports import Epoch, JournalRow
+from countermand.kernel import journal
+from countermand.kernel.ports import Epoch, JournalRow
 
 
 class Follower:
-    """`replay` is given each entry; it raises one of `SENSELESS` for one that cannot be."""
+    """`replay` is given each entry after `began`; it raises one of `SENSELESS` for one that cannot be."""
 
-    def __init__(self, audit: Audit, shard: int, replay: Callable[[JournalRow], None]) -> None:
+    def __init__(self, audit: Audit, shard: int, began: int, replay: Callable[[JournalRow], None]) -> None:
         self._audit = audit
         self._shard = shard
         self._replay = replay
         self._head = journal.GENESIS
-        self._seq = self._at = 0
+        self._seq = self._began = began
+        self._at = 0
 
     async def follow(self, rows: AsyncIterable[JournalRow]) -> bool:
         """False: one of them makes no sense, and there is no telling what came after it."""
@@ -24,6 +25,9 @@ class Follower:
             self._audit.entries += 1
             if row.seq != self._seq + 1:
                 self._differs(row.seq, f"the journal lacks what lies between entries {self._seq} and {row.seq}")
+                if self._seq == self._began:
+                    what = f"it began after entry {self._began}, but the journal begins with {row.seq}"
+                    self._audit.differs("shards", self._shard, what)
                 return False
             if self._is_broken(row):
                 self._differs(row.seq, f"journal entry {row.seq} is not what its hash was made of")

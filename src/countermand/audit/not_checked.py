@@ -21,10 +21,11 @@ NOT_CHECKED: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         "shards": {
             "epoch": "it rises with each load; only that it is not below `opened` is checked",
             "opened": "any epoch up to the present one is possible",
+            "incarnation": "any number of resets is possible",
         },
         "journal": {},
         "orders": {},
-        "order_history": {},
+        "events": {},
         "crafts": {
             "body": "of deposits that became no order: what they were to buy, beyond that it is a token of the venue",
             MISSING_ROWS: "of deposits that became no order: nothing else refers to them",
@@ -41,8 +42,8 @@ NOT_CHECKED: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             ADDED_ROWS: "a wallet may have registered and done nothing else",
         },
         "prices": {
-            "picodollars": "a price that crosses no order is stored without a journal entry; only its form is checked, "
-            "and that it leaves no open order crossed",
+            "picodollars": "a price is no journal entry; only its form is checked (an open order that it crosses is "
+            "triggered by it at the next start)",
             MISSING_ROWS: "of an added token: a sandbox that is served as a venue forgets its prices",
             ADDED_ROWS: "any token of the venue may have a price",
         },

@@ -5,7 +5,7 @@ from typing import Final, TypeVar
 
 from solders.pubkey import Pubkey
 
-from countermand.engine.journal import encode
+from countermand.kernel.journal import encode
 from countermand.sandbox.sandbox import LATEST
 
 SENSELESS: Final = (ArithmeticError, AssertionError, LookupError, TypeError, ValueError)

@@ -3,17 +3,21 @@
 from collections.abc import AsyncIterable
 from hashlib import sha256
 
+from countermand.audit.events import EventsReplay
 from countermand.audit.findings import Audit
-from countermand.domain.identity import Mint, OrderId, RequestId
-from countermand.domain.quantities import NOTHING, UsdPrice
-from countermand.domain.trigger.commands import ObservePrice, PlaceOrder
+from countermand.domain.trigger.commands import PlaceOrder, TriggerOrders
 from countermand.domain.trigger.desk import Desk
 from countermand.domain.trigger.events import DepositLanded, Event, FillLanded, SweepDone, WithdrawalLanded
 from countermand.domain.trigger.lifecycle import IllegalTransition, is_funded
 from countermand.domain.trigger.order import OrderGroup
-from countermand.engine import trigger_journal, trigger_views
-from countermand.engine.journal import encode
-from countermand.engine.ports import HistoryRow, JournalRow, OrderRow
+from countermand.engine import trigger_journal
+from countermand.engine.ports import OrderRow
+from countermand.engine.trigger_records import record_of
+from countermand.engine.trigger_rows import order_row
+from countermand.kernel.journal import encode
+from countermand.kernel.ports import EventRecord, JournalRow
+from countermand.values.identity import Mint, OrderId, RequestId
+from countermand.values.quantities import NOTHING, UsdPrice
 
 
 class Replay:
@@ -29,7 +33,7 @@ class Replay:
         """By mint: the last price that an order was judged by."""
         self._audit = audit
         self._shard = shard
-        self._history: dict[tuple[OrderId, int], HistoryRow] = {}
+        self.events = EventsReplay(audit, shard)
 
     def replay(self, row: JournalRow) -> None:
         try:
@@ -40,21 +44,22 @@ class Replay:
     def _apply(self, entry: trigger_journal.Entry) -> None:
         if entry.rules == trigger_journal.RULES_VERSION:
             decided = self.desk.decide(entry.command, entry.moment)
-            if decided != entry.happened:
-                what = f"deciding again gives {decided}, not {entry.happened}"
+            if decided != entry.events:
+                what = f"deciding again gives {decided}, not {entry.events}"
                 self._audit.differs("journal", f"{self._shard}/{entry.seq}", what)
         self._note(entry)
-        for order_id, event in entry.happened:
+        records: list[EventRecord] = []
+        for order_id, event in entry.events:
             group = self.desk.apply(order_id, event, entry.moment.at)
             self._count(group, event)
-            for row in trigger_views.history_rows(group, event, entry.moment.at):
-                self._history[row.order_id, row.number] = row
+            records.append(record_of(group, event, entry.command, entry.moment.at))
+        self.events.expect(entry.seq, records)
 
     def _note(self, entry: trigger_journal.Entry) -> None:
         command, price = entry.command, entry.moment.price
         if isinstance(command, PlaceOrder):
             self.crafts[command.deposit.request_id] = sha256(encode(command.deposit)).digest()
-        if isinstance(command, ObservePrice):
+        if isinstance(command, TriggerOrders):
             self.judged[command.mint] = command.price
         elif price is not None and (group := self.desk.groups.get(command.order_id)) is not None:
             self.judged[group.terms.trigger_mint] = price
@@ -86,19 +91,11 @@ class Replay:
             group = self.desk.groups.get(row.id)
             if group is None:
                 self._audit.differs("orders", row.id, "it is stored, but no journal entry placed it")
-            elif trigger_views.order_row(group) != row:
+            elif order_row(group) != row:
                 self._audit.differs("orders", row.id, "it is stored otherwise than the journal says")
         for order_id in missing:
             self._audit.differs("orders", order_id, "it is in the journal, but not stored")
         self._audit.orders += len(self.desk.groups)
-
-    async def compare_history(self, rows: AsyncIterable[HistoryRow]) -> None:
-        expected = self._history
-        async for row in rows:
-            if expected.pop((row.order_id, row.number), None) != row:
-                self._audit.differs("order_history", f"{row.order_id}/{row.number}", "this line is not what happened")
-        for order_id, number in expected:
-            self._audit.differs("order_history", f"{order_id}/{number}", "this line is missing")
 
     def count_remaining(self) -> None:
         for group in self.desk.groups.values():

@@ -30,13 +30,13 @@ from countermand.audit.vaults import check_prices, check_vaults
 from countermand.audit.venue import check_api_keys, check_sandbox, check_venue
 from countermand.custody.vaults import SeedRefused, VaultKeys, load_seed
 from countermand.domain.ledger.amount import AMOUNT_SCALE
-from countermand.domain.quantities import decimal_text
-from countermand.engine.ports import Epoch
 from countermand.engine.shards import BOOK_SHARD, TRIGGER_SHARD
-from countermand.prices.feed import Token
+from countermand.kernel.ports import Epoch
+from countermand.services.tokens import Token
 from countermand.store.beside import database_beside
 from countermand.store.postgres import PostgresStore
 from countermand.store.snapshot import Snapshot
+from countermand.values.quantities import decimal_text
 
 MASTER_SEED_FILE: Final = "master-seed"
 _WIDTH_MIN: Final = 200
@@ -77,7 +77,7 @@ async def _stage_of(snapshot: Snapshot) -> _Stage:
     for (epoch,) in await snapshot.fetch("SELECT epoch FROM chain_ledger"):
         epochs["chain"] = epoch
     ((epochs["prices"],),) = await snapshot.fetch("SELECT count(*) FROM prices")
-    entries = {shard: epoch.seq for shard, epoch in await snapshot.shards()}
+    entries = {shard: epoch.seq - epoch.began for shard, epoch in await snapshot.shards()}
     return _Stage(epochs, is_empty=not entries.get(TRIGGER_SHARD) or not entries.get(BOOK_SHARD))
 
 
@@ -122,29 +122,30 @@ async def examine(snapshot: Snapshot, *, keys: VaultKeys | None = None, thorough
 async def _audit_trigger(snapshot: Snapshot, epoch: Epoch | None, found: Audit) -> Replay | None:
     """None: its journal is damaged, so nobody can tell what its orders are."""
     replay = Replay(found, TRIGGER_SHARD)
-    follower = Follower(found, TRIGGER_SHARD, replay.replay)
+    follower = Follower(found, TRIGGER_SHARD, 0 if epoch is None else epoch.began, replay.replay)
     if not await follower.follow(snapshot.journal(TRIGGER_SHARD)):
-        tables = "orders, order_history, crafts, vaults, prices and the accounts of orders"
+        tables = "orders, events, crafts, vaults, prices and the accounts of orders"
         found.not_checked.append(f"{tables}: the journal of shard {TRIGGER_SHARD} cannot be replayed")
         return None
     if epoch is not None:
         follower.compare_end(epoch)
     await replay.compare_orders(snapshot.orders(TRIGGER_SHARD))
-    await replay.compare_history(snapshot.history(TRIGGER_SHARD))
+    await replay.events.compare(snapshot.events(TRIGGER_SHARD))
     replay.count_remaining()
     return replay
 
 
 async def _audit_book(snapshot: Snapshot, epoch: Epoch | None, found: Audit) -> None:
     replay = BookReplay(found, BOOK_SHARD)
-    follower = Follower(found, BOOK_SHARD, replay.replay)
+    follower = Follower(found, BOOK_SHARD, 0 if epoch is None else epoch.began, replay.replay)
     if not await follower.follow(snapshot.journal(BOOK_SHARD)):
-        tables = "book_orders, book_trades, book_balances, book_standing and book_drafts"
+        tables = "events, book_orders, book_trades, book_balances, book_standing and book_drafts"
         found.not_checked.append(f"{tables}: the journal of shard {BOOK_SHARD} cannot be replayed")
         return
     if epoch is not None:
         follower.compare_end(epoch)
     await replay.compare_orders(snapshot.book_orders(BOOK_SHARD))
+    await replay.events.compare(snapshot.events(BOOK_SHARD))
     await replay.compare_trades(snapshot.book_trades(BOOK_SHARD))
     await replay.compare_balances(snapshot.book_balances(BOOK_SHARD))
     replay.compare_standing(await snapshot.book_standing(BOOK_SHARD), await snapshot.nonce_max(BOOK_SHARD))

@@ -7,15 +7,14 @@ from countermand.audit.findings import Audit
 from countermand.audit.reading import is_instant, is_key
 from countermand.audit.replay import Replay
 from countermand.audit.venue import Identity
-from countermand.domain.quantities import USD_PRICE_MAX, UsdPrice
-from countermand.domain.trigger.order import OrderGroup, State
-from countermand.engine.shards import TRIGGER_SHARD
-from countermand.prices.feed import Token
+from countermand.domain.trigger.order import State
 from countermand.sandbox.prices import DEFAULT_PRICES
+from countermand.services.tokens import Token
 from countermand.store.snapshot import Snapshot
+from countermand.values.quantities import USD_PRICE_MAX
 
 _VAULTS: Final = "SELECT wallet, registered_at FROM vaults ORDER BY wallet"
-_PRICES: Final = "SELECT mint, picodollars::text FROM prices WHERE shard = $1 ORDER BY mint"
+_PRICES: Final = "SELECT mint, picodollars::text FROM prices ORDER BY mint"
 
 
 async def check_vaults(snapshot: Snapshot, replay: Replay, found: Audit) -> None:
@@ -37,7 +36,7 @@ async def check_prices(
 ) -> None:
     """A sandbox gives its first tokens a price before it serves. Only a sandbox that became a venue forgets prices."""
     prices: dict[str, int] = {}
-    for mint, text in await snapshot.fetch(_PRICES, TRIGGER_SHARD):
+    for mint, text in await snapshot.fetch(_PRICES):
         prices[mint] = price = int(text)
         if mint not in tokens:
             found.differs("prices", mint, "it is no token of this venue")
@@ -49,13 +48,3 @@ async def check_prices(
     for mint in first if identity.began_as_sandbox else {**replay.judged, **first}:
         if mint not in prices:
             found.differs("prices", mint, "this token must have a price, but has none")
-    for group in replay.desk.groups.values():
-        price = prices.get(group.terms.trigger_mint, 0)
-        if 0 < price <= USD_PRICE_MAX and _is_crossed(group, UsdPrice(price)):
-            found.differs("prices", group.terms.trigger_mint, f"{price} crosses order {group.id}, which is open")
-
-
-def _is_crossed(group: OrderGroup, price: UsdPrice) -> bool:
-    """Each price is stored together with what it does: an order that it crosses is open no longer."""
-    waits = group.state is State.OPEN and group.progress.retry_at is None
-    return waits and any(leg.condition.holds_at(price) for leg in group.legs)

@@ -12,12 +12,12 @@ from countermand.audit.findings import Audit
 from countermand.audit.members import ACCOUNT
 from countermand.audit.reading import canonical, is_instant, is_key
 from countermand.custody.vaults import VaultKeys
-from countermand.domain.identity import Address, Mint
-from countermand.engine.clock import ClockSetting
-from countermand.prices.feed import KNOWN, Token
+from countermand.kernel.clock import ClockSetting
 from countermand.sandbox.sandbox import LATEST
+from countermand.services.tokens import KNOWN, Token
 from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from countermand.store.snapshot import Snapshot
+from countermand.values.identity import Address, Mint
 
 EMBEDDED: Final = "embedded"
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import asyncpg
 
-from countermand.engine.ports import Unavailable, WriterReplaced
+from countermand.kernel.ports import Unavailable, WriterReplaced
 from countermand.settings import StartRefused
 from countermand.solana.ledger_store import LedgerReplaced
 from countermand.solana.port import ChainUnavailable

@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 import msgspec
 from structlog.typing import Processor
 
-from countermand.engine.telemetry import LINES
+from countermand.kernel.telemetry import LINES
 
 Line = Mapping[str, Any]
 _EVENT_WIDTH: Final = 30

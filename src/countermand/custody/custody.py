@@ -28,12 +28,11 @@ from countermand.custody.sweeps import sweep_instructions
 from countermand.custody.tokens import TokenFacts, Tokens
 from countermand.custody.vaults import VaultKeys
 from countermand.custody.withdrawals import WithdrawalLayout
-from countermand.domain.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
-from countermand.domain.quantities import NOTHING, USD_SCALE, BaseUnits, UsdPrice, decimal_text
 from countermand.domain.trigger.commands import DepositCraft, Fate, Submission
 from countermand.domain.trigger.order import Attempt, AttemptKind, Craft, Family, OrderGroup
 from countermand.domain.trigger.slippage import Market, Minimum, minimum_of
-from countermand.engine.ports import Alteration, FateSeen, SwapRefused, Unavailable
+from countermand.engine.ports import Alteration, FateSeen, SwapRefused
+from countermand.kernel.ports import Unavailable
 from countermand.solana.alterations import alteration_of
 from countermand.solana.errors import BLOCKHASH_NOT_FOUND
 from countermand.solana.facade.sentences import describe
@@ -41,6 +40,8 @@ from countermand.solana.funds import shortfall_of
 from countermand.solana.port import AccountInfo, Chain, ChainUnavailable, JsonError
 from countermand.solana.tokens import TOKEN_ACCOUNT_BYTES, TOKEN_ACCOUNT_RENT_LAMPORTS
 from countermand.solana.wire import SIGNATURE_BYTES
+from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
+from countermand.values.quantities import NOTHING, USD_SCALE, BaseUnits, UsdPrice, decimal_text
 
 _CACHED: Final = 65_536
 _GAS_UNIT_LIMIT: Final = 150_000

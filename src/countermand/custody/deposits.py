@@ -19,8 +19,8 @@ from countermand.custody.instructions import (
     transfer_checked,
 )
 from countermand.custody.parties import Parties
-from countermand.domain.identity import RequestId
 from countermand.solana.tokens import TOKEN_2022_PROGRAM
+from countermand.values.identity import RequestId
 
 _SEED_CHARS: Final = 32
 _UNIT_LIMIT: Final = 2_000

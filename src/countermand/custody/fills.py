@@ -11,7 +11,7 @@ from solders.pubkey import Pubkey
 from countermand.custody.instructions import create_associated
 from countermand.custody.routing import Router, Swap
 from countermand.custody.sweeps import sweep_instructions
-from countermand.domain.quantities import BaseUnits
+from countermand.values.quantities import BaseUnits
 
 
 def fill_instructions(

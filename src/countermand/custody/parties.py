@@ -7,8 +7,8 @@ from solders.pubkey import Pubkey
 from countermand.custody.instructions import key
 from countermand.custody.tokens import TokenFacts
 from countermand.custody.vaults import Key
-from countermand.domain.identity import Wallet
 from countermand.solana.tokens import SOL_MINT, associated_token_address
+from countermand.values.identity import Wallet
 
 
 @dataclass(frozen=True, slots=True)

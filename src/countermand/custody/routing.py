@@ -8,9 +8,9 @@ from solders.pubkey import Pubkey
 
 from countermand.custody.parties import Parties
 from countermand.custody.tokens import TokenFacts
-from countermand.domain.identity import Address
-from countermand.domain.quantities import BPS_ONE, BaseUnits, Bps, UsdPrice
 from countermand.engine.ports import SwapRefused
+from countermand.values.identity import Address
+from countermand.values.quantities import BPS_ONE, BaseUnits, Bps, UsdPrice
 
 
 @dataclass(frozen=True, slots=True)

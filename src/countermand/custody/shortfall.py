@@ -3,7 +3,7 @@
 from typing import Final
 
 from countermand.custody.tokens import TokenFacts
-from countermand.domain.quantities import decimal_text
+from countermand.values.quantities import decimal_text
 
 _PERCENT_SCALE: Final = 2
 _TRACE: Final = "under 0.01 %"

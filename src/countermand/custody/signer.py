@@ -20,9 +20,9 @@ from countermand.custody.routing import Router, Swap
 from countermand.custody.sweeps import sweep_instructions
 from countermand.custody.vaults import VaultKeys
 from countermand.custody.withdrawals import withdrawal_instructions
-from countermand.domain.identity import Mint, Wallet
 from countermand.domain.trigger.order import Attempt, AttemptKind, OrderGroup
 from countermand.solana.tokens import COMPUTE_BUDGET_PROGRAM
+from countermand.values.identity import Mint, Wallet
 
 _Deed: TypeAlias = tuple[Pubkey, tuple[Pubkey, ...], bytes]
 """What an instruction does: its program, its accounts, its data."""

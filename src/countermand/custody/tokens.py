@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from countermand.domain.identity import Address, Mint
+from countermand.values.identity import Address, Mint
 
 
 class TokenFacts(Protocol):

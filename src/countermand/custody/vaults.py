@@ -19,7 +19,7 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
-from countermand.domain.identity import Address, Wallet
+from countermand.values.identity import Address, Wallet
 
 SEED_BYTES: Final = 32
 VAULT_ID_CHARS: Final = 25

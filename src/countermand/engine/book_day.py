@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from countermand.domain.book.market import MarketSymbol
-from countermand.domain.instant import Instant
 from countermand.engine.book_ports import Period, Turnover
+from countermand.values.instant import Instant
 
 SECOND_MS: Final = 1000
 DAY_S: Final = 24 * 3600

@@ -1,21 +1,46 @@
 """What the journal holds of a venue with order books. JSON: `{"rules", "command", "events": [[kind, event], …]}`."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, get_args
 
 import msgspec
 
+from countermand.domain.book import commands, events
 from countermand.domain.book.commands import Command
 from countermand.domain.book.decide import Decision
 from countermand.domain.book.events import Event
-from countermand.domain.instant import Instant
-from countermand.engine.journal import encode, kinds_of
-from countermand.engine.ports import JournalRow
+from countermand.kernel.journal import Kinds, encode
+from countermand.kernel.ports import JournalRow
+from countermand.values.instant import Instant
 
 RULES_VERSION: Final = 1
 """Grows when `decide` chooses otherwise for the same command: deciding again is compared only within one version."""
 
-_KINDS: Final[dict[str, type[Any]]] = kinds_of(Command, Event)
+COMMANDS: Final = Kinds[Command](
+    {
+        "place_order": commands.PlaceOrder,
+        "cancel_order": commands.CancelOrder,
+        "cancel_orders": commands.CancelOrders,
+        "cancel_by_operator": commands.CancelByOperator,
+        "expire_order": commands.ExpireOrder,
+        "open_order": commands.OpenOrder,
+        "credit": commands.Credit,
+    }
+)
+EVENTS: Final = Kinds[Event](
+    {
+        "credited": events.Credited,
+        "order_placed": events.OrderPlaced,
+        "order_opened": events.OrderOpened,
+        "order_rested": events.OrderRested,
+        "traded": events.Traded,
+        "order_reduced": events.OrderReduced,
+        "order_cancelled": events.OrderCancelled,
+        "stop_triggered": events.StopTriggered,
+    }
+)
+assert len(COMMANDS.names()) == len(get_args(Command)), "a command has no name"
+assert len(EVENTS.names()) == len(get_args(Event)), "an event has no name"
 
 
 class _Body(msgspec.Struct):
@@ -35,16 +60,16 @@ class Entry:
     at: Instant
     rules: int
     command: Command
-    happened: Decision
+    events: Decision
 
 
-def body_of(command: Command, happened: Decision) -> bytes:
-    events = [(type(event).__name__, event) for event in happened]
-    return encode({"rules": RULES_VERSION, "command": command, "events": events})
+def body_of(command: Command, made: Decision) -> bytes:
+    named = [(EVENTS.name_of(event), event) for event in made]
+    return encode({"rules": RULES_VERSION, "command": command, "events": named})
 
 
 def read(row: JournalRow) -> Entry:
     body = _BODY.decode(row.body)
-    command = msgspec.json.decode(body.command, type=_KINDS[row.kind])
-    events = tuple(msgspec.json.decode(event, type=_KINDS[kind]) for kind, event in body.events)
-    return Entry(row.seq, row.at, body.rules, command, events)
+    command = msgspec.json.decode(body.command, type=COMMANDS.type_of(row.kind))
+    made = tuple(msgspec.json.decode(event, type=EVENTS.type_of(kind)) for kind, event in body.events)
+    return Entry(row.seq, row.at, body.rules, command, made)

@@ -7,14 +7,14 @@ from typing import Final
 from countermand.domain.book.desk import Part, Unloadable
 from countermand.domain.book.market import MarketSymbol
 from countermand.domain.book.order import Order, OrderId
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account, Amount, Currency
 from countermand.domain.ledger.ledger import Balance
 from countermand.engine.book_day import SECOND_MS
-from countermand.engine.book_memory import BookMemory
 from countermand.engine.book_ports import Period
 from countermand.engine.book_rows import BalanceRow, Counters, decode_counters, decode_order
+from countermand.engine.book_state import BookState
 from countermand.stored_rows import UNREADABLE, StoredRowUnreadable, check, unreadable
+from countermand.values.instant import Instant
 
 _TABLES: Final[Mapping[Part, str]] = MappingProxyType(
     {"standing": "book_standing", "balances": "book_balances", "orders": "book_orders"}
@@ -23,15 +23,16 @@ _TABLES: Final[Mapping[Part, str]] = MappingProxyType(
 
 def load_desk(
     shard: int,
-    seq: int,
-    memory: BookMemory,
+    memory: BookState,
     standing: bytes | None,
     balances: Sequence[BalanceRow],
     orders: Sequence[tuple[OrderId, bytes]],
+    *,
+    is_new: bool,
 ) -> None:
-    """`standing` None: nothing was ever placed or credited, and nothing else may be there. `seq` counts the journal."""
+    """`is_new`: the journal is empty. `standing` None: nothing happened yet, and nothing else may be there."""
     if standing is None:
-        empty = not seq and not balances and not orders
+        empty = is_new and not balances and not orders
         check("book_standing", shard, that=empty, otherwise="it is missing, though something has happened")
         return
     counters = _counters(shard, standing)
@@ -72,7 +73,7 @@ def _orders(rows: Sequence[tuple[OrderId, bytes]]) -> Iterator[Order]:
         yield order
 
 
-def load_days(memory: BookMemory, seconds: Mapping[MarketSymbol, Sequence[Period]], last_at: Instant) -> None:
+def load_days(memory: BookState, seconds: Mapping[MarketSymbol, Sequence[Period]], last_at: Instant) -> None:
     """What was traded in the last 24 hours. `last_at` is the instant of the newest entry of the journal."""
     for symbol, periods in seconds.items():
         for traded in periods:

@@ -6,10 +6,10 @@ from typing import Protocol
 
 from countermand.domain.book.market import MarketSymbol
 from countermand.domain.book.order import Kind, Nonce, OrderId, Side, State
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account, Currency
 from countermand.engine.book_rows import BalanceRow, BookRows
-from countermand.engine.ports import ShardStore
+from countermand.kernel.ports import ShardStore
+from countermand.values.instant import Instant
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from countermand.domain.book.events import Traded
 from countermand.domain.book.lifecycle import LIVE
 from countermand.domain.book.market import Market, MarketSymbol
 from countermand.domain.book.order import Nonce, Order, OrderId, Terms, TradeId
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account, Currency
-from countermand.engine.journal import encode
+from countermand.kernel.journal import encode
+from countermand.values.instant import Instant
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,24 +5,24 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import Final, TypeAlias, TypeVar
 
-from countermand.domain.book.commands import CancelByOperator, CancelOrder, CancelOrders, Credit, PlaceOrder
-from countermand.domain.book.decide import Decision
+from countermand.domain.book.commands import CancelByOperator, CancelOrder, CancelOrders, Command, Credit, PlaceOrder
+from countermand.domain.book.events import Event
 from countermand.domain.book.lifecycle import LIVE
 from countermand.domain.book.market import Market
 from countermand.domain.book.order import Nonce, Order, OrderId, Terms
 from countermand.domain.book.refusals import Refused
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account
 from countermand.domain.ledger.ledger import Balance
 from countermand.engine import book_loading
 from countermand.engine.book_day import day_began
-from countermand.engine.book_memory import BookMemory, MatchFaults
 from countermand.engine.book_ports import BookStore
-from countermand.engine.book_rows import Draft, decode_draft, decode_order
-from countermand.engine.gate import Gate
-from countermand.engine.ports import Epoch, ShardClock, Unavailable
-from countermand.engine.shared_read import SharedRead
-from countermand.engine.term import Term
+from countermand.engine.book_rows import BookRows, Draft, decode_draft, decode_order
+from countermand.engine.book_state import BookState, MatchFaults
+from countermand.kernel.ports import Epoch, ShardClock, Unavailable
+from countermand.kernel.shard import Shard
+from countermand.kernel.shared_read import SharedRead
+from countermand.kernel.writer_epoch import WriterEpoch
+from countermand.values.instant import Instant
 
 ENDED_ORDERS_KEPT: Final = 10_000
 DRAFTS_KEPT: Final = 10_000
@@ -32,9 +32,10 @@ DRAFT_LIFE_MS: Final = 24 * 3_600_000
 T = TypeVar("T")
 _Name: TypeAlias = OrderId | tuple[Account, Nonce]
 """By which an order is looked for."""
+BookEpoch: TypeAlias = WriterEpoch[BookState, Command, Event, Refused, BookRows]
 
 
-class BookShard(Gate[BookMemory]):
+class BookShard(Shard[BookState, Command, Event, Refused, BookRows]):
     def __init__(
         self, number: int, store: BookStore, clock: ShardClock, markets: Iterable[Market], faults: MatchFaults
     ) -> None:
@@ -51,65 +52,59 @@ class BookShard(Gate[BookMemory]):
 
     async def draft(self, terms: Terms, hash_of: Callable[[Nonce], str]) -> Draft:
         """Remembers what somebody is asked to sign. `hash_of` must be pure and quick."""
-        term = await self._ready()
-        memory = term.memory
-        memory.nonces += 1
-        nonce = Nonce(memory.nonces)
-        draft = Draft(nonce, terms, hash_of(nonce), Instant(max(term.last_at, self._clock.now()) + DRAFT_LIFE_MS))
-        memory.add_draft(draft)
-        await term.committed()
+        writer = await self._ready()
+        state = writer.state
+        state.nonces += 1
+        nonce = Nonce(state.nonces)
+        draft = Draft(nonce, terms, hash_of(nonce), Instant(max(writer.last_at, self._clock.now()) + DRAFT_LIFE_MS))
+        state.add_draft(draft)
+        await writer.committed()
         return draft
 
     async def place(self, command: PlaceOrder) -> Order | Refused:
         """The order as it is now; the same one if it was placed before."""
         account, nonce = command.terms.account, command.nonce
-        term = await self._with_nonce(account, nonce)
-        happened = self._turn(term, replace(command, match_fails=self._faults.failing()))
-        order = term.memory.desk.placed(account, nonce)
-        await self._settled(term, happened)
-        if isinstance(happened, Refused):
-            return happened
+        writer = await self._with_nonce(account, nonce)
+        decided = self._turn(writer, replace(command, match_fails=self._faults.failing()))
+        order = writer.state.desk.placed(account, nonce)
+        await self._settled(writer, decided)
+        if isinstance(decided, Refused):
+            return decided
         assert order is not None, "an order that was accepted is there"
         return order
 
     async def cancel(self, command: CancelOrder | CancelByOperator) -> Order | Refused:
         """The order as it stood before."""
-        term = await self._with(command.order_id)
-        self._turn(term, None)
-        before = term.memory.desk.orders.get(command.order_id)
-        happened = self._turn(term, command)
-        await self._settled(term, happened)
-        if isinstance(happened, Refused):
-            return happened
+        writer = await self._with(command.order_id)
+        self._run_due(writer)
+        before = writer.state.desk.orders.get(command.order_id)
+        decided = self._turn(writer, command)
+        await self._settled(writer, decided)
+        if isinstance(decided, Refused):
+            return decided
         assert before is not None, "an order that was cancelled is there"
         return before
 
     async def cancel_many(self, command: CancelOrders) -> int:
         """How many were cancelled."""
-        term = await self._ready()
-        happened = self._turn(term, command)
-        await self._settled(term, happened)
-        return len(happened)
+        writer = await self._ready()
+        decided = self._turn(writer, command)
+        await self._settled(writer, decided)
+        return 0 if isinstance(decided, Refused) else len(decided)
 
     async def credit(self, command: Credit) -> Balance | Refused:
         """The balance after it."""
-        term = await self._ready()
-        happened = self._turn(term, command)
-        balance = term.memory.desk.ledger.balance(command.account, command.currency)
-        await self._settled(term, happened)
-        return happened if isinstance(happened, Refused) else balance
-
-    async def _settled(self, term: Term[BookMemory], happened: Decision | Refused) -> None:
-        if happened and not isinstance(happened, Refused):
-            await term.committed()
-        else:
-            await term.confirmed()
+        writer = await self._ready()
+        decided = self._turn(writer, command)
+        balance = writer.state.desk.ledger.balance(command.account, command.currency)
+        await self._settled(writer, decided)
+        return decided if isinstance(decided, Refused) else balance
 
     # --- reads
 
     async def drafted(self, account: Account, nonce: Nonce) -> Draft | None:
-        term = await self._ready()
-        draft = term.memory.unused(account, nonce)
+        writer = await self._ready()
+        draft = writer.state.unused(account, nonce)
         if draft is not None:
             return draft
         body = await self._store.draft(account, nonce)
@@ -118,35 +113,35 @@ class BookShard(Gate[BookMemory]):
     async def placed(self, account: Account, nonce: Nonce) -> Order | None:
         """What became of a nonce."""
         while True:
-            term = await self._with_nonce(account, nonce)
-            order = term.memory.desk.placed(account, nonce)
-            if await self._is_true(term):
+            writer = await self._with_nonce(account, nonce)
+            order = writer.state.desk.placed(account, nonce)
+            if await self._is_true(writer):
                 return order
 
-    async def look(self, at: Callable[[BookMemory], T]) -> T:
+    async def look(self, at: Callable[[BookState], T]) -> T:
         """What memory shows now, once that is committed. `at` must return nothing that changes."""
         while True:
-            term = await self._ready()
-            seen = at(term.memory)
-            if await self._is_true(term):
+            writer = await self._ready()
+            seen = at(writer.state)
+            if await self._is_true(writer):
                 return seen
 
-    async def _is_true(self, term: Term[BookMemory]) -> bool:
+    async def _is_true(self, writer: BookEpoch) -> bool:
         """What its memory showed is committed, and when it was looked at no other process had written. Else look again.
 
         Without this a writer that was replaced, and that writes nothing, would go on showing what it remembers.
         """
-        await term.committed()
-        if await self._newest_epoch.ask() == term.epoch:
+        await writer.committed()
+        if await self._newest_epoch.ask() == writer.number:
             return True
-        if term is self._term:
+        if writer is self._epoch:
             raise _written_by_another()
         return False
 
     # --- the life of a shard
 
-    async def _load(self, epoch: Epoch) -> Term[BookMemory]:
-        memory = BookMemory(self.markets.values(), self._faults)
+    async def _load(self, epoch: Epoch) -> BookEpoch:
+        memory = BookState(self.markets.values(), self._faults)
         stored = await self._store.counters(self.number)
         balances = await self._store.balances(self.number)
         orders = await self._store.live_orders(self.number)
@@ -156,45 +151,45 @@ class BookShard(Gate[BookMemory]):
             # What was read may be partly its work.
             raise _written_by_another()
         book_loading.load_days(memory, seconds, epoch.last_at)
-        book_loading.load_desk(self.number, epoch.seq, memory, stored, balances, orders)
-        return Term(self.number, epoch, memory)
+        book_loading.load_desk(self.number, memory, stored, balances, orders, is_new=epoch.seq == epoch.began)
+        return WriterEpoch(self.number, epoch, memory, memory)
 
-    def _wrote(self, term: Term[BookMemory]) -> None:
-        term.memory.wrote()
-        term.memory.evict(self.ended_kept, self.drafts_kept, self._is_wanted)
+    def _on_committed(self, state: BookState) -> None:
+        state.on_committed()
+        state.evict(self.ended_kept, self.drafts_kept, self._is_wanted)
 
     # --- fetching: what has not ended is in memory, what has may have to be read
 
-    async def _with(self, order_id: OrderId) -> Term[BookMemory]:
-        """The term, with the order in memory if there is one. What follows without an `await` sees it there."""
+    async def _with(self, order_id: OrderId) -> BookEpoch:
+        """The writer, with the order in memory if there is one. What follows without an `await` sees it there."""
 
-        def is_here(memory: BookMemory) -> bool:
+        def is_here(memory: BookState) -> bool:
             return order_id in memory.desk.orders or not 0 < order_id <= memory.desk.orders_placed
 
         return await self._fetched(order_id, is_here, lambda: self._store.order(order_id))
 
-    async def _with_nonce(self, account: Account, nonce: Nonce) -> Term[BookMemory]:
-        def is_here(memory: BookMemory) -> bool:
+    async def _with_nonce(self, account: Account, nonce: Nonce) -> BookEpoch:
+        def is_here(memory: BookState) -> bool:
             return memory.desk.placed(account, nonce) is not None or memory.unused(account, nonce) is not None
 
         return await self._fetched((account, nonce), is_here, lambda: self._store.order_of_nonce(account, nonce))
 
     async def _fetched(
-        self, name: _Name, is_here: Callable[[BookMemory], bool], read: Callable[[], Awaitable[bytes | None]]
-    ) -> Term[BookMemory]:
+        self, name: _Name, is_here: Callable[[BookState], bool], read: Callable[[], Awaitable[bytes | None]]
+    ) -> BookEpoch:
         while True:
-            term = await self._ready()
-            if is_here(term.memory):
-                return term
+            writer = await self._ready()
+            if is_here(writer.state):
+                return writer
             fetching = self._fetching.get(name)
             if fetching is not None:
                 await asyncio.shield(fetching)
                 continue
             body = await self._read(name, read)
-            if term is self._term:
-                if body is not None and not is_here(term.memory):
-                    self._recall(term.memory, decode_order(body))
-                return term
+            if writer is self._epoch:
+                if body is not None and not is_here(writer.state):
+                    self._recall(writer.state, decode_order(body))
+                return writer
 
     async def _read(self, name: _Name, read: Callable[[], Awaitable[bytes | None]]) -> bytes | None:
         """Only one such read of a name is under way."""
@@ -205,7 +200,7 @@ class BookShard(Gate[BookMemory]):
             del self._fetching[name]
             fetching.set_result(None)
 
-    def _recall(self, memory: BookMemory, order: Order) -> None:
+    def _recall(self, memory: BookState, order: Order) -> None:
         """What lives is in the memory of whoever writes."""
         if order.state in LIVE:
             raise _written_by_another()

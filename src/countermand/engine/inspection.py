@@ -2,30 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
-from countermand.domain.book.events import Credited
-from countermand.domain.book.events import OrderPlaced as BookOrderPlaced
-from countermand.domain.book.lifecycle import evolve as evolve_book_order
-from countermand.domain.book.lifecycle import place as place_book_order
 from countermand.domain.book.market import MarketSymbol
 from countermand.domain.book.order import Order
 from countermand.domain.book.order import OrderId as BookOrderId
 from countermand.domain.book.order import State as BookState
 from countermand.domain.book.quantities import Ticks
-from countermand.domain.identity import OrderId
-from countermand.domain.instant import Instant
-from countermand.domain.trigger.events import OrderPlaced
-from countermand.domain.trigger.lifecycle import evolve, place
 from countermand.domain.trigger.order import OrderGroup, State
-from countermand.engine import book_journal, order_news, trigger_journal
+from countermand.engine.book_records import ToldBookEvent, decode_book_told
 from countermand.engine.book_rows import decode_order
 from countermand.engine.book_shard import BookShard
-from countermand.engine.ports import JournalRow, TimelineEntry
+from countermand.engine.ports import TimelineEntry
 from countermand.engine.trigger_bodies import decode_group
+from countermand.engine.trigger_records import ToldEvent, decode_told
 from countermand.engine.trigger_shard import TriggerShard
+from countermand.kernel.ports import EventRow
+from countermand.values.identity import OrderId
 
 T = TypeVar("T")
+
+TIMELINE_MAX: Final = 1_000
+"""A failed fill that is tried again for a week makes more entries than these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +45,8 @@ class Records(Protocol):
     async def book_order(self, which: BookOrderId | str) -> bytes | None:
         """By its id, or by its uuid."""
 
-    async def journal(
-        self, shard: int, mentioning: Sequence[bytes], since: Instant, until: Instant
-    ) -> Sequence[JournalRow]:
-        """The entries of that time whose bodies hold one of these texts. It reads all entries of that time."""
+    async def story(self, order_id: str, limit: int) -> Sequence[EventRow]:
+        """The newest events of an order, the oldest of them first."""
 
 
 class Inspection:
@@ -65,10 +61,10 @@ class Inspection:
         group = await self._trigger.committed(order_id)
         if group is None:
             return None
-        rows = await self._records.journal(
-            self._trigger.number, [order_id.encode()], group.created_at, group.updated_at
-        )
-        return Inspected(group, _trigger_timeline(rows, group))
+        story = await self._records.story(order_id, TIMELINE_MAX)
+        told = [(row.seq, decode_told(row.record.body)) for row in story]
+        # What happened since the order was read is another reading.
+        return Inspected(group, [_entry(seq, each) for seq, each in told if each.version <= group.version])
 
     async def trigger_orders(
         self, wallet: str | None, states: Sequence[State] | None, limit: int
@@ -85,9 +81,9 @@ class Inspection:
         if body is None:
             return None
         order = decode_order(body)
-        named = [b'"order_id":%d%b' % (order.id, end) for end in (b",", b"}")]
-        rows = await self._records.journal(self._book.number, named, order.created_at, order.updated_at)
-        return Inspected(order, _book_timeline(rows, order))
+        story = await self._records.story(str(order.id), TIMELINE_MAX)
+        told = [(row.seq, decode_book_told(row.record.body)) for row in story]
+        return Inspected(order, [_entry(seq, each) for seq, each in told if each.at <= order.updated_at])
 
     async def book_orders(self, account: str | None, states: Sequence[BookState] | None, limit: int) -> Sequence[Order]:
         """The newest first."""
@@ -100,39 +96,6 @@ class Inspection:
         return await self._book.look(lambda memory: memory.desk.pits[market].last)
 
 
-def _trigger_timeline(rows: Sequence[JournalRow], until: OrderGroup) -> list[TimelineEntry]:
-    """Of the order's events up to its version `until`: what happened while the journal was read is another reading."""
-    timeline: list[TimelineEntry] = []
-    group: OrderGroup | None = None
-    for row in rows:
-        entry = trigger_journal.read(row)
-        for order_id, event in entry.happened:
-            if order_id != until.id or (group is not None and group.version >= until.version):
-                continue
-            if isinstance(event, OrderPlaced):
-                group = place(order_id, event, row.at)
-            else:
-                assert group is not None, f"the journal tells of order {order_id} before its placement"
-                group = evolve(group, event, row.at)
-            news = order_news.trigger_news(group, event, entry.command)
-            signature = getattr(event, "signature", None)
-            timeline.append(TimelineEntry(row.at, news.event, news.cause, news.reason, row.seq, signature))
-    return timeline
-
-
-def _book_timeline(rows: Sequence[JournalRow], until: Order) -> list[TimelineEntry]:
-    timeline: list[TimelineEntry] = []
-    order: Order | None = None
-    for row in rows:
-        entry = book_journal.read(row)
-        for event in entry.happened:
-            if isinstance(event, Credited) or until.id not in tuple(order_news.orders_of(event)):
-                continue
-            if isinstance(event, BookOrderPlaced):
-                order = place_book_order(event, row.at)
-            else:
-                assert order is not None, f"the journal tells of order {until.id} before its placement"
-                order = evolve_book_order(order, event, row.at)
-            news = order_news.book_news(order, event, entry.command)
-            timeline.append(TimelineEntry(row.at, news.event, news.cause, news.reason, row.seq))
-    return timeline
+def _entry(seq: int, told: ToldEvent | ToldBookEvent) -> TimelineEntry:
+    signature = told.signature if isinstance(told, ToldEvent) else None
+    return TimelineEntry(told.at, told.event, told.cause, told.reason, seq, signature)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account
+from countermand.values.instant import Instant
 
 _UID_BITS: Final = 40
 _UID_STEP: Final = 0x9E3779B97F

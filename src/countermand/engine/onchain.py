@@ -12,12 +12,13 @@ from typing import Final, Protocol, TypeAlias
 
 import msgspec
 
-from countermand.domain.identity import Address, RequestId, Signature, Wallet
 from countermand.domain.trigger.commands import Fate
 from countermand.engine import telemetry
-from countermand.engine.journal import encode
-from countermand.engine.ports import Alteration, BuildRow, Clock, FateSeen, Store
+from countermand.engine.ports import Alteration, BuildRow, FateSeen, Store
 from countermand.engine.trigger_shard import TriggerShard
+from countermand.kernel.journal import encode
+from countermand.kernel.ports import Clock
+from countermand.values.identity import Address, RequestId, Signature, Wallet
 
 REMEMBERED_BLOCKS: Final = 216_000
 """About a day: so long after it could land, executing a transaction again gets the same answer."""

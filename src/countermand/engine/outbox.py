@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from countermand.domain.identity import OrderId
 from countermand.domain.trigger.commands import AbandonFill, ResolveAttempt, StartFill, StartSweep
 from countermand.domain.trigger.lifecycle import Work, work_due
 from countermand.domain.trigger.order import AttemptKind, OrderGroup
 from countermand.engine import telemetry
-from countermand.engine.ports import Clock, CommitUnknown, Custody, SwapRefused, Unavailable
+from countermand.engine.ports import Custody, SwapRefused
 from countermand.engine.trigger_shard import TriggerShard
+from countermand.kernel.ports import Clock, CommitUnknown, Unavailable
+from countermand.values.identity import OrderId
 
 URGENT_WORKERS: Final = 64
 """Deposits and withdrawals, for which somebody waits."""

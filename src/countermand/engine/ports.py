@@ -3,44 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Generic, Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias
 
-from countermand.domain.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
-from countermand.domain.instant import Instant
-from countermand.domain.quantities import BaseUnits, UsdPrice
 from countermand.domain.trigger.commands import DepositCraft, Fate, Submission
 from countermand.domain.trigger.order import Attempt, Craft, Family, OrderGroup
-
-
-class Unavailable(Exception):
-    """A part of the world does not answer now. Nothing is known about what was asked; asking again is right."""
-
-
-class CommitUnknown(Exception):
-    """A commit's answer was lost: it may have happened or not."""
-
-
-class WriterReplaced(Exception):
-    """Another process writes this shard now. This one must stop for good."""
-
-
-class Clock(Protocol):
-    def now(self) -> Instant:
-        """The venue's clock: orders, expiries and rounds follow it. A sandbox can freeze and advance it."""
-
-    def wall_ms(self) -> int:
-        """The wall clock, which may be set back."""
-
-    def elapsed_ms(self) -> int:
-        """Since some moment. It is never set back: for patience with the outside world."""
-
-    async def sleep(self, ms: int) -> None:
-        """Sleeps by the wall clock."""
-
-
-class ShardClock(Clock, Protocol):
-    def not_before(self, instant: Instant) -> None:
-        """Something that is stored happened at this instant."""
+from countermand.kernel.ports import Batch, ShardStore
+from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
+from countermand.values.instant import Instant
+from countermand.values.quantities import BaseUnits
 
 
 class Token(Protocol):
@@ -143,25 +113,6 @@ class Custody(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Epoch:
-    """A writer's hold on a shard, and where the shard stands."""
-
-    number: int
-    seq: int
-    head: bytes
-    last_at: Instant
-
-
-@dataclass(frozen=True, slots=True)
-class JournalRow:
-    seq: int
-    at: Instant
-    kind: str
-    body: bytes
-    hash: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class OrderRow:
     """An order as it is stored: its whole state as `body`, beside what it is searched by."""
 
@@ -176,20 +127,6 @@ class OrderRow:
     updated_at: Instant
     expires_at: Instant
     body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryRow:
-    """Something that the order's owner is shown. `number` is the order's version that it came with."""
-
-    order_id: OrderId
-    number: int
-    body: bytes
-    passing: bool = False
-    """It is one of possibly many of its kind, of which only the newest `PASSING_SHOWN` are shown."""
-
-
-PASSING_SHOWN: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,27 +166,9 @@ class TriggerRows:
     """What one commit writes of trigger orders, beside its journal entries."""
 
     orders: Sequence[OrderRow] = ()
-    history: Sequence[HistoryRow] = ()
     crafts: Sequence[CraftRow] = ()
     vaults: Sequence[tuple[Wallet, Instant]] = ()
-    prices: Sequence[tuple[Mint, UsdPrice]] = ()
     builds: Sequence[BuildRow] = ()
-
-
-Rows_co = TypeVar("Rows_co", covariant=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Batch(Generic[Rows_co]):
-    """What one commit writes: all of it, or nothing. `rows` is what its family of orders adds to the journal."""
-
-    shard: int
-    epoch: int
-    seq_before: int
-    seq_after: int
-    head: bytes
-    journal: Sequence[JournalRow]
-    rows: Rows_co
 
 
 TriggerBatch: TypeAlias = Batch[TriggerRows]
@@ -276,7 +195,7 @@ class HistoryQuery:
 
 @dataclass(frozen=True, slots=True)
 class StoredOrder:
-    """`order` is the body of its row, `history` the bodies of its history rows, the newest first."""
+    """`order` is the body of its row, `history` the bodies of its events that its owner is shown, the newest first."""
 
     order: bytes
     history: Sequence[bytes]
@@ -290,33 +209,11 @@ class StoredHistory:
     orders: Sequence[StoredOrder]
 
 
-_Written_contra = TypeVar("_Written_contra", contravariant=True)
-
-
-class ShardStore(Protocol[_Written_contra]):
-    """What every shard needs of its store. Both methods may raise `Unavailable`, `commit` also `CommitUnknown`.
-
-    What a load asks for may raise `StoredRowUnreadable`.
-    """
-
-    async def begin_epoch(self, shard: int, opened: int | None = None) -> Epoch:
-        """Commits a new epoch. After it, no batch of an older one can commit.
-
-        `opened` None takes the shard from whoever has it. A writer that begins again names the epoch with which it took
-        the shard, and is `WriterReplaced` if somebody took it since.
-        """
-
-    async def commit(self, batch: Batch[_Written_contra]) -> None:
-        """Raises `WriterReplaced` if the shard is not at `seq_before` of `epoch`."""
-
-
 class Store(ShardStore[TriggerRows], Protocol):
     """The memory of trigger orders. Every method may raise `Unavailable`."""
 
     async def live_orders(self, shard: int) -> Sequence[tuple[OrderId, bytes]]:
         """The bodies, with the ids that their rows go by."""
-
-    async def prices(self, shard: int) -> Sequence[tuple[Mint, UsdPrice]]: ...
 
     async def order(self, order_id: OrderId) -> bytes | None: ...
 

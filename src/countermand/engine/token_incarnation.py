@@ -7,7 +7,7 @@ so what has ended stays ended after any number of restarts.
 
 from typing import Final, Protocol
 
-from countermand.engine.ports import Clock, Unavailable
+from countermand.kernel.ports import Clock, Unavailable
 
 _FOLLOW_MS: Final = 1_000
 

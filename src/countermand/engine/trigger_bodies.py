@@ -4,8 +4,8 @@ from typing import Final
 
 import msgspec
 
-from countermand.domain.identity import OrderId
 from countermand.domain.trigger.order import AT_REST, OrderGroup
+from countermand.values.identity import OrderId
 
 _GROUP: Final = msgspec.json.Decoder(OrderGroup)
 

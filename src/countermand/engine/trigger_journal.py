@@ -5,23 +5,61 @@ judged by.
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, get_args
 
 import msgspec
 
-from countermand.domain.identity import OrderId
-from countermand.domain.instant import Moment
-from countermand.domain.quantities import UsdPrice
+from countermand.domain.trigger import commands, events
 from countermand.domain.trigger.commands import Command
-from countermand.domain.trigger.desk import Happened
+from countermand.domain.trigger.desk import OrderEvent
 from countermand.domain.trigger.events import Event
-from countermand.engine.journal import encode, kinds_of
-from countermand.engine.ports import JournalRow
+from countermand.kernel.journal import Kinds, encode
+from countermand.kernel.ports import JournalRow
+from countermand.values.identity import OrderId
+from countermand.values.instant import Moment
+from countermand.values.quantities import UsdPrice
 
 RULES_VERSION: Final = 2
 """Grows when `decide` chooses otherwise for the same command: deciding again is compared only within one version."""
 
-_KINDS: Final[dict[str, type[Any]]] = kinds_of(Command, Event)
+COMMANDS: Final = Kinds[Command](
+    {
+        "place_order": commands.PlaceOrder,
+        "amend_order": commands.AmendOrder,
+        "request_cancel": commands.RequestCancel,
+        "confirm_cancel": commands.ConfirmCancel,
+        "trigger_orders": commands.TriggerOrders,
+        "expire_order": commands.ExpireOrder,
+        "end_pause": commands.EndPause,
+        "start_fill": commands.StartFill,
+        "abandon_fill": commands.AbandonFill,
+        "start_sweep": commands.StartSweep,
+        "resolve_attempt": commands.ResolveAttempt,
+    }
+)
+EVENTS: Final = Kinds[Event](
+    {
+        "order_placed": events.OrderPlaced,
+        "deposit_landed": events.DepositLanded,
+        "deposit_failed": events.DepositFailed,
+        "order_amended": events.OrderAmended,
+        "order_triggered": events.OrderTriggered,
+        "order_expired": events.OrderExpired,
+        "fill_started": events.FillStarted,
+        "fill_landed": events.FillLanded,
+        "fill_failed": events.FillFailed,
+        "pause_ended": events.PauseEnded,
+        "cancel_requested": events.CancelRequested,
+        "withdrawal_started": events.WithdrawalStarted,
+        "withdrawal_landed": events.WithdrawalLanded,
+        "withdrawal_failed": events.WithdrawalFailed,
+        "sweep_started": events.SweepStarted,
+        "sweep_failed": events.SweepFailed,
+        "sweep_done": events.SweepDone,
+    }
+)
+assert len(COMMANDS.names()) == len(get_args(Command)), "a command has no name"
+assert len(EVENTS.names()) == len(get_args(Event)), "an event has no name"
 
 
 class _Body(msgspec.Struct):
@@ -42,22 +80,22 @@ class Entry:
     moment: Moment
     rules: int
     command: Command
-    happened: Happened
+    events: tuple[OrderEvent, ...]
 
 
-def body_of(command: Command, price: UsdPrice | None, happened: Happened) -> bytes:
+def body_of(command: Command, price: UsdPrice | None, made: tuple[OrderEvent, ...]) -> bytes:
     return encode(
         {
             "rules": RULES_VERSION,
             "price": price,
             "command": command,
-            "events": [(order_id, type(event).__name__, event) for order_id, event in happened],
+            "events": [(order_id, EVENTS.name_of(event), event) for order_id, event in made],
         }
     )
 
 
 def read(row: JournalRow) -> Entry:
     body = _BODY.decode(row.body)
-    command = msgspec.json.decode(body.command, type=_KINDS[row.kind])
-    events = [(order_id, msgspec.json.decode(event, type=_KINDS[kind])) for order_id, kind, event in body.events]
-    return Entry(row.seq, Moment(row.at, body.price), body.rules, command, tuple(events))
+    command = msgspec.json.decode(body.command, type=COMMANDS.type_of(row.kind))
+    made = [(order_id, msgspec.json.decode(event, type=EVENTS.type_of(kind))) for order_id, kind, event in body.events]
+    return Entry(row.seq, Moment(row.at, body.price), body.rules, command, tuple(made))

@@ -13,14 +13,14 @@ from countermand.domain.book.market import Market, MarketSymbol
 from countermand.domain.book.order import BUY, SELL, Nonce, Order, OrderId, Side, Terms
 from countermand.domain.book.quantities import Ticks
 from countermand.domain.book.refusals import Refusal, Refused
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account, Amount, Currency
 from countermand.domain.ledger.ledger import Balance
-from countermand.engine.book_memory import BookMemory
 from countermand.engine.book_ports import BookStore, OrdersQuery, Period, StoredTrade, TradesQuery, Turnover
 from countermand.engine.book_rows import Draft, decode_order, decode_trade
 from countermand.engine.book_shard import BookShard
-from countermand.engine.ids import Ids
+from countermand.engine.book_state import BookState
+from countermand.kernel.ids import Ids
+from countermand.values.instant import Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +137,12 @@ class Venue:
         return await self._store.periods(market, length_ms, since, until)
 
 
-def _flaw(memory: BookMemory, terms: Terms) -> Refused | None:
+def _flaw(memory: BookState, terms: Terms) -> Refused | None:
     pit = memory.desk.pits.get(terms.market)
     return Refused(Refusal.MARKET_UNKNOWN, detail="market") if pit is None else flaw(pit, terms)
 
 
-def _front(memory: BookMemory, market: MarketSymbol, side: Side, count: int) -> list[Order]:
+def _front(memory: BookState, market: MarketSymbol, side: Side, count: int) -> list[Order]:
     desk = memory.desk
     front = islice(resting(desk.pits[market].book, side), count)
     return [desk.orders[OrderId(order_id)] for order_id, _, _ in front]

@@ -10,7 +10,6 @@ from typing import Final
 import falcon
 
 from countermand.api_keys import KeyStore
-from countermand.engine.ports import Unavailable
 from countermand.gateway import telemetry
 from countermand.gateway.areas import Area, area_of
 from countermand.gateway.asgi import (
@@ -32,6 +31,7 @@ from countermand.gateway.origins import Origins, is_loopback, is_loopback_host, 
 from countermand.gateway.rate import RateWindow
 from countermand.gateway.shapes import shaped
 from countermand.gateway.text import problem_of_body, problem_of_path, problem_of_query
+from countermand.kernel.ports import Unavailable
 from countermand.settings import Settings
 
 IN_FLIGHT_PER_PEER_MAX: Final = 4_096

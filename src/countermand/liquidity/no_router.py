@@ -5,9 +5,9 @@ from typing import Final
 from solders.instruction import Instruction
 
 from countermand.custody.routing import Quote, Swap
-from countermand.domain.identity import Address
-from countermand.domain.quantities import BaseUnits
 from countermand.engine.ports import SwapRefused
+from countermand.values.identity import Address
+from countermand.values.quantities import BaseUnits
 
 NO_ROUTER: Final = "no router"
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from countermand.domain.identity import Address
 from countermand.onchain.landing import asks_the_chain
 from countermand.solana.errors import BLOCKHASH_NOT_FOUND
 from countermand.solana.port import FEE_ADDRESSES_MAX, Blockhash, Chain, ChainRecords, Simulation
 from countermand.solana.programs.compile import Budget, unsigned_transaction
+from countermand.values.identity import Address
 
 AUTO_PRICE_MAX: Final = 500_000
 """Micro-lamports per compute unit: more is never offered unless somebody asked for it."""

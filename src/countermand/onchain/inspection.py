@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from countermand.domain.identity import Address
-from countermand.domain.instant import Instant
 from countermand.engine.ports import TimelineEntry
 from countermand.onchain.landing import asks_the_chain, error_words
 from countermand.solana.port import AccountInfo, AddressSignature, Chain, ChainRecords, LedgerTransaction
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.programs.anchor import key
+from countermand.values.identity import Address
+from countermand.values.instant import Instant
 
 _TRANSACTIONS_MAX: Final = 200
 """The newest that name an order: strangers can name it, too."""

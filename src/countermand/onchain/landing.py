@@ -5,16 +5,17 @@ from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
 
 from countermand.base64_text import bytes_of
-from countermand.domain.identity import Address, Signature, Wallet
 from countermand.domain.trigger.commands import Fate
 from countermand.engine.onchain import Build, SignedTransaction
-from countermand.engine.ports import Alteration, FateSeen, Unavailable
+from countermand.engine.ports import Alteration, FateSeen
+from countermand.kernel.ports import Unavailable
 from countermand.solana.alterations import alteration_of
 from countermand.solana.facade.sentences import describe
 from countermand.solana.funds import fee_shortfall_of
 from countermand.solana.port import PACKET_BYTES_MAX, ChainUnavailable, JsonError, Node
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.wire import SIGNATURE_BYTES, MalformedTransaction, read_transaction
+from countermand.values.identity import Address, Signature, Wallet
 
 _LOOKED_AT_MAX: Final = 32
 """Transactions at either end of an order's history: near one it opens, near the other it closes. Strangers can name an

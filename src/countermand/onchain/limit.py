@@ -5,11 +5,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-from countermand.domain.identity import Address, Mint, Signature, Wallet
 from countermand.domain.limit.cancelling import batches, chosen
 from countermand.domain.limit.order import OpenOrder, Terms, Unsigned
 from countermand.domain.limit.refusals import Refusal, Refused
-from countermand.domain.quantities import BaseUnits
 from countermand.onchain.blocks import Blocks, Composed, unsigned_text
 from countermand.onchain.landing import asks_the_chain
 from countermand.onchain.mints import is_harmless
@@ -27,6 +25,8 @@ from countermand.solana.tokens import (
     read_mint,
     read_token_account,
 )
+from countermand.values.identity import Address, Mint, Signature, Wallet
+from countermand.values.quantities import BaseUnits
 
 _ACCOUNTS_MAX: Final = 100
 """So many a node gives at once."""

@@ -7,8 +7,6 @@ from uuid import UUID
 
 from solders.pubkey import Pubkey
 
-from countermand.domain.identity import Address, Mint, RequestId, Signature, Wallet
-from countermand.domain.quantities import BaseUnits, UsdPrice
 from countermand.domain.recurring.decide import (
     MintKind,
     Refusal,
@@ -20,7 +18,7 @@ from countermand.domain.recurring.decide import (
 )
 from countermand.domain.recurring.order import CLOSES, OPENS, OpenOrder, OrderPage, Terms
 from countermand.engine.onchain import Build, Execution, OnChainOrders
-from countermand.engine.ports import Clock
+from countermand.kernel.ports import Clock
 from countermand.onchain.blocks import Compose, Composed
 from countermand.onchain.landing import asks_the_chain
 from countermand.solana.port import AccountInfo, AddressSignature, Chain, ChainRecords
@@ -28,6 +26,8 @@ from countermand.solana.programs import dca
 from countermand.solana.programs.compile import Budget
 from countermand.solana.programs.dca import Dca, DcaKeys, NewDca, Opened
 from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, read_mint
+from countermand.values.identity import Address, Mint, RequestId, Signature, Wallet
+from countermand.values.quantities import BaseUnits, UsdPrice
 
 PAGE_ROWS: Final = 10
 _ISSUED_MAX: Final = 16_384

@@ -6,7 +6,7 @@ What the world does wrong is done by `FaultyChain` and `CrashingStore`; what the
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeVar
@@ -14,7 +14,9 @@ from typing import Final, TypeVar
 import structlog
 
 from countermand.engine.book_rows import BookRows
-from countermand.engine.ports import Batch, TriggerRows
+from countermand.engine.ports import TriggerRows
+from countermand.kernel.ports import Batch
+from countermand.services.prices import PriceStore
 from countermand.solana.port import (
     HISTORY_PAGE_MAX,
     AccountInfo,
@@ -32,6 +34,8 @@ from countermand.solana.port import (
 from countermand.store.book_postgres import PostgresBookStore
 from countermand.store.postgres import PostgresStore
 from countermand.store.shard_postgres import ShardPostgres
+from countermand.values.identity import Mint
+from countermand.values.quantities import UsdPrice
 
 R = TypeVar("R")
 
@@ -190,3 +194,22 @@ class CrashingStore(_Crashing[TriggerRows], PostgresStore):
 
 class CrashingBookStore(_Crashing[BookRows], PostgresBookStore):
     pass
+
+
+class CrashingPrices:
+    """A store of prices with the same two points."""
+
+    def __init__(self, store: PriceStore, faults: WorldFaults) -> None:
+        self._store = store
+        self._faults = faults
+
+    async def prices(self) -> Sequence[tuple[Mint, UsdPrice]]:
+        return await self._store.prices()
+
+    async def set_prices(self, prices: Mapping[Mint, UsdPrice]) -> None:
+        self._faults.pass_point(CrashPoint.BEFORE_COMMIT)
+        await self._store.set_prices(prices)
+        self._faults.pass_point(CrashPoint.AFTER_COMMIT)
+
+    async def clear(self) -> None:
+        await self._store.clear()

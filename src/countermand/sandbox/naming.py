@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from countermand.domain.identity import Mint
-from countermand.prices.feed import Token, TokenRegistry
 from countermand.sandbox.reading import SandboxRefused, nearest, shown
+from countermand.services.tokens import Token, TokenRegistry
+from countermand.values.identity import Mint
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,11 @@ from countermand.domain.book.market import Market, MarketSymbol
 from countermand.domain.book.order import Order
 from countermand.domain.book.order import OrderId as BookOrderId
 from countermand.domain.book.order import State as BookState
-from countermand.domain.identity import Address, OrderId
-from countermand.domain.instant import Instant
-from countermand.domain.quantities import decimal_text
 from countermand.domain.trigger.lifecycle import RAW, DisplayState, display_state
 from countermand.domain.trigger.order import Leg, OrderGroup
 from countermand.domain.trigger.order import State as TriggerState
 from countermand.engine.inspection import Inspection
-from countermand.engine.order_news import dollars
+from countermand.engine.order_words import dollars
 from countermand.engine.ports import TimelineEntry
 from countermand.onchain.inspection import ChainInspection, ChainOrder
 from countermand.onchain.inspection import Family as ChainFamily
@@ -27,6 +24,9 @@ from countermand.onchain.inspection import State as ChainState
 from countermand.sandbox.reading import SandboxRefused, refused_choice, shown
 from countermand.sandbox.wording import PriceOf, book_waits_for, ticks_text, trigger_waits_for
 from countermand.solana.programs.limit_order import Order as LimitOrder
+from countermand.values.identity import Address, OrderId
+from countermand.values.instant import Instant
+from countermand.values.quantities import decimal_text
 
 TRIGGER: Final = "trigger"
 BOOK: Final = "book"

@@ -13,8 +13,6 @@ from countermand.custody.parties import Parties
 from countermand.custody.routing import Quote, Swap, worth_in
 from countermand.custody.tokens import TokenFacts
 from countermand.custody.vaults import VaultKeys
-from countermand.domain.identity import Address, Mint
-from countermand.domain.quantities import BPS_ONE, BaseUnits, Bps, UsdPrice
 from countermand.engine.ports import SwapRefused
 from countermand.solana.port import AccountInfo
 from countermand.solana.tokens import (
@@ -24,6 +22,8 @@ from countermand.solana.tokens import (
     associated_token_address,
     token_account_bytes,
 )
+from countermand.values.identity import Address, Mint
+from countermand.values.quantities import BPS_ONE, BaseUnits, Bps, UsdPrice
 
 FEE_BETWEEN_STABLES: Final = Bps(3)
 FEE: Final = Bps(10)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from countermand.domain.identity import Mint
-from countermand.domain.quantities import USD_SCALE, UsdPrice
-from countermand.prices.feed import JUP, SOL, USDC, USDT
+from countermand.services.tokens import JUP, SOL, USDC, USDT
+from countermand.values.identity import Mint
+from countermand.values.quantities import USD_SCALE, UsdPrice
 
 DEFAULT_PRICES: Final[Mapping[Mint, UsdPrice]] = MappingProxyType(
     {

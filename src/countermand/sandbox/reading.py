@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from msgspec import inspect
 
-from countermand.domain.quantities import Inexact, exact
+from countermand.values.quantities import Inexact, exact
 
 _T = TypeVar("_T")
 _SHOWN_MAX: Final = 60

@@ -11,20 +11,8 @@ from countermand.dialects.tanx.auth import read_stark_key
 from countermand.dialects.tanx.ethereum import account_of
 from countermand.dialects.tanx.translate import ID_MAX
 from countermand.domain.book.order import OrderId
-from countermand.domain.identity import Address, Mint
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import AMOUNT_MAX, AMOUNT_SCALE, Account, Amount
-from countermand.domain.quantities import (
-    BPS_ONE,
-    U64_MAX,
-    USD_PRICE_MAX,
-    USD_SCALE,
-    Inexact,
-    UsdPrice,
-    decimal_text,
-    exact,
-)
-from countermand.engine.ports import CommitUnknown, Unavailable
+from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.sandbox import wire
 from countermand.sandbox.faucet import FaucetRefused
 from countermand.sandbox.orders import PARAMETERS, OrderInspector, asked, is_address
@@ -34,6 +22,18 @@ from countermand.sandbox.tanx import TanxSandbox
 from countermand.settings import SEED_MAX
 from countermand.solana.port import ChainUnavailable
 from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
+from countermand.values.identity import Address, Mint
+from countermand.values.instant import Instant
+from countermand.values.quantities import (
+    BPS_ONE,
+    U64_MAX,
+    USD_PRICE_MAX,
+    USD_SCALE,
+    Inexact,
+    UsdPrice,
+    decimal_text,
+    exact,
+)
 
 _encode: Final = msgspec.json.Encoder().encode
 _YEAR_MS: Final = 366 * 24 * 3600 * 1000

@@ -8,17 +8,13 @@ from typing import Final, Protocol, TypeVar
 import msgspec
 import structlog
 
-from countermand.domain.identity import Address, Mint, OrderId
-from countermand.domain.instant import Instant
-from countermand.domain.quantities import UsdPrice
 from countermand.engine.book_shard import BookShard
-from countermand.engine.clock import ClockSetting, VenueClock
-from countermand.engine.ids import Ids
 from countermand.engine.outbox import Outbox
-from countermand.engine.ports import CommitUnknown, Unavailable
 from countermand.engine.token_incarnation import TokenIncarnation
 from countermand.engine.trigger_shard import TriggerShard
-from countermand.prices.feed import Token, TokenRegistry
+from countermand.kernel.clock import ClockSetting, VenueClock
+from countermand.kernel.ids import Ids
+from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.sandbox.faucet import Faucet
 from countermand.sandbox.faults import CrashPoint, FaultyChain, WorldFaults
 from countermand.sandbox.naming import TokenNames
@@ -26,10 +22,15 @@ from countermand.sandbox.pool import SandboxPool
 from countermand.sandbox.prices import DEFAULT_PRICES
 from countermand.sandbox.reading import SandboxRefused
 from countermand.sandbox.wire import FaultsWire
+from countermand.services.prices import Prices
+from countermand.services.tokens import Token, TokenRegistry
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.genesis import Genesis
 from countermand.store.sandbox_postgres import PostgresSandboxStore, TokenRow
 from countermand.stored_rows import UNREADABLE, check, unreadable
+from countermand.values.identity import Address, Mint, OrderId
+from countermand.values.instant import Instant
+from countermand.values.quantities import UsdPrice
 
 _log: Final = structlog.get_logger("countermand")
 _SETTLE_POLL_MS: Final = 5
@@ -68,6 +69,7 @@ class SandboxDependencies:
     gateway_faults: GatewayFaults
     pool: SandboxPool
     tokens: TokenRegistry
+    prices: Prices
     clock: VenueClock
     ids: Ids
     store: PostgresSandboxStore
@@ -89,7 +91,7 @@ class Sandbox:
         self.names = TokenNames(dependencies.tokens)
 
     async def begin(self) -> None:
-        """Sets the prices that nobody has set yet. Which these are is known only once the orders are loaded."""
+        """Sets the prices of the first tokens that were never set, once the orders are loaded."""
         await self._p.shard.loaded()
         for mint, price in DEFAULT_PRICES.items():
             await self._begin_with(mint, price)
@@ -97,10 +99,10 @@ class Sandbox:
     async def _begin_with(self, mint: Mint, price: UsdPrice) -> None:
         """A commit may be lost. Raises `Unavailable` when the orders are served no more, or too many are lost."""
         for attempt in range(1, _FIRST_PRICE_TRIES + 1):
-            if self._p.shard.price_of(mint) is not None:
+            if self._p.prices.price_of(mint) is not None:
                 return
             try:
-                await self._p.shard.observe_price(mint, price, at_once=False)
+                await self._p.prices.set({mint: price}, at_once=False)
                 return
             except (Unavailable, CommitUnknown) as lost:
                 _log.warning("a first price could not be set, again in a moment", attempt=attempt, reason=str(lost))
@@ -117,7 +119,7 @@ class Sandbox:
         return self._p.clock.is_frozen
 
     def tokens(self) -> Sequence[tuple[Token, UsdPrice | None]]:
-        return [(token, self._p.shard.price_of(token.mint)) for token in self._p.tokens.all()]
+        return [(token, self._p.prices.price_of(token.mint)) for token in self._p.tokens.all()]
 
     def chain_height(self) -> tuple[int, int]:
         """Slot and block height."""
@@ -133,7 +135,7 @@ class Sandbox:
 
     async def set_prices(self, prices: Mapping[Mint, UsdPrice]) -> None:
         """All of them in one commit."""
-        await self._p.shard.observe_prices(prices, at_once=True)
+        await self._p.prices.set(prices, at_once=True)
 
     def liquidity(self) -> Mapping[Mint, int]:
         """The impact in basis points, by input mint, where one was set."""
@@ -156,7 +158,7 @@ class Sandbox:
     async def _adopt(self, token: Token, price: UsdPrice) -> None:
         self._p.tokens.add(token)
         await self._p.equip(token)
-        await self._p.shard.observe_price(token.mint, price, at_once=False)
+        await self._p.prices.set({token.mint: price}, at_once=False)
 
     # --- time
 
@@ -243,6 +245,7 @@ class Sandbox:
     async def _empty(self) -> None:
         self._p.world.forget()
         await self._p.clear_orders()
+        await self._p.prices.clear()
         await self._p.incarnation.learn()  # The members' rows took all tokens with them.
         await self._p.store.clear()
         self._p.clock.begin_anew()

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from countermand.dialects.tanx.refusals import words_of
 from countermand.domain.book.order import OrderId
 from countermand.domain.book.refusals import Refusal, Refused
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account, Amount, Currency
 from countermand.engine.members import Members, StarkKeys
 from countermand.engine.venue import Venue
 from countermand.sandbox.reading import OrderNotHere, SandboxRefused
+from countermand.values.instant import Instant
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,18 @@ from countermand.domain.book import waiting as book
 from countermand.domain.book.market import Market
 from countermand.domain.book.order import BUY, Order
 from countermand.domain.book.quantities import Ticks
-from countermand.domain.identity import Mint
-from countermand.domain.instant import Instant
-from countermand.domain.quantities import UsdPrice, decimal_text
 from countermand.domain.trigger import waiting as trigger
 from countermand.domain.trigger.events import FillFailed
 from countermand.domain.trigger.order import OrderGroup
-from countermand.engine.order_news import condition_words, dollars, name_of
+from countermand.engine import trigger_journal
+from countermand.engine.order_words import condition_words, dollars
 from countermand.engine.ports import TimelineEntry
+from countermand.values.identity import Mint
+from countermand.values.instant import Instant
+from countermand.values.quantities import UsdPrice, decimal_text
 
 PriceOf = Callable[[Mint], UsdPrice | None]
-_FAILED: Final = name_of(FillFailed)
+_FAILED: Final = trigger_journal.EVENTS.name_of_type(FillFailed)
 
 TRIGGER_WORDS: Final = {
     trigger.Waiting.DEPOSIT: "its deposit has not landed",

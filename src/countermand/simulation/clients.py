@@ -8,16 +8,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
-from countermand.domain.identity import Mint, OrderId, RequestId, Wallet
-from countermand.domain.instant import Instant
-from countermand.domain.quantities import BaseUnits, Bps, UsdPrice
 from countermand.domain.trigger.commands import Amendment, DepositCraft, LegChange
 from countermand.domain.trigger.condition import Condition, Direction
 from countermand.domain.trigger.order import Family, Leg, OrderGroup, Role
 from countermand.domain.trigger.refusals import Refused
-from countermand.engine.journal import encode
 from countermand.engine.ports import HistoryQuery, Sort
-from countermand.engine.trigger_orders import (
+from countermand.engine.trigger_service import (
     Cancelling,
     DepositUnknown,
     NotLanded,
@@ -27,10 +23,14 @@ from countermand.engine.trigger_orders import (
     Withdrawn,
 )
 from countermand.engine.trigger_shard import Answer as EngineAnswer
+from countermand.kernel.journal import encode
 from countermand.simulation.chance import chance
 from countermand.simulation.process import Process
 from countermand.simulation.stage import Lost
 from countermand.simulation.world import World
+from countermand.values.identity import Mint, OrderId, RequestId, Wallet
+from countermand.values.instant import Instant
+from countermand.values.quantities import BaseUnits, Bps, UsdPrice
 
 Answer = dict[str, Any]
 
@@ -383,7 +383,7 @@ def _shown(view: OrderView | None) -> Answer:
 
 
 def _lines(view: OrderView) -> list[str]:
-    return [f"{happening.kind} {happening.succeeded}" for happening in view.happenings]
+    return [f"{entry.kind} {entry.succeeded}" for entry in view.history]
 
 
 def _json(group: OrderGroup) -> Answer:

@@ -7,23 +7,24 @@ from typing import Any, Final
 from uuid import UUID
 
 from countermand.dialects.trigger_v1.routes import CANCELS, CREATES, Venue
-from countermand.domain.identity import Address, Mint, RequestId, Wallet
 from countermand.domain.limit import order as limit
 from countermand.domain.limit.refusals import Refused as LimitRefused
-from countermand.domain.quantities import UsdPrice
 from countermand.domain.recurring import order as recurring
 from countermand.domain.recurring.decide import Refused as RecurringRefused
-from countermand.engine.clock import VenueClock
-from countermand.engine.ids import Ids
 from countermand.engine.onchain import Build, Executed, Execution, NotOurs, OnChainOrders
-from countermand.engine.ports import Store, Unavailable
+from countermand.engine.ports import Store
 from countermand.engine.trigger_shard import TriggerShard
+from countermand.kernel.clock import VenueClock
+from countermand.kernel.ids import Ids
+from countermand.kernel.ports import Unavailable
 from countermand.onchain.blocks import Blocks
 from countermand.onchain.landing import ChainLanding
 from countermand.onchain.limit import LimitChain
 from countermand.onchain.recurring import RecurringOrders
-from countermand.prices.feed import TokenRegistry
+from countermand.services.tokens import TokenRegistry
 from countermand.solana.port import ChainUnavailable, Node
+from countermand.values.identity import Address, Mint, RequestId, Wallet
+from countermand.values.quantities import UsdPrice
 
 Answer = dict[str, Any]
 

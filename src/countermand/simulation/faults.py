@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
-from countermand.engine.ports import CommitUnknown, TriggerBatch, Unavailable
+from countermand.engine.ports import TriggerBatch
+from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.simulation import memory_store
 from countermand.simulation.memory_store import HeldInside
 from countermand.simulation.swarm import Swarm

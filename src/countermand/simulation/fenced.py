@@ -5,12 +5,12 @@ of orders adds its rows.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from countermand.domain.instant import Instant
-from countermand.engine.ports import Batch, CommitUnknown, Epoch, JournalRow, WriterReplaced
+from countermand.kernel.ports import Batch, CommitUnknown, Epoch, EventRow, JournalRow, WriterReplaced
+from countermand.values.instant import Instant
 
 BEFORE_COMMIT: Final = "store.before-commit"
 AFTER_COMMIT: Final = "store.after-commit"
@@ -58,6 +58,9 @@ class FencedShard(ABC, Generic[R]):
     stands: Epoch = NOWHERE
     opened: int = 0
     journal: dict[int, JournalRow] = field(default_factory=dict)
+    events: dict[tuple[int, int], EventRow] = field(default_factory=dict)
+    story: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    """The events of each order."""
 
     def apply(self, batch: Batch[R]) -> bool:
         """All of the batch; or nothing and False, if the shard is not where the batch begins."""
@@ -65,9 +68,14 @@ class FencedShard(ABC, Generic[R]):
             return False
         for row in batch.journal:
             assert row.seq not in self.journal, f"journal row {row.seq} twice"
+        for event in batch.events:
+            assert (event.seq, event.n) not in self.events, f"event {event.seq}/{event.n} twice"
         self.refuse_twice(batch.rows)
         last_at = batch.journal[-1].at if batch.journal else self.stands.last_at
-        self.stands = Epoch(batch.epoch, batch.seq_after, batch.head, last_at)
+        self.stands = replace(self.stands, seq=batch.seq_after, head=batch.head, last_at=last_at)
+        for event in batch.events:
+            self.events[event.seq, event.n] = event
+            self.story.setdefault(event.record.order_id, []).append((event.seq, event.n))
         self.journal.update({row.seq: row for row in batch.journal})
         self.add(batch.rows)
         return True
@@ -151,7 +159,11 @@ class FencedStore(Generic[S]):
         await self._faults.at(BEFORE_EPOCH)
         ended = self.database.next_epoch(shard, self._faults.waits_for)
         empty = self.database.new()
-        empty.stands, empty.opened = replace(NOWHERE, number=ended.stands.number), ended.opened
+        stands = ended.stands
+        empty.stands = replace(
+            NOWHERE, number=stands.number, seq=stands.seq, began=stands.seq, incarnation=stands.incarnation + 1
+        )
+        empty.opened = ended.opened
         self.database.shards[shard] = empty
         await self._faults.at(AFTER_EPOCH)
 
@@ -159,6 +171,11 @@ class FencedStore(Generic[S]):
         """The number of the newest one; 0 for a shard that nobody has written yet."""
         await self._faults.at(BEFORE_READ)
         return self.database.shard(shard).stands.number
+
+    async def events(self, shard: int, after: tuple[int, int], until: int, limit: int) -> Sequence[EventRow]:
+        await self._faults.at(BEFORE_READ)
+        found = [row for at, row in self.database.shard(shard).events.items() if at > after and row.seq <= until]
+        return found[:limit]
 
     def _shards(self) -> Iterable[S]:
         return self.database.shards.values()

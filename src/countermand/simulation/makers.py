@@ -2,9 +2,7 @@
 
 from typing import Any, Final
 
-from countermand.domain.identity import Address, Mint, Wallet
 from countermand.domain.limit.order import Terms
-from countermand.domain.quantities import BaseUnits
 from countermand.simulation.checkers.on_chain import Moment
 from countermand.simulation.checkers.replay import LimitSeen
 from countermand.simulation.owners import Deed, Draft, Owner
@@ -15,6 +13,8 @@ from countermand.solana.programs import limit_order
 from countermand.solana.programs.compile import Budget
 from countermand.solana.programs.limit_order import Cancellation
 from countermand.solana.tokens import SOL_MINT
+from countermand.values.identity import Address, Mint, Wallet
+from countermand.values.quantities import BaseUnits
 
 _STRANGERS_UNITS: Final = 100_000
 

@@ -1,27 +1,22 @@
 """The store of trigger orders of the simulator: what PostgreSQL does with a shard, in plain dictionaries."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final
 
-from countermand.domain.identity import Mint, OrderId, RequestId, Wallet
-from countermand.domain.instant import Instant
-from countermand.domain.quantities import UsdPrice
 from countermand.engine.ports import (
-    PASSING_SHOWN,
     BuildRow,
     CraftRow,
-    Epoch,
     HistoryQuery,
-    HistoryRow,
-    JournalRow,
     OrderRow,
     Sort,
     StoredHistory,
     StoredOrder,
     TriggerRows,
 )
+from countermand.engine.shards import TRIGGER_SHARD
+from countermand.engine.trigger_records import ENTRIES_SHOWN, PASSING_KIND, PASSING_SHOWN, SHOWN_KINDS
+from countermand.kernel.ports import Epoch, EventRow, JournalRow, Unavailable
 from countermand.simulation.fenced import (
     AFTER_COMMIT,
     AFTER_EPOCH,
@@ -35,8 +30,9 @@ from countermand.simulation.fenced import (
     HeldInside,
     NoFaults,
 )
-
-_HISTORY_MAX: Final = 200
+from countermand.values.identity import Mint, OrderId, RequestId, Wallet
+from countermand.values.instant import Instant
+from countermand.values.quantities import UsdPrice
 
 __all__ = [
     "AFTER_COMMIT",
@@ -47,6 +43,7 @@ __all__ = [
     "Faults",
     "HeldInside",
     "MemoryDatabase",
+    "MemoryPrices",
     "MemoryShard",
     "MemorySnapshot",
     "MemoryStore",
@@ -57,27 +54,20 @@ __all__ = [
 @dataclass
 class MemoryShard(FencedShard[TriggerRows]):
     orders: dict[OrderId, OrderRow] = field(default_factory=dict)
-    history: dict[OrderId, dict[int, HistoryRow]] = field(default_factory=dict)
     crafts: dict[RequestId, CraftRow] = field(default_factory=dict)
     vaults: dict[Wallet, Instant] = field(default_factory=dict)
-    prices: dict[Mint, UsdPrice] = field(default_factory=dict)
     builds: dict[bytes, BuildRow] = field(default_factory=dict)
 
     def add(self, rows: TriggerRows) -> None:
         self.orders.update({row.id: row for row in rows.orders})
-        for happened in rows.history:
-            self.history.setdefault(happened.order_id, {})[happened.number] = happened
         for craft in rows.crafts:
             self.crafts.setdefault(craft.request_id, craft)
         for wallet, at in rows.vaults:
             self.vaults.setdefault(wallet, at)
-        self.prices.update(rows.prices)
         for build in rows.builds:
             self.builds.setdefault(build.digest, build)
 
     def refuse_twice(self, rows: TriggerRows) -> None:
-        for happened in rows.history:
-            assert happened.number not in self.history.get(happened.order_id, {}), f"{happened} twice"
         assert len({order.id for order in rows.orders}) == len(rows.orders), "an order twice in one batch"
 
     def copy(self) -> "MemoryShard":
@@ -85,11 +75,11 @@ class MemoryShard(FencedShard[TriggerRows]):
             self.stands,
             self.opened,
             dict(self.journal),
+            dict(self.events),
+            {},
             dict(self.orders),
-            {order_id: dict(rows) for order_id, rows in self.history.items()},
             dict(self.crafts),
             dict(self.vaults),
-            dict(self.prices),
             dict(self.builds),
         )
 
@@ -97,6 +87,7 @@ class MemoryShard(FencedShard[TriggerRows]):
 class MemoryDatabase(FencedDatabase[MemoryShard]):
     def __init__(self) -> None:
         super().__init__(MemoryShard)
+        self.prices: dict[Mint, UsdPrice] = {}
 
 
 class MemorySnapshot:
@@ -116,10 +107,9 @@ class MemorySnapshot:
         for _, row in sorted(self._shards[shard].orders.items()):
             yield row
 
-    async def history(self, shard: int) -> AsyncIterator[HistoryRow]:
-        for _, rows in sorted(self._shards[shard].history.items()):
-            for _, row in sorted(rows.items()):
-                yield row
+    async def events(self, shard: int) -> AsyncIterator[EventRow]:
+        for _, row in sorted(self._shards[shard].events.items()):
+            yield row
 
 
 class MemoryStore(FencedStore[MemoryShard]):
@@ -151,10 +141,6 @@ class MemoryStore(FencedStore[MemoryShard]):
     async def live_orders(self, shard: int) -> Sequence[tuple[OrderId, bytes]]:
         await self._faults.at(BEFORE_READ)
         return [(row.id, row.body) for _, row in sorted(self.database.shard(shard).orders.items()) if row.live]
-
-    async def prices(self, shard: int) -> Sequence[tuple[Mint, UsdPrice]]:
-        await self._faults.at(BEFORE_READ)
-        return sorted(self.database.shard(shard).prices.items())
 
     async def order(self, order_id: OrderId) -> bytes | None:
         await self._faults.at(BEFORE_READ)
@@ -191,11 +177,37 @@ class MemoryStore(FencedStore[MemoryShard]):
         yield MemorySnapshot(self.database)
 
 
+class MemoryPrices:
+    """`services.prices.PriceStore` on a `MemoryDatabase`, for the process that opened the shard."""
+
+    def __init__(self, database: MemoryDatabase, faults: Faults, opened: Callable[[], int | None]) -> None:
+        self._database = database
+        self._faults = faults
+        self._opened = opened
+
+    async def prices(self) -> Sequence[tuple[Mint, UsdPrice]]:
+        await self._faults.at(BEFORE_READ)
+        return sorted(self._database.prices.items())
+
+    async def set_prices(self, prices: Mapping[Mint, UsdPrice]) -> None:
+        await self._faults.at(BEFORE_READ)
+        if self._opened() != self._database.shard(TRIGGER_SHARD).opened:
+            raise Unavailable("another process sets the prices now")
+        self._database.prices.update(prices)
+        await self._faults.at(AFTER_COMMIT)
+
+    async def clear(self) -> None:
+        self._database.prices.clear()
+
+
 def _with_history(row: OrderRow, shard: MemoryShard) -> StoredOrder:
-    rows = [happened for _, happened in sorted(shard.history.get(row.id, {}).items(), reverse=True)]
-    passing = [happened.number for happened in rows if happened.passing][:PASSING_SHOWN]
-    shown = [happened.body for happened in rows if not happened.passing or happened.number in passing]
-    return StoredOrder(row.body, shown[:_HISTORY_MAX])
+    shown, passing = [], 0
+    for at in sorted(shard.story.get(row.id, ()), reverse=True):
+        record = shard.events[at].record
+        passing += record.kind == PASSING_KIND
+        if record.kind in SHOWN_KINDS or (record.kind == PASSING_KIND and passing <= PASSING_SHOWN):
+            shown.append(record.body)
+    return StoredOrder(row.body, shown[:ENTRIES_SHOWN])
 
 
 def _matches(row: OrderRow, query: HistoryQuery) -> bool:

@@ -4,14 +4,15 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
-from countermand.domain.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
-from countermand.domain.quantities import NOTHING, BaseUnits, UsdPrice
 from countermand.domain.trigger.commands import DepositCraft, Fate, Submission, SubmissionFault
 from countermand.domain.trigger.order import Attempt, Craft, Family, OrderGroup
 from countermand.domain.trigger.slippage import Market, minimum_of
-from countermand.engine.ports import Alteration, FateSeen, SwapRefused, Unavailable
+from countermand.engine.ports import Alteration, FateSeen, SwapRefused
+from countermand.kernel.ports import Unavailable
 from countermand.simulation.model_chain import NOT_EMPTY, SOL, canonical, own_account, sign
 from countermand.solana.port import Chain, ChainUnavailable
+from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
+from countermand.values.quantities import NOTHING, BaseUnits, UsdPrice
 
 GAS: Final = "gas"
 POOL: Final = "pool"

@@ -19,7 +19,7 @@ def overheard() -> Iterator[Callable[[IsBug], None]]:
         for is_bug in told:
             if line.get("event") == "an effect failed":
                 is_bug("outbox", line["exc_info"])
-            if "TermBroken" in str(line.get("reason", "")) + str(line.get("cause", "")):
+            if "StateInDoubt" in str(line.get("reason", "")) + str(line.get("cause", "")):
                 is_bug("shard", AssertionError(str(line)))
         raise structlog.DropEvent
 

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any, Final
 
 from countermand.custody.instructions import close_account, key, transfer
-from countermand.domain.identity import RequestId, Wallet
 from countermand.simulation.chance import chance
 from countermand.simulation.checkers.on_chain import Moment
 from countermand.simulation.checkers.replay import Seen
@@ -21,6 +20,7 @@ from countermand.simulation.svm import NEW_MINT
 from countermand.simulation.world import Work, World
 from countermand.solana.programs.compile import Budget, KeyOrder, compile_message
 from countermand.solana.tokens import SOL_MINT, TOKEN_2022_PROGRAM, TOKEN_PROGRAM
+from countermand.values.identity import RequestId, Wallet
 
 _KEPT: Final = 12
 _BLOCKHASH_DIES_MS: Final = 62_000

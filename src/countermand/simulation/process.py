@@ -1,29 +1,34 @@
 """One process of the venue: the whole engine over the shared store and chain."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from countermand.domain.identity import Mint
-from countermand.domain.quantities import UsdPrice
 from countermand.domain.trigger.commands import Command
 from countermand.domain.trigger.order import OrderGroup
 from countermand.domain.trigger.refusals import Refused
-from countermand.engine.clock import VenueClock
-from countermand.engine.ids import Ids
 from countermand.engine.outbox import Outbox
-from countermand.engine.ports import Custody, Store, WriterReplaced
-from countermand.engine.trigger_orders import TriggerOrders
+from countermand.engine.ports import Custody, Store
+from countermand.engine.trigger_service import TriggerService
 from countermand.engine.trigger_shard import Answer, TriggerShard
+from countermand.kernel.clock import VenueClock
+from countermand.kernel.ids import Ids
+from countermand.kernel.ports import WriterReplaced
+from countermand.services.prices import Prices, PriceStore
 from countermand.simulation.families import SOUND_FAMILIES, Families, Makes
 from countermand.simulation.vessel import Shore, Vessel
 from countermand.solana.port import Node
+from countermand.values.identity import Mint
+from countermand.values.quantities import UsdPrice
 
 
 class Surroundings(Shore, Protocol):
     """What a process needs of the world."""
 
     def store_for(self, process: "Process") -> Store: ...
+
+    def prices_for(self, process: "Process", opened: Callable[[], int | None]) -> PriceStore:
+        """`opened` tells the epoch in which the process took the shard."""
 
     def custody_for(self, process: "Process") -> Custody: ...
 
@@ -52,9 +57,9 @@ class CountedShard(TriggerShard):
         self.stepped(f"{type(command).__name__} {getattr(command, 'order_id', '')}")
         return await super().submit(command)
 
-    async def observe_price(self, mint: Mint, price: UsdPrice, *, at_once: bool) -> None:
-        self.stepped("ObservePrice")
-        await super().observe_price(mint, price, at_once=at_once)
+    async def observe_prices(self, prices: Mapping[Mint, UsdPrice], *, at_once: bool) -> None:
+        self.stepped("observe_prices")
+        await super().observe_prices(prices, at_once=at_once)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,7 @@ class Parts:
 
     shard: type[CountedShard] = CountedShard
     outbox: type[Outbox] = Outbox
-    orders: type[TriggerOrders] = TriggerOrders
+    orders: type[TriggerService] = TriggerService
     store: Callable[[Store], Store] = lambda store: store
     families: Makes = SOUND_FAMILIES
 
@@ -77,7 +82,9 @@ class Process(Vessel):
         store = parts.store(world.store_for(self))
         custody = world.custody_for(self)
         self.custody = custody
-        self.shard = parts.shard(0, store, clock, self._on_committed)
+        self.prices = Prices(world.prices_for(self, lambda: self.shard.opened))
+        self.shard = parts.shard(0, store, clock, self.prices, self._on_committed)
+        self.prices.add_observer(self.shard.observe_prices)
         self.shard.dormant_kept = kept
         self.shard.stepped = lambda what: world.stepped(self.name, what)
         self.outbox = parts.outbox(self.shard, custody, clock, confirm_ms)

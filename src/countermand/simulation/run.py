@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-from countermand.domain.identity import OrderId
-from countermand.engine.journal import encode
-from countermand.engine.ports import CommitUnknown, Unavailable
+from countermand.kernel.journal import encode
+from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.simulation import loop, nemeses, swarm
 from countermand.simulation.chance import chance
 from countermand.simulation.checkers import Claim
@@ -26,6 +25,7 @@ from countermand.simulation.svm import SvmSide
 from countermand.simulation.swarm import Swarm
 from countermand.simulation.violation import Violation
 from countermand.simulation.world import World
+from countermand.values.identity import OrderId
 
 SOUND: Final = Parts()
 STALLED_S: Final = 7_200

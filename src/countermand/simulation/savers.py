@@ -2,8 +2,6 @@
 
 from typing import Any, Final
 
-from countermand.domain.identity import Address, Mint
-from countermand.domain.quantities import BaseUnits
 from countermand.domain.recurring.order import Terms
 from countermand.simulation.checkers.on_chain import Moment
 from countermand.simulation.checkers.replay import DcaSeen
@@ -14,6 +12,8 @@ from countermand.simulation.world import Work
 from countermand.solana.programs import dca
 from countermand.solana.programs.compile import Budget
 from countermand.solana.programs.dca import DcaKeys, Side
+from countermand.values.identity import Address, Mint
+from countermand.values.quantities import BaseUnits
 
 _OWN_UNITS: Final = 200_000
 

@@ -10,8 +10,8 @@ from contextvars import Context
 from random import Random
 from typing import Any, Final, Generic, TypeVar
 
-from countermand.engine.clock import ClockSetting, VenueClock
-from countermand.engine.ports import CommitUnknown, Epoch, Unavailable
+from countermand.kernel.clock import ClockSetting, VenueClock
+from countermand.kernel.ports import CommitUnknown, Epoch, Unavailable
 from countermand.simulation import swarm as swarms
 from countermand.simulation.chance import chance
 from countermand.simulation.faults import StoreFaults

@@ -17,12 +17,10 @@ from countermand.custody.custody import VaultCustody
 from countermand.custody.instructions import compile_message, key, sync_native, transfer
 from countermand.custody.routing import Quote, Swap
 from countermand.custody.vaults import VaultKeys
-from countermand.domain.identity import Address, Mint
-from countermand.domain.quantities import UsdPrice
-from countermand.engine.clock import VenueClock
 from countermand.engine.ports import Custody, SwapRefused
-from countermand.prices.feed import JUP, SOL, USDC, TokenRegistry
+from countermand.kernel.clock import VenueClock
 from countermand.sandbox.pool import SandboxPool, sandbox_accounts
+from countermand.services.tokens import JUP, SOL, USDC, TokenRegistry
 from countermand.simulation import signing
 from countermand.simulation.faults import Mortal
 from countermand.simulation.landings import Balance, Landing
@@ -43,6 +41,8 @@ from countermand.solana.tokens import (
     mint_bytes,
     token_account_bytes,
 )
+from countermand.values.identity import Address, Mint
+from countermand.values.quantities import UsdPrice
 
 _FUNDS: Final = 10**10
 _SEED: Final = bytes(range(32))

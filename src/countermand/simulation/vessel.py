@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, Self, TypeVar
 
-from countermand.engine.ports import CommitUnknown, Unavailable, WriterReplaced
+from countermand.kernel.ports import CommitUnknown, Unavailable, WriterReplaced
 from countermand.simulation.loop import Freight
 
 T = TypeVar("T")

@@ -5,22 +5,24 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from countermand.domain.identity import Mint, OrderId, RequestId, Wallet
-from countermand.domain.instant import Instant
-from countermand.domain.quantities import UsdPrice
 from countermand.domain.trigger.order import OrderGroup
-from countermand.engine.journal import encode
-from countermand.engine.ports import Custody, JournalRow, OrderRow, Store
+from countermand.engine.ports import Custody, OrderRow, Store
 from countermand.engine.shards import TRIGGER_SHARD
+from countermand.kernel.journal import encode
+from countermand.kernel.ports import JournalRow
+from countermand.services.prices import PriceStore
 from countermand.simulation.checkers import ChainOrders, Checkers, Claim
 from countermand.simulation.checkers.on_chain import LANDINGS, Moment
 from countermand.simulation.faults import FaultyChain, FaultyNode, Mortal
-from countermand.simulation.memory_store import MemoryDatabase, MemoryStore
+from countermand.simulation.memory_store import MemoryDatabase, MemoryPrices, MemoryStore
 from countermand.simulation.process import Parts, Process
 from countermand.simulation.sides import ChainSide, OrdersSide
 from countermand.simulation.stage import Answer, Lost, Stage
 from countermand.simulation.swarm import Swarm
 from countermand.solana.port import Node
+from countermand.values.identity import Mint, OrderId, RequestId, Wallet
+from countermand.values.instant import Instant
+from countermand.values.quantities import UsdPrice
 
 Work = Callable[[Process], Coroutine[Any, Any, Answer]]
 
@@ -102,6 +104,9 @@ class World(Stage[Process]):
 
     def store_for(self, process: Process) -> Store:
         return MemoryStore(self.database, self.faults_for(process))
+
+    def prices_for(self, process: Process, opened: Callable[[], int | None]) -> PriceStore:
+        return MemoryPrices(self.database, self.faults_for(process), opened)
 
     def custody_for(self, process: Process) -> Custody:
         chain = FaultyChain(self, process, self.side.chain(process), self.watch_send)
@@ -219,7 +224,7 @@ class World(Stage[Process]):
         self.moves(mint, price)
 
         async def hears(process: Process) -> dict[str, Any]:
-            await process.shard.observe_price(Mint(mint), UsdPrice(price), at_once=at_once)
+            await process.prices.set({Mint(mint): UsdPrice(price)}, at_once=at_once)
             return {"kind": "priced", "mint": mint, "price": price, "at_once": at_once, "at": self.clock.now()}
 
         try:

@@ -8,7 +8,6 @@ import asyncpg
 from countermand.domain.book.lifecycle import LIVE
 from countermand.domain.book.market import MarketSymbol
 from countermand.domain.book.order import Nonce, OrderId
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account, Currency
 from countermand.engine.book_day import SECOND_MS
 from countermand.engine.book_ports import OrdersQuery, Period, StoredBookOrder, StoredTrade, TradesQuery
@@ -17,6 +16,7 @@ from countermand.store.book_rows import BOOK_FAMILY
 from countermand.store.connections import asking, reading
 from countermand.store.shard_postgres import ShardPostgres
 from countermand.stored_rows import check, unreadable
+from countermand.values.instant import Instant
 
 _COUNTERS: Final = "SELECT body FROM book_standing WHERE shard = $1"
 _BALANCES: Final = """

@@ -9,31 +9,31 @@ _ORDERS: Final = """
 INSERT INTO book_orders (shard, id, account, nonce, uuid, market, base, quote, kind, side, state, live, created_at,
                          body)
 SELECT fence.shard, added.* FROM fence CROSS JOIN
-    unnest($12::bigint[], $13::text[], $14::bigint[], $15::uuid[], $16::text[], $17::text[], $18::text[], $19::text[],
-           $20::text[], $21::text[], $22::boolean[], $23::bigint[], $24::bytea[]) AS added
+    unnest($18::bigint[], $19::text[], $20::bigint[], $21::uuid[], $22::text[], $23::text[], $24::text[], $25::text[],
+           $26::text[], $27::text[], $28::boolean[], $29::bigint[], $30::bytea[]) AS added
 ON CONFLICT (id) DO UPDATE SET state = excluded.state, live = excluded.live, body = excluded.body
 """
 _TRADES: Final = """
 INSERT INTO book_trades (shard, id, market, at, ticks, lots, buyer, seller, buy_order, sell_order, body)
 SELECT fence.shard, added.* FROM fence CROSS JOIN
-    unnest($25::bigint[], $26::text[], $27::bigint[], $28::bigint[], $29::bigint[], $30::text[], $31::text[],
-           $32::bigint[], $33::bigint[], $34::bytea[]) AS added
+    unnest($31::bigint[], $32::text[], $33::bigint[], $34::bigint[], $35::bigint[], $36::text[], $37::text[],
+           $38::bigint[], $39::bigint[], $40::bytea[]) AS added
 """
 _BALANCES: Final = """
 INSERT INTO book_balances (shard, account, currency, available, locked)
 SELECT fence.shard, added.account, added.currency, added.available::numeric, added.locked::numeric
 FROM fence CROSS JOIN
-    unnest($35::text[], $36::text[], $37::text[], $38::text[]) AS added (account, currency, available, locked)
+    unnest($41::text[], $42::text[], $43::text[], $44::text[]) AS added (account, currency, available, locked)
 ON CONFLICT (shard, account, currency) DO UPDATE SET available = excluded.available, locked = excluded.locked
 """
 _DRAFTS: Final = """
 INSERT INTO book_drafts (shard, nonce, account, expires_at, body)
 SELECT fence.shard, added.* FROM fence CROSS JOIN
-    unnest($39::bigint[], $40::text[], $41::bigint[], $42::bytea[]) AS added
+    unnest($45::bigint[], $46::text[], $47::bigint[], $48::bytea[]) AS added
 """
 _STANDING: Final = """
 INSERT INTO book_standing (shard, body)
-SELECT fence.shard, $43::bytea FROM fence WHERE $43::bytea IS NOT NULL
+SELECT fence.shard, $49::bytea FROM fence WHERE $49::bytea IS NOT NULL
 ON CONFLICT (shard) DO UPDATE SET body = excluded.body
 """
 

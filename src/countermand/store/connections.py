@@ -8,7 +8,7 @@ import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 from asyncpg.pool import PoolConnectionProxy
 
-from countermand.engine.ports import Unavailable
+from countermand.kernel.ports import Unavailable
 from countermand.stored_rows import unreadable
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"

@@ -8,7 +8,7 @@ from typing import Any, Final
 import asyncpg
 import structlog
 
-from countermand.engine.ports import Unavailable
+from countermand.kernel.ports import Unavailable
 from countermand.store.connections import asking, connect, reading
 from countermand.stored_rows import StoredRowUnreadable
 

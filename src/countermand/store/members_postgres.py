@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import asyncpg
 
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account
 from countermand.engine.members import Member, MemberSession
-from countermand.engine.ports import CommitUnknown, Unavailable
+from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.store.connections import asking
+from countermand.values.instant import Instant
 
 SESSIONS_KEPT: Final = 100
 """Of one member: a hundred logins later, a session has ended."""

@@ -4,28 +4,25 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
-from countermand.domain.identity import Mint, OrderId, RequestId, Wallet
-from countermand.domain.instant import Instant
-from countermand.domain.quantities import UsdPrice
-from countermand.engine.ports import PASSING_SHOWN, HistoryQuery, StoredHistory, StoredOrder, TriggerRows
-from countermand.store.addresses import is_address
+from countermand.engine.ports import HistoryQuery, StoredHistory, StoredOrder, TriggerRows
+from countermand.engine.trigger_records import ENTRIES_SHOWN, PASSING_KIND, PASSING_SHOWN, SHOWN_KINDS
 from countermand.store.connections import asking, connect, reading
 from countermand.store.migrations import migrate
 from countermand.store.shard_postgres import ShardPostgres
 from countermand.store.snapshot import Snapshot
 from countermand.store.trigger_rows import TRIGGER_FAMILY
-from countermand.stored_rows import UNREADABLE, unreadable
+from countermand.values.identity import OrderId, RequestId, Wallet
+from countermand.values.instant import Instant
 
 __all__ = ["PostgresStore", "migrate"]
 
 _LIVE_ORDERS: Final = "SELECT id, body FROM orders WHERE shard = $1 AND live ORDER BY id"
-_PRICES: Final = "SELECT mint, picodollars::text FROM prices WHERE shard = $1 ORDER BY mint"
 _ORDER: Final = "SELECT body FROM orders WHERE id = $1"
 _CRAFT: Final = "SELECT body FROM crafts WHERE request_id = $1"
 _BUILD: Final = "SELECT body FROM builds WHERE digest = $1"
 _DELETE_BUILDS: Final = "DELETE FROM builds WHERE last_valid_height < $1"
 _VAULT: Final = "SELECT registered_at FROM vaults WHERE wallet = $1"
-_ORDER_HISTORY: Final = "SELECT body, shown_history(id, $2) AS history FROM orders WHERE id = $1"
+_ORDER_HISTORY: Final = "SELECT body, shown_history(id::text, $2, $3, $4, $5) AS history FROM orders WHERE id = $1"
 # One statement, so that the page and the number of all are of one instant. The left join yields a row, and with it the
 # number, even where the page is empty. What matches is counted anyway, so an index that sorts would save nothing.
 _HISTORY: Final = """
@@ -43,10 +40,12 @@ WITH matching AS MATERIALIZED (
 )
 SELECT (SELECT count(*) FROM matching) AS total,
     (SELECT orders.body FROM orders WHERE orders.id = page.id) AS body,
-    shown_history(page.id, $8) AS history
+    shown_history(page.id::text, $8, $9, $10, $11) AS history
 FROM (VALUES (1)) AS always LEFT JOIN page ON true
 ORDER BY CASE WHEN $5 THEN page.key END DESC, CASE WHEN $5 THEN page.id END DESC, page.key, page.id
 """
+_SHOWN: Final = (SHOWN_KINDS, PASSING_KIND, PASSING_SHOWN, ENTRIES_SHOWN)
+"""The parameters of `shown_history`."""
 _KEEP_USED_CRAFTS: Final = """
 UPDATE crafts SET last_valid_height = NULL
 WHERE last_valid_height < $1 AND EXISTS (SELECT FROM orders WHERE orders.id = crafts.order_id)
@@ -94,11 +93,6 @@ class PostgresStore(ShardPostgres[TriggerRows]):
                 rows = await connection.fetch(_LIVE_ORDERS, shard, timeout=None)
         return [(OrderId(str(order_id)), body) for order_id, body in rows]
 
-    async def prices(self, shard: int) -> Sequence[tuple[Mint, UsdPrice]]:
-        with reading("prices"):
-            rows = await self._readers.fetch(_PRICES, shard)
-        return [_price(mint, picodollars) for mint, picodollars in rows]
-
     async def order(self, order_id: OrderId) -> bytes | None:
         with asking():
             body: bytes | None = await self._readers.fetchval(_ORDER, order_id)
@@ -130,14 +124,14 @@ class PostgresStore(ShardPostgres[TriggerRows]):
                 query.descending,
                 query.limit,
                 query.offset,
-                PASSING_SHOWN,
+                *_SHOWN,
             )
         orders = [StoredOrder(body, history) for _, body, history in rows if body is not None]
         return StoredHistory(rows[0]["total"], orders)
 
     async def order_history(self, order_id: OrderId) -> StoredOrder | None:
         with asking():
-            row = await self._readers.fetchrow(_ORDER_HISTORY, order_id, PASSING_SHOWN)
+            row = await self._readers.fetchrow(_ORDER_HISTORY, order_id, *_SHOWN)
         return None if row is None else StoredOrder(row["body"], row["history"])
 
     @asynccontextmanager
@@ -149,11 +143,3 @@ class PostgresStore(ShardPostgres[TriggerRows]):
                 yield Snapshot(connection)
         finally:
             connection.terminate()
-
-
-def _price(mint: str, picodollars: str) -> tuple[Mint, UsdPrice]:
-    try:
-        assert is_address(mint), "that is no mint"
-        return Mint(mint), UsdPrice(int(picodollars))
-    except UNREADABLE as problem:
-        raise unreadable("prices", mint, problem) from problem

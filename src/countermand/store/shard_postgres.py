@@ -4,11 +4,12 @@ Each shard commits on a connection of its own; reads share a small pool.
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import ClassVar, Final, Generic, Self, TypeVar
 
 import asyncpg
 
-from countermand.engine.ports import Batch, Epoch
+from countermand.kernel.ports import Batch, Epoch, EventRecord, EventRow
 from countermand.store.connections import CONNECT_S, LOST, PRIMARY, asking, no_connection, settings
 from countermand.store.writer import Family, Writer
 
@@ -16,6 +17,10 @@ READERS: Final = 4
 READ_S: Final = 10
 CLOSE_S: Final = 3
 
+_EVENTS: Final = """
+SELECT seq, n, wallet, order_id, kind, body FROM events
+WHERE shard = $1 AND (seq, n) > ($2, $3) AND seq <= $4 ORDER BY seq, n LIMIT $5
+"""
 _EPOCH: Final = "SELECT epoch FROM shards WHERE shard = $1"
 
 R = TypeVar("R")
@@ -72,6 +77,11 @@ class ShardPostgres(Generic[R]):
         """The number of the newest one; 0 for a shard that nobody has written yet."""
         with asking():
             return await self._readers.fetchval(_EPOCH, shard) or 0
+
+    async def events(self, shard: int, after: tuple[int, int], until: int, limit: int) -> Sequence[EventRow]:
+        with asking():
+            rows = await self._readers.fetch(_EVENTS, shard, *after, until, limit)
+        return [EventRow(seq, n, EventRecord(*record)) for seq, n, *record in rows]
 
     async def reset(self, shard: int) -> None:
         """An empty shard again. Whoever writes it is replaced, and begins with a new epoch."""

@@ -5,23 +5,23 @@ from typing import Final
 
 import asyncpg
 
-from countermand.domain.identity import Mint, OrderId, Wallet
-from countermand.domain.instant import Instant
 from countermand.engine.book_rows import BalanceRow, BookOrderRow, TradeRow
-from countermand.engine.ports import Epoch, HistoryRow, JournalRow, OrderRow
+from countermand.engine.ports import OrderRow
+from countermand.kernel.ports import Epoch, EventRecord, EventRow, JournalRow
 from countermand.store.connections import Connection, asking
+from countermand.store.writer import epoch_of
+from countermand.values.identity import Mint, OrderId, Wallet
+from countermand.values.instant import Instant
 
 _ROWS_AT_A_TIME: Final = 1_000
 
-_SHARDS: Final = "SELECT shard, epoch, seq, head, last_at FROM shards ORDER BY shard"
+_SHARDS: Final = "SELECT shard, epoch, seq, head, last_at, incarnation, began FROM shards ORDER BY shard"
 _JOURNAL: Final = "SELECT seq, at, kind, body, hash FROM journal WHERE shard = $1 ORDER BY seq"
 _ORDERS: Final = """
 SELECT id, wallet, live, active, input_mint, output_mint, created_at, updated_at, expires_at, body
 FROM orders WHERE shard = $1 ORDER BY id
 """
-_HISTORY: Final = """
-SELECT order_id, number, body, passing FROM order_history WHERE shard = $1 ORDER BY order_id, number
-"""
+_EVENTS: Final = "SELECT seq, n, wallet, order_id, kind, body FROM events WHERE shard = $1 ORDER BY seq, n"
 _BOOK_ORDERS: Final = """
 SELECT id, account, nonce, uuid, market, base, quote, kind, side, state, live, created_at, body
 FROM book_orders WHERE shard = $1 ORDER BY id
@@ -53,7 +53,7 @@ class Snapshot:
     async def shards(self) -> Sequence[tuple[int, Epoch]]:
         with asking():
             rows = await self.connection.fetch(_SHARDS)
-        return [(row["shard"], Epoch(row["epoch"], row["seq"], row["head"], Instant(row["last_at"]))) for row in rows]
+        return [(row["shard"], epoch_of(row)) for row in rows]
 
     async def rows(
         self, statement: str, *parameters: object, at_a_time: int = _ROWS_AT_A_TIME
@@ -89,12 +89,10 @@ class Snapshot:
                     body=row["body"],
                 )
 
-    async def history(self, shard: int) -> AsyncIterator[HistoryRow]:
+    async def events(self, shard: int) -> AsyncIterator[EventRow]:
         with asking():
-            async for order_id, number, body, passing in self.connection.cursor(
-                _HISTORY, shard, prefetch=_ROWS_AT_A_TIME
-            ):
-                yield HistoryRow(OrderId(str(order_id)), number, body, passing)
+            async for seq, n, *record in self.connection.cursor(_EVENTS, shard, prefetch=_ROWS_AT_A_TIME):
+                yield EventRow(seq, n, EventRecord(*record))
 
     async def book_orders(self, shard: int) -> AsyncIterator[BookOrderRow]:
         with asking():

@@ -8,34 +8,23 @@ from countermand.store.writer import Family
 _ORDERS: Final = """
 INSERT INTO orders (shard, id, wallet, live, active, input_mint, output_mint, created_at, updated_at, expires_at, body)
 SELECT fence.shard, added.* FROM fence CROSS JOIN
-    unnest($12::uuid[], $13::text[], $14::boolean[], $15::boolean[], $16::text[], $17::text[],
-           $18::bigint[], $19::bigint[], $20::bigint[], $21::bytea[]) AS added
+    unnest($18::uuid[], $19::text[], $20::boolean[], $21::boolean[], $22::text[], $23::text[],
+           $24::bigint[], $25::bigint[], $26::bigint[], $27::bytea[]) AS added
 ON CONFLICT (id) DO UPDATE SET
     wallet = excluded.wallet, live = excluded.live, active = excluded.active,
     input_mint = excluded.input_mint, output_mint = excluded.output_mint, created_at = excluded.created_at,
     updated_at = excluded.updated_at, expires_at = excluded.expires_at, body = excluded.body
 """
-_HISTORY: Final = """
-INSERT INTO order_history (shard, order_id, number, body, passing)
-SELECT fence.shard, added.* FROM fence CROSS JOIN
-    unnest($22::uuid[], $23::bigint[], $24::bytea[], $25::boolean[]) AS added
-"""
 _CRAFTS: Final = """
 INSERT INTO crafts (shard, request_id, order_id, last_valid_height, body)
 SELECT fence.shard, added.* FROM fence CROSS JOIN
-    unnest($26::uuid[], $27::uuid[], $28::bigint[], $29::bytea[]) AS added
+    unnest($28::uuid[], $29::uuid[], $30::bigint[], $31::bytea[]) AS added
 ON CONFLICT (request_id) DO NOTHING
 """
 _VAULTS: Final = """
 INSERT INTO vaults (shard, wallet, registered_at)
-SELECT fence.shard, added.* FROM fence CROSS JOIN unnest($30::text[], $31::bigint[]) AS added
+SELECT fence.shard, added.* FROM fence CROSS JOIN unnest($32::text[], $33::bigint[]) AS added
 ON CONFLICT (wallet) DO NOTHING
-"""
-_PRICES: Final = """
-INSERT INTO prices (shard, mint, picodollars)
-SELECT fence.shard, added.mint, added.picodollars::numeric FROM fence CROSS JOIN
-    unnest($32::text[], $33::text[]) AS added (mint, picodollars)
-ON CONFLICT (shard, mint) DO UPDATE SET picodollars = excluded.picodollars
 """
 _BUILDS: Final = """
 INSERT INTO builds (shard, digest, request_id, last_valid_height, body)
@@ -46,7 +35,7 @@ ON CONFLICT (digest) DO NOTHING
 
 
 def _arguments(rows: TriggerRows) -> tuple[Any, ...]:
-    orders, history, crafts, builds = rows.orders, rows.history, rows.crafts, rows.builds
+    orders, crafts, builds = rows.orders, rows.crafts, rows.builds
     return (
         [row.id for row in orders],
         [row.wallet for row in orders],
@@ -58,18 +47,12 @@ def _arguments(rows: TriggerRows) -> tuple[Any, ...]:
         [row.updated_at for row in orders],
         [row.expires_at for row in orders],
         [row.body for row in orders],
-        [row.order_id for row in history],
-        [row.number for row in history],
-        [row.body for row in history],
-        [row.passing for row in history],
         [row.request_id for row in crafts],
         [row.order_id for row in crafts],
         [row.last_valid_height for row in crafts],
         [row.body for row in crafts],
         [wallet for wallet, _ in rows.vaults],
         [at for _, at in rows.vaults],
-        [mint for mint, _ in rows.prices],
-        [str(price.picodollars) for _, price in rows.prices],
         [row.digest for row in builds],
         [row.request_id for row in builds],
         [row.last_valid_height for row in builds],
@@ -80,19 +63,15 @@ def _arguments(rows: TriggerRows) -> tuple[Any, ...]:
 TRIGGER_FAMILY: Final = Family(
     {
         "order_rows": _ORDERS,
-        "history_rows": _HISTORY,
         "craft_rows": _CRAFTS,
         "vault_rows": _VAULTS,
-        "price_rows": _PRICES,
         "build_rows": _BUILDS,
     },
     (
         "DELETE FROM orders WHERE shard = $1",
-        "DELETE FROM order_history WHERE shard = $1",
         "DELETE FROM crafts WHERE shard = $1",
         "DELETE FROM builds WHERE shard = $1",
         "DELETE FROM vaults WHERE shard = $1",
-        "DELETE FROM prices WHERE shard = $1",
     ),
     _arguments,
 )

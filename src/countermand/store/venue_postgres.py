@@ -6,11 +6,11 @@ from typing import Any, Final, Literal
 
 import asyncpg
 
-from countermand.domain.identity import OrderId
-from countermand.engine.ports import CommitUnknown, Unavailable
 from countermand.engine.shards import TRIGGER_SHARD
+from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.store.connections import Connection, asking
 from countermand.stored_rows import UNREADABLE, unreadable
+from countermand.values.identity import OrderId
 
 Root = Literal["sandbox", "venue"]
 

@@ -7,17 +7,17 @@ from typing import Any, Final
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
-from countermand.domain.instant import Instant
-from countermand.engine.journal import GENESIS
-from countermand.engine.ports import Batch, CommitUnknown, Epoch, WriterReplaced
+from countermand.kernel.journal import GENESIS
+from countermand.kernel.ports import Batch, CommitUnknown, Epoch, WriterReplaced
 from countermand.store.connections import LOST, asking, connect, describe, reading
 from countermand.store.fences import alone
 from countermand.stored_rows import check
+from countermand.values.instant import Instant
 
 COMMIT_S: Final = 10
 
 # Every insert selects from the fence, so that nothing is written when the fence has no row. A family adds its own.
-_FENCE_AND_JOURNAL: Final = """
+_FENCE_AND_LOGS: Final = """
 WITH fence AS (
     UPDATE shards SET seq = $4, head = $5, last_at = coalesce($6, last_at)
     WHERE shard = $1 AND epoch = $2 AND seq = $3
@@ -26,22 +26,27 @@ WITH fence AS (
     INSERT INTO journal (shard, seq, at, kind, body, hash)
     SELECT fence.shard, added.* FROM fence CROSS JOIN
         unnest($7::bigint[], $8::bigint[], $9::text[], $10::bytea[], $11::bytea[]) AS added
+), event_rows AS (
+    INSERT INTO events (shard, seq, n, wallet, order_id, kind, body)
+    SELECT fence.shard, added.* FROM fence CROSS JOIN
+        unnest($12::bigint[], $13::integer[], $14::text[], $15::text[], $16::text[], $17::bytea[]) AS added
 )"""
 _DONE: Final = "\nSELECT count(*) FROM fence"
 _TAKE: Final = """
 INSERT INTO shards (shard, epoch, opened, seq, head, last_at) VALUES ($1, 1, 1, 0, '', 0)
 ON CONFLICT (shard) DO UPDATE SET epoch = shards.epoch + 1, opened = shards.epoch + 1
-RETURNING epoch, seq, head, last_at
+RETURNING epoch, seq, head, last_at, incarnation, began
 """
 _BEGIN_AGAIN: Final = """
 UPDATE shards SET epoch = epoch + 1 WHERE shard = $1 AND opened = $2
-RETURNING epoch, seq, head, last_at
+RETURNING epoch, seq, head, last_at, incarnation, began
 """
 _END_ANY: Final = "UPDATE shards SET epoch = epoch + 1 WHERE shard = $1 RETURNING epoch"
 _NEWEST: Final = "SELECT seq, hash, at FROM journal WHERE shard = $1 ORDER BY seq DESC LIMIT 1"
 _RESET: Final = (
-    "UPDATE shards SET seq = 0, head = '', last_at = 0 WHERE shard = $1",
+    "UPDATE shards SET incarnation = incarnation + 1, began = seq, head = '', last_at = 0 WHERE shard = $1",
     "DELETE FROM journal WHERE shard = $1",
+    "DELETE FROM events WHERE shard = $1",
 )
 
 
@@ -60,11 +65,11 @@ class Family:
     def statement(self) -> str:
         """Returns one row with 1, or with 0 if the fence is elsewhere."""
         parts = "".join(f", {name} AS ({part})" for name, part in self.parts.items())
-        return _FENCE_AND_JOURNAL + parts + _DONE
+        return _FENCE_AND_LOGS + parts + _DONE
 
     def parameters(self, batch: Batch[Any]) -> tuple[Any, ...]:
         """The batch as columns, in the order of the statement's parameters. The driver checks their types."""
-        journal = batch.journal
+        journal, events = batch.journal, batch.events
         return (
             batch.shard,
             batch.epoch,
@@ -77,11 +82,17 @@ class Family:
             [row.kind for row in journal],
             [row.body for row in journal],
             [row.hash for row in journal],
+            [row.seq for row in events],
+            [row.n for row in events],
+            [row.record.wallet for row in events],
+            [row.record.order_id for row in events],
+            [row.record.kind for row in events],
+            [row.record.body for row in events],
             *self.arguments(batch.rows),
         )
 
 
-FIRST_PARAMETER: Final = 12
+FIRST_PARAMETER: Final = 18
 
 
 class Writer:
@@ -132,7 +143,7 @@ class Writer:
             )
 
     async def reset(self) -> None:
-        """Deletes all of the shard's rows, and ends the term of whoever writes it: the epoch goes on rising."""
+        """Deletes all of the shard's rows and begins a new incarnation. Epoch and sequence numbers go on rising."""
         connection = await self._anew()
         try:
             with asking():
@@ -185,10 +196,10 @@ class Writer:
 
     async def _checked(self, connection: "asyncpg.Connection[asyncpg.Record]", row: asyncpg.Record) -> Epoch:
         """Where the shard stands, if its row and its journal say the same."""
-        epoch = Epoch(row["epoch"], row["seq"], row["head"], Instant(row["last_at"]))
+        epoch = epoch_of(row)
         with reading("journal"):
             newest = await connection.fetchrow(_NEWEST, self._shard, timeout=COMMIT_S)
-        seq, head, at = (0, GENESIS, 0) if newest is None else newest
+        seq, head, at = (epoch.began, GENESIS, 0) if newest is None else newest
         other = f"it says that the journal ends with entry {epoch.seq}, and the journal ends with {seq}"
         check("shards", self._shard, that=epoch.seq == seq, otherwise=other)
         same = (epoch.head or GENESIS, epoch.last_at) == (head, at)
@@ -199,3 +210,7 @@ class Writer:
         if self._connection is not None:
             self._connection.terminate()
         self._connection = self._commit = None
+
+
+def epoch_of(row: asyncpg.Record) -> Epoch:
+    return Epoch(row["epoch"], row["seq"], row["head"], Instant(row["last_at"]), row["incarnation"], row["began"])

@@ -28,13 +28,13 @@ from countermand.domain.book.market import MarketSymbol
 from countermand.domain.book.markets import MARKETS
 from countermand.domain.book.order import BUY, SELL, Nonce, Order, OrderId, Side, Terms
 from countermand.domain.book.refusals import Refused
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import AMOUNT_SCALE, Account, Amount, Currency
 from countermand.domain.ledger.ledger import Balance
 from countermand.engine.book_ports import OrdersQuery, Period, TradesQuery, Turnover
 from countermand.engine.book_rows import Draft
 from countermand.engine.venue import OrderView, Ticker, Trade, Venue
 from countermand.gateway.falcon_app import new_app
+from countermand.values.instant import Instant
 from tests.dialects.tanx.keys import sign_message
 
 NOW = Instant(1_717_138_920_000)

@@ -6,7 +6,7 @@ import pytest
 
 from countermand.domain.ledger.amount import Account
 from countermand.engine.members import StarkKeys
-from countermand.engine.ports import Unavailable
+from countermand.kernel.ports import Unavailable
 from tests.contract.memory_members import MemoryMembers
 from tests.dialects.fakes import FakeClock
 from tests.dialects.tanx.keys import address_of, sign_text

@@ -21,12 +21,12 @@ from countermand.domain.book.market import MarketSymbol, fee_of
 from countermand.domain.book.markets import MARKETS
 from countermand.domain.book.order import CancelReason, Kind, Nonce, Order, OrderId, Side, State, Terms, TradeId
 from countermand.domain.book.quantities import Lots, Rate, Ticks
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import ZERO, Account, Amount, Currency
 from countermand.domain.ledger.ledger import Balance
 from countermand.engine.book_ports import Turnover
 from countermand.engine.venue import Ticker, Trade
 from countermand.settings import settle
+from countermand.values.instant import Instant
 
 BY_SYMBOL = {market.symbol: market for market in MARKETS}
 CEST = Renderer(BY_SYMBOL, timedelta(hours=2))

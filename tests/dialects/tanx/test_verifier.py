@@ -8,7 +8,7 @@ import pytest
 
 from countermand.dialects.tanx import stark
 from countermand.dialects.tanx.verifier import Verifier
-from countermand.engine.ports import Unavailable
+from countermand.kernel.ports import Unavailable
 
 KEY = 0x17DD6B0C2219DCE78F9992A6DA29F32269DE0F570833D78E11BD400ED8AA5B8
 MESSAGE = 0xE5EEA5423FBB8332C24D750BC49C899EBA99AF665306AADDC9968972002E1

@@ -19,8 +19,8 @@ from countermand.domain.book.events import (
 from countermand.domain.book.lifecycle import LIVE, TRANSITIONS, IllegalTransition, evolve, is_resting, leg_of, place
 from countermand.domain.book.order import BUY, CancelReason, Kind, Nonce, Order, OrderId, State, Terms, TradeId
 from countermand.domain.book.quantities import Lots, Rate, Ticks
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import ZERO
+from countermand.values.instant import Instant
 from tests.domain.book.venue import ALICE, BOB, BTCUSDC, START
 
 ID, OTHER = OrderId(3), OrderId(4)

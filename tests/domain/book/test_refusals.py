@@ -12,7 +12,7 @@ from countermand.domain.book.order import BUY, SELL, Kind, Nonce, Side, Terms
 from countermand.domain.book.quantities import Lots, Rate, Ticks
 from countermand.domain.book.refusals import Refusal, Refused
 from countermand.domain.ledger.amount import AMOUNT_MAX, Amount
-from countermand.domain.quantities import Bps, Inexact
+from countermand.values.quantities import Bps, Inexact
 from tests.domain.book.venue import ALICE, BOB, BTC, BTCUSDC, MARKET, UNIT, USDC, Venue, btc, usdc
 
 BOUNDED = replace(

@@ -23,10 +23,10 @@ from countermand.domain.book.order import BUY, SELL, Kind, Nonce, Order, OrderId
 from countermand.domain.book.quantities import Lots, Rate, Ticks
 from countermand.domain.book.refusals import Refused
 from countermand.domain.book.settlement import locked_by
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import AMOUNT_SCALE, FEES, Account, Amount, Currency
 from countermand.domain.ledger.ledger import Ledger
 from countermand.domain.ledger.transfer import HoldId
+from countermand.values.instant import Instant
 
 ALICE, BOB, CAROL = Account("0xa11ce"), Account("0xb0b"), Account("0xca401")
 BTC, USDC, ETH = Currency("btc"), Currency("usdc"), Currency("eth")

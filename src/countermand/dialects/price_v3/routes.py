@@ -8,9 +8,9 @@ from typing import Final
 import msgspec
 from falcon.asgi import Request, Response
 
-from countermand.domain.identity import Mint
-from countermand.domain.quantities import USD_SCALE, UsdPrice, decimal_text
 from countermand.engine.ports import Tokens
+from countermand.values.identity import Mint
+from countermand.values.quantities import USD_SCALE, UsdPrice, decimal_text
 
 IDS_MAX: Final = 50
 _SEPARATOR: Final = ","

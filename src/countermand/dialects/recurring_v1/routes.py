@@ -17,11 +17,11 @@ from countermand.dialects.recurring_v1.wire import (
     InvalidAnswer,
     OrdersParams,
 )
-from countermand.domain.identity import Address, Mint, RequestId, Wallet
 from countermand.domain.recurring.decide import Refused
 from countermand.domain.recurring.order import OPENS, OrderPage, Terms
 from countermand.engine.onchain import Build, Executed, Execution, NotOurs, Unconfirmed
-from countermand.engine.ports import Unavailable
+from countermand.kernel.ports import Unavailable
+from countermand.values.identity import Address, Mint, RequestId, Wallet
 
 ROOT: Final = "/recurring/v1"
 

@@ -22,11 +22,11 @@ from countermand.dialects.recurring_v1.wire import (
     TimeOrdersAnswer,
     TypedOrderRow,
 )
-from countermand.domain.identity import Address, Mint, RequestId, Wallet
-from countermand.domain.quantities import BaseUnits, decimal_text
 from countermand.domain.recurring.order import OpenOrder, OrderPage, Terms
 from countermand.engine.onchain import Build
 from countermand.json_numbers import whole_number
+from countermand.values.identity import Address, Mint, RequestId, Wallet
+from countermand.values.quantities import BaseUnits, decimal_text
 
 NO_HISTORY: Final = Declined(
     "the history of recurring orders is not served yet; on /rpc, getSignaturesForAddress of an order tells its past",

@@ -12,9 +12,9 @@ from countermand.dialects.tanx import ethereum, stark
 from countermand.dialects.tanx.envelope import ACCESS_REFUSED, EDGE, REFRESH_REFUSED, problem, success
 from countermand.dialects.tanx.reading import BodyReader, invalid
 from countermand.dialects.tanx.session import LoginTexts, Sessions, Tokens
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account
 from countermand.engine.members import Members, StarkKeys
+from countermand.values.instant import Instant
 
 NONCE_PATHS: Final = ("/sapi/v1/auth/v2/nonce", "/sapi/v2/auth/nonce", "/sapi/v1/auth/nonce")
 LOGIN_PATHS: Final = ("/sapi/v1/auth/v2/login", "/sapi/v2/auth/login", "/sapi/v1/auth/login")

@@ -13,11 +13,11 @@ from countermand.dialects.tanx.names import CANCEL_REASONS
 from countermand.domain.book.market import Market, MarketSymbol
 from countermand.domain.book.order import Kind, Order, State
 from countermand.domain.book.quantities import NO_LOTS, RATE_SCALE, Ticks
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import AMOUNT_SCALE, Account, Amount, Currency
 from countermand.domain.ledger.ledger import Balance
-from countermand.domain.quantities import decimal_text
 from countermand.engine.venue import Ticker, Trade
+from countermand.values.instant import Instant
+from countermand.values.quantities import decimal_text
 
 _NO_PRICE: Final = "0.0"
 _PERCENT_SCALE: Final = 2

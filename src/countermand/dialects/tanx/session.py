@@ -20,8 +20,8 @@ from countermand.dialects.tanx.envelope import ACCESS_REFUSED, NO_CREDENTIALS
 from countermand.dialects.tanx.ethereum import signer_of
 from countermand.domain.ledger.amount import Account
 from countermand.engine.members import Members, MemberSession
-from countermand.engine.ports import Clock, CommitUnknown
 from countermand.engine.token_incarnation import TokenIncarnation
+from countermand.kernel.ports import Clock, CommitUnknown
 
 CODE_WINDOW_S: Final = 5 * 60
 ACCESS_S: Final = 60 * 60

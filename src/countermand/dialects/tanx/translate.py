@@ -17,10 +17,10 @@ from countermand.domain.book.market import Market, MarketSymbol
 from countermand.domain.book.order import Kind, OrderId, Side, State, Terms
 from countermand.domain.book.quantities import Ticks
 from countermand.domain.book.refusals import Refusal
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account, Currency
-from countermand.domain.quantities import Inexact
 from countermand.engine.book_ports import OrdersQuery, TradesQuery
+from countermand.values.instant import Instant
+from countermand.values.quantities import Inexact
 
 _T = TypeVar("_T")
 

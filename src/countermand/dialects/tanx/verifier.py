@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from countermand.dialects.tanx import stark
-from countermand.engine.ports import Unavailable
+from countermand.kernel.ports import Unavailable
 
 WAITING_MAX: Final = 2_048
 """At a thousand a second and core, who comes later would wait for more than a second."""

@@ -9,9 +9,9 @@ from solders.pubkey import Pubkey
 
 from countermand.answering import Answer, Declined
 from countermand.dialects.trigger_v1.envelope import error
-from countermand.domain.quantities import U64_MAX, exact
 from countermand.json_numbers import converted, with_whole_numbers
 from countermand.strict_json import duplicate_key
+from countermand.values.quantities import U64_MAX, exact
 
 _T = TypeVar("_T", bound=msgspec.Struct)
 

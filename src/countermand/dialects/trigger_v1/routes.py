@@ -32,13 +32,14 @@ from countermand.dialects.trigger_v1.wire import (
     TriggerOrdersAnswer,
     TriggerOrdersParams,
 )
-from countermand.domain.identity import Address, Mint, RequestId, Signature, Wallet
 from countermand.domain.limit.cancelling import chosen
 from countermand.domain.limit.order import OpenOrder, Terms, Unsigned
 from countermand.domain.limit.refusals import Refused
-from countermand.domain.quantities import UsdPrice
 from countermand.engine.onchain import Build, NotOurs, OnChainOrders, Unconfirmed
-from countermand.engine.ports import Clock, Tokens, Unavailable
+from countermand.engine.ports import Tokens
+from countermand.kernel.ports import Clock, Unavailable
+from countermand.values.identity import Address, Mint, RequestId, Signature, Wallet
+from countermand.values.quantities import UsdPrice
 
 CREATES: Final = "limit.create"
 CANCELS: Final = "limit.cancel"

@@ -26,11 +26,11 @@ from solders.message import Message, to_bytes_versioned
 from solders.pubkey import Pubkey
 from solders.transaction import SanitizeError, VersionedTransaction
 
-from countermand.domain.identity import Wallet
-from countermand.domain.instant import Instant
-from countermand.engine.ids import Ids
-from countermand.engine.ports import Clock
 from countermand.engine.token_incarnation import TokenIncarnation
+from countermand.kernel.ids import Ids
+from countermand.kernel.ports import Clock
+from countermand.values.identity import Wallet
+from countermand.values.instant import Instant
 
 CHALLENGE_MS: Final = 5 * 60_000
 CHALLENGES_MAX: Final = 8

@@ -7,7 +7,7 @@ from msgspec import UNSET
 
 from countermand.answering import Answer, Edge, encode
 from countermand.dialects.trigger_v2.wire import ErrorAnswer
-from countermand.domain.identity import OrderId
+from countermand.values.identity import OrderId
 
 
 def error(

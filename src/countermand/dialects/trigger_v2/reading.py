@@ -9,10 +9,10 @@ from solders.pubkey import Pubkey
 
 from countermand.answering import Answer, Declined
 from countermand.dialects.trigger_v2.envelope import error, invalid
-from countermand.domain.identity import Mint, OrderId
-from countermand.domain.quantities import U64_MAX, USD_PRICE_MAX, USD_SCALE, BaseUnits, Inexact, UsdPrice, exact
 from countermand.json_numbers import converted, with_whole_numbers, with_whole_texts
 from countermand.strict_json import duplicate_key
+from countermand.values.identity import Mint, OrderId
+from countermand.values.quantities import U64_MAX, USD_PRICE_MAX, USD_SCALE, BaseUnits, Inexact, UsdPrice, exact
 
 _T = TypeVar("_T", bound=msgspec.Struct)
 

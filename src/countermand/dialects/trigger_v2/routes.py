@@ -33,13 +33,13 @@ from countermand.dialects.trigger_v2.wire import (
     VerifyRequest,
     WithdrawnAnswer,
 )
-from countermand.domain.identity import Address, Mint, RequestId, Wallet
-from countermand.domain.instant import Instant
-from countermand.domain.quantities import UsdPrice
 from countermand.domain.trigger.order import Craft, Family
 from countermand.domain.trigger.refusals import Refused
 from countermand.engine.ports import Tokens
-from countermand.engine.trigger_orders import DepositUnknown, NotLanded, TriggerOrders
+from countermand.engine.trigger_service import DepositUnknown, NotLanded, TriggerService
+from countermand.values.identity import Address, Mint, RequestId, Wallet
+from countermand.values.instant import Instant
+from countermand.values.quantities import UsdPrice
 
 ROOT: Final = "/trigger/v2"
 _SIGNATURE_CHARS_MAX: Final = 128
@@ -79,7 +79,7 @@ class Vaults(Protocol):
 class Venue:
     """What the endpoints work on."""
 
-    orders: TriggerOrders
+    orders: TriggerService
     vaults: Vaults
     vault_id_of: Callable[[Wallet], str]
     tokens: Tokens

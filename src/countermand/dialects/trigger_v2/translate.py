@@ -20,17 +20,17 @@ from countermand.dialects.trigger_v2.wire import (
     PlacedAnswer,
     Terms,
 )
-from countermand.domain.identity import Address, Mint, RequestId, Wallet
-from countermand.domain.instant import Instant
-from countermand.domain.quantities import NOTHING, USD_SCALE, BaseUnits, Bps, UsdPrice, decimal_text
 from countermand.domain.trigger.commands import Amendment, DepositCraft, LegChange
 from countermand.domain.trigger.condition import Condition, Direction
 from countermand.domain.trigger.lifecycle import RAW, display_state
 from countermand.domain.trigger.order import Family, Leg, Role
 from countermand.domain.trigger.refusals import Refusal
 from countermand.engine.ports import HistoryQuery, Sort, Token
-from countermand.engine.trigger_orders import OrderRequest, OrderView, Placed
-from countermand.engine.trigger_views import Happening
+from countermand.engine.trigger_records import HistoryEntry
+from countermand.engine.trigger_service import OrderRequest, OrderView, Placed
+from countermand.values.identity import Address, Mint, RequestId, Wallet
+from countermand.values.instant import Instant
+from countermand.values.quantities import NOTHING, USD_SCALE, BaseUnits, Bps, UsdPrice, decimal_text
 
 DEPOSIT_USD_MIN: Final = 10
 FAILED_FILLS_SHOWN: Final = 5
@@ -241,7 +241,7 @@ def from_view(view: OrderView, vault: Address) -> HistoryItem:
     group = view.group
     terms = group.terms
     leg = group.legs[0]
-    used = _sold(view.happenings)
+    used = _sold(view.history)
     return HistoryItem(
         id=group.id,
         order_type=terms.family.value,
@@ -264,43 +264,43 @@ def from_view(view: OrderView, vault: Address) -> HistoryItem:
         output_amount=str(group.progress.received.units) if used else None,
         input_used=str(used.units) if used else None,
         fill_percent=_number(used.units * 10**_FRACTION_SCALE // terms.deposited.units, _FRACTION_SCALE),
-        events=tuple(_event(happening) for happening in _shown(view.happenings)),
+        events=tuple(_event(entry) for entry in _shown(view.history)),
     )
 
 
-def _sold(happenings: Sequence[Happening]) -> BaseUnits:
+def _sold(entries: Sequence[HistoryEntry]) -> BaseUnits:
     """What fills took. What a withdrawal takes is not deducted from the order, here or at the original."""
     sold = NOTHING
-    for happening in happenings:
-        if happening.kind == "fill" and happening.succeeded and happening.amount is not None:
-            sold += happening.amount
+    for entry in entries:
+        if entry.kind == "fill" and entry.succeeded and entry.amount is not None:
+            sold += entry.amount
     return sold
 
 
-def _shown(happenings: Sequence[Happening]) -> Iterator[Happening]:
+def _shown(entries: Sequence[HistoryEntry]) -> Iterator[HistoryEntry]:
     """The newest first, and of failed fills only the newest few."""
     failed = 0
-    for happening in happenings:
-        if happening.kind == "fill" and not happening.succeeded:
+    for entry in entries:
+        if entry.kind == "fill" and not entry.succeeded:
             failed += 1
             if failed > FAILED_FILLS_SHOWN:
                 continue
-        yield happening
+        yield entry
 
 
-def _event(happening: Happening) -> HistoryEvent:
-    is_fill = happening.kind == "fill"
-    amount, output = happening.amount, happening.output_amount
+def _event(entry: HistoryEntry) -> HistoryEvent:
+    is_fill = entry.kind == "fill"
+    amount, output = entry.amount, entry.output_amount
     return HistoryEvent(
-        type=happening.kind,
-        timestamp=happening.at,
-        tx_signature=happening.signature or UNSET,
-        mint=UNSET if is_fill or happening.mint is None else happening.mint,
+        type=entry.kind,
+        timestamp=entry.at,
+        tx_signature=entry.signature or UNSET,
+        mint=UNSET if is_fill or entry.mint is None else entry.mint,
         amount=UNSET if is_fill or amount is None else str(amount.units),
-        output_mint=happening.output_mint or UNSET,
+        output_mint=entry.output_mint or UNSET,
         output_amount=UNSET if output is None else str(output.units),
-        order_context=UNSET if happening.purpose is None else happening.purpose.value,
-        state="success" if happening.succeeded else "failed",
+        order_context=UNSET if entry.purpose is None else entry.purpose.value,
+        state="success" if entry.succeeded else "failed",
     )
 
 

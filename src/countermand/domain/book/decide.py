@@ -26,10 +26,10 @@ from countermand.domain.book.quantities import Ticks
 from countermand.domain.book.refusals import Refusal, Refused
 from countermand.domain.book.settlement import cost_of, locked_by, spent_currency
 from countermand.domain.book.stops import is_crossed
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Amount
 from countermand.domain.ledger.transfer import Deposit
-from countermand.domain.quantities import BPS_ONE
+from countermand.values.instant import Instant
+from countermand.values.quantities import BPS_ONE
 
 Decision: TypeAlias = tuple[Event, ...]
 """What happened, in order. Empty: it had happened before, and is so."""

@@ -29,10 +29,10 @@ from countermand.domain.book.order import BUY, SELL, Kind, Nonce, Order, OrderId
 from countermand.domain.book.quantities import Ticks
 from countermand.domain.book.settlement import locked_by, spent_currency, transfers
 from countermand.domain.book.stops import Stops
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account, Currency
 from countermand.domain.ledger.ledger import Balance, Hold, Ledger
 from countermand.domain.ledger.transfer import HoldId
+from countermand.values.instant import Instant
 
 T = TypeVar("T")
 Part = Literal["standing", "balances", "orders"]

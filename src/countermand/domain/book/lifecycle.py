@@ -21,7 +21,7 @@ from countermand.domain.book.events import (
     TradeLeg,
 )
 from countermand.domain.book.order import Order, State
-from countermand.domain.instant import Instant
+from countermand.values.instant import Instant
 
 TRANSITIONS: Final[Mapping[State, Mapping[type[OrderEvent], State]]] = MappingProxyType(
     {

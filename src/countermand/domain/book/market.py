@@ -6,7 +6,7 @@ from typing import Final, NewType
 
 from countermand.domain.book.quantities import RATE_SCALE, Lots, Rate, Ticks
 from countermand.domain.ledger.amount import AMOUNT_MAX, AMOUNT_SCALE, Amount, Currency
-from countermand.domain.quantities import BPS_ONE, Bps, Inexact, exact
+from countermand.values.quantities import BPS_ONE, Bps, Inexact, exact
 
 MarketSymbol = NewType("MarketSymbol", str)
 """Base and quote currency in lower case without a separator, such as `btcusdc`."""

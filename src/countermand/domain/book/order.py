@@ -6,8 +6,8 @@ from typing import Final, NewType
 
 from countermand.domain.book.market import MarketSymbol
 from countermand.domain.book.quantities import NO_LOTS, Lots, Rate, Ticks
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account
+from countermand.values.instant import Instant
 
 OrderId = NewType("OrderId", int)
 """Counts the orders of all markets, from 1 without a gap."""

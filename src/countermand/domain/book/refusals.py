@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from countermand.domain.book.order import Order
+from countermand.values.refusal import CommandRefused
 
 
 class Refusal(Enum):
@@ -32,7 +33,7 @@ class Refusal(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(CommandRefused):
     refusal: Refusal
     order: Order | None = None
     """The order as it is, when it has ended."""

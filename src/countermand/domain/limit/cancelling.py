@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from countermand.domain.identity import Address
 from countermand.domain.limit.order import OpenOrder
+from countermand.values.identity import Address
 
 BATCH: Final = 5
 """So many orders are cancelled by one transaction, if it holds them."""

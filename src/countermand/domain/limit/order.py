@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from countermand.domain.identity import Address, Mint, Wallet
-from countermand.domain.quantities import BaseUnits
+from countermand.values.identity import Address, Mint, Wallet
+from countermand.values.quantities import BaseUnits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from countermand.domain.quantities import USD_SCALE, BaseUnits, UsdPrice, decimal_text
+from countermand.values.quantities import USD_SCALE, BaseUnits, UsdPrice, decimal_text
 
 USD_MIN: Final = 5
 """Dollars that an order's input must be worth."""

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from countermand.domain.quantities import USD_SCALE, BaseUnits, UsdPrice
 from countermand.domain.recurring.order import Terms
+from countermand.values.quantities import USD_SCALE, BaseUnits, UsdPrice
 
 ROUNDS_MIN: Final = 2
 INTERVAL_S_MIN: Final = 30

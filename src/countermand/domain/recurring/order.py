@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from countermand.domain.identity import Address, Mint, Signature, Wallet
-from countermand.domain.quantities import BaseUnits
+from countermand.values.identity import Address, Mint, Signature, Wallet
+from countermand.values.quantities import BaseUnits
 
 OPENS: Final = "recurring.create"
 CLOSES: Final = "recurring.cancel"

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TypeAlias
 
-from countermand.domain.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
-from countermand.domain.instant import Instant
-from countermand.domain.quantities import BaseUnits, Bps, UsdPrice
 from countermand.domain.trigger.order import Craft, Family, Leg
+from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
+from countermand.values.instant import Instant
+from countermand.values.quantities import BaseUnits, Bps, UsdPrice
 
 
 class SubmissionFault(Enum):
@@ -114,11 +114,14 @@ class ConfirmCancel:
 
 
 @dataclass(frozen=True, slots=True)
-class ObservePrice:
+class TriggerOrders:
+    """A price may concern these orders. Those that it crosses are triggered."""
+
     mint: Mint
     price: UsdPrice
     at_once: bool
     """It also starts orders whose pause after a failed fill is not over."""
+    order_ids: tuple[OrderId, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +183,7 @@ Command: TypeAlias = (
     | AmendOrder
     | RequestCancel
     | ConfirmCancel
-    | ObservePrice
+    | TriggerOrders
     | ExpireOrder
     | EndPause
     | StartFill

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from countermand.domain.quantities import UsdPrice
+from countermand.values.quantities import UsdPrice
 
 
 class Direction(Enum):

@@ -6,8 +6,6 @@ Pure: an order, a command and a moment in; events or a refusal out.
 from dataclasses import replace
 from typing import Final, TypeAlias, assert_never
 
-from countermand.domain.instant import Instant, Moment
-from countermand.domain.quantities import NOTHING
 from countermand.domain.trigger.commands import (
     AbandonFill,
     AmendOrder,
@@ -16,7 +14,6 @@ from countermand.domain.trigger.commands import (
     EndPause,
     ExpireOrder,
     Fate,
-    ObservePrice,
     PlaceOrder,
     RequestCancel,
     ResolveAttempt,
@@ -24,6 +21,7 @@ from countermand.domain.trigger.commands import (
     StartSweep,
     Submission,
     SubmissionFault,
+    TriggerOrders,
 )
 from countermand.domain.trigger.events import (
     CancelRequested,
@@ -56,6 +54,8 @@ from countermand.domain.trigger.order import (
     digest_of,
 )
 from countermand.domain.trigger.refusals import Refusal, Refused
+from countermand.values.instant import Instant, Moment
+from countermand.values.quantities import NOTHING
 
 Decision: TypeAlias = tuple[Event, ...]
 """What happened, in order. Empty: it had happened before, and is so."""
@@ -74,7 +74,7 @@ _FAULTS: Final = {
 
 
 def decide(group: OrderGroup | None, command: Command, moment: Moment) -> Decision | Refused:
-    """`ObservePrice` is asked of every order that the price may concern, all else of the one that it names."""
+    """`TriggerOrders` is asked of each order that it names, all else of the one that it names."""
     if isinstance(command, PlaceOrder):
         return _place(group, command, moment)
     if group is None:
@@ -86,7 +86,7 @@ def decide(group: OrderGroup | None, command: Command, moment: Moment) -> Decisi
             return _request_cancel(group, command)
         case ConfirmCancel():
             return _confirm_cancel(group, command)
-        case ObservePrice():
+        case TriggerOrders():
             paused = group.progress.retry_at is not None and not command.at_once
             return (not paused and _trigger(group, moment)) or Refused(Refusal.NOTHING_TO_DO)
         case ExpireOrder():

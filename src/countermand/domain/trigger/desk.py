@@ -3,12 +3,10 @@
 The desk changes by events only (`apply`), so whoever folds the same events has the same desk.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
-from countermand.domain.identity import Mint, OrderId
-from countermand.domain.instant import Instant, Moment
-from countermand.domain.quantities import UsdPrice
-from countermand.domain.trigger.commands import Command, EndPause, ExpireOrder, ObservePrice
+from countermand.domain.trigger.commands import Command, EndPause, ExpireOrder, TriggerOrders
 from countermand.domain.trigger.condition import Condition
 from countermand.domain.trigger.decide import decide
 from countermand.domain.trigger.events import Event, OrderPlaced
@@ -17,47 +15,56 @@ from countermand.domain.trigger.order import OrderGroup, State
 from countermand.domain.trigger.refusals import Refused
 from countermand.domain.trigger.timers import Timers
 from countermand.domain.trigger.watch import Watch
+from countermand.values.identity import Mint, OrderId
+from countermand.values.instant import Instant, Moment
+from countermand.values.quantities import UsdPrice
 
-Happened = tuple[tuple[OrderId, Event], ...]
+OrderEvent: TypeAlias = tuple[OrderId, Event]
 
 
 class Desk:
     def __init__(self) -> None:
         self.groups: dict[OrderId, OrderGroup] = {}
-        self.prices: dict[Mint, UsdPrice] = {}
-        """The newest that was observed. Not the result of events: a price that crosses nothing is no event."""
         self._armed = Watch(self.groups, _armed)
         self._paused = Watch(self.groups, _paused)
         self._timers = Timers(self.groups, next_due)
 
-    def moment(self, command: Command, at: Instant) -> Moment:
-        """The instant, and the price by which the command is judged."""
-        if isinstance(command, ObservePrice):
-            return Moment(at, command.price)
+    def trigger_mint(self, command: Command) -> Mint | None:
+        """By whose price the command is judged. None: by none."""
+        if isinstance(command, TriggerOrders):
+            return command.mint
         group = self.groups.get(command.order_id)
-        return Moment(at, None if group is None else self.prices.get(group.terms.trigger_mint))
+        return None if group is None else group.terms.trigger_mint
 
-    def decide(self, command: Command, moment: Moment) -> Happened | Refused:
-        """What the command does. Whatever is returned must be applied, before anything else is decided."""
-        if isinstance(command, ObservePrice):
-            return self._observe(command, moment)
+    def decide(self, command: Command, moment: Moment) -> tuple[OrderEvent, ...] | Refused:
+        """What the command would do. `moment` has the newest price of `trigger_mint`."""
+        if isinstance(command, TriggerOrders):
+            return self._trigger(command, Moment(moment.at, command.price))
         decision = decide(self.groups.get(command.order_id), command, moment)
         if isinstance(decision, Refused):
             return decision
         return tuple((command.order_id, event) for event in decision)
 
-    def _observe(self, command: ObservePrice, moment: Moment) -> Happened:
-        concerned = self._armed.take_crossed(command.mint, command.price)
-        if command.at_once:
-            concerned += self._paused.take_crossed(command.mint, command.price)
-        happened: list[tuple[OrderId, Event]] = []
-        for order_id in concerned:
-            decision = decide(self.groups[order_id], command, moment)
-            if isinstance(decision, Refused):
-                self._watch(self.groups[order_id])
-            else:
-                happened.extend((order_id, event) for event in decision)
-        return tuple(happened)
+    def _trigger(self, command: TriggerOrders, moment: Moment) -> tuple[OrderEvent, ...]:
+        made: list[OrderEvent] = []
+        for order_id in command.order_ids:
+            decision = decide(self.groups.get(order_id), command, moment)
+            if not isinstance(decision, Refused):
+                made.extend((order_id, event) for event in decision)
+        return tuple(made)
+
+    def take_crossed(self, mint: Mint, price: UsdPrice, *, at_once: bool) -> list[OrderId]:
+        """The orders that the price concerns, by id. Those that it does not trigger must be watched again."""
+        concerned = self._armed.take_crossed(mint, price)
+        if at_once:
+            concerned += self._paused.take_crossed(mint, price)
+        return concerned
+
+    def watch_again(self, order_ids: Iterable[OrderId]) -> None:
+        """After `take_crossed`, when those that are triggered are so."""
+        for order_id in order_ids:
+            if (group := self.groups.get(order_id)) is not None:
+                self._watch(group)
 
     def apply(self, order_id: OrderId, event: Event, at: Instant) -> OrderGroup:
         """The order after the event, with the indexes adjusted."""

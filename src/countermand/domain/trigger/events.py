@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from countermand.domain.identity import RequestId, Signature
-from countermand.domain.instant import Instant
-from countermand.domain.quantities import BaseUnits, UsdPrice
 from countermand.domain.trigger.order import Attempt, Craft, Leg, Terms
+from countermand.values.identity import RequestId, Signature
+from countermand.values.instant import Instant
+from countermand.values.quantities import BaseUnits, UsdPrice
 
 
 @dataclass(frozen=True, slots=True)

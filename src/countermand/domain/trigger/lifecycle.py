@@ -10,8 +10,6 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final, assert_never
 
-from countermand.domain.identity import OrderId
-from countermand.domain.instant import Instant
 from countermand.domain.trigger.events import (
     CancelRequested,
     DepositFailed,
@@ -44,6 +42,8 @@ from countermand.domain.trigger.order import (
     Withdrawal,
     digest_of,
 )
+from countermand.values.identity import OrderId
+from countermand.values.instant import Instant
 
 _SWEEPING: Final = (SweepStarted, SweepFailed, SweepDone, PauseEnded)
 

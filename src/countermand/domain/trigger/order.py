@@ -6,10 +6,10 @@ from hashlib import sha256
 from sys import intern
 from typing import Final
 
-from countermand.domain.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
-from countermand.domain.instant import Instant
-from countermand.domain.quantities import NOTHING, BaseUnits, Bps
 from countermand.domain.trigger.condition import Condition, Direction
+from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
+from countermand.values.instant import Instant
+from countermand.values.quantities import NOTHING, BaseUnits, Bps
 
 
 class Family(Enum):

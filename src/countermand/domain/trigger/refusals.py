@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from countermand.domain.identity import OrderId
 from countermand.domain.trigger.order import State
+from countermand.values.identity import OrderId
+from countermand.values.refusal import CommandRefused
 
 
 class Refusal(Enum):
@@ -43,7 +44,7 @@ class Refusal(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(CommandRefused):
     refusal: Refusal
     state: State | None = None
     detail: str = ""

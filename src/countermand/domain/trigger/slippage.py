@@ -9,8 +9,8 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Final
 
-from countermand.domain.quantities import BPS_ONE, BaseUnits, Bps, UsdPrice
 from countermand.domain.trigger.order import Leg, OrderGroup, Purpose, Terms, purpose
+from countermand.values.quantities import BPS_ONE, BaseUnits, Bps, UsdPrice
 
 SLIPPAGE: Final = Bps(300)
 SLIPPAGE_IF_URGENT: Final = Bps(2_000)

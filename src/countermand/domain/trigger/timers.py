@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from heapq import heapify, heappop, heappush
 from typing import Final, Generic, TypeAlias, TypeVar
 
-from countermand.domain.identity import OrderId
-from countermand.domain.instant import Instant
+from countermand.values.identity import OrderId
+from countermand.values.instant import Instant
 
 _Order = TypeVar("_Order")
 _Entry: TypeAlias = tuple[Instant, OrderId]

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from typing import Generic, TypeAlias, TypeVar
 
-from countermand.domain.identity import Mint, OrderId
-from countermand.domain.quantities import UsdPrice
 from countermand.domain.trigger.condition import Condition, Direction
+from countermand.values.identity import Mint, OrderId
+from countermand.values.quantities import UsdPrice
 
 _Order = TypeVar("_Order")
 _Entry: TypeAlias = tuple[int, OrderId]

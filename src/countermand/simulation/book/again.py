@@ -6,7 +6,7 @@ from countermand.domain.book.decide import decide
 from countermand.domain.book.desk import Desk
 from countermand.domain.book.market import Market
 from countermand.engine import book_journal
-from countermand.engine.ports import JournalRow
+from countermand.kernel.ports import JournalRow
 from countermand.simulation.book.checkers import Claim
 from countermand.simulation.violation import Violation
 
@@ -16,8 +16,8 @@ def decides_again(rows: Iterable[JournalRow], markets: Iterable[Market]) -> None
     for row in rows:
         entry = book_journal.read(row)
         decided = decide(desk, entry.command, entry.at)
-        if decided != entry.happened:
-            what = f"entry {entry.seq} ({entry.command}) brought {entry.happened}, and now brings {decided}"
+        if decided != entry.events:
+            what = f"entry {entry.seq} ({entry.command}) brought {entry.events}, and now brings {decided}"
             raise Violation(Claim.REPLAY_EQUALS_MEMORY, what)
-        for event in entry.happened:
+        for event in entry.events:
             desk.apply(event, entry.at)

@@ -7,8 +7,8 @@ from typing import Final
 from countermand.domain.book.market import Market, SelfTrade
 from countermand.domain.book.markets import MARKETS
 from countermand.domain.book.quantities import Lots, Rate, Ticks
-from countermand.domain.quantities import Bps
 from countermand.simulation.book.checkers import MarketRules
+from countermand.values.quantities import Bps
 
 MID: Final = 100
 """The price in ticks about which everybody trades. Few prices make many trades."""

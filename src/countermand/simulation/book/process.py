@@ -4,16 +4,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from countermand.domain.book.commands import Command
+from countermand.domain.book.decide import Decision
 from countermand.domain.book.market import Market
-from countermand.engine.book_memory import BookMemory
+from countermand.domain.book.refusals import Refused
 from countermand.engine.book_ports import BookStore
 from countermand.engine.book_rows import Draft
-from countermand.engine.book_shard import BookShard
-from countermand.engine.clock import VenueClock
-from countermand.engine.ids import Ids
+from countermand.engine.book_shard import BookEpoch, BookShard
+from countermand.engine.book_state import BookState
 from countermand.engine.shards import BOOK_SHARD
-from countermand.engine.term import Term
 from countermand.engine.venue import Venue
+from countermand.kernel.clock import VenueClock
+from countermand.kernel.ids import Ids
 from countermand.simulation.book.options import Options
 from countermand.simulation.vessel import Shore, Vessel
 
@@ -25,32 +27,31 @@ class Surroundings(Shore, Protocol):
 
     def stepped(self, who: str, what: str) -> None: ...
 
-    def looked(self, process: "BookProcess", memory: BookMemory, *, loaded: bool) -> None: ...
+    def looked(self, process: "BookProcess", memory: BookState, *, loaded: bool) -> None: ...
 
 
 class CountedShard(BookShard):
     """Tells of each command that is applied, and shows its memory whenever all of it is committed."""
 
     stepped: Callable[[str], None]
-    looked: Callable[[BookMemory, bool], None]
+    looked: Callable[[BookState, bool], None]
 
-    def _turn(self, term: Term[BookMemory], command: Any) -> Any:
-        if command is not None:
-            self.stepped(f"{type(command).__name__} {getattr(command, 'order_id', '')}")
-        return super()._turn(term, command)
+    def _turn(self, writer: BookEpoch, command: Command) -> Decision | Refused:
+        self.stepped(f"{type(command).__name__} {getattr(command, 'order_id', '')}")
+        return super()._turn(writer, command)
 
     async def draft(self, *args: Any) -> Draft:
         self.stepped("draft")
         return await super().draft(*args)
 
-    def _served(self, term: Term[BookMemory]) -> None:
-        super()._served(term)
-        self.looked(term.memory, True)
+    def _on_loaded(self, state: BookState) -> None:
+        super()._on_loaded(state)
+        self.looked(state, True)
 
-    def _wrote(self, term: Term[BookMemory]) -> None:
-        super()._wrote(term)
-        if term.is_settled():
-            self.looked(term.memory, False)
+    def _on_committed(self, state: BookState) -> None:
+        super()._on_committed(state)
+        if self.is_settled():
+            self.looked(state, False)
 
 
 @dataclass(slots=True)

@@ -9,14 +9,14 @@ import msgspec
 from countermand.domain.book.market import MarketSymbol
 from countermand.domain.book.order import Nonce, Order, OrderId, Side, Terms
 from countermand.domain.book.refusals import Refused
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account, Amount, Currency
 from countermand.domain.ledger.ledger import Balance
 from countermand.engine.book_ports import OrdersQuery, Period, TradesQuery, Turnover
 from countermand.engine.book_rows import Draft
-from countermand.engine.journal import encode
 from countermand.engine.venue import Trade
+from countermand.kernel.journal import encode
 from countermand.simulation.book.process import BookProcess
+from countermand.values.instant import Instant
 
 Answer = dict[str, Any]
 

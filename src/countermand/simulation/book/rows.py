@@ -13,9 +13,9 @@ from countermand.domain.book.market import MarketSymbol
 from countermand.domain.book.order import Nonce, OrderId, Side, TradeId
 from countermand.domain.ledger.amount import Account, Currency
 from countermand.engine.book_rows import BookOrderRow, TradeRow
-from countermand.engine.journal import encode
-from countermand.engine.ports import JournalRow
 from countermand.engine.shards import BOOK_SHARD
+from countermand.kernel.journal import encode
+from countermand.kernel.ports import JournalRow
 from countermand.simulation.book.store import MemoryBookDatabase, MemoryBookShard
 
 

@@ -7,11 +7,11 @@ from typing import TypeVar
 
 from countermand.domain.book.market import MarketSymbol
 from countermand.domain.book.order import Nonce, OrderId, TradeId
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account, Currency
 from countermand.engine.book_ports import OrdersQuery, Period, StoredBookOrder, StoredTrade, TradesQuery
 from countermand.engine.book_rows import BalanceRow, BookOrderRow, BookRows, DraftRow, TradeRow
 from countermand.simulation.fenced import BEFORE_READ, Faults, FencedDatabase, FencedShard, FencedStore
+from countermand.values.instant import Instant
 
 T = TypeVar("T")
 

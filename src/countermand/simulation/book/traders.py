@@ -10,7 +10,6 @@ from typing import Any, Final
 from countermand.domain.book.market import Market, MarketSymbol
 from countermand.domain.book.order import BUY, SELL, Kind, OrderId, Side, State, Terms
 from countermand.domain.book.quantities import Lots, Ticks
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account
 from countermand.engine.book_ports import OrdersQuery, TradesQuery
 from countermand.engine.book_rows import Draft
@@ -20,6 +19,7 @@ from countermand.simulation.book.requests import plain
 from countermand.simulation.book.world import World
 from countermand.simulation.chance import chance
 from countermand.simulation.stage import Answer, Lost
+from countermand.values.instant import Instant
 
 Deed = Callable[[], Awaitable[object]]
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from countermand.engine.book_memory import BookMemory
 from countermand.engine.book_ports import BookStore
+from countermand.engine.book_state import BookState
 from countermand.engine.shards import BOOK_SHARD
 from countermand.simulation.book.checkers import Checkers, Claim
 from countermand.simulation.book.options import Options, rules_of
@@ -33,7 +33,7 @@ class World(Stage[BookProcess]):
     def look(self) -> None:
         self.judged(self.checkers.follow)
 
-    def looked(self, process: BookProcess, memory: BookMemory, *, loaded: bool) -> None:
+    def looked(self, process: BookProcess, memory: BookState, *, loaded: bool) -> None:
         """A writer shows its memory, all of which is committed, unless another one has written since."""
         if not self.was_replaced(process):
             self.judged(self.checkers.remembers, DeskSeen(memory.desk), all_of_them=loaded)

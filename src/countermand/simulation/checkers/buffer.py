@@ -39,9 +39,9 @@ class Buffer:
 
     def judge(self, order: Json, kind: str, event: Json) -> None:
         """`order` is what the event found."""
-        if kind == "OrderTriggered":
+        if kind == "order_triggered":
             self._since[order["id"]] = self._told
-        elif kind == "FillStarted":
+        elif kind == "fill_started":
             craft = event["attempt"]["craft"]
             least = self._least(order, craft["moves"]["units"]) * Fraction(_ONE - _FEE_BPS_MAX, _ONE) - _ROUNDED_UNITS
             if craft["receives"]["units"] < least:

@@ -1,13 +1,13 @@
 """All claims about a run, judged while it runs: each new journal row, each send, each answer, each load."""
 
 import base64
-import hashlib
 import json
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from countermand.simulation.chained import hash_after
 from countermand.simulation.checkers import fold
 from countermand.simulation.checkers.buffer import Buffer
 from countermand.simulation.checkers.claim import Claim
@@ -21,12 +21,12 @@ _SHOWN: Final = 120
 _FAILED_FILL: Final = "fill False"
 _FAILED_FILLS_SHOWN: Final = 5
 _SHOWN_OF: Final = {
-    "DepositLanded": ("deposit True",),
-    "DepositFailed": ("deposit False",),
-    "FillLanded": ("fill True",),
-    "FillFailed": (_FAILED_FILL,),
-    "OrderExpired": ("expired True",),
-    "WithdrawalLanded": ("cancelled True", "withdrawal True"),
+    "deposit_landed": ("deposit True",),
+    "deposit_failed": ("deposit False",),
+    "fill_landed": ("fill True",),
+    "fill_failed": (_FAILED_FILL,),
+    "order_expired": ("expired True",),
+    "withdrawal_landed": ("cancelled True", "withdrawal True"),
 }
 """What an owner is shown of an event: its kind, and whether it succeeded."""
 _ENDED: Final = ("filled", "cancelled", "deposit_failed")
@@ -130,8 +130,7 @@ class Checkers:
 
     def _link(self, row: JournalRow) -> None:
         seq = self._seq + 1
-        text = self._head + seq.to_bytes(8, "big") + row.at.to_bytes(8, "big") + row.kind.encode() + row.body
-        if row.hash != hashlib.sha256(text).digest():
+        if row.hash != hash_after(self._head, seq, row.at, row.kind, row.body):
             broken(Claim.JOURNAL_INTACT, f"row {seq} does not follow from row {seq - 1}")
         if row.at < self._at:
             broken(Claim.JOURNAL_INTACT, f"row {seq} is of {row.at}, before {self._at}")
@@ -140,7 +139,7 @@ class Checkers:
     def _happened(self, order_id: str, kind: str, event: Json, at: int) -> None:
         before = self.orders.get(order_id)
         if before is None:
-            if kind != "OrderPlaced":
+            if kind != "order_placed":
                 broken(Claim.REPLAY_EQUALS_ROWS, f"{kind} of order {order_id}, which was never placed")
             order = fold.placed(order_id, event, at)
         else:

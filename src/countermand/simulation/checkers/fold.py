@@ -74,17 +74,17 @@ def _must_be(order: Json, kind: str, *states: str) -> None:
 
 
 def _deposit_landed(it: Step) -> Json:
-    _must_be(it.order, "DepositLanded", "depositing")
+    _must_be(it.order, "deposit_landed", "depositing")
     return {"state": "open", "attempt": None}
 
 
 def _deposit_failed(it: Step) -> Json:
-    _must_be(it.order, "DepositFailed", "depositing")
+    _must_be(it.order, "deposit_failed", "depositing")
     return {"state": "deposit_failed", "attempt": None}
 
 
 def _amended(it: Step) -> Json:
-    _must_be(it.order, "OrderAmended", "open")
+    _must_be(it.order, "order_amended", "open")
     original = it.order["original"] or {"legs": it.order["legs"], "expires_at": it.order["expires_at"]}
     changed = {"legs": it.event["legs"], "expires_at": it.event["expires_at"], "original": original}
     return {**changed, "failed_fills": 0, "retry_at": None}
@@ -92,7 +92,7 @@ def _amended(it: Step) -> Json:
 
 def _triggered(it: Step) -> Json:
     _fence(it.order, "it triggered", it.at)
-    _must_be(it.order, "OrderTriggered", "open")
+    _must_be(it.order, "order_triggered", "open")
     condition, price = it.order["legs"][it.event["leg"]]["condition"], it.event["price"]["picodollars"]
     wanted = condition["price"]["picodollars"]
     holds = price >= wanted if condition["direction"] == "above" else price <= wanted
@@ -102,7 +102,7 @@ def _triggered(it: Step) -> Json:
 
 
 def _expired(it: Step) -> Json:
-    _must_be(it.order, "OrderExpired", "open", "ready_execute")
+    _must_be(it.order, "order_expired", "open", "ready_execute")
     if it.at < it.order["expires_at"]:
         broken(Claim.EXPIRY_IS_A_FENCE, f"order {it.order['id']} expired at {it.at}, before {it.order['expires_at']}")
     return {"state": "expired", "retry_at": None}
@@ -125,14 +125,14 @@ def _starts(order: Json, event: Json) -> Json:
 
 def _fill_started(it: Step) -> Json:
     _fence(it.order, "a fill started", it.at)
-    _must_be(it.order, "FillStarted", "ready_execute")
+    _must_be(it.order, "fill_started", "ready_execute")
     return {"state": "executing", **_starts(it.order, it.event)}
 
 
 def _fill_landed(it: Step) -> Json:
     if it.order["withdrawal"] is not None:
         broken(Claim.CANCEL_IS_A_FENCE, f"order {it.order['id']} was cancelled, and then a fill landed")
-    _must_be(it.order, "FillLanded", "executing")
+    _must_be(it.order, "fill_landed", "executing")
     return {
         "state": "filled",
         "attempt": None,
@@ -151,7 +151,7 @@ def _less(order: Json, taken: Json) -> Json:
 
 
 def _fill_failed(it: Step) -> Json:
-    _must_be(it.order, "FillFailed", "executing", "ready_execute")
+    _must_be(it.order, "fill_failed", "executing", "ready_execute")
     return {
         "state": "open",
         "attempt": None,
@@ -162,12 +162,12 @@ def _fill_failed(it: Step) -> Json:
 
 
 def _pause_ended(it: Step) -> Json:
-    _must_be(it.order, "PauseEnded", "open", *_ENDED)
+    _must_be(it.order, "pause_ended", "open", *_ENDED)
     return {"retry_at": None}
 
 
 def _cancel_requested(it: Step) -> Json:
-    _must_be(it.order, "CancelRequested", "open", "ready_execute", "expired", "ready_to_cancel")
+    _must_be(it.order, "cancel_requested", "open", "ready_execute", "expired", "ready_to_cancel")
     known = it.order["withdrawal"]
     if known is None:
         withdrawal = {"request_id": it.event["request_id"], "craft": it.event["craft"], "former": [], "signature": None}
@@ -193,12 +193,12 @@ def _with_former(
 
 
 def _withdrawal_started(it: Step) -> Json:
-    _must_be(it.order, "WithdrawalStarted", "ready_to_cancel")
+    _must_be(it.order, "withdrawal_started", "ready_to_cancel")
     return _starts(it.order, it.event)
 
 
 def _withdrawal_landed(it: Step) -> Json:
-    _must_be(it.order, "WithdrawalLanded", "ready_to_cancel")
+    _must_be(it.order, "withdrawal_landed", "ready_to_cancel")
     if _units(it.order["received"]):
         broken(Claim.EXCLUSIVE, f"order {it.order['id']} was filled, and then withdrawn")
     return {
@@ -212,7 +212,7 @@ def _withdrawal_landed(it: Step) -> Json:
 
 
 def _withdrawal_failed(it: Step) -> Json:
-    _must_be(it.order, "WithdrawalFailed", "ready_to_cancel")
+    _must_be(it.order, "withdrawal_failed", "ready_to_cancel")
     rejection = it.event["rejection"]
     former = _with_former(
         it.order["withdrawal"], it.order["attempt"]["craft"], dead=rejection is None, rejection=rejection
@@ -225,35 +225,35 @@ def _withdrawal_failed(it: Step) -> Json:
 
 
 def _sweep_started(it: Step) -> Json:
-    _must_be(it.order, "SweepStarted", *_ENDED)
+    _must_be(it.order, "sweep_started", *_ENDED)
     return _starts(it.order, it.event)
 
 
 def _sweep_failed(it: Step) -> Json:
-    _must_be(it.order, "SweepFailed", *_ENDED)
+    _must_be(it.order, "sweep_failed", *_ENDED)
     return {"attempt": None, "retry_at": it.event["retry_at"], "failed_fills": it.order["failed_fills"] + 1}
 
 
 def _sweep_done(it: Step) -> Json:
-    _must_be(it.order, "SweepDone", *_ENDED)
+    _must_be(it.order, "sweep_done", *_ENDED)
     return {"attempt": None, "retry_at": None, "sweep_due": False}
 
 
 _CHANGES: Final[Mapping[str, Callable[[Step], Json]]] = {
-    "DepositLanded": _deposit_landed,
-    "DepositFailed": _deposit_failed,
-    "OrderAmended": _amended,
-    "OrderTriggered": _triggered,
-    "OrderExpired": _expired,
-    "FillStarted": _fill_started,
-    "FillLanded": _fill_landed,
-    "FillFailed": _fill_failed,
-    "PauseEnded": _pause_ended,
-    "CancelRequested": _cancel_requested,
-    "WithdrawalStarted": _withdrawal_started,
-    "WithdrawalLanded": _withdrawal_landed,
-    "WithdrawalFailed": _withdrawal_failed,
-    "SweepStarted": _sweep_started,
-    "SweepFailed": _sweep_failed,
-    "SweepDone": _sweep_done,
+    "deposit_landed": _deposit_landed,
+    "deposit_failed": _deposit_failed,
+    "order_amended": _amended,
+    "order_triggered": _triggered,
+    "order_expired": _expired,
+    "fill_started": _fill_started,
+    "fill_landed": _fill_landed,
+    "fill_failed": _fill_failed,
+    "pause_ended": _pause_ended,
+    "cancel_requested": _cancel_requested,
+    "withdrawal_started": _withdrawal_started,
+    "withdrawal_landed": _withdrawal_landed,
+    "withdrawal_failed": _withdrawal_failed,
+    "sweep_started": _sweep_started,
+    "sweep_failed": _sweep_failed,
+    "sweep_done": _sweep_done,
 }

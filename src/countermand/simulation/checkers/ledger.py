@@ -74,15 +74,17 @@ class Ledger:
 
     def judge(self, order: Json, kind: str, event: Json) -> None:
         """`order` is what the event found."""
-        if kind in ("DepositLanded", "FillLanded", "WithdrawalLanded") or (kind == "SweepDone" and event["signature"]):
+        if kind in ("deposit_landed", "fill_landed", "withdrawal_landed") or (
+            kind == "sweep_done" and event["signature"]
+        ):
             landing = self._landing_of(order, kind, event)
             if landing.error is not None:
                 broken(Claim.FATE_IS_TRUE, f"order {order['id']}: {kind}, but it was rejected: {landing.error}")
             self._judge_amounts(order, kind, event, _by_account(landing))
-        elif kind == "SweepDone":
+        elif kind == "sweep_done":
             if order["terms"]["input_account"] in self.amounts:
                 broken(Claim.FATE_IS_TRUE, f"order {order['id']}: the account is not gone")
-        elif kind in ("DepositFailed", "FillFailed", "WithdrawalFailed", "SweepFailed"):
+        elif kind in ("deposit_failed", "fill_failed", "withdrawal_failed", "sweep_failed"):
             self._judge_failure(order, kind, event)
 
     def _landing_of(self, order: Json, kind: str, event: Json) -> Landing:
@@ -103,17 +105,17 @@ class Ledger:
         if landing is not None and landing.error is None:
             broken(Claim.FATE_IS_TRUE, f"order {order['id']}: {kind}, but its transaction landed")
         rejected = event.get("rejection", event.get("error"))
-        if kind in ("WithdrawalFailed", "DepositFailed") and (landing is None) != (rejected is None):
+        if kind in ("withdrawal_failed", "deposit_failed") and (landing is None) != (rejected is None):
             broken(Claim.FATE_IS_TRUE, f"order {order['id']}: {kind} says {rejected}, the chain {landing}")
 
     def _judge_amounts(self, order: Json, kind: str, event: Json, changes: _Changes) -> None:
         account = order["terms"]["input_account"]
-        if kind == "DepositLanded":
+        if kind == "deposit_landed":
             self._must_change(order, changes, account, order["terms"]["deposited"]["units"])
-        elif kind == "FillLanded":
+        elif kind == "fill_landed":
             self._must_change(order, changes, account, -event["used"]["units"] - self._given(order, event))
             self._must_receive(order, changes, event["received"]["units"])
-        elif kind == "WithdrawalLanded":
+        elif kind == "withdrawal_landed":
             taken = event["withdrawn"]["units"] + self._given(order, event)
             self._must_change(order, changes, account, -taken)
             self._must_come_back(order, changes, taken)

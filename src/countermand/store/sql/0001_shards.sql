@@ -7,7 +7,9 @@ CREATE TABLE shards (
     opened  bigint NOT NULL,
     seq     bigint NOT NULL,
     head    bytea  NOT NULL,
-    last_at bigint NOT NULL
+    last_at bigint NOT NULL,
+    incarnation bigint NOT NULL DEFAULT 1,
+    began       bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 10);
 COMMENT ON TABLE shards IS
     'The fence: one row a shard, which every commit moves on from the epoch and the sequence that its writer believes in. '
@@ -15,6 +17,8 @@ COMMENT ON TABLE shards IS
 COMMENT ON COLUMN shards.epoch IS 'Rises with every load: a batch of an older epoch can no longer commit.';
 COMMENT ON COLUMN shards.opened IS 'The epoch in which the present writer took the shard: it may begin another one, a replaced writer may not.';
 COMMENT ON COLUMN shards.head IS 'The hash of the last journal row, empty before the first.';
+COMMENT ON COLUMN shards.incarnation IS 'Rises with every reset: positions in the events of an older one are no more.';
+COMMENT ON COLUMN shards.began IS 'The sequence number after which the present incarnation began: they go on rising.';
 COMMENT ON COLUMN shards.last_at IS 'The instant of the last journal row: time in a shard never runs backwards.';
 
 CREATE TABLE journal (
@@ -50,27 +54,34 @@ COMMENT ON INDEX orders_live IS 'A start finds what lives among all that has end
 CREATE INDEX orders_wallet ON orders (wallet);
 COMMENT ON INDEX orders_wallet IS 'The history of a wallet, which counts all its orders, so sorting them in an index would save nothing.';
 
-CREATE TABLE order_history (
+CREATE TABLE events (
     shard    integer NOT NULL,
-    order_id uuid    NOT NULL,
-    number   bigint  NOT NULL,
+    seq      bigint  NOT NULL,
+    n        integer NOT NULL,
+    wallet   text    COLLATE "C" NOT NULL,
+    order_id text    COLLATE "C" NOT NULL,
+    kind     text    COLLATE "C" NOT NULL,
     body     bytea   NOT NULL,
-    passing  boolean NOT NULL,
-    PRIMARY KEY (order_id, number)
+    PRIMARY KEY (shard, seq, n)
 );
-COMMENT ON TABLE order_history IS 'What the owner of an order is shown of its past. Rows are only ever added; numbers rise, with gaps.';
-COMMENT ON COLUMN order_history.passing IS 'One of possibly many of its kind, such as failed fills: only the newest few are shown.';
+COMMENT ON TABLE events IS 'What happened to each order, as readers are told of it: the journal entry, and the number within it. Rows are only ever added.';
+COMMENT ON COLUMN events.wallet IS 'The wallet or the account whose order it is.';
+CREATE INDEX events_order ON events (order_id, kind, seq, n);
+COMMENT ON INDEX events_order IS 'The story of one order, or only some kinds of events of it: there may be very many of one kind.';
 
-CREATE FUNCTION shown_history(of_order uuid, passing_max integer) RETURNS bytea[] STABLE LANGUAGE sql AS $$
+CREATE FUNCTION shown_history(of_order text, kinds text[], passing text, passing_max integer, shown_max integer)
+RETURNS bytea[] STABLE LANGUAGE sql AS $$
     SELECT ARRAY(
         SELECT body FROM (
-            SELECT body, number, passing, row_number() OVER (PARTITION BY passing ORDER BY number DESC) AS nth
-            FROM order_history WHERE order_id = of_order
+            SELECT body, seq, n FROM events WHERE order_id = of_order AND kind = ANY (kinds)
+            UNION ALL
+            (SELECT body, seq, n FROM events WHERE order_id = of_order AND kind = passing
+             ORDER BY seq DESC, n DESC LIMIT passing_max)
         ) AS happened
-        WHERE NOT passing OR nth <= passing_max ORDER BY number DESC LIMIT 200
+        ORDER BY seq DESC, n DESC LIMIT shown_max
     )
 $$;
-COMMENT ON FUNCTION shown_history IS 'The bodies of what is shown of an order, the newest first.';
+COMMENT ON FUNCTION shown_history IS 'The bodies of events of some kinds, and of a passing kind the newest few; the newest first.';
 
 CREATE TABLE crafts (
     request_id        uuid    PRIMARY KEY,
@@ -103,9 +114,7 @@ CREATE TABLE vaults (
 COMMENT ON TABLE vaults IS 'The wallets that registered a vault. Its address follows from the wallet and the master seed.';
 
 CREATE TABLE prices (
-    shard       integer NOT NULL,
-    mint        text    COLLATE "C" NOT NULL,
-    picodollars numeric(25, 0) NOT NULL,
-    PRIMARY KEY (shard, mint)
+    mint        text    COLLATE "C" PRIMARY KEY,
+    picodollars numeric(25, 0) NOT NULL
 );
 COMMENT ON TABLE prices IS 'The last price of each mint, in 10⁻¹² US dollars for one whole token.';

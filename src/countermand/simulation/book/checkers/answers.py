@@ -11,7 +11,7 @@ from countermand.simulation.book.checkers.refusals import is_right
 from countermand.simulation.violation import broken, must
 
 _DAY_S: Final = 24 * 3_600
-_COMMANDS: Final = {"cancel": "CancelOrder", "operator": "CancelByOperator"}
+_COMMANDS: Final = {"cancel": "cancel_order", "operator": "cancel_by_operator"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +68,10 @@ class Answers:
 
     def entry(self, seq: int, kind: str, command: Json, events: Sequence[tuple[str, Json]]) -> None:
         """A journal entry that answers may tell of."""
-        if kind == "Credit":
+        if kind == "credit":
             after = self._floor.balance(command["account"], command["currency"])
             self._credits.append(_Done(seq, command, after))
-        elif kind == "CancelOrders":
+        elif kind == "cancel_orders":
             self._bulks.append(_Done(seq, command, len(events)))
 
     def asked(self, kind: str, who: str, what: Any) -> Asked:

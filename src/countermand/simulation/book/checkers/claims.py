@@ -1,6 +1,5 @@
 """All claims about a run, judged while it runs: each new journal entry with its rows, each load, each answer."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
@@ -14,6 +13,7 @@ from countermand.simulation.book.checkers.floor import SIDES, Floor, Queue
 from countermand.simulation.book.checkers.fold import LIVE, Json, ticks
 from countermand.simulation.book.checkers.rules import MarketRules
 from countermand.simulation.book.checkers.situations import situations
+from countermand.simulation.chained import hash_after
 from countermand.simulation.violation import broken, must
 
 __all__ = ["Asked", "Checkers"]
@@ -116,8 +116,7 @@ class Checkers:
 
     def _link(self, row: JournalRow) -> None:
         seq = self._seq + 1
-        text = self._head + seq.to_bytes(8, "big") + row.at.to_bytes(8, "big") + row.kind.encode() + row.body
-        if row.hash != hashlib.sha256(text).digest():
+        if row.hash != hash_after(self._head, seq, row.at, row.kind, row.body):
             broken(Claim.JOURNAL_INTACT, f"row {seq} does not follow from row {seq - 1}")
         must(row.at >= self._at, Claim.JOURNAL_INTACT, f"row {seq} is of {row.at}, before {self._at}")
         self._seq, self._head, self._at = seq, row.hash, row.at

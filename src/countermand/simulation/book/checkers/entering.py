@@ -32,7 +32,7 @@ class Entering:
         return self._order["state"] in LIVE
 
     def judge(self) -> None:
-        opened = self._script.take("OrderOpened", Claim.STOPS_TRIGGER_ONCE)
+        opened = self._script.take("order_opened", Claim.STOPS_TRIGGER_ONCE)
         must(opened["order_id"] == self._id, Claim.STOPS_TRIGGER_ONCE, f"{opened}, not {self._id}")
         while self._is_live and left_of(self._order):
             met = self._meets()
@@ -53,14 +53,14 @@ class Entering:
     def _goes_no_further(self) -> None:
         self._nobody_dead_trades()
         must(
-            self._script.next_kind() != "Traded",
+            self._script.next_kind() != "traded",
             Claim.TRADES_ARE_FAIR,
             f"order {self._id} ({self._terms}) trades with somebody whom it does not meet",
         )
         if self._terms["kind"] == "market":
             self._must_end(_SYSTEM)
             return
-        rested = self._script.take("OrderRested", Claim.REASON_IS_TRUE)
+        rested = self._script.take("order_rested", Claim.REASON_IS_TRUE)
         must(rested["order_id"] == self._id, Claim.BOOK_IS_NOT_CROSSED, f"{rested}, not {self._id}")
 
     def _encounters(self, maker_id: int, price: int, there: int) -> None:
@@ -92,7 +92,7 @@ class Entering:
 
     def _must_end(self, reason: str) -> None:
         self._nobody_dead_trades()
-        event = self._script.take("OrderCancelled", Claim.REASON_IS_TRUE)
+        event = self._script.take("order_cancelled", Claim.REASON_IS_TRUE)
         told = event["order_id"], event["reason"]
         must(told == (self._id, reason), Claim.REASON_IS_TRUE, f"{told} ended, and not {(self._id, reason)}")
 
@@ -115,12 +115,12 @@ class Entering:
             self._ends_for_itself(self._id)
 
     def _ends_for_itself(self, order_id: int) -> None:
-        event = self._script.take("OrderCancelled", Claim.SELF_TRADE_IS_PREVENTED)
+        event = self._script.take("order_cancelled", Claim.SELF_TRADE_IS_PREVENTED)
         must(event["order_id"] == order_id, Claim.SELF_TRADE_IS_PREVENTED, f"{event}, and {order_id} has to end")
         must(event["reason"] == _SYSTEM, Claim.REASON_IS_TRUE, f"{event}, to prevent a trade with oneself")
 
     def _is_reduced(self, order_id: int, lots: int) -> None:
-        event = self._script.take("OrderReduced", Claim.SELF_TRADE_IS_PREVENTED)
+        event = self._script.take("order_reduced", Claim.SELF_TRADE_IS_PREVENTED)
         told = event["order_id"], event["lots"]["lots"]
         must(told == (order_id, lots), Claim.SELF_TRADE_IS_PREVENTED, f"{told} lost volume, and not {(order_id, lots)}")
         terms, price = self._floor.order(order_id)["terms"], ticks(self._floor.order(order_id)["terms"]["price"])
@@ -135,9 +135,9 @@ class Entering:
 
     def _must_trade(self, maker_id: int, price: int, lots: int) -> None:
         self._nobody_dead_trades()
-        rests = self._script.next_kind() == "OrderRested"
+        rests = self._script.next_kind() == "order_rested"
         claim = Claim.BOOK_IS_NOT_CROSSED if rests else Claim.REASON_IS_TRUE
-        trade = self._script.see("Traded", claim)
+        trade = self._script.see("traded", claim)
         what = f"trade {trade['trade_id']} of order {self._id}"
         mine, theirs = trade[self._side], trade[OTHER[self._side]]
         must(theirs["order_id"] == maker_id, Claim.PRICE_TIME_PRIORITY, f"{what}: {theirs}, and {maker_id} is first")
@@ -148,7 +148,7 @@ class Entering:
         maker = self._floor.order(maker_id)
         self._leg(theirs, maker, price, lots, self._market.maker_fee, 0)
         self._leg(mine, self._order, price, lots, self._market.taker_fee, self._improvement(price, lots))
-        self._script.take("Traded", claim)
+        self._script.take("traded", claim)
         self._prices.append(price)
 
     def _leg(self, leg: Json, order: Json, price: int, lots: int, rate: int, unlocked: int) -> None:
@@ -177,9 +177,9 @@ class Entering:
         return self._market.cost(self._terms["price"]["ticks"] - price, lots)
 
     def _nobody_dead_trades(self) -> None:
-        if self._script.next_kind() != "Traded":
+        if self._script.next_kind() != "traded":
             return
-        trade = self._script.see("Traded", Claim.TRADES_ARE_FAIR)
+        trade = self._script.see("traded", Claim.TRADES_ARE_FAIR)
         for side in ("buy", "sell"):
             order = self._floor.order(trade[side]["order_id"])
             what = f"trade {trade['trade_id']} with order {order['id']}, which is {order['state']}"
@@ -193,5 +193,5 @@ class Entering:
             terms = order["terms"]
             stop = terms["stop"]["ticks"]
             if max(self._prices) >= stop if terms["side"] == "buy" else min(self._prices) <= stop:
-                event = self._script.take("StopTriggered", Claim.STOPS_TRIGGER_ONCE)
+                event = self._script.take("stop_triggered", Claim.STOPS_TRIGGER_ONCE)
                 must(event["order_id"] == order["id"], Claim.STOPS_TRIGGER_ONCE, f"{event}, not {order['id']}")

@@ -24,19 +24,19 @@ class Entries:
         self._comes_in_time(at, kind, command)
         script = Script(self._floor, kind, at, events)
         match kind:
-            case "Credit":
+            case "credit":
                 self._credits(command, script)
-            case "PlaceOrder":
+            case "place_order":
                 self._places(command, script)
-            case "OpenOrder":
+            case "open_order":
                 Entering(self._floor, command["order_id"], script, fails=command["match_fails"]).judge()
-            case "CancelOrder":
+            case "cancel_order":
                 owner = self._floor.order(command["order_id"])["terms"]["account"]
                 must(owner == command["account"], Claim.CANCEL_IS_MEANT, f"{command} of {owner}'s order")
                 self._cancels([command["order_id"]], USER, script)
-            case "CancelOrders":
+            case "cancel_orders":
                 self._cancels(self._meant(command), USER, script)
-            case "CancelByOperator" | "ExpireOrder":
+            case "cancel_by_operator" | "expire_order":
                 self._cancels([command["order_id"]], SYSTEM, script)
             case _:
                 broken(Claim.JOURNAL_INTACT, f"{kind} is no command")
@@ -44,7 +44,7 @@ class Entries:
 
     def _spares_the_dead(self, events: Sequence[tuple[str, Json]]) -> None:
         """Before anything else, since this is the promise."""
-        for trade in (event for kind, event in events if kind == "Traded"):
+        for trade in (event for kind, event in events if kind == "traded"):
             for side in SIDES:
                 known = self._floor.orders.get(trade[side]["order_id"])
                 if known is not None and known.now is not None and known.now["state"] not in LIVE:
@@ -56,12 +56,12 @@ class Entries:
     def _comes_in_time(self, at: int, kind: str, command: Json) -> None:
         """Triggered stops enter before anything else, then whatever is too old goes."""
         floor = self._floor
-        opens = command["order_id"] if kind == "OpenOrder" else None
+        opens = command["order_id"] if kind == "open_order" else None
         waits = floor.triggered[0] if floor.triggered else None
         must(opens == waits, Claim.STOPS_TRIGGER_ONCE, f"{kind} {command}, and order {waits} waits to be opened")
         if waits is not None:
             return
-        expires = command["order_id"] if kind == "ExpireOrder" else None
+        expires = command["order_id"] if kind == "expire_order" else None
         due = floor.first_due()
         too_old = due[1] if due is not None and due[0] <= at else None
         must(expires == too_old, Claim.EXPIRY_IS_PUNCTUAL, f"{kind} at {at}, and {due} is due first")
@@ -69,13 +69,13 @@ class Entries:
     # --- money and cancels
 
     def _credits(self, command: Json, script: Script) -> None:
-        event = script.take("Credited", Claim.CONSERVED)
+        event = script.take("credited", Claim.CONSERVED)
         must(event == command, Claim.CONSERVED, f"{command} brought {event}")
         must(event["account"] != FEES, Claim.CONSERVED, "a credit to the fees")
 
     def _cancels(self, meant: Sequence[int], reason: str, script: Script) -> None:
         for order_id in meant:
-            event = script.take("OrderCancelled", Claim.CANCEL_IS_MEANT)
+            event = script.take("order_cancelled", Claim.CANCEL_IS_MEANT)
             must(event["order_id"] == order_id, Claim.CANCEL_IS_MEANT, f"{event}, and order {order_id} was meant")
             must(event["reason"] == reason, Claim.REASON_IS_TRUE, f"order {order_id} ends by {event['reason']}")
 
@@ -93,20 +93,20 @@ class Entries:
 
     def _places(self, command: Json, script: Script) -> None:
         floor, terms = self._floor, command["terms"]
-        event = script.see("OrderPlaced", Claim.ACCEPTED_IS_SOUND)
+        event = script.see("order_placed", Claim.ACCEPTED_IS_SOUND)
         for name in ("uuid", "nonce", "placement", "terms"):
             must(event[name] == command[name], Claim.ACCEPTED_IS_SOUND, f"{name}: {event[name]}, not {command[name]}")
         market = floor.markets.get(terms["market"])
         if market is None:
             broken(Claim.ACCEPTED_IS_SOUND, f"there is no market {terms['market']}")
         self._is_sound(event, market)
-        script.take("OrderPlaced", Claim.ACCEPTED_IS_SOUND)
+        script.take("order_placed", Claim.ACCEPTED_IS_SOUND)
         if terms["kind"] != "stop_limit":
             Entering(floor, event["order_id"], script, fails=command["match_fails"]).judge()
             return
         last, stop = floor.last[market.symbol].now, terms["stop"]["ticks"]
         if last is not None and (last >= stop if terms["side"] == "buy" else last <= stop):
-            script.take("StopTriggered", Claim.STOPS_TRIGGER_ONCE)
+            script.take("stop_triggered", Claim.STOPS_TRIGGER_ONCE)
 
     def _is_sound(self, event: Json, market: MarketRules) -> None:
         terms = event["terms"]

@@ -110,14 +110,14 @@ class Floor:
 
     def happened(self, kind: str, event: Json, at: int, command: str) -> None:
         match kind:
-            case "Credited":
+            case "credited":
                 self.credited[event["currency"]] += event["amount"]["quanta"]
                 self._move(event["account"], event["currency"], available=event["amount"]["quanta"])
-            case "OrderPlaced":
+            case "order_placed":
                 self._placed(event, at)
-            case "Traded":
+            case "traded":
                 self._traded(event, at)
-            case "StopTriggered":
+            case "stop_triggered":
                 must(
                     self.order(event["order_id"])["triggered_at"] is None,
                     Claim.STOPS_TRIGGER_ONCE,
@@ -125,13 +125,13 @@ class Floor:
                 )
                 self._evolved(kind, event, event["order_id"], at)
                 self.triggered.append(event["order_id"])
-            case "OrderOpened":
+            case "order_opened":
                 self._opened(event, at)
-            case "OrderRested":
+            case "order_rested":
                 self._rested(event, at)
-            case "OrderReduced":
+            case "order_reduced":
                 self._reduced(event, at)
-            case "OrderCancelled":
+            case "order_cancelled":
                 self._cancelled(event, at, command)
             case _:
                 broken(Claim.JOURNAL_INTACT, f"{kind} is no event")
@@ -153,26 +153,26 @@ class Floor:
         order = self.order(event["order_id"])
         if order["state"] in LIVE:
             must(order["state"] == "pending", Claim.STOPS_TRIGGER_ONCE, f"order {order['id']} is opened again")
-        self._evolved("OrderOpened", event, order["id"], at)
+        self._evolved("order_opened", event, order["id"], at)
         if order["id"] in self.triggered:
             self.triggered.remove(order["id"])
 
     def _rested(self, event: Json, at: int) -> None:
         must(event["rank"] == self.ranks + 1, Claim.NUMBERS_HAVE_NO_GAPS, f"{event} after rank {self.ranks}")
         self.ranks += 1
-        order = self._evolved("OrderRested", event, event["order_id"], at)
+        order = self._evolved("order_rested", event, event["order_id"], at)
         self._queues[self._place(order)].append(order["id"])
         self._moved[self._place(order)] = None
         self._holds_what_it_needs(order)
 
     def _reduced(self, event: Json, at: int) -> None:
-        order = self._evolved("OrderReduced", event, event["order_id"], at)
+        order = self._evolved("order_reduced", event, event["order_id"], at)
         self._unlock(order, event["unlocked"]["quanta"])
         self._moved[self._place(order)] = None
         self._holds_what_it_needs(order)
 
     def _cancelled(self, event: Json, at: int, command: str) -> None:
-        order = self._evolved("OrderCancelled", event, event["order_id"], at)
+        order = self._evolved("order_cancelled", event, event["order_id"], at)
         held = self.holds[order["id"]]
         unlocked = event["unlocked"]["quanta"]
         must(
@@ -195,7 +195,7 @@ class Floor:
         for side in SIDES:
             leg = event[side]
             self.trades_of.setdefault(leg["order_id"], []).append(event)
-            order = self._evolved("Traded", event, leg["order_id"], at)
+            order = self._evolved("traded", event, leg["order_id"], at)
             market, account = self.market_of(order), leg["account"]
             self._pay(order, leg["paid"]["quanta"])
             self._unlock(order, leg["unlocked"]["quanta"])

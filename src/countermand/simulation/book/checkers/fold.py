@@ -40,17 +40,17 @@ def after(order: Json, kind: str, event: Json, at: int) -> Json:
     )
     order = {**order, "updated_at": at}
     match kind:
-        case "StopTriggered":
+        case "stop_triggered":
             order["triggered_at"] = at
-        case "OrderOpened":
+        case "order_opened":
             order["state"] = "wait"
-        case "OrderRested":
+        case "order_rested":
             order["rank"] = event["rank"]
-        case "OrderReduced":
+        case "order_reduced":
             order["origin"] = {"lots": order["origin"]["lots"] - event["lots"]["lots"]}
-        case "OrderCancelled":
+        case "order_cancelled":
             order["state"], order["cancel_reason"] = "cancel", event["reason"]
-        case "Traded":
+        case "traded":
             order["executed"] = {"lots": order["executed"]["lots"] + event["lots"]["lots"]}
             order["turnover"] += event["price"]["ticks"] * event["lots"]["lots"]
             order["trades"] += 1

@@ -1,37 +1,34 @@
 """What is told of orders, and when: one line an event, once it is committed (case A4)."""
 
 import asyncio
-from collections.abc import Iterable
-from typing import Any, get_args
+from collections.abc import Sequence
 
 import pytest
 
-from countermand.domain.book import events as book
-from countermand.domain.trigger import events as trigger
 from countermand.domain.trigger.waiting import Waiting
-from countermand.engine import telemetry
-from countermand.engine.order_news import OrderNews, name_of
-from countermand.engine.ports import CommitUnknown
+from countermand.engine.trigger_records import decode_told
+from countermand.kernel import telemetry
+from countermand.kernel.ports import CommitUnknown, EventRow
 from countermand.sandbox.wording import IN_OTHER_WORDS, TRIGGER_WORDS
 from countermand.simulation.memory_store import AFTER_COMMIT, BEFORE_COMMIT
-from tests.engine.stubs import Trouble, cancelling, desk, quiet, under_virtual_time
+from tests.engine.stubs import Trouble, desk, quiet, under_virtual_time
 
-Told = list[tuple[int, OrderNews]]
+Told = list[EventRow]
 
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> Told:
     heard: Told = []
 
-    def hear(news: Iterable[tuple[int, OrderNews]]) -> None:
-        heard.extend(news)
+    def hear(events: Sequence[EventRow]) -> None:
+        heard.extend(events)
 
     monkeypatch.setattr(telemetry, "orders_changed", hear)
     return heard
 
 
 def names(told: Told) -> list[tuple[int, str, str]]:
-    return [(seq, news.event, news.cause) for seq, news in told]
+    return [(row.seq, row.record.kind, decode_told(row.record.body).cause) for row in told]
 
 
 def test_an_event_is_told_with_its_entry_and_its_cause_once_it_is_committed(told: Told) -> None:
@@ -47,7 +44,7 @@ def test_an_event_is_told_with_its_entry_and_its_cause_once_it_is_committed(told
             trouble.release(BEFORE_COMMIT)
             await placing
             assert names(told) == [(1, "order_placed", "place_order")]
-            assert told[0][1].order == "order"
+            assert told[0].record.order_id == "order"
 
     run()
 
@@ -69,26 +66,6 @@ def test_what_may_not_have_happened_is_not_told(told: Told, point: str, known: i
             assert len(told) == known
 
     run()
-
-
-def test_nothing_is_gathered_if_nobody_reads_it(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(telemetry, "tells_of_orders", lambda: False)
-
-    @under_virtual_time
-    async def run() -> None:
-        async with desk() as it:
-            await it.opens()
-            await it.shard.submit(cancelling())
-            assert told == []
-
-    run()
-
-
-def test_every_event_has_a_name_of_its_own() -> None:
-    for union in (trigger.Event, book.Event):
-        kinds: tuple[type[Any], ...] = get_args(union)
-        assert len({name_of(kind) for kind in kinds}) == len(kinds)
-        assert all(name_of(kind).replace("_", "").isalpha() and name_of(kind).islower() for kind in kinds)
 
 
 def test_every_wait_has_words() -> None:

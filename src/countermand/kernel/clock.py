@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from countermand.domain.instant import Instant
-from countermand.engine import telemetry
+from countermand.kernel import telemetry
+from countermand.values.instant import Instant
 
 _WATCH_MS: Final = 1_000
 _BEHIND_MS_TOLD: Final = 1_000

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from countermand.engine.ports import Unavailable
+from countermand.kernel.ports import Unavailable
 
 T = TypeVar("T")
 

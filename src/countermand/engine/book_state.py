@@ -1,7 +1,7 @@
 """A venue's markets, orders and balances in memory, and what of them the next commit writes."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final, Protocol
@@ -9,15 +9,15 @@ from typing import Final, Protocol
 from countermand.domain.book.commands import Command, OpenOrder, PlaceOrder
 from countermand.domain.book.decide import Decision, decide
 from countermand.domain.book.desk import Desk
-from countermand.domain.book.events import Credited, OrderCancelled, Traded
+from countermand.domain.book.events import OrderCancelled, Traded
 from countermand.domain.book.lifecycle import LIVE
 from countermand.domain.book.market import Market
 from countermand.domain.book.order import CancelReason, Nonce, Order, OrderId
 from countermand.domain.book.refusals import Refused
-from countermand.domain.instant import Instant
 from countermand.domain.ledger.amount import Account, Currency
 from countermand.engine import book_journal
 from countermand.engine.book_day import Day
+from countermand.engine.book_records import records_of
 from countermand.engine.book_rows import (
     BalanceRow,
     BookRows,
@@ -29,8 +29,10 @@ from countermand.engine.book_rows import (
     order_row,
     trade_row,
 )
-from countermand.engine.journal import encode
-from countermand.engine.order_news import OrderNews, book_news, orders_of
+from countermand.kernel.journal import encode
+from countermand.kernel.ports import EventRecord
+from countermand.kernel.writer_epoch import Entry
+from countermand.values.instant import Instant
 
 
 class MatchFaults(Protocol):
@@ -64,8 +66,8 @@ class _Pending:
     """Something happened, so the counters are written."""
 
 
-class BookMemory:
-    """`engine.term.Memory`."""
+class BookState:
+    """`kernel.writer_epoch.ShardState`."""
 
     def __init__(self, markets: Iterable[Market], faults: MatchFaults) -> None:
         self.desk = Desk(markets)
@@ -89,10 +91,11 @@ class BookMemory:
     def decide(self, command: Command, at: Instant) -> Decision | Refused:
         return decide(self.desk, command, at)
 
-    def record(self, command: Command, happened: Decision, at: Instant) -> bytes:
-        pending = self._pending
-        for event in happened:
+    def apply(self, command: Command, events: Decision, at: Instant) -> Entry:
+        pending, records = self._pending, list[EventRecord]()
+        for event in events:
             changes = self.desk.apply(event, at)
+            records.extend(records_of(self.desk, event, command, at))
             for order in changes.orders:
                 pending.orders[order.id] = order
             pending.balances.update(dict.fromkeys(changes.balances))
@@ -104,13 +107,7 @@ class BookMemory:
         pending.recorded = True
         if isinstance(command, PlaceOrder):
             self._drafts.pop((command.terms.account, command.nonce), None)
-        return book_journal.body_of(command, happened)
-
-    def news(self, command: Command, happened: Decision) -> Iterator[OrderNews]:
-        for event in happened:
-            if not isinstance(event, Credited):
-                for order_id in orders_of(event):
-                    yield book_news(self.desk.orders[order_id], event, command)
+        return Entry(book_journal.COMMANDS.name_of(command), book_journal.body_of(command, events), records)
 
     # --- drafts
 
@@ -119,15 +116,15 @@ class BookMemory:
         self._pending.drafts.append(draft_row(draft))
 
     def unused(self, account: Account, nonce: Nonce) -> Draft | None:
-        """A draft of this term that became no order yet."""
+        """A draft of this epoch that became no order yet."""
         return self._drafts.get((account, nonce))
 
     # --- committing
 
-    def writes(self) -> bool:
+    def has_rows(self) -> bool:
         return bool(self._pending.drafts)
 
-    def cut(self) -> BookRows:
+    def take_rows(self) -> BookRows:
         pending, self._pending = self._pending, _Pending()
         self._writing = pending.orders
         desk = self.desk
@@ -143,8 +140,8 @@ class BookMemory:
         balance = self.desk.ledger.balance(account, currency)
         return BalanceRow(account, currency, balance.available.quanta, balance.locked.quanta)
 
-    def wrote(self) -> None:
-        """What was cut is committed."""
+    def on_committed(self) -> None:
+        """What was taken is committed."""
         written, self._writing = self._writing, {}
         for order in written.values():
             if order.state not in LIVE:

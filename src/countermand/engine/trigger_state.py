@@ -1,37 +1,38 @@
 """The trigger orders of a shard in memory, and what of them the next commit writes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from countermand.domain.identity import Mint, OrderId, Wallet
-from countermand.domain.instant import Instant
-from countermand.domain.quantities import UsdPrice
-from countermand.domain.trigger.commands import Command, ObservePrice, PlaceOrder
-from countermand.domain.trigger.desk import Desk, Happened
+from countermand.domain.trigger.commands import Command, PlaceOrder, TriggerOrders
+from countermand.domain.trigger.desk import Desk, OrderEvent
 from countermand.domain.trigger.lifecycle import is_dormant
 from countermand.domain.trigger.order import OrderGroup
 from countermand.domain.trigger.refusals import Refused
-from countermand.engine import trigger_journal, trigger_views
-from countermand.engine.order_news import OrderNews, trigger_news
-from countermand.engine.ports import BuildRow, CraftRow, HistoryRow, TriggerRows
+from countermand.engine import trigger_journal
+from countermand.engine.ports import BuildRow, CraftRow, TriggerRows
+from countermand.engine.trigger_records import record_of
+from countermand.engine.trigger_rows import craft_row, order_row
+from countermand.kernel.writer_epoch import Entry
+from countermand.values.identity import Mint, OrderId, Wallet
+from countermand.values.instant import Instant, Moment
+from countermand.values.quantities import UsdPrice
 
 
 @dataclass(slots=True)
 class _Pending:
     orders: dict[OrderId, OrderGroup] = field(default_factory=dict)
-    history: list[HistoryRow] = field(default_factory=list)
     crafts: list[CraftRow] = field(default_factory=list)
     vaults: dict[Wallet, Instant] = field(default_factory=dict)
-    prices: dict[Mint, UsdPrice] = field(default_factory=dict)
     builds: dict[bytes, BuildRow] = field(default_factory=dict)
 
 
-class TriggerMemory:
-    """`engine.term.Memory`."""
+class TriggerState:
+    """`kernel.writer_epoch.ShardState`. `price_of` tells the newest price of a mint."""
 
-    def __init__(self) -> None:
+    def __init__(self, price_of: Callable[[Mint], UsdPrice | None]) -> None:
         self.desk = Desk()
+        self._price_of = price_of
         self._pending = _Pending()
         self._writing: dict[OrderId, OrderGroup] = {}
         self._dormant: dict[OrderId, OrderGroup] = {}
@@ -41,26 +42,26 @@ class TriggerMemory:
     def command_due(self, at: Instant) -> tuple[Instant, Command] | None:
         return self.desk.command_due(at)
 
-    def decide(self, command: Command, at: Instant) -> Happened | Refused:
-        if isinstance(command, ObservePrice):
-            self.desk.prices[command.mint] = command.price
-        return self.desk.decide(command, self.desk.moment(command, at))
+    def decide(self, command: Command, at: Instant) -> tuple[OrderEvent, ...] | Refused:
+        return self.desk.decide(command, Moment(at, self._judged_by(command)))
 
-    def record(self, command: Command, happened: Happened, at: Instant) -> bytes:
-        judged_by = self.desk.moment(command, at).price
-        pending = self._pending
-        if happened and isinstance(command, PlaceOrder):
+    def apply(self, command: Command, events: tuple[OrderEvent, ...], at: Instant) -> Entry:
+        judged_by, records = self._judged_by(command), []
+        if isinstance(command, PlaceOrder):
             # It may have been forgotten since it was read: it had died, or the venue was reset.
-            self.add_craft(trigger_views.craft_row(command.deposit))
-        for order_id, event in happened:
+            self.add_craft(craft_row(command.deposit))
+        for order_id, event in events:
             group = self.desk.apply(order_id, event, at)
-            pending.orders[order_id] = group
-            pending.history.extend(trigger_views.history_rows(group, event, at))
-        return trigger_journal.body_of(command, judged_by, happened)
+            self._pending.orders[order_id] = group
+            records.append(record_of(group, event, command, at))
+        kind, body = trigger_journal.COMMANDS.name_of(command), trigger_journal.body_of(command, judged_by, events)
+        return Entry(kind, body, records)
 
-    def news(self, command: Command, happened: Happened) -> Iterator[OrderNews]:
-        for order_id, event in happened:
-            yield trigger_news(self.desk.groups[order_id], event, command)
+    def _judged_by(self, command: Command) -> UsdPrice | None:
+        if isinstance(command, TriggerOrders):
+            return command.price
+        mint = self.desk.trigger_mint(command)
+        return None if mint is None else self._price_of(mint)
 
     def add_craft(self, row: CraftRow) -> None:
         self._pending.crafts.append(row)
@@ -71,29 +72,24 @@ class TriggerMemory:
     def add_vault(self, wallet: Wallet, at: Instant) -> None:
         self._pending.vaults.setdefault(wallet, at)
 
-    def add_price(self, mint: Mint, price: UsdPrice) -> None:
-        self._pending.prices[mint] = price
-
     # --- committing
 
-    def writes(self) -> bool:
+    def has_rows(self) -> bool:
         pending = self._pending
-        return bool(pending.crafts or pending.vaults or pending.prices or pending.builds)
+        return bool(pending.crafts or pending.vaults or pending.builds)
 
-    def cut(self) -> TriggerRows:
+    def take_rows(self) -> TriggerRows:
         pending, self._pending = self._pending, _Pending()
         self._writing = pending.orders
         return TriggerRows(
-            orders=[trigger_views.order_row(group) for group in pending.orders.values()],
-            history=pending.history,
+            orders=[order_row(group) for group in pending.orders.values()],
             crafts=pending.crafts,
             vaults=list(pending.vaults.items()),
-            prices=list(pending.prices.items()),
             builds=list(pending.builds.values()),
         )
 
-    def wrote(self) -> Sequence[OrderGroup]:
-        """What was cut is committed. Returns the orders as they were committed."""
+    def take_committed(self) -> Sequence[OrderGroup]:
+        """What was taken is committed. Returns the orders as they were committed."""
         written, self._writing = self._writing, {}
         for group in written.values():
             self._dormant.pop(group.id, None)

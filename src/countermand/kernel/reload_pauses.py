@@ -2,16 +2,16 @@
 
 from typing import Final
 
-from countermand.engine.term import TermBroken
+from countermand.kernel.writer_epoch import StateInDoubt
 
 PAUSES_MS: Final = (200, 400, 800, 1_600, 3_200, 5_000)
 START_MS_MAX: Final = 30_000
 """How long a start may fail before it gives up. A venue that has served goes on for as long as it takes."""
 BUGS_MAX: Final = 5
-"""So many terms in a row that break by what time demands, and commit nothing: the next one would break as well."""
+"""So many epochs in a row that break by what time demands, and commit nothing: the next one would break as well."""
 
 
-class Reloads:
+class ReloadPauses:
     """Counts failures in a row: until the next commit, or the first load of a process."""
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Reloads:
         if self._failing_since is None:
             self._failing_since = now_ms
         self._failures += 1
-        self._bugs += by_time and isinstance(lost, TermBroken)
+        self._bugs += by_time and isinstance(lost, StateInDoubt)
         if self._bugs >= BUGS_MAX:
             raise lost.__cause__ or lost
         if not self._served and now_ms - self._failing_since >= START_MS_MAX:

@@ -3,8 +3,8 @@
 from random import Random, SystemRandom
 from uuid import UUID
 
-from countermand.domain.identity import OrderId, RequestId
-from countermand.domain.instant import Instant
+from countermand.values.identity import OrderId, RequestId
+from countermand.values.instant import Instant
 
 
 class Ids:

@@ -8,9 +8,6 @@ from typing import Final, ParamSpec, TypeAlias, TypeVar
 
 import msgspec
 
-from countermand.domain.identity import Mint, OrderId, RequestId, Signature, Wallet
-from countermand.domain.instant import Instant
-from countermand.domain.quantities import BaseUnits
 from countermand.domain.trigger.commands import (
     Amendment,
     AmendOrder,
@@ -23,20 +20,17 @@ from countermand.domain.trigger.commands import (
 from countermand.domain.trigger.order import AttemptKind, Craft, Family, Leg, OrderGroup, State
 from countermand.domain.trigger.refusals import Refusal, Refused
 from countermand.engine import telemetry
-from countermand.engine.ids import Ids
 from countermand.engine.outbox import Outbox
-from countermand.engine.ports import (
-    Clock,
-    CommitUnknown,
-    Custody,
-    HistoryQuery,
-    Store,
-    StoredOrder,
-    Unavailable,
-)
+from countermand.engine.ports import Custody, HistoryQuery, Store, StoredOrder
 from countermand.engine.trigger_bodies import decode_group
+from countermand.engine.trigger_records import HistoryEntry, decode_told, history_of
+from countermand.engine.trigger_rows import craft_row
 from countermand.engine.trigger_shard import Answer, TriggerShard
-from countermand.engine.trigger_views import Happening, craft_row, decode_happening
+from countermand.kernel.ids import Ids
+from countermand.kernel.ports import Clock, CommitUnknown, Unavailable
+from countermand.values.identity import Mint, OrderId, RequestId, Signature, Wallet
+from countermand.values.instant import Instant
+from countermand.values.quantities import BaseUnits
 
 CRAFT_PATIENCE_MS: Final = 300
 """A cancel does not wait longer than this for its withdrawal to be built: stopping the fills comes first."""
@@ -98,7 +92,7 @@ class OrderView:
     """An order and what its owner is shown of its history, the newest first."""
 
     group: OrderGroup
-    happenings: Sequence[Happening]
+    history: Sequence[HistoryEntry]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +124,7 @@ def _told(request: str) -> Callable[[Callable[_P, Awaitable[_T]]], Callable[_P, 
     return telling
 
 
-class TriggerOrders:
+class TriggerService:
     """Every method may raise `Unavailable` or `CommitUnknown`."""
 
     def __init__(
@@ -214,7 +208,7 @@ class TriggerOrders:
             view = await self.order(group.id)
         except Unavailable as gone:  # But the order is committed: nobody may be told that nothing happened.
             raise CommitUnknown(str(gone)) from gone
-        lines = () if view is None else view.happenings
+        lines = () if view is None else view.history
         signature = next((line.signature for line in lines if line.kind == "deposit"), None)
         if signature is None:
             raise CommitUnknown(f"order {group.id} is gone")
@@ -398,4 +392,5 @@ def _withdrawal_of(group: OrderGroup) -> Craft | None:
 
 
 def _view(stored: StoredOrder) -> OrderView:
-    return OrderView(decode_group(stored.order), [decode_happening(body) for body in stored.history])
+    history = [entry for body in stored.history for entry in history_of(decode_told(body))]
+    return OrderView(decode_group(stored.order), history)

@@ -1,44 +1,14 @@
-"""What an event was to an order, in names and words: for the log, and for the timeline of an order.
-
-Names are those of the journal's classes in lower case. A reason says why, where the name alone does not.
-"""
-
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+"""Why an event happened to an order, in words, where its name alone does not say it."""
 
 from countermand.domain.book import commands as book_commands
 from countermand.domain.book import events as book
 from countermand.domain.book.order import CancelReason, Kind, Order
-from countermand.domain.quantities import USD_SCALE, UsdPrice, decimal_text
 from countermand.domain.trigger import events as trigger
 from countermand.domain.trigger.condition import Condition, Direction
 from countermand.domain.trigger.order import OrderGroup
+from countermand.values.quantities import USD_SCALE, UsdPrice, decimal_text
 
 NOT_IN_TIME = "the transaction did not land in time"
-
-
-@dataclass(frozen=True, slots=True)
-class OrderNews:
-    """One event of one order. `cause` is the command that made it happen."""
-
-    order: str | int
-    owner: str
-    event: str
-    cause: str
-    reason: str | None = None
-
-
-_NAMES: Final[dict[type[Any], str]] = {}
-
-
-def name_of(kind: type[Any]) -> str:
-    """`FillFailed` is `fill_failed`."""
-    name = _NAMES.get(kind)
-    if name is None:
-        name = _NAMES[kind] = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower()
-    return name
 
 
 def dollars(price: UsdPrice) -> str:
@@ -52,13 +22,8 @@ def condition_words(condition: Condition) -> str:
 # --- trigger orders
 
 
-def trigger_news(group: OrderGroup, event: trigger.Event, command: object) -> OrderNews:
-    """`group`: the order after the event."""
-    reason = trigger_reason(group, event)
-    return OrderNews(group.id, group.terms.wallet, name_of(type(event)), name_of(type(command)), reason)
-
-
 def trigger_reason(group: OrderGroup, event: trigger.Event) -> str | None:
+    """`group`: the order after the event."""
     match event:
         case trigger.OrderTriggered(leg=leg, price=price):
             return f"the price is {dollars(price)}, it triggers at {condition_words(group.legs[leg].condition)}"
@@ -80,21 +45,7 @@ def trigger_reason(group: OrderGroup, event: trigger.Event) -> str | None:
 # --- orders of the books
 
 
-def book_news(order: Order, event: book.OrderEvent, command: object) -> OrderNews:
-    reason = book_reason(order, event, command)
-    return OrderNews(order.id, order.terms.account, name_of(type(event)), name_of(type(command)), reason)
-
-
-def orders_of(event: book.Event) -> Iterator[Any]:
-    """The ids of the orders that an event is about."""
-    if isinstance(event, book.Traded):
-        yield event.buy.order_id
-        yield event.sell.order_id
-    elif not isinstance(event, book.Credited):
-        yield event.order_id
-
-
-def book_reason(order: Order, event: book.OrderEvent, command: object) -> str | None:
+def book_reason(order: Order, event: book.OrderEvent, command: book_commands.Command) -> str | None:
     match event:
         case book.OrderCancelled(reason=reason):
             return _cancel_words(order, reason, command)
@@ -105,7 +56,7 @@ def book_reason(order: Order, event: book.OrderEvent, command: object) -> str | 
     return None
 
 
-def _cancel_words(order: Order, reason: CancelReason, command: object) -> str:
+def _cancel_words(order: Order, reason: CancelReason, command: book_commands.Command) -> str:
     match reason:
         case CancelReason.USER:
             return "its owner asked for it"

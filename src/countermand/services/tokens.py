@@ -1,12 +1,11 @@
-"""The tokens that a venue trades, and what they cost."""
+"""The tokens that a venue trades."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
-from countermand.domain.identity import Address, Mint
-from countermand.domain.quantities import UsdPrice
 from countermand.solana.tokens import JUP_MINT, SOL_MINT, TOKEN_PROGRAM, USDC_MINT, USDT_MINT
+from countermand.values.identity import Address, Mint
 
 _TOKEN_PROGRAM: Final = Address(TOKEN_PROGRAM)
 
@@ -66,8 +65,3 @@ class TokenRegistry:
 
     def forget_added(self) -> None:
         self._tokens = {token.mint: token for token in KNOWN}
-
-
-class PriceFeed(Protocol):
-    def price_of(self, mint: Mint) -> UsdPrice | None:
-        """The newest price, or None if nobody knows one."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NewType
 
-from countermand.domain.quantities import UsdPrice
+from countermand.values.quantities import UsdPrice
 
 Instant = NewType("Instant", int)
 """Milliseconds since the Unix epoch on the venue's clock."""

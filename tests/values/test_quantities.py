@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from countermand.domain.quantities import U64_MAX, BaseUnits, Inexact, decimal_text, exact
+from countermand.values.quantities import U64_MAX, BaseUnits, Inexact, decimal_text, exact
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,27 @@
+"""Trigger orders and their deposits as they are stored."""
+
+from countermand.domain.trigger.commands import DepositCraft
+from countermand.domain.trigger.lifecycle import ACTIVE, display_state, is_dormant
+from countermand.domain.trigger.order import OrderGroup
+from countermand.engine.ports import CraftRow, OrderRow
+from countermand.kernel.journal import encode
+
+
+def craft_row(deposit: DepositCraft) -> CraftRow:
+    return CraftRow(deposit.request_id, deposit.order_id, deposit.craft.last_valid_height, encode(deposit))
+
+
+def order_row(group: OrderGroup) -> OrderRow:
+    terms = group.terms
+    return OrderRow(
+        id=group.id,
+        wallet=terms.wallet,
+        live=not is_dormant(group),
+        active=display_state(group.state) in ACTIVE,
+        input_mint=terms.input_mint,
+        output_mint=terms.output_mint,
+        created_at=group.created_at,
+        updated_at=group.updated_at,
+        expires_at=group.expires_at,
+        body=encode(group),
+    )

@@ -1,0 +1,249 @@
+"""A shard: one writer for all that it keeps, whatever its orders are.
+
+A command is fetched for, sequenced, decided in memory, and committed together with whatever else happened meanwhile.
+Nothing that was computed from memory leaves before what it saw is committed.
+"""
+
+import asyncio
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from typing import Final, Generic
+
+from countermand.kernel import telemetry
+from countermand.kernel.event_log import EventLog
+from countermand.kernel.ports import CommitUnknown, Epoch, ShardClock, ShardStore, Unavailable
+from countermand.kernel.reload_pauses import ReloadPauses
+from countermand.kernel.writer_epoch import (
+    Command,
+    Event,
+    Refusal,
+    ReloadRequested,
+    Rows,
+    State,
+    StateInDoubt,
+    WriterEpoch,
+)
+from countermand.values.instant import Instant
+from countermand.values.refusal import CommandRefused
+
+_TICK_MS: Final = 100
+_PATIENCE_S: Final = 3
+
+
+class Shard(ABC, Generic[State, Command, Event, Refusal, Rows]):
+    """The life of a shard. A family adds its commands, and says how its state is loaded."""
+
+    def __init__(self, number: int, store: ShardStore[Rows], clock: ShardClock) -> None:
+        self.number = number
+        self.events = EventLog(number, store)
+        self._fence = store
+        self._clock = clock
+        self._epoch: WriterEpoch[State, Command, Event, Refusal, Rows] | None = None
+        self.opened: int | None = None
+        """The epoch in which this process took the shard. None: the first load takes it."""
+        self._pauses = ReloadPauses()
+        self._loaded = asyncio.Event()
+        self._failure: BaseException | None = None
+        self._broken_by_time = False
+        self._between: tuple[Callable[[], Awaitable[None]], asyncio.Future[None]] | None = None
+
+    # --- what a family adds
+
+    @abstractmethod
+    async def _load(self, epoch: Epoch) -> WriterEpoch[State, Command, Event, Refusal, Rows]:
+        """What is stored, in memory."""
+
+    def _on_loaded(self, state: State) -> None:
+        """The state is served from here on."""
+
+    @abstractmethod
+    def _on_committed(self, state: State) -> None:
+        """What was taken of the state is committed."""
+
+    # --- commands
+
+    async def run_due(self) -> None:
+        """What time demands by now has happened when it returns."""
+        writer = await self._ready()
+        self._run_due(writer)
+        await writer.committed()
+
+    def _turn(
+        self, writer: WriterEpoch[State, Command, Event, Refusal, Rows], command: Command
+    ) -> tuple[Event, ...] | Refusal:
+        """One turn, after all that time demands."""
+        try:
+            return writer.turn(command, self._clock.now())
+        except BaseException as bug:
+            writer.abort(bug)  # A turn that ended half way leaves the state in doubt.
+            raise
+
+    def _run_due(self, writer: WriterEpoch[State, Command, Event, Refusal, Rows]) -> None:
+        try:
+            writer.run_due(max(writer.last_at, self._clock.now()))
+        except BaseException as bug:
+            writer.abort(bug)
+            raise
+
+    async def _settled(
+        self,
+        writer: WriterEpoch[State, Command, Event, Refusal, Rows],
+        decided: tuple[Event, ...] | Refusal,
+    ) -> None:
+        """The answer may leave: what was decided is committed, or, if that changes nothing, the fence was passed."""
+        changed = decided and not isinstance(decided, CommandRefused)
+        await (writer.committed() if changed else writer.confirmed())
+
+    # --- reads
+
+    async def barrier(self) -> None:
+        """Reads of the store that start after this see everything that memory shows now."""
+        await (await self._ready()).committed()
+
+    async def now(self) -> Instant:
+        writer = await self._ready()
+        return max(writer.last_at, self._clock.now())
+
+    async def loaded(self) -> None:
+        """Returns once the orders are in memory, however long that takes; `Unavailable` if they never will be."""
+        while self._epoch is None:
+            self._raise_if_ended()
+            await self._loaded.wait()
+
+    def is_ready(self) -> bool:
+        return self._epoch is not None
+
+    @property
+    def epoch(self) -> int | None:
+        """That in which the orders are served; None while they are not."""
+        return None if self._epoch is None else self._epoch.number
+
+    def is_settled(self) -> bool:
+        return self._epoch is not None and self._epoch.is_settled()
+
+    async def reload(self, between: Callable[[], Awaitable[None]]) -> None:
+        """Commits what is pending, ends the epoch, does what it is told while nothing is written, and loads again."""
+        writer = await self._ready()
+        await writer.committed()
+        done = asyncio.get_running_loop().create_future()
+        self._between = (between, done)
+        writer.abort(ReloadRequested())
+        await done
+        await self._ready()
+
+    # --- the life of a shard
+
+    async def drain(self) -> None:
+        """Commits what is pending, if it can. For a stop: nothing is submitted any more."""
+        if self._epoch is not None:
+            with contextlib.suppress(CommitUnknown):
+                await self._epoch.committed()
+
+    async def run(self) -> None:
+        """Loads, commits and loads again for ever. Raises what ends a venue: another process took over, a stored row
+        cannot be read, a start fails for too long, or what time demands fails each time.
+        """
+        try:
+            await self._run()
+        except BaseException as ended:
+            # Also when it is cancelled: no caller may wait for a commit that is not made any more.
+            self._failure = ended
+            self._end(CommitUnknown(str(ended) or "the orders are served no more"))
+            self._loaded.set()
+            raise
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._serve(await self._begin())
+            except (CommitUnknown, Unavailable, StateInDoubt) as lost:
+                self._end(CommitUnknown(str(lost)))
+                if self._between is None:
+                    await self._pause(lost)
+                else:
+                    await self._do_between(*self._between)
+
+    async def _pause(self, lost: Exception) -> None:
+        by_time, self._broken_by_time = self._broken_by_time, False
+        pause_ms = self._pauses.pause_ms(lost, self._clock.wall_ms(), by_time=by_time)
+        telemetry.epoch_ended(self.number, lost, pause_ms)
+        await self._clock.sleep(pause_ms)
+
+    async def _do_between(self, between: Callable[[], Awaitable[None]], done: "asyncio.Future[None]") -> None:
+        self._between = None
+        try:
+            await between()
+        except Exception as problem:  # noqa: BLE001  The caller is told; the shard loads again in any case.
+            done.set_exception(problem)
+        else:
+            done.set_result(None)
+
+    async def _begin(self) -> WriterEpoch[State, Command, Event, Refusal, Rows]:
+        epoch = await self._fence.begin_epoch(self.number, self.opened)
+        self.opened = self.opened or epoch.number
+        self._clock.not_before(epoch.last_at)
+        writer = await self._load(epoch)
+        self.events.on_loaded(epoch)
+        telemetry.shard_loaded(self.number, epoch, writer.size())
+        return writer
+
+    async def _serve(self, writer: WriterEpoch[State, Command, Event, Refusal, Rows]) -> None:
+        self._epoch = writer
+        self._pauses.served()
+        self._loaded.set()
+        self._on_loaded(writer.state)
+        ticking = asyncio.create_task(self._tick(writer))
+        try:
+            while True:
+                await writer.wanted.wait()
+                await self._commit(writer)
+        finally:
+            ticking.cancel()
+
+    async def _commit(self, writer: WriterEpoch[State, Command, Event, Refusal, Rows]) -> None:
+        batch = writer.take_batch()
+        began = self._clock.wall_ms()
+        await self._fence.commit(batch)
+        self._pauses.committed()
+        writer.on_committed(batch)
+        telemetry.committed(self.number, len(batch.journal), self._clock.wall_ms() - began, writer.size())
+        telemetry.orders_changed(batch.events)
+        self.events.on_committed(batch.seq_after, batch.events)
+        self._on_committed(writer.state)
+
+    async def _tick(self, writer: WriterEpoch[State, Command, Event, Refusal, Rows]) -> None:
+        while True:
+            try:
+                self._run_due(writer)
+            except BaseException:
+                self._broken_by_time = True
+                raise
+            if not writer.is_settled():
+                writer.wanted.set()
+            await self._clock.sleep(_TICK_MS)
+
+    def _end(self, reason: CommitUnknown) -> None:
+        self._loaded.clear()
+        if self._epoch is not None:
+            self._epoch.end(reason)
+            self._epoch = None
+
+    async def _ready(self) -> WriterEpoch[State, Command, Event, Refusal, Rows]:
+        if self._epoch is None:
+            await self._patiently_loaded()
+        assert self._epoch is not None
+        return self._epoch
+
+    async def _patiently_loaded(self) -> None:
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                while self._epoch is None and self._failure is None:
+                    await self._loaded.wait()
+        except TimeoutError:
+            raise Unavailable("the orders are being loaded") from None
+        self._raise_if_ended()
+
+    def _raise_if_ended(self) -> None:
+        if self._epoch is None and self._failure is not None:
+            raise Unavailable(f"the orders are served no more: {self._failure}")

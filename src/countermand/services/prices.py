@@ -1,0 +1,77 @@
+"""The newest price of each mint: stored, then shown, then told to the orders that it may concern."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from countermand.kernel.ports import CommitUnknown
+from countermand.values.identity import Mint
+from countermand.values.quantities import UsdPrice
+
+
+class PriceStore(Protocol):
+    """Every method may raise `Unavailable`."""
+
+    async def prices(self) -> Sequence[tuple[Mint, UsdPrice]]: ...
+
+    async def set_prices(self, prices: Mapping[Mint, UsdPrice]) -> None:
+        """Stores all of them, or none. Raises `CommitUnknown`."""
+
+    async def clear(self) -> None: ...
+
+
+class PriceObserver(Protocol):
+    async def __call__(self, prices: Mapping[Mint, UsdPrice], /, *, at_once: bool) -> None:
+        """Once it returns, every order that these newest prices concern has been judged by them."""
+
+
+class Prices:
+    """One price after the other: the next is set when all orders were judged by the one before."""
+
+    def __init__(self, store: PriceStore) -> None:
+        self._store = store
+        self._newest: dict[Mint, UsdPrice] = {}
+        self._observers: list[PriceObserver] = []
+        self._one_at_a_time = asyncio.Lock()
+        self._changes = 0
+
+    @property
+    def newest(self) -> Mapping[Mint, UsdPrice]:
+        return self._newest
+
+    def price_of(self, mint: Mint) -> UsdPrice | None:
+        """None: none was ever set."""
+        return self._newest.get(mint)
+
+    def add_observer(self, observer: PriceObserver) -> None:
+        self._observers.append(observer)
+
+    async def load(self) -> None:
+        """Takes in what is stored. Each load of orders begins with it, since they are judged by it."""
+        while True:
+            changes = self._changes
+            stored = await self._store.prices()
+            if changes == self._changes:
+                break  # Else what was read may be older than what was set meanwhile.
+        self._newest.clear()
+        self._newest.update(stored)
+
+    async def set(self, prices: Mapping[Mint, UsdPrice], *, at_once: bool) -> None:
+        """All are stored in one commit. `at_once`: they also start orders that pause after a failed fill.
+
+        Raises `CommitUnknown` where the store's answer is lost twice, or where an order may have been judged or not.
+        """
+        async with self._one_at_a_time:
+            try:
+                await self._store.set_prices(prices)
+            except CommitUnknown:
+                await self._store.set_prices(prices)  # To store a price twice is to store it once.
+            self._newest.update(prices)
+            self._changes += 1
+            for observer in self._observers:
+                await observer(prices, at_once=at_once)
+
+    async def clear(self) -> None:
+        """As if none was ever set. While no order is served."""
+        await self._store.clear()
+        self._newest.clear()
