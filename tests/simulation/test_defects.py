@@ -17,7 +17,7 @@ from countermand.custody.routing import Quote, Swap
 from countermand.domain.trigger import decide as rules
 from countermand.domain.trigger import desk, lifecycle, slippage
 from countermand.domain.trigger.commands import Command, ConfirmCancel, ExpireOrder, StartFill
-from countermand.domain.trigger.desk import Desk
+from countermand.domain.trigger.desk import Desk, OrderEvent
 from countermand.domain.trigger.events import FillStarted, OrderTriggered
 from countermand.domain.trigger.order import Attempt, AttemptKind, OrderGroup, State
 from countermand.domain.trigger.refusals import Refused
@@ -129,6 +129,17 @@ class HastyReads(TriggerService):
         return None if group is None else OrderView(group, ())
 
 
+# --- a read that shows a turn before its commit through the event log
+
+
+class HastyEvents(CountedShard):
+    def _turn(self, writer: TriggerEpoch, command: Command) -> tuple[OrderEvent, ...] | Refused:
+        decided = super()._turn(writer, command)
+        news = [row for row in writer._pending.events if row.seq > self.events._committed]
+        self.events.on_committed(writer._seq, news)
+        return decided
+
+
 # --- a reload that misses a late commit
 
 
@@ -209,6 +220,9 @@ DEFECTS = {
     "a lost outbox entry": Defect(Claim.EVERYTHING_ENDS, Parts(outbox=ForgetfulOutbox)),
     "an answer before its commit": Defect(Claim.ANSWER_IS_COMMITTED, Parts(shard=HastyShard)),
     "a read before the commit": Defect(Claim.READS_ARE_CURRENT, Parts(orders=HastyReads)),
+    "a turn that is read before its commit through the event log": Defect(
+        Claim.EVENTS_ARE_TOLD, Parts(shard=HastyEvents)
+    ),
     "a reload that misses a late commit": Defect(Claim.REPLAY_EQUALS_MEMORY, Parts(shard=HastyLoad)),
     "an attempt signed by a replaced writer": Defect(Claim.SENT_IS_COMMITTED, Parts(store=Unfenced)),
 }

@@ -7,12 +7,12 @@ Nothing that was computed from memory leaves before what it saw is committed.
 import asyncio
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Generic
 
 from countermand.kernel import telemetry
-from countermand.kernel.event_log import EventLog
-from countermand.kernel.ports import CommitUnknown, Epoch, ShardClock, ShardStore, Unavailable
+from countermand.kernel.event_log import EventLog, Position
+from countermand.kernel.ports import CommitUnknown, Epoch, EventRow, ShardClock, ShardStore, Unavailable
 from countermand.kernel.reload_pauses import ReloadPauses
 from countermand.kernel.writer_epoch import (
     Command,
@@ -100,6 +100,11 @@ class Shard(ABC, Generic[State, Command, Event, Refusal, Rows]):
     async def barrier(self) -> None:
         """Reads of the store that start after this see everything that memory shows now."""
         await (await self._ready()).committed()
+
+    async def read_events(self, after: Position | None, limit: int) -> tuple[Sequence[EventRow], Position]:
+        """The first events after a position, None for the start, and the position after them: see `EventLog.read`."""
+        await self._ready()
+        return await self.events.read(self.events.start() if after is None else after, limit)
 
     async def now(self) -> Instant:
         writer = await self._ready()

@@ -23,6 +23,7 @@ from countermand.engine.trigger_service import (
     Withdrawn,
 )
 from countermand.engine.trigger_shard import Answer as EngineAnswer
+from countermand.kernel.event_log import Position, PositionAhead
 from countermand.kernel.journal import encode
 from countermand.simulation.chance import chance
 from countermand.simulation.process import Process
@@ -36,6 +37,7 @@ Answer = dict[str, Any]
 
 ORDERS_AT_ONCE: Final = 6
 _ENDED: Final = ("filled", "cancelled", "deposit_failed")
+_EVENTS: Final = (1, 7, 1_000)
 _PAGE: Final = 100_000
 
 
@@ -66,6 +68,7 @@ class Client:
         self.wallet = Wallet(wallet)
         self.random = chance(world.seed, wallet)
         self.tickets: list[Ticket] = []
+        self._position: Position | None = None
         self._others = others
 
     # --- while there are faults
@@ -79,6 +82,7 @@ class Client:
             (self._confirms, 6),
             (self._reads, 2),
             (self._reads_history, 1),
+            (self._reads_events, 1),
             (self._registers, 1),
             (self._meddles, 1),
         ]
@@ -298,6 +302,23 @@ class Client:
             return {"kind": "page", "orders": [(_json(view.group), _lines(view)) for view in page.orders]}
 
         await self.world.ask(self.wallet, "history", None, "", reads)
+
+    async def _reads_events(self) -> None:
+        """All that happened since it read last, a page of it."""
+        since, limit = self._position, self.random.choice(_EVENTS)
+
+        async def reads(process: Process) -> Answer:
+            try:
+                rows, after = await process.shard.read_events(since, limit)
+            except PositionAhead:
+                return {"kind": "ahead"}  # Of a writer that was replaced.
+            first, last = (-1, 0) if since is None else (since.seq, since.n), (after.seq, after.n)
+            told = [(row.seq, row.n, row.record.order_id, row.record.kind) for row in rows]
+            return {"kind": "events", "from": first, "to": last, "events": told, "after": after}
+
+        answer = await self.world.ask(self.wallet, "events", None, "", reads)
+        if answer["kind"] == "events":
+            self._position = answer["after"]
 
     async def _registers(self) -> None:
         async def registers(process: Process) -> Answer:

@@ -26,7 +26,7 @@ from countermand.values.quantities import UsdPrice
 
 Work = Callable[[Process], Coroutine[Any, Any, Answer]]
 
-_LONG: Final = ("body", "orders", "message", "built")
+_LONG: Final = ("body", "orders", "message", "built", "events", "after")
 """What of an answer the trace does not show."""
 
 LONG_LEAP_MS: Final = 60_000
@@ -43,6 +43,10 @@ class Rows:
 
     def journal_row(self, seq: int) -> JournalRow | None:
         return self.database.shard(0).journal.get(seq)
+
+    def event(self, seq: int, n: int) -> tuple[str, str] | None:
+        row = self.database.shard(0).events.get((seq, n))
+        return None if row is None else (row.record.order_id, row.record.kind)
 
     def order_row(self, order_id: str) -> OrderRow | None:
         return self.database.shard(0).orders.get(OrderId(order_id))

@@ -55,6 +55,9 @@ class Database(Protocol):
 
     def journal_row(self, seq: int) -> JournalRow | None: ...
 
+    def event(self, seq: int, n: int) -> tuple[str, str] | None:
+        """Of the event log: the order, and the kind."""
+
     def order_row(self, order_id: str) -> OrderRow | None: ...
 
     def live_orders(self) -> Sequence[str]: ...
@@ -93,6 +96,8 @@ class Checkers:
         """As the journal says they are."""
         self._shown: dict[str, list[tuple[int, str]]] = {}
         """What the owner of each order is to be shown, the newest last, with the order's version that it came with."""
+        self._told: list[tuple[int, int, str, str]] = []
+        """All events: the entry, the number, the order, and the kind."""
         self._past: dict[str, tuple[list[int], list[Json]]] = {}
         """Each order as it was after which sequence number."""
         self.attempts: dict[str, tuple[str, int]] = {}
@@ -115,6 +120,7 @@ class Checkers:
                 broken(Claim.JOURNAL_INTACT, f"row {self._seq + 1} of {stands} is missing")
             self._link(row)
             events = json.loads(row.body)["events"]
+            self._tell([(order_id, kind) for order_id, kind, _ in events])
             for order_id, kind, event in events:
                 together = tuple(other for order, other, _ in events if order == order_id)
                 self._saw(situation(self.orders.get(order_id), kind, event, together))
@@ -135,6 +141,14 @@ class Checkers:
         if row.at < self._at:
             broken(Claim.JOURNAL_INTACT, f"row {seq} is of {row.at}, before {self._at}")
         self._seq, self._head, self._at = seq, row.hash, row.at
+
+    def _tell(self, events: Sequence[tuple[str, str]]) -> None:
+        for n, (order_id, kind) in enumerate(events):
+            if self._database.event(self._seq, n) != (order_id, kind):
+                broken(Claim.EVENTS_ARE_TOLD, f"event {n} of entry {self._seq} is not {kind} of order {order_id}")
+            self._told.append((self._seq, n, order_id, kind))
+        if self._database.event(self._seq, len(events)) is not None:
+            broken(Claim.EVENTS_ARE_TOLD, f"entry {self._seq} has more than {len(events)} events")
 
     def _happened(self, order_id: str, kind: str, event: Json, at: int) -> None:
         before = self.orders.get(order_id)
@@ -228,6 +242,8 @@ class Checkers:
             self._must_be_committed(answer, self._database.has_vault(asked.wallet))
         elif kind == "order":
             self._read(asked, asked.order_id or "", answer["body"], answer["shown"])
+        elif kind == "events":
+            self._read_events(answer)
         elif kind == "page":
             self._read_page(asked, answer["orders"])
         elif kind == "priced":
@@ -305,6 +321,14 @@ class Checkers:
             mine = order["terms"]["wallet"] == asked.wallet and self._known_at(order_id, asked.seq)
             if mine and order_id not in shown:
                 broken(Claim.READS_ARE_CURRENT, f"order {order_id} is not in its owner's history")
+
+    def _read_events(self, answer: Json) -> None:
+        first, last = answer["from"], answer["to"]
+        if last[0] > self._seq:
+            broken(Claim.EVENTS_ARE_TOLD, f"it is read up to {last}, but {self._seq} is committed")
+        due = [told for told in self._told if first < told[:2] <= last]
+        if answer["events"] != due:
+            broken(Claim.EVENTS_ARE_TOLD, f"from {first} to {last}: {_brief(answer['events'])}, not {_brief(due)}")
 
     def _left_open(self, asked: Asked, answer: Json) -> None:
         """A price is acknowledged: nothing that it crosses and that was open when it came is open still."""
