@@ -133,7 +133,7 @@ async def rows_of(store: AnyStore) -> list[object]:
             [row async for row in view.journal(0)],
             [row async for row in view.orders(0)],
             [row async for row in view.events(0)],
-            await store.craft(request_id(1)),
+            (await store.crafts([request_id(1)])).get(request_id(1)),
             await store.vault(ALICE),
             await store.build(b"digest 1"),
         ]
@@ -145,9 +145,9 @@ async def rows_of(store: AnyStore) -> list[object]:
 async def test_a_shard_begins_with_nothing(store: Store) -> None:
     assert await store.begin_epoch(0) == Epoch(1, 0, b"", Instant(0))
     assert await bodies(store.live_orders(0)) == []
-    assert await store.order(order_id(1)) is None
+    assert (await store.orders([order_id(1)])).get(order_id(1)) is None
     assert await store.order_history(order_id(1)) is None
-    assert await store.craft(request_id(1)) is None
+    assert (await store.crafts([request_id(1)])).get(request_id(1)) is None
     assert await store.vault(ALICE) is None
 
 
@@ -180,7 +180,7 @@ async def test_a_commit_stores_every_kind_of_row(store: AnyStore) -> None:
         TODAY,
         b'{"build":1}',
     ]
-    assert await store.order(order_id(1)) == b'{"order":1}'
+    assert (await store.orders([order_id(1)])).get(order_id(1)) == b'{"order":1}'
 
 
 async def test_where_the_fence_fails_nothing_at_all_is_written(store: AnyStore) -> None:
@@ -192,7 +192,7 @@ async def test_where_the_fence_fails_nothing_at_all_is_written(store: AnyStore) 
         with pytest.raises(WriterReplaced):
             await store.commit(replace(everything(epoch, seq_before=1), **wrong))
         assert await rows_of(store) == before
-        assert await store.order(order_id(1)) is None
+        assert (await store.orders([order_id(1)])).get(order_id(1)) is None
 
 
 async def test_side_rows_alone_are_fenced_too(store: AnyStore) -> None:
@@ -210,7 +210,7 @@ async def test_side_rows_alone_are_fenced_too(store: AnyStore) -> None:
     with pytest.raises(WriterReplaced):
         await store.commit(batch(epoch, 1, commands=0, crafts=[craft_row(2, 500)]))
     await store.commit(batch(successor, 1, commands=0, crafts=[craft_row(3, 500)]))
-    assert [await store.craft(request_id(n)) for n in (2, 3)] == [None, b'{"craft":3}']
+    assert [(await store.crafts([request_id(n)])).get(request_id(n)) for n in (2, 3)] == [None, b'{"craft":3}']
 
 
 async def test_of_two_writers_the_older_is_replaced(world: World, store: AnyStore) -> None:
@@ -257,7 +257,7 @@ async def test_an_order_is_stored_as_it_is_now(store: Store) -> None:
     await store.commit(batch(epoch, orders=[order_row(1), order_row(2)]))
     changed = order_row(1, updated_at=Instant(TODAY + 9), body=b"changed")
     await store.commit(batch(epoch, 1, orders=[changed, order_row(3)]))
-    assert await store.order(order_id(1)) == b"changed"
+    assert (await store.orders([order_id(1)])).get(order_id(1)) == b"changed"
     assert await bodies(store.live_orders(0)) == [b"changed", b'{"order":2}', b'{"order":3}']
 
 
@@ -266,7 +266,7 @@ async def test_only_live_orders_are_loaded_but_all_can_be_read(store: Store) -> 
     await store.commit(batch(epoch, orders=[order_row(n) for n in (3, 1, 2)]))
     await store.commit(batch(epoch, 1, orders=[order_row(2, live=False, active=False, body=b"ended")]))
     assert await bodies(store.live_orders(0)) == [b'{"order":1}', b'{"order":3}']
-    assert await store.order(order_id(2)) == b"ended"
+    assert (await store.orders([order_id(2)])).get(order_id(2)) == b"ended"
     await store.commit(batch(epoch, 2, orders=[order_row(2, body=b"revived")]))
     assert await bodies(store.live_orders(0)) == [b'{"order":1}', b"revived", b'{"order":3}']
 
@@ -276,19 +276,36 @@ async def test_a_craft_and_a_vault_stay_what_they_were_first(store: Store) -> No
     await store.commit(batch(epoch, crafts=[craft_row(1, 5)], vaults=[(ALICE, Instant(TODAY))]))
     again = replace(craft_row(1, 9), body=b"another")
     await store.commit(batch(epoch, 1, crafts=[again, again], vaults=[(ALICE, Instant(TODAY + 1)), (BOB, Instant(3))]))
-    assert await store.craft(request_id(1)) == b'{"craft":1}'
+    assert (await store.crafts([request_id(1)])).get(request_id(1)) == b'{"craft":1}'
     assert await store.vault(ALICE) == TODAY
     assert await store.vault(BOB) == 3
+
+
+async def crafts_left(store: Store) -> list[bool]:
+    left = await store.crafts([request_id(n) for n in range(1, 6)])
+    return [request_id(n) in left for n in range(1, 6)]
 
 
 async def test_dead_crafts_are_forgotten_unless_they_became_orders(store: Store) -> None:
     epoch = await store.begin_epoch(0)
     await store.commit(batch(epoch, crafts=[craft_row(n, 100 + n) for n in range(1, 6)], orders=[order_row(2)]))
     await store.delete_dead_crafts(104)
-    assert [await store.craft(request_id(n)) is not None for n in range(1, 6)] == [False, True, False, True, True]
+    assert await crafts_left(store) == [
+        False,
+        True,
+        False,
+        True,
+        True,
+    ]
     await store.commit(batch(epoch, 1, orders=[order_row(4)]))
     await store.delete_dead_crafts(1_000)
-    assert [await store.craft(request_id(n)) is not None for n in range(1, 6)] == [False, True, False, True, False]
+    assert await crafts_left(store) == [
+        False,
+        True,
+        False,
+        True,
+        False,
+    ]
 
 
 # --- history
@@ -432,7 +449,7 @@ async def test_a_reset_empties_the_shard_and_ends_its_writer(store: AnyStore) ->
     assert await bodies(store.live_orders(1)) == [b'{"order":2}']
     assert await store.vault(BOB) == 5
     await store.commit(everything(new, 1))
-    assert await store.order(order_id(1)) is not None
+    assert (await store.orders([order_id(1)])).get(order_id(1)) is not None
 
 
 async def test_a_snapshot_stays_what_it_was_while_commits_go_on(world: World, store: AnyStore) -> None:

@@ -1,7 +1,7 @@
 """A shard and its outbox under virtual time: a store in memory that fails when told to, and a chain of a few lines."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import wraps
@@ -75,6 +75,16 @@ class CountingStore(MemoryStore):
     def __init__(self, database: MemoryDatabase, trouble: Trouble) -> None:
         super().__init__(database, trouble)
         self.batches: list[TriggerBatch] = []
+        self.asked: list[str] = []
+        """The reads of single orders and crafts."""
+
+    async def orders(self, order_ids: Sequence[OrderId]) -> Mapping[OrderId, bytes]:
+        self.asked.append("orders")
+        return await super().orders(order_ids)
+
+    async def crafts(self, request_ids: Sequence[RequestId]) -> Mapping[RequestId, bytes]:
+        self.asked.append("crafts")
+        return await super().crafts(request_ids)
 
     async def commit(self, batch: TriggerBatch) -> None:
         self.batches.append(batch)

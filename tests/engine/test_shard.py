@@ -10,7 +10,7 @@ from countermand.domain.trigger.desk import Desk as DomainDesk
 from countermand.domain.trigger.order import State
 from countermand.domain.trigger.refusals import Refusal, Refused
 from countermand.engine import trigger_journal
-from countermand.engine.ports import BuildRow, CraftRow
+from countermand.engine.ports import BuildRow
 from countermand.engine.trigger_shard import Answer
 from countermand.kernel import journal
 from countermand.kernel.clock import ClockSetting
@@ -26,7 +26,7 @@ from countermand.simulation.memory_store import (
 )
 from countermand.values.identity import OrderId, RequestId, Signature
 from countermand.values.instant import Instant
-from tests.domain.orders import ALICE, EXPIRES_AT, MALLORY, PLACED_AT, SOL, usd
+from tests.domain.orders import ALICE, EXPIRES_AT, MALLORY, PLACED_AT, SOL, deposit, usd
 from tests.engine.stubs import Trouble, cancelling, desk, placing, quiet, under_virtual_time
 
 UNKNOWN = CommitUnknown("the answer to a commit was lost")
@@ -517,8 +517,9 @@ async def test_a_vault_a_craft_and_a_build_without_orders_are_stored_when_they_w
     async with desk(database) as it:
         await it.shard.add_vault(ALICE, PLACED_AT)
         assert await it.store.vault(ALICE) == PLACED_AT
-        await it.shard.add_craft(CraftRow(RequestId("r"), OrderId("order"), 150, b"craft"))
-        assert await it.store.craft(RequestId("r")) == b"craft"
+        crafted = deposit()
+        await it.shard.add_craft(crafted)
+        assert await it.store.crafts([crafted.request_id]) == {crafted.request_id: journal.encode(crafted)}
         await it.shard.add_builds([build])
         assert await it.store.build(build.digest) == build.body
         assert it.journal() == []
@@ -614,3 +615,40 @@ async def test_a_writer_that_was_replaced_refuses_nothing() -> None:
             with pytest.raises(CommitUnknown):
                 await older.shard.submit(cancelling("unknown"))
             assert isinstance(await newer.shard.submit(cancelling("unknown")), Refused)
+
+
+@under_virtual_time
+async def test_an_order_is_placed_by_a_fresh_deposit_without_a_question_to_the_store() -> None:
+    async with desk() as it:
+        command = placing()
+        await it.shard.add_craft(command.deposit)
+        it.store.asked.clear()
+        assert await it.shard.craft(command.deposit.request_id) == command.deposit
+        assert isinstance(await it.shard.submit(command), Answer)
+        assert it.store.asked == []
+        assert await it.shard.craft(command.deposit.request_id) == command.deposit, "a repetition finds it in the store"
+        assert it.store.asked == ["crafts"]
+
+
+@under_virtual_time
+async def test_a_deposit_is_fresh_in_its_own_epoch_only() -> None:
+    async with desk() as it:
+        command = placing()
+        await it.shard.add_craft(command.deposit)
+        await it.shard.reload(_nothing)
+        it.store.asked.clear()
+        assert isinstance(await it.shard.submit(command), Answer)
+        assert it.store.asked == ["orders"], "another process may have placed it meanwhile"
+
+
+@under_virtual_time
+async def test_a_fresh_deposit_that_died_is_forgotten_with_those_of_the_store() -> None:
+    async with desk() as it:
+        command = placing()
+        height = command.deposit.craft.last_valid_height
+        await it.shard.add_craft(command.deposit)
+        for below in (height, height + 1):
+            it.shard.forget_dead_crafts(below)
+            await it.store.delete_dead_crafts(below)
+            found = await it.shard.craft(command.deposit.request_id)
+            assert found == (command.deposit if below == height else None)

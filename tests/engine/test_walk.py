@@ -193,7 +193,7 @@ async def test_a_deposit_that_is_forgotten_while_its_order_is_placed_is_kept_wit
 
     async def forgotten_meanwhile(craft: DepositCraft) -> str | None:
         await store.delete_dead_crafts(craft.craft.last_valid_height + 1)
-        assert await store.craft(craft.request_id) is None
+        assert (await store.crafts([craft.request_id])).get(craft.request_id) is None
         return await simulate(craft)
 
     request = venue.request(alice, deposit, above(200))

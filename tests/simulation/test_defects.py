@@ -16,7 +16,7 @@ from countermand.custody import custody
 from countermand.custody.routing import Quote, Swap
 from countermand.domain.trigger import decide as rules
 from countermand.domain.trigger import desk, lifecycle, slippage
-from countermand.domain.trigger.commands import Command, ConfirmCancel, ExpireOrder, StartFill
+from countermand.domain.trigger.commands import Command, ConfirmCancel, DepositCraft, ExpireOrder, StartFill
 from countermand.domain.trigger.desk import Desk, OrderEvent
 from countermand.domain.trigger.events import FillStarted, OrderTriggered
 from countermand.domain.trigger.order import Attempt, AttemptKind, OrderGroup, State
@@ -28,7 +28,7 @@ from countermand.engine.trigger_bodies import decode_group
 from countermand.engine.trigger_service import OrderView, TriggerService
 from countermand.engine.trigger_shard import Answer, TriggerEpoch
 from countermand.engine.trigger_state import TriggerState
-from countermand.kernel.ports import WriterReplaced
+from countermand.kernel.ports import Epoch, WriterReplaced
 from countermand.kernel.writer_epoch import WriterEpoch
 from countermand.sandbox.pool import SandboxPool
 from countermand.simulation.checkers import Claim
@@ -155,6 +155,25 @@ class HastyLoad(CountedShard):
         return WriterEpoch(self.number, epoch, state, state)
 
 
+# --- a fresh deposit that is used after its epoch ended
+
+
+class FreshForEver(CountedShard):
+    """What was built in one epoch counts as fresh in the next, though its order may have ended since."""
+
+    made: list[DepositCraft]
+
+    async def add_craft(self, deposit: DepositCraft) -> None:
+        self.__dict__.setdefault("made", []).append(deposit)
+        await super().add_craft(deposit)
+
+    async def _load(self, epoch: Epoch) -> TriggerEpoch:
+        writer = await super()._load(epoch)
+        for deposit in self.__dict__.get("made", []):
+            writer.state.add_fresh(deposit)
+        return writer
+
+
 # --- an attempt signed by a replaced writer
 
 
@@ -224,6 +243,7 @@ DEFECTS = {
         Claim.EVENTS_ARE_TOLD, Parts(shard=HastyEvents)
     ),
     "a reload that misses a late commit": Defect(Claim.REPLAY_EQUALS_MEMORY, Parts(shard=HastyLoad)),
+    "a fresh deposit used after its epoch ended": Defect(Claim.READS_ARE_CURRENT, Parts(shard=FreshForEver)),
     "an attempt signed by a replaced writer": Defect(Claim.SENT_IS_COMMITTED, Parts(store=Unfenced)),
 }
 

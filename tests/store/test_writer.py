@@ -101,7 +101,7 @@ async def test_a_row_that_cannot_be_stored_takes_its_batch_with_it_and_nothing_e
 
 async def test_a_question_that_makes_no_sense_is_a_bug_and_not_a_silent_server(store: PostgresStore) -> None:
     with pytest.raises(asyncpg.DataError):
-        await store.order(OrderId("not a uuid"))
+        (await store.orders([OrderId("not a uuid")])).get(OrderId("not a uuid"))
 
 
 async def test_crafts_are_not_judged_while_a_commit_could_make_orders_of_them(
@@ -117,8 +117,8 @@ async def test_crafts_are_not_judged_while_a_commit_could_make_orders_of_them(
     await waits_for(helper, other)
     await transaction.commit()
     await deleting
-    assert await store.craft(request_id(1)) is not None
-    assert await store.craft(request_id(2)) is None
+    assert (await store.crafts([request_id(1)])).get(request_id(1)) is not None
+    assert (await store.crafts([request_id(2)])).get(request_id(2)) is None
 
 
 async def test_a_used_craft_is_judged_only_once(store: PostgresStore, helper: Connection) -> None:

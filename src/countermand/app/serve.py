@@ -169,6 +169,7 @@ async def _keep_house(families: Families) -> None:
         await asyncio.sleep(_HOUSEKEEPING_S)
         try:
             height = await families.trigger.custody.block_height()
+            families.trigger.shard.forget_dead_crafts(height)
             await infra.stores.trigger.delete_dead_crafts(height)
             await infra.stores.trigger.delete_builds(height - REMEMBERED_BLOCKS)
             await infra.stores.book.delete_drafts(infra.clock.now())

@@ -4,10 +4,15 @@ from typing import Final
 
 import msgspec
 
+from countermand.domain.trigger.commands import DepositCraft
 from countermand.domain.trigger.order import AT_REST, OrderGroup
 from countermand.values.identity import OrderId
 
 _GROUP: Final = msgspec.json.Decoder(OrderGroup)
+
+_CRAFT: Final = msgspec.json.Decoder(DepositCraft)
+
+decode_craft = _CRAFT.decode
 
 
 def decode_group(body: bytes) -> OrderGroup:

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Final, ParamSpec, TypeAlias, TypeVar
 
-import msgspec
-
 from countermand.domain.trigger.commands import (
     Amendment,
     AmendOrder,
@@ -24,7 +22,6 @@ from countermand.engine.outbox import Outbox
 from countermand.engine.ports import Custody, HistoryQuery, Store, StoredOrder
 from countermand.engine.trigger_bodies import decode_group
 from countermand.engine.trigger_records import HistoryEntry, decode_told, history_of
-from countermand.engine.trigger_rows import craft_row
 from countermand.engine.trigger_shard import Answer, TriggerShard
 from countermand.kernel.ids import Ids
 from countermand.kernel.ports import Clock, CommitUnknown, Unavailable
@@ -35,7 +32,6 @@ from countermand.values.quantities import BaseUnits
 CRAFT_PATIENCE_MS: Final = 300
 """A cancel does not wait longer than this for its withdrawal to be built: stopping the fills comes first."""
 _CRAFT_TRIES: Final = 16
-_CRAFT: Final = msgspec.json.Decoder(DepositCraft)
 _CRAFTABLE: Final = (State.OPEN, State.READY_EXECUTE, State.EXPIRED, State.READY_TO_CANCEL)
 
 
@@ -173,17 +169,15 @@ class TriggerService:
             output_mint=output_mint,
             amount=amount,
         )
-        await self._shard.add_craft(craft_row(deposit))
+        await self._shard.add_craft(deposit)
         return deposit
 
     @_told("place")
     async def place(self, request: OrderRequest) -> PlaceAnswer:
         """Commits the order with the user's signature, lands the deposit, and waits for it."""
-        await self._shard.barrier()
-        body = await self._store.craft(request.deposit_request_id)
-        if body is None:
+        deposit = await self._shard.craft(request.deposit_request_id)
+        if deposit is None:
             return DepositUnknown()
-        deposit = _CRAFT.decode(body)
         known = await self._shard.peek(deposit.order_id) is not None
         flaw = None if known else await self._custody.simulate_deposit(deposit)
         command = self._place_command(request, deposit, flaw)

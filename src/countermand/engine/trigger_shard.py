@@ -5,19 +5,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from countermand.domain.trigger.commands import Command, TriggerOrders
+from countermand.domain.trigger.commands import Command, DepositCraft, TriggerOrders
 from countermand.domain.trigger.desk import OrderEvent
 from countermand.domain.trigger.order import OrderGroup
 from countermand.domain.trigger.refusals import Refused
-from countermand.engine.ports import BuildRow, CraftRow, Store, TriggerRows
-from countermand.engine.trigger_bodies import decode_group, decode_stored
+from countermand.engine.ports import BuildRow, Store, TriggerRows
+from countermand.engine.trigger_bodies import decode_craft, decode_group, decode_stored
 from countermand.engine.trigger_state import TriggerState
+from countermand.kernel.grouped_reads import GroupedReads
 from countermand.kernel.ports import Epoch, ShardClock
 from countermand.kernel.shard import Shard
 from countermand.kernel.writer_epoch import WriterEpoch
 from countermand.services.prices import Prices
 from countermand.stored_rows import UNREADABLE, unreadable
-from countermand.values.identity import Mint, OrderId, Wallet
+from countermand.values.identity import Mint, OrderId, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import UsdPrice
 
@@ -54,7 +55,8 @@ class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows
         self._store = store
         self._prices = prices
         self._told = on_committed
-        self._fetching: dict[OrderId, asyncio.Future[None]] = {}
+        self._orders = GroupedReads(store.orders)
+        self._crafts = GroupedReads(store.crafts)
         self._watching: dict[OrderId, list[asyncio.Future[None]]] = {}
         self._as_stored: Sequence[OrderGroup] = ()
 
@@ -88,10 +90,25 @@ class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows
             self._turn(writer, TriggerOrders(mint, price, at_once, order_ids))
         desk.watch_again(crossed)
 
-    async def add_craft(self, row: CraftRow) -> None:
+    async def add_craft(self, deposit: DepositCraft) -> None:
         writer = await self._ready()
-        writer.state.add_craft(row)
+        writer.state.add_fresh(deposit)
         await writer.committed()
+
+    async def craft(self, request_id: RequestId) -> DepositCraft | None:
+        """None: none was made, or it died, and was forgotten."""
+        writer = await self._ready()
+        fresh = writer.state.fresh(request_id)
+        if fresh is not None:
+            return fresh
+        await writer.committed()
+        body = await self._crafts.ask(request_id)
+        return None if body is None else decode_craft(body)
+
+    def forget_dead_crafts(self, below_height: int) -> None:
+        """Those that can no longer land, in memory: the store's own are deleted beside it."""
+        if self._epoch is not None:
+            self._epoch.state.forget_dead(below_height)
 
     async def add_builds(self, rows: Sequence[BuildRow]) -> None:
         writer = await self._ready()
@@ -173,27 +190,14 @@ class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows
         """The epoch, with the order in memory if there is one. What follows without an `await` sees it there."""
         while True:
             writer = await self._ready()
-            if order_id in writer.state.desk.groups:
+            if order_id in writer.state.desk.groups or writer.state.is_new(order_id):
                 return writer
-            fetching = self._fetching.get(order_id)
-            if fetching is not None:
-                await asyncio.shield(fetching)
-                continue
-            found = await self._fetch(order_id)
+            body = await self._orders.ask(order_id)
             if writer is self._epoch:
-                if found is not None:
-                    writer.state.adopt(found)
+                if body is not None and order_id not in writer.state.desk.groups:
+                    writer.state.adopt(decode_group(body))
                 return writer
-
-    async def _fetch(self, order_id: OrderId) -> OrderGroup | None:
-        """Reads an order from the store. Only one such read of an order is under way, so that no old one overtakes."""
-        fetching = self._fetching[order_id] = asyncio.get_running_loop().create_future()
-        try:
-            body = await self._store.order(order_id)
-        finally:
-            del self._fetching[order_id]
-            fetching.set_result(None)
-        return None if body is None else decode_group(body)
 
     def _is_wanted(self, order_id: OrderId) -> bool:
-        return order_id in self._fetching or order_id in self._watching
+        """It may not leave memory: what is being read of it would be older than what is committed of it."""
+        return self._orders.is_asked(order_id) or order_id in self._watching

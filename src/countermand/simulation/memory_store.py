@@ -142,13 +142,13 @@ class MemoryStore(FencedStore[MemoryShard]):
         await self._faults.at(BEFORE_READ)
         return [(row.id, row.body) for _, row in sorted(self.database.shard(shard).orders.items()) if row.live]
 
-    async def order(self, order_id: OrderId) -> bytes | None:
+    async def orders(self, order_ids: Sequence[OrderId]) -> Mapping[OrderId, bytes]:
         await self._faults.at(BEFORE_READ)
-        return next((row.body for shard in self._shards() if (row := shard.orders.get(order_id))), None)
+        return {key: row.body for shard in self._shards() for key in order_ids if (row := shard.orders.get(key))}
 
-    async def craft(self, request_id: RequestId) -> bytes | None:
+    async def crafts(self, request_ids: Sequence[RequestId]) -> Mapping[RequestId, bytes]:
         await self._faults.at(BEFORE_READ)
-        return next((row.body for shard in self._shards() if (row := shard.crafts.get(request_id))), None)
+        return {key: row.body for shard in self._shards() for key in request_ids if (row := shard.crafts.get(key))}
 
     async def build(self, digest: bytes) -> bytes | None:
         await self._faults.at(BEFORE_READ)

@@ -1,6 +1,6 @@
 """The store of trigger orders: PostgreSQL."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -17,8 +17,8 @@ from countermand.values.instant import Instant
 __all__ = ["PostgresStore", "migrate"]
 
 _LIVE_ORDERS: Final = "SELECT id, body FROM orders WHERE shard = $1 AND live ORDER BY id"
-_ORDER: Final = "SELECT body FROM orders WHERE id = $1"
-_CRAFT: Final = "SELECT body FROM crafts WHERE request_id = $1"
+_ORDERS: Final = "SELECT id, body FROM orders WHERE id = ANY ($1::uuid[])"
+_CRAFTS: Final = "SELECT request_id, body FROM crafts WHERE request_id = ANY ($1::uuid[])"
 _BUILD: Final = "SELECT body FROM builds WHERE digest = $1"
 _DELETE_BUILDS: Final = "DELETE FROM builds WHERE last_valid_height < $1"
 _VAULT: Final = "SELECT registered_at FROM vaults WHERE wallet = $1"
@@ -93,15 +93,13 @@ class PostgresStore(ShardPostgres[TriggerRows]):
                 rows = await connection.fetch(_LIVE_ORDERS, shard, timeout=None)
         return [(OrderId(str(order_id)), body) for order_id, body in rows]
 
-    async def order(self, order_id: OrderId) -> bytes | None:
+    async def orders(self, order_ids: Sequence[OrderId]) -> Mapping[OrderId, bytes]:
         with asking():
-            body: bytes | None = await self._readers.fetchval(_ORDER, order_id)
-        return body
+            return {OrderId(str(key)): body for key, body in await self._readers.fetch(_ORDERS, order_ids)}
 
-    async def craft(self, request_id: RequestId) -> bytes | None:
+    async def crafts(self, request_ids: Sequence[RequestId]) -> Mapping[RequestId, bytes]:
         with asking():
-            body: bytes | None = await self._readers.fetchval(_CRAFT, request_id)
-        return body
+            return {RequestId(str(key)): body for key, body in await self._readers.fetch(_CRAFTS, request_ids)}
 
     async def build(self, digest: bytes) -> bytes | None:
         with asking():
