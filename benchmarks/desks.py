@@ -21,7 +21,7 @@ from countermand.domain.trigger.commands import TriggerOrders
 from countermand.domain.trigger.condition import Condition, Direction
 from countermand.domain.trigger.order import AT_REST, Family, Leg, OrderGroup, Role, State, Terms
 from countermand.engine.trigger_bodies import decode_group
-from countermand.engine.trigger_shard import ORDERS_PER_SLICE, TriggerEpoch
+from countermand.engine.trigger_shard import TriggerEpoch
 from countermand.engine.trigger_state import TriggerState
 from countermand.kernel.ids import Ids
 from countermand.kernel.journal import encode
@@ -107,7 +107,7 @@ def _ticks_ns(writer: TriggerEpoch) -> list[int]:
     for number in range(_TICKS):
         price = UsdPrice(150 * _DOLLAR + number)
         began = time.perf_counter_ns()
-        crossed = writer.state.desk.take_crossed(Mint(SOL.mint), price, at_once=False)
+        crossed, _ = writer.state.desk.take_crossed(Mint(SOL.mint), price, at_once=False)
         took.append(time.perf_counter_ns() - began)
         assert not crossed, "the tick was to cross nothing"
     return sorted(took)
@@ -117,12 +117,13 @@ def _crossing_ms(writer: TriggerEpoch) -> float:
     """10⁴ orders leave `open`, slice after slice, and their events are written into the journal."""
     reach = UsdPrice(300 * _DOLLAR + 2 * (CROSSED - 1) * _DOLLAR // 100_000)
     began = time.perf_counter_ns()
-    crossed = writer.state.desk.take_crossed(Mint(SOL.mint), reach, at_once=False)
-    for start in range(0, len(crossed), ORDERS_PER_SLICE):
-        order_ids = tuple(crossed[start : start + ORDERS_PER_SLICE])
-        writer.turn(TriggerOrders(Mint(SOL.mint), reach, at_once=False, order_ids=order_ids), _START)
+    count, more = 0, True
+    while more:
+        crossed, more = writer.state.desk.take_crossed(Mint(SOL.mint), reach, at_once=False)
+        writer.turn(TriggerOrders(Mint(SOL.mint), reach, at_once=False, order_ids=tuple(crossed)), _START)
+        count += len(crossed)
     took = time.perf_counter_ns() - began
-    assert len(crossed) == CROSSED, f"{len(crossed)} orders crossed"
+    assert count == CROSSED, f"{count} orders crossed"
     return took / 1e6
 
 

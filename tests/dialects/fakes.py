@@ -197,7 +197,7 @@ class FakeOrders(TriggerService):
     def observe(self, mint: str, dollars: int) -> None:
         now, price = self.fake_clock.now(), UsdPrice(dollars * 10**12)
         self.newest[Mint(mint)] = price
-        crossed = self.desk.take_crossed(Mint(mint), price, at_once=True)
+        crossed, _ = self.desk.take_crossed(Mint(mint), price, at_once=True)
         happened = self.desk.decide(TriggerOrders(Mint(mint), price, True, tuple(crossed)), Moment(now))
         assert not isinstance(happened, Refused)
         for order_id, event in happened:

@@ -21,7 +21,8 @@ def holding(group: OrderGroup) -> Desk:
 
 
 def triggered_by(desk: Desk, price: UsdPrice, *, at_once: bool = False) -> list[OrderId]:
-    crossed = desk.take_crossed(SOL, price, at_once=at_once)
+    crossed, more = desk.take_crossed(SOL, price, at_once=at_once)
+    assert not more
     events = desk.decide(TriggerOrders(SOL, price, at_once, tuple(crossed)), Moment(NOW))
     assert not isinstance(events, Refused)
     desk.watch_again(crossed)

@@ -1,5 +1,6 @@
 """The price index and the timers, beside naive ones."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from countermand.domain.trigger.timers import Timers
 from countermand.domain.trigger.watch import Watch
 from countermand.values.identity import Mint, OrderId
 from countermand.values.instant import Instant
+from countermand.values.quantities import UsdPrice
 from tests.domain.orders import usd
 
 SOL = Mint("SOL")
@@ -33,6 +35,14 @@ settings = st.one_of(
 Watched = dict[OrderId, list[Condition]]
 
 
+def taken(watch: Watch[list[Condition]], mint: Mint, price: UsdPrice, most: int = 100) -> Iterator[list[OrderId]]:
+    """Slice after slice."""
+    more = True
+    while more:
+        crossed, more = watch.take_crossed(mint, price, most)
+        yield crossed
+
+
 @given(st.lists(operations, max_size=300))
 def test_the_index_finds_what_a_look_at_every_order_finds(steps: list[tuple[str, Any, Any]]) -> None:
     orders: Watched = {}
@@ -45,7 +55,9 @@ def test_the_index_finds_what_a_look_at_every_order_finds(steps: list[tuple[str,
             orders.pop(whom, None)
         else:
             crossed = sorted(name for name, armed in orders.items() if any(c.holds_at(whom) for c in armed))
-            assert watch.take_crossed(SOL, whom) == crossed
+            slices = list(taken(watch, SOL, whom, most=3))
+            assert all(len(each) <= 3 for each in slices)
+            assert sorted({name for each in slices for name in each}) == crossed
             for name in crossed:
                 if how:
                     watch.arm(name, SOL)
@@ -56,8 +68,8 @@ def test_the_index_finds_what_a_look_at_every_order_finds(steps: list[tuple[str,
 def test_another_mints_price_concerns_nobody() -> None:
     watch = Watch({OrderId("a"): [Condition(Direction.ABOVE, usd(1))]}, list)
     watch.arm(OrderId("a"), SOL)
-    assert watch.take_crossed(Mint("JUP"), usd(5)) == []
-    assert watch.take_crossed(SOL, usd(5)) == [OrderId("a")]
+    assert list(taken(watch, Mint("JUP"), usd(5))) == [[]]
+    assert list(taken(watch, SOL, usd(5))) == [[OrderId("a")]]
 
 
 def test_the_index_does_not_grow_with_what_left() -> None:
@@ -69,7 +81,7 @@ def test_the_index_does_not_grow_with_what_left() -> None:
         watch.arm(order_id, SOL)
         assert watch._entries == sum(len(heap) for heap in watch._heaps.values())
     assert watch._entries <= 64 + 3 * 10
-    assert watch.take_crossed(SOL, usd(20_000)) == sorted(orders)
+    assert list(taken(watch, SOL, usd(20_000))) == [sorted(orders)], "the nearest first"
 
 
 def test_who_is_watched_for_the_other_direction_by_now_is_not_found() -> None:
@@ -78,8 +90,20 @@ def test_who_is_watched_for_the_other_direction_by_now_is_not_found() -> None:
     for direction in Direction:
         orders[OrderId("a")] = [Condition(direction, usd(5))]
         watch.arm(OrderId("a"), SOL)
-    assert watch.take_crossed(SOL, usd(6)) == []
-    assert watch.take_crossed(SOL, usd(4)) == [OrderId("a")]
+    assert list(taken(watch, SOL, usd(6))) == [[]]
+    assert list(taken(watch, SOL, usd(4))) == [[OrderId("a")]]
+
+
+def test_a_slice_looks_at_so_many_entries_at_most() -> None:
+    orders = {OrderId(str(n)): [Condition(Direction.ABOVE, usd(1))] for n in range(1_000)}
+    watch = Watch(orders, list)
+    for order_id in list(orders):
+        watch.arm(order_id, SOL)
+        if order_id != "999":
+            orders[order_id] = [Condition(Direction.ABOVE, usd(9))]
+    slices = list(taken(watch, SOL, usd(5), most=10))
+    assert [each for each in slices if each] == [[OrderId("999")]]
+    assert len(slices) > 10
 
 
 @given(st.lists(settings, max_size=300))
@@ -97,6 +121,8 @@ def test_timers_come_by_due_time_and_then_by_id(steps: list[tuple[str, Any, Any]
             now = max(now, when)
             expected = sorted((due, order_id) for order_id, due in current.items() if due <= now)
             told = []
+            while not timers.begin(now, 2):
+                pass
             while (due_now := timers.due(now)) is not None:
                 told.append(due_now)
                 del current[due_now[1]]

@@ -6,11 +6,13 @@ from dataclasses import replace
 import pytest
 
 from countermand.domain.trigger.commands import Fate, ResolveAttempt
+from countermand.domain.trigger.desk import ORDERS_PER_SLICE
 from countermand.domain.trigger.desk import Desk as DomainDesk
 from countermand.domain.trigger.order import State
 from countermand.domain.trigger.refusals import Refusal, Refused
 from countermand.engine import trigger_journal
 from countermand.engine.ports import BuildRow
+from countermand.engine.trigger_bodies import decode_group
 from countermand.engine.trigger_shard import Answer
 from countermand.kernel import journal
 from countermand.kernel.clock import ClockSetting
@@ -27,7 +29,7 @@ from countermand.simulation.memory_store import (
 from countermand.values.identity import OrderId, RequestId, Signature
 from countermand.values.instant import Instant
 from tests.domain.orders import ALICE, EXPIRES_AT, MALLORY, PLACED_AT, SOL, deposit, usd
-from tests.engine.stubs import Trouble, cancelling, desk, placing, quiet, under_virtual_time
+from tests.engine.stubs import Desk, Trouble, cancelling, desk, placing, quiet, under_virtual_time
 
 UNKNOWN = CommitUnknown("the answer to a commit was lost")
 
@@ -420,18 +422,87 @@ async def test_a_load_tells_the_clock_what_has_happened() -> None:
 
 
 @under_virtual_time
-async def test_timers_run_in_the_order_in_which_they_are_due_before_the_command() -> None:
+async def test_timers_run_in_the_order_in_which_they_are_due() -> None:
     async with desk() as it:
-        for name, after in (("late", 300), ("early", 100), ("later", 900)):
-            await it.opens(name, expires_at=Instant(EXPIRES_AT + after))
-        it.clock.setting = ClockSetting(frozen_at=Instant(EXPIRES_AT + 500))
-        await it.shard.submit(cancelling("later"))
-        rows = [trigger_journal.read(row) for row in it.store.database.shard(0).journal.values()]
-        assert [(row.moment.at - EXPIRES_AT, row.events[0][0]) for row in rows[-3:]] == [
-            (100, "early"),
-            (300, "late"),
-            (500, "later"),
-        ]
+        await _open_three(it)
+        await it.shard.run_due()
+        assert _moments(it)[-2:] == [(100, "early"), (300, "late")]
+
+
+@under_virtual_time
+async def test_an_orders_own_timer_runs_before_a_command_that_names_it_and_the_others_run_later() -> None:
+    async with desk() as it:
+        await _open_three(it)
+        await it.shard.submit(cancelling("late"))
+        assert _moments(it)[-2:] == [(300, "late"), (500, "late")]
+        await it.shard.run_due()
+        assert _moments(it)[-1] == (500, "early"), "time never goes back"
+
+
+async def _open_three(it: Desk) -> None:
+    for name, after in (("late", 300), ("early", 100), ("later", 900)):
+        await it.opens(name, expires_at=Instant(EXPIRES_AT + after))
+    it.clock.setting = ClockSetting(frozen_at=Instant(EXPIRES_AT + 500))
+
+
+def _moments(it: Desk) -> list[tuple[int, str]]:
+    rows = [trigger_journal.read(row) for row in it.store.database.shard(0).journal.values()]
+    return [(row.moment.at - EXPIRES_AT, row.events[0][0]) for row in rows]
+
+
+@under_virtual_time
+async def test_a_cancel_comes_between_the_slices_of_a_crossing_and_wins() -> None:
+    async with desk() as it:
+        names = [f"{number:04}" for number in range(5 * ORDERS_PER_SLICE)]
+        for name in names:
+            await it.opens(name)
+        crossing = asyncio.create_task(it.prices.set({SOL: usd(300)}, at_once=True))
+        while (await it.shard.peek(OrderId(names[0]))).state is State.OPEN:  # type: ignore[union-attr]
+            await asyncio.sleep(0)
+        answer = await it.shard.submit(cancelling(names[-1]))
+        assert not crossing.done()
+        assert isinstance(answer, Answer)
+        assert answer.group.state is State.READY_TO_CANCEL
+        await crossing
+        groups = [await it.shard.committed(OrderId(name)) for name in names]
+        assert [group is not None and group.state is State.READY_EXECUTE for group in groups] == [True] * (
+            len(names) - 1
+        ) + [False]
+        kinds = it.journal()
+        assert kinds.index("request_cancel") < max(n for n, kind in enumerate(kinds) if kind == "trigger_orders")
+
+
+@under_virtual_time
+async def test_a_cancel_comes_between_the_slices_of_an_hour_in_which_many_expire() -> None:
+    async with desk() as it:
+        names = [f"{number:04}" for number in range(5 * ORDERS_PER_SLICE)]
+        for name in names:
+            await it.opens(name)
+        await it.opens("another", expires_at=Instant(EXPIRES_AT + 10_000))
+        it.clock.setting = ClockSetting(frozen_at=EXPIRES_AT)
+        passing = asyncio.create_task(it.shard.run_due())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert isinstance(await it.shard.submit(cancelling("another")), Answer)
+        assert not passing.done()
+        await passing
+        kinds = it.journal()
+        assert kinds.count("expire_order") == len(names)
+        assert kinds.index("request_cancel") < max(n for n, kind in enumerate(kinds) if kind == "expire_order")
+
+
+@under_virtual_time
+async def test_what_a_crash_between_two_slices_left_is_triggered_before_the_orders_are_served() -> None:
+    database = MemoryDatabase()
+    names = [f"{number:04}" for number in range(5 * ORDERS_PER_SLICE)]
+    async with desk(database) as it:
+        for name in names:
+            await it.opens(name)
+    database.prices[SOL] = usd(300)
+    async with desk(database) as it:
+        await it.shard.loaded()
+        bodies = [decode_group(row.body) for row in database.shard(0).orders.values()]
+        assert [group.state for group in bodies] == [State.READY_EXECUTE] * len(names)
 
 
 @under_virtual_time

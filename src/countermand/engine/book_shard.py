@@ -76,7 +76,7 @@ class BookShard(Shard[BookState, Command, Event, Refused, BookRows]):
     async def cancel(self, command: CancelOrder | CancelByOperator) -> Order | Refused:
         """The order as it stood before."""
         writer = await self._with(command.order_id)
-        self._run_due(writer)
+        self._run_due_before(writer, command)
         before = writer.state.desk.orders.get(command.order_id)
         decided = self._turn(writer, command)
         await self._settled(writer, decided)

@@ -82,6 +82,13 @@ class BookState:
 
     # --- deciding
 
+    def due_before(self, command: Command, at: Instant) -> tuple[Instant, Command] | None:  # noqa: ARG002
+        """All that is due: a trade of one order moves what others may do."""
+        return self.command_due(at)
+
+    def begin_due(self, at: Instant, most: int) -> bool:  # noqa: ARG002
+        return True
+
     def command_due(self, at: Instant) -> tuple[Instant, Command] | None:
         due = self.desk.command_due(at)
         if due is not None and isinstance(due[1], OpenOrder):

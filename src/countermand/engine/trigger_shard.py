@@ -23,8 +23,6 @@ from countermand.values.instant import Instant
 from countermand.values.quantities import UsdPrice
 
 DORMANT_ORDERS_KEPT: Final = 1_000
-ORDERS_PER_SLICE: Final = 256
-"""So many orders at most are triggered by one command."""
 
 TriggerEpoch: TypeAlias = WriterEpoch[TriggerState, Command, OrderEvent, Refused, TriggerRows]
 
@@ -78,17 +76,20 @@ class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows
         """Once it returns, every order that these newest prices cross has left `open`."""
         writer = await self._ready()
         for mint, price in prices.items():
-            self._trigger(writer, mint, price, at_once=at_once)
+            await self._trigger(writer, mint, price, at_once=at_once)
         await writer.committed()
 
-    def _trigger(self, writer: TriggerEpoch, mint: Mint, price: UsdPrice, *, at_once: bool) -> None:
-        """The index proposes the orders that the price crosses; `decide` judges each."""
-        desk = writer.state.desk
-        crossed = desk.take_crossed(mint, price, at_once=at_once)
-        for start in range(0, len(crossed), ORDERS_PER_SLICE):
-            order_ids = tuple(crossed[start : start + ORDERS_PER_SLICE])
-            self._turn(writer, TriggerOrders(mint, price, at_once, order_ids))
-        desk.watch_again(crossed)
+    async def _trigger(self, writer: TriggerEpoch, mint: Mint, price: UsdPrice, *, at_once: bool) -> None:
+        """The index proposes the orders that the price crosses, slice after slice; `decide` judges each."""
+        desk, left, more = writer.state.desk, list[OrderId](), True
+        while more:
+            crossed, more = desk.take_crossed(mint, price, at_once=at_once)
+            decided = self._turn(writer, TriggerOrders(mint, price, at_once, tuple(crossed))) if crossed else ()
+            triggered = {} if isinstance(decided, Refused) else dict(decided)
+            left += [order_id for order_id in crossed if order_id not in triggered]
+            if more:
+                await self._let_others_run(writer)
+        desk.watch_again(left)
 
     async def add_craft(self, deposit: DepositCraft) -> None:
         writer = await self._ready()
@@ -153,7 +154,7 @@ class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows
     # --- the life of a shard
 
     async def _load(self, epoch: Epoch) -> TriggerEpoch:
-        """Keeps the orders as they are stored, too: the prices at the end may trigger some already."""
+        """Keeps the orders as they are stored, too, for those who are told of them."""
         await self._prices.load()
         state = TriggerState(self._prices.price_of)
         for order_id, body in await self._store.live_orders(self.number):
@@ -162,10 +163,13 @@ class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows
             except UNREADABLE as problem:
                 raise unreadable("orders", order_id, problem) from problem
         self._as_stored = tuple(state.desk.groups.values())
-        writer = WriterEpoch(self.number, epoch, state, state)
-        for mint, price in self._prices.newest.items():
-            self._trigger(writer, mint, price, at_once=False)
-        return writer
+        return WriterEpoch(self.number, epoch, state, state)
+
+    async def _catch_up(self, writer: TriggerEpoch) -> None:
+        """A price may have been stored, and not have triggered all that it crosses."""
+        for mint, price in dict(self._prices.newest).items():
+            await self._trigger(writer, mint, price, at_once=False)
+        await writer.committed()
 
     def _on_loaded(self, state: TriggerState) -> None:  # noqa: ARG002
         loaded, self._as_stored = self._as_stored, ()

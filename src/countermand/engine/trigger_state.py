@@ -45,6 +45,12 @@ class TriggerState:
 
     # --- deciding
 
+    def due_before(self, command: Command, at: Instant) -> tuple[Instant, Command] | None:
+        return self.desk.due_before(command, at)
+
+    def begin_due(self, at: Instant, most: int) -> bool:
+        return self.desk.begin_due(at, most)
+
     def command_due(self, at: Instant) -> tuple[Instant, Command] | None:
         return self.desk.command_due(at)
 

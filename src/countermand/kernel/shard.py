@@ -29,6 +29,9 @@ from countermand.values.refusal import CommandRefused
 
 _TICK_MS: Final = 100
 _PATIENCE_S: Final = 3
+COMMANDS_PER_SLICE: Final = 128
+UNWRITTEN_MAX: Final = 512
+"""So many events may wait for a commit before what concerns many orders waits for it."""
 
 
 class Shard(ABC, Generic[State, Command, Event, Refusal, Rows]):
@@ -55,7 +58,10 @@ class Shard(ABC, Generic[State, Command, Event, Refusal, Rows]):
         """What is stored, in memory."""
 
     def _on_loaded(self, state: State) -> None:
-        """The state is served from here on."""
+        """The state is as it is stored."""
+
+    async def _catch_up(self, writer: WriterEpoch[State, Command, Event, Refusal, Rows]) -> None:
+        """What must have happened before the state is served. Commits go on meanwhile."""
 
     @abstractmethod
     def _on_committed(self, state: State) -> None:
@@ -66,7 +72,9 @@ class Shard(ABC, Generic[State, Command, Event, Refusal, Rows]):
     async def run_due(self) -> None:
         """What time demands by now has happened when it returns."""
         writer = await self._ready()
-        self._run_due(writer)
+        until = self._clock.now()
+        while not self._run_due(writer, until):
+            await self._let_others_run(writer)
         await writer.committed()
 
     def _turn(
@@ -79,12 +87,28 @@ class Shard(ABC, Generic[State, Command, Event, Refusal, Rows]):
             writer.abort(bug)  # A turn that ended half way leaves the state in doubt.
             raise
 
-    def _run_due(self, writer: WriterEpoch[State, Command, Event, Refusal, Rows]) -> None:
+    def _run_due_before(self, writer: WriterEpoch[State, Command, Event, Refusal, Rows], command: Command) -> None:
         try:
-            writer.run_due(max(writer.last_at, self._clock.now()))
+            writer.run_due_before(command, self._clock.now())
         except BaseException as bug:
             writer.abort(bug)
             raise
+
+    def _run_due(self, writer: WriterEpoch[State, Command, Event, Refusal, Rows], until: Instant) -> bool:
+        """A slice of what time demands. False: there may be more."""
+        try:
+            return writer.run_due(until, COMMANDS_PER_SLICE)
+        except BaseException as bug:
+            writer.abort(bug)
+            raise
+
+    async def _let_others_run(self, writer: WriterEpoch[State, Command, Event, Refusal, Rows]) -> None:
+        """Between two slices of what concerns many orders. Also the commit must not grow without a bound."""
+        if writer.unwritten() >= UNWRITTEN_MAX:
+            await writer.committed()
+        else:
+            writer.wanted.set()
+            await asyncio.sleep(0)
 
     async def _settled(
         self,
@@ -194,17 +218,27 @@ class Shard(ABC, Generic[State, Command, Event, Refusal, Rows]):
         return writer
 
     async def _serve(self, writer: WriterEpoch[State, Command, Event, Refusal, Rows]) -> None:
-        self._epoch = writer
         self._pauses.served()
-        self._loaded.set()
         self._on_loaded(writer.state)
-        ticking = asyncio.create_task(self._tick(writer))
+        living = asyncio.create_task(self._live(writer))
         try:
             while True:
                 await writer.wanted.wait()
                 await self._commit(writer)
         finally:
-            ticking.cancel()
+            living.cancel()
+
+    async def _live(self, writer: WriterEpoch[State, Command, Event, Refusal, Rows]) -> None:
+        try:
+            await self._catch_up(writer)
+            self._epoch = writer
+            self._loaded.set()
+            await self._tick(writer)
+        except CommitUnknown:
+            return  # The epoch has ended.
+        except Exception as bug:  # noqa: BLE001  The reload tells it.
+            self._broken_by_time = True
+            writer.abort(bug)
 
     async def _commit(self, writer: WriterEpoch[State, Command, Event, Refusal, Rows]) -> None:
         batch = writer.take_batch()
@@ -219,11 +253,8 @@ class Shard(ABC, Generic[State, Command, Event, Refusal, Rows]):
 
     async def _tick(self, writer: WriterEpoch[State, Command, Event, Refusal, Rows]) -> None:
         while True:
-            try:
-                self._run_due(writer)
-            except BaseException:
-                self._broken_by_time = True
-                raise
+            while not self._run_due(writer, self._clock.now()):
+                await self._let_others_run(writer)
             if not writer.is_settled():
                 writer.wanted.set()
             await self._clock.sleep(_TICK_MS)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from countermand.kernel import journal
-from countermand.kernel.ports import Batch, Epoch, EventRecord, EventRow, JournalRow
+from countermand.kernel.ports import Batch, CommitUnknown, Epoch, EventRecord, EventRow, JournalRow
 from countermand.values.instant import Instant
 from countermand.values.refusal import CommandRefused
 
@@ -43,8 +43,14 @@ class Entry:
 class ShardState(Protocol[Command, Event, Refusal_co, Rows_co]):
     """What a family of orders keeps in memory, how commands change it, and what a commit writes of it."""
 
+    def due_before(self, command: Command, at: Instant) -> tuple[Instant, Command] | None:
+        """What time demands before this very command is decided, if it is due at `at`, and since when."""
+
+    def begin_due(self, at: Instant, most: int) -> bool:
+        """A bounded step towards knowing what is due at `at`. False: another one is needed."""
+
     def command_due(self, at: Instant) -> tuple[Instant, Command] | None:
-        """What must be decided before anything else, if it is due at `at`, and since when."""
+        """What time demands first, if it is due at `at`, and since when."""
 
     def decide(self, command: Command, at: Instant) -> tuple[Event, ...] | Refusal_co:
         """What the command would do: its events, in order, or why it makes none. It changes nothing.
@@ -93,6 +99,7 @@ class WriterEpoch(Generic[State, Command, Event, Refusal, Rows]):
         self._pending = _Pending()
         self._writing: _Pending | None = None
         self._doubt: BaseException | None = None
+        self._ended: CommitUnknown | None = None
 
     def size(self) -> int:
         return self._rules.size()
@@ -100,17 +107,33 @@ class WriterEpoch(Generic[State, Command, Event, Refusal, Rows]):
     # --- deciding: synchronous, in memory
 
     def turn(self, command: Command, clock: Instant) -> tuple[Event, ...] | Refusal:
-        """Runs what time demanded before, then the command. Its instant is the clock's, never before the last one."""
+        """Runs what time demands before it, the command, and what that made due.
+
+        Its instant is the clock's, never before the last one.
+        """
+        self.run_due_before(command, clock)
         at = max(self.last_at, clock)
-        self.run_due(at)
         decided = self._decide(command, at)
         if decided and not isinstance(decided, CommandRefused):
-            self.run_due(at)
+            self.run_due_before(command, at)
         return decided
 
-    def run_due(self, at: Instant) -> None:
-        while (due := self._rules.command_due(at)) is not None:
+    def run_due_before(self, command: Command, clock: Instant) -> None:
+        at = max(self.last_at, clock)
+        while (due := self._rules.due_before(command, at)) is not None:
             self._decide(due[1], max(self.last_at, due[0]))
+
+    def run_due(self, clock: Instant, most: int) -> bool:
+        """Runs at most so many commands of what time demands. False: there may be more."""
+        at = max(self.last_at, clock)
+        if not self._rules.begin_due(at, most):
+            return False
+        for _ in range(most):
+            due = self._rules.command_due(at)
+            if due is None:
+                return True
+            self._decide(due[1], max(self.last_at, due[0]))
+        return False
 
     def _decide(self, command: Command, at: Instant) -> tuple[Event, ...] | Refusal:
         decided = self._rules.decide(command, at)
@@ -128,6 +151,10 @@ class WriterEpoch(Generic[State, Command, Event, Refusal, Rows]):
 
     # --- committing
 
+    def unwritten(self) -> int:
+        """How many events wait for the next commit."""
+        return len(self._pending.events)
+
     def is_settled(self) -> bool:
         return self._writing is None and not self._has_news()
 
@@ -136,6 +163,8 @@ class WriterEpoch(Generic[State, Command, Event, Refusal, Rows]):
 
     async def committed(self) -> None:
         """Returns once everything that memory now shows is committed."""
+        if self._ended is not None:
+            raise self._ended
         if self._has_news():
             waiting = self._pending.waiting
             self.wanted.set()
@@ -149,6 +178,8 @@ class WriterEpoch(Generic[State, Command, Event, Refusal, Rows]):
 
     async def confirmed(self) -> None:
         """The same, and no other writer had taken the shard when memory was looked at: the fence was passed since."""
+        if self._ended is not None:
+            raise self._ended
         future = asyncio.get_running_loop().create_future()
         self._pending.waiting.append(future)
         self.wanted.set()
@@ -188,8 +219,9 @@ class WriterEpoch(Generic[State, Command, Event, Refusal, Rows]):
         self._doubt = reason
         self.wanted.set()
 
-    def end(self, reason: BaseException) -> None:
-        """Tells all who wait that the outcome is unknown."""
+    def end(self, reason: CommitUnknown) -> None:
+        """Tells all who wait, or come still, that the outcome is unknown."""
+        self._ended = reason
         for part in (self._pending, self._writing):
             for future in part.waiting if part is not None else ():
                 if not future.done():

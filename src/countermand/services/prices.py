@@ -34,6 +34,7 @@ class Prices:
         self._observers: list[PriceObserver] = []
         self._one_at_a_time = asyncio.Lock()
         self._changes = 0
+        self._setting: list[asyncio.Task[None]] = []
 
     @property
     def newest(self) -> Mapping[Mint, UsdPrice]:
@@ -59,8 +60,15 @@ class Prices:
     async def set(self, prices: Mapping[Mint, UsdPrice], *, at_once: bool) -> None:
         """All are stored in one commit. `at_once`: they also start orders that pause after a failed fill.
 
-        Raises `CommitUnknown` where the store's answer is lost twice, or where an order may have been judged or not.
+        Goes on to its end also when its caller has left. Raises `CommitUnknown` where the store's answer is lost twice,
+        or where an order may have been judged or not.
         """
+        setting = asyncio.create_task(self._set(prices, at_once=at_once))
+        self._setting.append(setting)
+        setting.add_done_callback(self._done)
+        await asyncio.shield(setting)
+
+    async def _set(self, prices: Mapping[Mint, UsdPrice], *, at_once: bool) -> None:
         async with self._one_at_a_time:
             try:
                 await self._store.set_prices(prices)
@@ -70,6 +78,11 @@ class Prices:
             self._changes += 1
             for observer in self._observers:
                 await observer(prices, at_once=at_once)
+
+    def _done(self, setting: "asyncio.Task[None]") -> None:
+        self._setting.remove(setting)
+        if not setting.cancelled():
+            setting.exception()  # Its caller may have left.
 
     async def clear(self) -> None:
         """As if none was ever set. While no order is served."""

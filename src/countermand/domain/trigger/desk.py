@@ -4,7 +4,7 @@ The desk changes by events only (`apply`), so whoever folds the same events has 
 """
 
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from countermand.domain.trigger.commands import Command, EndPause, ExpireOrder, TriggerOrders
 from countermand.domain.trigger.condition import Condition
@@ -20,6 +20,9 @@ from countermand.values.instant import Instant, Moment
 from countermand.values.quantities import UsdPrice
 
 OrderEvent: TypeAlias = tuple[OrderId, Event]
+
+ORDERS_PER_SLICE: Final = 128
+"""So many orders at most are concerned by one turn."""
 
 
 class Desk:
@@ -53,12 +56,20 @@ class Desk:
                 made.extend((order_id, event) for event in decision)
         return tuple(made)
 
-    def take_crossed(self, mint: Mint, price: UsdPrice, *, at_once: bool) -> list[OrderId]:
-        """The orders that the price concerns, by id. Those that it does not trigger must be watched again."""
-        concerned = self._armed.take_crossed(mint, price)
-        if at_once:
-            concerned += self._paused.take_crossed(mint, price)
-        return concerned
+    def take_crossed(
+        self, mint: Mint, price: UsdPrice, *, at_once: bool, most: int = ORDERS_PER_SLICE
+    ) -> tuple[list[OrderId], bool]:
+        """At most so many of the orders that the price concerns, and whether there may be more.
+
+        Those that it does not trigger must be watched again.
+        """
+        concerned, more = self._armed.take_crossed(mint, price, most)
+        if at_once and not more and len(concerned) < most:
+            paused, more = self._paused.take_crossed(mint, price, most - len(concerned))
+            concerned += paused
+        elif at_once:
+            more = True
+        return concerned, more
 
     def watch_again(self, order_ids: Iterable[OrderId]) -> None:
         """After `take_crossed`, when those that are triggered are so."""
@@ -85,14 +96,26 @@ class Desk:
     def evict(self, order_id: OrderId) -> None:
         del self.groups[order_id]
 
+    def begin_due(self, at: Instant, most: int) -> bool:
+        """A bounded step towards knowing what is due at `at`. False: another one is needed."""
+        return self._timers.begin(at, most)
+
+    def due_before(self, command: Command, at: Instant) -> tuple[Instant, Command] | None:
+        """What time demands of the orders that the command names, before it."""
+        named = command.order_ids if isinstance(command, TriggerOrders) else (command.order_id,)
+        for order_id in named:
+            group = self.groups.get(order_id)
+            due = None if group is None else next_due(group)
+            if group is not None and due is not None and due <= at:
+                return due, _command_of_time(group, due)
+        return None
+
     def command_due(self, at: Instant) -> tuple[Instant, Command] | None:
         """What time demands first, if it is due at `at`, and since when."""
         due = self._timers.due(at)
         if due is None:
             return None
-        group = self.groups[due[1]]
-        expires = group.state in (State.OPEN, State.READY_EXECUTE) and group.expires_at <= due[0]
-        return due[0], ExpireOrder(group.id) if expires else EndPause(group.id)
+        return due[0], _command_of_time(self.groups[due[1]], due[0])
 
     def _index(self, before: OrderGroup | None, after: OrderGroup) -> None:
         self.groups[after.id] = after
@@ -105,6 +128,11 @@ class Desk:
     def _watch(self, group: OrderGroup) -> None:
         self._armed.arm(group.id, group.terms.trigger_mint)
         self._paused.arm(group.id, group.terms.trigger_mint)
+
+
+def _command_of_time(group: OrderGroup, due: Instant) -> Command:
+    expires = group.state in (State.OPEN, State.READY_EXECUTE) and group.expires_at <= due
+    return ExpireOrder(group.id) if expires else EndPause(group.id)
 
 
 def _watching(group: OrderGroup) -> tuple[object, ...]:

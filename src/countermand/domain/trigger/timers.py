@@ -48,8 +48,7 @@ class Timers(Generic[_Order]):
 
     def due(self, at: Instant) -> _Entry | None:
         """The first of those that are due at `at`. While nothing is, it costs two looks, whatever is stale on top."""
-        if self._hours and self._hours[0] <= at >> _HOUR_BITS:
-            self._begin(at >> _HOUR_BITS)
+        self.begin(at)
         while self._soon and self._soon[0][0] <= at:
             entry = self._soon[0]
             if self._is_current(entry):
@@ -58,15 +57,32 @@ class Timers(Generic[_Order]):
             self._entries -= 1
         return None
 
-    def _begin(self, last: int) -> None:
-        """The hours up to `last` begin."""
-        self._begun = last
+    def begin(self, at: Instant, most: int | None = None) -> bool:
+        """The hours up to `at` begin: what waits for them is looked at, at most so many orders. False: there are more.
+
+        Until an hour has begun, none of its orders is due.
+        """
+        last, left = at >> _HOUR_BITS, most
         while self._hours and self._hours[0] <= last:
-            hour = heappop(self._hours)
-            due = self._due_in(hour)
-            self._entries -= len(self._later.pop(hour)) - len(due)
-            self._soon += due
-        heapify(self._soon)
+            hour = self._hours[0]
+            waiting = self._later[hour]
+            some = waiting[-left:] if left else waiting
+            for order_id in some:
+                due = self._current(order_id)
+                if due is not None and due >> _HOUR_BITS == hour:
+                    heappush(self._soon, (due, order_id))
+                else:
+                    self._entries -= 1
+            if left is not None:
+                del waiting[-left:]
+                left -= len(some)
+                if waiting or left == 0:
+                    return False
+            heappop(self._hours)
+            del self._later[hour]
+            self._begun = max(self._begun, hour)
+        self._begun = max(self._begun, last)
+        return True
 
     def _due_in(self, hour: int) -> list[_Entry]:
         """Of the orders that wait for the hour, those that are still due in it."""

@@ -7,13 +7,15 @@ such. A price that crosses nothing costs two looks at a top, one that crosses k 
 
 from collections.abc import Callable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
-from typing import Generic, TypeAlias, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 from countermand.domain.trigger.condition import Condition, Direction
 from countermand.values.identity import Mint, OrderId
 from countermand.values.quantities import UsdPrice
 
 _Order = TypeVar("_Order")
+_LOOKS_AN_ORDER: Final = 8
+"""Stale entries are dropped on the way, but not all of them at once."""
 _Entry: TypeAlias = tuple[int, OrderId]
 """How far the trigger is (a price above, a negated price below), and the order."""
 
@@ -36,22 +38,25 @@ class Watch(Generic[_Order]):
         if self._entries > 64 + 3 * len(self._orders):
             self._compact()
 
-    def take_crossed(self, mint: Mint, price: UsdPrice) -> list[OrderId]:
-        """The orders that the price crosses, by id, so those that were crafted first first.
+    def take_crossed(self, mint: Mint, price: UsdPrice, most: int) -> tuple[list[OrderId], bool]:
+        """At most so many of the orders that the price crosses, and whether there may be more.
 
-        Whoever does not cease to be watched by that must be armed again.
-
-        When an order was armed must not matter: a restart arms all of them anew, and a replay never does.
+        The nearest triggers come first, then the orders that were crafted first; when an order was armed does not
+        matter. An order that does not cease to be watched by that must be armed again.
         """
         crossed: dict[OrderId, None] = {}
+        looks = most * _LOOKS_AN_ORDER
         for direction in Direction:
             heap, reach = self._heaps.get((mint, direction), []), _distance(direction, price)
             while heap and heap[0][0] <= reach:
+                if len(crossed) == most or not looks:
+                    return list(crossed), True
                 entry = heappop(heap)
                 self._entries -= 1
+                looks -= 1
                 if self._is_current(entry):
                     crossed[entry[1]] = None
-        return sorted(crossed)
+        return list(crossed), False
 
     def _is_current(self, entry: _Entry) -> bool:
         distance, order_id = entry
