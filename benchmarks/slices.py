@@ -34,6 +34,7 @@ from countermand.values.quantities import UsdPrice
 
 ORDERS: Final = 100_000
 _YEAR_MS: Final = 366 * 24 * 3_600_000
+_SOMETHING_NS: Final = 100_000
 _CANCEL_EVERY_S: Final = 0.01
 _DOLLAR: Final = 10**12
 
@@ -77,8 +78,9 @@ class _Held:
             asyncio.get_running_loop().call_soon(self._turn)
 
     def stop(self) -> Sequence[float]:
+        """Of the turns that did something: most only look whether there is anything to do."""
         self._is_on = False
-        return sorted(each / 1e6 for each in self.times)
+        return sorted(each / 1e6 for each in self.times if each > _SOMETHING_NS)
 
 
 async def _measure_here(what: str, data: Path, count: int) -> Slices:

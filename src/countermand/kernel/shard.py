@@ -29,8 +29,8 @@ from countermand.values.refusal import CommandRefused
 
 _TICK_MS: Final = 100
 _PATIENCE_S: Final = 3
-COMMANDS_PER_SLICE: Final = 128
-UNWRITTEN_MAX: Final = 512
+COMMANDS_PER_SLICE: Final = 64
+UNWRITTEN_MAX: Final = 128
 """So many events may wait for a commit before what concerns many orders waits for it."""
 
 
