@@ -20,7 +20,7 @@ _EXAMPLE: Final = '{"SOL": "151.25"}'
 
 
 class PricesAnswer(msgspec.Struct):
-    """US dollars by mint, as decimals; null: nobody has said."""
+    """US dollars by mint, as decimals; null: none was set."""
 
     prices: dict[str, str | None]
 

@@ -12,7 +12,7 @@ from countermand.store.supervision import keep_alive
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """`server` None: somebody else runs it."""
+    """`server` None: it is run elsewhere."""
 
     dsn: str
     server: EmbeddedPostgres | None

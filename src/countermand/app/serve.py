@@ -119,7 +119,7 @@ async def _run(app: App, database: Database, listeners: Listeners, stop: asyncio
 
 
 async def _loaded(app: App, stop: asyncio.Event) -> bool:
-    """Every family is loaded: true. Whoever stops a start does not wait for that: false."""
+    """Every family is loaded: true. False if the start is stopped before."""
 
     async def load() -> None:
         await app.begin()
@@ -163,7 +163,7 @@ async def _watch_the_fence(shard: TriggerShard | BookShard, store: PostgresStore
 
 
 async def _keep_house(families: Families) -> None:
-    """Forgets, now and then, deposits that were crafted and never signed, and what nobody executes again."""
+    """Forgets, now and then, deposits that were crafted and never signed, and what is not executed any more."""
     infra = families.infrastructure
     while True:
         await asyncio.sleep(_HOUSEKEEPING_S)

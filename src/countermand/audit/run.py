@@ -120,7 +120,7 @@ async def examine(snapshot: Snapshot, *, keys: VaultKeys | None = None, thorough
 
 
 async def _audit_trigger(snapshot: Snapshot, epoch: Epoch | None, found: Audit) -> Replay | None:
-    """None: its journal is damaged, so nobody can tell what its orders are."""
+    """None: its journal is damaged, so its orders are unknown."""
     replay = Replay(found, TRIGGER_SHARD)
     follower = Follower(found, TRIGGER_SHARD, 0 if epoch is None else epoch.began, replay.replay)
     if not await follower.follow(snapshot.journal(TRIGGER_SHARD)):

@@ -43,7 +43,7 @@ def examined(run: Callable[[], T], *, bug: int = CANNOT_RUN) -> T:
 
 
 def _where(bug: BaseException) -> str:
-    """Where it was raised, for whoever reports it."""
+    """Where it was raised, for a report."""
     trace = bug.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -64,7 +64,7 @@ class ReportStream(_Stream):
     def _write_some(self, data: memoryview) -> int:
         try:
             return os.write(self._descriptor, data)
-        except BlockingIOError:  # Whoever shares the pipe has set it so.
+        except BlockingIOError:  # Another process that shares the pipe has set it so.
             select.select([], [self._descriptor], [])
             return 0
 

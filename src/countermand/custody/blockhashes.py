@@ -31,9 +31,9 @@ class RecentBlockhash:
             return self._known[1]
         if self._flight is None:
             self._flight = asyncio.create_task(self._fetch())
-            # If all who waited have given up, nobody else looks at its failure.
+            # If all who waited have given up, its failure is not looked at elsewhere.
             self._flight.add_done_callback(lambda flight: flight.cancelled() or flight.exception())
-        # Whoever gives up waiting leaves the others their answer.
+        # A caller that gives up leaves the others their answer.
         return await asyncio.shield(self._flight)
 
     def forget(self) -> None:

@@ -133,7 +133,7 @@ class VaultCustody:
     async def craft_withdrawal(self, group: OrderGroup) -> Craft:
         """Raises `Unavailable` also when the account holds less than the order's funds.
 
-        Then our view of the chain is behind, or somebody moved them; a smaller withdrawal would call them all returned.
+        Then our view of the chain is behind, or they were moved; a smaller withdrawal would call them all returned.
         """
         terms = group.terms
         layout = self._layout(terms.wallet, terms.input_mint)
@@ -238,7 +238,7 @@ class VaultCustody:
         await self._chain.send(self._signer.transaction(group, attempt))
 
     async def _shows(self, group: OrderGroup, attempt: Attempt) -> bool:
-        """Whether the order's account is as this attempt would have left it, though nobody knows its signature.
+        """Whether the order's account is as this attempt would have left it, though its signature is unknown.
 
         A message lands once, but its payer may have signed it again with another valid signature, which is another id;
         and a node with a gap in its ledger forgets. Only the vault makes the account, closes it or takes from it, and

@@ -1,4 +1,4 @@
-"""What custody needs of whoever makes swaps: the sandbox's pool, or one day a real router."""
+"""What custody needs of a router, which makes swaps: the sandbox's pool, or one day a real router."""
 
 from dataclasses import dataclass
 from typing import Protocol

@@ -1,7 +1,7 @@
 """The transaction that gives an order's funds back: the user pays; user, vault and tracker sign.
 
 The layout is that of the published sample, byte for byte, and fixed, so the message is put together from pieces: every
-cancel waits for one. `withdrawal_instructions` says the same in words, for whoever checks it.
+cancel waits for one. `withdrawal_instructions` says the same in words, for a check.
 """
 
 from collections.abc import Iterator

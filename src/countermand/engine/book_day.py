@@ -30,7 +30,7 @@ class _Second:
 
 
 class Day:
-    """Trades come in the order of time. What is too old is forgotten when somebody asks."""
+    """Trades come in the order of time. What is too old is forgotten at the next question."""
 
     def __init__(self, market: MarketSymbol) -> None:
         self._market = market
@@ -80,7 +80,7 @@ class Day:
 
 
 def _note(extremes: deque[tuple[int, int]], second: int, price: int, sign: int) -> None:
-    """Whoever is reached by a later price is no extreme any more, now or ever."""
+    """A price that a later one reaches is no extreme any more."""
     while extremes and extremes[-1][1] * sign <= price * sign:
         extremes.pop()
     if not extremes or extremes[-1][0] < second:

@@ -116,4 +116,4 @@ class BookStore(ShardStore[BookRows], Protocol):
         """All seconds in which something was traded, as `periods` has them. It may take a while."""
 
     async def delete_drafts(self, expired_before: Instant) -> None:
-        """Forgets what nobody signed in time."""
+        """Forgets what was not signed in time."""

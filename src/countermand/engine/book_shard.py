@@ -51,7 +51,7 @@ class BookShard(Shard[BookState, Command, Event, Refused, BookRows]):
     # --- commands
 
     async def draft(self, terms: Terms, hash_of: Callable[[Nonce], str]) -> Draft:
-        """Remembers what somebody is asked to sign. `hash_of` must be pure and quick."""
+        """Remembers what an owner is asked to sign. `hash_of` must be pure and quick."""
         writer = await self._ready()
         state = writer.state
         state.nonces += 1
@@ -201,7 +201,7 @@ class BookShard(Shard[BookState, Command, Event, Refused, BookRows]):
             fetching.set_result(None)
 
     def _recall(self, memory: BookState, order: Order) -> None:
-        """What lives is in the memory of whoever writes."""
+        """What lives is in the memory of the present writer."""
         if order.state in LIVE:
             raise _written_by_another()
         memory.recall(order)

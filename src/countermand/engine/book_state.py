@@ -36,7 +36,7 @@ from countermand.values.instant import Instant
 
 
 class MatchFaults(Protocol):
-    """Matches that are to fail, since somebody wants to see what happens then."""
+    """Matches that are to fail, to show what happens then."""
 
     def failing(self) -> bool:
         """The next match fails."""
@@ -160,7 +160,7 @@ class BookState:
         return len(self.desk.orders)
 
     def recall(self, order: Order) -> None:
-        """Takes in an order that has ended, since somebody asks for it."""
+        """Takes in an order that has ended, since it is asked for."""
         self.desk.recall(order)
         self._ended[order.id] = None
 

@@ -1,4 +1,4 @@
-"""Orders as whoever runs a venue looks at them: of any wallet or account, with all that ever happened to them."""
+"""Orders as an operator looks at them: of any wallet or account, with all that ever happened to them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -37,7 +37,7 @@ class Build:
     request_id: RequestId
     wallet: Wallet
     purpose: str
-    """What it is for, such as `limit.create`: whoever built it knows."""
+    """What it is for, such as `limit.create`: its builder knows."""
     order: Address
     opens: bool
     message: bytes
@@ -103,7 +103,7 @@ class Unconfirmed:
 
 @dataclass(frozen=True, slots=True)
 class NotOurs:
-    """Unreadable, unsigned, altered, or built by somebody else; or by us, under another request id."""
+    """Unreadable, unsigned, altered, or built elsewhere; or by us, under another request id."""
 
 
 Execution: TypeAlias = Executed | Unconfirmed | NotOurs
@@ -161,7 +161,7 @@ class OnChainOrders:
         seen = await landing.fate(signed.signature, build.last_valid_height)
         if seen is None and (shortfall := await landing.shortfall(build)) is not None:
             seen = await landing.fate_of_message(build)
-            if seen is None:  # It would be sent in vain, and nobody would ever say so.
+            if seen is None:  # It would be sent in vain, without any answer.
                 return Unconfirmed(build, signed.signature, shortfall)
         if seen is None:
             await landing.send(signed)

@@ -20,7 +20,7 @@ from countermand.kernel.ports import Clock, CommitUnknown, Unavailable
 from countermand.values.identity import OrderId
 
 URGENT_WORKERS: Final = 64
-"""Deposits and withdrawals, for which somebody waits."""
+"""Deposits and withdrawals, for which a client waits."""
 FILL_WORKERS: Final = 16
 """A fill waits for four commits, so some must wait together. How long they hold the loop is the chain's to bound."""
 _POLL_MS: Final = 5
@@ -77,7 +77,7 @@ class Outbox:
         return tuple(self._entries)
 
     def send_now(self, order_id: OrderId) -> None:
-        """Somebody asks again, and waits: send the unresolved attempt at once, and look soon whether it landed."""
+        """A request was repeated, and waits: send the unresolved attempt at once, and look soon whether it landed."""
         entry = self._entries.get(order_id)
         if entry is not None:
             entry.sent_at, entry.poll_ms = None, _POLL_MS
@@ -162,7 +162,7 @@ class Outbox:
             if await self.learn_fate(group):
                 return None
             if entry.group.progress.attempt != attempt:
-                return None  # Somebody else learned it: that commit has asked for another step.
+                return None  # Another task learned it: that commit has asked for another step.
             entry.asked_first = False
         now = self._clock.elapsed_ms()
         if entry.sent_at is None or now - entry.sent_at >= self._resend_ms:

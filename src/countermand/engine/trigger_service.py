@@ -106,7 +106,7 @@ _T = TypeVar("_T")
 
 
 def _told(request: str) -> Callable[[Callable[_P, Awaitable[_T]]], Callable[_P, Awaitable[_T]]]:
-    """What a request was answered is told to whoever runs the venue."""
+    """Tells an operator what a request was answered."""
 
     def telling(method: Callable[_P, Awaitable[_T]]) -> Callable[_P, Awaitable[_T]]:
         @wraps(method)
@@ -200,7 +200,7 @@ class TriggerService:
             return attempt.user_signature
         try:
             view = await self.order(group.id)
-        except Unavailable as gone:  # But the order is committed: nobody may be told that nothing happened.
+        except Unavailable as gone:  # But the order is committed: no answer may say that nothing happened.
             raise CommitUnknown(str(gone)) from gone
         lines = () if view is None else view.history
         signature = next((line.signature for line in lines if line.kind == "deposit"), None)
@@ -351,7 +351,7 @@ class TriggerService:
         while True:
             try:
                 group = await self._shard.committed(order_id)
-            except Unavailable as gone:  # But what was asked is committed: nobody may be told that nothing happened.
+            except Unavailable as gone:  # But what was asked is committed: no answer may say that nothing happened.
                 raise CommitUnknown(str(gone)) from gone
             if group is None:  # Only a reset of the venue takes a committed order away.
                 raise CommitUnknown(f"order {order_id} is gone")

@@ -350,7 +350,7 @@ class Exchange(RequestResponseCycle):
                 await shaped(self.scope["path"], 500, "Internal server error").send(self._send_event)
         finally:
             if not self.response_complete and not self.disconnected:
-                self.transport.close()  # Cut on purpose, or nobody knows its outcome.
+                self.transport.close()  # Cut on purpose, or its outcome is unknown.
             self.on_response = _nothing
 
     async def receive(self) -> ASGIReceiveEvent:

@@ -111,11 +111,11 @@ class Door:
         try:
             await self._answer(scope, receive, send, crowded=in_flight > IN_FLIGHT_PER_PEER_MAX)
         except PeerLeft:
-            pass  # Nobody waits for an answer.
+            pass  # No client waits for an answer.
         except asyncio.CancelledError:
             if self._all_answered is None:
                 raise
-            # The stop took too long for this one; its connection is cut, since nobody knows its outcome.
+            # The stop took too long for this one; its connection is cut, since its outcome is unknown.
         finally:
             self._leaves(peer)
 

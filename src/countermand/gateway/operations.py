@@ -1,4 +1,4 @@
-"""What whoever runs or explores a venue asks for: health, metrics, the OpenAPI documents, and two small pages."""
+"""What operators and explorers of a venue ask for: health, metrics, the OpenAPI documents, and two small pages."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final

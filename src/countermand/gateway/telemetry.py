@@ -1,4 +1,4 @@
-"""What the gateway tells whoever runs a venue."""
+"""What the gateway tells an operator."""
 
 from typing import Final
 
@@ -35,7 +35,7 @@ def output_lines_lost(stream: str, lines: int) -> None:
 
 
 def handler_failed(method: str, path: str, reason: BaseException) -> None:
-    """A bug in a handler: its client got a 500, and somebody should look."""
+    """A bug in a handler: its client got a 500, and an operator should look."""
     _log.error("a request failed", method=method, path=path, reason=repr(reason), exc_info=reason)
 
 

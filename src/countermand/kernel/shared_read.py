@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class SharedRead(Generic[T]):
-    """Nobody gets what was read before he asked: whoever comes while a read is under way gets the next one."""
+    """A caller never gets what was read before it asked: during a read it gets the next one."""
 
     def __init__(self, read: Callable[[], Awaitable[T]]) -> None:
         self._read = read

@@ -12,7 +12,7 @@ from countermand.solana.programs.compile import Budget, unsigned_transaction
 from countermand.values.identity import Address
 
 AUTO_PRICE_MAX: Final = 500_000
-"""Micro-lamports per compute unit: more is never offered unless somebody asked for it."""
+"""Micro-lamports per compute unit: more is never offered unless it is asked for."""
 UNITS_MAX: Final = 1_400_000
 UNITS_UNKNOWN: Final = 200_000
 """The limit of a transaction that fails when it is simulated now, such as one whose maker has yet to be funded."""

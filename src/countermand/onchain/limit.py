@@ -115,7 +115,7 @@ class LimitChain:
                 if order is not None:
                     orders.append(_open_order(Address(address), order))
             if len(found) > _READ_AT_ONCE:
-                await asyncio.sleep(0)  # Somebody may have thousands of orders, and others have their turn.
+                await asyncio.sleep(0)  # A maker may have thousands of orders, and others have their turn.
         return orders
 
     @asks_the_chain

@@ -126,7 +126,7 @@ class RecurringOrders:
 
     def _remember(self, name: tuple[Wallet, Mint, Mint], index: int, now_s: int) -> None:
         self._issued[name] = index
-        if len(self._issued) > _ISSUED_MAX:  # Those of seconds that are over are given to nobody again.
+        if len(self._issued) > _ISSUED_MAX:  # Those of seconds that are over are never given again.
             self._issued = {each: at for each, at in self._issued.items() if at >= now_s}
 
     async def _built(self, wallet: Wallet, purpose: str, order: Address, compose: Compose) -> Build:

@@ -235,7 +235,7 @@ class Sandbox:
         """Everything but the master seed is forgotten; epochs and slots go on rising."""
         await self.set_faults(FaultsWire(expire_tokens=True))
         self._p.pool.impact_bps.clear()
-        # Nobody writes either shard while both are emptied.
+        # Neither shard is written while both are emptied.
         await self._p.book.reload(lambda: self._p.shard.reload(self._empty))
         self.seed = seed
         self._p.ids.reseed(seed)

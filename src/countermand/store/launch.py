@@ -47,7 +47,7 @@ def _become(parent: int, directory: str, mapped_to: str, user: str, program: lis
         os.setgroups([])
         os.setresgid(group_id, group_id, group_id)
         os.setresuid(user_id, user_id, user_id)
-    # Only now: a change of user would clear it. Whoever runs PostgreSQL by hand stops it fast with the same signal.
+    # Only now: a change of user would clear it. The same signal stops a PostgreSQL fast that is run by hand.
     if sys.platform == "linux":
         _libc_call("prctl", PR_SET_PDEATHSIG, signal.SIGINT)
     if os.getppid() != parent:

@@ -1,6 +1,6 @@
 """The processes of one PostgreSQL cluster: found by where they stand, and ended in good order.
 
-A PostgreSQL process stands in its data directory, whoever started it, so `/proc` says whose it is. A process id in a
+A PostgreSQL process stands in its data directory, so `/proc` says whose it is. A process id in a
 file says less: after a crash it may be anybody's. Where there is no `/proc`, the command line of that process decides.
 """
 

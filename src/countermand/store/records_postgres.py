@@ -1,4 +1,4 @@
-"""What is stored, as whoever runs a venue looks through it: `engine.inspection.Records`."""
+"""What is stored, as an operator looks through it: `engine.inspection.Records`."""
 
 from collections.abc import Sequence
 from typing import Final

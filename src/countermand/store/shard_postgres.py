@@ -74,7 +74,7 @@ class ShardPostgres(Generic[R]):
         await self._writer(batch.shard).commit(batch)
 
     async def epoch(self, shard: int) -> int:
-        """The number of the newest one; 0 for a shard that nobody has written yet."""
+        """The number of the newest one; 0 for a shard that was never written."""
         with asking():
             return await self._readers.fetchval(_EPOCH, shard) or 0
 
@@ -84,7 +84,7 @@ class ShardPostgres(Generic[R]):
         return [EventRow(seq, n, EventRecord(*record)) for seq, n, *record in rows]
 
     async def reset(self, shard: int) -> None:
-        """An empty shard again. Whoever writes it is replaced, and begins with a new epoch."""
+        """An empty shard again. Its writer is replaced, and begins with a new epoch."""
         await self._writer(shard).reset()
 
     def _writer(self, shard: int) -> Writer:

@@ -134,7 +134,7 @@ class Writer:
             self._forget()
             raise CommitUnknown(f"the answer to a commit was lost: {describe(error)}") from error
         except BaseException:
-            # Cancelled: nobody may take the answer of this batch for that of the next.
+            # Cancelled: the answer of this batch must not be taken for that of the next.
             self._forget()
             raise
         if not written:
@@ -188,7 +188,7 @@ class Writer:
     async def _alone(
         self, connection: "asyncpg.Connection[asyncpg.Record]", statement: str, *parameters: int
     ) -> asyncpg.Record | None:
-        """Moves the fence, once whoever holds it lets go or is made to."""
+        """Moves the fence, once its holder lets go or is made to."""
         row: asyncpg.Record | None = await alone(
             self._dsn, connection, lambda: connection.fetchrow(statement, *parameters)
         )

@@ -1,4 +1,4 @@
-"""Names of things. They are opaque text here: what they look like is the business of whoever makes them."""
+"""Names of things. They are opaque text here: what they look like is the business of their maker."""
 
 from typing import NewType
 

@@ -40,7 +40,7 @@ class Book(Protocol):
     def makers(self, taker: Side, limit: int) -> Iterable[Resting]:
         """Those on the other side that a taker with this limit meets, in the order in which it meets them.
 
-        The book must not change while somebody walks along them.
+        The book must not change while they are walked along.
         """
 
     def levels(self, side: Side) -> Iterator[tuple[int, int]]:

@@ -57,7 +57,7 @@ def decide(desk: Desk, command: Command, at: Instant) -> Decision | Refused:
 
 
 def flaw(pit: Pit, terms: Terms) -> Refused | None:
-    """What is wrong with an order by itself, whoever places it."""
+    """What is wrong with an order by itself, whichever account places it."""
     market = pit.market
     if terms.price is None and terms.kind is not Kind.MARKET:
         return Refused(Refusal.PRICE_MISSING, detail="price")

@@ -1,6 +1,6 @@
 """The whole venue of a shard in memory: its markets with their books, its orders, its ledger.
 
-The desk changes by events only (`apply`), so whoever folds the same events has the same desk.
+The desk changes by events only (`apply`), so a fold of the same events gives the same desk.
 """
 
 from collections import OrderedDict
@@ -249,7 +249,7 @@ class Desk:
             raise Unloadable("balances", None, f"they do not add up with the orders: {wrong[0]}")
 
     def recall(self, order: Order) -> None:
-        """Takes in an order that has ended, since somebody asks for it."""
+        """Takes in an order that has ended, since it is asked for."""
         assert order.id not in self.orders, f"order {order.id} is here already"
         assert order.state not in LIVE, f"order {order.id} has not ended, and was not loaded"
         self.orders[order.id] = order

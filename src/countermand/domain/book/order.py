@@ -55,7 +55,7 @@ class CancelReason(Enum):
     SYSTEM = "system"
     """Too old, post-only that would cross, self-trade prevention, the rest of a market order, an operator."""
     FAILED = "failed"
-    """A match failed for a reason that nobody foresaw."""
+    """A match failed for an unforeseen reason."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ class Refusal(Enum):
     INSUFFICIENT_FUNDS = auto()
 
     ORDER_UNKNOWN = auto()
-    """Or another account's, which nobody is to know."""
+    """Or another account's, which is not told."""
     ORDER_DONE = auto()
     ORDER_CANCELLED = auto()
 

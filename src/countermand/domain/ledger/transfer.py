@@ -31,7 +31,7 @@ class Reserve:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """Out of a hold to whoever it is paid to."""
+    """Out of a hold to the account that it is paid to."""
 
     hold: HoldId
     to: Account
@@ -50,7 +50,7 @@ Transfer: TypeAlias = Deposit | Reserve | Post | Void
 
 
 class Shortfall(Enum):
-    """Why a transfer that somebody asked for cannot be."""
+    """Why a requested transfer cannot be."""
 
     INSUFFICIENT_FUNDS = auto()
     TOO_MUCH = auto()

@@ -9,7 +9,7 @@ class Refusal(Enum):
 
     MINT_UNKNOWN = auto()
     MINT_UNSAFE = auto()
-    """It has an extension by which somebody could take from an escrow, or hold it."""
+    """It has an extension by which its authority could take from an escrow, or hold it."""
     FEE_ACCOUNT_UNFIT = auto()
     """It is no token account for the output."""
 

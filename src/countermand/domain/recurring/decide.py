@@ -56,7 +56,7 @@ class MintKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Sold:
-    """The token that would be sold. `price` None: nobody knows one."""
+    """The token that would be sold. `price` None: none is known."""
 
     decimals: int
     price: UsdPrice | None

@@ -13,7 +13,7 @@ CLOSES: Final = "recurring.cancel"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What somebody asks for. `starts_at_s` is in seconds since the Unix epoch; None: at once."""
+    """What is asked for. `starts_at_s` is in seconds since the Unix epoch; None: at once."""
 
     wallet: Wallet
     input_mint: Mint

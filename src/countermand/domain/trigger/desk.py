@@ -1,6 +1,6 @@
-"""All trigger orders of a shard that are in memory, and the indexes that tell whom a price or an instant concerns.
+"""All trigger orders of a shard that are in memory, and the indexes of those that a price or an instant concerns.
 
-The desk changes by events only (`apply`), so whoever folds the same events has the same desk.
+The desk changes by events only (`apply`), so a fold of the same events gives the same desk.
 """
 
 from collections.abc import Iterable, Sequence

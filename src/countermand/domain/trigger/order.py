@@ -95,7 +95,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class FormerCraft:
-    """A withdrawal that will never be co-signed again, remembered to tell whoever still confirms it why."""
+    """A withdrawal that will never be co-signed again, remembered to tell a late confirmation why."""
 
     digest: bytes
     """Of its message, SHA-256."""
