@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from tests.end_to_end.crash_support import ONE_SOL, SOL, USDC, Server, Wallet, kinds, running, until
@@ -159,3 +160,28 @@ async def test_an_advance_and_expired_blockhashes_outlive_a_kill(server: Server)
     after = await server.does("GET", "/sandbox")
     assert after["chain"]["slot"] >= told["chain"]["slot"]
     assert after["now"] >= told["now"] >= before["now"] + 86_400_000
+
+
+HALF_RESET = """
+INSERT INTO sandbox_settings (name, body) VALUES ('resetting', '7');
+UPDATE shards SET incarnation = incarnation + 1, began = seq, head = '', last_at = 0 WHERE shard = 0;
+DELETE FROM orders; DELETE FROM journal WHERE shard = 0; DELETE FROM events WHERE shard = 0;
+DELETE FROM crafts; DELETE FROM builds; DELETE FROM vaults;
+"""
+
+
+async def test_a_reset_that_was_cut_short_is_completed_at_the_next_start(
+    server: Server, alice: Wallet, database_url: str
+) -> None:
+    """The orders were gone already, their accounts on the chain not yet."""
+    await alice.places("200")
+    await server.settled()
+    await server.kill()
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(HALF_RESET)
+    await connection.close()
+    await server.start()
+    found = (await server.ask("GET", "/sandbox/audit")).body
+    assert found["ok"], found
+    assert (await server.ask("GET", "/sandbox")).body["seed"] == 7
+    assert await alice.lamports() == 0

@@ -32,6 +32,7 @@ _DECODERS: Final[Mapping[str, Any]] = MappingProxyType(
     {
         "clock": msgspec.json.Decoder(ClockSetting).decode,
         "seed": msgspec.json.Decoder(int | None).decode,
+        "resetting": msgspec.json.Decoder(int | None).decode,
     }
 )
 """By the names of the settings."""

@@ -40,6 +40,8 @@ _SETTINGS: Final = "sandbox_settings"
 _CLOCK: Final = "clock"
 _CLOCK_DECODER: Final = msgspec.json.Decoder(ClockSetting)
 _SEED: Final = "seed"
+_RESETTING: Final = "resetting"
+"""There from the beginning of a reset to its end; its body is the seed that was asked for."""
 _SEED_DECODER: Final = msgspec.json.Decoder(int | None)
 LATEST: Final = Instant(221_845_392_000_000)
 """The beginning of the year 9000. Answers write years in four digits, also those of what lasts for centuries."""
@@ -93,6 +95,11 @@ class Sandbox:
     async def begin(self) -> None:
         """Sets the prices of the first tokens that were never set, once the orders are loaded."""
         await self._p.shard.loaded()
+        cut_short = await self._p.store.setting(_RESETTING)
+        if cut_short is not None:
+            _log.warning("a reset was cut short, and is completed")
+            await self.reset(_decoded(_RESETTING, cut_short, _SEED_DECODER))
+            return
         for mint, price in DEFAULT_PRICES.items():
             await self._begin_with(mint, price)
 
@@ -235,6 +242,8 @@ class Sandbox:
         """Everything but the master seed is forgotten; epochs and slots go on rising."""
         await self.set_faults(FaultsWire(expire_tokens=True))
         self._p.pool.impact_bps.clear()
+        # Orders, chain and settings are emptied one by one. After a crash in between, the next start goes on with it.
+        await self._p.store.set(_RESETTING, msgspec.json.encode(seed))
         # Neither shard is written while both are emptied.
         await self._p.book.reload(lambda: self._p.shard.reload(self._empty))
         self.seed = seed
@@ -247,11 +256,11 @@ class Sandbox:
         await self._p.clear_orders()
         await self._p.prices.clear()
         await self._p.incarnation.learn()  # The members' rows took all tokens with them.
-        await self._p.store.clear()
         self._p.clock.begin_anew()
         self._p.tokens.forget_added()
         await self._p.chain.reset(self._p.genesis())
         self._p.forget()
+        await self._p.store.clear()  # With it, that a reset is under way.
 
 
 async def stored_clock(store: PostgresSandboxStore) -> ClockSetting:
@@ -269,7 +278,11 @@ async def stored_seed(store: PostgresSandboxStore) -> int | None:
 
 async def _stored(store: PostgresSandboxStore, name: str, decoder: msgspec.json.Decoder[T]) -> T | None:
     body = await store.setting(name)
+    return None if body is None else _decoded(name, body, decoder)
+
+
+def _decoded(name: str, body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     try:
-        return None if body is None else decoder.decode(body)
+        return decoder.decode(body)
     except UNREADABLE as problem:
         raise unreadable(_SETTINGS, name, problem) from problem
