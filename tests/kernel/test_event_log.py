@@ -52,7 +52,7 @@ class Written:
         while True:
             events, after = await self.log.read(position, limit)
             found += events
-            if after == position:
+            if not events and after == position:
                 return found
             position = after
 
@@ -80,6 +80,15 @@ async def test_from_every_past_position_nothing_is_missing_and_nothing_comes_twi
     for number, each in enumerate(expected):
         assert await it.all_from(Position(1, 3, each.seq, each.n), limit) == expected[number + 1 :]
     assert await it.all_from(it.log.start(), limit) == expected
+
+
+async def test_a_page_that_ends_within_an_entry_goes_on_within_it() -> None:
+    it = Written()
+    it.commit(3)
+    first, position = await it.log.read(it.log.start(), 1)
+    rest, end = await it.log.read(position)
+    assert (first, rest) == ([row(1, 0)], [row(1, 1), row(1, 2)])
+    assert await it.log.read(end) == ([], end)
 
 
 async def test_a_slow_reader_and_a_quick_one_get_the_same_while_commits_go_on() -> None:

@@ -103,7 +103,7 @@ class EventLog:
         return self._at(self._committed, _LAST)
 
     async def read(self, after: Position, limit: int = PAGE_MAX) -> tuple[Sequence[EventRow], Position]:
-        """The first events after the position, and the position after them. None: nothing has happened since.
+        """The first events after the position, and the position after them. No events: nothing has happened since.
 
         Raises `PositionGone`, `PositionAhead`, and `Unavailable` if the store does not answer.
         """
@@ -116,7 +116,7 @@ class EventLog:
             self._check(after)  # The venue may have begun anew meanwhile.
         if len(events) == limit:
             return events, self._at(events[-1].seq, events[-1].n)
-        return events, self._at(until, _LAST) if until > after.seq else after
+        return events, self._at(until, _LAST)
 
     async def changed(self, since: Position) -> None:
         """Returns once something is committed after the position, or the venue began anew."""

@@ -80,7 +80,7 @@ class Shard(ABC, Generic[State, Command, Event, Refusal, Rows]):
     def _turn(
         self, writer: WriterEpoch[State, Command, Event, Refusal, Rows], command: Command
     ) -> tuple[Event, ...] | Refusal:
-        """One turn, after all that time demands."""
+        """One turn, after what time demands before it."""
         try:
             return writer.turn(command, self._clock.now())
         except BaseException as bug:
