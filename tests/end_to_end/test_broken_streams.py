@@ -22,8 +22,8 @@ SHELL: Final = ("bash", "-c")
 
 
 def free_pair() -> int:
-    """A port that is free, as is the next one."""
-    for port in range(20_000 + os.getpid() % 20_000, 60_000, 2):
+    """A port that is free, as is the next one; below those that the system gives to connections and to port 0."""
+    for port in range(10_000 + os.getpid() * 10 % 20_000, 32_000, 2):
         try:
             for each in (port, port + 1):
                 with socket.socket() as probe:
