@@ -32,9 +32,9 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.book_driver import BOOKS, CANCEL, Operation, Run
-from countermand.domain.book.book import Book
-from countermand.domain.book.fast import FastBook
-from countermand.domain.book.order import BUY, SELL
+from countermand.orders.book.model.book import Book
+from countermand.orders.book.model.fast import FastBook
+from countermand.orders.book.model.order import BUY, SELL
 
 COUNT: Final = 200_000
 DEEP: Final = 50_000

@@ -36,9 +36,9 @@ class Driven:
 
 
 def _ours(module: str, name: str, *, planned: bool = False) -> Driven:
-    book = getattr(import_module(f"countermand.domain.book.{module}"), name)()
-    order = import_module("countermand.domain.book.order")
-    plan_and_do = import_module("countermand.domain.book.book").plan_and_do
+    book = getattr(import_module(f"countermand.orders.book.model.{module}"), name)()
+    order = import_module("countermand.orders.book.model.order")
+    plan_and_do = import_module("countermand.orders.book.model.book").plan_and_do
 
     def resting() -> float:
         return float(sum(lots for side in order.Side for _, lots in book.levels(side)))
@@ -54,12 +54,15 @@ def _turns() -> Driven:
 
     All that buy are one account and all that sell another, each with more than it can spend.
     """
-    commands, order = (import_module(f"countermand.domain.book.{name}") for name in ("commands", "order"))
-    amount, quantities = import_module("countermand.domain.ledger.amount"), "countermand.domain.book.quantities"
+    commands, order = (import_module(f"countermand.orders.book.model.{name}") for name in ("commands", "order"))
+    amount, quantities = (
+        import_module("countermand.orders.book.model.ledger.amount"),
+        "countermand.orders.book.model.quantities",
+    )
     lots_of, ticks_of = import_module(quantities).Lots, import_module(quantities).Ticks
-    decide = import_module("countermand.domain.book.decide").decide
-    market, *_ = import_module("countermand.domain.book.markets").MARKETS
-    desk = import_module("countermand.domain.book.desk").Desk([market])
+    decide = import_module("countermand.orders.book.model.decide").decide
+    market, *_ = import_module("countermand.orders.book.model.markets").MARKETS
+    desk = import_module("countermand.orders.book.model.exchange").Desk([market])
     buyer, seller = amount.Account("0xb"), amount.Account("0xs")
     ids: dict[int, Any] = {}
 

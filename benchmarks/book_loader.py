@@ -16,25 +16,25 @@ import fast_stark_crypto
 
 from benchmarks import requests
 from countermand.app.seeds import MASTER_SEED_FILE
-from countermand.custody.vaults import VaultKeys, load_or_make_seed
 from countermand.dialects.tanx.session import Sessions
 from countermand.dialects.tanx.signing import msg_hash
 from countermand.dialects.tanx.stark import public_key
-from countermand.domain.book.commands import Credit, PlaceOrder
-from countermand.domain.book.market import MarketSymbol
-from countermand.domain.book.markets import MARKETS
-from countermand.domain.book.order import BUY, SELL, Kind, Nonce, OrderId, Terms
-from countermand.domain.book.quantities import Lots, Ticks
-from countermand.domain.book.refusals import Refused
-from countermand.domain.ledger.amount import AMOUNT_SCALE, Account, Amount, Currency
-from countermand.engine.book_rows import Draft
-from countermand.engine.book_shard import BookEpoch
-from countermand.engine.book_state import BookState
-from countermand.engine.shards import BOOK_SHARD
-from countermand.engine.token_incarnation import TokenIncarnation
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
 from countermand.kernel.writer_epoch import WriterEpoch
+from countermand.orders.book.model.commands import Credit, PlaceOrder
+from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE, Account, Amount, Currency
+from countermand.orders.book.model.market import MarketSymbol
+from countermand.orders.book.model.markets import MARKETS
+from countermand.orders.book.model.order import BUY, SELL, Kind, Nonce, OrderId, Terms
+from countermand.orders.book.model.quantities import Lots, Ticks
+from countermand.orders.book.model.refusals import Refused
+from countermand.orders.book.rows import Draft
+from countermand.orders.book.shard import BookEpoch
+from countermand.orders.book.state import BookState
+from countermand.orders.shards import BOOK_SHARD
+from countermand.services.custody.vaults import VaultKeys, load_or_make_seed
+from countermand.services.token_incarnation import TokenIncarnation
 from countermand.store.book_postgres import PostgresBookStore
 from countermand.store.embedded import EmbeddedPostgres
 from countermand.store.fingerprints import keep_fingerprint

@@ -17,16 +17,16 @@ from typing import Final
 import base58
 import msgspec
 
-from countermand.domain.trigger.commands import TriggerOrders
-from countermand.domain.trigger.condition import Condition, Direction
-from countermand.domain.trigger.order import AT_REST, Family, Leg, OrderGroup, Role, State, Terms
-from countermand.engine.trigger_bodies import decode_group
-from countermand.engine.trigger_shard import TriggerEpoch
-from countermand.engine.trigger_state import TriggerState
 from countermand.kernel.ids import Ids
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import Epoch
 from countermand.kernel.writer_epoch import WriterEpoch
+from countermand.orders.trigger.bodies import decode_group
+from countermand.orders.trigger.model.commands import TriggerOrders
+from countermand.orders.trigger.model.condition import Condition, Direction
+from countermand.orders.trigger.model.order import AT_REST, Family, Leg, OrderGroup, Role, State, Terms
+from countermand.orders.trigger.shard import TriggerEpoch
+from countermand.orders.trigger.state import TriggerState
 from countermand.services.tokens import SOL, USDC
 from countermand.values.identity import Address, Mint, Wallet
 from countermand.values.instant import Instant

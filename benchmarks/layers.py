@@ -21,7 +21,7 @@ from countermand.app.families import Families
 from countermand.app.sandbox import sandbox_app
 from countermand.app.seeds import keys_of, seed_of
 from countermand.app.serve import spare_what_lasts
-from countermand.domain.trigger.commands import RequestCancel
+from countermand.orders.trigger.model.commands import RequestCancel
 from countermand.settings import Settings
 
 TASKS: Final = 256

@@ -18,24 +18,24 @@ import structlog
 from solders.keypair import Keypair
 
 from countermand.app.seeds import MASTER_SEED_FILE
-from countermand.custody.deposits import account_seed, deposit_message
-from countermand.custody.instructions import order_account
-from countermand.custody.parties import Parties
-from countermand.custody.vaults import VaultKeys, load_or_make_seed
 from countermand.dialects.trigger_v2.auth import Sessions
-from countermand.domain.trigger.commands import DepositCraft, Fate, PlaceOrder, ResolveAttempt, Submission
-from countermand.domain.trigger.condition import Condition, Direction
-from countermand.domain.trigger.order import Craft, Family, Leg, Role
-from countermand.domain.trigger.refusals import Refused
-from countermand.engine.shards import TRIGGER_SHARD
-from countermand.engine.token_incarnation import TokenIncarnation
-from countermand.engine.trigger_shard import TriggerEpoch
-from countermand.engine.trigger_state import TriggerState
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
 from countermand.kernel.writer_epoch import WriterEpoch
+from countermand.orders.shards import TRIGGER_SHARD
+from countermand.orders.trigger.model.commands import DepositCraft, Fate, PlaceOrder, ResolveAttempt, Submission
+from countermand.orders.trigger.model.condition import Condition, Direction
+from countermand.orders.trigger.model.order import Craft, Family, Leg, Role
+from countermand.orders.trigger.model.refusals import Refused
+from countermand.orders.trigger.shard import TriggerEpoch
+from countermand.orders.trigger.state import TriggerState
 from countermand.sandbox.pool import pool_account, sandbox_accounts
 from countermand.sandbox.prices import DEFAULT_PRICES
+from countermand.services.custody.deposits import account_seed, deposit_message
+from countermand.services.custody.instructions import order_account
+from countermand.services.custody.parties import Parties
+from countermand.services.custody.vaults import VaultKeys, load_or_make_seed
+from countermand.services.token_incarnation import TokenIncarnation
 from countermand.services.tokens import JUP, SOL, USDC, Token, TokenRegistry
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.genesis import Genesis

@@ -19,11 +19,11 @@ import uvloop
 
 from benchmarks.loader import Open, filling, resting
 from countermand.app.database import database_of
-from countermand.domain.trigger.commands import RequestCancel
-from countermand.engine.shards import TRIGGER_SHARD
-from countermand.engine.trigger_shard import TriggerShard
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
+from countermand.orders.shards import TRIGGER_SHARD
+from countermand.orders.trigger.model.commands import RequestCancel
+from countermand.orders.trigger.shard import TriggerShard
 from countermand.services.prices import Prices
 from countermand.services.tokens import SOL
 from countermand.settings import Settings

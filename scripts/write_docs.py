@@ -10,11 +10,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from countermand.domain.book import order as book
-from countermand.domain.book.events import Traded
-from countermand.domain.book.lifecycle import TRANSITIONS as BOOK
-from countermand.domain.trigger.lifecycle import DISPLAY, RAW, TRANSITIONS
-from countermand.domain.trigger.order import State
+from countermand.orders.book.model import order as book
+from countermand.orders.book.model.events import Traded
+from countermand.orders.book.model.lifecycle import TRANSITIONS as BOOK
+from countermand.orders.trigger.model.lifecycle import DISPLAY, RAW, TRANSITIONS
+from countermand.orders.trigger.model.order import State
 
 ROOT: Final = Path(__file__).parents[1]
 README: Final = ROOT / "README.md"
@@ -39,7 +39,7 @@ that has no arrow from a state raises, and changes nothing.
 |---|---|---|---|
 {rows}
 
-What each event means is in `domain/trigger/events.py`, which command leads to it in `domain/trigger/decide.py`. The raw
+What each event means is in `orders/trigger/model/events.py`, which command leads to it in `orders/trigger/model/decide.py`. The raw
 states that an order never enters are in [ARCHITECTURE.md](../ARCHITECTURE.md#the-states).
 
 ## An order of the books
@@ -49,7 +49,7 @@ states that an order never enters are in [ARCHITECTURE.md](../ARCHITECTURE.md#th
 ```
 
 tanX shows these names. A trade after which nothing remains leads to `done`. A stop order that a trade triggered stays
-`pending` until it enters the book, right after. What each event means is in `domain/book/events.py`.
+`pending` until it enters the book, right after. What each event means is in `orders/book/model/events.py`.
 """
 
 

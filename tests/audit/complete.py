@@ -2,10 +2,10 @@
 
 import asyncpg
 
-from countermand.custody.vaults import VaultKeys
+from countermand.services.custody.vaults import VaultKeys
 
 KEYS = VaultKeys(bytes(range(32)))
-"""Those of `tests.engine.house`."""
+"""Those of `tests.orders.trigger.house`."""
 
 _VENUE = "INSERT INTO venue (seed_fingerprint, founded_as, served_as, chain) VALUES ($1, $2, $2, 'embedded')"
 _SHARDS = """

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from countermand.custody.vaults import VaultKeys, load_seed
+from countermand.services.custody.vaults import VaultKeys, load_seed
 from countermand.store.embedded import EmbeddedPostgres
 from tests.audit import damage
 from tests.audit.busy_venue import spends_a_day

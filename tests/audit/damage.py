@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 
 from countermand.audit.run import examine
-from countermand.custody.vaults import VaultKeys
+from countermand.services.custody.vaults import VaultKeys
 from countermand.store.migrations import MigrationRefused
 from countermand.store.snapshot import Snapshot
 

@@ -10,15 +10,15 @@ from rich.console import Console
 
 from countermand.audit.findings import Audit, Column
 from countermand.audit.run import audit, show
-from countermand.engine.trigger_service import Cancelling, Withdrawn
+from countermand.orders.trigger.service import Cancelling, Withdrawn
 from countermand.services.tokens import SOL, USDC
 from countermand.solana.tokens import MEMO_PROGRAM, TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from countermand.store.chain_postgres import PostgresLedgerStore
 from countermand.store.postgres import PostgresStore
 from countermand.values.identity import Wallet
 from tests.audit.complete import KEYS, completed, run
-from tests.engine.house import ONE_SOL, House, above, dollars, house, signed
 from tests.gifts import faucet_of
+from tests.orders.trigger.house import ONE_SOL, House, above, dollars, house, signed
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from countermand.audit.run import audit
-from countermand.domain.book.order import BUY, SELL, Kind
-from countermand.domain.ledger.amount import AMOUNT_SCALE, Account, Amount, Currency
+from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE, Account, Amount, Currency
+from countermand.orders.book.model.order import BUY, SELL, Kind
 from countermand.store.book_postgres import PostgresBookStore
 from countermand.store.migrations import migrate
 from countermand.store.postgres import PostgresStore
 from tests.audit.complete import completed, run
-from tests.engine.book_house import book_house
+from tests.orders.book.house import book_house
 
 ALICE, BOB = (Account("0x" + letter * 40) for letter in "ab")
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from countermand.audit.not_checked import ADDED_ROWS, MISSING_ROWS, NOT_CHECKED, TABLES
-from countermand.custody.vaults import VaultKeys
+from countermand.services.custody.vaults import VaultKeys
 from tests.audit import damage
 from tests.audit.damage import Refused, Untouched, damaged, told
 

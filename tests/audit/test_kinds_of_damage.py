@@ -11,8 +11,8 @@ from solders.pubkey import Pubkey
 from countermand.audit.findings import NAMED_MAX, Audit
 from countermand.audit.reading import shown
 from countermand.audit.run import examine
-from countermand.custody.vaults import VaultKeys
 from countermand.kernel.journal import GENESIS, encode, entry_hash
+from countermand.services.custody.vaults import VaultKeys
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.tokens import TOKEN_PROGRAM
 from countermand.store.snapshot import Snapshot

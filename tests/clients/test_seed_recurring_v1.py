@@ -16,7 +16,7 @@ from solders.keypair import Keypair
 
 from tests.clients.node import run_node
 from tests.end_to_end.venue import JUP, SOL, USDC, Venue
-from tests.onchain.recurring_stage import SEED_ORDER, USER, Stage, an_order
+from tests.orders.recurring.stage import SEED_ORDER, USER, Stage, an_order
 
 PAGE = (Path(__file__).parent / "seed_recurring_v1.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)

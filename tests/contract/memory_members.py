@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from countermand.domain.ledger.amount import Account
-from countermand.engine.members import Member, MemberSession
+from countermand.orders.book.members import Member, MemberSession
+from countermand.orders.book.model.ledger.amount import Account
 from countermand.store.members_postgres import SESSIONS_KEPT
 from countermand.values.instant import Instant
 

@@ -10,11 +10,11 @@ import asyncpg
 import pytest
 
 from countermand.kernel.ports import Batch, CommitUnknown, Epoch
-from countermand.simulation.fenced import FencedDatabase
-from countermand.simulation.memory_store import AFTER_COMMIT, BEFORE_COMMIT, HeldInside, MemoryDatabase, MemoryStore
 from countermand.store import fences
 from countermand.store.postgres import PostgresStore
 from countermand.store.shard_postgres import ShardPostgres
+from countermand_simulator.fenced import FencedDatabase
+from countermand_simulator.memory_store import AFTER_COMMIT, BEFORE_COMMIT, HeldInside, MemoryDatabase, MemoryStore
 
 AnyStore: TypeAlias = MemoryStore | PostgresStore
 Strike: TypeAlias = Callable[[], Awaitable[None]]

@@ -7,14 +7,16 @@ from typing import Any, Final, cast
 import pytest
 import pytest_asyncio
 
-from countermand.domain.book.desk import Standing
-from countermand.domain.book.events import Traded, TradeLeg
-from countermand.domain.book.market import MarketSymbol
-from countermand.domain.book.order import BUY, Kind, Nonce, OrderId, Side, State, TradeId
-from countermand.domain.book.quantities import Lots, Rate, Ticks
-from countermand.domain.ledger.amount import AMOUNT_MAX, ZERO, Account, Amount, Currency
-from countermand.engine.book_ports import BookStore, OrdersQuery, Period, StoredBookOrder, StoredTrade, TradesQuery
-from countermand.engine.book_rows import (
+from countermand.kernel.journal import encode
+from countermand.kernel.ports import Batch, CommitUnknown, Epoch, JournalRow, WriterReplaced
+from countermand.orders.book.model.events import Traded, TradeLeg
+from countermand.orders.book.model.exchange import Standing
+from countermand.orders.book.model.ledger.amount import AMOUNT_MAX, ZERO, Account, Amount, Currency
+from countermand.orders.book.model.market import MarketSymbol
+from countermand.orders.book.model.order import BUY, Kind, Nonce, OrderId, Side, State, TradeId
+from countermand.orders.book.model.quantities import Lots, Rate, Ticks
+from countermand.orders.book.ports import BookStore, OrdersQuery, Period, StoredBookOrder, StoredTrade, TradesQuery
+from countermand.orders.book.rows import (
     BalanceRow,
     BookOrderRow,
     BookRows,
@@ -23,11 +25,9 @@ from countermand.engine.book_rows import (
     decode_counters,
     trade_row,
 )
-from countermand.kernel.journal import encode
-from countermand.kernel.ports import Batch, CommitUnknown, Epoch, JournalRow, WriterReplaced
-from countermand.simulation.book.store import MemoryBookDatabase, MemoryBookStore
 from countermand.store.book_postgres import PostgresBookStore
 from countermand.values.instant import Instant
+from countermand_simulator.book.store import MemoryBookDatabase, MemoryBookStore
 from tests.contract.store_worlds import InMemory, InPostgres, World, bodies
 
 ALICE: Final = Account("0xa11ce")

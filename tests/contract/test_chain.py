@@ -15,13 +15,13 @@ from solders.hash import Hash
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
-from countermand.simulation.memory_ledger import MemoryLedgerStore
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.ledger_store import LedgerStore
 from countermand.solana.port import Chain, ChainRecords, ChainUnavailable, LatestBlockhash, SignatureStatus
 from countermand.solana.rpc import RpcChain
 from countermand.solana.tokens import SYSTEM_PROGRAM, TOKEN_PROGRAM, USDC_MINT, associated_token_address
 from countermand.store.chain_postgres import PostgresLedgerStore
+from countermand_simulator.memory_ledger import MemoryLedgerStore
 from tests.end_to_end.venue import SOL as SOL_TOKEN
 from tests.end_to_end.venue import USDC, Venue, running_venue
 from tests.gifts import faucet_of

@@ -6,22 +6,22 @@ from random import Random
 
 import pytest
 
-from countermand.domain.trigger.commands import DepositCraft, Fate, SubmissionFault
-from countermand.domain.trigger.condition import Condition, Direction
-from countermand.domain.trigger.events import CancelRequested, DepositLanded, OrderPlaced, OrderTriggered
-from countermand.domain.trigger.lifecycle import evolve, place
-from countermand.domain.trigger.order import Attempt, AttemptKind, Craft, Family, Leg, OrderGroup, Role, Terms
-from countermand.engine.ports import Custody, SwapRefused
 from countermand.kernel.clock import ClockSetting, VenueClock
 from countermand.kernel.ports import Unavailable
-from countermand.simulation import swarm
-from countermand.simulation.checkers.ledger import Ledger
-from countermand.simulation.sides import ChainSide, ModelSide
-from countermand.simulation.svm import SvmSide
+from countermand.orders.trigger.model.commands import DepositCraft, Fate, SubmissionFault
+from countermand.orders.trigger.model.condition import Condition, Direction
+from countermand.orders.trigger.model.events import CancelRequested, DepositLanded, OrderPlaced, OrderTriggered
+from countermand.orders.trigger.model.lifecycle import evolve, place
+from countermand.orders.trigger.model.order import Attempt, AttemptKind, Craft, Family, Leg, OrderGroup, Role, Terms
+from countermand.orders.trigger.ports import Custody, SwapRefused
 from countermand.values.identity import Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import NOTHING, USD_SCALE, BaseUnits, Bps, UsdPrice
-from tests.domain.orders import progressed
+from countermand_simulator import swarm
+from countermand_simulator.checkers.ledger import Ledger
+from countermand_simulator.sides import ChainSide, ModelSide
+from countermand_simulator.svm import SvmSide
+from tests.orders.trigger.samples import progressed
 
 NOW = Instant(1_700_000_000_000)
 LEG = Leg(Role.TRIGGER, Condition(Direction.ABOVE, UsdPrice(200 * 10**USD_SCALE)), Bps(1_000))

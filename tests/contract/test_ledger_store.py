@@ -7,7 +7,6 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
-from countermand.simulation.memory_ledger import MemoryLedgerStore
 from countermand.solana.ledger_store import (
     Epoch,
     LedgerBatch,
@@ -22,6 +21,7 @@ from countermand.solana.ledger_store import (
     StoredTransaction,
 )
 from countermand.store.chain_postgres import PostgresLedgerStore
+from countermand_simulator.memory_ledger import MemoryLedgerStore
 
 SECRETS = LedgerSecrets(b"e" * 32, b"f" * 32, b"m" * 32)
 CLOCK = StoredClock(slot=1_000, wall_ms=1_700_000_000_000, ceiling=1_010, block_time=1_700_000_000)

@@ -10,9 +10,9 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from countermand.domain.ledger.amount import Account
-from countermand.engine.members import Member, Members, MemberSession
 from countermand.kernel.ports import CommitUnknown, Unavailable
+from countermand.orders.book.members import Member, Members, MemberSession
+from countermand.orders.book.model.ledger.amount import Account
 from countermand.store.members_postgres import SESSIONS_KEPT, PostgresMembers
 from countermand.store.venue_postgres import PostgresVenue
 from countermand.values.instant import Instant

@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator, Callable
 import asyncpg
 import pytest
 
-from countermand.engine.shards import TRIGGER_SHARD
 from countermand.kernel.ports import Unavailable
+from countermand.orders.shards import TRIGGER_SHARD
 from countermand.services.prices import PriceStore
-from countermand.simulation.memory_store import MemoryDatabase, MemoryPrices, MemoryStore, NoFaults
 from countermand.store.postgres import PostgresStore
 from countermand.store.prices_postgres import PostgresPrices
 from countermand.values.identity import Mint
 from countermand.values.quantities import USD_PRICE_MAX, UsdPrice
+from countermand_simulator.memory_store import MemoryDatabase, MemoryPrices, MemoryStore, NoFaults
 
 SOL, USDC = Mint("So11111111111111111111111111111111111111112"), Mint("EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v")
 

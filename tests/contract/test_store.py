@@ -7,7 +7,8 @@ from typing import Any, Final
 import pytest
 import pytest_asyncio
 
-from countermand.engine.ports import (
+from countermand.kernel.ports import Batch, CommitUnknown, Epoch, EventRecord, EventRow, JournalRow, WriterReplaced
+from countermand.orders.trigger.ports import (
     BuildRow,
     CraftRow,
     HistoryQuery,
@@ -19,7 +20,6 @@ from countermand.engine.ports import (
     TriggerBatch,
     TriggerRows,
 )
-from countermand.kernel.ports import Batch, CommitUnknown, Epoch, EventRecord, EventRow, JournalRow, WriterReplaced
 from countermand.values.identity import Mint, OrderId, RequestId, Wallet
 from countermand.values.instant import Instant
 from tests.contract.store_worlds import AnyStore, InMemory, InPostgres, World, bodies

@@ -18,7 +18,8 @@ from solders.signature import Signature as ChainSignature
 from countermand.dialects.price_v3 import routes as price_routes
 from countermand.dialects.trigger_v2.auth import Challenges, Sessions
 from countermand.dialects.trigger_v2.routes import Venue, resources
-from countermand.domain.trigger.commands import (
+from countermand.kernel.ids import Ids
+from countermand.orders.trigger.model.commands import (
     AbandonFill,
     Amendment,
     AmendOrder,
@@ -35,14 +36,13 @@ from countermand.domain.trigger.commands import (
     SubmissionFault,
     TriggerOrders,
 )
-from countermand.domain.trigger.desk import Desk
-from countermand.domain.trigger.lifecycle import ACTIVE, display_state
-from countermand.domain.trigger.order import Craft, Family, OrderGroup, State
-from countermand.domain.trigger.refusals import Refusal, Refused
-from countermand.engine.ports import HistoryQuery
-from countermand.engine.token_incarnation import TokenIncarnation
-from countermand.engine.trigger_records import HistoryEntry, history_of, told_of
-from countermand.engine.trigger_service import (
+from countermand.orders.trigger.model.lifecycle import ACTIVE, display_state
+from countermand.orders.trigger.model.live_orders import Desk
+from countermand.orders.trigger.model.order import Craft, Family, OrderGroup, State
+from countermand.orders.trigger.model.refusals import Refusal, Refused
+from countermand.orders.trigger.ports import HistoryQuery
+from countermand.orders.trigger.records import HistoryEntry, history_of, told_of
+from countermand.orders.trigger.service import (
     Cancelling,
     ConfirmAnswer,
     DepositUnknown,
@@ -55,8 +55,8 @@ from countermand.engine.trigger_service import (
     TriggerService,
     Withdrawn,
 )
-from countermand.engine.trigger_shard import Answer
-from countermand.kernel.ids import Ids
+from countermand.orders.trigger.shard import Answer
+from countermand.services.token_incarnation import TokenIncarnation
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant, Moment
 from countermand.values.quantities import BaseUnits, UsdPrice

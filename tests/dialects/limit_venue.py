@@ -13,13 +13,13 @@ from solders.keypair import Keypair
 from solders.transaction import VersionedTransaction
 
 from countermand.dialects.trigger_v1.routes import Venue, resources
-from countermand.engine.onchain import OnChainOrders
-from countermand.engine.ports import BuildRow
-from countermand.onchain.blocks import Blocks
-from countermand.onchain.landing import ChainLanding
-from countermand.onchain.limit import LimitChain
+from countermand.orders.limit.service import LimitChain
+from countermand.orders.trigger.ports import BuildRow
 from countermand.sandbox.prices import DEFAULT_PRICES
 from countermand.services.tokens import TokenRegistry
+from countermand.services.transactions.builder import Blocks
+from countermand.services.transactions.executing import OnChainOrders
+from countermand.services.transactions.landing import ChainLanding
 from countermand.solana.genesis import mint_account
 from countermand.solana.port import (
     AccountInfo,

@@ -10,7 +10,7 @@ from solders.signature import Signature
 from countermand.kernel.ports import CommitUnknown
 from countermand.solana.port import JsonError
 from countermand.solana.programs.dca import dca_address
-from tests.onchain.recurring_stage import (
+from tests.orders.recurring.stage import (
     CANCELLED_ORDER,
     NOW_S,
     SEED_ORDER,

@@ -7,7 +7,7 @@ import jsonschema_rs
 
 from countermand.dialects.recurring_v1.openapi import openapi
 from countermand.dialects.recurring_v1.routes import ROOT, resources
-from tests.onchain.recurring_stage import SEED_ORDER, USER, Stage, a_cancel, a_create, an_order, older_cancel
+from tests.orders.recurring.stage import SEED_ORDER, USER, Stage, a_cancel, a_create, an_order, older_cancel
 
 DOCUMENT = openapi()
 

@@ -7,7 +7,7 @@ import pytest
 from solders.keypair import Keypair
 
 from countermand.solana.port import AccountInfo
-from tests.onchain.recurring_stage import (
+from tests.orders.recurring.stage import (
     CANCELLED_ORDER,
     JUP,
     NEW_MINT,

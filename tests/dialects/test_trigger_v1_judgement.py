@@ -10,7 +10,7 @@ from solders.compute_budget import set_compute_unit_limit, set_compute_unit_pric
 from solders.keypair import Keypair
 from solders.transaction import VersionedTransaction
 
-from countermand.onchain.blocks import UNITS_UNKNOWN
+from countermand.services.transactions.builder import UNITS_UNKNOWN
 from countermand.solana.port import PACKET_BYTES_MAX, AccountInfo
 from countermand.solana.programs import limit_order
 from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, associated_token_address, mint_bytes

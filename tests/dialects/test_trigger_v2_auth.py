@@ -24,8 +24,8 @@ from solders.transaction import Transaction, VersionedTransaction
 
 from countermand.dialects.trigger_v2 import auth
 from countermand.dialects.trigger_v2.auth import MEMO_PROGRAMS, Challenges, Sessions
-from countermand.engine.token_incarnation import TokenIncarnation
 from countermand.kernel.ports import CommitUnknown, Unavailable
+from countermand.services.token_incarnation import TokenIncarnation
 from countermand.solana import tokens
 from countermand.values.identity import Wallet
 from tests.dialects.fakes import (

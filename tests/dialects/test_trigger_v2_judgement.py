@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from countermand.dialects.trigger_v2.refusals import WORDS, Act, refused
-from countermand.domain.trigger.order import State
-from countermand.domain.trigger.refusals import Refusal, Refused
+from countermand.orders.trigger.model.order import State
+from countermand.orders.trigger.model.refusals import Refusal, Refused
 from tests.dialects.fakes import DAY_MS, SOL, START_MS, UNKNOWN_MINT, USDC, USDT, FakeVenue, User
 
 NOWHERE = "019f053d-3f0c-70ad-bb5e-76d633291f80"

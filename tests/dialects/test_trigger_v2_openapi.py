@@ -8,7 +8,7 @@ import pytest
 
 from countermand.dialects.trigger_v2.openapi import openapi
 from countermand.dialects.trigger_v2.routes import ROOT
-from countermand.domain.trigger.order import State
+from countermand.orders.trigger.model.order import State
 from tests.dialects.fakes import FakeVenue
 
 DOCUMENT = openapi()

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from countermand.domain.trigger.order import State
+from countermand.orders.trigger.model.order import State
 from tests.dialects.fakes import DAY_MS, SOL, START_MS, USDC, FakeVenue
 
 UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"

@@ -16,13 +16,12 @@ from countermand.cli.audit import audit
 from countermand.cli.explain import explain
 from countermand.cli.keys import add, list_, revoke
 from countermand.cli.serve import serve
-from countermand.cli.simulate import simulate
 from countermand.dialects.trigger_v2 import routes
 from countermand.dialects.trigger_v2.refusals import WORDS
-from countermand.domain.trigger.refusals import Refusal
-from countermand.engine import telemetry as engine_telemetry
 from countermand.gateway import telemetry as gateway_telemetry
 from countermand.kernel import telemetry as kernel_telemetry
+from countermand.orders.trigger import telemetry as engine_telemetry
+from countermand.orders.trigger.model.refusals import Refusal
 from countermand.sandbox.faults import CrashPoint
 from countermand.sandbox.routes import SUFFIXES
 from countermand.sandbox.wire import FaultsWire
@@ -30,6 +29,7 @@ from countermand.settings import API_KEYS_VARIABLE, ENV_PREFIX, Settings
 from countermand.solana.facade.methods import RpcMethods
 from countermand.solana.facade.session import SocketMethods
 from countermand.solana.facade.subscriptions import Topic
+from countermand_simulator.command import simulate
 from tests.docs.blocks import ROOT
 
 COMMANDS: Mapping[str, Callable[..., Any]] = {

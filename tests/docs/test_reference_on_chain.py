@@ -19,8 +19,8 @@ from countermand.dialects.trigger_v1 import routes as trigger_routes
 from countermand.dialects.trigger_v1 import wire as trigger_wire
 from countermand.dialects.trigger_v1.refusals import CAUSES
 from countermand.dialects.trigger_v1.routes import Root
-from countermand.domain.limit.refusals import Refusal as LimitRefusal
-from countermand.domain.recurring.decide import Refusal as RecurringRefusal
+from countermand.orders.limit.model.refusals import Refusal as LimitRefusal
+from countermand.orders.recurring.model.decide import Refusal as RecurringRefusal
 from tests.docs.test_reference import bare, page, rows
 
 TRIGGER, RECURRING = "trigger-v1", "recurring-v1"

@@ -5,7 +5,7 @@ from typing import Any
 
 from countermand.dialects.tanx import auth, public_routes, refusals, routes
 from countermand.dialects.tanx.names import CANCEL_QUEUED, CANCEL_REASONS
-from countermand.domain.book.markets import MARKETS
+from countermand.orders.book.model.markets import MARKETS
 from tests.docs.test_reference import bare, page, rows
 
 TEXT = page("tanx")

@@ -6,23 +6,23 @@ from typing import cast
 
 import pytest
 
-from countermand.domain.limit.order import Terms as LimitTerms
-from countermand.domain.limit.order import Unsigned
-from countermand.domain.recurring.order import Terms as RecurringTerms
-from countermand.engine.onchain import Build, Executed, OnChainOrders
-from countermand.engine.ports import Store
-from countermand.engine.trigger_shard import TriggerShard
-from countermand.onchain.blocks import Blocks, unsigned_text
-from countermand.onchain.landing import ChainLanding
-from countermand.onchain.limit import LimitChain
-from countermand.onchain.recurring import RecurringOrders
+from countermand.orders.limit.model.order import Terms as LimitTerms
+from countermand.orders.limit.model.order import Unsigned
+from countermand.orders.limit.service import LimitChain
+from countermand.orders.recurring.model.order import Terms as RecurringTerms
+from countermand.orders.recurring.service import RecurringOrders
+from countermand.orders.trigger.ports import Store
+from countermand.orders.trigger.shard import TriggerShard
+from countermand.services.transactions.builder import Blocks, unsigned_text
+from countermand.services.transactions.executing import Build, Executed, OnChainOrders
+from countermand.services.transactions.landing import ChainLanding
 from countermand.solana.rpc import RpcChain
 from countermand.values.identity import Mint, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits, UsdPrice
 from tests.end_to_end.trader import Trader, signed
 from tests.end_to_end.venue import JUP, SOL, USDC, Funds, Venue
-from tests.onchain.recurring_stage import Drawer
+from tests.orders.recurring.stage import Drawer
 
 PATIENCE_MS = 2_000
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from countermand.domain.trigger.lifecycle import RAW
+from countermand.orders.trigger.model.lifecycle import RAW
 from tests.end_to_end.trader import ROOT, Trader, single
 from tests.end_to_end.venue import SOL, Venue
 

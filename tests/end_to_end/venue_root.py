@@ -15,7 +15,7 @@ from countermand import app
 from countermand.app.running import App
 from countermand.app.venue import venue_app
 from countermand.cli import main
-from countermand.custody.vaults import VaultKeys
+from countermand.services.custody.vaults import VaultKeys
 from countermand.settings import Settings
 from countermand.solana.port import AccountInfo
 from countermand.solana.tokens import (

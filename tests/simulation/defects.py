@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from countermand.simulation import swarm
-from countermand.simulation.chance import chance
-from countermand.simulation.checkers import Claim
-from countermand.simulation.outcomes import Outcome, report
-from countermand.simulation.process import Parts
-from countermand.simulation.run import SOUND, again, simulate
-from countermand.simulation.swarm import Swarm
+from countermand_simulator import swarm
+from countermand_simulator.chance import chance
+from countermand_simulator.checkers import Claim
+from countermand_simulator.outcomes import Outcome, report
+from countermand_simulator.process import Parts
+from countermand_simulator.run import SOUND, again, simulate
+from countermand_simulator.swarm import Swarm
 
 SEEDS = range(1_000, 1_060)
 STEPS = 400

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from countermand.domain.book.order import Kind
-from countermand.engine import book_journal
 from countermand.kernel.journal import encode
-from countermand.simulation.book.checkers import Claim
-from countermand.simulation.book.checkers.entries import Entries
-from countermand.simulation.book.checkers.floor import Floor
-from countermand.simulation.book.options import rules_of
-from countermand.simulation.violation import Violation
-from tests.domain.book.venue import ALICE, BOB, CAROL, MARKETS, Venue
+from countermand.orders.book import journal as book_journal
+from countermand.orders.book.model.order import Kind
+from countermand_simulator.book.checkers import Claim
+from countermand_simulator.book.checkers.entries import Entries
+from countermand_simulator.book.checkers.floor import Floor
+from countermand_simulator.book.options import rules_of
+from countermand_simulator.violation import Violation
+from tests.orders.book.venue import ALICE, BOB, CAROL, MARKETS, Venue
 
 Json = dict[str, Any]
 

@@ -13,34 +13,34 @@ from unittest.mock import patch
 
 import pytest
 
-from countermand.domain.book import decide as rules
-from countermand.domain.book import desk as desks
-from countermand.domain.book import matching
-from countermand.domain.book.book import resting
-from countermand.domain.book.commands import CancelByOperator, CancelOrder
-from countermand.domain.book.desk import Changes, Desk, Pit
-from countermand.domain.book.events import Event, OrderCancelled, StopTriggered
-from countermand.domain.book.fast import FastBook
-from countermand.domain.book.lifecycle import LIVE, is_resting
-from countermand.domain.book.market import fee_of
-from countermand.domain.book.order import CancelReason, Kind, Nonce, Order, OrderId, State
-from countermand.domain.book.refusals import Refusal, Refused
-from countermand.domain.book.settlement import spent_currency
-from countermand.domain.ledger.amount import Account, Amount
-from countermand.domain.ledger.ledger import Balance
-from countermand.domain.ledger.transfer import Deposit, HoldId
-from countermand.engine.book_ports import BookStore
-from countermand.engine.book_rows import BookRows, decode_counters, decode_order
-from countermand.engine.book_shard import BookEpoch
-from countermand.engine.book_state import BookState
 from countermand.kernel.ports import Batch, WriterReplaced
 from countermand.kernel.writer_epoch import WriterEpoch
-from countermand.simulation.book.checkers import Claim
-from countermand.simulation.book.process import CountedShard, Parts
-from countermand.simulation.book.run import SOUND, again, simulate
-from countermand.simulation.book.store import MemoryBookShard
-from countermand.simulation.outcomes import Outcome, report
+from countermand.orders.book.model import decide as rules
+from countermand.orders.book.model import exchange as desks
+from countermand.orders.book.model import matching
+from countermand.orders.book.model.book import resting
+from countermand.orders.book.model.commands import CancelByOperator, CancelOrder
+from countermand.orders.book.model.events import Event, OrderCancelled, StopTriggered
+from countermand.orders.book.model.exchange import Changes, Desk, Pit
+from countermand.orders.book.model.fast import FastBook
+from countermand.orders.book.model.ledger.amount import Account, Amount
+from countermand.orders.book.model.ledger.ledger import Balance
+from countermand.orders.book.model.ledger.transfer import Deposit, HoldId
+from countermand.orders.book.model.lifecycle import LIVE, is_resting
+from countermand.orders.book.model.market import fee_of
+from countermand.orders.book.model.order import CancelReason, Kind, Nonce, Order, OrderId, State
+from countermand.orders.book.model.refusals import Refusal, Refused
+from countermand.orders.book.model.settlement import spent_currency
+from countermand.orders.book.ports import BookStore
+from countermand.orders.book.rows import BookRows, decode_counters, decode_order
+from countermand.orders.book.shard import BookEpoch
+from countermand.orders.book.state import BookState
 from countermand.values.instant import Instant
+from countermand_simulator.book.checkers import Claim
+from countermand_simulator.book.process import CountedShard, Parts
+from countermand_simulator.book.run import SOUND, again, simulate
+from countermand_simulator.book.store import MemoryBookShard
+from countermand_simulator.outcomes import Outcome, report
 
 SEEDS = range(1_000, 1_060)
 STEPS = 400

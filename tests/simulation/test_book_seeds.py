@@ -10,8 +10,8 @@ from collections import Counter
 
 import pytest
 
-from countermand.simulation.book.run import again, main, simulate
-from countermand.simulation.outcomes import report
+from countermand_simulator.book.run import again, main, simulate
+from countermand_simulator.outcomes import report
 
 STEPS = 500
 SEEDS = int(os.environ.get("COUNTERMAND_SIMULATE_SEEDS", "36"))
@@ -123,7 +123,7 @@ view: view
 
 TRACE = """
 import sys
-from countermand.simulation.book.run import simulate
+from countermand_simulator.book.run import simulate
 outcome = simulate(int(sys.argv[1]), 200)
 print(outcome.trace.digest(), outcome.steps, outcome.violation)
 """

@@ -6,10 +6,10 @@ from types import ModuleType
 
 import pytest
 
-from countermand.simulation import checkers, violation
-from countermand.simulation.book import checkers as book_checkers
+from countermand_simulator import checkers, violation
+from countermand_simulator.book import checkers as book_checkers
 
-SHARED = ("countermand.simulation.chained", "countermand.simulation.landings", "countermand.simulation.violation")
+SHARED = ("countermand_simulator.chained", "countermand_simulator.landings", "countermand_simulator.violation")
 
 
 @pytest.mark.parametrize("package", [checkers, book_checkers])

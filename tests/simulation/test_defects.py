@@ -12,30 +12,31 @@ from unittest.mock import patch
 
 import pytest
 
-from countermand.custody import custody
-from countermand.custody.routing import Quote, Swap
-from countermand.domain.trigger import decide as rules
-from countermand.domain.trigger import desk, lifecycle, slippage
-from countermand.domain.trigger.commands import Command, ConfirmCancel, DepositCraft, ExpireOrder, StartFill
-from countermand.domain.trigger.desk import Desk, OrderEvent
-from countermand.domain.trigger.events import FillStarted, OrderTriggered
-from countermand.domain.trigger.order import Attempt, AttemptKind, OrderGroup, State
-from countermand.domain.trigger.refusals import Refused
-from countermand.domain.trigger.slippage import Market, Minimum
-from countermand.engine.outbox import Outbox
-from countermand.engine.ports import Store, SwapRefused, TriggerBatch
-from countermand.engine.trigger_bodies import decode_group
-from countermand.engine.trigger_service import OrderView, TriggerService
-from countermand.engine.trigger_shard import Answer, TriggerEpoch
-from countermand.engine.trigger_state import TriggerState
 from countermand.kernel.ports import Epoch, WriterReplaced
 from countermand.kernel.writer_epoch import WriterEpoch
+from countermand.orders.trigger.bodies import decode_group
+from countermand.orders.trigger.model import decide as rules
+from countermand.orders.trigger.model import lifecycle, slippage
+from countermand.orders.trigger.model import live_orders as desk
+from countermand.orders.trigger.model.commands import Command, ConfirmCancel, DepositCraft, ExpireOrder, StartFill
+from countermand.orders.trigger.model.events import FillStarted, OrderTriggered
+from countermand.orders.trigger.model.live_orders import Desk, OrderEvent
+from countermand.orders.trigger.model.order import Attempt, AttemptKind, OrderGroup, State
+from countermand.orders.trigger.model.refusals import Refused
+from countermand.orders.trigger.model.slippage import Market, Minimum
+from countermand.orders.trigger.ports import Store, SwapRefused, TriggerBatch
+from countermand.orders.trigger.service import OrderView, TriggerService
+from countermand.orders.trigger.shard import Answer, TriggerEpoch
+from countermand.orders.trigger.state import TriggerState
+from countermand.orders.trigger.work import Outbox
 from countermand.sandbox.pool import SandboxPool
-from countermand.simulation.checkers import Claim
-from countermand.simulation.process import CountedShard, Parts
+from countermand.services.custody import custody
+from countermand.services.custody.routing import Quote, Swap
 from countermand.values.identity import Mint, OrderId
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits
+from countermand_simulator.checkers import Claim
+from countermand_simulator.process import CountedShard, Parts
 from tests.simulation.defects import Defect, must_be_caught, patched
 
 # --- a cancel that does not close the gate

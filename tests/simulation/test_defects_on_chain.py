@@ -10,26 +10,26 @@ from unittest.mock import patch
 import pytest
 from solders.pubkey import Pubkey
 
-from countermand.domain.limit.order import OpenOrder
-from countermand.domain.trigger.commands import Fate
-from countermand.engine.onchain import Build, Executed, Execution, OnChainOrders
-from countermand.engine.ports import FateSeen
 from countermand.kernel.ports import CommitUnknown
-from countermand.onchain.landing import ChainLanding
-from countermand.onchain.limit import LimitChain
-from countermand.simulation import run, svm_ledger
-from countermand.simulation.checkers import Claim
-from countermand.simulation.families import Makes
-from countermand.simulation.landings import Landing
-from countermand.simulation.memory_ledger import MemoryLedgerStore
-from countermand.simulation.process import Parts
-from countermand.simulation.swarm import Swarm
+from countermand.orders.limit.model.order import OpenOrder
+from countermand.orders.limit.service import LimitChain
+from countermand.orders.trigger.model.commands import Fate
+from countermand.orders.trigger.ports import FateSeen
+from countermand.services.transactions.executing import Build, Executed, Execution, OnChainOrders
+from countermand.services.transactions.landing import ChainLanding
 from countermand.solana import clockwork, fields
 from countermand.solana.ledger_store import LedgerBatch
 from countermand.solana.machine import Machine
 from countermand.solana.programs import limit_order
 from countermand.solana.wire import WireTransaction
 from countermand.values.identity import Address, Mint, RequestId, Signature, Wallet
+from countermand_simulator import run, svm_ledger
+from countermand_simulator.checkers import Claim
+from countermand_simulator.families import Makes
+from countermand_simulator.landings import Landing
+from countermand_simulator.memory_ledger import MemoryLedgerStore
+from countermand_simulator.process import Parts
+from countermand_simulator.swarm import Swarm
 from tests.simulation.defects import Defect, must_be_caught, patched
 
 # --- what is answered

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from countermand.simulation.run import SIDES, main, simulate
+from countermand_simulator.run import SIDES, main, simulate
 
 TRACE = """
 import sys
-from countermand.simulation.run import SIDES, simulate
+from countermand_simulator.run import SIDES, simulate
 outcome = simulate(int(sys.argv[2]), 200, side=SIDES[sys.argv[1]])
 print(outcome.trace.digest(), outcome.steps, outcome.violation)
 """

@@ -4,20 +4,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import cast
 
-from countermand.domain.trigger.commands import Command, Fate, ResolveAttempt, Submission, SubmissionFault
-from countermand.domain.trigger.decide import decide
-from countermand.domain.trigger.events import OrderPlaced
-from countermand.domain.trigger.lifecycle import place as begin
-from countermand.domain.trigger.order import Attempt, OrderGroup, State
-from countermand.domain.trigger.refusals import Refusal, Refused
-from countermand.engine.onchain import Build, Executed, Landing, NotOurs, OnChainOrders, SignedTransaction
-from countermand.engine.outbox import Outbox
-from countermand.engine.ports import BuildRow, Custody, FateSeen, Store
-from countermand.engine.trigger_shard import TriggerShard
 from countermand.kernel.clock import VenueClock
+from countermand.orders.trigger.model.commands import Command, Fate, ResolveAttempt, Submission, SubmissionFault
+from countermand.orders.trigger.model.decide import decide
+from countermand.orders.trigger.model.events import OrderPlaced
+from countermand.orders.trigger.model.lifecycle import place as begin
+from countermand.orders.trigger.model.order import Attempt, OrderGroup, State
+from countermand.orders.trigger.model.refusals import Refusal, Refused
+from countermand.orders.trigger.ports import BuildRow, Custody, FateSeen, Store
+from countermand.orders.trigger.shard import TriggerShard
+from countermand.orders.trigger.work import Outbox
+from countermand.services.transactions.executing import (
+    Build,
+    Executed,
+    Landing,
+    NotOurs,
+    OnChainOrders,
+    SignedTransaction,
+)
 from countermand.values.identity import Address, RequestId, Signature, Wallet
 from countermand.values.instant import Moment
-from tests.domain.orders import ID, PLACED_AT, TXID, order, place
+from tests.orders.trigger.samples import ID, PLACED_AT, TXID, order, place
 
 
 def test_who_creates_an_order_again_without_a_signature_is_not_told_that_it_was_placed() -> None:

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from countermand.simulation import loop
-from countermand.simulation.loop import Deadlock, Freight
+from countermand_simulator import loop
+from countermand_simulator.loop import Deadlock, Freight
 
 
 def now() -> float:

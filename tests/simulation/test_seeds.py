@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from countermand.simulation.outcomes import report
-from countermand.simulation.run import DEFAULT_CHAIN, SIDES, again, simulate
+from countermand_simulator.outcomes import report
+from countermand_simulator.run import DEFAULT_CHAIN, SIDES, again, simulate
 
 STEPS = 500
 CHUNK = 20

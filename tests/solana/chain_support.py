@@ -14,11 +14,11 @@ from solders.signature import Signature
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
-from countermand.simulation.memory_ledger import MemoryLedgerStore
 from countermand.solana.embedded import EmbeddedChain, Genesis
 from countermand.solana.ledger_store import LedgerBatch, LedgerStore, LedgerUnavailable
 from countermand.solana.port import Chain
 from countermand.solana.tokens import TOKEN_PROGRAM
+from countermand_simulator.memory_ledger import MemoryLedgerStore
 
 GENESIS = Genesis(entropy=b"e" * 32, faucet_seed=b"f" * 32, mint_authority_seed=b"m" * 32)
 SOL = 10**9

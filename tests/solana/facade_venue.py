@@ -22,12 +22,12 @@ from countermand.gateway.falcon_app import new_app
 from countermand.gateway.listeners import claim
 from countermand.gateway.server import Served
 from countermand.settings import Settings
-from countermand.simulation.memory_ledger import MemoryLedgerStore
 from countermand.solana.embedded import EmbeddedChain, Genesis
 from countermand.solana.facade.dispatch import Dispatcher
 from countermand.solana.facade.http import RpcResource, SocketHub
 from countermand.solana.facade.methods import RpcMethods
 from countermand.solana.facade.session import Limits
+from countermand_simulator.memory_ledger import MemoryLedgerStore
 from tests.gifts import faucet_of
 
 MINT_AUTHORITY = Keypair.from_seed(bytes(range(32)))

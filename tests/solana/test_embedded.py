@@ -13,7 +13,6 @@ from solders.pubkey import Pubkey
 from solders.system_program import TransferParams, transfer
 
 from countermand.sandbox.faucet import FaucetRefused
-from countermand.simulation.memory_ledger import MemoryLedgerStore
 from countermand.solana.embedded import EmbeddedChain, Genesis, Landing, Submitted
 from countermand.solana.port import AccountInfo
 from countermand.solana.tokens import (
@@ -27,6 +26,7 @@ from countermand.solana.tokens import (
     read_token_account,
 )
 from countermand.solana.wire import MalformedTransaction
+from countermand_simulator.memory_ledger import MemoryLedgerStore
 from tests.gifts import faucet_of
 from tests.solana.chain_support import (
     GENESIS,

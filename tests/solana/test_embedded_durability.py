@@ -14,8 +14,8 @@ from countermand.solana.embedded import (
 from countermand.solana.ledger_store import Epoch
 from countermand.solana.port import ChainUnavailable
 from countermand.solana.tokens import USDC_MINT, associated_token_address
-from tests.engine.stubs import under_virtual_time
 from tests.gifts import faucet_of
+from tests.orders.trigger.stubs import under_virtual_time
 from tests.solana.chain_support import (
     SOL,
     FaultyStore,

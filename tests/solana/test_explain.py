@@ -24,16 +24,16 @@ from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 from spl.token import models
 
-from countermand.domain.trigger.order import Craft
+from countermand.orders.trigger.model.order import Craft
 from countermand.solana.explain import explain, explain_base64
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.programs.compile import Budget, KeyOrder, compile_message, unsigned_transaction
 from countermand.solana.programs.dca import DcaKeys, NewDca, Side
 from countermand.solana.programs.limit_order import Cancellation, NewOrder
 from countermand.solana.wire import MalformedTransaction
-from tests.custody.venue import SOL as SOL_TOKEN
-from tests.custody.venue import USDC as USDC_TOKEN
-from tests.custody.venue import opened_venue
+from tests.services.custody.venue import SOL as SOL_TOKEN
+from tests.services.custody.venue import USDC as USDC_TOKEN
+from tests.services.custody.venue import opened_venue
 from tests.solana import published_transactions as published
 from tests.solana import venue_transactions as ours
 

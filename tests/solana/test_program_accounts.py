@@ -8,10 +8,10 @@ import pytest
 from solders.pubkey import Pubkey
 from solders.system_program import AssignParams, assign
 
-from countermand.simulation.memory_ledger import MemoryLedgerStore
 from countermand.solana.embedded import EmbeddedChain, Genesis
 from countermand.solana.port import AccountInfo, ChainUnavailable, Memcmp
 from countermand.solana.tokens import SYSTEM_PROGRAM, TOKEN_PROGRAM, USDC_MINT, associated_token_address
+from countermand_simulator.memory_ledger import MemoryLedgerStore
 from tests.gifts import faucet_of
 from tests.solana.chain_support import (
     GENESIS,

@@ -42,7 +42,7 @@ from countermand.solana.programs.dca import (
     withdraw_message,
 )
 from countermand.solana.wire import read_transaction
-from tests.custody.layouts import decoded
+from tests.services.custody.layouts import decoded
 from tests.solana.test_programs_limit_order import landed
 
 PROGRAM = "DCA265Vj8a9CEuX1eb1LWRnDT7uK6q1xMipnNyatn23M"

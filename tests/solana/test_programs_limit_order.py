@@ -37,7 +37,7 @@ from countermand.solana.programs.limit_order import (
     read_order,
     reserve_of,
 )
-from tests.custody.layouts import decoded
+from tests.services.custody.layouts import decoded
 
 PROGRAM = "j1o2qRpjcyUwEvwtcfhEQefh773ZgjxcVRry7LDqg5X"
 EVENT_AUTHORITY = "ArsDfE54RTkC3zhtzPdtvTtKw9XSV5w1PCTBFVGiLd52"

@@ -12,7 +12,7 @@ from countermand.solana.programs.compile import Budget, KeyOrder, compile_messag
 from countermand.solana.programs.dca import DcaKeys, NewDca
 from countermand.solana.programs.limit_order import Cancellation, NewOrder
 from countermand.solana.wire import read_transaction
-from tests.custody.layouts import decoded
+from tests.services.custody.layouts import decoded
 from tests.solana import published_transactions as published
 
 SOL = "So11111111111111111111111111111111111111112"

@@ -17,10 +17,10 @@ from solders.system_program import ID as SYSTEM
 from solders.system_program import TransferParams, transfer
 from solders.sysvar import CLOCK, EPOCH_SCHEDULE, RECENT_BLOCKHASHES, SLOT_HASHES
 
-from countermand.simulation.memory_ledger import MemoryLedgerStore
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade.methods import RpcMethods
 from countermand.solana.ledger import Submitted
+from countermand_simulator.memory_ledger import MemoryLedgerStore
 from tests.gifts import faucet_of
 from tests.solana.chain_support import (
     GENESIS,

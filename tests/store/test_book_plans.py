@@ -3,10 +3,10 @@
 import asyncpg
 import pytest
 
-from countermand.domain.book.market import MarketSymbol
-from countermand.domain.book.order import State
-from countermand.domain.ledger.amount import Account
-from countermand.engine.book_ports import OrdersQuery, TradesQuery
+from countermand.orders.book.model.ledger.amount import Account
+from countermand.orders.book.model.market import MarketSymbol
+from countermand.orders.book.model.order import State
+from countermand.orders.book.ports import OrdersQuery, TradesQuery
 from countermand.store.book_postgres import orders_statement, trades_statement
 
 ALICE, BTCUSDC = Account("0xa11ce"), MarketSymbol("btcusdc")

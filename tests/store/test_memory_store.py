@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from countermand.kernel.ports import CommitUnknown, Unavailable, WriterReplaced
-from countermand.simulation.memory_store import (
+from countermand_simulator.memory_store import (
     AFTER_COMMIT,
     AFTER_EPOCH,
     BEFORE_COMMIT,

@@ -10,8 +10,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from countermand.engine.ports import TriggerBatch
 from countermand.kernel.ports import CommitUnknown, Unavailable
+from countermand.orders.trigger.ports import TriggerBatch
 from countermand.store import fences
 from countermand.store.postgres import PostgresStore
 from countermand.store.trigger_rows import TRIGGER_FAMILY

@@ -7,26 +7,26 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from countermand.app.infrastructure import Infrastructure
-from countermand.custody.custody import VaultCustody
-from countermand.custody.routing import Router
 from countermand.dialects.tanx.session import LoginTexts
 from countermand.dialects.tanx.session import Sessions as MemberSessions
 from countermand.dialects.tanx.verifier import Verifier
 from countermand.dialects.trigger_v2 import auth
-from countermand.domain.book.markets import MARKETS
-from countermand.engine.book_shard import BookShard
-from countermand.engine.book_state import MATCHES_SUCCEED, MatchFaults
-from countermand.engine.members import StarkKeys
-from countermand.engine.onchain import OnChainOrders
-from countermand.engine.outbox import Outbox
-from countermand.engine.shards import BOOK_SHARD, TRIGGER_SHARD
-from countermand.engine.trigger_service import TriggerService
-from countermand.engine.trigger_shard import TriggerShard
-from countermand.engine.venue import Venue
-from countermand.onchain.blocks import Blocks
-from countermand.onchain.landing import ChainLanding
-from countermand.onchain.limit import LimitChain
-from countermand.onchain.recurring import RecurringOrders
+from countermand.orders.book.members import StarkKeys
+from countermand.orders.book.model.markets import MARKETS
+from countermand.orders.book.service import Venue
+from countermand.orders.book.shard import BookShard
+from countermand.orders.book.state import MATCHES_SUCCEED, MatchFaults
+from countermand.orders.limit.service import LimitChain
+from countermand.orders.recurring.service import RecurringOrders
+from countermand.orders.shards import BOOK_SHARD, TRIGGER_SHARD
+from countermand.orders.trigger.service import TriggerService
+from countermand.orders.trigger.shard import TriggerShard
+from countermand.orders.trigger.work import Outbox
+from countermand.services.custody.custody import VaultCustody
+from countermand.services.custody.routing import Router
+from countermand.services.transactions.builder import Blocks
+from countermand.services.transactions.executing import OnChainOrders
+from countermand.services.transactions.landing import ChainLanding
 
 
 @dataclass(frozen=True, slots=True)

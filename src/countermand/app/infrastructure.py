@@ -8,12 +8,12 @@ from typing import Final
 
 import asyncpg
 
-from countermand.custody.vaults import VaultKeys
-from countermand.engine.shards import BOOK_SHARD, TRIGGER_SHARD
-from countermand.engine.token_incarnation import TokenIncarnation
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
+from countermand.orders.shards import BOOK_SHARD, TRIGGER_SHARD
+from countermand.services.custody.vaults import VaultKeys
 from countermand.services.prices import Prices
+from countermand.services.token_incarnation import TokenIncarnation
 from countermand.services.tokens import Token, TokenRegistry
 from countermand.settings import Settings
 from countermand.solana.genesis import Genesis

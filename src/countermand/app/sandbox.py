@@ -18,15 +18,13 @@ from countermand.app.infrastructure import (
 )
 from countermand.app.running import App
 from countermand.audit.run import audit
-from countermand.custody.vaults import VaultKeys
-from countermand.domain.ledger.amount import AMOUNT_SCALE
-from countermand.engine.inspection import Inspection
-from countermand.engine.shards import BOOK_SHARD, TRIGGER_SHARD
-from countermand.engine.token_incarnation import TokenIncarnation
 from countermand.gateway.falcon_app import FalconApp
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
-from countermand.onchain.inspection import ChainInspection
+from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE
+from countermand.orders.chain.inspection import ChainInspection
+from countermand.orders.inspection import Inspection
+from countermand.orders.shards import BOOK_SHARD, TRIGGER_SHARD
 from countermand.sandbox import openapi, routes
 from countermand.sandbox.faucet import Faucet
 from countermand.sandbox.faults import CrashingBookStore, CrashingPrices, CrashingStore, FaultyChain, WorldFaults
@@ -36,7 +34,9 @@ from countermand.sandbox.pool import LIQUIDITY_USD, SandboxPool, pool_account, s
 from countermand.sandbox.sandbox import Sandbox, SandboxDependencies, stored_clock, stored_seed
 from countermand.sandbox.tanx import TanxSandbox
 from countermand.sandbox.wire import AuditWire, ColumnWire, CurrencyWire
+from countermand.services.custody.vaults import VaultKeys
 from countermand.services.prices import Prices
+from countermand.services.token_incarnation import TokenIncarnation
 from countermand.services.tokens import Token, TokenRegistry
 from countermand.settings import Settings
 from countermand.solana.embedded import EmbeddedChain

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from countermand.custody.vaults import SeedRefused, VaultKeys, find_seed, new_seed, write_seed
+from countermand.services.custody.vaults import SeedRefused, VaultKeys, find_seed, new_seed, write_seed
 from countermand.settings import Settings, StartRefused
 from countermand.store.fingerprints import keep_fingerprint
 

@@ -14,16 +14,16 @@ from countermand.app.families import Families
 from countermand.app.running import App
 from countermand.app.seeds import keys_of, seed_of
 from countermand.app.together import together
-from countermand.custody.vaults import VaultKeys
-from countermand.engine.book_shard import BookShard
-from countermand.engine.onchain import REMEMBERED_BLOCKS
-from countermand.engine.trigger_shard import TriggerShard
 from countermand.gateway.announce import announce
 from countermand.gateway.listeners import Listeners, claim
 from countermand.gateway.server import serve as serve_http
 from countermand.gateway.server import stop_on_signals
 from countermand.gateway.spares import SpareDescriptors
 from countermand.kernel.ports import Unavailable, WriterReplaced
+from countermand.orders.book.shard import BookShard
+from countermand.orders.trigger.shard import TriggerShard
+from countermand.services.custody.vaults import VaultKeys
+from countermand.services.transactions.executing import REMEMBERED_BLOCKS
 from countermand.settings import Settings
 from countermand.solana.embedded import EmbeddedChain
 from countermand.store.book_postgres import PostgresBookStore

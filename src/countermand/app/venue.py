@@ -21,14 +21,14 @@ from countermand.app.infrastructure import (
     price_store,
 )
 from countermand.app.running import App
-from countermand.custody.vaults import VaultKeys
-from countermand.domain.trigger.order import AttemptKind
-from countermand.engine.token_incarnation import TokenIncarnation
-from countermand.engine.trigger_bodies import decode_stored
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
-from countermand.liquidity.no_router import NO_ROUTER, NoRouter
+from countermand.orders.trigger.bodies import decode_stored
+from countermand.orders.trigger.model.order import AttemptKind
+from countermand.services.custody.vaults import VaultKeys
+from countermand.services.liquidity.no_router import NO_ROUTER, NoRouter
 from countermand.services.prices import Prices
+from countermand.services.token_incarnation import TokenIncarnation
 from countermand.settings import Settings, StartRefused
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade.http import RpcResource, SocketHub

@@ -13,9 +13,9 @@ from countermand.audit.balances import Balances, Holding, told
 from countermand.audit.findings import Audit
 from countermand.audit.onchain import OnChain
 from countermand.audit.reading import shown
-from countermand.custody.vaults import VaultKeys
-from countermand.domain.trigger.order import OrderGroup
+from countermand.orders.trigger.model.order import OrderGroup
 from countermand.sandbox.pool import GAS_LAMPORTS, POOL_UNITS
+from countermand.services.custody.vaults import VaultKeys
 from countermand.services.tokens import Token
 from countermand.solana.genesis import FAUCET_LAMPORTS, MINT_RENT_LAMPORTS
 from countermand.solana.programs import dca, limit_order

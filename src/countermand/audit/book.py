@@ -4,16 +4,18 @@ from collections.abc import AsyncIterable
 
 from countermand.audit.events import EventsReplay
 from countermand.audit.findings import Audit, Currency
-from countermand.domain.book.decide import decide
-from countermand.domain.book.desk import Desk
-from countermand.domain.book.events import Traded
-from countermand.domain.book.lifecycle import IllegalTransition
-from countermand.domain.book.markets import MARKETS
-from countermand.domain.book.order import OrderId
-from countermand.domain.ledger.amount import FEES
-from countermand.engine import book_journal
-from countermand.engine.book_records import records_of
-from countermand.engine.book_rows import (
+from countermand.kernel.journal import encode
+from countermand.kernel.ports import EventRecord, JournalRow
+from countermand.orders.book import journal as book_journal
+from countermand.orders.book.model.decide import decide
+from countermand.orders.book.model.events import Traded
+from countermand.orders.book.model.exchange import Desk
+from countermand.orders.book.model.ledger.amount import FEES
+from countermand.orders.book.model.lifecycle import IllegalTransition
+from countermand.orders.book.model.markets import MARKETS
+from countermand.orders.book.model.order import OrderId
+from countermand.orders.book.records import records_of
+from countermand.orders.book.rows import (
     BalanceRow,
     BookOrderRow,
     Counters,
@@ -22,8 +24,6 @@ from countermand.engine.book_rows import (
     order_row,
     trade_row,
 )
-from countermand.kernel.journal import encode
-from countermand.kernel.ports import EventRecord, JournalRow
 
 
 class BookReplay:

@@ -9,8 +9,8 @@ from solders.signature import Signature
 
 from countermand.audit.findings import Audit
 from countermand.audit.replay import Replay
-from countermand.domain.trigger.lifecycle import is_funded
-from countermand.domain.trigger.order import OrderGroup, State
+from countermand.orders.trigger.model.lifecycle import is_funded
+from countermand.orders.trigger.model.order import OrderGroup, State
 from countermand.solana.ledger import decode_meta
 from countermand.solana.tokens import SOL_MINT, TOKEN_ACCOUNT_RENT_LAMPORTS
 from countermand.values.quantities import NOTHING

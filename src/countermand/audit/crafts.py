@@ -12,16 +12,16 @@ from solders.pubkey import Pubkey
 from countermand.audit.findings import Audit
 from countermand.audit.reading import SENSELESS, canonical
 from countermand.audit.replay import Replay
-from countermand.custody.deposits import account_seed, deposit_message
-from countermand.custody.instructions import key, order_account
-from countermand.custody.parties import Parties
-from countermand.custody.vaults import VaultKeys
 from countermand.dialects.trigger_v1.routes import CANCELS, CREATES
-from countermand.domain.recurring.order import CLOSES, OPENS
-from countermand.domain.trigger.commands import DepositCraft
-from countermand.domain.trigger.order import Craft, Family
-from countermand.engine.onchain import Build
+from countermand.orders.recurring.model.order import CLOSES, OPENS
+from countermand.orders.trigger.model.commands import DepositCraft
+from countermand.orders.trigger.model.order import Craft, Family
+from countermand.services.custody.deposits import account_seed, deposit_message
+from countermand.services.custody.instructions import key, order_account
+from countermand.services.custody.parties import Parties
+from countermand.services.custody.vaults import VaultKeys
 from countermand.services.tokens import Token
+from countermand.services.transactions.executing import Build
 from countermand.solana.tokens import SOL_MINT, associated_token_address
 from countermand.store.snapshot import Snapshot
 

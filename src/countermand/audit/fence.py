@@ -5,8 +5,8 @@ from types import MappingProxyType
 from typing import Final
 
 from countermand.audit.findings import Audit
-from countermand.engine.shards import BOOK_SHARD, TRIGGER_SHARD
 from countermand.kernel.ports import Epoch
+from countermand.orders.shards import BOOK_SHARD, TRIGGER_SHARD
 from countermand.store.snapshot import Snapshot
 
 _LOADS_MAX: Final = 10**12

@@ -11,8 +11,8 @@ from countermand.audit.reading import SENSELESS, canonical, is_instant
 from countermand.dialects.tanx.session import REFRESH_S
 from countermand.dialects.tanx.signing import msg_hash
 from countermand.dialects.tanx.stark import is_key
-from countermand.domain.book.order import Nonce, Terms
-from countermand.engine.book_rows import Draft, decode_draft
+from countermand.orders.book.model.order import Nonce, Terms
+from countermand.orders.book.rows import Draft, decode_draft
 from countermand.store.members_postgres import SESSIONS_KEPT
 from countermand.store.snapshot import Snapshot
 

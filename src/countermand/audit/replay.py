@@ -5,17 +5,17 @@ from hashlib import sha256
 
 from countermand.audit.events import EventsReplay
 from countermand.audit.findings import Audit
-from countermand.domain.trigger.commands import PlaceOrder, TriggerOrders
-from countermand.domain.trigger.desk import Desk
-from countermand.domain.trigger.events import DepositLanded, Event, FillLanded, SweepDone, WithdrawalLanded
-from countermand.domain.trigger.lifecycle import IllegalTransition, is_funded
-from countermand.domain.trigger.order import OrderGroup
-from countermand.engine import trigger_journal
-from countermand.engine.ports import OrderRow
-from countermand.engine.trigger_records import record_of
-from countermand.engine.trigger_rows import order_row
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import EventRecord, JournalRow
+from countermand.orders.trigger import journal as trigger_journal
+from countermand.orders.trigger.model.commands import PlaceOrder, TriggerOrders
+from countermand.orders.trigger.model.events import DepositLanded, Event, FillLanded, SweepDone, WithdrawalLanded
+from countermand.orders.trigger.model.lifecycle import IllegalTransition, is_funded
+from countermand.orders.trigger.model.live_orders import Desk
+from countermand.orders.trigger.model.order import OrderGroup
+from countermand.orders.trigger.ports import OrderRow
+from countermand.orders.trigger.records import record_of
+from countermand.orders.trigger.rows import order_row
 from countermand.values.identity import Mint, OrderId, RequestId
 from countermand.values.quantities import NOTHING, UsdPrice
 

@@ -28,10 +28,10 @@ from countermand.audit.replay import Replay
 from countermand.audit.schema import check_migrations
 from countermand.audit.vaults import check_prices, check_vaults
 from countermand.audit.venue import check_api_keys, check_sandbox, check_venue
-from countermand.custody.vaults import SeedRefused, VaultKeys, load_seed
-from countermand.domain.ledger.amount import AMOUNT_SCALE
-from countermand.engine.shards import BOOK_SHARD, TRIGGER_SHARD
 from countermand.kernel.ports import Epoch
+from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE
+from countermand.orders.shards import BOOK_SHARD, TRIGGER_SHARD
+from countermand.services.custody.vaults import SeedRefused, VaultKeys, load_seed
 from countermand.services.tokens import Token
 from countermand.store.beside import database_beside
 from countermand.store.postgres import PostgresStore

@@ -7,7 +7,7 @@ from countermand.audit.findings import Audit
 from countermand.audit.reading import is_instant, is_key
 from countermand.audit.replay import Replay
 from countermand.audit.venue import Identity
-from countermand.domain.trigger.order import State
+from countermand.orders.trigger.model.order import State
 from countermand.sandbox.prices import DEFAULT_PRICES
 from countermand.services.tokens import Token
 from countermand.store.snapshot import Snapshot

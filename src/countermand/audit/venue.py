@@ -11,9 +11,9 @@ import msgspec
 from countermand.audit.findings import Audit
 from countermand.audit.members import ACCOUNT
 from countermand.audit.reading import canonical, is_instant, is_key
-from countermand.custody.vaults import VaultKeys
 from countermand.kernel.clock import ClockSetting
 from countermand.sandbox.sandbox import LATEST
+from countermand.services.custody.vaults import VaultKeys
 from countermand.services.tokens import KNOWN, Token
 from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from countermand.store.snapshot import Snapshot

@@ -27,7 +27,7 @@ app.command(
     help="Make, list and revoke the API keys of a venue.\n\nIt is effective at once, also in a venue that runs.",
 )
 app.command(
-    "countermand.cli.simulate:simulate",
+    "countermand_simulator.command:simulate",
     name="simulate",
     help="Run the whole engine under virtual time and faults, and check every promise. Exit status 1 on a failure.",
 )

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from countermand.audit import run
 from countermand.cli.reasons import examined
-from countermand.custody.vaults import SeedRefused
+from countermand.services.custody.vaults import SeedRefused
 from countermand.settings import ENV_PREFIX, Settings, StartRefused
 
 

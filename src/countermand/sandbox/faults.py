@@ -13,9 +13,9 @@ from typing import Final, TypeVar
 
 import structlog
 
-from countermand.engine.book_rows import BookRows
-from countermand.engine.ports import TriggerRows
 from countermand.kernel.ports import Batch
+from countermand.orders.book.rows import BookRows
+from countermand.orders.trigger.ports import TriggerRows
 from countermand.services.prices import PriceStore
 from countermand.solana.port import (
     HISTORY_PAGE_MAX,

@@ -8,19 +8,19 @@ from uuid import UUID
 import base58
 
 from countermand.dialects.tanx.ethereum import account_of
-from countermand.domain.book.market import Market, MarketSymbol
-from countermand.domain.book.order import Order
-from countermand.domain.book.order import OrderId as BookOrderId
-from countermand.domain.book.order import State as BookState
-from countermand.domain.trigger.lifecycle import RAW, DisplayState, display_state
-from countermand.domain.trigger.order import Leg, OrderGroup
-from countermand.domain.trigger.order import State as TriggerState
-from countermand.engine.inspection import Inspection
-from countermand.engine.order_words import dollars
-from countermand.engine.ports import TimelineEntry
-from countermand.onchain.inspection import ChainInspection, ChainOrder
-from countermand.onchain.inspection import Family as ChainFamily
-from countermand.onchain.inspection import State as ChainState
+from countermand.orders.book.model.market import Market, MarketSymbol
+from countermand.orders.book.model.order import Order
+from countermand.orders.book.model.order import OrderId as BookOrderId
+from countermand.orders.book.model.order import State as BookState
+from countermand.orders.chain.inspection import ChainInspection, ChainOrder
+from countermand.orders.chain.inspection import Family as ChainFamily
+from countermand.orders.chain.inspection import State as ChainState
+from countermand.orders.inspection import Inspection
+from countermand.orders.order_words import dollars
+from countermand.orders.trigger.model.lifecycle import RAW, DisplayState, display_state
+from countermand.orders.trigger.model.order import Leg, OrderGroup
+from countermand.orders.trigger.model.order import State as TriggerState
+from countermand.orders.trigger.ports import TimelineEntry
 from countermand.sandbox.reading import SandboxRefused, refused_choice, shown
 from countermand.sandbox.wording import PriceOf, book_waits_for, ticks_text, trigger_waits_for
 from countermand.solana.programs.limit_order import Order as LimitOrder

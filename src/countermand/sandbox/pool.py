@@ -8,12 +8,12 @@ from solders.pubkey import Pubkey
 from solders.system_program import TransferParams
 from solders.system_program import transfer as transfer_lamports
 
-from countermand.custody.instructions import key, transfer
-from countermand.custody.parties import Parties
-from countermand.custody.routing import Quote, Swap, worth_in
-from countermand.custody.tokens import TokenFacts
-from countermand.custody.vaults import VaultKeys
-from countermand.engine.ports import SwapRefused
+from countermand.orders.trigger.ports import SwapRefused
+from countermand.services.custody.instructions import key, transfer
+from countermand.services.custody.parties import Parties
+from countermand.services.custody.routing import Quote, Swap, worth_in
+from countermand.services.custody.tokens import TokenFacts
+from countermand.services.custody.vaults import VaultKeys
 from countermand.solana.port import AccountInfo
 from countermand.solana.tokens import (
     SOL_MINT,

@@ -10,9 +10,9 @@ from falcon.asgi import Request, Response
 from countermand.dialects.tanx.auth import read_stark_key
 from countermand.dialects.tanx.ethereum import account_of
 from countermand.dialects.tanx.translate import ID_MAX
-from countermand.domain.book.order import OrderId
-from countermand.domain.ledger.amount import AMOUNT_MAX, AMOUNT_SCALE, Account, Amount
 from countermand.kernel.ports import CommitUnknown, Unavailable
+from countermand.orders.book.model.ledger.amount import AMOUNT_MAX, AMOUNT_SCALE, Account, Amount
+from countermand.orders.book.model.order import OrderId
 from countermand.sandbox import wire
 from countermand.sandbox.faucet import FaucetRefused
 from countermand.sandbox.orders import PARAMETERS, OrderInspector, asked, is_address

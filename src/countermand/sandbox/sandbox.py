@@ -8,13 +8,12 @@ from typing import Final, Protocol, TypeVar
 import msgspec
 import structlog
 
-from countermand.engine.book_shard import BookShard
-from countermand.engine.outbox import Outbox
-from countermand.engine.token_incarnation import TokenIncarnation
-from countermand.engine.trigger_shard import TriggerShard
 from countermand.kernel.clock import ClockSetting, VenueClock
 from countermand.kernel.ids import Ids
 from countermand.kernel.ports import CommitUnknown, Unavailable
+from countermand.orders.book.shard import BookShard
+from countermand.orders.trigger.shard import TriggerShard
+from countermand.orders.trigger.work import Outbox
 from countermand.sandbox.faucet import Faucet
 from countermand.sandbox.faults import CrashPoint, FaultyChain, WorldFaults
 from countermand.sandbox.naming import TokenNames
@@ -23,6 +22,7 @@ from countermand.sandbox.prices import DEFAULT_PRICES
 from countermand.sandbox.reading import SandboxRefused
 from countermand.sandbox.wire import FaultsWire
 from countermand.services.prices import Prices
+from countermand.services.token_incarnation import TokenIncarnation
 from countermand.services.tokens import Token, TokenRegistry
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.genesis import Genesis

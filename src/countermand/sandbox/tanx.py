@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from countermand.dialects.tanx.refusals import words_of
-from countermand.domain.book.order import OrderId
-from countermand.domain.book.refusals import Refusal, Refused
-from countermand.domain.ledger.amount import Account, Amount, Currency
-from countermand.engine.members import Members, StarkKeys
-from countermand.engine.venue import Venue
+from countermand.orders.book.members import Members, StarkKeys
+from countermand.orders.book.model.ledger.amount import Account, Amount, Currency
+from countermand.orders.book.model.order import OrderId
+from countermand.orders.book.model.refusals import Refusal, Refused
+from countermand.orders.book.service import Venue
 from countermand.sandbox.reading import OrderNotHere, SandboxRefused
 from countermand.values.instant import Instant
 

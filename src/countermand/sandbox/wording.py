@@ -3,16 +3,16 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from countermand.domain.book import waiting as book
-from countermand.domain.book.market import Market
-from countermand.domain.book.order import BUY, Order
-from countermand.domain.book.quantities import Ticks
-from countermand.domain.trigger import waiting as trigger
-from countermand.domain.trigger.events import FillFailed
-from countermand.domain.trigger.order import OrderGroup
-from countermand.engine import trigger_journal
-from countermand.engine.order_words import condition_words, dollars
-from countermand.engine.ports import TimelineEntry
+from countermand.orders.book.model import waiting as book
+from countermand.orders.book.model.market import Market
+from countermand.orders.book.model.order import BUY, Order
+from countermand.orders.book.model.quantities import Ticks
+from countermand.orders.order_words import condition_words, dollars
+from countermand.orders.trigger import journal as trigger_journal
+from countermand.orders.trigger.model import waiting as trigger
+from countermand.orders.trigger.model.events import FillFailed
+from countermand.orders.trigger.model.order import OrderGroup
+from countermand.orders.trigger.ports import TimelineEntry
 from countermand.values.identity import Mint
 from countermand.values.instant import Instant
 from countermand.values.quantities import UsdPrice, decimal_text

@@ -5,13 +5,13 @@ from typing import Final
 
 import asyncpg
 
-from countermand.domain.book.lifecycle import LIVE
-from countermand.domain.book.market import MarketSymbol
-from countermand.domain.book.order import Nonce, OrderId
-from countermand.domain.ledger.amount import Account, Currency
-from countermand.engine.book_day import SECOND_MS
-from countermand.engine.book_ports import OrdersQuery, Period, StoredBookOrder, StoredTrade, TradesQuery
-from countermand.engine.book_rows import BalanceRow, BookRows
+from countermand.orders.book.day import SECOND_MS
+from countermand.orders.book.model.ledger.amount import Account, Currency
+from countermand.orders.book.model.lifecycle import LIVE
+from countermand.orders.book.model.market import MarketSymbol
+from countermand.orders.book.model.order import Nonce, OrderId
+from countermand.orders.book.ports import OrdersQuery, Period, StoredBookOrder, StoredTrade, TradesQuery
+from countermand.orders.book.rows import BalanceRow, BookRows
 from countermand.store.book_rows import BOOK_FAMILY
 from countermand.store.connections import asking, reading
 from countermand.store.shard_postgres import ShardPostgres

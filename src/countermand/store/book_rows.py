@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from countermand.engine.book_rows import BookRows
+from countermand.orders.book.rows import BookRows
 from countermand.store.writer import Family
 
 _ORDERS: Final = """

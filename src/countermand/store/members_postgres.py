@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import asyncpg
 
-from countermand.domain.ledger.amount import Account
-from countermand.engine.members import Member, MemberSession
 from countermand.kernel.ports import CommitUnknown, Unavailable
+from countermand.orders.book.members import Member, MemberSession
+from countermand.orders.book.model.ledger.amount import Account
 from countermand.store.connections import asking
 from countermand.values.instant import Instant
 

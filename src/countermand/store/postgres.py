@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
-from countermand.engine.ports import HistoryQuery, StoredHistory, StoredOrder, TriggerRows
-from countermand.engine.trigger_records import ENTRIES_SHOWN, PASSING_KIND, PASSING_SHOWN, SHOWN_KINDS
+from countermand.orders.trigger.ports import HistoryQuery, StoredHistory, StoredOrder, TriggerRows
+from countermand.orders.trigger.records import ENTRIES_SHOWN, PASSING_KIND, PASSING_SHOWN, SHOWN_KINDS
 from countermand.store.connections import asking, connect, reading
 from countermand.store.migrations import migrate
 from countermand.store.shard_postgres import ShardPostgres

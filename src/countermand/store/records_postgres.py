@@ -5,8 +5,8 @@ from typing import Final
 
 import asyncpg
 
-from countermand.domain.book.order import OrderId
 from countermand.kernel.ports import EventRecord, EventRow
+from countermand.orders.book.model.order import OrderId
 from countermand.store.connections import asking
 
 _TRIGGER_ORDERS: Final = """

@@ -5,9 +5,9 @@ from typing import Final
 
 import asyncpg
 
-from countermand.engine.book_rows import BalanceRow, BookOrderRow, TradeRow
-from countermand.engine.ports import OrderRow
 from countermand.kernel.ports import Epoch, EventRecord, EventRow, JournalRow
+from countermand.orders.book.rows import BalanceRow, BookOrderRow, TradeRow
+from countermand.orders.trigger.ports import OrderRow
 from countermand.store.connections import Connection, asking
 from countermand.store.writer import epoch_of
 from countermand.values.identity import Mint, OrderId, Wallet

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from countermand.engine.ports import TriggerRows
+from countermand.orders.trigger.ports import TriggerRows
 from countermand.store.writer import Family
 
 _ORDERS: Final = """

@@ -6,8 +6,8 @@ from typing import Any, Final, Literal
 
 import asyncpg
 
-from countermand.engine.shards import TRIGGER_SHARD
 from countermand.kernel.ports import CommitUnknown, Unavailable
+from countermand.orders.shards import TRIGGER_SHARD
 from countermand.store.connections import Connection, asking
 from countermand.stored_rows import UNREADABLE, unreadable
 from countermand.values.identity import OrderId

@@ -12,8 +12,9 @@ from countermand.answering import Answer
 from countermand.dialects.tanx import absent, public_routes, routes, stark
 from countermand.dialects.tanx.envelope import ACCESS_REFUSED, NO_CREDENTIALS
 from countermand.dialects.tanx.render import Renderer
-from countermand.domain.book.book import resting
-from countermand.domain.book.commands import (
+from countermand.gateway.falcon_app import new_app
+from countermand.orders.book.model.book import resting
+from countermand.orders.book.model.commands import (
     CancelByOperator,
     CancelOrder,
     CancelOrders,
@@ -21,19 +22,18 @@ from countermand.domain.book.commands import (
     Credit,
     PlaceOrder,
 )
-from countermand.domain.book.decide import decide, flaw
-from countermand.domain.book.desk import Desk
-from countermand.domain.book.events import OrderCancelled, Traded
-from countermand.domain.book.market import MarketSymbol
-from countermand.domain.book.markets import MARKETS
-from countermand.domain.book.order import BUY, SELL, Nonce, Order, OrderId, Side, Terms
-from countermand.domain.book.refusals import Refused
-from countermand.domain.ledger.amount import AMOUNT_SCALE, Account, Amount, Currency
-from countermand.domain.ledger.ledger import Balance
-from countermand.engine.book_ports import OrdersQuery, Period, TradesQuery, Turnover
-from countermand.engine.book_rows import Draft
-from countermand.engine.venue import OrderView, Ticker, Trade, Venue
-from countermand.gateway.falcon_app import new_app
+from countermand.orders.book.model.decide import decide, flaw
+from countermand.orders.book.model.events import OrderCancelled, Traded
+from countermand.orders.book.model.exchange import Desk
+from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE, Account, Amount, Currency
+from countermand.orders.book.model.ledger.ledger import Balance
+from countermand.orders.book.model.market import MarketSymbol
+from countermand.orders.book.model.markets import MARKETS
+from countermand.orders.book.model.order import BUY, SELL, Nonce, Order, OrderId, Side, Terms
+from countermand.orders.book.model.refusals import Refused
+from countermand.orders.book.ports import OrdersQuery, Period, TradesQuery, Turnover
+from countermand.orders.book.rows import Draft
+from countermand.orders.book.service import OrderView, Ticker, Trade, Venue
 from countermand.values.instant import Instant
 from tests.dialects.tanx.keys import sign_message
 

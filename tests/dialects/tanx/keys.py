@@ -5,7 +5,7 @@ from hashlib import sha256
 
 from countermand.dialects.tanx import ethereum, stark
 from countermand.dialects.tanx.curve import Curve
-from countermand.domain.ledger.amount import Account
+from countermand.orders.book.model.ledger.amount import Account
 
 KEY_TEXT = "Get started with TanX. Make sure the origin is https://trade.tanx.fi"
 """What tanX has its users sign to derive their Stark keys."""

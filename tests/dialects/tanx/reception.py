@@ -12,9 +12,9 @@ from countermand.answering import Answer
 from countermand.dialects.tanx import auth
 from countermand.dialects.tanx.auth import Reception
 from countermand.dialects.tanx.session import LoginTexts, Sessions, Tokens
-from countermand.domain.ledger.amount import Account
-from countermand.engine.members import StarkKeys
-from countermand.engine.token_incarnation import TokenIncarnation
+from countermand.orders.book.members import StarkKeys
+from countermand.orders.book.model.ledger.amount import Account
+from countermand.services.token_incarnation import TokenIncarnation
 from tests.contract.memory_members import MemoryMembers
 from tests.dialects.fakes import SECRET, START_MS, FakeClock, MemoryIncarnations, first_incarnation
 from tests.dialects.tanx.keys import address_of, sign_text

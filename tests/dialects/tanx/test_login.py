@@ -8,8 +8,8 @@ import pytest
 
 from countermand.dialects.tanx import auth, session
 from countermand.dialects.tanx.session import LoginTexts, Sessions
-from countermand.domain.ledger.amount import Account
-from countermand.engine.members import Member
+from countermand.orders.book.members import Member
+from countermand.orders.book.model.ledger.amount import Account
 from countermand.values.instant import Instant
 from tests.contract.memory_members import MemoryMembers
 from tests.dialects.fakes import SECRET, START_MS, FakeClock, first_incarnation

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from countermand.domain.ledger.amount import Account
-from countermand.engine.members import StarkKeys
 from countermand.kernel.ports import Unavailable
+from countermand.orders.book.members import StarkKeys
+from countermand.orders.book.model.ledger.amount import Account
 from tests.contract.memory_members import MemoryMembers
 from tests.dialects.fakes import FakeClock
 from tests.dialects.tanx.keys import address_of, sign_text

@@ -16,15 +16,15 @@ from countermand.dialects.tanx.render import (
     decimal,
     ticker,
 )
-from countermand.domain.book.events import Traded, TradeLeg
-from countermand.domain.book.market import MarketSymbol, fee_of
-from countermand.domain.book.markets import MARKETS
-from countermand.domain.book.order import CancelReason, Kind, Nonce, Order, OrderId, Side, State, Terms, TradeId
-from countermand.domain.book.quantities import Lots, Rate, Ticks
-from countermand.domain.ledger.amount import ZERO, Account, Amount, Currency
-from countermand.domain.ledger.ledger import Balance
-from countermand.engine.book_ports import Turnover
-from countermand.engine.venue import Ticker, Trade
+from countermand.orders.book.model.events import Traded, TradeLeg
+from countermand.orders.book.model.ledger.amount import ZERO, Account, Amount, Currency
+from countermand.orders.book.model.ledger.ledger import Balance
+from countermand.orders.book.model.market import MarketSymbol, fee_of
+from countermand.orders.book.model.markets import MARKETS
+from countermand.orders.book.model.order import CancelReason, Kind, Nonce, Order, OrderId, Side, State, Terms, TradeId
+from countermand.orders.book.model.quantities import Lots, Rate, Ticks
+from countermand.orders.book.ports import Turnover
+from countermand.orders.book.service import Ticker, Trade
 from countermand.settings import settle
 from countermand.values.instant import Instant
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from countermand.dialects.tanx import auth, session
 from countermand.dialects.tanx.envelope import ACCESS_REFUSED, NO_CREDENTIALS
-from countermand.engine.members import MemberSession
 from countermand.kernel.ports import CommitUnknown
+from countermand.orders.book.members import MemberSession
 from tests.contract.memory_members import MemoryMembers
 from tests.dialects.fakes import SECRET, START_MS
 from tests.dialects.tanx.keys import address_of

@@ -7,10 +7,10 @@ import pytest
 
 from countermand.dialects.tanx import signing
 from countermand.dialects.tanx.stark import BOUND, LimitOrder, message_of
-from countermand.domain.book.market import MarketSymbol
-from countermand.domain.book.markets import MARKETS
-from countermand.domain.book.order import Kind, Nonce, Side, Terms
-from countermand.domain.book.quantities import Lots, Ticks
+from countermand.orders.book.model.market import MarketSymbol
+from countermand.orders.book.model.markets import MARKETS
+from countermand.orders.book.model.order import Kind, Nonce, Side, Terms
+from countermand.orders.book.model.quantities import Lots, Ticks
 from tests.dialects.tanx.house import ALICE, BOB
 
 BY_SYMBOL = {str(market.symbol): market for market in MARKETS}

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from falcon.asgi import Request, Response
 
-from countermand.engine.ports import Tokens
+from countermand.orders.trigger.ports import Tokens
 from countermand.values.identity import Mint
 from countermand.values.quantities import USD_SCALE, UsdPrice, decimal_text
 

@@ -4,7 +4,7 @@ from types import MappingProxyType
 from typing import Final
 
 from countermand.dialects.recurring_v1.envelope import Declined
-from countermand.domain.recurring.decide import (
+from countermand.orders.recurring.model.decide import (
     INTERVAL_S_MAX,
     INTERVAL_S_MIN,
     ORDER_CENTS_MIN,

@@ -17,10 +17,10 @@ from countermand.dialects.recurring_v1.wire import (
     InvalidAnswer,
     OrdersParams,
 )
-from countermand.domain.recurring.decide import Refused
-from countermand.domain.recurring.order import OPENS, OrderPage, Terms
-from countermand.engine.onchain import Build, Executed, Execution, NotOurs, Unconfirmed
 from countermand.kernel.ports import Unavailable
+from countermand.orders.recurring.model.decide import Refused
+from countermand.orders.recurring.model.order import OPENS, OrderPage, Terms
+from countermand.services.transactions.executing import Build, Executed, Execution, NotOurs, Unconfirmed
 from countermand.values.identity import Address, Mint, RequestId, Wallet
 
 ROOT: Final = "/recurring/v1"

@@ -22,9 +22,9 @@ from countermand.dialects.recurring_v1.wire import (
     TimeOrdersAnswer,
     TypedOrderRow,
 )
-from countermand.domain.recurring.order import OpenOrder, OrderPage, Terms
-from countermand.engine.onchain import Build
 from countermand.json_numbers import whole_number
+from countermand.orders.recurring.model.order import OpenOrder, OrderPage, Terms
+from countermand.services.transactions.executing import Build
 from countermand.values.identity import Address, Mint, RequestId, Wallet
 from countermand.values.quantities import BaseUnits, decimal_text
 

@@ -12,8 +12,8 @@ from countermand.dialects.tanx import ethereum, stark
 from countermand.dialects.tanx.envelope import ACCESS_REFUSED, EDGE, REFRESH_REFUSED, problem, success
 from countermand.dialects.tanx.reading import BodyReader, invalid
 from countermand.dialects.tanx.session import LoginTexts, Sessions, Tokens
-from countermand.domain.ledger.amount import Account
-from countermand.engine.members import Members, StarkKeys
+from countermand.orders.book.members import Members, StarkKeys
+from countermand.orders.book.model.ledger.amount import Account
 from countermand.values.instant import Instant
 
 NONCE_PATHS: Final = ("/sapi/v1/auth/v2/nonce", "/sapi/v2/auth/nonce", "/sapi/v1/auth/nonce")

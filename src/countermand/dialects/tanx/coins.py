@@ -6,10 +6,10 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from countermand.dialects.tanx.render import amount, decimal
-from countermand.domain.book.market import Market
-from countermand.domain.book.markets import MARKETS
-from countermand.domain.book.quantities import RATE_SCALE
-from countermand.domain.ledger.amount import Amount, Currency
+from countermand.orders.book.model.ledger.amount import Amount, Currency
+from countermand.orders.book.model.market import Market
+from countermand.orders.book.model.markets import MARKETS
+from countermand.orders.book.model.quantities import RATE_SCALE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import Final
 from Crypto.Hash import keccak as _keccak
 
 from countermand.dialects.tanx.curve import Curve, Point, compiled
-from countermand.domain.ledger.amount import Account
+from countermand.orders.book.model.ledger.amount import Account
 
 library: Final = compiled("coincurve")
 

@@ -11,8 +11,8 @@ from countermand.dialects.tanx import wire
 from countermand.dialects.tanx.reading import invalid
 from countermand.dialects.tanx.render import number
 from countermand.dialects.tanx.translate import instant
-from countermand.domain.book.market import Market
-from countermand.engine.book_ports import Period
+from countermand.orders.book.model.market import Market
+from countermand.orders.book.ports import Period
 from countermand.values.instant import Instant
 
 _MINUTE_MS: Final = 60_000

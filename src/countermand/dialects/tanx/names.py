@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from countermand.domain.book.order import CancelReason
+from countermand.orders.book.model.order import CancelReason
 
 WORKING: Final = "Working fine!"
 RETRIEVED: Final = "Retrieval Successful"

@@ -13,8 +13,8 @@ from countermand.dialects.tanx.reading import BodyReader
 from countermand.dialects.tanx.render import Renderer, ticker
 from countermand.dialects.tanx.translate import market_of, market_trades_query
 from countermand.dialects.tanx.turns import in_turns
-from countermand.engine.book_ports import TradesQuery
-from countermand.engine.venue import Venue
+from countermand.orders.book.ports import TradesQuery
+from countermand.orders.book.service import Venue
 
 _TICKERS: Final = BodyReader(wire.TickersParams)
 _ORDERBOOK: Final = BodyReader(wire.OrderbookParams)

@@ -7,8 +7,8 @@ from typing import Final
 from countermand.answering import Answer
 from countermand.dialects.tanx.envelope import problem
 from countermand.dialects.tanx.render import Renderer, decimal
-from countermand.domain.book.market import Market
-from countermand.domain.book.refusals import Refusal, Refused
+from countermand.orders.book.model.market import Market
+from countermand.orders.book.model.refusals import Refusal, Refused
 
 INVALID_NONCE: Final = "Invalid nonce"
 MARKET_UNKNOWN: Final = "please enter a valid market"

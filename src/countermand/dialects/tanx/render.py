@@ -10,12 +10,12 @@ from msgspec.structs import asdict
 
 from countermand.dialects.tanx import wire
 from countermand.dialects.tanx.names import CANCEL_REASONS
-from countermand.domain.book.market import Market, MarketSymbol
-from countermand.domain.book.order import Kind, Order, State
-from countermand.domain.book.quantities import NO_LOTS, RATE_SCALE, Ticks
-from countermand.domain.ledger.amount import AMOUNT_SCALE, Account, Amount, Currency
-from countermand.domain.ledger.ledger import Balance
-from countermand.engine.venue import Ticker, Trade
+from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE, Account, Amount, Currency
+from countermand.orders.book.model.ledger.ledger import Balance
+from countermand.orders.book.model.market import Market, MarketSymbol
+from countermand.orders.book.model.order import Kind, Order, State
+from countermand.orders.book.model.quantities import NO_LOTS, RATE_SCALE, Ticks
+from countermand.orders.book.service import Ticker, Trade
 from countermand.values.instant import Instant
 from countermand.values.quantities import decimal_text
 

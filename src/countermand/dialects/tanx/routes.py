@@ -26,11 +26,11 @@ from countermand.dialects.tanx.translate import (
 )
 from countermand.dialects.tanx.turns import in_turns
 from countermand.dialects.tanx.unsupported import NAMES, refuse_unsupported
-from countermand.domain.book.order import Nonce, Side
-from countermand.domain.book.refusals import Refusal, Refused
-from countermand.domain.ledger.amount import Account
-from countermand.engine.book_rows import Draft
-from countermand.engine.venue import Venue
+from countermand.orders.book.model.ledger.amount import Account
+from countermand.orders.book.model.order import Nonce, Side
+from countermand.orders.book.model.refusals import Refusal, Refused
+from countermand.orders.book.rows import Draft
+from countermand.orders.book.service import Venue
 
 _NONCE: Final = BodyReader(wire.OrderNonceRequest)
 _CREATE: Final = BodyReader(wire.CreateRequest)

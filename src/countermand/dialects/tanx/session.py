@@ -5,7 +5,7 @@ A repetition of that exchange within `REPEAT_S` returns the same two tokens, sin
 answers get lost. A later use of a spent token, or any use of an older one, may be a thief's, so its session ends.
 What decides is in the database: a restart ends no session, and brings none back.
 
-Tokens and texts carry the incarnation that they were made in (`engine/token_incarnation.py`), and end with it.
+Tokens and texts carry the incarnation that they were made in (`services/token_incarnation.py`), and end with it.
 """
 
 import hmac
@@ -18,10 +18,10 @@ import jwt
 from countermand.answering import Answer
 from countermand.dialects.tanx.envelope import ACCESS_REFUSED, NO_CREDENTIALS
 from countermand.dialects.tanx.ethereum import signer_of
-from countermand.domain.ledger.amount import Account
-from countermand.engine.members import Members, MemberSession
-from countermand.engine.token_incarnation import TokenIncarnation
 from countermand.kernel.ports import Clock, CommitUnknown
+from countermand.orders.book.members import Members, MemberSession
+from countermand.orders.book.model.ledger.amount import Account
+from countermand.services.token_incarnation import TokenIncarnation
 
 CODE_WINDOW_S: Final = 5 * 60
 ACCESS_S: Final = 60 * 60

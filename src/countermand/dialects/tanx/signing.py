@@ -9,9 +9,9 @@ from typing import Final
 
 from countermand.dialects.tanx.coins import COINS
 from countermand.dialects.tanx.stark import LimitOrder, message_of
-from countermand.domain.book.market import Market
-from countermand.domain.book.order import BUY, Nonce, Terms
-from countermand.domain.ledger.amount import AMOUNT_SCALE, Account, Amount, Currency
+from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE, Account, Amount, Currency
+from countermand.orders.book.model.market import Market
+from countermand.orders.book.model.order import BUY, Nonce, Terms
 
 _VAULT_BITS: Final = 31
 _NONCE_BITS: Final = 31

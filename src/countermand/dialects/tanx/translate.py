@@ -13,12 +13,12 @@ from countermand.dialects.tanx.envelope import problem
 from countermand.dialects.tanx.reading import NO_INTEGER, NO_NUMBER, decimal_text, invalid
 from countermand.dialects.tanx.refusals import MARKET_UNKNOWN, ORDER_NOT_FOUND, words_of
 from countermand.dialects.tanx.stark import from_hex
-from countermand.domain.book.market import Market, MarketSymbol
-from countermand.domain.book.order import Kind, OrderId, Side, State, Terms
-from countermand.domain.book.quantities import Ticks
-from countermand.domain.book.refusals import Refusal
-from countermand.domain.ledger.amount import Account, Currency
-from countermand.engine.book_ports import OrdersQuery, TradesQuery
+from countermand.orders.book.model.ledger.amount import Account, Currency
+from countermand.orders.book.model.market import Market, MarketSymbol
+from countermand.orders.book.model.order import Kind, OrderId, Side, State, Terms
+from countermand.orders.book.model.quantities import Ticks
+from countermand.orders.book.model.refusals import Refusal
+from countermand.orders.book.ports import OrdersQuery, TradesQuery
 from countermand.values.instant import Instant
 from countermand.values.quantities import Inexact
 

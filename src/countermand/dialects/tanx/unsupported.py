@@ -9,7 +9,7 @@ from typing import Final
 
 from countermand.answering import Declined
 from countermand.dialects.tanx.reading import invalid
-from countermand.domain.book.order import Kind
+from countermand.orders.book.model.order import Kind
 
 CLIENT_IDS: Final = (
     "client_order_id",

@@ -3,7 +3,7 @@
 from types import MappingProxyType
 from typing import Final
 
-from countermand.domain.limit.refusals import Refusal, Refused
+from countermand.orders.limit.model.refusals import Refusal, Refused
 
 CAUSES: Final = MappingProxyType(
     {

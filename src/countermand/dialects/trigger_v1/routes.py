@@ -32,12 +32,12 @@ from countermand.dialects.trigger_v1.wire import (
     TriggerOrdersAnswer,
     TriggerOrdersParams,
 )
-from countermand.domain.limit.cancelling import chosen
-from countermand.domain.limit.order import OpenOrder, Terms, Unsigned
-from countermand.domain.limit.refusals import Refused
-from countermand.engine.onchain import Build, NotOurs, OnChainOrders, Unconfirmed
-from countermand.engine.ports import Tokens
 from countermand.kernel.ports import Clock, Unavailable
+from countermand.orders.limit.model.cancelling import chosen
+from countermand.orders.limit.model.order import OpenOrder, Terms, Unsigned
+from countermand.orders.limit.model.refusals import Refused
+from countermand.orders.trigger.ports import Tokens
+from countermand.services.transactions.executing import Build, NotOurs, OnChainOrders, Unconfirmed
 from countermand.values.identity import Address, Mint, RequestId, Signature, Wallet
 from countermand.values.quantities import UsdPrice
 

@@ -10,9 +10,9 @@ from countermand.answering import Declined
 from countermand.dialects.trigger_v1.envelope import error
 from countermand.dialects.trigger_v1.reading import Complaint, complains, is_public_key, number, public_key
 from countermand.dialects.trigger_v1.wire import CancelRequest, CreateRequest, OpenOrderRow, OrderAccount, OrderRow
-from countermand.domain.limit.order import OpenOrder, Terms
-from countermand.domain.limit.worth import USD_MIN, too_little
-from countermand.engine.ports import Tokens
+from countermand.orders.limit.model.order import OpenOrder, Terms
+from countermand.orders.limit.model.worth import USD_MIN, too_little
+from countermand.orders.trigger.ports import Tokens
 from countermand.values.identity import Address, Mint, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BPS_ONE, BaseUnits, UsdPrice, decimal_text

@@ -1,6 +1,6 @@
 """Who is asking: a wallet signs a challenge and gets a token for a day. All times here are the wall clock's.
 
-Tokens and challenges carry the incarnation that they were made in (`engine/token_incarnation.py`), and end with it.
+Tokens and challenges carry the incarnation that they were made in (`services/token_incarnation.py`), and end with it.
 Tokens outlive a restart. Challenges end with the process: they follow from a secret of its own, so one that was used
 cannot come back.
 
@@ -26,9 +26,9 @@ from solders.message import Message, to_bytes_versioned
 from solders.pubkey import Pubkey
 from solders.transaction import SanitizeError, VersionedTransaction
 
-from countermand.engine.token_incarnation import TokenIncarnation
 from countermand.kernel.ids import Ids
 from countermand.kernel.ports import Clock
+from countermand.services.token_incarnation import TokenIncarnation
 from countermand.values.identity import Wallet
 from countermand.values.instant import Instant
 

@@ -7,8 +7,8 @@ from typing import Final
 
 from countermand.answering import Answer
 from countermand.dialects.trigger_v2.envelope import error, invalid
-from countermand.domain.trigger.lifecycle import display_state
-from countermand.domain.trigger.refusals import Refusal, Refused
+from countermand.orders.trigger.model.lifecycle import display_state
+from countermand.orders.trigger.model.refusals import Refusal, Refused
 
 
 class Act(Enum):

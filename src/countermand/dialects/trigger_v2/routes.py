@@ -33,10 +33,10 @@ from countermand.dialects.trigger_v2.wire import (
     VerifyRequest,
     WithdrawnAnswer,
 )
-from countermand.domain.trigger.order import Craft, Family
-from countermand.domain.trigger.refusals import Refused
-from countermand.engine.ports import Tokens
-from countermand.engine.trigger_service import DepositUnknown, NotLanded, TriggerService
+from countermand.orders.trigger.model.order import Craft, Family
+from countermand.orders.trigger.model.refusals import Refused
+from countermand.orders.trigger.ports import Tokens
+from countermand.orders.trigger.service import DepositUnknown, NotLanded, TriggerService
 from countermand.values.identity import Address, Mint, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import UsdPrice

@@ -20,14 +20,14 @@ from countermand.dialects.trigger_v2.wire import (
     PlacedAnswer,
     Terms,
 )
-from countermand.domain.trigger.commands import Amendment, DepositCraft, LegChange
-from countermand.domain.trigger.condition import Condition, Direction
-from countermand.domain.trigger.lifecycle import RAW, display_state
-from countermand.domain.trigger.order import Family, Leg, Role
-from countermand.domain.trigger.refusals import Refusal
-from countermand.engine.ports import HistoryQuery, Sort, Token
-from countermand.engine.trigger_records import HistoryEntry
-from countermand.engine.trigger_service import OrderRequest, OrderView, Placed
+from countermand.orders.trigger.model.commands import Amendment, DepositCraft, LegChange
+from countermand.orders.trigger.model.condition import Condition, Direction
+from countermand.orders.trigger.model.lifecycle import RAW, display_state
+from countermand.orders.trigger.model.order import Family, Leg, Role
+from countermand.orders.trigger.model.refusals import Refusal
+from countermand.orders.trigger.ports import HistoryQuery, Sort, Token
+from countermand.orders.trigger.records import HistoryEntry
+from countermand.orders.trigger.service import OrderRequest, OrderView, Placed
 from countermand.values.identity import Address, Mint, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import NOTHING, USD_SCALE, BaseUnits, Bps, UsdPrice, decimal_text

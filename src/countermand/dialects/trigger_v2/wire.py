@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from countermand.domain.trigger.lifecycle import DisplayState, RawState
-from countermand.domain.trigger.order import Purpose
+from countermand.orders.trigger.model.lifecycle import DisplayState, RawState
+from countermand.orders.trigger.model.order import Purpose
 
 EXPIRY_MS_MAX: Final = 8_640_000_000_000_000
 """The last instant that a JavaScript date can hold."""

@@ -1,1 +1,0 @@
-"""The families whose orders live on the chain: reading them, and building the transactions that their owners sign."""

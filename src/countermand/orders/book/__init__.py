@@ -1,0 +1,1 @@
+"""Orders of the order books, with their markets and balances."""

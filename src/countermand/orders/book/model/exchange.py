@@ -1,0 +1,327 @@
+"""The whole venue of a shard in memory: its markets with their books, its orders, its ledger.
+
+The desk changes by events only (`apply`), so a fold of the same events gives the same desk.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
+
+from countermand.orders.book.model.book import Book
+from countermand.orders.book.model.commands import Command, ExpireOrder, OpenOrder
+from countermand.orders.book.model.events import (
+    Credited,
+    Event,
+    OrderCancelled,
+    OrderEvent,
+    OrderOpened,
+    OrderPlaced,
+    OrderReduced,
+    OrderRested,
+    StopTriggered,
+    Traded,
+)
+from countermand.orders.book.model.fast import FastBook
+from countermand.orders.book.model.ledger.amount import Account, Currency
+from countermand.orders.book.model.ledger.ledger import Balance, Hold, Ledger
+from countermand.orders.book.model.ledger.transfer import HoldId
+from countermand.orders.book.model.lifecycle import LIVE, evolve, is_resting, place
+from countermand.orders.book.model.market import Market, MarketSymbol
+from countermand.orders.book.model.order import BUY, SELL, Kind, Nonce, Order, OrderId, Side
+from countermand.orders.book.model.quantities import Ticks
+from countermand.orders.book.model.settlement import locked_by, spent_currency, transfers
+from countermand.orders.book.model.stops import Stops
+from countermand.values.instant import Instant
+
+T = TypeVar("T")
+Part = Literal["standing", "balances", "orders"]
+
+
+class Unloadable(Exception):
+    """What is stored makes no desk. `part` says of what, `key` which one; None: they do not add up together."""
+
+    def __init__(self, part: Part, key: object, reason: str) -> None:
+        super().__init__(reason)
+        self.part = part
+        self.key = key
+
+
+@dataclass(slots=True)
+class Pit:
+    """One market's part of the desk."""
+
+    market: Market
+    book: Book
+    stops: Stops = field(default_factory=Stops)
+    last: Ticks | None = None
+    """The price of the newest trade."""
+    live: "OrderedDict[OrderId, None]" = field(default_factory=OrderedDict)
+    """The orders that have not ended, the oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the counters stand, and the price of the newest trade in each market that had one."""
+
+    orders: int = 0
+    trades: int = 0
+    ranks: int = 0
+    last: tuple[tuple[MarketSymbol, Ticks], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What an event changed: the orders as they are now, and whose balances of what."""
+
+    orders: tuple[Order, ...]
+    balances: tuple[tuple[Account, Currency], ...]
+
+
+class Desk:
+    def __init__(self, markets: Iterable[Market], new_book: Callable[[], Book] = FastBook) -> None:
+        self.pits = {market.symbol: Pit(market, new_book()) for market in markets}
+        self.orders: dict[OrderId, Order] = {}
+        self.ledger = Ledger()
+        self.orders_placed = 0
+        self.trades_made = 0
+        self.ranks_given = 0
+        self._placed: dict[tuple[Account, Nonce], OrderId] = {}
+        self._live: dict[tuple[Account, MarketSymbol], OrderedDict[OrderId, None]] = {}
+        self._triggered: OrderedDict[OrderId, None] = OrderedDict()
+
+    # --- what is there
+
+    def placed(self, account: Account, nonce: Nonce) -> Order | None:
+        """What became of a nonce, if its order is in memory."""
+        order_id = self._placed.get((account, nonce))
+        return None if order_id is None else self.orders[order_id]
+
+    def live(self, account: Account, market: MarketSymbol, side: Side | None = None) -> list[Order]:
+        """An account's orders in a market that have not ended, the oldest first."""
+        orders = (self.orders[order_id] for order_id in self._live.get((account, market), ()))
+        return [order for order in orders if side in (None, order.terms.side)]
+
+    def is_triggered(self, order_id: OrderId) -> bool:
+        """A trade has triggered it, and it has not been opened yet."""
+        return order_id in self._triggered
+
+    def standing(self) -> Standing:
+        last = tuple((pit.market.symbol, pit.last) for pit in self.pits.values() if pit.last is not None)
+        return Standing(self.orders_placed, self.trades_made, self.ranks_given, last)
+
+    # --- what time and trades demand
+
+    def next_due(self) -> Instant | None:
+        due = self._first_due()
+        return None if due is None else due[0]
+
+    def command_due(self, at: Instant) -> tuple[Instant, Command] | None:
+        """What must be decided before anything else, if it is due at `at`, and since when."""
+        due = self._first_due()
+        return None if due is None or due[0] > at else due
+
+    def _first_due(self) -> tuple[Instant, Command] | None:
+        for order_id in self._triggered:
+            triggered_at = self.orders[order_id].triggered_at
+            assert triggered_at is not None, f"order {order_id} waits to be opened, and was not triggered"
+            return triggered_at, OpenOrder(order_id)
+        dues = [self._expiry(pit) for pit in self.pits.values() if pit.live]
+        if not dues:
+            return None
+        due, order_id = min(dues)
+        return due, ExpireOrder(order_id)
+
+    def _expiry(self, pit: Pit) -> tuple[Instant, OrderId]:
+        order_id = next(iter(pit.live))
+        return Instant(self.orders[order_id].created_at + pit.market.max_order_age_ms), order_id
+
+    # --- the fold
+
+    def apply(self, event: Event, at: Instant) -> Changes:
+        """Moves what the event moves: orders, indexes, money."""
+        before = () if isinstance(event, Credited | OrderPlaced) else self._concerned(event)
+        market = None if isinstance(event, Credited) else self._market(event, before)
+        orders = self._evolved(event, before, at)
+        for order in orders:
+            self.orders[order.id] = order
+        match event:
+            case OrderPlaced():
+                self._placed_now(orders[0])
+            case StopTriggered(order_id):
+                self._forget_stop(orders[0])
+                self._triggered[order_id] = None
+            case OrderOpened(order_id):
+                self._triggered.pop(order_id, None)
+            case OrderRested():
+                self._rested(orders[0])
+            case Traded():
+                self._traded(event, orders)
+            case OrderReduced(order_id, lots):
+                book = self.pits[orders[0].terms.market].book
+                if order_id in book:
+                    book.reduce(order_id, lots.lots)
+            case OrderCancelled():
+                self._cancelled(before[0])
+            case Credited():
+                pass
+        touched = [key for transfer in transfers(event, market) for key in self.ledger.apply(transfer)]
+        for order in orders:
+            self._settle(order)
+        return Changes(orders, tuple(dict.fromkeys(touched)))
+
+    def _concerned(self, event: OrderEvent) -> tuple[Order, ...]:
+        if isinstance(event, Traded):
+            return self.orders[event.buy.order_id], self.orders[event.sell.order_id]
+        return (self.orders[event.order_id],)
+
+    def _market(self, event: OrderEvent, concerned: tuple[Order, ...]) -> Market:
+        terms = event.terms if isinstance(event, OrderPlaced) else concerned[0].terms
+        return self.pits[terms.market].market
+
+    def _evolved(self, event: Event, before: tuple[Order, ...], at: Instant) -> tuple[Order, ...]:
+        if isinstance(event, Credited):
+            return ()
+        if isinstance(event, OrderPlaced):
+            assert event.order_id == self.orders_placed + 1, f"order {event.order_id} leaves a gap, or is not new"
+            return (place(event, at),)
+        return tuple(evolve(order, event, at) for order in before)
+
+    def _placed_now(self, order: Order) -> None:
+        self.orders_placed = order.id
+        self._index_nonce(order)
+        self._index_live(order)
+
+    def _rested(self, order: Order) -> None:
+        assert order.rank == self.ranks_given + 1, f"order {order.id} jumps the queue"
+        self.ranks_given = order.rank
+        self._add_to_book(order)
+
+    def _traded(self, trade: Traded, orders: tuple[Order, ...]) -> None:
+        assert trade.trade_id == self.trades_made + 1, f"trade {trade.trade_id} leaves a gap, or is not new"
+        self.trades_made = trade.trade_id
+        pit = self.pits[trade.market]
+        pit.last = trade.price
+        maker = orders[1] if trade.taker is BUY else orders[0]
+        pit.book.reduce(maker.id, trade.lots.lots)
+
+    def _cancelled(self, order: Order) -> None:
+        """Given as it was before."""
+        if order.id in self._triggered:
+            del self._triggered[order.id]
+        elif order.terms.kind is Kind.STOP_LIMIT and order.triggered_at is None:
+            self._forget_stop(order)
+        elif is_resting(order):
+            self.pits[order.terms.market].book.remove(order.id)
+
+    def _settle(self, order: Order) -> None:
+        """An order that ended leaves the indexes, and has nothing locked. One that rests has exactly what it needs."""
+        if order.state not in LIVE:
+            self._unindex_live(order)
+            assert HoldId(order.id) not in self.ledger.holds, f"order {order.id} has ended and keeps money locked"
+        elif is_resting(order):
+            hold = self.ledger.holds[HoldId(order.id)]
+            needed = locked_by(order, self.pits[order.terms.market].market)
+            assert hold.left == needed, f"order {order.id} has {hold.left} locked and needs {needed}"
+
+    # --- storage
+
+    def load(
+        self, standing: Standing, balances: Iterable[tuple[Account, Currency, Balance]], orders: Iterable[Order]
+    ) -> None:
+        """Takes in what is stored: all balances, and all orders that have not ended. Only an empty desk can load.
+
+        Raises `Unloadable`.
+        """
+        assert not self.orders, "the desk is not empty"
+        assert not self.orders_placed, "the desk is not empty"
+        _each("standing", (standing,), lambda _: "standing", self._adopt_standing)
+        _each("balances", balances, lambda row: f"{row[0]} {row[1]}", lambda row: self.ledger.adopt(*row))
+        live = sorted(orders, key=lambda order: order.id)
+        _each("orders", live, lambda order: order.id, self._adopt)
+        resting = sorted(filter(is_resting, live), key=lambda order: order.rank or 0)
+        _each("orders", resting, lambda order: order.id, self._add_to_book)
+        triggered = [(order.triggered_at, order.id) for order in live if _waits_to_be_opened(order)]
+        for _, order_id in sorted(triggered):
+            self._triggered[order_id] = None
+        wrong = self.ledger.imbalances()
+        if wrong:
+            raise Unloadable("balances", None, f"they do not add up with the orders: {wrong[0]}")
+
+    def recall(self, order: Order) -> None:
+        """Takes in an order that has ended, since it is asked for."""
+        assert order.id not in self.orders, f"order {order.id} is here already"
+        assert order.state not in LIVE, f"order {order.id} has not ended, and was not loaded"
+        self.orders[order.id] = order
+        self._index_nonce(order)
+
+    def evict(self, order_id: OrderId) -> None:
+        """Forgets an order that has ended."""
+        order = self.orders.pop(order_id)
+        assert order.state not in LIVE, f"order {order_id} has not ended"
+        del self._placed[order.terms.account, order.nonce]
+
+    def _adopt_standing(self, standing: Standing) -> None:
+        assert min(standing.orders, standing.trades, standing.ranks) >= 0, "a counter is negative"
+        self.orders_placed, self.trades_made, self.ranks_given = standing.orders, standing.trades, standing.ranks
+        for symbol, price in standing.last:
+            self.pits[symbol].last = price
+
+    def _adopt(self, order: Order) -> None:
+        assert order.state in LIVE, f"order {order.id} has ended"
+        assert 0 < order.id <= self.orders_placed, f"order {order.id} is not one of {self.orders_placed}"
+        assert (order.rank or 0) <= self.ranks_given, f"rank {order.rank} is not one of {self.ranks_given}"
+        market = self.pits[order.terms.market].market
+        self.orders[order.id] = order
+        self._index_nonce(order)
+        self._index_live(order)
+        hold = Hold(order.terms.account, spent_currency(order.terms, market), locked_by(order, market))
+        self.ledger.adopt_hold(HoldId(order.id), hold)
+
+    # --- indexes
+
+    def _add_to_book(self, order: Order) -> None:
+        terms, book = order.terms, self.pits[order.terms.market].book
+        assert terms.price is not None, f"order {order.id} rests without a price"
+        book.add(order.id, terms.side, terms.price.ticks, order.remaining.lots)
+        bid, ask = book.best(BUY), book.best(SELL)
+        assert bid is None or ask is None or bid < ask, f"order {order.id} crosses the book of {terms.market}"
+
+    def _index_nonce(self, order: Order) -> None:
+        key = order.terms.account, order.nonce
+        assert key not in self._placed, f"nonce {order.nonce} of {order.terms.account} was used twice"
+        self._placed[key] = order.id
+
+    def _index_live(self, order: Order) -> None:
+        terms = order.terms
+        pit = self.pits[terms.market]
+        pit.live[order.id] = None
+        self._live.setdefault((terms.account, terms.market), OrderedDict())[order.id] = None
+        if terms.kind is Kind.STOP_LIMIT and order.triggered_at is None:
+            assert terms.stop is not None, f"order {order.id} has no stop price"
+            pit.stops.add(order.id, terms.side, terms.stop.ticks)
+
+    def _unindex_live(self, order: Order) -> None:
+        terms = order.terms
+        del self.pits[terms.market].live[order.id]
+        mine = self._live[terms.account, terms.market]
+        del mine[order.id]
+        if not mine:
+            del self._live[terms.account, terms.market]
+
+    def _forget_stop(self, order: Order) -> None:
+        assert order.terms.stop is not None, f"order {order.id} has no stop price"
+        self.pits[order.terms.market].stops.remove(order.id, order.terms.side, order.terms.stop.ticks)
+
+
+def _each(part: Part, stored: Iterable[T], key: Callable[[T], object], take_in: Callable[[T], None]) -> None:
+    """Takes in each, and names the one that cannot be."""
+    for item in stored:
+        try:
+            take_in(item)
+        except (AssertionError, LookupError) as problem:
+            raise Unloadable(part, key(item), f"{type(problem).__name__}: {problem}") from problem
+
+
+def _waits_to_be_opened(order: Order) -> bool:
+    return order.triggered_at is not None and order.rank is None

@@ -1,0 +1,120 @@
+"""The life of an order of the book.
+
+Rule 1: every state and every transition of an order is in this file.
+Rule 2: this file knows no wire format, no book and no clock.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, Final, assert_never
+
+from countermand.orders.book.model.events import (
+    OrderCancelled,
+    OrderEvent,
+    OrderOpened,
+    OrderPlaced,
+    OrderReduced,
+    OrderRested,
+    StopTriggered,
+    Traded,
+    TradeLeg,
+)
+from countermand.orders.book.model.order import Order, State
+from countermand.values.instant import Instant
+
+TRANSITIONS: Final[Mapping[State, Mapping[type[OrderEvent], State]]] = MappingProxyType(
+    {
+        # A stop order stays here until a trade triggers it; any other order is opened in the turn that placed it.
+        State.PENDING: {
+            StopTriggered: State.PENDING,
+            OrderOpened: State.WAIT,
+            OrderCancelled: State.CANCEL,
+        },
+        State.WAIT: {
+            OrderRested: State.WAIT,
+            # The last trade, after which nothing remains, leads to DONE.
+            Traded: State.WAIT,
+            OrderReduced: State.WAIT,
+            OrderCancelled: State.CANCEL,
+        },
+        State.DONE: {},
+        State.CANCEL: {},
+    }
+)
+
+LIVE: Final = (State.PENDING, State.WAIT)
+
+
+class IllegalTransition(Exception):
+    """Our own mistake: an event that cannot follow. Nothing was changed."""
+
+
+def place(event: OrderPlaced, at: Instant) -> Order:
+    """The beginning of every life."""
+    return Order(
+        id=event.order_id,
+        uuid=event.uuid,
+        nonce=event.nonce,
+        placement=event.placement,
+        terms=event.terms,
+        maker_fee=event.maker_fee,
+        taker_fee=event.taker_fee,
+        reference=event.reference,
+        state=State.PENDING,
+        created_at=at,
+        updated_at=at,
+        origin=event.terms.lots,
+    )
+
+
+def evolve(order: Order, event: OrderEvent, at: Instant) -> Order:
+    """The order after the event. Raises `IllegalTransition` if the table does not allow it."""
+    state = TRANSITIONS[order.state].get(type(event))
+    if state is None:
+        raise IllegalTransition(f"order {order.id} is {order.state.value}: {type(event).__name__} cannot follow")
+    changes = _changes(order, event, at)
+    if isinstance(event, Traded) and changes["executed"] == order.origin:
+        state = State.DONE
+    return replace(order, state=state, updated_at=at, **changes)
+
+
+def leg_of(order: Order, trade: Traded) -> TradeLeg:
+    leg = trade.buy if trade.buy.order_id == order.id else trade.sell
+    assert leg.order_id == order.id, f"order {order.id} has no part in trade {trade.trade_id}"
+    return leg
+
+
+def is_resting(order: Order) -> bool:
+    return order.state is State.WAIT and order.rank is not None
+
+
+def _changes(order: Order, event: OrderEvent, at: Instant) -> dict[str, Any]:
+    """The fields that an event changes, besides the state."""
+    match event:
+        case Traded():
+            assert event.lots <= order.remaining, f"order {order.id} has {order.remaining} left, not {event.lots}"
+            return {
+                "executed": order.executed + event.lots,
+                "turnover": order.turnover + event.price.ticks * event.lots.lots,
+                "trades": order.trades + 1,
+            }
+        case OrderRested():
+            assert order.rank is None, f"order {order.id} rests already"
+            return {"rank": event.rank}
+        case OrderReduced():
+            assert event.lots < order.remaining, (
+                f"order {order.id} has {order.remaining}, which is not to be reduced away"
+            )
+            return {"origin": order.origin - event.lots}
+        case OrderCancelled():
+            return {"cancel_reason": event.reason}
+        case StopTriggered():
+            assert order.triggered_at is None, f"order {order.id} was triggered already"
+            return {"triggered_at": at}
+        case OrderOpened():
+            return {}
+        case OrderPlaced():
+            raise IllegalTransition(f"order {order.id} was placed already")
+        case _:
+            assert_never(event)

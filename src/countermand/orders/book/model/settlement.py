@@ -1,0 +1,68 @@
+"""What the orders cost: which money each event moves, and what a live order keeps locked."""
+
+from countermand.orders.book.model.events import (
+    Credited,
+    Event,
+    OrderCancelled,
+    OrderOpened,
+    OrderPlaced,
+    OrderReduced,
+    OrderRested,
+    StopTriggered,
+    Traded,
+)
+from countermand.orders.book.model.ledger.amount import FEES, Amount, Currency
+from countermand.orders.book.model.ledger.transfer import Deposit, HoldId, Post, Reserve, Transfer, Void
+from countermand.orders.book.model.market import Market
+from countermand.orders.book.model.order import SELL, Kind, Order, Terms
+from countermand.orders.book.model.quantities import Lots
+
+
+def spent_currency(terms: Terms, market: Market) -> Currency:
+    return market.base if terms.side is SELL else market.quote
+
+
+def cost_of(terms: Terms, lots: Lots, market: Market) -> Amount:
+    """What so many lots of an order with a limit need in the currency that it spends."""
+    if terms.side is SELL:
+        return market.volume(lots)
+    assert terms.price is not None, "only a market order has no limit"
+    return market.cost(terms.price, lots)
+
+
+def locked_by(order: Order, market: Market) -> Amount:
+    """What a live order has locked. A market order never lives longer than the turn in which it came."""
+    assert order.terms.kind is not Kind.MARKET, f"market order {order.id} outlived its turn"
+    return cost_of(order.terms, order.remaining, market)
+
+
+def transfers(event: Event, market: Market | None) -> tuple[Transfer, ...]:
+    """The money that an event moves. `market` is that of its order, if it is about one."""
+    match event:
+        case Credited():
+            return (Deposit(event.account, event.currency, event.amount),)
+        case OrderPlaced():
+            assert market is not None, "an order has a market"
+            terms = event.terms
+            return (Reserve(HoldId(event.order_id), terms.account, spent_currency(terms, market), event.locked),)
+        case Traded():
+            return _traded(event)
+        case OrderReduced() | OrderCancelled():
+            return (Void(HoldId(event.order_id), event.unlocked),) if event.unlocked else ()
+        case OrderOpened() | OrderRested() | StopTriggered():
+            return ()
+
+
+def _traded(trade: Traded) -> tuple[Transfer, ...]:
+    """Each side pays the other out of its hold, and the fee of what the other receives goes to the venue."""
+    assert trade.buy.paid == trade.sell.received, f"trade {trade.trade_id} loses quote currency"
+    assert trade.sell.paid == trade.buy.received, f"trade {trade.trade_id} loses base currency"
+    moves: list[Transfer] = []
+    for payer, payee in ((trade.buy, trade.sell), (trade.sell, trade.buy)):
+        hold = HoldId(payer.order_id)
+        moves.append(Post(hold, payee.account, payee.received - payee.fee))
+        if payee.fee:
+            moves.append(Post(hold, FEES, payee.fee))
+        if payer.unlocked:
+            moves.append(Void(hold, payer.unlocked))
+    return tuple(moves)

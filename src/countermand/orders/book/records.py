@@ -1,0 +1,96 @@
+"""What readers are told of orders in the books: one record an event and order, which says by itself all of it.
+
+A story begins with the order's terms. Bodies are JSON in camelCase; prices are in ticks and volumes in lots of the
+market, times milliseconds since the epoch. A trade is told to both of its orders.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from countermand.kernel.journal import encode
+from countermand.kernel.ports import EventRecord
+from countermand.orders.book.journal import COMMANDS, EVENTS
+from countermand.orders.book.model import events
+from countermand.orders.book.model.commands import Command
+from countermand.orders.book.model.events import OrderEvent
+from countermand.orders.book.model.exchange import Desk
+from countermand.orders.book.model.order import BUY, Order, OrderId
+from countermand.orders.order_words import book_reason
+from countermand.values.instant import Instant
+
+
+class ToldBookTerms(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
+    market: str
+    side: str
+    kind: str
+    lots: int
+    ticks: int | None = None
+    stop_ticks: int | None = None
+
+
+class ToldBookEvent(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
+    """What an event does not have is left out. `ticks` and `lots` are what was traded, or taken off the order."""
+
+    event: str
+    at: Instant
+    cause: str
+    reason: str | None = None
+    trade_id: int | None = None
+    ticks: int | None = None
+    lots: int | None = None
+    taker: bool = False
+    """The order came, and met one that rested."""
+    terms: ToldBookTerms | None = None
+
+
+_TOLD: Final = msgspec.json.Decoder(ToldBookEvent)
+
+decode_book_told = _TOLD.decode
+
+
+def records_of(desk: Desk, event: events.Event, command: Command, at: Instant) -> Iterator[EventRecord]:
+    """One for each order that the event is about. `desk`: as it is after the event."""
+    if not isinstance(event, events.Credited):
+        for order_id in orders_of(event):
+            order = desk.orders[order_id]
+            told = _told(order, event, command, at)
+            yield EventRecord(order.terms.account, str(order.id), told.event, encode(told))
+
+
+def orders_of(event: OrderEvent) -> tuple[OrderId, ...]:
+    if isinstance(event, events.Traded):
+        return event.buy.order_id, event.sell.order_id
+    return (event.order_id,)
+
+
+def _told(order: Order, event: OrderEvent, command: Command, at: Instant) -> ToldBookEvent:
+    reason = book_reason(order, event, command)
+    return ToldBookEvent(EVENTS.name_of(event), at, COMMANDS.name_of(command), reason, **_details(order, event))
+
+
+def _details(order: Order, event: OrderEvent) -> dict[str, Any]:
+    match event:
+        case events.OrderPlaced(terms=terms):
+            told = ToldBookTerms(
+                terms.market,
+                terms.side.value,
+                terms.kind.value,
+                terms.lots.lots,
+                None if terms.price is None else terms.price.ticks,
+                None if terms.stop is None else terms.stop.ticks,
+            )
+            return {"terms": told}
+        case events.Traded():
+            is_buyer = event.buy.order_id == order.id
+            return {
+                "trade_id": event.trade_id,
+                "ticks": event.price.ticks,
+                "lots": event.lots.lots,
+                "taker": (event.taker is BUY) is is_buyer,
+            }
+        case events.OrderReduced():
+            return {"lots": event.lots.lots}
+        case _:
+            return {}

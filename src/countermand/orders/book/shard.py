@@ -1,0 +1,221 @@
+"""The shard of a venue with order books: all its markets and balances behind one gate."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+from typing import Final, TypeAlias, TypeVar
+
+from countermand.kernel.ports import Epoch, ShardClock, Unavailable
+from countermand.kernel.shard import Shard
+from countermand.kernel.shared_read import SharedRead
+from countermand.kernel.writer_epoch import WriterEpoch
+from countermand.orders.book import loading as book_loading
+from countermand.orders.book.day import day_began
+from countermand.orders.book.model.commands import (
+    CancelByOperator,
+    CancelOrder,
+    CancelOrders,
+    Command,
+    Credit,
+    PlaceOrder,
+)
+from countermand.orders.book.model.events import Event
+from countermand.orders.book.model.ledger.amount import Account
+from countermand.orders.book.model.ledger.ledger import Balance
+from countermand.orders.book.model.lifecycle import LIVE
+from countermand.orders.book.model.market import Market
+from countermand.orders.book.model.order import Nonce, Order, OrderId, Terms
+from countermand.orders.book.model.refusals import Refused
+from countermand.orders.book.ports import BookStore
+from countermand.orders.book.rows import BookRows, Draft, decode_draft, decode_order
+from countermand.orders.book.state import BookState, MatchFaults
+from countermand.values.instant import Instant
+
+ENDED_ORDERS_KEPT: Final = 10_000
+DRAFTS_KEPT: Final = 10_000
+DRAFT_LIFE_MS: Final = 24 * 3_600_000
+"""How long an order may wait to be signed."""
+
+T = TypeVar("T")
+_Name: TypeAlias = OrderId | tuple[Account, Nonce]
+"""By which an order is looked for."""
+BookEpoch: TypeAlias = WriterEpoch[BookState, Command, Event, Refused, BookRows]
+
+
+class BookShard(Shard[BookState, Command, Event, Refused, BookRows]):
+    def __init__(
+        self, number: int, store: BookStore, clock: ShardClock, markets: Iterable[Market], faults: MatchFaults
+    ) -> None:
+        super().__init__(number, store, clock)
+        self.markets = {market.symbol: market for market in markets}
+        self._faults = faults
+        self.ended_kept = ENDED_ORDERS_KEPT
+        self.drafts_kept = DRAFTS_KEPT
+        self._store = store
+        self._fetching: dict[_Name, asyncio.Future[None]] = {}
+        self._newest_epoch = SharedRead(lambda: store.epoch(number))
+
+    # --- commands
+
+    async def draft(self, terms: Terms, hash_of: Callable[[Nonce], str]) -> Draft:
+        """Remembers what an owner is asked to sign. `hash_of` must be pure and quick."""
+        writer = await self._ready()
+        state = writer.state
+        state.nonces += 1
+        nonce = Nonce(state.nonces)
+        draft = Draft(nonce, terms, hash_of(nonce), Instant(max(writer.last_at, self._clock.now()) + DRAFT_LIFE_MS))
+        state.add_draft(draft)
+        await writer.committed()
+        return draft
+
+    async def place(self, command: PlaceOrder) -> Order | Refused:
+        """The order as it is now; the same one if it was placed before."""
+        account, nonce = command.terms.account, command.nonce
+        writer = await self._with_nonce(account, nonce)
+        decided = self._turn(writer, replace(command, match_fails=self._faults.failing()))
+        order = writer.state.desk.placed(account, nonce)
+        await self._settled(writer, decided)
+        if isinstance(decided, Refused):
+            return decided
+        assert order is not None, "an order that was accepted is there"
+        return order
+
+    async def cancel(self, command: CancelOrder | CancelByOperator) -> Order | Refused:
+        """The order as it stood before."""
+        writer = await self._with(command.order_id)
+        self._run_due_before(writer, command)
+        before = writer.state.desk.orders.get(command.order_id)
+        decided = self._turn(writer, command)
+        await self._settled(writer, decided)
+        if isinstance(decided, Refused):
+            return decided
+        assert before is not None, "an order that was cancelled is there"
+        return before
+
+    async def cancel_many(self, command: CancelOrders) -> int:
+        """How many were cancelled."""
+        writer = await self._ready()
+        decided = self._turn(writer, command)
+        await self._settled(writer, decided)
+        return 0 if isinstance(decided, Refused) else len(decided)
+
+    async def credit(self, command: Credit) -> Balance | Refused:
+        """The balance after it."""
+        writer = await self._ready()
+        decided = self._turn(writer, command)
+        balance = writer.state.desk.ledger.balance(command.account, command.currency)
+        await self._settled(writer, decided)
+        return decided if isinstance(decided, Refused) else balance
+
+    # --- reads
+
+    async def drafted(self, account: Account, nonce: Nonce) -> Draft | None:
+        writer = await self._ready()
+        draft = writer.state.unused(account, nonce)
+        if draft is not None:
+            return draft
+        body = await self._store.draft(account, nonce)
+        return None if body is None else decode_draft(body)
+
+    async def placed(self, account: Account, nonce: Nonce) -> Order | None:
+        """What became of a nonce."""
+        while True:
+            writer = await self._with_nonce(account, nonce)
+            order = writer.state.desk.placed(account, nonce)
+            if await self._is_true(writer):
+                return order
+
+    async def look(self, at: Callable[[BookState], T]) -> T:
+        """What memory shows now, once that is committed. `at` must return nothing that changes."""
+        while True:
+            writer = await self._ready()
+            seen = at(writer.state)
+            if await self._is_true(writer):
+                return seen
+
+    async def _is_true(self, writer: BookEpoch) -> bool:
+        """What its memory showed is committed, and when it was looked at no other process had written. Else look again.
+
+        Without this a writer that was replaced, and that writes nothing, would go on showing what it remembers.
+        """
+        await writer.committed()
+        if await self._newest_epoch.ask() == writer.number:
+            return True
+        if writer is self._epoch:
+            raise _written_by_another()
+        return False
+
+    # --- the life of a shard
+
+    async def _load(self, epoch: Epoch) -> BookEpoch:
+        memory = BookState(self.markets.values(), self._faults)
+        stored = await self._store.counters(self.number)
+        balances = await self._store.balances(self.number)
+        orders = await self._store.live_orders(self.number)
+        since = day_began(epoch.last_at)
+        seconds = {symbol: await self._store.seconds(symbol, since) for symbol in memory.days}
+        if await self._store.epoch(self.number) != epoch.number:
+            # What was read may be partly its work.
+            raise _written_by_another()
+        book_loading.load_days(memory, seconds, epoch.last_at)
+        book_loading.load_desk(self.number, memory, stored, balances, orders, is_new=epoch.seq == epoch.began)
+        return WriterEpoch(self.number, epoch, memory, memory)
+
+    def _on_committed(self, state: BookState) -> None:
+        state.on_committed()
+        state.evict(self.ended_kept, self.drafts_kept, self._is_wanted)
+
+    # --- fetching: what has not ended is in memory, what has may have to be read
+
+    async def _with(self, order_id: OrderId) -> BookEpoch:
+        """The writer, with the order in memory if there is one. What follows without an `await` sees it there."""
+
+        def is_here(memory: BookState) -> bool:
+            return order_id in memory.desk.orders or not 0 < order_id <= memory.desk.orders_placed
+
+        return await self._fetched(order_id, is_here, lambda: self._store.order(order_id))
+
+    async def _with_nonce(self, account: Account, nonce: Nonce) -> BookEpoch:
+        def is_here(memory: BookState) -> bool:
+            return memory.desk.placed(account, nonce) is not None or memory.unused(account, nonce) is not None
+
+        return await self._fetched((account, nonce), is_here, lambda: self._store.order_of_nonce(account, nonce))
+
+    async def _fetched(
+        self, name: _Name, is_here: Callable[[BookState], bool], read: Callable[[], Awaitable[bytes | None]]
+    ) -> BookEpoch:
+        while True:
+            writer = await self._ready()
+            if is_here(writer.state):
+                return writer
+            fetching = self._fetching.get(name)
+            if fetching is not None:
+                await asyncio.shield(fetching)
+                continue
+            body = await self._read(name, read)
+            if writer is self._epoch:
+                if body is not None and not is_here(writer.state):
+                    self._recall(writer.state, decode_order(body))
+                return writer
+
+    async def _read(self, name: _Name, read: Callable[[], Awaitable[bytes | None]]) -> bytes | None:
+        """Only one such read of a name is under way."""
+        fetching = self._fetching[name] = asyncio.get_running_loop().create_future()
+        try:
+            return await read()
+        finally:
+            del self._fetching[name]
+            fetching.set_result(None)
+
+    def _recall(self, memory: BookState, order: Order) -> None:
+        """What lives is in the memory of the present writer."""
+        if order.state in LIVE:
+            raise _written_by_another()
+        memory.recall(order)
+
+    def _is_wanted(self, order: Order) -> bool:
+        return order.id in self._fetching or (order.terms.account, order.nonce) in self._fetching
+
+
+def _written_by_another() -> Unavailable:
+    return Unavailable("another process writes the order books now")

@@ -1,0 +1,1 @@
+"""What the families whose orders live on the chain have in common."""

@@ -1,0 +1,157 @@
+"""Orders on the chain as an operator looks at them: open ones by their accounts, closed ones by what landed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from countermand.orders.trigger.ports import TimelineEntry
+from countermand.services.transactions.landing import asks_the_chain, error_words
+from countermand.solana.port import AccountInfo, AddressSignature, Chain, ChainRecords, LedgerTransaction
+from countermand.solana.programs import dca, limit_order
+from countermand.solana.programs.anchor import key
+from countermand.values.identity import Address
+from countermand.values.instant import Instant
+
+_TRANSACTIONS_MAX: Final = 200
+"""The newest that name an order: strangers can name it, too."""
+_CAUSE: Final = "transaction"
+_NAMES: Final = {
+    limit_order.CreateOrderEvent: "order_created",
+    limit_order.CancelOrderEvent: "order_cancelled",
+    limit_order.TradeEvent: "order_filled",
+    dca.Opened: "order_opened",
+    dca.Filled: "cycle_filled",
+    dca.Closed: "order_closed",
+    dca.Withdrawn: "withdrawn",
+    dca.Deposited: "deposited",
+    dca.CollectedFee: "fee_collected",
+}
+
+
+class Family(Enum):
+    LIMIT = "limit"
+    RECURRING = "recurring"
+
+
+class State(Enum):
+    OPEN = "open"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class ChainOrder:
+    """Amounts are base units, times seconds since the epoch. `terms` None: the account is gone, and what it held."""
+
+    family: Family
+    address: Address
+    state: State
+    owner: str
+    input_mint: str
+    output_mint: str
+    terms: limit_order.Order | dca.Dca | None
+    timeline: Sequence[TimelineEntry] = ()
+
+
+class ChainInspection:
+    """Every method may raise `Unavailable`."""
+
+    def __init__(self, chain: Chain, records: ChainRecords) -> None:
+        self._chain = chain
+        self._records = records
+
+    @asks_the_chain
+    async def order(self, address: Address) -> ChainOrder | None:
+        (account,) = await self._chain.accounts([address])
+        timeline, opened, ended = await self._history(address)
+        there = None if account is None else _open_order(address, account, timeline)
+        if there is not None or opened is None:
+            return there
+        match opened:
+            case limit_order.CreateOrderEvent(maker=owner):
+                family = Family.LIMIT
+            case dca.Opened(user=owner):
+                family = Family.RECURRING
+        return ChainOrder(family, address, ended, owner, opened.input_mint, opened.output_mint, None, timeline)
+
+    @asks_the_chain
+    async def open_orders(self, family: Family, owner: Address | None) -> Sequence[ChainOrder]:
+        """The newest first. They have no timeline here."""
+        if family is Family.LIMIT:
+            program, size, at = limit_order.PROGRAM, limit_order.ORDER_BYTES, limit_order.ORDER_MAKER_AT
+            mark = (limit_order.ORDER_DISCRIMINATOR_AT, limit_order.ORDER_DISCRIMINATOR)
+        else:
+            program, size, at = dca.PROGRAM, dca.DCA_BYTES, dca.DCA_USER_AT
+            mark = (dca.DCA_DISCRIMINATOR_AT, dca.DCA_DISCRIMINATOR)
+        memcmp = [mark] if owner is None else [mark, (at, bytes(key(owner)))]
+        found = await self._records.program_accounts(program, data_size=size, memcmp=memcmp)
+        orders = [order for address, info in found if (order := _open_order(Address(address), info)) is not None]
+        return sorted(orders, key=lambda each: (-_created_at(each), each.address))
+
+    async def _history(
+        self, address: Address
+    ) -> tuple[list[TimelineEntry], limit_order.CreateOrderEvent | dca.Opened | None, State]:
+        """What landed with its name, the oldest first; how it was opened last, and how it ended."""
+        named = (await self._records.signatures_for_address(address))[:_TRANSACTIONS_MAX]
+        timeline: list[TimelineEntry] = []
+        opened: limit_order.CreateOrderEvent | dca.Opened | None = None
+        ended = State.CANCELLED
+        for each in reversed(named):
+            if each.error is not None:
+                timeline.append(_entry(each, "transaction_failed", error_words(each.error)))
+                continue
+            transaction = await self._records.transaction(each.signature)
+            for event in _events(address, transaction):
+                timeline.append(_entry(each, _NAMES[type(event)], _words(event)))
+                if isinstance(event, limit_order.CreateOrderEvent | dca.Opened):
+                    opened = event
+                ended = _end(event, ended)
+        return timeline, opened, ended
+
+
+def _events(
+    address: Address, transaction: LedgerTransaction | None
+) -> Iterator[limit_order.LimitOrderEvent | dca.DcaEvent]:
+    if transaction is not None:
+        yield from (each for each in limit_order.events_of(transaction) if each.order == address)
+        yield from (each for each in dca.events_of(transaction) if each.dca == address)
+
+
+def _entry(landed: AddressSignature, event: str, reason: str | None) -> TimelineEntry:
+    return TimelineEntry(Instant(landed.block_time * 1000), event, _CAUSE, reason, signature=landed.signature)
+
+
+def _words(event: limit_order.LimitOrderEvent | dca.DcaEvent) -> str | None:
+    match event:
+        case limit_order.TradeEvent():
+            return f"it gave {event.making_amount} units for {event.taking_amount}"
+        case dca.Filled():
+            return f"it gave {event.in_amount} units for {event.out_amount}"
+        case dca.Closed():
+            return "its owner closed it" if event.user_closed else "nothing was left to sell"
+    return None
+
+
+def _end(event: limit_order.LimitOrderEvent | dca.DcaEvent, before: State) -> State:
+    match event:
+        case limit_order.TradeEvent(remaining_making_amount=0) | dca.Closed(user_closed=False):
+            return State.COMPLETED
+        case limit_order.CancelOrderEvent() | dca.Closed():
+            return State.CANCELLED
+    return before
+
+
+def _open_order(address: Address, account: AccountInfo, timeline: Sequence[TimelineEntry] = ()) -> ChainOrder | None:
+    """None: this is no account of an order."""
+    if account.owner == limit_order.PROGRAM and (order := limit_order.read_order(account.data)) is not None:
+        mints = order.input_mint, order.output_mint
+        return ChainOrder(Family.LIMIT, address, State.OPEN, order.maker, *mints, order, timeline)
+    if account.owner == dca.PROGRAM and (found := dca.read_dca(account.data)) is not None:
+        mints = found.input_mint, found.output_mint
+        return ChainOrder(Family.RECURRING, address, State.OPEN, found.user, *mints, found, timeline)
+    return None
+
+
+def _created_at(order: ChainOrder) -> int:
+    return 0 if order.terms is None else order.terms.created_at

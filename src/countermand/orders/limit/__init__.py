@@ -1,0 +1,1 @@
+"""Limit orders, which live on the chain."""

@@ -1,0 +1,28 @@
+"""Which orders a cancel means, and how they are put into transactions."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from countermand.orders.limit.model.order import OpenOrder
+from countermand.values.identity import Address
+
+BATCH: Final = 5
+"""So many orders are cancelled by one transaction, if it holds them."""
+
+
+def chosen(open_orders: Sequence[OpenOrder], named: Sequence[Address] | None) -> list[OpenOrder]:
+    """Those named, in their order, each once, without those that are not open; None is all, by creation and address."""
+    if named is None:
+        return sorted(open_orders, key=lambda order: (order.created_at_s, order.address))
+    by_address = {order.address: order for order in open_orders}
+    return [by_address[address] for address in dict.fromkeys(named) if address in by_address]
+
+
+def batches(orders: Sequence[OpenOrder], fits: Callable[[Sequence[OpenOrder]], bool]) -> Iterator[Sequence[OpenOrder]]:
+    """Fives, in this order. One that does not fit a transaction is split; a single order is taken to fit."""
+    for start in range(0, len(orders), BATCH):
+        rest = orders[start : start + BATCH]
+        while rest:
+            size = next((size for size in range(len(rest), 1, -1) if fits(rest[:size])), 1)
+            yield rest[:size]
+            rest = rest[size:]

@@ -1,0 +1,1 @@
+"""Recurring orders by time, which live on the chain."""

@@ -1,0 +1,254 @@
+"""Recurring orders on the chain: their transactions are built here, and their accounts are read."""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from hashlib import sha256
+from typing import Final, Protocol
+from uuid import UUID
+
+from solders.pubkey import Pubkey
+
+from countermand.kernel.ports import Clock
+from countermand.orders.recurring.model.decide import (
+    MintKind,
+    Refusal,
+    Refused,
+    Sold,
+    check_mints,
+    check_schedule,
+    check_worth,
+)
+from countermand.orders.recurring.model.order import CLOSES, OPENS, OpenOrder, OrderPage, Terms
+from countermand.services.transactions.builder import Compose, Composed
+from countermand.services.transactions.executing import Build, Execution, OnChainOrders
+from countermand.services.transactions.landing import asks_the_chain
+from countermand.solana.port import AccountInfo, AddressSignature, Chain, ChainRecords
+from countermand.solana.programs import dca
+from countermand.solana.programs.compile import Budget
+from countermand.solana.programs.dca import Dca, DcaKeys, NewDca, Opened
+from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, read_mint
+from countermand.values.identity import Address, Mint, RequestId, Signature, Wallet
+from countermand.values.quantities import BaseUnits, UsdPrice
+
+PAGE_ROWS: Final = 10
+_ISSUED_MAX: Final = 16_384
+_HISTORY_PAGES_MAX: Final = 10
+_OPENINGS_ASKED_MAX: Final = 8
+
+
+class Composer(Protocol):
+    """`onchain.blocks.Blocks` as far as it is used here."""
+
+    async def price(self, writes: Sequence[Address]) -> int: ...
+
+    async def composed(self, compose: Compose, price: int, units: int | None = None) -> Composed: ...
+
+
+class RecurringOrders:
+    """Methods may raise `Unavailable`; those that build may raise `CommitUnknown`."""
+
+    def __init__(
+        self,
+        orders: OnChainOrders,
+        chain: Chain,
+        records: ChainRecords,
+        blocks: Composer,
+        clock: Clock,
+        price_of: Callable[[Mint], UsdPrice | None],
+    ) -> None:
+        self._orders = orders
+        self._chain = chain
+        self._records = records
+        self._blocks = blocks
+        self._clock = clock
+        self._price_of = price_of
+        self._issued: dict[tuple[Wallet, Mint, Mint], int] = {}
+        """The newest index given for a wallet and a pair, so that two orders of one second have two addresses."""
+
+    # --- building
+
+    async def create(self, terms: Terms) -> Build | Refused:
+        refused = check_schedule(terms, self._clock.now() // 1000)
+        if refused is None:
+            refused = await self._check_tokens(terms)
+        if refused is not None:
+            return refused
+        new = await self._new(terms)
+
+        def compose(budget: Budget, blockhash: str) -> bytes:
+            return dca.open_message(new, budget, blockhash)
+
+        return await self._built(terms.wallet, OPENS, Address(new.keys.dca), compose)
+
+    async def cancel(self, order: Address, wallet: Wallet) -> Build | Refused:
+        """For as long as it exists: what a fill takes before the cancel lands, it has taken."""
+        (account,) = await self._accounts([order])
+        found = None if account is None or account.owner != dca.PROGRAM else dca.read_dca(account.data)
+        if found is None or found.user != wallet:
+            return Refused(Refusal.ORDER_UNREADABLE)
+        keys = DcaKeys(dca=order, user=wallet, input_mint=found.input_mint, output_mint=found.output_mint)
+
+        def compose(budget: Budget, blockhash: str) -> bytes:
+            return dca.close_message(keys, budget, blockhash)
+
+        return await self._built(wallet, CLOSES, order, compose)
+
+    async def execute(self, transaction: str, request_id: RequestId | None) -> Execution:
+        return await self._orders.execute(transaction, request_id, lambda build: build.purpose in (OPENS, CLOSES))
+
+    async def _check_tokens(self, terms: Terms) -> Refused | None:
+        sold, bought = await self._accounts([Address(terms.input_mint), Address(terms.output_mint)])
+        refused = check_mints(terms, _kind_of(sold), _kind_of(bought))
+        if refused is not None:
+            return refused
+        return check_worth(terms, Sold(_decimals_of(sold), self._price_of(terms.input_mint)))
+
+    async def _new(self, terms: Terms) -> NewDca:
+        """Its index is the second of its creation, or the next one that is free."""
+        name = terms.wallet, terms.input_mint, terms.output_mint
+        now_s = self._clock.now() // 1000
+        while True:
+            index = max(now_s, self._issued.get(name, 0) + 1)
+            self._remember(name, index, now_s)
+            new = NewDca(
+                user=terms.wallet,
+                payer=terms.wallet,
+                input_mint=terms.input_mint,
+                output_mint=terms.output_mint,
+                idx=index,
+                in_amount=terms.amount.units,
+                in_amount_per_cycle=terms.per_round.units,
+                cycle_frequency=terms.interval_s,
+                start_at=terms.starts_at_s,
+            )
+            (there,) = await self._accounts([Address(new.keys.dca)])
+            if there is None or there.owner != dca.PROGRAM:
+                return new
+
+    def _remember(self, name: tuple[Wallet, Mint, Mint], index: int, now_s: int) -> None:
+        self._issued[name] = index
+        if len(self._issued) > _ISSUED_MAX:  # Those of seconds that are over are never given again.
+            self._issued = {each: at for each, at in self._issued.items() if at >= now_s}
+
+    async def _built(self, wallet: Wallet, purpose: str, order: Address, compose: Compose) -> Build:
+        price = await self._blocks.price([Address(wallet), order])
+        composed = await self._blocks.composed(compose, price)
+        build = Build(
+            _request_id_of(composed.message),
+            wallet,
+            purpose,
+            order,
+            purpose == OPENS,
+            composed.message,
+            composed.last_valid_height,
+        )
+        await self._orders.remember([build])
+        return build
+
+    # --- reading
+
+    async def open_orders(self, wallet: Wallet, page: int, mint: Mint | None = None) -> OrderPage:
+        """The newest first. `page` counts from 1; `mint`: only those that sell or buy it."""
+        found = [
+            (address, order)
+            for address, order in await self._orders_of(wallet)
+            if mint is None or mint in (order.input_mint, order.output_mint)
+        ]
+        found.sort(key=lambda each: (-each[1].created_at, -each[1].idx, each[0]))
+        shown = found[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
+        decimals = await self._decimals(shown)
+        orders = [
+            _open_order(address, order, decimals, await self._opened_by(address, order)) for address, order in shown
+        ]
+        return OrderPage(tuple(orders), -(-len(found) // PAGE_ROWS))
+
+    @asks_the_chain
+    async def _accounts(self, addresses: list[Address]) -> list[AccountInfo | None]:
+        return await self._chain.accounts([str(address) for address in addresses])
+
+    @asks_the_chain
+    async def _orders_of(self, wallet: Wallet) -> Sequence[tuple[Address, Dca]]:
+        owner = bytes(Pubkey.from_string(wallet))
+        accounts = await self._records.program_accounts(
+            dca.PROGRAM, data_size=dca.DCA_BYTES, memcmp=[(dca.DCA_USER_AT, owner)]
+        )
+        return [
+            (Address(address), order)
+            for address, account in accounts
+            if (order := dca.read_dca(account.data)) is not None
+        ]
+
+    async def _decimals(self, orders: Sequence[tuple[Address, Dca]]) -> dict[str, int]:
+        mints = dict.fromkeys(mint for _, order in orders for mint in (order.input_mint, order.output_mint))
+        accounts = await self._accounts([Address(mint) for mint in mints]) if mints else []
+        return {mint: _decimals_of(account) for mint, account in zip(mints, accounts, strict=True)}
+
+    @asks_the_chain
+    async def _opened_by(self, address: Address, order: Dca) -> Signature | None:
+        """The transaction that opened it. Strangers can name an address too, and it may have been an order before.
+
+        Of several within the second of its creation it is the last: the others opened what was closed since.
+        """
+        landed = [each async for each in self._landed_since(address, order.created_at)]
+        opening = None
+        for each in landed[: -_OPENINGS_ASKED_MAX - 1 : -1]:
+            if opening is not None and each.block_time > order.created_at:
+                break
+            transaction = await self._records.transaction(each.signature)
+            if transaction is not None and _opens(dca.events_of(transaction), address):
+                opening = Signature(each.signature)
+        return opening
+
+    async def _landed_since(self, address: Address, second: int) -> AsyncIterator[AddressSignature]:
+        """What succeeded with this address in it, newest first. An earlier order there was another order."""
+        before = None
+        for _ in range(_HISTORY_PAGES_MAX):
+            signatures = await self._records.signatures_for_address(address, before=before)
+            for each in signatures:
+                if each.error is None and each.block_time >= second:
+                    yield each
+            if not signatures or signatures[-1].block_time < second:
+                return
+            before = signatures[-1].signature
+
+
+def _request_id_of(message: bytes) -> RequestId:
+    """A cancel that is asked for twice within a blockhash has the same bytes, and so the same id."""
+    return RequestId(str(UUID(bytes=sha256(message).digest()[:16], version=4)))
+
+
+def _kind_of(account: AccountInfo | None) -> MintKind:
+    if account is None or account.owner not in (TOKEN_PROGRAM, TOKEN_2022_PROGRAM) or read_mint(account.data) is None:
+        return MintKind.NONE
+    return MintKind.SUPPORTED if account.owner == TOKEN_PROGRAM else MintKind.UNSUPPORTED
+
+
+def _decimals_of(account: AccountInfo | None) -> int:
+    mint = None if account is None else read_mint(account.data)
+    assert mint is not None, "the mint of an order is there for as long as the order"
+    return mint.decimals
+
+
+def _opens(events: Iterable[dca.DcaEvent], address: Address) -> bool:
+    return any(isinstance(event, Opened) and event.dca == address for event in events)
+
+
+def _open_order(address: Address, order: Dca, decimals: dict[str, int], opened_by: Signature | None) -> OpenOrder:
+    return OpenOrder(
+        order=address,
+        wallet=Wallet(order.user),
+        input_mint=Mint(order.input_mint),
+        output_mint=Mint(order.output_mint),
+        input_decimals=decimals[order.input_mint],
+        output_decimals=decimals[order.output_mint],
+        deposited=BaseUnits(order.in_deposited),
+        withdrawn=BaseUnits(order.in_withdrawn),
+        used=BaseUnits(order.in_used),
+        received=BaseUnits(order.out_received),
+        paid_out=BaseUnits(order.out_withdrawn),
+        per_round=BaseUnits(order.in_amount_per_cycle),
+        out_min=BaseUnits(order.min_out),
+        out_max=BaseUnits(order.max_out),
+        interval_s=order.cycle_frequency,
+        created_at_s=order.created_at,
+        opened_by=opened_by,
+    )

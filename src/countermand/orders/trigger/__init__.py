@@ -1,0 +1,1 @@
+"""Trigger orders, whose funds a vault of their wallet holds."""

@@ -1,0 +1,193 @@
+"""What may be asked of the trigger orders. Everything that happens outside enters as one of these.
+
+A command carries whatever was fetched or made for it beforehand (crafts, chain heights, prices), and `made_from`, the
+version of the order that a craft was made from: `decide` keeps a craft only if the order is still the same.
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TypeAlias
+
+from countermand.orders.trigger.model.order import Craft, Family, Leg
+from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
+from countermand.values.instant import Instant
+from countermand.values.quantities import BaseUnits, Bps, UsdPrice
+
+
+class SubmissionFault(Enum):
+    """What is wrong with a signed transaction, before it is compared with what we built."""
+
+    NOT_A_TRANSACTION = "not_a_transaction"
+    NOT_CANONICAL = "not_canonical"
+    UNSIGNED = "unsigned"
+    WRONG_SIGNATURE = "wrong_signature"
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A signed transaction as a user handed it in."""
+
+    message: bytes
+    user_signature: Signature | None
+    fault: SubmissionFault | None
+
+
+@dataclass(frozen=True, slots=True)
+class DepositCraft:
+    """A deposit that we built. It names the order that it may become."""
+
+    request_id: RequestId
+    order_id: OrderId
+    wallet: Wallet
+    family: Family
+    input_mint: Mint
+    output_mint: Mint
+    input_account: Address
+    craft: Craft
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceOrder:
+    order_id: OrderId
+    wallet: Wallet
+    deposit: DepositCraft
+    family: Family
+    input_mint: Mint
+    output_mint: Mint
+    trigger_mint: Mint
+    amount: BaseUnits
+    legs: tuple[Leg, ...]
+    expires_at: Instant
+    submission: Submission
+    flaw: str | None
+    """Why the chain would not take the deposit, as a simulation said."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegChange:
+    """None leaves a field as it is."""
+
+    price: UsdPrice | None = None
+    slippage: Bps | None = None
+
+    def applied_to(self, leg: Leg) -> Leg:
+        condition = leg.condition if self.price is None else replace(leg.condition, price=self.price)
+        slippage = leg.slippage if self.slippage is None else self.slippage
+        return replace(leg, condition=condition, slippage=slippage)
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """What to change: a change for each leg of the family, in their order."""
+
+    family: Family
+    legs: tuple[LegChange, ...]
+    expires_at: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class AmendOrder:
+    order_id: OrderId
+    wallet: Wallet
+    amendment: Amendment
+
+
+@dataclass(frozen=True, slots=True)
+class RequestCancel:
+    order_id: OrderId
+    wallet: Wallet
+    request_id: RequestId
+    """For a new cancellation; one that is under way keeps its own."""
+    craft: Craft | None
+    made_from: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmCancel:
+    order_id: OrderId
+    wallet: Wallet
+    request_id: RequestId
+    submission: Submission
+    block_height: int
+    flaw: str | None = None
+    """Why the withdrawal cannot be paid for now."""
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerOrders:
+    """A price may concern these orders. Those that it crosses are triggered."""
+
+    mint: Mint
+    price: UsdPrice
+    at_once: bool
+    """It also starts orders whose pause after a failed fill is not over."""
+    order_ids: tuple[OrderId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireOrder:
+    order_id: OrderId
+
+
+@dataclass(frozen=True, slots=True)
+class EndPause:
+    order_id: OrderId
+
+
+@dataclass(frozen=True, slots=True)
+class StartFill:
+    order_id: OrderId
+    craft: Craft
+    made_from: int
+
+
+@dataclass(frozen=True, slots=True)
+class AbandonFill:
+    """The swap was not worth a transaction: no quote, or one below the minimum."""
+
+    order_id: OrderId
+    reason: str
+    made_from: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartSweep:
+    order_id: OrderId
+    craft: Craft | None
+    """None: the account is gone already."""
+    made_from: int
+
+
+class Fate(Enum):
+    """What became of an attempt. Until one of these holds it is unresolved."""
+
+    LANDED = "landed"
+    REJECTED = "rejected"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveAttempt:
+    order_id: OrderId
+    number: int
+    fate: Fate
+    signature: Signature
+    error: str | None
+    """The chain's words, for a rejection."""
+    at_close: bool = False
+    """It was rejected when it closed the order's account: something was left in there."""
+
+
+Command: TypeAlias = (
+    PlaceOrder
+    | AmendOrder
+    | RequestCancel
+    | ConfirmCancel
+    | TriggerOrders
+    | ExpireOrder
+    | EndPause
+    | StartFill
+    | AbandonFill
+    | StartSweep
+    | ResolveAttempt
+)

@@ -1,0 +1,143 @@
+"""What has happened to a trigger order. Its state is the fold of these."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from countermand.orders.trigger.model.order import Attempt, Craft, Leg, Terms
+from countermand.values.identity import RequestId, Signature
+from countermand.values.instant import Instant
+from countermand.values.quantities import BaseUnits, UsdPrice
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPlaced:
+    terms: Terms
+    legs: tuple[Leg, ...]
+    expires_at: Instant
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class DepositLanded:
+    signature: Signature
+
+
+@dataclass(frozen=True, slots=True)
+class DepositFailed:
+    signature: Signature
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAmended:
+    legs: tuple[Leg, ...]
+    expires_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class OrderTriggered:
+    leg: int
+    price: UsdPrice
+
+
+@dataclass(frozen=True, slots=True)
+class OrderExpired:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class FillStarted:
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class FillLanded:
+    signature: Signature
+    used: BaseUnits
+    received: BaseUnits
+    gift: BaseUnits
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FillFailed:
+    """Nothing moved. `signature` None: no transaction was sent."""
+
+    reason: str
+    retry_at: Instant
+    signature: Signature | None
+    close_rejected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PauseEnded:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    """From here on nothing fills. A repetition replaces the craft."""
+
+    request_id: RequestId
+    craft: Craft | None
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawalStarted:
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawalLanded:
+    signature: Signature
+    withdrawn: BaseUnits
+    gift: BaseUnits
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawalFailed:
+    """Nothing moved. `rejection` None: it can never land any more."""
+
+    signature: Signature
+    rejection: str | None
+    close_rejected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SweepStarted:
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class SweepFailed:
+    retry_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class SweepDone:
+    """The account of an ended order is closed. `signature` None: it was gone already."""
+
+    signature: Signature | None
+    gift: BaseUnits
+
+
+Event: TypeAlias = (
+    OrderPlaced
+    | DepositLanded
+    | DepositFailed
+    | OrderAmended
+    | OrderTriggered
+    | OrderExpired
+    | FillStarted
+    | FillLanded
+    | FillFailed
+    | PauseEnded
+    | CancelRequested
+    | WithdrawalStarted
+    | WithdrawalLanded
+    | WithdrawalFailed
+    | SweepStarted
+    | SweepFailed
+    | SweepDone
+)

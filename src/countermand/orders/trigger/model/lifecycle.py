@@ -1,0 +1,322 @@
+"""The life of a trigger order.
+
+Rule 1: every state and every transition of a trigger order is in this file.
+Rule 2: this file knows no wire format, no chain and no clock.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from enum import Enum
+from types import MappingProxyType
+from typing import Any, Final, assert_never
+
+from countermand.orders.trigger.model.events import (
+    CancelRequested,
+    DepositFailed,
+    DepositLanded,
+    Event,
+    FillFailed,
+    FillLanded,
+    FillStarted,
+    OrderAmended,
+    OrderExpired,
+    OrderPlaced,
+    OrderTriggered,
+    PauseEnded,
+    SweepDone,
+    SweepFailed,
+    SweepStarted,
+    WithdrawalFailed,
+    WithdrawalLanded,
+    WithdrawalStarted,
+)
+from countermand.orders.trigger.model.order import (
+    AT_REST,
+    FORMER_CRAFTS_MAX,
+    Craft,
+    FormerCraft,
+    OrderGroup,
+    Original,
+    Progress,
+    State,
+    Withdrawal,
+    digest_of,
+)
+from countermand.values.identity import OrderId
+from countermand.values.instant import Instant
+
+_SWEEPING: Final = (SweepStarted, SweepFailed, SweepDone, PauseEnded)
+
+TRANSITIONS: Final[Mapping[State, Mapping[type[Event], State]]] = MappingProxyType(
+    {
+        # Expiry and price are judged when the deposit lands: it is OPEN for that instant at least.
+        State.DEPOSITING: {DepositLanded: State.OPEN, DepositFailed: State.DEPOSIT_FAILED},
+        State.OPEN: {
+            OrderAmended: State.OPEN,
+            PauseEnded: State.OPEN,
+            OrderTriggered: State.READY_EXECUTE,
+            OrderExpired: State.EXPIRED,
+            CancelRequested: State.READY_TO_CANCEL,
+        },
+        # Crossed, and nothing committed that could land: the user may still cancel, and time may still end it.
+        State.READY_EXECUTE: {
+            FillStarted: State.EXECUTING,
+            FillFailed: State.OPEN,
+            OrderExpired: State.EXPIRED,
+            CancelRequested: State.READY_TO_CANCEL,
+        },
+        # A fill in flight finishes: neither a cancel nor expiry touches it. If it fails after expiry, OPEN is only
+        # passed through.
+        State.EXECUTING: {FillLanded: State.FILLED, FillFailed: State.OPEN},
+        # Expiry leaves the funds in the vault: they come out the way a cancel does.
+        State.EXPIRED: {CancelRequested: State.READY_TO_CANCEL},
+        # A cancelled order can never trade again, even before its withdrawal lands. Asking again is safe: it crafts
+        # anew and stays.
+        State.READY_TO_CANCEL: {
+            CancelRequested: State.READY_TO_CANCEL,
+            WithdrawalStarted: State.READY_TO_CANCEL,
+            WithdrawalFailed: State.READY_TO_CANCEL,
+            WithdrawalLanded: State.CANCELLED,
+        },
+        # What dust left open is closed later; the order's own life is over.
+        State.FILLED: dict.fromkeys(_SWEEPING, State.FILLED),
+        State.CANCELLED: dict.fromkeys(_SWEEPING, State.CANCELLED),
+        State.DEPOSIT_FAILED: {},
+    }
+)
+
+
+class RawState(Enum):
+    """The nineteen states that Trigger v2 shows as `rawState`."""
+
+    PENDING_DEPOSIT = "pending_deposit"
+    DEPOSITING = "depositing"
+    OPEN = "open"
+    READY_EXECUTE = "ready_execute"
+    READY_EXPIRE = "ready_expire"
+    EXECUTING = "executing"
+    EXECUTE_SUCCESS = "execute_success"
+    EXECUTE_FAILED = "execute_failed"
+    READY_WITHDRAW_OUTPUT = "ready_withdraw_output"
+    WITHDRAWING = "withdrawing"
+    PARTIAL_FILL_SUCCESS = "partial_fill_success"
+    FILL_SUCCESS = "fill_success"
+    READY_TO_CANCEL = "ready_to_cancel"
+    CANCELLED = "cancelled"
+    OCO_CANCELLED = "oco_cancelled"
+    EXPIRED = "expired"
+    DEPOSIT_FAILED = "deposit_failed"
+    WITHDRAW_FAILED = "withdraw_failed"
+    FILL_FAILED = "fill_failed"
+
+
+class DisplayState(Enum):
+    """The eight states that Trigger v2 shows as `orderState`."""
+
+    PENDING = "pending"
+    OPEN = "open"
+    EXECUTING = "executing"
+    FILLED = "filled"
+    PENDING_WITHDRAW = "pending_withdraw"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    FAILED = "failed"
+
+
+RAW: Final[Mapping[State, RawState]] = MappingProxyType(
+    {
+        State.DEPOSITING: RawState.DEPOSITING,
+        State.OPEN: RawState.OPEN,
+        State.READY_EXECUTE: RawState.READY_EXECUTE,
+        State.EXECUTING: RawState.EXECUTING,
+        State.EXPIRED: RawState.EXPIRED,
+        State.READY_TO_CANCEL: RawState.READY_TO_CANCEL,
+        State.FILLED: RawState.FILL_SUCCESS,
+        State.CANCELLED: RawState.CANCELLED,
+        State.DEPOSIT_FAILED: RawState.DEPOSIT_FAILED,
+    }
+)
+
+DISPLAY: Final[Mapping[RawState, DisplayState]] = MappingProxyType(
+    {
+        RawState.PENDING_DEPOSIT: DisplayState.PENDING,
+        RawState.DEPOSITING: DisplayState.PENDING,
+        RawState.OPEN: DisplayState.OPEN,
+        RawState.READY_EXECUTE: DisplayState.EXECUTING,
+        RawState.READY_EXPIRE: DisplayState.EXECUTING,
+        RawState.EXECUTING: DisplayState.EXECUTING,
+        RawState.EXECUTE_SUCCESS: DisplayState.EXECUTING,
+        RawState.EXECUTE_FAILED: DisplayState.EXECUTING,
+        RawState.READY_WITHDRAW_OUTPUT: DisplayState.EXECUTING,
+        RawState.WITHDRAWING: DisplayState.EXECUTING,
+        RawState.PARTIAL_FILL_SUCCESS: DisplayState.EXECUTING,
+        RawState.FILL_SUCCESS: DisplayState.FILLED,
+        RawState.READY_TO_CANCEL: DisplayState.PENDING_WITHDRAW,
+        RawState.CANCELLED: DisplayState.CANCELLED,
+        RawState.OCO_CANCELLED: DisplayState.CANCELLED,
+        RawState.EXPIRED: DisplayState.EXPIRED,
+        RawState.DEPOSIT_FAILED: DisplayState.FAILED,
+        RawState.WITHDRAW_FAILED: DisplayState.FAILED,
+        RawState.FILL_FAILED: DisplayState.FAILED,
+    }
+)
+
+ACTIVE: Final = frozenset(
+    {DisplayState.PENDING, DisplayState.OPEN, DisplayState.EXECUTING, DisplayState.PENDING_WITHDRAW}
+)
+"""What a history calls `active`; the rest is `past`."""
+
+
+def display_state(state: State) -> DisplayState:
+    return DISPLAY[RAW[state]]
+
+
+class IllegalTransition(Exception):
+    """Our own mistake: an event that cannot follow. Nothing was changed."""
+
+
+def place(order_id: OrderId, event: OrderPlaced, at: Instant) -> OrderGroup:
+    """The beginning of every life."""
+    return OrderGroup(
+        id=order_id,
+        terms=event.terms,
+        legs=event.legs,
+        expires_at=event.expires_at,
+        state=State.DEPOSITING,
+        version=1,
+        remaining=event.terms.deposited,
+        created_at=at,
+        updated_at=at,
+        progress=Progress(attempt=event.attempt),
+    )
+
+
+def evolve(group: OrderGroup, event: Event, at: Instant) -> OrderGroup:
+    """The group after the event. Raises `IllegalTransition` if the table does not allow it."""
+    state = TRANSITIONS[group.state].get(type(event))
+    if state is None:
+        raise IllegalTransition(f"order {group.id} is {group.state.value}: {type(event).__name__} cannot follow")
+    progress, version = _progress(group, event, at), group.version + 1
+    return replace(group, state=state, version=version, updated_at=at, progress=progress, **_changes(group, event))
+
+
+def _changes(group: OrderGroup, event: Event) -> dict[str, Any]:
+    """The fields that an event changes, besides the state and the progress."""
+    match event:
+        case OrderAmended():
+            return {"legs": event.legs, "expires_at": event.expires_at}
+        case FillLanded():
+            return {"remaining": group.remaining - event.used}
+        case WithdrawalLanded():
+            return {"remaining": group.remaining - event.withdrawn}
+        case _:
+            return {}
+
+
+def _progress(group: OrderGroup, event: Event, at: Instant) -> Progress:
+    """The group's progress after the event."""
+    before = group.progress
+    match event:
+        case DepositLanded() | DepositFailed():
+            return AT_REST  # The very one, so that it is kept once: nothing but the deposit was done so far.
+        case OrderAmended():
+            original = before.original or Original(group.legs, group.expires_at)
+            return replace(before, failed_fills=0, retry_at=None, original=original)
+        case OrderTriggered():
+            return replace(before, triggered_leg=event.leg, triggered_at=at, retry_at=None)
+        case OrderExpired() | PauseEnded():
+            return replace(before, retry_at=None)
+        case FillStarted() | WithdrawalStarted() | SweepStarted():
+            return replace(before, attempt=event.attempt, attempts=before.attempts + 1)
+        case FillLanded():
+            received, left_open = before.received + event.received, not event.closed
+            return replace(before, attempt=None, received=received, failed_fills=0, sweep_due=left_open)
+        case FillFailed():
+            return replace(
+                before,
+                attempt=None,
+                failed_fills=before.failed_fills + 1,
+                retry_at=event.retry_at,
+                close_rejections=before.close_rejections + event.close_rejected,
+            )
+        case CancelRequested():
+            return replace(before, retry_at=None, withdrawal=_recrafted(before.withdrawal, event))
+        case WithdrawalFailed():
+            rejections = before.close_rejections + event.close_rejected
+            return replace(before, attempt=None, close_rejections=rejections, withdrawal=_failed(group, event))
+        case WithdrawalLanded():
+            assert before.withdrawal is not None, f"order {group.id} withdrew without a cancel"
+            landed = replace(before.withdrawal, craft=None, signature=event.signature)
+            return replace(before, attempt=None, failed_fills=0, sweep_due=not event.closed, withdrawal=landed)
+        case SweepFailed():
+            return replace(before, attempt=None, retry_at=event.retry_at, failed_fills=before.failed_fills + 1)
+        case SweepDone():
+            return replace(before, attempt=None, retry_at=None, sweep_due=False)
+        case OrderPlaced():
+            raise IllegalTransition(f"order {group.id} was placed already")
+        case _:
+            assert_never(event)
+
+
+def _recrafted(withdrawal: Withdrawal | None, event: CancelRequested) -> Withdrawal:
+    if withdrawal is None:
+        return Withdrawal(event.request_id, event.craft)
+    assert withdrawal.request_id == event.request_id, "a cancellation keeps its request id"
+    if withdrawal.craft is None:
+        return replace(withdrawal, craft=event.craft)
+    return replace(withdrawal, craft=event.craft, former=_remember(withdrawal, _former(withdrawal.craft)))
+
+
+def _failed(group: OrderGroup, event: WithdrawalFailed) -> Withdrawal:
+    attempt, withdrawal = group.progress.attempt, group.progress.withdrawal
+    assert withdrawal is not None, f"order {group.id} has no withdrawal"
+    assert attempt is not None, f"order {group.id} has no withdrawal that could fail"
+    failed = replace(_former(attempt.craft), dead=event.rejection is None, rejection=event.rejection)
+    return replace(withdrawal, craft=None, former=_remember(withdrawal, failed))
+
+
+def _former(craft: Craft) -> FormerCraft:
+    return FormerCraft(digest_of(craft.message), craft.last_valid_height)
+
+
+def _remember(withdrawal: Withdrawal, former: FormerCraft) -> tuple[FormerCraft, ...]:
+    return (*withdrawal.former, former)[-FORMER_CRAFTS_MAX:]
+
+
+class Work(Enum):
+    """What the outbox owes an order. At most one thing at a time."""
+
+    RESOLVE = "resolve"
+    """Learn the fate of its attempt, sending it if need be."""
+    FILL = "fill"
+    SWEEP = "sweep"
+
+
+def work_due(group: OrderGroup) -> Work | None:
+    """The whole outbox is this function over the orders: nothing else is stored, and nothing can be forgotten."""
+    if group.progress.attempt is not None:
+        return Work.RESOLVE
+    if group.state is State.READY_EXECUTE:
+        return Work.FILL
+    if group.progress.sweep_due and group.progress.retry_at is None:
+        return Work.SWEEP
+    return None
+
+
+def next_due(group: OrderGroup) -> Instant | None:
+    """When time itself will next do something to the order."""
+    retry_at = group.progress.retry_at
+    if group.state in (State.OPEN, State.READY_EXECUTE):
+        return group.expires_at if retry_at is None else min(group.expires_at, retry_at)
+    return retry_at
+
+
+def is_dormant(group: OrderGroup) -> bool:
+    """Nothing but its owner can move it: it need not be in memory."""
+    resting = (State.DEPOSITING, State.OPEN, State.READY_EXECUTE, State.EXECUTING)
+    return group.state not in resting and group.progress.attempt is None and not group.progress.sweep_due
+
+
+def is_funded(group: OrderGroup) -> bool:
+    """Its deposit landed, so that what remains of it is on the chain."""
+    return group.state not in (State.DEPOSITING, State.DEPOSIT_FAILED)

@@ -1,0 +1,216 @@
+"""What a trigger order is."""
+
+from dataclasses import dataclass
+from enum import Enum
+from hashlib import sha256
+from sys import intern
+from typing import Final
+
+from countermand.orders.trigger.model.condition import Condition, Direction
+from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
+from countermand.values.instant import Instant
+from countermand.values.quantities import NOTHING, BaseUnits, Bps
+
+
+class Family(Enum):
+    SINGLE = "single"
+    OCO = "oco"
+    OTOCO = "otoco"
+
+
+class Role(Enum):
+    """Which leg of its group: the trigger of a single order or of an OTOCO's parent, or one of two siblings."""
+
+    TRIGGER = "trigger"
+    TAKE_PROFIT = "take_profit"
+    STOP_LOSS = "stop_loss"
+
+
+class State(Enum):
+    """Where an order group is in its life. `lifecycle` says how it moves and what outsiders call it."""
+
+    DEPOSITING = "depositing"
+    OPEN = "open"
+    READY_EXECUTE = "ready_execute"
+    EXECUTING = "executing"
+    EXPIRED = "expired"
+    READY_TO_CANCEL = "ready_to_cancel"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    DEPOSIT_FAILED = "deposit_failed"
+
+
+class AttemptKind(Enum):
+    DEPOSIT = "deposit"
+    FILL = "fill"
+    WITHDRAWAL = "withdrawal"
+    SWEEP = "sweep"
+    """Closes the token account of an ended order, when dust kept the order's last transaction from doing it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    role: Role
+    condition: Condition
+    slippage: Bps | None
+    """None: the venue's default for this kind of leg."""
+
+    def __post_init__(self) -> None:
+        """Equal slippages are kept once: there are few, and each would weigh as much as the leg itself."""
+        if self.slippage is not None:
+            object.__setattr__(self, "slippage", _SLIPPAGES.setdefault(self.slippage.bps, self.slippage))
+
+
+_SLIPPAGES: Final[dict[int, Bps]] = {}
+"""At most the 10⁴ that dialects let in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Craft:
+    """The exact unsigned transaction that we built, and what it does."""
+
+    message: bytes
+    last_valid_height: int
+    """It can land up to and including this block height."""
+    moves: BaseUnits
+    """Of the order's own funds: into its account (a deposit) or out of it."""
+    gift: BaseUnits = NOTHING
+    """What strangers sent to the order's account, and goes to the user with this transaction."""
+    receives: BaseUnits = NOTHING
+    """Output units for the user (a fill)."""
+    closes: bool = False
+    """It closes the order's token account, and the rent goes back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A craft that vault keys may sign, since it is committed. At most one per group is unresolved."""
+
+    number: int
+    kind: AttemptKind
+    craft: Craft
+    user_signature: Signature | None
+    """The user's, for deposits and withdrawals: they pay, so it is also the transaction's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class FormerCraft:
+    """A withdrawal that will never be co-signed again, remembered to tell a late confirmation why."""
+
+    digest: bytes
+    """Of its message, SHA-256."""
+    last_valid_height: int
+    dead: bool = False
+    """It was co-signed and did not land while it could."""
+    rejection: str | None = None
+    """The chain's error, when it landed and failed."""
+
+
+def digest_of(message: bytes) -> bytes:
+    return sha256(message).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """One cancellation, from the first request until the funds are back."""
+
+    request_id: RequestId
+    craft: Craft | None
+    """The newest, the only one that a confirm may turn into an attempt. None: it could not be built, or it failed."""
+    former: tuple[FormerCraft, ...] = ()
+    """The newest last, at most `FORMER_CRAFTS_MAX`."""
+    signature: Signature | None = None
+    """The transaction that landed."""
+
+
+FORMER_CRAFTS_MAX: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the user asked for and may never change."""
+
+    wallet: Wallet
+    family: Family
+    input_mint: Mint
+    output_mint: Mint
+    trigger_mint: Mint
+    input_account: Address
+    """The order's own token account, under the wallet's vault."""
+    deposited: BaseUnits
+
+    def __post_init__(self) -> None:
+        """Names that many orders have in common are kept once: they would be a quarter of an order's memory."""
+        for name in ("wallet", "input_mint", "output_mint", "trigger_mint"):
+            object.__setattr__(self, name, intern(getattr(self, name)))
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """What an order was before it was amended: by it the repetition of its creation is recognised."""
+
+    legs: tuple[Leg, ...]
+    expires_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What was done about an order beyond its deposit. Orders that rest share one, since nothing was."""
+
+    attempts: int = 1
+    attempt: Attempt | None = None
+    triggered_leg: int | None = None
+    triggered_at: Instant | None = None
+    received: BaseUnits = NOTHING
+    failed_fills: int = 0
+    """In a row: they stretch the pause before the next try."""
+    retry_at: Instant | None = None
+    """The end of the pause after a failed fill or sweep."""
+    close_rejections: int = 0
+    """How often the chain refused to close the account: from two, transactions leave the close out."""
+    sweep_due: bool = False
+    withdrawal: Withdrawal | None = None
+    original: Original | None = None
+    """None: the order was never amended."""
+
+
+AT_REST: Final = Progress()
+"""That of an order whose deposit landed, and that is as it was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderGroup:
+    """One id, one life, one or more legs."""
+
+    id: OrderId
+    terms: Terms
+    legs: tuple[Leg, ...]
+    expires_at: Instant
+    state: State
+    version: int
+    """Grows with every event: what was made from an older version is stale."""
+    remaining: BaseUnits
+    created_at: Instant
+    updated_at: Instant
+    progress: Progress
+
+    def triggered_by(self) -> Leg:
+        number = self.progress.triggered_leg
+        assert number is not None, f"order {self.id} has not triggered"
+        return self.legs[number]
+
+
+class Purpose(Enum):
+    """What a leg is for. A sell order watches the token that it sells, a buy order the one that it buys."""
+
+    TAKE_PROFIT = "take_profit"
+    STOP_LOSS = "stop_loss"
+    BUY_ABOVE = "buy_above"
+    BUY_BELOW = "buy_below"
+
+
+def purpose(terms: Terms, leg: Leg) -> Purpose:
+    rises = leg.condition.direction is Direction.ABOVE
+    if terms.trigger_mint == terms.output_mint:
+        return Purpose.BUY_ABOVE if rises else Purpose.BUY_BELOW
+    return Purpose.TAKE_PROFIT if rises else Purpose.STOP_LOSS

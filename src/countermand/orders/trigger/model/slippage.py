@@ -1,0 +1,83 @@
+"""How little a fill may give: slippage is a buffer beyond the trigger.
+
+A sell's price may be that much below the trigger, a buy's that much above it, and neither may be worse than the same
+buffer around the price of now. Whole numbers only: what does not divide is rounded for the maker.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, floor
+from typing import Final
+
+from countermand.orders.trigger.model.order import Leg, OrderGroup, Purpose, Terms, purpose
+from countermand.values.quantities import BPS_ONE, BaseUnits, Bps, UsdPrice
+
+SLIPPAGE: Final = Bps(300)
+SLIPPAGE_IF_URGENT: Final = Bps(2_000)
+"""Stop-loss and buy-above legs: better filled badly than not at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What the two tokens of a pair are worth now, and how many decimals each has."""
+
+    input_price: UsdPrice
+    input_decimals: int
+    output_price: UsdPrice
+    output_decimals: int
+
+
+@dataclass(frozen=True, slots=True)
+class Minimum:
+    """The least that a fill may give, in units of the output token before the fee, and which price bounds it."""
+
+    units: int
+    slippage: Bps
+    price: UsdPrice
+    is_trigger: bool
+    """The price is the trigger's; else that of now."""
+
+
+def slippage_of(leg: Leg, terms: Terms) -> Bps:
+    """What the user allowed, or the venue's default for this kind of leg."""
+    if leg.slippage is not None:
+        return leg.slippage
+    urgent = purpose(terms, leg) in (Purpose.STOP_LOSS, Purpose.BUY_ABOVE)
+    return SLIPPAGE_IF_URGENT if urgent else SLIPPAGE
+
+
+def minimum_of(group: OrderGroup, amount: BaseUnits, market: Market) -> Minimum:
+    """For a swap of `amount` by the leg that has triggered.
+
+    A trigger price of a third token says nothing about the pair: then only the prices of now count.
+    """
+    leg, terms = group.triggered_by(), group.terms
+    slippage, trigger = slippage_of(leg, terms), leg.condition.price
+    now = _worth(amount, market.input_price, market.output_price, market)
+    if terms.trigger_mint == terms.output_mint:
+        price = min(trigger, market.output_price)
+        bounding = _worth(amount, market.input_price, price, market)
+        units = _least(bounding, now, Fraction(BPS_ONE, BPS_ONE + slippage.bps))
+        return Minimum(units, slippage, price, is_trigger=trigger <= market.output_price)
+    sells_trigger = terms.trigger_mint == terms.input_mint
+    price = max(trigger, market.input_price) if sells_trigger else market.input_price
+    bounding = _worth(amount, price, market.output_price, market)
+    units = _least(bounding, now, Fraction(BPS_ONE - slippage.bps, BPS_ONE))
+    return Minimum(units, slippage, price, is_trigger=sells_trigger and trigger >= market.input_price)
+
+
+def _worth(amount: BaseUnits, input_price: UsdPrice, output_price: UsdPrice, market: Market) -> Fraction:
+    """In units of the output token."""
+    return Fraction(
+        amount.units * input_price.picodollars * 10**market.output_decimals,
+        output_price.picodollars * 10**market.input_decimals,
+    )
+
+
+def _least(bounding: Fraction, now: Fraction, factor: Fraction) -> int:
+    """`bounding` is the worth at the price that bounds the fill, `now` the worth at the price of now.
+
+    No swap pays the fraction of a unit: a worth that keeps the bound keeps it in whole units, too.
+    """
+    bound = bounding * factor
+    return min(ceil(bound), *(floor(worth) for worth in (bounding, now) if worth >= bound))

@@ -1,0 +1,236 @@
+"""What the engine needs of the world. Adapters implement these; the engine knows nothing else outside the domain."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol, TypeAlias
+
+from countermand.kernel.ports import Batch, ShardStore
+from countermand.orders.trigger.model.commands import DepositCraft, Fate, Submission
+from countermand.orders.trigger.model.order import Attempt, Craft, Family, OrderGroup
+from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
+from countermand.values.instant import Instant
+from countermand.values.quantities import BaseUnits
+
+
+class Token(Protocol):
+    """What is known of a mint."""
+
+    @property
+    def mint(self) -> str: ...
+    @property
+    def symbol(self) -> str: ...
+    @property
+    def decimals(self) -> int: ...
+    @property
+    def stable(self) -> bool:
+        """Its price is meant to be a dollar: nothing triggers on it."""
+
+
+class Tokens(Protocol):
+    def get(self, mint: Mint) -> Token | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FateSeen:
+    """What became of an attempt's transaction."""
+
+    fate: Fate
+    signature: Signature
+    error: str | None = None
+    at_close: bool = False
+    """It was rejected when it closed the order's account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alteration:
+    """How a signed message differs from the one that was built. `differences` are for the log."""
+
+    signers: bool
+    """Others sign it, or in another order."""
+    differences: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class SwapRefused:
+    """A swap that is not worth a transaction now, with the reason in words."""
+
+    reason: str
+
+
+class Custody(Protocol):
+    """The keys, and the only way of the trigger engine to the chain. Every coroutine may raise `Unavailable`."""
+
+    def vault_of(self, wallet: Wallet) -> Address: ...
+
+    async def block_height(self) -> int:
+        """The finalized height."""
+
+    async def craft_deposit(
+        self,
+        *,
+        request_id: RequestId,
+        order_id: OrderId,
+        wallet: Wallet,
+        family: Family,
+        input_mint: Mint,
+        output_mint: Mint,
+        amount: BaseUnits,
+    ) -> DepositCraft: ...
+
+    async def simulate_deposit(self, deposit: DepositCraft) -> str | None:
+        """Why the chain would not take it, in words; None if it would."""
+
+    async def craft_withdrawal(self, group: OrderGroup) -> Craft:
+        """Takes all that is in the order's account now back to the user, and closes it unless that failed twice."""
+
+    async def shortfall(self, craft: Craft) -> str | None:
+        """Why its payer cannot pay for it, with the lamports held and needed; None if it can."""
+
+    async def craft_fill(self, group: OrderGroup) -> Craft | SwapRefused:
+        """A swap of what remains, simulated. It also closes the account, unless that was rejected twice."""
+
+    async def craft_sweep(self, group: OrderGroup) -> Craft | None:
+        """Closes the account of an ended order. None: the account is gone already."""
+
+    def read_submission(self, transaction: str, wallet: Wallet) -> Submission:
+        """Reads a signed transaction (base64) and verifies the wallet's signature on its message. Never raises."""
+
+    def alteration(self, built: Craft, submission: Submission) -> Alteration:
+        """How a signed message, which is not the built one, differs from it."""
+
+    def unsigned_transaction(self, craft: Craft) -> str:
+        """The transaction with all signature slots empty, base64."""
+
+    def signature_of(self, group: OrderGroup, attempt: Attempt) -> Signature:
+        """The id of the attempt's transaction. Signs the committed bytes if a key of ours pays."""
+
+    async def fate(self, group: OrderGroup, attempt: Attempt) -> FateSeen | None:
+        """What became of it. None: unresolved. Asks the height before the status, of the same node."""
+
+    async def send(self, group: OrderGroup, attempt: Attempt) -> None:
+        """Signs the committed bytes and sends them. Doing it twice is doing it once."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """An order as it is stored: its whole state as `body`, beside what it is searched by."""
+
+    id: OrderId
+    wallet: Wallet
+    live: bool
+    """It belongs in memory."""
+    active: bool
+    input_mint: Mint
+    output_mint: Mint
+    created_at: Instant
+    updated_at: Instant
+    expires_at: Instant
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """Something that happened to an order, and what made it happen. `seq` None: on the chain, in no journal."""
+
+    at: Instant
+    event: str
+    cause: str
+    reason: str | None = None
+    seq: int | None = None
+    signature: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CraftRow:
+    """A deposit that we built. `order_id` is the order that it may become."""
+
+    request_id: RequestId
+    order_id: OrderId
+    last_valid_height: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRow:
+    """A transaction that we built for a user who may land it without us. Found by the SHA-256 of its message."""
+
+    digest: bytes
+    request_id: RequestId
+    last_valid_height: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerRows:
+    """What one commit writes of trigger orders, beside its journal entries."""
+
+    orders: Sequence[OrderRow] = ()
+    crafts: Sequence[CraftRow] = ()
+    vaults: Sequence[tuple[Wallet, Instant]] = ()
+    builds: Sequence[BuildRow] = ()
+
+
+TriggerBatch: TypeAlias = Batch[TriggerRows]
+
+
+class Sort(Enum):
+    """What a history can be sorted by."""
+
+    UPDATED_AT = "updated_at"
+    CREATED_AT = "created_at"
+    EXPIRES_AT = "expires_at"
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryQuery:
+    wallet: Wallet
+    active: bool | None
+    mint: Mint | None
+    sort: Sort
+    descending: bool
+    limit: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOrder:
+    """`order` is the body of its row, `history` the bodies of its events that its owner is shown, the newest first."""
+
+    order: bytes
+    history: Sequence[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredHistory:
+    """One page, and how many orders match in all."""
+
+    total: int
+    orders: Sequence[StoredOrder]
+
+
+class Store(ShardStore[TriggerRows], Protocol):
+    """The memory of trigger orders. Every method may raise `Unavailable`."""
+
+    async def live_orders(self, shard: int) -> Sequence[tuple[OrderId, bytes]]:
+        """The bodies, with the ids that their rows go by."""
+
+    async def orders(self, order_ids: Sequence[OrderId]) -> Mapping[OrderId, bytes]:
+        """Those that there are."""
+
+    async def crafts(self, request_ids: Sequence[RequestId]) -> Mapping[RequestId, bytes]: ...
+
+    async def build(self, digest: bytes) -> bytes | None: ...
+
+    async def vault(self, wallet: Wallet) -> Instant | None:
+        """When it was registered."""
+
+    async def history(self, query: HistoryQuery) -> StoredHistory: ...
+
+    async def order_history(self, order_id: OrderId) -> StoredOrder | None: ...
+
+    async def delete_builds(self, below_height: int) -> None:
+        """Forgets what could land until then at most."""
+
+    async def delete_dead_crafts(self, below_height: int) -> None:
+        """Forgets crafts that can no longer land and became no order."""

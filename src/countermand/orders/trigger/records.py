@@ -1,0 +1,201 @@
+"""What readers are told of trigger orders: one record an event, which says by itself all of it.
+
+A story begins with the order's terms. Bodies are JSON in camelCase; amounts are decimal strings of base units, prices
+decimal strings of US dollars, times milliseconds since the epoch.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from countermand.kernel.journal import encode
+from countermand.kernel.ports import EventRecord
+from countermand.orders.order_words import trigger_reason
+from countermand.orders.trigger.journal import COMMANDS, EVENTS
+from countermand.orders.trigger.model import events
+from countermand.orders.trigger.model.commands import Command
+from countermand.orders.trigger.model.events import Event
+from countermand.orders.trigger.model.order import Leg, OrderGroup, Purpose, purpose
+from countermand.values.identity import Mint, Signature
+from countermand.values.instant import Instant
+from countermand.values.quantities import USD_SCALE, BaseUnits, decimal_text
+
+
+class ToldLeg(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
+    role: str
+    direction: str
+    price: str
+    slippage_bps: int | None = None
+
+
+class ToldTerms(msgspec.Struct, rename="camel", frozen=True):
+    family: str
+    input_mint: str
+    output_mint: str
+    trigger_mint: str
+    amount: str
+
+
+class ToldEvent(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
+    """`version` is the order's after it. What an event does not have is left out.
+
+    `mint` and `amount` are what moved of the input, `outputMint` and `outputAmount` what a fill gave, `gift` what
+    strangers had sent to the order's account.
+    """
+
+    event: str
+    at: Instant
+    version: int
+    cause: str
+    reason: str | None = None
+    signature: str | None = None
+    mint: str | None = None
+    amount: str | None = None
+    output_mint: str | None = None
+    output_amount: str | None = None
+    gift: str | None = None
+    purpose: str | None = None
+    terms: ToldTerms | None = None
+    legs: tuple[ToldLeg, ...] | None = None
+    expires_at: Instant | None = None
+
+
+_TOLD: Final = msgspec.json.Decoder(ToldEvent)
+
+decode_told = _TOLD.decode
+
+
+def record_of(group: OrderGroup, event: Event, command: Command, at: Instant) -> EventRecord:
+    """`group`: the order after the event."""
+    told = told_of(group, event, command, at)
+    return EventRecord(group.terms.wallet, group.id, told.event, encode(told))
+
+
+def told_of(group: OrderGroup, event: Event, command: Command, at: Instant) -> ToldEvent:
+    return ToldEvent(
+        EVENTS.name_of(event),
+        at,
+        group.version,
+        COMMANDS.name_of(command),
+        trigger_reason(group, event),
+        **_details(group, event),
+    )
+
+
+def _details(group: OrderGroup, event: Event) -> dict[str, Any]:
+    terms = group.terms
+    match event:
+        case events.OrderPlaced():
+            told = ToldTerms(
+                terms.family.value,
+                terms.input_mint,
+                terms.output_mint,
+                terms.trigger_mint,
+                str(terms.deposited.units),
+            )
+            return {"terms": told, "legs": _legs(event.legs), "expires_at": event.expires_at}
+        case events.OrderAmended():
+            return {"legs": _legs(event.legs), "expires_at": event.expires_at}
+        case events.DepositLanded() | events.DepositFailed():
+            return {"signature": event.signature, "mint": terms.input_mint, "amount": str(terms.deposited.units)}
+        case events.FillLanded():
+            return {
+                "signature": event.signature,
+                "mint": terms.input_mint,
+                "amount": str(event.used.units),
+                "output_mint": terms.output_mint,
+                "output_amount": str(event.received.units),
+                "purpose": purpose(terms, group.triggered_by()).value,
+                **_gift(event.gift),
+            }
+        case events.FillFailed():
+            failed = {"output_mint": terms.output_mint, "purpose": purpose(terms, group.triggered_by()).value}
+            return failed if event.signature is None else {**failed, "signature": event.signature}
+        case events.WithdrawalLanded():
+            moved = {"mint": terms.input_mint, "amount": str(event.withdrawn.units)}
+            return {"signature": event.signature, **moved, **_gift(event.gift)}
+        case events.WithdrawalFailed():
+            return {"signature": event.signature}
+        case events.SweepDone():
+            return {"signature": event.signature, "mint": terms.input_mint, **_gift(event.gift)}
+        case _:
+            return {}
+
+
+def _legs(legs: tuple[Leg, ...]) -> tuple[ToldLeg, ...]:
+    return tuple(
+        ToldLeg(
+            leg.role.value,
+            leg.condition.direction.value,
+            decimal_text(leg.condition.price.picodollars, USD_SCALE),
+            None if leg.slippage is None else leg.slippage.bps,
+        )
+        for leg in legs
+    )
+
+
+def _gift(gift: BaseUnits) -> dict[str, str]:
+    return {"gift": str(gift.units)} if gift.units else {}
+
+
+# --- what the owner of an order is shown
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One line of an order's history. `kind` is deposit, fill, withdrawal, cancelled or expired."""
+
+    kind: str
+    at: Instant
+    succeeded: bool = True
+    signature: Signature | None = None
+    mint: Mint | None = None
+    amount: BaseUnits | None = None
+    output_mint: Mint | None = None
+    output_amount: BaseUnits | None = None
+    purpose: Purpose | None = None
+
+
+SHOWN_KINDS: Final = ("deposit_landed", "deposit_failed", "fill_landed", "order_expired", "withdrawal_landed")
+PASSING_KIND: Final = "fill_failed"
+"""Possibly many, of which only the newest `PASSING_SHOWN` are shown."""
+PASSING_SHOWN: Final = 5
+ENTRIES_SHOWN: Final = 200
+
+
+def history_of(told: ToldEvent) -> Iterator[HistoryEntry]:
+    """What the event adds to the history of its order; the newest first."""
+    match told.event:
+        case "deposit_landed":
+            yield _entry("deposit", told)
+        case "deposit_failed":
+            yield _entry("deposit", told, succeeded=False)
+        case "fill_landed":
+            yield _entry("fill", told)
+        case "fill_failed":
+            yield _entry("fill", told, succeeded=False)
+        case "order_expired":
+            yield HistoryEntry("expired", told.at)
+        case "withdrawal_landed":
+            yield _entry("withdrawal", told)
+            yield HistoryEntry("cancelled", told.at)
+
+
+def _entry(kind: str, told: ToldEvent, *, succeeded: bool = True) -> HistoryEntry:
+    return HistoryEntry(
+        kind,
+        told.at,
+        succeeded,
+        None if told.signature is None else Signature(told.signature),
+        None if told.mint is None else Mint(told.mint),
+        _units(told.amount),
+        None if told.output_mint is None else Mint(told.output_mint),
+        _units(told.output_amount),
+        None if told.purpose is None else Purpose(told.purpose),
+    )
+
+
+def _units(text: str | None) -> BaseUnits | None:
+    return None if text is None else BaseUnits(int(text))

@@ -1,0 +1,207 @@
+"""The shard of trigger orders: its commands, its reads, and what it keeps in memory."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from countermand.kernel.grouped_reads import GroupedReads
+from countermand.kernel.ports import Epoch, ShardClock
+from countermand.kernel.shard import Shard
+from countermand.kernel.writer_epoch import WriterEpoch
+from countermand.orders.trigger.bodies import decode_craft, decode_group, decode_stored
+from countermand.orders.trigger.model.commands import Command, DepositCraft, TriggerOrders
+from countermand.orders.trigger.model.live_orders import OrderEvent
+from countermand.orders.trigger.model.order import OrderGroup
+from countermand.orders.trigger.model.refusals import Refused
+from countermand.orders.trigger.ports import BuildRow, Store, TriggerRows
+from countermand.orders.trigger.state import TriggerState
+from countermand.services.prices import Prices
+from countermand.stored_rows import UNREADABLE, unreadable
+from countermand.values.identity import Mint, OrderId, RequestId, Wallet
+from countermand.values.instant import Instant
+from countermand.values.quantities import UsdPrice
+
+DORMANT_ORDERS_KEPT: Final = 1_000
+
+TriggerEpoch: TypeAlias = WriterEpoch[TriggerState, Command, OrderEvent, Refused, TriggerRows]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A command that was not refused: the order as it is now. `changed` false: it had been so before."""
+
+    group: OrderGroup
+    changed: bool
+
+
+class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows]):
+    """`prices` judge the orders. `on_committed` is told of every order that a commit changed, and after a load of
+    every order in memory.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        store: Store,
+        clock: ShardClock,
+        prices: Prices,
+        on_committed: Callable[[Sequence[OrderGroup], bool], None],
+    ) -> None:
+        super().__init__(number, store, clock)
+        self.dormant_kept = DORMANT_ORDERS_KEPT
+        self._store = store
+        self._prices = prices
+        self._told = on_committed
+        self._orders = GroupedReads(store.orders)
+        self._crafts = GroupedReads(store.crafts)
+        self._watching: dict[OrderId, list[asyncio.Future[None]]] = {}
+        self._as_stored: Sequence[OrderGroup] = ()
+
+    # --- commands
+
+    async def submit(self, command: Command) -> Answer | Refused:
+        """One turn. Raises `CommitUnknown` when its outcome is unknown, `Unavailable` when it did not happen."""
+        assert not isinstance(command, TriggerOrders), "prices trigger orders, see observe_prices"
+        writer = await self._with(command.order_id)
+        decided = self._turn(writer, command)
+        group = writer.state.desk.groups.get(command.order_id)
+        await self._settled(writer, decided)
+        if isinstance(decided, Refused):
+            return decided
+        assert group is not None, "a decision is about an order"
+        return Answer(group, bool(decided))
+
+    async def observe_prices(self, prices: Mapping[Mint, UsdPrice], *, at_once: bool) -> None:
+        """Once it returns, every order that these newest prices cross has left `open`."""
+        writer = await self._ready()
+        for mint, price in prices.items():
+            await self._trigger(writer, mint, price, at_once=at_once)
+        await writer.committed()
+
+    async def _trigger(self, writer: TriggerEpoch, mint: Mint, price: UsdPrice, *, at_once: bool) -> None:
+        """The index proposes the orders that the price crosses, slice after slice; `decide` judges each."""
+        desk, left, more = writer.state.desk, list[OrderId](), True
+        while more:
+            crossed, more = desk.take_crossed(mint, price, at_once=at_once)
+            decided = self._turn(writer, TriggerOrders(mint, price, at_once, tuple(crossed))) if crossed else ()
+            triggered = {} if isinstance(decided, Refused) else dict(decided)
+            left += [order_id for order_id in crossed if order_id not in triggered]
+            if more:
+                await self._let_others_run(writer)
+        desk.watch_again(left)
+
+    async def add_craft(self, deposit: DepositCraft) -> None:
+        writer = await self._ready()
+        writer.state.add_fresh(deposit)
+        await writer.committed()
+
+    async def craft(self, request_id: RequestId) -> DepositCraft | None:
+        """None: none was made, or it died, and was forgotten."""
+        writer = await self._ready()
+        fresh = writer.state.fresh(request_id)
+        if fresh is not None:
+            return fresh
+        await writer.committed()
+        body = await self._crafts.ask(request_id)
+        return None if body is None else decode_craft(body)
+
+    def forget_dead_crafts(self, below_height: int) -> None:
+        """Those that can no longer land, in memory: the store's own are deleted beside it."""
+        if self._epoch is not None:
+            self._epoch.state.forget_dead(below_height)
+
+    async def add_builds(self, rows: Sequence[BuildRow]) -> None:
+        writer = await self._ready()
+        for row in rows:
+            writer.state.add_build(row)
+        await writer.committed()
+
+    async def add_vault(self, wallet: Wallet, at: Instant) -> None:
+        writer = await self._ready()
+        writer.state.add_vault(wallet, at)
+        await writer.committed()
+
+    # --- reads
+
+    async def peek(self, order_id: OrderId) -> OrderGroup | None:
+        """The order as memory has it now, committed or not: to prepare a command, never for an answer."""
+        writer = await self._with(order_id)
+        return writer.state.desk.groups.get(order_id)
+
+    async def committed(self, order_id: OrderId) -> OrderGroup | None:
+        """The order as it is, once that is committed."""
+        while True:
+            writer = await self._with(order_id)
+            group = writer.state.desk.groups.get(order_id)
+            await writer.committed()
+            if writer.state.desk.groups.get(order_id) is group:
+                return group
+
+    async def changed(self, order_id: OrderId) -> None:
+        """Returns after the next commit that changes the order, or the next load: a lost commit may have changed it."""
+        future = asyncio.get_running_loop().create_future()
+        watching = self._watching.setdefault(order_id, [])
+        watching.append(future)
+        try:
+            await future
+        except asyncio.CancelledError:
+            watching.remove(future)
+            if not watching and self._watching.get(order_id) is watching:
+                del self._watching[order_id]
+            raise
+
+    # --- the life of a shard
+
+    async def _load(self, epoch: Epoch) -> TriggerEpoch:
+        """Keeps the orders as they are stored, too, for those who are told of them."""
+        await self._prices.load()
+        state = TriggerState(self._prices.price_of)
+        for order_id, body in await self._store.live_orders(self.number):
+            try:
+                state.adopt(decode_stored(order_id, body))
+            except UNREADABLE as problem:
+                raise unreadable("orders", order_id, problem) from problem
+        self._as_stored = tuple(state.desk.groups.values())
+        return WriterEpoch(self.number, epoch, state, state)
+
+    async def _catch_up(self, writer: TriggerEpoch) -> None:
+        """A price may have been stored, and not have triggered all that it crosses."""
+        for mint, price in dict(self._prices.newest).items():
+            await self._trigger(writer, mint, price, at_once=False)
+        await writer.committed()
+
+    def _on_loaded(self, state: TriggerState) -> None:  # noqa: ARG002
+        loaded, self._as_stored = self._as_stored, ()
+        self._told(loaded, True)
+        self._wake(tuple(self._watching))
+
+    def _on_committed(self, state: TriggerState) -> None:
+        groups = state.take_committed()
+        self._told(groups, False)
+        self._wake([group.id for group in groups])
+        state.evict(self.dormant_kept, self._is_wanted)
+
+    def _wake(self, order_ids: Sequence[OrderId]) -> None:
+        for order_id in order_ids:
+            for future in self._watching.pop(order_id, ()):
+                if not future.done():
+                    future.set_result(None)
+
+    # --- fetching
+
+    async def _with(self, order_id: OrderId) -> TriggerEpoch:
+        """The epoch, with the order in memory if there is one. What follows without an `await` sees it there."""
+        while True:
+            writer = await self._ready()
+            if order_id in writer.state.desk.groups or writer.state.is_new(order_id):
+                return writer
+            body = await self._orders.ask(order_id)
+            if writer is self._epoch:
+                if body is not None and order_id not in writer.state.desk.groups:
+                    writer.state.adopt(decode_group(body))
+                return writer
+
+    def _is_wanted(self, order_id: OrderId) -> bool:
+        """It may not leave memory: what is being read of it would be older than what is committed of it."""
+        return self._orders.is_asked(order_id) or order_id in self._watching

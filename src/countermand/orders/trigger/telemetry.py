@@ -1,0 +1,52 @@
+"""Events that matter to the operator of a venue: each writes its log line and moves a metric. None tells a secret."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import structlog
+from prometheus_client import Counter, Gauge
+
+from countermand.orders.trigger.model.commands import Fate
+from countermand.orders.trigger.model.order import AttemptKind
+from countermand.orders.trigger.model.refusals import Refused
+from countermand.values.identity import OrderId
+
+_log: Final = structlog.get_logger("countermand")
+
+_ATTEMPTS: Final = Counter("countermand_attempts_resolved", "Transactions whose fate became known", ["kind", "fate"])
+_ANSWERS: Final = Counter(
+    "countermand_orders_answered", "Requests on orders, by what was answered", ["request", "answer"]
+)
+_ALTERED: Final = Counter(
+    "countermand_transactions_altered", "Signed transactions that differ from what was built", ["kind"]
+)
+_OUTBOX: Final = Gauge("countermand_outbox_pending", "Orders that the outbox owes something")
+
+
+def answered(request: str, answer: object) -> None:
+    """`request` is place, amend, cancel or confirm."""
+    named = answer.refusal.name.lower() if isinstance(answer, Refused) else type(answer).__name__.lower()
+    _ANSWERS.labels(request, named).inc()
+
+
+def transaction_altered(kind: str, of: str, differences: Mapping[str, object]) -> None:
+    """The wallet signed another transaction than the one that was built: mostly a wallet that adds instructions.
+
+    `kind` says what it was for, `of` names the order or the request.
+    """
+    _ALTERED.labels(kind).inc()
+    _log.info("a signed transaction is not the one that was built", kind=kind, of=of, **differences)
+
+
+def attempt_resolved(order_id: OrderId, kind: AttemptKind, fate: Fate, error: str | None) -> None:
+    _ATTEMPTS.labels(kind.value, fate.value).inc()
+    _log.debug("attempt resolved", order=order_id, kind=kind.value, fate=fate.value, error=error)
+
+
+def outbox_pending(orders: int) -> None:
+    _OUTBOX.set(orders)
+
+
+def effect_failed(order_id: OrderId, reason: BaseException) -> None:
+    """A bug in an effect. The order is tried again, but an operator should look."""
+    _log.error("an effect failed", order=order_id, reason=repr(reason), exc_info=reason)

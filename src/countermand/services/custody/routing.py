@@ -1,0 +1,54 @@
+"""What custody needs of a router, which makes swaps: the sandbox's pool, or one day a real router."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from solders.instruction import Instruction
+from solders.pubkey import Pubkey
+
+from countermand.orders.trigger.ports import SwapRefused
+from countermand.services.custody.parties import Parties
+from countermand.services.custody.tokens import TokenFacts
+from countermand.values.identity import Address
+from countermand.values.quantities import BPS_ONE, BaseUnits, Bps, UsdPrice
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """What is to be swapped: an amount of the order's account `source`, which the vault owns."""
+
+    input: Parties
+    output: Parties
+    source: Pubkey
+    amount: BaseUnits
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a swap would give, in units of the output token. An order's minimum is judged before the fee."""
+
+    before_fee: int
+    receives: BaseUnits
+
+
+class Router(Protocol):
+    @property
+    def authority(self) -> Address:
+        """The key that signs a settlement beside the vault."""
+
+    async def quote(self, swap: Swap) -> Quote | SwapRefused: ...
+
+    def settlement(self, swap: Swap, receives: BaseUnits) -> tuple[Instruction, ...]:
+        """The instructions that take the whole amount and give exactly `receives`, every time the same."""
+
+    def takes_failure(self) -> bool:
+        """Whether the swap made now must fail on chain, as only a sandbox ever says. Each yes uses one failure up."""
+
+
+def worth_in(
+    amount: BaseUnits, token: TokenFacts, price: UsdPrice, other: TokenFacts, other_price: UsdPrice, less: Bps
+) -> int:
+    """Units of `other` for an amount of `token` at these prices, less so many basis points; rounded down once."""
+    dollars = amount.units * price.picodollars * (BPS_ONE - less.bps) * 10**other.decimals
+    units: int = dollars // (other_price.picodollars * BPS_ONE * 10**token.decimals)
+    return units

@@ -1,0 +1,1 @@
+"""One path for the transactions that we build: built, remembered, landed."""

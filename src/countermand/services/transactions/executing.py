@@ -1,0 +1,211 @@
+"""Orders that live on the chain: we build transactions, their owners sign them, and the chain is the arbiter.
+
+Nothing here passes the gate, since nothing here decides: what landed, landed, with us or without us.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final, Protocol, TypeAlias
+
+import msgspec
+
+from countermand.kernel.journal import encode
+from countermand.kernel.ports import Clock
+from countermand.orders.trigger import telemetry
+from countermand.orders.trigger.model.commands import Fate
+from countermand.orders.trigger.ports import Alteration, BuildRow, FateSeen, Store
+from countermand.orders.trigger.shard import TriggerShard
+from countermand.values.identity import Address, RequestId, Signature, Wallet
+
+REMEMBERED_BLOCKS: Final = 216_000
+"""About a day: so long after it could land, executing a transaction again gets the same answer."""
+_WRITTEN_AT_ONCE: Final = 200
+_BUILDS_KEPT: Final = 1_024
+"""The newest, to say of what comes back altered how it was altered."""
+_COMPARED_MAX: Final = 8
+_POLL_MS: Final = 5
+_POLL_MS_MAX: Final = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A transaction for `wallet` to sign. `order` is what it opens or closes, or the first that it closes."""
+
+    request_id: RequestId
+    wallet: Wallet
+    purpose: str
+    """What it is for, such as `limit.create`: its builder knows."""
+    order: Address
+    opens: bool
+    message: bytes
+    last_valid_height: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignedTransaction:
+    """Canonical wire bytes, every signature in them there and valid."""
+
+    wire: bytes
+    message: bytes
+    signature: Signature
+    """The first one: its id."""
+    signers: tuple[Wallet, ...] = ()
+
+
+class Landing(Protocol):
+    """The way of signed transactions to the chain. Every coroutine may raise `Unavailable`."""
+
+    def read(self, transaction: str) -> SignedTransaction | None:
+        """Reads base64. None: no canonical transaction, or a signature is missing or wrong. Never raises."""
+
+    async def send(self, transaction: SignedTransaction) -> None: ...
+
+    async def fate(self, signature: Signature, last_valid_height: int) -> FateSeen | None:
+        """None: unresolved."""
+
+    async def fate_of_message(self, build: Build) -> FateSeen | None:
+        """What became of it under whatever signature; None: it is not known to have landed under any.
+
+        A message lands once, but who signs it can do so again, which is another id: send one, and execute the other.
+        """
+
+    async def shortfall(self, build: Build) -> str | None:
+        """Why its payer cannot pay the fee, with the lamports held and needed; None if it can."""
+
+    def alteration(self, build: Build, signed: SignedTransaction) -> Alteration:
+        """How a signed message, which is not the build's, differs from it."""
+
+    async def must_have_landed(self, build: Build) -> bool:
+        """Whether the chain, which has no history of a dead build's order, holds what only this build could make."""
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """It landed, under this signature, which may be another one than was handed in. `error` is the chain's, if any."""
+
+    build: Build
+    signature: Signature
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfirmed:
+    """It has not landed in the time that a request waits, or cannot any more."""
+
+    build: Build
+    signature: Signature
+    shortfall: str | None = None
+    """It was not sent at all: its payer cannot pay the fee. The lamports held and needed, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotOurs:
+    """Unreadable, unsigned, altered, or built elsewhere; or by us, under another request id."""
+
+
+Execution: TypeAlias = Executed | Unconfirmed | NotOurs
+
+_BUILD: Final = msgspec.json.Decoder(Build)
+
+
+class OnChainOrders:
+    """What the families that live on the chain have in common. Methods may raise `Unavailable` or `CommitUnknown`."""
+
+    def __init__(
+        self, shard: TriggerShard, store: Store, landing: Landing, clock: Clock, confirm_timeout_ms: int
+    ) -> None:
+        self._shard = shard
+        self._store = store
+        self._landing = landing
+        self._clock = clock
+        self._confirm_timeout_ms = confirm_timeout_ms
+        self._newest: deque[Build] = deque(maxlen=_BUILDS_KEPT)
+
+    async def remember(self, builds: Sequence[Build], *, repeatable: bool = False) -> None:
+        """Commits what was built, before anybody gets it to sign.
+
+        `repeatable`: the same bytes may be built again under another id, perhaps with others beside them. The first id
+        is stored with the build, and each of them beside it.
+        """
+        rows: list[BuildRow] = []
+        for start in range(0, len(builds), _WRITTEN_AT_ONCE):
+            written = builds[start : start + _WRITTEN_AT_ONCE]
+            rows += [_row(sha256(build.message).digest(), build, encode(build)) for build in written]
+            if repeatable:
+                rows += [_row(_named(build.request_id, build.message), build, b"") for build in written]
+            await asyncio.sleep(0)  # A cancel of all can have thousands, and others have their turn.
+        await self._shard.add_builds(rows)
+        self._newest.extend(builds)
+
+    async def execute(
+        self, transaction: str, request_id: RequestId | None, is_mine: Callable[[Build], bool] = lambda _: True
+    ) -> Execution:
+        """Lands a signed build and waits for it. The same transaction again gets the same answer.
+
+        `is_mine` tells whether a build belongs to the family that is asked.
+        """
+        signed = self._landing.read(transaction)
+        if signed is None:
+            return NotOurs()
+        await self._shard.barrier()
+        body = await self._store.build(sha256(signed.message).digest())
+        build = None if body is None else _BUILD.decode(body)
+        if build is None:
+            self._tell_how_altered(signed, request_id)
+        if build is None or not is_mine(build) or not await self._is_named(build, request_id):
+            return NotOurs()
+        landing = self._landing
+        seen = await landing.fate(signed.signature, build.last_valid_height)
+        if seen is None and (shortfall := await landing.shortfall(build)) is not None:
+            seen = await landing.fate_of_message(build)
+            if seen is None:  # It would be sent in vain, without any answer.
+                return Unconfirmed(build, signed.signature, shortfall)
+        if seen is None:
+            await landing.send(signed)
+            seen = await landing.fate(signed.signature, build.last_valid_height)
+            seen = seen or await landing.fate_of_message(build) or await self._awaited(signed, build)
+        if seen is None or seen.fate is Fate.DEAD:
+            seen = await self._otherwise(signed, build, dead=seen is not None)
+        return Unconfirmed(build, signed.signature) if seen is None else Executed(build, seen.signature, seen.error)
+
+    def _tell_how_altered(self, signed: SignedTransaction, request_id: RequestId | None) -> None:
+        """The log says what a wallet changed, where it is known what the wallet was given."""
+        given = [build for build in self._newest if build.wallet in signed.signers]
+        named = [build for build in given if build.request_id == request_id] or given
+        compared = [(self._landing.alteration(build, signed), build) for build in named[-_COMPARED_MAX:]]
+        if compared:
+            alteration, build = min(compared, key=lambda each: len(str(each[0].differences)))
+            telemetry.transaction_altered(build.purpose, build.request_id, alteration.differences)
+
+    async def _is_named(self, build: Build, request_id: RequestId | None) -> bool:
+        if request_id in (None, build.request_id):
+            return True
+        return await self._store.build(_named(request_id, build.message)) is not None
+
+    async def _otherwise(self, signed: SignedTransaction, build: Build, *, dead: bool) -> FateSeen | None:
+        """Whether the message landed though this signature did not."""
+        seen = await self._landing.fate_of_message(build)
+        if seen is None and dead and await self._landing.must_have_landed(build):
+            return FateSeen(Fate.LANDED, signed.signature)
+        return seen
+
+    async def _awaited(self, signed: SignedTransaction, build: Build) -> FateSeen | None:
+        deadline = self._clock.elapsed_ms() + self._confirm_timeout_ms
+        pause_ms = _POLL_MS
+        while (seen := await self._landing.fate(signed.signature, build.last_valid_height)) is None:
+            if self._clock.elapsed_ms() >= deadline:
+                return None
+            await asyncio.sleep(pause_ms / 1000)
+            pause_ms = min(2 * pause_ms, _POLL_MS_MAX)
+        return seen
+
+
+def _row(digest: bytes, build: Build, body: bytes) -> BuildRow:
+    return BuildRow(digest, build.request_id, build.last_valid_height, body)
+
+
+def _named(request_id: RequestId, message: bytes) -> bytes:
+    return sha256(request_id.encode("utf-8", "replace") + sha256(message).digest()).digest()

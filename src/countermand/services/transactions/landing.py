@@ -1,0 +1,123 @@
+"""How the transactions of on-chain orders reach the chain, and what becomes of them."""
+
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any, Final, ParamSpec, TypeVar
+
+from countermand.base64_text import bytes_of
+from countermand.kernel.ports import Unavailable
+from countermand.orders.trigger.model.commands import Fate
+from countermand.orders.trigger.ports import Alteration, FateSeen
+from countermand.services.transactions.executing import Build, SignedTransaction
+from countermand.solana.alterations import alteration_of
+from countermand.solana.facade.sentences import describe
+from countermand.solana.funds import fee_shortfall_of
+from countermand.solana.port import PACKET_BYTES_MAX, ChainUnavailable, JsonError, Node
+from countermand.solana.programs import dca, limit_order
+from countermand.solana.wire import SIGNATURE_BYTES, MalformedTransaction, read_transaction
+from countermand.values.identity import Address, Signature, Wallet
+
+_LOOKED_AT_MAX: Final = 32
+"""Transactions at either end of an order's history: near one it opens, near the other it closes. Strangers can name an
+order too, but not before it is known."""
+_PROGRAMS: Final = (limit_order.PROGRAM, dca.PROGRAM)
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def asks_the_chain(method: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Coroutine[Any, Any, _T]]:
+    """Raises the engine's word for it when the chain does not answer."""
+
+    @wraps(method)
+    async def asking(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        try:
+            return await method(*args, **kwargs)
+        except ChainUnavailable as error:
+            raise Unavailable(str(error) or "the chain does not answer") from error
+
+    return asking
+
+
+class ChainLanding:
+    """Implements `engine.onchain.Landing`."""
+
+    def __init__(self, chain: Node) -> None:
+        self._chain = chain
+
+    def read(self, transaction: str) -> SignedTransaction | None:
+        raw = bytes_of(transaction, PACKET_BYTES_MAX)
+        if raw is None:
+            return None
+        try:
+            read = read_transaction(raw)
+        except MalformedTransaction:
+            return None
+        if not read.signatures_are_valid():
+            return None
+        signers = read.static_keys[: read.message.header.num_required_signatures]
+        return SignedTransaction(
+            raw,
+            read.message_bytes,
+            Signature(str(read.versioned.signatures[0])),
+            tuple(Wallet(str(signer)) for signer in signers),
+        )
+
+    @asks_the_chain
+    async def send(self, transaction: SignedTransaction) -> None:
+        await self._chain.send(transaction.wire)
+
+    @asks_the_chain
+    async def shortfall(self, build: Build) -> str | None:
+        return await fee_shortfall_of(self._chain, build.message)
+
+    def alteration(self, build: Build, signed: SignedTransaction) -> Alteration:
+        found = alteration_of(build.message, signed.message)
+        return Alteration(found.signers, found.differences)
+
+    @asks_the_chain
+    async def fate(self, signature: Signature, last_valid_height: int) -> FateSeen | None:
+        # The height first: a node that is past the last valid one and then knows no status will never know one.
+        height = await self._chain.finalized_block_height()
+        status = await self._chain.signature_status(signature)
+        if status is None:
+            return FateSeen(Fate.DEAD, signature) if height > last_valid_height else None
+        if not status.finalized:
+            return None
+        if status.error is not None:
+            return FateSeen(Fate.REJECTED, signature, error_words(status.error))
+        return FateSeen(Fate.LANDED, signature)
+
+    @asks_the_chain
+    async def fate_of_message(self, build: Build) -> FateSeen | None:
+        for signature in await self._naming(build.order):
+            if await self._message_of(signature) == build.message:
+                seen = await self.fate(signature, build.last_valid_height)
+                return None if seen is None or seen.fate is Fate.DEAD else seen
+        return None
+
+    @asks_the_chain
+    async def must_have_landed(self, build: Build) -> bool:
+        """An order that is gone proves nothing: a fill, or another cancel, may have closed it."""
+        if not build.opens or await self._naming(build.order):
+            return False
+        (there,) = await self._chain.accounts([build.order])
+        return there is not None and there.owner in _PROGRAMS
+
+    async def _naming(self, order: Address) -> list[Signature]:
+        found = [Signature(each.signature) for each in await self._chain.signatures_for_address(order)]
+        return found if len(found) <= 2 * _LOOKED_AT_MAX else found[:_LOOKED_AT_MAX] + found[-_LOOKED_AT_MAX:]
+
+    async def _message_of(self, signature: Signature) -> bytes | None:
+        transaction = await self._chain.transaction(signature)
+        # Fewer than 128 signatures: their number takes one byte.
+        return None if transaction is None else transaction.raw[1 + SIGNATURE_BYTES * transaction.raw[0] :]
+
+
+def error_words(error: JsonError) -> str:
+    """A program's own error as these families write it, with its number in decimals; others in a node's words."""
+    if isinstance(error, dict):
+        match error.get("InstructionError"):
+            case [_, {"Custom": int(code)}]:
+                return f"custom program error code: {code}"
+    return describe(error)

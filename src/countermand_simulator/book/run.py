@@ -1,0 +1,128 @@
+"""Runs the simulation of the order books from seeds, and says what broke and how to see it again."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Final
+
+from countermand.orders.book.model.ledger.amount import Account
+from countermand.orders.shards import BOOK_SHARD
+from countermand_simulator import loop, nemeses, swarm
+from countermand_simulator.book import options
+from countermand_simulator.book.again import decides_again
+from countermand_simulator.book.checkers import Claim
+from countermand_simulator.book.operator import Operator
+from countermand_simulator.book.options import Options
+from countermand_simulator.book.process import Parts
+from countermand_simulator.book.traders import Trader
+from countermand_simulator.book.world import World
+from countermand_simulator.chance import chance
+from countermand_simulator.outcomes import Outcome, run_all
+from countermand_simulator.overheard import IsBug, overheard
+from countermand_simulator.stage import first_of
+from countermand_simulator.swarm import Swarm
+from countermand_simulator.violation import Violation
+
+SOUND: Final = Parts()
+STALLED_S: Final = 7_200
+"""Of virtual time without the steps that were asked for."""
+CONVERGES_S: Final = 1_200
+"""Of virtual time in which everything must end once the faults are over."""
+_DEEDS_BETWEEN: Final = 10
+"""So many deeds of each user between two of the nemesis, on average."""
+_LEAPS_MS: Final = (1_000, 30_000, 25 * 3_600_000)
+
+supervisor: Final = partial(nemeses.supervisor, every_s=0.2)
+
+
+def simulate(seed: int, steps: int, *, parts: Parts = SOUND, faults: Swarm | None = None) -> Outcome:
+    """One run. Whatever happens in it follows from the arguments."""
+    drawn = faults or swarm.drawn(chance(seed, "swarm"))
+    books = options.drawn(chance(seed, "books"))
+    with overheard() as listen:
+        return loop.run(_run(seed, steps, drawn, books, parts, listen))
+
+
+async def _run(
+    seed: int, steps: int, faults: Swarm, books: Options, parts: Parts, listen: Callable[[IsBug], None]
+) -> Outcome:
+    world = World(seed, faults, books, parts)
+    listen(world.is_bug)
+    traders: list[Trader] = []
+    traders += [Trader(world, Account(f"0x{number:04x}"), lambda: traders) for number in range(1, books.users + 1)]
+    operator = Operator(world, traders)
+    watching = [asyncio.create_task(_lives(world, partial(who, world))) for who in (nemesis, supervisor)]
+    world.start_process()
+    opening = asyncio.create_task(world.guarded(operator.opens()))
+    await first_of(opening, asyncio.ensure_future(world.ended.wait()))
+    lives = [operator.live, *(trader.live for trader in traders)]
+    acting = [asyncio.create_task(_lives(world, deeds)) for deeds in lives]
+    safe = await _reach(world, steps)
+    if world.violation is None and not safe:
+        world.found(Violation(Claim.EVERYTHING_ENDS, f"only {world.steps} steps in {STALLED_S} s"))
+    for task in (*watching, *acting):
+        task.cancel()
+    if world.violation is None:
+        await _heal(world, traders)
+    for process in list(world.processes):
+        process.die("the end of the run")
+    return Outcome(seed, world.steps, world.trace, world.violation)
+
+
+async def nemesis(world: World) -> None:
+    pause_s = _DEEDS_BETWEEN * world.options.pause_ms / 1000
+    await nemeses.nemesis(world, pause_s, _LEAPS_MS, (0.01, 0.2, pause_s, 10 * pause_s))
+
+
+async def _lives(world: World, deeds: Callable[[], Awaitable[None]]) -> None:
+    await world.guarded(deeds())
+
+
+async def _reach(world: World, steps: int) -> bool:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(STALLED_S):
+            while world.steps < steps and world.violation is None:
+                world.news.clear()
+                await world.news.wait()
+            return world.violation is None
+    return False
+
+
+async def _heal(world: World, traders: Sequence[Trader]) -> None:
+    """The faults are over, at most one process is left, and everybody wants his money back."""
+    world.heal(chance(world.seed, "heal"))
+    starting = asyncio.create_task(supervisor(world))
+    finishing = asyncio.create_task(world.guarded(_finish(world, traders)))
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(CONVERGES_S):
+            await first_of(finishing, asyncio.create_task(world.ended.wait()))
+    if finishing.done() and not finishing.cancelled():
+        finishing.result()
+    elif world.violation is None:
+        world.found(Violation(Claim.EVERYTHING_ENDS, f"not everybody was done after {CONVERGES_S} s"))
+    if world.violation is None:
+        world.judged(world.checkers.at_rest)
+        world.judged(decides_again, world.database.shard(BOOK_SHARD).journal.values(), world.options.markets)
+    starting.cancel()
+
+
+async def _finish(world: World, traders: Sequence[Trader]) -> None:
+    """Once more for what a request of the time of faults still brought about meanwhile."""
+    while True:
+        async with asyncio.TaskGroup() as group:
+            for trader in traders:
+                group.create_task(trader.finishes())
+        if not world.checkers.floor.live:
+            return
+        await asyncio.sleep(0.5)
+
+
+def main(seeds: range, steps: int, *, say: Callable[[str], None] = print) -> int:
+    """Runs the seeds. Returns the exit status: 1 at the first that breaks a claim."""
+    return run_all(seeds, lambda seed: simulate(seed, steps), again(steps), say)
+
+
+def again(steps: int) -> str:
+    """What repeats a run, besides its seed."""
+    return f"--steps {steps} --book"

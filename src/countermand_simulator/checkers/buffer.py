@@ -1,0 +1,74 @@
+"""How much a fill must give: at most the slippage beyond its trigger is lost, and beyond the price of the moment.
+
+Prices move while a swap is made. So of all prices since its order triggered, a fill is judged by those that ask least.
+"""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from math import ceil
+from typing import Final
+
+from countermand_simulator.checkers.claim import Claim
+from countermand_simulator.checkers.fold import Json
+from countermand_simulator.violation import broken
+
+_ONE: Final = 10**4
+_FEE_BPS_MAX: Final = 10
+_ROUNDED_UNITS: Final = 2
+"""The pool and its fee round to whole units."""
+_DEFAULT_BPS: Final = 300
+_DEFAULT_BPS_IF_URGENT: Final = 2_000
+
+
+class Buffer:
+    def __init__(self, decimals: Mapping[str, int]) -> None:
+        self._decimals = decimals
+        self._prices: dict[str, list[int]] = {}
+        self._told: dict[str, int] = {}
+        """By mint: how many prices had been told when the journal was read last."""
+        self._since: dict[str, dict[str, int]] = {}
+        """The same as of when each order triggered."""
+
+    def priced(self, mint: str, price: int) -> None:
+        """From now on swaps are made at this price, in 10⁻¹² dollars."""
+        self._prices.setdefault(mint, []).append(price)
+
+    def read(self) -> None:
+        """All of the journal that there is was judged."""
+        self._told = {mint: len(prices) for mint, prices in self._prices.items()}
+
+    def judge(self, order: Json, kind: str, event: Json) -> None:
+        """`order` is what the event found."""
+        if kind == "order_triggered":
+            self._since[order["id"]] = self._told
+        elif kind == "fill_started":
+            craft = event["attempt"]["craft"]
+            least = self._least(order, craft["moves"]["units"]) * Fraction(_ONE - _FEE_BPS_MAX, _ONE) - _ROUNDED_UNITS
+            if craft["receives"]["units"] < least:
+                given = f"{craft['receives']['units']} for {craft['moves']['units']}"
+                broken(Claim.BUFFER_IS_KEPT, f"order {order['id']} is to get {given}, and not {ceil(least)}")
+
+    def _least(self, order: Json, amount: int) -> Fraction:
+        """In units of the output, before the fee."""
+        terms, leg = order["terms"], order["legs"][order["triggered_leg"]]
+        sold, bought, watched = terms["input_mint"], terms["output_mint"], terms["trigger_mint"]
+        trigger: int = leg["condition"]["price"]["picodollars"]
+        slippage = Fraction(_slippage(terms, leg), _ONE)
+        since = self._since[order["id"]]
+        worth, price = min(self._window(sold, since)), max(self._window(bought, since))
+        units = amount * Fraction(10) ** (self._decimals[bought] - self._decimals[sold])
+        if watched == bought:
+            return units * worth / (min(trigger, price) * (1 + slippage))
+        return units * (max(trigger, worth) if watched == sold else worth) * (1 - slippage) / price
+
+    def _window(self, mint: str, since: Mapping[str, int]) -> list[int]:
+        """The price that was in force then, and all since."""
+        return self._prices[mint][max(0, since.get(mint, 0) - 1) :]
+
+
+def _slippage(terms: Json, leg: Json) -> int:
+    if leg["slippage"] is not None:
+        bps: int = leg["slippage"]["bps"]
+        return bps
+    rises, buys = leg["condition"]["direction"] == "above", terms["trigger_mint"] == terms["output_mint"]
+    return _DEFAULT_BPS_IF_URGENT if rises == buys else _DEFAULT_BPS

@@ -1,0 +1,30 @@
+"""What a run can break."""
+
+from countermand_simulator.violation import AnyClaim
+
+
+class Claim(AnyClaim):
+    JOURNAL_INTACT = "the journal is without gaps, and each entry follows from the one before by its hash"
+    REPLAY_EQUALS_ROWS = "the journal's events add up to the stored rows"
+    REPLAY_EQUALS_MEMORY = "what a writer has in memory is what is stored"
+    CANCEL_IS_A_FENCE = "no fill is sequenced after a committed cancel"
+    EXPIRY_IS_A_FENCE = "no fill starts at or after its order's expiry"
+    TRIGGER_IS_TRUE = "an order triggers when its condition holds, and leaves `open` before the price is acknowledged"
+    BUFFER_IS_KEPT = "no fill gives less than its slippage allows below the trigger, or below the price of the moment"
+    EXCLUSIVE = "no unit is both filled and withdrawn"
+    CONSERVED = "deposited = filled + withdrawn + remaining, on the chain too"
+    ONE_ATTEMPT = "at most one co-signed attempt of an order is unresolved"
+    SENT_IS_COMMITTED = "nothing is sent that was not committed as an attempt before"
+    FATE_IS_TRUE = "what the journal says of a transaction is what the chain says"
+    ANSWER_IS_COMMITTED = "nothing is answered before it is committed"
+    ANSWERS_ARE_EQUAL = "a repeated request gets the same answer"
+    EVENTS_ARE_TOLD = "the event log tells what the journal says, in order, each event once, and nothing uncommitted"
+    READS_ARE_CURRENT = "a read shows what was committed, and nothing older than what was acknowledged before it"
+    MOVES_ARE_MEANT = "a transaction of on-chain orders moves what its instructions mean, rents included, and no more"
+    NOTHING_IS_LOST = "per mint, and in lamports with the fees, the sum over all accounts stays"
+    ORDERS_ARE_ON_CHAIN = "an on-chain order is there from its opening to its close, and nothing of it moves afterwards"
+    EXECUTED_IS_TRUE = "execute says what the chain says, under whatever signature the message landed"
+    BUILDS_ARE_REMEMBERED = "a transaction that was built is known for as long as it can land, also after a crash"
+    CANCEL_NAMES_ALL = "a cancel closes the orders that it was asked to close, all of them, and no other"
+    EVERYTHING_ENDS = "once the faults are over, every order ends and every account is closed"
+    NO_BUG = "nothing raises an unexpected exception"

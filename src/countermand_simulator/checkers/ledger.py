@@ -1,0 +1,183 @@
+"""What the chain shows, checked against what the journal says of it: fates, amounts, and who owns what."""
+
+from collections.abc import Sequence
+from typing import Final, Protocol, TypeAlias
+
+from countermand_simulator.checkers.claim import Claim
+from countermand_simulator.checkers.fold import Json
+from countermand_simulator.landings import Balance, Landing
+from countermand_simulator.violation import broken
+
+_NOTHING: Final[Balance] = (0, "", 0)
+_Changes: TypeAlias = dict[str, tuple[Balance, Balance]]
+
+
+class ChainSeen(Protocol):
+    """The chain as anybody can see it. Messages are base64."""
+
+    @property
+    def sol(self) -> str:
+        """How the native mint is called."""
+
+    def height(self) -> int: ...
+
+    def landings_since(self, number: int) -> Sequence[Landing]: ...
+
+    def token_account(self, wallet: str, mint: str) -> str: ...
+
+
+class Ledger:
+    def __init__(self, chain: ChainSeen) -> None:
+        self._chain = chain
+        self._read = 0
+        self._landed: dict[str, Landing] = {}
+        """By signature."""
+        self._messages: dict[str, Landing] = {}
+        self.amounts: dict[str, int] = {}
+        """What each token account holds now."""
+        self.gifts: dict[str, int] = {}
+        """What strangers sent to it and is not journaled as given on."""
+        self._sent: dict[str, dict[str, int]] = {}
+        """By order: the messages that were sent, with their last valid heights."""
+
+    def follow(self) -> None:
+        new = self._chain.landings_since(self._read)
+        for landing in new:
+            self._landed[landing.signature] = self._messages[landing.message] = landing
+            for address, before, after in landing.changes:
+                self._changed(landing, address, before or _NOTHING, after)
+        self._read += len(new)
+
+    def _changed(self, landing: Landing, address: str, before: Balance, after: Balance | None) -> None:
+        if after is None:
+            self.amounts.pop(address, None)
+        elif after[1]:
+            self.amounts[address] = after[2]
+            if not landing.payer:
+                self.gifts[address] = self.gifts.get(address, 0) + after[2] - before[2]
+
+    # --- what is sent
+
+    def sent(self, order_id: str, message: str, last_valid_height: int) -> None:
+        """Two co-signed messages of one order must never be able to land at the same time."""
+        known = self._sent.setdefault(order_id, {})
+        if self._can_land(message, last_valid_height):
+            for other, height in known.items():
+                if other != message and self._can_land(other, height):
+                    broken(Claim.ONE_ATTEMPT, f"two co-signed transactions of order {order_id} can land")
+        known[message] = last_valid_height
+
+    def _can_land(self, message: str, last_valid_height: int) -> bool:
+        return message not in self._messages and self._chain.height() <= last_valid_height
+
+    # --- what the journal says of it
+
+    def judge(self, order: Json, kind: str, event: Json) -> None:
+        """`order` is what the event found."""
+        if kind in ("deposit_landed", "fill_landed", "withdrawal_landed") or (
+            kind == "sweep_done" and event["signature"]
+        ):
+            landing = self._landing_of(order, kind, event)
+            if landing.error is not None:
+                broken(Claim.FATE_IS_TRUE, f"order {order['id']}: {kind}, but it was rejected: {landing.error}")
+            self._judge_amounts(order, kind, event, _by_account(landing))
+        elif kind == "sweep_done":
+            if order["terms"]["input_account"] in self.amounts:
+                broken(Claim.FATE_IS_TRUE, f"order {order['id']}: the account is not gone")
+        elif kind in ("deposit_failed", "fill_failed", "withdrawal_failed", "sweep_failed"):
+            self._judge_failure(order, kind, event)
+
+    def _landing_of(self, order: Json, kind: str, event: Json) -> Landing:
+        landing = self._landed.get(event["signature"])
+        attempt = order["attempt"]
+        if landing is None or attempt is None or landing.message != attempt["craft"]["message"]:
+            broken(Claim.FATE_IS_TRUE, f"order {order['id']}: {kind}, but its transaction is not on the chain")
+        return landing
+
+    def _judge_failure(self, order: Json, kind: str, event: Json) -> None:
+        attempt = order["attempt"]
+        if attempt is None:
+            return  # A swap that was not worth a transaction.
+        craft = attempt["craft"]
+        landing = self._messages.get(craft["message"])
+        if landing is None and self._chain.height() <= craft["last_valid_height"]:
+            broken(Claim.FATE_IS_TRUE, f"order {order['id']}: {kind}, but its transaction can still land")
+        if landing is not None and landing.error is None:
+            broken(Claim.FATE_IS_TRUE, f"order {order['id']}: {kind}, but its transaction landed")
+        rejected = event.get("rejection", event.get("error"))
+        if kind in ("withdrawal_failed", "deposit_failed") and (landing is None) != (rejected is None):
+            broken(Claim.FATE_IS_TRUE, f"order {order['id']}: {kind} says {rejected}, the chain {landing}")
+
+    def _judge_amounts(self, order: Json, kind: str, event: Json, changes: _Changes) -> None:
+        account = order["terms"]["input_account"]
+        if kind == "deposit_landed":
+            self._must_change(order, changes, account, order["terms"]["deposited"]["units"])
+        elif kind == "fill_landed":
+            self._must_change(order, changes, account, -event["used"]["units"] - self._given(order, event))
+            self._must_receive(order, changes, event["received"]["units"])
+        elif kind == "withdrawal_landed":
+            taken = event["withdrawn"]["units"] + self._given(order, event)
+            self._must_change(order, changes, account, -taken)
+            self._must_come_back(order, changes, taken)
+        else:
+            self._must_change(order, changes, account, -self._given(order, event))
+
+    def _must_receive(self, order: Json, changes: _Changes, due: int) -> None:
+        terms = order["terms"]
+        if terms["output_mint"] == self._chain.sol:
+            # The rent of the order's account comes back in lamports too.
+            received = _lamports(changes, terms["wallet"]) + _lamports(changes, terms["input_account"])
+        else:
+            received = _tokens(changes, self._chain.token_account(terms["wallet"], terms["output_mint"]))
+        if received != due:
+            broken(Claim.CONSERVED, f"order {order['id']}: the user received {received}, the journal says {due}")
+
+    def _must_come_back(self, order: Json, changes: _Changes, taken: int) -> None:
+        terms = order["terms"]
+        if terms["input_mint"] != self._chain.sol:
+            back = _tokens(changes, self._chain.token_account(terms["wallet"], terms["input_mint"]))
+            if back != taken:
+                broken(Claim.CONSERVED, f"order {order['id']}: {taken} were taken and {back} came back")
+
+    def _given(self, order: Json, event: Json) -> int:
+        """What strangers sent and the transaction gave to the user."""
+        account, gift = order["terms"]["input_account"], event["gift"]["units"]
+        held = self.gifts.get(account, 0)
+        if order["terms"]["input_mint"] == self._chain.sol and event.get("closed", True):
+            # A close takes all wrapped SOL along, also what came after the transaction was made.
+            gift = max(gift, held)
+        self.gifts[account] = held - gift
+        return int(gift)
+
+    def _must_change(self, order: Json, changes: _Changes, account: str, by: int) -> None:
+        changed = _tokens(changes, account)
+        if changed != by:
+            broken(Claim.CONSERVED, f"order {order['id']}: its account changed by {changed}, the journal says {by}")
+
+    # --- who owns what
+
+    def owns(self, order: Json) -> None:
+        """An order at rest: its account holds what remains of it, and what strangers sent."""
+        account = order["terms"]["input_account"]
+        due = order["remaining"]["units"] + self.gifts.get(account, 0)
+        if order["state"] == "deposit_failed":
+            due = 0
+        if self.amounts.get(account, 0) != due:
+            broken(
+                Claim.CONSERVED,
+                f"order {order['id']} ({order['state']}): its account holds {self.amounts.get(account)}, not {due}",
+            )
+
+
+def _by_account(landing: Landing) -> _Changes:
+    return {address: (before or _NOTHING, after or _NOTHING) for address, before, after in landing.changes}
+
+
+def _tokens(changes: _Changes, address: str) -> int:
+    before, after = changes.get(address, (_NOTHING, _NOTHING))
+    return after[2] - before[2]
+
+
+def _lamports(changes: _Changes, address: str) -> int:
+    before, after = changes.get(address, (_NOTHING, _NOTHING))
+    return after[0] - before[0]

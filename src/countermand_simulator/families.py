@@ -1,0 +1,183 @@
+"""Orders that live on the chain, as one process of the venue serves them: limit orders and recurring ones."""
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from countermand.dialects.trigger_v1.routes import CANCELS, CREATES, Venue
+from countermand.kernel.clock import VenueClock
+from countermand.kernel.ids import Ids
+from countermand.kernel.ports import Unavailable
+from countermand.orders.limit.model import order as limit
+from countermand.orders.limit.model.refusals import Refused as LimitRefused
+from countermand.orders.limit.service import LimitChain
+from countermand.orders.recurring.model import order as recurring
+from countermand.orders.recurring.model.decide import Refused as RecurringRefused
+from countermand.orders.recurring.service import RecurringOrders
+from countermand.orders.trigger.ports import Store
+from countermand.orders.trigger.shard import TriggerShard
+from countermand.services.tokens import TokenRegistry
+from countermand.services.transactions.builder import Blocks
+from countermand.services.transactions.executing import Build, Executed, Execution, NotOurs, OnChainOrders
+from countermand.services.transactions.landing import ChainLanding
+from countermand.solana.port import ChainUnavailable, Node
+from countermand.values.identity import Address, Mint, RequestId, Wallet
+from countermand.values.quantities import UsdPrice
+
+Answer = dict[str, Any]
+
+_LIMIT_UNIT_PRICE: Final = 15_406
+_RECURRING_UNIT_PRICE: Final = 200_000
+_PURPOSES: Final = (CREATES, CANCELS)
+
+
+@dataclass(frozen=True, slots=True)
+class Makes:
+    """What the families are made of. A test that wants a defect puts its own part in."""
+
+    on_chain: type[OnChainOrders] = OnChainOrders
+    landing: type[ChainLanding] = ChainLanding
+    limits: type[LimitChain] = LimitChain
+
+
+SOUND_FAMILIES: Final = Makes()
+
+
+class Families:
+    """`rpc` is the chain as owners reach it through this process, `node` as the process itself does."""
+
+    def __init__(
+        self,
+        makes: Makes,
+        shard: TriggerShard,
+        store: Store,
+        node: Node,
+        rpc: Node,
+        clock: VenueClock,
+        ids: Ids,
+        confirm_ms: int,
+        price_of: Callable[[Mint], UsdPrice | None],
+        stepped: Callable[[str], None],
+    ) -> None:
+        def unique_id() -> int:
+            return UUID(ids.request_id()).int >> 65
+
+        orders = makes.on_chain(shard, store, makes.landing(node), clock, confirm_ms)
+        limit_blocks = Blocks(node, node, clock.wall_ms, _LIMIT_UNIT_PRICE)
+        recurring_blocks = Blocks(node, node, clock.wall_ms, _RECURRING_UNIT_PRICE)
+        limits = makes.limits(node, node, limit_blocks, unique_id)
+        self._venue = Venue(orders, limits, TokenRegistry(), price_of, clock)
+        self._recurring = RecurringOrders(orders, node, node, recurring_blocks, clock, price_of)
+        self._rpc = rpc
+        self._stepped = stepped
+
+    # --- limit orders, as the routes of their dialects serve them
+
+    async def creates_limit(self, terms: limit.Terms) -> Answer:
+        unsigned = await self._venue.limits.build_create(terms, None)
+        if isinstance(unsigned, LimitRefused):
+            return {"kind": "refused", "refusal": unsigned.refusal.name}
+        return await self._remembered(terms.maker, CREATES, [unsigned])
+
+    async def cancels_limit(self, maker: Wallet, named: Sequence[Address] | None) -> Answer:
+        unsigned = await self._venue.limits.build_cancels(maker, named, None)
+        if not unsigned:
+            return {"kind": "refused", "refusal": "NO_ORDERS"}
+        return await self._remembered(maker, CANCELS, unsigned)
+
+    async def _remembered(self, maker: Wallet, purpose: str, unsigned: Sequence[limit.Unsigned]) -> Answer:
+        request_id = await self._venue.remember(maker, purpose, unsigned)
+        self._stepped(purpose)
+        built = [(each.message, each.last_valid_height) for each in unsigned]
+        return {"kind": "built", "request": request_id, "order": unsigned[0].order, "built": built}
+
+    async def open_limit(self, maker: Wallet) -> Answer:
+        found = await self._venue.limits.open_orders(maker)
+        return {"kind": "open", "orders": {order.address: _limit_shown(order) for order in found}}
+
+    async def opened_by(self, maker: Wallet, order: Address) -> Answer:
+        """The transaction that opened it, empty if it is not open or nobody knows."""
+        for found in await self._venue.limits.open_orders(maker):
+            if found.address == order:
+                return {"kind": "opened", "order": order, "signature": await self._venue.limits.opened_by(found)}
+        return {"kind": "opened", "order": order, "signature": None}
+
+    # --- recurring ones
+
+    async def creates_recurring(self, terms: recurring.Terms) -> Answer:
+        return self._built(await self._recurring.create(terms))
+
+    async def cancels_recurring(self, user: Wallet, order: Address) -> Answer:
+        return self._built(await self._recurring.cancel(order, user))
+
+    def _built(self, built: Build | RecurringRefused) -> Answer:
+        if isinstance(built, RecurringRefused):
+            return {"kind": "refused", "refusal": built.refusal.name}
+        self._stepped(built.purpose)
+        message = built.message, built.last_valid_height
+        return {"kind": "built", "request": built.request_id, "order": built.order, "built": [message]}
+
+    async def open_recurring(self, user: Wallet) -> Answer:
+        page = await self._recurring.open_orders(user, 1)
+        shown = {order.order: _recurring_shown(order) for order in page.orders}
+        return {"kind": "open", "orders": shown, "pages": page.total_pages}
+
+    # --- what becomes of transactions
+
+    async def executes(self, family: str, transaction: str, request_id: RequestId | None) -> Answer:
+        if family != "limit":
+            return self._executed(await self._recurring.execute(transaction, request_id))
+        orders = self._venue.orders
+        return self._executed(await orders.execute(transaction, request_id, lambda build: build.purpose in _PURPOSES))
+
+    def _executed(self, execution: Execution) -> Answer:
+        if isinstance(execution, NotOurs):
+            return {"kind": "not ours"}
+        self._stepped(f"executed {execution.build.purpose}")
+        if isinstance(execution, Executed):
+            return {"kind": "executed", "signature": execution.signature, "error": execution.error}
+        return {"kind": "unconfirmed", "signature": execution.signature}
+
+    async def sends(self, transaction: str) -> Answer:
+        """What an owner does without the venue, through the JSON-RPC of its chain."""
+        try:
+            await self._rpc.send(base64.b64decode(transaction))
+        except ChainUnavailable as error:
+            raise Unavailable(str(error)) from error
+        return {"kind": "sent"}
+
+    async def latest_blockhash(self) -> Answer:
+        try:
+            recent = await self._rpc.latest_blockhash()
+        except ChainUnavailable as error:
+            raise Unavailable(str(error)) from error
+        return {"kind": "blockhash", "blockhash": recent.blockhash, "height": recent.last_valid_block_height}
+
+
+def _limit_shown(order: limit.OpenOrder) -> Answer:
+    return {
+        "maker": order.maker,
+        "input_mint": order.input_mint,
+        "output_mint": order.output_mint,
+        "making": order.making.units,
+        "taking": order.taking.units,
+        "expires_at": order.expires_at_s,
+        "created_at": order.created_at_s,
+        "reserve": order.reserve,
+    }
+
+
+def _recurring_shown(order: recurring.OpenOrder) -> Answer:
+    return {
+        "user": order.wallet,
+        "input_mint": order.input_mint,
+        "output_mint": order.output_mint,
+        "deposited": order.deposited.units,
+        "withdrawn": order.withdrawn.units,
+        "per_round": order.per_round.units,
+        "interval": order.interval_s,
+        "created_at": order.created_at_s,
+        "opened_by": order.opened_by,
+    }

@@ -1,0 +1,228 @@
+"""The store of trigger orders of the simulator: what PostgreSQL does with a shard, in plain dictionaries."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from countermand.kernel.ports import Epoch, EventRow, JournalRow, Unavailable
+from countermand.orders.shards import TRIGGER_SHARD
+from countermand.orders.trigger.ports import (
+    BuildRow,
+    CraftRow,
+    HistoryQuery,
+    OrderRow,
+    Sort,
+    StoredHistory,
+    StoredOrder,
+    TriggerRows,
+)
+from countermand.orders.trigger.records import ENTRIES_SHOWN, PASSING_KIND, PASSING_SHOWN, SHOWN_KINDS
+from countermand.values.identity import Mint, OrderId, RequestId, Wallet
+from countermand.values.instant import Instant
+from countermand.values.quantities import UsdPrice
+from countermand_simulator.fenced import (
+    AFTER_COMMIT,
+    AFTER_EPOCH,
+    BEFORE_COMMIT,
+    BEFORE_EPOCH,
+    BEFORE_READ,
+    Faults,
+    FencedDatabase,
+    FencedShard,
+    FencedStore,
+    HeldInside,
+    NoFaults,
+)
+
+__all__ = [
+    "AFTER_COMMIT",
+    "AFTER_EPOCH",
+    "BEFORE_COMMIT",
+    "BEFORE_EPOCH",
+    "BEFORE_READ",
+    "Faults",
+    "HeldInside",
+    "MemoryDatabase",
+    "MemoryPrices",
+    "MemoryShard",
+    "MemorySnapshot",
+    "MemoryStore",
+    "NoFaults",
+]
+
+
+@dataclass
+class MemoryShard(FencedShard[TriggerRows]):
+    orders: dict[OrderId, OrderRow] = field(default_factory=dict)
+    crafts: dict[RequestId, CraftRow] = field(default_factory=dict)
+    vaults: dict[Wallet, Instant] = field(default_factory=dict)
+    builds: dict[bytes, BuildRow] = field(default_factory=dict)
+
+    def add(self, rows: TriggerRows) -> None:
+        self.orders.update({row.id: row for row in rows.orders})
+        for craft in rows.crafts:
+            self.crafts.setdefault(craft.request_id, craft)
+        for wallet, at in rows.vaults:
+            self.vaults.setdefault(wallet, at)
+        for build in rows.builds:
+            self.builds.setdefault(build.digest, build)
+
+    def refuse_twice(self, rows: TriggerRows) -> None:
+        assert len({order.id for order in rows.orders}) == len(rows.orders), "an order twice in one batch"
+
+    def copy(self) -> "MemoryShard":
+        return MemoryShard(
+            self.stands,
+            self.opened,
+            dict(self.journal),
+            dict(self.events),
+            {},
+            dict(self.orders),
+            dict(self.crafts),
+            dict(self.vaults),
+            dict(self.builds),
+        )
+
+
+class MemoryDatabase(FencedDatabase[MemoryShard]):
+    def __init__(self) -> None:
+        super().__init__(MemoryShard)
+        self.prices: dict[Mint, UsdPrice] = {}
+
+
+class MemorySnapshot:
+    """One instant of the database, as `store.snapshot.Snapshot` shows it."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._shards = {number: shard.copy() for number, shard in sorted(database.shards.items())}
+
+    async def shards(self) -> Sequence[tuple[int, Epoch]]:
+        return [(number, shard.stands) for number, shard in self._shards.items()]
+
+    async def journal(self, shard: int) -> AsyncIterator[JournalRow]:
+        for _, row in sorted(self._shards[shard].journal.items()):
+            yield row
+
+    async def orders(self, shard: int) -> AsyncIterator[OrderRow]:
+        for _, row in sorted(self._shards[shard].orders.items()):
+            yield row
+
+    async def events(self, shard: int) -> AsyncIterator[EventRow]:
+        for _, row in sorted(self._shards[shard].events.items()):
+            yield row
+
+
+class MemoryStore(FencedStore[MemoryShard]):
+    """`engine.ports.Store` on a `MemoryDatabase`."""
+
+    database: MemoryDatabase
+
+    def __init__(self, database: MemoryDatabase | None = None, faults: Faults | None = None) -> None:
+        super().__init__(database if database is not None else MemoryDatabase(), faults)
+
+    async def delete_dead_crafts(self, below_height: int) -> None:
+        await self._faults.at(BEFORE_READ)
+        for shard in self.database.shards.values():
+            shard.crafts = {
+                request_id: craft
+                for request_id, craft in shard.crafts.items()
+                if craft.last_valid_height >= below_height or craft.order_id in shard.orders
+            }
+
+    async def delete_builds(self, below_height: int) -> None:
+        await self._faults.at(BEFORE_READ)
+        for shard in self.database.shards.values():
+            shard.builds = {
+                digest: row for digest, row in shard.builds.items() if row.last_valid_height >= below_height
+            }
+
+    # --- reading
+
+    async def live_orders(self, shard: int) -> Sequence[tuple[OrderId, bytes]]:
+        await self._faults.at(BEFORE_READ)
+        return [(row.id, row.body) for _, row in sorted(self.database.shard(shard).orders.items()) if row.live]
+
+    async def orders(self, order_ids: Sequence[OrderId]) -> Mapping[OrderId, bytes]:
+        await self._faults.at(BEFORE_READ)
+        return {key: row.body for shard in self._shards() for key in order_ids if (row := shard.orders.get(key))}
+
+    async def crafts(self, request_ids: Sequence[RequestId]) -> Mapping[RequestId, bytes]:
+        await self._faults.at(BEFORE_READ)
+        return {key: row.body for shard in self._shards() for key in request_ids if (row := shard.crafts.get(key))}
+
+    async def build(self, digest: bytes) -> bytes | None:
+        await self._faults.at(BEFORE_READ)
+        return next((row.body for shard in self._shards() if (row := shard.builds.get(digest))), None)
+
+    async def vault(self, wallet: Wallet) -> Instant | None:
+        await self._faults.at(BEFORE_READ)
+        return next((shard.vaults[wallet] for shard in self._shards() if wallet in shard.vaults), None)
+
+    async def history(self, query: HistoryQuery) -> StoredHistory:
+        await self._faults.at(BEFORE_READ)
+        found = [(row, shard) for shard in self._shards() for row in shard.orders.values() if _matches(row, query)]
+        found.sort(key=lambda pair: (_sort_key(pair[0], query.sort), pair[0].id), reverse=query.descending)
+        page = found[query.offset : query.offset + query.limit]
+        return StoredHistory(len(found), [_with_history(row, shard) for row, shard in page])
+
+    async def order_history(self, order_id: OrderId) -> StoredOrder | None:
+        await self._faults.at(BEFORE_READ)
+        return next(
+            (_with_history(row, shard) for shard in self._shards() if (row := shard.orders.get(order_id))), None
+        )
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[MemorySnapshot]:
+        await self._faults.at(BEFORE_READ)
+        yield MemorySnapshot(self.database)
+
+
+class MemoryPrices:
+    """`services.prices.PriceStore` on a `MemoryDatabase`, for the process that opened the shard."""
+
+    def __init__(self, database: MemoryDatabase, faults: Faults, opened: Callable[[], int | None]) -> None:
+        self._database = database
+        self._faults = faults
+        self._opened = opened
+
+    async def prices(self) -> Sequence[tuple[Mint, UsdPrice]]:
+        await self._faults.at(BEFORE_READ)
+        return sorted(self._database.prices.items())
+
+    async def set_prices(self, prices: Mapping[Mint, UsdPrice]) -> None:
+        await self._faults.at(BEFORE_READ)
+        if self._opened() != self._database.shard(TRIGGER_SHARD).opened:
+            raise Unavailable("another process sets the prices now")
+        self._database.prices.update(prices)
+        await self._faults.at(AFTER_COMMIT)
+
+    async def clear(self) -> None:
+        self._database.prices.clear()
+
+
+def _with_history(row: OrderRow, shard: MemoryShard) -> StoredOrder:
+    shown, passing = [], 0
+    for at in sorted(shard.story.get(row.id, ()), reverse=True):
+        record = shard.events[at].record
+        passing += record.kind == PASSING_KIND
+        if record.kind in SHOWN_KINDS or (record.kind == PASSING_KIND and passing <= PASSING_SHOWN):
+            shown.append(record.body)
+    return StoredOrder(row.body, shown[:ENTRIES_SHOWN])
+
+
+def _matches(row: OrderRow, query: HistoryQuery) -> bool:
+    return (
+        row.wallet == query.wallet
+        and (query.active is None or row.active == query.active)
+        and (query.mint is None or query.mint in (row.input_mint, row.output_mint))
+    )
+
+
+def _sort_key(row: OrderRow, sort: Sort) -> Instant:
+    match sort:
+        case Sort.UPDATED_AT:
+            return row.updated_at
+        case Sort.CREATED_AT:
+            return row.created_at
+        case Sort.EXPIRES_AT:
+            return row.expires_at

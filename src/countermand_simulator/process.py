@@ -1,0 +1,113 @@
+"""One process of the venue: the whole engine over the shared store and chain."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from countermand.kernel.clock import VenueClock
+from countermand.kernel.ids import Ids
+from countermand.kernel.ports import WriterReplaced
+from countermand.orders.trigger.model.commands import Command
+from countermand.orders.trigger.model.order import OrderGroup
+from countermand.orders.trigger.model.refusals import Refused
+from countermand.orders.trigger.ports import Custody, Store
+from countermand.orders.trigger.service import TriggerService
+from countermand.orders.trigger.shard import Answer, TriggerShard
+from countermand.orders.trigger.work import Outbox
+from countermand.services.prices import Prices, PriceStore
+from countermand.solana.port import Node
+from countermand.values.identity import Mint
+from countermand.values.quantities import UsdPrice
+from countermand_simulator.families import SOUND_FAMILIES, Families, Makes
+from countermand_simulator.vessel import Shore, Vessel
+
+
+class Surroundings(Shore, Protocol):
+    """What a process needs of the world."""
+
+    def store_for(self, process: "Process") -> Store: ...
+
+    def prices_for(self, process: "Process", opened: Callable[[], int | None]) -> PriceStore:
+        """`opened` tells the epoch in which the process took the shard."""
+
+    def custody_for(self, process: "Process") -> Custody: ...
+
+    def nodes_for(self, process: "Process") -> tuple[Node, Node] | None:
+        """The chain as the process reaches it, and as others do through it; None if it has no order programs."""
+
+    def price_of(self, mint: Mint) -> UsdPrice | None: ...
+
+    async def boot(self, process: "Process") -> None: ...
+
+    async def stopped(self, process: "Process") -> None: ...
+
+    def committed(self, process: "Process", groups: Sequence[OrderGroup], loaded: bool) -> None: ...
+
+    def stepped(self, who: str, what: str) -> None: ...
+
+    def stepped_on_chain(self, what: str) -> None: ...
+
+
+class CountedShard(TriggerShard):
+    """Tells of each step: one command that is applied, be it a request's, a price, or an effect's result."""
+
+    stepped: Callable[[str], None]
+
+    async def submit(self, command: Command) -> Answer | Refused:
+        self.stepped(f"{type(command).__name__} {getattr(command, 'order_id', '')}")
+        return await super().submit(command)
+
+    async def observe_prices(self, prices: Mapping[Mint, UsdPrice], *, at_once: bool) -> None:
+        self.stepped("observe_prices")
+        await super().observe_prices(prices, at_once=at_once)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a process is built of. A test that wants a defect puts its own part in."""
+
+    shard: type[CountedShard] = CountedShard
+    outbox: type[Outbox] = Outbox
+    orders: type[TriggerService] = TriggerService
+    store: Callable[[Store], Store] = lambda store: store
+    families: Makes = SOUND_FAMILIES
+
+
+class Process(Vessel):
+    def __init__(
+        self, name: str, world: Surroundings, parts: Parts, clock: VenueClock, seed: int, confirm_ms: int, kept: int
+    ) -> None:
+        super().__init__(name, world)
+        self._world = world
+        store = parts.store(world.store_for(self))
+        custody = world.custody_for(self)
+        self.custody = custody
+        self.prices = Prices(world.prices_for(self, lambda: self.shard.opened))
+        self.shard = parts.shard(0, store, clock, self.prices, self._on_committed)
+        self.prices.add_observer(self.shard.observe_prices)
+        self.shard.dormant_kept = kept
+        self.shard.stepped = lambda what: world.stepped(self.name, what)
+        self.outbox = parts.outbox(self.shard, custody, clock, confirm_ms)
+        ids = Ids(seed)
+        self.orders = parts.orders(self.shard, self.outbox, custody, store, clock, ids, confirm_ms)
+        nodes = world.nodes_for(self)
+        self._families = nodes and Families(
+            parts.families, self.shard, store, *nodes, clock, ids, confirm_ms, world.price_of, world.stepped_on_chain
+        )
+
+    async def live(self) -> None:
+        """As the venue does: the chain first, and the end of one is the end of all."""
+        await self._world.boot(self)
+        for work in (self.shard.run(), self.outbox.run()):
+            self._also(work)
+        await self._world.stopped(self)
+        raise WriterReplaced("another process writes the chain now")
+
+    @property
+    def families(self) -> Families:
+        assert self._families is not None, "this chain has no order programs"
+        return self._families
+
+    def _on_committed(self, groups: Sequence[OrderGroup], loaded: bool) -> None:
+        self._world.committed(self, groups, loaded)
+        self.outbox.on_committed(groups, loaded)

@@ -1,0 +1,162 @@
+"""Runs the simulation from seeds, and says what broke and how to see it again."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
+
+from countermand.kernel.journal import encode
+from countermand.kernel.ports import CommitUnknown, Unavailable
+from countermand.values.identity import OrderId
+from countermand_simulator import loop, nemeses, swarm
+from countermand_simulator.chance import chance
+from countermand_simulator.checkers import Claim
+from countermand_simulator.clients import Client
+from countermand_simulator.makers import Maker
+from countermand_simulator.market import PRICES_AT_FIRST, market
+from countermand_simulator.outcomes import Outcome, run_all
+from countermand_simulator.overheard import IsBug, overheard
+from countermand_simulator.owners import Owner
+from countermand_simulator.process import Parts
+from countermand_simulator.savers import Saver
+from countermand_simulator.sides import ChainSide, ModelSide
+from countermand_simulator.stage import first_of
+from countermand_simulator.svm import SvmSide
+from countermand_simulator.swarm import Swarm
+from countermand_simulator.violation import Violation
+from countermand_simulator.world import World
+
+SOUND: Final = Parts()
+STALLED_S: Final = 7_200
+"""Of virtual time without the steps that were asked for."""
+CONVERGES_S: Final = 1_200
+"""Of virtual time in which everything must end once the faults are over."""
+
+nemesis: Final = partial(nemeses.nemesis, pause_s=2, leaps_ms=(1_000, 30_000, 3_600_000), freezes_s=(0.01, 0.2, 2, 10))
+supervisor: Final = partial(nemeses.supervisor, every_s=0.05)
+
+Side = Callable[[World], ChainSide]
+
+
+def model(world: World) -> ChainSide:
+    return ModelSide(world.swarm.wallets, world.wall_ms, world.swarm.slot_window)
+
+
+def svm(world: World) -> ChainSide:
+    return SvmSide(world)
+
+
+SIDES: Final[dict[str, Side]] = {"model": model, "svm": svm}
+DEFAULT_CHAIN: Final = "svm"
+"""The real custody and the real virtual machine cost a third more time than the model, and are what is to be tested."""
+
+
+def simulate(seed: int, steps: int, *, side: Side = svm, parts: Parts = SOUND, options: Swarm | None = None) -> Outcome:
+    """One run. Whatever happens in it follows from the arguments."""
+    drawn = options or swarm.drawn(chance(seed, "swarm"))
+    with overheard() as listen:
+        return loop.run(_run(seed, steps, drawn, side, parts, listen))
+
+
+async def _run(
+    seed: int, steps: int, options: Swarm, side: Side, parts: Parts, listen: Callable[[IsBug], None]
+) -> Outcome:
+    world = World(seed, options, side, parts)
+    listen(world.is_bug)
+    await world.side.open()
+    for mint, price in zip(world.side.mints, PRICES_AT_FIRST, strict=True):
+        world.moves(mint, price)
+    clients: list[Client] = []
+    clients += [Client(world, wallet, lambda: clients) for wallet in world.side.wallets]
+    owners: list[Owner] = []
+    if world.side.orders is not None:
+        owners += [Maker(world, wallet) for wallet in world.side.orders.makers]
+        owners += [Saver(world, wallet) for wallet in world.side.orders.savers]
+    world.start_process()
+    for mint, price in world.prices.items():
+        await world.price(mint, price, at_once=True)
+    actors = [client.live() for client in clients] + [owner.live() for owner in owners]
+    rest = [market(world), nemesis(world), supervisor(world)]
+    tasks = [asyncio.create_task(world.guarded(work)) for work in (*actors, *rest)]
+    safe = await _reach(world, steps, STALLED_S)
+    if world.violation is None and not safe:
+        world.found(Violation(Claim.EVERYTHING_ENDS, f"only {world.steps} steps in {STALLED_S} s"))
+    for task in tasks:
+        task.cancel()
+    if world.violation is None:
+        await _heal(world, clients, owners)
+    for process in list(world.processes):
+        process.die("the end of the run")
+    return Outcome(seed, world.steps, world.trace, world.violation)
+
+
+async def _reach(world: World, steps: int, limit_s: float) -> bool:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(limit_s):
+            while world.steps < steps and world.violation is None:
+                world.news.clear()
+                taken = asyncio.create_task(world.news.wait())
+                ended = asyncio.create_task(world.ended.wait())
+                await first_of(taken, ended)
+            return world.violation is None
+    return False
+
+
+async def _heal(world: World, clients: Sequence[Client], owners: Sequence[Owner]) -> None:
+    """The faults are over, one process is left, and everything must end."""
+    random = chance(world.seed, "heal")
+    world.heal(random)
+    tasks = [asyncio.create_task(supervisor(world))]
+    if random.random() < 0.5:
+        tasks.append(asyncio.create_task(world.guarded(market(world))))
+    finishing = asyncio.create_task(world.guarded(_finish(world, clients, owners)))
+    ended = asyncio.create_task(world.ended.wait())
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(CONVERGES_S):
+            await first_of(finishing, ended)
+    if finishing.done() and not finishing.cancelled():
+        finishing.result()
+    if world.violation is None:
+        world.judge_at_rest()
+    for task in tasks:
+        task.cancel()
+
+
+async def _finish(world: World, clients: Sequence[Client], owners: Sequence[Owner]) -> None:
+    """Owners see to all their orders, also to those that a request of the time of faults still creates."""
+    while not (await _is_at_rest(world) and all(owner.is_done() for owner in owners)):
+        async with asyncio.TaskGroup() as group:
+            for owner in owners:
+                if not owner.is_done():
+                    group.create_task(owner.finishes())
+            for client in clients:
+                for ticket in client.tickets:
+                    if not world.checkers.has_ended(ticket.order_id):
+                        group.create_task(client.finishes(ticket))
+        await asyncio.sleep(0.5)
+
+
+async def _is_at_rest(world: World) -> bool:
+    """The outbox owes nothing, and live memory is what is stored."""
+    awake = world.awake()
+    if not awake or not awake[-1].outbox.is_idle():
+        return False
+    for order_id in tuple(world.checkers.orders):
+        try:
+            group = await awake[-1].shard.committed(OrderId(order_id))
+        except (Unavailable, CommitUnknown):
+            return False
+        if group is not None:
+            world.judged(world.checkers.remembers, {order_id: encode(group)}, all_of_them=False)
+    return all(world.checkers.has_ended(order_id) for order_id in world.checkers.orders)
+
+
+def main(seeds: range, steps: int, *, chain: str = DEFAULT_CHAIN, say: Callable[[str], None] = print) -> int:
+    """Runs the seeds. Returns the exit status: 1 at the first that breaks a claim."""
+    return run_all(seeds, lambda seed: simulate(seed, steps, side=SIDES[chain]), again(steps, chain), say)
+
+
+def again(steps: int, chain: str = DEFAULT_CHAIN) -> str:
+    """What repeats a run, besides its seed."""
+    return f"--steps {steps}" if chain == DEFAULT_CHAIN else f"--steps {steps} --chain {chain}"

@@ -1,0 +1,205 @@
+"""The chain of a simulation with all that belongs to it: custody, wallets, a stranger, and what an observer sees."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from typing import Final, Protocol
+
+from countermand.orders.trigger.ports import Custody
+from countermand.solana.clockwork import BLOCKHASH_SLOTS
+from countermand.solana.port import Chain, Node
+from countermand_simulator.faults import Mortal
+from countermand_simulator.landings import Balance, Landing
+from countermand_simulator.model_chain import SOL, ModelChain, canonical, own_account, sign
+from countermand_simulator.model_custody import GAS, POOL, ModelCustody
+
+START_FUNDS: Final = 10**9
+POOL_FUNDS: Final = 10**18
+
+
+class OrdersSide(Protocol):
+    """A chain with the programs of orders that live there: who uses them, and what anybody can see."""
+
+    @property
+    def makers(self) -> Sequence[str]:
+        """Of limit orders."""
+
+    @property
+    def savers(self) -> Sequence[str]:
+        """Of recurring orders."""
+
+    @property
+    def sponsor(self) -> str:
+        """Pays for others."""
+
+    @property
+    def order_mints(self) -> Sequence[str]:
+        """Those of `ChainSide.mints`, and one of Token-2022."""
+
+    def node(self, process: Mortal, /) -> Node: ...
+
+    def is_replaced(self, process: Mortal, /) -> bool:
+        """Another process writes the chain: this one may not know it yet, and tell what was."""
+
+    def partner_account(self, mint: str) -> str:
+        """The token account that gets an integrator's fees."""
+
+    def signed_by_all(self, message: bytes) -> str: ...
+
+    def signed_otherwise(self, message: bytes) -> str:
+        """As validly, with another first signature."""
+
+    def tampered_by_all(self, signed: str, random: Random) -> str: ...
+
+    # As the checkers see it.
+
+    def begun_with(self) -> Mapping[str, Balance]: ...
+
+    def balances(self) -> Mapping[str, Balance]: ...
+
+    def owned_by(self, program: str) -> Mapping[str, tuple[int, bytes]]:
+        """Lamports and data of the accounts of an order program."""
+
+
+class ChainSide(Protocol):
+    @property
+    def orders(self) -> OrdersSide | None: ...
+    @property
+    def sol(self) -> str: ...
+    @property
+    def mints(self) -> Sequence[str]:
+        """The native mint first, then the one whose price stands still."""
+
+    @property
+    def decimals(self) -> Mapping[str, int]:
+        """Of each mint."""
+
+    @property
+    def wallets(self) -> Sequence[str]: ...
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    def chain(self, process: Mortal, /) -> Chain:
+        """As the process has it: one for all, or one inside each."""
+
+    async def boot(self, process: Mortal, /) -> None:
+        """Opens the chain inside the process, if that is where it is."""
+
+    async def stopped(self, process: Mortal, /) -> None:
+        """Returns when the chain inside the process has stopped for good."""
+
+    def custody(self, chain: Chain, price: Callable[[str], int], mood: Callable[[], str]) -> Custody:
+        """For one process. `mood` says what the next swap meets: "fine", "refused" or "fails"."""
+
+    def message_of(self, transaction: bytes) -> bytes: ...
+
+    def base64_message(self, unsigned: str) -> str:
+        """Of a transaction as the API shows it."""
+
+    def signed(self, unsigned: str, wallet: str) -> str: ...
+
+    def tampered(self, signed: str, wallet: str, random: Random) -> str: ...
+
+    async def dust(self, account: str, amount: int) -> None:
+        """A stranger sends tokens to an account, if there is one."""
+
+    async def prefund(self, account: str) -> None:
+        """A stranger sends lamports to an address, if nothing is there yet."""
+
+    async def expire_blockhashes(self) -> None:
+        """So many slots pass at once that every blockhash is dead."""
+
+    # As the checkers see it.
+
+    def height(self) -> int: ...
+
+    def landings_since(self, number: int) -> Sequence[Landing]: ...
+
+    def token_account(self, wallet: str, mint: str) -> str: ...
+
+
+class ModelSide:
+    def __init__(self, wallets: int, wall_ms: Callable[[], int], window: int) -> None:
+        self.sol = SOL
+        self.mints = (SOL, "USDC", "JUP")
+        self.decimals: Mapping[str, int] = dict.fromkeys(self.mints, 0)
+        self.wallets = tuple(f"wallet {number}" for number in range(wallets))
+        self._chain = ModelChain(wall_ms, window)
+
+    @property
+    def orders(self) -> None:
+        """It has no programs."""
+
+    async def open(self) -> None:
+        for wallet in self.wallets:
+            for mint in self.mints:
+                self._chain.give(wallet, mint, START_FUNDS)
+        for mint in self.mints:
+            self._chain.give(POOL, mint, POOL_FUNDS)
+        self._chain.give(GAS, SOL, POOL_FUNDS)
+        self._chain.found_account(own_account(POOL, SOL), SOL, POOL)
+
+    async def close(self) -> None:
+        """Nothing runs in it."""
+
+    def chain(self, _process: Mortal, /) -> Chain:
+        return self._chain
+
+    async def boot(self, _process: Mortal, /) -> None:
+        """It is there already."""
+
+    async def stopped(self, _process: Mortal, /) -> None:
+        await asyncio.Event().wait()
+
+    def custody(self, chain: Chain, price: Callable[[str], int], mood: Callable[[], str]) -> Custody:
+        return ModelCustody(chain, price, mood)
+
+    def message_of(self, transaction: bytes) -> bytes:
+        message: str = json.loads(transaction)["message"]
+        return message.encode()
+
+    def base64_message(self, unsigned: str) -> str:
+        return base64.b64encode(self.message_of(unsigned.encode())).decode()
+
+    def signed(self, unsigned: str, wallet: str) -> str:
+        transaction = json.loads(unsigned)
+        transaction["signatures"][wallet] = sign(wallet, transaction["message"])
+        return canonical(transaction)
+
+    def tampered(self, signed: str, wallet: str, random: Random) -> str:
+        transaction = json.loads(signed)
+        how = random.randrange(5)
+        if how == 0:
+            transaction["signatures"] = {}
+        elif how == 1:
+            transaction["signatures"][wallet] = sign("a stranger", transaction["message"])
+        elif how == 2:
+            other = canonical({**json.loads(transaction["message"]), "variant": random.getrandbits(30)})
+            transaction = {"message": other, "signatures": {wallet: sign(wallet, other)}}
+        elif how == 3:
+            return signed + " "
+        else:
+            return "not a transaction"
+        return canonical(transaction)
+
+    async def dust(self, account: str, amount: int) -> None:
+        self._chain.dust(account, amount)
+
+    async def prefund(self, account: str) -> None:
+        self._chain.prefund(account)
+
+    async def expire_blockhashes(self) -> None:
+        self._chain.skip(BLOCKHASH_SLOTS + 1)
+
+    def height(self) -> int:
+        return self._chain.slot()
+
+    def landings_since(self, number: int) -> Sequence[Landing]:
+        return self._chain.landings[number:]
+
+    def token_account(self, wallet: str, mint: str) -> str:
+        return own_account(wallet, mint)

@@ -1,0 +1,253 @@
+"""Where a run takes place: its time, its chance, its trace, its processes, and what was found broken.
+
+It knows no family of orders.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextvars import Context
+from random import Random
+from typing import Any, Final, Generic, TypeVar
+
+from countermand.kernel.clock import ClockSetting, VenueClock
+from countermand.kernel.ports import CommitUnknown, Epoch, Unavailable
+from countermand_simulator import swarm as swarms
+from countermand_simulator.chance import chance
+from countermand_simulator.faults import StoreFaults
+from countermand_simulator.fenced import AFTER_EPOCH, FencedDatabase
+from countermand_simulator.swarm import Swarm
+from countermand_simulator.trace import Trace
+from countermand_simulator.vessel import Gone, Vessel
+from countermand_simulator.violation import AnyClaim, Violation
+
+START_MS: Final = 1_700_000_000_000
+
+Answer = dict[str, Any]
+
+T = TypeVar("T")
+P = TypeVar("P", bound=Vessel)
+
+
+class Lost(Exception):
+    """The client got no answer, or not the whole of it: it knows nothing."""
+
+
+class Stage(ABC, Generic[P]):
+    patience_s: float | None = None
+    """So long a client waits for an answer; None: for ever."""
+
+    def __init__(self, seed: int, swarm: Swarm, database: FencedDatabase[Any], shard: int, no_bug: AnyClaim) -> None:
+        """`shard`: the number of the one that all processes write. `no_bug`: what is broken by any bug."""
+        self.seed = seed
+        self.swarm = swarm
+        self.random = chance(seed, "faults")
+        self.trace = Trace()
+        self.steps = 0
+        self.news = asyncio.Event()
+        """A step was taken, or something is broken."""
+        self.violation: Violation | None = None
+        self.ended = asyncio.Event()
+        """Something is broken."""
+        self.is_calm = False
+        self.clock = VenueClock(ClockSetting(), self.wall_ms)
+        self.processes: list[P] = []
+        self._fenced = database
+        self._shard = shard
+        self._no_bug = no_bug
+        self._started = 0
+        self._epochs: dict[str, int] = {}
+        self._later: dict[asyncio.Task[None], None] = {}
+
+    @abstractmethod
+    def new_process(self, name: str, seed: int) -> P: ...
+
+    @abstractmethod
+    def look(self) -> None:
+        """Everything that can be seen now is judged."""
+
+    @abstractmethod
+    def told(self, kind: str, what: str, answer: Answer, /) -> str:
+        """An answer, as the trace shows it."""
+
+    # --- time and chance
+
+    def wall_ms(self) -> int:
+        return START_MS + int(asyncio.get_running_loop().time() * 1000 + 1e-6)
+
+    def strikes(self, probability: float) -> bool:
+        return probability > 0 and self.random.random() < probability
+
+    def between(self, low: int, high: int) -> int:
+        return self.random.randint(low, high)
+
+    def tell(self, who: str, what: str) -> None:
+        self.trace.tell(asyncio.get_running_loop().time(), who, what)
+
+    def happened(self, what: str) -> None:
+        self.tell("world", what)
+        self.trace.count(what)
+
+    def stepped(self, who: str, what: str) -> None:
+        self.steps += 1
+        self.news.set()
+        self.tell(who, f"step {self.steps}: {what}")
+
+    def later(self, ms: int, work: Callable[[], Awaitable[None]]) -> None:
+        """It happens whatever becomes of whoever wanted it."""
+
+        async def waits() -> None:
+            await asyncio.sleep(ms / 1000)
+            await self.guarded(work())
+
+        task = asyncio.get_running_loop().create_task(waits(), context=Context())
+        self._later[task] = None
+        task.add_done_callback(lambda done: self._later.pop(done, None))
+
+    async def leap(self, ms: int) -> None:
+        """The venue's clock is moved forward."""
+        self.clock.setting = self.clock.advanced(ms)
+        self.happened("clock leaps")
+
+    def heal(self, random: Random) -> None:
+        """No more faults from here on, and at most one process is left."""
+        self.is_calm = True
+        self.swarm = swarms.calm(self.swarm)
+        self.release()
+        self.happened("healed")
+        kept = self.awake()[-1:] if random.random() < 0.5 else []
+        for process in list(self.processes):
+            if process not in kept:
+                process.die("the end of the faults")
+
+    # --- the database
+
+    def holds(self) -> bool:
+        """Whether a commit is inside the database whose writer knows nothing of it."""
+        return bool(self._fenced.held)
+
+    def release(self) -> None:
+        self._fenced.release()
+
+    def faults_for(self, process: P) -> StoreFaults:
+        return _Watched(self, process)
+
+    def epoch_begun(self, process: Vessel) -> None:
+        self._epochs[process.name] = self._epoch()
+
+    def was_replaced(self, process: P) -> bool:
+        return self._epochs.get(process.name) != self._epoch()
+
+    def _epoch(self) -> int:
+        stands: Epoch = self._fenced.shard(self._shard).stands
+        return stands.number
+
+    # --- processes
+
+    def start_process(self) -> P:
+        self._started += 1
+        process = self.new_process(f"process {self._started}", self.seed * 1_000 + self._started)
+        self.processes.append(process)
+        self.tell(process.name, "starts")
+        process.start()
+        return process
+
+    def process_ended(self, process: P, why: str) -> None:
+        self.processes.remove(process)
+        if why.startswith("replaced"):
+            self.happened("the chain of a writer was replaced" if "chain" in why else "a writer was replaced")
+        else:
+            self.happened(f"crash at {why}")
+
+    def awake(self) -> Sequence[P]:
+        return [process for process in self.processes if not process.is_paused]
+
+    def somebody(self) -> P:
+        """Whoever a request reaches. Raises `Lost` if nobody is awake."""
+        awake = self.awake()
+        if not awake:
+            raise Lost("nobody is there")
+        return self.random.choice(awake) if self.strikes(self.swarm.misrouted) else awake[-1]
+
+    async def exchange(
+        self,
+        process: P,
+        who: str,
+        kind: str,
+        what: str,
+        work: Callable[[P], Coroutine[Any, Any, Answer]],
+        judge: Callable[[Answer], None],
+    ) -> Answer:
+        """A request, and what its client gets. Raises `Lost` when it learns nothing."""
+        self.tell(who, f"asks {process.name} to {kind} {what}")
+        hang_up = self.between(0, 200) if self.strikes(self.swarm.abandoned) else None
+        try:
+            async with asyncio.timeout(self.patience_s):
+                answer = await process.handle(work, hang_up)
+        except (Unavailable, CommitUnknown, Gone, TimeoutError) as error:
+            self.tell(who, f"learns nothing of {kind}: {error}")
+            self.trace.count(f"{kind}: {type(error).__name__}")
+            raise Lost(str(error)) from None
+        self.judged(judge, answer)
+        self.tell(who, self.told(kind, what, answer))
+        self.trace.count(f"{kind}: {answer.get('refusal') or answer['kind']}")
+        if self.strikes(self.swarm.answer_lost):
+            self.happened("answer lost")
+            raise Lost("the answer was lost")
+        return answer
+
+    # --- what is broken
+
+    async def guarded(self, work: Awaitable[T]) -> T | None:
+        """What is outside of any process must not fail; what is found broken ends the run."""
+        try:
+            return await work
+        except Violation as violation:
+            self.found(violation)
+        return None
+
+    def found(self, violation: Violation) -> None:
+        if self.violation is None:
+            self.violation = violation
+            self.tell("CHECKERS", str(violation))
+        self.ended.set()
+        self.news.set()
+
+    def judged(self, judge: Callable[..., T], *args: Any, **named: Any) -> T | None:
+        try:
+            return judge(*args, **named)
+        except Violation as violation:
+            self.found(violation)
+        return None
+
+    def is_bug(self, who: str, error: BaseException) -> None:
+        violation = Violation(self._no_bug, f"{who}: {error!r}")
+        violation.__cause__ = error
+        self.found(violation)
+
+
+class _Watched(StoreFaults):
+    """The faults of a process's store, with somebody who looks on."""
+
+    def __init__(self, stage: Stage[Any], process: Vessel) -> None:
+        super().__init__(stage, process)
+        self._stage = stage
+        self._mine = process
+
+    async def at(self, point: str) -> None:
+        if point == AFTER_EPOCH:
+            self._stage.epoch_begun(self._mine)
+        self._stage.look()
+        await super().at(point)
+
+
+async def first_of(*tasks: "asyncio.Task[Any]") -> None:
+    """Returns when one is done; the others are cancelled."""
+    done = asyncio.Event()
+    for task in tasks:
+        task.add_done_callback(lambda _: done.set())
+    try:
+        await done.wait()
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,105 @@
+"""A process of the simulated world: it can die, freeze, wake up and be replaced, and its connections break with it."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol, Self, TypeVar
+
+from countermand.kernel.ports import CommitUnknown, Unavailable, WriterReplaced
+from countermand_simulator.loop import Freight
+
+T = TypeVar("T")
+
+
+class Shore(Protocol):
+    """Who is told what becomes of it."""
+
+    def process_ended(self, process: Any, why: str) -> None: ...
+
+    def is_bug(self, who: str, error: BaseException) -> None: ...
+
+
+class Gone(Exception):
+    """The connection broke: nobody knows what became of the request."""
+
+
+class Vessel(ABC):
+    def __init__(self, name: str, shore: Shore) -> None:
+        self.name = name
+        self.is_alive = True
+        self._shore = shore
+        self._freight = Freight(name)
+        self._open: dict[asyncio.Future[Any], None] = {}
+
+    @abstractmethod
+    async def live(self) -> None:
+        """All that it does by itself. It raises `WriterReplaced` when another process took over."""
+
+    def start(self) -> None:
+        self._also(self.live())
+
+    def _also(self, work: Coroutine[Any, Any, None]) -> None:
+        """The end of one is the end of all."""
+        self._freight.start(work).add_done_callback(self._stopped)
+
+    @property
+    def is_paused(self) -> bool:
+        return self._freight.is_paused
+
+    def pause(self) -> None:
+        self._freight.pause()
+
+    def wake(self) -> None:
+        self._freight.wake()
+
+    def die(self, where: str) -> None:
+        """Everything that is in memory is gone, and every connection is cut."""
+        if not self.is_alive:
+            return
+        self.is_alive = False
+        self._freight.drop()
+        for answer in self._open:
+            if not answer.done():
+                answer.set_exception(Gone(f"{self.name} died {where}"))
+        self._shore.process_ended(self, where)
+
+    async def handle(self, work: Callable[[Self], Coroutine[Any, Any, T]], hang_up_ms: int | None = None) -> T:
+        """Runs a request in the process. Raises `Gone` if it dies meanwhile, or if the client hangs up."""
+        if not self.is_alive:
+            raise Gone(f"{self.name} is not there")
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._open[answer] = None
+        task = self._freight.start(work(self))
+        task.add_done_callback(lambda done: self._answered(done, answer))
+        try:
+            if hang_up_ms is None:
+                return await answer
+            async with asyncio.timeout(hang_up_ms / 1000):
+                return await answer
+        except TimeoutError:
+            task.cancel()
+            raise Gone("the client hung up") from None
+        finally:
+            self._open.pop(answer, None)
+
+    def _answered(self, task: asyncio.Task[T], answer: asyncio.Future[T]) -> None:
+        if task.cancelled() or not self.is_alive:
+            return
+        error = task.exception()
+        if not isinstance(error, Unavailable | CommitUnknown | None):
+            self._shore.is_bug(self.name, error)
+        if answer.done():
+            return
+        if error is None:
+            answer.set_result(task.result())
+        else:
+            answer.set_exception(error)
+
+    def _stopped(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or not self.is_alive:
+            return
+        error = task.exception()
+        if isinstance(error, WriterReplaced):
+            self.die(f"replaced: {error}")
+        elif error is not None:
+            self._shore.is_bug(self.name, error)

@@ -1,0 +1,255 @@
+"""The world of one run: the database, the chain, the processes, and everything that is seen of them."""
+
+import base64
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from countermand.kernel.journal import encode
+from countermand.kernel.ports import JournalRow
+from countermand.orders.shards import TRIGGER_SHARD
+from countermand.orders.trigger.model.order import OrderGroup
+from countermand.orders.trigger.ports import Custody, OrderRow, Store
+from countermand.services.prices import PriceStore
+from countermand.solana.port import Node
+from countermand.values.identity import Mint, OrderId, RequestId, Wallet
+from countermand.values.instant import Instant
+from countermand.values.quantities import UsdPrice
+from countermand_simulator.checkers import ChainOrders, Checkers, Claim
+from countermand_simulator.checkers.on_chain import LANDINGS, Moment
+from countermand_simulator.faults import FaultyChain, FaultyNode, Mortal
+from countermand_simulator.memory_store import MemoryDatabase, MemoryPrices, MemoryStore
+from countermand_simulator.process import Parts, Process
+from countermand_simulator.sides import ChainSide, OrdersSide
+from countermand_simulator.stage import Answer, Lost, Stage
+from countermand_simulator.swarm import Swarm
+
+Work = Callable[[Process], Coroutine[Any, Any, Answer]]
+
+_LONG: Final = ("body", "orders", "message", "built", "events", "after")
+"""What of an answer the trace does not show."""
+
+LONG_LEAP_MS: Final = 60_000
+
+
+@dataclass(slots=True)
+class Rows:
+    """The database as the checkers read it."""
+
+    database: MemoryDatabase
+
+    def seq(self) -> int:
+        return self.database.shard(0).stands.seq
+
+    def journal_row(self, seq: int) -> JournalRow | None:
+        return self.database.shard(0).journal.get(seq)
+
+    def event(self, seq: int, n: int) -> tuple[str, str] | None:
+        row = self.database.shard(0).events.get((seq, n))
+        return None if row is None else (row.record.order_id, row.record.kind)
+
+    def order_row(self, order_id: str) -> OrderRow | None:
+        return self.database.shard(0).orders.get(OrderId(order_id))
+
+    def has_craft(self, request_id: str) -> bool:
+        return RequestId(request_id) in self.database.shard(0).crafts
+
+    def has_vault(self, wallet: str) -> bool:
+        return Wallet(wallet) in self.database.shard(0).vaults
+
+    def has_build(self, digest: bytes) -> bool:
+        return digest in self.database.shard(0).builds
+
+    def live_orders(self) -> Sequence[str]:
+        return [order_id for order_id, row in self.database.shard(0).orders.items() if row.live]
+
+
+class World(Stage[Process]):
+    patience_s = 60
+
+    def __init__(self, seed: int, swarm: Swarm, side: Callable[["World"], ChainSide], parts: Parts) -> None:
+        self.database = MemoryDatabase()
+        super().__init__(seed, swarm, self.database, TRIGGER_SHARD, Claim.NO_BUG)
+        self.side = side(self)
+        self.prices: dict[str, int] = {}
+        rows, orders = Rows(self.database), self.side.orders
+        self.checkers = Checkers(rows, self.side, self.side.decimals, self.trace.count)
+        self._on_chain = orders
+        people = () if orders is None else (*orders.makers, *orders.savers, orders.sponsor)
+        self._chain_orders = (
+            None if orders is None else ChainOrders(orders, self.side, rows, people, self._saw_on_chain)
+        )
+        self._parts = parts
+
+    # --- what is claimed
+
+    def look(self) -> None:
+        self.judged(self.checkers.follow)
+        if self._chain_orders is not None:
+            self.judged(self._chain_orders.follow)
+
+    def judge_at_rest(self) -> None:
+        self.judged(self.checkers.at_rest)
+        if self._chain_orders is not None:
+            self.judged(self._chain_orders.at_rest)
+
+    @property
+    def on_chain(self) -> OrdersSide:
+        assert self._on_chain is not None, "this chain has no order programs"
+        return self._on_chain
+
+    @property
+    def chain_orders(self) -> ChainOrders:
+        """What is claimed of the orders that live on the chain."""
+        assert self._chain_orders is not None, "this chain has no order programs"
+        return self._chain_orders
+
+    # --- processes
+
+    def store_for(self, process: Process) -> Store:
+        return MemoryStore(self.database, self.faults_for(process))
+
+    def prices_for(self, process: Process, opened: Callable[[], int | None]) -> PriceStore:
+        return MemoryPrices(self.database, self.faults_for(process), opened)
+
+    def custody_for(self, process: Process) -> Custody:
+        chain = FaultyChain(self, process, self.side.chain(process), self.watch_send)
+        return self.side.custody(chain, self.prices.__getitem__, self._mood)
+
+    def nodes_for(self, process: Process) -> tuple[Node, Node] | None:
+        if self._on_chain is None:
+            return None
+        node = self._on_chain.node(process)
+        return FaultyNode(self, process, node, self.watch_build), FaultyNode(self, process, node, self.watch_own)
+
+    def price_of(self, mint: Mint) -> UsdPrice | None:
+        price = self.prices.get(mint)
+        return None if price is None else UsdPrice(price)
+
+    async def boot(self, process: Process) -> None:
+        await self.side.boot(process)
+
+    async def stopped(self, process: Process) -> None:
+        await self.side.stopped(process)
+
+    def _mood(self) -> str:
+        if self.strikes(self.swarm.swap_refused):
+            self.happened("swap refused")
+            return "refused"
+        if self.strikes(self.swarm.swap_fails):
+            self.happened("swap fails")
+            return "fails"
+        return "fine"
+
+    def new_process(self, name: str, seed: int) -> Process:
+        swarm = self.swarm
+        return Process(name, self, self._parts, self.clock, seed, swarm.confirm_timeout_ms, swarm.dormant_kept)
+
+    def stepped_on_chain(self, what: str) -> None:
+        """A build is remembered, or a transaction of an on-chain order has landed."""
+        self.stepped("chain", what)
+
+    def _saw_on_chain(self, what: str) -> None:
+        self.trace.count(what)
+        if what in LANDINGS:
+            self.stepped_on_chain(what)
+
+    def committed(self, process: Process, groups: Sequence[OrderGroup], loaded: bool) -> None:
+        if self.was_replaced(process):
+            return
+        bodies = {group.id: encode(group) for group in groups}
+        self.judged(self.checkers.remembers, bodies, all_of_them=loaded)
+
+    def watch_send(self, process: Mortal, transaction: bytes) -> None:
+        message = self.side.message_of(transaction)
+        self.judged(self.checkers.sent, message)
+        self.tell(process.name, f"sends {base64.b64encode(message).decode()[-24:]}")
+
+    def watch_build(self, process: Mortal, transaction: bytes) -> None:
+        message = self.side.message_of(transaction)
+        self.judged(self.chain_orders.sent, message)
+        self.tell(process.name, f"lands {base64.b64encode(message).decode()[-24:]}")
+
+    def watch_own(self, process: Mortal, transaction: bytes) -> None:
+        message = self.side.message_of(transaction)
+        self.tell(process.name, f"passes on {base64.b64encode(message).decode()[-24:]}")
+
+    async def meddle(self, transaction: bytes) -> None:
+        """Before a transaction lands, a stranger sends something to the account that it makes or closes."""
+        dusts, prefunds = self.strikes(self.swarm.dust), self.strikes(self.swarm.prefund)
+        message = base64.b64encode(self.side.message_of(transaction)).decode()
+        if not (dusts or prefunds) or message not in self.checkers.attempts:
+            return
+        order = self.checkers.orders[self.checkers.attempts[message][0]]
+        if order["state"] != "depositing" and dusts:
+            self.happened(f"dust before a landing, {order['close_rejections']} rejected so far")
+            await self.side.dust(order["terms"]["input_account"], self.between(1, 1_000))
+        elif order["state"] == "depositing" and prefunds:
+            self.happened("an address is prefunded while its deposit is on its way")
+            await self.side.prefund(order["terms"]["input_account"])
+
+    # --- requests
+
+    async def ask(self, wallet: str, kind: str, order_id: str | None, key: str, work: Work) -> Answer:
+        """A request to one of the processes, and what its client gets. Raises `Lost` when it learns nothing."""
+        process = self.somebody()
+        asked = self.judged(self.checkers.asked, kind, wallet, order_id, key)
+
+        def judge(answer: Answer) -> None:
+            if asked is not None:
+                self.checkers.answered(asked, answer)
+
+        return await self.exchange(process, wallet, kind, order_id or key, work, judge)
+
+    async def ask_on_chain(
+        self, wallet: str, kind: str, what: str, work: Work, judge: Callable[[Moment, Answer, bool], None] | None = None
+    ) -> Answer:
+        """The same about orders that live on the chain."""
+        process = self.somebody()
+        moment = self.judged(self.chain_orders.asked)
+
+        def judges(answer: Answer) -> None:
+            if judge is not None and moment is not None:
+                judge(moment, answer, self._on_chain is None or not self._on_chain.is_replaced(process))
+
+        return await self.exchange(process, wallet, kind, what, work, judges)
+
+    def told(self, kind: str, what: str, answer: Answer, /) -> str:
+        shown = (f"{key}={str(value)[-24:]}" for key, value in answer.items() if key not in _LONG)
+        return f"{kind} {what}: {' '.join(shown)}"
+
+    def moves(self, mint: str, price: int) -> None:
+        """What swaps are made at from now on."""
+        self.prices[mint] = price
+        self.checkers.priced(mint, price)
+
+    async def price(self, mint: str, price: int, *, at_once: bool) -> None:
+        """The venue's price moves, if a process is there to hear it."""
+        self.moves(mint, price)
+
+        async def hears(process: Process) -> dict[str, Any]:
+            await process.prices.set({Mint(mint): UsdPrice(price)}, at_once=at_once)
+            return {"kind": "priced", "mint": mint, "price": price, "at_once": at_once, "at": self.clock.now()}
+
+        try:
+            await self.ask("the market", "price", None, f"{mint} {price}", hears)
+        except Lost:
+            self.trace.count("price lost")
+
+    async def leap(self, ms: int) -> None:
+        """The venue's clock is moved forward. With a long leap comes the fault that lets every blockhash die."""
+        await super().leap(ms)
+        if ms >= LONG_LEAP_MS:
+            await self.side.expire_blockhashes()
+
+        async def runs(process: Process) -> dict[str, Any]:
+            await process.shard.run_due()
+            return {"kind": "leapt"}
+
+        try:
+            await self.ask("the operator", "leap", None, str(ms), runs)
+        except Lost:
+            self.trace.count("leap lost")
+
+    def now(self) -> Instant:
+        return self.clock.now()

@@ -1,0 +1,71 @@
+"""One read for all who ask at the same time, and none that is older than the question."""
+
+import asyncio
+
+import pytest
+
+from countermand.kernel.ports import Unavailable
+from countermand.kernel.shared_read import SharedRead
+from tests.orders.trigger.stubs import quiet, under_virtual_time
+
+
+class Slow:
+    """Counts its reads; each ends when it is told to."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.go = asyncio.Semaphore(0)
+        self.rains = False
+
+    async def read(self) -> int:
+        self.begun += 1
+        number = self.begun
+        await self.go.acquire()
+        if self.rains:
+            raise Unavailable("it rains")
+        return number
+
+
+@under_virtual_time
+async def test_those_who_come_while_a_read_is_under_way_share_the_next_one() -> None:
+    slow = Slow()
+    shared = SharedRead(slow.read)
+    first = [asyncio.create_task(shared.ask()) for _ in range(3)]
+    await quiet()
+    later = [asyncio.create_task(shared.ask()) for _ in range(3)]
+    await quiet()
+    assert slow.begun == 1
+    slow.go.release()
+    assert await asyncio.gather(*first) == [1, 1, 1]
+    await quiet()
+    assert slow.begun == 2
+    slow.go.release()
+    assert await asyncio.gather(*later) == [2, 2, 2]
+
+
+@under_virtual_time
+async def test_a_read_that_fails_is_told_to_those_who_wait_for_it_and_the_next_one_is_tried() -> None:
+    slow = Slow()
+    shared = SharedRead(slow.read)
+    first = asyncio.create_task(shared.ask())
+    await quiet()
+    later = asyncio.create_task(shared.ask())
+    await quiet()
+    slow.rains = True
+    slow.go.release()
+    with pytest.raises(Unavailable):
+        await first
+    slow.rains = False
+    slow.go.release()
+    assert await later == 2
+
+
+@under_virtual_time
+async def test_who_gives_up_takes_nobody_s_read_away() -> None:
+    slow = Slow()
+    shared = SharedRead(slow.read)
+    impatient, patient = asyncio.create_task(shared.ask()), asyncio.create_task(shared.ask())
+    await quiet()
+    impatient.cancel()
+    slow.go.release()
+    assert await patient == 1

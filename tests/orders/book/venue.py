@@ -1,0 +1,270 @@
+"""A venue for the tests of the book, which looks at everything after every command."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from countermand.orders.book.model.book import Book, resting
+from countermand.orders.book.model.commands import (
+    CancelByOperator,
+    CancelOrder,
+    CancelOrders,
+    Command,
+    Credit,
+    PlaceOrder,
+)
+from countermand.orders.book.model.decide import Decision, decide
+from countermand.orders.book.model.events import OrderCancelled, OrderPlaced, Traded
+from countermand.orders.book.model.exchange import Desk
+from countermand.orders.book.model.fast import FastBook
+from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE, FEES, Account, Amount, Currency
+from countermand.orders.book.model.ledger.ledger import Ledger
+from countermand.orders.book.model.ledger.transfer import HoldId
+from countermand.orders.book.model.lifecycle import LIVE, is_resting
+from countermand.orders.book.model.market import Market, MarketSymbol
+from countermand.orders.book.model.order import BUY, SELL, Kind, Nonce, Order, OrderId, Side, State, Terms
+from countermand.orders.book.model.quantities import Lots, Rate, Ticks
+from countermand.orders.book.model.refusals import Refused
+from countermand.orders.book.model.settlement import locked_by
+from countermand.values.instant import Instant
+
+ALICE, BOB, CAROL = Account("0xa11ce"), Account("0xb0b"), Account("0xca401")
+BTC, USDC, ETH = Currency("btc"), Currency("usdc"), Currency("eth")
+BTCUSDC, ETHUSDC = MarketSymbol("btcusdc"), MarketSymbol("ethusdc")
+UNIT = 10**AMOUNT_SCALE
+START = Instant(1_700_000_000_000)
+
+MARKET = Market(
+    symbol=BTCUSDC,
+    base=BTC,
+    quote=USDC,
+    price_decimals=2,
+    volume_decimals=4,
+    maker_fee=Rate(200),
+    taker_fee=Rate(400),
+    volume_min=Lots(1),
+    volume_max=Lots(1_000_000),
+    price_min=Ticks(1),
+    price_max=Ticks(10_000_000),
+)
+MARKETS = (MARKET, replace(MARKET, symbol=ETHUSDC, base=ETH))
+
+
+def usdc(ticks_times_lots: int) -> Amount:
+    """What so many lots cost at so many ticks: 10⁻⁶ USDC each."""
+    return Amount(ticks_times_lots * UNIT // 10**6)
+
+
+def btc(lots: int) -> Amount:
+    return Amount(lots * UNIT // 10**4)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a journal keeps."""
+
+    command: Command
+    at: Instant
+    events: Decision
+
+
+class Venue:
+    def __init__(
+        self, new_book: Callable[[], Book] = FastBook, *, markets: Sequence[Market] = MARKETS, rich: bool = True
+    ) -> None:
+        self.new_book, self.markets = new_book, markets
+        self.desk = Desk(markets, new_book)
+        self.now = START
+        self.journal: list[Entry] = []
+        self._nonce = 0
+        for account in (ALICE, BOB, CAROL) if rich else ():
+            for currency in (BTC, USDC, ETH):
+                self.does(Credit(account, currency, Amount(10**6 * UNIT)))
+
+    # --- commands
+
+    def does(self, command: Command) -> Decision | Refused:
+        """A turn: what is due, the command, and what that makes due."""
+        self._run_due()
+        decision = self._decide(command, self.now)
+        self._run_due()
+        return decision
+
+    def credits(self, account: Account, currency: Currency, amount: Amount) -> Decision | Refused:
+        return self.does(Credit(account, currency, amount))
+
+    def places(
+        self,
+        account: Account,
+        side: Side,
+        lots: int,
+        price: int | None,
+        kind: Kind = Kind.LIMIT,
+        *,
+        stop: int | None = None,
+        market: MarketSymbol = BTCUSDC,
+        match_fails: bool = False,
+    ) -> OrderId:
+        decision = self.tries(account, side, lots, price, kind, stop=stop, market=market, match_fails=match_fails)
+        assert not isinstance(decision, Refused), decision
+        assert isinstance(decision[0], OrderPlaced)
+        return decision[0].order_id
+
+    def tries(
+        self, account: Account, side: Side, lots: int, price: int | None, kind: Kind = Kind.LIMIT, **more: Any
+    ) -> Decision | Refused:
+        self._nonce += 1
+        stop, market = more.get("stop"), more.get("market", BTCUSDC)
+        limit, trigger = None if price is None else Ticks(price), None if stop is None else Ticks(stop)
+        terms = Terms(account, market, side, kind, Lots(lots), limit, trigger)
+        place = PlaceOrder(f"uuid {self._nonce}", Nonce(self._nonce), b"", terms, more.get("match_fails", False))
+        return self.does(place)
+
+    def buys(self, account: Account, lots: int, price: int | None, kind: Kind = Kind.LIMIT, **more: Any) -> OrderId:
+        return self.places(account, BUY, lots, price, kind, **more)
+
+    def sells(self, account: Account, lots: int, price: int | None, kind: Kind = Kind.LIMIT, **more: Any) -> OrderId:
+        return self.places(account, SELL, lots, price, kind, **more)
+
+    def cancels(self, account: Account, order_id: int) -> Decision | Refused:
+        return self.does(CancelOrder(account, OrderId(order_id)))
+
+    def cancels_all(self, account: Account, side: Side | None = None, limit: int = 100) -> list[int]:
+        decision = self.does(CancelOrders(account, BTCUSDC, side, limit))
+        assert not isinstance(decision, Refused)
+        return [event.order_id for event in decision if isinstance(event, OrderCancelled)]
+
+    def ends(self, order_id: OrderId) -> Decision | Refused:
+        return self.does(CancelByOperator(order_id))
+
+    def passes(self, ms: int) -> None:
+        self.now = Instant(self.now + ms)
+        self._run_due()
+
+    def _run_due(self) -> None:
+        while (due := self.desk.command_due(self.now)) is not None:
+            decision = self._decide(due[1], self.now)
+            assert decision, f"{due[1]} was due and did nothing"
+            assert not isinstance(decision, Refused), f"{due[1]} was due and was refused"
+
+    def _decide(self, command: Command, at: Instant) -> Decision | Refused:
+        before = picture(self.desk)
+        decision = decide(self.desk, command, at)
+        assert decide(self.desk, command, at) == decision, "deciding again gives the same"
+        assert picture(self.desk) == before, "deciding changes nothing"
+        if not isinstance(decision, Refused) and decision:
+            for event in decision:
+                self.desk.apply(event, at)
+                uncrossed(self.desk)
+            self.journal.append(Entry(command, at, decision))
+        sound(self.desk)
+        return decision
+
+    # --- what there is to see
+
+    def order(self, order_id: OrderId) -> Order:
+        return self.desk.orders[order_id]
+
+    def state(self, order_id: OrderId) -> State:
+        return self.desk.orders[order_id].state
+
+    def book(self, side: Side, market: MarketSymbol = BTCUSDC) -> list[tuple[int, int, int]]:
+        return list(resting(self.desk.pits[market].book, side))
+
+    def trades(self) -> list[Traded]:
+        return [event for entry in self.journal for event in entry.events if isinstance(event, Traded)]
+
+    def available(self, account: Account, currency: Currency) -> Amount:
+        return self.desk.ledger.balance(account, currency).available
+
+    def locked(self, account: Account, currency: Currency) -> Amount:
+        return self.desk.ledger.balance(account, currency).locked
+
+    def fees(self, currency: Currency) -> Amount:
+        return self.available(FEES, currency)
+
+    # --- replays
+
+    def replays(self) -> None:
+        """The fold of the journal is the same desk; deciding it again gives the same events; so does what is stored."""
+        folded, again = (Desk(self.markets, self.new_book) for _ in range(2))
+        for entry in self.journal:
+            assert decide(again, entry.command, entry.at) == entry.events
+            for event in entry.events:
+                folded.apply(event, entry.at)
+                again.apply(event, entry.at)
+        assert picture(folded) == picture(again) == picture(self.desk)
+        assert picture(self.reloaded()) == picture(self.desk, live_only=True)
+
+    def reloaded(self) -> Desk:
+        """The desk as the next start would have it."""
+        desk = Desk(self.markets, self.new_book)
+        live = [order for order in self.desk.orders.values() if order.state in LIVE]
+        desk.load(self.desk.standing(), list(self.desk.ledger.balances()), reversed(live))
+        sound(desk)
+        return desk
+
+
+def picture(desk: Desk, *, live_only: bool = False) -> dict[str, Any]:
+    """All that a desk is, to compare."""
+    return {
+        "orders": {n: o for n, o in sorted(desk.orders.items()) if not live_only or o.state in LIVE},
+        "standing": desk.standing(),
+        "balances": sorted(desk.ledger.balances()),
+        "deposited": sorted(desk.ledger.deposited().items()),
+        "holds": sorted(desk.ledger.holds.items()),
+        "books": {m: [list(resting(pit.book, side)) for side in Side] for m, pit in desk.pits.items()},
+        "stops": {m: pit.stops.crossed(0, 2**63) for m, pit in desk.pits.items()},
+        "live": {m: list(pit.live) for m, pit in desk.pits.items()},
+        "due": desk.next_due(),
+    }
+
+
+def uncrossed(desk: Desk) -> None:
+    for pit in desk.pits.values():
+        bid, ask = pit.book.best(BUY), pit.book.best(SELL)
+        assert bid is None or ask is None or bid < ask, f"{pit.market.symbol} is crossed: {bid}, {ask}"
+
+
+def sound(desk: Desk) -> None:
+    """What must hold between any two commands."""
+    uncrossed(desk)
+    assert_balanced(desk.ledger)
+    for order in desk.orders.values():
+        assert order.origin == order.remaining + order.executed
+        assert (order.state is State.DONE) == (not order.remaining)
+        assert (order.cancel_reason is not None) == (order.state is State.CANCEL)
+        hold = desk.ledger.holds.get(HoldId(order.id))
+        if order.state in LIVE:
+            assert hold is not None, f"{order} has nothing locked"
+            assert hold.left == locked_by(order, desk.pits[order.terms.market].market)
+            assert hold.owner == order.terms.account
+        else:
+            assert hold is None, f"{order} has ended and keeps {hold}"
+    for symbol, pit in desk.pits.items():
+        mine = [order for order in desk.orders.values() if order.terms.market == symbol]
+        assert list(pit.live) == [order.id for order in mine if order.state in LIVE]
+        for side in Side:
+            sign = -1 if side is BUY else 1
+            rest = [order for order in mine if is_resting(order) and order.terms.side is side]
+            rest.sort(key=lambda order: (sign * price_of(order), order.rank))
+            assert list(resting(pit.book, side)) == [(o.id, price_of(o), o.remaining.lots) for o in rest]
+        for order in mine:
+            if order.state is State.PENDING and order.terms.stop is not None and pit.last is not None:
+                reached = order.terms.stop <= pit.last if order.terms.side is BUY else order.terms.stop >= pit.last
+                assert not reached or order.triggered_at is not None, f"{order} was to be triggered"
+
+
+def price_of(order: Order) -> int:
+    assert order.terms.price is not None
+    return order.terms.price.ticks
+
+
+def assert_balanced(ledger: Ledger) -> None:
+    assert ledger.imbalances() == []
+
+
+def shows(events: Decision | Refused) -> list[str]:
+    """The kinds of what happened."""
+    assert not isinstance(events, Refused), events
+    return [type(event).__name__ for event in events]

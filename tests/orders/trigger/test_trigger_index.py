@@ -1,0 +1,181 @@
+"""The price index and the timers, beside naive ones."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from countermand.orders.trigger.model.condition import Condition, Direction
+from countermand.orders.trigger.model.timer_queue import Timers
+from countermand.orders.trigger.model.trigger_index import Watch
+from countermand.values.identity import Mint, OrderId
+from countermand.values.instant import Instant
+from countermand.values.quantities import UsdPrice
+from tests.orders.trigger.samples import usd
+
+SOL = Mint("SOL")
+HOUR = 2**22
+ids = st.sampled_from([OrderId(name) for name in "abcdefgh"])
+prices = st.integers(1, 12).map(usd)
+conditions = st.builds(Condition, st.sampled_from(Direction), prices)
+operations = st.one_of(
+    st.tuples(st.just("arm"), ids, st.lists(conditions, min_size=1, max_size=2)),
+    st.tuples(st.just("leave"), ids, st.none()),
+    st.tuples(st.just("cross"), prices, st.booleans()),
+)
+instants = st.one_of(st.integers(0, 50), st.integers(0, 5 * HOUR), st.integers(2 * HOUR - 2, 2 * HOUR + 2)).map(Instant)
+settings = st.one_of(
+    st.tuples(st.just("set"), ids, instants),
+    st.tuples(st.just("leave"), ids, st.none()),
+    st.tuples(st.just("pass"), st.none(), instants),
+)
+
+Watched = dict[OrderId, list[Condition]]
+
+
+def taken(watch: Watch[list[Condition]], mint: Mint, price: UsdPrice, most: int = 100) -> Iterator[list[OrderId]]:
+    """Slice after slice."""
+    more = True
+    while more:
+        crossed, more = watch.take_crossed(mint, price, most)
+        yield crossed
+
+
+@given(st.lists(operations, max_size=300))
+def test_the_index_finds_what_a_look_at_every_order_finds(steps: list[tuple[str, Any, Any]]) -> None:
+    orders: Watched = {}
+    watch = Watch(orders, list)
+    for what, whom, how in steps:
+        if what == "arm":
+            orders[whom] = how
+            watch.arm(whom, SOL)
+        elif what == "leave":
+            orders.pop(whom, None)
+        else:
+            crossed = sorted(name for name, armed in orders.items() if any(c.holds_at(whom) for c in armed))
+            slices = list(taken(watch, SOL, whom, most=3))
+            assert all(len(each) <= 3 for each in slices)
+            assert sorted({name for each in slices for name in each}) == crossed
+            for name in crossed:
+                if how:
+                    watch.arm(name, SOL)
+                else:
+                    del orders[name]
+
+
+def test_another_mints_price_concerns_nobody() -> None:
+    watch = Watch({OrderId("a"): [Condition(Direction.ABOVE, usd(1))]}, list)
+    watch.arm(OrderId("a"), SOL)
+    assert list(taken(watch, Mint("JUP"), usd(5))) == [[]]
+    assert list(taken(watch, SOL, usd(5))) == [[OrderId("a")]]
+
+
+def test_the_index_does_not_grow_with_what_left() -> None:
+    orders: Watched = {}
+    watch = Watch(orders, list)
+    for n in range(10_000):
+        order_id = OrderId(str(n % 10))
+        orders[order_id] = [Condition(Direction.ABOVE, usd(1 + n))]
+        watch.arm(order_id, SOL)
+        assert watch._entries == sum(len(heap) for heap in watch._heaps.values())
+    assert watch._entries <= 64 + 3 * 10
+    assert list(taken(watch, SOL, usd(20_000))) == [sorted(orders)], "the nearest first"
+
+
+def test_who_is_watched_for_the_other_direction_by_now_is_not_found() -> None:
+    orders: Watched = {}
+    watch = Watch(orders, list)
+    for direction in Direction:
+        orders[OrderId("a")] = [Condition(direction, usd(5))]
+        watch.arm(OrderId("a"), SOL)
+    assert list(taken(watch, SOL, usd(6))) == [[]]
+    assert list(taken(watch, SOL, usd(4))) == [[OrderId("a")]]
+
+
+def test_a_slice_looks_at_so_many_entries_at_most() -> None:
+    orders = {OrderId(str(n)): [Condition(Direction.ABOVE, usd(1))] for n in range(1_000)}
+    watch = Watch(orders, list)
+    for order_id in list(orders):
+        watch.arm(order_id, SOL)
+        if order_id != "999":
+            orders[order_id] = [Condition(Direction.ABOVE, usd(9))]
+    slices = list(taken(watch, SOL, usd(5), most=10))
+    assert [each for each in slices if each] == [[OrderId("999")]]
+    assert len(slices) > 10
+
+
+@given(st.lists(settings, max_size=300))
+def test_timers_come_by_due_time_and_then_by_id(steps: list[tuple[str, Any, Any]]) -> None:
+    current: dict[OrderId, Instant] = {}
+    timers = Timers(current, Instant)
+    now = Instant(0)
+    for what, whom, when in steps:
+        if what == "set":
+            current[whom] = when
+            timers.set(whom, when)
+        elif what == "leave":
+            current.pop(whom, None)
+        else:
+            now = max(now, when)
+            expected = sorted((due, order_id) for order_id, due in current.items() if due <= now)
+            told = []
+            while not timers.begin(now, 2):
+                pass
+            while (due_now := timers.due(now)) is not None:
+                told.append(due_now)
+                del current[due_now[1]]
+            assert told == expected
+
+
+@pytest.mark.parametrize("passing", [False, True])
+def test_the_timers_do_not_grow_with_what_is_due_at_another_time_by_now(passing: bool) -> None:
+    current: dict[OrderId, Instant] = {}
+    timers = Timers(current, Instant)
+    for n in range(5_000):
+        order_id, due = OrderId(str(n % 10)), Instant((n + n % 7) * HOUR // 5)
+        current[order_id] = due
+        timers.set(order_id, due)
+        assert timers._entries <= 64 + 3 * 10
+        if passing and n % 3 == 0:
+            timers.due(Instant(due - 2 * HOUR))
+        assert timers._entries == len(timers._soon) + sum(len(ids) for ids in timers._later.values())
+
+
+@pytest.mark.parametrize("orders", [0, 10, 1_000])
+@pytest.mark.parametrize("spread", [1, HOUR])
+def test_the_timers_are_compacted_once_for_many_settings(
+    monkeypatch: pytest.MonkeyPatch, orders: int, spread: int
+) -> None:
+    """B16: a compaction looks at every entry, so one at each setting would be quadratic."""
+    compactions = 0
+    compact = Timers._compact
+
+    def counted(timers: Timers[Instant]) -> None:
+        nonlocal compactions
+        compactions += 1
+        compact(timers)
+
+    monkeypatch.setattr(Timers, "_compact", counted)
+    current = {OrderId(str(n)): Instant(n * spread) for n in range(orders)}
+    timers, settings_made = Timers(current, Instant), 0
+    for turn in range(20):
+        for order_id in list(current):
+            current[order_id] = Instant(current[order_id] + turn + 1)
+            timers.set(order_id, current[order_id])
+            settings_made += 1
+    # Each leaves at most one entry an order, and the next comes after 64 and two more for each.
+    assert compactions <= settings_made / (64 + 2 * orders)
+    assert timers._entries <= 64 + 3 * orders
+
+
+def test_timers_of_orders_that_left_are_compacted_too() -> None:
+    current: dict[OrderId, Instant] = {}
+    timers = Timers(current, Instant)
+    for n in range(10_000):
+        order_id = OrderId(str(n))
+        current[order_id] = Instant(HOUR * (n % 50))
+        timers.set(order_id, current[order_id])
+        del current[order_id]
+    assert timers._entries <= 64

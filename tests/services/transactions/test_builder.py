@@ -1,0 +1,86 @@
+"""Blockhash, price and compute units, and how long they are believed."""
+
+import pytest
+
+from countermand.kernel.ports import Unavailable
+from countermand.services.transactions.builder import UNITS_MAX, UNITS_UNKNOWN, Blocks
+from countermand.solana.port import Simulation
+from countermand.solana.programs.compile import Budget
+from tests.dialects.limit_venue import BLOCKHASH, LAST_VALID_HEIGHT, StubChain
+
+OTHER = "5X6NZakijP7RbmkhuTy133WWNCH9qZzdafmtPWhjBaqr"
+
+
+class Stage:
+    def __init__(self, chain: StubChain, auto_price: int | None = None) -> None:
+        self.chain = chain
+        self.now = 0
+        self.blocks = Blocks(chain, chain, lambda: self.now, auto_price)
+        self.asked: list[tuple[Budget, str]] = []
+
+    def compose(self, budget: Budget, blockhash: str) -> bytes:
+        self.asked.append((budget, blockhash))
+        return b"\1message"
+
+
+async def test_a_blockhash_is_believed_for_a_slot() -> None:
+    stage = Stage(StubChain())
+    assert (await stage.blocks.recent()).blockhash == BLOCKHASH
+    stage.chain.blockhash = OTHER
+    stage.now = 400
+    assert (await stage.blocks.recent()).blockhash == BLOCKHASH
+    stage.now = 401
+    assert (await stage.blocks.recent()).blockhash == OTHER
+    stage.chain.blockhash, stage.now = BLOCKHASH, 0
+    assert (await stage.blocks.recent()).blockhash == BLOCKHASH, "the wall clock went back"
+    stage.chain.blockhash = OTHER
+    stage.blocks.forget()
+    assert (await stage.blocks.recent()).blockhash == OTHER
+
+
+@pytest.mark.parametrize(
+    ("used", "limit"),
+    [(0, 0), (1, 1), (10, 11), (80_521, 88_573), (80_602, 88_662), (10_263, 11_289), (1_400_000, UNITS_MAX)],
+)
+async def test_a_tenth_more_than_it_takes(used: int, limit: int) -> None:
+    stage = Stage(StubChain(units=used))
+    composed = await stage.blocks.composed(stage.compose, 7)
+    assert stage.asked == [(Budget(UNITS_MAX, 7), BLOCKHASH), (Budget(limit, 7), BLOCKHASH)]
+    assert (composed.message, composed.last_valid_height) == (b"\1message", LAST_VALID_HEIGHT)
+
+
+async def test_a_limit_that_is_given_needs_no_simulation() -> None:
+    stage = Stage(StubChain())
+    await stage.blocks.composed(stage.compose, 7, 43_200)
+    assert (stage.asked, stage.chain.simulated) == ([(Budget(43_200, 7), BLOCKHASH)], [])
+
+
+async def test_a_blockhash_that_died_is_asked_for_again() -> None:
+    class Leaping(StubChain):
+        async def simulate(self, transaction: bytes) -> Simulation:
+            if self.blockhash == OTHER:
+                return Simulation(None, (), 10)
+            self.blockhash = OTHER
+            return Simulation("BlockhashNotFound", (), 0)
+
+    stage = Stage(Leaping())
+    await stage.blocks.composed(stage.compose, 7)
+    assert stage.asked[-1] == (Budget(11, 7), OTHER)
+
+
+async def test_what_fails_now_gets_a_limit_that_is_enough() -> None:
+    stage = Stage(StubChain(simulation_error="AccountNotFound"))
+    await stage.blocks.composed(stage.compose, 7)
+    assert stage.asked[-1] == (Budget(UNITS_UNKNOWN, 7), BLOCKHASH)
+
+
+async def test_a_price_of_ones_own() -> None:
+    stage = Stage(StubChain(fees=(1, 2, 3)), auto_price=15_406)
+    assert await stage.blocks.price([]) == 15_406
+
+
+async def test_a_chain_that_is_away() -> None:
+    stage = Stage(StubChain(down=True))
+    for asking in (stage.blocks.recent(), stage.blocks.price([]), stage.blocks.composed(stage.compose, 1)):
+        with pytest.raises(Unavailable):
+            await asking
