@@ -107,7 +107,7 @@ def _ticks_ns(writer: TriggerEpoch) -> list[int]:
     for number in range(_TICKS):
         price = UsdPrice(150 * _DOLLAR + number)
         began = time.perf_counter_ns()
-        crossed, _ = writer.state.desk.take_crossed(Mint(SOL.mint), price, at_once=False)
+        crossed, _ = writer.state.live.take_crossed(Mint(SOL.mint), price, at_once=False)
         took.append(time.perf_counter_ns() - began)
         assert not crossed, "the tick was to cross nothing"
     return sorted(took)
@@ -119,7 +119,7 @@ def _crossing_ms(writer: TriggerEpoch) -> float:
     began = time.perf_counter_ns()
     count, more = 0, True
     while more:
-        crossed, more = writer.state.desk.take_crossed(Mint(SOL.mint), reach, at_once=False)
+        crossed, more = writer.state.live.take_crossed(Mint(SOL.mint), reach, at_once=False)
         writer.turn(TriggerOrders(Mint(SOL.mint), reach, at_once=False, order_ids=tuple(crossed)), _START)
         count += len(crossed)
     took = time.perf_counter_ns() - began

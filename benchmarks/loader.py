@@ -23,9 +23,9 @@ from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
 from countermand.kernel.writer_epoch import WriterEpoch
 from countermand.orders.shards import TRIGGER_SHARD
-from countermand.orders.trigger.model.commands import DepositCraft, Fate, PlaceOrder, ResolveAttempt, Submission
+from countermand.orders.trigger.model.commands import PlaceOrder, ResolveAttempt, UnsignedDeposit
 from countermand.orders.trigger.model.condition import Condition, Direction
-from countermand.orders.trigger.model.order import Craft, Family, Leg, Role
+from countermand.orders.trigger.model.order import Family, Leg, Role
 from countermand.orders.trigger.model.refusals import Refused
 from countermand.orders.trigger.shard import TriggerEpoch
 from countermand.orders.trigger.state import TriggerState
@@ -33,7 +33,7 @@ from countermand.sandbox.pool import pool_account, sandbox_accounts
 from countermand.sandbox.prices import DEFAULT_PRICES
 from countermand.services.custody.deposits import account_seed, deposit_message
 from countermand.services.custody.instructions import order_account
-from countermand.services.custody.parties import Parties
+from countermand.services.custody.parties import OrderAccounts
 from countermand.services.custody.vaults import VaultKeys, load_or_make_seed
 from countermand.services.token_incarnation import TokenIncarnation
 from countermand.services.tokens import JUP, SOL, USDC, Token, TokenRegistry
@@ -50,6 +50,7 @@ from countermand.store.venue_postgres import PostgresVenue
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import USD_SCALE, BaseUnits, Bps, UsdPrice
+from countermand.values.transactions import Submission, TransactionOutcome, UnsignedTransaction
 
 WALLETS: Final = 2_000
 _A_BATCH: Final = 1_000
@@ -130,12 +131,12 @@ class Filling:
     def _place(self, wish: Wish, owner: Owner, accounts: dict[Address, AccountInfo]) -> OrderId:
         now, request_id = self.clock.now(), self.ids.request_id()
         order_id, vault = self.ids.order_id(now), self.keys.vault_of(owner.wallet)
-        parties, seed = Parties.of(owner.wallet, vault, wish.sells), account_seed(request_id)
+        parties, seed = OrderAccounts.of(owner.wallet, vault, wish.sells), account_seed(request_id)
         message = deposit_message(parties, seed, wish.amount, secrets.token_bytes(32))
         account = Address(str(order_account(parties.vault, seed, parties.program)))
         signature = Signature(str(owner.keypair.sign_message(message)))
         command = _placement(wish, owner.wallet, order_id, request_id, account, message, signature, now)
-        for each in (command, ResolveAttempt(order_id, 1, Fate.LANDED, signature, None)):
+        for each in (command, ResolveAttempt(order_id, 1, TransactionOutcome.LANDED, signature, None)):
             happened = self.writer.turn(each, now)
             assert not isinstance(happened, Refused), happened
         accounts[account] = pool_account(vault.address, wish.sells, wish.amount)
@@ -177,8 +178,8 @@ def _placement(
     now: Instant,
 ) -> PlaceOrder:
     amount, input_mint, output_mint = BaseUnits(wish.amount), Mint(wish.sells.mint), Mint(wish.buys.mint)
-    craft = Craft(message, last_valid_height=1 << 40, moves=amount)
-    deposit = DepositCraft(request_id, order_id, wallet, Family.SINGLE, input_mint, output_mint, account, craft)
+    craft = UnsignedTransaction(message, last_valid_height=1 << 40, moves=amount)
+    deposit = UnsignedDeposit(request_id, order_id, wallet, Family.SINGLE, input_mint, output_mint, account, craft)
     condition = Condition(wish.direction, UsdPrice(wish.microdollars * _MICRODOLLAR))
     return PlaceOrder(
         order_id=order_id,

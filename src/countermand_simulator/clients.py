@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from countermand.kernel.event_log import Position, PositionAhead
 from countermand.kernel.journal import encode
-from countermand.orders.trigger.model.commands import Amendment, DepositCraft, LegChange
+from countermand.orders.trigger.model.commands import Amendment, LegChange, UnsignedDeposit
 from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.order import Family, Leg, OrderGroup, Role
 from countermand.orders.trigger.model.refusals import Refused
@@ -45,7 +45,7 @@ _PAGE: Final = 100_000
 class Ticket:
     """What an owner knows of one order."""
 
-    craft: DepositCraft
+    craft: UnsignedDeposit
     request: OrderRequest
     asked: bool = False
     """Its creation was asked for: it may exist."""
@@ -128,7 +128,7 @@ class Client:
             return {"kind": "crafted", "request": craft.request_id, "body": craft, "message": unsigned}
 
         answer = await self.world.ask(self.wallet, "craft", None, "deposit", crafts)
-        craft: DepositCraft = answer["body"]
+        craft: UnsignedDeposit = answer["body"]
         signed = self.world.side.signed(answer["message"], self.wallet)
         request = OrderRequest(
             deposit_request_id=craft.request_id,

@@ -19,7 +19,7 @@ from countermand.orders.recurring.service import RecurringOrders
 from countermand.orders.trigger.ports import Store
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.services.tokens import TokenRegistry
-from countermand.services.transactions.builder import Blocks
+from countermand.services.transactions.builder import TransactionBuilder
 from countermand.services.transactions.executing import Build, Executed, Execution, NotOurs, OnChainOrders
 from countermand.services.transactions.landing import ChainLanding
 from countermand.solana.port import ChainUnavailable, Node
@@ -65,8 +65,8 @@ class Families:
             return UUID(ids.request_id()).int >> 65
 
         orders = makes.on_chain(shard, store, makes.landing(node), clock, confirm_ms)
-        limit_blocks = Blocks(node, node, clock.wall_ms, _LIMIT_UNIT_PRICE)
-        recurring_blocks = Blocks(node, node, clock.wall_ms, _RECURRING_UNIT_PRICE)
+        limit_blocks = TransactionBuilder(node, node, clock.wall_ms, _LIMIT_UNIT_PRICE)
+        recurring_blocks = TransactionBuilder(node, node, clock.wall_ms, _RECURRING_UNIT_PRICE)
         limits = makes.limits(node, node, limit_blocks, unique_id)
         self._venue = Venue(orders, limits, TokenRegistry(), price_of, clock)
         self._recurring = RecurringOrders(orders, node, node, recurring_blocks, clock, price_of)

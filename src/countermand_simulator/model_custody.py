@@ -5,13 +5,20 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from countermand.kernel.ports import Unavailable
-from countermand.orders.trigger.model.commands import DepositCraft, Fate, Submission, SubmissionFault
-from countermand.orders.trigger.model.order import Attempt, Craft, Family, OrderGroup
+from countermand.orders.trigger.model.commands import UnsignedDeposit
+from countermand.orders.trigger.model.order import Family, OrderGroup
 from countermand.orders.trigger.model.slippage import Market, minimum_of
-from countermand.orders.trigger.ports import Alteration, FateSeen, SwapRefused
+from countermand.orders.trigger.ports import Alteration, ObservedOutcome, SwapRefused
 from countermand.solana.port import Chain, ChainUnavailable
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.quantities import NOTHING, BaseUnits, UsdPrice
+from countermand.values.transactions import (
+    Attempt,
+    Submission,
+    SubmissionFault,
+    TransactionOutcome,
+    UnsignedTransaction,
+)
 from countermand_simulator.model_chain import NOT_EMPTY, SOL, canonical, own_account, sign
 
 GAS: Final = "gas"
@@ -55,19 +62,19 @@ class ModelCustody:
         input_mint: Mint,
         output_mint: Mint,
         amount: BaseUnits,
-    ) -> DepositCraft:
+    ) -> UnsignedDeposit:
         account = order_account(request_id)
         fund: list[Any] = ["move", own_account(wallet, input_mint), account, amount.units]
         if input_mint == SOL:
             fund = ["wrap", wallet, account, amount.units]
         does = [["create", account, input_mint, vault(wallet)], fund]
         craft = await self._craft(wallet, [wallet, vault(wallet)], does, moves=amount)
-        return DepositCraft(request_id, order_id, wallet, family, input_mint, output_mint, Address(account), craft)
+        return UnsignedDeposit(request_id, order_id, wallet, family, input_mint, output_mint, Address(account), craft)
 
-    async def simulate_deposit(self, deposit: DepositCraft) -> str | None:
+    async def simulate_deposit(self, deposit: UnsignedDeposit) -> str | None:
         return await self._flaw(deposit.craft.message)
 
-    async def craft_withdrawal(self, group: OrderGroup) -> Craft:
+    async def craft_withdrawal(self, group: OrderGroup) -> UnsignedTransaction:
         terms = group.terms
         gift = await self._gift(group)
         take = [
@@ -87,11 +94,11 @@ class ModelCustody:
             terms.wallet, signers, does, group.version, moves=group.remaining, gift=gift, closes=closes
         )
 
-    async def shortfall(self, _craft: Craft) -> str | None:
+    async def shortfall(self, _craft: UnsignedTransaction) -> str | None:
         """Nobody is poor here."""
         return None
 
-    async def craft_fill(self, group: OrderGroup) -> Craft | SwapRefused:
+    async def craft_fill(self, group: OrderGroup) -> UnsignedTransaction | SwapRefused:
         mood = self._mood()
         if mood == "refused":
             return SwapRefused("the pool is in no mood")
@@ -130,7 +137,7 @@ class ModelCustody:
         flaw = None if mood == "fails" else await self._flaw(craft.message)
         return craft if flaw is None else SwapRefused(flaw)
 
-    async def craft_sweep(self, group: OrderGroup) -> Craft | None:
+    async def craft_sweep(self, group: OrderGroup) -> UnsignedTransaction | None:
         [account] = await self._accounts(group.terms.input_account)
         if account is None:
             return None
@@ -154,18 +161,18 @@ class ModelCustody:
             return Submission(message.encode(), None, SubmissionFault.WRONG_SIGNATURE)
         return Submission(message.encode(), Signature(signature), None)
 
-    def alteration(self, built: Craft, submission: Submission) -> Alteration:
+    def alteration(self, built: UnsignedTransaction, submission: Submission) -> Alteration:
         ours, theirs = (json.loads(message) for message in (built.message, submission.message))
         unlike = {name: theirs.get(name) for name in ours if theirs.get(name) != ours[name]}
         return Alteration("signers" in unlike or "payer" in unlike, unlike)
 
-    def unsigned_transaction(self, craft: Craft) -> str:
+    def unsigned_transaction(self, craft: UnsignedTransaction) -> str:
         return canonical({"message": craft.message.decode(), "signatures": {}})
 
     def signature_of(self, _group: OrderGroup, attempt: Attempt) -> Signature:
         return attempt.user_signature or Signature(sign(GAS, attempt.craft.message.decode()))
 
-    async def fate(self, group: OrderGroup, attempt: Attempt) -> FateSeen | None:
+    async def fate(self, group: OrderGroup, attempt: Attempt) -> ObservedOutcome | None:
         signature = self.signature_of(group, attempt)
         try:
             height = await self._chain.finalized_block_height()
@@ -174,9 +181,9 @@ class ModelCustody:
             raise Unavailable(str(error)) from error
         if status is not None:
             error_text = None if status.error is None else str(status.error)
-            fate = Fate.LANDED if status.error is None else Fate.REJECTED
-            return FateSeen(fate, signature, error_text, at_close=NOT_EMPTY in (error_text or ""))
-        return FateSeen(Fate.DEAD, signature) if height > attempt.craft.last_valid_height else None
+            fate = TransactionOutcome.LANDED if status.error is None else TransactionOutcome.REJECTED
+            return ObservedOutcome(fate, signature, error_text, at_close=NOT_EMPTY in (error_text or ""))
+        return ObservedOutcome(TransactionOutcome.DEAD, signature) if height > attempt.craft.last_valid_height else None
 
     async def send(self, group: OrderGroup, attempt: Attempt) -> None:
         text = attempt.craft.message.decode()
@@ -211,7 +218,7 @@ class ModelCustody:
         gift: BaseUnits = NOTHING,
         receives: BaseUnits = NOTHING,
         closes: bool = False,
-    ) -> Craft:
+    ) -> UnsignedTransaction:
         """`variant` makes another message of the same deeds."""
         try:
             recent = await self._chain.latest_blockhash()
@@ -225,7 +232,7 @@ class ModelCustody:
             "variant": variant,
         }
         text = canonical(message).encode()
-        return Craft(text, recent.last_valid_block_height, moves, gift, receives, closes)
+        return UnsignedTransaction(text, recent.last_valid_block_height, moves, gift, receives, closes)
 
     async def _flaw(self, message: bytes) -> str | None:
         unsigned = canonical({"message": message.decode(), "signatures": {}})

@@ -8,15 +8,22 @@ import pytest
 
 from countermand.kernel.clock import ClockSetting, VenueClock
 from countermand.kernel.ports import Unavailable
-from countermand.orders.trigger.model.commands import DepositCraft, Fate, SubmissionFault
+from countermand.orders.trigger.model.commands import UnsignedDeposit
 from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.events import CancelRequested, DepositLanded, OrderPlaced, OrderTriggered
 from countermand.orders.trigger.model.lifecycle import evolve, place
-from countermand.orders.trigger.model.order import Attempt, AttemptKind, Craft, Family, Leg, OrderGroup, Role, Terms
+from countermand.orders.trigger.model.order import Family, Leg, OrderGroup, Role, Terms
 from countermand.orders.trigger.ports import Custody, SwapRefused
 from countermand.values.identity import Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import NOTHING, USD_SCALE, BaseUnits, Bps, UsdPrice
+from countermand.values.transactions import (
+    Attempt,
+    AttemptKind,
+    SubmissionFault,
+    TransactionOutcome,
+    UnsignedTransaction,
+)
 from countermand_simulator import swarm
 from countermand_simulator.checkers.ledger import Ledger
 from countermand_simulator.sides import ChainSide, ModelSide
@@ -74,7 +81,7 @@ class Venue:
         ledger.follow()
         return ledger.amounts.get(account)
 
-    async def crafted(self, selling: int, buying: int) -> DepositCraft:
+    async def crafted(self, selling: int, buying: int) -> UnsignedDeposit:
         self.numbers[0] += 1
         number = self.numbers[0]
         return await self.custody.craft_deposit(
@@ -87,7 +94,7 @@ class Venue:
             amount=BaseUnits(UNITS),
         )
 
-    def signature(self, craft: Craft) -> Signature:
+    def signature(self, craft: UnsignedTransaction) -> Signature:
         signed = self.side.signed(self.custody.unsigned_transaction(craft), self.user)
         submission = self.custody.read_submission(signed, self.user)
         assert submission.fault is None
@@ -95,7 +102,7 @@ class Venue:
         assert submission.user_signature is not None
         return submission.user_signature
 
-    def placed(self, deposit: DepositCraft) -> tuple[OrderGroup, Attempt]:
+    def placed(self, deposit: UnsignedDeposit) -> tuple[OrderGroup, Attempt]:
         terms = Terms(
             deposit.wallet,
             deposit.family,
@@ -112,13 +119,13 @@ class Venue:
     async def opened(self, selling: int = 2, buying: int = 1) -> OrderGroup:
         """An order whose deposit landed. By default it sells JUP for USDC."""
         group, attempt = self.placed(await self.crafted(selling, buying))
-        assert await self.fate(group, attempt) == (Fate.LANDED, None)
+        assert await self.fate(group, attempt) == (TransactionOutcome.LANDED, None)
         return evolve(group, DepositLanded(Signature("")), NOW)
 
     async def triggered(self, selling: int = 2, buying: int = 1) -> OrderGroup:
         return evolve(await self.opened(selling, buying), OrderTriggered(0, LEG.condition.price), NOW)
 
-    async def fate(self, group: OrderGroup, attempt: Attempt) -> tuple[Fate, bool | None] | None:
+    async def fate(self, group: OrderGroup, attempt: Attempt) -> tuple[TransactionOutcome, bool | None] | None:
         """Sends it. The fate, and whether there is an error."""
         await self.custody.send(group, attempt)
         seen = await self.custody.fate(group, attempt)
@@ -127,12 +134,12 @@ class Venue:
         assert seen.signature == self.custody.signature_of(group, attempt)
         return seen.fate, None if seen.error is None else bool(seen.error)
 
-    def attempt(self, kind: AttemptKind, craft: Craft) -> Attempt:
+    def attempt(self, kind: AttemptKind, craft: UnsignedTransaction) -> Attempt:
         user = self.signature(craft) if kind is AttemptKind.WITHDRAWAL else None
         return Attempt(2, kind, craft, user)
 
 
-def cancelled(group: OrderGroup, craft: Craft | None = None) -> OrderGroup:
+def cancelled(group: OrderGroup, craft: UnsignedTransaction | None = None) -> OrderGroup:
     return evolve(group, CancelRequested(RequestId("cancel"), craft), NOW)
 
 
@@ -153,13 +160,13 @@ async def test_a_deposit_fills_an_account_of_its_own(venue: Venue) -> None:
         assert deposit.craft.moves == BaseUnits(UNITS)
         assert await venue.custody.simulate_deposit(deposit) is None
         group, attempt = venue.placed(deposit)
-        assert await venue.fate(group, attempt) == (Fate.LANDED, None)
+        assert await venue.fate(group, attempt) == (TransactionOutcome.LANDED, None)
         assert venue.held(deposit.input_account) == UNITS
 
 
 async def test_what_is_sent_twice_lands_once(venue: Venue) -> None:
     group, attempt = venue.placed(await venue.crafted(1, 0))
-    assert await venue.fate(group, attempt) == await venue.fate(group, attempt) == (Fate.LANDED, None)
+    assert await venue.fate(group, attempt) == await venue.fate(group, attempt) == (TransactionOutcome.LANDED, None)
     assert venue.held(group.terms.input_account) == UNITS
 
 
@@ -167,14 +174,14 @@ async def test_a_prefunded_address_takes_no_deposit(venue: Venue) -> None:
     deposit = await venue.crafted(2, 1)
     await venue.side.prefund(deposit.input_account)
     assert await venue.custody.simulate_deposit(deposit)
-    assert await venue.fate(*venue.placed(deposit)) == (Fate.REJECTED, True)
+    assert await venue.fate(*venue.placed(deposit)) == (TransactionOutcome.REJECTED, True)
 
 
 async def test_an_attempt_is_unresolved_until_its_height_has_passed(venue: Venue) -> None:
     group, attempt = venue.placed(await venue.crafted(1, 0))
     assert await venue.custody.fate(group, attempt) is None
     await venue.side.expire_blockhashes()
-    assert await venue.fate(group, attempt) == (Fate.DEAD, None)
+    assert await venue.fate(group, attempt) == (TransactionOutcome.DEAD, None)
     assert venue.held(group.terms.input_account) is None
 
 
@@ -185,7 +192,7 @@ async def test_a_withdrawal_takes_all_that_is_there_and_closes(venue: Venue, sel
     craft = await venue.custody.craft_withdrawal(group)
     assert (craft.moves, craft.gift, craft.closes) == (BaseUnits(UNITS), BaseUnits(7), True)
     attempt = venue.attempt(AttemptKind.WITHDRAWAL, craft)
-    assert await venue.fate(cancelled(group, craft), attempt) == (Fate.LANDED, None)
+    assert await venue.fate(cancelled(group, craft), attempt) == (TransactionOutcome.LANDED, None)
     assert venue.held(group.terms.input_account) is None
 
 
@@ -193,12 +200,15 @@ async def test_dust_after_the_craft_makes_the_chain_refuse_until_the_close_is_le
     group = await venue.opened()
     craft = await venue.custody.craft_withdrawal(group)
     await venue.side.dust(group.terms.input_account, 7)
-    assert await venue.fate(cancelled(group), venue.attempt(AttemptKind.WITHDRAWAL, craft)) == (Fate.REJECTED, True)
+    assert await venue.fate(cancelled(group), venue.attempt(AttemptKind.WITHDRAWAL, craft)) == (
+        TransactionOutcome.REJECTED,
+        True,
+    )
     group = progressed(cancelled(group), close_rejections=2)
     craft = await venue.custody.craft_withdrawal(group)
     assert (craft.gift, craft.closes) == (BaseUnits(7), False)
     await venue.side.dust(group.terms.input_account, 5)
-    assert await venue.fate(group, venue.attempt(AttemptKind.WITHDRAWAL, craft)) == (Fate.LANDED, None)
+    assert await venue.fate(group, venue.attempt(AttemptKind.WITHDRAWAL, craft)) == (TransactionOutcome.LANDED, None)
     assert venue.held(group.terms.input_account) == 5
     await _sweeps(venue, replace(group, remaining=NOTHING), 5)
 
@@ -207,7 +217,7 @@ async def _sweeps(venue: Venue, group: OrderGroup, dust: int) -> None:
     craft = await venue.custody.craft_sweep(group)
     assert craft is not None
     assert (craft.moves, craft.gift, craft.closes) == (NOTHING, BaseUnits(dust), True)
-    assert await venue.fate(group, venue.attempt(AttemptKind.SWEEP, craft)) == (Fate.LANDED, None)
+    assert await venue.fate(group, venue.attempt(AttemptKind.SWEEP, craft)) == (TransactionOutcome.LANDED, None)
     assert venue.held(group.terms.input_account) is None
     assert await venue.custody.craft_sweep(group) is None
 
@@ -217,7 +227,10 @@ async def test_dust_does_not_keep_sol_from_coming_back(venue: Venue) -> None:
     craft = await venue.custody.craft_withdrawal(progressed(group, close_rejections=2))
     assert craft.closes
     await venue.side.dust(group.terms.input_account, 7)
-    assert await venue.fate(cancelled(group), venue.attempt(AttemptKind.WITHDRAWAL, craft)) == (Fate.LANDED, None)
+    assert await venue.fate(cancelled(group), venue.attempt(AttemptKind.WITHDRAWAL, craft)) == (
+        TransactionOutcome.LANDED,
+        None,
+    )
     assert venue.held(group.terms.input_account) is None
 
 
@@ -241,10 +254,10 @@ async def test_a_fill_pays_the_user_and_closes(venue: Venue, selling: int, buyin
     group = await venue.triggered(selling, buying)
     await venue.side.dust(group.terms.input_account, 7)
     craft = await venue.custody.craft_fill(group)
-    assert isinstance(craft, Craft)
+    assert isinstance(craft, UnsignedTransaction)
     assert (craft.moves, craft.gift, craft.closes) == (BaseUnits(UNITS), BaseUnits(7), True)
     assert craft.receives
-    assert await venue.fate(group, venue.attempt(AttemptKind.FILL, craft)) == (Fate.LANDED, None)
+    assert await venue.fate(group, venue.attempt(AttemptKind.FILL, craft)) == (TransactionOutcome.LANDED, None)
     assert venue.held(group.terms.input_account) is None
     if buying:
         own = venue.side.token_account(venue.user, group.terms.output_mint)
@@ -258,9 +271,9 @@ async def test_a_fill_that_leaves_the_close_out_leaves_the_dust(venue: Venue) ->
     group = progressed(await venue.triggered(), close_rejections=2)
     await venue.side.dust(group.terms.input_account, 7)
     craft = await venue.custody.craft_fill(group)
-    assert isinstance(craft, Craft)
+    assert isinstance(craft, UnsignedTransaction)
     assert (craft.gift, craft.closes) == (NOTHING, False)
-    assert await venue.fate(group, venue.attempt(AttemptKind.FILL, craft)) == (Fate.LANDED, None)
+    assert await venue.fate(group, venue.attempt(AttemptKind.FILL, craft)) == (TransactionOutcome.LANDED, None)
     await _sweeps(venue, replace(group, remaining=NOTHING), 7)
 
 
@@ -270,8 +283,8 @@ async def test_a_swap_can_be_refused_and_can_fail(venue: Venue) -> None:
     assert isinstance(await venue.custody.craft_fill(group), SwapRefused)
     venue.mood[0] = "fails"
     craft = await venue.custody.craft_fill(group)
-    assert isinstance(craft, Craft)
-    assert await venue.fate(group, venue.attempt(AttemptKind.FILL, craft)) == (Fate.REJECTED, True)
+    assert isinstance(craft, UnsignedTransaction)
+    assert await venue.fate(group, venue.attempt(AttemptKind.FILL, craft)) == (TransactionOutcome.REJECTED, True)
     assert venue.held(group.terms.input_account) == UNITS
 
 
@@ -290,6 +303,6 @@ async def test_what_is_tampered_with_is_not_taken(venue: Venue) -> None:
 async def test_a_signature_is_the_same_whenever_it_is_asked_for(venue: Venue) -> None:
     group = await venue.triggered()
     craft = await venue.custody.craft_fill(group)
-    assert isinstance(craft, Craft)
+    assert isinstance(craft, UnsignedTransaction)
     attempt = venue.attempt(AttemptKind.FILL, craft)
     assert venue.custody.signature_of(group, attempt) == venue.custody.signature_of(group, attempt)

@@ -25,20 +25,17 @@ from countermand.orders.trigger.model.commands import (
     AmendOrder,
     Command,
     ConfirmCancel,
-    DepositCraft,
     ExpireOrder,
-    Fate,
     PlaceOrder,
     RequestCancel,
     ResolveAttempt,
     StartFill,
-    Submission,
-    SubmissionFault,
     TriggerOrders,
+    UnsignedDeposit,
 )
 from countermand.orders.trigger.model.lifecycle import ACTIVE, display_state
-from countermand.orders.trigger.model.live_orders import Desk
-from countermand.orders.trigger.model.order import Craft, Family, OrderGroup, State
+from countermand.orders.trigger.model.live_orders import LiveOrders
+from countermand.orders.trigger.model.order import Family, OrderGroup, State
 from countermand.orders.trigger.model.refusals import Refusal, Refused
 from countermand.orders.trigger.ports import HistoryQuery
 from countermand.orders.trigger.records import HistoryEntry, history_of, told_of
@@ -60,6 +57,7 @@ from countermand.services.token_incarnation import TokenIncarnation
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant, Moment
 from countermand.values.quantities import BaseUnits, UsdPrice
+from countermand.values.transactions import Submission, SubmissionFault, TransactionOutcome, UnsignedTransaction
 
 SOL = "So11111111111111111111111111111111111111112"
 USDC = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
@@ -133,15 +131,17 @@ class FakeVaults:
     def vault_of(self, wallet: Wallet) -> Address:
         return Address(str(Pubkey.find_program_address([bytes(Pubkey.from_string(wallet))], PROGRAM)[0]))
 
-    def unsigned_transaction(self, craft: Craft) -> str:
+    def unsigned_transaction(self, craft: UnsignedTransaction) -> str:
         return base64.b64encode(b"\x01" + bytes(64) + craft.message).decode()
 
 
-def craft_of(wallet: Wallet, what: str, moves: BaseUnits) -> Craft:
+def craft_of(wallet: Wallet, what: str, moves: BaseUnits) -> UnsignedTransaction:
     """A message that the wallet alone signs, unlike any other."""
     payer = Pubkey.from_string(wallet)
     instruction = Instruction(PROGRAM, what.encode(), [])
-    return Craft(bytes(Message.new_with_blockhash([instruction], payer, Hash.default())), 150, moves, closes=True)
+    return UnsignedTransaction(
+        bytes(Message.new_with_blockhash([instruction], payer, Hash.default())), 150, moves, closes=True
+    )
 
 
 def read_submission(transaction: str, wallet: Wallet) -> Submission:
@@ -165,11 +165,11 @@ class FakeOrders(TriggerService):
     """Decides by the real domain, at once and in memory. Everything raises `failing`; without `lands` nothing lands."""
 
     def __init__(self, clock: FakeClock) -> None:
-        self.desk = Desk()
+        self.desk = LiveOrders()
         self.shown: dict[OrderId, list[HistoryEntry]] = {}
         self.newest: dict[Mint, UsdPrice] = {}
         self.vaults: dict[Wallet, Instant] = {}
-        self.deposits: dict[RequestId, DepositCraft] = {}
+        self.deposits: dict[RequestId, UnsignedDeposit] = {}
         self.failing: BaseException | None = None
         self.lands = True
         self.rejection: str | None = None
@@ -209,7 +209,7 @@ class FakeOrders(TriggerService):
         attempt = group.progress.attempt
         if attempt is None or not self.lands:
             return group
-        fate = Fate.REJECTED if self.rejection else Fate.LANDED
+        fate = TransactionOutcome.REJECTED if self.rejection else TransactionOutcome.LANDED
         signature = attempt.user_signature or Signature(str(ChainSignature(attempt.number.to_bytes(64))))
         decided = self.decide(ResolveAttempt(order_id, attempt.number, fate, signature, self.rejection))
         assert not isinstance(decided, Refused)
@@ -217,7 +217,7 @@ class FakeOrders(TriggerService):
 
     def fill(self, order_id: OrderId, *, receives: int, lands: bool = True) -> None:
         group = self.desk.groups[order_id]
-        craft = Craft(b"fill", 150, group.remaining, receives=BaseUnits(receives), closes=True)
+        craft = UnsignedTransaction(b"fill", 150, group.remaining, receives=BaseUnits(receives), closes=True)
         self.decide(StartFill(order_id, craft, group.version))
         if lands:
             self.resolve(order_id)
@@ -238,12 +238,12 @@ class FakeOrders(TriggerService):
 
     async def craft_deposit(
         self, wallet: Wallet, family: Family, input_mint: Mint, output_mint: Mint, amount: BaseUnits
-    ) -> DepositCraft:
+    ) -> UnsignedDeposit:
         self._fail()
         request_id, order_id = self.fake_ids.request_id(), self.fake_ids.order_id(self.fake_clock.now())
         account = Address(str(Pubkey.find_program_address([request_id.replace("-", "").encode()], PROGRAM)[0]))
         craft = craft_of(wallet, f"deposit {request_id}", amount)
-        deposit = DepositCraft(request_id, order_id, wallet, family, input_mint, output_mint, account, craft)
+        deposit = UnsignedDeposit(request_id, order_id, wallet, family, input_mint, output_mint, account, craft)
         self.deposits[request_id] = deposit
         return deposit
 

@@ -17,7 +17,7 @@ from countermand.orders.limit.service import LimitChain
 from countermand.orders.trigger.ports import BuildRow
 from countermand.sandbox.prices import DEFAULT_PRICES
 from countermand.services.tokens import TokenRegistry
-from countermand.services.transactions.builder import Blocks
+from countermand.services.transactions.builder import TransactionBuilder
 from countermand.services.transactions.executing import OnChainOrders
 from countermand.services.transactions.landing import ChainLanding
 from countermand.solana.genesis import mint_account
@@ -173,7 +173,7 @@ class LimitVenue:
         self.memory, self.clock = StubMemory(), StillClock()
         self.prices: dict[Mint, UsdPrice] = dict(DEFAULT_PRICES)
         ids = iter(unique_ids)
-        blocks = Blocks(self.chain, self.chain, self.clock.wall_ms, auto_price)
+        blocks = TransactionBuilder(self.chain, self.chain, self.clock.wall_ms, auto_price)
         orders = OnChainOrders(self.memory, self.memory, ChainLanding(self.chain), self.clock, 3_000)  # type: ignore[arg-type]  # Only what builds need.
         venue = Venue(
             orders=orders,

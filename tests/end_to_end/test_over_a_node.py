@@ -13,7 +13,7 @@ from countermand.orders.recurring.model.order import Terms as RecurringTerms
 from countermand.orders.recurring.service import RecurringOrders
 from countermand.orders.trigger.ports import Store
 from countermand.orders.trigger.shard import TriggerShard
-from countermand.services.transactions.builder import Blocks, unsigned_text
+from countermand.services.transactions.builder import TransactionBuilder, unsigned_text
 from countermand.services.transactions.executing import Build, Executed, OnChainOrders
 from countermand.services.transactions.landing import ChainLanding
 from countermand.solana.rpc import RpcChain
@@ -71,7 +71,7 @@ def builds_on(node: RpcChain) -> OnChainOrders:
 @pytest.mark.parametrize("sells", [10 * USDC, 1 * SOL])
 async def test_a_limit_order(node: RpcChain, alice: Trader, sells: Funds) -> None:
     builds, maker = builds_on(node), Wallet(alice.wallet)
-    limits = LimitChain(node, node, Blocks(node, node, WallClock().wall_ms), time.time_ns)
+    limits = LimitChain(node, node, TransactionBuilder(node, node, WallClock().wall_ms), time.time_ns)
 
     async def lands(unsigned: Unsigned, *, opens: bool) -> Executed:
         build = Build(
@@ -109,7 +109,7 @@ async def test_a_limit_order(node: RpcChain, alice: Trader, sells: Funds) -> Non
 @pytest.mark.parametrize("buys", [SOL.mint, JUP.mint])
 async def test_a_recurring_order(node: RpcChain, alice: Trader, buys: str) -> None:
     builds, wallet = builds_on(node), Wallet(alice.wallet)
-    blocks = Blocks(node, node, WallClock().wall_ms)
+    blocks = TransactionBuilder(node, node, WallClock().wall_ms)
     orders = RecurringOrders(builds, node, node, blocks, WallClock(), lambda _: UsdPrice(10**12))
     terms = RecurringTerms(
         wallet=wallet,

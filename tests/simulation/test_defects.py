@@ -18,10 +18,10 @@ from countermand.orders.trigger.bodies import decode_group
 from countermand.orders.trigger.model import decide as rules
 from countermand.orders.trigger.model import lifecycle, slippage
 from countermand.orders.trigger.model import live_orders as desk
-from countermand.orders.trigger.model.commands import Command, ConfirmCancel, DepositCraft, ExpireOrder, StartFill
+from countermand.orders.trigger.model.commands import Command, ConfirmCancel, ExpireOrder, StartFill, UnsignedDeposit
 from countermand.orders.trigger.model.events import FillStarted, OrderTriggered
-from countermand.orders.trigger.model.live_orders import Desk, OrderEvent
-from countermand.orders.trigger.model.order import Attempt, AttemptKind, OrderGroup, State
+from countermand.orders.trigger.model.live_orders import LiveOrders, OrderEvent
+from countermand.orders.trigger.model.order import OrderGroup, State
 from countermand.orders.trigger.model.refusals import Refused
 from countermand.orders.trigger.model.slippage import Market, Minimum
 from countermand.orders.trigger.ports import Store, SwapRefused, TriggerBatch
@@ -35,6 +35,7 @@ from countermand.services.custody.routing import Quote, Swap
 from countermand.values.identity import Mint, OrderId
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits
+from countermand.values.transactions import Attempt, AttemptKind
 from countermand_simulator.checkers import Claim
 from countermand_simulator.process import CountedShard, Parts
 from tests.simulation.defects import Defect, must_be_caught, patched
@@ -69,19 +70,19 @@ def triggers_whenever(group: OrderGroup, moment: Any) -> tuple[OrderTriggered, .
     return REAL_TRIGGER(replace(group, expires_at=Instant(2**62)), moment)  # type: ignore[return-value]
 
 
-def never_expires(desk: Desk, at: Instant) -> tuple[Instant, Command] | None:
+def never_expires(desk: LiveOrders, at: Instant) -> tuple[Instant, Command] | None:
     due = REAL_COMMAND_DUE(desk, at)
     return None if due is not None and isinstance(due[1], ExpireOrder) else due
 
 
 REAL_TRIGGER = rules._trigger
-REAL_COMMAND_DUE = Desk.command_due
+REAL_COMMAND_DUE = LiveOrders.command_due
 
 
 def expiry_is_forgotten() -> AbstractContextManager[Any]:
     return patched(
         patch.object(rules, "_trigger", triggers_whenever),
-        patch.object(desk.Desk, "command_due", never_expires),
+        patch.object(desk.LiveOrders, "command_due", never_expires),
     )
 
 
@@ -118,7 +119,7 @@ class HastyShard(CountedShard):
         writer.wanted.set()
         if isinstance(decided, Refused):
             return decided
-        return Answer(writer.state.desk.groups[command.order_id], bool(decided))  # type: ignore[union-attr]
+        return Answer(writer.state.live.groups[command.order_id], bool(decided))  # type: ignore[union-attr]
 
 
 # --- a read before the commit
@@ -150,7 +151,7 @@ class HastyLoad(CountedShard):
         state = TriggerState(self._prices.price_of)
         for _, body in await self._store.live_orders(self.number):
             state.adopt(decode_group(body))
-        self._as_stored = tuple(state.desk.groups.values())
+        self._as_stored = tuple(state.live.groups.values())
         epoch = await self._store.begin_epoch(self.number)
         self.opened = self.opened or epoch.number
         return WriterEpoch(self.number, epoch, state, state)
@@ -162,9 +163,9 @@ class HastyLoad(CountedShard):
 class FreshForEver(CountedShard):
     """What was built in one epoch counts as fresh in the next, though its order may have ended since."""
 
-    made: list[DepositCraft]
+    made: list[UnsignedDeposit]
 
-    async def add_craft(self, deposit: DepositCraft) -> None:
+    async def add_craft(self, deposit: UnsignedDeposit) -> None:
         self.__dict__.setdefault("made", []).append(deposit)
         await super().add_craft(deposit)
 

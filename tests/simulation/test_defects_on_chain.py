@@ -13,8 +13,7 @@ from solders.pubkey import Pubkey
 from countermand.kernel.ports import CommitUnknown
 from countermand.orders.limit.model.order import OpenOrder
 from countermand.orders.limit.service import LimitChain
-from countermand.orders.trigger.model.commands import Fate
-from countermand.orders.trigger.ports import FateSeen
+from countermand.orders.trigger.ports import ObservedOutcome
 from countermand.services.transactions.executing import Build, Executed, Execution, OnChainOrders
 from countermand.services.transactions.landing import ChainLanding
 from countermand.solana import clockwork, fields
@@ -23,6 +22,7 @@ from countermand.solana.machine import Machine
 from countermand.solana.programs import limit_order
 from countermand.solana.wire import WireTransaction
 from countermand.values.identity import Address, Mint, RequestId, Signature, Wallet
+from countermand.values.transactions import TransactionOutcome
 from countermand_simulator import run, svm_ledger
 from countermand_simulator.checkers import Claim
 from countermand_simulator.families import Makes
@@ -38,8 +38,8 @@ from tests.simulation.defects import Defect, must_be_caught, patched
 class HastyExecution(OnChainOrders):
     """It answers as soon as the transaction is sent."""
 
-    async def _awaited(self, signed: Any, build: Build) -> FateSeen | None:
-        return FateSeen(Fate.LANDED, signed.signature)
+    async def _awaited(self, signed: Any, build: Build) -> ObservedOutcome | None:
+        return ObservedOutcome(TransactionOutcome.LANDED, signed.signature)
 
 
 class HopefulLanding(ChainLanding):
@@ -52,7 +52,7 @@ class HopefulLanding(ChainLanding):
 class OneSignature(ChainLanding):
     """It does not look for other signatures of a message."""
 
-    async def fate_of_message(self, build: Build) -> FateSeen | None:
+    async def fate_of_message(self, build: Build) -> ObservedOutcome | None:
         return None
 
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 from typing import cast
 
 from countermand.kernel.clock import VenueClock
-from countermand.orders.trigger.model.commands import Command, Fate, ResolveAttempt, Submission, SubmissionFault
+from countermand.orders.trigger.model.commands import Command, ResolveAttempt
 from countermand.orders.trigger.model.decide import decide
 from countermand.orders.trigger.model.events import OrderPlaced
 from countermand.orders.trigger.model.lifecycle import place as begin
-from countermand.orders.trigger.model.order import Attempt, OrderGroup, State
+from countermand.orders.trigger.model.order import OrderGroup, State
 from countermand.orders.trigger.model.refusals import Refusal, Refused
-from countermand.orders.trigger.ports import BuildRow, Custody, FateSeen, Store
+from countermand.orders.trigger.ports import BuildRow, Custody, ObservedOutcome, Store
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.orders.trigger.work import Outbox
 from countermand.services.transactions.executing import (
@@ -24,6 +24,7 @@ from countermand.services.transactions.executing import (
 )
 from countermand.values.identity import Address, RequestId, Signature, Wallet
 from countermand.values.instant import Moment
+from countermand.values.transactions import Attempt, Submission, SubmissionFault, TransactionOutcome
 from tests.orders.trigger.samples import ID, PLACED_AT, TXID, order, place
 
 
@@ -65,9 +66,9 @@ class _Sends:
     async def send(self, group: OrderGroup, sent: Attempt) -> None:
         self.meanwhile()
 
-    async def fate(self, group: OrderGroup, asked: Attempt) -> FateSeen | None:
+    async def fate(self, group: OrderGroup, asked: Attempt) -> ObservedOutcome | None:
         self.asked.append(asked.number)
-        return FateSeen(Fate.LANDED, TXID)
+        return ObservedOutcome(TransactionOutcome.LANDED, TXID)
 
 
 async def test_an_attempt_whose_fate_others_learn_while_it_is_sent_does_not_upset_the_outbox() -> None:
@@ -106,8 +107,8 @@ class _Lands:
     def read(self, transaction: str) -> SignedTransaction:
         return SignedTransaction(b"", transaction.encode(), TXID)
 
-    async def fate(self, signature: Signature, _last_valid_height: int) -> FateSeen:
-        return FateSeen(Fate.LANDED, signature)
+    async def fate(self, signature: Signature, _last_valid_height: int) -> ObservedOutcome:
+        return ObservedOutcome(TransactionOutcome.LANDED, signature)
 
 
 async def test_each_name_of_a_cancel_is_known_after_a_restart() -> None:

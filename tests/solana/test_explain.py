@@ -24,13 +24,13 @@ from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 from spl.token import models
 
-from countermand.orders.trigger.model.order import Craft
 from countermand.solana.explain import explain, explain_base64
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.programs.compile import Budget, KeyOrder, compile_message, unsigned_transaction
 from countermand.solana.programs.dca import DcaKeys, NewDca, Side
 from countermand.solana.programs.limit_order import Cancellation, NewOrder
 from countermand.solana.wire import MalformedTransaction
+from countermand.values.transactions import UnsignedTransaction
 from tests.services.custody.venue import SOL as SOL_TOKEN
 from tests.services.custody.venue import USDC as USDC_TOKEN
 from tests.services.custody.venue import opened_venue
@@ -262,7 +262,7 @@ async def test_what_this_venue_builds_now_is_known_too() -> None:
                 ("fill", fill),
                 ("sweep", sweep),
             ):
-                assert isinstance(craft, Craft)
+                assert isinstance(craft, UnsignedTransaction)
                 sentences = explain(venue.wire(craft))
                 assert sentences[1].startswith(f"In form it is a {form} of Trigger v2: "), sentences
                 assert not any("not known" in sentence for sentence in sentences)
@@ -273,7 +273,7 @@ async def test_a_fill_that_a_sandbox_makes_fail_is_known_and_so_is_what_fails_it
         group = await venue.has_open(USDC_TOKEN, 500_000, SOL_TOKEN)
         venue.pool.failures_due = 1
         fill = await venue.custody.craft_fill(group)
-        assert isinstance(fill, Craft)
+        assert isinstance(fill, UnsignedTransaction)
         sentences = explain(venue.wire(fill))
     assert sentences[1].startswith("In form it is a fill of Trigger v2: ")
     assert sentences[-1] == "5. Token program: an instruction that is not known here: 0 accounts and 1 byte of data."

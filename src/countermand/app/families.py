@@ -24,7 +24,7 @@ from countermand.orders.trigger.shard import TriggerShard
 from countermand.orders.trigger.work import Outbox
 from countermand.services.custody.custody import VaultCustody
 from countermand.services.custody.routing import Router
-from countermand.services.transactions.builder import Blocks
+from countermand.services.transactions.builder import TransactionBuilder
 from countermand.services.transactions.executing import OnChainOrders
 from countermand.services.transactions.landing import ChainLanding
 
@@ -56,9 +56,9 @@ class OnChainServices:
     """What the families have whose orders live on the chain: one service, and a view of the chain for each."""
 
     orders: OnChainOrders
-    limit_blocks: Blocks
+    limit_blocks: TransactionBuilder
     limits: LimitChain
-    recurring_blocks: Blocks
+    recurring_blocks: TransactionBuilder
     recurring: RecurringOrders
 
     def forget(self) -> None:
@@ -138,8 +138,8 @@ def _book_services(infra: Infrastructure, match_faults: MatchFaults) -> BookServ
 
 def _on_chain_services(infra: Infrastructure, trigger: TriggerServices, unit_prices: UnitPrices) -> OnChainServices:
     chain, clock = infra.chain, infra.clock
-    limit_blocks = Blocks(chain, chain, clock.wall_ms, unit_prices.limit)
-    recurring_blocks = Blocks(chain, chain, clock.wall_ms, unit_prices.recurring)
+    limit_blocks = TransactionBuilder(chain, chain, clock.wall_ms, unit_prices.limit)
+    recurring_blocks = TransactionBuilder(chain, chain, clock.wall_ms, unit_prices.recurring)
     patience_ms = infra.settings.confirm_timeout_ms
     orders = OnChainOrders(trigger.shard, infra.stores.trigger, ChainLanding(chain), clock, patience_ms)
 

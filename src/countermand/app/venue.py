@@ -24,7 +24,6 @@ from countermand.app.running import App
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
 from countermand.orders.trigger.bodies import decode_stored
-from countermand.orders.trigger.model.order import AttemptKind
 from countermand.services.custody.vaults import VaultKeys
 from countermand.services.liquidity.no_router import NO_ROUTER, NoRouter
 from countermand.services.prices import Prices
@@ -38,6 +37,7 @@ from countermand.store.fences import Taken, take_all
 from countermand.store.venue_postgres import EMBEDDED
 from countermand.values.identity import OrderId
 from countermand.values.instant import Instant
+from countermand.values.transactions import AttemptKind
 
 NOTHING: Final[Mapping[Address, AccountInfo]] = {}
 _EMBEDDED_UNIT_PRICES: Final = UnitPrices(limit=15_406, recurring=200_000)

@@ -14,16 +14,17 @@ from countermand.audit.reading import SENSELESS, canonical
 from countermand.audit.replay import Replay
 from countermand.dialects.trigger_v1.routes import CANCELS, CREATES
 from countermand.orders.recurring.model.order import CLOSES, OPENS
-from countermand.orders.trigger.model.commands import DepositCraft
-from countermand.orders.trigger.model.order import Craft, Family
+from countermand.orders.trigger.model.commands import UnsignedDeposit
+from countermand.orders.trigger.model.order import Family
 from countermand.services.custody.deposits import account_seed, deposit_message
 from countermand.services.custody.instructions import key, order_account
-from countermand.services.custody.parties import Parties
+from countermand.services.custody.parties import OrderAccounts
 from countermand.services.custody.vaults import VaultKeys
 from countermand.services.tokens import Token
 from countermand.services.transactions.executing import Build
 from countermand.solana.tokens import SOL_MINT, associated_token_address
 from countermand.store.snapshot import Snapshot
+from countermand.values.transactions import UnsignedTransaction
 
 _CRAFTS: Final = "SELECT request_id, order_id, last_valid_height, body FROM crafts ORDER BY request_id"
 _BUILDS: Final = """
@@ -32,7 +33,7 @@ SELECT digest, request_id, last_valid_height, body FROM builds ORDER BY last_val
 _OPENING: Final = (CREATES, OPENS)
 _PURPOSES: Final = (*_OPENING, CANCELS, CLOSES)
 
-_CRAFT: Final = msgspec.json.Decoder(DepositCraft).decode
+_CRAFT: Final = msgspec.json.Decoder(UnsignedDeposit).decode
 _BUILD: Final = msgspec.json.Decoder(Build).decode
 
 
@@ -69,7 +70,7 @@ class Crafts:
             return "no order was placed with it, though the row says so"
         return None if self._is_ours(craft) else "its message is not the deposit that its fields describe"
 
-    def _is_ours(self, craft: DepositCraft) -> bool:
+    def _is_ours(self, craft: UnsignedDeposit) -> bool:
         token, bare = self._tokens.get(craft.input_mint), craft.craft
         if token is None or craft.output_mint not in self._tokens:
             return False
@@ -79,15 +80,15 @@ class Crafts:
             is_built = craft.family is Family.OTOCO or _is_built(craft, vault, token, message)
         except SENSELESS:
             return False
-        is_bare = bare == Craft(bare.message, bare.last_valid_height, bare.moves)
+        is_bare = bare == UnsignedTransaction(bare.message, bare.last_valid_height, bare.moves)
         return is_built and is_bare and (self._keys is None or self._keys.vault_of(craft.wallet).public == vault)
 
 
-def _is_built(craft: DepositCraft, vault: Pubkey, token: Token, message: Message) -> bool:
+def _is_built(craft: UnsignedDeposit, vault: Pubkey, token: Token, message: Message) -> bool:
     """Whether the message is built anew from the fields, byte for byte."""
     own = associated_token_address(craft.wallet, token.mint, token.program)
     program, native = key(token.program), token.mint == SOL_MINT
-    parties = Parties(key(craft.wallet), vault, key(own), key(token.mint), program, token, native)
+    parties = OrderAccounts(key(craft.wallet), vault, key(own), key(token.mint), program, token, native)
     seed = account_seed(craft.request_id)
     built = deposit_message(parties, seed, craft.craft.moves.units, bytes(message.recent_blockhash))
     return built == craft.craft.message and craft.input_account == str(order_account(vault, seed, program))

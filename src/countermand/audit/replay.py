@@ -11,7 +11,7 @@ from countermand.orders.trigger import journal as trigger_journal
 from countermand.orders.trigger.model.commands import PlaceOrder, TriggerOrders
 from countermand.orders.trigger.model.events import DepositLanded, Event, FillLanded, SweepDone, WithdrawalLanded
 from countermand.orders.trigger.model.lifecycle import IllegalTransition, is_funded
-from countermand.orders.trigger.model.live_orders import Desk
+from countermand.orders.trigger.model.live_orders import LiveOrders
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.ports import OrderRow
 from countermand.orders.trigger.records import record_of
@@ -24,7 +24,7 @@ class Replay:
     """All orders of a shard as the journal says that they are."""
 
     def __init__(self, audit: Audit, shard: int) -> None:
-        self.desk = Desk()
+        self.desk = LiveOrders()
         self.transactions: dict[str, OrderId] = {}
         """Those that the journal says landed, with their orders."""
         self.crafts: dict[RequestId, bytes] = {}

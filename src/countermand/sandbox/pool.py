@@ -10,7 +10,7 @@ from solders.system_program import transfer as transfer_lamports
 
 from countermand.orders.trigger.ports import SwapRefused
 from countermand.services.custody.instructions import key, transfer
-from countermand.services.custody.parties import Parties
+from countermand.services.custody.parties import OrderAccounts
 from countermand.services.custody.routing import Quote, Swap, worth_in
 from countermand.services.custody.tokens import TokenFacts
 from countermand.services.custody.vaults import VaultKeys
@@ -80,7 +80,7 @@ class SandboxPool:
     def pool_account_of(self, token: TokenFacts) -> Address:
         return pool_account_of(self.authority, token)
 
-    def _account(self, parties: Parties) -> Pubkey:
+    def _account(self, parties: OrderAccounts) -> Pubkey:
         return key(pool_account_of(self.authority, parties.token))
 
 

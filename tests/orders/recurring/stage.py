@@ -16,7 +16,7 @@ from countermand.gateway.falcon_app import new_app
 from countermand.orders.recurring.service import RecurringOrders
 from countermand.orders.trigger.ports import BuildRow, Store
 from countermand.orders.trigger.shard import TriggerShard
-from countermand.services.transactions.builder import Blocks, Compose, Composed
+from countermand.services.transactions.builder import BuiltMessage, Compose, TransactionBuilder
 from countermand.services.transactions.executing import OnChainOrders
 from countermand.services.transactions.landing import ChainLanding
 from countermand.solana.genesis import mint_account
@@ -184,8 +184,8 @@ class FixedBudget:
     async def price(self, writes: Sequence[str]) -> int:
         return PRICE
 
-    async def composed(self, compose: Compose, price: int, units: int | None = None) -> Composed:
-        return Composed(compose(Budget(self.units, price), self.chain.blockhash), self.chain.height + 150)
+    async def composed(self, compose: Compose, price: int, units: int | None = None) -> BuiltMessage:
+        return BuiltMessage(compose(Budget(self.units, price), self.chain.blockhash), self.chain.height + 150)
 
 
 class Stage:
@@ -203,7 +203,7 @@ class Stage:
         builds = OnChainOrders(
             cast(TriggerShard, self.drawer), cast(Store, self.drawer), ChainLanding(self.chain), self.clock, 20
         )
-        blocks = Blocks(self.chain, self.chain, self.clock.wall_ms, PRICE)
+        blocks = TransactionBuilder(self.chain, self.chain, self.clock.wall_ms, PRICE)
         self.orders = RecurringOrders(
             builds,
             self.chain,

@@ -17,7 +17,7 @@ from countermand.orders.recurring.model.order import OpenOrder, Terms
 from countermand.orders.recurring.service import RecurringOrders
 from countermand.orders.trigger.ports import Store
 from countermand.orders.trigger.shard import TriggerShard
-from countermand.services.transactions.builder import Blocks
+from countermand.services.transactions.builder import TransactionBuilder
 from countermand.services.transactions.executing import Build, Executed, Execution, OnChainOrders
 from countermand.services.transactions.landing import ChainLanding
 from countermand.solana.embedded import EmbeddedChain
@@ -114,7 +114,7 @@ def orders_over(chain: EmbeddedChain, clock: ManualClock, drawer: Drawer) -> Rec
     clocks = BothClocks(clock)
     prices = {Mint(SOL): UsdPrice(150 * DOLLAR), Mint(USDC): UsdPrice(DOLLAR)}
     builds = OnChainOrders(cast(TriggerShard, drawer), cast(Store, drawer), ChainLanding(chain), clocks, 1_000)
-    blocks = Blocks(chain, chain, clocks.wall_ms, 200_000)
+    blocks = TransactionBuilder(chain, chain, clocks.wall_ms, 200_000)
     return RecurringOrders(builds, chain, chain, blocks, clocks, prices.get)
 
 

@@ -12,7 +12,7 @@ from solders.transaction import VersionedTransaction
 
 from countermand.kernel.clock import ClockSetting, VenueClock
 from countermand.kernel.ids import Ids
-from countermand.orders.trigger.model.commands import DepositCraft
+from countermand.orders.trigger.model.commands import UnsignedDeposit
 from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.order import Family, Leg, OrderGroup, Role
 from countermand.orders.trigger.service import OrderRequest, PlaceAnswer, Placed, TriggerService
@@ -79,11 +79,13 @@ class House:
 
     async def deposit(
         self, by: Keypair, amount: int, selling: Mint = SOL.mint, buying: Mint = USDC.mint
-    ) -> DepositCraft:
+    ) -> UnsignedDeposit:
         wallet = Wallet(str(by.pubkey()))
         return await self.orders.craft_deposit(wallet, Family.SINGLE, selling, buying, BaseUnits(amount))
 
-    def request(self, by: Keypair, deposit: DepositCraft, condition: Condition, expires_in: int = HOUR) -> OrderRequest:
+    def request(
+        self, by: Keypair, deposit: UnsignedDeposit, condition: Condition, expires_in: int = HOUR
+    ) -> OrderRequest:
         unsigned = base64.b64decode(self.custody.unsigned_transaction(deposit.craft))
         return OrderRequest(
             deposit_request_id=deposit.request_id,

@@ -3,24 +3,13 @@
 from dataclasses import fields, replace
 from typing import Any, Final
 
-from countermand.orders.trigger.model.commands import DepositCraft, PlaceOrder, Submission
+from countermand.orders.trigger.model.commands import PlaceOrder, UnsignedDeposit
 from countermand.orders.trigger.model.condition import Condition, Direction
-from countermand.orders.trigger.model.order import (
-    Attempt,
-    AttemptKind,
-    Craft,
-    Family,
-    Leg,
-    OrderGroup,
-    Progress,
-    Role,
-    State,
-    Terms,
-    Withdrawal,
-)
+from countermand.orders.trigger.model.order import Family, Leg, OrderGroup, Progress, Role, State, Terms, Withdrawal
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import USD_SCALE, BaseUnits, Bps, UsdPrice
+from countermand.values.transactions import Attempt, AttemptKind, Submission, UnsignedTransaction
 
 ID = OrderId("order")
 ALICE, MALLORY = Wallet("alice"), Wallet("mallory")
@@ -39,11 +28,11 @@ def leg(direction: Direction = Direction.ABOVE, dollars: int = 200) -> Leg:
     return Leg(Role.TRIGGER, Condition(direction, usd(dollars)), Bps(100))
 
 
-def craft(message: bytes = b"craft", last_valid_height: int = 150, **more: Any) -> Craft:
-    return Craft(message, last_valid_height, **{"moves": DEPOSITED, "closes": True, **more})
+def craft(message: bytes = b"craft", last_valid_height: int = 150, **more: Any) -> UnsignedTransaction:
+    return UnsignedTransaction(message, last_valid_height, **{"moves": DEPOSITED, "closes": True, **more})
 
 
-def attempt(kind: AttemptKind, number: int = 2, made: Craft | None = None) -> Attempt:
+def attempt(kind: AttemptKind, number: int = 2, made: UnsignedTransaction | None = None) -> Attempt:
     return Attempt(number, kind, made or craft(), TXID)
 
 
@@ -97,8 +86,8 @@ def withdrawing(**more: Any) -> OrderGroup:
     return order(State.READY_TO_CANCEL, attempts=2, attempt=attempt(AttemptKind.WITHDRAWAL), **more)
 
 
-def deposit(**more: Any) -> DepositCraft:
-    made = DepositCraft(
+def deposit(**more: Any) -> UnsignedDeposit:
+    made = UnsignedDeposit(
         RequestId("deposit"), ID, ALICE, Family.SINGLE, SOL, USDC, Address("account"), craft(b"deposit")
     )
     return replace(made, **more)

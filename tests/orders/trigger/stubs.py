@@ -9,21 +9,15 @@ from typing import Any, ParamSpec
 
 from countermand.kernel.clock import ClockSetting, VenueClock
 from countermand.kernel.ports import Epoch
-from countermand.orders.trigger.model.commands import (
-    DepositCraft,
-    Fate,
-    PlaceOrder,
-    RequestCancel,
-    ResolveAttempt,
-    Submission,
-)
-from countermand.orders.trigger.model.order import Attempt, Craft, OrderGroup
-from countermand.orders.trigger.ports import Alteration, FateSeen, SwapRefused, TriggerBatch
+from countermand.orders.trigger.model.commands import PlaceOrder, RequestCancel, ResolveAttempt, UnsignedDeposit
+from countermand.orders.trigger.model.order import OrderGroup
+from countermand.orders.trigger.ports import Alteration, ObservedOutcome, SwapRefused, TriggerBatch
 from countermand.orders.trigger.shard import Answer, TriggerShard
 from countermand.orders.trigger.work import Outbox
 from countermand.services.prices import Prices
 from countermand.values.identity import Address, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
+from countermand.values.transactions import Attempt, Submission, TransactionOutcome, UnsignedTransaction
 from countermand_simulator.loop import run
 from countermand_simulator.memory_store import BEFORE_COMMIT, MemoryDatabase, MemoryPrices, MemoryStore
 from tests.orders.trigger.samples import ALICE, PLACED_AT, deposit, place
@@ -96,7 +90,7 @@ class StubCustody:
     """What it was asked, in order; what it says is set by the test."""
 
     asked: list[tuple[str, OrderId, int]] = field(default_factory=list)
-    fates: dict[tuple[OrderId, int], Fate] = field(default_factory=dict)
+    fates: dict[tuple[OrderId, int], TransactionOutcome] = field(default_factory=dict)
     lands: bool = True
     """What is sent lands."""
     trouble: dict[str, list[Exception]] = field(default_factory=dict)
@@ -113,21 +107,21 @@ class StubCustody:
     def times(self, what: str) -> int:
         return sum(one[0] == what for one in self.asked)
 
-    async def fate(self, group: OrderGroup, attempt: Attempt) -> FateSeen | None:
+    async def fate(self, group: OrderGroup, attempt: Attempt) -> ObservedOutcome | None:
         await self._note("fate", group.id, attempt.number)
         fate = self.fates.get((group.id, attempt.number))
-        return None if fate is None else FateSeen(fate, Signature(f"{group.id} {attempt.number}"))
+        return None if fate is None else ObservedOutcome(fate, Signature(f"{group.id} {attempt.number}"))
 
     async def send(self, group: OrderGroup, attempt: Attempt) -> None:
         await self._note("send", group.id, attempt.number)
         if self.lands:
-            self.fates.setdefault((group.id, attempt.number), Fate.LANDED)
+            self.fates.setdefault((group.id, attempt.number), TransactionOutcome.LANDED)
 
-    async def craft_fill(self, group: OrderGroup) -> Craft | SwapRefused:
+    async def craft_fill(self, group: OrderGroup) -> UnsignedTransaction | SwapRefused:
         await self._note("craft_fill", group.id, group.progress.attempts)
-        return Craft(b"fill", 150, moves=group.remaining, closes=True)
+        return UnsignedTransaction(b"fill", 150, moves=group.remaining, closes=True)
 
-    async def craft_sweep(self, group: OrderGroup) -> Craft | None:
+    async def craft_sweep(self, group: OrderGroup) -> UnsignedTransaction | None:
         await self._note("craft_sweep", group.id, group.progress.attempts)
         return None
 
@@ -139,25 +133,25 @@ class StubCustody:
     async def block_height(self) -> int:
         raise NotImplementedError
 
-    async def craft_deposit(self, **_asked: Any) -> DepositCraft:
+    async def craft_deposit(self, **_asked: Any) -> UnsignedDeposit:
         raise NotImplementedError
 
-    async def simulate_deposit(self, deposit: DepositCraft) -> str | None:
+    async def simulate_deposit(self, deposit: UnsignedDeposit) -> str | None:
         raise NotImplementedError
 
-    async def craft_withdrawal(self, group: OrderGroup) -> Craft:
+    async def craft_withdrawal(self, group: OrderGroup) -> UnsignedTransaction:
         raise NotImplementedError
 
-    async def shortfall(self, craft: Craft) -> str | None:
+    async def shortfall(self, craft: UnsignedTransaction) -> str | None:
         raise NotImplementedError
 
-    def alteration(self, built: Craft, submission: Submission) -> Alteration:
+    def alteration(self, built: UnsignedTransaction, submission: Submission) -> Alteration:
         raise NotImplementedError
 
     def read_submission(self, transaction: str, wallet: Wallet) -> Submission:
         raise NotImplementedError
 
-    def unsigned_transaction(self, craft: Craft) -> str:
+    def unsigned_transaction(self, craft: UnsignedTransaction) -> str:
         raise NotImplementedError
 
     def signature_of(self, group: OrderGroup, attempt: Attempt) -> Signature:
@@ -165,7 +159,7 @@ class StubCustody:
 
 
 @dataclass
-class Desk:
+class Workbench:
     """One process: a shard, its outbox, and the tasks that run them."""
 
     shard: TriggerShard
@@ -185,13 +179,13 @@ class Desk:
     async def opens(self, order_id: str = "order", **more: Any) -> None:
         """Places it, and its deposit lands."""
         answer = await self.place(order_id, **more)
-        landed = ResolveAttempt(answer.group.id, 1, Fate.LANDED, Signature("deposit"), None)
+        landed = ResolveAttempt(answer.group.id, 1, TransactionOutcome.LANDED, Signature("deposit"), None)
         assert isinstance(await self.shard.submit(landed), Answer)
 
     def has(self, order_id: str) -> bool:
         """In memory."""
         writer = self.shard._epoch
-        return writer is not None and OrderId(order_id) in writer.state.desk.groups
+        return writer is not None and OrderId(order_id) in writer.state.live.groups
 
     def stored(self) -> list[OrderId]:
         return list(self.store.database.shard(0).orders)
@@ -214,13 +208,13 @@ def _nobody(_groups: Sequence[OrderGroup], _loaded: bool) -> None:
 
 
 @asynccontextmanager
-async def desk(
+async def workbench(
     database: MemoryDatabase | None = None,
     trouble: Trouble | None = None,
     custody: StubCustody | None = None,
     *,
     acting: bool = False,
-) -> AsyncIterator[Desk]:
+) -> AsyncIterator[Workbench]:
     """Leaving it is a crash. `acting`: the outbox works."""
     loop = asyncio.get_running_loop()
     store = CountingStore(MemoryDatabase() if database is None else database, trouble or Trouble())
@@ -239,7 +233,7 @@ async def desk(
     running = asyncio.create_task(shard.run())
     tasks = [running] + ([asyncio.create_task(outbox.run())] if acting else [])
     try:
-        yield Desk(shard, prices, outbox, store, clock, custody, told, running)
+        yield Workbench(shard, prices, outbox, store, clock, custody, told, running)
     finally:
         for task in tasks:
             task.cancel()

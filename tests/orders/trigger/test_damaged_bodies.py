@@ -9,7 +9,7 @@ import pytest
 
 from countermand.kernel.journal import encode
 from countermand.orders.trigger.bodies import decode_stored
-from countermand.orders.trigger.model.live_orders import Desk
+from countermand.orders.trigger.model.live_orders import LiveOrders
 from countermand.orders.trigger.model.order import State
 from countermand.stored_rows import UNREADABLE, unreadable
 from tests.orders.trigger.samples import ID, order
@@ -49,7 +49,7 @@ def test_whatever_stands_in_a_body_is_an_order_or_one_line(state: State) -> None
     refused = 0
     for body in damaged(json.loads(whole)):
         try:
-            Desk().adopt(decode_stored(ID, body))
+            LiveOrders().adopt(decode_stored(ID, body))
         except UNREADABLE as problem:
             refused += 1
             line = str(unreadable("orders", ID, problem))

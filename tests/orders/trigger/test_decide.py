@@ -11,28 +11,19 @@ from countermand.orders.trigger.model.commands import (
     AmendOrder,
     Command,
     ConfirmCancel,
-    Fate,
     LegChange,
     RequestCancel,
     ResolveAttempt,
-    SubmissionFault,
 )
 from countermand.orders.trigger.model.condition import Direction
 from countermand.orders.trigger.model.decide import decide
 from countermand.orders.trigger.model.lifecycle import evolve
-from countermand.orders.trigger.model.order import (
-    AttemptKind,
-    Family,
-    FormerCraft,
-    OrderGroup,
-    State,
-    Withdrawal,
-    digest_of,
-)
+from countermand.orders.trigger.model.order import Family, OrderGroup, State, SupersededTransaction, Withdrawal
 from countermand.orders.trigger.model.refusals import Refusal, Refused
 from countermand.values.identity import RequestId, Signature
 from countermand.values.instant import Instant, Moment
 from countermand.values.quantities import NOTHING, BaseUnits, Bps
+from countermand.values.transactions import AttemptKind, SubmissionFault, TransactionOutcome, digest_of
 from tests.orders.trigger.samples import (
     ALICE,
     EXPIRES_AT,
@@ -156,7 +147,9 @@ def test_an_unknown_craft_of_another_wallet_is_nobodys() -> None:
 # --- the deposit's fate
 
 
-def resolve(fate: Fate, number: int = 1, error: str | None = None, *, at_close: bool = False) -> ResolveAttempt:
+def resolve(
+    fate: TransactionOutcome, number: int = 1, error: str | None = None, *, at_close: bool = False
+) -> ResolveAttempt:
     return ResolveAttempt(ID, number, fate, TXID, error, at_close)
 
 
@@ -170,17 +163,20 @@ def resolve(fate: Fate, number: int = 1, error: str | None = None, *, at_close: 
     ],
 )
 def test_a_landed_deposit_is_judged_at_once(moment: Moment, expected: list[str]) -> None:
-    assert names(decide(order(State.DEPOSITING), resolve(Fate.LANDED), moment)) == expected
+    assert names(decide(order(State.DEPOSITING), resolve(TransactionOutcome.LANDED), moment)) == expected
 
 
-@pytest.mark.parametrize("fate", [Fate.REJECTED, Fate.DEAD])
-def test_a_deposit_that_cannot_land_ends_the_order(fate: Fate) -> None:
+@pytest.mark.parametrize("fate", [TransactionOutcome.REJECTED, TransactionOutcome.DEAD])
+def test_a_deposit_that_cannot_land_ends_the_order(fate: TransactionOutcome) -> None:
     assert names(decide(order(State.DEPOSITING), resolve(fate), NOW)) == ["DepositFailed"]
 
 
 def test_a_fate_is_learnt_once() -> None:
-    assert refusal(decide(order(State.OPEN), resolve(Fate.LANDED), NOW)) is Refusal.NOTHING_TO_DO
-    assert refusal(decide(order(State.EXECUTING), resolve(Fate.LANDED, number=1), NOW)) is Refusal.NOTHING_TO_DO
+    assert refusal(decide(order(State.OPEN), resolve(TransactionOutcome.LANDED), NOW)) is Refusal.NOTHING_TO_DO
+    assert (
+        refusal(decide(order(State.EXECUTING), resolve(TransactionOutcome.LANDED, number=1), NOW))
+        is Refusal.NOTHING_TO_DO
+    )
 
 
 # --- triggering and filling
@@ -257,22 +253,22 @@ def test_failed_swaps_stretch_the_pause(failures: int, pause_ms: int) -> None:
 @pytest.mark.parametrize(
     ("fate", "moment", "expected"),
     [
-        (Fate.LANDED, NOW, ["FillLanded"]),
-        (Fate.LANDED, LATE, ["FillLanded"]),
-        (Fate.REJECTED, NOW, ["FillFailed"]),
-        (Fate.DEAD, NOW, ["FillFailed"]),
-        (Fate.REJECTED, LATE, ["FillFailed", "OrderExpired"]),
+        (TransactionOutcome.LANDED, NOW, ["FillLanded"]),
+        (TransactionOutcome.LANDED, LATE, ["FillLanded"]),
+        (TransactionOutcome.REJECTED, NOW, ["FillFailed"]),
+        (TransactionOutcome.DEAD, NOW, ["FillFailed"]),
+        (TransactionOutcome.REJECTED, LATE, ["FillFailed", "OrderExpired"]),
     ],
 )
-def test_a_fill_in_flight_finishes(fate: Fate, moment: Moment, expected: list[str]) -> None:
+def test_a_fill_in_flight_finishes(fate: TransactionOutcome, moment: Moment, expected: list[str]) -> None:
     assert names(decide(order(State.EXECUTING), resolve(fate, 2), moment)) == expected
 
 
 def test_only_a_rejected_close_counts_as_one() -> None:
     for fate, at_close, counted in [
-        (Fate.REJECTED, True, True),
-        (Fate.REJECTED, False, False),
-        (Fate.DEAD, True, False),
+        (TransactionOutcome.REJECTED, True, True),
+        (TransactionOutcome.REJECTED, False, False),
+        (TransactionOutcome.DEAD, True, False),
     ]:
         decision = decide(order(State.EXECUTING), resolve(fate, 2, at_close=at_close), NOW)
         assert isinstance(decision, tuple)
@@ -431,9 +427,9 @@ FORMER = Withdrawal(
     REQUEST,
     craft(),
     (
-        FormerCraft(digest_of(b"superseded"), 150),
-        FormerCraft(digest_of(b"dead"), 999, dead=True),
-        FormerCraft(digest_of(b"rejected"), 999, rejection="dust"),
+        SupersededTransaction(digest_of(b"superseded"), 150),
+        SupersededTransaction(digest_of(b"dead"), 999, dead=True),
+        SupersededTransaction(digest_of(b"rejected"), 999, rejection="dust"),
     ),
 )
 
@@ -471,13 +467,13 @@ def test_nothing_is_co_signed_while_there_is_no_craft() -> None:
 @pytest.mark.parametrize(
     ("fate", "expected"),
     [
-        (Fate.LANDED, events.WithdrawalLanded(TXID, BaseUnits(1_000), NOTHING, closed=True)),
-        (Fate.REJECTED, events.WithdrawalFailed(TXID, "dust", close_rejected=True)),
-        (Fate.DEAD, events.WithdrawalFailed(TXID, None, close_rejected=False)),
+        (TransactionOutcome.LANDED, events.WithdrawalLanded(TXID, BaseUnits(1_000), NOTHING, closed=True)),
+        (TransactionOutcome.REJECTED, events.WithdrawalFailed(TXID, "dust", close_rejected=True)),
+        (TransactionOutcome.DEAD, events.WithdrawalFailed(TXID, None, close_rejected=False)),
     ],
 )
-def test_the_fate_of_a_withdrawal(fate: Fate, expected: events.Event) -> None:
-    error = "dust" if fate is Fate.REJECTED else None
+def test_the_fate_of_a_withdrawal(fate: TransactionOutcome, expected: events.Event) -> None:
+    error = "dust" if fate is TransactionOutcome.REJECTED else None
     assert decide(withdrawing(), resolve(fate, 2, error, at_close=True), NOW) == (expected,)
 
 
@@ -494,8 +490,8 @@ def test_a_sweep_closes_what_dust_kept_open() -> None:
 
 def test_a_failed_sweep_is_tried_again() -> None:
     group = order(State.FILLED, sweep_due=True, attempts=2, attempt=attempt(AttemptKind.SWEEP))
-    assert names(decide(group, resolve(Fate.REJECTED, 2), NOW)) == ["SweepFailed"]
-    assert names(decide(group, resolve(Fate.LANDED, 2), NOW)) == ["SweepDone"]
+    assert names(decide(group, resolve(TransactionOutcome.REJECTED, 2), NOW)) == ["SweepFailed"]
+    assert names(decide(group, resolve(TransactionOutcome.LANDED, 2), NOW)) == ["SweepDone"]
 
 
 ABOUT_ONE_ORDER: list[Command] = [
@@ -507,7 +503,7 @@ ABOUT_ONE_ORDER: list[Command] = [
     commands.StartFill(ID, craft(), 7),
     commands.AbandonFill(ID, "no", 7),
     commands.StartSweep(ID, None, 7),
-    resolve(Fate.LANDED),
+    resolve(TransactionOutcome.LANDED),
 ]
 
 

@@ -21,9 +21,10 @@ from countermand.orders.trigger.model.lifecycle import (
     next_due,
     work_due,
 )
-from countermand.orders.trigger.model.order import FORMER_CRAFTS_MAX, AttemptKind, OrderGroup, State, digest_of
+from countermand.orders.trigger.model.order import FORMER_CRAFTS_MAX, OrderGroup, State
 from countermand.values.instant import Instant
 from countermand.values.quantities import NOTHING, BaseUnits
+from countermand.values.transactions import AttemptKind, digest_of
 from tests.orders.trigger.samples import (
     EXPIRES_AT,
     PLACED_AT,

@@ -2,7 +2,7 @@
 
 from countermand.orders.trigger.model import events
 from countermand.orders.trigger.model.commands import EndPause, ExpireOrder, TriggerOrders
-from countermand.orders.trigger.model.live_orders import Desk
+from countermand.orders.trigger.model.live_orders import LiveOrders
 from countermand.orders.trigger.model.order import OrderGroup, State
 from countermand.orders.trigger.model.refusals import Refused
 from countermand.values.identity import OrderId
@@ -14,18 +14,18 @@ NOW = Instant(PLACED_AT + 10)
 RETRY_AT = Instant(PLACED_AT + 1_000)
 
 
-def holding(group: OrderGroup) -> Desk:
-    desk = Desk()
-    desk.adopt(group)
-    return desk
+def holding(group: OrderGroup) -> LiveOrders:
+    orders = LiveOrders()
+    orders.adopt(group)
+    return orders
 
 
-def triggered_by(desk: Desk, price: UsdPrice, *, at_once: bool = False) -> list[OrderId]:
-    crossed, more = desk.take_crossed(SOL, price, at_once=at_once)
+def triggered_by(orders: LiveOrders, price: UsdPrice, *, at_once: bool = False) -> list[OrderId]:
+    crossed, more = orders.take_crossed(SOL, price, at_once=at_once)
     assert not more
-    events = desk.decide(TriggerOrders(SOL, price, at_once, tuple(crossed)), Moment(NOW))
+    events = orders.decide(TriggerOrders(SOL, price, at_once, tuple(crossed)), Moment(NOW))
     assert not isinstance(events, Refused)
-    desk.watch_again(crossed)
+    orders.watch_again(crossed)
     return [order_id for order_id, _ in events]
 
 
@@ -35,10 +35,10 @@ def test_an_order_is_concerned_by_the_price_that_it_waits_for() -> None:
 
 
 def test_an_amended_order_is_concerned_by_its_new_price_only() -> None:
-    desk = holding(order())
-    desk.apply(ID, events.OrderAmended((leg(dollars=300),), EXPIRES_AT), NOW)
-    assert triggered_by(desk, usd(299)) == []
-    assert triggered_by(desk, usd(300)) == [ID]
+    orders = holding(order())
+    orders.apply(ID, events.OrderAmended((leg(dollars=300),), EXPIRES_AT), NOW)
+    assert triggered_by(orders, usd(299)) == []
+    assert triggered_by(orders, usd(300)) == [ID]
 
 
 def test_a_paused_order_is_concerned_by_a_price_that_acts_at_once() -> None:
@@ -48,18 +48,18 @@ def test_a_paused_order_is_concerned_by_a_price_that_acts_at_once() -> None:
 
 
 def test_once_its_pause_is_over_any_price_concerns_it_again() -> None:
-    desk = holding(order(retry_at=RETRY_AT))
-    desk.apply(ID, events.PauseEnded(), NOW)
-    assert triggered_by(desk, usd(250)) == [ID]
+    orders = holding(order(retry_at=RETRY_AT))
+    orders.apply(ID, events.PauseEnded(), NOW)
+    assert triggered_by(orders, usd(250)) == [ID]
 
 
 def test_an_order_that_fails_to_fill_pauses_and_is_watched_again() -> None:
-    desk = holding(order(State.READY_EXECUTE))
-    desk.apply(ID, events.FillFailed("no quote", RETRY_AT, None, close_rejected=False), NOW)
-    assert triggered_by(desk, usd(250)) == []
-    assert desk.command_due(Instant(RETRY_AT - 1)) is None
-    assert desk.command_due(RETRY_AT) == (RETRY_AT, EndPause(ID))
-    assert triggered_by(desk, usd(250), at_once=True) == [ID]
+    orders = holding(order(State.READY_EXECUTE))
+    orders.apply(ID, events.FillFailed("no quote", RETRY_AT, None, close_rejected=False), NOW)
+    assert triggered_by(orders, usd(250)) == []
+    assert orders.command_due(Instant(RETRY_AT - 1)) is None
+    assert orders.command_due(RETRY_AT) == (RETRY_AT, EndPause(ID))
+    assert triggered_by(orders, usd(250), at_once=True) == [ID]
 
 
 def test_no_price_concerns_an_order_that_is_not_open() -> None:
@@ -69,9 +69,9 @@ def test_no_price_concerns_an_order_that_is_not_open() -> None:
 
 
 def test_an_open_order_expires_when_it_is_due_by_now() -> None:
-    desk = holding(order())
+    orders = holding(order())
     later = Instant(EXPIRES_AT + 5)
-    assert desk.command_due(Instant(EXPIRES_AT - 1)) is None
-    desk.apply(ID, events.OrderAmended((leg(),), later), NOW)
-    assert desk.command_due(EXPIRES_AT) is None
-    assert desk.command_due(later) == (later, ExpireOrder(ID))
+    assert orders.command_due(Instant(EXPIRES_AT - 1)) is None
+    orders.apply(ID, events.OrderAmended((leg(),), later), NOW)
+    assert orders.command_due(EXPIRES_AT) is None
+    assert orders.command_due(later) == (later, ExpireOrder(ID))

@@ -7,28 +7,29 @@ from itertools import pairwise
 import pytest
 
 from countermand.kernel.ports import CommitUnknown, Unavailable
-from countermand.orders.trigger.model.commands import ConfirmCancel, Fate, RequestCancel, ResolveAttempt
+from countermand.orders.trigger.model.commands import ConfirmCancel, RequestCancel, ResolveAttempt
 from countermand.orders.trigger.model.order import State
 from countermand.orders.trigger.shard import Answer
 from countermand.orders.trigger.work import FILL_WORKERS
 from countermand.values.identity import OrderId, Signature
+from countermand.values.transactions import TransactionOutcome
 from countermand_simulator.memory_store import AFTER_COMMIT, BEFORE_COMMIT, MemoryDatabase
 from tests.orders.trigger.samples import ALICE, REQUEST, SOL, craft, submission, usd
 from tests.orders.trigger.stubs import (
     CONFIRM_TIMEOUT_MS,
-    Desk,
     StubCustody,
     Trouble,
-    desk,
+    Workbench,
     placing,
     quiet,
     under_virtual_time,
+    workbench,
 )
 
 ORDER = OrderId("order")
 
 
-async def until(it: Desk, state: State, order_id: OrderId = ORDER) -> None:
+async def until(it: Workbench, state: State, order_id: OrderId = ORDER) -> None:
     """Also over commits whose answers are lost meanwhile."""
     async with asyncio.timeout(60):
         while True:
@@ -39,7 +40,7 @@ async def until(it: Desk, state: State, order_id: OrderId = ORDER) -> None:
             await it.shard.changed(order_id)
 
 
-async def idle(it: Desk) -> None:
+async def idle(it: Workbench) -> None:
     async with asyncio.timeout(60):
         while not it.outbox.is_idle():
             await asyncio.sleep(0.001)
@@ -51,7 +52,7 @@ async def idle(it: Desk) -> None:
 @under_virtual_time
 async def test_nothing_is_sent_before_its_attempt_is_committed() -> None:
     trouble = Trouble()
-    async with desk(trouble=trouble, acting=True) as it:
+    async with workbench(trouble=trouble, acting=True) as it:
         await it.shard.barrier()
         trouble.hold(BEFORE_COMMIT)
         placing_it = asyncio.create_task(it.place())
@@ -66,7 +67,7 @@ async def test_nothing_is_sent_before_its_attempt_is_committed() -> None:
 @under_virtual_time
 async def test_nothing_is_sent_of_a_commit_that_was_lost_and_never_arrived() -> None:
     trouble = Trouble()
-    async with desk(trouble=trouble, acting=True) as it:
+    async with workbench(trouble=trouble, acting=True) as it:
         await it.shard.barrier()
         trouble.raises[BEFORE_COMMIT] = [CommitUnknown("lost")]
         with pytest.raises(CommitUnknown):
@@ -79,9 +80,9 @@ async def test_nothing_is_sent_of_a_commit_that_was_lost_and_never_arrived() -> 
 @under_virtual_time
 async def test_after_a_restart_it_asks_before_it_sends() -> None:
     database = MemoryDatabase()
-    async with desk(database) as it:
+    async with workbench(database) as it:
         await it.place()
-    async with desk(database, acting=True) as it:
+    async with workbench(database, acting=True) as it:
         await until(it, State.OPEN)
         assert [what for what, _, _ in it.custody.asked[:2]] == ["fate", "send"]
 
@@ -89,10 +90,10 @@ async def test_after_a_restart_it_asks_before_it_sends() -> None:
 @under_virtual_time
 async def test_what_landed_before_the_restart_is_not_sent_again() -> None:
     database = MemoryDatabase()
-    async with desk(database) as it:
+    async with workbench(database) as it:
         await it.place()
-    landed = StubCustody(fates={(ORDER, 1): Fate.LANDED})
-    async with desk(database, custody=landed, acting=True) as it:
+    landed = StubCustody(fates={(ORDER, 1): TransactionOutcome.LANDED})
+    async with workbench(database, custody=landed, acting=True) as it:
         await until(it, State.OPEN)
         await asyncio.sleep(5)
         assert landed.times("send") == 0
@@ -102,7 +103,7 @@ async def test_what_landed_before_the_restart_is_not_sent_again() -> None:
 async def test_a_commit_whose_answer_was_lost_is_found_and_asked_about() -> None:
     """Whether its transaction was sent cannot be known here: it may have been, by whoever wrote it."""
     trouble = Trouble()
-    async with desk(trouble=trouble, acting=True) as it:
+    async with workbench(trouble=trouble, acting=True) as it:
         await it.shard.barrier()
         trouble.raises[AFTER_COMMIT] = [CommitUnknown("lost")]
         with pytest.raises(CommitUnknown):
@@ -122,7 +123,7 @@ async def test_it_sends_again_no_sooner_than_twice_the_confirm_timeout() -> None
         if what == "send":
             sent.append(asyncio.get_running_loop().time())
 
-    async with desk(custody=StubCustody(lands=False, before=note), acting=True) as it:
+    async with workbench(custody=StubCustody(lands=False, before=note), acting=True) as it:
         await it.place()
         await asyncio.sleep(10)
     pauses = [later - earlier for earlier, later in pairwise(sent)]
@@ -132,7 +133,7 @@ async def test_it_sends_again_no_sooner_than_twice_the_confirm_timeout() -> None
 
 @under_virtual_time
 async def test_whoever_asks_again_has_it_sent_at_once() -> None:
-    async with desk(custody=StubCustody(lands=False), acting=True) as it:
+    async with workbench(custody=StubCustody(lands=False), acting=True) as it:
         await it.place()
         await quiet()
         assert it.custody.times("send") == 1
@@ -146,7 +147,7 @@ async def test_whoever_asks_again_has_it_sent_at_once() -> None:
 
 @under_virtual_time
 async def test_asking_again_for_what_is_done_does_nothing() -> None:
-    async with desk(acting=True) as it:
+    async with workbench(acting=True) as it:
         await it.place()
         await until(it, State.OPEN)
         sent = it.custody.times("send")
@@ -160,7 +161,7 @@ async def test_asking_again_for_what_is_done_does_nothing() -> None:
 @pytest.mark.parametrize("what", ["fate", "send"])
 async def test_a_chain_that_does_not_answer_is_asked_again(what: str) -> None:
     silent = StubCustody(trouble={what: [Unavailable("the chain is away")] * 10})
-    async with desk(custody=silent, acting=True) as it:
+    async with workbench(custody=silent, acting=True) as it:
         await it.place()
         await until(it, State.OPEN)
         await idle(it)
@@ -169,7 +170,7 @@ async def test_a_chain_that_does_not_answer_is_asked_again(what: str) -> None:
 @under_virtual_time
 async def test_a_bug_in_one_effect_stops_neither_the_others_nor_its_own_repetition() -> None:
     buggy = StubCustody(trouble={"send": [ZeroDivisionError()]})
-    async with desk(custody=buggy, acting=True) as it:
+    async with workbench(custody=buggy, acting=True) as it:
         await asyncio.gather(it.place("order"), it.place("other"))
         await until(it, State.OPEN, OrderId("order"))
         await until(it, State.OPEN, OrderId("other"))
@@ -189,7 +190,7 @@ async def test_an_order_that_moves_on_while_it_is_worked_on_is_taken_up_again() 
             await gate.wait()
 
     custody = StubCustody()
-    async with desk(custody=custody, acting=True) as it:
+    async with workbench(custody=custody, acting=True) as it:
         await it.place()
         await until(it, State.OPEN)
         custody.lands = False
@@ -197,7 +198,7 @@ async def test_an_order_that_moves_on_while_it_is_worked_on_is_taken_up_again() 
         await until(it, State.EXECUTING)
         custody.before = hold
         await asyncio.sleep(1)  # A worker waits for the fate of attempt 2.
-        rejected = ResolveAttempt(ORDER, 2, Fate.REJECTED, Signature("fill"), "slippage")
+        rejected = ResolveAttempt(ORDER, 2, TransactionOutcome.REJECTED, Signature("fill"), "slippage")
         assert isinstance(await it.shard.submit(rejected), Answer)
         await it.prices.set({SOL: usd(301)}, at_once=True)
         await quiet()
@@ -213,7 +214,7 @@ async def test_a_lost_commit_in_the_middle_of_a_fill_is_no_end_to_it() -> None:
     for point in (BEFORE_COMMIT, AFTER_COMMIT):
         for nth in range(3):  # Of the crossing, of the attempt, of its landing.
             trouble = Trouble()
-            async with desk(trouble=trouble, acting=True) as it:
+            async with workbench(trouble=trouble, acting=True) as it:
                 await it.opens()
                 await idle(it)
                 commits = len(it.store.batches)
@@ -235,7 +236,7 @@ async def test_a_lost_commit_in_the_middle_of_a_fill_is_no_end_to_it() -> None:
 
 @under_virtual_time
 async def test_every_crossed_order_is_filled_once() -> None:
-    async with desk(acting=True) as it:
+    async with workbench(acting=True) as it:
         for n in range(50):
             await it.opens(f"order {n:02}")
         await it.prices.set({SOL: usd(300)}, at_once=True)
@@ -249,11 +250,11 @@ async def test_every_crossed_order_is_filled_once() -> None:
 @under_virtual_time
 async def test_a_restart_builds_the_queue_again_from_rows() -> None:
     database = MemoryDatabase()
-    async with desk(database) as it:
+    async with workbench(database) as it:
         for n in range(20):
             await it.opens(f"order {n:02}")
         await it.prices.set({SOL: usd(300)}, at_once=True)
-    async with desk(database, acting=True) as it:
+    async with workbench(database, acting=True) as it:
         await it.shard.barrier()
         assert len(it.outbox.owed()) == 20
         await idle(it)
@@ -267,7 +268,7 @@ CROWD = 10_000
 
 @under_virtual_time
 async def test_ten_thousand_crossed_orders_keep_no_cancel_waiting() -> None:
-    async with desk(acting=True) as it:
+    async with workbench(acting=True) as it:
         names = [f"order {n:05}" for n in range(CROWD)]
         await asyncio.gather(*(it.shard.submit(placing(name)) for name in names))
         await idle(it)
@@ -293,7 +294,7 @@ async def test_fills_that_hang_keep_no_withdrawal_and_no_deposit_waiting() -> No
         if what == "craft_fill":
             await asyncio.Event().wait()
 
-    async with desk(custody=StubCustody(before=hang), acting=True) as it:
+    async with workbench(custody=StubCustody(before=hang), acting=True) as it:
         for n in range(2 * FILL_WORKERS):
             await it.opens(f"order {n}")
         await it.opens()
@@ -313,7 +314,7 @@ async def test_fills_that_hang_keep_no_withdrawal_and_no_deposit_waiting() -> No
 @under_virtual_time
 async def test_what_is_in_flight_goes_before_what_only_begins() -> None:
     """Its blockhash does not wait."""
-    async with desk(acting=True) as it:
+    async with workbench(acting=True) as it:
         for n in range(40):
             await it.opens(f"order {n:02}")
         await idle(it)

@@ -11,7 +11,7 @@ from countermand.orders.trigger.model.waiting import Waiting
 from countermand.orders.trigger.records import decode_told
 from countermand.sandbox.wording import IN_OTHER_WORDS, TRIGGER_WORDS
 from countermand_simulator.memory_store import AFTER_COMMIT, BEFORE_COMMIT
-from tests.orders.trigger.stubs import Trouble, desk, quiet, under_virtual_time
+from tests.orders.trigger.stubs import Trouble, quiet, under_virtual_time, workbench
 
 Told = list[EventRow]
 
@@ -35,7 +35,7 @@ def test_an_event_is_told_with_its_entry_and_its_cause_once_it_is_committed(told
     @under_virtual_time
     async def run() -> None:
         trouble = Trouble()
-        async with desk(trouble=trouble) as it:
+        async with workbench(trouble=trouble) as it:
             await it.shard.barrier()
             trouble.hold(BEFORE_COMMIT)
             placing = asyncio.create_task(it.place())
@@ -56,7 +56,7 @@ def test_what_may_not_have_happened_is_not_told(told: Told, point: str, known: i
     @under_virtual_time
     async def run() -> None:
         trouble = Trouble()
-        async with desk(trouble=trouble) as it:
+        async with workbench(trouble=trouble) as it:
             await it.shard.barrier()
             trouble.raises[point] = [CommitUnknown("lost")]
             with pytest.raises(CommitUnknown):

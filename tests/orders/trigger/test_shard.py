@@ -10,15 +10,15 @@ from countermand.kernel.clock import ClockSetting
 from countermand.kernel.ports import CommitUnknown, Unavailable, WriterReplaced
 from countermand.orders.trigger import journal as trigger_journal
 from countermand.orders.trigger.bodies import decode_group
-from countermand.orders.trigger.model.commands import Fate, ResolveAttempt
-from countermand.orders.trigger.model.live_orders import ORDERS_PER_SLICE
-from countermand.orders.trigger.model.live_orders import Desk as DomainDesk
+from countermand.orders.trigger.model.commands import ResolveAttempt
+from countermand.orders.trigger.model.live_orders import ORDERS_PER_SLICE, LiveOrders
 from countermand.orders.trigger.model.order import State
 from countermand.orders.trigger.model.refusals import Refusal, Refused
 from countermand.orders.trigger.ports import BuildRow
 from countermand.orders.trigger.shard import Answer
 from countermand.values.identity import OrderId, RequestId, Signature
 from countermand.values.instant import Instant
+from countermand.values.transactions import TransactionOutcome
 from countermand_simulator.memory_store import (
     AFTER_COMMIT,
     AFTER_EPOCH,
@@ -29,7 +29,7 @@ from countermand_simulator.memory_store import (
     MemoryDatabase,
 )
 from tests.orders.trigger.samples import ALICE, EXPIRES_AT, MALLORY, PLACED_AT, SOL, deposit, usd
-from tests.orders.trigger.stubs import Desk, Trouble, cancelling, desk, placing, quiet, under_virtual_time
+from tests.orders.trigger.stubs import Trouble, Workbench, cancelling, placing, quiet, under_virtual_time, workbench
 
 UNKNOWN = CommitUnknown("the answer to a commit was lost")
 
@@ -40,7 +40,7 @@ UNKNOWN = CommitUnknown("the answer to a commit was lost")
 @under_virtual_time
 async def test_no_answer_no_refusal_and_no_read_leaves_before_the_commit() -> None:
     trouble = Trouble()
-    async with desk(trouble=trouble) as it:
+    async with workbench(trouble=trouble) as it:
         await it.shard.barrier()
         trouble.hold(BEFORE_COMMIT)
         order_id = OrderId("order")
@@ -67,7 +67,7 @@ async def test_no_answer_no_refusal_and_no_read_leaves_before_the_commit() -> No
 @under_virtual_time
 async def test_an_answer_that_changes_nothing_leaves_only_past_the_fence() -> None:
     trouble = Trouble()
-    async with desk(trouble=trouble) as it:
+    async with workbench(trouble=trouble) as it:
         await it.opens()
         trouble.hold(BEFORE_COMMIT)
         again = asyncio.create_task(it.shard.submit(placing()))
@@ -82,7 +82,7 @@ async def test_an_answer_that_changes_nothing_leaves_only_past_the_fence() -> No
 @under_virtual_time
 async def test_a_read_waits_for_nothing_when_all_is_committed() -> None:
     trouble = Trouble()
-    async with desk(trouble=trouble) as it:
+    async with workbench(trouble=trouble) as it:
         await it.opens()
         trouble.hold(BEFORE_COMMIT)
         await it.shard.barrier()
@@ -91,7 +91,7 @@ async def test_a_read_waits_for_nothing_when_all_is_committed() -> None:
 @under_virtual_time
 async def test_what_happens_during_a_commit_goes_into_the_next_all_together() -> None:
     trouble = Trouble()
-    async with desk(trouble=trouble) as it:
+    async with workbench(trouble=trouble) as it:
         await it.shard.barrier()
         trouble.hold(BEFORE_COMMIT)
         first = asyncio.create_task(it.place("first"))
@@ -107,7 +107,7 @@ async def test_what_happens_during_a_commit_goes_into_the_next_all_together() ->
 @under_virtual_time
 async def test_a_batch_stores_an_order_once_as_it_is_at_its_end() -> None:
     trouble = Trouble()
-    async with desk(trouble=trouble) as it:
+    async with workbench(trouble=trouble) as it:
         await it.opens()
         trouble.hold(BEFORE_COMMIT)
         other = asyncio.create_task(it.place("other"))
@@ -125,7 +125,7 @@ async def test_a_batch_stores_an_order_once_as_it_is_at_its_end() -> None:
 
 @under_virtual_time
 async def test_an_order_that_only_its_owner_can_move_is_forgotten_and_found_again() -> None:
-    async with desk() as it:
+    async with workbench() as it:
         it.shard.dormant_kept = 0
         await it.opens()
         assert it.has("order"), "an open order lives"
@@ -140,7 +140,7 @@ async def test_an_order_that_only_its_owner_can_move_is_forgotten_and_found_agai
 @under_virtual_time
 async def test_commands_that_race_for_a_forgotten_order_load_it_once_and_come_one_after_the_other() -> None:
     trouble = Trouble()
-    async with desk(trouble=trouble) as it:
+    async with workbench(trouble=trouble) as it:
         it.shard.dormant_kept = 0
         await it.opens()
         first = await it.shard.submit(cancelling())
@@ -161,7 +161,7 @@ async def test_commands_that_race_for_a_forgotten_order_load_it_once_and_come_on
 @under_virtual_time
 async def test_two_creates_of_one_order_at_once_place_it_once() -> None:
     trouble = Trouble()
-    async with desk(trouble=trouble) as it:
+    async with workbench(trouble=trouble) as it:
         await it.shard.barrier()
         trouble.hold(BEFORE_READ)
         racing = [asyncio.create_task(it.shard.submit(placing())) for _ in range(3)]
@@ -176,7 +176,7 @@ async def test_two_creates_of_one_order_at_once_place_it_once() -> None:
 async def test_a_load_that_ends_in_another_term_is_not_believed() -> None:
     """Between the read and its arrival the term ended: the new one must read for itself."""
     trouble = Trouble()
-    async with desk(trouble=trouble) as it:
+    async with workbench(trouble=trouble) as it:
         it.shard.dormant_kept = 0
         await it.opens()
         await it.opens("other")
@@ -201,7 +201,7 @@ async def test_a_load_that_ends_in_another_term_is_not_believed() -> None:
 @pytest.mark.parametrize("point", [BEFORE_COMMIT, AFTER_COMMIT])
 async def test_a_lost_answer_is_told_as_unknown_and_the_truth_is_loaded(point: str) -> None:
     trouble = Trouble()
-    async with desk(trouble=trouble) as it:
+    async with workbench(trouble=trouble) as it:
         await it.shard.barrier()
         trouble.raises[point] = [UNKNOWN]
         with pytest.raises(CommitUnknown):
@@ -216,7 +216,7 @@ async def test_a_lost_answer_is_told_as_unknown_and_the_truth_is_loaded(point: s
 @under_virtual_time
 async def test_everybody_who_waited_for_the_lost_commit_or_came_after_it_is_told_the_same() -> None:
     trouble = Trouble()
-    async with desk(trouble=trouble) as it:
+    async with workbench(trouble=trouble) as it:
         await it.shard.barrier()
         trouble.hold(BEFORE_COMMIT)
         trouble.raises[BEFORE_COMMIT] = [UNKNOWN]
@@ -234,7 +234,7 @@ async def test_everybody_who_waited_for_the_lost_commit_or_came_after_it_is_told
 async def test_a_load_does_not_miss_a_commit_that_arrives_late() -> None:
     """It was inside the database when its connection broke: the new epoch waits for it."""
     trouble = Trouble()
-    async with desk(trouble=trouble) as it:
+    async with workbench(trouble=trouble) as it:
         await it.shard.barrier()
         trouble.raises[BEFORE_COMMIT] = [HeldInside()]
         with pytest.raises(CommitUnknown):
@@ -248,7 +248,7 @@ async def test_a_load_does_not_miss_a_commit_that_arrives_late() -> None:
 async def test_while_the_orders_are_loaded_requests_wait_but_not_for_ever() -> None:
     trouble = Trouble()
     trouble.raises[BEFORE_EPOCH] = [Unavailable("the database is away")] * 3
-    async with desk(trouble=trouble) as it:
+    async with workbench(trouble=trouble) as it:
         assert not it.shard.is_ready()
         await it.place()
         assert it.shard.is_ready()
@@ -266,13 +266,15 @@ async def test_while_the_orders_are_loaded_requests_wait_but_not_for_ever() -> N
 async def test_whoever_watches_an_order_is_woken_by_a_load() -> None:
     """The change that it waits for may be in the commit whose answer was lost."""
     trouble = Trouble()
-    async with desk(trouble=trouble) as it:
+    async with workbench(trouble=trouble) as it:
         await it.place()
         watching = asyncio.create_task(it.shard.changed(OrderId("order")))
         await quiet()
         trouble.raises[AFTER_COMMIT] = [UNKNOWN]
         with pytest.raises(CommitUnknown):
-            await it.shard.submit(ResolveAttempt(OrderId("order"), 1, Fate.LANDED, Signature("deposit"), None))
+            await it.shard.submit(
+                ResolveAttempt(OrderId("order"), 1, TransactionOutcome.LANDED, Signature("deposit"), None)
+            )
         async with asyncio.timeout(1):
             await watching
         group = await it.shard.committed(OrderId("order"))
@@ -282,7 +284,7 @@ async def test_whoever_watches_an_order_is_woken_by_a_load() -> None:
 
 @under_virtual_time
 async def test_an_order_whose_watchers_gave_up_can_be_forgotten() -> None:
-    async with desk() as it:
+    async with workbench() as it:
         it.shard.dormant_kept = 0
         await it.opens()
         watching = asyncio.create_task(it.shard.changed(OrderId("order")))
@@ -306,9 +308,9 @@ async def test_an_order_whose_watchers_gave_up_can_be_forgotten() -> None:
 @under_virtual_time
 async def test_a_writer_that_was_replaced_stops_and_answers_nothing_more() -> None:
     database = MemoryDatabase()
-    async with desk(database) as older:
+    async with workbench(database) as older:
         await older.place("first")
-        async with desk(database) as newer:
+        async with workbench(database) as newer:
             await newer.place("second")
             with pytest.raises(CommitUnknown):
                 await older.place("third")
@@ -327,7 +329,7 @@ async def test_a_writer_that_was_replaced_stops_and_answers_nothing_more() -> No
 @under_virtual_time
 async def test_whoever_waits_for_a_shard_that_is_stopped_is_told() -> None:
     trouble = Trouble()
-    async with desk(trouble=trouble) as it:
+    async with workbench(trouble=trouble) as it:
         await it.shard.barrier()
         trouble.hold(BEFORE_COMMIT)
         waiting = asyncio.create_task(it.place())
@@ -340,7 +342,7 @@ async def test_whoever_waits_for_a_shard_that_is_stopped_is_told() -> None:
 @under_virtual_time
 async def test_a_bug_in_a_turn_ends_the_term_and_nothing_of_it_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     trouble = Trouble()
-    async with desk(trouble=trouble) as it:
+    async with workbench(trouble=trouble) as it:
         await it.opens("before")
         trouble.hold(BEFORE_COMMIT)
         pending = [asyncio.create_task(it.place("written"))]
@@ -352,7 +354,7 @@ async def test_a_bug_in_a_turn_ends_the_term_and_nothing_of_it_is_stored(monkeyp
             raise ZeroDivisionError
 
         with monkeypatch.context() as patched:
-            patched.setattr(DomainDesk, "apply", breaks)
+            patched.setattr(LiveOrders, "apply", breaks)
             with pytest.raises(ZeroDivisionError):
                 await it.place("broken")
         trouble.release(BEFORE_COMMIT)
@@ -366,7 +368,7 @@ async def test_a_bug_in_a_turn_ends_the_term_and_nothing_of_it_is_stored(monkeyp
 
 @under_virtual_time
 async def test_a_reload_stores_what_is_pending_and_loads_after_the_interlude() -> None:
-    async with desk() as it:
+    async with workbench() as it:
         await it.place()
         placing_more = asyncio.create_task(it.place("more"))
         await quiet()
@@ -389,7 +391,7 @@ async def test_a_reload_stores_what_is_pending_and_loads_after_the_interlude() -
 @under_virtual_time
 @pytest.mark.parametrize("late_ms", [0, 1, 5_000])
 async def test_what_time_demands_comes_before_a_command_of_the_same_or_a_later_instant(late_ms: int) -> None:
-    async with desk() as it:
+    async with workbench() as it:
         await it.opens()
         it.clock.setting = ClockSetting(frozen_at=EXPIRES_AT + late_ms)
         await it.prices.set({SOL: usd(300)}, at_once=True)
@@ -401,7 +403,7 @@ async def test_what_time_demands_comes_before_a_command_of_the_same_or_a_later_i
 
 @under_virtual_time
 async def test_an_instant_before_the_expiry_the_price_wins() -> None:
-    async with desk() as it:
+    async with workbench() as it:
         await it.opens()
         it.clock.setting = ClockSetting(frozen_at=EXPIRES_AT - 1)
         await it.prices.set({SOL: usd(300)}, at_once=True)
@@ -412,18 +414,18 @@ async def test_an_instant_before_the_expiry_the_price_wins() -> None:
 async def test_a_load_tells_the_clock_what_has_happened() -> None:
     """B7: the machine's clock was set back while nobody served."""
     database = MemoryDatabase()
-    async with desk(database) as it:
+    async with workbench(database) as it:
         await it.opens()
         it.clock.setting = ClockSetting(frozen_at=EXPIRES_AT - 1)
         await it.prices.set({SOL: usd(300)}, at_once=True)
-    async with desk(database) as it:
+    async with workbench(database) as it:
         await it.shard.loaded()
         assert it.clock.now() == await it.shard.now() == EXPIRES_AT - 1
 
 
 @under_virtual_time
 async def test_timers_run_in_the_order_in_which_they_are_due() -> None:
-    async with desk() as it:
+    async with workbench() as it:
         await _open_three(it)
         await it.shard.run_due()
         assert _moments(it)[-2:] == [(100, "early"), (300, "late")]
@@ -431,7 +433,7 @@ async def test_timers_run_in_the_order_in_which_they_are_due() -> None:
 
 @under_virtual_time
 async def test_an_orders_own_timer_runs_before_a_command_that_names_it_and_the_others_run_later() -> None:
-    async with desk() as it:
+    async with workbench() as it:
         await _open_three(it)
         await it.shard.submit(cancelling("late"))
         assert _moments(it)[-2:] == [(300, "late"), (500, "late")]
@@ -439,20 +441,20 @@ async def test_an_orders_own_timer_runs_before_a_command_that_names_it_and_the_o
         assert _moments(it)[-1] == (500, "early"), "time never goes back"
 
 
-async def _open_three(it: Desk) -> None:
+async def _open_three(it: Workbench) -> None:
     for name, after in (("late", 300), ("early", 100), ("later", 900)):
         await it.opens(name, expires_at=Instant(EXPIRES_AT + after))
     it.clock.setting = ClockSetting(frozen_at=Instant(EXPIRES_AT + 500))
 
 
-def _moments(it: Desk) -> list[tuple[int, str]]:
+def _moments(it: Workbench) -> list[tuple[int, str]]:
     rows = [trigger_journal.read(row) for row in it.store.database.shard(0).journal.values()]
     return [(row.moment.at - EXPIRES_AT, row.events[0][0]) for row in rows]
 
 
 @under_virtual_time
 async def test_a_cancel_comes_between_the_slices_of_a_crossing_and_wins() -> None:
-    async with desk() as it:
+    async with workbench() as it:
         names = [f"{number:04}" for number in range(5 * ORDERS_PER_SLICE)]
         for name in names:
             await it.opens(name)
@@ -474,7 +476,7 @@ async def test_a_cancel_comes_between_the_slices_of_a_crossing_and_wins() -> Non
 
 @under_virtual_time
 async def test_a_cancel_comes_between_the_slices_of_an_hour_in_which_many_expire() -> None:
-    async with desk() as it:
+    async with workbench() as it:
         names = [f"{number:04}" for number in range(5 * ORDERS_PER_SLICE)]
         for name in names:
             await it.opens(name)
@@ -495,11 +497,11 @@ async def test_a_cancel_comes_between_the_slices_of_an_hour_in_which_many_expire
 async def test_what_a_crash_between_two_slices_left_is_triggered_before_the_orders_are_served() -> None:
     database = MemoryDatabase()
     names = [f"{number:04}" for number in range(5 * ORDERS_PER_SLICE)]
-    async with desk(database) as it:
+    async with workbench(database) as it:
         for name in names:
             await it.opens(name)
     database.prices[SOL] = usd(300)
-    async with desk(database) as it:
+    async with workbench(database) as it:
         await it.shard.loaded()
         bodies = [decode_group(row.body) for row in database.shard(0).orders.values()]
         assert [group.state for group in bodies] == [State.READY_EXECUTE] * len(names)
@@ -507,7 +509,7 @@ async def test_what_a_crash_between_two_slices_left_is_triggered_before_the_orde
 
 @under_virtual_time
 async def test_time_passes_by_itself() -> None:
-    async with desk() as it:
+    async with workbench() as it:
         await it.opens()
         it.clock.setting = ClockSetting(frozen_at=EXPIRES_AT)
         await asyncio.sleep(0.2)
@@ -518,10 +520,10 @@ async def test_time_passes_by_itself() -> None:
 @under_virtual_time
 async def test_instants_never_go_back_also_not_over_a_restart() -> None:
     database = MemoryDatabase()
-    async with desk(database) as it:
+    async with workbench(database) as it:
         it.clock.setting = ClockSetting(frozen_at=Instant(1_500_000))
         await it.place("first")
-    async with desk(database) as it:  # Its clock is half a second behind.
+    async with workbench(database) as it:  # Its clock is half a second behind.
         await it.place("second")
         instants = [row.at for row in database.shard(0).journal.values()]
         assert instants == [1_500_000, 1_500_000]
@@ -534,7 +536,7 @@ async def test_a_price_triggers_in_the_same_order_before_and_after_a_load() -> N
     orders = []
     for loaded in (False, True):
         database = MemoryDatabase()
-        async with desk(database) as it:
+        async with workbench(database) as it:
             for name in ("b", "a", "c"):
                 await it.opens(name)
             if loaded:
@@ -553,10 +555,10 @@ async def _nothing() -> None:
 async def test_a_stored_price_is_judged_when_the_orders_are_loaded() -> None:
     """The crash came after the price was stored by another shard's turn: the load ends with a tick of every price."""
     database = MemoryDatabase()
-    async with desk(database) as it:
+    async with workbench(database) as it:
         await it.opens()
     database.prices[SOL] = usd(300)
-    async with desk(database) as it:
+    async with workbench(database) as it:
         group = await it.shard.committed(OrderId("order"))
         assert group is not None
         assert group.state is State.READY_EXECUTE
@@ -570,13 +572,13 @@ async def test_a_stored_price_is_judged_when_the_orders_are_loaded() -> None:
 async def test_a_price_that_concerns_no_order_is_stored_when_it_was_answered() -> None:
     """B12: it crosses nothing and is no entry, but a venue that is killed then knows it again."""
     database = MemoryDatabase()
-    async with desk(database) as it:
+    async with workbench(database) as it:
         await it.shard.loaded()
         await it.prices.set({SOL: usd(123)}, at_once=False)
         assert database.prices == {SOL: usd(123)}
         await it.prices.set({SOL: usd(124)}, at_once=True)
         assert it.journal() == []
-    async with desk(database) as it:
+    async with workbench(database) as it:
         await it.shard.loaded()
         assert it.prices.price_of(SOL) == usd(124)
 
@@ -585,7 +587,7 @@ async def test_a_price_that_concerns_no_order_is_stored_when_it_was_answered() -
 async def test_a_vault_a_craft_and_a_build_without_orders_are_stored_when_they_were_answered() -> None:
     database = MemoryDatabase()
     build = BuildRow(b"d" * 32, RequestId("b"), 150, b"build")
-    async with desk(database) as it:
+    async with workbench(database) as it:
         await it.shard.add_vault(ALICE, PLACED_AT)
         assert await it.store.vault(ALICE) == PLACED_AT
         crafted = deposit()
@@ -602,7 +604,7 @@ async def test_a_database_that_is_lost_while_the_fence_is_taken_is_asked_again(p
     """B11."""
     trouble = Trouble()
     trouble.raises[point] = [Unavailable("the database does not answer") for _ in range(10)]
-    async with desk(trouble=trouble) as it:
+    async with workbench(trouble=trouble) as it:
         await it.shard.loaded()
         await it.place()
         assert not it.running.done()
@@ -617,7 +619,7 @@ async def test_a_shard_that_is_being_loaded_is_not_settled() -> None:
     """B18."""
     trouble = Trouble()
     trouble.hold(BEFORE_EPOCH)
-    async with desk(trouble=trouble) as it:
+    async with workbench(trouble=trouble) as it:
         await quiet()
         assert not it.shard.is_settled()
         assert not it.shard.is_ready()
@@ -638,7 +640,7 @@ async def test_a_shard_that_is_being_loaded_is_not_settled() -> None:
 @under_virtual_time
 async def test_a_shard_with_a_commit_under_way_is_not_settled() -> None:
     trouble = Trouble()
-    async with desk(trouble=trouble) as it:
+    async with workbench(trouble=trouble) as it:
         await it.shard.barrier()
         trouble.hold(BEFORE_COMMIT)
         placing_it = asyncio.create_task(it.place())
@@ -659,7 +661,7 @@ async def test_a_shard_with_a_commit_under_way_is_not_settled() -> None:
 async def test_a_refusal_leaves_only_past_the_fence(refused: str) -> None:
     """B19: a writer that was replaced may not say that an order is not there, or not open."""
     trouble = Trouble()
-    async with desk(trouble=trouble) as it:
+    async with workbench(trouble=trouble) as it:
         await it.place()
         command, refusal = {
             "an unknown order": (cancelling("another"), Refusal.ORDER_UNKNOWN),
@@ -679,9 +681,9 @@ async def test_a_refusal_leaves_only_past_the_fence(refused: str) -> None:
 @under_virtual_time
 async def test_a_writer_that_was_replaced_refuses_nothing() -> None:
     database = MemoryDatabase()
-    async with desk(database) as older:
+    async with workbench(database) as older:
         await older.place()
-        async with desk(database) as newer:
+        async with workbench(database) as newer:
             await newer.opens("another")
             with pytest.raises(CommitUnknown):
                 await older.shard.submit(cancelling("unknown"))
@@ -690,7 +692,7 @@ async def test_a_writer_that_was_replaced_refuses_nothing() -> None:
 
 @under_virtual_time
 async def test_an_order_is_placed_by_a_fresh_deposit_without_a_question_to_the_store() -> None:
-    async with desk() as it:
+    async with workbench() as it:
         command = placing()
         await it.shard.add_craft(command.deposit)
         it.store.asked.clear()
@@ -703,7 +705,7 @@ async def test_an_order_is_placed_by_a_fresh_deposit_without_a_question_to_the_s
 
 @under_virtual_time
 async def test_a_deposit_is_fresh_in_its_own_epoch_only() -> None:
-    async with desk() as it:
+    async with workbench() as it:
         command = placing()
         await it.shard.add_craft(command.deposit)
         await it.shard.reload(_nothing)
@@ -714,7 +716,7 @@ async def test_a_deposit_is_fresh_in_its_own_epoch_only() -> None:
 
 @under_virtual_time
 async def test_a_fresh_deposit_that_died_is_forgotten_with_those_of_the_store() -> None:
-    async with desk() as it:
+    async with workbench() as it:
         command = placing()
         height = command.deposit.craft.last_valid_height
         await it.shard.add_craft(command.deposit)

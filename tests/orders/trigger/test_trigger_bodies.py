@@ -8,9 +8,10 @@ from countermand.kernel.journal import encode
 from countermand.orders.trigger.bodies import decode_group
 from countermand.orders.trigger.model.events import DepositLanded, OrderPlaced
 from countermand.orders.trigger.model.lifecycle import evolve, place
-from countermand.orders.trigger.model.order import AT_REST, AttemptKind, OrderGroup, State
+from countermand.orders.trigger.model.order import AT_REST, OrderGroup, State
 from countermand.values.identity import Mint, Wallet
 from countermand.values.quantities import BaseUnits, Bps
+from countermand.values.transactions import AttemptKind
 from tests.orders.trigger.samples import ID, PLACED_AT, TXID, attempt, leg, order
 
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from countermand.orders.trigger.model.condition import Condition, Direction
-from countermand.orders.trigger.model.timer_queue import Timers
-from countermand.orders.trigger.model.trigger_index import Watch
+from countermand.orders.trigger.model.timer_queue import TimerQueue
+from countermand.orders.trigger.model.trigger_index import TriggerIndex
 from countermand.values.identity import Mint, OrderId
 from countermand.values.instant import Instant
 from countermand.values.quantities import UsdPrice
@@ -35,7 +35,9 @@ settings = st.one_of(
 Watched = dict[OrderId, list[Condition]]
 
 
-def taken(watch: Watch[list[Condition]], mint: Mint, price: UsdPrice, most: int = 100) -> Iterator[list[OrderId]]:
+def taken(
+    watch: TriggerIndex[list[Condition]], mint: Mint, price: UsdPrice, most: int = 100
+) -> Iterator[list[OrderId]]:
     """Slice after slice."""
     more = True
     while more:
@@ -46,7 +48,7 @@ def taken(watch: Watch[list[Condition]], mint: Mint, price: UsdPrice, most: int 
 @given(st.lists(operations, max_size=300))
 def test_the_index_finds_what_a_look_at_every_order_finds(steps: list[tuple[str, Any, Any]]) -> None:
     orders: Watched = {}
-    watch = Watch(orders, list)
+    watch = TriggerIndex(orders, list)
     for what, whom, how in steps:
         if what == "arm":
             orders[whom] = how
@@ -66,7 +68,7 @@ def test_the_index_finds_what_a_look_at_every_order_finds(steps: list[tuple[str,
 
 
 def test_another_mints_price_concerns_nobody() -> None:
-    watch = Watch({OrderId("a"): [Condition(Direction.ABOVE, usd(1))]}, list)
+    watch = TriggerIndex({OrderId("a"): [Condition(Direction.ABOVE, usd(1))]}, list)
     watch.arm(OrderId("a"), SOL)
     assert list(taken(watch, Mint("JUP"), usd(5))) == [[]]
     assert list(taken(watch, SOL, usd(5))) == [[OrderId("a")]]
@@ -74,7 +76,7 @@ def test_another_mints_price_concerns_nobody() -> None:
 
 def test_the_index_does_not_grow_with_what_left() -> None:
     orders: Watched = {}
-    watch = Watch(orders, list)
+    watch = TriggerIndex(orders, list)
     for n in range(10_000):
         order_id = OrderId(str(n % 10))
         orders[order_id] = [Condition(Direction.ABOVE, usd(1 + n))]
@@ -86,7 +88,7 @@ def test_the_index_does_not_grow_with_what_left() -> None:
 
 def test_who_is_watched_for_the_other_direction_by_now_is_not_found() -> None:
     orders: Watched = {}
-    watch = Watch(orders, list)
+    watch = TriggerIndex(orders, list)
     for direction in Direction:
         orders[OrderId("a")] = [Condition(direction, usd(5))]
         watch.arm(OrderId("a"), SOL)
@@ -96,7 +98,7 @@ def test_who_is_watched_for_the_other_direction_by_now_is_not_found() -> None:
 
 def test_a_slice_looks_at_so_many_entries_at_most() -> None:
     orders = {OrderId(str(n)): [Condition(Direction.ABOVE, usd(1))] for n in range(1_000)}
-    watch = Watch(orders, list)
+    watch = TriggerIndex(orders, list)
     for order_id in list(orders):
         watch.arm(order_id, SOL)
         if order_id != "999":
@@ -109,7 +111,7 @@ def test_a_slice_looks_at_so_many_entries_at_most() -> None:
 @given(st.lists(settings, max_size=300))
 def test_timers_come_by_due_time_and_then_by_id(steps: list[tuple[str, Any, Any]]) -> None:
     current: dict[OrderId, Instant] = {}
-    timers = Timers(current, Instant)
+    timers = TimerQueue(current, Instant)
     now = Instant(0)
     for what, whom, when in steps:
         if what == "set":
@@ -132,7 +134,7 @@ def test_timers_come_by_due_time_and_then_by_id(steps: list[tuple[str, Any, Any]
 @pytest.mark.parametrize("passing", [False, True])
 def test_the_timers_do_not_grow_with_what_is_due_at_another_time_by_now(passing: bool) -> None:
     current: dict[OrderId, Instant] = {}
-    timers = Timers(current, Instant)
+    timers = TimerQueue(current, Instant)
     for n in range(5_000):
         order_id, due = OrderId(str(n % 10)), Instant((n + n % 7) * HOUR // 5)
         current[order_id] = due
@@ -150,16 +152,16 @@ def test_the_timers_are_compacted_once_for_many_settings(
 ) -> None:
     """B16: a compaction looks at every entry, so one at each setting would be quadratic."""
     compactions = 0
-    compact = Timers._compact
+    compact = TimerQueue._compact
 
-    def counted(timers: Timers[Instant]) -> None:
+    def counted(timers: TimerQueue[Instant]) -> None:
         nonlocal compactions
         compactions += 1
         compact(timers)
 
-    monkeypatch.setattr(Timers, "_compact", counted)
+    monkeypatch.setattr(TimerQueue, "_compact", counted)
     current = {OrderId(str(n)): Instant(n * spread) for n in range(orders)}
-    timers, settings_made = Timers(current, Instant), 0
+    timers, settings_made = TimerQueue(current, Instant), 0
     for turn in range(20):
         for order_id in list(current):
             current[order_id] = Instant(current[order_id] + turn + 1)
@@ -172,7 +174,7 @@ def test_the_timers_are_compacted_once_for_many_settings(
 
 def test_timers_of_orders_that_left_are_compacted_too() -> None:
     current: dict[OrderId, Instant] = {}
-    timers = Timers(current, Instant)
+    timers = TimerQueue(current, Instant)
     for n in range(10_000):
         order_id = OrderId(str(n))
         current[order_id] = Instant(HOUR * (n % 50))

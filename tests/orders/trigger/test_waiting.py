@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from countermand.orders.trigger.model.order import AttemptKind, OrderGroup, State, Withdrawal
+from countermand.orders.trigger.model.order import OrderGroup, State, Withdrawal
 from countermand.orders.trigger.model.waiting import Waiting, waits_for
 from countermand.values.instant import Instant
+from countermand.values.transactions import AttemptKind
 from tests.orders.trigger.samples import PLACED_AT, REQUEST, attempt, craft, order
 
 

@@ -9,7 +9,7 @@ from unittest.mock import patch
 import pytest
 from solders.keypair import Keypair
 
-from countermand.orders.trigger.model.commands import Amendment, DepositCraft, LegChange
+from countermand.orders.trigger.model.commands import Amendment, LegChange, UnsignedDeposit
 from countermand.orders.trigger.model.order import Family, State
 from countermand.orders.trigger.model.refusals import Refusal, Refused
 from countermand.orders.trigger.service import Cancelling, NotLanded, OrderRequest, Placed, Withdrawn
@@ -191,7 +191,7 @@ async def test_a_deposit_that_is_forgotten_while_its_order_is_placed_is_kept_wit
     deposit = await venue.deposit(alice, ONE_SOL)
     simulate = venue.custody.simulate_deposit
 
-    async def forgotten_meanwhile(craft: DepositCraft) -> str | None:
+    async def forgotten_meanwhile(craft: UnsignedDeposit) -> str | None:
         await store.delete_dead_crafts(craft.craft.last_valid_height + 1)
         assert (await store.crafts([craft.request_id])).get(craft.request_id) is None
         return await simulate(craft)

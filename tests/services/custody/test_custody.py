@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from countermand.kernel.ports import Unavailable
-from countermand.orders.trigger.model.commands import Fate
-from countermand.orders.trigger.model.order import Attempt, Craft, OrderGroup
+from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.ports import Custody
 from countermand.solana.port import ChainUnavailable, SignatureStatus
+from countermand.values.transactions import Attempt, TransactionOutcome, UnsignedTransaction
 from tests.orders.trigger.samples import progressed
 from tests.services.custody.layouts import decoded
 from tests.services.custody.venue import SOL, USDC, Venue
@@ -37,7 +37,7 @@ async def test_an_attempt_is_unresolved_until_its_height_has_passed(venue: Venue
     venue.clock.ms += 400
     seen = await venue.custody.fate(group, attempt)
     assert seen is not None
-    assert (seen.fate, seen.signature, seen.error) == (Fate.DEAD, attempt.user_signature, None)
+    assert (seen.fate, seen.signature, seen.error) == (TransactionOutcome.DEAD, attempt.user_signature, None)
 
 
 async def test_what_landed_has_landed_however_late_it_is_asked(venue: Venue) -> None:
@@ -46,7 +46,7 @@ async def test_what_landed_has_landed_however_late_it_is_asked(venue: Venue) -> 
     await venue.chain.expire_blockhashes()
     seen = await venue.custody.fate(group, attempt)
     assert seen is not None
-    assert (seen.fate, seen.signature) == (Fate.LANDED, attempt.user_signature)
+    assert (seen.fate, seen.signature) == (TransactionOutcome.LANDED, attempt.user_signature)
 
 
 @pytest.mark.parametrize("error", [None, {"InstructionError": [2, {"Custom": 1}]}])
@@ -116,7 +116,7 @@ async def test_many_who_need_a_blockhash_ask_once(venue: Venue, monkeypatch: pyt
     crafts = await asyncio.gather(*crafting, return_exceptions=True)
     assert asked == 1
     assert isinstance(crafts[0], asyncio.CancelledError)
-    assert all(isinstance(craft, Craft) for craft in crafts[1:])
+    assert all(isinstance(craft, UnsignedTransaction) for craft in crafts[1:])
 
 
 async def test_a_failure_to_get_a_blockhash_is_not_remembered(venue: Venue) -> None:
@@ -126,7 +126,7 @@ async def test_a_failure_to_get_a_blockhash_is_not_remembered(venue: Venue) -> N
     failed = await asyncio.gather(*(venue.custody.craft_withdrawal(group) for _ in range(3)), return_exceptions=True)
     assert [str(each) for each in failed] == ["the node is away"] * 3
     venue.port.down = None
-    assert isinstance(await venue.custody.craft_withdrawal(group), Craft)
+    assert isinstance(await venue.custody.craft_withdrawal(group), UnsignedTransaction)
 
 
 async def test_a_failure_that_nobody_waits_for_any_more_is_no_noise(
@@ -153,7 +153,7 @@ async def test_a_failure_that_nobody_waits_for_any_more_is_no_noise(
     await asyncio.sleep(0)
     gc.collect()
     monkeypatch.setattr(venue.port, "latest_blockhash", original)
-    assert isinstance(await venue.custody.craft_withdrawal(group), Craft)
+    assert isinstance(await venue.custody.craft_withdrawal(group), UnsignedTransaction)
     assert noise == []
 
 
@@ -211,9 +211,9 @@ async def test_a_token_of_the_newer_program(venue: Venue) -> None:
     await venue.lands(group, venue.withdrawing(group, await venue.custody.craft_withdrawal(group)))
     group = await venue.has_open(token, 5_000, USDC)
     craft = await venue.custody.craft_fill(group)
-    assert isinstance(craft, Craft)
+    assert isinstance(craft, UnsignedTransaction)
     await venue.lands(group, venue.filling(group, craft))
     group = await venue.has_open(USDC, 5_000_000, token)
     craft = await venue.custody.craft_fill(group)
-    assert isinstance(craft, Craft)
+    assert isinstance(craft, UnsignedTransaction)
     await venue.lands(group, venue.filling(group, craft))

@@ -1,6 +1,6 @@
 from solders.pubkey import Pubkey
 
-from countermand.orders.trigger.model.commands import Fate
+from countermand.values.transactions import TransactionOutcome
 from tests.services.custody.layouts import decoded
 from tests.services.custody.venue import FEE_OF_A_SIGNATURE, JUP, RENT, SOL, USDC, Venue
 
@@ -90,7 +90,7 @@ async def test_a_prefunded_address_makes_the_chain_refuse(venue: Venue) -> None:
     group, before = venue.placed(deposit), (await venue.balances())["USDC"]
     assert group.progress.attempt is not None
     fate = await venue.settles(group, group.progress.attempt)
-    assert (fate.fate, (await venue.balances())["USDC"]) == (Fate.REJECTED, before)
+    assert (fate.fate, (await venue.balances())["USDC"]) == (TransactionOutcome.REJECTED, before)
     assert not fate.at_close
 
 
@@ -112,7 +112,7 @@ async def test_the_same_request_funds_no_second_order(venue: Venue) -> None:
     again = venue.placed(await venue.craft_deposit(USDC, 20_000_000, request_id=deposit.request_id))
     assert again.progress.attempt is not None
     assert again.terms.input_account == group.terms.input_account
-    assert (await venue.settles(again, again.progress.attempt)).fate is Fate.REJECTED
+    assert (await venue.settles(again, again.progress.attempt)).fate is TransactionOutcome.REJECTED
 
 
 async def test_compute_limits_have_room(venue: Venue) -> None:

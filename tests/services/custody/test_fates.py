@@ -6,11 +6,11 @@ for deposits and withdrawals, and has seen our co-signatures as soon as they wer
 
 import pytest
 
-from countermand.orders.trigger.model.commands import Fate
-from countermand.orders.trigger.model.order import Attempt, Craft, OrderGroup
-from countermand.orders.trigger.ports import FateSeen
+from countermand.orders.trigger.model.order import OrderGroup
+from countermand.orders.trigger.ports import ObservedOutcome
 from countermand.services.tokens import Token
 from countermand.solana.port import SignatureStatus
+from countermand.values.transactions import Attempt, TransactionOutcome, UnsignedTransaction
 from tests.orders.trigger.samples import progressed
 from tests.services.custody.venue import JUP, SOL, USDC, Venue
 from tests.solana.chain_support import another_signature
@@ -27,7 +27,7 @@ async def lands_under_another_signature(venue: Venue, group: OrderGroup, attempt
     return landed.signature
 
 
-async def fate_of_the_dead(venue: Venue, group: OrderGroup, attempt: Attempt) -> FateSeen:
+async def fate_of_the_dead(venue: Venue, group: OrderGroup, attempt: Attempt) -> ObservedOutcome:
     assert await venue.custody.fate(group, attempt) is None, "while its blockhash lives, it may land yet"
     await venue.chain.expire_blockhashes()
     seen = await venue.custody.fate(group, attempt)
@@ -42,7 +42,7 @@ async def test_a_deposit_that_landed_under_another_signature_has_landed(venue: V
     assert group.progress.attempt is not None
     other = await lands_under_another_signature(venue, group, group.progress.attempt)
     seen = await fate_of_the_dead(venue, group, group.progress.attempt)
-    assert seen == FateSeen(Fate.LANDED, venue.custody.signature_of(group, group.progress.attempt))
+    assert seen == ObservedOutcome(TransactionOutcome.LANDED, venue.custody.signature_of(group, group.progress.attempt))
     assert seen.signature != other
 
 
@@ -52,7 +52,7 @@ async def test_a_deposit_that_never_landed_is_dead(venue: Venue, token: Token) -
     assert group.progress.attempt is not None
     # A stranger's lamports at the address are no deposit.
     await venue.stranger_sends_lamports(group.terms.input_account, 10**7)
-    assert (await fate_of_the_dead(venue, group, group.progress.attempt)).fate is Fate.DEAD
+    assert (await fate_of_the_dead(venue, group, group.progress.attempt)).fate is TransactionOutcome.DEAD
 
 
 @pytest.mark.parametrize("token", [USDC, SOL], ids=["token", "sol"])
@@ -61,7 +61,7 @@ async def test_a_withdrawal_that_landed_under_another_signature_has_landed(venue
     group = await venue.has_open(token, 20_000_000)
     attempt = venue.withdrawing(group, await venue.custody.craft_withdrawal(group))
     await lands_under_another_signature(venue, group, attempt)
-    assert (await fate_of_the_dead(venue, group, attempt)).fate is Fate.LANDED
+    assert (await fate_of_the_dead(venue, group, attempt)).fate is TransactionOutcome.LANDED
 
 
 @pytest.mark.parametrize("dust", [0, 7])
@@ -71,7 +71,7 @@ async def test_a_withdrawal_that_leaves_the_account_open_is_seen_by_what_is_gone
     assert not attempt.craft.closes
     await lands_under_another_signature(venue, group, attempt)
     await venue.stranger_sends(group, dust)
-    assert (await fate_of_the_dead(venue, group, attempt)).fate is Fate.LANDED
+    assert (await fate_of_the_dead(venue, group, attempt)).fate is TransactionOutcome.LANDED
 
 
 @pytest.mark.parametrize("rejections", [0, 2])
@@ -80,7 +80,7 @@ async def test_a_withdrawal_that_never_landed_is_dead(venue: Venue, token: Token
     group = progressed(await venue.has_open(token, 20_000_000), close_rejections=rejections)
     attempt = venue.withdrawing(group, await venue.custody.craft_withdrawal(group))
     await venue.stranger_sends(group, 7)
-    assert (await fate_of_the_dead(venue, group, attempt)).fate is Fate.DEAD
+    assert (await fate_of_the_dead(venue, group, attempt)).fate is TransactionOutcome.DEAD
 
 
 async def test_a_message_that_failed_under_another_signature_is_dead(venue: Venue) -> None:
@@ -90,7 +90,7 @@ async def test_a_message_that_failed_under_another_signature_is_dead(venue: Venu
     await venue.stranger_sends(group, 7)  # The close fails now.
     with pytest.raises(AssertionError, match="InstructionError"):
         await lands_under_another_signature(venue, group, attempt)
-    assert (await fate_of_the_dead(venue, group, attempt)).fate is Fate.DEAD
+    assert (await fate_of_the_dead(venue, group, attempt)).fate is TransactionOutcome.DEAD
 
 
 async def test_a_landing_that_the_node_forgot_is_seen_by_the_account(
@@ -103,11 +103,11 @@ async def test_a_landing_that_the_node_forgot_is_seen_by_the_account(
 
     group = await venue.has_open(JUP, 20_000_000)
     craft = await venue.custody.craft_fill(group)
-    assert isinstance(craft, Craft)
+    assert isinstance(craft, UnsignedTransaction)
     attempt = venue.filling(group, craft)
     await venue.custody.send(group, attempt)
     monkeypatch.setattr(venue.port, "signature_status", forgets)
-    assert (await fate_of_the_dead(venue, group, attempt)).fate is Fate.LANDED
+    assert (await fate_of_the_dead(venue, group, attempt)).fate is TransactionOutcome.LANDED
 
 
 async def test_a_sweep_is_dead_while_the_account_is_there(venue: Venue) -> None:
@@ -115,4 +115,4 @@ async def test_a_sweep_is_dead_while_the_account_is_there(venue: Venue) -> None:
     craft = await venue.custody.craft_sweep(group)
     assert craft is not None
     attempt = venue.sweeping(group, craft)
-    assert (await fate_of_the_dead(venue, group, attempt)).fate is Fate.DEAD
+    assert (await fate_of_the_dead(venue, group, attempt)).fate is TransactionOutcome.DEAD

@@ -2,26 +2,26 @@ from dataclasses import replace
 
 import pytest
 
-from countermand.orders.trigger.model.commands import Fate
 from countermand.orders.trigger.model.condition import Direction
-from countermand.orders.trigger.model.order import Craft, OrderGroup
+from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.ports import SwapRefused
 from countermand.sandbox.pool import POOL_UNITS
 from countermand.services.tokens import Token
 from countermand.values.identity import Mint
 from countermand.values.quantities import NOTHING, BaseUnits, UsdPrice
+from countermand.values.transactions import TransactionOutcome, UnsignedTransaction
 from tests.orders.trigger.samples import progressed
 from tests.services.custody.layouts import decoded
 from tests.services.custody.venue import JUP, RENT, SOL, USDC, USDT, Venue, leg, usd
 
 
-async def crafted(venue: Venue, group: OrderGroup) -> Craft:
+async def crafted(venue: Venue, group: OrderGroup) -> UnsignedTransaction:
     craft = await venue.custody.craft_fill(group)
-    assert isinstance(craft, Craft), craft
+    assert isinstance(craft, UnsignedTransaction), craft
     return craft
 
 
-async def filled(venue: Venue, group: OrderGroup) -> Craft:
+async def filled(venue: Venue, group: OrderGroup) -> UnsignedTransaction:
     """The craft of a fill that has landed."""
     craft = await crafted(venue, group)
     await venue.lands(group, venue.filling(group, craft))
@@ -107,7 +107,7 @@ async def test_dust_after_the_craft_makes_the_chain_refuse_until_the_close_is_le
     craft = await crafted(venue, group)
     await venue.stranger_sends(group, 1)
     fate = await venue.settles(group, venue.filling(group, craft))
-    assert (fate.fate, fate.at_close) == (Fate.REJECTED, True)
+    assert (fate.fate, fate.at_close) == (TransactionOutcome.REJECTED, True)
     assert (await venue.balances())["JUP"] == 1_000 * 10**6
     group = progressed(group, close_rejections=2)
     craft = await crafted(venue, group)
@@ -157,7 +157,7 @@ async def test_impact_makes_the_pool_give_less(venue: Venue) -> None:
 async def test_the_quote_before_fee_is_compared_with_the_minimum(venue: Venue) -> None:
     group = await venue.has_open(SOL, 10**9, USDC, leg(slippage=25))
     venue.pool.impact_bps = {SOL.mint: 25}
-    assert isinstance(await venue.custody.craft_fill(group), Craft)
+    assert isinstance(await venue.custody.craft_fill(group), UnsignedTransaction)
     venue.pool.impact_bps = {SOL.mint: 26}
     assert await refused(venue, group) == (
         "the swap would give 149.61 USDC, 0.02 % less than its minimum 149.625 "
@@ -167,7 +167,7 @@ async def test_the_quote_before_fee_is_compared_with_the_minimum(venue: Venue) -
 
 async def test_no_slippage_allows_no_impact_but_the_fee(venue: Venue) -> None:
     group = await venue.has_open(SOL, 10**9, USDC, leg(slippage=0))
-    assert isinstance(await venue.custody.craft_fill(group), Craft)
+    assert isinstance(await venue.custody.craft_fill(group), UnsignedTransaction)
     venue.pool.impact_bps = {SOL.mint: 1}
     assert isinstance(await venue.custody.craft_fill(group), SwapRefused)
 
@@ -187,7 +187,7 @@ async def test_the_impact_that_the_default_slippage_allows(
     price = 150 if trigger is SOL else 1
     group = await venue.has_open(SOL, 10**9, USDC, leg(direction, dollars=price), trigger)
     venue.pool.impact_bps = {SOL.mint: most}
-    assert isinstance(await venue.custody.craft_fill(group), Craft)
+    assert isinstance(await venue.custody.craft_fill(group), UnsignedTransaction)
     venue.pool.impact_bps = {SOL.mint: most + 1}
     assert "less than its minimum" in await refused(venue, group)
 
@@ -267,7 +267,10 @@ async def test_failures_on_demand_land_and_err(venue: Venue) -> None:
     before = await venue.balances()
     craft = await crafted(venue, group)
     fate = await venue.settles(group, venue.filling(group, craft))
-    assert (fate.fate, fate.error) == (Fate.REJECTED, "Error processing Instruction 6: custom program error: 0xc")
+    assert (fate.fate, fate.error) == (
+        TransactionOutcome.REJECTED,
+        "Error processing Instruction 6: custom program error: 0xc",
+    )
     assert not fate.at_close, "a failed swap leaves nothing in the account that should not be there"
     assert await venue.balances() == before
     assert await venue.units(group.terms.input_account) == 10**9

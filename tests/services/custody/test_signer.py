@@ -13,10 +13,11 @@ from solders.system_program import TransferParams
 from solders.system_program import transfer as transfer_lamports
 from solders.transaction import VersionedTransaction
 
-from countermand.orders.trigger.model.order import Attempt, AttemptKind, Craft, OrderGroup
+from countermand.orders.trigger.model.order import OrderGroup
 from countermand.services.custody.instructions import always_rejected, close_account, sync_native, transfer
 from countermand.values.identity import Wallet
 from countermand.values.quantities import BaseUnits
+from countermand.values.transactions import Attempt, AttemptKind, UnsignedTransaction
 from tests.services.custody.venue import JUP, SOL, USDC, Venue
 
 STRANGER = Keypair.from_seed(bytes([9] * 32)).pubkey()
@@ -38,7 +39,7 @@ async def attempt_of(venue: Venue, kind: AttemptKind) -> tuple[OrderGroup, Attem
         assert craft is not None
         return group, venue.sweeping(group, craft)
     fill = await venue.custody.craft_fill(group)
-    assert isinstance(fill, Craft)
+    assert isinstance(fill, UnsignedTransaction)
     return group, venue.filling(group, fill)
 
 

@@ -13,10 +13,10 @@ from solders.signature import Signature
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
-from countermand.orders.trigger.model.commands import Submission, SubmissionFault
 from countermand.services.custody.submissions import read_submission
 from countermand.values.identity import Signature as SignatureText
 from countermand.values.identity import Wallet
+from countermand.values.transactions import Submission, SubmissionFault
 
 USER, OTHER = Keypair.from_seed(bytes([7] * 32)), Keypair.from_seed(bytes([8] * 32))
 WALLET = Wallet(str(USER.pubkey()))

@@ -3,8 +3,9 @@ from dataclasses import replace
 import pytest
 
 from countermand.kernel.ports import Unavailable
-from countermand.orders.trigger.model.order import Craft, OrderGroup
+from countermand.orders.trigger.model.order import OrderGroup
 from countermand.values.quantities import NOTHING
+from countermand.values.transactions import UnsignedTransaction
 from tests.orders.trigger.samples import progressed
 from tests.services.custody.venue import RENT, SOL, USDC, Venue
 
@@ -19,7 +20,7 @@ async def withdrawn_but_open(venue: Venue, dust: int) -> OrderGroup:
     return progressed(replace(group, remaining=NOTHING), sweep_due=True)
 
 
-async def swept(venue: Venue, group: OrderGroup) -> Craft:
+async def swept(venue: Venue, group: OrderGroup) -> UnsignedTransaction:
     craft = await venue.custody.craft_sweep(group)
     assert craft is not None
     await venue.lands(group, venue.sweeping(group, craft))

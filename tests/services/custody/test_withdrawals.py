@@ -7,12 +7,12 @@ from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
 from countermand.kernel.ports import Unavailable
-from countermand.orders.trigger.model.commands import Fate
-from countermand.orders.trigger.model.order import Craft, OrderGroup, Withdrawal
-from countermand.services.custody.parties import Parties
+from countermand.orders.trigger.model.order import OrderGroup, Withdrawal
+from countermand.services.custody.parties import OrderAccounts
 from countermand.services.custody.withdrawals import WithdrawalLayout, withdrawal_instructions
 from countermand.values.identity import RequestId
 from countermand.values.quantities import NOTHING, BaseUnits
+from countermand.values.transactions import TransactionOutcome, UnsignedTransaction
 from tests.orders.trigger.samples import progressed
 from tests.services.custody.layouts import decoded
 from tests.services.custody.venue import FEE_OF_A_SIGNATURE, JUP, SOL, USDC, Venue
@@ -34,9 +34,9 @@ BLOCKHASH = "3JbUvZ3vPFCMg8SJfU9DoaAKaEbbvpTQCEwzx5Ka99BL"
 TOKEN = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
 
 
-def published_parties() -> Parties:
+def published_parties() -> OrderAccounts:
     user, vault, own, mint, program = (Pubkey.from_string(each) for each in (USER, VAULT, OWN, USDC.mint, TOKEN))
-    return Parties(user, vault, own, mint, program, USDC, native=False)
+    return OrderAccounts(user, vault, own, mint, program, USDC, native=False)
 
 
 def test_the_published_withdrawal_byte_for_byte() -> None:
@@ -53,7 +53,7 @@ def test_the_users_account_of_the_published_withdrawal_is_the_derived_one() -> N
     )[0] == Pubkey.from_string(OWN)
 
 
-async def withdrawn(venue: Venue, group: OrderGroup) -> Craft:
+async def withdrawn(venue: Venue, group: OrderGroup) -> UnsignedTransaction:
     """The craft of a withdrawal that has landed."""
     craft = await venue.custody.craft_withdrawal(group)
     await venue.lands(group, venue.withdrawing(group, craft))
@@ -139,7 +139,7 @@ async def test_dust_after_the_craft_makes_the_chain_refuse_until_the_close_is_le
         fate = await venue.settles(group, venue.withdrawing(group, craft))
         # The close, which finds a balance. (Saying so takes more compute units than the published limit has.)
         assert (fate.fate, fate.error, fate.at_close) == (
-            Fate.REJECTED,
+            TransactionOutcome.REJECTED,
             "Error processing Instruction 3: Computational budget exceeded",
             True,
         )
@@ -232,7 +232,7 @@ async def test_nothing_lands_without_the_users_signature(venue: Venue) -> None:
 async def test_both_ways_of_saying_a_withdrawal_agree(venue: Venue) -> None:
     group = await venue.has_open(USDC, 20_000_000)
     account, tracker = Pubkey.from_string(group.terms.input_account), venue.keys.tracker.public
-    parties = Parties.of(venue.wallet, venue.keys.vault_of(venue.wallet), USDC)
+    parties = OrderAccounts.of(venue.wallet, venue.keys.vault_of(venue.wallet), USDC)
     for creates in (False, True):
         for closes in (False, True):
             layout = WithdrawalLayout(parties, tracker)

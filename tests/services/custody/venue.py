@@ -10,12 +10,12 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
-from countermand.orders.trigger.model.commands import DepositCraft
+from countermand.orders.trigger.model.commands import UnsignedDeposit
 from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.events import DepositLanded, OrderPlaced
 from countermand.orders.trigger.model.lifecycle import evolve, place
-from countermand.orders.trigger.model.order import Attempt, AttemptKind, Craft, Family, Leg, OrderGroup, Role, Terms
-from countermand.orders.trigger.ports import FateSeen
+from countermand.orders.trigger.model.order import Family, Leg, OrderGroup, Role, Terms
+from countermand.orders.trigger.ports import ObservedOutcome
 from countermand.sandbox.pool import SandboxPool, pool_account, sandbox_accounts
 from countermand.sandbox.prices import DEFAULT_PRICES
 from countermand.services.custody.custody import VaultCustody
@@ -28,6 +28,7 @@ from countermand.solana.tokens import TOKEN_2022_PROGRAM, associated_token_addre
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import USD_SCALE, BaseUnits, Bps, UsdPrice
+from countermand.values.transactions import Attempt, AttemptKind, UnsignedTransaction
 from countermand_simulator.memory_ledger import MemoryLedgerStore
 from tests.gifts import faucet_of
 from tests.orders.trigger.samples import progressed
@@ -116,7 +117,7 @@ class Venue:
 
     async def craft_deposit(
         self, input_: Token, amount: int, output: Token = USDC, request_id: str | None = None
-    ) -> DepositCraft:
+    ) -> UnsignedDeposit:
         number = next(self.numbers)
         return await self.custody.craft_deposit(
             request_id=RequestId(request_id or f"00000000-0000-4000-8000-{number:012x}"),
@@ -128,7 +129,7 @@ class Venue:
             amount=BaseUnits(amount),
         )
 
-    def placed(self, deposit: DepositCraft, leg: Leg | None = None, trigger: Token | None = None) -> OrderGroup:
+    def placed(self, deposit: UnsignedDeposit, leg: Leg | None = None, trigger: Token | None = None) -> OrderGroup:
         """Without a leg it waits for the price to be where it is, or above."""
         watched = trigger.mint if trigger else deposit.input_mint
         if leg is None:
@@ -160,13 +161,13 @@ class Venue:
     def signs(self, message: bytes, key: Keypair | None = None) -> Signature:
         return Signature(str((key or self.user).sign_message(message)))
 
-    def withdrawing(self, group: OrderGroup, craft: Craft) -> Attempt:
+    def withdrawing(self, group: OrderGroup, craft: UnsignedTransaction) -> Attempt:
         return Attempt(group.progress.attempts + 1, AttemptKind.WITHDRAWAL, craft, self.signs(craft.message))
 
-    def filling(self, group: OrderGroup, craft: Craft) -> Attempt:
+    def filling(self, group: OrderGroup, craft: UnsignedTransaction) -> Attempt:
         return Attempt(group.progress.attempts + 1, AttemptKind.FILL, craft, None)
 
-    def sweeping(self, group: OrderGroup, craft: Craft) -> Attempt:
+    def sweeping(self, group: OrderGroup, craft: UnsignedTransaction) -> Attempt:
         return Attempt(group.progress.attempts + 1, AttemptKind.SWEEP, craft, None)
 
     async def lists_token_2022(self) -> Token:
@@ -183,22 +184,22 @@ class Venue:
 
     # What becomes of it
 
-    async def settles(self, group: OrderGroup, attempt: Attempt) -> FateSeen:
+    async def settles(self, group: OrderGroup, attempt: Attempt) -> ObservedOutcome:
         await self.custody.send(group, attempt)
         fate = await self.custody.fate(group, attempt)
         assert fate is not None
         return fate
 
-    async def lands(self, group: OrderGroup, attempt: Attempt) -> FateSeen:
+    async def lands(self, group: OrderGroup, attempt: Attempt) -> ObservedOutcome:
         assert len(self.wire(attempt.craft)) <= 1232
         fate = await self.settles(group, attempt)
         assert fate.error is None, (fate, decoded(attempt.craft.message))
         return fate
 
-    def wire(self, craft: Craft) -> bytes:
+    def wire(self, craft: UnsignedTransaction) -> bytes:
         return base64.b64decode(self.custody.unsigned_transaction(craft))
 
-    async def units_used(self, craft: Craft) -> int:
+    async def units_used(self, craft: UnsignedTransaction) -> int:
         return (await self.chain.simulate(self.wire(craft))).units_consumed
 
     def restarted(self) -> VaultCustody:

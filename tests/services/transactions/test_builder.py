@@ -3,7 +3,7 @@
 import pytest
 
 from countermand.kernel.ports import Unavailable
-from countermand.services.transactions.builder import UNITS_MAX, UNITS_UNKNOWN, Blocks
+from countermand.services.transactions.builder import UNITS_MAX, UNITS_UNKNOWN, TransactionBuilder
 from countermand.solana.port import Simulation
 from countermand.solana.programs.compile import Budget
 from tests.dialects.limit_venue import BLOCKHASH, LAST_VALID_HEIGHT, StubChain
@@ -15,7 +15,7 @@ class Stage:
     def __init__(self, chain: StubChain, auto_price: int | None = None) -> None:
         self.chain = chain
         self.now = 0
-        self.blocks = Blocks(chain, chain, lambda: self.now, auto_price)
+        self.blocks = TransactionBuilder(chain, chain, lambda: self.now, auto_price)
         self.asked: list[tuple[Budget, str]] = []
 
     def compose(self, budget: Budget, blockhash: str) -> bytes:

@@ -14,13 +14,13 @@ from solders.signature import Signature as ChainSignature
 from solders.transaction import VersionedTransaction
 
 from countermand.kernel.ports import Unavailable
-from countermand.orders.trigger.model.commands import Fate
-from countermand.orders.trigger.ports import FateSeen
+from countermand.orders.trigger.ports import ObservedOutcome
 from countermand.services.transactions.executing import Build
 from countermand.services.transactions.landing import ChainLanding, error_words
 from countermand.solana.port import AccountInfo, AddressSignature, LedgerTransaction, SignatureStatus
 from countermand.solana.programs import dca, limit_order
 from countermand.values.identity import Address, RequestId, Signature, Wallet
+from countermand.values.transactions import TransactionOutcome
 from tests.dialects.limit_venue import StubChain
 
 ALICE, BOB = Keypair.from_seed(b"a" * 32), Keypair.from_seed(b"b" * 32)
@@ -99,19 +99,19 @@ def test_all_else_is_not(given: str) -> None:
     ("status", "height", "seen"),
     [
         (None, 100, None),
-        (None, 101, FateSeen(Fate.DEAD, SIGNATURE)),
+        (None, 101, ObservedOutcome(TransactionOutcome.DEAD, SIGNATURE)),
         (SignatureStatus(1, finalized=False, error=None), 101, None),
         (SignatureStatus(1, finalized=False, error="x"), 101, None),
-        (SignatureStatus(1, finalized=True, error=None), 101, FateSeen(Fate.LANDED, SIGNATURE)),
+        (SignatureStatus(1, finalized=True, error=None), 101, ObservedOutcome(TransactionOutcome.LANDED, SIGNATURE)),
         (
             SignatureStatus(1, finalized=True, error={"InstructionError": [0, {"Custom": 7}]}),
             50,
-            FateSeen(Fate.REJECTED, SIGNATURE, "custom program error code: 7"),
+            ObservedOutcome(TransactionOutcome.REJECTED, SIGNATURE, "custom program error code: 7"),
         ),
     ],
 )
 async def test_a_fate_is_told_when_it_is_final(
-    status: SignatureStatus | None, height: int, seen: FateSeen | None
+    status: SignatureStatus | None, height: int, seen: ObservedOutcome | None
 ) -> None:
     chain = StubChain(height=height)
     if status is not None:
@@ -191,7 +191,9 @@ LANDED = LedgerTransaction("", 1, 1, b"", None, 0, 0, (), (), (), (), (), (), No
 async def test_a_message_is_known_by_its_bytes() -> None:
     chain = Remembering(wire(ALICE, BOB, text=b"another"), b"", FULL, b"")
     chain.landed["signature 2"] = SignatureStatus(1, finalized=True, error=None)
-    assert await ChainLanding(chain).fate_of_message(build()) == FateSeen(Fate.LANDED, Signature("signature 2"))
+    assert await ChainLanding(chain).fate_of_message(build()) == ObservedOutcome(
+        TransactionOutcome.LANDED, Signature("signature 2")
+    )
     assert await ChainLanding(chain).fate_of_message(build(message=b"unheard of")) is None
 
 

@@ -33,13 +33,14 @@ from countermand.dialects.trigger_v2.wire import (
     VerifyRequest,
     WithdrawnAnswer,
 )
-from countermand.orders.trigger.model.order import Craft, Family
+from countermand.orders.trigger.model.order import Family
 from countermand.orders.trigger.model.refusals import Refused
 from countermand.orders.trigger.ports import Tokens
 from countermand.orders.trigger.service import DepositUnknown, NotLanded, TriggerService
 from countermand.values.identity import Address, Mint, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import UsdPrice
+from countermand.values.transactions import UnsignedTransaction
 
 ROOT: Final = "/trigger/v2"
 _SIGNATURE_CHARS_MAX: Final = 128
@@ -72,7 +73,7 @@ class Vaults(Protocol):
 
     def vault_of(self, wallet: Wallet) -> Address: ...
 
-    def unsigned_transaction(self, craft: Craft) -> str: ...
+    def unsigned_transaction(self, craft: UnsignedTransaction) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from countermand.dialects.trigger_v2.wire import (
     PlacedAnswer,
     Terms,
 )
-from countermand.orders.trigger.model.commands import Amendment, DepositCraft, LegChange
+from countermand.orders.trigger.model.commands import Amendment, LegChange, UnsignedDeposit
 from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.lifecycle import RAW, display_state
 from countermand.orders.trigger.model.order import Family, Leg, Role
@@ -98,7 +98,7 @@ def check_worth(amount: BaseUnits, token: Token, price: UsdPrice | None) -> None
         raise Declined(error(400, f"Order must be at least {DEPOSIT_USD_MIN} USD (current value: {worth} USD)"))
 
 
-def from_craft(deposit: DepositCraft, transaction: str, vault: Address, token: Token) -> CraftAnswer:
+def from_craft(deposit: UnsignedDeposit, transaction: str, vault: Address, token: Token) -> CraftAnswer:
     return CraftAnswer(
         transaction=transaction,
         request_id=deposit.request_id,

@@ -9,7 +9,7 @@ from countermand.orders.limit.mints import is_harmless
 from countermand.orders.limit.model.cancelling import batches, chosen
 from countermand.orders.limit.model.order import OpenOrder, Terms, Unsigned
 from countermand.orders.limit.model.refusals import Refusal, Refused
-from countermand.services.transactions.builder import Blocks, Composed, unsigned_text
+from countermand.services.transactions.builder import BuiltMessage, TransactionBuilder, unsigned_text
 from countermand.services.transactions.landing import asks_the_chain
 from countermand.solana.port import AccountInfo, Blockhash, Chain, ChainRecords, Memcmp
 from countermand.solana.programs import limit_order
@@ -43,7 +43,9 @@ _HARD: Final = 8
 class LimitChain:
     """All coroutines may raise `Unavailable`. `unit_price`: micro-lamports per compute unit; None is `auto`."""
 
-    def __init__(self, chain: Chain, records: ChainRecords, blocks: Blocks, unique_id: Callable[[], int]) -> None:
+    def __init__(
+        self, chain: Chain, records: ChainRecords, blocks: TransactionBuilder, unique_id: Callable[[], int]
+    ) -> None:
         self._chain = chain
         self._records = records
         self._blocks = blocks
@@ -204,7 +206,7 @@ def _new_order(terms: Terms, unique_id: int, input_program: Address, output_prog
     )
 
 
-def _unsigned(order: Address, composed: Composed) -> Unsigned:
+def _unsigned(order: Address, composed: BuiltMessage) -> Unsigned:
     return Unsigned(order, composed.message, unsigned_text(composed.message), composed.last_valid_height)
 
 

@@ -18,7 +18,7 @@ from countermand.orders.recurring.model.decide import (
     check_worth,
 )
 from countermand.orders.recurring.model.order import CLOSES, OPENS, OpenOrder, OrderPage, Terms
-from countermand.services.transactions.builder import Compose, Composed
+from countermand.services.transactions.builder import BuiltMessage, Compose
 from countermand.services.transactions.executing import Build, Execution, OnChainOrders
 from countermand.services.transactions.landing import asks_the_chain
 from countermand.solana.port import AccountInfo, AddressSignature, Chain, ChainRecords
@@ -40,7 +40,7 @@ class Composer(Protocol):
 
     async def price(self, writes: Sequence[Address]) -> int: ...
 
-    async def composed(self, compose: Compose, price: int, units: int | None = None) -> Composed: ...
+    async def composed(self, compose: Compose, price: int, units: int | None = None) -> BuiltMessage: ...
 
 
 class RecurringOrders:

@@ -4,13 +4,13 @@ from typing import Final
 
 import msgspec
 
-from countermand.orders.trigger.model.commands import DepositCraft
+from countermand.orders.trigger.model.commands import UnsignedDeposit
 from countermand.orders.trigger.model.order import AT_REST, OrderGroup
 from countermand.values.identity import OrderId
 
 _GROUP: Final = msgspec.json.Decoder(OrderGroup)
 
-_CRAFT: Final = msgspec.json.Decoder(DepositCraft)
+_CRAFT: Final = msgspec.json.Decoder(UnsignedDeposit)
 
 decode_craft = _CRAFT.decode
 

@@ -6,11 +6,12 @@ from enum import Enum
 from typing import Protocol, TypeAlias
 
 from countermand.kernel.ports import Batch, ShardStore
-from countermand.orders.trigger.model.commands import DepositCraft, Fate, Submission
-from countermand.orders.trigger.model.order import Attempt, Craft, Family, OrderGroup
+from countermand.orders.trigger.model.commands import UnsignedDeposit
+from countermand.orders.trigger.model.order import Family, OrderGroup
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits
+from countermand.values.transactions import Attempt, Submission, TransactionOutcome, UnsignedTransaction
 
 
 class Token(Protocol):
@@ -32,10 +33,10 @@ class Tokens(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class FateSeen:
+class ObservedOutcome:
     """What became of an attempt's transaction."""
 
-    fate: Fate
+    fate: TransactionOutcome
     signature: Signature
     error: str | None = None
     at_close: bool = False
@@ -76,36 +77,36 @@ class Custody(Protocol):
         input_mint: Mint,
         output_mint: Mint,
         amount: BaseUnits,
-    ) -> DepositCraft: ...
+    ) -> UnsignedDeposit: ...
 
-    async def simulate_deposit(self, deposit: DepositCraft) -> str | None:
+    async def simulate_deposit(self, deposit: UnsignedDeposit) -> str | None:
         """Why the chain would not take it, in words; None if it would."""
 
-    async def craft_withdrawal(self, group: OrderGroup) -> Craft:
+    async def craft_withdrawal(self, group: OrderGroup) -> UnsignedTransaction:
         """Takes all that is in the order's account now back to the user, and closes it unless that failed twice."""
 
-    async def shortfall(self, craft: Craft) -> str | None:
+    async def shortfall(self, craft: UnsignedTransaction) -> str | None:
         """Why its payer cannot pay for it, with the lamports held and needed; None if it can."""
 
-    async def craft_fill(self, group: OrderGroup) -> Craft | SwapRefused:
+    async def craft_fill(self, group: OrderGroup) -> UnsignedTransaction | SwapRefused:
         """A swap of what remains, simulated. It also closes the account, unless that was rejected twice."""
 
-    async def craft_sweep(self, group: OrderGroup) -> Craft | None:
+    async def craft_sweep(self, group: OrderGroup) -> UnsignedTransaction | None:
         """Closes the account of an ended order. None: the account is gone already."""
 
     def read_submission(self, transaction: str, wallet: Wallet) -> Submission:
         """Reads a signed transaction (base64) and verifies the wallet's signature on its message. Never raises."""
 
-    def alteration(self, built: Craft, submission: Submission) -> Alteration:
+    def alteration(self, built: UnsignedTransaction, submission: Submission) -> Alteration:
         """How a signed message, which is not the built one, differs from it."""
 
-    def unsigned_transaction(self, craft: Craft) -> str:
+    def unsigned_transaction(self, craft: UnsignedTransaction) -> str:
         """The transaction with all signature slots empty, base64."""
 
     def signature_of(self, group: OrderGroup, attempt: Attempt) -> Signature:
         """The id of the attempt's transaction. Signs the committed bytes if a key of ours pays."""
 
-    async def fate(self, group: OrderGroup, attempt: Attempt) -> FateSeen | None:
+    async def fate(self, group: OrderGroup, attempt: Attempt) -> ObservedOutcome | None:
         """What became of it. None: unresolved. Asks the height before the status, of the same node."""
 
     async def send(self, group: OrderGroup, attempt: Attempt) -> None:

@@ -1,13 +1,13 @@
 """Trigger orders and their deposits as they are stored."""
 
 from countermand.kernel.journal import encode
-from countermand.orders.trigger.model.commands import DepositCraft
+from countermand.orders.trigger.model.commands import UnsignedDeposit
 from countermand.orders.trigger.model.lifecycle import ACTIVE, display_state, is_dormant
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.ports import CraftRow, OrderRow
 
 
-def craft_row(deposit: DepositCraft) -> CraftRow:
+def craft_row(deposit: UnsignedDeposit) -> CraftRow:
     return CraftRow(deposit.request_id, deposit.order_id, deposit.craft.last_valid_height, encode(deposit))
 
 

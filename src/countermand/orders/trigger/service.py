@@ -14,12 +14,11 @@ from countermand.orders.trigger.model.commands import (
     Amendment,
     AmendOrder,
     ConfirmCancel,
-    DepositCraft,
     PlaceOrder,
     RequestCancel,
-    Submission,
+    UnsignedDeposit,
 )
-from countermand.orders.trigger.model.order import AttemptKind, Craft, Family, Leg, OrderGroup, State
+from countermand.orders.trigger.model.order import Family, Leg, OrderGroup, State
 from countermand.orders.trigger.model.refusals import Refusal, Refused
 from countermand.orders.trigger.ports import Custody, HistoryQuery, Store, StoredOrder
 from countermand.orders.trigger.records import HistoryEntry, decode_told, history_of
@@ -28,6 +27,7 @@ from countermand.orders.trigger.work import Outbox
 from countermand.values.identity import Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits
+from countermand.values.transactions import AttemptKind, Submission, UnsignedTransaction
 
 CRAFT_PATIENCE_MS: Final = 300
 """A cancel does not wait longer than this for its withdrawal to be built: stopping the fills comes first."""
@@ -158,7 +158,7 @@ class TriggerService:
 
     async def craft_deposit(
         self, wallet: Wallet, family: Family, input_mint: Mint, output_mint: Mint, amount: BaseUnits
-    ) -> DepositCraft:
+    ) -> UnsignedDeposit:
         """A deposit for the wallet to sign. It names the order that it may become."""
         deposit = await self._custody.craft_deposit(
             request_id=self._ids.request_id(),
@@ -208,7 +208,7 @@ class TriggerService:
             raise CommitUnknown(f"order {group.id} is gone")
         return signature
 
-    def _place_command(self, request: OrderRequest, deposit: DepositCraft, flaw: str | None) -> PlaceOrder:
+    def _place_command(self, request: OrderRequest, deposit: UnsignedDeposit, flaw: str | None) -> PlaceOrder:
         return PlaceOrder(
             order_id=deposit.order_id,
             wallet=request.wallet,
@@ -261,7 +261,7 @@ class TriggerService:
         transaction = None if craft is None else self._custody.unsigned_transaction(craft)
         return Cancelling(group.id, withdrawal.request_id, transaction)
 
-    async def _withdrawal(self, group: OrderGroup) -> Craft | None:
+    async def _withdrawal(self, group: OrderGroup) -> UnsignedTransaction | None:
         if group.state not in _CRAFTABLE or group.progress.attempt is not None:
             return None
         try:
@@ -315,7 +315,7 @@ class TriggerService:
             return None
 
     def _told_how_altered(
-        self, refused: Refused, kind: str, order_id: OrderId, built: Craft | None, submission: Submission
+        self, refused: Refused, kind: str, order_id: OrderId, built: UnsignedTransaction | None, submission: Submission
     ) -> Refused:
         """The refusal of another message than the built one says what of it was modified, and the log says how."""
         if refused.refusal is not Refusal.TRANSACTION_OTHER or built is None or built.message == submission.message:
@@ -377,7 +377,7 @@ class TriggerService:
         return None if stored is None else _view(stored)
 
 
-def _withdrawal_of(group: OrderGroup) -> Craft | None:
+def _withdrawal_of(group: OrderGroup) -> UnsignedTransaction | None:
     """The withdrawal that is to be confirmed."""
     attempt, withdrawal = group.progress.attempt, group.progress.withdrawal
     if withdrawal is None:

@@ -10,7 +10,7 @@ from countermand.kernel.ports import Epoch, ShardClock
 from countermand.kernel.shard import Shard
 from countermand.kernel.writer_epoch import WriterEpoch
 from countermand.orders.trigger.bodies import decode_craft, decode_group, decode_stored
-from countermand.orders.trigger.model.commands import Command, DepositCraft, TriggerOrders
+from countermand.orders.trigger.model.commands import Command, TriggerOrders, UnsignedDeposit
 from countermand.orders.trigger.model.live_orders import OrderEvent
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.model.refusals import Refused
@@ -65,7 +65,7 @@ class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows
         assert not isinstance(command, TriggerOrders), "prices trigger orders, see observe_prices"
         writer = await self._with(command.order_id)
         decided = self._turn(writer, command)
-        group = writer.state.desk.groups.get(command.order_id)
+        group = writer.state.live.groups.get(command.order_id)
         await self._settled(writer, decided)
         if isinstance(decided, Refused):
             return decided
@@ -81,22 +81,22 @@ class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows
 
     async def _trigger(self, writer: TriggerEpoch, mint: Mint, price: UsdPrice, *, at_once: bool) -> None:
         """The index proposes the orders that the price crosses, slice after slice; `decide` judges each."""
-        desk, left, more = writer.state.desk, list[OrderId](), True
+        live, left, more = writer.state.live, list[OrderId](), True
         while more:
-            crossed, more = desk.take_crossed(mint, price, at_once=at_once)
+            crossed, more = live.take_crossed(mint, price, at_once=at_once)
             decided = self._turn(writer, TriggerOrders(mint, price, at_once, tuple(crossed))) if crossed else ()
             triggered = {} if isinstance(decided, Refused) else dict(decided)
             left += [order_id for order_id in crossed if order_id not in triggered]
             if more:
                 await self._let_others_run(writer)
-        desk.watch_again(left)
+        live.watch_again(left)
 
-    async def add_craft(self, deposit: DepositCraft) -> None:
+    async def add_craft(self, deposit: UnsignedDeposit) -> None:
         writer = await self._ready()
         writer.state.add_fresh(deposit)
         await writer.committed()
 
-    async def craft(self, request_id: RequestId) -> DepositCraft | None:
+    async def craft(self, request_id: RequestId) -> UnsignedDeposit | None:
         """None: none was made, or it died, and was forgotten."""
         writer = await self._ready()
         fresh = writer.state.fresh(request_id)
@@ -127,15 +127,15 @@ class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows
     async def peek(self, order_id: OrderId) -> OrderGroup | None:
         """The order as memory has it now, committed or not: to prepare a command, never for an answer."""
         writer = await self._with(order_id)
-        return writer.state.desk.groups.get(order_id)
+        return writer.state.live.groups.get(order_id)
 
     async def committed(self, order_id: OrderId) -> OrderGroup | None:
         """The order as it is, once that is committed."""
         while True:
             writer = await self._with(order_id)
-            group = writer.state.desk.groups.get(order_id)
+            group = writer.state.live.groups.get(order_id)
             await writer.committed()
-            if writer.state.desk.groups.get(order_id) is group:
+            if writer.state.live.groups.get(order_id) is group:
                 return group
 
     async def changed(self, order_id: OrderId) -> None:
@@ -162,7 +162,7 @@ class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows
                 state.adopt(decode_stored(order_id, body))
             except UNREADABLE as problem:
                 raise unreadable("orders", order_id, problem) from problem
-        self._as_stored = tuple(state.desk.groups.values())
+        self._as_stored = tuple(state.live.groups.values())
         return WriterEpoch(self.number, epoch, state, state)
 
     async def _catch_up(self, writer: TriggerEpoch) -> None:
@@ -194,11 +194,11 @@ class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows
         """The epoch, with the order in memory if there is one. What follows without an `await` sees it there."""
         while True:
             writer = await self._ready()
-            if order_id in writer.state.desk.groups or writer.state.is_new(order_id):
+            if order_id in writer.state.live.groups or writer.state.is_new(order_id):
                 return writer
             body = await self._orders.ask(order_id)
             if writer is self._epoch:
-                if body is not None and order_id not in writer.state.desk.groups:
+                if body is not None and order_id not in writer.state.live.groups:
                     writer.state.adopt(decode_group(body))
                 return writer
 

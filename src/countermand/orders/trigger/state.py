@@ -7,9 +7,9 @@ from typing import Final
 
 from countermand.kernel.writer_epoch import Entry
 from countermand.orders.trigger import journal as trigger_journal
-from countermand.orders.trigger.model.commands import Command, DepositCraft, PlaceOrder, TriggerOrders
+from countermand.orders.trigger.model.commands import Command, PlaceOrder, TriggerOrders, UnsignedDeposit
 from countermand.orders.trigger.model.lifecycle import is_dormant
-from countermand.orders.trigger.model.live_orders import Desk, OrderEvent
+from countermand.orders.trigger.model.live_orders import LiveOrders, OrderEvent
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.model.refusals import Refused
 from countermand.orders.trigger.ports import BuildRow, CraftRow, TriggerRows
@@ -35,27 +35,27 @@ class TriggerState:
     """`kernel.writer_epoch.ShardState`. `price_of` tells the newest price of a mint."""
 
     def __init__(self, price_of: Callable[[Mint], UsdPrice | None]) -> None:
-        self.desk = Desk()
+        self.live = LiveOrders()
         self._price_of = price_of
         self._pending = _Pending()
         self._writing: dict[OrderId, OrderGroup] = {}
         self._dormant: dict[OrderId, OrderGroup] = {}
-        self._fresh: dict[RequestId, DepositCraft] = {}
+        self._fresh: dict[RequestId, UnsignedDeposit] = {}
         self._fresh_orders: dict[OrderId, RequestId] = {}
 
     # --- deciding
 
     def due_before(self, command: Command, at: Instant) -> tuple[Instant, Command] | None:
-        return self.desk.due_before(command, at)
+        return self.live.due_before(command, at)
 
     def begin_due(self, at: Instant, most: int) -> bool:
-        return self.desk.begin_due(at, most)
+        return self.live.begin_due(at, most)
 
     def command_due(self, at: Instant) -> tuple[Instant, Command] | None:
-        return self.desk.command_due(at)
+        return self.live.command_due(at)
 
     def decide(self, command: Command, at: Instant) -> tuple[OrderEvent, ...] | Refused:
-        return self.desk.decide(command, Moment(at, self._judged_by(command)))
+        return self.live.decide(command, Moment(at, self._judged_by(command)))
 
     def apply(self, command: Command, events: tuple[OrderEvent, ...], at: Instant) -> Entry:
         judged_by, records = self._judged_by(command), []
@@ -64,7 +64,7 @@ class TriggerState:
             self.add_craft(craft_row(command.deposit))
             self._forget_fresh(command.deposit.request_id)
         for order_id, event in events:
-            group = self.desk.apply(order_id, event, at)
+            group = self.live.apply(order_id, event, at)
             self._pending.orders[order_id] = group
             records.append(record_of(group, event, command, at))
         kind, body = trigger_journal.COMMANDS.name_of(command), trigger_journal.body_of(command, judged_by, events)
@@ -73,7 +73,7 @@ class TriggerState:
     def _judged_by(self, command: Command) -> UsdPrice | None:
         if isinstance(command, TriggerOrders):
             return command.price
-        mint = self.desk.trigger_mint(command)
+        mint = self.live.trigger_mint(command)
         return None if mint is None else self._price_of(mint)
 
     def add_craft(self, row: CraftRow) -> None:
@@ -87,14 +87,14 @@ class TriggerState:
 
     # --- deposits that were built in this epoch, and became no order yet
 
-    def add_fresh(self, deposit: DepositCraft) -> None:
+    def add_fresh(self, deposit: UnsignedDeposit) -> None:
         self.add_craft(craft_row(deposit))
         self._fresh[deposit.request_id] = deposit
         self._fresh_orders[deposit.order_id] = deposit.request_id
         while len(self._fresh) > FRESH_KEPT:
             self._forget_fresh(next(iter(self._fresh)))
 
-    def fresh(self, request_id: RequestId) -> DepositCraft | None:
+    def fresh(self, request_id: RequestId) -> UnsignedDeposit | None:
         return self._fresh.get(request_id)
 
     def is_new(self, order_id: OrderId) -> bool:
@@ -139,10 +139,10 @@ class TriggerState:
     # --- what is in memory
 
     def size(self) -> int:
-        return len(self.desk.groups)
+        return len(self.live.groups)
 
     def adopt(self, group: OrderGroup) -> None:
-        self.desk.adopt(group)
+        self.live.adopt(group)
         if is_dormant(group):
             self._dormant[group.id] = group
 
@@ -155,5 +155,5 @@ class TriggerState:
             if spare(order_id):
                 continue
             del self._dormant[order_id]
-            if self.desk.groups.get(order_id) is group:
-                self.desk.evict(order_id)
+            if self.live.groups.get(order_id) is group:
+                self.live.evict(order_id)

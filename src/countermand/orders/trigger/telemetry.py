@@ -6,10 +6,9 @@ from typing import Final
 import structlog
 from prometheus_client import Counter, Gauge
 
-from countermand.orders.trigger.model.commands import Fate
-from countermand.orders.trigger.model.order import AttemptKind
 from countermand.orders.trigger.model.refusals import Refused
 from countermand.values.identity import OrderId
+from countermand.values.transactions import AttemptKind, TransactionOutcome
 
 _log: Final = structlog.get_logger("countermand")
 
@@ -38,7 +37,7 @@ def transaction_altered(kind: str, of: str, differences: Mapping[str, object]) -
     _log.info("a signed transaction is not the one that was built", kind=kind, of=of, **differences)
 
 
-def attempt_resolved(order_id: OrderId, kind: AttemptKind, fate: Fate, error: str | None) -> None:
+def attempt_resolved(order_id: OrderId, kind: AttemptKind, fate: TransactionOutcome, error: str | None) -> None:
     _ATTEMPTS.labels(kind.value, fate.value).inc()
     _log.debug("attempt resolved", order=order_id, kind=kind.value, fate=fate.value, error=error)
 

@@ -14,10 +14,11 @@ from countermand.kernel.ports import Clock, CommitUnknown, Unavailable
 from countermand.orders.trigger import telemetry
 from countermand.orders.trigger.model.commands import AbandonFill, ResolveAttempt, StartFill, StartSweep
 from countermand.orders.trigger.model.lifecycle import Work, work_due
-from countermand.orders.trigger.model.order import AttemptKind, OrderGroup
+from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.ports import Custody, SwapRefused
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.values.identity import OrderId
+from countermand.values.transactions import AttemptKind
 
 URGENT_WORKERS: Final = 64
 """Deposits and withdrawals, for which a client waits."""

@@ -9,10 +9,10 @@ from solders.instruction import Instruction
 from solders.signature import Signature as RawSignature
 
 from countermand.kernel.ports import Unavailable
-from countermand.orders.trigger.model.commands import DepositCraft, Fate, Submission
-from countermand.orders.trigger.model.order import Attempt, AttemptKind, Craft, Family, OrderGroup
+from countermand.orders.trigger.model.commands import UnsignedDeposit
+from countermand.orders.trigger.model.order import Family, OrderGroup
 from countermand.orders.trigger.model.slippage import Market, Minimum, minimum_of
-from countermand.orders.trigger.ports import Alteration, FateSeen, SwapRefused
+from countermand.orders.trigger.ports import Alteration, ObservedOutcome, SwapRefused
 from countermand.services.custody.deposits import account_seed, deposit_message
 from countermand.services.custody.fills import fill_instructions
 from countermand.services.custody.instructions import (
@@ -23,7 +23,7 @@ from countermand.services.custody.instructions import (
     key,
     order_account,
 )
-from countermand.services.custody.parties import Parties
+from countermand.services.custody.parties import OrderAccounts
 from countermand.services.custody.routing import Router, Swap
 from countermand.services.custody.shortfall import too_little
 from countermand.services.custody.signer import Signer
@@ -42,6 +42,7 @@ from countermand.solana.tokens import TOKEN_ACCOUNT_BYTES, TOKEN_ACCOUNT_RENT_LA
 from countermand.solana.wire import SIGNATURE_BYTES
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.quantities import NOTHING, USD_SCALE, BaseUnits, UsdPrice, decimal_text
+from countermand.values.transactions import Attempt, AttemptKind, Submission, TransactionOutcome, UnsignedTransaction
 
 _CACHED: Final = 65_536
 _GAS_UNIT_LIMIT: Final = 150_000
@@ -116,21 +117,21 @@ class VaultCustody:
         input_mint: Mint,
         output_mint: Mint,
         amount: BaseUnits,
-    ) -> DepositCraft:
+    ) -> UnsignedDeposit:
         recent = await self._recent.get()
         parties, seed = self._parties(wallet, input_mint), account_seed(request_id)
         message = deposit_message(parties, seed, amount.units, recent.blockhash)
         account = Address(str(order_account(parties.vault, seed, parties.program)))
-        craft = Craft(message, recent.last_valid_height, moves=amount)
-        return DepositCraft(request_id, order_id, wallet, family, input_mint, output_mint, account, craft)
+        craft = UnsignedTransaction(message, recent.last_valid_height, moves=amount)
+        return UnsignedDeposit(request_id, order_id, wallet, family, input_mint, output_mint, account, craft)
 
     @_asks_the_chain
-    async def simulate_deposit(self, deposit: DepositCraft) -> str | None:
+    async def simulate_deposit(self, deposit: UnsignedDeposit) -> str | None:
         simulation = await self._chain.simulate(_unsigned(deposit.craft.message))
         return None if simulation.error is None else describe(simulation.error)
 
     @_asks_the_chain
-    async def craft_withdrawal(self, group: OrderGroup) -> Craft:
+    async def craft_withdrawal(self, group: OrderGroup) -> UnsignedTransaction:
         """Raises `Unavailable` also when the account holds less than the order's funds.
 
         Then our view of the chain is behind, or they were moved; a smaller withdrawal would call them all returned.
@@ -153,14 +154,14 @@ class VaultCustody:
         account = bytes(key(terms.input_account))
         message = layout.message(account, recent.blockhash, held, variant=variant, creates=creates, closes=closes)
         gift = BaseUnits(held - group.remaining.units)
-        return Craft(message, recent.last_valid_height, moves=group.remaining, gift=gift, closes=closes)
+        return UnsignedTransaction(message, recent.last_valid_height, moves=group.remaining, gift=gift, closes=closes)
 
     @_asks_the_chain
-    async def shortfall(self, craft: Craft) -> str | None:
+    async def shortfall(self, craft: UnsignedTransaction) -> str | None:
         return await shortfall_of(self._chain, craft.message)
 
     @_asks_the_chain
-    async def craft_fill(self, group: OrderGroup) -> Craft | SwapRefused:
+    async def craft_fill(self, group: OrderGroup) -> UnsignedTransaction | SwapRefused:
         terms = group.terms
         if self._tokens.get(terms.input_mint) is None or self._tokens.get(terms.output_mint) is None:
             return SwapRefused(f"no such token: {terms.input_mint} or {terms.output_mint}")
@@ -184,10 +185,10 @@ class VaultCustody:
         message, last_valid_height, error = await self._simulated(instructions, group.version)
         if error is not None and not fails:
             return SwapRefused(error)
-        return Craft(message, last_valid_height, group.remaining, BaseUnits(dust), quote.receives, closes)
+        return UnsignedTransaction(message, last_valid_height, group.remaining, BaseUnits(dust), quote.receives, closes)
 
     @_asks_the_chain
-    async def craft_sweep(self, group: OrderGroup) -> Craft | None:
+    async def craft_sweep(self, group: OrderGroup) -> UnsignedTransaction | None:
         parties = self._parties(group.terms.wallet, group.terms.input_mint)
         (info,) = await self._chain.accounts([group.terms.input_account])
         held = _held(info, parties)
@@ -198,16 +199,16 @@ class VaultCustody:
         message, last_valid_height, error = await self._simulated(instructions, group.version)
         if error is not None:
             raise Unavailable(f"the account of order {group.id} cannot be closed now: {error}")
-        return Craft(message, last_valid_height, moves=NOTHING, gift=BaseUnits(held), closes=True)
+        return UnsignedTransaction(message, last_valid_height, moves=NOTHING, gift=BaseUnits(held), closes=True)
 
     def read_submission(self, transaction: str, wallet: Wallet) -> Submission:
         return read_submission(transaction, wallet)
 
-    def alteration(self, built: Craft, submission: Submission) -> Alteration:
+    def alteration(self, built: UnsignedTransaction, submission: Submission) -> Alteration:
         found = alteration_of(built.message, submission.message)
         return Alteration(found.signers, found.differences)
 
-    def unsigned_transaction(self, craft: Craft) -> str:
+    def unsigned_transaction(self, craft: UnsignedTransaction) -> str:
         return base64.b64encode(_unsigned(craft.message)).decode()
 
     def signature_of(self, group: OrderGroup, attempt: Attempt) -> Signature:
@@ -217,7 +218,7 @@ class VaultCustody:
         return Signature(str(RawSignature.from_bytes(raw[1 : 1 + SIGNATURE_BYTES])))
 
     @_asks_the_chain
-    async def fate(self, group: OrderGroup, attempt: Attempt) -> FateSeen | None:
+    async def fate(self, group: OrderGroup, attempt: Attempt) -> ObservedOutcome | None:
         signature = self.signature_of(group, attempt)
         # The height first: a node that is past the last valid one and then knows no status will never know one.
         height = await self.block_height()
@@ -225,13 +226,15 @@ class VaultCustody:
         if status is None:
             if height <= attempt.craft.last_valid_height:
                 return None
-            return FateSeen(Fate.LANDED if await self._shows(group, attempt) else Fate.DEAD, signature)
+            return ObservedOutcome(
+                TransactionOutcome.LANDED if await self._shows(group, attempt) else TransactionOutcome.DEAD, signature
+            )
         if not status.finalized:
             return None
         if status.error is not None:
             at_close = fails_at_close(attempt.craft.message, status.error)
-            return FateSeen(Fate.REJECTED, signature, describe(status.error), at_close)
-        return FateSeen(Fate.LANDED, signature)
+            return ObservedOutcome(TransactionOutcome.REJECTED, signature, describe(status.error), at_close)
+        return ObservedOutcome(TransactionOutcome.LANDED, signature)
 
     @_asks_the_chain
     async def send(self, group: OrderGroup, attempt: Attempt) -> None:
@@ -276,16 +279,16 @@ class VaultCustody:
         message = compile_message(self._keys.gas.public, recent.blockhash, _GAS_UNIT_LIMIT, price, instructions)
         return recent, message, (await self._chain.simulate(_unsigned(message))).error
 
-    def _parties_of(self, wallet: Wallet, mint: Mint) -> Parties:
+    def _parties_of(self, wallet: Wallet, mint: Mint) -> OrderAccounts:
         token = self._tokens.get(mint)
         assert token is not None, f"no order can be in the unknown token {mint}"
-        return Parties.of(wallet, self._keys.vault_of(wallet), token)
+        return OrderAccounts.of(wallet, self._keys.vault_of(wallet), token)
 
     def _layout_of(self, wallet: Wallet, mint: Mint) -> WithdrawalLayout:
         return WithdrawalLayout(self._parties(wallet, mint), self._keys.tracker.public)
 
 
-def _held(info: AccountInfo | None, parties: Parties) -> int | None:
+def _held(info: AccountInfo | None, parties: OrderAccounts) -> int | None:
     """What an order's account holds, or None if there is none. SOL's close gives all lamports, so all of them count."""
     if info is None or info.owner != parties.token.program or len(info.data) < TOKEN_ACCOUNT_BYTES:
         return None

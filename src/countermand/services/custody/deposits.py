@@ -18,7 +18,7 @@ from countermand.services.custody.instructions import (
     sync_native,
     transfer_checked,
 )
-from countermand.services.custody.parties import Parties
+from countermand.services.custody.parties import OrderAccounts
 from countermand.solana.tokens import TOKEN_2022_PROGRAM
 from countermand.values.identity import RequestId
 
@@ -35,13 +35,13 @@ def account_seed(request_id: RequestId) -> str:
     return seed
 
 
-def deposit_message(parties: Parties, seed: str, amount: int, blockhash: bytes) -> bytes:
+def deposit_message(parties: OrderAccounts, seed: str, amount: int, blockhash: bytes) -> bytes:
     instructions = list(deposit_instructions(parties, seed, amount))
     limit = _UNIT_LIMIT_2022 if parties.token.program == TOKEN_2022_PROGRAM else _UNIT_LIMIT
     return compile_message(parties.user, blockhash, limit, UNIT_PRICE_MICROLAMPORTS, instructions)
 
 
-def deposit_instructions(parties: Parties, seed: str, amount: int) -> Iterator[Instruction]:
+def deposit_instructions(parties: OrderAccounts, seed: str, amount: int) -> Iterator[Instruction]:
     user, vault, program = parties.user, parties.vault, parties.program
     account = order_account(vault, seed, program)
     yield create_order_account(user, vault, seed, program)

@@ -12,7 +12,7 @@ from countermand.values.identity import Wallet
 
 
 @dataclass(frozen=True, slots=True)
-class Parties:
+class OrderAccounts:
     user: Pubkey
     vault: Pubkey
     own: Pubkey
@@ -24,7 +24,7 @@ class Parties:
     """SOL: it is wrapped in order accounts only."""
 
     @classmethod
-    def of(cls, wallet: Wallet, vault: Key, token: TokenFacts) -> "Parties":
+    def of(cls, wallet: Wallet, vault: Key, token: TokenFacts) -> "OrderAccounts":
         return cls(
             user=key(wallet),
             vault=vault.public,

@@ -7,7 +7,7 @@ from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
 from countermand.orders.trigger.ports import SwapRefused
-from countermand.services.custody.parties import Parties
+from countermand.services.custody.parties import OrderAccounts
 from countermand.services.custody.tokens import TokenFacts
 from countermand.values.identity import Address
 from countermand.values.quantities import BPS_ONE, BaseUnits, Bps, UsdPrice
@@ -17,8 +17,8 @@ from countermand.values.quantities import BPS_ONE, BaseUnits, Bps, UsdPrice
 class Swap:
     """What is to be swapped: an amount of the order's account `source`, which the vault owns."""
 
-    input: Parties
-    output: Parties
+    input: OrderAccounts
+    output: OrderAccounts
     source: Pubkey
     amount: BaseUnits
 

@@ -12,17 +12,18 @@ from solders.message import Message
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
-from countermand.orders.trigger.model.order import Attempt, AttemptKind, OrderGroup
+from countermand.orders.trigger.model.order import OrderGroup
 from countermand.services.custody.deposits import deposit_instructions
 from countermand.services.custody.fills import fill_instructions
 from countermand.services.custody.instructions import always_rejected, create_associated, key
-from countermand.services.custody.parties import Parties
+from countermand.services.custody.parties import OrderAccounts
 from countermand.services.custody.routing import Router, Swap
 from countermand.services.custody.sweeps import sweep_instructions
 from countermand.services.custody.vaults import VaultKeys
 from countermand.services.custody.withdrawals import withdrawal_instructions
 from countermand.solana.tokens import COMPUTE_BUDGET_PROGRAM
 from countermand.values.identity import Mint, Wallet
+from countermand.values.transactions import Attempt, AttemptKind
 
 _Deed: TypeAlias = tuple[Pubkey, tuple[Pubkey, ...], bytes]
 """What an instruction does: its program, its accounts, its data."""
@@ -34,7 +35,7 @@ _SEED: Final = slice(44, 76)
 
 
 class Signer:
-    def __init__(self, keys: VaultKeys, router: Router, parties_of: Callable[[Wallet, Mint], Parties]) -> None:
+    def __init__(self, keys: VaultKeys, router: Router, parties_of: Callable[[Wallet, Mint], OrderAccounts]) -> None:
         self._keys = keys
         self._router = router
         self._parties_of = parties_of

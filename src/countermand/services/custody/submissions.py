@@ -8,11 +8,11 @@ from solders.signature import Signature
 from solders.transaction import SanitizeError, VersionedTransaction
 
 from countermand.base64_text import bytes_of
-from countermand.orders.trigger.model.commands import Submission, SubmissionFault
 from countermand.solana.port import PACKET_BYTES_MAX
 from countermand.solana.wire import SIGNATURE_BYTES
 from countermand.values.identity import Signature as SignatureText
 from countermand.values.identity import Wallet
+from countermand.values.transactions import Submission, SubmissionFault
 
 _UNSIGNED: Final = Signature.default()
 

@@ -9,10 +9,10 @@ from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
 from countermand.services.custody.instructions import close_account, create_associated, transfer
-from countermand.services.custody.parties import Parties
+from countermand.services.custody.parties import OrderAccounts
 
 
-def sweep_instructions(parties: Parties, payer: Pubkey, account: Pubkey, dust: int) -> Iterator[Instruction]:
+def sweep_instructions(parties: OrderAccounts, payer: Pubkey, account: Pubkey, dust: int) -> Iterator[Instruction]:
     """The dust goes to the user's token account, which is created if it is missing; the rent goes to the user."""
     # The close takes wrapped SOL along.
     if dust and not parties.native:

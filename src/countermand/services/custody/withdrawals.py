@@ -11,7 +11,7 @@ from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
 from countermand.services.custody.instructions import UNIT_PRICE_MICROLAMPORTS, close_account, key, transfer
-from countermand.services.custody.parties import Parties
+from countermand.services.custody.parties import OrderAccounts
 from countermand.solana.tokens import (
     ASSOCIATED_TOKEN_PROGRAM,
     COMPUTE_BUDGET_PROGRAM,
@@ -50,7 +50,7 @@ class WithdrawalLayout:
 
     __slots__ = ("_after_account", "_created_by", "_limit", "_signers", "own", "parties")
 
-    def __init__(self, parties: Parties, tracker: Pubkey) -> None:
+    def __init__(self, parties: OrderAccounts, tracker: Pubkey) -> None:
         self.parties = parties
         self.own = str(parties.own)
         self._signers = bytes(parties.user) + bytes(parties.vault) + bytes(tracker)
@@ -78,7 +78,7 @@ class WithdrawalLayout:
 
 
 def withdrawal_instructions(
-    parties: Parties, tracker: Pubkey, account: Pubkey, amount: int, *, closes: bool
+    parties: OrderAccounts, tracker: Pubkey, account: Pubkey, amount: int, *, closes: bool
 ) -> Iterator[Instruction]:
     """What such a message must do, beside creating the user's account."""
     if parties.native:

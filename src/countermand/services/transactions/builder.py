@@ -31,14 +31,14 @@ Compose = Callable[[Budget, Blockhash], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Composed:
+class BuiltMessage:
     """A message that is ready to be signed."""
 
     message: bytes
     last_valid_height: int
 
 
-class Blocks:
+class TransactionBuilder:
     """All methods may raise `Unavailable`. `auto_price`, micro-lamports, if given, is used instead of recent fees."""
 
     def __init__(
@@ -75,12 +75,12 @@ class Blocks:
         # The nearest rank: the smallest that at least 95 of a hundred do not exceed.
         return min(fees[(95 * len(fees) + 99) // 100 - 1], AUTO_PRICE_MAX)
 
-    async def composed(self, compose: Compose, price: int, units: int | None = None) -> Composed:
+    async def composed(self, compose: Compose, price: int, units: int | None = None) -> BuiltMessage:
         """`units` None: what it takes when simulated now, and a tenth more."""
         if units is None:
             units = await self._units(compose, price)
         recent = await self.recent()
-        return Composed(compose(Budget(units, price), recent.blockhash), recent.last_valid_height)
+        return BuiltMessage(compose(Budget(units, price), recent.blockhash), recent.last_valid_height)
 
     async def _units(self, compose: Compose, price: int) -> int:
         simulation = await self._simulated(compose, price)

@@ -15,10 +15,10 @@ import msgspec
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import Clock
 from countermand.orders.trigger import telemetry
-from countermand.orders.trigger.model.commands import Fate
-from countermand.orders.trigger.ports import Alteration, BuildRow, FateSeen, Store
+from countermand.orders.trigger.ports import Alteration, BuildRow, ObservedOutcome, Store
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.values.identity import Address, RequestId, Signature, Wallet
+from countermand.values.transactions import TransactionOutcome
 
 REMEMBERED_BLOCKS: Final = 216_000
 """About a day: so long after it could land, executing a transaction again gets the same answer."""
@@ -63,10 +63,10 @@ class Landing(Protocol):
 
     async def send(self, transaction: SignedTransaction) -> None: ...
 
-    async def fate(self, signature: Signature, last_valid_height: int) -> FateSeen | None:
+    async def fate(self, signature: Signature, last_valid_height: int) -> ObservedOutcome | None:
         """None: unresolved."""
 
-    async def fate_of_message(self, build: Build) -> FateSeen | None:
+    async def fate_of_message(self, build: Build) -> ObservedOutcome | None:
         """What became of it under whatever signature; None: it is not known to have landed under any.
 
         A message lands once, but who signs it can do so again, which is another id: send one, and execute the other.
@@ -167,7 +167,7 @@ class OnChainOrders:
             await landing.send(signed)
             seen = await landing.fate(signed.signature, build.last_valid_height)
             seen = seen or await landing.fate_of_message(build) or await self._awaited(signed, build)
-        if seen is None or seen.fate is Fate.DEAD:
+        if seen is None or seen.fate is TransactionOutcome.DEAD:
             seen = await self._otherwise(signed, build, dead=seen is not None)
         return Unconfirmed(build, signed.signature) if seen is None else Executed(build, seen.signature, seen.error)
 
@@ -185,14 +185,14 @@ class OnChainOrders:
             return True
         return await self._store.build(_named(request_id, build.message)) is not None
 
-    async def _otherwise(self, signed: SignedTransaction, build: Build, *, dead: bool) -> FateSeen | None:
+    async def _otherwise(self, signed: SignedTransaction, build: Build, *, dead: bool) -> ObservedOutcome | None:
         """Whether the message landed though this signature did not."""
         seen = await self._landing.fate_of_message(build)
         if seen is None and dead and await self._landing.must_have_landed(build):
-            return FateSeen(Fate.LANDED, signed.signature)
+            return ObservedOutcome(TransactionOutcome.LANDED, signed.signature)
         return seen
 
-    async def _awaited(self, signed: SignedTransaction, build: Build) -> FateSeen | None:
+    async def _awaited(self, signed: SignedTransaction, build: Build) -> ObservedOutcome | None:
         deadline = self._clock.elapsed_ms() + self._confirm_timeout_ms
         pause_ms = _POLL_MS
         while (seen := await self._landing.fate(signed.signature, build.last_valid_height)) is None:

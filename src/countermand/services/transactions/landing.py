@@ -6,8 +6,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 from countermand.base64_text import bytes_of
 from countermand.kernel.ports import Unavailable
-from countermand.orders.trigger.model.commands import Fate
-from countermand.orders.trigger.ports import Alteration, FateSeen
+from countermand.orders.trigger.ports import Alteration, ObservedOutcome
 from countermand.services.transactions.executing import Build, SignedTransaction
 from countermand.solana.alterations import alteration_of
 from countermand.solana.facade.sentences import describe
@@ -16,6 +15,7 @@ from countermand.solana.port import PACKET_BYTES_MAX, ChainUnavailable, JsonErro
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.wire import SIGNATURE_BYTES, MalformedTransaction, read_transaction
 from countermand.values.identity import Address, Signature, Wallet
+from countermand.values.transactions import TransactionOutcome
 
 _LOOKED_AT_MAX: Final = 32
 """Transactions at either end of an order's history: near one it opens, near the other it closes. Strangers can name an
@@ -76,24 +76,24 @@ class ChainLanding:
         return Alteration(found.signers, found.differences)
 
     @asks_the_chain
-    async def fate(self, signature: Signature, last_valid_height: int) -> FateSeen | None:
+    async def fate(self, signature: Signature, last_valid_height: int) -> ObservedOutcome | None:
         # The height first: a node that is past the last valid one and then knows no status will never know one.
         height = await self._chain.finalized_block_height()
         status = await self._chain.signature_status(signature)
         if status is None:
-            return FateSeen(Fate.DEAD, signature) if height > last_valid_height else None
+            return ObservedOutcome(TransactionOutcome.DEAD, signature) if height > last_valid_height else None
         if not status.finalized:
             return None
         if status.error is not None:
-            return FateSeen(Fate.REJECTED, signature, error_words(status.error))
-        return FateSeen(Fate.LANDED, signature)
+            return ObservedOutcome(TransactionOutcome.REJECTED, signature, error_words(status.error))
+        return ObservedOutcome(TransactionOutcome.LANDED, signature)
 
     @asks_the_chain
-    async def fate_of_message(self, build: Build) -> FateSeen | None:
+    async def fate_of_message(self, build: Build) -> ObservedOutcome | None:
         for signature in await self._naming(build.order):
             if await self._message_of(signature) == build.message:
                 seen = await self.fate(signature, build.last_valid_height)
-                return None if seen is None or seen.fate is Fate.DEAD else seen
+                return None if seen is None or seen.fate is TransactionOutcome.DEAD else seen
         return None
 
     @asks_the_chain

@@ -5,35 +5,17 @@ version of the order that a craft was made from: `decide` keeps a craft only if 
 """
 
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import TypeAlias
 
-from countermand.orders.trigger.model.order import Craft, Family, Leg
+from countermand.orders.trigger.model.order import Family, Leg
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits, Bps, UsdPrice
-
-
-class SubmissionFault(Enum):
-    """What is wrong with a signed transaction, before it is compared with what we built."""
-
-    NOT_A_TRANSACTION = "not_a_transaction"
-    NOT_CANONICAL = "not_canonical"
-    UNSIGNED = "unsigned"
-    WRONG_SIGNATURE = "wrong_signature"
+from countermand.values.transactions import Submission, TransactionOutcome, UnsignedTransaction
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
-    """A signed transaction as a user handed it in."""
-
-    message: bytes
-    user_signature: Signature | None
-    fault: SubmissionFault | None
-
-
-@dataclass(frozen=True, slots=True)
-class DepositCraft:
+class UnsignedDeposit:
     """A deposit that we built. It names the order that it may become."""
 
     request_id: RequestId
@@ -43,14 +25,14 @@ class DepositCraft:
     input_mint: Mint
     output_mint: Mint
     input_account: Address
-    craft: Craft
+    craft: UnsignedTransaction
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceOrder:
     order_id: OrderId
     wallet: Wallet
-    deposit: DepositCraft
+    deposit: UnsignedDeposit
     family: Family
     input_mint: Mint
     output_mint: Mint
@@ -98,7 +80,7 @@ class RequestCancel:
     wallet: Wallet
     request_id: RequestId
     """For a new cancellation; one that is under way keeps its own."""
-    craft: Craft | None
+    craft: UnsignedTransaction | None
     made_from: int
 
 
@@ -137,7 +119,7 @@ class EndPause:
 @dataclass(frozen=True, slots=True)
 class StartFill:
     order_id: OrderId
-    craft: Craft
+    craft: UnsignedTransaction
     made_from: int
 
 
@@ -153,24 +135,16 @@ class AbandonFill:
 @dataclass(frozen=True, slots=True)
 class StartSweep:
     order_id: OrderId
-    craft: Craft | None
+    craft: UnsignedTransaction | None
     """None: the account is gone already."""
     made_from: int
-
-
-class Fate(Enum):
-    """What became of an attempt. Until one of these holds it is unresolved."""
-
-    LANDED = "landed"
-    REJECTED = "rejected"
-    DEAD = "dead"
 
 
 @dataclass(frozen=True, slots=True)
 class ResolveAttempt:
     order_id: OrderId
     number: int
-    fate: Fate
+    fate: TransactionOutcome
     signature: Signature
     error: str | None
     """The chain's words, for a rejection."""

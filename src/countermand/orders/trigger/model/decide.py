@@ -13,14 +13,11 @@ from countermand.orders.trigger.model.commands import (
     ConfirmCancel,
     EndPause,
     ExpireOrder,
-    Fate,
     PlaceOrder,
     RequestCancel,
     ResolveAttempt,
     StartFill,
     StartSweep,
-    Submission,
-    SubmissionFault,
     TriggerOrders,
 )
 from countermand.orders.trigger.model.events import (
@@ -43,19 +40,19 @@ from countermand.orders.trigger.model.events import (
     WithdrawalLanded,
     WithdrawalStarted,
 )
-from countermand.orders.trigger.model.order import (
-    Attempt,
-    AttemptKind,
-    Craft,
-    OrderGroup,
-    State,
-    Terms,
-    Withdrawal,
-    digest_of,
-)
+from countermand.orders.trigger.model.order import OrderGroup, State, Terms, Withdrawal
 from countermand.orders.trigger.model.refusals import Refusal, Refused
 from countermand.values.instant import Instant, Moment
 from countermand.values.quantities import NOTHING
+from countermand.values.transactions import (
+    Attempt,
+    AttemptKind,
+    Submission,
+    SubmissionFault,
+    TransactionOutcome,
+    UnsignedTransaction,
+    digest_of,
+)
 
 Decision: TypeAlias = tuple[Event, ...]
 """What happened, in order. Empty: it had happened before, and is so."""
@@ -302,7 +299,7 @@ def _resolve(group: OrderGroup, command: ResolveAttempt, moment: Moment) -> Deci
     attempt = group.progress.attempt
     if attempt is None or attempt.number != command.number:
         return Refused(Refusal.NOTHING_TO_DO)
-    landed = command.fate is Fate.LANDED
+    landed = command.fate is TransactionOutcome.LANDED
     match attempt.kind:
         case AttemptKind.DEPOSIT:
             return (
@@ -328,7 +325,7 @@ def _deposit_landed(group: OrderGroup, command: ResolveAttempt, moment: Moment) 
     return (landed, *_trigger(replace(group, state=State.OPEN), moment))
 
 
-def _fill_landed(craft: Craft, command: ResolveAttempt) -> Event:
+def _fill_landed(craft: UnsignedTransaction, command: ResolveAttempt) -> Event:
     return FillLanded(
         command.signature, used=craft.moves, received=craft.receives, gift=craft.gift, closed=craft.closes
     )
@@ -339,17 +336,17 @@ def _fill_failed(group: OrderGroup, command: ResolveAttempt, moment: Moment) -> 
         command.error or "the transaction did not land in time",
         _pause_end(group, moment.at),
         command.signature,
-        close_rejected=command.fate is Fate.REJECTED and command.at_close,
+        close_rejected=command.fate is TransactionOutcome.REJECTED and command.at_close,
     )
     return (failed, OrderExpired()) if moment.at >= group.expires_at else (failed,)
 
 
-def _withdrawal_landed(craft: Craft, command: ResolveAttempt) -> Event:
+def _withdrawal_landed(craft: UnsignedTransaction, command: ResolveAttempt) -> Event:
     return WithdrawalLanded(command.signature, withdrawn=craft.moves, gift=craft.gift, closed=craft.closes)
 
 
 def _withdrawal_failed(command: ResolveAttempt) -> Event:
-    rejected = command.fate is Fate.REJECTED
+    rejected = command.fate is TransactionOutcome.REJECTED
     rejection = command.error or "unknown error" if rejected else None
     return WithdrawalFailed(command.signature, rejection, close_rejected=rejected and command.at_close)
 

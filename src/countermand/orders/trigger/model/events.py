@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from countermand.orders.trigger.model.order import Attempt, Craft, Leg, Terms
+from countermand.orders.trigger.model.order import Leg, Terms
 from countermand.values.identity import RequestId, Signature
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits, UsdPrice
+from countermand.values.transactions import Attempt, UnsignedTransaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class CancelRequested:
     """From here on nothing fills. A repetition replaces the craft."""
 
     request_id: RequestId
-    craft: Craft | None
+    craft: UnsignedTransaction | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,17 +33,16 @@ from countermand.orders.trigger.model.events import (
 from countermand.orders.trigger.model.order import (
     AT_REST,
     FORMER_CRAFTS_MAX,
-    Craft,
-    FormerCraft,
     OrderGroup,
     Original,
     Progress,
     State,
+    SupersededTransaction,
     Withdrawal,
-    digest_of,
 )
 from countermand.values.identity import OrderId
 from countermand.values.instant import Instant
+from countermand.values.transactions import UnsignedTransaction, digest_of
 
 _SWEEPING: Final = (SweepStarted, SweepFailed, SweepDone, PauseEnded)
 
@@ -275,11 +274,11 @@ def _failed(group: OrderGroup, event: WithdrawalFailed) -> Withdrawal:
     return replace(withdrawal, craft=None, former=_remember(withdrawal, failed))
 
 
-def _former(craft: Craft) -> FormerCraft:
-    return FormerCraft(digest_of(craft.message), craft.last_valid_height)
+def _former(craft: UnsignedTransaction) -> SupersededTransaction:
+    return SupersededTransaction(digest_of(craft.message), craft.last_valid_height)
 
 
-def _remember(withdrawal: Withdrawal, former: FormerCraft) -> tuple[FormerCraft, ...]:
+def _remember(withdrawal: Withdrawal, former: SupersededTransaction) -> tuple[SupersededTransaction, ...]:
     return (*withdrawal.former, former)[-FORMER_CRAFTS_MAX:]
 
 

@@ -1,6 +1,6 @@
 """All trigger orders of a shard that are in memory, and the indexes of those that a price or an instant concerns.
 
-The desk changes by events only (`apply`), so a fold of the same events gives the same desk.
+They change by events only (`apply`), so a fold of the same events gives the same orders.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,8 +13,8 @@ from countermand.orders.trigger.model.events import Event, OrderPlaced
 from countermand.orders.trigger.model.lifecycle import evolve, next_due, place
 from countermand.orders.trigger.model.order import OrderGroup, State
 from countermand.orders.trigger.model.refusals import Refused
-from countermand.orders.trigger.model.timer_queue import Timers
-from countermand.orders.trigger.model.trigger_index import Watch
+from countermand.orders.trigger.model.timer_queue import TimerQueue
+from countermand.orders.trigger.model.trigger_index import TriggerIndex
 from countermand.values.identity import Mint, OrderId
 from countermand.values.instant import Instant, Moment
 from countermand.values.quantities import UsdPrice
@@ -25,12 +25,12 @@ ORDERS_PER_SLICE: Final = 128
 """So many orders at most are concerned by one turn."""
 
 
-class Desk:
+class LiveOrders:
     def __init__(self) -> None:
         self.groups: dict[OrderId, OrderGroup] = {}
-        self._armed = Watch(self.groups, _armed)
-        self._paused = Watch(self.groups, _paused)
-        self._timers = Timers(self.groups, next_due)
+        self._armed = TriggerIndex(self.groups, _armed)
+        self._paused = TriggerIndex(self.groups, _paused)
+        self._timers = TimerQueue(self.groups, next_due)
 
     def trigger_mint(self, command: Command) -> Mint | None:
         """By whose price the command is judged. None: by none."""

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from hashlib import sha256
 from sys import intern
 from typing import Final
 
@@ -10,6 +9,7 @@ from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import NOTHING, BaseUnits, Bps
+from countermand.values.transactions import Attempt, UnsignedTransaction
 
 
 class Family(Enum):
@@ -40,14 +40,6 @@ class State(Enum):
     DEPOSIT_FAILED = "deposit_failed"
 
 
-class AttemptKind(Enum):
-    DEPOSIT = "deposit"
-    FILL = "fill"
-    WITHDRAWAL = "withdrawal"
-    SWEEP = "sweep"
-    """Closes the token account of an ended order, when dust kept the order's last transaction from doing it."""
-
-
 @dataclass(frozen=True, slots=True)
 class Leg:
     role: Role
@@ -66,35 +58,7 @@ _SLIPPAGES: Final[dict[int, Bps]] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Craft:
-    """The exact unsigned transaction that we built, and what it does."""
-
-    message: bytes
-    last_valid_height: int
-    """It can land up to and including this block height."""
-    moves: BaseUnits
-    """Of the order's own funds: into its account (a deposit) or out of it."""
-    gift: BaseUnits = NOTHING
-    """What strangers sent to the order's account, and goes to the user with this transaction."""
-    receives: BaseUnits = NOTHING
-    """Output units for the user (a fill)."""
-    closes: bool = False
-    """It closes the order's token account, and the rent goes back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """A craft that vault keys may sign, since it is committed. At most one per group is unresolved."""
-
-    number: int
-    kind: AttemptKind
-    craft: Craft
-    user_signature: Signature | None
-    """The user's, for deposits and withdrawals: they pay, so it is also the transaction's id."""
-
-
-@dataclass(frozen=True, slots=True)
-class FormerCraft:
+class SupersededTransaction:
     """A withdrawal that will never be co-signed again, remembered to tell a late confirmation why."""
 
     digest: bytes
@@ -106,18 +70,14 @@ class FormerCraft:
     """The chain's error, when it landed and failed."""
 
 
-def digest_of(message: bytes) -> bytes:
-    return sha256(message).digest()
-
-
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
     """One cancellation, from the first request until the funds are back."""
 
     request_id: RequestId
-    craft: Craft | None
+    craft: UnsignedTransaction | None
     """The newest, the only one that a confirm may turn into an attempt. None: it could not be built, or it failed."""
-    former: tuple[FormerCraft, ...] = ()
+    former: tuple[SupersededTransaction, ...] = ()
     """The newest last, at most `FORMER_CRAFTS_MAX`."""
     signature: Signature | None = None
     """The transaction that landed."""

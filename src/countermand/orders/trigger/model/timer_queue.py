@@ -17,7 +17,7 @@ _HOUR_BITS: Final = 22
 """An hour has 2²² ms here."""
 
 
-class Timers(Generic[_Order]):
+class TimerQueue(Generic[_Order]):
     """`due` says when an order is due now, if ever: what was set for another time is stale."""
 
     def __init__(self, orders: Mapping[OrderId, _Order], due: Callable[[_Order], Instant | None]) -> None:

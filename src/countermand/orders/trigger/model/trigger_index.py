@@ -20,7 +20,7 @@ _Entry: TypeAlias = tuple[int, OrderId]
 """How far the trigger is (a price above, a negated price below), and the order."""
 
 
-class Watch(Generic[_Order]):
+class TriggerIndex(Generic[_Order]):
     """`conditions` says for what an order is watched now; for nothing, if it is not."""
 
     def __init__(self, orders: Mapping[OrderId, _Order], conditions: Callable[[_Order], Sequence[Condition]]) -> None:

@@ -2,7 +2,8 @@
 
 from enum import Enum
 
-from countermand.orders.trigger.model.order import AttemptKind, OrderGroup, State
+from countermand.orders.trigger.model.order import OrderGroup, State
+from countermand.values.transactions import AttemptKind
 
 
 class Waiting(Enum):
