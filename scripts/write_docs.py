@@ -10,10 +10,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from countermand.dialects.trigger_v2.states import DISPLAY, RAW
 from countermand.orders.book.model import order as book
 from countermand.orders.book.model.events import Traded
 from countermand.orders.book.model.lifecycle import TRANSITIONS as BOOK
-from countermand.orders.trigger.model.lifecycle import DISPLAY, RAW, TRANSITIONS
+from countermand.orders.trigger.model.lifecycle import TRANSITIONS
 from countermand.orders.trigger.model.order import State
 
 ROOT: Final = Path(__file__).parents[1]

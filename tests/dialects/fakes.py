@@ -33,7 +33,7 @@ from countermand.orders.trigger.model.commands import (
     TriggerOrders,
     UnsignedDeposit,
 )
-from countermand.orders.trigger.model.lifecycle import ACTIVE, display_state
+from countermand.orders.trigger.model.lifecycle import ACTIVE
 from countermand.orders.trigger.model.live_orders import LiveOrders
 from countermand.orders.trigger.model.order import Family, OrderGroup, State
 from countermand.orders.trigger.model.refusals import Refusal, Refused
@@ -323,7 +323,7 @@ class FakeOrders(TriggerService):
             group
             for group in self.desk.groups.values()
             if group.terms.wallet == query.wallet
-            and query.active in (None, display_state(group.state) in ACTIVE)
+            and query.active in (None, group.state in ACTIVE)
             and query.mint in (None, group.terms.input_mint, group.terms.output_mint)
         ]
         matching.sort(key=lambda group: int(getattr(group, query.sort.value)), reverse=query.descending)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from countermand.orders.trigger.model.lifecycle import DISPLAY, RAW
+from countermand.dialects.trigger_v2.states import DISPLAY, RAW
 from scripts.write_docs import README, ROOT, STATES, states_page, with_examples
 from tests.docs.blocks import FIRST, PAGES, matches, run, runnable
 from tests.end_to_end.venue import Venue

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from countermand.orders.trigger.model.lifecycle import RAW
+from countermand.dialects.trigger_v2.states import RAW
 from tests.end_to_end.trader import ROOT, Trader, single
 from tests.end_to_end.venue import SOL, Venue
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import base58
 
 from countermand.dialects.tanx.ethereum import account_of
+from countermand.dialects.trigger_v2.states import RAW, DisplayState, display_state
 from countermand.orders.book.model.market import Market, MarketSymbol
 from countermand.orders.book.model.order import Order
 from countermand.orders.book.model.order import OrderId as BookOrderId
@@ -17,7 +18,6 @@ from countermand.orders.chain.inspection import Family as ChainFamily
 from countermand.orders.chain.inspection import State as ChainState
 from countermand.orders.inspection import Inspection
 from countermand.orders.order_words import dollars
-from countermand.orders.trigger.model.lifecycle import RAW, DisplayState, display_state
 from countermand.orders.trigger.model.order import Leg, OrderGroup
 from countermand.orders.trigger.model.order import State as TriggerState
 from countermand.orders.trigger.ports import TimelineEntry

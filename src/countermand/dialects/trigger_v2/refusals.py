@@ -7,7 +7,7 @@ from typing import Final
 
 from countermand.answering import Answer
 from countermand.dialects.trigger_v2.envelope import error, invalid
-from countermand.orders.trigger.model.lifecycle import display_state
+from countermand.dialects.trigger_v2.states import display_state
 from countermand.orders.trigger.model.refusals import Refusal, Refused
 
 

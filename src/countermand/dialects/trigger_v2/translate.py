@@ -9,6 +9,7 @@ from countermand.answering import Declined
 from countermand.dialects.trigger_v2.envelope import error, invalid
 from countermand.dialects.trigger_v2.reading import Flaws
 from countermand.dialects.trigger_v2.refusals import WORDS
+from countermand.dialects.trigger_v2.states import RAW, display_state
 from countermand.dialects.trigger_v2.wire import (
     AmendRequest,
     CraftAnswer,
@@ -22,7 +23,6 @@ from countermand.dialects.trigger_v2.wire import (
 )
 from countermand.orders.trigger.model.commands import Amendment, LegChange, UnsignedDeposit
 from countermand.orders.trigger.model.condition import Condition, Direction
-from countermand.orders.trigger.model.lifecycle import RAW, display_state
 from countermand.orders.trigger.model.order import Family, Leg, Role
 from countermand.orders.trigger.model.refusals import Refusal
 from countermand.orders.trigger.ports import HistoryQuery, Sort, Token

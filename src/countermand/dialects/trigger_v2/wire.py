@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from countermand.orders.trigger.model.lifecycle import DisplayState, RawState
+from countermand.dialects.trigger_v2.states import DisplayState, RawState
 from countermand.orders.trigger.model.order import Purpose
 
 EXPIRY_MS_MAX: Final = 8_640_000_000_000_000

@@ -2,7 +2,7 @@
 
 from countermand.kernel.journal import encode
 from countermand.orders.trigger.model.commands import UnsignedDeposit
-from countermand.orders.trigger.model.lifecycle import ACTIVE, display_state, is_dormant
+from countermand.orders.trigger.model.lifecycle import ACTIVE, is_dormant
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.ports import CraftRow, OrderRow
 
@@ -17,7 +17,7 @@ def order_row(group: OrderGroup) -> OrderRow:
         id=group.id,
         wallet=terms.wallet,
         live=not is_dormant(group),
-        active=display_state(group.state) in ACTIVE,
+        active=group.state in ACTIVE,
         input_mint=terms.input_mint,
         output_mint=terms.output_mint,
         created_at=group.created_at,
