@@ -86,7 +86,6 @@ def _order(number: int, ids: Ids, wallet: Wallet) -> OrderGroup:
         expires_at=Instant(at + _YEAR_MS),
         state=State.OPEN,
         version=2,
-        remaining=amount,
         created_at=at,
         updated_at=Instant(at + 200),
         progress=AT_REST,

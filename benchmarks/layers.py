@@ -89,7 +89,7 @@ async def _crafts(families: Families, orders: Iterator[Open]) -> None:
     for order in orders:
         group = await families.trigger.shard.peek(order.id)
         assert group is not None
-        await families.trigger.custody.craft_withdrawal(group)
+        await families.trigger.transactions.build_withdrawal(group)
 
 
 async def _turns(families: Families, orders: Iterator[Open]) -> None:

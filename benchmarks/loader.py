@@ -31,9 +31,9 @@ from countermand.orders.trigger.shard import TriggerEpoch
 from countermand.orders.trigger.state import TriggerState
 from countermand.sandbox.pool import pool_account, sandbox_accounts
 from countermand.sandbox.prices import DEFAULT_PRICES
+from countermand.services.custody.accounts import OrderAccounts
 from countermand.services.custody.deposits import account_seed, deposit_message
 from countermand.services.custody.instructions import order_account
-from countermand.services.custody.parties import OrderAccounts
 from countermand.services.custody.vaults import VaultKeys, load_or_make_seed
 from countermand.services.token_incarnation import TokenIncarnation
 from countermand.services.tokens import JUP, SOL, USDC, Token, TokenRegistry
@@ -46,6 +46,7 @@ from countermand.store.embedded import EmbeddedPostgres
 from countermand.store.fingerprints import keep_fingerprint
 from countermand.store.postgres import PostgresStore, migrate
 from countermand.store.prices_postgres import PostgresPrices
+from countermand.store.vaults_postgres import PostgresVaults
 from countermand.store.venue_postgres import PostgresVenue
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
@@ -144,9 +145,8 @@ class Filling:
 
     async def register(self) -> None:
         """Gives every wallet its vault's registration."""
-        for owner in self.owners:
-            self.writer.state.add_vault(owner.wallet, self.clock.now())
-        await self._commit()
+        now = self.clock.now()
+        await PostgresVaults(self.store.readers).add([(owner.wallet, now) for owner in self.owners])
 
     async def enrich(self) -> None:
         """The same, and lamports and token accounts."""

@@ -14,7 +14,7 @@ from countermand.dialects.trigger_v2.states import DISPLAY, RAW
 from countermand.orders.book.model import order as book
 from countermand.orders.book.model.events import Traded
 from countermand.orders.book.model.lifecycle import TRANSITIONS as BOOK
-from countermand.orders.trigger.model.lifecycle import TRANSITIONS
+from countermand.orders.trigger.model.lifecycle import TRANSITIONS, ByRest, outcomes
 from countermand.orders.trigger.model.order import State
 
 ROOT: Final = Path(__file__).parents[1]
@@ -40,8 +40,9 @@ that has no arrow from a state raises, and changes nothing.
 |---|---|---|---|
 {rows}
 
-What each event means is in `orders/trigger/model/events.py`, which command leads to it in `orders/trigger/model/decide.py`. The raw
-states that an order never enters are in [ARCHITECTURE.md](../ARCHITECTURE.md#the-states).
+What each event means is in `orders/trigger/model/events.py`, which command leads to it in
+`orders/trigger/model/decide.py`. The raw states that an order never enters are in
+[ARCHITECTURE.md](../ARCHITECTURE.md#the-states).
 
 ## An order of the books
 
@@ -67,8 +68,9 @@ def diagram(first: Enum, transitions: _Table, more: _Table = MappingProxyType({}
     lines = ["stateDiagram-v2", f"    [*] --> {first.value}: OrderPlaced"]
     for state, moves in transitions.items():
         arrows: dict[Enum, list[str]] = {}
-        for event, target in (*moves.items(), *more.get(state, {}).items()):
-            arrows.setdefault(target, []).append(event.__name__)
+        for event, leads in (*moves.items(), *more.get(state, {}).items()):
+            for target in outcomes(leads) if isinstance(leads, ByRest) else (leads,):
+                arrows.setdefault(target, []).append(event.__name__)
         lines += [f"    {state.value} --> {target.value}: {', '.join(events)}" for target, events in arrows.items()]
         if all(target is state for target in arrows):
             lines.append(f"    {state.value} --> [*]")
@@ -77,8 +79,12 @@ def diagram(first: Enum, transitions: _Table, more: _Table = MappingProxyType({}
 
 def _row(state: State) -> str:
     raw = RAW[state]
-    moves = (f"{event.__name__} → `{target.value}`" for event, target in TRANSITIONS[state].items())
+    moves = (f"{event.__name__} → {_leads_to(leads)}" for event, leads in TRANSITIONS[state].items())
     return f"| `{state.value}` | `{raw.value}` | `{DISPLAY[raw].value}` | {', '.join(moves) or 'none'} |"
+
+
+def _leads_to(leads: State | ByRest) -> str:
+    return " or ".join(f"`{state.value}`" for state in outcomes(leads))
 
 
 def with_examples(page: str) -> str:

@@ -121,10 +121,10 @@ class Client:
         amount = self.random.choice((1_000, 50_000, 1_000_000, 100_000_000))
 
         async def crafts(process: Process) -> Answer:
-            craft = await process.orders.craft_deposit(
+            craft = await process.orders.build_deposit(
                 self.wallet, Family.SINGLE, input_mint, output_mint, BaseUnits(amount)
             )
-            unsigned = process.custody.unsigned_transaction(craft.craft)
+            unsigned = process.transactions.unsigned_transaction(craft.craft)
             return {"kind": "crafted", "request": craft.request_id, "body": craft, "message": unsigned}
 
         answer = await self.world.ask(self.wallet, "craft", None, "deposit", crafts)

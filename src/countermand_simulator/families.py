@@ -16,11 +16,17 @@ from countermand.orders.limit.service import LimitChain
 from countermand.orders.recurring.model import order as recurring
 from countermand.orders.recurring.model.decide import Refused as RecurringRefused
 from countermand.orders.recurring.service import RecurringOrders
-from countermand.orders.trigger.ports import Store
-from countermand.orders.trigger.shard import TriggerShard
 from countermand.services.tokens import TokenRegistry
+from countermand.services.transactions.blockhashes import RecentBlockhash
 from countermand.services.transactions.builder import TransactionBuilder
-from countermand.services.transactions.executing import Build, Executed, Execution, NotOurs, OnChainOrders
+from countermand.services.transactions.client_transactions import (
+    Build,
+    BuildStore,
+    ClientTransactions,
+    Executed,
+    Execution,
+    NotOurs,
+)
 from countermand.services.transactions.landing import ChainLanding
 from countermand.solana.port import ChainUnavailable, Node
 from countermand.values.identity import Address, Mint, RequestId, Wallet
@@ -37,7 +43,7 @@ _PURPOSES: Final = (CREATES, CANCELS)
 class Makes:
     """What the families are made of. A test that wants a defect puts its own part in."""
 
-    on_chain: type[OnChainOrders] = OnChainOrders
+    on_chain: type[ClientTransactions] = ClientTransactions
     landing: type[ChainLanding] = ChainLanding
     limits: type[LimitChain] = LimitChain
 
@@ -51,8 +57,7 @@ class Families:
     def __init__(
         self,
         makes: Makes,
-        shard: TriggerShard,
-        store: Store,
+        builds: BuildStore,
         node: Node,
         rpc: Node,
         clock: VenueClock,
@@ -64,9 +69,10 @@ class Families:
         def unique_id() -> int:
             return UUID(ids.request_id()).int >> 65
 
-        orders = makes.on_chain(shard, store, makes.landing(node), clock, confirm_ms)
-        limit_blocks = TransactionBuilder(node, node, clock.wall_ms, _LIMIT_UNIT_PRICE)
-        recurring_blocks = TransactionBuilder(node, node, clock.wall_ms, _RECURRING_UNIT_PRICE)
+        orders = makes.on_chain(builds, makes.landing(node), clock, confirm_ms)
+        blockhashes = RecentBlockhash(node, clock.wall_ms)
+        limit_blocks = TransactionBuilder(node, node, blockhashes, _LIMIT_UNIT_PRICE)
+        recurring_blocks = TransactionBuilder(node, node, blockhashes, _RECURRING_UNIT_PRICE)
         limits = makes.limits(node, node, limit_blocks, unique_id)
         self._venue = Venue(orders, limits, TokenRegistry(), price_of, clock)
         self._recurring = RecurringOrders(orders, node, node, recurring_blocks, clock, price_of)

@@ -8,12 +8,12 @@ from typing import Final, Protocol, TypeVar
 
 from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.orders.trigger.ports import TriggerBatch
+from countermand.services.transactions.landed import LandedChain
 from countermand.solana.port import (
     HISTORY_PAGE_MAX,
     AccountInfo,
     Address,
     AddressSignature,
-    Chain,
     ChainUnavailable,
     LatestBlockhash,
     LedgerTransaction,
@@ -133,7 +133,7 @@ Watch = Callable[[Mortal, bytes], None]
 class FaultyChain:
     """The chain as one process sees it. Implements `solana.port.Chain`."""
 
-    def __init__(self, world: Strangers, process: Mortal, chain: Chain, watch: Watch) -> None:
+    def __init__(self, world: Strangers, process: Mortal, chain: LandedChain, watch: Watch) -> None:
         self._world = world
         self._process = process
         self._chain = chain
@@ -158,6 +158,10 @@ class FaultyChain:
     async def simulate(self, transaction: bytes) -> Simulation:
         await self._ask()
         return await self._heard(self._chain.simulate(transaction))
+
+    async def transaction(self, signature: str) -> LedgerTransaction | None:
+        await self._ask()
+        return await self._heard(self._chain.transaction(signature))
 
     async def send(self, transaction: bytes) -> None:
         """It may be dropped, be late, or arrive twice; and the answer says nothing about it."""
@@ -219,10 +223,6 @@ class FaultyNode(FaultyChain):
     async def recent_prioritization_fees(self, addresses: Sequence[Address]) -> Sequence[int]:
         await self._ask()
         return await self._heard(self._node.recent_prioritization_fees(addresses))
-
-    async def transaction(self, signature: Signature) -> LedgerTransaction | None:
-        await self._ask()
-        return await self._heard(self._node.transaction(signature))
 
     async def signatures_for_address(
         self,

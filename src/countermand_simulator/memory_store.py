@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from countermand.kernel.ports import Epoch, EventRow, JournalRow, Unavailable
 from countermand.orders.shards import TRIGGER_SHARD
 from countermand.orders.trigger.ports import (
-    BuildRow,
     CraftRow,
     HistoryQuery,
     OrderRow,
@@ -17,6 +16,7 @@ from countermand.orders.trigger.ports import (
     TriggerRows,
 )
 from countermand.orders.trigger.records import ENTRIES_SHOWN, PASSING_KIND, PASSING_SHOWN, SHOWN_KINDS
+from countermand.services.transactions.client_transactions import BuildRow
 from countermand.values.identity import Mint, OrderId, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import UsdPrice
@@ -55,17 +55,11 @@ __all__ = [
 class MemoryShard(FencedShard[TriggerRows]):
     orders: dict[OrderId, OrderRow] = field(default_factory=dict)
     crafts: dict[RequestId, CraftRow] = field(default_factory=dict)
-    vaults: dict[Wallet, Instant] = field(default_factory=dict)
-    builds: dict[bytes, BuildRow] = field(default_factory=dict)
 
     def add(self, rows: TriggerRows) -> None:
         self.orders.update({row.id: row for row in rows.orders})
         for craft in rows.crafts:
             self.crafts.setdefault(craft.request_id, craft)
-        for wallet, at in rows.vaults:
-            self.vaults.setdefault(wallet, at)
-        for build in rows.builds:
-            self.builds.setdefault(build.digest, build)
 
     def refuse_twice(self, rows: TriggerRows) -> None:
         assert len({order.id for order in rows.orders}) == len(rows.orders), "an order twice in one batch"
@@ -79,8 +73,6 @@ class MemoryShard(FencedShard[TriggerRows]):
             {},
             dict(self.orders),
             dict(self.crafts),
-            dict(self.vaults),
-            dict(self.builds),
         )
 
 
@@ -88,6 +80,8 @@ class MemoryDatabase(FencedDatabase[MemoryShard]):
     def __init__(self) -> None:
         super().__init__(MemoryShard)
         self.prices: dict[Mint, UsdPrice] = {}
+        self.vaults: dict[Wallet, Instant] = {}
+        self.builds: dict[bytes, BuildRow] = {}
 
 
 class MemorySnapshot:
@@ -129,13 +123,6 @@ class MemoryStore(FencedStore[MemoryShard]):
                 if craft.last_valid_height >= below_height or craft.order_id in shard.orders
             }
 
-    async def delete_builds(self, below_height: int) -> None:
-        await self._faults.at(BEFORE_READ)
-        for shard in self.database.shards.values():
-            shard.builds = {
-                digest: row for digest, row in shard.builds.items() if row.last_valid_height >= below_height
-            }
-
     # --- reading
 
     async def live_orders(self, shard: int) -> Sequence[tuple[OrderId, bytes]]:
@@ -149,14 +136,6 @@ class MemoryStore(FencedStore[MemoryShard]):
     async def crafts(self, request_ids: Sequence[RequestId]) -> Mapping[RequestId, bytes]:
         await self._faults.at(BEFORE_READ)
         return {key: row.body for shard in self._shards() for key in request_ids if (row := shard.crafts.get(key))}
-
-    async def build(self, digest: bytes) -> bytes | None:
-        await self._faults.at(BEFORE_READ)
-        return next((row.body for shard in self._shards() if (row := shard.builds.get(digest))), None)
-
-    async def vault(self, wallet: Wallet) -> Instant | None:
-        await self._faults.at(BEFORE_READ)
-        return next((shard.vaults[wallet] for shard in self._shards() if wallet in shard.vaults), None)
 
     async def history(self, query: HistoryQuery) -> StoredHistory:
         await self._faults.at(BEFORE_READ)
@@ -175,6 +154,48 @@ class MemoryStore(FencedStore[MemoryShard]):
     async def snapshot(self) -> AsyncIterator[MemorySnapshot]:
         await self._faults.at(BEFORE_READ)
         yield MemorySnapshot(self.database)
+
+
+class MemoryBuilds:
+    """`services.transactions.client_transactions.BuildStore` on a `MemoryDatabase`."""
+
+    def __init__(self, database: MemoryDatabase, faults: Faults | None = None) -> None:
+        self._database = database
+        self._faults = faults or NoFaults()
+
+    async def add(self, rows: Sequence[BuildRow]) -> None:
+        await self._faults.at(BEFORE_READ)
+        for row in rows:
+            self._database.builds.setdefault(row.digest, row)
+        await self._faults.at(AFTER_COMMIT)
+
+    async def find(self, digest: bytes) -> bytes | None:
+        await self._faults.at(BEFORE_READ)
+        row = self._database.builds.get(digest)
+        return None if row is None else row.body
+
+    async def delete_below(self, height: int) -> None:
+        await self._faults.at(BEFORE_READ)
+        builds = self._database.builds.items()
+        self._database.builds = {digest: row for digest, row in builds if row.last_valid_height >= height}
+
+
+class MemoryVaults:
+    """`orders.trigger.ports.VaultStore` on a `MemoryDatabase`."""
+
+    def __init__(self, database: MemoryDatabase, faults: Faults | None = None) -> None:
+        self._database = database
+        self._faults = faults or NoFaults()
+
+    async def add(self, vaults: Sequence[tuple[Wallet, Instant]]) -> None:
+        await self._faults.at(BEFORE_READ)
+        for wallet, at in vaults:
+            self._database.vaults.setdefault(wallet, at)
+        await self._faults.at(AFTER_COMMIT)
+
+    async def find(self, wallet: Wallet) -> Instant | None:
+        await self._faults.at(BEFORE_READ)
+        return self._database.vaults.get(wallet)
 
 
 class MemoryPrices:

@@ -11,8 +11,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from countermand.solana.port import AccountInfo, JsonError, LatestBlockhash, SignatureStatus, Simulation
-from countermand_simulator.landings import Landing
+from countermand.solana.port import (
+    AccountInfo,
+    JsonError,
+    LatestBlockhash,
+    LedgerTransaction,
+    SignatureStatus,
+    Simulation,
+    TokenBalance,
+)
+from countermand_simulator.landings import Balance, Landing
 
 SLOT_MS: Final = 400
 FEE_LAMPORTS: Final = 5_000
@@ -65,6 +73,11 @@ class ModelChain:
 
     async def signature_status(self, signature: str) -> SignatureStatus | None:
         return self._signatures.get(signature)
+
+    async def transaction(self, signature: str) -> LedgerTransaction | None:
+        """Its keys are those whose accounts it changed."""
+        landing = next((each for each in reversed(self.landings) if each.signature == signature), None)
+        return None if landing is None else _ledger_transaction(landing)
 
     async def accounts(self, addresses: list[str]) -> list[AccountInfo | None]:
         return [self._info(address) for address in addresses]
@@ -189,6 +202,35 @@ class ModelChain:
             return None
         data = canonical([at.mint, at.owner, at.amount]).encode() if at.mint else b""
         return AccountInfo(at.lamports, "token" if at.mint else "system", data, executable=False)
+
+
+def _ledger_transaction(landing: Landing) -> LedgerTransaction:
+    befores = [before or (0, "", 0) for _, before, _ in landing.changes]
+    afters = [after or (0, "", 0) for _, _, after in landing.changes]
+    return LedgerTransaction(
+        signature=landing.signature,
+        slot=0,
+        block_time=0,
+        raw=b"",
+        error=landing.error,
+        fee=FEE_LAMPORTS,
+        units_consumed=0,
+        logs=(),
+        pre_balances=tuple(lamports for lamports, _, _ in befores),
+        post_balances=tuple(lamports for lamports, _, _ in afters),
+        pre_token_balances=_token_balances(befores),
+        post_token_balances=_token_balances(afters),
+        inner_instructions=(),
+        return_data=None,
+        loaded_writable=tuple(address for address, _, _ in landing.changes),
+        loaded_readonly=(),
+    )
+
+
+def _token_balances(balances: Sequence[Balance]) -> tuple[TokenBalance, ...]:
+    return tuple(
+        TokenBalance(index, mint, "", "token", amount, 0) for index, (_, mint, amount) in enumerate(balances) if mint
+    )
 
 
 def own_account(wallet: str, mint: str) -> str:

@@ -10,11 +10,12 @@ from countermand.kernel.ports import WriterReplaced
 from countermand.orders.trigger.model.commands import Command
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.model.refusals import Refused
-from countermand.orders.trigger.ports import Custody, Store
+from countermand.orders.trigger.ports import Store, Transactions, VaultStore
 from countermand.orders.trigger.service import TriggerService
 from countermand.orders.trigger.shard import Answer, TriggerShard
 from countermand.orders.trigger.work import Outbox
 from countermand.services.prices import Prices, PriceStore
+from countermand.services.transactions.client_transactions import BuildStore
 from countermand.solana.port import Node
 from countermand.values.identity import Mint
 from countermand.values.quantities import UsdPrice
@@ -30,7 +31,9 @@ class Surroundings(Shore, Protocol):
     def prices_for(self, process: "Process", opened: Callable[[], int | None]) -> PriceStore:
         """`opened` tells the epoch in which the process took the shard."""
 
-    def custody_for(self, process: "Process") -> Custody: ...
+    def builds_for(self, process: "Process") -> BuildStore: ...
+    def vaults_for(self, process: "Process") -> VaultStore: ...
+    def transactions_for(self, process: "Process") -> Transactions: ...
 
     def nodes_for(self, process: "Process") -> tuple[Node, Node] | None:
         """The chain as the process reaches it, and as others do through it; None if it has no order programs."""
@@ -80,19 +83,28 @@ class Process(Vessel):
         super().__init__(name, world)
         self._world = world
         store = parts.store(world.store_for(self))
-        custody = world.custody_for(self)
-        self.custody = custody
+        transactions = world.transactions_for(self)
+        self.transactions = transactions
         self.prices = Prices(world.prices_for(self, lambda: self.shard.opened))
         self.shard = parts.shard(0, store, clock, self.prices, self._on_committed)
         self.prices.add_observer(self.shard.observe_prices)
         self.shard.dormant_kept = kept
         self.shard.stepped = lambda what: world.stepped(self.name, what)
-        self.outbox = parts.outbox(self.shard, custody, clock, confirm_ms)
+        self.outbox = parts.outbox(self.shard, transactions, clock, confirm_ms)
         ids = Ids(seed)
-        self.orders = parts.orders(self.shard, self.outbox, custody, store, clock, ids, confirm_ms)
+        self.orders = parts.orders(
+            self.shard, self.outbox, transactions, store, world.vaults_for(self), clock, ids, confirm_ms
+        )
         nodes = world.nodes_for(self)
         self._families = nodes and Families(
-            parts.families, self.shard, store, *nodes, clock, ids, confirm_ms, world.price_of, world.stepped_on_chain
+            parts.families,
+            world.builds_for(self),
+            *nodes,
+            clock,
+            ids,
+            confirm_ms,
+            world.price_of,
+            world.stepped_on_chain,
         )
 
     async def live(self) -> None:

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Final, Protocol
 
-from countermand.orders.trigger.ports import Custody
+from countermand.orders.trigger.ports import Transactions
+from countermand.services.transactions.landed import LandedChain
 from countermand.solana.clockwork import BLOCKHASH_SLOTS
-from countermand.solana.port import Chain, Node
+from countermand.solana.port import Node
 from countermand_simulator.faults import Mortal
 from countermand_simulator.landings import Balance, Landing
 from countermand_simulator.model_chain import SOL, ModelChain, canonical, own_account, sign
-from countermand_simulator.model_custody import GAS, POOL, ModelCustody
+from countermand_simulator.model_transactions import GAS, POOL, ModelTransactions
 
 START_FUNDS: Final = 10**9
 POOL_FUNDS: Final = 10**18
@@ -83,7 +84,7 @@ class ChainSide(Protocol):
 
     async def close(self) -> None: ...
 
-    def chain(self, process: Mortal, /) -> Chain:
+    def chain(self, process: Mortal, /) -> LandedChain:
         """As the process has it: one for all, or one inside each."""
 
     async def boot(self, process: Mortal, /) -> None:
@@ -92,7 +93,7 @@ class ChainSide(Protocol):
     async def stopped(self, process: Mortal, /) -> None:
         """Returns when the chain inside the process has stopped for good."""
 
-    def custody(self, chain: Chain, price: Callable[[str], int], mood: Callable[[], str]) -> Custody:
+    def transactions(self, chain: LandedChain, price: Callable[[str], int], mood: Callable[[], str]) -> Transactions:
         """For one process. `mood` says what the next swap meets: "fine", "refused" or "fails"."""
 
     def message_of(self, transaction: bytes) -> bytes: ...
@@ -146,7 +147,7 @@ class ModelSide:
     async def close(self) -> None:
         """Nothing runs in it."""
 
-    def chain(self, _process: Mortal, /) -> Chain:
+    def chain(self, _process: Mortal, /) -> LandedChain:
         return self._chain
 
     async def boot(self, _process: Mortal, /) -> None:
@@ -155,8 +156,8 @@ class ModelSide:
     async def stopped(self, _process: Mortal, /) -> None:
         await asyncio.Event().wait()
 
-    def custody(self, chain: Chain, price: Callable[[str], int], mood: Callable[[], str]) -> Custody:
-        return ModelCustody(chain, price, mood)
+    def transactions(self, chain: LandedChain, price: Callable[[str], int], mood: Callable[[], str]) -> Transactions:
+        return ModelTransactions(chain, price, mood)
 
     def message_of(self, transaction: bytes) -> bytes:
         message: str = json.loads(transaction)["message"]

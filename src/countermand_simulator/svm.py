@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any, Final, Protocol
 
@@ -14,17 +15,20 @@ from solders.system_program import TransferParams
 from solders.system_program import transfer as transfer_lamports
 
 from countermand.kernel.clock import VenueClock
-from countermand.orders.trigger.ports import Custody, SwapRefused
+from countermand.orders.trigger.ports import Transactions
+from countermand.orders.trigger.transactions import TriggerTransactions
 from countermand.sandbox.pool import SandboxPool, sandbox_accounts
 from countermand.services.custody.custody import VaultCustody
 from countermand.services.custody.instructions import compile_message, key, sync_native, transfer
-from countermand.services.custody.routing import Quote, Swap
 from countermand.services.custody.vaults import VaultKeys
+from countermand.services.liquidity.routing import Quote, SwapRefused, SwapRequest
 from countermand.services.tokens import JUP, SOL, USDC, TokenRegistry
+from countermand.services.transactions.blockhashes import RecentBlockhash
+from countermand.services.transactions.landed import LandedChain
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.genesis import MINT_RENT_LAMPORTS, Genesis
 from countermand.solana.ledger_store import LedgerStore
-from countermand.solana.port import AccountInfo, Chain, ChainUnavailable, Node
+from countermand.solana.port import AccountInfo, ChainUnavailable, Node
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.programs.artifacts import program_builds
 from countermand.solana.tokens import (
@@ -37,7 +41,7 @@ from countermand.solana.tokens import (
     token_account_bytes,
 )
 from countermand.values.identity import Address, Mint
-from countermand.values.quantities import UsdPrice
+from countermand.values.quantities import BaseUnits, UsdPrice
 from countermand_simulator import signing
 from countermand_simulator.faults import Mortal
 from countermand_simulator.landings import Balance, Landing
@@ -82,13 +86,18 @@ class _Pool(SandboxPool):
         super().__init__(authority, price_of)
         self._mood = mood
 
-    async def quote(self, swap: Swap) -> Quote | SwapRefused:
+    async def quote(self, swap: SwapRequest) -> Quote | SwapRefused:
         mood = self._mood()
         if mood == "refused":
             return SwapRefused("the pool is in no mood")
         if mood == "fails":
             self.failures_due += 1
         return await super().quote(swap)
+
+    def settlement(self, swap: SwapRequest, quote: Quote, minimum: BaseUnits) -> tuple[Instruction, ...]:
+        """Gives less than was quoted, as much, or more."""
+        given = quote.receives.units * (99 + swap.amount.units % 3) // 100
+        return super().settlement(swap, replace(quote, receives=BaseUnits(max(given, minimum.units))), minimum)
 
 
 class SvmSide:
@@ -156,7 +165,7 @@ class SvmSide:
         if self._ours is not None:
             await self._ours.close()
 
-    def chain(self, process: Mortal) -> Chain:
+    def chain(self, process: Mortal) -> LandedChain:
         return self.node(process)
 
     def node(self, process: Mortal) -> Node:
@@ -189,12 +198,14 @@ class SvmSide:
         open_ = [inside.opened for process, inside in self._inside if process.is_alive and inside.opened is not None]
         return open_[-1] if open_ else None
 
-    def custody(self, chain: Chain, price: Callable[[str], int], mood: Callable[[], str]) -> Custody:
+    def transactions(self, chain: LandedChain, price: Callable[[str], int], mood: Callable[[], str]) -> Transactions:
         def price_of(mint: Mint) -> UsdPrice | None:
             return UsdPrice(price(mint))
 
         pool = _Pool(self._keys.pool.address, price_of, mood)
-        return VaultCustody(self._keys, chain, self._tokens, price_of, pool, self._world.wall_ms)
+        blockhashes = RecentBlockhash(chain, self._world.wall_ms)
+        custody = VaultCustody(self._keys, chain, blockhashes, self._tokens, pool)
+        return TriggerTransactions(custody, self._tokens, price_of)
 
     def message_of(self, transaction: bytes) -> bytes:
         return signing.message_of(transaction)

@@ -9,8 +9,9 @@ from countermand.kernel.journal import encode
 from countermand.kernel.ports import JournalRow
 from countermand.orders.shards import TRIGGER_SHARD
 from countermand.orders.trigger.model.order import OrderGroup
-from countermand.orders.trigger.ports import Custody, OrderRow, Store
+from countermand.orders.trigger.ports import OrderRow, Store, Transactions, VaultStore
 from countermand.services.prices import PriceStore
+from countermand.services.transactions.client_transactions import BuildStore
 from countermand.solana.port import Node
 from countermand.values.identity import Mint, OrderId, RequestId, Wallet
 from countermand.values.instant import Instant
@@ -18,7 +19,7 @@ from countermand.values.quantities import UsdPrice
 from countermand_simulator.checkers import ChainOrders, Checkers, Claim
 from countermand_simulator.checkers.on_chain import LANDINGS, Moment
 from countermand_simulator.faults import FaultyChain, FaultyNode, Mortal
-from countermand_simulator.memory_store import MemoryDatabase, MemoryPrices, MemoryStore
+from countermand_simulator.memory_store import MemoryBuilds, MemoryDatabase, MemoryPrices, MemoryStore, MemoryVaults
 from countermand_simulator.process import Parts, Process
 from countermand_simulator.sides import ChainSide, OrdersSide
 from countermand_simulator.stage import Answer, Lost, Stage
@@ -55,10 +56,10 @@ class Rows:
         return RequestId(request_id) in self.database.shard(0).crafts
 
     def has_vault(self, wallet: str) -> bool:
-        return Wallet(wallet) in self.database.shard(0).vaults
+        return Wallet(wallet) in self.database.vaults
 
     def has_build(self, digest: bytes) -> bool:
-        return digest in self.database.shard(0).builds
+        return digest in self.database.builds
 
     def live_orders(self) -> Sequence[str]:
         return [order_id for order_id, row in self.database.shard(0).orders.items() if row.live]
@@ -112,9 +113,15 @@ class World(Stage[Process]):
     def prices_for(self, process: Process, opened: Callable[[], int | None]) -> PriceStore:
         return MemoryPrices(self.database, self.faults_for(process), opened)
 
-    def custody_for(self, process: Process) -> Custody:
+    def builds_for(self, process: Process) -> BuildStore:
+        return MemoryBuilds(self.database, self.faults_for(process))
+
+    def vaults_for(self, process: Process) -> VaultStore:
+        return MemoryVaults(self.database, self.faults_for(process))
+
+    def transactions_for(self, process: Process) -> Transactions:
         chain = FaultyChain(self, process, self.side.chain(process), self.watch_send)
-        return self.side.custody(chain, self.prices.__getitem__, self._mood)
+        return self.side.transactions(chain, self.prices.__getitem__, self._mood)
 
     def nodes_for(self, process: Process) -> tuple[Node, Node] | None:
         if self._on_chain is None:

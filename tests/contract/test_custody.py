@@ -13,7 +13,8 @@ from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.events import CancelRequested, DepositLanded, OrderPlaced, OrderTriggered
 from countermand.orders.trigger.model.lifecycle import evolve, place
 from countermand.orders.trigger.model.order import Family, Leg, OrderGroup, Role, Terms
-from countermand.orders.trigger.ports import Custody, SwapRefused
+from countermand.orders.trigger.ports import Transactions
+from countermand.services.liquidity.routing import SwapRefused
 from countermand.values.identity import Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import NOTHING, USD_SCALE, BaseUnits, Bps, UsdPrice
@@ -67,7 +68,7 @@ class Alive:
 @dataclass
 class Venue:
     side: ChainSide
-    custody: Custody
+    custody: Transactions
     mood: list[str]
     numbers: list[int] = field(default_factory=lambda: [0])
 
@@ -84,7 +85,7 @@ class Venue:
     async def crafted(self, selling: int, buying: int) -> UnsignedDeposit:
         self.numbers[0] += 1
         number = self.numbers[0]
-        return await self.custody.craft_deposit(
+        return await self.custody.build_deposit(
             request_id=RequestId(f"00000000-0000-4000-8000-{number:012x}"),
             order_id=OrderId(f"order {number}"),
             wallet=self.user,
@@ -119,20 +120,20 @@ class Venue:
     async def opened(self, selling: int = 2, buying: int = 1) -> OrderGroup:
         """An order whose deposit landed. By default it sells JUP for USDC."""
         group, attempt = self.placed(await self.crafted(selling, buying))
-        assert await self.fate(group, attempt) == (TransactionOutcome.LANDED, None)
+        assert await self.outcome(group, attempt) == (TransactionOutcome.LANDED, None)
         return evolve(group, DepositLanded(Signature("")), NOW)
 
     async def triggered(self, selling: int = 2, buying: int = 1) -> OrderGroup:
         return evolve(await self.opened(selling, buying), OrderTriggered(0, LEG.condition.price), NOW)
 
-    async def fate(self, group: OrderGroup, attempt: Attempt) -> tuple[TransactionOutcome, bool | None] | None:
+    async def outcome(self, group: OrderGroup, attempt: Attempt) -> tuple[TransactionOutcome, bool | None] | None:
         """Sends it. The fate, and whether there is an error."""
         await self.custody.send(group, attempt)
-        seen = await self.custody.fate(group, attempt)
+        seen = await self.custody.outcome(group, attempt)
         if seen is None:
             return None
         assert seen.signature == self.custody.signature_of(group, attempt)
-        return seen.fate, None if seen.error is None else bool(seen.error)
+        return seen.outcome, None if seen.error is None else bool(seen.error)
 
     def attempt(self, kind: AttemptKind, craft: UnsignedTransaction) -> Attempt:
         user = self.signature(craft) if kind is AttemptKind.WITHDRAWAL else None
@@ -150,7 +151,7 @@ async def venue(request: pytest.FixtureRequest) -> AsyncIterator[Venue]:
     await side.open()
     prices = dict(zip(side.mints, (200 * 10**12, 10**12, 10**12 // 2), strict=True))
     mood = ["fine"]
-    yield Venue(side, side.custody(side.chain(Alive()), prices.__getitem__, lambda: mood[0]), mood)
+    yield Venue(side, side.transactions(side.chain(Alive()), prices.__getitem__, lambda: mood[0]), mood)
     await side.close()
 
 
@@ -160,13 +161,15 @@ async def test_a_deposit_fills_an_account_of_its_own(venue: Venue) -> None:
         assert deposit.craft.moves == BaseUnits(UNITS)
         assert await venue.custody.simulate_deposit(deposit) is None
         group, attempt = venue.placed(deposit)
-        assert await venue.fate(group, attempt) == (TransactionOutcome.LANDED, None)
+        assert await venue.outcome(group, attempt) == (TransactionOutcome.LANDED, None)
         assert venue.held(deposit.input_account) == UNITS
 
 
 async def test_what_is_sent_twice_lands_once(venue: Venue) -> None:
     group, attempt = venue.placed(await venue.crafted(1, 0))
-    assert await venue.fate(group, attempt) == await venue.fate(group, attempt) == (TransactionOutcome.LANDED, None)
+    assert (
+        await venue.outcome(group, attempt) == await venue.outcome(group, attempt) == (TransactionOutcome.LANDED, None)
+    )
     assert venue.held(group.terms.input_account) == UNITS
 
 
@@ -174,14 +177,14 @@ async def test_a_prefunded_address_takes_no_deposit(venue: Venue) -> None:
     deposit = await venue.crafted(2, 1)
     await venue.side.prefund(deposit.input_account)
     assert await venue.custody.simulate_deposit(deposit)
-    assert await venue.fate(*venue.placed(deposit)) == (TransactionOutcome.REJECTED, True)
+    assert await venue.outcome(*venue.placed(deposit)) == (TransactionOutcome.REJECTED, True)
 
 
 async def test_an_attempt_is_unresolved_until_its_height_has_passed(venue: Venue) -> None:
     group, attempt = venue.placed(await venue.crafted(1, 0))
-    assert await venue.custody.fate(group, attempt) is None
+    assert await venue.custody.outcome(group, attempt) is None
     await venue.side.expire_blockhashes()
-    assert await venue.fate(group, attempt) == (TransactionOutcome.DEAD, None)
+    assert await venue.outcome(group, attempt) == (TransactionOutcome.DEAD, None)
     assert venue.held(group.terms.input_account) is None
 
 
@@ -189,45 +192,45 @@ async def test_an_attempt_is_unresolved_until_its_height_has_passed(venue: Venue
 async def test_a_withdrawal_takes_all_that_is_there_and_closes(venue: Venue, selling: int) -> None:
     group = await venue.opened(selling, (selling + 1) % 3)
     await venue.side.dust(group.terms.input_account, 7)
-    craft = await venue.custody.craft_withdrawal(group)
-    assert (craft.moves, craft.gift, craft.closes) == (BaseUnits(UNITS), BaseUnits(7), True)
+    craft = await venue.custody.build_withdrawal(group)
+    assert (craft.moves, craft.dust, craft.closes) == (BaseUnits(UNITS), BaseUnits(7), True)
     attempt = venue.attempt(AttemptKind.WITHDRAWAL, craft)
-    assert await venue.fate(cancelled(group, craft), attempt) == (TransactionOutcome.LANDED, None)
+    assert await venue.outcome(cancelled(group, craft), attempt) == (TransactionOutcome.LANDED, None)
     assert venue.held(group.terms.input_account) is None
 
 
 async def test_dust_after_the_craft_makes_the_chain_refuse_until_the_close_is_left_out(venue: Venue) -> None:
     group = await venue.opened()
-    craft = await venue.custody.craft_withdrawal(group)
+    craft = await venue.custody.build_withdrawal(group)
     await venue.side.dust(group.terms.input_account, 7)
-    assert await venue.fate(cancelled(group), venue.attempt(AttemptKind.WITHDRAWAL, craft)) == (
+    assert await venue.outcome(cancelled(group), venue.attempt(AttemptKind.WITHDRAWAL, craft)) == (
         TransactionOutcome.REJECTED,
         True,
     )
     group = progressed(cancelled(group), close_rejections=2)
-    craft = await venue.custody.craft_withdrawal(group)
-    assert (craft.gift, craft.closes) == (BaseUnits(7), False)
+    craft = await venue.custody.build_withdrawal(group)
+    assert (craft.dust, craft.closes) == (BaseUnits(7), False)
     await venue.side.dust(group.terms.input_account, 5)
-    assert await venue.fate(group, venue.attempt(AttemptKind.WITHDRAWAL, craft)) == (TransactionOutcome.LANDED, None)
+    assert await venue.outcome(group, venue.attempt(AttemptKind.WITHDRAWAL, craft)) == (TransactionOutcome.LANDED, None)
     assert venue.held(group.terms.input_account) == 5
-    await _sweeps(venue, replace(group, remaining=NOTHING), 5)
+    await _sweeps(venue, progressed(group, voided=group.terms.deposited), 5)
 
 
 async def _sweeps(venue: Venue, group: OrderGroup, dust: int) -> None:
-    craft = await venue.custody.craft_sweep(group)
+    craft = await venue.custody.build_sweep(group)
     assert craft is not None
-    assert (craft.moves, craft.gift, craft.closes) == (NOTHING, BaseUnits(dust), True)
-    assert await venue.fate(group, venue.attempt(AttemptKind.SWEEP, craft)) == (TransactionOutcome.LANDED, None)
+    assert (craft.moves, craft.dust, craft.closes) == (NOTHING, BaseUnits(dust), True)
+    assert await venue.outcome(group, venue.attempt(AttemptKind.SWEEP, craft)) == (TransactionOutcome.LANDED, None)
     assert venue.held(group.terms.input_account) is None
-    assert await venue.custody.craft_sweep(group) is None
+    assert await venue.custody.build_sweep(group) is None
 
 
 async def test_dust_does_not_keep_sol_from_coming_back(venue: Venue) -> None:
     group = await venue.opened(0, 1)
-    craft = await venue.custody.craft_withdrawal(progressed(group, close_rejections=2))
+    craft = await venue.custody.build_withdrawal(progressed(group, close_rejections=2))
     assert craft.closes
     await venue.side.dust(group.terms.input_account, 7)
-    assert await venue.fate(cancelled(group), venue.attempt(AttemptKind.WITHDRAWAL, craft)) == (
+    assert await venue.outcome(cancelled(group), venue.attempt(AttemptKind.WITHDRAWAL, craft)) == (
         TransactionOutcome.LANDED,
         None,
     )
@@ -236,55 +239,61 @@ async def test_dust_does_not_keep_sol_from_coming_back(venue: Venue) -> None:
 
 async def test_a_withdrawal_that_is_made_again_is_another_message(venue: Venue) -> None:
     group = await venue.opened()
-    first = await venue.custody.craft_withdrawal(group)
+    first = await venue.custody.build_withdrawal(group)
     group = cancelled(group, first)
-    second = await venue.custody.craft_withdrawal(group)
-    third = await venue.custody.craft_withdrawal(cancelled(group, second))
+    second = await venue.custody.build_withdrawal(group)
+    third = await venue.custody.build_withdrawal(cancelled(group, second))
     assert len({first.message, second.message, third.message}) == 3
 
 
 async def test_an_account_that_holds_less_than_the_order_gives_no_withdrawal(venue: Venue) -> None:
     group = await venue.opened()
     with pytest.raises(Unavailable):
-        await venue.custody.craft_withdrawal(replace(group, remaining=BaseUnits(UNITS + 1)))
+        await venue.custody.build_withdrawal(replace(group, terms=replace(group.terms, deposited=BaseUnits(UNITS + 1))))
 
 
 @pytest.mark.parametrize(("selling", "buying"), [(0, 1), (1, 0), (2, 1)])
 async def test_a_fill_pays_the_user_and_closes(venue: Venue, selling: int, buying: int) -> None:
     group = await venue.triggered(selling, buying)
     await venue.side.dust(group.terms.input_account, 7)
-    craft = await venue.custody.craft_fill(group)
+    craft = await venue.custody.build_fill(group)
     assert isinstance(craft, UnsignedTransaction)
-    assert (craft.moves, craft.gift, craft.closes) == (BaseUnits(UNITS), BaseUnits(7), True)
-    assert craft.receives
-    assert await venue.fate(group, venue.attempt(AttemptKind.FILL, craft)) == (TransactionOutcome.LANDED, None)
+    assert (craft.moves, craft.dust, craft.closes) == (BaseUnits(UNITS), BaseUnits(7), True)
+    assert craft.minimum
+    attempt = venue.attempt(AttemptKind.FILL, craft)
+    assert await venue.outcome(group, attempt) == (TransactionOutcome.LANDED, None)
     assert venue.held(group.terms.input_account) is None
+    seen = await venue.custody.outcome(group, attempt)
+    assert seen is not None
+    assert seen.swap is not None
+    assert (seen.swap.used, seen.swap.dust) == (BaseUnits(UNITS), BaseUnits(7))
+    assert seen.swap.received >= craft.minimum
     if buying:
         own = venue.side.token_account(venue.user, group.terms.output_mint)
         [(_, old, new)] = [change for change in venue.side.landings_since(0)[-1].changes if change[0] == own]
         assert old is not None
         assert new is not None
-        assert new[2] - old[2] == craft.receives.units
+        assert new[2] - old[2] == seen.swap.received.units
 
 
 async def test_a_fill_that_leaves_the_close_out_leaves_the_dust(venue: Venue) -> None:
     group = progressed(await venue.triggered(), close_rejections=2)
     await venue.side.dust(group.terms.input_account, 7)
-    craft = await venue.custody.craft_fill(group)
+    craft = await venue.custody.build_fill(group)
     assert isinstance(craft, UnsignedTransaction)
-    assert (craft.gift, craft.closes) == (NOTHING, False)
-    assert await venue.fate(group, venue.attempt(AttemptKind.FILL, craft)) == (TransactionOutcome.LANDED, None)
-    await _sweeps(venue, replace(group, remaining=NOTHING), 7)
+    assert (craft.dust, craft.closes) == (NOTHING, False)
+    assert await venue.outcome(group, venue.attempt(AttemptKind.FILL, craft)) == (TransactionOutcome.LANDED, None)
+    await _sweeps(venue, progressed(group, voided=group.terms.deposited), 7)
 
 
 async def test_a_swap_can_be_refused_and_can_fail(venue: Venue) -> None:
     group = await venue.triggered()
     venue.mood[0] = "refused"
-    assert isinstance(await venue.custody.craft_fill(group), SwapRefused)
+    assert isinstance(await venue.custody.build_fill(group), SwapRefused)
     venue.mood[0] = "fails"
-    craft = await venue.custody.craft_fill(group)
+    craft = await venue.custody.build_fill(group)
     assert isinstance(craft, UnsignedTransaction)
-    assert await venue.fate(group, venue.attempt(AttemptKind.FILL, craft)) == (TransactionOutcome.REJECTED, True)
+    assert await venue.outcome(group, venue.attempt(AttemptKind.FILL, craft)) == (TransactionOutcome.REJECTED, True)
     assert venue.held(group.terms.input_account) == UNITS
 
 
@@ -302,7 +311,7 @@ async def test_what_is_tampered_with_is_not_taken(venue: Venue) -> None:
 
 async def test_a_signature_is_the_same_whenever_it_is_asked_for(venue: Venue) -> None:
     group = await venue.triggered()
-    craft = await venue.custody.craft_fill(group)
+    craft = await venue.custody.build_fill(group)
     assert isinstance(craft, UnsignedTransaction)
     attempt = venue.attempt(AttemptKind.FILL, craft)
     assert venue.custody.signature_of(group, attempt) == venue.custody.signature_of(group, attempt)

@@ -9,7 +9,6 @@ import pytest_asyncio
 
 from countermand.kernel.ports import Batch, CommitUnknown, Epoch, EventRecord, EventRow, JournalRow, WriterReplaced
 from countermand.orders.trigger.ports import (
-    BuildRow,
     CraftRow,
     HistoryQuery,
     OrderRow,
@@ -105,10 +104,6 @@ def batch(
     )
 
 
-def build_row(number: int, last_valid_height: int) -> BuildRow:
-    return BuildRow(b"digest %d" % number, request_id(number), last_valid_height, b'{"build":%d}' % number)
-
-
 def everything(epoch: Epoch, seq_before: int = 0) -> TriggerBatch:
     """A batch with a row of each kind."""
     return batch(
@@ -117,8 +112,6 @@ def everything(epoch: Epoch, seq_before: int = 0) -> TriggerBatch:
         orders=[order_row(1)],
         events=[event_row(1, 2)],
         crafts=[craft_row(1, 500)],
-        vaults=[(ALICE, Instant(TODAY))],
-        builds=[build_row(1, 500)],
     )
 
 
@@ -134,8 +127,6 @@ async def rows_of(store: AnyStore) -> list[object]:
             [row async for row in view.orders(0)],
             [row async for row in view.events(0)],
             (await store.crafts([request_id(1)])).get(request_id(1)),
-            await store.vault(ALICE),
-            await store.build(b"digest 1"),
         ]
 
 
@@ -148,7 +139,6 @@ async def test_a_shard_begins_with_nothing(store: Store) -> None:
     assert (await store.orders([order_id(1)])).get(order_id(1)) is None
     assert await store.order_history(order_id(1)) is None
     assert (await store.crafts([request_id(1)])).get(request_id(1)) is None
-    assert await store.vault(ALICE) is None
 
 
 async def test_a_new_epoch_knows_where_the_shard_stands(store: Store) -> None:
@@ -177,8 +167,6 @@ async def test_a_commit_stores_every_kind_of_row(store: AnyStore) -> None:
         [order_row(1)],
         [event_row(1, 2)],
         b'{"craft":1}',
-        TODAY,
-        b'{"build":1}',
     ]
     assert (await store.orders([order_id(1)])).get(order_id(1)) == b'{"order":1}'
 
@@ -200,12 +188,11 @@ async def test_side_rows_alone_are_fenced_too(store: AnyStore) -> None:
     await store.commit(batch(epoch))
     side: dict[str, Any] = {
         "crafts": [craft_row(1, 500)],
-        "vaults": [(ALICE, Instant(TODAY))],
     }
     await store.commit(batch(epoch, 1, commands=0, **side))
     stored = await rows_of(store)
     assert stored[:3] == [1, b"hash 1", TODAY + 1]
-    assert stored[6:] == [b'{"craft":1}', TODAY, None]
+    assert stored[6:] == [b'{"craft":1}']
     successor = await store.begin_epoch(0)
     with pytest.raises(WriterReplaced):
         await store.commit(batch(epoch, 1, commands=0, crafts=[craft_row(2, 500)]))
@@ -271,14 +258,12 @@ async def test_only_live_orders_are_loaded_but_all_can_be_read(store: Store) -> 
     assert await bodies(store.live_orders(0)) == [b'{"order":1}', b"revived", b'{"order":3}']
 
 
-async def test_a_craft_and_a_vault_stay_what_they_were_first(store: Store) -> None:
+async def test_a_craft_stays_what_it_was_first(store: Store) -> None:
     epoch = await store.begin_epoch(0)
-    await store.commit(batch(epoch, crafts=[craft_row(1, 5)], vaults=[(ALICE, Instant(TODAY))]))
+    await store.commit(batch(epoch, crafts=[craft_row(1, 5)]))
     again = replace(craft_row(1, 9), body=b"another")
-    await store.commit(batch(epoch, 1, crafts=[again, again], vaults=[(ALICE, Instant(TODAY + 1)), (BOB, Instant(3))]))
+    await store.commit(batch(epoch, 1, crafts=[again, again]))
     assert (await store.crafts([request_id(1)])).get(request_id(1)) == b'{"craft":1}'
-    assert await store.vault(ALICE) == TODAY
-    assert await store.vault(BOB) == 3
 
 
 async def crafts_left(store: Store) -> list[bool]:
@@ -408,17 +393,6 @@ async def test_a_writer_may_begin_again_until_another_took_the_shard(world: Worl
     await successor.commit(batch(theirs))
 
 
-async def test_builds_are_kept_for_as_long_as_it_is_said(store: Store) -> None:
-    epoch = await store.begin_epoch(0)
-    again = replace(build_row(1, 700), body=b"other")
-    await store.commit(batch(epoch, commands=0, builds=[build_row(1, 500), build_row(2, 600)]))
-    await store.commit(batch(epoch, commands=0, builds=[again]))
-    await store.delete_builds(501)
-    assert await store.build(b"digest 1") is None
-    assert await store.build(b"digest 2") == b'{"build":2}'
-    assert await store.build(b"digest 3") is None
-
-
 async def test_of_what_passes_only_the_newest_few_are_shown_and_hide_nothing_else(store: Store) -> None:
     rows = [event_row(1, 0), *(event_row(1, n, passing=True) for n in range(1, 300)), event_row(1, 300)]
     await commit_orders(store, [order_row(1)], rows)
@@ -435,7 +409,7 @@ async def test_of_what_passes_only_the_newest_few_are_shown_and_hide_nothing_els
 async def test_a_reset_empties_the_shard_and_ends_its_writer(store: AnyStore) -> None:
     old, other = await store.begin_epoch(0), await store.begin_epoch(1)
     await store.commit(everything(old))
-    await store.commit(batch(other, shard=1, orders=[order_row(2)], vaults=[(BOB, Instant(5))]))
+    await store.commit(batch(other, shard=1, orders=[order_row(2)]))
     await store.reset(0)
     with pytest.raises(WriterReplaced):
         await store.commit(batch(old, 1))
@@ -445,9 +419,8 @@ async def test_a_reset_empties_the_shard_and_ends_its_writer(store: AnyStore) ->
     assert new.number > old.number
     assert (new.seq, new.began, new.head, new.last_at) == (1, 1, b"", 0), "sequence numbers go on rising"
     assert new.incarnation == old.incarnation + 1
-    assert await rows_of(store) == [1, b"", 0, [], [], [], None, None, None]
+    assert await rows_of(store) == [1, b"", 0, [], [], [], None]
     assert await bodies(store.live_orders(1)) == [b'{"order":2}']
-    assert await store.vault(BOB) == 5
     await store.commit(everything(new, 1))
     assert (await store.orders([order_id(1)])).get(order_id(1)) is not None
 

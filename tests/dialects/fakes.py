@@ -56,8 +56,14 @@ from countermand.orders.trigger.shard import Answer
 from countermand.services.token_incarnation import TokenIncarnation
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant, Moment
-from countermand.values.quantities import BaseUnits, UsdPrice
-from countermand.values.transactions import Submission, SubmissionFault, TransactionOutcome, UnsignedTransaction
+from countermand.values.quantities import NOTHING, BaseUnits, UsdPrice
+from countermand.values.transactions import (
+    Submission,
+    SubmissionFault,
+    SwapAmounts,
+    TransactionOutcome,
+    UnsignedTransaction,
+)
 
 SOL = "So11111111111111111111111111111111111111112"
 USDC = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
@@ -211,13 +217,14 @@ class FakeOrders(TriggerService):
             return group
         fate = TransactionOutcome.REJECTED if self.rejection else TransactionOutcome.LANDED
         signature = attempt.user_signature or Signature(str(ChainSignature(attempt.number.to_bytes(64))))
-        decided = self.decide(ResolveAttempt(order_id, attempt.number, fate, signature, self.rejection))
+        swap = SwapAmounts(attempt.craft.moves, attempt.craft.minimum, NOTHING)
+        decided = self.decide(ResolveAttempt(order_id, attempt.number, fate, signature, self.rejection, swap=swap))
         assert not isinstance(decided, Refused)
         return decided[0]
 
     def fill(self, order_id: OrderId, *, receives: int, lands: bool = True) -> None:
         group = self.desk.groups[order_id]
-        craft = UnsignedTransaction(b"fill", 150, group.remaining, receives=BaseUnits(receives), closes=True)
+        craft = UnsignedTransaction(b"fill", 150, group.remaining, minimum=BaseUnits(receives), closes=True)
         self.decide(StartFill(order_id, craft, group.version))
         if lands:
             self.resolve(order_id)
@@ -236,7 +243,7 @@ class FakeOrders(TriggerService):
         self.vaults.setdefault(wallet, self.fake_clock.now())
         return new
 
-    async def craft_deposit(
+    async def build_deposit(
         self, wallet: Wallet, family: Family, input_mint: Mint, output_mint: Mint, amount: BaseUnits
     ) -> UnsignedDeposit:
         self._fail()

@@ -14,11 +14,11 @@ from solders.transaction import VersionedTransaction
 
 from countermand.dialects.trigger_v1.routes import Venue, resources
 from countermand.orders.limit.service import LimitChain
-from countermand.orders.trigger.ports import BuildRow
 from countermand.sandbox.prices import DEFAULT_PRICES
 from countermand.services.tokens import TokenRegistry
+from countermand.services.transactions.blockhashes import RecentBlockhash
 from countermand.services.transactions.builder import TransactionBuilder
-from countermand.services.transactions.executing import OnChainOrders
+from countermand.services.transactions.client_transactions import BuildRow, ClientTransactions
 from countermand.services.transactions.landing import ChainLanding
 from countermand.solana.genesis import mint_account
 from countermand.solana.port import (
@@ -138,19 +138,16 @@ class StubChain:
 
 
 class StubMemory:
-    """The shard and the store, as far as builds go: what was committed first, stays."""
+    """A store of builds: what was stored first, stays."""
 
     def __init__(self) -> None:
         self.rows: dict[bytes, BuildRow] = {}
 
-    async def add_builds(self, rows: Sequence[BuildRow]) -> None:
+    async def add(self, rows: Sequence[BuildRow]) -> None:
         for row in rows:
             self.rows.setdefault(row.digest, row)
 
-    async def barrier(self) -> None:
-        return
-
-    async def build(self, digest: bytes) -> bytes | None:
+    async def find(self, digest: bytes) -> bytes | None:
         row = self.rows.get(digest)
         return None if row is None else row.body
 
@@ -173,8 +170,8 @@ class LimitVenue:
         self.memory, self.clock = StubMemory(), StillClock()
         self.prices: dict[Mint, UsdPrice] = dict(DEFAULT_PRICES)
         ids = iter(unique_ids)
-        blocks = TransactionBuilder(self.chain, self.chain, self.clock.wall_ms, auto_price)
-        orders = OnChainOrders(self.memory, self.memory, ChainLanding(self.chain), self.clock, 3_000)  # type: ignore[arg-type]  # Only what builds need.
+        blocks = TransactionBuilder(self.chain, self.chain, RecentBlockhash(self.chain, self.clock.wall_ms), auto_price)
+        orders = ClientTransactions(self.memory, ChainLanding(self.chain), self.clock, 3_000)
         venue = Venue(
             orders=orders,
             limits=LimitChain(self.chain, self.chain, blocks, lambda: next(ids)),

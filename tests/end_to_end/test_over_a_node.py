@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import AsyncIterator
-from typing import cast
 
 import pytest
 
@@ -11,10 +10,9 @@ from countermand.orders.limit.model.order import Unsigned
 from countermand.orders.limit.service import LimitChain
 from countermand.orders.recurring.model.order import Terms as RecurringTerms
 from countermand.orders.recurring.service import RecurringOrders
-from countermand.orders.trigger.ports import Store
-from countermand.orders.trigger.shard import TriggerShard
+from countermand.services.transactions.blockhashes import RecentBlockhash
 from countermand.services.transactions.builder import TransactionBuilder, unsigned_text
-from countermand.services.transactions.executing import Build, Executed, OnChainOrders
+from countermand.services.transactions.client_transactions import Build, ClientTransactions, Executed
 from countermand.services.transactions.landing import ChainLanding
 from countermand.solana.rpc import RpcChain
 from countermand.values.identity import Mint, RequestId, Wallet
@@ -55,23 +53,23 @@ def alice(venue: Venue) -> Trader:
     return trader
 
 
-async def executes(builds: OnChainOrders, alice: Trader, transaction: str) -> Executed:
+async def executes(builds: ClientTransactions, alice: Trader, transaction: str) -> Executed:
     executed = await builds.execute(signed(transaction, alice.key), None)
     assert isinstance(executed, Executed)
     return executed
 
 
-def builds_on(node: RpcChain) -> OnChainOrders:
+def builds_on(node: RpcChain) -> ClientTransactions:
     drawer = Drawer()
-    return OnChainOrders(
-        cast(TriggerShard, drawer), cast(Store, drawer), ChainLanding(node), WallClock(), confirm_timeout_ms=PATIENCE_MS
-    )
+    return ClientTransactions(drawer, ChainLanding(node), WallClock(), confirm_timeout_ms=PATIENCE_MS)
 
 
 @pytest.mark.parametrize("sells", [10 * USDC, 1 * SOL])
 async def test_a_limit_order(node: RpcChain, alice: Trader, sells: Funds) -> None:
     builds, maker = builds_on(node), Wallet(alice.wallet)
-    limits = LimitChain(node, node, TransactionBuilder(node, node, WallClock().wall_ms), time.time_ns)
+    limits = LimitChain(
+        node, node, TransactionBuilder(node, node, RecentBlockhash(node, WallClock().wall_ms)), time.time_ns
+    )
 
     async def lands(unsigned: Unsigned, *, opens: bool) -> Executed:
         build = Build(
@@ -109,7 +107,7 @@ async def test_a_limit_order(node: RpcChain, alice: Trader, sells: Funds) -> Non
 @pytest.mark.parametrize("buys", [SOL.mint, JUP.mint])
 async def test_a_recurring_order(node: RpcChain, alice: Trader, buys: str) -> None:
     builds, wallet = builds_on(node), Wallet(alice.wallet)
-    blocks = TransactionBuilder(node, node, WallClock().wall_ms)
+    blocks = TransactionBuilder(node, node, RecentBlockhash(node, WallClock().wall_ms))
     orders = RecurringOrders(builds, node, node, blocks, WallClock(), lambda _: UsdPrice(10**12))
     terms = RecurringTerms(
         wallet=wallet,

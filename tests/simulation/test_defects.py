@@ -24,14 +24,14 @@ from countermand.orders.trigger.model.live_orders import LiveOrders, OrderEvent
 from countermand.orders.trigger.model.order import OrderGroup, State
 from countermand.orders.trigger.model.refusals import Refused
 from countermand.orders.trigger.model.slippage import Market, Minimum
-from countermand.orders.trigger.ports import Store, SwapRefused, TriggerBatch
+from countermand.orders.trigger.ports import Store, TriggerBatch
 from countermand.orders.trigger.service import OrderView, TriggerService
 from countermand.orders.trigger.shard import Answer, TriggerEpoch
 from countermand.orders.trigger.state import TriggerState
 from countermand.orders.trigger.work import Outbox
 from countermand.sandbox.pool import SandboxPool
 from countermand.services.custody import custody
-from countermand.services.custody.routing import Quote, Swap
+from countermand.services.liquidity.routing import Quote, SwapRefused, SwapRequest
 from countermand.values.identity import Mint, OrderId
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits
@@ -224,7 +224,7 @@ def any_quote_is_taken() -> AbstractContextManager[Any]:
     )
 
 
-async def gives_a_tenth_less(pool: SandboxPool, swap: Swap) -> Quote | SwapRefused:
+async def gives_a_tenth_less(pool: SandboxPool, swap: SwapRequest) -> Quote | SwapRefused:
     pool.impact_bps = dict.fromkeys((swap.input.token.mint, swap.output.token.mint), 1_000)
     return await REAL_QUOTE(pool, swap)
 

@@ -13,8 +13,7 @@ from solders.pubkey import Pubkey
 from countermand.kernel.ports import CommitUnknown
 from countermand.orders.limit.model.order import OpenOrder
 from countermand.orders.limit.service import LimitChain
-from countermand.orders.trigger.ports import ObservedOutcome
-from countermand.services.transactions.executing import Build, Executed, Execution, OnChainOrders
+from countermand.services.transactions.client_transactions import Build, ClientTransactions, Executed, Execution
 from countermand.services.transactions.landing import ChainLanding
 from countermand.solana import clockwork, fields
 from countermand.solana.ledger_store import LedgerBatch
@@ -22,7 +21,7 @@ from countermand.solana.machine import Machine
 from countermand.solana.programs import limit_order
 from countermand.solana.wire import WireTransaction
 from countermand.values.identity import Address, Mint, RequestId, Signature, Wallet
-from countermand.values.transactions import TransactionOutcome
+from countermand.values.transactions import ObservedOutcome, TransactionOutcome
 from countermand_simulator import run, svm_ledger
 from countermand_simulator.checkers import Claim
 from countermand_simulator.families import Makes
@@ -35,7 +34,7 @@ from tests.simulation.defects import Defect, must_be_caught, patched
 # --- what is answered
 
 
-class HastyExecution(OnChainOrders):
+class HastyExecution(ClientTransactions):
     """It answers as soon as the transaction is sent."""
 
     async def _awaited(self, signed: Any, build: Build) -> ObservedOutcome | None:
@@ -52,11 +51,11 @@ class HopefulLanding(ChainLanding):
 class OneSignature(ChainLanding):
     """It does not look for other signatures of a message."""
 
-    async def fate_of_message(self, build: Build) -> ObservedOutcome | None:
+    async def outcome_of_message(self, build: Build) -> ObservedOutcome | None:
         return None
 
 
-class ForgetfulRetry(OnChainOrders):
+class ForgetfulRetry(ClientTransactions):
     """It calls what landed with an error unconfirmed, when it is asked again."""
 
     def __init__(self, *args: Any) -> None:
@@ -77,7 +76,7 @@ class ForgetfulRetry(OnChainOrders):
 # --- what is remembered
 
 
-class CarelessMemory(OnChainOrders):
+class CarelessMemory(ClientTransactions):
     """A lost commit of a build does not trouble it."""
 
     async def remember(self, builds: Sequence[Build], *, repeatable: bool = False) -> None:
@@ -85,7 +84,7 @@ class CarelessMemory(OnChainOrders):
             await super().remember(builds, repeatable=repeatable)
 
 
-class LaxIdentity(OnChainOrders):
+class LaxIdentity(ClientTransactions):
     """It lands whatever is signed, built here or not."""
 
     async def execute(

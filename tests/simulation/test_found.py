@@ -11,20 +11,21 @@ from countermand.orders.trigger.model.events import OrderPlaced
 from countermand.orders.trigger.model.lifecycle import place as begin
 from countermand.orders.trigger.model.order import OrderGroup, State
 from countermand.orders.trigger.model.refusals import Refusal, Refused
-from countermand.orders.trigger.ports import BuildRow, Custody, ObservedOutcome, Store
+from countermand.orders.trigger.ports import Transactions
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.orders.trigger.work import Outbox
-from countermand.services.transactions.executing import (
+from countermand.services.transactions.client_transactions import (
     Build,
+    BuildRow,
+    ClientTransactions,
     Executed,
     Landing,
     NotOurs,
-    OnChainOrders,
     SignedTransaction,
 )
 from countermand.values.identity import Address, RequestId, Signature, Wallet
 from countermand.values.instant import Moment
-from countermand.values.transactions import Attempt, Submission, SubmissionFault, TransactionOutcome
+from countermand.values.transactions import Attempt, ObservedOutcome, Submission, SubmissionFault, TransactionOutcome
 from tests.orders.trigger.samples import ID, PLACED_AT, TXID, order, place
 
 
@@ -66,7 +67,7 @@ class _Sends:
     async def send(self, group: OrderGroup, sent: Attempt) -> None:
         self.meanwhile()
 
-    async def fate(self, group: OrderGroup, asked: Attempt) -> ObservedOutcome | None:
+    async def outcome(self, group: OrderGroup, asked: Attempt) -> ObservedOutcome | None:
         self.asked.append(asked.number)
         return ObservedOutcome(TransactionOutcome.LANDED, TXID)
 
@@ -74,7 +75,7 @@ class _Sends:
 async def test_an_attempt_whose_fate_others_learn_while_it_is_sent_does_not_upset_the_outbox() -> None:
     """It asked for the fate of the order's attempt as it was by then, and there was none."""
     custody, filled = _Sends(), order(State.FILLED, sweep_due=True)
-    outbox = Outbox(cast(TriggerShard, _NoGate()), cast(Custody, custody), VenueClock(), 300)
+    outbox = Outbox(cast(TriggerShard, _NoGate()), cast(Transactions, custody), VenueClock(), 300)
     custody.meanwhile = lambda: outbox.on_committed([filled], loaded=False)
     outbox.on_committed([order(State.EXECUTING)], loaded=False)
     entry = outbox._entries[ID]
@@ -84,19 +85,16 @@ async def test_an_attempt_whose_fate_others_learn_while_it_is_sent_does_not_upse
 
 
 class _Shelf:
-    """The shard and the store, as far as builds go."""
+    """A store of builds."""
 
     def __init__(self) -> None:
         self.rows: dict[bytes, BuildRow] = {}
 
-    async def add_builds(self, rows: Sequence[BuildRow]) -> None:
+    async def add(self, rows: Sequence[BuildRow]) -> None:
         for row in rows:
             self.rows.setdefault(row.digest, row)
 
-    async def barrier(self) -> None:
-        return
-
-    async def build(self, digest: bytes) -> bytes | None:
+    async def find(self, digest: bytes) -> bytes | None:
         row = self.rows.get(digest)
         return None if row is None else row.body
 
@@ -107,7 +105,7 @@ class _Lands:
     def read(self, transaction: str) -> SignedTransaction:
         return SignedTransaction(b"", transaction.encode(), TXID)
 
-    async def fate(self, signature: Signature, _last_valid_height: int) -> ObservedOutcome:
+    async def outcome(self, signature: Signature, _last_valid_height: int) -> ObservedOutcome:
         return ObservedOutcome(TransactionOutcome.LANDED, signature)
 
 
@@ -115,8 +113,8 @@ async def test_each_name_of_a_cancel_is_known_after_a_restart() -> None:
     """One that was asked for with others and alone had two; only the first was stored, and a crash forgot the other."""
     shelf = _Shelf()
 
-    def starts() -> OnChainOrders:
-        return OnChainOrders(cast(TriggerShard, shelf), cast(Store, shelf), cast(Landing, _Lands()), VenueClock(), 100)
+    def starts() -> ClientTransactions:
+        return ClientTransactions(shelf, cast(Landing, _Lands()), VenueClock(), 100)
 
     def build(request_id: str, message: str) -> Build:
         return Build(RequestId(request_id), Wallet("w"), "", Address("o"), False, message.encode(), 1)

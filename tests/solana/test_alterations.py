@@ -10,7 +10,8 @@ from solders.keypair import Keypair
 from solders.message import Message, to_bytes_versioned
 from solders.system_program import TransferParams, transfer
 
-from countermand.solana.alterations import Alteration, alteration_of
+from countermand.solana.alterations import alteration_of
+from countermand.values.transactions import Alteration
 from tests.altering import ALTERED, LIGHTHOUSE, MEMO, SPONSOR, Alter
 
 USER, OTHER = Keypair.from_seed(bytes([7] * 32)).pubkey(), Keypair.from_seed(bytes([8] * 32)).pubkey()

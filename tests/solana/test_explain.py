@@ -252,10 +252,10 @@ async def test_what_this_venue_builds_now_is_known_too() -> None:
     async with opened_venue() as venue:
         token_2022 = await venue.lists_token_2022()
         for given, taken in ((SOL_TOKEN, USDC_TOKEN), (USDC_TOKEN, SOL_TOKEN), (token_2022, USDC_TOKEN)):
-            deposit = await venue.craft_deposit(given, 500_000, taken)
+            deposit = await venue.build_deposit(given, 500_000, taken)
             group = await venue.has_open(given, 500_000, taken)
-            withdrawal, fill = await venue.custody.craft_withdrawal(group), await venue.custody.craft_fill(group)
-            sweep = await venue.custody.craft_sweep(group)
+            withdrawal, fill = await venue.custody.build_withdrawal(group), await venue.custody.build_fill(group)
+            sweep = await venue.custody.build_sweep(group)
             for form, craft in (
                 ("deposit", deposit.craft),
                 ("withdrawal", withdrawal),
@@ -272,7 +272,7 @@ async def test_a_fill_that_a_sandbox_makes_fail_is_known_and_so_is_what_fails_it
     async with opened_venue() as venue:
         group = await venue.has_open(USDC_TOKEN, 500_000, SOL_TOKEN)
         venue.pool.failures_due = 1
-        fill = await venue.custody.craft_fill(group)
+        fill = await venue.custody.build_fill(group)
         assert isinstance(fill, UnsignedTransaction)
         sentences = explain(venue.wire(fill))
     assert sentences[1].startswith("In form it is a fill of Trigger v2: ")

@@ -21,11 +21,13 @@ from countermand.orders.recurring.service import RecurringOrders
 from countermand.orders.shards import BOOK_SHARD, TRIGGER_SHARD
 from countermand.orders.trigger.service import TriggerService
 from countermand.orders.trigger.shard import TriggerShard
+from countermand.orders.trigger.transactions import TriggerTransactions
 from countermand.orders.trigger.work import Outbox
 from countermand.services.custody.custody import VaultCustody
-from countermand.services.custody.routing import Router
+from countermand.services.liquidity.routing import Router
+from countermand.services.transactions.blockhashes import RecentBlockhash
 from countermand.services.transactions.builder import TransactionBuilder
-from countermand.services.transactions.executing import OnChainOrders
+from countermand.services.transactions.client_transactions import ClientTransactions
 from countermand.services.transactions.landing import ChainLanding
 
 
@@ -34,6 +36,7 @@ class TriggerServices:
     shard: TriggerShard
     outbox: Outbox
     custody: VaultCustody
+    transactions: TriggerTransactions
     orders: TriggerService
     sessions: auth.Sessions
     challenges: auth.Challenges
@@ -55,16 +58,9 @@ class BookServices:
 class OnChainServices:
     """What the families have whose orders live on the chain: one service, and a view of the chain for each."""
 
-    orders: OnChainOrders
-    limit_blocks: TransactionBuilder
+    orders: ClientTransactions
     limits: LimitChain
-    recurring_blocks: TransactionBuilder
     recurring: RecurringOrders
-
-    def forget(self) -> None:
-        """The chain has leapt, or begins anew."""
-        self.limit_blocks.forget()
-        self.recurring_blocks.forget()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +77,12 @@ class Families:
     trigger: TriggerServices
     on_chain: OnChainServices
     book: BookServices
+    blockhashes: RecentBlockhash
+
+    def on_chain_jumped(self) -> None:
+        """The chain jumped ahead, or begins anew: nothing that was remembered of it, or of tokens, counts any more."""
+        self.blockhashes.invalidate()
+        self.trigger.custody.invalidate()
 
 
 @contextmanager
@@ -91,14 +93,17 @@ def families_of(
     match_faults: MatchFaults = MATCHES_SUCCEED,
 ) -> Iterator[Families]:
     """`router` makes the swaps of fills."""
-    trigger, book = _trigger_services(infrastructure, router), _book_services(infrastructure, match_faults)
+    blockhashes = RecentBlockhash(infrastructure.chain, infrastructure.clock.wall_ms)
+    trigger = _trigger_services(infrastructure, blockhashes, router)
+    on_chain = _on_chain_services(infrastructure, blockhashes, unit_prices)
+    book = _book_services(infrastructure, match_faults)
     try:
-        yield Families(infrastructure, trigger, _on_chain_services(infrastructure, trigger, unit_prices), book)
+        yield Families(infrastructure, trigger, on_chain, book, blockhashes)
     finally:
         book.verifier.close()
 
 
-def _trigger_services(infra: Infrastructure, router: Router) -> TriggerServices:
+def _trigger_services(infra: Infrastructure, blockhashes: RecentBlockhash, router: Router) -> TriggerServices:
     store, clock, keys = infra.stores.trigger, infra.clock, infra.keys
     patience_ms = infra.settings.confirm_timeout_ms
     shard = TriggerShard(
@@ -110,13 +115,15 @@ def _trigger_services(infra: Infrastructure, router: Router) -> TriggerServices:
     )
     infra.prices.add_observer(shard.observe_prices)
     shard.opened = infra.taken.shards[TRIGGER_SHARD]
-    custody = VaultCustody(keys, infra.chain, infra.tokens, infra.prices.price_of, router, clock.wall_ms)
-    outbox = Outbox(shard, custody, clock, patience_ms)
+    custody = VaultCustody(keys, infra.chain, blockhashes, infra.tokens, router)
+    transactions = TriggerTransactions(custody, infra.tokens, infra.prices.price_of)
+    outbox = Outbox(shard, transactions, clock, patience_ms)
     return TriggerServices(
         shard=shard,
         outbox=outbox,
         custody=custody,
-        orders=TriggerService(shard, outbox, custody, store, clock, infra.ids, patience_ms),
+        transactions=transactions,
+        orders=TriggerService(shard, outbox, transactions, store, infra.stores.vaults, clock, infra.ids, patience_ms),
         sessions=auth.Sessions(keys.jwt_secret(), clock, infra.incarnation),
         challenges=auth.Challenges(secrets.token_bytes(32), clock, infra.incarnation),
     )
@@ -136,20 +143,18 @@ def _book_services(infra: Infrastructure, match_faults: MatchFaults) -> BookServ
     )
 
 
-def _on_chain_services(infra: Infrastructure, trigger: TriggerServices, unit_prices: UnitPrices) -> OnChainServices:
+def _on_chain_services(infra: Infrastructure, blockhashes: RecentBlockhash, unit_prices: UnitPrices) -> OnChainServices:
     chain, clock = infra.chain, infra.clock
-    limit_blocks = TransactionBuilder(chain, chain, clock.wall_ms, unit_prices.limit)
-    recurring_blocks = TransactionBuilder(chain, chain, clock.wall_ms, unit_prices.recurring)
+    limit_blocks = TransactionBuilder(chain, chain, blockhashes, unit_prices.limit)
+    recurring_blocks = TransactionBuilder(chain, chain, blockhashes, unit_prices.recurring)
     patience_ms = infra.settings.confirm_timeout_ms
-    orders = OnChainOrders(trigger.shard, infra.stores.trigger, ChainLanding(chain), clock, patience_ms)
+    orders = ClientTransactions(infra.stores.builds, ChainLanding(chain), clock, patience_ms)
 
     def unique_id() -> int:
         return UUID(infra.ids.request_id()).int >> 65
 
     return OnChainServices(
         orders=orders,
-        limit_blocks=limit_blocks,
         limits=LimitChain(chain, chain, limit_blocks, unique_id),
-        recurring_blocks=recurring_blocks,
         recurring=RecurringOrders(orders, chain, chain, recurring_blocks, clock, infra.prices.price_of),
     )

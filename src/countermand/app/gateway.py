@@ -99,7 +99,7 @@ def _trigger(families: Families, no_creates: str | None) -> Resources:
     infra, trigger = families.infrastructure, families.trigger
     venue = trigger_routes.Venue(
         orders=trigger.orders,
-        vaults=trigger.custody,
+        vaults=trigger.transactions,
         vault_id_of=infra.keys.vault_id_of,
         tokens=infra.tokens,
         price_of=infra.prices.price_of,

@@ -22,6 +22,7 @@ from countermand.solana.port import Address as ChainAddress
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.programs.artifacts import program_builds
 from countermand.store.book_postgres import PostgresBookStore
+from countermand.store.builds_postgres import PostgresBuilds
 from countermand.store.chain_postgres import PostgresLedgerStore
 from countermand.store.fences import Taken
 from countermand.store.keys_postgres import PostgresKeys
@@ -29,6 +30,7 @@ from countermand.store.members_postgres import PostgresMembers
 from countermand.store.postgres import PostgresStore
 from countermand.store.prices_postgres import PostgresPrices
 from countermand.store.sandbox_postgres import PostgresSandboxStore
+from countermand.store.vaults_postgres import PostgresVaults
 from countermand.store.venue_postgres import PostgresVenue
 from countermand.stored_rows import unreadable
 from countermand.values.identity import Address, Mint
@@ -48,6 +50,8 @@ class Stores:
     sandbox: PostgresSandboxStore
     venue: PostgresVenue
     keys: PostgresKeys
+    builds: PostgresBuilds
+    vaults: PostgresVaults
     readers: "asyncpg.Pool[asyncpg.Record]"
 
 
@@ -87,6 +91,8 @@ async def opened_stores(
             sandbox=PostgresSandboxStore(pool),
             venue=PostgresVenue(pool),
             keys=PostgresKeys(pool),
+            builds=PostgresBuilds(pool),
+            vaults=PostgresVaults(pool),
             readers=pool,
         )
     finally:

@@ -147,10 +147,6 @@ def _dependencies(
 ) -> SandboxDependencies:
     infra, trigger, book = families.infrastructure, families.trigger, families.book
 
-    def forget() -> None:
-        trigger.custody.forget()
-        families.on_chain.forget()
-
     async def equip(token: Token) -> None:
         await chain.put_accounts({pool.pool_account_of(token): pool_account(infra.keys.pool.address, token)})
 
@@ -170,7 +166,7 @@ def _dependencies(
         ids=infra.ids,
         store=infra.stores.sandbox,
         incarnation=infra.incarnation,
-        forget=forget,
+        forget=families.on_chain_jumped,
         clear_orders=lambda: _clear_orders(infra.stores, book),
         genesis=lambda: _genesis(infra.keys),
         equip=equip,
@@ -179,6 +175,8 @@ def _dependencies(
 
 async def _clear_orders(stores: Stores, book: BookServices) -> None:
     await stores.trigger.reset(TRIGGER_SHARD)
+    await stores.builds.clear()
+    await stores.vaults.clear()
     await stores.book.reset(BOOK_SHARD)
     await stores.members.clear()
     book.sessions.forget()

@@ -23,7 +23,7 @@ from countermand.kernel.ports import Unavailable, WriterReplaced
 from countermand.orders.book.shard import BookShard
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.services.custody.vaults import VaultKeys
-from countermand.services.transactions.executing import REMEMBERED_BLOCKS
+from countermand.services.transactions.client_transactions import REMEMBERED_BLOCKS
 from countermand.settings import Settings
 from countermand.solana.embedded import EmbeddedChain
 from countermand.store.book_postgres import PostgresBookStore
@@ -171,7 +171,7 @@ async def _keep_house(families: Families) -> None:
             height = await families.trigger.custody.block_height()
             families.trigger.shard.forget_dead_crafts(height)
             await infra.stores.trigger.delete_dead_crafts(height)
-            await infra.stores.trigger.delete_builds(height - REMEMBERED_BLOCKS)
+            await infra.stores.builds.delete_below(height - REMEMBERED_BLOCKS)
             await infra.stores.book.delete_drafts(infra.clock.now())
         except Unavailable:
             continue

@@ -16,12 +16,12 @@ from countermand.dialects.trigger_v1.routes import CANCELS, CREATES
 from countermand.orders.recurring.model.order import CLOSES, OPENS
 from countermand.orders.trigger.model.commands import UnsignedDeposit
 from countermand.orders.trigger.model.order import Family
+from countermand.services.custody.accounts import OrderAccounts
 from countermand.services.custody.deposits import account_seed, deposit_message
 from countermand.services.custody.instructions import key, order_account
-from countermand.services.custody.parties import OrderAccounts
 from countermand.services.custody.vaults import VaultKeys
 from countermand.services.tokens import Token
-from countermand.services.transactions.executing import Build
+from countermand.services.transactions.client_transactions import Build
 from countermand.solana.tokens import SOL_MINT, associated_token_address
 from countermand.store.snapshot import Snapshot
 from countermand.values.transactions import UnsignedTransaction

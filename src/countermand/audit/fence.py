@@ -18,8 +18,6 @@ _KEYS: Final[Mapping[int, Mapping[str, str]]] = MappingProxyType(
             {
                 "orders": "id::text",
                 "crafts": "request_id::text",
-                "builds": "encode(digest, 'hex')",
-                "vaults": "wallet",
             }
         ),
         BOOK_SHARD: MappingProxyType(

@@ -72,14 +72,14 @@ class Replay:
                 self.transactions[event.signature] = group.id
             case FillLanded():
                 column.filled += event.used.units
-                column.gifts_returned += event.gift.units
+                column.gifts_returned += event.dust.units
                 self.transactions[event.signature] = group.id
             case WithdrawalLanded():
                 column.withdrawn += event.withdrawn.units
-                column.gifts_returned += event.gift.units
+                column.gifts_returned += event.dust.units
                 self.transactions[event.signature] = group.id
             case SweepDone(signature=signature) if signature is not None:
-                column.gifts_returned += event.gift.units
+                column.gifts_returned += event.dust.units
                 self.transactions[signature] = group.id
             case _:
                 pass

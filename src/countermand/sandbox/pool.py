@@ -1,6 +1,6 @@
 """The sandbox's pool: it swaps any amount at the venue's prices, less the impact that a test asks for, less a fee."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from solders.instruction import Instruction
@@ -8,12 +8,11 @@ from solders.pubkey import Pubkey
 from solders.system_program import TransferParams
 from solders.system_program import transfer as transfer_lamports
 
-from countermand.orders.trigger.ports import SwapRefused
-from countermand.services.custody.instructions import key, transfer
-from countermand.services.custody.parties import OrderAccounts
-from countermand.services.custody.routing import Quote, Swap, worth_in
+from countermand.services.custody.accounts import OrderAccounts
+from countermand.services.custody.instructions import amount_of, is_same, key, transfer
 from countermand.services.custody.tokens import TokenFacts
 from countermand.services.custody.vaults import VaultKeys
+from countermand.services.liquidity.routing import Quote, SwapRefused, SwapRequest, worth_in
 from countermand.solana.port import AccountInfo
 from countermand.solana.tokens import (
     SOL_MINT,
@@ -23,7 +22,7 @@ from countermand.solana.tokens import (
     token_account_bytes,
 )
 from countermand.values.identity import Address, Mint
-from countermand.values.quantities import BPS_ONE, BaseUnits, Bps, UsdPrice
+from countermand.values.quantities import BPS_ONE, U64_MAX, BaseUnits, Bps, UsdPrice
 
 FEE_BETWEEN_STABLES: Final = Bps(3)
 FEE: Final = Bps(10)
@@ -38,7 +37,7 @@ _NATIVE_AT: Final = 109
 
 
 class SandboxPool:
-    """Implements `custody.routing.Router`."""
+    """Implements `services.liquidity.routing.Router`."""
 
     def __init__(self, authority: Address, price_of: Callable[[Mint], UsdPrice | None]) -> None:
         self.authority: Final = authority
@@ -48,7 +47,7 @@ class SandboxPool:
         self.failures_due = 0
         """So many of the next swaps will fail on chain."""
 
-    async def quote(self, swap: Swap) -> Quote | SwapRefused:
+    async def quote(self, swap: SwapRequest) -> Quote | SwapRefused:
         input_token, output_token = swap.input.token, swap.output.token
         price, output_price = self._price_of(input_token.mint), self._price_of(output_token.mint)
         if price is None or output_price is None:
@@ -62,14 +61,26 @@ class SandboxPool:
             return SwapRefused(f"the pool has not enough of {output_token.mint}")
         return Quote(before_fee, BaseUnits(receives))
 
-    def settlement(self, swap: Swap, receives: BaseUnits) -> tuple[Instruction, ...]:
-        given, paid = swap.input, swap.output
-        authority = key(self.authority)
-        takes = transfer(swap.source, self._account(given), given.vault, swap.amount.units, given.program)
+    def settlement(self, swap: SwapRequest, quote: Quote, minimum: BaseUnits) -> tuple[Instruction, ...]:  # noqa: ARG002
+        """The pool gives what it quoted."""
+        return self._takes(swap), self._pays(swap, quote.receives)
+
+    def settled_by(self, found: Sequence[Instruction], swap: SwapRequest, minimum: BaseUnits) -> int:
+        if len(found) < 2 or not is_same(found[0], self._takes(swap)):
+            return 0
+        paid = amount_of(found[1])
+        pays = self._pays(swap, BaseUnits(paid)) if minimum.units <= paid <= U64_MAX else None
+        return 2 if pays is not None and is_same(found[1], pays) else 0
+
+    def _takes(self, swap: SwapRequest) -> Instruction:
+        given = swap.input
+        return transfer(swap.source, self._account(given), given.vault, swap.amount.units, given.program)
+
+    def _pays(self, swap: SwapRequest, units: BaseUnits) -> Instruction:
+        paid, authority = swap.output, key(self.authority)
         if paid.native:
-            lamports = TransferParams(from_pubkey=authority, to_pubkey=paid.user, lamports=receives.units)
-            return takes, transfer_lamports(lamports)
-        return takes, transfer(self._account(paid), paid.own, authority, receives.units, paid.program)
+            return transfer_lamports(TransferParams(from_pubkey=authority, to_pubkey=paid.user, lamports=units.units))
+        return transfer(self._account(paid), paid.own, authority, units.units, paid.program)
 
     def takes_failure(self) -> bool:
         if self.failures_due <= 0:

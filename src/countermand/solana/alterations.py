@@ -5,8 +5,7 @@ transaction, and it helps to be told which one. Signatures are not looked at.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Final
 
 from solders.message import Message, MessageV0
@@ -15,16 +14,9 @@ from countermand.solana.explain import told_calls
 from countermand.solana.explain.calls import Call
 from countermand.solana.port import Address
 from countermand.solana.wire import SIGNATURE_BYTES, WireTransaction, read_transaction
+from countermand.values.transactions import Alteration
 
 _LISTED_MAX: Final = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Alteration:
-    signers: bool
-    """Others sign it, or in another order: the first one pays."""
-    differences: Mapping[str, object]
-    """By what differs. Never empty for two messages that are not the same."""
 
 
 def alteration_of(built: bytes, submitted: bytes) -> Alteration:

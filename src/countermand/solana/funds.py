@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from countermand.solana.explain.calls import Call, calls_of
-from countermand.solana.facade.fees import fee_of
+from countermand.solana.fees import fee_of
 from countermand.solana.port import Address, Chain, JsonError
 from countermand.solana.tokens import (
     ASSOCIATED_TOKEN_PROGRAM,

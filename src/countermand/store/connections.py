@@ -8,7 +8,7 @@ import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 from asyncpg.pool import PoolConnectionProxy
 
-from countermand.kernel.ports import Unavailable
+from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.stored_rows import unreadable
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
@@ -90,6 +90,15 @@ def asking() -> Iterator[None]:
         if isinstance(error, asyncpg.PostgresError) and not str(error.sqlstate).startswith(_PASSING):
             raise
         raise Unavailable(f"the database does not answer: {describe(error)}") from error
+
+
+@contextmanager
+def committing(what: str) -> Iterator[None]:
+    """A write that commits by itself: when it fails, whether it was written is unknown."""
+    try:
+        yield
+    except LOST as error:
+        raise CommitUnknown(f"the answer to the write of {what} was lost: {describe(error)}") from error
 
 
 def describe(error: BaseException) -> str:

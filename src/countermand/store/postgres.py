@@ -11,17 +11,13 @@ from countermand.store.migrations import migrate
 from countermand.store.shard_postgres import ShardPostgres
 from countermand.store.snapshot import Snapshot
 from countermand.store.trigger_rows import TRIGGER_FAMILY
-from countermand.values.identity import OrderId, RequestId, Wallet
-from countermand.values.instant import Instant
+from countermand.values.identity import OrderId, RequestId
 
 __all__ = ["PostgresStore", "migrate"]
 
 _LIVE_ORDERS: Final = "SELECT id, body FROM orders WHERE shard = $1 AND live ORDER BY id"
 _ORDERS: Final = "SELECT id, body FROM orders WHERE id = ANY ($1::uuid[])"
 _CRAFTS: Final = "SELECT request_id, body FROM crafts WHERE request_id = ANY ($1::uuid[])"
-_BUILD: Final = "SELECT body FROM builds WHERE digest = $1"
-_DELETE_BUILDS: Final = "DELETE FROM builds WHERE last_valid_height < $1"
-_VAULT: Final = "SELECT registered_at FROM vaults WHERE wallet = $1"
 _ORDER_HISTORY: Final = "SELECT body, shown_history(id::text, $2, $3, $4, $5) AS history FROM orders WHERE id = $1"
 # One statement, so that the page and the number of all are of one instant. The left join yields a row, and with it the
 # number, even where the page is empty. What matches is counted anyway, so an index that sorts would save nothing.
@@ -59,15 +55,11 @@ WHERE last_valid_height < $1 AND NOT EXISTS (SELECT FROM orders WHERE orders.id 
 
 
 class PostgresStore(ShardPostgres[TriggerRows]):
-    """`engine.ports.Store`. Expects the schema to be there: `migrate` comes first."""
+    """`orders.trigger.ports.Store`. Expects the schema to be there: `migrate` comes first."""
 
     family = TRIGGER_FAMILY
 
     # --- writing
-
-    async def delete_builds(self, below_height: int) -> None:
-        with asking():
-            await self._readers.execute(_DELETE_BUILDS, below_height)
 
     async def delete_dead_crafts(self, below_height: int) -> None:
         """Each craft is judged once; those that became orders stay.
@@ -100,16 +92,6 @@ class PostgresStore(ShardPostgres[TriggerRows]):
     async def crafts(self, request_ids: Sequence[RequestId]) -> Mapping[RequestId, bytes]:
         with asking():
             return {RequestId(str(key)): body for key, body in await self._readers.fetch(_CRAFTS, request_ids)}
-
-    async def build(self, digest: bytes) -> bytes | None:
-        with asking():
-            body: bytes | None = await self._readers.fetchval(_BUILD, digest)
-        return body
-
-    async def vault(self, wallet: Wallet) -> Instant | None:
-        with asking():
-            at: int | None = await self._readers.fetchval(_VAULT, wallet)
-        return None if at is None else Instant(at)
 
     async def history(self, query: HistoryQuery) -> StoredHistory:
         with asking():

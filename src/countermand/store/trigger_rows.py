@@ -21,21 +21,10 @@ SELECT fence.shard, added.* FROM fence CROSS JOIN
     unnest($28::uuid[], $29::uuid[], $30::bigint[], $31::bytea[]) AS added
 ON CONFLICT (request_id) DO NOTHING
 """
-_VAULTS: Final = """
-INSERT INTO vaults (shard, wallet, registered_at)
-SELECT fence.shard, added.* FROM fence CROSS JOIN unnest($32::text[], $33::bigint[]) AS added
-ON CONFLICT (wallet) DO NOTHING
-"""
-_BUILDS: Final = """
-INSERT INTO builds (shard, digest, request_id, last_valid_height, body)
-SELECT fence.shard, added.* FROM fence CROSS JOIN
-    unnest($34::bytea[], $35::uuid[], $36::bigint[], $37::bytea[]) AS added
-ON CONFLICT (digest) DO NOTHING
-"""
 
 
 def _arguments(rows: TriggerRows) -> tuple[Any, ...]:
-    orders, crafts, builds = rows.orders, rows.crafts, rows.builds
+    orders, crafts = rows.orders, rows.crafts
     return (
         [row.id for row in orders],
         [row.wallet for row in orders],
@@ -51,12 +40,6 @@ def _arguments(rows: TriggerRows) -> tuple[Any, ...]:
         [row.order_id for row in crafts],
         [row.last_valid_height for row in crafts],
         [row.body for row in crafts],
-        [wallet for wallet, _ in rows.vaults],
-        [at for _, at in rows.vaults],
-        [row.digest for row in builds],
-        [row.request_id for row in builds],
-        [row.last_valid_height for row in builds],
-        [row.body for row in builds],
     )
 
 
@@ -64,14 +47,10 @@ TRIGGER_FAMILY: Final = Family(
     {
         "order_rows": _ORDERS,
         "craft_rows": _CRAFTS,
-        "vault_rows": _VAULTS,
-        "build_rows": _BUILDS,
     },
     (
         "DELETE FROM orders WHERE shard = $1",
         "DELETE FROM crafts WHERE shard = $1",
-        "DELETE FROM builds WHERE shard = $1",
-        "DELETE FROM vaults WHERE shard = $1",
     ),
     _arguments,
 )

@@ -1,5 +1,6 @@
 """Transactions that a vault takes part in: as they are built, as they are signed, and what becomes of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from hashlib import sha256
@@ -17,10 +18,10 @@ class UnsignedTransaction:
     """It can land up to and including this block height."""
     moves: BaseUnits
     """Of the order's own funds: into its account (a deposit) or out of it."""
-    gift: BaseUnits = NOTHING
+    dust: BaseUnits = NOTHING
     """What strangers sent to the order's account, and goes to the user with this transaction."""
-    receives: BaseUnits = NOTHING
-    """Output units for the user (a fill)."""
+    minimum: BaseUnits = NOTHING
+    """The least that a fill gives the user, in output units. What it gave is read from the chain when it has landed."""
     closes: bool = False
     """It closes the order's token account, and the rent goes back."""
 
@@ -72,3 +73,37 @@ class TransactionOutcome(Enum):
     LANDED = "landed"
     REJECTED = "rejected"
     DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class SwapAmounts:
+    """What a fill moved, as the landed transaction shows it."""
+
+    used: BaseUnits
+    """Of the order's own funds."""
+    received: BaseUnits
+    """Output units, by the user."""
+    dust: BaseUnits
+    """What strangers had sent to the order's account, and the user got."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedOutcome:
+    """What became of an attempt's transaction, as the chain shows it."""
+
+    outcome: TransactionOutcome
+    signature: Signature
+    error: str | None = None
+    at_close: bool = False
+    """It was rejected when it closed the order's account."""
+    swap: SwapAmounts | None = None
+    """Of a fill that landed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alteration:
+    """How a signed message differs from the one that was built. `differences` are for the log."""
+
+    signers: bool
+    """Others sign it, or in another order."""
+    differences: Mapping[str, object]

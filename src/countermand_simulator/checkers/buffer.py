@@ -44,9 +44,11 @@ class Buffer:
         elif kind == "fill_started":
             craft = event["attempt"]["craft"]
             least = self._least(order, craft["moves"]["units"]) * Fraction(_ONE - _FEE_BPS_MAX, _ONE) - _ROUNDED_UNITS
-            if craft["receives"]["units"] < least:
-                given = f"{craft['receives']['units']} for {craft['moves']['units']}"
+            if craft["minimum"]["units"] < least:
+                given = f"{craft['minimum']['units']} for {craft['moves']['units']}"
                 broken(Claim.BUFFER_IS_KEPT, f"order {order['id']} is to get {given}, and not {ceil(least)}")
+        elif kind == "fill_landed" and event["received"]["units"] < order["attempt"]["craft"]["minimum"]["units"]:
+            broken(Claim.BUFFER_IS_KEPT, f"order {order['id']} got less than the minimum that its fill was built for")
 
     def _least(self, order: Json, amount: int) -> Fraction:
         """In units of the output, before the fee."""

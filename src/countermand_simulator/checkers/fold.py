@@ -33,13 +33,14 @@ def placed(order_id: str, event: Json, at: int) -> Json:
         "expires_at": event["expires_at"],
         "state": "depositing",
         "version": 1,
-        "remaining": event["terms"]["deposited"],
         "created_at": at,
         "updated_at": at,
         "attempts": 1,
         "attempt": event["attempt"],
         "triggered_leg": None,
         "triggered_at": None,
+        "posted": {"units": 0},
+        "voided": {"units": 0},
         "received": {"units": 0},
         "failed_fills": 0,
         "retry_at": None,
@@ -133,21 +134,27 @@ def _fill_landed(it: Step) -> Json:
     if it.order["withdrawal"] is not None:
         broken(Claim.CANCEL_IS_A_FENCE, f"order {it.order['id']} was cancelled, and then a fill landed")
     _must_be(it.order, "fill_landed", "executing")
+    posted = _more(it.order, "posted", it.event["used"])
+    is_left = left({**it.order, "posted": posted}) > 0
     return {
-        "state": "filled",
+        "state": "open" if is_left else "filled",
         "attempt": None,
-        "remaining": _less(it.order, it.event["used"]),
+        "posted": posted,
         "received": {"units": _units(it.order["received"]) + _units(it.event["received"])},
         "failed_fills": 0,
-        "sweep_due": not it.event["closed"],
+        "sweep_due": not is_left and not it.event["closed"],
     }
 
 
-def _less(order: Json, taken: Json) -> Json:
-    left = _units(order["remaining"]) - _units(taken)
-    if left < 0:
+def left(order: Json) -> int:
+    """The units of its deposit that were neither filled nor withdrawn."""
+    return _units(order["terms"]["deposited"]) - _units(order["posted"]) - _units(order["voided"])
+
+
+def _more(order: Json, column: str, taken: Json) -> Json:
+    if _units(taken) > left(order):
         broken(Claim.EXCLUSIVE, f"order {order['id']}: more was taken than there was")
-    return {"units": left}
+    return {"units": _units(order[column]) + _units(taken)}
 
 
 def _fill_failed(it: Step) -> Json:
@@ -204,7 +211,7 @@ def _withdrawal_landed(it: Step) -> Json:
     return {
         "state": "cancelled",
         "attempt": None,
-        "remaining": _less(it.order, it.event["withdrawn"]),
+        "voided": _more(it.order, "voided", it.event["withdrawn"]),
         "withdrawal": {**it.order["withdrawal"], "craft": None, "signature": it.event["signature"]},
         "failed_fills": 0,
         "sweep_due": not it.event["closed"],

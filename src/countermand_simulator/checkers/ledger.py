@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol, TypeAlias
 
 from countermand_simulator.checkers.claim import Claim
-from countermand_simulator.checkers.fold import Json
+from countermand_simulator.checkers.fold import Json, left
 from countermand_simulator.landings import Balance, Landing
 from countermand_simulator.violation import broken
 
@@ -141,7 +141,7 @@ class Ledger:
 
     def _given(self, order: Json, event: Json) -> int:
         """What strangers sent and the transaction gave to the user."""
-        account, gift = order["terms"]["input_account"], event["gift"]["units"]
+        account, gift = order["terms"]["input_account"], event["dust"]["units"]
         held = self.gifts.get(account, 0)
         if order["terms"]["input_mint"] == self._chain.sol and event.get("closed", True):
             # A close takes all wrapped SOL along, also what came after the transaction was made.
@@ -159,7 +159,7 @@ class Ledger:
     def owns(self, order: Json) -> None:
         """An order at rest: its account holds what remains of it, and what strangers sent."""
         account = order["terms"]["input_account"]
-        due = order["remaining"]["units"] + self.gifts.get(account, 0)
+        due = left(order) + self.gifts.get(account, 0)
         if order["state"] == "deposit_failed":
             due = 0
         if self.amounts.get(account, 0) != due:

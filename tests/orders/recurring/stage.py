@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import falcon.testing
 from solders.keypair import Keypair
@@ -14,10 +14,9 @@ from solders.transaction import VersionedTransaction
 from countermand.dialects.recurring_v1.routes import resources
 from countermand.gateway.falcon_app import new_app
 from countermand.orders.recurring.service import RecurringOrders
-from countermand.orders.trigger.ports import BuildRow, Store
-from countermand.orders.trigger.shard import TriggerShard
+from countermand.services.transactions.blockhashes import RecentBlockhash
 from countermand.services.transactions.builder import BuiltMessage, Compose, TransactionBuilder
-from countermand.services.transactions.executing import OnChainOrders
+from countermand.services.transactions.client_transactions import BuildRow, ClientTransactions
 from countermand.services.transactions.landing import ChainLanding
 from countermand.solana.genesis import mint_account
 from countermand.solana.port import (
@@ -154,22 +153,19 @@ class PaperChain:
 
 
 class Drawer:
-    """Where builds are kept: as much of a shard and its store as they need."""
+    """A store of builds."""
 
     def __init__(self) -> None:
         self.rows: dict[bytes, BuildRow] = {}
         self.failing: BaseException | None = None
 
-    async def add_builds(self, rows: Sequence[BuildRow]) -> None:
+    async def add(self, rows: Sequence[BuildRow]) -> None:
         if self.failing is not None:
             raise self.failing
         for row in rows:
             self.rows.setdefault(row.digest, row)
 
-    async def barrier(self) -> None:
-        pass
-
-    async def build(self, digest: bytes) -> bytes | None:
+    async def find(self, digest: bytes) -> bytes | None:
         row = self.rows.get(digest)
         return None if row is None else row.body
 
@@ -184,7 +180,7 @@ class FixedBudget:
     async def price(self, writes: Sequence[str]) -> int:
         return PRICE
 
-    async def composed(self, compose: Compose, price: int, units: int | None = None) -> BuiltMessage:
+    async def built(self, compose: Compose, price: int, units: int | None = None) -> BuiltMessage:
         return BuiltMessage(compose(Budget(self.units, price), self.chain.blockhash), self.chain.height + 150)
 
 
@@ -200,10 +196,8 @@ class Stage:
             self.chain.accounts_there[mint] = mint_account(None, decimals)
         token_2022 = AccountInfo(1_461_600, TOKEN_2022_PROGRAM, mint_account(None, 6).data, executable=False)
         self.chain.accounts_there[NEW_MINT] = token_2022
-        builds = OnChainOrders(
-            cast(TriggerShard, self.drawer), cast(Store, self.drawer), ChainLanding(self.chain), self.clock, 20
-        )
-        blocks = TransactionBuilder(self.chain, self.chain, self.clock.wall_ms, PRICE)
+        builds = ClientTransactions(self.drawer, ChainLanding(self.chain), self.clock, 20)
+        blocks = TransactionBuilder(self.chain, self.chain, RecentBlockhash(self.chain, self.clock.wall_ms), PRICE)
         self.orders = RecurringOrders(
             builds,
             self.chain,

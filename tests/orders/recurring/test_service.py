@@ -4,7 +4,6 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from typing import cast
 
 import pytest
 import pytest_asyncio
@@ -15,10 +14,9 @@ from solders.message import Message
 from countermand.orders.recurring.model.decide import Refusal, Refused
 from countermand.orders.recurring.model.order import OpenOrder, Terms
 from countermand.orders.recurring.service import RecurringOrders
-from countermand.orders.trigger.ports import Store
-from countermand.orders.trigger.shard import TriggerShard
+from countermand.services.transactions.blockhashes import RecentBlockhash
 from countermand.services.transactions.builder import TransactionBuilder
-from countermand.services.transactions.executing import Build, Executed, Execution, OnChainOrders
+from countermand.services.transactions.client_transactions import Build, ClientTransactions, Executed, Execution
 from countermand.services.transactions.landing import ChainLanding
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.port import AccountInfo
@@ -113,8 +111,8 @@ class House:
 def orders_over(chain: EmbeddedChain, clock: ManualClock, drawer: Drawer) -> RecurringOrders:
     clocks = BothClocks(clock)
     prices = {Mint(SOL): UsdPrice(150 * DOLLAR), Mint(USDC): UsdPrice(DOLLAR)}
-    builds = OnChainOrders(cast(TriggerShard, drawer), cast(Store, drawer), ChainLanding(chain), clocks, 1_000)
-    blocks = TransactionBuilder(chain, chain, clocks.wall_ms, 200_000)
+    builds = ClientTransactions(drawer, ChainLanding(chain), clocks, 1_000)
+    blocks = TransactionBuilder(chain, chain, RecentBlockhash(chain, clocks.wall_ms), 200_000)
     return RecurringOrders(builds, chain, chain, blocks, clocks, prices.get)
 
 
@@ -214,8 +212,8 @@ async def test_who_cannot_pay_learns_it_when_it_is_executed(house: House) -> Non
 async def test_a_cancel_that_was_built_twice_lands_once(house: House) -> None:
     order = await house.opens(house.terms())
     first = await house.orders.cancel(order, house.wallet)
-    house.clock.now += 1_000
-    house.clock.wall += 1_000
+    house.clock.now += 2_001
+    house.clock.wall += 2_001
     second = await house.orders.cancel(order, house.wallet)
     landed = await house.executes(first)
     assert isinstance(landed, Executed)

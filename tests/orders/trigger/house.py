@@ -17,6 +17,7 @@ from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.order import Family, Leg, OrderGroup, Role
 from countermand.orders.trigger.service import OrderRequest, PlaceAnswer, Placed, TriggerService
 from countermand.orders.trigger.shard import TriggerShard
+from countermand.orders.trigger.transactions import TriggerTransactions
 from countermand.orders.trigger.work import Outbox
 from countermand.sandbox.faults import FaultyChain, WorldFaults
 from countermand.sandbox.pool import SandboxPool, sandbox_accounts
@@ -25,6 +26,7 @@ from countermand.services.custody.custody import VaultCustody
 from countermand.services.custody.vaults import VaultKeys
 from countermand.services.prices import Prices
 from countermand.services.tokens import SOL, USDC, TokenRegistry
+from countermand.services.transactions.blockhashes import RecentBlockhash
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.genesis import Genesis
 from countermand.solana.ledger_store import LedgerStore
@@ -32,11 +34,12 @@ from countermand.solana.port import AccountInfo
 from countermand.solana.tokens import associated_token_address
 from countermand.store.postgres import PostgresStore
 from countermand.store.prices_postgres import PostgresPrices
+from countermand.store.vaults_postgres import PostgresVaults
 from countermand.values.identity import Mint, OrderId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import USD_SCALE, BaseUnits, Bps, UsdPrice
 from countermand_simulator.memory_ledger import MemoryLedgerStore
-from countermand_simulator.memory_store import MemoryPrices, MemoryStore, NoFaults
+from countermand_simulator.memory_store import MemoryPrices, MemoryStore, MemoryVaults, NoFaults
 from tests.gifts import faucet_of
 
 SECOND = 1_000
@@ -64,7 +67,7 @@ class House:
     prices: Prices
     outbox: Outbox
     orders: TriggerService
-    custody: VaultCustody
+    transactions: TriggerTransactions
     chain: EmbeddedChain
     faults: WorldFaults
     pool: SandboxPool
@@ -81,12 +84,12 @@ class House:
         self, by: Keypair, amount: int, selling: Mint = SOL.mint, buying: Mint = USDC.mint
     ) -> UnsignedDeposit:
         wallet = Wallet(str(by.pubkey()))
-        return await self.orders.craft_deposit(wallet, Family.SINGLE, selling, buying, BaseUnits(amount))
+        return await self.orders.build_deposit(wallet, Family.SINGLE, selling, buying, BaseUnits(amount))
 
     def request(
         self, by: Keypair, deposit: UnsignedDeposit, condition: Condition, expires_in: int = HOUR
     ) -> OrderRequest:
-        unsigned = base64.b64decode(self.custody.unsigned_transaction(deposit.craft))
+        unsigned = base64.b64decode(self.transactions.unsigned_transaction(deposit.craft))
         return OrderRequest(
             deposit_request_id=deposit.request_id,
             transaction=signed(unsigned, by),
@@ -155,14 +158,16 @@ async def house(
     shard = TriggerShard(0, store, clock, prices, lambda groups, loaded: outbox.on_committed(groups, loaded))  # noqa: PLW0108
     prices.add_observer(shard.observe_prices)
     pool = SandboxPool(keys.pool.address, prices.price_of)
-    custody = VaultCustody(keys, world, tokens, prices.price_of, pool, clock.wall_ms)
-    outbox = Outbox(shard, custody, clock, confirm_timeout_ms)
-    orders = TriggerService(shard, outbox, custody, store, clock, Ids(1), confirm_timeout_ms)
+    custody = VaultCustody(keys, world, RecentBlockhash(world, clock.wall_ms), tokens, pool)
+    transactions = TriggerTransactions(custody, tokens, prices.price_of)
+    vaults = PostgresVaults(store.readers) if isinstance(store, PostgresStore) else MemoryVaults(store.database)
+    outbox = Outbox(shard, transactions, clock, confirm_timeout_ms)
+    orders = TriggerService(shard, outbox, transactions, store, vaults, clock, Ids(1), confirm_timeout_ms)
     tasks = [asyncio.create_task(shard.run()), asyncio.create_task(outbox.run())]
     try:
         await shard.loaded()
         await prices.set(DEFAULT_PRICES, at_once=False)
-        yield House(shard, prices, outbox, orders, custody, chain, faults, pool, clock)
+        yield House(shard, prices, outbox, orders, transactions, chain, faults, pool, clock)
     finally:
         for task in tasks:
             task.cancel()

@@ -45,7 +45,6 @@ def order(state: State = State.OPEN, **more: Any) -> OrderGroup:
         expires_at=EXPIRES_AT,
         state=state,
         version=7,
-        remaining=DEPOSITED,
         created_at=PLACED_AT,
         updated_at=PLACED_AT,
         progress=Progress(),
@@ -74,9 +73,9 @@ def _typical(state: State) -> dict[str, Any]:
         case State.READY_TO_CANCEL:
             return {"withdrawal": Withdrawal(REQUEST, craft())}
         case State.FILLED:
-            return {"triggered_leg": 0, "remaining": BaseUnits(0)}
+            return {"triggered_leg": 0, "posted": DEPOSITED}
         case State.CANCELLED:
-            return {"remaining": BaseUnits(0), "withdrawal": Withdrawal(REQUEST, None, signature=TXID)}
+            return {"voided": DEPOSITED, "withdrawal": Withdrawal(REQUEST, None, signature=TXID)}
         case _:
             return {}
 

@@ -11,13 +11,24 @@ from countermand.kernel.clock import ClockSetting, VenueClock
 from countermand.kernel.ports import Epoch
 from countermand.orders.trigger.model.commands import PlaceOrder, RequestCancel, ResolveAttempt, UnsignedDeposit
 from countermand.orders.trigger.model.order import OrderGroup
-from countermand.orders.trigger.ports import Alteration, ObservedOutcome, SwapRefused, TriggerBatch
+from countermand.orders.trigger.ports import TriggerBatch
 from countermand.orders.trigger.shard import Answer, TriggerShard
 from countermand.orders.trigger.work import Outbox
+from countermand.services.liquidity.routing import SwapRefused
 from countermand.services.prices import Prices
 from countermand.values.identity import Address, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
-from countermand.values.transactions import Attempt, Submission, TransactionOutcome, UnsignedTransaction
+from countermand.values.quantities import NOTHING, BaseUnits
+from countermand.values.transactions import (
+    Alteration,
+    Attempt,
+    AttemptKind,
+    ObservedOutcome,
+    Submission,
+    SwapAmounts,
+    TransactionOutcome,
+    UnsignedTransaction,
+)
 from countermand_simulator.loop import run
 from countermand_simulator.memory_store import BEFORE_COMMIT, MemoryDatabase, MemoryPrices, MemoryStore
 from tests.orders.trigger.samples import ALICE, PLACED_AT, deposit, place
@@ -107,22 +118,26 @@ class StubCustody:
     def times(self, what: str) -> int:
         return sum(one[0] == what for one in self.asked)
 
-    async def fate(self, group: OrderGroup, attempt: Attempt) -> ObservedOutcome | None:
+    async def outcome(self, group: OrderGroup, attempt: Attempt) -> ObservedOutcome | None:
         await self._note("fate", group.id, attempt.number)
         fate = self.fates.get((group.id, attempt.number))
-        return None if fate is None else ObservedOutcome(fate, Signature(f"{group.id} {attempt.number}"))
+        if fate is None:
+            return None
+        swaps = fate is TransactionOutcome.LANDED and attempt.kind is AttemptKind.FILL
+        swap = SwapAmounts(attempt.craft.moves, BaseUnits(1), NOTHING) if swaps else None
+        return ObservedOutcome(fate, Signature(f"{group.id} {attempt.number}"), swap=swap)
 
     async def send(self, group: OrderGroup, attempt: Attempt) -> None:
         await self._note("send", group.id, attempt.number)
         if self.lands:
             self.fates.setdefault((group.id, attempt.number), TransactionOutcome.LANDED)
 
-    async def craft_fill(self, group: OrderGroup) -> UnsignedTransaction | SwapRefused:
-        await self._note("craft_fill", group.id, group.progress.attempts)
+    async def build_fill(self, group: OrderGroup) -> UnsignedTransaction | SwapRefused:
+        await self._note("build_fill", group.id, group.progress.attempts)
         return UnsignedTransaction(b"fill", 150, moves=group.remaining, closes=True)
 
-    async def craft_sweep(self, group: OrderGroup) -> UnsignedTransaction | None:
-        await self._note("craft_sweep", group.id, group.progress.attempts)
+    async def build_sweep(self, group: OrderGroup) -> UnsignedTransaction | None:
+        await self._note("build_sweep", group.id, group.progress.attempts)
         return None
 
     # What an outbox and a shard never ask.
@@ -133,13 +148,13 @@ class StubCustody:
     async def block_height(self) -> int:
         raise NotImplementedError
 
-    async def craft_deposit(self, **_asked: Any) -> UnsignedDeposit:
+    async def build_deposit(self, **_asked: Any) -> UnsignedDeposit:
         raise NotImplementedError
 
     async def simulate_deposit(self, deposit: UnsignedDeposit) -> str | None:
         raise NotImplementedError
 
-    async def craft_withdrawal(self, group: OrderGroup) -> UnsignedTransaction:
+    async def build_withdrawal(self, group: OrderGroup) -> UnsignedTransaction:
         raise NotImplementedError
 
     async def shortfall(self, craft: UnsignedTransaction) -> str | None:

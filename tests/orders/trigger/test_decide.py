@@ -23,9 +23,10 @@ from countermand.orders.trigger.model.refusals import Refusal, Refused
 from countermand.values.identity import RequestId, Signature
 from countermand.values.instant import Instant, Moment
 from countermand.values.quantities import NOTHING, BaseUnits, Bps
-from countermand.values.transactions import AttemptKind, SubmissionFault, TransactionOutcome, digest_of
+from countermand.values.transactions import AttemptKind, SubmissionFault, SwapAmounts, TransactionOutcome, digest_of
 from tests.orders.trigger.samples import (
     ALICE,
+    DEPOSITED,
     EXPIRES_AT,
     ID,
     MALLORY,
@@ -144,13 +145,14 @@ def test_an_unknown_craft_of_another_wallet_is_nobodys() -> None:
     assert refusal(decide(None, place(deposit=deposit(wallet=MALLORY)), NOW)) is Refusal.DEPOSIT_UNLIKE_CRAFT
 
 
-# --- the deposit's fate
+# --- the deposit's outcome
 
 
 def resolve(
-    fate: TransactionOutcome, number: int = 1, error: str | None = None, *, at_close: bool = False
+    outcome: TransactionOutcome, number: int = 1, error: str | None = None, *, at_close: bool = False
 ) -> ResolveAttempt:
-    return ResolveAttempt(ID, number, fate, TXID, error, at_close)
+    swap = SwapAmounts(DEPOSITED, BaseUnits(5), NOTHING) if outcome is TransactionOutcome.LANDED else None
+    return ResolveAttempt(ID, number, outcome, TXID, error, at_close, swap)
 
 
 @pytest.mark.parametrize(
@@ -166,12 +168,12 @@ def test_a_landed_deposit_is_judged_at_once(moment: Moment, expected: list[str])
     assert names(decide(order(State.DEPOSITING), resolve(TransactionOutcome.LANDED), moment)) == expected
 
 
-@pytest.mark.parametrize("fate", [TransactionOutcome.REJECTED, TransactionOutcome.DEAD])
-def test_a_deposit_that_cannot_land_ends_the_order(fate: TransactionOutcome) -> None:
-    assert names(decide(order(State.DEPOSITING), resolve(fate), NOW)) == ["DepositFailed"]
+@pytest.mark.parametrize("outcome", [TransactionOutcome.REJECTED, TransactionOutcome.DEAD])
+def test_a_deposit_that_cannot_land_ends_the_order(outcome: TransactionOutcome) -> None:
+    assert names(decide(order(State.DEPOSITING), resolve(outcome), NOW)) == ["DepositFailed"]
 
 
-def test_a_fate_is_learnt_once() -> None:
+def test_an_outcome_is_learnt_once() -> None:
     assert refusal(decide(order(State.OPEN), resolve(TransactionOutcome.LANDED), NOW)) is Refusal.NOTHING_TO_DO
     assert (
         refusal(decide(order(State.EXECUTING), resolve(TransactionOutcome.LANDED, number=1), NOW))
@@ -251,7 +253,7 @@ def test_failed_swaps_stretch_the_pause(failures: int, pause_ms: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fate", "moment", "expected"),
+    ("outcome", "moment", "expected"),
     [
         (TransactionOutcome.LANDED, NOW, ["FillLanded"]),
         (TransactionOutcome.LANDED, LATE, ["FillLanded"]),
@@ -260,17 +262,17 @@ def test_failed_swaps_stretch_the_pause(failures: int, pause_ms: int) -> None:
         (TransactionOutcome.REJECTED, LATE, ["FillFailed", "OrderExpired"]),
     ],
 )
-def test_a_fill_in_flight_finishes(fate: TransactionOutcome, moment: Moment, expected: list[str]) -> None:
-    assert names(decide(order(State.EXECUTING), resolve(fate, 2), moment)) == expected
+def test_a_fill_in_flight_finishes(outcome: TransactionOutcome, moment: Moment, expected: list[str]) -> None:
+    assert names(decide(order(State.EXECUTING), resolve(outcome, 2), moment)) == expected
 
 
 def test_only_a_rejected_close_counts_as_one() -> None:
-    for fate, at_close, counted in [
+    for outcome, at_close, counted in [
         (TransactionOutcome.REJECTED, True, True),
         (TransactionOutcome.REJECTED, False, False),
         (TransactionOutcome.DEAD, True, False),
     ]:
-        decision = decide(order(State.EXECUTING), resolve(fate, 2, at_close=at_close), NOW)
+        decision = decide(order(State.EXECUTING), resolve(outcome, 2, at_close=at_close), NOW)
         assert isinstance(decision, tuple)
         (failed,) = decision
         assert isinstance(failed, events.FillFailed)
@@ -465,16 +467,16 @@ def test_nothing_is_co_signed_while_there_is_no_craft() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fate", "expected"),
+    ("outcome", "expected"),
     [
         (TransactionOutcome.LANDED, events.WithdrawalLanded(TXID, BaseUnits(1_000), NOTHING, closed=True)),
         (TransactionOutcome.REJECTED, events.WithdrawalFailed(TXID, "dust", close_rejected=True)),
         (TransactionOutcome.DEAD, events.WithdrawalFailed(TXID, None, close_rejected=False)),
     ],
 )
-def test_the_fate_of_a_withdrawal(fate: TransactionOutcome, expected: events.Event) -> None:
-    error = "dust" if fate is TransactionOutcome.REJECTED else None
-    assert decide(withdrawing(), resolve(fate, 2, error, at_close=True), NOW) == (expected,)
+def test_the_outcome_of_a_withdrawal(outcome: TransactionOutcome, expected: events.Event) -> None:
+    error = "dust" if outcome is TransactionOutcome.REJECTED else None
+    assert decide(withdrawing(), resolve(outcome, 2, error, at_close=True), NOW) == (expected,)
 
 
 # --- sweeping

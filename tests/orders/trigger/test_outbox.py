@@ -222,7 +222,7 @@ async def test_a_lost_commit_in_the_middle_of_a_fill_is_no_end_to_it() -> None:
                 async def lose(
                     what: str, _order: OrderId, trouble: Trouble = trouble, nth: int = nth, point: str = point
                 ) -> None:
-                    if what == ("craft_fill", "craft_fill", "send")[nth]:
+                    if what == ("build_fill", "build_fill", "send")[nth]:
                         trouble.raises.setdefault(point, [CommitUnknown("lost")])
 
                 it.custody.before = lose
@@ -273,25 +273,25 @@ async def test_ten_thousand_crossed_orders_keep_no_cancel_waiting() -> None:
         await asyncio.gather(*(it.shard.submit(placing(name)) for name in names))
         await idle(it)
         await it.prices.set({SOL: usd(300)}, at_once=True)
-        started = it.custody.times("craft_fill")
+        started = it.custody.times("build_fill")
         last = OrderId(names[-1])
         group = await it.shard.peek(last)
         assert group is not None
         cancelled = await it.shard.submit(RequestCancel(last, ALICE, REQUEST, craft(), group.version))
         assert isinstance(cancelled, Answer)
         assert cancelled.group.state is State.READY_TO_CANCEL, "crossed, but without an attempt"
-        assert it.custody.times("craft_fill") - started <= 10 * FILL_WORKERS
+        assert it.custody.times("build_fill") - started <= 10 * FILL_WORKERS
         confirmed = await it.shard.submit(ConfirmCancel(last, ALICE, REQUEST, submission(), 0))
         assert isinstance(confirmed, Answer)
         await until(it, State.CANCELLED, last)
-        assert it.custody.times("craft_fill") - started <= 40 * FILL_WORKERS, "a withdrawal does not queue behind fills"
+        assert it.custody.times("build_fill") - started <= 40 * FILL_WORKERS, "a withdrawal does not queue behind fills"
         assert not it.outbox.is_idle()
 
 
 @under_virtual_time
 async def test_fills_that_hang_keep_no_withdrawal_and_no_deposit_waiting() -> None:
     async def hang(what: str, _order: OrderId) -> None:
-        if what == "craft_fill":
+        if what == "build_fill":
             await asyncio.Event().wait()
 
     async with workbench(custody=StubCustody(before=hang), acting=True) as it:
@@ -300,7 +300,7 @@ async def test_fills_that_hang_keep_no_withdrawal_and_no_deposit_waiting() -> No
         await it.opens()
         await it.prices.set({SOL: usd(300)}, at_once=True)
         await asyncio.sleep(1)
-        assert it.custody.times("craft_fill") == FILL_WORKERS
+        assert it.custody.times("build_fill") == FILL_WORKERS
         assert isinstance(await it.shard.submit(RequestCancel(ORDER, ALICE, REQUEST, None, 0)), Answer)
         group = await it.shard.peek(ORDER)
         assert group is not None
@@ -321,11 +321,11 @@ async def test_what_is_in_flight_goes_before_what_only_begins() -> None:
         await it.prices.set({SOL: usd(300)}, at_once=True)
         await idle(it)
         fills = [
-            what for what, _, number in it.custody.asked if what == "craft_fill" or (what == "send" and number > 1)
+            what for what, _, number in it.custody.asked if what == "build_fill" or (what == "send" and number > 1)
         ]
         ahead = most = 0
         for what in fills:
-            ahead += 1 if what == "craft_fill" else -1
+            ahead += 1 if what == "build_fill" else -1
             most = max(most, ahead)
         assert most <= 3 * FILL_WORKERS, "attempts lie around unsent"
         assert (await it.shard.committed(OrderId("order 39"))) is not None

@@ -14,9 +14,8 @@ from countermand.orders.trigger.model.commands import ResolveAttempt
 from countermand.orders.trigger.model.live_orders import ORDERS_PER_SLICE, LiveOrders
 from countermand.orders.trigger.model.order import State
 from countermand.orders.trigger.model.refusals import Refusal, Refused
-from countermand.orders.trigger.ports import BuildRow
 from countermand.orders.trigger.shard import Answer
-from countermand.values.identity import OrderId, RequestId, Signature
+from countermand.values.identity import OrderId, Signature
 from countermand.values.instant import Instant
 from countermand.values.transactions import TransactionOutcome
 from countermand_simulator.memory_store import (
@@ -28,7 +27,7 @@ from countermand_simulator.memory_store import (
     HeldInside,
     MemoryDatabase,
 )
-from tests.orders.trigger.samples import ALICE, EXPIRES_AT, MALLORY, PLACED_AT, SOL, deposit, usd
+from tests.orders.trigger.samples import EXPIRES_AT, MALLORY, SOL, deposit, usd
 from tests.orders.trigger.stubs import Trouble, Workbench, cancelling, placing, quiet, under_virtual_time, workbench
 
 UNKNOWN = CommitUnknown("the answer to a commit was lost")
@@ -584,17 +583,12 @@ async def test_a_price_that_concerns_no_order_is_stored_when_it_was_answered() -
 
 
 @under_virtual_time
-async def test_a_vault_a_craft_and_a_build_without_orders_are_stored_when_they_were_answered() -> None:
+async def test_a_craft_without_an_order_is_stored_when_it_was_answered() -> None:
     database = MemoryDatabase()
-    build = BuildRow(b"d" * 32, RequestId("b"), 150, b"build")
     async with workbench(database) as it:
-        await it.shard.add_vault(ALICE, PLACED_AT)
-        assert await it.store.vault(ALICE) == PLACED_AT
         crafted = deposit()
         await it.shard.add_craft(crafted)
         assert await it.store.crafts([crafted.request_id]) == {crafted.request_id: journal.encode(crafted)}
-        await it.shard.add_builds([build])
-        assert await it.store.build(build.digest) == build.body
         assert it.journal() == []
 
 

@@ -29,7 +29,6 @@ def test_resting_orders_share_what_is_equal_whether_they_were_placed_or_loaded()
         assert again.terms.trigger_mint is one.terms.trigger_mint is one.terms.input_mint
         assert again.terms.output_mint is one.terms.output_mint
         assert again.legs[0].slippage is one.legs[0].slippage
-        assert again.remaining is again.terms.deposited
 
 
 def _placed() -> OrderGroup:

@@ -189,7 +189,7 @@ async def test_a_deposit_that_is_forgotten_while_its_order_is_placed_is_kept_wit
     """It was read before housekeeping judged it dead, or before a reset. A repeat must get the same answer."""
     alice, store = await venue.wallet(), await PostgresStore.connect(database_url)
     deposit = await venue.deposit(alice, ONE_SOL)
-    simulate = venue.custody.simulate_deposit
+    simulate = venue.transactions.simulate_deposit
 
     async def forgotten_meanwhile(craft: UnsignedDeposit) -> str | None:
         await store.delete_dead_crafts(craft.craft.last_valid_height + 1)
@@ -197,7 +197,7 @@ async def test_a_deposit_that_is_forgotten_while_its_order_is_placed_is_kept_wit
         return await simulate(craft)
 
     request = venue.request(alice, deposit, above(200))
-    with patch.object(venue.custody, "simulate_deposit", forgotten_meanwhile):
+    with patch.object(venue.transactions, "simulate_deposit", forgotten_meanwhile):
         first = await venue.orders.place(request)
     again = await venue.orders.place(request)
     assert isinstance(first, Placed)

@@ -8,7 +8,7 @@ import pytest
 
 from countermand.kernel.ports import Unavailable
 from countermand.orders.trigger.model.order import OrderGroup
-from countermand.orders.trigger.ports import Custody
+from countermand.orders.trigger.ports import Transactions
 from countermand.solana.port import ChainUnavailable, SignatureStatus
 from countermand.values.transactions import Attempt, TransactionOutcome, UnsignedTransaction
 from tests.orders.trigger.samples import progressed
@@ -17,36 +17,36 @@ from tests.services.custody.venue import SOL, USDC, Venue
 
 
 def test_it_is_what_the_engine_asks_for(venue: Venue) -> None:
-    custody: Custody = venue.custody
+    custody: Transactions = venue.custody
     assert custody.vault_of(venue.wallet) == venue.keys.vault_of(venue.wallet).address
 
 
 async def withdrawing(venue: Venue) -> tuple[OrderGroup, Attempt]:
     group = await venue.has_open(USDC, 20_000_000)
-    return group, venue.withdrawing(group, await venue.custody.craft_withdrawal(group))
+    return group, venue.withdrawing(group, await venue.custody.build_withdrawal(group))
 
 
 async def test_an_attempt_is_unresolved_until_its_height_has_passed(venue: Venue) -> None:
     group, attempt = await withdrawing(venue)
     venue.port.loses = 1
     await venue.custody.send(group, attempt)
-    assert await venue.custody.fate(group, attempt) is None
+    assert await venue.custody.outcome(group, attempt) is None
     venue.clock.ms += 60_000  # 150 slots: the last valid one.
     assert await venue.custody.block_height() == attempt.craft.last_valid_height
-    assert await venue.custody.fate(group, attempt) is None
+    assert await venue.custody.outcome(group, attempt) is None
     venue.clock.ms += 400
-    seen = await venue.custody.fate(group, attempt)
+    seen = await venue.custody.outcome(group, attempt)
     assert seen is not None
-    assert (seen.fate, seen.signature, seen.error) == (TransactionOutcome.DEAD, attempt.user_signature, None)
+    assert (seen.outcome, seen.signature, seen.error) == (TransactionOutcome.DEAD, attempt.user_signature, None)
 
 
 async def test_what_landed_has_landed_however_late_it_is_asked(venue: Venue) -> None:
     group, attempt = await withdrawing(venue)
     await venue.custody.send(group, attempt)
     await venue.chain.expire_blockhashes()
-    seen = await venue.custody.fate(group, attempt)
+    seen = await venue.custody.outcome(group, attempt)
     assert seen is not None
-    assert (seen.fate, seen.signature) == (TransactionOutcome.LANDED, attempt.user_signature)
+    assert (seen.outcome, seen.signature) == (TransactionOutcome.LANDED, attempt.user_signature)
 
 
 @pytest.mark.parametrize("error", [None, {"InstructionError": [2, {"Custom": 1}]}])
@@ -58,7 +58,7 @@ async def test_what_is_not_finalized_is_unresolved(venue: Venue, monkeypatch: py
         return SignatureStatus(1, finalized=False, error=error)
 
     monkeypatch.setattr(venue.port, "signature_status", confirmed)
-    assert await venue.custody.fate(group, attempt) is None
+    assert await venue.custody.outcome(group, attempt) is None
 
 
 async def test_the_height_is_asked_before_the_status(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +76,7 @@ async def test_the_height_is_asked_before_the_status(venue: Venue, monkeypatch: 
 
     monkeypatch.setattr(venue.port, "finalized_block_height", height)
     monkeypatch.setattr(venue.port, "signature_status", status)
-    assert await venue.custody.fate(group, attempt) is None
+    assert await venue.custody.outcome(group, attempt) is None
     assert asked == ["height", "status"]
 
 
@@ -84,15 +84,15 @@ async def test_one_blockhash_serves_two_seconds(venue: Venue) -> None:
     group = await venue.has_open(USDC, 20_000_000)
     asked = venue.port.blockhashes_asked
     for _ in range(3):
-        await venue.custody.craft_withdrawal(group)
+        await venue.custody.build_withdrawal(group)
     venue.clock.ms += 2_000
-    await venue.custody.craft_withdrawal(group)
+    await venue.custody.build_withdrawal(group)
     assert venue.port.blockhashes_asked == asked
     venue.clock.ms += 1
-    await venue.custody.craft_withdrawal(group)
+    await venue.custody.build_withdrawal(group)
     assert venue.port.blockhashes_asked == asked + 1
     venue.clock.ms -= 60_000  # The machine's clock was set back.
-    await venue.custody.craft_withdrawal(group)
+    await venue.custody.build_withdrawal(group)
     assert venue.port.blockhashes_asked == asked + 2
 
 
@@ -108,7 +108,7 @@ async def test_many_who_need_a_blockhash_ask_once(venue: Venue, monkeypatch: pyt
         return await original()
 
     monkeypatch.setattr(venue.port, "latest_blockhash", slowly)
-    crafting = [asyncio.create_task(venue.custody.craft_withdrawal(group)) for _ in range(5)]
+    crafting = [asyncio.create_task(venue.custody.build_withdrawal(group)) for _ in range(5)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     crafting[0].cancel()  # Whoever gives up takes nothing from the others.
@@ -123,10 +123,10 @@ async def test_a_failure_to_get_a_blockhash_is_not_remembered(venue: Venue) -> N
     group = await venue.has_open(USDC, 20_000_000)
     venue.clock.ms += 3_000
     venue.port.down = ChainUnavailable("the node is away")
-    failed = await asyncio.gather(*(venue.custody.craft_withdrawal(group) for _ in range(3)), return_exceptions=True)
+    failed = await asyncio.gather(*(venue.custody.build_withdrawal(group) for _ in range(3)), return_exceptions=True)
     assert [str(each) for each in failed] == ["the node is away"] * 3
     venue.port.down = None
-    assert isinstance(await venue.custody.craft_withdrawal(group), UnsignedTransaction)
+    assert isinstance(await venue.custody.build_withdrawal(group), UnsignedTransaction)
 
 
 async def test_a_failure_that_nobody_waits_for_any_more_is_no_noise(
@@ -143,7 +143,7 @@ async def test_a_failure_that_nobody_waits_for_any_more_is_no_noise(
         raise ChainUnavailable("the node is away")
 
     monkeypatch.setattr(venue.port, "latest_blockhash", fails_late)
-    crafting = asyncio.create_task(venue.custody.craft_withdrawal(group))
+    crafting = asyncio.create_task(venue.custody.build_withdrawal(group))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     crafting.cancel()
@@ -153,7 +153,7 @@ async def test_a_failure_that_nobody_waits_for_any_more_is_no_noise(
     await asyncio.sleep(0)
     gc.collect()
     monkeypatch.setattr(venue.port, "latest_blockhash", original)
-    assert isinstance(await venue.custody.craft_withdrawal(group), UnsignedTransaction)
+    assert isinstance(await venue.custody.build_withdrawal(group), UnsignedTransaction)
     assert noise == []
 
 
@@ -164,10 +164,10 @@ async def test_after_a_leap_of_the_chain_crafts_take_a_new_blockhash(venue: Venu
     if learns == "block_height":
         await venue.custody.block_height()
     elif learns == "fate":
-        await venue.custody.fate(group, attempt)
+        await venue.custody.outcome(group, attempt)
     else:
-        venue.custody.forget()
-    craft = await venue.custody.craft_withdrawal(group)
+        venue.jumps()
+    craft = await venue.custody.build_withdrawal(group)
     assert decoded(craft.message).blockhash != decoded(attempt.craft.message).blockhash
     assert craft.last_valid_height > attempt.craft.last_valid_height
     await venue.lands(group, venue.withdrawing(group, craft))
@@ -179,18 +179,18 @@ Asks = Callable[[], Awaitable[object]]
 async def test_a_chain_that_does_not_answer_is_unavailable(venue: Venue) -> None:
     group, attempt = await withdrawing(venue)
     group = progressed(group, triggered_leg=0)
-    deposit = await venue.craft_deposit(SOL, 1)
+    deposit = await venue.build_deposit(SOL, 1)
     venue.clock.ms += 3_000
     venue.port.down = ChainUnavailable("the node is away")
     custody = venue.custody
     asks: list[Asks] = [
         custody.block_height,
-        lambda: venue.craft_deposit(SOL, 1),
+        lambda: venue.build_deposit(SOL, 1),
         lambda: custody.simulate_deposit(deposit),
-        lambda: custody.craft_withdrawal(group),
-        lambda: custody.craft_fill(group),
-        lambda: custody.craft_sweep(group),
-        lambda: custody.fate(group, attempt),
+        lambda: custody.build_withdrawal(group),
+        lambda: custody.build_fill(group),
+        lambda: custody.build_sweep(group),
+        lambda: custody.outcome(group, attempt),
         lambda: custody.send(group, attempt),
     ]
     for ask in asks:
@@ -208,12 +208,12 @@ async def test_a_token_of_the_newer_program(venue: Venue) -> None:
     """Token-2022 without extensions: the same transactions under another program."""
     token = await venue.lists_token_2022()
     group = await venue.has_open(token, 5_000, USDC)
-    await venue.lands(group, venue.withdrawing(group, await venue.custody.craft_withdrawal(group)))
+    await venue.lands(group, venue.withdrawing(group, await venue.custody.build_withdrawal(group)))
     group = await venue.has_open(token, 5_000, USDC)
-    craft = await venue.custody.craft_fill(group)
+    craft = await venue.custody.build_fill(group)
     assert isinstance(craft, UnsignedTransaction)
     await venue.lands(group, venue.filling(group, craft))
     group = await venue.has_open(USDC, 5_000_000, token)
-    craft = await venue.custody.craft_fill(group)
+    craft = await venue.custody.build_fill(group)
     assert isinstance(craft, UnsignedTransaction)
     await venue.lands(group, venue.filling(group, craft))

@@ -31,7 +31,7 @@ async def test_sol_is_wrapped_on_its_way(venue: Venue) -> None:
 
 
 async def test_the_layout_of_a_tokens_deposit(venue: Venue) -> None:
-    deposit = await venue.craft_deposit(USDC, 20_000_000, request_id="12345678-9abc-4def-8012-3456789abcde")
+    deposit = await venue.build_deposit(USDC, 20_000_000, request_id="12345678-9abc-4def-8012-3456789abcde")
     vault = venue.custody.vault_of(venue.wallet)
     message = decoded(deposit.craft.message)
     limit, price, create, initialize, transfer = message.instructions
@@ -61,7 +61,7 @@ async def test_the_layout_of_a_tokens_deposit(venue: Venue) -> None:
 
 
 async def test_the_layout_of_sols_deposit(venue: Venue) -> None:
-    deposit = await venue.craft_deposit(SOL, 10**9)
+    deposit = await venue.build_deposit(SOL, 10**9)
     message = decoded(deposit.craft.message)
     _, _, create, initialize, transfer, sync = message.instructions
     assert message.header == (2, 1, 4)
@@ -73,9 +73,9 @@ async def test_the_layout_of_sols_deposit(venue: Venue) -> None:
 
 
 async def test_what_a_deposit_says_of_itself(venue: Venue) -> None:
-    deposit = await venue.craft_deposit(JUP, 5_000_000, SOL)
+    deposit = await venue.build_deposit(JUP, 5_000_000, SOL)
     assert (deposit.wallet, deposit.input_mint, deposit.output_mint) == (venue.wallet, JUP.mint, SOL.mint)
-    assert (deposit.craft.moves.units, deposit.craft.gift.units, deposit.craft.closes) == (5_000_000, 0, False)
+    assert (deposit.craft.moves.units, deposit.craft.dust.units, deposit.craft.closes) == (5_000_000, 0, False)
     assert deposit.craft.last_valid_height == venue.chain.block_height + 150
     assert decoded(deposit.craft.message).blockhash == bytes(
         Pubkey.from_string((await venue.chain.latest_blockhash()).blockhash)
@@ -83,47 +83,47 @@ async def test_what_a_deposit_says_of_itself(venue: Venue) -> None:
 
 
 async def test_a_prefunded_address_makes_the_chain_refuse(venue: Venue) -> None:
-    deposit = await venue.craft_deposit(USDC, 20_000_000)
+    deposit = await venue.build_deposit(USDC, 20_000_000)
     assert await venue.custody.simulate_deposit(deposit) is None
     await venue.stranger_sends_lamports(deposit.input_account, 890_880)
     assert await venue.custody.simulate_deposit(deposit) == "Error processing Instruction 2: custom program error: 0x0"
     group, before = venue.placed(deposit), (await venue.balances())["USDC"]
     assert group.progress.attempt is not None
     fate = await venue.settles(group, group.progress.attempt)
-    assert (fate.fate, (await venue.balances())["USDC"]) == (TransactionOutcome.REJECTED, before)
+    assert (fate.outcome, (await venue.balances())["USDC"]) == (TransactionOutcome.REJECTED, before)
     assert not fate.at_close
 
 
 async def test_a_simulation_says_what_is_missing(venue: Venue) -> None:
-    too_much = await venue.craft_deposit(USDC, 1_001 * 10**6)
+    too_much = await venue.build_deposit(USDC, 1_001 * 10**6)
     assert await venue.custody.simulate_deposit(too_much) == "Error processing Instruction 4: custom program error: 0x1"
     await venue.closes_own(USDC)
-    without = await venue.craft_deposit(USDC, 1)
+    without = await venue.build_deposit(USDC, 1)
     why = await venue.custody.simulate_deposit(without)
     assert why == "Error processing Instruction 4: invalid account data for instruction"
 
 
 async def test_the_same_request_funds_no_second_order(venue: Venue) -> None:
-    deposit = await venue.craft_deposit(USDC, 20_000_000)
+    deposit = await venue.build_deposit(USDC, 20_000_000)
     group = venue.placed(deposit)
     assert group.progress.attempt is not None
     await venue.lands(group, group.progress.attempt)
     venue.clock.ms += 3_000
-    again = venue.placed(await venue.craft_deposit(USDC, 20_000_000, request_id=deposit.request_id))
+    again = venue.placed(await venue.build_deposit(USDC, 20_000_000, request_id=deposit.request_id))
     assert again.progress.attempt is not None
     assert again.terms.input_account == group.terms.input_account
-    assert (await venue.settles(again, again.progress.attempt)).fate is TransactionOutcome.REJECTED
+    assert (await venue.settles(again, again.progress.attempt)).outcome is TransactionOutcome.REJECTED
 
 
 async def test_compute_limits_have_room(venue: Venue) -> None:
     for token, amount in ((USDC, 1_000_000), (SOL, 10**9)):
-        deposit = await venue.craft_deposit(token, amount)
+        deposit = await venue.build_deposit(token, amount)
         limit = int.from_bytes(decoded(deposit.craft.message).instructions[0].data[1:], "little")
         used = await venue.units_used(deposit.craft)
         assert used * 13 // 10 < limit
 
 
 async def test_the_deposit_is_the_attempt_that_the_user_signed(venue: Venue) -> None:
-    group = venue.placed(await venue.craft_deposit(USDC, 20_000_000))
+    group = venue.placed(await venue.build_deposit(USDC, 20_000_000))
     assert group.progress.attempt is not None
     assert venue.custody.signature_of(group, group.progress.attempt) == group.progress.attempt.user_signature

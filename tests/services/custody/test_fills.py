@@ -1,22 +1,23 @@
 from dataclasses import replace
 
 import pytest
+from solders.instruction import Instruction
 
 from countermand.orders.trigger.model.condition import Direction
 from countermand.orders.trigger.model.order import OrderGroup
-from countermand.orders.trigger.ports import SwapRefused
-from countermand.sandbox.pool import POOL_UNITS
+from countermand.sandbox.pool import POOL_UNITS, SandboxPool
+from countermand.services.liquidity.routing import Quote, SwapRefused, SwapRequest
 from countermand.services.tokens import Token
 from countermand.values.identity import Mint
 from countermand.values.quantities import NOTHING, BaseUnits, UsdPrice
-from countermand.values.transactions import TransactionOutcome, UnsignedTransaction
+from countermand.values.transactions import SwapAmounts, TransactionOutcome, UnsignedTransaction
 from tests.orders.trigger.samples import progressed
 from tests.services.custody.layouts import decoded
 from tests.services.custody.venue import JUP, RENT, SOL, USDC, USDT, Venue, leg, usd
 
 
 async def crafted(venue: Venue, group: OrderGroup) -> UnsignedTransaction:
-    craft = await venue.custody.craft_fill(group)
+    craft = await venue.custody.build_fill(group)
     assert isinstance(craft, UnsignedTransaction), craft
     return craft
 
@@ -28,8 +29,15 @@ async def filled(venue: Venue, group: OrderGroup) -> UnsignedTransaction:
     return craft
 
 
+async def swapped(venue: Venue, group: OrderGroup) -> SwapAmounts:
+    """What a fill moved, as the chain shows it."""
+    landed = await venue.lands(group, venue.filling(group, await crafted(venue, group)))
+    assert landed.swap is not None
+    return landed.swap
+
+
 async def refused(venue: Venue, group: OrderGroup) -> str:
-    refusal = await venue.custody.craft_fill(group)
+    refusal = await venue.custody.build_fill(group)
     assert isinstance(refusal, SwapRefused), refusal
     return refusal.reason
 
@@ -44,7 +52,7 @@ async def test_sol_is_sold_for_dollars(venue: Venue) -> None:
     craft = await filled(venue, group)
     after = await venue.balances()
     # 1 SOL is worth 150 dollars, and a thousandth of that is the fee.
-    assert (craft.moves.units, craft.receives.units, craft.gift, craft.closes) == (10**9, 149_850_000, NOTHING, True)
+    assert (craft.moves.units, craft.minimum.units, craft.dust, craft.closes) == (10**9, 145_354_500, NOTHING, True)
     assert after["USDC"] - before["USDC"] == 149_850_000
     assert after["lamports"] - before["lamports"] == RENT
     assert await venue.lamports(group.terms.input_account) == 0
@@ -54,9 +62,8 @@ async def test_sol_is_sold_for_dollars(venue: Venue) -> None:
 async def test_dollars_buy_sol_which_comes_as_lamports(venue: Venue) -> None:
     group = await venue.has_open(USDC, 300_000_000, SOL)
     before, pool = await venue.balances(), await venue.lamports(venue.keys.pool.address)
-    craft = await filled(venue, group)
+    await filled(venue, group)
     after = await venue.balances()
-    assert craft.receives.units == 1_998_000_000
     assert after["lamports"] - before["lamports"] == 1_998_000_000 + RENT
     assert await venue.lamports(venue.keys.pool.address) == pool - 1_998_000_000
     assert await pool_units(venue, USDC) == 300_000_000
@@ -86,7 +93,7 @@ async def test_dust_goes_to_the_user_even_where_its_account_is_gone(venue: Venue
     await venue.closes_own(USDC)
     await venue.stranger_sends(group, 9)
     craft = await filled(venue, group)
-    assert (craft.moves.units, craft.gift.units, craft.closes) == (300_000_000, 9, True)
+    assert (craft.moves.units, craft.dust.units, craft.closes) == (300_000_000, 9, True)
     assert (await venue.balances())["USDC"] == 9
     assert await venue.lamports(group.terms.input_account) == 0
     assert await pool_units(venue, USDC) == 300_000_000
@@ -97,7 +104,7 @@ async def test_dust_of_sol_comes_back_with_the_close(venue: Venue) -> None:
     await venue.stranger_sends(group, 9)
     before = await venue.balances()
     craft = await filled(venue, group)
-    assert (craft.gift.units, craft.closes) == (9, True)
+    assert (craft.dust.units, craft.closes) == (9, True)
     assert (await venue.balances())["lamports"] - before["lamports"] == RENT + 9
     assert await pool_units(venue, SOL) == 10**9
 
@@ -107,13 +114,13 @@ async def test_dust_after_the_craft_makes_the_chain_refuse_until_the_close_is_le
     craft = await crafted(venue, group)
     await venue.stranger_sends(group, 1)
     fate = await venue.settles(group, venue.filling(group, craft))
-    assert (fate.fate, fate.at_close) == (TransactionOutcome.REJECTED, True)
+    assert (fate.outcome, fate.at_close) == (TransactionOutcome.REJECTED, True)
     assert (await venue.balances())["JUP"] == 1_000 * 10**6
     group = progressed(group, close_rejections=2)
     craft = await crafted(venue, group)
     await venue.stranger_sends(group, 1)
     await venue.lands(group, venue.filling(group, craft))
-    assert (craft.gift, craft.closes) == (NOTHING, False)
+    assert (craft.dust, craft.closes) == (NOTHING, False)
     assert await venue.units(group.terms.input_account) == 2
     assert (await venue.balances())["JUP"] == 1_599_400_000
 
@@ -142,7 +149,7 @@ async def test_who_signs_a_fill(venue: Venue) -> None:
 async def test_quotes_are_exact(venue: Venue, input_: Token, output: Token, amount: int, receives: int) -> None:
     group = await venue.has_open(input_, amount, output)
     if receives:
-        assert (await filled(venue, group)).receives.units == receives
+        assert (await swapped(venue, group)).received.units == receives
     else:
         assert await refused(venue, group) == f"the swap would give nothing for {amount} of {input_.mint}"
 
@@ -151,13 +158,13 @@ async def test_impact_makes_the_pool_give_less(venue: Venue) -> None:
     group = await venue.has_open(SOL, 10**9, USDC)
     venue.pool.impact_bps = {SOL.mint: 25, USDC.mint: 9_999}
     # 150 × 0.9975 = 149.625, less a thousandth.
-    assert (await filled(venue, group)).receives.units == 149_475_375
+    assert (await swapped(venue, group)).received.units == 149_475_375
 
 
 async def test_the_quote_before_fee_is_compared_with_the_minimum(venue: Venue) -> None:
     group = await venue.has_open(SOL, 10**9, USDC, leg(slippage=25))
     venue.pool.impact_bps = {SOL.mint: 25}
-    assert isinstance(await venue.custody.craft_fill(group), UnsignedTransaction)
+    assert isinstance(await venue.custody.build_fill(group), UnsignedTransaction)
     venue.pool.impact_bps = {SOL.mint: 26}
     assert await refused(venue, group) == (
         "the swap would give 149.61 USDC, 0.02 % less than its minimum 149.625 "
@@ -167,9 +174,9 @@ async def test_the_quote_before_fee_is_compared_with_the_minimum(venue: Venue) -
 
 async def test_no_slippage_allows_no_impact_but_the_fee(venue: Venue) -> None:
     group = await venue.has_open(SOL, 10**9, USDC, leg(slippage=0))
-    assert isinstance(await venue.custody.craft_fill(group), UnsignedTransaction)
+    assert isinstance(await venue.custody.build_fill(group), UnsignedTransaction)
     venue.pool.impact_bps = {SOL.mint: 1}
-    assert isinstance(await venue.custody.craft_fill(group), SwapRefused)
+    assert isinstance(await venue.custody.build_fill(group), SwapRefused)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +194,7 @@ async def test_the_impact_that_the_default_slippage_allows(
     price = 150 if trigger is SOL else 1
     group = await venue.has_open(SOL, 10**9, USDC, leg(direction, dollars=price), trigger)
     venue.pool.impact_bps = {SOL.mint: most}
-    assert isinstance(await venue.custody.craft_fill(group), UnsignedTransaction)
+    assert isinstance(await venue.custody.build_fill(group), UnsignedTransaction)
     venue.pool.impact_bps = {SOL.mint: most + 1}
     assert "less than its minimum" in await refused(venue, group)
 
@@ -203,7 +210,7 @@ async def test_a_stop_does_not_fill_when_the_price_gaps_past_its_buffer(venue: V
     venue.prices[SOL.mint] = UsdPrice(120 * 10**12 - 1)
     assert "less than its minimum 120 " in await refused(venue, group)
     venue.prices[SOL.mint] = usd(130)
-    assert (await filled(venue, group)).receives.units == 129_870_000
+    assert (await swapped(venue, group)).received.units == 129_870_000
 
 
 async def test_a_buy_does_not_chase_a_price_beyond_its_buffer(venue: Venue) -> None:
@@ -212,19 +219,19 @@ async def test_a_buy_does_not_chase_a_price_beyond_its_buffer(venue: Venue) -> N
     venue.prices[SOL.mint] = usd(166)
     assert "less than its minimum 2 (1000 basis points" in await refused(venue, group)
     venue.prices[SOL.mint] = usd(165)
-    assert (await filled(venue, group)).receives.units == 1_998_000_000
+    assert (await swapped(venue, group)).received.units == 1_998_000_000
 
 
 async def test_a_trigger_of_a_third_token_leaves_the_prices_of_now(venue: Venue) -> None:
     group = await venue.has_open(SOL, 10**9, USDC, leg(Direction.BELOW, slippage=0, dollars=10**6), JUP)
     venue.prices[SOL.mint] = usd(110)
-    assert (await filled(venue, group)).receives.units == 109_890_000
+    assert (await swapped(venue, group)).received.units == 109_890_000
 
 
 async def test_prices_are_those_of_now(venue: Venue) -> None:
     group = await venue.has_open(SOL, 10**9, USDC)
     venue.prices[SOL.mint] = UsdPrice(200_000_000_000_001)  # 200.000000000001 dollars.
-    assert (await filled(venue, group)).receives.units == 199_800_000
+    assert (await swapped(venue, group)).received.units == 199_800_000
 
 
 async def test_no_price_no_swap(venue: Venue) -> None:
@@ -243,7 +250,9 @@ async def test_an_unknown_token_is_no_swap(venue: Venue) -> None:
 
 async def test_an_account_that_holds_less_than_the_order_is_not_filled(venue: Venue) -> None:
     group = await venue.has_open(SOL, 10**9, USDC)
-    assert "holds 1000000000 of the 1000000001" in await refused(venue, replace(group, remaining=BaseUnits(10**9 + 1)))
+    assert "holds 1000000000 of the 1000000001" in await refused(
+        venue, replace(group, terms=replace(group.terms, deposited=BaseUnits(10**9 + 1)))
+    )
 
 
 async def test_an_absurd_price_is_a_refusal_and_no_crash(venue: Venue) -> None:
@@ -267,7 +276,7 @@ async def test_failures_on_demand_land_and_err(venue: Venue) -> None:
     before = await venue.balances()
     craft = await crafted(venue, group)
     fate = await venue.settles(group, venue.filling(group, craft))
-    assert (fate.fate, fate.error) == (
+    assert (fate.outcome, fate.error) == (
         TransactionOutcome.REJECTED,
         "Error processing Instruction 6: custom program error: 0xc",
     )
@@ -307,3 +316,43 @@ async def test_the_largest_fill_fits_a_packet_and_its_compute_limit(venue: Venue
     assert len(venue.wire(craft)) < 1_000
     used = await venue.units_used(craft)
     assert used + 30_000 < int.from_bytes(decoded(craft.message).instructions[0].data[1:], "little")
+
+
+class Slipping(SandboxPool):
+    """The market moves between the quote and the landing."""
+
+    slip_bps = 0
+
+    def settlement(self, swap: SwapRequest, quote: Quote, minimum: BaseUnits) -> tuple[Instruction, ...]:
+        given = quote.receives.units * (10_000 + self.slip_bps) // 10_000
+        return super().settlement(swap, replace(quote, receives=BaseUnits(given)), minimum)
+
+
+@pytest.mark.parametrize("slip_bps", [-299, -1, 1, 5_000])
+@pytest.mark.parametrize(("sold", "bought"), [(SOL, USDC), (USDC, SOL), (JUP, USDC)])
+async def test_the_amounts_are_those_that_the_chain_shows(
+    venue: Venue, sold: Token, bought: Token, slip_bps: int
+) -> None:
+    """A pool that gives more than it quoted, or less: the order is told what it got."""
+    group = await venue.has_open(sold, 10**8, bought)
+    await venue.stranger_sends(group, 9)
+    quoted = (await swapped(venue, await venue.has_open(sold, 10**8, bought))).received
+    venue.pool.__class__ = Slipping
+    venue.pool.slip_bps = slip_bps  # type: ignore[attr-defined]
+    before = await venue.balances()
+    swap = await swapped(venue, group)
+    after = await venue.balances()
+    assert swap.received == BaseUnits(quoted.units * (10_000 + slip_bps) // 10_000)
+    assert (swap.used, swap.dust) == (BaseUnits(10**8), BaseUnits(9))
+    if bought is USDC:
+        assert after["USDC"] - before["USDC"] == swap.received.units
+
+
+async def test_no_vault_signs_for_less_than_the_minimum(venue: Venue) -> None:
+    group = await venue.has_open(SOL, 10**9, USDC)
+    venue.pool.__class__ = Slipping
+    venue.pool.slip_bps = -301  # type: ignore[attr-defined]
+    attempt = venue.filling(group, await crafted(venue, group))
+    with pytest.raises(AssertionError, match="does not swap as it should"):
+        await venue.custody.send(group, attempt)
+    assert venue.port.sent == venue.port.sent[:1], "only the deposit was sent"

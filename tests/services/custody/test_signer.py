@@ -28,17 +28,17 @@ Edit: TypeAlias = Callable[[list[Instruction], Venue, OrderGroup], list[Instruct
 async def attempt_of(venue: Venue, kind: AttemptKind) -> tuple[OrderGroup, Attempt]:
     """A sound attempt, and its order."""
     if kind is AttemptKind.DEPOSIT:
-        group = venue.placed(await venue.craft_deposit(USDC, 20_000_000))
+        group = venue.placed(await venue.build_deposit(USDC, 20_000_000))
         assert group.progress.attempt is not None
         return group, group.progress.attempt
     group = await venue.has_open(USDC, 20_000_000, JUP)
     if kind is AttemptKind.WITHDRAWAL:
-        return group, venue.withdrawing(group, await venue.custody.craft_withdrawal(group))
+        return group, venue.withdrawing(group, await venue.custody.build_withdrawal(group))
     if kind is AttemptKind.SWEEP:
-        craft = await venue.custody.craft_sweep(group)
+        craft = await venue.custody.build_sweep(group)
         assert craft is not None
         return group, venue.sweeping(group, craft)
-    fill = await venue.custody.craft_fill(group)
+    fill = await venue.custody.build_fill(group)
     assert isinstance(fill, UnsignedTransaction)
     return group, venue.filling(group, fill)
 
@@ -160,7 +160,10 @@ EDITS = [
 async def test_anything_else_is_refused(venue: Venue, kind: AttemptKind, edit: Edit) -> None:
     group, attempt = await attempt_of(venue, kind)
     await refuses(
-        venue, group, forged(venue, group, attempt, edit), "does something else|other signers|is paid by|creates"
+        venue,
+        group,
+        forged(venue, group, attempt, edit),
+        "does something else|does not swap as it should|other signers|is paid by|creates",
     )
 
 
@@ -169,14 +172,19 @@ async def test_anything_else_is_refused(venue: Venue, kind: AttemptKind, edit: E
 async def test_one_kind_is_not_signed_as_another(venue: Venue, kind: AttemptKind, other: AttemptKind) -> None:
     group, attempt = await attempt_of(venue, kind)
     if kind is not other:
-        await refuses(venue, group, replace(attempt, kind=other), "other signers|is paid by|something else|creates")
+        await refuses(
+            venue,
+            group,
+            replace(attempt, kind=other),
+            "other signers|is paid by|something else|swap as it should|creates",
+        )
 
 
 @pytest.mark.parametrize("kind", AttemptKind)
 async def test_another_orders_transaction_is_not_signed(venue: Venue, kind: AttemptKind) -> None:
     _, attempt = await attempt_of(venue, kind)
     other, _ = await attempt_of(venue, kind)
-    await refuses(venue, other, attempt, "something else|creates another account")
+    await refuses(venue, other, attempt, "something else|creates another account|swap as it should")
 
 
 async def test_another_wallets_transaction_is_not_signed(venue: Venue) -> None:
@@ -188,9 +196,9 @@ async def test_another_wallets_transaction_is_not_signed(venue: Venue) -> None:
 @pytest.mark.parametrize("kind", AttemptKind)
 async def test_the_amounts_are_those_of_the_craft(venue: Venue, kind: AttemptKind) -> None:
     group, attempt = await attempt_of(venue, kind)
-    amount = "gift" if kind is AttemptKind.SWEEP else "moves"
+    amount = "dust" if kind is AttemptKind.SWEEP else "moves"
     lied = replace(attempt.craft, **{amount: getattr(attempt.craft, amount) - BaseUnits(1)})
-    await refuses(venue, group, replace(attempt, craft=lied), "something else")
+    await refuses(venue, group, replace(attempt, craft=lied), "something else|swap as it should")
 
 
 @pytest.mark.parametrize("kind", AttemptKind)
@@ -203,10 +211,10 @@ async def test_nobody_else_pays(venue: Venue, kind: AttemptKind) -> None:
     await refuses(venue, group, with_message(venue, attempt, message), f"is paid by {vault}")
 
 
-async def test_a_fill_pays_what_its_craft_says(venue: Venue) -> None:
+async def test_a_fill_pays_the_minimum_of_its_craft(venue: Venue) -> None:
     group, attempt = await attempt_of(venue, AttemptKind.FILL)
-    lied = replace(attempt.craft, receives=attempt.craft.receives + BaseUnits(1))
-    await refuses(venue, group, replace(attempt, craft=lied), "something else")
+    lied = replace(attempt.craft, minimum=BaseUnits(10**12))
+    await refuses(venue, group, replace(attempt, craft=lied), "does not swap as it should")
 
 
 async def test_only_a_fill_may_be_made_to_fail(venue: Venue) -> None:
@@ -257,6 +265,6 @@ async def test_signing_again_gives_the_same_bytes(venue: Venue, kind: AttemptKin
 
 async def test_sol_is_signed_for_as_well(venue: Venue) -> None:
     group = await venue.has_open(SOL, 10**9, USDC)
-    attempt = venue.withdrawing(group, await venue.custody.craft_withdrawal(group))
+    attempt = venue.withdrawing(group, await venue.custody.build_withdrawal(group))
     await refuses(venue, group, forged(venue, group, attempt, closing_for_a_stranger), "something else|other signers")
     await venue.lands(group, attempt)

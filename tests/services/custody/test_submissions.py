@@ -13,7 +13,7 @@ from solders.signature import Signature
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
-from countermand.services.custody.submissions import read_submission
+from countermand.services.transactions.submissions import read_submission
 from countermand.values.identity import Signature as SignatureText
 from countermand.values.identity import Wallet
 from countermand.values.transactions import Submission, SubmissionFault

@@ -13,15 +13,15 @@ from tests.services.custody.venue import RENT, SOL, USDC, Venue
 async def withdrawn_but_open(venue: Venue, dust: int) -> OrderGroup:
     """A cancelled order whose account stayed open, with dust that came after its withdrawal."""
     group = progressed(await venue.has_open(USDC, 20_000_000), close_rejections=2)
-    craft = await venue.custody.craft_withdrawal(group)
+    craft = await venue.custody.build_withdrawal(group)
     await venue.lands(group, venue.withdrawing(group, craft))
     if dust:
         await venue.stranger_sends(group, dust)
-    return progressed(replace(group, remaining=NOTHING), sweep_due=True)
+    return progressed(progressed(group, voided=group.terms.deposited), sweep_due=True)
 
 
 async def swept(venue: Venue, group: OrderGroup) -> UnsignedTransaction:
-    craft = await venue.custody.craft_sweep(group)
+    craft = await venue.custody.build_sweep(group)
     assert craft is not None
     await venue.lands(group, venue.sweeping(group, craft))
     return craft
@@ -33,7 +33,7 @@ async def test_a_sweep_closes_the_account_and_the_user_gets_rent_and_dust(venue:
     before = await venue.balances()
     craft = await swept(venue, group)
     after = await venue.balances()
-    assert (craft.moves, craft.gift.units, craft.closes) == (NOTHING, dust, True)
+    assert (craft.moves, craft.dust.units, craft.closes) == (NOTHING, dust, True)
     assert after["lamports"] - before["lamports"] == RENT
     assert after["USDC"] - before["USDC"] == dust
     assert await venue.lamports(group.terms.input_account) == 0
@@ -49,18 +49,18 @@ async def test_a_sweep_creates_the_users_account_if_it_must(venue: Venue) -> Non
 async def test_an_account_that_is_gone_needs_no_sweep(venue: Venue) -> None:
     group = await withdrawn_but_open(venue, 0)
     await swept(venue, group)
-    assert await venue.custody.craft_sweep(group) is None
+    assert await venue.custody.build_sweep(group) is None
     await venue.stranger_sends_lamports(group.terms.input_account, 890_880)
-    assert await venue.custody.craft_sweep(group) is None
+    assert await venue.custody.build_sweep(group) is None
 
 
 async def test_dust_that_comes_again_is_swept_with_the_next(venue: Venue) -> None:
     group = await withdrawn_but_open(venue, 3)
-    craft = await venue.custody.craft_sweep(group)
+    craft = await venue.custody.build_sweep(group)
     assert craft is not None
     await venue.stranger_sends(group, 1)
     assert (await venue.settles(group, venue.sweeping(group, craft))).error is not None
-    assert (await swept(venue, replace(group, version=group.version + 2))).gift.units == 4
+    assert (await swept(venue, replace(group, version=group.version + 2))).dust.units == 4
 
 
 async def test_an_account_that_cannot_be_closed_now_is_tried_later(venue: Venue) -> None:
@@ -70,12 +70,12 @@ async def test_an_account_that_cannot_be_closed_now_is_tried_later(venue: Venue)
     frozen = info.data[:108] + b"\2" + info.data[109:]
     await venue.chain.put_accounts({group.terms.input_account: replace(info, data=frozen)})
     with pytest.raises(Unavailable, match="cannot be closed now: Error processing Instruction 3"):
-        await venue.custody.craft_sweep(group)
+        await venue.custody.build_sweep(group)
 
 
 async def test_wrapped_sol_is_swept_by_the_close_alone(venue: Venue) -> None:
     group = await venue.has_open(SOL, 10**9)
     before = await venue.balances()
     craft = await swept(venue, group)
-    assert craft.gift.units == 10**9
+    assert craft.dust.units == 10**9
     assert (await venue.balances())["lamports"] - before["lamports"] == 10**9 + RENT

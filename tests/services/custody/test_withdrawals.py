@@ -8,8 +8,9 @@ from solders.transaction import VersionedTransaction
 
 from countermand.kernel.ports import Unavailable
 from countermand.orders.trigger.model.order import OrderGroup, Withdrawal
-from countermand.services.custody.parties import OrderAccounts
-from countermand.services.custody.withdrawals import WithdrawalLayout, withdrawal_instructions
+from countermand.services.custody.accounts import OrderAccounts
+from countermand.services.custody.moves import close_instructions, return_instructions
+from countermand.services.custody.withdrawals import WithdrawalLayout
 from countermand.values.identity import RequestId
 from countermand.values.quantities import NOTHING, BaseUnits
 from countermand.values.transactions import TransactionOutcome, UnsignedTransaction
@@ -55,7 +56,7 @@ def test_the_users_account_of_the_published_withdrawal_is_the_derived_one() -> N
 
 async def withdrawn(venue: Venue, group: OrderGroup) -> UnsignedTransaction:
     """The craft of a withdrawal that has landed."""
-    craft = await venue.custody.craft_withdrawal(group)
+    craft = await venue.custody.build_withdrawal(group)
     await venue.lands(group, venue.withdrawing(group, craft))
     return craft
 
@@ -68,12 +69,12 @@ async def test_a_token_comes_back_and_the_rent_with_it(venue: Venue) -> None:
     assert await venue.lamports(group.terms.input_account) == 0
     assert after["USDC"] == before["USDC"]
     assert 0 <= before["lamports"] - after["lamports"] - 5 * FEE_OF_A_SIGNATURE < 1_000
-    assert (craft.moves.units, craft.gift.units, craft.closes) == (20_000_000, 0, True)
+    assert (craft.moves.units, craft.dust.units, craft.closes) == (20_000_000, 0, True)
 
 
 async def test_the_layout_is_the_published_one(venue: Venue) -> None:
     group = await venue.has_open(USDC, 20_000_000)
-    message = decoded((await venue.custody.craft_withdrawal(group)).message)
+    message = decoded((await venue.custody.build_withdrawal(group)).message)
     vault, tracker, account = (
         venue.custody.vault_of(venue.wallet),
         venue.keys.tracker.address,
@@ -92,7 +93,7 @@ async def test_sol_comes_back_as_lamports(venue: Venue) -> None:
     after = await venue.balances()
     assert await venue.lamports(group.terms.input_account) == 0
     assert 0 <= before["lamports"] - after["lamports"] - 5 * FEE_OF_A_SIGNATURE < 1_000
-    assert (craft.moves.units, craft.gift.units, craft.closes) == (10**9, 0, True)
+    assert (craft.moves.units, craft.dust.units, craft.closes) == (10**9, 0, True)
     message = decoded(craft.message)
     assert message.header == (3, 1, 2)
     vault, tracker = venue.custody.vault_of(venue.wallet), venue.keys.tracker.address
@@ -125,7 +126,7 @@ async def test_dust_that_was_there_goes_to_the_user(venue: Venue) -> None:
     group = await venue.has_open(USDC, 20_000_000)
     await venue.stranger_sends(group, 7)
     craft = await withdrawn(venue, group)
-    assert (craft.moves.units, craft.gift.units) == (20_000_000, 7)
+    assert (craft.moves.units, craft.dust.units) == (20_000_000, 7)
     assert (await venue.balances())["USDC"] == 1_000 * 10**6 + 7
     assert await venue.lamports(group.terms.input_account) == 0
 
@@ -134,21 +135,21 @@ async def test_dust_after_the_craft_makes_the_chain_refuse_until_the_close_is_le
     group = await venue.has_open(USDC, 20_000_000)
     for rejections in (0, 1):
         group = progressed(group, close_rejections=rejections)
-        craft = await venue.custody.craft_withdrawal(group)
+        craft = await venue.custody.build_withdrawal(group)
         await venue.stranger_sends(group, 1)
         fate = await venue.settles(group, venue.withdrawing(group, craft))
         # The close, which finds a balance. (Saying so takes more compute units than the published limit has.)
-        assert (fate.fate, fate.error, fate.at_close) == (
+        assert (fate.outcome, fate.error, fate.at_close) == (
             TransactionOutcome.REJECTED,
             "Error processing Instruction 3: Computational budget exceeded",
             True,
         )
         assert await venue.units(group.terms.input_account) == 20_000_001 + rejections
     group = progressed(group, close_rejections=2)
-    craft = await venue.custody.craft_withdrawal(group)
+    craft = await venue.custody.build_withdrawal(group)
     await venue.stranger_sends(group, 1)
     await venue.lands(group, venue.withdrawing(group, craft))
-    assert (craft.moves.units, craft.gift.units, craft.closes) == (20_000_000, 2, False)
+    assert (craft.moves.units, craft.dust.units, craft.closes) == (20_000_000, 2, False)
     assert (await venue.balances())["USDC"] == 1_000 * 10**6 + 2
     assert await venue.units(group.terms.input_account) == 1
 
@@ -158,10 +159,10 @@ async def test_dust_cannot_hinder_the_close_of_sol(venue: Venue) -> None:
     group = progressed(await venue.has_open(SOL, 10**9), close_rejections=2)
     await venue.stranger_sends(group, 5)
     await venue.stranger_sends_lamports(group.terms.input_account, 1_000)  # Not wrapped.
-    craft = await venue.custody.craft_withdrawal(group)
+    craft = await venue.custody.build_withdrawal(group)
     await venue.stranger_sends(group, 3)
     await venue.lands(group, venue.withdrawing(group, craft))
-    assert (craft.moves.units, craft.gift.units, craft.closes) == (10**9, 1_005, True)
+    assert (craft.moves.units, craft.dust.units, craft.closes) == (10**9, 1_005, True)
     spent = before["lamports"] - (await venue.balances())["lamports"]
     assert 0 <= spent + 1_008 - 5 * FEE_OF_A_SIGNATURE < 1_000
     assert await venue.lamports(group.terms.input_account) == 0
@@ -174,29 +175,29 @@ async def test_lamports_of_strangers_go_to_the_user_with_the_rent(venue: Venue) 
     craft = await withdrawn(venue, group)
     spent = before["lamports"] - (await venue.balances())["lamports"]
     assert 0 <= spent + 1_000_000 - 5 * FEE_OF_A_SIGNATURE < 1_000
-    assert craft.gift == NOTHING
+    assert craft.dust == NOTHING
 
 
 @pytest.mark.parametrize("state", ["gone", "prefunded", "less"])
 async def test_an_account_that_holds_less_than_the_order_gives_no_withdrawal(venue: Venue, state: str) -> None:
     group = await venue.has_open(USDC, 20_000_000)
     if state == "less":
-        group = replace(group, remaining=BaseUnits(20_000_001))
+        group = replace(group, terms=replace(group.terms, deposited=BaseUnits(20_000_001)))
     else:
         await withdrawn(venue, group)
     if state == "prefunded":
         await venue.stranger_sends_lamports(group.terms.input_account, 890_880)
     with pytest.raises(Unavailable, match=f"the account {group.terms.input_account} holds .* of the 2000000"):
-        await venue.custody.craft_withdrawal(group)
+        await venue.custody.build_withdrawal(group)
 
 
 async def test_every_craft_of_a_cancellation_is_another_message(venue: Venue) -> None:
     group = await venue.has_open(USDC, 20_000_000)
-    first = await venue.custody.craft_withdrawal(group)
+    first = await venue.custody.build_withdrawal(group)
     messages = {first.message}
     for version in range(5, 20):
         cancelled = progressed(replace(group, version=version), withdrawal=Withdrawal(RequestId("r"), first))
-        craft = await venue.custody.craft_withdrawal(cancelled)
+        craft = await venue.custody.build_withdrawal(cancelled)
         messages.add(craft.message)
     assert len(messages) == 16
     await venue.lands(cancelled, venue.withdrawing(cancelled, craft))
@@ -204,7 +205,7 @@ async def test_every_craft_of_a_cancellation_is_another_message(venue: Venue) ->
 
 async def test_the_client_fills_its_slot_and_nothing_else(venue: Venue) -> None:
     group = await venue.has_open(USDC, 20_000_000)
-    craft = await venue.custody.craft_withdrawal(group)
+    craft = await venue.custody.build_withdrawal(group)
     given = base64.b64decode(venue.custody.unsigned_transaction(craft))
     assert given == b"\3" + bytes(192) + craft.message
     transaction = VersionedTransaction.from_bytes(given)
@@ -221,11 +222,11 @@ async def test_the_client_fills_its_slot_and_nothing_else(venue: Venue) -> None:
 
 async def test_nothing_lands_without_the_users_signature(venue: Venue) -> None:
     group = await venue.has_open(USDC, 20_000_000)
-    craft = await venue.custody.craft_withdrawal(group)
+    craft = await venue.custody.build_withdrawal(group)
     stranger = venue.signs(craft.message, Keypair())
     attempt = replace(venue.withdrawing(group, craft), user_signature=stranger)
     await venue.custody.send(group, attempt)
-    assert await venue.custody.fate(group, attempt) is None
+    assert await venue.custody.outcome(group, attempt) is None
     assert await venue.units(group.terms.input_account) == 20_000_000
 
 
@@ -238,7 +239,8 @@ async def test_both_ways_of_saying_a_withdrawal_agree(venue: Venue) -> None:
             layout = WithdrawalLayout(parties, tracker)
             message = layout.message(bytes(account), bytes(32), 20, variant=9, creates=creates, closes=closes)
             made = decoded(message).instructions[2 + creates :]
-            said = list(withdrawal_instructions(parties, tracker, account, 20, closes=closes))
+            said = list(return_instructions(parties, account, 20, [tracker]))
+            said += close_instructions(parties, account, [tracker]) if closes else []
             assert [(each.program, each.accounts, each.data) for each in made] == [
                 (str(each.program_id), [str(meta.pubkey) for meta in each.accounts], each.data) for each in said
             ]
@@ -251,7 +253,7 @@ async def test_compute_limits_have_room(venue: Venue, missing: bool) -> None:
         if missing:
             await venue.closes_own(token)
         for rejections in (0, 2):
-            craft = await venue.custody.craft_withdrawal(progressed(group, close_rejections=rejections))
+            craft = await venue.custody.build_withdrawal(progressed(group, close_rejections=rejections))
             limit = int.from_bytes(decoded(craft.message).instructions[0].data[1:], "little")
             used = await venue.units_used(craft)
             assert used < limit

@@ -2,7 +2,7 @@
 
 import base64
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 
@@ -15,20 +15,21 @@ from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.events import DepositLanded, OrderPlaced
 from countermand.orders.trigger.model.lifecycle import evolve, place
 from countermand.orders.trigger.model.order import Family, Leg, OrderGroup, Role, Terms
-from countermand.orders.trigger.ports import ObservedOutcome
+from countermand.orders.trigger.transactions import TriggerTransactions
 from countermand.sandbox.pool import SandboxPool, pool_account, sandbox_accounts
 from countermand.sandbox.prices import DEFAULT_PRICES
 from countermand.services.custody.custody import VaultCustody
 from countermand.services.custody.vaults import VaultKeys
 from countermand.services.tokens import JUP, SOL, USDC, USDT, Token, TokenRegistry
+from countermand.services.transactions.blockhashes import RecentBlockhash
 from countermand.solana.embedded import EmbeddedChain, Genesis
 from countermand.solana.genesis import mint_account
-from countermand.solana.port import AccountInfo, LatestBlockhash, SignatureStatus, Simulation
+from countermand.solana.port import AccountInfo, LatestBlockhash, LedgerTransaction, SignatureStatus, Simulation
 from countermand.solana.tokens import TOKEN_2022_PROGRAM, associated_token_address, read_token_account
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import USD_SCALE, BaseUnits, Bps, UsdPrice
-from countermand.values.transactions import Attempt, AttemptKind, UnsignedTransaction
+from countermand.values.transactions import Attempt, AttemptKind, ObservedOutcome, UnsignedTransaction
 from countermand_simulator.memory_ledger import MemoryLedgerStore
 from tests.gifts import faucet_of
 from tests.orders.trigger.samples import progressed
@@ -61,6 +62,7 @@ class ChainByHand:
     blockhashes_asked: int = 0
     sent: list[bytes] = field(default_factory=list)
     loses: int = 0
+    on_jump: Callable[[], None] = lambda: None
 
     def _up(self) -> None:
         if self.down is not None:
@@ -87,6 +89,10 @@ class ChainByHand:
         self._up()
         return await self.inner.simulate(transaction)
 
+    async def transaction(self, signature: str) -> LedgerTransaction | None:
+        self._up()
+        return await self.inner.transaction(signature)
+
     async def send(self, transaction: bytes) -> None:
         self._up()
         self.sent.append(transaction)
@@ -94,6 +100,20 @@ class ChainByHand:
             self.loses -= 1
         else:
             await self.inner.send(transaction)
+
+
+def transactions_of(
+    keys: VaultKeys,
+    chain: ChainByHand,
+    tokens: TokenRegistry,
+    prices: Mapping[Mint, UsdPrice],
+    pool: SandboxPool,
+    clock: Clock,
+) -> TriggerTransactions:
+    blockhashes = RecentBlockhash(chain, clock.wall_ms)
+    custody = VaultCustody(keys, chain, blockhashes, tokens, pool)
+    chain.on_jump = blockhashes.invalidate
+    return TriggerTransactions(custody, tokens, prices.get)
 
 
 @dataclass
@@ -105,7 +125,7 @@ class Venue:
     tokens: TokenRegistry
     prices: dict[Mint, UsdPrice]
     pool: SandboxPool
-    custody: VaultCustody
+    custody: TriggerTransactions
     user: Keypair = USER
     numbers: "count[int]" = field(default_factory=lambda: count(1))
 
@@ -113,13 +133,17 @@ class Venue:
     def wallet(self) -> Wallet:
         return Wallet(str(self.user.pubkey()))
 
+    def jumps(self) -> None:
+        """The venue is told that its chain jumped ahead."""
+        self.port.on_jump()
+
     # What the user does
 
-    async def craft_deposit(
+    async def build_deposit(
         self, input_: Token, amount: int, output: Token = USDC, request_id: str | None = None
     ) -> UnsignedDeposit:
         number = next(self.numbers)
-        return await self.custody.craft_deposit(
+        return await self.custody.build_deposit(
             request_id=RequestId(request_id or f"00000000-0000-4000-8000-{number:012x}"),
             order_id=OrderId(f"00000000-0000-7000-8000-{number:012x}"),
             wallet=self.wallet,
@@ -151,7 +175,7 @@ class Venue:
         self, input_: Token, amount: int, output: Token = USDC, leg: Leg | None = None, trigger: Token | None = None
     ) -> OrderGroup:
         """An order whose deposit has landed, and which has triggered."""
-        deposit = await self.craft_deposit(input_, amount, output)
+        deposit = await self.build_deposit(input_, amount, output)
         group = self.placed(deposit, leg, trigger)
         assert group.progress.attempt is not None
         landed = await self.lands(group, group.progress.attempt)
@@ -186,7 +210,7 @@ class Venue:
 
     async def settles(self, group: OrderGroup, attempt: Attempt) -> ObservedOutcome:
         await self.custody.send(group, attempt)
-        fate = await self.custody.fate(group, attempt)
+        fate = await self.custody.outcome(group, attempt)
         assert fate is not None
         return fate
 
@@ -202,10 +226,10 @@ class Venue:
     async def units_used(self, craft: UnsignedTransaction) -> int:
         return (await self.chain.simulate(self.wire(craft))).units_consumed
 
-    def restarted(self) -> VaultCustody:
+    def restarted(self) -> TriggerTransactions:
         """The same keys, and nothing remembered."""
         keys = VaultKeys(SEED)
-        return VaultCustody(keys, self.port, self.tokens, self.prices.get, self.pool, self.clock.wall_ms)
+        return transactions_of(keys, self.port, self.tokens, self.prices, self.pool, self.clock)
 
     # What the chain holds
 
@@ -261,7 +285,7 @@ async def opened_venue() -> AsyncIterator[Venue]:
         prices = dict(DEFAULT_PRICES)
         pool = SandboxPool(keys.pool.address, prices.get)
         port = ChainByHand(chain)
-        custody = VaultCustody(keys, port, tokens, prices.get, pool, clock.wall_ms)
+        custody = transactions_of(keys, port, tokens, prices, pool, clock)
         yield Venue(chain, port, clock, keys, tokens, prices, pool, custody)
     finally:
         await chain.close()

@@ -3,6 +3,7 @@
 import pytest
 
 from countermand.kernel.ports import Unavailable
+from countermand.services.transactions.blockhashes import RecentBlockhash
 from countermand.services.transactions.builder import UNITS_MAX, UNITS_UNKNOWN, TransactionBuilder
 from countermand.solana.port import Simulation
 from countermand.solana.programs.compile import Budget
@@ -15,7 +16,8 @@ class Stage:
     def __init__(self, chain: StubChain, auto_price: int | None = None) -> None:
         self.chain = chain
         self.now = 0
-        self.blocks = TransactionBuilder(chain, chain, lambda: self.now, auto_price)
+        self.blockhashes = RecentBlockhash(chain, lambda: self.now)
+        self.builder = TransactionBuilder(chain, chain, self.blockhashes, auto_price)
         self.asked: list[tuple[Budget, str]] = []
 
     def compose(self, budget: Budget, blockhash: str) -> bytes:
@@ -23,19 +25,23 @@ class Stage:
         return b"\1message"
 
 
-async def test_a_blockhash_is_believed_for_a_slot() -> None:
+async def test_a_blockhash_is_believed_for_two_seconds() -> None:
     stage = Stage(StubChain())
-    assert (await stage.blocks.recent()).blockhash == BLOCKHASH
+
+    async def believed() -> str:
+        return str((await stage.blockhashes.get()).blockhash)
+
+    assert await believed() == BLOCKHASH
     stage.chain.blockhash = OTHER
-    stage.now = 400
-    assert (await stage.blocks.recent()).blockhash == BLOCKHASH
-    stage.now = 401
-    assert (await stage.blocks.recent()).blockhash == OTHER
+    stage.now = 2_000
+    assert await believed() == BLOCKHASH
+    stage.now = 2_001
+    assert await believed() == OTHER
     stage.chain.blockhash, stage.now = BLOCKHASH, 0
-    assert (await stage.blocks.recent()).blockhash == BLOCKHASH, "the wall clock went back"
+    assert await believed() == BLOCKHASH, "the wall clock went back"
     stage.chain.blockhash = OTHER
-    stage.blocks.forget()
-    assert (await stage.blocks.recent()).blockhash == OTHER
+    stage.blockhashes.invalidate()
+    assert await believed() == OTHER
 
 
 @pytest.mark.parametrize(
@@ -44,14 +50,14 @@ async def test_a_blockhash_is_believed_for_a_slot() -> None:
 )
 async def test_a_tenth_more_than_it_takes(used: int, limit: int) -> None:
     stage = Stage(StubChain(units=used))
-    composed = await stage.blocks.composed(stage.compose, 7)
+    built = await stage.builder.built(stage.compose, 7)
     assert stage.asked == [(Budget(UNITS_MAX, 7), BLOCKHASH), (Budget(limit, 7), BLOCKHASH)]
-    assert (composed.message, composed.last_valid_height) == (b"\1message", LAST_VALID_HEIGHT)
+    assert (built.message, built.last_valid_height) == (b"\1message", LAST_VALID_HEIGHT)
 
 
 async def test_a_limit_that_is_given_needs_no_simulation() -> None:
     stage = Stage(StubChain())
-    await stage.blocks.composed(stage.compose, 7, 43_200)
+    await stage.builder.built(stage.compose, 7, 43_200)
     assert (stage.asked, stage.chain.simulated) == ([(Budget(43_200, 7), BLOCKHASH)], [])
 
 
@@ -64,23 +70,23 @@ async def test_a_blockhash_that_died_is_asked_for_again() -> None:
             return Simulation("BlockhashNotFound", (), 0)
 
     stage = Stage(Leaping())
-    await stage.blocks.composed(stage.compose, 7)
+    await stage.builder.built(stage.compose, 7)
     assert stage.asked[-1] == (Budget(11, 7), OTHER)
 
 
 async def test_what_fails_now_gets_a_limit_that_is_enough() -> None:
     stage = Stage(StubChain(simulation_error="AccountNotFound"))
-    await stage.blocks.composed(stage.compose, 7)
+    await stage.builder.built(stage.compose, 7)
     assert stage.asked[-1] == (Budget(UNITS_UNKNOWN, 7), BLOCKHASH)
 
 
 async def test_a_price_of_ones_own() -> None:
     stage = Stage(StubChain(fees=(1, 2, 3)), auto_price=15_406)
-    assert await stage.blocks.price([]) == 15_406
+    assert await stage.builder.price([]) == 15_406
 
 
 async def test_a_chain_that_is_away() -> None:
     stage = Stage(StubChain(down=True))
-    for asking in (stage.blocks.recent(), stage.blocks.price([]), stage.blocks.composed(stage.compose, 1)):
+    for asking in (stage.builder.price([]), stage.builder.built(stage.compose, 1)):
         with pytest.raises(Unavailable):
             await asking

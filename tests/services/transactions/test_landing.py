@@ -14,13 +14,12 @@ from solders.signature import Signature as ChainSignature
 from solders.transaction import VersionedTransaction
 
 from countermand.kernel.ports import Unavailable
-from countermand.orders.trigger.ports import ObservedOutcome
-from countermand.services.transactions.executing import Build
+from countermand.services.transactions.client_transactions import Build
 from countermand.services.transactions.landing import ChainLanding, error_words
 from countermand.solana.port import AccountInfo, AddressSignature, LedgerTransaction, SignatureStatus
 from countermand.solana.programs import dca, limit_order
 from countermand.values.identity import Address, RequestId, Signature, Wallet
-from countermand.values.transactions import TransactionOutcome
+from countermand.values.transactions import ObservedOutcome, TransactionOutcome
 from tests.dialects.limit_venue import StubChain
 
 ALICE, BOB = Keypair.from_seed(b"a" * 32), Keypair.from_seed(b"b" * 32)
@@ -116,7 +115,7 @@ async def test_a_fate_is_told_when_it_is_final(
     chain = StubChain(height=height)
     if status is not None:
         chain.landed[SIGNATURE] = status
-    assert await ChainLanding(chain).fate(SIGNATURE, 100) == seen
+    assert await ChainLanding(chain).outcome(SIGNATURE, 100) == seen
 
 
 async def test_the_height_is_asked_before_the_status() -> None:
@@ -132,14 +131,14 @@ async def test_the_height_is_asked_before_the_status() -> None:
             asked.append("status")
             return None
 
-    await ChainLanding(Slow()).fate(SIGNATURE, 100)
+    await ChainLanding(Slow()).outcome(SIGNATURE, 100)
     assert asked == ["height", "status"]
 
 
 async def test_a_chain_that_is_away() -> None:
     landing = ChainLanding(StubChain(down=True))
     with pytest.raises(Unavailable):
-        await landing.fate(SIGNATURE, 100)
+        await landing.outcome(SIGNATURE, 100)
     read = landing.read(encoded(FULL))
     assert read is not None
     with pytest.raises(Unavailable):
@@ -191,10 +190,10 @@ LANDED = LedgerTransaction("", 1, 1, b"", None, 0, 0, (), (), (), (), (), (), No
 async def test_a_message_is_known_by_its_bytes() -> None:
     chain = Remembering(wire(ALICE, BOB, text=b"another"), b"", FULL, b"")
     chain.landed["signature 2"] = SignatureStatus(1, finalized=True, error=None)
-    assert await ChainLanding(chain).fate_of_message(build()) == ObservedOutcome(
+    assert await ChainLanding(chain).outcome_of_message(build()) == ObservedOutcome(
         TransactionOutcome.LANDED, Signature("signature 2")
     )
-    assert await ChainLanding(chain).fate_of_message(build(message=b"unheard of")) is None
+    assert await ChainLanding(chain).outcome_of_message(build(message=b"unheard of")) is None
 
 
 @pytest.mark.parametrize("status", [None, SignatureStatus(1, finalized=False, error=None)])
@@ -202,14 +201,14 @@ async def test_a_message_that_may_be_forgotten_has_not_landed_yet(status: Signat
     chain = Remembering(FULL)
     if status is not None:
         chain.landed["signature 0"] = status
-    assert await ChainLanding(chain).fate_of_message(build()) is None
+    assert await ChainLanding(chain).outcome_of_message(build()) is None
 
 
 async def test_a_stranger_who_names_an_order_often_costs_little() -> None:
     others = [wire(ALICE, BOB, text=b"%d" % number) for number in range(500)]
     chain = Remembering(*others, FULL)
     chain.landed["signature 500"] = SignatureStatus(1, finalized=True, error=None)
-    assert await ChainLanding(chain).fate_of_message(build()) is not None
+    assert await ChainLanding(chain).outcome_of_message(build()) is not None
     assert len(chain.asked) == 64
 
 

@@ -20,7 +20,7 @@ from countermand.dialects.recurring_v1.wire import (
 from countermand.kernel.ports import Unavailable
 from countermand.orders.recurring.model.decide import Refused
 from countermand.orders.recurring.model.order import OPENS, OrderPage, Terms
-from countermand.services.transactions.executing import Build, Executed, Execution, NotOurs, Unconfirmed
+from countermand.services.transactions.client_transactions import Build, Executed, Execution, NotOurs, Unconfirmed
 from countermand.values.identity import Address, Mint, RequestId, Wallet
 
 ROOT: Final = "/recurring/v1"

@@ -24,7 +24,7 @@ from countermand.dialects.recurring_v1.wire import (
 )
 from countermand.json_numbers import whole_number
 from countermand.orders.recurring.model.order import OpenOrder, OrderPage, Terms
-from countermand.services.transactions.executing import Build
+from countermand.services.transactions.client_transactions import Build
 from countermand.values.identity import Address, Mint, RequestId, Wallet
 from countermand.values.quantities import BaseUnits, decimal_text
 

@@ -37,7 +37,7 @@ from countermand.orders.limit.model.cancelling import chosen
 from countermand.orders.limit.model.order import OpenOrder, Terms, Unsigned
 from countermand.orders.limit.model.refusals import Refused
 from countermand.orders.trigger.ports import Tokens
-from countermand.services.transactions.executing import Build, NotOurs, OnChainOrders, Unconfirmed
+from countermand.services.transactions.client_transactions import Build, ClientTransactions, NotOurs, Unconfirmed
 from countermand.values.identity import Address, Mint, RequestId, Signature, Wallet
 from countermand.values.quantities import UsdPrice
 
@@ -90,7 +90,7 @@ class LimitOrders(Protocol):
 class Venue:
     """What the endpoints work on."""
 
-    orders: OnChainOrders
+    orders: ClientTransactions
     limits: LimitOrders
     tokens: Tokens
     price_of: Callable[[Mint], UsdPrice | None]

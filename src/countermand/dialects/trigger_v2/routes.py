@@ -226,7 +226,7 @@ class CraftResource:
         input_mint, output_mint = Mint(asked.input_mint), Mint(asked.output_mint)
         sold, _ = translate.check_pair(input_mint, output_mint, venue.tokens.get)
         translate.check_worth(amount, sold, venue.price_of(input_mint))
-        deposit = await venue.orders.craft_deposit(wallet, Family.SINGLE, input_mint, output_mint, amount)
+        deposit = await venue.orders.build_deposit(wallet, Family.SINGLE, input_mint, output_mint, amount)
         transaction = venue.vaults.unsigned_transaction(deposit.craft)
         return Answer(encode(translate.from_craft(deposit, transaction, venue.vaults.vault_of(wallet), sold)))
 

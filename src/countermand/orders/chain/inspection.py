@@ -6,7 +6,8 @@ from enum import Enum
 from typing import Final
 
 from countermand.orders.trigger.ports import TimelineEntry
-from countermand.services.transactions.landing import asks_the_chain, error_words
+from countermand.services.transactions.chain_errors import asks_the_chain
+from countermand.services.transactions.landing import error_words
 from countermand.solana.port import AccountInfo, AddressSignature, Chain, ChainRecords, LedgerTransaction
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.programs.anchor import key

@@ -10,7 +10,7 @@ from countermand.orders.limit.model.cancelling import batches, chosen
 from countermand.orders.limit.model.order import OpenOrder, Terms, Unsigned
 from countermand.orders.limit.model.refusals import Refusal, Refused
 from countermand.services.transactions.builder import BuiltMessage, TransactionBuilder, unsigned_text
-from countermand.services.transactions.landing import asks_the_chain
+from countermand.services.transactions.chain_errors import asks_the_chain
 from countermand.solana.port import AccountInfo, Blockhash, Chain, ChainRecords, Memcmp
 from countermand.solana.programs import limit_order
 from countermand.solana.programs.anchor import key
@@ -44,11 +44,11 @@ class LimitChain:
     """All coroutines may raise `Unavailable`. `unit_price`: micro-lamports per compute unit; None is `auto`."""
 
     def __init__(
-        self, chain: Chain, records: ChainRecords, blocks: TransactionBuilder, unique_id: Callable[[], int]
+        self, chain: Chain, records: ChainRecords, builder: TransactionBuilder, unique_id: Callable[[], int]
     ) -> None:
         self._chain = chain
         self._records = records
-        self._blocks = blocks
+        self._builder = builder
         self._unique_id = unique_id
 
     @asks_the_chain
@@ -64,7 +64,7 @@ class LimitChain:
 
         reserve = limit_order.reserve_of(address, order.input_mint, order.input_program)
         price = await self._price(unit_price, [address, Address(reserve)])
-        return _unsigned(address, await self._blocks.composed(compose, price))
+        return _unsigned(address, await self._builder.built(compose, price))
 
     @asks_the_chain
     async def build_cancels(
@@ -90,8 +90,8 @@ class LimitChain:
         for batch in batches(orders, fits):
             hard = {_own_account(order): None for order in batch if _is_hard(order)}
             units = limit_order.UNITS_OF_A_CANCEL * (len(batch) + sum(own in creates for own in hard))
-            composed = await self._blocks.composed(partial(message_of, batch), price, units)
-            built.append(_unsigned(batch[0].address, composed))
+            message = await self._builder.built(partial(message_of, batch), price, units)
+            built.append(_unsigned(batch[0].address, message))
             await asyncio.sleep(0)  # Others have their turn.
         return built
 
@@ -146,7 +146,7 @@ class LimitChain:
         return None
 
     async def _price(self, unit_price: int | None, writes: Sequence[Address]) -> int:
-        return await self._blocks.price(writes) if unit_price is None else unit_price
+        return await self._builder.price(writes) if unit_price is None else unit_price
 
     async def _programs(self, terms: Terms) -> tuple[Address, Address] | Refused:
         """The token programs of both mints."""
@@ -206,8 +206,8 @@ def _new_order(terms: Terms, unique_id: int, input_program: Address, output_prog
     )
 
 
-def _unsigned(order: Address, composed: BuiltMessage) -> Unsigned:
-    return Unsigned(order, composed.message, unsigned_text(composed.message), composed.last_valid_height)
+def _unsigned(order: Address, built: BuiltMessage) -> Unsigned:
+    return Unsigned(order, built.message, unsigned_text(built.message), built.last_valid_height)
 
 
 def _own_account(order: OpenOrder) -> Address | None:

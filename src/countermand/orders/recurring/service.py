@@ -19,8 +19,8 @@ from countermand.orders.recurring.model.decide import (
 )
 from countermand.orders.recurring.model.order import CLOSES, OPENS, OpenOrder, OrderPage, Terms
 from countermand.services.transactions.builder import BuiltMessage, Compose
-from countermand.services.transactions.executing import Build, Execution, OnChainOrders
-from countermand.services.transactions.landing import asks_the_chain
+from countermand.services.transactions.chain_errors import asks_the_chain
+from countermand.services.transactions.client_transactions import Build, ClientTransactions, Execution
 from countermand.solana.port import AccountInfo, AddressSignature, Chain, ChainRecords
 from countermand.solana.programs import dca
 from countermand.solana.programs.compile import Budget
@@ -35,12 +35,12 @@ _HISTORY_PAGES_MAX: Final = 10
 _OPENINGS_ASKED_MAX: Final = 8
 
 
-class Composer(Protocol):
-    """`onchain.blocks.Blocks` as far as it is used here."""
+class Builder(Protocol):
+    """`services.transactions.builder.TransactionBuilder`, as far as it is used here."""
 
     async def price(self, writes: Sequence[Address]) -> int: ...
 
-    async def composed(self, compose: Compose, price: int, units: int | None = None) -> BuiltMessage: ...
+    async def built(self, compose: Compose, price: int, units: int | None = None) -> BuiltMessage: ...
 
 
 class RecurringOrders:
@@ -48,17 +48,17 @@ class RecurringOrders:
 
     def __init__(
         self,
-        orders: OnChainOrders,
+        orders: ClientTransactions,
         chain: Chain,
         records: ChainRecords,
-        blocks: Composer,
+        builder: Builder,
         clock: Clock,
         price_of: Callable[[Mint], UsdPrice | None],
     ) -> None:
         self._orders = orders
         self._chain = chain
         self._records = records
-        self._blocks = blocks
+        self._builder = builder
         self._clock = clock
         self._price_of = price_of
         self._issued: dict[tuple[Wallet, Mint, Mint], int] = {}
@@ -130,16 +130,16 @@ class RecurringOrders:
             self._issued = {each: at for each, at in self._issued.items() if at >= now_s}
 
     async def _built(self, wallet: Wallet, purpose: str, order: Address, compose: Compose) -> Build:
-        price = await self._blocks.price([Address(wallet), order])
-        composed = await self._blocks.composed(compose, price)
+        price = await self._builder.price([Address(wallet), order])
+        built = await self._builder.built(compose, price)
         build = Build(
-            _request_id_of(composed.message),
+            _request_id_of(built.message),
             wallet,
             purpose,
             order,
             purpose == OPENS,
-            composed.message,
-            composed.last_valid_height,
+            built.message,
+            built.last_valid_height,
         )
         await self._orders.remember([build])
         return build

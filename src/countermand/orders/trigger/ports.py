@@ -8,10 +8,11 @@ from typing import Protocol, TypeAlias
 from countermand.kernel.ports import Batch, ShardStore
 from countermand.orders.trigger.model.commands import UnsignedDeposit
 from countermand.orders.trigger.model.order import Family, OrderGroup
+from countermand.services.liquidity.routing import SwapRefused
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits
-from countermand.values.transactions import Attempt, Submission, TransactionOutcome, UnsignedTransaction
+from countermand.values.transactions import Alteration, Attempt, ObservedOutcome, Submission, UnsignedTransaction
 
 
 class Token(Protocol):
@@ -32,42 +33,15 @@ class Tokens(Protocol):
     def get(self, mint: Mint) -> Token | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class ObservedOutcome:
-    """What became of an attempt's transaction."""
-
-    fate: TransactionOutcome
-    signature: Signature
-    error: str | None = None
-    at_close: bool = False
-    """It was rejected when it closed the order's account."""
-
-
-@dataclass(frozen=True, slots=True)
-class Alteration:
-    """How a signed message differs from the one that was built. `differences` are for the log."""
-
-    signers: bool
-    """Others sign it, or in another order."""
-    differences: Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class SwapRefused:
-    """A swap that is not worth a transaction now, with the reason in words."""
-
-    reason: str
-
-
-class Custody(Protocol):
-    """The keys, and the only way of the trigger engine to the chain. Every coroutine may raise `Unavailable`."""
+class Transactions(Protocol):
+    """The transactions of trigger orders, and their way to the chain. Every coroutine may raise `Unavailable`."""
 
     def vault_of(self, wallet: Wallet) -> Address: ...
 
     async def block_height(self) -> int:
         """The finalized height."""
 
-    async def craft_deposit(
+    async def build_deposit(
         self,
         *,
         request_id: RequestId,
@@ -82,16 +56,16 @@ class Custody(Protocol):
     async def simulate_deposit(self, deposit: UnsignedDeposit) -> str | None:
         """Why the chain would not take it, in words; None if it would."""
 
-    async def craft_withdrawal(self, group: OrderGroup) -> UnsignedTransaction:
+    async def build_withdrawal(self, group: OrderGroup) -> UnsignedTransaction:
         """Takes all that is in the order's account now back to the user, and closes it unless that failed twice."""
 
     async def shortfall(self, craft: UnsignedTransaction) -> str | None:
         """Why its payer cannot pay for it, with the lamports held and needed; None if it can."""
 
-    async def craft_fill(self, group: OrderGroup) -> UnsignedTransaction | SwapRefused:
+    async def build_fill(self, group: OrderGroup) -> UnsignedTransaction | SwapRefused:
         """A swap of what remains, simulated. It also closes the account, unless that was rejected twice."""
 
-    async def craft_sweep(self, group: OrderGroup) -> UnsignedTransaction | None:
+    async def build_sweep(self, group: OrderGroup) -> UnsignedTransaction | None:
         """Closes the account of an ended order. None: the account is gone already."""
 
     def read_submission(self, transaction: str, wallet: Wallet) -> Submission:
@@ -106,8 +80,8 @@ class Custody(Protocol):
     def signature_of(self, group: OrderGroup, attempt: Attempt) -> Signature:
         """The id of the attempt's transaction. Signs the committed bytes if a key of ours pays."""
 
-    async def fate(self, group: OrderGroup, attempt: Attempt) -> ObservedOutcome | None:
-        """What became of it. None: unresolved. Asks the height before the status, of the same node."""
+    async def outcome(self, group: OrderGroup, attempt: Attempt) -> ObservedOutcome | None:
+        """What became of it. None: unresolved."""
 
     async def send(self, group: OrderGroup, attempt: Attempt) -> None:
         """Signs the committed bytes and sends them. Doing it twice is doing it once."""
@@ -153,23 +127,11 @@ class CraftRow:
 
 
 @dataclass(frozen=True, slots=True)
-class BuildRow:
-    """A transaction that we built for a user who may land it without us. Found by the SHA-256 of its message."""
-
-    digest: bytes
-    request_id: RequestId
-    last_valid_height: int
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class TriggerRows:
     """What one commit writes of trigger orders, beside its journal entries."""
 
     orders: Sequence[OrderRow] = ()
     crafts: Sequence[CraftRow] = ()
-    vaults: Sequence[tuple[Wallet, Instant]] = ()
-    builds: Sequence[BuildRow] = ()
 
 
 TriggerBatch: TypeAlias = Batch[TriggerRows]
@@ -221,17 +183,19 @@ class Store(ShardStore[TriggerRows], Protocol):
 
     async def crafts(self, request_ids: Sequence[RequestId]) -> Mapping[RequestId, bytes]: ...
 
-    async def build(self, digest: bytes) -> bytes | None: ...
-
-    async def vault(self, wallet: Wallet) -> Instant | None:
-        """When it was registered."""
-
     async def history(self, query: HistoryQuery) -> StoredHistory: ...
 
     async def order_history(self, order_id: OrderId) -> StoredOrder | None: ...
 
-    async def delete_builds(self, below_height: int) -> None:
-        """Forgets what could land until then at most."""
-
     async def delete_dead_crafts(self, below_height: int) -> None:
         """Forgets crafts that can no longer land and became no order."""
+
+
+class VaultStore(Protocol):
+    """Which wallets registered a vault. `find` may raise `Unavailable`, `add` also `CommitUnknown`."""
+
+    async def add(self, vaults: Sequence[tuple[Wallet, Instant]]) -> None:
+        """One that is registered already stays as it is."""
+
+    async def find(self, wallet: Wallet) -> Instant | None:
+        """When it was registered."""

@@ -41,7 +41,7 @@ class ToldTerms(msgspec.Struct, rename="camel", frozen=True):
 class ToldEvent(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     """`version` is the order's after it. What an event does not have is left out.
 
-    `mint` and `amount` are what moved of the input, `outputMint` and `outputAmount` what a fill gave, `gift` what
+    `mint` and `amount` are what moved of the input, `outputMint` and `outputAmount` what a fill gave, `dust` what
     strangers had sent to the order's account.
     """
 
@@ -55,7 +55,7 @@ class ToldEvent(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True)
     amount: str | None = None
     output_mint: str | None = None
     output_amount: str | None = None
-    gift: str | None = None
+    dust: str | None = None
     purpose: str | None = None
     terms: ToldTerms | None = None
     legs: tuple[ToldLeg, ...] | None = None
@@ -108,18 +108,18 @@ def _details(group: OrderGroup, event: Event) -> dict[str, Any]:
                 "output_mint": terms.output_mint,
                 "output_amount": str(event.received.units),
                 "purpose": purpose(terms, group.triggered_by()).value,
-                **_gift(event.gift),
+                **_dust(event.dust),
             }
         case events.FillFailed():
             failed = {"output_mint": terms.output_mint, "purpose": purpose(terms, group.triggered_by()).value}
             return failed if event.signature is None else {**failed, "signature": event.signature}
         case events.WithdrawalLanded():
             moved = {"mint": terms.input_mint, "amount": str(event.withdrawn.units)}
-            return {"signature": event.signature, **moved, **_gift(event.gift)}
+            return {"signature": event.signature, **moved, **_dust(event.dust)}
         case events.WithdrawalFailed():
             return {"signature": event.signature}
         case events.SweepDone():
-            return {"signature": event.signature, "mint": terms.input_mint, **_gift(event.gift)}
+            return {"signature": event.signature, "mint": terms.input_mint, **_dust(event.dust)}
         case _:
             return {}
 
@@ -136,8 +136,8 @@ def _legs(legs: tuple[Leg, ...]) -> tuple[ToldLeg, ...]:
     )
 
 
-def _gift(gift: BaseUnits) -> dict[str, str]:
-    return {"gift": str(gift.units)} if gift.units else {}
+def _dust(dust: BaseUnits) -> dict[str, str]:
+    return {"dust": str(dust.units)} if dust.units else {}
 
 
 # --- what the owner of an order is shown

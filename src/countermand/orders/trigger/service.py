@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Final, ParamSpec, TypeAlias, TypeVar
 
+from countermand.kernel.grouped_writes import GroupedWrites
 from countermand.kernel.ids import Ids
 from countermand.kernel.ports import Clock, CommitUnknown, Unavailable
 from countermand.orders.trigger import telemetry
@@ -20,10 +21,11 @@ from countermand.orders.trigger.model.commands import (
 )
 from countermand.orders.trigger.model.order import Family, Leg, OrderGroup, State
 from countermand.orders.trigger.model.refusals import Refusal, Refused
-from countermand.orders.trigger.ports import Custody, HistoryQuery, Store, StoredOrder
+from countermand.orders.trigger.ports import HistoryQuery, Store, StoredOrder, Transactions, VaultStore
 from countermand.orders.trigger.records import HistoryEntry, decode_told, history_of
 from countermand.orders.trigger.shard import Answer, TriggerShard
 from countermand.orders.trigger.work import Outbox
+from countermand.services.transactions.telemetry import transaction_altered
 from countermand.values.identity import Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits
@@ -127,16 +129,19 @@ class TriggerService:
         self,
         shard: TriggerShard,
         outbox: Outbox,
-        custody: Custody,
+        transactions: Transactions,
         store: Store,
+        vaults: VaultStore,
         clock: Clock,
         ids: Ids,
         confirm_timeout_ms: int,
     ) -> None:
         self._shard = shard
         self._outbox = outbox
-        self._custody = custody
+        self._transactions = transactions
         self._store = store
+        self._vaults = vaults
+        self._registered = GroupedWrites(vaults.add)
         self._clock = clock
         self._ids = ids
         self._confirm_timeout_ms = confirm_timeout_ms
@@ -144,23 +149,22 @@ class TriggerService:
     # --- vaults
 
     async def vault_registered_at(self, wallet: Wallet) -> Instant | None:
-        await self._shard.barrier()
-        return await self._store.vault(wallet)
+        return await self._vaults.find(wallet)
 
     async def register_vault(self, wallet: Wallet) -> bool:
         """False: it was registered before."""
         if await self.vault_registered_at(wallet) is not None:
             return False
-        await self._shard.add_vault(wallet, await self._shard.now())
+        await self._registered.add([(wallet, await self._shard.now())])
         return True
 
     # --- orders
 
-    async def craft_deposit(
+    async def build_deposit(
         self, wallet: Wallet, family: Family, input_mint: Mint, output_mint: Mint, amount: BaseUnits
     ) -> UnsignedDeposit:
         """A deposit for the wallet to sign. It names the order that it may become."""
-        deposit = await self._custody.craft_deposit(
+        deposit = await self._transactions.build_deposit(
             request_id=self._ids.request_id(),
             order_id=self._ids.order_id(await self._shard.now()),
             wallet=wallet,
@@ -179,7 +183,7 @@ class TriggerService:
         if deposit is None:
             return DepositUnknown()
         known = await self._shard.peek(deposit.order_id) is not None
-        flaw = None if known else await self._custody.simulate_deposit(deposit)
+        flaw = None if known else await self._transactions.simulate_deposit(deposit)
         command = self._place_command(request, deposit, flaw)
         answer = await self._shard.submit(command)
         if isinstance(answer, Refused):
@@ -220,7 +224,7 @@ class TriggerService:
             amount=request.amount,
             legs=request.legs,
             expires_at=request.expires_at,
-            submission=self._custody.read_submission(request.transaction, request.wallet),
+            submission=self._transactions.read_submission(request.transaction, request.wallet),
             flaw=flaw,
         )
 
@@ -238,7 +242,7 @@ class TriggerService:
             group = await self._shard.peek(order_id)
             craft = None
             if group is not None and group.terms.wallet == wallet:
-                group = await self._with_fate_known(group)
+                group = await self._with_outcome_known(group)
                 craft = await self._withdrawal(group)
             made_from = 0 if group is None else group.version
             answer = await self._shard.submit(RequestCancel(order_id, wallet, request_id, craft, made_from))
@@ -258,7 +262,7 @@ class TriggerService:
         attempt, withdrawal = group.progress.attempt, group.progress.withdrawal
         assert withdrawal is not None, f"order {group.id} was cancelled without a withdrawal"
         craft = withdrawal.craft if attempt is None else attempt.craft
-        transaction = None if craft is None else self._custody.unsigned_transaction(craft)
+        transaction = None if craft is None else self._transactions.unsigned_transaction(craft)
         return Cancelling(group.id, withdrawal.request_id, transaction)
 
     async def _withdrawal(self, group: OrderGroup) -> UnsignedTransaction | None:
@@ -266,7 +270,7 @@ class TriggerService:
             return None
         try:
             async with asyncio.timeout(CRAFT_PATIENCE_MS / 1000):
-                return await self._custody.craft_withdrawal(group)
+                return await self._transactions.build_withdrawal(group)
         except (Unavailable, TimeoutError):
             return None
 
@@ -277,9 +281,9 @@ class TriggerService:
         """Commits the user's signature, lands the withdrawal, and waits for it."""
         group, flaw = await self._shard.peek(order_id), None
         if group is not None and group.terms.wallet == wallet:
-            group = await self._with_fate_known(group)
+            group = await self._with_outcome_known(group)
             flaw = await self._shortfall(group)
-        submission = self._custody.read_submission(transaction, wallet)
+        submission = self._transactions.read_submission(transaction, wallet)
         command = ConfirmCancel(order_id, wallet, request_id, submission, await self._block_height(), flaw)
         answer = await self._shard.submit(command)
         if isinstance(answer, Refused):
@@ -310,7 +314,7 @@ class TriggerService:
             return None  # It may have taken the fee already.
         try:
             async with asyncio.timeout(CRAFT_PATIENCE_MS / 1000):
-                return await self._custody.shortfall(withdrawal.craft)
+                return await self._transactions.shortfall(withdrawal.craft)
         except (Unavailable, TimeoutError):
             return None
 
@@ -320,8 +324,8 @@ class TriggerService:
         """The refusal of another message than the built one says what of it was modified, and the log says how."""
         if refused.refusal is not Refusal.TRANSACTION_OTHER or built is None or built.message == submission.message:
             return refused
-        found = self._custody.alteration(built, submission)
-        telemetry.transaction_altered(kind, order_id, found.differences)
+        found = self._transactions.alteration(built, submission)
+        transaction_altered(kind, order_id, found.differences)
         # Who signs a deposit is among its accounts: so the original service says it.
         signers = found.signers and kind == "withdrawal"
         return replace(refused, detail="signers" if signers else refused.detail)
@@ -330,17 +334,17 @@ class TriggerService:
         """0, when the chain does not answer: then the attempt is made, and the chain judges its age."""
         try:
             async with asyncio.timeout(CRAFT_PATIENCE_MS / 1000):
-                return await self._custody.block_height()
+                return await self._transactions.block_height()
         except (Unavailable, TimeoutError):
             return 0
 
-    async def _with_fate_known(self, group: OrderGroup) -> OrderGroup:
+    async def _with_outcome_known(self, group: OrderGroup) -> OrderGroup:
         """What the chain knows of an unresolved withdrawal is sequenced before the request that asks."""
         if group.state is not State.READY_TO_CANCEL or group.progress.attempt is None:
             return group
         try:
             async with asyncio.timeout(CRAFT_PATIENCE_MS / 1000):
-                await self._outbox.learn_fate(group)
+                await self._outbox.poll_outcome(group)
         except (Unavailable, TimeoutError):
             return group
         return await self._shard.peek(group.id) or group

@@ -14,12 +14,11 @@ from countermand.orders.trigger.model.commands import Command, TriggerOrders, Un
 from countermand.orders.trigger.model.live_orders import OrderEvent
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.model.refusals import Refused
-from countermand.orders.trigger.ports import BuildRow, Store, TriggerRows
+from countermand.orders.trigger.ports import Store, TriggerRows
 from countermand.orders.trigger.state import TriggerState
 from countermand.services.prices import Prices
 from countermand.stored_rows import UNREADABLE, unreadable
-from countermand.values.identity import Mint, OrderId, RequestId, Wallet
-from countermand.values.instant import Instant
+from countermand.values.identity import Mint, OrderId, RequestId
 from countermand.values.quantities import UsdPrice
 
 DORMANT_ORDERS_KEPT: Final = 1_000
@@ -110,17 +109,6 @@ class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows
         """Those that can no longer land, in memory: the store's own are deleted beside it."""
         if self._epoch is not None:
             self._epoch.state.forget_dead(below_height)
-
-    async def add_builds(self, rows: Sequence[BuildRow]) -> None:
-        writer = await self._ready()
-        for row in rows:
-            writer.state.add_build(row)
-        await writer.committed()
-
-    async def add_vault(self, wallet: Wallet, at: Instant) -> None:
-        writer = await self._ready()
-        writer.state.add_vault(wallet, at)
-        await writer.committed()
 
     # --- reads
 

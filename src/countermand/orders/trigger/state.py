@@ -12,10 +12,10 @@ from countermand.orders.trigger.model.lifecycle import is_dormant
 from countermand.orders.trigger.model.live_orders import LiveOrders, OrderEvent
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.model.refusals import Refused
-from countermand.orders.trigger.ports import BuildRow, CraftRow, TriggerRows
+from countermand.orders.trigger.ports import CraftRow, TriggerRows
 from countermand.orders.trigger.records import record_of
 from countermand.orders.trigger.rows import craft_row, order_row
-from countermand.values.identity import Mint, OrderId, RequestId, Wallet
+from countermand.values.identity import Mint, OrderId, RequestId
 from countermand.values.instant import Instant, Moment
 from countermand.values.quantities import UsdPrice
 
@@ -27,8 +27,6 @@ FRESH_KEPT: Final = 4_096
 class _Pending:
     orders: dict[OrderId, OrderGroup] = field(default_factory=dict)
     crafts: list[CraftRow] = field(default_factory=list)
-    vaults: dict[Wallet, Instant] = field(default_factory=dict)
-    builds: dict[bytes, BuildRow] = field(default_factory=dict)
 
 
 class TriggerState:
@@ -79,12 +77,6 @@ class TriggerState:
     def add_craft(self, row: CraftRow) -> None:
         self._pending.crafts.append(row)
 
-    def add_build(self, row: BuildRow) -> None:
-        self._pending.builds.setdefault(row.digest, row)
-
-    def add_vault(self, wallet: Wallet, at: Instant) -> None:
-        self._pending.vaults.setdefault(wallet, at)
-
     # --- deposits that were built in this epoch, and became no order yet
 
     def add_fresh(self, deposit: UnsignedDeposit) -> None:
@@ -114,8 +106,7 @@ class TriggerState:
     # --- committing
 
     def has_rows(self) -> bool:
-        pending = self._pending
-        return bool(pending.crafts or pending.vaults or pending.builds)
+        return bool(self._pending.crafts)
 
     def take_rows(self) -> TriggerRows:
         pending, self._pending = self._pending, _Pending()
@@ -123,8 +114,6 @@ class TriggerState:
         return TriggerRows(
             orders=[order_row(group) for group in pending.orders.values()],
             crafts=pending.crafts,
-            vaults=list(pending.vaults.items()),
-            builds=list(pending.builds.values()),
         )
 
     def take_committed(self) -> Sequence[OrderGroup]:

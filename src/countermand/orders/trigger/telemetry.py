@@ -1,6 +1,5 @@
 """Events that matter to the operator of a venue: each writes its log line and moves a metric. None tells a secret."""
 
-from collections.abc import Mapping
 from typing import Final
 
 import structlog
@@ -12,12 +11,11 @@ from countermand.values.transactions import AttemptKind, TransactionOutcome
 
 _log: Final = structlog.get_logger("countermand")
 
-_ATTEMPTS: Final = Counter("countermand_attempts_resolved", "Transactions whose fate became known", ["kind", "fate"])
+_ATTEMPTS: Final = Counter(
+    "countermand_attempts_resolved", "Transactions whose outcome became known", ["kind", "outcome"]
+)
 _ANSWERS: Final = Counter(
     "countermand_orders_answered", "Requests on orders, by what was answered", ["request", "answer"]
-)
-_ALTERED: Final = Counter(
-    "countermand_transactions_altered", "Signed transactions that differ from what was built", ["kind"]
 )
 _OUTBOX: Final = Gauge("countermand_outbox_pending", "Orders that the outbox owes something")
 
@@ -28,18 +26,9 @@ def answered(request: str, answer: object) -> None:
     _ANSWERS.labels(request, named).inc()
 
 
-def transaction_altered(kind: str, of: str, differences: Mapping[str, object]) -> None:
-    """The wallet signed another transaction than the one that was built: mostly a wallet that adds instructions.
-
-    `kind` says what it was for, `of` names the order or the request.
-    """
-    _ALTERED.labels(kind).inc()
-    _log.info("a signed transaction is not the one that was built", kind=kind, of=of, **differences)
-
-
-def attempt_resolved(order_id: OrderId, kind: AttemptKind, fate: TransactionOutcome, error: str | None) -> None:
-    _ATTEMPTS.labels(kind.value, fate.value).inc()
-    _log.debug("attempt resolved", order=order_id, kind=kind.value, fate=fate.value, error=error)
+def attempt_resolved(order_id: OrderId, kind: AttemptKind, outcome: TransactionOutcome, error: str | None) -> None:
+    _ATTEMPTS.labels(kind.value, outcome.value).inc()
+    _log.debug("attempt resolved", order=order_id, kind=kind.value, outcome=outcome.value, error=error)
 
 
 def outbox_pending(orders: int) -> None:

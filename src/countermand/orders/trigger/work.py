@@ -15,8 +15,9 @@ from countermand.orders.trigger import telemetry
 from countermand.orders.trigger.model.commands import AbandonFill, ResolveAttempt, StartFill, StartSweep
 from countermand.orders.trigger.model.lifecycle import Work, work_due
 from countermand.orders.trigger.model.order import OrderGroup
-from countermand.orders.trigger.ports import Custody, SwapRefused
+from countermand.orders.trigger.ports import Transactions
 from countermand.orders.trigger.shard import TriggerShard
+from countermand.services.liquidity.routing import SwapRefused
 from countermand.values.identity import OrderId
 from countermand.values.transactions import AttemptKind
 
@@ -37,7 +38,7 @@ class _Entry:
     attempt_seen: int
     """The attempt that `sent_at` is about."""
     asked_first: bool
-    """Its attempt may have been sent before we started: ask for its fate before sending."""
+    """Its attempt may have been sent before we started: ask for its outcome before sending."""
     sent_at: int | None = None
     poll_ms: int = _POLL_MS
     queued: bool = False
@@ -46,9 +47,9 @@ class _Entry:
 
 
 class Outbox:
-    def __init__(self, shard: TriggerShard, custody: Custody, clock: Clock, confirm_timeout_ms: int) -> None:
+    def __init__(self, shard: TriggerShard, transactions: Transactions, clock: Clock, confirm_timeout_ms: int) -> None:
         self._shard = shard
-        self._custody = custody
+        self._transactions = transactions
         self._clock = clock
         self._resend_ms = 2 * confirm_timeout_ms
         self._entries: dict[OrderId, _Entry] = {}
@@ -160,7 +161,7 @@ class Outbox:
         attempt = group.progress.attempt
         assert attempt is not None, f"order {group.id} has nothing to resolve"
         if entry.asked_first or entry.sent_at is not None:
-            if await self.learn_fate(group):
+            if await self.poll_outcome(group):
                 return None
             if entry.group.progress.attempt != attempt:
                 return None  # Another task learned it: that commit has asked for another step.
@@ -168,32 +169,34 @@ class Outbox:
         now = self._clock.elapsed_ms()
         if entry.sent_at is None or now - entry.sent_at >= self._resend_ms:
             entry.sent_at = now
-            await self._custody.send(group, attempt)
-            if await self.learn_fate(group):
+            await self._transactions.send(group, attempt)
+            if await self.poll_outcome(group):
                 return None
         return self._patience(entry)
 
-    async def learn_fate(self, group: OrderGroup) -> bool:
+    async def poll_outcome(self, group: OrderGroup) -> bool:
         """Asks the chain what became of the order's unresolved attempt, and commits what it learns."""
         attempt = group.progress.attempt
         assert attempt is not None, f"order {group.id} has no attempt"
-        seen = await self._custody.fate(group, attempt)
+        seen = await self._transactions.outcome(group, attempt)
         if seen is None:
             return False
-        telemetry.attempt_resolved(group.id, attempt.kind, seen.fate, seen.error)
-        resolved = ResolveAttempt(group.id, attempt.number, seen.fate, seen.signature, seen.error, seen.at_close)
+        telemetry.attempt_resolved(group.id, attempt.kind, seen.outcome, seen.error)
+        resolved = ResolveAttempt(
+            group.id, attempt.number, seen.outcome, seen.signature, seen.error, seen.at_close, seen.swap
+        )
         await self._shard.submit(resolved)
         return True
 
     async def _start_fill(self, group: OrderGroup) -> None:
-        craft = await self._custody.craft_fill(group)
+        craft = await self._transactions.build_fill(group)
         if isinstance(craft, SwapRefused):
             await self._shard.submit(AbandonFill(group.id, craft.reason, group.version))
         else:
             await self._shard.submit(StartFill(group.id, craft, group.version))
 
     async def _start_sweep(self, group: OrderGroup) -> None:
-        craft = await self._custody.craft_sweep(group)
+        craft = await self._transactions.build_sweep(group)
         await self._shard.submit(StartSweep(group.id, craft, group.version))
 
     def _patience(self, entry: _Entry) -> int:

@@ -1,20 +1,15 @@
-"""The keys of a venue and its way to the chain, as the engine's port wants them."""
+"""The keys of a venue: builds transactions, signs what a plan allows, sends it, and sees what became of it."""
 
 import base64
-from collections.abc import Callable, Coroutine
-from functools import lru_cache, wraps
-from typing import Any, Final, ParamSpec, TypeVar
+from functools import lru_cache
+from typing import Final
 
 from solders.instruction import Instruction
 from solders.signature import Signature as RawSignature
 
 from countermand.kernel.ports import Unavailable
-from countermand.orders.trigger.model.commands import UnsignedDeposit
-from countermand.orders.trigger.model.order import Family, OrderGroup
-from countermand.orders.trigger.model.slippage import Market, Minimum, minimum_of
-from countermand.orders.trigger.ports import Alteration, ObservedOutcome, SwapRefused
+from countermand.services.custody.accounts import OrderAccounts
 from countermand.services.custody.deposits import account_seed, deposit_message
-from countermand.services.custody.fills import fill_instructions
 from countermand.services.custody.instructions import (
     UNIT_PRICE_MICROLAMPORTS,
     always_rejected,
@@ -23,26 +18,33 @@ from countermand.services.custody.instructions import (
     key,
     order_account,
 )
-from countermand.services.custody.parties import OrderAccounts
-from countermand.services.custody.routing import Router, Swap
-from countermand.services.custody.shortfall import too_little
+from countermand.services.custody.moves import own_account, sweep_instructions
+from countermand.services.custody.plans import Fund, SigningPlan, Swap
 from countermand.services.custody.signer import Signer
-from countermand.services.custody.submissions import read_submission
-from countermand.services.custody.sweeps import sweep_instructions
-from countermand.services.custody.tokens import TokenFacts, Tokens
+from countermand.services.custody.tokens import Tokens
 from countermand.services.custody.vaults import VaultKeys
 from countermand.services.custody.withdrawals import WithdrawalLayout
-from countermand.services.transactions.blockhashes import Recent, RecentBlockhash
-from countermand.solana.alterations import alteration_of
-from countermand.solana.errors import BLOCKHASH_NOT_FOUND
-from countermand.solana.facade.sentences import describe
+from countermand.services.liquidity.routing import Quote, Router, SwapRefused, SwapRequest
+from countermand.services.transactions.blockhashes import RecentBlockhash
+from countermand.services.transactions.builder import simulated
+from countermand.services.transactions.chain_errors import asks_the_chain
+from countermand.services.transactions.landed import BalanceChanges, LandedChain, changes_of
+from countermand.services.transactions.outcomes import outcome_of
+from countermand.solana.error_sentences import describe
 from countermand.solana.funds import shortfall_of
-from countermand.solana.port import AccountInfo, Chain, ChainUnavailable, JsonError
+from countermand.solana.port import AccountInfo
+from countermand.solana.programs.compile import unsigned_transaction
 from countermand.solana.tokens import TOKEN_ACCOUNT_BYTES, TOKEN_ACCOUNT_RENT_LAMPORTS
 from countermand.solana.wire import SIGNATURE_BYTES
-from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
-from countermand.values.quantities import NOTHING, USD_SCALE, BaseUnits, UsdPrice, decimal_text
-from countermand.values.transactions import Attempt, AttemptKind, Submission, TransactionOutcome, UnsignedTransaction
+from countermand.values.identity import Address, Mint, RequestId, Signature, Wallet
+from countermand.values.quantities import NOTHING, BaseUnits
+from countermand.values.transactions import (
+    Attempt,
+    ObservedOutcome,
+    SwapAmounts,
+    TransactionOutcome,
+    UnsignedTransaction,
+)
 
 _CACHED: Final = 65_536
 _GAS_UNIT_LIMIT: Final = 150_000
@@ -50,264 +52,249 @@ _GAS_UNIT_LIMIT: Final = 150_000
 _AMOUNT: Final = slice(64, 72)
 """Where a token account has its balance."""
 
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
-
-
-def _asks_the_chain(
-    method: Callable[_P, Coroutine[Any, Any, _T]],
-) -> Callable[_P, Coroutine[Any, Any, _T]]:
-    """Raises the engine's word for it when the chain does not answer."""
-
-    @wraps(method)
-    async def asking(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-        try:
-            return await method(*args, **kwargs)
-        except ChainUnavailable as error:
-            raise Unavailable(str(error) or "the chain does not answer") from error
-
-    return asking
-
 
 class VaultCustody:
-    """Implements `engine.ports.Custody`. Wallets are base58 keys, and mints are known to `tokens`."""
+    """Wallets are base58 keys, and mints are known to `tokens`. Every coroutine may raise `Unavailable`."""
 
     def __init__(
-        self,
-        keys: VaultKeys,
-        chain: Chain,
-        tokens: Tokens,
-        price_of: Callable[[Mint], UsdPrice | None],
-        router: Router,
-        wall_ms: Callable[[], int],
+        self, keys: VaultKeys, chain: LandedChain, blockhashes: RecentBlockhash, tokens: Tokens, router: Router
     ) -> None:
         self._keys = keys
         self._chain = chain
+        self._blockhashes = blockhashes
         self._tokens = tokens
-        self._price_of = price_of
         self._router = router
-        self._recent = RecentBlockhash(chain, wall_ms)
-        self._parties = lru_cache(_CACHED)(self._parties_of)
+        self._accounts = lru_cache(_CACHED)(self._accounts_of)
         self._layout = lru_cache(_CACHED)(self._layout_of)
-        self._signer = Signer(keys, router, self._parties)
+        self._signer = Signer(keys, router, self._accounts)
 
     def vault_of(self, wallet: Wallet) -> Address:
         return self._keys.vault_of(wallet).address
 
-    def forget(self) -> None:
-        """The chain has leapt, or begins anew: nothing that was remembered of it, or of tokens, counts any more."""
-        self._recent.forget()
-        self._parties.cache_clear()
+    def invalidate(self) -> None:
+        """The chain begins anew: nothing that was remembered of tokens counts any more."""
+        self._accounts.cache_clear()
         self._layout.cache_clear()
 
-    @_asks_the_chain
+    @asks_the_chain
     async def block_height(self) -> int:
         height = await self._chain.finalized_block_height()
-        self._recent.saw_height(height)
+        self._blockhashes.saw_height(height)
         return height
 
-    @_asks_the_chain
-    async def craft_deposit(
-        self,
-        *,
-        request_id: RequestId,
-        order_id: OrderId,
-        wallet: Wallet,
-        family: Family,
-        input_mint: Mint,
-        output_mint: Mint,
-        amount: BaseUnits,
-    ) -> UnsignedDeposit:
-        recent = await self._recent.get()
-        parties, seed = self._parties(wallet, input_mint), account_seed(request_id)
-        message = deposit_message(parties, seed, amount.units, recent.blockhash)
-        account = Address(str(order_account(parties.vault, seed, parties.program)))
-        craft = UnsignedTransaction(message, recent.last_valid_height, moves=amount)
-        return UnsignedDeposit(request_id, order_id, wallet, family, input_mint, output_mint, account, craft)
+    # --- building
 
-    @_asks_the_chain
-    async def simulate_deposit(self, deposit: UnsignedDeposit) -> str | None:
-        simulation = await self._chain.simulate(_unsigned(deposit.craft.message))
-        return None if simulation.error is None else describe(simulation.error)
+    @asks_the_chain
+    async def build_deposit(
+        self, request_id: RequestId, wallet: Wallet, mint: Mint, amount: BaseUnits
+    ) -> tuple[Address, UnsignedTransaction]:
+        """The token account that it opens, and the transaction. The user pays."""
+        recent = await self._blockhashes.get()
+        accounts, seed = self._accounts(wallet, mint), account_seed(request_id)
+        message = deposit_message(accounts, seed, amount.units, bytes(recent.blockhash))
+        account = Address(str(order_account(accounts.vault, seed, accounts.program)))
+        return account, UnsignedTransaction(message, recent.last_valid_height, moves=amount)
 
-    @_asks_the_chain
-    async def craft_withdrawal(self, group: OrderGroup) -> UnsignedTransaction:
-        """Raises `Unavailable` also when the account holds less than the order's funds.
+    @asks_the_chain
+    async def build_withdrawal(
+        self, wallet: Wallet, mint: Mint, account: Address, due: BaseUnits, *, variant: int, closes: bool
+    ) -> UnsignedTransaction:
+        """Takes all that the account holds back to the user. The user pays. Each `variant` is another message.
 
-        Then our view of the chain is behind, or they were moved; a smaller withdrawal would call them all returned.
+        Raises `Unavailable` also when the account holds less than is due. Then our view of the chain is behind, or the
+        funds were moved; a smaller withdrawal would call them all returned.
         """
-        terms = group.terms
-        layout = self._layout(terms.wallet, terms.input_mint)
-        parties = layout.parties
-        recent = await self._recent.get()
-        if parties.native:
-            (info,), creates = await self._chain.accounts([terms.input_account]), False
+        layout = self._layout(wallet, mint)
+        accounts = layout.accounts
+        recent = await self._blockhashes.get()
+        if accounts.native:
+            (info,), creates = await self._chain.accounts([account]), False
         else:
-            info, own = await self._chain.accounts([terms.input_account, layout.own])
-            creates = own is None or own.owner != parties.token.program
-        held = _held(info, parties)
-        if held is None or held < group.remaining.units:
-            raise Unavailable(_shortfall(group, held))
-        closes = parties.native or group.progress.close_rejections < 2
-        # The same message twice would be one transaction, and one that failed could never be tried again.
-        variant = 0 if group.progress.withdrawal is None else group.version
-        account = bytes(key(terms.input_account))
-        message = layout.message(account, recent.blockhash, held, variant=variant, creates=creates, closes=closes)
-        gift = BaseUnits(held - group.remaining.units)
-        return UnsignedTransaction(message, recent.last_valid_height, moves=group.remaining, gift=gift, closes=closes)
+            info, own = await self._chain.accounts([account, layout.own])
+            creates = own is None or own.owner != accounts.token.program
+        held = _held(info, accounts)
+        if held is None or held < due.units:
+            raise Unavailable(_shortfall(account, held, due))
+        message = layout.message(
+            bytes(key(account)),
+            bytes(recent.blockhash),
+            held,
+            variant=variant,
+            creates=creates,
+            closes=closes or accounts.native,
+        )
+        return UnsignedTransaction(
+            message,
+            recent.last_valid_height,
+            moves=due,
+            dust=BaseUnits(held - due.units),
+            closes=closes or accounts.native,
+        )
 
-    @_asks_the_chain
-    async def shortfall(self, craft: UnsignedTransaction) -> str | None:
-        return await shortfall_of(self._chain, craft.message)
+    async def quote(
+        self, wallet: Wallet, mint: Mint, output_mint: Mint, account: Address, amount: BaseUnits
+    ) -> Quote | SwapRefused:
+        """What a swap of so much would give now."""
+        return await self._router.quote(self._swap(wallet, mint, output_mint, account, amount))
 
-    @_asks_the_chain
-    async def craft_fill(self, group: OrderGroup) -> UnsignedTransaction | SwapRefused:
-        terms = group.terms
-        if self._tokens.get(terms.input_mint) is None or self._tokens.get(terms.output_mint) is None:
-            return SwapRefused(f"no such token: {terms.input_mint} or {terms.output_mint}")
-        parties, output = self._parties(terms.wallet, terms.input_mint), self._parties(terms.wallet, terms.output_mint)
-        swap = Swap(parties, output, key(terms.input_account), group.remaining)
-        quote = await self._router.quote(swap)
-        if isinstance(quote, SwapRefused):
-            return quote
-        if refused := self._refused_as_too_little(group, swap, quote.before_fee):
-            return refused
-        (info,) = await self._chain.accounts([terms.input_account])
-        held = _held(info, parties)
-        if held is None or held < group.remaining.units:
-            return SwapRefused(_shortfall(group, held))
-        closes = parties.native or group.progress.close_rejections < 2
-        dust = held - group.remaining.units if closes else 0
-        gas = self._keys.gas.public
-        instructions = list(fill_instructions(self._router, swap, quote.receives, gas, dust, closes=closes))
+    @asks_the_chain
+    async def build_fill(
+        self, wallet: Wallet, swap: Swap, quote: Quote, *, variant: int, closes: bool
+    ) -> UnsignedTransaction | SwapRefused:
+        """Swaps, and does nothing at all if it cannot give the swap's minimum. The gas key pays. It is simulated."""
+        request = self._swap(wallet, swap.mint, swap.output_mint, swap.account, swap.amount)
+        accounts, output = request.input, request.output
+        closes = closes or accounts.native
+        (info,) = await self._chain.accounts([swap.account])
+        held = _held(info, accounts)
+        if held is None or held < swap.amount.units:
+            return SwapRefused(_shortfall(swap.account, held, swap.amount))
+        dust, gas = held - swap.amount.units if closes else 0, self._keys.gas.public
+        # SOL is paid as lamports, other tokens to an account.
+        instructions = [] if output.native else [own_account(output, gas)]
+        instructions += self._router.settlement(request, quote, swap.minimum)
+        if closes:  # An account that stays open keeps its dust for the sweep.
+            instructions += sweep_instructions(accounts, gas, request.source, dust)
         if fails := self._router.takes_failure():
-            instructions.append(always_rejected(parties.program))
-        message, last_valid_height, error = await self._simulated(instructions, group.version)
+            instructions.append(always_rejected(accounts.program))
+        message, last_valid_height, error = await self._simulated(instructions, variant)
         if error is not None and not fails:
             return SwapRefused(error)
-        return UnsignedTransaction(message, last_valid_height, group.remaining, BaseUnits(dust), quote.receives, closes)
+        return UnsignedTransaction(message, last_valid_height, swap.amount, BaseUnits(dust), swap.minimum, closes)
 
-    @_asks_the_chain
-    async def craft_sweep(self, group: OrderGroup) -> UnsignedTransaction | None:
-        parties = self._parties(group.terms.wallet, group.terms.input_mint)
-        (info,) = await self._chain.accounts([group.terms.input_account])
-        held = _held(info, parties)
+    @asks_the_chain
+    async def build_sweep(
+        self, wallet: Wallet, mint: Mint, account: Address, *, variant: int
+    ) -> UnsignedTransaction | None:
+        """Closes the account, with strangers' dust to the user. The gas key pays. None: the account is gone already."""
+        accounts = self._accounts(wallet, mint)
+        (info,) = await self._chain.accounts([account])
+        held = _held(info, accounts)
         if held is None:
             return None
-        account, gas = key(group.terms.input_account), self._keys.gas.public
-        instructions = list(sweep_instructions(parties, gas, account, held))
-        message, last_valid_height, error = await self._simulated(instructions, group.version)
+        instructions = list(sweep_instructions(accounts, self._keys.gas.public, key(account), held))
+        message, last_valid_height, error = await self._simulated(instructions, variant)
         if error is not None:
-            raise Unavailable(f"the account of order {group.id} cannot be closed now: {error}")
-        return UnsignedTransaction(message, last_valid_height, moves=NOTHING, gift=BaseUnits(held), closes=True)
+            raise Unavailable(f"the account {account} cannot be closed now: {error}")
+        return UnsignedTransaction(message, last_valid_height, moves=NOTHING, dust=BaseUnits(held), closes=True)
 
-    def read_submission(self, transaction: str, wallet: Wallet) -> Submission:
-        return read_submission(transaction, wallet)
+    @asks_the_chain
+    async def flaw(self, built: UnsignedTransaction) -> str | None:
+        """Why the chain would not take it, in words; None if it would."""
+        simulation = await self._chain.simulate(unsigned_transaction(built.message))
+        return None if simulation.error is None else describe(simulation.error)
 
-    def alteration(self, built: UnsignedTransaction, submission: Submission) -> Alteration:
-        found = alteration_of(built.message, submission.message)
-        return Alteration(found.signers, found.differences)
+    @asks_the_chain
+    async def shortfall(self, built: UnsignedTransaction) -> str | None:
+        """Why its payer cannot pay for it, with the lamports held and needed; None if it can."""
+        return await shortfall_of(self._chain, built.message)
 
-    def unsigned_transaction(self, craft: UnsignedTransaction) -> str:
-        return base64.b64encode(_unsigned(craft.message)).decode()
+    def unsigned_text(self, built: UnsignedTransaction) -> str:
+        """The transaction with all signature slots empty, base64."""
+        return base64.b64encode(unsigned_transaction(built.message)).decode()
 
-    def signature_of(self, group: OrderGroup, attempt: Attempt) -> Signature:
+    # --- signing, sending, and what becomes of it
+
+    def signature_of(self, plan: SigningPlan, attempt: Attempt) -> Signature:
+        """The id of the attempt's transaction. Signs the committed bytes if a key of ours pays."""
         if attempt.user_signature is not None:
             return attempt.user_signature
-        raw = self._signer.transaction(group, attempt)
+        raw = self._signed(plan, attempt)
         return Signature(str(RawSignature.from_bytes(raw[1 : 1 + SIGNATURE_BYTES])))
 
-    @_asks_the_chain
-    async def fate(self, group: OrderGroup, attempt: Attempt) -> ObservedOutcome | None:
-        signature = self.signature_of(group, attempt)
-        # The height first: a node that is past the last valid one and then knows no status will never know one.
-        height = await self.block_height()
-        status = await self._chain.signature_status(signature)
-        if status is None:
-            if height <= attempt.craft.last_valid_height:
-                return None
-            return ObservedOutcome(
-                TransactionOutcome.LANDED if await self._shows(group, attempt) else TransactionOutcome.DEAD, signature
-            )
-        if not status.finalized:
+    @asks_the_chain
+    async def send(self, plan: SigningPlan, attempt: Attempt) -> None:
+        """Signs the committed bytes and sends them. Doing it twice is doing it once."""
+        await self._chain.send(self._signed(plan, attempt))
+
+    @asks_the_chain
+    async def outcome(self, plan: SigningPlan, attempt: Attempt) -> ObservedOutcome | None:
+        """None: unresolved. So is a swap that has landed until the chain shows what it moved."""
+        signature = self.signature_of(plan, attempt)
+        last_valid, saw_height = attempt.craft.last_valid_height, self._blockhashes.saw_height
+        found = await outcome_of(self._chain, signature, last_valid, saw_height)
+        if found is None:
             return None
-        if status.error is not None:
-            at_close = fails_at_close(attempt.craft.message, status.error)
-            return ObservedOutcome(TransactionOutcome.REJECTED, signature, describe(status.error), at_close)
-        return ObservedOutcome(TransactionOutcome.LANDED, signature)
+        outcome, error = found
+        if outcome is TransactionOutcome.REJECTED and error is not None:
+            at_close = fails_at_close(attempt.craft.message, error)
+            return ObservedOutcome(outcome, signature, describe(error), at_close)
+        if outcome is TransactionOutcome.DEAD and not await self._shows(plan, attempt):
+            return ObservedOutcome(outcome, signature)
+        if plan.swap is None:
+            return ObservedOutcome(TransactionOutcome.LANDED, signature)
+        landed = await self._chain.transaction(signature)
+        if landed is None:
+            return None
+        amounts = self._swapped(plan, plan.swap, changes_of(landed))
+        return ObservedOutcome(TransactionOutcome.LANDED, signature, swap=amounts)
 
-    @_asks_the_chain
-    async def send(self, group: OrderGroup, attempt: Attempt) -> None:
-        await self._chain.send(self._signer.transaction(group, attempt))
-
-    async def _shows(self, group: OrderGroup, attempt: Attempt) -> bool:
-        """Whether the order's account is as this attempt would have left it, though its signature is unknown.
+    async def _shows(self, plan: SigningPlan, attempt: Attempt) -> bool:
+        """Whether the account is as this attempt would have left it, though its signature is unknown.
 
         A message lands once, but its payer may have signed it again with another valid signature, which is another id;
         and a node with a gap in its ledger forgets. Only the vault makes the account, closes it or takes from it, and
-        no other attempt of the group is under way.
+        no other attempt of the order is under way.
         """
-        (info,) = await self._chain.accounts([group.terms.input_account])
-        held = _held(info, self._parties(group.terms.wallet, group.terms.input_mint))
-        if attempt.kind is AttemptKind.DEPOSIT:
+        (info,) = await self._chain.accounts([plan.account])
+        held = _held(info, self._accounts(plan.wallet, plan.mint))
+        if isinstance(plan.moves[0], Fund):
             return held is not None
-        if attempt.craft.closes:
+        if plan.closes:
             return held is None
-        return held is None or held < group.remaining.units
+        return held is None or held < attempt.craft.moves.units
 
-    def _refused_as_too_little(self, group: OrderGroup, swap: Swap, before_fee: int) -> SwapRefused | None:
-        price, output_price = self._price_of(group.terms.input_mint), self._price_of(group.terms.output_mint)
-        if price is None or output_price is None:
-            return SwapRefused(f"no price for {group.terms.output_mint if price else group.terms.input_mint}")
-        market = Market(price, swap.input.token.decimals, output_price, swap.output.token.decimals)
-        least = minimum_of(group, swap.amount, market)
-        return None if before_fee >= least.units else SwapRefused(_too_little(before_fee, least, swap.output.token))
+    def _swapped(self, plan: SigningPlan, swap: Swap, changes: BalanceChanges) -> SwapAmounts:
+        """What left the order's account and did not come back to the user was used."""
+        accounts, output = self._accounts(plan.wallet, swap.mint), self._accounts(plan.wallet, swap.output_mint)
+        user, own = str(accounts.user), str(accounts.own)
+        closed = -changes.lamports_of(swap.account) if plan.closes else 0
+        if accounts.native:  # The close gives the user what the swap left, and the rent.
+            dust = changes.lamports_of(user) - TOKEN_ACCOUNT_RENT_LAMPORTS if plan.closes else 0
+            used = closed - changes.lamports_of(user)
+        else:
+            dust = changes.tokens_of(own)
+            used = -changes.tokens_of(swap.account) - dust
+        gained = changes.lamports_of(user) - closed
+        received = gained if output.native else changes.tokens_of(str(output.own))
+        return SwapAmounts(BaseUnits(used), BaseUnits(received), BaseUnits(dust))
+
+    def _signed(self, plan: SigningPlan, attempt: Attempt) -> bytes:
+        return self._signer.transaction(plan, attempt.craft.message, attempt.user_signature)
+
+    # --- inside
 
     async def _simulated(self, instructions: list[Instruction], variant: int) -> tuple[bytes, int, str | None]:
         """The message that the gas key pays for, its last valid height, and why the chain would not take it."""
-        price = UNIT_PRICE_MICROLAMPORTS + variant
-        recent, message, error = await self._simulated_once(instructions, price)
-        if error == BLOCKHASH_NOT_FOUND:  # The chain has leapt since we asked for it.
-            self._recent.forget()
-            recent, message, error = await self._simulated_once(instructions, price)
-        return message, recent.last_valid_height, None if error is None else describe(error)
+        gas, price = self._keys.gas.public, UNIT_PRICE_MICROLAMPORTS + variant
+        built, simulation = await simulated(
+            self._chain,
+            self._blockhashes,
+            lambda blockhash: compile_message(gas, bytes(blockhash), _GAS_UNIT_LIMIT, price, instructions),
+        )
+        error = None if simulation.error is None else describe(simulation.error)
+        return built.message, built.last_valid_height, error
 
-    async def _simulated_once(
-        self, instructions: list[Instruction], price: int
-    ) -> tuple[Recent, bytes, JsonError | None]:
-        recent = await self._recent.get()
-        message = compile_message(self._keys.gas.public, recent.blockhash, _GAS_UNIT_LIMIT, price, instructions)
-        return recent, message, (await self._chain.simulate(_unsigned(message))).error
+    def _swap(self, wallet: Wallet, mint: Mint, output_mint: Mint, account: Address, amount: BaseUnits) -> SwapRequest:
+        return SwapRequest(self._accounts(wallet, mint), self._accounts(wallet, output_mint), key(account), amount)
 
-    def _parties_of(self, wallet: Wallet, mint: Mint) -> OrderAccounts:
+    def _accounts_of(self, wallet: Wallet, mint: Mint) -> OrderAccounts:
         token = self._tokens.get(mint)
         assert token is not None, f"no order can be in the unknown token {mint}"
         return OrderAccounts.of(wallet, self._keys.vault_of(wallet), token)
 
     def _layout_of(self, wallet: Wallet, mint: Mint) -> WithdrawalLayout:
-        return WithdrawalLayout(self._parties(wallet, mint), self._keys.tracker.public)
+        return WithdrawalLayout(self._accounts(wallet, mint), self._keys.tracker.public)
 
 
-def _held(info: AccountInfo | None, parties: OrderAccounts) -> int | None:
+def _held(info: AccountInfo | None, accounts: OrderAccounts) -> int | None:
     """What an order's account holds, or None if there is none. SOL's close gives all lamports, so all of them count."""
-    if info is None or info.owner != parties.token.program or len(info.data) < TOKEN_ACCOUNT_BYTES:
+    if info is None or info.owner != accounts.token.program or len(info.data) < TOKEN_ACCOUNT_BYTES:
         return None
-    if parties.native:
+    if accounts.native:
         return info.lamports - TOKEN_ACCOUNT_RENT_LAMPORTS
     return int.from_bytes(info.data[_AMOUNT], "little")
 
 
-def _too_little(before_fee: int, least: Minimum, token: TokenFacts) -> str:
-    which, price = "trigger" if least.is_trigger else "current", decimal_text(least.price.picodollars, USD_SCALE)
-    buffer = f"{least.slippage.bps} basis points beyond the {which} price of {price} USD"
-    return f"{too_little(before_fee, least.units, token)} ({buffer})"
-
-
-def _shortfall(group: OrderGroup, held: int | None) -> str:
-    account, due = group.terms.input_account, group.remaining.units
-    return f"the account {account} holds {held or 0} of the {due} units of order {group.id}"
-
-
-def _unsigned(message: bytes) -> bytes:
-    """A legacy message begins with the number of its signers."""
-    return message[:1] + bytes(SIGNATURE_BYTES * message[0]) + message
+def _shortfall(account: Address, held: int | None, due: BaseUnits) -> str:
+    return f"the account {account} holds {held or 0} of the {due.units} units that are due"

@@ -9,6 +9,7 @@ from typing import Final
 from solders.instruction import Instruction
 from solders.system_program import TransferParams, transfer
 
+from countermand.services.custody.accounts import OrderAccounts
 from countermand.services.custody.instructions import (
     UNIT_PRICE_MICROLAMPORTS,
     compile_message,
@@ -18,7 +19,6 @@ from countermand.services.custody.instructions import (
     sync_native,
     transfer_checked,
 )
-from countermand.services.custody.parties import OrderAccounts
 from countermand.solana.tokens import TOKEN_2022_PROGRAM
 from countermand.values.identity import RequestId
 
@@ -35,19 +35,19 @@ def account_seed(request_id: RequestId) -> str:
     return seed
 
 
-def deposit_message(parties: OrderAccounts, seed: str, amount: int, blockhash: bytes) -> bytes:
-    instructions = list(deposit_instructions(parties, seed, amount))
-    limit = _UNIT_LIMIT_2022 if parties.token.program == TOKEN_2022_PROGRAM else _UNIT_LIMIT
-    return compile_message(parties.user, blockhash, limit, UNIT_PRICE_MICROLAMPORTS, instructions)
+def deposit_message(accounts: OrderAccounts, seed: str, amount: int, blockhash: bytes) -> bytes:
+    instructions = list(deposit_instructions(accounts, seed, amount))
+    limit = _UNIT_LIMIT_2022 if accounts.token.program == TOKEN_2022_PROGRAM else _UNIT_LIMIT
+    return compile_message(accounts.user, blockhash, limit, UNIT_PRICE_MICROLAMPORTS, instructions)
 
 
-def deposit_instructions(parties: OrderAccounts, seed: str, amount: int) -> Iterator[Instruction]:
-    user, vault, program = parties.user, parties.vault, parties.program
+def deposit_instructions(accounts: OrderAccounts, seed: str, amount: int) -> Iterator[Instruction]:
+    user, vault, program = accounts.user, accounts.vault, accounts.program
     account = order_account(vault, seed, program)
     yield create_order_account(user, vault, seed, program)
-    yield initialize_account(account, parties.mint, vault, program)
-    if parties.native:
+    yield initialize_account(account, accounts.mint, vault, program)
+    if accounts.native:
         yield transfer(TransferParams(from_pubkey=user, to_pubkey=account, lamports=amount))
         yield sync_native(account, program)
     else:
-        yield transfer_checked(parties.own, parties.mint, account, user, amount, parties.token.decimals, program)
+        yield transfer_checked(accounts.own, accounts.mint, account, user, amount, accounts.token.decimals, program)

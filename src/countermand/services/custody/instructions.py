@@ -107,6 +107,20 @@ def always_rejected(program: Pubkey) -> Instruction:
     return Instruction(program, bytes([_NO_SUCH_INSTRUCTION]), [])
 
 
+def is_same(found: Instruction, made: Instruction) -> bool:
+    """Whether both do the same. What a message says of its keys, that they sign or are written, is not compared."""
+    return (
+        found.program_id == made.program_id
+        and found.data == made.data
+        and [meta.pubkey for meta in found.accounts] == [meta.pubkey for meta in made.accounts]
+    )
+
+
+def amount_of(moving: Instruction) -> int:
+    """Of a transfer of tokens or of lamports: their data ends with the amount. 0 for what is too short."""
+    return int.from_bytes(moving.data[-8:], "little") if len(moving.data) in (9, 12) else 0
+
+
 def compile_message(
     payer: Pubkey, blockhash: bytes, unit_limit: int, unit_price: int, instructions: Sequence[Instruction]
 ) -> bytes:

@@ -1,32 +1,26 @@
-"""Signs committed messages, and only such as it could have made itself for that order.
+"""Signs committed messages, and only such as do what their plan says.
 
-Before a key is used the message is parsed and compared with what this kind of transaction must do for this order: who
-signs, which funds move, how many and to whom. The engine commits nothing else; if it ever did, no vault would sign it.
+Before a key is used the message is parsed and compared with the plan: who pays and signs, which funds move, how many
+and to whom, and what is closed. The engine commits nothing else; if it ever did, no vault would sign it.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Final, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Final
 
-from solders.instruction import Instruction
+from solders.instruction import AccountMeta, Instruction
 from solders.message import Message
 from solders.pubkey import Pubkey
-from solders.signature import Signature
+from solders.signature import Signature as RawSignature
 
-from countermand.orders.trigger.model.order import OrderGroup
+from countermand.services.custody.accounts import OrderAccounts
 from countermand.services.custody.deposits import deposit_instructions
-from countermand.services.custody.fills import fill_instructions
-from countermand.services.custody.instructions import always_rejected, create_associated, key
-from countermand.services.custody.parties import OrderAccounts
-from countermand.services.custody.routing import Router, Swap
-from countermand.services.custody.sweeps import sweep_instructions
+from countermand.services.custody.instructions import always_rejected, is_same, key
+from countermand.services.custody.moves import close_instructions, own_account, return_instructions
+from countermand.services.custody.plans import Close, Fund, Move, Return, Signatory, SigningPlan, Swap
 from countermand.services.custody.vaults import VaultKeys
-from countermand.services.custody.withdrawals import withdrawal_instructions
+from countermand.services.liquidity.routing import Router, SwapRequest
 from countermand.solana.tokens import COMPUTE_BUDGET_PROGRAM
-from countermand.values.identity import Mint, Wallet
-from countermand.values.transactions import Attempt, AttemptKind
-
-_Deed: TypeAlias = tuple[Pubkey, tuple[Pubkey, ...], bytes]
-"""What an instruction does: its program, its accounts, its data."""
+from countermand.values.identity import Mint, Signature, Wallet
 
 _CACHED: Final = 4_096
 _BUDGET_PROGRAM: Final = key(COMPUTE_BUDGET_PROGRAM)
@@ -35,110 +29,112 @@ _SEED: Final = slice(44, 76)
 
 
 class Signer:
-    def __init__(self, keys: VaultKeys, router: Router, parties_of: Callable[[Wallet, Mint], OrderAccounts]) -> None:
+    def __init__(self, keys: VaultKeys, router: Router, accounts_of: Callable[[Wallet, Mint], OrderAccounts]) -> None:
         self._keys = keys
         self._router = router
-        self._parties_of = parties_of
-        self._signed: dict[tuple[bytes, str | None], bytes] = {}
+        self._accounts_of = accounts_of
+        self._signed: dict[tuple[bytes, Signature | None], bytes] = {}
 
-    def transaction(self, group: OrderGroup, attempt: Attempt) -> bytes:
+    def transaction(self, plan: SigningPlan, message: bytes, user_signature: Signature | None) -> bytes:
         """The signed transaction: the same bytes whenever it is asked for."""
-        known = attempt.craft.message, attempt.user_signature
+        known = message, user_signature
         signed = self._signed.get(known)
         if signed is None:
-            signed = self._sign(group, attempt)
+            signed = self._sign(plan, message, user_signature)
             if len(self._signed) >= _CACHED:
                 del self._signed[next(iter(self._signed))]
             self._signed[known] = signed
         return signed
 
-    def _sign(self, group: OrderGroup, attempt: Attempt) -> bytes:
-        committed = attempt.craft.message
+    def _sign(self, plan: SigningPlan, committed: bytes, user_signature: Signature | None) -> bytes:
         message = Message.from_bytes(committed)
-        assert bytes(message) == committed, f"attempt {attempt.number} of order {group.id} is not a canonical message"
-        self._recognise(group, attempt, message)
-        vault = self._keys.vault_of(group.terms.wallet)
+        assert bytes(message) == committed, f"{plan.of} is not a canonical message"
+        self._check(plan, message)
+        vault = self._keys.vault_of(plan.wallet)
         ours = {each.public: each for each in (vault, self._keys.tracker, self._keys.gas, self._keys.pool)}
         slots = []
         for signer in _signers(message):
             if signer in ours:
                 slots.append(ours[signer].sign(committed))
             else:
-                assert attempt.user_signature is not None, f"order {group.id}: the user has not signed"
-                slots.append(Signature.from_string(attempt.user_signature))
+                assert user_signature is not None, f"{plan.of}: the user has not signed"
+                slots.append(RawSignature.from_string(user_signature))
         return bytes([len(slots)]) + b"".join(map(bytes, slots)) + committed
 
-    def _recognise(self, group: OrderGroup, attempt: Attempt, message: Message) -> None:
+    def _check(self, plan: SigningPlan, message: Message) -> None:
         payer, *cosigners = _signers(message)
-        expected_payer, expected_cosigners = self._expected_signers(group, attempt.kind)
-        what = f"the {attempt.kind.value} {attempt.number} of order {group.id}"
-        assert payer == expected_payer, f"{what} is paid by {payer}"
-        assert sorted(map(str, cosigners)) == sorted(map(str, expected_cosigners)), f"{what} has other signers"
-        found = [deed for deed in _deeds(message) if deed[0] != _BUDGET_PROGRAM]
-        optional = [_deed(each) for each in self._optional(group, attempt.kind)]
-        expected = [_deed(each) for each in self._expected(group, attempt, found)]
-        assert expected == [deed for deed in found if deed not in optional], f"{what} does something else"
+        assert payer == self._key_of(plan, plan.payer), f"{plan.of} is paid by {payer}"
+        expected = [self._key_of(plan, signer) for signer in plan.signers]
+        assert sorted(map(str, cosigners)) == sorted(map(str, expected)), f"{plan.of} has other signers"
+        optional = self._optional(plan, payer)
+        left = [each for each in _instructions(message) if each.program_id != _BUDGET_PROGRAM]
+        left = [each for each in left if not any(is_same(each, other) for other in optional)]
+        for move in plan.moves:
+            left = left[self._length(plan, move, left) :]
+        assert not left, f"{plan.of} does something else"
 
-    def _expected_signers(self, group: OrderGroup, kind: AttemptKind) -> tuple[Pubkey, list[Pubkey]]:
-        """Who pays, and who else signs."""
-        vault = self._keys.vault_of(group.terms.wallet).public
-        match kind:
-            case AttemptKind.DEPOSIT:
-                return key(group.terms.wallet), [vault]
-            case AttemptKind.WITHDRAWAL:
-                return key(group.terms.wallet), [vault, self._keys.tracker.public]
-            case AttemptKind.FILL:
-                return self._keys.gas.public, [vault, key(self._router.authority)]
-            case AttemptKind.SWEEP:
-                return self._keys.gas.public, [vault]
+    def _key_of(self, plan: SigningPlan, signatory: Signatory) -> Pubkey:
+        match signatory:
+            case Signatory.USER:
+                return key(plan.wallet)
+            case Signatory.VAULT:
+                return self._keys.vault_of(plan.wallet).public
+            case Signatory.TRACKER:
+                return self._keys.tracker.public
+            case Signatory.GAS:
+                return self._keys.gas.public
+            case Signatory.ROUTER:
+                return key(self._router.authority)
 
-    def _optional(self, group: OrderGroup, kind: AttemptKind) -> Iterator[Instruction]:
-        """What such a transaction may do beside, or not."""
-        parties = self._parties_of(group.terms.wallet, group.terms.input_mint)
-        if kind is AttemptKind.WITHDRAWAL and not parties.native:
-            yield create_associated(parties.user, parties.own, parties.user, parties.mint, parties.program)
-        if kind is AttemptKind.FILL:
-            yield always_rejected(parties.program)
+    def _optional(self, plan: SigningPlan, payer: Pubkey) -> Sequence[Instruction]:
+        """What such a message may do beside, or not: it moves nothing of anybody but the payer."""
+        accounts, swap = self._accounts_of(plan.wallet, plan.mint), plan.swap
+        if swap is None:
+            return [own_account(accounts, payer)]
+        output = self._accounts_of(plan.wallet, swap.output_mint)
+        return [own_account(accounts, payer), own_account(output, payer), always_rejected(accounts.program)]
 
-    def _expected(self, group: OrderGroup, attempt: Attempt, found: list[_Deed]) -> Iterator[Instruction]:
-        terms, craft = group.terms, attempt.craft
-        parties = self._parties_of(terms.wallet, terms.input_mint)
-        account, gas = key(terms.input_account), self._keys.gas.public
-        match attempt.kind:
-            case AttemptKind.DEPOSIT:
-                # The seed is in nobody's memory but the message's; the address that it gives must be the order's.
-                seed = found[0][2][_SEED].decode("ascii", "replace") if found else ""
-                assert _created(found) == account, f"the deposit of order {group.id} creates another account"
-                yield from deposit_instructions(parties, seed, craft.moves.units)
-            case AttemptKind.WITHDRAWAL:
-                amount = (craft.moves + craft.gift).units
-                yield from withdrawal_instructions(
-                    parties, self._keys.tracker.public, account, amount, closes=craft.closes
-                )
-            case AttemptKind.FILL:
-                output = self._parties_of(terms.wallet, terms.output_mint)
-                swap = Swap(parties, output, account, craft.moves)
-                dust = craft.gift.units
-                yield from fill_instructions(self._router, swap, craft.receives, gas, dust, closes=craft.closes)
-            case AttemptKind.SWEEP:
-                yield from sweep_instructions(parties, gas, account, craft.gift.units)
+    def _length(self, plan: SigningPlan, move: Move, found: Sequence[Instruction]) -> int:
+        """So many of the first instructions do the move."""
+        accounts, account = self._accounts_of(plan.wallet, move.mint), key(move.account)
+        cosigners = [self._keys.tracker.public] if Signatory.TRACKER in plan.signers else []
+        match move:
+            case Swap():
+                output = self._accounts_of(plan.wallet, move.output_mint)
+                request = SwapRequest(accounts, output, account, move.amount)
+                settled = self._router.settled_by(found, request, move.minimum)
+                assert settled, f"{plan.of} does not swap as it should"
+                return settled
+            case Fund():
+                # The seed is remembered in the message alone; the address that it gives must be the order's.
+                seed = found[0].data[_SEED].decode("ascii", "replace") if found else ""
+                assert _created(found) == account, f"{plan.of} creates another account"
+                expected = list(deposit_instructions(accounts, seed, move.amount.units))
+            case Return():
+                expected = list(return_instructions(accounts, account, move.amount.units, cosigners))
+            case Close():
+                expected = list(close_instructions(accounts, account, cosigners))
+        same = len(expected) <= len(found) and all(map(is_same, found, expected))
+        assert same, f"{plan.of} does something else"
+        return len(expected)
 
 
-def _created(found: list[_Deed]) -> Pubkey | None:
+def _created(found: Sequence[Instruction]) -> Pubkey | None:
     """The account that the first instruction creates."""
-    return found[0][1][1] if found and len(found[0][1]) > 1 else None
+    return found[0].accounts[1].pubkey if found and len(found[0].accounts) > 1 else None
 
 
 def _signers(message: Message) -> list[Pubkey]:
     return message.account_keys[: message.header.num_required_signatures]
 
 
-def _deed(instruction: Instruction) -> _Deed:
-    return instruction.program_id, tuple(meta.pubkey for meta in instruction.accounts), instruction.data
-
-
-def _deeds(message: Message) -> Iterator[_Deed]:
+def _instructions(message: Message) -> Sequence[Instruction]:
     keys = message.account_keys
-    for instruction in message.instructions:
-        accounts = tuple(keys[index] for index in instruction.accounts)
-        yield keys[instruction.program_id_index], accounts, bytes(instruction.data)
+    return [
+        Instruction(keys[each.program_id_index], bytes(each.data), [_named(keys[index]) for index in each.accounts])
+        for each in message.instructions
+    ]
+
+
+def _named(account: Pubkey) -> AccountMeta:
+    return AccountMeta(account, is_signer=False, is_writable=False)

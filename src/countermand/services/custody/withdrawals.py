@@ -1,17 +1,15 @@
 """The transaction that gives an order's funds back: the user pays; user, vault and tracker sign.
 
 The layout is that of the published sample, byte for byte, and fixed, so the message is put together from pieces: every
-cancel waits for one. `withdrawal_instructions` says the same in words, for a check.
+cancel waits for one. The plan says the same in words, and is compared with it before a vault signs.
 """
 
-from collections.abc import Iterator
 from typing import Final
 
-from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
-from countermand.services.custody.instructions import UNIT_PRICE_MICROLAMPORTS, close_account, key, transfer
-from countermand.services.custody.parties import OrderAccounts
+from countermand.services.custody.accounts import OrderAccounts
+from countermand.services.custody.instructions import UNIT_PRICE_MICROLAMPORTS, key
 from countermand.solana.tokens import (
     ASSOCIATED_TOKEN_PROGRAM,
     COMPUTE_BUDGET_PROGRAM,
@@ -48,23 +46,23 @@ _CLOSE_SOL: Final = bytes([5, 4, 3, 0, 1, 2, 1, 9])
 class WithdrawalLayout:
     """All withdrawals of a wallet in one token, but for what differs from one to the next."""
 
-    __slots__ = ("_after_account", "_created_by", "_limit", "_signers", "own", "parties")
+    __slots__ = ("_after_account", "_created_by", "_limit", "_signers", "accounts", "own")
 
-    def __init__(self, parties: OrderAccounts, tracker: Pubkey) -> None:
-        self.parties = parties
-        self.own = str(parties.own)
-        self._signers = bytes(parties.user) + bytes(parties.vault) + bytes(tracker)
-        own = b"" if parties.native else bytes(parties.own)
-        self._after_account = own + _BUDGET_PROGRAM + bytes(parties.program)
-        self._limit = _UNIT_LIMIT_2022 if parties.token.program == TOKEN_2022_PROGRAM else _UNIT_LIMIT
-        self._created_by = _ASSOCIATED_PROGRAM + _SYSTEM_PROGRAM + bytes(parties.mint)
+    def __init__(self, accounts: OrderAccounts, tracker: Pubkey) -> None:
+        self.accounts = accounts
+        self.own = str(accounts.own)
+        self._signers = bytes(accounts.user) + bytes(accounts.vault) + bytes(tracker)
+        own = b"" if accounts.native else bytes(accounts.own)
+        self._after_account = own + _BUDGET_PROGRAM + bytes(accounts.program)
+        self._limit = _UNIT_LIMIT_2022 if accounts.token.program == TOKEN_2022_PROGRAM else _UNIT_LIMIT
+        self._created_by = _ASSOCIATED_PROGRAM + _SYSTEM_PROGRAM + bytes(accounts.mint)
 
     def message(
         self, account: bytes, blockhash: bytes, amount: int, *, variant: int, creates: bool, closes: bool
     ) -> bytes:
         """Takes `amount`, all that the account holds. Each `variant` is another message; 0 is the published one."""
         price = (UNIT_PRICE_MICROLAMPORTS + variant).to_bytes(8, "little")
-        if self.parties.native:
+        if self.accounts.native:
             keys = _HEAD_SOL + self._signers + account + self._after_account
             return keys + blockhash + _BUDGET_SOL + price + _CLOSE_SOL
         close = _CLOSE if closes else b""
@@ -75,15 +73,3 @@ class WithdrawalLayout:
             return keys + blockhash + count + _LIMIT + _UNIT_LIMIT_CREATING + _PRICE + price + _CREATE + take
         keys = _HEAD + self._signers + account + self._after_account
         return keys + blockhash + count + _LIMIT + self._limit + _PRICE + price + take
-
-
-def withdrawal_instructions(
-    parties: OrderAccounts, tracker: Pubkey, account: Pubkey, amount: int, *, closes: bool
-) -> Iterator[Instruction]:
-    """What such a message must do, beside creating the user's account."""
-    if parties.native:
-        yield close_account(account, parties.user, parties.vault, parties.program, [tracker])
-        return
-    yield transfer(account, parties.own, parties.vault, amount, parties.program, [tracker])
-    if closes:
-        yield close_account(account, parties.user, parties.vault, parties.program)

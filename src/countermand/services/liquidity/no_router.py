@@ -1,11 +1,11 @@
 """A venue without liquidity: its orders wait, and can be cancelled and withdrawn, but none is filled."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from solders.instruction import Instruction
 
-from countermand.orders.trigger.ports import SwapRefused
-from countermand.services.custody.routing import Quote, Swap
+from countermand.services.liquidity.routing import Quote, SwapRefused, SwapRequest
 from countermand.values.identity import Address
 from countermand.values.quantities import BaseUnits
 
@@ -13,17 +13,20 @@ NO_ROUTER: Final = "no router"
 
 
 class NoRouter:
-    """Implements `custody.routing.Router` by refusing every swap."""
+    """Implements `services.liquidity.routing.Router` by refusing every swap."""
 
     @property
     def authority(self) -> Address:
         raise AssertionError("a venue without a router signs no settlement")
 
-    async def quote(self, swap: Swap) -> Quote | SwapRefused:  # noqa: ARG002
+    async def quote(self, swap: SwapRequest) -> Quote | SwapRefused:  # noqa: ARG002
         return SwapRefused(NO_ROUTER)
 
-    def settlement(self, swap: Swap, receives: BaseUnits) -> tuple[Instruction, ...]:  # noqa: ARG002
+    def settlement(self, swap: SwapRequest, quote: Quote, minimum: BaseUnits) -> tuple[Instruction, ...]:  # noqa: ARG002
         raise AssertionError("a venue without a router settles nothing")
+
+    def settled_by(self, found: Sequence[Instruction], swap: SwapRequest, minimum: BaseUnits) -> int:  # noqa: ARG002
+        return 0
 
     def takes_failure(self) -> bool:
         return False

@@ -14,7 +14,7 @@ _FRESH_MS: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    blockhash: bytes
+    blockhash: Hash
     last_valid_height: int
 
 
@@ -36,20 +36,20 @@ class RecentBlockhash:
         # A caller that gives up leaves the others their answer.
         return await asyncio.shield(self._flight)
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         """The next one is asked for anew."""
         self._known = self._flight = None
 
     def saw_height(self, height: int) -> None:
-        """A chain that has leapt past the blockhash takes no transaction with it."""
+        """A chain that has jumped past the blockhash takes no transaction with it."""
         if self._known is not None and height > self._known[1].last_valid_height:
-            self.forget()
+            self.invalidate()
 
     async def _fetch(self) -> Recent:
         own, asked_at = asyncio.current_task(), self._wall_ms()
         try:
             latest = await self._chain.latest_blockhash()
-            recent = Recent(bytes(Hash.from_string(latest.blockhash)), latest.last_valid_block_height)
+            recent = Recent(Hash.from_string(latest.blockhash), latest.last_valid_block_height)
             if self._flight is own:
                 self._known = asked_at, recent
             return recent

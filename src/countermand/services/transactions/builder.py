@@ -1,11 +1,14 @@
-"""What each transaction of an on-chain order needs of the chain: a blockhash, a price, a number of compute units."""
+"""What a transaction needs of the chain before it can be signed: a blockhash, a price, a number of compute units."""
 
 import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from countermand.services.transactions.landing import asks_the_chain
+from solders.hash import Hash
+
+from countermand.services.transactions.blockhashes import RecentBlockhash
+from countermand.services.transactions.chain_errors import asks_the_chain
 from countermand.solana.errors import BLOCKHASH_NOT_FOUND
 from countermand.solana.port import FEE_ADDRESSES_MAX, Blockhash, Chain, ChainRecords, Simulation
 from countermand.solana.programs.compile import Budget, unsigned_transaction
@@ -16,16 +19,6 @@ AUTO_PRICE_MAX: Final = 500_000
 UNITS_MAX: Final = 1_400_000
 UNITS_UNKNOWN: Final = 200_000
 """The limit of a transaction that fails when it is simulated now, such as one whose maker has yet to be funded."""
-_FRESH_MS: Final = 400
-"""A slot: so old may a blockhash be when it is used again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recent:
-    blockhash: Blockhash
-    last_valid_height: int
-
-
 Compose = Callable[[Budget, Blockhash], bytes]
 """The message of a transaction with this budget and blockhash."""
 
@@ -38,31 +31,36 @@ class BuiltMessage:
     last_valid_height: int
 
 
+@asks_the_chain
+async def simulated(
+    chain: Chain, blockhashes: RecentBlockhash, compose: Callable[[Hash], bytes]
+) -> tuple[BuiltMessage, Simulation]:
+    """The message with a recent blockhash, and what the chain would make of it. Raises `Unavailable`."""
+    message, simulation = await _simulated_once(chain, blockhashes, compose)
+    if simulation.error == BLOCKHASH_NOT_FOUND:  # The chain has jumped since it was asked for the blockhash.
+        blockhashes.invalidate()
+        return await _simulated_once(chain, blockhashes, compose)
+    return message, simulation
+
+
+async def _simulated_once(
+    chain: Chain, blockhashes: RecentBlockhash, compose: Callable[[Hash], bytes]
+) -> tuple[BuiltMessage, Simulation]:
+    recent = await blockhashes.get()
+    message = compose(recent.blockhash)
+    return BuiltMessage(message, recent.last_valid_height), await chain.simulate(unsigned_transaction(message))
+
+
 class TransactionBuilder:
     """All methods may raise `Unavailable`. `auto_price`, micro-lamports, if given, is used instead of recent fees."""
 
     def __init__(
-        self, chain: Chain, records: ChainRecords, wall_ms: Callable[[], int], auto_price: int | None = None
+        self, chain: Chain, records: ChainRecords, blockhashes: RecentBlockhash, auto_price: int | None = None
     ) -> None:
         self._chain = chain
         self._records = records
-        self._wall_ms = wall_ms
+        self._blockhashes = blockhashes
         self._auto_price = auto_price
-        self._known: tuple[int, Recent] | None = None
-
-    def forget(self) -> None:
-        """The chain has leapt: the next blockhash is asked for anew."""
-        self._known = None
-
-    @asks_the_chain
-    async def recent(self) -> Recent:
-        if self._known is not None and 0 <= self._wall_ms() - self._known[0] <= _FRESH_MS:
-            return self._known[1]
-        asked_at = self._wall_ms()
-        latest = await self._chain.latest_blockhash()
-        recent = Recent(latest.blockhash, latest.last_valid_block_height)
-        self._known = asked_at, recent
-        return recent
 
     @asks_the_chain
     async def price(self, writes: Sequence[Address]) -> int:
@@ -75,27 +73,20 @@ class TransactionBuilder:
         # The nearest rank: the smallest that at least 95 of a hundred do not exceed.
         return min(fees[(95 * len(fees) + 99) // 100 - 1], AUTO_PRICE_MAX)
 
-    async def composed(self, compose: Compose, price: int, units: int | None = None) -> BuiltMessage:
+    @asks_the_chain
+    async def built(self, compose: Compose, price: int, units: int | None = None) -> BuiltMessage:
         """`units` None: what it takes when simulated now, and a tenth more."""
         if units is None:
             units = await self._units(compose, price)
-        recent = await self.recent()
-        return BuiltMessage(compose(Budget(units, price), recent.blockhash), recent.last_valid_height)
+        recent = await self._blockhashes.get()
+        return BuiltMessage(compose(Budget(units, price), str(recent.blockhash)), recent.last_valid_height)
 
     async def _units(self, compose: Compose, price: int) -> int:
-        simulation = await self._simulated(compose, price)
-        if simulation.error == BLOCKHASH_NOT_FOUND:  # The chain has leapt since we asked for it.
-            self.forget()
-            simulation = await self._simulated(compose, price)
+        most = Budget(UNITS_MAX, price)
+        _, simulation = await simulated(self._chain, self._blockhashes, lambda blockhash: compose(most, str(blockhash)))
         if simulation.error is not None:
             return UNITS_UNKNOWN
         return min(simulation.units_consumed * 11 // 10, UNITS_MAX)
-
-    @asks_the_chain
-    async def _simulated(self, compose: Compose, price: int) -> Simulation:
-        recent = await self.recent()
-        message = compose(Budget(UNITS_MAX, price), recent.blockhash)
-        return await self._chain.simulate(unsigned_transaction(message))
 
 
 def unsigned_text(message: bytes) -> str:

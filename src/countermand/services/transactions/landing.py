@@ -1,42 +1,24 @@
 """How the transactions of on-chain orders reach the chain, and what becomes of them."""
 
-from collections.abc import Callable, Coroutine
-from functools import wraps
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Final
 
 from countermand.base64_text import bytes_of
-from countermand.kernel.ports import Unavailable
-from countermand.orders.trigger.ports import Alteration, ObservedOutcome
-from countermand.services.transactions.executing import Build, SignedTransaction
+from countermand.services.transactions.chain_errors import asks_the_chain
+from countermand.services.transactions.client_transactions import Build, SignedTransaction
+from countermand.services.transactions.outcomes import outcome_of
 from countermand.solana.alterations import alteration_of
-from countermand.solana.facade.sentences import describe
+from countermand.solana.error_sentences import describe
 from countermand.solana.funds import fee_shortfall_of
-from countermand.solana.port import PACKET_BYTES_MAX, ChainUnavailable, JsonError, Node
+from countermand.solana.port import PACKET_BYTES_MAX, JsonError, Node
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.wire import SIGNATURE_BYTES, MalformedTransaction, read_transaction
 from countermand.values.identity import Address, Signature, Wallet
-from countermand.values.transactions import TransactionOutcome
+from countermand.values.transactions import Alteration, ObservedOutcome, TransactionOutcome
 
 _LOOKED_AT_MAX: Final = 32
 """Transactions at either end of an order's history: near one it opens, near the other it closes. Strangers can name an
 order too, but not before it is known."""
 _PROGRAMS: Final = (limit_order.PROGRAM, dca.PROGRAM)
-
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
-
-
-def asks_the_chain(method: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Coroutine[Any, Any, _T]]:
-    """Raises the engine's word for it when the chain does not answer."""
-
-    @wraps(method)
-    async def asking(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-        try:
-            return await method(*args, **kwargs)
-        except ChainUnavailable as error:
-            raise Unavailable(str(error) or "the chain does not answer") from error
-
-    return asking
 
 
 class ChainLanding:
@@ -72,28 +54,22 @@ class ChainLanding:
         return await fee_shortfall_of(self._chain, build.message)
 
     def alteration(self, build: Build, signed: SignedTransaction) -> Alteration:
-        found = alteration_of(build.message, signed.message)
-        return Alteration(found.signers, found.differences)
+        return alteration_of(build.message, signed.message)
 
     @asks_the_chain
-    async def fate(self, signature: Signature, last_valid_height: int) -> ObservedOutcome | None:
-        # The height first: a node that is past the last valid one and then knows no status will never know one.
-        height = await self._chain.finalized_block_height()
-        status = await self._chain.signature_status(signature)
-        if status is None:
-            return ObservedOutcome(TransactionOutcome.DEAD, signature) if height > last_valid_height else None
-        if not status.finalized:
+    async def outcome(self, signature: Signature, last_valid_height: int) -> ObservedOutcome | None:
+        found = await outcome_of(self._chain, signature, last_valid_height)
+        if found is None:
             return None
-        if status.error is not None:
-            return ObservedOutcome(TransactionOutcome.REJECTED, signature, error_words(status.error))
-        return ObservedOutcome(TransactionOutcome.LANDED, signature)
+        outcome, error = found
+        return ObservedOutcome(outcome, signature, None if error is None else error_words(error))
 
     @asks_the_chain
-    async def fate_of_message(self, build: Build) -> ObservedOutcome | None:
+    async def outcome_of_message(self, build: Build) -> ObservedOutcome | None:
         for signature in await self._naming(build.order):
             if await self._message_of(signature) == build.message:
-                seen = await self.fate(signature, build.last_valid_height)
-                return None if seen is None or seen.fate is TransactionOutcome.DEAD else seen
+                seen = await self.outcome(signature, build.last_valid_height)
+                return None if seen is None or seen.outcome is TransactionOutcome.DEAD else seen
         return None
 
     @asks_the_chain

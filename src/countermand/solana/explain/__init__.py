@@ -24,7 +24,7 @@ from countermand.solana.explain.forms import form_of
 from countermand.solana.explain.names import Names, counted
 from countermand.solana.explain.orders import recurring, trigger
 from countermand.solana.explain.tokens import token_program
-from countermand.solana.facade.fees import LAMPORTS_PER_SIGNATURE, fee_of
+from countermand.solana.fees import LAMPORTS_PER_SIGNATURE, fee_of
 from countermand.solana.port import Address
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.programs.anchor import Unreadable

@@ -3,7 +3,7 @@
 from enum import IntEnum
 from typing import Any, Final
 
-from countermand.solana.facade.sentences import describe
+from countermand.solana.error_sentences import describe
 from countermand.solana.port import JsonError
 
 

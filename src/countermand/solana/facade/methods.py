@@ -33,7 +33,6 @@ from countermand.solana.facade.errors import (
     signature_failure,
     slot_not_reached,
 )
-from countermand.solana.facade.fees import fee_of, message_of
 from countermand.solana.facade.filters import account_filters
 from countermand.solana.facade.params import AccountEncoding, TransactionEncoding, Unsigned, WireEncoding, address
 from countermand.solana.facade.transactions import (
@@ -43,6 +42,7 @@ from countermand.solana.facade.transactions import (
     transaction_json,
     wire_transaction,
 )
+from countermand.solana.fees import fee_of, message_of
 from countermand.solana.ledger import DetailedSimulation
 from countermand.solana.port import FEE_ADDRESSES_MAX, AccountInfo, Address, JsonError
 from countermand.solana.wire import WireTransaction

@@ -97,7 +97,6 @@ COMMENT ON INDEX crafts_mortal IS 'Each craft is judged once, soon after its hei
 
 CREATE TABLE builds (
     digest            bytea   PRIMARY KEY,
-    shard             integer NOT NULL,
     request_id        uuid    NOT NULL,
     last_valid_height bigint  NOT NULL,
     body              bytea   NOT NULL
@@ -108,7 +107,6 @@ COMMENT ON INDEX builds_mortal IS 'They are forgotten some time after they could
 
 CREATE TABLE vaults (
     wallet        text    COLLATE "C" PRIMARY KEY,
-    shard         integer NOT NULL,
     registered_at bigint  NOT NULL
 );
 COMMENT ON TABLE vaults IS 'The wallets that registered a vault. Its address follows from the wallet and the master seed.';

@@ -11,7 +11,7 @@ from countermand.orders.trigger.model.order import Family, Leg
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits, Bps, UsdPrice
-from countermand.values.transactions import Submission, TransactionOutcome, UnsignedTransaction
+from countermand.values.transactions import Submission, SwapAmounts, TransactionOutcome, UnsignedTransaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +144,14 @@ class StartSweep:
 class ResolveAttempt:
     order_id: OrderId
     number: int
-    fate: TransactionOutcome
+    outcome: TransactionOutcome
     signature: Signature
     error: str | None
     """The chain's words, for a rejection."""
     at_close: bool = False
     """It was rejected when it closed the order's account: something was left in there."""
+    swap: SwapAmounts | None = None
+    """What a fill that landed moved."""
 
 
 Command: TypeAlias = (

@@ -3,7 +3,6 @@
 Pure: an order, a command and a moment in; events or a refusal out.
 """
 
-from dataclasses import replace
 from typing import Final, TypeAlias, assert_never
 
 from countermand.orders.trigger.model.commands import (
@@ -40,7 +39,7 @@ from countermand.orders.trigger.model.events import (
     WithdrawalLanded,
     WithdrawalStarted,
 )
-from countermand.orders.trigger.model.order import OrderGroup, State, Terms, Withdrawal
+from countermand.orders.trigger.model.order import Leg, OrderGroup, State, Terms, Withdrawal
 from countermand.orders.trigger.model.refusals import Refusal, Refused
 from countermand.values.instant import Instant, Moment
 from countermand.values.quantities import NOTHING
@@ -191,15 +190,19 @@ def _amend(group: OrderGroup, command: AmendOrder, moment: Moment) -> Decision |
     legs = tuple(change.applied_to(leg) for change, leg in zip(amendment.legs, group.legs, strict=True))
     # From here on nothing can refuse.
     amended = OrderAmended(legs, expires_at)
-    return (amended, *_trigger(replace(group, legs=legs), moment))
+    return (amended, *_crossed(legs, moment))
 
 
 def _trigger(group: OrderGroup, moment: Moment) -> Decision:
     """The trigger, if the order is open and the price is at or beyond one of its conditions."""
-    if group.state is not State.OPEN or moment.price is None or moment.at >= group.expires_at:
+    if group.state is not State.OPEN or moment.at >= group.expires_at:
         return ()
-    for number, leg in enumerate(group.legs):
-        if leg.condition.holds_at(moment.price):
+    return _crossed(group.legs, moment)
+
+
+def _crossed(legs: tuple[Leg, ...], moment: Moment) -> Decision:
+    for number, leg in enumerate(legs):
+        if moment.price is not None and leg.condition.holds_at(moment.price):
             return (OrderTriggered(number, moment.price),)
     return ()
 
@@ -291,7 +294,7 @@ def _start_sweep(group: OrderGroup, command: StartSweep) -> Decision | Refused:
     if command.made_from != group.version or not progress.sweep_due or progress.attempt is not None:
         return Refused(Refusal.CRAFT_STALE)
     if command.craft is None:
-        return (SweepDone(signature=None, gift=NOTHING),)
+        return (SweepDone(signature=None, dust=NOTHING),)
     return (SweepStarted(Attempt(progress.attempts + 1, AttemptKind.SWEEP, command.craft, None)),)
 
 
@@ -299,7 +302,7 @@ def _resolve(group: OrderGroup, command: ResolveAttempt, moment: Moment) -> Deci
     attempt = group.progress.attempt
     if attempt is None or attempt.number != command.number:
         return Refused(Refusal.NOTHING_TO_DO)
-    landed = command.fate is TransactionOutcome.LANDED
+    landed = command.outcome is TransactionOutcome.LANDED
     match attempt.kind:
         case AttemptKind.DEPOSIT:
             return (
@@ -308,11 +311,13 @@ def _resolve(group: OrderGroup, command: ResolveAttempt, moment: Moment) -> Deci
                 else (DepositFailed(command.signature, command.error),)
             )
         case AttemptKind.FILL:
-            return (_fill_landed(attempt.craft, command),) if landed else _fill_failed(group, command, moment)
+            return (
+                _fill_landed(group, attempt.craft, command, moment) if landed else _fill_failed(group, command, moment)
+            )
         case AttemptKind.WITHDRAWAL:
             return (_withdrawal_landed(attempt.craft, command) if landed else _withdrawal_failed(command),)
         case AttemptKind.SWEEP:
-            swept = SweepDone(command.signature, attempt.craft.gift)
+            swept = SweepDone(command.signature, attempt.craft.dust)
             return (swept if landed else SweepFailed(_pause_end(group, moment.at)),)
         case _:
             assert_never(attempt.kind)
@@ -322,13 +327,16 @@ def _deposit_landed(group: OrderGroup, command: ResolveAttempt, moment: Moment) 
     landed = DepositLanded(command.signature)
     if moment.at >= group.expires_at:
         return (landed, OrderExpired())
-    return (landed, *_trigger(replace(group, state=State.OPEN), moment))
+    return (landed, *_crossed(group.legs, moment))
 
 
-def _fill_landed(craft: UnsignedTransaction, command: ResolveAttempt) -> Event:
-    return FillLanded(
-        command.signature, used=craft.moves, received=craft.receives, gift=craft.gift, closed=craft.closes
-    )
+def _fill_landed(group: OrderGroup, craft: UnsignedTransaction, command: ResolveAttempt, moment: Moment) -> Decision:
+    swap = command.swap
+    assert swap is not None, f"the fill of order {group.id} landed, and does not show what it moved"
+    landed = FillLanded(command.signature, swap.used, swap.received, swap.dust, closed=craft.closes)
+    if not group.funds.post(swap.used).left:
+        return (landed,)
+    return (landed, OrderExpired()) if moment.at >= group.expires_at else (landed, *_crossed(group.legs, moment))
 
 
 def _fill_failed(group: OrderGroup, command: ResolveAttempt, moment: Moment) -> Decision:
@@ -336,17 +344,17 @@ def _fill_failed(group: OrderGroup, command: ResolveAttempt, moment: Moment) -> 
         command.error or "the transaction did not land in time",
         _pause_end(group, moment.at),
         command.signature,
-        close_rejected=command.fate is TransactionOutcome.REJECTED and command.at_close,
+        close_rejected=command.outcome is TransactionOutcome.REJECTED and command.at_close,
     )
     return (failed, OrderExpired()) if moment.at >= group.expires_at else (failed,)
 
 
 def _withdrawal_landed(craft: UnsignedTransaction, command: ResolveAttempt) -> Event:
-    return WithdrawalLanded(command.signature, withdrawn=craft.moves, gift=craft.gift, closed=craft.closes)
+    return WithdrawalLanded(command.signature, withdrawn=craft.moves, dust=craft.dust, closed=craft.closes)
 
 
 def _withdrawal_failed(command: ResolveAttempt) -> Event:
-    rejected = command.fate is TransactionOutcome.REJECTED
+    rejected = command.outcome is TransactionOutcome.REJECTED
     rejection = command.error or "unknown error" if rejected else None
     return WithdrawalFailed(command.signature, rejection, close_rejected=rejected and command.at_close)
 

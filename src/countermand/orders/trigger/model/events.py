@@ -56,7 +56,7 @@ class FillLanded:
     signature: Signature
     used: BaseUnits
     received: BaseUnits
-    gift: BaseUnits
+    dust: BaseUnits
     closed: bool
 
 
@@ -92,7 +92,7 @@ class WithdrawalStarted:
 class WithdrawalLanded:
     signature: Signature
     withdrawn: BaseUnits
-    gift: BaseUnits
+    dust: BaseUnits
     closed: bool
 
 
@@ -120,7 +120,7 @@ class SweepDone:
     """The account of an ended order is closed. `signature` None: it was gone already."""
 
     signature: Signature | None
-    gift: BaseUnits
+    dust: BaseUnits
 
 
 Event: TypeAlias = (

@@ -5,7 +5,7 @@ Rule 2: this file knows no wire format, no chain and no clock.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final, assert_never
@@ -46,7 +46,19 @@ from countermand.values.transactions import UnsignedTransaction, digest_of
 
 _SWEEPING: Final = (SweepStarted, SweepFailed, SweepDone, PauseEnded)
 
-TRANSITIONS: Final[Mapping[State, Mapping[type[Event], State]]] = MappingProxyType(
+
+@dataclass(frozen=True, slots=True)
+class ByRest:
+    """An event with two outcomes: it depends on whether any of the order's funds are left after it."""
+
+    none: State
+    some: State
+
+    def of(self, after: OrderGroup) -> State:
+        return self.some if after.remaining else self.none
+
+
+TRANSITIONS: Final[Mapping[State, Mapping[type[Event], State | ByRest]]] = MappingProxyType(
     {
         # Expiry and price are judged when the deposit lands: it is OPEN for that instant at least.
         State.DEPOSITING: {DepositLanded: State.OPEN, DepositFailed: State.DEPOSIT_FAILED},
@@ -66,7 +78,7 @@ TRANSITIONS: Final[Mapping[State, Mapping[type[Event], State]]] = MappingProxyTy
         },
         # A fill in flight finishes: neither a cancel nor expiry touches it. If it fails after expiry, OPEN is only
         # passed through.
-        State.EXECUTING: {FillLanded: State.FILLED, FillFailed: State.OPEN},
+        State.EXECUTING: {FillLanded: ByRest(none=State.FILLED, some=State.OPEN), FillFailed: State.OPEN},
         # Expiry leaves the funds in the vault: they come out the way a cancel does.
         State.EXPIRED: {CancelRequested: State.READY_TO_CANCEL},
         # A cancelled order can never trade again, even before its withdrawal lands. Asking again is safe: it crafts
@@ -89,6 +101,11 @@ ACTIVE: Final = (State.DEPOSITING, State.OPEN, State.READY_EXECUTE, State.EXECUT
 """Something is still to come of these."""
 
 
+def outcomes(outcome: State | ByRest) -> tuple[State, ...]:
+    """All states that a transition can lead to."""
+    return (outcome.none, outcome.some) if isinstance(outcome, ByRest) else (outcome,)
+
+
 class IllegalTransition(Exception):
     """Our own mistake: an event that cannot follow. Nothing was changed."""
 
@@ -102,7 +119,6 @@ def place(order_id: OrderId, event: OrderPlaced, at: Instant) -> OrderGroup:
         expires_at=event.expires_at,
         state=State.DEPOSITING,
         version=1,
-        remaining=event.terms.deposited,
         created_at=at,
         updated_at=at,
         progress=Progress(attempt=event.attempt),
@@ -111,24 +127,18 @@ def place(order_id: OrderId, event: OrderPlaced, at: Instant) -> OrderGroup:
 
 def evolve(group: OrderGroup, event: Event, at: Instant) -> OrderGroup:
     """The group after the event. Raises `IllegalTransition` if the table does not allow it."""
-    state = TRANSITIONS[group.state].get(type(event))
-    if state is None:
+    outcome = TRANSITIONS[group.state].get(type(event))
+    if outcome is None:
         raise IllegalTransition(f"order {group.id} is {group.state.value}: {type(event).__name__} cannot follow")
     progress, version = _progress(group, event, at), group.version + 1
-    return replace(group, state=state, version=version, updated_at=at, progress=progress, **_changes(group, event))
+    after = replace(group, version=version, updated_at=at, progress=progress, **_changes(event))
+    state = outcome if isinstance(outcome, State) else outcome.of(after)
+    return replace(after, state=state)
 
 
-def _changes(group: OrderGroup, event: Event) -> dict[str, Any]:
+def _changes(event: Event) -> dict[str, Any]:
     """The fields that an event changes, besides the state and the progress."""
-    match event:
-        case OrderAmended():
-            return {"legs": event.legs, "expires_at": event.expires_at}
-        case FillLanded():
-            return {"remaining": group.remaining - event.used}
-        case WithdrawalLanded():
-            return {"remaining": group.remaining - event.withdrawn}
-        case _:
-            return {}
+    return {"legs": event.legs, "expires_at": event.expires_at} if isinstance(event, OrderAmended) else {}
 
 
 def _progress(group: OrderGroup, event: Event, at: Instant) -> Progress:
@@ -147,8 +157,15 @@ def _progress(group: OrderGroup, event: Event, at: Instant) -> Progress:
         case FillStarted() | WithdrawalStarted() | SweepStarted():
             return replace(before, attempt=event.attempt, attempts=before.attempts + 1)
         case FillLanded():
-            received, left_open = before.received + event.received, not event.closed
-            return replace(before, attempt=None, received=received, failed_fills=0, sweep_due=left_open)
+            funds, received = group.funds.post(event.used), before.received + event.received
+            return replace(
+                before,
+                attempt=None,
+                posted=funds.posted,
+                received=received,
+                failed_fills=0,
+                sweep_due=not funds.left and not event.closed,
+            )
         case FillFailed():
             return replace(
                 before,
@@ -165,7 +182,10 @@ def _progress(group: OrderGroup, event: Event, at: Instant) -> Progress:
         case WithdrawalLanded():
             assert before.withdrawal is not None, f"order {group.id} withdrew without a cancel"
             landed = replace(before.withdrawal, craft=None, signature=event.signature)
-            return replace(before, attempt=None, failed_fills=0, sweep_due=not event.closed, withdrawal=landed)
+            voided = group.funds.void(event.withdrawn).voided
+            return replace(
+                before, attempt=None, voided=voided, failed_fills=0, sweep_due=not event.closed, withdrawal=landed
+            )
         case SweepFailed():
             return replace(before, attempt=None, retry_at=event.retry_at, failed_fills=before.failed_fills + 1)
         case SweepDone():
@@ -205,7 +225,7 @@ class Work(Enum):
     """What the outbox owes an order. At most one thing at a time."""
 
     RESOLVE = "resolve"
-    """Learn the fate of its attempt, sending it if need be."""
+    """Learn the outcome of its attempt, sending it if need be."""
     FILL = "fill"
     SWEEP = "sweep"
 

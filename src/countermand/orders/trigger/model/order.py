@@ -6,6 +6,7 @@ from sys import intern
 from typing import Final
 
 from countermand.orders.trigger.model.condition import Condition, Direction
+from countermand.values.holding import Holding
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import NOTHING, BaseUnits, Bps
@@ -119,6 +120,10 @@ class Progress:
 
     attempts: int = 1
     attempt: Attempt | None = None
+    posted: BaseUnits = NOTHING
+    """Of the deposit: what fills took."""
+    voided: BaseUnits = NOTHING
+    """Of the deposit: what went back to the user."""
     triggered_leg: int | None = None
     triggered_at: Instant | None = None
     received: BaseUnits = NOTHING
@@ -149,10 +154,18 @@ class OrderGroup:
     state: State
     version: int
     """Grows with every event: what was made from an older version is stale."""
-    remaining: BaseUnits
     created_at: Instant
     updated_at: Instant
     progress: Progress
+
+    @property
+    def funds(self) -> Holding:
+        """What was deposited, and where it went."""
+        return Holding(self.terms.deposited, self.progress.posted, self.progress.voided)
+
+    @property
+    def remaining(self) -> BaseUnits:
+        return self.funds.left
 
     def triggered_by(self) -> Leg:
         number = self.progress.triggered_leg

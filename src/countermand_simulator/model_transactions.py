@@ -1,4 +1,4 @@
-"""Custody over the model chain: the same duties as `custody.custody.VaultCustody`, on messages in JSON."""
+"""The transactions of trigger orders on the model chain: the duties of `TriggerTransactions`, on messages in JSON."""
 
 import json
 from collections.abc import Callable
@@ -8,18 +8,23 @@ from countermand.kernel.ports import Unavailable
 from countermand.orders.trigger.model.commands import UnsignedDeposit
 from countermand.orders.trigger.model.order import Family, OrderGroup
 from countermand.orders.trigger.model.slippage import Market, minimum_of
-from countermand.orders.trigger.ports import Alteration, ObservedOutcome, SwapRefused
-from countermand.solana.port import Chain, ChainUnavailable
+from countermand.services.liquidity.routing import SwapRefused
+from countermand.services.transactions.landed import LandedChain, changes_of
+from countermand.solana.port import ChainUnavailable, LedgerTransaction
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.quantities import NOTHING, BaseUnits, UsdPrice
 from countermand.values.transactions import (
+    Alteration,
     Attempt,
+    AttemptKind,
+    ObservedOutcome,
     Submission,
     SubmissionFault,
+    SwapAmounts,
     TransactionOutcome,
     UnsignedTransaction,
 )
-from countermand_simulator.model_chain import NOT_EMPTY, SOL, canonical, own_account, sign
+from countermand_simulator.model_chain import NOT_EMPTY, RENT_LAMPORTS, SOL, canonical, own_account, sign
 
 GAS: Final = "gas"
 POOL: Final = "pool"
@@ -35,10 +40,10 @@ def order_account(request_id: str) -> str:
     return f"account {request_id}"
 
 
-class ModelCustody:
+class ModelTransactions:
     """`price` tells the pool's prices; `mood` what the next swap meets: "fine", "refused" or "fails"."""
 
-    def __init__(self, chain: Chain, price: Callable[[str], int], mood: Callable[[], str]) -> None:
+    def __init__(self, chain: LandedChain, price: Callable[[str], int], mood: Callable[[], str]) -> None:
         self._chain = chain
         self._price = price
         self._mood = mood
@@ -52,7 +57,7 @@ class ModelCustody:
         except ChainUnavailable as error:
             raise Unavailable(str(error)) from error
 
-    async def craft_deposit(
+    async def build_deposit(
         self,
         *,
         request_id: RequestId,
@@ -74,14 +79,14 @@ class ModelCustody:
     async def simulate_deposit(self, deposit: UnsignedDeposit) -> str | None:
         return await self._flaw(deposit.craft.message)
 
-    async def craft_withdrawal(self, group: OrderGroup) -> UnsignedTransaction:
+    async def build_withdrawal(self, group: OrderGroup) -> UnsignedTransaction:
         terms = group.terms
-        gift = await self._gift(group)
+        dust = await self._dust(group)
         take = [
             "move",
             terms.input_account,
             own_account(terms.wallet, terms.input_mint),
-            (group.remaining + gift).units,
+            (group.remaining + dust).units,
         ]
         close = ["close", terms.input_account, terms.wallet]
         native = terms.input_mint == SOL
@@ -91,38 +96,40 @@ class ModelCustody:
         )
         signers = [terms.wallet, vault(terms.wallet)]
         return await self._craft(
-            terms.wallet, signers, does, group.version, moves=group.remaining, gift=gift, closes=closes
+            terms.wallet, signers, does, group.version, moves=group.remaining, dust=dust, closes=closes
         )
 
     async def shortfall(self, _craft: UnsignedTransaction) -> str | None:
         """Nobody is poor here."""
         return None
 
-    async def craft_fill(self, group: OrderGroup) -> UnsignedTransaction | SwapRefused:
+    async def build_fill(self, group: OrderGroup) -> UnsignedTransaction | SwapRefused:
         mood = self._mood()
         if mood == "refused":
             return SwapRefused("the pool is in no mood")
         terms = group.terms
-        dust = await self._gift(group)
+        held = await self._dust(group)
         closes = group.progress.close_rejections < 2
-        gift = dust if closes else NOTHING
+        dust = held if closes else NOTHING
         input_price, output_price = self._price(terms.input_mint), self._price(terms.output_mint)
         worth = group.remaining.units * input_price // output_price
         market = Market(UsdPrice(input_price), 0, UsdPrice(output_price), 0)
-        if worth < minimum_of(group, group.remaining, market).units:
+        least = minimum_of(group, group.remaining, market).units
+        if worth < least:
             return SwapRefused("the pool gives less than its minimum")
-        receives = BaseUnits(worth - worth * FEE_BPS // 10_000)
+        minimum = max(1, _less_fee(least))
+        given = max(minimum, _less_fee(worth) * (99 + group.version % 3) // 100)
         does: list[list[Any]] = [
             ["move", terms.input_account, own_account(POOL, terms.input_mint), group.remaining.units]
         ]
         if terms.output_mint == SOL:
-            does.append(["pay", POOL, terms.wallet, receives.units])
+            does.append(["pay", POOL, terms.wallet, given])
         else:
             does.append(["ensure", terms.wallet, terms.output_mint])
             source, own = own_account(POOL, terms.output_mint), own_account(terms.wallet, terms.output_mint)
-            does.append(["move", source, own, receives.units])
+            does.append(["move", source, own, given])
         if closes:
-            does += self._sweep(group, gift)
+            does += self._sweep(group, dust)
         flawed = [*does, ["fail"]] if mood == "fails" else does
         craft = await self._craft(
             GAS,
@@ -130,21 +137,21 @@ class ModelCustody:
             flawed,
             group.version,
             moves=group.remaining,
-            gift=gift,
-            receives=receives,
+            dust=dust,
+            minimum=BaseUnits(minimum),
             closes=closes,
         )
         flaw = None if mood == "fails" else await self._flaw(craft.message)
         return craft if flaw is None else SwapRefused(flaw)
 
-    async def craft_sweep(self, group: OrderGroup) -> UnsignedTransaction | None:
+    async def build_sweep(self, group: OrderGroup) -> UnsignedTransaction | None:
         [account] = await self._accounts(group.terms.input_account)
         if account is None:
             return None
-        gift = BaseUnits(json.loads(account)[2])
+        dust = BaseUnits(json.loads(account)[2])
         signers = [GAS, vault(group.terms.wallet)]
         return await self._craft(
-            GAS, signers, self._sweep(group, gift), group.version, moves=NOTHING, gift=gift, closes=True
+            GAS, signers, self._sweep(group, dust), group.version, moves=NOTHING, dust=dust, closes=True
         )
 
     def read_submission(self, transaction: str, wallet: Wallet) -> Submission:
@@ -172,18 +179,23 @@ class ModelCustody:
     def signature_of(self, _group: OrderGroup, attempt: Attempt) -> Signature:
         return attempt.user_signature or Signature(sign(GAS, attempt.craft.message.decode()))
 
-    async def fate(self, group: OrderGroup, attempt: Attempt) -> ObservedOutcome | None:
+    async def outcome(self, group: OrderGroup, attempt: Attempt) -> ObservedOutcome | None:
         signature = self.signature_of(group, attempt)
         try:
             height = await self._chain.finalized_block_height()
             status = await self._chain.signature_status(signature)
+            if status is None:
+                dead = height > attempt.craft.last_valid_height
+                return ObservedOutcome(TransactionOutcome.DEAD, signature) if dead else None
+            if status.error is not None:
+                error = str(status.error)
+                return ObservedOutcome(TransactionOutcome.REJECTED, signature, error, at_close=NOT_EMPTY in error)
+            if attempt.kind is not AttemptKind.FILL:
+                return ObservedOutcome(TransactionOutcome.LANDED, signature)
+            landed = await self._chain.transaction(signature)
         except ChainUnavailable as error:
             raise Unavailable(str(error)) from error
-        if status is not None:
-            error_text = None if status.error is None else str(status.error)
-            fate = TransactionOutcome.LANDED if status.error is None else TransactionOutcome.REJECTED
-            return ObservedOutcome(fate, signature, error_text, at_close=NOT_EMPTY in (error_text or ""))
-        return ObservedOutcome(TransactionOutcome.DEAD, signature) if height > attempt.craft.last_valid_height else None
+        return ObservedOutcome(TransactionOutcome.LANDED, signature, swap=_swapped(group, attempt, landed))
 
     async def send(self, group: OrderGroup, attempt: Attempt) -> None:
         text = attempt.craft.message.decode()
@@ -199,13 +211,13 @@ class ModelCustody:
 
     # --- making
 
-    def _sweep(self, group: OrderGroup, gift: BaseUnits) -> list[list[Any]]:
+    def _sweep(self, group: OrderGroup, dust: BaseUnits) -> list[list[Any]]:
         terms = group.terms
         close = ["close", terms.input_account, terms.wallet]
-        if not gift or terms.input_mint == SOL:
+        if not dust or terms.input_mint == SOL:
             return [close]
         own = own_account(terms.wallet, terms.input_mint)
-        return [["ensure", terms.wallet, terms.input_mint], ["move", terms.input_account, own, gift.units], close]
+        return [["ensure", terms.wallet, terms.input_mint], ["move", terms.input_account, own, dust.units], close]
 
     async def _craft(
         self,
@@ -215,8 +227,8 @@ class ModelCustody:
         variant: int = 0,
         *,
         moves: BaseUnits,
-        gift: BaseUnits = NOTHING,
-        receives: BaseUnits = NOTHING,
+        dust: BaseUnits = NOTHING,
+        minimum: BaseUnits = NOTHING,
         closes: bool = False,
     ) -> UnsignedTransaction:
         """`variant` makes another message of the same deeds."""
@@ -232,7 +244,7 @@ class ModelCustody:
             "variant": variant,
         }
         text = canonical(message).encode()
-        return UnsignedTransaction(text, recent.last_valid_block_height, moves, gift, receives, closes)
+        return UnsignedTransaction(text, recent.last_valid_block_height, moves, dust, minimum, closes)
 
     async def _flaw(self, message: bytes) -> str | None:
         unsigned = canonical({"message": message.decode(), "signatures": {}})
@@ -242,7 +254,7 @@ class ModelCustody:
             raise Unavailable(str(error)) from error
         return None if found.error is None else str(found.error)
 
-    async def _gift(self, group: OrderGroup) -> BaseUnits:
+    async def _dust(self, group: OrderGroup) -> BaseUnits:
         """What the order's account holds beyond the order's own funds."""
         [account] = await self._accounts(group.terms.input_account)
         held = None if account is None else json.loads(account)[2]
@@ -255,3 +267,24 @@ class ModelCustody:
             return [None if found is None else found.data for found in await self._chain.accounts([address])]
         except ChainUnavailable as error:
             raise Unavailable(str(error)) from error
+
+
+def _less_fee(units: int) -> int:
+    return units - units * FEE_BPS // 10_000
+
+
+def _swapped(group: OrderGroup, attempt: Attempt, landed: LedgerTransaction | None) -> SwapAmounts:
+    assert landed is not None, "what has a status is shown"
+    terms, changes = group.terms, changes_of(landed)
+    wallet, account = terms.wallet, terms.input_account
+    closed = -changes.lamports_of(account) if attempt.craft.closes else 0
+    if terms.input_mint == SOL:
+        dust = changes.lamports_of(wallet) - RENT_LAMPORTS if attempt.craft.closes else 0
+    else:
+        dust = changes.tokens_of(own_account(wallet, terms.input_mint))
+    used = -changes.tokens_of(account) - dust
+    if terms.output_mint == SOL:
+        received = changes.lamports_of(wallet) - closed
+    else:
+        received = changes.tokens_of(own_account(wallet, terms.output_mint))
+    return SwapAmounts(BaseUnits(used), BaseUnits(received), BaseUnits(dust))

@@ -1,6 +1,6 @@
-"""Orders that live on the chain: we build transactions, their owners sign them, and the chain is the arbiter.
+"""Transactions that we build for clients, who sign them, and land them through us or by themselves.
 
-Nothing here passes the gate, since nothing here decides: what landed, landed, with us or without us.
+Nothing here passes a shard, since nothing here decides: what landed, landed, with us or without us.
 """
 
 import asyncio
@@ -12,13 +12,12 @@ from typing import Final, Protocol, TypeAlias
 
 import msgspec
 
+from countermand.kernel.grouped_writes import GroupedWrites
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import Clock
-from countermand.orders.trigger import telemetry
-from countermand.orders.trigger.ports import Alteration, BuildRow, ObservedOutcome, Store
-from countermand.orders.trigger.shard import TriggerShard
+from countermand.services.transactions import telemetry
 from countermand.values.identity import Address, RequestId, Signature, Wallet
-from countermand.values.transactions import TransactionOutcome
+from countermand.values.transactions import Alteration, ObservedOutcome, TransactionOutcome
 
 REMEMBERED_BLOCKS: Final = 216_000
 """About a day: so long after it could land, executing a transaction again gets the same answer."""
@@ -55,6 +54,26 @@ class SignedTransaction:
     signers: tuple[Wallet, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class BuildRow:
+    """A build as it is stored. Found by the SHA-256 of its message."""
+
+    digest: bytes
+    request_id: RequestId
+    last_valid_height: int
+    body: bytes
+
+
+class BuildStore(Protocol):
+    """`find` may raise `Unavailable`, `add` also `CommitUnknown`."""
+
+    async def add(self, rows: Sequence[BuildRow]) -> None:
+        """One that is stored already stays as it is."""
+
+    async def find(self, digest: bytes) -> bytes | None:
+        """Its body."""
+
+
 class Landing(Protocol):
     """The way of signed transactions to the chain. Every coroutine may raise `Unavailable`."""
 
@@ -63,10 +82,10 @@ class Landing(Protocol):
 
     async def send(self, transaction: SignedTransaction) -> None: ...
 
-    async def fate(self, signature: Signature, last_valid_height: int) -> ObservedOutcome | None:
+    async def outcome(self, signature: Signature, last_valid_height: int) -> ObservedOutcome | None:
         """None: unresolved."""
 
-    async def fate_of_message(self, build: Build) -> ObservedOutcome | None:
+    async def outcome_of_message(self, build: Build) -> ObservedOutcome | None:
         """What became of it under whatever signature; None: it is not known to have landed under any.
 
         A message lands once, but who signs it can do so again, which is another id: send one, and execute the other.
@@ -111,14 +130,12 @@ Execution: TypeAlias = Executed | Unconfirmed | NotOurs
 _BUILD: Final = msgspec.json.Decoder(Build)
 
 
-class OnChainOrders:
-    """What the families that live on the chain have in common. Methods may raise `Unavailable` or `CommitUnknown`."""
+class ClientTransactions:
+    """What the families on the chain have in common. Methods may raise `Unavailable` or `CommitUnknown`."""
 
-    def __init__(
-        self, shard: TriggerShard, store: Store, landing: Landing, clock: Clock, confirm_timeout_ms: int
-    ) -> None:
-        self._shard = shard
-        self._store = store
+    def __init__(self, builds: BuildStore, landing: Landing, clock: Clock, confirm_timeout_ms: int) -> None:
+        self._builds = builds
+        self._writes = GroupedWrites(builds.add)
         self._landing = landing
         self._clock = clock
         self._confirm_timeout_ms = confirm_timeout_ms
@@ -137,7 +154,7 @@ class OnChainOrders:
             if repeatable:
                 rows += [_row(_named(build.request_id, build.message), build, b"") for build in written]
             await asyncio.sleep(0)  # A cancel of all can have thousands, and others have their turn.
-        await self._shard.add_builds(rows)
+        await self._writes.add(rows)
         self._newest.extend(builds)
 
     async def execute(
@@ -150,24 +167,23 @@ class OnChainOrders:
         signed = self._landing.read(transaction)
         if signed is None:
             return NotOurs()
-        await self._shard.barrier()
-        body = await self._store.build(sha256(signed.message).digest())
+        body = await self._builds.find(sha256(signed.message).digest())
         build = None if body is None else _BUILD.decode(body)
         if build is None:
             self._tell_how_altered(signed, request_id)
         if build is None or not is_mine(build) or not await self._is_named(build, request_id):
             return NotOurs()
         landing = self._landing
-        seen = await landing.fate(signed.signature, build.last_valid_height)
+        seen = await landing.outcome(signed.signature, build.last_valid_height)
         if seen is None and (shortfall := await landing.shortfall(build)) is not None:
-            seen = await landing.fate_of_message(build)
+            seen = await landing.outcome_of_message(build)
             if seen is None:  # It would be sent in vain, without any answer.
                 return Unconfirmed(build, signed.signature, shortfall)
         if seen is None:
             await landing.send(signed)
-            seen = await landing.fate(signed.signature, build.last_valid_height)
-            seen = seen or await landing.fate_of_message(build) or await self._awaited(signed, build)
-        if seen is None or seen.fate is TransactionOutcome.DEAD:
+            seen = await landing.outcome(signed.signature, build.last_valid_height)
+            seen = seen or await landing.outcome_of_message(build) or await self._awaited(signed, build)
+        if seen is None or seen.outcome is TransactionOutcome.DEAD:
             seen = await self._otherwise(signed, build, dead=seen is not None)
         return Unconfirmed(build, signed.signature) if seen is None else Executed(build, seen.signature, seen.error)
 
@@ -183,11 +199,11 @@ class OnChainOrders:
     async def _is_named(self, build: Build, request_id: RequestId | None) -> bool:
         if request_id in (None, build.request_id):
             return True
-        return await self._store.build(_named(request_id, build.message)) is not None
+        return await self._builds.find(_named(request_id, build.message)) is not None
 
     async def _otherwise(self, signed: SignedTransaction, build: Build, *, dead: bool) -> ObservedOutcome | None:
         """Whether the message landed though this signature did not."""
-        seen = await self._landing.fate_of_message(build)
+        seen = await self._landing.outcome_of_message(build)
         if seen is None and dead and await self._landing.must_have_landed(build):
             return ObservedOutcome(TransactionOutcome.LANDED, signed.signature)
         return seen
@@ -195,7 +211,7 @@ class OnChainOrders:
     async def _awaited(self, signed: SignedTransaction, build: Build) -> ObservedOutcome | None:
         deadline = self._clock.elapsed_ms() + self._confirm_timeout_ms
         pause_ms = _POLL_MS
-        while (seen := await self._landing.fate(signed.signature, build.last_valid_height)) is None:
+        while (seen := await self._landing.outcome(signed.signature, build.last_valid_height)) is None:
             if self._clock.elapsed_ms() >= deadline:
                 return None
             await asyncio.sleep(pause_ms / 1000)

@@ -1,20 +1,27 @@
-"""What custody needs of a router, which makes swaps: the sandbox's pool, or one day a real router."""
+"""What custody and the families need of a router, which makes swaps: the sandbox's pool, or one day a real one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
-from countermand.orders.trigger.ports import SwapRefused
-from countermand.services.custody.parties import OrderAccounts
+from countermand.services.custody.accounts import OrderAccounts
 from countermand.services.custody.tokens import TokenFacts
 from countermand.values.identity import Address
 from countermand.values.quantities import BPS_ONE, BaseUnits, Bps, UsdPrice
 
 
 @dataclass(frozen=True, slots=True)
-class Swap:
+class SwapRefused:
+    """A swap that is not worth a transaction now, with the reason in words."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SwapRequest:
     """What is to be swapped: an amount of the order's account `source`, which the vault owns."""
 
     input: OrderAccounts
@@ -25,7 +32,10 @@ class Swap:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What a swap would give, in units of the output token. An order's minimum is judged before the fee."""
+    """What a swap would give, in units of the output token. An order's minimum is judged before the fee.
+
+    It is an expectation: what the swap gives is known when it has landed.
+    """
 
     before_fee: int
     receives: BaseUnits
@@ -36,10 +46,16 @@ class Router(Protocol):
     def authority(self) -> Address:
         """The key that signs a settlement beside the vault."""
 
-    async def quote(self, swap: Swap) -> Quote | SwapRefused: ...
+    async def quote(self, swap: SwapRequest) -> Quote | SwapRefused: ...
 
-    def settlement(self, swap: Swap, receives: BaseUnits) -> tuple[Instruction, ...]:
-        """The instructions that take the whole amount and give exactly `receives`, every time the same."""
+    def settlement(self, swap: SwapRequest, quote: Quote, minimum: BaseUnits) -> tuple[Instruction, ...]:
+        """Instructions that take the whole amount and give at least `minimum`, or do nothing at all."""
+
+    def settled_by(self, found: Sequence[Instruction], swap: SwapRequest, minimum: BaseUnits) -> int:
+        """So many of the first instructions settle the swap, for at least `minimum`. 0: they do not.
+
+        The instructions are as read from a message: no flag of their accounts is set.
+        """
 
     def takes_failure(self) -> bool:
         """Whether the swap made now must fail on chain, as only a sandbox ever says. Each yes uses one failure up."""

@@ -1,0 +1,182 @@
+"""The transactions of trigger orders: what each does, whether a fill is worth one, and what keys may sign for it."""
+
+from collections.abc import Callable
+from typing import assert_never
+
+from countermand.orders.trigger.model.commands import UnsignedDeposit
+from countermand.orders.trigger.model.order import Family, OrderGroup
+from countermand.orders.trigger.model.slippage import Market, Minimum, minimum_of
+from countermand.orders.trigger.too_little import too_little
+from countermand.services.custody.custody import VaultCustody
+from countermand.services.custody.plans import Close, Fund, Move, Return, Signatory, SigningPlan, Swap
+from countermand.services.custody.tokens import TokenFacts, Tokens
+from countermand.services.liquidity.routing import Quote, SwapRefused
+from countermand.services.transactions.submissions import read_submission
+from countermand.solana.alterations import alteration_of
+from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
+from countermand.values.quantities import USD_SCALE, BaseUnits, UsdPrice, decimal_text
+from countermand.values.transactions import (
+    Alteration,
+    Attempt,
+    AttemptKind,
+    ObservedOutcome,
+    Submission,
+    UnsignedTransaction,
+)
+
+_CLOSE_REJECTIONS_MAX = 2
+"""After so many rejected closes a transaction leaves the account open, and a sweep closes it later."""
+
+
+class TriggerTransactions:
+    """Implements `orders.trigger.ports.Transactions`."""
+
+    def __init__(self, custody: VaultCustody, tokens: Tokens, price_of: Callable[[Mint], UsdPrice | None]) -> None:
+        self._custody = custody
+        self._tokens = tokens
+        self._price_of = price_of
+
+    def vault_of(self, wallet: Wallet) -> Address:
+        return self._custody.vault_of(wallet)
+
+    async def block_height(self) -> int:
+        return await self._custody.block_height()
+
+    async def build_deposit(
+        self,
+        *,
+        request_id: RequestId,
+        order_id: OrderId,
+        wallet: Wallet,
+        family: Family,
+        input_mint: Mint,
+        output_mint: Mint,
+        amount: BaseUnits,
+    ) -> UnsignedDeposit:
+        account, built = await self._custody.build_deposit(request_id, wallet, input_mint, amount)
+        return UnsignedDeposit(request_id, order_id, wallet, family, input_mint, output_mint, account, built)
+
+    async def simulate_deposit(self, deposit: UnsignedDeposit) -> str | None:
+        return await self._custody.flaw(deposit.craft)
+
+    async def build_withdrawal(self, group: OrderGroup) -> UnsignedTransaction:
+        terms = group.terms
+        # The same message twice would be one transaction, and one that failed could never be tried again.
+        variant = 0 if group.progress.withdrawal is None else group.version
+        return await self._custody.build_withdrawal(
+            terms.wallet,
+            terms.input_mint,
+            terms.input_account,
+            group.remaining,
+            variant=variant,
+            closes=_closes(group),
+        )
+
+    async def shortfall(self, built: UnsignedTransaction) -> str | None:
+        return await self._custody.shortfall(built)
+
+    async def build_fill(self, group: OrderGroup) -> UnsignedTransaction | SwapRefused:
+        terms, amount = group.terms, group.remaining
+        token, output = self._tokens.get(terms.input_mint), self._tokens.get(terms.output_mint)
+        if token is None or output is None:
+            return SwapRefused(f"no such token: {terms.input_mint} or {terms.output_mint}")
+        quote = await self._custody.quote(
+            terms.wallet, terms.input_mint, terms.output_mint, terms.input_account, amount
+        )
+        if isinstance(quote, SwapRefused):
+            return quote
+        minimum = self._minimum(group, token, output, quote)
+        if isinstance(minimum, SwapRefused):
+            return minimum
+        swap = Swap(terms.input_account, terms.input_mint, terms.output_mint, amount, minimum)
+        return await self._custody.build_fill(terms.wallet, swap, quote, variant=group.version, closes=_closes(group))
+
+    async def build_sweep(self, group: OrderGroup) -> UnsignedTransaction | None:
+        terms = group.terms
+        return await self._custody.build_sweep(
+            terms.wallet, terms.input_mint, terms.input_account, variant=group.version
+        )
+
+    def read_submission(self, transaction: str, wallet: Wallet) -> Submission:
+        return read_submission(transaction, wallet)
+
+    def alteration(self, built: UnsignedTransaction, submission: Submission) -> Alteration:
+        return alteration_of(built.message, submission.message)
+
+    def unsigned_transaction(self, built: UnsignedTransaction) -> str:
+        return self._custody.unsigned_text(built)
+
+    def signature_of(self, group: OrderGroup, attempt: Attempt) -> Signature:
+        return self._custody.signature_of(plan_of(group, attempt), attempt)
+
+    async def outcome(self, group: OrderGroup, attempt: Attempt) -> ObservedOutcome | None:
+        return await self._custody.outcome(plan_of(group, attempt), attempt)
+
+    async def send(self, group: OrderGroup, attempt: Attempt) -> None:
+        await self._custody.send(plan_of(group, attempt), attempt)
+
+    def _minimum(
+        self, group: OrderGroup, token: TokenFacts, output: TokenFacts, quote: Quote
+    ) -> BaseUnits | SwapRefused:
+        """The least that the user may receive: what slippage allows before the fee, less the fee."""
+        price, output_price = self._price_of(group.terms.input_mint), self._price_of(group.terms.output_mint)
+        if price is None or output_price is None:
+            return SwapRefused(f"no price for {group.terms.output_mint if price else group.terms.input_mint}")
+        market = Market(price, token.decimals, output_price, output.decimals)
+        least = minimum_of(group, group.remaining, market)
+        if quote.before_fee < least.units:
+            return SwapRefused(_too_little(quote.before_fee, least, output))
+        fee = quote.before_fee - quote.receives.units
+        return BaseUnits(max(1, least.units - -(-fee * least.units // quote.before_fee)))
+
+
+def plan_of(group: OrderGroup, attempt: Attempt) -> SigningPlan:
+    """What keys of ours may sign in this attempt, whatever its bytes say."""
+    terms, built = group.terms, attempt.craft
+    payer, signers = _signatories(attempt.kind)
+    moves: tuple[Move, ...]
+    match attempt.kind:
+        case AttemptKind.DEPOSIT:
+            moves = (Fund(terms.input_account, terms.input_mint, built.moves),)
+        case AttemptKind.WITHDRAWAL:
+            moves = (Return(terms.input_account, terms.input_mint, built.moves + built.dust),)
+        case AttemptKind.FILL:
+            swap = Swap(terms.input_account, terms.input_mint, terms.output_mint, built.moves, built.minimum)
+            moves = (swap, *_dust(group, built))
+        case AttemptKind.SWEEP:
+            moves = _dust(group, built)
+        case _:
+            assert_never(attempt.kind)
+    if built.closes:
+        moves = (*moves, Close(terms.input_account, terms.input_mint))
+    return SigningPlan(
+        f"the {attempt.kind.value} {attempt.number} of order {group.id}", terms.wallet, payer, signers, moves
+    )
+
+
+def _signatories(kind: AttemptKind) -> tuple[Signatory, tuple[Signatory, ...]]:
+    """Who pays, and who signs beside."""
+    match kind:
+        case AttemptKind.DEPOSIT:
+            return Signatory.USER, (Signatory.VAULT,)
+        case AttemptKind.WITHDRAWAL:
+            return Signatory.USER, (Signatory.VAULT, Signatory.TRACKER)
+        case AttemptKind.FILL:
+            return Signatory.GAS, (Signatory.VAULT, Signatory.ROUTER)
+        case AttemptKind.SWEEP:
+            return Signatory.GAS, (Signatory.VAULT,)
+
+
+def _dust(group: OrderGroup, built: UnsignedTransaction) -> tuple[Move, ...]:
+    terms = group.terms
+    return (Return(terms.input_account, terms.input_mint, built.dust),) if built.dust else ()
+
+
+def _closes(group: OrderGroup) -> bool:
+    return group.progress.close_rejections < _CLOSE_REJECTIONS_MAX
+
+
+def _too_little(before_fee: int, least: Minimum, token: TokenFacts) -> str:
+    which, price = "trigger" if least.is_trigger else "current", decimal_text(least.price.picodollars, USD_SCALE)
+    buffer = f"{least.slippage.bps} basis points beyond the {which} price of {price} USD"
+    return f"{too_little(before_fee, least.units, token)} ({buffer})"

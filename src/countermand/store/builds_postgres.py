@@ -1,0 +1,48 @@
+"""Transactions that were built for users, in PostgreSQL: by the hash of their message."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import asyncpg
+
+from countermand.services.transactions.client_transactions import BuildRow
+from countermand.store.connections import asking, committing
+
+_ADD: Final = """
+INSERT INTO builds (digest, request_id, last_valid_height, body)
+SELECT * FROM unnest($1::bytea[], $2::uuid[], $3::bigint[], $4::bytea[])
+ON CONFLICT (digest) DO NOTHING
+"""
+_FIND: Final = "SELECT body FROM builds WHERE digest = $1"
+_DELETE: Final = "DELETE FROM builds WHERE last_valid_height < $1"
+_CLEAR: Final = "DELETE FROM builds"
+
+
+class PostgresBuilds:
+    """`services.transactions.client_transactions.BuildStore`."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self._pool = pool
+
+    async def add(self, rows: Sequence[BuildRow]) -> None:
+        with committing("what was built"):
+            await self._pool.execute(
+                _ADD,
+                [row.digest for row in rows],
+                [row.request_id for row in rows],
+                [row.last_valid_height for row in rows],
+                [row.body for row in rows],
+            )
+
+    async def find(self, digest: bytes) -> bytes | None:
+        with asking():
+            body: bytes | None = await self._pool.fetchval(_FIND, digest)
+        return body
+
+    async def delete_below(self, height: int) -> None:
+        with asking():
+            await self._pool.execute(_DELETE, height)
+
+    async def clear(self) -> None:
+        with asking():
+            await self._pool.execute(_CLEAR)

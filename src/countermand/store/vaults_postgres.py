@@ -1,0 +1,37 @@
+"""The vaults that wallets registered, in PostgreSQL."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import asyncpg
+
+from countermand.store.connections import asking, committing
+from countermand.values.identity import Wallet
+from countermand.values.instant import Instant
+
+_ADD: Final = """
+INSERT INTO vaults (wallet, registered_at) SELECT * FROM unnest($1::text[], $2::bigint[])
+ON CONFLICT (wallet) DO NOTHING
+"""
+_FIND: Final = "SELECT registered_at FROM vaults WHERE wallet = $1"
+_CLEAR: Final = "DELETE FROM vaults"
+
+
+class PostgresVaults:
+    """`orders.trigger.ports.VaultStore`."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self._pool = pool
+
+    async def add(self, vaults: Sequence[tuple[Wallet, Instant]]) -> None:
+        with committing("a vault"):
+            await self._pool.execute(_ADD, [wallet for wallet, _ in vaults], [at for _, at in vaults])
+
+    async def find(self, wallet: Wallet) -> Instant | None:
+        with asking():
+            at: int | None = await self._pool.fetchval(_FIND, wallet)
+        return None if at is None else Instant(at)
+
+    async def clear(self) -> None:
+        with asking():
+            await self._pool.execute(_CLEAR)

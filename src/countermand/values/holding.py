@@ -1,0 +1,33 @@
+"""Money that was set aside for one purpose, and how it leaves again: posted to others, or voided, back to its owner."""
+
+from dataclasses import dataclass, replace
+
+from countermand.values.quantities import NOTHING, BaseUnits
+
+
+class Overdrawn(Exception):
+    """Our own mistake: more was to leave than is held. Nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """At any time reserved = posted + voided + what is left. No unit leaves twice."""
+
+    reserved: BaseUnits
+    posted: BaseUnits = NOTHING
+    voided: BaseUnits = NOTHING
+
+    def __post_init__(self) -> None:
+        if self.posted.units + self.voided.units > self.reserved.units:
+            gone = f"{self.posted.units} posted and {self.voided.units} voided"
+            raise Overdrawn(f"{gone} of {self.reserved.units} units that were reserved")
+
+    @property
+    def left(self) -> BaseUnits:
+        return self.reserved - self.posted - self.voided
+
+    def post(self, amount: BaseUnits) -> "Holding":
+        return replace(self, posted=self.posted + amount)
+
+    def void(self, amount: BaseUnits) -> "Holding":
+        return replace(self, voided=self.voided + amount)

@@ -1,0 +1,74 @@
+"""Rows that belong to no shard: what was built for users, and the vaults that they registered."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import TypeAlias
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from countermand.kernel.ports import CommitUnknown, Unavailable
+from countermand.services.transactions.client_transactions import BuildRow
+from countermand.store.builds_postgres import PostgresBuilds
+from countermand.store.vaults_postgres import PostgresVaults
+from countermand.values.identity import RequestId, Wallet
+from countermand.values.instant import Instant
+from countermand_simulator.memory_store import MemoryBuilds, MemoryDatabase, MemoryVaults
+
+Stores: TypeAlias = tuple[PostgresBuilds | MemoryBuilds, PostgresVaults | MemoryVaults]
+ALICE, BOB = Wallet("alice"), Wallet("bob")
+
+
+def row(number: int, last_valid_height: int) -> BuildRow:
+    request_id = RequestId(f"00000000-0000-4000-8000-{number:012x}")
+    return BuildRow(b"digest %d" % number, request_id, last_valid_height, b'{"build":%d}' % number)
+
+
+@pytest_asyncio.fixture
+async def pool(database_url: str) -> AsyncIterator["asyncpg.Pool[asyncpg.Record]"]:
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
+        yield pool
+
+
+@pytest.fixture(params=["postgres", "memory"])
+def stores(request: pytest.FixtureRequest) -> Stores:
+    if request.param == "memory":
+        database = MemoryDatabase()
+        return MemoryBuilds(database), MemoryVaults(database)
+    pool = request.getfixturevalue("pool")
+    return PostgresBuilds(pool), PostgresVaults(pool)
+
+
+async def test_builds_are_kept_for_as_long_as_it_is_said(stores: Stores) -> None:
+    builds, _ = stores
+    again = replace(row(1, 700), body=b"other")
+    await builds.add([row(1, 500), row(2, 600), again])
+    await builds.add([again])
+    assert await builds.find(b"digest 1") == b'{"build":1}', "the first one stays"
+    await builds.delete_below(501)
+    assert await builds.find(b"digest 1") is None
+    assert await builds.find(b"digest 2") == b'{"build":2}'
+    assert await builds.find(b"digest 3") is None
+
+
+async def test_a_vault_is_registered_once(stores: Stores) -> None:
+    _, vaults = stores
+    await vaults.add([(ALICE, Instant(5)), (ALICE, Instant(6))])
+    await vaults.add([(ALICE, Instant(7)), (BOB, Instant(3))])
+    assert await vaults.find(ALICE) == 5
+    assert await vaults.find(BOB) == 3
+    assert await vaults.find(Wallet("carol")) is None
+
+
+async def test_without_a_database_nothing_is_refused_and_nothing_claimed(
+    pool: "asyncpg.Pool[asyncpg.Record]",
+) -> None:
+    builds, vaults = PostgresBuilds(pool), PostgresVaults(pool)
+    pool.terminate()
+    for writing in (builds.add([row(1, 5)]), vaults.add([(ALICE, Instant(5))])):
+        with pytest.raises(CommitUnknown):
+            await writing
+    for asking in (builds.find(b"digest 1"), vaults.find(ALICE)):
+        with pytest.raises(Unavailable):
+            await asking
