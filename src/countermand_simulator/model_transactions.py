@@ -8,7 +8,6 @@ from countermand.kernel.ports import Unavailable
 from countermand.orders.trigger.model.commands import UnsignedDeposit
 from countermand.orders.trigger.model.order import Family, OrderGroup
 from countermand.orders.trigger.model.slippage import Market, minimum_of
-from countermand.services.liquidity.routing import SwapRefused
 from countermand.services.transactions.landed import LandedChain, changes_of
 from countermand.solana.port import ChainUnavailable, LedgerTransaction
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
@@ -21,6 +20,7 @@ from countermand.values.transactions import (
     Submission,
     SubmissionFault,
     SwapAmounts,
+    SwapRefused,
     TransactionOutcome,
     UnsignedTransaction,
 )

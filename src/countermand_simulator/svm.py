@@ -21,7 +21,7 @@ from countermand.sandbox.pool import SandboxPool, sandbox_accounts
 from countermand.services.custody.custody import VaultCustody
 from countermand.services.custody.instructions import compile_message, key, sync_native, transfer
 from countermand.services.custody.vaults import VaultKeys
-from countermand.services.liquidity.routing import Quote, SwapRefused, SwapRequest
+from countermand.services.liquidity.routing import Quote, SwapRequest
 from countermand.services.tokens import JUP, SOL, USDC, TokenRegistry
 from countermand.services.transactions.blockhashes import RecentBlockhash
 from countermand.services.transactions.landed import LandedChain
@@ -42,6 +42,7 @@ from countermand.solana.tokens import (
 )
 from countermand.values.identity import Address, Mint
 from countermand.values.quantities import BaseUnits, UsdPrice
+from countermand.values.transactions import SwapRefused
 from countermand_simulator import signing
 from countermand_simulator.faults import Mortal
 from countermand_simulator.landings import Balance, Landing

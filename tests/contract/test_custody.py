@@ -14,7 +14,6 @@ from countermand.orders.trigger.model.events import CancelRequested, DepositLand
 from countermand.orders.trigger.model.lifecycle import evolve, place
 from countermand.orders.trigger.model.order import Family, Leg, OrderGroup, Role, Terms
 from countermand.orders.trigger.ports import Transactions
-from countermand.services.liquidity.routing import SwapRefused
 from countermand.values.identity import Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import NOTHING, USD_SCALE, BaseUnits, Bps, UsdPrice
@@ -22,6 +21,7 @@ from countermand.values.transactions import (
     Attempt,
     AttemptKind,
     SubmissionFault,
+    SwapRefused,
     TransactionOutcome,
     UnsignedTransaction,
 )

@@ -31,11 +31,11 @@ from countermand.orders.trigger.state import TriggerState
 from countermand.orders.trigger.work import Outbox
 from countermand.sandbox.pool import SandboxPool
 from countermand.services.custody import custody
-from countermand.services.liquidity.routing import Quote, SwapRefused, SwapRequest
+from countermand.services.liquidity.routing import Quote, SwapRequest
 from countermand.values.identity import Mint, OrderId
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits
-from countermand.values.transactions import Attempt, AttemptKind
+from countermand.values.transactions import Attempt, AttemptKind, SwapRefused
 from countermand_simulator.checkers import Claim
 from countermand_simulator.process import CountedShard, Parts
 from tests.simulation.defects import Defect, must_be_caught, patched

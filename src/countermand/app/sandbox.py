@@ -21,10 +21,11 @@ from countermand.audit.run import audit
 from countermand.gateway.falcon_app import FalconApp
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
+from countermand.orders.book.inspection import BookInspection
 from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE
 from countermand.orders.chain.inspection import ChainInspection
-from countermand.orders.inspection import Inspection
 from countermand.orders.shards import BOOK_SHARD, TRIGGER_SHARD
+from countermand.orders.trigger.inspection import TriggerInspection
 from countermand.sandbox import openapi, routes
 from countermand.sandbox.faucet import Faucet
 from countermand.sandbox.faults import CrashingBookStore, CrashingPrices, CrashingStore, FaultyChain, WorldFaults
@@ -124,9 +125,10 @@ def _assembled(
 def _mount(app: FalconApp, families: Families, sandbox: Sandbox) -> None:
     infra, book = families.infrastructure, families.book
     tanx = TanxSandbox(book.venue, infra.stores.members, book.stark_keys, infra.clock.now)
-    shard = families.trigger.shard
+    records = PostgresRecords(infra.stores.trigger.readers)
     inspector = OrderInspector(
-        Inspection(shard, book.shard, PostgresRecords(infra.stores.trigger.readers)),
+        TriggerInspection(families.trigger.shard, records),
+        BookInspection(book.shard, records),
         ChainInspection(infra.chain, infra.chain),
         book.venue.markets,
         infra.prices.price_of,

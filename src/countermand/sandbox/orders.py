@@ -9,6 +9,7 @@ import base58
 
 from countermand.dialects.tanx.ethereum import account_of
 from countermand.dialects.trigger_v2.states import RAW, DisplayState, display_state
+from countermand.orders.book.inspection import BookInspection
 from countermand.orders.book.model.market import Market, MarketSymbol
 from countermand.orders.book.model.order import Order
 from countermand.orders.book.model.order import OrderId as BookOrderId
@@ -16,17 +17,16 @@ from countermand.orders.book.model.order import State as BookState
 from countermand.orders.chain.inspection import ChainInspection, ChainOrder
 from countermand.orders.chain.inspection import Family as ChainFamily
 from countermand.orders.chain.inspection import State as ChainState
-from countermand.orders.inspection import Inspection
-from countermand.orders.order_words import dollars
+from countermand.orders.trigger.inspection import TriggerInspection
 from countermand.orders.trigger.model.order import Leg, OrderGroup
 from countermand.orders.trigger.model.order import State as TriggerState
-from countermand.orders.trigger.ports import TimelineEntry
 from countermand.sandbox.reading import SandboxRefused, refused_choice, shown
 from countermand.sandbox.wording import PriceOf, book_waits_for, ticks_text, trigger_waits_for
 from countermand.solana.programs.limit_order import Order as LimitOrder
 from countermand.values.identity import Address, OrderId
 from countermand.values.instant import Instant
-from countermand.values.quantities import decimal_text
+from countermand.values.quantities import decimal_text, dollars
+from countermand.values.timeline import TimelineEntry
 
 TRIGGER: Final = "trigger"
 BOOK: Final = "book"
@@ -98,13 +98,15 @@ class OrderInspector:
 
     def __init__(
         self,
-        inspection: Inspection,
+        trigger: TriggerInspection,
+        book: BookInspection,
         chain: ChainInspection,
         markets: Mapping[MarketSymbol, Market],
         price_of: PriceOf,
         now: Callable[[], Instant],
     ) -> None:
-        self._inspection = inspection
+        self._trigger = trigger
+        self._book = book
         self._chain = chain
         self._markets = markets
         self._price_of = price_of
@@ -142,7 +144,7 @@ class OrderInspector:
         return [_chain_order(each) for each in (await self._chain.open_orders(ChainFamily(family), owner))[:limit]]
 
     async def _trigger_order(self, order_id: OrderId) -> Shown | None:
-        found = await self._inspection.trigger_order(order_id)
+        found = await self._trigger.order(order_id)
         if found is None:
             return None
         words = trigger_waits_for(found.order, found.timeline, self._price_of, self._now())
@@ -152,27 +154,25 @@ class OrderInspector:
         states = None
         if wanted.state is not None:
             states = [state for state in TriggerState if display_state(state).value == wanted.state]
-        groups = await self._inspection.trigger_orders(wanted.owner, states, limit)
+        groups = await self._trigger.orders(wanted.owner, states, limit)
         now = self._now()
         return [
             _trigger_order(each) | {"waitsFor": trigger_waits_for(each, (), self._price_of, now)} for each in groups
         ]
 
     async def _book_order(self, which: BookOrderId | str) -> Shown | None:
-        found = await self._inspection.book_order(which)
+        found = await self._book.order(which)
         if found is None:
             return None
         return await self._of_book(found.order, {"timeline": _timeline(found.timeline)})
 
     async def _book_orders(self, wanted: OrdersAsked, limit: int) -> list[Shown]:
         states = None if wanted.state is None else [BookState(wanted.state)]
-        return [
-            await self._of_book(each, {}) for each in await self._inspection.book_orders(wanted.owner, states, limit)
-        ]
+        return [await self._of_book(each, {}) for each in await self._book.orders(wanted.owner, states, limit)]
 
     async def _of_book(self, order: Order, timeline: Shown) -> Shown:
         market = self._markets[order.terms.market]
-        last = await self._inspection.last_trade(market.symbol)
+        last = await self._book.last_trade(market.symbol)
         return _book_order(order, market) | timeline | {"waitsFor": book_waits_for(order, market, last)}
 
 

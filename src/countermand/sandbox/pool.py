@@ -12,7 +12,7 @@ from countermand.services.custody.accounts import OrderAccounts
 from countermand.services.custody.instructions import amount_of, is_same, key, transfer
 from countermand.services.custody.tokens import TokenFacts
 from countermand.services.custody.vaults import VaultKeys
-from countermand.services.liquidity.routing import Quote, SwapRefused, SwapRequest, worth_in
+from countermand.services.liquidity.routing import Quote, SwapRequest, worth_in
 from countermand.solana.port import AccountInfo
 from countermand.solana.tokens import (
     SOL_MINT,
@@ -23,6 +23,7 @@ from countermand.solana.tokens import (
 )
 from countermand.values.identity import Address, Mint
 from countermand.values.quantities import BPS_ONE, U64_MAX, BaseUnits, Bps, UsdPrice
+from countermand.values.transactions import SwapRefused
 
 FEE_BETWEEN_STABLES: Final = Bps(3)
 FEE: Final = Bps(10)

@@ -7,15 +7,15 @@ from countermand.orders.book.model import waiting as book
 from countermand.orders.book.model.market import Market
 from countermand.orders.book.model.order import BUY, Order
 from countermand.orders.book.model.quantities import Ticks
-from countermand.orders.order_words import condition_words, dollars
 from countermand.orders.trigger import journal as trigger_journal
 from countermand.orders.trigger.model import waiting as trigger
 from countermand.orders.trigger.model.events import FillFailed
 from countermand.orders.trigger.model.order import OrderGroup
-from countermand.orders.trigger.ports import TimelineEntry
+from countermand.orders.trigger.words import condition_words
 from countermand.values.identity import Mint
 from countermand.values.instant import Instant
-from countermand.values.quantities import UsdPrice, decimal_text
+from countermand.values.quantities import UsdPrice, decimal_text, dollars
+from countermand.values.timeline import TimelineEntry
 
 PriceOf = Callable[[Mint], UsdPrice | None]
 _FAILED: Final = trigger_journal.EVENTS.name_of_type(FillFailed)

@@ -1,4 +1,4 @@
-"""What is stored, as an operator looks through it: `engine.inspection.Records`."""
+"""What is stored, as an operator looks through it: the `Records` of each family's `inspection`."""
 
 from collections.abc import Sequence
 from typing import Final

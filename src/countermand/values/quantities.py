@@ -103,3 +103,7 @@ def decimal_text(number: int, scale: int) -> str:
     digits = f"{number:0{scale + 1}d}"
     whole, fraction = digits[: len(digits) - scale], digits[len(digits) - scale :].rstrip("0")
     return f"{whole}.{fraction}" if fraction else whole
+
+
+def dollars(price: UsdPrice) -> str:
+    return decimal_text(price.picodollars, USD_SCALE)

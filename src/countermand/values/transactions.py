@@ -107,3 +107,10 @@ class Alteration:
     signers: bool
     """Others sign it, or in another order."""
     differences: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class SwapRefused:
+    """A swap that is not worth a transaction now, with the reason in words."""
+
+    reason: str

@@ -14,7 +14,6 @@ from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.ports import TriggerBatch
 from countermand.orders.trigger.shard import Answer, TriggerShard
 from countermand.orders.trigger.work import Outbox
-from countermand.services.liquidity.routing import SwapRefused
 from countermand.services.prices import Prices
 from countermand.values.identity import Address, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
@@ -26,6 +25,7 @@ from countermand.values.transactions import (
     ObservedOutcome,
     Submission,
     SwapAmounts,
+    SwapRefused,
     TransactionOutcome,
     UnsignedTransaction,
 )

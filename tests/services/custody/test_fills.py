@@ -6,11 +6,11 @@ from solders.instruction import Instruction
 from countermand.orders.trigger.model.condition import Direction
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.sandbox.pool import POOL_UNITS, SandboxPool
-from countermand.services.liquidity.routing import Quote, SwapRefused, SwapRequest
+from countermand.services.liquidity.routing import Quote, SwapRequest
 from countermand.services.tokens import Token
 from countermand.values.identity import Mint
 from countermand.values.quantities import NOTHING, BaseUnits, UsdPrice
-from countermand.values.transactions import SwapAmounts, TransactionOutcome, UnsignedTransaction
+from countermand.values.transactions import SwapAmounts, SwapRefused, TransactionOutcome, UnsignedTransaction
 from tests.orders.trigger.samples import progressed
 from tests.services.custody.layouts import decoded
 from tests.services.custody.venue import JUP, RENT, SOL, USDC, USDT, Venue, leg, usd

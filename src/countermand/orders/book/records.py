@@ -17,7 +17,7 @@ from countermand.orders.book.model.commands import Command
 from countermand.orders.book.model.events import OrderEvent
 from countermand.orders.book.model.exchange import Desk
 from countermand.orders.book.model.order import BUY, Order, OrderId
-from countermand.orders.order_words import book_reason
+from countermand.orders.book.words import book_reason
 from countermand.values.instant import Instant
 
 

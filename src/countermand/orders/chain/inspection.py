@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from countermand.orders.trigger.ports import TimelineEntry
 from countermand.services.transactions.chain_errors import asks_the_chain
 from countermand.services.transactions.landing import error_words
 from countermand.solana.port import AccountInfo, AddressSignature, Chain, ChainRecords, LedgerTransaction
@@ -13,6 +12,7 @@ from countermand.solana.programs import dca, limit_order
 from countermand.solana.programs.anchor import key
 from countermand.values.identity import Address
 from countermand.values.instant import Instant
+from countermand.values.timeline import TimelineEntry
 
 _TRANSACTIONS_MAX: Final = 200
 """The newest that name an order: strangers can name it, too."""

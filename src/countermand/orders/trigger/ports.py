@@ -8,11 +8,17 @@ from typing import Protocol, TypeAlias
 from countermand.kernel.ports import Batch, ShardStore
 from countermand.orders.trigger.model.commands import UnsignedDeposit
 from countermand.orders.trigger.model.order import Family, OrderGroup
-from countermand.services.liquidity.routing import SwapRefused
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits
-from countermand.values.transactions import Alteration, Attempt, ObservedOutcome, Submission, UnsignedTransaction
+from countermand.values.transactions import (
+    Alteration,
+    Attempt,
+    ObservedOutcome,
+    Submission,
+    SwapRefused,
+    UnsignedTransaction,
+)
 
 
 class Token(Protocol):
@@ -102,18 +108,6 @@ class OrderRow:
     updated_at: Instant
     expires_at: Instant
     body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class TimelineEntry:
-    """Something that happened to an order, and what made it happen. `seq` None: on the chain, in no journal."""
-
-    at: Instant
-    event: str
-    cause: str
-    reason: str | None = None
-    seq: int | None = None
-    signature: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

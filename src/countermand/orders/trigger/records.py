@@ -12,12 +12,12 @@ import msgspec
 
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import EventRecord
-from countermand.orders.order_words import trigger_reason
 from countermand.orders.trigger.journal import COMMANDS, EVENTS
 from countermand.orders.trigger.model import events
 from countermand.orders.trigger.model.commands import Command
 from countermand.orders.trigger.model.events import Event
 from countermand.orders.trigger.model.order import Leg, OrderGroup, Purpose, purpose
+from countermand.orders.trigger.words import trigger_reason
 from countermand.values.identity import Mint, Signature
 from countermand.values.instant import Instant
 from countermand.values.quantities import USD_SCALE, BaseUnits, decimal_text

@@ -10,7 +10,7 @@ from countermand.orders.trigger.too_little import too_little
 from countermand.services.custody.custody import VaultCustody
 from countermand.services.custody.plans import Close, Fund, Move, Return, Signatory, SigningPlan, Swap
 from countermand.services.custody.tokens import TokenFacts, Tokens
-from countermand.services.liquidity.routing import Quote, SwapRefused
+from countermand.services.liquidity.routing import Quote
 from countermand.services.transactions.submissions import read_submission
 from countermand.solana.alterations import alteration_of
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
@@ -21,6 +21,7 @@ from countermand.values.transactions import (
     AttemptKind,
     ObservedOutcome,
     Submission,
+    SwapRefused,
     UnsignedTransaction,
 )
 

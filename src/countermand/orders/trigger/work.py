@@ -17,9 +17,8 @@ from countermand.orders.trigger.model.lifecycle import Work, work_due
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.ports import Transactions
 from countermand.orders.trigger.shard import TriggerShard
-from countermand.services.liquidity.routing import SwapRefused
 from countermand.values.identity import OrderId
-from countermand.values.transactions import AttemptKind
+from countermand.values.transactions import AttemptKind, SwapRefused
 
 URGENT_WORKERS: Final = 64
 """Deposits and withdrawals, for which a client waits."""

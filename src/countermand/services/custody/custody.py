@@ -24,7 +24,7 @@ from countermand.services.custody.signer import Signer
 from countermand.services.custody.tokens import Tokens
 from countermand.services.custody.vaults import VaultKeys
 from countermand.services.custody.withdrawals import WithdrawalLayout
-from countermand.services.liquidity.routing import Quote, Router, SwapRefused, SwapRequest
+from countermand.services.liquidity.routing import Quote, Router, SwapRequest
 from countermand.services.transactions.blockhashes import RecentBlockhash
 from countermand.services.transactions.builder import simulated
 from countermand.services.transactions.chain_errors import asks_the_chain
@@ -42,6 +42,7 @@ from countermand.values.transactions import (
     Attempt,
     ObservedOutcome,
     SwapAmounts,
+    SwapRefused,
     TransactionOutcome,
     UnsignedTransaction,
 )

@@ -5,9 +5,10 @@ from typing import Final
 
 from solders.instruction import Instruction
 
-from countermand.services.liquidity.routing import Quote, SwapRefused, SwapRequest
+from countermand.services.liquidity.routing import Quote, SwapRequest
 from countermand.values.identity import Address
 from countermand.values.quantities import BaseUnits
+from countermand.values.transactions import SwapRefused
 
 NO_ROUTER: Final = "no router"
 

@@ -11,13 +11,7 @@ from countermand.services.custody.accounts import OrderAccounts
 from countermand.services.custody.tokens import TokenFacts
 from countermand.values.identity import Address
 from countermand.values.quantities import BPS_ONE, BaseUnits, Bps, UsdPrice
-
-
-@dataclass(frozen=True, slots=True)
-class SwapRefused:
-    """A swap that is not worth a transaction now, with the reason in words."""
-
-    reason: str
+from countermand.values.transactions import SwapRefused
 
 
 @dataclass(frozen=True, slots=True)

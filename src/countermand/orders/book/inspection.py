@@ -1,0 +1,59 @@
+"""Orders of the books as an operator looks at them: of any account, with all that ever happened to them."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from countermand.kernel.ports import EventRow
+from countermand.orders.book.model.market import MarketSymbol
+from countermand.orders.book.model.order import Order, OrderId, State
+from countermand.orders.book.model.quantities import Ticks
+from countermand.orders.book.records import ToldBookEvent, decode_book_told
+from countermand.orders.book.rows import decode_order
+from countermand.orders.book.shard import BookShard
+from countermand.values.timeline import TIMELINE_MAX, Inspected, TimelineEntry
+
+
+class BookRecords(Protocol):
+    """What is stored, as it is looked through. Every method may raise `Unavailable`."""
+
+    async def book_orders(self, account: str | None, states: Sequence[str] | None, limit: int) -> Sequence[bytes]:
+        """The newest first. None: any."""
+
+    async def book_order(self, which: OrderId | str) -> bytes | None:
+        """By its id, or by its uuid."""
+
+    async def story(self, order_id: str, limit: int) -> Sequence[EventRow]:
+        """The newest events of an order, the oldest of them first."""
+
+
+class BookInspection:
+    """Every method may raise `Unavailable`."""
+
+    def __init__(self, shard: BookShard, records: BookRecords) -> None:
+        self._shard = shard
+        self._records = records
+
+    async def order(self, which: OrderId | str) -> Inspected[Order] | None:
+        """By its id, or by its uuid."""
+        await self._shard.barrier()
+        body = await self._records.book_order(which)
+        if body is None:
+            return None
+        order = decode_order(body)
+        story = await self._records.story(str(order.id), TIMELINE_MAX)
+        told = [(row.seq, decode_book_told(row.record.body)) for row in story]
+        return Inspected(order, [_entry(seq, each) for seq, each in told if each.at <= order.updated_at])
+
+    async def orders(self, account: str | None, states: Sequence[State] | None, limit: int) -> Sequence[Order]:
+        """The newest first."""
+        await self._shard.barrier()
+        names = None if states is None else [state.value for state in states]
+        return [decode_order(body) for body in await self._records.book_orders(account, names, limit)]
+
+    async def last_trade(self, market: MarketSymbol) -> Ticks | None:
+        """The price of the newest trade."""
+        return await self._shard.look(lambda memory: memory.desk.pits[market].last)
+
+
+def _entry(seq: int, told: ToldBookEvent) -> TimelineEntry:
+    return TimelineEntry(told.at, told.event, told.cause, told.reason, seq)
