@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from random import Random
@@ -61,17 +61,17 @@ class Trader:
         """Until it is cancelled; a request that is under way then counts as one without an answer."""
         while True:
             open_orders = [kept for kept in self.orders if not kept.is_over]
-            act = self.random.choice((self._place, self._amend, self._cancel, self._confirm, self._look))
-            if act == self._place:
+            act = self.random.choice((self.place, self.amend, self.cancel, self._confirm, self._look))
+            if act == self.place:
                 if len(open_orders) < OPEN_ORDERS_MAX:
-                    await self._place()
+                    await self.place()
             elif open_orders:
                 await self._act(act, self.random.choice(open_orders))
             await asyncio.sleep(0)
 
     async def _act(self, act: Callable[..., Awaitable[None]], kept: Kept) -> None:
         if kept.id is None:
-            await self._create(kept)
+            await self.create(kept)
         else:
             await act(kept)
 
@@ -89,12 +89,12 @@ class Trader:
         self.answers += 1
         return reply if reply.is_definite else None
 
-    async def _place(self) -> None:
+    async def place(self) -> None:
         crafting = self._craft_sol() if self.random.random() < 0.5 else self._craft_usdc()
         kept = await crafting
         if kept is not None:
             self.orders.append(kept)
-            await self._create(kept)
+            await self.create(kept)
 
     async def _craft_sol(self) -> Kept | None:
         crafted = await self._ask(self.wallet.craft(ONE_SOL))
@@ -113,13 +113,13 @@ class Trader:
         pair = {"inputMint": USDC, "outputMint": JUP, "triggerMint": JUP}
         return Kept(self.wallet.creation(crafted.body, price, "below", **pair), price=price)
 
-    async def _create(self, kept: Kept) -> None:
+    async def create(self, kept: Kept) -> None:
         placed = await self._ask(self.wallet.create(kept.creation))
         if placed is not None:
             assert placed.status == 200, placed
             kept.id = placed.body["id"]
 
-    async def _amend(self, kept: Kept) -> None:
+    async def amend(self, kept: Kept) -> None:
         assert kept.id is not None
         price = str(self.random.randint(145, 175)) if kept.creation["inputMint"] == SOL else "0.41"
         before, kept.price = kept.price, None
@@ -134,7 +134,7 @@ class Trader:
             kept.price = price if amended.status == 200 else before
             assert amended.status == 400 or not kept.stopped, f"a cancelled order was amended: {amended}"
 
-    async def _cancel(self, kept: Kept) -> None:
+    async def cancel(self, kept: Kept) -> None:
         assert kept.id is not None
         kept.newer_cancel_asked = True
         cancelling = await self._ask(self.wallet.cancel(kept.id))
@@ -249,3 +249,32 @@ async def move_prices(server: Server, random: Random) -> None:
         with suppress(Lost):
             await server.ask("PUT", "/sandbox/prices", prices)
         await asyncio.sleep(0.03)
+
+
+@asynccontextmanager
+async def meanwhile(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """All of it runs until the end. What it finds wrong is raised then."""
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        for ended in await asyncio.gather(*tasks, return_exceptions=True):
+            if ended is not None and not isinstance(ended, asyncio.CancelledError):
+                raise ended
+
+
+@asynccontextmanager
+async def trading(server: Server, traders: Sequence[Trader], random: Random) -> AsyncIterator[None]:
+    """All trade meanwhile, and prices move."""
+    async with meanwhile(*(one.trade() for one in traders), move_prices(server, random)):
+        yield
+
+
+async def all_is_well(server: Server, traders: Sequence[Trader]) -> None:
+    await server.settled()
+    await asyncio.gather(*(one.resume() for one in traders))
+    await server.settled()
+    await asyncio.gather(*(one.verify() for one in traders))
+    await server.audited()

@@ -5,14 +5,13 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from functools import partial
 from random import Random
 
 import pytest
 import pytest_asyncio
 
-from tests.end_to_end.crash_load import Trader, move_prices, trader
+from tests.end_to_end.crash_load import Trader, all_is_well, trader, trading
 from tests.end_to_end.crash_support import ROUNDS, THOROUGH, Lost, Server, running, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -44,29 +43,6 @@ async def traders(server: Server, random: Random) -> AsyncIterator[list[Trader]]
     yield traders
     for one in traders:
         one.wallet.http.close()
-
-
-@asynccontextmanager
-async def trading(server: Server, traders: Sequence[Trader], random: Random) -> AsyncIterator[None]:
-    """All trade meanwhile. What one of them finds wrong is raised at the end."""
-    tasks = [asyncio.create_task(one.trade()) for one in traders]
-    tasks.append(asyncio.create_task(move_prices(server, random)))
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        for ended in await asyncio.gather(*tasks, return_exceptions=True):
-            if ended is not None and not isinstance(ended, asyncio.CancelledError):
-                raise ended
-
-
-async def all_is_well(server: Server, traders: Sequence[Trader]) -> None:
-    await server.settled()
-    await asyncio.gather(*(one.resume() for one in traders))
-    await server.settled()
-    await asyncio.gather(*(one.verify() for one in traders))
-    await server.audited()
 
 
 async def serves(server: Server) -> bool:
