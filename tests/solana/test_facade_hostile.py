@@ -117,6 +117,7 @@ async def test_what_is_not_offered_is_not_found(rpc: Facade) -> None:
         ("getBalance", {"account": ADDRESS}, "an array is expected"),
         ("getBalance", [ADDRESS, {"commitment": "max"}], "'max'"),
         ("getBalance", [ADDRESS, {"commitment": 7}], "`config.commitment`"),
+        ("getBalance", [ADDRESS, {"commitment": "`$"}], "value '`$' - at `config.commitment`"),
         ("getBalance", [ADDRESS, {"minContextSlot": -1}], "`config.minContextSlot`"),
         ("getBalance", [ADDRESS, {"minContextSlot": 10**30}], "`config.minContextSlot`"),
         ("getBalance", [ADDRESS, {"minContextSlot": 1.5}], "`config.minContextSlot`"),

@@ -11,6 +11,7 @@ from countermand.admin.authenticator import Authenticator
 from countermand.admin.envelope import EDGE, error
 from countermand.answering import Answer, Declined, encode
 from countermand.api_keys import Scope
+from countermand.json_flaws import DECODING_ERRORS
 from countermand.services.tokens import TokenRegistry
 from countermand.strict_json import duplicate_key
 from countermand.values.identity import Mint
@@ -55,7 +56,7 @@ class PricesResource:
             raise Declined(_invalid({twice: "stands twice in the body"}))
         try:
             given = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        except DECODING_ERRORS as problem:
             raise Declined(error(400, "invalid_request", f"The body is not like {_EXAMPLE}: {problem}")) from None
         prices: dict[Mint, UsdPrice] = {}
         flaws: dict[str, str] = {}

@@ -1,13 +1,13 @@
 """Strict reading of what clients send. What is wrong is said as the original's decoder, serde, says it."""
 
-import re
 from collections.abc import Mapping
-from typing import Any, Final, Generic, NoReturn, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import base58
 import msgspec
 
 from countermand.dialects.recurring_v1.envelope import Declined, Form
+from countermand.json_flaws import DECODING_ERRORS, Flaw, Malformed, MissingField, OutOfBounds, WrongType, flaw_of
 from countermand.json_numbers import with_whole_numbers
 from countermand.strict_json import duplicate_key
 
@@ -16,10 +16,6 @@ _T = TypeVar("_T", bound=msgspec.Struct)
 _KEY_BYTES: Final = 32
 _KEY_CHARS_MAX: Final = 44
 _ECHOED_CHARS_MAX: Final = 60
-_WHERE: Final = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<where>.*)`)?", re.DOTALL)
-_MISSING: Final = re.compile("Object missing required field (`[^`]*`)")
-_WRONG_TYPE: Final = re.compile("Expected `(?P<expected>[^`]*)`, got `(?P<got>[^`]*)`")
-_WRONG_VALUE: Final = re.compile("Expected `[^`]*` (?P<limit>[<>]=) (?P<bound>-?[0-9]+)")
 _TYPES: Final = {
     "str": "a string",
     "int": "an integer",
@@ -42,11 +38,12 @@ class BodyReader(Generic[_T]):
         """Raises `Declined`."""
         try:
             decoded = self._decoded(body)
-        except msgspec.ValidationError as wrong:
+        except DECODING_ERRORS as wrong:
+            flaw = flaw_of(wrong)
+            if isinstance(flaw, Malformed):
+                raise Declined("Failed to parse the request body as JSON") from None
             _refuse_duplicates(body)
-            _complain(str(wrong))
-        except (ValueError, RecursionError):
-            raise Declined("Failed to parse the request body as JSON") from None
+            raise _declined(flaw) from None
         _refuse_duplicates(body)
         return decoded
 
@@ -71,14 +68,14 @@ class QueryReader(Generic[_T]):
         try:
             return msgspec.convert(params, self._shape)
         except msgspec.ValidationError as wrong:
-            _complain(str(wrong))
+            raise _declined(flaw_of(wrong)) from None
 
 
 def form_of_cancel(body: bytes) -> Form:
     """The older form says what is recurring in `params`, the newer one in `recurringType`."""
     try:
         fields = _KEYS.decode(body)
-    except (ValueError, RecursionError):
+    except DECODING_ERRORS:
         return Form.NEWER
     return Form.OLDER if "params" in fields and "recurringType" not in fields else Form.NEWER
 
@@ -110,21 +107,19 @@ def _echoed(text: str) -> str:
     return text[:_ECHOED_CHARS_MAX].encode("utf-8", "replace").decode()
 
 
-def _complain(words: str) -> NoReturn:
-    found = _WHERE.fullmatch(words)
-    assert found is not None, "the pattern matches any text"
-    prefix = f"{found['where']}: " if found["where"] else ""
-    raise Declined(prefix + _in_words_of_serde(found["what"])) from None
+def _declined(flaw: Flaw) -> Declined:
+    words = _in_words_of_serde(flaw)
+    return Declined(f"{flaw.path}: {words}" if flaw.path else words)
 
 
-def _in_words_of_serde(what: str) -> str:
-    if missing := _MISSING.fullmatch(what):
-        return f"missing field {missing[1]}"
-    if wrong := _WRONG_TYPE.fullmatch(what):
-        expected = " or ".join(_TYPES.get(each, each) for each in wrong["expected"].split(" | "))
-        got = _TYPES.get(wrong["got"], wrong["got"]).removeprefix("an ").removeprefix("a ")
-        return f"invalid type: {got}, expected {expected}"
-    if wrong := _WRONG_VALUE.fullmatch(what):
-        bound = "at least" if wrong["limit"] == ">=" else "at most"
-        return f"invalid value: expected an integer of {bound} {wrong['bound']}"
-    return f"invalid value: {what}"
+def _in_words_of_serde(flaw: Flaw) -> str:
+    match flaw:
+        case MissingField(name=name):
+            return f"missing field `{name}`"
+        case WrongType(expected=types, found=found):
+            expected = " or ".join(_TYPES.get(each, each) for each in types)
+            got = _TYPES.get(found, found).removeprefix("an ").removeprefix("a ")
+            return f"invalid type: {got}, expected {expected}"
+        case OutOfBounds(relation=relation, bound=bound):
+            return f"invalid value: expected an integer of {'at least' if relation == '>=' else 'at most'} {bound}"
+    return f"invalid value: {flaw}"

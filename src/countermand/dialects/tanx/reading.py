@@ -5,7 +5,7 @@ A form and a query are read as JSON whose values are texts, and whole numbers wh
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Generic, NoReturn, TypeVar, get_args
+from typing import Any, Final, Generic, TypeVar, get_args
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -14,6 +14,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from countermand.answering import Answer, Declined
 from countermand.dialects.tanx.envelope import problem
+from countermand.json_flaws import DECODING_ERRORS, Flaw, Malformed, MissingField, OutOfBounds, WrongType, flaw_of
 from countermand.json_numbers import whole_number, with_whole_numbers
 from countermand.strict_json import duplicate_key
 
@@ -32,15 +33,12 @@ _NO_MARKET: Final = problem(400, MARKET_MISSING)
 
 _WHOLE: Final = re.compile("0|[1-9][0-9]*", re.ASCII)
 _FIELDS: Final = msgspec.json.Decoder(dict[str, Raw])
-_AT: Final = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<path>[^`]*)`)?", re.DOTALL)
-_MISSING: Final = re.compile("Object missing required field `(?P<name>[^`]*)`")
-_EXPECTED: Final = re.compile("Expected `(?P<kind>int|str|object)[^`]*`(?: (?P<limit>[<>]=) (?P<bound>[0-9]+))?.*")
 _WORDS: Final = {
     "int": NO_INTEGER,
     "str": "Not a valid string.",
     "object": "Expected an object.",
 }
-_LIMITS: Final = {">=": "greater than or equal to", "<=": "less than or equal to"}
+_RELATIONS: Final = {">=": "greater than or equal to", "<=": "less than or equal to"}
 
 
 def invalid(field: str, words: str) -> Answer:
@@ -90,10 +88,8 @@ class BodyReader(Generic[_T]):
         try:
             _refuse_duplicates(body)
             return self._decode(with_whole_numbers(body) if self._counts else body)
-        except msgspec.ValidationError as wrong:
-            self._complain(str(wrong))
-        except (ValueError, RecursionError):
-            raise Declined(_MALFORMED) from None
+        except DECODING_ERRORS as wrong:
+            raise Declined(self._complaint(flaw_of(wrong))) from None
 
     def _from_text(self, pairs: Iterable[tuple[str, str]]) -> dict[str, Raw]:
         """Of what the shape knows. An empty value is none."""
@@ -107,27 +103,26 @@ class BodyReader(Generic[_T]):
                 found[name] = Raw(msgspec.json.encode(value) if digits is None else digits.encode())
         return found
 
-    def _complain(self, words: str) -> NoReturn:
-        found = _AT.fullmatch(words)
-        assert found is not None, "the pattern matches any text"
-        what, path = found["what"], found["path"] or ""
-        missing = _MISSING.fullmatch(what)
-        field = f"{path}.{missing['name']}".removeprefix(".") if missing else path
+    def _complaint(self, flaw: Flaw) -> Answer:
+        field = flaw.field if isinstance(flaw, MissingField) else flaw.path
         if field == "market":
-            raise Declined(_NO_MARKET) from None
-        if missing:
-            raise Declined(invalid(field, NO_INTEGER if field == "order_id" else "This field is required.")) from None
-        raise Declined(invalid(field or "body", self._say(what, field))) from None
+            return _NO_MARKET
+        match flaw:
+            case Malformed():
+                return _MALFORMED
+            case MissingField():
+                return invalid(field, NO_INTEGER if field == "order_id" else "This field is required.")
+        return invalid(field or "body", self._words(flaw))
 
-    def _say(self, what: str, field: str) -> str:
-        if choices := self._choices.get(field):
+    def _words(self, flaw: Flaw) -> str:
+        if choices := self._choices.get(flaw.path):
             return f"Not a valid choice; it is one of {', '.join(choices)}."
-        expected = _EXPECTED.fullmatch(what)
-        if expected is None:
-            return "Not valid."
-        if expected["limit"]:
-            return f"Ensure this value is {_LIMITS[expected['limit']]} {expected['bound']}."
-        return _WORDS[expected["kind"]]
+        match flaw:
+            case OutOfBounds(relation=relation, bound=bound):
+                return f"Ensure this value is {_RELATIONS[relation]} {bound}."
+            case WrongType(expected=(kind, *_)) if kind in _WORDS:
+                return _WORDS[kind]
+        return "Not valid."
 
 
 def decimal_text(field: str, raw: Raw | UnsetType) -> str | None:
@@ -184,7 +179,7 @@ def _value(raw: Raw) -> object:
     """What no decoder takes is kept as it was written."""
     try:
         return msgspec.json.decode(raw)
-    except (ValueError, RecursionError):
+    except DECODING_ERRORS:
         return bytes(raw).decode("utf-8", "replace")
 
 
@@ -194,7 +189,7 @@ def _fields(body: bytes, name: str = "body") -> dict[str, Raw]:
         return _FIELDS.decode(body)
     except msgspec.ValidationError:
         raise Declined(invalid(name, "Expected an object.")) from None
-    except (ValueError, RecursionError):
+    except DECODING_ERRORS:
         raise Declined(_MALFORMED) from None
 
 

@@ -1,14 +1,14 @@
 """Strict reading of what clients send. What is wrong is said in `cause`, with the name of the field."""
 
-import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from solders.pubkey import Pubkey
 
 from countermand.answering import Answer, Declined
 from countermand.dialects.trigger_v1.envelope import error
+from countermand.json_flaws import DECODING_ERRORS, Flaw, Malformed, MissingField, flaw_of
 from countermand.json_numbers import converted, with_whole_numbers
 from countermand.strict_json import duplicate_key
 from countermand.values.quantities import U64_MAX, exact
@@ -17,9 +17,6 @@ _T = TypeVar("_T", bound=msgspec.Struct)
 
 Complaint = Callable[[str], Answer]
 """The answer that a request gets of which this is wrong."""
-
-_AT: Final = re.compile(r"(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?", re.DOTALL)
-_MISSING: Final = re.compile("Object missing required field `(?P<name>[^`]*)`")
 
 
 def complains(words: str) -> Complaint:
@@ -39,10 +36,8 @@ class BodyReader(Generic[_T]):
             if (key := duplicate_key(body)) is not None:
                 raise Declined(self._complaint(f"{key}: duplicate key"))
             return self._decoded(body)
-        except msgspec.ValidationError as wrong:
-            raise Declined(self._complaint(_flaw(str(wrong)))) from None
-        except (ValueError, RecursionError):
-            raise Declined(self._complaint("malformed JSON in request body")) from None
+        except DECODING_ERRORS as wrong:
+            raise Declined(self._complaint(_cause(flaw_of(wrong)))) from None
 
     def _decoded(self, body: bytes) -> _T:
         try:
@@ -63,7 +58,7 @@ class QueryReader(Generic[_T]):
         try:
             return converted(params, self._shape)
         except msgspec.ValidationError as wrong:
-            raise Declined(self._complaint(_flaw(str(wrong)))) from None
+            raise Declined(self._complaint(_cause(flaw_of(wrong)))) from None
 
 
 def number(field: str, given: str | int, complaint: Complaint, bound: int = U64_MAX) -> int:
@@ -91,11 +86,12 @@ def public_key(field: str, given: str, complaint: Complaint) -> str:
     return given
 
 
-def _flaw(wrong: str) -> str:
-    """What the decoder says, with the field first: `params.makingAmount: Expected ...`."""
-    found = _AT.fullmatch(wrong)
-    what, path = (wrong, None) if found is None else (found["what"], found["path"])
-    field = (path or "$").removeprefix("$").removeprefix(".")
-    if missing := _MISSING.fullmatch(what):
-        return f"{field}.{missing['name']}: required".removeprefix(".")
-    return f"{field or 'body'}: {what[:1].lower()}{what[1:].replace('`', '')}"
+def _cause(flaw: Flaw) -> str:
+    """The field first: `params.makingAmount: expected int | str, got null`."""
+    match flaw:
+        case Malformed():
+            return "malformed JSON in request body"
+        case MissingField(field=field):
+            return f"{field}: required"
+    words = str(flaw)
+    return f"{flaw.path or 'body'}: {words[:1].lower()}{words[1:].replace('`', '')}"

@@ -1,19 +1,16 @@
 """The OpenAPI document of Trigger v2, from the very types that decode its requests and write its answers."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Final, get_args, get_origin
 
 import msgspec
 
-from countermand import examples
 from countermand.dialects.trigger_v2 import wire
 from countermand.dialects.trigger_v2.routes import ROOT
 from countermand.examples import IN_2100_MS, SOL, USDC, WALLET, Variable
+from countermand.openapi import Operation, Responses, Schema, bearer, document, in_path, query
 
-_REF: Final = "#/components/schemas/{name}"
 _MEANINGS: Final = {
-    200: "Done",
     400: "Invalid, or not possible in the order's state",
     401: "No valid token, or a wrong signature",
     403: "Not yours",
@@ -22,22 +19,6 @@ _MEANINGS: Final = {
     500: "Not landed in time, or not built: repeat the request",
     503: "Unavailable, or of unknown outcome: repeat the request",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _Operation:
-    method: str
-    path: str
-    summary: str
-    answers: tuple[type[msgspec.Struct], ...]
-    statuses: tuple[int, ...]
-    body: type[msgspec.Struct] | None = None
-    query: type[msgspec.Struct] | None = None
-    secured: bool = True
-    example: Any = None
-    """Of the body, or of the query."""
-
-
 _TOKEN: Final = Variable("TOKEN", "eyJh…", "the `token` of `POST /trigger/v2/auth/verify`")
 _SIGNATURE: Final = Variable("SIGNATURE", "5h6x…", "your wallet's signature of the `challenge`, base58")
 _ORDER_ID: Final = Variable(
@@ -52,36 +33,52 @@ _WITHDRAWAL: Final = (
     Variable("SIGNED_WITHDRAWAL", "AQAB…", "the `transaction` of the cancel, signed by your wallet, base64"),
 )
 
-_ORDER: Final = (400, 401, 403, 404, 503)
+_SCHEME: Final = "token"
+_IN_PATH: Final = (in_path("order_id", {"type": "string", "format": "uuid"}, _ORDER_ID),)
+# All are optional, and the document leaves it at the default of `required`.
+_HISTORY: Final = tuple(
+    {name: value for name, value in parameter.items() if name != "required"}
+    for parameter in query(wire.HistoryParams, {"state": "active", "limit": 20, "sort": "updated_at", "dir": "desc"})
+)
+_OF_AN_ORDER: Final = (400, 401, 403, 404, 503)
+
+
+def _responses(answer: Schema, *failures: int) -> Responses:
+    return {200: ("Done", answer), **{status: (_MEANINGS[status], wire.ErrorAnswer) for status in sorted(failures)}}
+
+
 _OPERATIONS: Final = (
-    _Operation(
+    Operation(
         "post",
-        "/auth/challenge",
+        f"{ROOT}/auth/challenge",
         "Ask for a challenge to a wallet",
-        (wire.MessageChallenge, wire.TransactionChallenge),
-        (400,),
+        _responses({"oneOf": [wire.MessageChallenge, wire.TransactionChallenge]}, 400),
         body=wire.ChallengeRequest,
-        secured=False,
         example={"walletPubkey": WALLET, "type": "message"},
     ),
-    _Operation(
+    Operation(
         "post",
-        "/auth/verify",
+        f"{ROOT}/auth/verify",
         "Give the signed challenge for a token",
-        (wire.TokenAnswer,),
-        (400, 401),
+        _responses(wire.TokenAnswer, 400, 401),
         body=wire.VerifyRequest,
-        secured=False,
         example={"type": "message", "walletPubkey": WALLET, "signature": _SIGNATURE},
     ),
-    _Operation("get", "/vault", "The wallet's vault", (wire.VaultAnswer,), (401, 404, 503)),
-    _Operation("get", "/vault/register", "Make the wallet's vault", (wire.VaultAnswer,), (401, 409, 503)),
-    _Operation(
+    Operation(
+        "get", f"{ROOT}/vault", "The wallet's vault", _responses(wire.VaultAnswer, 401, 404, 503), security=_SCHEME
+    ),
+    Operation(
+        "get",
+        f"{ROOT}/vault/register",
+        "Make the wallet's vault",
+        _responses(wire.VaultAnswer, 401, 409, 503),
+        security=_SCHEME,
+    ),
+    Operation(
         "post",
-        "/deposit/craft",
+        f"{ROOT}/deposit/craft",
         "Build the deposit of an order, to be signed",
-        (wire.CraftAnswer,),
-        (400, 401, 403, 500, 503),
+        _responses(wire.CraftAnswer, 400, 401, 403, 500, 503),
         body=wire.CraftRequest,
         example={
             "inputMint": SOL,
@@ -91,13 +88,13 @@ _OPERATIONS: Final = (
             "orderType": "price",
             "orderSubType": "single",
         },
+        security=_SCHEME,
     ),
-    _Operation(
+    Operation(
         "post",
-        "/orders/price",
+        f"{ROOT}/orders/price",
         "Place an order with its signed deposit",
-        (wire.PlacedAnswer,),
-        (400, 401, 403, 500, 503),
+        _responses(wire.PlacedAnswer, 400, 401, 403, 500, 503),
         body=wire.CreateRequest,
         example={
             "orderType": "single",
@@ -113,132 +110,84 @@ _OPERATIONS: Final = (
             "slippageBps": 100,
             "expiresAt": IN_2100_MS,
         },
+        security=_SCHEME,
     ),
-    _Operation(
+    Operation(
         "patch",
-        "/orders/price/{order_id}",
+        f"{ROOT}/orders/price/{{order_id}}",
         "Change an open order",
-        (wire.AmendedAnswer,),
-        _ORDER,
+        _responses(wire.AmendedAnswer, *_OF_AN_ORDER),
+        _IN_PATH,
         body=wire.AmendRequest,
         example={"orderType": "single", "triggerPriceUsd": 1100},
+        security=_SCHEME,
     ),
-    _Operation(
+    Operation(
         "post",
-        "/orders/price/cancel/{order_id}",
+        f"{ROOT}/orders/price/cancel/{{order_id}}",
         "Stop all fills, and build the withdrawal, to be signed",
-        (wire.CancellingAnswer,),
-        (*_ORDER, 500),
+        _responses(wire.CancellingAnswer, *_OF_AN_ORDER, 500),
+        _IN_PATH,
+        security=_SCHEME,
     ),
-    _Operation(
+    Operation(
         "post",
-        "/orders/price/confirm-cancel/{order_id}",
+        f"{ROOT}/orders/price/confirm-cancel/{{order_id}}",
         "Withdraw with the signed transaction",
-        (wire.WithdrawnAnswer,),
-        (*_ORDER, 500),
+        _responses(wire.WithdrawnAnswer, *_OF_AN_ORDER, 500),
+        _IN_PATH,
         body=wire.ConfirmRequest,
         example={"signedTransaction": _WITHDRAWAL[1], "cancelRequestId": _WITHDRAWAL[0]},
+        security=_SCHEME,
     ),
-    _Operation(
+    Operation(
         "get",
-        "/orders/history",
+        f"{ROOT}/orders/history",
         "The wallet's orders",
-        (wire.HistoryAnswer,),
-        (400, 401, 503),
-        query=wire.HistoryParams,
-        example={"state": "active", "limit": 20, "sort": "updated_at", "dir": "desc"},
+        _responses(wire.HistoryAnswer, 400, 401, 503),
+        _HISTORY,
+        security=_SCHEME,
     ),
-    _Operation("get", "/orders/history/{order_id}", "One order", (wire.HistoryItem,), _ORDER),
+    Operation(
+        "get",
+        f"{ROOT}/orders/history/{{order_id}}",
+        "One order",
+        _responses(wire.HistoryItem, *_OF_AN_ORDER),
+        _IN_PATH,
+        security=_SCHEME,
+    ),
 )
 
 
 def openapi() -> dict[str, Any]:
-    shapes = dict.fromkeys(
-        shape for operation in _OPERATIONS for shape in (*operation.answers, operation.body) if shape
+    return document(
+        "Trigger v2",
+        "2.0.0",
+        _OPERATIONS,
+        security_schemes={_SCHEME: bearer("Bearer $TOKEN", bearerFormat="JWT")},
+        variables=(_TOKEN,),
+        described_as=_describable,
     )
-    describable: dict[Any, Any] = {}
-    kinds = [_describable(shape, describable) for shape in (*shapes, wire.ErrorAnswer)]
-    _, schemas = msgspec.json.schema_components(kinds, ref_template=_REF)
-    paths: dict[str, dict[str, Any]] = {}
-    for operation in _OPERATIONS:
-        paths.setdefault(ROOT + operation.path, {})[operation.method] = _described(operation)
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": "Trigger v2", "version": "2.0.0"},
-        examples.VARIABLES: examples.meanings(_TOKEN, _ORDER_ID, *(operation.example for operation in _OPERATIONS)),
-        "paths": paths,
-        "components": {
-            "schemas": schemas,
-            "securitySchemes": {
-                "token": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "bearerFormat": "JWT",
-                    examples.HEADER: "Bearer $TOKEN",
-                }
-            },
-        },
-    }
 
 
-def _described(operation: _Operation) -> dict[str, Any]:
-    refs = [_ref(shape) for shape in operation.answers]
-    answered = _content(refs[0] if len(refs) == 1 else {"oneOf": refs})
-    failed = _content(_ref(wire.ErrorAnswer))
-    responses = {"200": {"description": _MEANINGS[200], "content": answered}}
-    for status in sorted(operation.statuses):
-        responses[str(status)] = {"description": _MEANINGS[status], "content": failed}
-    described: dict[str, Any] = {"summary": operation.summary, "responses": responses}
-    parameters = _parameters(operation)
-    if parameters:
-        described["parameters"] = parameters
-    if operation.body is not None:
-        content = examples.show_body(_content(_ref(operation.body)), operation.example)
-        described["requestBody"] = {"required": True, "content": content}
-    if operation.secured:
-        described["security"] = [{"token": []}]
-    return described
-
-
-def _parameters(operation: _Operation) -> list[dict[str, Any]]:
-    parameters: list[dict[str, Any]] = []
-    if "{order_id}" in operation.path:
-        schema = {"type": "string", "format": "uuid"}
-        parameters.append({"name": "order_id", "in": "path", "required": True, "schema": schema})
-    if operation.query is not None:
-        properties = msgspec.json.schema(operation.query)["$defs"][operation.query.__name__]["properties"]
-        parameters += [{"name": name, "in": "query", "schema": schema} for name, schema in properties.items()]
-    given = operation.example if operation.query is not None else {}
-    return examples.show_parameters(parameters, {"order_id": _ORDER_ID} | given)
-
-
-def _content(schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {"application/json": {"schema": schema}}
-
-
-def _ref(shape: type[msgspec.Struct]) -> dict[str, str]:
-    return {"$ref": _REF.format(name=shape.__name__)}
-
-
-def _describable(kind: Any, done: dict[Any, Any]) -> Any:
+def _describable(kind: Any) -> Any:
     """The same type, but where it holds raw JSON only what is said of it remains: msgspec describes no raw JSON."""
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        if kind not in done:
-            done[kind] = _describable_shape(kind, done)
-        return done[kind]
+        return _describable_shape(kind)
     if get_origin(kind) is Annotated:
         inner, *said = get_args(kind)
         is_raw = msgspec.Raw in (inner, *get_args(inner))
         return Annotated.__class_getitem__((Any, *said)) if is_raw else kind
     if get_origin(kind) is tuple:
-        return tuple.__class_getitem__((_describable(get_args(kind)[0], done), ...))
+        return tuple.__class_getitem__((_describable(get_args(kind)[0]), ...))
     return kind
 
 
-def _describable_shape(shape: type[msgspec.Struct], done: dict[Any, Any]) -> type[msgspec.Struct]:
+@cache
+def _describable_shape(shape: type[msgspec.Struct]) -> type[msgspec.Struct]:
     fields: list[Any] = []
     for field in msgspec.structs.fields(shape):
-        kind = _describable(field.type, done)
+        kind = _describable(field.type)
         if field.required:
             fields.append((field.name, kind))
         elif field.default is wire.ABSENT:

@@ -9,6 +9,7 @@ from solders.pubkey import Pubkey
 
 from countermand.answering import Answer, Declined
 from countermand.dialects.trigger_v2.envelope import error, invalid
+from countermand.json_flaws import DECODING_ERRORS, Flaw, OutOfBounds, flaw_of
 from countermand.json_numbers import converted, with_whole_numbers, with_whole_texts
 from countermand.strict_json import duplicate_key
 from countermand.values.identity import Mint, OrderId
@@ -17,7 +18,6 @@ from countermand.values.quantities import U64_MAX, USD_PRICE_MAX, USD_SCALE, Bas
 _T = TypeVar("_T", bound=msgspec.Struct)
 
 _UUID: Final = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_LIMIT: Final = re.compile("Expected `int` (<=|>=) ([0-9]+)")
 _RECEIVED: Final = {'"': "string", "{": "object", "[": "array", "t": "boolean", "f": "boolean", "n": "null"}
 _MS_MIN: Final = 10**11
 """In the year 1973. In seconds it is the year 5138."""
@@ -46,11 +46,11 @@ class BodyReader(Generic[_T]):
             again = with_whole_numbers(body)
             if again == body:
                 self._complain(body, wrong)
-        except (ValueError, RecursionError):
+        except DECODING_ERRORS:
             raise Declined(_MALFORMED) from None
         try:
             return self._decode(again)
-        except (ValueError, RecursionError) as wrong:
+        except DECODING_ERRORS as wrong:
             self._complain(again, wrong)
 
     def _complain(self, body: bytes, wrong: Exception) -> NoReturn:
@@ -58,7 +58,7 @@ class BodyReader(Generic[_T]):
             raise Declined(_MALFORMED) from None
         try:
             fields = _KEYS.decode(body)
-        except (ValueError, RecursionError):
+        except DECODING_ERRORS:
             received = _RECEIVED.get(body.lstrip()[:1].decode("latin-1"), "number")
             raise Declined(invalid({"body": f"Invalid input: expected object, received {received}"})) from None
         raise Declined(invalid(_flaws(self._shape, fields, _decode_field, _kind_of_raw))) from None
@@ -194,12 +194,12 @@ def _flaws(
         name, kind = field.encode_name, _without_unset(field.type)
         if name not in given:
             if field.required:
-                flaws[name] = _complaint(kind, "undefined", "")
+                flaws[name] = _complaint(kind, "undefined")
             continue
         try:
             read(given[name], kind)
-        except (ValueError, RecursionError) as wrong:
-            flaws[name] = _complaint(kind, kind_of(given[name]), str(wrong))
+        except DECODING_ERRORS as wrong:
+            flaws[name] = _complaint(kind, kind_of(given[name]), flaw_of(wrong))
     return flaws
 
 
@@ -208,14 +208,14 @@ def _without_unset(kind: Any) -> Any:
     return options[0] if msgspec.UnsetType in options else kind
 
 
-def _complaint(kind: Any, received: str, wrong: str) -> str:
+def _complaint(kind: Any, received: str, flaw: Flaw | None = None) -> str:
     if get_origin(kind) is Annotated:
         kind = get_args(kind)[0]
     if get_origin(kind) is Literal:
         options = "|".join(f'"{option}"' for option in get_args(kind))
         return f"Invalid option: expected one of {options}"
-    if limit := _LIMIT.search(wrong):
-        size = "big" if limit[1] == "<=" else "small"
-        return f"Too {size}: expected number to be {limit[1]}{limit[2]}"
+    if isinstance(flaw, OutOfBounds):
+        size = "big" if flaw.relation == "<=" else "small"
+        return f"Too {size}: expected number to be {flaw.relation}{flaw.bound}"
     expected = "string" if kind is not int else "int" if received == "number" else "number"
     return f"Invalid input: expected {expected}, received {received}"

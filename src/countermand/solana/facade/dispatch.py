@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from countermand.json_flaws import DECODING_ERRORS
 from countermand.solana.facade.errors import (
     Code,
     RpcError,
@@ -149,7 +150,7 @@ class Dispatcher:
     async def answer(self, body: bytes) -> Answer:
         try:
             request = msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        except DECODING_ERRORS as problem:
             error = RpcError(Code.PARSE_ERROR, f"Parse error: {problem}")
             return Answer(encode(failure(None, error)))
         twice = duplicate_key(body)

@@ -17,6 +17,7 @@ import msgspec
 from solders.pubkey import Pubkey
 from solders.signature import Signature as SignatureKey
 
+from countermand.json_flaws import flaw_of
 from countermand.solana.facade.errors import invalid_params, shown
 from countermand.solana.port import Address, Signature
 
@@ -220,6 +221,6 @@ def _argument(parameter: Parameter, value: object) -> Any:
     try:
         return msgspec.convert(value, parameter.type)
     except msgspec.ValidationError as problem:
-        where = str(problem).replace("`$", f"`{parameter.name}", 1)
-        named = where if f"`{parameter.name}" in where else f"{where} - at `{parameter.name}`"
-        raise invalid_params(f"Invalid params: {named}, got {shown(value)}") from None
+        flaw = flaw_of(problem)
+        where = flaw.path_from(parameter.name)
+        raise invalid_params(f"Invalid params: {flaw} - at `{where}`, got {shown(value)}") from None

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 
+from countermand.json_flaws import DECODING_ERRORS
 from countermand.solana.port import ChainUnavailable
 
 TIMEOUT_MS: Final = 15_000
@@ -94,7 +95,7 @@ class Node:
         text = await self._post(method, asked, bytes_max)
         try:
             answer = _decode_answer(text)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except DECODING_ERRORS:
             raise self.answered(method, f"something that is no JSON-RPC: {_glimpse(text)}") from None
         if (complaint := answer.error) is not None:
             raise self._refused(method, complaint)
@@ -102,7 +103,7 @@ class Node:
             raise self.answered(method, f"no result of our question: {_glimpse(text)}")
         try:
             return read(answer.result)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        except DECODING_ERRORS as problem:
             raise self.answered(method, f"a result of another shape: {_glimpse(str(problem))}") from None
 
     def answered(self, method: str, what: str) -> ChainUnavailable:
@@ -179,7 +180,7 @@ def _complaint_in(text: bytes) -> str:
     """What a node says with a bad status, in JSON-RPC or not."""
     try:
         answer = _decode_answer(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except DECODING_ERRORS:
         return _glimpse(text)
     return _glimpse(text if answer.error is None else answer.error.message)
 
