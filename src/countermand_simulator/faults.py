@@ -220,9 +220,9 @@ class FaultyNode(FaultyChain):
         await self._ask()
         return await self._heard(self._node.recent_prioritization_fees(addresses))
 
-    async def transaction(self, signature: Signature) -> LedgerTransaction | None:
+    async def transactions(self, signatures: Sequence[Signature]) -> Sequence[LedgerTransaction | None]:
         await self._ask()
-        return await self._heard(self._node.transaction(signature))
+        return await self._heard(self._node.transactions(signatures))
 
     async def signatures_for_address(
         self,

@@ -136,8 +136,8 @@ class Hand:
         await self._ledger.commit(batch)
         await boundary(self._world, self._process, "ledger.after-commit")
 
-    async def transaction(self, signature: bytes) -> StoredTransaction | None:
-        return await self._ledger.transaction(signature)
+    async def transactions(self, signatures: Sequence[bytes]) -> Sequence[StoredTransaction | None]:
+        return await self._ledger.transactions(signatures)
 
     async def status(self, signature: bytes) -> StoredStatus | None:
         return await self._ledger.status(signature)
@@ -184,8 +184,8 @@ class Inside:
     async def recent_prioritization_fees(self, addresses: Sequence[Address]) -> Sequence[int]:
         return await self._chain().recent_prioritization_fees(addresses)
 
-    async def transaction(self, signature: Signature) -> LedgerTransaction | None:
-        return await self._chain().transaction(signature)
+    async def transactions(self, signatures: Sequence[Signature]) -> Sequence[LedgerTransaction | None]:
+        return await self._chain().transactions(signatures)
 
     async def signatures_for_address(
         self,

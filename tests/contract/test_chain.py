@@ -17,7 +17,14 @@ from solders.pubkey import Pubkey
 
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.ledger_store import LedgerStore
-from countermand.solana.port import Chain, ChainRecords, ChainUnavailable, LatestBlockhash, SignatureStatus
+from countermand.solana.port import (
+    TRANSACTIONS_MAX,
+    Chain,
+    ChainRecords,
+    ChainUnavailable,
+    LatestBlockhash,
+    SignatureStatus,
+)
 from countermand.solana.rpc import RpcChain
 from countermand.solana.tokens import SYSTEM_PROGRAM, TOKEN_PROGRAM, USDC_MINT, associated_token_address
 from countermand.store.chain_postgres import PostgresLedgerStore
@@ -36,6 +43,7 @@ from tests.solana.chain_support import (
     signature_of,
     signed,
     token_transfer,
+    transaction_of,
 )
 
 
@@ -286,7 +294,7 @@ async def test_what_landed_is_told_with_all_that_happened(subject: Subject) -> N
     raw = signed([move], [payer], (await chain.latest_blockhash()).blockhash)
     status = await sends(subject, raw)
     assert status is not None
-    told = await chain.transaction(signature_of(raw))
+    told = await transaction_of(chain, signature_of(raw))
     assert told is not None
     assert (told.signature, told.slot, told.raw, told.error) == (signature_of(raw), status.slot, raw, None)
     assert (told.fee, told.block_time > 1_600_000_000, told.units_consumed > 0) == (5_000, True, True)
@@ -305,7 +313,7 @@ async def test_what_a_program_called_is_told(subject: Subject) -> None:
     """Wallets without a token account get one: the associated token program calls two others for it."""
     await subject.gives(address(subject.friend), 1)
     (made,) = await subject.chain.signatures_for_address(associated_token_address(address(subject.friend), USDC_MINT))
-    told = await subject.chain.transaction(made.signature)
+    told = await transaction_of(subject.chain, made.signature)
     assert told is not None
     (calls,) = told.inner_instructions
     assert len(calls.instructions) >= 3
@@ -317,10 +325,32 @@ async def test_what_a_program_called_is_told(subject: Subject) -> None:
 async def test_what_erred_is_told_with_its_error(subject: Subject) -> None:
     raw = await pays(subject.chain, subject.payer, address(subject.friend), 10**15)
     await sends(subject, raw)
-    told = await subject.chain.transaction(signature_of(raw))
+    told = await transaction_of(subject.chain, signature_of(raw))
     assert told is not None
     assert told.error == {"InstructionError": [0, {"Custom": 1}]}
-    assert await subject.chain.transaction(str(signature_of(b"\1" + bytes(range(64))))) is None
+    assert await transaction_of(subject.chain, str(signature_of(b"\1" + bytes(range(64))))) is None
+
+
+async def test_transactions_come_in_the_order_of_the_question(subject: Subject) -> None:
+    sent = []
+    for lamports in (SOL, SOL + 1):
+        raw = await pays(subject.chain, subject.payer, address(subject.friend), lamports)
+        await sends(subject, raw)
+        sent.append(raw)
+    first, second = map(signature_of, sent)
+    unknown = signature_of(await pays(subject.chain, subject.payer, address(subject.friend), 1))
+    told = await subject.chain.transactions([second, unknown, first, second])
+    assert [landed and landed.raw for landed in told] == [sent[1], None, sent[0], sent[1]]
+    assert await subject.chain.transactions([]) == []
+    with pytest.raises(ValueError, match="101 signatures"):
+        await subject.chain.transactions([first] * 101)
+
+
+async def test_as_many_transactions_as_may_be_asked_for_are_told(subject: Subject) -> None:
+    raw = await pays(subject.chain, subject.payer, address(subject.friend), SOL)
+    await sends(subject, raw)
+    told = await subject.chain.transactions([signature_of(raw)] * TRANSACTIONS_MAX)
+    assert [landed and landed.raw for landed in told] == [raw] * TRANSACTIONS_MAX
 
 
 async def test_the_history_of_an_address_is_told_newest_first(subject: Subject) -> None:
@@ -334,7 +364,7 @@ async def test_the_history_of_an_address_is_told_newest_first(subject: Subject) 
     history = await chain.signatures_for_address(friend)
     assert [entry.signature for entry in history] == [third, second, first]
     assert [entry.error for entry in history] == [{"InstructionError": [0, {"Custom": 1}]}, None, None]
-    told = await chain.transaction(third)
+    told = await transaction_of(chain, third)
     assert told is not None
     assert (history[0].slot, history[0].block_time) == (told.slot, told.block_time)
 
@@ -364,7 +394,7 @@ async def test_what_cannot_be_read_is_refused(subject: Subject) -> None:
     for asked in (
         chain.accounts(["no address"]),
         chain.signature_status("no signature"),
-        chain.transaction("no signature"),
+        transaction_of(chain, "no signature"),
         chain.signatures_for_address("no address"),
         chain.signatures_for_address(address(subject.payer), before="no signature"),
         chain.program_accounts("no address"),

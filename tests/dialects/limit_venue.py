@@ -128,8 +128,9 @@ class StubChain:
         self._require()
         return self.fees
 
-    async def transaction(self, signature: str) -> LedgerTransaction | None:
-        raise AssertionError(signature)
+    async def transactions(self, signatures: Sequence[str]) -> Sequence[LedgerTransaction | None]:
+        assert not signatures
+        return []
 
     async def signatures_for_address(
         self, address: str, *, limit: int = 1_000, before: str | None = None, until: str | None = None

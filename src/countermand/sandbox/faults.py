@@ -122,9 +122,9 @@ class FaultyChain:
         self._require()
         return await self._chain.recent_prioritization_fees(addresses)
 
-    async def transaction(self, signature: Signature) -> LedgerTransaction | None:
+    async def transactions(self, signatures: Sequence[Signature]) -> Sequence[LedgerTransaction | None]:
         self._require()
-        return await self._chain.transaction(signature)
+        return await self._chain.transactions(signatures)
 
     async def signatures_for_address(
         self,

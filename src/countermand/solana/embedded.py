@@ -60,6 +60,7 @@ from countermand.solana.port import (
     SignatureStatus,
     Simulation,
     check_filters,
+    check_signatures,
 )
 from countermand.solana.recent import Recent, RecentStatus
 from countermand.solana.tokens import SYSVAR_OWNER, read_token_account
@@ -232,13 +233,15 @@ class EmbeddedChain:
         stored = await self._store.status(key)
         return None if stored is None else SignatureStatus(stored.slot, finalized=True, error=read_error(stored.error))
 
-    async def transaction(self, signature: Signature) -> LedgerTransaction | None:
-        key = bytes(SignatureKey.from_string(signature))
+    async def transactions(self, signatures: Sequence[Signature]) -> list[LedgerTransaction | None]:
+        check_signatures(signatures)
+        keys = [bytes(SignatureKey.from_string(signature)) for signature in signatures]
         live = self._require()
-        if (recent := live.recent.status(key)) is not None:
-            await live.commits.up_to(recent.position)
-        stored = await self._store.transaction(key)
-        return None if stored is None else read_ledger_transaction(stored)
+        recent = [status.position for key in keys if (status := live.recent.status(key)) is not None]
+        if recent:
+            await live.commits.up_to(max(recent))
+        stored = await self._store.transactions(keys) if keys else []
+        return [None if each is None else read_ledger_transaction(each) for each in stored]
 
     async def signatures_for_address(
         self,

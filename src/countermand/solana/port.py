@@ -19,6 +19,7 @@ FILTERS_MAX: Final = 4
 MEMCMP_BYTES_MAX: Final = 128
 HISTORY_PAGE_MAX: Final = 1_000
 FEE_ADDRESSES_MAX: Final = 128
+TRANSACTIONS_MAX: Final = 100
 
 
 class ChainUnavailable(Exception):
@@ -174,8 +175,11 @@ class ChainRecords(Protocol):
         One number a slot, 0 where it took nothing; it may be empty. At most `FEE_ADDRESSES_MAX` addresses.
         """
 
-    async def transaction(self, signature: Signature) -> LedgerTransaction | None:
-        """What landed under this signature, with or without success. A new landing may take a moment to show."""
+    async def transactions(self, signatures: Sequence[Signature]) -> Sequence[LedgerTransaction | None]:
+        """What landed under each signature, with or without success. A new landing may take a moment to show.
+
+        Raises `ValueError` for more than `TRANSACTIONS_MAX` signatures.
+        """
 
     async def signatures_for_address(
         self,
@@ -193,6 +197,12 @@ class ChainRecords(Protocol):
 
 class Node(Chain, ChainRecords, Protocol):
     """Both halves of the port: what either adapter is."""
+
+
+def check_signatures(signatures: Sequence[Signature]) -> None:
+    """Raises `ValueError` where there are more than one question may have."""
+    if len(signatures) > TRANSACTIONS_MAX:
+        raise ValueError(f"{len(signatures)} signatures (max: {TRANSACTIONS_MAX})")
 
 
 def check_filters(data_size: int | None, memcmp: Sequence[Memcmp]) -> None:

@@ -90,7 +90,7 @@ class PaperChain:
     sent: list[bytes] = field(default_factory=list)
     statuses: dict[str, SignatureStatus] = field(default_factory=dict)
     signatures: dict[str, list[AddressSignature]] = field(default_factory=dict)
-    transactions: dict[str, LedgerTransaction] = field(default_factory=dict)
+    landed: dict[str, LedgerTransaction] = field(default_factory=dict)
 
     def _up(self) -> None:
         if self.down:
@@ -139,9 +139,9 @@ class PaperChain:
         self._up()
         return []
 
-    async def transaction(self, signature: str) -> LedgerTransaction | None:
+    async def transactions(self, signatures: Sequence[str]) -> Sequence[LedgerTransaction | None]:
         self._up()
-        return self.transactions.get(signature)
+        return [self.landed.get(signature) for signature in signatures]
 
     async def signatures_for_address(
         self, address: str, *, limit: int = 1_000, before: str | None = None, until: str | None = None

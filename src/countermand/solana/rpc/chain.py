@@ -2,7 +2,8 @@
 
 import asyncio
 import base64
-from collections.abc import Callable, Coroutine, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
@@ -25,22 +26,28 @@ from countermand.solana.port import (
     SignatureStatus,
     Simulation,
     check_filters,
+    check_signatures,
 )
 from countermand.solana.rpc import shapes
 from countermand.solana.rpc.history import known_address, landed_transaction
-from countermand.solana.rpc.node import TIMEOUT_MS, Node, NodeBehind, NodeRefused, caught_up
+from countermand.solana.rpc.node import TIMEOUT_MS, BatchRefused, Node, NodeBehind, NodeRefused, caught_up
 from countermand.solana.wire import read_transaction
 
 ACCOUNTS_MAX: Final = 100
 STATUSES_MAX: Final = 256
+ASKED_AT_ONCE_MAX: Final = 8
+"""So many requests of one question are under way where the node takes no batches."""
 _SMALL: Final = 64 * 1024
 _MEDIUM: Final = 4 * 1024 * 1024
+_BATCH: Final = 32 * 1024 * 1024
 _ACCOUNTS: Final = 16 * 1024 * 1024
 _PROGRAM_ACCOUNTS: Final = 64 * 1024 * 1024
 _CONFIRMED: Final = {"commitment": "confirmed"}
 _PREFLIGHT_FAILURE, _SIGNATURE_FAILURE = -32002, -32003
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 
 class RpcChain:
@@ -61,7 +68,9 @@ class RpcChain:
       that was restored from a snapshot has a gap in it, and says nothing of that. Look at the accounts, too.
 
     A node that is behind is asked again for some 1.5 seconds, a broken connection is opened again once; nothing else is
-    repeated here. Questions for heights and statuses that are asked in one turn of the loop travel together.
+    repeated here. Questions for heights and statuses that are asked in one turn of the loop travel together. Several
+    transactions are one batch of JSON-RPC; a node that refuses a batch once is asked one by one from then on, eight at
+    a time.
     """
 
     def __init__(self, url: str, *, timeout_ms: int = TIMEOUT_MS) -> None:
@@ -72,6 +81,7 @@ class RpcChain:
         self._floor = 0
         """The newest slot that was told as final: of a height, or of a status."""
         self._blockhash_slot = 0
+        self._takes_batches = True
         self._height: _Together[int] | None = None
         self._statuses: _Together[dict[Signature, SignatureStatus | None]] | None = None
 
@@ -174,11 +184,17 @@ class RpcChain:
         found = await self._ask("getRecentPrioritizationFees", [list(addresses)], shapes.read_fees, _SMALL)
         return [each.prioritization_fee for each in sorted(found, key=lambda each: each.slot)]
 
-    async def transaction(self, signature: Signature) -> LedgerTransaction | None:
-        """`ChainUnavailable` also when the node no longer has, or not yet, all that belongs to it."""
-        SignatureKey.from_string(signature)
+    async def transactions(self, signatures: Sequence[Signature]) -> list[LedgerTransaction | None]:
+        """`ChainUnavailable` also when the node no longer has, or not yet, all that belongs to one of them."""
+        check_signatures(signatures)
+        for signature in signatures:
+            SignatureKey.from_string(signature)
         config = _CONFIRMED | {"encoding": "base64", "maxSupportedTransactionVersion": 0}
-        found = await self._ask("getTransaction", [signature, config], shapes.read_transaction, _MEDIUM)
+        many = [[signature, config] for signature in signatures]
+        found = await self._ask_many("getTransaction", many, shapes.read_transaction, _MEDIUM, _BATCH)
+        return [self._landed(signature, each) for signature, each in zip(signatures, found, strict=True)]
+
+    def _landed(self, signature: Signature, found: shapes.Transaction | None) -> LedgerTransaction | None:
         if found is None:
             return None
         try:
@@ -239,11 +255,37 @@ class RpcChain:
         self._floor = max(self._floor, *final, 0)
         return dict(zip(signatures, statuses, strict=True))
 
-    async def _ask(self, method: str, params: list[Any], read: shapes.Reader[T], bytes_max: int) -> T:
+    async def _ask_many(
+        self, method: str, many: Sequence[list[Any]], read: shapes.Reader[T], one_bytes_max: int, all_bytes_max: int
+    ) -> list[T]:
+        if len(many) < 2 or not self._takes_batches:
+            return await self._ask_each(method, many, read, one_bytes_max)
         try:
-            answer = await caught_up(partial(self._node.call, method, params, read, bytes_max=bytes_max))
+            return await self._heard(partial(self._node.call_batch, method, many, read, bytes_max=all_bytes_max))
+        except BatchRefused as refused:
+            found = await self._ask_each(method, many, read, one_bytes_max)
+            # It answers, but not to batches.
+            _log.warning("one request for each question from now on: %s", refused)
+            self._takes_batches = False
+            return found
+
+    async def _ask_each(
+        self, method: str, many: Sequence[list[Any]], read: shapes.Reader[T], bytes_max: int
+    ) -> list[T]:
+        found: list[T] = []
+        for start in range(0, len(many), ASKED_AT_ONCE_MAX):
+            asked = many[start : start + ASKED_AT_ONCE_MAX]
+            found += await asyncio.gather(*(self._ask(method, params, read, bytes_max) for params in asked))
+        return found
+
+    async def _ask(self, method: str, params: list[Any], read: shapes.Reader[T], bytes_max: int) -> T:
+        return await self._heard(partial(self._node.call, method, params, read, bytes_max=bytes_max))
+
+    async def _heard(self, ask: Callable[[], Awaitable[T]]) -> T:
+        try:
+            answer = await caught_up(ask)
         except ChainUnavailable as problem:
-            self.answers = isinstance(problem, NodeRefused | NodeBehind)
+            self.answers = isinstance(problem, NodeRefused | NodeBehind | BatchRefused)
             raise
         self.answers = True
         return answer

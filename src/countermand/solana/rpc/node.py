@@ -5,7 +5,7 @@ costs 0.15 ms of our time for each request, where httpx takes 0.9 (measured on o
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -41,6 +41,10 @@ class NodeRefused(ChainUnavailable):
         self.code: Final = code
 
 
+class BatchRefused(ChainUnavailable):
+    """The node did not take several questions in one request."""
+
+
 class NodeBehind(ChainUnavailable):
     """The node, or the one that a provider chose now, has not seen yet what another has told us."""
 
@@ -66,7 +70,14 @@ class _Answer(msgspec.Struct, frozen=True):
     result: msgspec.Raw = msgspec.Raw(b"")
 
 
+class _BadStatus(ChainUnavailable):
+    def __init__(self, sentence: str, status: int) -> None:
+        super().__init__(sentence)
+        self.status: Final = status
+
+
 _decode_answer: Final = msgspec.json.Decoder(_Answer).decode
+_decode_answers: Final = msgspec.json.Decoder(list[_Answer]).decode
 
 
 class Node:
@@ -89,9 +100,8 @@ class Node:
 
     async def call(self, method: str, params: list[Any], read: Callable[[msgspec.Raw], T], *, bytes_max: int) -> T:
         """The result as `read`, a decoder of msgspec, reads it. No more than `bytes_max` come into memory."""
-        number = next(self._ids)
-        asked = msgspec.json.encode({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
-        text = await self._post(method, asked, bytes_max)
+        number, question = self._question(method, params)
+        text = await self._post(method, msgspec.json.encode(question), bytes_max)
         try:
             answer = _decode_answer(text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -100,8 +110,42 @@ class Node:
             raise self._refused(method, complaint)
         if answer.id != number or not answer.result:
             raise self.answered(method, f"no result of our question: {_glimpse(text)}")
+        return self._read_result(method, answer.result, read)
+
+    async def call_batch(
+        self, method: str, many: Sequence[list[Any]], read: Callable[[msgspec.Raw], T], *, bytes_max: int
+    ) -> list[T]:
+        """The results of questions that differ in their parameters, in one request; `bytes_max` is for all together.
+
+        Raises `BatchRefused` if the node takes no batches, or not this one. The first error of one of them is raised.
+        """
+        asked = dict(self._question(method, params) for params in many)
         try:
-            return read(answer.result)
+            text = await self._post(method, msgspec.json.encode(list(asked.values())), bytes_max)
+        except _BadStatus as bad:
+            if 400 <= bad.status < 500:
+                raise BatchRefused(str(bad)) from None
+            raise
+        try:
+            answers = {answer.id: answer for answer in _decode_answers(text)}
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise BatchRefused(f"{self._name} answered a batch of {method} with {_glimpse(text)}") from None
+        if answers.keys() != asked.keys():
+            raise BatchRefused(f"{self._name} answered a batch of {method} with other answers: {_glimpse(text)}")
+        results: list[T] = []
+        for number in asked:
+            if (complaint := answers[number].error) is not None:
+                raise self._refused(method, complaint)
+            results.append(self._read_result(method, answers[number].result, read))
+        return results
+
+    def _question(self, method: str, params: list[Any]) -> tuple[int, dict[str, Any]]:
+        number = next(self._ids)
+        return number, {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+
+    def _read_result(self, method: str, result: msgspec.Raw, read: Callable[[msgspec.Raw], T]) -> T:
+        try:
+            return read(result)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
             raise self.answered(method, f"a result of another shape: {_glimpse(str(problem))}") from None
 
@@ -129,7 +173,8 @@ class Node:
                 raise self.answered(method, "HTTP status 429: it takes no more requests from us now")
             if response.status != 200:
                 text = await self._read(method, response, _COMPLAINT_BYTES_MAX)
-                raise self.answered(method, f"HTTP status {response.status}: {_complaint_in(text)}")
+                sentence = str(self.answered(method, f"HTTP status {response.status}: {_complaint_in(text)}"))
+                raise _BadStatus(sentence, response.status)
             if (packed := response.headers.get("content-encoding", "identity")) != "identity":
                 raise self.answered(method, f"a packed body ({_glimpse(packed)}), which we did not ask for")
             return await self._read(method, response, bytes_max)
