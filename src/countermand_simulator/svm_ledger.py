@@ -2,7 +2,8 @@
 
 import asyncio
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from solders.message import Message
@@ -26,6 +27,7 @@ from countermand.solana.port import (
     AccountInfo,
     Address,
     ChainUnavailable,
+    LandedSignature,
     LatestBlockhash,
     Memcmp,
     Signature,
@@ -196,6 +198,9 @@ class Inside:
         until: Signature | None = None,
     ) -> Sequence[AddressSignature]:
         return await self._chain().signatures_for_address(address, limit=limit, before=before, until=until)
+
+    def landings(self, touching: Sequence[Address]) -> AbstractAsyncContextManager[AsyncIterator[LandedSignature]]:
+        return self._chain().landings(touching)
 
     def _chain(self) -> EmbeddedChain:
         if self.opened is None:

@@ -4,6 +4,8 @@ An adapter joins with a fixture of its own, named in `subject`: it gives the cha
 let blockhashes die.
 """
 
+import asyncio
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -11,9 +13,14 @@ from typing import Any, Protocol, cast
 
 import asyncpg
 import pytest
+from solders.address_lookup_table_account import ID as LOOKUP_PROGRAM
+from solders.address_lookup_table_account import AddressLookupTableAccount
 from solders.hash import Hash
+from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
+from solders.message import MessageV0
 from solders.pubkey import Pubkey
+from solders.system_program import TransferParams, transfer
 
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.ledger_store import LedgerStore
@@ -22,6 +29,7 @@ from countermand.solana.port import (
     Chain,
     ChainRecords,
     ChainUnavailable,
+    LandedSignature,
     LatestBlockhash,
     SignatureStatus,
 )
@@ -40,6 +48,7 @@ from tests.solana.chain_support import (
     open_chain,
     payment,
     pays,
+    sign,
     signature_of,
     signed,
     token_transfer,
@@ -380,6 +389,143 @@ async def test_the_history_of_an_address_is_told_newest_first(subject: Subject) 
     assert await among(before=unknown) == []
     assert await among(until=unknown) == [third, second, first]
     assert await chain.signatures_for_address(address(subject.stranger)) == []
+
+
+# What is told when it lands.
+
+
+async def told(feed: AsyncIterator[LandedSignature], many: int) -> list[LandedSignature]:
+    async with asyncio.timeout(30):
+        return [await anext(feed) for _ in range(many)]
+
+
+async def lands(subject: Subject, *lamports: int, to: Keypair | None = None) -> list[str]:
+    """The signatures of payments to the friend, or to another, one after the other."""
+    sent = []
+    for amount in lamports:
+        raw = await pays(subject.chain, subject.payer, address(to or subject.friend), amount)
+        assert await sends(subject, raw) is not None
+        sent.append(signature_of(raw))
+    return sent
+
+
+async def test_what_lands_is_told_in_order_with_and_without_success(subject: Subject) -> None:
+    friend = address(subject.friend)
+    async with subject.chain.landings([friend]) as feed:
+        sent = await lands(subject, SOL, 10**15, SOL + 1)
+        heard = await told(feed, 3)
+    assert [each.signature for each in heard] == sent
+    assert [each.error for each in heard] == [None, {"InstructionError": [0, {"Custom": 1}]}, None]
+    assert [(each.slot, each.position) for each in heard] == sorted({(each.slot, each.position) for each in heard})
+    history = await subject.chain.signatures_for_address(friend)
+    assert [(each.signature, each.slot, each.error, each.block_time) for each in reversed(history)] == [
+        (each.signature, each.slot, each.error, each.block_time) for each in heard
+    ]
+
+
+async def test_only_what_mentions_an_address_is_told_and_once(subject: Subject) -> None:
+    listened = [address(subject.friend), address(subject.stranger), address(subject.friend)]
+    async with subject.chain.landings(listened) as feed:
+        await lands(subject, SOL, to=Keypair())
+        first = await lands(subject, SOL)
+        second = await lands(subject, SOL, to=subject.stranger)
+        blockhash = (await subject.chain.latest_blockhash()).blockhash
+        moves = [
+            transfer(TransferParams(from_pubkey=subject.payer.pubkey(), to_pubkey=to.pubkey(), lamports=SOL))
+            for to in (subject.friend, subject.stranger)
+        ]
+        both = signed(moves, [subject.payer], blockhash)
+        await sends(subject, both)
+        await lands(subject, SOL + 2, to=Keypair())
+        last = await lands(subject, SOL + 3)
+        heard = await told(feed, 4)
+    assert [each.signature for each in heard] == [*first, *second, signature_of(both), *last]
+
+
+async def test_a_reader_that_begins_and_then_lists_has_no_gap(subject: Subject) -> None:
+    """It may begin at any point, and meets again no more than what landed since it began."""
+    friend, before = address(subject.friend), await lands(subject, SOL)
+    async with subject.chain.landings([friend]) as feed:
+        between = await lands(subject, SOL + 1, SOL + 2)
+        listed = [each.signature for each in await subject.chain.signatures_for_address(friend)]
+        after = await lands(subject, SOL + 3)
+        heard: list[str] = []
+        while after[0] not in heard:
+            heard += [each.signature for each in await told(feed, 1)]
+    assert listed[::-1] == before + between
+    assert heard in (between + after, before + between + after)
+
+
+async def test_what_a_lookup_table_adds_is_mentioned_too(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node's push too must say so."""
+    monkeypatch.setattr("countermand.solana.rpc.chain.UNCALLED_LOOK_MS", 10**6)
+    (warm_up,) = await lands(subject, SOL)
+    known = await subject.chain.signature_status(warm_up)
+    assert known is not None
+    await subject.expire_blockhashes()
+    table = await makes_table(subject, known.slot, subject.friend.pubkey())
+    await subject.expire_blockhashes()
+    to = subject.friend.pubkey()
+    move = transfer(TransferParams(from_pubkey=subject.payer.pubkey(), to_pubkey=to, lamports=SOL))
+    blockhash = Hash.from_string((await subject.chain.latest_blockhash()).blockhash)
+    tables = [AddressLookupTableAccount(table, [to])]
+    raw = sign(MessageV0.try_compile(subject.payer.pubkey(), [move], tables, blockhash), [subject.payer])
+    assert bytes(to) not in raw
+    async with subject.chain.landings([str(to)]) as feed:
+        await sends(subject, raw)
+        assert [each.signature for each in await told(feed, 1)] == [signature_of(raw)]
+
+
+async def makes_table(subject: Subject, slot: int, holds: Pubkey) -> Pubkey:
+    payer = subject.payer.pubkey()
+    table, bump = Pubkey.find_program_address([bytes(payer), slot.to_bytes(8, "little")], LOOKUP_PROGRAM)
+    metas = [
+        AccountMeta(table, is_signer=False, is_writable=True),
+        *(AccountMeta(payer, is_signer=True, is_writable=True) for _ in range(2)),
+        AccountMeta(Pubkey.from_string(SYSTEM_PROGRAM), is_signer=False, is_writable=False),
+    ]
+    does = [
+        Instruction(LOOKUP_PROGRAM, struct.pack("<IQB", 0, slot, bump), metas),
+        Instruction(LOOKUP_PROGRAM, struct.pack("<IQ", 2, 1) + bytes(holds), metas),
+    ]
+    made = await sends(subject, signed(does, [subject.payer], (await subject.chain.latest_blockhash()).blockhash))
+    assert made is not None
+    assert made.error is None
+    return table
+
+
+async def test_a_subscription_that_cannot_be_is_refused(subject: Subject) -> None:
+    for asked in ([], [SYSTEM_PROGRAM] * 101, ["no address"]):
+        with pytest.raises(ValueError):
+            await subject.chain.landings(asked).__aenter__()
+
+
+async def test_a_subscription_ends_with_its_node_and_begins_anew(
+    rpc: Subject, another_venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("countermand.solana.rpc.chain.UNCALLED_LOOK_MS", 200)
+    friend = address(rpc.friend)
+    async with rpc.chain.landings([friend]) as feed:
+        first = await lands(rpc, SOL)
+        assert [each.signature for each in await told(feed, 1)] == first
+        another_venue.faults(rpcDown=True)
+        with pytest.raises(ChainUnavailable):
+            await told(feed, 1)
+        with pytest.raises(ChainUnavailable):
+            await rpc.chain.landings([friend]).__aenter__()
+    another_venue.faults()
+    missed = await lands(rpc, SOL + 1)
+    async with rpc.chain.landings([friend]) as feed:
+        caught_up = [each.signature for each in await rpc.chain.signatures_for_address(friend, until=first[0])]
+        assert caught_up == missed
+
+
+async def test_a_node_that_pushes_is_not_asked_in_vain(rpc: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The venue serves its WebSocket on the next port, where clients look for it."""
+    monkeypatch.setattr("countermand.solana.rpc.chain.UNCALLED_LOOK_MS", 10**6)
+    async with rpc.chain.landings([address(rpc.friend)]) as feed:
+        sent = await lands(rpc, SOL)
+        assert [each.signature for each in await told(feed, 1)] == sent
 
 
 async def test_recent_fees_are_whole_numbers(subject: Subject) -> None:

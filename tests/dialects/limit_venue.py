@@ -3,7 +3,8 @@ unless the test lands it."""
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +26,7 @@ from countermand.solana.port import (
     AccountInfo,
     AddressSignature,
     ChainUnavailable,
+    LandedSignature,
     LatestBlockhash,
     LedgerTransaction,
     Memcmp,
@@ -136,6 +138,9 @@ class StubChain:
         self, address: str, *, limit: int = 1_000, before: str | None = None, until: str | None = None
     ) -> Sequence[AddressSignature]:
         return []
+
+    def landings(self, touching: Sequence[str]) -> AbstractAsyncContextManager[AsyncIterator[LandedSignature]]:
+        raise AssertionError(touching)
 
 
 class StubMemory:

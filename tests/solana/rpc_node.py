@@ -105,10 +105,12 @@ def saying(raw: bytes) -> Behaviour:
 
 
 @contextlib.asynccontextmanager
-async def scripted(node: ScriptedNode, *, timeout_ms: int = 2_000) -> AsyncIterator[RpcChain]:
+async def scripted(
+    node: ScriptedNode, *, ws_url: str | None = None, timeout_ms: int = 2_000
+) -> AsyncIterator[RpcChain]:
     server = await asyncio.start_server(node.serve, "127.0.0.1", 0)
     node.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    chain = RpcChain(f"{node.url}/secret-path?key=secret-key", timeout_ms=timeout_ms)
+    chain = RpcChain(f"{node.url}/secret-path?key=secret-key", ws_url=ws_url, timeout_ms=timeout_ms)
     try:
         yield chain
     finally:

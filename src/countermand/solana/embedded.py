@@ -8,7 +8,8 @@ loaded again.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 from solders.account import Account
@@ -20,6 +21,7 @@ from solders.signature import Signature as SignatureKey
 from countermand.solana.clockwork import BLOCKHASH_SLOTS, Blockhashes, SlotClock, VenueClock
 from countermand.solana.genesis import Genesis
 from countermand.solana.group_commit import Batch, GroupCommit
+from countermand.solana.landed import LandedFeeds
 from countermand.solana.ledger import (
     AddressSignature,
     DetailedSimulation,
@@ -54,6 +56,7 @@ from countermand.solana.port import (
     Blockhash,
     ChainUnavailable,
     JsonError,
+    LandedSignature,
     LatestBlockhash,
     Memcmp,
     Signature,
@@ -61,6 +64,7 @@ from countermand.solana.port import (
     Simulation,
     check_filters,
     check_signatures,
+    check_touching,
 )
 from countermand.solana.recent import Recent, RecentStatus
 from countermand.solana.tokens import SYSVAR_OWNER, read_token_account
@@ -117,6 +121,7 @@ class EmbeddedChain:
         self._failure: BaseException | None = None
         self._writer: asyncio.Task[None] | None = None
         self._subscribers: list[Callable[[Landing], None]] = []
+        self._feeds = LandedFeeds()
 
     @classmethod
     async def open(
@@ -259,6 +264,17 @@ class EmbeddedChain:
         key = bytes(Pubkey.from_string(address))
         await self.settle()
         return [read_status(found) for found in await self._store.signatures_for(key, limit=limit, **bounds)]
+
+    @asynccontextmanager
+    async def landings(self, touching: Sequence[Address]) -> AsyncIterator[AsyncIterator[LandedSignature]]:
+        check_touching(touching)
+        keys = [Pubkey.from_string(address) for address in touching]
+        self._require()
+        feed = self._feeds.begin(keys)
+        try:
+            yield feed
+        finally:
+            self._feeds.leave(feed)
 
     async def simulate(self, transaction: bytes) -> Simulation:
         _, found = await self._simulate(read_transaction(transaction), verify_signatures=False, any_blockhash=False)
@@ -485,6 +501,7 @@ class EmbeddedChain:
         raise AssertionError
 
     def _tell(self, batch: Batch) -> None:
+        self._feeds.tell(batch.landed)
         if not self._subscribers:
             return
         loop = asyncio.get_running_loop()
@@ -514,6 +531,8 @@ class EmbeddedChain:
     def _go_down(self, reason: ChainUnavailable) -> None:
         self._live, self._down = None, reason
         self._up.clear()
+        # A commit of unknown end may have landed what is never told.
+        self._feeds.end(reason)
 
     def _stop(self, reason: ChainUnavailable) -> None:
         if self._live is not None:

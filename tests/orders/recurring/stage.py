@@ -2,7 +2,8 @@
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -25,6 +26,7 @@ from countermand.solana.port import (
     AddressSignature,
     ChainUnavailable,
     JsonError,
+    LandedSignature,
     LatestBlockhash,
     LedgerTransaction,
     Memcmp,
@@ -148,6 +150,9 @@ class PaperChain:
     ) -> Sequence[AddressSignature]:
         self._up()
         return [] if before is not None else self.signatures.get(address, [])
+
+    def landings(self, touching: Sequence[str]) -> AbstractAsyncContextManager[AsyncIterator[LandedSignature]]:
+        raise AssertionError(touching)
 
     def has_order(self, address: str, order: Dca) -> None:
         self.accounts_there[address] = AccountInfo(2_902_320, DCA_PROGRAM, dca_bytes(order), executable=False)

@@ -18,6 +18,7 @@ from countermand.solana.port import ChainUnavailable
 TIMEOUT_MS: Final = 15_000
 CONNECT_TIMEOUT_MS: Final = 5_000
 CONNECTIONS_MAX: Final = 32
+HEARTBEAT_MS: Final = 20_000
 BEHIND_PAUSES_MS: Final = (100, 200, 400, 800)
 SLOT_NOT_REACHED: Final = -32016
 _COMPLAINT_BYTES_MAX: Final = 16 * 1024
@@ -87,7 +88,7 @@ class Node:
 
     def __init__(self, url: str, *, timeout_ms: int = TIMEOUT_MS) -> None:
         self._url = url
-        self._name = f"the node at {_host_of(url)}"
+        self.name = f"the node at {_host_of(url)}"
         self._timeout = aiohttp.ClientTimeout(total=timeout_ms / 1000, sock_connect=CONNECT_TIMEOUT_MS / 1000)
         self._http: aiohttp.ClientSession | None = None
         self._closed = False
@@ -129,9 +130,9 @@ class Node:
         try:
             answers = {answer.id: answer for answer in _decode_answers(text)}
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise BatchRefused(f"{self._name} answered a batch of {method} with {_glimpse(text)}") from None
+            raise BatchRefused(f"{self.name} answered a batch of {method} with {_glimpse(text)}") from None
         if answers.keys() != asked.keys():
-            raise BatchRefused(f"{self._name} answered a batch of {method} with other answers: {_glimpse(text)}")
+            raise BatchRefused(f"{self.name} answered a batch of {method} with other answers: {_glimpse(text)}")
         results: list[T] = []
         for number in asked:
             if (complaint := answers[number].error) is not None:
@@ -149,9 +150,13 @@ class Node:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
             raise self.answered(method, f"a result of another shape: {_glimpse(str(problem))}") from None
 
+    async def open_socket(self, url: str, *, bytes_max: int) -> aiohttp.ClientWebSocketResponse:
+        """Its WebSocket. No message may have more than `bytes_max`. Pings that are not answered end it."""
+        return await self._session().ws_connect(url, max_msg_size=bytes_max, heartbeat=HEARTBEAT_MS / 1000)
+
     def answered(self, method: str, what: str) -> ChainUnavailable:
         """For an answer with which nothing can be done."""
-        return ChainUnavailable(f"{self._name} answered {method} with {what}")
+        return ChainUnavailable(f"{self.name} answered {method} with {what}")
 
     async def _post(self, method: str, body: bytes, bytes_max: int) -> bytes:
         """Asks once more where a connection that was kept ended: all that we ask may be asked twice."""
@@ -163,9 +168,9 @@ class Node:
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
                 return await self._post_once(method, body, bytes_max)
         except TimeoutError:
-            raise ChainUnavailable(f"{self._name} did not answer {method} in time") from None
+            raise ChainUnavailable(f"{self.name} did not answer {method} in time") from None
         except (aiohttp.ClientError, OSError, ValueError) as problem:
-            raise ChainUnavailable(f"{self._name} cannot be asked {method}: {_reason(problem)}") from None
+            raise ChainUnavailable(f"{self.name} cannot be asked {method}: {_reason(problem)}") from None
 
     async def _post_once(self, method: str, body: bytes, bytes_max: int) -> bytes:
         async with self._session().post(self._url, data=body, allow_redirects=False) as response:
@@ -193,7 +198,7 @@ class Node:
     def _session(self) -> aiohttp.ClientSession:
         """Made when it is needed: it belongs to the loop that runs then."""
         if self._closed:
-            raise ChainUnavailable(f"{self._name} is not asked any more: the chain is closed")
+            raise ChainUnavailable(f"{self.name} is not asked any more: the chain is closed")
         if self._http is None:
             self._http = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX),
@@ -205,7 +210,7 @@ class Node:
         return self._http
 
     def _refused(self, method: str, complaint: _Complaint) -> ChainUnavailable:
-        sentence = f"{self._name} refused {method}: {_glimpse(complaint.message)} ({complaint.code})"
+        sentence = f"{self.name} refused {method}: {_glimpse(complaint.message)} ({complaint.code})"
         return NodeBehind(sentence) if complaint.code == SLOT_NOT_REACHED else NodeRefused(sentence, complaint.code)
 
 
