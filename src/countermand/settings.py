@@ -36,6 +36,7 @@ class Settings:
     """The defaults are those of `countermand serve`: a sandbox for this machine. `settle` makes one from options.
 
     `data`: the data directory; with `database_url` it only holds the master seed, unless that is given too.
+    `rpc_ws_url`: where the node pushes; None means where clients look for it.
     `seed`: of ids and nonces, only in a sandbox.
     `tanx_utc_offset`: how far the times that tanX shows are ahead of UTC.
     `trust_proxy`: the clients of a proxy are let into the sandbox.
@@ -48,6 +49,7 @@ class Settings:
     database_url: str | None = None
     chain: Chain = "embedded"
     rpc_url: str | None = None
+    rpc_ws_url: str | None = None
     sandbox: bool = True
     seed: int | None = None
     api_keys: frozenset[str] = frozenset()
@@ -76,6 +78,7 @@ def settle(
     database_url: str | None = None,
     chain: Chain = "embedded",
     rpc_url: str | None = None,
+    rpc_ws_url: str | None = None,
     sandbox: bool | None = None,
     seed: int | None = None,
     api_keys: Path | None = None,
@@ -99,6 +102,7 @@ def settle(
         database_url=database_url,
         chain=chain,
         rpc_url=rpc_url,
+        rpc_ws_url=rpc_ws_url,
         sandbox=is_sandbox,
         seed=seed,
         api_keys=_api_keys(api_keys, (environ or {}).get(API_KEYS_VARIABLE)),
@@ -222,11 +226,15 @@ def _check_chain(settings: Settings) -> None:
     if settings.chain == "embedded":
         if settings.rpc_url is not None:
             raise StartRefused("--rpc-url has no use with --chain embedded; leave it out, or add --chain rpc")
+        if settings.rpc_ws_url is not None:
+            raise StartRefused("--rpc-ws-url has no use with --chain embedded; leave it out, or add --chain rpc")
         return
     if settings.rpc_url is None:
         raise StartRefused("--chain rpc needs a node; give --rpc-url, such as https://api.mainnet-beta.solana.com")
-    if not _is_http(settings.rpc_url):
+    if not _has_scheme(settings.rpc_url, "http", "https"):
         raise StartRefused("--rpc-url is no address of a node; give one like https://rpc.example.org")
+    if settings.rpc_ws_url is not None and not _has_scheme(settings.rpc_ws_url, "ws", "wss"):
+        raise StartRefused("--rpc-ws-url is no address of a WebSocket; give one like wss://rpc.example.org")
     if settings.sandbox:
         raise StartRefused(
             "--sandbox with --chain rpc is not possible: a sandbox moves money and time, which takes a chain of "
@@ -234,9 +242,9 @@ def _check_chain(settings: Settings) -> None:
         )
 
 
-def _is_http(url: str) -> bool:
+def _has_scheme(url: str, *schemes: str) -> bool:
     try:
         parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False

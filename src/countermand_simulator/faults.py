@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
@@ -15,6 +16,7 @@ from countermand.solana.port import (
     Address,
     AddressSignature,
     ChainUnavailable,
+    LandedSignature,
     LatestBlockhash,
     LedgerTransaction,
     Memcmp,
@@ -159,9 +161,9 @@ class FaultyChain:
         await self._ask()
         return await self._heard(self._chain.simulate(transaction))
 
-    async def transaction(self, signature: str) -> LedgerTransaction | None:
+    async def transactions(self, signatures: Sequence[Signature]) -> Sequence[LedgerTransaction | None]:
         await self._ask()
-        return await self._heard(self._chain.transaction(signature))
+        return await self._heard(self._chain.transactions(signatures))
 
     async def send(self, transaction: bytes) -> None:
         """It may be dropped, be late, or arrive twice; and the answer says nothing about it."""
@@ -235,6 +237,18 @@ class FaultyNode(FaultyChain):
         await self._ask()
         found = self._node.signatures_for_address(address, limit=limit, before=before, until=until)
         return await self._heard(found)
+
+    @asynccontextmanager
+    async def landings(self, touching: Sequence[Address]) -> AsyncIterator[AsyncIterator[LandedSignature]]:
+        await self._ask()
+        async with self._node.landings(touching) as feed, aclosing(self._told(feed)) as told:
+            yield told
+
+    async def _told(self, feed: AsyncIterator[LandedSignature]) -> AsyncGenerator[LandedSignature, None]:
+        """It may end before each."""
+        async for landed in feed:
+            await self._ask()
+            yield landed
 
 
 async def _at_landing(world: Fortune, process: Mortal, where: str) -> None:

@@ -79,8 +79,8 @@ class MemoryLedgerStore:
             for address in landed.addresses:
                 self._mentions.setdefault(address, []).append(landed.signature)
 
-    async def transaction(self, signature: bytes) -> StoredTransaction | None:
-        return self._transactions.get(signature)
+    async def transactions(self, signatures: Sequence[bytes]) -> list[StoredTransaction | None]:
+        return [self._transactions.get(signature) for signature in signatures]
 
     async def status(self, signature: bytes) -> StoredStatus | None:
         landed = self._transactions.get(signature)

@@ -61,6 +61,8 @@ class ModelChain:
     skipped: int = 0
     _signatures: dict[str, SignatureStatus] = field(default_factory=dict)
     _messages: dict[str, None] = field(default_factory=dict)
+    _landed: dict[str, Landing] = field(default_factory=dict)
+    """By signature."""
 
     # --- the port
 
@@ -74,10 +76,10 @@ class ModelChain:
     async def signature_status(self, signature: str) -> SignatureStatus | None:
         return self._signatures.get(signature)
 
-    async def transaction(self, signature: str) -> LedgerTransaction | None:
-        """Its keys are those whose accounts it changed."""
-        landing = next((each for each in reversed(self.landings) if each.signature == signature), None)
-        return None if landing is None else _ledger_transaction(landing)
+    async def transactions(self, signatures: Sequence[str]) -> Sequence[LedgerTransaction | None]:
+        """The keys of each are those whose accounts it changed."""
+        landed = [self._landed.get(each) for each in signatures]
+        return [None if each is None else _ledger_transaction(each) for each in landed]
 
     async def accounts(self, addresses: list[str]) -> list[AccountInfo | None]:
         return [self._info(address) for address in addresses]
@@ -177,6 +179,7 @@ class ModelChain:
         self._signatures[id_] = SignatureStatus(self.slot(), finalized=True, error=error)
         self._messages[text] = None
         self.landings.append(landing)
+        self._landed[id_] = landing
         return landing
 
     def _with_fee(self, payer: str) -> dict[str, Account]:

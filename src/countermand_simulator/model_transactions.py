@@ -192,7 +192,7 @@ class ModelTransactions:
                 return ObservedOutcome(TransactionOutcome.REJECTED, signature, error, at_close=NOT_EMPTY in error)
             if attempt.kind is not AttemptKind.FILL:
                 return ObservedOutcome(TransactionOutcome.LANDED, signature)
-            landed = await self._chain.transaction(signature)
+            (landed,) = await self._chain.transactions([signature])
         except ChainUnavailable as error:
             raise Unavailable(str(error)) from error
         return ObservedOutcome(TransactionOutcome.LANDED, signature, swap=_swapped(group, attempt, landed))

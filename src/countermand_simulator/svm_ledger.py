@@ -2,7 +2,8 @@
 
 import asyncio
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from solders.message import Message
@@ -26,6 +27,7 @@ from countermand.solana.port import (
     AccountInfo,
     Address,
     ChainUnavailable,
+    LandedSignature,
     LatestBlockhash,
     Memcmp,
     Signature,
@@ -136,8 +138,8 @@ class Hand:
         await self._ledger.commit(batch)
         await boundary(self._world, self._process, "ledger.after-commit")
 
-    async def transaction(self, signature: bytes) -> StoredTransaction | None:
-        return await self._ledger.transaction(signature)
+    async def transactions(self, signatures: Sequence[bytes]) -> Sequence[StoredTransaction | None]:
+        return await self._ledger.transactions(signatures)
 
     async def status(self, signature: bytes) -> StoredStatus | None:
         return await self._ledger.status(signature)
@@ -184,8 +186,8 @@ class Inside:
     async def recent_prioritization_fees(self, addresses: Sequence[Address]) -> Sequence[int]:
         return await self._chain().recent_prioritization_fees(addresses)
 
-    async def transaction(self, signature: Signature) -> LedgerTransaction | None:
-        return await self._chain().transaction(signature)
+    async def transactions(self, signatures: Sequence[Signature]) -> Sequence[LedgerTransaction | None]:
+        return await self._chain().transactions(signatures)
 
     async def signatures_for_address(
         self,
@@ -196,6 +198,9 @@ class Inside:
         until: Signature | None = None,
     ) -> Sequence[AddressSignature]:
         return await self._chain().signatures_for_address(address, limit=limit, before=before, until=until)
+
+    def landings(self, touching: Sequence[Address]) -> AbstractAsyncContextManager[AsyncIterator[LandedSignature]]:
+        return self._chain().landings(touching)
 
     def _chain(self) -> EmbeddedChain:
         if self.opened is None:

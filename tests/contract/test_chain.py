@@ -4,6 +4,8 @@ An adapter joins with a fixture of its own, named in `subject`: it gives the cha
 let blockhashes die.
 """
 
+import asyncio
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -11,13 +13,26 @@ from typing import Any, Protocol, cast
 
 import asyncpg
 import pytest
+from solders.address_lookup_table_account import ID as LOOKUP_PROGRAM
+from solders.address_lookup_table_account import AddressLookupTableAccount
 from solders.hash import Hash
+from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
+from solders.message import MessageV0
 from solders.pubkey import Pubkey
+from solders.system_program import TransferParams, transfer
 
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.ledger_store import LedgerStore
-from countermand.solana.port import Chain, ChainRecords, ChainUnavailable, LatestBlockhash, SignatureStatus
+from countermand.solana.port import (
+    TRANSACTIONS_MAX,
+    Chain,
+    ChainRecords,
+    ChainUnavailable,
+    LandedSignature,
+    LatestBlockhash,
+    SignatureStatus,
+)
 from countermand.solana.rpc import RpcChain
 from countermand.solana.tokens import SYSTEM_PROGRAM, TOKEN_PROGRAM, USDC_MINT, associated_token_address
 from countermand.store.chain_postgres import PostgresLedgerStore
@@ -33,9 +48,11 @@ from tests.solana.chain_support import (
     open_chain,
     payment,
     pays,
+    sign,
     signature_of,
     signed,
     token_transfer,
+    transaction_of,
 )
 
 
@@ -286,7 +303,7 @@ async def test_what_landed_is_told_with_all_that_happened(subject: Subject) -> N
     raw = signed([move], [payer], (await chain.latest_blockhash()).blockhash)
     status = await sends(subject, raw)
     assert status is not None
-    told = await chain.transaction(signature_of(raw))
+    told = await transaction_of(chain, signature_of(raw))
     assert told is not None
     assert (told.signature, told.slot, told.raw, told.error) == (signature_of(raw), status.slot, raw, None)
     assert (told.fee, told.block_time > 1_600_000_000, told.units_consumed > 0) == (5_000, True, True)
@@ -305,7 +322,7 @@ async def test_what_a_program_called_is_told(subject: Subject) -> None:
     """Wallets without a token account get one: the associated token program calls two others for it."""
     await subject.gives(address(subject.friend), 1)
     (made,) = await subject.chain.signatures_for_address(associated_token_address(address(subject.friend), USDC_MINT))
-    told = await subject.chain.transaction(made.signature)
+    told = await transaction_of(subject.chain, made.signature)
     assert told is not None
     (calls,) = told.inner_instructions
     assert len(calls.instructions) >= 3
@@ -317,10 +334,32 @@ async def test_what_a_program_called_is_told(subject: Subject) -> None:
 async def test_what_erred_is_told_with_its_error(subject: Subject) -> None:
     raw = await pays(subject.chain, subject.payer, address(subject.friend), 10**15)
     await sends(subject, raw)
-    told = await subject.chain.transaction(signature_of(raw))
+    told = await transaction_of(subject.chain, signature_of(raw))
     assert told is not None
     assert told.error == {"InstructionError": [0, {"Custom": 1}]}
-    assert await subject.chain.transaction(str(signature_of(b"\1" + bytes(range(64))))) is None
+    assert await transaction_of(subject.chain, str(signature_of(b"\1" + bytes(range(64))))) is None
+
+
+async def test_transactions_come_in_the_order_of_the_question(subject: Subject) -> None:
+    sent = []
+    for lamports in (SOL, SOL + 1):
+        raw = await pays(subject.chain, subject.payer, address(subject.friend), lamports)
+        await sends(subject, raw)
+        sent.append(raw)
+    first, second = map(signature_of, sent)
+    unknown = signature_of(await pays(subject.chain, subject.payer, address(subject.friend), 1))
+    told = await subject.chain.transactions([second, unknown, first, second])
+    assert [landed and landed.raw for landed in told] == [sent[1], None, sent[0], sent[1]]
+    assert await subject.chain.transactions([]) == []
+    with pytest.raises(ValueError, match="101 signatures"):
+        await subject.chain.transactions([first] * 101)
+
+
+async def test_as_many_transactions_as_may_be_asked_for_are_told(subject: Subject) -> None:
+    raw = await pays(subject.chain, subject.payer, address(subject.friend), SOL)
+    await sends(subject, raw)
+    told = await subject.chain.transactions([signature_of(raw)] * TRANSACTIONS_MAX)
+    assert [landed and landed.raw for landed in told] == [raw] * TRANSACTIONS_MAX
 
 
 async def test_the_history_of_an_address_is_told_newest_first(subject: Subject) -> None:
@@ -334,7 +373,7 @@ async def test_the_history_of_an_address_is_told_newest_first(subject: Subject) 
     history = await chain.signatures_for_address(friend)
     assert [entry.signature for entry in history] == [third, second, first]
     assert [entry.error for entry in history] == [{"InstructionError": [0, {"Custom": 1}]}, None, None]
-    told = await chain.transaction(third)
+    told = await transaction_of(chain, third)
     assert told is not None
     assert (history[0].slot, history[0].block_time) == (told.slot, told.block_time)
 
@@ -352,6 +391,143 @@ async def test_the_history_of_an_address_is_told_newest_first(subject: Subject) 
     assert await chain.signatures_for_address(address(subject.stranger)) == []
 
 
+# What is told when it lands.
+
+
+async def told(feed: AsyncIterator[LandedSignature], many: int) -> list[LandedSignature]:
+    async with asyncio.timeout(30):
+        return [await anext(feed) for _ in range(many)]
+
+
+async def lands(subject: Subject, *lamports: int, to: Keypair | None = None) -> list[str]:
+    """The signatures of payments to the friend, or to another, one after the other."""
+    sent = []
+    for amount in lamports:
+        raw = await pays(subject.chain, subject.payer, address(to or subject.friend), amount)
+        assert await sends(subject, raw) is not None
+        sent.append(signature_of(raw))
+    return sent
+
+
+async def test_what_lands_is_told_in_order_with_and_without_success(subject: Subject) -> None:
+    friend = address(subject.friend)
+    async with subject.chain.landings([friend]) as feed:
+        sent = await lands(subject, SOL, 10**15, SOL + 1)
+        heard = await told(feed, 3)
+    assert [each.signature for each in heard] == sent
+    assert [each.error for each in heard] == [None, {"InstructionError": [0, {"Custom": 1}]}, None]
+    assert [(each.slot, each.position) for each in heard] == sorted({(each.slot, each.position) for each in heard})
+    history = await subject.chain.signatures_for_address(friend)
+    assert [(each.signature, each.slot, each.error, each.block_time) for each in reversed(history)] == [
+        (each.signature, each.slot, each.error, each.block_time) for each in heard
+    ]
+
+
+async def test_only_what_mentions_an_address_is_told_and_once(subject: Subject) -> None:
+    listened = [address(subject.friend), address(subject.stranger), address(subject.friend)]
+    async with subject.chain.landings(listened) as feed:
+        await lands(subject, SOL, to=Keypair())
+        first = await lands(subject, SOL)
+        second = await lands(subject, SOL, to=subject.stranger)
+        blockhash = (await subject.chain.latest_blockhash()).blockhash
+        moves = [
+            transfer(TransferParams(from_pubkey=subject.payer.pubkey(), to_pubkey=to.pubkey(), lamports=SOL))
+            for to in (subject.friend, subject.stranger)
+        ]
+        both = signed(moves, [subject.payer], blockhash)
+        await sends(subject, both)
+        await lands(subject, SOL + 2, to=Keypair())
+        last = await lands(subject, SOL + 3)
+        heard = await told(feed, 4)
+    assert [each.signature for each in heard] == [*first, *second, signature_of(both), *last]
+
+
+async def test_a_reader_that_begins_and_then_lists_has_no_gap(subject: Subject) -> None:
+    """It may begin at any point, and meets again no more than what landed since it began."""
+    friend, before = address(subject.friend), await lands(subject, SOL)
+    async with subject.chain.landings([friend]) as feed:
+        between = await lands(subject, SOL + 1, SOL + 2)
+        listed = [each.signature for each in await subject.chain.signatures_for_address(friend)]
+        after = await lands(subject, SOL + 3)
+        heard: list[str] = []
+        while after[0] not in heard:
+            heard += [each.signature for each in await told(feed, 1)]
+    assert listed[::-1] == before + between
+    assert heard in (between + after, before + between + after)
+
+
+async def test_what_a_lookup_table_adds_is_mentioned_too(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node's push too must say so."""
+    monkeypatch.setattr("countermand.solana.rpc.chain.UNCALLED_LOOK_MS", 10**6)
+    (warm_up,) = await lands(subject, SOL)
+    known = await subject.chain.signature_status(warm_up)
+    assert known is not None
+    await subject.expire_blockhashes()
+    table = await makes_table(subject, known.slot, subject.friend.pubkey())
+    await subject.expire_blockhashes()
+    to = subject.friend.pubkey()
+    move = transfer(TransferParams(from_pubkey=subject.payer.pubkey(), to_pubkey=to, lamports=SOL))
+    blockhash = Hash.from_string((await subject.chain.latest_blockhash()).blockhash)
+    tables = [AddressLookupTableAccount(table, [to])]
+    raw = sign(MessageV0.try_compile(subject.payer.pubkey(), [move], tables, blockhash), [subject.payer])
+    assert bytes(to) not in raw
+    async with subject.chain.landings([str(to)]) as feed:
+        await sends(subject, raw)
+        assert [each.signature for each in await told(feed, 1)] == [signature_of(raw)]
+
+
+async def makes_table(subject: Subject, slot: int, holds: Pubkey) -> Pubkey:
+    payer = subject.payer.pubkey()
+    table, bump = Pubkey.find_program_address([bytes(payer), slot.to_bytes(8, "little")], LOOKUP_PROGRAM)
+    metas = [
+        AccountMeta(table, is_signer=False, is_writable=True),
+        *(AccountMeta(payer, is_signer=True, is_writable=True) for _ in range(2)),
+        AccountMeta(Pubkey.from_string(SYSTEM_PROGRAM), is_signer=False, is_writable=False),
+    ]
+    does = [
+        Instruction(LOOKUP_PROGRAM, struct.pack("<IQB", 0, slot, bump), metas),
+        Instruction(LOOKUP_PROGRAM, struct.pack("<IQ", 2, 1) + bytes(holds), metas),
+    ]
+    made = await sends(subject, signed(does, [subject.payer], (await subject.chain.latest_blockhash()).blockhash))
+    assert made is not None
+    assert made.error is None
+    return table
+
+
+async def test_a_subscription_that_cannot_be_is_refused(subject: Subject) -> None:
+    for asked in ([], [SYSTEM_PROGRAM] * 101, ["no address"]):
+        with pytest.raises(ValueError):
+            await subject.chain.landings(asked).__aenter__()
+
+
+async def test_a_subscription_ends_with_its_node_and_begins_anew(
+    rpc: Subject, another_venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("countermand.solana.rpc.chain.UNCALLED_LOOK_MS", 200)
+    friend = address(rpc.friend)
+    async with rpc.chain.landings([friend]) as feed:
+        first = await lands(rpc, SOL)
+        assert [each.signature for each in await told(feed, 1)] == first
+        another_venue.faults(rpcDown=True)
+        with pytest.raises(ChainUnavailable):
+            await told(feed, 1)
+        with pytest.raises(ChainUnavailable):
+            await rpc.chain.landings([friend]).__aenter__()
+    another_venue.faults()
+    missed = await lands(rpc, SOL + 1)
+    async with rpc.chain.landings([friend]) as feed:
+        caught_up = [each.signature for each in await rpc.chain.signatures_for_address(friend, until=first[0])]
+        assert caught_up == missed
+
+
+async def test_a_node_that_pushes_is_not_asked_in_vain(rpc: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The venue serves its WebSocket on the next port, where clients look for it."""
+    monkeypatch.setattr("countermand.solana.rpc.chain.UNCALLED_LOOK_MS", 10**6)
+    async with rpc.chain.landings([address(rpc.friend)]) as feed:
+        sent = await lands(rpc, SOL)
+        assert [each.signature for each in await told(feed, 1)] == sent
+
+
 async def test_recent_fees_are_whole_numbers(subject: Subject) -> None:
     fees = await subject.chain.recent_prioritization_fees([address(subject.payer)])
     assert all(fee >= 0 for fee in fees)
@@ -364,7 +540,7 @@ async def test_what_cannot_be_read_is_refused(subject: Subject) -> None:
     for asked in (
         chain.accounts(["no address"]),
         chain.signature_status("no signature"),
-        chain.transaction("no signature"),
+        transaction_of(chain, "no signature"),
         chain.signatures_for_address("no address"),
         chain.signatures_for_address(address(subject.payer), before="no signature"),
         chain.program_accounts("no address"),

@@ -110,12 +110,13 @@ async def test_a_batch_is_there_after_a_load(store: LedgerStore) -> None:
     assert list(loaded.recent) == [
         RecentTransaction(landed.signature, landed.message_hash, landed.slot, '"AccountInUse"')
     ]
-    found = await store.transaction(landed.signature)
+    found, none = await store.transactions([landed.signature, bytes(64)])
     assert found is not None
+    assert none is None
     assert replace(found, addresses=landed.addresses) == landed
     assert await store.status(landed.signature) == status(landed.position, '"AccountInUse"')
     assert await store.status(bytes(64)) is None
-    assert await store.transaction(bytes(64)) is None
+    assert await store.transactions([]) == []
 
 
 async def test_a_load_tells_only_the_recent_transactions(store: LedgerStore) -> None:

@@ -3,7 +3,8 @@ unless the test lands it."""
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +26,7 @@ from countermand.solana.port import (
     AccountInfo,
     AddressSignature,
     ChainUnavailable,
+    LandedSignature,
     LatestBlockhash,
     LedgerTransaction,
     Memcmp,
@@ -128,13 +130,17 @@ class StubChain:
         self._require()
         return self.fees
 
-    async def transaction(self, signature: str) -> LedgerTransaction | None:
-        raise AssertionError(signature)
+    async def transactions(self, signatures: Sequence[str]) -> Sequence[LedgerTransaction | None]:
+        assert not signatures
+        return []
 
     async def signatures_for_address(
         self, address: str, *, limit: int = 1_000, before: str | None = None, until: str | None = None
     ) -> Sequence[AddressSignature]:
         return []
+
+    def landings(self, touching: Sequence[str]) -> AbstractAsyncContextManager[AsyncIterator[LandedSignature]]:
+        raise AssertionError(touching)
 
 
 class StubMemory:

@@ -207,12 +207,12 @@ def test_the_transaction_that_opened_it(stage: Stage) -> None:
         AddressSignature("stranger", 2, None, created),
         AddressSignature("opened and closed before", 1, None, created - 1),
     ]
-    stage.chain.transactions = {
+    stage.chain.landed = {
         "fill": landed("fill", order=ADDRESSES[0]),
         "stranger": landed("stranger", order=ADDRESSES[0]),
         "failed before": landed("failed before"),
         "opened and closed before": landed("opened and closed before", created_at=created - 1),
     }
     assert open_tx(stage) == ""
-    stage.chain.transactions["opening"] = landed("opening")
+    stage.chain.landed["opening"] = landed("opening")
     assert open_tx(stage) == "opening"

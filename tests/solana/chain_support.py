@@ -16,7 +16,7 @@ from solders.transaction import VersionedTransaction
 
 from countermand.solana.embedded import EmbeddedChain, Genesis
 from countermand.solana.ledger_store import LedgerBatch, LedgerStore, LedgerUnavailable
-from countermand.solana.port import Chain
+from countermand.solana.port import Chain, ChainRecords, LedgerTransaction
 from countermand.solana.tokens import TOKEN_PROGRAM
 from countermand_simulator.memory_ledger import MemoryLedgerStore
 
@@ -111,6 +111,11 @@ def token_transfer(source: str, to: str, owner: str, amount: int) -> Instruction
         AccountMeta(Pubkey.from_string(owner), is_signer=True, is_writable=False),
     ]
     return Instruction(Pubkey.from_string(TOKEN_PROGRAM), b"\x03" + amount.to_bytes(8, "little"), metas)
+
+
+async def transaction_of(records: ChainRecords, signature: str) -> LedgerTransaction | None:
+    (found,) = await records.transactions([signature])
+    return found
 
 
 async def lamports_of(chain: Chain, wallet_address: str) -> int:

@@ -12,9 +12,12 @@ from countermand.solana.rpc import RpcChain
 
 @dataclass(frozen=True, slots=True)
 class Asked:
+    """`batch` is the number of the batch that it came in, if it did."""
+
     method: str
     params: list[Any]
     id: int
+    batch: int | None = None
 
 
 Behaviour = Callable[[Asked, asyncio.StreamWriter], Awaitable[None]]
@@ -26,6 +29,9 @@ class ScriptedNode:
 
     results: dict[str, Any] = field(default_factory=dict)
     behaviour: Behaviour | None = None
+    batch_refusal: bytes | None = None
+    """The whole answer to a batch, with its HTTP status line, instead of its results."""
+    batches: int = 0
     asked: list[Asked] = field(default_factory=list)
     connections: int = 0
     url: str = ""
@@ -44,28 +50,46 @@ class ScriptedNode:
         self._writers.append(writer)
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while not writer.is_closing():
-                asked = await _read(reader)
-                self.asked.append(asked)
-                if self.behaviour is not None:
-                    await self.behaviour(asked, writer)
+                request = await _read(reader)
+                if isinstance(request, list):
+                    writer.write(self._answer_batch(request))
                 else:
-                    writer.write(http(self._answer(asked)))
+                    await self._answer_one(_asked(request), writer)
                 await writer.drain()
 
-    def _answer(self, asked: Asked) -> bytes:
+    async def _answer_one(self, asked: Asked, writer: asyncio.StreamWriter) -> None:
+        self.asked.append(asked)
+        if self.behaviour is not None:
+            await self.behaviour(asked, writer)
+        else:
+            writer.write(http(json.dumps(self._answer(asked)).encode()))
+
+    def _answer_batch(self, requests: list[Any]) -> bytes:
+        self.batches += 1
+        if self.batch_refusal is not None:
+            return self.batch_refusal
+        asked = [_asked(request, self.batches) for request in requests]
+        self.asked += asked
+        # In any order, as JSON-RPC allows.
+        return http(json.dumps([self._answer(each) for each in reversed(asked)]).encode())
+
+    def _answer(self, asked: Asked) -> dict[str, Any]:
         result = self.results[asked.method]
         if callable(result):
             result = result(*asked.params)
         key = "error" if isinstance(result, dict) and set(result) == {"code", "message"} else "result"
-        return json.dumps({"jsonrpc": "2.0", key: result, "id": asked.id}).encode()
+        return {"jsonrpc": "2.0", key: result, "id": asked.id}
 
 
-async def _read(reader: asyncio.StreamReader) -> Asked:
+def _asked(request: dict[str, Any], batch: int | None = None) -> Asked:
+    return Asked(request["method"], request["params"], request["id"], batch)
+
+
+async def _read(reader: asyncio.StreamReader) -> Any:
     head = await reader.readuntil(b"\r\n\r\n")
     lines = head.decode().lower().split("\r\n")
     length = next(int(line.split(":")[1]) for line in lines if line.startswith("content-length:"))
-    request = json.loads(await reader.readexactly(length))
-    return Asked(request["method"], request["params"], request["id"])
+    return json.loads(await reader.readexactly(length))
 
 
 def http(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
@@ -81,10 +105,12 @@ def saying(raw: bytes) -> Behaviour:
 
 
 @contextlib.asynccontextmanager
-async def scripted(node: ScriptedNode, *, timeout_ms: int = 2_000) -> AsyncIterator[RpcChain]:
+async def scripted(
+    node: ScriptedNode, *, ws_url: str | None = None, timeout_ms: int = 2_000
+) -> AsyncIterator[RpcChain]:
     server = await asyncio.start_server(node.serve, "127.0.0.1", 0)
     node.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    chain = RpcChain(f"{node.url}/secret-path?key=secret-key", timeout_ms=timeout_ms)
+    chain = RpcChain(f"{node.url}/secret-path?key=secret-key", ws_url=ws_url, timeout_ms=timeout_ms)
     try:
         yield chain
     finally:

@@ -43,6 +43,7 @@ from tests.solana.chain_support import (
     signature_of,
     signed,
     token_transfer,
+    transaction_of,
     wallet,
 )
 
@@ -119,7 +120,7 @@ async def test_an_advance_lets_no_transaction_die(chain: EmbeddedChain, clock: M
     assert (await chain.submit(early)).landed
     clock.now += 3_600_000
     assert (await chain.submit(late)).landed
-    first, second = [await chain.transaction(signature_of(raw)) for raw in (early, late)]
+    first, second = [await transaction_of(chain, signature_of(raw)) for raw in (early, late)]
     assert first is not None
     assert second is not None
     assert (second.slot, second.block_time) == (first.slot, first.block_time + 3_600)
@@ -156,7 +157,7 @@ async def test_what_lands_with_an_error_pays_and_is_remembered(chain: EmbeddedCh
     landed = await chain.submit(raw)
     assert landed == Submitted(signature_of(raw), chain.slot, {"InstructionError": [0, {"Custom": 1}]}, None)
     assert await lamports_of(chain, address(ALICE)) == 10 * SOL - 5_000
-    found = await chain.transaction(signature_of(raw))
+    found = await transaction_of(chain, signature_of(raw))
     assert found is not None
     assert (found.error, found.fee) == (landed.error, 5_000)
     assert found.pre_balances[0] - found.post_balances[0] == 5_000
@@ -186,7 +187,7 @@ async def test_bytes_with_two_readings_or_none_are_refused(
 async def test_a_transaction_tells_its_whole_story(chain: EmbeddedChain) -> None:
     given = await faucet_of(chain).mint_to(address(ALICE), USDC_MINT, 5_000_000)
     await faucet_of(chain).mint_to(address(BOB), USDC_MINT, 1)
-    story = await chain.transaction(given)
+    story = await transaction_of(chain, given)
     assert story is not None
     ata = associated_token_address(address(ALICE), USDC_MINT)
     assert story.pre_token_balances == ()
@@ -201,7 +202,7 @@ async def test_a_transaction_tells_its_whole_story(chain: EmbeddedChain) -> None
     latest = await chain.latest_blockhash()
     raw = signed([token_transfer(ata, to, address(ALICE), 2_000_000)], [ALICE], latest.blockhash)
     assert (await chain.submit(raw)).landed
-    story = await chain.transaction(signature_of(raw))
+    story = await transaction_of(chain, signature_of(raw))
     assert story is not None
     assert {(b.owner, b.amount) for b in story.pre_token_balances} == {(address(ALICE), 5_000_000), (address(BOB), 1)}
     assert {(b.owner, b.amount) for b in story.post_token_balances} == {
@@ -254,7 +255,7 @@ async def test_a_token_2022_mint_can_be_given_too(chain: EmbeddedChain) -> None:
     token = read_token_account(info.data)
     assert token is not None
     assert token.amount == 700
-    story = await chain.transaction(gift)
+    story = await transaction_of(chain, gift)
     assert story is not None
     (balance,) = story.post_token_balances
     assert (balance.program, balance.amount, balance.decimals) == (TOKEN_2022_PROGRAM, 700, 2)
@@ -281,7 +282,7 @@ async def test_address_lookup_tables_are_made_extended_and_used(chain: EmbeddedC
     known = AddressLookupTableAccount(table, friends)
     raw = sign(MessageV0.try_compile(ALICE.pubkey(), moves, [known], blockhash), [ALICE])
     assert (await chain.submit(raw)).error is None
-    story = await chain.transaction(signature_of(raw))
+    story = await transaction_of(chain, signature_of(raw))
     assert story is not None
     assert sorted(story.loaded_writable) == sorted(map(str, friends))
     assert story.post_balances[-20:] == (10**7,) * 20

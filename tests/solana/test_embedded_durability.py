@@ -27,6 +27,7 @@ from tests.solana.chain_support import (
     payment,
     pays,
     signature_of,
+    transaction_of,
     wallet,
 )
 
@@ -54,7 +55,7 @@ async def test_everything_is_there_after_a_restart(store: FaultyStore, clock: Ma
     await faucet_of(chain).mint_to(address(ALICE), USDC_MINT, 7)
     raw = await pays(chain, ALICE, address(BOB), SOL)
     await chain.submit(raw)
-    status, story = await chain.signature_status(signature_of(raw)), await chain.transaction(signature_of(raw))
+    status, story = await chain.signature_status(signature_of(raw)), await transaction_of(chain, signature_of(raw))
     genesis, slot = chain.genesis_hash, chain.slot
     await chain.close()
 
@@ -64,7 +65,7 @@ async def test_everything_is_there_after_a_restart(store: FaultyStore, clock: Ma
     assert chain.slot >= slot
     assert await lamports_of(chain, address(BOB)) == SOL
     assert await chain.signature_status(signature_of(raw)) == status
-    assert await chain.transaction(signature_of(raw)) == story
+    assert await transaction_of(chain, signature_of(raw)) == story
     ((token, _),) = await chain.token_accounts_by_owner(address(ALICE))
     assert token == associated_token_address(address(ALICE), USDC_MINT)
     await faucet_of(chain).airdrop(address(BOB), SOL)
@@ -147,7 +148,7 @@ async def test_nobody_reads_what_is_not_committed(store: FaultyStore, clock: Man
         for coroutine in (
             chain.accounts([address(BOB)]),
             chain.signature_status(signature_of(raw)),
-            chain.transaction(signature_of(raw)),
+            transaction_of(chain, signature_of(raw)),
             chain.signatures_for_address(address(BOB)),
             chain.simulate(await pays(chain, ALICE, address(BOB), 2 * SOL)),
             chain.preflight(raw),

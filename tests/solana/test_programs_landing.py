@@ -36,7 +36,7 @@ from countermand.solana.tokens import (
     token_account_bytes,
 )
 from tests.gifts import faucet_of
-from tests.solana.chain_support import GENESIS, ManualClock, open_chain, wallet
+from tests.solana.chain_support import GENESIS, ManualClock, open_chain, transaction_of, wallet
 
 ALICE, BOB = wallet(1), wallet(2)
 MAKER, PAYER = str(ALICE.pubkey()), str(BOB.pubkey())
@@ -77,7 +77,7 @@ class World:
         assert len(raw) == len(unsigned_transaction(message))
         submitted = await self.chain.submit(raw)
         assert submitted.landed, submitted.dropped
-        landed = await self.chain.transaction(submitted.signature)
+        landed = await transaction_of(self.chain, submitted.signature)
         assert landed is not None
         return landed
 

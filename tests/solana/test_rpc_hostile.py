@@ -13,6 +13,7 @@ import pytest
 from countermand.solana.port import ChainUnavailable
 from countermand.solana.rpc import RpcChain
 from countermand.solana.tokens import SYSTEM_PROGRAM, TOKEN_PROGRAM
+from tests.solana.chain_support import address, payment, signature_of, transaction_of, wallet
 from tests.solana.rpc_node import Asked, Behaviour, ScriptedNode, http, saying, scripted
 from tests.solana.test_rpc import BLOCKHASH, RAW, SIGNATURE, at, epoch, status
 
@@ -140,7 +141,7 @@ async def test_an_answer_that_cannot_be_true_is_none(
     assert method in await complaint(ScriptedNode({method: result}), ask)
 
 
-def told(**changes: Any) -> dict[str, Any]:
+def told(raw: bytes = RAW, **changes: Any) -> dict[str, Any]:
     """What a node tells of a landed payment."""
     meta = {
         "err": None,
@@ -151,7 +152,7 @@ def told(**changes: Any) -> dict[str, Any]:
         "innerInstructions": None,
         "logMessages": None,
     }
-    whole = {"slot": 5, "blockTime": 7, "transaction": [base64.b64encode(RAW).decode(), "base64"], "version": 0}
+    whole = {"slot": 5, "blockTime": 7, "transaction": [base64.b64encode(raw).decode(), "base64"], "version": 0}
     top = {key: value for key, value in changes.items() if key in whole}
     return whole | top | {"meta": meta | {key: value for key, value in changes.items() if key not in whole}}
 
@@ -167,7 +168,7 @@ async def test_a_sparse_transaction_is_read() -> None:
     """Older nodes leave out what newer ones tell."""
     node = ScriptedNode({"getTransaction": told(innerInstructions=inner())})
     async with scripted(node) as chain:
-        landed = await chain.transaction(SIGNATURE)
+        landed = await transaction_of(chain, SIGNATURE)
     assert landed is not None
     assert (landed.raw, landed.logs, landed.units_consumed, landed.pre_token_balances) == (RAW, (), 0, ())
     ((calls),) = landed.inner_instructions
@@ -198,13 +199,65 @@ async def test_a_sparse_transaction_is_read() -> None:
     ],
 )
 async def test_a_transaction_that_cannot_be_is_none(changes: dict[str, Any]) -> None:
-    await complaint(ScriptedNode({"getTransaction": told(**changes)}), lambda chain: chain.transaction(SIGNATURE))
+    await complaint(ScriptedNode({"getTransaction": told(**changes)}), lambda chain: transaction_of(chain, SIGNATURE))
 
 
 async def test_another_transaction_than_the_one_asked_for_is_none() -> None:
     other = SIGNATURE[:-1] + ("1" if SIGNATURE[-1] != "1" else "2")
     node = ScriptedNode({"getTransaction": told()})
-    assert "another transaction" in await complaint(node, lambda chain: chain.transaction(other))
+    assert "another transaction" in await complaint(node, lambda chain: transaction_of(chain, other))
+
+
+OTHERS = [payment(wallet(1), address(wallet(2)), lamports, BLOCKHASH) for lamports in range(1, 20)]
+BY_SIGNATURE = {signature_of(raw): told(raw) for raw in OTHERS}
+
+
+def known(signature: str, _: object) -> object:
+    return BY_SIGNATURE.get(signature)
+
+
+async def test_transactions_are_asked_in_one_batch() -> None:
+    node = ScriptedNode({"getTransaction": known})
+    async with scripted(node) as chain:
+        found = await chain.transactions([SIGNATURE, *BY_SIGNATURE])
+        assert await chain.transactions([]) == []
+        await transaction_of(chain, SIGNATURE)
+    assert [landed and landed.raw for landed in found] == [RAW, *OTHERS]
+    assert node.batches == 1
+    assert [asked.batch for asked in node.asked] == [1] * 20 + [None]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        http(b'{"error":{"code":-32600,"message":"batch requests are not supported"}}', "400 Bad Request"),
+        http(b"batches are for paid plans", "403 Forbidden"),
+        http(b'{"jsonrpc":"2.0","error":{"code":-32600,"message":"no batches"},"id":null}'),
+        http(b'[{"jsonrpc":"2.0","error":{"code":-32600,"message":"no batches"},"id":null}]'),
+        http(b"[]"),
+    ],
+)
+async def test_a_node_that_takes_no_batches_is_asked_one_by_one(refusal: bytes) -> None:
+    node = ScriptedNode({"getTransaction": known}, batch_refusal=refusal)
+    async with scripted(node) as chain:
+        for _ in range(2):
+            found = await chain.transactions(list(BY_SIGNATURE))
+            assert [landed and landed.raw for landed in found] == OTHERS
+    assert (node.batches, len(node.asked), node.connections <= 8) == (1, 38, True)
+
+
+async def test_a_batch_that_fails_is_unavailability_and_no_refusal() -> None:
+    several = list(BY_SIGNATURE)[:2]
+    for broken in (http(b"", "503 Service Unavailable"), http(b"slow down", "429 Too Many Requests")):
+        node = ScriptedNode({"getTransaction": known}, batch_refusal=broken)
+        await complaint(node, lambda chain: chain.transactions(several))
+        assert node.asked == []
+    node = ScriptedNode({"getTransaction": {"code": -32011, "message": "history is not available"}})
+    assert "history is not available" in await complaint(node, lambda chain: chain.transactions(several))
+    node = ScriptedNode({"getTransaction": 7})
+    assert "a result of another shape" in await complaint(node, lambda chain: chain.transactions(several))
+    node = ScriptedNode({"getTransaction": told()})
+    assert "another transaction" in await complaint(node, lambda chain: chain.transactions(several))
 
 
 async def test_who_does_not_answer_is_not_waited_for() -> None:

@@ -89,7 +89,7 @@ async def _embedded(opened: _Opened, accounts: Mapping[Address, AccountInfo]) ->
 async def _over_a_node(opened: _Opened) -> AsyncIterator[App]:
     url = opened.settings.rpc_url
     assert url is not None, "the settings were checked"
-    chain = RpcChain(url)
+    chain = RpcChain(url, ws_url=opened.settings.rpc_ws_url)
     try:
         await opened.stores.venue.serve_as_venue(await _cluster(chain, url), _is_filling)
         taken = await take_all(opened.dsn, SHARDS)

@@ -28,6 +28,7 @@ def serve(
     database_url: Annotated[str | None, _option("database-url", "a PostgreSQL instead of our own")] = None,
     chain: Annotated[Chain, _option("chain", "embedded, or a real node by rpc")] = "embedded",
     rpc_url: Annotated[str | None, _option("rpc-url", "the real node")] = None,
+    rpc_ws_url: Annotated[str | None, _option("rpc-ws-url", "its WebSocket, where clients do not find it")] = None,
     sandbox: Annotated[bool | None, _option("sandbox", "clock, faucet, prices, faults; else it is a venue")] = None,
     seed: Annotated[int | None, _option("seed", "of ids and nonces, in a sandbox")] = None,
     api_keys: Annotated[
@@ -64,6 +65,7 @@ def serve(
         database_url=database_url,
         chain=chain,
         rpc_url=rpc_url,
+        rpc_ws_url=rpc_ws_url,
         sandbox=sandbox,
         seed=seed,
         api_keys=api_keys,

@@ -6,7 +6,8 @@ What the world does wrong is done by `FaultyChain` and `CrashingStore`; what the
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeVar
@@ -23,6 +24,7 @@ from countermand.solana.port import (
     Address,
     AddressSignature,
     ChainUnavailable,
+    LandedSignature,
     LatestBlockhash,
     LedgerTransaction,
     Memcmp,
@@ -122,9 +124,9 @@ class FaultyChain:
         self._require()
         return await self._chain.recent_prioritization_fees(addresses)
 
-    async def transaction(self, signature: Signature) -> LedgerTransaction | None:
+    async def transactions(self, signatures: Sequence[Signature]) -> Sequence[LedgerTransaction | None]:
         self._require()
-        return await self._chain.transaction(signature)
+        return await self._chain.transactions(signatures)
 
     async def signatures_for_address(
         self,
@@ -136,6 +138,17 @@ class FaultyChain:
     ) -> Sequence[AddressSignature]:
         self._require()
         return await self._chain.signatures_for_address(address, limit=limit, before=before, until=until)
+
+    @asynccontextmanager
+    async def landings(self, touching: Sequence[Address]) -> AsyncIterator[AsyncIterator[LandedSignature]]:
+        self._require()
+        async with self._chain.landings(touching) as feed, aclosing(self._while_up(feed)) as told:
+            yield told
+
+    async def _while_up(self, feed: AsyncIterator[LandedSignature]) -> AsyncGenerator[LandedSignature, None]:
+        async for landed in feed:
+            self._require()
+            yield landed
 
     async def send(self, transaction: bytes) -> None:
         """Accepts the transaction, and then does with it what the faults say."""

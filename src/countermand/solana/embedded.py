@@ -8,7 +8,8 @@ loaded again.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 from solders.account import Account
@@ -20,6 +21,7 @@ from solders.signature import Signature as SignatureKey
 from countermand.solana.clockwork import BLOCKHASH_SLOTS, Blockhashes, SlotClock, VenueClock
 from countermand.solana.genesis import Genesis
 from countermand.solana.group_commit import Batch, GroupCommit
+from countermand.solana.landed import LandedFeeds
 from countermand.solana.ledger import (
     AddressSignature,
     DetailedSimulation,
@@ -54,12 +56,15 @@ from countermand.solana.port import (
     Blockhash,
     ChainUnavailable,
     JsonError,
+    LandedSignature,
     LatestBlockhash,
     Memcmp,
     Signature,
     SignatureStatus,
     Simulation,
     check_filters,
+    check_signatures,
+    check_touching,
 )
 from countermand.solana.recent import Recent, RecentStatus
 from countermand.solana.tokens import SYSVAR_OWNER, read_token_account
@@ -116,6 +121,7 @@ class EmbeddedChain:
         self._failure: BaseException | None = None
         self._writer: asyncio.Task[None] | None = None
         self._subscribers: list[Callable[[Landing], None]] = []
+        self._feeds = LandedFeeds()
 
     @classmethod
     async def open(
@@ -232,13 +238,15 @@ class EmbeddedChain:
         stored = await self._store.status(key)
         return None if stored is None else SignatureStatus(stored.slot, finalized=True, error=read_error(stored.error))
 
-    async def transaction(self, signature: Signature) -> LedgerTransaction | None:
-        key = bytes(SignatureKey.from_string(signature))
+    async def transactions(self, signatures: Sequence[Signature]) -> list[LedgerTransaction | None]:
+        check_signatures(signatures)
+        keys = [bytes(SignatureKey.from_string(signature)) for signature in signatures]
         live = self._require()
-        if (recent := live.recent.status(key)) is not None:
-            await live.commits.up_to(recent.position)
-        stored = await self._store.transaction(key)
-        return None if stored is None else read_ledger_transaction(stored)
+        recent = [status.position for key in keys if (status := live.recent.status(key)) is not None]
+        if recent:
+            await live.commits.up_to(max(recent))
+        stored = await self._store.transactions(keys) if keys else []
+        return [None if each is None else read_ledger_transaction(each) for each in stored]
 
     async def signatures_for_address(
         self,
@@ -256,6 +264,17 @@ class EmbeddedChain:
         key = bytes(Pubkey.from_string(address))
         await self.settle()
         return [read_status(found) for found in await self._store.signatures_for(key, limit=limit, **bounds)]
+
+    @asynccontextmanager
+    async def landings(self, touching: Sequence[Address]) -> AsyncIterator[AsyncIterator[LandedSignature]]:
+        check_touching(touching)
+        keys = [Pubkey.from_string(address) for address in touching]
+        self._require()
+        feed = self._feeds.begin(keys)
+        try:
+            yield feed
+        finally:
+            self._feeds.leave(feed)
 
     async def simulate(self, transaction: bytes) -> Simulation:
         _, found = await self._simulate(read_transaction(transaction), verify_signatures=False, any_blockhash=False)
@@ -482,6 +501,7 @@ class EmbeddedChain:
         raise AssertionError
 
     def _tell(self, batch: Batch) -> None:
+        self._feeds.tell(batch.landed)
         if not self._subscribers:
             return
         loop = asyncio.get_running_loop()
@@ -511,6 +531,8 @@ class EmbeddedChain:
     def _go_down(self, reason: ChainUnavailable) -> None:
         self._live, self._down = None, reason
         self._up.clear()
+        # A commit of unknown end may have landed what is never told.
+        self._feeds.end(reason)
 
     def _stop(self, reason: ChainUnavailable) -> None:
         if self._live is not None:

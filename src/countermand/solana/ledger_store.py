@@ -133,8 +133,8 @@ class LedgerStore(Protocol):
 
     async def commit(self, batch: LedgerBatch) -> None: ...
 
-    async def transaction(self, signature: bytes) -> StoredTransaction | None:
-        """`addresses` may stay empty."""
+    async def transactions(self, signatures: Sequence[bytes]) -> Sequence[StoredTransaction | None]:
+        """In the order of the signatures. `addresses` may stay empty."""
 
     async def status(self, signature: bytes) -> StoredStatus | None: ...
 

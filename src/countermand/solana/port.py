@@ -4,7 +4,8 @@ Two adapters implement it: `embedded` (a Solana VM in this process) and, for a r
 Addresses, signatures and blockhashes are base58 text, as on the wire; transactions are wire bytes.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -19,6 +20,9 @@ FILTERS_MAX: Final = 4
 MEMCMP_BYTES_MAX: Final = 128
 HISTORY_PAGE_MAX: Final = 1_000
 FEE_ADDRESSES_MAX: Final = 128
+TRANSACTIONS_MAX: Final = 100
+LANDED_ADDRESSES_MAX: Final = 100
+LANDED_WAITING_MAX: Final = 10_000
 
 
 class ChainUnavailable(Exception):
@@ -129,6 +133,13 @@ class AddressSignature:
     block_time: int
 
 
+@dataclass(frozen=True, slots=True)
+class LandedSignature(AddressSignature):
+    """`position` orders what one subscription tells of one slot. It means nothing elsewhere."""
+
+    position: int
+
+
 Memcmp: TypeAlias = tuple[int, bytes]
 """The account's data has these bytes at this offset."""
 
@@ -174,8 +185,11 @@ class ChainRecords(Protocol):
         One number a slot, 0 where it took nothing; it may be empty. At most `FEE_ADDRESSES_MAX` addresses.
         """
 
-    async def transaction(self, signature: Signature) -> LedgerTransaction | None:
-        """What landed under this signature, with or without success. A new landing may take a moment to show."""
+    async def transactions(self, signatures: Sequence[Signature]) -> Sequence[LedgerTransaction | None]:
+        """What landed under each signature, with or without success. A new landing may take a moment to show.
+
+        Raises `ValueError` for more than `TRANSACTIONS_MAX` signatures.
+        """
 
     async def signatures_for_address(
         self,
@@ -190,9 +204,36 @@ class ChainRecords(Protocol):
         Both bounds are exclusive. An unknown `before` finds nothing, an unknown `until` bounds nothing.
         """
 
+    def landings(self, touching: Sequence[Address]) -> AbstractAsyncContextManager[AsyncIterator[LandedSignature]]:
+        """What becomes final from now on and mentions one of these programs or accounts, also by a lookup table.
+
+        Once it is entered, every such transaction is told, with or without success, at least once and in the order of
+        (slot, position). The position is that of the block for any two transactions that have one of the addresses in
+        common. The iterator raises `ChainUnavailable` when it may have missed one: when the chain or its connection
+        fails, and when `LANDED_WAITING_MAX` of them wait to be read.
+
+        A reader that can begin at any point keeps a cursor of its own. It enters, then lists what came after the
+        cursor (`signatures_for_address`), and then iterates. So it has no gap, and meets again what it listed; when
+        the iterator raises, it begins anew.
+
+        Raises `ValueError` for no address, or for more than `LANDED_ADDRESSES_MAX`.
+        """
+
 
 class Node(Chain, ChainRecords, Protocol):
     """Both halves of the port: what either adapter is."""
+
+
+def check_signatures(signatures: Sequence[Signature]) -> None:
+    """Raises `ValueError` where there are more than one question may have."""
+    if len(signatures) > TRANSACTIONS_MAX:
+        raise ValueError(f"{len(signatures)} signatures (max: {TRANSACTIONS_MAX})")
+
+
+def check_touching(addresses: Sequence[Address]) -> None:
+    """Raises `ValueError` unless a subscription can be for them."""
+    if not 0 < len(addresses) <= LANDED_ADDRESSES_MAX:
+        raise ValueError(f"{len(addresses)} addresses to listen for (1 to {LANDED_ADDRESSES_MAX})")
 
 
 def check_filters(data_size: int | None, memcmp: Sequence[Memcmp]) -> None:

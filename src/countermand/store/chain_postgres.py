@@ -164,10 +164,11 @@ class PostgresLedgerStore:
         if committed is None:
             raise LedgerReplaced(f"epoch {batch.epoch} of the ledger has ended")
 
-    async def transaction(self, signature: bytes) -> StoredTransaction | None:
+    async def transactions(self, signatures: Sequence[bytes]) -> list[StoredTransaction | None]:
         async with self._reading() as connection:
-            row = await connection.fetchrow("SELECT * FROM chain_transactions WHERE signature = $1", signature)
-        return None if row is None else StoredTransaction(**row, addresses=())
+            rows = await connection.fetch("SELECT * FROM chain_transactions WHERE signature = ANY ($1)", signatures)
+        found = {row["signature"]: StoredTransaction(**row, addresses=()) for row in rows}
+        return [found.get(signature) for signature in signatures]
 
     async def status(self, signature: bytes) -> StoredStatus | None:
         async with self._reading() as connection:

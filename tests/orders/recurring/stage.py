@@ -2,7 +2,8 @@
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,7 @@ from countermand.solana.port import (
     AddressSignature,
     ChainUnavailable,
     JsonError,
+    LandedSignature,
     LatestBlockhash,
     LedgerTransaction,
     Memcmp,
@@ -89,7 +91,7 @@ class PaperChain:
     sent: list[bytes] = field(default_factory=list)
     statuses: dict[str, SignatureStatus] = field(default_factory=dict)
     signatures: dict[str, list[AddressSignature]] = field(default_factory=dict)
-    transactions: dict[str, LedgerTransaction] = field(default_factory=dict)
+    landed: dict[str, LedgerTransaction] = field(default_factory=dict)
 
     def _up(self) -> None:
         if self.down:
@@ -138,15 +140,18 @@ class PaperChain:
         self._up()
         return []
 
-    async def transaction(self, signature: str) -> LedgerTransaction | None:
+    async def transactions(self, signatures: Sequence[str]) -> Sequence[LedgerTransaction | None]:
         self._up()
-        return self.transactions.get(signature)
+        return [self.landed.get(signature) for signature in signatures]
 
     async def signatures_for_address(
         self, address: str, *, limit: int = 1_000, before: str | None = None, until: str | None = None
     ) -> Sequence[AddressSignature]:
         self._up()
         return [] if before is not None else self.signatures.get(address, [])
+
+    def landings(self, touching: Sequence[str]) -> AbstractAsyncContextManager[AsyncIterator[LandedSignature]]:
+        raise AssertionError(touching)
 
     def has_order(self, address: str, order: Dca) -> None:
         self.accounts_there[address] = AccountInfo(2_902_320, DCA_PROGRAM, dca_bytes(order), executable=False)

@@ -34,7 +34,7 @@ from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits, UsdPrice
 from tests.gifts import faucet_of
 from tests.orders.recurring.stage import JUP, SOL, USDC, Drawer, signed
-from tests.solana.chain_support import GENESIS, ManualClock, open_chain
+from tests.solana.chain_support import GENESIS, ManualClock, open_chain, transaction_of
 
 LAMPORTS = 10**10
 DOLLAR = 10**12
@@ -150,7 +150,7 @@ async def test_an_order_is_opened_listed_and_closed(house: House) -> None:
         opened_by=listed.opened_by,
     )
     assert listed.opened_by is not None
-    opening = await house.chain.transaction(listed.opened_by)
+    opening = await transaction_of(house.chain, listed.opened_by)
     assert opening is not None
     assert opening.error is None
 

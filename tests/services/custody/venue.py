@@ -2,7 +2,7 @@
 
 import base64
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
@@ -89,9 +89,9 @@ class ChainByHand:
         self._up()
         return await self.inner.simulate(transaction)
 
-    async def transaction(self, signature: str) -> LedgerTransaction | None:
+    async def transactions(self, signatures: Sequence[str]) -> Sequence[LedgerTransaction | None]:
         self._up()
-        return await self.inner.transaction(signature)
+        return await self.inner.transactions(signatures)
 
     async def send(self, transaction: bytes) -> None:
         self._up()

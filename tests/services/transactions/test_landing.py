@@ -1,6 +1,7 @@
 """How signed transactions are read, and what is known of their fate."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -178,10 +179,12 @@ class Remembering(StubChain):
         assert address == ORDER
         return [AddressSignature(signature, 1, None, 1) for signature in self.history]
 
-    async def transaction(self, signature: str) -> LedgerTransaction | None:
-        self.asked.append(signature)
-        raw = self.history[signature]
-        return replace(LANDED, signature=signature, raw=raw) if raw else None
+    async def transactions(self, signatures: Sequence[str]) -> Sequence[LedgerTransaction | None]:
+        self.asked += signatures
+        return [
+            replace(LANDED, signature=signature, raw=raw) if (raw := self.history[signature]) else None
+            for signature in signatures
+        ]
 
 
 LANDED = LedgerTransaction("", 1, 1, b"", None, 0, 0, (), (), (), (), (), (), None, (), ())

@@ -7,14 +7,21 @@ from typing import Final
 
 from countermand.services.transactions.chain_errors import asks_the_chain
 from countermand.services.transactions.landing import error_words
-from countermand.solana.port import AccountInfo, AddressSignature, Chain, ChainRecords, LedgerTransaction
+from countermand.solana.port import (
+    TRANSACTIONS_MAX,
+    AccountInfo,
+    AddressSignature,
+    Chain,
+    ChainRecords,
+    LedgerTransaction,
+)
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.programs.anchor import key
 from countermand.values.identity import Address
 from countermand.values.instant import Instant
 from countermand.values.timeline import TimelineEntry
 
-_TRANSACTIONS_MAX: Final = 200
+_LOOKED_AT_MAX: Final = 200
 """The newest that name an order: strangers can name it, too."""
 _CAUSE: Final = "transaction"
 _NAMES: Final = {
@@ -94,7 +101,8 @@ class ChainInspection:
         self, address: Address
     ) -> tuple[list[TimelineEntry], limit_order.CreateOrderEvent | dca.Opened | None, State]:
         """What landed with its name, the oldest first; how it was opened last, and how it ended."""
-        named = (await self._records.signatures_for_address(address))[:_TRANSACTIONS_MAX]
+        named = (await self._records.signatures_for_address(address))[:_LOOKED_AT_MAX]
+        landed = await self._landed([each.signature for each in named if each.error is None])
         timeline: list[TimelineEntry] = []
         opened: limit_order.CreateOrderEvent | dca.Opened | None = None
         ended = State.CANCELLED
@@ -102,13 +110,19 @@ class ChainInspection:
             if each.error is not None:
                 timeline.append(_entry(each, "transaction_failed", error_words(each.error)))
                 continue
-            transaction = await self._records.transaction(each.signature)
-            for event in _events(address, transaction):
+            for event in _events(address, landed[each.signature]):
                 timeline.append(_entry(each, _NAMES[type(event)], _words(event)))
                 if isinstance(event, limit_order.CreateOrderEvent | dca.Opened):
                     opened = event
                 ended = _end(event, ended)
         return timeline, opened, ended
+
+    async def _landed(self, signatures: Sequence[str]) -> dict[str, LedgerTransaction | None]:
+        found: dict[str, LedgerTransaction | None] = {}
+        for start in range(0, len(signatures), TRANSACTIONS_MAX):
+            asked = signatures[start : start + TRANSACTIONS_MAX]
+            found.update(zip(asked, await self._records.transactions(asked), strict=True))
+        return found
 
 
 def _events(

@@ -136,13 +136,12 @@ class LimitChain:
         """
         named = [each for each in await self._records.signatures_for_address(order.address) if each.error is None]
         named.sort(key=lambda each: abs(each.block_time - order.created_at_s))
-        for each in named[:_OPENINGS_MAX]:
-            transaction = await self._records.transaction(each.signature)
+        for transaction in await self._records.transactions([each.signature for each in named[:_OPENINGS_MAX]]):
             if transaction is not None and any(
                 isinstance(event, CreateOrderEvent) and event.order == order.address
                 for event in limit_order.events_of(transaction)
             ):
-                return Signature(each.signature)
+                return Signature(transaction.signature)
         return None
 
     async def _price(self, unit_price: int | None, writes: Sequence[Address]) -> int:

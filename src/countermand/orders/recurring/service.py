@@ -189,11 +189,12 @@ class RecurringOrders:
         Of several within the second of its creation it is the last: the others opened what was closed since.
         """
         landed = [each async for each in self._landed_since(address, order.created_at)]
+        oldest = landed[: -_OPENINGS_ASKED_MAX - 1 : -1]
+        transactions = await self._records.transactions([each.signature for each in oldest])
         opening = None
-        for each in landed[: -_OPENINGS_ASKED_MAX - 1 : -1]:
+        for each, transaction in zip(oldest, transactions, strict=True):
             if opening is not None and each.block_time > order.created_at:
                 break
-            transaction = await self._records.transaction(each.signature)
             if transaction is not None and _opens(dca.events_of(transaction), address):
                 opening = Signature(each.signature)
         return opening

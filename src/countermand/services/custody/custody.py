@@ -224,7 +224,7 @@ class VaultCustody:
             return ObservedOutcome(outcome, signature)
         if plan.swap is None:
             return ObservedOutcome(TransactionOutcome.LANDED, signature)
-        landed = await self._chain.transaction(signature)
+        (landed,) = await self._chain.transactions([signature])
         if landed is None:
             return None
         amounts = self._swapped(plan, plan.swap, changes_of(landed))

@@ -43,5 +43,5 @@ def _units(keys: Sequence[Address], balances: Sequence[TokenBalance]) -> dict[Ad
 class LandedChain(Chain, Protocol):
     """A chain that shows what a landed transaction did. Methods may raise `ChainUnavailable`."""
 
-    async def transaction(self, signature: Signature) -> LedgerTransaction | None:
-        """What landed under this signature. A new landing may take a moment to show."""
+    async def transactions(self, signatures: Sequence[Signature]) -> Sequence[LedgerTransaction | None]:
+        """What landed under each signature. A new landing may take a moment to show."""

@@ -85,7 +85,7 @@ class ChainLanding:
         return found if len(found) <= 2 * _LOOKED_AT_MAX else found[:_LOOKED_AT_MAX] + found[-_LOOKED_AT_MAX:]
 
     async def _message_of(self, signature: Signature) -> bytes | None:
-        transaction = await self._chain.transaction(signature)
+        (transaction,) = await self._chain.transactions([signature])
         # Fewer than 128 signatures: their number takes one byte.
         return None if transaction is None else transaction.raw[1 + SIGNATURE_BYTES * transaction.raw[0] :]
 

@@ -317,7 +317,7 @@ class RpcMethods:
         if not isinstance(config, params.ReadTransaction):
             config = params.ReadTransaction(encoding=config)
         await self._slot(config)
-        landed = await self._chain.transaction(params.signature(signature))
+        (landed,) = await self._chain.transactions([params.signature(signature)])
         if landed is None:
             return None
         return transaction_json(

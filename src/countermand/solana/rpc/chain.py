@@ -2,22 +2,28 @@
 
 import asyncio
 import base64
-from collections.abc import Callable, Coroutine, Sequence
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
+from itertools import pairwise
 from typing import Any, Final, Generic, TypeVar
 
 import base58
 from solders.pubkey import Pubkey
 from solders.signature import Signature as SignatureKey
 
+from countermand.solana.clockwork import SLOT_MS
 from countermand.solana.port import (
     FEE_ADDRESSES_MAX,
     HISTORY_PAGE_MAX,
+    LANDED_WAITING_MAX,
     AccountInfo,
     Address,
     AddressSignature,
     Blockhash,
     ChainUnavailable,
+    LandedSignature,
     LatestBlockhash,
     LedgerTransaction,
     Memcmp,
@@ -25,22 +31,35 @@ from countermand.solana.port import (
     SignatureStatus,
     Simulation,
     check_filters,
+    check_signatures,
+    check_touching,
 )
 from countermand.solana.rpc import shapes
+from countermand.solana.rpc.histories import in_order
 from countermand.solana.rpc.history import known_address, landed_transaction
-from countermand.solana.rpc.node import TIMEOUT_MS, Node, NodeBehind, NodeRefused, caught_up
+from countermand.solana.rpc.node import TIMEOUT_MS, BatchRefused, Node, NodeBehind, NodeRefused, caught_up
+from countermand.solana.rpc.push import Bell, bell, websocket_url
 from countermand.solana.wire import read_transaction
 
 ACCOUNTS_MAX: Final = 100
 STATUSES_MAX: Final = 256
+ASKED_AT_ONCE_MAX: Final = 8
+"""So many requests of one question are under way where the node takes no batches."""
+LOOK_MS: Final = 2_000
+UNCALLED_LOOK_MS: Final = 10_000
+"""A node does not push every landing, see `rpc/push.py`."""
+_HISTORY: Final = "getSignaturesForAddress"
 _SMALL: Final = 64 * 1024
 _MEDIUM: Final = 4 * 1024 * 1024
+_BATCH: Final = 32 * 1024 * 1024
 _ACCOUNTS: Final = 16 * 1024 * 1024
 _PROGRAM_ACCOUNTS: Final = 64 * 1024 * 1024
 _CONFIRMED: Final = {"commitment": "confirmed"}
 _PREFLIGHT_FAILURE, _SIGNATURE_FAILURE = -32002, -32003
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 
 class RpcChain:
@@ -61,17 +80,24 @@ class RpcChain:
       that was restored from a snapshot has a gap in it, and says nothing of that. Look at the accounts, too.
 
     A node that is behind is asked again for some 1.5 seconds, a broken connection is opened again once; nothing else is
-    repeated here. Questions for heights and statuses that are asked in one turn of the loop travel together.
+    repeated here. Questions for heights and statuses that are asked in one turn of the loop travel together. Several
+    transactions are one batch of JSON-RPC; a node that refuses a batch once is asked one by one from then on, eight at
+    a time.
     """
 
-    def __init__(self, url: str, *, timeout_ms: int = TIMEOUT_MS) -> None:
-        """Raises `ValueError` unless `url` is an http or https address. `timeout_ms` is for each request."""
+    def __init__(self, url: str, *, ws_url: str | None = None, timeout_ms: int = TIMEOUT_MS) -> None:
+        """Raises `ValueError` unless `url` is an http or https address. `timeout_ms` is for each request.
+
+        `ws_url` is where the node pushes; None means where clients look for it (`websocket_url`).
+        """
         self._node = Node(url, timeout_ms=timeout_ms)
+        self._ws_url = websocket_url(url) if ws_url is None else ws_url
         self.answers = True
         """What the node did with the last question. It may have refused it, or be behind: that is an answer."""
         self._floor = 0
         """The newest slot that was told as final: of a height, or of a status."""
         self._blockhash_slot = 0
+        self._takes_batches = True
         self._height: _Together[int] | None = None
         self._statuses: _Together[dict[Signature, SignatureStatus | None]] | None = None
 
@@ -174,11 +200,17 @@ class RpcChain:
         found = await self._ask("getRecentPrioritizationFees", [list(addresses)], shapes.read_fees, _SMALL)
         return [each.prioritization_fee for each in sorted(found, key=lambda each: each.slot)]
 
-    async def transaction(self, signature: Signature) -> LedgerTransaction | None:
-        """`ChainUnavailable` also when the node no longer has, or not yet, all that belongs to it."""
-        SignatureKey.from_string(signature)
+    async def transactions(self, signatures: Sequence[Signature]) -> list[LedgerTransaction | None]:
+        """`ChainUnavailable` also when the node no longer has, or not yet, all that belongs to one of them."""
+        check_signatures(signatures)
+        for signature in signatures:
+            SignatureKey.from_string(signature)
         config = _CONFIRMED | {"encoding": "base64", "maxSupportedTransactionVersion": 0}
-        found = await self._ask("getTransaction", [signature, config], shapes.read_transaction, _MEDIUM)
+        many = [[signature, config] for signature in signatures]
+        found = await self._ask_many("getTransaction", many, shapes.read_transaction, _MEDIUM, _BATCH)
+        return [self._landed(signature, each) for signature, each in zip(signatures, found, strict=True)]
+
+    def _landed(self, signature: Signature, found: shapes.Transaction | None) -> LedgerTransaction | None:
         if found is None:
             return None
         try:
@@ -200,14 +232,101 @@ class RpcChain:
             if bound is not None:
                 SignatureKey.from_string(bound)
                 config[name] = bound
-        found = await self._ask("getSignaturesForAddress", [address, config], shapes.read_history, _MEDIUM)
+        return self._history(await self._ask(_HISTORY, [address, config], shapes.read_history, _MEDIUM))
+
+    @asynccontextmanager
+    async def landings(self, touching: Sequence[Address]) -> AsyncIterator[AsyncIterator[LandedSignature]]:
+        """Histories are what is told, as of finalized slots. They are looked at when the node pushes, or every
+        `UNCALLED_LOOK_MS`; where it does not push, every `LOOK_MS`.
+
+        A slot is told when a later one is final: a venue that is the node calls a slot final while more lands in it.
+        """
+        check_touching(touching)
+        addresses = list(dict.fromkeys(str(Pubkey.from_string(address)) for address in touching))
+        async with bell(self._node, self._ws_url, addresses) as rung:
+            told = await self._final_slot()
+            newest = await self._histories(dict.fromkeys(addresses), limit=1)
+            # What is final since is still to be told, so it is no end of what is.
+            cursors = {
+                address: history[0].signature if history and history[0].slot <= told else None
+                for address, history in newest.items()
+            }
+            async with aclosing(self._follow(cursors, told, rung)) as feed:
+                yield feed
+
+    async def _follow(
+        self, cursors: dict[Address, Signature | None], told: int, rung: Bell | None
+    ) -> AsyncGenerator[LandedSignature, None]:
+        """`cursors` are the newest of each address that needs not be told, `told` the slot up to which all was."""
+        while True:
+            if rung is None:
+                await asyncio.sleep(LOOK_MS / 1000)
+            elif await rung.rings(told, UNCALLED_LOOK_MS):
+                await asyncio.sleep(SLOT_MS / 1000)
+            final = await self._final_slot()
+            if final <= told:
+                continue
+            histories = await self._landed_between(cursors, told, final)
+            cursors |= {address: history[-1].signature for address, history in histories.items() if history}
+            told = final
+            try:
+                landed = in_order(list(histories.values()))
+            except ValueError as problem:
+                raise self._node.answered(_HISTORY, f"what cannot be: {problem}") from None
+            for each in landed:
+                yield each
+
+    async def _final_slot(self) -> int:
+        """The newest slot in which nothing lands any more. All that is asked now is asked of a node past it."""
+        await self.finalized_block_height()
+        return self._floor - 1
+
+    async def _landed_between(
+        self, cursors: Mapping[Address, Signature | None], after: int, until: int
+    ) -> dict[Address, list[AddressSignature]]:
+        """All of the slots from `after`, exclusive, to `until`, the oldest first."""
+        found: dict[Address, list[AddressSignature]] = {address: [] for address in cursors}
+        pages: dict[Address, Signature | None] = dict.fromkeys(cursors)
+        for _ in range(LANDED_WAITING_MAX // HISTORY_PAGE_MAX):
+            read = await self._histories(pages, cursors)
+            pages = {}
+            for address, page in read.items():
+                found[address] += [entry for entry in page if after < entry.slot <= until]
+                if len(page) >= HISTORY_PAGE_MAX and page[-1].slot > after:
+                    pages[address] = page[-1].signature
+            if sum(map(len, found.values())) > LANDED_WAITING_MAX:
+                break
+            if not pages:
+                return {address: history[::-1] for address, history in found.items()}
+        raise ChainUnavailable(f"more than {LANDED_WAITING_MAX} transactions landed since they were last read")
+
+    async def _histories(
+        self,
+        before: Mapping[Address, Signature | None],
+        until: Mapping[Address, Signature | None] | None = None,
+        *,
+        limit: int = HISTORY_PAGE_MAX,
+    ) -> dict[Address, list[AddressSignature]]:
+        """A page of what is final for each address."""
+        many: list[list[Any]] = []
+        for address, newest in before.items():
+            config: dict[str, Any] = {"commitment": "finalized", "limit": limit, "minContextSlot": self._floor}
+            bounds = {"before": newest, "until": None if until is None else until[address]}
+            config |= {name: bound for name, bound in bounds.items() if bound is not None}
+            many.append([address, config])
+        pages = await self._ask_many(_HISTORY, many, shapes.read_history, _MEDIUM, _BATCH)
+        return {address: self._history(page) for address, page in zip(before, pages, strict=True)}
+
+    def _history(self, page: list[shapes.AddressEntry]) -> list[AddressSignature]:
+        if any(older.slot > newer.slot for newer, older in pairwise(page)):
+            raise self._node.answered(_HISTORY, "a history that is not newest first")
         try:
             return [
                 AddressSignature(str(SignatureKey.from_string(each.signature)), each.slot, each.err, each.block_time)
-                for each in found
+                for each in page
             ]
         except ValueError:
-            raise self._node.answered("getSignaturesForAddress", "what is no signature") from None
+            raise self._node.answered(_HISTORY, "what is no signature") from None
 
     async def _ask_height(self, together: "_Together[int]") -> int:
         if self._height is together:
@@ -239,11 +358,37 @@ class RpcChain:
         self._floor = max(self._floor, *final, 0)
         return dict(zip(signatures, statuses, strict=True))
 
-    async def _ask(self, method: str, params: list[Any], read: shapes.Reader[T], bytes_max: int) -> T:
+    async def _ask_many(
+        self, method: str, many: Sequence[list[Any]], read: shapes.Reader[T], one_bytes_max: int, all_bytes_max: int
+    ) -> list[T]:
+        if len(many) < 2 or not self._takes_batches:
+            return await self._ask_each(method, many, read, one_bytes_max)
         try:
-            answer = await caught_up(partial(self._node.call, method, params, read, bytes_max=bytes_max))
+            return await self._heard(partial(self._node.call_batch, method, many, read, bytes_max=all_bytes_max))
+        except BatchRefused as refused:
+            found = await self._ask_each(method, many, read, one_bytes_max)
+            # It answers, but not to batches.
+            _log.warning("one request for each question from now on: %s", refused)
+            self._takes_batches = False
+            return found
+
+    async def _ask_each(
+        self, method: str, many: Sequence[list[Any]], read: shapes.Reader[T], bytes_max: int
+    ) -> list[T]:
+        found: list[T] = []
+        for start in range(0, len(many), ASKED_AT_ONCE_MAX):
+            asked = many[start : start + ASKED_AT_ONCE_MAX]
+            found += await asyncio.gather(*(self._ask(method, params, read, bytes_max) for params in asked))
+        return found
+
+    async def _ask(self, method: str, params: list[Any], read: shapes.Reader[T], bytes_max: int) -> T:
+        return await self._heard(partial(self._node.call, method, params, read, bytes_max=bytes_max))
+
+    async def _heard(self, ask: Callable[[], Awaitable[T]]) -> T:
+        try:
+            answer = await caught_up(ask)
         except ChainUnavailable as problem:
-            self.answers = isinstance(problem, NodeRefused | NodeBehind)
+            self.answers = isinstance(problem, NodeRefused | NodeBehind | BatchRefused)
             raise
         self.answers = True
         return answer

@@ -5,7 +5,7 @@ costs 0.15 ms of our time for each request, where httpx takes 0.9 (measured on o
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from countermand.solana.port import ChainUnavailable
 TIMEOUT_MS: Final = 15_000
 CONNECT_TIMEOUT_MS: Final = 5_000
 CONNECTIONS_MAX: Final = 32
+HEARTBEAT_MS: Final = 20_000
 BEHIND_PAUSES_MS: Final = (100, 200, 400, 800)
 SLOT_NOT_REACHED: Final = -32016
 _COMPLAINT_BYTES_MAX: Final = 16 * 1024
@@ -40,6 +41,10 @@ class NodeRefused(ChainUnavailable):
     def __init__(self, sentence: str, code: int) -> None:
         super().__init__(sentence)
         self.code: Final = code
+
+
+class BatchRefused(ChainUnavailable):
+    """The node did not take several questions in one request."""
 
 
 class NodeBehind(ChainUnavailable):
@@ -67,7 +72,14 @@ class _Answer(msgspec.Struct, frozen=True):
     result: msgspec.Raw = msgspec.Raw(b"")
 
 
+class _BadStatus(ChainUnavailable):
+    def __init__(self, sentence: str, status: int) -> None:
+        super().__init__(sentence)
+        self.status: Final = status
+
+
 _decode_answer: Final = msgspec.json.Decoder(_Answer).decode
+_decode_answers: Final = msgspec.json.Decoder(list[_Answer]).decode
 
 
 class Node:
@@ -77,7 +89,7 @@ class Node:
 
     def __init__(self, url: str, *, timeout_ms: int = TIMEOUT_MS) -> None:
         self._url = url
-        self._name = f"the node at {_host_of(url)}"
+        self.name = f"the node at {_host_of(url)}"
         self._timeout = aiohttp.ClientTimeout(total=timeout_ms / 1000, sock_connect=CONNECT_TIMEOUT_MS / 1000)
         self._http: aiohttp.ClientSession | None = None
         self._closed = False
@@ -90,9 +102,8 @@ class Node:
 
     async def call(self, method: str, params: list[Any], read: Callable[[msgspec.Raw], T], *, bytes_max: int) -> T:
         """The result as `read`, a decoder of msgspec, reads it. No more than `bytes_max` come into memory."""
-        number = next(self._ids)
-        asked = msgspec.json.encode({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
-        text = await self._post(method, asked, bytes_max)
+        number, question = self._question(method, params)
+        text = await self._post(method, msgspec.json.encode(question), bytes_max)
         try:
             answer = _decode_answer(text)
         except DECODING_ERRORS:
@@ -101,14 +112,52 @@ class Node:
             raise self._refused(method, complaint)
         if answer.id != number or not answer.result:
             raise self.answered(method, f"no result of our question: {_glimpse(text)}")
+        return self._read_result(method, answer.result, read)
+
+    async def call_batch(
+        self, method: str, many: Sequence[list[Any]], read: Callable[[msgspec.Raw], T], *, bytes_max: int
+    ) -> list[T]:
+        """The results of questions that differ in their parameters, in one request; `bytes_max` is for all together.
+
+        Raises `BatchRefused` if the node takes no batches, or not this one. The first error of one of them is raised.
+        """
+        asked = dict(self._question(method, params) for params in many)
         try:
-            return read(answer.result)
+            text = await self._post(method, msgspec.json.encode(list(asked.values())), bytes_max)
+        except _BadStatus as bad:
+            if 400 <= bad.status < 500:
+                raise BatchRefused(str(bad)) from None
+            raise
+        try:
+            answers = {answer.id: answer for answer in _decode_answers(text)}
+        except DECODING_ERRORS:
+            raise BatchRefused(f"{self.name} answered a batch of {method} with {_glimpse(text)}") from None
+        if answers.keys() != asked.keys():
+            raise BatchRefused(f"{self.name} answered a batch of {method} with other answers: {_glimpse(text)}")
+        results: list[T] = []
+        for number in asked:
+            if (complaint := answers[number].error) is not None:
+                raise self._refused(method, complaint)
+            results.append(self._read_result(method, answers[number].result, read))
+        return results
+
+    def _question(self, method: str, params: list[Any]) -> tuple[int, dict[str, Any]]:
+        number = next(self._ids)
+        return number, {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+
+    def _read_result(self, method: str, result: msgspec.Raw, read: Callable[[msgspec.Raw], T]) -> T:
+        try:
+            return read(result)
         except DECODING_ERRORS as problem:
             raise self.answered(method, f"a result of another shape: {_glimpse(str(problem))}") from None
 
+    async def open_socket(self, url: str, *, bytes_max: int) -> aiohttp.ClientWebSocketResponse:
+        """Its WebSocket. No message may have more than `bytes_max`. Pings that are not answered end it."""
+        return await self._session().ws_connect(url, max_msg_size=bytes_max, heartbeat=HEARTBEAT_MS / 1000)
+
     def answered(self, method: str, what: str) -> ChainUnavailable:
         """For an answer with which nothing can be done."""
-        return ChainUnavailable(f"{self._name} answered {method} with {what}")
+        return ChainUnavailable(f"{self.name} answered {method} with {what}")
 
     async def _post(self, method: str, body: bytes, bytes_max: int) -> bytes:
         """Asks once more where a connection that was kept ended: all that we ask may be asked twice."""
@@ -120,9 +169,9 @@ class Node:
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
                 return await self._post_once(method, body, bytes_max)
         except TimeoutError:
-            raise ChainUnavailable(f"{self._name} did not answer {method} in time") from None
+            raise ChainUnavailable(f"{self.name} did not answer {method} in time") from None
         except (aiohttp.ClientError, OSError, ValueError) as problem:
-            raise ChainUnavailable(f"{self._name} cannot be asked {method}: {_reason(problem)}") from None
+            raise ChainUnavailable(f"{self.name} cannot be asked {method}: {_reason(problem)}") from None
 
     async def _post_once(self, method: str, body: bytes, bytes_max: int) -> bytes:
         async with self._session().post(self._url, data=body, allow_redirects=False) as response:
@@ -130,7 +179,8 @@ class Node:
                 raise self.answered(method, "HTTP status 429: it takes no more requests from us now")
             if response.status != 200:
                 text = await self._read(method, response, _COMPLAINT_BYTES_MAX)
-                raise self.answered(method, f"HTTP status {response.status}: {_complaint_in(text)}")
+                sentence = str(self.answered(method, f"HTTP status {response.status}: {_complaint_in(text)}"))
+                raise _BadStatus(sentence, response.status)
             if (packed := response.headers.get("content-encoding", "identity")) != "identity":
                 raise self.answered(method, f"a packed body ({_glimpse(packed)}), which we did not ask for")
             return await self._read(method, response, bytes_max)
@@ -149,7 +199,7 @@ class Node:
     def _session(self) -> aiohttp.ClientSession:
         """Made when it is needed: it belongs to the loop that runs then."""
         if self._closed:
-            raise ChainUnavailable(f"{self._name} is not asked any more: the chain is closed")
+            raise ChainUnavailable(f"{self.name} is not asked any more: the chain is closed")
         if self._http is None:
             self._http = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX),
@@ -161,7 +211,7 @@ class Node:
         return self._http
 
     def _refused(self, method: str, complaint: _Complaint) -> ChainUnavailable:
-        sentence = f"{self._name} refused {method}: {_glimpse(complaint.message)} ({complaint.code})"
+        sentence = f"{self.name} refused {method}: {_glimpse(complaint.message)} ({complaint.code})"
         return NodeBehind(sentence) if complaint.code == SLOT_NOT_REACHED else NodeRefused(sentence, complaint.code)
 
 
