@@ -27,8 +27,8 @@ _LANGUAGES: Final = {".py": "python", ".mjs": "js"}
 _STATES_PAGE: Final = """\
 # The states of an order
 
-Drawn from the tables in `domain/*/lifecycle.py` by `scripts/write_docs.py`; do not edit. Arrows are events. An event
-that has no arrow from a state raises, and changes nothing.
+Drawn from the tables in `orders/*/model/lifecycle.py` by `scripts/write_docs.py`; do not edit. Arrows are events. An
+event that has no arrow from a state raises, and changes nothing.
 
 ## A trigger order
 
@@ -41,8 +41,9 @@ that has no arrow from a state raises, and changes nothing.
 {rows}
 
 What each event means is in `orders/trigger/model/events.py`, which command leads to it in
-`orders/trigger/model/decide.py`. The raw states that an order never enters are in
-[ARCHITECTURE.md](../ARCHITECTURE.md#the-states).
+`orders/trigger/model/decide.py`.
+
+Raw states that no order enters are [listed with the reasons](reference/raw-states.md).
 
 ## An order of the books
 

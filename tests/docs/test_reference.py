@@ -20,11 +20,12 @@ from countermand.dialects.trigger_v2 import routes
 from countermand.dialects.trigger_v2.refusals import WORDS
 from countermand.gateway import telemetry as gateway_telemetry
 from countermand.kernel import telemetry as kernel_telemetry
-from countermand.orders.trigger import telemetry as engine_telemetry
+from countermand.orders.trigger import telemetry as trigger_telemetry
 from countermand.orders.trigger.model.refusals import Refusal
 from countermand.sandbox.faults import CrashPoint
 from countermand.sandbox.routes import SUFFIXES
 from countermand.sandbox.wire import FaultsWire
+from countermand.services.transactions import telemetry as transactions_telemetry
 from countermand.settings import API_KEYS_VARIABLE, ENV_PREFIX, Settings
 from countermand.solana.facade.methods import RpcMethods
 from countermand.solana.facade.session import SocketMethods
@@ -41,7 +42,7 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "keys list": list_,
     "keys revoke": revoke,
 }
-MEASURED = (engine_telemetry, gateway_telemetry, kernel_telemetry)
+MEASURED = (trigger_telemetry, gateway_telemetry, kernel_telemetry, transactions_telemetry)
 
 
 def page(name: str) -> str:

@@ -165,7 +165,9 @@ class OrderGroup:
 
     @property
     def remaining(self) -> BaseUnits:
-        return self.funds.left
+        progress = self.progress
+        # Of most orders nothing has left yet, and a cancel asks several times.
+        return self.funds.left if progress.posted or progress.voided else self.terms.deposited
 
     def triggered_by(self) -> Leg:
         number = self.progress.triggered_leg
