@@ -39,8 +39,9 @@ that has no arrow from a state raises, and changes nothing.
 |---|---|---|---|
 {rows}
 
-What each event means is in `orders/trigger/model/events.py`, which command leads to it in `orders/trigger/model/decide.py`. The raw
-states that an order never enters are in [ARCHITECTURE.md](../ARCHITECTURE.md#the-states).
+What each event means is in `orders/trigger/model/events.py`, which command leads to it in
+`orders/trigger/model/decide.py`. The raw states that an order never enters are in
+[ARCHITECTURE.md](../ARCHITECTURE.md#the-states).
 
 ## An order of the books
 
