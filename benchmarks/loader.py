@@ -47,6 +47,7 @@ from countermand.store.fingerprints import keep_fingerprint
 from countermand.store.postgres import PostgresStore, migrate
 from countermand.store.prices_postgres import PostgresPrices
 from countermand.store.venue_postgres import PostgresVenue
+from countermand.values.bucket import bucket_of
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import USD_SCALE, BaseUnits, Bps, UsdPrice
@@ -129,7 +130,7 @@ class Filling:
 
     def _place(self, wish: Wish, owner: Owner, accounts: dict[Address, AccountInfo]) -> OrderId:
         now, request_id = self.clock.now(), self.ids.request_id()
-        order_id, vault = self.ids.order_id(now), self.keys.vault_of(owner.wallet)
+        order_id, vault = self.ids.order_id(now, bucket_of(owner.wallet)), self.keys.vault_of(owner.wallet)
         parties, seed = Parties.of(owner.wallet, vault, wish.sells), account_seed(request_id)
         message = deposit_message(parties, seed, wish.amount, secrets.token_bytes(32))
         account = Address(str(order_account(parties.vault, seed, parties.program)))

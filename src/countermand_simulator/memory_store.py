@@ -10,13 +10,16 @@ from countermand.orders.trigger.ports import (
     BuildRow,
     CraftRow,
     HistoryQuery,
+    OrderBody,
     OrderRow,
     Sort,
     StoredHistory,
     StoredOrder,
     TriggerRows,
+    VaultRow,
 )
 from countermand.orders.trigger.records import ENTRIES_SHOWN, PASSING_KIND, PASSING_SHOWN, SHOWN_KINDS
+from countermand.values.bucket import BucketRange
 from countermand.values.identity import Mint, OrderId, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import UsdPrice
@@ -55,15 +58,15 @@ __all__ = [
 class MemoryShard(FencedShard[TriggerRows]):
     orders: dict[OrderId, OrderRow] = field(default_factory=dict)
     crafts: dict[RequestId, CraftRow] = field(default_factory=dict)
-    vaults: dict[Wallet, Instant] = field(default_factory=dict)
+    vaults: dict[Wallet, VaultRow] = field(default_factory=dict)
     builds: dict[bytes, BuildRow] = field(default_factory=dict)
 
     def add(self, rows: TriggerRows) -> None:
         self.orders.update({row.id: row for row in rows.orders})
         for craft in rows.crafts:
             self.crafts.setdefault(craft.request_id, craft)
-        for wallet, at in rows.vaults:
-            self.vaults.setdefault(wallet, at)
+        for vault in rows.vaults:
+            self.vaults.setdefault(vault.wallet, vault)
         for build in rows.builds:
             self.builds.setdefault(build.digest, build)
 
@@ -138,13 +141,15 @@ class MemoryStore(FencedStore[MemoryShard]):
 
     # --- reading
 
-    async def live_orders(self, shard: int) -> Sequence[tuple[OrderId, bytes]]:
+    async def live_orders(self, shard: int, buckets: BucketRange) -> Sequence[tuple[OrderId, bytes]]:
         await self._faults.at(BEFORE_READ)
-        return [(row.id, row.body) for _, row in sorted(self.database.shard(shard).orders.items()) if row.live]
+        rows = [row for _, row in sorted(self.database.shard(shard).orders.items()) if row.live]
+        return [(row.id, row.body) for row in rows if row.bucket in buckets]
 
-    async def orders(self, order_ids: Sequence[OrderId]) -> Mapping[OrderId, bytes]:
+    async def orders(self, order_ids: Sequence[OrderId]) -> Mapping[OrderId, OrderBody]:
         await self._faults.at(BEFORE_READ)
-        return {key: row.body for shard in self._shards() for key in order_ids if (row := shard.orders.get(key))}
+        rows = [row for shard in self._shards() for key in order_ids if (row := shard.orders.get(key))]
+        return {row.id: OrderBody(row.bucket, row.body) for row in rows}
 
     async def crafts(self, request_ids: Sequence[RequestId]) -> Mapping[RequestId, bytes]:
         await self._faults.at(BEFORE_READ)
@@ -156,7 +161,7 @@ class MemoryStore(FencedStore[MemoryShard]):
 
     async def vault(self, wallet: Wallet) -> Instant | None:
         await self._faults.at(BEFORE_READ)
-        return next((shard.vaults[wallet] for shard in self._shards() if wallet in shard.vaults), None)
+        return next((shard.vaults[wallet].registered_at for shard in self._shards() if wallet in shard.vaults), None)
 
     async def history(self, query: HistoryQuery) -> StoredHistory:
         await self._faults.at(BEFORE_READ)

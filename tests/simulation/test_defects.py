@@ -148,7 +148,7 @@ class HastyLoad(CountedShard):
     async def _begin(self) -> TriggerEpoch:
         await self._prices.load()
         state = TriggerState(self._prices.price_of)
-        for _, body in await self._store.live_orders(self.number):
+        for _, body in await self._store.live_orders(self.number, self._owners.range_of(self.number)):
             state.adopt(decode_group(body))
         self._as_stored = tuple(state.desk.groups.values())
         epoch = await self._store.begin_epoch(self.number)

@@ -6,38 +6,41 @@ from countermand.orders.trigger.ports import TriggerRows
 from countermand.store.writer import Family
 
 _ORDERS: Final = """
-INSERT INTO orders (shard, id, wallet, live, active, input_mint, output_mint, created_at, updated_at, expires_at, body)
+INSERT INTO orders (
+    shard, id, bucket, wallet, live, active, input_mint, output_mint, created_at, updated_at, expires_at, body
+)
 SELECT fence.shard, added.* FROM fence CROSS JOIN
-    unnest($18::uuid[], $19::text[], $20::boolean[], $21::boolean[], $22::text[], $23::text[],
-           $24::bigint[], $25::bigint[], $26::bigint[], $27::bytea[]) AS added
+    unnest($18::uuid[], $19::smallint[], $20::text[], $21::boolean[], $22::boolean[], $23::text[], $24::text[],
+           $25::bigint[], $26::bigint[], $27::bigint[], $28::bytea[]) AS added
 ON CONFLICT (id) DO UPDATE SET
-    wallet = excluded.wallet, live = excluded.live, active = excluded.active,
+    bucket = excluded.bucket, wallet = excluded.wallet, live = excluded.live, active = excluded.active,
     input_mint = excluded.input_mint, output_mint = excluded.output_mint, created_at = excluded.created_at,
     updated_at = excluded.updated_at, expires_at = excluded.expires_at, body = excluded.body
 """
 _CRAFTS: Final = """
-INSERT INTO crafts (shard, request_id, order_id, last_valid_height, body)
+INSERT INTO crafts (shard, request_id, bucket, order_id, last_valid_height, body)
 SELECT fence.shard, added.* FROM fence CROSS JOIN
-    unnest($28::uuid[], $29::uuid[], $30::bigint[], $31::bytea[]) AS added
+    unnest($29::uuid[], $30::smallint[], $31::uuid[], $32::bigint[], $33::bytea[]) AS added
 ON CONFLICT (request_id) DO NOTHING
 """
 _VAULTS: Final = """
-INSERT INTO vaults (shard, wallet, registered_at)
-SELECT fence.shard, added.* FROM fence CROSS JOIN unnest($32::text[], $33::bigint[]) AS added
+INSERT INTO vaults (shard, wallet, bucket, registered_at)
+SELECT fence.shard, added.* FROM fence CROSS JOIN unnest($34::text[], $35::smallint[], $36::bigint[]) AS added
 ON CONFLICT (wallet) DO NOTHING
 """
 _BUILDS: Final = """
 INSERT INTO builds (shard, digest, request_id, last_valid_height, body)
 SELECT fence.shard, added.* FROM fence CROSS JOIN
-    unnest($34::bytea[], $35::uuid[], $36::bigint[], $37::bytea[]) AS added
+    unnest($37::bytea[], $38::uuid[], $39::bigint[], $40::bytea[]) AS added
 ON CONFLICT (digest) DO NOTHING
 """
 
 
 def _arguments(rows: TriggerRows) -> tuple[Any, ...]:
-    orders, crafts, builds = rows.orders, rows.crafts, rows.builds
+    orders, crafts, vaults, builds = rows.orders, rows.crafts, rows.vaults, rows.builds
     return (
         [row.id for row in orders],
+        [row.bucket for row in orders],
         [row.wallet for row in orders],
         [row.live for row in orders],
         [row.active for row in orders],
@@ -48,11 +51,13 @@ def _arguments(rows: TriggerRows) -> tuple[Any, ...]:
         [row.expires_at for row in orders],
         [row.body for row in orders],
         [row.request_id for row in crafts],
+        [row.bucket for row in crafts],
         [row.order_id for row in crafts],
         [row.last_valid_height for row in crafts],
         [row.body for row in crafts],
-        [wallet for wallet, _ in rows.vaults],
-        [at for _, at in rows.vaults],
+        [row.wallet for row in vaults],
+        [row.bucket for row in vaults],
+        [row.registered_at for row in vaults],
         [row.digest for row in builds],
         [row.request_id for row in builds],
         [row.last_valid_height for row in builds],

@@ -8,6 +8,7 @@ from typing import Protocol, TypeAlias
 from countermand.kernel.ports import Batch, ShardStore
 from countermand.orders.trigger.model.commands import DepositCraft, Fate, Submission
 from countermand.orders.trigger.model.order import Attempt, Craft, Family, OrderGroup
+from countermand.values.bucket import Bucket, BucketRange
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits
@@ -117,6 +118,8 @@ class OrderRow:
     """An order as it is stored: its whole state as `body`, beside what it is searched by."""
 
     id: OrderId
+    bucket: Bucket
+    """That of the wallet, whatever the id's last byte is."""
     wallet: Wallet
     live: bool
     """It belongs in memory."""
@@ -146,9 +149,19 @@ class CraftRow:
     """A deposit that we built. `order_id` is the order that it may become."""
 
     request_id: RequestId
+    bucket: Bucket
     order_id: OrderId
     last_valid_height: int
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class VaultRow:
+    """A wallet that registered its vault."""
+
+    wallet: Wallet
+    bucket: Bucket
+    registered_at: Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +180,7 @@ class TriggerRows:
 
     orders: Sequence[OrderRow] = ()
     crafts: Sequence[CraftRow] = ()
-    vaults: Sequence[tuple[Wallet, Instant]] = ()
+    vaults: Sequence[VaultRow] = ()
     builds: Sequence[BuildRow] = ()
 
 
@@ -194,6 +207,14 @@ class HistoryQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderBody:
+    """The body of an order's row, with the bucket that says which shard owns it."""
+
+    bucket: Bucket
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class StoredOrder:
     """`order` is the body of its row, `history` the bodies of its events that its owner is shown, the newest first."""
 
@@ -212,11 +233,11 @@ class StoredHistory:
 class Store(ShardStore[TriggerRows], Protocol):
     """The memory of trigger orders. Every method may raise `Unavailable`."""
 
-    async def live_orders(self, shard: int) -> Sequence[tuple[OrderId, bytes]]:
-        """The bodies, with the ids that their rows go by."""
+    async def live_orders(self, shard: int, buckets: BucketRange) -> Sequence[tuple[OrderId, bytes]]:
+        """The bodies of the shard's rows in these buckets, with the ids that their rows go by."""
 
-    async def orders(self, order_ids: Sequence[OrderId]) -> Mapping[OrderId, bytes]:
-        """Those that there are."""
+    async def orders(self, order_ids: Sequence[OrderId]) -> Mapping[OrderId, OrderBody]:
+        """Those that there are, in whatever bucket."""
 
     async def crafts(self, request_ids: Sequence[RequestId]) -> Mapping[RequestId, bytes]: ...
 

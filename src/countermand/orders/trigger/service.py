@@ -25,6 +25,7 @@ from countermand.orders.trigger.ports import Custody, HistoryQuery, Store, Store
 from countermand.orders.trigger.records import HistoryEntry, decode_told, history_of
 from countermand.orders.trigger.shard import Answer, TriggerShard
 from countermand.orders.trigger.work import Outbox
+from countermand.values.bucket import bucket_of
 from countermand.values.identity import Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits
@@ -162,7 +163,7 @@ class TriggerService:
         """A deposit for the wallet to sign. It names the order that it may become."""
         deposit = await self._custody.craft_deposit(
             request_id=self._ids.request_id(),
-            order_id=self._ids.order_id(await self._shard.now()),
+            order_id=self._ids.order_id(await self._shard.now(), bucket_of(wallet)),
             wallet=wallet,
             family=family,
             input_mint=input_mint,

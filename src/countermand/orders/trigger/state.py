@@ -14,7 +14,7 @@ from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.model.refusals import Refused
 from countermand.orders.trigger.ports import BuildRow, CraftRow, TriggerRows
 from countermand.orders.trigger.records import record_of
-from countermand.orders.trigger.rows import craft_row, order_row
+from countermand.orders.trigger.rows import craft_row, order_row, vault_row
 from countermand.values.identity import Mint, OrderId, RequestId, Wallet
 from countermand.values.instant import Instant, Moment
 from countermand.values.quantities import UsdPrice
@@ -123,7 +123,7 @@ class TriggerState:
         return TriggerRows(
             orders=[order_row(group) for group in pending.orders.values()],
             crafts=pending.crafts,
-            vaults=list(pending.vaults.items()),
+            vaults=[vault_row(wallet, at) for wallet, at in pending.vaults.items()],
             builds=list(pending.builds.values()),
         )
 
