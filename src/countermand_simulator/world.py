@@ -268,7 +268,7 @@ class World(Stage[Process]):
 
 
 def _owners_of(buckets: Sequence[Bucket]) -> BucketOwners:
-    """The trigger shard owns no more than a range with all of these; shards that nobody runs own what is left."""
+    """The trigger shard owns no more than a range with all of these; shards that do not run own what is left."""
     first, last = min(buckets), max(buckets)
     below, above = range(first), range(last + 1, BUCKETS)
     left = [BucketRange(Bucket(each[0]), Bucket(each[-1])) for each in (below, above) if each]

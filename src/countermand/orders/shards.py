@@ -21,8 +21,8 @@ class OwnedElsewhere(Unavailable):
 class BucketOwners:
     """Which shard owns which buckets. Each bucket has exactly one owner.
 
-    Rows have the bucket of their wallet, and it alone says whose they are. The last byte of an order's id is a hint for
-    who has not read the row.
+    Rows have the bucket of their wallet, and it alone says whose they are. The last byte of an order's id is only a
+    hint, for a router that has not read the row.
     """
 
     def __init__(self, ranges: Mapping[int, BucketRange]) -> None:
