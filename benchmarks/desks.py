@@ -28,6 +28,7 @@ from countermand.orders.trigger.model.order import AT_REST, Family, Leg, OrderGr
 from countermand.orders.trigger.shard import TriggerEpoch
 from countermand.orders.trigger.state import TriggerState
 from countermand.services.tokens import SOL, USDC
+from countermand.values.bucket import bucket_of
 from countermand.values.identity import Address, Mint, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import USD_SCALE, BaseUnits, Bps, UsdPrice
@@ -72,7 +73,7 @@ def _order(number: int, ids: Ids, wallet: Wallet) -> OrderGroup:
     price = 300 * _DOLLAR + distance if rises else 100 * _DOLLAR - distance // 1_000
     amount, at = BaseUnits(10**9 + number), Instant(_START + number)
     return OrderGroup(
-        id=ids.order_id(at),
+        id=ids.order_id(at, bucket_of(wallet)),
         terms=Terms(
             wallet=wallet,
             family=Family.SINGLE,

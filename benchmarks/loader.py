@@ -27,6 +27,7 @@ from countermand.orders.trigger.model.commands import PlaceOrder, ResolveAttempt
 from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.order import Family, Leg, Role
 from countermand.orders.trigger.model.refusals import Refused
+from countermand.orders.trigger.rows import vault_row
 from countermand.orders.trigger.shard import TriggerEpoch
 from countermand.orders.trigger.state import TriggerState
 from countermand.sandbox.pool import pool_account, sandbox_accounts
@@ -48,6 +49,7 @@ from countermand.store.postgres import PostgresStore, migrate
 from countermand.store.prices_postgres import PostgresPrices
 from countermand.store.vaults_postgres import PostgresVaults
 from countermand.store.venue_postgres import PostgresVenue
+from countermand.values.bucket import bucket_of
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import USD_SCALE, BaseUnits, Bps, UsdPrice
@@ -131,7 +133,7 @@ class Filling:
 
     def _place(self, wish: Wish, owner: Owner, accounts: dict[Address, AccountInfo]) -> OrderId:
         now, request_id = self.clock.now(), self.ids.request_id()
-        order_id, vault = self.ids.order_id(now), self.keys.vault_of(owner.wallet)
+        order_id, vault = self.ids.order_id(now, bucket_of(owner.wallet)), self.keys.vault_of(owner.wallet)
         parties, seed = OrderAccounts.of(owner.wallet, vault, wish.sells), account_seed(request_id)
         message = deposit_message(parties, seed, wish.amount, secrets.token_bytes(32))
         account = Address(str(order_account(parties.vault, seed, parties.program)))
@@ -146,7 +148,7 @@ class Filling:
     async def register(self) -> None:
         """Gives every wallet its vault's registration."""
         now = self.clock.now()
-        await PostgresVaults(self.store.readers).add([(owner.wallet, now) for owner in self.owners])
+        await PostgresVaults(self.store.readers).add([vault_row(owner.wallet, now) for owner in self.owners])
 
     async def enrich(self) -> None:
         """The same, and lamports and token accounts."""

@@ -9,14 +9,17 @@ from countermand.orders.shards import TRIGGER_SHARD
 from countermand.orders.trigger.ports import (
     CraftRow,
     HistoryQuery,
+    OrderBody,
     OrderRow,
     Sort,
     StoredHistory,
     StoredOrder,
     TriggerRows,
+    VaultRow,
 )
 from countermand.orders.trigger.records import ENTRIES_SHOWN, PASSING_KIND, PASSING_SHOWN, SHOWN_KINDS
 from countermand.services.transactions.client_transactions import BuildRow
+from countermand.values.bucket import BucketRange
 from countermand.values.identity import Mint, OrderId, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import UsdPrice
@@ -80,7 +83,7 @@ class MemoryDatabase(FencedDatabase[MemoryShard]):
     def __init__(self) -> None:
         super().__init__(MemoryShard)
         self.prices: dict[Mint, UsdPrice] = {}
-        self.vaults: dict[Wallet, Instant] = {}
+        self.vaults: dict[Wallet, VaultRow] = {}
         self.builds: dict[bytes, BuildRow] = {}
 
 
@@ -125,13 +128,15 @@ class MemoryStore(FencedStore[MemoryShard]):
 
     # --- reading
 
-    async def live_orders(self, shard: int) -> Sequence[tuple[OrderId, bytes]]:
+    async def live_orders(self, shard: int, buckets: BucketRange) -> Sequence[tuple[OrderId, bytes]]:
         await self._faults.at(BEFORE_READ)
-        return [(row.id, row.body) for _, row in sorted(self.database.shard(shard).orders.items()) if row.live]
+        rows = [row for _, row in sorted(self.database.shard(shard).orders.items()) if row.live]
+        return [(row.id, row.body) for row in rows if row.bucket in buckets]
 
-    async def orders(self, order_ids: Sequence[OrderId]) -> Mapping[OrderId, bytes]:
+    async def orders(self, order_ids: Sequence[OrderId]) -> Mapping[OrderId, OrderBody]:
         await self._faults.at(BEFORE_READ)
-        return {key: row.body for shard in self._shards() for key in order_ids if (row := shard.orders.get(key))}
+        rows = [row for shard in self._shards() for key in order_ids if (row := shard.orders.get(key))]
+        return {row.id: OrderBody(row.bucket, row.body) for row in rows}
 
     async def crafts(self, request_ids: Sequence[RequestId]) -> Mapping[RequestId, bytes]:
         await self._faults.at(BEFORE_READ)
@@ -187,15 +192,16 @@ class MemoryVaults:
         self._database = database
         self._faults = faults or NoFaults()
 
-    async def add(self, vaults: Sequence[tuple[Wallet, Instant]]) -> None:
+    async def add(self, vaults: Sequence[VaultRow]) -> None:
         await self._faults.at(BEFORE_READ)
-        for wallet, at in vaults:
-            self._database.vaults.setdefault(wallet, at)
+        for row in vaults:
+            self._database.vaults.setdefault(row.wallet, row)
         await self._faults.at(AFTER_COMMIT)
 
     async def find(self, wallet: Wallet) -> Instant | None:
         await self._faults.at(BEFORE_READ)
-        return self._database.vaults.get(wallet)
+        row = self._database.vaults.get(wallet)
+        return None if row is None else row.registered_at
 
 
 class MemoryPrices:

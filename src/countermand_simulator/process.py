@@ -7,6 +7,7 @@ from typing import Protocol
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
 from countermand.kernel.ports import WriterReplaced
+from countermand.orders.shards import TRIGGER_SHARD, BucketOwners
 from countermand.orders.trigger.model.commands import Command
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.model.refusals import Refused
@@ -17,8 +18,11 @@ from countermand.orders.trigger.work import Outbox
 from countermand.services.prices import Prices, PriceStore
 from countermand.services.transactions.client_transactions import BuildStore
 from countermand.solana.port import Node
-from countermand.values.identity import Mint
+from countermand.values.bucket import Bucket
+from countermand.values.identity import Mint, OrderId
+from countermand.values.instant import Instant
 from countermand.values.quantities import UsdPrice
+from countermand_simulator.chance import chance
 from countermand_simulator.families import SOUND_FAMILIES, Families, Makes
 from countermand_simulator.vessel import Shore, Vessel
 
@@ -39,6 +43,14 @@ class Surroundings(Shore, Protocol):
         """The chain as the process reaches it, and as others do through it; None if it has no order programs."""
 
     def price_of(self, mint: Mint) -> UsdPrice | None: ...
+
+    @property
+    def owners(self) -> BucketOwners:
+        """Every process runs the trigger shard; the others have buckets that no wallet of this world is in."""
+
+    @property
+    def older_ids(self) -> float:
+        """How often an order's id is of an older layout."""
 
     async def boot(self, process: "Process") -> None: ...
 
@@ -65,6 +77,19 @@ class CountedShard(TriggerShard):
         await super().observe_prices(prices, at_once=at_once)
 
 
+class MixedIds(Ids):
+    """Some ids of orders are of an older layout: their last byte is as random as the rest."""
+
+    def __init__(self, seed: int, older: float) -> None:
+        super().__init__(seed)
+        self._layouts = chance(seed, "layouts of ids")
+        self._older = older
+
+    def order_id(self, at: Instant, bucket: Bucket) -> OrderId:
+        is_older = self._layouts.random() < self._older
+        return super().order_id(at, Bucket(self._layouts.randrange(256)) if is_older else bucket)
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a process is built of. A test that wants a defect puts its own part in."""
@@ -86,12 +111,12 @@ class Process(Vessel):
         transactions = world.transactions_for(self)
         self.transactions = transactions
         self.prices = Prices(world.prices_for(self, lambda: self.shard.opened))
-        self.shard = parts.shard(0, store, clock, self.prices, self._on_committed)
+        self.shard = parts.shard(TRIGGER_SHARD, store, clock, self.prices, self._on_committed, world.owners)
         self.prices.add_observer(self.shard.observe_prices)
         self.shard.dormant_kept = kept
         self.shard.stepped = lambda what: world.stepped(self.name, what)
         self.outbox = parts.outbox(self.shard, transactions, clock, confirm_ms)
-        ids = Ids(seed)
+        ids = MixedIds(seed, world.older_ids)
         self.orders = parts.orders(
             self.shard, self.outbox, transactions, store, world.vaults_for(self), clock, ids, confirm_ms
         )

@@ -11,6 +11,7 @@ from countermand.orders.trigger.ports import Transactions
 from countermand.services.transactions.landed import LandedChain
 from countermand.solana.clockwork import BLOCKHASH_SLOTS
 from countermand.solana.port import Node
+from countermand_simulator import signing
 from countermand_simulator.faults import Mortal
 from countermand_simulator.landings import Balance, Landing
 from countermand_simulator.model_chain import SOL, ModelChain, canonical, own_account, sign
@@ -128,7 +129,7 @@ class ModelSide:
         self.sol = SOL
         self.mints = (SOL, "USDC", "JUP")
         self.decimals: Mapping[str, int] = dict.fromkeys(self.mints, 0)
-        self.wallets = tuple(f"wallet {number}" for number in range(wallets))
+        self.wallets = tuple(str(signing.wallet(number).pubkey()) for number in range(wallets))
         self._chain = ModelChain(wall_ms, window)
 
     @property

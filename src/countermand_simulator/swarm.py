@@ -50,6 +50,8 @@ class Swarm:
     restart_ms: int
     misrouted: float
     """A request goes to any process that is awake, not to the newest."""
+    older_ids: float
+    """An order gets an id of an older layout, whose last byte says nothing of its bucket."""
 
     dust: float
     """Per withdrawal or fill that is on its way: a stranger sends something to its account."""
@@ -137,6 +139,7 @@ def drawn(random: Random) -> Swarm:
         signed_anew=rarely(0.3),
         sponsored=often(0.5),
         short_lived=often(0.8),
+        older_ids=often(0.6),
     )
 
 

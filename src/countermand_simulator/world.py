@@ -7,12 +7,13 @@ from typing import Any, Final
 
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import JournalRow
-from countermand.orders.shards import TRIGGER_SHARD
+from countermand.orders.shards import TRIGGER_SHARD, BucketOwners, OwnedElsewhere
 from countermand.orders.trigger.model.order import OrderGroup
-from countermand.orders.trigger.ports import OrderRow, Store, Transactions, VaultStore
+from countermand.orders.trigger.ports import CraftRow, OrderRow, Store, Transactions, VaultRow, VaultStore
 from countermand.services.prices import PriceStore
 from countermand.services.transactions.client_transactions import BuildStore
 from countermand.solana.port import Node
+from countermand.values.bucket import BUCKETS, Bucket, BucketRange, bucket_of
 from countermand.values.identity import Mint, OrderId, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import UsdPrice
@@ -52,11 +53,11 @@ class Rows:
     def order_row(self, order_id: str) -> OrderRow | None:
         return self.database.shard(0).orders.get(OrderId(order_id))
 
-    def has_craft(self, request_id: str) -> bool:
-        return RequestId(request_id) in self.database.shard(0).crafts
+    def craft_row(self, request_id: str) -> CraftRow | None:
+        return self.database.shard(0).crafts.get(RequestId(request_id))
 
-    def has_vault(self, wallet: str) -> bool:
-        return Wallet(wallet) in self.database.vaults
+    def vault_row(self, wallet: str) -> VaultRow | None:
+        return self.database.vaults.get(Wallet(wallet))
 
     def has_build(self, digest: bytes) -> bool:
         return digest in self.database.builds
@@ -72,6 +73,8 @@ class World(Stage[Process]):
         self.database = MemoryDatabase()
         super().__init__(seed, swarm, self.database, TRIGGER_SHARD, Claim.NO_BUG)
         self.side = side(self)
+        self.owners = _owners_of([bucket_of(Wallet(wallet)) for wallet in self.side.wallets])
+        self.older_ids = swarm.older_ids
         self.prices: dict[str, int] = {}
         rows, orders = Rows(self.database), self.side.orders
         self.checkers = Checkers(rows, self.side, self.side.decimals, self.trace.count)
@@ -206,7 +209,16 @@ class World(Stage[Process]):
             if asked is not None:
                 self.checkers.answered(asked, answer)
 
-        return await self.exchange(process, wallet, kind, order_id or key, work, judge)
+        async def works(process: Process) -> Answer:
+            try:
+                return await work(process)
+            except OwnedElsewhere as elsewhere:
+                return {"kind": "elsewhere", "owner": elsewhere.owner}
+
+        answer = await self.exchange(process, wallet, kind, order_id or key, works, judge)
+        if answer["kind"] == "elsewhere":
+            raise Lost(f"shard {answer['owner']} does not run here")
+        return answer
 
     async def ask_on_chain(
         self, wallet: str, kind: str, what: str, work: Work, judge: Callable[[Moment, Answer, bool], None] | None = None
@@ -260,3 +272,11 @@ class World(Stage[Process]):
 
     def now(self) -> Instant:
         return self.clock.now()
+
+
+def _owners_of(buckets: Sequence[Bucket]) -> BucketOwners:
+    """The trigger shard owns no more than a range with all of these; shards that do not run own what is left."""
+    first, last = min(buckets), max(buckets)
+    below, above = range(first), range(last + 1, BUCKETS)
+    left = [BucketRange(Bucket(each[0]), Bucket(each[-1])) for each in (below, above) if each]
+    return BucketOwners({TRIGGER_SHARD: BucketRange(first, last), **dict(enumerate(left, start=2))})

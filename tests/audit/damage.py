@@ -48,7 +48,11 @@ ALTERED: dict[str, tuple[str, ...]] = {
     "timestamp with time zone": ("{column} + interval '1 second'",),
 }
 _ROOT = ("CASE {column} WHEN 'venue' THEN 'sandbox' ELSE 'venue' END",)
-_OF_FEW = {("venue", "founded_as"): _ROOT, ("venue", "served_as"): _ROOT}
+_BUCKET = ("({column} + 1) % 256",)
+_OF_FEW = {
+    **{("venue", column): _ROOT for column in ("founded_as", "served_as")},
+    **{(table, "bucket"): _BUCKET for table in ("orders", "crafts", "vaults")},
+}
 """Where the database allows but a few values."""
 WHEN_NULL = {"text": "'x'", "bytea": r"'\x00'", "bigint": "1"}
 

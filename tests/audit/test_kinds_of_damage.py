@@ -8,14 +8,17 @@ from typing import Any
 import pytest
 from solders.pubkey import Pubkey
 
+from countermand.audit.fence import check_shards
 from countermand.audit.findings import NAMED_MAX, Audit
 from countermand.audit.reading import shown
 from countermand.audit.run import examine
 from countermand.kernel.journal import GENESIS, encode, entry_hash
+from countermand.orders.shards import TRIGGER_SHARD, BucketOwners
 from countermand.services.custody.vaults import VaultKeys
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.tokens import TOKEN_PROGRAM
 from countermand.store.snapshot import Snapshot
+from countermand.values.bucket import Bucket, BucketRange
 from tests.audit.damage import damaged, told
 
 BODIES = ("crafts", "builds", "book_drafts")
@@ -133,6 +136,32 @@ async def test_an_entry_that_was_changed_with_all_hashes_after_it(connection: An
         sentences = await told(connection, keys)
     assert any(each.startswith("orders ") for each in sentences)
     assert not any("hash" in each for each in sentences)
+
+
+# --- buckets
+
+
+@pytest.mark.parametrize("table", ["orders", "crafts", "vaults"])
+async def test_a_row_in_a_bucket_that_is_not_its_wallets(connection: Any, keys: VaultKeys, table: str) -> None:
+    for (ctid,) in await connection.fetch(f"SELECT ctid::text FROM {table}"):
+        moved = f"UPDATE {table} SET bucket = (bucket + 128) % 256 WHERE ctid = '{ctid}'"
+        async with damaged(connection, moved):
+            sentences = await told(connection, keys, thorough=False)
+        assert [each for each in sentences if each.startswith(table) and "is not that of its wallet" in each]
+
+
+@pytest.mark.parametrize("table", ["orders", "crafts"])
+async def test_a_row_in_a_bucket_that_its_shard_does_not_own(connection: Any, table: str) -> None:
+    rows = await connection.fetch(f"SELECT DISTINCT bucket FROM {table} ORDER BY bucket")
+    first = max(1, rows[-1]["bucket"])
+    owned = {TRIGGER_SHARD: BucketRange(Bucket(0), Bucket(first - 1)), 2: BucketRange(Bucket(first), Bucket(255))}
+    found = Audit()
+    await check_shards(Snapshot(connection), served=True, found=found, owners=BucketOwners(owned))
+    unowned = f"it is in bucket {rows[-1]['bucket']}, which shard {TRIGGER_SHARD} does not own"
+    assert [each for each in found.differences if each.startswith(table) and each.endswith(unowned)]
+    found = Audit()
+    await check_shards(Snapshot(connection), served=True, found=found)
+    assert found.differences == []
 
 
 # --- what is not at hand

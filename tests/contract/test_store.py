@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from countermand.kernel.ports import Batch, CommitUnknown, Epoch, EventRecord, EventRow, JournalRow, WriterReplaced
+from countermand.orders.shards import BucketOwners
 from countermand.orders.trigger.ports import (
     CraftRow,
     HistoryQuery,
@@ -18,7 +19,9 @@ from countermand.orders.trigger.ports import (
     StoredOrder,
     TriggerBatch,
     TriggerRows,
+    VaultRow,
 )
+from countermand.values.bucket import ALL_BUCKETS, Bucket, BucketRange, bucket_hinted_by, bucket_of
 from countermand.values.identity import Mint, OrderId, RequestId, Wallet
 from countermand.values.instant import Instant
 from tests.contract.store_worlds import AnyStore, InMemory, InPostgres, World, bodies
@@ -60,6 +63,7 @@ def request_id(number: int) -> RequestId:
 def order_row(number: int, **changes: Any) -> OrderRow:
     row = OrderRow(
         id=order_id(number),
+        bucket=bucket_of(ALICE),
         wallet=ALICE,
         live=True,
         active=True,
@@ -83,7 +87,11 @@ def event_row(order: int, seq: int, *, passing: bool = False) -> EventRow:
 
 
 def craft_row(number: int, last_valid_height: int) -> CraftRow:
-    return CraftRow(request_id(number), order_id(number), last_valid_height, b'{"craft":%d}' % number)
+    return CraftRow(request_id(number), bucket_of(ALICE), order_id(number), last_valid_height, b'{"craft":%d}' % number)
+
+
+def vault_row(wallet: Wallet, at: int) -> VaultRow:
+    return VaultRow(wallet, bucket_of(wallet), Instant(at))
 
 
 def batch(
@@ -135,7 +143,7 @@ async def rows_of(store: AnyStore) -> list[object]:
 
 async def test_a_shard_begins_with_nothing(store: Store) -> None:
     assert await store.begin_epoch(0) == Epoch(1, 0, b"", Instant(0))
-    assert await bodies(store.live_orders(0)) == []
+    assert await bodies(store.live_orders(0, ALL_BUCKETS)) == []
     assert (await store.orders([order_id(1)])).get(order_id(1)) is None
     assert await store.order_history(order_id(1)) is None
     assert (await store.crafts([request_id(1)])).get(request_id(1)) is None
@@ -151,9 +159,9 @@ async def test_a_new_epoch_knows_where_the_shard_stands(store: Store) -> None:
 async def test_shards_do_not_share_anything(store: Store) -> None:
     mine, other = await store.begin_epoch(0), await store.begin_epoch(1)
     await store.commit(replace(everything(mine), shard=0))
-    assert await bodies(store.live_orders(1)) == []
+    assert await bodies(store.live_orders(1, ALL_BUCKETS)) == []
     await store.commit(batch(other, shard=1, orders=[order_row(2)]))
-    assert await bodies(store.live_orders(0)) == [b'{"order":1}']
+    assert await bodies(store.live_orders(0, ALL_BUCKETS)) == [b'{"order":1}']
 
 
 async def test_a_commit_stores_every_kind_of_row(store: AnyStore) -> None:
@@ -168,7 +176,7 @@ async def test_a_commit_stores_every_kind_of_row(store: AnyStore) -> None:
         [event_row(1, 2)],
         b'{"craft":1}',
     ]
-    assert (await store.orders([order_id(1)])).get(order_id(1)) == b'{"order":1}'
+    assert (await store.orders([order_id(1)]))[order_id(1)].body == b'{"order":1}'
 
 
 async def test_where_the_fence_fails_nothing_at_all_is_written(store: AnyStore) -> None:
@@ -207,7 +215,7 @@ async def test_of_two_writers_the_older_is_replaced(world: World, store: AnyStor
     with pytest.raises(WriterReplaced):
         await store.commit(everything(old))
     await successor.commit(everything(new))
-    assert await bodies(store.live_orders(0)) == [b'{"order":1}']
+    assert await bodies(store.live_orders(0, ALL_BUCKETS)) == [b'{"order":1}']
 
 
 @pytest.mark.parametrize("lands", [True, False])
@@ -217,10 +225,10 @@ async def test_a_new_epoch_waits_for_a_batch_that_is_inside_or_defeats_it(
     old = await store.begin_epoch(0)
     new = await world.begin_epoch_while_inside(everything(old), lands=lands)
     assert new == (Epoch(2, 1, b"hash 1", Instant(TODAY + 1)) if lands else Epoch(2, 0, b"", Instant(0)))
-    assert await bodies(store.live_orders(0)) == ([b'{"order":1}'] if lands else [])
+    assert await bodies(store.live_orders(0, ALL_BUCKETS)) == ([b'{"order":1}'] if lands else [])
     successor = await world.open()
     await successor.commit(batch(new, new.seq, orders=[order_row(2)]))
-    assert b'{"order":2}' in await bodies(store.live_orders(0))
+    assert b'{"order":2}' in await bodies(store.live_orders(0, ALL_BUCKETS))
 
 
 @pytest.mark.parametrize("applied", [True, False])
@@ -233,7 +241,7 @@ async def test_a_lost_answer_leaves_the_outcome_unknown(world: World, applied: b
         await store.commit(everything(epoch, seq_before=1))
     successor = await world.open()
     assert (await successor.begin_epoch(0)).seq == (2 if applied else 1)
-    assert await bodies(successor.live_orders(0)) == ([b'{"order":1}'] if applied else [])
+    assert await bodies(successor.live_orders(0, ALL_BUCKETS)) == ([b'{"order":1}'] if applied else [])
 
 
 # --- rows
@@ -244,18 +252,42 @@ async def test_an_order_is_stored_as_it_is_now(store: Store) -> None:
     await store.commit(batch(epoch, orders=[order_row(1), order_row(2)]))
     changed = order_row(1, updated_at=Instant(TODAY + 9), body=b"changed")
     await store.commit(batch(epoch, 1, orders=[changed, order_row(3)]))
-    assert (await store.orders([order_id(1)])).get(order_id(1)) == b"changed"
-    assert await bodies(store.live_orders(0)) == [b"changed", b'{"order":2}', b'{"order":3}']
+    assert (await store.orders([order_id(1)]))[order_id(1)].body == b"changed"
+    assert await bodies(store.live_orders(0, ALL_BUCKETS)) == [b"changed", b'{"order":2}', b'{"order":3}']
 
 
 async def test_only_live_orders_are_loaded_but_all_can_be_read(store: Store) -> None:
     epoch = await store.begin_epoch(0)
     await store.commit(batch(epoch, orders=[order_row(n) for n in (3, 1, 2)]))
     await store.commit(batch(epoch, 1, orders=[order_row(2, live=False, active=False, body=b"ended")]))
-    assert await bodies(store.live_orders(0)) == [b'{"order":1}', b'{"order":3}']
-    assert (await store.orders([order_id(2)])).get(order_id(2)) == b"ended"
+    assert await bodies(store.live_orders(0, ALL_BUCKETS)) == [b'{"order":1}', b'{"order":3}']
+    assert (await store.orders([order_id(2)]))[order_id(2)].body == b"ended"
     await store.commit(batch(epoch, 2, orders=[order_row(2, body=b"revived")]))
-    assert await bodies(store.live_orders(0)) == [b'{"order":1}', b"revived", b'{"order":3}']
+    assert await bodies(store.live_orders(0, ALL_BUCKETS)) == [b'{"order":1}', b"revived", b'{"order":3}']
+
+
+async def test_a_load_reads_only_rows_in_the_buckets_that_are_asked_for(store: AnyStore) -> None:
+    """The last byte of an id is no bucket: what counts is the row's."""
+    epoch = await store.begin_epoch(0)
+    buckets = {1: 0, 2: 127, 3: 128, 255: 200, 200: 255}
+    await store.commit(batch(epoch, orders=[order_row(n, bucket=Bucket(bucket)) for n, bucket in buckets.items()]))
+    low, high = BucketRange(Bucket(0), Bucket(127)), BucketRange(Bucket(128), Bucket(255))
+    assert await bodies(store.live_orders(0, low)) == [b'{"order":1}', b'{"order":2}']
+    assert await bodies(store.live_orders(0, high)) == [b'{"order":3}', b'{"order":200}', b'{"order":255}']
+    assert await bodies(store.live_orders(0, BucketRange(Bucket(128), Bucket(128)))) == [b'{"order":3}']
+    assert await bodies(store.live_orders(1, ALL_BUCKETS)) == []
+
+
+async def test_the_owner_of_an_order_follows_from_its_row_whatever_its_id_says(store: AnyStore) -> None:
+    epoch = await store.begin_epoch(0)
+    await store.commit(
+        batch(epoch, orders=[order_row(0xA0, bucket=Bucket(0x0A)), order_row(0x0A, bucket=Bucket(0xA0))])
+    )
+    owners = BucketOwners({0: BucketRange(Bucket(0), Bucket(127)), 2: BucketRange(Bucket(128), Bucket(255))})
+    rows = await store.orders([order_id(0xA0), order_id(0x0A)])
+    assert [owners.owner_of(rows[order_id(n)].bucket) for n in (0xA0, 0x0A)] == [0, 2]
+    assert [owners.owner_of(bucket_hinted_by(order_id(n))) for n in (0xA0, 0x0A)] == [2, 0], "the ids say the opposite"
+    assert await store.order_history(order_id(0xA0)) is not None
 
 
 async def test_a_craft_stays_what_it_was_first(store: Store) -> None:
@@ -420,7 +452,7 @@ async def test_a_reset_empties_the_shard_and_ends_its_writer(store: AnyStore) ->
     assert (new.seq, new.began, new.head, new.last_at) == (1, 1, b"", 0), "sequence numbers go on rising"
     assert new.incarnation == old.incarnation + 1
     assert await rows_of(store) == [1, b"", 0, [], [], [], None]
-    assert await bodies(store.live_orders(1)) == [b'{"order":2}']
+    assert await bodies(store.live_orders(1, ALL_BUCKETS)) == [b'{"order":2}']
     await store.commit(everything(new, 1))
     assert (await store.orders([order_id(1)])).get(order_id(1)) is not None
 

@@ -9,9 +9,11 @@ import pytest
 import pytest_asyncio
 
 from countermand.kernel.ports import CommitUnknown, Unavailable
+from countermand.orders.trigger.ports import VaultRow
 from countermand.services.transactions.client_transactions import BuildRow
 from countermand.store.builds_postgres import PostgresBuilds
 from countermand.store.vaults_postgres import PostgresVaults
+from countermand.values.bucket import Bucket
 from countermand.values.identity import RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand_simulator.memory_store import MemoryBuilds, MemoryDatabase, MemoryVaults
@@ -54,8 +56,8 @@ async def test_builds_are_kept_for_as_long_as_it_is_said(stores: Stores) -> None
 
 async def test_a_vault_is_registered_once(stores: Stores) -> None:
     _, vaults = stores
-    await vaults.add([(ALICE, Instant(5)), (ALICE, Instant(6))])
-    await vaults.add([(ALICE, Instant(7)), (BOB, Instant(3))])
+    await vaults.add([VaultRow(ALICE, Bucket(7), Instant(5)), VaultRow(ALICE, Bucket(7), Instant(6))])
+    await vaults.add([VaultRow(ALICE, Bucket(7), Instant(7)), VaultRow(BOB, Bucket(8), Instant(3))])
     assert await vaults.find(ALICE) == 5
     assert await vaults.find(BOB) == 3
     assert await vaults.find(Wallet("carol")) is None
@@ -66,7 +68,7 @@ async def test_without_a_database_nothing_is_refused_and_nothing_claimed(
 ) -> None:
     builds, vaults = PostgresBuilds(pool), PostgresVaults(pool)
     pool.terminate()
-    for writing in (builds.add([row(1, 5)]), vaults.add([(ALICE, Instant(5))])):
+    for writing in (builds.add([row(1, 5)]), vaults.add([VaultRow(ALICE, Bucket(7), Instant(5))])):
         with pytest.raises(CommitUnknown):
             await writing
     for asking in (builds.find(b"digest 1"), vaults.find(ALICE)):

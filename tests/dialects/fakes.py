@@ -54,6 +54,7 @@ from countermand.orders.trigger.service import (
 )
 from countermand.orders.trigger.shard import Answer
 from countermand.services.token_incarnation import TokenIncarnation
+from countermand.values.bucket import bucket_of
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant, Moment
 from countermand.values.quantities import NOTHING, BaseUnits, UsdPrice
@@ -247,7 +248,8 @@ class FakeOrders(TriggerService):
         self, wallet: Wallet, family: Family, input_mint: Mint, output_mint: Mint, amount: BaseUnits
     ) -> UnsignedDeposit:
         self._fail()
-        request_id, order_id = self.fake_ids.request_id(), self.fake_ids.order_id(self.fake_clock.now())
+        request_id = self.fake_ids.request_id()
+        order_id = self.fake_ids.order_id(self.fake_clock.now(), bucket_of(wallet))
         account = Address(str(Pubkey.find_program_address([request_id.replace("-", "").encode()], PROGRAM)[0]))
         craft = craft_of(wallet, f"deposit {request_id}", amount)
         deposit = UnsignedDeposit(request_id, order_id, wallet, family, input_mint, output_mint, account, craft)

@@ -66,7 +66,7 @@ async def start(url: str, data: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
 
 READ_AT_A_START: dict[str, Sequence[str]] = {
     "shards": ("shard", "epoch", "opened", "seq", "head", "last_at"),
-    "orders": ("id", "live", "body"),
+    "orders": ("id", "bucket", "live", "body"),
     "prices": ("mint", "picodollars"),
     "book_standing": ("shard", "body"),
     "book_balances": ("account", "currency", "available", "locked"),
@@ -89,7 +89,7 @@ WRONG: dict[str, Sequence[str]] = {
     "text": ("''", "'x'"),
     "bigint": ("-1", "9223372036854775807", "{0} + 1000"),
     "integer": ("-1", "7"),
-    "smallint": ("-1", "32767"),
+    "smallint": ("-1", "32767", "({0} + 1) % 256"),
     "numeric": ("-1", "'NaN'"),
     "boolean": ("NOT {0}",),
     "uuid": ("gen_random_uuid()",),

@@ -14,6 +14,7 @@ import pytest
 
 from countermand.kernel.ports import Epoch, WriterReplaced
 from countermand.kernel.writer_epoch import WriterEpoch
+from countermand.orders.trigger import rows, state
 from countermand.orders.trigger.bodies import decode_group
 from countermand.orders.trigger.model import decide as rules
 from countermand.orders.trigger.model import lifecycle, slippage
@@ -24,7 +25,7 @@ from countermand.orders.trigger.model.live_orders import LiveOrders, OrderEvent
 from countermand.orders.trigger.model.order import OrderGroup, State
 from countermand.orders.trigger.model.refusals import Refused
 from countermand.orders.trigger.model.slippage import Market, Minimum
-from countermand.orders.trigger.ports import Store, TriggerBatch
+from countermand.orders.trigger.ports import OrderBody, OrderRow, Store, TriggerBatch
 from countermand.orders.trigger.service import OrderView, TriggerService
 from countermand.orders.trigger.shard import Answer, TriggerEpoch
 from countermand.orders.trigger.state import TriggerState
@@ -32,6 +33,7 @@ from countermand.orders.trigger.work import Outbox
 from countermand.sandbox.pool import SandboxPool
 from countermand.services.custody import custody
 from countermand.services.liquidity.routing import Quote, SwapRequest
+from countermand.values.bucket import bucket_hinted_by
 from countermand.values.identity import Mint, OrderId
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits
@@ -149,7 +151,7 @@ class HastyLoad(CountedShard):
     async def _begin(self) -> TriggerEpoch:
         await self._prices.load()
         state = TriggerState(self._prices.price_of)
-        for _, body in await self._store.live_orders(self.number):
+        for _, body in await self._store.live_orders(self.number, self._owners.range_of(self.number)):
             state.adopt(decode_group(body))
         self._as_stored = tuple(state.live.groups.values())
         epoch = await self._store.begin_epoch(self.number)
@@ -232,6 +234,28 @@ async def gives_a_tenth_less(pool: SandboxPool, swap: SwapRequest) -> Quote | Sw
 REAL_QUOTE = SandboxPool.quote
 
 
+# --- an order routed by its id's byte against its row
+
+
+class RoutesByTheId(CountedShard):
+    def _adopt(self, writer: TriggerEpoch, order_id: OrderId, row: OrderBody) -> None:
+        super()._adopt(writer, order_id, replace(row, bucket=bucket_hinted_by(order_id)))
+
+
+# --- an order stored in the bucket that its id's byte says
+
+
+def in_the_bucket_of_its_id(group: OrderGroup) -> OrderRow:
+    return replace(REAL_ORDER_ROW(group), bucket=bucket_hinted_by(group.id))
+
+
+REAL_ORDER_ROW = rows.order_row
+
+
+def row_follows_the_id() -> AbstractContextManager[Any]:
+    return patch.object(state, "order_row", in_the_bucket_of_its_id)
+
+
 DEFECTS = {
     "a cancel that does not close the gate": Defect(Claim.CANCEL_IS_A_FENCE, patched=cancel_leaves_the_gate_open),
     "a fill after expiry": Defect(Claim.EXPIRY_IS_A_FENCE, patched=expiry_is_forgotten),
@@ -246,6 +270,8 @@ DEFECTS = {
     ),
     "a reload that misses a late commit": Defect(Claim.REPLAY_EQUALS_MEMORY, Parts(shard=HastyLoad)),
     "a fresh deposit used after its epoch ended": Defect(Claim.READS_ARE_CURRENT, Parts(shard=FreshForEver)),
+    "an order routed by an id's byte against its row": Defect(Claim.OWNED_BY_ITS_ROW, Parts(shard=RoutesByTheId)),
+    "a row in the bucket of its id's byte": Defect(Claim.OWNED_BY_ITS_ROW, patched=row_follows_the_id),
     "an attempt signed by a replaced writer": Defect(Claim.SENT_IS_COMMITTED, Parts(store=Unfenced)),
 }
 

@@ -63,6 +63,7 @@ a writer was replaced
 amend: CommitUnknown
 amend: amended
 an address is prefunded
+an order's id says another bucket than its row
 an order expired while its deposit was under way
 an order expired while its fill was under way
 an order expires while open

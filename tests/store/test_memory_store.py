@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from countermand.kernel.ports import CommitUnknown, Unavailable, WriterReplaced
+from countermand.values.bucket import ALL_BUCKETS
 from countermand_simulator.memory_store import (
     AFTER_COMMIT,
     AFTER_EPOCH,
@@ -28,9 +29,9 @@ async def test_a_held_batch_commits_when_it_is_released() -> None:
     fate.next[BEFORE_COMMIT] = HeldInside()
     with pytest.raises(CommitUnknown):
         await store.commit(everything(epoch))
-    assert await bodies(store.live_orders(0)) == []
+    assert await bodies(store.live_orders(0, ALL_BUCKETS)) == []
     store.database.release()
-    assert await bodies(store.live_orders(0)) == [b'{"order":1}']
+    assert await bodies(store.live_orders(0, ALL_BUCKETS)) == [b'{"order":1}']
 
 
 async def test_a_batch_that_a_new_epoch_defeated_is_never_released() -> None:
@@ -42,7 +43,7 @@ async def test_a_batch_that_a_new_epoch_defeated_is_never_released() -> None:
         await store.commit(everything(epoch))
     await store.begin_epoch(0)
     store.database.release()
-    assert await bodies(store.live_orders(0)) == []
+    assert await bodies(store.live_orders(0, ALL_BUCKETS)) == []
 
 
 async def test_a_batch_under_way_meets_the_fence_of_whoever_came_meanwhile() -> None:
@@ -64,7 +65,7 @@ async def test_a_batch_under_way_meets_the_fence_of_whoever_came_meanwhile() -> 
     slow.arrives.set()
     with pytest.raises(WriterReplaced):
         await committing
-    assert await bodies(new.live_orders(0)) == []
+    assert await bodies(new.live_orders(0, ALL_BUCKETS)) == []
 
 
 async def test_whatever_can_be_asked_can_be_unavailable() -> None:
@@ -73,7 +74,7 @@ async def test_whatever_can_be_asked_can_be_unavailable() -> None:
     epoch = await store.begin_epoch(0)
     asking: list[tuple[str, Callable[[], Awaitable[object]]]] = [
         (BEFORE_EPOCH, lambda: store.begin_epoch(0)),
-        (BEFORE_READ, lambda: store.live_orders(0)),
+        (BEFORE_READ, lambda: store.live_orders(0, ALL_BUCKETS)),
         (BEFORE_COMMIT, lambda: store.commit(batch(epoch))),
     ]
     for point, ask in asking:
@@ -91,7 +92,7 @@ async def test_a_replaced_writer_may_not_even_learn_it() -> None:
     fate.next[AFTER_COMMIT] = CommitUnknown("lost")
     with pytest.raises(CommitUnknown):
         await store.commit(everything(epoch))
-    assert await bodies(store.live_orders(0)) == []
+    assert await bodies(store.live_orders(0, ALL_BUCKETS)) == []
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ async def test_a_key_that_comes_twice_is_a_bug(twice: dict[str, Any]) -> None:
     await store.commit(batch(epoch))
     with pytest.raises(AssertionError):
         await store.commit(batch(epoch, 1, **twice))
-    assert await bodies(store.live_orders(0)) == []
+    assert await bodies(store.live_orders(0, ALL_BUCKETS)) == []
 
 
 async def test_a_writer_is_told_its_own_epoch_even_if_another_began_while_the_answer_was_on_its_way() -> None:

@@ -16,6 +16,7 @@ from countermand.store import fences
 from countermand.store.postgres import PostgresStore
 from countermand.store.trigger_rows import TRIGGER_FAMILY
 from countermand.store.writer import Writer
+from countermand.values.bucket import ALL_BUCKETS
 from countermand.values.identity import OrderId
 from tests.contract.store_worlds import PATIENCE_S, bodies, waits_for
 from tests.contract.test_store import batch, craft_row, order_row, request_id
@@ -57,7 +58,7 @@ async def test_a_connection_lost_between_two_commits_is_opened_anew(store: Postg
         while not connection.is_closed():
             await asyncio.sleep(0)
     await store.commit(batch(epoch, 1, orders=[order_row(1)]))
-    assert await bodies(store.live_orders(0)) == [b'{"order":1}']
+    assert await bodies(store.live_orders(0, ALL_BUCKETS)) == [b'{"order":1}']
 
 
 async def test_a_commit_that_was_given_up_does_not_answer_the_next(
@@ -75,7 +76,7 @@ async def test_a_commit_that_was_given_up_does_not_answer_the_next(
     again = await store.begin_epoch(0)
     assert again.seq in (1, 2)
     await store.commit(batch(again, again.seq, orders=[order_row(2)]))
-    assert b'{"order":2}' in await bodies(store.live_orders(0))
+    assert b'{"order":2}' in await bodies(store.live_orders(0, ALL_BUCKETS))
 
 
 async def test_nothing_was_sent_if_there_is_no_connection(database_url: str, store: PostgresStore) -> None:
@@ -96,7 +97,7 @@ async def test_a_row_that_cannot_be_stored_takes_its_batch_with_it_and_nothing_e
     with pytest.raises(CommitUnknown):
         await store.commit(batch(epoch, orders=[order_row(1), order_row(2, **poison)]))
     await store.commit(batch(epoch, orders=[order_row(3)]))
-    assert await bodies(store.live_orders(0)) == [b'{"order":3}']
+    assert await bodies(store.live_orders(0, ALL_BUCKETS)) == [b'{"order":3}']
 
 
 async def test_a_question_that_makes_no_sense_is_a_bug_and_not_a_silent_server(store: PostgresStore) -> None:
@@ -133,11 +134,11 @@ async def test_a_read_whose_connection_breaks_can_be_asked_again(
 ) -> None:
     async with other.transaction():
         await other.execute("LOCK TABLE orders")
-        reading = asyncio.create_task(store.live_orders(0))
+        reading = asyncio.create_task(store.live_orders(0, ALL_BUCKETS))
         await helper.execute("SELECT pg_terminate_backend($1)", await waits_for(helper, other))
         with pytest.raises(Unavailable):
             await reading
-    assert await bodies(store.live_orders(0)) == []
+    assert await bodies(store.live_orders(0, ALL_BUCKETS)) == []
 
 
 # --- while the fence is taken
@@ -209,6 +210,6 @@ async def test_a_backend_that_is_killed_while_it_empties_a_shard_is_unavailable(
         await helper.execute("SELECT pg_terminate_backend($1)", await waits_for(helper, other))
         with pytest.raises(Unavailable):
             await emptying
-    assert await bodies(store.live_orders(0)) == [b'{"order":1}'], "all of it or nothing"
+    assert await bodies(store.live_orders(0, ALL_BUCKETS)) == [b'{"order":1}'], "all of it or nothing"
     await store.reset(0)
-    assert await bodies(store.live_orders(0)) == []
+    assert await bodies(store.live_orders(0, ALL_BUCKETS)) == []

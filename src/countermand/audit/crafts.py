@@ -10,7 +10,7 @@ from solders.message import Message, MessageV0, from_bytes_versioned
 from solders.pubkey import Pubkey
 
 from countermand.audit.findings import Audit
-from countermand.audit.reading import SENSELESS, canonical
+from countermand.audit.reading import SENSELESS, canonical, is_bucket_of
 from countermand.audit.replay import Replay
 from countermand.dialects.trigger_v1.routes import CANCELS, CREATES
 from countermand.orders.recurring.model.order import CLOSES, OPENS
@@ -26,7 +26,7 @@ from countermand.solana.tokens import SOL_MINT, associated_token_address
 from countermand.store.snapshot import Snapshot
 from countermand.values.transactions import UnsignedTransaction
 
-_CRAFTS: Final = "SELECT request_id, order_id, last_valid_height, body FROM crafts ORDER BY request_id"
+_CRAFTS: Final = "SELECT request_id, bucket, order_id, last_valid_height, body FROM crafts ORDER BY request_id"
 _BUILDS: Final = """
 SELECT digest, request_id, last_valid_height, body FROM builds ORDER BY last_valid_height, digest
 """
@@ -62,6 +62,8 @@ class Crafts:
             return "its body cannot be read"
         if (craft.request_id, craft.order_id) != (str(row["request_id"]), str(row["order_id"])):
             return "its body names another request or order than the row"
+        if not is_bucket_of(row["bucket"], craft.wallet):
+            return f"bucket {row['bucket']} is not that of its wallet"
         if row["last_valid_height"] not in (craft.craft.last_valid_height, None):
             return "its body names another height than the row"
         if digest is not None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from countermand.audit.findings import Audit
 from countermand.kernel.ports import Epoch
-from countermand.orders.shards import BOOK_SHARD, TRIGGER_SHARD
+from countermand.orders.shards import BOOK_SHARD, ONE_TRIGGER_SHARD, TRIGGER_SHARD, BucketOwners
 from countermand.store.snapshot import Snapshot
 
 _LOADS_MAX: Final = 10**12
@@ -35,11 +35,18 @@ _KEYS: Final[Mapping[int, Mapping[str, str]]] = MappingProxyType(
 _OF_ALL: Final[Mapping[str, str]] = MappingProxyType({"journal": "seq::text", "events": "seq::text || '/' || n::text"})
 """The tables that every shard has rows in."""
 _STRAYS: Final = "SELECT shard, {key} AS key FROM {table} WHERE shard <> ALL ($1::integer[]) ORDER BY 1, 2 LIMIT 100"
+_IN_BUCKETS: Final = ("orders", "crafts")
+"""The tables whose rows are owned by their buckets."""
+_UNOWNED: Final = """
+SELECT bucket, {key} AS key FROM {table} WHERE shard = $1 AND bucket NOT BETWEEN $2 AND $3 ORDER BY 1, 2 LIMIT 100
+"""
 _ANY: Final = "SELECT EXISTS (SELECT FROM {table} WHERE shard = $1)"
 _OPENED: Final = "SELECT shard, opened FROM shards ORDER BY shard"
 
 
-async def check_shards(snapshot: Snapshot, *, served: bool, found: Audit) -> Mapping[int, Epoch]:
+async def check_shards(
+    snapshot: Snapshot, *, served: bool, found: Audit, owners: BucketOwners = ONE_TRIGGER_SHARD
+) -> Mapping[int, Epoch]:
     """The shards that are there. `served`: a venue has begun to work on this database, which makes all of them."""
     epochs = dict(await snapshot.shards())
     opened = {row["shard"]: row["opened"] for row in await snapshot.fetch(_OPENED)}
@@ -53,6 +60,7 @@ async def check_shards(snapshot: Snapshot, *, served: bool, found: Audit) -> Map
         if shard not in epochs and (served or await _has_rows(snapshot, shard)):
             found.differs("shards", shard, "the row is missing")
     await _find_strays(snapshot, found)
+    await _find_unowned(snapshot, owners, found)
     return epochs
 
 
@@ -69,3 +77,12 @@ async def _find_strays(snapshot: Snapshot, found: Audit) -> None:
     for table, key, shards in [*((table, key, list(_KEYS)) for table, key in _OF_ALL.items()), *tables]:
         for shard, name in await snapshot.fetch(_STRAYS.format(key=key, table=table), shards):
             found.differs(table, name, f"the row belongs to shard {shard}, which is none of this table's")
+
+
+async def _find_unowned(snapshot: Snapshot, owners: BucketOwners, found: Audit) -> None:
+    """Rows that their shard does not load, since it does not own their buckets."""
+    owned = owners.range_of(TRIGGER_SHARD)
+    for table in _IN_BUCKETS:
+        statement = _UNOWNED.format(key=_KEYS[TRIGGER_SHARD][table], table=table)
+        for bucket, name in await snapshot.fetch(statement, TRIGGER_SHARD, owned.first, owned.last):
+            found.differs(table, name, f"it is in bucket {bucket}, which shard {TRIGGER_SHARD} does not own")

@@ -7,6 +7,8 @@ from solders.pubkey import Pubkey
 
 from countermand.kernel.journal import encode
 from countermand.sandbox.sandbox import LATEST
+from countermand.values.bucket import bucket_of
+from countermand.values.identity import Wallet
 
 SENSELESS: Final = (ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
 """What is raised for a value that no engine wrote: it is decoded and applied by code that trusts its own."""
@@ -29,6 +31,11 @@ def is_key(text: str) -> bool:
         return str(Pubkey.from_string(text)) == text
     except ValueError:
         return False
+
+
+def is_bucket_of(bucket: int, wallet: str) -> bool:
+    """No, if that is no wallet."""
+    return is_key(wallet) and bucket == bucket_of(Wallet(wallet))
 
 
 def is_instant(at: int) -> bool:

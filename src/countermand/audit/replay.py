@@ -5,6 +5,7 @@ from hashlib import sha256
 
 from countermand.audit.events import EventsReplay
 from countermand.audit.findings import Audit
+from countermand.audit.reading import is_bucket_of
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import EventRecord, JournalRow
 from countermand.orders.trigger import journal as trigger_journal
@@ -91,6 +92,8 @@ class Replay:
             group = self.desk.groups.get(row.id)
             if group is None:
                 self._audit.differs("orders", row.id, "it is stored, but no journal entry placed it")
+            elif not is_bucket_of(row.bucket, group.terms.wallet):
+                self._audit.differs("orders", row.id, f"bucket {row.bucket} is not that of its wallet")
             elif order_row(group) != row:
                 self._audit.differs("orders", row.id, "it is stored otherwise than the journal says")
         for order_id in missing:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from countermand.audit.findings import Audit
-from countermand.audit.reading import is_instant, is_key
+from countermand.audit.reading import is_bucket_of, is_instant, is_key
 from countermand.audit.replay import Replay
 from countermand.audit.venue import Identity
 from countermand.orders.trigger.model.order import State
@@ -13,7 +13,7 @@ from countermand.services.tokens import Token
 from countermand.store.snapshot import Snapshot
 from countermand.values.quantities import USD_PRICE_MAX
 
-_VAULTS: Final = "SELECT wallet, registered_at FROM vaults ORDER BY wallet"
+_VAULTS: Final = "SELECT wallet, bucket, registered_at FROM vaults ORDER BY wallet"
 _PRICES: Final = "SELECT mint, picodollars::text FROM prices ORDER BY mint"
 
 
@@ -21,10 +21,12 @@ async def check_vaults(snapshot: Snapshot, replay: Replay, found: Audit) -> None
     """Who has an order has a vault. An order whose deposit failed may be older than the last reset of the venue."""
     groups = replay.desk.groups.values()
     missing = {str(group.terms.wallet): None for group in groups if group.state is not State.DEPOSIT_FAILED}
-    async for wallet, registered_at in snapshot.rows(_VAULTS):
+    async for wallet, bucket, registered_at in snapshot.rows(_VAULTS):
         missing.pop(wallet, None)
         if not is_key(wallet):
             found.differs("vaults", wallet, "it is no wallet")
+        elif not is_bucket_of(bucket, wallet):
+            found.differs("vaults", wallet, f"bucket {bucket} is not that of its wallet")
         if not is_instant(registered_at):
             found.differs("vaults", wallet, f"{registered_at} is no instant")
     for wallet in missing:

@@ -3,6 +3,7 @@
 from random import Random, SystemRandom
 from uuid import UUID
 
+from countermand.values.bucket import Bucket
 from countermand.values.identity import OrderId, RequestId
 from countermand.values.instant import Instant
 
@@ -17,12 +18,20 @@ class Ids:
         """`used` is the epoch that the shard was in: a restart does not give the same ids again."""
         self._random: Random = SystemRandom() if seed is None else Random(f"{seed} {used}")  # noqa: S311  A sandbox asked.
 
-    def order_id(self, at: Instant) -> OrderId:
-        """A version 7 UUID (RFC 9562): 48 bits of milliseconds, then 74 random ones."""
-        random = self._random.getrandbits(74)
-        number = (at & (1 << 48) - 1) << 80 | 0x7 << 76 | (random >> 62) << 64 | 0b10 << 62 | random & (1 << 62) - 1
-        return OrderId(str(UUID(int=number)))
+    def order_id(self, at: Instant, bucket: Bucket) -> OrderId:
+        """A version 7 UUID (RFC 9562): 48 bits of milliseconds, 66 random ones, and the bucket as its last byte."""
+        return OrderId(_version_7(at, self._random.getrandbits(66) << 8 | bucket))
+
+    def nonce(self, at: Instant) -> str:
+        """A version 7 UUID: 48 bits of milliseconds, 74 random ones."""
+        return _version_7(at, self._random.getrandbits(74))
 
     def request_id(self) -> RequestId:
         """A version 4 UUID."""
         return RequestId(str(UUID(int=self._random.getrandbits(128), version=4)))
+
+
+def _version_7(at: Instant, low: int) -> str:
+    """`low`: the 74 bits that are not the time, the version or the variant."""
+    number = (at & (1 << 48) - 1) << 80 | 0x7 << 76 | (low >> 62) << 64 | 0b10 << 62 | low & (1 << 62) - 1
+    return str(UUID(int=number))

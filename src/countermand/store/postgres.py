@@ -4,19 +4,20 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
-from countermand.orders.trigger.ports import HistoryQuery, StoredHistory, StoredOrder, TriggerRows
+from countermand.orders.trigger.ports import HistoryQuery, OrderBody, StoredHistory, StoredOrder, TriggerRows
 from countermand.orders.trigger.records import ENTRIES_SHOWN, PASSING_KIND, PASSING_SHOWN, SHOWN_KINDS
 from countermand.store.connections import asking, connect, reading
 from countermand.store.migrations import migrate
 from countermand.store.shard_postgres import ShardPostgres
 from countermand.store.snapshot import Snapshot
 from countermand.store.trigger_rows import TRIGGER_FAMILY
+from countermand.values.bucket import BucketRange
 from countermand.values.identity import OrderId, RequestId
 
 __all__ = ["PostgresStore", "migrate"]
 
-_LIVE_ORDERS: Final = "SELECT id, body FROM orders WHERE shard = $1 AND live ORDER BY id"
-_ORDERS: Final = "SELECT id, body FROM orders WHERE id = ANY ($1::uuid[])"
+_LIVE_ORDERS: Final = "SELECT id, body FROM orders WHERE shard = $1 AND bucket BETWEEN $2 AND $3 AND live ORDER BY id"
+_ORDERS: Final = "SELECT id, bucket, body FROM orders WHERE id = ANY ($1::uuid[])"
 _CRAFTS: Final = "SELECT request_id, body FROM crafts WHERE request_id = ANY ($1::uuid[])"
 _ORDER_HISTORY: Final = "SELECT body, shown_history(id::text, $2, $3, $4, $5) AS history FROM orders WHERE id = $1"
 # One statement, so that the page and the number of all are of one instant. The left join yields a row, and with it the
@@ -78,16 +79,17 @@ class PostgresStore(ShardPostgres[TriggerRows]):
 
     # --- reading
 
-    async def live_orders(self, shard: int) -> Sequence[tuple[OrderId, bytes]]:
+    async def live_orders(self, shard: int, buckets: BucketRange) -> Sequence[tuple[OrderId, bytes]]:
         """The oldest first, since ids rise with time. It may take a while."""
         with reading("orders"):
             async with self._readers.acquire() as connection:
-                rows = await connection.fetch(_LIVE_ORDERS, shard, timeout=None)
+                rows = await connection.fetch(_LIVE_ORDERS, shard, buckets.first, buckets.last, timeout=None)
         return [(OrderId(str(order_id)), body) for order_id, body in rows]
 
-    async def orders(self, order_ids: Sequence[OrderId]) -> Mapping[OrderId, bytes]:
+    async def orders(self, order_ids: Sequence[OrderId]) -> Mapping[OrderId, OrderBody]:
         with asking():
-            return {OrderId(str(key)): body for key, body in await self._readers.fetch(_ORDERS, order_ids)}
+            rows = await self._readers.fetch(_ORDERS, order_ids)
+        return {OrderId(str(key)): OrderBody(bucket, body) for key, bucket, body in rows}
 
     async def crafts(self, request_ids: Sequence[RequestId]) -> Mapping[RequestId, bytes]:
         with asking():

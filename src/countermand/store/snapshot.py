@@ -10,6 +10,7 @@ from countermand.orders.book.rows import BalanceRow, BookOrderRow, TradeRow
 from countermand.orders.trigger.ports import OrderRow
 from countermand.store.connections import Connection, asking
 from countermand.store.writer import epoch_of
+from countermand.values.bucket import Bucket
 from countermand.values.identity import Mint, OrderId, Wallet
 from countermand.values.instant import Instant
 
@@ -18,7 +19,7 @@ _ROWS_AT_A_TIME: Final = 1_000
 _SHARDS: Final = "SELECT shard, epoch, seq, head, last_at, incarnation, began FROM shards ORDER BY shard"
 _JOURNAL: Final = "SELECT seq, at, kind, body, hash FROM journal WHERE shard = $1 ORDER BY seq"
 _ORDERS: Final = """
-SELECT id, wallet, live, active, input_mint, output_mint, created_at, updated_at, expires_at, body
+SELECT id, bucket, wallet, live, active, input_mint, output_mint, created_at, updated_at, expires_at, body
 FROM orders WHERE shard = $1 ORDER BY id
 """
 _EVENTS: Final = "SELECT seq, n, wallet, order_id, kind, body FROM events WHERE shard = $1 ORDER BY seq, n"
@@ -78,6 +79,7 @@ class Snapshot:
             async for row in self.connection.cursor(_ORDERS, shard, prefetch=_ROWS_AT_A_TIME):
                 yield OrderRow(
                     id=OrderId(str(row["id"])),
+                    bucket=Bucket(row["bucket"]),
                     wallet=Wallet(row["wallet"]),
                     live=row["live"],
                     active=row["active"],

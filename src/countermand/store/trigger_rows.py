@@ -6,19 +6,21 @@ from countermand.orders.trigger.ports import TriggerRows
 from countermand.store.writer import Family
 
 _ORDERS: Final = """
-INSERT INTO orders (shard, id, wallet, live, active, input_mint, output_mint, created_at, updated_at, expires_at, body)
+INSERT INTO orders (
+    shard, id, bucket, wallet, live, active, input_mint, output_mint, created_at, updated_at, expires_at, body
+)
 SELECT fence.shard, added.* FROM fence CROSS JOIN
-    unnest($18::uuid[], $19::text[], $20::boolean[], $21::boolean[], $22::text[], $23::text[],
-           $24::bigint[], $25::bigint[], $26::bigint[], $27::bytea[]) AS added
+    unnest($18::uuid[], $19::smallint[], $20::text[], $21::boolean[], $22::boolean[], $23::text[], $24::text[],
+           $25::bigint[], $26::bigint[], $27::bigint[], $28::bytea[]) AS added
 ON CONFLICT (id) DO UPDATE SET
-    wallet = excluded.wallet, live = excluded.live, active = excluded.active,
+    bucket = excluded.bucket, wallet = excluded.wallet, live = excluded.live, active = excluded.active,
     input_mint = excluded.input_mint, output_mint = excluded.output_mint, created_at = excluded.created_at,
     updated_at = excluded.updated_at, expires_at = excluded.expires_at, body = excluded.body
 """
 _CRAFTS: Final = """
-INSERT INTO crafts (shard, request_id, order_id, last_valid_height, body)
+INSERT INTO crafts (shard, request_id, bucket, order_id, last_valid_height, body)
 SELECT fence.shard, added.* FROM fence CROSS JOIN
-    unnest($28::uuid[], $29::uuid[], $30::bigint[], $31::bytea[]) AS added
+    unnest($29::uuid[], $30::smallint[], $31::uuid[], $32::bigint[], $33::bytea[]) AS added
 ON CONFLICT (request_id) DO NOTHING
 """
 
@@ -27,6 +29,7 @@ def _arguments(rows: TriggerRows) -> tuple[Any, ...]:
     orders, crafts = rows.orders, rows.crafts
     return (
         [row.id for row in orders],
+        [row.bucket for row in orders],
         [row.wallet for row in orders],
         [row.live for row in orders],
         [row.active for row in orders],
@@ -37,6 +40,7 @@ def _arguments(rows: TriggerRows) -> tuple[Any, ...]:
         [row.expires_at for row in orders],
         [row.body for row in orders],
         [row.request_id for row in crafts],
+        [row.bucket for row in crafts],
         [row.order_id for row in crafts],
         [row.last_valid_height for row in crafts],
         [row.body for row in crafts],

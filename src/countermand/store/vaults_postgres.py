@@ -5,12 +5,13 @@ from typing import Final
 
 import asyncpg
 
+from countermand.orders.trigger.ports import VaultRow
 from countermand.store.connections import asking, committing
 from countermand.values.identity import Wallet
 from countermand.values.instant import Instant
 
 _ADD: Final = """
-INSERT INTO vaults (wallet, registered_at) SELECT * FROM unnest($1::text[], $2::bigint[])
+INSERT INTO vaults (wallet, bucket, registered_at) SELECT * FROM unnest($1::text[], $2::smallint[], $3::bigint[])
 ON CONFLICT (wallet) DO NOTHING
 """
 _FIND: Final = "SELECT registered_at FROM vaults WHERE wallet = $1"
@@ -23,9 +24,14 @@ class PostgresVaults:
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
         self._pool = pool
 
-    async def add(self, vaults: Sequence[tuple[Wallet, Instant]]) -> None:
+    async def add(self, vaults: Sequence[VaultRow]) -> None:
         with committing("a vault"):
-            await self._pool.execute(_ADD, [wallet for wallet, _ in vaults], [at for _, at in vaults])
+            await self._pool.execute(
+                _ADD,
+                [row.wallet for row in vaults],
+                [row.bucket for row in vaults],
+                [row.registered_at for row in vaults],
+            )
 
     async def find(self, wallet: Wallet) -> Instant | None:
         with asking():

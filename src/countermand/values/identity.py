@@ -3,7 +3,8 @@
 from typing import NewType
 
 OrderId = NewType("OrderId", str)
-"""Names an order group: a single order, or the legs of an OCO or OTOCO. A version 7 UUID in canonical text."""
+"""Names an order group: a single order, or the legs of an OCO or OTOCO. A version 7 UUID in canonical text, whose last
+byte hints at the bucket of its wallet."""
 RequestId = NewType("RequestId", str)
 """Names one craft of a deposit, or one cancellation. A version 4 UUID in canonical text."""
 Wallet = NewType("Wallet", str)

@@ -18,6 +18,9 @@ class Claim(AnyClaim):
     FATE_IS_TRUE = "what the journal says of a transaction is what the chain says"
     ANSWER_IS_COMMITTED = "nothing is answered before it is committed"
     ANSWERS_ARE_EQUAL = "a repeated request gets the same answer"
+    OWNED_BY_ITS_ROW = (
+        "a row is in the bucket of its wallet, and whose it is follows from that, whatever an id's byte says"
+    )
     EVENTS_ARE_TOLD = "the event log tells what the journal says, in order, each event once, and nothing uncommitted"
     READS_ARE_CURRENT = "a read shows what was committed, and nothing older than what was acknowledged before it"
     MOVES_ARE_MEANT = "a transaction of on-chain orders moves what its instructions mean, rents included, and no more"

@@ -5,7 +5,10 @@ import json
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Final, Protocol
+
+from solders.pubkey import Pubkey
 
 from countermand_simulator.chained import hash_after
 from countermand_simulator.checkers import fold
@@ -43,7 +46,12 @@ class JournalRow(Protocol):
     def hash(self) -> bytes: ...
 
 
-class OrderRow(Protocol):
+class BucketRow(Protocol):
+    @property
+    def bucket(self) -> int: ...
+
+
+class OrderRow(BucketRow, Protocol):
     @property
     def body(self) -> bytes: ...
 
@@ -62,9 +70,9 @@ class Database(Protocol):
 
     def live_orders(self) -> Sequence[str]: ...
 
-    def has_craft(self, request_id: str) -> bool: ...
+    def craft_row(self, request_id: str) -> BucketRow | None: ...
 
-    def has_vault(self, wallet: str) -> bool: ...
+    def vault_row(self, wallet: str) -> BucketRow | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +164,8 @@ class Checkers:
             if kind != "order_placed":
                 broken(Claim.REPLAY_EQUALS_ROWS, f"{kind} of order {order_id}, which was never placed")
             order = fold.placed(order_id, event, at)
+            if int(order_id[-2:], 16) != _bucket(order["terms"]["wallet"]):
+                self._saw("an order's id says another bucket than its row")
         else:
             order = fold.after(before, kind, event, at)
             self._ledger.judge(before, kind, event)
@@ -182,6 +192,11 @@ class Checkers:
         stored = None if row is None else fold.shown(json.loads(row.body))
         if stored != self.orders[order_id]:
             broken(Claim.REPLAY_EQUALS_ROWS, _difference(order_id, self.orders[order_id], stored))
+        self._is_in_its_bucket(f"order {order_id}", row, self.orders[order_id]["terms"]["wallet"])
+
+    def _is_in_its_bucket(self, what: str, row: BucketRow | None, wallet: str) -> None:
+        if row is not None and row.bucket != _bucket(wallet):
+            broken(Claim.OWNED_BY_ITS_ROW, f"{what} is in bucket {row.bucket}, and {wallet} in {_bucket(wallet)}")
 
     # --- memory
 
@@ -237,9 +252,17 @@ class Checkers:
         elif kind == "refused":
             self._refused(asked, answer)
         elif kind == "crafted":
-            self._must_be_committed(answer, self._database.has_craft(answer["request"]))
+            craft = self._database.craft_row(answer["request"])
+            self._must_be_committed(answer, craft is not None)
+            self._is_in_its_bucket(f"deposit {answer['request']}", craft, asked.wallet)
         elif kind in ("registered", "known"):
-            self._must_be_committed(answer, self._database.has_vault(asked.wallet))
+            vault = self._database.vault_row(asked.wallet)
+            self._must_be_committed(answer, vault is not None)
+            self._is_in_its_bucket("a vault", vault, asked.wallet)
+        elif kind == "elsewhere":  # All wallets of this world are in buckets of the one shard that runs.
+            broken(
+                Claim.OWNED_BY_ITS_ROW, f"{asked.kind} of order {asked.order_id} was sent to shard {answer['owner']}"
+            )
         elif kind == "order":
             self._read(asked, asked.order_id or "", answer["body"], answer["shown"])
         elif kind == "events":
@@ -371,6 +394,10 @@ def _difference(order_id: str, one: Json | None, other: Json | None) -> str:
     keys = [key for key in dict.fromkeys((*one, *other)) if one.get(key) != other.get(key)]
     unlike = (f"{key} is {_brief(one.get(key))}, not {_brief(other.get(key))}" for key in keys)
     return f"order {order_id}: " + "; ".join(unlike)
+
+
+def _bucket(wallet: str) -> int:
+    return sha256(bytes(Pubkey.from_string(wallet))).digest()[0]
 
 
 def _brief(thing: object) -> str:

@@ -12,7 +12,8 @@ from countermand.values.quantities import USD_SCALE, BaseUnits, Bps, UsdPrice
 from countermand.values.transactions import Attempt, AttemptKind, Submission, UnsignedTransaction
 
 ID = OrderId("order")
-ALICE, MALLORY = Wallet("alice"), Wallet("mallory")
+ALICE = Wallet("ALiceyDVfcAhGRkbVhxjrSmRbxdd4uCrKwRSMYCGRVEb")
+MALLORY = Wallet("BobHYtvZd1DYUwqgMUcPTwrQZBcRu4Bd5m9zQ5kC9Wtv")
 SOL, USDC = Mint("SOL"), Mint("USDC")
 REQUEST = RequestId("cancellation")
 PLACED_AT, EXPIRES_AT = Instant(1_000_000), Instant(2_000_000)

@@ -9,9 +9,10 @@ from typing import Any, ParamSpec
 
 from countermand.kernel.clock import ClockSetting, VenueClock
 from countermand.kernel.ports import Epoch
+from countermand.orders.shards import ONE_TRIGGER_SHARD, BucketOwners
 from countermand.orders.trigger.model.commands import PlaceOrder, RequestCancel, ResolveAttempt, UnsignedDeposit
 from countermand.orders.trigger.model.order import OrderGroup
-from countermand.orders.trigger.ports import TriggerBatch
+from countermand.orders.trigger.ports import OrderBody, TriggerBatch
 from countermand.orders.trigger.shard import Answer, TriggerShard
 from countermand.orders.trigger.work import Outbox
 from countermand.services.prices import Prices
@@ -83,7 +84,7 @@ class CountingStore(MemoryStore):
         self.asked: list[str] = []
         """The reads of single orders and crafts."""
 
-    async def orders(self, order_ids: Sequence[OrderId]) -> Mapping[OrderId, bytes]:
+    async def orders(self, order_ids: Sequence[OrderId]) -> Mapping[OrderId, OrderBody]:
         self.asked.append("orders")
         return await super().orders(order_ids)
 
@@ -229,6 +230,7 @@ async def workbench(
     custody: StubCustody | None = None,
     *,
     acting: bool = False,
+    owners: BucketOwners = ONE_TRIGGER_SHARD,
 ) -> AsyncIterator[Workbench]:
     """Leaving it is a crash. `acting`: the outbox works."""
     loop = asyncio.get_running_loop()
@@ -242,7 +244,7 @@ async def workbench(
         (outbox.on_committed if acting else _nobody)(groups, loaded)
 
     prices = Prices(MemoryPrices(store.database, trouble or Trouble(), lambda: shard.opened))
-    shard = TriggerShard(0, store, clock, prices, on_committed)
+    shard = TriggerShard(0, store, clock, prices, on_committed, owners)
     prices.add_observer(shard.observe_prices)
     outbox = Outbox(shard, custody, clock, CONFIRM_TIMEOUT_MS)
     running = asyncio.create_task(shard.run())

@@ -135,7 +135,7 @@ class Challenges:
     def _nonce(self, wallet: Wallet, at_ms: int, label: str) -> str:
         """A version 7 UUID that nobody can foresee."""
         seed = hmac.digest(self._secret, f"challenge:{self._of}:{wallet}:{at_ms}:{label}".encode(), sha256)
-        return Ids(int.from_bytes(seed)).order_id(Instant(at_ms))
+        return Ids(int.from_bytes(seed)).nonce(Instant(at_ms))
 
     def _forget_ended(self, now: int) -> None:
         if self._of != self._incarnation.current:

@@ -8,6 +8,7 @@ from typing import Protocol, TypeAlias
 from countermand.kernel.ports import Batch, ShardStore
 from countermand.orders.trigger.model.commands import UnsignedDeposit
 from countermand.orders.trigger.model.order import Family, OrderGroup
+from countermand.values.bucket import Bucket, BucketRange
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits
@@ -98,6 +99,8 @@ class OrderRow:
     """An order as it is stored: its whole state as `body`, beside what it is searched by."""
 
     id: OrderId
+    bucket: Bucket
+    """That of the wallet, whatever the id's last byte is."""
     wallet: Wallet
     live: bool
     """It belongs in memory."""
@@ -115,9 +118,19 @@ class CraftRow:
     """A deposit that we built. `order_id` is the order that it may become."""
 
     request_id: RequestId
+    bucket: Bucket
     order_id: OrderId
     last_valid_height: int
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class VaultRow:
+    """A wallet that registered its vault."""
+
+    wallet: Wallet
+    bucket: Bucket
+    registered_at: Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +164,14 @@ class HistoryQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderBody:
+    """The body of an order's row, with the bucket that says which shard owns it."""
+
+    bucket: Bucket
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class StoredOrder:
     """`order` is the body of its row, `history` the bodies of its events that its owner is shown, the newest first."""
 
@@ -169,11 +190,11 @@ class StoredHistory:
 class Store(ShardStore[TriggerRows], Protocol):
     """The memory of trigger orders. Every method may raise `Unavailable`."""
 
-    async def live_orders(self, shard: int) -> Sequence[tuple[OrderId, bytes]]:
-        """The bodies, with the ids that their rows go by."""
+    async def live_orders(self, shard: int, buckets: BucketRange) -> Sequence[tuple[OrderId, bytes]]:
+        """The bodies of the shard's rows in these buckets, with the ids that their rows go by."""
 
-    async def orders(self, order_ids: Sequence[OrderId]) -> Mapping[OrderId, bytes]:
-        """Those that there are."""
+    async def orders(self, order_ids: Sequence[OrderId]) -> Mapping[OrderId, OrderBody]:
+        """Those that there are, in whatever bucket."""
 
     async def crafts(self, request_ids: Sequence[RequestId]) -> Mapping[RequestId, bytes]: ...
 
@@ -188,7 +209,7 @@ class Store(ShardStore[TriggerRows], Protocol):
 class VaultStore(Protocol):
     """Which wallets registered a vault. `find` may raise `Unavailable`, `add` also `CommitUnknown`."""
 
-    async def add(self, vaults: Sequence[tuple[Wallet, Instant]]) -> None:
+    async def add(self, vaults: Sequence[VaultRow]) -> None:
         """One that is registered already stays as it is."""
 
     async def find(self, wallet: Wallet) -> Instant | None:

@@ -1,20 +1,29 @@
-"""Trigger orders and their deposits as they are stored."""
+"""Trigger orders, their deposits and their vaults as they are stored."""
 
 from countermand.kernel.journal import encode
 from countermand.orders.trigger.model.commands import UnsignedDeposit
 from countermand.orders.trigger.model.lifecycle import ACTIVE, is_dormant
 from countermand.orders.trigger.model.order import OrderGroup
-from countermand.orders.trigger.ports import CraftRow, OrderRow
+from countermand.orders.trigger.ports import CraftRow, OrderRow, VaultRow
+from countermand.values.bucket import bucket_of
+from countermand.values.identity import Wallet
+from countermand.values.instant import Instant
 
 
 def craft_row(deposit: UnsignedDeposit) -> CraftRow:
-    return CraftRow(deposit.request_id, deposit.order_id, deposit.craft.last_valid_height, encode(deposit))
+    height = deposit.craft.last_valid_height
+    return CraftRow(deposit.request_id, bucket_of(deposit.wallet), deposit.order_id, height, encode(deposit))
+
+
+def vault_row(wallet: Wallet, registered_at: Instant) -> VaultRow:
+    return VaultRow(wallet, bucket_of(wallet), registered_at)
 
 
 def order_row(group: OrderGroup) -> OrderRow:
     terms = group.terms
     return OrderRow(
         id=group.id,
+        bucket=bucket_of(terms.wallet),
         wallet=terms.wallet,
         live=not is_dormant(group),
         active=group.state in ACTIVE,

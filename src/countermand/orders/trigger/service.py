@@ -23,9 +23,11 @@ from countermand.orders.trigger.model.order import Family, Leg, OrderGroup, Stat
 from countermand.orders.trigger.model.refusals import Refusal, Refused
 from countermand.orders.trigger.ports import HistoryQuery, Store, StoredOrder, Transactions, VaultStore
 from countermand.orders.trigger.records import HistoryEntry, decode_told, history_of
+from countermand.orders.trigger.rows import vault_row
 from countermand.orders.trigger.shard import Answer, TriggerShard
 from countermand.orders.trigger.work import Outbox
 from countermand.services.transactions.telemetry import transaction_altered
+from countermand.values.bucket import bucket_of
 from countermand.values.identity import Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits
@@ -155,7 +157,7 @@ class TriggerService:
         """False: it was registered before."""
         if await self.vault_registered_at(wallet) is not None:
             return False
-        await self._registered.add([(wallet, await self._shard.now())])
+        await self._registered.add([vault_row(wallet, await self._shard.now())])
         return True
 
     # --- orders
@@ -166,7 +168,7 @@ class TriggerService:
         """A deposit for the wallet to sign. It names the order that it may become."""
         deposit = await self._transactions.build_deposit(
             request_id=self._ids.request_id(),
-            order_id=self._ids.order_id(await self._shard.now()),
+            order_id=self._ids.order_id(await self._shard.now(), bucket_of(wallet)),
             wallet=wallet,
             family=family,
             input_mint=input_mint,

@@ -9,15 +9,17 @@ from countermand.kernel.grouped_reads import GroupedReads
 from countermand.kernel.ports import Epoch, ShardClock
 from countermand.kernel.shard import Shard
 from countermand.kernel.writer_epoch import WriterEpoch
+from countermand.orders.shards import ONE_TRIGGER_SHARD, BucketOwners, OwnedElsewhere
 from countermand.orders.trigger.bodies import decode_craft, decode_group, decode_stored
-from countermand.orders.trigger.model.commands import Command, TriggerOrders, UnsignedDeposit
+from countermand.orders.trigger.model.commands import Command, PlaceOrder, TriggerOrders, UnsignedDeposit
 from countermand.orders.trigger.model.live_orders import OrderEvent
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.model.refusals import Refused
-from countermand.orders.trigger.ports import Store, TriggerRows
+from countermand.orders.trigger.ports import OrderBody, Store, TriggerRows
 from countermand.orders.trigger.state import TriggerState
 from countermand.services.prices import Prices
 from countermand.stored_rows import UNREADABLE, unreadable
+from countermand.values.bucket import Bucket, bucket_of
 from countermand.values.identity import Mint, OrderId, RequestId
 from countermand.values.quantities import UsdPrice
 
@@ -37,6 +39,8 @@ class Answer:
 class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows]):
     """`prices` judge the orders. `on_committed` is told of every order that a commit changed, and after a load of
     every order in memory.
+
+    It keeps the orders of the buckets that it owns. What is in another's raises `OwnedElsewhere`.
     """
 
     def __init__(
@@ -46,8 +50,10 @@ class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows
         clock: ShardClock,
         prices: Prices,
         on_committed: Callable[[Sequence[OrderGroup], bool], None],
+        owners: BucketOwners = ONE_TRIGGER_SHARD,
     ) -> None:
         super().__init__(number, store, clock)
+        self._owners = owners
         self.dormant_kept = DORMANT_ORDERS_KEPT
         self._store = store
         self._prices = prices
@@ -62,6 +68,8 @@ class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows
     async def submit(self, command: Command) -> Answer | Refused:
         """One turn. Raises `CommitUnknown` when its outcome is unknown, `Unavailable` when it did not happen."""
         assert not isinstance(command, TriggerOrders), "prices trigger orders, see observe_prices"
+        if isinstance(command, PlaceOrder):
+            self._must_own(f"order {command.order_id}", bucket_of(command.wallet))
         writer = await self._with(command.order_id)
         decided = self._turn(writer, command)
         group = writer.state.live.groups.get(command.order_id)
@@ -91,6 +99,7 @@ class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows
         live.watch_again(left)
 
     async def add_craft(self, deposit: UnsignedDeposit) -> None:
+        self._must_own(f"deposit {deposit.request_id}", bucket_of(deposit.wallet))
         writer = await self._ready()
         writer.state.add_fresh(deposit)
         await writer.committed()
@@ -145,7 +154,7 @@ class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows
         """Keeps the orders as they are stored, too, for those who are told of them."""
         await self._prices.load()
         state = TriggerState(self._prices.price_of)
-        for order_id, body in await self._store.live_orders(self.number):
+        for order_id, body in await self._store.live_orders(self.number, self._owners.range_of(self.number)):
             try:
                 state.adopt(decode_stored(order_id, body))
             except UNREADABLE as problem:
@@ -184,11 +193,21 @@ class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows
             writer = await self._ready()
             if order_id in writer.state.live.groups or writer.state.is_new(order_id):
                 return writer
-            body = await self._orders.ask(order_id)
+            row = await self._orders.ask(order_id)
             if writer is self._epoch:
-                if body is not None and order_id not in writer.state.live.groups:
-                    writer.state.adopt(decode_group(body))
+                if row is not None and order_id not in writer.state.live.groups:
+                    self._adopt(writer, order_id, row)
                 return writer
+
+    def _adopt(self, writer: TriggerEpoch, order_id: OrderId, row: OrderBody) -> None:
+        self._must_own(f"order {order_id}", row.bucket)
+        writer.state.adopt(decode_group(row.body))
+
+    def _must_own(self, what: str, bucket: Bucket) -> None:
+        """Two shards that kept one order would each write it. `bucket`: that of the row or of the wallet, no hint."""
+        owner = self._owners.owner_of(bucket)
+        if owner != self.number:
+            raise OwnedElsewhere(what, bucket, owner)
 
     def _is_wanted(self, order_id: OrderId) -> bool:
         """It may not leave memory: what is being read of it would be older than what is committed of it."""

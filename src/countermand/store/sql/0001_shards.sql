@@ -36,6 +36,7 @@ COMMENT ON COLUMN journal.hash IS 'Of this row and the hash before it: a row tha
 CREATE TABLE orders (
     id          uuid    PRIMARY KEY,
     shard       integer NOT NULL,
+    bucket      smallint NOT NULL CHECK (bucket BETWEEN 0 AND 255),
     wallet      text    COLLATE "C" NOT NULL,
     live        boolean NOT NULL,
     active      boolean NOT NULL,
@@ -47,6 +48,8 @@ CREATE TABLE orders (
     body        bytea   NOT NULL
 ) WITH (fillfactor = 70);
 COMMENT ON TABLE orders IS 'Orders as they are: what the journal adds up to. Each change rewrites the row, so a page keeps room for it.';
+COMMENT ON COLUMN orders.bucket IS
+    'That of the wallet: a shard owns a range of buckets, with all rows in them. The last byte of an id is only a hint at it.';
 COMMENT ON COLUMN orders.live IS 'It is loaded at a start. The others are read when somebody names them.';
 CREATE INDEX orders_live ON orders (shard, id) WHERE live;
 COMMENT ON INDEX orders_live IS 'A start finds what lives among all that has ended.';
@@ -86,11 +89,13 @@ COMMENT ON FUNCTION shown_history IS 'The bodies of events of some kinds, and of
 CREATE TABLE crafts (
     request_id        uuid    PRIMARY KEY,
     shard             integer NOT NULL,
+    bucket            smallint NOT NULL CHECK (bucket BETWEEN 0 AND 255),
     order_id          uuid    NOT NULL,
     last_valid_height bigint,
     body              bytea   NOT NULL
 );
 COMMENT ON TABLE crafts IS 'Deposits that were built and handed out to be signed.';
+COMMENT ON COLUMN crafts.bucket IS 'That of the wallet, as in orders.';
 COMMENT ON COLUMN crafts.last_valid_height IS 'Where it dies unless it becomes an order; null once it was seen to have become one, and stays.';
 CREATE INDEX crafts_mortal ON crafts (last_valid_height) WHERE last_valid_height IS NOT NULL;
 COMMENT ON INDEX crafts_mortal IS 'Each craft is judged once, soon after its height has passed.';
@@ -107,9 +112,11 @@ COMMENT ON INDEX builds_mortal IS 'They are forgotten some time after they could
 
 CREATE TABLE vaults (
     wallet        text    COLLATE "C" PRIMARY KEY,
+    bucket        smallint NOT NULL CHECK (bucket BETWEEN 0 AND 255),
     registered_at bigint  NOT NULL
 );
 COMMENT ON TABLE vaults IS 'The wallets that registered a vault. Its address follows from the wallet and the master seed.';
+COMMENT ON COLUMN vaults.bucket IS 'That of the wallet, as in orders.';
 
 CREATE TABLE prices (
     mint        text    COLLATE "C" PRIMARY KEY,
