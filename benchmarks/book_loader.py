@@ -22,13 +22,13 @@ from countermand.dialects.tanx.stark import public_key
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
 from countermand.kernel.writer_epoch import WriterEpoch
-from countermand.orders.book.model.commands import Credit, PlaceOrder
+from countermand.orders.book.model.commands import Credit, PlaceBookOrder
 from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE, Account, Amount, Currency
 from countermand.orders.book.model.market import MarketSymbol
 from countermand.orders.book.model.markets import MARKETS
-from countermand.orders.book.model.order import BUY, SELL, Kind, Nonce, OrderId, Terms
+from countermand.orders.book.model.order import BUY, SELL, BookTerms, Kind, Nonce, OrderId
 from countermand.orders.book.model.quantities import Lots, Ticks
-from countermand.orders.book.model.refusals import Refused
+from countermand.orders.book.model.refusals import BookRefused
 from countermand.orders.book.rows import Draft
 from countermand.orders.book.shard import BookEpoch
 from countermand.orders.book.state import BookState
@@ -93,10 +93,10 @@ class Trading:
         for some in _some(zip(_terms(self.users), range(count), strict=False)):
             for (terms, owner), _ in some:
                 nonce = self._next_nonce()
-                placed = PlaceOrder(self.ids.request_id(), nonce, b"signed", terms)
+                placed = PlaceBookOrder(self.ids.request_id(), nonce, b"signed", terms)
                 happened = self.writer.turn(placed, self.clock.now())
-                assert not isinstance(happened, Refused), happened
-                order = self.writer.state.desk.placed(terms.account, nonce)
+                assert not isinstance(happened, BookRefused), happened
+                order = self.writer.state.exchange.placed(terms.account, nonce)
                 assert order is not None
                 resting.append(Resting(order.id, owner))
             await self._commit()
@@ -120,7 +120,7 @@ class Trading:
         for user in self.users:
             for currency in (_MARKET.base, _MARKET.quote):
                 happened = self.writer.turn(Credit(user.account, Currency(currency), _WEALTH), self.clock.now())
-                assert not isinstance(happened, Refused), happened
+                assert not isinstance(happened, BookRefused), happened
         await self._commit()
 
     def _next_nonce(self) -> Nonce:
@@ -134,12 +134,12 @@ class Trading:
         self.writer.state.on_committed()
 
 
-def _terms(users: Sequence[User]) -> Iterator[tuple[Terms, User]]:
+def _terms(users: Sequence[User]) -> Iterator[tuple[BookTerms, User]]:
     """Limit orders on both sides of the mid, a lot each, of all users in turn."""
     for number, user in enumerate(cycle(users)):
         side, away = (BUY, -1) if number % 2 else (SELL, 1)
         price = Ticks(_MID + away * (1 + number % _DEPTH))
-        yield Terms(user.account, _MARKET.symbol, side, Kind.LIMIT, Lots(1 + number % 100), price), user
+        yield BookTerms(user.account, _MARKET.symbol, side, Kind.LIMIT, Lots(1 + number % 100), price), user
 
 
 def _some(items: Iterator[Any]) -> Iterator[list[Any]]:

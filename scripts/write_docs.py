@@ -39,8 +39,9 @@ that has no arrow from a state raises, and changes nothing.
 |---|---|---|---|
 {rows}
 
-What each event means is in `orders/trigger/model/events.py`, which command leads to it in `orders/trigger/model/decide.py`. The raw
-states that an order never enters are in [ARCHITECTURE.md](../ARCHITECTURE.md#the-states).
+What each event means is in `orders/trigger/model/events.py`, which command leads to it in
+`orders/trigger/model/decide.py`. The raw states that an order never enters are in
+[ARCHITECTURE.md](../ARCHITECTURE.md#the-states).
 
 ## An order of the books
 
@@ -55,9 +56,11 @@ tanX shows these names. A trade after which nothing remains leads to `done`. A s
 
 def states_page() -> str:
     rows = "\n".join(_row(state) for state in State)
-    last_trade = {book.State.WAIT: {Traded: book.State.DONE}}
+    last_trade = {book.OrderStatus.WAIT: {Traded: book.OrderStatus.DONE}}
     return _STATES_PAGE.format(
-        diagram=diagram(State.DEPOSITING, TRANSITIONS), rows=rows, book=diagram(book.State.PENDING, BOOK, last_trade)
+        diagram=diagram(State.DEPOSITING, TRANSITIONS),
+        rows=rows,
+        book=diagram(book.OrderStatus.PENDING, BOOK, last_trade),
     )
 
 

@@ -13,7 +13,7 @@ from countermand.dialects.tanx.verifier import Verifier
 from countermand.dialects.trigger_v2 import auth
 from countermand.orders.book.members import StarkKeys
 from countermand.orders.book.model.markets import MARKETS
-from countermand.orders.book.service import Venue
+from countermand.orders.book.service import BookService
 from countermand.orders.book.shard import BookShard
 from countermand.orders.book.state import MATCHES_SUCCEED, MatchFaults
 from countermand.orders.limit.service import LimitChain
@@ -44,7 +44,7 @@ class BookServices:
     """The order books, and who trades on them: members, their sessions, and the keys that sign their orders."""
 
     shard: BookShard
-    venue: Venue
+    venue: BookService
     texts: LoginTexts
     sessions: MemberSessions
     stark_keys: StarkKeys
@@ -128,7 +128,7 @@ def _book_services(infra: Infrastructure, match_faults: MatchFaults) -> BookServ
     shard.opened = infra.taken.shards[BOOK_SHARD]
     return BookServices(
         shard=shard,
-        venue=Venue(shard, stores.book, infra.ids),
+        venue=BookService(shard, stores.book, infra.ids),
         texts=LoginTexts(secret, clock, infra.incarnation),
         sessions=MemberSessions(secret, clock, stores.members, infra.incarnation),
         stark_keys=StarkKeys(stores.members),

@@ -89,7 +89,7 @@ NOT_CHECKED: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         "book_orders": {},
         "book_trades": {},
         "book_balances": {},
-        "book_standing": {"body": "the last nonce: only that none beyond it is in use is checked"},
+        "book_counters": {"body": "the last nonce: only that none beyond it is in use is checked"},
         "book_drafts": {
             "body": "an order that is no order yet may have any terms that its hash is of",
             MISSING_ROWS: "nothing else refers to a draft; they are forgotten after a day",

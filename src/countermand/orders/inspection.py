@@ -6,9 +6,9 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from countermand.kernel.ports import EventRow
 from countermand.orders.book.model.market import MarketSymbol
-from countermand.orders.book.model.order import Order
+from countermand.orders.book.model.order import BookOrder
 from countermand.orders.book.model.order import OrderId as BookOrderId
-from countermand.orders.book.model.order import State as BookState
+from countermand.orders.book.model.order import OrderStatus as BookState
 from countermand.orders.book.model.quantities import Ticks
 from countermand.orders.book.records import ToldBookEvent, decode_book_told
 from countermand.orders.book.rows import decode_order
@@ -74,7 +74,7 @@ class Inspection:
         names = None if states is None else [state.value for state in states]
         return [decode_group(body) for body in await self._records.trigger_orders(wallet, names, limit)]
 
-    async def book_order(self, which: BookOrderId | str) -> Inspected[Order] | None:
+    async def book_order(self, which: BookOrderId | str) -> Inspected[BookOrder] | None:
         """By its id, or by its uuid."""
         await self._book.barrier()
         body = await self._records.book_order(which)
@@ -85,7 +85,9 @@ class Inspection:
         told = [(row.seq, decode_book_told(row.record.body)) for row in story]
         return Inspected(order, [_entry(seq, each) for seq, each in told if each.at <= order.updated_at])
 
-    async def book_orders(self, account: str | None, states: Sequence[BookState] | None, limit: int) -> Sequence[Order]:
+    async def book_orders(
+        self, account: str | None, states: Sequence[BookState] | None, limit: int
+    ) -> Sequence[BookOrder]:
         """The newest first."""
         await self._book.barrier()
         names = None if states is None else [state.value for state in states]
@@ -93,7 +95,7 @@ class Inspection:
 
     async def last_trade(self, market: MarketSymbol) -> Ticks | None:
         """The price of the newest trade."""
-        return await self._book.look(lambda memory: memory.desk.pits[market].last)
+        return await self._book.look(lambda memory: memory.exchange.markets[market].last)
 
 
 def _entry(seq: int, told: ToldEvent | ToldBookEvent) -> TimelineEntry:

@@ -9,9 +9,9 @@ import base58
 
 from countermand.dialects.tanx.ethereum import account_of
 from countermand.orders.book.model.market import Market, MarketSymbol
-from countermand.orders.book.model.order import Order
+from countermand.orders.book.model.order import BookOrder
 from countermand.orders.book.model.order import OrderId as BookOrderId
-from countermand.orders.book.model.order import State as BookState
+from countermand.orders.book.model.order import OrderStatus as BookState
 from countermand.orders.chain.inspection import ChainInspection, ChainOrder
 from countermand.orders.chain.inspection import Family as ChainFamily
 from countermand.orders.chain.inspection import State as ChainState
@@ -170,7 +170,7 @@ class OrderInspector:
             await self._of_book(each, {}) for each in await self._inspection.book_orders(wanted.owner, states, limit)
         ]
 
-    async def _of_book(self, order: Order, timeline: Shown) -> Shown:
+    async def _of_book(self, order: BookOrder, timeline: Shown) -> Shown:
         market = self._markets[order.terms.market]
         last = await self._inspection.last_trade(market.symbol)
         return _book_order(order, market) | timeline | {"waitsFor": book_waits_for(order, market, last)}
@@ -230,7 +230,7 @@ def _leg(leg: Leg) -> Shown:
     }
 
 
-def _book_order(order: Order, market: Market) -> Shown:
+def _book_order(order: BookOrder, market: Market) -> Shown:
     terms = order.terms
     return {
         "id": order.id,

@@ -7,15 +7,15 @@ from countermand.dialects.tanx.refusals import words_of
 from countermand.orders.book.members import Members, StarkKeys
 from countermand.orders.book.model.ledger.amount import Account, Amount, Currency
 from countermand.orders.book.model.order import OrderId
-from countermand.orders.book.model.refusals import Refusal, Refused
-from countermand.orders.book.service import Venue
+from countermand.orders.book.model.refusals import BookRefusal, BookRefused
+from countermand.orders.book.service import BookService
 from countermand.sandbox.reading import OrderNotHere, SandboxRefused
 from countermand.values.instant import Instant
 
 
 @dataclass(frozen=True, slots=True)
 class TanxSandbox:
-    venue: Venue
+    venue: BookService
     members: Members
     stark_keys: StarkKeys
     now: Callable[[], Instant]
@@ -35,11 +35,11 @@ class TanxSandbox:
     async def cancel(self, order_id: OrderId) -> None:
         """As an operator, whosever the order is."""
         outcome = await self.venue.cancel_by_operator(order_id)
-        if isinstance(outcome, Refused) and outcome.refusal is Refusal.ORDER_UNKNOWN:
+        if isinstance(outcome, BookRefused) and outcome.refusal is BookRefusal.ORDER_UNKNOWN:
             raise OrderNotHere(str(order_id))
         _require(outcome)
 
 
 def _require(outcome: object) -> None:
-    if isinstance(outcome, Refused):
+    if isinstance(outcome, BookRefused):
         raise SandboxRefused(words_of(outcome.refusal))

@@ -5,7 +5,7 @@ from typing import Final
 
 from countermand.orders.book.model import waiting as book
 from countermand.orders.book.model.market import Market
-from countermand.orders.book.model.order import BUY, Order
+from countermand.orders.book.model.order import BUY, BookOrder
 from countermand.orders.book.model.quantities import Ticks
 from countermand.orders.order_words import condition_words, dollars
 from countermand.orders.trigger import journal as trigger_journal
@@ -60,16 +60,16 @@ def _pause_words(group: OrderGroup, timeline: Sequence[TimelineEntry], now: Inst
     return f"{why}; next try in {seconds} s of the venue's clock, or when PUT /sandbox/prices sets its price"
 
 
-def book_waits_for(order: Order, market: Market, last: Ticks | None) -> str | None:
+def book_waits_for(order: BookOrder, market: Market, last: Ticks | None) -> str | None:
     match book.waits_for(order):
-        case book.Waiting.STOP_PRICE:
+        case book.BookWaiting.STOP_PRICE:
             assert order.terms.stop is not None, f"order {order.id} has no stop price"
             side = "≥" if order.terms.side is BUY else "≤"
             shown = "nothing was traded yet" if last is None else f"the last was at {ticks_text(last, market)}"
             return f"a trade at {side} {ticks_text(order.terms.stop, market)}; {shown}"
-        case book.Waiting.TURN:
+        case book.BookWaiting.TURN:
             return "it enters the book next"
-        case book.Waiting.COUNTERPARTY:
+        case book.BookWaiting.COUNTERPARTY:
             other = "sells at ≤" if order.terms.side is BUY else "buys at ≥"
             price = "any price" if order.terms.price is None else ticks_text(order.terms.price, market)
             return f"an order that {other} {price}"

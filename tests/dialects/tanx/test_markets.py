@@ -1,4 +1,4 @@
-"""What anybody may ask about the markets, over a desk in memory."""
+"""What anybody may ask about the markets, over an exchange in memory."""
 
 import json
 from typing import Any

@@ -85,7 +85,7 @@ def test_what_an_order_does_not_do_is_refused_and_not_ignored(house: House, fiel
     draft = signed(house.drafts(**terms))
     got = house.post("/sapi/v1/orders/create", draft | asked)
     assert (got.status, got.body) == refused
-    assert not house.venue.desk.orders
+    assert not house.venue.exchange.orders
     assert house.post("/sapi/v1/orders/create", draft).status == 200
 
 
@@ -135,7 +135,7 @@ def test_a_repeated_creation_is_the_same_order_and_the_same_answer_for_ever(hous
     assert house.post("/sapi/v1/orders/create", request) == first
     padded = request | {"msg_hash": "0x" + request["msg_hash"][2:].rjust(64, "0").upper()}
     assert house.post("/sapi/v1/orders/create", padded) == first
-    assert len(house.venue.desk.orders) == 2
+    assert len(house.venue.exchange.orders) == 2
     assert len(house.verified) == 2
 
 
@@ -159,7 +159,7 @@ def test_a_nonce_is_one_order_s_and_one_user_s(house: House) -> None:
     for nonce in (0, -1, 2**63, 10**30, 12345):
         got = house.post("/sapi/v1/orders/create", request | {"nonce": nonce})
         assert got.problem == (400, "Invalid nonce")
-    assert len(house.venue.desk.orders) == 1
+    assert len(house.venue.exchange.orders) == 1
 
 
 def test_a_nonce_ends_when_its_day_is_over(house: House) -> None:
@@ -184,7 +184,7 @@ def test_only_the_owner_s_signature_of_this_hash_places_an_order(house: House) -
     )
     for request, words in wrong:
         assert house.post("/sapi/v1/orders/create", request).problem == (400, words)
-    assert not house.venue.desk.orders
+    assert not house.venue.exchange.orders
     assert house.post("/sapi/v1/orders/create", signed(draft)).status == 200
 
 

@@ -14,7 +14,7 @@ from countermand.dialects.tanx.render import Renderer, ticker
 from countermand.dialects.tanx.translate import market_of, market_trades_query
 from countermand.dialects.tanx.turns import in_turns
 from countermand.orders.book.ports import TradesQuery
-from countermand.orders.book.service import Venue
+from countermand.orders.book.service import BookService
 
 _TICKERS: Final = BodyReader(wire.TickersParams)
 _ORDERBOOK: Final = BodyReader(wire.OrderbookParams)
@@ -23,7 +23,7 @@ _KLINE: Final = BodyReader(wire.KlineParams)
 
 
 class _Resource:
-    def __init__(self, venue: Venue, renderer: Renderer) -> None:
+    def __init__(self, venue: BookService, renderer: Renderer) -> None:
         self._venue = venue
         self._renderer = renderer
 
@@ -89,7 +89,7 @@ class NetworksResource(_Resource):
         return success(names.RETRIEVED, {"network_config": networks(), "markets": markets})
 
 
-def resources(venue: Venue, renderer: Renderer) -> list[tuple[str, object]]:
+def resources(venue: BookService, renderer: Renderer) -> list[tuple[str, object]]:
     """What to mount, by path."""
     return [
         ("/sapi/v1/health", HealthResource(venue, renderer)),

@@ -28,9 +28,9 @@ from countermand.dialects.tanx.turns import in_turns
 from countermand.dialects.tanx.unsupported import NAMES, refuse_unsupported
 from countermand.orders.book.model.ledger.amount import Account
 from countermand.orders.book.model.order import Nonce, Side
-from countermand.orders.book.model.refusals import Refusal, Refused
+from countermand.orders.book.model.refusals import BookRefusal, BookRefused
 from countermand.orders.book.rows import Draft
-from countermand.orders.book.service import Venue
+from countermand.orders.book.service import BookService
 
 _NONCE: Final = BodyReader(wire.OrderNonceRequest)
 _CREATE: Final = BodyReader(wire.CreateRequest)
@@ -59,7 +59,7 @@ class Guard(Protocol):
 class House:
     """What the endpoints work on."""
 
-    venue: Venue
+    venue: BookService
     guard: Guard
     stark_key_of: Callable[[Account], Awaitable[int | None]]
     verify: Callable[[int, int, int, int], Awaitable[bool]]
@@ -90,7 +90,7 @@ class NonceResource(_Resource):
         refuse_unsupported(_NONCE.beside(body, req.content_type, NAMES), terms.kind)
         market = venue.markets[terms.market]
         draft = await venue.draft(terms, lambda nonce: msg_hash(terms, market, nonce))
-        if isinstance(draft, Refused):
+        if isinstance(draft, BookRefused):
             return answer_to(draft, self._house.renderer, market)
         return success(names.NONCE_CREATED, wire.OrderNoncePayload(nonce=draft.nonce, msg_hash=draft.msg_hash))
 
@@ -117,11 +117,11 @@ class CreateResource(_Resource):
             if wrong := await self._flaw(draft, message, r, s):
                 return wrong
             placed = await house.venue.place(draft, request)
-            if isinstance(placed, Refused):
+            if isinstance(placed, BookRefused):
                 return answer_to(placed, house.renderer, house.venue.markets[draft.terms.market])
             order = placed
         elif order.placement != request:
-            return answer_to(Refused(Refusal.NONCE_USED), house.renderer)
+            return answer_to(BookRefused(BookRefusal.NONCE_USED), house.renderer)
         return success(names.ORDER_CREATED, house.renderer.order_as_placed(order))
 
     async def _draft(self, account: Account, nonce: Nonce) -> Draft | None:
@@ -146,7 +146,7 @@ class CancelResource(_Resource):
         house, account = self._house, await self._house.account(req)
         asked = order_id(_CANCEL.read(body, req.content_type).order_id)
         before = await house.venue.cancel(account, asked)
-        if isinstance(before, Refused):
+        if isinstance(before, BookRefused):
             return answer_to(before, house.renderer)
         return success(names.CANCEL_QUEUED, house.renderer.order(before))
 

@@ -54,11 +54,11 @@ CREATE TABLE book_balances (
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE book_balances IS 'Who has what: what the journal adds up to.';
 
-CREATE TABLE book_standing (
+CREATE TABLE book_counters (
     shard integer PRIMARY KEY,
     body  bytea   NOT NULL
 ) WITH (fillfactor = 10);
-COMMENT ON TABLE book_standing IS 'How many orders, trades and nonces there were, and the last price of each market.';
+COMMENT ON TABLE book_counters IS 'How many orders, trades and nonces there were, and the last price of each market.';
 
 CREATE TABLE book_drafts (
     nonce      bigint  PRIMARY KEY,
