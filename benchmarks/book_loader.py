@@ -16,7 +16,7 @@ import fast_stark_crypto
 
 from benchmarks import requests
 from countermand.app.seeds import MASTER_SEED_FILE
-from countermand.dialects.tanx.session import Sessions
+from countermand.dialects.tanx.session import TanxSessions
 from countermand.dialects.tanx.signing import msg_hash
 from countermand.dialects.tanx.stark import public_key
 from countermand.kernel.clock import VenueClock
@@ -159,7 +159,7 @@ async def trading(data: Path) -> AsyncIterator[Trading]:
         pool = await asyncpg.create_pool(server.dsn, min_size=1, max_size=4)
         store = await PostgresBookStore.connect(server.dsn)
         members = PostgresMembers(pool)
-        sessions = Sessions(keys.jwt_secret(), clock, members, TokenIncarnation(PostgresVenue(pool), 1))
+        sessions = TanxSessions(keys.jwt_secret(), clock, members, TokenIncarnation(PostgresVenue(pool), 1))
         users = [await _user(number, members, sessions, clock) for number in range(USERS)]
         memory = BookState(MARKETS, _NoFaults())
         writer = WriterEpoch(BOOK_SHARD, await store.begin_epoch(BOOK_SHARD), memory, memory)
@@ -172,7 +172,7 @@ async def trading(data: Path) -> AsyncIterator[Trading]:
         await pool.close()
 
 
-async def _user(number: int, members: PostgresMembers, sessions: Sessions, clock: VenueClock) -> User:
+async def _user(number: int, members: PostgresMembers, sessions: TanxSessions, clock: VenueClock) -> User:
     account, key = Account(f"0x{number + 1:040x}"), 1_000_000 + number
     member = await members.enrol(account, clock.now())
     await members.register_key(account, public_key(key), replace=False)

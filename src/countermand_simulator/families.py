@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from countermand.dialects.trigger_v1.routes import CANCELS, CREATES, Venue
+from countermand.dialects.trigger_v1.routes import CANCELS, CREATES, TriggerV1Context
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
 from countermand.kernel.ports import Unavailable
 from countermand.orders.limit.model import order as limit
-from countermand.orders.limit.model.refusals import Refused as LimitRefused
-from countermand.orders.limit.service import LimitChain
+from countermand.orders.limit.model.refusals import LimitRefused
+from countermand.orders.limit.service import LimitService
 from countermand.orders.recurring.model import order as recurring
-from countermand.orders.recurring.model.decide import Refused as RecurringRefused
-from countermand.orders.recurring.service import RecurringOrders
+from countermand.orders.recurring.model.decide import RecurringRefused
+from countermand.orders.recurring.service import RecurringService
 from countermand.orders.trigger.ports import Store
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.services.tokens import TokenRegistry
@@ -39,7 +39,7 @@ class Makes:
 
     on_chain: type[OnChainOrders] = OnChainOrders
     landing: type[ChainLanding] = ChainLanding
-    limits: type[LimitChain] = LimitChain
+    limits: type[LimitService] = LimitService
 
 
 SOUND_FAMILIES: Final = Makes()
@@ -68,14 +68,14 @@ class Families:
         limit_blocks = Blocks(node, node, clock.wall_ms, _LIMIT_UNIT_PRICE)
         recurring_blocks = Blocks(node, node, clock.wall_ms, _RECURRING_UNIT_PRICE)
         limits = makes.limits(node, node, limit_blocks, unique_id)
-        self._venue = Venue(orders, limits, TokenRegistry(), price_of, clock)
-        self._recurring = RecurringOrders(orders, node, node, recurring_blocks, clock, price_of)
+        self._venue = TriggerV1Context(orders, limits, TokenRegistry(), price_of, clock)
+        self._recurring = RecurringService(orders, node, node, recurring_blocks, clock, price_of)
         self._rpc = rpc
         self._stepped = stepped
 
     # --- limit orders, as the routes of their dialects serve them
 
-    async def creates_limit(self, terms: limit.Terms) -> Answer:
+    async def creates_limit(self, terms: limit.LimitTerms) -> Answer:
         unsigned = await self._venue.limits.build_create(terms, None)
         if isinstance(unsigned, LimitRefused):
             return {"kind": "refused", "refusal": unsigned.refusal.name}
@@ -106,7 +106,7 @@ class Families:
 
     # --- recurring ones
 
-    async def creates_recurring(self, terms: recurring.Terms) -> Answer:
+    async def creates_recurring(self, terms: recurring.RecurringTerms) -> Answer:
         return self._built(await self._recurring.create(terms))
 
     async def cancels_recurring(self, user: Wallet, order: Address) -> Answer:
@@ -156,7 +156,7 @@ class Families:
         return {"kind": "blockhash", "blockhash": recent.blockhash, "height": recent.last_valid_block_height}
 
 
-def _limit_shown(order: limit.OpenOrder) -> Answer:
+def _limit_shown(order: limit.OpenLimitOrder) -> Answer:
     return {
         "maker": order.maker,
         "input_mint": order.input_mint,
@@ -169,14 +169,14 @@ def _limit_shown(order: limit.OpenOrder) -> Answer:
     }
 
 
-def _recurring_shown(order: recurring.OpenOrder) -> Answer:
+def _recurring_shown(order: recurring.OpenRecurringOrder) -> Answer:
     return {
         "user": order.wallet,
         "input_mint": order.input_mint,
         "output_mint": order.output_mint,
         "deposited": order.deposited.units,
         "withdrawn": order.withdrawn.units,
-        "per_round": order.per_round.units,
+        "per_round": order.per_cycle.units,
         "interval": order.interval_s,
         "created_at": order.created_at_s,
         "opened_by": order.opened_by,

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from countermand.orders.recurring.model.order import Terms
+from countermand.orders.recurring.model.order import RecurringTerms
 from countermand.solana.programs import dca
 from countermand.solana.programs.compile import Budget
 from countermand.solana.programs.dca import DcaKeys, Side
@@ -45,15 +45,15 @@ class Saver(Owner):
 
         return terms.input_mint, work
 
-    def _terms(self) -> Terms:
+    def _terms(self) -> RecurringTerms:
         """Worth enough at any price; sometimes too little, or too often."""
         input_mint, output_mint = self.random.sample(self.world.side.mints, 2)
-        return Terms(
+        return RecurringTerms(
             wallet=self.wallet,
             input_mint=Mint(input_mint),
             output_mint=Mint(output_mint),
             amount=BaseUnits(self.random.choice((10**12 + 1, 10**12, 10**12, 10**13, 10**13, 1_000))),
-            rounds=self.random.choice((1, 2, 2, 3, 3, 7, 8)),
+            cycles=self.random.choice((1, 2, 2, 3, 3, 7, 8)),
             interval_s=self.random.choice((29, 30, 30, 60, 60, 86_400)),
             starts_at_s=self.random.choice((None, self.now_s(), self.now_s() + 60)),
         )

@@ -12,8 +12,8 @@ import falcon.testing
 from solders.keypair import Keypair
 from solders.transaction import VersionedTransaction
 
-from countermand.dialects.trigger_v1.routes import Venue, resources
-from countermand.orders.limit.service import LimitChain
+from countermand.dialects.trigger_v1.routes import TriggerV1Context, resources
+from countermand.orders.limit.service import LimitService
 from countermand.orders.trigger.ports import BuildRow
 from countermand.sandbox.prices import DEFAULT_PRICES
 from countermand.services.tokens import TokenRegistry
@@ -175,9 +175,9 @@ class LimitVenue:
         ids = iter(unique_ids)
         blocks = Blocks(self.chain, self.chain, self.clock.wall_ms, auto_price)
         orders = OnChainOrders(self.memory, self.memory, ChainLanding(self.chain), self.clock, 3_000)  # type: ignore[arg-type]  # Only what builds need.
-        venue = Venue(
+        venue = TriggerV1Context(
             orders=orders,
-            limits=LimitChain(self.chain, self.chain, blocks, lambda: next(ids)),
+            limits=LimitService(self.chain, self.chain, blocks, lambda: next(ids)),
             tokens=TokenRegistry(),
             price_of=self.prices.get,
             clock=self.clock,

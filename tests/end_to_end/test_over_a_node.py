@@ -6,11 +6,10 @@ from typing import cast
 
 import pytest
 
-from countermand.orders.limit.model.order import Terms as LimitTerms
-from countermand.orders.limit.model.order import Unsigned
-from countermand.orders.limit.service import LimitChain
-from countermand.orders.recurring.model.order import Terms as RecurringTerms
-from countermand.orders.recurring.service import RecurringOrders
+from countermand.orders.limit.model.order import LimitTerms, Unsigned
+from countermand.orders.limit.service import LimitService
+from countermand.orders.recurring.model.order import RecurringTerms
+from countermand.orders.recurring.service import RecurringService
 from countermand.orders.trigger.ports import Store
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.services.transactions.builder import Blocks, unsigned_text
@@ -71,7 +70,7 @@ def builds_on(node: RpcChain) -> OnChainOrders:
 @pytest.mark.parametrize("sells", [10 * USDC, 1 * SOL])
 async def test_a_limit_order(node: RpcChain, alice: Trader, sells: Funds) -> None:
     builds, maker = builds_on(node), Wallet(alice.wallet)
-    limits = LimitChain(node, node, Blocks(node, node, WallClock().wall_ms), time.time_ns)
+    limits = LimitService(node, node, Blocks(node, node, WallClock().wall_ms), time.time_ns)
 
     async def lands(unsigned: Unsigned, *, opens: bool) -> Executed:
         build = Build(
@@ -110,13 +109,13 @@ async def test_a_limit_order(node: RpcChain, alice: Trader, sells: Funds) -> Non
 async def test_a_recurring_order(node: RpcChain, alice: Trader, buys: str) -> None:
     builds, wallet = builds_on(node), Wallet(alice.wallet)
     blocks = Blocks(node, node, WallClock().wall_ms)
-    orders = RecurringOrders(builds, node, node, blocks, WallClock(), lambda _: UsdPrice(10**12))
+    orders = RecurringService(builds, node, node, blocks, WallClock(), lambda _: UsdPrice(10**12))
     terms = RecurringTerms(
         wallet=wallet,
         input_mint=Mint(USDC.mint),
         output_mint=Mint(buys),
         amount=BaseUnits(200_000_000),
-        rounds=4,
+        cycles=4,
         interval_s=60,
     )
     creation = await orders.create(terms)

@@ -17,8 +17,8 @@ from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
 from countermand.gateway.asgi import App
-from countermand.gateway.door import Door
 from countermand.gateway.falcon_app import new_app
+from countermand.gateway.http_gateway import HttpGateway
 from countermand.gateway.listeners import claim
 from countermand.gateway.server import Served
 from countermand.settings import Settings
@@ -149,7 +149,7 @@ async def served(
     hub = SocketHub(chain, limits=limits, is_up=is_up)
     app = new_app()
     app.add_route("/rpc", RpcResource(chain, hub, send=send, airdrop=faucet_of(chain).airdrop, is_up=is_up))
-    server, listeners = Served(Door(cast(App, app), Settings())), claim("127.0.0.1", 0)
+    server, listeners = Served(HttpGateway(cast(App, app), Settings())), claim("127.0.0.1", 0)
     await server.open(listeners)
     try:
         yield Node(chain, hub, listeners.port)

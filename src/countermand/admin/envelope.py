@@ -4,7 +4,7 @@ from typing import Final
 
 from msgspec import UNSET, Struct, UnsetType
 
-from countermand.answering import Answer, Edge, encode
+from countermand.answering import Answer, Responder, encode
 
 
 class Problem(Struct):
@@ -23,7 +23,7 @@ def error(status: int, code: str, message: str, details: dict[str, str] | None =
     return Answer(encode(ErrorAnswer(Problem(code, message, details or UNSET))), status)
 
 
-EDGE: Final = Edge(
+RESPONDER: Final = Responder(
     unavailable=error(503, "unavailable", "Nothing was changed. Repeat the request."),
     outcome_unknown=error(503, "outcome_unknown", "Whether this took effect is unknown. Repeat the request."),
     internal=error(500, "internal", "The venue failed to answer. Its log says why."),

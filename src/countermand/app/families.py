@@ -8,7 +8,7 @@ from uuid import UUID
 
 from countermand.app.infrastructure import Infrastructure
 from countermand.dialects.tanx.session import LoginTexts
-from countermand.dialects.tanx.session import Sessions as MemberSessions
+from countermand.dialects.tanx.session import TanxSessions as MemberSessions
 from countermand.dialects.tanx.verifier import Verifier
 from countermand.dialects.trigger_v2 import auth
 from countermand.orders.book.members import StarkKeys
@@ -16,8 +16,8 @@ from countermand.orders.book.model.markets import MARKETS
 from countermand.orders.book.service import BookService
 from countermand.orders.book.shard import BookShard
 from countermand.orders.book.state import MATCHES_SUCCEED, MatchFaults
-from countermand.orders.limit.service import LimitChain
-from countermand.orders.recurring.service import RecurringOrders
+from countermand.orders.limit.service import LimitService
+from countermand.orders.recurring.service import RecurringService
 from countermand.orders.shards import BOOK_SHARD, TRIGGER_SHARD
 from countermand.orders.trigger.service import TriggerService
 from countermand.orders.trigger.shard import TriggerShard
@@ -35,16 +35,16 @@ class TriggerServices:
     outbox: Outbox
     custody: VaultCustody
     orders: TriggerService
-    sessions: auth.Sessions
+    sessions: auth.WalletSessions
     challenges: auth.Challenges
 
 
 @dataclass(frozen=True, slots=True)
 class BookServices:
-    """The order books, and who trades on them: members, their sessions, and the keys that sign their orders."""
+    """The order books and their members, with the members' sessions and the keys that sign their orders."""
 
     shard: BookShard
-    venue: BookService
+    service: BookService
     texts: LoginTexts
     sessions: MemberSessions
     stark_keys: StarkKeys
@@ -53,16 +53,16 @@ class BookServices:
 
 @dataclass(frozen=True, slots=True)
 class OnChainServices:
-    """What the families have whose orders live on the chain: one service, and a view of the chain for each."""
+    """The families whose orders live on the chain: one service for both, and a view of the chain for each."""
 
     orders: OnChainOrders
     limit_blocks: Blocks
-    limits: LimitChain
+    limits: LimitService
     recurring_blocks: Blocks
-    recurring: RecurringOrders
+    recurring: RecurringService
 
-    def forget(self) -> None:
-        """The chain has leapt, or begins anew."""
+    def invalidate(self) -> None:
+        """The chain has jumped, or begins anew."""
         self.limit_blocks.forget()
         self.recurring_blocks.forget()
 
@@ -117,7 +117,7 @@ def _trigger_services(infra: Infrastructure, router: Router) -> TriggerServices:
         outbox=outbox,
         custody=custody,
         orders=TriggerService(shard, outbox, custody, store, clock, infra.ids, patience_ms),
-        sessions=auth.Sessions(keys.jwt_secret(), clock, infra.incarnation),
+        sessions=auth.WalletSessions(keys.jwt_secret(), clock, infra.incarnation),
         challenges=auth.Challenges(secrets.token_bytes(32), clock, infra.incarnation),
     )
 
@@ -128,7 +128,7 @@ def _book_services(infra: Infrastructure, match_faults: MatchFaults) -> BookServ
     shard.opened = infra.taken.shards[BOOK_SHARD]
     return BookServices(
         shard=shard,
-        venue=BookService(shard, stores.book, infra.ids),
+        service=BookService(shard, stores.book, infra.ids),
         texts=LoginTexts(secret, clock, infra.incarnation),
         sessions=MemberSessions(secret, clock, stores.members, infra.incarnation),
         stark_keys=StarkKeys(stores.members),
@@ -149,7 +149,7 @@ def _on_chain_services(infra: Infrastructure, trigger: TriggerServices, unit_pri
     return OnChainServices(
         orders=orders,
         limit_blocks=limit_blocks,
-        limits=LimitChain(chain, chain, limit_blocks, unique_id),
+        limits=LimitService(chain, chain, limit_blocks, unique_id),
         recurring_blocks=recurring_blocks,
-        recurring=RecurringOrders(orders, chain, chain, recurring_blocks, clock, infra.prices.price_of),
+        recurring=RecurringService(orders, chain, chain, recurring_blocks, clock, infra.prices.price_of),
     )

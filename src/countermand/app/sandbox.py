@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass
 from typing import Final
 
 from countermand.app.families import BookServices, Families, UnitPrices, families_of
-from countermand.app.gateway import Surroundings, build_gateway
+from countermand.app.gateway import GatewayExtensions, build_gateway
 from countermand.app.infrastructure import (
     SHARDS,
     Infrastructure,
@@ -109,7 +109,7 @@ def _assembled(
     dependencies = _dependencies(families, chain, world, faults, gateway_faults, pool, faucet)
     sandbox = Sandbox(dependencies, seed)
     hub = SocketHub(chain, is_up=world.is_up)
-    surroundings = Surroundings(
+    surroundings = GatewayExtensions(
         rpc=(RpcResource(chain, hub, send=world.send, airdrop=faucet.airdrop, is_up=world.is_up), hub),
         missing=lambda: (),
         liquidity_usd=LIQUIDITY_USD,
@@ -123,12 +123,12 @@ def _assembled(
 
 def _mount(app: FalconApp, families: Families, sandbox: Sandbox) -> None:
     infra, book = families.infrastructure, families.book
-    tanx = TanxSandbox(book.venue, infra.stores.members, book.stark_keys, infra.clock.now)
+    tanx = TanxSandbox(book.service, infra.stores.members, book.stark_keys, infra.clock.now)
     shard = families.trigger.shard
     inspector = OrderInspector(
         Inspection(shard, book.shard, PostgresRecords(infra.stores.trigger.readers)),
         ChainInspection(infra.chain, infra.chain),
-        book.venue.markets,
+        book.service.markets,
         infra.prices.price_of,
         infra.clock.now,
     )
@@ -147,9 +147,9 @@ def _dependencies(
 ) -> SandboxDependencies:
     infra, trigger, book = families.infrastructure, families.trigger, families.book
 
-    def forget() -> None:
+    def invalidate() -> None:
         trigger.custody.forget()
-        families.on_chain.forget()
+        families.on_chain.invalidate()
 
     async def equip(token: Token) -> None:
         await chain.put_accounts({pool.pool_account_of(token): pool_account(infra.keys.pool.address, token)})
@@ -170,7 +170,7 @@ def _dependencies(
         ids=infra.ids,
         store=infra.stores.sandbox,
         incarnation=infra.incarnation,
-        forget=forget,
+        invalidate=invalidate,
         clear_orders=lambda: _clear_orders(infra.stores, book),
         genesis=lambda: _genesis(infra.keys),
         equip=equip,

@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from countermand.gateway import telemetry
-from countermand.gateway.asgi import Answer
+from countermand.gateway.asgi import AsgiAnswer
 from countermand.gateway.shapes import shaped
 from countermand.gateway.traffic import HEAD_BYTES_MAX, HEADERS_MAX, PIECE_BYTES, Traffic
 from countermand.gateway.websocket import SocketConnection
@@ -173,7 +173,7 @@ class HttpConnection(HttpToolsProtocol):
     def _url_so_far(self) -> bytes:
         return getattr(self, "url", b"/")
 
-    def _say(self, refusal: Answer) -> None:
+    def _say(self, refusal: AsgiAnswer) -> None:
         self._ended = True
         self._traffic.has_head(self)
         self.transport.write(_written(refusal))
@@ -344,7 +344,7 @@ class Exchange(RequestResponseCycle):
     async def run_asgi(self, app: ASGI3Application) -> None:
         try:
             await app(self.scope, self.receive, self.send)
-        except Exception as bug:  # noqa: BLE001 - the edge: a bug becomes a log line and a 500
+        except Exception as bug:  # noqa: BLE001 - a bug becomes a log line and a 500
             telemetry.handler_failed(self.scope["method"], self.scope["path"], bug)
             if not self.response_started:
                 await shaped(self.scope["path"], 500, "Internal server error").send(self._send_event)
@@ -431,7 +431,7 @@ class _Flow(FlowControl):
             super().resume_reading()
 
 
-def _written(answer: Answer) -> bytes:
+def _written(answer: AsgiAnswer) -> bytes:
     """For a request that reaches no app."""
     phrase = HTTPStatus(answer.status).phrase
     head = f"HTTP/1.1 {answer.status} {phrase}\r\ncontent-type: application/json\r\nconnection: close\r\n"

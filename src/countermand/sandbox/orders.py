@@ -12,9 +12,8 @@ from countermand.orders.book.model.market import Market, MarketSymbol
 from countermand.orders.book.model.order import BookOrder
 from countermand.orders.book.model.order import OrderId as BookOrderId
 from countermand.orders.book.model.order import OrderStatus as BookState
-from countermand.orders.chain.inspection import ChainInspection, ChainOrder
-from countermand.orders.chain.inspection import Family as ChainFamily
-from countermand.orders.chain.inspection import State as ChainState
+from countermand.orders.chain.inspection import ChainFamily, ChainInspection, ChainOrder
+from countermand.orders.chain.inspection import ChainOrderState as ChainState
 from countermand.orders.inspection import Inspection
 from countermand.orders.order_words import dollars
 from countermand.orders.trigger.model.lifecycle import RAW, DisplayState, display_state

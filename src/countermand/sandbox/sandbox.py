@@ -76,7 +76,7 @@ class SandboxDependencies:
     ids: Ids
     store: PostgresSandboxStore
     incarnation: TokenIncarnation
-    forget: Callable[[], None]
+    invalidate: Callable[[], None]
     """What was remembered of the chain counts no more."""
     clear_orders: Callable[[], Awaitable[None]]
     """Deletes the rows of both shards."""
@@ -234,7 +234,7 @@ class Sandbox:
         gateway.rate_limit = faults.rate_limit
         if faults.expire_blockhashes:
             await self._p.chain.expire_blockhashes()
-            self._p.forget()
+            self._p.invalidate()
 
     # --- an empty venue again
 
@@ -259,7 +259,7 @@ class Sandbox:
         self._p.clock.begin_anew()
         self._p.tokens.forget_added()
         await self._p.chain.reset(self._p.genesis())
-        self._p.forget()
+        self._p.invalidate()
         await self._p.store.clear()  # With it, that a reset is under way.
 
 

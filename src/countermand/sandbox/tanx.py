@@ -15,17 +15,17 @@ from countermand.values.instant import Instant
 
 @dataclass(frozen=True, slots=True)
 class TanxSandbox:
-    venue: BookService
+    service: BookService
     members: Members
     stark_keys: StarkKeys
     now: Callable[[], Instant]
     """The venue's clock."""
 
     async def credit(self, account: Account, currency: str, amount: Amount) -> None:
-        known = dict.fromkeys(each for market in self.venue.markets.values() for each in (market.base, market.quote))
+        known = dict.fromkeys(each for market in self.service.markets.values() for each in (market.base, market.quote))
         if currency not in known:
             raise SandboxRefused(f"currency: {currency[:60]!r} is none of this venue's: {', '.join(known)}")
-        _require(await self.venue.credit(account, Currency(currency), amount))
+        _require(await self.service.credit(account, Currency(currency), amount))
 
     async def register_key(self, account: Account, key: int) -> None:
         """Takes the place of the account's key, if it has one. Who never logged in is registered by this."""
@@ -34,7 +34,7 @@ class TanxSandbox:
 
     async def cancel(self, order_id: OrderId) -> None:
         """As an operator, whosever the order is."""
-        outcome = await self.venue.cancel_by_operator(order_id)
+        outcome = await self.service.cancel_by_operator(order_id)
         if isinstance(outcome, BookRefused) and outcome.refusal is BookRefusal.ORDER_UNKNOWN:
             raise OrderNotHere(str(order_id))
         _require(outcome)

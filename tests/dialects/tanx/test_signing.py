@@ -11,7 +11,7 @@ from countermand.orders.book.model.market import MarketSymbol
 from countermand.orders.book.model.markets import MARKETS
 from countermand.orders.book.model.order import BookTerms, Kind, Nonce, Side
 from countermand.orders.book.model.quantities import Lots, Ticks
-from tests.dialects.tanx.house import ALICE, BOB
+from tests.dialects.tanx.order_api import ALICE, BOB
 
 BY_SYMBOL = {str(market.symbol): market for market in MARKETS}
 ETH, USDC = (

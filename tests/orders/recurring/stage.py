@@ -13,7 +13,7 @@ from solders.transaction import VersionedTransaction
 
 from countermand.dialects.recurring_v1.routes import resources
 from countermand.gateway.falcon_app import new_app
-from countermand.orders.recurring.service import RecurringOrders
+from countermand.orders.recurring.service import RecurringService
 from countermand.orders.trigger.ports import BuildRow, Store
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.services.transactions.builder import Blocks, Compose, Composed
@@ -204,7 +204,7 @@ class Stage:
             cast(TriggerShard, self.drawer), cast(Store, self.drawer), ChainLanding(self.chain), self.clock, 20
         )
         blocks = Blocks(self.chain, self.chain, self.clock.wall_ms, PRICE)
-        self.orders = RecurringOrders(
+        self.orders = RecurringService(
             builds,
             self.chain,
             self.chain,

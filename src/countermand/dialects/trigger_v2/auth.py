@@ -221,7 +221,7 @@ class _Verified(NamedTuple):
     incarnation: int
 
 
-class Sessions:
+class WalletSessions:
     """Tokens: JWT by HS256, `{walletPubkey, iat, exp, aud, incarnation}`.
 
     Those that were verified are remembered, since each request brings one.

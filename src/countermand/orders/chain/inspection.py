@@ -29,12 +29,12 @@ _NAMES: Final = {
 }
 
 
-class Family(Enum):
+class ChainFamily(Enum):
     LIMIT = "limit"
     RECURRING = "recurring"
 
 
-class State(Enum):
+class ChainOrderState(Enum):
     OPEN = "open"
     COMPLETED = "completed"
     CANCELLED = "cancelled"
@@ -44,9 +44,9 @@ class State(Enum):
 class ChainOrder:
     """Amounts are base units, times seconds since the epoch. `terms` None: the account is gone, and what it held."""
 
-    family: Family
+    family: ChainFamily
     address: Address
-    state: State
+    state: ChainOrderState
     owner: str
     input_mint: str
     output_mint: str
@@ -70,15 +70,15 @@ class ChainInspection:
             return there
         match opened:
             case limit_order.CreateOrderEvent(maker=owner):
-                family = Family.LIMIT
+                family = ChainFamily.LIMIT
             case dca.Opened(user=owner):
-                family = Family.RECURRING
+                family = ChainFamily.RECURRING
         return ChainOrder(family, address, ended, owner, opened.input_mint, opened.output_mint, None, timeline)
 
     @asks_the_chain
-    async def open_orders(self, family: Family, owner: Address | None) -> Sequence[ChainOrder]:
+    async def open_orders(self, family: ChainFamily, owner: Address | None) -> Sequence[ChainOrder]:
         """The newest first. They have no timeline here."""
-        if family is Family.LIMIT:
+        if family is ChainFamily.LIMIT:
             program, size, at = limit_order.PROGRAM, limit_order.ORDER_BYTES, limit_order.ORDER_MAKER_AT
             mark = (limit_order.ORDER_DISCRIMINATOR_AT, limit_order.ORDER_DISCRIMINATOR)
         else:
@@ -91,12 +91,12 @@ class ChainInspection:
 
     async def _history(
         self, address: Address
-    ) -> tuple[list[TimelineEntry], limit_order.CreateOrderEvent | dca.Opened | None, State]:
+    ) -> tuple[list[TimelineEntry], limit_order.CreateOrderEvent | dca.Opened | None, ChainOrderState]:
         """What landed with its name, the oldest first; how it was opened last, and how it ended."""
         named = (await self._records.signatures_for_address(address))[:_TRANSACTIONS_MAX]
         timeline: list[TimelineEntry] = []
         opened: limit_order.CreateOrderEvent | dca.Opened | None = None
-        ended = State.CANCELLED
+        ended = ChainOrderState.CANCELLED
         for each in reversed(named):
             if each.error is not None:
                 timeline.append(_entry(each, "transaction_failed", error_words(each.error)))
@@ -133,12 +133,12 @@ def _words(event: limit_order.LimitOrderEvent | dca.DcaEvent) -> str | None:
     return None
 
 
-def _end(event: limit_order.LimitOrderEvent | dca.DcaEvent, before: State) -> State:
+def _end(event: limit_order.LimitOrderEvent | dca.DcaEvent, before: ChainOrderState) -> ChainOrderState:
     match event:
         case limit_order.TradeEvent(remaining_making_amount=0) | dca.Closed(user_closed=False):
-            return State.COMPLETED
+            return ChainOrderState.COMPLETED
         case limit_order.CancelOrderEvent() | dca.Closed():
-            return State.CANCELLED
+            return ChainOrderState.CANCELLED
     return before
 
 
@@ -146,10 +146,10 @@ def _open_order(address: Address, account: AccountInfo, timeline: Sequence[Timel
     """None: this is no account of an order."""
     if account.owner == limit_order.PROGRAM and (order := limit_order.read_order(account.data)) is not None:
         mints = order.input_mint, order.output_mint
-        return ChainOrder(Family.LIMIT, address, State.OPEN, order.maker, *mints, order, timeline)
+        return ChainOrder(ChainFamily.LIMIT, address, ChainOrderState.OPEN, order.maker, *mints, order, timeline)
     if account.owner == dca.PROGRAM and (found := dca.read_dca(account.data)) is not None:
         mints = found.input_mint, found.output_mint
-        return ChainOrder(Family.RECURRING, address, State.OPEN, found.user, *mints, found, timeline)
+        return ChainOrder(ChainFamily.RECURRING, address, ChainOrderState.OPEN, found.user, *mints, found, timeline)
     return None
 
 

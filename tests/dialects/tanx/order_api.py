@@ -1,4 +1,4 @@
-"""tanX's endpoints over an exchange in memory: real decisions, real signatures, no gate and no store."""
+"""tanX's endpoints over an exchange in memory: real decisions, real signatures, no shard and no store."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -44,8 +44,8 @@ ALICE, BOB = Account("0x" + "a" * 40), Account("0x" + "b" * 40)
 STARK_KEYS = {ALICE: 0x64004F706C1EAA39348AFB3191C74812D86E5B14B967E578ADDB4D89CE1234C, BOB: 0xB0B}
 
 
-class DeskVenue:
-    """`engine.venue.Venue`, as far as one process without a store can be one. Its clock stands still."""
+class MemoryBook:
+    """`BookService`, as far as that goes without a store. Its clock stands still."""
 
     def __init__(self) -> None:
         self.markets = {market.symbol: market for market in MARKETS}
@@ -217,18 +217,18 @@ class Got:
         return self.status, self.body["message"]
 
 
-class House:
+class OrderApi:
     """What a client sees."""
 
     def __init__(self) -> None:
-        self.venue = DeskVenue()
+        self.venue = MemoryBook()
         self.verified: list[tuple[int, int, int, int]] = []
         self.keys = {account: stark.public_key(key) for account, key in STARK_KEYS.items()}
         app = new_app()
         renderer = Renderer(self.venue.markets)
-        venue = cast("BookService", self.venue)
-        house = routes.House(venue, TokensByName(), self._stark_key_of, self._verify, renderer)
-        mounted = (*routes.resources(house), *public_routes.resources(venue, renderer), *absent.resources())
+        service = cast("BookService", self.venue)
+        context = routes.TanxContext(service, TokensByName(), self._stark_key_of, self._verify, renderer)
+        mounted = (*routes.resources(context), *public_routes.resources(service, renderer), *absent.resources())
         for path, resource in mounted:
             app.add_route(path, resource)
         self.paths = [path for path, _ in mounted]
