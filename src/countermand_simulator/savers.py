@@ -5,7 +5,7 @@ from typing import Any, Final
 from countermand.orders.recurring.model.order import RecurringTerms
 from countermand.solana.programs import dca
 from countermand.solana.programs.compile import Budget
-from countermand.solana.programs.dca import DcaKeys, Side
+from countermand.solana.programs.dca import DcaBalance, DcaKeys
 from countermand.values.identity import Address, Mint
 from countermand.values.quantities import BaseUnits
 from countermand_simulator.checkers.on_chain import Moment
@@ -97,7 +97,7 @@ class Saver(Owner):
         def compose(blockhash: str) -> bytes:
             if deposits:
                 return dca.deposit_message(keys, amount, budget, blockhash)
-            return dca.withdraw_message(keys, Side.IN, amount, budget, blockhash)
+            return dca.withdraw_message(keys, DcaBalance.IN, amount, budget, blockhash)
 
         draft = await self.own_draft(compose)
         await self.sends(draft)

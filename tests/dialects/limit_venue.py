@@ -32,7 +32,7 @@ from countermand.solana.port import (
     Simulation,
 )
 from countermand.solana.programs import limit_order
-from countermand.solana.programs.limit_order import Order, order_bytes
+from countermand.solana.programs.limit_order import LimitOrderAccount, order_bytes
 from countermand.solana.tokens import KNOWN_DECIMALS, TOKEN_PROGRAM, associated_token_address, token_account_bytes
 from countermand.values.identity import Mint
 from countermand.values.instant import Instant
@@ -211,7 +211,7 @@ class LimitVenue:
         return address
 
 
-def order(**changes: Any) -> Order:
+def order(**changes: Any) -> LimitOrderAccount:
     """Sells 0.05 SOL for 100 USDC, as the published one."""
     given: Mapping[str, Any] = {
         "maker": MAKER,
@@ -233,7 +233,7 @@ def order(**changes: Any) -> Order:
         "updated_at": NOW_S,
         "bump": 255,
     }
-    return Order(**{**given, **changes})
+    return LimitOrderAccount(**{**given, **changes})
 
 
 def creation(**changes: object) -> dict[str, object]:

@@ -26,7 +26,7 @@ from countermand.solana.embedded import EmbeddedChain, Genesis
 from countermand.solana.facade.dispatch import Dispatcher
 from countermand.solana.facade.http import RpcResource, SocketHub
 from countermand.solana.facade.methods import RpcMethods
-from countermand.solana.facade.session import Limits
+from countermand.solana.facade.session import SocketLimits
 from countermand_simulator.memory_ledger import MemoryLedgerStore
 from tests.gifts import faucet_of
 
@@ -142,7 +142,7 @@ class Node:
 async def served(
     chain: EmbeddedChain,
     *,
-    limits: Limits | None = None,
+    limits: SocketLimits | None = None,
     send: Callable[[bytes], Awaitable[None]] | None = None,
     is_up: Callable[[], bool] = lambda: True,
 ) -> AsyncIterator[Node]:

@@ -10,7 +10,7 @@ from solders.keypair import Keypair
 from solders.message import Message, to_bytes_versioned
 from solders.system_program import TransferParams, transfer
 
-from countermand.solana.alterations import Alteration, alteration_of
+from countermand.solana.alterations import MessageAlteration, alteration_of
 from tests.altering import ALTERED, LIGHTHOUSE, MEMO, SPONSOR, Alter
 
 USER, OTHER = Keypair.from_seed(bytes([7] * 32)).pubkey(), Keypair.from_seed(bytes([8] * 32)).pubkey()
@@ -47,7 +47,7 @@ DIFFERENCES: dict[str, dict[str, object]] = {
 }
 
 
-def alteration(alter: Alter) -> Alteration:
+def alteration(alter: Alter) -> MessageAlteration:
     return alteration_of(bytes(BUILT), to_bytes_versioned(alter(BUILT)))
 
 

@@ -7,7 +7,7 @@ from msgspec import UNSET, Struct, UnsetType
 from countermand.answering import Answer, Responder, encode
 
 
-class Problem(Struct):
+class ApiProblem(Struct):
     """`details`: what is wrong, by field."""
 
     code: str
@@ -16,11 +16,11 @@ class Problem(Struct):
 
 
 class ErrorAnswer(Struct):
-    error: Problem
+    error: ApiProblem
 
 
 def error(status: int, code: str, message: str, details: dict[str, str] | None = None) -> Answer:
-    return Answer(encode(ErrorAnswer(Problem(code, message, details or UNSET))), status)
+    return Answer(encode(ErrorAnswer(ApiProblem(code, message, details or UNSET))), status)
 
 
 RESPONDER: Final = Responder(

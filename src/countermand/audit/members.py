@@ -1,4 +1,4 @@
-"""Who trades on the book: members, their sessions, and the orders that they were asked to sign."""
+"""The members of the order books, their sessions, and the orders that they were asked to sign."""
 
 import re
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""What the audit reads, and what of it one row alone does not betray: told with every audit, and compared by a test.
+"""What the audit cannot check by one row alone. Every audit prints it, and a test compares it.
 
 A column that is not named here is checked so that any other value of it is found. One that is named may be checked in
 part: the reason says what is left.

@@ -48,9 +48,9 @@ class HttpConnection(HttpToolsProtocol):
         """What is said when all answers that are due are out."""
 
     @property
-    def _exchange(self) -> "Exchange | None":
+    def _exchange(self) -> "HttpExchange | None":
         """The newest one. (uvicorn's hint forgets that there is none at first.)"""
-        return cast("Exchange | None", self.cycle)
+        return cast("HttpExchange | None", self.cycle)
 
     # The connection's life.
 
@@ -278,8 +278,8 @@ class HttpConnection(HttpToolsProtocol):
         if (b"host", authority) not in self.headers:
             self.headers.append((b"host", authority))
 
-    def _begun(self, *, keep_alive: bool) -> "Exchange":
-        return Exchange(
+    def _begun(self, *, keep_alive: bool) -> "HttpExchange":
+        return HttpExchange(
             scope=self.scope,
             transport=cast(asyncio.Transport, self._wire),
             flow=self.flow,
@@ -326,7 +326,7 @@ _NO_CODING: Final = "A body is sent as it is, or chunked: no other transfer codi
 _TOO_MANY_HEADERS: Final = f"The headers are more than {HEADERS_MAX} or larger than {HEAD_BYTES_MAX} bytes"
 
 
-class Exchange(RequestResponseCycle):
+class HttpExchange(RequestResponseCycle):
     """One request and its answer."""
 
     _malformed = False
@@ -361,7 +361,7 @@ class Exchange(RequestResponseCycle):
 
     async def send(self, message: ASGISendEvent) -> None:
         if self.more_body and not self.response_started:
-            self.keep_alive = False  # It was refused before its body came, and what still comes is nobody's.
+            self.keep_alive = False  # It was refused before its body came; the rest of the body is not read.
         if self.scope["http_version"] == "1.0":
             self._make_plain(message)
         if message["type"] == "http.response.start" and not self.flow.write_paused:

@@ -1,4 +1,4 @@
-"""What operators and explorers of a venue ask for: health, metrics, the OpenAPI documents, and two small pages."""
+"""The endpoints of operation: health, metrics, the OpenAPI documents, and two small pages."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -56,8 +56,8 @@ class ReadyResource:
 
     async def on_get(self, _req: Request, resp: Response) -> None:
         reason, missing = self._not_ready_because(), list(self._missing())
-        told = {"status": "ready"} if reason is None else {"status": "not ready", "reason": reason}
-        resp.media = {**told, "missing": missing} if missing else told
+        status = {"status": "ready"} if reason is None else {"status": "not ready", "reason": reason}
+        resp.media = {**status, "missing": missing} if missing else status
         if reason is not None:
             resp.status = falcon.HTTP_503
 

@@ -1,4 +1,4 @@
-"""Who may look: the origins of browsers (CORS), and what counts as this machine."""
+"""The origins of browsers that may read answers (CORS), and what counts as this machine."""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""What all connections share: how many there are, whose request is late, and who does not read its answer."""
+"""Shared by all connections: their number, and the limits for late requests and unread answers."""
 
 from dataclasses import dataclass
 from typing import Final, Protocol

@@ -10,7 +10,7 @@ from countermand.orders.book.model.order import BookOrder
 from countermand.orders.book.model.order import OrderId as BookOrderId
 from countermand.orders.book.model.order import OrderStatus as BookState
 from countermand.orders.book.model.quantities import Ticks
-from countermand.orders.book.records import ToldBookEvent, decode_book_told
+from countermand.orders.book.records import BookRecord, decode_book_record
 from countermand.orders.book.rows import decode_order
 from countermand.orders.book.shard import BookShard
 from countermand.orders.trigger.bodies import decode_group
@@ -82,7 +82,7 @@ class Inspection:
             return None
         order = decode_order(body)
         story = await self._records.story(str(order.id), TIMELINE_MAX)
-        told = [(row.seq, decode_book_told(row.record.body)) for row in story]
+        told = [(row.seq, decode_book_record(row.record.body)) for row in story]
         return Inspected(order, [_entry(seq, each) for seq, each in told if each.at <= order.updated_at])
 
     async def book_orders(
@@ -98,6 +98,6 @@ class Inspection:
         return await self._book.look(lambda memory: memory.exchange.markets[market].last)
 
 
-def _entry(seq: int, told: ToldEvent | ToldBookEvent) -> TimelineEntry:
+def _entry(seq: int, told: ToldEvent | BookRecord) -> TimelineEntry:
     signature = told.signature if isinstance(told, ToldEvent) else None
     return TimelineEntry(told.at, told.event, told.cause, told.reason, seq, signature)

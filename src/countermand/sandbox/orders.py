@@ -22,7 +22,7 @@ from countermand.orders.trigger.model.order import State as TriggerState
 from countermand.orders.trigger.ports import TimelineEntry
 from countermand.sandbox.reading import SandboxRefused, refused_choice, shown
 from countermand.sandbox.wording import PriceOf, book_waits_for, ticks_text, trigger_waits_for
-from countermand.solana.programs.limit_order import Order as LimitOrder
+from countermand.solana.programs.limit_order import LimitOrderAccount as LimitOrder
 from countermand.values.identity import Address, OrderId
 from countermand.values.instant import Instant
 from countermand.values.quantities import decimal_text

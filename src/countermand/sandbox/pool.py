@@ -38,7 +38,7 @@ _NATIVE_AT: Final = 109
 
 
 class SandboxPool:
-    """Implements `custody.routing.Router`."""
+    """Implements `services.custody.routing.Router`."""
 
     def __init__(self, authority: Address, price_of: Callable[[Mint], UsdPrice | None]) -> None:
         self.authority: Final = authority

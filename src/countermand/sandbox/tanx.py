@@ -1,4 +1,4 @@
-"""What only a sandbox may do at tanX: balances from nothing, keys without a login, an operator's cancel."""
+"""The operations of a sandbox only, on tanX: credits, keys without a login, an operator's cancel."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -36,7 +36,7 @@ IN_OTHER_WORDS: Final = (trigger.Waiting.PRICE, trigger.Waiting.PAUSE)
 def trigger_waits_for(
     group: OrderGroup, timeline: Sequence[TimelineEntry], price_of: PriceOf, now: Instant
 ) -> str | None:
-    """None: for nothing. `timeline` may be empty, if nobody looked it up."""
+    """None: for nothing. `timeline` may be empty, if it was not looked up."""
     waiting = trigger.waits_for(group)
     if waiting is trigger.Waiting.PRICE:
         return _price_words(group, price_of)
@@ -47,7 +47,7 @@ def trigger_waits_for(
 
 def _price_words(group: OrderGroup, price_of: PriceOf) -> str:
     price = price_of(group.terms.trigger_mint)
-    shown = "nobody knows the price" if price is None else f"the price is {dollars(price)}"
+    shown = "the price is not known" if price is None else f"the price is {dollars(price)}"
     return f"triggers at {' or '.join(condition_words(leg.condition) for leg in group.legs)}, {shown}"
 
 

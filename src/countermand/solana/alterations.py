@@ -1,4 +1,4 @@
-"""How a message that somebody signed differs from the one that was built for it, in words for a log.
+"""How a signed message differs from the one that was built, in words for a log.
 
 Wallets insert instructions before they sign: compute budgets, asserts of their own. Then what comes back is another
 transaction, and it helps to be told which one. Signatures are not looked at.
@@ -20,14 +20,14 @@ _LISTED_MAX: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Alteration:
+class MessageAlteration:
     signers: bool
     """Others sign it, or in another order: the first one pays."""
     differences: Mapping[str, object]
     """By what differs. Never empty for two messages that are not the same."""
 
 
-def alteration_of(built: bytes, submitted: bytes) -> Alteration:
+def alteration_of(built: bytes, submitted: bytes) -> MessageAlteration:
     """Of two messages that decode. `submitted` may be of version 0, which makes it another message by itself."""
     ours, theirs = _read(built), _read(submitted)
     signers = _signers(ours), _signers(theirs)
@@ -40,7 +40,7 @@ def alteration_of(built: bytes, submitted: bytes) -> Alteration:
     _change(found, "blockhash", str(ours.message.recent_blockhash), str(theirs.message.recent_blockhash))
     if not found:
         found["layout"] = "the same accounts and instructions, compiled in another order"
-    return Alteration(signers[0] != signers[1], found)
+    return MessageAlteration(signers[0] != signers[1], found)
 
 
 def _instructions(

@@ -80,7 +80,7 @@ _NEVER: Final = 2**62
 
 
 class PostgresBookStore(ShardPostgres[BookRows]):
-    """`engine.book_ports.BookStore`. Expects the schema to be there: `migrate` comes first."""
+    """`orders.book.ports.BookStore`. Expects the schema to be there: `migrate` comes first."""
 
     family = BOOK_FAMILY
 

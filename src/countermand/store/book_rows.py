@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from countermand.orders.book.rows import BookRows
-from countermand.store.writer import Family
+from countermand.store.writer import FamilyStatements
 
 _ORDERS: Final = """
 INSERT INTO book_orders (shard, id, account, nonce, uuid, market, base, quote, kind, side, state, live, created_at,
@@ -76,7 +76,7 @@ def _arguments(rows: BookRows) -> tuple[Any, ...]:
     )
 
 
-BOOK_FAMILY: Final = Family(
+BOOK_FAMILY: Final = FamilyStatements(
     {
         "order_rows": _ORDERS,
         "trade_rows": _TRADES,

@@ -59,7 +59,7 @@ WHERE last_valid_height < $1 AND NOT EXISTS (SELECT FROM orders WHERE orders.id 
 
 
 class PostgresStore(ShardPostgres[TriggerRows]):
-    """`engine.ports.Store`. Expects the schema to be there: `migrate` comes first."""
+    """`orders.trigger.ports.Store`. Expects the schema to be there: `migrate` comes first."""
 
     family = TRIGGER_FAMILY
 

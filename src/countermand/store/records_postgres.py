@@ -1,4 +1,4 @@
-"""What is stored, as an operator looks through it: `engine.inspection.Records`."""
+"""The stored orders as an operator inspects them: `orders.inspection.Records`."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""What an audit reads: one instant of the database, while commits go on."""
+"""One instant of the database for an audit, while commits go on."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Final

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from countermand.orders.trigger.ports import TriggerRows
-from countermand.store.writer import Family
+from countermand.store.writer import FamilyStatements
 
 _ORDERS: Final = """
 INSERT INTO orders (shard, id, wallet, live, active, input_mint, output_mint, created_at, updated_at, expires_at, body)
@@ -60,7 +60,7 @@ def _arguments(rows: TriggerRows) -> tuple[Any, ...]:
     )
 
 
-TRIGGER_FAMILY: Final = Family(
+TRIGGER_FAMILY: Final = FamilyStatements(
     {
         "order_rows": _ORDERS,
         "craft_rows": _CRAFTS,

@@ -40,7 +40,7 @@ _INSUFFICIENT: Final = "Insufficient funds for the operation requested."
 _CANNOT_PAY: Final = ("custom program error code: 1", "custom program error code: 6014")
 """Of the System and Token programs, and UserInsufficientBalance."""
 _HAS_NO_ACCOUNT: Final = "custom program error code: 3012"
-"""AccountNotInitialized: to whoever opens an order, that of what is sold; to whoever closes one, the order is gone."""
+"""AccountNotInitialized. Of an opening: there is no account of the sold token. Of a closing: the order is gone."""
 
 
 class Orders(Protocol):

@@ -1,4 +1,4 @@
-"""What each refusal of the venue is called here."""
+"""The words of each refusal in this API."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

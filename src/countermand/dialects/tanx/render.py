@@ -1,4 +1,4 @@
-"""What the venue knows, as tanX shows it. Decimals are exact, without an exponent, with a digit after the point."""
+"""Orders, trades and balances as tanX shows them. Decimals are exact: no exponent, a digit after the point."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Who is asking: a user signs a text with his Ethereum key, and gets tokens. All times here are the wall clock's.
+"""Logins and tokens: a user signs a text with an Ethereum key, and gets tokens. All times are the wall clock's.
 
 An access token is good for an hour. A refresh token lasts a week and serves once: it is exchanged for two new tokens.
 A repetition of that exchange within `REPEAT_S` returns the same two tokens, since clients refresh in parallel and
@@ -106,7 +106,7 @@ class TanxSessions:
         """By the whole header."""
         self._endings = 0
         self._unanswered: dict[tuple[int, int], int] = {}
-        """The generation that a session had before a renewal of which nobody knows whether it was stored."""
+        """The generation that a session had before a renewal whose outcome is unknown."""
 
     async def begin(self, account: Account, logins: int, incarnation: int) -> TokenPair | None:
         """A new session of a member who proved who he is when he had logged in so often. None: he used that already.
@@ -139,7 +139,7 @@ class TanxSessions:
         return self._tokens(session, claims["incarnation"])
 
     async def account(self, authorization: str | None) -> Account | Answer:
-        """Whose access token the `Authorization` header carries, or what to answer if it is nobody's."""
+        """The account of the access token in the `Authorization` header, or the answer if it is not valid."""
         if authorization is None:
             return NO_CREDENTIALS
         known = self._verified.get(authorization)

@@ -1,7 +1,7 @@
-"""What the owner of an order signs: the order as StarkEx would settle it.
+"""The message that the owner of an order signs: the order as StarkEx would settle it.
 
 Clients sign whatever they are given. Nothing is settled on StarkEx here, so vaults are numbers that follow from account
-and currency, and an order that nobody wants any more is cancelled, not expired by its signature.
+and currency, and an order ends by a cancel, not by the expiry in its signature.
 """
 
 from hashlib import sha256

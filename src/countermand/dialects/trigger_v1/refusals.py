@@ -1,4 +1,4 @@
-"""What each refusal to build an order is called here."""
+"""The words of each refusal in this API."""
 
 from types import MappingProxyType
 from typing import Final

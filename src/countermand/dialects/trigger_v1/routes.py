@@ -1,4 +1,4 @@
-"""The endpoints of Trigger v1 and its older form, limit/v2. Nobody signs in: what is built, only its maker can sign."""
+"""The endpoints of Trigger v1 and its older form, limit/v2. There is no login: only the maker can sign the result."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -260,7 +260,7 @@ class HistoryResource:
 
 
 async def _array_of(orders: Sequence[OpenLimitOrder]) -> bytes:
-    """As JSON. Somebody may have thousands of orders, and others have their turn."""
+    """As JSON. A maker may have thousands of orders; other requests run in between."""
     parts: list[bytes] = []
     for start in range(0, len(orders), _ROWS_AT_ONCE):
         rows = [translate.from_open_order(order) for order in orders[start : start + _ROWS_AT_ONCE]]

@@ -53,7 +53,7 @@ def into_terms(asked: CreateRequest, now: Instant) -> LimitTerms:
 
 
 def check_worth(terms: LimitTerms, tokens: Tokens, price_of: Callable[[Mint], UsdPrice | None]) -> None:
-    """Raises `Declined` for less than the minimum, and where nobody knows."""
+    """Raises `Declined` for less than the minimum, and if the worth is unknown."""
     token, price = tokens.get(terms.input_mint), price_of(terms.input_mint)
     if token is None or price is None:
         raise Declined(INVALID_CREATE(f"no price is known for the input mint {terms.input_mint}"))

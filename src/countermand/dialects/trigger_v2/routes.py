@@ -92,7 +92,7 @@ class TriggerV2Context:
     """Why no order can be placed here."""
 
     def wallet(self, req: Request) -> Wallet:
-        """Whose token the request carries."""
+        """The wallet of the token that the request carries."""
         wallet = self.sessions.wallet_of(req.get_header("authorization"))
         if wallet is None:
             raise Declined(UNAUTHORIZED)
@@ -282,7 +282,7 @@ class CancelResource:
 
     @RESPONDER.answers
     async def on_post(self, req: Request, order_id: str) -> Answer:
-        """Whatever the body is, nobody looks at it: stopping the fills comes first."""
+        """The body is ignored, whatever it is: stopping the fills comes first."""
         wallet = self._context.wallet(req)
         order = reading.order_id(order_id)
         cancelling = await self._context.orders.cancel(order, wallet)

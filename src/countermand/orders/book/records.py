@@ -21,7 +21,7 @@ from countermand.orders.order_words import book_reason
 from countermand.values.instant import Instant
 
 
-class ToldBookTerms(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
+class BookRecordTerms(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     market: str
     side: str
     kind: str
@@ -30,7 +30,7 @@ class ToldBookTerms(msgspec.Struct, rename="camel", omit_defaults=True, frozen=T
     stop_ticks: int | None = None
 
 
-class ToldBookEvent(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
+class BookRecord(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     """What an event does not have is left out. `ticks` and `lots` are what was traded, or taken off the order."""
 
     event: str
@@ -42,12 +42,12 @@ class ToldBookEvent(msgspec.Struct, rename="camel", omit_defaults=True, frozen=T
     lots: int | None = None
     taker: bool = False
     """The order was the incoming one."""
-    terms: ToldBookTerms | None = None
+    terms: BookRecordTerms | None = None
 
 
-_TOLD: Final = msgspec.json.Decoder(ToldBookEvent)
+_TOLD: Final = msgspec.json.Decoder(BookRecord)
 
-decode_book_told = _TOLD.decode
+decode_book_record = _TOLD.decode
 
 
 def records_of(exchange: Exchange, event: events.Event, command: Command, at: Instant) -> Iterator[EventRecord]:
@@ -55,8 +55,8 @@ def records_of(exchange: Exchange, event: events.Event, command: Command, at: In
     if not isinstance(event, events.Credited):
         for order_id in orders_of(event):
             order = exchange.orders[order_id]
-            told = _told(order, event, command, at)
-            yield EventRecord(order.terms.account, str(order.id), told.event, encode(told))
+            record = _record(order, event, command, at)
+            yield EventRecord(order.terms.account, str(order.id), record.event, encode(record))
 
 
 def orders_of(event: OrderEvent) -> tuple[OrderId, ...]:
@@ -65,15 +65,15 @@ def orders_of(event: OrderEvent) -> tuple[OrderId, ...]:
     return (event.order_id,)
 
 
-def _told(order: BookOrder, event: OrderEvent, command: Command, at: Instant) -> ToldBookEvent:
+def _record(order: BookOrder, event: OrderEvent, command: Command, at: Instant) -> BookRecord:
     reason = book_reason(order, event, command)
-    return ToldBookEvent(EVENTS.name_of(event), at, COMMANDS.name_of(command), reason, **_details(order, event))
+    return BookRecord(EVENTS.name_of(event), at, COMMANDS.name_of(command), reason, **_details(order, event))
 
 
 def _details(order: BookOrder, event: OrderEvent) -> dict[str, Any]:
     match event:
         case events.BookOrderPlaced(terms=terms):
-            told = ToldBookTerms(
+            record = BookRecordTerms(
                 terms.market,
                 terms.side.value,
                 terms.kind.value,
@@ -81,7 +81,7 @@ def _details(order: BookOrder, event: OrderEvent) -> dict[str, Any]:
                 None if terms.price is None else terms.price.ticks,
                 None if terms.stop is None else terms.stop.ticks,
             )
-            return {"terms": told}
+            return {"terms": record}
         case events.Traded():
             is_buyer = event.buy.order_id == order.id
             return {

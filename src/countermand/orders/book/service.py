@@ -133,7 +133,7 @@ class BookService:
         now = await self._shard.now()
         return await self._shard.look(
             lambda memory: {
-                symbol: MarketTicker(now, memory.days[symbol].told(now), market_state.last)
+                symbol: MarketTicker(now, memory.days[symbol].turnover(now), market_state.last)
                 for symbol, market_state in memory.exchange.markets.items()
             }
         )

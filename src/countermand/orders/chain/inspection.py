@@ -20,12 +20,12 @@ _NAMES: Final = {
     limit_order.CreateOrderEvent: "order_created",
     limit_order.CancelOrderEvent: "order_cancelled",
     limit_order.TradeEvent: "order_filled",
-    dca.Opened: "order_opened",
-    dca.Filled: "cycle_filled",
-    dca.Closed: "order_closed",
-    dca.Withdrawn: "withdrawn",
-    dca.Deposited: "deposited",
-    dca.CollectedFee: "fee_collected",
+    dca.DcaOpened: "order_opened",
+    dca.DcaFilled: "cycle_filled",
+    dca.DcaClosed: "order_closed",
+    dca.DcaWithdrawn: "withdrawn",
+    dca.DcaDeposited: "deposited",
+    dca.DcaFeeCollected: "fee_collected",
 }
 
 
@@ -50,7 +50,7 @@ class ChainOrder:
     owner: str
     input_mint: str
     output_mint: str
-    terms: limit_order.Order | dca.Dca | None
+    terms: limit_order.LimitOrderAccount | dca.Dca | None
     timeline: Sequence[TimelineEntry] = ()
 
 
@@ -71,7 +71,7 @@ class ChainInspection:
         match opened:
             case limit_order.CreateOrderEvent(maker=owner):
                 family = ChainFamily.LIMIT
-            case dca.Opened(user=owner):
+            case dca.DcaOpened(user=owner):
                 family = ChainFamily.RECURRING
         return ChainOrder(family, address, ended, owner, opened.input_mint, opened.output_mint, None, timeline)
 
@@ -91,11 +91,11 @@ class ChainInspection:
 
     async def _history(
         self, address: Address
-    ) -> tuple[list[TimelineEntry], limit_order.CreateOrderEvent | dca.Opened | None, ChainOrderState]:
+    ) -> tuple[list[TimelineEntry], limit_order.CreateOrderEvent | dca.DcaOpened | None, ChainOrderState]:
         """What landed with its name, the oldest first; how it was opened last, and how it ended."""
         named = (await self._records.signatures_for_address(address))[:_TRANSACTIONS_MAX]
         timeline: list[TimelineEntry] = []
-        opened: limit_order.CreateOrderEvent | dca.Opened | None = None
+        opened: limit_order.CreateOrderEvent | dca.DcaOpened | None = None
         ended = ChainOrderState.CANCELLED
         for each in reversed(named):
             if each.error is not None:
@@ -104,7 +104,7 @@ class ChainInspection:
             transaction = await self._records.transaction(each.signature)
             for event in _events(address, transaction):
                 timeline.append(_entry(each, _NAMES[type(event)], _words(event)))
-                if isinstance(event, limit_order.CreateOrderEvent | dca.Opened):
+                if isinstance(event, limit_order.CreateOrderEvent | dca.DcaOpened):
                     opened = event
                 ended = _end(event, ended)
         return timeline, opened, ended
@@ -126,18 +126,18 @@ def _words(event: limit_order.LimitOrderEvent | dca.DcaEvent) -> str | None:
     match event:
         case limit_order.TradeEvent():
             return f"it gave {event.making_amount} units for {event.taking_amount}"
-        case dca.Filled():
+        case dca.DcaFilled():
             return f"it gave {event.in_amount} units for {event.out_amount}"
-        case dca.Closed():
+        case dca.DcaClosed():
             return "its owner closed it" if event.user_closed else "nothing was left to sell"
     return None
 
 
 def _end(event: limit_order.LimitOrderEvent | dca.DcaEvent, before: ChainOrderState) -> ChainOrderState:
     match event:
-        case limit_order.TradeEvent(remaining_making_amount=0) | dca.Closed(user_closed=False):
+        case limit_order.TradeEvent(remaining_making_amount=0) | dca.DcaClosed(user_closed=False):
             return ChainOrderState.COMPLETED
-        case limit_order.CancelOrderEvent() | dca.Closed():
+        case limit_order.CancelOrderEvent() | dca.DcaClosed():
             return ChainOrderState.CANCELLED
     return before
 

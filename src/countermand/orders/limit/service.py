@@ -226,7 +226,7 @@ def _cancellation(order: OpenLimitOrder, *, creates: bool) -> Cancellation:
     return Cancellation.to_maker(order.address, order.maker, order.input_mint, order.input_program, creates=creates)
 
 
-def _open_order(address: Address, order: limit_order.Order) -> OpenLimitOrder:
+def _open_order(address: Address, order: limit_order.LimitOrderAccount) -> OpenLimitOrder:
     return OpenLimitOrder(
         address=address,
         maker=Wallet(order.maker),

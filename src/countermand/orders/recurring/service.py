@@ -24,7 +24,7 @@ from countermand.services.transactions.landing import asks_the_chain
 from countermand.solana.port import AccountInfo, AddressSignature, Chain, ChainRecords
 from countermand.solana.programs import dca
 from countermand.solana.programs.compile import Budget
-from countermand.solana.programs.dca import Dca, DcaKeys, NewDca, Opened
+from countermand.solana.programs.dca import Dca, DcaKeys, DcaOpened, NewDca
 from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, read_mint
 from countermand.values.identity import Address, Mint, RequestId, Signature, Wallet
 from countermand.values.quantities import BaseUnits, UsdPrice
@@ -36,7 +36,7 @@ _OPENINGS_ASKED_MAX: Final = 8
 
 
 class Composer(Protocol):
-    """`onchain.blocks.Blocks` as far as it is used here."""
+    """`services.transactions.builder.Blocks` as far as it is used here."""
 
     async def price(self, writes: Sequence[Address]) -> int: ...
 
@@ -229,7 +229,7 @@ def _decimals_of(account: AccountInfo | None) -> int:
 
 
 def _opens(events: Iterable[dca.DcaEvent], address: Address) -> bool:
-    return any(isinstance(event, Opened) and event.dca == address for event in events)
+    return any(isinstance(event, DcaOpened) and event.dca == address for event in events)
 
 
 def _open_order(

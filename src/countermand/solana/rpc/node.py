@@ -69,7 +69,7 @@ class _Answer(msgspec.Struct, frozen=True):
 _decode_answer: Final = msgspec.json.Decoder(_Answer).decode
 
 
-class Node:
+class NodeClient:
     """Raises `ValueError` unless `url` is an http or https address. A path, a query or a password may hold a secret:
     messages name the host alone.
     """
