@@ -62,27 +62,27 @@ def _turns() -> Driven:
     lots_of, ticks_of = import_module(quantities).Lots, import_module(quantities).Ticks
     decide = import_module("countermand.orders.book.model.decide").decide
     market, *_ = import_module("countermand.orders.book.model.markets").MARKETS
-    desk = import_module("countermand.orders.book.model.exchange").Desk([market])
+    exchange = import_module("countermand.orders.book.model.exchange").Exchange([market])
     buyer, seller = amount.Account("0xb"), amount.Account("0xs")
     ids: dict[int, Any] = {}
 
     def turn(command: Any) -> Any:
-        happened = decide(desk, command, 0)
-        for event in happened if isinstance(happened, tuple) else ():
-            desk.apply(event, 0)
-        return happened
+        decided = decide(exchange, command, 0)
+        for event in decided if isinstance(decided, tuple) else ():
+            exchange.apply(event, 0)
+        return decided
 
     def place(order_id: int, account: Any, price: int, quantity: int) -> None:
         side = order.BUY if account is buyer else order.SELL
-        terms = order.Terms(account, market.symbol, side, order.Kind.LIMIT, lots_of(quantity), ticks_of(price))
-        ids[order_id] = turn(commands.PlaceOrder("", order.Nonce(order_id), b"", terms))[0].order_id, account
+        terms = order.BookTerms(account, market.symbol, side, order.Kind.LIMIT, lots_of(quantity), ticks_of(price))
+        ids[order_id] = turn(commands.PlaceBookOrder("", order.Nonce(order_id), b"", terms))[0].order_id, account
 
     def cancel(order_id: int) -> None:
         placed, account = ids[order_id]
-        turn(commands.CancelOrder(account, placed))
+        turn(commands.CancelBookOrder(account, placed))
 
     def resting() -> float:
-        return float(sum(lots for side in order.Side for _, lots in desk.pits[market.symbol].book.levels(side)))
+        return float(sum(lots for side in order.Side for _, lots in exchange.markets[market.symbol].book.levels(side)))
 
     for account, currency in ((buyer, market.quote), (seller, market.base)):
         turn(commands.Credit(account, currency, amount.Amount(amount.AMOUNT_MAX)))

@@ -16,19 +16,19 @@ import fast_stark_crypto
 
 from benchmarks import requests
 from countermand.app.seeds import MASTER_SEED_FILE
-from countermand.dialects.tanx.session import Sessions
+from countermand.dialects.tanx.session import TanxSessions
 from countermand.dialects.tanx.signing import msg_hash
 from countermand.dialects.tanx.stark import public_key
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
 from countermand.kernel.writer_epoch import WriterEpoch
-from countermand.orders.book.model.commands import Credit, PlaceOrder
+from countermand.orders.book.model.commands import Credit, PlaceBookOrder
 from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE, Account, Amount, Currency
 from countermand.orders.book.model.market import MarketSymbol
 from countermand.orders.book.model.markets import MARKETS
-from countermand.orders.book.model.order import BUY, SELL, Kind, Nonce, OrderId, Terms
+from countermand.orders.book.model.order import BUY, SELL, BookTerms, Kind, Nonce, OrderId
 from countermand.orders.book.model.quantities import Lots, Ticks
-from countermand.orders.book.model.refusals import Refused
+from countermand.orders.book.model.refusals import BookRefused
 from countermand.orders.book.rows import Draft
 from countermand.orders.book.shard import BookEpoch
 from countermand.orders.book.state import BookState
@@ -93,10 +93,10 @@ class Trading:
         for some in _some(zip(_terms(self.users), range(count), strict=False)):
             for (terms, owner), _ in some:
                 nonce = self._next_nonce()
-                placed = PlaceOrder(self.ids.request_id(), nonce, b"signed", terms)
+                placed = PlaceBookOrder(self.ids.request_id(), nonce, b"signed", terms)
                 happened = self.writer.turn(placed, self.clock.now())
-                assert not isinstance(happened, Refused), happened
-                order = self.writer.state.desk.placed(terms.account, nonce)
+                assert not isinstance(happened, BookRefused), happened
+                order = self.writer.state.exchange.placed(terms.account, nonce)
                 assert order is not None
                 resting.append(Resting(order.id, owner))
             await self._commit()
@@ -120,7 +120,7 @@ class Trading:
         for user in self.users:
             for currency in (_MARKET.base, _MARKET.quote):
                 happened = self.writer.turn(Credit(user.account, Currency(currency), _WEALTH), self.clock.now())
-                assert not isinstance(happened, Refused), happened
+                assert not isinstance(happened, BookRefused), happened
         await self._commit()
 
     def _next_nonce(self) -> Nonce:
@@ -134,12 +134,12 @@ class Trading:
         self.writer.state.on_committed()
 
 
-def _terms(users: Sequence[User]) -> Iterator[tuple[Terms, User]]:
+def _terms(users: Sequence[User]) -> Iterator[tuple[BookTerms, User]]:
     """Limit orders on both sides of the mid, a lot each, of all users in turn."""
     for number, user in enumerate(cycle(users)):
         side, away = (BUY, -1) if number % 2 else (SELL, 1)
         price = Ticks(_MID + away * (1 + number % _DEPTH))
-        yield Terms(user.account, _MARKET.symbol, side, Kind.LIMIT, Lots(1 + number % 100), price), user
+        yield BookTerms(user.account, _MARKET.symbol, side, Kind.LIMIT, Lots(1 + number % 100), price), user
 
 
 def _some(items: Iterator[Any]) -> Iterator[list[Any]]:
@@ -159,7 +159,7 @@ async def trading(data: Path) -> AsyncIterator[Trading]:
         pool = await asyncpg.create_pool(server.dsn, min_size=1, max_size=4)
         store = await PostgresBookStore.connect(server.dsn)
         members = PostgresMembers(pool)
-        sessions = Sessions(keys.jwt_secret(), clock, members, TokenIncarnation(PostgresVenue(pool), 1))
+        sessions = TanxSessions(keys.jwt_secret(), clock, members, TokenIncarnation(PostgresVenue(pool), 1))
         users = [await _user(number, members, sessions, clock) for number in range(USERS)]
         memory = BookState(MARKETS, _NoFaults())
         writer = WriterEpoch(BOOK_SHARD, await store.begin_epoch(BOOK_SHARD), memory, memory)
@@ -172,7 +172,7 @@ async def trading(data: Path) -> AsyncIterator[Trading]:
         await pool.close()
 
 
-async def _user(number: int, members: PostgresMembers, sessions: Sessions, clock: VenueClock) -> User:
+async def _user(number: int, members: PostgresMembers, sessions: TanxSessions, clock: VenueClock) -> User:
     account, key = Account(f"0x{number + 1:040x}"), 1_000_000 + number
     member = await members.enrol(account, clock.now())
     await members.register_key(account, public_key(key), replace=False)

@@ -20,7 +20,7 @@ from countermand.app.database import database_of
 from countermand.app.families import Families
 from countermand.app.sandbox import sandbox_app
 from countermand.app.seeds import keys_of, seed_of
-from countermand.app.serve import spare_what_lasts
+from countermand.app.serve import freeze_gc
 from countermand.orders.trigger.model.commands import RequestCancel
 from countermand.settings import Settings
 
@@ -33,7 +33,7 @@ LAYERS: Final = {
     "turn": "a bare cancel passes the shard: decided, encoded, hashed, committed by PostgreSQL in groups",
     "engine": "both, as `TriggerService.cancel` does them",
     "dialect": "Falcon finds the resource, the token is looked up, the answer is written",
-    "door": "limits, keys, CORS, the gateway's headers",
+    "gateway": "limits, keys, CORS, the gateway's headers",
 }
 """What is called, the innermost first. `craft` and `turn` are parts of `engine`; from there on each contains the one
 before."""
@@ -61,13 +61,13 @@ async def _measure_here(layer: str, data: Path) -> float:
         await venue.sandbox.begin()
         for order in orders:
             families.trigger.sessions.wallet_of(f"Bearer {order.owner.token}")
-        spare_what_lasts()
+        freeze_gc()
         work = {
             "craft": lambda some: _crafts(families, some),
             "turn": lambda some: _turns(families, some),
             "engine": lambda some: _cancels(families, some),
             "dialect": lambda some: _requests(gateway._app, some),
-            "door": lambda some: _requests(gateway, some),
+            "gateway": lambda some: _requests(gateway, some),
         }[layer]
         queue = iter(orders)
         await _all(work, queue, _WARM_UP)

@@ -18,7 +18,7 @@ import structlog
 from solders.keypair import Keypair
 
 from countermand.app.seeds import MASTER_SEED_FILE
-from countermand.dialects.trigger_v2.auth import Sessions
+from countermand.dialects.trigger_v2.auth import WalletSessions
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
 from countermand.kernel.writer_epoch import WriterEpoch
@@ -210,7 +210,7 @@ async def filling(data: Path) -> AsyncIterator[Filling]:
         await migrate(server.dsn)
         await keep_fingerprint(server.dsn, keys.fingerprint())
         pool = await asyncpg.create_pool(server.dsn, min_size=1, max_size=4)
-        sessions = Sessions(keys.jwt_secret(), clock, TokenIncarnation(PostgresVenue(pool), 1))
+        sessions = WalletSessions(keys.jwt_secret(), clock, TokenIncarnation(PostgresVenue(pool), 1))
         store = await PostgresStore.connect(server.dsn)
         ledger = PostgresLedgerStore(pool)
         chain = await EmbeddedChain.open(ledger, clock, genesis=_genesis(keys))
@@ -227,7 +227,7 @@ async def filling(data: Path) -> AsyncIterator[Filling]:
         pool.terminate()
 
 
-def _owner(sessions: Sessions) -> Owner:
+def _owner(sessions: WalletSessions) -> Owner:
     keypair = Keypair()
     wallet = Wallet(str(keypair.pubkey()))
     return Owner(keypair, wallet, sessions.issue(wallet))

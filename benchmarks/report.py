@@ -242,7 +242,7 @@ def _layers(measured: Measured) -> str:
     text = (
         f"The processor's time of the loop's thread for one cancel, {TASKS} tasks at a time, without a socket: no "
         "profiler is on. `engine` contains `craft` and `turn`, and each one after it contains the one before. What the "
-        "venue needs beyond the door is its server's."
+        "venue needs beyond the gateway is its server's."
     )
     return f"## Where a cancel's time goes\n\n{text}\n\n{_table(('layer', 'what it adds', 'in all'), rows)}"
 

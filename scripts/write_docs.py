@@ -58,9 +58,11 @@ tanX shows these names. A trade after which nothing remains leads to `done`. A s
 
 def states_page() -> str:
     rows = "\n".join(_row(state) for state in State)
-    last_trade = {book.State.WAIT: {Traded: book.State.DONE}}
+    last_trade = {book.OrderStatus.WAIT: {Traded: book.OrderStatus.DONE}}
     return _STATES_PAGE.format(
-        diagram=diagram(State.DEPOSITING, TRANSITIONS), rows=rows, book=diagram(book.State.PENDING, BOOK, last_trade)
+        diagram=diagram(State.DEPOSITING, TRANSITIONS),
+        rows=rows,
+        book=diagram(book.OrderStatus.PENDING, BOOK, last_trade),
     )
 
 

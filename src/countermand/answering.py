@@ -1,4 +1,4 @@
-"""How a dialect's handler becomes a Falcon responder, and the one place where what went wrong becomes an answer."""
+"""How a dialect's handler becomes a Falcon responder, and the one place where an error becomes an answer."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -34,12 +34,12 @@ class Declined(Exception):
 
 _Resource = TypeVar("_Resource")
 _P = ParamSpec("_P")
-Responder = Callable[Concatenate[_Resource, Request, Response, _P], Awaitable[None]]
+FalconResponder = Callable[Concatenate[_Resource, Request, Response, _P], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
-    """What a dialect says when a request was not handled to its end."""
+class Responder:
+    """Makes Falcon responders of a dialect's handlers. Its fields are the answers when a handler fails."""
 
     unavailable: Answer
     outcome_unknown: Answer
@@ -47,7 +47,7 @@ class Edge:
 
     def answers(
         self, handler: Callable[Concatenate[_Resource, Request, _P], Awaitable[Answer]]
-    ) -> Responder[_Resource, _P]:
+    ) -> FalconResponder[_Resource, _P]:
         """A responder from a handler that returns its answer and does not look at the body."""
 
         async def responder(
@@ -59,7 +59,7 @@ class Edge:
 
     def answers_body(
         self, handler: Callable[Concatenate[_Resource, Request, bytes, _P], Awaitable[Answer]]
-    ) -> Responder[_Resource, _P]:
+    ) -> FalconResponder[_Resource, _P]:
         """The same for a handler that takes the body. What reading it raises is not ours to answer."""
 
         async def responder(
@@ -86,6 +86,6 @@ class Edge:
             return self.outcome_unknown
         except falcon.HTTPError:
             raise
-        except Exception as bug:  # noqa: BLE001 - the edge: a bug becomes a log line and a 500, never a traceback in an answer
+        except Exception as bug:  # noqa: BLE001 - a bug becomes a log line and a 500, never a traceback in an answer
             _log.error("a request failed", method=req.method, path=req.path, reason=repr(bug), exc_info=bug)
             return self.internal

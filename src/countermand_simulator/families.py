@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from countermand.dialects.trigger_v1.routes import CANCELS, CREATES, Venue
+from countermand.dialects.trigger_v1.routes import CANCELS, CREATES, TriggerV1Context
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
 from countermand.kernel.ports import Unavailable
 from countermand.orders.limit.model import order as limit
-from countermand.orders.limit.model.refusals import Refused as LimitRefused
-from countermand.orders.limit.service import LimitChain
+from countermand.orders.limit.model.refusals import LimitRefused
+from countermand.orders.limit.service import LimitService
 from countermand.orders.recurring.model import order as recurring
-from countermand.orders.recurring.model.decide import Refused as RecurringRefused
-from countermand.orders.recurring.service import RecurringOrders
+from countermand.orders.recurring.model.decide import RecurringRefused
+from countermand.orders.recurring.service import RecurringService
 from countermand.services.tokens import TokenRegistry
 from countermand.services.transactions.blockhashes import RecentBlockhash
 from countermand.services.transactions.builder import TransactionBuilder
@@ -45,7 +45,7 @@ class Makes:
 
     on_chain: type[ClientTransactions] = ClientTransactions
     landing: type[ChainLanding] = ChainLanding
-    limits: type[LimitChain] = LimitChain
+    limits: type[LimitService] = LimitService
 
 
 SOUND_FAMILIES: Final = Makes()
@@ -74,14 +74,14 @@ class Families:
         limit_blocks = TransactionBuilder(node, node, blockhashes, _LIMIT_UNIT_PRICE)
         recurring_blocks = TransactionBuilder(node, node, blockhashes, _RECURRING_UNIT_PRICE)
         limits = makes.limits(node, node, limit_blocks, unique_id)
-        self._venue = Venue(orders, limits, TokenRegistry(), price_of, clock)
-        self._recurring = RecurringOrders(orders, node, node, recurring_blocks, clock, price_of)
+        self._venue = TriggerV1Context(orders, limits, TokenRegistry(), price_of, clock)
+        self._recurring = RecurringService(orders, node, node, recurring_blocks, clock, price_of)
         self._rpc = rpc
         self._stepped = stepped
 
     # --- limit orders, as the routes of their dialects serve them
 
-    async def creates_limit(self, terms: limit.Terms) -> Answer:
+    async def creates_limit(self, terms: limit.LimitTerms) -> Answer:
         unsigned = await self._venue.limits.build_create(terms, None)
         if isinstance(unsigned, LimitRefused):
             return {"kind": "refused", "refusal": unsigned.refusal.name}
@@ -112,7 +112,7 @@ class Families:
 
     # --- recurring ones
 
-    async def creates_recurring(self, terms: recurring.Terms) -> Answer:
+    async def creates_recurring(self, terms: recurring.RecurringTerms) -> Answer:
         return self._built(await self._recurring.create(terms))
 
     async def cancels_recurring(self, user: Wallet, order: Address) -> Answer:
@@ -162,7 +162,7 @@ class Families:
         return {"kind": "blockhash", "blockhash": recent.blockhash, "height": recent.last_valid_block_height}
 
 
-def _limit_shown(order: limit.OpenOrder) -> Answer:
+def _limit_shown(order: limit.OpenLimitOrder) -> Answer:
     return {
         "maker": order.maker,
         "input_mint": order.input_mint,
@@ -175,14 +175,14 @@ def _limit_shown(order: limit.OpenOrder) -> Answer:
     }
 
 
-def _recurring_shown(order: recurring.OpenOrder) -> Answer:
+def _recurring_shown(order: recurring.OpenRecurringOrder) -> Answer:
     return {
         "user": order.wallet,
         "input_mint": order.input_mint,
         "output_mint": order.output_mint,
         "deposited": order.deposited.units,
         "withdrawn": order.withdrawn.units,
-        "per_round": order.per_round.units,
+        "per_round": order.per_cycle.units,
         "interval": order.interval_s,
         "created_at": order.created_at_s,
         "opened_by": order.opened_by,

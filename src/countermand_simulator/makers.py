@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from countermand.orders.limit.model.order import Terms
+from countermand.orders.limit.model.order import LimitTerms
 from countermand.solana.programs import limit_order
 from countermand.solana.programs.compile import Budget
 from countermand.solana.programs.limit_order import Cancellation
@@ -47,11 +47,11 @@ class Maker(Owner):
 
         return terms.input_mint, work
 
-    def _terms(self) -> Terms:
+    def _terms(self) -> LimitTerms:
         swarm, mints = self.world.swarm, self.world.on_chain.order_mints
         input_mint, output_mint = self.random.sample(list(mints), 2)
         earns = self.strikes(0.2) and output_mint != SOL_MINT
-        return Terms(
+        return LimitTerms(
             maker=self.wallet,
             payer=Wallet(self.world.on_chain.sponsor) if self.strikes(swarm.sponsored) else self.wallet,
             input_mint=Mint(input_mint),

@@ -6,8 +6,8 @@ A restart is a new chain over the same object.
 from collections.abc import Sequence
 
 from countermand.solana.ledger_store import (
-    Epoch,
     LedgerBatch,
+    LedgerEpoch,
     LedgerReplaced,
     LedgerSecrets,
     LedgerUnavailable,
@@ -24,7 +24,7 @@ class MemoryLedgerStore:
     """Implements `LedgerStore`. Nothing here waits: whoever wants delays and faults wraps it."""
 
     def __init__(self) -> None:
-        self._epoch = Epoch(0, 0)
+        self._epoch = LedgerEpoch(0, 0)
         self._seq = 0
         self._secrets: LedgerSecrets | None = None
         self._clock: StoredClock | None = None
@@ -36,14 +36,14 @@ class MemoryLedgerStore:
     async def close(self) -> None:
         """What is remembered stays."""
 
-    async def begin_epoch(self, opened: int | None) -> Epoch:
+    async def begin_epoch(self, opened: int | None) -> LedgerEpoch:
         if opened is not None and opened != self._epoch.opened:
             raise LedgerReplaced(f"the writer that opened the ledger in epoch {opened} was replaced")
         number = self._epoch.number + 1
-        self._epoch = Epoch(number, number if opened is None else opened)
+        self._epoch = LedgerEpoch(number, number if opened is None else opened)
         return self._epoch
 
-    async def load(self, epoch: Epoch, *, recent_slots: int) -> LoadedLedger:
+    async def load(self, epoch: LedgerEpoch, *, recent_slots: int) -> LoadedLedger:
         self._check(epoch.number)
         since = (0 if self._clock is None else self._clock.slot) - recent_slots
         recent = [
@@ -54,7 +54,7 @@ class MemoryLedgerStore:
         return LoadedLedger(self._seq, self._secrets, self._clock, list(self._accounts.values()), recent)
 
     async def found(
-        self, epoch: Epoch, secrets: LedgerSecrets, clock: StoredClock, accounts: Sequence[StoredAccount]
+        self, epoch: LedgerEpoch, secrets: LedgerSecrets, clock: StoredClock, accounts: Sequence[StoredAccount]
     ) -> None:
         self._check(epoch.number)
         self._seq += 1

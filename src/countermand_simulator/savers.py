@@ -2,10 +2,10 @@
 
 from typing import Any, Final
 
-from countermand.orders.recurring.model.order import Terms
+from countermand.orders.recurring.model.order import RecurringTerms
 from countermand.solana.programs import dca
 from countermand.solana.programs.compile import Budget
-from countermand.solana.programs.dca import DcaKeys, Side
+from countermand.solana.programs.dca import DcaBalance, DcaKeys
 from countermand.values.identity import Address, Mint
 from countermand.values.quantities import BaseUnits
 from countermand_simulator.checkers.on_chain import Moment
@@ -45,15 +45,15 @@ class Saver(Owner):
 
         return terms.input_mint, work
 
-    def _terms(self) -> Terms:
+    def _terms(self) -> RecurringTerms:
         """Worth enough at any price; sometimes too little, or too often."""
         input_mint, output_mint = self.random.sample(self.world.side.mints, 2)
-        return Terms(
+        return RecurringTerms(
             wallet=self.wallet,
             input_mint=Mint(input_mint),
             output_mint=Mint(output_mint),
             amount=BaseUnits(self.random.choice((10**12 + 1, 10**12, 10**12, 10**13, 10**13, 1_000))),
-            rounds=self.random.choice((1, 2, 2, 3, 3, 7, 8)),
+            cycles=self.random.choice((1, 2, 2, 3, 3, 7, 8)),
             interval_s=self.random.choice((29, 30, 30, 60, 60, 86_400)),
             starts_at_s=self.random.choice((None, self.now_s(), self.now_s() + 60)),
         )
@@ -97,7 +97,7 @@ class Saver(Owner):
         def compose(blockhash: str) -> bytes:
             if deposits:
                 return dca.deposit_message(keys, amount, budget, blockhash)
-            return dca.withdraw_message(keys, Side.IN, amount, budget, blockhash)
+            return dca.withdraw_message(keys, DcaBalance.IN, amount, budget, blockhash)
 
         draft = await self.own_draft(compose)
         await self.sends(draft)

@@ -12,8 +12,8 @@ from solders.pubkey import Pubkey
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.ledger import AddressSignature, LedgerTransaction, TokenBalance, read_ledger_transaction
 from countermand.solana.ledger_store import (
-    Epoch,
     LedgerBatch,
+    LedgerEpoch,
     LedgerSecrets,
     LedgerUnavailable,
     LoadedLedger,
@@ -115,18 +115,18 @@ class Hand:
     def is_replaced(self) -> bool:
         return self._epoch != self._ledger.epoch
 
-    async def begin_epoch(self, opened: int | None) -> Epoch:
+    async def begin_epoch(self, opened: int | None) -> LedgerEpoch:
         breathe(self._process)
         epoch = await self._ledger.begin_epoch(opened)
         self._epoch = epoch.number
         return epoch
 
-    async def load(self, epoch: Epoch, *, recent_slots: int) -> LoadedLedger:
+    async def load(self, epoch: LedgerEpoch, *, recent_slots: int) -> LoadedLedger:
         breathe(self._process)
         return await self._ledger.load(epoch, recent_slots=recent_slots)
 
     async def found(
-        self, epoch: Epoch, secrets: LedgerSecrets, clock: StoredClock, accounts: Sequence[StoredAccount]
+        self, epoch: LedgerEpoch, secrets: LedgerSecrets, clock: StoredClock, accounts: Sequence[StoredAccount]
     ) -> None:
         breathe(self._process)
         await self._ledger.found(epoch, secrets, clock, accounts)

@@ -62,10 +62,10 @@ async def test_good_books_have_no_differences(store: PostgresStore) -> None:
         ("UPDATE book_balances SET available = available + 1 WHERE account LIKE '0xb%'", "another balance"),
         ("DELETE FROM book_balances WHERE currency = 'btc'", "but not stored"),
         (
-            "UPDATE book_standing SET body = replace(body::text, '73223a31', '73223a32')::bytea",
+            "UPDATE book_counters SET body = replace(body::text, '73223a31', '73223a32')::bytea",
             "counters",
         ),
-        ("DELETE FROM book_standing", "counters"),
+        ("DELETE FROM book_counters", "counters"),
         ("DELETE FROM journal WHERE seq = 11", "lacks what lies between"),
     ],
 )

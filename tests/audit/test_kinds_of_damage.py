@@ -111,7 +111,7 @@ async def test_each_field_of_a_body(connection: Any, keys: VaultKeys, table: str
 
 
 async def test_a_body_in_another_order_of_its_fields(connection: Any, keys: VaultKeys) -> None:
-    for table in (*BODIES, "sandbox_settings", "book_standing", "orders", "book_orders"):
+    for table in (*BODIES, "sandbox_settings", "book_counters", "orders", "book_orders"):
         ctid, body = await connection.fetchrow(f"SELECT ctid::text, body FROM {table} WHERE body <> '' LIMIT 1")
         reversed_body = encode(dict(reversed(json.loads(body).items())))
         assert reversed_body != body

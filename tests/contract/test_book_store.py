@@ -10,18 +10,18 @@ import pytest_asyncio
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import Batch, CommitUnknown, Epoch, JournalRow, WriterReplaced
 from countermand.orders.book.model.events import Traded, TradeLeg
-from countermand.orders.book.model.exchange import Standing
+from countermand.orders.book.model.exchange import Counters
 from countermand.orders.book.model.ledger.amount import AMOUNT_MAX, ZERO, Account, Amount, Currency
 from countermand.orders.book.model.market import MarketSymbol
-from countermand.orders.book.model.order import BUY, Kind, Nonce, OrderId, Side, State, TradeId
+from countermand.orders.book.model.order import BUY, Kind, Nonce, OrderId, OrderStatus, Side, TradeId
 from countermand.orders.book.model.quantities import Lots, Rate, Ticks
 from countermand.orders.book.ports import BookStore, OrdersQuery, Period, StoredBookOrder, StoredTrade, TradesQuery
 from countermand.orders.book.rows import (
-    BalanceRow,
+    BookBalanceRow,
+    BookDraftRow,
     BookOrderRow,
     BookRows,
-    Counters,
-    DraftRow,
+    StoredCounters,
     decode_counters,
     trade_row,
 )
@@ -93,16 +93,16 @@ def trade(
     return Traded(TradeId(number), market, Ticks(ticks), Lots(lots), BUY, *legs)
 
 
-def draft_row(number: int, account: Account = ALICE, expires_at: int = TODAY) -> DraftRow:
-    return DraftRow(Nonce(number), account, Instant(expires_at), b'{"draft":%d}' % number)
+def draft_row(number: int, account: Account = ALICE, expires_at: int = TODAY) -> BookDraftRow:
+    return BookDraftRow(Nonce(number), account, Instant(expires_at), b'{"draft":%d}' % number)
 
 
-def balance_row(available: int, locked: int = 0, account: Account = ALICE, currency: str = "usdc") -> BalanceRow:
-    return BalanceRow(account, Currency(currency), available, locked)
+def balance_row(available: int, locked: int = 0, account: Account = ALICE, currency: str = "usdc") -> BookBalanceRow:
+    return BookBalanceRow(account, Currency(currency), available, locked)
 
 
 def counters(orders: int) -> bytes:
-    return encode(Counters(Standing(orders=orders), nonces=orders + 1))
+    return encode(StoredCounters(Counters(orders=orders), nonces=orders + 1))
 
 
 def batch(epoch: Epoch, seq_before: int = 0, commands: int = 1, **rows: Any) -> Batch[BookRows]:
@@ -121,7 +121,7 @@ def everything(epoch: Epoch, seq_before: int = 0) -> Batch[BookRows]:
         trades=[trade_row(trade(1), Instant(TODAY))],
         balances=[balance_row(7, 5)],
         drafts=[draft_row(101)],
-        standing=counters(1),
+        counters=counters(1),
     )
 
 
@@ -187,7 +187,7 @@ async def test_where_the_fence_fails_nothing_at_all_is_written(store: BookStore)
 
 
 async def test_an_empty_commit_only_passes_the_fence(store: BookStore) -> None:
-    epoch = await stored(store, standing=counters(1))
+    epoch = await stored(store, counters=counters(1))
     await store.commit(batch(epoch, 1, commands=0))
     assert await store.counters(BOOKS) == counters(1)
     await store.begin_epoch(BOOKS)
@@ -242,7 +242,7 @@ async def test_an_order_is_stored_as_it_is_now_and_those_that_live_are_loaded(st
     await store.commit(batch(epoch, 1, orders=[ended, order_row(2, body=b"changed")]))
     assert await bodies(store.live_orders(BOOKS)) == [b"changed", b'{"order":10}']
     assert await store.order(OrderId(9)) == b"ended"
-    assert await store.orders(OrdersQuery(ALICE, state=State.CANCEL)) == [b"ended"]
+    assert await store.orders(OrdersQuery(ALICE, state=OrderStatus.CANCEL)) == [b"ended"]
 
 
 async def test_what_an_order_is_searched_by_stays_what_it_was_first(store: BookStore) -> None:
@@ -275,7 +275,7 @@ async def test_a_key_that_comes_twice_is_never_written(store: BookStore, twice: 
     await store.commit(everything(epoch))
     before = await rows_of(store)
     with pytest.raises((CommitUnknown, AssertionError)):
-        await store.commit(batch(epoch, 1, standing=counters(9), **twice))
+        await store.commit(batch(epoch, 1, counters=counters(9), **twice))
     assert await rows_of(store) == before
 
 
@@ -290,11 +290,11 @@ async def test_balances_are_exact_up_to_the_greatest_and_the_newest_count(store:
 
 
 async def test_the_counters_stay_unless_they_are_written(store: BookStore) -> None:
-    epoch = await stored(store, standing=counters(4))
+    epoch = await stored(store, counters=counters(4))
     await store.commit(batch(epoch, 1, orders=[order_row(1)]))
     body = await store.counters(BOOKS)
     assert body is not None
-    assert decode_counters(body) == Counters(Standing(orders=4), 5)
+    assert decode_counters(body) == StoredCounters(Counters(orders=4), 5)
 
 
 async def test_a_draft_is_its_account_s_and_is_forgotten_in_time(store: BookStore) -> None:
@@ -348,8 +348,8 @@ async def test_orders_are_filtered(store: BookStore) -> None:
         ({"quote": Currency("usdt")}, [4]),
         ({"kind": Kind.STOP_LIMIT}, [5]),
         ({"side": Side.SELL}, [2]),
-        ({"state": State.DONE}, [3]),
-        ({"state": State.WAIT, "side": Side.BUY}, [4, 1]),
+        ({"state": OrderStatus.DONE}, [3]),
+        ({"state": OrderStatus.WAIT, "side": Side.BUY}, [4, 1]),
         ({"since": Instant(TODAY + 4)}, [5, 4]),
         ({"until": Instant(TODAY + 4)}, [3, 2, 1]),
     ]

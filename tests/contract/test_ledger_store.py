@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 
 from countermand.solana.ledger_store import (
-    Epoch,
     LedgerBatch,
+    LedgerEpoch,
     LedgerReplaced,
     LedgerSecrets,
     LedgerStore,
@@ -69,7 +69,7 @@ def status(position: int, error: str | None = None) -> StoredStatus:
     return StoredStatus(bytes([position] * 64), 1_001, error, 1_700_000_001)
 
 
-async def founded(store: LedgerStore, *accounts: StoredAccount) -> tuple[Epoch, LedgerBatch]:
+async def founded(store: LedgerStore, *accounts: StoredAccount) -> tuple[LedgerEpoch, LedgerBatch]:
     """The epoch, and an empty batch to be filled."""
     epoch = await store.begin_epoch(None)
     await store.found(epoch, SECRETS, CLOCK, accounts)
@@ -77,7 +77,7 @@ async def founded(store: LedgerStore, *accounts: StoredAccount) -> tuple[Epoch, 
     return epoch, LedgerBatch(epoch.number, seq, seq, CLOCK, [], [], [])
 
 
-async def loaded_accounts(store: LedgerStore, epoch: Epoch) -> list[StoredAccount]:
+async def loaded_accounts(store: LedgerStore, epoch: LedgerEpoch) -> list[StoredAccount]:
     return sorted((await store.load(epoch, recent_slots=0)).accounts, key=lambda stored: stored.address)
 
 

@@ -16,8 +16,8 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature as ChainSignature
 
 from countermand.dialects.price_v3 import routes as price_routes
-from countermand.dialects.trigger_v2.auth import Challenges, Sessions
-from countermand.dialects.trigger_v2.routes import Venue, resources
+from countermand.dialects.trigger_v2.auth import Challenges, WalletSessions
+from countermand.dialects.trigger_v2.routes import TriggerV2Context, resources
 from countermand.kernel.ids import Ids
 from countermand.orders.trigger.model.commands import (
     AbandonFill,
@@ -467,10 +467,10 @@ class FakeVenue:
         self.orders = FakeOrders(self.clock)
         self.incarnations = MemoryIncarnations()
         self.incarnation = TokenIncarnation(self.incarnations, 1)
-        self.sessions = Sessions(SECRET, self.clock, self.incarnation)
+        self.sessions = WalletSessions(SECRET, self.clock, self.incarnation)
         self.challenges = Challenges(SECRET, self.clock, self.incarnation)
         self.prices = {Mint(SOL): UsdPrice(150 * 10**12), Mint(USDC): UsdPrice(10**12), Mint(USDT): UsdPrice(10**12)}
-        venue = Venue(
+        venue = TriggerV2Context(
             orders=self.orders,
             vaults=FakeVaults(),
             vault_id_of=lambda _: "x7qm2p9rk4vt8wz1nb3jc5yd6",

@@ -13,8 +13,8 @@ import falcon.testing
 from solders.keypair import Keypair
 from solders.transaction import VersionedTransaction
 
-from countermand.dialects.trigger_v1.routes import Venue, resources
-from countermand.orders.limit.service import LimitChain
+from countermand.dialects.trigger_v1.routes import TriggerV1Context, resources
+from countermand.orders.limit.service import LimitService
 from countermand.sandbox.prices import DEFAULT_PRICES
 from countermand.services.tokens import TokenRegistry
 from countermand.services.transactions.blockhashes import RecentBlockhash
@@ -34,7 +34,7 @@ from countermand.solana.port import (
     Simulation,
 )
 from countermand.solana.programs import limit_order
-from countermand.solana.programs.limit_order import Order, order_bytes
+from countermand.solana.programs.limit_order import LimitOrderAccount, order_bytes
 from countermand.solana.tokens import KNOWN_DECIMALS, TOKEN_PROGRAM, associated_token_address, token_account_bytes
 from countermand.values.identity import Mint
 from countermand.values.instant import Instant
@@ -178,9 +178,9 @@ class LimitVenue:
         ids = iter(unique_ids)
         blocks = TransactionBuilder(self.chain, self.chain, RecentBlockhash(self.chain, self.clock.wall_ms), auto_price)
         orders = ClientTransactions(self.memory, ChainLanding(self.chain), self.clock, 3_000)
-        venue = Venue(
+        venue = TriggerV1Context(
             orders=orders,
-            limits=LimitChain(self.chain, self.chain, blocks, lambda: next(ids)),
+            limits=LimitService(self.chain, self.chain, blocks, lambda: next(ids)),
             tokens=TokenRegistry(),
             price_of=self.prices.get,
             clock=self.clock,
@@ -214,7 +214,7 @@ class LimitVenue:
         return address
 
 
-def order(**changes: Any) -> Order:
+def order(**changes: Any) -> LimitOrderAccount:
     """Sells 0.05 SOL for 100 USDC, as the published one."""
     given: Mapping[str, Any] = {
         "maker": MAKER,
@@ -236,7 +236,7 @@ def order(**changes: Any) -> Order:
         "updated_at": NOW_S,
         "bump": 255,
     }
-    return Order(**{**given, **changes})
+    return LimitOrderAccount(**{**given, **changes})
 
 
 def creation(**changes: object) -> dict[str, object]:

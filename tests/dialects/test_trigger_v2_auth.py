@@ -23,7 +23,7 @@ from solders.signature import Signature as ChainSignature
 from solders.transaction import Transaction, VersionedTransaction
 
 from countermand.dialects.trigger_v2 import auth
-from countermand.dialects.trigger_v2.auth import MEMO_PROGRAMS, Challenges, Sessions
+from countermand.dialects.trigger_v2.auth import MEMO_PROGRAMS, Challenges, WalletSessions
 from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.services.token_incarnation import TokenIncarnation
 from countermand.solana import tokens
@@ -400,7 +400,8 @@ CLAIMS = {"walletPubkey": MEMO_PROGRAM, "iat": NOW_S, "exp": NOW_S + 86_400, "au
 
 def test_the_token_that_the_attacks_start_from_is_good() -> None:
     assert (
-        Sessions(SECRET, FakeClock(), first_incarnation()).wallet_of(f"Bearer {_token(HS256, CLAIMS)}") == MEMO_PROGRAM
+        WalletSessions(SECRET, FakeClock(), first_incarnation()).wallet_of(f"Bearer {_token(HS256, CLAIMS)}")
+        == MEMO_PROGRAM
     )
 
 
@@ -468,7 +469,7 @@ def test_the_scheme_is_written_as_one_likes(venue: FakeVenue, header: str) -> No
 @given(token=st.text(max_size=300))
 @settings(max_examples=200, deadline=None)
 def test_no_text_is_a_token_by_chance(token: str) -> None:
-    assert Sessions(SECRET, FakeClock(), first_incarnation()).wallet_of(f"Bearer {token}") is None
+    assert WalletSessions(SECRET, FakeClock(), first_incarnation()).wallet_of(f"Bearer {token}") is None
 
 
 def test_a_token_lasts_a_day_of_the_wall_clock(venue: FakeVenue) -> None:
@@ -569,7 +570,7 @@ async def test_what_another_process_ended_is_learned_whenever_the_store_answers(
 
 def test_verified_tokens_take_no_memory_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auth, "TOKENS_CACHED", 3)
-    sessions = Sessions(SECRET, FakeClock(), first_incarnation())
+    sessions = WalletSessions(SECRET, FakeClock(), first_incarnation())
     headers = [f"Bearer {sessions.issue(Wallet(f'wallet {n}'))}" for n in range(10)]
     for _ in range(2):
         assert [sessions.wallet_of(header) for header in headers] == [f"wallet {n}" for n in range(10)]

@@ -7,20 +7,20 @@ from typing import Any
 import msgspec
 import pytest
 
-from countermand.answering import Answer, Edge
+from countermand.answering import Answer, Responder
 from countermand.dialects.recurring_v1 import envelope as recurring_envelope
 from countermand.dialects.recurring_v1 import refusals as recurring_refusals
 from countermand.dialects.recurring_v1 import routes as recurring_routes
 from countermand.dialects.recurring_v1 import translate as recurring_translate
 from countermand.dialects.recurring_v1 import wire as recurring_wire
-from countermand.dialects.recurring_v1.envelope import Declined
+from countermand.dialects.recurring_v1.envelope import RecurringDeclined
 from countermand.dialects.trigger_v1 import envelope as trigger_envelope
 from countermand.dialects.trigger_v1 import routes as trigger_routes
 from countermand.dialects.trigger_v1 import wire as trigger_wire
 from countermand.dialects.trigger_v1.refusals import CAUSES
 from countermand.dialects.trigger_v1.routes import Root
-from countermand.orders.limit.model.refusals import Refusal as LimitRefusal
-from countermand.orders.recurring.model.decide import Refusal as RecurringRefusal
+from countermand.orders.limit.model.refusals import LimitRefusal
+from countermand.orders.recurring.model.decide import RecurringRefusal
 from tests.docs.test_reference import bare, page, rows
 
 TRIGGER, RECURRING = "trigger-v1", "recurring-v1"
@@ -96,13 +96,15 @@ def test_every_refusal_is_there_with_its_words() -> None:
 def fixed(*modules: Any) -> Iterator[tuple[str, int, str]]:
     """The answers that are the same every time: where they are, status and words."""
     for module in modules:
-        for name, value in (*vars(module).items(), *getattr(module, "EDGES", {}).items()):
-            answers = [value.unavailable, value.outcome_unknown, value.internal] if isinstance(value, Edge) else [value]
+        for name, value in (*vars(module).items(), *getattr(module, "RESPONDERS", {}).items()):
+            answers = (
+                [value.unavailable, value.outcome_unknown, value.internal] if isinstance(value, Responder) else [value]
+            )
             for answer in answers:
                 if isinstance(answer, Answer):
                     told = msgspec.json.decode(answer.body)
                     yield str(name), answer.status, told.get("error", told.get("message"))
-            if isinstance(value, Declined):
+            if isinstance(value, RecurringDeclined):
                 yield name, value.status, value.words
 
 

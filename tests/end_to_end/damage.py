@@ -68,7 +68,7 @@ READ_AT_A_START: dict[str, Sequence[str]] = {
     "shards": ("shard", "epoch", "opened", "seq", "head", "last_at"),
     "orders": ("id", "bucket", "live", "body"),
     "prices": ("mint", "picodollars"),
-    "book_standing": ("shard", "body"),
+    "book_counters": ("shard", "body"),
     "book_balances": ("account", "currency", "available", "locked"),
     "book_orders": ("id", "live", "body"),
     "book_trades": ("market", "at", "ticks", "lots"),

@@ -311,7 +311,7 @@ def test_the_words_of_a_challenge(venue: Venue) -> None:
     assert details == {"type": 'Invalid option: expected one of "message"|"transaction"'}
 
 
-# --- the chain's own door
+# --- the JSON-RPC facade
 
 
 @pytest.mark.parametrize(

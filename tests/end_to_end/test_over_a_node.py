@@ -5,11 +5,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from countermand.orders.limit.model.order import Terms as LimitTerms
-from countermand.orders.limit.model.order import Unsigned
-from countermand.orders.limit.service import LimitChain
-from countermand.orders.recurring.model.order import Terms as RecurringTerms
-from countermand.orders.recurring.service import RecurringOrders
+from countermand.orders.limit.model.order import LimitTerms, Unsigned
+from countermand.orders.limit.service import LimitService
+from countermand.orders.recurring.model.order import RecurringTerms
+from countermand.orders.recurring.service import RecurringService
 from countermand.services.transactions.blockhashes import RecentBlockhash
 from countermand.services.transactions.builder import TransactionBuilder, unsigned_text
 from countermand.services.transactions.client_transactions import Build, ClientTransactions, Executed
@@ -67,7 +66,7 @@ def builds_on(node: RpcChain) -> ClientTransactions:
 @pytest.mark.parametrize("sells", [10 * USDC, 1 * SOL])
 async def test_a_limit_order(node: RpcChain, alice: Trader, sells: Funds) -> None:
     builds, maker = builds_on(node), Wallet(alice.wallet)
-    limits = LimitChain(
+    limits = LimitService(
         node, node, TransactionBuilder(node, node, RecentBlockhash(node, WallClock().wall_ms)), time.time_ns
     )
 
@@ -108,13 +107,13 @@ async def test_a_limit_order(node: RpcChain, alice: Trader, sells: Funds) -> Non
 async def test_a_recurring_order(node: RpcChain, alice: Trader, buys: str) -> None:
     builds, wallet = builds_on(node), Wallet(alice.wallet)
     blocks = TransactionBuilder(node, node, RecentBlockhash(node, WallClock().wall_ms))
-    orders = RecurringOrders(builds, node, node, blocks, WallClock(), lambda _: UsdPrice(10**12))
+    orders = RecurringService(builds, node, node, blocks, WallClock(), lambda _: UsdPrice(10**12))
     terms = RecurringTerms(
         wallet=wallet,
         input_mint=Mint(USDC.mint),
         output_mint=Mint(buys),
         amount=BaseUnits(200_000_000),
-        rounds=4,
+        cycles=4,
         interval_s=60,
     )
     creation = await orders.create(terms)

@@ -111,7 +111,7 @@ async def test_books_that_cannot_be_read_are_known_before_anything_is_announced(
     await sql(database_url, "INSERT INTO book_balances VALUES (1, '0xa11ce', 'usdc', 1, 0)")
     assert await server.spawn() == "", "it says that it is ready"
     assert await server.ended() == CANNOT_RUN
-    assert "row 1 of table book_standing cannot be read" in server.log()
+    assert "row 1 of table book_counters cannot be read" in server.log()
 
 
 async def test_a_damaged_page_is_one_line_for_a_start_and_for_an_audit(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ async def server(database_url: str, tmp_path: Path) -> AsyncIterator[Server]:
         yield server
 
 
-# --- what can be shown at the door
+# --- what a client can present
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""A trivial app behind the door and the server, in a process of its own. Prints its port when it is ready."""
+"""A trivial app behind the gateway and the server, in a process of its own. Prints its port when it is ready."""
 
 import asyncio
 import json
@@ -8,9 +8,9 @@ import uvloop
 
 from countermand.cli.logs import configure_logs
 from countermand.gateway.asgi import Event, Receive, Scope, Send
-from countermand.gateway.door import Door
+from countermand.gateway.http_gateway import HttpGateway
 from countermand.gateway.server import Addresses, serve, stop_on_signals
-from countermand.gateway.traffic import Limits
+from countermand.gateway.traffic import ConnectionLimits
 from countermand.sandbox.gateway_faults import FaultyApp, GatewayFaults
 from countermand.settings import Settings
 
@@ -87,16 +87,18 @@ def ready(addresses: Addresses) -> None:
     print(json.dumps([addresses.port, addresses.second_port]), flush=True)
 
 
-async def main(port: int, body_seconds_max: float, stop_seconds_max: float, limits: Limits) -> None:
+async def main(port: int, body_seconds_max: float, stop_seconds_max: float, limits: ConnectionLimits) -> None:
     settings = Settings(port=port)
     stop = stop_on_signals()
     faults = GatewayFaults()
     app = Trivial(stop, faults)
-    door = Door(FaultyApp(app, faults), settings, closers=[app.close], body_seconds_max=body_seconds_max)
-    await serve(door, settings, on_ready=ready, stop=stop, stop_seconds_max=stop_seconds_max, limits=limits)
+    gateway = HttpGateway(FaultyApp(app, faults), settings, closers=[app.close], body_seconds_max=body_seconds_max)
+    await serve(gateway, settings, on_ready=ready, stop=stop, stop_seconds_max=stop_seconds_max, limits=limits)
     print("left", flush=True)
 
 
 if __name__ == "__main__":
     configure_logs("json", "warning")
-    uvloop.run(main(int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), Limits(**json.loads(sys.argv[4]))))
+    uvloop.run(
+        main(int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), ConnectionLimits(**json.loads(sys.argv[4])))
+    )

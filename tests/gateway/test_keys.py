@@ -9,8 +9,8 @@ import asyncpg
 import pytest
 
 from countermand.api_keys import ApiKey, Scope, digest_of, new_key
-from countermand.gateway.door import Door
 from countermand.gateway.falcon_app import new_app
+from countermand.gateway.http_gateway import HttpGateway
 from countermand.gateway.keys import ApiKeys
 from countermand.kernel.ports import Unavailable
 from countermand.settings import Settings
@@ -35,25 +35,25 @@ class Stored:
         return self.keys.get(digest)
 
 
-def a_door(stored: Stored) -> Door:
-    return Door(new_app(), Settings(api_keys=frozenset({"listed"})), keys=stored)
+def a_gateway(stored: Stored) -> HttpGateway:
+    return HttpGateway(new_app(), Settings(api_keys=frozenset({"listed"})), keys=stored)
 
 
 @pytest.mark.parametrize(("key", "status"), [("listed", 404), (KEY, 404), ("neither", 401)])
 async def test_a_key_of_the_database_passes_where_listed_ones_do(key: str, status: int) -> None:
-    assert (await ask(a_door(Stored(KEY)), "GET", "/trigger/v2/nowhere", {"x-api-key": key})).status == status
+    assert (await ask(a_gateway(Stored(KEY)), "GET", "/trigger/v2/nowhere", {"x-api-key": key})).status == status
 
 
 async def test_a_listed_key_costs_no_question() -> None:
     stored = Stored()
-    await ask(a_door(stored), "GET", "/trigger/v2/nowhere", {"x-api-key": "listed"})
+    await ask(a_gateway(stored), "GET", "/trigger/v2/nowhere", {"x-api-key": "listed"})
     assert stored.asked == 0
 
 
 async def test_an_unlisted_key_is_not_called_invalid_while_the_database_is_away() -> None:
     stored = Stored(KEY)
     stored.away = True
-    reply = await ask(a_door(stored), "GET", "/trigger/v2/nowhere", {"x-api-key": KEY})
+    reply = await ask(a_gateway(stored), "GET", "/trigger/v2/nowhere", {"x-api-key": KEY})
     assert (reply.status, reply.json["code"]) == (503, 503)
 
 

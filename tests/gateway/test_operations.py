@@ -8,8 +8,8 @@ from prometheus_client import CollectorRegistry, Counter
 
 from countermand.gateway import operations
 from countermand.gateway.asgi import App
-from countermand.gateway.door import Door
 from countermand.gateway.falcon_app import new_app
+from countermand.gateway.http_gateway import HttpGateway
 from countermand.settings import Settings
 from tests.gateway.asking import ask
 
@@ -71,7 +71,7 @@ def an_app(state: State | None = None) -> App:
         sandbox=True,
         registry=registry,
     )
-    return Door(app, Settings())
+    return HttpGateway(app, Settings())
 
 
 async def test_live_is_live() -> None:
@@ -98,7 +98,7 @@ async def test_metrics() -> None:
 async def test_answers_are_counted() -> None:
     app = new_app()
     operations.mount(app, not_ready_because=lambda: None, documents={}, sandbox=False)
-    await ask(Door(app, Settings()), "GET", "/trigger/v2/nowhere")
+    await ask(HttpGateway(app, Settings()), "GET", "/trigger/v2/nowhere")
     metrics = await ask(app, "GET", "/metrics")
     assert b'countermand_http_answers_total{area="trigger",status="404"}' in metrics.body
 

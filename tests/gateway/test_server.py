@@ -1,4 +1,4 @@
-"""What the server does on real sockets: the door behind it is real too, the app is trivial."""
+"""What the server does on real sockets: the gateway behind it is real too, the app is trivial."""
 
 import json
 import re

@@ -7,8 +7,8 @@ from types import ModuleType
 
 from countermand.gateway import operations
 from countermand.gateway.announce import announce
-from countermand.gateway.door import Door
 from countermand.gateway.falcon_app import new_app
+from countermand.gateway.http_gateway import HttpGateway
 from countermand.gateway.listeners import claim
 from countermand.gateway.server import serve as serve_http
 from countermand.gateway.server import stop_on_signals
@@ -28,7 +28,7 @@ async def serve(settings: Settings) -> int:
     app = new_app()
     operations.mount(app, not_ready_because=lambda: None, documents={}, sandbox=settings.sandbox)
     await serve_http(
-        Door(app, settings),
+        HttpGateway(app, settings),
         settings,
         on_ready=lambda addresses: announce(settings, addresses, rpc=True),
         stop=stop_on_signals(),

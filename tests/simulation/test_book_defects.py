@@ -16,20 +16,20 @@ import pytest
 from countermand.kernel.ports import Batch, WriterReplaced
 from countermand.kernel.writer_epoch import WriterEpoch
 from countermand.orders.book.model import decide as rules
-from countermand.orders.book.model import exchange as desks
+from countermand.orders.book.model import exchange as exchanges
 from countermand.orders.book.model import matching
 from countermand.orders.book.model.book import resting
-from countermand.orders.book.model.commands import CancelByOperator, CancelOrder
-from countermand.orders.book.model.events import Event, OrderCancelled, StopTriggered
-from countermand.orders.book.model.exchange import Changes, Desk, Pit
+from countermand.orders.book.model.commands import CancelBookOrder, CancelByOperator
+from countermand.orders.book.model.events import BookOrderCancelled, Event, StopTriggered
+from countermand.orders.book.model.exchange import Changes, Exchange, MarketState
 from countermand.orders.book.model.fast import FastBook
 from countermand.orders.book.model.ledger.amount import Account, Amount
 from countermand.orders.book.model.ledger.ledger import Balance
 from countermand.orders.book.model.ledger.transfer import Deposit, HoldId
 from countermand.orders.book.model.lifecycle import LIVE, is_resting
 from countermand.orders.book.model.market import fee_of
-from countermand.orders.book.model.order import CancelReason, Kind, Nonce, Order, OrderId, State
-from countermand.orders.book.model.refusals import Refusal, Refused
+from countermand.orders.book.model.order import BookOrder, CancelReason, Kind, Nonce, OrderId, OrderStatus
+from countermand.orders.book.model.refusals import BookRefusal, BookRefused
 from countermand.orders.book.model.settlement import spent_currency
 from countermand.orders.book.ports import BookStore
 from countermand.orders.book.rows import BookRows, decode_counters, decode_order
@@ -61,61 +61,61 @@ class Defect:
 class OvertakenShard(CountedShard):
     """Peatio: a cancel that comes before its order is in the book is dropped, and the order rests."""
 
-    async def cancel(self, command: CancelOrder | CancelByOperator) -> Order | Refused:
+    async def cancel(self, command: CancelBookOrder | CancelByOperator) -> BookOrder | BookRefused:
         writer = await self._with(command.order_id)
-        order = writer.state.desk.orders.get(command.order_id)
+        order = writer.state.exchange.orders.get(command.order_id)
         is_new = order is not None and order.id in writer.state._pending.orders and order.state in LIVE
-        if order is None or not is_new or command != CancelOrder(order.terms.account, order.id):
+        if order is None or not is_new or command != CancelBookOrder(order.terms.account, order.id):
             return await super().cancel(command)
         self.stepped("a cancel that is dropped")
         await writer.committed()
         return order
 
 
-def keeps_waiting_stops(desk: Desk, order: Order | None, reason: CancelReason) -> Any:
+def keeps_waiting_stops(exchange: Exchange, order: BookOrder | None, reason: CancelReason) -> Any:
     """Liquibook 25: a stop order that nothing triggered cannot be cancelled."""
-    return () if order is not None and order.state is State.PENDING else REAL_END(desk, order, reason)
+    return () if order is not None and order.state is OrderStatus.PENDING else REAL_END(exchange, order, reason)
 
 
-def cancels_the_neighbour(desk: Desk, order: Order | None, reason: CancelReason) -> Any:
+def cancels_the_neighbour(exchange: Exchange, order: BookOrder | None, reason: CancelReason) -> Any:
     """Liquibook 12: the cancel of a cancelled order cancels another one."""
-    if order is not None and order.state is State.CANCEL:
-        for other in desk.live(order.terms.account, order.terms.market):
-            return (rules._cancelled(desk, other, reason),)
-    return REAL_END(desk, order, reason)
+    if order is not None and order.state is OrderStatus.CANCEL:
+        for other in exchange.live(order.terms.account, order.terms.market):
+            return (rules._cancelled(exchange, other, reason),)
+    return REAL_END(exchange, order, reason)
 
 
-def keeps_dust(desk: Desk, order: Order | None, reason: CancelReason) -> Any:
+def keeps_dust(exchange: Exchange, order: BookOrder | None, reason: CancelReason) -> Any:
     """Lightning's pool 157: what is less than the smallest volume can be neither matched nor cancelled."""
-    is_dust = order is not None and order.remaining < desk.pits[order.terms.market].market.volume_min
-    if order is not None and is_dust and order.state is State.WAIT:
-        return Refused(Refusal.NOTHING_TO_DO)
-    return REAL_END(desk, order, reason)
+    is_dust = order is not None and order.remaining < exchange.markets[order.terms.market].market.volume_min
+    if order is not None and is_dust and order.state is OrderStatus.WAIT:
+        return BookRefused(BookRefusal.NOTHING_TO_DO)
+    return REAL_END(exchange, order, reason)
 
 
 REAL_END = rules._end
 
 
-def leaves_it_in_the_book(desk: Desk, order: Order) -> None:
+def leaves_it_in_the_book(exchange: Exchange, order: BookOrder) -> None:
     """The cancel is acknowledged, and the maker is still offered."""
     if not is_resting(order):
-        REAL_CANCELLED(desk, order)
+        REAL_CANCELLED(exchange, order)
 
 
-REAL_CANCELLED = Desk._cancelled
+REAL_CANCELLED = Exchange._cancelled
 
 
-def comes_back(desk: Desk, event: Event, at: Instant) -> Changes:
+def comes_back(exchange: Exchange, event: Event, at: Instant) -> Changes:
     """CoW 2532, Coinbase 334: cancelled by the rows, and filled by whoever had not heard of it."""
     before, held = None, None
-    if isinstance(event, OrderCancelled) and event.reason is CancelReason.USER:
-        before, held = desk.orders[event.order_id], desk.ledger.holds[HoldId(event.order_id)]
-    changes = REAL_APPLY(desk, event, at)
+    if isinstance(event, BookOrderCancelled) and event.reason is CancelReason.USER:
+        before, held = exchange.orders[event.order_id], exchange.ledger.holds[HoldId(event.order_id)]
+    changes = REAL_APPLY(exchange, event, at)
     if before is not None and held is not None and is_resting(before):
-        desk.orders[before.id] = before
-        desk._index_live(before)
-        desk._add_to_book(before)
-        desk.ledger.holds[HoldId(before.id)] = held
+        exchange.orders[before.id] = before
+        exchange._index_live(before)
+        exchange._add_to_book(before)
+        exchange.ledger.holds[HoldId(before.id)] = held
     return changes
 
 
@@ -131,28 +131,28 @@ class ShyShard(CountedShard):
 # --- money
 
 
-def unlocks_twice(desk: Desk, event: Event, at: Instant) -> Changes:
+def unlocks_twice(exchange: Exchange, event: Event, at: Instant) -> Changes:
     """Monaco 148: what a cancel gives back is given back again."""
-    changes = REAL_APPLY(desk, event, at)
-    if isinstance(event, OrderCancelled) and event.unlocked:
-        terms = desk.orders[event.order_id].terms
-        currency = spent_currency(terms, desk.pits[terms.market].market)
-        desk.ledger.apply(Deposit(terms.account, currency, event.unlocked))
+    changes = REAL_APPLY(exchange, event, at)
+    if isinstance(event, BookOrderCancelled) and event.unlocked:
+        terms = exchange.orders[event.order_id].terms
+        currency = spent_currency(terms, exchange.markets[terms.market].market)
+        exchange.ledger.apply(Deposit(terms.account, currency, event.unlocked))
     return changes
 
 
-def keeps_the_rest_locked(desk: Desk, event: Event, at: Instant) -> Changes:
+def keeps_the_rest_locked(exchange: Exchange, event: Event, at: Instant) -> Changes:
     """Zenbot 397: the funds of a partly filled order stay on hold after its cancel."""
-    changes = REAL_APPLY(desk, event, at)
-    if isinstance(event, OrderCancelled) and event.unlocked and desk.orders[event.order_id].executed:
-        terms, balances = desk.orders[event.order_id].terms, desk.ledger._balances
-        key = terms.account, spent_currency(terms, desk.pits[terms.market].market)
+    changes = REAL_APPLY(exchange, event, at)
+    if isinstance(event, BookOrderCancelled) and event.unlocked and exchange.orders[event.order_id].executed:
+        terms, balances = exchange.orders[event.order_id].terms, exchange.ledger._balances
+        key = terms.account, spent_currency(terms, exchange.markets[terms.market].market)
         has = balances[key]
         balances[key] = Balance(has.available - event.unlocked, has.locked + event.unlocked)
     return changes
 
 
-REAL_APPLY = Desk.apply
+REAL_APPLY = Exchange.apply
 
 
 def rounded_fee(received: Amount, rate: Any) -> Amount:
@@ -178,36 +178,36 @@ class HastyLoad(CountedShard):
             counters = decode_counters(stored)
             memory.nonces = counters.nonces
             has = [(row.account, row.currency, Balance(Amount(row.available), Amount(row.locked))) for row in balances]
-            memory.desk.load(counters.standing, has, [decode_order(body) for _, body in orders])
+            memory.exchange.load(counters.counters, has, [decode_order(body) for _, body in orders])
         return WriterEpoch(self.number, await self._store.begin_epoch(self.number), memory, memory)
 
 
-def forgets_who_came_first(desk: Desk, *stored: Any) -> None:
+def forgets_who_came_first(exchange: Exchange, *stored: Any) -> None:
     """After a restart the newest stand first."""
-    REAL_LOAD(desk, *stored)
-    _rest_again(desk, lambda order: (-(order.rank or 0), order.remaining.lots))
+    REAL_LOAD(exchange, *stored)
+    _rest_again(exchange, lambda order: (-(order.rank or 0), order.remaining.lots))
 
 
-def resurrects_liquidity(desk: Desk, *stored: Any) -> None:
+def resurrects_liquidity(exchange: Exchange, *stored: Any) -> None:
     """OrderBook-rs 224: after a restart the whole volume is there again."""
-    REAL_LOAD(desk, *stored)
-    _rest_again(desk, lambda order: (order.rank or 0, order.origin.lots))
+    REAL_LOAD(exchange, *stored)
+    _rest_again(exchange, lambda order: (order.rank or 0, order.origin.lots))
 
 
-def _rest_again(desk: Desk, place_and_lots: Callable[[Order], tuple[int, int]]) -> None:
-    rests = [order for order in desk.orders.values() if is_resting(order)]
-    for pit in desk.pits.values():
-        pit.book = FastBook()
+def _rest_again(exchange: Exchange, place_and_lots: Callable[[BookOrder], tuple[int, int]]) -> None:
+    rests = [order for order in exchange.orders.values() if is_resting(order)]
+    for market_state in exchange.markets.values():
+        market_state.book = FastBook()
     for order in sorted(rests, key=place_and_lots):
         terms, (_, lots) = order.terms, place_and_lots(order)
         assert terms.price is not None
-        desk.pits[terms.market].book.add(order.id, terms.side, terms.price.ticks, lots)
+        exchange.markets[terms.market].book.add(order.id, terms.side, terms.price.ticks, lots)
 
 
-REAL_LOAD = Desk.load
+REAL_LOAD = Exchange.load
 
 
-def was_triggered_some_time(order: Order) -> bool:
+def was_triggered_some_time(order: BookOrder) -> bool:
     """Freqtrade 2799: a stop order that rests already is restored as one that is still to be opened."""
     return order.triggered_at is not None
 
@@ -215,7 +215,7 @@ def was_triggered_some_time(order: Order) -> bool:
 def does_not_store_cancels(memory: BookState) -> BookRows:
     """Peatio 2843: a cancel that was acknowledged is lost at a restart."""
     rows = REAL_CUT(memory)
-    return replace(rows, orders=[row for row in rows.orders if row.state != State.CANCEL.value])
+    return replace(rows, orders=[row for row in rows.orders if row.state != OrderStatus.CANCEL.value])
 
 
 REAL_CUT = BookState.take_rows
@@ -241,35 +241,35 @@ class Swapping:
 # --- stops, time and matching
 
 
-def forgets_that_it_triggered(desk: Desk, event: Event, at: Instant) -> Changes:
+def forgets_that_it_triggered(exchange: Exchange, event: Event, at: Instant) -> Changes:
     if isinstance(event, StopTriggered):
-        order = desk.orders.get(event.order_id)
+        order = exchange.orders.get(event.order_id)
         if order is None or order.triggered_at is not None:
             return Changes((), ())
-    return REAL_APPLY(desk, event, at)
+    return REAL_APPLY(exchange, event, at)
 
 
-def keeps_the_stop(_desk: Desk, _order: Order) -> None:
+def keeps_the_stop(_desk: Exchange, _order: BookOrder) -> None:
     pass
 
 
-def drops_the_maker(desk: Desk, event: Event, at: Instant) -> Changes:
+def drops_the_maker(exchange: Exchange, event: Event, at: Instant) -> Changes:
     """GoDCE 6: the match fails, and whoever rested is offered no more."""
-    changes = REAL_APPLY(desk, event, at)
-    if isinstance(event, OrderCancelled) and event.reason is CancelReason.FAILED:
-        terms = desk.orders[event.order_id].terms
-        book = desk.pits[terms.market].book
+    changes = REAL_APPLY(exchange, event, at)
+    if isinstance(event, BookOrderCancelled) and event.reason is CancelReason.FAILED:
+        terms = exchange.orders[event.order_id].terms
+        book = exchange.markets[terms.market].book
         for maker_id, _, _ in list(resting(book, terms.side.other))[:1]:
             book.remove(maker_id)
     return changes
 
 
-def comes_late(desk: Desk, pit: Pit) -> tuple[Instant, OrderId]:
-    due, order_id = REAL_EXPIRY(desk, pit)
+def comes_late(exchange: Exchange, market_state: MarketState) -> tuple[Instant, OrderId]:
+    due, order_id = REAL_EXPIRY(exchange, market_state)
     return Instant(due + 1), order_id
 
 
-REAL_EXPIRY = Desk._expiry
+REAL_EXPIRY = Exchange._expiry
 
 
 def takes_although_it_is_a_maker(taker: Any, price: int) -> CancelReason | None:
@@ -279,7 +279,7 @@ def takes_although_it_is_a_maker(taker: Any, price: int) -> CancelReason | None:
 REAL_OBSTACLE = matching._Taker.obstacle
 
 
-def always_ends_the_newest(taker: Any, _maker: Order, _there: int) -> list[Event]:
+def always_ends_the_newest(taker: Any, _maker: BookOrder, _there: int) -> list[Event]:
     """Whatever the market's policy is."""
     return [taker.cancelled(CancelReason.SYSTEM)]
 
@@ -378,29 +378,33 @@ DEFECTS = {
     ),
     "dust that cannot be cancelled": Defect(Claim.REFUSALS_ARE_TRUE, patched=patched((rules, "_end", keeps_dust))),
     "a cancel answers ok, and the maker stays in the book": Defect(
-        Claim.REPLAY_EQUALS_MEMORY, patched=patched((Desk, "_cancelled", leaves_it_in_the_book)), says="the queue is"
+        Claim.REPLAY_EQUALS_MEMORY,
+        patched=patched((Exchange, "_cancelled", leaves_it_in_the_book)),
+        says="the queue is",
     ),
     "a fill after a cancel": Defect(
         Claim.NOTHING_AFTER_THE_END,
         Parts(shard=ShyShard),
-        patched((Desk, "apply", comes_back), (Amount, "__post_init__", lambda _: None)),
+        patched((Exchange, "apply", comes_back), (Amount, "__post_init__", lambda _: None)),
         says="trade ",
     ),
-    "funds are unlocked twice": Defect(Claim.CONSERVED, patched=patched((Desk, "apply", unlocks_twice))),
+    "funds are unlocked twice": Defect(Claim.CONSERVED, patched=patched((Exchange, "apply", unlocks_twice))),
     "the rest of a partly filled order stays locked after its cancel": Defect(
-        Claim.REPLAY_EQUALS_ROWS, patched=patched((Desk, "apply", keeps_the_rest_locked)), says="(available, locked)"
+        Claim.REPLAY_EQUALS_ROWS,
+        patched=patched((Exchange, "apply", keeps_the_rest_locked)),
+        says="(available, locked)",
     ),
     "a fee is rounded": Defect(Claim.AMOUNTS_ARE_EXACT, patched=patched((matching, "fee_of", rounded_fee))),
     "a trade is lost at a restart": Defect(Claim.REPLAY_EQUALS_MEMORY, Parts(shard=HastyLoad)),
     "an order loses its place in the queue at a restart": Defect(
-        Claim.REPLAY_EQUALS_MEMORY, patched=patched((Desk, "load", forgets_who_came_first)), says="the queue is"
+        Claim.REPLAY_EQUALS_MEMORY, patched=patched((Exchange, "load", forgets_who_came_first)), says="the queue is"
     ),
     "what was traded rests again after a restart": Defect(
-        Claim.REPLAY_EQUALS_MEMORY, patched=patched((Desk, "load", resurrects_liquidity)), says="the queue is"
+        Claim.REPLAY_EQUALS_MEMORY, patched=patched((Exchange, "load", resurrects_liquidity)), says="the queue is"
     ),
     "an order is restored twice": Defect(
         Claim.REPLAY_EQUALS_MEMORY,
-        patched=patched((desks, "_waits_to_be_opened", was_triggered_some_time)),
+        patched=patched((exchanges, "_waits_to_be_opened", was_triggered_some_time)),
         says="are triggered",
     ),
     "a cancel is lost at a restart": Defect(
@@ -408,15 +412,15 @@ DEFECTS = {
     ),
     "the journal has another order": Defect(Claim.JOURNAL_INTACT, Parts(store=Swapping)),
     "a match that fails takes the maker with it": Defect(
-        Claim.REPLAY_EQUALS_MEMORY, patched=patched((Desk, "apply", drops_the_maker)), says="the queue is"
+        Claim.REPLAY_EQUALS_MEMORY, patched=patched((Exchange, "apply", drops_the_maker)), says="the queue is"
     ),
     "a stop triggers twice": Defect(
         Claim.STOPS_TRIGGER_ONCE,
         Parts(shard=ShyShard),
-        patched((Desk, "_forget_stop", keeps_the_stop), (Desk, "apply", forgets_that_it_triggered)),
+        patched((Exchange, "_forget_stop", keeps_the_stop), (Exchange, "apply", forgets_that_it_triggered)),
     ),
     "an order ends a millisecond late": Defect(
-        Claim.EXPIRY_IS_PUNCTUAL, patched=patched((Desk, "_expiry", comes_late))
+        Claim.EXPIRY_IS_PUNCTUAL, patched=patched((Exchange, "_expiry", comes_late))
     ),
     "a post-only order takes": Defect(
         Claim.REASON_IS_TRUE, patched=patched((matching._Taker, "obstacle", takes_although_it_is_a_maker))

@@ -11,8 +11,8 @@ import pytest
 from solders.pubkey import Pubkey
 
 from countermand.kernel.ports import CommitUnknown
-from countermand.orders.limit.model.order import OpenOrder
-from countermand.orders.limit.service import LimitChain
+from countermand.orders.limit.model.order import OpenLimitOrder
+from countermand.orders.limit.service import LimitService
 from countermand.services.transactions.client_transactions import Build, ClientTransactions, Executed, Execution
 from countermand.services.transactions.landing import ChainLanding
 from countermand.solana import clockwork, fields
@@ -99,22 +99,22 @@ class LaxIdentity(ClientTransactions):
 # --- what is read
 
 
-class OldList(LimitChain):
+class OldList(LimitService):
     """It remembers who had which orders open."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._known: dict[Wallet, list[OpenOrder]] = {}
+        self._known: dict[Wallet, list[OpenLimitOrder]] = {}
 
     async def open_orders(
         self, maker: Wallet, input_mint: Mint | None = None, output_mint: Mint | None = None
-    ) -> list[OpenOrder]:
+    ) -> list[OpenLimitOrder]:
         if maker not in self._known:
             self._known[maker] = await super().open_orders(maker, input_mint, output_mint)
         return self._known[maker]
 
 
-class Forgetful(LimitChain):
+class Forgetful(LimitService):
     """It cancels four at most."""
 
     async def build_cancels(self, maker: Wallet, named: Sequence[Address] | None, unit_price: int | None) -> Any:

@@ -17,8 +17,8 @@ from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
 from countermand.gateway.asgi import App
-from countermand.gateway.door import Door
 from countermand.gateway.falcon_app import new_app
+from countermand.gateway.http_gateway import HttpGateway
 from countermand.gateway.listeners import claim
 from countermand.gateway.server import Served
 from countermand.settings import Settings
@@ -26,7 +26,7 @@ from countermand.solana.embedded import EmbeddedChain, Genesis
 from countermand.solana.facade.dispatch import Dispatcher
 from countermand.solana.facade.http import RpcResource, SocketHub
 from countermand.solana.facade.methods import RpcMethods
-from countermand.solana.facade.session import Limits
+from countermand.solana.facade.session import SocketLimits
 from countermand_simulator.memory_ledger import MemoryLedgerStore
 from tests.gifts import faucet_of
 
@@ -142,14 +142,14 @@ class Node:
 async def served(
     chain: EmbeddedChain,
     *,
-    limits: Limits | None = None,
+    limits: SocketLimits | None = None,
     send: Callable[[bytes], Awaitable[None]] | None = None,
     is_up: Callable[[], bool] = lambda: True,
 ) -> AsyncIterator[Node]:
     hub = SocketHub(chain, limits=limits, is_up=is_up)
     app = new_app()
     app.add_route("/rpc", RpcResource(chain, hub, send=send, airdrop=faucet_of(chain).airdrop, is_up=is_up))
-    server, listeners = Served(Door(cast(App, app), Settings())), claim("127.0.0.1", 0)
+    server, listeners = Served(HttpGateway(cast(App, app), Settings())), claim("127.0.0.1", 0)
     await server.open(listeners)
     try:
         yield Node(chain, hub, listeners.port)

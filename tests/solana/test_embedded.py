@@ -13,7 +13,7 @@ from solders.pubkey import Pubkey
 from solders.system_program import TransferParams, transfer
 
 from countermand.sandbox.faucet import FaucetRefused
-from countermand.solana.embedded import EmbeddedChain, Genesis, Landing, Submitted
+from countermand.solana.embedded import EmbeddedChain, Genesis, Landed, Submitted
 from countermand.solana.port import AccountInfo
 from countermand.solana.tokens import (
     SOL_MINT,
@@ -346,15 +346,15 @@ async def test_new_mints_get_an_address_of_their_own_or_the_given_one(chain: Emb
 
 
 async def test_subscribers_hear_of_a_landing_until_they_leave(chain: EmbeddedChain) -> None:
-    heard: list[Landing] = []
+    heard: list[Landed] = []
     leave = chain.subscribe(heard.append)
     raw = await pays(chain, ALICE, address(BOB), SOL)
     await chain.submit(raw)
     await asyncio.sleep(0)
-    (landing,) = heard
-    assert (landing.signature, landing.slot, landing.error) == (signature_of(raw), chain.slot, None)
-    assert landing.changed == (address(ALICE), address(BOB))
-    assert landing.accounts == (address(ALICE), address(BOB), SYSTEM_PROGRAM)
+    (landed,) = heard
+    assert (landed.signature, landed.slot, landed.error) == (signature_of(raw), chain.slot, None)
+    assert landed.changed == (address(ALICE), address(BOB))
+    assert landed.accounts == (address(ALICE), address(BOB), SYSTEM_PROGRAM)
     leave()
     await faucet_of(chain).airdrop(address(BOB), SOL)
     await asyncio.sleep(0)

@@ -11,7 +11,7 @@ from countermand.solana.embedded import (
     LedgerReplaced,
     LedgerUnavailable,
 )
-from countermand.solana.ledger_store import Epoch
+from countermand.solana.ledger_store import LedgerEpoch
 from countermand.solana.port import ChainUnavailable
 from countermand.solana.tokens import USDC_MINT, associated_token_address
 from tests.gifts import faucet_of
@@ -140,7 +140,7 @@ async def test_nobody_reads_what_is_not_committed(store: FaultyStore, clock: Man
     chain = await funded(store, clock)
     raw = await pays(chain, ALICE, address(BOB), SOL)
     heard: list[str] = []
-    chain.subscribe(lambda landing: heard.append(landing.signature))
+    chain.subscribe(lambda landed: heard.append(landed.signature))
     store.gate.clear()
     await chain.send(raw)
     reads = [
@@ -313,7 +313,7 @@ class LostStore(FaultyStore):
         super().__init__()
         self.losses = 0
 
-    async def begin_epoch(self, opened: int | None) -> Epoch:
+    async def begin_epoch(self, opened: int | None) -> LedgerEpoch:
         if self.losses > 0:
             self.losses -= 1
             raise LedgerUnavailable("the database does not answer")

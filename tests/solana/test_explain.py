@@ -27,7 +27,7 @@ from spl.token import models
 from countermand.solana.explain import explain, explain_base64
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.programs.compile import Budget, KeyOrder, compile_message, unsigned_transaction
-from countermand.solana.programs.dca import DcaKeys, NewDca, Side
+from countermand.solana.programs.dca import DcaBalance, DcaKeys, NewDca
 from countermand.solana.programs.limit_order import Cancellation, NewOrder
 from countermand.solana.wire import MalformedTransaction
 from countermand.values.transactions import UnsignedTransaction
@@ -332,7 +332,7 @@ NEW_DCA = NewDca(
             dca.open_dca(NEW_DCA),
             (
                 f"Recurring v1: {P} opens the recurring order {NEW_DCA.keys.dca}: 100 USDC from "
-                f"{KEYS.users(Side.OUT)} (the payer's USDC account), of which 10 USDC every 1 second buy SOL "
+                f"{KEYS.users(DcaBalance.OUT)} (the payer's USDC account), of which 10 USDC every 1 second buy SOL "
                 f"(at least 0.000000005 SOL and at most 1 SOL each time), from 2027-01-15 08:00:00 UTC on. {P} pays "
                 "the rents."
             ),
@@ -340,15 +340,15 @@ NEW_DCA = NewDca(
         (
             dca.deposit(KEYS, 10**9),
             (
-                f"Recurring v1: {P} adds 1 SOL from {KEYS.users(Side.IN)} (the payer's wrapped SOL account) to the "
-                f"recurring order {A}."
+                f"Recurring v1: {P} adds 1 SOL from {KEYS.users(DcaBalance.IN)} (the payer's wrapped SOL account) to "
+                f"the recurring order {A}."
             ),
         ),
         (
-            dca.withdraw(KEYS, Side.OUT, 5_500_000),
+            dca.withdraw(KEYS, DcaBalance.OUT, 5_500_000),
             (
-                f"Recurring v1: {P} takes 5.5 USDC out of the recurring order {A}, to {KEYS.users(Side.OUT)} (the "
-                "payer's USDC account)."
+                f"Recurring v1: {P} takes 5.5 USDC out of the recurring order {A}, to {KEYS.users(DcaBalance.OUT)} "
+                "(the payer's USDC account)."
             ),
         ),
         (

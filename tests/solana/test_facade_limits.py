@@ -32,7 +32,7 @@ def call(method: str, *params: object, number: object = 1) -> dict[str, object]:
     return {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
 
 
-def door(chain: EmbeddedChain, **limits: Any) -> Dispatcher:
+def facade(chain: EmbeddedChain, **limits: Any) -> Dispatcher:
     rpc = RpcMethods(chain, chain.send, answer_bytes_max=limits.get("answer_bytes", 1 << 24))
     return Dispatcher(rpc.by_name(), limits=AnswerLimits(**limits))
 
@@ -68,7 +68,7 @@ async def test_an_answer_beyond_the_limit_is_an_error_of_a_node(
     owner = str(Pubkey.new_unique())
     await faucet_of(chain).mint_to(owner, USDC_MINT, 1)
     params = [owner if each == "owner" else each for each in params]
-    ample, tight = door(chain), door(chain, answer_bytes=400)
+    ample, tight = facade(chain), facade(chain, answer_bytes=400)
     (whole,) = await answers(ample, call(method, *params))
     assert "result" in whole
     (refused,) = await answers(tight, call(method, *params))
@@ -86,7 +86,7 @@ async def test_what_is_too_much_is_not_even_written(chain: EmbeddedChain, monkey
 
     monkeypatch.setattr(methods, "account_json", account_json)
     monkeypatch.setattr(methods, "_ACCOUNTS_PER_TURN", 1)
-    tight = door(chain, answer_bytes=5_000)
+    tight = facade(chain, answer_bytes=5_000)
     (refused,) = await answers(tight, call("getMultipleAccounts", [USDC_MINT] * 100, BASE64))
     assert (refused["error"]["code"], written) == (-32012, [])
     for _ in range(60):
@@ -97,7 +97,7 @@ async def test_what_is_too_much_is_not_even_written(chain: EmbeddedChain, monkey
 
 
 async def test_less_is_asked_for_with_a_slice_or_a_filter(chain: EmbeddedChain) -> None:
-    tight = door(chain, answer_bytes=3_000)
+    tight = facade(chain, answer_bytes=3_000)
     (refused,) = await answers(tight, call("getProgramAccounts", LOADER, BASE64))
     assert refused["error"]["code"] == -32012
     sliced = {**BASE64, "dataSlice": {"offset": 0, "length": 0}}
@@ -111,8 +111,8 @@ async def test_a_batch_ends_where_its_answers_are_too_many_bytes(chain: Embedded
     """Each request gets an answer, and what was not run says so."""
     wallet = str(Pubkey.new_unique())
     scan = call("getAccountInfo", USDC_MINT, BASE64)
-    one = len(msgspec.json.encode(await answers(door(chain), scan)))
-    tight = door(chain, answer_bytes=3 * one)
+    one = len(msgspec.json.encode(await answers(facade(chain), scan)))
+    tight = facade(chain, answer_bytes=3 * one)
     said = await answers(tight, *[scan] * 6, call("requestAirdrop", wallet, 10**9, number="late"))
     assert [("result" in answer) for answer in said] == [True] * 3 + [False] * 4
     assert {answer["error"]["code"] for answer in said[3:]} == {-32012}
@@ -124,7 +124,7 @@ async def test_a_batch_ends_where_its_answers_are_too_many_bytes(chain: Embedded
 async def test_notifications_of_an_exhausted_batch_stay_without_answers(chain: EmbeddedChain) -> None:
     scan = call("getAccountInfo", USDC_MINT, BASE64)
     silent = {name: value for name, value in scan.items() if name != "id"}
-    said = await answers(door(chain, answer_bytes=10), scan, silent, {"jsonrpc": "2.0"}, scan)
+    said = await answers(facade(chain, answer_bytes=10), scan, silent, {"jsonrpc": "2.0"}, scan)
     assert len(said) == 3
 
 
@@ -144,8 +144,8 @@ async def test_a_batch_ends_where_its_time_is_up(chain: EmbeddedChain) -> None:
 async def test_the_batches_under_way_share_a_bound(chain: EmbeddedChain) -> None:
     """And what one of them held is free when it is answered."""
     scan = call("getAccountInfo", USDC_MINT, BASE64)
-    one = len(msgspec.json.encode((await answers(door(chain), scan))[0]))
-    tight = door(chain, held_bytes=5 * one)
+    one = len(msgspec.json.encode((await answers(facade(chain), scan))[0]))
+    tight = facade(chain, held_bytes=5 * one)
     said = await asyncio.gather(*(answers(tight, *[scan] * 4) for _ in range(3)))
     refused = [answer for batch in said for answer in batch if "error" in answer]
     assert len(refused) > 0

@@ -18,13 +18,15 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from countermand.solana.embedded import EmbeddedChain
-from countermand.solana.facade.session import Backlog, Limits, Session
+from countermand.solana.facade.session import Backlog, Session, SocketLimits
 from countermand.solana.facade.subscriptions import Subscriptions
 from countermand.solana.tokens import SYSTEM_PROGRAM, TOKEN_PROGRAM, USDC_MINT, associated_token_address
 from tests.gifts import faucet_of
 from tests.solana.facade_venue import Node, funded, opened_chain, served, signature_of, signed, transfer_of
 
-TIGHT = Limits(subscriptions_max=5, queued_messages_max=50, queued_bytes_max=64 * 1024, request_characters_max=10_000)
+TIGHT = SocketLimits(
+    subscriptions_max=5, queued_messages_max=50, queued_bytes_max=64 * 1024, request_characters_max=10_000
+)
 
 
 @pytest.fixture
@@ -352,9 +354,9 @@ class DeafSocket:
 
 
 @pytest.mark.parametrize(
-    ("limits", "messages"), [(Limits(queued_messages_max=10), 10), (Limits(queued_bytes_max=1_000), 10)]
+    ("limits", "messages"), [(SocketLimits(queued_messages_max=10), 10), (SocketLimits(queued_bytes_max=1_000), 10)]
 )
-async def test_what_waits_to_be_read_is_limited(chain: EmbeddedChain, limits: Limits, messages: int) -> None:
+async def test_what_waits_to_be_read_is_limited(chain: EmbeddedChain, limits: SocketLimits, messages: int) -> None:
     """By number and by bytes: ten messages of a hundred bytes may wait here, behind the one that is being sent."""
     deaf, subscriptions = DeafSocket(), Subscriptions(chain)
     session = Session(cast(WebSocket, deaf), subscriptions, limits, lambda: True)
@@ -376,7 +378,9 @@ async def test_all_sockets_together_have_a_bound(chain: EmbeddedChain) -> None:
     """C6: and what the one that was closed held is free again."""
     subscriptions, backlog = Subscriptions(chain), Backlog(bytes_max=1_000)
     deaf = [DeafSocket(), DeafSocket()]
-    sessions = [Session(cast(WebSocket, socket), subscriptions, Limits(), lambda: True, backlog) for socket in deaf]
+    sessions = [
+        Session(cast(WebSocket, socket), subscriptions, SocketLimits(), lambda: True, backlog) for socket in deaf
+    ]
     running = [asyncio.create_task(session.run()) for session in sessions]
     await asyncio.sleep(0)
     for session in sessions:

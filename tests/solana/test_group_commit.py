@@ -8,7 +8,7 @@ from solders.account import Account
 from solders.pubkey import Pubkey
 
 from countermand.solana.clockwork import SlotClock
-from countermand.solana.group_commit import BATCHES_AHEAD_MAX, GroupCommit, Landed
+from countermand.solana.group_commit import BATCHES_AHEAD_MAX, ExecutedTransaction, GroupCommit
 from countermand.solana.ledger import Meta
 from countermand.solana.ledger_store import LedgerUnavailable
 from tests.solana.chain_support import FaultyStore, ManualClock
@@ -23,10 +23,10 @@ async def queue(store: FaultyStore) -> GroupCommit:
     return GroupCommit(store, await store.begin_epoch(None), 0, slots)
 
 
-def landed(commits: GroupCommit) -> Landed:
+def landed(commits: GroupCommit) -> ExecutedTransaction:
     number = commits.position + 1
     signature = number.to_bytes(64, "little")
-    return Landed(signature, signature[:32], number, 1_000, 0, b"raw", None, [KEY], [], META)
+    return ExecutedTransaction(signature, signature[:32], number, 1_000, 0, b"raw", None, [KEY], [], META)
 
 
 def lands(commits: GroupCommit) -> None:

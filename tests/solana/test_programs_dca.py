@@ -15,16 +15,16 @@ from countermand.solana.ledger import InnerInstruction, InnerInstructions
 from countermand.solana.programs import dca
 from countermand.solana.programs.compile import Budget
 from countermand.solana.programs.dca import (
-    Closed,
-    CollectedFee,
     Dca,
+    DcaBalance,
+    DcaClosed,
+    DcaDeposited,
+    DcaFeeCollected,
+    DcaFilled,
     DcaKeys,
-    Deposited,
-    Filled,
+    DcaOpened,
+    DcaWithdrawn,
     NewDca,
-    Opened,
-    Side,
-    Withdrawn,
     close_dca,
     dca_address,
     dca_bytes,
@@ -170,7 +170,7 @@ INSTRUCTIONS: list[tuple[Callable[[], Instruction], list[str], str]] = [
         ("f223c68952e1f2b64d00000000000000"),
     ),
     (
-        lambda: withdraw(KEYS, Side.IN, 55),
+        lambda: withdraw(KEYS, DcaBalance.IN, 55),
         [
             "5dMXLJ8GYQxcHe2fjpttVkEpRrxcajRXZqJHCiCbWS4H sw",
             "7fo63KuMTNTTwHEof8gsN8yVDx6rK27stt39CqgtUQMa -w",
@@ -188,7 +188,7 @@ INSTRUCTIONS: list[tuple[Callable[[], Instruction], list[str], str]] = [
         ("b712469c946da122370000000000000000"),
     ),
     (
-        lambda: withdraw(KEYS, Side.OUT, 55),
+        lambda: withdraw(KEYS, DcaBalance.OUT, 55),
         [
             "5dMXLJ8GYQxcHe2fjpttVkEpRrxcajRXZqJHCiCbWS4H sw",
             "7fo63KuMTNTTwHEof8gsN8yVDx6rK27stt39CqgtUQMa -w",
@@ -250,12 +250,12 @@ def test_a_deposit_of_sol_is_wrapped_and_what_is_left_comes_back() -> None:
 
 
 def test_a_withdrawal_creates_the_account_it_needs_and_unwraps_sol() -> None:
-    message = decoded(withdraw_message(KEYS, Side.OUT, 5, BUDGET, BLOCKHASH))
+    message = decoded(withdraw_message(KEYS, DcaBalance.OUT, 5, BUDGET, BLOCKHASH))
     assert [each.program for each in message.instructions[2:]] == [ASSOCIATED, PROGRAM, TOKEN]
     assert message.instructions[2].accounts[1] == message.instructions[4].accounts[0] == USERS_SOL
-    message = decoded(withdraw_message(KEYS, Side.OUT, 5, BUDGET, BLOCKHASH, unwraps_sol=False))
+    message = decoded(withdraw_message(KEYS, DcaBalance.OUT, 5, BUDGET, BLOCKHASH, unwraps_sol=False))
     assert [each.program for each in message.instructions[2:]] == [ASSOCIATED, PROGRAM]
-    message = decoded(withdraw_message(KEYS, Side.IN, 5, BUDGET, BLOCKHASH))
+    message = decoded(withdraw_message(KEYS, DcaBalance.IN, 5, BUDGET, BLOCKHASH))
     assert [each.program for each in message.instructions[2:]] == [ASSOCIATED, PROGRAM]
     assert message.instructions[2].accounts[1] == USERS_USDC
 
@@ -323,7 +323,7 @@ EVENTS = [
             "AAAAAAADAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEAgAAAAAA"
             "AAADAAAAAAAAAAQAAAAAAAAA"
         ),
-        Opened(key(1), key(2), 1, key(3), key(4), 2, 3, 4),
+        DcaOpened(key(1), key(2), 1, key(3), key(4), 2, 3, 4),
     ),
     (
         (
@@ -331,7 +331,7 @@ EVENTS = [
             "AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAEAAAAAAAAAAgAAAAAA"
             "AAAFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQMAAAAAAAAA"
         ),
-        Filled(key(1), key(2), key(3), key(4), 1, 2, key(5), 3),
+        DcaFilled(key(1), key(2), key(3), key(4), 1, 2, key(5), 3),
     ),
     (
         (
@@ -339,22 +339,22 @@ EVENTS = [
             "AAAAAAADAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEAgAAAAAA"
             "AAADAAAAAAAAAAQAAAAAAAAABQAAAAAAAAAGAAAAAAAAAAcAAAAAAAAAAQ=="
         ),
-        Closed(key(1), key(2), 1, key(3), key(4), 2, 3, 4, 5, 6, 7, user_closed=True),
+        DcaClosed(key(1), key(2), 1, key(3), key(4), 2, 3, 4, 5, 6, 7, user_closed=True),
     ),
     (
         ("wPHJ2UaWWvcCAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgEAAAAAAAAAAgAAAAAAAAAB"),
-        Withdrawn(key(2), 1, 2, user_withdraw=True),
+        DcaWithdrawn(key(2), 1, 2, user_withdraw=True),
     ),
     (
         ("Ps3yr/SpiDQCAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgkAAAAAAAAA"),
-        Deposited(key(2), 9),
+        DcaDeposited(key(2), 9),
     ),
     (
         (
             "KojYdLXRbbUBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAwMD"
             "AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMIAAAAAAAAAA=="
         ),
-        CollectedFee(key(1), key(2), key(3), 8),
+        DcaFeeCollected(key(1), key(2), key(3), 8),
     ),
 ]
 
@@ -378,7 +378,7 @@ def test_the_events_of_a_transaction_are_those_of_this_program() -> None:
         for authority in (len(keys) + 1, 0)
     )
     changed = replace(transaction, inner_instructions=(InnerInstructions(0, calls),), loaded_readonly=names)
-    assert list(events_of(changed)) == [Deposited(key(2), 9)]
+    assert list(events_of(changed)) == [DcaDeposited(key(2), 9)]
     assert list(events_of(replace(changed, error="AccountInUse"))) == []
 
 

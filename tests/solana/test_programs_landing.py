@@ -16,7 +16,15 @@ from countermand.solana.port import AccountInfo
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.programs.artifacts import program_builds
 from countermand.solana.programs.compile import Budget, fits_packet, unsigned_transaction
-from countermand.solana.programs.dca import Closed, Deposited, NewDca, Opened, Side, Withdrawn, read_dca
+from countermand.solana.programs.dca import (
+    DcaBalance,
+    DcaClosed,
+    DcaDeposited,
+    DcaOpened,
+    DcaWithdrawn,
+    NewDca,
+    read_dca,
+)
 from countermand.solana.programs.limit_order import (
     Cancellation,
     CancelOrderEvent,
@@ -233,20 +241,20 @@ async def test_a_dca_is_opened_fed_drawn_from_and_closed(world: World) -> None:
     keys = new.keys
     opened = await world.lands(dca.open_message(new, BUDGET, await world.blockhash()), ALICE, BOB)
     terms = USDC_MINT, SOL_MINT, 60, 5 * 10**7, NOW
-    assert list(dca.events_of(opened)) == [Opened(MAKER, keys.dca, 10**8, *terms)]
+    assert list(dca.events_of(opened)) == [DcaOpened(MAKER, keys.dca, 10**8, *terms)]
     fed = await world.lands(dca.deposit_message(keys, 7, BUDGET, await world.blockhash()), ALICE)
-    assert list(dca.events_of(fed)) == [Deposited(keys.dca, 7)]
-    drawn = await world.lands(dca.withdraw_message(keys, Side.IN, 5, BUDGET, await world.blockhash()), ALICE)
-    assert list(dca.events_of(drawn)) == [Withdrawn(keys.dca, 5, 0, user_withdraw=True)]
+    assert list(dca.events_of(fed)) == [DcaDeposited(keys.dca, 7)]
+    drawn = await world.lands(dca.withdraw_message(keys, DcaBalance.IN, 5, BUDGET, await world.blockhash()), ALICE)
+    assert list(dca.events_of(drawn)) == [DcaWithdrawn(keys.dca, 5, 0, user_withdraw=True)]
     seen = read_dca(await world.data(keys.dca))
     assert seen is not None
     assert (seen.user, seen.input_mint, seen.output_mint, seen.idx) == (MAKER, USDC_MINT, SOL_MINT, NOW)
     assert (seen.in_deposited, seen.in_withdrawn, seen.in_left) == (10**8 + 7, 5, 10**8 + 2)
-    assert (seen.in_account, seen.out_account) == (keys.own(Side.IN), keys.own(Side.OUT))
+    assert (seen.in_account, seen.out_account) == (keys.own(DcaBalance.IN), keys.own(DcaBalance.OUT))
     assert dca.dca_bytes(seen) == await world.data(keys.dca)
     closed = await world.lands(dca.close_message(keys, BUDGET, await world.blockhash()), ALICE)
     *_, event = dca.events_of(closed)
-    assert isinstance(event, Closed)
+    assert isinstance(event, DcaClosed)
     assert (event.dca, event.unfilled_amount, event.user_closed) == (keys.dca, 10**8 + 2, True)
     assert (await world.holds(MAKER, USDC_MINT), await world.data(keys.dca)) == (10**9, b"")
 
@@ -258,9 +266,9 @@ async def test_a_dca_of_sol_by_either_form(world: World, open_with: Callable[...
     await world.lands(open_with(new, BUDGET, await world.blockhash()), ALICE)
     assert (await world.holds(keys.dca, SOL_MINT), await world.holds(MAKER, SOL_MINT)) == (10**8, None)
     await world.lands(dca.deposit_message(keys, 1_000, BUDGET, await world.blockhash()), ALICE)
-    await world.lands(dca.withdraw_message(keys, Side.IN, 500, BUDGET, await world.blockhash()), ALICE)
+    await world.lands(dca.withdraw_message(keys, DcaBalance.IN, 500, BUDGET, await world.blockhash()), ALICE)
     assert (await world.holds(keys.dca, SOL_MINT), await world.holds(MAKER, SOL_MINT)) == (10**8 + 500, None)
     await world.lands(dca.close_message(keys, BUDGET, await world.blockhash()), ALICE)
     assert await world.data(keys.dca) == b""
-    spent = LAMPORTS - await world.lamports(MAKER) - (await world.lamports(keys.users(Side.IN)))
+    spent = LAMPORTS - await world.lamports(MAKER) - (await world.lamports(keys.users(DcaBalance.IN)))
     assert spent == 4 * 5_000

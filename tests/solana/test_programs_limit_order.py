@@ -20,8 +20,8 @@ from countermand.solana.programs.limit_order import (
     CancelOrderEvent,
     CreateOrderEvent,
     FeeRates,
+    LimitOrderAccount,
     NewOrder,
-    Order,
     TradeEvent,
     cancel_message,
     cancel_order,
@@ -207,7 +207,7 @@ def test_an_expired_order_is_cancelled_by_whoever_pays() -> None:
 # Accounts
 
 
-ORDER = Order(
+ORDER = LimitOrderAccount(
     maker=key(1),
     input_mint=key(2),
     output_mint=key(3),

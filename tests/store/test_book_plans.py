@@ -5,7 +5,7 @@ import pytest
 
 from countermand.orders.book.model.ledger.amount import Account
 from countermand.orders.book.model.market import MarketSymbol
-from countermand.orders.book.model.order import State
+from countermand.orders.book.model.order import OrderStatus
 from countermand.orders.book.ports import OrdersQuery, TradesQuery
 from countermand.store.book_postgres import orders_statement, trades_statement
 
@@ -42,8 +42,8 @@ async def test_no_list_of_trades_walks_over_what_others_traded(database_url: str
         await connection.close()
 
 
-@pytest.mark.parametrize("state", [State.PENDING, State.WAIT])
-async def test_orders_that_live_are_found_beside_all_that_ended(database_url: str, state: State) -> None:
+@pytest.mark.parametrize("state", [OrderStatus.PENDING, OrderStatus.WAIT])
+async def test_orders_that_live_are_found_beside_all_that_ended(database_url: str, state: OrderStatus) -> None:
     connection = await asyncpg.connect(database_url)
     try:
         await connection.execute(FILL_ORDERS)

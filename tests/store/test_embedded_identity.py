@@ -17,7 +17,7 @@ import pytest
 
 from countermand.store import embedded
 from countermand.store.embedded import EmbeddedPostgres, PostgresUnavailable
-from countermand.store.launch import Identity
+from countermand.store.launch import ProcessIdentity
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 
@@ -84,7 +84,7 @@ async def test_without_namespaces_it_is_nobody(
     open_directory: Path, nobody: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needs_programs_that_all_can_run(nobody)
-    monkeypatch.setattr(embedded, "_candidates", lambda _: [Identity(user=nobody)])
+    monkeypatch.setattr(embedded, "_candidates", lambda _: [ProcessIdentity(user=nobody)])
     async with EmbeddedPostgres(open_directory) as postgres:
         assert await answers(postgres)
         assert Path(f"/proc/{postgres.pid}").stat().st_uid == nobody[0]
@@ -103,7 +103,7 @@ async def test_a_cluster_made_in_a_namespace_is_handed_over_where_there_is_none(
     needs_programs_that_all_can_run(nobody)
     async with EmbeddedPostgres(open_directory) as postgres:
         assert await answers(postgres)
-    monkeypatch.setattr(embedded, "_candidates", lambda _: [Identity(user=nobody)])
+    monkeypatch.setattr(embedded, "_candidates", lambda _: [ProcessIdentity(user=nobody)])
     async with EmbeddedPostgres(open_directory) as postgres:
         assert await answers(postgres)
 
@@ -112,7 +112,7 @@ async def test_where_nobody_may_enter_one_line_says_what_to_do(
     tmp_path: Path, nobody: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tmp_path.chmod(0o700)
-    monkeypatch.setattr(embedded, "_candidates", lambda _: [Identity(user=nobody)])
+    monkeypatch.setattr(embedded, "_candidates", lambda _: [ProcessIdentity(user=nobody)])
     with pytest.raises(PostgresUnavailable, match="--database-url") as refused:
         await EmbeddedPostgres(tmp_path).start()
     assert "Permission denied" in str(refused.value)

@@ -1,1 +1,1 @@
-"""What an operator may do, over HTTP: `/admin`. Each request needs an API key with the scope `admin`."""
+"""The HTTP API of an operator: `/admin`. Each request needs an API key with the scope `admin`."""

@@ -14,7 +14,7 @@ _NO_KEY: Final = error(401, "unauthorized", f"Send an API key as {_HEADER}. {_RE
 _UNKNOWN_KEY: Final = error(401, "unauthorized", f"This API key is unknown or was revoked. {_REMEDY}")
 
 
-class Authenticator:
+class AdminAuthenticator:
     """Asks the store for each request, so that a key works, and stops working, at once."""
 
     def __init__(self, keys: KeyStore) -> None:

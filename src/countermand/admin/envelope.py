@@ -4,10 +4,10 @@ from typing import Final
 
 from msgspec import UNSET, Struct, UnsetType
 
-from countermand.answering import Answer, Edge, encode
+from countermand.answering import Answer, Responder, encode
 
 
-class Problem(Struct):
+class ApiProblem(Struct):
     """`details`: what is wrong, by field."""
 
     code: str
@@ -16,14 +16,14 @@ class Problem(Struct):
 
 
 class ErrorAnswer(Struct):
-    error: Problem
+    error: ApiProblem
 
 
 def error(status: int, code: str, message: str, details: dict[str, str] | None = None) -> Answer:
-    return Answer(encode(ErrorAnswer(Problem(code, message, details or UNSET))), status)
+    return Answer(encode(ErrorAnswer(ApiProblem(code, message, details or UNSET))), status)
 
 
-EDGE: Final = Edge(
+RESPONDER: Final = Responder(
     unavailable=error(503, "unavailable", "Nothing was changed. Repeat the request."),
     outcome_unknown=error(503, "outcome_unknown", "Whether this took effect is unknown. Repeat the request."),
     internal=error(500, "internal", "The venue failed to answer. Its log says why."),

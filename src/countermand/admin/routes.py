@@ -7,8 +7,8 @@ from typing import Final
 import msgspec
 from falcon.asgi import Request
 
-from countermand.admin.authenticator import Authenticator
-from countermand.admin.envelope import EDGE, error
+from countermand.admin.authenticator import AdminAuthenticator
+from countermand.admin.envelope import RESPONDER, error
 from countermand.answering import Answer, Declined, encode
 from countermand.api_keys import Scope
 from countermand.json_flaws import DECODING_ERRORS
@@ -30,17 +30,17 @@ class PricesAnswer(msgspec.Struct):
 class PricesResource:
     """`observe` stores a price and judges the orders by it."""
 
-    authenticator: Authenticator
+    authenticator: AdminAuthenticator
     tokens: TokenRegistry
     price_of: Callable[[Mint], UsdPrice | None]
     observe: Callable[[Mint, UsdPrice], Awaitable[None]]
 
-    @EDGE.answers
+    @RESPONDER.answers
     async def on_get(self, req: Request) -> Answer:
         await self.authenticator.require(req, Scope.ADMIN)
         return self._shown()
 
-    @EDGE.answers_body
+    @RESPONDER.answers_body
     async def on_put(self, req: Request, body: bytes) -> Answer:
         """All of them, or, if one is refused, none."""
         await self.authenticator.require(req, Scope.ADMIN)

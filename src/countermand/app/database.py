@@ -1,4 +1,4 @@
-"""What a venue cannot be without: its database."""
+"""The database of a venue."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -8,16 +8,16 @@ from uuid import UUID
 
 from countermand.app.infrastructure import Infrastructure
 from countermand.dialects.tanx.session import LoginTexts
-from countermand.dialects.tanx.session import Sessions as MemberSessions
+from countermand.dialects.tanx.session import TanxSessions as MemberSessions
 from countermand.dialects.tanx.verifier import Verifier
 from countermand.dialects.trigger_v2 import auth
 from countermand.orders.book.members import StarkKeys
 from countermand.orders.book.model.markets import MARKETS
-from countermand.orders.book.service import Venue
+from countermand.orders.book.service import BookService
 from countermand.orders.book.shard import BookShard
 from countermand.orders.book.state import MATCHES_SUCCEED, MatchFaults
-from countermand.orders.limit.service import LimitChain
-from countermand.orders.recurring.service import RecurringOrders
+from countermand.orders.limit.service import LimitService
+from countermand.orders.recurring.service import RecurringService
 from countermand.orders.shards import BOOK_SHARD, TRIGGER_SHARD
 from countermand.orders.trigger.service import TriggerService
 from countermand.orders.trigger.shard import TriggerShard
@@ -38,16 +38,16 @@ class TriggerServices:
     custody: VaultCustody
     transactions: TriggerTransactions
     orders: TriggerService
-    sessions: auth.Sessions
+    sessions: auth.WalletSessions
     challenges: auth.Challenges
 
 
 @dataclass(frozen=True, slots=True)
 class BookServices:
-    """The order books, and who trades on them: members, their sessions, and the keys that sign their orders."""
+    """The order books and their members, with the members' sessions and the keys that sign their orders."""
 
     shard: BookShard
-    venue: Venue
+    service: BookService
     texts: LoginTexts
     sessions: MemberSessions
     stark_keys: StarkKeys
@@ -56,11 +56,11 @@ class BookServices:
 
 @dataclass(frozen=True, slots=True)
 class OnChainServices:
-    """What the families have whose orders live on the chain: one service, and a view of the chain for each."""
+    """The families whose orders live on the chain: one service for both, and a view of the chain for each."""
 
     orders: ClientTransactions
-    limits: LimitChain
-    recurring: RecurringOrders
+    limits: LimitService
+    recurring: RecurringService
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def _trigger_services(infra: Infrastructure, blockhashes: RecentBlockhash, route
         custody=custody,
         transactions=transactions,
         orders=TriggerService(shard, outbox, transactions, store, infra.stores.vaults, clock, infra.ids, patience_ms),
-        sessions=auth.Sessions(keys.jwt_secret(), clock, infra.incarnation),
+        sessions=auth.WalletSessions(keys.jwt_secret(), clock, infra.incarnation),
         challenges=auth.Challenges(secrets.token_bytes(32), clock, infra.incarnation),
     )
 
@@ -135,7 +135,7 @@ def _book_services(infra: Infrastructure, match_faults: MatchFaults) -> BookServ
     shard.opened = infra.taken.shards[BOOK_SHARD]
     return BookServices(
         shard=shard,
-        venue=Venue(shard, stores.book, infra.ids),
+        service=BookService(shard, stores.book, infra.ids),
         texts=LoginTexts(secret, clock, infra.incarnation),
         sessions=MemberSessions(secret, clock, stores.members, infra.incarnation),
         stark_keys=StarkKeys(stores.members),
@@ -155,6 +155,6 @@ def _on_chain_services(infra: Infrastructure, blockhashes: RecentBlockhash, unit
 
     return OnChainServices(
         orders=orders,
-        limits=LimitChain(chain, chain, limit_blocks, unique_id),
-        recurring=RecurringOrders(orders, chain, chain, recurring_blocks, clock, infra.prices.price_of),
+        limits=LimitService(chain, chain, limit_blocks, unique_id),
+        recurring=RecurringService(orders, chain, chain, recurring_blocks, clock, infra.prices.price_of),
     )

@@ -1,11 +1,11 @@
-"""The HTTP side of a venue: dialects, the chain's JSON-RPC, an operator's paths, behind one gateway."""
+"""Builds the HTTP gateway of a venue: dialects, the chain's JSON-RPC, an operator's paths."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
 from countermand.admin import routes as admin_routes
-from countermand.admin.authenticator import Authenticator
+from countermand.admin.authenticator import AdminAuthenticator
 from countermand.app.families import Families
 from countermand.dialects.price_v3 import routes as price_routes
 from countermand.dialects.recurring_v1 import openapi as recurring_openapi
@@ -22,8 +22,8 @@ from countermand.dialects.trigger_v2 import openapi as trigger_openapi
 from countermand.dialects.trigger_v2 import routes as trigger_routes
 from countermand.gateway import operations
 from countermand.gateway.asgi import App as AsgiApp
-from countermand.gateway.door import Door
 from countermand.gateway.falcon_app import FalconApp, new_app
+from countermand.gateway.http_gateway import HttpGateway
 from countermand.solana.facade.http import RpcResource, SocketHub
 from countermand.values.identity import Mint
 from countermand.values.quantities import UsdPrice
@@ -33,12 +33,12 @@ Documents = Mapping[str, Callable[[], operations.Document]]
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class GatewayExtensions:
     """What a root adds to the dialects.
 
     `rpc`: the facade of a chain of our own. `mount`: more paths. `around`: wraps the dialects. `documents`: OpenAPI.
     `liquidity_usd`: how much can be swapped here. `no_creates`: why no Trigger v2 order can be placed here.
-    `missing`: what orders wait for in vain.
+    `missing`: what this venue lacks, so that some orders never fill.
     """
 
     rpc: tuple[RpcResource, SocketHub] | None
@@ -51,7 +51,7 @@ class Surroundings:
     documents: Documents = field(default_factory=dict)
 
 
-def build_gateway(families: Families, surroundings: Surroundings) -> Door:
+def build_gateway(families: Families, surroundings: GatewayExtensions) -> HttpGateway:
     app, infra = new_app(), families.infrastructure
     for path, resource in _resources(families, surroundings):
         app.add_route(path, resource)
@@ -72,7 +72,7 @@ def build_gateway(families: Families, surroundings: Surroundings) -> Door:
     )
     closers = [] if surroundings.rpc is None else [surroundings.rpc[1].close]
     around = surroundings.around(cast("AsgiApp", app))
-    return Door(around, infra.settings, keys=infra.stores.keys, closers=closers)
+    return HttpGateway(around, infra.settings, keys=infra.stores.keys, closers=closers)
 
 
 def _first(*reasons: Callable[[], str | None]) -> Callable[[], str | None]:
@@ -84,7 +84,7 @@ def _loading(families: Families) -> Callable[[], str | None]:
     return lambda: None if all(is_ready() for is_ready in ready) else "the orders are being loaded"
 
 
-def _resources(families: Families, surroundings: Surroundings) -> Iterable[tuple[str, object]]:
+def _resources(families: Families, surroundings: GatewayExtensions) -> Iterable[tuple[str, object]]:
     yield from _trigger(families, surroundings.no_creates)
     yield from _limit(families)
     yield from recurring_routes.resources(families.on_chain.recurring)
@@ -97,7 +97,7 @@ def _resources(families: Families, surroundings: Surroundings) -> Iterable[tuple
 
 def _trigger(families: Families, no_creates: str | None) -> Resources:
     infra, trigger = families.infrastructure, families.trigger
-    venue = trigger_routes.Venue(
+    context = trigger_routes.TriggerV2Context(
         orders=trigger.orders,
         vaults=trigger.transactions,
         vault_id_of=infra.keys.vault_id_of,
@@ -108,30 +108,30 @@ def _trigger(families: Families, no_creates: str | None) -> Resources:
         now=infra.clock.now,
         no_creates=no_creates,
     )
-    yield from trigger_routes.resources(venue)
+    yield from trigger_routes.resources(context)
 
 
 def _limit(families: Families) -> Resources:
     infra = families.infrastructure
-    venue = limit_routes.Venue(
+    context = limit_routes.TriggerV1Context(
         orders=families.on_chain.orders,
         limits=families.on_chain.limits,
         tokens=infra.tokens,
         price_of=infra.prices.price_of,
         clock=infra.clock,
     )
-    yield from limit_routes.resources(venue)
+    yield from limit_routes.resources(context)
 
 
 def _tanx(families: Families) -> Resources:
     infra, book = families.infrastructure, families.book
     members = infra.stores.members
-    renderer = Renderer(book.venue.markets, infra.settings.tanx_utc_offset)
-    reception = tanx_auth.Reception(members, book.texts, book.sessions, book.stark_keys, infra.clock.now)
-    orders = tanx_routes.House(book.venue, book.sessions, book.stark_keys.of, book.verifier.verify, renderer)
-    yield from tanx_auth.resources(reception)
-    yield from tanx_routes.resources(orders)
-    yield from tanx_public_routes.resources(book.venue, renderer)
+    renderer = Renderer(book.service.markets, infra.settings.tanx_utc_offset)
+    auth = tanx_auth.AuthContext(members, book.texts, book.sessions, book.stark_keys, infra.clock.now)
+    context = tanx_routes.TanxContext(book.service, book.sessions, book.stark_keys.of, book.verifier.verify, renderer)
+    yield from tanx_auth.resources(auth)
+    yield from tanx_routes.resources(context)
+    yield from tanx_public_routes.resources(book.service, renderer)
     yield from tanx_absent.resources()
 
 
@@ -147,6 +147,6 @@ def _admin(families: Families) -> Resources:
     async def observe(mint: Mint, price: UsdPrice) -> None:
         await infra.prices.set({mint: price}, at_once=False)
 
-    authenticator = Authenticator(infra.stores.keys)
+    authenticator = AdminAuthenticator(infra.stores.keys)
     prices = admin_routes.PricesResource(authenticator, infra.tokens, infra.prices.price_of, observe)
     yield from admin_routes.resources(prices)

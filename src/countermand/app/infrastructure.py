@@ -1,4 +1,4 @@
-"""What all families of orders stand on: settings, keys, clock, stores and the chain. Each root opens it its own way."""
+"""The infrastructure of all families: settings, keys, clock, stores and the chain. Each root opens it its own way."""
 
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping

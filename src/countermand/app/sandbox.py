@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass
 from typing import Final
 
 from countermand.app.families import BookServices, Families, UnitPrices, families_of
-from countermand.app.gateway import Surroundings, build_gateway
+from countermand.app.gateway import GatewayExtensions, build_gateway
 from countermand.app.infrastructure import (
     SHARDS,
     Infrastructure,
@@ -110,7 +110,7 @@ def _assembled(
     dependencies = _dependencies(families, chain, world, faults, gateway_faults, pool, faucet)
     sandbox = Sandbox(dependencies, seed)
     hub = SocketHub(chain, is_up=world.is_up)
-    surroundings = Surroundings(
+    surroundings = GatewayExtensions(
         rpc=(RpcResource(chain, hub, send=world.send, airdrop=faucet.airdrop, is_up=world.is_up), hub),
         missing=lambda: (),
         liquidity_usd=LIQUIDITY_USD,
@@ -124,13 +124,13 @@ def _assembled(
 
 def _mount(app: FalconApp, families: Families, sandbox: Sandbox) -> None:
     infra, book = families.infrastructure, families.book
-    tanx = TanxSandbox(book.venue, infra.stores.members, book.stark_keys, infra.clock.now)
+    tanx = TanxSandbox(book.service, infra.stores.members, book.stark_keys, infra.clock.now)
     records = PostgresRecords(infra.stores.trigger.readers)
     inspector = OrderInspector(
         TriggerInspection(families.trigger.shard, records),
         BookInspection(book.shard, records),
         ChainInspection(infra.chain, infra.chain),
-        book.venue.markets,
+        book.service.markets,
         infra.prices.price_of,
         infra.clock.now,
     )
@@ -168,7 +168,7 @@ def _dependencies(
         ids=infra.ids,
         store=infra.stores.sandbox,
         incarnation=infra.incarnation,
-        forget=families.on_chain_jumped,
+        invalidate=families.on_chain_jumped,
         clear_orders=lambda: _clear_orders(infra.stores, book),
         genesis=lambda: _genesis(infra.keys),
         equip=equip,

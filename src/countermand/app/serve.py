@@ -1,4 +1,4 @@
-"""A venue's life: everything is started, served, and stopped."""
+"""Starts, serves and stops a venue."""
 
 import asyncio
 import gc
@@ -34,7 +34,7 @@ _HOUSEKEEPING_S: Final = 60
 _FENCE_S: Final = 1
 _STOP_S_MAX: Final = 9.5
 _YOUNG_OBJECTS: Final = 20_000
-"""So many more than before, and the collector looks: a few times what a batch of requests holds."""
+"""The collector runs after so many new objects: a few times what a batch of requests holds."""
 
 AppOf = Callable[[Settings, VaultKeys, str], AbstractAsyncContextManager[App]]
 
@@ -42,11 +42,11 @@ _log: Final = structlog.get_logger("countermand")
 
 
 async def serve(settings: Settings, app_of: AppOf | None = None) -> int:
-    """Runs a venue until SIGTERM or SIGINT, and returns 0. Raises what ends it otherwise: `cli.endings` reads it.
+    """Runs a venue until SIGTERM or SIGINT, and returns 0. `cli.endings` reads what it raises.
 
     `app_of` puts it together on a database; None: the root that the settings name.
     """
-    gc.disable()  # Until all is loaded: what a start makes, lasts.
+    gc.disable()  # Until all is loaded: most of what a start allocates is never freed.
     stop = stop_on_signals()
     listeners = claim(settings.host, settings.port)
     leaving = asyncio.create_task(_leave_in_time(stop))
@@ -65,7 +65,7 @@ async def serve(settings: Settings, app_of: AppOf | None = None) -> int:
 
 @asynccontextmanager
 async def _app_of(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIterator[App]:
-    """Each root is imported only where it is served: a venue's process holds nothing of the sandbox."""
+    """Each root is imported only if it is served: a venue's process holds nothing of the sandbox."""
     if settings.sandbox:
         from countermand.app.sandbox import sandbox_app  # noqa: PLC0415
 
@@ -79,7 +79,7 @@ async def _app_of(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIterato
 
 
 async def _leave_in_time(stop: asyncio.Event) -> None:
-    """Ends hard when a stop hangs, as it does with a database that does. Nothing that was answered is lost by that."""
+    """Ends the process when a stop hangs, as it does when the database hangs. No answer is lost by that."""
     await stop.wait()
     await asyncio.sleep(_STOP_S_MAX)
     _log.error("something hangs: the stop ends hard", seconds=_STOP_S_MAX)
@@ -99,12 +99,12 @@ async def _run(app: App, database: Database, listeners: Listeners, stop: asyncio
         _watch_the_fence(book.shard, infra.stores.book),
         infra.incarnation.follow(infra.clock),
         infra.clock.watch(),
-        _keep_house(families),
+        _housekeeping(families),
     )
 
     async def serving() -> None:
         if await _loaded(app, stop):
-            spare_what_lasts()
+            freeze_gc()
             await serve_http(
                 app.gateway,
                 infra.settings,
@@ -138,8 +138,8 @@ async def _loaded(app: App, stop: asyncio.Event) -> bool:
         stopping.cancel()
 
 
-def spare_what_lasts() -> None:
-    """The garbage collector leaves alone what has been loaded: to walk through 10⁵ orders took it 0.3 s each time."""
+def freeze_gc() -> None:
+    """The garbage collector skips all that has been loaded: a walk through 10⁵ orders took 0.3 s each time."""
     gc.freeze()
     gc.set_threshold(_YOUNG_OBJECTS)
     gc.enable()
@@ -150,7 +150,7 @@ async def _end_with_the_chain(chain: EmbeddedChain) -> None:
 
 
 async def _watch_the_fence(shard: TriggerShard | BookShard, store: PostgresStore | PostgresBookStore) -> None:
-    """Who has nothing to commit is not told that it was replaced, and would go on to answer from an old memory."""
+    """A writer without commits would not learn that it was replaced, and would answer from an old memory."""
     while True:
         await asyncio.sleep(_FENCE_S)
         epoch = shard.epoch
@@ -162,8 +162,8 @@ async def _watch_the_fence(shard: TriggerShard | BookShard, store: PostgresStore
             raise WriterReplaced(f"shard {shard.number} is in epoch {newest}, not in {epoch}")
 
 
-async def _keep_house(families: Families) -> None:
-    """Forgets, now and then, deposits that were crafted and never signed, and what is not executed any more."""
+async def _housekeeping(families: Families) -> None:
+    """Deletes deposits that were crafted and never signed, and builds and drafts that cannot be executed any more."""
     infra = families.infrastructure
     while True:
         await asyncio.sleep(_HOUSEKEEPING_S)

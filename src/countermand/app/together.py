@@ -1,4 +1,4 @@
-"""What a venue does side by side, and how it ends together."""
+"""Runs the tasks of a venue side by side, and ends them together."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence

@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from countermand.app.families import Families, UnitPrices, families_of
-from countermand.app.gateway import Surroundings, build_gateway
+from countermand.app.gateway import GatewayExtensions, build_gateway
 from countermand.app.infrastructure import (
     SHARDS,
     Infrastructure,
@@ -79,7 +79,7 @@ async def _embedded(opened: _Opened, accounts: Mapping[Address, AccountInfo]) ->
         infra = await _infrastructure(opened, taken, clock, chain, lambda: chain.slot)
         with families_of(infra, NoRouter(), _EMBEDDED_UNIT_PRICES) as families:
             hub = SocketHub(chain)
-            surroundings = Surroundings(rpc=(RpcResource(chain, hub), hub), missing=lambda: _missing(families))
+            surroundings = GatewayExtensions(rpc=(RpcResource(chain, hub), hub), missing=lambda: _missing(families))
             yield App(families, build_gateway(families, surroundings), _at_once, chain)
     finally:
         await chain.close()
@@ -95,7 +95,7 @@ async def _over_a_node(opened: _Opened) -> AsyncIterator[App]:
         taken = await take_all(opened.dsn, SHARDS)
         infra = await _infrastructure(opened, taken, VenueClock(), chain, lambda: chain.newest_slot)
         with families_of(infra, NoRouter(), UnitPrices()) as families:
-            surroundings = Surroundings(
+            surroundings = GatewayExtensions(
                 rpc=None, missing=lambda: [*_silent(chain), *_missing(families)], no_creates=NO_ROUTER
             )
             yield App(families, build_gateway(families, surroundings), _at_once, None)

@@ -250,7 +250,7 @@ class Accounts:
                 self._found.differs("chain_accounts", purses[0] if purses else None, what)
 
     def _compare_pool(self) -> None:
-        """Whoever has the account of the first token has all."""
+        """The owner of the account of the first token is the pool, and owns all others."""
         _, pool = self._pool.get(USDC_MINT, ("", ""))
         if self._keys is not None:
             pool = self._keys.pool.address

@@ -1,4 +1,4 @@
-"""What every account of the embedded chain holds, as its transactions say: each begins where the one before it ended.
+"""The balances of the accounts of the embedded chain, by its transactions: each begins where the one before it ended.
 
 A transaction is stored with the lamports and tokens of its accounts before and after it. Within one, only the fee is
 lost; from one to the next, nothing may change. So the last that mentions an account says what it must hold now, and

@@ -9,17 +9,17 @@ from countermand.kernel.ports import EventRecord, JournalRow
 from countermand.orders.book import journal as book_journal
 from countermand.orders.book.model.decide import decide
 from countermand.orders.book.model.events import Traded
-from countermand.orders.book.model.exchange import Desk
+from countermand.orders.book.model.exchange import Exchange
 from countermand.orders.book.model.ledger.amount import FEES
-from countermand.orders.book.model.lifecycle import IllegalTransition
+from countermand.orders.book.model.lifecycle import IllegalBookTransition
 from countermand.orders.book.model.markets import MARKETS
 from countermand.orders.book.model.order import OrderId
 from countermand.orders.book.records import records_of
 from countermand.orders.book.rows import (
-    BalanceRow,
+    BookBalanceRow,
     BookOrderRow,
-    Counters,
-    TradeRow,
+    BookTradeRow,
+    StoredCounters,
     decode_counters,
     order_row,
     trade_row,
@@ -30,54 +30,54 @@ class BookReplay:
     """All orders, trades and balances of a venue as the journal says that they are."""
 
     def __init__(self, audit: Audit, shard: int) -> None:
-        self.desk = Desk(MARKETS)
+        self.exchange = Exchange(MARKETS)
         self._audit = audit
         self._shard = shard
         self.events = EventsReplay(audit, shard)
-        self._trades: dict[int, TradeRow] = {}
+        self._trades: dict[int, BookTradeRow] = {}
 
     def replay(self, row: JournalRow) -> None:
         entry = book_journal.read(row)
         if entry.rules == book_journal.RULES_VERSION:
-            decided = decide(self.desk, entry.command, entry.at)
+            decided = decide(self.exchange, entry.command, entry.at)
             if decided != entry.events:
                 what = f"deciding again gives {decided}, not {entry.events}"
                 self._audit.differs("journal", f"{self._shard}/{entry.seq}", what)
         records: list[EventRecord] = []
         for event in entry.events:
             try:
-                self.desk.apply(event, entry.at)
-            except IllegalTransition as problem:
+                self.exchange.apply(event, entry.at)
+            except IllegalBookTransition as problem:
                 raise ValueError(str(problem)) from problem
-            records.extend(records_of(self.desk, event, entry.command, entry.at))
+            records.extend(records_of(self.exchange, event, entry.command, entry.at))
             if isinstance(event, Traded):
                 self._trades[event.trade_id] = trade_row(event, entry.at)
         self.events.expect(entry.seq, records)
 
     async def compare_orders(self, rows: AsyncIterable[BookOrderRow]) -> None:
-        desk, missing = self.desk, dict.fromkeys(self.desk.orders)
+        exchange, missing = self.exchange, dict.fromkeys(self.exchange.orders)
         async for row in rows:
             missing.pop(OrderId(row.id), None)
-            order = desk.orders.get(OrderId(row.id))
+            order = exchange.orders.get(OrderId(row.id))
             if order is None:
                 self._audit.differs("book_orders", row.id, "it is stored, but no journal entry placed it")
-            elif order_row(order, desk.pits[order.terms.market].market) != row:
+            elif order_row(order, exchange.markets[order.terms.market].market) != row:
                 self._audit.differs("book_orders", row.id, "it is stored otherwise than the journal says")
         for order_id in missing:
             self._audit.differs("book_orders", order_id, "it is in the journal, but not stored")
-        self._audit.orders += len(desk.orders)
+        self._audit.orders += len(exchange.orders)
 
-    async def compare_trades(self, rows: AsyncIterable[TradeRow]) -> None:
+    async def compare_trades(self, rows: AsyncIterable[BookTradeRow]) -> None:
         async for row in rows:
             if self._trades.pop(row.id, None) != row:
                 self._audit.differs("book_trades", row.id, "it is stored otherwise than the journal says")
         for trade_id in self._trades:
             self._audit.differs("book_trades", trade_id, "it is in the journal, but not stored")
 
-    async def compare_balances(self, rows: AsyncIterable[BalanceRow]) -> None:
+    async def compare_balances(self, rows: AsyncIterable[BookBalanceRow]) -> None:
         expected = {
-            (account, currency): BalanceRow(account, currency, balance.available.quanta, balance.locked.quanta)
-            for account, currency, balance in self.desk.ledger.balances()
+            (account, currency): BookBalanceRow(account, currency, balance.available.quanta, balance.locked.quanta)
+            for account, currency, balance in self.exchange.ledger.balances()
         }
         async for row in rows:
             if expected.pop((row.account, row.currency), None) != row:
@@ -87,24 +87,24 @@ class BookReplay:
         for account, currency in expected:
             self._audit.differs("book_balances", f"{account} {currency}", "it is in the journal, but not stored")
 
-    def compare_standing(self, body: bytes | None, nonce_max: int) -> None:
+    def compare_counters(self, body: bytes | None, nonce_max: int) -> None:
         """`nonce_max`: the greatest of all orders and drafts."""
         if body is None:
-            if self.desk.ledger.deposited() or nonce_max:
-                self._audit.differs("book_standing", self._shard, "the counters of the order books are not stored")
+            if self.exchange.ledger.deposited() or nonce_max:
+                self._audit.differs("book_counters", self._shard, "the counters of the order books are not stored")
             return
         counters = _counters_of(body)
         if counters is None:
-            self._audit.differs("book_standing", self._shard, "its body cannot be read")
-        elif counters.standing != self.desk.standing():
+            self._audit.differs("book_counters", self._shard, "its body cannot be read")
+        elif counters.counters != self.exchange.counters():
             what = "the counters of the order books are not where the journal says"
-            self._audit.differs("book_standing", self._shard, what)
+            self._audit.differs("book_counters", self._shard, what)
         elif counters.nonces < nonce_max:
             what = f"the last nonce was {counters.nonces}, but {nonce_max} is in use"
-            self._audit.differs("book_standing", self._shard, what)
+            self._audit.differs("book_counters", self._shard, what)
 
     def count(self) -> None:
-        ledger = self.desk.ledger
+        ledger = self.exchange.ledger
         for sentence in ledger.imbalances():
             self._audit.differs("journal", self._shard, sentence)
         users = [each for each in ledger.balances() if each[0] != FEES]
@@ -121,7 +121,7 @@ class BookReplay:
                 self._audit.differs("journal", self._shard, what)
 
 
-def _counters_of(body: bytes) -> Counters | None:
+def _counters_of(body: bytes) -> StoredCounters | None:
     """None: these bytes are not what an engine writes."""
     try:
         counters = decode_counters(body)

@@ -1,4 +1,4 @@
-"""What the journal says, held against the embedded chain: landed transactions, and what is in orders' accounts."""
+"""Compares the journal with the embedded chain: landed transactions, and the balances of orders' accounts."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final

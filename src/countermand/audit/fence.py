@@ -25,7 +25,7 @@ _KEYS: Final[Mapping[int, Mapping[str, str]]] = MappingProxyType(
                 "book_orders": "id::text",
                 "book_trades": "id::text",
                 "book_balances": "account || ' ' || currency",
-                "book_standing": "shard::text",
+                "book_counters": "shard::text",
                 "book_drafts": "nonce::text",
             }
         ),

@@ -1,4 +1,4 @@
-"""What an audit found."""
+"""The findings of an audit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -48,7 +48,7 @@ WHERE position NOT IN (SELECT position FROM chain_transactions) GROUP BY positio
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
+class FoundedLedger:
     """A ledger that was founded."""
 
     secrets: LedgerSecrets
@@ -58,7 +58,7 @@ class Ledger:
     block_time: int
 
 
-async def read_ledger(snapshot: Snapshot, found: Audit) -> Ledger | None:
+async def read_ledger(snapshot: Snapshot, found: Audit) -> FoundedLedger | None:
     """None: it was never founded, or nothing can be told of it."""
     rows = await snapshot.fetch(_LEDGER)
     if not rows:
@@ -79,13 +79,15 @@ async def read_ledger(snapshot: Snapshot, found: Audit) -> Ledger | None:
         return None
     if not CEILING_AHEAD_SLOTS <= row["ceiling"] - row["slot"] <= CEILING_AHEAD_SLOTS + 1 or row["wall_ms"] <= 0:
         found.differs("chain_ledger", None, f"the ceiling {row['ceiling']} of slot {row['slot']} makes no sense")
-    return Ledger(LedgerSecrets(*secrets), row["seq"], row["slot"], row["ceiling"], row["block_time"])
+    return FoundedLedger(LedgerSecrets(*secrets), row["seq"], row["slot"], row["ceiling"], row["block_time"])
 
 
 class Transactions:
     """Follows them in the order of their positions. `thorough`: every signature is verified."""
 
-    def __init__(self, ledger: Ledger, balances: Balances, orders: OnChain, *, thorough: bool, found: Audit) -> None:
+    def __init__(
+        self, ledger: FoundedLedger, balances: Balances, orders: OnChain, *, thorough: bool, found: Audit
+    ) -> None:
         self._ledger = ledger
         self._balances = balances
         self._orders = orders

@@ -1,4 +1,4 @@
-"""Who trades on the book: members, their sessions, and the orders that they were asked to sign."""
+"""The members of the order books, their sessions, and the orders that they were asked to sign."""
 
 import re
 from typing import Any, Final
@@ -11,7 +11,7 @@ from countermand.audit.reading import SENSELESS, canonical, is_instant
 from countermand.dialects.tanx.session import REFRESH_S
 from countermand.dialects.tanx.signing import msg_hash
 from countermand.dialects.tanx.stark import is_key
-from countermand.orders.book.model.order import Nonce, Terms
+from countermand.orders.book.model.order import BookTerms, Nonce
 from countermand.orders.book.rows import Draft, decode_draft
 from countermand.store.members_postgres import SESSIONS_KEPT
 from countermand.store.snapshot import Snapshot
@@ -77,7 +77,7 @@ def _flaw_of_session(row: asyncpg.Record) -> str | None:
 
 
 async def check_drafts(snapshot: Snapshot, replay: BookReplay, found: Audit) -> None:
-    placed = {order.nonce: order.terms for order in replay.desk.orders.values()}
+    placed = {order.nonce: order.terms for order in replay.exchange.orders.values()}
     async for row in snapshot.rows(_DRAFTS):
         draft = canonical(decode_draft, row["body"])
         if draft is None:
@@ -92,11 +92,11 @@ async def check_drafts(snapshot: Snapshot, replay: BookReplay, found: Audit) -> 
 
 def _is_hashed(draft: Draft, replay: BookReplay) -> bool:
     try:
-        market: Any = replay.desk.pits[draft.terms.market].market
+        market: Any = replay.exchange.markets[draft.terms.market].market
         return msg_hash(draft.terms, market, Nonce(draft.nonce)) == draft.msg_hash
     except SENSELESS:
         return False
 
 
-def _is_placed_so(draft: Draft, terms: Terms | None) -> bool:
+def _is_placed_so(draft: Draft, terms: BookTerms | None) -> bool:
     return terms in (None, draft.terms)

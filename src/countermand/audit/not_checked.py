@@ -1,4 +1,4 @@
-"""What the audit reads, and what of it one row alone does not betray: told with every audit, and compared by a test.
+"""What the audit cannot check by one row alone. Every audit prints it, and a test compares it.
 
 A column that is not named here is checked so that any other value of it is found. One that is named may be checked in
 part: the reason says what is left.
@@ -89,7 +89,7 @@ NOT_CHECKED: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         "book_orders": {},
         "book_trades": {},
         "book_balances": {},
-        "book_standing": {"body": "the last nonce: only that none beyond it is in use is checked"},
+        "book_counters": {"body": "the last nonce: only that none beyond it is in use is checked"},
         "book_drafts": {
             "body": "an order that is no order yet may have any terms that its hash is of",
             MISSING_ROWS: "nothing else refers to a draft; they are forgotten after a day",

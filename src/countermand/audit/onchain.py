@@ -12,8 +12,8 @@ from countermand.solana.ledger import read_ledger_transaction
 from countermand.solana.ledger_store import StoredTransaction
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.programs.anchor import DISCRIMINATOR_BYTES, Fields
-from countermand.solana.programs.dca import Closed, Dca, Deposited, Filled, Opened, Withdrawn
-from countermand.solana.programs.limit_order import CancelOrderEvent, CreateOrderEvent, Order, TradeEvent
+from countermand.solana.programs.dca import Dca, DcaClosed, DcaDeposited, DcaFilled, DcaOpened, DcaWithdrawn
+from countermand.solana.programs.limit_order import CancelOrderEvent, CreateOrderEvent, LimitOrderAccount, TradeEvent
 from countermand.solana.tokens import associated_token_address
 from countermand.solana.wire import WireTransaction, read_transaction
 from countermand.store.snapshot import Snapshot
@@ -42,7 +42,7 @@ class _Limit:
 class _Plan:
     """`asked`: the bounds of a cycle's output and the first cycle, 0 for none; None if that is not told."""
 
-    opened: Opened
+    opened: DcaOpened
     deposited: int
     asked: tuple[int, int, int] | None
     withdrawn_in: int = 0
@@ -99,21 +99,21 @@ class OnChain:
                     del self._limits[event.order]
 
     def _follow_plan(self, event: dca.DcaEvent, transaction: WireTransaction) -> None:
-        if isinstance(event, Opened):
+        if isinstance(event, DcaOpened):
             self._plans[event.dca] = _Plan(event, event.in_deposited, _asked_in(transaction, event.dca))
             return
         plan = self._plans.get(event.dca)
         if plan is None:
             return
         match event:
-            case Closed():
+            case DcaClosed():
                 del self._plans[event.dca]
-            case Deposited():
+            case DcaDeposited():
                 plan.deposited += event.amount
-            case Withdrawn():
+            case DcaWithdrawn():
                 plan.withdrawn_in += event.in_amount
                 plan.withdrawn_out += event.out_amount
-            case Filled():
+            case DcaFilled():
                 plan.used += event.in_amount
                 plan.received_min += event.out_amount - event.fee
                 plan.received_max += event.out_amount
@@ -196,7 +196,7 @@ def _is_derived(address: str, derived: tuple[str, int], bump: int) -> bool:
     return derived == (address, bump)
 
 
-def _is_as_created(order: Order, limit: _Limit) -> bool:
+def _is_as_created(order: LimitOrderAccount, limit: _Limit) -> bool:
     event = limit.created
     return (
         (order.maker, order.input_mint, order.output_mint) == (event.maker, event.input_mint, event.output_mint)

@@ -139,7 +139,7 @@ async def _audit_book(snapshot: Snapshot, epoch: Epoch | None, found: Audit) -> 
     replay = BookReplay(found, BOOK_SHARD)
     follower = Follower(found, BOOK_SHARD, 0 if epoch is None else epoch.began, replay.replay)
     if not await follower.follow(snapshot.journal(BOOK_SHARD)):
-        tables = "events, book_orders, book_trades, book_balances, book_standing and book_drafts"
+        tables = "events, book_orders, book_trades, book_balances, book_counters and book_drafts"
         found.not_checked.append(f"{tables}: the journal of shard {BOOK_SHARD} cannot be replayed")
         return
     if epoch is not None:
@@ -148,7 +148,7 @@ async def _audit_book(snapshot: Snapshot, epoch: Epoch | None, found: Audit) -> 
     await replay.events.compare(snapshot.events(BOOK_SHARD))
     await replay.compare_trades(snapshot.book_trades(BOOK_SHARD))
     await replay.compare_balances(snapshot.book_balances(BOOK_SHARD))
-    replay.compare_standing(await snapshot.book_standing(BOOK_SHARD), await snapshot.nonce_max(BOOK_SHARD))
+    replay.compare_counters(await snapshot.book_counters(BOOK_SHARD), await snapshot.nonce_max(BOOK_SHARD))
     replay.count()
     await check_drafts(snapshot, replay, found)
 

@@ -6,7 +6,7 @@ from typing import Final
 from countermand.audit.findings import Audit
 from countermand.audit.reading import is_bucket_of, is_instant, is_key
 from countermand.audit.replay import Replay
-from countermand.audit.venue import Identity
+from countermand.audit.venue import VenueIdentity
 from countermand.orders.trigger.model.order import State
 from countermand.sandbox.prices import DEFAULT_PRICES
 from countermand.services.tokens import Token
@@ -18,7 +18,7 @@ _PRICES: Final = "SELECT mint, picodollars::text FROM prices ORDER BY mint"
 
 
 async def check_vaults(snapshot: Snapshot, replay: Replay, found: Audit) -> None:
-    """Who has an order has a vault. An order whose deposit failed may be older than the last reset of the venue."""
+    """A wallet with an order has a vault. An order whose deposit failed may be older than the last reset."""
     groups = replay.desk.groups.values()
     missing = {str(group.terms.wallet): None for group in groups if group.state is not State.DEPOSIT_FAILED}
     async for wallet, bucket, registered_at in snapshot.rows(_VAULTS):
@@ -34,7 +34,7 @@ async def check_vaults(snapshot: Snapshot, replay: Replay, found: Audit) -> None
 
 
 async def check_prices(
-    snapshot: Snapshot, replay: Replay, tokens: Mapping[str, Token], identity: Identity, found: Audit
+    snapshot: Snapshot, replay: Replay, tokens: Mapping[str, Token], identity: VenueIdentity, found: Audit
 ) -> None:
     """A sandbox gives its first tokens a price before it serves. Only a sandbox that became a venue forgets prices."""
     prices: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""What a venue remembers of itself: its master seed's fingerprint, its settings, its tokens, the keys of programs."""
+"""The stored settings of a venue: its master seed's fingerprint, its settings, its tokens, the keys of programs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ _DECODERS: Final[Mapping[str, Any]] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class VenueIdentity:
     """`served`: a venue has begun to work on this database, `sandbox`: as a sandbox. `embedded`: its chain is here."""
 
     served: bool
@@ -48,13 +48,13 @@ class Identity:
     began_as_sandbox: bool
 
 
-async def check_venue(snapshot: Snapshot, keys: VaultKeys | None, found: Audit) -> Identity:
+async def check_venue(snapshot: Snapshot, keys: VaultKeys | None, found: Audit) -> VenueIdentity:
     rows = await snapshot.fetch(_VENUE)
     if not rows:
         served = await _is_served(snapshot)
         if served:
             found.differs("venue", None, "the row is missing: nothing says which master seed the vaults belong to")
-        return Identity(served=served, embedded=True, sandbox=False, began_as_sandbox=False)
+        return VenueIdentity(served=served, embedded=True, sandbox=False, began_as_sandbox=False)
     (row,) = rows
     fingerprint = row["seed_fingerprint"]
     if len(fingerprint) != _FINGERPRINT_DIGITS or not _is_hex(fingerprint):
@@ -71,7 +71,7 @@ async def check_venue(snapshot: Snapshot, keys: VaultKeys | None, found: Audit) 
         found.differs("venue", None, f"{row['chain']!r} is neither the embedded chain nor a genesis hash")
     if (row["founded_as"], row["served_as"]) == ("venue", "sandbox"):
         found.differs("venue", None, "it began as a venue and is served as a sandbox, which is never done")
-    return Identity(
+    return VenueIdentity(
         served=True,
         embedded=row["chain"] in (EMBEDDED, None),
         sandbox=row["served_as"] == "sandbox",

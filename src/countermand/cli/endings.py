@@ -1,4 +1,4 @@
-"""What ended a command, as an exit status: 1 it failed, 2 it cannot run, 3 another process took over.
+"""The exit status of a command: 1 it failed, 2 it cannot run, 3 another process took over.
 
 Many tasks run side by side, so what ends one of them comes in a group, with what that broke in the others.
 """

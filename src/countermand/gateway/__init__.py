@@ -1,1 +1,1 @@
-"""From the socket to the resources of the dialects: the server, the door of all requests, the pages of operations."""
+"""From the socket to the resources of the dialects: the server, the HTTP gateway, the pages of operations."""

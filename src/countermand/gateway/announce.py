@@ -1,4 +1,4 @@
-"""What `countermand serve` prints when it is ready."""
+"""The lines that `countermand serve` prints when it is ready."""
 
 from countermand.gateway.server import Addresses
 from countermand.settings import Settings

@@ -22,7 +22,7 @@ SECOND_PORT = "second_port"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AsgiAnswer:
     """A whole answer. An empty body has no content type."""
 
     status: int
@@ -39,11 +39,11 @@ class Answer:
         await send({"type": "http.response.body", "body": self.body})
 
 
-def gateway_answer(status: int, message: str, *headers: Header) -> Answer:
+def gateway_answer(status: int, message: str, *headers: Header) -> AsgiAnswer:
     """In the shape of Jupiter's gateway: `{"code", "message"}`."""
-    return Answer(status, msgspec.json.encode({"code": status, "message": message}), headers)
+    return AsgiAnswer(status, msgspec.json.encode({"code": status, "message": message}), headers)
 
 
-def sandbox_answer(status: int, message: str) -> Answer:
+def sandbox_answer(status: int, message: str) -> AsgiAnswer:
     """In the shape of the sandbox: `{"error"}`."""
-    return Answer(status, msgspec.json.encode({"error": message}))
+    return AsgiAnswer(status, msgspec.json.encode({"error": message}))

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from countermand.gateway.asgi import CLOSE, Answer, Receive, gateway_answer
+from countermand.gateway.asgi import CLOSE, AsgiAnswer, Receive, gateway_answer
 
 BYTES_MAX: Final = 256 * 1024
 SECONDS_MAX: Final = 10.0
@@ -18,7 +18,7 @@ TOO_SLOW: Final = gateway_answer(408, f"The body did not arrive within {SECONDS_
 class BodyRefused(Exception):
     """It is too large or too slow. The answer says which."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: AsgiAnswer) -> None:
         super().__init__(answer.status)
         self.answer = answer
 
@@ -37,7 +37,7 @@ class Bodies:
     def __init__(self, seconds_max: float = SECONDS_MAX) -> None:
         self._seconds_max = seconds_max
         # In order of their deadlines, since each gets the same time. One timer serves all: a timer for each request
-        # would cost more than everything else at the door.
+        # would cost more than the rest of the gateway.
         self._coming: dict[int, tuple[float, asyncio.Timeout]] = {}
         self._sweeping = False
 

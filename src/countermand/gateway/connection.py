@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from countermand.gateway import telemetry
-from countermand.gateway.asgi import Answer
+from countermand.gateway.asgi import AsgiAnswer
 from countermand.gateway.shapes import shaped
 from countermand.gateway.traffic import HEAD_BYTES_MAX, HEADERS_MAX, PIECE_BYTES, Traffic
 from countermand.gateway.websocket import SocketConnection
@@ -48,9 +48,9 @@ class HttpConnection(HttpToolsProtocol):
         """What is said when all answers that are due are out."""
 
     @property
-    def _exchange(self) -> "Exchange | None":
+    def _exchange(self) -> "HttpExchange | None":
         """The newest one. (uvicorn's hint forgets that there is none at first.)"""
-        return cast("Exchange | None", self.cycle)
+        return cast("HttpExchange | None", self.cycle)
 
     # The connection's life.
 
@@ -173,7 +173,7 @@ class HttpConnection(HttpToolsProtocol):
     def _url_so_far(self) -> bytes:
         return getattr(self, "url", b"/")
 
-    def _say(self, refusal: Answer) -> None:
+    def _say(self, refusal: AsgiAnswer) -> None:
         self._ended = True
         self._traffic.has_head(self)
         self.transport.write(_written(refusal))
@@ -278,8 +278,8 @@ class HttpConnection(HttpToolsProtocol):
         if (b"host", authority) not in self.headers:
             self.headers.append((b"host", authority))
 
-    def _begun(self, *, keep_alive: bool) -> "Exchange":
-        return Exchange(
+    def _begun(self, *, keep_alive: bool) -> "HttpExchange":
+        return HttpExchange(
             scope=self.scope,
             transport=cast(asyncio.Transport, self._wire),
             flow=self.flow,
@@ -326,7 +326,7 @@ _NO_CODING: Final = "A body is sent as it is, or chunked: no other transfer codi
 _TOO_MANY_HEADERS: Final = f"The headers are more than {HEADERS_MAX} or larger than {HEAD_BYTES_MAX} bytes"
 
 
-class Exchange(RequestResponseCycle):
+class HttpExchange(RequestResponseCycle):
     """One request and its answer."""
 
     _malformed = False
@@ -344,7 +344,7 @@ class Exchange(RequestResponseCycle):
     async def run_asgi(self, app: ASGI3Application) -> None:
         try:
             await app(self.scope, self.receive, self.send)
-        except Exception as bug:  # noqa: BLE001 - the edge: a bug becomes a log line and a 500
+        except Exception as bug:  # noqa: BLE001 - a bug becomes a log line and a 500
             telemetry.handler_failed(self.scope["method"], self.scope["path"], bug)
             if not self.response_started:
                 await shaped(self.scope["path"], 500, "Internal server error").send(self._send_event)
@@ -361,7 +361,7 @@ class Exchange(RequestResponseCycle):
 
     async def send(self, message: ASGISendEvent) -> None:
         if self.more_body and not self.response_started:
-            self.keep_alive = False  # It was refused before its body came, and what still comes is nobody's.
+            self.keep_alive = False  # It was refused before its body came; the rest of the body is not read.
         if self.scope["http_version"] == "1.0":
             self._make_plain(message)
         if message["type"] == "http.response.start" and not self.flow.write_paused:
@@ -431,7 +431,7 @@ class _Flow(FlowControl):
             super().resume_reading()
 
 
-def _written(answer: Answer) -> bytes:
+def _written(answer: AsgiAnswer) -> bytes:
     """For a request that reaches no app."""
     phrase = HTTPStatus(answer.status).phrase
     head = f"HTTP/1.1 {answer.status} {phrase}\r\ncontent-type: application/json\r\nconnection: close\r\n"

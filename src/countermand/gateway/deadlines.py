@@ -1,6 +1,6 @@
 """Time limits of many things at once, each of the same length, watched by one timer.
 
-A timer for each request would cost more than everything else at the door.
+A timer for each request would cost more than the rest of the gateway.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What operators and explorers of a venue ask for: health, metrics, the OpenAPI documents, and two small pages."""
+"""The endpoints of operation: health, metrics, the OpenAPI documents, and two small pages."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -32,22 +32,22 @@ def mount(
 
     `missing` names what it serves them without.
     """
-    app.add_route("/health/live", Live())
-    app.add_route("/health/ready", Ready(not_ready_because, missing))
-    app.add_route("/metrics", Metrics(registry))
-    app.add_route("/openapi/{file}", OpenApi(documents))
-    app.add_route("/docs", Docs(documents))
-    app.add_route("/", Front(documents, sandbox=sandbox, rpc=rpc))
+    app.add_route("/health/live", LiveResource())
+    app.add_route("/health/ready", ReadyResource(not_ready_because, missing))
+    app.add_route("/metrics", MetricsResource(registry))
+    app.add_route("/openapi/{file}", OpenApiResource(documents))
+    app.add_route("/docs", DocsResource(documents))
+    app.add_route("/", FrontResource(documents, sandbox=sandbox, rpc=rpc))
 
 
-class Live:
+class LiveResource:
     """The process answers."""
 
     async def on_get(self, _req: Request, resp: Response) -> None:
         resp.media = {"status": "live"}
 
 
-class Ready:
+class ReadyResource:
     """200 only when the venue would serve orders; otherwise 503 with the reason."""
 
     def __init__(self, not_ready_because: Callable[[], str | None], missing: Callable[[], Sequence[str]]) -> None:
@@ -56,13 +56,13 @@ class Ready:
 
     async def on_get(self, _req: Request, resp: Response) -> None:
         reason, missing = self._not_ready_because(), list(self._missing())
-        told = {"status": "ready"} if reason is None else {"status": "not ready", "reason": reason}
-        resp.media = {**told, "missing": missing} if missing else told
+        status = {"status": "ready"} if reason is None else {"status": "not ready", "reason": reason}
+        resp.media = {**status, "missing": missing} if missing else status
         if reason is not None:
             resp.status = falcon.HTTP_503
 
 
-class Metrics:
+class MetricsResource:
     """In the text format of Prometheus."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -73,7 +73,7 @@ class Metrics:
         resp.data = generate_latest(self._registry)
 
 
-class OpenApi:
+class OpenApiResource:
     """`/openapi/{name}.json`. A document is made when it is first asked for."""
 
     def __init__(self, documents: Documents) -> None:
@@ -90,7 +90,7 @@ class OpenApi:
         resp.data = self._made[name]
 
 
-class Docs:
+class DocsResource:
     """All operations on one page, each with a curl command."""
 
     def __init__(self, documents: Documents) -> None:
@@ -103,7 +103,7 @@ class Docs:
         _show(resp, pages.docs(self._made, req.prefix))
 
 
-class Front:
+class FrontResource:
     """The URLs of the venue."""
 
     def __init__(self, documents: Documents, *, sandbox: bool, rpc: bool) -> None:

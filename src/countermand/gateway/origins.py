@@ -1,4 +1,4 @@
-"""Who may look: the origins of browsers (CORS), and what counts as this machine."""
+"""The origins of browsers that may read answers (CORS), and what counts as this machine."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import Final
 
 from countermand.gateway.areas import Area
-from countermand.gateway.asgi import Answer, Header
+from countermand.gateway.asgi import AsgiAnswer, Header
 
 ANY: Final = "*"
 
@@ -52,7 +52,7 @@ class Origins:
             return (b"access-control-allow-origin", origin), _EXPOSED, _VARIES
         return (_VARIES,) if area.sandbox or self._listed else ()
 
-    def preflight(self, headers: Mapping[bytes, bytes], area: Area) -> Answer:
+    def preflight(self, headers: Mapping[bytes, bytes], area: Area) -> AsgiAnswer:
         """Every path answers a preflight. An origin that may see the path is granted the headers that it asks for."""
         origin = headers[b"origin"]
         granted, may_see = _ALWAYS_GRANTED, self.may_see(origin, area)
@@ -62,7 +62,7 @@ class Origins:
             if headers.get(b"access-control-request-private-network", b"").lower() == b"true":
                 answered.append((b"access-control-allow-private-network", b"true"))
         answered += [_METHODS, (b"access-control-allow-headers", granted), _AGE, _PREFLIGHT_VARIES]
-        return Answer(204, b"", tuple(answered))
+        return AsgiAnswer(204, b"", tuple(answered))
 
     def may_see(self, origin: bytes, area: Area) -> bool:
         if origin in self._listed:

@@ -1,4 +1,4 @@
-"""The two HTML pages. They ask nobody for anything: no script, no font, no picture."""
+"""The two HTML pages. They load nothing else: no script, no font, no picture."""
 
 import json
 import re

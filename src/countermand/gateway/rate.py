@@ -1,4 +1,4 @@
-"""How many requests came in the last minute, as Jupiter's headers tell it. It limits nothing."""
+"""How many requests came in the last minute, as Jupiter's headers show it. It limits nothing."""
 
 from collections.abc import Callable
 from typing import Final
@@ -27,7 +27,7 @@ class RateWindow:
         self._total += 1
 
     def exhausted(self) -> tuple[Header, ...]:
-        """What a limited request is told: nothing is left, and the next may come in a second."""
+        """The headers of a limited request: nothing is left, and the next may come in a second."""
         self._advance()
         return (
             (b"x-ratelimit-remaining", b"0"),

@@ -16,7 +16,7 @@ from countermand.gateway import telemetry
 from countermand.gateway.asgi import SECOND_PORT, App
 from countermand.gateway.connection import HttpConnection
 from countermand.gateway.listeners import BACKLOG, Listeners, claim, raise_descriptor_limit
-from countermand.gateway.traffic import IDLE_SECONDS_MAX, Limits, Traffic
+from countermand.gateway.traffic import IDLE_SECONDS_MAX, ConnectionLimits, Traffic
 from countermand.gateway.websocket import MESSAGE_BYTES_MAX, PING_SECONDS, SocketConnection
 from countermand.settings import Settings
 
@@ -56,14 +56,14 @@ class Gateway(Protocol):
 
 
 async def serve(
-    door: Gateway,
+    gateway: Gateway,
     settings: Settings,
     *,
     on_ready: Callable[[Addresses], None],
     stop: asyncio.Event,
     listeners: Listeners | None = None,
     stop_seconds_max: float = STOP_SECONDS_MAX,
-    limits: Limits | None = None,
+    limits: ConnectionLimits | None = None,
 ) -> None:
     """Serves until `stop` is set, and returns when what was accepted is answered, or time is up.
 
@@ -78,20 +78,20 @@ async def serve(
         listeners.close()
         raise
     addresses = Addresses(settings.host, listeners.port, None if listeners.second is None else listeners.port + 1)
-    served = Served(door, limits)
+    served = Served(gateway, limits)
     try:
         await served.open(listeners)
         telemetry.listening(addresses.host, addresses.port)
         on_ready(addresses)
         await stop.wait()
     finally:
-        await _stop(served, door, stop_seconds_max)
+        await _stop(served, gateway, stop_seconds_max)
 
 
 class Served:
     """An app behind sockets: its listeners and its connections."""
 
-    def __init__(self, app: App, limits: Limits | None = None) -> None:
+    def __init__(self, app: App, limits: ConnectionLimits | None = None) -> None:
         # What a peer does wrong is its own affair, and answered: a log that strangers write would be no log.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         self._config = Config(
@@ -160,16 +160,16 @@ class Served:
             await asyncio.sleep(1)
 
 
-async def _stop(served: Served, door: Gateway, seconds_max: float) -> None:
+async def _stop(served: Served, gateway: Gateway, seconds_max: float) -> None:
     """Says goodbye to streams, refuses new connections, lets requests end, and cuts what is left."""
     began = time.monotonic()
     telemetry.stopping()
     # First, since a WebSocket that the server ends by itself gets no goodbye.
     try:
-        in_time = await _within(seconds_max, door.drain())
+        in_time = await _within(seconds_max, gateway.drain())
     finally:
         served.refuse_new()
-    in_time &= await _within(seconds_max - (time.monotonic() - began), door.answered())
+    in_time &= await _within(seconds_max - (time.monotonic() - began), gateway.answered())
     # What is left are peers that do not read their answers.
     await served.closed(_WRITING_SECONDS_MAX if in_time else 0)
     await served.cut()

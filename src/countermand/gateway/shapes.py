@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from countermand.gateway.asgi import Answer, Header
+from countermand.gateway.asgi import AsgiAnswer, Header
 from countermand.gateway.text import NO_JSON
 
 Shape = Callable[[int, str], object]
@@ -15,9 +15,9 @@ _PARSE_ERROR: Final = -32700
 _INVALID_REQUEST: Final = -32600
 
 
-def shaped(path: str, status: int, message: str, *headers: Header) -> Answer:
+def shaped(path: str, status: int, message: str, *headers: Header) -> AsgiAnswer:
     """An error as the API at this path shows its own."""
-    return Answer(status, msgspec.json.encode(_shape_of(path)(status, message)), headers)
+    return AsgiAnswer(status, msgspec.json.encode(_shape_of(path)(status, message)), headers)
 
 
 def _jupiter_gateway(status: int, message: str) -> object:

@@ -1,4 +1,4 @@
-"""What the gateway tells an operator."""
+"""The gateway's log lines and metrics."""
 
 from typing import Final
 

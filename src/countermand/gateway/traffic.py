@@ -1,4 +1,4 @@
-"""What all connections share: how many there are, whose request is late, and who does not read its answer."""
+"""Shared by all connections: their number, and the limits for late requests and unread answers."""
 
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -26,7 +26,7 @@ PIECE_BYTES: Final = 8 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class ConnectionLimits:
     """Of connections. The reference has them (docs/reference/operations.md)."""
 
     head_seconds: float = HEAD_SECONDS_MAX
@@ -47,8 +47,8 @@ class Connection(Protocol):
 class Traffic:
     """The limits that hold over all connections of a venue, of both ports."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
-        self.limits = limits or Limits()
+    def __init__(self, limits: ConnectionLimits | None = None) -> None:
+        self.limits = limits or ConnectionLimits()
         self._peers: dict[str, int] = {}
         self._heads = Deadlines(self.limits.head_seconds)
         self._unread = Deadlines(self.limits.unread_seconds)

@@ -39,7 +39,7 @@ class SocketConnection(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """A peer that asks, or pings, without reading what it is told is not read either."""
+        """A peer that sends without reading the answers is not read either."""
         super().pause_writing()
         self._traffic.stops_reading(self)
         self._pause_reading()
@@ -122,7 +122,7 @@ class SocketConnection(WebSocketsSansIOProtocol):
             await self.app(self.scope, self.receive, self.send)
         except ClientDisconnected:
             pass
-        except Exception as bug:  # noqa: BLE001 - the edge: a bug becomes a log line
+        except Exception as bug:  # noqa: BLE001 - a bug becomes a log line
             telemetry.handler_failed("GET", self.scope["path"], bug)
             self.send_500_response()
         finally:

@@ -11,18 +11,17 @@ from countermand.dialects.tanx.ethereum import account_of
 from countermand.dialects.trigger_v2.states import RAW, DisplayState, display_state
 from countermand.orders.book.inspection import BookInspection
 from countermand.orders.book.model.market import Market, MarketSymbol
-from countermand.orders.book.model.order import Order
+from countermand.orders.book.model.order import BookOrder
 from countermand.orders.book.model.order import OrderId as BookOrderId
-from countermand.orders.book.model.order import State as BookState
-from countermand.orders.chain.inspection import ChainInspection, ChainOrder
-from countermand.orders.chain.inspection import Family as ChainFamily
-from countermand.orders.chain.inspection import State as ChainState
+from countermand.orders.book.model.order import OrderStatus as BookState
+from countermand.orders.chain.inspection import ChainFamily, ChainInspection, ChainOrder
+from countermand.orders.chain.inspection import ChainOrderState as ChainState
 from countermand.orders.trigger.inspection import TriggerInspection
 from countermand.orders.trigger.model.order import Leg, OrderGroup
 from countermand.orders.trigger.model.order import State as TriggerState
 from countermand.sandbox.reading import SandboxRefused, refused_choice, shown
 from countermand.sandbox.wording import PriceOf, book_waits_for, ticks_text, trigger_waits_for
-from countermand.solana.programs.limit_order import Order as LimitOrder
+from countermand.solana.programs.limit_order import LimitOrderAccount as LimitOrder
 from countermand.values.identity import Address, OrderId
 from countermand.values.instant import Instant
 from countermand.values.quantities import decimal_text, dollars
@@ -170,7 +169,7 @@ class OrderInspector:
         states = None if wanted.state is None else [BookState(wanted.state)]
         return [await self._of_book(each, {}) for each in await self._book.orders(wanted.owner, states, limit)]
 
-    async def _of_book(self, order: Order, timeline: Shown) -> Shown:
+    async def _of_book(self, order: BookOrder, timeline: Shown) -> Shown:
         market = self._markets[order.terms.market]
         last = await self._book.last_trade(market.symbol)
         return _book_order(order, market) | timeline | {"waitsFor": book_waits_for(order, market, last)}
@@ -230,7 +229,7 @@ def _leg(leg: Leg) -> Shown:
     }
 
 
-def _book_order(order: Order, market: Market) -> Shown:
+def _book_order(order: BookOrder, market: Market) -> Shown:
     terms = order.terms
     return {
         "id": order.id,

@@ -106,7 +106,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def shown(text: str) -> str:
-    """What somebody sent, as a message may repeat it."""
+    """A value of a request, as a message may repeat it."""
     return text if len(text) <= _SHOWN_MAX else text[: _SHOWN_MAX - 1] + "…"
 
 

@@ -1,9 +1,9 @@
-"""What only a sandbox may do: money from nothing, prices by decree, an obedient clock, faults, an empty venue again."""
+"""The operations of a sandbox only: funds, prices, the clock, faults, and a reset."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 import structlog
@@ -16,6 +16,7 @@ from countermand.orders.trigger.shard import TriggerShard
 from countermand.orders.trigger.work import Outbox
 from countermand.sandbox.faucet import Faucet
 from countermand.sandbox.faults import CrashPoint, FaultyChain, WorldFaults
+from countermand.sandbox.gateway_faults import GatewayFaults
 from countermand.sandbox.naming import TokenNames
 from countermand.sandbox.pool import SandboxPool
 from countermand.sandbox.prices import DEFAULT_PRICES
@@ -50,13 +51,6 @@ LATEST: Final = Instant(221_845_392_000_000)
 T = TypeVar("T")
 
 
-class GatewayFaults(Protocol):
-    """The faults of the HTTP gateway."""
-
-    lose_answers: int
-    rate_limit: int
-
-
 @dataclass(frozen=True, slots=True)
 class SandboxDependencies:
     """Everything that the sandbox moves."""
@@ -76,7 +70,7 @@ class SandboxDependencies:
     ids: Ids
     store: PostgresSandboxStore
     incarnation: TokenIncarnation
-    forget: Callable[[], None]
+    invalidate: Callable[[], None]
     """What was remembered of the chain counts no more."""
     clear_orders: Callable[[], Awaitable[None]]
     """Deletes the rows of both shards."""
@@ -234,7 +228,7 @@ class Sandbox:
         gateway.rate_limit = faults.rate_limit
         if faults.expire_blockhashes:
             await self._p.chain.expire_blockhashes()
-            self._p.forget()
+            self._p.invalidate()
 
     # --- an empty venue again
 
@@ -259,7 +253,7 @@ class Sandbox:
         self._p.clock.begin_anew()
         self._p.tokens.forget_added()
         await self._p.chain.reset(self._p.genesis())
-        self._p.forget()
+        self._p.invalidate()
         await self._p.store.clear()  # With it, that a reset is under way.
 
 

@@ -1,4 +1,4 @@
-"""What the endpoints of the sandbox take and answer.
+"""The requests and answers of the sandbox.
 
 Amounts are decimal strings of base units, prices decimal strings of US dollars, times Unix milliseconds.
 """
@@ -9,11 +9,11 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 
-class Request(msgspec.Struct, forbid_unknown_fields=True):
+class SandboxRequest(msgspec.Struct, forbid_unknown_fields=True):
     """Refuses unknown fields; `sandbox.reading` says so in words."""
 
 
-class FaultsWire(Request, rename="camel", kw_only=True):
+class FaultsWire(SandboxRequest, rename="camel", kw_only=True):
     """All faults, off. A counter counts down. What expires something acts once; the others stay until replaced."""
 
     drop_transactions: int = 0
@@ -53,7 +53,7 @@ class SandboxWire(msgspec.Struct):
     faults: FaultsWire
 
 
-class AirdropRequest(Request):
+class AirdropRequest(SandboxRequest):
     wallet: str
     mint: str
     amount: Raw
@@ -63,7 +63,7 @@ class AirdropAnswer(msgspec.Struct):
     signature: str
 
 
-class LiquidityRequest(Request, rename="camel"):
+class LiquidityRequest(SandboxRequest, rename="camel"):
     """At least one of them. `max_input` is known, and refused as long as a fill takes a whole order."""
 
     max_input: Raw | UnsetType = UNSET
@@ -74,7 +74,7 @@ class LiquidityWire(msgspec.Struct, rename="camel"):
     impact_bps: int
 
 
-class TokenRequest(Request):
+class TokenRequest(SandboxRequest):
     """`program`: the token program that owns the mint."""
 
     symbol: str
@@ -84,7 +84,7 @@ class TokenRequest(Request):
     program: Literal["spl-token", "spl-token-2022"] = "spl-token"
 
 
-class SettleRequest(Request, rename="camel"):
+class SettleRequest(SandboxRequest, rename="camel"):
     timeout_ms: int = 5_000
 
 
@@ -93,20 +93,20 @@ class SettleAnswer(msgspec.Struct, rename="camel", omit_defaults=True):
     waiting_for: list[str] = []
 
 
-class ClockRequest(Request):
+class ClockRequest(SandboxRequest):
     mode: Literal["frozen", "running"]
     now: int | None = None
 
 
-class AdvanceRequest(Request):
+class AdvanceRequest(SandboxRequest):
     seconds: Raw
 
 
-class ResetRequest(Request):
+class ResetRequest(SandboxRequest):
     seed: int | None = None
 
 
-class TanxCreditRequest(Request):
+class TanxCreditRequest(SandboxRequest):
     """`amount`: in units."""
 
     eth_address: str
@@ -114,14 +114,14 @@ class TanxCreditRequest(Request):
     amount: Raw
 
 
-class TanxStarkKeyRequest(Request):
+class TanxStarkKeyRequest(SandboxRequest):
     """`stark_key`: the public key, `0x` and hexadecimal digits."""
 
     eth_address: str
     stark_key: str
 
 
-class TanxCancelRequest(Request):
+class TanxCancelRequest(SandboxRequest):
     order_id: int
 
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from countermand.orders.book.model import waiting as book
 from countermand.orders.book.model.market import Market
-from countermand.orders.book.model.order import BUY, Order
+from countermand.orders.book.model.order import BUY, BookOrder
 from countermand.orders.book.model.quantities import Ticks
 from countermand.orders.trigger import journal as trigger_journal
 from countermand.orders.trigger.model import waiting as trigger
@@ -36,7 +36,7 @@ IN_OTHER_WORDS: Final = (trigger.Waiting.PRICE, trigger.Waiting.PAUSE)
 def trigger_waits_for(
     group: OrderGroup, timeline: Sequence[TimelineEntry], price_of: PriceOf, now: Instant
 ) -> str | None:
-    """None: for nothing. `timeline` may be empty, if nobody looked it up."""
+    """None: for nothing. `timeline` may be empty, if it was not looked up."""
     waiting = trigger.waits_for(group)
     if waiting is trigger.Waiting.PRICE:
         return _price_words(group, price_of)
@@ -47,7 +47,7 @@ def trigger_waits_for(
 
 def _price_words(group: OrderGroup, price_of: PriceOf) -> str:
     price = price_of(group.terms.trigger_mint)
-    shown = "nobody knows the price" if price is None else f"the price is {dollars(price)}"
+    shown = "the price is not known" if price is None else f"the price is {dollars(price)}"
     return f"triggers at {' or '.join(condition_words(leg.condition) for leg in group.legs)}, {shown}"
 
 
@@ -60,16 +60,16 @@ def _pause_words(group: OrderGroup, timeline: Sequence[TimelineEntry], now: Inst
     return f"{why}; next try in {seconds} s of the venue's clock, or when PUT /sandbox/prices sets its price"
 
 
-def book_waits_for(order: Order, market: Market, last: Ticks | None) -> str | None:
+def book_waits_for(order: BookOrder, market: Market, last: Ticks | None) -> str | None:
     match book.waits_for(order):
-        case book.Waiting.STOP_PRICE:
+        case book.BookWaiting.STOP_PRICE:
             assert order.terms.stop is not None, f"order {order.id} has no stop price"
             side = "≥" if order.terms.side is BUY else "≤"
             shown = "nothing was traded yet" if last is None else f"the last was at {ticks_text(last, market)}"
             return f"a trade at {side} {ticks_text(order.terms.stop, market)}; {shown}"
-        case book.Waiting.TURN:
+        case book.BookWaiting.TURN:
             return "it enters the book next"
-        case book.Waiting.COUNTERPARTY:
+        case book.BookWaiting.COUNTERPARTY:
             other = "sells at ≤" if order.terms.side is BUY else "buys at ≥"
             price = "any price" if order.terms.price is None else ticks_text(order.terms.price, market)
             return f"an order that {other} {price}"

@@ -1,4 +1,4 @@
-"""How a message that somebody signed differs from the one that was built for it, in words for a log.
+"""How a signed message differs from the one that was built, in words for a log.
 
 Wallets insert instructions before they sign: compute budgets, asserts of their own. Then what comes back is another
 transaction, and it helps to be told which one. Signatures are not looked at.

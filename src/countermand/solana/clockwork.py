@@ -1,7 +1,7 @@
 """Slots and blockhashes: what passes with time on the embedded chain.
 
 A slot passes every 400 ms of the wall clock, whether the venue's clock is frozen, moved or not: that clock gives block
-time and nothing else. Slots never go back, not over a restart either: nobody is told a slot before a ceiling above it
+time and nothing else. Slots never go back, not over a restart either: no slot is shown before a ceiling above it
 is stored, and a restart begins at the ceiling.
 An attempt that was declared dead because its last valid block height had passed can therefore never land.
 """
@@ -23,7 +23,7 @@ CEILING_AHEAD_SLOTS = 10
 BLOCK_TIMES_KEPT = 4_096
 
 
-class VenueClock(Protocol):
+class ChainClock(Protocol):
     """In Unix milliseconds: `now_ms` is the venue's clock, which may be frozen or moved; `wall_ms` the real one."""
 
     def now_ms(self) -> int: ...
@@ -32,10 +32,10 @@ class VenueClock(Protocol):
 
 
 class SlotClock:
-    def __init__(self, stored: StoredClock, clock: VenueClock) -> None:
+    def __init__(self, stored: StoredClock, clock: ChainClock) -> None:
         self._clock = clock
         self.ceiling = stored.ceiling
-        """Slots below it may be told."""
+        """Slots below it may be shown."""
         self._anchor_slot, self._anchor_ms = stored.slot, stored.wall_ms
         self._slot = stored.slot
         self._last_wall_ms = stored.wall_ms
@@ -46,7 +46,7 @@ class SlotClock:
         self.block_time_now()
 
     @classmethod
-    def beginning(cls, slot: int, clock: VenueClock) -> StoredClock:
+    def beginning(cls, slot: int, clock: ChainClock) -> StoredClock:
         return StoredClock(slot, clock.wall_ms(), slot + CEILING_AHEAD_SLOTS, clock.now_ms() // 1000)
 
     def now(self) -> int:
@@ -92,7 +92,7 @@ class SlotClock:
 
 
 class Blockhashes:
-    """blockhash(slot) = sha256(entropy ‖ slot): nobody outside can foretell it, and nothing needs storing for it."""
+    """blockhash(slot) = sha256(entropy ‖ slot): it cannot be foretold from outside, and needs no storage."""
 
     def __init__(self, entropy: bytes) -> None:
         self._entropy = entropy

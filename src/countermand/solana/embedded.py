@@ -18,16 +18,16 @@ from solders.message import Message, MessageV0
 from solders.pubkey import Pubkey
 from solders.signature import Signature as SignatureKey
 
-from countermand.solana.clockwork import BLOCKHASH_SLOTS, Blockhashes, SlotClock, VenueClock
+from countermand.solana.clockwork import BLOCKHASH_SLOTS, Blockhashes, ChainClock, SlotClock
 from countermand.solana.genesis import Genesis
-from countermand.solana.group_commit import Batch, GroupCommit
+from countermand.solana.group_commit import GroupCommit, OpenBatch
 from countermand.solana.landed import LandedFeeds
 from countermand.solana.ledger import (
     AddressSignature,
     DetailedSimulation,
     InnerInstruction,
     InnerInstructions,
-    Landing,
+    Landed,
     LedgerTransaction,
     ReturnData,
     Submitted,
@@ -39,7 +39,7 @@ from countermand.solana.ledger import (
     read_status,
 )
 from countermand.solana.ledger_store import (
-    Epoch,
+    LedgerEpoch,
     LedgerReplaced,
     LedgerSecrets,
     LedgerStore,
@@ -47,7 +47,7 @@ from countermand.solana.ledger_store import (
     LoadedLedger,
     StoredAccount,
 )
-from countermand.solana.live import Live
+from countermand.solana.live import LiveChain
 from countermand.solana.machine import Machine, MachineSimulation
 from countermand.solana.port import (
     HISTORY_PAGE_MAX,
@@ -66,26 +66,26 @@ from countermand.solana.port import (
     check_signatures,
     check_touching,
 )
-from countermand.solana.recent import Recent, RecentStatus
+from countermand.solana.recent import RecentStatus, RecentTransactions
 from countermand.solana.tokens import SYSVAR_OWNER, read_token_account
 from countermand.solana.turns import Turns
 from countermand.solana.wire import WireTransaction, read_transaction
 
 __all__ = [
     "AddressSignature",
+    "ChainClock",
     "DetailedSimulation",
     "EmbeddedChain",
     "Genesis",
     "InnerInstruction",
     "InnerInstructions",
-    "Landing",
+    "Landed",
     "LedgerReplaced",
     "LedgerTransaction",
     "LedgerUnavailable",
     "ReturnData",
     "Submitted",
     "TokenBalance",
-    "VenueClock",
 ]
 
 WORK_NS_PER_TURN: Final = 1_000_000
@@ -107,27 +107,27 @@ class EmbeddedChain:
     while the ledger is loaded again, and `LedgerReplaced`, for ever, once another writer has taken it.
     """
 
-    def __init__(self, store: LedgerStore, clock: VenueClock, genesis: Genesis, stopwatch: Callable[[], int]) -> None:
+    def __init__(self, store: LedgerStore, clock: ChainClock, genesis: Genesis, stopwatch: Callable[[], int]) -> None:
         self._store = store
         self._clock = clock
         self._genesis = genesis
         self._turns = Turns(WORK_NS_PER_TURN, stopwatch)
         self._opened: int | None = None
         self._slots = SlotClock(SlotClock.beginning(genesis.first_slot, clock), clock)
-        self._live: Live | None = None
+        self._live: LiveChain | None = None
         self._down: ChainUnavailable = LedgerUnavailable("the chain is not open")
         self._up = asyncio.Event()
         self._stopped = asyncio.Event()
         self._failure: BaseException | None = None
         self._writer: asyncio.Task[None] | None = None
-        self._subscribers: list[Callable[[Landing], None]] = []
+        self._subscribers: list[Callable[[Landed], None]] = []
         self._feeds = LandedFeeds()
 
     @classmethod
     async def open(
         cls,
         store: LedgerStore,
-        clock: VenueClock,
+        clock: ChainClock,
         *,
         genesis: Genesis,
         stopwatch: Callable[[], int] = time.perf_counter_ns,
@@ -149,7 +149,7 @@ class EmbeddedChain:
         try:
             await self.settle()
         except ChainUnavailable as problem:
-            log.warning("the chain closes with a batch of unknown fate: %s", problem)
+            log.warning("the chain closes with a batch of unknown outcome: %s", problem)
         if self._writer is not None:
             self._writer.cancel()
             await asyncio.gather(self._writer, return_exceptions=True)
@@ -219,7 +219,7 @@ class EmbeddedChain:
     # Transactions
 
     async def submit(self, raw: bytes) -> Submitted:
-        """Executes a transaction, and answers when its fate is committed."""
+        """Executes a transaction, and answers when its outcome is committed."""
         live, submitted = await self._execute(read_transaction(raw))
         # A refusal too may follow from something that is not committed yet.
         await live.settled()
@@ -305,7 +305,7 @@ class EmbeddedChain:
         """What a node checks before it takes a transaction: signatures, blockhash, not landed yet, and a simulation."""
         return await self.simulate_transaction(raw, verify_signatures=True, replace_blockhash=False)
 
-    def subscribe(self, callback: Callable[[Landing], None]) -> Callable[[], None]:
+    def subscribe(self, callback: Callable[[Landed], None]) -> Callable[[], None]:
         """Calls back for every transaction in order, once it is committed; what is returned ends that."""
         self._subscribers.append(callback)
 
@@ -353,7 +353,7 @@ class EmbeddedChain:
         return [(address, info) for _, address, info in passing]
 
     async def recent_prioritization_fees(self, addresses: Sequence[Address]) -> list[int]:
-        """Nobody competes for blocks here."""
+        """There is no competition for blocks here."""
         for address in addresses:
             Pubkey.from_string(address)
         self._require()
@@ -394,7 +394,7 @@ class EmbeddedChain:
     async def reset(self, genesis: Genesis) -> None:
         """An empty chain again, with new secrets. Slots go on rising; block time begins anew."""
         await self.settle()
-        # Nobody writes from here on until the machine is loaded again.
+        # No transaction is executed from here on until the machine is loaded again.
         live = self._require()
         live.commits.abandon(LedgerUnavailable("the chain is being reset"))
         self._go_down(LedgerUnavailable("the chain is being reset"))
@@ -413,7 +413,7 @@ class EmbeddedChain:
 
     # The machine's work
 
-    async def _execute(self, transaction: WireTransaction) -> tuple[Live, Submitted]:
+    async def _execute(self, transaction: WireTransaction) -> tuple[LiveChain, Submitted]:
         await self._turns.mine()
         live = self._require()
         with self._turns.work():
@@ -432,7 +432,7 @@ class EmbeddedChain:
 
     # The ledger
 
-    async def _load(self, slots: SlotClock | None) -> Live:
+    async def _load(self, slots: SlotClock | None) -> LiveChain:
         """Loads the ledger in a new epoch; `slots` is the clock that goes on, None if there is none."""
         epoch = await self._store.begin_epoch(self._opened)
         self._opened = epoch.opened
@@ -442,12 +442,12 @@ class EmbeddedChain:
         if slots is None:
             slots = SlotClock(loaded.clock, self._clock)
         slots.ceiling = loaded.clock.ceiling
-        recent = Recent()
+        recent = RecentTransactions()
         for known in loaded.recent:
             recent.add(known.signature, known.message_hash, RecentStatus(known.slot, known.error, loaded.seq))
         programs = {Pubkey.from_string(address): elf for address, elf in self._genesis.programs.items()}
         indexed = {Pubkey.from_string(address): offsets for address, offsets in self._genesis.indexed.items()}
-        return Live(
+        return LiveChain(
             machine=Machine(loaded.accounts, programs, indexed),
             commits=GroupCommit(self._store, epoch, loaded.seq, slots),
             slots=slots,
@@ -456,7 +456,7 @@ class EmbeddedChain:
             secrets=loaded.secrets,
         )
 
-    async def _loaded(self, epoch: Epoch) -> LoadedLedger:
+    async def _loaded(self, epoch: LedgerEpoch) -> LoadedLedger:
         loaded = await self._store.load(epoch, recent_slots=BLOCKHASH_SLOTS + 1)
         if loaded.secrets is not None:
             return loaded
@@ -485,7 +485,7 @@ class EmbeddedChain:
             self._stop(LedgerUnavailable("the chain stopped for good: a defect, or a row that cannot be read"))
             raise
 
-    async def _load_again(self) -> Live:
+    async def _load_again(self) -> LiveChain:
         for attempt in range(10**9):
             try:
                 live = await self._load(self._slots)
@@ -500,31 +500,31 @@ class EmbeddedChain:
                 return live
         raise AssertionError
 
-    def _tell(self, batch: Batch) -> None:
+    def _tell(self, batch: OpenBatch) -> None:
         self._feeds.tell(batch.landed)
         if not self._subscribers:
             return
         loop = asyncio.get_running_loop()
-        for landed in batch.landed:
-            landing = Landing(
-                signature=str(SignatureKey.from_bytes(landed.signature)),
-                slot=landed.slot,
-                block_time=landed.block_time,
-                error=read_error(landed.error),
-                accounts=tuple(map(str, landed.keys)),
-                changed=tuple(map(str, landed.changed)),
-                logs=tuple(landed.meta.logs),
+        for executed in batch.landed:
+            landed = Landed(
+                signature=str(SignatureKey.from_bytes(executed.signature)),
+                slot=executed.slot,
+                block_time=executed.block_time,
+                error=read_error(executed.error),
+                accounts=tuple(map(str, executed.keys)),
+                changed=tuple(map(str, executed.changed)),
+                logs=tuple(executed.meta.logs),
             )
             for callback in self._subscribers:
                 # By the loop, so that a callback that raises does not stop the ledger.
-                loop.call_soon(callback, landing)
+                loop.call_soon(callback, landed)
 
-    def _require(self) -> Live:
+    def _require(self) -> LiveChain:
         if self._live is None:
             raise self._down
         return self._live
 
-    def _come_up(self, live: Live) -> None:
+    def _come_up(self, live: LiveChain) -> None:
         self._live, self._slots = live, live.slots
         self._up.set()
 
@@ -540,8 +540,8 @@ class EmbeddedChain:
         self._go_down(reason)
         self._stopped.set()
 
-    async def _promise(self, live: Live, slot: int) -> None:
-        """Returns when a ceiling above this slot is stored, so that it may be told."""
+    async def _promise(self, live: LiveChain, slot: int) -> None:
+        """Returns when a ceiling above this slot is stored, so that it may be shown."""
         while slot >= self._slots.ceiling:
             await live.commits.raise_ceiling().committed()
         self._raise_ceiling_early(slot)

@@ -1,4 +1,4 @@
-"""What a message would cost: a fee for each signature, and the priority fee that its compute budget promises."""
+"""The cost of a message: a fee for each signature, and the priority fee that its compute budget promises."""
 
 from typing import Final
 

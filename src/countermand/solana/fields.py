@@ -1,7 +1,7 @@
 """Accounts found by what stands in them: an index of the 32 bytes at an offset of each account of a program.
 
 Programs keep the key of an account's owner at a fixed place. The index is kept with the accounts, knows no program, and
-is never the truth: whoever finds an account by it looks at the account itself.
+is never the truth: a reader that finds an account by it looks at the account itself.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """Whether the payer of a transaction can pay for it, asked before anything is sent.
 
-A chain drops a transaction whose payer cannot pay the fee, and says nothing: whoever sent it waits in vain.
+A chain drops a transaction whose payer cannot pay the fee, and says nothing: its sender waits in vain.
 """
 
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ async def fee_shortfall_of(chain: Chain, message: bytes) -> str | None:
     if (held or 0) >= fee + WALLET_RENT_LAMPORTS:  # Most have plenty, and then nothing is simulated.
         return None
     error = (await chain.simulate(wire.raw)).error
-    return _told(payer, held or 0, fee, 0) if error in _NO_FEE or _leaves_too_little(error) else None
+    return _shortage(payer, held or 0, fee, 0) if error in _NO_FEE or _leaves_too_little(error) else None
 
 
 async def shortfall_of(chain: Chain, message: bytes) -> str | None:
@@ -53,7 +53,7 @@ async def shortfall_of(chain: Chain, message: bytes) -> str | None:
         return None
     error = (await chain.simulate(wire.raw)).error
     lacks = error in _NO_FEE or _leaves_too_little(error) or _lacks_lamports(error, calls)
-    return _told(payer, held or 0, fee, spent) if lacks else None
+    return _shortage(payer, held or 0, fee, spent) if lacks else None
 
 
 async def _lamports(chain: Chain, addresses: list[Address]) -> list[int | None]:
@@ -97,7 +97,7 @@ def _leaves_too_little(error: JsonError | None) -> bool:
     return isinstance(error, dict) and error.get("InsufficientFundsForRent") == {"account_index": 0}
 
 
-def _told(payer: Address, held: int, fee: int, spent: int) -> str:
+def _shortage(payer: Address, held: int, fee: int, spent: int) -> str:
     """What is spent beyond the fee can be what must stay there once the fee is paid."""
     beside = (
         f"{spent} for a new account"

@@ -1,4 +1,4 @@
-"""What a new ledger begins with. All its randomness comes in here."""
+"""The beginning of a ledger. All its randomness comes in here."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

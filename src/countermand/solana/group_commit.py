@@ -1,7 +1,7 @@
 """Group commit: what the machine has done is queued, and one task writes all that is queued as one batch.
 
-Positions number the changes of the ledger. A batch leads it from one position to another, and nobody is told anything
-that a position made before a batch up to it is committed.
+Positions number the changes of the ledger. A batch leads it from one position to another, and no effect of
+a position is shown before a batch up to it is committed.
 """
 
 import asyncio
@@ -15,8 +15,8 @@ from solders.pubkey import Pubkey
 from countermand.solana.clockwork import SlotClock
 from countermand.solana.ledger import Meta, encode_meta
 from countermand.solana.ledger_store import (
-    Epoch,
     LedgerBatch,
+    LedgerEpoch,
     LedgerStore,
     StoredAccount,
     StoredTransaction,
@@ -28,7 +28,7 @@ BATCHES_AHEAD_MAX = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Landed:
+class ExecutedTransaction:
     """A transaction that was executed and waits for its commit. `error` is JSON text."""
 
     signature: bytes
@@ -59,15 +59,15 @@ class Landed:
 
 
 @dataclass(slots=True)
-class Batch:
+class OpenBatch:
     until: int
-    landed: list[Landed] = field(default_factory=list)
+    landed: list[ExecutedTransaction] = field(default_factory=list)
     accounts: dict[Pubkey, Account | None] = field(default_factory=dict)
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
     _failure: ChainUnavailable | None = None
 
     async def committed(self) -> None:
-        """Returns when it is; raises `ChainUnavailable` when it failed, or when nobody knows."""
+        """Returns when it is; raises `ChainUnavailable` when it failed, or when its outcome is unknown."""
         await self._ended.wait()
         if self._failure is not None:
             raise self._failure
@@ -80,29 +80,29 @@ class Batch:
 class GroupCommit:
     """The queue between one loaded machine and the store. A failure ends it: the chain then loads and makes another."""
 
-    def __init__(self, store: LedgerStore, epoch: Epoch, position: int, clock: SlotClock) -> None:
+    def __init__(self, store: LedgerStore, epoch: LedgerEpoch, position: int, clock: SlotClock) -> None:
         self._store = store
         self._epoch = epoch
         self._clock = clock
         self.position = position
         """Of the newest change, committed or not."""
         self._committed = position
-        self._batches: deque[Batch] = deque()
+        self._batches: deque[OpenBatch] = deque()
         """The first is on its way while `_writing`."""
         self._writing = False
         self._work = asyncio.Event()
         self._failure: ChainUnavailable | None = None
 
-    def land(self, landed: Landed, accounts: dict[Pubkey, Account | None]) -> Batch:
+    def land(self, landed: ExecutedTransaction, accounts: dict[Pubkey, Account | None]) -> OpenBatch:
         batch = self._open_batch()
         batch.landed.append(landed)
         return self._change(batch, accounts)
 
-    def put(self, accounts: dict[Pubkey, Account | None]) -> Batch:
+    def put(self, accounts: dict[Pubkey, Account | None]) -> OpenBatch:
         """Changes without a transaction."""
         return self._change(self._open_batch(), accounts)
 
-    def raise_ceiling(self) -> Batch:
+    def raise_ceiling(self) -> OpenBatch:
         """A batch that at least stores the clock."""
         self._work.set()
         return self._open_batch()
@@ -112,7 +112,7 @@ class GroupCommit:
         return not self._batches
 
     async def room(self) -> None:
-        """Lets nobody run further ahead of the store than a few batches."""
+        """Waits until at most a few batches are ahead of the store."""
         while len(self._batches) > BATCHES_AHEAD_MAX:
             await self._batches[0].committed()
 
@@ -127,7 +127,7 @@ class GroupCommit:
         assert self._failure is not None
         raise self._failure
 
-    async def run(self, on_committed: Callable[[Batch], None]) -> None:
+    async def run(self, on_committed: Callable[[OpenBatch], None]) -> None:
         """Writes for ever. Raises `ChainUnavailable` when a commit failed, after telling everybody who waits."""
         while True:
             await self._work.wait()
@@ -152,7 +152,7 @@ class GroupCommit:
         while self._batches:
             self._batches.popleft().end(failure)
 
-    async def _write(self, batch: Batch) -> None:
+    async def _write(self, batch: OpenBatch) -> None:
         clock = self._clock.to_store()
         changed = batch.accounts.items()
         await self._store.commit(
@@ -168,16 +168,16 @@ class GroupCommit:
         )
         self._clock.ceiling = clock.ceiling
 
-    def _open_batch(self) -> Batch:
+    def _open_batch(self) -> OpenBatch:
         if self._failure is not None:
             raise self._failure
         newest = self._batches[-1] if len(self._batches) > self._writing else None
         if newest is None or len(newest.landed) >= BATCH_TRANSACTIONS_MAX:
-            newest = Batch(self.position)
+            newest = OpenBatch(self.position)
             self._batches.append(newest)
         return newest
 
-    def _change(self, batch: Batch, accounts: dict[Pubkey, Account | None]) -> Batch:
+    def _change(self, batch: OpenBatch, accounts: dict[Pubkey, Account | None]) -> OpenBatch:
         batch.accounts.update(accounts)
         self.position += 1
         batch.until = self.position

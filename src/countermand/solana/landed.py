@@ -8,7 +8,7 @@ from typing import Final
 from solders.pubkey import Pubkey
 from solders.signature import Signature as SignatureKey
 
-from countermand.solana.group_commit import Landed
+from countermand.solana.group_commit import ExecutedTransaction
 from countermand.solana.ledger import read_error
 from countermand.solana.port import LANDED_WAITING_MAX, ChainUnavailable, LandedSignature
 
@@ -70,7 +70,7 @@ class LandedFeeds:
             if not self._about[key]:
                 del self._about[key]
 
-    def tell(self, committed: Sequence[Landed]) -> None:
+    def tell(self, committed: Sequence[ExecutedTransaction]) -> None:
         if not self._feeds:
             return
         for landed in committed:
@@ -95,6 +95,6 @@ class LandedFeeds:
             feed.push(told)
 
 
-def _told(landed: Landed) -> LandedSignature:
+def _told(landed: ExecutedTransaction) -> LandedSignature:
     signature = str(SignatureKey.from_bytes(landed.signature))
     return LandedSignature(signature, landed.slot, read_error(landed.error), landed.block_time, landed.position)

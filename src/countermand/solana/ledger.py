@@ -1,4 +1,4 @@
-"""What the embedded chain tells beyond the port, and the form in which a transaction's circumstances are stored."""
+"""What the embedded chain offers beyond the port, and the form in which a transaction's circumstances are stored."""
 
 import json
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ __all__ = [
     "InnerCall",
     "InnerInstruction",
     "InnerInstructions",
-    "Landing",
+    "Landed",
     "LedgerTransaction",
     "Meta",
     "ReturnData",
@@ -98,7 +98,7 @@ class DetailedSimulation:
 
 
 @dataclass(frozen=True, slots=True)
-class Landing:
+class Landed:
     """A committed transaction. `accounts` are all that it mentions, `changed` those that are different now."""
 
     signature: Signature
@@ -112,7 +112,7 @@ class Landing:
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """The fate of a transaction. `dropped` tells why it never landed; `error` that it landed in vain."""
+    """The outcome of a transaction. `dropped`: why it never landed. `error`: it landed and failed."""
 
     signature: Signature
     slot: int

@@ -22,7 +22,7 @@ class LedgerReplaced(ChainUnavailable):
 
 
 @dataclass(frozen=True, slots=True)
-class Epoch:
+class LedgerEpoch:
     """One load of the ledger. `opened` is the epoch in which its writer first took the fence: it names the writer."""
 
     number: int
@@ -42,7 +42,7 @@ class LedgerSecrets:
 class StoredClock:
     """The slot at an instant of the wall clock, and the latest block time, in seconds.
 
-    Nobody was told a slot at or above `ceiling`.
+    No slot at or above `ceiling` was shown.
     """
 
     slot: int
@@ -121,13 +121,13 @@ class LoadedLedger:
 class LedgerStore(Protocol):
     """Everything may raise `LedgerUnavailable`; what names an epoch raises `LedgerReplaced` when that has ended."""
 
-    async def begin_epoch(self, opened: int | None) -> Epoch:
-        """Takes the fence: as a new writer (None), or again as the one that `opened` names, if nobody replaced it."""
+    async def begin_epoch(self, opened: int | None) -> LedgerEpoch:
+        """Takes the fence: as a new writer (None), or again as the one that `opened` names, unless it was replaced."""
 
-    async def load(self, epoch: Epoch, *, recent_slots: int) -> LoadedLedger: ...
+    async def load(self, epoch: LedgerEpoch, *, recent_slots: int) -> LoadedLedger: ...
 
     async def found(
-        self, epoch: Epoch, secrets: LedgerSecrets, clock: StoredClock, accounts: Sequence[StoredAccount]
+        self, epoch: LedgerEpoch, secrets: LedgerSecrets, clock: StoredClock, accounts: Sequence[StoredAccount]
     ) -> None:
         """Empties the ledger and begins it anew. Positions go on rising."""
 

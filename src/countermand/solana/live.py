@@ -13,24 +13,24 @@ from solders.signature import Signature as SignatureKey
 from countermand.solana.clockwork import BLOCKHASH_SLOTS, Blockhashes, SlotClock
 from countermand.solana.durable_nonce import nonce_use, permits, value_at
 from countermand.solana.errors import ALREADY_PROCESSED, BLOCKHASH_NOT_FOUND, SIGNATURE_FAILURE
-from countermand.solana.group_commit import Batch, GroupCommit, Landed
+from countermand.solana.group_commit import ExecutedTransaction, GroupCommit, OpenBatch
 from countermand.solana.ledger import Submitted
 from countermand.solana.ledger_store import LedgerSecrets
 from countermand.solana.machine import Machine, MachineSimulation, Rejected
 from countermand.solana.port import AccountInfo, Address, JsonError, LatestBlockhash
-from countermand.solana.recent import Recent, RecentStatus
+from countermand.solana.recent import RecentStatus, RecentTransactions
 from countermand.solana.wire import WireTransaction
 
 VERIFIED_KEPT: Final = 1_024
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class LiveChain:
     machine: Machine
     commits: GroupCommit
     slots: SlotClock
     hashes: Blockhashes
-    recent: Recent
+    recent: RecentTransactions
     secrets: LedgerSecrets
     _verified: dict[bytes, None] = field(default_factory=dict)
 
@@ -55,7 +55,7 @@ class Live:
         if isinstance(done, Rejected):
             return Submitted(shown, slot, None, dropped=done.error)
         error = None if done.error is None else json.dumps(done.error)
-        landed = Landed(
+        landed = ExecutedTransaction(
             signature=signature,
             message_hash=transaction.message_hash,
             position=self.commits.position + 1,
@@ -104,7 +104,7 @@ class Live:
     def _has_recent_blockhash(self, message: Message | MessageV0, slot: int) -> bool:
         return self.hashes.slot_of(bytes(message.recent_blockhash), slot) is not None
 
-    def put(self, accounts: dict[Address, AccountInfo]) -> Batch:
+    def put(self, accounts: dict[Address, AccountInfo]) -> OpenBatch:
         """Sets accounts, whatever the programs would say."""
         changed: dict[Pubkey, Account | None] = {}
         for address, info in accounts.items():

@@ -40,7 +40,7 @@ _DECIMALS_AT: Final = 44
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The transaction was not included: nothing changed and nobody paid."""
+    """The transaction was not included: nothing changed and no fee was paid."""
 
     error: JsonError
 

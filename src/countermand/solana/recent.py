@@ -8,14 +8,14 @@ from countermand.solana.clockwork import BLOCKHASH_SLOTS
 
 @dataclass(frozen=True, slots=True)
 class RecentStatus:
-    """`position` tells which commit must be done before anybody may know. `error` is JSON text."""
+    """`position`: the commit that must be done before it may be shown. `error` is JSON text."""
 
     slot: int
     error: str | None
     position: int
 
 
-class Recent:
+class RecentTransactions:
     """A message's blockhash is at most as old as its landing, so after 150 slots neither can come back.
 
     Older transactions need no entry here: their blockhash is refused. So is the value of a durable nonce, from the

@@ -1,4 +1,4 @@
-"""What programs see of time: the clock, the schedule of epochs, and the slots and blockhashes that have been.
+"""The time that programs see: the clock, the schedule of epochs, and the slots and blockhashes that have been.
 
 On a cluster a transaction lands in a later slot than the last one that was told, so a program finds that one in
 `SlotHashes`. Here it lands in the very slot that was told last: that one is among them too, or no lookup table could be

@@ -141,7 +141,7 @@ def associated_token_address(owner: Address, mint: Address, program: Address = T
 
 
 def found_token_address(owner: Address, mint: Address, program: Address = TOKEN_PROGRAM) -> tuple[Address, int]:
-    """The same, and after how many steps it is found. Whoever makes the account pays 1,500 compute units for each."""
+    """The same, and after how many steps it is found. To make the account costs 1,500 compute units for each."""
     seeds = [bytes(Pubkey.from_string(key)) for key in (owner, program, mint)]
     address, bump = Pubkey.find_program_address(seeds, _ASSOCIATED_TOKEN_KEY)
     return str(address), 255 - bump

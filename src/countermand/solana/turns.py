@@ -9,7 +9,7 @@ from contextlib import contextmanager
 class Turns:
     """After `budget_ns` of work in one turn of the loop, more work waits for the next turn, and goes in its order.
 
-    Whoever has worked and wants more goes behind those that wait: much work does not keep little from its turn.
+    A task that has used its turn goes behind those that wait, so that long work does not delay short work.
     """
 
     def __init__(self, budget_ns: int, stopwatch: Callable[[], int]) -> None:
@@ -21,7 +21,7 @@ class Turns:
         self._waiting: deque[object] = deque()
 
     async def mine(self) -> None:
-        """Returns when there is time left in this turn, and nobody has waited longer."""
+        """Returns when there is time left in this turn, and no task has waited longer."""
         if not self._waiting and self._worked_ns < self._budget_ns:
             return
         ticket = object()
@@ -31,7 +31,7 @@ class Turns:
                 await self._next.wait()
         finally:
             self._waiting.remove(ticket)
-            if self._waiting:  # Even if nobody works now.
+            if self._waiting:  # Even if no task runs now.
                 self._turn_soon()
 
     @contextmanager

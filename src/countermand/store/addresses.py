@@ -1,4 +1,4 @@
-"""What an address of the chain looks like, for rows that hold one."""
+"""The form of an address of the chain, for rows that hold one."""
 
 from typing import Final
 

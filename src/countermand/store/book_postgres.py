@@ -11,14 +11,14 @@ from countermand.orders.book.model.lifecycle import LIVE
 from countermand.orders.book.model.market import MarketSymbol
 from countermand.orders.book.model.order import Nonce, OrderId
 from countermand.orders.book.ports import OrdersQuery, Period, StoredBookOrder, StoredTrade, TradesQuery
-from countermand.orders.book.rows import BalanceRow, BookRows
+from countermand.orders.book.rows import BookBalanceRow, BookRows
 from countermand.store.book_rows import BOOK_FAMILY
 from countermand.store.connections import asking, reading
 from countermand.store.shard_postgres import ShardPostgres
 from countermand.stored_rows import check, unreadable
 from countermand.values.instant import Instant
 
-_COUNTERS: Final = "SELECT body FROM book_standing WHERE shard = $1"
+_COUNTERS: Final = "SELECT body FROM book_counters WHERE shard = $1"
 _BALANCES: Final = """
 SELECT account, currency, available::text, locked::text FROM book_balances WHERE shard = $1 ORDER BY account, currency
 """
@@ -80,7 +80,7 @@ _NEVER: Final = 2**62
 
 
 class PostgresBookStore(ShardPostgres[BookRows]):
-    """`engine.book_ports.BookStore`. Expects the schema to be there: `migrate` comes first."""
+    """`orders.book.ports.BookStore`. Expects the schema to be there: `migrate` comes first."""
 
     family = BOOK_FAMILY
 
@@ -89,11 +89,11 @@ class PostgresBookStore(ShardPostgres[BookRows]):
             await self._readers.execute(_DELETE_DRAFTS, expired_before)
 
     async def counters(self, shard: int) -> bytes | None:
-        with reading("book_standing", shard):
+        with reading("book_counters", shard):
             body: bytes | None = await self._readers.fetchval(_COUNTERS, shard)
         return body
 
-    async def balances(self, shard: int) -> Sequence[BalanceRow]:
+    async def balances(self, shard: int) -> Sequence[BookBalanceRow]:
         with reading("book_balances"):
             rows = await self._readers.fetch(_BALANCES, shard, timeout=None)
         return [_balance(row) for row in rows]
@@ -170,10 +170,10 @@ class PostgresBookStore(ShardPostgres[BookRows]):
         return [_period(row) for row in rows]
 
 
-def _balance(row: asyncpg.Record) -> BalanceRow:
+def _balance(row: asyncpg.Record) -> BookBalanceRow:
     account, currency, available, locked = row
     try:
-        return BalanceRow(Account(account), Currency(currency), int(available), int(locked))
+        return BookBalanceRow(Account(account), Currency(currency), int(available), int(locked))
     except ValueError as problem:
         raise unreadable("book_balances", f"{account} {currency}", problem) from problem
 

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from countermand.orders.book.rows import BookRows
-from countermand.store.writer import Family
+from countermand.store.writer import FamilyStatements
 
 _ORDERS: Final = """
 INSERT INTO book_orders (shard, id, account, nonce, uuid, market, base, quote, kind, side, state, live, created_at,
@@ -32,7 +32,7 @@ SELECT fence.shard, added.* FROM fence CROSS JOIN
     unnest($45::bigint[], $46::text[], $47::bigint[], $48::bytea[]) AS added
 """
 _STANDING: Final = """
-INSERT INTO book_standing (shard, body)
+INSERT INTO book_counters (shard, body)
 SELECT fence.shard, $49::bytea FROM fence WHERE $49::bytea IS NOT NULL
 ON CONFLICT (shard) DO UPDATE SET body = excluded.body
 """
@@ -72,11 +72,11 @@ def _arguments(rows: BookRows) -> tuple[Any, ...]:
         [row.account for row in drafts],
         [row.expires_at for row in drafts],
         [row.body for row in drafts],
-        rows.standing,
+        rows.counters,
     )
 
 
-BOOK_FAMILY: Final = Family(
+BOOK_FAMILY: Final = FamilyStatements(
     {
         "order_rows": _ORDERS,
         "trade_rows": _TRADES,
@@ -88,7 +88,7 @@ BOOK_FAMILY: Final = Family(
         "DELETE FROM book_orders WHERE shard = $1",
         "DELETE FROM book_trades WHERE shard = $1",
         "DELETE FROM book_balances WHERE shard = $1",
-        "DELETE FROM book_standing WHERE shard = $1",
+        "DELETE FROM book_counters WHERE shard = $1",
         "DELETE FROM book_drafts WHERE shard = $1",
     ),
     _arguments,

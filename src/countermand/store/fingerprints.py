@@ -1,4 +1,4 @@
-"""Whose vaults are in a database: the fingerprint of their master seed."""
+"""The fingerprint of the master seed of the vaults in a database."""
 
 import re
 from collections.abc import Callable

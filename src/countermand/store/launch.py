@@ -19,8 +19,8 @@ PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """Who the program is to be. With neither, who we are.
+class ProcessIdentity:
+    """The user and group that the program runs as. With neither field, our own.
 
     `mapped_to`: in a user namespace of its own, our own user and group go by these numbers; files keep their owners.
     `user`: another user and group.
@@ -30,10 +30,10 @@ class Identity:
     user: tuple[int, int] | None = None
 
 
-AS_WE_ARE = Identity()
+AS_WE_ARE = ProcessIdentity()
 
 
-def command(identity: Identity, directory: Path, program: list[str]) -> list[str]:
+def command(identity: ProcessIdentity, directory: Path, program: list[str]) -> list[str]:
     """The command line that runs `program` as `identity`, which must be able to enter `directory`."""
     options = [str(os.getpid()), str(directory), _pair(identity.mapped_to), _pair(identity.user)]
     return [sys.executable, "-I", "-S", __file__, *options, *program]

@@ -1,4 +1,4 @@
-"""What a sandbox remembers of itself, in PostgreSQL: its settings and its tokens."""
+"""The stored settings and tokens of a sandbox."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What every family's store has: writers with their fences, and a pool of readers.
+"""The part that the stores of all families share: writers with their fences, and a pool of readers.
 
 Each shard commits on a connection of its own; reads share a small pool.
 """
@@ -11,7 +11,7 @@ import asyncpg
 
 from countermand.kernel.ports import Batch, Epoch, EventRecord, EventRow
 from countermand.store.connections import CONNECT_S, LOST, PRIMARY, asking, no_connection, settings
-from countermand.store.writer import Family, Writer
+from countermand.store.writer import FamilyStatements, Writer
 
 READERS: Final = 4
 READ_S: Final = 10
@@ -27,9 +27,9 @@ R = TypeVar("R")
 
 
 class ShardPostgres(Generic[R]):
-    """`engine.ports.ShardStore`. Expects the schema to be there: `migrate` comes first."""
+    """`kernel.ports.ShardStore`. Expects the schema to be there: `migrate` comes first."""
 
-    family: ClassVar[Family]
+    family: ClassVar[FamilyStatements]
 
     def __init__(self, dsn: str, readers: "asyncpg.Pool[asyncpg.Record]") -> None:
         self._dsn = dsn

@@ -1,4 +1,4 @@
-"""What an audit reads: one instant of the database, while commits go on."""
+"""One instant of the database for an audit, while commits go on."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 import asyncpg
 
 from countermand.kernel.ports import Epoch, EventRecord, EventRow, JournalRow
-from countermand.orders.book.rows import BalanceRow, BookOrderRow, TradeRow
+from countermand.orders.book.rows import BookBalanceRow, BookOrderRow, BookTradeRow
 from countermand.orders.trigger.ports import OrderRow
 from countermand.store.connections import Connection, asking
 from countermand.store.writer import epoch_of
@@ -39,7 +39,7 @@ SELECT greatest(
     0, (SELECT max(nonce) FROM book_orders WHERE shard = $1), (SELECT max(nonce) FROM book_drafts WHERE shard = $1)
 )
 """
-_BOOK_STANDING: Final = "SELECT body FROM book_standing WHERE shard = $1"
+_BOOK_COUNTERS: Final = "SELECT body FROM book_counters WHERE shard = $1"
 
 
 class Snapshot:
@@ -101,21 +101,21 @@ class Snapshot:
             async for row in self.connection.cursor(_BOOK_ORDERS, shard, prefetch=_ROWS_AT_A_TIME):
                 yield BookOrderRow(**{**row, "uuid": str(row["uuid"])})
 
-    async def book_trades(self, shard: int) -> AsyncIterator[TradeRow]:
+    async def book_trades(self, shard: int) -> AsyncIterator[BookTradeRow]:
         with asking():
             async for row in self.connection.cursor(_BOOK_TRADES, shard, prefetch=_ROWS_AT_A_TIME):
-                yield TradeRow(**row)
+                yield BookTradeRow(**row)
 
-    async def book_balances(self, shard: int) -> AsyncIterator[BalanceRow]:
+    async def book_balances(self, shard: int) -> AsyncIterator[BookBalanceRow]:
         with asking():
             async for account, currency, available, locked in self.connection.cursor(
                 _BOOK_BALANCES, shard, prefetch=_ROWS_AT_A_TIME
             ):
-                yield BalanceRow(account, currency, int(available), int(locked))
+                yield BookBalanceRow(account, currency, int(available), int(locked))
 
-    async def book_standing(self, shard: int) -> bytes | None:
+    async def book_counters(self, shard: int) -> bytes | None:
         with asking():
-            body: bytes | None = await self.connection.fetchval(_BOOK_STANDING, shard)
+            body: bytes | None = await self.connection.fetchval(_BOOK_COUNTERS, shard)
         return body
 
     async def nonce_max(self, shard: int) -> int:

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from countermand.orders.trigger.ports import TriggerRows
-from countermand.store.writer import Family
+from countermand.store.writer import FamilyStatements
 
 _ORDERS: Final = """
 INSERT INTO orders (
@@ -47,7 +47,7 @@ def _arguments(rows: TriggerRows) -> tuple[Any, ...]:
     )
 
 
-TRIGGER_FAMILY: Final = Family(
+TRIGGER_FAMILY: Final = FamilyStatements(
     {
         "order_rows": _ORDERS,
         "craft_rows": _CRAFTS,

@@ -1,4 +1,4 @@
-"""What a database remembers of its venue: how it is served, on which chain its funds are, which tokens count."""
+"""The stored identity of a venue: how it is served, on which chain its funds are, which tokens count."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager

@@ -51,7 +51,7 @@ _RESET: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class FamilyStatements:
     """What one family of orders writes beside the journal: parts of the statement, and their parameters.
 
     A part is an INSERT under a name. Its parameters are numbered from `FIRST_PARAMETER`.
@@ -98,7 +98,7 @@ FIRST_PARAMETER: Final = 18
 class Writer:
     """Commits one batch at a time, on a connection of its own that is opened anew when it was lost."""
 
-    def __init__(self, dsn: str, shard: int, family: Family) -> None:
+    def __init__(self, dsn: str, shard: int, family: FamilyStatements) -> None:
         self._dsn = dsn
         self._shard = shard
         self._family = family

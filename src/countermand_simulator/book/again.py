@@ -5,19 +5,19 @@ from collections.abc import Iterable
 from countermand.kernel.ports import JournalRow
 from countermand.orders.book import journal as book_journal
 from countermand.orders.book.model.decide import decide
-from countermand.orders.book.model.exchange import Desk
+from countermand.orders.book.model.exchange import Exchange
 from countermand.orders.book.model.market import Market
 from countermand_simulator.book.checkers import Claim
 from countermand_simulator.violation import Violation
 
 
 def decides_again(rows: Iterable[JournalRow], markets: Iterable[Market]) -> None:
-    desk = Desk(markets)
+    exchange = Exchange(markets)
     for row in rows:
         entry = book_journal.read(row)
-        decided = decide(desk, entry.command, entry.at)
+        decided = decide(exchange, entry.command, entry.at)
         if decided != entry.events:
             what = f"entry {entry.seq} ({entry.command}) brought {entry.events}, and now brings {decided}"
             raise Violation(Claim.REPLAY_EQUALS_MEMORY, what)
         for event in entry.events:
-            desk.apply(event, entry.at)
+            exchange.apply(event, entry.at)

@@ -9,10 +9,10 @@ from countermand.kernel.ids import Ids
 from countermand.orders.book.model.commands import Command
 from countermand.orders.book.model.decide import Decision
 from countermand.orders.book.model.market import Market
-from countermand.orders.book.model.refusals import Refused
+from countermand.orders.book.model.refusals import BookRefused
 from countermand.orders.book.ports import BookStore
 from countermand.orders.book.rows import Draft
-from countermand.orders.book.service import Venue
+from countermand.orders.book.service import BookService
 from countermand.orders.book.shard import BookEpoch, BookShard
 from countermand.orders.book.state import BookState
 from countermand.orders.shards import BOOK_SHARD
@@ -36,7 +36,7 @@ class CountedShard(BookShard):
     stepped: Callable[[str], None]
     looked: Callable[[BookState, bool], None]
 
-    def _turn(self, writer: BookEpoch, command: Command) -> Decision | Refused:
+    def _turn(self, writer: BookEpoch, command: Command) -> Decision | BookRefused:
         self.stepped(f"{type(command).__name__} {getattr(command, 'order_id', '')}")
         return super()._turn(writer, command)
 
@@ -72,7 +72,7 @@ class Parts:
     """What a process is built of. A test that wants a defect puts its own part in."""
 
     shard: type[CountedShard] = CountedShard
-    venue: type[Venue] = Venue
+    venue: type[BookService] = BookService
     store: Callable[[BookStore], BookStore] = lambda store: store
 
 

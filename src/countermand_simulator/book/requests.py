@@ -10,11 +10,11 @@ from countermand.kernel.journal import encode
 from countermand.orders.book.model.ledger.amount import Account, Amount, Currency
 from countermand.orders.book.model.ledger.ledger import Balance
 from countermand.orders.book.model.market import MarketSymbol
-from countermand.orders.book.model.order import Nonce, Order, OrderId, Side, Terms
-from countermand.orders.book.model.refusals import Refused
+from countermand.orders.book.model.order import BookOrder, BookTerms, Nonce, OrderId, Side
+from countermand.orders.book.model.refusals import BookRefused
 from countermand.orders.book.ports import OrdersQuery, Period, TradesQuery, Turnover
 from countermand.orders.book.rows import Draft
-from countermand.orders.book.service import Trade
+from countermand.orders.book.service import BookTrade
 from countermand.values.instant import Instant
 from countermand_simulator.book.process import BookProcess
 
@@ -26,21 +26,21 @@ def plain(thing: object) -> Any:
     return msgspec.json.decode(encode(thing))
 
 
-def _refused(told: Refused, **more: Any) -> Answer:
+def _refused(told: BookRefused, **more: Any) -> Answer:
     body = None if told.order is None else plain(told.order)
     return {"kind": "refused", "refusal": told.refusal.name, "body": body, **more}
 
 
-def _ordered(kind: str, told: Order | Refused) -> Answer:
-    return _refused(told) if isinstance(told, Refused) else {"kind": kind, "body": plain(told)}
+def _ordered(kind: str, told: BookOrder | BookRefused) -> Answer:
+    return _refused(told) if isinstance(told, BookRefused) else {"kind": kind, "body": plain(told)}
 
 
 # --- changes
 
 
-async def drafts(process: BookProcess, terms: Terms) -> Answer:
+async def drafts(process: BookProcess, terms: BookTerms) -> Answer:
     draft = await process.venue.draft(terms, hex)
-    if isinstance(draft, Refused):
+    if isinstance(draft, BookRefused):
         return _refused(draft)
     expires_at = draft.expires_at
     told = {"kind": "drafted", "nonce": draft.nonce, "terms": plain(terms), "draft": draft}
@@ -84,7 +84,7 @@ async def cancels_by_operator(process: BookProcess, order_id: OrderId) -> Answer
 
 async def credits_to(process: BookProcess, account: Account, currency: Currency, amount: Amount) -> Answer:
     told = await process.venue.credit(account, currency, amount)
-    if isinstance(told, Refused):
+    if isinstance(told, BookRefused):
         return _refused(told)
     available, locked = _pair(told)
     return {"kind": "credited", "available": available, "locked": locked}
@@ -156,10 +156,10 @@ def _pair(balance: Balance) -> tuple[int, int]:
     return balance.available.quanta, balance.locked.quanta
 
 
-def _events(told: Sequence[Trade]) -> list[Any]:
+def _events(told: Sequence[BookTrade]) -> list[Any]:
     return [plain(trade.event) for trade in told]
 
 
-def _rests(order: Order) -> tuple[int, int, int]:
+def _rests(order: BookOrder) -> tuple[int, int, int]:
     assert order.terms.price is not None, f"order {order.id} rests without a price"
     return order.id, order.terms.price.ticks, order.remaining.lots

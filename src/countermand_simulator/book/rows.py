@@ -10,11 +10,11 @@ import msgspec
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import JournalRow
 from countermand.orders.book.model.book import WORST_TO_BUY, WORST_TO_SELL, resting
-from countermand.orders.book.model.exchange import Desk
+from countermand.orders.book.model.exchange import Exchange
 from countermand.orders.book.model.ledger.amount import Account, Currency
 from countermand.orders.book.model.market import MarketSymbol
 from countermand.orders.book.model.order import Nonce, OrderId, Side, TradeId
-from countermand.orders.book.rows import BookOrderRow, TradeRow
+from countermand.orders.book.rows import BookOrderRow, BookTradeRow
 from countermand.orders.shards import BOOK_SHARD
 from countermand_simulator.book.store import MemoryBookDatabase, MemoryBookShard
 
@@ -43,7 +43,7 @@ class Rows:
         row = self._shard.trades.get(TradeId(trade_id))
         if row is None:
             return None
-        return {**{name: getattr(row, name) for name in TradeRow.__slots__}, "body": msgspec.json.decode(row.body)}
+        return {**{name: getattr(row, name) for name in BookTradeRow.__slots__}, "body": msgspec.json.decode(row.body)}
 
     def balance(self, account: str, currency: str) -> tuple[int, int] | None:
         row = self._shard.balances.get((Account(account), Currency(currency)))
@@ -69,30 +69,30 @@ class Rows:
 class DeskSeen:
     """`checkers.claims.Memory`."""
 
-    desk: Desk
+    exchange: Exchange
 
     def order(self, order_id: int) -> bytes | None:
-        order = self.desk.orders.get(OrderId(order_id))
+        order = self.exchange.orders.get(OrderId(order_id))
         return None if order is None else encode(order)
 
     def live(self) -> Sequence[int]:
-        return sorted(order_id for pit in self.desk.pits.values() for order_id in pit.live)
+        return sorted(order_id for market_state in self.exchange.markets.values() for order_id in market_state.live)
 
     def queue(self, market: str, side: str) -> tuple[tuple[int, int, int], ...]:
-        return tuple(resting(self.desk.pits[MarketSymbol(market)].book, Side(side)))
+        return tuple(resting(self.exchange.markets[MarketSymbol(market)].book, Side(side)))
 
     def stops(self, market: str) -> Sequence[int]:
-        return list(self.desk.pits[MarketSymbol(market)].stops.crossed(WORST_TO_SELL, WORST_TO_BUY))
+        return list(self.exchange.markets[MarketSymbol(market)].stops.crossed(WORST_TO_SELL, WORST_TO_BUY))
 
     def triggered(self) -> Sequence[int]:
-        return [order_id for order_id in self.live() if self.desk.is_triggered(OrderId(order_id))]
+        return [order_id for order_id in self.live() if self.exchange.is_triggered(OrderId(order_id))]
 
     def balances(self) -> Mapping[tuple[str, str], tuple[int, int]]:
         return {
             (account, currency): (balance.available.quanta, balance.locked.quanta)
-            for account, currency, balance in self.desk.ledger.balances()
+            for account, currency, balance in self.exchange.ledger.balances()
         }
 
     def counters(self) -> dict[str, Any]:
-        standing: dict[str, Any] = msgspec.json.decode(encode(self.desk.standing()))
-        return standing
+        counters: dict[str, Any] = msgspec.json.decode(encode(self.exchange.counters()))
+        return counters

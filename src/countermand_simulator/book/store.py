@@ -9,7 +9,7 @@ from countermand.orders.book.model.ledger.amount import Account, Currency
 from countermand.orders.book.model.market import MarketSymbol
 from countermand.orders.book.model.order import Nonce, OrderId, TradeId
 from countermand.orders.book.ports import OrdersQuery, Period, StoredBookOrder, StoredTrade, TradesQuery
-from countermand.orders.book.rows import BalanceRow, BookOrderRow, BookRows, DraftRow, TradeRow
+from countermand.orders.book.rows import BookBalanceRow, BookDraftRow, BookOrderRow, BookRows, BookTradeRow
 from countermand.values.instant import Instant
 from countermand_simulator.fenced import BEFORE_READ, Faults, FencedDatabase, FencedShard, FencedStore
 
@@ -21,11 +21,11 @@ class MemoryBookShard(FencedShard[BookRows]):
     book_orders: dict[OrderId, BookOrderRow] = field(default_factory=dict)
     of_nonce: dict[tuple[Account, Nonce], OrderId] = field(default_factory=dict)
     of_uuid: dict[str, OrderId] = field(default_factory=dict)
-    trades: dict[TradeId, TradeRow] = field(default_factory=dict)
-    of_order: dict[OrderId, list[TradeRow]] = field(default_factory=dict)
+    trades: dict[TradeId, BookTradeRow] = field(default_factory=dict)
+    of_order: dict[OrderId, list[BookTradeRow]] = field(default_factory=dict)
     """Each order's trades."""
-    balances: dict[tuple[Account, Currency], BalanceRow] = field(default_factory=dict)
-    drafts: dict[Nonce, DraftRow] = field(default_factory=dict)
+    balances: dict[tuple[Account, Currency], BookBalanceRow] = field(default_factory=dict)
+    drafts: dict[Nonce, BookDraftRow] = field(default_factory=dict)
     standing: bytes | None = None
 
     def add(self, rows: BookRows) -> None:
@@ -40,8 +40,8 @@ class MemoryBookShard(FencedShard[BookRows]):
                 self.of_order.setdefault(order_id, []).append(trade)
         self.balances.update({(row.account, row.currency): row for row in rows.balances})
         self.drafts.update({row.nonce: row for row in rows.drafts})
-        if rows.standing is not None:
-            self.standing = rows.standing
+        if rows.counters is not None:
+            self.standing = rows.counters
 
     def refuse_twice(self, rows: BookRows) -> None:
         assert len({row.id for row in rows.orders}) == len(rows.orders), "an order twice in one batch"
@@ -78,7 +78,7 @@ class MemoryBookStore(FencedStore[MemoryBookShard]):
         await self._faults.at(BEFORE_READ)
         return self.database.shard(shard).standing
 
-    async def balances(self, shard: int) -> Sequence[BalanceRow]:
+    async def balances(self, shard: int) -> Sequence[BookBalanceRow]:
         await self._faults.at(BEFORE_READ)
         return [row for _, row in sorted(self.database.shard(shard).balances.items())]
 
@@ -95,13 +95,13 @@ class MemoryBookStore(FencedStore[MemoryBookShard]):
         return await self._first(lambda shard: _named(shard, shard.of_nonce.get((account, nonce))))
 
     async def draft(self, account: Account, nonce: Nonce) -> bytes | None:
-        def mine(shard: MemoryBookShard) -> DraftRow | None:
+        def mine(shard: MemoryBookShard) -> BookDraftRow | None:
             row = shard.drafts.get(nonce)
             return row if row is not None and row.account == account else None
 
         return await self._first(mine)
 
-    async def _first(self, find: Callable[[MemoryBookShard], BookOrderRow | DraftRow | None]) -> bytes | None:
+    async def _first(self, find: Callable[[MemoryBookShard], BookOrderRow | BookDraftRow | None]) -> bytes | None:
         await self._faults.at(BEFORE_READ)
         return next((row.body for shard in self._shards() if (row := find(shard)) is not None), None)
 
@@ -128,7 +128,7 @@ class MemoryBookStore(FencedStore[MemoryBookShard]):
     async def periods(self, market: MarketSymbol, length_ms: int, since: Instant, until: Instant) -> Sequence[Period]:
         await self._faults.at(BEFORE_READ)
 
-        def began(row: TradeRow) -> int:
+        def began(row: BookTradeRow) -> int:
             return row.at - (row.at - since) % length_ms
 
         wanted = [row for row in self._trades() if row.market == market and since <= row.at < until]
@@ -138,7 +138,7 @@ class MemoryBookStore(FencedStore[MemoryBookShard]):
     async def seconds(self, market: MarketSymbol, since: Instant) -> Sequence[Period]:
         return await self.periods(market, 1_000, since, Instant(2**62))
 
-    def _trades(self) -> Iterable[TradeRow]:
+    def _trades(self) -> Iterable[BookTradeRow]:
         return (row for shard in self._shards() for row in shard.trades.values())
 
 
@@ -146,7 +146,7 @@ def _named(shard: MemoryBookShard, order_id: OrderId | None) -> BookOrderRow | N
     return None if order_id is None else shard.book_orders.get(order_id)
 
 
-def _stored(rows: Iterable[TradeRow]) -> list[StoredTrade]:
+def _stored(rows: Iterable[BookTradeRow]) -> list[StoredTrade]:
     return [StoredTrade(row.at, row.body) for row in rows]
 
 
@@ -170,7 +170,7 @@ def _matches(row: BookOrderRow, query: OrdersQuery) -> bool:
     )
 
 
-def _is_asked_for(row: TradeRow, query: TradesQuery) -> bool:
+def _is_asked_for(row: BookTradeRow, query: TradesQuery) -> bool:
     return (
         query.account in (None, row.buyer, row.seller)
         and query.market in (None, row.market)
@@ -182,7 +182,7 @@ def _is_between(at: Instant, since: Instant | None, until: Instant | None) -> bo
     return (since is None or at >= since) and (until is None or at < until)
 
 
-def _period(began: Instant, rows: Sequence[TradeRow]) -> Period:
+def _period(began: Instant, rows: Sequence[BookTradeRow]) -> Period:
     ticks = [row.ticks for row in rows]
     turnover = sum(row.ticks * row.lots for row in rows)
     return Period(began, ticks[0], ticks[-1], max(ticks), min(ticks), sum(row.lots for row in rows), turnover)

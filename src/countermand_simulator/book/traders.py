@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from countermand.orders.book.model.ledger.amount import Account
 from countermand.orders.book.model.market import Market, MarketSymbol
-from countermand.orders.book.model.order import BUY, SELL, Kind, OrderId, Side, State, Terms
+from countermand.orders.book.model.order import BUY, SELL, BookTerms, Kind, OrderId, OrderStatus, Side
 from countermand.orders.book.model.quantities import Lots, Ticks
 from countermand.orders.book.ports import OrdersQuery, TradesQuery
 from countermand.orders.book.rows import Draft
@@ -92,7 +92,7 @@ class Trader:
         if ticket is not None and not self._strikes(self.world.options.forgotten):
             await self._twice(partial(self.creates, ticket))
 
-    async def _drafts(self, terms: Terms | None = None) -> Ticket | None:
+    async def _drafts(self, terms: BookTerms | None = None) -> Ticket | None:
         terms = terms or self._terms()
         asked = {"terms": plain(terms)}
         answer = await self.world.ask(self.account, "draft", asked, lambda process: requests.drafts(process, terms))
@@ -138,7 +138,7 @@ class Trader:
             if other.order_id is not None:
                 self.tickets[self.tickets.index(old)] = other
 
-    def _terms(self) -> Terms:
+    def _terms(self) -> BookTerms:
         random, options = self.random, self.world.options
         market = random.choice(options.markets[:1] * 4 + options.markets)
         [kind] = random.choices(_KINDS, (7, 2, 2, 1))
@@ -148,7 +148,7 @@ class Trader:
             price = None
         stop = Ticks(max(1, MID + random.randint(-options.spread, options.spread))) if kind is Kind.STOP_LIMIT else None
         lots = random.randint(market.volume_min.lots, random.choice((LOTS_MAX // 4, LOTS_MAX)))
-        terms = Terms(self.account, market.symbol, side, kind, Lots(lots), price, stop)
+        terms = BookTerms(self.account, market.symbol, side, kind, Lots(lots), price, stop)
         return self._flawed(terms) if self._strikes(options.flawed) else terms
 
     def _price(self, side: Side) -> Ticks:
@@ -159,7 +159,7 @@ class Trader:
         away = random.randint(-options.spread, options.spread)
         return Ticks(max(1, MID - away if side is BUY else MID + away))
 
-    def _flawed(self, terms: Terms) -> Terms:
+    def _flawed(self, terms: BookTerms) -> BookTerms:
         lots, price, stop = self.random.choice(
             (
                 (Lots(0), terms.price, terms.stop),
@@ -170,7 +170,7 @@ class Trader:
             )
         )
         symbol = MarketSymbol("dogeusdc") if self._strikes(0.1) else terms.market
-        return Terms(terms.account, symbol, terms.side, terms.kind, lots, price, stop)
+        return BookTerms(terms.account, symbol, terms.side, terms.kind, lots, price, stop)
 
     # --- cancels
 
@@ -296,7 +296,7 @@ class Trader:
             quote=market.quote if self._strikes(sometimes) else None,
             side=random.choice((BUY, SELL)) if self._strikes(sometimes) else None,
             kind=random.choice(_KINDS) if self._strikes(sometimes) else None,
-            state=random.choice(tuple(State)) if self._strikes(sometimes) else None,
+            state=random.choice(tuple(OrderStatus)) if self._strikes(sometimes) else None,
             ascending=self._strikes(0.5),
             limit=5 if self._strikes(sometimes) else ALL,
         )

@@ -36,7 +36,7 @@ class World(Stage[BookProcess]):
     def looked(self, process: BookProcess, memory: BookState, *, loaded: bool) -> None:
         """A writer shows its memory, all of which is committed, unless another one has written since."""
         if not self.was_replaced(process):
-            self.judged(self.checkers.remembers, DeskSeen(memory.desk), all_of_them=loaded)
+            self.judged(self.checkers.remembers, DeskSeen(memory.exchange), all_of_them=loaded)
 
     # --- processes
 

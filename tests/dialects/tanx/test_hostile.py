@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from countermand.dialects.tanx.reading import FORM
 from countermand.dialects.tanx.turns import in_turns
-from tests.dialects.tanx.house import ALICE, House, an_order
+from tests.dialects.tanx.order_api import ALICE, OrderApi, an_order
 
 PATHS = (
     "/sapi/v1/orders/nonce",
@@ -41,8 +41,8 @@ BODIES = (
     | OBJECTS.map(lambda value: json.dumps(value).encode("utf-8", "surrogatepass"))
     | OBJECTS.map(lambda value: json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))
 )
-HOUSE = House()
-HOUSE.gives(ALICE, eth=10, usdc=10_000)
+API = OrderApi()
+API.gives(ALICE, eth=10, usdc=10_000)
 
 
 def is_well_behaved(status: int, body: Any) -> bool:
@@ -54,14 +54,14 @@ def is_well_behaved(status: int, body: Any) -> bool:
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(PATHS), BODIES, st.sampled_from(["application/json", FORM, "text/plain", ""]))
 def test_any_body(path: str, body: bytes, content_type: str) -> None:
-    got = HOUSE.ask("POST", path, body=body, headers={"content-type": content_type} if content_type else {})
+    got = API.ask("POST", path, body=body, headers={"content-type": content_type} if content_type else {})
     assert is_well_behaved(got.status, got.body), got.raw
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(LISTS), st.dictionaries(NAMES, TEXTS | NUMBERS.map(str), max_size=5), BODIES | st.just(b""))
 def test_any_query_with_any_body(path: str, query: dict[str, str], body: bytes) -> None:
-    got = HOUSE.ask("GET", path, params=query, body=body)
+    got = API.ask("GET", path, params=query, body=body)
     assert is_well_behaved(got.status, got.body), got.raw
 
 
@@ -69,7 +69,7 @@ def test_any_query_with_any_body(path: str, query: dict[str, str], body: bytes) 
 @given(st.text(max_size=40))
 def test_any_name_of_an_order(name: str) -> None:
     path = "".join(f"%{byte:02x}" for byte in name.encode("utf-8", "replace")) or "x"
-    got = HOUSE.ask("GET", f"/sapi/v1/orders/{path}")
+    got = API.ask("GET", f"/sapi/v1/orders/{path}")
     assert is_well_behaved(got.status, got.body) or (got.status, got.body) in (
         (404, {"code": 404, "message": "Not found"}),
         (405, {"code": 405, "message": "Method not allowed"}),  # `cancel` is no order, but a path.

@@ -7,14 +7,13 @@ import jwt
 import pytest
 
 from countermand.dialects.tanx import auth, session
-from countermand.dialects.tanx.session import LoginTexts, Sessions
+from countermand.dialects.tanx.session import LoginTexts, TanxSessions
 from countermand.orders.book.members import Member
 from countermand.orders.book.model.ledger.amount import Account
 from countermand.values.instant import Instant
 from tests.contract.memory_members import MemoryMembers
 from tests.dialects.fakes import SECRET, START_MS, FakeClock, first_incarnation
-from tests.dialects.tanx.keys import address_of, sign_text
-from tests.dialects.tanx.reception import (
+from tests.dialects.tanx.auth_api import (
     ADDRESS,
     ALICE,
     LOGIN,
@@ -23,16 +22,17 @@ from tests.dialects.tanx.reception import (
     NOW_S,
     REFRESH,
     REFUSED_LOGIN,
-    FakeReception,
+    AuthApi,
 )
+from tests.dialects.tanx.keys import address_of, sign_text
 
 
 @pytest.fixture
-def venue() -> FakeReception:
-    return FakeReception()
+def venue() -> AuthApi:
+    return AuthApi()
 
 
-def test_a_user_signs_a_text_and_gets_two_tokens(venue: FakeReception) -> None:
+def test_a_user_signs_a_text_and_gets_two_tokens(venue: AuthApi) -> None:
     answer = venue.ask("POST", NONCE, {"eth_address": ADDRESS})
     assert answer.status_code == 200
     assert re.fullmatch(
@@ -54,7 +54,7 @@ def test_a_user_signs_a_text_and_gets_two_tokens(venue: FakeReception) -> None:
     assert (claims["token_type"], claims["iat"], claims["exp"]) == ("refresh", issued, issued + 604_800)
 
 
-def test_the_same_user_is_registered_once(venue: FakeReception) -> None:
+def test_the_same_user_is_registered_once(venue: AuthApi) -> None:
     first, second, mallory = venue.log_in(), venue.log_in(), venue.log_in(key=MALLORY)
     assert first.json["payload"] == second.json["payload"] != mallory.json["payload"]
     assert list(venue.members.members) == [address_of(ALICE), address_of(MALLORY)]
@@ -62,18 +62,18 @@ def test_the_same_user_is_registered_once(venue: FakeReception) -> None:
 
 @pytest.mark.parametrize("nonce", auth.NONCE_PATHS)
 @pytest.mark.parametrize("login", auth.LOGIN_PATHS)
-def test_all_spellings_of_the_root_are_one(venue: FakeReception, nonce: str, login: str) -> None:
+def test_all_spellings_of_the_root_are_one(venue: AuthApi, nonce: str, login: str) -> None:
     assert venue.log_in(venue.text(nonce), path=login).status_code == 200
 
 
-def test_forms_do_as_well(venue: FakeReception) -> None:
+def test_forms_do_as_well(venue: AuthApi) -> None:
     answer = venue.ask("POST", NONCE, f"eth_address={ADDRESS}".encode(), form=True)
     signature = sign_text(ALICE, answer.json["payload"])
     body = f"eth_address={ADDRESS.lower()}&user_signature={signature[2:]}".encode()
     assert venue.ask("POST", LOGIN, body, form=True).status_code == 200
 
 
-def test_a_text_is_given_again_while_it_is_good(venue: FakeReception) -> None:
+def test_a_text_is_given_again_while_it_is_good(venue: AuthApi) -> None:
     answers = [venue.ask("POST", NONCE, {"eth_address": address}).json for address in (ADDRESS, ADDRESS.lower())]
     assert [answer["message"] for answer in answers] == ["Nonce Acquired", "Cached Nonce Acquired"]
     assert answers[0]["payload"] == answers[1]["payload"]
@@ -81,7 +81,7 @@ def test_a_text_is_given_again_while_it_is_good(venue: FakeReception) -> None:
     assert venue.ask("POST", NONCE, {"eth_address": ADDRESS}).json["message"] == "Nonce Acquired"
 
 
-def test_a_text_serves_once_also_after_a_restart(venue: FakeReception) -> None:
+def test_a_text_serves_once_also_after_a_restart(venue: AuthApi) -> None:
     text = venue.text()
     venue.restarts()
     assert venue.text() == text
@@ -95,7 +95,7 @@ def test_a_text_serves_once_also_after_a_restart(venue: FakeReception) -> None:
     assert venue.text() != text
 
 
-def test_a_text_is_good_for_five_to_ten_minutes_of_the_wall_clock(venue: FakeReception) -> None:
+def test_a_text_is_good_for_five_to_ten_minutes_of_the_wall_clock(venue: AuthApi) -> None:
     windows = START_MS // 300_000
     venue.clock.wall = windows * 300_000
     text = venue.text()
@@ -111,25 +111,25 @@ def test_a_text_is_good_for_five_to_ten_minutes_of_the_wall_clock(venue: FakeRec
 
 async def test_of_two_logins_at_once_with_one_signature_one_succeeds() -> None:
     clock, members = FakeClock(), MemoryMembers()
-    sessions = Sessions(SECRET, clock, members, first_incarnation())
+    sessions = TanxSessions(SECRET, clock, members, first_incarnation())
     alice = await members.enrol(address_of(ALICE), clock.now())
     begun = await asyncio.gather(*(sessions.begin(alice.account, 0, 1) for _ in range(5)))
     assert len([tokens for tokens in begun if tokens is not None]) == 1
 
 
-def test_of_two_first_logins_with_one_signature_one_succeeds(venue: FakeReception) -> None:
+def test_of_two_first_logins_with_one_signature_one_succeeds(venue: AuthApi) -> None:
     class Overtaken(MemoryMembers):
         async def enrol(self, account: Account, at: Instant) -> Member:
             await super().enrol(account, at)
             assert await self.log_in(account, 0, NOW_S, NOW_S + 604_800) is not None
             return self.members[account]
 
-    venue = FakeReception(members=Overtaken())
+    venue = AuthApi(members=Overtaken())
     answer = venue.log_in()
     assert (answer.status_code, answer.text) == (400, REFUSED_LOGIN)
 
 
-def test_a_wrong_signature_burns_nothing(venue: FakeReception) -> None:
+def test_a_wrong_signature_burns_nothing(venue: AuthApi) -> None:
     text = venue.text()
     for signature in (sign_text(MALLORY, text), sign_text(ALICE, text + " "), "0x" + "00" * 65, "", "0x", "\0" * 132):
         body = {"eth_address": ADDRESS, "user_signature": signature}
@@ -137,12 +137,12 @@ def test_a_wrong_signature_burns_nothing(venue: FakeReception) -> None:
     assert venue.log_in(text).status_code == 200
 
 
-def test_whose_text_it_is_counts(venue: FakeReception) -> None:
+def test_whose_text_it_is_counts(venue: AuthApi) -> None:
     venue.text(address=address_of(MALLORY))
     assert venue.log_in(venue.text(), key=MALLORY).status_code == 400
 
 
-def test_who_never_asked_has_signed_nothing(venue: FakeReception) -> None:
+def test_who_never_asked_has_signed_nothing(venue: AuthApi) -> None:
     assert venue.log_in("sign me").status_code == 400
     assert not venue.members.members
 
@@ -158,7 +158,7 @@ def test_who_never_asked_has_signed_nothing(venue: FakeReception) -> None:
         ("x" * 200_000, "eth_address: Enter a valid Ethereum address: 0x and 40 hexadecimal digits."),
     ],
 )
-def test_an_address_that_is_none(venue: FakeReception, address: str, words: str) -> None:
+def test_an_address_that_is_none(venue: AuthApi, address: str, words: str) -> None:
     answer = {"status": "error", "message": words, "payload": ""}
     told = venue.ask("POST", NONCE, {"eth_address": address})
     assert (told.status_code, told.json) == (400, answer)
@@ -191,7 +191,7 @@ BAD_BODIES = [
 
 @pytest.mark.parametrize(("path", "field"), [(NONCE, "eth_address"), (LOGIN, "eth_address"), (REFRESH, "refresh")])
 @pytest.mark.parametrize(("body", "words"), BAD_BODIES)
-def test_a_body_that_is_none(venue: FakeReception, path: str, field: str, body: bytes, words: str) -> None:
+def test_a_body_that_is_none(venue: AuthApi, path: str, field: str, body: bytes, words: str) -> None:
     told = venue.ask("POST", path, body)
     assert told.status_code == 400
     if body[:1] != b"[" or len(body) == 2:

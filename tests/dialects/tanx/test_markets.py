@@ -1,4 +1,4 @@
-"""What anybody may ask about the markets, over a desk in memory."""
+"""What anybody may ask about the markets, over an exchange in memory."""
 
 import json
 from typing import Any
@@ -8,65 +8,65 @@ import pytest
 from countermand.dialects.tanx import stark
 from countermand.dialects.tanx.coins import COINS
 from countermand.dialects.tanx.ethereum import keccak
-from tests.dialects.tanx.house import ALICE, BOB, NOW, House
+from tests.dialects.tanx.order_api import ALICE, BOB, NOW, OrderApi
 
 MINUTE_MS = 60_000
 
 
 @pytest.fixture
-def house() -> House:
-    house = House()
+def api() -> OrderApi:
+    api = OrderApi()
     for who in (ALICE, BOB):
-        house.gives(who, eth=10, btc=1, usdc=10_000, usdt=10_000)
-    return house
+        api.gives(who, eth=10, btc=1, usdc=10_000, usdt=10_000)
+    return api
 
 
-def asks(house: House, path: str, **params: Any) -> Any:
+def asks(api: OrderApi, path: str, **params: Any) -> Any:
     """Nobody in particular asks."""
-    return house.get(path, None, **params).ok()
+    return api.get(path, None, **params).ok()
 
 
-def trades(house: House, price: float, volume: float = 0.1) -> None:
+def trades(api: OrderApi, price: float, volume: float = 0.1) -> None:
     """Bob sells to Alice."""
-    house.creates(BOB, side="sell", price=price, volume=volume)
-    house.creates(price=price, volume=volume)
+    api.creates(BOB, side="sell", price=price, volume=volume)
+    api.creates(price=price, volume=volume)
 
 
-def test_it_works(house: House) -> None:
-    assert house.get("/sapi/v1/health", None).raw == '{"status":"success","message":"Working fine!","payload":""}'
+def test_it_works(api: OrderApi) -> None:
+    assert api.get("/sapi/v1/health", None).raw == '{"status":"success","message":"Working fine!","payload":""}'
 
 
-def test_the_book_shows_orders_the_best_first_and_the_older_first(house: House) -> None:
+def test_the_book_shows_orders_the_best_first_and_the_older_first(api: OrderApi) -> None:
     for side, price in (("buy", 1990), ("buy", 1991), ("buy", 1990), ("sell", 2001), ("sell", 2000)):
-        house.creates(side=side, price=price, volume=0.1)
-    house.creates(ord_type="stop_limit", stop_price=2100, volume=0.1)
-    book = asks(house, "/sapi/v1/market/orderbook", market="ethusdc")
+        api.creates(side=side, price=price, volume=0.1)
+    api.creates(ord_type="stop_limit", stop_price=2100, volume=0.1)
+    book = asks(api, "/sapi/v1/market/orderbook", market="ethusdc")
     assert [order["id"] for order in book["asks"]] == [5, 4]
     assert [order["id"] for order in book["bids"]] == [2, 1, 3]
     assert list(book["bids"][0]) == [
         *("id", "uuid", "side", "ord_type", "price", "avg_price", "state", "market", "created_at", "updated_at"),
         *("origin_volume", "remaining_volume", "executed_volume", "maker_fee", "taker_fee", "trades_count"),
     ]
-    short = asks(house, "/sapi/v1/market/orderbook", market="ethusdc", asks_limit=1, bids_limit=2)
+    short = asks(api, "/sapi/v1/market/orderbook", market="ethusdc", asks_limit=1, bids_limit=2)
     assert (len(short["asks"]), len(short["bids"])) == (1, 2)
 
 
-def test_a_market_is_needed(house: House) -> None:
+def test_a_market_is_needed(api: OrderApi) -> None:
     for path in ("orderbook", "trades", "kline"):
-        missing, unknown = house.get(f"/sapi/v1/market/{path}"), house.get(f"/sapi/v1/market/{path}", market="BTCUSDC")
+        missing, unknown = api.get(f"/sapi/v1/market/{path}"), api.get(f"/sapi/v1/market/{path}", market="BTCUSDC")
         assert missing.problem == (400, "please provide market, market is a mandatory field")
         assert unknown.problem == (400, "please enter a valid market")
-    assert house.get("/sapi/v1/market/tickers", market="x").problem == (400, "please enter a valid market")
+    assert api.get("/sapi/v1/market/tickers", market="x").problem == (400, "please enter a valid market")
     for limit in (0, 201, "x"):
-        got = house.get("/sapi/v1/market/orderbook", market="ethusdc", asks_limit=limit)
+        got = api.get("/sapi/v1/market/orderbook", market="ethusdc", asks_limit=limit)
         assert got.problem[1].startswith("asks_limit: ")
 
 
-def test_public_trades_name_nobody(house: House) -> None:
-    trades(house, 1990)
-    house.advances(5_000)
-    trades(house, 1991.5)
-    first, second = asks(house, "/sapi/v1/market/trades", market="ethusdc", order_by="asc")
+def test_public_trades_name_nobody(api: OrderApi) -> None:
+    trades(api, 1990)
+    api.advances(5_000)
+    trades(api, 1991.5)
+    first, second = asks(api, "/sapi/v1/market/trades", market="ethusdc", order_by="asc")
     assert first == {
         "id": 1,
         "price": 1990,
@@ -76,18 +76,18 @@ def test_public_trades_name_nobody(house: House) -> None:
         "created_at": NOW // 1000,
         "taker_type": "buy",
     }
-    assert asks(house, "/sapi/v1/market/trades", market="ethusdc") == [second, first]
-    assert asks(house, "/sapi/v1/market/trades", market="ethusdc", limit=1) == [second]
-    assert asks(house, "/sapi/v1/market/trades", market="ethusdc", timestamp=NOW // 1000 + 5) == [first]
-    assert asks(house, "/sapi/v1/market/trades", market="btcusdc") == []
+    assert asks(api, "/sapi/v1/market/trades", market="ethusdc") == [second, first]
+    assert asks(api, "/sapi/v1/market/trades", market="ethusdc", limit=1) == [second]
+    assert asks(api, "/sapi/v1/market/trades", market="ethusdc", timestamp=NOW // 1000 + 5) == [first]
+    assert asks(api, "/sapi/v1/market/trades", market="btcusdc") == []
 
 
-def test_tickers_of_all_markets_unless_one_is_named(house: House) -> None:
-    trades(house, 1990)
-    trades(house, 2000, 0.3)
-    every = asks(house, "/sapi/v1/market/tickers", btcusdc="btcusdc")
+def test_tickers_of_all_markets_unless_one_is_named(api: OrderApi) -> None:
+    trades(api, 1990)
+    trades(api, 2000, 0.3)
+    every = asks(api, "/sapi/v1/market/tickers", btcusdc="btcusdc")
     assert sorted(every) == ["btcusdc", "btcusdt", "ethusdc", "ethusdt", "usdcusdt"]
-    one = asks(house, "/sapi/v1/market/tickers", market="ethusdc")
+    one = asks(api, "/sapi/v1/market/tickers", market="ethusdc")
     assert one == {"ethusdc": every["ethusdc"]}
     assert one["ethusdc"]["ticker"] == {
         "at": str(NOW // 1000),
@@ -102,22 +102,22 @@ def test_tickers_of_all_markets_unless_one_is_named(house: House) -> None:
     }
 
 
-def test_candles_have_no_gap(house: House) -> None:
-    trades(house, 1990)
-    trades(house, 2000, 0.3)
-    house.advances(3 * MINUTE_MS)
-    trades(house, 1980.5)
+def test_candles_have_no_gap(api: OrderApi) -> None:
+    trades(api, 1990)
+    trades(api, 2000, 0.3)
+    api.advances(3 * MINUTE_MS)
+    trades(api, 1980.5)
     start = NOW // 1000
-    assert asks(house, "/sapi/v1/market/kline", market="ethusdc", limit=5) == [
+    assert asks(api, "/sapi/v1/market/kline", market="ethusdc", limit=5) == [
         [start, 1990, 2000, 1990, 2000, 0.4],
         [start + 60, 2000, 2000, 2000, 2000, 0],
         [start + 120, 2000, 2000, 2000, 2000, 0],
         [start + 180, 1980.5, 1980.5, 1980.5, 1980.5, 0.1],
     ]
-    later = asks(house, "/sapi/v1/market/kline", market="ethusdc", limit=2)
+    later = asks(api, "/sapi/v1/market/kline", market="ethusdc", limit=2)
     assert [candle[0] for candle in later] == [start + 120, start + 180]
     assert later[0][1:] == [2000, 2000, 2000, 2000, 0]
-    assert asks(house, "/sapi/v1/market/kline", market="btcusdc") == []
+    assert asks(api, "/sapi/v1/market/kline", market="btcusdc") == []
 
 
 @pytest.mark.parametrize(
@@ -133,30 +133,30 @@ def test_candles_have_no_gap(house: House) -> None:
         ({"start_time": -300, "end_time": -60, "limit": 1}, -5, -2),
     ],
 )
-def test_the_span_of_candles(house: House, params: dict[str, int], first: int, last: int) -> None:
+def test_the_span_of_candles(api: OrderApi, params: dict[str, int], first: int, last: int) -> None:
     """In minutes from the one that has just begun; times in seconds from there."""
     begun = NOW // 1000
-    trades(house, 1990)
-    house.venue.made.clear()
+    trades(api, 1990)
+    api.venue.made.clear()
     times = {name: value + begun if name.endswith("time") else value for name, value in params.items()}
-    asks(house, "/sapi/v1/market/kline", market="ethusdc", **times)
-    length, since, until = house.venue.asked_periods
+    asks(api, "/sapi/v1/market/kline", market="ethusdc", **times)
+    length, since, until = api.venue.asked_periods
     assert (length, (since - NOW) // MINUTE_MS, (until - 1 - NOW) // MINUTE_MS) == (MINUTE_MS, first, last)
 
 
-def test_what_no_candle_can_be(house: House) -> None:
+def test_what_no_candle_can_be(api: OrderApi) -> None:
     def refused(**params: Any) -> str:
-        words: str = house.get("/sapi/v1/market/kline", market="ethusdc", **params).problem[1]
+        words: str = api.get("/sapi/v1/market/kline", market="ethusdc", **params).problem[1]
         return words
 
     assert refused(period=7).startswith("period: Not a valid choice; it is one of 1, 5, 15")
     assert refused(limit=10_001) == "limit: Ensure this value is less than or equal to 10000."
     assert refused(start_time=0, end_time=NOW) == "end_time: There may be at most 10000 periods."
-    assert asks(house, "/sapi/v1/market/kline", market="ethusdc", start_time=10**15, period=10080) == []
+    assert asks(api, "/sapi/v1/market/kline", market="ethusdc", start_time=10**15, period=10080) == []
 
 
-def test_coins_are_what_clients_look_for(house: House) -> None:
-    got = house.post("/main/stat/v2/coins", None, None)
+def test_coins_are_what_clients_look_for(api: OrderApi) -> None:
+    got = api.post("/main/stat/v2/coins", None, None)
     coins = {coin["symbol"]: coin for coin in got.ok().values()}
     assert sorted(got.ok()) == ["bitcoin", "ethereum", "tether", "usdc"]
     eth, usdc = coins["eth"], coins["usdc"]
@@ -176,8 +176,8 @@ def test_an_asset_s_id_follows_from_its_contract() -> None:
         assert coin.asset_id == int.from_bytes(keccak(info + quantum.to_bytes(32))) % 2**250 < stark.FIELD
 
 
-def test_networks_and_the_list_of_markets(house: House) -> None:
-    payload = house.post("/main/stat/v2/app-and-markets", None, None).ok()
+def test_networks_and_the_list_of_markets(api: OrderApi) -> None:
+    payload = api.post("/main/stat/v2/app-and-markets", None, None).ok()
     assert payload["network_config"]["ETHEREUM"]["allowed_tokens_for_fast_wd"] == []
     markets = {market["id"]: market for market in payload["markets"]}
     assert list(markets) == ["btcusdc", "ethusdc", "btcusdt", "ethusdt", "usdcusdt"]
@@ -199,13 +199,13 @@ def test_networks_and_the_list_of_markets(house: House) -> None:
         ("/sapi/v1/internal_transfers/v2/6462569061361987", "transfers"),
     ],
 )
-def test_what_is_not_here_yet_says_so(house: House, method: str, path: str, word: str) -> None:
-    got = house.ask(method, path, body=b'{"amount": 1}')
+def test_what_is_not_here_yet_says_so(api: OrderApi, method: str, path: str, word: str) -> None:
+    got = api.ask(method, path, body=b'{"amount": 1}')
     assert got.problem[0] == 501
     assert word in got.problem[1]
 
 
-def test_a_book_that_was_asked_for_by_a_body_is_the_same(house: House) -> None:
-    house.creates()
-    by_body = house.ask("GET", "/sapi/v1/market/orderbook", None, body=json.dumps({"market": "ethusdc"}))
-    assert by_body == house.get("/sapi/v1/market/orderbook", None, market="ethusdc")
+def test_a_book_that_was_asked_for_by_a_body_is_the_same(api: OrderApi) -> None:
+    api.creates()
+    by_body = api.ask("GET", "/sapi/v1/market/orderbook", None, body=json.dumps({"market": "ethusdc"}))
+    assert by_body == api.get("/sapi/v1/market/orderbook", None, market="ethusdc")

@@ -7,7 +7,7 @@ import jsonschema_rs
 
 from countermand.dialects.tanx import absent
 from countermand.dialects.tanx.openapi import openapi
-from tests.dialects.tanx.house import ALICE, BOB, House, an_order, signed
+from tests.dialects.tanx.order_api import ALICE, BOB, OrderApi, an_order, signed
 
 DOCUMENT = openapi()
 
@@ -22,9 +22,9 @@ def schema(name: str) -> dict[str, Any]:
 
 
 def test_every_endpoint_that_is_here_is_described() -> None:
-    house, described = House(), [path.rstrip("/").replace("{order}", "{which}") for path in DOCUMENT["paths"]]
+    api, described = OrderApi(), [path.rstrip("/").replace("{order}", "{which}") for path in DOCUMENT["paths"]]
     away = [path for path, _ in absent.resources()]
-    assert sorted(path for path in house.paths if path not in away) == sorted(
+    assert sorted(path for path in api.paths if path not in away) == sorted(
         path for path in described if "/auth/" not in path and "/user/profile" not in path and "stark_key" not in path
     )
     assert json.loads(json.dumps(DOCUMENT)) == DOCUMENT
@@ -40,14 +40,14 @@ def test_what_is_asked_is_as_described() -> None:
 
 
 def test_what_is_answered_is_as_described() -> None:
-    house = House()
+    api = OrderApi()
     for who in (ALICE, BOB):
-        house.gives(who, eth=10, usdc=10_000)
-    house.creates(BOB, side="sell", volume=0.2)
+        api.gives(who, eth=10, usdc=10_000)
+    api.creates(BOB, side="sell", volume=0.2)
     asked: list[tuple[str, str, Any]] = [
         ("post", "/sapi/v1/orders/nonce/", an_order()),
         ("post", "/sapi/v1/orders/nonce/", {}),
-        ("post", "/sapi/v1/orders/create/", signed(house.drafts())),
+        ("post", "/sapi/v1/orders/create/", signed(api.drafts())),
         ("post", "/sapi/v1/orders/create/", signed({"nonce": 1, "msg_hash": "0x1"})),
         ("post", "/sapi/v1/orders/cancel/", {"order_id": 2}),
         ("post", "/sapi/v1/orders/cancel/", {"order_id": 2}),
@@ -64,9 +64,9 @@ def test_what_is_answered_is_as_described() -> None:
         ("post", "/main/stat/v2/app-and-markets/", None),
     ]
     for method, path, body in asked:
-        answer = house.ask(method.upper(), path.rstrip("/"), json=body)
+        answer = api.ask(method.upper(), path.rstrip("/"), json=body)
         jsonschema_rs.validate(answered(path, method, answer.status), answer.body)
-    one = house.get("/sapi/v1/orders/2")
+    one = api.get("/sapi/v1/orders/2")
     jsonschema_rs.validate(answered("/sapi/v1/orders/{order}/", "get", one.status), one.body)
-    nobody = house.get("/sapi/v1/orders", None)
+    nobody = api.get("/sapi/v1/orders", None)
     jsonschema_rs.validate(answered("/sapi/v1/orders/", "get", nobody.status), nobody.body)

@@ -7,20 +7,20 @@ import pytest
 
 from countermand.dialects.tanx import stark
 from countermand.dialects.tanx.reading import FORM
-from tests.dialects.tanx.house import ALICE, BOB, DAY_MS, House, an_order, signed
+from tests.dialects.tanx.order_api import ALICE, BOB, DAY_MS, OrderApi, an_order, signed
 
 
 @pytest.fixture
-def house() -> House:
+def api() -> OrderApi:
     """Both have 10 ether, a bitcoin, and a thousand times as many dollars."""
-    house = House()
+    api = OrderApi()
     for who in (ALICE, BOB):
-        house.gives(who, eth=10, btc=1, usdc=10_000, usdt=10_000)
-    return house
+        api.gives(who, eth=10, btc=1, usdc=10_000, usdt=10_000)
+    return api
 
 
-def test_the_nonce_s_answer(house: House) -> None:
-    got = house.post("/sapi/v1/orders/nonce", an_order())
+def test_the_nonce_s_answer(api: OrderApi) -> None:
+    got = api.post("/sapi/v1/orders/nonce", an_order())
     message = "order nonce created successfully, please sign the msg_hash to place the order"
     assert re.fullmatch(
         rf'{{"status":"success","message":"{message}","payload":{{"nonce":931,"msg_hash":"0x[1-9a-f][0-9a-f]*"}}}}',
@@ -29,15 +29,15 @@ def test_the_nonce_s_answer(house: House) -> None:
     assert 0 < int(got.ok()["msg_hash"], 16) < 2**251
 
 
-def test_the_same_order_has_another_hash_for_another_nonce_price_volume_side_or_user(house: House) -> None:
-    drafts = [house.drafts(), house.drafts(), house.drafts(price=2000.01), house.drafts(volume=0.5001)]
-    drafts += [house.drafts(side="sell"), house.drafts(BOB), house.drafts(market="ethusdt")]
+def test_the_same_order_has_another_hash_for_another_nonce_price_volume_side_or_user(api: OrderApi) -> None:
+    drafts = [api.drafts(), api.drafts(), api.drafts(price=2000.01), api.drafts(volume=0.5001)]
+    drafts += [api.drafts(side="sell"), api.drafts(BOB), api.drafts(market="ethusdt")]
     assert len({draft["msg_hash"] for draft in drafts}) == len(drafts)
 
 
-def test_a_created_order_is_answered_as_pending_and_rests_at_once(house: House) -> None:
-    draft = signed(house.drafts())
-    got = house.post("/sapi/v1/orders/create", draft)
+def test_a_created_order_is_answered_as_pending_and_rests_at_once(api: OrderApi) -> None:
+    draft = signed(api.drafts())
+    got = api.post("/sapi/v1/orders/create", draft)
     uuid = got.ok()["uuid"]
     assert got.raw == (
         '{"status":"success","message":"Created Order Successfully","payload":'
@@ -46,8 +46,8 @@ def test_a_created_order_is_answered_as_pending_and_rests_at_once(house: House) 
         '"updated_at":"2024-05-31T07:02:00+00:00","origin_volume":"0.5","remaining_volume":"0.5",'
         '"executed_volume":"0.0","maker_fee":"0.0004","taker_fee":"0.0004","trades_count":0,"cancel_reason":null}}'
     )
-    assert house.sees(1)["state"] == "wait"
-    assert house.balance("usdc") == ("9000.0", "1000.0")
+    assert api.sees(1)["state"] == "wait"
+    assert api.balance("usdc") == ("9000.0", "1000.0")
 
 
 NO_IDS = "Not supported yet. An order is found by the id and the uuid that its creation answers."
@@ -75,18 +75,20 @@ MARKET = {"ord_type": "market", "price": None}
         ({"postOnly": "true"}, f"postOnly: {NO_POST_ONLY}"),
     ],
 )
-def test_what_an_order_does_not_do_is_refused_and_not_ignored(house: House, fields: dict[str, Any], words: str) -> None:
+def test_what_an_order_does_not_do_is_refused_and_not_ignored(
+    api: OrderApi, fields: dict[str, Any], words: str
+) -> None:
     """D9, at the nonce, and at the creation."""
     terms = {name: value for name, value in fields.items() if name in ("ord_type", "price")}
     asked = {name: value for name, value in fields.items() if name not in terms}
     refused = (400, {"status": "error", "message": words, "payload": ""})
-    got = house.post("/sapi/v1/orders/nonce", an_order(**fields))
+    got = api.post("/sapi/v1/orders/nonce", an_order(**fields))
     assert (got.status, got.body) == refused
-    draft = signed(house.drafts(**terms))
-    got = house.post("/sapi/v1/orders/create", draft | asked)
+    draft = signed(api.drafts(**terms))
+    got = api.post("/sapi/v1/orders/create", draft | asked)
     assert (got.status, got.body) == refused
-    assert not house.venue.desk.orders
-    assert house.post("/sapi/v1/orders/create", draft).status == 200
+    assert not api.venue.exchange.orders
+    assert api.post("/sapi/v1/orders/create", draft).status == 200
 
 
 @pytest.mark.parametrize(
@@ -100,76 +102,76 @@ def test_what_an_order_does_not_do_is_refused_and_not_ignored(house: House, fiel
         {"time_in_hand": "IOC", "colour": [1e300]},
     ],
 )
-def test_what_an_order_does_anyhow_may_be_asked_for(house: House, fields: dict[str, Any]) -> None:
+def test_what_an_order_does_anyhow_may_be_asked_for(api: OrderApi, fields: dict[str, Any]) -> None:
     terms = {name: value for name, value in fields.items() if name in ("ord_type", "price")}
-    house.post("/sapi/v1/orders/nonce", an_order(**fields)).ok()
-    house.post("/sapi/v1/orders/create", signed(house.drafts(**terms)) | fields).ok()
+    api.post("/sapi/v1/orders/nonce", an_order(**fields)).ok()
+    api.post("/sapi/v1/orders/create", signed(api.drafts(**terms)) | fields).ok()
 
 
-def test_an_unknown_nonce_is_told_before_what_is_not_supported(house: House) -> None:
-    got = house.post("/sapi/v1/orders/create", signed(house.drafts()) | {"nonce": 7, "time_in_force": "IOC"})
+def test_an_unknown_nonce_is_told_before_what_is_not_supported(api: OrderApi) -> None:
+    got = api.post("/sapi/v1/orders/create", signed(api.drafts()) | {"nonce": 7, "time_in_force": "IOC"})
     assert (got.status, got.body["message"]) == (400, "Invalid nonce")
 
 
-def test_hostile_values_under_those_names_are_refused(house: House) -> None:
+def test_hostile_values_under_those_names_are_refused(api: OrderApi) -> None:
     for raw in (b"1e9999999", b'"\xff"', b'"\\ud800"', b"[" * 40 + b"]" * 40):
         body = (
             b'{"market":"ethusdc","ord_type":"limit","side":"buy","price":1,"volume":1,"client_order_id":' + raw + b"}"
         )
-        assert house.post("/sapi/v1/orders/nonce", body).status == 400
+        assert api.post("/sapi/v1/orders/nonce", body).status == 400
 
 
-def test_a_form_is_judged_like_json(house: House) -> None:
+def test_a_form_is_judged_like_json(api: OrderApi) -> None:
     form = b"market=ethusdc&ord_type=limit&side=buy&price=2000&volume=0.5&time_in_force=IOC"
-    got = house.ask("POST", "/sapi/v1/orders/nonce", body=form, headers={"content-type": FORM})
+    got = api.ask("POST", "/sapi/v1/orders/nonce", body=form, headers={"content-type": FORM})
     assert (got.status, got.body["message"]) == (400, f"time_in_force: {GTC_ONLY}")
 
 
-def test_a_repeated_creation_is_the_same_order_and_the_same_answer_for_ever(house: House) -> None:
-    request = signed(house.drafts())
-    first = house.post("/sapi/v1/orders/create", request)
-    assert house.post("/sapi/v1/orders/create", request) == first
-    house.creates(BOB, side="sell")
-    assert house.sees(1)["state"] == "done"
-    house.advances(2 * DAY_MS)
-    assert house.post("/sapi/v1/orders/create", request) == first
+def test_a_repeated_creation_is_the_same_order_and_the_same_answer_for_ever(api: OrderApi) -> None:
+    request = signed(api.drafts())
+    first = api.post("/sapi/v1/orders/create", request)
+    assert api.post("/sapi/v1/orders/create", request) == first
+    api.creates(BOB, side="sell")
+    assert api.sees(1)["state"] == "done"
+    api.advances(2 * DAY_MS)
+    assert api.post("/sapi/v1/orders/create", request) == first
     padded = request | {"msg_hash": "0x" + request["msg_hash"][2:].rjust(64, "0").upper()}
-    assert house.post("/sapi/v1/orders/create", padded) == first
-    assert len(house.venue.desk.orders) == 2
-    assert len(house.verified) == 2
+    assert api.post("/sapi/v1/orders/create", padded) == first
+    assert len(api.venue.exchange.orders) == 2
+    assert len(api.verified) == 2
 
 
-def test_a_repeated_creation_of_a_cancelled_order_is_that_order(house: House) -> None:
-    request = signed(house.drafts())
-    first = house.post("/sapi/v1/orders/create", request)
-    house.post("/sapi/v1/orders/cancel", {"order_id": 1}).ok()
-    assert house.post("/sapi/v1/orders/create", request) == first
-    assert house.sees(1)["state"] == "cancel"
+def test_a_repeated_creation_of_a_cancelled_order_is_that_order(api: OrderApi) -> None:
+    request = signed(api.drafts())
+    first = api.post("/sapi/v1/orders/create", request)
+    api.post("/sapi/v1/orders/cancel", {"order_id": 1}).ok()
+    assert api.post("/sapi/v1/orders/create", request) == first
+    assert api.sees(1)["state"] == "cancel"
 
 
-def test_a_nonce_is_one_order_s_and_one_user_s(house: House) -> None:
-    request = signed(house.drafts())
-    house.post("/sapi/v1/orders/create", request).ok()
+def test_a_nonce_is_one_order_s_and_one_user_s(api: OrderApi) -> None:
+    request = signed(api.drafts())
+    api.post("/sapi/v1/orders/create", request).ok()
     r, s = (int(request["signature"][half], 16) for half in "rs")
     for signature in ((1, s), (r, stark.CURVE.order - s)):  # The second one is as good as the first.
         other = request | {"signature": dict(zip("rs", map(hex, signature), strict=True))}
-        got = house.post("/sapi/v1/orders/create", other)
+        got = api.post("/sapi/v1/orders/create", other)
         assert got.problem == (400, "Invalid nonce: it was used with another signature")
-    assert house.post("/sapi/v1/orders/create", signed(request, BOB), BOB).problem == (400, "Invalid nonce")
+    assert api.post("/sapi/v1/orders/create", signed(request, BOB), BOB).problem == (400, "Invalid nonce")
     for nonce in (0, -1, 2**63, 10**30, 12345):
-        got = house.post("/sapi/v1/orders/create", request | {"nonce": nonce})
+        got = api.post("/sapi/v1/orders/create", request | {"nonce": nonce})
         assert got.problem == (400, "Invalid nonce")
-    assert len(house.venue.desk.orders) == 1
+    assert len(api.venue.exchange.orders) == 1
 
 
-def test_a_nonce_ends_when_its_day_is_over(house: House) -> None:
-    request = signed(house.drafts())
-    house.advances(DAY_MS)
-    assert house.post("/sapi/v1/orders/create", request).problem == (400, "Invalid nonce")
+def test_a_nonce_ends_when_its_day_is_over(api: OrderApi) -> None:
+    request = signed(api.drafts())
+    api.advances(DAY_MS)
+    assert api.post("/sapi/v1/orders/create", request).problem == (400, "Invalid nonce")
 
 
-def test_only_the_owner_s_signature_of_this_hash_places_an_order(house: House) -> None:
-    draft = house.drafts()
+def test_only_the_owner_s_signature_of_this_hash_places_an_order(api: OrderApi) -> None:
+    draft = api.drafts()
     wrong = (
         (signed(draft, BOB), "Signature verification failed"),
         (signed(draft | {"msg_hash": "0x5f1"}), "msg_hash mismatch"),
@@ -183,22 +185,22 @@ def test_only_the_owner_s_signature_of_this_hash_places_an_order(house: House) -
         ),
     )
     for request, words in wrong:
-        assert house.post("/sapi/v1/orders/create", request).problem == (400, words)
-    assert not house.venue.desk.orders
-    assert house.post("/sapi/v1/orders/create", signed(draft)).status == 200
+        assert api.post("/sapi/v1/orders/create", request).problem == (400, words)
+    assert not api.venue.exchange.orders
+    assert api.post("/sapi/v1/orders/create", signed(draft)).status == 200
 
 
-def test_who_has_no_stark_key_is_told_how_to_register_one(house: House) -> None:
-    del house.keys[ALICE]
-    status, words = house.post("/sapi/v1/orders/create", signed(house.drafts())).problem
+def test_who_has_no_stark_key_is_told_how_to_register_one(api: OrderApi) -> None:
+    del api.keys[ALICE]
+    status, words = api.post("/sapi/v1/orders/create", signed(api.drafts())).problem
     assert status == 400
     assert "POST /sapi/v1/user/stark_key" in words
 
 
-def test_what_is_not_there_cannot_be_spent(house: House) -> None:
-    request = signed(house.drafts(volume=5.0001))
-    assert house.post("/sapi/v1/orders/create", request).problem == (400, "Insufficient balance")
-    assert house.balance("usdc") == ("10000.0", "0.0")
+def test_what_is_not_there_cannot_be_spent(api: OrderApi) -> None:
+    request = signed(api.drafts(volume=5.0001))
+    assert api.post("/sapi/v1/orders/create", request).problem == (400, "Insufficient balance")
+    assert api.balance("usdc") == ("10000.0", "0.0")
 
 
 @pytest.mark.parametrize(
@@ -233,9 +235,9 @@ def test_what_is_not_there_cannot_be_spent(house: House) -> None:
         ({"side": "bid"}, "side: Not a valid choice; it is one of buy, sell."),
     ],
 )
-def test_an_order_that_is_wrong_by_itself_gets_no_nonce(house: House, fields: dict[str, Any], words: str) -> None:
-    assert house.post("/sapi/v1/orders/nonce", an_order(**fields)).problem == (400, words)
-    assert not house.venue.drafts
+def test_an_order_that_is_wrong_by_itself_gets_no_nonce(api: OrderApi, fields: dict[str, Any], words: str) -> None:
+    assert api.post("/sapi/v1/orders/nonce", an_order(**fields)).problem == (400, words)
+    assert not api.venue.drafts
 
 
 @pytest.mark.parametrize(
@@ -250,33 +252,33 @@ def test_an_order_that_is_wrong_by_itself_gets_no_nonce(house: House, fields: di
         {"price": 10_000_000, "volume": 1_000_000, "organization_key": "x", "api_key": 3},
     ],
 )
-def test_every_kind_of_order_can_be_signed(house: House, fields: dict[str, Any]) -> None:
-    assert house.post("/sapi/v1/orders/nonce", an_order(**fields)).status == 200
+def test_every_kind_of_order_can_be_signed(api: OrderApi, fields: dict[str, Any]) -> None:
+    assert api.post("/sapi/v1/orders/nonce", an_order(**fields)).status == 200
 
 
-def test_forms_are_orders_too(house: House) -> None:
+def test_forms_are_orders_too(api: OrderApi) -> None:
     form = b"market=ethusdc&ord_type=limit&side=buy&volume=0.5&price=2000"
     headers = {"content-type": "application/x-www-form-urlencoded"}
-    draft = house.ask("POST", "/sapi/v1/orders/nonce", body=form, headers=headers).ok()
-    created = house.post("/sapi/v1/orders/create", signed(draft)).ok()
+    draft = api.ask("POST", "/sapi/v1/orders/nonce", body=form, headers=headers).ok()
+    created = api.post("/sapi/v1/orders/create", signed(draft)).ok()
     assert (created["price"], created["origin_volume"]) == ("2000.0", "0.5")
-    cancelled = house.ask("POST", "/sapi/v1/orders/cancel", body=b"order_id=1", headers=headers).ok()
+    cancelled = api.ask("POST", "/sapi/v1/orders/cancel", body=b"order_id=1", headers=headers).ok()
     assert cancelled["state"] == "wait"
     for digits in (b"3.0", b"%201", b"-1", b"0", b"+1", b"", b"01", b"\xd9\xa1"):
-        got = house.ask("POST", "/sapi/v1/orders/cancel", body=b"order_id=" + digits, headers=headers)
+        got = api.ask("POST", "/sapi/v1/orders/cancel", body=b"order_id=" + digits, headers=headers)
         assert got.status == 400, digits
 
 
 # --- the cancel
 
 
-def test_the_cancel_s_answer_is_the_seed_s(house: House) -> None:
+def test_the_cancel_s_answer_is_the_seed_s(api: OrderApi) -> None:
     """The order as it stood, partly executed; from the next read on it is cancelled, and its money is free."""
     for volume in (0.05, 0.04):
-        house.creates(BOB, side="sell", volume=volume, price=1990)
-    created = house.creates(volume=0.425)
-    house.advances(3_000)
-    got = house.post("/sapi/v1/orders/cancel", {"order_id": created["id"]})
+        api.creates(BOB, side="sell", volume=volume, price=1990)
+    created = api.creates(volume=0.425)
+    api.advances(3_000)
+    got = api.post("/sapi/v1/orders/cancel", {"order_id": created["id"]})
     assert got.raw == (
         '{"status":"success","message":"Order is successfully queued for cancellation","payload":'
         f'{{"id":3,"uuid":"{created["uuid"]}","side":"buy","ord_type":"limit","price":"2000.0","stop_price":null,'
@@ -284,10 +286,10 @@ def test_the_cancel_s_answer_is_the_seed_s(house: House) -> None:
         '"updated_at":"2024-05-31T07:02:00+00:00","origin_volume":"0.425","remaining_volume":"0.335",'
         '"executed_volume":"0.09","maker_fee":"0.0004","taker_fee":"0.0004","trades_count":2,"cancel_reason":null}}'
     )
-    after = house.sees(3)
+    after = api.sees(3)
     assert (after["state"], after["cancel_reason"]) == ("cancel", "Order cancelled by user")
     assert (after["updated_at"], after["remaining_volume"]) == ("2024-05-31T07:02:03+00:00", "0.335")
-    assert house.balance("usdc") == ("9820.9", "0.0")
+    assert api.balance("usdc") == ("9820.9", "0.0")
 
 
 @pytest.mark.parametrize(
@@ -298,80 +300,80 @@ def test_the_cancel_s_answer_is_the_seed_s(house: House) -> None:
         *(b'{"order_id":[3]}', b'{"order_id":{}}'),
     ],
 )
-def test_an_order_id_is_a_positive_whole_number_of_json(house: House, body: bytes) -> None:
-    house.creates()
-    got = house.post("/sapi/v1/orders/cancel", body)
+def test_an_order_id_is_a_positive_whole_number_of_json(api: OrderApi, body: bytes) -> None:
+    api.creates()
+    got = api.post("/sapi/v1/orders/cancel", body)
     assert got.raw == '{"status":"error","message":"order_id: A valid integer is required.","payload":""}'
     assert got.status == 400
-    assert house.sees(1)["state"] == "wait"
+    assert api.sees(1)["state"] == "wait"
 
 
-def test_an_order_that_is_unknown_or_another_s_is_not_found(house: House) -> None:
-    house.creates(BOB)
+def test_an_order_that_is_unknown_or_another_s_is_not_found(api: OrderApi) -> None:
+    api.creates(BOB)
     for order_id in (1, 2, 2**63 - 1, 2**63, 10**30, 10**4000):
-        got = house.post("/sapi/v1/orders/cancel", b'{"order_id": %s}' % str(order_id).encode())
+        got = api.post("/sapi/v1/orders/cancel", b'{"order_id": %s}' % str(order_id).encode())
         assert got.raw == '{"status":"error","message":"Order not found","payload":{}}', order_id
         assert got.status == 404
-    assert house.sees(1, BOB)["state"] == "wait"
+    assert api.sees(1, BOB)["state"] == "wait"
 
 
-def test_an_order_that_has_ended_says_how(house: House) -> None:
-    house.creates()
-    house.post("/sapi/v1/orders/cancel", {"order_id": 1}).ok()
-    house.creates()
-    house.creates(BOB, side="sell")
-    cancelled = house.post("/sapi/v1/orders/cancel", {"order_id": 1})
+def test_an_order_that_has_ended_says_how(api: OrderApi) -> None:
+    api.creates()
+    api.post("/sapi/v1/orders/cancel", {"order_id": 1}).ok()
+    api.creates()
+    api.creates(BOB, side="sell")
+    cancelled = api.post("/sapi/v1/orders/cancel", {"order_id": 1})
     assert cancelled.problem == (400, "Order is already cancelled")
-    done = house.post("/sapi/v1/orders/cancel", {"order_id": 2})
+    done = api.post("/sapi/v1/orders/cancel", {"order_id": 2})
     assert done.problem == (400, "Order is already executed")
     for got in (cancelled, done):
-        seen = house.sees(got.body["payload"]["id"])
+        seen = api.sees(got.body["payload"]["id"])
         del seen["trades"]
         assert got.body["payload"] == seen
         assert len(seen) == 18
 
 
 @pytest.mark.parametrize("fields", [{"ord_type": "limit_maker"}, {"ord_type": "stop_limit", "stop_price": 2100}])
-def test_orders_of_every_kind_that_waits_can_be_cancelled(house: House, fields: dict[str, Any]) -> None:
-    house.creates(**fields)
-    before = house.post("/sapi/v1/orders/cancel", {"order_id": 1}).ok()
+def test_orders_of_every_kind_that_waits_can_be_cancelled(api: OrderApi, fields: dict[str, Any]) -> None:
+    api.creates(**fields)
+    before = api.post("/sapi/v1/orders/cancel", {"order_id": 1}).ok()
     assert before["state"] == ("pending" if "stop_price" in fields else "wait")
-    assert house.sees(1)["cancel_reason"] == "Order cancelled by user"
-    assert house.balance("usdc") == ("10000.0", "0.0")
+    assert api.sees(1)["cancel_reason"] == "Order cancelled by user"
+    assert api.balance("usdc") == ("10000.0", "0.0")
 
 
-def test_a_bulk_cancel_takes_the_oldest_of_a_market_and_a_side(house: House) -> None:
+def test_a_bulk_cancel_takes_the_oldest_of_a_market_and_a_side(api: OrderApi) -> None:
     for side, price in (("buy", 1000), ("sell", 3000), ("buy", 1001), ("buy", 1002)):
-        house.creates(side=side, price=price, volume=0.01)
-    house.creates(market="ethusdt", price=1000, volume=0.01)
-    house.creates(BOB, price=1000, volume=0.01)
+        api.creates(side=side, price=price, volume=0.01)
+    api.creates(market="ethusdt", price=1000, volume=0.01)
+    api.creates(BOB, price=1000, volume=0.01)
 
     def waiting() -> list[int]:
-        return [order["id"] for order in house.get("/sapi/v1/orders", state="wait", order_by="asc").ok()]
+        return [order["id"] for order in api.get("/sapi/v1/orders", state="wait", order_by="asc").ok()]
 
-    got = house.post("/sapi/v1/user/bulkcancel", {"market": "ethusdc", "limit": "1", "side": "buy"})
+    got = api.post("/sapi/v1/user/bulkcancel", {"market": "ethusdc", "limit": "1", "side": "buy"})
     assert got.raw == '{"status":"success","message":"Orders are successfully queued for cancellation","payload":{}}'
     assert waiting() == [2, 3, 4, 5]
-    house.post("/sapi/v1/user/bulkcancel", {"market": "ethusdc", "side": "sell"}).ok()
+    api.post("/sapi/v1/user/bulkcancel", {"market": "ethusdc", "side": "sell"}).ok()
     assert waiting() == [3, 4, 5]
-    house.post("/sapi/v1/user/bulkcancel", {"market": "ethusdc"}).ok()
+    api.post("/sapi/v1/user/bulkcancel", {"market": "ethusdc"}).ok()
     assert waiting() == [5]
-    house.post("/sapi/v1/user/bulkcancel", {"market": "ethusdc"}).ok()
-    assert [house.sees(1)["cancel_reason"], house.sees(6, BOB)["state"]] == ["Order cancelled by user", "wait"]
-    assert house.post("/sapi/v1/user/bulkcancel", {}).problem == (
+    api.post("/sapi/v1/user/bulkcancel", {"market": "ethusdc"}).ok()
+    assert [api.sees(1)["cancel_reason"], api.sees(6, BOB)["state"]] == ["Order cancelled by user", "wait"]
+    assert api.post("/sapi/v1/user/bulkcancel", {}).problem == (
         400,
         "please provide market, market is a mandatory field",
     )
-    assert house.post("/sapi/v1/user/bulkcancel", {"market": "x"}).problem == (400, "please enter a valid market")
+    assert api.post("/sapi/v1/user/bulkcancel", {"market": "x"}).problem == (400, "please enter a valid market")
 
 
 # --- reading
 
 
-def test_an_order_is_found_by_its_number_and_by_its_uuid_with_its_trades(house: House) -> None:
-    house.creates(BOB, side="sell", price=1990)
-    created = house.creates(ord_type="market", volume=0.25, price=None)
-    by_number, by_uuid = (house.get(f"/sapi/v1/orders/{name}") for name in (2, created["uuid"].upper()))
+def test_an_order_is_found_by_its_number_and_by_its_uuid_with_its_trades(api: OrderApi) -> None:
+    api.creates(BOB, side="sell", price=1990)
+    created = api.creates(ord_type="market", volume=0.25, price=None)
+    by_number, by_uuid = (api.get(f"/sapi/v1/orders/{name}") for name in (2, created["uuid"].upper()))
     assert by_number == by_uuid
     assert by_number.body["message"] == "Order Retrieved Successfully"
     order = by_number.ok()
@@ -392,22 +394,22 @@ def test_an_order_is_found_by_its_number_and_by_its_uuid_with_its_trades(house: 
             "order_id": 2,
         }
     ]
-    for name in ("1", "3", "0", "x", "1.0", str(2**63), "9" * 400, created["uuid"][:-1], house.sees(1, BOB)["uuid"]):
-        assert house.get(f"/sapi/v1/orders/{name}").problem == (404, "Order not found")
+    for name in ("1", "3", "0", "x", "1.0", str(2**63), "9" * 400, created["uuid"][:-1], api.sees(1, BOB)["uuid"]):
+        assert api.get(f"/sapi/v1/orders/{name}").problem == (404, "Order not found")
 
 
-def test_orders_are_listed_the_newest_first_by_page(house: House) -> None:
+def test_orders_are_listed_the_newest_first_by_page(api: OrderApi) -> None:
     for price in (1000, 1001, 1002):
-        house.creates(price=price, volume=0.01)
-    assert [order["id"] for order in house.get("/sapi/v1/orders").ok()] == [3, 2, 1]
-    assert [order["id"] for order in house.get("/sapi/v1/orders", limit=2, page=2).ok()] == [1]
-    assert house.get("/sapi/v1/orders", limit=0).ok() == []
-    assert len(house.get("/sapi/v1/orders").ok()[0]) == 18
-    assert house.get("/sapi/v1/orders", page=2**31 - 1, limit=1000).ok() == []
+        api.creates(price=price, volume=0.01)
+    assert [order["id"] for order in api.get("/sapi/v1/orders").ok()] == [3, 2, 1]
+    assert [order["id"] for order in api.get("/sapi/v1/orders", limit=2, page=2).ok()] == [1]
+    assert api.get("/sapi/v1/orders", limit=0).ok() == []
+    assert len(api.get("/sapi/v1/orders").ok()[0]) == 18
+    assert api.get("/sapi/v1/orders", page=2**31 - 1, limit=1000).ok() == []
 
 
-def test_every_filter_of_a_list_reaches_the_venue(house: House) -> None:
-    house.get(
+def test_every_filter_of_a_list_reaches_the_venue(api: OrderApi) -> None:
+    api.get(
         "/sapi/v1/orders",
         market="ethusdc",
         ord_type="stop_limit",
@@ -421,7 +423,7 @@ def test_every_filter_of_a_list_reaches_the_venue(house: House) -> None:
         limit=7,
         page=3,
     ).ok()
-    asked = house.venue.asked
+    asked = api.venue.asked
     assert (asked.account, asked.market, asked.base, asked.quote) == (ALICE, "ethusdc", "eth", "usdc")
     assert asked.kind is not None
     assert asked.state is not None
@@ -430,38 +432,38 @@ def test_every_filter_of_a_list_reaches_the_venue(house: House) -> None:
     assert (asked.since, asked.until, asked.ascending) == (1717138920_000, 1717138920_001, True)
     assert (asked.limit, asked.offset) == (7, 14)
     for field, words in (("market", "market"), ("base_unit", "currency"), ("quote_unit", "currency")):
-        got = house.ask("GET", "/sapi/v1/orders", params={field: "x"})
+        got = api.ask("GET", "/sapi/v1/orders", params={field: "x"})
         assert got.problem == (400, f"please enter a valid {words}")
 
 
-def test_own_trades_are_asked_by_query_or_by_a_body(house: House) -> None:
-    house.creates(BOB, side="sell", price=1990)
-    house.creates(volume=0.25)
-    house.creates(volume=0.1)
-    by_query = house.get("/sapi/v1/trades", limit=1, market="ethusdc")
-    by_body = house.ask("GET", "/sapi/v1/trades", json={"limit": 1, "market": "ethusdc"})
-    by_params = house.ask("GET", "/sapi/v1/trades", json={"params": {"limit": 1, "market": "ethusdc"}})
+def test_own_trades_are_asked_by_query_or_by_a_body(api: OrderApi) -> None:
+    api.creates(BOB, side="sell", price=1990)
+    api.creates(volume=0.25)
+    api.creates(volume=0.1)
+    by_query = api.get("/sapi/v1/trades", limit=1, market="ethusdc")
+    by_body = api.ask("GET", "/sapi/v1/trades", json={"limit": 1, "market": "ethusdc"})
+    by_params = api.ask("GET", "/sapi/v1/trades", json={"params": {"limit": 1, "market": "ethusdc"}})
     assert by_query == by_body == by_params
     assert by_query.body["message"] == "Trades Retrieved Successfully"
     (trade,) = by_query.ok()
     assert (trade["id"], trade["order_id"], trade["side"]) == (2, 3, "buy")
-    assert [trade["side"] for trade in house.get("/sapi/v1/trades", BOB).ok()] == ["sell", "sell"]
-    house.get("/sapi/v1/trades", start_time=1, end_time=2, order_by="asc", limit=5, page=2).ok()
-    asked = house.venue.asked_trades
+    assert [trade["side"] for trade in api.get("/sapi/v1/trades", BOB).ok()] == ["sell", "sell"]
+    api.get("/sapi/v1/trades", start_time=1, end_time=2, order_by="asc", limit=5, page=2).ok()
+    asked = api.venue.asked_trades
     assert (asked.since, asked.until, asked.ascending, asked.limit, asked.offset) == (1000, 2000, True, 5, 5)
 
 
-def test_a_balance_is_an_object_and_balances_are_a_list(house: House) -> None:
-    house.creates()
-    one = house.get("/sapi/v1/user/balance", currency="usdc")
+def test_a_balance_is_an_object_and_balances_are_a_list(api: OrderApi) -> None:
+    api.creates()
+    one = api.get("/sapi/v1/user/balance", currency="usdc")
     assert one.raw == (
         '{"status":"success","message":"Retrieved Successfully","payload":'
         '{"currency":"usdc","balance":"9000.0","locked":"1000.0","deposit_address":null}}'
     )
-    rows = house.get("/sapi/v1/user/balance").ok()
+    rows = api.get("/sapi/v1/user/balance").ok()
     assert {"currency": "usdc", "balance": "9000.0", "locked": "1000.0"} in rows
     assert sorted(row["currency"] for row in rows) == ["btc", "eth", "usdc", "usdt"]
-    assert house.get("/sapi/v1/user/balance", currency="x").problem == (400, "please enter a valid currency")
+    assert api.get("/sapi/v1/user/balance", currency="x").problem == (400, "please enter a valid currency")
 
 
 # --- who may
@@ -480,13 +482,13 @@ PRIVATE = (
 
 
 @pytest.mark.parametrize(("method", "path"), PRIVATE)
-def test_who_is_nobody_learns_nothing(house: House, method: str, path: str) -> None:
+def test_who_is_nobody_learns_nothing(api: OrderApi, method: str, path: str) -> None:
     """Before anything else of the request is looked at."""
-    house.creates()
-    stranger = house.ask(method, path, None, body=b"{")
+    api.creates()
+    stranger = api.ask(method, path, None, body=b"{")
     assert stranger.problem == (401, "Authentication credentials were not provided.")
     assert stranger.body["payload"] == {}
-    expired = house.ask(method, path, body=b"{", headers={"authorization": "JWT x"})
+    expired = api.ask(method, path, body=b"{", headers={"authorization": "JWT x"})
     assert expired.raw == (
         '{"status":"error","message":"Given token not valid for any token type","payload":'
         '{"token_class":"AccessToken","token_type":"access","message":"Token is invalid or expired",'

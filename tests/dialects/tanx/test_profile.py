@@ -9,8 +9,7 @@ from countermand.orders.book.members import StarkKeys
 from countermand.orders.book.model.ledger.amount import Account
 from tests.contract.memory_members import MemoryMembers
 from tests.dialects.fakes import FakeClock
-from tests.dialects.tanx.keys import address_of, sign_text
-from tests.dialects.tanx.reception import (
+from tests.dialects.tanx.auth_api import (
     ADDRESS,
     ALICE,
     KEY,
@@ -21,17 +20,18 @@ from tests.dialects.tanx.reception import (
     PROFILE,
     REFUSED_ACCESS,
     STARK_KEY,
-    FakeReception,
+    AuthApi,
     HeldMembers,
 )
+from tests.dialects.tanx.keys import address_of, sign_text
 
 
 @pytest.fixture
-def venue() -> FakeReception:
-    return FakeReception()
+def venue() -> AuthApi:
+    return AuthApi()
 
 
-def test_a_profile(venue: FakeReception) -> None:
+def test_a_profile(venue: AuthApi) -> None:
     answer = venue.log_in()
     token, uid = answer.json["token"]["access"], answer.json["payload"]["uid"]
     shown = (
@@ -43,7 +43,7 @@ def test_a_profile(venue: FakeReception) -> None:
     assert venue.told("GET", PROFILE, token=token) == (200, shown % (uid, f'"{KEY}"'))
 
 
-def test_the_same_key_can_be_registered_again_and_another_cannot(venue: FakeReception) -> None:
+def test_the_same_key_can_be_registered_again_and_another_cannot(venue: AuthApi) -> None:
     token = venue.tokens()["access"]
     registered = f'{{"status":"success","message":"Stark key registered","payload":{{"stark_key":"{KEY}"}}}}'
     for written in (KEY, KEY.upper().replace("0X", "0x"), KEY.replace("0x", "0x0")):
@@ -56,14 +56,14 @@ def test_the_same_key_can_be_registered_again_and_another_cannot(venue: FakeRece
 @pytest.mark.parametrize(
     "key", ["", "0x", "0x0", "0x5", "1", "0x" + "f" * 64, "0x" + "1" * 65, "0x" + "f" * 200_000, "\0"]
 )
-def test_a_key_that_is_none(venue: FakeReception, key: str) -> None:
+def test_a_key_that_is_none(venue: AuthApi, key: str) -> None:
     token = venue.tokens()["access"]
     words = "stark_key: Enter a valid Stark key: 0x and the x of a point on the curve in hexadecimal."
     told = venue.ask("POST", STARK_KEY, {"stark_key": key}, token=token)
     assert (told.status_code, told.json) == (400, {"status": "error", "message": words, "payload": ""})
 
 
-def test_a_key_is_registered_by_who_has_logged_in(venue: FakeReception) -> None:
+def test_a_key_is_registered_by_who_has_logged_in(venue: AuthApi) -> None:
     assert venue.told("POST", STARK_KEY, {"stark_key": KEY}) == (401, NOBODY)
     assert venue.told("POST", STARK_KEY, b"{", token="x") == (401, REFUSED_ACCESS)
 
@@ -128,7 +128,7 @@ async def test_a_key_that_is_looked_up_and_remembered_while_it_is_replaced_is_fo
     assert await keys.of(account) == 3
 
 
-def test_a_store_that_is_away_is_said(venue: FakeReception) -> None:
+def test_a_store_that_is_away_is_said(venue: AuthApi) -> None:
     tokens, text = venue.tokens(), venue.text()
     venue.members.failing = Unavailable("away")
     venue.sessions.forget()

@@ -21,10 +21,20 @@ from countermand.orders.book.model.ledger.amount import ZERO, Account, Amount, C
 from countermand.orders.book.model.ledger.ledger import Balance
 from countermand.orders.book.model.market import MarketSymbol, fee_of
 from countermand.orders.book.model.markets import MARKETS
-from countermand.orders.book.model.order import CancelReason, Kind, Nonce, Order, OrderId, Side, State, Terms, TradeId
+from countermand.orders.book.model.order import (
+    BookOrder,
+    BookTerms,
+    CancelReason,
+    Kind,
+    Nonce,
+    OrderId,
+    OrderStatus,
+    Side,
+    TradeId,
+)
 from countermand.orders.book.model.quantities import Lots, Rate, Ticks
 from countermand.orders.book.ports import Turnover
-from countermand.orders.book.service import Ticker, Trade
+from countermand.orders.book.service import BookTrade, MarketTicker
 from countermand.settings import settle
 from countermand.values.instant import Instant
 
@@ -56,18 +66,18 @@ SEED_ORDER = """{
 """The page's, but for the noise of a float in `executed_volume`."""
 
 
-def the_seed_s_order(**changes: Any) -> Order:
+def the_seed_s_order(**changes: Any) -> BookOrder:
     return replace(
-        Order(
+        BookOrder(
             id=OrderId(25768879),
             uuid="17be02d1-34ef-49df-9b92-264705047d99",
             nonce=Nonce(931),
             placement=b"",
-            terms=Terms(ALICE, MarketSymbol("btcusdc"), Side.BUY, Kind.LIMIT, Lots(425), Ticks(6873381)),
+            terms=BookTerms(ALICE, MarketSymbol("btcusdc"), Side.BUY, Kind.LIMIT, Lots(425), Ticks(6873381)),
             maker_fee=Rate(400),
             taker_fee=Rate(400),
             reference=None,
-            state=State.WAIT,
+            state=OrderStatus.WAIT,
             created_at=Instant(1717138920_000),
             updated_at=Instant(1717138923_999),
             origin=Lots(425),
@@ -114,14 +124,14 @@ def test_an_order_with_its_trades_is_the_same_order() -> None:
 
 def test_the_market_order_of_the_page_about_creation() -> None:
     """It has traded since: what was answered at its creation stays as it was."""
-    terms = Terms(ALICE, MarketSymbol("btcusdt"), Side.BUY, Kind.MARKET, Lots(1), Ticks(3000000))
+    terms = BookTerms(ALICE, MarketSymbol("btcusdt"), Side.BUY, Kind.MARKET, Lots(1), Ticks(3000000))
     order = the_seed_s_order(
         id=OrderId(37270840),
         uuid="d541658d-9559-43dc-ac39-e97ad0e5a454",
         terms=terms,
         maker_fee=Rate(1000),
         taker_fee=Rate(1000),
-        state=State.DONE,
+        state=OrderStatus.DONE,
         origin=Lots(1),
         executed=Lots(1),
         turnover=3069004,
@@ -151,8 +161,8 @@ def test_the_cancelled_order_of_the_page_about_an_order() -> None:
     order = the_seed_s_order(
         id=OrderId(23157052),
         uuid="a0b17d1f-0f2c-4c93-ad40-2e71077de499",
-        terms=Terms(ALICE, MarketSymbol("btcusdc"), Side.BUY, Kind.MARKET, Lots(51), None),
-        state=State.CANCEL,
+        terms=BookTerms(ALICE, MarketSymbol("btcusdc"), Side.BUY, Kind.MARKET, Lots(51), None),
+        state=OrderStatus.CANCEL,
         created_at=Instant(1667904789_000),
         updated_at=Instant(1667904794_000),
         origin=Lots(51),
@@ -183,17 +193,17 @@ def test_the_cancelled_order_of_the_page_about_an_order() -> None:
     ],
 )
 def test_the_reasons_of_the_seed_without_its_quotation_marks(reason: CancelReason, words: str) -> None:
-    assert CEST.order(the_seed_s_order(state=State.CANCEL, cancel_reason=reason)).cancel_reason == words
+    assert CEST.order(the_seed_s_order(state=OrderStatus.CANCEL, cancel_reason=reason)).cancel_reason == words
 
 
 def test_a_stop_order_shows_both_prices() -> None:
-    terms = Terms(ALICE, MarketSymbol("usdcusdt"), Side.SELL, Kind.STOP_LIMIT, Lots(100), Ticks(9990), Ticks(10000))
-    shown = CEST.order(the_seed_s_order(terms=terms, state=State.PENDING))
+    terms = BookTerms(ALICE, MarketSymbol("usdcusdt"), Side.SELL, Kind.STOP_LIMIT, Lots(100), Ticks(9990), Ticks(10000))
+    shown = CEST.order(the_seed_s_order(terms=terms, state=OrderStatus.PENDING))
     assert (shown.ord_type, shown.price, shown.stop_price) == ("stop_limit", "0.999", "1.0")
 
 
 def test_the_book_s_orders_have_no_private_fields() -> None:
-    terms = Terms(ALICE, MarketSymbol("ethusdc"), Side.SELL, Kind.LIMIT, Lots(10), Ticks(200000))
+    terms = BookTerms(ALICE, MarketSymbol("ethusdc"), Side.SELL, Kind.LIMIT, Lots(10), Ticks(200000))
     order = the_seed_s_order(
         id=OrderId(100),
         uuid="6f11fcb2-1ef5-4fe3-852d-c73ddc28a8d1",
@@ -226,7 +236,7 @@ def a_trade(symbol: str, price: int, lots: int, rate: int, trade_id: int, buy_id
 
 
 def test_the_trade_of_the_page_about_own_trades() -> None:
-    trade = Trade(a_trade("btcusdt", 3069004, 1, 1000, 478272, 37270841, 37270800), Instant(1681976739_000))
+    trade = BookTrade(a_trade("btcusdt", 3069004, 1, 1000, 478272, 37270841, 37270800), Instant(1681976739_000))
     assert text(CEST.own_trade(trade, ALICE)) == compact(
         """{ "id": 478272, "price": "30690.04", "amount": "0.0001", "total": "3.069004", "fee_currency": "btc",
     "fee": "0.001", "fee_amount": "0.0000001", "market": "btcusdt", "created_at": "2023-04-20T09:45:39+02:00",
@@ -238,7 +248,7 @@ def test_the_trade_of_the_page_about_own_trades() -> None:
 
 
 def test_the_trade_of_the_page_about_the_market() -> None:
-    trade = Trade(a_trade("ethusdc", 199000, 10, 1000, 40, 2, 1), Instant(1681894870_500))
+    trade = BookTrade(a_trade("ethusdc", 199000, 10, 1000, 40, 2, 1), Instant(1681894870_500))
     sample = """{ "id": 40, "price": 1990, "amount": 0.001, "total": 1.99, "market": "ethusdc",
                   "created_at": 1681894870, "taker_type": "buy" }"""
     assert text(CEST.public_trade(trade)) == compact(sample)
@@ -278,7 +288,7 @@ def test_the_ticker_of_the_page() -> None:
     day = Turnover(
         BTCUSDC.symbol, first=3011120, last=2958051, high=3040000, low=2910000, lots=43001, turnover=128450120000
     )
-    assert text(ticker(BTCUSDC, Ticker(Instant(1681903275_900), day, Ticks(2958051)))) == compact(
+    assert text(ticker(BTCUSDC, MarketTicker(Instant(1681903275_900), day, Ticks(2958051)))) == compact(
         """{ "at": "1681903275",
     "ticker": { "at": "1681903275", "avg_price": "29871.42", "high": "30400.0", "last": "29580.51",
       "low": "29100.0", "open": "30111.2", "price_change_percent": "-1.76%",
@@ -287,9 +297,9 @@ def test_the_ticker_of_the_page() -> None:
 
 
 def test_a_day_without_trades_shows_the_last_price_of_all() -> None:
-    quiet = ticker(BTCUSDC, Ticker(Instant(0), None, Ticks(2958051))).ticker
+    quiet = ticker(BTCUSDC, MarketTicker(Instant(0), None, Ticks(2958051))).ticker
     assert (quiet.last, quiet.open, quiet.high, quiet.price_change_percent) == ("29580.51", "0.0", "0.0", "+0.00%")
-    assert ticker(BTCUSDC, Ticker(Instant(0), None, None)).ticker.last == "0.0"
+    assert ticker(BTCUSDC, MarketTicker(Instant(0), None, None)).ticker.last == "0.0"
 
 
 def test_a_decimal_has_no_exponent_and_a_digit_after_the_point() -> None:

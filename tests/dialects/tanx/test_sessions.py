@@ -18,8 +18,7 @@ from countermand.kernel.ports import CommitUnknown
 from countermand.orders.book.members import MemberSession
 from tests.contract.memory_members import MemoryMembers
 from tests.dialects.fakes import SECRET, START_MS
-from tests.dialects.tanx.keys import address_of
-from tests.dialects.tanx.reception import (
+from tests.dialects.tanx.auth_api import (
     ALICE,
     MALLORY,
     NOBODY,
@@ -28,10 +27,11 @@ from tests.dialects.tanx.reception import (
     REFRESH,
     REFUSED_ACCESS,
     REFUSED_REFRESH,
-    FakeReception,
+    AuthApi,
     HeldMembers,
     begun,
 )
+from tests.dialects.tanx.keys import address_of
 
 HS256 = {"alg": "HS256", "typ": "JWT"}
 CLAIMS = {
@@ -48,13 +48,13 @@ CLAIMS = {
 
 
 @pytest.fixture
-def venue() -> FakeReception:
-    return FakeReception()
+def venue() -> AuthApi:
+    return AuthApi()
 
 
 @pytest.mark.parametrize("path", auth.REFRESH_PATHS)
 @pytest.mark.parametrize("form", [False, True])
-def test_both_tokens_are_exchanged(venue: FakeReception, path: str, form: bool) -> None:
+def test_both_tokens_are_exchanged(venue: AuthApi, path: str, form: bool) -> None:
     old = venue.tokens()
     token = old["refresh"]
     answer = venue.ask("POST", path, f"refresh={token}".encode() if form else {"refresh": token}, form=form)
@@ -66,7 +66,7 @@ def test_both_tokens_are_exchanged(venue: FakeReception, path: str, form: bool) 
     assert venue.profile(new["access"]) == venue.profile(old["access"]) == 200
 
 
-def test_a_token_that_was_used_before_ends_the_whole_session(venue: FakeReception) -> None:
+def test_a_token_that_was_used_before_ends_the_whole_session(venue: AuthApi) -> None:
     other = venue.tokens()
     first = venue.tokens()
     second = venue.refreshed(first["refresh"])
@@ -82,7 +82,7 @@ def test_a_token_that_was_used_before_ends_the_whole_session(venue: FakeReceptio
     assert venue.profile(venue.tokens()["access"]) == 200
 
 
-def test_a_repetition_within_30_seconds_returns_the_same_tokens(venue: FakeReception) -> None:
+def test_a_repetition_within_30_seconds_returns_the_same_tokens(venue: AuthApi) -> None:
     """D7."""
     first = venue.tokens()
     second = venue.refreshed(first["refresh"])
@@ -94,7 +94,7 @@ def test_a_repetition_within_30_seconds_returns_the_same_tokens(venue: FakeRecep
     venue.refreshed(second["refresh"])
 
 
-def test_a_spent_token_that_comes_later_ends_the_session(venue: FakeReception) -> None:
+def test_a_spent_token_that_comes_later_ends_the_session(venue: AuthApi) -> None:
     first = venue.tokens()
     second = venue.refreshed(first["refresh"])
     venue.clock.wall += 31_000
@@ -102,7 +102,7 @@ def test_a_spent_token_that_comes_later_ends_the_session(venue: FakeReception) -
     assert venue.refresh(second["refresh"]) == (401, REFUSED_REFRESH)
 
 
-def test_a_spent_token_is_not_revived_by_a_clock_that_goes_back(venue: FakeReception) -> None:
+def test_a_spent_token_is_not_revived_by_a_clock_that_goes_back(venue: AuthApi) -> None:
     """B7: 30 seconds are not two days."""
     first = venue.tokens()
     second = venue.refreshed(first["refresh"])
@@ -111,7 +111,7 @@ def test_a_spent_token_is_not_revived_by_a_clock_that_goes_back(venue: FakeRecep
     assert venue.refresh(second["refresh"]) == (401, REFUSED_REFRESH)
 
 
-def test_a_token_may_expire_between_its_exchange_and_the_repetition(venue: FakeReception) -> None:
+def test_a_token_may_expire_between_its_exchange_and_the_repetition(venue: AuthApi) -> None:
     first = venue.tokens()
     venue.clock.wall += 604_800_000 - 1_000
     second = venue.refreshed(first["refresh"])
@@ -119,7 +119,7 @@ def test_a_token_may_expire_between_its_exchange_and_the_repetition(venue: FakeR
     assert venue.refreshed(first["refresh"]) == second
 
 
-def test_sessions_go_on_after_a_restart(venue: FakeReception) -> None:
+def test_sessions_go_on_after_a_restart(venue: AuthApi) -> None:
     first = venue.tokens()
     venue.restarts()
     assert venue.profile(first["access"]) == 200
@@ -161,7 +161,7 @@ async def test_who_was_overtaken_twice_gets_nothing() -> None:
     assert await sessions.refresh(first.refresh) is None
 
 
-def test_a_renewal_of_unknown_outcome_can_be_asked_for_again(venue: FakeReception) -> None:
+def test_a_renewal_of_unknown_outcome_can_be_asked_for_again(venue: AuthApi) -> None:
     tokens = venue.tokens()
     venue.members.failing_after = CommitUnknown("lost")
     told = venue.ask("POST", REFRESH, {"refresh": tokens["refresh"]})
@@ -176,7 +176,7 @@ def test_a_renewal_of_unknown_outcome_can_be_asked_for_again(venue: FakeReceptio
     assert venue.profile(third["access"]) == 401
 
 
-def test_a_renewal_of_unknown_outcome_that_did_not_happen_is_an_ordinary_one_later(venue: FakeReception) -> None:
+def test_a_renewal_of_unknown_outcome_that_did_not_happen_is_an_ordinary_one_later(venue: AuthApi) -> None:
     first = venue.tokens()
     stored = {**venue.members.sessions}
     venue.members.failing_after = CommitUnknown("lost")
@@ -189,7 +189,7 @@ def test_a_renewal_of_unknown_outcome_that_did_not_happen_is_an_ordinary_one_lat
     assert venue.profile(second["access"]) == 401
 
 
-def test_a_refresh_token_lasts_a_week_of_the_wall_clock_from_its_issue(venue: FakeReception) -> None:
+def test_a_refresh_token_lasts_a_week_of_the_wall_clock_from_its_issue(venue: AuthApi) -> None:
     token = venue.tokens()["refresh"]
     for _ in range(3):
         venue.clock.wall += 604_800_000 - 1_000
@@ -199,7 +199,7 @@ def test_a_refresh_token_lasts_a_week_of_the_wall_clock_from_its_issue(venue: Fa
     assert venue.refresh(token) == (401, REFUSED_REFRESH)
 
 
-def test_an_expired_one_that_was_used_ends_nothing(venue: FakeReception) -> None:
+def test_an_expired_one_that_was_used_ends_nothing(venue: AuthApi) -> None:
     first = venue.tokens()
     venue.clock.wall += 604_000_000
     second = venue.refreshed(first["refresh"])
@@ -208,7 +208,7 @@ def test_an_expired_one_that_was_used_ends_nothing(venue: FakeReception) -> None
     assert venue.profile(second["access"]) == 200
 
 
-def test_an_access_token_refreshes_nothing_and_a_refresh_token_opens_nothing(venue: FakeReception) -> None:
+def test_an_access_token_refreshes_nothing_and_a_refresh_token_opens_nothing(venue: AuthApi) -> None:
     tokens = venue.tokens()
     assert venue.refresh(tokens["access"]) == (401, REFUSED_REFRESH)
     assert venue.told("GET", PROFILE, token=tokens["refresh"]) == (401, REFUSED_ACCESS)
@@ -217,7 +217,7 @@ def test_an_access_token_refreshes_nothing_and_a_refresh_token_opens_nothing(ven
 # --- what a token is worth
 
 
-def test_an_access_token_lasts_an_hour_of_the_wall_clock(venue: FakeReception) -> None:
+def test_an_access_token_lasts_an_hour_of_the_wall_clock(venue: AuthApi) -> None:
     token = venue.tokens()["access"]
     assert venue.profile(token) == 200
     venue.clock.venue += 10**12
@@ -230,7 +230,7 @@ def test_an_access_token_lasts_an_hour_of_the_wall_clock(venue: FakeReception) -
 
 
 @pytest.mark.parametrize("passes_ms", [0, 60_000, -2 * 86_400_000])
-def test_all_tokens_can_be_ended_and_a_new_login_works_at_once(venue: FakeReception, passes_ms: int) -> None:
+def test_all_tokens_can_be_ended_and_a_new_login_works_at_once(venue: AuthApi, passes_ms: int) -> None:
     """A5: whatever the clock does meanwhile, and after a restart too."""
     alice, mallory = venue.tokens(), venue.tokens(MALLORY)
     spent, alice = alice, venue.refreshed(alice["refresh"])
@@ -252,7 +252,7 @@ def test_all_tokens_can_be_ended_and_a_new_login_works_at_once(venue: FakeRecept
 
 async def test_tokens_that_are_ended_during_a_login_are_ended() -> None:
     members = HeldMembers()
-    venue = FakeReception(members=members)
+    venue = AuthApi(members=members)
     await members.enrol(address_of(ALICE), venue.clock.now())
     proved = venue.incarnation.current
     members.holds = "log_in"
@@ -267,7 +267,7 @@ async def test_tokens_that_are_ended_during_a_login_are_ended() -> None:
 
 async def test_tokens_that_are_ended_during_a_refresh_are_ended() -> None:
     members = HeldMembers()
-    venue = FakeReception(members=members)
+    venue = AuthApi(members=members)
     await members.enrol(address_of(ALICE), venue.clock.now())
     first = await venue.sessions.begin(address_of(ALICE), 0, venue.incarnation.current)
     assert first is not None
@@ -316,22 +316,22 @@ async def test_verified_tokens_take_no_memory_without_end(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("header", ["JWT {}", "Bearer {}", "jwt {}", "JWT  {}", "BEARER {} "])
-def test_the_scheme_is_jwt_or_bearer(venue: FakeReception, header: str) -> None:
+def test_the_scheme_is_jwt_or_bearer(venue: AuthApi, header: str) -> None:
     assert venue.whose(header.format(venue.tokens()["access"])) == address_of(ALICE)
 
 
 @pytest.mark.parametrize("header", [None, "", "{}", "Basic {}", "Token {}", "JWT", "JWT{}", " JWT {}"])
-def test_without_a_scheme_there_are_no_credentials(venue: FakeReception, header: str | None) -> None:
+def test_without_a_scheme_there_are_no_credentials(venue: AuthApi, header: str | None) -> None:
     given = None if header is None else header.format(venue.tokens()["access"])
     assert venue.whose(given) == NO_CREDENTIALS
 
 
 @pytest.mark.parametrize("header", ["JWT ", "JWT {0} {0}", "Bearer x", "JWT \xff", "JWT {0}x", "JWT \0"])
-def test_what_is_no_token_is_refused(venue: FakeReception, header: str) -> None:
+def test_what_is_no_token_is_refused(venue: AuthApi, header: str) -> None:
     assert venue.whose(header.format(venue.tokens()["access"])) == ACCESS_REFUSED
 
 
-def test_without_a_header_nobody_asks(venue: FakeReception) -> None:
+def test_without_a_header_nobody_asks(venue: AuthApi) -> None:
     assert venue.told("GET", PROFILE) == (401, NOBODY)
 
 
@@ -352,7 +352,7 @@ def _without(name: str) -> dict[str, object]:
     return {key: value for key, value in CLAIMS.items() if key != name}
 
 
-def test_the_token_that_the_attacks_start_from_is_good(venue: FakeReception) -> None:
+def test_the_token_that_the_attacks_start_from_is_good(venue: AuthApi) -> None:
     assert venue.tokens()["access"] == _token(HS256, CLAIMS)
     assert venue.whose(f"JWT {_token(HS256, CLAIMS)}") == address_of(ALICE)
 
@@ -394,7 +394,7 @@ FORGED = [
 
 
 @pytest.mark.parametrize("token", FORGED)
-def test_a_forged_token_is_nobodys(venue: FakeReception, token: str) -> None:
+def test_a_forged_token_is_nobodys(venue: AuthApi, token: str) -> None:
     venue.tokens()
     assert venue.whose(f"JWT {token}") == ACCESS_REFUSED
     assert venue.refresh(token) == (401, REFUSED_REFRESH)
@@ -404,12 +404,12 @@ def test_a_forged_token_is_nobodys(venue: FakeReception, token: str) -> None:
 @given(token=st.text(max_size=300))
 @settings(max_examples=100, deadline=None)
 def test_no_text_is_a_token_by_chance(token: str) -> None:
-    venue = FakeReception()
+    venue = AuthApi()
     assert venue.whose(f"JWT {token}") == ACCESS_REFUSED
     assert venue.refresh(token) == (401, REFUSED_REFRESH)
 
 
-def test_a_users_token_ends_with_the_members(venue: FakeReception) -> None:
+def test_a_users_token_ends_with_the_members(venue: AuthApi) -> None:
     tokens = venue.tokens()
     asyncio.run(venue.members.clear())
     venue.sessions.forget()

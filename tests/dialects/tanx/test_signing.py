@@ -9,19 +9,19 @@ from countermand.dialects.tanx import signing
 from countermand.dialects.tanx.stark import BOUND, LimitOrder, message_of
 from countermand.orders.book.model.market import MarketSymbol
 from countermand.orders.book.model.markets import MARKETS
-from countermand.orders.book.model.order import Kind, Nonce, Side, Terms
+from countermand.orders.book.model.order import BookTerms, Kind, Nonce, Side
 from countermand.orders.book.model.quantities import Lots, Ticks
-from tests.dialects.tanx.house import ALICE, BOB
+from tests.dialects.tanx.order_api import ALICE, BOB
 
 BY_SYMBOL = {str(market.symbol): market for market in MARKETS}
 ETH, USDC = (
     0x2705737CD248AC819034B5DE474C8F0368224F72A0FDA9E031499D519992D9E,
     0x2893294412A4C8F915F75892B395EBBF6859EC246EC365C3B1F56F47C3A0A5D,
 )
-HALF_AN_ETHER = Terms(ALICE, MarketSymbol("ethusdc"), Side.BUY, Kind.LIMIT, Lots(5000), Ticks(200000))
+HALF_AN_ETHER = BookTerms(ALICE, MarketSymbol("ethusdc"), Side.BUY, Kind.LIMIT, Lots(5000), Ticks(200000))
 
 
-def is_signed(monkeypatch: pytest.MonkeyPatch, terms: Terms, nonce: int = 931) -> LimitOrder:
+def is_signed(monkeypatch: pytest.MonkeyPatch, terms: BookTerms, nonce: int = 931) -> LimitOrder:
     """The order whose hash it is."""
     seen: list[LimitOrder] = []
 
@@ -72,7 +72,7 @@ def test_a_market_order_signs_the_worst_price_that_it_takes(
 
 @pytest.mark.parametrize("market", MARKETS, ids=lambda market: str(market.symbol))
 def test_the_greatest_order_of_every_market_can_be_signed(monkeypatch: pytest.MonkeyPatch, market: Any) -> None:
-    terms = Terms(ALICE, market.symbol, Side.BUY, Kind.LIMIT, market.volume_max, market.price_max)
+    terms = BookTerms(ALICE, market.symbol, Side.BUY, Kind.LIMIT, market.volume_max, market.price_max)
     order = is_signed(monkeypatch, terms, nonce=2**40)
     assert max(order.amount_sell, order.amount_buy) <= 2**63 - 1
     smallest = is_signed(monkeypatch, replace(terms, lots=market.volume_min, price=market.price_min))

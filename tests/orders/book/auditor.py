@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from countermand.orders.book.model.events import (
+    BookOrderCancelled,
+    BookOrderPlaced,
+    BookOrderReduced,
+    BookOrderRested,
     Credited,
     Event,
-    OrderCancelled,
-    OrderPlaced,
-    OrderReduced,
-    OrderRested,
     Traded,
 )
 from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE, FEES
-from countermand.orders.book.model.order import BUY, Side, State
+from countermand.orders.book.model.order import BUY, OrderStatus, Side
 from tests.orders.book.venue import Venue
 
 
@@ -25,7 +25,7 @@ from tests.orders.book.venue import Venue
 class _Seen:
     """An order as the auditor knows it."""
 
-    placed: OrderPlaced
+    placed: BookOrderPlaced
     left: int
     executed: int = 0
 
@@ -44,15 +44,15 @@ class _Auditor:
         match event:
             case Credited(account, currency, amount):
                 self.has[account, currency] += Fraction(amount.quanta, 10**AMOUNT_SCALE)
-            case OrderPlaced(order_id):
+            case BookOrderPlaced(order_id):
                 assert order_id == len(self.seen) + 1
                 self.seen[order_id] = _Seen(event, event.terms.lots.lots)
-            case OrderRested(order_id):
+            case BookOrderRested(order_id):
                 assert order_id not in self.queue
                 self.queue.append(order_id)
-            case OrderReduced(order_id, lots):
+            case BookOrderReduced(order_id, lots):
                 self.seen[order_id].left -= lots.lots
-            case OrderCancelled(order_id):
+            case BookOrderCancelled(order_id):
                 self._ends(order_id)
             case Traded():
                 self._sees_trade(event)
@@ -77,7 +77,7 @@ class _Auditor:
                 self._ends(leg.order_id)
         self._books(trade, taker.placed, maker.placed)
 
-    def _books(self, trade: Traded, taker: OrderPlaced, maker: OrderPlaced) -> None:
+    def _books(self, trade: Traded, taker: BookOrderPlaced, maker: BookOrderPlaced) -> None:
         """The taker pays its taker's rate and the maker its maker's, each of what it receives."""
         base, quote = trade.market[:-4], trade.market[-4:]
         volume = Fraction(trade.lots.lots, 10**4)
@@ -110,9 +110,9 @@ def audited(venue: Venue) -> None:
     for entry in venue.journal:
         for event in entry.events:
             auditor.reads(event)
-    shown = {(a, c): Fraction(b.total.quanta, 10**AMOUNT_SCALE) for a, c, b in venue.desk.ledger.balances()}
+    shown = {(a, c): Fraction(b.total.quanta, 10**AMOUNT_SCALE) for a, c, b in venue.exchange.ledger.balances()}
     assert {key: amount for key, amount in shown.items() if amount} == {k: v for k, v in auditor.has.items() if v}
-    for order_id, order in venue.desk.orders.items():
+    for order_id, order in venue.exchange.orders.items():
         seen = auditor.seen[order_id]
         assert (order.remaining.lots, order.executed.lots) == (seen.left, seen.executed)
-        assert (order.state in (State.DONE, State.CANCEL)) == (order_id in auditor.ended)
+        assert (order.state in (OrderStatus.DONE, OrderStatus.CANCEL)) == (order_id in auditor.ended)

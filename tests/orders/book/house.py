@@ -12,12 +12,12 @@ from countermand.kernel.ports import WriterReplaced
 from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE, Account, Amount, Currency
 from countermand.orders.book.model.market import Market, MarketSymbol
 from countermand.orders.book.model.markets import MARKETS
-from countermand.orders.book.model.order import Kind, Order, OrderId, Side, Terms
+from countermand.orders.book.model.order import BookOrder, BookTerms, Kind, OrderId, Side
 from countermand.orders.book.model.quantities import Lots, Ticks
-from countermand.orders.book.model.refusals import Refused
+from countermand.orders.book.model.refusals import BookRefused
 from countermand.orders.book.ports import BookStore
 from countermand.orders.book.rows import Draft
-from countermand.orders.book.service import Venue
+from countermand.orders.book.service import BookService
 from countermand.orders.book.shard import BookShard
 from countermand.orders.shards import BOOK_SHARD
 
@@ -41,7 +41,7 @@ class MatchesFail:
 @dataclass(slots=True)
 class BookHouse:
     shard: BookShard
-    venue: Venue
+    venue: BookService
     clock: VenueClock
     running: asyncio.Task[None]
     faults: MatchesFail = field(default_factory=MatchesFail)
@@ -49,7 +49,7 @@ class BookHouse:
     def has(self, order_id: int) -> bool:
         """In memory."""
         writer = self.shard._epoch
-        return writer is not None and OrderId(order_id) in writer.state.desk.orders
+        return writer is not None and OrderId(order_id) in writer.state.exchange.orders
 
     async def rich(self, *accounts: Account) -> None:
         for account in accounts:
@@ -67,17 +67,17 @@ class BookHouse:
         market: MarketSymbol = BTCUSDC,
     ) -> Draft:
         limit = None if price is None else Ticks(price)
-        terms = Terms(account, market, side, kind, Lots(lots), limit, None if stop is None else Ticks(stop))
+        terms = BookTerms(account, market, side, kind, Lots(lots), limit, None if stop is None else Ticks(stop))
         draft = await self.venue.draft(terms, lambda nonce: msg_hash(terms, self.venue.markets[market], nonce))
-        assert not isinstance(draft, Refused), draft
+        assert not isinstance(draft, BookRefused), draft
         return draft
 
-    async def place(self, account: Account, side: Side, price: int | None, lots: int, **more: object) -> Order:
+    async def place(self, account: Account, side: Side, price: int | None, lots: int, **more: object) -> BookOrder:
         order = await self.venue.place(await self.draft(account, side, price, lots, **more), b"signed")  # type: ignore[arg-type]
-        assert not isinstance(order, Refused), order
+        assert not isinstance(order, BookRefused), order
         return order
 
-    async def order(self, order: Order) -> Order:
+    async def order(self, order: BookOrder) -> BookOrder:
         """As it is now."""
         view = await self.venue.order(order.terms.account, order.id)
         assert view is not None
@@ -93,7 +93,7 @@ async def book_house(
     shard = BookShard(BOOK_SHARD, store, clock, markets, faults)
     running = asyncio.create_task(shard.run())
     try:
-        yield BookHouse(shard, Venue(shard, store, Ids()), clock, running, faults)
+        yield BookHouse(shard, BookService(shard, store, Ids()), clock, running, faults)
     finally:
         running.cancel()
         with suppress(asyncio.CancelledError, WriterReplaced):

@@ -60,7 +60,7 @@ def test_both_books_tell_the_same_sound_history(policy: SelfTrade, random: Rando
     for _ in range(100):
         does = step(random)
         assert does(fast) == does(naive)
-        assert picture(fast.desk) == picture(naive.desk)
+        assert picture(fast.exchange) == picture(naive.exchange)
     assert fast.journal == naive.journal
     audited(fast)
     fast.replays()
@@ -69,7 +69,7 @@ def test_both_books_tell_the_same_sound_history(policy: SelfTrade, random: Rando
 
 def _can_be_written(venue: Venue) -> None:
     """As JSON, as a journal and rows do it: what is read back is what was written."""
-    written: list[object] = [venue.desk.standing(), *venue.desk.orders.values()]
+    written: list[object] = [venue.exchange.counters(), *venue.exchange.orders.values()]
     for entry in venue.journal:
         written += [entry.command, *entry.events]
     for one in written:

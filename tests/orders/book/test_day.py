@@ -20,13 +20,13 @@ def test_it_begins_with_the_second_of_a_day_ago() -> None:
     day.add(Instant(NOON + 999), 80, 3)
     day.add(Instant(NOON + 1_000), 70, 4)
     later = NOON + DAY_S * 1_000
-    assert day.told(Instant(later - 1)) == Turnover(BTCUSDC, 90, 70, 100, 70, 10, 90 + 200 + 240 + 280)
-    assert day.told(Instant(later)) == Turnover(BTCUSDC, 100, 70, 100, 70, 9, 200 + 240 + 280)
-    assert day.told(Instant(later + 999)) == Turnover(BTCUSDC, 100, 70, 100, 70, 9, 200 + 240 + 280)
-    assert day.told(Instant(later + 1_000)) == Turnover(BTCUSDC, 70, 70, 70, 70, 4, 280)
-    assert day.told(Instant(later + 2_000)) is None
+    assert day.turnover(Instant(later - 1)) == Turnover(BTCUSDC, 90, 70, 100, 70, 10, 90 + 200 + 240 + 280)
+    assert day.turnover(Instant(later)) == Turnover(BTCUSDC, 100, 70, 100, 70, 9, 200 + 240 + 280)
+    assert day.turnover(Instant(later + 999)) == Turnover(BTCUSDC, 100, 70, 100, 70, 9, 200 + 240 + 280)
+    assert day.turnover(Instant(later + 1_000)) == Turnover(BTCUSDC, 70, 70, 70, 70, 4, 280)
+    assert day.turnover(Instant(later + 2_000)) is None
     day.add(Instant(later + 2_000), 60, 1)
-    assert day.told(Instant(later + 2_000)) == Turnover(BTCUSDC, 60, 60, 60, 60, 1, 60)
+    assert day.turnover(Instant(later + 2_000)) == Turnover(BTCUSDC, 60, 60, 60, 60, 1, 60)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -40,14 +40,14 @@ def test_it_is_what_adding_up_all_trades_gives(seed: int) -> None:
         day.add(Instant(now), *trade[1:])
         if chance.random() < 0.3:
             now += chance.choice((0, 500, 40_000_000))
-            assert day.told(Instant(now)) == summed([each for each in trades if each[0] >= day_began(Instant(now))])
+            assert day.turnover(Instant(now)) == summed([each for each in trades if each[0] >= day_began(Instant(now))])
 
 
 def test_it_goes_on_from_what_is_stored_of_a_second() -> None:
     day = Day(BTCUSDC)
     day.add_period(Period(Instant(NOON), 100, 90, 110, 80, 6, 570))
     day.add(Instant(NOON + 500), 105, 2)
-    assert day.told(Instant(NOON + 500)) == Turnover(BTCUSDC, 100, 105, 110, 80, 8, 780)
+    assert day.turnover(Instant(NOON + 500)) == Turnover(BTCUSDC, 100, 105, 110, 80, 8, 780)
 
 
 def summed(trades: list[tuple[int, int, int]]) -> Turnover | None:

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from countermand.orders.book.model.commands import CancelOrders, Command, ExpireOrder, OpenOrder
-from countermand.orders.book.model.events import OrderCancelled
+from countermand.orders.book.model.commands import CancelBookOrders, Command, ExpireBookOrder, OpenBookOrder
+from countermand.orders.book.model.events import BookOrderCancelled
 from countermand.orders.book.model.ledger.amount import ZERO
 from countermand.orders.book.model.market import SelfTrade
-from countermand.orders.book.model.order import BUY, SELL, CancelReason, Kind, OrderId, Side, State
+from countermand.orders.book.model.order import BUY, SELL, CancelReason, Kind, OrderId, OrderStatus, Side
 from countermand.orders.book.model.quantities import Lots
-from countermand.orders.book.model.refusals import Refusal, Refused
+from countermand.orders.book.model.refusals import BookRefusal, BookRefused
 from tests.orders.book.venue import ALICE, BOB, BTC, BTCUSDC, CAROL, ETHUSDC, MARKET, USDC, Venue, btc, shows, usdc
 
 DAY_MS = 24 * 3_600_000
@@ -22,7 +22,7 @@ DAY_MS = 24 * 3_600_000
 def test_a_cancelled_order_leaves_the_book_and_its_money_is_free(venue: Venue) -> None:
     order = venue.buys(ALICE, 10, 100)
     venue.cancels(ALICE, order)
-    assert (venue.state(order), venue.order(order).cancel_reason) == (State.CANCEL, CancelReason.USER)
+    assert (venue.state(order), venue.order(order).cancel_reason) == (OrderStatus.CANCEL, CancelReason.USER)
     assert venue.book(BUY) == []
     assert venue.locked(ALICE, USDC) == ZERO
 
@@ -32,7 +32,7 @@ def test_a_partly_filled_order_keeps_what_it_executed_and_its_remainder(venue: V
     venue.sells(BOB, 90, 100)
     venue.cancels(ALICE, order)
     ended = venue.order(order)
-    assert (ended.state, ended.executed, ended.remaining) == (State.CANCEL, Lots(90), Lots(335))
+    assert (ended.state, ended.executed, ended.remaining) == (OrderStatus.CANCEL, Lots(90), Lots(335))
     assert venue.locked(ALICE, USDC) == ZERO
 
 
@@ -49,28 +49,28 @@ def test_what_has_ended_cannot_be_cancelled_and_nobody_else_suffers(venue: Venue
     venue.sells(BOB, 10, 100)
     venue.cancels(ALICE, cancelled)
     before = venue.book(BUY), venue.locked(ALICE, USDC)
-    for order, why in ((filled, Refusal.ORDER_DONE), (cancelled, Refusal.ORDER_CANCELLED)):
-        assert venue.cancels(ALICE, order) == Refused(why, venue.order(order))
-        assert venue.ends(order) == Refused(why, venue.order(order))
+    for order, why in ((filled, BookRefusal.ORDER_DONE), (cancelled, BookRefusal.ORDER_CANCELLED)):
+        assert venue.cancels(ALICE, order) == BookRefused(why, venue.order(order))
+        assert venue.ends(order) == BookRefused(why, venue.order(order))
     for stranger in (0, -1, 4_000, 2**63):
-        assert venue.cancels(ALICE, stranger) == Refused(Refusal.ORDER_UNKNOWN)
+        assert venue.cancels(ALICE, stranger) == BookRefused(BookRefusal.ORDER_UNKNOWN)
     assert (venue.book(BUY), venue.locked(ALICE, USDC)) == before == ([(bystander, 98, 10)], usdc(980))
 
 
 def test_another_accounts_order_is_unknown(venue: Venue) -> None:
     order = venue.buys(ALICE, 10, 100)
-    assert venue.cancels(BOB, order) == Refused(Refusal.ORDER_UNKNOWN)
+    assert venue.cancels(BOB, order) == BookRefused(BookRefusal.ORDER_UNKNOWN)
     venue.sells(CAROL, 10, 100)
-    assert venue.cancels(BOB, order) == Refused(Refusal.ORDER_UNKNOWN), "nor may its end be told"
+    assert venue.cancels(BOB, order) == BookRefused(BookRefusal.ORDER_UNKNOWN), "nor may its end be told"
 
 
 def test_whoever_comes_first_wins_the_race(venue: Venue) -> None:
     order = venue.sells(BOB, 10, 100)
     venue.buys(ALICE, 10, 100)
-    assert venue.cancels(BOB, order) == Refused(Refusal.ORDER_DONE, venue.order(order))
+    assert venue.cancels(BOB, order) == BookRefused(BookRefusal.ORDER_DONE, venue.order(order))
     order = venue.sells(BOB, 10, 100)
     venue.cancels(BOB, order)
-    assert venue.state(venue.buys(ALICE, 10, 100)) is State.WAIT
+    assert venue.state(venue.buys(ALICE, 10, 100)) is OrderStatus.WAIT
 
 
 def test_bulk_cancel_takes_the_oldest_of_one_account_in_one_market(venue: Venue) -> None:
@@ -81,11 +81,11 @@ def test_bulk_cancel_takes_the_oldest_of_one_account_in_one_market(venue: Venue)
     assert venue.cancels_all(ALICE, SELL) == [stop]
     assert venue.cancels_all(ALICE) == mine[2:]
     assert venue.cancels_all(ALICE) == []
-    assert [venue.state(order) for order in others] == [State.WAIT, State.WAIT]
+    assert [venue.state(order) for order in others] == [OrderStatus.WAIT, OrderStatus.WAIT]
 
 
 def test_bulk_cancel_where_there_is_nothing_does_nothing(venue: Venue) -> None:
-    assert venue.does(CancelOrders(ALICE, BTCUSDC, None, 100)) == ()
+    assert venue.does(CancelBookOrders(ALICE, BTCUSDC, None, 100)) == ()
 
 
 # --- the system
@@ -102,13 +102,13 @@ def test_an_order_ends_when_it_is_too_old(venue: Venue) -> None:
     resting, stop = venue.buys(ALICE, 10, 100), venue.sells(ALICE, 10, 50, Kind.STOP_LIMIT, stop=51)
     venue.passes(30 * DAY_MS - 1)
     younger = venue.buys(ALICE, 10, 99)
-    assert venue.does(ExpireOrder(resting)) == Refused(Refusal.NOTHING_TO_DO)
-    assert venue.state(resting) is State.WAIT
-    assert venue.desk.next_due() == venue.now + 1
+    assert venue.does(ExpireBookOrder(resting)) == BookRefused(BookRefusal.NOTHING_TO_DO)
+    assert venue.state(resting) is OrderStatus.WAIT
+    assert venue.exchange.next_due() == venue.now + 1
     venue.passes(1)
     for order in (resting, stop):
         assert venue.order(order).cancel_reason is CancelReason.SYSTEM
-    assert venue.state(younger) is State.WAIT
+    assert venue.state(younger) is OrderStatus.WAIT
     assert (venue.locked(ALICE, USDC), venue.locked(ALICE, BTC)) == (usdc(990), ZERO)
 
 
@@ -118,20 +118,22 @@ def test_the_oldest_is_due_first_over_all_markets(venue: Venue) -> None:
     again = venue.buys(ALICE, 1, 100, market=ETHUSDC)
     venue.passes(30 * DAY_MS)
     events = [event for entry in venue.journal[-2:] for event in entry.events]
-    ended = [event.order_id for event in events if isinstance(event, OrderCancelled)]
+    ended = [event.order_id for event in events if isinstance(event, BookOrderCancelled)]
     assert ended == [first, again]
 
 
-@pytest.mark.parametrize("command", [ExpireOrder(OrderId(1)), OpenOrder(OrderId(1)), ExpireOrder(OrderId(9))])
+@pytest.mark.parametrize(
+    "command", [ExpireBookOrder(OrderId(1)), OpenBookOrder(OrderId(1)), ExpireBookOrder(OrderId(9))]
+)
 def test_what_is_not_due_does_nothing(venue: Venue, command: Command) -> None:
     venue.buys(ALICE, 10, 100)
-    assert venue.does(command) == Refused(Refusal.NOTHING_TO_DO)
+    assert venue.does(command) == BookRefused(BookRefusal.NOTHING_TO_DO)
 
 
 def test_a_post_only_order_that_would_cross_ends_without_a_trade(venue: Venue) -> None:
     resting = venue.sells(BOB, 10, 100)
     order = venue.order(venue.buys(ALICE, 10, 100, Kind.LIMIT_MAKER))
-    assert (order.state, order.cancel_reason, order.executed) == (State.CANCEL, CancelReason.SYSTEM, Lots(0))
+    assert (order.state, order.cancel_reason, order.executed) == (OrderStatus.CANCEL, CancelReason.SYSTEM, Lots(0))
     assert venue.book(SELL) == [(resting, 100, 10)]
     assert venue.locked(ALICE, USDC) == ZERO
 
@@ -140,21 +142,21 @@ def test_a_post_only_order_that_crosses_nothing_rests_and_is_a_maker(venue: Venu
     venue.sells(BOB, 10, 101)
     order = venue.buys(ALICE, 10, 100, Kind.LIMIT_MAKER)
     venue.sells(CAROL, 10, 100)
-    assert venue.state(order) is State.DONE
+    assert venue.state(order) is OrderStatus.DONE
     assert venue.trades()[0].buy.rate == venue.order(order).maker_fee
 
 
 def test_a_match_that_fails_ends_who_came_and_leaves_who_rested(venue: Venue) -> None:
     resting = venue.sells(BOB, 10, 100)
     order = venue.order(venue.buys(ALICE, 10, 100, match_fails=True))
-    assert (order.state, order.cancel_reason) == (State.CANCEL, CancelReason.FAILED)
+    assert (order.state, order.cancel_reason) == (OrderStatus.CANCEL, CancelReason.FAILED)
     assert venue.book(SELL) == [(resting, 100, 10)]
     assert venue.locked(ALICE, USDC) == ZERO
 
 
 def test_nothing_fails_where_nothing_matches(venue: Venue) -> None:
     venue.sells(BOB, 10, 101)
-    assert venue.state(venue.buys(ALICE, 10, 100, match_fails=True)) is State.WAIT
+    assert venue.state(venue.buys(ALICE, 10, 100, match_fails=True)) is OrderStatus.WAIT
 
 
 # --- self-trade prevention
@@ -168,8 +170,8 @@ def test_the_newest_ends_by_default_and_earlier_fills_stay(venue: Venue) -> None
     first = venue.sells(BOB, 4, 99)
     own = venue.sells(ALICE, 10, 100)
     order = venue.order(venue.buys(ALICE, 10, 100))
-    assert (order.executed, order.state, order.cancel_reason) == (Lots(4), State.CANCEL, CancelReason.SYSTEM)
-    assert venue.state(first) is State.DONE
+    assert (order.executed, order.state, order.cancel_reason) == (Lots(4), OrderStatus.CANCEL, CancelReason.SYSTEM)
+    assert venue.state(first) is OrderStatus.DONE
     assert venue.book(SELL) == [(own, 100, 10)]
     assert venue.locked(ALICE, USDC) == ZERO
 
@@ -211,9 +213,11 @@ def test_both_lose_the_smaller_volume(incoming: int, bids: list[object], asks: l
     venue.replays()
 
 
-@pytest.mark.parametrize(("there", "state"), [(4, State.CANCEL), (10, State.DONE)])
+@pytest.mark.parametrize(("there", "state"), [(4, OrderStatus.CANCEL), (10, OrderStatus.DONE)])
 @pytest.mark.parametrize("side", Side)
-def test_a_market_order_that_is_decremented_has_nothing_locked_at_its_end(side: Side, there: int, state: State) -> None:
+def test_a_market_order_that_is_decremented_has_nothing_locked_at_its_end(
+    side: Side, there: int, state: OrderStatus
+) -> None:
     venue = _venue(SelfTrade.DECREMENT)
     venue.places(ALICE, side.other, 10, 100)
     venue.places(BOB, side.other, there, 101 if side is BUY else 99)
@@ -230,5 +234,5 @@ def test_one_account_trades_with_itself_in_no_way() -> None:
         venue.sells(ALICE, 10, 101)
         venue.buys(ALICE, 15, 105)
         assert venue.trades() == []
-        assert shows(venue.journal[-1].events)[:2] == ["OrderPlaced", "OrderOpened"]
+        assert shows(venue.journal[-1].events)[:2] == ["BookOrderPlaced", "BookOrderOpened"]
         venue.replays()

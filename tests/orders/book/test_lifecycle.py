@@ -6,12 +6,12 @@ from typing import Any, Final, get_args
 import pytest
 
 from countermand.orders.book.model.events import (
-    OrderCancelled,
+    BookOrderCancelled,
+    BookOrderOpened,
+    BookOrderPlaced,
+    BookOrderReduced,
+    BookOrderRested,
     OrderEvent,
-    OrderOpened,
-    OrderPlaced,
-    OrderReduced,
-    OrderRested,
     StopTriggered,
     Traded,
     TradeLeg,
@@ -20,21 +20,31 @@ from countermand.orders.book.model.ledger.amount import ZERO
 from countermand.orders.book.model.lifecycle import (
     LIVE,
     TRANSITIONS,
-    IllegalTransition,
+    IllegalBookTransition,
     evolve,
     is_resting,
     leg_of,
     place,
 )
-from countermand.orders.book.model.order import BUY, CancelReason, Kind, Nonce, Order, OrderId, State, Terms, TradeId
+from countermand.orders.book.model.order import (
+    BUY,
+    BookOrder,
+    BookTerms,
+    CancelReason,
+    Kind,
+    Nonce,
+    OrderId,
+    OrderStatus,
+    TradeId,
+)
 from countermand.orders.book.model.quantities import Lots, Rate, Ticks
 from countermand.values.instant import Instant
 from tests.orders.book.venue import ALICE, BOB, BTCUSDC, START
 
 ID, OTHER = OrderId(3), OrderId(4)
 LATER = Instant(START + 1_000)
-TERMS = Terms(ALICE, BTCUSDC, BUY, Kind.LIMIT, Lots(10), Ticks(100))
-PLACED = OrderPlaced(ID, "uuid", Nonce(1), b"", TERMS, Rate(200), Rate(400), None, ZERO)
+TERMS = BookTerms(ALICE, BTCUSDC, BUY, Kind.LIMIT, Lots(10), Ticks(100))
+PLACED = BookOrderPlaced(ID, "uuid", Nonce(1), b"", TERMS, Rate(200), Rate(400), None, ZERO)
 
 
 def trade(lots: int, price: int = 100) -> Traded:
@@ -45,15 +55,15 @@ def trade(lots: int, price: int = 100) -> Traded:
 EVENTS: Final[list[OrderEvent]] = [
     PLACED,
     StopTriggered(ID),
-    OrderOpened(ID),
-    OrderRested(ID, 7),
+    BookOrderOpened(ID),
+    BookOrderRested(ID, 7),
     trade(4),
-    OrderReduced(ID, Lots(3), ZERO),
-    OrderCancelled(ID, CancelReason.USER, ZERO),
+    BookOrderReduced(ID, Lots(3), ZERO),
+    BookOrderCancelled(ID, CancelReason.USER, ZERO),
 ]
 
 
-def order(state: State) -> Order:
+def order(state: OrderStatus) -> BookOrder:
     return replace(place(PLACED, START), state=state)
 
 
@@ -62,12 +72,12 @@ def test_every_event_is_here() -> None:
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
-@pytest.mark.parametrize("state", State)
-def test_the_table_decides(state: State, event: Any) -> None:
+@pytest.mark.parametrize("state", OrderStatus)
+def test_the_table_decides(state: OrderStatus, event: Any) -> None:
     before = order(state)
     allowed = TRANSITIONS[state].get(type(event))
     if allowed is None:
-        with pytest.raises(IllegalTransition):
+        with pytest.raises(IllegalBookTransition):
             evolve(before, event, LATER)
     else:
         after = evolve(before, event, LATER)
@@ -75,38 +85,38 @@ def test_the_table_decides(state: State, event: Any) -> None:
         assert after.origin == after.remaining + after.executed
 
 
-@pytest.mark.parametrize("state", [State.DONE, State.CANCEL])
-def test_nothing_follows_an_end(state: State) -> None:
+@pytest.mark.parametrize("state", [OrderStatus.DONE, OrderStatus.CANCEL])
+def test_nothing_follows_an_end(state: OrderStatus) -> None:
     assert TRANSITIONS[state] == {}
     assert state not in LIVE
 
 
 def test_the_trade_that_leaves_nothing_is_the_end() -> None:
-    partly = evolve(order(State.WAIT), trade(4, price=90), LATER)
-    assert (partly.state, partly.remaining, partly.average) == (State.WAIT, Lots(6), Ticks(90))
+    partly = evolve(order(OrderStatus.WAIT), trade(4, price=90), LATER)
+    assert (partly.state, partly.remaining, partly.average) == (OrderStatus.WAIT, Lots(6), Ticks(90))
     done = evolve(partly, trade(6, price=100), LATER)
-    assert (done.state, done.remaining, done.trades, done.average) == (State.DONE, Lots(0), 2, Ticks(96))
+    assert (done.state, done.remaining, done.trades, done.average) == (OrderStatus.DONE, Lots(0), 2, Ticks(96))
 
 
-@pytest.mark.parametrize("event", [trade(11), OrderReduced(ID, Lots(10), ZERO)])
+@pytest.mark.parametrize("event", [trade(11), BookOrderReduced(ID, Lots(10), ZERO)])
 def test_no_more_is_taken_than_there_is(event: OrderEvent) -> None:
     with pytest.raises(AssertionError):
-        evolve(order(State.WAIT), event, LATER)
+        evolve(order(OrderStatus.WAIT), event, LATER)
 
 
 def test_an_order_rests_once_and_is_triggered_once() -> None:
-    resting = evolve(order(State.WAIT), OrderRested(ID, 7), LATER)
+    resting = evolve(order(OrderStatus.WAIT), BookOrderRested(ID, 7), LATER)
     assert (resting.rank, is_resting(resting)) == (7, True)
     with pytest.raises(AssertionError):
-        evolve(resting, OrderRested(ID, 8), LATER)
-    triggered = evolve(order(State.PENDING), StopTriggered(ID), LATER)
+        evolve(resting, BookOrderRested(ID, 8), LATER)
+    triggered = evolve(order(OrderStatus.PENDING), StopTriggered(ID), LATER)
     assert triggered.triggered_at == LATER
     with pytest.raises(AssertionError):
         evolve(triggered, StopTriggered(ID), LATER)
 
 
 def test_a_trade_has_a_part_for_each_of_its_orders_only() -> None:
-    assert leg_of(order(State.WAIT), trade(4)).account == ALICE
-    assert leg_of(replace(order(State.WAIT), id=OTHER), trade(4)).account == BOB
+    assert leg_of(order(OrderStatus.WAIT), trade(4)).account == ALICE
+    assert leg_of(replace(order(OrderStatus.WAIT), id=OTHER), trade(4)).account == BOB
     with pytest.raises(AssertionError):
-        leg_of(replace(order(State.WAIT), id=OrderId(5)), trade(4))
+        leg_of(replace(order(OrderStatus.WAIT), id=OrderId(5)), trade(4))

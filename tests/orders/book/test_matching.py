@@ -2,12 +2,12 @@
 
 import pytest
 
-from countermand.orders.book.model.events import OrderOpened, OrderPlaced, OrderRested
-from countermand.orders.book.model.exchange import Desk
+from countermand.orders.book.model.events import BookOrderOpened, BookOrderPlaced, BookOrderRested
+from countermand.orders.book.model.exchange import Exchange
 from countermand.orders.book.model.ledger.amount import ZERO, Amount
 from countermand.orders.book.model.market import Market
 from countermand.orders.book.model.markets import MARKETS
-from countermand.orders.book.model.order import BUY, SELL, CancelReason, Kind, Nonce, OrderId, State, Terms
+from countermand.orders.book.model.order import BUY, SELL, BookTerms, CancelReason, Kind, Nonce, OrderId, OrderStatus
 from countermand.orders.book.model.quantities import Lots, Rate, Ticks
 from tests.orders.book.venue import ALICE, BOB, BTC, BTCUSDC, CAROL, ETHUSDC, UNIT, USDC, Venue, btc, shows, usdc
 
@@ -16,7 +16,7 @@ MILLION = Amount(10**6 * UNIT)
 
 def test_an_order_that_meets_nobody_rests_with_its_money_locked(venue: Venue) -> None:
     order = venue.buys(ALICE, 425, 6_873_381)
-    assert venue.state(order) is State.WAIT
+    assert venue.state(order) is OrderStatus.WAIT
     assert venue.book(BUY) == [(order, 6_873_381, 425)]
     assert venue.locked(ALICE, USDC) == usdc(6_873_381 * 425)
     assert venue.available(ALICE, USDC) == MILLION - usdc(6_873_381 * 425)
@@ -33,7 +33,7 @@ def test_a_partial_fill_leaves_both_where_they_belong(venue: Venue) -> None:
     venue.sells(BOB, 50, 6_000_000)
     order = venue.order(resting)
     assert (order.origin, order.executed, order.remaining) == (Lots(425), Lots(90), Lots(335))
-    assert (order.trades, order.average, order.state) == (2, Ticks(6_873_381), State.WAIT)
+    assert (order.trades, order.average, order.state) == (2, Ticks(6_873_381), OrderStatus.WAIT)
     assert venue.book(BUY) == [(resting, 6_873_381, 335)]
     assert venue.book(SELL) == []
 
@@ -127,18 +127,18 @@ def test_markets_do_not_meet(venue: Venue) -> None:
 def test_an_order_that_fills_at_once_was_accepted_before(venue: Venue) -> None:
     venue.sells(BOB, 5, 100)
     venue.buys(ALICE, 5, 100)
-    assert shows(venue.journal[-1].events) == ["OrderPlaced", "OrderOpened", "Traded"]
+    assert shows(venue.journal[-1].events) == ["BookOrderPlaced", "BookOrderOpened", "Traded"]
 
 
 def test_an_order_that_would_rest_across_the_book_stops_us(venue: Venue) -> None:
     venue.sells(BOB, 5, 100)
-    terms = Terms(ALICE, BTCUSDC, BUY, Kind.LIMIT, Lots(5), Ticks(100))
-    placed = OrderPlaced(OrderId(2), "uuid", Nonce(99), b"", terms, Rate(0), Rate(0), None, usdc(500))
-    wrong = Desk(venue.markets, venue.new_book)
-    for event in [event for entry in venue.journal for event in entry.events] + [placed, OrderOpened(OrderId(2))]:
+    terms = BookTerms(ALICE, BTCUSDC, BUY, Kind.LIMIT, Lots(5), Ticks(100))
+    placed = BookOrderPlaced(OrderId(2), "uuid", Nonce(99), b"", terms, Rate(0), Rate(0), None, usdc(500))
+    wrong = Exchange(venue.markets, venue.new_book)
+    for event in [event for entry in venue.journal for event in entry.events] + [placed, BookOrderOpened(OrderId(2))]:
         wrong.apply(event, venue.now)
     with pytest.raises(AssertionError, match="crosses the book"):
-        wrong.apply(OrderRested(OrderId(2), 2), venue.now)
+        wrong.apply(BookOrderRested(OrderId(2), 2), venue.now)
 
 
 def test_rates_are_fixed_at_creation(venue: Venue) -> None:
@@ -153,7 +153,7 @@ def test_rates_are_fixed_at_creation(venue: Venue) -> None:
 def test_a_market_order_takes_what_is_there_and_its_rest_ends(venue: Venue) -> None:
     venue.sells(BOB, 10, 100)
     order = venue.order(venue.buys(ALICE, 25, None, Kind.MARKET))
-    assert (order.state, order.executed, order.remaining) == (State.CANCEL, Lots(10), Lots(15))
+    assert (order.state, order.executed, order.remaining) == (OrderStatus.CANCEL, Lots(10), Lots(15))
     assert order.cancel_reason is CancelReason.SYSTEM
     assert venue.locked(ALICE, USDC) == ZERO
     assert venue.available(ALICE, USDC) == MILLION - usdc(10 * 100)
@@ -163,7 +163,7 @@ def test_a_market_order_that_finds_all_is_done_and_keeps_nothing_locked(venue: V
     venue.sells(BOB, 10, 100)
     venue.sells(BOB, 10, 120)
     order = venue.buys(ALICE, 15, None, Kind.MARKET)
-    assert venue.state(order) is State.DONE
+    assert venue.state(order) is OrderStatus.DONE
     assert venue.available(ALICE, USDC) == MILLION - usdc(10 * 100 + 5 * 120)
     assert venue.locked(ALICE, USDC) == ZERO
 
@@ -187,7 +187,7 @@ def test_a_market_order_takes_no_price_beyond_its_worst(venue: Venue) -> None:
 
 def test_a_worst_price_may_be_anything(venue: Venue) -> None:
     venue.sells(BOB, 10, 100)
-    assert venue.state(venue.buys(ALICE, 10, 10**30, Kind.MARKET)) is State.DONE
+    assert venue.state(venue.buys(ALICE, 10, 10**30, Kind.MARKET)) is OrderStatus.DONE
 
 
 def test_a_market_order_stops_before_the_first_match_more_than_thirty_percent_away(venue: Venue) -> None:
@@ -208,7 +208,7 @@ def test_slippage_downwards_is_judged_alike(venue: Venue) -> None:
 def test_a_limit_order_goes_as_far_as_its_limit(venue: Venue) -> None:
     for price in (100, 131):
         venue.sells(BOB, 10, price)
-    assert venue.state(venue.buys(ALICE, 20, 200)) is State.DONE
+    assert venue.state(venue.buys(ALICE, 20, 200)) is OrderStatus.DONE
 
 
 def test_a_market_order_short_of_money_buys_what_it_can_pay_in_full(poor: Venue) -> None:

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from countermand.orders.book.model.book import Book
-from countermand.orders.book.model.commands import PlaceOrder
+from countermand.orders.book.model.commands import PlaceBookOrder
 from countermand.orders.book.model.ledger.amount import AMOUNT_MAX, Amount
 from countermand.orders.book.model.market import MarketSymbol
-from countermand.orders.book.model.order import BUY, SELL, Kind, Nonce, Side, Terms
+from countermand.orders.book.model.order import BUY, SELL, BookTerms, Kind, Nonce, Side
 from countermand.orders.book.model.quantities import Lots, Rate, Ticks
-from countermand.orders.book.model.refusals import Refusal, Refused
+from countermand.orders.book.model.refusals import BookRefusal, BookRefused
 from countermand.values.quantities import Bps, Inexact
 from tests.orders.book.venue import ALICE, BOB, BTC, BTCUSDC, MARKET, UNIT, USDC, Venue, btc, usdc
 
@@ -23,29 +23,36 @@ BOUNDED = replace(
 @pytest.mark.parametrize(
     ("side", "lots", "price", "kind", "more", "refusal"),
     [
-        (BUY, 5, 100, Kind.LIMIT, {"market": MarketSymbol("dogecat")}, Refused(Refusal.MARKET_UNKNOWN, None, "market")),
-        (BUY, 5, None, Kind.LIMIT, {}, Refused(Refusal.PRICE_MISSING, None, "price")),
-        (BUY, 5, None, Kind.LIMIT_MAKER, {}, Refused(Refusal.PRICE_MISSING, None, "price")),
-        (BUY, 5, None, Kind.STOP_LIMIT, {"stop": 100}, Refused(Refusal.PRICE_MISSING, None, "price")),
-        (BUY, 5, 100, Kind.STOP_LIMIT, {}, Refused(Refusal.STOP_MISSING, None, "stop_price")),
-        (BUY, 0, 100, Kind.LIMIT, {}, Refused(Refusal.VOLUME_TOO_SMALL, None, "volume")),
-        (SELL, 4, None, Kind.MARKET, {}, Refused(Refusal.VOLUME_TOO_SMALL, None, "volume")),
-        (SELL, 51, None, Kind.MARKET, {}, Refused(Refusal.VOLUME_TOO_BIG, None, "volume")),
-        (BUY, 5, 9, Kind.LIMIT, {}, Refused(Refusal.PRICE_TOO_LOW, None, "price")),
-        (BUY, 5, 1_001, Kind.LIMIT, {}, Refused(Refusal.PRICE_TOO_HIGH, None, "price")),
-        (BUY, 5, 100, Kind.STOP_LIMIT, {"stop": 1_001}, Refused(Refusal.PRICE_TOO_HIGH, None, "stop_price")),
-        (BUY, 5, 111, Kind.LIMIT, {}, Refused(Refusal.PRICE_OUTSIDE_BAND, None, "price")),
-        (SELL, 5, 89, Kind.LIMIT, {}, Refused(Refusal.PRICE_OUTSIDE_BAND, None, "price")),
+        (
+            BUY,
+            5,
+            100,
+            Kind.LIMIT,
+            {"market": MarketSymbol("dogecat")},
+            BookRefused(BookRefusal.MARKET_UNKNOWN, None, "market"),
+        ),
+        (BUY, 5, None, Kind.LIMIT, {}, BookRefused(BookRefusal.PRICE_MISSING, None, "price")),
+        (BUY, 5, None, Kind.LIMIT_MAKER, {}, BookRefused(BookRefusal.PRICE_MISSING, None, "price")),
+        (BUY, 5, None, Kind.STOP_LIMIT, {"stop": 100}, BookRefused(BookRefusal.PRICE_MISSING, None, "price")),
+        (BUY, 5, 100, Kind.STOP_LIMIT, {}, BookRefused(BookRefusal.STOP_MISSING, None, "stop_price")),
+        (BUY, 0, 100, Kind.LIMIT, {}, BookRefused(BookRefusal.VOLUME_TOO_SMALL, None, "volume")),
+        (SELL, 4, None, Kind.MARKET, {}, BookRefused(BookRefusal.VOLUME_TOO_SMALL, None, "volume")),
+        (SELL, 51, None, Kind.MARKET, {}, BookRefused(BookRefusal.VOLUME_TOO_BIG, None, "volume")),
+        (BUY, 5, 9, Kind.LIMIT, {}, BookRefused(BookRefusal.PRICE_TOO_LOW, None, "price")),
+        (BUY, 5, 1_001, Kind.LIMIT, {}, BookRefused(BookRefusal.PRICE_TOO_HIGH, None, "price")),
+        (BUY, 5, 100, Kind.STOP_LIMIT, {"stop": 1_001}, BookRefused(BookRefusal.PRICE_TOO_HIGH, None, "stop_price")),
+        (BUY, 5, 111, Kind.LIMIT, {}, BookRefused(BookRefusal.PRICE_OUTSIDE_BAND, None, "price")),
+        (SELL, 5, 89, Kind.LIMIT, {}, BookRefused(BookRefusal.PRICE_OUTSIDE_BAND, None, "price")),
     ],
 )
 def test_what_a_market_does_not_take(
-    side: Side, lots: int, price: int | None, kind: Kind, more: dict[str, Any], refusal: Refused
+    side: Side, lots: int, price: int | None, kind: Kind, more: dict[str, Any], refusal: BookRefused
 ) -> None:
     venue = Venue(markets=[BOUNDED])
     venue.sells(BOB, 5, 100)
     venue.buys(ALICE, 5, 100)
     assert venue.tries(ALICE, side, lots, price, kind, **more) == refusal
-    assert venue.desk.orders_placed == 2
+    assert venue.exchange.orders_placed == 2
 
 
 @pytest.mark.parametrize(("side", "price"), [(BUY, 110), (SELL, 90)])
@@ -53,13 +60,13 @@ def test_the_edge_of_the_band_is_inside(side: Side, price: int) -> None:
     venue = Venue(markets=[BOUNDED])
     venue.sells(BOB, 5, 100)
     venue.buys(ALICE, 5, 100)
-    assert not isinstance(venue.tries(ALICE, side, 5, price), Refused)
+    assert not isinstance(venue.tries(ALICE, side, 5, price), BookRefused)
 
 
 def test_nobody_spends_more_than_he_has(poor: Venue) -> None:
     poor.credits(ALICE, USDC, usdc(1_000))
     poor.credits(ALICE, BTC, btc(10))
-    refused = Refused(Refusal.INSUFFICIENT_FUNDS)
+    refused = BookRefused(BookRefusal.INSUFFICIENT_FUNDS)
     assert poor.tries(ALICE, BUY, 11, 91) == refused
     assert poor.tries(ALICE, SELL, 11, 1) == refused
     assert poor.tries(ALICE, SELL, 11, None, Kind.MARKET) == refused
@@ -71,17 +78,17 @@ def test_nobody_spends_more_than_he_has(poor: Venue) -> None:
 
 
 def test_a_nonce_becomes_one_order(venue: Venue) -> None:
-    terms = Terms(ALICE, BTCUSDC, BUY, Kind.LIMIT, Lots(5), Ticks(100))
-    place = PlaceOrder("uuid", Nonce(77), b"placement", terms)
+    terms = BookTerms(ALICE, BTCUSDC, BUY, Kind.LIMIT, Lots(5), Ticks(100))
+    place = PlaceBookOrder("uuid", Nonce(77), b"placement", terms)
     venue.does(place)
     assert venue.does(replace(place, uuid="another uuid")) == ()
-    assert venue.does(replace(place, placement=b"other")) == Refused(Refusal.NONCE_USED)
-    placed = venue.desk.placed(ALICE, Nonce(77))
+    assert venue.does(replace(place, placement=b"other")) == BookRefused(BookRefusal.NONCE_USED)
+    placed = venue.exchange.placed(ALICE, Nonce(77))
     assert placed is not None
-    assert (placed.id, venue.desk.orders_placed) == (1, 1)
+    assert (placed.id, venue.exchange.orders_placed) == (1, 1)
     venue.cancels(ALICE, 1)
     assert venue.does(place) == (), "also when it has ended"
-    assert not isinstance(venue.does(replace(place, terms=replace(terms, account=BOB))), Refused), (
+    assert not isinstance(venue.does(replace(place, terms=replace(terms, account=BOB))), BookRefused), (
         "it is another's nonce"
     )
 
@@ -90,17 +97,17 @@ def test_an_order_that_ended_can_be_forgotten_and_recalled(venue: Venue) -> None
     order = venue.buys(ALICE, 5, 100)
     venue.cancels(ALICE, order)
     ended = venue.order(order)
-    venue.desk.evict(order)
-    assert venue.cancels(ALICE, order) == Refused(Refusal.ORDER_UNKNOWN)
-    venue.desk.recall(ended)
-    assert venue.cancels(ALICE, order) == Refused(Refusal.ORDER_CANCELLED, ended)
-    assert venue.desk.placed(ALICE, ended.nonce) == ended
+    venue.exchange.evict(order)
+    assert venue.cancels(ALICE, order) == BookRefused(BookRefusal.ORDER_UNKNOWN)
+    venue.exchange.recall(ended)
+    assert venue.cancels(ALICE, order) == BookRefused(BookRefusal.ORDER_CANCELLED, ended)
+    assert venue.exchange.placed(ALICE, ended.nonce) == ended
 
 
 def test_a_credit_that_no_amount_could_say_is_refused(poor: Venue) -> None:
     poor.credits(ALICE, USDC, Amount(AMOUNT_MAX - 5))
-    assert poor.credits(BOB, USDC, Amount(6)) == Refused(Refusal.AMOUNT_TOO_BIG, None, "amount")
-    assert poor.credits(BOB, USDC, Amount(5)) != Refused(Refusal.AMOUNT_TOO_BIG, None, "amount")
+    assert poor.credits(BOB, USDC, Amount(6)) == BookRefused(BookRefusal.AMOUNT_TOO_BIG, None, "amount")
+    assert poor.credits(BOB, USDC, Amount(5)) != BookRefused(BookRefusal.AMOUNT_TOO_BIG, None, "amount")
 
 
 # --- the door

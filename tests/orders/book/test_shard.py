@@ -13,12 +13,12 @@ from countermand.kernel import journal
 from countermand.kernel.clock import ClockSetting, VenueClock
 from countermand.kernel.ports import Batch, CommitUnknown, Unavailable, WriterReplaced
 from countermand.orders.book import journal as book_journal
-from countermand.orders.book.model.exchange import Desk
+from countermand.orders.book.model.exchange import Exchange
 from countermand.orders.book.model.ledger.amount import AMOUNT_MAX, AMOUNT_SCALE, Account, Amount, Currency
 from countermand.orders.book.model.markets import MARKETS
-from countermand.orders.book.model.order import BUY, SELL, CancelReason, Kind, Nonce, Order, OrderId, State
+from countermand.orders.book.model.order import BUY, SELL, BookOrder, CancelReason, Kind, Nonce, OrderId, OrderStatus
 from countermand.orders.book.model.quantities import Lots, Ticks
-from countermand.orders.book.model.refusals import Refusal, Refused
+from countermand.orders.book.model.refusals import BookRefusal, BookRefused
 from countermand.orders.book.ports import OrdersQuery, Period, TradesQuery
 from countermand.orders.book.rows import BookRows
 from countermand.orders.shards import BOOK_SHARD
@@ -66,15 +66,15 @@ class Place:
     def journal(self) -> list[str]:
         return [row.kind for row in self.store.database.shard(BOOK_SHARD).journal.values()]
 
-    def happened(self) -> list[str]:
+    def event_kinds(self) -> list[str]:
         """The events of the newest entry."""
         *_, newest = self.store.database.shard(BOOK_SHARD).journal.values()
         return [book_journal.EVENTS.name_of(event) for event in book_journal.read(newest).events]
 
-    async def bid(self, price: int = 100, lots: int = 5, **more: Any) -> Order:
+    async def bid(self, price: int = 100, lots: int = 5, **more: Any) -> BookOrder:
         return await self.house.place(ALICE, BUY, price, lots, **more)
 
-    async def ask(self, price: int | None = 100, lots: int = 5, **more: Any) -> Order:
+    async def ask(self, price: int | None = 100, lots: int = 5, **more: Any) -> BookOrder:
         return await self.house.place(BOB, SELL, price, lots, **more)
 
     def freeze(self, at: int) -> None:
@@ -122,12 +122,12 @@ async def test_no_answer_no_refusal_and_no_read_leaves_before_the_commit() -> No
         assert len(it.store.database.shard(BOOK_SHARD).trades) == 0
         it.trouble.release(BEFORE_COMMIT)
         placed, other, done, before, *_ = await asyncio.gather(*waiting)
-        assert isinstance(placed, Order)
-        assert placed.state is State.DONE
-        assert other == Refused(Refusal.NONCE_USED)
-        assert done == Refused(Refusal.ORDER_DONE, placed)
-        assert isinstance(before, Order)
-        assert (before.state, before.executed) == (State.WAIT, Lots(2)), "the fill came first"
+        assert isinstance(placed, BookOrder)
+        assert placed.state is OrderStatus.DONE
+        assert other == BookRefused(BookRefusal.NONCE_USED)
+        assert done == BookRefused(BookRefusal.ORDER_DONE, placed)
+        assert isinstance(before, BookOrder)
+        assert (before.state, before.executed) == (OrderStatus.WAIT, Lots(2)), "the fill came first"
 
 
 @under_virtual_time
@@ -140,7 +140,7 @@ async def test_a_refusal_leaves_only_past_the_fence(order_id: int) -> None:
         await quiet()
         assert not cancelling.done()
         it.trouble.release(BEFORE_COMMIT)
-        assert await cancelling == Refused(Refusal.ORDER_UNKNOWN)
+        assert await cancelling == BookRefused(BookRefusal.ORDER_UNKNOWN)
 
 
 @under_virtual_time
@@ -153,7 +153,7 @@ async def test_what_happens_during_a_commit_goes_into_the_next_all_together() ->
         await quiet()
         it.trouble.release(BEFORE_COMMIT)
         placed = await asyncio.gather(*placing)
-        assert sorted(order.id for order in placed if isinstance(order, Order)) == list(range(1, 51))
+        assert sorted(order.id for order in placed if isinstance(order, BookOrder)) == list(range(1, 51))
         assert sum(len(batch.journal) for batch in it.store.batches[done:]) == 50
         assert len(it.store.batches) <= done + 2
         assert journal.broken_link(list(it.store.database.shard(BOOK_SHARD).journal.values())) is None
@@ -169,7 +169,7 @@ async def test_a_lost_answer_is_told_as_unknown_and_the_repeated_request_gets_on
             await it.house.venue.place(draft, b"signed")
         assert not it.house.has(1), "memory is forgotten at once"
         again = await it.house.venue.place(draft, b"signed")
-        assert isinstance(again, Order)
+        assert isinstance(again, BookOrder)
         assert again.id == 1
         assert it.journal().count("place_order") == 1
         assert it.house.shard.epoch == 2
@@ -184,8 +184,8 @@ async def test_a_cancel_whose_answer_is_lost_is_told_by_the_next_one(lands: bool
         with pytest.raises(CommitUnknown):
             await it.house.venue.cancel(ALICE, order.id)
         again = await it.house.venue.cancel(ALICE, order.id)
-        assert isinstance(again, Refused) == lands
-        assert (await it.house.order(order)).state is State.CANCEL
+        assert isinstance(again, BookRefused) == lands
+        assert (await it.house.order(order)).state is OrderStatus.CANCEL
 
 
 @under_virtual_time
@@ -215,12 +215,12 @@ async def test_the_same_request_gets_the_same_order_and_another_one_is_refused(m
             first = await venue.place(draft, b"signed")
             await _disturbs(it, meanwhile)
             again = await venue.place(draft, b"signed")
-        assert isinstance(first, Order)
-        assert first.state is State.CANCEL, "nobody sells"
+        assert isinstance(first, BookOrder)
+        assert first.state is OrderStatus.CANCEL, "nobody sells"
         assert again == first
         assert await venue.placed(ALICE, draft.nonce) == first
         await _disturbs(it, meanwhile)
-        assert await venue.place(draft, b"another signature") == Refused(Refusal.NONCE_USED)
+        assert await venue.place(draft, b"another signature") == BookRefused(BookRefusal.NONCE_USED)
         assert it.journal().count("place_order") == 1
         assert await venue.placed(BOB, draft.nonce) is None, "it is not his"
 
@@ -265,14 +265,14 @@ async def test_an_order_that_is_looked_for_by_both_its_names_at_once_comes_to_me
         it.house.shard.ended_kept = it.house.shard.drafts_kept = 0
         draft = await it.house.draft(ALICE, BUY, None, 2, kind=Kind.MARKET)
         first = await it.house.venue.place(draft, b"signed")
-        assert isinstance(first, Order)
+        assert isinstance(first, BookOrder)
         it.trouble.hold(BEFORE_READ)
         by_nonce = asyncio.create_task(it.house.venue.place(draft, b"signed"))
         by_id = asyncio.create_task(it.house.venue.cancel(ALICE, first.id))
         await quiet()
         it.trouble.release(BEFORE_READ)
         assert await by_nonce == first
-        assert await by_id == Refused(Refusal.ORDER_CANCELLED, first)
+        assert await by_id == BookRefused(BookRefusal.ORDER_CANCELLED, first)
 
 
 # --- drafts
@@ -290,7 +290,7 @@ async def test_a_draft_is_told_when_it_is_stored_and_outlives_a_restart() -> Non
         await _disturbs(it, "a restart")
         assert await it.house.venue.drafted(ALICE, draft.nonce) == draft
         assert await it.house.venue.drafted(BOB, draft.nonce) is None
-        assert isinstance(await it.house.venue.place(draft, b"signed"), Order)
+        assert isinstance(await it.house.venue.place(draft, b"signed"), BookOrder)
         assert (await it.house.draft(ALICE, BUY, 100, 2)).nonce == draft.nonce + 1, "no nonce is given twice"
 
 
@@ -318,14 +318,14 @@ async def test_drafts_that_memory_forgot_are_found_in_the_store() -> None:
             it.trouble.passed.clear()
             assert await it.house.venue.drafted(ALICE, draft.nonce) == draft
             assert (BEFORE_READ in it.trouble.passed) == (draft is not drafts[-1])
-        assert isinstance(await it.house.venue.place(drafts[0], b"signed"), Order)
+        assert isinstance(await it.house.venue.place(drafts[0], b"signed"), BookOrder)
 
 
 @under_virtual_time
 async def test_a_flawed_order_is_not_drafted() -> None:
     async with opened() as it:
         bad = replace((await it.house.draft(ALICE, BUY, 100, 2)).terms, lots=Lots(0))
-        assert await it.house.venue.draft(bad, hex) == Refused(Refusal.VOLUME_TOO_SMALL, detail="volume")
+        assert await it.house.venue.draft(bad, hex) == BookRefused(BookRefusal.VOLUME_TOO_SMALL, detail="volume")
         assert it.house.shard.is_settled()
 
 
@@ -338,15 +338,15 @@ async def test_a_cancel_answers_the_order_as_it_stood_and_frees_the_rest() -> No
         order = await it.bid(price=100_00, lots=10)
         await it.ask(price=100_00, lots=4)
         told = await it.house.venue.cancel(ALICE, order.id)
-        assert isinstance(told, Order)
-        assert (told.state, told.executed, told.cancel_reason) == (State.WAIT, Lots(4), None)
+        assert isinstance(told, BookOrder)
+        assert (told.state, told.executed, told.cancel_reason) == (OrderStatus.WAIT, Lots(4), None)
         after = await it.house.order(order)
-        assert (after.state, after.executed, after.cancel_reason) == (State.CANCEL, Lots(4), CancelReason.USER)
+        assert (after.state, after.executed, after.cancel_reason) == (OrderStatus.CANCEL, Lots(4), CancelReason.USER)
         balances = await it.house.venue.balances(ALICE)
         assert balances[USDC].locked == Amount(0)
         assert balances[USDC].available == Amount(10**6 * UNIT - MARKET.cost(Ticks(100_00), Lots(4)).quanta)
-        assert await it.house.venue.cancel(ALICE, order.id) == Refused(Refusal.ORDER_CANCELLED, after)
-        assert await it.house.venue.cancel(BOB, order.id) == Refused(Refusal.ORDER_UNKNOWN)
+        assert await it.house.venue.cancel(ALICE, order.id) == BookRefused(BookRefusal.ORDER_CANCELLED, after)
+        assert await it.house.venue.cancel(BOB, order.id) == BookRefused(BookRefusal.ORDER_UNKNOWN)
 
 
 @under_virtual_time
@@ -356,14 +356,14 @@ async def test_a_cancel_of_an_order_that_was_forgotten_tells_how_it_ended() -> N
         cancelled, done = await it.bid(price=90), await it.bid(price=100)
         await it.house.venue.cancel(ALICE, cancelled.id)
         await it.ask(price=100)
-        for order, refusal in ((cancelled, Refusal.ORDER_CANCELLED), (done, Refusal.ORDER_DONE)):
+        for order, refusal in ((cancelled, BookRefusal.ORDER_CANCELLED), (done, BookRefusal.ORDER_DONE)):
             assert not it.house.has(order.id)
             ended = await it.house.order(order)
-            assert await it.house.venue.cancel(ALICE, order.id) == Refused(refusal, ended)
+            assert await it.house.venue.cancel(ALICE, order.id) == BookRefused(refusal, ended)
             await it.house.rich(BOB)
-            assert await it.house.venue.cancel_by_operator(order.id) == Refused(refusal, ended)
+            assert await it.house.venue.cancel_by_operator(order.id) == BookRefused(refusal, ended)
             await it.house.rich(BOB)
-            assert await it.house.venue.cancel(STRANGER, order.id) == Refused(Refusal.ORDER_UNKNOWN)
+            assert await it.house.venue.cancel(STRANGER, order.id) == BookRefused(BookRefusal.ORDER_UNKNOWN)
 
 
 @under_virtual_time
@@ -372,7 +372,7 @@ async def test_a_number_that_no_order_ever_had_reads_nothing(order_id: int) -> N
     async with opened() as it:
         await it.bid()
         it.trouble.passed.clear()
-        assert await it.house.venue.cancel(ALICE, OrderId(order_id)) == Refused(Refusal.ORDER_UNKNOWN)
+        assert await it.house.venue.cancel(ALICE, OrderId(order_id)) == BookRefused(BookRefusal.ORDER_UNKNOWN)
         assert BEFORE_READ not in it.trouble.passed
 
 
@@ -387,12 +387,12 @@ async def test_a_cancel_that_races_a_fill_is_before_it_or_after_it(cancel_comes_
         await asyncio.gather(*tasks)
         told, placed = [task.result() for task in (tasks if cancel_comes_first else reversed(tasks))]
         after = await it.house.order(maker)
-        assert isinstance(placed, Order)
+        assert isinstance(placed, BookOrder)
         if cancel_comes_first:
-            assert (after.state, after.executed, placed.state) == (State.CANCEL, Lots(0), State.WAIT)
+            assert (after.state, after.executed, placed.state) == (OrderStatus.CANCEL, Lots(0), OrderStatus.WAIT)
         else:
-            assert told == Refused(Refusal.ORDER_DONE, after)
-            assert placed.state is State.DONE
+            assert told == BookRefused(BookRefusal.ORDER_DONE, after)
+            assert placed.state is OrderStatus.DONE
 
 
 @under_virtual_time
@@ -408,7 +408,7 @@ async def test_a_cancel_may_come_before_the_answer_to_its_order() -> None:
         it.trouble.release(BEFORE_COMMIT)
         placed, cancelled = await asyncio.gather(placing, cancelling)
         assert cancelled == placed, "as it stood"
-        assert (await it.house.order(cancelled)).state is State.CANCEL  # type: ignore[arg-type]
+        assert (await it.house.order(cancelled)).state is OrderStatus.CANCEL  # type: ignore[arg-type]
 
 
 @under_virtual_time
@@ -418,9 +418,9 @@ async def test_many_are_cancelled_in_one_turn_the_oldest_first() -> None:
         sell = await it.house.place(ALICE, SELL, 200, 1)
         other = await it.house.place(ALICE, BUY, 90, 1, market=MARKETS[1].symbol)
         assert await it.house.venue.cancel_many(ALICE, BTCUSDC, BUY, 3) == 3
-        assert it.happened() == ["order_cancelled"] * 3
+        assert it.event_kinds() == ["order_cancelled"] * 3
         states = [(await it.house.order(order)).state for order in (*bids, sell, other)]
-        assert states == [State.CANCEL] * 3 + [State.WAIT] * 3
+        assert states == [OrderStatus.CANCEL] * 3 + [OrderStatus.WAIT] * 3
         assert await it.house.venue.cancel_many(ALICE, BTCUSDC, None, 100) == 2
         assert await it.house.venue.cancel_many(ALICE, BTCUSDC, None, 100) == 0
         assert await it.house.venue.cancel_many(BOB, MARKETS[1].symbol, None, 100) == 0
@@ -438,10 +438,10 @@ async def test_an_order_that_is_too_old_ends_before_anything_else_of_that_instan
         draft = await it.house.draft(BOB, SELL, 100, 5)
         it.freeze(START + MARKET.max_order_age_ms + late_ms)
         placed = await it.house.venue.place(draft, b"signed")
-        assert isinstance(placed, Order)
-        assert placed.state is State.WAIT, "nobody was there any more"
+        assert isinstance(placed, BookOrder)
+        assert placed.state is OrderStatus.WAIT, "nobody was there any more"
         after = await it.house.order(order)
-        assert (after.state, after.cancel_reason) == (State.CANCEL, CancelReason.SYSTEM)
+        assert (after.state, after.cancel_reason) == (OrderStatus.CANCEL, CancelReason.SYSTEM)
         assert after.updated_at == START + MARKET.max_order_age_ms
         assert it.journal()[-2:] == ["expire_order", "place_order"]
 
@@ -453,7 +453,7 @@ async def test_an_instant_before_that_it_still_trades() -> None:
         draft = await it.house.draft(BOB, SELL, 100, 5)
         it.freeze(START + MARKET.max_order_age_ms - 1)
         await it.house.venue.place(draft, b"signed")
-        assert (await it.house.order(order)).state is State.DONE
+        assert (await it.house.order(order)).state is OrderStatus.DONE
 
 
 @under_virtual_time
@@ -462,7 +462,7 @@ async def test_a_cancel_at_the_very_instant_finds_that_time_was_first() -> None:
         order = await it.bid()
         it.freeze(START + MARKET.max_order_age_ms)
         told = await it.house.venue.cancel(ALICE, order.id)
-        assert told == Refused(Refusal.ORDER_CANCELLED, await it.house.order(order))
+        assert told == BookRefused(BookRefusal.ORDER_CANCELLED, await it.house.order(order))
 
 
 @under_virtual_time
@@ -478,7 +478,7 @@ async def test_time_passes_by_itself() -> None:
 # --- stop orders
 
 
-async def _stops(it: Place) -> list[Order]:
+async def _stops(it: Place) -> list[BookOrder]:
     """Three that a trade at 110 triggers; they wait."""
     more: dict[str, Any] = {"kind": Kind.STOP_LIMIT}
     return [
@@ -494,7 +494,7 @@ async def test_stop_orders_enter_in_the_order_of_their_numbers_before_anything_e
         for price in (110, 111, 112, 113):
             await it.ask(price, 1)
         stops = await _stops(it)
-        assert [(await it.house.order(stop)).state for stop in stops] == [State.PENDING] * 3
+        assert [(await it.house.order(stop)).state for stop in stops] == [OrderStatus.PENDING] * 3
         await _buys_as_a_third(it, 110)
         trades = await it.house.venue.trades(TradesQuery(ascending=True))
         assert [(trade.event.buy.order_id, trade.event.price.ticks) for trade in trades[1:]] == [
@@ -506,7 +506,7 @@ async def test_stop_orders_enter_in_the_order_of_their_numbers_before_anything_e
         assert len(it.store.batches[-1].journal) == 4, "all in the turn that triggered them"
 
 
-async def _buys_as_a_third(it: Place, price: int) -> Order:
+async def _buys_as_a_third(it: Place, price: int) -> BookOrder:
     await it.house.rich(STRANGER)
     return await it.house.place(STRANGER, BUY, price, 1)
 
@@ -535,7 +535,7 @@ async def test_a_match_that_is_to_fail_may_be_one_of_a_stop_order() -> None:
         it.house.shard._faults = it.house.shard._epoch.state._faults = AfterTheFirst()  # type: ignore[union-attr]
         await it.house.venue.place(draft, b"signed")
         after = [await it.house.order(stop) for stop in stops]
-        assert [order.state for order in after] == [State.CANCEL, State.DONE, State.WAIT]
+        assert [order.state for order in after] == [OrderStatus.CANCEL, OrderStatus.DONE, OrderStatus.WAIT]
         assert after[0].cancel_reason is CancelReason.FAILED
         assert after[0].executed == Lots(0)
 
@@ -545,10 +545,10 @@ async def test_matches_fail_as_often_as_they_are_to_and_an_order_that_meets_nobo
     async with opened() as it:
         it.house.faults.due = 1
         resting = await it.bid(90)
-        assert (resting.state, it.house.faults.due) == (State.WAIT, 1)
+        assert (resting.state, it.house.faults.due) == (OrderStatus.WAIT, 1)
         failed = await it.ask(90)
         assert (failed.cancel_reason, it.house.faults.due) == (CancelReason.FAILED, 0)
-        assert (await it.ask(90)).state is State.DONE
+        assert (await it.ask(90)).state is OrderStatus.DONE
 
 
 @under_virtual_time
@@ -562,7 +562,7 @@ async def test_waiting_stops_survive_a_restart_and_those_that_rest_keep_their_pl
         await _disturbs(it, "a restart")
         asks, _ = await it.house.venue.resting(BTCUSDC, 9, 9)
         assert [order.id for order in asks] == [plain.id, early_stop.id]
-        assert (await it.house.order(waiting)).state is State.PENDING
+        assert (await it.house.order(waiting)).state is OrderStatus.PENDING
         await it.bid(50, 1)
         await it.ask(50, 1)
         asks, _ = await it.house.venue.resting(BTCUSDC, 9, 9)
@@ -576,10 +576,10 @@ async def test_waiting_stops_survive_a_restart_and_those_that_rest_keep_their_pl
 async def test_a_credit_tells_the_balance_after_it_or_that_it_is_too_much() -> None:
     async with opened(rich=False) as it:
         told = await it.house.venue.credit(ALICE, USDC, Amount(5))
-        assert not isinstance(told, Refused)
+        assert not isinstance(told, BookRefused)
         assert (told.available, told.locked) == (Amount(5), Amount(0))
         refused = await it.house.venue.credit(BOB, USDC, Amount(AMOUNT_MAX))
-        assert refused == Refused(Refusal.AMOUNT_TOO_BIG, detail="amount")
+        assert refused == BookRefused(BookRefusal.AMOUNT_TOO_BIG, detail="amount")
         assert (await it.house.venue.balances(BOB))[USDC].available == Amount(0)
 
 
@@ -587,9 +587,9 @@ async def test_a_credit_tells_the_balance_after_it_or_that_it_is_too_much() -> N
 async def test_an_order_that_cannot_be_paid_is_refused_and_its_nonce_is_free_still() -> None:
     async with opened(rich=False) as it:
         draft = await it.house.draft(ALICE, BUY, 100, 2)
-        assert await it.house.venue.place(draft, b"signed") == Refused(Refusal.INSUFFICIENT_FUNDS)
+        assert await it.house.venue.place(draft, b"signed") == BookRefused(BookRefusal.INSUFFICIENT_FUNDS)
         await it.house.rich(ALICE)
-        assert isinstance(await it.house.venue.place(draft, b"signed"), Order)
+        assert isinstance(await it.house.venue.place(draft, b"signed"), BookOrder)
 
 
 # --- reads
@@ -652,15 +652,15 @@ async def test_a_bug_in_a_turn_ends_the_term_and_nothing_of_it_is_stored(monkeyp
             raise ZeroDivisionError
 
         with monkeypatch.context() as patched:
-            patched.setattr(Desk, "apply", breaks)
+            patched.setattr(Exchange, "apply", breaks)
             with pytest.raises(ZeroDivisionError):
                 await it.house.venue.place(drafts[2], b"")
         it.trouble.release(BEFORE_COMMIT)
         written, lost = await asyncio.gather(*pending, return_exceptions=True)
-        assert isinstance(written, Order), "its batch was on its way before"
+        assert isinstance(written, BookOrder), "its batch was on its way before"
         assert isinstance(lost, CommitUnknown)
         again = await it.house.venue.place(drafts[2], b"")
-        assert isinstance(again, Order)
+        assert isinstance(again, BookOrder)
         assert again.id == 2
         assert journal.broken_link(list(it.store.database.shard(BOOK_SHARD).journal.values())) is None
 
@@ -708,7 +708,7 @@ async def test_a_writer_that_was_replaced_answers_nothing_and_shows_nothing_that
         draft = await older.house.draft(ALICE, BUY, None, 1, kind=Kind.MARKET)
         async with opened(older.store.database) as newer:
             ended = await newer.house.venue.place(draft, b"signed")
-            assert isinstance(ended, Order)
+            assert isinstance(ended, BookOrder)
             reads = older.house.venue
             for read in (
                 reads.balances(ALICE),
@@ -726,7 +726,7 @@ async def test_a_writer_that_was_replaced_answers_nothing_and_shows_nothing_that
                 await older.house.running
             with pytest.raises(Unavailable):
                 await older.house.venue.balances(ALICE)
-            assert isinstance(await newer.house.venue.cancel(ALICE, order.id), Order)
+            assert isinstance(await newer.house.venue.cancel(ALICE, order.id), BookOrder)
 
 
 @under_virtual_time
@@ -736,7 +736,7 @@ async def test_a_replaced_writer_that_finds_a_living_order_in_the_store_knows_th
         older.house.shard.drafts_kept = 0
         draft = await older.house.draft(ALICE, BUY, 100, 1)
         async with opened(older.store.database) as newer:
-            assert isinstance(await newer.house.venue.place(draft, b"signed"), Order)
+            assert isinstance(await newer.house.venue.place(draft, b"signed"), BookOrder)
             with pytest.raises(Unavailable):
                 await older.house.venue.place(draft, b"signed")
             with pytest.raises(Unavailable):

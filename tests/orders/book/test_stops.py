@@ -1,7 +1,7 @@
 """Stop orders: hidden until a trade is at their stop price or beyond, then limit orders that come last."""
 
 from countermand.orders.book.model.ledger.amount import ZERO, Account
-from countermand.orders.book.model.order import BUY, SELL, CancelReason, Kind, State
+from countermand.orders.book.model.order import BUY, SELL, CancelReason, Kind, OrderStatus
 from countermand.orders.book.model.quantities import Lots
 from tests.orders.book.venue import ALICE, BOB, BTC, CAROL, ETHUSDC, USDC, Venue, btc, shows, usdc
 
@@ -17,7 +17,7 @@ def trade_at(venue: Venue, price: int, lots: int = 1) -> None:
 
 def test_an_untriggered_stop_order_is_hidden_and_paid_for(venue: Venue) -> None:
     order = venue.buys(ALICE, 10, 120, STOP, stop=110)
-    assert venue.state(order) is State.PENDING
+    assert venue.state(order) is OrderStatus.PENDING
     assert (venue.book(BUY), venue.locked(ALICE, USDC)) == ([], usdc(1_200))
     venue.sells(BOB, 10, 100)
     assert venue.trades() == []
@@ -26,18 +26,18 @@ def test_an_untriggered_stop_order_is_hidden_and_paid_for(venue: Venue) -> None:
 def test_an_untriggered_stop_order_can_be_cancelled(venue: Venue) -> None:
     order = venue.sells(ALICE, 10, 80, STOP, stop=90)
     venue.cancels(ALICE, order)
-    assert (venue.state(order), venue.locked(ALICE, BTC)) == (State.CANCEL, ZERO)
+    assert (venue.state(order), venue.locked(ALICE, BTC)) == (OrderStatus.CANCEL, ZERO)
     trade_at(venue, 85)
-    assert venue.state(order) is State.CANCEL
+    assert venue.state(order) is OrderStatus.CANCEL
 
 
 def test_a_trade_at_the_stop_price_triggers(venue: Venue) -> None:
     buy, sell = venue.buys(ALICE, 10, 109, STOP, stop=110), venue.sells(ALICE, 10, 91, STOP, stop=90)
     for price in (109, 91):
         trade_at(venue, price)
-        assert [venue.state(order) for order in (buy, sell)] == [State.PENDING, State.PENDING]
+        assert [venue.state(order) for order in (buy, sell)] == [OrderStatus.PENDING, OrderStatus.PENDING]
     trade_at(venue, 110)
-    assert [venue.state(order) for order in (buy, sell)] == [State.WAIT, State.PENDING]
+    assert [venue.state(order) for order in (buy, sell)] == [OrderStatus.WAIT, OrderStatus.PENDING]
     assert venue.book(BUY) == [(buy, 109, 10)]
     venue.cancels(ALICE, buy)
     trade_at(venue, 89)
@@ -48,22 +48,22 @@ def test_a_price_that_only_rests_triggers_nothing(venue: Venue) -> None:
     order = venue.buys(ALICE, 10, 120, STOP, stop=110)
     venue.buys(BOB, 10, 115)
     venue.sells(CAROL, 10, 116)
-    assert venue.state(order) is State.PENDING
+    assert venue.state(order) is OrderStatus.PENDING
 
 
 def test_another_markets_trade_triggers_nothing(venue: Venue) -> None:
     order = venue.buys(ALICE, 10, 120, STOP, stop=110)
     venue.sells(BOB, 1, 115, market=ETHUSDC)
     venue.buys(CAROL, 1, 115, market=ETHUSDC)
-    assert venue.state(order) is State.PENDING
+    assert venue.state(order) is OrderStatus.PENDING
 
 
 def test_a_stop_order_that_is_through_the_market_is_opened_at_once(venue: Venue) -> None:
     trade_at(venue, 100)
     order = venue.buys(ALICE, 10, 90, STOP, stop=100)
     assert venue.book(BUY) == [(order, 90, 10)]
-    assert shows(venue.journal[-2].events) == ["OrderPlaced", "StopTriggered"]
-    assert shows(venue.journal[-1].events) == ["OrderOpened", "OrderRested"]
+    assert shows(venue.journal[-2].events) == ["BookOrderPlaced", "StopTriggered"]
+    assert shows(venue.journal[-1].events) == ["BookOrderOpened", "BookOrderRested"]
 
 
 def test_a_triggered_order_comes_last_at_its_price(venue: Venue) -> None:
@@ -93,7 +93,7 @@ def test_one_stop_order_triggers_the_next(venue: Venue) -> None:
     venue.buys(BOB, 10, 90)
     venue.buys(BOB, 10, 85)
     venue.sells(CAROL, 1, 95)
-    assert [venue.state(order) for order in (first, second)] == [State.DONE, State.DONE]
+    assert [venue.state(order) for order in (first, second)] == [OrderStatus.DONE, OrderStatus.DONE]
     assert [trade.price.ticks for trade in venue.trades()] == [95, 90, 85]
 
 
@@ -111,7 +111,7 @@ def test_every_trade_counts_and_not_only_the_last(venue: Venue) -> None:
     venue.sells(BOB, 1, 105)
     venue.sells(BOB, 1, 112)
     venue.buys(CAROL, 2, 112)
-    assert venue.state(order) is State.WAIT
+    assert venue.state(order) is OrderStatus.WAIT
 
 
 def test_a_price_that_turned_back_has_triggered_all_the_same(venue: Venue) -> None:
@@ -119,9 +119,9 @@ def test_a_price_that_turned_back_has_triggered_all_the_same(venue: Venue) -> No
     venue.buys(BOB, 5, 70)
     first, second = venue.sells(ALICE, 5, 70, STOP, stop=90), venue.buys(ALICE, 5, 60, STOP, stop=90)
     trade_at(venue, 90)
-    assert venue.desk.pits[venue.order(first).terms.market].last is not None
+    assert venue.exchange.markets[venue.order(first).terms.market].last is not None
     assert venue.trades()[-1].price.ticks == 70
-    assert [venue.state(order) for order in (first, second)] == [State.DONE, State.WAIT]
+    assert [venue.state(order) for order in (first, second)] == [OrderStatus.DONE, OrderStatus.WAIT]
 
 
 def test_a_triggered_order_stops_more_than_thirty_percent_from_where_it_was_placed(venue: Venue) -> None:
@@ -140,7 +140,7 @@ def test_without_a_price_at_placement_there_is_no_slippage(venue: Venue) -> None
     stop = venue.buys(ALICE, 10, 200, STOP, stop=110)
     venue.sells(BOB, 11, 190)
     venue.buys(CAROL, 1, 190)
-    assert venue.state(stop) is State.DONE
+    assert venue.state(stop) is OrderStatus.DONE
 
 
 def test_the_last_trade_is_the_reference_where_nobody_stands_opposite(venue: Venue) -> None:
@@ -161,7 +161,7 @@ def test_a_restart_between_trigger_and_opening_loses_nothing(venue: Venue) -> No
     venue.sells(CAROL, 1, 95)
     loaded = venue.reloaded()
     seen.append(loaded.command_due(venue.now))
-    assert seen == [venue.desk.command_due(venue.now)]
+    assert seen == [venue.exchange.command_due(venue.now)]
     assert seen[0] is not None
     venue._run_due = run_due  # type: ignore[method-assign]
     venue.passes(0)

@@ -6,25 +6,25 @@ from typing import Any
 
 from countermand.orders.book.model.book import Book, resting
 from countermand.orders.book.model.commands import (
+    CancelBookOrder,
+    CancelBookOrders,
     CancelByOperator,
-    CancelOrder,
-    CancelOrders,
     Command,
     Credit,
-    PlaceOrder,
+    PlaceBookOrder,
 )
 from countermand.orders.book.model.decide import Decision, decide
-from countermand.orders.book.model.events import OrderCancelled, OrderPlaced, Traded
-from countermand.orders.book.model.exchange import Desk
+from countermand.orders.book.model.events import BookOrderCancelled, BookOrderPlaced, Traded
+from countermand.orders.book.model.exchange import Exchange
 from countermand.orders.book.model.fast import FastBook
 from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE, FEES, Account, Amount, Currency
 from countermand.orders.book.model.ledger.ledger import Ledger
 from countermand.orders.book.model.ledger.transfer import HoldId
 from countermand.orders.book.model.lifecycle import LIVE, is_resting
 from countermand.orders.book.model.market import Market, MarketSymbol
-from countermand.orders.book.model.order import BUY, SELL, Kind, Nonce, Order, OrderId, Side, State, Terms
+from countermand.orders.book.model.order import BUY, SELL, BookOrder, BookTerms, Kind, Nonce, OrderId, OrderStatus, Side
 from countermand.orders.book.model.quantities import Lots, Rate, Ticks
-from countermand.orders.book.model.refusals import Refused
+from countermand.orders.book.model.refusals import BookRefused
 from countermand.orders.book.model.settlement import locked_by
 from countermand.values.instant import Instant
 
@@ -73,7 +73,7 @@ class Venue:
         self, new_book: Callable[[], Book] = FastBook, *, markets: Sequence[Market] = MARKETS, rich: bool = True
     ) -> None:
         self.new_book, self.markets = new_book, markets
-        self.desk = Desk(markets, new_book)
+        self.exchange = Exchange(markets, new_book)
         self.now = START
         self.journal: list[Entry] = []
         self._nonce = 0
@@ -83,14 +83,14 @@ class Venue:
 
     # --- commands
 
-    def does(self, command: Command) -> Decision | Refused:
+    def does(self, command: Command) -> Decision | BookRefused:
         """A turn: what is due, the command, and what that makes due."""
         self._run_due()
         decision = self._decide(command, self.now)
         self._run_due()
         return decision
 
-    def credits(self, account: Account, currency: Currency, amount: Amount) -> Decision | Refused:
+    def credits(self, account: Account, currency: Currency, amount: Amount) -> Decision | BookRefused:
         return self.does(Credit(account, currency, amount))
 
     def places(
@@ -106,18 +106,18 @@ class Venue:
         match_fails: bool = False,
     ) -> OrderId:
         decision = self.tries(account, side, lots, price, kind, stop=stop, market=market, match_fails=match_fails)
-        assert not isinstance(decision, Refused), decision
-        assert isinstance(decision[0], OrderPlaced)
+        assert not isinstance(decision, BookRefused), decision
+        assert isinstance(decision[0], BookOrderPlaced)
         return decision[0].order_id
 
     def tries(
         self, account: Account, side: Side, lots: int, price: int | None, kind: Kind = Kind.LIMIT, **more: Any
-    ) -> Decision | Refused:
+    ) -> Decision | BookRefused:
         self._nonce += 1
         stop, market = more.get("stop"), more.get("market", BTCUSDC)
         limit, trigger = None if price is None else Ticks(price), None if stop is None else Ticks(stop)
-        terms = Terms(account, market, side, kind, Lots(lots), limit, trigger)
-        place = PlaceOrder(f"uuid {self._nonce}", Nonce(self._nonce), b"", terms, more.get("match_fails", False))
+        terms = BookTerms(account, market, side, kind, Lots(lots), limit, trigger)
+        place = PlaceBookOrder(f"uuid {self._nonce}", Nonce(self._nonce), b"", terms, more.get("match_fails", False))
         return self.does(place)
 
     def buys(self, account: Account, lots: int, price: int | None, kind: Kind = Kind.LIMIT, **more: Any) -> OrderId:
@@ -126,15 +126,15 @@ class Venue:
     def sells(self, account: Account, lots: int, price: int | None, kind: Kind = Kind.LIMIT, **more: Any) -> OrderId:
         return self.places(account, SELL, lots, price, kind, **more)
 
-    def cancels(self, account: Account, order_id: int) -> Decision | Refused:
-        return self.does(CancelOrder(account, OrderId(order_id)))
+    def cancels(self, account: Account, order_id: int) -> Decision | BookRefused:
+        return self.does(CancelBookOrder(account, OrderId(order_id)))
 
     def cancels_all(self, account: Account, side: Side | None = None, limit: int = 100) -> list[int]:
-        decision = self.does(CancelOrders(account, BTCUSDC, side, limit))
-        assert not isinstance(decision, Refused)
-        return [event.order_id for event in decision if isinstance(event, OrderCancelled)]
+        decision = self.does(CancelBookOrders(account, BTCUSDC, side, limit))
+        assert not isinstance(decision, BookRefused)
+        return [event.order_id for event in decision if isinstance(event, BookOrderCancelled)]
 
-    def ends(self, order_id: OrderId) -> Decision | Refused:
+    def ends(self, order_id: OrderId) -> Decision | BookRefused:
         return self.does(CancelByOperator(order_id))
 
     def passes(self, ms: int) -> None:
@@ -142,43 +142,43 @@ class Venue:
         self._run_due()
 
     def _run_due(self) -> None:
-        while (due := self.desk.command_due(self.now)) is not None:
+        while (due := self.exchange.command_due(self.now)) is not None:
             decision = self._decide(due[1], self.now)
             assert decision, f"{due[1]} was due and did nothing"
-            assert not isinstance(decision, Refused), f"{due[1]} was due and was refused"
+            assert not isinstance(decision, BookRefused), f"{due[1]} was due and was refused"
 
-    def _decide(self, command: Command, at: Instant) -> Decision | Refused:
-        before = picture(self.desk)
-        decision = decide(self.desk, command, at)
-        assert decide(self.desk, command, at) == decision, "deciding again gives the same"
-        assert picture(self.desk) == before, "deciding changes nothing"
-        if not isinstance(decision, Refused) and decision:
+    def _decide(self, command: Command, at: Instant) -> Decision | BookRefused:
+        before = picture(self.exchange)
+        decision = decide(self.exchange, command, at)
+        assert decide(self.exchange, command, at) == decision, "deciding again gives the same"
+        assert picture(self.exchange) == before, "deciding changes nothing"
+        if not isinstance(decision, BookRefused) and decision:
             for event in decision:
-                self.desk.apply(event, at)
-                uncrossed(self.desk)
+                self.exchange.apply(event, at)
+                uncrossed(self.exchange)
             self.journal.append(Entry(command, at, decision))
-        sound(self.desk)
+        sound(self.exchange)
         return decision
 
     # --- what there is to see
 
-    def order(self, order_id: OrderId) -> Order:
-        return self.desk.orders[order_id]
+    def order(self, order_id: OrderId) -> BookOrder:
+        return self.exchange.orders[order_id]
 
-    def state(self, order_id: OrderId) -> State:
-        return self.desk.orders[order_id].state
+    def state(self, order_id: OrderId) -> OrderStatus:
+        return self.exchange.orders[order_id].state
 
     def book(self, side: Side, market: MarketSymbol = BTCUSDC) -> list[tuple[int, int, int]]:
-        return list(resting(self.desk.pits[market].book, side))
+        return list(resting(self.exchange.markets[market].book, side))
 
     def trades(self) -> list[Traded]:
         return [event for entry in self.journal for event in entry.events if isinstance(event, Traded)]
 
     def available(self, account: Account, currency: Currency) -> Amount:
-        return self.desk.ledger.balance(account, currency).available
+        return self.exchange.ledger.balance(account, currency).available
 
     def locked(self, account: Account, currency: Currency) -> Amount:
-        return self.desk.ledger.balance(account, currency).locked
+        return self.exchange.ledger.balance(account, currency).locked
 
     def fees(self, currency: Currency) -> Amount:
         return self.available(FEES, currency)
@@ -186,76 +186,82 @@ class Venue:
     # --- replays
 
     def replays(self) -> None:
-        """The fold of the journal is the same desk; deciding it again gives the same events; so does what is stored."""
-        folded, again = (Desk(self.markets, self.new_book) for _ in range(2))
+        """The fold of the journal and the stored rows give the same exchange; deciding again gives the same events."""
+        folded, again = (Exchange(self.markets, self.new_book) for _ in range(2))
         for entry in self.journal:
             assert decide(again, entry.command, entry.at) == entry.events
             for event in entry.events:
                 folded.apply(event, entry.at)
                 again.apply(event, entry.at)
-        assert picture(folded) == picture(again) == picture(self.desk)
-        assert picture(self.reloaded()) == picture(self.desk, live_only=True)
+        assert picture(folded) == picture(again) == picture(self.exchange)
+        assert picture(self.reloaded()) == picture(self.exchange, live_only=True)
 
-    def reloaded(self) -> Desk:
-        """The desk as the next start would have it."""
-        desk = Desk(self.markets, self.new_book)
-        live = [order for order in self.desk.orders.values() if order.state in LIVE]
-        desk.load(self.desk.standing(), list(self.desk.ledger.balances()), reversed(live))
-        sound(desk)
-        return desk
+    def reloaded(self) -> Exchange:
+        """The exchange as the next start would have it."""
+        exchange = Exchange(self.markets, self.new_book)
+        live = [order for order in self.exchange.orders.values() if order.state in LIVE]
+        exchange.load(self.exchange.counters(), list(self.exchange.ledger.balances()), reversed(live))
+        sound(exchange)
+        return exchange
 
 
-def picture(desk: Desk, *, live_only: bool = False) -> dict[str, Any]:
-    """All that a desk is, to compare."""
+def picture(exchange: Exchange, *, live_only: bool = False) -> dict[str, Any]:
+    """All that an exchange is, to compare."""
     return {
-        "orders": {n: o for n, o in sorted(desk.orders.items()) if not live_only or o.state in LIVE},
-        "standing": desk.standing(),
-        "balances": sorted(desk.ledger.balances()),
-        "deposited": sorted(desk.ledger.deposited().items()),
-        "holds": sorted(desk.ledger.holds.items()),
-        "books": {m: [list(resting(pit.book, side)) for side in Side] for m, pit in desk.pits.items()},
-        "stops": {m: pit.stops.crossed(0, 2**63) for m, pit in desk.pits.items()},
-        "live": {m: list(pit.live) for m, pit in desk.pits.items()},
-        "due": desk.next_due(),
+        "orders": {n: o for n, o in sorted(exchange.orders.items()) if not live_only or o.state in LIVE},
+        "counters": exchange.counters(),
+        "balances": sorted(exchange.ledger.balances()),
+        "deposited": sorted(exchange.ledger.deposited().items()),
+        "holds": sorted(exchange.ledger.holds.items()),
+        "books": {
+            m: [list(resting(market_state.book, side)) for side in Side] for m, market_state in exchange.markets.items()
+        },
+        "stops": {m: market_state.stops.crossed(0, 2**63) for m, market_state in exchange.markets.items()},
+        "live": {m: list(market_state.live) for m, market_state in exchange.markets.items()},
+        "due": exchange.next_due(),
     }
 
 
-def uncrossed(desk: Desk) -> None:
-    for pit in desk.pits.values():
-        bid, ask = pit.book.best(BUY), pit.book.best(SELL)
-        assert bid is None or ask is None or bid < ask, f"{pit.market.symbol} is crossed: {bid}, {ask}"
+def uncrossed(exchange: Exchange) -> None:
+    for market_state in exchange.markets.values():
+        bid, ask = market_state.book.best(BUY), market_state.book.best(SELL)
+        assert bid is None or ask is None or bid < ask, f"{market_state.market.symbol} is crossed: {bid}, {ask}"
 
 
-def sound(desk: Desk) -> None:
+def sound(exchange: Exchange) -> None:
     """What must hold between any two commands."""
-    uncrossed(desk)
-    assert_balanced(desk.ledger)
-    for order in desk.orders.values():
+    uncrossed(exchange)
+    assert_balanced(exchange.ledger)
+    for order in exchange.orders.values():
         assert order.origin == order.remaining + order.executed
-        assert (order.state is State.DONE) == (not order.remaining)
-        assert (order.cancel_reason is not None) == (order.state is State.CANCEL)
-        hold = desk.ledger.holds.get(HoldId(order.id))
+        assert (order.state is OrderStatus.DONE) == (not order.remaining)
+        assert (order.cancel_reason is not None) == (order.state is OrderStatus.CANCEL)
+        hold = exchange.ledger.holds.get(HoldId(order.id))
         if order.state in LIVE:
             assert hold is not None, f"{order} has nothing locked"
-            assert hold.left == locked_by(order, desk.pits[order.terms.market].market)
+            assert hold.left == locked_by(order, exchange.markets[order.terms.market].market)
             assert hold.owner == order.terms.account
         else:
             assert hold is None, f"{order} has ended and keeps {hold}"
-    for symbol, pit in desk.pits.items():
-        mine = [order for order in desk.orders.values() if order.terms.market == symbol]
-        assert list(pit.live) == [order.id for order in mine if order.state in LIVE]
+    for symbol, market_state in exchange.markets.items():
+        mine = [order for order in exchange.orders.values() if order.terms.market == symbol]
+        assert list(market_state.live) == [order.id for order in mine if order.state in LIVE]
         for side in Side:
             sign = -1 if side is BUY else 1
             rest = [order for order in mine if is_resting(order) and order.terms.side is side]
             rest.sort(key=lambda order: (sign * price_of(order), order.rank))
-            assert list(resting(pit.book, side)) == [(o.id, price_of(o), o.remaining.lots) for o in rest]
+            assert list(resting(market_state.book, side)) == [(o.id, price_of(o), o.remaining.lots) for o in rest]
         for order in mine:
-            if order.state is State.PENDING and order.terms.stop is not None and pit.last is not None:
-                reached = order.terms.stop <= pit.last if order.terms.side is BUY else order.terms.stop >= pit.last
+            if order.state is OrderStatus.PENDING and order.terms.stop is not None and market_state.last is not None:
+                reached = (
+                    order.terms.stop <= market_state.last
+                    if order.terms.side is BUY
+                    else order.terms.stop >= market_state.last
+                )
                 assert not reached or order.triggered_at is not None, f"{order} was to be triggered"
 
 
-def price_of(order: Order) -> int:
+def price_of(order: BookOrder) -> int:
     assert order.terms.price is not None
     return order.terms.price.ticks
 
@@ -264,7 +270,7 @@ def assert_balanced(ledger: Ledger) -> None:
     assert ledger.imbalances() == []
 
 
-def shows(events: Decision | Refused) -> list[str]:
-    """The kinds of what happened."""
-    assert not isinstance(events, Refused), events
+def shows(events: Decision | BookRefused) -> list[str]:
+    """The kinds of the events."""
+    assert not isinstance(events, BookRefused), events
     return [type(event).__name__ for event in events]

@@ -5,15 +5,15 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from countermand.orders.limit.model.cancelling import batches, chosen
-from countermand.orders.limit.model.order import OpenOrder
+from countermand.orders.limit.model.order import OpenLimitOrder
 from countermand.orders.limit.model.worth import too_little
 from countermand.values.identity import Address, Mint, Wallet
 from countermand.values.quantities import NOTHING, BaseUnits, UsdPrice
 
 
-def order(address: str, created_at_s: int = 0) -> OpenOrder:
+def order(address: str, created_at_s: int = 0) -> OpenLimitOrder:
     somewhere = Address("")
-    return OpenOrder(
+    return OpenLimitOrder(
         address=Address(address),
         maker=Wallet(""),
         input_mint=Mint(""),
@@ -36,7 +36,7 @@ def order(address: str, created_at_s: int = 0) -> OpenOrder:
     )
 
 
-def names(orders: Sequence[OpenOrder]) -> str:
+def names(orders: Sequence[OpenLimitOrder]) -> str:
     return "".join(each.address for each in orders)
 
 
@@ -59,7 +59,9 @@ def test_all_by_creation_and_address() -> None:
         (lambda _: False, list("abcdefghijk")),
     ],
 )
-def test_fives_are_split_where_they_do_not_fit(fits: Callable[[Sequence[OpenOrder]], bool], cut: list[str]) -> None:
+def test_fives_are_split_where_they_do_not_fit(
+    fits: Callable[[Sequence[OpenLimitOrder]], bool], cut: list[str]
+) -> None:
     assert [names(batch) for batch in batches([order(name) for name in "abcdefghijk"], fits)] == cut
 
 

@@ -14,7 +14,7 @@ from solders.transaction import VersionedTransaction
 
 from countermand.dialects.recurring_v1.routes import resources
 from countermand.gateway.falcon_app import new_app
-from countermand.orders.recurring.service import RecurringOrders
+from countermand.orders.recurring.service import RecurringService
 from countermand.services.transactions.blockhashes import RecentBlockhash
 from countermand.services.transactions.builder import BuiltMessage, Compose, TransactionBuilder
 from countermand.services.transactions.client_transactions import BuildRow, ClientTransactions
@@ -203,7 +203,7 @@ class Stage:
         self.chain.accounts_there[NEW_MINT] = token_2022
         builds = ClientTransactions(self.drawer, ChainLanding(self.chain), self.clock, 20)
         blocks = TransactionBuilder(self.chain, self.chain, RecentBlockhash(self.chain, self.clock.wall_ms), PRICE)
-        self.orders = RecurringOrders(
+        self.orders = RecurringService(
             builds,
             self.chain,
             self.chain,

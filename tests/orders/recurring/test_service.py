@@ -11,9 +11,9 @@ from solders.hash import Hash
 from solders.keypair import Keypair
 from solders.message import Message
 
-from countermand.orders.recurring.model.decide import Refusal, Refused
-from countermand.orders.recurring.model.order import OpenOrder, Terms
-from countermand.orders.recurring.service import RecurringOrders
+from countermand.orders.recurring.model.decide import RecurringRefusal, RecurringRefused
+from countermand.orders.recurring.model.order import OpenRecurringOrder, RecurringTerms
+from countermand.orders.recurring.service import RecurringService
 from countermand.services.transactions.blockhashes import RecentBlockhash
 from countermand.services.transactions.builder import TransactionBuilder
 from countermand.services.transactions.client_transactions import Build, ClientTransactions, Executed, Execution
@@ -65,7 +65,7 @@ class House:
     chain: EmbeddedChain
     clock: ManualClock
     drawer: Drawer
-    orders: RecurringOrders
+    orders: RecurringService
     alice: Keypair
 
     @property
@@ -81,15 +81,15 @@ class House:
         (account,) = await self.chain.accounts([self.wallet])
         return 0 if account is None else account.lamports
 
-    async def lists(self) -> tuple[OpenOrder, ...]:
+    async def lists(self) -> tuple[OpenRecurringOrder, ...]:
         return (await self.orders.open_orders(self.wallet, 1)).orders
 
-    async def executes(self, built: Build | Refused) -> Execution:
+    async def executes(self, built: Build | RecurringRefused) -> Execution:
         assert isinstance(built, Build), built
         transaction = base64.b64encode(unsigned_transaction(built.message)).decode()
         return await self.orders.execute(signed(transaction, self.alice), built.request_id)
 
-    async def opens(self, terms: Terms) -> Address:
+    async def opens(self, terms: RecurringTerms) -> Address:
         built = await self.orders.create(terms)
         executed = await self.executes(built)
         assert isinstance(executed, Executed)
@@ -97,23 +97,23 @@ class House:
         assert executed.build.order is not None
         return executed.build.order
 
-    def terms(self, sold: str = USDC, bought: str = SOL, amount: int = 104_000_000) -> Terms:
-        return Terms(
+    def terms(self, sold: str = USDC, bought: str = SOL, amount: int = 104_000_000) -> RecurringTerms:
+        return RecurringTerms(
             wallet=self.wallet,
             input_mint=Mint(sold),
             output_mint=Mint(bought),
             amount=BaseUnits(amount),
-            rounds=2,
+            cycles=2,
             interval_s=DAY_S,
         )
 
 
-def orders_over(chain: EmbeddedChain, clock: ManualClock, drawer: Drawer) -> RecurringOrders:
+def orders_over(chain: EmbeddedChain, clock: ManualClock, drawer: Drawer) -> RecurringService:
     clocks = BothClocks(clock)
     prices = {Mint(SOL): UsdPrice(150 * DOLLAR), Mint(USDC): UsdPrice(DOLLAR)}
     builds = ClientTransactions(drawer, ChainLanding(chain), clocks, 1_000)
     blocks = TransactionBuilder(chain, chain, RecentBlockhash(chain, clocks.wall_ms), 200_000)
-    return RecurringOrders(builds, chain, chain, blocks, clocks, prices.get)
+    return RecurringService(builds, chain, chain, blocks, clocks, prices.get)
 
 
 @pytest_asyncio.fixture
@@ -130,7 +130,7 @@ async def test_an_order_is_opened_listed_and_closed(house: House) -> None:
     order = await house.opens(house.terms())
     assert await house.holds(USDC) == 896_000_000
     (listed,) = await house.lists()
-    assert listed == OpenOrder(
+    assert listed == OpenRecurringOrder(
         order=order,
         wallet=house.wallet,
         input_mint=Mint(USDC),
@@ -142,7 +142,7 @@ async def test_an_order_is_opened_listed_and_closed(house: House) -> None:
         used=BaseUnits(0),
         received=BaseUnits(0),
         paid_out=BaseUnits(0),
-        per_round=BaseUnits(52_000_000),
+        per_cycle=BaseUnits(52_000_000),
         out_min=BaseUnits(0),
         out_max=BaseUnits(0),
         interval_s=DAY_S,
@@ -158,7 +158,7 @@ async def test_an_order_is_opened_listed_and_closed(house: House) -> None:
     assert isinstance(closed, Executed)
     assert closed.error is None
     assert (await house.holds(USDC), await house.lists()) == (1_000_000_000, ())
-    assert await house.orders.cancel(order, house.wallet) == Refused(Refusal.ORDER_UNREADABLE)
+    assert await house.orders.cancel(order, house.wallet) == RecurringRefused(RecurringRefusal.ORDER_UNREADABLE)
 
 
 async def test_lamports_are_wrapped_and_come_back(house: House) -> None:
@@ -265,7 +265,7 @@ async def test_an_order_may_begin_later(house: House) -> None:
 async def test_another_s_order_is_not_to_be_cancelled(house: House) -> None:
     order = await house.opens(house.terms())
     refused = await house.orders.cancel(order, Wallet(str(Keypair().pubkey())))
-    assert refused == Refused(Refusal.ORDER_UNREADABLE)
+    assert refused == RecurringRefused(RecurringRefusal.ORDER_UNREADABLE)
 
 
 @pytest.mark.parametrize("mint", [SOL, JUP])

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from falcon.asgi import Request, Response
 
 from countermand import answering
-from countermand.answering import Answer, Edge, encode
+from countermand.answering import Answer, Responder, encode
 from countermand.dialects.recurring_v1.wire import ErrorAnswer, OlderErrorAnswer
 
 
@@ -19,7 +19,7 @@ class Form(Enum):
     NEWER = auto()
 
 
-class Declined(Exception):
+class RecurringDeclined(Exception):
     """Ends the handling of a request with these words, in the form in which it was made."""
 
     def __init__(self, words: str, status: int = 400) -> None:
@@ -35,27 +35,27 @@ class Declined(Exception):
 
 
 _Resource = TypeVar("_Resource")
-Responder = Callable[[_Resource, Request, Response], Awaitable[None]]
+FalconResponder = Callable[[_Resource, Request, Response], Awaitable[None]]
 
 
-def _edge(form: Form) -> Edge:
-    return Edge(
-        unavailable=Declined("Service temporarily unavailable. Please retry.", 503).answer(form),
-        outcome_unknown=Declined("The outcome of this request is unknown. Please repeat the same request.", 503).answer(
-            form
-        ),
-        internal=Declined("Internal server error", 500).answer(form),
+def _responder(form: Form) -> Responder:
+    return Responder(
+        unavailable=RecurringDeclined("Service temporarily unavailable. Please retry.", 503).answer(form),
+        outcome_unknown=RecurringDeclined(
+            "The outcome of this request is unknown. Please repeat the same request.", 503
+        ).answer(form),
+        internal=RecurringDeclined("Internal server error", 500).answer(form),
     )
 
 
-EDGES: Final = {form: _edge(form) for form in Form}
+RESPONDERS: Final = {form: _responder(form) for form in Form}
 
 
-def answers(handler: Callable[[_Resource, Request], Awaitable[Answer]]) -> Responder[_Resource]:
+def answers(handler: Callable[[_Resource, Request], Awaitable[Answer]]) -> FalconResponder[_Resource]:
     """A Falcon responder from a handler that returns its answer and does not look at the body."""
 
     async def responder(resource: _Resource, req: Request, resp: Response) -> None:
-        await EDGES[Form.NEWER].respond(_in_form(handler(resource, req), Form.NEWER), req, resp)
+        await RESPONDERS[Form.NEWER].respond(_in_form(handler(resource, req), Form.NEWER), req, resp)
 
     return responder
 
@@ -63,13 +63,13 @@ def answers(handler: Callable[[_Resource, Request], Awaitable[Answer]]) -> Respo
 def answers_body(
     handler: Callable[[_Resource, Request, bytes], Awaitable[Answer]],
     form_of: Callable[[bytes], Form] = lambda _: Form.NEWER,
-) -> Responder[_Resource]:
+) -> FalconResponder[_Resource]:
     """The same for a handler that takes the body. What reading it raises is not ours to answer."""
 
     async def responder(resource: _Resource, req: Request, resp: Response) -> None:
         body = await req.stream.read()
         form = form_of(body)
-        await EDGES[form].respond(_in_form(handler(resource, req, body), form), req, resp)
+        await RESPONDERS[form].respond(_in_form(handler(resource, req, body), form), req, resp)
 
     return responder
 
@@ -77,5 +77,5 @@ def answers_body(
 async def _in_form(handling: Awaitable[Answer], form: Form) -> Answer:
     try:
         return await handling
-    except Declined as declined:
+    except RecurringDeclined as declined:
         raise answering.Declined(declined.answer(form)) from None

@@ -6,7 +6,7 @@ from typing import Any, Final, Generic, TypeVar
 import base58
 import msgspec
 
-from countermand.dialects.recurring_v1.envelope import Declined, Form
+from countermand.dialects.recurring_v1.envelope import Form, RecurringDeclined
 from countermand.json_flaws import DECODING_ERRORS, Flaw, Malformed, MissingField, OutOfBounds, WrongType, flaw_of
 from countermand.json_numbers import with_whole_numbers
 from countermand.strict_json import duplicate_key
@@ -35,13 +35,13 @@ class BodyReader(Generic[_T]):
         self._decode = msgspec.json.Decoder(shape).decode
 
     def read(self, body: bytes) -> _T:
-        """Raises `Declined`."""
+        """Raises `RecurringDeclined`."""
         try:
             decoded = self._decoded(body)
         except DECODING_ERRORS as wrong:
             flaw = flaw_of(wrong)
             if isinstance(flaw, Malformed):
-                raise Declined("Failed to parse the request body as JSON") from None
+                raise RecurringDeclined("Failed to parse the request body as JSON") from None
             _refuse_duplicates(body)
             raise _declined(flaw) from None
         _refuse_duplicates(body)
@@ -61,10 +61,10 @@ class QueryReader(Generic[_T]):
         self._shape = shape
 
     def read(self, params: Mapping[str, Any]) -> _T:
-        """Raises `Declined`."""
+        """Raises `RecurringDeclined`."""
         for name, value in params.items():
             if not isinstance(value, str):
-                raise Declined(f"duplicate field `{_echoed(name)}`")
+                raise RecurringDeclined(f"duplicate field `{_echoed(name)}`")
         try:
             return msgspec.convert(params, self._shape)
         except msgspec.ValidationError as wrong:
@@ -84,32 +84,32 @@ def public_key(field: str, given: str) -> str:
     try:
         size = len(base58.b58decode(given)) if len(given) <= _KEY_CHARS_MAX else None
     except ValueError:
-        raise Declined(f"{field}: Invalid Base58 string") from None
+        raise RecurringDeclined(f"{field}: Invalid Base58 string") from None
     if size != _KEY_BYTES:
-        raise Declined(f"{field}: String is the wrong size")
+        raise RecurringDeclined(f"{field}: String is the wrong size")
     return given
 
 
 def variant(field: str, given: str, *known: str) -> str:
     if given not in known:
         expected = ", ".join(f"`{each}`" for each in known)
-        raise Declined(f"{field}: unknown variant `{_echoed(given)}`, expected one of {expected}")
+        raise RecurringDeclined(f"{field}: unknown variant `{_echoed(given)}`, expected one of {expected}")
     return given
 
 
 def _refuse_duplicates(body: bytes) -> None:
     twice = duplicate_key(body)
     if twice is not None:
-        raise Declined(f"duplicate field `{_echoed(twice)}`")
+        raise RecurringDeclined(f"duplicate field `{_echoed(twice)}`")
 
 
 def _echoed(text: str) -> str:
     return text[:_ECHOED_CHARS_MAX].encode("utf-8", "replace").decode()
 
 
-def _declined(flaw: Flaw) -> Declined:
+def _declined(flaw: Flaw) -> RecurringDeclined:
     words = _in_words_of_serde(flaw)
-    return Declined(f"{flaw.path}: {words}" if flaw.path else words)
+    return RecurringDeclined(f"{flaw.path}: {words}" if flaw.path else words)
 
 
 def _in_words_of_serde(flaw: Flaw) -> str:

@@ -6,7 +6,7 @@ from falcon.asgi import Request
 
 from countermand.answering import Answer, encode
 from countermand.dialects.recurring_v1 import translate
-from countermand.dialects.recurring_v1.envelope import Declined, Form, answers, answers_body
+from countermand.dialects.recurring_v1.envelope import Form, RecurringDeclined, answers, answers_body
 from countermand.dialects.recurring_v1.reading import BodyReader, QueryReader, form_of_cancel
 from countermand.dialects.recurring_v1.refusals import PRICE_BASED, refused
 from countermand.dialects.recurring_v1.wire import (
@@ -18,8 +18,8 @@ from countermand.dialects.recurring_v1.wire import (
     OrdersParams,
 )
 from countermand.kernel.ports import Unavailable
-from countermand.orders.recurring.model.decide import Refused
-from countermand.orders.recurring.model.order import OPENS, OrderPage, Terms
+from countermand.orders.recurring.model.decide import RecurringRefused
+from countermand.orders.recurring.model.order import OPENS, OrderPage, RecurringTerms
 from countermand.services.transactions.client_transactions import Build, Executed, Execution, NotOurs, Unconfirmed
 from countermand.values.identity import Address, Mint, RequestId, Wallet
 
@@ -31,22 +31,24 @@ _EXECUTE: Final = BodyReader(ExecuteRequest)
 _ORDERS: Final = QueryReader(OrdersParams)
 
 _NOT_OURS: Final = Answer(encode(InvalidAnswer()), 400)
-_OUTCOME_UNKNOWN: Final = Declined("The outcome of this transaction is unknown. Please repeat the same request.", 503)
+_OUTCOME_UNKNOWN: Final = RecurringDeclined(
+    "The outcome of this transaction is unknown. Please repeat the same request.", 503
+)
 _UNCONFIRMED: Final = "unable to confirm transaction"
 _UNPAYABLE: Final = "transaction cannot be paid for: {}"
 _INSUFFICIENT: Final = "Insufficient funds for the operation requested."
 _CANNOT_PAY: Final = ("custom program error code: 1", "custom program error code: 6014")
 """Of the System and Token programs, and UserInsufficientBalance."""
 _HAS_NO_ACCOUNT: Final = "custom program error code: 3012"
-"""AccountNotInitialized: to whoever opens an order, that of what is sold; to whoever closes one, the order is gone."""
+"""AccountNotInitialized. Of an opening: there is no account of the sold token. Of a closing: the order is gone."""
 
 
 class Orders(Protocol):
     """Recurring orders wherever they live. Methods may raise `Unavailable`; those that build also `CommitUnknown`."""
 
-    async def create(self, terms: Terms) -> Build | Refused: ...
+    async def create(self, terms: RecurringTerms) -> Build | RecurringRefused: ...
 
-    async def cancel(self, order: Address, wallet: Wallet) -> Build | Refused: ...
+    async def cancel(self, order: Address, wallet: Wallet) -> Build | RecurringRefused: ...
 
     async def execute(self, transaction: str, request_id: RequestId | None) -> Execution: ...
 
@@ -93,7 +95,7 @@ class PriceBasedResource:
 
     @answers_body
     async def on_post(self, _req: Request, _body: bytes) -> Answer:
-        raise Declined(PRICE_BASED)
+        raise RecurringDeclined(PRICE_BASED)
 
 
 class OrdersResource:
@@ -121,8 +123,8 @@ def resources(orders: Orders) -> list[tuple[str, object]]:
     ]
 
 
-def _built(built: Build | Refused, form: Form) -> Answer:
-    if isinstance(built, Refused):
+def _built(built: Build | RecurringRefused, form: Form) -> Answer:
+    if isinstance(built, RecurringRefused):
         raise refused(built)
     return Answer(encode(translate.from_build(built, form)))
 

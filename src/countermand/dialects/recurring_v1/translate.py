@@ -1,4 +1,4 @@
-"""Between the wire and the orders, in both directions. Pure; what is wrong with a request raises `Declined`."""
+"""Between the wire and the orders, in both directions. Pure. A wrong request raises `RecurringDeclined`."""
 
 import base64
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import UnsetType
 
-from countermand.dialects.recurring_v1.envelope import Declined, Form
+from countermand.dialects.recurring_v1.envelope import Form, RecurringDeclined
 from countermand.dialects.recurring_v1.reading import public_key, variant
 from countermand.dialects.recurring_v1.refusals import PRICE_BASED
 from countermand.dialects.recurring_v1.wire import (
@@ -23,12 +23,12 @@ from countermand.dialects.recurring_v1.wire import (
     TypedOrderRow,
 )
 from countermand.json_numbers import whole_number
-from countermand.orders.recurring.model.order import OpenOrder, OrderPage, Terms
+from countermand.orders.recurring.model.order import OpenRecurringOrder, OrderPage, RecurringTerms
 from countermand.services.transactions.client_transactions import Build
 from countermand.values.identity import Address, Mint, RequestId, Wallet
 from countermand.values.quantities import BaseUnits, decimal_text
 
-NO_HISTORY: Final = Declined(
+NO_HISTORY: Final = RecurringDeclined(
     "the history of recurring orders is not served yet; on /rpc, getSignaturesForAddress of an order tells its past",
     status=501,
 )
@@ -36,19 +36,19 @@ _PAGE_DIGITS_MAX: Final = 9
 _SIGNATURE_BYTES: Final = 64
 
 
-def into_terms(body: CreateRequest) -> Terms:
+def into_terms(body: CreateRequest) -> RecurringTerms:
     time, price = body.params.time, body.params.price
     has_price = price is not None
     if isinstance(time, UnsetType):
-        raise Declined(PRICE_BASED if has_price else "params: expected exactly one of `time`, `price`")
+        raise RecurringDeclined(PRICE_BASED if has_price else "params: expected exactly one of `time`, `price`")
     if has_price:
-        raise Declined("params: expected exactly one of `time`, `price`")
-    return Terms(
+        raise RecurringDeclined("params: expected exactly one of `time`, `price`")
+    return RecurringTerms(
         wallet=Wallet(public_key("user", body.user)),
         input_mint=Mint(public_key("inputMint", body.input_mint)),
         output_mint=Mint(public_key("outputMint", body.output_mint)),
         amount=BaseUnits(time.in_amount),
-        rounds=time.number_of_orders,
+        cycles=time.number_of_orders,
         interval_s=time.interval,
         starts_at_s=time.start_at,
     )
@@ -60,9 +60,9 @@ def into_cancel(body: CancelRequest) -> tuple[Address, Wallet]:
     elif not isinstance(body.params, UnsetType):
         kind = variant("params", body.params, "recurring", "time", "price")
     else:
-        raise Declined("missing field `recurringType`")
+        raise RecurringDeclined("missing field `recurringType`")
     if kind == "price":
-        raise Declined(PRICE_BASED)
+        raise RecurringDeclined(PRICE_BASED)
     return Address(public_key("order", body.order)), Wallet(public_key("user", body.user))
 
 
@@ -70,7 +70,7 @@ def into_request_id(body: ExecuteRequest) -> RequestId | None:
     """The two names of a request's id; None: the client did not keep it."""
     given = dict.fromkeys(each.lower() for each in (body.request_id, body.id) if each is not None)
     if len(given) > 1:
-        raise Declined("id: differs from requestId")
+        raise RecurringDeclined("id: differs from requestId")
     return RequestId(next(iter(given))) if given else None
 
 
@@ -95,7 +95,7 @@ def into_page(query: OrdersParams) -> int:
     if not isinstance(query.include_failed_tx, UnsetType):
         variant("includeFailedTx", query.include_failed_tx, "true", "false")
     if kind == "price":
-        raise Declined(PRICE_BASED)
+        raise RecurringDeclined(PRICE_BASED)
     if status == "history":
         raise NO_HISTORY
     return 1 if isinstance(query.page, UnsetType) else _page(query.page)
@@ -105,7 +105,7 @@ def _page(text: str) -> int:
     digits = whole_number(text)
     page = int(digits) if digits is not None and len(digits) <= _PAGE_DIGITS_MAX else 0
     if page < 1:
-        raise Declined("page: invalid value: expected an integer of at least 1")
+        raise RecurringDeclined("page: invalid value: expected an integer of at least 1")
     return page
 
 
@@ -124,7 +124,7 @@ def from_page(query: OrdersParams, number: int, page: OrderPage) -> TimeOrdersAn
     )
 
 
-def from_order(order: OpenOrder) -> OrderRow:
+def from_order(order: OpenRecurringOrder) -> OrderRow:
     def sold(amount: BaseUnits) -> str:
         return decimal_text(amount.units, order.input_decimals)
 
@@ -143,13 +143,13 @@ def from_order(order: OpenOrder) -> OrderRow:
         raw_in_withdrawn=str(order.withdrawn.units),
         cycle_frequency=str(order.interval_s),
         out_withdrawn=bought(order.paid_out),
-        in_amount_per_cycle=sold(order.per_round),
+        in_amount_per_cycle=sold(order.per_cycle),
         min_out_amount=bought(order.out_min),
         max_out_amount=bought(order.out_max),
         in_used=sold(order.used),
         out_received=bought(order.received),
         raw_out_withdrawn=str(order.paid_out.units),
-        raw_in_amount_per_cycle=str(order.per_round.units),
+        raw_in_amount_per_cycle=str(order.per_cycle.units),
         raw_min_out_amount=str(order.out_min.units),
         raw_max_out_amount=str(order.out_max.units),
         raw_in_used=str(order.used.units),

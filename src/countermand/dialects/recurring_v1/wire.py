@@ -26,7 +26,7 @@ class Shape(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class TimeParams(Shape, frozen=True, kw_only=True):
-    """`in_amount` is the total, in base units. Bounds on a round's price are not known here: only null is taken."""
+    """`in_amount` is the total, in base units. Bounds on a cycle's price are not known here: only null is taken."""
 
     in_amount: Count
     number_of_orders: Count

@@ -5,7 +5,7 @@ from typing import Final
 from falcon.asgi import Request
 
 from countermand.answering import Answer
-from countermand.dialects.tanx.envelope import EDGE, problem
+from countermand.dialects.tanx.envelope import RESPONDER, problem
 
 _ABSENT: Final = (
     (
@@ -53,11 +53,11 @@ class AbsentResource:
     def __init__(self, sentence: str) -> None:
         self._answer = problem(501, sentence)
 
-    @EDGE.answers
+    @RESPONDER.answers
     async def on_get(self, _req: Request, /, **_path: str) -> Answer:
         return self._answer
 
-    @EDGE.answers
+    @RESPONDER.answers
     async def on_post(self, _req: Request, /, **_path: str) -> Answer:
         return self._answer
 

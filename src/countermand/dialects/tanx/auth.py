@@ -1,4 +1,4 @@
-"""The endpoints of who is asking: nonce, login, refresh, profile, and the key that signs one's orders."""
+"""The endpoints of a member: nonce, login, refresh, profile, and the key that signs the member's orders."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from falcon.asgi import Request
 
 from countermand.answering import Answer, Declined
 from countermand.dialects.tanx import ethereum, stark
-from countermand.dialects.tanx.envelope import ACCESS_REFUSED, EDGE, REFRESH_REFUSED, problem, success
+from countermand.dialects.tanx.envelope import ACCESS_REFUSED, REFRESH_REFUSED, RESPONDER, problem, success
 from countermand.dialects.tanx.reading import BodyReader, invalid
-from countermand.dialects.tanx.session import LoginTexts, Sessions, Tokens
+from countermand.dialects.tanx.session import LoginTexts, TanxSessions, TokenPair
 from countermand.orders.book.members import Members, StarkKeys
 from countermand.orders.book.model.ledger.amount import Account
 from countermand.values.instant import Instant
@@ -55,12 +55,12 @@ _STARK_KEY: Final = BodyReader(StarkKeyRequest)
 
 
 @dataclass(frozen=True, slots=True)
-class Reception:
+class AuthContext:
     """What the endpoints work on."""
 
     members: Members
     texts: LoginTexts
-    sessions: Sessions
+    sessions: TanxSessions
     stark_keys: StarkKeys
     now: Callable[[], Instant]
     """The venue's clock, by which a member is registered."""
@@ -73,11 +73,11 @@ class Reception:
         return found
 
 
-class NonceResource:
-    def __init__(self, reception: Reception) -> None:
-        self._reception = reception
+class LoginNonceResource:
+    def __init__(self, context: AuthContext) -> None:
+        self._context = context
 
-    @EDGE.answers_body
+    @RESPONDER.answers_body
     async def on_post(self, req: Request, body: bytes) -> Answer:
         asked = _NONCE.read(body, req.content_type)
         if len(asked.eth_address) < _ADDRESS_CHARS_MIN:
@@ -85,55 +85,55 @@ class NonceResource:
         account = ethereum.account_of(asked.eth_address)
         if account is None:
             return _NO_ADDRESS
-        member = await self._reception.members.member(account)
-        text, again = self._reception.texts.give(account, 0 if member is None else member.logins)
+        member = await self._context.members.member(account)
+        text, again = self._context.texts.give(account, 0 if member is None else member.logins)
         return success("Cached Nonce Acquired" if again else "Nonce Acquired", text)
 
 
 class LoginResource:
-    def __init__(self, reception: Reception) -> None:
-        self._reception = reception
+    def __init__(self, context: AuthContext) -> None:
+        self._context = context
 
-    @EDGE.answers_body
+    @RESPONDER.answers_body
     async def on_post(self, req: Request, body: bytes) -> Answer:
-        """Whoever logs in for the first time is registered by that."""
-        reception = self._reception
+        """The first login registers the member."""
+        context = self._context
         asked = _LOGIN.read(body, req.content_type)
         account = ethereum.account_of(asked.eth_address)
         if account is None:
             return _LOGIN_REFUSED
-        member = await reception.members.member(account)
+        member = await context.members.member(account)
         logins = 0 if member is None else member.logins
-        incarnation = reception.texts.incarnation_signed(account, logins, asked.user_signature)
+        incarnation = context.texts.incarnation_signed(account, logins, asked.user_signature)
         if incarnation is None:
             return _LOGIN_REFUSED
         if member is None:
-            member = await reception.members.enrol(account, reception.now())
-        tokens = await reception.sessions.begin(account, logins, incarnation)
+            member = await context.members.enrol(account, context.now())
+        tokens = await context.sessions.begin(account, logins, incarnation)
         if tokens is None:
             return _LOGIN_REFUSED
         return success("Login Successful", {"uid": member.uid}, token=_pair(tokens))
 
 
 class RefreshResource:
-    def __init__(self, reception: Reception) -> None:
-        self._reception = reception
+    def __init__(self, context: AuthContext) -> None:
+        self._context = context
 
-    @EDGE.answers_body
+    @RESPONDER.answers_body
     async def on_post(self, req: Request, body: bytes) -> Answer:
-        tokens = await self._reception.sessions.refresh(_REFRESH.read(body, req.content_type).refresh)
+        tokens = await self._context.sessions.refresh(_REFRESH.read(body, req.content_type).refresh)
         if tokens is None:
             return REFRESH_REFUSED
         return success("", {"access": tokens.access, "refresh": tokens.refresh})
 
 
 class ProfileResource:
-    def __init__(self, reception: Reception) -> None:
-        self._reception = reception
+    def __init__(self, context: AuthContext) -> None:
+        self._context = context
 
-    @EDGE.answers
+    @RESPONDER.answers
     async def on_get(self, req: Request) -> Answer:
-        member = await self._reception.members.member(await self._reception.account(req))
+        member = await self._context.members.member(await self._context.account(req))
         if member is None:
             return ACCESS_REFUSED
         profile = {
@@ -147,17 +147,17 @@ class ProfileResource:
 
 
 class StarkKeyResource:
-    def __init__(self, reception: Reception) -> None:
-        self._reception = reception
+    def __init__(self, context: AuthContext) -> None:
+        self._context = context
 
-    @EDGE.answers_body
+    @RESPONDER.answers_body
     async def on_post(self, req: Request, body: bytes) -> Answer:
-        """One key a user: the same again is welcome, another is not."""
-        account = await self._reception.account(req)
+        """One key for each member: the same key again succeeds, another is refused."""
+        account = await self._context.account(req)
         key = read_stark_key(_STARK_KEY.read(body, req.content_type).stark_key)
         if key is None:
             return _NO_KEY
-        registered = await self._reception.stark_keys.register(account, key)
+        registered = await self._context.stark_keys.register(account, key)
         if registered is None:
             return ACCESS_REFUSED
         return success("Stark key registered", {"stark_key": hex(key)}) if registered == key else _OTHER_KEY
@@ -169,17 +169,17 @@ def read_stark_key(text: str) -> int | None:
     return key if key is not None and stark.is_key(key) else None
 
 
-def resources(reception: Reception) -> list[tuple[str, object]]:
+def resources(context: AuthContext) -> list[tuple[str, object]]:
     """What to mount, by path. The gateway takes away a slash at the end."""
-    nonce, login, refresh = NonceResource(reception), LoginResource(reception), RefreshResource(reception)
+    nonce, login, refresh = LoginNonceResource(context), LoginResource(context), RefreshResource(context)
     return [
         *((path, nonce) for path in NONCE_PATHS),
         *((path, login) for path in LOGIN_PATHS),
         *((path, refresh) for path in REFRESH_PATHS),
-        (PROFILE_PATH, ProfileResource(reception)),
-        (STARK_KEY_PATH, StarkKeyResource(reception)),
+        (PROFILE_PATH, ProfileResource(context)),
+        (STARK_KEY_PATH, StarkKeyResource(context)),
     ]
 
 
-def _pair(tokens: Tokens) -> dict[str, str]:
+def _pair(tokens: TokenPair) -> dict[str, str]:
     return {"refresh": tokens.refresh, "access": tokens.access}

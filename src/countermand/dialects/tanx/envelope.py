@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from countermand.answering import Answer, Edge, encode
+from countermand.answering import Answer, Responder, encode
 
 
 def success(message: str, payload: object, **top: object) -> Answer:
@@ -31,7 +31,7 @@ ACCESS_REFUSED: Final = problem(
 """Both clients refresh their tokens at exactly this, and ask once more."""
 REFRESH_REFUSED: Final = problem(401, "Token is invalid or expired", {"code": "token_not_valid"})
 
-EDGE: Final = Edge(
+RESPONDER: Final = Responder(
     unavailable=problem(503, "Service temporarily unavailable. Nothing was changed. Please retry."),
     outcome_unknown=problem(503, "The outcome of this request is unknown. Please repeat the same request."),
     internal=problem(500, "Internal server error"),

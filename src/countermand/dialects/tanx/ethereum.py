@@ -34,12 +34,12 @@ def keccak(data: bytes) -> bytes:
 
 
 def account_of(address: str) -> Account | None:
-    """Whose address this is, in any mixture of cases. None: it is no address."""
+    """The account of an address in any mixture of cases. None: it is no address."""
     return Account(address.lower()) if _ADDRESS.fullmatch(address) else None
 
 
 def signer_of(text: str, signature: str) -> Account | None:
-    """Who signed the text with `personal_sign` (EIP-191). None: nobody did, or the signature is none."""
+    """The address that signed the text with `personal_sign` (EIP-191). None: the signature is not valid."""
     found = _SIGNATURE.fullmatch(signature)
     if found is None:
         return None

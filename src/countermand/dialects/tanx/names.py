@@ -1,4 +1,4 @@
-"""What tanX says to people: clients and their tests look for these very words."""
+"""The messages of tanX: clients and their tests look for these very words."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

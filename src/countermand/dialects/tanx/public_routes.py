@@ -7,14 +7,14 @@ from falcon.asgi import Request
 from countermand.answering import Answer
 from countermand.dialects.tanx import names, wire
 from countermand.dialects.tanx.coins import coin_stats, market_list, networks
-from countermand.dialects.tanx.envelope import EDGE, success
+from countermand.dialects.tanx.envelope import RESPONDER, success
 from countermand.dialects.tanx.klines import candles, span_of
 from countermand.dialects.tanx.reading import BodyReader
 from countermand.dialects.tanx.render import Renderer, ticker
 from countermand.dialects.tanx.translate import market_of, market_trades_query
 from countermand.dialects.tanx.turns import in_turns
 from countermand.orders.book.ports import TradesQuery
-from countermand.orders.book.service import Venue
+from countermand.orders.book.service import BookService
 
 _TICKERS: Final = BodyReader(wire.TickersParams)
 _ORDERBOOK: Final = BodyReader(wire.OrderbookParams)
@@ -23,80 +23,80 @@ _KLINE: Final = BodyReader(wire.KlineParams)
 
 
 class _Resource:
-    def __init__(self, venue: Venue, renderer: Renderer) -> None:
-        self._venue = venue
+    def __init__(self, service: BookService, renderer: Renderer) -> None:
+        self._service = service
         self._renderer = renderer
 
 
 class HealthResource(_Resource):
-    @EDGE.answers
+    @RESPONDER.answers
     async def on_get(self, _req: Request) -> Answer:
         """It works when the venue does: while that is being loaded, this is unavailable."""
-        await self._venue.now()
+        await self._service.now()
         return success(names.WORKING, "")
 
 
 class TickersResource(_Resource):
-    @EDGE.answers_body
+    @RESPONDER.answers_body
     async def on_get(self, req: Request, body: bytes) -> Answer:
-        asked, markets = _TICKERS.listing(req, body), self._venue.markets
+        asked, markets = _TICKERS.listing(req, body), self._service.markets
         wanted = markets.values() if asked.market is None else [market_of(asked.market, markets)]
-        tickers = await self._venue.tickers()
+        tickers = await self._service.tickers()
         return success(names.RETRIEVED, {market.symbol: ticker(market, tickers[market.symbol]) for market in wanted})
 
 
 class OrderbookResource(_Resource):
-    @EDGE.answers_body
+    @RESPONDER.answers_body
     async def on_get(self, req: Request, body: bytes) -> Answer:
         asked = _ORDERBOOK.listing(req, body)
-        market = market_of(asked.market, self._venue.markets)
+        market = market_of(asked.market, self._service.markets)
         counts = (asked.asks_limit or wire.ORDERS_OF_A_BOOK, asked.bids_limit or wire.ORDERS_OF_A_BOOK)
-        asks, bids = await self._venue.resting(market.symbol, *counts)
+        asks, bids = await self._service.resting(market.symbol, *counts)
         shown = [await in_turns(map(self._renderer.public_order, side)) for side in (asks, bids)]
         return success(names.RETRIEVED, wire.OrderbookPayload(asks=tuple(shown[0]), bids=tuple(shown[1])))
 
 
 class MarketTradesResource(_Resource):
-    @EDGE.answers_body
+    @RESPONDER.answers_body
     async def on_get(self, req: Request, body: bytes) -> Answer:
-        trades = await self._venue.trades(market_trades_query(_TRADES.listing(req, body), self._venue.markets))
+        trades = await self._service.trades(market_trades_query(_TRADES.listing(req, body), self._service.markets))
         return success(names.RETRIEVED, await in_turns(map(self._renderer.public_trade, trades)))
 
 
 class KlineResource(_Resource):
-    @EDGE.answers_body
+    @RESPONDER.answers_body
     async def on_get(self, req: Request, body: bytes) -> Answer:
-        asked, venue = _KLINE.listing(req, body), self._venue
-        market = market_of(asked.market, venue.markets)
-        span = span_of(asked, await venue.now())
-        traded = await venue.periods(market.symbol, span.length_ms, span.since, span.until)
-        before = await venue.trades(TradesQuery(market=market.symbol, until=span.since, limit=1))
+        asked, service = _KLINE.listing(req, body), self._service
+        market = market_of(asked.market, service.markets)
+        span = span_of(asked, await service.now())
+        traded = await service.periods(market.symbol, span.length_ms, span.since, span.until)
+        before = await service.trades(TradesQuery(market=market.symbol, until=span.since, limit=1))
         close = before[0].event.price.ticks if before else None
         return success(names.RETRIEVED, await in_turns(candles(market, span, traded, close)))
 
 
 class CoinsResource(_Resource):
-    @EDGE.answers
+    @RESPONDER.answers
     async def on_post(self, _req: Request) -> Answer:
-        return success(names.RETRIEVED, coin_stats(self._venue.markets.values()))
+        return success(names.RETRIEVED, coin_stats(self._service.markets.values()))
 
 
 class NetworksResource(_Resource):
-    @EDGE.answers
+    @RESPONDER.answers
     async def on_post(self, _req: Request) -> Answer:
         """The list of markets is ours: tanX documents none."""
-        markets = market_list(self._venue.markets.values())
+        markets = market_list(self._service.markets.values())
         return success(names.RETRIEVED, {"network_config": networks(), "markets": markets})
 
 
-def resources(venue: Venue, renderer: Renderer) -> list[tuple[str, object]]:
+def resources(service: BookService, renderer: Renderer) -> list[tuple[str, object]]:
     """What to mount, by path."""
     return [
-        ("/sapi/v1/health", HealthResource(venue, renderer)),
-        ("/sapi/v1/market/tickers", TickersResource(venue, renderer)),
-        ("/sapi/v1/market/orderbook", OrderbookResource(venue, renderer)),
-        ("/sapi/v1/market/trades", MarketTradesResource(venue, renderer)),
-        ("/sapi/v1/market/kline", KlineResource(venue, renderer)),
-        ("/main/stat/v2/coins", CoinsResource(venue, renderer)),
-        ("/main/stat/v2/app-and-markets", NetworksResource(venue, renderer)),
+        ("/sapi/v1/health", HealthResource(service, renderer)),
+        ("/sapi/v1/market/tickers", TickersResource(service, renderer)),
+        ("/sapi/v1/market/orderbook", OrderbookResource(service, renderer)),
+        ("/sapi/v1/market/trades", MarketTradesResource(service, renderer)),
+        ("/sapi/v1/market/kline", KlineResource(service, renderer)),
+        ("/main/stat/v2/coins", CoinsResource(service, renderer)),
+        ("/main/stat/v2/app-and-markets", NetworksResource(service, renderer)),
     ]

@@ -1,4 +1,4 @@
-"""What each refusal of the venue is called here."""
+"""The words of each refusal in this API."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -8,35 +8,35 @@ from countermand.answering import Answer
 from countermand.dialects.tanx.envelope import problem
 from countermand.dialects.tanx.render import Renderer, decimal
 from countermand.orders.book.model.market import Market
-from countermand.orders.book.model.refusals import Refusal, Refused
+from countermand.orders.book.model.refusals import BookRefusal, BookRefused
 
 INVALID_NONCE: Final = "Invalid nonce"
 MARKET_UNKNOWN: Final = "please enter a valid market"
 ORDER_NOT_FOUND: Final = problem(404, "Order not found", {})
 
-WORDS: Final[Mapping[Refusal, str]] = MappingProxyType(
+WORDS: Final[Mapping[BookRefusal, str]] = MappingProxyType(
     {
-        Refusal.NONCE_USED: f"{INVALID_NONCE}: it was used with another signature",
-        Refusal.MARKET_UNKNOWN: MARKET_UNKNOWN,
-        Refusal.PRICE_MISSING: "price: This field is required.",
-        Refusal.STOP_MISSING: "stop_price: This field is required.",
-        Refusal.VOLUME_TOO_SMALL: "Minimum volume allowed is {volume_min} in {market} market",
-        Refusal.VOLUME_TOO_BIG: "Maximum volume allowed is {volume_max} in {market} market",
-        Refusal.PRICE_TOO_LOW: "Minimum {field} allowed is {price_min} in {market} market",
-        Refusal.PRICE_TOO_HIGH: "Maximum {field} allowed is {price_max} in {market} market",
-        Refusal.PRICE_OUTSIDE_BAND: "{field} is too far from the last trade in {market} market",
-        Refusal.INSUFFICIENT_FUNDS: "Insufficient balance",
-        Refusal.ORDER_UNKNOWN: "Order not found",
-        Refusal.ORDER_DONE: "Order is already executed",
-        Refusal.ORDER_CANCELLED: "Order is already cancelled",
-        Refusal.AMOUNT_TOO_BIG: "amount: There would be more of the currency than can be counted.",
-        Refusal.NOTHING_TO_DO: "There is nothing to do",
+        BookRefusal.NONCE_USED: f"{INVALID_NONCE}: it was used with another signature",
+        BookRefusal.MARKET_UNKNOWN: MARKET_UNKNOWN,
+        BookRefusal.PRICE_MISSING: "price: This field is required.",
+        BookRefusal.STOP_MISSING: "stop_price: This field is required.",
+        BookRefusal.VOLUME_TOO_SMALL: "Minimum volume allowed is {volume_min} in {market} market",
+        BookRefusal.VOLUME_TOO_BIG: "Maximum volume allowed is {volume_max} in {market} market",
+        BookRefusal.PRICE_TOO_LOW: "Minimum {field} allowed is {price_min} in {market} market",
+        BookRefusal.PRICE_TOO_HIGH: "Maximum {field} allowed is {price_max} in {market} market",
+        BookRefusal.PRICE_OUTSIDE_BAND: "{field} is too far from the last trade in {market} market",
+        BookRefusal.INSUFFICIENT_FUNDS: "Insufficient balance",
+        BookRefusal.ORDER_UNKNOWN: "Order not found",
+        BookRefusal.ORDER_DONE: "Order is already executed",
+        BookRefusal.ORDER_CANCELLED: "Order is already cancelled",
+        BookRefusal.AMOUNT_TOO_BIG: "amount: There would be more of the currency than can be counted.",
+        BookRefusal.NOTHING_TO_DO: "There is nothing to do",
     }
 )
-assert set(WORDS) == set(Refusal), "every refusal has its words"
+assert set(WORDS) == set(BookRefusal), "every refusal has its words"
 
 
-def words_of(refusal: Refusal, market: Market | None = None, field: str = "") -> str:
+def words_of(refusal: BookRefusal, market: Market | None = None, field: str = "") -> str:
     """`market`: that of the order, if it is about one."""
     if market is None:
         return WORDS[refusal]
@@ -50,8 +50,8 @@ def words_of(refusal: Refusal, market: Market | None = None, field: str = "") ->
     )
 
 
-def answer_to(refused: Refused, renderer: Renderer, market: Market | None = None) -> Answer:
-    if refused.refusal is Refusal.ORDER_UNKNOWN:
+def answer_to(refused: BookRefused, renderer: Renderer, market: Market | None = None) -> Answer:
+    if refused.refusal is BookRefusal.ORDER_UNKNOWN:
         return ORDER_NOT_FOUND
     words = words_of(refused.refusal, market, refused.detail)
     return problem(400, words) if refused.order is None else problem(400, words, renderer.order(refused.order))

@@ -1,4 +1,4 @@
-"""What the venue knows, as tanX shows it. Decimals are exact, without an exponent, with a digit after the point."""
+"""Orders, trades and balances as tanX shows them. Decimals are exact: no exponent, a digit after the point."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,9 +13,9 @@ from countermand.dialects.tanx.names import CANCEL_REASONS
 from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE, Account, Amount, Currency
 from countermand.orders.book.model.ledger.ledger import Balance
 from countermand.orders.book.model.market import Market, MarketSymbol
-from countermand.orders.book.model.order import Kind, Order, State
+from countermand.orders.book.model.order import BookOrder, Kind, OrderStatus
 from countermand.orders.book.model.quantities import NO_LOTS, RATE_SCALE, Ticks
-from countermand.orders.book.service import Ticker, Trade
+from countermand.orders.book.service import BookTrade, MarketTicker
 from countermand.values.instant import Instant
 from countermand.values.quantities import decimal_text
 
@@ -42,7 +42,7 @@ class Renderer:
     def time(self, at: Instant) -> str:
         return datetime.fromtimestamp(at // 1000, self._zone).isoformat()
 
-    def order(self, order: Order) -> wire.OrderRow:
+    def order(self, order: BookOrder) -> wire.OrderRow:
         terms, market = order.terms, self._markets[order.terms.market]
         prices, volumes = market.price_decimals, market.volume_decimals
         reason = order.cancel_reason
@@ -67,12 +67,12 @@ class Renderer:
             cancel_reason=None if reason is None else CANCEL_REASONS[reason],
         )
 
-    def order_as_placed(self, order: Order) -> wire.OrderRow:
+    def order_as_placed(self, order: BookOrder) -> wire.OrderRow:
         """As it was accepted, whatever has become of it since."""
         return self.order(
             replace(
                 order,
-                state=State.PENDING,
+                state=OrderStatus.PENDING,
                 updated_at=order.created_at,
                 origin=order.terms.lots,
                 executed=NO_LOTS,
@@ -81,15 +81,15 @@ class Renderer:
             )
         )
 
-    def order_with_trades(self, order: Order, trades: Sequence[Trade]) -> wire.OrderWithTrades:
+    def order_with_trades(self, order: BookOrder, trades: Sequence[BookTrade]) -> wire.OrderWithTrades:
         rows = tuple(self.own_trade(trade, order.terms.account) for trade in trades)
         return wire.OrderWithTrades(**asdict(self.order(order)), trades=rows)
 
-    def public_order(self, order: Order) -> wire.PublicOrderRow:
+    def public_order(self, order: BookOrder) -> wire.PublicOrderRow:
         fields = asdict(self.order(order))
         return wire.PublicOrderRow(**{name: fields[name] for name in wire.PublicOrderRow.__struct_fields__})
 
-    def own_trade(self, made: Trade, account: Account) -> wire.OwnTradeRow:
+    def own_trade(self, made: BookTrade, account: Account) -> wire.OwnTradeRow:
         """A trade as that account sees it. No account trades with itself."""
         trade = made.event
         market = self._markets[trade.market]
@@ -111,7 +111,7 @@ class Renderer:
             order_id=leg.order_id,
         )
 
-    def public_trade(self, made: Trade) -> wire.PublicTradeRow:
+    def public_trade(self, made: BookTrade) -> wire.PublicTradeRow:
         trade = made.event
         market = self._markets[trade.market]
         total = trade.price.ticks * trade.lots.lots
@@ -126,7 +126,7 @@ class Renderer:
         )
 
 
-def ticker(market: Market, seen: Ticker) -> wire.TickerOfMarket:
+def ticker(market: Market, seen: MarketTicker) -> wire.TickerOfMarket:
     """A mean price is rounded down to the market's own steps."""
     prices, day = market.price_decimals, seen.day
     at = str(seen.at // 1000)

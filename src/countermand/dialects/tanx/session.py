@@ -1,4 +1,4 @@
-"""Who is asking: a user signs a text with his Ethereum key, and gets tokens. All times here are the wall clock's.
+"""Logins and tokens: a user signs a text with an Ethereum key, and gets tokens. All times are the wall clock's.
 
 An access token is good for an hour. A refresh token lasts a week and serves once: it is exchanged for two new tokens.
 A repetition of that exchange within `REPEAT_S` returns the same two tokens, since clients refresh in parallel and
@@ -41,7 +41,7 @@ _SCHEMES: Final = {"jwt", "bearer"}
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
+class TokenPair:
     refresh: str
     access: str
 
@@ -94,7 +94,7 @@ class _Verified(NamedTuple):
     incarnation: int
 
 
-class Sessions:
+class TanxSessions:
     """Logins, and the tokens that follow from them: JWT by HS256, with the claims of SimpleJWT."""
 
     def __init__(self, secret: bytes, clock: Clock, members: Members, incarnation: TokenIncarnation) -> None:
@@ -106,9 +106,9 @@ class Sessions:
         """By the whole header."""
         self._endings = 0
         self._unanswered: dict[tuple[int, int], int] = {}
-        """The generation that a session had before a renewal of which nobody knows whether it was stored."""
+        """The generation that a session had before a renewal whose outcome is unknown."""
 
-    async def begin(self, account: Account, logins: int, incarnation: int) -> Tokens | None:
+    async def begin(self, account: Account, logins: int, incarnation: int) -> TokenPair | None:
         """A new session of a member who proved who he is when he had logged in so often. None: he used that already.
 
         The tokens are of the incarnation of the proof: if that has ended meanwhile, so have they.
@@ -117,7 +117,7 @@ class Sessions:
         session = await self._members.log_in(account, logins, now, now + REFRESH_S)
         return None if session is None else self._tokens(session, incarnation)
 
-    async def refresh(self, token: str) -> Tokens | None:
+    async def refresh(self, token: str) -> TokenPair | None:
         """The next tokens of a session, if this is the last of its refresh tokens; the same ones if it is repeated.
 
         None: the token is none, or it was spent, and its session has ended now.
@@ -139,7 +139,7 @@ class Sessions:
         return self._tokens(session, claims["incarnation"])
 
     async def account(self, authorization: str | None) -> Account | Answer:
-        """Whose access token the `Authorization` header carries, or what to answer if it is nobody's."""
+        """The account of the access token in the `Authorization` header, or the answer if it is not valid."""
         if authorization is None:
             return NO_CREDENTIALS
         known = self._verified.get(authorization)
@@ -199,10 +199,10 @@ class Sessions:
             self._verified[authorization] = known
         return known
 
-    def _tokens(self, session: MemberSession, incarnation: int) -> Tokens:
+    def _tokens(self, session: MemberSession, incarnation: int) -> TokenPair:
         """Always the same ones of a session's generation."""
         refresh = self._token("refresh", session, incarnation, REFRESH_S)
-        return Tokens(refresh, self._token("access", session, incarnation, ACCESS_S))
+        return TokenPair(refresh, self._token("access", session, incarnation, ACCESS_S))
 
     def _token(self, kind: str, session: MemberSession, incarnation: int, lasts_s: int) -> str:
         claims = {

@@ -1,7 +1,7 @@
-"""What the owner of an order signs: the order as StarkEx would settle it.
+"""The message that the owner of an order signs: the order as StarkEx would settle it.
 
 Clients sign whatever they are given. Nothing is settled on StarkEx here, so vaults are numbers that follow from account
-and currency, and an order that nobody wants any more is cancelled, not expired by its signature.
+and currency, and an order ends by a cancel, not by the expiry in its signature.
 """
 
 from hashlib import sha256
@@ -11,7 +11,7 @@ from countermand.dialects.tanx.coins import COINS
 from countermand.dialects.tanx.stark import LimitOrder, message_of
 from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE, Account, Amount, Currency
 from countermand.orders.book.model.market import Market
-from countermand.orders.book.model.order import BUY, Nonce, Terms
+from countermand.orders.book.model.order import BUY, BookTerms, Nonce
 
 _VAULT_BITS: Final = 31
 _NONCE_BITS: Final = 31
@@ -20,7 +20,7 @@ _EXPIRY_HOURS: Final = range(3_997_985, 4_194_304)
 """Far away, as tanX has it. Not every message can be signed; of two with different hours at least one can."""
 
 
-def msg_hash(terms: Terms, market: Market, nonce: Nonce) -> str:
+def msg_hash(terms: BookTerms, market: Market, nonce: Nonce) -> str:
     """In hexadecimal digits after `0x`, without leading zeros."""
     messages = (message_of(_limit_order(terms, market, nonce, hour)) for hour in _EXPIRY_HOURS)
     return hex(next(message for message in messages if message is not None))
@@ -31,7 +31,7 @@ def placement(nonce: Nonce, message: int, r: int, s: int) -> bytes:
     return sha256(f"{nonce} {message:x} {r:x} {s:x}".encode()).digest()
 
 
-def _limit_order(terms: Terms, market: Market, nonce: Nonce, expires_hour: int) -> LimitOrder:
+def _limit_order(terms: BookTerms, market: Market, nonce: Nonce, expires_hour: int) -> LimitOrder:
     """A market order has the worst price that it takes, or the worst that its market has."""
     buys = terms.side is BUY
     price = terms.price or (market.price_max if buys else market.price_min)

@@ -98,8 +98,8 @@ def verify(stark_key: int, message: int, r: int, s: int) -> bool:
         return False
     if library is None:
         return verify_slowly(stark_key, message, r, inverse)
-    # The library adds the two points message·G and ±r·Q and panics if the sum is infinite, which whoever knows the
-    # key can bring about: exactly if Q = ±(message / r)·G. No signer's r ever is that, but for a chance in 2²⁵⁰.
+    # The library adds the two points message·G and ±r·Q and panics if the sum is infinite, which an owner of
+    # the key can bring about: exactly if Q = ±(message / r)·G. No signer's r ever is that, but for a chance in 2²⁵⁰.
     if library.get_public_key(message * pow(r, -1, CURVE.order) % CURVE.order) == stark_key:
         return False
     return bool(library.verify(stark_key, message, r, s))
@@ -130,7 +130,7 @@ def pedersen_slowly(left: int, right: int) -> int:
     low = 2**_LOW_BITS - 1
     factors = (left & low, left >> _LOW_BITS, right & low, right >> _LOW_BITS)
     point = CURVE.combine((1, _PEDERSEN_SHIFT), *zip(factors, _PEDERSEN, strict=True))
-    assert point is not None, "nobody can find a sum that is infinite"
+    assert point is not None, "no input is known whose sum is infinite"
     return point[0]
 
 
@@ -161,7 +161,7 @@ _FIELDS: Final[tuple[tuple[Callable[[LimitOrder], int], int], ...]] = (
 
 
 def message_of(order: LimitOrder) -> int | None:
-    """What the owner of the selling vault signs. None: a number does not fit its field, or nobody can sign the hash.
+    """What the owner of the selling vault signs. None: a number does not fit its field, or the hash cannot be signed.
 
     It is the order without a fee (StarkEx's instruction 0): the only form that a published vector pins down. What fee
     the owner agrees to is fixed with the order.

@@ -15,9 +15,9 @@ from countermand.dialects.tanx.refusals import MARKET_UNKNOWN, ORDER_NOT_FOUND, 
 from countermand.dialects.tanx.stark import from_hex
 from countermand.orders.book.model.ledger.amount import Account, Currency
 from countermand.orders.book.model.market import Market, MarketSymbol
-from countermand.orders.book.model.order import Kind, OrderId, Side, State, Terms
+from countermand.orders.book.model.order import BookTerms, Kind, OrderId, OrderStatus, Side
 from countermand.orders.book.model.quantities import Ticks
-from countermand.orders.book.model.refusals import Refusal
+from countermand.orders.book.model.refusals import BookRefusal
 from countermand.orders.book.ports import OrdersQuery, TradesQuery
 from countermand.values.instant import Instant
 from countermand.values.quantities import Inexact
@@ -64,7 +64,7 @@ def instant(seconds: int | None) -> Instant | None:
 # --- orders
 
 
-def into_terms(asked: wire.OrderNonceRequest, account: Account, markets: Markets) -> Terms:
+def into_terms(asked: wire.OrderNonceRequest, account: Account, markets: Markets) -> BookTerms:
     """What is wrong with the order by itself, such as a missing price, is the venue's to say."""
     market, kind = market_of(asked.market, markets), Kind(asked.ord_type)
     volume = decimal_text("volume", asked.volume)
@@ -73,7 +73,7 @@ def into_terms(asked: wire.OrderNonceRequest, account: Account, markets: Markets
     stop = _price("stop_price", asked.stop_price, market)
     if stop is not None and kind is not Kind.STOP_LIMIT:
         raise Declined(invalid("stop_price", "Only a stop_limit order has one."))
-    return Terms(
+    return BookTerms(
         account=account,
         market=market.symbol,
         side=Side(asked.side),
@@ -96,7 +96,7 @@ def _exact(field: str, read: _T | Inexact, market: Market) -> _T:
         decimals = market.volume_decimals if field == "volume" else market.price_decimals
         raise Declined(problem(400, f"Maximum decimals allowed for {field} is {decimals} in {market.symbol} market"))
     if read is Inexact.TOO_BIG:
-        refusal = Refusal.VOLUME_TOO_BIG if field == "volume" else Refusal.PRICE_TOO_HIGH
+        refusal = BookRefusal.VOLUME_TOO_BIG if field == "volume" else BookRefusal.PRICE_TOO_HIGH
         raise Declined(problem(400, words_of(refusal, market, field)))
     raise Declined(invalid(field, "Ensure this value is greater than 0." if read is Inexact.NEGATIVE else NO_NUMBER))
 
@@ -140,7 +140,7 @@ def orders_query(asked: wire.OrdersParams, account: Account, markets: Markets) -
         quote=None if asked.quote_unit is None else currency_of(asked.quote_unit, markets),
         kind=None if asked.ord_type is None else Kind(asked.ord_type),
         side=None if asked.side is None else Side(asked.side),
-        state=None if asked.state is None else State(asked.state),
+        state=None if asked.state is None else OrderStatus(asked.state),
         since=instant(asked.start_time),
         until=instant(asked.end_time),
         ascending=asked.order_by == "asc",

@@ -1,4 +1,4 @@
-"""What clients of other exchanges say of an order, and this one does not do yet.
+"""Fields of orders that other exchanges know, and this one does not support yet.
 
 Unknown fields are ignored. These would change what an order does or how it is found, so they are refused unless they
 ask for what happens anyhow. An order that was meant to be immediate-or-cancel must not rest.

@@ -4,7 +4,7 @@ from typing import Final
 
 from msgspec import UNSET
 
-from countermand.answering import Answer, Edge, encode
+from countermand.answering import Answer, Responder, encode
 from countermand.dialects.trigger_v1.wire import ErrorAnswer
 
 
@@ -25,7 +25,7 @@ def failed(status: int, words: str, *, cause: str | None = None, signature: str 
     return Answer(encode(answer), status)
 
 
-EDGE: Final = Edge(
+RESPONDER: Final = Responder(
     unavailable=error(503, "service temporarily unavailable, nothing was changed, please retry"),
     outcome_unknown=error(503, "the outcome of this request is unknown, please repeat the same request"),
     internal=error(500, "internal server error"),

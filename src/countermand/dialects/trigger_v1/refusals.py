@@ -1,19 +1,19 @@
-"""What each refusal to build an order is called here."""
+"""The words of each refusal in this API."""
 
 from types import MappingProxyType
 from typing import Final
 
-from countermand.orders.limit.model.refusals import Refusal, Refused
+from countermand.orders.limit.model.refusals import LimitRefusal, LimitRefused
 
 CAUSES: Final = MappingProxyType(
     {
-        Refusal.MINT_UNKNOWN: "{subject} is not the mint of a token",
-        Refusal.MINT_UNSAFE: "{subject} has a token extension, such as a transfer fee, that is not supported",
-        Refusal.FEE_ACCOUNT_UNFIT: "feeAccount {subject} is not a token account of the output mint",
+        LimitRefusal.MINT_UNKNOWN: "{subject} is not the mint of a token",
+        LimitRefusal.MINT_UNSAFE: "{subject} has a token extension, such as a transfer fee, that is not supported",
+        LimitRefusal.FEE_ACCOUNT_UNFIT: "feeAccount {subject} is not a token account of the output mint",
     }
 )
-assert set(CAUSES) == set(Refusal), "every refusal has its words"
+assert set(CAUSES) == set(LimitRefusal), "every refusal has its words"
 
 
-def cause_of(refused: Refused) -> str:
+def cause_of(refused: LimitRefused) -> str:
     return CAUSES[refused.refusal].format(subject=refused.subject)

@@ -1,4 +1,4 @@
-"""The endpoints of Trigger v1 and its older form, limit/v2. Nobody signs in: what is built, only its maker can sign."""
+"""The endpoints of Trigger v1 and its older form, limit/v2. There is no login: only the maker can sign the result."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from falcon.asgi import Request
 
 from countermand.answering import Answer, Declined, encode
 from countermand.dialects.trigger_v1 import translate
-from countermand.dialects.trigger_v1.envelope import EDGE, error, failed
+from countermand.dialects.trigger_v1.envelope import RESPONDER, error, failed
 from countermand.dialects.trigger_v1.reading import BodyReader, QueryReader, complains, public_key
 from countermand.dialects.trigger_v1.refusals import cause_of
 from countermand.dialects.trigger_v1.translate import INVALID_CANCEL, INVALID_CREATE
@@ -34,8 +34,8 @@ from countermand.dialects.trigger_v1.wire import (
 )
 from countermand.kernel.ports import Clock, Unavailable
 from countermand.orders.limit.model.cancelling import chosen
-from countermand.orders.limit.model.order import OpenOrder, Terms, Unsigned
-from countermand.orders.limit.model.refusals import Refused
+from countermand.orders.limit.model.order import LimitTerms, OpenLimitOrder, Unsigned
+from countermand.orders.limit.model.refusals import LimitRefused
 from countermand.orders.trigger.ports import Tokens
 from countermand.services.transactions.client_transactions import Build, ClientTransactions, NotOurs, Unconfirmed
 from countermand.values.identity import Address, Mint, RequestId, Signature, Wallet
@@ -71,7 +71,7 @@ class Root(Enum):
 class LimitOrders(Protocol):
     """Orders on the chain. Every coroutine may raise `Unavailable`; a price of None is `auto`."""
 
-    async def build_create(self, terms: Terms, unit_price: int | None) -> Unsigned | Refused: ...
+    async def build_create(self, terms: LimitTerms, unit_price: int | None) -> Unsigned | LimitRefused: ...
 
     async def build_cancels(
         self, maker: Wallet, named: Sequence[Address] | None, unit_price: int | None
@@ -79,15 +79,15 @@ class LimitOrders(Protocol):
 
     async def open_orders(
         self, maker: Wallet, input_mint: Mint | None = None, output_mint: Mint | None = None
-    ) -> list[OpenOrder]: ...
+    ) -> list[OpenLimitOrder]: ...
 
     async def decimals_of(self, mints: Sequence[Mint]) -> dict[Mint, int]: ...
 
-    async def opened_by(self, order: OpenOrder) -> Signature | None: ...
+    async def opened_by(self, order: OpenLimitOrder) -> Signature | None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Venue:
+class TriggerV1Context:
     """What the endpoints work on."""
 
     orders: ClientTransactions
@@ -119,23 +119,23 @@ class Venue:
 
 
 class CreateResource:
-    def __init__(self, venue: Venue, root: Root) -> None:
-        self._venue = venue
+    def __init__(self, context: TriggerV1Context, root: Root) -> None:
+        self._context = context
         self._root = root
 
-    @EDGE.answers_body
+    @RESPONDER.answers_body
     async def on_post(self, _req: Request, body: bytes) -> Answer:
-        venue, asked = self._venue, _CREATE.read(body)
-        terms = translate.into_terms(asked, venue.clock.now())
+        context, asked = self._context, _CREATE.read(body)
+        terms = translate.into_terms(asked, context.clock.now())
         price = translate.into_unit_price(asked.compute_unit_price, INVALID_CREATE)
-        translate.check_worth(terms, venue.tokens, venue.price_of)
+        translate.check_worth(terms, context.tokens, context.price_of)
         try:
-            unsigned = await venue.limits.build_create(terms, price)
+            unsigned = await context.limits.build_create(terms, price)
         except Unavailable:
             return _NO_BLOCKHASH
-        if isinstance(unsigned, Refused):
+        if isinstance(unsigned, LimitRefused):
             return INVALID_CREATE(cause_of(unsigned))
-        request_id = await venue.remember(terms.maker, CREATES, [unsigned])
+        request_id = await context.remember(terms.maker, CREATES, [unsigned])
         if self._root is Root.LIMIT:
             return Answer(encode(LimitCreatedAnswer(order=unsigned.order, tx=unsigned.transaction)))
         created = CreatedAnswer(request_id=request_id, transaction=unsigned.transaction, order=unsigned.order)
@@ -145,26 +145,26 @@ class CreateResource:
 class CancelResource:
     """`one`: with an `order`, and nothing beside it, the answer has one transaction and no list."""
 
-    def __init__(self, venue: Venue, root: Root, *, one: bool) -> None:
-        self._venue = venue
+    def __init__(self, context: TriggerV1Context, root: Root, *, one: bool) -> None:
+        self._context = context
         self._root = root
         self._one = one
 
-    @EDGE.answers_body
+    @RESPONDER.answers_body
     async def on_post(self, _req: Request, body: bytes) -> Answer:
-        venue, asked = self._venue, _CANCEL.read(body)
+        context, asked = self._context, _CANCEL.read(body)
         maker, named = translate.maker_of(asked.maker), translate.into_named(asked)
         price = translate.into_unit_price(asked.compute_unit_price, INVALID_CANCEL)
         one = self._one and asked.order is not None
         if one and named is not None and len(named) > 1:
             return INVALID_CANCEL("order: expected a base58 public key of 32 bytes")
         try:
-            unsigned = await venue.limits.build_cancels(maker, named, price)
+            unsigned = await context.limits.build_cancels(maker, named, price)
         except Unavailable:
             return _NO_CANCEL
         if not unsigned:
             return _NO_ORDERS
-        request_id = await venue.remember(maker, CANCELS, unsigned)
+        request_id = await context.remember(maker, CANCELS, unsigned)
         return self._one_answer(request_id, unsigned[0]) if one else self._answer(request_id, unsigned)
 
     def _one_answer(self, request_id: RequestId, unsigned: Unsigned) -> Answer:
@@ -182,20 +182,20 @@ class CancelResource:
 
 
 class ExecuteResource:
-    def __init__(self, venue: Venue) -> None:
-        self._venue = venue
+    def __init__(self, context: TriggerV1Context) -> None:
+        self._context = context
 
-    @EDGE.answers_body
+    @RESPONDER.answers_body
     async def on_post(self, _req: Request, body: bytes) -> Answer:
         asked = _EXECUTE.read(body)
         given = asked.id if asked.request_id is None else asked.request_id
         request_id = None if given is None else RequestId(given.lower())
         try:
-            execution = await self._venue.orders.execute(
+            execution = await self._context.orders.execute(
                 asked.signed_transaction, request_id, lambda build: build.purpose in _PURPOSES
             )
         except Unavailable:  # It may be on its way all the same.
-            return EDGE.outcome_unknown
+            return RESPONDER.outcome_unknown
         if isinstance(execution, NotOurs):
             return _INVALID_TRANSACTION
         if isinstance(execution, Unconfirmed):
@@ -207,30 +207,30 @@ class ExecuteResource:
 
 
 class OpenOrdersResource:
-    def __init__(self, venue: Venue) -> None:
-        self._venue = venue
+    def __init__(self, context: TriggerV1Context) -> None:
+        self._context = context
 
-    @EDGE.answers
+    @RESPONDER.answers
     async def on_get(self, req: Request) -> Answer:
         asked = _ORDERS.read(req.params)
-        found = await self._venue.limits.open_orders(
+        found = await self._context.limits.open_orders(
             _wallet(asked), _mint("inputMint", asked.input_mint), _mint("outputMint", asked.output_mint)
         )
         return Answer(await _array_of(chosen(found, None)))
 
 
 class TriggerOrdersResource:
-    def __init__(self, venue: Venue) -> None:
-        self._venue = venue
+    def __init__(self, context: TriggerV1Context) -> None:
+        self._context = context
 
-    @EDGE.answers
+    @RESPONDER.answers
     async def on_get(self, req: Request) -> Answer:
         """Closed orders are not known yet: their page is empty."""
         asked = _TRIGGER_ORDERS.read(req.params)
         user = Wallet(public_key("user", asked.user, _INVALID_READ))
         mints = _mint("inputMint", asked.input_mint), _mint("outputMint", asked.output_mint)
         active = asked.order_status == "active"
-        newest_first = chosen(await self._venue.limits.open_orders(user, *mints), None)[::-1] if active else []
+        newest_first = chosen(await self._context.limits.open_orders(user, *mints), None)[::-1] if active else []
         start = (asked.page - 1) * ROWS_OF_A_PAGE
         answer = TriggerOrdersAnswer(
             user=user,
@@ -241,17 +241,17 @@ class TriggerOrdersResource:
         )
         return Answer(encode(answer))
 
-    async def _rows(self, orders: Sequence[OpenOrder]) -> tuple[OrderRow, ...]:
-        limits = self._venue.limits
+    async def _rows(self, orders: Sequence[OpenLimitOrder]) -> tuple[OrderRow, ...]:
+        limits = self._context.limits
         decimals = await limits.decimals_of([mint for each in orders for mint in (each.input_mint, each.output_mint)])
         return tuple([translate.into_row(order, decimals, await limits.opened_by(order) or "") for order in orders])
 
 
 class HistoryResource:
-    def __init__(self, venue: Venue) -> None:
-        self._venue = venue
+    def __init__(self, context: TriggerV1Context) -> None:
+        self._context = context
 
-    @EDGE.answers
+    @RESPONDER.answers
     async def on_get(self, req: Request) -> Answer:
         """Closed orders are not known yet: the page is empty."""
         asked = _ORDERS.read(req.params)
@@ -259,8 +259,8 @@ class HistoryResource:
         return Answer(encode(HistoryAnswer(has_more_data=False, page=asked.page)))
 
 
-async def _array_of(orders: Sequence[OpenOrder]) -> bytes:
-    """As JSON. Somebody may have thousands of orders, and others have their turn."""
+async def _array_of(orders: Sequence[OpenLimitOrder]) -> bytes:
+    """As JSON. A maker may have thousands of orders; other requests run in between."""
     parts: list[bytes] = []
     for start in range(0, len(orders), _ROWS_AT_ONCE):
         rows = [translate.from_open_order(order) for order in orders[start : start + _ROWS_AT_ONCE]]
@@ -280,20 +280,20 @@ def _mint(field: str, given: str | None) -> Mint | None:
     return None if given is None else Mint(public_key(field, given, _INVALID_READ))
 
 
-def resources(venue: Venue) -> list[tuple[str, object]]:
+def resources(context: TriggerV1Context) -> list[tuple[str, object]]:
     """What to mount, by path."""
     mounted: list[tuple[str, object]] = []
     for root in Root:
-        execute = ExecuteResource(venue)
+        execute = ExecuteResource(context)
         for name, resource in (
-            ("createOrder", CreateResource(venue, root)),
+            ("createOrder", CreateResource(context, root)),
             ("execute", execute),
             ("executeOrder", execute),
-            ("cancelOrder", CancelResource(venue, root, one=True)),
-            ("cancelOrders", CancelResource(venue, root, one=False)),
-            ("openOrders", OpenOrdersResource(venue)),
-            ("orderHistory", HistoryResource(venue)),
-            ("getTriggerOrders", TriggerOrdersResource(venue)),
+            ("cancelOrder", CancelResource(context, root, one=True)),
+            ("cancelOrders", CancelResource(context, root, one=False)),
+            ("openOrders", OpenOrdersResource(context)),
+            ("orderHistory", HistoryResource(context)),
+            ("getTriggerOrders", TriggerOrdersResource(context)),
         ):
             mounted.append((f"{root.value}/{name}", resource))
     return mounted

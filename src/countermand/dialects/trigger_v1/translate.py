@@ -10,7 +10,7 @@ from countermand.answering import Declined
 from countermand.dialects.trigger_v1.envelope import error
 from countermand.dialects.trigger_v1.reading import Complaint, complains, is_public_key, number, public_key
 from countermand.dialects.trigger_v1.wire import CancelRequest, CreateRequest, OpenOrderRow, OrderAccount, OrderRow
-from countermand.orders.limit.model.order import OpenOrder, Terms
+from countermand.orders.limit.model.order import LimitTerms, OpenLimitOrder
 from countermand.orders.limit.model.worth import USD_MIN, too_little
 from countermand.orders.trigger.ports import Tokens
 from countermand.values.identity import Address, Mint, RequestId, Wallet
@@ -27,7 +27,7 @@ INVALID_CREATE: Final = complains("invalid create order request")
 INVALID_CANCEL: Final = complains("invalid cancel order request")
 
 
-def into_terms(asked: CreateRequest, now: Instant) -> Terms:
+def into_terms(asked: CreateRequest, now: Instant) -> LimitTerms:
     """Raises `Declined`."""
     wrong = INVALID_CREATE
     maker = maker_of(asked.maker)
@@ -37,7 +37,7 @@ def into_terms(asked: CreateRequest, now: Instant) -> Terms:
         raise Declined(wrong("inputMint and outputMint must differ"))
     params = asked.params
     fee_bps, fee_account = _fee(asked)
-    return Terms(
+    return LimitTerms(
         maker=maker,
         payer=Wallet(public_key("payer", asked.payer, wrong)),
         input_mint=input_mint,
@@ -52,8 +52,8 @@ def into_terms(asked: CreateRequest, now: Instant) -> Terms:
     )
 
 
-def check_worth(terms: Terms, tokens: Tokens, price_of: Callable[[Mint], UsdPrice | None]) -> None:
-    """Raises `Declined` for less than the minimum, and where nobody knows."""
+def check_worth(terms: LimitTerms, tokens: Tokens, price_of: Callable[[Mint], UsdPrice | None]) -> None:
+    """Raises `Declined` for less than the minimum, and if the worth is unknown."""
     token, price = tokens.get(terms.input_mint), price_of(terms.input_mint)
     if token is None or price is None:
         raise Declined(INVALID_CREATE(f"no price is known for the input mint {terms.input_mint}"))
@@ -92,7 +92,7 @@ def request_id_of(messages: Sequence[bytes]) -> RequestId:
     return RequestId(str(UUID(bytes=digest[:16], version=4)))
 
 
-def from_open_order(order: OpenOrder) -> OpenOrderRow:
+def from_open_order(order: OpenLimitOrder) -> OpenOrderRow:
     account = OrderAccount(
         borrow_making_amount=str(order.borrowed.units),
         created_at=iso(order.created_at_s, millis=True),
@@ -116,7 +116,7 @@ def from_open_order(order: OpenOrder) -> OpenOrderRow:
     return OpenOrderRow(account=account, public_key=order.address)
 
 
-def into_row(order: OpenOrder, decimals: Mapping[Mint, int], open_tx: str) -> OrderRow:
+def into_row(order: OpenLimitOrder, decimals: Mapping[Mint, int], open_tx: str) -> OrderRow:
     """An open order as `getTriggerOrders` shows it. `open_tx` is empty if it is not known."""
     sold, bought = decimals.get(order.input_mint, 0), decimals.get(order.output_mint, 0)
     return OrderRow(

@@ -1,4 +1,4 @@
-"""Who is asking: a wallet signs a challenge and gets a token for a day. All times here are the wall clock's.
+"""Logins and tokens: a wallet signs a challenge and gets a token for a day. All times are the wall clock's.
 
 Tokens and challenges carry the incarnation that they were made in (`services/token_incarnation.py`), and end with it.
 Tokens outlive a restart. Challenges end with the process: they follow from a secret of its own, so one that was used
@@ -124,7 +124,7 @@ class Challenges:
 
     def _use_up_of_minute(self, wallet: Wallet, minute: int) -> None:
         self._used[wallet, minute] = self._used.get((wallet, minute), 0) + 1
-        if len(self._used) > CHALLENGES_KEPT:  # The oldest could be used once more, by whoever has its signature.
+        if len(self._used) > CHALLENGES_KEPT:  # The oldest could be used once more with its signature.
             del self._used[next(iter(self._used))]
 
     def _of_minute(self, wallet: Wallet, minute: int) -> Challenge:
@@ -133,7 +133,7 @@ class Challenges:
         return Challenge(self._nonce(wallet, minute, label), minute + CHALLENGE_MS, minute)
 
     def _nonce(self, wallet: Wallet, at_ms: int, label: str) -> str:
-        """A version 7 UUID that nobody can foresee."""
+        """A version 7 UUID that cannot be foreseen."""
         seed = hmac.digest(self._secret, f"challenge:{self._of}:{wallet}:{at_ms}:{label}".encode(), sha256)
         return Ids(int.from_bytes(seed)).nonce(Instant(at_ms))
 
@@ -221,7 +221,7 @@ class _Verified(NamedTuple):
     incarnation: int
 
 
-class Sessions:
+class WalletSessions:
     """Tokens: JWT by HS256, `{walletPubkey, iat, exp, aud, incarnation}`.
 
     Those that were verified are remembered, since each request brings one.
@@ -246,7 +246,7 @@ class Sessions:
         return jwt.encode(claims, self._secret, algorithm="HS256")
 
     def wallet_of(self, header: str | None) -> Wallet | None:
-        """Whose token the `Authorization` header carries. None: nobody's."""
+        """The wallet of the token in the `Authorization` header. None: the token is not valid."""
         if header is None:
             return None
         known = self._verified.get(header) or self._verify(header)

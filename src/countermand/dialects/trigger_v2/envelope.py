@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from msgspec import UNSET
 
-from countermand.answering import Answer, Edge, encode
+from countermand.answering import Answer, Responder, encode
 from countermand.dialects.trigger_v2.wire import ErrorAnswer
 from countermand.values.identity import OrderId
 
@@ -23,7 +23,7 @@ def invalid(details: Mapping[str, str]) -> Answer:
 
 
 UNAUTHORIZED: Final = error(401, "Unauthorized")
-EDGE: Final = Edge(
+RESPONDER: Final = Responder(
     unavailable=error(503, "Service temporarily unavailable. Nothing was changed. Please retry."),
     outcome_unknown=error(503, "The outcome of this request is unknown. Please repeat the same request."),
     internal=error(500, "Internal server error"),

@@ -1,4 +1,4 @@
-"""What each refusal of the domain is called here: its status and its words."""
+"""The status and the words of each refusal in this API."""
 
 from dataclasses import dataclass
 from enum import Enum

@@ -11,8 +11,8 @@ from solders.signature import Signature
 
 from countermand.answering import Answer, Declined, encode
 from countermand.dialects.trigger_v2 import auth, reading, translate
-from countermand.dialects.trigger_v2.auth import Challenges, Sessions
-from countermand.dialects.trigger_v2.envelope import EDGE, UNAUTHORIZED, error
+from countermand.dialects.trigger_v2.auth import Challenges, WalletSessions
+from countermand.dialects.trigger_v2.envelope import RESPONDER, UNAUTHORIZED, error
 from countermand.dialects.trigger_v2.reading import BodyReader, Flaws, QueryReader
 from countermand.dialects.trigger_v2.refusals import Act, refused
 from countermand.dialects.trigger_v2.wire import (
@@ -77,7 +77,7 @@ class Vaults(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Venue:
+class TriggerV2Context:
     """What the endpoints work on."""
 
     orders: TriggerService
@@ -85,7 +85,7 @@ class Venue:
     vault_id_of: Callable[[Wallet], str]
     tokens: Tokens
     price_of: Callable[[Mint], UsdPrice | None]
-    sessions: Sessions
+    sessions: WalletSessions
     challenges: Challenges
     now: Callable[[], Instant]
     """The venue's clock, by which an expiry lies in the future."""
@@ -93,7 +93,7 @@ class Venue:
     """Why no order can be placed here."""
 
     def wallet(self, req: Request) -> Wallet:
-        """Whose token the request carries."""
+        """The wallet of the token that the request carries."""
         wallet = self.sessions.wallet_of(req.get_header("authorization"))
         if wallet is None:
             raise Declined(UNAUTHORIZED)
@@ -115,14 +115,14 @@ class Venue:
 
 
 class ChallengeResource:
-    def __init__(self, venue: Venue) -> None:
-        self._venue = venue
+    def __init__(self, context: TriggerV2Context) -> None:
+        self._context = context
 
-    @EDGE.answers_body
+    @RESPONDER.answers_body
     async def on_post(self, _req: Request, body: bytes) -> Answer:
         asked = _CHALLENGE.read(body)
         wallet = _wallet("walletPubkey", asked.wallet_pubkey)
-        text = self._venue.challenges.issue(wallet).text(wallet)
+        text = self._context.challenges.issue(wallet).text(wallet)
         if asked.type == "message":
             return Answer(encode(MessageChallenge(challenge=text)))
         transaction = auth.unsigned_transaction(auth.challenge_message(wallet, text))
@@ -130,20 +130,20 @@ class ChallengeResource:
 
 
 class VerifyResource:
-    def __init__(self, venue: Venue) -> None:
-        self._venue = venue
+    def __init__(self, context: TriggerV2Context) -> None:
+        self._context = context
 
-    @EDGE.answers_body
+    @RESPONDER.answers_body
     async def on_post(self, _req: Request, body: bytes) -> Answer:
         asked = _VERIFY.read(body)
         wallet = _wallet("walletPubkey", asked.wallet_pubkey)
         proof = _message_proof(asked) if asked.type == "message" else _transaction_proof(asked)
-        challenges = self._venue.challenges
+        challenges = self._context.challenges
         live = challenges.live(wallet)
         for challenge in (*live, *challenges.of_minutes(wallet)):
             if proof(wallet, challenge.text(wallet)):
                 challenges.use_up(wallet, challenge)
-                return Answer(encode(TokenAnswer(token=self._venue.sessions.issue(wallet))))
+                return Answer(encode(TokenAnswer(token=self._context.sessions.issue(wallet))))
         return _INVALID_SIGNATURE if live else _NO_CHALLENGE
 
 
@@ -185,89 +185,89 @@ def _wallet(field: str, given: str) -> Wallet:
 
 
 class VaultResource:
-    def __init__(self, venue: Venue) -> None:
-        self._venue = venue
+    def __init__(self, context: TriggerV2Context) -> None:
+        self._context = context
 
-    @EDGE.answers
+    @RESPONDER.answers
     async def on_get(self, req: Request) -> Answer:
-        wallet = self._venue.wallet(req)
-        if await self._venue.orders.vault_registered_at(wallet) is None:
+        wallet = self._context.wallet(req)
+        if await self._context.orders.vault_registered_at(wallet) is None:
             return error(404, "Vault not found")
-        return Answer(encode(self._venue.vault_answer(wallet)))
+        return Answer(encode(self._context.vault_answer(wallet)))
 
 
 class RegisterResource:
-    def __init__(self, venue: Venue) -> None:
-        self._venue = venue
+    def __init__(self, context: TriggerV2Context) -> None:
+        self._context = context
 
-    @EDGE.answers
+    @RESPONDER.answers
     async def on_get(self, req: Request) -> Answer:
         """A GET that creates: so it is documented."""
-        wallet = self._venue.wallet(req)
-        vault = self._venue.vault_answer(wallet)
-        if await self._venue.orders.register_vault(wallet):
+        wallet = self._context.wallet(req)
+        vault = self._context.vault_answer(wallet)
+        if await self._context.orders.register_vault(wallet):
             return Answer(encode(vault))
         return error(409, "Vault already registered", reading.fields_of(vault))
 
 
 class CraftResource:
-    def __init__(self, venue: Venue) -> None:
-        self._venue = venue
+    def __init__(self, context: TriggerV2Context) -> None:
+        self._context = context
 
-    @EDGE.answers_body
+    @RESPONDER.answers_body
     async def on_post(self, req: Request, body: bytes) -> Answer:
-        venue = self._venue
-        wallet = venue.wallet(req)
+        context = self._context
+        wallet = context.wallet(req)
         asked = _CRAFT.read(body)
         amount = translate.check_craft(asked)
-        venue.check_user("userAddress", asked.user_address, wallet)
-        if await venue.orders.vault_registered_at(wallet) is None:
+        context.check_user("userAddress", asked.user_address, wallet)
+        if await context.orders.vault_registered_at(wallet) is None:
             return error(403, "Vault not found")
         input_mint, output_mint = Mint(asked.input_mint), Mint(asked.output_mint)
-        sold, _ = translate.check_pair(input_mint, output_mint, venue.tokens.get)
-        translate.check_worth(amount, sold, venue.price_of(input_mint))
-        deposit = await venue.orders.build_deposit(wallet, Family.SINGLE, input_mint, output_mint, amount)
-        transaction = venue.vaults.unsigned_transaction(deposit.craft)
-        return Answer(encode(translate.from_craft(deposit, transaction, venue.vaults.vault_of(wallet), sold)))
+        sold, _ = translate.check_pair(input_mint, output_mint, context.tokens.get)
+        translate.check_worth(amount, sold, context.price_of(input_mint))
+        deposit = await context.orders.build_deposit(wallet, Family.SINGLE, input_mint, output_mint, amount)
+        transaction = context.vaults.unsigned_transaction(deposit.craft)
+        return Answer(encode(translate.from_craft(deposit, transaction, context.vaults.vault_of(wallet), sold)))
 
 
 class OrdersResource:
-    def __init__(self, venue: Venue) -> None:
-        self._venue = venue
+    def __init__(self, context: TriggerV2Context) -> None:
+        self._context = context
 
-    @EDGE.answers_body
+    @RESPONDER.answers_body
     async def on_post(self, req: Request, body: bytes) -> Answer:
-        venue = self._venue
-        wallet = venue.wallet(req)
-        if venue.no_creates is not None:
-            return error(503, venue.no_creates)
+        context = self._context
+        wallet = context.wallet(req)
+        if context.no_creates is not None:
+            return error(503, context.no_creates)
         asked = _CREATE.read(body)
         request = translate.into_request(asked)
-        venue.check_user("userPubkey", asked.user_pubkey, wallet)
-        translate.check_pair(request.input_mint, request.output_mint, venue.tokens.get)
-        translate.check_trigger(request.trigger_mint, venue.tokens.get)
+        context.check_user("userPubkey", asked.user_pubkey, wallet)
+        translate.check_pair(request.input_mint, request.output_mint, context.tokens.get)
+        translate.check_trigger(request.trigger_mint, context.tokens.get)
         known = reading.is_uuid(asked.deposit_request_id)
-        placed = await venue.orders.place(request) if known else DepositUnknown()
+        placed = await context.orders.place(request) if known else DepositUnknown()
         if isinstance(placed, Refused):
             return refused(placed, Act.CREATE)
         if isinstance(placed, NotLanded):
             return _DEPOSIT_NOT_LANDED
         if isinstance(placed, DepositUnknown):
-            registered = await venue.orders.vault_registered_at(wallet)
+            registered = await context.orders.vault_registered_at(wallet)
             return error(400, "Vault not found") if registered is None else _NO_DEPOSIT
         return Answer(encode(translate.from_placed(placed)))
 
 
 class OrderResource:
-    def __init__(self, venue: Venue) -> None:
-        self._venue = venue
+    def __init__(self, context: TriggerV2Context) -> None:
+        self._context = context
 
-    @EDGE.answers_body
+    @RESPONDER.answers_body
     async def on_patch(self, req: Request, body: bytes, order_id: str) -> Answer:
-        wallet = self._venue.wallet(req)
+        wallet = self._context.wallet(req)
         order = reading.order_id(order_id)
-        amendment = translate.into_amendment(_AMEND.read(body), self._venue.now())
-        amended = await self._venue.orders.amend(order, wallet, amendment)
+        amendment = translate.into_amendment(_AMEND.read(body), self._context.now())
+        amended = await self._context.orders.amend(order, wallet, amendment)
         if isinstance(amended, Refused):
             return refused(amended, Act.UPDATE)
         return Answer(encode(AmendedAnswer(id=order)))
@@ -278,15 +278,15 @@ class OrderResource:
 
 
 class CancelResource:
-    def __init__(self, venue: Venue) -> None:
-        self._venue = venue
+    def __init__(self, context: TriggerV2Context) -> None:
+        self._context = context
 
-    @EDGE.answers
+    @RESPONDER.answers
     async def on_post(self, req: Request, order_id: str) -> Answer:
-        """Whatever the body is, nobody looks at it: stopping the fills comes first."""
-        wallet = self._venue.wallet(req)
+        """The body is ignored, whatever it is: stopping the fills comes first."""
+        wallet = self._context.wallet(req)
         order = reading.order_id(order_id)
-        cancelling = await self._venue.orders.cancel(order, wallet)
+        cancelling = await self._context.orders.cancel(order, wallet)
         if isinstance(cancelling, Refused):
             return refused(cancelling, Act.CANCEL)
         if cancelling.transaction is None:
@@ -296,16 +296,16 @@ class CancelResource:
 
 
 class ConfirmResource:
-    def __init__(self, venue: Venue) -> None:
-        self._venue = venue
+    def __init__(self, context: TriggerV2Context) -> None:
+        self._context = context
 
-    @EDGE.answers_body
+    @RESPONDER.answers_body
     async def on_post(self, req: Request, body: bytes, order_id: str) -> Answer:
-        wallet = self._venue.wallet(req)
+        wallet = self._context.wallet(req)
         order = reading.order_id(order_id)
         asked = _CONFIRM.read(body)
         request_id = RequestId(asked.cancel_request_id.lower())
-        confirmed = await self._venue.orders.confirm_cancel(order, wallet, request_id, asked.signed_transaction)
+        confirmed = await self._context.orders.confirm_cancel(order, wallet, request_id, asked.signed_transaction)
         if isinstance(confirmed, Refused):
             return refused(confirmed, Act.CANCEL)
         if isinstance(confirmed, NotLanded):
@@ -314,49 +314,49 @@ class ConfirmResource:
 
 
 class HistoryResource:
-    def __init__(self, venue: Venue) -> None:
-        self._venue = venue
+    def __init__(self, context: TriggerV2Context) -> None:
+        self._context = context
 
-    @EDGE.answers
+    @RESPONDER.answers
     async def on_get(self, req: Request) -> Answer:
-        wallet = self._venue.wallet(req)
+        wallet = self._context.wallet(req)
         query = translate.into_query(_HISTORY.read(req.params), wallet)
-        page = await self._venue.orders.history(query)
-        vault = self._venue.vaults.vault_of(wallet)
+        page = await self._context.orders.history(query)
+        vault = self._context.vaults.vault_of(wallet)
         orders = tuple(translate.from_view(view, vault) for view in page.orders)
         pagination = Pagination(total=page.total, limit=query.limit, offset=query.offset)
         return Answer(encode(HistoryAnswer(orders=orders, pagination=pagination)))
 
 
 class HistoryOrderResource:
-    def __init__(self, venue: Venue) -> None:
-        self._venue = venue
+    def __init__(self, context: TriggerV2Context) -> None:
+        self._context = context
 
-    @EDGE.answers
+    @RESPONDER.answers
     async def on_get(self, req: Request, order_id: str) -> Answer:
         if order_id == "dca":  # The root of another history, which does not exist here.
             raise falcon.HTTPRouteNotFound
-        wallet = self._venue.wallet(req)
-        view = await self._venue.orders.order(reading.order_id(order_id))
+        wallet = self._context.wallet(req)
+        view = await self._context.orders.order(reading.order_id(order_id))
         if view is None:
             return _NO_ORDER
         if view.group.terms.wallet != wallet:
             return _FOREIGN_ORDER
-        return Answer(encode(translate.from_view(view, self._venue.vaults.vault_of(wallet))))
+        return Answer(encode(translate.from_view(view, self._context.vaults.vault_of(wallet))))
 
 
-def resources(venue: Venue) -> list[tuple[str, object]]:
+def resources(context: TriggerV2Context) -> list[tuple[str, object]]:
     """What to mount, by path."""
     return [
-        (f"{ROOT}/auth/challenge", ChallengeResource(venue)),
-        (f"{ROOT}/auth/verify", VerifyResource(venue)),
-        (f"{ROOT}/vault", VaultResource(venue)),
-        (f"{ROOT}/vault/register", RegisterResource(venue)),
-        (f"{ROOT}/deposit/craft", CraftResource(venue)),
-        (f"{ROOT}/orders/price", OrdersResource(venue)),
-        (f"{ROOT}/orders/price/{{order_id}}", OrderResource(venue)),
-        (f"{ROOT}/orders/price/cancel/{{order_id}}", CancelResource(venue)),
-        (f"{ROOT}/orders/price/confirm-cancel/{{order_id}}", ConfirmResource(venue)),
-        (f"{ROOT}/orders/history", HistoryResource(venue)),
-        (f"{ROOT}/orders/history/{{order_id}}", HistoryOrderResource(venue)),
+        (f"{ROOT}/auth/challenge", ChallengeResource(context)),
+        (f"{ROOT}/auth/verify", VerifyResource(context)),
+        (f"{ROOT}/vault", VaultResource(context)),
+        (f"{ROOT}/vault/register", RegisterResource(context)),
+        (f"{ROOT}/deposit/craft", CraftResource(context)),
+        (f"{ROOT}/orders/price", OrdersResource(context)),
+        (f"{ROOT}/orders/price/{{order_id}}", OrderResource(context)),
+        (f"{ROOT}/orders/price/cancel/{{order_id}}", CancelResource(context)),
+        (f"{ROOT}/orders/price/confirm-cancel/{{order_id}}", ConfirmResource(context)),
+        (f"{ROOT}/orders/history", HistoryResource(context)),
+        (f"{ROOT}/orders/history/{{order_id}}", HistoryOrderResource(context)),
     ]

@@ -15,11 +15,11 @@ from countermand.dialects.trigger_v2.wire import (
     CraftAnswer,
     CraftRequest,
     CreateRequest,
+    GivenTerms,
     HistoryEvent,
     HistoryItem,
     HistoryParams,
     PlacedAnswer,
-    Terms,
 )
 from countermand.orders.trigger.model.commands import Amendment, LegChange, UnsignedDeposit
 from countermand.orders.trigger.model.condition import Condition, Direction
@@ -196,7 +196,7 @@ def _is_given(raw: Raw) -> bool:
     return memoryview(raw).nbytes > 0
 
 
-def _given_terms(body: Terms) -> Iterator[tuple[str, bool]]:
+def _given_terms(body: GivenTerms) -> Iterator[tuple[str, bool]]:
     """Each term that belongs to some type of order, and whether it is given."""
     yield "triggerPriceUsd", _is_given(body.trigger_price_usd)
     yield "slippageBps", body.slippage_bps is not UNSET
@@ -206,7 +206,7 @@ def _given_terms(body: Terms) -> Iterator[tuple[str, bool]]:
     yield "slSlippageBps", body.sl_slippage_bps is not UNSET
 
 
-def _fields_of_other_types(body: Terms) -> Flaws:
+def _fields_of_other_types(body: GivenTerms) -> Flaws:
     own = _FIELDS[body.order_type]
     return Flaws(
         {

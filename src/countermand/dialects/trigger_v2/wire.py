@@ -59,7 +59,7 @@ class CraftRequest(Shape, frozen=True, kw_only=True):
     order_sub_type: OrderType | UnsetType = UNSET
 
 
-class Terms(Shape, frozen=True, kw_only=True):
+class GivenTerms(Shape, frozen=True, kw_only=True):
     """What may be given at creation and changed later."""
 
     order_type: OrderType
@@ -72,7 +72,7 @@ class Terms(Shape, frozen=True, kw_only=True):
     sl_slippage_bps: Slippage | UnsetType = UNSET
 
 
-class CreateRequest(Terms, frozen=True, kw_only=True):
+class CreateRequest(GivenTerms, frozen=True, kw_only=True):
     deposit_request_id: str
     deposit_signed_tx: str
     user_pubkey: str
@@ -84,7 +84,7 @@ class CreateRequest(Terms, frozen=True, kw_only=True):
     trigger_condition: Literal["above", "below"] | UnsetType = UNSET
 
 
-class AmendRequest(Terms, frozen=True, kw_only=True):
+class AmendRequest(GivenTerms, frozen=True, kw_only=True):
     expires_at: ExpiresAt | UnsetType = UNSET
 
 

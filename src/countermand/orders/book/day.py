@@ -1,4 +1,4 @@
-"""What was traded in a market in the last 24 hours, kept added up, so that to tell it costs nothing.
+"""What was traded in a market in the last 24 hours, kept added up, so that to read it costs nothing.
 
 Time is counted in whole seconds, as tickers show it: there is one sum for each second in which something was traded.
 """
@@ -61,7 +61,7 @@ class Day:
             newest.lots += traded.lots
             newest.turnover += traded.turnover
 
-    def told(self, at: Instant) -> Turnover | None:
+    def turnover(self, at: Instant) -> Turnover | None:
         """The 24 hours that end in the second of `at`. None: nothing was traded."""
         self._forget(day_began(at) // SECOND_MS)
         if not self._seconds:

@@ -5,9 +5,9 @@ from typing import Protocol
 
 from countermand.kernel.ports import EventRow
 from countermand.orders.book.model.market import MarketSymbol
-from countermand.orders.book.model.order import Order, OrderId, State
+from countermand.orders.book.model.order import BookOrder, OrderId, OrderStatus
 from countermand.orders.book.model.quantities import Ticks
-from countermand.orders.book.records import ToldBookEvent, decode_book_told
+from countermand.orders.book.records import BookRecord, decode_book_record
 from countermand.orders.book.rows import decode_order
 from countermand.orders.book.shard import BookShard
 from countermand.values.timeline import TIMELINE_MAX, Inspected, TimelineEntry
@@ -33,7 +33,7 @@ class BookInspection:
         self._shard = shard
         self._records = records
 
-    async def order(self, which: OrderId | str) -> Inspected[Order] | None:
+    async def order(self, which: OrderId | str) -> Inspected[BookOrder] | None:
         """By its id, or by its uuid."""
         await self._shard.barrier()
         body = await self._records.book_order(which)
@@ -41,10 +41,12 @@ class BookInspection:
             return None
         order = decode_order(body)
         story = await self._records.story(str(order.id), TIMELINE_MAX)
-        told = [(row.seq, decode_book_told(row.record.body)) for row in story]
+        told = [(row.seq, decode_book_record(row.record.body)) for row in story]
         return Inspected(order, [_entry(seq, each) for seq, each in told if each.at <= order.updated_at])
 
-    async def orders(self, account: str | None, states: Sequence[State] | None, limit: int) -> Sequence[Order]:
+    async def orders(
+        self, account: str | None, states: Sequence[OrderStatus] | None, limit: int
+    ) -> Sequence[BookOrder]:
         """The newest first."""
         await self._shard.barrier()
         names = None if states is None else [state.value for state in states]
@@ -52,8 +54,8 @@ class BookInspection:
 
     async def last_trade(self, market: MarketSymbol) -> Ticks | None:
         """The price of the newest trade."""
-        return await self._shard.look(lambda memory: memory.desk.pits[market].last)
+        return await self._shard.look(lambda memory: memory.exchange.markets[market].last)
 
 
-def _entry(seq: int, told: ToldBookEvent) -> TimelineEntry:
+def _entry(seq: int, told: BookRecord) -> TimelineEntry:
     return TimelineEntry(told.at, told.event, told.cause, told.reason, seq)

@@ -1,4 +1,4 @@
-"""What the journal holds of a venue with order books. JSON: `{"rules", "command", "events": [[kind, event], …]}`."""
+"""The bodies of the journal of the order books. JSON: `{"rules", "command", "events": [[kind, event], …]}`."""
 
 from dataclasses import dataclass
 from typing import Final, get_args
@@ -18,24 +18,24 @@ RULES_VERSION: Final = 1
 
 COMMANDS: Final = Kinds[Command](
     {
-        "place_order": commands.PlaceOrder,
-        "cancel_order": commands.CancelOrder,
-        "cancel_orders": commands.CancelOrders,
+        "place_order": commands.PlaceBookOrder,
+        "cancel_order": commands.CancelBookOrder,
+        "cancel_orders": commands.CancelBookOrders,
         "cancel_by_operator": commands.CancelByOperator,
-        "expire_order": commands.ExpireOrder,
-        "open_order": commands.OpenOrder,
+        "expire_order": commands.ExpireBookOrder,
+        "open_order": commands.OpenBookOrder,
         "credit": commands.Credit,
     }
 )
 EVENTS: Final = Kinds[Event](
     {
         "credited": events.Credited,
-        "order_placed": events.OrderPlaced,
-        "order_opened": events.OrderOpened,
-        "order_rested": events.OrderRested,
+        "order_placed": events.BookOrderPlaced,
+        "order_opened": events.BookOrderOpened,
+        "order_rested": events.BookOrderRested,
         "traded": events.Traded,
-        "order_reduced": events.OrderReduced,
-        "order_cancelled": events.OrderCancelled,
+        "order_reduced": events.BookOrderReduced,
+        "order_cancelled": events.BookOrderCancelled,
         "stop_triggered": events.StopTriggered,
     }
 )
@@ -53,7 +53,7 @@ _BODY: Final = msgspec.json.Decoder(_Body)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class BookEntry:
     """A journal row, read back."""
 
     seq: int
@@ -68,8 +68,8 @@ def body_of(command: Command, made: Decision) -> bytes:
     return encode({"rules": RULES_VERSION, "command": command, "events": named})
 
 
-def read(row: JournalRow) -> Entry:
+def read(row: JournalRow) -> BookEntry:
     body = _BODY.decode(row.body)
     command = msgspec.json.decode(body.command, type=COMMANDS.type_of(row.kind))
     made = tuple(msgspec.json.decode(event, type=EVENTS.type_of(kind)) for kind, event in body.events)
-    return Entry(row.seq, row.at, body.rules, command, made)
+    return BookEntry(row.seq, row.at, body.rules, command, made)

@@ -1,4 +1,4 @@
-"""What is stored of the order books, taken into memory. A row that makes no sense is named: `StoredRowUnreadable`."""
+"""Loads the stored order books into memory. A row that makes no sense raises `StoredRowUnreadable` with its name."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -9,52 +9,52 @@ from countermand.orders.book.model.exchange import Part, Unloadable
 from countermand.orders.book.model.ledger.amount import Account, Amount, Currency
 from countermand.orders.book.model.ledger.ledger import Balance
 from countermand.orders.book.model.market import MarketSymbol
-from countermand.orders.book.model.order import Order, OrderId
+from countermand.orders.book.model.order import BookOrder, OrderId
 from countermand.orders.book.ports import Period
-from countermand.orders.book.rows import BalanceRow, Counters, decode_counters, decode_order
+from countermand.orders.book.rows import BookBalanceRow, StoredCounters, decode_counters, decode_order
 from countermand.orders.book.state import BookState
 from countermand.stored_rows import UNREADABLE, StoredRowUnreadable, check, unreadable
 from countermand.values.instant import Instant
 
 _TABLES: Final[Mapping[Part, str]] = MappingProxyType(
-    {"standing": "book_standing", "balances": "book_balances", "orders": "book_orders"}
+    {"counters": "book_counters", "balances": "book_balances", "orders": "book_orders"}
 )
 
 
-def load_desk(
+def load_exchange(
     shard: int,
     memory: BookState,
-    standing: bytes | None,
-    balances: Sequence[BalanceRow],
+    counters: bytes | None,
+    balances: Sequence[BookBalanceRow],
     orders: Sequence[tuple[OrderId, bytes]],
     *,
     is_new: bool,
 ) -> None:
-    """`is_new`: the journal is empty. `standing` None: nothing happened yet, and nothing else may be there."""
-    if standing is None:
+    """`is_new`: the journal is empty. `counters` None: there was no command yet, and nothing else may be stored."""
+    if counters is None:
         empty = is_new and not balances and not orders
-        check("book_standing", shard, that=empty, otherwise="it is missing, though something has happened")
+        check("book_counters", shard, that=empty, otherwise="it is missing, and other tables have rows")
         return
-    counters = _counters(shard, standing)
-    memory.nonces = counters.nonces
+    stored = _counters(shard, counters)
+    memory.nonces = stored.nonces
     try:
-        memory.desk.load(counters.standing, _balances(balances), _orders(orders))
+        memory.exchange.load(stored.counters, _balances(balances), _orders(orders))
     except Unloadable as problem:
-        key = shard if problem.part == "standing" else problem.key
+        key = shard if problem.part == "counters" else problem.key
         also = "" if key is not None else " (see book_orders)"
         raise StoredRowUnreadable(_TABLES[problem.part], key, f"{problem}{also}") from problem
 
 
-def _counters(shard: int, body: bytes) -> Counters:
+def _counters(shard: int, body: bytes) -> StoredCounters:
     try:
         counters = decode_counters(body)
         assert counters.nonces >= 0, "the number of nonces is negative"
     except UNREADABLE as problem:
-        raise unreadable("book_standing", shard, problem) from problem
+        raise unreadable("book_counters", shard, problem) from problem
     return counters
 
 
-def _balances(rows: Sequence[BalanceRow]) -> Iterator[tuple[Account, Currency, Balance]]:
+def _balances(rows: Sequence[BookBalanceRow]) -> Iterator[tuple[Account, Currency, Balance]]:
     for row in rows:
         try:
             balance = Balance(Amount(row.available), Amount(row.locked))
@@ -63,7 +63,7 @@ def _balances(rows: Sequence[BalanceRow]) -> Iterator[tuple[Account, Currency, B
         yield row.account, row.currency, balance
 
 
-def _orders(rows: Sequence[tuple[OrderId, bytes]]) -> Iterator[Order]:
+def _orders(rows: Sequence[tuple[OrderId, bytes]]) -> Iterator[BookOrder]:
     for order_id, body in rows:
         try:
             order = decode_order(body)
@@ -78,5 +78,10 @@ def load_days(memory: BookState, seconds: Mapping[MarketSymbol, Sequence[Period]
     for symbol, periods in seconds.items():
         for traded in periods:
             where = f"of {symbol} in second {traded.began // SECOND_MS}"
-            check("book_trades", where, that=traded.began <= last_at, otherwise="it is later than all that happened")
+            check(
+                "book_trades",
+                where,
+                that=traded.began <= last_at,
+                otherwise="it is later than the journal",
+            )
             memory.days[symbol].add_period(traded)

@@ -1,4 +1,4 @@
-"""Who trades on the book: users by their Ethereum addresses, their sessions, and the keys that sign their orders."""
+"""The members of the order books: users by their Ethereum addresses, their sessions, the keys of their orders."""
 
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -30,7 +30,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class MemberSession:
-    """What began with one login, and goes on for as long as its tokens are renewed."""
+    """It begins with one login, and lasts as long as its tokens are renewed."""
 
     account: Account
     customer_id: int
@@ -43,7 +43,7 @@ class MemberSession:
 
 
 class Members(Protocol):
-    """What is stored of them. Everything may raise `Unavailable`; what changes something, `CommitUnknown`."""
+    """The stored members. Every method may raise `Unavailable`, and one that changes something `CommitUnknown`."""
 
     async def member(self, account: Account) -> Member | None: ...
 

@@ -1,4 +1,4 @@
-"""What a venue with order books needs of its store."""
+"""The store of the order books."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import Protocol
 from countermand.kernel.ports import ShardStore
 from countermand.orders.book.model.ledger.amount import Account, Currency
 from countermand.orders.book.model.market import MarketSymbol
-from countermand.orders.book.model.order import Kind, Nonce, OrderId, Side, State
-from countermand.orders.book.rows import BalanceRow, BookRows
+from countermand.orders.book.model.order import Kind, Nonce, OrderId, OrderStatus, Side
+from countermand.orders.book.rows import BookBalanceRow, BookRows
 from countermand.values.instant import Instant
 
 
@@ -22,7 +22,7 @@ class OrdersQuery:
     quote: Currency | None = None
     kind: Kind | None = None
     side: Side | None = None
-    state: State | None = None
+    state: OrderStatus | None = None
     since: Instant | None = None
     until: Instant | None = None
     ascending: bool = False
@@ -91,7 +91,7 @@ class BookStore(ShardStore[BookRows], Protocol):
 
     async def counters(self, shard: int) -> bytes | None: ...
 
-    async def balances(self, shard: int) -> Sequence[BalanceRow]: ...
+    async def balances(self, shard: int) -> Sequence[BookBalanceRow]: ...
 
     async def live_orders(self, shard: int) -> Sequence[tuple[OrderId, bytes]]:
         """The bodies, with the ids that their rows go by."""

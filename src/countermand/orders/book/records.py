@@ -1,7 +1,7 @@
-"""What readers are told of orders in the books: one record an event and order, which says by itself all of it.
+"""The records of the event log about orders in the books: one for each event and order, complete by itself.
 
 A story begins with the order's terms. Bodies are JSON in camelCase; prices are in ticks and volumes in lots of the
-market, times milliseconds since the epoch. A trade is told to both of its orders.
+market, times milliseconds since the epoch. A trade has a record for each of its two orders.
 """
 
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ from countermand.orders.book.journal import COMMANDS, EVENTS
 from countermand.orders.book.model import events
 from countermand.orders.book.model.commands import Command
 from countermand.orders.book.model.events import OrderEvent
-from countermand.orders.book.model.exchange import Desk
-from countermand.orders.book.model.order import BUY, Order, OrderId
+from countermand.orders.book.model.exchange import Exchange
+from countermand.orders.book.model.order import BUY, BookOrder, OrderId
 from countermand.orders.book.words import book_reason
 from countermand.values.instant import Instant
 
 
-class ToldBookTerms(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
+class BookRecordTerms(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     market: str
     side: str
     kind: str
@@ -30,7 +30,7 @@ class ToldBookTerms(msgspec.Struct, rename="camel", omit_defaults=True, frozen=T
     stop_ticks: int | None = None
 
 
-class ToldBookEvent(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
+class BookRecord(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     """What an event does not have is left out. `ticks` and `lots` are what was traded, or taken off the order."""
 
     event: str
@@ -41,22 +41,22 @@ class ToldBookEvent(msgspec.Struct, rename="camel", omit_defaults=True, frozen=T
     ticks: int | None = None
     lots: int | None = None
     taker: bool = False
-    """The order came, and met one that rested."""
-    terms: ToldBookTerms | None = None
+    """The order was the incoming one."""
+    terms: BookRecordTerms | None = None
 
 
-_TOLD: Final = msgspec.json.Decoder(ToldBookEvent)
+_TOLD: Final = msgspec.json.Decoder(BookRecord)
 
-decode_book_told = _TOLD.decode
+decode_book_record = _TOLD.decode
 
 
-def records_of(desk: Desk, event: events.Event, command: Command, at: Instant) -> Iterator[EventRecord]:
-    """One for each order that the event is about. `desk`: as it is after the event."""
+def records_of(exchange: Exchange, event: events.Event, command: Command, at: Instant) -> Iterator[EventRecord]:
+    """One for each order that the event is about. `exchange`: as it is after the event."""
     if not isinstance(event, events.Credited):
         for order_id in orders_of(event):
-            order = desk.orders[order_id]
-            told = _told(order, event, command, at)
-            yield EventRecord(order.terms.account, str(order.id), told.event, encode(told))
+            order = exchange.orders[order_id]
+            record = _record(order, event, command, at)
+            yield EventRecord(order.terms.account, str(order.id), record.event, encode(record))
 
 
 def orders_of(event: OrderEvent) -> tuple[OrderId, ...]:
@@ -65,15 +65,15 @@ def orders_of(event: OrderEvent) -> tuple[OrderId, ...]:
     return (event.order_id,)
 
 
-def _told(order: Order, event: OrderEvent, command: Command, at: Instant) -> ToldBookEvent:
+def _record(order: BookOrder, event: OrderEvent, command: Command, at: Instant) -> BookRecord:
     reason = book_reason(order, event, command)
-    return ToldBookEvent(EVENTS.name_of(event), at, COMMANDS.name_of(command), reason, **_details(order, event))
+    return BookRecord(EVENTS.name_of(event), at, COMMANDS.name_of(command), reason, **_details(order, event))
 
 
-def _details(order: Order, event: OrderEvent) -> dict[str, Any]:
+def _details(order: BookOrder, event: OrderEvent) -> dict[str, Any]:
     match event:
-        case events.OrderPlaced(terms=terms):
-            told = ToldBookTerms(
+        case events.BookOrderPlaced(terms=terms):
+            record = BookRecordTerms(
                 terms.market,
                 terms.side.value,
                 terms.kind.value,
@@ -81,7 +81,7 @@ def _details(order: Order, event: OrderEvent) -> dict[str, Any]:
                 None if terms.price is None else terms.price.ticks,
                 None if terms.stop is None else terms.stop.ticks,
             )
-            return {"terms": told}
+            return {"terms": record}
         case events.Traded():
             is_buyer = event.buy.order_id == order.id
             return {
@@ -90,7 +90,7 @@ def _details(order: Order, event: OrderEvent) -> dict[str, Any]:
                 "lots": event.lots.lots,
                 "taker": (event.taker is BUY) is is_buyer,
             }
-        case events.OrderReduced():
+        case events.BookOrderReduced():
             return {"lots": event.lots.lots}
         case _:
             return {}

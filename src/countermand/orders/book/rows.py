@@ -1,4 +1,4 @@
-"""What is stored of a venue with order books. A body is JSON that the engine wrote."""
+"""The stored rows of the order books. A body is JSON that this package wrote."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ import msgspec
 
 from countermand.kernel.journal import encode
 from countermand.orders.book.model.events import Traded
-from countermand.orders.book.model.exchange import Standing
+from countermand.orders.book.model.exchange import Counters
 from countermand.orders.book.model.ledger.amount import Account, Currency
 from countermand.orders.book.model.lifecycle import LIVE
 from countermand.orders.book.model.market import Market, MarketSymbol
-from countermand.orders.book.model.order import Nonce, Order, OrderId, Terms, TradeId
+from countermand.orders.book.model.order import BookOrder, BookTerms, Nonce, OrderId, TradeId
 from countermand.values.instant import Instant
 
 
@@ -37,7 +37,7 @@ class BookOrderRow:
 
 
 @dataclass(frozen=True, slots=True)
-class TradeRow:
+class BookTradeRow:
     """A trade: the whole event as `body`, beside what it is searched by and summed up from."""
 
     id: TradeId
@@ -53,8 +53,8 @@ class TradeRow:
 
 
 @dataclass(frozen=True, slots=True)
-class BalanceRow:
-    """Both amounts in quanta, see `domain.ledger.amount`."""
+class BookBalanceRow:
+    """Both amounts in quanta, see `model.ledger.amount`."""
 
     account: Account
     currency: Currency
@@ -63,7 +63,7 @@ class BalanceRow:
 
 
 @dataclass(frozen=True, slots=True)
-class DraftRow:
+class BookDraftRow:
     """An order that its owner was asked to sign."""
 
     nonce: Nonce
@@ -74,13 +74,13 @@ class DraftRow:
 
 @dataclass(frozen=True, slots=True)
 class BookRows:
-    """What one commit writes beside its journal entries. `standing` None: as it was."""
+    """What one commit writes beside its journal entries. `counters` None: as they were."""
 
     orders: Sequence[BookOrderRow] = ()
-    trades: Sequence[TradeRow] = ()
-    balances: Sequence[BalanceRow] = ()
-    drafts: Sequence[DraftRow] = ()
-    standing: bytes | None = None
+    trades: Sequence[BookTradeRow] = ()
+    balances: Sequence[BookBalanceRow] = ()
+    drafts: Sequence[BookDraftRow] = ()
+    counters: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,23 +88,22 @@ class Draft:
     """An order that its owner was asked to sign. `msg_hash` is what the signature must be of, in hex with 0x."""
 
     nonce: Nonce
-    terms: Terms
+    terms: BookTerms
     msg_hash: str
     expires_at: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class Counters:
-    """Where the counters stand: those that events move, and the nonces that were given out."""
+class StoredCounters(msgspec.Struct, frozen=True, rename={"counters": "standing"}):
+    """Those that events move, and the number of nonces that were given out."""
 
-    standing: Standing
+    counters: Counters
     nonces: int
 
 
-_ORDER: Final = msgspec.json.Decoder(Order)
+_ORDER: Final = msgspec.json.Decoder(BookOrder)
 _TRADE: Final = msgspec.json.Decoder(Traded)
 _DRAFT: Final = msgspec.json.Decoder(Draft)
-_COUNTERS: Final = msgspec.json.Decoder(Counters)
+_COUNTERS: Final = msgspec.json.Decoder(StoredCounters)
 
 decode_order = _ORDER.decode
 decode_trade = _TRADE.decode
@@ -112,7 +111,7 @@ decode_draft = _DRAFT.decode
 decode_counters = _COUNTERS.decode
 
 
-def order_row(order: Order, market: Market) -> BookOrderRow:
+def order_row(order: BookOrder, market: Market) -> BookOrderRow:
     terms = order.terms
     return BookOrderRow(
         id=order.id,
@@ -131,8 +130,8 @@ def order_row(order: Order, market: Market) -> BookOrderRow:
     )
 
 
-def trade_row(trade: Traded, at: Instant) -> TradeRow:
-    return TradeRow(
+def trade_row(trade: Traded, at: Instant) -> BookTradeRow:
+    return BookTradeRow(
         id=trade.trade_id,
         market=trade.market,
         at=at,
@@ -146,5 +145,5 @@ def trade_row(trade: Traded, at: Instant) -> TradeRow:
     )
 
 
-def draft_row(draft: Draft) -> DraftRow:
-    return DraftRow(draft.nonce, draft.terms.account, draft.expires_at, encode(draft))
+def draft_row(draft: Draft) -> BookDraftRow:
+    return BookDraftRow(draft.nonce, draft.terms.account, draft.expires_at, encode(draft))

@@ -1,4 +1,4 @@
-"""The shard of a venue with order books: all its markets and balances behind one gate."""
+"""The shard of the order books: all markets and balances have one writer."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -12,20 +12,20 @@ from countermand.kernel.writer_epoch import WriterEpoch
 from countermand.orders.book import loading as book_loading
 from countermand.orders.book.day import day_began
 from countermand.orders.book.model.commands import (
+    CancelBookOrder,
+    CancelBookOrders,
     CancelByOperator,
-    CancelOrder,
-    CancelOrders,
     Command,
     Credit,
-    PlaceOrder,
+    PlaceBookOrder,
 )
 from countermand.orders.book.model.events import Event
 from countermand.orders.book.model.ledger.amount import Account
 from countermand.orders.book.model.ledger.ledger import Balance
 from countermand.orders.book.model.lifecycle import LIVE
 from countermand.orders.book.model.market import Market
-from countermand.orders.book.model.order import Nonce, Order, OrderId, Terms
-from countermand.orders.book.model.refusals import Refused
+from countermand.orders.book.model.order import BookOrder, BookTerms, Nonce, OrderId
+from countermand.orders.book.model.refusals import BookRefused
 from countermand.orders.book.ports import BookStore
 from countermand.orders.book.rows import BookRows, Draft, decode_draft, decode_order
 from countermand.orders.book.state import BookState, MatchFaults
@@ -39,10 +39,10 @@ DRAFT_LIFE_MS: Final = 24 * 3_600_000
 T = TypeVar("T")
 _Name: TypeAlias = OrderId | tuple[Account, Nonce]
 """By which an order is looked for."""
-BookEpoch: TypeAlias = WriterEpoch[BookState, Command, Event, Refused, BookRows]
+BookEpoch: TypeAlias = WriterEpoch[BookState, Command, Event, BookRefused, BookRows]
 
 
-class BookShard(Shard[BookState, Command, Event, Refused, BookRows]):
+class BookShard(Shard[BookState, Command, Event, BookRefused, BookRows]):
     def __init__(
         self, number: int, store: BookStore, clock: ShardClock, markets: Iterable[Market], faults: MatchFaults
     ) -> None:
@@ -57,7 +57,7 @@ class BookShard(Shard[BookState, Command, Event, Refused, BookRows]):
 
     # --- commands
 
-    async def draft(self, terms: Terms, hash_of: Callable[[Nonce], str]) -> Draft:
+    async def draft(self, terms: BookTerms, hash_of: Callable[[Nonce], str]) -> Draft:
         """Remembers what an owner is asked to sign. `hash_of` must be pure and quick."""
         writer = await self._ready()
         state = writer.state
@@ -68,44 +68,44 @@ class BookShard(Shard[BookState, Command, Event, Refused, BookRows]):
         await writer.committed()
         return draft
 
-    async def place(self, command: PlaceOrder) -> Order | Refused:
+    async def place(self, command: PlaceBookOrder) -> BookOrder | BookRefused:
         """The order as it is now; the same one if it was placed before."""
         account, nonce = command.terms.account, command.nonce
         writer = await self._with_nonce(account, nonce)
         decided = self._turn(writer, replace(command, match_fails=self._faults.failing()))
-        order = writer.state.desk.placed(account, nonce)
+        order = writer.state.exchange.placed(account, nonce)
         await self._settled(writer, decided)
-        if isinstance(decided, Refused):
+        if isinstance(decided, BookRefused):
             return decided
         assert order is not None, "an order that was accepted is there"
         return order
 
-    async def cancel(self, command: CancelOrder | CancelByOperator) -> Order | Refused:
+    async def cancel(self, command: CancelBookOrder | CancelByOperator) -> BookOrder | BookRefused:
         """The order as it stood before."""
         writer = await self._with(command.order_id)
         self._run_due_before(writer, command)
-        before = writer.state.desk.orders.get(command.order_id)
+        before = writer.state.exchange.orders.get(command.order_id)
         decided = self._turn(writer, command)
         await self._settled(writer, decided)
-        if isinstance(decided, Refused):
+        if isinstance(decided, BookRefused):
             return decided
         assert before is not None, "an order that was cancelled is there"
         return before
 
-    async def cancel_many(self, command: CancelOrders) -> int:
+    async def cancel_many(self, command: CancelBookOrders) -> int:
         """How many were cancelled."""
         writer = await self._ready()
         decided = self._turn(writer, command)
         await self._settled(writer, decided)
-        return 0 if isinstance(decided, Refused) else len(decided)
+        return 0 if isinstance(decided, BookRefused) else len(decided)
 
-    async def credit(self, command: Credit) -> Balance | Refused:
+    async def credit(self, command: Credit) -> Balance | BookRefused:
         """The balance after it."""
         writer = await self._ready()
         decided = self._turn(writer, command)
-        balance = writer.state.desk.ledger.balance(command.account, command.currency)
+        balance = writer.state.exchange.ledger.balance(command.account, command.currency)
         await self._settled(writer, decided)
-        return decided if isinstance(decided, Refused) else balance
+        return decided if isinstance(decided, BookRefused) else balance
 
     # --- reads
 
@@ -117,16 +117,16 @@ class BookShard(Shard[BookState, Command, Event, Refused, BookRows]):
         body = await self._store.draft(account, nonce)
         return None if body is None else decode_draft(body)
 
-    async def placed(self, account: Account, nonce: Nonce) -> Order | None:
+    async def placed(self, account: Account, nonce: Nonce) -> BookOrder | None:
         """What became of a nonce."""
         while True:
             writer = await self._with_nonce(account, nonce)
-            order = writer.state.desk.placed(account, nonce)
+            order = writer.state.exchange.placed(account, nonce)
             if await self._is_true(writer):
                 return order
 
     async def look(self, at: Callable[[BookState], T]) -> T:
-        """What memory shows now, once that is committed. `at` must return nothing that changes."""
+        """What memory shows now, once that is committed. `at` must return an immutable value."""
         while True:
             writer = await self._ready()
             seen = at(writer.state)
@@ -158,26 +158,26 @@ class BookShard(Shard[BookState, Command, Event, Refused, BookRows]):
             # What was read may be partly its work.
             raise _written_by_another()
         book_loading.load_days(memory, seconds, epoch.last_at)
-        book_loading.load_desk(self.number, memory, stored, balances, orders, is_new=epoch.seq == epoch.began)
+        book_loading.load_exchange(self.number, memory, stored, balances, orders, is_new=epoch.seq == epoch.began)
         return WriterEpoch(self.number, epoch, memory, memory)
 
     def _on_committed(self, state: BookState) -> None:
         state.on_committed()
         state.evict(self.ended_kept, self.drafts_kept, self._is_wanted)
 
-    # --- fetching: what has not ended is in memory, what has may have to be read
+    # --- fetching: orders that have not ended are in memory; others may have to be read
 
     async def _with(self, order_id: OrderId) -> BookEpoch:
         """The writer, with the order in memory if there is one. What follows without an `await` sees it there."""
 
         def is_here(memory: BookState) -> bool:
-            return order_id in memory.desk.orders or not 0 < order_id <= memory.desk.orders_placed
+            return order_id in memory.exchange.orders or not 0 < order_id <= memory.exchange.orders_placed
 
         return await self._fetched(order_id, is_here, lambda: self._store.order(order_id))
 
     async def _with_nonce(self, account: Account, nonce: Nonce) -> BookEpoch:
         def is_here(memory: BookState) -> bool:
-            return memory.desk.placed(account, nonce) is not None or memory.unused(account, nonce) is not None
+            return memory.exchange.placed(account, nonce) is not None or memory.unused(account, nonce) is not None
 
         return await self._fetched((account, nonce), is_here, lambda: self._store.order_of_nonce(account, nonce))
 
@@ -207,13 +207,13 @@ class BookShard(Shard[BookState, Command, Event, Refused, BookRows]):
             del self._fetching[name]
             fetching.set_result(None)
 
-    def _recall(self, memory: BookState, order: Order) -> None:
-        """What lives is in the memory of the present writer."""
+    def _recall(self, memory: BookState, order: BookOrder) -> None:
+        """An order that has not ended is in the memory of the present writer."""
         if order.state in LIVE:
             raise _written_by_another()
         memory.recall(order)
 
-    def _is_wanted(self, order: Order) -> bool:
+    def _is_wanted(self, order: BookOrder) -> bool:
         return order.id in self._fetching or (order.terms.account, order.nonce) in self._fetching
 
 

@@ -1,4 +1,4 @@
-"""A venue's markets, orders and balances in memory, and what of them the next commit writes."""
+"""The state of the shard: the exchange, the drafts, and the rows that the next commit writes."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -11,23 +11,23 @@ from countermand.kernel.ports import EventRecord
 from countermand.kernel.writer_epoch import Entry
 from countermand.orders.book import journal as book_journal
 from countermand.orders.book.day import Day
-from countermand.orders.book.model.commands import Command, OpenOrder, PlaceOrder
+from countermand.orders.book.model.commands import Command, OpenBookOrder, PlaceBookOrder
 from countermand.orders.book.model.decide import Decision, decide
-from countermand.orders.book.model.events import OrderCancelled, Traded
-from countermand.orders.book.model.exchange import Desk
+from countermand.orders.book.model.events import BookOrderCancelled, Traded
+from countermand.orders.book.model.exchange import Exchange
 from countermand.orders.book.model.ledger.amount import Account, Currency
 from countermand.orders.book.model.lifecycle import LIVE
 from countermand.orders.book.model.market import Market
-from countermand.orders.book.model.order import CancelReason, Nonce, Order, OrderId
-from countermand.orders.book.model.refusals import Refused
+from countermand.orders.book.model.order import BookOrder, CancelReason, Nonce, OrderId
+from countermand.orders.book.model.refusals import BookRefused
 from countermand.orders.book.records import records_of
 from countermand.orders.book.rows import (
-    BalanceRow,
+    BookBalanceRow,
+    BookDraftRow,
     BookRows,
-    Counters,
+    BookTradeRow,
     Draft,
-    DraftRow,
-    TradeRow,
+    StoredCounters,
     draft_row,
     order_row,
     trade_row,
@@ -36,7 +36,7 @@ from countermand.values.instant import Instant
 
 
 class MatchFaults(Protocol):
-    """Matches that are to fail, to show what happens then."""
+    """Matches that fail on purpose."""
 
     def failing(self) -> bool:
         """The next match fails."""
@@ -58,26 +58,26 @@ MATCHES_SUCCEED: Final[MatchFaults] = _MatchesSucceed()
 
 @dataclass(slots=True)
 class _Pending:
-    orders: dict[OrderId, Order] = field(default_factory=dict)
-    trades: list[TradeRow] = field(default_factory=list)
+    orders: dict[OrderId, BookOrder] = field(default_factory=dict)
+    trades: list[BookTradeRow] = field(default_factory=list)
     balances: dict[tuple[Account, Currency], None] = field(default_factory=dict)
-    drafts: list[DraftRow] = field(default_factory=list)
+    drafts: list[BookDraftRow] = field(default_factory=list)
     recorded: bool = False
-    """Something happened, so the counters are written."""
+    """There are events, so the counters are written."""
 
 
 class BookState:
     """`kernel.writer_epoch.ShardState`."""
 
     def __init__(self, markets: Iterable[Market], faults: MatchFaults) -> None:
-        self.desk = Desk(markets)
-        self.days = {symbol: Day(symbol) for symbol in self.desk.pits}
+        self.exchange = Exchange(markets)
+        self.days = {symbol: Day(symbol) for symbol in self.exchange.markets}
         self._faults = faults
         self.nonces = 0
         """The last that was given out."""
         self._drafts: OrderedDict[tuple[Account, Nonce], Draft] = OrderedDict()
         self._pending = _Pending()
-        self._writing: dict[OrderId, Order] = {}
+        self._writing: dict[OrderId, BookOrder] = {}
         self._ended: OrderedDict[OrderId, None] = OrderedDict()
 
     # --- deciding
@@ -90,29 +90,29 @@ class BookState:
         return True
 
     def command_due(self, at: Instant) -> tuple[Instant, Command] | None:
-        due = self.desk.command_due(at)
-        if due is not None and isinstance(due[1], OpenOrder):
+        due = self.exchange.command_due(at)
+        if due is not None and isinstance(due[1], OpenBookOrder):
             return due[0], replace(due[1], match_fails=self._faults.failing())
         return due
 
-    def decide(self, command: Command, at: Instant) -> Decision | Refused:
-        return decide(self.desk, command, at)
+    def decide(self, command: Command, at: Instant) -> Decision | BookRefused:
+        return decide(self.exchange, command, at)
 
     def apply(self, command: Command, events: Decision, at: Instant) -> Entry:
         pending, records = self._pending, list[EventRecord]()
         for event in events:
-            changes = self.desk.apply(event, at)
-            records.extend(records_of(self.desk, event, command, at))
+            changes = self.exchange.apply(event, at)
+            records.extend(records_of(self.exchange, event, command, at))
             for order in changes.orders:
                 pending.orders[order.id] = order
             pending.balances.update(dict.fromkeys(changes.balances))
             if isinstance(event, Traded):
                 pending.trades.append(trade_row(event, at))
                 self.days[event.market].add(at, event.price.ticks, event.lots.lots)
-            elif isinstance(event, OrderCancelled) and event.reason is CancelReason.FAILED:
+            elif isinstance(event, BookOrderCancelled) and event.reason is CancelReason.FAILED:
                 self._faults.failed()
         pending.recorded = True
-        if isinstance(command, PlaceOrder):
+        if isinstance(command, PlaceBookOrder):
             self._drafts.pop((command.terms.account, command.nonce), None)
         return Entry(book_journal.COMMANDS.name_of(command), book_journal.body_of(command, events), records)
 
@@ -134,21 +134,23 @@ class BookState:
     def take_rows(self) -> BookRows:
         pending, self._pending = self._pending, _Pending()
         self._writing = pending.orders
-        desk = self.desk
+        exchange = self.exchange
         return BookRows(
-            orders=[order_row(order, desk.pits[order.terms.market].market) for order in pending.orders.values()],
+            orders=[order_row(order, exchange.markets[order.terms.market].market) for order in pending.orders.values()],
             trades=pending.trades,
             balances=[self._balance_row(*key) for key in pending.balances],
             drafts=pending.drafts,
-            standing=encode(Counters(desk.standing(), self.nonces)) if pending.recorded or pending.drafts else None,
+            counters=encode(StoredCounters(exchange.counters(), self.nonces))
+            if pending.recorded or pending.drafts
+            else None,
         )
 
-    def _balance_row(self, account: Account, currency: Currency) -> BalanceRow:
-        balance = self.desk.ledger.balance(account, currency)
-        return BalanceRow(account, currency, balance.available.quanta, balance.locked.quanta)
+    def _balance_row(self, account: Account, currency: Currency) -> BookBalanceRow:
+        balance = self.exchange.ledger.balance(account, currency)
+        return BookBalanceRow(account, currency, balance.available.quanta, balance.locked.quanta)
 
     def on_committed(self) -> None:
-        """What was taken is committed."""
+        """The rows that were taken are committed."""
         written, self._writing = self._writing, {}
         for order in written.values():
             if order.state not in LIVE:
@@ -157,19 +159,19 @@ class BookState:
     # --- what is in memory
 
     def size(self) -> int:
-        return len(self.desk.orders)
+        return len(self.exchange.orders)
 
-    def recall(self, order: Order) -> None:
-        """Takes in an order that has ended, since it is asked for."""
-        self.desk.recall(order)
+    def recall(self, order: BookOrder) -> None:
+        """Takes in an order that has ended, since a request names it."""
+        self.exchange.recall(order)
         self._ended[order.id] = None
 
-    def evict(self, ended_kept: int, drafts_kept: int, spare: Callable[[Order], bool]) -> None:
+    def evict(self, ended_kept: int, drafts_kept: int, spare: Callable[[BookOrder], bool]) -> None:
         """Forgets the oldest orders that have ended, and the oldest drafts: both are found again in the store."""
         excess = len(self._ended) - ended_kept
         for order_id in list(islice(self._ended, max(0, excess))):
-            if not spare(self.desk.orders[order_id]):
+            if not spare(self.exchange.orders[order_id]):
                 del self._ended[order_id]
-                self.desk.evict(order_id)
+                self.exchange.evict(order_id)
         while len(self._drafts) > drafts_kept:
             self._drafts.popitem(last=False)

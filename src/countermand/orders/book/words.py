@@ -2,21 +2,21 @@
 
 from countermand.orders.book.model import commands as book_commands
 from countermand.orders.book.model import events as book
-from countermand.orders.book.model.order import CancelReason, Kind, Order
+from countermand.orders.book.model.order import BookOrder, CancelReason, Kind
 
 
-def book_reason(order: Order, event: book.OrderEvent, command: book_commands.Command) -> str | None:
+def book_reason(order: BookOrder, event: book.OrderEvent, command: book_commands.Command) -> str | None:
     match event:
-        case book.OrderCancelled(reason=reason):
+        case book.BookOrderCancelled(reason=reason):
             return _cancel_words(order, reason, command)
-        case book.OrderReduced():
+        case book.BookOrderReduced():
             return "self-trade prevention took off a part of its volume"
         case book.StopTriggered():
             return "a trade was at its stop price or beyond"
     return None
 
 
-def _cancel_words(order: Order, reason: CancelReason, command: book_commands.Command) -> str:
+def _cancel_words(order: BookOrder, reason: CancelReason, command: book_commands.Command) -> str:
     match reason:
         case CancelReason.USER:
             return "its owner asked for it"
@@ -27,7 +27,7 @@ def _cancel_words(order: Order, reason: CancelReason, command: book_commands.Com
     match command:
         case book_commands.CancelByOperator():
             return "an operator asked for it"
-        case book_commands.ExpireOrder():
+        case book_commands.ExpireBookOrder():
             return "it reached the greatest age that its market allows"
     if order.terms.kind is Kind.LIMIT_MAKER and not order.executed:
         return "it is post-only, and would have matched at once"

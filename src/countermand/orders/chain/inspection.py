@@ -28,21 +28,21 @@ _NAMES: Final = {
     limit_order.CreateOrderEvent: "order_created",
     limit_order.CancelOrderEvent: "order_cancelled",
     limit_order.TradeEvent: "order_filled",
-    dca.Opened: "order_opened",
-    dca.Filled: "cycle_filled",
-    dca.Closed: "order_closed",
-    dca.Withdrawn: "withdrawn",
-    dca.Deposited: "deposited",
-    dca.CollectedFee: "fee_collected",
+    dca.DcaOpened: "order_opened",
+    dca.DcaFilled: "cycle_filled",
+    dca.DcaClosed: "order_closed",
+    dca.DcaWithdrawn: "withdrawn",
+    dca.DcaDeposited: "deposited",
+    dca.DcaFeeCollected: "fee_collected",
 }
 
 
-class Family(Enum):
+class ChainFamily(Enum):
     LIMIT = "limit"
     RECURRING = "recurring"
 
 
-class State(Enum):
+class ChainOrderState(Enum):
     OPEN = "open"
     COMPLETED = "completed"
     CANCELLED = "cancelled"
@@ -52,13 +52,13 @@ class State(Enum):
 class ChainOrder:
     """Amounts are base units, times seconds since the epoch. `terms` None: the account is gone, and what it held."""
 
-    family: Family
+    family: ChainFamily
     address: Address
-    state: State
+    state: ChainOrderState
     owner: str
     input_mint: str
     output_mint: str
-    terms: limit_order.Order | dca.Dca | None
+    terms: limit_order.LimitOrderAccount | dca.Dca | None
     timeline: Sequence[TimelineEntry] = ()
 
 
@@ -78,15 +78,15 @@ class ChainInspection:
             return there
         match opened:
             case limit_order.CreateOrderEvent(maker=owner):
-                family = Family.LIMIT
-            case dca.Opened(user=owner):
-                family = Family.RECURRING
+                family = ChainFamily.LIMIT
+            case dca.DcaOpened(user=owner):
+                family = ChainFamily.RECURRING
         return ChainOrder(family, address, ended, owner, opened.input_mint, opened.output_mint, None, timeline)
 
     @asks_the_chain
-    async def open_orders(self, family: Family, owner: Address | None) -> Sequence[ChainOrder]:
+    async def open_orders(self, family: ChainFamily, owner: Address | None) -> Sequence[ChainOrder]:
         """The newest first. They have no timeline here."""
-        if family is Family.LIMIT:
+        if family is ChainFamily.LIMIT:
             program, size, at = limit_order.PROGRAM, limit_order.ORDER_BYTES, limit_order.ORDER_MAKER_AT
             mark = (limit_order.ORDER_DISCRIMINATOR_AT, limit_order.ORDER_DISCRIMINATOR)
         else:
@@ -99,20 +99,20 @@ class ChainInspection:
 
     async def _history(
         self, address: Address
-    ) -> tuple[list[TimelineEntry], limit_order.CreateOrderEvent | dca.Opened | None, State]:
+    ) -> tuple[list[TimelineEntry], limit_order.CreateOrderEvent | dca.DcaOpened | None, ChainOrderState]:
         """What landed with its name, the oldest first; how it was opened last, and how it ended."""
         named = (await self._records.signatures_for_address(address))[:_LOOKED_AT_MAX]
         landed = await self._landed([each.signature for each in named if each.error is None])
         timeline: list[TimelineEntry] = []
-        opened: limit_order.CreateOrderEvent | dca.Opened | None = None
-        ended = State.CANCELLED
+        opened: limit_order.CreateOrderEvent | dca.DcaOpened | None = None
+        ended = ChainOrderState.CANCELLED
         for each in reversed(named):
             if each.error is not None:
                 timeline.append(_entry(each, "transaction_failed", error_words(each.error)))
                 continue
             for event in _events(address, landed[each.signature]):
                 timeline.append(_entry(each, _NAMES[type(event)], _words(event)))
-                if isinstance(event, limit_order.CreateOrderEvent | dca.Opened):
+                if isinstance(event, limit_order.CreateOrderEvent | dca.DcaOpened):
                     opened = event
                 ended = _end(event, ended)
         return timeline, opened, ended
@@ -141,19 +141,19 @@ def _words(event: limit_order.LimitOrderEvent | dca.DcaEvent) -> str | None:
     match event:
         case limit_order.TradeEvent():
             return f"it gave {event.making_amount} units for {event.taking_amount}"
-        case dca.Filled():
+        case dca.DcaFilled():
             return f"it gave {event.in_amount} units for {event.out_amount}"
-        case dca.Closed():
+        case dca.DcaClosed():
             return "its owner closed it" if event.user_closed else "nothing was left to sell"
     return None
 
 
-def _end(event: limit_order.LimitOrderEvent | dca.DcaEvent, before: State) -> State:
+def _end(event: limit_order.LimitOrderEvent | dca.DcaEvent, before: ChainOrderState) -> ChainOrderState:
     match event:
-        case limit_order.TradeEvent(remaining_making_amount=0) | dca.Closed(user_closed=False):
-            return State.COMPLETED
-        case limit_order.CancelOrderEvent() | dca.Closed():
-            return State.CANCELLED
+        case limit_order.TradeEvent(remaining_making_amount=0) | dca.DcaClosed(user_closed=False):
+            return ChainOrderState.COMPLETED
+        case limit_order.CancelOrderEvent() | dca.DcaClosed():
+            return ChainOrderState.CANCELLED
     return before
 
 
@@ -161,10 +161,10 @@ def _open_order(address: Address, account: AccountInfo, timeline: Sequence[Timel
     """None: this is no account of an order."""
     if account.owner == limit_order.PROGRAM and (order := limit_order.read_order(account.data)) is not None:
         mints = order.input_mint, order.output_mint
-        return ChainOrder(Family.LIMIT, address, State.OPEN, order.maker, *mints, order, timeline)
+        return ChainOrder(ChainFamily.LIMIT, address, ChainOrderState.OPEN, order.maker, *mints, order, timeline)
     if account.owner == dca.PROGRAM and (found := dca.read_dca(account.data)) is not None:
         mints = found.input_mint, found.output_mint
-        return ChainOrder(Family.RECURRING, address, State.OPEN, found.user, *mints, found, timeline)
+        return ChainOrder(ChainFamily.RECURRING, address, ChainOrderState.OPEN, found.user, *mints, found, timeline)
     return None
 
 

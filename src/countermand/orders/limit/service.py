@@ -7,8 +7,8 @@ from typing import Final
 
 from countermand.orders.limit.mints import is_harmless
 from countermand.orders.limit.model.cancelling import batches, chosen
-from countermand.orders.limit.model.order import OpenOrder, Terms, Unsigned
-from countermand.orders.limit.model.refusals import Refusal, Refused
+from countermand.orders.limit.model.order import LimitTerms, OpenLimitOrder, Unsigned
+from countermand.orders.limit.model.refusals import LimitRefusal, LimitRefused
 from countermand.services.transactions.builder import BuiltMessage, TransactionBuilder, unsigned_text
 from countermand.services.transactions.chain_errors import asks_the_chain
 from countermand.solana.port import AccountInfo, Blockhash, Chain, ChainRecords, Memcmp
@@ -40,7 +40,7 @@ _HARD: Final = 8
 """Steps to the address of an account: with fewer, a cancel's units suffice to make it, under either token program."""
 
 
-class LimitChain:
+class LimitService:
     """All coroutines may raise `Unavailable`. `unit_price`: micro-lamports per compute unit; None is `auto`."""
 
     def __init__(
@@ -52,9 +52,9 @@ class LimitChain:
         self._unique_id = unique_id
 
     @asks_the_chain
-    async def build_create(self, terms: Terms, unit_price: int | None) -> Unsigned | Refused:
+    async def build_create(self, terms: LimitTerms, unit_price: int | None) -> Unsigned | LimitRefused:
         programs = await self._programs(terms)
-        if isinstance(programs, Refused):
+        if isinstance(programs, LimitRefused):
             return programs
         order = _new_order(terms, self._unique_id(), *programs)
         address = Address(order.address)
@@ -76,11 +76,11 @@ class LimitChain:
             return []
         creates = await self._missing_accounts(orders)
 
-        def message_of(batch: Sequence[OpenOrder], budget: Budget, blockhash: Blockhash) -> bytes:
+        def message_of(batch: Sequence[OpenLimitOrder], budget: Budget, blockhash: Blockhash) -> bytes:
             cancels = [_cancellation(order, creates=_own_account(order) in creates) for order in batch]
             return limit_order.cancel_message(cancels, budget, blockhash)
 
-        def fits(batch: Sequence[OpenOrder]) -> bool:
+        def fits(batch: Sequence[OpenLimitOrder]) -> bool:
             return fits_packet(message_of(batch, Budget(0, 0), _NO_BLOCKHASH))
 
         price = await self._price(
@@ -98,7 +98,7 @@ class LimitChain:
     @asks_the_chain
     async def open_orders(
         self, maker: Wallet, input_mint: Mint | None = None, output_mint: Mint | None = None
-    ) -> list[OpenOrder]:
+    ) -> list[OpenLimitOrder]:
         """In the order of their addresses' bytes."""
         memcmp: list[Memcmp] = [(limit_order.ORDER_MAKER_AT, bytes(key(maker)))]
         for offset, mint in (
@@ -110,7 +110,7 @@ class LimitChain:
         found = await self._records.program_accounts(
             limit_order.PROGRAM, data_size=limit_order.ORDER_BYTES, memcmp=memcmp
         )
-        orders: list[OpenOrder] = []
+        orders: list[OpenLimitOrder] = []
         for start in range(0, len(found), _READ_AT_ONCE):
             for address, info in found[start : start + _READ_AT_ONCE]:
                 order = limit_order.read_order(info.data)
@@ -128,7 +128,7 @@ class LimitChain:
         return {address: mint.decimals for address, mint in read if mint is not None}
 
     @asks_the_chain
-    async def opened_by(self, order: OpenOrder) -> Signature | None:
+    async def opened_by(self, order: OpenLimitOrder) -> Signature | None:
         """The transaction that opened it; None if the chain no longer tells.
 
         An address may have been used before, and strangers can name it in transactions of theirs: of all that name it,
@@ -147,7 +147,7 @@ class LimitChain:
     async def _price(self, unit_price: int | None, writes: Sequence[Address]) -> int:
         return await self._builder.price(writes) if unit_price is None else unit_price
 
-    async def _programs(self, terms: Terms) -> tuple[Address, Address] | Refused:
+    async def _programs(self, terms: LimitTerms) -> tuple[Address, Address] | LimitRefused:
         """The token programs of both mints."""
         named = [Address(terms.input_mint), Address(terms.output_mint)]
         if terms.fee_account is not None:
@@ -158,18 +158,18 @@ class LimitChain:
             info = accounts.get(address)
             mint = None if info is None else read_mint(info.data)
             if info is None or mint is None or info.owner not in _TOKEN_PROGRAMS:
-                return Refused(Refusal.MINT_UNKNOWN, address)
+                return LimitRefused(LimitRefusal.MINT_UNKNOWN, address)
             if not is_harmless(mint):
-                return Refused(Refusal.MINT_UNSAFE, address)
+                return LimitRefused(LimitRefusal.MINT_UNSAFE, address)
             programs.append(Address(info.owner))
         if terms.fee_account is not None:
             info = accounts.get(terms.fee_account)
             account = None if info is None else read_token_account(info.data)
             if info is None or info.owner != programs[1] or account is None or account.mint != terms.output_mint:
-                return Refused(Refusal.FEE_ACCOUNT_UNFIT, terms.fee_account)
+                return LimitRefused(LimitRefusal.FEE_ACCOUNT_UNFIT, terms.fee_account)
         return programs[0], programs[1]
 
-    async def _missing_accounts(self, orders: Sequence[OpenOrder]) -> frozenset[Address]:
+    async def _missing_accounts(self, orders: Sequence[OpenLimitOrder]) -> frozenset[Address]:
         """Token accounts that makers need for what comes back, and no longer have."""
         needed = {own: order.input_program for order in orders if (own := _own_account(order)) is not None}
         accounts = await self._accounts(list(needed))
@@ -187,7 +187,7 @@ class LimitChain:
         return found
 
 
-def _new_order(terms: Terms, unique_id: int, input_program: Address, output_program: Address) -> NewOrder:
+def _new_order(terms: LimitTerms, unique_id: int, input_program: Address, output_program: Address) -> NewOrder:
     return NewOrder(
         maker=terms.maker,
         payer=terms.payer,
@@ -209,26 +209,26 @@ def _unsigned(order: Address, built: BuiltMessage) -> Unsigned:
     return Unsigned(order, built.message, unsigned_text(built.message), built.last_valid_height)
 
 
-def _own_account(order: OpenOrder) -> Address | None:
+def _own_account(order: OpenLimitOrder) -> Address | None:
     """Where the input comes back to; None: as lamports."""
     if order.input_mint == SOL_MINT:
         return None
     return Address(associated_token_address(order.maker, order.input_mint, order.input_program))
 
 
-def _is_hard(order: OpenOrder) -> bool:
+def _is_hard(order: OpenLimitOrder) -> bool:
     """The address to which the input comes back is so hard to find that a cancel's units may not make the account."""
     if order.input_mint == SOL_MINT:
         return False
     return found_token_address(order.maker, order.input_mint, order.input_program)[1] >= _HARD
 
 
-def _cancellation(order: OpenOrder, *, creates: bool) -> Cancellation:
+def _cancellation(order: OpenLimitOrder, *, creates: bool) -> Cancellation:
     return Cancellation.to_maker(order.address, order.maker, order.input_mint, order.input_program, creates=creates)
 
 
-def _open_order(address: Address, order: limit_order.Order) -> OpenOrder:
-    return OpenOrder(
+def _open_order(address: Address, order: limit_order.LimitOrderAccount) -> OpenLimitOrder:
+    return OpenLimitOrder(
         address=address,
         maker=Wallet(order.maker),
         input_mint=Mint(order.input_mint),

@@ -10,21 +10,21 @@ from solders.pubkey import Pubkey
 from countermand.kernel.ports import Clock
 from countermand.orders.recurring.model.decide import (
     MintKind,
-    Refusal,
-    Refused,
+    RecurringRefusal,
+    RecurringRefused,
     Sold,
     check_mints,
     check_schedule,
     check_worth,
 )
-from countermand.orders.recurring.model.order import CLOSES, OPENS, OpenOrder, OrderPage, Terms
+from countermand.orders.recurring.model.order import CLOSES, OPENS, OpenRecurringOrder, OrderPage, RecurringTerms
 from countermand.services.transactions.builder import BuiltMessage, Compose
 from countermand.services.transactions.chain_errors import asks_the_chain
 from countermand.services.transactions.client_transactions import Build, ClientTransactions, Execution
 from countermand.solana.port import AccountInfo, AddressSignature, Chain, ChainRecords
 from countermand.solana.programs import dca
 from countermand.solana.programs.compile import Budget
-from countermand.solana.programs.dca import Dca, DcaKeys, NewDca, Opened
+from countermand.solana.programs.dca import Dca, DcaKeys, DcaOpened, NewDca
 from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, read_mint
 from countermand.values.identity import Address, Mint, RequestId, Signature, Wallet
 from countermand.values.quantities import BaseUnits, UsdPrice
@@ -43,7 +43,7 @@ class Builder(Protocol):
     async def built(self, compose: Compose, price: int, units: int | None = None) -> BuiltMessage: ...
 
 
-class RecurringOrders:
+class RecurringService:
     """Methods may raise `Unavailable`; those that build may raise `CommitUnknown`."""
 
     def __init__(
@@ -66,7 +66,7 @@ class RecurringOrders:
 
     # --- building
 
-    async def create(self, terms: Terms) -> Build | Refused:
+    async def create(self, terms: RecurringTerms) -> Build | RecurringRefused:
         refused = check_schedule(terms, self._clock.now() // 1000)
         if refused is None:
             refused = await self._check_tokens(terms)
@@ -79,12 +79,12 @@ class RecurringOrders:
 
         return await self._built(terms.wallet, OPENS, Address(new.keys.dca), compose)
 
-    async def cancel(self, order: Address, wallet: Wallet) -> Build | Refused:
+    async def cancel(self, order: Address, wallet: Wallet) -> Build | RecurringRefused:
         """For as long as it exists: what a fill takes before the cancel lands, it has taken."""
         (account,) = await self._accounts([order])
         found = None if account is None or account.owner != dca.PROGRAM else dca.read_dca(account.data)
         if found is None or found.user != wallet:
-            return Refused(Refusal.ORDER_UNREADABLE)
+            return RecurringRefused(RecurringRefusal.ORDER_UNREADABLE)
         keys = DcaKeys(dca=order, user=wallet, input_mint=found.input_mint, output_mint=found.output_mint)
 
         def compose(budget: Budget, blockhash: str) -> bytes:
@@ -95,14 +95,14 @@ class RecurringOrders:
     async def execute(self, transaction: str, request_id: RequestId | None) -> Execution:
         return await self._orders.execute(transaction, request_id, lambda build: build.purpose in (OPENS, CLOSES))
 
-    async def _check_tokens(self, terms: Terms) -> Refused | None:
+    async def _check_tokens(self, terms: RecurringTerms) -> RecurringRefused | None:
         sold, bought = await self._accounts([Address(terms.input_mint), Address(terms.output_mint)])
         refused = check_mints(terms, _kind_of(sold), _kind_of(bought))
         if refused is not None:
             return refused
         return check_worth(terms, Sold(_decimals_of(sold), self._price_of(terms.input_mint)))
 
-    async def _new(self, terms: Terms) -> NewDca:
+    async def _new(self, terms: RecurringTerms) -> NewDca:
         """Its index is the second of its creation, or the next one that is free."""
         name = terms.wallet, terms.input_mint, terms.output_mint
         now_s = self._clock.now() // 1000
@@ -116,7 +116,7 @@ class RecurringOrders:
                 output_mint=terms.output_mint,
                 idx=index,
                 in_amount=terms.amount.units,
-                in_amount_per_cycle=terms.per_round.units,
+                in_amount_per_cycle=terms.per_cycle.units,
                 cycle_frequency=terms.interval_s,
                 start_at=terms.starts_at_s,
             )
@@ -230,11 +230,13 @@ def _decimals_of(account: AccountInfo | None) -> int:
 
 
 def _opens(events: Iterable[dca.DcaEvent], address: Address) -> bool:
-    return any(isinstance(event, Opened) and event.dca == address for event in events)
+    return any(isinstance(event, DcaOpened) and event.dca == address for event in events)
 
 
-def _open_order(address: Address, order: Dca, decimals: dict[str, int], opened_by: Signature | None) -> OpenOrder:
-    return OpenOrder(
+def _open_order(
+    address: Address, order: Dca, decimals: dict[str, int], opened_by: Signature | None
+) -> OpenRecurringOrder:
+    return OpenRecurringOrder(
         order=address,
         wallet=Wallet(order.user),
         input_mint=Mint(order.input_mint),
@@ -246,7 +248,7 @@ def _open_order(address: Address, order: Dca, decimals: dict[str, int], opened_b
         used=BaseUnits(order.in_used),
         received=BaseUnits(order.out_received),
         paid_out=BaseUnits(order.out_withdrawn),
-        per_round=BaseUnits(order.in_amount_per_cycle),
+        per_cycle=BaseUnits(order.in_amount_per_cycle),
         out_min=BaseUnits(order.min_out),
         out_max=BaseUnits(order.max_out),
         interval_s=order.cycle_frequency,

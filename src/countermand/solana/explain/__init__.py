@@ -1,4 +1,4 @@
-"""What a transaction does, in plain sentences: who signs and pays, what moves, to whom, and under which program.
+"""Explains a transaction in plain sentences: its signers and payer, what moves where, and under which program.
 
 It reads the bytes alone and asks no chain. Instructions are numbered from 0, as a node's errors number them.
 """
@@ -82,7 +82,7 @@ def told_calls(wire: WireTransaction) -> list[tuple[Call, str]]:
     """Each instruction, and what it does; accounts have no names but their addresses, which are slow to find."""
     calls = calls_of(wire)
     names = Names((), calls)
-    return [(call, _told(call, names)) for call in calls]
+    return [(call, _words(call, names)) for call in calls]
 
 
 def _sentences(wire: WireTransaction) -> Iterator[str]:
@@ -97,7 +97,7 @@ def _sentences(wire: WireTransaction) -> Iterator[str]:
     yield from _signatures(wire, keys)
     yield _fee(wire, payer, calls)
     for number, call in enumerate(calls):
-        yield f"{number}. {_told(call, names)}."
+        yield f"{number}. {_words(call, names)}."
 
 
 def _lifetime(wire: WireTransaction, calls: tuple[Call, ...]) -> str:
@@ -140,7 +140,7 @@ def _budget(calls: tuple[Call, ...], number: bytes, size: int) -> int | None:
     return None
 
 
-def _told(call: Call, names: Names) -> str:
+def _words(call: Call, names: Names) -> str:
     name, sentence = _PROGRAMS.get(call.program, ("", None))
     if sentence is None:
         return f"The program {call.program}, which is not known here: {_undescribed(call, names)}"

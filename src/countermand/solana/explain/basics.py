@@ -139,7 +139,7 @@ def _upgrade_nonce(call: Call, _: Names) -> str:
 
 
 def _create_prefunded(call: Call, names: Names) -> str:
-    """The account may hold lamports already, and then nobody needs to pay."""
+    """The account may hold lamports already, and then no payment is needed."""
     of, account = call.fields(4), names.account(call.account(0))
     lamports, space, owner = of.u64(), of.u64(), of.key()
     made = f"the account {account}, which may exist, gets {space:,} bytes and is given to {owner}"

@@ -1,4 +1,4 @@
-"""What a whole transaction is, where its form says so: those that this venue builds."""
+"""Recognises whole transactions by their form: those that this venue builds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a transaction tells about its accounts: whose they are, in which token, and how amounts read."""
+"""What a transaction says about its accounts: their owners, their tokens, and how amounts read."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -109,7 +109,7 @@ class Names:
         _claim(self._mints, account, mint)
 
     def _label_associated(self, keys: Sequence[Address]) -> None:
-        """Whoever's associated account a key is, if both the owner and the token are in the transaction or known."""
+        """The owner whose associated account a key is, if owner and token are in the transaction or known."""
         named = dict.fromkeys(mint for mint in self._mints.values() if mint is not None and mint in keys)
         for owner, mint, program in product(keys, dict.fromkeys((*_SYMBOLS, *named)), TOKEN_PROGRAMS):
             account = associated_token_address(owner, mint, program)
@@ -134,7 +134,7 @@ def token(mint: Address) -> str:
 
 
 def token_units(units: int, decimals: int) -> str:
-    """Exact, with thousands set apart: `1,500.25`. The decimals are what somebody claims, at most 255."""
+    """Exact, with thousands set apart: `1,500.25`. The decimals are a claim of the transaction, at most 255."""
     digits = str(units).rjust(decimals + 1, "0")
     whole, rest = digits[: len(digits) - decimals], digits[len(digits) - decimals :].rstrip("0")
     return f"{int(whole):,}.{rest}" if rest else f"{int(whole):,}"
@@ -145,7 +145,7 @@ def sol(lamports: int) -> str:
 
 
 def quoted(raw: bytes) -> str:
-    """Text of somebody else, with nothing in it that a terminal would obey."""
+    """Text from outside, without anything that a terminal would obey."""
     try:
         return json.dumps(raw.decode())
     except UnicodeDecodeError:

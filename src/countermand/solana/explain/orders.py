@@ -129,7 +129,7 @@ def _deposit(call: Call, names: Names) -> str:
 def _withdraw(call: Call, names: Names) -> str:
     of = call.fields(DISCRIMINATOR_BYTES)
     units, side = of.u64(), of.u8()
-    if side > dca.Side.OUT:
+    if side > dca.DcaBalance.OUT:
         raise Unreadable(f"no side {side}")
     user, account, to = call.account(0), call.account(1), call.account(5 + side)
     where = user if to == dca.PROGRAM else names.account(to)

@@ -42,7 +42,7 @@ encode: Final[Callable[[object], bytes]] = _encoder.encode
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RpcAnswer:
     """The body of an answer, empty when only notifications were asked, and its HTTP status."""
 
     body: bytes
@@ -113,11 +113,11 @@ class _Batch:
         self._bytes += len(said.body)
         self._held.bytes += len(said.body)
 
-    def joined(self) -> Answer:
+    def joined(self) -> RpcAnswer:
         if not self._answers:
-            return Answer(b"")
+            return RpcAnswer(b"")
         body = b",".join(said.body for said in self._answers)
-        return Answer(b"[%b]" % body, max(said.status for said in self._answers))
+        return RpcAnswer(b"[%b]" % body, max(said.status for said in self._answers))
 
     def close(self) -> None:
         self._held.bytes -= self._bytes
@@ -147,27 +147,27 @@ class Dispatcher:
     def names(self) -> list[str]:
         return list(self._methods)
 
-    async def answer(self, body: bytes) -> Answer:
+    async def answer(self, body: bytes) -> RpcAnswer:
         try:
             request = msgspec.json.decode(body)
         except DECODING_ERRORS as problem:
             error = RpcError(Code.PARSE_ERROR, f"Parse error: {problem}")
-            return Answer(encode(failure(None, error)))
+            return RpcAnswer(encode(failure(None, error)))
         twice = duplicate_key(body)
         if twice is not None:
             error = invalid_request(f"the key {shown(twice)} stands twice")
-            return Answer(encode(failure(None, error)), status=400)
+            return RpcAnswer(encode(failure(None, error)), status=400)
         if isinstance(request, list):
             return await self._answer_batch(request)
         said = await self._answer_one(request)
-        return Answer(b"") if said is None else Answer(said.body, said.status)
+        return RpcAnswer(b"") if said is None else RpcAnswer(said.body, said.status)
 
-    async def _answer_batch(self, requests: list[object]) -> Answer:
+    async def _answer_batch(self, requests: list[object]) -> RpcAnswer:
         if not requests:
-            return Answer(encode(failure(None, invalid_request("an empty batch"))))
+            return RpcAnswer(encode(failure(None, invalid_request("an empty batch"))))
         if len(requests) > self._limits.batch_requests:
             error = invalid_request(f"a batch of {len(requests)} requests (max: {self._limits.batch_requests})")
-            return Answer(encode(failure(None, error)))
+            return RpcAnswer(encode(failure(None, error)))
         batch = _Batch(self._limits, self._held)
         try:
             for request in requests:
@@ -180,7 +180,7 @@ class Dispatcher:
     async def _answer_one(self, request: object) -> "_Said | None":
         """The answer, or None to a notification: a node does not run those."""
         try:
-            call = Call.of(request)
+            call = RpcCall.of(request)
         except RpcError as error:
             return _refused(_id_of(request), error)
         if call.is_notification:
@@ -193,7 +193,7 @@ class Dispatcher:
             return _refused(call.id, answer_too_large(self._limits.answer_bytes))
         return _Said(body)
 
-    async def result(self, call: "Call") -> object:
+    async def result(self, call: "RpcCall") -> object:
         """The result of one call. Raises `RpcError`, whatever goes wrong."""
         if not self._is_up():
             raise unhealthy()
@@ -212,14 +212,14 @@ class Dispatcher:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class RpcCall:
     method: str
     params: object
     id: object
     is_notification: bool
 
     @classmethod
-    def of(cls, request: object) -> "Call":
+    def of(cls, request: object) -> "RpcCall":
         """A well-formed request; `RpcError` says what is wrong with any other."""
         if not isinstance(request, dict):
             raise invalid_request(f"an object is expected, got {shown(request)}")
@@ -249,7 +249,7 @@ def _refused(request_id: object, error: RpcError) -> _Said:
 def _wants_answer(request: object) -> bool:
     """All but notifications, which are well-formed requests without an id."""
     try:
-        return not Call.of(request).is_notification
+        return not RpcCall.of(request).is_notification
     except RpcError:
         return True
 

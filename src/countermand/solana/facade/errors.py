@@ -1,4 +1,4 @@
-"""What goes wrong in JSON-RPC: the codes of the specification and those of a Solana node."""
+"""The errors of JSON-RPC: the codes of the specification and those of a Solana node."""
 
 from enum import IntEnum
 from typing import Any, Final

@@ -10,7 +10,7 @@ from falcon.asgi import Request, Response, WebSocket
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade.dispatch import Dispatcher
 from countermand.solana.facade.methods import Airdrop, RpcMethods
-from countermand.solana.facade.session import GOING_AWAY, TRY_AGAIN_LATER, Backlog, Limits, Session
+from countermand.solana.facade.session import GOING_AWAY, TRY_AGAIN_LATER, Backlog, Session, SocketLimits
 from countermand.solana.facade.subscriptions import Subscriptions
 
 BODY_BYTES_MAX: Final = 256 * 1024
@@ -28,13 +28,13 @@ class SocketHub:
         self,
         chain: EmbeddedChain,
         *,
-        limits: Limits | None = None,
+        limits: SocketLimits | None = None,
         sockets_max: int = SOCKETS_MAX,
         is_up: Callable[[], bool] = lambda: True,
     ) -> None:
         self._subscriptions = Subscriptions(chain)
         self._is_up = is_up
-        self._limits = limits or Limits()
+        self._limits = limits or SocketLimits()
         self._max = sockets_max
         self._backlog = Backlog()
         self._sessions: dict[int, Session] = {}

@@ -118,7 +118,7 @@ class RpcMethods:
         return await self._slot(config)
 
     async def get_epoch_info(self, config: params.Read | None = None) -> Json:
-        """Without `transactionCount`, which nobody counts here: to all clients it is optional."""
+        """Without `transactionCount`, which is not counted here: to all clients it is optional."""
         slot = await self._slot(config)
         return {
             "absoluteSlot": slot,
@@ -397,7 +397,7 @@ def _outcome(simulation: DetailedSimulation) -> Json:
 
 
 def _inner(wire: WireTransaction, simulation: DetailedSimulation) -> list[Json]:
-    """In words, unless lookup tables add keys: the simulation does not tell those."""
+    """In words, unless lookup tables add keys: the simulation does not name those."""
     tables = isinstance(wire.message, MessageV0) and wire.message.address_table_lookups
     keys = None if tables else [str(key) for key in wire.static_keys]
     return inner_instructions_json(simulation.inner_instructions, keys)

@@ -1,4 +1,4 @@
-"""The parameters of the methods as they stand on the wire, and the door through which they enter.
+"""The parameters of the methods as they stand on the wire, and how they are read.
 
 JSON-RPC passes them by position. An explicit null counts as absent, as solana-py sends it; unknown fields are ignored.
 """

@@ -25,7 +25,7 @@ _CLOSE_SECONDS: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SocketLimits:
     """Of one socket: subscriptions, messages and bytes that wait to be read, characters of a request."""
 
     subscriptions_max: int = 1_000
@@ -49,7 +49,7 @@ class Session:
         self,
         socket: WebSocket,
         subscriptions: Subscriptions,
-        limits: Limits,
+        limits: SocketLimits,
         is_up: Callable[[], bool],
         backlog: Backlog | None = None,
     ) -> None:
@@ -171,7 +171,7 @@ class Session:
                 await self._writer
 
     async def _hang_up(self) -> None:
-        """Says goodbye; whoever reads nothing is cut off: the server closes what its handler leaves."""
+        """Sends the close frame. A peer that reads nothing is cut off: the server closes the socket."""
         if self._socket.closed or self._close_code is None:
             return
         try:

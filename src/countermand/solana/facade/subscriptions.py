@@ -1,4 +1,4 @@
-"""Who wants to hear of what, and what they are told when a transaction lands or a slot passes."""
+"""The subscriptions of clients, and their notifications when a transaction lands or a slot passes."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from countermand.solana.facade.dispatch import encode
 from countermand.solana.facade.encode import account_json, decimals_of
 from countermand.solana.facade.errors import Code, RpcError
 from countermand.solana.facade.params import NO_DATA, AccountEncoding, ReadAccount
-from countermand.solana.ledger import Landing
+from countermand.solana.ledger import Landed
 from countermand.solana.port import AccountInfo, Address, ChainUnavailable, JsonError
 from countermand.solana.tokens import SYSTEM_PROGRAM
 
@@ -111,7 +111,7 @@ class Subscriptions:
             del self._about[key]
 
     async def add_signature(self, signature: str, subscriber: Subscriber, *, receipt: bool) -> Subscription:
-        """One that is told once, at once if the transaction landed before, and is gone then."""
+        """It is notified once, at once if the transaction landed before, and ends then."""
         subscription = self.add(Topic.SIGNATURE, signature, subscriber, receipt=receipt)
         try:
             status = await self._chain.signature_status(signature)
@@ -128,16 +128,16 @@ class Subscriptions:
     def _wanted(self, topic: Topic, subject: str = EVERYTHING) -> Sequence[Subscription]:
         return list(self._about.get((topic, subject), {}).values())
 
-    def _landed(self, landing: Landing) -> None:
+    def _landed(self, landed: Landed) -> None:
         """Called by the chain when a transaction is committed; one that is committed already may come after `close`."""
         if self._closed:
             return
-        for subscription in self._wanted(Topic.SIGNATURE, landing.signature):
-            self._tell_signature(subscription, landing.slot, landing.error)
-        self._tell_logs(landing)
+        for subscription in self._wanted(Topic.SIGNATURE, landed.signature):
+            self._tell_signature(subscription, landed.slot, landed.error)
+        self._tell_logs(landed)
         self._tell_slot()
-        watched = [key for key in landing.changed if self._programs or (Topic.ACCOUNT, key) in self._about]
-        self._changed.update(dict.fromkeys(watched, landing.slot))
+        watched = [key for key in landed.changed if self._programs or (Topic.ACCOUNT, key) in self._about]
+        self._changed.update(dict.fromkeys(watched, landed.slot))
         if self._changed and (self._accounts is None or self._accounts.done()):
             self._accounts = asyncio.create_task(self._tell_accounts())
 
@@ -147,12 +147,12 @@ class Subscriptions:
         subscription.tell(_at(slot, {"err": error}))
         self.remove(subscription)
 
-    def _tell_logs(self, landing: Landing) -> None:
-        subjects: Iterable[str] = (EVERYTHING, *dict.fromkeys(landing.accounts))
-        value = {"signature": landing.signature, "err": landing.error, "logs": list(landing.logs)}
+    def _tell_logs(self, landed: Landed) -> None:
+        subjects: Iterable[str] = (EVERYTHING, *dict.fromkeys(landed.accounts))
+        value = {"signature": landed.signature, "err": landed.error, "logs": list(landed.logs)}
         for subject in subjects:
             for subscription in self._wanted(Topic.LOGS, subject):
-                subscription.tell(_at(landing.slot, value))
+                subscription.tell(_at(landed.slot, value))
 
     def _tell_slot(self) -> None:
         slot = self._chain.slot
@@ -165,7 +165,7 @@ class Subscriptions:
             subscription.tell(slot)
 
     async def _watch_slots(self) -> None:
-        """Runs while somebody wants slots. Of slots that pass together, only the last is told."""
+        """Runs while a client has subscribed to slots. Of slots that pass together, only the last is sent."""
         while (Topic.SLOT, EVERYTHING) in self._about or (Topic.ROOT, EVERYTHING) in self._about:
             self._tell_slot()
             await asyncio.sleep(SLOT_MS / 1000)

@@ -31,7 +31,7 @@ def create_associated(payer: Address, owner: Address, mint: Address, program: Ad
 def wrap_sol(owner: Address, lamports: int) -> tuple[Instruction, Instruction, Instruction]:
     """Opens the owner's wrapped SOL account if it is missing, and adds lamports to it.
 
-    The owner pays for the account also where somebody else pays for the transaction, since its rent returns to the
+    The owner pays for the account also where another account pays for the transaction, since its rent returns to the
     owner when the account is closed.
     """
     account = associated_token_address(owner, SOL_MINT)

@@ -1,4 +1,4 @@
-"""What the order programs have in common because Anchor made them: names as eight bytes, absent accounts, events.
+"""The conventions of Anchor that both order programs follow: names as eight bytes, absent accounts, events.
 
 An instruction, an account and an event begin with eight bytes of the SHA-256 of their name. An event is the data of an
 instruction by which a program calls itself, signed by a derived key that only it can sign for.
@@ -122,7 +122,7 @@ class Unreadable(ValueError):
 
 
 class Fields:
-    """The fields of some bytes, one after the other. Bytes that are left over are nobody's mistake."""
+    """The fields of some bytes, one after the other. Bytes that are left over are ignored."""
 
     __slots__ = ("_at", "_data")
 

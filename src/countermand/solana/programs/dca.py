@@ -87,7 +87,7 @@ _ACCOUNT = struct.Struct("<8s32s32s32sQqQQQQQQqQ32s32sQQQQqB")
 assert _ACCOUNT.size == DCA_BYTES
 
 
-class Side(IntEnum):
+class DcaBalance(IntEnum):
     """Which of its two balances a withdrawal takes from."""
 
     IN = 0
@@ -113,16 +113,16 @@ class DcaKeys:
     input_mint: Address
     output_mint: Address
 
-    def own(self, side: Side) -> Address:
+    def own(self, side: DcaBalance) -> Address:
         """The DCA's token account."""
         return associated_token_address(self.dca, self.mint(side))
 
-    def users(self, side: Side) -> Address:
+    def users(self, side: DcaBalance) -> Address:
         """The user's token account."""
         return associated_token_address(self.user, self.mint(side))
 
-    def mint(self, side: Side) -> Address:
-        return self.input_mint if side is Side.IN else self.output_mint
+    def mint(self, side: DcaBalance) -> Address:
+        return self.input_mint if side is DcaBalance.IN else self.output_mint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,9 +171,9 @@ def open_dca_v2(new: NewDca) -> Instruction:
         paying_signer(new.payer),
         readonly(new.input_mint),
         readonly(new.output_mint),
-        writable(keys.users(Side.IN)),
-        writable(keys.own(Side.IN)),
-        writable(keys.own(Side.OUT)),
+        writable(keys.users(DcaBalance.IN)),
+        writable(keys.own(DcaBalance.IN)),
+        writable(keys.own(DcaBalance.OUT)),
         *_programs(),
     ]
     return Instruction(key(PROGRAM), OPEN_DCA_V2 + new.arguments, metas)
@@ -188,9 +188,9 @@ def open_dca(new: NewDca, *, closes_wrapped: bool | None = None) -> Instruction:
         paying_signer(new.user),
         readonly(new.input_mint),
         readonly(new.output_mint),
-        writable(keys.users(Side.IN)),
-        writable(keys.own(Side.IN)),
-        writable(keys.own(Side.OUT)),
+        writable(keys.users(DcaBalance.IN)),
+        writable(keys.own(DcaBalance.IN)),
+        writable(keys.own(DcaBalance.OUT)),
         *_programs(),
     ]
     closes = option(closes_wrapped, lambda yes: bytes([yes]))
@@ -204,10 +204,10 @@ def close_dca(keys: DcaKeys) -> Instruction:
         writable(keys.dca),
         readonly(keys.input_mint),
         readonly(keys.output_mint),
-        writable(keys.own(Side.IN)),
-        writable(keys.own(Side.OUT)),
-        writable(keys.users(Side.IN)),
-        writable(keys.users(Side.OUT)),
+        writable(keys.own(DcaBalance.IN)),
+        writable(keys.own(DcaBalance.OUT)),
+        writable(keys.users(DcaBalance.IN)),
+        writable(keys.users(DcaBalance.OUT)),
         *_programs(),
     ]
     return Instruction(key(PROGRAM), CLOSE_DCA, metas)
@@ -218,8 +218,8 @@ def deposit(keys: DcaKeys, amount: int) -> Instruction:
     metas = [
         paying_signer(keys.user),
         writable(keys.dca),
-        writable(keys.own(Side.IN)),
-        writable(keys.users(Side.IN)),
+        writable(keys.own(DcaBalance.IN)),
+        writable(keys.users(DcaBalance.IN)),
         readonly(TOKEN_PROGRAM),
         readonly(EVENT_AUTHORITY),
         readonly(PROGRAM),
@@ -227,7 +227,7 @@ def deposit(keys: DcaKeys, amount: int) -> Instruction:
     return Instruction(key(PROGRAM), DEPOSIT + u64(amount), metas)
 
 
-def withdraw(keys: DcaKeys, side: Side, amount: int) -> Instruction:
+def withdraw(keys: DcaKeys, side: DcaBalance, amount: int) -> Instruction:
     """Takes from one side; the account of the user that the other side would need is left out."""
     metas = [
         paying_signer(keys.user),
@@ -235,7 +235,7 @@ def withdraw(keys: DcaKeys, side: Side, amount: int) -> Instruction:
         readonly(keys.input_mint),
         readonly(keys.output_mint),
         writable(keys.own(side)),
-        *(writable_or_absent(keys.users(each) if each is side else None, PROGRAM) for each in Side),
+        *(writable_or_absent(keys.users(each) if each is side else None, PROGRAM) for each in DcaBalance),
         *_programs(),
     ]
     return Instruction(key(PROGRAM), WITHDRAW + u64(amount) + bytes([side]), metas)
@@ -274,7 +274,7 @@ def deposit_message(
 
 
 def withdraw_message(
-    keys: DcaKeys, side: Side, amount: int, budget: Budget, blockhash: Blockhash, *, unwraps_sol: bool = True
+    keys: DcaKeys, side: DcaBalance, amount: int, budget: Budget, blockhash: Blockhash, *, unwraps_sol: bool = True
 ) -> bytes:
     """Creates the user's token account if it is missing. `unwraps_sol`: SOL comes as lamports."""
     instructions = [
@@ -340,7 +340,7 @@ def dca_bytes(dca: Dca) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class DcaOpened:
     user: Address
     dca: Address
     in_deposited: int
@@ -352,7 +352,7 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
+class DcaFilled:
     """A cycle. `out_amount` is without the fee."""
 
     user: Address
@@ -366,7 +366,7 @@ class Filled:
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class DcaClosed:
     user: Address
     dca: Address
     in_deposited: int
@@ -382,7 +382,7 @@ class Closed:
 
 
 @dataclass(frozen=True, slots=True)
-class Withdrawn:
+class DcaWithdrawn:
     """The event `Withdraw`. `user_withdraw`: the user asked for it; otherwise a keeper paid out."""
 
     dca: Address
@@ -392,7 +392,7 @@ class Withdrawn:
 
 
 @dataclass(frozen=True, slots=True)
-class Deposited:
+class DcaDeposited:
     """The event `Deposit`."""
 
     dca: Address
@@ -400,14 +400,14 @@ class Deposited:
 
 
 @dataclass(frozen=True, slots=True)
-class CollectedFee:
+class DcaFeeCollected:
     user: Address
     dca: Address
     mint: Address
     amount: int
 
 
-DcaEvent = Opened | Filled | Closed | Withdrawn | Deposited | CollectedFee
+DcaEvent = DcaOpened | DcaFilled | DcaClosed | DcaWithdrawn | DcaDeposited | DcaFeeCollected
 
 
 def events_of(transaction: LedgerTransaction) -> Iterator[DcaEvent]:
@@ -429,29 +429,29 @@ def read_event(data: bytes) -> DcaEvent | None:
         return None
 
 
-def _read_opened(of: Fields) -> Opened:
-    return Opened(of.key(), of.key(), of.u64(), of.key(), of.key(), of.i64(), of.u64(), of.i64())
+def _read_opened(of: Fields) -> DcaOpened:
+    return DcaOpened(of.key(), of.key(), of.u64(), of.key(), of.key(), of.i64(), of.u64(), of.i64())
 
 
-def _read_filled(of: Fields) -> Filled:
-    return Filled(of.key(), of.key(), of.key(), of.key(), of.u64(), of.u64(), of.key(), of.u64())
+def _read_filled(of: Fields) -> DcaFilled:
+    return DcaFilled(of.key(), of.key(), of.key(), of.key(), of.u64(), of.u64(), of.key(), of.u64())
 
 
-def _read_closed(of: Fields) -> Closed:
+def _read_closed(of: Fields) -> DcaClosed:
     opened = of.key(), of.key(), of.u64(), of.key(), of.key(), of.i64(), of.u64(), of.i64()
-    return Closed(*opened, of.u64(), of.u64(), of.u64(), of.flag())
+    return DcaClosed(*opened, of.u64(), of.u64(), of.u64(), of.flag())
 
 
-def _read_withdrawn(of: Fields) -> Withdrawn:
-    return Withdrawn(of.key(), of.u64(), of.u64(), of.flag())
+def _read_withdrawn(of: Fields) -> DcaWithdrawn:
+    return DcaWithdrawn(of.key(), of.u64(), of.u64(), of.flag())
 
 
-def _read_deposited(of: Fields) -> Deposited:
-    return Deposited(of.key(), of.u64())
+def _read_deposited(of: Fields) -> DcaDeposited:
+    return DcaDeposited(of.key(), of.u64())
 
 
-def _read_collected_fee(of: Fields) -> CollectedFee:
-    return CollectedFee(of.key(), of.key(), of.key(), of.u64())
+def _read_collected_fee(of: Fields) -> DcaFeeCollected:
+    return DcaFeeCollected(of.key(), of.key(), of.key(), of.u64())
 
 
 _EVENTS: Final[Mapping[bytes, Callable[[Fields], DcaEvent]]] = MappingProxyType(

@@ -270,7 +270,7 @@ def cancel_message(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class LimitOrderAccount:
     """An order on chain. `making_amount` and `taking_amount` are what remains of the `ori_` ones; times in seconds.
 
     `borrow_making_amount` is what a keeper has taken within the transaction of a fill, and 0 outside.
@@ -303,7 +303,7 @@ class FeeRates:
     stable_bps: int
 
 
-def read_order(data: bytes) -> Order | None:
+def read_order(data: bytes) -> LimitOrderAccount | None:
     """None unless these are the bytes of an order."""
     if len(data) != ORDER_BYTES or not data.startswith(ORDER_DISCRIMINATOR) or data[_EXPIRY_AT] > 1:
         return None
@@ -315,7 +315,7 @@ def read_order(data: bytes) -> Order | None:
     if data[_EXPIRY_AT]:
         expired_at, at = int.from_bytes(data[at : at + 8], "little", signed=True), at + 8
     fee_bps, fee_account, created_at, updated_at, bump, slippage_bps = _TAIL.unpack_from(data, at)
-    return Order(
+    return LimitOrderAccount(
         maker=_address(maker),
         input_mint=_address(input_mint),
         output_mint=_address(output_mint),
@@ -338,7 +338,7 @@ def read_order(data: bytes) -> Order | None:
     )
 
 
-def order_bytes(order: Order) -> bytes:
+def order_bytes(order: LimitOrderAccount) -> bytes:
     """The data of the account, for tests and for a chain that starts with orders."""
     keys = order.maker, order.input_mint, order.output_mint, order.input_program, order.output_program
     head = _HEAD.pack(

@@ -37,7 +37,7 @@ from countermand.solana.port import (
 from countermand.solana.rpc import shapes
 from countermand.solana.rpc.histories import in_order
 from countermand.solana.rpc.history import known_address, landed_transaction
-from countermand.solana.rpc.node import TIMEOUT_MS, BatchRefused, Node, NodeBehind, NodeRefused, caught_up
+from countermand.solana.rpc.node import TIMEOUT_MS, BatchRefused, NodeBehind, NodeClient, NodeRefused, caught_up
 from countermand.solana.rpc.push import Bell, bell, websocket_url
 from countermand.solana.wire import read_transaction
 
@@ -70,10 +70,10 @@ class RpcChain:
     A provider may answer each question from another of its nodes, and some lag. What is guaranteed all the same, if the
     nodes tell the truth about themselves and none of them follows a fork that the cluster has left:
 
-    * A height comes with its slot, finalized on the node that told it. From then on no status counts unless the node
-      that tells it has processed that slot, and no account unless its state there is confirmed. So whoever asks for a
-      height first and then for a status gets what a node "at or past that height" knows: a transaction whose blockhash
-      died at that height landed before that slot or never will, and such a node has it among its recent ones.
+    * A height comes with its slot, finalized on the node that answered. From then on no status counts unless the node
+      that gives it has processed that slot, and no account unless its state there is confirmed. So a caller that asks
+      for a height first and then for a status gets what a node "at or past that height" knows: a transaction whose
+      blockhash died at that height landed before that slot or never will, and such a node has it among its recent ones.
     * `getSignatureStatuses` knows no `minContextSlot`; the slot of its answer takes its place. All other questions that
       know it are sent with it.
     * "No status" of a transaction whose blockhash died long ago (about 300 slots) is as good as the node's ledger: one
@@ -90,7 +90,7 @@ class RpcChain:
 
         `ws_url` is where the node pushes; None means where clients look for it (`websocket_url`).
         """
-        self._node = Node(url, timeout_ms=timeout_ms)
+        self._node = NodeClient(url, timeout_ms=timeout_ms)
         self._ws_url = websocket_url(url) if ws_url is None else ws_url
         self.answers = True
         """What the node did with the last question. It may have refused it, or be behind: that is an answer."""
@@ -397,7 +397,7 @@ class RpcChain:
         """What a node must have seen to know the blockhashes that we were told."""
         return max(self._floor, self._blockhash_slot)
 
-    def _info(self, method: str, account: shapes.Account) -> AccountInfo:
+    def _info(self, method: str, account: shapes.RpcAccount) -> AccountInfo:
         return AccountInfo(account.lamports, self._address(method, account.owner), account.data[0], account.executable)
 
     def _address(self, method: str, text: str) -> Address:
@@ -415,7 +415,7 @@ class _Together(Generic[T]):
         self._task = asyncio.create_task(ask(self))
 
     async def answer(self) -> T:
-        """Who gives up waiting takes the answer from nobody else."""
+        """A caller that gives up waiting does not cancel it for the others."""
         return await asyncio.shield(self._task)
 
 

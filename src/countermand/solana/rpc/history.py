@@ -81,7 +81,7 @@ def _inner(calls: shapes.InnerCalls, keys: int) -> InnerInstructions:
     return InnerInstructions(calls.index, tuple(_call(call, keys) for call in calls.instructions))
 
 
-def _call(call: shapes.InnerCall, keys: int) -> InnerInstruction:
+def _call(call: shapes.RpcInnerCall, keys: int) -> InnerInstruction:
     if len(call.data) > _DATA_CHARACTERS_MAX:
         raise ValueError("an instruction larger than any")
     return InnerInstruction(

@@ -82,7 +82,7 @@ _decode_answer: Final = msgspec.json.Decoder(_Answer).decode
 _decode_answers: Final = msgspec.json.Decoder(list[_Answer]).decode
 
 
-class Node:
+class NodeClient:
     """Raises `ValueError` unless `url` is an http or https address. A path, a query or a password may hold a secret:
     messages name the host alone.
     """

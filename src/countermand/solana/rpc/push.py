@@ -16,7 +16,7 @@ import aiohttp
 import msgspec
 
 from countermand.solana.port import Address, ChainUnavailable
-from countermand.solana.rpc.node import Node
+from countermand.solana.rpc.node import NodeClient
 from countermand.solana.rpc.shapes import Context
 
 OPEN_TIMEOUT_MS: Final = 5_000
@@ -74,7 +74,7 @@ class Bell:
 
 
 @asynccontextmanager
-async def bell(node: Node, url: str, addresses: Sequence[Address]) -> AsyncIterator[Bell | None]:
+async def bell(node: NodeClient, url: str, addresses: Sequence[Address]) -> AsyncIterator[Bell | None]:
     """None if the node does not push: no socket there, or no such subscription."""
     opened = await _opened(node, url, addresses)
     if opened is None:
@@ -108,7 +108,7 @@ class _Refused(Exception):
 
 
 async def _opened(
-    node: Node, url: str, addresses: Sequence[Address]
+    node: NodeClient, url: str, addresses: Sequence[Address]
 ) -> tuple[aiohttp.ClientWebSocketResponse, Bell] | None:
     try:
         async with asyncio.timeout(OPEN_TIMEOUT_MS / 1000):
@@ -141,7 +141,7 @@ async def _subscribed(socket: aiohttp.ClientWebSocketResponse, addresses: Sequen
     return heard
 
 
-async def _read(node: Node, socket: aiohttp.ClientWebSocketResponse, heard: Bell) -> None:
+async def _read(node: NodeClient, socket: aiohttp.ClientWebSocketResponse, heard: Bell) -> None:
     try:
         while True:
             message = _decode(await socket.receive_str())

@@ -1,4 +1,4 @@
-"""What a node's answers look like, as far as we read them. Fields that we do not name are ignored."""
+"""The answers of a node, as far as they are read here. Other fields are ignored."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, Final, Generic, Literal, TypeVar
@@ -45,7 +45,7 @@ class Status(_Shape, frozen=True):
     confirmation_status: str | None = None
 
 
-class Account(_Shape, frozen=True):
+class RpcAccount(_Shape, frozen=True):
     lamports: Unsigned
     owner: str
     data: Base64
@@ -54,7 +54,7 @@ class Account(_Shape, frozen=True):
 
 class KeyedAccount(_Shape, frozen=True):
     pubkey: str
-    account: Account
+    account: RpcAccount
 
 
 class Simulated(_Shape, frozen=True):
@@ -75,7 +75,7 @@ class AddressEntry(_Shape, frozen=True):
     err: Error | None = None
 
 
-class Amount(_Shape, frozen=True):
+class RpcAmount(_Shape, frozen=True):
     amount: str
     decimals: Byte
 
@@ -85,10 +85,10 @@ class TokenAmount(_Shape, frozen=True):
     mint: str
     owner: str
     program_id: str
-    ui_token_amount: Amount
+    ui_token_amount: RpcAmount
 
 
-class InnerCall(_Shape, frozen=True):
+class RpcInnerCall(_Shape, frozen=True):
     program_id_index: Byte
     accounts: list[Byte]
     data: str
@@ -97,7 +97,7 @@ class InnerCall(_Shape, frozen=True):
 
 class InnerCalls(_Shape, frozen=True):
     index: Byte
-    instructions: list[InnerCall]
+    instructions: list[RpcInnerCall]
 
 
 class Returned(_Shape, frozen=True):
@@ -110,7 +110,7 @@ class Loaded(_Shape, frozen=True):
     readonly: list[str] = []
 
 
-class Meta(_Shape, frozen=True):
+class RpcMeta(_Shape, frozen=True):
     fee: Unsigned
     pre_balances: list[Unsigned]
     post_balances: list[Unsigned]
@@ -128,7 +128,7 @@ class Transaction(_Shape, frozen=True):
     slot: Slot
     block_time: int
     transaction: Base64
-    meta: Meta
+    meta: RpcMeta
 
 
 Reader = Callable[[msgspec.Raw], T]
@@ -136,7 +136,7 @@ Reader = Callable[[msgspec.Raw], T]
 read_blockhash: Final[Reader[At[Blockhash]]] = msgspec.json.Decoder(At[Blockhash]).decode
 read_epoch: Final[Reader[EpochInfo]] = msgspec.json.Decoder(EpochInfo).decode
 read_statuses: Final[Reader[At[list[Status | None]]]] = msgspec.json.Decoder(At[list[Status | None]]).decode
-read_accounts: Final[Reader[At[list[Account | None]]]] = msgspec.json.Decoder(At[list[Account | None]]).decode
+read_accounts: Final[Reader[At[list[RpcAccount | None]]]] = msgspec.json.Decoder(At[list[RpcAccount | None]]).decode
 read_program: Final[Reader[At[list[KeyedAccount]]]] = msgspec.json.Decoder(At[list[KeyedAccount]]).decode
 read_simulated: Final[Reader[At[Simulated]]] = msgspec.json.Decoder(At[Simulated]).decode
 read_signature: Final[Reader[str]] = msgspec.json.Decoder(str).decode

@@ -50,7 +50,7 @@ CREATE TABLE orders (
 COMMENT ON TABLE orders IS 'Orders as they are: what the journal adds up to. Each change rewrites the row, so a page keeps room for it.';
 COMMENT ON COLUMN orders.bucket IS
     'That of the wallet: a shard owns a range of buckets, with all rows in them. The last byte of an id is only a hint at it.';
-COMMENT ON COLUMN orders.live IS 'It is loaded at a start. The others are read when somebody names them.';
+COMMENT ON COLUMN orders.live IS 'It is loaded at a start. The others are read when a request names them.';
 CREATE INDEX orders_live ON orders (shard, id) WHERE live;
 COMMENT ON INDEX orders_live IS 'A start finds what lives among all that has ended.';
 
@@ -67,7 +67,7 @@ CREATE TABLE events (
     body     bytea   NOT NULL,
     PRIMARY KEY (shard, seq, n)
 );
-COMMENT ON TABLE events IS 'What happened to each order, as readers are told of it: the journal entry, and the number within it. Rows are only ever added.';
+COMMENT ON TABLE events IS 'The events of each order, as readers see them: the journal entry, and the number within it. Rows are only ever added.';
 COMMENT ON COLUMN events.wallet IS 'The wallet or the account whose order it is.';
 CREATE INDEX events_order ON events (order_id, kind, seq, n);
 COMMENT ON INDEX events_order IS 'The story of one order, or only some kinds of events of it: there may be very many of one kind.';

@@ -4,7 +4,7 @@ CREATE TABLE sandbox_settings (
     name text PRIMARY KEY,
     body bytea NOT NULL
 );
-COMMENT ON TABLE sandbox_settings IS 'The mode of its clock and its seed, written before the answer to whoever set them.';
+COMMENT ON TABLE sandbox_settings IS 'The mode of its clock and its seed, written before the answer to the request that set them.';
 
 CREATE TABLE sandbox_tokens (
     mint     text     COLLATE "C" PRIMARY KEY,
@@ -19,4 +19,4 @@ CREATE TABLE venue (
     one              boolean PRIMARY KEY DEFAULT true CHECK (one),
     seed_fingerprint text NOT NULL
 );
-COMMENT ON TABLE venue IS 'Which master seed the vaults of this database belong to. With another one nobody could get at their funds.';
+COMMENT ON TABLE venue IS 'Which master seed the vaults of this database belong to. Another one cannot move their funds.';

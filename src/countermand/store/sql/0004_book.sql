@@ -18,7 +18,7 @@ CREATE TABLE book_orders (
     UNIQUE (account, nonce)
 ) WITH (fillfactor = 70);
 COMMENT ON TABLE book_orders IS 'Orders as they are: what the journal adds up to. Each change rewrites the row, so a page keeps room for it.';
-COMMENT ON COLUMN book_orders.live IS 'It is loaded at a start. The others are read when somebody names them.';
+COMMENT ON COLUMN book_orders.live IS 'It is loaded at a start. The others are read when a request names them.';
 CREATE INDEX book_orders_live ON book_orders (shard, id) WHERE live;
 COMMENT ON INDEX book_orders_live IS 'A start finds what lives among all that has ended.';
 CREATE INDEX book_orders_account ON book_orders (account, id);
@@ -52,13 +52,13 @@ CREATE TABLE book_balances (
     locked    numeric(32, 0) NOT NULL CHECK (locked >= 0),
     PRIMARY KEY (shard, account, currency)
 ) WITH (fillfactor = 50);
-COMMENT ON TABLE book_balances IS 'Who has what: what the journal adds up to.';
+COMMENT ON TABLE book_balances IS 'The balances of all accounts, as the journal adds up.';
 
-CREATE TABLE book_standing (
+CREATE TABLE book_counters (
     shard integer PRIMARY KEY,
     body  bytea   NOT NULL
 ) WITH (fillfactor = 10);
-COMMENT ON TABLE book_standing IS 'How many orders, trades and nonces there were, and the last price of each market.';
+COMMENT ON TABLE book_counters IS 'How many orders, trades and nonces there were, and the last price of each market.';
 
 CREATE TABLE book_drafts (
     nonce      bigint  PRIMARY KEY,

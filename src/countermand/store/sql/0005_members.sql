@@ -7,7 +7,7 @@ CREATE TABLE members (
     stark_key     text   COLLATE "C",
     registered_at bigint NOT NULL
 );
-COMMENT ON TABLE members IS 'Users by their Ethereum addresses, in lower case. Whoever logs in is one.';
+COMMENT ON TABLE members IS 'Users by their Ethereum addresses, in lower case. The first login makes one.';
 COMMENT ON COLUMN members.customer_id IS 'Never given twice, not even after a reset: tokens name their owners by it.';
 COMMENT ON COLUMN members.logins IS 'Each login moves it on, and the text that is signed to log in follows from it: no signature serves twice.';
 COMMENT ON COLUMN members.stark_key IS 'The public key that signs the orders, 0x and hexadecimal digits.';

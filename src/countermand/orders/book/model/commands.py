@@ -1,11 +1,11 @@
-"""What may be asked of the venue. Everything that happens outside enters as one of these."""
+"""The commands of the order books. Everything from outside enters as one of these."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from countermand.orders.book.model.ledger.amount import Account, Amount, Currency
 from countermand.orders.book.model.market import MarketSymbol
-from countermand.orders.book.model.order import Nonce, OrderId, Side, Terms
+from countermand.orders.book.model.order import BookTerms, Nonce, OrderId, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,23 +16,23 @@ class Credit:
 
 
 @dataclass(frozen=True, slots=True)
-class PlaceOrder:
+class PlaceBookOrder:
     uuid: str
     nonce: Nonce
     placement: bytes
-    terms: Terms
+    terms: BookTerms
     match_fails: bool = False
     """A fault that was switched on: its first match fails."""
 
 
 @dataclass(frozen=True, slots=True)
-class CancelOrder:
+class CancelBookOrder:
     account: Account
     order_id: OrderId
 
 
 @dataclass(frozen=True, slots=True)
-class CancelOrders:
+class CancelBookOrders:
     """The oldest orders of an account in a market that have not ended, at most `limit`."""
 
     account: Account
@@ -47,18 +47,20 @@ class CancelByOperator:
 
 
 @dataclass(frozen=True, slots=True)
-class ExpireOrder:
+class ExpireBookOrder:
     """Demanded by time: the order has the greatest age that its market allows."""
 
     order_id: OrderId
 
 
 @dataclass(frozen=True, slots=True)
-class OpenOrder:
+class OpenBookOrder:
     """Demanded by a trade: a triggered stop order enters the book."""
 
     order_id: OrderId
     match_fails: bool = False
 
 
-Command: TypeAlias = Credit | PlaceOrder | CancelOrder | CancelOrders | CancelByOperator | ExpireOrder | OpenOrder
+Command: TypeAlias = (
+    Credit | PlaceBookOrder | CancelBookOrder | CancelBookOrders | CancelByOperator | ExpireBookOrder | OpenBookOrder
+)

@@ -1,11 +1,11 @@
-"""What has happened at the venue. Its state is the fold of these."""
+"""The events of the order books. The exchange is the fold of these."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from countermand.orders.book.model.ledger.amount import Account, Amount, Currency
 from countermand.orders.book.model.market import MarketSymbol
-from countermand.orders.book.model.order import CancelReason, Nonce, OrderId, Side, Terms, TradeId
+from countermand.orders.book.model.order import BookTerms, CancelReason, Nonce, OrderId, Side, TradeId
 from countermand.orders.book.model.quantities import Lots, Rate, Ticks
 
 
@@ -17,14 +17,14 @@ class Credited:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderPlaced:
+class BookOrderPlaced:
     """Accepted, and paid for: `locked` of the currency that it spends."""
 
     order_id: OrderId
     uuid: str
     nonce: Nonce
     placement: bytes
-    terms: Terms
+    terms: BookTerms
     maker_fee: Rate
     taker_fee: Rate
     reference: Ticks | None
@@ -39,14 +39,14 @@ class StopTriggered:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderOpened:
+class BookOrderOpened:
     """It may trade from here on."""
 
     order_id: OrderId
 
 
 @dataclass(frozen=True, slots=True)
-class OrderRested:
+class BookOrderRested:
     """What remains of it is in the book, behind all that rest at its price."""
 
     order_id: OrderId
@@ -82,7 +82,7 @@ class Traded:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderReduced:
+class BookOrderReduced:
     """Self-trade prevention took off a part of its volume."""
 
     order_id: OrderId
@@ -91,7 +91,7 @@ class OrderReduced:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderCancelled:
+class BookOrderCancelled:
     """It never trades again, and what it had locked is its owner's to use."""
 
     order_id: OrderId
@@ -100,7 +100,16 @@ class OrderCancelled:
 
 
 Event: TypeAlias = (
-    Credited | OrderPlaced | StopTriggered | OrderOpened | OrderRested | Traded | OrderReduced | OrderCancelled
+    Credited
+    | BookOrderPlaced
+    | StopTriggered
+    | BookOrderOpened
+    | BookOrderRested
+    | Traded
+    | BookOrderReduced
+    | BookOrderCancelled
 )
 
-OrderEvent: TypeAlias = OrderPlaced | StopTriggered | OrderOpened | OrderRested | Traded | OrderReduced | OrderCancelled
+OrderEvent: TypeAlias = (
+    BookOrderPlaced | StopTriggered | BookOrderOpened | BookOrderRested | Traded | BookOrderReduced | BookOrderCancelled
+)

@@ -1,6 +1,6 @@
-"""The whole venue of a shard in memory: its markets with their books, its orders, its ledger.
+"""All order books of a shard in memory: the markets, their orders, and the ledger.
 
-The desk changes by events only (`apply`), so a fold of the same events gives the same desk.
+The exchange changes by events only (`apply`), so a fold of the same events gives the same exchange.
 """
 
 from collections import OrderedDict
@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from countermand.orders.book.model.book import Book
-from countermand.orders.book.model.commands import Command, ExpireOrder, OpenOrder
+from countermand.orders.book.model.commands import Command, ExpireBookOrder, OpenBookOrder
 from countermand.orders.book.model.events import (
+    BookOrderCancelled,
+    BookOrderOpened,
+    BookOrderPlaced,
+    BookOrderReduced,
+    BookOrderRested,
     Credited,
     Event,
-    OrderCancelled,
     OrderEvent,
-    OrderOpened,
-    OrderPlaced,
-    OrderReduced,
-    OrderRested,
     StopTriggered,
     Traded,
 )
@@ -28,18 +28,18 @@ from countermand.orders.book.model.ledger.ledger import Balance, Hold, Ledger
 from countermand.orders.book.model.ledger.transfer import HoldId
 from countermand.orders.book.model.lifecycle import LIVE, evolve, is_resting, place
 from countermand.orders.book.model.market import Market, MarketSymbol
-from countermand.orders.book.model.order import BUY, SELL, Kind, Nonce, Order, OrderId, Side
+from countermand.orders.book.model.order import BUY, SELL, BookOrder, Kind, Nonce, OrderId, Side
 from countermand.orders.book.model.quantities import Ticks
 from countermand.orders.book.model.settlement import locked_by, spent_currency, transfers
 from countermand.orders.book.model.stops import Stops
 from countermand.values.instant import Instant
 
 T = TypeVar("T")
-Part = Literal["standing", "balances", "orders"]
+Part = Literal["counters", "balances", "orders"]
 
 
 class Unloadable(Exception):
-    """What is stored makes no desk. `part` says of what, `key` which one; None: they do not add up together."""
+    """The stored rows make no exchange. `part` says which kind, `key` which row; None: they do not add up together."""
 
     def __init__(self, part: Part, key: object, reason: str) -> None:
         super().__init__(reason)
@@ -48,8 +48,8 @@ class Unloadable(Exception):
 
 
 @dataclass(slots=True)
-class Pit:
-    """One market's part of the desk."""
+class MarketState:
+    """One market's part of the exchange."""
 
     market: Market
     book: Book
@@ -61,8 +61,8 @@ class Pit:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Where the counters stand, and the price of the newest trade in each market that had one."""
+class Counters:
+    """How many orders, trades and ranks there were, and the price of the newest trade in each market that had one."""
 
     orders: int = 0
     trades: int = 0
@@ -74,14 +74,14 @@ class Standing:
 class Changes:
     """What an event changed: the orders as they are now, and whose balances of what."""
 
-    orders: tuple[Order, ...]
+    orders: tuple[BookOrder, ...]
     balances: tuple[tuple[Account, Currency], ...]
 
 
-class Desk:
+class Exchange:
     def __init__(self, markets: Iterable[Market], new_book: Callable[[], Book] = FastBook) -> None:
-        self.pits = {market.symbol: Pit(market, new_book()) for market in markets}
-        self.orders: dict[OrderId, Order] = {}
+        self.markets = {market.symbol: MarketState(market, new_book()) for market in markets}
+        self.orders: dict[OrderId, BookOrder] = {}
         self.ledger = Ledger()
         self.orders_placed = 0
         self.trades_made = 0
@@ -92,12 +92,12 @@ class Desk:
 
     # --- what is there
 
-    def placed(self, account: Account, nonce: Nonce) -> Order | None:
+    def placed(self, account: Account, nonce: Nonce) -> BookOrder | None:
         """What became of a nonce, if its order is in memory."""
         order_id = self._placed.get((account, nonce))
         return None if order_id is None else self.orders[order_id]
 
-    def live(self, account: Account, market: MarketSymbol, side: Side | None = None) -> list[Order]:
+    def live(self, account: Account, market: MarketSymbol, side: Side | None = None) -> list[BookOrder]:
         """An account's orders in a market that have not ended, the oldest first."""
         orders = (self.orders[order_id] for order_id in self._live.get((account, market), ()))
         return [order for order in orders if side in (None, order.terms.side)]
@@ -106,9 +106,13 @@ class Desk:
         """A trade has triggered it, and it has not been opened yet."""
         return order_id in self._triggered
 
-    def standing(self) -> Standing:
-        last = tuple((pit.market.symbol, pit.last) for pit in self.pits.values() if pit.last is not None)
-        return Standing(self.orders_placed, self.trades_made, self.ranks_given, last)
+    def counters(self) -> Counters:
+        last = tuple(
+            (market_state.market.symbol, market_state.last)
+            for market_state in self.markets.values()
+            if market_state.last is not None
+        )
+        return Counters(self.orders_placed, self.trades_made, self.ranks_given, last)
 
     # --- what time and trades demand
 
@@ -117,7 +121,7 @@ class Desk:
         return None if due is None else due[0]
 
     def command_due(self, at: Instant) -> tuple[Instant, Command] | None:
-        """What must be decided before anything else, if it is due at `at`, and since when."""
+        """The command that comes before any other, if it is due at `at`, and since when it is."""
         due = self._first_due()
         return None if due is None or due[0] > at else due
 
@@ -125,43 +129,43 @@ class Desk:
         for order_id in self._triggered:
             triggered_at = self.orders[order_id].triggered_at
             assert triggered_at is not None, f"order {order_id} waits to be opened, and was not triggered"
-            return triggered_at, OpenOrder(order_id)
-        dues = [self._expiry(pit) for pit in self.pits.values() if pit.live]
+            return triggered_at, OpenBookOrder(order_id)
+        dues = [self._expiry(market_state) for market_state in self.markets.values() if market_state.live]
         if not dues:
             return None
         due, order_id = min(dues)
-        return due, ExpireOrder(order_id)
+        return due, ExpireBookOrder(order_id)
 
-    def _expiry(self, pit: Pit) -> tuple[Instant, OrderId]:
-        order_id = next(iter(pit.live))
-        return Instant(self.orders[order_id].created_at + pit.market.max_order_age_ms), order_id
+    def _expiry(self, market_state: MarketState) -> tuple[Instant, OrderId]:
+        order_id = next(iter(market_state.live))
+        return Instant(self.orders[order_id].created_at + market_state.market.max_order_age_ms), order_id
 
     # --- the fold
 
     def apply(self, event: Event, at: Instant) -> Changes:
-        """Moves what the event moves: orders, indexes, money."""
-        before = () if isinstance(event, Credited | OrderPlaced) else self._concerned(event)
+        """Changes orders, indexes and money as the event says."""
+        before = () if isinstance(event, Credited | BookOrderPlaced) else self._concerned(event)
         market = None if isinstance(event, Credited) else self._market(event, before)
         orders = self._evolved(event, before, at)
         for order in orders:
             self.orders[order.id] = order
         match event:
-            case OrderPlaced():
+            case BookOrderPlaced():
                 self._placed_now(orders[0])
             case StopTriggered(order_id):
                 self._forget_stop(orders[0])
                 self._triggered[order_id] = None
-            case OrderOpened(order_id):
+            case BookOrderOpened(order_id):
                 self._triggered.pop(order_id, None)
-            case OrderRested():
+            case BookOrderRested():
                 self._rested(orders[0])
             case Traded():
                 self._traded(event, orders)
-            case OrderReduced(order_id, lots):
-                book = self.pits[orders[0].terms.market].book
+            case BookOrderReduced(order_id, lots):
+                book = self.markets[orders[0].terms.market].book
                 if order_id in book:
                     book.reduce(order_id, lots.lots)
-            case OrderCancelled():
+            case BookOrderCancelled():
                 self._cancelled(before[0])
             case Credited():
                 pass
@@ -170,72 +174,72 @@ class Desk:
             self._settle(order)
         return Changes(orders, tuple(dict.fromkeys(touched)))
 
-    def _concerned(self, event: OrderEvent) -> tuple[Order, ...]:
+    def _concerned(self, event: OrderEvent) -> tuple[BookOrder, ...]:
         if isinstance(event, Traded):
             return self.orders[event.buy.order_id], self.orders[event.sell.order_id]
         return (self.orders[event.order_id],)
 
-    def _market(self, event: OrderEvent, concerned: tuple[Order, ...]) -> Market:
-        terms = event.terms if isinstance(event, OrderPlaced) else concerned[0].terms
-        return self.pits[terms.market].market
+    def _market(self, event: OrderEvent, concerned: tuple[BookOrder, ...]) -> Market:
+        terms = event.terms if isinstance(event, BookOrderPlaced) else concerned[0].terms
+        return self.markets[terms.market].market
 
-    def _evolved(self, event: Event, before: tuple[Order, ...], at: Instant) -> tuple[Order, ...]:
+    def _evolved(self, event: Event, before: tuple[BookOrder, ...], at: Instant) -> tuple[BookOrder, ...]:
         if isinstance(event, Credited):
             return ()
-        if isinstance(event, OrderPlaced):
+        if isinstance(event, BookOrderPlaced):
             assert event.order_id == self.orders_placed + 1, f"order {event.order_id} leaves a gap, or is not new"
             return (place(event, at),)
         return tuple(evolve(order, event, at) for order in before)
 
-    def _placed_now(self, order: Order) -> None:
+    def _placed_now(self, order: BookOrder) -> None:
         self.orders_placed = order.id
         self._index_nonce(order)
         self._index_live(order)
 
-    def _rested(self, order: Order) -> None:
+    def _rested(self, order: BookOrder) -> None:
         assert order.rank == self.ranks_given + 1, f"order {order.id} jumps the queue"
         self.ranks_given = order.rank
         self._add_to_book(order)
 
-    def _traded(self, trade: Traded, orders: tuple[Order, ...]) -> None:
+    def _traded(self, trade: Traded, orders: tuple[BookOrder, ...]) -> None:
         assert trade.trade_id == self.trades_made + 1, f"trade {trade.trade_id} leaves a gap, or is not new"
         self.trades_made = trade.trade_id
-        pit = self.pits[trade.market]
-        pit.last = trade.price
+        market_state = self.markets[trade.market]
+        market_state.last = trade.price
         maker = orders[1] if trade.taker is BUY else orders[0]
-        pit.book.reduce(maker.id, trade.lots.lots)
+        market_state.book.reduce(maker.id, trade.lots.lots)
 
-    def _cancelled(self, order: Order) -> None:
+    def _cancelled(self, order: BookOrder) -> None:
         """Given as it was before."""
         if order.id in self._triggered:
             del self._triggered[order.id]
         elif order.terms.kind is Kind.STOP_LIMIT and order.triggered_at is None:
             self._forget_stop(order)
         elif is_resting(order):
-            self.pits[order.terms.market].book.remove(order.id)
+            self.markets[order.terms.market].book.remove(order.id)
 
-    def _settle(self, order: Order) -> None:
+    def _settle(self, order: BookOrder) -> None:
         """An order that ended leaves the indexes, and has nothing locked. One that rests has exactly what it needs."""
         if order.state not in LIVE:
             self._unindex_live(order)
             assert HoldId(order.id) not in self.ledger.holds, f"order {order.id} has ended and keeps money locked"
         elif is_resting(order):
             hold = self.ledger.holds[HoldId(order.id)]
-            needed = locked_by(order, self.pits[order.terms.market].market)
+            needed = locked_by(order, self.markets[order.terms.market].market)
             assert hold.left == needed, f"order {order.id} has {hold.left} locked and needs {needed}"
 
     # --- storage
 
     def load(
-        self, standing: Standing, balances: Iterable[tuple[Account, Currency, Balance]], orders: Iterable[Order]
+        self, counters: Counters, balances: Iterable[tuple[Account, Currency, Balance]], orders: Iterable[BookOrder]
     ) -> None:
-        """Takes in what is stored: all balances, and all orders that have not ended. Only an empty desk can load.
+        """Takes in all stored balances, and all orders that have not ended. Only an empty exchange can load.
 
         Raises `Unloadable`.
         """
-        assert not self.orders, "the desk is not empty"
-        assert not self.orders_placed, "the desk is not empty"
-        _each("standing", (standing,), lambda _: "standing", self._adopt_standing)
+        assert not self.orders, "the exchange is not empty"
+        assert not self.orders_placed, "the exchange is not empty"
+        _each("counters", (counters,), lambda _: "counters", self._adopt_counters)
         _each("balances", balances, lambda row: f"{row[0]} {row[1]}", lambda row: self.ledger.adopt(*row))
         live = sorted(orders, key=lambda order: order.id)
         _each("orders", live, lambda order: order.id, self._adopt)
@@ -248,8 +252,8 @@ class Desk:
         if wrong:
             raise Unloadable("balances", None, f"they do not add up with the orders: {wrong[0]}")
 
-    def recall(self, order: Order) -> None:
-        """Takes in an order that has ended, since it is asked for."""
+    def recall(self, order: BookOrder) -> None:
+        """Takes in an order that has ended, since a request names it."""
         assert order.id not in self.orders, f"order {order.id} is here already"
         assert order.state not in LIVE, f"order {order.id} has not ended, and was not loaded"
         self.orders[order.id] = order
@@ -261,17 +265,17 @@ class Desk:
         assert order.state not in LIVE, f"order {order_id} has not ended"
         del self._placed[order.terms.account, order.nonce]
 
-    def _adopt_standing(self, standing: Standing) -> None:
-        assert min(standing.orders, standing.trades, standing.ranks) >= 0, "a counter is negative"
-        self.orders_placed, self.trades_made, self.ranks_given = standing.orders, standing.trades, standing.ranks
-        for symbol, price in standing.last:
-            self.pits[symbol].last = price
+    def _adopt_counters(self, counters: Counters) -> None:
+        assert min(counters.orders, counters.trades, counters.ranks) >= 0, "a counter is negative"
+        self.orders_placed, self.trades_made, self.ranks_given = counters.orders, counters.trades, counters.ranks
+        for symbol, price in counters.last:
+            self.markets[symbol].last = price
 
-    def _adopt(self, order: Order) -> None:
+    def _adopt(self, order: BookOrder) -> None:
         assert order.state in LIVE, f"order {order.id} has ended"
         assert 0 < order.id <= self.orders_placed, f"order {order.id} is not one of {self.orders_placed}"
         assert (order.rank or 0) <= self.ranks_given, f"rank {order.rank} is not one of {self.ranks_given}"
-        market = self.pits[order.terms.market].market
+        market = self.markets[order.terms.market].market
         self.orders[order.id] = order
         self._index_nonce(order)
         self._index_live(order)
@@ -280,38 +284,38 @@ class Desk:
 
     # --- indexes
 
-    def _add_to_book(self, order: Order) -> None:
-        terms, book = order.terms, self.pits[order.terms.market].book
+    def _add_to_book(self, order: BookOrder) -> None:
+        terms, book = order.terms, self.markets[order.terms.market].book
         assert terms.price is not None, f"order {order.id} rests without a price"
         book.add(order.id, terms.side, terms.price.ticks, order.remaining.lots)
         bid, ask = book.best(BUY), book.best(SELL)
         assert bid is None or ask is None or bid < ask, f"order {order.id} crosses the book of {terms.market}"
 
-    def _index_nonce(self, order: Order) -> None:
+    def _index_nonce(self, order: BookOrder) -> None:
         key = order.terms.account, order.nonce
         assert key not in self._placed, f"nonce {order.nonce} of {order.terms.account} was used twice"
         self._placed[key] = order.id
 
-    def _index_live(self, order: Order) -> None:
+    def _index_live(self, order: BookOrder) -> None:
         terms = order.terms
-        pit = self.pits[terms.market]
-        pit.live[order.id] = None
+        market_state = self.markets[terms.market]
+        market_state.live[order.id] = None
         self._live.setdefault((terms.account, terms.market), OrderedDict())[order.id] = None
         if terms.kind is Kind.STOP_LIMIT and order.triggered_at is None:
             assert terms.stop is not None, f"order {order.id} has no stop price"
-            pit.stops.add(order.id, terms.side, terms.stop.ticks)
+            market_state.stops.add(order.id, terms.side, terms.stop.ticks)
 
-    def _unindex_live(self, order: Order) -> None:
+    def _unindex_live(self, order: BookOrder) -> None:
         terms = order.terms
-        del self.pits[terms.market].live[order.id]
+        del self.markets[terms.market].live[order.id]
         mine = self._live[terms.account, terms.market]
         del mine[order.id]
         if not mine:
             del self._live[terms.account, terms.market]
 
-    def _forget_stop(self, order: Order) -> None:
+    def _forget_stop(self, order: BookOrder) -> None:
         assert order.terms.stop is not None, f"order {order.id} has no stop price"
-        self.pits[order.terms.market].stops.remove(order.id, order.terms.side, order.terms.stop.ticks)
+        self.markets[order.terms.market].stops.remove(order.id, order.terms.side, order.terms.stop.ticks)
 
 
 def _each(part: Part, stored: Iterable[T], key: Callable[[T], object], take_in: Callable[[T], None]) -> None:
@@ -323,5 +327,5 @@ def _each(part: Part, stored: Iterable[T], key: Callable[[T], object], take_in: 
             raise Unloadable(part, key(item), f"{type(problem).__name__}: {problem}") from problem
 
 
-def _waits_to_be_opened(order: Order) -> bool:
+def _waits_to_be_opened(order: BookOrder) -> bool:
     return order.triggered_at is not None and order.rank is None

@@ -10,49 +10,49 @@ from types import MappingProxyType
 from typing import Any, Final, assert_never
 
 from countermand.orders.book.model.events import (
-    OrderCancelled,
+    BookOrderCancelled,
+    BookOrderOpened,
+    BookOrderPlaced,
+    BookOrderReduced,
+    BookOrderRested,
     OrderEvent,
-    OrderOpened,
-    OrderPlaced,
-    OrderReduced,
-    OrderRested,
     StopTriggered,
     Traded,
     TradeLeg,
 )
-from countermand.orders.book.model.order import Order, State
+from countermand.orders.book.model.order import BookOrder, OrderStatus
 from countermand.values.instant import Instant
 
-TRANSITIONS: Final[Mapping[State, Mapping[type[OrderEvent], State]]] = MappingProxyType(
+TRANSITIONS: Final[Mapping[OrderStatus, Mapping[type[OrderEvent], OrderStatus]]] = MappingProxyType(
     {
         # A stop order stays here until a trade triggers it; any other order is opened in the turn that placed it.
-        State.PENDING: {
-            StopTriggered: State.PENDING,
-            OrderOpened: State.WAIT,
-            OrderCancelled: State.CANCEL,
+        OrderStatus.PENDING: {
+            StopTriggered: OrderStatus.PENDING,
+            BookOrderOpened: OrderStatus.WAIT,
+            BookOrderCancelled: OrderStatus.CANCEL,
         },
-        State.WAIT: {
-            OrderRested: State.WAIT,
+        OrderStatus.WAIT: {
+            BookOrderRested: OrderStatus.WAIT,
             # The last trade, after which nothing remains, leads to DONE.
-            Traded: State.WAIT,
-            OrderReduced: State.WAIT,
-            OrderCancelled: State.CANCEL,
+            Traded: OrderStatus.WAIT,
+            BookOrderReduced: OrderStatus.WAIT,
+            BookOrderCancelled: OrderStatus.CANCEL,
         },
-        State.DONE: {},
-        State.CANCEL: {},
+        OrderStatus.DONE: {},
+        OrderStatus.CANCEL: {},
     }
 )
 
-LIVE: Final = (State.PENDING, State.WAIT)
+LIVE: Final = (OrderStatus.PENDING, OrderStatus.WAIT)
 
 
-class IllegalTransition(Exception):
+class IllegalBookTransition(Exception):
     """Our own mistake: an event that cannot follow. Nothing was changed."""
 
 
-def place(event: OrderPlaced, at: Instant) -> Order:
+def place(event: BookOrderPlaced, at: Instant) -> BookOrder:
     """The beginning of every life."""
-    return Order(
+    return BookOrder(
         id=event.order_id,
         uuid=event.uuid,
         nonce=event.nonce,
@@ -61,35 +61,35 @@ def place(event: OrderPlaced, at: Instant) -> Order:
         maker_fee=event.maker_fee,
         taker_fee=event.taker_fee,
         reference=event.reference,
-        state=State.PENDING,
+        state=OrderStatus.PENDING,
         created_at=at,
         updated_at=at,
         origin=event.terms.lots,
     )
 
 
-def evolve(order: Order, event: OrderEvent, at: Instant) -> Order:
-    """The order after the event. Raises `IllegalTransition` if the table does not allow it."""
+def evolve(order: BookOrder, event: OrderEvent, at: Instant) -> BookOrder:
+    """The order after the event. Raises `IllegalBookTransition` if the table does not allow it."""
     state = TRANSITIONS[order.state].get(type(event))
     if state is None:
-        raise IllegalTransition(f"order {order.id} is {order.state.value}: {type(event).__name__} cannot follow")
+        raise IllegalBookTransition(f"order {order.id} is {order.state.value}: {type(event).__name__} cannot follow")
     changes = _changes(order, event, at)
     if isinstance(event, Traded) and changes["executed"] == order.origin:
-        state = State.DONE
+        state = OrderStatus.DONE
     return replace(order, state=state, updated_at=at, **changes)
 
 
-def leg_of(order: Order, trade: Traded) -> TradeLeg:
+def leg_of(order: BookOrder, trade: Traded) -> TradeLeg:
     leg = trade.buy if trade.buy.order_id == order.id else trade.sell
     assert leg.order_id == order.id, f"order {order.id} has no part in trade {trade.trade_id}"
     return leg
 
 
-def is_resting(order: Order) -> bool:
-    return order.state is State.WAIT and order.rank is not None
+def is_resting(order: BookOrder) -> bool:
+    return order.state is OrderStatus.WAIT and order.rank is not None
 
 
-def _changes(order: Order, event: OrderEvent, at: Instant) -> dict[str, Any]:
+def _changes(order: BookOrder, event: OrderEvent, at: Instant) -> dict[str, Any]:
     """The fields that an event changes, besides the state."""
     match event:
         case Traded():
@@ -99,22 +99,22 @@ def _changes(order: Order, event: OrderEvent, at: Instant) -> dict[str, Any]:
                 "turnover": order.turnover + event.price.ticks * event.lots.lots,
                 "trades": order.trades + 1,
             }
-        case OrderRested():
+        case BookOrderRested():
             assert order.rank is None, f"order {order.id} rests already"
             return {"rank": event.rank}
-        case OrderReduced():
+        case BookOrderReduced():
             assert event.lots < order.remaining, (
                 f"order {order.id} has {order.remaining}, which is not to be reduced away"
             )
             return {"origin": order.origin - event.lots}
-        case OrderCancelled():
+        case BookOrderCancelled():
             return {"cancel_reason": event.reason}
         case StopTriggered():
             assert order.triggered_at is None, f"order {order.id} was triggered already"
             return {"triggered_at": at}
-        case OrderOpened():
+        case BookOrderOpened():
             return {}
-        case OrderPlaced():
-            raise IllegalTransition(f"order {order.id} was placed already")
+        case BookOrderPlaced():
+            raise IllegalBookTransition(f"order {order.id} was placed already")
         case _:
             assert_never(event)

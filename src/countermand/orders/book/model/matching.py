@@ -1,23 +1,23 @@
-"""An order meets the book: whom it trades with, at which prices, who pays what, and what stops it.
+"""An order enters the book: with which orders it trades, at which prices, what each side pays, and what stops it.
 
-Nothing is changed here. What happens is returned, and becomes so when it is applied.
+Nothing is changed here. The events are returned, and the caller applies them.
 """
 
 from countermand.orders.book.model.book import WORST_TO_BUY, WORST_TO_SELL
 from countermand.orders.book.model.events import (
+    BookOrderCancelled,
+    BookOrderOpened,
+    BookOrderReduced,
+    BookOrderRested,
     Event,
-    OrderCancelled,
-    OrderOpened,
-    OrderReduced,
-    OrderRested,
     StopTriggered,
     Traded,
     TradeLeg,
 )
-from countermand.orders.book.model.exchange import Desk, Pit
+from countermand.orders.book.model.exchange import Exchange, MarketState
 from countermand.orders.book.model.ledger.amount import ZERO, Amount
 from countermand.orders.book.model.market import Market, SelfTrade, fee_of, is_beyond
-from countermand.orders.book.model.order import BUY, SELL, CancelReason, Kind, Order, OrderId, TradeId
+from countermand.orders.book.model.order import BUY, SELL, BookOrder, CancelReason, Kind, OrderId, TradeId
 from countermand.orders.book.model.quantities import Lots, Ticks
 from countermand.orders.book.model.settlement import cost_of, locked_by
 
@@ -25,7 +25,7 @@ from countermand.orders.book.model.settlement import cost_of, locked_by
 class _Taker:
     """An order on its way through the book: what is left of it, and of what it has locked."""
 
-    def __init__(self, order: Order, market: Market, locked: Amount) -> None:
+    def __init__(self, order: BookOrder, market: Market, locked: Amount) -> None:
         self.order = order
         self.market = market
         self.left = order.remaining.lots
@@ -57,7 +57,7 @@ class _Taker:
 
     def cancelled(self, reason: CancelReason) -> Event:
         self.has_ended = True
-        return OrderCancelled(self.order.id, reason, self.locked)
+        return BookOrderCancelled(self.order.id, reason, self.locked)
 
     def reduced(self, lots: int) -> Event:
         """A market order to buy has locked what it may need, not what these lots cost: its rest is free at its end."""
@@ -66,9 +66,9 @@ class _Taker:
         unlocked = ZERO if may_need else cost_of(terms, Lots(lots), self.market)
         self.left -= lots
         self.locked -= unlocked
-        return OrderReduced(self.order.id, Lots(lots), unlocked)
+        return BookOrderReduced(self.order.id, Lots(lots), unlocked)
 
-    def trade(self, trade_id: TradeId, maker: Order, price: int, lots: int) -> Event:
+    def trade(self, trade_id: TradeId, maker: BookOrder, price: int, lots: int) -> Event:
         terms, market = self.order.terms, self.market
         volume, total = market.volume(Lots(lots)), market.cost(Ticks(price), Lots(lots))
         buys = terms.side is BUY
@@ -97,44 +97,44 @@ class _Taker:
         return unlocked
 
 
-def enter(desk: Desk, order: Order, locked: Amount, *, match_fails: bool) -> tuple[Event, ...]:
+def enter(exchange: Exchange, order: BookOrder, locked: Amount, *, match_fails: bool) -> tuple[Event, ...]:
     """An order is opened and goes as far as it can. `locked` is what it may spend."""
-    pit = desk.pits[order.terms.market]
-    taker = _Taker(order, pit.market, locked)
-    happened: list[Event] = [OrderOpened(order.id)]
-    for maker_id, price, there in pit.book.makers(order.terms.side, taker.limit):
-        maker, lots = desk.orders[OrderId(maker_id)], min(taker.left, there)
+    market_state = exchange.markets[order.terms.market]
+    taker = _Taker(order, market_state.market, locked)
+    events: list[Event] = [BookOrderOpened(order.id)]
+    for maker_id, price, there in market_state.book.makers(order.terms.side, taker.limit):
+        maker, lots = exchange.orders[OrderId(maker_id)], min(taker.left, there)
         if (reason := taker.obstacle(price)) is not None:
-            happened.append(taker.cancelled(reason))
+            events.append(taker.cancelled(reason))
         elif maker.terms.account == order.terms.account:
-            happened += _prevent(taker, maker, there)
+            events += _prevent(taker, maker, there)
         elif match_fails:
-            happened.append(taker.cancelled(CancelReason.FAILED))
+            events.append(taker.cancelled(CancelReason.FAILED))
         elif not taker.can_pay(price, lots):
-            happened.append(taker.cancelled(CancelReason.SYSTEM))
+            events.append(taker.cancelled(CancelReason.SYSTEM))
         else:
             taker.trades += 1
-            happened.append(taker.trade(TradeId(desk.trades_made + taker.trades), maker, price, lots))
+            events.append(taker.trade(TradeId(exchange.trades_made + taker.trades), maker, price, lots))
         if taker.has_ended or not taker.left:
             break
     if taker.left and not taker.has_ended:
-        happened.append(_remainder(desk, taker))
-    return (*happened, *_triggered(pit, happened))
+        events.append(_remainder(exchange, taker))
+    return (*events, *_triggered(market_state, events))
 
 
-def _remainder(desk: Desk, taker: _Taker) -> Event:
+def _remainder(exchange: Exchange, taker: _Taker) -> Event:
     """What the book cannot serve: of a market order it ends, of any other it rests."""
     if taker.order.terms.kind is Kind.MARKET:
         return taker.cancelled(CancelReason.SYSTEM)
-    return OrderRested(taker.order.id, desk.ranks_given + 1)
+    return BookOrderRested(taker.order.id, exchange.ranks_given + 1)
 
 
-def _prevent(taker: _Taker, maker: Order, there: int) -> list[Event]:
+def _prevent(taker: _Taker, maker: BookOrder, there: int) -> list[Event]:
     """What happens instead of a trade between two orders of one account."""
     policy = taker.market.self_trade
     if policy is SelfTrade.CANCEL_NEWEST:
         return [taker.cancelled(CancelReason.SYSTEM)]
-    maker_ends = OrderCancelled(maker.id, CancelReason.SYSTEM, locked_by(maker, taker.market))
+    maker_ends = BookOrderCancelled(maker.id, CancelReason.SYSTEM, locked_by(maker, taker.market))
     if policy is SelfTrade.CANCEL_OLDEST:
         return [maker_ends]
     if policy is SelfTrade.CANCEL_BOTH or taker.left == there:
@@ -142,13 +142,13 @@ def _prevent(taker: _Taker, maker: Order, there: int) -> list[Event]:
     if taker.left > there:
         return [maker_ends, taker.reduced(there)]
     lots = Lots(taker.left)
-    maker_reduced = OrderReduced(maker.id, lots, cost_of(maker.terms, lots, taker.market))
+    maker_reduced = BookOrderReduced(maker.id, lots, cost_of(maker.terms, lots, taker.market))
     return [maker_reduced, taker.cancelled(CancelReason.SYSTEM)]
 
 
-def _triggered(pit: Pit, happened: list[Event]) -> list[Event]:
+def _triggered(market_state: MarketState, events: list[Event]) -> list[Event]:
     """The stop orders whose price these trades reached."""
-    prices = [event.price.ticks for event in happened if isinstance(event, Traded)]
+    prices = [event.price.ticks for event in events if isinstance(event, Traded)]
     if not prices:
         return []
-    return [StopTriggered(order_id) for order_id in pit.stops.crossed(min(prices), max(prices))]
+    return [StopTriggered(order_id) for order_id in market_state.stops.crossed(min(prices), max(prices))]

@@ -40,7 +40,7 @@ class Kind(Enum):
     """Post-only: ends without a trade if it would match at once."""
 
 
-class State(Enum):
+class OrderStatus(Enum):
     PENDING = "pending"
     """Not in the book yet: it has just been accepted, or it is a stop order that nothing triggered."""
     WAIT = "wait"
@@ -59,7 +59,7 @@ class CancelReason(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class BookTerms:
     """What the user asked for."""
 
     account: Account
@@ -73,7 +73,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class BookOrder:
     """One id, one life."""
 
     id: OrderId
@@ -81,12 +81,12 @@ class Order:
     nonce: Nonce
     placement: bytes
     """A digest of the whole request, by which its repetition is recognised."""
-    terms: Terms
+    terms: BookTerms
     maker_fee: Rate
     taker_fee: Rate
     reference: Ticks | None
     """The best price of the other side at placement, else the last trade's: by it slippage is judged."""
-    state: State
+    state: OrderStatus
     created_at: Instant
     updated_at: Instant
     origin: Lots

@@ -1,4 +1,4 @@
-"""What a market counts in. Types at the door; the book itself works with the whole numbers inside them."""
+"""What a market counts in. Callers use these types; the book itself works with the whole numbers inside them."""
 
 from dataclasses import dataclass
 from typing import Final

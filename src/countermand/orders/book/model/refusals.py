@@ -1,14 +1,14 @@
-"""Why a command on the venue is refused."""
+"""Why a command on the order books is refused."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from countermand.orders.book.model.order import Order
+from countermand.orders.book.model.order import BookOrder
 from countermand.values.refusal import CommandRefused
 
 
-class Refusal(Enum):
-    """A closed list, in order of precedence within each command: if two things are wrong, the earlier one is told."""
+class BookRefusal(Enum):
+    """A closed list, in order of precedence within each command: if two are true, the earlier one is the answer."""
 
     NONCE_USED = auto()
     """By another request of the same account."""
@@ -23,19 +23,19 @@ class Refusal(Enum):
     INSUFFICIENT_FUNDS = auto()
 
     ORDER_UNKNOWN = auto()
-    """Or another account's, which is not told."""
+    """Or another account's: the answer does not say which."""
     ORDER_DONE = auto()
     ORDER_CANCELLED = auto()
 
     AMOUNT_TOO_BIG = auto()
     NOTHING_TO_DO = auto()
-    """What the command would do is done, or its reason is gone."""
+    """The command has taken effect before, or its reason is gone."""
 
 
 @dataclass(frozen=True, slots=True)
-class Refused(CommandRefused):
-    refusal: Refusal
-    order: Order | None = None
+class BookRefused(CommandRefused):
+    refusal: BookRefusal
+    order: BookOrder | None = None
     """The order as it is, when it has ended."""
     detail: str = ""
     """The field."""

@@ -1,28 +1,28 @@
 """What the orders cost: which money each event moves, and what a live order keeps locked."""
 
 from countermand.orders.book.model.events import (
+    BookOrderCancelled,
+    BookOrderOpened,
+    BookOrderPlaced,
+    BookOrderReduced,
+    BookOrderRested,
     Credited,
     Event,
-    OrderCancelled,
-    OrderOpened,
-    OrderPlaced,
-    OrderReduced,
-    OrderRested,
     StopTriggered,
     Traded,
 )
 from countermand.orders.book.model.ledger.amount import FEES, Amount, Currency
 from countermand.orders.book.model.ledger.transfer import Deposit, HoldId, Post, Reserve, Transfer, Void
 from countermand.orders.book.model.market import Market
-from countermand.orders.book.model.order import SELL, Kind, Order, Terms
+from countermand.orders.book.model.order import SELL, BookOrder, BookTerms, Kind
 from countermand.orders.book.model.quantities import Lots
 
 
-def spent_currency(terms: Terms, market: Market) -> Currency:
+def spent_currency(terms: BookTerms, market: Market) -> Currency:
     return market.base if terms.side is SELL else market.quote
 
 
-def cost_of(terms: Terms, lots: Lots, market: Market) -> Amount:
+def cost_of(terms: BookTerms, lots: Lots, market: Market) -> Amount:
     """What so many lots of an order with a limit need in the currency that it spends."""
     if terms.side is SELL:
         return market.volume(lots)
@@ -30,7 +30,7 @@ def cost_of(terms: Terms, lots: Lots, market: Market) -> Amount:
     return market.cost(terms.price, lots)
 
 
-def locked_by(order: Order, market: Market) -> Amount:
+def locked_by(order: BookOrder, market: Market) -> Amount:
     """What a live order has locked. A market order never lives longer than the turn in which it came."""
     assert order.terms.kind is not Kind.MARKET, f"market order {order.id} outlived its turn"
     return cost_of(order.terms, order.remaining, market)
@@ -41,15 +41,15 @@ def transfers(event: Event, market: Market | None) -> tuple[Transfer, ...]:
     match event:
         case Credited():
             return (Deposit(event.account, event.currency, event.amount),)
-        case OrderPlaced():
+        case BookOrderPlaced():
             assert market is not None, "an order has a market"
             terms = event.terms
             return (Reserve(HoldId(event.order_id), terms.account, spent_currency(terms, market), event.locked),)
         case Traded():
             return _traded(event)
-        case OrderReduced() | OrderCancelled():
+        case BookOrderReduced() | BookOrderCancelled():
             return (Void(HoldId(event.order_id), event.unlocked),) if event.unlocked else ()
-        case OrderOpened() | OrderRested() | StopTriggered():
+        case BookOrderOpened() | BookOrderRested() | StopTriggered():
             return ()
 
 

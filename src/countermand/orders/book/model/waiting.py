@@ -1,11 +1,11 @@
-"""What an order of the book waits for, as a value: its words are made where it is shown."""
+"""What an order of the book waits for, as a value. The words are in `sandbox/wording.py`."""
 
 from enum import Enum
 
-from countermand.orders.book.model.order import Order, State
+from countermand.orders.book.model.order import BookOrder, OrderStatus
 
 
-class Waiting(Enum):
+class BookWaiting(Enum):
     STOP_PRICE = "stop_price"
     """A trade at its stop price or beyond."""
     TURN = "turn"
@@ -14,12 +14,12 @@ class Waiting(Enum):
     """It rests: an order of the other side at its price."""
 
 
-def waits_for(order: Order) -> Waiting | None:
+def waits_for(order: BookOrder) -> BookWaiting | None:
     """None: it has ended."""
     match order.state:
-        case State.PENDING:
+        case OrderStatus.PENDING:
             is_stop = order.terms.stop is not None and order.triggered_at is None
-            return Waiting.STOP_PRICE if is_stop else Waiting.TURN
-        case State.WAIT:
-            return Waiting.COUNTERPARTY
+            return BookWaiting.STOP_PRICE if is_stop else BookWaiting.TURN
+        case OrderStatus.WAIT:
+            return BookWaiting.COUNTERPARTY
     return None

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from countermand.orders.limit.model.order import OpenOrder
+from countermand.orders.limit.model.order import OpenLimitOrder
 from countermand.values.identity import Address
 
 BATCH: Final = 5
 """So many orders are cancelled by one transaction, if it holds them."""
 
 
-def chosen(open_orders: Sequence[OpenOrder], named: Sequence[Address] | None) -> list[OpenOrder]:
+def chosen(open_orders: Sequence[OpenLimitOrder], named: Sequence[Address] | None) -> list[OpenLimitOrder]:
     """Those named, in their order, each once, without those that are not open; None is all, by creation and address."""
     if named is None:
         return sorted(open_orders, key=lambda order: (order.created_at_s, order.address))
@@ -18,7 +18,9 @@ def chosen(open_orders: Sequence[OpenOrder], named: Sequence[Address] | None) ->
     return [by_address[address] for address in dict.fromkeys(named) if address in by_address]
 
 
-def batches(orders: Sequence[OpenOrder], fits: Callable[[Sequence[OpenOrder]], bool]) -> Iterator[Sequence[OpenOrder]]:
+def batches(
+    orders: Sequence[OpenLimitOrder], fits: Callable[[Sequence[OpenLimitOrder]], bool]
+) -> Iterator[Sequence[OpenLimitOrder]]:
     """Fives, in this order. One that does not fit a transaction is split; a single order is taken to fit."""
     for start in range(0, len(orders), BATCH):
         rest = orders[start : start + BATCH]

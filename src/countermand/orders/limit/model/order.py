@@ -7,7 +7,7 @@ from countermand.values.quantities import BaseUnits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class LimitTerms:
     """What a maker asks for. The payer pays rents and fees; `expires_at_s` is in seconds since the epoch.
 
     `fee_account`: the integrator's token account for the output, which goes with `fee_bps`.
@@ -29,7 +29,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpenOrder:
+class OpenLimitOrder:
     """An order as the chain has it. `making` and `taking` are what remains of the `original` ones; times in seconds.
 
     `borrowed` is what a keeper has taken within the transaction of a fill, and 0 outside.

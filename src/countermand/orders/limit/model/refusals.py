@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 
-class Refusal(Enum):
+class LimitRefusal(Enum):
     """In order of precedence."""
 
     MINT_UNKNOWN = auto()
@@ -15,8 +15,8 @@ class Refusal(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class LimitRefused:
     """`subject` is the address that it is about."""
 
-    refusal: Refusal
+    refusal: LimitRefusal
     subject: str

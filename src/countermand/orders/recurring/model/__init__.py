@@ -1,1 +1,1 @@
-"""Recurring orders by time: an amount sold in equal rounds. They live on the chain; here is what may be asked for."""
+"""Recurring orders by time: an amount sold in equal cycles. They live on the chain; here is what may be asked for."""

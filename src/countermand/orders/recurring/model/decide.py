@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from countermand.orders.recurring.model.order import Terms
+from countermand.orders.recurring.model.order import RecurringTerms
 from countermand.values.quantities import USD_SCALE, BaseUnits, UsdPrice
 
-ROUNDS_MIN: Final = 2
+CYCLES_MIN: Final = 2
 INTERVAL_S_MIN: Final = 30
 INTERVAL_S_MAX: Final = 365 * 86_400
 START_S_MAX: Final = 10**11 - 1
@@ -15,17 +15,17 @@ START_S_MAX: Final = 10**11 - 1
 START_LATE_S: Final = 60
 """So long a start may be over when the request arrives: it meant now."""
 ORDER_CENTS_MIN: Final = 100_00
-ROUND_CENTS_MIN: Final = 50_00
+CYCLE_CENTS_MIN: Final = 50_00
 _CENT_SCALE: Final = 2
 
 
-class Refusal(Enum):
+class RecurringRefusal(Enum):
     """A closed list, in order of precedence within each command: if two things are wrong, the earlier one is told."""
 
     ORDER_UNREADABLE = auto()
     """There is no order at this address, or it is another wallet's."""
 
-    TOO_FEW_ROUNDS = auto()
+    TOO_FEW_CYCLES = auto()
     TOO_FREQUENT = auto()
     TOO_RARE = auto()
     START_TOO_FAR = auto()
@@ -35,14 +35,14 @@ class Refusal(Enum):
     MINT_UNSUPPORTED = auto()
     PRICE_UNKNOWN = auto()
     ORDER_TOO_SMALL = auto()
-    ROUND_TOO_SMALL = auto()
+    CYCLE_TOO_SMALL = auto()
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    refusal: Refusal
+class RecurringRefused:
+    refusal: RecurringRefusal
     detail: str = ""
-    """The mint, or the number that is out of bounds: of rounds, of seconds, or of cents."""
+    """The mint, or the number that is out of bounds: of cycles, of seconds, or of cents."""
 
 
 class MintKind(Enum):
@@ -62,44 +62,44 @@ class Sold:
     price: UsdPrice | None
 
 
-def check_schedule(terms: Terms, now_s: int) -> Refused | None:
+def check_schedule(terms: RecurringTerms, now_s: int) -> RecurringRefused | None:
     """`now_s`: in seconds since the Unix epoch."""
-    if terms.rounds < ROUNDS_MIN:
-        return Refused(Refusal.TOO_FEW_ROUNDS, str(terms.rounds))
+    if terms.cycles < CYCLES_MIN:
+        return RecurringRefused(RecurringRefusal.TOO_FEW_CYCLES, str(terms.cycles))
     if terms.interval_s < INTERVAL_S_MIN:
-        return Refused(Refusal.TOO_FREQUENT, str(terms.interval_s))
+        return RecurringRefused(RecurringRefusal.TOO_FREQUENT, str(terms.interval_s))
     if terms.interval_s > INTERVAL_S_MAX:
-        return Refused(Refusal.TOO_RARE, str(terms.interval_s))
+        return RecurringRefused(RecurringRefusal.TOO_RARE, str(terms.interval_s))
     if terms.starts_at_s is not None and terms.starts_at_s > START_S_MAX:
-        return Refused(Refusal.START_TOO_FAR, str(terms.starts_at_s))
+        return RecurringRefused(RecurringRefusal.START_TOO_FAR, str(terms.starts_at_s))
     if terms.starts_at_s is not None and terms.starts_at_s < now_s - START_LATE_S:
-        return Refused(Refusal.START_PAST, str(terms.starts_at_s))
+        return RecurringRefused(RecurringRefusal.START_PAST, str(terms.starts_at_s))
     if terms.input_mint == terms.output_mint:
-        return Refused(Refusal.SAME_MINT)
+        return RecurringRefused(RecurringRefusal.SAME_MINT)
     return None
 
 
-def check_mints(terms: Terms, sold: MintKind, bought: MintKind) -> Refused | None:
+def check_mints(terms: RecurringTerms, sold: MintKind, bought: MintKind) -> RecurringRefused | None:
     kinds = ((terms.input_mint, sold), (terms.output_mint, bought))
     for wrong, refusal in (
-        (MintKind.NONE, Refusal.MINT_UNKNOWN),
-        (MintKind.UNSUPPORTED, Refusal.MINT_UNSUPPORTED),
+        (MintKind.NONE, RecurringRefusal.MINT_UNKNOWN),
+        (MintKind.UNSUPPORTED, RecurringRefusal.MINT_UNSUPPORTED),
     ):
         for mint, kind in kinds:
             if kind is wrong:
-                return Refused(refusal, mint)
+                return RecurringRefused(refusal, mint)
     return None
 
 
-def check_worth(terms: Terms, sold: Sold) -> Refused | None:
+def check_worth(terms: RecurringTerms, sold: Sold) -> RecurringRefused | None:
     if sold.price is None:
-        return Refused(Refusal.PRICE_UNKNOWN, terms.input_mint)
+        return RecurringRefused(RecurringRefusal.PRICE_UNKNOWN, terms.input_mint)
     cents = _cents(terms.amount, sold.price, sold.decimals)
     if cents < ORDER_CENTS_MIN:
-        return Refused(Refusal.ORDER_TOO_SMALL, str(cents))
-    cents = _cents(terms.per_round, sold.price, sold.decimals)
-    if cents < ROUND_CENTS_MIN:
-        return Refused(Refusal.ROUND_TOO_SMALL, str(cents))
+        return RecurringRefused(RecurringRefusal.ORDER_TOO_SMALL, str(cents))
+    cents = _cents(terms.per_cycle, sold.price, sold.decimals)
+    if cents < CYCLE_CENTS_MIN:
+        return RecurringRefused(RecurringRefusal.CYCLE_TOO_SMALL, str(cents))
     return None
 
 

@@ -12,28 +12,28 @@ CLOSES: Final = "recurring.cancel"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class RecurringTerms:
     """What is asked for. `starts_at_s` is in seconds since the Unix epoch; None: at once."""
 
     wallet: Wallet
     input_mint: Mint
     output_mint: Mint
     amount: BaseUnits
-    rounds: int
+    cycles: int
     interval_s: int
     starts_at_s: int | None = None
 
     @property
-    def per_round(self) -> BaseUnits:
-        """What does not divide evenly is a last, smaller round."""
-        return BaseUnits(self.amount.units // self.rounds)
+    def per_cycle(self) -> BaseUnits:
+        """What does not divide evenly is a last, smaller cycle."""
+        return BaseUnits(self.amount.units // self.cycles)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpenOrder:
+class OpenRecurringOrder:
     """An order on the chain. `created_at_s` is in seconds since the Unix epoch.
 
-    `out_min` and `out_max` bound what a round may give; 0: no bound.
+    `out_min` and `out_max` bound what a cycle may give; 0: no bound.
     """
 
     order: Address
@@ -47,7 +47,7 @@ class OpenOrder:
     used: BaseUnits
     received: BaseUnits
     paid_out: BaseUnits
-    per_round: BaseUnits
+    per_cycle: BaseUnits
     out_min: BaseUnits
     out_max: BaseUnits
     interval_s: int
@@ -60,5 +60,5 @@ class OpenOrder:
 class OrderPage:
     """Some of the orders that match, and how many pages there are."""
 
-    orders: tuple[OpenOrder, ...]
+    orders: tuple[OpenRecurringOrder, ...]
     total_pages: int

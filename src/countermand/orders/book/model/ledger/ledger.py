@@ -1,4 +1,4 @@
-"""Who has what: per account and currency what can be used and what is locked, and which hold locks it.
+"""The balances: per account and currency the available and the locked amount, and the holds that lock it.
 
 The ledger changes by transfers only. A hold is used up by posts and voids and is then gone: whatever is posted or
 voided after that is our own mistake, and stops the process before it is written.

@@ -1,4 +1,4 @@
-"""What the door lets in, what it answers by itself, and what it adds to every answer."""
+"""What the HTTP gateway lets in, what it answers by itself, and what it adds to every answer."""
 
 import asyncio
 import re
@@ -10,10 +10,10 @@ import falcon
 import pytest
 from falcon.asgi import Request, Response
 
-from countermand.gateway import body, door
+from countermand.gateway import body, http_gateway
 from countermand.gateway.asgi import App, Event, Receive, Scope, Send
-from countermand.gateway.door import Door
 from countermand.gateway.falcon_app import new_app
+from countermand.gateway.http_gateway import HttpGateway
 from countermand.sandbox.gateway_faults import FaultyApp, GatewayFaults
 from countermand.settings import Settings
 from tests.gateway.asking import Reply, ask
@@ -42,9 +42,9 @@ class Broken:
         raise falcon.HTTPUnprocessableEntity(description="No.", headers={"x-why": "because"})
 
 
-def a_door(
+def a_gateway(
     faults: GatewayFaults | None = None, settings: Settings | None = None, body_seconds_max: float | None = None
-) -> Door:
+) -> HttpGateway:
     app = new_app()
     for path in (ORDERS, "/trigger/v2/vault/register", "/trigger/v2/orders/{id}", "/price/v3", "/sandbox/clock"):
         app.add_route(path, Anything())
@@ -52,27 +52,27 @@ def a_door(
     app.add_route("/rpc", Anything())
     app.add_route("/broken", Broken())
     faulty = FaultyApp(cast("App", app), faults or GatewayFaults())
-    return Door(faulty, settings or Settings(), clock=lambda: 1_800_000_000.0, body_seconds_max=body_seconds_max)
+    return HttpGateway(faulty, settings or Settings(), clock=lambda: 1_800_000_000.0, body_seconds_max=body_seconds_max)
 
 
 async def test_a_request_reaches_the_dialect_with_its_body() -> None:
-    reply = await ask(a_door(), "POST", ORDERS, JSON, b'{"a":1}')
+    reply = await ask(a_gateway(), "POST", ORDERS, JSON, b'{"a":1}')
     assert (reply.status, reply.json) == (200, {"path": ORDERS, "bytes": 7})
 
 
 async def test_a_chunked_body_arrives_whole() -> None:
-    reply = await ask(a_door(), "POST", ORDERS, JSON, [b"x" * 100, b"y" * 50])
+    reply = await ask(a_gateway(), "POST", ORDERS, JSON, [b"x" * 100, b"y" * 50])
     assert reply.json["bytes"] == 150
 
 
 async def test_a_body_may_be_as_large_as_the_limit_and_not_larger() -> None:
-    assert (await ask(a_door(), "POST", ORDERS, JSON, b"x" * 262_144)).status == 200
-    reply = await ask(a_door(), "POST", ORDERS, JSON, b"x" * 262_145)
+    assert (await ask(a_gateway(), "POST", ORDERS, JSON, b"x" * 262_144)).status == 200
+    reply = await ask(a_gateway(), "POST", ORDERS, JSON, b"x" * 262_145)
     assert (reply.status, reply.json["code"], reply.headers["connection"]) == (413, 413, "close")
 
 
 async def test_a_body_declared_too_large_is_refused_before_it_is_read() -> None:
-    app = a_door()
+    app = a_gateway()
     events: list[Event] = []
 
     async def never() -> Event:
@@ -87,7 +87,7 @@ async def test_a_body_declared_too_large_is_refused_before_it_is_read() -> None:
 
 
 async def test_a_chunked_body_is_counted() -> None:
-    reply = await ask(a_door(), "POST", ORDERS, JSON, (b"x" * 65_536 for _ in range(1_600)))
+    reply = await ask(a_gateway(), "POST", ORDERS, JSON, (b"x" * 65_536 for _ in range(1_600)))
     assert reply.status == 413
 
 
@@ -104,7 +104,7 @@ async def test_a_body_that_does_not_come_in_time_is_refused() -> None:
     async def send(event: Event) -> None:
         reply.append(event)
 
-    await a_door(body_seconds_max=0.05)(_scope("POST", ORDERS, {"content-length": "5"}), receive, send)
+    await a_gateway(body_seconds_max=0.05)(_scope("POST", ORDERS, {"content-length": "5"}), receive, send)
     assert reply[0]["status"] == 408
     assert b"did not arrive" in reply[1]["body"]
 
@@ -124,7 +124,7 @@ async def test_a_stop_hurries_the_bodies_that_still_come(monkeypatch: pytest.Mon
     async def send(event: Event) -> None:
         reply.append(event)
 
-    app = a_door()
+    app = a_gateway()
     request = asyncio.create_task(app(_scope("POST", ORDERS, {"content-length": "5"}), receive, send))
     await reading.wait()
     await app.drain()
@@ -139,7 +139,7 @@ async def test_a_peer_that_leaves_in_its_body_gets_no_answer() -> None:
     async def send(event: Event) -> None:
         raise AssertionError(event)
 
-    await a_door()(_scope("POST", ORDERS, {"content-length": "5"}), gone, send)
+    await a_gateway()(_scope("POST", ORDERS, {"content-length": "5"}), gone, send)
 
 
 async def test_drain_closes_the_streams() -> None:
@@ -148,12 +148,12 @@ async def test_drain_closes_the_streams() -> None:
     async def close() -> None:
         closed.append("hub")
 
-    await Door(new_app(), Settings(), closers=[close]).drain()
+    await HttpGateway(new_app(), Settings(), closers=[close]).drain()
     assert closed == ["hub"]
 
 
 async def test_a_peer_may_have_only_so_many_requests_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "IN_FLIGHT_PER_PEER_MAX", 2)
+    monkeypatch.setattr(http_gateway, "IN_FLIGHT_PER_PEER_MAX", 2)
     hold = asyncio.Event()
 
     async def slow(_scope: Scope, _receive: Receive, send: Send) -> None:
@@ -161,7 +161,7 @@ async def test_a_peer_may_have_only_so_many_requests_in_flight(monkeypatch: pyte
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    app = Door(slow, Settings())
+    app = HttpGateway(slow, Settings())
     waiting = [asyncio.create_task(ask(app, "GET", "/rpc")) for _ in range(2)]
     await asyncio.sleep(0)
     third = await ask(app, "GET", "/rpc")
@@ -175,23 +175,23 @@ async def test_a_peer_may_have_only_so_many_requests_in_flight(monkeypatch: pyte
 
 @pytest.mark.parametrize("path", ["/nowhere", "/trigger/v2/nowhere", "/trigger/v9", "/", "//trigger/v2/orders/price"])
 async def test_an_unknown_path_is_a_404_of_the_gateway(path: str) -> None:
-    reply = await ask(a_door(), "GET", path)
+    reply = await ask(a_gateway(), "GET", path)
     assert (reply.status, reply.body) == (404, b'{"code":404,"message":"Not found"}')
 
 
 @pytest.mark.parametrize("path", [ORDERS + "/", "/trigger/v2/orders/", "/price/v3/", "/sandbox/clock/"])
 async def test_a_trailing_slash_is_a_404(path: str) -> None:
-    assert (await ask(a_door(), "GET", path)).body == b'{"code":404,"message":"Not found"}'
+    assert (await ask(a_gateway(), "GET", path)).body == b'{"code":404,"message":"Not found"}'
 
 
 @pytest.mark.parametrize("path", ["/sapi/v1/orders", "/sapi/v1/orders/"])
 async def test_tanx_takes_paths_with_and_without_a_trailing_slash(path: str) -> None:
-    reply = await ask(a_door(), "GET", path)
+    reply = await ask(a_gateway(), "GET", path)
     assert (reply.status, reply.json) == (200, {"path": "/sapi/v1/orders"})
 
 
 async def test_a_wrong_method_says_which_are_right() -> None:
-    reply = await ask(a_door(), "DELETE", "/trigger/v2/vault/register")
+    reply = await ask(a_gateway(), "DELETE", "/trigger/v2/vault/register")
     assert (reply.status, reply.body) == (405, b'{"code":405,"message":"Method not allowed"}')
     assert "GET" in reply.headers["allow"]
 
@@ -201,7 +201,7 @@ async def test_a_wrong_method_says_which_are_right() -> None:
 )
 async def test_head_is_get_without_its_body(path: str) -> None:
     """C2."""
-    got, head = await ask(a_door(), "GET", path), await ask(a_door(), "HEAD", path)
+    got, head = await ask(a_gateway(), "GET", path), await ask(a_gateway(), "HEAD", path)
     assert (head.status, head.body, head.ended) == (got.status, b"", True)
     assert head.headers["content-length"] == str(len(got.body))
     assert head.headers["content-type"] == got.headers["content-type"]
@@ -210,24 +210,24 @@ async def test_head_is_get_without_its_body(path: str) -> None:
 async def test_a_lost_answer_is_not_lost_to_a_head() -> None:
     """It changes nothing."""
     faults = GatewayFaults(lose_answers=1)
-    assert (await ask(a_door(faults), "HEAD", ORDERS)).ended
+    assert (await ask(a_gateway(faults), "HEAD", ORDERS)).ended
     assert faults.lose_answers == 1
 
 
 @pytest.mark.parametrize("method", ["BREW", "TRACE", "PROPFIND"])
 async def test_an_unknown_method_is_as_any_that_a_path_has_not(method: str) -> None:
     """C2."""
-    reply = await ask(a_door(), method, ORDERS)
+    reply = await ask(a_gateway(), method, ORDERS)
     assert (reply.status, reply.headers["allow"]) == (405, "GET, PATCH, POST, PUT, OPTIONS, HEAD")
 
 
 async def test_a_bug_is_a_500_that_tells_nothing() -> None:
-    reply = await ask(a_door(), "GET", "/broken")
+    reply = await ask(a_gateway(), "GET", "/broken")
     assert (reply.status, reply.body) == (500, b'{"code":500,"message":"Internal server error"}')
 
 
 async def test_other_errors_of_falcon_have_the_same_shape() -> None:
-    reply = await ask(a_door(), "POST", "/broken")
+    reply = await ask(a_gateway(), "POST", "/broken")
     assert (reply.status, reply.json, reply.headers["x-why"]) == (422, {"code": 422, "message": "No."}, "because")
 
 
@@ -236,13 +236,13 @@ async def test_other_errors_of_falcon_have_the_same_shape() -> None:
 
 @pytest.mark.parametrize("key", [None, "", "your-api-key"])
 async def test_without_configured_keys_any_key_passes(key: str | None) -> None:
-    assert (await ask(a_door(), "GET", ORDERS, {} if key is None else {"x-api-key": key})).status == 200
+    assert (await ask(a_gateway(), "GET", ORDERS, {} if key is None else {"x-api-key": key})).status == 200
 
 
 @pytest.mark.parametrize(("key", "status"), [(None, 200), ("", 200), ("mine", 200), ("yours", 401), ("MINE", 401)])
 @pytest.mark.parametrize("path", [ORDERS, "/price/v3", "/sapi/v1/orders"])
 async def test_with_configured_keys_only_unknown_ones_are_refused(path: str, key: str | None, status: int) -> None:
-    app = a_door(settings=Settings(api_keys=frozenset({"mine", "other"})))
+    app = a_gateway(settings=Settings(api_keys=frozenset({"mine", "other"})))
     reply = await ask(app, "GET", path, {} if key is None else {"x-api-key": key})
     assert reply.status == status
     if status == 401:
@@ -253,7 +253,7 @@ async def test_with_configured_keys_only_unknown_ones_are_refused(path: str, key
 
 async def test_an_unknown_key_is_refused_before_anything_else() -> None:
     faults = GatewayFaults(rate_limit=1)
-    app = a_door(faults, Settings(api_keys=frozenset({"mine"})))
+    app = a_gateway(faults, Settings(api_keys=frozenset({"mine"})))
     for path in (ORDERS, ORDERS + "/", "/trigger/v2/nowhere"):
         assert (await ask(app, "POST", path, {"x-api-key": "yours"}, b"x" * 300_000)).status == 401
     assert faults.rate_limit == 1
@@ -261,7 +261,7 @@ async def test_an_unknown_key_is_refused_before_anything_else() -> None:
 
 @pytest.mark.parametrize("path", ["/rpc", "/sandbox/clock"])
 async def test_keys_are_for_the_dialects_only(path: str) -> None:
-    app = a_door(settings=Settings(api_keys=frozenset({"mine"})))
+    app = a_gateway(settings=Settings(api_keys=frozenset({"mine"})))
     assert (await ask(app, "GET", path, {"x-api-key": "yours"})).status == 200
 
 
@@ -269,7 +269,7 @@ async def test_keys_are_for_the_dialects_only(path: str) -> None:
 
 
 async def test_the_dialects_and_the_price_carry_the_gateways_headers() -> None:
-    app = a_door()
+    app = a_gateway()
     ids = set()
     for count, path in enumerate((ORDERS, "/price/v3", "/sapi/v1/orders"), 1):
         reply = await ask(app, "GET", path)
@@ -285,13 +285,13 @@ async def test_the_dialects_and_the_price_carry_the_gateways_headers() -> None:
 
 async def test_nobody_else_carries_them() -> None:
     for path in ("/rpc", "/sandbox/clock", "/nowhere"):
-        names = (await ask(a_door(), "GET", path)).headers
+        names = (await ask(a_gateway(), "GET", path)).headers
         assert not [name for name in names if re.match("x-(ratelimit|api-gateway)", name)]
 
 
 @pytest.mark.parametrize("path", ["/trigger/v2/nowhere", ORDERS + "/"])
 async def test_a_404_of_a_dialect_carries_an_id_and_no_limits(path: str) -> None:
-    headers = (await ask(a_door(), "GET", path)).headers
+    headers = (await ask(a_gateway(), "GET", path)).headers
     assert "x-api-gateway-request-id" in headers
     assert "x-ratelimit-remaining" not in headers
 
@@ -317,19 +317,19 @@ PREFLIGHT_ANSWER = {
 
 @pytest.mark.parametrize("path", ["/rpc", "/nowhere", "/", "/health/live"])
 async def test_a_preflight_is_answered_on_every_path(path: str) -> None:
-    reply = await ask(a_door(), "OPTIONS", path, PREFLIGHT)
+    reply = await ask(a_gateway(), "OPTIONS", path, PREFLIGHT)
     assert (reply.status, reply.headers, reply.body) == (204, PREFLIGHT_ANSWER, b"")
 
 
 @pytest.mark.parametrize("path", [ORDERS, "/price/v3", "/sapi/v1/orders/"])
 async def test_a_preflight_needs_no_key(path: str) -> None:
-    reply = await ask(a_door(settings=Settings(api_keys=frozenset({"mine"}))), "OPTIONS", path, PREFLIGHT)
+    reply = await ask(a_gateway(settings=Settings(api_keys=frozenset({"mine"}))), "OPTIONS", path, PREFLIGHT)
     assert reply.headers.pop("x-api-gateway-request-id")
     assert (reply.status, reply.headers) == (204, PREFLIGHT_ANSWER)
 
 
 async def test_listed_origins_see_answers_and_others_do_not() -> None:
-    app = a_door(settings=Settings(cors_origins=("https://app.example.org",)))
+    app = a_gateway(settings=Settings(cors_origins=("https://app.example.org",)))
     good = await ask(app, "OPTIONS", ORDERS, PREFLIGHT)
     assert good.headers["access-control-allow-origin"] == "https://app.example.org"
     assert good.headers["vary"] == VARY
@@ -344,14 +344,14 @@ ASKED = "traceparent, sentry-trace, baggage, cache-control, x-requested-with"
 async def test_a_preflight_is_granted_the_headers_that_it_asks_for() -> None:
     """C4: tracing and clients add headers of their own, and a browser blocks the call if one is missing."""
     for asked in (ASKED, ASKED.replace(", ", ","), ASKED.upper(), "x-a, X-A,x-b", "authorization"):
-        reply = await ask(a_door(), "OPTIONS", ORDERS, {**PREFLIGHT, "access-control-request-headers": asked})
+        reply = await ask(a_gateway(), "OPTIONS", ORDERS, {**PREFLIGHT, "access-control-request-headers": asked})
         granted = reply.headers["access-control-allow-headers"].split(", ")
         assert {name.strip().lower() for name in asked.split(",")} <= set(granted)
         assert {"content-type", "x-api-key", "authorization", "solana-client"} <= set(granted)
         assert len(granted) == len(set(granted))
         assert "access-control-request-headers" in reply.headers["vary"]
     nothing = {name: value for name, value in PREFLIGHT.items() if name != "access-control-request-headers"}
-    assert (await ask(a_door(), "OPTIONS", ORDERS, nothing)).headers == {
+    assert (await ask(a_gateway(), "OPTIONS", ORDERS, nothing)).headers == {
         **PREFLIGHT_ANSWER,
         "x-api-gateway-request-id": ANY,
     }
@@ -360,13 +360,13 @@ async def test_a_preflight_is_granted_the_headers_that_it_asks_for() -> None:
 @pytest.mark.parametrize("asked", ["", ",", "a b", "a,,b", "x: y", "é", "a\tb", "*/*", "x" * 5_000])
 async def test_what_is_no_list_of_headers_grants_nothing_more(asked: str) -> None:
     """C4."""
-    reply = await ask(a_door(), "OPTIONS", "/rpc", {**PREFLIGHT, "access-control-request-headers": asked})
+    reply = await ask(a_gateway(), "OPTIONS", "/rpc", {**PREFLIGHT, "access-control-request-headers": asked})
     assert (reply.status, reply.headers) == (204, PREFLIGHT_ANSWER)
 
 
 async def test_an_origin_that_is_not_listed_is_granted_nothing_that_it_asks_for() -> None:
     """C4: outside the sandbox too, a listed origin is granted what it asks for."""
-    app = a_door(settings=Settings(sandbox=False, cors_origins=("https://app.example.org",)))
+    app = a_gateway(settings=Settings(sandbox=False, cors_origins=("https://app.example.org",)))
     asked = {**PREFLIGHT, "access-control-request-headers": ASKED, "access-control-request-private-network": "true"}
     good = (await ask(app, "OPTIONS", ORDERS, asked)).headers
     assert "baggage" in good["access-control-allow-headers"]
@@ -380,22 +380,24 @@ async def test_an_origin_that_is_not_listed_is_granted_nothing_that_it_asks_for(
 async def test_a_page_of_this_machine_is_granted_what_it_asks_for_in_the_sandbox() -> None:
     """C4: and no other page."""
     asked = {**PREFLIGHT, "access-control-request-headers": ASKED, "access-control-request-private-network": "true"}
-    own = (await ask(a_door(), "OPTIONS", "/sandbox/clock", {**asked, "origin": "http://localhost:3000"})).headers
+    own = (await ask(a_gateway(), "OPTIONS", "/sandbox/clock", {**asked, "origin": "http://localhost:3000"})).headers
     assert own["access-control-allow-origin"] == "http://localhost:3000"
     assert "traceparent" in own["access-control-allow-headers"]
     assert own["access-control-allow-private-network"] == "true"
-    foreign = (await ask(a_door(), "OPTIONS", "/sandbox/clock", asked)).headers
+    foreign = (await ask(a_gateway(), "OPTIONS", "/sandbox/clock", asked)).headers
     assert "traceparent" not in foreign["access-control-allow-headers"]
     assert "access-control-allow-private-network" not in foreign
 
 
 async def test_without_origins_there_is_no_cors() -> None:
-    reply = await ask(a_door(settings=Settings(cors_origins=())), "GET", ORDERS, {"origin": "https://app.example.org"})
+    reply = await ask(
+        a_gateway(settings=Settings(cors_origins=())), "GET", ORDERS, {"origin": "https://app.example.org"}
+    )
     assert not [name for name in reply.headers if name.startswith("access-control")]
 
 
 async def test_refusals_can_be_read_by_pages_too() -> None:
-    app = a_door(GatewayFaults(), Settings(api_keys=frozenset({"mine"})))
+    app = a_gateway(GatewayFaults(), Settings(api_keys=frozenset({"mine"})))
     origin = {"origin": "https://app.example.org"}
     replies = {
         401: await ask(app, "GET", ORDERS, {**origin, "x-api-key": "yours"}),
@@ -414,14 +416,14 @@ async def test_refusals_can_be_read_by_pages_too() -> None:
 
 async def test_the_sandbox_answers_this_machine() -> None:
     for host in ("127.0.0.1:8080", "localhost:8080", "[::1]:8080", "LOCALHOST"):
-        assert (await ask(a_door(), "GET", "/sandbox/clock", {"host": host})).status == 200
+        assert (await ask(a_gateway(), "GET", "/sandbox/clock", {"host": host})).status == 200
     for peer in ("::1", "127.9.9.9", "::ffff:127.0.0.1"):
-        assert (await ask(a_door(), "GET", "/sandbox/clock", peer=peer)).status == 200
+        assert (await ask(a_gateway(), "GET", "/sandbox/clock", peer=peer)).status == 200
 
 
 @pytest.mark.parametrize("peer", ["192.0.2.7", "::ffff:192.0.2.7", "2001:db8::1"])
 async def test_the_sandbox_answers_no_other_machine(peer: str) -> None:
-    reply = await ask(a_door(), "GET", "/sandbox/clock", peer=peer)
+    reply = await ask(a_gateway(), "GET", "/sandbox/clock", peer=peer)
     assert (reply.status, list(reply.json)) == (403, ["error"])
 
 
@@ -429,7 +431,7 @@ async def test_the_sandbox_answers_no_other_machine(peer: str) -> None:
     "host", ["evil.example.org", "192.0.2.7:8080", "127.0.0.1.evil.example.org", "a@127.0.0.1", ""]
 )
 async def test_the_sandbox_wants_a_loopback_host(host: str) -> None:
-    assert (await ask(a_door(), "GET", "/sandbox/clock", {"host": host})).status == 403
+    assert (await ask(a_gateway(), "GET", "/sandbox/clock", {"host": host})).status == 403
 
 
 @pytest.mark.parametrize(
@@ -438,10 +440,10 @@ async def test_the_sandbox_wants_a_loopback_host(host: str) -> None:
 async def test_a_request_that_a_proxy_passed_on_takes_a_setting(header: str) -> None:
     """C7."""
     forwarded = {header: "192.0.2.7"}
-    refused = await ask(a_door(), "GET", "/sandbox/clock", forwarded)
+    refused = await ask(a_gateway(), "GET", "/sandbox/clock", forwarded)
     assert refused.status == 403
     assert "--trust-proxy" in refused.json["error"]
-    trusting = a_door(settings=Settings(trust_proxy=True))
+    trusting = a_gateway(settings=Settings(trust_proxy=True))
     assert (await ask(trusting, "GET", "/sandbox/clock", forwarded)).status == 200
     assert (await ask(trusting, "GET", "/sandbox/clock", {**forwarded, "host": "evil.example.org"})).status == 403
     assert (await ask(trusting, "GET", "/sandbox/clock", forwarded, peer="192.0.2.7")).status == 403
@@ -449,7 +451,7 @@ async def test_a_request_that_a_proxy_passed_on_takes_a_setting(header: str) -> 
 
 @pytest.mark.parametrize("path", ["//sandbox/clock", "/sandbox//clock"])
 async def test_no_path_leads_around_the_guard_of_the_sandbox(path: str) -> None:
-    assert (await ask(a_door(), "GET", path, peer="192.0.2.7")).status in {403, 404}
+    assert (await ask(a_gateway(), "GET", path, peer="192.0.2.7")).status in {403, 404}
 
 
 async def test_the_sandbox_takes_bodies_as_json_only() -> None:
@@ -461,12 +463,12 @@ async def test_the_sandbox_takes_bodies_as_json_only() -> None:
         ("application/x-www-form-urlencoded", 415),
         ("", 415),
     ):
-        reply = await ask(a_door(), "POST", "/sandbox/clock", {"content-type": media_type}, b"{}")
+        reply = await ask(a_gateway(), "POST", "/sandbox/clock", {"content-type": media_type}, b"{}")
         assert reply.status == status, media_type
 
 
 async def test_a_page_of_elsewhere_cannot_touch_the_sandbox() -> None:
-    app = a_door(settings=Settings(cors_origins=("*", "https://listed.example.org")))
+    app = a_gateway(settings=Settings(cors_origins=("*", "https://listed.example.org")))
     for origin in ("https://evil.example.org", "null", "http://127.0.0.1.evil.example.org", "http://[::1", "file://"):
         assert (await ask(app, "POST", "/sandbox/clock", {"origin": origin})).status == 403
         preflight = await ask(app, "OPTIONS", "/sandbox/clock", {**PREFLIGHT, "origin": origin})
@@ -486,7 +488,7 @@ def limits_of(reply: Reply) -> dict[str, str]:
 
 async def test_the_rate_limit_of_the_sandbox() -> None:
     faults = GatewayFaults(rate_limit=2)
-    app = a_door(faults)
+    app = a_gateway(faults)
     assert (await ask(app, "GET", "/rpc")).status == 200
     assert (await ask(app, "GET", "/price/v3")).status == 200
     for left in (1, 0):
@@ -508,8 +510,8 @@ async def test_the_rate_limit_of_the_sandbox() -> None:
 )
 async def test_a_lost_answer_is_cut_in_its_body(method: str, path: str) -> None:
     faults = GatewayFaults(lose_answers=1)
-    app = a_door(faults)
-    whole = len((await ask(a_door(), method, path, JSON, b"{}")).body)
+    app = a_gateway(faults)
+    whole = len((await ask(a_gateway(), method, path, JSON, b"{}")).body)
     reply = await ask(app, method, path, JSON, b"{}")
     assert (reply.status, reply.headers["content-length"]) == (200, str(whole))
     assert 0 < len(reply.body) < whole
@@ -521,7 +523,7 @@ async def test_a_lost_answer_is_cut_in_its_body(method: str, path: str) -> None:
 @pytest.mark.parametrize(("method", "path"), [("GET", ORDERS), ("POST", "/rpc"), ("POST", "/sandbox/clock")])
 async def test_other_answers_are_not_lost(method: str, path: str) -> None:
     faults = GatewayFaults(lose_answers=1)
-    assert (await ask(a_door(faults), method, path, JSON)).ended
+    assert (await ask(a_gateway(faults), method, path, JSON)).ended
     assert faults.lose_answers == 1
 
 
@@ -550,7 +552,7 @@ async def test_websockets_pass(path: str, routed: str, *, second: bool) -> None:
         raise AssertionError
 
     state = {"second_port": True} if second else {}
-    await Door(app, Settings())({"type": "websocket", "path": path, "state": state}, receive, send)
+    await HttpGateway(app, Settings())({"type": "websocket", "path": path, "state": state}, receive, send)
     assert seen == [routed]
 
 

@@ -1,4 +1,4 @@
-"""The reception of tanX for tests: it takes in users, over a store in memory and clocks that stand still."""
+"""The endpoints of tanX by which users log in, over a store in memory and clocks that stand still."""
 
 import asyncio
 import json
@@ -10,8 +10,8 @@ import falcon.testing
 
 from countermand.answering import Answer
 from countermand.dialects.tanx import auth
-from countermand.dialects.tanx.auth import Reception
-from countermand.dialects.tanx.session import LoginTexts, Sessions, Tokens
+from countermand.dialects.tanx.auth import AuthContext
+from countermand.dialects.tanx.session import LoginTexts, TanxSessions, TokenPair
 from countermand.orders.book.members import StarkKeys
 from countermand.orders.book.model.ledger.amount import Account
 from countermand.services.token_incarnation import TokenIncarnation
@@ -42,7 +42,7 @@ Told = tuple[int, str]
 
 
 @dataclass
-class FakeReception:
+class AuthApi:
     clock: FakeClock = field(default_factory=FakeClock)
     members: MemoryMembers = field(default_factory=MemoryMembers)
     incarnations: MemoryIncarnations = field(default_factory=MemoryIncarnations)
@@ -53,12 +53,12 @@ class FakeReception:
     def restarts(self) -> None:
         """All that is not stored is forgotten."""
         self.incarnation = TokenIncarnation(self.incarnations, self.incarnations.stored)
-        self.sessions = Sessions(SECRET, self.clock, self.members, self.incarnation)
+        self.sessions = TanxSessions(SECRET, self.clock, self.members, self.incarnation)
         self.stark_keys = StarkKeys(self.members)
         texts = LoginTexts(SECRET, self.clock, self.incarnation)
-        reception = Reception(self.members, texts, self.sessions, self.stark_keys, self.clock.now)
+        context = AuthContext(self.members, texts, self.sessions, self.stark_keys, self.clock.now)
         app: falcon.asgi.App[Any, Any] = falcon.asgi.App()
-        for path, resource in auth.resources(reception):
+        for path, resource in auth.resources(context):
             app.add_route(path, resource)
         self._client = falcon.testing.TestClient(app)
 
@@ -147,8 +147,8 @@ class HeldMembers(MemoryMembers):
         return renewed
 
 
-async def begun(members: MemoryMembers) -> tuple[Sessions, Tokens]:
-    sessions = Sessions(SECRET, FakeClock(), members, first_incarnation())
+async def begun(members: MemoryMembers) -> tuple[TanxSessions, TokenPair]:
+    sessions = TanxSessions(SECRET, FakeClock(), members, first_incarnation())
     await members.enrol(address_of(ALICE), FakeClock().now())
     tokens = await sessions.begin(address_of(ALICE), 0, 1)
     assert tokens is not None

@@ -1,4 +1,4 @@
-"""tanX's endpoints over a desk in memory: real decisions, real signatures, no gate and no store."""
+"""tanX's endpoints over an exchange in memory: real decisions, real signatures, no shard and no store."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -15,25 +15,25 @@ from countermand.dialects.tanx.render import Renderer
 from countermand.gateway.falcon_app import new_app
 from countermand.orders.book.model.book import resting
 from countermand.orders.book.model.commands import (
+    CancelBookOrder,
+    CancelBookOrders,
     CancelByOperator,
-    CancelOrder,
-    CancelOrders,
     Command,
     Credit,
-    PlaceOrder,
+    PlaceBookOrder,
 )
 from countermand.orders.book.model.decide import decide, flaw
-from countermand.orders.book.model.events import OrderCancelled, Traded
-from countermand.orders.book.model.exchange import Desk
+from countermand.orders.book.model.events import BookOrderCancelled, Traded
+from countermand.orders.book.model.exchange import Exchange
 from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE, Account, Amount, Currency
 from countermand.orders.book.model.ledger.ledger import Balance
 from countermand.orders.book.model.market import MarketSymbol
 from countermand.orders.book.model.markets import MARKETS
-from countermand.orders.book.model.order import BUY, SELL, Nonce, Order, OrderId, Side, Terms
-from countermand.orders.book.model.refusals import Refused
+from countermand.orders.book.model.order import BUY, SELL, BookOrder, BookTerms, Nonce, OrderId, Side
+from countermand.orders.book.model.refusals import BookRefused
 from countermand.orders.book.ports import OrdersQuery, Period, TradesQuery, Turnover
 from countermand.orders.book.rows import Draft
-from countermand.orders.book.service import OrderView, Ticker, Trade, Venue
+from countermand.orders.book.service import BookOrderView, BookService, BookTrade, MarketTicker
 from countermand.values.instant import Instant
 from tests.dialects.tanx.keys import sign_message
 
@@ -44,37 +44,37 @@ ALICE, BOB = Account("0x" + "a" * 40), Account("0x" + "b" * 40)
 STARK_KEYS = {ALICE: 0x64004F706C1EAA39348AFB3191C74812D86E5B14B967E578ADDB4D89CE1234C, BOB: 0xB0B}
 
 
-class DeskVenue:
-    """`engine.venue.Venue`, as far as one process without a store can be one. Its clock stands still."""
+class MemoryBook:
+    """`BookService`, as far as that goes without a store. Its clock stands still."""
 
     def __init__(self) -> None:
         self.markets = {market.symbol: market for market in MARKETS}
-        self.desk = Desk(MARKETS)
+        self.exchange = Exchange(MARKETS)
         self.at = NOW
         self.matches_fail = False
         self.drafts: dict[tuple[Account, Nonce], Draft] = {}
-        self.made: list[Trade] = []
+        self.made: list[BookTrade] = []
 
-    def turn(self, command: Command) -> Refused | None:
-        while (due := self.desk.command_due(self.at)) is not None:
+    def turn(self, command: Command) -> BookRefused | None:
+        while (due := self.exchange.command_due(self.at)) is not None:
             self._decide(due[1])
         return self._decide(command)
 
-    def _decide(self, command: Command) -> Refused | None:
-        happened = decide(self.desk, command, self.at)
-        if isinstance(happened, Refused):
-            return happened
-        for event in happened:
-            self.desk.apply(event, self.at)
+    def _decide(self, command: Command) -> BookRefused | None:
+        decided = decide(self.exchange, command, self.at)
+        if isinstance(decided, BookRefused):
+            return decided
+        for event in decided:
+            self.exchange.apply(event, self.at)
             if isinstance(event, Traded):
-                self.made.append(Trade(event, self.at))
+                self.made.append(BookTrade(event, self.at))
         return None
 
     async def now(self) -> Instant:
         return self.at
 
-    async def draft(self, terms: Terms, hash_of: Callable[[Nonce], str]) -> Draft | Refused:
-        if refused := flaw(self.desk.pits[terms.market], terms):
+    async def draft(self, terms: BookTerms, hash_of: Callable[[Nonce], str]) -> Draft | BookRefused:
+        if refused := flaw(self.exchange.markets[terms.market], terms):
             return refused
         nonce = Nonce(len(self.drafts) + 931)
         draft = Draft(nonce, terms, hash_of(nonce), Instant(self.at + DAY_MS))
@@ -84,54 +84,54 @@ class DeskVenue:
     async def drafted(self, account: Account, nonce: Nonce) -> Draft | None:
         return self.drafts.get((account, nonce))
 
-    async def placed(self, account: Account, nonce: Nonce) -> Order | None:
-        return self.desk.placed(account, nonce)
+    async def placed(self, account: Account, nonce: Nonce) -> BookOrder | None:
+        return self.exchange.placed(account, nonce)
 
-    async def place(self, draft: Draft, placement: bytes) -> Order | Refused:
+    async def place(self, draft: Draft, placement: bytes) -> BookOrder | BookRefused:
         uuid = str(UUID(int=draft.nonce, version=4))
-        command = PlaceOrder(uuid, draft.nonce, placement, draft.terms, match_fails=self.matches_fail)
+        command = PlaceBookOrder(uuid, draft.nonce, placement, draft.terms, match_fails=self.matches_fail)
         if refused := self.turn(command):
             return refused
-        order = self.desk.placed(draft.terms.account, draft.nonce)
+        order = self.exchange.placed(draft.terms.account, draft.nonce)
         assert order is not None
         return order
 
-    async def cancel(self, account: Account, order_id: OrderId) -> Order | Refused:
-        before = self.desk.orders.get(order_id)
-        return self.turn(CancelOrder(account, order_id)) or cast("Order", before)
+    async def cancel(self, account: Account, order_id: OrderId) -> BookOrder | BookRefused:
+        before = self.exchange.orders.get(order_id)
+        return self.turn(CancelBookOrder(account, order_id)) or cast("BookOrder", before)
 
     async def cancel_many(self, account: Account, market: MarketSymbol, side: Side | None, limit: int) -> int:
-        events = decide(self.desk, CancelOrders(account, market, side, limit), self.at)
-        self.turn(CancelOrders(account, market, side, limit))
-        assert not isinstance(events, Refused)
-        return sum(isinstance(event, OrderCancelled) for event in events)
+        events = decide(self.exchange, CancelBookOrders(account, market, side, limit), self.at)
+        self.turn(CancelBookOrders(account, market, side, limit))
+        assert not isinstance(events, BookRefused)
+        return sum(isinstance(event, BookOrderCancelled) for event in events)
 
-    async def cancel_by_operator(self, order_id: OrderId) -> Order | Refused:
-        before = self.desk.orders.get(order_id)
-        return self.turn(CancelByOperator(order_id)) or cast("Order", before)
+    async def cancel_by_operator(self, order_id: OrderId) -> BookOrder | BookRefused:
+        before = self.exchange.orders.get(order_id)
+        return self.turn(CancelByOperator(order_id)) or cast("BookOrder", before)
 
     async def balances(self, account: Account) -> Mapping[Currency, Balance]:
         currencies = (Currency(each) for each in ("btc", "eth", "usdc", "usdt"))
-        return {currency: self.desk.ledger.balance(account, currency) for currency in currencies}
+        return {currency: self.exchange.ledger.balance(account, currency) for currency in currencies}
 
-    async def resting(self, market: MarketSymbol, asks: int, bids: int) -> tuple[list[Order], list[Order]]:
-        book = self.desk.pits[market].book
+    async def resting(self, market: MarketSymbol, asks: int, bids: int) -> tuple[list[BookOrder], list[BookOrder]]:
+        book = self.exchange.markets[market].book
         sides = (list(resting(book, SELL))[:asks], list(resting(book, BUY))[:bids])
-        found = [[self.desk.orders[OrderId(order_id)] for order_id, _, _ in side] for side in sides]
+        found = [[self.exchange.orders[OrderId(order_id)] for order_id, _, _ in side] for side in sides]
         return found[0], found[1]
 
-    async def order(self, account: Account, which: OrderId | UUID) -> OrderView | None:
-        for order in self.desk.orders.values():
+    async def order(self, account: Account, which: OrderId | UUID) -> BookOrderView | None:
+        for order in self.exchange.orders.values():
             if order.terms.account == account and which in (order.id, UUID(order.uuid)):
                 mine = [t for t in self.made if order.id in (t.event.buy.order_id, t.event.sell.order_id)]
-                return OrderView(order, mine)
+                return BookOrderView(order, mine)
         return None
 
-    async def orders(self, query: OrdersQuery) -> Sequence[Order]:
+    async def orders(self, query: OrdersQuery) -> Sequence[BookOrder]:
         self.asked = query
         found = [
             order
-            for order in self.desk.orders.values()
+            for order in self.exchange.orders.values()
             if order.terms.account == query.account
             and query.market in (None, order.terms.market)
             and query.state in (None, order.state)
@@ -140,7 +140,7 @@ class DeskVenue:
         ]
         return (found if query.ascending else found[::-1])[query.offset :][: query.limit]
 
-    async def trades(self, query: TradesQuery) -> Sequence[Trade]:
+    async def trades(self, query: TradesQuery) -> Sequence[BookTrade]:
         self.asked_trades = query
         found = [
             trade
@@ -151,8 +151,11 @@ class DeskVenue:
         ]
         return (found if query.ascending else found[::-1])[query.offset :][: query.limit]
 
-    async def tickers(self) -> Mapping[MarketSymbol, Ticker]:
-        return {symbol: Ticker(self.at, self._day(symbol), self.desk.pits[symbol].last) for symbol in self.markets}
+    async def tickers(self) -> Mapping[MarketSymbol, MarketTicker]:
+        return {
+            symbol: MarketTicker(self.at, self._day(symbol), self.exchange.markets[symbol].last)
+            for symbol in self.markets
+        }
 
     async def periods(self, market: MarketSymbol, length_ms: int, since: Instant, until: Instant) -> Sequence[Period]:
         self.asked_periods = (length_ms, since, until)
@@ -214,18 +217,18 @@ class Got:
         return self.status, self.body["message"]
 
 
-class House:
+class OrderApi:
     """What a client sees."""
 
     def __init__(self) -> None:
-        self.venue = DeskVenue()
+        self.venue = MemoryBook()
         self.verified: list[tuple[int, int, int, int]] = []
         self.keys = {account: stark.public_key(key) for account, key in STARK_KEYS.items()}
         app = new_app()
         renderer = Renderer(self.venue.markets)
-        venue = cast("Venue", self.venue)
-        house = routes.House(venue, TokensByName(), self._stark_key_of, self._verify, renderer)
-        mounted = (*routes.resources(house), *public_routes.resources(venue, renderer), *absent.resources())
+        service = cast("BookService", self.venue)
+        context = routes.TanxContext(service, TokensByName(), self._stark_key_of, self._verify, renderer)
+        mounted = (*routes.resources(context), *public_routes.resources(service, renderer), *absent.resources())
         for path, resource in mounted:
             app.add_route(path, resource)
         self.paths = [path for path, _ in mounted]

@@ -1,4 +1,4 @@
-"""The door: what every request passes before it reaches a dialect, and every answer on its way out."""
+"""The HTTP gateway: every request passes it before it reaches a dialect, and every answer on its way out."""
 
 import asyncio
 import os
@@ -15,8 +15,8 @@ from countermand.gateway.areas import Area, area_of
 from countermand.gateway.asgi import (
     CLOSE,
     SECOND_PORT,
-    Answer,
     App,
+    AsgiAnswer,
     Event,
     Header,
     Receive,
@@ -53,7 +53,7 @@ NO_FOREIGN_PAGE: Final = sandbox_answer(
     403, "/sandbox answers only to pages of this machine, and to the origins that --cors-origins lists"
 )
 NOT_JSON: Final = sandbox_answer(415, "send the body as content-type: application/json")
-ALL_METHODS: Final = Answer(204, b"", ((b"allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),))
+ALL_METHODS: Final = AsgiAnswer(204, b"", ((b"allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),))
 
 _NOTHING: Final[Event] = {"type": "http.request", "body": b"", "more_body": False}
 _PROXIES_SAY: Final = (b"forwarded", b"via", b"x-real-ip", b"x-client-ip", b"true-client-ip", b"cf-connecting-ip")
@@ -62,7 +62,7 @@ _NO_ROUTE_HAS: Final = "TRACE"
 """Falcon knows no method but the usual ones; one that no path has gets the answer that any other should."""
 
 
-class Door:
+class HttpGateway:
     """An ASGI app around another. `closers` are asked to end their streams when the server stops."""
 
     def __init__(
@@ -156,8 +156,8 @@ class Door:
             return
         await self._app(_as_routed(scope, area), _given(body, receive), send)
 
-    def _refusal(self, scope: Scope, area: Area, headers: dict[bytes, bytes], *, has_body: bool) -> Answer | None:
-        """What the door itself answers, if it does not let the request in. The order is the contract's."""
+    def _refusal(self, scope: Scope, area: Area, headers: dict[bytes, bytes], *, has_body: bool) -> AsgiAnswer | None:
+        """The gateway's own answer, if it does not let the request in. The order is the contract's."""
         if area.sandbox and (refusal := self._sandbox_refusal(scope, area, headers, has_body=has_body)):
             return refusal
         if area.keyed:
@@ -168,7 +168,7 @@ class Door:
 
     async def _unlisted(
         self, scope: Scope, area: Area, headers: dict[bytes, bytes], *, has_body: bool
-    ) -> Answer | None:
+    ) -> AsgiAnswer | None:
         """The same for a request whose key is not listed: it may be one of the database."""
         try:
             known = await self._keys.knows(headers[b"x-api-key"])
@@ -178,7 +178,7 @@ class Door:
 
     def _refusal_of_target(
         self, scope: Scope, area: Area, headers: dict[bytes, bytes], *, has_body: bool
-    ) -> Answer | None:
+    ) -> AsgiAnswer | None:
         path: str = scope["path"]
         if refusal := _malformed(scope, area, headers, has_body=has_body):
             return refusal
@@ -191,7 +191,7 @@ class Door:
 
     def _sandbox_refusal(
         self, scope: Scope, area: Area, headers: dict[bytes, bytes], *, has_body: bool
-    ) -> Answer | None:
+    ) -> AsgiAnswer | None:
         """The sandbox hands out money and moves the clock: only for this machine, and for no page of elsewhere."""
         if not is_loopback(scope["client"][0]):
             return NO_STRANGERS
@@ -234,7 +234,7 @@ def _hosts(scope: Scope, headers: Mapping[bytes, bytes]) -> int:
     return int(b"host" in headers) if len(listed) == len(headers) else sum(name == b"host" for name, _ in listed)
 
 
-def _malformed(scope: Scope, area: Area, headers: Mapping[bytes, bytes], *, has_body: bool) -> Answer | None:
+def _malformed(scope: Scope, area: Area, headers: Mapping[bytes, bytes], *, has_body: bool) -> AsgiAnswer | None:
     """What is no proper request, whichever API it is for. The body is not read yet."""
     path: str = scope["path"]
     if (hosts := _hosts(scope, headers)) > 1 or (hosts == 0 and scope.get("http_version", "1.1") != "1.0"):
