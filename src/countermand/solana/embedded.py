@@ -450,7 +450,7 @@ class EmbeddedChain:
             while True:
                 try:
                     live = self._live or await self._load_again()
-                    await live.commits.run(self._tell)
+                    await live.commits.run(self._notify)
                 except LedgerReplaced:
                     raise
                 except ChainUnavailable as problem:
@@ -481,7 +481,7 @@ class EmbeddedChain:
                 return live
         raise AssertionError
 
-    def _tell(self, batch: OpenBatch) -> None:
+    def _notify(self, batch: OpenBatch) -> None:
         if not self._subscribers:
             return
         loop = asyncio.get_running_loop()
