@@ -21,7 +21,7 @@ from countermand.gateway.websocket import MESSAGE_BYTES_MAX, PING_SECONDS, Socke
 from countermand.settings import Settings
 
 STOP_SECONDS_MAX: Final = 6.0
-"""Of the ten that a stop may take; the rest is for the gate, the last commit and PostgreSQL."""
+"""Of the ten that a stop may take; the rest is for the shards, their last commit and PostgreSQL."""
 
 _WRITING_SECONDS_MAX: Final = 1.0
 """How long an answer may take from the app to the peer, at the end."""
@@ -117,7 +117,7 @@ class Served:
 
     async def open(self, listeners: Listeners) -> None:
         loop = asyncio.get_running_loop()
-        self._clock = loop.create_task(self._tell_date())
+        self._clock = loop.create_task(self._update_date())
         self._servers.append(
             await loop.create_server(self._factory(second=False), sock=listeners.first, backlog=BACKLOG)
         )
@@ -154,7 +154,7 @@ class Served:
         app_state = {SECOND_PORT: True} if second else {}
         return lambda: HttpConnection(self._config, self._state, app_state, self._traffic)
 
-    async def _tell_date(self) -> None:
+    async def _update_date(self) -> None:
         while True:
             self._state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
             await asyncio.sleep(1)

@@ -82,14 +82,14 @@ class SandboxDependencies:
 
 class Sandbox:
     def __init__(self, dependencies: SandboxDependencies, seed: int | None) -> None:
-        self._p = dependencies
+        self._deps = dependencies
         self.seed = seed
         self.names = TokenNames(dependencies.tokens)
 
     async def begin(self) -> None:
         """Sets the prices of the first tokens that were never set, once the orders are loaded."""
-        await self._p.shard.loaded()
-        cut_short = await self._p.store.setting(_RESETTING)
+        await self._deps.shard.loaded()
+        cut_short = await self._deps.store.setting(_RESETTING)
         if cut_short is not None:
             _log.warning("a reset was cut short, and is completed")
             await self.reset(_decoded(_RESETTING, cut_short, _SEED_DECODER))
@@ -100,71 +100,71 @@ class Sandbox:
     async def _begin_with(self, mint: Mint, price: UsdPrice) -> None:
         """A commit may be lost. Raises `Unavailable` when the orders are served no more, or too many are lost."""
         for attempt in range(1, _FIRST_PRICE_TRIES + 1):
-            if self._p.prices.price_of(mint) is not None:
+            if self._deps.prices.price_of(mint) is not None:
                 return
             try:
-                await self._p.prices.set({mint: price}, at_once=False)
+                await self._deps.prices.set({mint: price}, at_once=False)
                 return
             except (Unavailable, CommitUnknown) as lost:
                 _log.warning("a first price could not be set, again in a moment", attempt=attempt, reason=str(lost))
             await asyncio.sleep(_FIRST_PRICE_PAUSE_S)
-            await self._p.shard.loaded()
+            await self._deps.shard.loaded()
         raise Unavailable(f"the first price of {mint} could not be stored")
 
     # --- what is
 
     def now(self) -> Instant:
-        return self._p.clock.now()
+        return self._deps.clock.now()
 
     def is_frozen(self) -> bool:
-        return self._p.clock.is_frozen
+        return self._deps.clock.is_frozen
 
     def tokens(self) -> Sequence[tuple[Token, UsdPrice | None]]:
-        return [(token, self._p.prices.price_of(token.mint)) for token in self._p.tokens.all()]
+        return [(token, self._deps.prices.price_of(token.mint)) for token in self._deps.tokens.all()]
 
     def chain_height(self) -> tuple[int, int]:
         """Slot and block height."""
-        return self._p.chain.slot, self._p.chain.block_height
+        return self._deps.chain.slot, self._deps.chain.block_height
 
     # --- money and prices
 
     async def airdrop(self, wallet: Address, mint: Mint | None, amount: int) -> str:
         """`mint` None: lamports. Answers the signature of the landed transaction."""
         if mint is None:
-            return await self._p.faucet.airdrop(wallet, amount)
-        return await self._p.faucet.mint_to(wallet, mint, amount)
+            return await self._deps.faucet.airdrop(wallet, amount)
+        return await self._deps.faucet.mint_to(wallet, mint, amount)
 
     async def set_prices(self, prices: Mapping[Mint, UsdPrice]) -> None:
         """All of them in one commit."""
-        await self._p.prices.set(prices, at_once=True)
+        await self._deps.prices.set(prices, at_once=True)
 
     def liquidity(self) -> Mapping[Mint, int]:
         """The impact in basis points, by input mint, where one was set."""
-        return dict(self._p.pool.impact_bps)
+        return dict(self._deps.pool.impact_bps)
 
     def set_liquidity(self, impacts: Mapping[Mint, int]) -> None:
         """That of the named tokens; the others keep theirs."""
-        self._p.pool.impact_bps.update(impacts)
+        self._deps.pool.impact_bps.update(impacts)
 
     async def add_token(
         self, symbol: str, decimals: int, price: UsdPrice, mint: Address | None, program: Address
     ) -> None:
-        if mint is not None and self._p.tokens.get(Mint(mint)) is not None:
+        if mint is not None and self._deps.tokens.get(Mint(mint)) is not None:
             raise SandboxRefused(f"mint: {mint} is a token of this venue already; GET /sandbox lists them")
-        address = await self._p.faucet.create_mint(mint, decimals, program)
+        address = await self._deps.faucet.create_mint(mint, decimals, program)
         token = Token(Mint(address), symbol, decimals, program)
-        await self._p.store.add_token(TokenRow(address, symbol, decimals, program))
+        await self._deps.store.add_token(TokenRow(address, symbol, decimals, program))
         await self._adopt(token, price)
 
     async def _adopt(self, token: Token, price: UsdPrice) -> None:
-        self._p.tokens.add(token)
-        await self._p.equip(token)
-        await self._p.prices.set({token.mint: price}, at_once=False)
+        self._deps.tokens.add(token)
+        await self._deps.equip(token)
+        await self._deps.prices.set({token.mint: price}, at_once=False)
 
     # --- time
 
     async def set_clock(self, *, frozen: bool, now: Instant | None) -> None:
-        clock = self._p.clock
+        clock = self._deps.clock
         present = clock.now()
         at = present if now is None else now
         if at < present:
@@ -173,38 +173,38 @@ class Sandbox:
 
     async def advance(self, ms: int) -> None:
         """What becomes due has happened when it returns."""
-        await self._set_clock(self._p.clock.advanced(ms), moved_ms=ms)
+        await self._set_clock(self._deps.clock.advanced(ms), moved_ms=ms)
 
     async def _set_clock(self, setting: ClockSetting, moved_ms: int) -> None:
-        if self._p.clock.now() + moved_ms > LATEST:
+        if self._deps.clock.now() + moved_ms > LATEST:
             raise SandboxRefused("the clock goes no further than the year 9000: later years cannot be written")
-        await self._p.store.set(_CLOCK, msgspec.json.encode(setting))
-        self._p.clock.setting = setting
-        await self._p.shard.run_due()
-        await self._p.book.run_due()
+        await self._deps.store.set(_CLOCK, msgspec.json.encode(setting))
+        self._deps.clock.setting = setting
+        await self._deps.shard.run_due()
+        await self._deps.book.run_due()
 
     async def settle(self, timeout_ms: int) -> Sequence[OrderId]:
         """Waits until nothing is under way. Returns what still is when patience ends."""
-        deadline = self._p.clock.elapsed_ms() + timeout_ms
+        deadline = self._deps.clock.elapsed_ms() + timeout_ms
         while not await self._is_settled():
-            if self._p.clock.elapsed_ms() >= deadline:
-                return self._p.outbox.owed()
+            if self._deps.clock.elapsed_ms() >= deadline:
+                return self._deps.outbox.owed()
             await asyncio.sleep(_SETTLE_POLL_MS / 1000)
         return ()
 
     async def _is_settled(self) -> bool:
-        if not (self._p.outbox.is_idle() and self._p.world.is_idle() and self._p.shard.is_settled()):
+        if not (self._deps.outbox.is_idle() and self._deps.world.is_idle() and self._deps.shard.is_settled()):
             return False
-        await self._p.chain.settle()
-        return self._p.outbox.is_idle() and self._p.shard.is_settled() and self._p.book.is_settled()
+        await self._deps.chain.settle()
+        return self._deps.outbox.is_idle() and self._deps.shard.is_settled() and self._deps.book.is_settled()
 
     # --- faults
 
     def faults(self) -> FaultsWire:
-        world, gateway = self._p.faults, self._p.gateway_faults
+        world, gateway = self._deps.faults, self._deps.gateway_faults
         return FaultsWire(
             drop_transactions=world.drop_transactions,
-            fail_swaps=self._p.pool.failures_due,
+            fail_swaps=self._deps.pool.failures_due,
             land_delay_ms=world.land_delay_ms,
             lose_answers=gateway.lose_answers,
             rpc_down=world.rpc_down,
@@ -216,45 +216,45 @@ class Sandbox:
     async def set_faults(self, faults: FaultsWire) -> None:
         """Replaces all of them, or none if the tokens cannot be ended."""
         if faults.expire_tokens:
-            await self._p.incarnation.end_tokens()
-        world, gateway = self._p.faults, self._p.gateway_faults
+            await self._deps.incarnation.end_tokens()
+        world, gateway = self._deps.faults, self._deps.gateway_faults
         world.drop_transactions = faults.drop_transactions
         world.land_delay_ms = faults.land_delay_ms
         world.rpc_down = faults.rpc_down
         world.fail_matches = faults.fail_matches
         world.crash = None if faults.crash is None else CrashPoint(faults.crash)
-        self._p.pool.failures_due = faults.fail_swaps
+        self._deps.pool.failures_due = faults.fail_swaps
         gateway.lose_answers = faults.lose_answers
         gateway.rate_limit = faults.rate_limit
         if faults.expire_blockhashes:
-            await self._p.chain.expire_blockhashes()
-            self._p.invalidate()
+            await self._deps.chain.expire_blockhashes()
+            self._deps.invalidate()
 
     # --- an empty venue again
 
     async def reset(self, seed: int | None) -> None:
         """Everything but the master seed is forgotten; epochs and slots go on rising."""
         await self.set_faults(FaultsWire(expire_tokens=True))
-        self._p.pool.impact_bps.clear()
+        self._deps.pool.impact_bps.clear()
         # Orders, chain and settings are emptied one by one. After a crash in between, the next start goes on with it.
-        await self._p.store.set(_RESETTING, msgspec.json.encode(seed))
+        await self._deps.store.set(_RESETTING, msgspec.json.encode(seed))
         # Neither shard is written while both are emptied.
-        await self._p.book.reload(lambda: self._p.shard.reload(self._empty))
+        await self._deps.book.reload(lambda: self._deps.shard.reload(self._empty))
         self.seed = seed
-        self._p.ids.reseed(seed)
-        await self._p.store.set(_SEED, msgspec.json.encode(seed))
+        self._deps.ids.reseed(seed)
+        await self._deps.store.set(_SEED, msgspec.json.encode(seed))
         await self.begin()
 
     async def _empty(self) -> None:
-        self._p.world.forget()
-        await self._p.clear_orders()
-        await self._p.prices.clear()
-        await self._p.incarnation.learn()  # The members' rows took all tokens with them.
-        self._p.clock.begin_anew()
-        self._p.tokens.forget_added()
-        await self._p.chain.reset(self._p.genesis())
-        self._p.invalidate()
-        await self._p.store.clear()  # With it, that a reset is under way.
+        self._deps.world.forget()
+        await self._deps.clear_orders()
+        await self._deps.prices.clear()
+        await self._deps.incarnation.learn()  # The members' rows took all tokens with them.
+        self._deps.clock.begin_anew()
+        self._deps.tokens.forget_added()
+        await self._deps.chain.reset(self._deps.genesis())
+        self._deps.invalidate()
+        await self._deps.store.clear()  # With it, that a reset is under way.
 
 
 async def stored_clock(store: PostgresSandboxStore) -> ClockSetting:

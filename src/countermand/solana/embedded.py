@@ -469,7 +469,7 @@ class EmbeddedChain:
             while True:
                 try:
                     live = self._live or await self._load_again()
-                    await live.commits.run(self._tell)
+                    await live.commits.run(self._notify)
                 except LedgerReplaced:
                     raise
                 except ChainUnavailable as problem:
@@ -500,7 +500,7 @@ class EmbeddedChain:
                 return live
         raise AssertionError
 
-    def _tell(self, batch: OpenBatch) -> None:
+    def _notify(self, batch: OpenBatch) -> None:
         self._feeds.tell(batch.landed)
         if not self._subscribers:
             return

@@ -1,4 +1,4 @@
-"""The gate of the order books: what leaves it, and when; what it forgets, and how it finds it again."""
+"""The shard of the order books: what it answers, and when; which orders it evicts, and how it reads them again."""
 
 import asyncio
 from collections.abc import AsyncIterator

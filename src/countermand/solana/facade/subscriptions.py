@@ -55,7 +55,7 @@ class Subscription:
     receipt: bool = False
     """Whether a signature's subscriber also wants to hear that the transaction arrived."""
 
-    def tell(self, result: object) -> None:
+    def notify(self, result: object) -> None:
         params = {"result": result, "subscription": self.id}
         self.subscriber.notify(encode({"jsonrpc": "2.0", "method": f"{self.topic}Notification", "params": params}))
 
@@ -119,7 +119,7 @@ class Subscriptions:
             self.remove(subscription)
             raise
         if status is not None and subscription.id in self._by_id:
-            self._tell_signature(subscription, status.slot, status.error)
+            self._notify_signature(subscription, status.slot, status.error)
         return subscription
 
     def holds(self, subscription: Subscription) -> bool:
@@ -133,64 +133,64 @@ class Subscriptions:
         if self._closed:
             return
         for subscription in self._wanted(Topic.SIGNATURE, landed.signature):
-            self._tell_signature(subscription, landed.slot, landed.error)
-        self._tell_logs(landed)
-        self._tell_slot()
+            self._notify_signature(subscription, landed.slot, landed.error)
+        self._notify_logs(landed)
+        self._notify_slot()
         watched = [key for key in landed.changed if self._programs or (Topic.ACCOUNT, key) in self._about]
         self._changed.update(dict.fromkeys(watched, landed.slot))
         if self._changed and (self._accounts is None or self._accounts.done()):
-            self._accounts = asyncio.create_task(self._tell_accounts())
+            self._accounts = asyncio.create_task(self._notify_accounts())
 
-    def _tell_signature(self, subscription: Subscription, slot: int, error: JsonError | None) -> None:
+    def _notify_signature(self, subscription: Subscription, slot: int, error: JsonError | None) -> None:
         if subscription.receipt:
-            subscription.tell(_at(slot, "receivedSignature"))
-        subscription.tell(_at(slot, {"err": error}))
+            subscription.notify(_at(slot, "receivedSignature"))
+        subscription.notify(_at(slot, {"err": error}))
         self.remove(subscription)
 
-    def _tell_logs(self, landed: Landed) -> None:
+    def _notify_logs(self, landed: Landed) -> None:
         subjects: Iterable[str] = (EVERYTHING, *dict.fromkeys(landed.accounts))
         value = {"signature": landed.signature, "err": landed.error, "logs": list(landed.logs)}
         for subject in subjects:
             for subscription in self._wanted(Topic.LOGS, subject):
-                subscription.tell(_at(landed.slot, value))
+                subscription.notify(_at(landed.slot, value))
 
-    def _tell_slot(self) -> None:
+    def _notify_slot(self) -> None:
         slot = self._chain.slot
         if slot <= self._told_slot:
             return
         self._told_slot = slot
         for subscription in self._wanted(Topic.SLOT):
-            subscription.tell({"parent": slot - 1, "root": slot, "slot": slot})
+            subscription.notify({"parent": slot - 1, "root": slot, "slot": slot})
         for subscription in self._wanted(Topic.ROOT):
-            subscription.tell(slot)
+            subscription.notify(slot)
 
     async def _watch_slots(self) -> None:
         """Runs while a client has subscribed to slots. Of slots that pass together, only the last is sent."""
         while (Topic.SLOT, EVERYTHING) in self._about or (Topic.ROOT, EVERYTHING) in self._about:
-            self._tell_slot()
+            self._notify_slot()
             await asyncio.sleep(SLOT_MS / 1000)
 
-    async def _tell_accounts(self) -> None:
+    async def _notify_accounts(self) -> None:
         """Tells what changed accounts are now. What changes again meanwhile is told once, as it is then."""
         while self._changed:
             changed, self._changed = self._changed, {}
             try:
-                await self._tell_changed(changed)
+                await self._notify_changed(changed)
             except ChainUnavailable:
                 self._changed = {**changed, **self._changed}
                 await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _tell_changed(self, changed: dict[Address, int]) -> None:
+    async def _notify_changed(self, changed: dict[Address, int]) -> None:
         infos = await self._chain.accounts(list(changed))
         decimals = await decimals_of(self._chain, infos)
         for (key, slot), found in zip(changed.items(), infos, strict=True):
             info = found or _NOTHING_LEFT
             for subscription in self._wanted(Topic.ACCOUNT, key):
-                subscription.tell(_at(slot, _account(info, subscription.config, decimals)))
+                subscription.notify(_at(slot, _account(info, subscription.config, decimals)))
             for subscription in self._wanted(Topic.PROGRAM, info.owner):
                 if subscription.keeps(info):
                     account = _account(info, subscription.config, decimals)
-                    subscription.tell(_at(slot, {"pubkey": key, "account": account}))
+                    subscription.notify(_at(slot, {"pubkey": key, "account": account}))
 
 
 def _account(info: AccountInfo, config: ReadAccount, decimals: Mapping[Address, int]) -> Json:
