@@ -9,9 +9,9 @@ from countermand_simulator.world import World
 PRICES_AT_FIRST: Final = (200 * 10**12, 10**12, 10**12 // 2)
 
 
-async def market(world: World) -> None:
+async def market(world: World, number: int = 0) -> None:
     """Prices walk, and sometimes jump; the stable one stands still."""
-    random = chance(world.seed, "market")
+    random = chance(world.seed, f"market {number}" if number else "market")
     moving = [mint for number, mint in enumerate(world.side.mints) if number != 1]
     while True:
         pause_ms = max(1_000, world.swarm.price_pause_ms) if world.is_calm else world.swarm.price_pause_ms

@@ -83,6 +83,8 @@ class MemoryDatabase(FencedDatabase[MemoryShard]):
     def __init__(self) -> None:
         super().__init__(MemoryShard)
         self.prices: dict[Mint, UsdPrice] = {}
+        self.prices_stored: dict[Mint, list[int]] = {}
+        """All that ever were, the newest last."""
         self.vaults: dict[Wallet, VaultRow] = {}
         self.builds: dict[bytes, BuildRow] = {}
 
@@ -221,6 +223,8 @@ class MemoryPrices:
         if self._opened() != self._database.shard(TRIGGER_SHARD).opened:
             raise Unavailable("another process sets the prices now")
         self._database.prices.update(prices)
+        for mint, price in prices.items():
+            self._database.prices_stored.setdefault(mint, []).append(price.picodollars)
         await self._faults.at(AFTER_COMMIT)
 
     async def clear(self) -> None:

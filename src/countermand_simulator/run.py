@@ -77,7 +77,8 @@ async def _run(
     for mint, price in world.prices.items():
         await world.price(mint, price, at_once=True)
     actors = [client.live() for client in clients] + [owner.live() for owner in owners]
-    rest = [market(world), nemesis(world), supervisor(world)]
+    markets = [market(world, number) for number in range(world.swarm.markets)]
+    rest = [*markets, nemesis(world), supervisor(world)]
     tasks = [asyncio.create_task(world.guarded(work)) for work in (*actors, *rest)]
     safe = await _reach(world, steps, STALLED_S)
     if world.violation is None and not safe:

@@ -85,6 +85,9 @@ class Swarm:
     short_lived: float
     """A limit order expires within seconds."""
 
+    markets: int = 1
+    """So many walk at once, and each may set the price of a mint while another one does."""
+
 
 def drawn(random: Random) -> Swarm:
     def rarely(most: float, never: float = 0.35) -> float:

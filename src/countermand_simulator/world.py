@@ -59,6 +59,9 @@ class Rows:
     def vault_row(self, wallet: str) -> VaultRow | None:
         return self.database.vaults.get(Wallet(wallet))
 
+    def prices_stored(self, mint: str) -> Sequence[int]:
+        return self.database.prices_stored.get(Mint(mint), ())
+
     def has_build(self, digest: bytes) -> bool:
         return digest in self.database.builds
 

@@ -4,7 +4,7 @@ What is printed is the seed, as for any failure; the same seed passes without th
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
@@ -19,7 +19,14 @@ from countermand.orders.trigger.bodies import decode_group
 from countermand.orders.trigger.model import decide as rules
 from countermand.orders.trigger.model import lifecycle, slippage
 from countermand.orders.trigger.model import live_orders as desk
-from countermand.orders.trigger.model.commands import Command, ConfirmCancel, ExpireOrder, StartFill, UnsignedDeposit
+from countermand.orders.trigger.model.commands import (
+    Command,
+    ConfirmCancel,
+    ExpireOrder,
+    StartFill,
+    TriggerOrders,
+    UnsignedDeposit,
+)
 from countermand.orders.trigger.model.events import FillStarted, OrderTriggered
 from countermand.orders.trigger.model.live_orders import LiveOrders, OrderEvent
 from countermand.orders.trigger.model.order import OrderGroup, State
@@ -33,13 +40,15 @@ from countermand.orders.trigger.work import Outbox
 from countermand.sandbox.pool import SandboxPool
 from countermand.services.custody import custody
 from countermand.services.liquidity.routing import Quote, SwapRequest
+from countermand.services.prices import Prices
 from countermand.values.bucket import bucket_hinted_by
 from countermand.values.identity import Mint, OrderId
 from countermand.values.instant import Instant
-from countermand.values.quantities import BaseUnits
+from countermand.values.quantities import BaseUnits, UsdPrice
 from countermand.values.transactions import Attempt, AttemptKind, SwapRefused
 from countermand_simulator.checkers import Claim
 from countermand_simulator.process import CountedShard, Parts
+from countermand_simulator.swarm import Swarm
 from tests.simulation.defects import Defect, must_be_caught, patched
 
 # --- a cancel that does not close the gate
@@ -254,6 +263,67 @@ REAL_ORDER_ROW = rows.order_row
 
 def row_follows_the_id() -> AbstractContextManager[Any]:
     return patch.object(state, "order_row", in_the_bucket_of_its_id)
+
+
+# --- slices
+
+
+class SlicesOfThePast(CountedShard):
+    """A slice judges its orders as they were when the price came, whatever was decided since."""
+
+    async def _trigger(self, writer: TriggerEpoch, mint: Mint, price: UsdPrice, *, at_once: bool) -> None:
+        live = writer.state.live
+        crossed, _ = live.take_crossed(mint, price, at_once=at_once)
+        proposed = {order_id: live.groups[order_id] for order_id in crossed}
+        for order_id, group in proposed.items():
+            await writer.committed()
+            live.groups[order_id] = group
+            self._turn(writer, TriggerOrders(mint, price, at_once, (order_id,)))
+
+
+class SmallSlices(CountedShard):
+    """Each slice has one order, and waits for its commit."""
+
+    async def _trigger(self, writer: TriggerEpoch, mint: Mint, price: UsdPrice, *, at_once: bool) -> None:
+        live, left, more = writer.state.live, list[OrderId](), True
+        while more:
+            crossed, more = live.take_crossed(mint, price, at_once=at_once, most=1)
+            decided = self._turn(writer, TriggerOrders(mint, price, at_once, tuple(crossed))) if crossed else ()
+            left += () if decided and not isinstance(decided, Refused) else crossed
+            await writer.committed()
+        live.watch_again(left)
+
+
+async def does_not_wait(self: Prices, prices: Mapping[Mint, UsdPrice], *, at_once: bool) -> None:
+    await self._store.set_prices(prices)
+    self._newest.update(prices)
+    self._changes += 1
+    for observer in self._observers:
+        await observer(prices, at_once=at_once)
+
+
+def prices_overtake() -> AbstractContextManager[Any]:
+    return patched(patch.object(Prices, "_set", does_not_wait))
+
+
+SLICES = {
+    "a slice that overtakes a cancel": Defect(Claim.CANCEL_IS_A_FENCE, Parts(shard=SlicesOfThePast)),
+    "a second price decided before the last slice of the first": Defect(
+        Claim.TRIGGER_IS_TRUE, Parts(shard=SmallSlices), prices_overtake
+    ),
+}
+
+
+def many_prices(options: Swarm) -> Swarm:
+    """Orders by the dozen, and prices that cross many of them at once."""
+    return replace(
+        options, markets=3, wallets=5, price_pause_ms=50, price_step_bps=200, price_jump=0.2, expiry_ms=120_000
+    )
+
+
+@pytest.mark.parametrize("name", SLICES)
+def test_a_defect_of_slices_is_caught(name: str) -> None:
+    must_be_caught(name, SLICES[name], many_prices)
 
 
 DEFECTS = {

@@ -72,6 +72,9 @@ class Database(Protocol):
 
     def craft_row(self, request_id: str) -> BucketRow | None: ...
 
+    def prices_stored(self, mint: str) -> Sequence[int]:
+        """All that ever were, the newest last."""
+
     def vault_row(self, wallet: str) -> BucketRow | None: ...
 
 
@@ -111,6 +114,8 @@ class Checkers:
         self.attempts: dict[str, tuple[str, int]] = {}
         """All committed attempts by message: the order, and the last valid height."""
         self._answers: dict[tuple[str, str], Any] = {}
+        self._judged_by: dict[str, int] = {}
+        """By mint: which of its prices an entry was judged by last."""
 
     # --- the journal
 
@@ -127,7 +132,9 @@ class Checkers:
             if row is None:
                 broken(Claim.JOURNAL_INTACT, f"row {self._seq + 1} of {stands} is missing")
             self._link(row)
-            events = json.loads(row.body)["events"]
+            body = json.loads(row.body)
+            events = body["events"]
+            self._judged(body)
             self._tell([(order_id, kind) for order_id, kind, _ in events])
             for order_id, kind, event in events:
                 together = tuple(other for order, other, _ in events if order == order_id)
@@ -352,6 +359,21 @@ class Checkers:
         due = [told for told in self._told if first < told[:2] <= last]
         if answer["events"] != due:
             broken(Claim.EVENTS_ARE_TOLD, f"from {first} to {last}: {_brief(answer['events'])}, not {_brief(due)}")
+
+    def _judged(self, body: Json) -> None:
+        """The prices of a mint are first in, first out: once a newer one has judged orders, no older one does."""
+        command = body["command"]
+        order = self.orders.get(command.get("order_id", ""), {"terms": command})
+        mint: str | None = command.get("mint") or order["terms"].get("trigger_mint")
+        if mint is None or body["price"] is None:
+            return
+        price, stored = body["price"]["picodollars"], self._database.prices_stored(mint)
+        last = self._judged_by.get(mint, 0)
+        for number in range(last, len(stored)):
+            if stored[number] == price:
+                self._judged_by[mint] = number
+                return
+        broken(Claim.TRIGGER_IS_TRUE, f"orders are judged by {price} for {mint}, after {stored[last]}, which is newer")
 
     def _left_open(self, asked: Asked, answer: Json) -> None:
         """A price is acknowledged: nothing that it crosses and that was open when it came is open still."""

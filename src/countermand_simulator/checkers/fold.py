@@ -93,6 +93,8 @@ def _amended(it: Step) -> Json:
 
 def _triggered(it: Step) -> Json:
     _fence(it.order, "it triggered", it.at)
+    if it.order["withdrawal"] is not None:
+        broken(Claim.CANCEL_IS_A_FENCE, f"order {it.order['id']} was cancelled, and then it triggered")
     _must_be(it.order, "order_triggered", "open")
     condition, price = it.order["legs"][it.event["leg"]]["condition"], it.event["price"]["picodollars"]
     wanted = condition["price"]["picodollars"]
