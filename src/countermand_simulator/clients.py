@@ -29,8 +29,8 @@ from countermand.values.identity import Mint, OrderId, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits, Bps, UsdPrice
 from countermand_simulator.chance import chance
+from countermand_simulator.harness import Lost
 from countermand_simulator.process import Process
-from countermand_simulator.stage import Lost
 from countermand_simulator.world import World
 
 Answer = dict[str, Any]
@@ -88,9 +88,9 @@ class Client:
         ]
         choices, weights = [deed for deed, _ in deeds], [weight for _, weight in deeds]
         while True:
-            await asyncio.sleep(self.random.expovariate(1) * self.world.swarm.pause_ms / 1000)
+            await asyncio.sleep(self.random.expovariate(1) * self.world.profile.pause_ms / 1000)
             [deed] = self.random.choices(choices, weights)
-            if self.random.random() < self.world.swarm.repeated:
+            if self.random.random() < self.world.profile.repeated:
                 await asyncio.gather(self._dares(deed), self._dares(deed))
             else:
                 await self._dares(deed)
@@ -111,7 +111,7 @@ class Client:
             await self._cancels()
             return
         ticket = await self._crafts()
-        if self.random.random() < self.world.swarm.prefund:
+        if self.random.random() < self.world.profile.prefund:
             await self.world.side.prefund(ticket.craft.input_account)
             self.world.happened("an address is prefunded")
         await self.creates(ticket)
@@ -165,7 +165,7 @@ class Client:
         return self.random.choice((None, Bps(0), Bps(100)))
 
     def _expiry(self) -> Instant:
-        return Instant(self.world.now() + self.random.randint(100, self.world.swarm.expiry_ms))
+        return Instant(self.world.now() + self.random.randint(100, self.world.profile.expiry_ms))
 
     def _meets_its_end(self, ticket: Ticket) -> None:
         """The price crosses at the very instant of the order's expiry, or just before."""
@@ -183,7 +183,7 @@ class Client:
 
     async def creates(self, ticket: Ticket) -> None:
         request = ticket.request
-        honest = self.random.random() >= self.world.swarm.tampered or self.world.is_calm
+        honest = self.random.random() >= self.world.profile.tampered or self.world.is_calm
         if not honest:
             request = self._falsified(request)
         ticket.asked = ticket.asked or honest
@@ -259,7 +259,7 @@ class Client:
         if self.random.random() < 0.2:
             unsigned = self.random.choice(ticket.offered)
         transaction = self.world.side.signed(unsigned, self.wallet)
-        if self.random.random() < self.world.swarm.tampered:
+        if self.random.random() < self.world.profile.tampered:
             transaction = self.world.side.tampered(transaction, self.wallet, self.random)
         await self.confirms(ticket, transaction)
 
@@ -329,7 +329,7 @@ class Client:
     async def _meddles(self) -> None:
         """Somebody else's order is asked to be cancelled, confirmed or changed."""
         victims = [ticket for other in self._others() if other is not self for ticket in other.tickets if ticket.asked]
-        if not victims or self.random.random() >= self.world.swarm.foreign:
+        if not victims or self.random.random() >= self.world.profile.foreign:
             return
         ticket = self.random.choice(victims)
 

@@ -26,8 +26,8 @@ from countermand.solana.port import (
     Simulation,
 )
 from countermand_simulator import memory_store
+from countermand_simulator.fault_profile import FaultProfile
 from countermand_simulator.memory_store import HeldInside
-from countermand_simulator.swarm import Swarm
 
 T = TypeVar("T")
 
@@ -37,12 +37,12 @@ _AT_ONCE: Final = 0.5
 
 class Chance(Protocol):
     @property
-    def swarm(self) -> Swarm: ...
+    def profile(self) -> FaultProfile: ...
 
     def strikes(self, probability: float) -> bool: ...
 
 
-class Fortune(Chance, Protocol):
+class FaultContext(Chance, Protocol):
     """What the faults of a store need of the world."""
 
     def between(self, low: int, high: int) -> int: ...
@@ -50,7 +50,7 @@ class Fortune(Chance, Protocol):
     def happened(self, what: str) -> None: ...
 
 
-class Strangers(Fortune, Protocol):
+class Strangers(FaultContext, Protocol):
     """What the faults of a chain need besides: it is late, and open to all."""
 
     def later(self, ms: int, work: Callable[[], Awaitable[None]]) -> None: ...
@@ -58,7 +58,7 @@ class Strangers(Fortune, Protocol):
     async def meddle(self, transaction: bytes) -> None: ...
 
 
-class Mortal(Protocol):
+class ProcessHandle(Protocol):
     """The process whose boundary it is."""
 
     @property
@@ -70,23 +70,23 @@ class Mortal(Protocol):
     def die(self, where: str) -> None: ...
 
 
-async def boundary(world: Chance, process: Mortal, where: str) -> None:
+async def boundary(world: Chance, process: ProcessHandle, where: str) -> None:
     """The process may die here."""
     breathe(process)
-    if world.strikes(world.swarm.crash):
+    if world.strikes(world.profile.crash):
         process.die(where)
         breathe(process)
 
 
-def breathe(process: Mortal) -> None:
+def breathe(process: ProcessHandle) -> None:
     """The dead do nothing more."""
     if not process.is_alive:
         raise asyncio.CancelledError("the process is dead")
 
 
-async def _take_time(world: Fortune, process: Mortal) -> None:
-    if world.strikes(world.swarm.slow):
-        most = world.swarm.slow_ms
+async def _take_time(world: FaultContext, process: ProcessHandle) -> None:
+    if world.strikes(world.profile.slow):
+        most = world.profile.slow_ms
     elif world.strikes(_AT_ONCE):
         return
     else:
@@ -98,7 +98,7 @@ async def _take_time(world: Fortune, process: Mortal) -> None:
 class StoreFaults:
     """`memory_store.Faults` for the store of one process."""
 
-    def __init__(self, world: Fortune, process: Mortal) -> None:
+    def __init__(self, world: FaultContext, process: ProcessHandle) -> None:
         self._world = world
         self._process = process
 
@@ -106,15 +106,15 @@ class StoreFaults:
         world, process = self._world, self._process
         await boundary(world, process, point)
         await _take_time(world, process)
-        swarm = world.swarm
+        profile = world.profile
         if point in (memory_store.BEFORE_EPOCH, memory_store.AFTER_EPOCH, memory_store.BEFORE_READ):
-            self._maybe(swarm.store_down, Unavailable(f"the store is down at {point}"))
+            self._maybe(profile.store_down, Unavailable(f"the store is down at {point}"))
         elif point == memory_store.BEFORE_COMMIT:
-            self._maybe(swarm.store_down, Unavailable("the store is down: nothing was sent"))
-            self._maybe(swarm.commit_lost_before, CommitUnknown("the commit never arrived"))
-            self._maybe(swarm.commit_held, HeldInside("the commit is inside the database"))
+            self._maybe(profile.store_down, Unavailable("the store is down: nothing was sent"))
+            self._maybe(profile.commit_lost_before, CommitUnknown("the commit never arrived"))
+            self._maybe(profile.commit_held, HeldInside("the commit is inside the database"))
         else:
-            self._maybe(swarm.commit_lost_after, CommitUnknown("the answer to a commit was lost"))
+            self._maybe(profile.commit_lost_after, CommitUnknown("the answer to a commit was lost"))
 
     def waits_for(self, _batch: TriggerBatch, /) -> bool:
         """A batch inside is waited for, or defeated."""
@@ -128,14 +128,14 @@ class StoreFaults:
             raise error
 
 
-Watch = Callable[[Mortal, bytes], None]
+Watch = Callable[[ProcessHandle, bytes], None]
 """Is told of every transaction that a process sends."""
 
 
 class FaultyChain:
     """The chain as one process sees it. Implements `solana.port.Chain`."""
 
-    def __init__(self, world: Strangers, process: Mortal, chain: LandedChain, watch: Watch) -> None:
+    def __init__(self, world: Strangers, process: ProcessHandle, chain: LandedChain, watch: Watch) -> None:
         self._world = world
         self._process = process
         self._chain = chain
@@ -167,19 +167,19 @@ class FaultyChain:
 
     async def send(self, transaction: bytes) -> None:
         """It may be dropped, be late, or arrive twice; and the answer says nothing about it."""
-        world, swarm = self._world, self._world.swarm
+        world, profile = self._world, self._world.profile
         await boundary(world, self._process, "chain.before-send")
         self._watch(self._process, transaction)
         await self._ask()
         await world.meddle(transaction)
-        if world.strikes(swarm.send_dropped):
+        if world.strikes(profile.send_dropped):
             world.happened("send dropped")
         else:
-            delay = world.between(1, swarm.late_ms) if world.strikes(swarm.send_late) else 0
+            delay = world.between(1, profile.late_ms) if world.strikes(profile.send_late) else 0
             await self._arrives(transaction, delay)
-            if world.strikes(swarm.send_twice):
+            if world.strikes(profile.send_twice):
                 world.happened("send arrived twice")
-                await self._arrives(transaction, world.between(0, swarm.late_ms))
+                await self._arrives(transaction, world.between(0, profile.late_ms))
         await boundary(world, self._process, "chain.after-send")
         await _take_time(world, self._process)
 
@@ -199,7 +199,7 @@ class FaultyChain:
     async def _ask(self) -> None:
         breathe(self._process)
         await _take_time(self._world, self._process)
-        if self._world.strikes(self._world.swarm.chain_down):
+        if self._world.strikes(self._world.profile.chain_down):
             self._world.happened("chain down")
             raise ChainUnavailable("the chain does not answer")
 
@@ -212,7 +212,7 @@ class FaultyChain:
 class FaultyNode(FaultyChain):
     """The same with the chain's records. Implements `solana.port.Node`."""
 
-    def __init__(self, world: Strangers, process: Mortal, node: Node, watch: Watch) -> None:
+    def __init__(self, world: Strangers, process: ProcessHandle, node: Node, watch: Watch) -> None:
         super().__init__(world, process, node, watch)
         self._node = node
 
@@ -251,7 +251,7 @@ class FaultyNode(FaultyChain):
             yield landed
 
 
-async def _at_landing(world: Fortune, process: Mortal, where: str) -> None:
+async def _at_landing(world: FaultContext, process: ProcessHandle, where: str) -> None:
     """The process may die at the moment in which its transaction lands; the transaction does not care."""
-    if process.is_alive and world.strikes(world.swarm.crash):
+    if process.is_alive and world.strikes(world.profile.crash):
         process.die(where)

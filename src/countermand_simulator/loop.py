@@ -1,6 +1,6 @@
 """An event loop under virtual time: it never waits, time leaps to whatever is due next.
 
-Nothing in it depends on the machine: no sockets, no threads, no signals. Tasks can belong to a `Freight`, a part of the
+Nothing in it depends on the machine: no sockets, no threads, no signals. Tasks can belong to a `TaskGroup`, a part of the
 simulated world that can be paused as a whole and dropped as a whole, as a process can be stopped and killed.
 """
 
@@ -20,7 +20,7 @@ class Deadlock(Exception):
     """Nothing is ready and nothing is scheduled: whoever waits would wait for ever."""
 
 
-class Freight:
+class TaskGroup:
     """What runs together, and stops together. Tasks that its tasks start belong to it too."""
 
     def __init__(self, name: str) -> None:
@@ -63,10 +63,10 @@ class Freight:
         self._parked.append((handle, callback, args, context))
 
 
-_FREIGHT: Final[ContextVar[Freight | None]] = ContextVar("freight", default=None)
+_FREIGHT: Final[ContextVar[TaskGroup | None]] = ContextVar("freight", default=None)
 
 
-def current_freight() -> Freight | None:
+def current_freight() -> TaskGroup | None:
     return _FREIGHT.get()
 
 

@@ -16,9 +16,9 @@ from countermand.values.identity import RequestId, Wallet
 from countermand_simulator.chance import chance
 from countermand_simulator.checkers.on_chain import Moment
 from countermand_simulator.checkers.replay import Seen
+from countermand_simulator.harness import Answer, Lost
 from countermand_simulator.process import Process
 from countermand_simulator.signing import with_blockhash
-from countermand_simulator.stage import Answer, Lost
 from countermand_simulator.svm import NEW_MINT
 from countermand_simulator.world import Work, World
 
@@ -80,9 +80,9 @@ class Owner(ABC):
         deeds = self.deeds()
         choices, weights = [deed for deed, _ in deeds], [weight for _, weight in deeds]
         while True:
-            await asyncio.sleep(self.random.expovariate(1) * self.world.swarm.on_chain_pause_ms / 1000)
+            await asyncio.sleep(self.random.expovariate(1) * self.world.profile.on_chain_pause_ms / 1000)
             [deed] = self.random.choices(choices, weights)
-            if self.random.random() < self.world.swarm.repeated:
+            if self.random.random() < self.world.profile.repeated:
                 await asyncio.gather(self._dares(deed), self._dares(deed))
             else:
                 await self._dares(deed)
@@ -121,7 +121,7 @@ class Owner(ABC):
     async def is_given(self) -> None:
         """A stranger sends tokens to an escrow."""
         escrows = [escrow for seen in self.open_orders().values() for escrow in seen.escrows]
-        if escrows and self.strikes(self.world.swarm.dust):
+        if escrows and self.strikes(self.world.profile.dust):
             await self.world.side.dust(self.pick(escrows), self.random.randint(1, 1_000))
 
     # --- drafts
@@ -150,7 +150,7 @@ class Owner(ABC):
 
     async def is_prefunded(self, answer: Answer) -> None:
         """A stranger sends something to where an order will be."""
-        if answer["kind"] == "built" and self.strikes(self.world.swarm.prefund):
+        if answer["kind"] == "built" and self.strikes(self.world.profile.prefund):
             self.world.happened("the address of an on-chain order is prefunded")
             await self.world.side.prefund(answer["order"])
 
@@ -190,17 +190,17 @@ class Owner(ABC):
 
     async def fulfils(self, draft: Draft) -> None:
         """Sees to a new draft in one of the ways in which owners do."""
-        swarm = self.world.swarm
-        if self.strikes(swarm.forgotten):
+        profile = self.world.profile
+        if self.strikes(profile.forgotten):
             self.world.happened("a build is never signed")
-        elif self.strikes(swarm.stale):
+        elif self.strikes(profile.stale):
             self._later += 1
             self.world.later(self.random.choice((500, 5_000, _BLOCKHASH_DIES_MS)), partial(self._fulfils_late, draft))
-        elif self.strikes(swarm.signed_anew):
+        elif self.strikes(profile.signed_anew):
             await self._signs_anew(draft)
-        elif self.strikes(swarm.self_sent):
+        elif self.strikes(profile.self_sent):
             await self._sends_itself(draft)
-        elif self.strikes(swarm.tampered):
+        elif self.strikes(profile.tampered):
             await self._hands_in_wrongly(draft)
         else:
             await self.executes(draft)

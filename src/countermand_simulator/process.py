@@ -24,10 +24,10 @@ from countermand.values.instant import Instant
 from countermand.values.quantities import UsdPrice
 from countermand_simulator.chance import chance
 from countermand_simulator.families import SOUND_FAMILIES, Families, Makes
-from countermand_simulator.vessel import Shore, Vessel
+from countermand_simulator.simulated_process import ProcessObserver, SimulatedProcess
 
 
-class Surroundings(Shore, Protocol):
+class Surroundings(ProcessObserver, Protocol):
     """What a process needs of the world."""
 
     def store_for(self, process: "Process") -> Store: ...
@@ -91,7 +91,7 @@ class MixedIds(Ids):
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class ProcessParts:
     """What a process is built of. A test that wants a defect puts its own part in."""
 
     shard: type[CountedShard] = CountedShard
@@ -101,9 +101,16 @@ class Parts:
     families: Makes = SOUND_FAMILIES
 
 
-class Process(Vessel):
+class Process(SimulatedProcess):
     def __init__(
-        self, name: str, world: Surroundings, parts: Parts, clock: VenueClock, seed: int, confirm_ms: int, kept: int
+        self,
+        name: str,
+        world: Surroundings,
+        parts: ProcessParts,
+        clock: VenueClock,
+        seed: int,
+        confirm_ms: int,
+        kept: int,
     ) -> None:
         super().__init__(name, world)
         self._world = world

@@ -9,38 +9,40 @@ from typing import Final
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.values.identity import OrderId
-from countermand_simulator import loop, nemeses, swarm
+from countermand_simulator import fault_driver, fault_profile, loop
 from countermand_simulator.chance import chance
 from countermand_simulator.checkers import Claim
 from countermand_simulator.clients import Client
-from countermand_simulator.makers import Maker
+from countermand_simulator.dca_clients import DcaClient
+from countermand_simulator.fault_profile import FaultProfile
+from countermand_simulator.harness import first_of
+from countermand_simulator.limit_clients import LimitClient
+from countermand_simulator.log_capture import IsBug, captured_log
 from countermand_simulator.market import PRICES_AT_FIRST, market
 from countermand_simulator.outcomes import Outcome, run_all
-from countermand_simulator.overheard import IsBug, overheard
 from countermand_simulator.owners import Owner
-from countermand_simulator.process import Parts
-from countermand_simulator.savers import Saver
+from countermand_simulator.process import ProcessParts
 from countermand_simulator.sides import ChainSide, ModelSide
-from countermand_simulator.stage import first_of
 from countermand_simulator.svm import SvmSide
-from countermand_simulator.swarm import Swarm
 from countermand_simulator.violation import Violation
 from countermand_simulator.world import World
 
-SOUND: Final = Parts()
+SOUND: Final = ProcessParts()
 STALLED_S: Final = 7_200
 """Of virtual time without the steps that were asked for."""
 CONVERGES_S: Final = 1_200
 """Of virtual time in which everything must end once the faults are over."""
 
-nemesis: Final = partial(nemeses.nemesis, pause_s=2, leaps_ms=(1_000, 30_000, 3_600_000), freezes_s=(0.01, 0.2, 2, 10))
-supervisor: Final = partial(nemeses.supervisor, every_s=0.05)
+drive_faults: Final = partial(
+    fault_driver.drive_faults, pause_s=2, leaps_ms=(1_000, 30_000, 3_600_000), freezes_s=(0.01, 0.2, 2, 10)
+)
+supervisor: Final = partial(fault_driver.supervisor, every_s=0.05)
 
 Side = Callable[[World], ChainSide]
 
 
 def model(world: World) -> ChainSide:
-    return ModelSide(world.swarm.wallets, world.wall_ms, world.swarm.slot_window)
+    return ModelSide(world.profile.wallets, world.wall_ms, world.profile.slot_window)
 
 
 def svm(world: World) -> ChainSide:
@@ -52,15 +54,17 @@ DEFAULT_CHAIN: Final = "svm"
 """The real custody and the real virtual machine cost a third more time than the model, and are what is to be tested."""
 
 
-def simulate(seed: int, steps: int, *, side: Side = svm, parts: Parts = SOUND, options: Swarm | None = None) -> Outcome:
+def simulate(
+    seed: int, steps: int, *, side: Side = svm, parts: ProcessParts = SOUND, options: FaultProfile | None = None
+) -> Outcome:
     """One run. Whatever happens in it follows from the arguments."""
-    drawn = options or swarm.drawn(chance(seed, "swarm"))
-    with overheard() as listen:
+    drawn = options or fault_profile.drawn(chance(seed, "swarm"))
+    with captured_log() as listen:
         return loop.run(_run(seed, steps, drawn, side, parts, listen))
 
 
 async def _run(
-    seed: int, steps: int, options: Swarm, side: Side, parts: Parts, listen: Callable[[IsBug], None]
+    seed: int, steps: int, options: FaultProfile, side: Side, parts: ProcessParts, listen: Callable[[IsBug], None]
 ) -> Outcome:
     world = World(seed, options, side, parts)
     listen(world.is_bug)
@@ -71,14 +75,14 @@ async def _run(
     clients += [Client(world, wallet, lambda: clients) for wallet in world.side.wallets]
     owners: list[Owner] = []
     if world.side.orders is not None:
-        owners += [Maker(world, wallet) for wallet in world.side.orders.makers]
-        owners += [Saver(world, wallet) for wallet in world.side.orders.savers]
+        owners += [LimitClient(world, wallet) for wallet in world.side.orders.makers]
+        owners += [DcaClient(world, wallet) for wallet in world.side.orders.savers]
     world.start_process()
     for mint, price in world.prices.items():
         await world.price(mint, price, at_once=True)
     actors = [client.live() for client in clients] + [owner.live() for owner in owners]
-    markets = [market(world, number) for number in range(world.swarm.markets)]
-    rest = [*markets, nemesis(world), supervisor(world)]
+    markets = [market(world, number) for number in range(world.profile.markets)]
+    rest = [*markets, drive_faults(world), supervisor(world)]
     tasks = [asyncio.create_task(world.guarded(work)) for work in (*actors, *rest)]
     safe = await _reach(world, steps, STALLED_S)
     if world.violation is None and not safe:

@@ -12,7 +12,7 @@ from countermand.services.transactions.landed import LandedChain
 from countermand.solana.clockwork import BLOCKHASH_SLOTS
 from countermand.solana.port import Node
 from countermand_simulator import signing
-from countermand_simulator.faults import Mortal
+from countermand_simulator.faults import ProcessHandle
 from countermand_simulator.landings import Balance, Landing
 from countermand_simulator.model_chain import SOL, ModelChain, canonical, own_account, sign
 from countermand_simulator.model_transactions import GAS, POOL, ModelTransactions
@@ -40,9 +40,9 @@ class OrdersSide(Protocol):
     def order_mints(self) -> Sequence[str]:
         """Those of `ChainSide.mints`, and one of Token-2022."""
 
-    def node(self, process: Mortal, /) -> Node: ...
+    def node(self, process: ProcessHandle, /) -> Node: ...
 
-    def is_replaced(self, process: Mortal, /) -> bool:
+    def is_replaced(self, process: ProcessHandle, /) -> bool:
         """Another process writes the chain: this one may not know it yet, and tell what was."""
 
     def partner_account(self, mint: str) -> str:
@@ -85,13 +85,13 @@ class ChainSide(Protocol):
 
     async def close(self) -> None: ...
 
-    def chain(self, process: Mortal, /) -> LandedChain:
+    def chain(self, process: ProcessHandle, /) -> LandedChain:
         """As the process has it: one for all, or one inside each."""
 
-    async def boot(self, process: Mortal, /) -> None:
+    async def boot(self, process: ProcessHandle, /) -> None:
         """Opens the chain inside the process, if that is where it is."""
 
-    async def stopped(self, process: Mortal, /) -> None:
+    async def stopped(self, process: ProcessHandle, /) -> None:
         """Returns when the chain inside the process has stopped for good."""
 
     def transactions(self, chain: LandedChain, price: Callable[[str], int], mood: Callable[[], str]) -> Transactions:
@@ -148,13 +148,13 @@ class ModelSide:
     async def close(self) -> None:
         """Nothing runs in it."""
 
-    def chain(self, _process: Mortal, /) -> LandedChain:
+    def chain(self, _process: ProcessHandle, /) -> LandedChain:
         return self._chain
 
-    async def boot(self, _process: Mortal, /) -> None:
+    async def boot(self, _process: ProcessHandle, /) -> None:
         """It is there already."""
 
-    async def stopped(self, _process: Mortal, /) -> None:
+    async def stopped(self, _process: ProcessHandle, /) -> None:
         await asyncio.Event().wait()
 
     def transactions(self, chain: LandedChain, price: Callable[[str], int], mood: Callable[[], str]) -> Transactions:

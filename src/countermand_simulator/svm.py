@@ -44,10 +44,10 @@ from countermand.values.identity import Address, Mint
 from countermand.values.quantities import BaseUnits, UsdPrice
 from countermand.values.transactions import SwapRefused
 from countermand_simulator import signing
-from countermand_simulator.faults import Mortal
+from countermand_simulator.fault_profile import FaultProfile
+from countermand_simulator.faults import ProcessHandle
 from countermand_simulator.landings import Balance, Landing
 from countermand_simulator.svm_ledger import Hand, Inside, SeenLedger
-from countermand_simulator.swarm import Swarm
 
 _FUNDS: Final = 10**10
 _SEED: Final = bytes(range(32))
@@ -62,11 +62,11 @@ _MAKERS, _SAVERS, _SPONSOR, _PARTNER = 100, 120, 140, 141
 """The numbers of the first maker, the first saver, who pays for others, and who earns fees."""
 
 
-class Fortune(Protocol):
+class SvmContext(Protocol):
     """What this needs of the world."""
 
     @property
-    def swarm(self) -> Swarm: ...
+    def profile(self) -> FaultProfile: ...
 
     @property
     def clock(self) -> VenueClock: ...
@@ -104,7 +104,7 @@ class _Pool(SandboxPool):
 class SvmSide:
     """Implements `sides.ChainSide`."""
 
-    def __init__(self, world: Fortune) -> None:
+    def __init__(self, world: SvmContext) -> None:
         self.sol = SOL.mint
         self.mints = tuple(token.mint for token in _TOKENS)
         self.decimals: Mapping[str, int] = {token.mint: token.decimals for token in _TOKENS}
@@ -112,21 +112,21 @@ class SvmSide:
         self._keys = VaultKeys(_SEED)
         self._tokens = TokenRegistry()
         self._stranger = signing.wallet(255)
-        self.wallets = self._people(0, world.swarm.wallets)
-        self.makers = self._people(_MAKERS, world.swarm.makers)
-        self.savers = self._people(_SAVERS, world.swarm.savers)
+        self.wallets = self._people(0, world.profile.wallets)
+        self.makers = self._people(_MAKERS, world.profile.makers)
+        self.savers = self._people(_SAVERS, world.profile.savers)
         self.sponsor = str(signing.wallet(_SPONSOR).pubkey())
         self._partner = str(signing.wallet(_PARTNER).pubkey())
-        numbers = [*range(world.swarm.wallets), _SPONSOR, 255]
-        numbers += [_MAKERS + number for number in range(world.swarm.makers)]
-        numbers += [_SAVERS + number for number in range(world.swarm.savers)]
+        numbers = [*range(world.profile.wallets), _SPONSOR, 255]
+        numbers += [_MAKERS + number for number in range(world.profile.makers)]
+        numbers += [_SAVERS + number for number in range(world.profile.savers)]
         self._signers = {str(pair.pubkey()): pair for pair in map(signing.wallet, numbers)}
         self.order_mints = (*self.mints, NEW_MINT)
         self._ledger = SeenLedger(world, list(_INDEXED))
         self._genesis = self._begun_with()
         self._ours: EmbeddedChain | None = None
         """One chain for everybody, unless each process has its own over one ledger."""
-        self._inside: list[tuple[Mortal, Inside]] = []
+        self._inside: list[tuple[ProcessHandle, Inside]] = []
         self._height = 0
         self._gifts = 0
 
@@ -156,7 +156,7 @@ class SvmSide:
             accounts[self.token_account(wallet, mint)] = info
 
     async def open(self) -> None:
-        if not self._world.swarm.chain_inside:
+        if not self._world.profile.chain_inside:
             self._ours = await self._opened(self._ledger)
 
     async def _opened(self, ledger: LedgerStore) -> EmbeddedChain:
@@ -166,10 +166,10 @@ class SvmSide:
         if self._ours is not None:
             await self._ours.close()
 
-    def chain(self, process: Mortal) -> LandedChain:
+    def chain(self, process: ProcessHandle) -> LandedChain:
         return self.node(process)
 
-    def node(self, process: Mortal) -> Node:
+    def node(self, process: ProcessHandle) -> Node:
         if self._ours is not None:
             return self._ours
         for other, inside in self._inside:
@@ -180,13 +180,13 @@ class SvmSide:
         self._inside.append((process, inside))
         return inside
 
-    async def boot(self, process: Mortal) -> None:
+    async def boot(self, process: ProcessHandle) -> None:
         for other, inside in self._inside:
             if other is process:
                 inside.hand = Hand(self._world, process, self._ledger)
                 inside.opened = await self._opened(inside.hand)
 
-    async def stopped(self, process: Mortal) -> None:
+    async def stopped(self, process: ProcessHandle) -> None:
         for other, inside in self._inside:
             if other is process and inside.opened is not None:
                 await inside.opened.stopped()
@@ -282,7 +282,7 @@ class SvmSide:
     def orders(self) -> "SvmSide":
         return self
 
-    def is_replaced(self, process: Mortal) -> bool:
+    def is_replaced(self, process: ProcessHandle) -> bool:
         hands = [inside.hand for other, inside in self._inside if other is process]
         return any(hand is not None and hand.is_replaced for hand in hands)
 

@@ -34,18 +34,18 @@ from countermand.solana.port import (
     SignatureStatus,
     Simulation,
 )
-from countermand_simulator.faults import Mortal, boundary, breathe
+from countermand_simulator.fault_profile import FaultProfile
+from countermand_simulator.faults import ProcessHandle, boundary, breathe
 from countermand_simulator.landings import Balance, Landing
 from countermand_simulator.memory_ledger import MemoryLedgerStore
 from countermand_simulator.signing import STRANGER, message_of
-from countermand_simulator.swarm import Swarm
 
 
-class Fortune(Protocol):
+class LedgerContext(Protocol):
     """What this needs of the world."""
 
     @property
-    def swarm(self) -> Swarm: ...
+    def profile(self) -> FaultProfile: ...
 
     def strikes(self, probability: float) -> bool: ...
 
@@ -59,7 +59,7 @@ class Fortune(Protocol):
 class SeenLedger(MemoryLedgerStore):
     """It shows what was committed, and its answers can get lost."""
 
-    def __init__(self, world: Fortune, watched: Sequence[str]) -> None:
+    def __init__(self, world: LedgerContext, watched: Sequence[str]) -> None:
         super().__init__()
         self._world = world
         self.landings: list[Landing] = []
@@ -67,14 +67,14 @@ class SeenLedger(MemoryLedgerStore):
 
     async def commit(self, batch: LedgerBatch) -> None:
         # Whatever else can be lost is lost with the same chance as a commit of ours.
-        if self._world.strikes(self._world.swarm.commit_lost_before):
+        if self._world.strikes(self._world.profile.commit_lost_before):
             self._world.happened("chain: a commit never arrived")
             raise LedgerUnavailable("the commit never arrived")
         await super().commit(batch)
         self._note(batch)
         for stored in batch.transactions:
             self.landings.append(_landing(read_ledger_transaction(stored), self._world.wall_ms()))
-        if self._world.strikes(self._world.swarm.commit_lost_after):
+        if self._world.strikes(self._world.profile.commit_lost_after):
             self._world.happened("chain: the answer to a commit was lost")
             raise LedgerUnavailable("the answer to a commit was lost")
 
@@ -105,7 +105,7 @@ class SeenLedger(MemoryLedgerStore):
 class Hand:
     """The ledger as the chain inside one process writes it: what the process had not committed dies with it."""
 
-    def __init__(self, world: Fortune, process: Mortal, ledger: SeenLedger) -> None:
+    def __init__(self, world: LedgerContext, process: ProcessHandle, ledger: SeenLedger) -> None:
         self._world = world
         self._process = process
         self._ledger = ledger

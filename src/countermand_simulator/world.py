@@ -19,12 +19,12 @@ from countermand.values.instant import Instant
 from countermand.values.quantities import UsdPrice
 from countermand_simulator.checkers import ChainOrders, Checkers, Claim
 from countermand_simulator.checkers.on_chain import LANDINGS, Moment
-from countermand_simulator.faults import FaultyChain, FaultyNode, Mortal
+from countermand_simulator.fault_profile import FaultProfile
+from countermand_simulator.faults import FaultyChain, FaultyNode, ProcessHandle
+from countermand_simulator.harness import Answer, Harness, Lost
 from countermand_simulator.memory_store import MemoryBuilds, MemoryDatabase, MemoryPrices, MemoryStore, MemoryVaults
-from countermand_simulator.process import Parts, Process
+from countermand_simulator.process import Process, ProcessParts
 from countermand_simulator.sides import ChainSide, OrdersSide
-from countermand_simulator.stage import Answer, Lost, Stage
-from countermand_simulator.swarm import Swarm
 
 Work = Callable[[Process], Coroutine[Any, Any, Answer]]
 
@@ -69,15 +69,17 @@ class Rows:
         return [order_id for order_id, row in self.database.shard(0).orders.items() if row.live]
 
 
-class World(Stage[Process]):
+class World(Harness[Process]):
     patience_s = 60
 
-    def __init__(self, seed: int, swarm: Swarm, side: Callable[["World"], ChainSide], parts: Parts) -> None:
+    def __init__(
+        self, seed: int, profile: FaultProfile, side: Callable[["World"], ChainSide], parts: ProcessParts
+    ) -> None:
         self.database = MemoryDatabase()
-        super().__init__(seed, swarm, self.database, TRIGGER_SHARD, Claim.NO_BUG)
+        super().__init__(seed, profile, self.database, TRIGGER_SHARD, Claim.NO_BUG)
         self.side = side(self)
         self.owners = _owners_of([bucket_of(Wallet(wallet)) for wallet in self.side.wallets])
-        self.older_ids = swarm.older_ids
+        self.older_ids = profile.older_ids
         self.prices: dict[str, int] = {}
         rows, orders = Rows(self.database), self.side.orders
         self.checkers = Checkers(rows, self.side, self.side.decimals, self.trace.count)
@@ -146,17 +148,17 @@ class World(Stage[Process]):
         await self.side.stopped(process)
 
     def _mood(self) -> str:
-        if self.strikes(self.swarm.swap_refused):
+        if self.strikes(self.profile.swap_refused):
             self.happened("swap refused")
             return "refused"
-        if self.strikes(self.swarm.swap_fails):
+        if self.strikes(self.profile.swap_fails):
             self.happened("swap fails")
             return "fails"
         return "fine"
 
     def new_process(self, name: str, seed: int) -> Process:
-        swarm = self.swarm
-        return Process(name, self, self._parts, self.clock, seed, swarm.confirm_timeout_ms, swarm.dormant_kept)
+        profile = self.profile
+        return Process(name, self, self._parts, self.clock, seed, profile.confirm_timeout_ms, profile.dormant_kept)
 
     def stepped_on_chain(self, what: str) -> None:
         """A build is remembered, or a transaction of an on-chain order has landed."""
@@ -173,23 +175,23 @@ class World(Stage[Process]):
         bodies = {group.id: encode(group) for group in groups}
         self.judged(self.checkers.remembers, bodies, all_of_them=loaded)
 
-    def watch_send(self, process: Mortal, transaction: bytes) -> None:
+    def watch_send(self, process: ProcessHandle, transaction: bytes) -> None:
         message = self.side.message_of(transaction)
         self.judged(self.checkers.sent, message)
         self.tell(process.name, f"sends {base64.b64encode(message).decode()[-24:]}")
 
-    def watch_build(self, process: Mortal, transaction: bytes) -> None:
+    def watch_build(self, process: ProcessHandle, transaction: bytes) -> None:
         message = self.side.message_of(transaction)
         self.judged(self.chain_orders.sent, message)
         self.tell(process.name, f"lands {base64.b64encode(message).decode()[-24:]}")
 
-    def watch_own(self, process: Mortal, transaction: bytes) -> None:
+    def watch_own(self, process: ProcessHandle, transaction: bytes) -> None:
         message = self.side.message_of(transaction)
         self.tell(process.name, f"passes on {base64.b64encode(message).decode()[-24:]}")
 
     async def meddle(self, transaction: bytes) -> None:
         """Before a transaction lands, a stranger sends something to the account that it makes or closes."""
-        dusts, prefunds = self.strikes(self.swarm.dust), self.strikes(self.swarm.prefund)
+        dusts, prefunds = self.strikes(self.profile.dust), self.strikes(self.profile.prefund)
         message = base64.b64encode(self.side.message_of(transaction)).decode()
         if not (dusts or prefunds) or message not in self.checkers.attempts:
             return

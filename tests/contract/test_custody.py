@@ -25,7 +25,7 @@ from countermand.values.transactions import (
     TransactionOutcome,
     UnsignedTransaction,
 )
-from countermand_simulator import swarm
+from countermand_simulator import fault_profile
 from countermand_simulator.checkers.ledger import Ledger
 from countermand_simulator.sides import ChainSide, ModelSide
 from countermand_simulator.svm import SvmSide
@@ -40,7 +40,7 @@ UNITS = 1_000_000
 class Still:
     """A world in which nothing goes wrong, and time stands still unless it is moved."""
 
-    swarm: swarm.Swarm
+    profile: fault_profile.FaultProfile
     ms: int = NOW
     clock: VenueClock = field(init=False)
 
@@ -146,7 +146,7 @@ def cancelled(group: OrderGroup, craft: UnsignedTransaction | None = None) -> Or
 
 @pytest.fixture(params=["model", "svm"])
 async def venue(request: pytest.FixtureRequest) -> AsyncIterator[Venue]:
-    still = Still(replace(swarm.drawn(Random(1)), wallets=1, slot_window=150, chain_inside=False))
+    still = Still(replace(fault_profile.drawn(Random(1)), wallets=1, slot_window=150, chain_inside=False))
     side: ChainSide = ModelSide(1, still.wall_ms, 150) if request.param == "model" else SvmSide(still)
     await side.open()
     prices = dict(zip(side.mints, (200 * 10**12, 10**12, 10**12 // 2), strict=True))

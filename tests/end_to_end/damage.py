@@ -50,7 +50,7 @@ class Start:
 async def start(url: str, data: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
     """`countermand serve`, which stops as soon as it is ready. Raises `TimeoutError` if it is neither."""
     monkeypatch.setattr(_SERVE, "announce", lambda *_, **__: signal.raise_signal(signal.SIGTERM))
-    monkeypatch.setattr(_SERVE, "spare_what_lasts", lambda: None)
+    monkeypatch.setattr(_SERVE, "freeze_gc", lambda: None)
     settings = settle(port=0, database_url=url, data=data, confirm_timeout_ms=300)
     try:
         async with asyncio.timeout(START_S):

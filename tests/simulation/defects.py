@@ -7,24 +7,24 @@ from typing import Any
 
 import pytest
 
-from countermand_simulator import swarm
+from countermand_simulator import fault_profile
 from countermand_simulator.chance import chance
 from countermand_simulator.checkers import Claim
+from countermand_simulator.fault_profile import FaultProfile
 from countermand_simulator.outcomes import Outcome, report
-from countermand_simulator.process import Parts
+from countermand_simulator.process import ProcessParts
 from countermand_simulator.run import SOUND, again, simulate
-from countermand_simulator.swarm import Swarm
 
 SEEDS = range(1_000, 1_060)
 STEPS = 400
 
-Drawn = Callable[[Swarm], Swarm]
+Drawn = Callable[[FaultProfile], FaultProfile]
 
 
 @dataclass(frozen=True)
 class Defect:
     claim: Claim
-    parts: Parts = SOUND
+    parts: ProcessParts = SOUND
     patched: Callable[[], AbstractContextManager[Any]] = nullcontext
 
 
@@ -49,7 +49,7 @@ def must_be_caught(name: str, defect: Defect, drawn: Drawn = lambda options: opt
 
 
 def _run(seed: int, defect: Defect, drawn: Drawn, *, is_in: bool) -> Outcome:
-    options = drawn(swarm.drawn(chance(seed, "swarm")))
+    options = drawn(fault_profile.drawn(chance(seed, "swarm")))
     if not is_in:
         return simulate(seed, STEPS, options=options)
     with defect.patched():

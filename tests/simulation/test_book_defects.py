@@ -37,7 +37,7 @@ from countermand.orders.book.shard import BookEpoch
 from countermand.orders.book.state import BookState
 from countermand.values.instant import Instant
 from countermand_simulator.book.checkers import Claim
-from countermand_simulator.book.process import CountedShard, Parts
+from countermand_simulator.book.process import BookProcessParts, CountedShard
 from countermand_simulator.book.run import SOUND, again, simulate
 from countermand_simulator.book.store import MemoryBookShard
 from countermand_simulator.outcomes import Outcome, report
@@ -49,7 +49,7 @@ STEPS = 400
 @dataclass(frozen=True)
 class Defect:
     claim: Claim
-    parts: Parts = SOUND
+    parts: BookProcessParts = SOUND
     patched: Callable[[], AbstractContextManager[Any]] = nullcontext
     says: str = ""
     """What the violation tells, besides its claim."""
@@ -369,7 +369,9 @@ def patched(*patches: Any) -> Callable[[], AbstractContextManager[Any]]:
 
 
 DEFECTS = {
-    "a cancel that overtakes its own order is dropped": Defect(Claim.ANSWER_IS_COMMITTED, Parts(shard=OvertakenShard)),
+    "a cancel that overtakes its own order is dropped": Defect(
+        Claim.ANSWER_IS_COMMITTED, BookProcessParts(shard=OvertakenShard)
+    ),
     "a stop that nothing triggered cannot be cancelled": Defect(
         Claim.ANSWER_IS_COMMITTED, patched=patched((rules, "_end", keeps_waiting_stops))
     ),
@@ -384,7 +386,7 @@ DEFECTS = {
     ),
     "a fill after a cancel": Defect(
         Claim.NOTHING_AFTER_THE_END,
-        Parts(shard=ShyShard),
+        BookProcessParts(shard=ShyShard),
         patched((Exchange, "apply", comes_back), (Amount, "__post_init__", lambda _: None)),
         says="trade ",
     ),
@@ -395,7 +397,7 @@ DEFECTS = {
         says="(available, locked)",
     ),
     "a fee is rounded": Defect(Claim.AMOUNTS_ARE_EXACT, patched=patched((matching, "fee_of", rounded_fee))),
-    "a trade is lost at a restart": Defect(Claim.REPLAY_EQUALS_MEMORY, Parts(shard=HastyLoad)),
+    "a trade is lost at a restart": Defect(Claim.REPLAY_EQUALS_MEMORY, BookProcessParts(shard=HastyLoad)),
     "an order loses its place in the queue at a restart": Defect(
         Claim.REPLAY_EQUALS_MEMORY, patched=patched((Exchange, "load", forgets_who_came_first)), says="the queue is"
     ),
@@ -410,13 +412,13 @@ DEFECTS = {
     "a cancel is lost at a restart": Defect(
         Claim.REPLAY_EQUALS_ROWS, patched=patched((BookState, "take_rows", does_not_store_cancels))
     ),
-    "the journal has another order": Defect(Claim.JOURNAL_INTACT, Parts(store=Swapping)),
+    "the journal has another order": Defect(Claim.JOURNAL_INTACT, BookProcessParts(store=Swapping)),
     "a match that fails takes the maker with it": Defect(
         Claim.REPLAY_EQUALS_MEMORY, patched=patched((Exchange, "apply", drops_the_maker)), says="the queue is"
     ),
     "a stop triggers twice": Defect(
         Claim.STOPS_TRIGGER_ONCE,
-        Parts(shard=ShyShard),
+        BookProcessParts(shard=ShyShard),
         patched((Exchange, "_forget_stop", keeps_the_stop), (Exchange, "apply", forgets_that_it_triggered)),
     ),
     "an order ends a millisecond late": Defect(
@@ -431,12 +433,16 @@ DEFECTS = {
     "a trade with oneself is prevented in another way": Defect(
         Claim.SELF_TRADE_IS_PREVENTED, patched=patched((matching, "_prevent", always_ends_the_newest))
     ),
-    "a request that is never answered": Defect(Claim.EVERYTHING_ENDS, Parts(shard=SilentShard)),
-    "an answer before its commit": Defect(Claim.ANSWER_IS_COMMITTED, Parts(shard=HastyShard)),
-    "a read before the commit": Defect(Claim.READS_ARE_CURRENT, Parts(shard=HastyReads)),
-    "a replaced writer shows what it remembers": Defect(Claim.READS_ARE_CURRENT, Parts(shard=NostalgicReads)),
-    "a replaced writer answers": Defect(Claim.ANSWER_IS_COMMITTED, Parts(store=Unfenced)),
-    "a nonce makes two orders": Defect(Claim.NONCE_IS_ONE_ORDER, Parts(shard=ForgetfulShard), patched=forgetful_table),
+    "a request that is never answered": Defect(Claim.EVERYTHING_ENDS, BookProcessParts(shard=SilentShard)),
+    "an answer before its commit": Defect(Claim.ANSWER_IS_COMMITTED, BookProcessParts(shard=HastyShard)),
+    "a read before the commit": Defect(Claim.READS_ARE_CURRENT, BookProcessParts(shard=HastyReads)),
+    "a replaced writer shows what it remembers": Defect(
+        Claim.READS_ARE_CURRENT, BookProcessParts(shard=NostalgicReads)
+    ),
+    "a replaced writer answers": Defect(Claim.ANSWER_IS_COMMITTED, BookProcessParts(store=Unfenced)),
+    "a nonce makes two orders": Defect(
+        Claim.NONCE_IS_ONE_ORDER, BookProcessParts(shard=ForgetfulShard), patched=forgetful_table
+    ),
 }
 
 

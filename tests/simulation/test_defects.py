@@ -47,8 +47,8 @@ from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits, UsdPrice
 from countermand.values.transactions import Attempt, AttemptKind, SwapRefused
 from countermand_simulator.checkers import Claim
-from countermand_simulator.process import CountedShard, Parts
-from countermand_simulator.swarm import Swarm
+from countermand_simulator.fault_profile import FaultProfile
+from countermand_simulator.process import CountedShard, ProcessParts
 from tests.simulation.defects import Defect, must_be_caught, patched
 
 # --- a cancel that does not close the gate
@@ -307,14 +307,14 @@ def prices_overtake() -> AbstractContextManager[Any]:
 
 
 SLICES = {
-    "a slice that overtakes a cancel": Defect(Claim.CANCEL_IS_A_FENCE, Parts(shard=SlicesOfThePast)),
+    "a slice that overtakes a cancel": Defect(Claim.CANCEL_IS_A_FENCE, ProcessParts(shard=SlicesOfThePast)),
     "a second price decided before the last slice of the first": Defect(
-        Claim.TRIGGER_IS_TRUE, Parts(shard=SmallSlices), prices_overtake
+        Claim.TRIGGER_IS_TRUE, ProcessParts(shard=SmallSlices), prices_overtake
     ),
 }
 
 
-def many_prices(options: Swarm) -> Swarm:
+def many_prices(options: FaultProfile) -> FaultProfile:
     """Orders by the dozen, and prices that cross many of them at once."""
     return replace(
         options, markets=3, wallets=5, price_pause_ms=50, price_step_bps=200, price_jump=0.2, expiry_ms=120_000
@@ -332,17 +332,19 @@ DEFECTS = {
     "slippage from the price of the moment": Defect(Claim.BUFFER_IS_KEPT, patched=a_gap_is_filled),
     "a quote that nobody compares": Defect(Claim.BUFFER_IS_KEPT, patched=any_quote_is_taken),
     "a withdrawal co-signed twice": Defect(Claim.ONE_ATTEMPT, patched=withdrawal_is_signed_again),
-    "a lost outbox entry": Defect(Claim.EVERYTHING_ENDS, Parts(outbox=ForgetfulOutbox)),
-    "an answer before its commit": Defect(Claim.ANSWER_IS_COMMITTED, Parts(shard=HastyShard)),
-    "a read before the commit": Defect(Claim.READS_ARE_CURRENT, Parts(orders=HastyReads)),
+    "a lost outbox entry": Defect(Claim.EVERYTHING_ENDS, ProcessParts(outbox=ForgetfulOutbox)),
+    "an answer before its commit": Defect(Claim.ANSWER_IS_COMMITTED, ProcessParts(shard=HastyShard)),
+    "a read before the commit": Defect(Claim.READS_ARE_CURRENT, ProcessParts(orders=HastyReads)),
     "a turn that is read before its commit through the event log": Defect(
-        Claim.EVENTS_ARE_TOLD, Parts(shard=HastyEvents)
+        Claim.EVENTS_ARE_TOLD, ProcessParts(shard=HastyEvents)
     ),
-    "a reload that misses a late commit": Defect(Claim.REPLAY_EQUALS_MEMORY, Parts(shard=HastyLoad)),
-    "a fresh deposit used after its epoch ended": Defect(Claim.READS_ARE_CURRENT, Parts(shard=FreshForEver)),
-    "an order routed by an id's byte against its row": Defect(Claim.OWNED_BY_ITS_ROW, Parts(shard=RoutesByTheId)),
+    "a reload that misses a late commit": Defect(Claim.REPLAY_EQUALS_MEMORY, ProcessParts(shard=HastyLoad)),
+    "a fresh deposit used after its epoch ended": Defect(Claim.READS_ARE_CURRENT, ProcessParts(shard=FreshForEver)),
+    "an order routed by an id's byte against its row": Defect(
+        Claim.OWNED_BY_ITS_ROW, ProcessParts(shard=RoutesByTheId)
+    ),
     "a row in the bucket of its id's byte": Defect(Claim.OWNED_BY_ITS_ROW, patched=row_follows_the_id),
-    "an attempt signed by a replaced writer": Defect(Claim.SENT_IS_COMMITTED, Parts(store=Unfenced)),
+    "an attempt signed by a replaced writer": Defect(Claim.SENT_IS_COMMITTED, ProcessParts(store=Unfenced)),
 }
 
 

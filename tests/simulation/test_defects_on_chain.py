@@ -25,10 +25,10 @@ from countermand.values.transactions import ObservedOutcome, TransactionOutcome
 from countermand_simulator import run, svm_ledger
 from countermand_simulator.checkers import Claim
 from countermand_simulator.families import Makes
+from countermand_simulator.fault_profile import FaultProfile
 from countermand_simulator.landings import Landing
 from countermand_simulator.memory_ledger import MemoryLedgerStore
-from countermand_simulator.process import Parts
-from countermand_simulator.swarm import Swarm
+from countermand_simulator.process import ProcessParts
 from tests.simulation.defects import Defect, must_be_caught, patched
 
 # --- what is answered
@@ -197,8 +197,8 @@ def blockhashes_live_longer() -> AbstractContextManager[Any]:
     return patch.object(clockwork, "BLOCKHASH_SLOTS", 10_000)
 
 
-def families(**parts: Any) -> Parts:
-    return Parts(families=Makes(**parts))
+def families(**parts: Any) -> ProcessParts:
+    return ProcessParts(families=Makes(**parts))
 
 
 DEFECTS = {
@@ -219,7 +219,7 @@ DEFECTS = {
 }
 
 
-def busy(options: Swarm) -> Swarm:
+def busy(options: FaultProfile) -> FaultProfile:
     """A run of on-chain orders with hardly anything beside, and more of what brings their defects about."""
     return replace(
         options,

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from countermand_simulator import loop
-from countermand_simulator.loop import Deadlock, Freight
+from countermand_simulator.loop import Deadlock, TaskGroup
 
 
 def now() -> float:
@@ -67,7 +67,7 @@ async def _ticks(seen: list[float]) -> None:
 
 def test_what_is_paused_does_nothing_until_it_wakes() -> None:
     async def scene() -> list[float]:
-        freight, seen = Freight("one"), list[float]()
+        freight, seen = TaskGroup("one"), list[float]()
         freight.start(_ticks(seen))
         await asyncio.sleep(1.5)
         freight.pause()
@@ -82,7 +82,7 @@ def test_what_is_paused_does_nothing_until_it_wakes() -> None:
 
 def test_what_is_dropped_is_gone_with_all_that_it_started() -> None:
     async def scene() -> list[float]:
-        freight, seen = Freight("one"), list[float]()
+        freight, seen = TaskGroup("one"), list[float]()
 
         async def parent() -> None:
             async with asyncio.TaskGroup() as group:

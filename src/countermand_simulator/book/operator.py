@@ -12,7 +12,7 @@ from countermand_simulator.book.options import LOTS_MAX, MID
 from countermand_simulator.book.traders import Trader
 from countermand_simulator.book.world import World
 from countermand_simulator.chance import chance
-from countermand_simulator.stage import Lost
+from countermand_simulator.harness import Lost
 
 OPERATOR: Final = "operator"
 

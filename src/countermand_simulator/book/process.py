@@ -17,10 +17,10 @@ from countermand.orders.book.shard import BookEpoch, BookShard
 from countermand.orders.book.state import BookState
 from countermand.orders.shards import BOOK_SHARD
 from countermand_simulator.book.options import Options
-from countermand_simulator.vessel import Shore, Vessel
+from countermand_simulator.simulated_process import ProcessObserver, SimulatedProcess
 
 
-class Surroundings(Shore, Protocol):
+class Surroundings(ProcessObserver, Protocol):
     """What a process needs of the world."""
 
     def store_for(self, process: "BookProcess") -> BookStore: ...
@@ -68,7 +68,7 @@ class MatchesFail:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class BookProcessParts:
     """What a process is built of. A test that wants a defect puts its own part in."""
 
     shard: type[CountedShard] = CountedShard
@@ -76,12 +76,12 @@ class Parts:
     store: Callable[[BookStore], BookStore] = lambda store: store
 
 
-class BookProcess(Vessel):
+class BookProcess(SimulatedProcess):
     def __init__(
         self,
         name: str,
         world: Surroundings,
-        parts: Parts,
+        parts: BookProcessParts,
         clock: VenueClock,
         seed: int,
         markets: Iterable[Market],

@@ -8,51 +8,56 @@ from typing import Final
 
 from countermand.orders.book.model.ledger.amount import Account
 from countermand.orders.shards import BOOK_SHARD
-from countermand_simulator import loop, nemeses, swarm
+from countermand_simulator import fault_driver, fault_profile, loop
 from countermand_simulator.book import options
 from countermand_simulator.book.again import decides_again
 from countermand_simulator.book.checkers import Claim
 from countermand_simulator.book.operator import Operator
 from countermand_simulator.book.options import Options
-from countermand_simulator.book.process import Parts
+from countermand_simulator.book.process import BookProcessParts
 from countermand_simulator.book.traders import Trader
 from countermand_simulator.book.world import World
 from countermand_simulator.chance import chance
+from countermand_simulator.fault_profile import FaultProfile
+from countermand_simulator.harness import first_of
+from countermand_simulator.log_capture import IsBug, captured_log
 from countermand_simulator.outcomes import Outcome, run_all
-from countermand_simulator.overheard import IsBug, overheard
-from countermand_simulator.stage import first_of
-from countermand_simulator.swarm import Swarm
 from countermand_simulator.violation import Violation
 
-SOUND: Final = Parts()
+SOUND: Final = BookProcessParts()
 STALLED_S: Final = 7_200
 """Of virtual time without the steps that were asked for."""
 CONVERGES_S: Final = 1_200
 """Of virtual time in which everything must end once the faults are over."""
 _DEEDS_BETWEEN: Final = 10
-"""So many deeds of each user between two of the nemesis, on average."""
+"""So many deeds of each user between two of the fault driver, on average."""
 _LEAPS_MS: Final = (1_000, 30_000, 25 * 3_600_000)
 
-supervisor: Final = partial(nemeses.supervisor, every_s=0.2)
+supervisor: Final = partial(fault_driver.supervisor, every_s=0.2)
 
 
-def simulate(seed: int, steps: int, *, parts: Parts = SOUND, faults: Swarm | None = None) -> Outcome:
+def simulate(seed: int, steps: int, *, parts: BookProcessParts = SOUND, faults: FaultProfile | None = None) -> Outcome:
     """One run. Whatever happens in it follows from the arguments."""
-    drawn = faults or swarm.drawn(chance(seed, "swarm"))
+    drawn = faults or fault_profile.drawn(chance(seed, "swarm"))
     books = options.drawn(chance(seed, "books"))
-    with overheard() as listen:
+    with captured_log() as listen:
         return loop.run(_run(seed, steps, drawn, books, parts, listen))
 
 
 async def _run(
-    seed: int, steps: int, faults: Swarm, books: Options, parts: Parts, listen: Callable[[IsBug], None]
+    seed: int,
+    steps: int,
+    faults: FaultProfile,
+    books: Options,
+    parts: BookProcessParts,
+    listen: Callable[[IsBug], None],
 ) -> Outcome:
     world = World(seed, faults, books, parts)
     listen(world.is_bug)
     traders: list[Trader] = []
     traders += [Trader(world, Account(f"0x{number:04x}"), lambda: traders) for number in range(1, books.users + 1)]
     operator = Operator(world, traders)
-    watching = [asyncio.create_task(_lives(world, partial(who, world))) for who in (nemesis, supervisor)]
+    watching = [asyncio.create_task(_lives(world, partial(who, world))) for who in (drive_faults, supervisor)]
     world.start_process()
     opening = asyncio.create_task(world.guarded(operator.opens()))
     await first_of(opening, asyncio.ensure_future(world.ended.wait()))
@@ -70,9 +75,9 @@ async def _run(
     return Outcome(seed, world.steps, world.trace, world.violation)
 
 
-async def nemesis(world: World) -> None:
+async def drive_faults(world: World) -> None:
     pause_s = _DEEDS_BETWEEN * world.options.pause_ms / 1000
-    await nemeses.nemesis(world, pause_s, _LEAPS_MS, (0.01, 0.2, pause_s, 10 * pause_s))
+    await fault_driver.drive_faults(world, pause_s, _LEAPS_MS, (0.01, 0.2, pause_s, 10 * pause_s))
 
 
 async def _lives(world: World, deeds: Callable[[], Awaitable[None]]) -> None:

@@ -19,7 +19,7 @@ from countermand_simulator.book.options import LOTS_MAX, MID
 from countermand_simulator.book.requests import plain
 from countermand_simulator.book.world import World
 from countermand_simulator.chance import chance
-from countermand_simulator.stage import Answer, Lost
+from countermand_simulator.harness import Answer, Lost
 
 Deed = Callable[[], Awaitable[object]]
 
@@ -74,7 +74,7 @@ class Trader:
 
     async def _twice(self, deed: Deed) -> None:
         """Sometimes a request is sent twice, at once or after its answer."""
-        if not self._strikes(self.world.swarm.repeated):
+        if not self._strikes(self.world.profile.repeated):
             await deed()
         elif self._strikes(0.5):
             await asyncio.gather(self.dares(deed), self.dares(deed))

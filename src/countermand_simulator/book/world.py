@@ -8,11 +8,11 @@ from countermand.orders.book.state import BookState
 from countermand.orders.shards import BOOK_SHARD
 from countermand_simulator.book.checkers import Checkers, Claim
 from countermand_simulator.book.options import Options, rules_of
-from countermand_simulator.book.process import BookProcess, Parts
+from countermand_simulator.book.process import BookProcess, BookProcessParts
 from countermand_simulator.book.rows import DeskSeen, Rows
 from countermand_simulator.book.store import MemoryBookDatabase, MemoryBookStore
-from countermand_simulator.stage import Answer, Stage
-from countermand_simulator.swarm import Swarm
+from countermand_simulator.fault_profile import FaultProfile
+from countermand_simulator.harness import Answer, Harness
 
 Work = Callable[[BookProcess], Coroutine[Any, Any, Answer]]
 
@@ -20,10 +20,10 @@ _BY_NONCE: Final = ("create", "place")
 """What these are about was told when it was drafted."""
 
 
-class World(Stage[BookProcess]):
-    def __init__(self, seed: int, swarm: Swarm, options: Options, parts: Parts) -> None:
+class World(Harness[BookProcess]):
+    def __init__(self, seed: int, profile: FaultProfile, options: Options, parts: BookProcessParts) -> None:
         self.database = MemoryBookDatabase()
-        super().__init__(seed, swarm, self.database, BOOK_SHARD, Claim.NO_BUG)
+        super().__init__(seed, profile, self.database, BOOK_SHARD, Claim.NO_BUG)
         self.options = options
         self.checkers = Checkers(Rows(self.database), [rules_of(each) for each in options.markets], self.trace.count)
         self._parts = parts

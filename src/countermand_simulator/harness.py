@@ -12,13 +12,13 @@ from typing import Any, Final, Generic, TypeVar
 
 from countermand.kernel.clock import ClockSetting, VenueClock
 from countermand.kernel.ports import CommitUnknown, Epoch, Unavailable
-from countermand_simulator import swarm as swarms
+from countermand_simulator import fault_profile
 from countermand_simulator.chance import chance
+from countermand_simulator.fault_profile import FaultProfile
 from countermand_simulator.faults import StoreFaults
 from countermand_simulator.fenced import AFTER_EPOCH, FencedDatabase
-from countermand_simulator.swarm import Swarm
+from countermand_simulator.simulated_process import Gone, SimulatedProcess
 from countermand_simulator.trace import Trace
-from countermand_simulator.vessel import Gone, Vessel
 from countermand_simulator.violation import AnyClaim, Violation
 
 START_MS: Final = 1_700_000_000_000
@@ -26,21 +26,23 @@ START_MS: Final = 1_700_000_000_000
 Answer = dict[str, Any]
 
 T = TypeVar("T")
-P = TypeVar("P", bound=Vessel)
+P = TypeVar("P", bound=SimulatedProcess)
 
 
 class Lost(Exception):
     """The client got no answer, or not the whole of it: it knows nothing."""
 
 
-class Stage(ABC, Generic[P]):
+class Harness(ABC, Generic[P]):
     patience_s: float | None = None
     """So long a client waits for an answer; None: for ever."""
 
-    def __init__(self, seed: int, swarm: Swarm, database: FencedDatabase[Any], shard: int, no_bug: AnyClaim) -> None:
+    def __init__(
+        self, seed: int, profile: FaultProfile, database: FencedDatabase[Any], shard: int, no_bug: AnyClaim
+    ) -> None:
         """`shard`: the number of the one that all processes write. `no_bug`: what is broken by any bug."""
         self.seed = seed
-        self.swarm = swarm
+        self.profile = profile
         self.random = chance(seed, "faults")
         self.trace = Trace()
         self.steps = 0
@@ -112,7 +114,7 @@ class Stage(ABC, Generic[P]):
     def heal(self, random: Random) -> None:
         """No more faults from here on, and at most one process is left."""
         self.is_calm = True
-        self.swarm = swarms.calm(self.swarm)
+        self.profile = fault_profile.calm(self.profile)
         self.release()
         self.happened("healed")
         kept = self.awake()[-1:] if random.random() < 0.5 else []
@@ -132,7 +134,7 @@ class Stage(ABC, Generic[P]):
     def faults_for(self, process: P) -> StoreFaults:
         return _Watched(self, process)
 
-    def epoch_begun(self, process: Vessel) -> None:
+    def epoch_begun(self, process: SimulatedProcess) -> None:
         self._epochs[process.name] = self._epoch()
 
     def was_replaced(self, process: P) -> bool:
@@ -167,7 +169,7 @@ class Stage(ABC, Generic[P]):
         awake = self.awake()
         if not awake:
             raise Lost("nobody is there")
-        return self.random.choice(awake) if self.strikes(self.swarm.misrouted) else awake[-1]
+        return self.random.choice(awake) if self.strikes(self.profile.misrouted) else awake[-1]
 
     async def exchange(
         self,
@@ -180,7 +182,7 @@ class Stage(ABC, Generic[P]):
     ) -> Answer:
         """A request, and what its client gets. Raises `Lost` when it learns nothing."""
         self.tell(who, f"asks {process.name} to {kind} {what}")
-        hang_up = self.between(0, 200) if self.strikes(self.swarm.abandoned) else None
+        hang_up = self.between(0, 200) if self.strikes(self.profile.abandoned) else None
         try:
             async with asyncio.timeout(self.patience_s):
                 answer = await process.handle(work, hang_up)
@@ -191,7 +193,7 @@ class Stage(ABC, Generic[P]):
         self.judged(judge, answer)
         self.tell(who, self.told(kind, what, answer))
         self.trace.count(f"{kind}: {answer.get('refusal') or answer['kind']}")
-        if self.strikes(self.swarm.answer_lost):
+        if self.strikes(self.profile.answer_lost):
             self.happened("answer lost")
             raise Lost("the answer was lost")
         return answer
@@ -229,7 +231,7 @@ class Stage(ABC, Generic[P]):
 class _Watched(StoreFaults):
     """The faults of a process's store, with somebody who looks on."""
 
-    def __init__(self, stage: Stage[Any], process: Vessel) -> None:
+    def __init__(self, stage: Harness[Any], process: SimulatedProcess) -> None:
         super().__init__(stage, process)
         self._stage = stage
         self._mine = process

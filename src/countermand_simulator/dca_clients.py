@@ -10,15 +10,15 @@ from countermand.values.identity import Address, Mint
 from countermand.values.quantities import BaseUnits
 from countermand_simulator.checkers.on_chain import Moment
 from countermand_simulator.checkers.replay import DcaSeen
+from countermand_simulator.harness import Answer
 from countermand_simulator.owners import Deed, Owner
 from countermand_simulator.process import Process
-from countermand_simulator.stage import Answer
 from countermand_simulator.world import Work
 
 _OWN_UNITS: Final = 200_000
 
 
-class Saver(Owner):
+class DcaClient(Owner):
     family = "recurring"
     kind = DcaSeen
     orders_at_once = 6

@@ -11,15 +11,15 @@ from countermand.values.identity import Address, Mint, Wallet
 from countermand.values.quantities import BaseUnits
 from countermand_simulator.checkers.on_chain import Moment
 from countermand_simulator.checkers.replay import LimitSeen
+from countermand_simulator.harness import Answer
 from countermand_simulator.owners import Deed, Draft, Owner
 from countermand_simulator.process import Process
-from countermand_simulator.stage import Answer
 from countermand_simulator.world import Work
 
 _STRANGERS_UNITS: Final = 100_000
 
 
-class Maker(Owner):
+class LimitClient(Owner):
     family = "limit"
     kind = LimitSeen
     orders_at_once = 12
@@ -48,17 +48,17 @@ class Maker(Owner):
         return terms.input_mint, work
 
     def _terms(self) -> LimitTerms:
-        swarm, mints = self.world.swarm, self.world.on_chain.order_mints
+        profile, mints = self.world.profile, self.world.on_chain.order_mints
         input_mint, output_mint = self.random.sample(list(mints), 2)
         earns = self.strikes(0.2) and output_mint != SOL_MINT
         return LimitTerms(
             maker=self.wallet,
-            payer=Wallet(self.world.on_chain.sponsor) if self.strikes(swarm.sponsored) else self.wallet,
+            payer=Wallet(self.world.on_chain.sponsor) if self.strikes(profile.sponsored) else self.wallet,
             input_mint=Mint(input_mint),
             output_mint=Mint(output_mint),
             making=BaseUnits(self.random.choice((1, 50_000, 10**9))),
             taking=BaseUnits(self.random.choice((1, 10**6))),
-            expires_at_s=self.now_s() + self.random.randint(0, 20) if self.strikes(swarm.short_lived) else None,
+            expires_at_s=self.now_s() + self.random.randint(0, 20) if self.strikes(profile.short_lived) else None,
             fee_bps=self.random.choice((0, 50, 10_000)) if earns else None,
             fee_account=Address(self.world.on_chain.partner_account(output_mint)) if earns else None,
             wraps_sol=self.strikes(0.9),

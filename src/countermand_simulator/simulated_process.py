@@ -6,12 +6,12 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, Self, TypeVar
 
 from countermand.kernel.ports import CommitUnknown, Unavailable, WriterReplaced
-from countermand_simulator.loop import Freight
+from countermand_simulator.loop import TaskGroup
 
 T = TypeVar("T")
 
 
-class Shore(Protocol):
+class ProcessObserver(Protocol):
     """Who is told what becomes of it."""
 
     def process_ended(self, process: Any, why: str) -> None: ...
@@ -23,12 +23,12 @@ class Gone(Exception):
     """The connection broke: nobody knows what became of the request."""
 
 
-class Vessel(ABC):
-    def __init__(self, name: str, shore: Shore) -> None:
+class SimulatedProcess(ABC):
+    def __init__(self, name: str, shore: ProcessObserver) -> None:
         self.name = name
         self.is_alive = True
         self._shore = shore
-        self._freight = Freight(name)
+        self._freight = TaskGroup(name)
         self._open: dict[asyncio.Future[Any], None] = {}
 
     @abstractmethod

@@ -11,7 +11,7 @@ IsBug = Callable[[str, BaseException], None]
 
 
 @contextlib.contextmanager
-def overheard() -> Iterator[Callable[[IsBug], None]]:
+def captured_log() -> Iterator[Callable[[IsBug], None]]:
     """Yields who is to be given whoever wants to know of bugs."""
     told: list[IsBug] = []
 

@@ -9,7 +9,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Swarm:
+class FaultProfile:
     """Probabilities are per occasion, times in milliseconds."""
 
     wallets: int
@@ -46,7 +46,7 @@ class Swarm:
     crash_early: float
     """The next boundary after a deed of a client."""
     replaced: float
-    """Per deed of the nemesis: the writer freezes, another takes over, the first wakes up."""
+    """Per deed of the fault driver: the writer freezes, another takes over, the first wakes up."""
     restart_ms: int
     misrouted: float
     """A request goes to any process that is awake, not to the newest."""
@@ -89,14 +89,14 @@ class Swarm:
     """So many walk at once, and each may set the price of a mint while another one does."""
 
 
-def drawn(random: Random) -> Swarm:
+def drawn(random: Random) -> FaultProfile:
     def rarely(most: float, never: float = 0.35) -> float:
         return 0.0 if random.random() < never else random.random() * most
 
     def often(most: float) -> float:
         return rarely(most, never=0.1)
 
-    return Swarm(
+    return FaultProfile(
         wallets=random.randint(1, 5),
         pause_ms=random.choice((20, 100, 400, 1_000)),
         price_pause_ms=random.choice((50, 200, 1_000)),
@@ -146,9 +146,9 @@ def drawn(random: Random) -> Swarm:
     )
 
 
-def calm(swarm: Swarm) -> Swarm:
+def calm(profile: FaultProfile) -> FaultProfile:
     """The same world without faults, in which everything must end."""
     peace: dict[str, Any] = {
-        name: 0.0 for name, kind in Swarm.__annotations__.items() if kind is float and name != "price_jump"
+        name: 0.0 for name, kind in FaultProfile.__annotations__.items() if kind is float and name != "price_jump"
     }
-    return replace(swarm, **peace)
+    return replace(profile, **peace)
