@@ -1,7 +1,7 @@
 """An event loop under virtual time: it never waits, time leaps to whatever is due next.
 
-Nothing in it depends on the machine: no sockets, no threads, no signals. Tasks can belong to a `TaskGroup`, a part of the
-simulated world that can be paused as a whole and dropped as a whole, as a process can be stopped and killed.
+Nothing in it depends on the machine: no sockets, no threads, no signals. Tasks can belong to a `TaskGroup`, a part of
+the simulated world that can be paused as a whole and dropped as a whole, as a process can be stopped and killed.
 """
 
 import asyncio
