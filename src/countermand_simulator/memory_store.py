@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from countermand.kernel.ports import Epoch, EventRow, JournalRow, Unavailable
+from countermand.kernel.ports import CommitUnknown, Epoch, EventRow, JournalRow, Unavailable
 from countermand.orders.shards import TRIGGER_SHARD
 from countermand.orders.trigger.ports import (
     CraftRow,
@@ -163,6 +163,14 @@ class MemoryStore(FencedStore[MemoryShard]):
         yield MemorySnapshot(self.database)
 
 
+async def _before_write(faults: Faults) -> None:
+    """Of rows without a fence: what is held inside never comes through, since no epoch waits for it."""
+    try:
+        await faults.at(BEFORE_COMMIT)
+    except HeldInside as held:
+        raise CommitUnknown("the write never arrived") from held
+
+
 class MemoryBuilds:
     """`services.transactions.client_transactions.BuildStore` on a `MemoryDatabase`."""
 
@@ -171,7 +179,7 @@ class MemoryBuilds:
         self._faults = faults or NoFaults()
 
     async def add(self, rows: Sequence[BuildRow]) -> None:
-        await self._faults.at(BEFORE_READ)
+        await _before_write(self._faults)
         for row in rows:
             self._database.builds.setdefault(row.digest, row)
         await self._faults.at(AFTER_COMMIT)
@@ -195,7 +203,7 @@ class MemoryVaults:
         self._faults = faults or NoFaults()
 
     async def add(self, vaults: Sequence[VaultRow]) -> None:
-        await self._faults.at(BEFORE_READ)
+        await _before_write(self._faults)
         for row in vaults:
             self._database.vaults.setdefault(row.wallet, row)
         await self._faults.at(AFTER_COMMIT)

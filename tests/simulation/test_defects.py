@@ -14,7 +14,7 @@ import pytest
 
 from countermand.kernel.ports import Epoch, WriterReplaced
 from countermand.kernel.writer_epoch import WriterEpoch
-from countermand.orders.trigger import rows, state
+from countermand.orders.trigger import rows, state, transactions
 from countermand.orders.trigger.bodies import decode_group
 from countermand.orders.trigger.model import decide as rules
 from countermand.orders.trigger.model import lifecycle, slippage
@@ -38,7 +38,6 @@ from countermand.orders.trigger.shard import Answer, TriggerEpoch
 from countermand.orders.trigger.state import TriggerState
 from countermand.orders.trigger.work import Outbox
 from countermand.sandbox.pool import SandboxPool
-from countermand.services.custody import custody
 from countermand.services.liquidity.routing import Quote, SwapRequest
 from countermand.services.prices import Prices
 from countermand.values.bucket import bucket_hinted_by
@@ -218,7 +217,7 @@ REAL_MINIMUM = slippage.minimum_of
 
 
 def a_gap_is_filled() -> AbstractContextManager[Any]:
-    return patch.object(custody, "minimum_of", forgets_the_trigger)
+    return patch.object(transactions, "minimum_of", forgets_the_trigger)
 
 
 # --- no slippage at all
@@ -230,7 +229,7 @@ def is_never_too_little(group: OrderGroup, amount: BaseUnits, market: Market) ->
 
 def any_quote_is_taken() -> AbstractContextManager[Any]:
     return patched(
-        patch.object(custody, "minimum_of", is_never_too_little),
+        patch.object(transactions, "minimum_of", is_never_too_little),
         patch.object(SandboxPool, "quote", gives_a_tenth_less),
     )
 

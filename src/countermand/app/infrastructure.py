@@ -77,6 +77,8 @@ async def opened_stores(
     dsn: str,
     trigger: type[PostgresStore] = PostgresStore,
     book: type[PostgresBookStore] = PostgresBookStore,
+    builds: type[PostgresBuilds] = PostgresBuilds,
+    vaults: type[PostgresVaults] = PostgresVaults,
 ) -> AsyncIterator[Stores]:
     pool = await asyncpg.create_pool(dsn, min_size=1, max_size=_POOL_CONNECTIONS)
     trigger_store = await trigger.connect(dsn)
@@ -91,8 +93,8 @@ async def opened_stores(
             sandbox=PostgresSandboxStore(pool),
             venue=PostgresVenue(pool),
             keys=PostgresKeys(pool),
-            builds=PostgresBuilds(pool),
-            vaults=PostgresVaults(pool),
+            builds=builds(pool),
+            vaults=vaults(pool),
             readers=pool,
         )
     finally:

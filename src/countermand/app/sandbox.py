@@ -28,7 +28,15 @@ from countermand.orders.shards import BOOK_SHARD, TRIGGER_SHARD
 from countermand.orders.trigger.inspection import TriggerInspection
 from countermand.sandbox import openapi, routes
 from countermand.sandbox.faucet import Faucet
-from countermand.sandbox.faults import CrashingBookStore, CrashingPrices, CrashingStore, FaultyChain, WorldFaults
+from countermand.sandbox.faults import (
+    CrashingBookStore,
+    CrashingBuilds,
+    CrashingPrices,
+    CrashingStore,
+    CrashingVaults,
+    FaultyChain,
+    WorldFaults,
+)
 from countermand.sandbox.gateway_faults import FaultyApp, GatewayFaults
 from countermand.sandbox.orders import OrderInspector
 from countermand.sandbox.pool import LIQUIDITY_USD, SandboxPool, pool_account, sandbox_accounts
@@ -64,7 +72,7 @@ class SandboxApp:
 @asynccontextmanager
 async def sandbox_app(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIterator[SandboxApp]:
     """Raises `StartRefused`, `VenueRefused` or `Unavailable`."""
-    async with opened_stores(dsn, CrashingStore, CrashingBookStore) as stores:
+    async with opened_stores(dsn, CrashingStore, CrashingBookStore, CrashingBuilds, CrashingVaults) as stores:
         await stores.venue.serve_as_sandbox()
         clock, faults = VenueClock(await stored_clock(stores.sandbox)), WorldFaults()
         seed = await stored_seed(stores.sandbox) if settings.seed is None else settings.seed
@@ -103,8 +111,8 @@ def _assembled(
     seed: int | None,
 ) -> SandboxApp:
     stores = families.infrastructure.stores
-    for store in (stores.trigger, stores.book):
-        assert isinstance(store, CrashingStore | CrashingBookStore)
+    for store in (stores.trigger, stores.book, stores.builds, stores.vaults):
+        assert isinstance(store, CrashingStore | CrashingBookStore | CrashingBuilds | CrashingVaults)
         store.faults = faults
     gateway_faults, faucet = GatewayFaults(), Faucet(chain)
     dependencies = _dependencies(families, chain, world, faults, gateway_faults, pool, faucet)

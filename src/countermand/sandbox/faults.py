@@ -16,8 +16,9 @@ import structlog
 
 from countermand.kernel.ports import Batch
 from countermand.orders.book.rows import BookRows
-from countermand.orders.trigger.ports import TriggerRows
+from countermand.orders.trigger.ports import TriggerRows, VaultRow
 from countermand.services.prices import PriceStore
+from countermand.services.transactions.client_transactions import BuildRow
 from countermand.solana.port import (
     HISTORY_PAGE_MAX,
     AccountInfo,
@@ -34,8 +35,10 @@ from countermand.solana.port import (
     Simulation,
 )
 from countermand.store.book_postgres import PostgresBookStore
+from countermand.store.builds_postgres import PostgresBuilds
 from countermand.store.postgres import PostgresStore
 from countermand.store.shard_postgres import ShardPostgres
+from countermand.store.vaults_postgres import PostgresVaults
 from countermand.values.identity import Mint
 from countermand.values.quantities import UsdPrice
 
@@ -207,6 +210,28 @@ class CrashingStore(_Crashing[TriggerRows], PostgresStore):
 
 class CrashingBookStore(_Crashing[BookRows], PostgresBookStore):
     pass
+
+
+class CrashingBuilds(PostgresBuilds):
+    """A store of builds with the same two points."""
+
+    faults = WorldFaults()
+
+    async def add(self, rows: Sequence[BuildRow]) -> None:
+        self.faults.pass_point(CrashPoint.BEFORE_COMMIT)
+        await super().add(rows)
+        self.faults.pass_point(CrashPoint.AFTER_COMMIT)
+
+
+class CrashingVaults(PostgresVaults):
+    """A store of vaults with the same two points."""
+
+    faults = WorldFaults()
+
+    async def add(self, vaults: Sequence[VaultRow]) -> None:
+        self.faults.pass_point(CrashPoint.BEFORE_COMMIT)
+        await super().add(vaults)
+        self.faults.pass_point(CrashPoint.AFTER_COMMIT)
 
 
 class CrashingPrices:

@@ -9,7 +9,7 @@ from solders.hash import Hash
 
 from countermand.solana.port import Chain
 
-_FRESH_MS: Final = 2_000
+FRESH_MS: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,9 @@ class RecentBlockhash:
         self._known: tuple[int, Recent] | None = None
         self._flight: asyncio.Task[Recent] | None = None
 
-    async def get(self) -> Recent:
-        """Raises `ChainUnavailable`."""
-        if self._known is not None and 0 <= self._wall_ms() - self._known[0] <= _FRESH_MS:
+    async def get(self, within_ms: int = FRESH_MS) -> Recent:
+        """One that was asked for at most so long ago. Raises `ChainUnavailable`."""
+        if self._known is not None and 0 <= self._wall_ms() - self._known[0] <= within_ms:
             return self._known[1]
         if self._flight is None:
             self._flight = asyncio.create_task(self._fetch())

@@ -17,6 +17,8 @@ from countermand.values.identity import Address
 AUTO_PRICE_MAX: Final = 500_000
 """Micro-lamports per compute unit: more is never offered unless it is asked for."""
 UNITS_MAX: Final = 1_400_000
+_SLOT_MS: Final = 400
+"""What a client asks for a slot later is another transaction."""
 UNITS_UNKNOWN: Final = 200_000
 """The limit of a transaction that fails when it is simulated now, such as one whose maker has yet to be funded."""
 Compose = Callable[[Budget, Blockhash], bytes]
@@ -78,7 +80,7 @@ class TransactionBuilder:
         """`units` None: what it takes when simulated now, and a tenth more."""
         if units is None:
             units = await self._units(compose, price)
-        recent = await self._blockhashes.get()
+        recent = await self._blockhashes.get(_SLOT_MS)
         return BuiltMessage(compose(Budget(units, price), str(recent.blockhash)), recent.last_valid_height)
 
     async def _units(self, compose: Compose, price: int) -> int:
