@@ -117,19 +117,23 @@ class FakeClock:
         raise AssertionError("nobody sleeps here")
 
 
+TOKEN_PROGRAM = Address("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")
+
+
 @dataclass(frozen=True, slots=True)
 class FakeToken:
-    mint: str
+    mint: Mint
     symbol: str
     decimals: int
     stable: bool = False
+    program: Address = TOKEN_PROGRAM
 
 
 TOKENS = MappingProxyType(
     {
-        SOL: FakeToken(SOL, "SOL", 9),
-        USDC: FakeToken(USDC, "USDC", 6, stable=True),
-        USDT: FakeToken(USDT, "USDT", 6, stable=True),
+        SOL: FakeToken(Mint(SOL), "SOL", 9),
+        USDC: FakeToken(Mint(USDC), "USDC", 6, stable=True),
+        USDT: FakeToken(Mint(USDT), "USDT", 6, stable=True),
     }
 )
 

@@ -10,7 +10,6 @@ from solders.system_program import transfer as transfer_lamports
 
 from countermand.services.custody.accounts import OrderAccounts
 from countermand.services.custody.instructions import amount_of, is_same, key, transfer
-from countermand.services.custody.tokens import TokenFacts
 from countermand.services.custody.vaults import VaultKeys
 from countermand.services.liquidity.routing import Quote, SwapRequest, worth_in
 from countermand.solana.port import AccountInfo
@@ -23,6 +22,7 @@ from countermand.solana.tokens import (
 )
 from countermand.values.identity import Address, Mint
 from countermand.values.quantities import BPS_ONE, U64_MAX, BaseUnits, Bps, UsdPrice
+from countermand.values.tokens import Token
 from countermand.values.transactions import SwapRefused
 
 FEE_BETWEEN_STABLES: Final = Bps(3)
@@ -89,19 +89,19 @@ class SandboxPool:
         self.failures_due -= 1
         return True
 
-    def pool_account_of(self, token: TokenFacts) -> Address:
+    def pool_account_of(self, token: Token) -> Address:
         return pool_account_of(self.authority, token)
 
     def _account(self, parties: OrderAccounts) -> Pubkey:
         return key(pool_account_of(self.authority, parties.token))
 
 
-def pool_account_of(authority: Address, token: TokenFacts) -> Address:
+def pool_account_of(authority: Address, token: Token) -> Address:
     """Where the pool keeps a token. It pays SOL in lamports, and takes it wrapped."""
     return Address(associated_token_address(authority, token.mint, token.program))
 
 
-def sandbox_accounts(keys: VaultKeys, tokens: Iterable[TokenFacts]) -> dict[str, AccountInfo]:
+def sandbox_accounts(keys: VaultKeys, tokens: Iterable[Token]) -> dict[str, AccountInfo]:
     """What the chain of a sandbox must begin with beside its mints: lamports to pay with, and the pool's funds."""
     accounts: dict[str, AccountInfo] = {
         keys.gas.address: _lamports(GAS_LAMPORTS),
@@ -112,7 +112,7 @@ def sandbox_accounts(keys: VaultKeys, tokens: Iterable[TokenFacts]) -> dict[str,
     return accounts
 
 
-def pool_account(authority: Address, token: TokenFacts, units: int = POOL_UNITS) -> AccountInfo:
+def pool_account(authority: Address, token: Token, units: int = POOL_UNITS) -> AccountInfo:
     data = token_account_bytes(mint=token.mint, owner=authority, amount=units)
     lamports = TOKEN_ACCOUNT_RENT_LAMPORTS
     if token.mint == SOL_MINT:
@@ -122,7 +122,7 @@ def pool_account(authority: Address, token: TokenFacts, units: int = POOL_UNITS)
     return AccountInfo(lamports, token.program, data, executable=False)
 
 
-def _fee(before_fee: int, input_token: TokenFacts, output_token: TokenFacts) -> int:
+def _fee(before_fee: int, input_token: Token, output_token: Token) -> int:
     """Rounded up."""
     fee = FEE_BETWEEN_STABLES if input_token.stable and output_token.stable else FEE
     return -(-before_fee * fee.bps // BPS_ONE)

@@ -16,6 +16,10 @@ class MalformedTransaction(ValueError):
     """These bytes are no transaction that a node would take."""
 
 
+class NotCanonical(MalformedTransaction):
+    """They can be read as a transaction, but its only form is another."""
+
+
 @dataclass(frozen=True, slots=True)
 class WireTransaction:
     """A well-formed transaction. `static_keys` leaves out what address lookup tables add."""
@@ -40,7 +44,10 @@ class WireTransaction:
 
 
 def read_transaction(raw: bytes) -> WireTransaction:
-    """Raises `MalformedTransaction` unless `raw` is a legacy or version 0 transaction in its only form."""
+    """Raises `MalformedTransaction` unless `raw` is a legacy or version 0 transaction in its only form.
+
+    Where only the form is wrong, it is `NotCanonical`.
+    """
     if len(raw) > PACKET_BYTES_MAX:
         raise MalformedTransaction(f"the transaction has {len(raw)} bytes, at most {PACKET_BYTES_MAX} fit a packet")
     try:
@@ -48,12 +55,12 @@ def read_transaction(raw: bytes) -> WireTransaction:
         versioned.sanitize()
     except (ValueError, SanitizeError) as error:
         raise MalformedTransaction(f"these bytes are no transaction: {error}") from error
-    # The decoder alone ignores bytes that follow, and reads some counts in more than one spelling.
-    if bytes(versioned) != raw:
-        raise MalformedTransaction("these bytes are not the canonical form of their transaction")
     message = versioned.message
     if not isinstance(message, Message | MessageV0):
         raise MalformedTransaction("only legacy and version 0 messages are supported")
+    # The decoder alone ignores bytes that follow, and reads some counts in more than one spelling.
+    if bytes(versioned) != raw:
+        raise NotCanonical("these bytes are not the canonical form of their transaction")
     return WireTransaction(
         raw=raw,
         versioned=versioned,

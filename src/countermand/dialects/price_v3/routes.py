@@ -8,9 +8,9 @@ from typing import Final
 import msgspec
 from falcon.asgi import Request, Response
 
-from countermand.orders.trigger.ports import Tokens
 from countermand.values.identity import Mint
 from countermand.values.quantities import USD_SCALE, UsdPrice, decimal_text
+from countermand.values.tokens import Tokens
 
 IDS_MAX: Final = 50
 _SEPARATOR: Final = ","

@@ -36,10 +36,10 @@ from countermand.kernel.ports import Clock, Unavailable
 from countermand.orders.limit.model.cancelling import chosen
 from countermand.orders.limit.model.order import LimitTerms, OpenLimitOrder, Unsigned
 from countermand.orders.limit.model.refusals import LimitRefused
-from countermand.orders.trigger.ports import Tokens
 from countermand.services.transactions.client_transactions import Build, ClientTransactions, NotOurs, Unconfirmed
 from countermand.values.identity import Address, Mint, RequestId, Signature, Wallet
 from countermand.values.quantities import UsdPrice
+from countermand.values.tokens import Tokens
 
 CREATES: Final = "limit.create"
 CANCELS: Final = "limit.cancel"

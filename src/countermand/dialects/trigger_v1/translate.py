@@ -12,10 +12,10 @@ from countermand.dialects.trigger_v1.reading import Complaint, complains, is_pub
 from countermand.dialects.trigger_v1.wire import CancelRequest, CreateRequest, OpenOrderRow, OrderAccount, OrderRow
 from countermand.orders.limit.model.order import LimitTerms, OpenLimitOrder
 from countermand.orders.limit.model.worth import USD_MIN, too_little
-from countermand.orders.trigger.ports import Tokens
 from countermand.values.identity import Address, Mint, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BPS_ONE, BaseUnits, UsdPrice, decimal_text
+from countermand.values.tokens import Tokens
 
 AUTO: Final = "auto"
 LIMIT_PROGRAM: Final = "j1o2qRpjcyUwEvwtcfhEQefh773ZgjxcVRry7LDqg5X"

@@ -4,7 +4,7 @@ Tokens and challenges carry the incarnation that they were made in (`services/to
 Tokens outlive a restart. Challenges end with the process: they follow from a secret of its own, so one that was used
 cannot come back.
 
-Anybody may ask for a challenge to any wallet, so no request may end another's challenge, and none may cost memory
+Any client may ask for a challenge to any wallet, so no request may end another's challenge, and none may cost memory
 without end. Up to eight of a wallet are remembered. When there is no room, the answer is the wallet's challenge of
 this minute: it follows from the secret and needs no memory until it is used.
 """

@@ -35,11 +35,11 @@ from countermand.dialects.trigger_v2.wire import (
 )
 from countermand.orders.trigger.model.order import Family
 from countermand.orders.trigger.model.refusals import Refused
-from countermand.orders.trigger.ports import Tokens
 from countermand.orders.trigger.service import DepositUnknown, NotLanded, TriggerService
 from countermand.values.identity import Address, Mint, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import UsdPrice
+from countermand.values.tokens import Tokens
 from countermand.values.transactions import UnsignedTransaction
 
 ROOT: Final = "/trigger/v2"

@@ -25,12 +25,13 @@ from countermand.orders.trigger.model.commands import Amendment, LegChange, Unsi
 from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.order import Family, Leg, Role
 from countermand.orders.trigger.model.refusals import Refusal
-from countermand.orders.trigger.ports import HistoryQuery, Sort, Token
+from countermand.orders.trigger.ports import HistoryQuery, Sort
 from countermand.orders.trigger.records import HistoryEntry
 from countermand.orders.trigger.service import OrderRequest, OrderView, Placed
 from countermand.values.identity import Address, Mint, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import NOTHING, USD_SCALE, BaseUnits, Bps, UsdPrice, decimal_text
+from countermand.values.tokens import Token
 
 DEPOSIT_USD_MIN: Final = 10
 FAILED_FILLS_SHOWN: Final = 5

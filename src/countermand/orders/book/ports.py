@@ -32,7 +32,7 @@ class OrdersQuery:
 
 @dataclass(frozen=True, slots=True)
 class TradesQuery:
-    """Trades of one account, or of everybody, by their ids. None: any."""
+    """Trades of one account, or of all accounts, by their ids. None: any."""
 
     account: Account | None = None
     market: MarketSymbol | None = None

@@ -5,7 +5,7 @@ from typing import Final
 from countermand.solana.tokens import Mint
 
 _HARMLESS: Final = frozenset({3, 4, 6, 10, 18, 19, 20, 21, 22, 23, 25})
-"""Extensions of Token-2022 that neither take from a transfer nor let anybody stop it: close authority, confidential
+"""Extensions of Token-2022 that neither take from a transfer nor let any party stop it: close authority, confidential
 transfer, default state, interest, scaled amount, and pointers and texts of metadata, groups and members. The order
 programs refuse the others, and unknown ones."""
 

@@ -1,4 +1,4 @@
-"""What the engine needs of the world. Adapters implement these; the engine knows nothing else outside the domain."""
+"""What trigger orders need of the world: their transactions and their stores."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,24 +20,6 @@ from countermand.values.transactions import (
     SwapRefused,
     UnsignedTransaction,
 )
-
-
-class Token(Protocol):
-    """What is known of a mint."""
-
-    @property
-    def mint(self) -> str: ...
-    @property
-    def symbol(self) -> str: ...
-    @property
-    def decimals(self) -> int: ...
-    @property
-    def stable(self) -> bool:
-        """Its price is meant to be a dollar: nothing triggers on it."""
-
-
-class Tokens(Protocol):
-    def get(self, mint: Mint) -> Token | None: ...
 
 
 class Transactions(Protocol):

@@ -2,14 +2,14 @@
 
 from typing import Final
 
-from countermand.services.custody.tokens import TokenFacts
 from countermand.values.quantities import decimal_text
+from countermand.values.tokens import Token
 
 _PERCENT_SCALE: Final = 2
 _TRACE: Final = "under 0.01 %"
 
 
-def too_little(gives: int, least: int, token: TokenFacts) -> str:
+def too_little(gives: int, least: int, token: Token) -> str:
     """`gives` and `least` are units of the token; the percentage is rounded up."""
     parts = (least - gives) * 10 ** (2 + _PERCENT_SCALE)
     amounts = [decimal_text(units, token.decimals) for units in (gives, least)]

@@ -9,12 +9,11 @@ from countermand.orders.trigger.model.slippage import Market, Minimum, minimum_o
 from countermand.orders.trigger.too_little import too_little
 from countermand.services.custody.custody import VaultCustody
 from countermand.services.custody.plans import Close, Fund, Move, Return, Signatory, SigningPlan, Swap
-from countermand.services.custody.tokens import TokenFacts, Tokens
 from countermand.services.liquidity.routing import Quote
-from countermand.services.transactions.submissions import read_submission
-from countermand.solana.alterations import alteration_of
+from countermand.services.transactions.submissions import alteration, read_submission
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.quantities import USD_SCALE, BaseUnits, UsdPrice, decimal_text
+from countermand.values.tokens import Token, Tokens
 from countermand.values.transactions import (
     Alteration,
     Attempt,
@@ -102,7 +101,7 @@ class TriggerTransactions:
         return read_submission(transaction, wallet)
 
     def alteration(self, built: UnsignedTransaction, submission: Submission) -> Alteration:
-        return alteration_of(built.message, submission.message)
+        return alteration(built, submission)
 
     def unsigned_transaction(self, built: UnsignedTransaction) -> str:
         return self._custody.unsigned_text(built)
@@ -116,9 +115,7 @@ class TriggerTransactions:
     async def send(self, group: OrderGroup, attempt: Attempt) -> None:
         await self._custody.send(plan_of(group, attempt), attempt)
 
-    def _minimum(
-        self, group: OrderGroup, token: TokenFacts, output: TokenFacts, quote: Quote
-    ) -> BaseUnits | SwapRefused:
+    def _minimum(self, group: OrderGroup, token: Token, output: Token, quote: Quote) -> BaseUnits | SwapRefused:
         """The least that the user may receive: what slippage allows before the fee, less the fee."""
         price, output_price = self._price_of(group.terms.input_mint), self._price_of(group.terms.output_mint)
         if price is None or output_price is None:
@@ -177,7 +174,7 @@ def _closes(group: OrderGroup) -> bool:
     return group.progress.close_rejections < _CLOSE_REJECTIONS_MAX
 
 
-def _too_little(before_fee: int, least: Minimum, token: TokenFacts) -> str:
+def _too_little(before_fee: int, least: Minimum, token: Token) -> str:
     which, price = "trigger" if least.is_trigger else "current", decimal_text(least.price.picodollars, USD_SCALE)
     buffer = f"{least.slippage.bps} basis points beyond the {which} price of {price} USD"
     return f"{too_little(before_fee, least.units, token)} ({buffer})"

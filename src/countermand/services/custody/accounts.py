@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from solders.pubkey import Pubkey
 
 from countermand.services.custody.instructions import key
-from countermand.services.custody.tokens import TokenFacts
 from countermand.services.custody.vaults import Key
 from countermand.solana.tokens import SOL_MINT, associated_token_address
 from countermand.values.identity import Wallet
+from countermand.values.tokens import Token
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +19,12 @@ class OrderAccounts:
     """The user's associated token account. Not used for SOL, which users pay and receive as lamports."""
     mint: Pubkey
     program: Pubkey
-    token: TokenFacts
+    token: Token
     native: bool
     """SOL: it is wrapped in order accounts only."""
 
     @classmethod
-    def of(cls, wallet: Wallet, vault: Key, token: TokenFacts) -> "OrderAccounts":
+    def of(cls, wallet: Wallet, vault: Key, token: Token) -> "OrderAccounts":
         return cls(
             user=key(wallet),
             vault=vault.public,

@@ -21,7 +21,6 @@ from countermand.services.custody.instructions import (
 from countermand.services.custody.moves import own_account, sweep_instructions
 from countermand.services.custody.plans import Fund, SigningPlan, Swap
 from countermand.services.custody.signer import Signer
-from countermand.services.custody.tokens import Tokens
 from countermand.services.custody.vaults import VaultKeys
 from countermand.services.custody.withdrawals import WithdrawalLayout
 from countermand.services.liquidity.routing import Quote, Router, SwapRequest
@@ -38,6 +37,7 @@ from countermand.solana.tokens import TOKEN_ACCOUNT_BYTES, TOKEN_ACCOUNT_RENT_LA
 from countermand.solana.wire import SIGNATURE_BYTES
 from countermand.values.identity import Address, Mint, RequestId, Signature, Wallet
 from countermand.values.quantities import NOTHING, BaseUnits
+from countermand.values.tokens import Tokens
 from countermand.values.transactions import (
     Attempt,
     ObservedOutcome,

@@ -87,7 +87,7 @@ class Signer:
                 return key(self._router.authority)
 
     def _optional(self, plan: SigningPlan, payer: Pubkey) -> Sequence[Instruction]:
-        """What such a message may do beside, or not: it moves nothing of anybody but the payer."""
+        """What such a message may do beside, or not: it moves only what the payer owns."""
         accounts, swap = self._accounts_of(plan.wallet, plan.mint), plan.swap
         if swap is None:
             return [own_account(accounts, payer)]

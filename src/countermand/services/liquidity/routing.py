@@ -8,9 +8,9 @@ from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
 from countermand.services.custody.accounts import OrderAccounts
-from countermand.services.custody.tokens import TokenFacts
 from countermand.values.identity import Address
 from countermand.values.quantities import BPS_ONE, BaseUnits, Bps, UsdPrice
+from countermand.values.tokens import Token
 from countermand.values.transactions import SwapRefused
 
 
@@ -55,9 +55,7 @@ class Router(Protocol):
         """Whether the swap made now must fail on chain, as only a sandbox ever says. Each yes uses one failure up."""
 
 
-def worth_in(
-    amount: BaseUnits, token: TokenFacts, price: UsdPrice, other: TokenFacts, other_price: UsdPrice, less: Bps
-) -> int:
+def worth_in(amount: BaseUnits, token: Token, price: UsdPrice, other: Token, other_price: UsdPrice, less: Bps) -> int:
     """Units of `other` for an amount of `token` at these prices, less so many basis points; rounded down once."""
     dollars = amount.units * price.picodollars * (BPS_ONE - less.bps) * 10**other.decimals
     units: int = dollars // (other_price.picodollars * BPS_ONE * 10**token.decimals)

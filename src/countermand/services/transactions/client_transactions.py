@@ -142,7 +142,7 @@ class ClientTransactions:
         self._newest: deque[Build] = deque(maxlen=_BUILDS_KEPT)
 
     async def remember(self, builds: Sequence[Build], *, repeatable: bool = False) -> None:
-        """Commits what was built, before anybody gets it to sign.
+        """Commits what was built, before a client gets it to sign.
 
         `repeatable`: the same bytes may be built again under another id, perhaps with others beside them. The first id
         is stored with the build, and each of them beside it.

@@ -22,7 +22,7 @@ _PROGRAMS: Final = (limit_order.PROGRAM, dca.PROGRAM)
 
 
 class ChainLanding:
-    """Implements `engine.onchain.Landing`."""
+    """Implements `services.transactions.client_transactions.Landing`."""
 
     def __init__(self, chain: Node) -> None:
         self._chain = chain

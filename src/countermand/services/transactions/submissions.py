@@ -2,19 +2,17 @@
 
 from typing import Final
 
-from solders.message import Message, MessageV0
 from solders.pubkey import Pubkey
-from solders.signature import Signature
-from solders.transaction import SanitizeError, VersionedTransaction
+from solders.signature import Signature as RawSignature
 
 from countermand.base64_text import bytes_of
+from countermand.solana.alterations import alteration_of
 from countermand.solana.port import PACKET_BYTES_MAX
-from countermand.solana.wire import SIGNATURE_BYTES
-from countermand.values.identity import Signature as SignatureText
-from countermand.values.identity import Wallet
-from countermand.values.transactions import Submission, SubmissionFault
+from countermand.solana.wire import MalformedTransaction, NotCanonical, WireTransaction, read_transaction
+from countermand.values.identity import Signature, Wallet
+from countermand.values.transactions import Alteration, Submission, SubmissionFault, UnsignedTransaction
 
-_UNSIGNED: Final = Signature.default()
+_UNSIGNED: Final = RawSignature.default()
 
 
 def read_submission(transaction: str, wallet: Wallet) -> Submission:
@@ -23,27 +21,27 @@ def read_submission(transaction: str, wallet: Wallet) -> Submission:
     if raw is None:
         return Submission(b"", None, SubmissionFault.NOT_A_TRANSACTION)
     try:
-        read = VersionedTransaction.from_bytes(raw)
-        read.sanitize()
-    except (ValueError, SanitizeError):
-        return Submission(b"", None, SubmissionFault.NOT_A_TRANSACTION)
-    if not isinstance(read.message, Message | MessageV0):
-        return Submission(b"", None, SubmissionFault.NOT_A_TRANSACTION)
-    # The decoder alone ignores bytes that follow, and reads some counts in more than one spelling.
-    if bytes(read) != raw:
+        return _judged(read_transaction(raw), wallet)
+    except NotCanonical:
         return Submission(b"", None, SubmissionFault.NOT_CANONICAL)
-    return _judged(read.message, raw, read.signatures, wallet)
+    except MalformedTransaction:
+        return Submission(b"", None, SubmissionFault.NOT_A_TRANSACTION)
 
 
-def _judged(message: Message | MessageV0, raw: bytes, signatures: list[Signature], wallet: Wallet) -> Submission:
-    signed = raw[1 + SIGNATURE_BYTES * len(signatures) :]
+def alteration(built: UnsignedTransaction, submission: Submission) -> Alteration:
+    """How a signed message, which is not the built one, differs from it."""
+    return alteration_of(built.message, submission.message)
+
+
+def _judged(read: WireTransaction, wallet: Wallet) -> Submission:
+    signed, signatures = read.message_bytes, read.versioned.signatures
     try:
-        slot = message.account_keys[: len(signatures)].index(Pubkey.from_string(wallet))
+        key = Pubkey.from_string(wallet)
+        signature = signatures[read.static_keys[: len(signatures)].index(key)]
     except ValueError:  # The wallet signs nothing here.
         return Submission(signed, None, SubmissionFault.UNSIGNED)
-    signature = signatures[slot]
     if signature == _UNSIGNED:
         return Submission(signed, None, SubmissionFault.UNSIGNED)
-    if not signature.verify(Pubkey.from_string(wallet), signed):
+    if not signature.verify(key, signed):
         return Submission(signed, None, SubmissionFault.WRONG_SIGNATURE)
-    return Submission(signed, SignatureText(str(signature)), None)
+    return Submission(signed, Signature(str(signature)), None)

@@ -1,11 +1,11 @@
-"""What custody must know of a token. Whoever knows the tokens of a venue can tell."""
+"""What is known of a token."""
 
 from typing import Protocol
 
 from countermand.values.identity import Address, Mint
 
 
-class TokenFacts(Protocol):
+class Token(Protocol):
     @property
     def mint(self) -> Mint: ...
 
@@ -21,8 +21,8 @@ class TokenFacts(Protocol):
 
     @property
     def stable(self) -> bool:
-        """It follows the US dollar."""
+        """Its price is meant to be a dollar: nothing triggers on it."""
 
 
 class Tokens(Protocol):
-    def get(self, mint: Mint) -> TokenFacts | None: ...
+    def get(self, mint: Mint) -> Token | None: ...
