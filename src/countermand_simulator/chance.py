@@ -1,4 +1,4 @@
-"""Chance that follows from a seed: each who needs some has a stream of its own, which nobody else disturbs."""
+"""Chance that follows from a seed: each name has a stream of its own, which no other disturbs."""
 
 from random import Random
 

@@ -327,7 +327,7 @@ class Client:
         await self.world.ask(self.wallet, "register", None, "", registers)
 
     async def _meddles(self) -> None:
-        """Somebody else's order is asked to be cancelled, confirmed or changed."""
+        """Asks to cancel another client's order."""
         victims = [ticket for other in self._others() if other is not self for ticket in other.tickets if ticket.asked]
         if not victims or self.random.random() >= self.world.profile.foreign:
             return

@@ -77,7 +77,7 @@ class DcaClient(Owner):
         await self.fulfils_all(answer)
 
     async def _cancels_what_is_not_there(self) -> None:
-        """Somebody else's order, one of another family, or none."""
+        """Another owner's order, one of another family, or none."""
         others = [name for name, seen in self.world.chain_orders.orders.items() if seen.owner != self.wallet]
         await self._cancels_one(Address(self.pick([*others, self.wallet])))
 

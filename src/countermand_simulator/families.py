@@ -104,7 +104,7 @@ class Families:
         return {"kind": "open", "orders": {order.address: _limit_shown(order) for order in found}}
 
     async def opened_by(self, maker: Wallet, order: Address) -> Answer:
-        """The transaction that opened it, empty if it is not open or nobody knows."""
+        """The transaction that opened it; empty if that is unknown or it is not open."""
         for found in await self._venue.limits.open_orders(maker):
             if found.address == order:
                 return {"kind": "opened", "order": order, "signature": await self._venue.limits.opened_by(found)}

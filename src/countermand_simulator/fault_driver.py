@@ -1,4 +1,4 @@
-"""Whoever kills, freezes, replaces and starts processes, and makes clocks leap."""
+"""Kills, freezes, replaces and starts processes, and makes clocks leap."""
 
 import asyncio
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ async def _replace(stage: Harness[P], old: P, random: Random, freezes_s: Sequenc
 
 
 async def supervisor(stage: Harness[P], every_s: float) -> None:
-    """Somebody starts a process when none is awake."""
+    """Starts a process when none is awake."""
     random = chance(stage.seed, "supervisor")
     while True:
         await asyncio.sleep(every_s)

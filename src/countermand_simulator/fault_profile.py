@@ -32,7 +32,7 @@ class FaultProfile:
     slow_ms: int
     store_down: float
     commit_lost_before: float
-    """A commit never arrives, and nobody says so."""
+    """A commit never arrives, and no error says so."""
     commit_lost_after: float
     commit_held: float
     """A commit is inside the database, its answer is lost, and it comes through later or never."""

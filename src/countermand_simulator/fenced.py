@@ -100,7 +100,7 @@ class FencedDatabase(Generic[S]):
         self.held: list[Batch[Any]] = []
 
     def shard(self, number: int) -> S:
-        """Empty, and not to be kept, if nobody ever began to write it."""
+        """Empty, and not to be kept, if no writer ever began it."""
         return self.shards.get(number) or self.new()
 
     def release(self) -> None:
@@ -122,7 +122,7 @@ class FencedDatabase(Generic[S]):
 
 
 class FencedStore(Generic[S]):
-    """`engine.ports.ShardStore`. Deterministic: what happens when is the business of `faults`."""
+    """`kernel.ports.ShardStore`. Deterministic: what happens when is the business of `faults`."""
 
     def __init__(self, database: FencedDatabase[S], faults: Faults | None = None) -> None:
         self.database = database
@@ -138,7 +138,7 @@ class FencedStore(Generic[S]):
         begun = self.database.next_epoch(shard, self._faults.waits_for)
         if opened is None:
             begun.opened = begun.stands.number
-        mine = begun.stands  # By the time of the answer, somebody may have begun another one.
+        mine = begun.stands  # By the time of the answer, another process may have begun one.
         await self._faults.at(AFTER_EPOCH)
         return mine
 
@@ -168,7 +168,7 @@ class FencedStore(Generic[S]):
         await self._faults.at(AFTER_EPOCH)
 
     async def epoch(self, shard: int) -> int:
-        """The number of the newest one; 0 for a shard that nobody has written yet."""
+        """The number of the newest one; 0 for a shard that was never written."""
         await self._faults.at(BEFORE_READ)
         return self.database.shard(shard).stands.number
 

@@ -96,7 +96,7 @@ class Harness(ABC, Generic[P]):
         self.tell(who, f"step {self.steps}: {what}")
 
     def later(self, ms: int, work: Callable[[], Awaitable[None]]) -> None:
-        """It happens whatever becomes of whoever wanted it."""
+        """It happens whatever becomes of the caller."""
 
         async def waits() -> None:
             await asyncio.sleep(ms / 1000)
@@ -164,11 +164,11 @@ class Harness(ABC, Generic[P]):
     def awake(self) -> Sequence[P]:
         return [process for process in self.processes if not process.is_paused]
 
-    def somebody(self) -> P:
-        """Whoever a request reaches. Raises `Lost` if nobody is awake."""
+    def awake_process(self) -> P:
+        """The process that a request reaches. Raises `Lost` if none is awake."""
         awake = self.awake()
         if not awake:
-            raise Lost("nobody is there")
+            raise Lost("no process is awake")
         return self.random.choice(awake) if self.strikes(self.profile.misrouted) else awake[-1]
 
     async def exchange(
@@ -229,7 +229,7 @@ class Harness(ABC, Generic[P]):
 
 
 class _Watched(StoreFaults):
-    """The faults of a process's store, with somebody who looks on."""
+    """The faults of a process's store, with an observer."""
 
     def __init__(self, stage: Harness[Any], process: SimulatedProcess) -> None:
         super().__init__(stage, process)

@@ -96,7 +96,7 @@ class LimitClient(Owner):
         return self.drafts_of(await self.world.ask_on_chain(self.wallet, "limit.cancel", what, work, judge))
 
     async def _meddles(self) -> None:
-        """An order that may be somebody else's is cancelled by a transaction that the server never saw."""
+        """Cancels an order, perhaps another owner's, by a transaction that the server never saw."""
         everything = self.world.chain_orders.orders
         limits = {name: seen for name, seen in everything.items() if isinstance(seen, LimitSeen)}
         expired = [name for name, seen in limits.items() if self._has_expired(seen)]

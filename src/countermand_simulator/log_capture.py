@@ -12,7 +12,7 @@ IsBug = Callable[[str, BaseException], None]
 
 @contextlib.contextmanager
 def captured_log() -> Iterator[Callable[[IsBug], None]]:
-    """Yields who is to be given whoever wants to know of bugs."""
+    """Yields a function that registers a callback for bugs."""
     told: list[IsBug] = []
 
     def hear(_logger: object, _method: str, line: Any) -> Any:

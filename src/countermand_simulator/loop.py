@@ -17,7 +17,7 @@ Ts = TypeVarTuple("Ts")
 
 
 class Deadlock(Exception):
-    """Nothing is ready and nothing is scheduled: whoever waits would wait for ever."""
+    """Nothing is ready and nothing is scheduled: every waiter would wait for ever."""
 
 
 class TaskGroup:
@@ -52,7 +52,7 @@ class TaskGroup:
                 loop.call_soon(callback, *args, context=context)
 
     def drop(self) -> None:
-        """Every task of it is cancelled. Whoever drops it must forbid what its tasks could do while they unwind."""
+        """Every task of it is cancelled. The caller must forbid what its tasks could do while they unwind."""
         self.wake()
         for task in tuple(self.tasks):
             task.cancel()

@@ -21,7 +21,7 @@ from countermand.solana.ledger_store import (
 
 
 class MemoryLedgerStore:
-    """Implements `LedgerStore`. Nothing here waits: whoever wants delays and faults wraps it."""
+    """Implements `LedgerStore`. Nothing here waits: a wrapper adds delays and faults."""
 
     def __init__(self) -> None:
         self._epoch = LedgerEpoch(0, 0)

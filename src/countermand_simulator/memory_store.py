@@ -112,7 +112,7 @@ class MemorySnapshot:
 
 
 class MemoryStore(FencedStore[MemoryShard]):
-    """`engine.ports.Store` on a `MemoryDatabase`."""
+    """`orders.trigger.ports.Store` on a `MemoryDatabase`."""
 
     database: MemoryDatabase
 

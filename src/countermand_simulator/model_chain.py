@@ -48,7 +48,7 @@ def canonical(thing: Any) -> str:
 
 
 def sign(key: str, message: str) -> str:
-    """What only the owner of the key can make. Nobody in this world guesses it."""
+    """What only the owner of the key can make. No client in this world guesses it."""
     return hashlib.sha256(f"the secret of {key}, {message}".encode()).hexdigest()[:32]
 
 

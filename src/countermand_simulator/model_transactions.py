@@ -100,7 +100,7 @@ class ModelTransactions:
         )
 
     async def shortfall(self, _craft: UnsignedTransaction) -> str | None:
-        """Nobody is poor here."""
+        """No wallet is poor here."""
         return None
 
     async def build_fill(self, group: OrderGroup) -> UnsignedTransaction | SwapRefused:

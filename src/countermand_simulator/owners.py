@@ -56,7 +56,7 @@ class Owner(ABC):
         self.random = chance(world.seed, wallet)
         self._drafts: list[Draft] = []
         self._handed: dict[bytes, Draft] = {}
-        """Those that were handed to anybody, by message: they may land."""
+        """Those that were handed out, by message: they may land."""
         self._later = 0
         self._has_finished = False
 

@@ -22,7 +22,7 @@ POOL_FUNDS: Final = 10**18
 
 
 class OrdersSide(Protocol):
-    """A chain with the programs of orders that live there: who uses them, and what anybody can see."""
+    """A chain with the programs of orders that live there: who uses them, and what any client can see."""
 
     @property
     def makers(self) -> Sequence[str]:

@@ -20,7 +20,7 @@ class ProcessObserver(Protocol):
 
 
 class Gone(Exception):
-    """The connection broke: nobody knows what became of the request."""
+    """The connection broke: the outcome of the request is unknown."""
 
 
 class SimulatedProcess(ABC):

@@ -125,7 +125,7 @@ class SvmSide:
         self._ledger = SeenLedger(world, list(_INDEXED))
         self._genesis = self._begun_with()
         self._ours: EmbeddedChain | None = None
-        """One chain for everybody, unless each process has its own over one ledger."""
+        """One chain for all processes, unless each has its own over one ledger."""
         self._inside: list[tuple[ProcessHandle, Inside]] = []
         self._height = 0
         self._gifts = 0
@@ -140,7 +140,7 @@ class SvmSide:
         for wallet in (*self.wallets, str(self._stranger.pubkey())):
             self._endow(accounts, wallet, _FUNDS, self.order_mints[1:])
         for number, wallet in enumerate((*self.makers, *self.savers)):
-            # Everybody lacks an account for one of the tokens, and whoever sends some there makes it.
+            # Each wallet lacks an account for one of the tokens, and the first sender makes it.
             missing = self.order_mints[1 + number % 3]
             self._endow(accounts, wallet, _RICH, [mint for mint in self.order_mints[1:] if mint != missing])
         self._endow(accounts, self.sponsor, _RICH, ())

@@ -1,4 +1,4 @@
-"""The ledger of the simulated chain: what everybody can see of it, and how the chain inside a process writes it."""
+"""The ledger of the simulated chain: what any client can see of it, and how the chain inside a process writes it."""
 
 import asyncio
 import base64

@@ -207,7 +207,7 @@ class World(Harness[Process]):
 
     async def ask(self, wallet: str, kind: str, order_id: str | None, key: str, work: Work) -> Answer:
         """A request to one of the processes, and what its client gets. Raises `Lost` when it learns nothing."""
-        process = self.somebody()
+        process = self.awake_process()
         asked = self.judged(self.checkers.asked, kind, wallet, order_id, key)
 
         def judge(answer: Answer) -> None:
@@ -229,7 +229,7 @@ class World(Harness[Process]):
         self, wallet: str, kind: str, what: str, work: Work, judge: Callable[[Moment, Answer, bool], None] | None = None
     ) -> Answer:
         """The same about orders that live on the chain."""
-        process = self.somebody()
+        process = self.awake_process()
         moment = self.judged(self.chain_orders.asked)
 
         def judges(answer: Answer) -> None:

@@ -75,7 +75,7 @@ def _fee_of(meta: bytes) -> int:
 
 
 def _is_a_gift(group: OrderGroup, row: "Mapping[str, Any] | asyncpg.Record") -> bool:
-    """Anybody may send lamports to the address of a closed account, or to one where a deposit failed."""
+    """Any wallet may send lamports to the address of a closed account, or to one where a deposit failed."""
     return not row["data"] or (group.state is State.DEPOSIT_FAILED and group.terms.input_mint != SOL_MINT)
 
 

@@ -77,7 +77,7 @@ class Traffic:
         self._heads.stop(connection)
 
     def stops_reading(self, connection: Connection) -> None:
-        """More waits for this peer than it takes. It has some time, and everybody together some memory."""
+        """More waits for this peer than it takes. It has some time, and all peers together some memory."""
         self._unread_bytes[connection] = size = connection.unsent_bytes()
         self._unread_total += size
         self._unread.start(connection, lambda: self._cut_unread(connection))

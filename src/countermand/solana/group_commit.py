@@ -128,7 +128,7 @@ class GroupCommit:
         raise self._failure
 
     async def run(self, on_committed: Callable[[OpenBatch], None]) -> None:
-        """Writes for ever. Raises `ChainUnavailable` when a commit failed, after telling everybody who waits."""
+        """Writes for ever. Raises `ChainUnavailable` when a commit failed, after telling every waiter."""
         while True:
             await self._work.wait()
             if not self._batches:

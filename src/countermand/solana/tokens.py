@@ -1,4 +1,4 @@
-"""Tokens: the programs and mints that everybody knows, and their accounts read from bytes.
+"""Tokens: the well-known programs and mints, and their accounts read from bytes.
 
 Layouts: SPL Token (a mint has 82 bytes, an account 165) and Token-2022, which appends a type byte at 165 and extensions
 to both. Amounts are base units and become text without any float.

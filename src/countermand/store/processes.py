@@ -1,7 +1,7 @@
 """The processes of one PostgreSQL cluster: found by where they stand, and ended in good order.
 
-A PostgreSQL process stands in its data directory, so `/proc` says whose it is. A process id in a
-file says less: after a crash it may be anybody's. Where there is no `/proc`, the command line of that process decides.
+A PostgreSQL process stands in its data directory, so `/proc` says whose it is. A process id in a file says less: after
+a crash it may be another process's. Where there is no `/proc`, the command line of that process decides.
 """
 
 import asyncio
@@ -100,7 +100,7 @@ async def _gone(cluster: Path, name: str, seconds: float) -> None:
 
 
 def _forget(cluster: Path) -> None:
-    """PostgreSQL refuses to start if the process id in its file is alive, though it may be anybody's by now."""
+    """PostgreSQL refuses to start if the process id in its file is alive, though it may be another process's by now."""
     pid = postmaster(cluster)
     if pid is None:
         return

@@ -24,7 +24,7 @@ class Operator:
         self.random = chance(world.seed, OPERATOR)
 
     async def opens(self) -> None:
-        """Everybody gets something of everything."""
+        """Every trader gets some of each currency."""
         for trader in self.traders:
             for currency in self._currencies():
                 await self._surely(trader, currency)

@@ -11,7 +11,7 @@ from countermand.values.quantities import Bps
 from countermand_simulator.book.checkers import MarketRules
 
 MID: Final = 100
-"""The price in ticks about which everybody trades. Few prices make many trades."""
+"""The price in ticks about which traders trade. Few prices make many trades."""
 LOTS_MAX: Final = 40
 
 
@@ -23,7 +23,7 @@ class Options:
     users: int
     orders_at_once: int
     wealth: int
-    """How many orders of the middling size everybody can pay at first."""
+    """How many orders of the middling size each trader can pay at first."""
     spread: int
     """How far from the middle limits are, in ticks."""
     ended_kept: int

@@ -91,7 +91,7 @@ async def credits_to(process: BookProcess, account: Account, currency: Currency,
 
 
 async def forgets(process: BookProcess) -> Answer:
-    """Drafts that nobody signed in time."""
+    """Drafts that were not signed in time."""
     await process.store.delete_drafts(await process.venue.now())
     return {"kind": "forgotten"}
 

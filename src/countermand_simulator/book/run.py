@@ -95,7 +95,7 @@ async def _reach(world: World, steps: int) -> bool:
 
 
 async def _heal(world: World, traders: Sequence[Trader]) -> None:
-    """The faults are over, at most one process is left, and everybody wants his money back."""
+    """The faults are over, at most one process is left, and all traders want their money back."""
     world.heal(chance(world.seed, "heal"))
     starting = asyncio.create_task(supervisor(world))
     finishing = asyncio.create_task(world.guarded(_finish(world, traders)))
@@ -105,7 +105,7 @@ async def _heal(world: World, traders: Sequence[Trader]) -> None:
     if finishing.done() and not finishing.cancelled():
         finishing.result()
     elif world.violation is None:
-        world.found(Violation(Claim.EVERYTHING_ENDS, f"not everybody was done after {CONVERGES_S} s"))
+        world.found(Violation(Claim.EVERYTHING_ENDS, f"some traders were not done after {CONVERGES_S} s"))
     if world.violation is None:
         world.judged(world.checkers.at_rest)
         world.judged(decides_again, world.database.shard(BOOK_SHARD).journal.values(), world.options.markets)

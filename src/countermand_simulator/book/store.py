@@ -60,7 +60,7 @@ class MemoryBookDatabase(FencedDatabase[MemoryBookShard]):
 
 
 class MemoryBookStore(FencedStore[MemoryBookShard]):
-    """`engine.book_ports.BookStore` on a `MemoryBookDatabase`."""
+    """`orders.book.ports.BookStore` on a `MemoryBookDatabase`."""
 
     database: MemoryBookDatabase
 

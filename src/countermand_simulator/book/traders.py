@@ -40,10 +40,10 @@ class Ticket:
 
 
 class Trader:
-    def __init__(self, world: World, account: Account, everybody: Callable[[], Sequence["Trader"]]) -> None:
+    def __init__(self, world: World, account: Account, traders: Callable[[], Sequence["Trader"]]) -> None:
         self.world = world
         self.account = account
-        self._everybody = everybody
+        self._traders = traders
         self.random = chance(world.seed, account)
         self.tickets: list[Ticket] = []
 
@@ -218,8 +218,8 @@ class Trader:
         await self._twice(partial(self.cancels_many, market, side, self.random.choice((0, 1, 3, ALL))))
 
     async def _races(self) -> None:
-        """Somebody cancels an order just when somebody else takes it."""
-        maker = self.random.choice([trader for trader in self._everybody() if trader is not self])
+        """One trader cancels an order just when another takes it."""
+        maker = self.random.choice([trader for trader in self._traders() if trader is not self])
         theirs = maker.one_that_rests()
         if theirs is None or theirs.order_id is None:
             return

@@ -50,7 +50,7 @@ class World(Harness[BookProcess]):
 
     async def ask(self, who: str, kind: str, what: Any, work: Work) -> Answer:
         """A request to one of the processes, and what its client gets. Raises `Lost` when it learns nothing."""
-        process = self.somebody()
+        process = self.awake_process()
         asked = self.judged(self.checkers.asked, kind, who, what)
 
         def judge(answer: Answer) -> None:

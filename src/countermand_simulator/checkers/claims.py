@@ -238,7 +238,7 @@ class Checkers:
         return Asked(kind, wallet, order_id, key, self._seq)
 
     def answered(self, asked: Asked, answer: Json) -> None:
-        """`answer` is what left the server, whether anybody received it or not."""
+        """`answer` is what left the server, whether a client received it or not."""
         self.follow()
         kind = answer["kind"]
         if kind == "placed":

@@ -13,7 +13,7 @@ _Changes: TypeAlias = dict[str, tuple[Balance, Balance]]
 
 
 class ChainSeen(Protocol):
-    """The chain as anybody can see it. Messages are base64."""
+    """The chain as any client can see it. Messages are base64."""
 
     @property
     def sol(self) -> str:

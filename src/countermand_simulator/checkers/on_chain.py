@@ -36,7 +36,7 @@ _READ: Final[Mapping[str, Callable[[bytes], tuple[object, ...]]]] = {LIMIT: limi
 
 
 class ChainSeen(Protocol):
-    """The chain as anybody can see it: what is committed. Messages are base64."""
+    """The chain as any client can see it: what is committed. Messages are base64."""
 
     def begun_with(self) -> Mapping[str, Balance]: ...
 

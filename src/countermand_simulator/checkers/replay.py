@@ -26,7 +26,7 @@ _BYTE_LAMPORTS: Final = 6_960
 _ORDER_RENT: Final = (128 + 372) * _BYTE_LAMPORTS
 _DCA_RENT: Final = (128 + 289) * _BYTE_LAMPORTS
 _ACCOUNT_RENTS: Final = {_TOKENS[0]: (128 + 165) * _BYTE_LAMPORTS, _TOKENS[1]: (128 + 170) * _BYTE_LAMPORTS}
-"""The second program's accounts are larger when they are made as somebody's usual one."""
+"""The second program's accounts are larger when they are made as associated ones."""
 _NOTHING: Final[Balance] = (0, "", 0)
 
 
@@ -154,7 +154,7 @@ class Replay:
         lamports = self.at(address)[0]
         self.now[address] = lamports, mint, lamports - _ACCOUNT_RENTS[program] if mint == SOL else 0
 
-    # --- the programs that everybody knows
+    # --- the well-known programs
 
     def associates(self, call: Call) -> None:
         payer, account, _, mint, _, program = call.accounts[:6]

@@ -1,4 +1,4 @@
-"""The endpoints that anybody may ask: whether it works, what is in the books, what was traded, which coins it has."""
+"""The endpoints that need no login: whether it works, what is in the books, what was traded, which coins it has."""
 
 from typing import Final
 

@@ -49,10 +49,10 @@ class TokenPair:
 class LoginTexts:
     """The texts that are signed to log in.
 
-    Anybody may ask for anybody's, so none is stored: it follows from the secret, the account, how often it has logged
-    in, the incarnation, and the five minutes that it was asked for in, and is good for those and the next five. A login
-    moves the number of logins on, so each text serves once, also after a restart. A reset counts logins from 0 again,
-    and begins another incarnation.
+    A client may ask for any account's, so none is stored: it follows from the secret, the account, how often it has
+    logged in, the incarnation, and the five minutes that it was asked for in, and is good for those and the next five.
+    A login moves the number of logins on, so each text serves once, also after a restart. A reset counts logins from 0
+    again, and begins another incarnation.
     """
 
     def __init__(self, secret: bytes, clock: Clock, incarnation: TokenIncarnation) -> None:

@@ -185,7 +185,7 @@ class OrderWithTrades(OrderRow, frozen=True, kw_only=True):
 
 
 class PublicOrderRow(Shape, frozen=True, kw_only=True):
-    """An order as everybody sees it in the book."""
+    """An order as every client sees it in the book."""
 
     id: int
     uuid: str

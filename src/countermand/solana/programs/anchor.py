@@ -185,7 +185,7 @@ def event_data(transaction: LedgerTransaction, program: Address, authority: Addr
     keys += [*transaction.loaded_writable, *transaction.loaded_readonly]
     for group in transaction.inner_instructions:
         for call in group.instructions:
-            # Only the program can have the authority sign, and it refuses the tag from everybody else.
+            # Only the program can have the authority sign, and it refuses the tag from any other caller.
             if (
                 keys[call.program_index] == program
                 and [keys[index] for index in call.accounts[:1]] == [authority]

@@ -220,7 +220,7 @@ def initialize_order(order: NewOrder) -> Instruction:
 
 
 def cancel_order(cancel: Cancellation, by: Address | None = None) -> Instruction:
-    """`by` signs: the maker, or, for an order that has expired, anybody."""
+    """`by` signs: the maker, or, for an expired order, any wallet."""
     metas = [
         paying_signer(by or cancel.maker),
         writable(cancel.maker),

@@ -333,7 +333,7 @@ class RpcChain:
             self._height = None
         params = [{"commitment": "finalized", "minContextSlot": self._floor}]
         found = await self._ask("getEpochInfo", params, shapes.read_epoch, _SMALL)
-        # Before anybody is told: a status that is asked for then must come from a node that is as far.
+        # Before a caller is told: a status that is asked for then must come from a node that is as far.
         self._floor = max(self._floor, found.absolute_slot)
         return found.block_height
 

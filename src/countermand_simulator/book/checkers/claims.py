@@ -200,14 +200,14 @@ class Checkers:
         return self._answers.asked(kind, who, what)
 
     def answered(self, asked: Asked, answer: Json) -> None:
-        """`answer` is what left the server, whether anybody received it or not."""
+        """`answer` is what left the server, whether a client received it or not."""
         self.follow()
         self._answers.answered(asked, answer)
 
     # --- the end
 
     def at_rest(self) -> None:
-        """No fault is left, and everybody cancelled what he had: nothing rests, and nothing is locked."""
+        """No fault is left, and each trader cancelled all orders: nothing rests, and nothing is locked."""
         self.follow()
         floor = self.floor
         must(not floor.live, Claim.EVERYTHING_ENDS, f"{list(floor.live)} live on")
@@ -218,7 +218,7 @@ class Checkers:
             self._compare_order(order_id)
         for market, side in floor.books:
             assert side in SIDES, side
-            must(not floor.books[market, side].now, Claim.EVERYTHING_ENDS, f"somebody rests in {market}")
+            must(not floor.books[market, side].now, Claim.EVERYTHING_ENDS, f"an order rests in {market}")
 
 
 def _trade_row(trade: Json, at: int) -> Json:

@@ -55,7 +55,7 @@ class Entering:
         must(
             self._script.next_kind() != "traded",
             Claim.TRADES_ARE_FAIR,
-            f"order {self._id} ({self._terms}) trades with somebody whom it does not meet",
+            f"order {self._id} ({self._terms}) trades with an order that it does not meet",
         )
         if self._terms["kind"] == "market":
             self._must_end(_SYSTEM)

@@ -46,7 +46,7 @@ class MarketRules:
         return self.volume(lots) if side == "sell" else self.cost(ticks, lots)
 
     def slips(self, side: str, price: int, reference: int) -> bool:
-        """A match at this price is too far from the reference for whoever comes from this side."""
+        """A match at this price is too far from the reference for an order from this side."""
         if side == "buy":
             return price * BPS > reference * (BPS + self.slippage_max)
         return price * BPS < reference * (BPS - self.slippage_max)
