@@ -253,6 +253,21 @@ def test_failed_swaps_stretch_the_pause(failures: int, pause_ms: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("moment", "expected"),
+    [(NOW, ["FillLanded"]), (CROSSED, ["FillLanded", "OrderTriggered"]), (LATE, ["FillLanded", "OrderExpired"])],
+)
+def test_what_a_fill_leaves_is_judged_at_once(moment: Moment, expected: list[str]) -> None:
+    landed = resolve(TransactionOutcome.LANDED, 2)
+    part = replace(landed, swap=SwapAmounts(BaseUnits(400), BaseUnits(5), NOTHING))
+    assert names(decide(order(State.EXECUTING), part, moment)) == expected
+
+
+def test_a_fill_that_shows_no_amounts_is_our_own_mistake() -> None:
+    with pytest.raises(AssertionError, match="does not show what it moved"):
+        decide(order(State.EXECUTING), replace(resolve(TransactionOutcome.LANDED, 2), swap=None), NOW)
+
+
+@pytest.mark.parametrize(
     ("outcome", "moment", "expected"),
     [
         (TransactionOutcome.LANDED, NOW, ["FillLanded"]),

@@ -20,7 +20,7 @@ from countermand.orders.trigger.model.lifecycle import (
     work_due,
 )
 from countermand.orders.trigger.model.order import FORMER_CRAFTS_MAX, OrderGroup, State
-from countermand.values.holding import Overdrawn
+from countermand.values.holding import Holding, Overdrawn
 from countermand.values.instant import Instant
 from countermand.values.quantities import NOTHING, BaseUnits
 from countermand.values.transactions import AttemptKind, digest_of
@@ -112,6 +112,15 @@ def test_a_fill_takes_from_what_remains_and_adds_to_what_was_received() -> None:
     after = evolve(order(State.EXECUTING), EVENTS[events.FillLanded], LATER)
     progress = after.progress
     assert (after.remaining, progress.received, progress.attempt) == (NOTHING, BaseUnits(5), None)
+
+
+def test_a_fill_that_leaves_something_leaves_the_order_open() -> None:
+    part = events.FillLanded(TXID, BaseUnits(400), BaseUnits(5), NOTHING, closed=False)
+    after = evolve(order(State.EXECUTING), part, LATER)
+    assert (after.state, after.remaining, after.progress.sweep_due) == (State.OPEN, BaseUnits(600), False)
+    rest = evolve(evolve(after, EVENTS[events.CancelRequested], LATER), EVENTS[events.WithdrawalStarted], LATER)
+    withdrawn = events.WithdrawalLanded(TXID, BaseUnits(600), NOTHING, closed=True)
+    assert evolve(rest, withdrawn, LATER).funds == Holding(DEPOSITED, posted=BaseUnits(400), voided=BaseUnits(600))
 
 
 def test_a_withdrawal_takes_what_remains() -> None:
