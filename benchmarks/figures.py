@@ -121,7 +121,9 @@ def cancels(venue: Venue, orders: list[Open], seconds: float) -> list[Beside]:
 def cancels_beside_fills(venue: Venue, orders: list[Open], seconds: float) -> list[Beside]:
     """The same while a rising price makes orders fill."""
     rising = _Rising(venue)
-    return [_cancels(venue, orders, connections, seconds, rising) for connections in CONNECTIONS]
+    measured = [_cancels(venue, orders, connections, seconds, rising) for connections in CONNECTIONS]
+    assert any(each.fills_per_second for each in measured), "no fill landed beside these cancels"
+    return measured
 
 
 def _cancels(
@@ -222,7 +224,9 @@ def _filled_lives(venue: Venue, owners: Sequence[Owner], seconds: float) -> Life
     landed, began = venue.fills_landed(), time.perf_counter()
     drive(venue.port, 32, items, seconds=seconds, journey="crafts_and_creates", endless=True)
     venue.settle()
-    return Lifecycles("create → fill", 32, venue.fills_landed() - landed, time.perf_counter() - began)
+    filled = venue.fills_landed() - landed
+    assert filled, "none of these orders was filled"
+    return Lifecycles("create → fill", 32, filled, time.perf_counter() - began)
 
 
 def _again(items: Sequence[Any]) -> Any:

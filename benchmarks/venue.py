@@ -20,6 +20,9 @@ _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
+_LANDED_FILLS: Final = r'^countermand_attempts_resolved_total\{kind="fill",outcome="landed"\} ([0-9.]+)$'
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """A process that listens on a port of this machine."""
@@ -58,15 +61,16 @@ class Venue(Server):
             pass
 
     def fills_landed(self) -> int:
-        found = re.search(
-            r'^countermand_attempts_resolved_total\{fate="landed",kind="fill"\} ([0-9.]+)$',
-            self.ask("GET", "/metrics"),
-            re.MULTILINE,
-        )
-        return int(float(found[1])) if found else 0
+        return landed_fills(self.ask("GET", "/metrics"))
 
     def resident_bytes(self) -> int:
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * _PAGE
+
+
+def landed_fills(metrics: str) -> int:
+    """0 also where none has landed yet: a label appears with its first count."""
+    found = re.search(_LANDED_FILLS, metrics, re.MULTILINE)
+    return int(float(found[1])) if found else 0
 
 
 @contextmanager
