@@ -10,9 +10,9 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from countermand.kernel.ports import CommitUnknown, Unavailable
+from countermand.kernel.ports import CommitUnknown, Epoch, Unavailable
 from countermand.orders.trigger.ports import TriggerBatch
-from countermand.store import fences
+from countermand.store import fences, writer
 from countermand.store.postgres import PostgresStore
 from countermand.store.trigger_rows import TRIGGER_FAMILY
 from countermand.store.writer import Writer
@@ -183,6 +183,45 @@ async def test_a_holder_that_hangs_makes_the_fence_unavailable_until_it_goes_on(
             await asyncio.sleep(0.01)
     again = await store.begin_epoch(0, 1)
     await store.commit(batch(again))
+
+
+@pytest.mark.parametrize("late_first", [True, False])
+@pytest.mark.parametrize("opened", [None, 1])
+async def test_a_statement_that_was_given_up_and_comes_late_does_not_end_the_new_epoch(
+    database_url: str, store: PostgresStore, helper: Connection, other: Connection, opened: int | None, late_first: bool
+) -> None:
+    assert (await store.begin_epoch(0)).number == 1
+    late = await asyncpg.connect(database_url)
+    given_up = writer._TAKE if opened is None else writer._BEGIN_AGAIN
+
+    async def begin_late() -> asyncpg.Record | None:
+        return await late.fetchrow(given_up, 0, 1)
+
+    async def begin() -> Epoch:
+        return await store.begin_epoch(0, opened)
+
+    transaction = other.transaction()
+    await transaction.start()
+    await other.execute("SELECT FROM shards FOR UPDATE")
+    turns: list[asyncio.Task[Any]] = []
+    for number, turn in enumerate([begin_late, begin] if late_first else [begin, begin_late], 1):
+        turns.append(asyncio.create_task(turn()))
+        await waiting(helper, number)
+    await transaction.commit()
+    results = await asyncio.gather(*turns, return_exceptions=True)
+    await late.close()
+    again = results[1] if late_first else results[0]
+    assert isinstance(again, Epoch)
+    assert again.number == (3 if late_first else 2)
+    await store.commit(batch(again))
+
+
+async def waiting(helper: Connection, wanted: int) -> None:
+    """Until so many backends wait for a lock."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    async with asyncio.timeout(PATIENCE_S):
+        while await helper.fetchval(query) < wanted:
+            await asyncio.sleep(0.01)
 
 
 async def test_taking_the_fence_that_is_given_up_leaves_no_connection(

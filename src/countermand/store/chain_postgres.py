@@ -21,6 +21,7 @@ from countermand.solana.ledger_store import (
 )
 from countermand.store import chain_rows
 from countermand.store.connections import LOST, reading
+from countermand.store.fences import TAKES_MAX
 
 COMMIT_TIMEOUT_SECONDS: Final = 30
 LOAD_TIMEOUT_SECONDS: Final = 600
@@ -50,9 +51,11 @@ WITH fence AS (
 SELECT seq FROM fence
 """
 
+_STANDS: Final = "SELECT epoch, opened FROM chain_ledger"
+# Moves the epoch that was read and no other: as in `writer`, a statement that was given up may come late.
 _BEGIN_EPOCH: Final = """
-UPDATE chain_ledger SET epoch = epoch + 1, opened = CASE WHEN $1::bigint IS NULL THEN epoch + 1 ELSE opened END
-WHERE $1::bigint IS NULL OR opened = $1
+UPDATE chain_ledger SET epoch = epoch + 1, opened = CASE WHEN $2 THEN epoch + 1 ELSE opened END
+WHERE epoch = $1
 RETURNING epoch, opened
 """
 
@@ -102,10 +105,16 @@ class PostgresLedgerStore:
 
     async def begin_epoch(self, opened: int | None) -> LedgerEpoch:
         async with self._writing() as connection:
-            row = await connection.fetchrow(_BEGIN_EPOCH, opened, timeout=COMMIT_TIMEOUT_SECONDS)
-        if row is None:
-            raise LedgerReplaced(f"the writer that opened the ledger in epoch {opened} was replaced")
-        return LedgerEpoch(row["epoch"], row["opened"])
+            for _ in range(TAKES_MAX):
+                stands = await connection.fetchrow(_STANDS, timeout=COMMIT_TIMEOUT_SECONDS)
+                if stands is None or opened not in (None, stands["opened"]):
+                    raise LedgerReplaced(f"the writer that opened the ledger in epoch {opened} was replaced")
+                row = await connection.fetchrow(
+                    _BEGIN_EPOCH, stands["epoch"], opened is None, timeout=COMMIT_TIMEOUT_SECONDS
+                )
+                if row is not None:
+                    return LedgerEpoch(row["epoch"], row["opened"])
+        raise LedgerUnavailable(f"the epoch of the ledger moved {TAKES_MAX} times while it was taken")
 
     async def load(self, epoch: LedgerEpoch, *, recent_slots: int) -> LoadedLedger:
         async with self._writing() as connection, connection.transaction(isolation="repeatable_read", readonly=True):

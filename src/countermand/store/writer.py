@@ -8,9 +8,9 @@ import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
 from countermand.kernel.journal import GENESIS
-from countermand.kernel.ports import Batch, CommitUnknown, Epoch, WriterReplaced
+from countermand.kernel.ports import Batch, CommitUnknown, Epoch, Unavailable, WriterReplaced
 from countermand.store.connections import LOST, asking, connect, describe, reading
-from countermand.store.fences import alone
+from countermand.store.fences import TAKES_MAX, alone
 from countermand.stored_rows import check
 from countermand.values.instant import Instant
 
@@ -32,13 +32,16 @@ WITH fence AS (
         unnest($12::bigint[], $13::integer[], $14::text[], $15::text[], $16::text[], $17::bytea[]) AS added
 )"""
 _DONE: Final = "\nSELECT count(*) FROM fence"
+_STANDS: Final = "SELECT epoch, opened FROM shards WHERE shard = $1"
+# Both move the epoch that was read and no other. A statement whose answer was given up may still be waiting inside
+# PostgreSQL: if it comes after a newer epoch began, it must not end that one.
 _TAKE: Final = """
 INSERT INTO shards (shard, epoch, opened, seq, head, last_at) VALUES ($1, 1, 1, 0, '', 0)
-ON CONFLICT (shard) DO UPDATE SET epoch = shards.epoch + 1, opened = shards.epoch + 1
+ON CONFLICT (shard) DO UPDATE SET epoch = shards.epoch + 1, opened = shards.epoch + 1 WHERE shards.epoch = $2
 RETURNING epoch, seq, head, last_at, incarnation, began
 """
 _BEGIN_AGAIN: Final = """
-UPDATE shards SET epoch = epoch + 1 WHERE shard = $1 AND opened = $2
+UPDATE shards SET epoch = epoch + 1 WHERE shard = $1 AND epoch = $2
 RETURNING epoch, seq, head, last_at, incarnation, began
 """
 _END_ANY: Final = "UPDATE shards SET epoch = epoch + 1 WHERE shard = $1 RETURNING epoch"
@@ -114,16 +117,11 @@ class Writer:
         connection = await self._anew()
         try:
             with reading("shards", self._shard):
-                if opened is None:
-                    row = await self._alone(connection, _TAKE, self._shard)
-                else:
-                    row = await self._alone(connection, _BEGIN_AGAIN, self._shard, opened)
-            if row is not None:
-                return await self._checked(connection, row)
+                row = await self._moved(connection, opened)
+            return await self._checked(connection, row)
         except BaseException:
             self._forget()
             raise
-        raise WriterReplaced(f"shard {self._shard} was taken since epoch {opened}: another process writes it")
 
     async def commit(self, batch: Batch[Any]) -> None:
         """Once there is a connection, every failure is `CommitUnknown`, also one that PostgreSQL itself reports."""
@@ -184,6 +182,20 @@ class Writer:
             plan_cache_mode="force_generic_plan",
         )
         return self._connection
+
+    async def _moved(
+        self, connection: "asyncpg.Connection[asyncpg.Record]", opened: int | None
+    ) -> asyncpg.Record:
+        """The shard's row in its next epoch. Raises `WriterReplaced` if it is no longer the one opened in `opened`."""
+        for _ in range(TAKES_MAX):
+            stands = await connection.fetchrow(_STANDS, self._shard, timeout=COMMIT_S)
+            if opened is not None and (stands is None or stands["opened"] != opened):
+                raise WriterReplaced(f"shard {self._shard} was taken since epoch {opened}: another process writes it")
+            statement = _TAKE if opened is None else _BEGIN_AGAIN
+            row = await self._alone(connection, statement, self._shard, 0 if stands is None else stands["epoch"])
+            if row is not None:
+                return row
+        raise Unavailable(f"the epoch of shard {self._shard} moved {TAKES_MAX} times while it was taken")
 
     async def _alone(
         self, connection: "asyncpg.Connection[asyncpg.Record]", statement: str, *parameters: int
