@@ -183,9 +183,7 @@ class Writer:
         )
         return self._connection
 
-    async def _moved(
-        self, connection: "asyncpg.Connection[asyncpg.Record]", opened: int | None
-    ) -> asyncpg.Record:
+    async def _moved(self, connection: "asyncpg.Connection[asyncpg.Record]", opened: int | None) -> asyncpg.Record:
         """The shard's row in its next epoch. Raises `WriterReplaced` if it is no longer the one opened in `opened`."""
         for _ in range(TAKES_MAX):
             stands = await connection.fetchrow(_STANDS, self._shard, timeout=COMMIT_S)
