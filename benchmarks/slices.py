@@ -19,6 +19,7 @@ import uvloop
 
 from benchmarks.loader import Open, filling, resting
 from countermand.app.database import database_of
+from countermand.app.serve import freeze_gc
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
 from countermand.orders.shards import TRIGGER_SHARD
@@ -96,7 +97,7 @@ async def _measure_here(what: str, data: Path, count: int) -> Slices:
         serving = asyncio.create_task(shard.run())
         await shard.loaded()
         gc.collect()
-        gc.freeze()
+        freeze_gc()
         works: dict[str, Callable[[], Awaitable[None]]] = {
             "price": lambda: prices.set({Mint(SOL.mint): UsdPrice(10_000_000 * _DOLLAR)}, at_once=True),
             "time": lambda: _pass(clock, shard),

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from countermand.orders.trigger.model.condition import Condition, Direction
+from countermand.orders.trigger.model.swept_heap import SWEPT_AT_ONCE
 from countermand.orders.trigger.model.timer_queue import TimerQueue
 from countermand.orders.trigger.model.trigger_index import TriggerIndex
 from countermand.values.identity import Mint, OrderId
@@ -31,6 +32,8 @@ settings = st.one_of(
     st.tuples(st.just("leave"), ids, st.none()),
     st.tuples(st.just("pass"), st.none(), instants),
 )
+slow_sweeps = st.integers(1, 3)
+"""A sweep begins soon and takes so long that much happens meanwhile."""
 
 Watched = dict[OrderId, list[Condition]]
 
@@ -45,10 +48,11 @@ def taken(
         yield crossed
 
 
-@given(st.lists(operations, max_size=300))
-def test_the_index_finds_what_a_look_at_every_order_finds(steps: list[tuple[str, Any, Any]]) -> None:
+@given(st.lists(operations, max_size=300), slow_sweeps)
+def test_the_index_finds_what_a_look_at_every_order_finds(steps: list[tuple[str, Any, Any]], swept: int) -> None:
     orders: Watched = {}
     watch = TriggerIndex(orders, list)
+    watch.stale_allowed, watch.swept_at_once = -16, swept
     for what, whom, how in steps:
         if what == "arm":
             orders[whom] = how
@@ -82,7 +86,7 @@ def test_the_index_does_not_grow_with_what_left() -> None:
         orders[order_id] = [Condition(Direction.ABOVE, usd(1 + n))]
         watch.arm(order_id, SOL)
         assert watch._entries == sum(len(heap) for heap in watch._heaps.values())
-    assert watch._entries <= 64 + 3 * 10
+        assert watch._entries <= 2 * (64 + 3 * 10)
     assert list(taken(watch, SOL, usd(20_000))) == [sorted(orders)], "the nearest first"
 
 
@@ -108,10 +112,11 @@ def test_a_slice_looks_at_so_many_entries_at_most() -> None:
     assert len(slices) > 10
 
 
-@given(st.lists(settings, max_size=300))
-def test_timers_come_by_due_time_and_then_by_id(steps: list[tuple[str, Any, Any]]) -> None:
+@given(st.lists(settings, max_size=300), slow_sweeps)
+def test_timers_come_by_due_time_and_then_by_id(steps: list[tuple[str, Any, Any]], swept: int) -> None:
     current: dict[OrderId, Instant] = {}
     timers = TimerQueue(current, Instant)
+    timers.stale_allowed, timers.swept_at_once = -16, swept
     now = Instant(0)
     for what, whom, when in steps:
         if what == "set":
@@ -139,37 +144,52 @@ def test_the_timers_do_not_grow_with_what_is_due_at_another_time_by_now(passing:
         order_id, due = OrderId(str(n % 10)), Instant((n + n % 7) * HOUR // 5)
         current[order_id] = due
         timers.set(order_id, due)
-        assert timers._entries <= 64 + 3 * 10
+        assert timers._entries <= 2 * (64 + 3 * 10)
         if passing and n % 3 == 0:
             timers.due(Instant(due - 2 * HOUR))
-        assert timers._entries == len(timers._soon) + sum(len(ids) for ids in timers._later.values())
+        waiting = sum(len(ids) for ids in timers._later.values())
+        assert timers._entries == len(timers._soon) + waiting + len(timers._rest)
 
 
-@pytest.mark.parametrize("orders", [0, 10, 1_000])
+@pytest.mark.parametrize("orders", [1, 10, 1_000])
 @pytest.mark.parametrize("spread", [1, HOUR])
-def test_the_timers_are_compacted_once_for_many_settings(
-    monkeypatch: pytest.MonkeyPatch, orders: int, spread: int
-) -> None:
-    """B16: a compaction looks at every entry, so one at each setting would be quadratic."""
-    compactions = 0
-    compact = TimerQueue._compact
+def test_no_setting_of_a_timer_looks_at_many_others(orders: int, spread: int) -> None:
+    """B16: what looks at every entry holds the loop, and at each setting would be quadratic."""
+    looks = 0
 
-    def counted(timers: TimerQueue[Instant]) -> None:
-        nonlocal compactions
-        compactions += 1
-        compact(timers)
+    def due(instant: Instant) -> Instant:
+        nonlocal looks
+        looks += 1
+        return instant
 
-    monkeypatch.setattr(TimerQueue, "_compact", counted)
     current = {OrderId(str(n)): Instant(n * spread) for n in range(orders)}
-    timers, settings_made = TimerQueue(current, Instant), 0
+    timers = TimerQueue(current, due)
     for turn in range(20):
         for order_id in list(current):
-            current[order_id] = Instant(current[order_id] + turn + 1)
+            current[order_id], looks = Instant(current[order_id] + turn + 1), 0
             timers.set(order_id, current[order_id])
-            settings_made += 1
-    # Each leaves at most one entry an order, and the next comes after 64 and two more for each.
-    assert compactions <= settings_made / (64 + 2 * orders)
-    assert timers._entries <= 64 + 3 * orders
+            assert looks <= SWEPT_AT_ONCE
+            assert timers._entries <= 2 * (64 + 3 * orders)
+
+
+def test_no_arming_looks_at_many_other_orders() -> None:
+    looks = 0
+
+    def watched_for(order: list[Condition]) -> list[Condition]:
+        nonlocal looks
+        looks += 1
+        return order
+
+    orders: Watched = {}
+    watch = TriggerIndex(orders, watched_for)
+    for n in range(3_000):
+        order_id, looks = OrderId(str(n)), 0
+        orders[order_id] = [Condition(Direction.ABOVE, usd(1 + n))]
+        watch.arm(order_id, SOL)
+        assert looks <= 1 + SWEPT_AT_ONCE
+        if n > 5:
+            del orders[order_id]
+    assert watch._entries <= 2 * (64 + 3 * 10)
 
 
 def test_timers_of_orders_that_left_are_compacted_too() -> None:
@@ -180,4 +200,18 @@ def test_timers_of_orders_that_left_are_compacted_too() -> None:
         current[order_id] = Instant(HOUR * (n % 50))
         timers.set(order_id, current[order_id])
         del current[order_id]
-    assert timers._entries <= 64
+    assert timers._entries <= 2 * 64
+
+
+@pytest.mark.parametrize("due", [0, 7 * HOUR])
+def test_what_is_told_again_and_again_is_kept_once(due: int) -> None:
+    """Also while a sweep is under way."""
+    current = {OrderId(str(n)): Instant(due) for n in range(100)}
+    orders = {order_id: [Condition(Direction.ABOVE, usd(1))] for order_id in current}
+    timers, watch = TimerQueue(current, Instant), TriggerIndex(orders, list)
+    timers.due(Instant(due - 1))
+    for turn in range(50):
+        for order_id in orders:
+            timers.set(order_id, current[order_id])
+            watch.arm(order_id, SOL)
+        assert turn < 20 or max(timers._entries, watch._entries) <= 64 + 4 * 100

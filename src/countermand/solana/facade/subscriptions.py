@@ -68,8 +68,7 @@ class Subscriptions:
         self._max = subscriptions_max
         self._ids = count(1)
         self._by_id: dict[int, Subscription] = {}
-        self._about: dict[tuple[Topic, str], dict[int, Subscription]] = {}
-        self._programs = 0
+        self._about: dict[Topic, dict[str, dict[int, Subscription]]] = {topic: {} for topic in Topic}
         self._changed: dict[Address, int] = {}
         self._told_slot = chain.slot
         self._slots: asyncio.Task[None] | None = None
@@ -94,8 +93,7 @@ class Subscriptions:
             raise RpcError(Code.INTERNAL_ERROR, f"Subscription refused. The limit of the node is reached ({self._max})")
         subscription = Subscription(next(self._ids), topic, subject, subscriber, **details)
         self._by_id[subscription.id] = subscription
-        self._about.setdefault((topic, subject), {})[subscription.id] = subscription
-        self._programs += topic is Topic.PROGRAM
+        self._about[topic].setdefault(subject, {})[subscription.id] = subscription
         if topic in (Topic.SLOT, Topic.ROOT) and (self._slots is None or self._slots.done()):
             self._slots = asyncio.create_task(self._watch_slots())
         return subscription
@@ -104,11 +102,10 @@ class Subscriptions:
         """Does nothing to one that is gone already."""
         if self._by_id.pop(subscription.id, None) is None:
             return
-        self._programs -= subscription.topic is Topic.PROGRAM
-        key = (subscription.topic, subscription.subject)
-        del self._about[key][subscription.id]
-        if not self._about[key]:
-            del self._about[key]
+        about = self._about[subscription.topic]
+        del about[subscription.subject][subscription.id]
+        if not about[subscription.subject]:
+            del about[subscription.subject]
 
     async def add_signature(self, signature: str, subscriber: Subscriber, *, receipt: bool) -> Subscription:
         """It is notified once, at once if the transaction landed before, and ends then."""
@@ -126,17 +123,18 @@ class Subscriptions:
         return subscription.id in self._by_id
 
     def _wanted(self, topic: Topic, subject: str = EVERYTHING) -> Sequence[Subscription]:
-        return list(self._about.get((topic, subject), {}).values())
+        return list(self._about[topic].get(subject, {}).values())
 
     def _landed(self, landed: Landed) -> None:
         """Called by the chain when a transaction is committed; one that is committed already may come after `close`."""
-        if self._closed:
+        if self._closed or not self._by_id:
             return
         for subscription in self._wanted(Topic.SIGNATURE, landed.signature):
             self._notify_signature(subscription, landed.slot, landed.error)
         self._notify_logs(landed)
         self._notify_slot()
-        watched = [key for key in landed.changed if self._programs or (Topic.ACCOUNT, key) in self._about]
+        accounts, programs = self._about[Topic.ACCOUNT], self._about[Topic.PROGRAM]
+        watched = [key for key in landed.changed if programs or key in accounts]
         self._changed.update(dict.fromkeys(watched, landed.slot))
         if self._changed and (self._accounts is None or self._accounts.done()):
             self._accounts = asyncio.create_task(self._notify_accounts())
@@ -148,6 +146,8 @@ class Subscriptions:
         self.remove(subscription)
 
     def _notify_logs(self, landed: Landed) -> None:
+        if not self._about[Topic.LOGS]:
+            return
         subjects: Iterable[str] = (EVERYTHING, *dict.fromkeys(landed.accounts))
         value = {"signature": landed.signature, "err": landed.error, "logs": list(landed.logs)}
         for subject in subjects:
@@ -166,7 +166,7 @@ class Subscriptions:
 
     async def _watch_slots(self) -> None:
         """Runs while a client has subscribed to slots. Of slots that pass together, only the last is sent."""
-        while (Topic.SLOT, EVERYTHING) in self._about or (Topic.ROOT, EVERYTHING) in self._about:
+        while self._about[Topic.SLOT] or self._about[Topic.ROOT]:
             self._notify_slot()
             await asyncio.sleep(SLOT_MS / 1000)
 

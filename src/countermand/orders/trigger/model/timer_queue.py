@@ -1,13 +1,14 @@
 """When time itself concerns an order, in the order in which it must be told: by due time, then by id.
 
 What is due within the hour is a heap of (due, order). What is due later waits by hours, as bare ids in no order, which
-weigh an eighth of that.
+weigh an eighth of that. What is stale is dropped when its turn comes, or by and by when most entries may be such.
 """
 
 from collections.abc import Callable, Mapping
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from typing import Final, Generic, TypeAlias, TypeVar
 
+from countermand.orders.trigger.model.swept_heap import STALE_ALLOWED, SWEPT_AT_ONCE, SweptHeap
 from countermand.values.identity import OrderId
 from countermand.values.instant import Instant
 
@@ -25,35 +26,41 @@ class TimerQueue(Generic[_Order]):
         self._due = due
         self._begun = -1
         """The last hour that has begun."""
-        self._soon: list[_Entry] = []
-        """A heap of what is due in the hours that have begun."""
+        self._soon: SweptHeap[_Entry] = SweptHeap(self._is_current)
+        """What is due in the hours that have begun."""
         self._later: dict[int, list[OrderId]] = {}
         self._hours: list[int] = []
         """A heap of the keys of `_later`."""
+        self._unswept: list[int] = []
+        """The hours that a sweep has yet to look at. In the last of them it is under way."""
+        self._rest: list[OrderId] = []
+        """What it has not looked at, of the last of `_unswept`."""
+        self._kept: set[OrderId] = set()
+        """What it has kept of that hour."""
         self._entries = 0
+        self.stale_allowed = STALE_ALLOWED
+        self.swept_at_once = SWEPT_AT_ONCE
 
     def set(self, order_id: OrderId, due: Instant) -> None:
         """To be told whenever an order becomes due, or due at another time than before."""
         hour = due >> _HOUR_BITS
         if hour <= self._begun:
-            heappush(self._soon, (due, order_id))
+            self._soon.push((due, order_id))
         elif hour in self._later:
             self._later[hour].append(order_id)
         else:
             self._later[hour] = [order_id]
             heappush(self._hours, hour)
         self._entries += 1
-        if self._entries > 64 + 3 * len(self._orders):
-            self._compact()
+        self._sweep()
 
     def due(self, at: Instant) -> _Entry | None:
         """The first of those that are due at `at`. While nothing is, it costs two looks, whatever is stale on top."""
         self.begin(at)
-        while self._soon and self._soon[0][0] <= at:
-            entry = self._soon[0]
+        while (entry := self._soon.first()) is not None and entry[0] <= at:
             if self._is_current(entry):
                 return entry
-            heappop(self._soon)
+            self._soon.pop()
             self._entries -= 1
         return None
 
@@ -65,12 +72,13 @@ class TimerQueue(Generic[_Order]):
         last, left = at >> _HOUR_BITS, most
         while self._hours and self._hours[0] <= last:
             hour = self._hours[0]
+            self._end_sweep_of(hour)
             waiting = self._later[hour]
             some = waiting[-left:] if left else waiting
             for order_id in some:
                 due = self._current(order_id)
                 if due is not None and due >> _HOUR_BITS == hour:
-                    heappush(self._soon, (due, order_id))
+                    self._soon.push((due, order_id))
                 else:
                     self._entries -= 1
             if left is not None:
@@ -84,11 +92,6 @@ class TimerQueue(Generic[_Order]):
         self._begun = max(self._begun, last)
         return True
 
-    def _due_in(self, hour: int) -> list[_Entry]:
-        """Of the orders that wait for the hour, those that are still due in it."""
-        dues = ((self._current(order_id), order_id) for order_id in dict.fromkeys(self._later[hour]))
-        return [(due, order_id) for due, order_id in dues if due is not None and due >> _HOUR_BITS == hour]
-
     def _current(self, order_id: OrderId) -> Instant | None:
         order = self._orders.get(order_id)
         return None if order is None else self._due(order)
@@ -96,8 +99,48 @@ class TimerQueue(Generic[_Order]):
     def _is_current(self, entry: _Entry) -> bool:
         return self._current(entry[1]) == entry[0]
 
-    def _compact(self) -> None:
-        self._soon = list(dict.fromkeys(filter(self._is_current, self._soon)))
-        heapify(self._soon)
-        self._later = {hour: [order_id for _, order_id in self._due_in(hour)] for hour in self._later}
-        self._entries = len(self._soon) + sum(map(len, self._later.values()))
+    def _sweep(self) -> None:
+        """A step of a sweep through all entries, which begins when most of them may be stale."""
+        if self._entries > self.stale_allowed + 3 * len(self._orders) and self._soon.is_swept() and not self._unswept:
+            self._soon.begin_sweep()
+            self._unswept = list(self._later)
+            self._begin_hour()
+        left = self.swept_at_once
+        if not self._soon.is_swept():
+            before = len(self._soon)
+            left -= self._soon.sweep(left)
+            self._entries -= before - len(self._soon)
+        while left and self._unswept:
+            left -= self._sweep_hour(self._unswept[-1], left)
+
+    def _begin_hour(self) -> None:
+        """The next hour that still waits: what waits for it is taken out, and put back if it counts."""
+        while self._unswept and self._unswept[-1] not in self._later:
+            self._unswept.pop()
+        if self._unswept:
+            hour = self._unswept[-1]
+            self._rest, self._later[hour] = self._later[hour], []
+
+    def _sweep_hour(self, hour: int, most: int) -> int:
+        """Looks at so many orders at most. Returns how many it saw; one that ends the hour counts as a look."""
+        seen = min(most, len(self._rest))
+        for _ in range(seen):
+            order_id = self._rest.pop()
+            due = self._current(order_id)
+            if due is not None and due >> _HOUR_BITS == hour and order_id not in self._kept:
+                self._kept.add(order_id)
+                self._later[hour].append(order_id)
+            else:
+                self._entries -= 1
+        if not self._rest:
+            self._end_sweep_of(hour)
+        return max(1, seen)
+
+    def _end_sweep_of(self, hour: int) -> None:
+        """What it has not looked at waits on."""
+        if self._unswept and self._unswept[-1] == hour:
+            self._later[hour] += self._rest
+            self._unswept.pop()
+            self._rest = []
+            self._kept.clear()
+            self._begin_hour()

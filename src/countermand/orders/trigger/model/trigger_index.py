@@ -1,15 +1,15 @@
 """The price index: which orders a price concerns.
 
 A heap for each mint and direction, the nearest trigger on top. What an order is watched for is asked of the order
-itself: an entry that it does not confirm is stale, and is dropped when it surfaces, or when most of the entries may be
-such. A price that crosses nothing costs two looks at a top, one that crosses k orders O(k log n).
+itself: an entry that it does not confirm is stale, and is dropped when it surfaces, or by and by when most of the
+entries may be such. A price that crosses nothing costs two looks at a top, one that crosses k orders O(k log n).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from heapq import heapify, heappop, heappush
 from typing import Final, Generic, TypeAlias, TypeVar
 
 from countermand.orders.trigger.model.condition import Condition, Direction
+from countermand.orders.trigger.model.swept_heap import STALE_ALLOWED, SWEPT_AT_ONCE, SweptHeap
 from countermand.values.identity import Mint, OrderId
 from countermand.values.quantities import UsdPrice
 
@@ -26,17 +26,21 @@ class TriggerIndex(Generic[_Order]):
     def __init__(self, orders: Mapping[OrderId, _Order], conditions: Callable[[_Order], Sequence[Condition]]) -> None:
         self._orders = orders
         self._conditions = conditions
-        self._heaps: dict[tuple[Mint, Direction], list[_Entry]] = {}
+        self._heaps: dict[tuple[Mint, Direction], SweptHeap[_Entry]] = {}
+        self._unswept: list[SweptHeap[_Entry]] = []
         self._entries = 0
+        self.stale_allowed = STALE_ALLOWED
+        self.swept_at_once = SWEPT_AT_ONCE
 
     def arm(self, order_id: OrderId, mint: Mint) -> None:
         """To be told whenever an order begins to be watched, or is watched for something else than before."""
         for condition in self._conditions(self._orders[order_id]):
-            heap = self._heaps.setdefault((mint, condition.direction), [])
-            heappush(heap, (_distance(condition.direction, condition.price), order_id))
+            key = mint, condition.direction
+            if (heap := self._heaps.get(key)) is None:
+                heap = self._heaps[key] = SweptHeap(self._is_current)
+            heap.push((_distance(condition.direction, condition.price), order_id))
             self._entries += 1
-        if self._entries > 64 + 3 * len(self._orders):
-            self._compact()
+        self._sweep()
 
     def take_crossed(self, mint: Mint, price: UsdPrice, most: int) -> tuple[list[OrderId], bool]:
         """At most so many of the orders that the price crosses, and whether there may be more.
@@ -47,15 +51,15 @@ class TriggerIndex(Generic[_Order]):
         crossed: dict[OrderId, None] = {}
         looks = most * _LOOKS_AN_ORDER
         for direction in Direction:
-            heap, reach = self._heaps.get((mint, direction), []), _distance(direction, price)
-            while heap and heap[0][0] <= reach:
+            heap, reach = self._heaps.get((mint, direction)), _distance(direction, price)
+            while heap is not None and (nearest := heap.first()) is not None and nearest[0] <= reach:
                 if len(crossed) == most or not looks:
                     return list(crossed), True
-                entry = heappop(heap)
+                heap.pop()
                 self._entries -= 1
                 looks -= 1
-                if self._is_current(entry):
-                    crossed[entry[1]] = None
+                if self._is_current(nearest):
+                    crossed[nearest[1]] = None
         return list(crossed), False
 
     def _is_current(self, entry: _Entry) -> bool:
@@ -64,11 +68,20 @@ class TriggerIndex(Generic[_Order]):
         conditions = () if order is None else self._conditions(order)
         return any(_distance(condition.direction, condition.price) == distance for condition in conditions)
 
-    def _compact(self) -> None:
-        for heap in self._heaps.values():
-            heap[:] = dict.fromkeys(filter(self._is_current, heap))
-            heapify(heap)
-        self._entries = sum(map(len, self._heaps.values()))
+    def _sweep(self) -> None:
+        """A step of a sweep through all heaps, which begins when most of the entries may be stale."""
+        if not self._unswept:
+            if self._entries <= self.stale_allowed + 3 * len(self._orders):
+                return
+            self._unswept = list(self._heaps.values())
+            for heap in self._unswept:
+                heap.begin_sweep()
+        heap = self._unswept[-1]
+        before = len(heap)
+        heap.sweep(self.swept_at_once)
+        self._entries -= before - len(heap)
+        if heap.is_swept():
+            self._unswept.pop()
 
 
 def _distance(direction: Direction, price: UsdPrice) -> int:
