@@ -67,6 +67,7 @@ class Client:
         self.world = world
         self.wallet = Wallet(wallet)
         self.random = chance(world.seed, wallet)
+        self._families = chance(world.seed, f"families of {wallet}")
         self.tickets: list[Ticket] = []
         self._position: Position | None = None
         self._others = others
@@ -118,12 +119,11 @@ class Client:
 
     async def _crafts(self) -> Ticket:
         input_mint, output_mint, trigger_mint = self._pair()
+        family = self._families.choice((Family.SINGLE, Family.SINGLE, Family.OCO))
         amount = self.random.choice((1_000, 50_000, 1_000_000, 100_000_000))
 
         async def crafts(process: Process) -> Answer:
-            craft = await process.orders.build_deposit(
-                self.wallet, Family.SINGLE, input_mint, output_mint, BaseUnits(amount)
-            )
+            craft = await process.orders.build_deposit(self.wallet, family, input_mint, output_mint, BaseUnits(amount))
             unsigned = process.transactions.unsigned_transaction(craft.craft)
             return {"kind": "crafted", "request": craft.request_id, "body": craft, "message": unsigned}
 
@@ -134,12 +134,12 @@ class Client:
             deposit_request_id=craft.request_id,
             transaction=signed,
             wallet=self.wallet,
-            family=Family.SINGLE,
+            family=family,
             input_mint=input_mint,
             output_mint=output_mint,
             trigger_mint=trigger_mint,
             amount=BaseUnits(amount),
-            legs=(Leg(Role.TRIGGER, self._condition(trigger_mint), self._slippage()),),
+            legs=self._legs(family, trigger_mint),
             expires_at=self._expiry(),
         )
         ticket = Ticket(craft, request)
@@ -147,6 +147,19 @@ class Client:
         if self.random.random() < 0.15:
             self._meets_its_end(ticket)
         return ticket
+
+    def _legs(self, family: Family, mint: str) -> tuple[Leg, ...]:
+        if family is Family.SINGLE:
+            return (Leg(Role.TRIGGER, self._condition(mint), self._slippage()),)
+        return (
+            Leg(Role.TAKE_PROFIT, Condition(Direction.ABOVE, self._away(mint, 1)), self._slippage()),
+            Leg(Role.STOP_LOSS, Condition(Direction.BELOW, self._away(mint, -1)), self._slippage()),
+        )
+
+    def _away(self, mint: str, sign: int) -> UsdPrice:
+        """Above the market, or below it."""
+        bps = sign * self._families.choice((5, 20, 100, 400))
+        return UsdPrice(max(1, self.world.prices[mint] * (10_000 + bps) // 10_000))
 
     def _pair(self) -> tuple[Mint, Mint, Mint]:
         mints = list(self.world.side.mints)
@@ -220,9 +233,19 @@ class Client:
         if ticket is None:
             return
         mint = ticket.request.trigger_mint
+        family = ticket.request.family
         price = self._condition(mint).price if self.random.random() < 0.8 else None
         expires_at = self._expiry() if self.random.random() < 0.3 else None
-        amendment = Amendment(Family.SINGLE, (LegChange(price, self._slippage()),), expires_at)
+        changes: tuple[LegChange, ...] = (LegChange(price, self._slippage()),)
+        if family is Family.OCO:
+            changes = self._families.choice(
+                (
+                    (LegChange(self._away(mint, 1)), LegChange(self._away(mint, -1))),
+                    (LegChange(self._away(mint, 1)), LegChange()),
+                    (LegChange(), LegChange(self._away(mint, -1))),
+                )
+            )
+        amendment = Amendment(family, changes, expires_at)
 
         async def amends(process: Process) -> Answer:
             return _answer(await process.orders.amend(ticket.order_id, self.wallet, amendment))
@@ -363,7 +386,7 @@ class Client:
         if state == "depositing":
             await self.creates(ticket)
             return False
-        if state in ("ready_execute", "executing") or (state == "open" and waits):
+        if state in ("ready_execute", "executing", "partly_filled") or (state == "open" and waits):
             return False
         answer = await self.cancels(ticket)
         if answer["kind"] == "cancelling" and answer["transaction"] is not None:

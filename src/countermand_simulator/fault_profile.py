@@ -57,6 +57,8 @@ class FaultProfile:
     """Per withdrawal or fill that is on its way: a stranger sends something to its account."""
     prefund: float
     swap_fails: float
+    swap_parts: float
+    """A swap takes only a part of what it could."""
     swap_refused: float
     clock_leaps: float
 
@@ -143,6 +145,7 @@ def drawn(random: Random) -> FaultProfile:
         sponsored=often(0.5),
         short_lived=often(0.8),
         older_ids=often(0.6),
+        swap_parts=rarely(0.6),
     )
 
 

@@ -41,7 +41,7 @@ def order_account(request_id: str) -> str:
 
 
 class ModelTransactions:
-    """`price` tells the pool's prices; `mood` what the next swap meets: "fine", "refused" or "fails"."""
+    """`price` tells the pool's prices; `mood` what the next swap meets."""
 
     def __init__(self, chain: LandedChain, price: Callable[[str], int], mood: Callable[[], str]) -> None:
         self._chain = chain
@@ -109,19 +109,19 @@ class ModelTransactions:
             return SwapRefused("the pool is in no mood")
         terms = group.terms
         held = await self._dust(group)
-        closes = group.progress.close_rejections < 2
-        dust = held if closes else NOTHING
+        part, rest = _parted(group.remaining, mood)
+        ends = not rest or mood != "part"
+        closes = ends and (terms.input_mint == SOL or group.progress.close_rejections < 2)
+        dust, returns = held if closes else NOTHING, rest if ends else NOTHING
         input_price, output_price = self._price(terms.input_mint), self._price(terms.output_mint)
-        worth = group.remaining.units * input_price // output_price
+        worth = part.units * input_price // output_price
         market = Market(UsdPrice(input_price), 0, UsdPrice(output_price), 0)
-        least = minimum_of(group, group.remaining, market).units
+        least = minimum_of(group, part, market).units
         if worth < least:
             return SwapRefused("the pool gives less than its minimum")
         minimum = max(1, _less_fee(least))
         given = max(minimum, _less_fee(worth) * (99 + group.version % 3) // 100)
-        does: list[list[Any]] = [
-            ["move", terms.input_account, own_account(POOL, terms.input_mint), group.remaining.units]
-        ]
+        does: list[list[Any]] = [["move", terms.input_account, own_account(POOL, terms.input_mint), part.units]]
         if terms.output_mint == SOL:
             does.append(["pay", POOL, terms.wallet, given])
         else:
@@ -129,17 +129,20 @@ class ModelTransactions:
             source, own = own_account(POOL, terms.output_mint), own_account(terms.wallet, terms.output_mint)
             does.append(["move", source, own, given])
         if closes:
-            does += self._sweep(group, dust)
+            does += self._sweep(group, dust + returns)
+        elif returns:
+            does += self._sweep(group, returns)[:-1]
         flawed = [*does, ["fail"]] if mood == "fails" else does
         craft = await self._craft(
             GAS,
             [GAS, POOL, vault(terms.wallet)],
             flawed,
             group.version,
-            moves=group.remaining,
+            moves=part,
             dust=dust,
             minimum=BaseUnits(minimum),
             closes=closes,
+            returns=returns,
         )
         flaw = None if mood == "fails" else await self._flaw(craft.message)
         return craft if flaw is None else SwapRefused(flaw)
@@ -230,6 +233,7 @@ class ModelTransactions:
         dust: BaseUnits = NOTHING,
         minimum: BaseUnits = NOTHING,
         closes: bool = False,
+        returns: BaseUnits = NOTHING,
     ) -> UnsignedTransaction:
         """`variant` makes another message of the same deeds."""
         try:
@@ -244,7 +248,7 @@ class ModelTransactions:
             "variant": variant,
         }
         text = canonical(message).encode()
-        return UnsignedTransaction(text, recent.last_valid_block_height, moves, dust, minimum, closes)
+        return UnsignedTransaction(text, recent.last_valid_block_height, moves, dust, minimum, closes, returns)
 
     async def _flaw(self, message: bytes) -> str | None:
         unsigned = canonical({"message": message.decode(), "signatures": {}})
@@ -267,6 +271,12 @@ class ModelTransactions:
             return [None if found is None else found.data for found in await self._chain.accounts([address])]
         except ChainUnavailable as error:
             raise Unavailable(str(error)) from error
+
+
+def _parted(left: BaseUnits, mood: str) -> tuple[BaseUnits, BaseUnits]:
+    """What a swap takes, and the rest."""
+    units = {"part": max(1, left.units // 3), "crumbs": max(1, left.units - 3)}.get(mood, left.units)
+    return BaseUnits(units), left - BaseUnits(units)
 
 
 def _less_fee(units: int) -> int:

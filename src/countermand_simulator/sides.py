@@ -95,7 +95,7 @@ class ChainSide(Protocol):
         """Returns when the chain inside the process has stopped for good."""
 
     def transactions(self, chain: LandedChain, price: Callable[[str], int], mood: Callable[[], str]) -> Transactions:
-        """For one process. `mood` says what the next swap meets: "fine", "refused" or "fails"."""
+        """For one process. `mood`: what the next swap meets, "fine", "refused", "fails", "part" or "crumbs"."""
 
     def message_of(self, transaction: bytes) -> bytes: ...
 

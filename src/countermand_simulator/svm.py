@@ -17,7 +17,7 @@ from solders.system_program import transfer as transfer_lamports
 from countermand.kernel.clock import VenueClock
 from countermand.orders.trigger.ports import Transactions
 from countermand.orders.trigger.transactions import TriggerTransactions
-from countermand.sandbox.pool import SandboxPool, sandbox_accounts
+from countermand.sandbox.pool import Liquidity, SandboxPool, sandbox_accounts
 from countermand.services.custody.custody import VaultCustody
 from countermand.services.custody.instructions import compile_message, key, sync_native, transfer
 from countermand.services.custody.vaults import VaultKeys
@@ -41,7 +41,7 @@ from countermand.solana.tokens import (
     token_account_bytes,
 )
 from countermand.values.identity import Address, Mint
-from countermand.values.quantities import BaseUnits, UsdPrice
+from countermand.values.quantities import BaseUnits, Bps, UsdPrice
 from countermand.values.transactions import SwapRefused
 from countermand_simulator import signing
 from countermand_simulator.fault_profile import FaultProfile
@@ -80,6 +80,12 @@ class SvmContext(Protocol):
     def wall_ms(self) -> int: ...
 
 
+_PARTED_MIN: Final = 10_000_000
+"""Smaller orders are not worth two swaps."""
+_CRUMBS: Final = 7_000
+"""Of any token, less than a cent or a little more."""
+
+
 class _Pool(SandboxPool):
     def __init__(
         self, authority: Address, price_of: Callable[[Mint], UsdPrice | None], mood: Callable[[], str]
@@ -93,6 +99,11 @@ class _Pool(SandboxPool):
             return SwapRefused("the pool is in no mood")
         if mood == "fails":
             self.failures_due += 1
+        amount = swap.amount.units
+        if amount < _PARTED_MIN:
+            mood = "fine"
+        takes = {"part": amount // 3, "crumbs": amount - _CRUMBS}.get(mood, amount)
+        self.liquidity[swap.input.token.mint] = Liquidity(Bps(0), BaseUnits(takes))
         return await super().quote(swap)
 
     def settlement(self, swap: SwapRequest, quote: Quote, minimum: BaseUnits) -> tuple[Instruction, ...]:

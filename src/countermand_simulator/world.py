@@ -17,6 +17,7 @@ from countermand.values.bucket import BUCKETS, Bucket, BucketRange, bucket_of
 from countermand.values.identity import Mint, OrderId, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import UsdPrice
+from countermand_simulator.chance import chance
 from countermand_simulator.checkers import ChainOrders, Checkers, Claim
 from countermand_simulator.checkers.on_chain import LANDINGS, Moment
 from countermand_simulator.fault_profile import FaultProfile
@@ -89,6 +90,7 @@ class World(Harness[Process]):
             None if orders is None else ChainOrders(orders, self.side, rows, people, self._saw_on_chain)
         )
         self._parts = parts
+        self._bits = chance(seed, "parts of swaps")
 
     # --- what is claimed
 
@@ -154,6 +156,9 @@ class World(Harness[Process]):
         if self.strikes(self.profile.swap_fails):
             self.happened("swap fails")
             return "fails"
+        if self._bits.random() < self.profile.swap_parts:
+            self.happened("swap takes a part")
+            return self._bits.choice(("part", "crumbs"))
         return "fine"
 
     def new_process(self, name: str, seed: int) -> Process:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.clients.node import run_node
-from tests.end_to_end.trader import Trader, single
+from tests.end_to_end.trader import Trader, oco, single
 from tests.end_to_end.venue import SOL, USDC, Venue
 
 PAGE = (Path(__file__).parent / "seed_manage_orders.md").read_text()
@@ -131,6 +131,10 @@ def test_the_page_withdraws_an_expired_order(venue: Venue, alice: Trader) -> Non
 def test_the_bodies_that_the_page_shows(venue: Venue, alice: Trader) -> None:
     order = alice.places(single(sell=1 * SOL, above=200))
     assert alice.patch(f"/orders/price/{order}", SINGLE).ok() == {"id": order}
+    pair = alice.places(oco(sell=1 * SOL, take_profit=300, stop_loss=100))
+    assert alice.patch(f"/orders/price/{pair}", OCO).ok() == {"id": pair}
+    row = alice.sees(pair)
+    assert (row["tpPriceUsd"], row["slPriceUsd"]) == (260, 145)
     for other in (OCO, OTOCO):
         refused = alice.patch(f"/orders/price/{order}", other)
         assert refused.status == 400

@@ -266,7 +266,7 @@ async def test_a_fill_pays_the_user_and_closes(venue: Venue, selling: int, buyin
     seen = await venue.custody.outcome(group, attempt)
     assert seen is not None
     assert seen.swap is not None
-    assert (seen.swap.used, seen.swap.dust) == (BaseUnits(UNITS), BaseUnits(7))
+    assert (seen.swap.used, seen.swap.returned) == (BaseUnits(UNITS), BaseUnits(7))
     assert seen.swap.received >= craft.minimum
     if buying:
         own = venue.side.token_account(venue.user, group.terms.output_mint)

@@ -227,9 +227,11 @@ class FakeOrders(TriggerService):
         assert not isinstance(decided, Refused)
         return decided[0]
 
-    def fill(self, order_id: OrderId, *, receives: int, lands: bool = True) -> None:
+    def fill(self, order_id: OrderId, *, receives: int, lands: bool = True, part: int | None = None) -> None:
+        """All that remains of the order, or a part of it."""
         group = self.desk.groups[order_id]
-        craft = UnsignedTransaction(b"fill", 150, group.remaining, minimum=BaseUnits(receives), closes=True)
+        moves = group.remaining if part is None else BaseUnits(part)
+        craft = UnsignedTransaction(b"fill", 150, moves, minimum=BaseUnits(receives), closes=part is None)
         self.decide(StartFill(order_id, craft, group.version))
         if lands:
             self.resolve(order_id)
@@ -423,10 +425,12 @@ class User:
         orders.rejection = "InsufficientFunds" if state is State.DEPOSIT_FAILED else None
         order = self.places()
         orders.lands, orders.rejection = True, None
-        if state in (State.READY_EXECUTE, State.EXECUTING, State.FILLED):
+        if state in (State.READY_EXECUTE, State.EXECUTING, State.PARTLY_FILLED, State.FILLED):
             orders.observe(SOL, 250)
         if state in (State.EXECUTING, State.FILLED):
             orders.fill(order, receives=250_000_000, lands=state is State.FILLED)
+        if state is State.PARTLY_FILLED:
+            orders.fill(order, receives=100_000_000, part=400_000_000)
         if state is State.EXPIRED:
             self.venue.expires(order)
         if state is State.READY_TO_CANCEL:

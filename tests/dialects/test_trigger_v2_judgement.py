@@ -15,6 +15,7 @@ SHOWN = {
     State.OPEN: "open",
     State.READY_EXECUTE: "executing",
     State.EXECUTING: "executing",
+    State.PARTLY_FILLED: "executing",
     State.EXPIRED: "expired",
     State.READY_TO_CANCEL: "pending_withdraw",
     State.FILLED: "filled",
@@ -47,7 +48,7 @@ def test_an_update_in_each_state(venue: FakeVenue, state: State) -> None:
         assert (answer.status_code, answer.json) == (200, {"id": order})
         return
     words = f"Cannot update order in '{SHOWN[state]}' state"
-    if state in (State.READY_EXECUTE, State.EXECUTING):
+    if state in (State.READY_EXECUTE, State.EXECUTING, State.PARTLY_FILLED):
         words = UNDER_WAY.format("update")
     assert (answer.status_code, answer.json) == (400, {"error": words})
 
@@ -57,7 +58,7 @@ def test_a_cancel_in_each_state(venue: FakeVenue, state: State) -> None:
     alice = venue.user()
     order = alice.has_order_in(state)
     answer = alice.ask("POST", f"/trigger/v2/orders/price/cancel/{order}")
-    if state in (State.OPEN, State.READY_EXECUTE, State.EXPIRED, State.READY_TO_CANCEL):
+    if state in (State.OPEN, State.READY_EXECUTE, State.PARTLY_FILLED, State.EXPIRED, State.READY_TO_CANCEL):
         assert (answer.status_code, list(answer.json)) == (200, ["id", "transaction", "requestId"])
         return
     words = UNDER_WAY.format("cancel") if state is State.EXECUTING else f"Cannot cancel order in '{SHOWN[state]}' state"
@@ -191,7 +192,6 @@ def test_an_order_does_not_become_a_trailing_one(venue: FakeVenue) -> None:
         ({"inputMint": USDC, "outputMint": USDT}, 400, "Mint pair is not supported"),
         ({"orderType": "dca"}, 400, "orderSubType must be omitted when orderType is 'dca'"),
         ({"orderType": "dca", "orderSubType": None}, 400, "DCA orders are not enabled"),
-        ({"orderSubType": "oco"}, 400, "OCO orders are not enabled"),
         ({"orderSubType": "otoco"}, 400, "OTOCO orders are not enabled"),
         ({"userAddress": USDC}, 403, "Forbidden: userAddress must match authenticated user"),
     ],
@@ -268,7 +268,6 @@ def test_what_is_wrong_with_a_craft_is_said_by_field(
         ({"triggerPriceUsd": None}, 400, "exactly one of triggerPriceUsd or trailingBps must be set"),
         ({"trailingBps": 500}, 400, "exactly one of triggerPriceUsd or trailingBps must be set"),
         ({"triggerPriceUsd": None, "trailingBps": 500}, 400, "Trailing orders are not enabled"),
-        ({"orderType": "oco"}, 400, "OCO orders are not enabled"),
         ({"orderType": "otoco"}, 400, "OTOCO orders are not enabled"),
         ({"triggerMint": USDC}, 400, "Trigger mint is not supported"),
         ({"outputMint": SOL}, 400, "Input mint and output mint cannot be the same"),

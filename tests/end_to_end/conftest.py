@@ -33,6 +33,7 @@ def venue(house: Venue, audited: None) -> Iterator[Venue]:
     house.prices(PRICES)
     yield house
     house.faults()
+    house.deepens_pools()
     house.runs()
     house.settles()
 

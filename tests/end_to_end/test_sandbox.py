@@ -98,8 +98,9 @@ def test_when_prices_are_answered_what_they_cross_has_left_open(venue: Venue, al
     assert {alice.state_of(order) for order in orders} == {"filled"}
 
 
-def test_partial_fills_are_not_there_yet(venue: Venue) -> None:
-    answer = venue.ask("PUT", "/sandbox/liquidity", {SOL.mint: {"maxInput": "1", "impactBps": 0}})
+@pytest.mark.parametrize("most", ["-1", "1.5", "x", "", 1.5, True, str(2**64)])
+def test_a_bound_of_the_pool_that_makes_no_sense(venue: Venue, most: object) -> None:
+    answer = venue.ask("PUT", "/sandbox/liquidity", {SOL.mint: {"maxInput": most, "impactBps": 0}})
     assert answer.status == 400
     assert "maxInput" in answer.body["error"]
 

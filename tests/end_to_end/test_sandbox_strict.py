@@ -178,7 +178,7 @@ def test_a_request_that_names_no_token_would_change_nothing(unchanged: Venue, pa
     """A1: it was answered with 200."""
     for body in (None, b"{}"):
         assert refused(unchanged.ask("PUT", path, body)).startswith("body: names no token; send ")
-    assert refused(unchanged.ask("PUT", "/sandbox/liquidity", {"SOL": {}})).startswith("SOL.impactBps: missing")
+    assert refused(unchanged.ask("PUT", "/sandbox/liquidity", {"SOL": {}})) == "SOL: send maxInput, impactBps, or both"
 
 
 def test_faults_are_not_cleared_by_a_body_that_got_lost(venue: Venue) -> None:
@@ -214,7 +214,7 @@ def test_one_bad_price_and_none_is_set(unchanged: Venue) -> None:
 
 def test_one_bad_impact_and_none_is_set(unchanged: Venue) -> None:
     """A1."""
-    for bad in ({"NOPE": {"impactBps": 1}}, {"USDC": {"impactBps": 10_001}}, {"USDC": {"maxInput": "5"}}):
+    for bad in ({"NOPE": {"impactBps": 1}}, {"USDC": {"impactBps": 10_001}}, {"USDC": {"maxInput": "5.5"}}):
         refused(unchanged.ask("PUT", "/sandbox/liquidity", {"SOL": {"impactBps": 7}} | bad))
 
 
@@ -291,7 +291,10 @@ def test_liquidity_by_symbol_and_only_of_the_named_tokens(venue: Venue) -> None:
     venue.ask("PUT", "/sandbox/liquidity", {"SOL": {"impactBps": 25}}).ok()
     venue.ask("PUT", "/sandbox/liquidity", {JUP.mint: {"impactBps": 5}}).ok()
     shown = venue.ask("GET", "/sandbox/liquidity").ok()
-    assert (shown[SOL.mint], shown[JUP.mint]) == ({"impactBps": 25}, {"impactBps": 5})
+    assert (shown[SOL.mint], shown[JUP.mint]) == (
+        {"maxInput": None, "impactBps": 25},
+        {"maxInput": None, "impactBps": 5},
+    )
     venue.ask("PUT", "/sandbox/liquidity", {"SOL": {"impactBps": 0}, "JUP": {"impactBps": 0}}).ok()
 
 

@@ -1,6 +1,7 @@
 """Somebody with a wallet who trades at a venue by Trigger v2, as its clients do."""
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -25,7 +26,7 @@ STABLES = (USDC, USDT)
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a trader wants: one of `above` and `below`, in dollars.
+    """What a trader wants: one of `above` and `below`, in dollars, or both prices of a pair, or all of that.
 
     `trigger` None: what is sold, or what is bought with dollars.
     """
@@ -37,20 +38,39 @@ class Order:
     trigger: Token | None = None
     slippage_bps: int | None = None
     lives_ms: int = HOUR_MS
+    take_profit: float | None = None
+    stop_loss: float | None = None
+    more: Mapping[str, object] = field(default_factory=dict)
+    """Further fields of the create."""
+
+    @property
+    def kind(self) -> str:
+        if self.take_profit is None:
+            return "single"
+        return "oco" if self.above is None and self.below is None else "otoco"
 
     def fields(self) -> dict[str, object]:
         """The body of a create, but for the deposit, the user and the expiry."""
         watched = self.trigger or (self.buy if self.sell.token in STABLES else self.sell.token)
         slippage = {} if self.slippage_bps is None else {"slippageBps": self.slippage_bps}
+        own, pair = dict[str, object](), dict[str, object]()
+        if self.kind != "oco":
+            own = {
+                "triggerCondition": "below" if self.above is None else "above",
+                "triggerPriceUsd": self.below if self.above is None else self.above,
+            }
+        if self.kind != "single":
+            pair = {"tpPriceUsd": self.take_profit, "slPriceUsd": self.stop_loss}
         return {
-            "orderType": "single",
+            "orderType": self.kind,
             "inputMint": self.sell.token.mint,
             "inputAmount": str(self.sell.units),
             "outputMint": self.buy.mint,
             "triggerMint": watched.mint,
-            "triggerCondition": "below" if self.above is None else "above",
-            "triggerPriceUsd": self.below if self.above is None else self.above,
+            **own,
+            **pair,
             **slippage,
+            **self.more,
         }
 
 
@@ -66,6 +86,19 @@ def single(
 ) -> Order:
     assert (above is None) != (below is None), "an order waits for one price"
     return Order(sell, buy, above, below, trigger, slippage_bps, lives_ms)
+
+
+def oco(
+    sell: Funds,
+    buy: Token = USDC,
+    *,
+    take_profit: float,
+    stop_loss: float,
+    trigger: Token | None = None,
+    lives_ms: int = HOUR_MS,
+    **more: object,
+) -> Order:
+    return Order(sell, buy, trigger=trigger, lives_ms=lives_ms, take_profit=take_profit, stop_loss=stop_loss, more=more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +161,7 @@ class Trader:
             "userAddress": self.wallet,
             "amount": str(order.sell.units),
             "orderType": "price",
-            "orderSubType": "single",
+            "orderSubType": order.kind,
         }
         return self.post("/deposit/craft", asked)
 

@@ -155,6 +155,17 @@ class Venue:
     def prices(self, dollars: dict[Token, str]) -> None:
         self.ask("PUT", "/sandbox/prices", {token.mint: price for token, price in dollars.items()}).ok()
 
+    def pool(self, token: Token, *, most: int | None = None, impact_bps: int = 0) -> None:
+        """How much one fill takes at most, and how far it moves the price."""
+        depth = {"maxInput": None if most is None else str(most), "impactBps": impact_bps}
+        self.ask("PUT", "/sandbox/liquidity", {token.mint: depth}).ok()
+
+    def deepens_pools(self) -> None:
+        """They take anything again, at the market's price."""
+        bounded = self.ask("GET", "/sandbox/liquidity").ok()
+        if bounded:
+            self.ask("PUT", "/sandbox/liquidity", {mint: {"maxInput": None} for mint in bounded}).ok()
+
     def faults(self, **faults: object) -> None:
         """Exactly these, by their names on the wire."""
         self.ask("PUT", "/sandbox/faults", faults).ok()

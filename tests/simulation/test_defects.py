@@ -37,13 +37,13 @@ from countermand.orders.trigger.service import OrderView, TriggerService
 from countermand.orders.trigger.shard import Answer, TriggerEpoch
 from countermand.orders.trigger.state import TriggerState
 from countermand.orders.trigger.work import Outbox
-from countermand.sandbox.pool import SandboxPool
+from countermand.sandbox.pool import Liquidity, SandboxPool
 from countermand.services.liquidity.routing import Quote, SwapRequest
 from countermand.services.prices import Prices
 from countermand.values.bucket import bucket_hinted_by
 from countermand.values.identity import Mint, OrderId
 from countermand.values.instant import Instant
-from countermand.values.quantities import BaseUnits, UsdPrice
+from countermand.values.quantities import BaseUnits, Bps, UsdPrice
 from countermand.values.transactions import Attempt, AttemptKind, SwapRefused
 from countermand_simulator.checkers import Claim
 from countermand_simulator.fault_profile import FaultProfile
@@ -235,7 +235,7 @@ def any_quote_is_taken() -> AbstractContextManager[Any]:
 
 
 async def gives_a_tenth_less(pool: SandboxPool, swap: SwapRequest) -> Quote | SwapRefused:
-    pool.impact_bps = dict.fromkeys((swap.input.token.mint, swap.output.token.mint), 1_000)
+    pool.liquidity = dict.fromkeys((swap.input.token.mint, swap.output.token.mint), Liquidity(Bps(1_000), None))
     return await REAL_QUOTE(pool, swap)
 
 

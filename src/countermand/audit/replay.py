@@ -73,6 +73,7 @@ class Replay:
                 self.transactions[event.signature] = group.id
             case FillLanded():
                 column.filled += event.used.units
+                column.withdrawn += event.returned.units
                 column.gifts_returned += event.dust.units
                 self.transactions[event.signature] = group.id
             case WithdrawalLanded():

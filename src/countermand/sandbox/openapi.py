@@ -55,16 +55,16 @@ _OPERATIONS: Final = (
     Operation(
         "get",
         "/sandbox/liquidity",
-        "How far fills move the price, where that was set",
+        "How much one fill takes, and how far it moves the price, where that was set",
         _responses(dict[str, wire.LiquidityWire]),
     ),
     Operation(
         "put",
         "/sandbox/liquidity",
-        "How far a fill moves the price, by input mint or symbol; others keep theirs",
+        "How much one fill takes, and how far it moves the price, by input mint or symbol; others keep theirs",
         _responses(),
         body=dict[str, wire.LiquidityRequest],
-        example={"SOL": {"impactBps": 25}},
+        example={"SOL": {"maxInput": "1000000000", "impactBps": 25}},
     ),
     Operation(
         "post",

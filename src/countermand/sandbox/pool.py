@@ -1,6 +1,7 @@
-"""The sandbox's pool: it swaps any amount at the venue's prices, less the impact that a test asks for, less a fee."""
+"""The sandbox's pool: it swaps at the venue's prices, less a fee; a test can bound it, or have it move the price."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from solders.instruction import Instruction
@@ -37,14 +38,25 @@ _NATIVE_AT: Final = 109
 """Where a token account says that it wraps SOL (4 bytes), and then how many of its lamports are rent (8)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Liquidity:
+    """Of an input token: how much less than the market a swap gives, and how much it takes at most. None: anything."""
+
+    impact: Bps
+    max_input: BaseUnits | None
+
+
+_DEEP: Final = Liquidity(Bps(0), None)
+
+
 class SandboxPool:
     """Implements `services.liquidity.routing.Router`."""
 
     def __init__(self, authority: Address, price_of: Callable[[Mint], UsdPrice | None]) -> None:
         self.authority: Final = authority
         self._price_of = price_of
-        self.impact_bps: dict[Mint, int] = {}
-        """By input mint: how much less than the market a swap gives."""
+        self.liquidity: dict[Mint, Liquidity] = {}
+        """By input mint, where it was set."""
         self.failures_due = 0
         """So many of the next swaps will fail on chain."""
 
@@ -53,14 +65,17 @@ class SandboxPool:
         price, output_price = self._price_of(input_token.mint), self._price_of(output_token.mint)
         if price is None or output_price is None:
             return SwapRefused(f"no price for {output_token.mint if price else input_token.mint}")
-        impact = Bps(min(BPS_ONE, self.impact_bps.get(input_token.mint, 0)))
-        before_fee = worth_in(swap.amount, input_token, price, output_token, output_price, impact)
+        liquidity = self.liquidity.get(input_token.mint, _DEEP)
+        takes = swap.amount if liquidity.max_input is None else min(swap.amount, liquidity.max_input)
+        if not takes:
+            return SwapRefused(f"the pool takes no {input_token.symbol} now")
+        before_fee = worth_in(takes, input_token, price, output_token, output_price, liquidity.impact)
         receives = before_fee - _fee(before_fee, input_token, output_token)
         if receives <= 0:
-            return SwapRefused(f"the swap would give nothing for {swap.amount.units} of {input_token.mint}")
+            return SwapRefused(f"the swap would give nothing for {takes.units} of {input_token.mint}")
         if receives > POOL_UNITS:
             return SwapRefused(f"the pool has not enough of {output_token.mint}")
-        return Quote(before_fee, BaseUnits(receives))
+        return Quote(takes, before_fee, BaseUnits(receives))
 
     def settlement(self, swap: SwapRequest, quote: Quote, minimum: BaseUnits) -> tuple[Instruction, ...]:  # noqa: ARG002
         """The pool gives what it quoted."""

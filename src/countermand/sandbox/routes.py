@@ -16,6 +16,7 @@ from countermand.orders.book.model.order import OrderId
 from countermand.sandbox import wire
 from countermand.sandbox.faucet import FaucetRefused
 from countermand.sandbox.orders import PARAMETERS, OrderInspector, asked, is_address
+from countermand.sandbox.pool import Liquidity
 from countermand.sandbox.reading import Body, OrderNotHere, SandboxRefused, parameters, parsed, shown
 from countermand.sandbox.sandbox import Sandbox
 from countermand.sandbox.tanx import TanxSandbox
@@ -29,6 +30,8 @@ from countermand.values.quantities import (
     U64_MAX,
     USD_PRICE_MAX,
     USD_SCALE,
+    BaseUnits,
+    Bps,
     Inexact,
     UsdPrice,
     decimal_text,
@@ -81,13 +84,13 @@ class SandboxResource:
     async def on_get_liquidity(self, req: Request, resp: Response) -> None:
         await _nothing(req)
         liquidity = self._sandbox.liquidity()
-        resp.data = _encode({mint: wire.LiquidityWire(bps) for mint, bps in liquidity.items()})
+        resp.data = _encode({mint: _liquidity_wire(each) for mint, each in liquidity.items()})
 
     async def on_put_liquidity(self, req: Request, resp: Response) -> None:
         body = await _body(req)
-        named = self._named(body, '{"<input mint or symbol>": {"impactBps": 25}}')
+        named = self._named(body, '{"<input mint or symbol>": {"maxInput": "1000000000", "impactBps": 25}}')
         given = body.into(dict[str, wire.LiquidityRequest])
-        self._sandbox.set_liquidity({mint: _impact(name, given[name]) for mint, name in named.items()})
+        self._sandbox.set_liquidity({mint: _liquidity(name, given[name]) for mint, name in named.items()})
         self._show(resp)
 
     async def on_post_tokens(self, req: Request, resp: Response) -> None:
@@ -283,12 +286,19 @@ def _price(field: str, raw: msgspec.Raw) -> UsdPrice:
     return UsdPrice(number)
 
 
-def _impact(name: str, given: wire.LiquidityRequest) -> int:
-    if given.max_input is not msgspec.UNSET:
-        raise SandboxRefused(f"{name}.maxInput: fills take a whole order; partial fills are not supported yet")
-    if given.impact_bps is msgspec.UNSET:
-        raise SandboxRefused(f"{name}.impactBps: missing; expected a whole number of basis points, 0 for none")
-    return _within(f"{name}.impactBps", given.impact_bps, 0, BPS_ONE)
+def _liquidity(name: str, given: wire.LiquidityRequest) -> Liquidity:
+    if isinstance(given.max_input, msgspec.UnsetType) and isinstance(given.impact_bps, msgspec.UnsetType):
+        raise SandboxRefused(f"{name}: send maxInput, impactBps, or both")
+    impact = 0 if isinstance(given.impact_bps, msgspec.UnsetType) else given.impact_bps
+    most = None
+    if isinstance(given.max_input, str | int):
+        most = BaseUnits(_units(f"{name}.maxInput", msgspec.Raw(_encode(given.max_input))))
+    return Liquidity(Bps(_within(f"{name}.impactBps", impact, 0, BPS_ONE)), most)
+
+
+def _liquidity_wire(liquidity: Liquidity) -> wire.LiquidityWire:
+    most = liquidity.max_input
+    return wire.LiquidityWire(None if most is None else str(most.units), liquidity.impact.bps)
 
 
 def _symbol(text: str) -> str:

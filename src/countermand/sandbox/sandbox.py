@@ -18,7 +18,7 @@ from countermand.sandbox.faucet import Faucet
 from countermand.sandbox.faults import CrashPoint, FaultyChain, WorldFaults
 from countermand.sandbox.gateway_faults import GatewayFaults
 from countermand.sandbox.naming import TokenNames
-from countermand.sandbox.pool import SandboxPool
+from countermand.sandbox.pool import Liquidity, SandboxPool
 from countermand.sandbox.prices import DEFAULT_PRICES
 from countermand.sandbox.reading import SandboxRefused
 from countermand.sandbox.wire import FaultsWire
@@ -138,13 +138,13 @@ class Sandbox:
         """All of them in one commit."""
         await self._deps.prices.set(prices, at_once=True)
 
-    def liquidity(self) -> Mapping[Mint, int]:
-        """The impact in basis points, by input mint, where one was set."""
-        return dict(self._deps.pool.impact_bps)
+    def liquidity(self) -> Mapping[Mint, Liquidity]:
+        """By input mint, where it was set."""
+        return dict(self._deps.pool.liquidity)
 
-    def set_liquidity(self, impacts: Mapping[Mint, int]) -> None:
+    def set_liquidity(self, liquidity: Mapping[Mint, Liquidity]) -> None:
         """That of the named tokens; the others keep theirs."""
-        self._deps.pool.impact_bps.update(impacts)
+        self._deps.pool.liquidity.update(liquidity)
 
     async def add_token(
         self, symbol: str, decimals: int, price: UsdPrice, mint: Address | None, program: Address
@@ -235,7 +235,7 @@ class Sandbox:
     async def reset(self, seed: int | None) -> None:
         """Everything but the master seed is forgotten; epochs and slots go on rising."""
         await self.set_faults(FaultsWire(expire_tokens=True))
-        self._deps.pool.impact_bps.clear()
+        self._deps.pool.liquidity.clear()
         # Orders, chain and settings are emptied one by one. After a crash in between, the next start goes on with it.
         await self._deps.store.set(_RESETTING, msgspec.json.encode(seed))
         # Neither shard is written while both are emptied.

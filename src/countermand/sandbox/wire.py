@@ -64,13 +64,14 @@ class AirdropAnswer(msgspec.Struct):
 
 
 class LiquidityRequest(SandboxRequest, rename="camel"):
-    """At least one of them. `max_input` is known, and refused as long as a fill takes a whole order."""
+    """At least one of them; the other is as it was at the start. `max_input` null: a fill takes any amount."""
 
-    max_input: Raw | UnsetType = UNSET
+    max_input: str | int | UnsetType | None = UNSET
     impact_bps: int | UnsetType = UNSET
 
 
 class LiquidityWire(msgspec.Struct, rename="camel"):
+    max_input: str | None
     impact_bps: int
 
 

@@ -24,6 +24,7 @@ TRIGGER_WORDS: Final = {
     trigger.Waiting.DEPOSIT: "its deposit has not landed",
     trigger.Waiting.SWAP: "it is triggered, and its fill is being built",
     trigger.Waiting.FILL: "its fill has not landed",
+    trigger.Waiting.REST: "a part was filled, and the rest is to be judged by the price of now",
     trigger.Waiting.CANCEL: "it expired: its owner has to cancel it to get the funds back",
     trigger.Waiting.ANOTHER_CANCEL: "there is no withdrawal that could be signed: its owner has to cancel again",
     trigger.Waiting.SIGNATURE: "its owner has to sign the withdrawal, and to confirm it",

@@ -24,6 +24,8 @@ class UnsignedTransaction:
     """The least that a fill gives the user, in output units. What it gave is read from the chain when it has landed."""
     closes: bool = False
     """It closes the order's token account, and the rent goes back."""
+    returns: BaseUnits = NOTHING
+    """Of the order's own funds: what a fill leaves over, and gives back to the user, since no swap is worth it."""
 
 
 def digest_of(message: bytes) -> bytes:
@@ -83,8 +85,8 @@ class SwapAmounts:
     """Of the order's own funds."""
     received: BaseUnits
     """Output units, by the user."""
-    dust: BaseUnits
-    """What strangers had sent to the order's account, and the user got."""
+    returned: BaseUnits
+    """What the user got of the order's account: a rest of the order's own funds, and what strangers had sent there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,12 @@ _SHOWN_OF: Final = {
 _ENDED: Final = ("filled", "cancelled", "deposit_failed")
 
 
+def _shown_of(kind: str, event: Json) -> Sequence[str]:
+    lines = _SHOWN_OF.get(kind, ())
+    returns = kind == "fill_landed" and event["returned"]["units"]
+    return (*lines, "withdrawal True") if returns else lines
+
+
 class JournalRow(Protocol):
     @property
     def at(self) -> int: ...
@@ -181,7 +187,7 @@ class Checkers:
             self._attempted(order_id, event["attempt"])
         self.orders[order_id] = order
         shown = self._shown.setdefault(order_id, [])
-        shown += [(order["version"], line) for line in _SHOWN_OF.get(kind, ())]
+        shown += [(order["version"], line) for line in _shown_of(kind, event)]
         numbers, states = self._past.setdefault(order_id, ([], []))
         numbers.append(self._seq)
         states.append(order)

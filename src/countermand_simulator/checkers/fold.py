@@ -137,15 +137,22 @@ def _fill_landed(it: Step) -> Json:
         broken(Claim.CANCEL_IS_A_FENCE, f"order {it.order['id']} was cancelled, and then a fill landed")
     _must_be(it.order, "fill_landed", "executing")
     posted = _more(it.order, "posted", it.event["used"])
-    is_left = left({**it.order, "posted": posted}) > 0
+    voided = _more({**it.order, "posted": posted}, "voided", it.event["returned"])
+    is_left = left({**it.order, "posted": posted, "voided": voided}) > 0
     return {
-        "state": "open" if is_left else "filled",
+        "state": "partly_filled" if is_left else "filled",
         "attempt": None,
         "posted": posted,
+        "voided": voided,
         "received": {"units": _units(it.order["received"]) + _units(it.event["received"])},
         "failed_fills": 0,
         "sweep_due": not is_left and not it.event["closed"],
     }
+
+
+def _resumed(it: Step) -> Json:
+    _must_be(it.order, "order_resumed", "partly_filled")
+    return {"state": "open", "retry_at": None}
 
 
 def left(order: Json) -> int:
@@ -176,7 +183,7 @@ def _pause_ended(it: Step) -> Json:
 
 
 def _cancel_requested(it: Step) -> Json:
-    _must_be(it.order, "cancel_requested", "open", "ready_execute", "expired", "ready_to_cancel")
+    _must_be(it.order, "cancel_requested", "open", "ready_execute", "partly_filled", "expired", "ready_to_cancel")
     known = it.order["withdrawal"]
     if known is None:
         withdrawal = {"request_id": it.event["request_id"], "craft": it.event["craft"], "former": [], "signature": None}
@@ -208,8 +215,6 @@ def _withdrawal_started(it: Step) -> Json:
 
 def _withdrawal_landed(it: Step) -> Json:
     _must_be(it.order, "withdrawal_landed", "ready_to_cancel")
-    if _units(it.order["received"]):
-        broken(Claim.EXCLUSIVE, f"order {it.order['id']} was filled, and then withdrawn")
     return {
         "state": "cancelled",
         "attempt": None,
@@ -256,6 +261,7 @@ _CHANGES: Final[Mapping[str, Callable[[Step], Json]]] = {
     "order_expired": _expired,
     "fill_started": _fill_started,
     "fill_landed": _fill_landed,
+    "order_resumed": _resumed,
     "fill_failed": _fill_failed,
     "pause_ended": _pause_ended,
     "cancel_requested": _cancel_requested,

@@ -113,7 +113,9 @@ class Ledger:
         if kind == "deposit_landed":
             self._must_change(order, changes, account, order["terms"]["deposited"]["units"])
         elif kind == "fill_landed":
-            self._must_change(order, changes, account, -event["used"]["units"] - self._given(order, event))
+            back = event["returned"]["units"] + self._given(order, event)
+            self._must_change(order, changes, account, -event["used"]["units"] - back)
+            self._must_come_back(order, changes, back)
             self._must_receive(order, changes, event["received"]["units"])
         elif kind == "withdrawal_landed":
             taken = event["withdrawn"]["units"] + self._given(order, event)

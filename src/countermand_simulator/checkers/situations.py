@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from countermand_simulator.checkers.fold import Json
+from countermand_simulator.checkers.fold import Json, left
 
 _BY_KIND: Final = {
     "order_placed": "an order is placed",
     "deposit_landed": "a deposit lands",
-    "fill_landed": "a fill lands",
+    "order_resumed": "the rest of an order goes on",
     "withdrawal_landed": "a withdrawal lands",
     "pause_ended": "a pause after a failed fill ends",
     "sweep_started": "a sweep starts",
@@ -22,32 +22,56 @@ def situation(before: Json | None, kind: str, event: Json, together: tuple[str, 
         return _failure(kind, event)
     if before is None or kind in _BY_KIND:
         return _BY_KIND[kind]
-    state = before["state"]
-    match kind, state:
-        case "cancel_requested", "ready_execute":
-            return "a cancel beats a crossing"
-        case "cancel_requested", "ready_to_cancel":
-            return "a cancel is repeated"
-        case "cancel_requested", _ if event["craft"] is None:
-            return "a cancel without a withdrawal"
-        case "cancel_requested", _:
-            return f"a cancel while {state}"
-        case "order_expired", _ if "deposit_landed" in together:
-            return "an order expired while its deposit was under way"
-        case "order_expired", _ if "fill_failed" in together:
-            return "an order expired while its fill was under way"
-        case "order_expired", _:
-            return f"an order expires while {state}"
-        case "order_triggered", _ if "deposit_landed" in together:
-            return "a deposit lands with the trigger through the market"
-        case "order_triggered", _ if "order_amended" in together:
-            return "an update puts the trigger through the market"
-        case "order_triggered", _ if "pause_ended" in together:
-            return "the end of a pause triggers"
-        case "order_triggered", _:
-            return "a price crosses"
+    match kind:
+        case "fill_landed":
+            return _fill(before, event)
+        case "cancel_requested":
+            return _cancel(before, event)
+        case "order_expired":
+            return _expiry(before, together)
+        case "order_triggered":
+            return _trigger(event, together)
         case _:
             return kind
+
+
+def _fill(before: Json, event: Json) -> str:
+    if event["returned"]["units"]:
+        return "a fill lands and gives a rest back"
+    return "a part is filled" if event["used"]["units"] < left(before) else "a fill lands"
+
+
+def _cancel(before: Json, event: Json) -> str:
+    state = before["state"]
+    if state == "ready_execute":
+        return "a cancel beats a crossing"
+    if state == "ready_to_cancel":
+        return "a cancel is repeated"
+    if event["craft"] is None:
+        return "a cancel without a withdrawal"
+    return "a cancel after a part was filled" if before["posted"]["units"] else f"a cancel while {state}"
+
+
+def _expiry(before: Json, together: tuple[str, ...]) -> str:
+    if "deposit_landed" in together:
+        return "an order expired while its deposit was under way"
+    if "fill_failed" in together:
+        return "an order expired while its fill was under way"
+    if "order_resumed" in together:
+        return "an order expired while a part was being filled"
+    return f"an order expires while {before['state']}"
+
+
+def _trigger(event: Json, together: tuple[str, ...]) -> str:
+    if "deposit_landed" in together:
+        return "a deposit lands with the trigger through the market"
+    if "order_amended" in together:
+        return "an update puts the trigger through the market"
+    if "pause_ended" in together:
+        return "the end of a pause triggers"
+    if "order_resumed" in together:
+        return "the rest of an order triggers"
+    return "the second leg triggers" if event["leg"] else "a price crosses"
 
 
 def _failure(kind: str, event: Json) -> str:

@@ -71,6 +71,8 @@ def _typical(state: State) -> dict[str, Any]:
             return {"triggered_leg": 0, "triggered_at": PLACED_AT}
         case State.EXECUTING:
             return {"triggered_leg": 0, "attempts": 2, "attempt": attempt(AttemptKind.FILL)}
+        case State.PARTLY_FILLED:
+            return {"triggered_leg": 0, "attempts": 2, "posted": BaseUnits(DEPOSITED.units // 4)}
         case State.READY_TO_CANCEL:
             return {"withdrawal": Withdrawal(REQUEST, craft())}
         case State.FILLED:

@@ -41,6 +41,7 @@ from tests.orders.trigger.samples import (
     leg,
     order,
     place,
+    progressed,
     submission,
     usd,
     withdrawing,
@@ -254,12 +255,40 @@ def test_failed_swaps_stretch_the_pause(failures: int, pause_ms: int) -> None:
 
 @pytest.mark.parametrize(
     ("moment", "expected"),
-    [(NOW, ["FillLanded"]), (CROSSED, ["FillLanded", "OrderTriggered"]), (LATE, ["FillLanded", "OrderExpired"])],
+    [
+        (NOW, ["OrderResumed"]),
+        (CROSSED, ["OrderResumed", "OrderTriggered"]),
+        (LATE, ["OrderResumed", "OrderExpired"]),
+    ],
 )
-def test_what_a_fill_leaves_is_judged_at_once(moment: Moment, expected: list[str]) -> None:
+def test_what_a_fill_leaves_is_judged_by_the_next_turn(moment: Moment, expected: list[str]) -> None:
     landed = resolve(TransactionOutcome.LANDED, 2)
     part = replace(landed, swap=SwapAmounts(BaseUnits(400), BaseUnits(5), NOTHING))
-    assert names(decide(order(State.EXECUTING), part, moment)) == expected
+    assert names(decide(order(State.EXECUTING), part, moment)) == ["FillLanded"]
+    assert names(decide(order(State.PARTLY_FILLED), commands.ResumeOrder(ID), moment)) == expected
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.PARTLY_FILLED])
+def test_nothing_else_is_resumed(state: State) -> None:
+    assert refusal(decide(order(state), commands.ResumeOrder(ID), NOW)) is Refusal.NOTHING_TO_DO
+
+
+@pytest.mark.parametrize(
+    ("used", "came_back", "returned", "dust", "closes"),
+    [(999, 1, 1, 0, True), (999, 8, 1, 7, True), (1_000, 7, 0, 7, True), (999, 1, 1, 0, False)],
+)
+def test_of_what_a_last_fill_gives_back_the_own_rest_comes_first(
+    used: int, came_back: int, returned: int, dust: int, closes: bool
+) -> None:
+    filling = order(State.EXECUTING)
+    last = replace(craft(), closes=closes, returns=BaseUnits(1))
+    filling = progressed(filling, attempt=replace(attempt(AttemptKind.FILL), craft=last))
+    swap = SwapAmounts(BaseUnits(used), BaseUnits(5), BaseUnits(came_back))
+    decision = decide(filling, replace(resolve(TransactionOutcome.LANDED, 2), swap=swap), NOW)
+    assert not isinstance(decision, Refused)
+    (landed,) = decision
+    assert isinstance(landed, events.FillLanded)
+    assert (landed.returned, landed.dust, landed.closed) == (BaseUnits(returned), BaseUnits(dust), closes)
 
 
 def test_a_fill_that_shows_no_amounts_is_our_own_mistake() -> None:

@@ -50,6 +50,7 @@ EVENTS: dict[type[Event], Event] = {
     events.OrderExpired: events.OrderExpired(),
     events.FillStarted: events.FillStarted(attempt(AttemptKind.FILL)),
     events.FillLanded: events.FillLanded(TXID, BaseUnits(1_000), BaseUnits(5), NOTHING, closed=True),
+    events.OrderResumed: events.OrderResumed(),
     events.FillFailed: events.FillFailed("no", RETRY_AT, None, close_rejected=False),
     events.PauseEnded: events.PauseEnded(),
     events.CancelRequested: events.CancelRequested(REQUEST, craft()),
@@ -75,6 +76,8 @@ ALLOWED = {
     ("ready_execute", "CancelRequested"): "ready_to_cancel",
     ("executing", "FillLanded"): "filled",
     ("executing", "FillFailed"): "open",
+    ("partly_filled", "OrderResumed"): "open",
+    ("partly_filled", "CancelRequested"): "ready_to_cancel",
     ("expired", "CancelRequested"): "ready_to_cancel",
     ("ready_to_cancel", "CancelRequested"): "ready_to_cancel",
     ("ready_to_cancel", "WithdrawalStarted"): "ready_to_cancel",
@@ -114,13 +117,20 @@ def test_a_fill_takes_from_what_remains_and_adds_to_what_was_received() -> None:
     assert (after.remaining, progress.received, progress.attempt) == (NOTHING, BaseUnits(5), None)
 
 
-def test_a_fill_that_leaves_something_leaves_the_order_open() -> None:
+def test_a_fill_that_leaves_something_leaves_the_order_to_the_next_turn() -> None:
     part = events.FillLanded(TXID, BaseUnits(400), BaseUnits(5), NOTHING, closed=False)
     after = evolve(order(State.EXECUTING), part, LATER)
-    assert (after.state, after.remaining, after.progress.sweep_due) == (State.OPEN, BaseUnits(600), False)
+    assert (after.state, after.remaining, after.progress.sweep_due) == (State.PARTLY_FILLED, BaseUnits(600), False)
     rest = evolve(evolve(after, EVENTS[events.CancelRequested], LATER), EVENTS[events.WithdrawalStarted], LATER)
     withdrawn = events.WithdrawalLanded(TXID, BaseUnits(600), NOTHING, closed=True)
     assert evolve(rest, withdrawn, LATER).funds == Holding(DEPOSITED, posted=BaseUnits(400), voided=BaseUnits(600))
+
+
+def test_a_last_fill_gives_back_a_rest_that_no_swap_is_worth() -> None:
+    last = events.FillLanded(TXID, BaseUnits(999), BaseUnits(5), NOTHING, closed=True, returned=BaseUnits(1))
+    after = evolve(order(State.EXECUTING), last, LATER)
+    assert (after.state, after.progress.sweep_due) == (State.FILLED, False)
+    assert after.funds == Holding(DEPOSITED, posted=BaseUnits(999), voided=BaseUnits(1))
 
 
 def test_a_withdrawal_takes_what_remains() -> None:

@@ -5,11 +5,11 @@ from solders.instruction import Instruction
 
 from countermand.orders.trigger.model.condition import Direction
 from countermand.orders.trigger.model.order import OrderGroup
-from countermand.sandbox.pool import POOL_UNITS, SandboxPool
+from countermand.sandbox.pool import POOL_UNITS, Liquidity, SandboxPool
 from countermand.services.liquidity.routing import Quote, SwapRequest
 from countermand.services.tokens import Token
 from countermand.values.identity import Mint
-from countermand.values.quantities import NOTHING, BaseUnits, UsdPrice
+from countermand.values.quantities import NOTHING, BaseUnits, Bps, UsdPrice
 from countermand.values.transactions import SwapAmounts, SwapRefused, TransactionOutcome, UnsignedTransaction
 from tests.orders.trigger.samples import progressed
 from tests.services.custody.layouts import decoded
@@ -156,16 +156,16 @@ async def test_quotes_are_exact(venue: Venue, input_: Token, output: Token, amou
 
 async def test_impact_makes_the_pool_give_less(venue: Venue) -> None:
     group = await venue.has_open(SOL, 10**9, USDC)
-    venue.pool.impact_bps = {SOL.mint: 25, USDC.mint: 9_999}
+    venue.pool.liquidity = {SOL.mint: Liquidity(Bps(25), None), USDC.mint: Liquidity(Bps(9_999), None)}
     # 150 × 0.9975 = 149.625, less a thousandth.
     assert (await swapped(venue, group)).received.units == 149_475_375
 
 
 async def test_the_quote_before_fee_is_compared_with_the_minimum(venue: Venue) -> None:
     group = await venue.has_open(SOL, 10**9, USDC, leg(slippage=25))
-    venue.pool.impact_bps = {SOL.mint: 25}
+    venue.pool.liquidity = {SOL.mint: Liquidity(Bps(25), None)}
     assert isinstance(await venue.custody.build_fill(group), UnsignedTransaction)
-    venue.pool.impact_bps = {SOL.mint: 26}
+    venue.pool.liquidity = {SOL.mint: Liquidity(Bps(26), None)}
     assert await refused(venue, group) == (
         "the swap would give 149.61 USDC, 0.02 % less than its minimum 149.625 "
         "(25 basis points beyond the trigger price of 150 USD)"
@@ -175,7 +175,7 @@ async def test_the_quote_before_fee_is_compared_with_the_minimum(venue: Venue) -
 async def test_no_slippage_allows_no_impact_but_the_fee(venue: Venue) -> None:
     group = await venue.has_open(SOL, 10**9, USDC, leg(slippage=0))
     assert isinstance(await venue.custody.build_fill(group), UnsignedTransaction)
-    venue.pool.impact_bps = {SOL.mint: 1}
+    venue.pool.liquidity = {SOL.mint: Liquidity(Bps(1), None)}
     assert isinstance(await venue.custody.build_fill(group), SwapRefused)
 
 
@@ -193,9 +193,9 @@ async def test_the_impact_that_the_default_slippage_allows(
 ) -> None:
     price = 150 if trigger is SOL else 1
     group = await venue.has_open(SOL, 10**9, USDC, leg(direction, dollars=price), trigger)
-    venue.pool.impact_bps = {SOL.mint: most}
+    venue.pool.liquidity = {SOL.mint: Liquidity(Bps(most), None)}
     assert isinstance(await venue.custody.build_fill(group), UnsignedTransaction)
-    venue.pool.impact_bps = {SOL.mint: most + 1}
+    venue.pool.liquidity = {SOL.mint: Liquidity(Bps(most + 1), None)}
     assert "less than its minimum" in await refused(venue, group)
 
 
@@ -289,7 +289,7 @@ async def test_failures_on_demand_land_and_err(venue: Venue) -> None:
 
 async def test_a_refused_swap_uses_no_failure_up(venue: Venue) -> None:
     venue.pool.failures_due = 1
-    venue.pool.impact_bps = {SOL.mint: 10_000}
+    venue.pool.liquidity = {SOL.mint: Liquidity(Bps(10_000), None)}
     await refused(venue, await venue.has_open(SOL, 10**9, USDC))
     assert venue.pool.failures_due == 1
 
@@ -343,7 +343,7 @@ async def test_the_amounts_are_those_that_the_chain_shows(
     swap = await swapped(venue, group)
     after = await venue.balances()
     assert swap.received == BaseUnits(quoted.units * (10_000 + slip_bps) // 10_000)
-    assert (swap.used, swap.dust) == (BaseUnits(10**8), BaseUnits(9))
+    assert (swap.used, swap.returned) == (BaseUnits(10**8), BaseUnits(9))
     if bought is USDC:
         assert after["USDC"] - before["USDC"] == swap.received.units
 

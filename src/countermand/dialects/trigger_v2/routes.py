@@ -33,7 +33,6 @@ from countermand.dialects.trigger_v2.wire import (
     VerifyRequest,
     WithdrawnAnswer,
 )
-from countermand.orders.trigger.model.order import Family
 from countermand.orders.trigger.model.refusals import Refused
 from countermand.orders.trigger.service import DepositUnknown, NotLanded, TriggerService
 from countermand.values.identity import Address, Mint, RequestId, Wallet
@@ -219,14 +218,14 @@ class CraftResource:
         context = self._context
         wallet = context.wallet(req)
         asked = _CRAFT.read(body)
-        amount = translate.check_craft(asked)
+        family, amount = translate.check_craft(asked)
         context.check_user("userAddress", asked.user_address, wallet)
         if await context.orders.vault_registered_at(wallet) is None:
             return error(403, "Vault not found")
         input_mint, output_mint = Mint(asked.input_mint), Mint(asked.output_mint)
         sold, _ = translate.check_pair(input_mint, output_mint, context.tokens.get)
         translate.check_worth(amount, sold, context.price_of(input_mint))
-        deposit = await context.orders.build_deposit(wallet, Family.SINGLE, input_mint, output_mint, amount)
+        deposit = await context.orders.build_deposit(wallet, family, input_mint, output_mint, amount)
         transaction = context.vaults.unsigned_transaction(deposit.craft)
         return Answer(encode(translate.from_craft(deposit, transaction, context.vaults.vault_of(wallet), sold)))
 

@@ -51,6 +51,7 @@ RAW: Final[Mapping[State, RawState]] = MappingProxyType(
         State.OPEN: RawState.OPEN,
         State.READY_EXECUTE: RawState.READY_EXECUTE,
         State.EXECUTING: RawState.EXECUTING,
+        State.PARTLY_FILLED: RawState.PARTIAL_FILL_SUCCESS,
         State.EXPIRED: RawState.EXPIRED,
         State.READY_TO_CANCEL: RawState.READY_TO_CANCEL,
         State.FILLED: RawState.FILL_SUCCESS,

@@ -30,7 +30,7 @@ from countermand.orders.trigger.records import HistoryEntry
 from countermand.orders.trigger.service import OrderRequest, OrderView, Placed
 from countermand.values.identity import Address, Mint, RequestId, Wallet
 from countermand.values.instant import Instant
-from countermand.values.quantities import NOTHING, USD_SCALE, BaseUnits, Bps, UsdPrice, decimal_text
+from countermand.values.quantities import USD_SCALE, BaseUnits, Bps, UsdPrice, decimal_text
 from countermand.values.tokens import Token
 
 DEPOSIT_USD_MIN: Final = 10
@@ -48,8 +48,8 @@ _FIELDS: Final = {
 # --- deposits
 
 
-def check_craft(body: CraftRequest) -> BaseUnits:
-    """The amount. Older clients name neither type nor sub-type of the order: theirs is a single one."""
+def check_craft(body: CraftRequest) -> tuple[Family, BaseUnits]:
+    """The order's family and the amount. Older clients name neither type nor sub-type: theirs is a single order."""
     flaws = Flaws()
     amount = flaws.amount("amount", body.amount)
     for field, key in (
@@ -67,14 +67,14 @@ def check_craft(body: CraftRequest) -> BaseUnits:
     if body.order_type == "price" and sub_type is UNSET:
         options = 'Invalid option: expected one of "single"|"oco"|"otoco"'
         raise Declined(invalid({"orderSubType": options}))
-    if not isinstance(sub_type, UnsetType):
-        refuse_later_types(sub_type)
-    return amount
+    family = Family.SINGLE if isinstance(sub_type, UnsetType) else Family(sub_type)
+    refuse_later_families(family)
+    return family, amount
 
 
-def refuse_later_types(order_type: str) -> None:
-    if order_type != "single":
-        raise Declined(error(400, f"{order_type.upper()} orders are not enabled"))
+def refuse_later_families(family: Family) -> None:
+    if family is Family.OTOCO:
+        raise Declined(error(400, "OTOCO orders are not enabled"))
 
 
 def check_pair(input_mint: Mint, output_mint: Mint, token_of: Callable[[Mint], Token | None]) -> tuple[Token, Token]:
@@ -115,32 +115,51 @@ def from_craft(deposit: UnsignedDeposit, transaction: str, vault: Address, token
 
 
 def into_request(body: CreateRequest) -> OrderRequest:
-    refuse_later_types(body.order_type)
-    if _is_given(body.trigger_price_usd) == (body.trailing_bps is not UNSET):
-        raise Declined(error(400, "exactly one of triggerPriceUsd or trailingBps must be set"))
-    if body.trailing_bps is not UNSET:
-        raise Declined(error(400, "Trailing orders are not enabled"))
+    family = Family(body.order_type)
+    refuse_later_families(family)
+    if family is Family.SINGLE:
+        if _is_given(body.trigger_price_usd) == (body.trailing_bps is not UNSET):
+            raise Declined(error(400, "exactly one of triggerPriceUsd or trailingBps must be set"))
+        if body.trailing_bps is not UNSET:
+            raise Declined(error(400, "Trailing orders are not enabled"))
     flaws = _fields_of_other_types(body)
-    price = flaws.usd("triggerPriceUsd", body.trigger_price_usd)
+    legs = _triggered(flaws, body) if family is Family.SINGLE else _siblings(flaws, body)
     amount = flaws.amount("inputAmount", body.input_amount)
-    direction = Direction.ABOVE if body.trigger_condition == "above" else Direction.BELOW
     flaws.instant("expiresAt", body.expires_at)
-    if body.trigger_condition is UNSET:
-        flaws["triggerCondition"] = 'Invalid option: expected one of "above"|"below"'
     request = OrderRequest(
         deposit_request_id=RequestId(body.deposit_request_id.lower()),
         transaction=body.deposit_signed_tx,
         wallet=Wallet(flaws.public_key("userPubkey", body.user_pubkey)),
-        family=Family.SINGLE,
+        family=family,
         input_mint=flaws.public_key("inputMint", body.input_mint),
         output_mint=flaws.public_key("outputMint", body.output_mint),
         trigger_mint=flaws.public_key("triggerMint", body.trigger_mint),
         amount=amount,
-        legs=(Leg(Role.TRIGGER, Condition(direction, price), _slippage(body.slippage_bps)),),
+        legs=legs,
         expires_at=Instant(body.expires_at),
     )
     flaws.refuse()
     return request
+
+
+def _triggered(flaws: Flaws, body: CreateRequest) -> tuple[Leg, ...]:
+    """The one leg of a single order."""
+    price = flaws.usd("triggerPriceUsd", body.trigger_price_usd)
+    if body.trigger_condition is UNSET:
+        flaws["triggerCondition"] = 'Invalid option: expected one of "above"|"below"'
+    direction = Direction.ABOVE if body.trigger_condition == "above" else Direction.BELOW
+    return (Leg(Role.TRIGGER, Condition(direction, price), _slippage(body.slippage_bps)),)
+
+
+def _siblings(flaws: Flaws, body: CreateRequest) -> tuple[Leg, ...]:
+    """The two of an OCO: one takes profit above, the other stops the loss below."""
+    take_profit, stop_loss = flaws.usd("tpPriceUsd", body.tp_price_usd), flaws.usd("slPriceUsd", body.sl_price_usd)
+    if not flaws.keys() & {"tpPriceUsd", "slPriceUsd"} and take_profit <= stop_loss:
+        flaws["tpPriceUsd"] = WORDS[Refusal.PRICES_CROSSED].text
+    return (
+        Leg(Role.TAKE_PROFIT, Condition(Direction.ABOVE, take_profit), _slippage(body.tp_slippage_bps)),
+        Leg(Role.STOP_LOSS, Condition(Direction.BELOW, stop_loss), _slippage(body.sl_slippage_bps)),
+    )
 
 
 def from_placed(placed: Placed) -> PlacedAnswer:
@@ -241,8 +260,9 @@ def into_query(params: HistoryParams, wallet: Wallet) -> HistoryQuery:
 def from_view(view: OrderView, vault: Address) -> HistoryItem:
     group = view.group
     terms = group.terms
-    leg = group.legs[0]
-    used = _sold(view.history)
+    legs = {leg.role: leg for leg in group.legs}
+    trigger = legs.get(Role.TRIGGER)
+    used = group.progress.posted
     return HistoryItem(
         id=group.id,
         order_type=terms.family.value,
@@ -255,9 +275,9 @@ def from_view(view: OrderView, vault: Address) -> HistoryItem:
         remaining_input_amount=str((terms.deposited - used).units),
         output_mint=terms.output_mint,
         trigger_mint=terms.trigger_mint,
-        trigger_condition=leg.condition.direction.value,
-        trigger_price_usd=_number(leg.condition.price.picodollars, USD_SCALE),
-        slippage_bps=None if leg.slippage is None else leg.slippage.bps,
+        trigger_condition=None if trigger is None else trigger.condition.direction.value,
+        trigger_price_usd=_price_of(trigger),
+        slippage_bps=_slippage_of(trigger),
         expires_at=group.expires_at,
         created_at=group.created_at,
         updated_at=group.updated_at,
@@ -265,17 +285,20 @@ def from_view(view: OrderView, vault: Address) -> HistoryItem:
         output_amount=str(group.progress.received.units) if used else None,
         input_used=str(used.units) if used else None,
         fill_percent=_number(used.units * 10**_FRACTION_SCALE // terms.deposited.units, _FRACTION_SCALE),
+        tp_price_usd=_price_of(legs.get(Role.TAKE_PROFIT)),
+        sl_price_usd=_price_of(legs.get(Role.STOP_LOSS)),
+        tp_slippage_bps=_slippage_of(legs.get(Role.TAKE_PROFIT)),
+        sl_slippage_bps=_slippage_of(legs.get(Role.STOP_LOSS)),
         events=tuple(_event(entry) for entry in _shown(view.history)),
     )
 
 
-def _sold(entries: Sequence[HistoryEntry]) -> BaseUnits:
-    """What fills took. What a withdrawal takes is not deducted from the order, here or at the original."""
-    sold = NOTHING
-    for entry in entries:
-        if entry.kind == "fill" and entry.succeeded and entry.amount is not None:
-            sold += entry.amount
-    return sold
+def _price_of(leg: Leg | None) -> Raw | None:
+    return None if leg is None else _number(leg.condition.price.picodollars, USD_SCALE)
+
+
+def _slippage_of(leg: Leg | None) -> int | None:
+    return None if leg is None or leg.slippage is None else leg.slippage.bps
 
 
 def _shown(entries: Sequence[HistoryEntry]) -> Iterator[HistoryEntry]:

@@ -198,8 +198,8 @@ class HistoryItem(Shape, frozen=True, kw_only=True):
     remaining_input_amount: str
     output_mint: str
     trigger_mint: str
-    trigger_condition: Annotated[str, _one_of("above", "below")]
-    trigger_price_usd: ExactNumber
+    trigger_condition: Annotated[str, _one_of("above", "below")] | None
+    trigger_price_usd: NullableNumber
     slippage_bps: int | None
     expires_at: int
     created_at: int

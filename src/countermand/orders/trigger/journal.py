@@ -19,7 +19,7 @@ from countermand.values.identity import OrderId
 from countermand.values.instant import Moment
 from countermand.values.quantities import UsdPrice
 
-RULES_VERSION: Final = 2
+RULES_VERSION: Final = 3
 """Grows when `decide` chooses otherwise for the same command: deciding again is compared only within one version."""
 
 COMMANDS: Final = Kinds[Command](
@@ -31,6 +31,7 @@ COMMANDS: Final = Kinds[Command](
         "trigger_orders": commands.TriggerOrders,
         "expire_order": commands.ExpireOrder,
         "end_pause": commands.EndPause,
+        "resume_order": commands.ResumeOrder,
         "start_fill": commands.StartFill,
         "abandon_fill": commands.AbandonFill,
         "start_sweep": commands.StartSweep,
@@ -47,6 +48,7 @@ EVENTS: Final = Kinds[Event](
         "order_expired": events.OrderExpired,
         "fill_started": events.FillStarted,
         "fill_landed": events.FillLanded,
+        "order_resumed": events.OrderResumed,
         "fill_failed": events.FillFailed,
         "pause_ended": events.PauseEnded,
         "cancel_requested": events.CancelRequested,

@@ -41,8 +41,8 @@ class ToldTerms(msgspec.Struct, rename="camel", frozen=True):
 class ToldEvent(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     """`version` is the order's after it. What an event does not have is left out.
 
-    `mint` and `amount` are what moved of the input, `outputMint` and `outputAmount` what a fill gave, `dust` what
-    strangers had sent to the order's account.
+    `mint` and `amount` are what moved of the input, `outputMint` and `outputAmount` what a fill gave, `returned` what a
+    last fill left over and gave back, `dust` what strangers had sent to the order's account.
     """
 
     event: str
@@ -56,6 +56,7 @@ class ToldEvent(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True)
     output_mint: str | None = None
     output_amount: str | None = None
     dust: str | None = None
+    returned: str | None = None
     purpose: str | None = None
     terms: ToldTerms | None = None
     legs: tuple[ToldLeg, ...] | None = None
@@ -109,6 +110,7 @@ def _details(group: OrderGroup, event: Event) -> dict[str, Any]:
                 "output_amount": str(event.received.units),
                 "purpose": purpose(terms, group.triggered_by()).value,
                 **_dust(event.dust),
+                **({"returned": str(event.returned.units)} if event.returned else {}),
             }
         case events.FillFailed():
             failed = {"output_mint": terms.output_mint, "purpose": purpose(terms, group.triggered_by()).value}
@@ -173,6 +175,8 @@ def history_of(told: ToldEvent) -> Iterator[HistoryEntry]:
         case "deposit_failed":
             yield _entry("deposit", told, succeeded=False)
         case "fill_landed":
+            if told.returned is not None:
+                yield _entry("withdrawal", told, amount=told.returned)
             yield _entry("fill", told)
         case "fill_failed":
             yield _entry("fill", told, succeeded=False)
@@ -183,7 +187,11 @@ def history_of(told: ToldEvent) -> Iterator[HistoryEntry]:
             yield HistoryEntry("cancelled", told.at)
 
 
-def _entry(kind: str, told: ToldEvent, *, succeeded: bool = True) -> HistoryEntry:
+def _entry(kind: str, told: ToldEvent, *, succeeded: bool = True, amount: str | None = None) -> HistoryEntry:
+    if kind == "withdrawal":
+        told = msgspec.structs.replace(
+            told, amount=amount or told.amount, output_mint=None, output_amount=None, purpose=None
+        )
     return HistoryEntry(
         kind,
         told.at,

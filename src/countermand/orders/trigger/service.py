@@ -36,7 +36,13 @@ from countermand.values.transactions import AttemptKind, Submission, UnsignedTra
 CRAFT_PATIENCE_MS: Final = 300
 """A cancel does not wait longer than this for its withdrawal to be built: stopping the fills comes first."""
 _CRAFT_TRIES: Final = 16
-_CRAFTABLE: Final = (State.OPEN, State.READY_EXECUTE, State.EXPIRED, State.READY_TO_CANCEL)
+_CRAFTABLE: Final = (
+    State.OPEN,
+    State.READY_EXECUTE,
+    State.PARTLY_FILLED,
+    State.EXPIRED,
+    State.READY_TO_CANCEL,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The transactions of trigger orders: what each does, whether a fill is worth one, and what keys may sign for it."""
 
 from collections.abc import Callable
-from typing import assert_never
+from typing import Final, assert_never
 
 from countermand.orders.trigger.model.commands import UnsignedDeposit
 from countermand.orders.trigger.model.order import Family, OrderGroup
@@ -12,7 +12,7 @@ from countermand.services.custody.plans import Close, Fund, Move, Return, Signat
 from countermand.services.liquidity.routing import Quote
 from countermand.services.transactions.submissions import alteration, read_submission
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
-from countermand.values.quantities import USD_SCALE, BaseUnits, UsdPrice, decimal_text
+from countermand.values.quantities import USD_SCALE, BaseUnits, UsdPrice, decimal_text, dollars
 from countermand.values.tokens import Token, Tokens
 from countermand.values.transactions import (
     Alteration,
@@ -24,6 +24,10 @@ from countermand.values.transactions import (
     UnsignedTransaction,
 )
 
+PART_USD_MIN: Final = UsdPrice(10**USD_SCALE)
+"""A part that is worth less is not tried, unless it is all that is left."""
+REST_USD_MIN: Final = UsdPrice(10 ** (USD_SCALE - 2))
+"""A rest that is worth less goes back to the user with the part before it."""
 _CLOSE_REJECTIONS_MAX = 2
 """After so many rejected closes a transaction leaves the account open, and a sweep closes it later."""
 
@@ -76,20 +80,31 @@ class TriggerTransactions:
         return await self._custody.shortfall(built)
 
     async def build_fill(self, group: OrderGroup) -> UnsignedTransaction | SwapRefused:
-        terms, amount = group.terms, group.remaining
+        terms, left = group.terms, group.remaining
         token, output = self._tokens.get(terms.input_mint), self._tokens.get(terms.output_mint)
         if token is None or output is None:
             return SwapRefused(f"no such token: {terms.input_mint} or {terms.output_mint}")
-        quote = await self._custody.quote(
-            terms.wallet, terms.input_mint, terms.output_mint, terms.input_account, amount
-        )
+        quote = await self._custody.quote(terms.wallet, terms.input_mint, terms.output_mint, terms.input_account, left)
         if isinstance(quote, SwapRefused):
             return quote
-        minimum = self._minimum(group, token, output, quote)
+        market = self._market(token, output)
+        if isinstance(market, SwapRefused):
+            return market
+        part, rest = quote.takes, left - quote.takes
+        if rest and _is_worth_less(part, market, PART_USD_MIN):
+            return SwapRefused(_too_small_a_part(part, token))
+        minimum = _minimum(group, output, market, quote)
         if isinstance(minimum, SwapRefused):
             return minimum
-        swap = Swap(terms.input_account, terms.input_mint, terms.output_mint, amount, minimum)
-        return await self._custody.build_fill(terms.wallet, swap, quote, variant=group.version, closes=_closes(group))
+        return await self._custody.build_fill(
+            terms.wallet,
+            Swap(terms.input_account, terms.input_mint, terms.output_mint, part, minimum),
+            quote,
+            rest=rest,
+            ends=not rest or _is_worth_less(rest, market, REST_USD_MIN),
+            variant=group.version,
+            closes=_closes(group),
+        )
 
     async def build_sweep(self, group: OrderGroup) -> UnsignedTransaction | None:
         terms = group.terms
@@ -115,17 +130,11 @@ class TriggerTransactions:
     async def send(self, group: OrderGroup, attempt: Attempt) -> None:
         await self._custody.send(plan_of(group, attempt), attempt)
 
-    def _minimum(self, group: OrderGroup, token: Token, output: Token, quote: Quote) -> BaseUnits | SwapRefused:
-        """The least that the user may receive: what slippage allows before the fee, less the fee."""
-        price, output_price = self._price_of(group.terms.input_mint), self._price_of(group.terms.output_mint)
+    def _market(self, token: Token, output: Token) -> Market | SwapRefused:
+        price, output_price = self._price_of(token.mint), self._price_of(output.mint)
         if price is None or output_price is None:
-            return SwapRefused(f"no price for {group.terms.output_mint if price else group.terms.input_mint}")
-        market = Market(price, token.decimals, output_price, output.decimals)
-        least = minimum_of(group, group.remaining, market)
-        if quote.before_fee < least.units:
-            return SwapRefused(_too_little(quote.before_fee, least, output))
-        fee = quote.before_fee - quote.receives.units
-        return BaseUnits(max(1, least.units - -(-fee * least.units // quote.before_fee)))
+            return SwapRefused(f"no price for {output.mint if price else token.mint}")
+        return Market(price, token.decimals, output_price, output.decimals)
 
 
 def plan_of(group: OrderGroup, attempt: Attempt) -> SigningPlan:
@@ -140,16 +149,15 @@ def plan_of(group: OrderGroup, attempt: Attempt) -> SigningPlan:
             moves = (Return(terms.input_account, terms.input_mint, built.moves + built.dust),)
         case AttemptKind.FILL:
             swap = Swap(terms.input_account, terms.input_mint, terms.output_mint, built.moves, built.minimum)
-            moves = (swap, *_dust(group, built))
+            moves = (swap, *_left_over(group, built))
         case AttemptKind.SWEEP:
-            moves = _dust(group, built)
+            moves = _left_over(group, built)
         case _:
             assert_never(attempt.kind)
     if built.closes:
         moves = (*moves, Close(terms.input_account, terms.input_mint))
-    return SigningPlan(
-        f"the {attempt.kind.value} {attempt.number} of order {group.id}", terms.wallet, payer, signers, moves
-    )
+    what = f"the {attempt.kind.value} {attempt.number} of order {group.id}"
+    return SigningPlan(what, terms.wallet, payer, signers, moves, group.remaining)
 
 
 def _signatories(kind: AttemptKind) -> tuple[Signatory, tuple[Signatory, ...]]:
@@ -165,13 +173,33 @@ def _signatories(kind: AttemptKind) -> tuple[Signatory, tuple[Signatory, ...]]:
             return Signatory.GAS, (Signatory.VAULT,)
 
 
-def _dust(group: OrderGroup, built: UnsignedTransaction) -> tuple[Move, ...]:
-    terms = group.terms
-    return (Return(terms.input_account, terms.input_mint, built.dust),) if built.dust else ()
+def _left_over(group: OrderGroup, built: UnsignedTransaction) -> tuple[Move, ...]:
+    terms, left_over = group.terms, built.returns + built.dust
+    return (Return(terms.input_account, terms.input_mint, left_over),) if left_over else ()
 
 
 def _closes(group: OrderGroup) -> bool:
     return group.progress.close_rejections < _CLOSE_REJECTIONS_MAX
+
+
+def _minimum(group: OrderGroup, output: Token, market: Market, quote: Quote) -> BaseUnits | SwapRefused:
+    """The least that the user may receive for what the quote takes: what slippage allows, less the fee."""
+    least = minimum_of(group, quote.takes, market)
+    if quote.before_fee < least.units:
+        return SwapRefused(_too_little(quote.before_fee, least, output))
+    fee = quote.before_fee - quote.receives.units
+    return BaseUnits(max(1, least.units - -(-fee * least.units // quote.before_fee)))
+
+
+def _is_worth_less(amount: BaseUnits, market: Market, bound: UsdPrice) -> bool:
+    """In US dollars. `amount` is of the input."""
+    worth: int = amount.units * market.input_price.picodollars
+    return worth < bound.picodollars * int(10**market.input_decimals)
+
+
+def _too_small_a_part(part: BaseUnits, token: Token) -> str:
+    amount = f"{decimal_text(part.units, token.decimals)} {token.symbol}"
+    return f"only {amount} can be swapped at once now, which is worth less than {dollars(PART_USD_MIN)} USD"
 
 
 def _too_little(before_fee: int, least: Minimum, token: Token) -> str:

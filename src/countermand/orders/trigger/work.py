@@ -12,7 +12,7 @@ from typing import Final
 
 from countermand.kernel.ports import Clock, CommitUnknown, Unavailable
 from countermand.orders.trigger import telemetry
-from countermand.orders.trigger.model.commands import AbandonFill, ResolveAttempt, StartFill, StartSweep
+from countermand.orders.trigger.model.commands import AbandonFill, ResolveAttempt, ResumeOrder, StartFill, StartSweep
 from countermand.orders.trigger.model.lifecycle import Work, work_due
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.ports import Transactions
@@ -149,6 +149,8 @@ class Outbox:
                 return await self._resolve(entry)
             case Work.FILL:
                 await self._start_fill(entry.group)
+            case Work.RESUME:
+                await self._shard.submit(ResumeOrder(entry.group.id))
             case Work.SWEEP:
                 await self._start_sweep(entry.group)
             case None:

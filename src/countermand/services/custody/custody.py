@@ -18,7 +18,7 @@ from countermand.services.custody.instructions import (
     key,
     order_account,
 )
-from countermand.services.custody.moves import own_account, sweep_instructions
+from countermand.services.custody.moves import own_account, return_instructions, sweep_instructions
 from countermand.services.custody.plans import Fund, SigningPlan, Swap
 from countermand.services.custody.signer import Signer
 from countermand.services.custody.vaults import VaultKeys
@@ -140,28 +140,36 @@ class VaultCustody:
 
     @asks_the_chain
     async def build_fill(
-        self, wallet: Wallet, swap: Swap, quote: Quote, *, variant: int, closes: bool
+        self, wallet: Wallet, swap: Swap, quote: Quote, *, rest: BaseUnits, ends: bool, variant: int, closes: bool
     ) -> UnsignedTransaction | SwapRefused:
-        """Swaps, and does nothing at all if it cannot give the swap's minimum. The gas key pays. It is simulated."""
+        """Swaps, and does nothing at all if it cannot give the swap's minimum. The gas key pays. It is simulated.
+
+        `rest` is what the account holds of the order's own funds beyond the swap. If the swap ends the order, the rest
+        goes back to the user, and the account is closed if it may be.
+        """
         request = self._swap(wallet, swap.mint, swap.output_mint, swap.account, swap.amount)
         accounts, output = request.input, request.output
-        closes = closes or accounts.native
+        closes, returns = ends and (closes or accounts.native), rest if ends else NOTHING
         (info,) = await self._chain.accounts([swap.account])
-        held = _held(info, accounts)
-        if held is None or held < swap.amount.units:
-            return SwapRefused(_shortfall(swap.account, held, swap.amount))
-        dust, gas = held - swap.amount.units if closes else 0, self._keys.gas.public
+        due, held = swap.amount + rest, _held(info, accounts)
+        if held is None or held < due.units:
+            return SwapRefused(_shortfall(swap.account, held, due))
+        dust, gas = held - due.units if closes else 0, self._keys.gas.public
         # SOL is paid as lamports, other tokens to an account.
         instructions = [] if output.native else [own_account(output, gas)]
         instructions += self._router.settlement(request, quote, swap.minimum)
         if closes:  # An account that stays open keeps its dust for the sweep.
-            instructions += sweep_instructions(accounts, gas, request.source, dust)
+            instructions += sweep_instructions(accounts, gas, request.source, dust + returns.units)
+        elif returns:
+            instructions += [own_account(accounts, gas), *return_instructions(accounts, request.source, returns.units)]
         if fails := self._router.takes_failure():
             instructions.append(always_rejected(accounts.program))
         message, last_valid_height, error = await self._simulated(instructions, variant)
         if error is not None and not fails:
             return SwapRefused(error)
-        return UnsignedTransaction(message, last_valid_height, swap.amount, BaseUnits(dust), swap.minimum, closes)
+        return UnsignedTransaction(
+            message, last_valid_height, swap.amount, BaseUnits(dust), swap.minimum, closes, returns
+        )
 
     @asks_the_chain
     async def build_sweep(
@@ -220,7 +228,7 @@ class VaultCustody:
         if outcome is TransactionOutcome.REJECTED and error is not None:
             at_close = fails_at_close(attempt.craft.message, error)
             return ObservedOutcome(outcome, signature, describe(error), at_close)
-        if outcome is TransactionOutcome.DEAD and not await self._shows(plan, attempt):
+        if outcome is TransactionOutcome.DEAD and not await self._shows(plan):
             return ObservedOutcome(outcome, signature)
         if plan.swap is None:
             return ObservedOutcome(TransactionOutcome.LANDED, signature)
@@ -230,7 +238,7 @@ class VaultCustody:
         amounts = self._swapped(plan, plan.swap, changes_of(landed))
         return ObservedOutcome(TransactionOutcome.LANDED, signature, swap=amounts)
 
-    async def _shows(self, plan: SigningPlan, attempt: Attempt) -> bool:
+    async def _shows(self, plan: SigningPlan) -> bool:
         """Whether the account is as this attempt would have left it, though its signature is unknown.
 
         A message lands once, but its payer may have signed it again with another valid signature, which is another id;
@@ -243,22 +251,24 @@ class VaultCustody:
             return held is not None
         if plan.closes:
             return held is None
-        return held is None or held < attempt.craft.moves.units
+        return held is None or held < plan.holds.units
 
     def _swapped(self, plan: SigningPlan, swap: Swap, changes: BalanceChanges) -> SwapAmounts:
         """What left the order's account and did not come back to the user was used."""
         accounts, output = self._accounts(plan.wallet, swap.mint), self._accounts(plan.wallet, swap.output_mint)
         user, own = str(accounts.user), str(accounts.own)
-        closed = -changes.lamports_of(swap.account) if plan.closes else 0
-        if accounts.native:  # The close gives the user what the swap left, and the rent.
-            dust = changes.lamports_of(user) - TOKEN_ACCOUNT_RENT_LAMPORTS if plan.closes else 0
-            used = closed - changes.lamports_of(user)
+        lamports = -changes.lamports_of(swap.account)
+        if not accounts.native:
+            returned = changes.tokens_of(own)
+            used = -changes.tokens_of(swap.account) - returned
+        elif plan.closes:  # The close gives the user what the swap left, and the rent.
+            returned = changes.lamports_of(user) - TOKEN_ACCOUNT_RENT_LAMPORTS
+            used = lamports - changes.lamports_of(user)
         else:
-            dust = changes.tokens_of(own)
-            used = -changes.tokens_of(swap.account) - dust
-        gained = changes.lamports_of(user) - closed
+            returned, used = 0, lamports
+        gained = changes.lamports_of(user) - (lamports if plan.closes else 0)
         received = gained if output.native else changes.tokens_of(str(output.own))
-        return SwapAmounts(BaseUnits(used), BaseUnits(received), BaseUnits(dust))
+        return SwapAmounts(BaseUnits(used), BaseUnits(received), BaseUnits(returned))
 
     def _signed(self, plan: SigningPlan, attempt: Attempt) -> bytes:
         return self._signer.transaction(plan, attempt.craft.message, attempt.user_signature)

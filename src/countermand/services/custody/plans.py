@@ -73,6 +73,8 @@ class SigningPlan:
     signers: tuple[Signatory, ...]
     """Beside the payer."""
     moves: tuple[Move, ...]
+    holds: BaseUnits
+    """What the account holds of the order's own funds until this has landed."""
 
     @property
     def account(self) -> Address:

@@ -26,11 +26,12 @@ class SwapRequest:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What a swap would give, in units of the output token. An order's minimum is judged before the fee.
+    """What a swap would take of the amount, and give in units of the output token. A minimum is judged before the fee.
 
     It is an expectation: what the swap gives is known when it has landed.
     """
 
+    takes: BaseUnits
     before_fee: int
     receives: BaseUnits
 
@@ -40,7 +41,8 @@ class Router(Protocol):
     def authority(self) -> Address:
         """The key that signs a settlement beside the vault."""
 
-    async def quote(self, swap: SwapRequest) -> Quote | SwapRefused: ...
+    async def quote(self, swap: SwapRequest) -> Quote | SwapRefused:
+        """For all of the amount, or as much of it as can be swapped at once."""
 
     def settlement(self, swap: SwapRequest, quote: Quote, minimum: BaseUnits) -> tuple[Instruction, ...]:
         """Instructions that take the whole amount and give at least `minimum`, or do nothing at all."""

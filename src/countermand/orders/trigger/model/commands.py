@@ -117,6 +117,13 @@ class EndPause:
 
 
 @dataclass(frozen=True, slots=True)
+class ResumeOrder:
+    """A part was filled: the rest is judged by the price of now."""
+
+    order_id: OrderId
+
+
+@dataclass(frozen=True, slots=True)
 class StartFill:
     order_id: OrderId
     craft: UnsignedTransaction
@@ -162,6 +169,7 @@ Command: TypeAlias = (
     | TriggerOrders
     | ExpireOrder
     | EndPause
+    | ResumeOrder
     | StartFill
     | AbandonFill
     | StartSweep

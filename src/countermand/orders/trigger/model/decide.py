@@ -15,6 +15,7 @@ from countermand.orders.trigger.model.commands import (
     PlaceOrder,
     RequestCancel,
     ResolveAttempt,
+    ResumeOrder,
     StartFill,
     StartSweep,
     TriggerOrders,
@@ -30,6 +31,7 @@ from countermand.orders.trigger.model.events import (
     OrderAmended,
     OrderExpired,
     OrderPlaced,
+    OrderResumed,
     OrderTriggered,
     PauseEnded,
     SweepDone,
@@ -39,7 +41,7 @@ from countermand.orders.trigger.model.events import (
     WithdrawalLanded,
     WithdrawalStarted,
 )
-from countermand.orders.trigger.model.order import Leg, OrderGroup, State, Terms, Withdrawal
+from countermand.orders.trigger.model.order import Leg, OrderGroup, State, Terms, Withdrawal, are_crossed
 from countermand.orders.trigger.model.refusals import Refusal, Refused
 from countermand.values.instant import Instant, Moment
 from countermand.values.quantities import NOTHING
@@ -59,8 +61,14 @@ Decision: TypeAlias = tuple[Event, ...]
 RETRY_PAUSE_MS: Final = 1_000
 RETRY_PAUSE_MS_MAX: Final = 60_000
 
-_CANCELLABLE: Final = (State.OPEN, State.READY_EXECUTE, State.EXPIRED, State.READY_TO_CANCEL)
-_EXECUTING: Final = (State.READY_EXECUTE, State.EXECUTING)
+_CANCELLABLE: Final = (
+    State.OPEN,
+    State.READY_EXECUTE,
+    State.PARTLY_FILLED,
+    State.EXPIRED,
+    State.READY_TO_CANCEL,
+)
+_EXECUTING: Final = (State.READY_EXECUTE, State.EXECUTING, State.PARTLY_FILLED)
 _FAULTS: Final = {
     SubmissionFault.NOT_A_TRANSACTION: Refusal.TRANSACTION_UNREADABLE,
     SubmissionFault.NOT_CANONICAL: Refusal.TRANSACTION_NOT_CANONICAL,
@@ -89,6 +97,8 @@ def decide(group: OrderGroup | None, command: Command, moment: Moment) -> Decisi
             return _expire(group, moment)
         case EndPause():
             return _end_pause(group, moment)
+        case ResumeOrder():
+            return _resume(group, moment)
         case StartFill():
             return _start_fill(group, command)
         case AbandonFill():
@@ -188,6 +198,8 @@ def _amend(group: OrderGroup, command: AmendOrder, moment: Moment) -> Decision |
     if expires_at <= moment.at:
         return Refused(Refusal.EXPIRY_PAST)
     legs = tuple(change.applied_to(leg) for change, leg in zip(amendment.legs, group.legs, strict=True))
+    if are_crossed(legs):
+        return Refused(Refusal.PRICES_CROSSED)
     # From here on nothing can refuse.
     amended = OrderAmended(legs, expires_at)
     return (amended, *_crossed(legs, moment))
@@ -277,6 +289,14 @@ def _end_pause(group: OrderGroup, moment: Moment) -> Decision | Refused:
     return (PauseEnded(), *_trigger(group, moment))
 
 
+def _resume(group: OrderGroup, moment: Moment) -> Decision | Refused:
+    if group.state is not State.PARTLY_FILLED:
+        return Refused(Refusal.NOTHING_TO_DO)
+    if moment.at >= group.expires_at:
+        return (OrderResumed(), OrderExpired())
+    return (OrderResumed(), *_crossed(group.legs, moment))
+
+
 def _start_fill(group: OrderGroup, command: StartFill) -> Decision | Refused:
     if command.made_from != group.version or group.state is not State.READY_EXECUTE:
         return Refused(Refusal.CRAFT_STALE)
@@ -311,9 +331,7 @@ def _resolve(group: OrderGroup, command: ResolveAttempt, moment: Moment) -> Deci
                 else (DepositFailed(command.signature, command.error),)
             )
         case AttemptKind.FILL:
-            return (
-                _fill_landed(group, attempt.craft, command, moment) if landed else _fill_failed(group, command, moment)
-            )
+            return (_fill_landed(group, attempt.craft, command),) if landed else _fill_failed(group, command, moment)
         case AttemptKind.WITHDRAWAL:
             return (_withdrawal_landed(attempt.craft, command) if landed else _withdrawal_failed(command),)
         case AttemptKind.SWEEP:
@@ -330,13 +348,14 @@ def _deposit_landed(group: OrderGroup, command: ResolveAttempt, moment: Moment) 
     return (landed, *_crossed(group.legs, moment))
 
 
-def _fill_landed(group: OrderGroup, craft: UnsignedTransaction, command: ResolveAttempt, moment: Moment) -> Decision:
+def _fill_landed(group: OrderGroup, craft: UnsignedTransaction, command: ResolveAttempt) -> Event:
+    """The user got back all that a last swap left: the rest of the order's own funds first, the others are dust."""
     swap = command.swap
     assert swap is not None, f"the fill of order {group.id} landed, and does not show what it moved"
-    landed = FillLanded(command.signature, swap.used, swap.received, swap.dust, closed=craft.closes)
-    if not group.funds.post(swap.used).left:
-        return (landed,)
-    return (landed, OrderExpired()) if moment.at >= group.expires_at else (landed, *_crossed(group.legs, moment))
+    ends = craft.closes or bool(craft.returns)
+    returned = min(group.funds.post(swap.used).left, swap.returned) if ends else NOTHING
+    dust = swap.returned - returned
+    return FillLanded(command.signature, swap.used, swap.received, dust, closed=craft.closes, returned=returned)
 
 
 def _fill_failed(group: OrderGroup, command: ResolveAttempt, moment: Moment) -> Decision:

@@ -6,7 +6,7 @@ from typing import TypeAlias
 from countermand.orders.trigger.model.order import Leg, Terms
 from countermand.values.identity import RequestId, Signature
 from countermand.values.instant import Instant
-from countermand.values.quantities import BaseUnits, UsdPrice
+from countermand.values.quantities import NOTHING, BaseUnits, UsdPrice
 from countermand.values.transactions import Attempt, UnsignedTransaction
 
 
@@ -58,6 +58,13 @@ class FillLanded:
     received: BaseUnits
     dust: BaseUnits
     closed: bool
+    returned: BaseUnits = NOTHING
+    """Of the order's own funds: a rest that no swap is worth."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderResumed:
+    """A part was filled, and the rest goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +139,7 @@ Event: TypeAlias = (
     | OrderExpired
     | FillStarted
     | FillLanded
+    | OrderResumed
     | FillFailed
     | PauseEnded
     | CancelRequested

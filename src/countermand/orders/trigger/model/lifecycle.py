@@ -21,6 +21,7 @@ from countermand.orders.trigger.model.events import (
     OrderAmended,
     OrderExpired,
     OrderPlaced,
+    OrderResumed,
     OrderTriggered,
     PauseEnded,
     SweepDone,
@@ -78,7 +79,9 @@ TRANSITIONS: Final[Mapping[State, Mapping[type[Event], State | ByRest]]] = Mappi
         },
         # A fill in flight finishes: neither a cancel nor expiry touches it. If it fails after expiry, OPEN is only
         # passed through.
-        State.EXECUTING: {FillLanded: ByRest(none=State.FILLED, some=State.OPEN), FillFailed: State.OPEN},
+        State.EXECUTING: {FillLanded: ByRest(none=State.FILLED, some=State.PARTLY_FILLED), FillFailed: State.OPEN},
+        # A part was filled. The next turn judges the rest, unless a cancel comes first.
+        State.PARTLY_FILLED: {OrderResumed: State.OPEN, CancelRequested: State.READY_TO_CANCEL},
         # Expiry leaves the funds in the vault: they come out the way a cancel does.
         State.EXPIRED: {CancelRequested: State.READY_TO_CANCEL},
         # A cancelled order can never trade again, even before its withdrawal lands. Asking again is safe: it crafts
@@ -97,7 +100,14 @@ TRANSITIONS: Final[Mapping[State, Mapping[type[Event], State | ByRest]]] = Mappi
 )
 
 
-ACTIVE: Final = (State.DEPOSITING, State.OPEN, State.READY_EXECUTE, State.EXECUTING, State.READY_TO_CANCEL)
+ACTIVE: Final = (
+    State.DEPOSITING,
+    State.OPEN,
+    State.READY_EXECUTE,
+    State.EXECUTING,
+    State.PARTLY_FILLED,
+    State.READY_TO_CANCEL,
+)
 """Something is still to come of these."""
 
 
@@ -152,16 +162,17 @@ def _progress(group: OrderGroup, event: Event, at: Instant) -> Progress:
             return replace(before, failed_fills=0, retry_at=None, original=original)
         case OrderTriggered():
             return replace(before, triggered_leg=event.leg, triggered_at=at, retry_at=None)
-        case OrderExpired() | PauseEnded():
+        case OrderExpired() | PauseEnded() | OrderResumed():
             return replace(before, retry_at=None)
         case FillStarted() | WithdrawalStarted() | SweepStarted():
             return replace(before, attempt=event.attempt, attempts=before.attempts + 1)
         case FillLanded():
-            funds, received = group.funds.post(event.used), before.received + event.received
+            funds, received = group.funds.post(event.used).void(event.returned), before.received + event.received
             return replace(
                 before,
                 attempt=None,
                 posted=funds.posted,
+                voided=funds.voided,
                 received=received,
                 failed_fills=0,
                 sweep_due=not funds.left and not event.closed,
@@ -227,6 +238,8 @@ class Work(Enum):
     RESOLVE = "resolve"
     """Learn the outcome of its attempt, sending it if need be."""
     FILL = "fill"
+    RESUME = "resume"
+    """Judge the rest, of which a part was filled."""
     SWEEP = "sweep"
 
 
@@ -236,6 +249,8 @@ def work_due(group: OrderGroup) -> Work | None:
         return Work.RESOLVE
     if group.state is State.READY_EXECUTE:
         return Work.FILL
+    if group.state is State.PARTLY_FILLED:
+        return Work.RESUME
     if group.progress.sweep_due and group.progress.retry_at is None:
         return Work.SWEEP
     return None
@@ -251,7 +266,7 @@ def next_due(group: OrderGroup) -> Instant | None:
 
 def is_dormant(group: OrderGroup) -> bool:
     """Nothing but its owner can move it: it need not be in memory."""
-    resting = (State.DEPOSITING, State.OPEN, State.READY_EXECUTE, State.EXECUTING)
+    resting = (State.DEPOSITING, State.OPEN, State.READY_EXECUTE, State.EXECUTING, State.PARTLY_FILLED)
     return group.state not in resting and group.progress.attempt is None and not group.progress.sweep_due
 
 

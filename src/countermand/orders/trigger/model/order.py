@@ -1,5 +1,6 @@
 """What a trigger order is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from sys import intern
@@ -34,6 +35,7 @@ class State(Enum):
     OPEN = "open"
     READY_EXECUTE = "ready_execute"
     EXECUTING = "executing"
+    PARTLY_FILLED = "partly_filled"
     EXPIRED = "expired"
     READY_TO_CANCEL = "ready_to_cancel"
     FILLED = "filled"
@@ -52,6 +54,13 @@ class Leg:
         """Equal slippages are kept once: there are few, and each would weigh as much as the leg itself."""
         if self.slippage is not None:
             object.__setattr__(self, "slippage", _SLIPPAGES.setdefault(self.slippage.bps, self.slippage))
+
+
+def are_crossed(legs: Sequence[Leg]) -> bool:
+    """Whether a take profit is not above its stop loss: one price could then trigger both."""
+    prices = {leg.role: leg.condition.price for leg in legs}
+    take_profit, stop_loss = prices.get(Role.TAKE_PROFIT), prices.get(Role.STOP_LOSS)
+    return take_profit is not None and stop_loss is not None and take_profit <= stop_loss
 
 
 _SLIPPAGES: Final[dict[int, Bps]] = {}

@@ -23,6 +23,8 @@ class Refusal(Enum):
     STATE_FORBIDS_AMENDMENT = auto()
     FILL_UNDER_WAY = auto()
     AMENDMENT_UNLIKE_ORDER = auto()
+    PRICES_CROSSED = auto()
+    """The stop loss would be at or above the take profit."""
 
     WITHDRAWAL_UNKNOWN = auto()
     WITHDRAWAL_REJECTED = auto()

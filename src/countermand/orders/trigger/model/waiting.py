@@ -16,6 +16,8 @@ class Waiting(Enum):
     """It is triggered, and its fill is being built."""
     FILL = "fill"
     """Its fill has not landed."""
+    REST = "rest"
+    """A part was filled: the rest is to be judged by the price of now."""
     CANCEL = "cancel"
     """It expired: its owner has to cancel it to get the funds back."""
     ANOTHER_CANCEL = "another_cancel"
@@ -40,6 +42,8 @@ def waits_for(group: OrderGroup) -> Waiting | None:
             return Waiting.SWAP
         case State.EXECUTING:
             return Waiting.FILL
+        case State.PARTLY_FILLED:
+            return Waiting.REST
         case State.EXPIRED:
             return Waiting.CANCEL
         case State.READY_TO_CANCEL:
