@@ -13,7 +13,7 @@ from countermand.orders.trigger.model.commands import PlaceOrder, TriggerOrders
 from countermand.orders.trigger.model.events import DepositLanded, Event, FillLanded, SweepDone, WithdrawalLanded
 from countermand.orders.trigger.model.lifecycle import IllegalTransition, is_funded
 from countermand.orders.trigger.model.live_orders import LiveOrders
-from countermand.orders.trigger.model.order import OrderGroup
+from countermand.orders.trigger.model.order import OrderGroup, traded
 from countermand.orders.trigger.ports import OrderRow
 from countermand.orders.trigger.records import record_of
 from countermand.orders.trigger.rows import order_row
@@ -72,15 +72,26 @@ class Replay:
                 column.deposited += group.terms.deposited.units
                 self.transactions[event.signature] = group.id
             case FillLanded():
+                sold, bought = traded(group.terms, group.triggered_by())
+                column = self._audit.column(sold)
                 column.filled += event.used.units
                 column.withdrawn += event.returned.units
                 column.gifts_returned += event.dust.units
+                if group.terms.output_account is not None and bought == group.terms.output_mint:
+                    # The order keeps what its parent bought.
+                    self._audit.column(bought).deposited += event.received.units
                 self.transactions[event.signature] = group.id
             case WithdrawalLanded():
+                if group.terms.output_account is not None:
+                    kept = self._audit.column(group.terms.output_mint)
+                    kept.withdrawn += event.output_withdrawn.units
+                    kept.gifts_returned += event.output_dust.units
                 column.withdrawn += event.withdrawn.units
                 column.gifts_returned += event.dust.units
                 self.transactions[event.signature] = group.id
             case SweepDone(signature=signature) if signature is not None:
+                if event.output_dust != NOTHING:
+                    self._audit.column(group.terms.output_mint).gifts_returned += event.output_dust.units
                 column.gifts_returned += event.dust.units
                 self.transactions[signature] = group.id
             case _:
@@ -105,6 +116,9 @@ class Replay:
         for group in self.desk.groups.values():
             if is_funded(group) and group.remaining != NOTHING:
                 self._audit.column(group.terms.input_mint).remaining += group.remaining.units
+            proceeds = group.progress.proceeds
+            if proceeds is not None and proceeds.left != NOTHING:
+                self._audit.column(group.terms.output_mint).remaining += proceeds.left.units
         for mint, column in self._audit.columns.items():
             if not column.balances():
                 what = f"of {mint}, what was deposited is not what was filled, withdrawn and remains"

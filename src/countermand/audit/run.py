@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,7 @@ from countermand.audit.venue import check_api_keys, check_sandbox, check_venue
 from countermand.kernel.ports import Epoch
 from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE
 from countermand.orders.shards import BOOK_SHARD, TRIGGER_SHARD
+from countermand.orders.trigger.model.order import OrderGroup
 from countermand.services.custody.vaults import SeedRefused, VaultKeys, load_seed
 from countermand.services.tokens import Token
 from countermand.store.beside import database_beside
@@ -172,7 +173,7 @@ async def _audit_chain(
         return
     balances, orders = Balances(bytes(Keypair.from_seed(ledger.secrets.faucet_seed).pubkey()), found), OnChain(found)
     await Transactions(ledger, balances, orders, thorough=thorough, found=found).follow(snapshot)
-    claims = None if replay is None else {str(each.terms.input_account): each for each in replay.desk.groups.values()}
+    claims = None if replay is None else dict(_claims(replay))
     authority = ledger.secrets.mint_authority_seed
     priced = [mint for (mint,) in await snapshot.fetch("SELECT mint FROM prices ORDER BY mint")]
     accounts = Accounts(balances, orders, claims, tokens, authority, keys, sandbox=sandbox, priced=priced, found=found)
@@ -182,6 +183,14 @@ async def _audit_chain(
         found.not_checked.append(f"{seeds}: a chain that began without a faucet does not use them")
     if not thorough:
         found.not_checked.append("chain_transactions.raw: signatures are not verified from inside a venue")
+
+
+def _claims(replay: Replay) -> Iterator[tuple[str, OrderGroup]]:
+    """The token accounts of orders."""
+    for group in replay.desk.groups.values():
+        yield group.terms.input_account, group
+        if group.terms.output_account is not None:
+            yield group.terms.output_account, group
 
 
 @asynccontextmanager
