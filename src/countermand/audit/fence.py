@@ -18,6 +18,7 @@ _KEYS: Final[Mapping[int, Mapping[str, str]]] = MappingProxyType(
             {
                 "orders": "id::text",
                 "crafts": "request_id::text",
+                "watermarks": "mint || ' ' || direction",
             }
         ),
         BOOK_SHARD: MappingProxyType(

@@ -31,6 +31,7 @@ NOT_CHECKED: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             MISSING_ROWS: "of deposits that became no order: nothing else refers to them",
             ADDED_ROWS: "deposits that became no order leave no trace elsewhere",
         },
+        "watermarks": {},
         "builds": {
             "body": "its order and its purpose: only that they are possible for its message",
             MISSING_ROWS: "nothing else refers to a transaction that was built; they are forgotten after a day",
