@@ -120,23 +120,22 @@ class LiveOrders:
 
         Those that it does not trigger must be watched again.
         """
-        concerned = list[OrderId]()
-        for take in self._sources(mint, at_once=at_once):
-            some, more = take(price, most - len(concerned))
-            concerned += some
+        concerned, more = self._armed.take_crossed(mint, price, most)
+        for take in self._further(mint, at_once=at_once):
             if more or len(concerned) == most:
                 return concerned, True
-        return concerned, False
+            some, more = take(price, most - len(concerned))
+            concerned += some
+        return concerned, more
 
-    def _sources(self, mint: Mint, *, at_once: bool) -> Iterable[Take]:
-        yield partial(self._armed.take_crossed, mint)
-        if at_once:
-            yield partial(self._paused.take_crossed, mint)
-        for direction in Direction if self._trailing else ():
-            if (trailing := self._trailing.get((mint, direction))) is not None:
-                yield trailing.armed.take_crossed
-                if at_once:
-                    yield trailing.paused.take_crossed
+    def _further(self, mint: Mint, *, at_once: bool) -> Sequence[Take]:
+        """Where else there may be orders that the price concerns."""
+        paused: Sequence[Take] = [partial(self._paused.take_crossed, mint)] if at_once else []
+        if not self._trailing:
+            return paused
+        trailing = [self._trailing.get((mint, direction)) for direction in Direction]
+        armed = [each.armed.take_crossed for each in trailing if each is not None]
+        return [*armed, *paused, *(each.paused.take_crossed for each in trailing if each is not None and at_once)]
 
     def watch_again(self, order_ids: Iterable[OrderId]) -> None:
         """After `take_crossed`, when those that are triggered are so."""
