@@ -51,6 +51,8 @@ def test_a_pair_that_is_through_the_market_triggers_at_once(venue: Venue, alice:
         ({"tpSlippageBps": 10_001}, "tpSlippageBps"),
         ({"triggerPriceUsd": 200}, "triggerPriceUsd"),
         ({"slippageBps": 100}, "slippageBps"),
+        ({"trailingBps": 100}, "trailingBps"),
+        ({"triggerCondition": "above"}, "triggerCondition"),
     ],
 )
 def test_a_pair_that_is_not_placed(alice: Trader, fields: dict[str, object], field: str) -> None:
@@ -190,6 +192,7 @@ def test_a_rest_that_is_worth_less_than_a_cent_goes_back(
     venue.settles()
     row = alice.sees(order)
     assert (row["orderState"], row["inputUsed"]) == ("filled", str(most))
+    assert (row["remainingInputAmount"], row["fillPercent"]) == ("0", 1)
     assert [event["type"] for event in row["events"]] == ["withdrawal", "fill", "deposit"]
     assert row["events"][0]["amount"] == str(back)
     assert row["events"][0]["txSignature"] == row["events"][1]["txSignature"], "in one transaction"

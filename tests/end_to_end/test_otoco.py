@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.trader import Order, Trader, one_part_of, otoco
-from tests.end_to_end.venue import SOL, USDC, Venue
+from tests.end_to_end.venue import JUP, SOL, USDC, Venue
 
 RENT = 2_039_280
 FEE_MAX = 30_000
@@ -217,3 +217,45 @@ def test_the_children_s_opening_tells_how_long_it_took(venue: Venue, alice: Trad
     (told,) = [reason for reason in reasons if "unprotected" in reason]
     assert told.startswith("the parent is done, the children are open")
     assert "the order expires in 29 minutes" in told or "in 30 minutes" in told
+
+
+def test_what_it_waits_for_is_what_is_armed(venue: Venue, alice: Trader) -> None:
+    order = alice.places(DIP)
+
+    def waits_for() -> str:
+        shown: str = venue.ask("GET", f"/sandbox/orders/{order}").ok()["waitsFor"]
+        return shown
+
+    assert "≤ 120" in waits_for()
+    assert "150" not in waits_for().partition(",")[0]
+    venue.price(SOL, "119")
+    venue.settles()
+    assert waits_for().startswith("triggers at ≥ 150 or ≤ 100")
+
+
+def test_a_rest_that_became_worthless_goes_back_and_the_children_open(venue: Venue, alice: Trader) -> None:
+    """JUP falls to nothing while the first part of the parent lands: nobody could swap the rest."""
+    venue.price(JUP, "1")
+    venue.pool(JUP, most=11_900_000)
+    wish = otoco(12 * JUP, USDC, below=120, take_profit=150, stop_loss=100, triggerMint=SOL.mint, slippageBps=10_000)
+    order = alice.places(wish)
+    venue.faults(landDelayMs=500)
+    venue.price(SOL, "119")
+    while alice.sees(order)["rawState"] != "executing":
+        pass
+    venue.price(JUP, "0.00001")
+    venue.faults()
+    venue.settles()
+    row = alice.sees(order)
+    assert (row["rawState"], row["remainingInputAmount"], row["inputUsed"]) == ("open", "0", "11900000")
+    assert [event["type"] for event in row["events"]] == ["withdrawal", "fill", "deposit"]
+    assert row["events"][0]["amount"] == "100000"
+    assert not venue.exists(alice.accounts[order])
+    alice.confirms(order, alice.cancels(order)).ok()
+    assert venue.audit()["ok"]
+
+
+@pytest.mark.parametrize("fields", [{"trailingBps": 100}])
+def test_an_otoco_does_not_trail(alice: Trader, fields: dict[str, object]) -> None:
+    refused = alice.creates(alice.body_for(DIP, alice.crafts(DIP)) | fields)
+    assert refused.body["details"] == {"trailingBps": "Not a field of otoco orders"}

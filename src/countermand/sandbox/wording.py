@@ -49,7 +49,7 @@ def trigger_waits_for(
 def _price_words(group: OrderGroup, price_of: PriceOf) -> str:
     price = price_of(group.terms.trigger_mint)
     shown = "the price is not known" if price is None else f"the price is {dollars(price)}"
-    return f"triggers at {' or '.join(condition_words(leg.condition) for leg in group.legs)}, {shown}"
+    return f"triggers at {' or '.join(condition_words(leg.condition) for _, leg in group.armed())}, {shown}"
 
 
 def _pause_words(group: OrderGroup, timeline: Sequence[TimelineEntry], now: Instant) -> str:

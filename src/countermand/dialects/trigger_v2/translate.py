@@ -24,7 +24,7 @@ from countermand.dialects.trigger_v2.wire import (
 )
 from countermand.orders.trigger.model.commands import Amendment, LegChange, UnsignedDeposit
 from countermand.orders.trigger.model.condition import Condition, Direction
-from countermand.orders.trigger.model.order import NOWHERE, Family, Leg, OrderGroup, Role
+from countermand.orders.trigger.model.order import NOWHERE, Family, Leg, OrderGroup, Role, State
 from countermand.orders.trigger.model.refusals import Refusal
 from countermand.orders.trigger.model.trailing import Trail
 from countermand.orders.trigger.ports import HistoryQuery, Sort
@@ -33,7 +33,7 @@ from countermand.orders.trigger.service import OrderRequest, OrderView, Placed
 from countermand.values.holding import Holding
 from countermand.values.identity import Address, Mint, RequestId, Wallet
 from countermand.values.instant import Instant
-from countermand.values.quantities import USD_SCALE, BaseUnits, Bps, UsdPrice, decimal_text
+from countermand.values.quantities import NOTHING, USD_SCALE, BaseUnits, Bps, UsdPrice, decimal_text
 from countermand.values.tokens import Token
 
 DEPOSIT_USD_MIN: Final = 10
@@ -117,6 +117,8 @@ def into_request(body: CreateRequest) -> OrderRequest:
         raise Declined(error(400, "exactly one of triggerPriceUsd or trailingBps must be set"))
     flaws = _fields_of_other_types(body)
     _check_trail(flaws, body)
+    if family is Family.OCO and body.trigger_condition is not UNSET:
+        flaws["triggerCondition"] = "Not a field of oco orders"
     legs = _legs(flaws, body, family)
     amount = flaws.amount("inputAmount", body.input_amount)
     flaws.instant("expiresAt", body.expires_at)
@@ -160,7 +162,7 @@ def _trigger(flaws: Flaws, body: CreateRequest) -> Leg:
 
 def _check_trail(flaws: Flaws, body: CreateRequest) -> None:
     """A stop below follows what is sold, one above what is bought."""
-    if isinstance(body.trailing_bps, UnsetType):
+    if isinstance(body.trailing_bps, UnsetType) or body.order_type != "single":
         return
     below = body.trigger_condition == "below"
     if body.trigger_mint != (body.input_mint if below else body.output_mint):
@@ -290,7 +292,7 @@ def from_view(view: OrderView, vault: Address) -> HistoryItem:
         privy_wallet_pubkey=vault,
         input_mint=terms.input_mint,
         initial_input_amount=str(terms.deposited.units),
-        remaining_input_amount=str((terms.deposited - used).units),
+        remaining_input_amount=str(_unsold(group).units),
         output_mint=terms.output_mint,
         trigger_mint=terms.trigger_mint,
         trigger_condition=None if trigger is None else trigger.condition.direction.value,
@@ -319,7 +321,16 @@ def _filled(group: OrderGroup) -> int:
     holding: Holding | None = group.funds
     if group.terms.family is Family.OTOCO:
         holding = group.progress.proceeds if group.parent_is_done else None
+    if group.state is State.FILLED:
+        return int(10**_FRACTION_SCALE)
     return 0 if holding is None else holding.posted.units * 10**_FRACTION_SCALE // holding.reserved.units
+
+
+def _unsold(group: OrderGroup) -> BaseUnits:
+    """What a cancel takes is not deducted, here or at the original; a rest that a last fill gave back is."""
+    if group.state is State.FILLED or (group.parent_is_done and group.state is not State.CANCELLED):
+        return NOTHING
+    return group.terms.deposited - group.progress.posted
 
 
 def _price_of(leg: Leg | None) -> Raw | None:

@@ -33,6 +33,7 @@ class TriggerInspection:
         group = await self._shard.committed(order_id)
         if group is None:
             return None
+        group = self._shard.as_committed(group)
         story = await self._records.story(order_id, TIMELINE_MAX)
         told = [(row.seq, decode_told(row.record.body)) for row in story]
         # What happened since the order was read is another reading.
@@ -42,7 +43,10 @@ class TriggerInspection:
         """The newest first."""
         await self._shard.barrier()
         names = None if states is None else [state.value for state in states]
-        return [decode_group(body) for body in await self._records.trigger_orders(wallet, names, limit)]
+        return [
+            self._shard.as_committed(decode_group(body))
+            for body in await self._records.trigger_orders(wallet, names, limit)
+        ]
 
 
 def _entry(seq: int, told: ToldEvent) -> TimelineEntry:

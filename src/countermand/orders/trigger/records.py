@@ -200,7 +200,8 @@ def history_of(told: ToldEvent) -> Iterator[HistoryEntry]:
         case "fill_landed":
             if told.returned is not None:
                 yield _entry("withdrawal", told, mint=told.mint, amount=told.returned)
-            yield _entry("fill", told)
+            if told.amount != "0":
+                yield _entry("fill", told)
         case "fill_failed":
             yield _entry("fill", told, succeeded=False)
         case "order_expired":

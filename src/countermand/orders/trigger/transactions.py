@@ -86,12 +86,14 @@ class TriggerTransactions:
         token, output = self._tokens.get(sale.sold), self._tokens.get(sale.bought)
         if token is None or output is None:
             return SwapRefused(f"no such token: {sale.sold} or {sale.bought}")
-        quote = await self._custody.quote(wallet, _swap(sale, sale.amount, NOTHING))
-        if isinstance(quote, SwapRefused):
-            return quote
         market = self._market(token, output)
         if isinstance(market, SwapRefused):
             return market
+        if group.sells.posted and _is_worth_less(sale.amount, market, REST_USD_MIN):
+            return await self._build_return(group, sale)
+        quote = await self._custody.quote(wallet, _swap(sale, sale.amount, NOTHING))
+        if isinstance(quote, SwapRefused):
+            return quote
         part, rest = quote.takes, sale.amount - quote.takes
         if rest and _is_worth_less(part, market, PART_USD_MIN):
             return SwapRefused(_too_small_a_part(part, token))
@@ -107,6 +109,14 @@ class TriggerTransactions:
             variant=group.version,
             closes=_closes(group),
         )
+
+    async def _build_return(self, group: OrderGroup, sale: Sale) -> UnsignedTransaction | SwapRefused:
+        """Gives the rest of an order back that became worthless since its last part: a fill that swaps nothing."""
+        parcel = Parcel(sale.account, sale.sold)
+        built = await self._custody.build_sweep(group.terms.wallet, parcel, variant=group.version)
+        if built is None or built.dust < sale.amount:
+            return SwapRefused(f"the account {sale.account} holds less than the rest of the order")
+        return replace(built, dust=built.dust - sale.amount, returns=sale.amount)
 
     async def build_sweep(self, group: OrderGroup) -> UnsignedTransaction | None:
         wallet, own, output = group.terms.wallet, _own_parcel(group), _output_parcel(group)
@@ -149,8 +159,11 @@ def plan_of(group: OrderGroup, attempt: Attempt) -> SigningPlan:
                 moves = (*moves, Open(terms.output_account, terms.output_mint))
         case AttemptKind.FILL:
             sale = group.sale()
-            swap, left_over = _swap(sale, built.moves, built.minimum), built.returns + built.dust
-            moves = (swap, *_emptied(sale.account, sale.sold, left_over, closes=built.closes))
+            moves = tuple(_emptied(sale.account, sale.sold, built.returns + built.dust, closes=built.closes))
+            if built.moves or not built.returns:
+                moves = (_swap(sale, built.moves, built.minimum), *moves)
+            else:
+                payer, signers = _signatories(AttemptKind.SWEEP)
         case AttemptKind.WITHDRAWAL:
             moves = tuple(_back(group, built, from_own=not group.parent_is_done))
         case AttemptKind.SWEEP:

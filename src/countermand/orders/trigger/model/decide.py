@@ -397,6 +397,8 @@ def _deposit_landed(group: OrderGroup, command: ResolveAttempt, moment: Moment) 
 
 def _fill_landed(group: OrderGroup, craft: UnsignedTransaction, command: ResolveAttempt) -> Event:
     """The user got back all that a last swap left: the rest of the order's own funds first, the others are dust."""
+    if not craft.moves:  # It gave a worthless rest back.
+        return FillLanded(command.signature, NOTHING, NOTHING, craft.dust, closed=craft.closes, returned=craft.returns)
     swap = command.swap
     assert swap is not None, f"the fill of order {group.id} landed, and does not show what it moved"
     ends = craft.closes or bool(craft.returns)
