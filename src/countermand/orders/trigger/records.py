@@ -15,6 +15,7 @@ from countermand.kernel.ports import EventRecord
 from countermand.orders.trigger.journal import COMMANDS, EVENTS
 from countermand.orders.trigger.model import events
 from countermand.orders.trigger.model.commands import Command
+from countermand.orders.trigger.model.condition import Direction
 from countermand.orders.trigger.model.events import Event
 from countermand.orders.trigger.model.order import Leg, OrderGroup, Purpose, purpose, traded
 from countermand.orders.trigger.words import trigger_reason
@@ -78,12 +79,15 @@ def record_of(group: OrderGroup, event: Event, command: Command, at: Instant) ->
 
 def record_of_move(event: events.WatermarkMoved, command: Command, at: Instant) -> EventRecord:
     """Of no wallet and no order: which ones it concerns, those tell who trail the mint."""
+    side = event.direction.value
+    extreme = "high" if event.direction is Direction.BELOW else "low"
     told = {
         "event": EVENTS.name_of(event),
         "at": at,
         "cause": COMMANDS.name_of(command),
+        "reason": f"the price of {event.mint} is {dollars(event.price)}: a new {extreme} for what triggers {side} it",
         "mint": event.mint,
-        "direction": event.direction.value,
+        "direction": side,
         "price": dollars(event.price),
     }
     return EventRecord(Wallet(""), OrderId(""), EVENTS.name_of(event), encode(told))
