@@ -20,7 +20,6 @@ from countermand.dialects.trigger_v2 import routes
 from countermand.dialects.trigger_v2.refusals import WORDS
 from countermand.gateway import telemetry as gateway_telemetry
 from countermand.kernel import telemetry as kernel_telemetry
-from countermand.orders.trigger import telemetry as trigger_telemetry
 from countermand.orders.trigger.model.refusals import Refusal
 from countermand.sandbox.faults import CrashPoint
 from countermand.sandbox.routes import SUFFIXES
@@ -42,7 +41,7 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "keys list": list_,
     "keys revoke": revoke,
 }
-MEASURED = (trigger_telemetry, gateway_telemetry, kernel_telemetry, transactions_telemetry)
+MEASURED = (gateway_telemetry, kernel_telemetry, transactions_telemetry)
 
 
 def page(name: str) -> str:

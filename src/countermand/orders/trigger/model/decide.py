@@ -41,7 +41,7 @@ from countermand.orders.trigger.model.events import (
     WithdrawalLanded,
     WithdrawalStarted,
 )
-from countermand.orders.trigger.model.order import Leg, OrderGroup, State, Terms, Withdrawal, are_crossed
+from countermand.orders.trigger.model.order import Leg, OrderGroup, State, Terms, are_crossed
 from countermand.orders.trigger.model.refusals import Refusal, Refused
 from countermand.values.instant import Instant, Moment
 from countermand.values.quantities import NOTHING
@@ -54,6 +54,7 @@ from countermand.values.transactions import (
     UnsignedTransaction,
     digest_of,
 )
+from countermand.values.withdrawal import Withdrawal
 
 Decision: TypeAlias = tuple[Event, ...]
 """What happened, in order. Empty: it had happened before, and is so."""
