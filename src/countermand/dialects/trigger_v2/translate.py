@@ -6,6 +6,7 @@ from typing import Final
 from msgspec import UNSET, Raw, UnsetType
 
 from countermand.answering import Declined
+from countermand.dialects.trigger_v2.dca_translate import check_jl_mint
 from countermand.dialects.trigger_v2.envelope import error, invalid
 from countermand.dialects.trigger_v2.reading import Flaws
 from countermand.dialects.trigger_v2.refusals import WORDS
@@ -21,6 +22,7 @@ from countermand.dialects.trigger_v2.wire import (
     HistoryParams,
     PlacedAnswer,
 )
+from countermand.orders.dca.model.commands import UnsignedDeposit as UnsignedDcaDeposit
 from countermand.orders.trigger.model.commands import Amendment, LegChange, UnsignedDeposit
 from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.order import Family, Leg, Role
@@ -48,8 +50,11 @@ _FIELDS: Final = {
 # --- deposits
 
 
-def check_craft(body: CraftRequest) -> tuple[Family, BaseUnits]:
-    """The order's family and the amount. Older clients name neither type nor sub-type: theirs is a single order."""
+def check_craft(body: CraftRequest) -> tuple[Family | None, BaseUnits]:
+    """The order's family, None for a recurring one, and the amount.
+
+    Older clients name neither type nor sub-type: theirs is a single order.
+    """
     flaws = Flaws()
     amount = flaws.amount("amount", body.amount)
     for field, key in (
@@ -61,9 +66,10 @@ def check_craft(body: CraftRequest) -> tuple[Family, BaseUnits]:
     flaws.refuse()
     sub_type = body.order_sub_type
     if body.order_type == "dca":
-        named = sub_type is not UNSET
-        words = "orderSubType must be omitted when orderType is 'dca'" if named else "DCA orders are not enabled"
-        raise Declined(error(400, words))
+        if sub_type is not UNSET:
+            raise Declined(error(400, "orderSubType must be omitted when orderType is 'dca'"))
+        check_jl_mint(body)
+        return None, amount
     if body.order_type == "price" and sub_type is UNSET:
         options = 'Invalid option: expected one of "single"|"oco"|"otoco"'
         raise Declined(invalid({"orderSubType": options}))
@@ -99,7 +105,9 @@ def check_worth(amount: BaseUnits, token: Token, price: UsdPrice | None) -> None
         raise Declined(error(400, f"Order must be at least {DEPOSIT_USD_MIN} USD (current value: {worth} USD)"))
 
 
-def from_craft(deposit: UnsignedDeposit, transaction: str, vault: Address, token: Token) -> CraftAnswer:
+def from_craft(
+    deposit: UnsignedDeposit | UnsignedDcaDeposit, transaction: str, vault: Address, token: Token
+) -> CraftAnswer:
     return CraftAnswer(
         transaction=transaction,
         request_id=deposit.request_id,
