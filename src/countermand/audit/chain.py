@@ -8,62 +8,59 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 
 from countermand.audit.findings import Audit
-from countermand.audit.replay import Replay
-from countermand.orders.trigger.model.lifecycle import is_funded
-from countermand.orders.trigger.model.order import OrderGroup, State
+from countermand.audit.held import HeldOrder
 from countermand.solana.ledger import decode_meta
 from countermand.solana.tokens import SOL_MINT, TOKEN_ACCOUNT_RENT_LAMPORTS
-from countermand.values.quantities import NOTHING
+from countermand.values.identity import OrderId
 
 _AT_A_TIME: Final = 1_000
 _AMOUNT: Final = slice(64, 72)
 _ACCOUNTS: Final = "SELECT address, lamports, data FROM chain_accounts WHERE address = ANY($1)"
 _TRANSACTIONS: Final = "SELECT signature, error, meta FROM chain_transactions WHERE signature = ANY($1)"
-_CLOSED: Final = (State.FILLED, State.CANCELLED, State.DEPOSIT_FAILED)
 
 
-async def compare_transactions(connection: Any, replay: Replay, audit: Audit) -> None:
-    """Every transaction that the journal says landed is on the chain, without an error."""
-    for some in _chunks(list(replay.transactions)):
+async def compare_transactions(connection: Any, transactions: Mapping[str, OrderId], audit: Audit) -> None:
+    """Every transaction that the journal says landed is on the chain, without an error. With its order."""
+    for some in _chunks(list(transactions)):
         rows = await connection.fetch(_TRANSACTIONS, [bytes(Signature.from_string(text)) for text in some])
         landed = {str(Signature(row["signature"])): row for row in rows}
         for signature in some:
             row = landed.get(signature)
             if row is None or row["error"] is not None:
-                order_id = replay.transactions[signature]
+                order_id = transactions[signature]
                 what = f"of order {order_id} did not land on the chain"
                 audit.differs("chain_transactions", signature, f"the transaction {what}")
             else:
                 audit.network_fees_lamports += _fee_of(row["meta"])
 
 
-async def compare_accounts(connection: Any, groups: Iterable[OrderGroup], audit: Audit) -> None:
+async def compare_accounts(connection: Any, orders: Iterable[HeldOrder], audit: Audit) -> None:
     """Every order's account holds at least what remains of it; those of ended orders are closed."""
-    for some in _chunks(list(groups)):
-        addresses = [bytes(Pubkey.from_string(group.terms.input_account)) for group in some]
+    for some in _chunks(list(orders)):
+        addresses = [bytes(Pubkey.from_string(order.account)) for order in some]
         rows = {row["address"]: row for row in await connection.fetch(_ACCOUNTS, addresses)}
-        for group, address in zip(some, addresses, strict=True):
-            _compare_account(group, rows.get(address), audit)
+        for order, address in zip(some, addresses, strict=True):
+            _compare_account(order, rows.get(address), audit)
 
 
-def _compare_account(group: OrderGroup, row: "Mapping[str, Any] | asyncpg.Record | None", audit: Audit) -> None:
-    attempt = group.progress.attempt
+def _compare_account(order: HeldOrder, row: "Mapping[str, Any] | asyncpg.Record | None", audit: Audit) -> None:
+    attempt = order.attempt
     if attempt is not None:
         kind = attempt.kind.value
-        audit.unresolved.append(f"order {group.id}: the fate of its {kind} (attempt {attempt.number}) is unknown")
+        audit.unresolved.append(f"order {order.id}: the fate of its {kind} (attempt {attempt.number}) is unknown")
         return
     held = None if row is None else int.from_bytes(row["data"][_AMOUNT], "little")
     if row is not None:
         audit.rent_held_lamports += min(row["lamports"], TOKEN_ACCOUNT_RENT_LAMPORTS)
-    if is_funded(group) and group.remaining != NOTHING:
-        if held is None or held < group.remaining.units:
-            what = f"order {group.id} has {group.remaining.units} units left, this account of it {held or 0}"
-            audit.differs("chain_accounts", group.terms.input_account, what)
+    if order.left:
+        if held is None or held < order.left:
+            what = f"order {order.id} has {order.left} units left, this account of it {held or 0}"
+            audit.differs("chain_accounts", order.account, what)
             return
-        audit.column(group.terms.input_mint).gifts_held += held - group.remaining.units
-    elif row is not None and group.state in _CLOSED and not group.progress.sweep_due and not _is_a_gift(group, row):
-        what = f"order {group.id} has ended, and this account of it is still open"
-        audit.differs("chain_accounts", group.terms.input_account, what)
+        audit.column(order.mint).gifts_held += held - order.left
+    elif row is not None and order.is_closed and not _is_a_gift(order, row):
+        what = f"order {order.id} has ended, and this account of it is still open"
+        audit.differs("chain_accounts", order.account, what)
 
 
 def _fee_of(meta: bytes) -> int:
@@ -74,9 +71,9 @@ def _fee_of(meta: bytes) -> int:
         return 0
 
 
-def _is_a_gift(group: OrderGroup, row: "Mapping[str, Any] | asyncpg.Record") -> bool:
+def _is_a_gift(order: HeldOrder, row: "Mapping[str, Any] | asyncpg.Record") -> bool:
     """Any wallet may send lamports to the address of a closed account, or to one where a deposit failed."""
-    return not row["data"] or (group.state is State.DEPOSIT_FAILED and group.terms.input_mint != SOL_MINT)
+    return not row["data"] or (order.never_funded and order.mint != SOL_MINT)
 
 
 def _chunks(items: list[Any]) -> Iterable[list[Any]]:

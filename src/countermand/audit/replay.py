@@ -1,10 +1,12 @@
 """The journal of trigger orders, replayed: decides and folds again, and compares what comes out with what is stored."""
 
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Iterator
 from hashlib import sha256
+from typing import Final
 
 from countermand.audit.events import EventsReplay
 from countermand.audit.findings import Audit
+from countermand.audit.held import HeldOrder
 from countermand.audit.reading import is_bucket_of
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import EventRecord, JournalRow
@@ -13,12 +15,14 @@ from countermand.orders.trigger.model.commands import PlaceOrder, TriggerOrders
 from countermand.orders.trigger.model.events import DepositLanded, Event, FillLanded, SweepDone, WithdrawalLanded
 from countermand.orders.trigger.model.lifecycle import IllegalTransition, is_funded
 from countermand.orders.trigger.model.live_orders import LiveOrders
-from countermand.orders.trigger.model.order import OrderGroup
+from countermand.orders.trigger.model.order import OrderGroup, State
 from countermand.orders.trigger.ports import OrderRow
 from countermand.orders.trigger.records import record_of
 from countermand.orders.trigger.rows import order_row
 from countermand.values.identity import Mint, OrderId, RequestId
 from countermand.values.quantities import NOTHING, UsdPrice
+
+_CLOSED: Final = (State.FILLED, State.CANCELLED, State.DEPOSIT_FAILED)
 
 
 class Replay:
@@ -109,3 +113,17 @@ class Replay:
             if not column.balances():
                 what = f"of {mint}, what was deposited is not what was filled, withdrawn and remains"
                 self._audit.differs("journal", self._shard, what)
+
+    def held(self) -> Iterator[HeldOrder]:
+        for group in self.desk.groups.values():
+            terms, progress = group.terms, group.progress
+            yield HeldOrder(
+                group.id,
+                terms.wallet,
+                terms.input_mint,
+                terms.input_account,
+                left=group.remaining.units if is_funded(group) else 0,
+                is_closed=group.state in _CLOSED and not progress.sweep_due,
+                never_funded=group.state is State.DEPOSIT_FAILED,
+                attempt=progress.attempt,
+            )
