@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format bench docs programs clean
+.PHONY: help run test ranges lint format bench docs programs clean
 
 help: ## Say what each target does.
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -26,6 +26,9 @@ run: $(RUNTIME) ## Start a complete venue on 127.0.0.1:8080; its data goes to .c
 
 test: $(TOOLS) $(CLIENTS) $(TANX) ## Run all the tests.
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+ranges: $(TOOLS) ## Test with the lowest and the newest versions of our dependencies.
+	@$(BIN)/python -m scripts.try_ranges $(PYTEST_FLAGS)
 
 lint: $(TOOLS) ## Check style, types and who may import whom.
 	$(BIN)/ruff check .

@@ -119,7 +119,7 @@ class Client:
 
     async def _crafts(self) -> Ticket:
         input_mint, output_mint, trigger_mint = self._pair()
-        family = self._families.choice((Family.SINGLE, Family.SINGLE, Family.OCO))
+        family = self._families.choice(self.world.side.families)
         amount = self.random.choice((1_000, 50_000, 1_000_000, 100_000_000))
 
         async def crafts(process: Process) -> Answer:
@@ -151,10 +151,13 @@ class Client:
     def _legs(self, family: Family, mint: str) -> tuple[Leg, ...]:
         if family is Family.SINGLE:
             return (Leg(Role.TRIGGER, self._condition(mint), self._slippage()),)
-        return (
+        pair = (
             Leg(Role.TAKE_PROFIT, Condition(Direction.ABOVE, self._away(mint, 1)), self._slippage()),
             Leg(Role.STOP_LOSS, Condition(Direction.BELOW, self._away(mint, -1)), self._slippage()),
         )
+        if family is Family.OCO:
+            return pair
+        return (Leg(Role.TRIGGER, self._condition(mint), self._slippage()), *pair)
 
     def _away(self, mint: str, sign: int) -> UsdPrice:
         """Above the market, or below it."""
@@ -237,14 +240,16 @@ class Client:
         price = self._condition(mint).price if self.random.random() < 0.8 else None
         expires_at = self._expiry() if self.random.random() < 0.3 else None
         changes: tuple[LegChange, ...] = (LegChange(price, self._slippage()),)
-        if family is Family.OCO:
-            changes = self._families.choice(
+        if family is not Family.SINGLE:
+            pair = self._families.choice(
                 (
                     (LegChange(self._away(mint, 1)), LegChange(self._away(mint, -1))),
                     (LegChange(self._away(mint, 1)), LegChange()),
                     (LegChange(), LegChange(self._away(mint, -1))),
                 )
             )
+            parent = self._families.choice((LegChange(), *changes))
+            changes = pair if family is Family.OCO else (parent, *pair)
         amendment = Amendment(family, changes, expires_at)
 
         async def amends(process: Process) -> Answer:

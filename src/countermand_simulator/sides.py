@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Final, Protocol
 
+from countermand.orders.trigger.model.order import Family
 from countermand.orders.trigger.ports import Transactions
 from countermand.services.transactions.landed import LandedChain
 from countermand.solana.clockwork import BLOCKHASH_SLOTS
@@ -80,6 +81,9 @@ class ChainSide(Protocol):
 
     @property
     def wallets(self) -> Sequence[str]: ...
+    @property
+    def families(self) -> Sequence[Family]:
+        """What can be ordered, each as often as it is named."""
 
     async def open(self) -> None: ...
 
@@ -129,6 +133,7 @@ class ModelSide:
         self.sol = SOL
         self.mints = (SOL, "USDC", "JUP")
         self.decimals: Mapping[str, int] = dict.fromkeys(self.mints, 0)
+        self.families = (Family.SINGLE, Family.SINGLE, Family.OCO)
         self.wallets = tuple(str(signing.wallet(number).pubkey()) for number in range(wallets))
         self._chain = ModelChain(wall_ms, window)
 

@@ -15,6 +15,7 @@ from solders.system_program import TransferParams
 from solders.system_program import transfer as transfer_lamports
 
 from countermand.kernel.clock import VenueClock
+from countermand.orders.trigger.model.order import Family
 from countermand.orders.trigger.ports import Transactions
 from countermand.orders.trigger.transactions import TriggerTransactions
 from countermand.sandbox.pool import Liquidity, SandboxPool, sandbox_accounts
@@ -118,6 +119,7 @@ class SvmSide:
     def __init__(self, world: SvmContext) -> None:
         self.sol = SOL.mint
         self.mints = tuple(token.mint for token in _TOKENS)
+        self.families = (Family.SINGLE, Family.SINGLE, Family.OCO, Family.OTOCO)
         self.decimals: Mapping[str, int] = {token.mint: token.decimals for token in _TOKENS}
         self._world = world
         self._keys = VaultKeys(_SEED)

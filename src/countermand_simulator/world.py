@@ -70,6 +70,9 @@ class Rows:
         return [order_id for order_id, row in self.database.shard(0).orders.items() if row.live]
 
 
+_BOTH: Final = 0.5
+
+
 class World(Harness[Process]):
     patience_s = 60
 
@@ -204,6 +207,9 @@ class World(Harness[Process]):
         if order["state"] != "depositing" and dusts:
             self.happened(f"dust before a landing, {order['close_rejections']} rejected so far")
             await self.side.dust(order["terms"]["input_account"], self.between(1, 1_000))
+            if order["terms"]["output_account"] and self._bits.random() < _BOTH:
+                self.happened("dust comes to an output account")
+                await self.side.dust(order["terms"]["output_account"], self._bits.randint(1, 1_000))
         elif order["state"] == "depositing" and prefunds:
             self.happened("an address is prefunded while its deposit is on its way")
             await self.side.prefund(order["terms"]["input_account"])

@@ -68,8 +68,8 @@ def _trades_in_rounds(venue: Venue) -> None:
     cancelled = plans.places(dca(100 * USDC))
     venue.settles()
     venue.faults(failSwaps=1)
-    for _ in range(2):
-        venue.advances(61)
+    for seconds in (61, 2):
+        venue.advances(seconds)
         venue.settles()
     assert plans.sees(completed)["state"] == "completed"
     assert plans.sees(active)["roundsFilled"] == 1

@@ -53,7 +53,7 @@ def run_node(
 
 
 def install() -> None:
-    """Install the npm packages without native parts, and Node before them if the machine has none that will do."""
+    """Install the npm packages, without running scripts of theirs, and Node if the machine has none that will do."""
     if _npm() is None:
         subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", NODE_WHEEL], check=True)
         os.execv(sys.executable, [sys.executable, "-m", "tests.clients.node", "install"])

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.clients.node import run_node
-from tests.end_to_end.trader import Trader, oco, single
+from tests.end_to_end.trader import Trader, oco, otoco, single
 from tests.end_to_end.venue import SOL, USDC, Venue
 
 PAGE = (Path(__file__).parent / "seed_manage_orders.md").read_text()
@@ -39,6 +39,13 @@ class PageReader:
 
     def updates(self) -> Any:
         return self._runs(UPDATE, "[updateResponse.status, result]")
+
+    def updates_with(self, body: Any) -> Any:
+        """The page's request, with another of the bodies that it shows."""
+        given = f"JSON.stringify({json.dumps(body)})"
+        code, count = re.subn(r"JSON\.stringify\(\{.*?\}\)", lambda _: given, UPDATE, flags=re.DOTALL)
+        assert count == 1
+        return self._runs(code, "[updateResponse.status, result]")
 
     def asks_to_cancel(self) -> Any:
         status, self.cancel_data = self._runs(CANCEL, "[cancelResponse.status, cancelData]")
@@ -128,13 +135,22 @@ def test_the_page_withdraws_an_expired_order(venue: Venue, alice: Trader) -> Non
     assert alice.holds(USDC) == before
 
 
+def test_the_page_updates_an_order_of_each_type(alice: Trader) -> None:
+    shown = [
+        (single(sell=1 * SOL, above=200), SINGLE),
+        (oco(sell=1 * SOL, take_profit=300, stop_loss=100), OCO),
+        (otoco(sell=1 * SOL, buy=USDC, above=200, take_profit=300, stop_loss=100), OTOCO),
+    ]
+    for wish, body in shown:
+        order = alice.places(wish)
+        assert PageReader(alice, order).updates_with(body) == (200, {"id": order})
+        row = alice.sees(order)
+        assert {name: row[name] for name in body} == body
+
+
 def test_the_bodies_that_the_page_shows(venue: Venue, alice: Trader) -> None:
     order = alice.places(single(sell=1 * SOL, above=200))
     assert alice.patch(f"/orders/price/{order}", SINGLE).ok() == {"id": order}
-    pair = alice.places(oco(sell=1 * SOL, take_profit=300, stop_loss=100))
-    assert alice.patch(f"/orders/price/{pair}", OCO).ok() == {"id": pair}
-    row = alice.sees(pair)
-    assert (row["tpPriceUsd"], row["slPriceUsd"]) == (260, 145)
     for other in (OCO, OTOCO):
         refused = alice.patch(f"/orders/price/{order}", other)
         assert refused.status == 400

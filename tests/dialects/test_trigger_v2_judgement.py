@@ -196,7 +196,6 @@ def test_an_order_does_not_become_a_trailing_one(venue: FakeVenue) -> None:
             400,
             "jlMint does not match the JL token for this input mint",
         ),
-        ({"orderSubType": "otoco"}, 400, "OTOCO orders are not enabled"),
         ({"userAddress": USDC}, 403, "Forbidden: userAddress must match authenticated user"),
     ],
 )
@@ -272,7 +271,6 @@ def test_what_is_wrong_with_a_craft_is_said_by_field(
         ({"triggerPriceUsd": None}, 400, "exactly one of triggerPriceUsd or trailingBps must be set"),
         ({"trailingBps": 500}, 400, "exactly one of triggerPriceUsd or trailingBps must be set"),
         ({"triggerPriceUsd": None, "trailingBps": 500}, 400, "Trailing orders are not enabled"),
-        ({"orderType": "otoco"}, 400, "OTOCO orders are not enabled"),
         ({"triggerMint": USDC}, 400, "Trigger mint is not supported"),
         ({"outputMint": SOL}, 400, "Input mint and output mint cannot be the same"),
         ({"inputMint": USDC, "outputMint": USDT}, 400, "Mint pair is not supported"),

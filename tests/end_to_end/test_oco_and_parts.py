@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.end_to_end.trader import Trader, oco, single
+from tests.end_to_end.trader import Trader, oco, one_part_of, single
 from tests.end_to_end.venue import SOL, USDC, USDT, Venue
 
 BILLION = 10**9
@@ -112,17 +112,6 @@ def test_a_pool_that_takes_little_fills_an_order_in_parts(venue: Venue, alice: T
     assert row["outputAmount"] == str(sum(int(fill["outputAmount"]) for fill in fills)) == "199800000"
     assert alice.holds(USDC) - before == 199_800_000
     assert not venue.exists(alice.accounts[order])
-
-
-def one_part_of(venue: Venue, order: str, alice: Trader, *, at: str, then: str) -> None:
-    """While the first part lands, the price goes away again: the rest stays open."""
-    venue.faults(landDelayMs=600)
-    venue.price(SOL, at)
-    while alice.sees(order)["rawState"] != "executing":
-        pass
-    venue.price(SOL, then)
-    venue.settles()
-    venue.faults()
 
 
 def test_after_a_part_both_legs_cover_the_rest(venue: Venue, alice: Trader) -> None:

@@ -101,6 +101,29 @@ def oco(
     return Order(sell, buy, trigger=trigger, lives_ms=lives_ms, take_profit=take_profit, stop_loss=stop_loss, more=more)
 
 
+def otoco(
+    sell: Funds,
+    buy: Token,
+    *,
+    above: float | None = None,
+    below: float | None = None,
+    take_profit: float,
+    stop_loss: float,
+    lives_ms: int = HOUR_MS,
+    **more: object,
+) -> Order:
+    return Order(
+        sell,
+        buy,
+        above,
+        below,
+        lives_ms=lives_ms,
+        take_profit=take_profit,
+        stop_loss=stop_loss,
+        more=more,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Cancelling:
     """The answer to the first step of a cancel."""
@@ -117,6 +140,8 @@ class Trader:
     vault: str = ""
     accounts: dict[str, str] = field(default_factory=dict)
     """The token account of each order that was placed."""
+    outputs: dict[str, str] = field(default_factory=dict)
+    """The second token account of each OTOCO."""
 
     @property
     def wallet(self) -> str:
@@ -185,6 +210,8 @@ class Trader:
         craft = self.crafts(order)
         order_id: str = self.creates(self.body_for(order, craft)).ok()["id"]
         self.accounts[order_id] = craft["inputTokenAccount"]
+        if order.kind == "otoco":
+            self.outputs[order_id] = craft["outputTokenAccount"]
         return order_id
 
     def amends(self, order_id: str, **fields: object) -> Answer:
@@ -277,3 +304,14 @@ def signed(transaction: str, *keys: Keypair) -> str:
     for key in keys:
         signatures[signers.index(key.pubkey())] = key.sign_message(to_bytes_versioned(read.message))
     return base64.b64encode(bytes(VersionedTransaction.populate(read.message, signatures))).decode()
+
+
+def one_part_of(venue: Venue, order: str, trader: Trader, *, at: str, then: str) -> None:
+    """While the first part lands, the price goes away again: the rest stays open."""
+    venue.faults(landDelayMs=600)
+    venue.price(SOL, at)
+    while trader.sees(order)["rawState"] != "executing":
+        pass
+    venue.price(SOL, then)
+    venue.settles()
+    venue.faults()

@@ -27,7 +27,7 @@ from countermand.orders.trigger.model.commands import (
     TriggerOrders,
     UnsignedDeposit,
 )
-from countermand.orders.trigger.model.events import FillStarted, OrderTriggered
+from countermand.orders.trigger.model.events import FillLanded, FillStarted, OrderTriggered
 from countermand.orders.trigger.model.live_orders import LiveOrders, OrderEvent
 from countermand.orders.trigger.model.order import OrderGroup, State
 from countermand.orders.trigger.model.refusals import Refused
@@ -36,6 +36,7 @@ from countermand.orders.trigger.ports import OrderBody, OrderRow, Store, Trigger
 from countermand.orders.trigger.service import OrderView, TriggerService
 from countermand.orders.trigger.shard import Answer, TriggerEpoch
 from countermand.orders.trigger.state import TriggerState
+from countermand.orders.trigger.transactions import TriggerTransactions
 from countermand.orders.trigger.work import Outbox
 from countermand.sandbox.pool import Liquidity, SandboxPool
 from countermand.services.liquidity.routing import Quote, SwapRequest
@@ -44,7 +45,7 @@ from countermand.values.bucket import bucket_hinted_by
 from countermand.values.identity import Mint, OrderId
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits, Bps, UsdPrice
-from countermand.values.transactions import Attempt, AttemptKind, SwapRefused
+from countermand.values.transactions import Attempt, AttemptKind, SwapRefused, UnsignedTransaction
 from countermand_simulator.checkers import Claim
 from countermand_simulator.fault_profile import FaultProfile
 from countermand_simulator.process import CountedShard, ProcessParts
@@ -262,6 +263,88 @@ REAL_ORDER_ROW = rows.order_row
 
 def row_follows_the_id() -> AbstractContextManager[Any]:
     return patch.object(state, "order_row", in_the_bucket_of_its_id)
+
+
+# --- more than one leg, more than one part
+
+
+def all_legs(group: OrderGroup) -> Any:
+    return enumerate(group.legs)
+
+
+def children_open_early() -> AbstractContextManager[Any]:
+    return patch.object(OrderGroup, "armed", all_legs)
+
+
+def a_sibling_stays_open() -> AbstractContextManager[Any]:
+    is_filled = {**lifecycle.TRANSITIONS[State.EXECUTING], FillLanded: State.PARTLY_FILLED}
+    return patch.object(lifecycle, "TRANSITIONS", {**lifecycle.TRANSITIONS, State.EXECUTING: is_filled})
+
+
+def gives_the_children_more(group: OrderGroup, *others: Any) -> Any:
+    landed: Any = REAL_FILL_LANDED(group, *others)
+    more = 1 if group.sale().to is not None else 0
+    return replace(landed, received=BaseUnits(landed.received.units + more))
+
+
+def books_what_was_predicted(group: OrderGroup, craft: Any, command: Any) -> Any:
+    landed: Any = REAL_FILL_LANDED(group, craft, command)
+    return replace(landed, received=craft.minimum)
+
+
+REAL_FILL_LANDED = rules._fill_landed
+
+
+async def returns_one_account(it: TriggerTransactions, group: OrderGroup) -> UnsignedTransaction:
+    return await REAL_WITHDRAWAL(it, replace(group, terms=replace(group.terms, output_account=None)))
+
+
+def plans_one_account(group: OrderGroup, built: UnsignedTransaction, *, from_own: bool) -> Any:
+    return REAL_BACK(replace(group, terms=replace(group.terms, output_account=None)), built, from_own=from_own)
+
+
+REAL_WITHDRAWAL = TriggerTransactions.build_withdrawal
+REAL_BACK = transactions._back
+
+
+def one_account_of_two_comes_back() -> AbstractContextManager[Any]:
+    return patched(
+        patch.object(TriggerTransactions, "build_withdrawal", returns_one_account),
+        patch.object(transactions, "_back", plans_one_account),
+    )
+
+
+def withdraws_the_deposit_less_a_part(craft: Any, command: Any) -> Any:
+    landed: Any = REAL_WITHDRAWAL_LANDED(craft, command)
+    return replace(landed, withdrawn=BaseUnits(landed.withdrawn.units // 2))
+
+
+REAL_WITHDRAWAL_LANDED = rules._withdrawal_landed
+
+PARTS = {
+    "a sibling left open": Defect(Claim.REPLAY_EQUALS_ROWS, patched=a_sibling_stays_open),
+    "a child that opens early": Defect(Claim.TRIGGER_IS_TRUE, patched=children_open_early),
+    "a child funded with more than the parent gave": Defect(
+        Claim.CONSERVED, patched=lambda: patch.object(rules, "_fill_landed", gives_the_children_more)
+    ),
+    "a cancel that returns one account of two": Defect(Claim.CONSERVED, patched=one_account_of_two_comes_back),
+    "a part forgotten by the withdrawal": Defect(
+        Claim.CONSERVED, patched=lambda: patch.object(rules, "_withdrawal_landed", withdraws_the_deposit_less_a_part)
+    ),
+    "a predicted amount booked instead of the landed one": Defect(
+        Claim.CONSERVED, patched=lambda: patch.object(rules, "_fill_landed", books_what_was_predicted)
+    ),
+}
+
+
+def lively(options: FaultProfile) -> FaultProfile:
+    """Prices that reach the legs, and swaps in parts."""
+    return replace(options, wallets=5, price_pause_ms=50, price_step_bps=200, expiry_ms=120_000, swap_parts=0.5)
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_defect_of_legs_and_parts_is_caught(name: str) -> None:
+    must_be_caught(name, PARTS[name], lively)
 
 
 # --- slices

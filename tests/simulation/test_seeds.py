@@ -25,16 +25,22 @@ SITUATIONS = """
 a build is handed in under another name
 a build is handed to the other family
 a build is never signed
+a cancel after a part was filled
+a cancel after the parent
 a cancel beats a crossing
 a cancel is repeated
 a cancel while expired
 a cancel while open
 a cancel without a withdrawal
+a child fills
 a dead transaction is executed
 a deposit is dead
 a deposit is rejected
 a deposit lands with the trigger through the market
 a fill is dead
+a fill lands and gives a rest back
+a parent is done
+a part is filled
 a fill is rejected with its close
 a fill lands
 a gift to what belongs to an on-chain order
@@ -51,6 +57,11 @@ a replaced writer wakes up
 a stranger cancels an order that has expired
 a stranger cancels an order that has not expired
 a stranger closes an expired order
+the rest of an order goes on
+the rest of an order triggers
+the second leg triggers
+an order expired while a part was being filled
+dust comes to an output account
 a swap is not worth a transaction
 a swap would give less than the minimum
 a sweep closes an account

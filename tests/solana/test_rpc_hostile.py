@@ -64,7 +64,8 @@ def height(chain: RpcChain) -> Awaitable[object]:
         (http(gzip.compress(bytes(10 * MEGABYTE)), "200 OK", "content-encoding: gzip"), "a packed body"),
         (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "cannot be asked"),
         (b"HTTP/1.1 200 OK\r\ncontent-length: -5\r\n\r\n", "cannot be asked"),
-        (b"HTTP/1.1 200 OK\r\n" + b"x-padding: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n" * 50_000, "cannot be asked"),
+        # Older versions of aiohttp wait for the end of the headers, until the time is over.
+        (b"HTTP/1.1 200 OK\r\n" + b"x-padding: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n" * 50_000, "the node at"),
         (b"HTTP/1.1 200 OK\r\nx: " + b"a" * MEGABYTE, "cannot be asked"),
     ],
 )

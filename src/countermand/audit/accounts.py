@@ -11,7 +11,7 @@ from solders.pubkey import Pubkey
 
 from countermand.audit.balances import Balances, Holding, told
 from countermand.audit.findings import Audit
-from countermand.audit.held import HeldOrder
+from countermand.audit.held import HeldAccount
 from countermand.audit.onchain import OnChain
 from countermand.audit.reading import shown
 from countermand.sandbox.pool import GAS_LAMPORTS, POOL_UNITS
@@ -85,7 +85,7 @@ class Accounts:
         self,
         balances: Balances,
         orders: OnChain,
-        claims: Mapping[str, HeldOrder] | None,
+        claims: Mapping[str, HeldAccount] | None,
         tokens: Mapping[str, Token],
         authority_seed: bytes,
         keys: VaultKeys | None,
@@ -210,12 +210,13 @@ class Accounts:
             self._differs(address, f"it was made for the vault {shown(base)}, but belongs to {owner}")
         if self._claims is None:
             return
-        order = self._claims.get(name)
-        if order is None:
+        account = self._claims.get(name)
+        if account is None:
             if base is not None:
                 self._differs(address, f"no order claims it, though it was made for one, by the vault {owner}")
-        elif self._keys is not None and self._keys.vault_of(order.wallet).address != owner:
-            self._differs(address, f"order {order.id} has its account here, but it belongs to another vault, {owner}")
+        elif self._keys is not None and self._keys.vault_of(account.wallet).address != owner:
+            what = f"order {account.order_id} has its account here, but it belongs to another vault, {owner}"
+            self._differs(address, what)
 
     def _note_mint(self, address: bytes, owner: str, data: bytes) -> None:
         read = read_mint(data)

@@ -8,7 +8,7 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 
 from countermand.audit.findings import Audit
-from countermand.audit.held import HeldOrder
+from countermand.audit.held import HeldAccount
 from countermand.solana.ledger import decode_meta
 from countermand.solana.tokens import SOL_MINT, TOKEN_ACCOUNT_RENT_LAMPORTS
 from countermand.values.identity import OrderId
@@ -34,33 +34,37 @@ async def compare_transactions(connection: Any, transactions: Mapping[str, Order
                 audit.network_fees_lamports += _fee_of(row["meta"])
 
 
-async def compare_accounts(connection: Any, orders: Iterable[HeldOrder], audit: Audit) -> None:
-    """Every order's account holds at least what remains of it; those of ended orders are closed."""
-    for some in _chunks(list(orders)):
-        addresses = [bytes(Pubkey.from_string(order.account)) for order in some]
+async def compare_accounts(connection: Any, accounts: Iterable[HeldAccount], audit: Audit) -> None:
+    """Every order's accounts hold at least what remains of it; those of ended orders are closed."""
+    resting = list[HeldAccount]()
+    unresolved = dict[str, None]()
+    for account in accounts:
+        if account.attempt is None:
+            resting.append(account)
+        else:  # It may still move them.
+            kind, number = account.attempt.kind.value, account.attempt.number
+            unresolved[f"order {account.order_id}: it is not known what became of its {kind} ({number})"] = None
+    audit.unresolved.extend(unresolved)
+    for some in _chunks(resting):
+        addresses = [bytes(Pubkey.from_string(account.address)) for account in some]
         rows = {row["address"]: row for row in await connection.fetch(_ACCOUNTS, addresses)}
-        for order, address in zip(some, addresses, strict=True):
-            _compare_account(order, rows.get(address), audit)
+        for account, address in zip(some, addresses, strict=True):
+            _compare_account(account, rows.get(address), audit)
 
 
-def _compare_account(order: HeldOrder, row: "Mapping[str, Any] | asyncpg.Record | None", audit: Audit) -> None:
-    attempt = order.attempt
-    if attempt is not None:
-        kind = attempt.kind.value
-        audit.unresolved.append(f"order {order.id}: the fate of its {kind} (attempt {attempt.number}) is unknown")
-        return
+def _compare_account(account: HeldAccount, row: "Mapping[str, Any] | asyncpg.Record | None", audit: Audit) -> None:
     held = None if row is None else int.from_bytes(row["data"][_AMOUNT], "little")
     if row is not None:
         audit.rent_held_lamports += min(row["lamports"], TOKEN_ACCOUNT_RENT_LAMPORTS)
-    if order.left:
-        if held is None or held < order.left:
-            what = f"order {order.id} has {order.left} units left, this account of it {held or 0}"
-            audit.differs("chain_accounts", order.account, what)
+    if account.left:
+        if held is None or held < account.left:
+            what = f"order {account.order_id} has {account.left} units left, this account of it {held or 0}"
+            audit.differs("chain_accounts", account.address, what)
             return
-        audit.column(order.mint).gifts_held += held - order.left
-    elif row is not None and order.is_closed and not _is_a_gift(order, row):
-        what = f"order {order.id} has ended, and this account of it is still open"
-        audit.differs("chain_accounts", order.account, what)
+        audit.column(account.mint).gifts_held += held - account.left
+    elif row is not None and account.is_closed and not _is_a_gift(account, row):
+        what = f"order {account.order_id} has ended, and this account of it is still open"
+        audit.differs("chain_accounts", account.address, what)
 
 
 def _fee_of(meta: bytes) -> int:
@@ -71,9 +75,9 @@ def _fee_of(meta: bytes) -> int:
         return 0
 
 
-def _is_a_gift(order: HeldOrder, row: "Mapping[str, Any] | asyncpg.Record") -> bool:
+def _is_a_gift(account: HeldAccount, row: "Mapping[str, Any] | asyncpg.Record") -> bool:
     """Any wallet may send lamports to the address of a closed account, or to one where a deposit failed."""
-    return not row["data"] or (order.never_funded and order.mint != SOL_MINT)
+    return not row["data"] or (account.never_funded and account.mint != SOL_MINT)
 
 
 def _chunks(items: list[Any]) -> Iterable[list[Any]]:

@@ -19,7 +19,7 @@ from countermand.orders.recurring.model.order import CLOSES, OPENS
 from countermand.orders.trigger.model.commands import UnsignedDeposit
 from countermand.orders.trigger.model.order import Family
 from countermand.services.custody.accounts import OrderAccounts
-from countermand.services.custody.deposits import account_seed, deposit_message
+from countermand.services.custody.deposits import account_seed, deposit_message, output_seed
 from countermand.services.custody.instructions import key, order_account
 from countermand.services.custody.vaults import VaultKeys
 from countermand.services.tokens import Token
@@ -50,7 +50,7 @@ class Crafts:
         self._used = replay.crafts
         self._tokens = tokens
         self._keys = keys
-        self._orders = {order.id: None for order in replay.held()}
+        self._orders = {account.order_id: None for account in replay.held()}
         trigger = isinstance(replay, Replay)
         self._table = "crafts" if trigger else "dca_crafts"
         kind: type[AnyDeposit] = UnsignedDeposit if trigger else UnsignedDcaDeposit
@@ -88,25 +88,33 @@ class Crafts:
         try:
             message = Message.from_bytes(bare.message)
             vault = message.account_keys[1]
-            is_built = _is_otoco(craft) or _is_built(craft, vault, token, message)
+            output = self._tokens[craft.output_mint] if _keeps_its_output(craft) else None
+            is_built = _is_built(craft, vault, token, output, message)
         except SENSELESS:
             return False
         is_bare = bare == UnsignedTransaction(bare.message, bare.last_valid_height, bare.moves)
         return is_built and is_bare and (self._keys is None or self._keys.vault_of(craft.wallet).public == vault)
 
 
-def _is_otoco(craft: AnyDeposit) -> bool:
+def _keeps_its_output(craft: AnyDeposit) -> bool:
     return isinstance(craft, UnsignedDeposit) and craft.family is Family.OTOCO
 
 
-def _is_built(craft: AnyDeposit, vault: Pubkey, token: Token, message: Message) -> bool:
+def _is_built(craft: AnyDeposit, vault: Pubkey, token: Token, output: Token | None, message: Message) -> bool:
     """Whether the message is built anew from the fields, byte for byte."""
+    parties, seed = _parties(craft, vault, token), account_seed(craft.request_id)
+    second = None if output is None else _parties(craft, vault, output)
+    kept = None if second is None else str(order_account(vault, output_seed(seed), second.program))
+    built = deposit_message(parties, seed, craft.craft.moves.units, bytes(message.recent_blockhash), second)
+    account = str(order_account(vault, seed, parties.program))
+    named = craft.output_account if isinstance(craft, UnsignedDeposit) else None
+    return built == craft.craft.message and (craft.input_account, named) == (account, kept)
+
+
+def _parties(craft: AnyDeposit, vault: Pubkey, token: Token) -> OrderAccounts:
     own = associated_token_address(craft.wallet, token.mint, token.program)
     program, native = key(token.program), token.mint == SOL_MINT
-    parties = OrderAccounts(key(craft.wallet), vault, key(own), key(token.mint), program, token, native)
-    seed = account_seed(craft.request_id)
-    built = deposit_message(parties, seed, craft.craft.moves.units, bytes(message.recent_blockhash))
-    return built == craft.craft.message and craft.input_account == str(order_account(vault, seed, program))
+    return OrderAccounts(key(craft.wallet), vault, key(own), key(token.mint), program, token, native)
 
 
 async def check_builds(snapshot: Snapshot, found: Audit) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from countermand.audit.events import EventsReplay
 from countermand.audit.findings import Audit
-from countermand.audit.held import HeldOrder
+from countermand.audit.held import HeldAccount
 from countermand.audit.reading import is_bucket_of
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import EventRecord, JournalRow
@@ -114,10 +114,10 @@ class DcaReplay:
                 what = f"of {mint}, what was deposited is not what was filled, withdrawn and remains"
                 self._audit.differs("journal", self._shard, what)
 
-    def held(self) -> Iterator[HeldOrder]:
+    def held(self) -> Iterator[HeldAccount]:
         for order in self.live.orders.values():
             terms, progress = order.terms, order.progress
-            yield HeldOrder(
+            yield HeldAccount(
                 order.id,
                 terms.wallet,
                 terms.input_mint,

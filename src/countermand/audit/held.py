@@ -1,4 +1,4 @@
-"""Orders whose funds are in accounts of their own under the vaults of their wallets, whatever their family is."""
+"""Token accounts of orders under the vaults of their wallets, whatever the family of the orders is."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,17 @@ from countermand.values.transactions import Attempt
 
 
 @dataclass(frozen=True, slots=True)
-class HeldOrder:
-    id: OrderId
+class HeldAccount:
+    """`attempt`: the order's unresolved one, which may still move the account."""
+
+    order_id: OrderId
     wallet: Wallet
     mint: Mint
-    account: Address
+    address: Address
     left: int
-    """What of its funds must be in the account; 0 if they never came."""
+    """What of the order's own funds must be in it; 0 if they never came."""
     is_closed: bool
-    """It has ended, and its account is to be closed."""
+    """The order has ended, and the account is to be closed."""
     never_funded: bool
-    """Its deposit failed."""
+    """The order's deposit failed."""
     attempt: Attempt | None

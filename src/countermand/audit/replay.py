@@ -6,7 +6,7 @@ from typing import Final
 
 from countermand.audit.events import EventsReplay
 from countermand.audit.findings import Audit
-from countermand.audit.held import HeldOrder
+from countermand.audit.held import HeldAccount
 from countermand.audit.reading import is_bucket_of
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import EventRecord, JournalRow
@@ -15,11 +15,11 @@ from countermand.orders.trigger.model.commands import PlaceOrder, TriggerOrders
 from countermand.orders.trigger.model.events import DepositLanded, Event, FillLanded, SweepDone, WithdrawalLanded
 from countermand.orders.trigger.model.lifecycle import IllegalTransition, is_funded
 from countermand.orders.trigger.model.live_orders import LiveOrders
-from countermand.orders.trigger.model.order import OrderGroup, State
+from countermand.orders.trigger.model.order import OrderGroup, State, traded
 from countermand.orders.trigger.ports import OrderRow
 from countermand.orders.trigger.records import record_of
 from countermand.orders.trigger.rows import order_row
-from countermand.values.identity import Mint, OrderId, RequestId
+from countermand.values.identity import Address, Mint, OrderId, RequestId
 from countermand.values.quantities import NOTHING, UsdPrice
 
 _CLOSED: Final = (State.FILLED, State.CANCELLED, State.DEPOSIT_FAILED)
@@ -76,15 +76,26 @@ class Replay:
                 column.deposited += group.terms.deposited.units
                 self.transactions[event.signature] = group.id
             case FillLanded():
+                sold, bought = traded(group.terms, group.triggered_by())
+                column = self._audit.column(sold)
                 column.filled += event.used.units
                 column.withdrawn += event.returned.units
                 column.gifts_returned += event.dust.units
+                if group.terms.output_account is not None and bought == group.terms.output_mint:
+                    # The order keeps what its parent bought.
+                    self._audit.column(bought).deposited += event.received.units
                 self.transactions[event.signature] = group.id
             case WithdrawalLanded():
+                if group.terms.output_account is not None:
+                    kept = self._audit.column(group.terms.output_mint)
+                    kept.withdrawn += event.output_withdrawn.units
+                    kept.gifts_returned += event.output_dust.units
                 column.withdrawn += event.withdrawn.units
                 column.gifts_returned += event.dust.units
                 self.transactions[event.signature] = group.id
             case SweepDone(signature=signature) if signature is not None:
+                if event.output_dust != NOTHING:
+                    self._audit.column(group.terms.output_mint).gifts_returned += event.output_dust.units
                 column.gifts_returned += event.dust.units
                 self.transactions[signature] = group.id
             case _:
@@ -109,21 +120,32 @@ class Replay:
         for group in self.desk.groups.values():
             if is_funded(group) and group.remaining != NOTHING:
                 self._audit.column(group.terms.input_mint).remaining += group.remaining.units
+            proceeds = group.progress.proceeds
+            if proceeds is not None and proceeds.left != NOTHING:
+                self._audit.column(group.terms.output_mint).remaining += proceeds.left.units
         for mint, column in self._audit.columns.items():
             if not column.balances():
                 what = f"of {mint}, what was deposited is not what was filled, withdrawn and remains"
                 self._audit.differs("journal", self._shard, what)
 
-    def held(self) -> Iterator[HeldOrder]:
+    def held(self) -> Iterator[HeldAccount]:
         for group in self.desk.groups.values():
-            terms, progress = group.terms, group.progress
-            yield HeldOrder(
-                group.id,
-                terms.wallet,
-                terms.input_mint,
-                terms.input_account,
-                left=group.remaining.units if is_funded(group) else 0,
-                is_closed=group.state in _CLOSED and not progress.sweep_due,
-                never_funded=group.state is State.DEPOSIT_FAILED,
-                attempt=progress.attempt,
-            )
+            terms, proceeds = group.terms, group.progress.proceeds
+            left = group.remaining.units if is_funded(group) else 0
+            yield _held(group, terms.input_account, terms.input_mint, left)
+            if terms.output_account is not None:
+                kept = 0 if proceeds is None else proceeds.left.units
+                yield _held(group, terms.output_account, terms.output_mint, kept)
+
+
+def _held(group: OrderGroup, address: Address, mint: Mint, left: int) -> HeldAccount:
+    return HeldAccount(
+        group.id,
+        group.terms.wallet,
+        mint,
+        address,
+        left,
+        is_closed=group.state in _CLOSED and not group.progress.sweep_due,
+        never_funded=group.state is State.DEPOSIT_FAILED,
+        attempt=group.progress.attempt,
+    )

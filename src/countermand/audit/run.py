@@ -196,7 +196,7 @@ async def _audit_chain(
     await Transactions(ledger, balances, orders, thorough=thorough, found=found).follow(snapshot)
     claims = None
     if trigger is not None and dca is not None:
-        claims = {str(order.account): order for each in (trigger, dca) for order in each.held()}
+        claims = {str(account.address): account for each in (trigger, dca) for account in each.held()}
     authority = ledger.secrets.mint_authority_seed
     priced = [mint for (mint,) in await snapshot.fetch("SELECT mint FROM prices ORDER BY mint")]
     accounts = Accounts(balances, orders, claims, tokens, authority, keys, sandbox=sandbox, priced=priced, found=found)

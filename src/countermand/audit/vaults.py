@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from countermand.audit.findings import Audit
-from countermand.audit.held import HeldOrder
+from countermand.audit.held import HeldAccount
 from countermand.audit.reading import is_bucket_of, is_instant, is_key
 from countermand.audit.venue import VenueIdentity
 from countermand.sandbox.prices import DEFAULT_PRICES
@@ -17,9 +17,9 @@ _VAULTS: Final = "SELECT wallet, bucket, registered_at FROM vaults ORDER BY wall
 _PRICES: Final = "SELECT mint, picodollars::text FROM prices ORDER BY mint"
 
 
-async def check_vaults(snapshot: Snapshot, orders: Iterable[HeldOrder], found: Audit) -> None:
+async def check_vaults(snapshot: Snapshot, accounts: Iterable[HeldAccount], found: Audit) -> None:
     """A wallet with an order has a vault. An order whose deposit failed may be older than the last reset."""
-    missing = {str(order.wallet): None for order in orders if not order.never_funded}
+    missing = {str(account.wallet): None for account in accounts if not account.never_funded}
     async for wallet, bucket, registered_at in snapshot.rows(_VAULTS):
         missing.pop(wallet, None)
         if not is_key(wallet):

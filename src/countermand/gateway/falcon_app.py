@@ -1,6 +1,6 @@
 """The Falcon app that the dialects are mounted on, with the answers for what none of them took."""
 
-from typing import Final
+from typing import Final, TypeAlias
 
 import falcon
 import falcon.asgi
@@ -12,7 +12,7 @@ from countermand.gateway import telemetry
 from countermand.gateway.asgi import gateway_answer
 from countermand.gateway.shapes import is_tanx, shaped
 
-FalconApp = falcon.asgi.App[Request, Response]
+FalconApp: TypeAlias = "falcon.asgi.App[Request, Response]"
 
 
 def new_app() -> FalconApp:

@@ -94,6 +94,8 @@ class SandboxPool:
 
     def _pays(self, swap: SwapRequest, units: BaseUnits) -> Instruction:
         paid, authority = swap.output, key(self.authority)
+        if swap.to is not None:
+            return transfer(self._account(paid), swap.to, authority, units.units, paid.program)
         if paid.native:
             return transfer_lamports(TransferParams(from_pubkey=authority, to_pubkey=paid.user, lamports=units.units))
         return transfer(self._account(paid), paid.own, authority, units.units, paid.program)

@@ -26,6 +26,10 @@ class Holding:
     def left(self) -> BaseUnits:
         return self.reserved - self.posted - self.voided
 
+    def reserve(self, amount: BaseUnits) -> "Holding":
+        """More of the same."""
+        return replace(self, reserved=self.reserved + amount)
+
     def post(self, amount: BaseUnits) -> "Holding":
         return replace(self, posted=self.posted + amount)
 

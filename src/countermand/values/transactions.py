@@ -10,6 +10,16 @@ from countermand.values.quantities import NOTHING, BaseUnits
 
 
 @dataclass(frozen=True, slots=True)
+class OutputParcel:
+    """What a transaction does beside with the order's output account: where the proceeds of its first leg are kept."""
+
+    moves: BaseUnits
+    """Of the order's own funds, to the user."""
+    dust: BaseUnits
+    closes: bool
+
+
+@dataclass(frozen=True, slots=True)
 class UnsignedTransaction:
     """The exact unsigned transaction that we built, and what it does."""
 
@@ -26,6 +36,7 @@ class UnsignedTransaction:
     """It closes the order's token account, and the rent goes back."""
     returns: BaseUnits = NOTHING
     """Of the order's own funds: what a fill leaves over, and gives back to the user, since no swap is worth it."""
+    output: OutputParcel | None = None
 
 
 def digest_of(message: bytes) -> bytes:

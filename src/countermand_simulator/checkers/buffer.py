@@ -53,7 +53,7 @@ class Buffer:
     def _least(self, order: Json, amount: int) -> Fraction:
         """In units of the output, before the fee."""
         terms, leg = order["terms"], order["legs"][order["triggered_leg"]]
-        sold, bought, watched = terms["input_mint"], terms["output_mint"], terms["trigger_mint"]
+        (sold, bought), watched = _traded(terms, leg), terms["trigger_mint"]
         trigger: int = leg["condition"]["price"]["picodollars"]
         slippage = Fraction(_slippage(terms, leg), _ONE)
         since = self._since[order["id"]]
@@ -68,9 +68,16 @@ class Buffer:
         return self._prices[mint][max(0, since.get(mint, 0) - 1) :]
 
 
+def _traded(terms: Json, leg: Json) -> tuple[str, str]:
+    """What the leg sells and buys: the children of an OTOCO sell what their parent bought."""
+    child = terms["family"] == "otoco" and leg["role"] != "trigger"
+    sold, bought = ("output_mint", "input_mint") if child else ("input_mint", "output_mint")
+    return terms[sold], terms[bought]
+
+
 def _slippage(terms: Json, leg: Json) -> int:
     if leg["slippage"] is not None:
         bps: int = leg["slippage"]["bps"]
         return bps
-    rises, buys = leg["condition"]["direction"] == "above", terms["trigger_mint"] == terms["output_mint"]
+    rises, buys = leg["condition"]["direction"] == "above", terms["trigger_mint"] == _traded(terms, leg)[1]
     return _DEFAULT_BPS_IF_URGENT if rises == buys else _DEFAULT_BPS

@@ -37,8 +37,11 @@ _ENDED: Final = ("filled", "cancelled", "deposit_failed")
 
 def _shown_of(kind: str, event: Json) -> Sequence[str]:
     lines = _SHOWN_OF.get(kind, ())
-    returns = kind == "fill_landed" and event["returned"]["units"]
-    return (*lines, "withdrawal True") if returns else lines
+    if kind == "fill_landed" and event["returned"]["units"]:
+        return (*lines, "withdrawal True")
+    if kind == "withdrawal_landed" and event["withdrawn"]["units"] and event["output_withdrawn"]["units"]:
+        return (*lines, "withdrawal True")  # One for each mint that moved.
+    return lines
 
 
 class JournalRow(Protocol):
@@ -389,7 +392,7 @@ class Checkers:
                 continue
             if order["retry_at"] is not None and not answer["at_once"]:
                 continue
-            for leg in order["legs"]:
+            for leg in (order["legs"][number] for number in fold.armed(order)):
                 wanted, price = leg["condition"]["price"]["picodollars"], answer["price"]
                 crossed = price >= wanted if leg["condition"]["direction"] == "above" else price <= wanted
                 if crossed and answer["at"] < order["expires_at"]:

@@ -42,6 +42,8 @@ def placed(order_id: str, event: Json, at: int) -> Json:
         "posted": {"units": 0},
         "voided": {"units": 0},
         "received": {"units": 0},
+        "proceeds": None,
+        "bought_at": None,
         "failed_fills": 0,
         "retry_at": None,
         "close_rejections": 0,
@@ -96,6 +98,8 @@ def _triggered(it: Step) -> Json:
     if it.order["withdrawal"] is not None:
         broken(Claim.CANCEL_IS_A_FENCE, f"order {it.order['id']} was cancelled, and then it triggered")
     _must_be(it.order, "order_triggered", "open")
+    if it.event["leg"] not in armed(it.order):
+        broken(Claim.TRIGGER_IS_TRUE, f"order {it.order['id']}: leg {it.event['leg']} triggered, but is not open")
     condition, price = it.order["legs"][it.event["leg"]]["condition"], it.event["price"]["picodollars"]
     wanted = condition["price"]["picodollars"]
     holds = price >= wanted if condition["direction"] == "above" else price <= wanted
@@ -136,18 +140,72 @@ def _fill_landed(it: Step) -> Json:
     if it.order["withdrawal"] is not None:
         broken(Claim.CANCEL_IS_A_FENCE, f"order {it.order['id']} was cancelled, and then a fill landed")
     _must_be(it.order, "fill_landed", "executing")
-    posted = _more(it.order, "posted", it.event["used"])
-    voided = _more({**it.order, "posted": posted}, "voided", it.event["returned"])
-    is_left = left({**it.order, "posted": posted, "voided": voided}) > 0
+    order, event, child = it.order, it.event, is_in_children(it.order)
+    sold = _left_of(order["proceeds"]) if child else left(order)
+    gone = _units(event["used"]) + _units(event["returned"])
+    if gone > sold:
+        broken(Claim.EXCLUSIVE, f"order {order['id']}: more was taken than there was")
+    changed = {**order, **(_children_filled(it) if child else _filled(it))}
     return {
-        "state": "partly_filled" if is_left else "filled",
+        "state": "partly_filled" if sellable(changed) else "filled",
         "attempt": None,
-        "posted": posted,
-        "voided": voided,
-        "received": {"units": _units(it.order["received"]) + _units(it.event["received"])},
+        **{name: changed[name] for name in ("posted", "voided", "received", "proceeds", "bought_at")},
         "failed_fills": 0,
-        "sweep_due": not is_left and not it.event["closed"],
+        "sweep_due": order["sweep_due"] or (gone == sold and not event["closed"]),
     }
+
+
+def _filled(it: Step) -> Json:
+    """By a single order, a leg of an OCO, or the parent of an OTOCO, whose proceeds are kept."""
+    order, received = it.order, _units(it.event["received"])
+    changed = {
+        "posted": {"units": _units(order["posted"]) + _units(it.event["used"])},
+        "voided": {"units": _units(order["voided"]) + _units(it.event["returned"])},
+    }
+    if order["terms"]["family"] != "otoco":
+        return {**changed, "received": {"units": _units(order["received"]) + received}}
+    before = order["proceeds"] or {"reserved": {"units": 0}, "posted": {"units": 0}, "voided": {"units": 0}}
+    proceeds = {**before, "reserved": {"units": _units(before["reserved"]) + received}}
+    return {**changed, "proceeds": proceeds, "bought_at": it.at if order["bought_at"] is None else order["bought_at"]}
+
+
+def _children_filled(it: Step) -> Json:
+    order, proceeds = it.order, it.order["proceeds"]
+    return {
+        "proceeds": {
+            **proceeds,
+            "posted": {"units": _units(proceeds["posted"]) + _units(it.event["used"])},
+            "voided": {"units": _units(proceeds["voided"]) + _units(it.event["returned"])},
+        },
+        "received": {"units": _units(order["received"]) + _units(it.event["received"])},
+    }
+
+
+def is_in_children(order: Json) -> bool:
+    """The parent of an OTOCO has sold all that there was."""
+    return order["terms"]["family"] == "otoco" and left(order) == 0
+
+
+def sellable(order: Json) -> int:
+    """What the open legs have to sell."""
+    return _left_of(order["proceeds"]) if is_in_children(order) else left(order)
+
+
+def kept(order: Json) -> int:
+    """What is in the output account of an OTOCO."""
+    return _left_of(order["proceeds"])
+
+
+def _left_of(holding: Json | None) -> int:
+    if holding is None:
+        return 0
+    return _units(holding["reserved"]) - _units(holding["posted"]) - _units(holding["voided"])
+
+
+def armed(order: Json) -> tuple[int, ...]:
+    if order["terms"]["family"] != "otoco":
+        return tuple(range(len(order["legs"])))
+    return (1, 2) if is_in_children(order) else (0,)
 
 
 def _resumed(it: Step) -> Json:
@@ -215,14 +273,25 @@ def _withdrawal_started(it: Step) -> Json:
 
 def _withdrawal_landed(it: Step) -> Json:
     _must_be(it.order, "withdrawal_landed", "ready_to_cancel")
+    voided, proceeds = _more(it.order, "voided", it.event["withdrawn"]), _given_back(it)
+    if left({**it.order, "voided": voided}) or _left_of(proceeds):
+        broken(Claim.CONSERVED, f"order {it.order['id']}: its withdrawal forgot a part")
     return {
         "state": "cancelled",
         "attempt": None,
-        "voided": _more(it.order, "voided", it.event["withdrawn"]),
+        "voided": voided,
+        "proceeds": proceeds,
         "withdrawal": {**it.order["withdrawal"], "craft": None, "signature": it.event["signature"]},
         "failed_fills": 0,
-        "sweep_due": not it.event["closed"],
+        "sweep_due": it.order["sweep_due"] or not it.event["closed"],
     }
+
+
+def _given_back(it: Step) -> Json | None:
+    proceeds, back = it.order["proceeds"], _units(it.event["output_withdrawn"])
+    if back > _left_of(proceeds):
+        broken(Claim.EXCLUSIVE, f"order {it.order['id']}: more of its output was taken than there was")
+    return None if proceeds is None else {**proceeds, "voided": {"units": _units(proceeds["voided"]) + back}}
 
 
 def _withdrawal_failed(it: Step) -> Json:

@@ -1,14 +1,16 @@
 """What the chain shows, checked against what the journal says of it: fates, amounts, and who owns what."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
 from countermand_simulator.checkers.claim import Claim
-from countermand_simulator.checkers.fold import Json, left
+from countermand_simulator.checkers.fold import Json, is_in_children, kept, left
 from countermand_simulator.landings import Balance, Landing
 from countermand_simulator.violation import broken
 
 _NOTHING: Final[Balance] = (0, "", 0)
+_NO_UNITS: Final[Json] = {"units": 0}
 _Changes: TypeAlias = dict[str, tuple[Balance, Balance]]
 
 
@@ -109,66 +111,98 @@ class Ledger:
             broken(Claim.FATE_IS_TRUE, f"order {order['id']}: {kind} says {rejected}, the chain {landing}")
 
     def _judge_amounts(self, order: Json, kind: str, event: Json, changes: _Changes) -> None:
-        account = order["terms"]["input_account"]
+        own, output = _accounts(order)
         if kind == "deposit_landed":
-            self._must_change(order, changes, account, order["terms"]["deposited"]["units"])
+            self._must_change(order, changes, own, order["terms"]["deposited"]["units"])
         elif kind == "fill_landed":
-            back = event["returned"]["units"] + self._given(order, event)
-            self._must_change(order, changes, account, -event["used"]["units"] - back)
-            self._must_come_back(order, changes, back)
-            self._must_receive(order, changes, event["received"]["units"])
-        elif kind == "withdrawal_landed":
-            taken = event["withdrawn"]["units"] + self._given(order, event)
-            self._must_change(order, changes, account, -taken)
-            self._must_come_back(order, changes, taken)
+            self._judge_fill(order, event, changes, *((output, own) if is_in_children(order) else (own, output)))
         else:
-            self._must_change(order, changes, account, -self._given(order, event))
+            taken = event.get("withdrawn", _NO_UNITS)["units"]
+            self._must_give_back(order, changes, own, taken, event["dust"]["units"])
+            if output.address:
+                taken = event.get("output_withdrawn", _NO_UNITS)["units"]
+                dust = event["output_dust"]["units"]
+                self._must_give_back(order, changes, output, taken, dust)
 
-    def _must_receive(self, order: Json, changes: _Changes, due: int) -> None:
-        terms = order["terms"]
-        if terms["output_mint"] == self._chain.sol:
-            # The rent of the order's account comes back in lamports too.
-            received = _lamports(changes, terms["wallet"]) + _lamports(changes, terms["input_account"])
+    def _judge_fill(self, order: Json, event: Json, changes: _Changes, sold: "_Account", kept: "_Account") -> None:
+        """The parent of an OTOCO keeps what it buys in an account of the order."""
+        returned, dust = event["returned"]["units"], event["dust"]["units"]
+        back = returned + self._given(sold, dust, closed=event["closed"])
+        self._must_change(order, changes, sold, -event["used"]["units"] - back)
+        self._must_come_back(order, changes, sold, back)
+        due = event["received"]["units"]
+        if kept.address and not is_in_children(order):
+            self._must_change(order, changes, kept, due)
         else:
-            received = _tokens(changes, self._chain.token_account(terms["wallet"], terms["output_mint"]))
+            self._must_receive(order, changes, sold, kept.mint, due)
+
+    def _must_give_back(self, order: Json, changes: _Changes, account: "_Account", taken: int, dust: int) -> None:
+        if account.address not in changes and not taken:
+            return  # It was closed before.
+        back = taken + self._given(account, dust, closed=True)  # SOL comes back by its close alone.
+        self._must_change(order, changes, account, -back)
+        self._must_come_back(order, changes, account, back)
+
+    def _must_receive(self, order: Json, changes: _Changes, sold: "_Account", mint: str, due: int) -> None:
+        wallet = order["terms"]["wallet"]
+        if mint == self._chain.sol:
+            # The rent of the order's account comes back in lamports too.
+            received = _lamports(changes, wallet) + _lamports(changes, sold.address)
+        else:
+            received = _tokens(changes, self._chain.token_account(wallet, mint))
         if received != due:
             broken(Claim.CONSERVED, f"order {order['id']}: the user received {received}, the journal says {due}")
 
-    def _must_come_back(self, order: Json, changes: _Changes, taken: int) -> None:
-        terms = order["terms"]
-        if terms["input_mint"] != self._chain.sol:
-            back = _tokens(changes, self._chain.token_account(terms["wallet"], terms["input_mint"]))
+    def _must_come_back(self, order: Json, changes: _Changes, account: "_Account", taken: int) -> None:
+        if account.mint != self._chain.sol:
+            back = _tokens(changes, self._chain.token_account(order["terms"]["wallet"], account.mint))
             if back != taken:
                 broken(Claim.CONSERVED, f"order {order['id']}: {taken} were taken and {back} came back")
 
-    def _given(self, order: Json, event: Json) -> int:
+    def _given(self, account: "_Account", gift: int, *, closed: bool) -> int:
         """What strangers sent and the transaction gave to the user."""
-        account, gift = order["terms"]["input_account"], event["dust"]["units"]
-        held = self.gifts.get(account, 0)
-        if order["terms"]["input_mint"] == self._chain.sol and event.get("closed", True):
+        held = self.gifts.get(account.address, 0)
+        if account.mint == self._chain.sol and closed:
             # A close takes all wrapped SOL along, also what came after the transaction was made.
             gift = max(gift, held)
-        self.gifts[account] = held - gift
-        return int(gift)
+        self.gifts[account.address] = held - gift
+        return gift
 
-    def _must_change(self, order: Json, changes: _Changes, account: str, by: int) -> None:
-        changed = _tokens(changes, account)
+    def _must_change(self, order: Json, changes: _Changes, account: "_Account", by: int) -> None:
+        changed = _tokens(changes, account.address)
         if changed != by:
             broken(Claim.CONSERVED, f"order {order['id']}: its account changed by {changed}, the journal says {by}")
 
     # --- who owns what
 
     def owns(self, order: Json) -> None:
-        """An order at rest: its account holds what remains of it, and what strangers sent."""
-        account = order["terms"]["input_account"]
-        due = left(order) + self.gifts.get(account, 0)
-        if order["state"] == "deposit_failed":
-            due = 0
-        if self.amounts.get(account, 0) != due:
-            broken(
-                Claim.CONSERVED,
-                f"order {order['id']} ({order['state']}): its account holds {self.amounts.get(account)}, not {due}",
-            )
+        """An order at rest: its accounts hold what remains of it, and what strangers sent."""
+        own, output = _accounts(order)
+        self._holds(order, own, left(order))
+        if output.address:
+            self._holds(order, output, kept(order))
+
+    def _holds(self, order: Json, account: "_Account", due: int) -> None:
+        due = 0 if order["state"] == "deposit_failed" else due + self.gifts.get(account.address, 0)
+        held = self.amounts.get(account.address, 0)
+        if held != due:
+            broken(Claim.CONSERVED, f"order {order['id']} ({order['state']}): an account holds {held}, not {due}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """A token account of an order. Only an OTOCO has a second one."""
+
+    address: str
+    mint: str
+
+
+def _accounts(order: Json) -> tuple[_Account, _Account]:
+    terms = order["terms"]
+    return (
+        _Account(terms["input_account"], terms["input_mint"]),
+        _Account(terms["output_account"] or "", terms["output_mint"]),
+    )
 
 
 def _by_account(landing: Landing) -> _Changes:

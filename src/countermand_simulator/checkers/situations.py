@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from countermand_simulator.checkers.fold import Json, left
+from countermand_simulator.checkers.fold import Json, is_in_children, sellable
 
 _BY_KIND: Final = {
     "order_placed": "an order is placed",
@@ -38,7 +38,11 @@ def situation(before: Json | None, kind: str, event: Json, together: tuple[str, 
 def _fill(before: Json, event: Json) -> str:
     if event["returned"]["units"]:
         return "a fill lands and gives a rest back"
-    return "a part is filled" if event["used"]["units"] < left(before) else "a fill lands"
+    if event["used"]["units"] < sellable(before):
+        return "a part is filled"
+    if is_in_children(before):
+        return "a child fills"
+    return "a parent is done" if before["terms"]["family"] == "otoco" else "a fill lands"
 
 
 def _cancel(before: Json, event: Json) -> str:
@@ -49,6 +53,8 @@ def _cancel(before: Json, event: Json) -> str:
         return "a cancel is repeated"
     if event["craft"] is None:
         return "a cancel without a withdrawal"
+    if is_in_children(before):
+        return "a cancel after the parent"
     return "a cancel after a part was filled" if before["posted"]["units"] else f"a cancel while {state}"
 
 

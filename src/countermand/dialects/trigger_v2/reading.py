@@ -111,6 +111,9 @@ class Flaws(dict[str, str]):
     """What is wrong, by field. The readers give something harmless for what they refuse."""
 
     def usd(self, field: str, raw: msgspec.Raw) -> UsdPrice:
+        if not bytes(raw):
+            self[field] = "Invalid input: expected number, received undefined"
+            return UsdPrice(1)
         text = _text_of_number(raw)
         number = Inexact.NOT_A_NUMBER if text is None else exact(text, scale=USD_SCALE, bound=USD_PRICE_MAX)
         if isinstance(number, int) and number > 0:

@@ -39,6 +39,7 @@ WORDS: Final = MappingProxyType(
         Refusal.DEPOSIT_FAILED_BEFORE: Words("Deposit failed. Please craft a new deposit."),
         Refusal.DEPOSIT_UNLIKE_CRAFT: Words("Differs from the crafted deposit", field="{detail}"),
         Refusal.EXPIRY_PAST: Words("Expiry time must be in the future", field="expiresAt"),
+        Refusal.PARENT_EXECUTED: Words("Cannot update the parent of an OTOCO order that has executed"),
         Refusal.PRICES_CROSSED: Words("tpPriceUsd must be greater than slPriceUsd", field="tpPriceUsd"),
         Refusal.STATE_FORBIDS_CANCEL: Words("Cannot {verb} order in '{state}' state"),
         Refusal.STATE_FORBIDS_AMENDMENT: Words("Cannot {verb} order in '{state}' state"),

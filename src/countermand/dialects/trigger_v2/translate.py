@@ -25,11 +25,12 @@ from countermand.dialects.trigger_v2.wire import (
 from countermand.orders.dca.model.commands import UnsignedDeposit as UnsignedDcaDeposit
 from countermand.orders.trigger.model.commands import Amendment, LegChange, UnsignedDeposit
 from countermand.orders.trigger.model.condition import Condition, Direction
-from countermand.orders.trigger.model.order import Family, Leg, Role
+from countermand.orders.trigger.model.order import Family, Leg, OrderGroup, Role
 from countermand.orders.trigger.model.refusals import Refusal
 from countermand.orders.trigger.ports import HistoryQuery, Sort
 from countermand.orders.trigger.records import HistoryEntry
 from countermand.orders.trigger.service import OrderRequest, OrderView, Placed
+from countermand.values.holding import Holding
 from countermand.values.identity import Address, Mint, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import USD_SCALE, BaseUnits, Bps, UsdPrice, decimal_text
@@ -73,14 +74,7 @@ def check_craft(body: CraftRequest) -> tuple[Family | None, BaseUnits]:
     if body.order_type == "price" and sub_type is UNSET:
         options = 'Invalid option: expected one of "single"|"oco"|"otoco"'
         raise Declined(invalid({"orderSubType": options}))
-    family = Family.SINGLE if isinstance(sub_type, UnsetType) else Family(sub_type)
-    refuse_later_families(family)
-    return family, amount
-
-
-def refuse_later_families(family: Family) -> None:
-    if family is Family.OTOCO:
-        raise Declined(error(400, "OTOCO orders are not enabled"))
+    return Family.SINGLE if isinstance(sub_type, UnsetType) else Family(sub_type), amount
 
 
 def check_pair(input_mint: Mint, output_mint: Mint, token_of: Callable[[Mint], Token | None]) -> tuple[Token, Token]:
@@ -108,6 +102,7 @@ def check_worth(amount: BaseUnits, token: Token, price: UsdPrice | None) -> None
 def from_craft(
     deposit: UnsignedDeposit | UnsignedDcaDeposit, transaction: str, vault: Address, token: Token
 ) -> CraftAnswer:
+    output = deposit.output_account if isinstance(deposit, UnsignedDeposit) else None
     return CraftAnswer(
         transaction=transaction,
         request_id=deposit.request_id,
@@ -116,6 +111,7 @@ def from_craft(
         amount=str(deposit.craft.moves.units),
         token_decimals=token.decimals,
         input_token_account=deposit.input_account,
+        output_token_account=output or UNSET,
     )
 
 
@@ -124,14 +120,13 @@ def from_craft(
 
 def into_request(body: CreateRequest) -> OrderRequest:
     family = Family(body.order_type)
-    refuse_later_families(family)
     if family is Family.SINGLE:
         if _is_given(body.trigger_price_usd) == (body.trailing_bps is not UNSET):
             raise Declined(error(400, "exactly one of triggerPriceUsd or trailingBps must be set"))
         if body.trailing_bps is not UNSET:
             raise Declined(error(400, "Trailing orders are not enabled"))
     flaws = _fields_of_other_types(body)
-    legs = _triggered(flaws, body) if family is Family.SINGLE else _siblings(flaws, body)
+    legs = _legs(flaws, body, family)
     amount = flaws.amount("inputAmount", body.input_amount)
     flaws.instant("expiresAt", body.expires_at)
     request = OrderRequest(
@@ -150,17 +145,27 @@ def into_request(body: CreateRequest) -> OrderRequest:
     return request
 
 
-def _triggered(flaws: Flaws, body: CreateRequest) -> tuple[Leg, ...]:
-    """The one leg of a single order."""
+def _legs(flaws: Flaws, body: CreateRequest, family: Family) -> tuple[Leg, ...]:
+    match family:
+        case Family.SINGLE:
+            return (_trigger(flaws, body),)
+        case Family.OCO:
+            return _siblings(flaws, body)
+        case Family.OTOCO:
+            return (_trigger(flaws, body), *_siblings(flaws, body))
+
+
+def _trigger(flaws: Flaws, body: CreateRequest) -> Leg:
+    """The one leg of a single order, or the parent of an OTOCO."""
     price = flaws.usd("triggerPriceUsd", body.trigger_price_usd)
     if body.trigger_condition is UNSET:
         flaws["triggerCondition"] = 'Invalid option: expected one of "above"|"below"'
     direction = Direction.ABOVE if body.trigger_condition == "above" else Direction.BELOW
-    return (Leg(Role.TRIGGER, Condition(direction, price), _slippage(body.slippage_bps)),)
+    return Leg(Role.TRIGGER, Condition(direction, price), _slippage(body.slippage_bps))
 
 
 def _siblings(flaws: Flaws, body: CreateRequest) -> tuple[Leg, ...]:
-    """The two of an OCO: one takes profit above, the other stops the loss below."""
+    """The two of an OCO, or the children of an OTOCO: one takes profit above, the other stops the loss below."""
     take_profit, stop_loss = flaws.usd("tpPriceUsd", body.tp_price_usd), flaws.usd("slPriceUsd", body.sl_price_usd)
     if not flaws.keys() & {"tpPriceUsd", "slPriceUsd"} and take_profit <= stop_loss:
         flaws["tpPriceUsd"] = WORDS[Refusal.PRICES_CROSSED].text
@@ -290,15 +295,23 @@ def from_view(view: OrderView, vault: Address) -> HistoryItem:
         created_at=group.created_at,
         updated_at=group.updated_at,
         triggered_at=group.progress.triggered_at,
-        output_amount=str(group.progress.received.units) if used else None,
+        output_amount=str(group.progress.received.units) if group.progress.received else None,
         input_used=str(used.units) if used else None,
-        fill_percent=_number(used.units * 10**_FRACTION_SCALE // terms.deposited.units, _FRACTION_SCALE),
+        fill_percent=_number(_filled(group), _FRACTION_SCALE),
         tp_price_usd=_price_of(legs.get(Role.TAKE_PROFIT)),
         sl_price_usd=_price_of(legs.get(Role.STOP_LOSS)),
         tp_slippage_bps=_slippage_of(legs.get(Role.TAKE_PROFIT)),
         sl_slippage_bps=_slippage_of(legs.get(Role.STOP_LOSS)),
         events=tuple(_event(entry) for entry in _shown(view.history)),
     )
+
+
+def _filled(group: OrderGroup) -> int:
+    """The share of what the legs sell that pay the user, in 10⁻¹²."""
+    holding: Holding | None = group.funds
+    if group.terms.family is Family.OTOCO:
+        holding = group.progress.proceeds if group.parent_is_done else None
+    return 0 if holding is None else holding.posted.units * 10**_FRACTION_SCALE // holding.reserved.units
 
 
 def _price_of(leg: Leg | None) -> Raw | None:

@@ -137,7 +137,7 @@ class VaultAnswer(Shape, frozen=True, kw_only=True):
     privy_vault_id: str
 
 
-class CraftAnswer(Shape, frozen=True, kw_only=True):
+class CraftAnswer(Optionals, frozen=True, kw_only=True):
     transaction: str
     request_id: str
     receiver_address: str
@@ -145,6 +145,8 @@ class CraftAnswer(Shape, frozen=True, kw_only=True):
     amount: str
     token_decimals: int
     input_token_account: str
+    output_token_account: str | UnsetType = UNSET
+    """Only of an OTOCO."""
 
 
 class PlacedAnswer(Optionals, frozen=True, kw_only=True):

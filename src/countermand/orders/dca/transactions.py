@@ -1,18 +1,19 @@
 """The transactions of recurring orders: what each does, whether a round is worth one, and what keys may sign for it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, assert_never
 
 from countermand.orders.dca.model.commands import UnsignedDeposit
 from countermand.orders.dca.model.order import DcaOrder
 from countermand.orders.dca.model.slippage import SLIPPAGE, Market, cents_of, least_of
-from countermand.services.custody.custody import VaultCustody
+from countermand.services.custody.custody import Parcel, VaultCustody
 from countermand.services.custody.plans import Close, Fund, Move, Return, Signatory, SigningPlan, Swap
 from countermand.services.liquidity.routing import Quote
 from countermand.services.liquidity.too_little import too_little
 from countermand.services.transactions.submissions import alteration, read_submission
 from countermand.values.identity import Mint, OrderId, RequestId, Wallet
-from countermand.values.quantities import BaseUnits, UsdPrice, decimal_text
+from countermand.values.quantities import NOTHING, BaseUnits, UsdPrice, decimal_text
 from countermand.values.tokens import Token, Tokens
 from countermand.values.transactions import (
     Alteration,
@@ -49,7 +50,7 @@ class DcaTransactions:
         output_mint: Mint,
         amount: BaseUnits,
     ) -> UnsignedDeposit:
-        account, built = await self._custody.build_deposit(request_id, wallet, input_mint, amount)
+        account, _, built = await self._custody.build_deposit(request_id, wallet, input_mint, amount)
         return UnsignedDeposit(request_id, order_id, wallet, input_mint, output_mint, account, built)
 
     async def simulate_deposit(self, deposit: UnsignedDeposit) -> str | None:
@@ -59,14 +60,8 @@ class DcaTransactions:
         terms = order.terms
         # The same message twice would be one transaction, and one that failed could never be tried again.
         variant = 0 if order.progress.withdrawal is None else order.version
-        return await self._custody.build_withdrawal(
-            terms.wallet,
-            terms.input_mint,
-            terms.input_account,
-            order.remaining,
-            variant=variant,
-            closes=_closes(order),
-        )
+        parcel = Parcel(terms.input_account, terms.input_mint, order.remaining)
+        return await self._custody.build_withdrawal(terms.wallet, parcel, variant=variant, closes=_closes(order))
 
     async def shortfall(self, craft: UnsignedTransaction) -> str | None:
         return await self._custody.shortfall(craft)
@@ -76,9 +71,8 @@ class DcaTransactions:
         token, output = self._tokens.get(terms.input_mint), self._tokens.get(terms.output_mint)
         if token is None or output is None:
             return SwapRefused(f"no such token: {terms.input_mint} or {terms.output_mint}")
-        quote = await self._custody.quote(
-            terms.wallet, terms.input_mint, terms.output_mint, terms.input_account, amount
-        )
+        swap = Swap(terms.input_account, terms.input_mint, terms.output_mint, amount, NOTHING)
+        quote = await self._custody.quote(terms.wallet, swap)
         if isinstance(quote, SwapRefused):
             return quote
         market = self._market(token, output)
@@ -91,7 +85,7 @@ class DcaTransactions:
             return minimum
         return await self._custody.build_fill(
             terms.wallet,
-            Swap(terms.input_account, terms.input_mint, terms.output_mint, amount, minimum),
+            replace(swap, minimum=minimum),
             quote,
             rest=order.remaining - amount,
             ends=amount == order.remaining,
@@ -101,9 +95,8 @@ class DcaTransactions:
 
     async def build_sweep(self, order: DcaOrder) -> UnsignedTransaction | None:
         terms = order.terms
-        return await self._custody.build_sweep(
-            terms.wallet, terms.input_mint, terms.input_account, variant=order.version
-        )
+        parcel = Parcel(terms.input_account, terms.input_mint)
+        return await self._custody.build_sweep(terms.wallet, parcel, variant=order.version)
 
     def worth_cents(self, mint: Mint, amount: BaseUnits) -> int | None:
         token, price = self._tokens.get(mint), self._price_of(mint)

@@ -16,7 +16,7 @@ from countermand.orders.trigger.journal import COMMANDS, EVENTS
 from countermand.orders.trigger.model import events
 from countermand.orders.trigger.model.commands import Command
 from countermand.orders.trigger.model.events import Event
-from countermand.orders.trigger.model.order import Leg, OrderGroup, Purpose, purpose
+from countermand.orders.trigger.model.order import Leg, OrderGroup, Purpose, purpose, traded
 from countermand.orders.trigger.words import trigger_reason
 from countermand.values.identity import Mint, Signature
 from countermand.values.instant import Instant
@@ -41,8 +41,9 @@ class ToldTerms(msgspec.Struct, rename="camel", frozen=True):
 class ToldEvent(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     """`version` is the order's after it. What an event does not have is left out.
 
-    `mint` and `amount` are what moved of the input, `outputMint` and `outputAmount` what a fill gave, `returned` what a
-    last fill left over and gave back, `dust` what strangers had sent to the order's account.
+    `mint` and `amount` are what moved of what is sold, `outputMint` and `outputAmount` what a fill gave, or what came
+    back of an OTOCO's output account; `returned` is what a last fill left over and gave back, `dust` what strangers had
+    sent to the order's accounts.
     """
 
     event: str
@@ -102,26 +103,33 @@ def _details(group: OrderGroup, event: Event) -> dict[str, Any]:
         case events.DepositLanded() | events.DepositFailed():
             return {"signature": event.signature, "mint": terms.input_mint, "amount": str(terms.deposited.units)}
         case events.FillLanded():
+            sold, bought = traded(terms, group.triggered_by())
             return {
                 "signature": event.signature,
-                "mint": terms.input_mint,
+                "mint": sold,
                 "amount": str(event.used.units),
-                "output_mint": terms.output_mint,
+                "output_mint": bought,
                 "output_amount": str(event.received.units),
                 "purpose": purpose(terms, group.triggered_by()).value,
                 **_dust(event.dust),
                 **({"returned": str(event.returned.units)} if event.returned else {}),
             }
         case events.FillFailed():
-            failed = {"output_mint": terms.output_mint, "purpose": purpose(terms, group.triggered_by()).value}
+            leg = group.triggered_by()
+            failed = {"output_mint": traded(terms, leg)[1], "purpose": purpose(terms, leg).value}
             return failed if event.signature is None else {**failed, "signature": event.signature}
         case events.WithdrawalLanded():
-            moved = {"mint": terms.input_mint, "amount": str(event.withdrawn.units)}
-            return {"signature": event.signature, **moved, **_dust(event.dust)}
+            moved = {}
+            if event.withdrawn or not event.output_withdrawn:
+                moved = {"mint": terms.input_mint, "amount": str(event.withdrawn.units)}
+            output = {}
+            if event.output_withdrawn:
+                output = {"output_mint": terms.output_mint, "output_amount": str(event.output_withdrawn.units)}
+            return {"signature": event.signature, **moved, **output, **_dust(event.dust + event.output_dust)}
         case events.WithdrawalFailed():
             return {"signature": event.signature}
         case events.SweepDone():
-            return {"signature": event.signature, "mint": terms.input_mint, **_dust(event.dust)}
+            return {"signature": event.signature, "mint": terms.input_mint, **_dust(event.dust + event.output_dust)}
         case _:
             return {}
 
@@ -176,21 +184,32 @@ def history_of(told: ToldEvent) -> Iterator[HistoryEntry]:
             yield _entry("deposit", told, succeeded=False)
         case "fill_landed":
             if told.returned is not None:
-                yield _entry("withdrawal", told, amount=told.returned)
+                yield _entry("withdrawal", told, mint=told.mint, amount=told.returned)
             yield _entry("fill", told)
         case "fill_failed":
             yield _entry("fill", told, succeeded=False)
         case "order_expired":
             yield HistoryEntry("expired", told.at)
         case "withdrawal_landed":
-            yield _entry("withdrawal", told)
+            if told.mint is not None:
+                yield _entry("withdrawal", told)
+            if told.output_mint is not None:
+                yield _entry("withdrawal", told, mint=told.output_mint, amount=told.output_amount)
             yield HistoryEntry("cancelled", told.at)
 
 
-def _entry(kind: str, told: ToldEvent, *, succeeded: bool = True, amount: str | None = None) -> HistoryEntry:
+def _entry(
+    kind: str, told: ToldEvent, *, succeeded: bool = True, mint: str | None = None, amount: str | None = None
+) -> HistoryEntry:
+    """`mint` and `amount` are what comes back, where that is not all that is told."""
     if kind == "withdrawal":
         told = msgspec.structs.replace(
-            told, amount=amount or told.amount, output_mint=None, output_amount=None, purpose=None
+            told,
+            mint=mint or told.mint,
+            amount=amount or told.amount,
+            output_mint=None,
+            output_amount=None,
+            purpose=None,
         )
     return HistoryEntry(
         kind,

@@ -1,24 +1,26 @@
 """The transactions of trigger orders: what each does, whether a fill is worth one, and what keys may sign for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final, assert_never
 
 from countermand.orders.trigger.model.commands import UnsignedDeposit
-from countermand.orders.trigger.model.order import Family, OrderGroup
+from countermand.orders.trigger.model.order import Family, OrderGroup, Sale
 from countermand.orders.trigger.model.slippage import Market, Minimum, minimum_of
-from countermand.services.custody.custody import VaultCustody
-from countermand.services.custody.plans import Close, Fund, Move, Return, Signatory, SigningPlan, Swap
+from countermand.services.custody.custody import Parcel, VaultCustody
+from countermand.services.custody.plans import Close, Fund, Move, Open, Return, Signatory, SigningPlan, Swap
 from countermand.services.liquidity.routing import Quote
 from countermand.services.liquidity.too_little import too_little
 from countermand.services.transactions.submissions import alteration, read_submission
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
-from countermand.values.quantities import USD_SCALE, BaseUnits, UsdPrice, decimal_text, dollars
+from countermand.values.quantities import NOTHING, USD_SCALE, BaseUnits, UsdPrice, decimal_text, dollars
 from countermand.values.tokens import Token, Tokens
 from countermand.values.transactions import (
     Alteration,
     Attempt,
     AttemptKind,
     ObservedOutcome,
+    OutputParcel,
     Submission,
     SwapRefused,
     UnsignedTransaction,
@@ -57,48 +59,48 @@ class TriggerTransactions:
         output_mint: Mint,
         amount: BaseUnits,
     ) -> UnsignedDeposit:
-        account, built = await self._custody.build_deposit(request_id, wallet, input_mint, amount)
-        return UnsignedDeposit(request_id, order_id, wallet, family, input_mint, output_mint, account, built)
+        kept = output_mint if family is Family.OTOCO else None
+        account, output, built = await self._custody.build_deposit(request_id, wallet, input_mint, amount, kept)
+        return UnsignedDeposit(request_id, order_id, wallet, family, input_mint, output_mint, account, built, output)
 
     async def simulate_deposit(self, deposit: UnsignedDeposit) -> str | None:
         return await self._custody.flaw(deposit.craft)
 
     async def build_withdrawal(self, group: OrderGroup) -> UnsignedTransaction:
-        terms = group.terms
         # The same message twice would be one transaction, and one that failed could never be tried again.
         variant = 0 if group.progress.withdrawal is None else group.version
-        return await self._custody.build_withdrawal(
-            terms.wallet,
-            terms.input_mint,
-            terms.input_account,
-            group.remaining,
-            variant=variant,
-            closes=_closes(group),
-        )
+        wallet, closes, own, output = group.terms.wallet, _closes(group), _own_parcel(group), _output_parcel(group)
+        if output is None:
+            return await self._custody.build_withdrawal(wallet, own, variant=variant, closes=closes)
+        if not group.parent_is_done:
+            return await self._custody.build_withdrawal_of_two(wallet, own, output, variant=variant, closes=closes)
+        built = await self._custody.build_withdrawal(wallet, output, variant=variant, closes=closes)
+        parcel = OutputParcel(built.moves, built.dust, built.closes)
+        return replace(built, moves=NOTHING, dust=NOTHING, closes=True, output=parcel)
 
     async def shortfall(self, built: UnsignedTransaction) -> str | None:
         return await self._custody.shortfall(built)
 
     async def build_fill(self, group: OrderGroup) -> UnsignedTransaction | SwapRefused:
-        terms, left = group.terms, group.remaining
-        token, output = self._tokens.get(terms.input_mint), self._tokens.get(terms.output_mint)
+        wallet, sale = group.terms.wallet, group.sale()
+        token, output = self._tokens.get(sale.sold), self._tokens.get(sale.bought)
         if token is None or output is None:
-            return SwapRefused(f"no such token: {terms.input_mint} or {terms.output_mint}")
-        quote = await self._custody.quote(terms.wallet, terms.input_mint, terms.output_mint, terms.input_account, left)
+            return SwapRefused(f"no such token: {sale.sold} or {sale.bought}")
+        quote = await self._custody.quote(wallet, _swap(sale, sale.amount, NOTHING))
         if isinstance(quote, SwapRefused):
             return quote
         market = self._market(token, output)
         if isinstance(market, SwapRefused):
             return market
-        part, rest = quote.takes, left - quote.takes
+        part, rest = quote.takes, sale.amount - quote.takes
         if rest and _is_worth_less(part, market, PART_USD_MIN):
             return SwapRefused(_too_small_a_part(part, token))
         minimum = _minimum(group, output, market, quote)
         if isinstance(minimum, SwapRefused):
             return minimum
         return await self._custody.build_fill(
-            terms.wallet,
-            Swap(terms.input_account, terms.input_mint, terms.output_mint, part, minimum),
+            wallet,
+            _swap(sale, part, minimum),
             quote,
             rest=rest,
             ends=not rest or _is_worth_less(rest, market, REST_USD_MIN),
@@ -107,10 +109,8 @@ class TriggerTransactions:
         )
 
     async def build_sweep(self, group: OrderGroup) -> UnsignedTransaction | None:
-        terms = group.terms
-        return await self._custody.build_sweep(
-            terms.wallet, terms.input_mint, terms.input_account, variant=group.version
-        )
+        wallet, own, output = group.terms.wallet, _own_parcel(group), _output_parcel(group)
+        return await self._custody.build_sweep(wallet, own, output, variant=group.version)
 
     def read_submission(self, transaction: str, wallet: Wallet) -> Submission:
         return read_submission(transaction, wallet)
@@ -145,19 +145,53 @@ def plan_of(group: OrderGroup, attempt: Attempt) -> SigningPlan:
     match attempt.kind:
         case AttemptKind.DEPOSIT:
             moves = (Fund(terms.input_account, terms.input_mint, built.moves),)
-        case AttemptKind.WITHDRAWAL:
-            moves = (Return(terms.input_account, terms.input_mint, built.moves + built.dust),)
+            if terms.output_account is not None:
+                moves = (*moves, Open(terms.output_account, terms.output_mint))
         case AttemptKind.FILL:
-            swap = Swap(terms.input_account, terms.input_mint, terms.output_mint, built.moves, built.minimum)
-            moves = (swap, *_left_over(group, built))
+            sale = group.sale()
+            swap, left_over = _swap(sale, built.moves, built.minimum), built.returns + built.dust
+            moves = (swap, *_emptied(sale.account, sale.sold, left_over, closes=built.closes))
+        case AttemptKind.WITHDRAWAL:
+            moves = tuple(_back(group, built, from_own=not group.parent_is_done))
         case AttemptKind.SWEEP:
-            moves = _left_over(group, built)
+            moves = tuple(_back(group, built, from_own=built.closes))
         case _:
             assert_never(attempt.kind)
-    if built.closes:
-        moves = (*moves, Close(terms.input_account, terms.input_mint))
     what = f"the {attempt.kind.value} {attempt.number} of order {group.id}"
-    return SigningPlan(what, terms.wallet, payer, signers, moves, group.remaining)
+    return SigningPlan(what, terms.wallet, payer, signers, moves, group.sells.left)
+
+
+def _back(group: OrderGroup, built: UnsignedTransaction, *, from_own: bool) -> Iterator[Move]:
+    """What comes back to the user, account after account."""
+    terms, output = group.terms, built.output
+    if from_own:
+        yield from _emptied(terms.input_account, terms.input_mint, built.moves + built.dust, closes=built.closes)
+    if output is not None:
+        assert terms.output_account is not None, f"order {group.id} has no output account"
+        back = output.moves + output.dust
+        yield from _emptied(terms.output_account, terms.output_mint, back, closes=output.closes)
+
+
+def _emptied(account: Address, mint: Mint, back: BaseUnits, *, closes: bool) -> Iterator[Move]:
+    if back:
+        yield Return(account, mint, back)
+    if closes:
+        yield Close(account, mint)
+
+
+def _swap(sale: Sale, amount: BaseUnits, minimum: BaseUnits) -> Swap:
+    return Swap(sale.account, sale.sold, sale.bought, amount, minimum, sale.to)
+
+
+def _own_parcel(group: OrderGroup) -> Parcel:
+    return Parcel(group.terms.input_account, group.terms.input_mint, group.remaining)
+
+
+def _output_parcel(group: OrderGroup) -> Parcel | None:
+    terms, proceeds = group.terms, group.progress.proceeds
+    if terms.output_account is None:
+        return None
+    return Parcel(terms.output_account, terms.output_mint, NOTHING if proceeds is None else proceeds.left)
 
 
 def _signatories(kind: AttemptKind) -> tuple[Signatory, tuple[Signatory, ...]]:
@@ -171,11 +205,6 @@ def _signatories(kind: AttemptKind) -> tuple[Signatory, tuple[Signatory, ...]]:
             return Signatory.GAS, (Signatory.VAULT, Signatory.ROUTER)
         case AttemptKind.SWEEP:
             return Signatory.GAS, (Signatory.VAULT,)
-
-
-def _left_over(group: OrderGroup, built: UnsignedTransaction) -> tuple[Move, ...]:
-    terms, left_over = group.terms, built.returns + built.dust
-    return (Return(terms.input_account, terms.input_mint, left_over),) if left_over else ()
 
 
 def _closes(group: OrderGroup) -> bool:

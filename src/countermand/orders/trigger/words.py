@@ -7,6 +7,8 @@ from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.values.quantities import dollars
 
+_SOON_MS: Final = 3_600_000
+"""A parent that is done so soon before the order expires leaves its children little time."""
 NOT_IN_TIME: Final = "the transaction did not land in time"
 
 
@@ -27,8 +29,19 @@ def trigger_reason(group: OrderGroup, event: trigger.Event) -> str | None:
             return rejection or "the transaction did not land while it could"
         case trigger.SweepFailed():
             return "the order's token account could not be closed yet"
+        case trigger.OrderResumed():
+            return _resumed(group)
         case trigger.OrderExpired():
             return f"it was good until {group.expires_at}"
         case trigger.CancelRequested(craft=None):
             return "the withdrawal could not be built; a repeated cancel builds it"
     return None
+
+
+def _resumed(group: OrderGroup) -> str:
+    bought_at = group.progress.bought_at
+    if not group.parent_is_done or bought_at is None:
+        return "a part was filled, the rest goes on"
+    unprotected = "the parent is done, the children are open; what it bought first was unprotected for {} ms"
+    told, left_ms = unprotected.format(group.updated_at - bought_at), group.expires_at - group.updated_at
+    return f"{told}; the order expires in {left_ms // 60_000} minutes" if left_ms < _SOON_MS else told

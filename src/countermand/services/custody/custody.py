@@ -1,6 +1,7 @@
 """The keys of a venue: builds transactions, signs what a plan allows, sends it, and sees what became of it."""
 
 import base64
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -9,7 +10,7 @@ from solders.signature import Signature as RawSignature
 
 from countermand.kernel.ports import Unavailable
 from countermand.services.custody.accounts import OrderAccounts
-from countermand.services.custody.deposits import account_seed, deposit_message
+from countermand.services.custody.deposits import account_seed, deposit_message, output_seed
 from countermand.services.custody.instructions import (
     UNIT_PRICE_MICROLAMPORTS,
     always_rejected,
@@ -18,11 +19,16 @@ from countermand.services.custody.instructions import (
     key,
     order_account,
 )
-from countermand.services.custody.moves import own_account, return_instructions, sweep_instructions
+from countermand.services.custody.moves import (
+    close_instructions,
+    own_account,
+    return_instructions,
+    sweep_instructions,
+)
 from countermand.services.custody.plans import Fund, SigningPlan, Swap
 from countermand.services.custody.signer import Signer
 from countermand.services.custody.vaults import VaultKeys
-from countermand.services.custody.withdrawals import WithdrawalLayout
+from countermand.services.custody.withdrawals import WithdrawalLayout, two_account_limit
 from countermand.services.liquidity.routing import Quote, Router, SwapRequest
 from countermand.services.transactions.blockhashes import RecentBlockhash
 from countermand.services.transactions.builder import simulated
@@ -41,6 +47,7 @@ from countermand.values.tokens import Tokens
 from countermand.values.transactions import (
     Attempt,
     ObservedOutcome,
+    OutputParcel,
     SwapAmounts,
     SwapRefused,
     TransactionOutcome,
@@ -52,6 +59,15 @@ _GAS_UNIT_LIMIT: Final = 150_000
 """Of fills and sweeps, which create up to two token accounts."""
 _AMOUNT: Final = slice(64, 72)
 """Where a token account has its balance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A token account of an order, and what is due to the user of it."""
+
+    account: Address
+    mint: Mint
+    due: BaseUnits = NOTHING
 
 
 class VaultCustody:
@@ -87,25 +103,31 @@ class VaultCustody:
 
     @asks_the_chain
     async def build_deposit(
-        self, request_id: RequestId, wallet: Wallet, mint: Mint, amount: BaseUnits
-    ) -> tuple[Address, UnsignedTransaction]:
-        """The token account that it opens, and the transaction. The user pays."""
+        self, request_id: RequestId, wallet: Wallet, mint: Mint, amount: BaseUnits, output_mint: Mint | None = None
+    ) -> tuple[Address, Address | None, UnsignedTransaction]:
+        """The token accounts that it opens, and the transaction. The user pays.
+
+        `output_mint`: that of a second account, for an order that keeps what it buys.
+        """
         recent = await self._blockhashes.get()
         accounts, seed = self._accounts(wallet, mint), account_seed(request_id)
-        message = deposit_message(accounts, seed, amount.units, bytes(recent.blockhash))
-        account = Address(str(order_account(accounts.vault, seed, accounts.program)))
-        return account, UnsignedTransaction(message, recent.last_valid_height, moves=amount)
+        output = None if output_mint is None else self._accounts(wallet, output_mint)
+        message = deposit_message(accounts, seed, amount.units, bytes(recent.blockhash), output)
+        built = UnsignedTransaction(message, recent.last_valid_height, moves=amount)
+        second = None if output is None else _address(output, output_seed(seed))
+        return _address(accounts, seed), second, built
 
     @asks_the_chain
     async def build_withdrawal(
-        self, wallet: Wallet, mint: Mint, account: Address, due: BaseUnits, *, variant: int, closes: bool
+        self, wallet: Wallet, parcel: Parcel, *, variant: int, closes: bool
     ) -> UnsignedTransaction:
         """Takes all that the account holds back to the user. The user pays. Each `variant` is another message.
 
         Raises `Unavailable` also when the account holds less than is due. Then our view of the chain is behind, or the
         funds were moved; a smaller withdrawal would call them all returned.
         """
-        layout = self._layout(wallet, mint)
+        account, due = parcel.account, parcel.due
+        layout = self._layout(wallet, parcel.mint)
         accounts = layout.accounts
         recent = await self._blockhashes.get()
         if accounts.native:
@@ -132,11 +154,47 @@ class VaultCustody:
             closes=closes or accounts.native,
         )
 
-    async def quote(
-        self, wallet: Wallet, mint: Mint, output_mint: Mint, account: Address, amount: BaseUnits
-    ) -> Quote | SwapRefused:
-        """What a swap of so much would give now."""
-        return await self._router.quote(self._swap(wallet, mint, output_mint, account, amount))
+    @asks_the_chain
+    async def build_withdrawal_of_two(
+        self, wallet: Wallet, parcel: Parcel, output: Parcel, *, variant: int, closes: bool
+    ) -> UnsignedTransaction:
+        """The same for an order with two accounts, in one transaction. An empty account is closed without a transfer.
+
+        The layout is that of one account, twice: budget, the user's own accounts where they are missing, then transfer
+        and close of each account.
+        """
+        recent = await self._blockhashes.get()
+        parcels = [self._accounts(wallet, each.mint) for each in (parcel, output)]
+        owns = [str(each.own) for each in parcels if not each.native]
+        infos = await self._chain.accounts([parcel.account, output.account, *owns])
+        found = dict(zip(owns, infos[2:], strict=True))
+        creates, instructions, made = list[Instruction](), list[Instruction](), list[tuple[int, bool]]()
+        for accounts, each, info in zip(parcels, (parcel, output), infos[:2], strict=True):
+            held, own = _held(info, accounts), found.get(str(accounts.own))
+            if held is None or held < each.due.units:
+                raise Unavailable(_shortfall(each.account, held, each.due))
+            if held and not accounts.native and (own is None or own.owner != accounts.token.program):
+                creates.append(own_account(accounts, accounts.user))
+            tracker, account, ends = [self._keys.tracker.public], key(each.account), closes or accounts.native
+            instructions += return_instructions(accounts, account, held, tracker) if held else ()
+            instructions += close_instructions(accounts, account, tracker) if ends else ()
+            made.append((held - each.due.units, ends))
+        limit = two_account_limit(parcels, len(creates))
+        price = UNIT_PRICE_MICROLAMPORTS + variant
+        message = compile_message(key(wallet), bytes(recent.blockhash), limit, price, [*creates, *instructions])
+        (dust, closed), (output_dust, output_closed) = made
+        return UnsignedTransaction(
+            message,
+            recent.last_valid_height,
+            moves=parcel.due,
+            dust=BaseUnits(dust),
+            closes=closed,
+            output=OutputParcel(output.due, BaseUnits(output_dust), output_closed),
+        )
+
+    async def quote(self, wallet: Wallet, swap: Swap) -> Quote | SwapRefused:
+        """What a swap would give now, whatever its minimum is."""
+        return await self._router.quote(self._request(wallet, swap))
 
     @asks_the_chain
     async def build_fill(
@@ -147,7 +205,7 @@ class VaultCustody:
         `rest` is what the account holds of the order's own funds beyond the swap. If the swap ends the order, the rest
         goes back to the user, and the account is closed if it may be.
         """
-        request = self._swap(wallet, swap.mint, swap.output_mint, swap.account, swap.amount)
+        request = self._request(wallet, swap)
         accounts, output = request.input, request.output
         closes, returns = ends and (closes or accounts.native), rest if ends else NOTHING
         (info,) = await self._chain.accounts([swap.account])
@@ -156,7 +214,7 @@ class VaultCustody:
             return SwapRefused(_shortfall(swap.account, held, due))
         dust, gas = held - due.units if closes else 0, self._keys.gas.public
         # SOL is paid as lamports, other tokens to an account.
-        instructions = [] if output.native else [own_account(output, gas)]
+        instructions = [] if output.native or swap.to is not None else [own_account(output, gas)]
         instructions += self._router.settlement(request, quote, swap.minimum)
         if closes:  # An account that stays open keeps its dust for the sweep.
             instructions += sweep_instructions(accounts, gas, request.source, dust + returns.units)
@@ -173,19 +231,35 @@ class VaultCustody:
 
     @asks_the_chain
     async def build_sweep(
-        self, wallet: Wallet, mint: Mint, account: Address, *, variant: int
+        self, wallet: Wallet, parcel: Parcel, output: Parcel | None = None, *, variant: int
     ) -> UnsignedTransaction | None:
-        """Closes the account, with strangers' dust to the user. The gas key pays. None: the account is gone already."""
-        accounts = self._accounts(wallet, mint)
-        (info,) = await self._chain.accounts([account])
-        held = _held(info, accounts)
-        if held is None:
+        """Closes an ended order's accounts that are still there, with strangers' dust to the user. The gas key pays.
+
+        None: they are gone already.
+        """
+        parcels = [parcel] if output is None else [parcel, output]
+        infos = await self._chain.accounts([each.account for each in parcels])
+        instructions, dust = list[Instruction](), list[int | None]()
+        for each, info in zip(parcels, infos, strict=True):
+            accounts = self._accounts(wallet, each.mint)
+            held = _held(info, accounts)
+            dust.append(held)
+            if held is not None:
+                instructions += sweep_instructions(accounts, self._keys.gas.public, key(each.account), held)
+        if not instructions:
             return None
-        instructions = list(sweep_instructions(accounts, self._keys.gas.public, key(account), held))
         message, last_valid_height, error = await self._simulated(instructions, variant)
         if error is not None:
-            raise Unavailable(f"the account {account} cannot be closed now: {error}")
-        return UnsignedTransaction(message, last_valid_height, moves=NOTHING, dust=BaseUnits(held), closes=True)
+            raise Unavailable(f"the account {parcel.account} cannot be closed now: {error}")
+        own, second = dust[0], None if output is None else dust[1]
+        return UnsignedTransaction(
+            message,
+            last_valid_height,
+            moves=NOTHING,
+            dust=BaseUnits(own or 0),
+            closes=own is not None,
+            output=None if second is None else OutputParcel(NOTHING, BaseUnits(second), closes=True),
+        )
 
     @asks_the_chain
     async def flaw(self, built: UnsignedTransaction) -> str | None:
@@ -267,7 +341,10 @@ class VaultCustody:
         else:
             returned, used = 0, lamports
         gained = changes.lamports_of(user) - (lamports if plan.closes else 0)
-        received = gained if output.native else changes.tokens_of(str(output.own))
+        if swap.to is not None:
+            received = changes.tokens_of(swap.to)
+        else:
+            received = gained if output.native else changes.tokens_of(str(output.own))
         return SwapAmounts(BaseUnits(used), BaseUnits(received), BaseUnits(returned))
 
     def _signed(self, plan: SigningPlan, attempt: Attempt) -> bytes:
@@ -286,8 +363,9 @@ class VaultCustody:
         error = None if simulation.error is None else describe(simulation.error)
         return built.message, built.last_valid_height, error
 
-    def _swap(self, wallet: Wallet, mint: Mint, output_mint: Mint, account: Address, amount: BaseUnits) -> SwapRequest:
-        return SwapRequest(self._accounts(wallet, mint), self._accounts(wallet, output_mint), key(account), amount)
+    def _request(self, wallet: Wallet, swap: Swap) -> SwapRequest:
+        accounts, output = self._accounts(wallet, swap.mint), self._accounts(wallet, swap.output_mint)
+        return SwapRequest(accounts, output, key(swap.account), swap.amount, None if swap.to is None else key(swap.to))
 
     def _accounts_of(self, wallet: Wallet, mint: Mint) -> OrderAccounts:
         token = self._tokens.get(mint)
@@ -296,6 +374,10 @@ class VaultCustody:
 
     def _layout_of(self, wallet: Wallet, mint: Mint) -> WithdrawalLayout:
         return WithdrawalLayout(self._accounts(wallet, mint), self._keys.tracker.public)
+
+
+def _address(accounts: OrderAccounts, seed: str) -> Address:
+    return Address(str(order_account(accounts.vault, seed, accounts.program)))
 
 
 def _held(info: AccountInfo | None, accounts: OrderAccounts) -> int | None:

@@ -35,17 +35,36 @@ def account_seed(request_id: RequestId) -> str:
     return seed
 
 
-def deposit_message(accounts: OrderAccounts, seed: str, amount: int, blockhash: bytes) -> bytes:
-    instructions = list(deposit_instructions(accounts, seed, amount))
-    limit = _UNIT_LIMIT_2022 if accounts.token.program == TOKEN_2022_PROGRAM else _UNIT_LIMIT
+def output_seed(seed: str) -> str:
+    """That of the account for what the order buys, beside the seed of the one that is funded."""
+    return f"o{seed[:-1]}"
+
+
+def deposit_message(
+    accounts: OrderAccounts, seed: str, amount: int, blockhash: bytes, output: OrderAccounts | None = None
+) -> bytes:
+    """`output`: of an order that keeps what it buys, in an account that this opens, too."""
+    instructions, limit = list(deposit_instructions(accounts, seed, amount)), _unit_limit(accounts)
+    if output is not None:
+        instructions += open_instructions(output, output_seed(seed))
+        limit += _unit_limit(output)
     return compile_message(accounts.user, blockhash, limit, UNIT_PRICE_MICROLAMPORTS, instructions)
 
 
+def _unit_limit(accounts: OrderAccounts) -> int:
+    return _UNIT_LIMIT_2022 if accounts.token.program == TOKEN_2022_PROGRAM else _UNIT_LIMIT
+
+
+def open_instructions(accounts: OrderAccounts, seed: str) -> Iterator[Instruction]:
+    account = order_account(accounts.vault, seed, accounts.program)
+    yield create_order_account(accounts.user, accounts.vault, seed, accounts.program)
+    yield initialize_account(account, accounts.mint, accounts.vault, accounts.program)
+
+
 def deposit_instructions(accounts: OrderAccounts, seed: str, amount: int) -> Iterator[Instruction]:
-    user, vault, program = accounts.user, accounts.vault, accounts.program
-    account = order_account(vault, seed, program)
-    yield create_order_account(user, vault, seed, program)
-    yield initialize_account(account, accounts.mint, vault, program)
+    user, program = accounts.user, accounts.program
+    account = order_account(accounts.vault, seed, program)
+    yield from open_instructions(accounts, seed)
     if accounts.native:
         yield transfer(TransferParams(from_pubkey=user, to_pubkey=account, lamports=amount))
         yield sync_native(account, program)

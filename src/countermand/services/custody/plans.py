@@ -32,14 +32,26 @@ class Fund:
 
 
 @dataclass(frozen=True, slots=True)
+class Open:
+    """Opens a token account under the vault, and leaves it empty."""
+
+    account: Address
+    mint: Mint
+
+
+@dataclass(frozen=True, slots=True)
 class Swap:
-    """Takes units of the account, and gives the user units of another token: not fewer than `minimum`."""
+    """Takes units of the account, and gives units of another token: not fewer than `minimum`.
+
+    The user gets them, or the token account `to`, which is one of the wallet's orders.
+    """
 
     account: Address
     mint: Mint
     output_mint: Mint
     amount: BaseUnits
     minimum: BaseUnits
+    to: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +71,7 @@ class Close:
     mint: Mint
 
 
-Move: TypeAlias = Fund | Swap | Return | Close
+Move: TypeAlias = Fund | Open | Swap | Return | Close
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +90,7 @@ class SigningPlan:
 
     @property
     def account(self) -> Address:
-        """The account that the moves are about."""
+        """The account that the moves are about, or the first of two."""
         return self.moves[0].account
 
     @property

@@ -13,10 +13,10 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature as RawSignature
 
 from countermand.services.custody.accounts import OrderAccounts
-from countermand.services.custody.deposits import deposit_instructions
+from countermand.services.custody.deposits import deposit_instructions, open_instructions
 from countermand.services.custody.instructions import always_rejected, is_same, key
 from countermand.services.custody.moves import close_instructions, own_account, return_instructions
-from countermand.services.custody.plans import Close, Fund, Move, Return, Signatory, SigningPlan, Swap
+from countermand.services.custody.plans import Close, Fund, Move, Open, Return, Signatory, SigningPlan, Swap
 from countermand.services.custody.vaults import VaultKeys
 from countermand.services.liquidity.routing import Router, SwapRequest
 from countermand.solana.tokens import COMPUTE_BUDGET_PROGRAM
@@ -88,11 +88,11 @@ class Signer:
 
     def _optional(self, plan: SigningPlan, payer: Pubkey) -> Sequence[Instruction]:
         """What such a message may do beside, or not: it moves only what the payer owns."""
-        accounts, swap = self._accounts_of(plan.wallet, plan.mint), plan.swap
-        if swap is None:
-            return [own_account(accounts, payer)]
-        output = self._accounts_of(plan.wallet, swap.output_mint)
-        return [own_account(accounts, payer), own_account(output, payer), always_rejected(accounts.program)]
+        swap, mints = plan.swap, dict.fromkeys(move.mint for move in plan.moves)
+        if swap is not None:
+            mints[swap.output_mint] = None
+        own = [own_account(self._accounts_of(plan.wallet, mint), payer) for mint in mints]
+        return own if swap is None else [*own, always_rejected(self._accounts_of(plan.wallet, plan.mint).program)]
 
     def _length(self, plan: SigningPlan, move: Move, found: Sequence[Instruction]) -> int:
         """So many of the first instructions do the move."""
@@ -101,15 +101,18 @@ class Signer:
         match move:
             case Swap():
                 output = self._accounts_of(plan.wallet, move.output_mint)
-                request = SwapRequest(accounts, output, account, move.amount)
+                to = None if move.to is None else key(move.to)
+                request = SwapRequest(accounts, output, account, move.amount, to)
                 settled = self._router.settled_by(found, request, move.minimum)
                 assert settled, f"{plan.of} does not swap as it should"
                 return settled
+            case Open():
+                expected = list(open_instructions(accounts, _seed_of(found)))
+                assert _created(found) == account, f"{plan.of} creates another account"
             case Fund():
                 # The seed is remembered in the message alone; the address that it gives must be the order's.
-                seed = found[0].data[_SEED].decode("ascii", "replace") if found else ""
                 assert _created(found) == account, f"{plan.of} creates another account"
-                expected = list(deposit_instructions(accounts, seed, move.amount.units))
+                expected = list(deposit_instructions(accounts, _seed_of(found), move.amount.units))
             case Return():
                 expected = list(return_instructions(accounts, account, move.amount.units, cosigners))
             case Close():
@@ -117,6 +120,10 @@ class Signer:
         same = len(expected) <= len(found) and all(map(is_same, found, expected))
         assert same, f"{plan.of} does something else"
         return len(expected)
+
+
+def _seed_of(found: Sequence[Instruction]) -> str:
+    return found[0].data[_SEED].decode("ascii", "replace") if found else ""
 
 
 def _created(found: Sequence[Instruction]) -> Pubkey | None:

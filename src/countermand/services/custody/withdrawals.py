@@ -4,6 +4,7 @@ The layout is that of the published sample, byte for byte, and fixed, so the mes
 cancel waits for one. The plan says the same in words, and is compared with it before a vault signs.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from solders.pubkey import Pubkey
@@ -41,6 +42,13 @@ _CLOSE: Final = bytes([6, 3, 3, 0, 1, 1, 9])
 _HEAD_SOL: Final = bytes([3, 1, 2, 6])
 _BUDGET_SOL: Final = bytes([3, 4, 0, 5, 2]) + _UNIT_LIMIT + bytes([4, 0, 9, 3])
 _CLOSE_SOL: Final = bytes([5, 4, 3, 0, 1, 2, 1, 9])
+
+
+def two_account_limit(accounts: Sequence[OrderAccounts], creates: int) -> int:
+    """The compute units of a withdrawal from two accounts, of which the user's own have to be made first."""
+    limits = [_UNIT_LIMIT_2022 if each.token.program == TOKEN_2022_PROGRAM else _UNIT_LIMIT for each in accounts]
+    plain = sum(int.from_bytes(limit, "little") for limit in limits)
+    return plain + creates * int.from_bytes(_UNIT_LIMIT_CREATING, "little")
 
 
 class WithdrawalLayout:

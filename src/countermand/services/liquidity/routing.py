@@ -16,12 +16,16 @@ from countermand.values.transactions import SwapRefused
 
 @dataclass(frozen=True, slots=True)
 class SwapRequest:
-    """What is to be swapped: an amount of the order's account `source`, which the vault owns."""
+    """What is to be swapped: an amount of the order's account `source`, which the vault owns.
+
+    `to`: the token account that gets the other token. None: the user's own, or its wallet, if that is SOL.
+    """
 
     input: OrderAccounts
     output: OrderAccounts
     source: Pubkey
     amount: BaseUnits
+    to: Pubkey | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ class UnsignedDeposit:
     output_mint: Mint
     input_account: Address
     craft: UnsignedTransaction
+    output_account: Address | None = None
+    """Of an OTOCO."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,9 @@ class LegChange:
 
     price: UsdPrice | None = None
     slippage: Bps | None = None
+
+    def is_none(self) -> bool:
+        return self.price is None and self.slippage is None
 
     def applied_to(self, leg: Leg) -> Leg:
         condition = leg.condition if self.price is None else replace(leg.condition, price=self.price)

@@ -3,6 +3,7 @@
 Pure: an order, a command and a moment in; events or a refusal out.
 """
 
+from dataclasses import replace
 from typing import Final, TypeAlias, assert_never
 
 from countermand.orders.trigger.model.commands import (
@@ -41,7 +42,7 @@ from countermand.orders.trigger.model.events import (
     WithdrawalLanded,
     WithdrawalStarted,
 )
-from countermand.orders.trigger.model.order import Leg, OrderGroup, State, Terms, are_crossed
+from countermand.orders.trigger.model.order import OrderGroup, State, Terms, are_crossed
 from countermand.orders.trigger.model.refusals import Refusal, Refused
 from countermand.values.instant import Instant, Moment
 from countermand.values.quantities import NOTHING
@@ -134,6 +135,7 @@ def _place(group: OrderGroup | None, command: PlaceOrder, moment: Moment) -> Dec
         trigger_mint=command.trigger_mint,
         input_account=deposit.input_account,
         deposited=command.amount,
+        output_account=deposit.output_account,
     )
     # From here on nothing can refuse.
     attempt = Attempt(1, AttemptKind.DEPOSIT, deposit.craft, submission.user_signature)
@@ -198,23 +200,25 @@ def _amend(group: OrderGroup, command: AmendOrder, moment: Moment) -> Decision |
     expires_at = group.expires_at if amendment.expires_at is None else amendment.expires_at
     if expires_at <= moment.at:
         return Refused(Refusal.EXPIRY_PAST)
+    if group.parent_is_done and not amendment.legs[0].is_none():
+        return Refused(Refusal.PARENT_EXECUTED)
     legs = tuple(change.applied_to(leg) for change, leg in zip(amendment.legs, group.legs, strict=True))
     if are_crossed(legs):
         return Refused(Refusal.PRICES_CROSSED)
     # From here on nothing can refuse.
     amended = OrderAmended(legs, expires_at)
-    return (amended, *_crossed(legs, moment))
+    return (amended, *_crossed(replace(group, legs=legs), moment))
 
 
 def _trigger(group: OrderGroup, moment: Moment) -> Decision:
     """The trigger, if the order is open and the price is at or beyond one of its conditions."""
     if group.state is not State.OPEN or moment.at >= group.expires_at:
         return ()
-    return _crossed(group.legs, moment)
+    return _crossed(group, moment)
 
 
-def _crossed(legs: tuple[Leg, ...], moment: Moment) -> Decision:
-    for number, leg in enumerate(legs):
+def _crossed(group: OrderGroup, moment: Moment) -> Decision:
+    for number, leg in group.armed():
         if moment.price is not None and leg.condition.holds_at(moment.price):
             return (OrderTriggered(number, moment.price),)
     return ()
@@ -295,7 +299,7 @@ def _resume(group: OrderGroup, moment: Moment) -> Decision | Refused:
         return Refused(Refusal.NOTHING_TO_DO)
     if moment.at >= group.expires_at:
         return (OrderResumed(), OrderExpired())
-    return (OrderResumed(), *_crossed(group.legs, moment))
+    return (OrderResumed(), *_crossed(group, moment))
 
 
 def _start_fill(group: OrderGroup, command: StartFill) -> Decision | Refused:
@@ -336,7 +340,8 @@ def _resolve(group: OrderGroup, command: ResolveAttempt, moment: Moment) -> Deci
         case AttemptKind.WITHDRAWAL:
             return (_withdrawal_landed(attempt.craft, command) if landed else _withdrawal_failed(command),)
         case AttemptKind.SWEEP:
-            swept = SweepDone(command.signature, attempt.craft.dust)
+            output = attempt.craft.output
+            swept = SweepDone(command.signature, attempt.craft.dust, NOTHING if output is None else output.dust)
             return (swept if landed else SweepFailed(_pause_end(group, moment.at)),)
         case _:
             assert_never(attempt.kind)
@@ -346,7 +351,7 @@ def _deposit_landed(group: OrderGroup, command: ResolveAttempt, moment: Moment) 
     landed = DepositLanded(command.signature)
     if moment.at >= group.expires_at:
         return (landed, OrderExpired())
-    return (landed, *_crossed(group.legs, moment))
+    return (landed, *_crossed(group, moment))
 
 
 def _fill_landed(group: OrderGroup, craft: UnsignedTransaction, command: ResolveAttempt) -> Event:
@@ -354,7 +359,7 @@ def _fill_landed(group: OrderGroup, craft: UnsignedTransaction, command: Resolve
     swap = command.swap
     assert swap is not None, f"the fill of order {group.id} landed, and does not show what it moved"
     ends = craft.closes or bool(craft.returns)
-    returned = min(group.funds.post(swap.used).left, swap.returned) if ends else NOTHING
+    returned = min(group.sells.post(swap.used).left, swap.returned) if ends else NOTHING
     dust = swap.returned - returned
     return FillLanded(command.signature, swap.used, swap.received, dust, closed=craft.closes, returned=returned)
 
@@ -370,7 +375,17 @@ def _fill_failed(group: OrderGroup, command: ResolveAttempt, moment: Moment) -> 
 
 
 def _withdrawal_landed(craft: UnsignedTransaction, command: ResolveAttempt) -> Event:
-    return WithdrawalLanded(command.signature, withdrawn=craft.moves, dust=craft.dust, closed=craft.closes)
+    output = craft.output
+    if output is None:
+        return WithdrawalLanded(command.signature, withdrawn=craft.moves, dust=craft.dust, closed=craft.closes)
+    return WithdrawalLanded(
+        command.signature,
+        withdrawn=craft.moves,
+        dust=craft.dust,
+        closed=craft.closes and output.closes,
+        output_withdrawn=output.moves,
+        output_dust=output.dust,
+    )
 
 
 def _withdrawal_failed(command: ResolveAttempt) -> Event:

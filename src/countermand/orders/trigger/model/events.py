@@ -101,6 +101,10 @@ class WithdrawalLanded:
     withdrawn: BaseUnits
     dust: BaseUnits
     closed: bool
+    """All token accounts of the order that it was about."""
+    output_withdrawn: BaseUnits = NOTHING
+    output_dust: BaseUnits = NOTHING
+    """The same of the order's output account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,7 @@ class SweepDone:
 
     signature: Signature | None
     dust: BaseUnits
+    output_dust: BaseUnits = NOTHING
 
 
 Event: TypeAlias = (

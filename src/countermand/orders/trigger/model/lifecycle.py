@@ -33,27 +33,31 @@ from countermand.orders.trigger.model.events import (
 )
 from countermand.orders.trigger.model.order import (
     AT_REST,
+    Family,
     OrderGroup,
     Original,
     Progress,
     State,
 )
+from countermand.values.holding import Holding
 from countermand.values.identity import OrderId
 from countermand.values.instant import Instant
+from countermand.values.quantities import NOTHING
 from countermand.values.withdrawal import Withdrawal, crafted_again, failed
 
+_ENDED: Final = (State.FILLED, State.CANCELLED)
 _SWEEPING: Final = (SweepStarted, SweepFailed, SweepDone, PauseEnded)
 
 
 @dataclass(frozen=True, slots=True)
 class ByRest:
-    """An event with two outcomes: it depends on whether any of the order's funds are left after it."""
+    """An event with two outcomes: it depends on whether anything is left to be sold after it."""
 
     none: State
     some: State
 
     def of(self, after: OrderGroup) -> State:
-        return self.some if after.remaining else self.none
+        return self.some if after.sells.left else self.none
 
 
 TRANSITIONS: Final[Mapping[State, Mapping[type[Event], State | ByRest]]] = MappingProxyType(
@@ -164,16 +168,7 @@ def _progress(group: OrderGroup, event: Event, at: Instant) -> Progress:
         case FillStarted() | WithdrawalStarted() | SweepStarted():
             return replace(before, attempt=event.attempt, attempts=before.attempts + 1)
         case FillLanded():
-            funds, received = group.funds.post(event.used).void(event.returned), before.received + event.received
-            return replace(
-                before,
-                attempt=None,
-                posted=funds.posted,
-                voided=funds.voided,
-                received=received,
-                failed_fills=0,
-                sweep_due=not funds.left and not event.closed,
-            )
+            return _filled(group, event, at)
         case FillFailed():
             return replace(
                 before,
@@ -189,12 +184,7 @@ def _progress(group: OrderGroup, event: Event, at: Instant) -> Progress:
             rejections = before.close_rejections + event.close_rejected
             return replace(before, attempt=None, close_rejections=rejections, withdrawal=_failed(group, event))
         case WithdrawalLanded():
-            assert before.withdrawal is not None, f"order {group.id} withdrew without a cancel"
-            landed = replace(before.withdrawal, craft=None, signature=event.signature)
-            voided = group.funds.void(event.withdrawn).voided
-            return replace(
-                before, attempt=None, voided=voided, failed_fills=0, sweep_due=not event.closed, withdrawal=landed
-            )
+            return _withdrawn(group, event)
         case SweepFailed():
             return replace(before, attempt=None, retry_at=event.retry_at, failed_fills=before.failed_fills + 1)
         case SweepDone():
@@ -203,6 +193,34 @@ def _progress(group: OrderGroup, event: Event, at: Instant) -> Progress:
             raise IllegalTransition(f"order {group.id} was placed already")
         case _:
             assert_never(event)
+
+
+def _filled(group: OrderGroup, event: FillLanded, at: Instant) -> Progress:
+    """What an OTOCO's parent buys is kept for its children. All else goes to the user."""
+    before, sold = group.progress, group.sells.post(event.used).void(event.returned)
+    sweep_due = before.sweep_due or (not sold.left and not event.closed)
+    filled = replace(before, attempt=None, failed_fills=0, sweep_due=sweep_due)
+    if group.parent_is_done:
+        return replace(filled, proceeds=sold, received=before.received + event.received)
+    filled = replace(filled, posted=sold.posted, voided=sold.voided)
+    if group.terms.family is not Family.OTOCO:
+        return replace(filled, received=before.received + event.received)
+    proceeds = (before.proceeds or Holding(NOTHING)).reserve(event.received)
+    return replace(filled, proceeds=proceeds, bought_at=at if before.bought_at is None else before.bought_at)
+
+
+def _withdrawn(group: OrderGroup, event: WithdrawalLanded) -> Progress:
+    before = group.progress
+    assert before.withdrawal is not None, f"order {group.id} withdrew without a cancel"
+    return replace(
+        before,
+        attempt=None,
+        voided=group.funds.void(event.withdrawn).voided,
+        proceeds=None if before.proceeds is None else before.proceeds.void(event.output_withdrawn),
+        failed_fills=0,
+        sweep_due=before.sweep_due or not event.closed,
+        withdrawal=replace(before.withdrawal, craft=None, signature=event.signature),
+    )
 
 
 def _failed(group: OrderGroup, event: WithdrawalFailed) -> Withdrawal:
@@ -231,7 +249,7 @@ def work_due(group: OrderGroup) -> Work | None:
         return Work.FILL
     if group.state is State.PARTLY_FILLED:
         return Work.RESUME
-    if group.progress.sweep_due and group.progress.retry_at is None:
+    if group.progress.sweep_due and group.progress.retry_at is None and group.state in _ENDED:
         return Work.SWEEP
     return None
 

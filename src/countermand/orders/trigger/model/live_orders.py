@@ -137,16 +137,16 @@ def _command_of_time(group: OrderGroup, due: Instant) -> Command:
 
 def _watching(group: OrderGroup) -> tuple[object, ...]:
     """All that decides how an order is watched."""
-    return (group.state is State.OPEN, group.progress.retry_at is None, group.legs)
+    return (group.state is State.OPEN, group.progress.retry_at is None, group.parent_is_done, group.legs)
 
 
 def _armed(group: OrderGroup) -> Sequence[Condition]:
     """What makes any price concern the order."""
     is_armed = group.state is State.OPEN and group.progress.retry_at is None
-    return [leg.condition for leg in group.legs] if is_armed else ()
+    return [leg.condition for _, leg in group.armed()] if is_armed else ()
 
 
 def _paused(group: OrderGroup) -> Sequence[Condition]:
     """What makes only a price that acts at once concern the order."""
     is_paused = group.state is State.OPEN and group.progress.retry_at is not None
-    return [leg.condition for leg in group.legs] if is_paused else ()
+    return [leg.condition for _, leg in group.armed()] if is_paused else ()

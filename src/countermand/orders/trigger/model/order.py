@@ -1,6 +1,6 @@
 """What a trigger order is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from sys import intern
@@ -80,6 +80,8 @@ class Terms:
     input_account: Address
     """The order's own token account, under the wallet's vault."""
     deposited: BaseUnits
+    output_account: Address | None = None
+    """An OTOCO's second token account: it gets what the parent buys, and the children sell it."""
 
     def __post_init__(self) -> None:
         """Names that many orders have in common are kept once: they would be a quarter of an order's memory."""
@@ -108,6 +110,11 @@ class Progress:
     triggered_leg: int | None = None
     triggered_at: Instant | None = None
     received: BaseUnits = NOTHING
+    """By the user."""
+    proceeds: Holding | None = None
+    """What an OTOCO's parent gave, and where it went. None: it gave nothing yet."""
+    bought_at: Instant | None = None
+    """When it gave something first."""
     failed_fills: int = 0
     """In a row: they stretch the pause before the next try."""
     retry_at: Instant | None = None
@@ -115,6 +122,7 @@ class Progress:
     close_rejections: int = 0
     """How often the chain refused to close the account: from two, transactions leave the close out."""
     sweep_due: bool = False
+    """A token account was left open, to be closed when the order has ended."""
     withdrawal: Withdrawal | None = None
     original: Original | None = None
     """None: the order was never amended."""
@@ -150,10 +158,51 @@ class OrderGroup:
         # Of most orders nothing has left yet, and a cancel asks several times.
         return self.funds.left if progress.posted or progress.voided else self.terms.deposited
 
+    @property
+    def parent_is_done(self) -> bool:
+        """An OTOCO's parent has sold all that there is: from now on its children sell what it bought."""
+        return self.terms.family is Family.OTOCO and not self.remaining
+
+    @property
+    def sells(self) -> Holding:
+        """What the armed legs sell, and where it went."""
+        proceeds = self.progress.proceeds
+        return proceeds if proceeds is not None and self.parent_is_done else self.funds
+
+    def armed(self) -> Iterable[tuple[int, Leg]]:
+        """The legs that a price can trigger when the order is open, with their numbers."""
+        legs = enumerate(self.legs)
+        if self.terms.family is not Family.OTOCO:
+            return legs
+        is_child = self.parent_is_done
+        return ((number, leg) for number, leg in legs if is_child == (leg.role is not Role.TRIGGER))
+
+    def sale(self) -> "Sale":
+        """What the armed legs do."""
+        terms = self.terms
+        if self.terms.family is not Family.OTOCO:
+            return Sale(terms.input_account, terms.input_mint, terms.output_mint, self.remaining)
+        output = terms.output_account
+        assert output is not None, f"order {self.id} has no output account"
+        if self.parent_is_done:
+            return Sale(output, terms.output_mint, terms.input_mint, self.sells.left)
+        return Sale(terms.input_account, terms.input_mint, terms.output_mint, self.remaining, to=output)
+
     def triggered_by(self) -> Leg:
         number = self.progress.triggered_leg
         assert number is not None, f"order {self.id} has not triggered"
         return self.legs[number]
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """An amount of a token account, for another token. `to` None: the user gets that."""
+
+    account: Address
+    sold: Mint
+    bought: Mint
+    amount: BaseUnits
+    to: Address | None = None
 
 
 class Purpose(Enum):
@@ -165,8 +214,15 @@ class Purpose(Enum):
     BUY_BELOW = "buy_below"
 
 
+def traded(terms: Terms, leg: Leg) -> tuple[Mint, Mint]:
+    """What the leg sells, and what it buys. The children of an OTOCO sell what its parent bought."""
+    is_child = terms.family is Family.OTOCO and leg.role is not Role.TRIGGER
+    return (terms.output_mint, terms.input_mint) if is_child else (terms.input_mint, terms.output_mint)
+
+
 def purpose(terms: Terms, leg: Leg) -> Purpose:
     rises = leg.condition.direction is Direction.ABOVE
-    if terms.trigger_mint == terms.output_mint:
+    _, bought = traded(terms, leg)
+    if terms.trigger_mint == bought:
         return Purpose.BUY_ABOVE if rises else Purpose.BUY_BELOW
     return Purpose.TAKE_PROFIT if rises else Purpose.STOP_LOSS

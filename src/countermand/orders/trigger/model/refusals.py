@@ -23,6 +23,7 @@ class Refusal(Enum):
     STATE_FORBIDS_AMENDMENT = auto()
     FILL_UNDER_WAY = auto()
     AMENDMENT_UNLIKE_ORDER = auto()
+    PARENT_EXECUTED = auto()
     PRICES_CROSSED = auto()
     """The stop loss would be at or above the take profit."""
 

@@ -51,15 +51,15 @@ def minimum_of(group: OrderGroup, amount: BaseUnits, market: Market) -> Minimum:
 
     A trigger price of a third token says nothing about the pair: then only the prices of now count.
     """
-    leg, terms = group.triggered_by(), group.terms
+    leg, terms, sale = group.triggered_by(), group.terms, group.sale()
     slippage, trigger = slippage_of(leg, terms), leg.condition.price
     now = _worth(amount, market.input_price, market.output_price, market)
-    if terms.trigger_mint == terms.output_mint:
+    if terms.trigger_mint == sale.bought:
         price = min(trigger, market.output_price)
         bounding = _worth(amount, market.input_price, price, market)
         units = _least(bounding, now, Fraction(BPS_ONE, BPS_ONE + slippage.bps))
         return Minimum(units, slippage, price, is_trigger=trigger <= market.output_price)
-    sells_trigger = terms.trigger_mint == terms.input_mint
+    sells_trigger = terms.trigger_mint == sale.sold
     price = max(trigger, market.input_price) if sells_trigger else market.input_price
     bounding = _worth(amount, price, market.output_price, market)
     units = _least(bounding, now, Fraction(BPS_ONE - slippage.bps, BPS_ONE))
