@@ -74,7 +74,9 @@ def _trades_in_rounds(venue: Venue) -> None:
     assert plans.sees(completed)["state"] == "completed"
     assert plans.sees(active)["roundsFilled"] == 1
     plans.confirms(cancelled, plans.asks_to_cancel(cancelled).ok()).ok()
-    plans.asks_to_cancel(plans.places(dca(50 * USDC, rounds=2))).ok()
+    half_cancelled = plans.places(dca(50 * USDC, rounds=2))
+    venue.settles()
+    plans.asks_to_cancel(half_cancelled).ok()
     plans.asks_to_deposit(dca(1 * SOL, USDC)).ok()
 
 
