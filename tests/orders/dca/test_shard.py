@@ -151,6 +151,17 @@ async def test_a_round_out_of_its_band_goes_to_the_next_interval() -> None:
 
 
 @under_virtual_time
+async def test_a_clock_that_jumps_over_rounds_out_of_their_band_moves_them_once() -> None:
+    async with workbench() as it:
+        await it.prices.set({SOL: usd(99)}, at_once=False)
+        await it.opens(plan=plan(band=band()))
+        await it.advances(50 * HOUR_MS + 5)
+        await it.settles()
+        assert (await it.order()).progress.next_fill_at == PLACED_AT + 51 * HOUR_MS
+        assert it.journal().count("begin_round") == 2, "when the deposit landed, and now"
+
+
+@under_virtual_time
 async def test_ten_active_orders_a_wallet_of_which_withdrawing_ones_count() -> None:
     async with workbench(acting=False) as it:
         for number in range(10):
