@@ -12,8 +12,9 @@ from countermand.kernel.event_log import Position, PositionAhead
 from countermand.kernel.journal import encode
 from countermand.orders.trigger.model.commands import Amendment, LegChange, UnsignedDeposit
 from countermand.orders.trigger.model.condition import Condition, Direction
-from countermand.orders.trigger.model.order import Family, Leg, OrderGroup, Role
+from countermand.orders.trigger.model.order import NOWHERE, Family, Leg, OrderGroup, Role
 from countermand.orders.trigger.model.refusals import Refused
+from countermand.orders.trigger.model.trailing import Trail
 from countermand.orders.trigger.ports import HistoryQuery, Sort
 from countermand.orders.trigger.service import (
     Cancelling,
@@ -60,6 +61,10 @@ class Ticket:
     @property
     def order_id(self) -> OrderId:
         return self.craft.order_id
+
+
+_TRAILING: Final = 0.4
+_DISTANCES: Final = (Bps(50), Bps(100), Bps(300), Bps(1_000))
 
 
 class Client:
@@ -139,7 +144,7 @@ class Client:
             output_mint=output_mint,
             trigger_mint=trigger_mint,
             amount=BaseUnits(amount),
-            legs=self._legs(family, trigger_mint),
+            legs=self._legs(family, trigger_mint, (input_mint, output_mint)),
             expires_at=self._expiry(),
         )
         ticket = Ticket(craft, request)
@@ -148,7 +153,11 @@ class Client:
             self._meets_its_end(ticket)
         return ticket
 
-    def _legs(self, family: Family, mint: str) -> tuple[Leg, ...]:
+    def _legs(self, family: Family, mint: str, pair_of: tuple[str, str]) -> tuple[Leg, ...]:
+        if family is Family.SINGLE and self._families.random() < _TRAILING and mint in pair_of:
+            direction = Direction.BELOW if mint == pair_of[0] else Direction.ABOVE
+            trail = Trail(self._families.choice(_DISTANCES))
+            return (Leg(Role.TRIGGER, Condition(direction, NOWHERE), self._slippage(), trail),)
         if family is Family.SINGLE:
             return (Leg(Role.TRIGGER, self._condition(mint), self._slippage()),)
         pair = (
@@ -194,7 +203,10 @@ class Client:
             left_ms = order["expires_at"] - self.world.now()
             if left_ms in (0, 1):
                 self.world.happened(f"a price crosses {left_ms} ms before an order expires")
-        price = ticket.request.legs[0].condition.price.picodollars
+        leg = ticket.request.legs[0]
+        if leg.trail is not None:
+            return
+        price = leg.condition.price.picodollars
         await self.world.price(ticket.request.trigger_mint, price, at_once=False)
 
     async def creates(self, ticket: Ticket) -> None:
@@ -240,6 +252,8 @@ class Client:
         price = self._condition(mint).price if self.random.random() < 0.8 else None
         expires_at = self._expiry() if self.random.random() < 0.3 else None
         changes: tuple[LegChange, ...] = (LegChange(price, self._slippage()),)
+        if ticket.request.legs[0].trail is not None:
+            changes = (LegChange(slippage=self._slippage(), distance=self._families.choice(_DISTANCES)),)
         if family is not Family.SINGLE:
             pair = self._families.choice(
                 (

@@ -16,6 +16,7 @@ from countermand.orders.trigger.ports import (
     StoredOrder,
     TriggerRows,
     VaultRow,
+    WatermarkRow,
 )
 from countermand.orders.trigger.records import ENTRIES_SHOWN, PASSING_KIND, PASSING_SHOWN, SHOWN_KINDS
 from countermand.services.transactions.client_transactions import BuildRow
@@ -58,11 +59,14 @@ __all__ = [
 class MemoryShard(FencedShard[TriggerRows]):
     orders: dict[OrderId, OrderRow] = field(default_factory=dict)
     crafts: dict[RequestId, CraftRow] = field(default_factory=dict)
+    watermarks: dict[tuple[str, str], WatermarkRow] = field(default_factory=dict)
 
     def add(self, rows: TriggerRows) -> None:
         self.orders.update({row.id: row for row in rows.orders})
         for craft in rows.crafts:
             self.crafts.setdefault(craft.request_id, craft)
+        for row in rows.watermarks:
+            self.watermarks[row.mint, row.direction] = row
 
     def refuse_twice(self, rows: TriggerRows) -> None:
         assert len({order.id for order in rows.orders}) == len(rows.orders), "an order twice in one batch"
@@ -76,6 +80,7 @@ class MemoryShard(FencedShard[TriggerRows]):
             {},
             dict(self.orders),
             dict(self.crafts),
+            dict(self.watermarks),
         )
 
 
@@ -134,6 +139,10 @@ class MemoryStore(FencedStore[MemoryShard]):
         await self._faults.at(BEFORE_READ)
         rows = [row for _, row in sorted(self.database.shard(shard).orders.items()) if row.live]
         return [(row.id, row.body) for row in rows if row.bucket in buckets]
+
+    async def watermarks(self, shard: int) -> Sequence[WatermarkRow]:
+        await self._faults.at(BEFORE_READ)
+        return [row for _, row in sorted(self.database.shard(shard).watermarks.items())]
 
     async def orders(self, order_ids: Sequence[OrderId]) -> Mapping[OrderId, OrderBody]:
         await self._faults.at(BEFORE_READ)

@@ -8,7 +8,7 @@ from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
 from countermand.kernel.ports import WriterReplaced
 from countermand.orders.shards import TRIGGER_SHARD, BucketOwners
-from countermand.orders.trigger.model.commands import Command
+from countermand.orders.trigger.model.decide import OrderCommand
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.model.refusals import Refused
 from countermand.orders.trigger.ports import Store, Transactions, VaultStore
@@ -68,7 +68,7 @@ class CountedShard(TriggerShard):
 
     stepped: Callable[[str], None]
 
-    async def submit(self, command: Command) -> Answer | Refused:
+    async def submit(self, command: OrderCommand) -> Answer | Refused:
         self.stepped(f"{type(command).__name__} {getattr(command, 'order_id', '')}")
         return await super().submit(command)
 

@@ -8,7 +8,7 @@ from tests.end_to_end.dca_trader import DcaTrader, dca
 from tests.end_to_end.limit_trader import LimitTrader
 from tests.end_to_end.member import Member
 from tests.end_to_end.test_recurring_v1 import Saver
-from tests.end_to_end.trader import Trader, single
+from tests.end_to_end.trader import Trader, otoco, single, trailing
 from tests.end_to_end.venue import JUP, SOL, USDC, Token, Venue, running_venue
 
 TOKEN_2022 = "spl-token-2022"
@@ -44,6 +44,14 @@ def _trades_by_trigger(venue: Venue, old: Token, new: Token) -> None:
     venue.advances(2)
     venue.settles()
     assert alice.state_of(filled) == "filled"
+    bob.places(trailing(1 * SOL, bps=9_000))
+    venue.pool(USDC, most=40_000_000)
+    kept = alice.places(otoco(50 * USDC, SOL, below=203, take_profit=900, stop_loss=20))
+    venue.price(SOL, "202")
+    venue.price(SOL, "203")
+    venue.settles()
+    assert alice.sees(kept)["remainingInputAmount"] == "0"
+    bob.places(otoco(50 * USDC, SOL, below=100, take_profit=900, stop_loss=20))
     cancelled = alice.places(single(100 * USDC, JUP, below=0.1))
     alice.confirms(cancelled, alice.cancels(cancelled)).ok()
     expired = bob.places(single(10 * new, below=1, lives_ms=60_000))

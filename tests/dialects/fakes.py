@@ -27,6 +27,7 @@ from countermand.orders.trigger.model.commands import (
     Command,
     ConfirmCancel,
     ExpireOrder,
+    MoveWatermarks,
     PlaceOrder,
     RequestCancel,
     ResolveAttempt,
@@ -195,7 +196,7 @@ class FakeOrders(TriggerService):
     def decide(self, command: Command) -> tuple[OrderGroup, bool] | Refused:
         self._fail()
         now = self.fake_clock.now()
-        assert not isinstance(command, TriggerOrders)
+        assert not isinstance(command, TriggerOrders | MoveWatermarks)
         mint = self.desk.trigger_mint(command)
         happened = self.desk.decide(command, Moment(now, None if mint is None else self.newest.get(mint)))
         if isinstance(happened, Refused):

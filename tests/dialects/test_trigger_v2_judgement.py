@@ -134,7 +134,10 @@ def test_an_order_id_is_a_uuid(venue: FakeVenue, method: str, path: str, body: o
 @pytest.mark.parametrize(
     ("body", "details"),
     [
-        ({"orderType": "single"}, {"body": "Give at least one of triggerPriceUsd, slippageBps, expiresAt"}),
+        (
+            {"orderType": "single"},
+            {"body": "Give at least one of triggerPriceUsd, trailingBps, slippageBps, expiresAt"},
+        ),
         ({}, {"orderType": 'Invalid option: expected one of "single"|"oco"|"otoco"'}),
         (
             {"orderType": "dca", "slippageBps": 1},
@@ -270,7 +273,6 @@ def test_what_is_wrong_with_a_craft_is_said_by_field(
     [
         ({"triggerPriceUsd": None}, 400, "exactly one of triggerPriceUsd or trailingBps must be set"),
         ({"trailingBps": 500}, 400, "exactly one of triggerPriceUsd or trailingBps must be set"),
-        ({"triggerPriceUsd": None, "trailingBps": 500}, 400, "Trailing orders are not enabled"),
         ({"triggerMint": USDC}, 400, "Trigger mint is not supported"),
         ({"outputMint": SOL}, 400, "Input mint and output mint cannot be the same"),
         ({"inputMint": USDC, "outputMint": USDT}, 400, "Mint pair is not supported"),

@@ -40,6 +40,8 @@ class Order:
     lives_ms: int = HOUR_MS
     take_profit: float | None = None
     stop_loss: float | None = None
+    trailing: tuple[str, int] | None = None
+    """The condition, and how many basis points behind the watermark."""
     more: Mapping[str, object] = field(default_factory=dict)
     """Further fields of the create."""
 
@@ -54,7 +56,9 @@ class Order:
         watched = self.trigger or (self.buy if self.sell.token in STABLES else self.sell.token)
         slippage = {} if self.slippage_bps is None else {"slippageBps": self.slippage_bps}
         own, pair = dict[str, object](), dict[str, object]()
-        if self.kind != "oco":
+        if self.trailing is not None:
+            own = {"triggerCondition": self.trailing[0], "trailingBps": self.trailing[1]}
+        elif self.kind != "oco":
             own = {
                 "triggerCondition": "below" if self.above is None else "above",
                 "triggerPriceUsd": self.below if self.above is None else self.above,
@@ -86,6 +90,12 @@ def single(
 ) -> Order:
     assert (above is None) != (below is None), "an order waits for one price"
     return Order(sell, buy, above, below, trigger, slippage_bps, lives_ms)
+
+
+def trailing(
+    sell: Funds, buy: Token = USDC, *, condition: str = "below", bps: int, lives_ms: int = HOUR_MS, **more: object
+) -> Order:
+    return Order(sell, buy, lives_ms=lives_ms, trailing=(condition, bps), more=more)
 
 
 def oco(

@@ -17,7 +17,7 @@ from countermand.kernel.writer_epoch import WriterEpoch
 from countermand.orders.trigger import rows, state, transactions
 from countermand.orders.trigger.bodies import decode_group
 from countermand.orders.trigger.model import decide as rules
-from countermand.orders.trigger.model import lifecycle, slippage
+from countermand.orders.trigger.model import lifecycle, slippage, trailing
 from countermand.orders.trigger.model import live_orders as desk
 from countermand.orders.trigger.model.commands import (
     Command,
@@ -32,6 +32,7 @@ from countermand.orders.trigger.model.live_orders import LiveOrders, OrderEvent
 from countermand.orders.trigger.model.order import OrderGroup, State
 from countermand.orders.trigger.model.refusals import Refused
 from countermand.orders.trigger.model.slippage import Market, Minimum
+from countermand.orders.trigger.model.trailing import TrailingIndex
 from countermand.orders.trigger.ports import OrderBody, OrderRow, Store, TriggerBatch
 from countermand.orders.trigger.service import OrderView, TriggerService
 from countermand.orders.trigger.shard import Answer, TriggerEpoch
@@ -327,12 +328,30 @@ PARTS = {
     "a child funded with more than the parent gave": Defect(
         Claim.CONSERVED, patched=lambda: patch.object(rules, "_fill_landed", gives_the_children_more)
     ),
-    "a cancel that returns one account of two": Defect(Claim.CONSERVED, patched=one_account_of_two_comes_back),
+    "a cancel that returns one account of two": Defect(Claim.EVERYTHING_ENDS, patched=one_account_of_two_comes_back),
     "a part forgotten by the withdrawal": Defect(
         Claim.CONSERVED, patched=lambda: patch.object(rules, "_withdrawal_landed", withdraws_the_deposit_less_a_part)
     ),
     "a predicted amount booked instead of the landed one": Defect(
         Claim.CONSERVED, patched=lambda: patch.object(rules, "_fill_landed", books_what_was_predicted)
+    ),
+}
+
+
+def forgets_watermarks(_state: TriggerState, _mint: Mint, _watermarks: Any) -> None:
+    """After a restart all begin anew."""
+
+
+def the_other_way(index: TrailingIndex[OrderGroup], price: UsdPrice) -> bool:
+    return any(not trailing.is_beyond(index._direction, price, group.watermark) for group in index._groups)
+
+
+PARTS |= {
+    "a watermark lost in a restart": Defect(
+        Claim.REPLAY_EQUALS_ROWS, patched=lambda: patch.object(TriggerState, "adopt_watermarks", forgets_watermarks)
+    ),
+    "a watermark that moves the wrong way": Defect(
+        Claim.WATERMARK_IS_TRUE, patched=lambda: patch.object(TrailingIndex, "is_moved_by", the_other_way)
     ),
 }
 

@@ -62,6 +62,7 @@ the rest of an order triggers
 the second leg triggers
 an order expired while a part was being filled
 dust comes to an output account
+a watermark moves
 a swap is not worth a transaction
 a swap would give less than the minimum
 a sweep closes an account

@@ -25,6 +25,7 @@ _KEYS: Final[Mapping[int, Mapping[str, str]]] = MappingProxyType(
             {
                 "orders": "id::text",
                 "crafts": "request_id::text",
+                "watermarks": "mint || ' ' || direction",
             }
         ),
         DCA_SHARD: MappingProxyType(
@@ -48,8 +49,10 @@ _KEYS: Final[Mapping[int, Mapping[str, str]]] = MappingProxyType(
 _OF_ALL: Final[Mapping[str, str]] = MappingProxyType({"journal": "seq::text", "events": "seq::text || '/' || n::text"})
 """The tables that every shard has rows in."""
 _STRAYS: Final = "SELECT shard, {key} AS key FROM {table} WHERE shard <> ALL ($1::integer[]) ORDER BY 1, 2 LIMIT 100"
-_IN_BUCKETS: Final = (TRIGGER_SHARD, DCA_SHARD)
-"""The shards whose rows are owned by their buckets."""
+_IN_BUCKETS: Final[Mapping[int, tuple[str, ...]]] = MappingProxyType(
+    {TRIGGER_SHARD: ("orders", "crafts"), DCA_SHARD: ("dca_orders", "dca_crafts")}
+)
+"""By shard: the tables whose rows are owned by their buckets."""
 _UNOWNED: Final = """
 SELECT bucket, {key} AS key FROM {table} WHERE shard = $1 AND bucket NOT BETWEEN $2 AND $3 ORDER BY 1, 2 LIMIT 100
 """
@@ -94,9 +97,9 @@ async def _find_strays(snapshot: Snapshot, found: Audit) -> None:
 
 async def _find_unowned(snapshot: Snapshot, owners: BucketOwners, found: Audit) -> None:
     """Rows that their shard does not load, since it does not own their buckets."""
-    for shard in _IN_BUCKETS:
+    for shard, tables in _IN_BUCKETS.items():
         owned = (owners if shard == TRIGGER_SHARD else ONE_DCA_SHARD).range_of(shard)
-        for table, key in _KEYS[shard].items():
-            statement = _UNOWNED.format(key=key, table=table)
+        for table in tables:
+            statement = _UNOWNED.format(key=_KEYS[shard][table], table=table)
             for bucket, name in await snapshot.fetch(statement, shard, owned.first, owned.last):
                 found.differs(table, name, f"it is in bucket {bucket}, which shard {shard} does not own")

@@ -35,6 +35,7 @@ NOT_CHECKED: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         "orders": {},
         "events": {},
         "crafts": _OF_CRAFTS,
+        "watermarks": {},
         "dca_orders": {},
         "dca_crafts": _OF_CRAFTS,
         "builds": {

@@ -1,6 +1,6 @@
 """The journal of trigger orders, replayed: decides and folds again, and compares what comes out with what is stored."""
 
-from collections.abc import AsyncIterable, Iterator
+from collections.abc import AsyncIterable, Iterator, Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -11,14 +11,21 @@ from countermand.audit.reading import is_bucket_of
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import EventRecord, JournalRow
 from countermand.orders.trigger import journal as trigger_journal
-from countermand.orders.trigger.model.commands import PlaceOrder, TriggerOrders
-from countermand.orders.trigger.model.events import DepositLanded, Event, FillLanded, SweepDone, WithdrawalLanded
+from countermand.orders.trigger.model.commands import MoveWatermarks, PlaceOrder, TriggerOrders
+from countermand.orders.trigger.model.events import (
+    DepositLanded,
+    Event,
+    FillLanded,
+    SweepDone,
+    WatermarkMoved,
+    WithdrawalLanded,
+)
 from countermand.orders.trigger.model.lifecycle import IllegalTransition, is_funded
 from countermand.orders.trigger.model.live_orders import LiveOrders
 from countermand.orders.trigger.model.order import OrderGroup, State, traded
-from countermand.orders.trigger.ports import OrderRow
-from countermand.orders.trigger.records import record_of
-from countermand.orders.trigger.rows import order_row
+from countermand.orders.trigger.ports import OrderRow, WatermarkRow
+from countermand.orders.trigger.records import record_of, record_of_move
+from countermand.orders.trigger.rows import order_row, watermark_row
 from countermand.values.identity import Address, Mint, OrderId, RequestId
 from countermand.values.quantities import NOTHING, UsdPrice
 
@@ -55,6 +62,10 @@ class Replay:
         self._note(entry)
         records: list[EventRecord] = []
         for order_id, event in entry.events:
+            if isinstance(event, WatermarkMoved):
+                self.desk.apply_move(event)
+                records.append(record_of_move(event, entry.command, entry.moment.at))
+                continue
             group = self.desk.apply(order_id, event, entry.moment.at)
             self._count(group, event)
             records.append(record_of(group, event, entry.command, entry.moment.at))
@@ -64,6 +75,8 @@ class Replay:
         command, price = entry.command, entry.moment.price
         if isinstance(command, PlaceOrder):
             self.crafts[command.deposit.request_id] = sha256(encode(command.deposit)).digest()
+        if isinstance(command, MoveWatermarks):
+            return
         if isinstance(command, TriggerOrders):
             self.judged[command.mint] = command.price
         elif price is not None and (group := self.desk.groups.get(command.order_id)) is not None:
@@ -115,6 +128,22 @@ class Replay:
         for order_id in missing:
             self._audit.differs("orders", order_id, "it is in the journal, but not stored")
         self._audit.orders += len(self.desk.groups)
+
+    def compare_watermarks(self, rows: Sequence[WatermarkRow]) -> None:
+        expected = {f"{row.mint} {row.direction}": row for row in self._watermarks()}
+        for row in rows:
+            key = f"{row.mint} {row.direction}"
+            if key not in expected:
+                self._audit.differs("watermarks", key, "it is stored, but no price moved it")
+            elif expected.pop(key) != row:
+                self._audit.differs("watermarks", key, "it is stored otherwise than the journal says")
+        for key in expected:
+            self._audit.differs("watermarks", key, "it is in the journal, but not stored")
+
+    def _watermarks(self) -> Iterator[WatermarkRow]:
+        for mint, watermarks in self.desk.watermarks():
+            if watermarks.moves:
+                yield watermark_row(mint, watermarks)
 
     def count_remaining(self) -> None:
         for group in self.desk.groups.values():

@@ -128,12 +128,13 @@ async def _audit_trigger(snapshot: Snapshot, epoch: Epoch | None, found: Audit) 
     replay = Replay(found, TRIGGER_SHARD)
     follower = Follower(found, TRIGGER_SHARD, 0 if epoch is None else epoch.began, replay.replay)
     if not await follower.follow(snapshot.journal(TRIGGER_SHARD)):
-        tables = "orders, events, crafts, vaults, prices and the accounts of orders"
+        tables = "orders, watermarks, events, crafts, vaults, prices and the accounts of orders"
         found.not_checked.append(f"{tables}: the journal of shard {TRIGGER_SHARD} cannot be replayed")
         return None
     if epoch is not None:
         follower.compare_end(epoch)
     await replay.compare_orders(snapshot.orders(TRIGGER_SHARD))
+    replay.compare_watermarks(await snapshot.watermarks(TRIGGER_SHARD))
     await replay.events.compare(snapshot.events(TRIGGER_SHARD))
     replay.count_remaining()
     return replay

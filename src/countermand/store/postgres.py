@@ -4,7 +4,14 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
-from countermand.orders.trigger.ports import HistoryQuery, OrderBody, StoredHistory, StoredOrder, TriggerRows
+from countermand.orders.trigger.ports import (
+    HistoryQuery,
+    OrderBody,
+    StoredHistory,
+    StoredOrder,
+    TriggerRows,
+    WatermarkRow,
+)
 from countermand.orders.trigger.records import ENTRIES_SHOWN, PASSING_KIND, PASSING_SHOWN, SHOWN_KINDS
 from countermand.store.connections import asking, connect, reading
 from countermand.store.migrations import migrate
@@ -16,6 +23,7 @@ from countermand.values.identity import OrderId, RequestId
 
 __all__ = ["PostgresStore", "migrate"]
 
+_WATERMARKS: Final = "SELECT mint, direction, body FROM watermarks WHERE shard = $1 ORDER BY mint, direction"
 _LIVE_ORDERS: Final = "SELECT id, body FROM orders WHERE shard = $1 AND bucket BETWEEN $2 AND $3 AND live ORDER BY id"
 _ORDERS: Final = "SELECT id, bucket, body FROM orders WHERE id = ANY ($1::uuid[])"
 _CRAFTS: Final = "SELECT request_id, body FROM crafts WHERE request_id = ANY ($1::uuid[])"
@@ -85,6 +93,11 @@ class PostgresStore(ShardPostgres[TriggerRows]):
             async with self._readers.acquire() as connection:
                 rows = await connection.fetch(_LIVE_ORDERS, shard, buckets.first, buckets.last, timeout=None)
         return [(OrderId(str(order_id)), body) for order_id, body in rows]
+
+    async def watermarks(self, shard: int) -> Sequence[WatermarkRow]:
+        with reading("watermarks"):
+            rows = await self._readers.fetch(_WATERMARKS, shard)
+        return [WatermarkRow(*row) for row in rows]
 
     async def orders(self, order_ids: Sequence[OrderId]) -> Mapping[OrderId, OrderBody]:
         with asking():

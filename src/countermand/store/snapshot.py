@@ -8,7 +8,7 @@ import asyncpg
 from countermand.kernel.ports import Epoch, EventRecord, EventRow, JournalRow
 from countermand.orders.book.rows import BookBalanceRow, BookOrderRow, BookTradeRow
 from countermand.orders.dca.ports import OrderRow as DcaOrderRow
-from countermand.orders.trigger.ports import OrderRow
+from countermand.orders.trigger.ports import OrderRow, WatermarkRow
 from countermand.store.connections import Connection, asking
 from countermand.store.writer import epoch_of
 from countermand.values.bucket import Bucket
@@ -27,6 +27,7 @@ _DCA_ORDERS: Final = """
 SELECT id, bucket, wallet, live, active, input_mint, output_mint, created_at, updated_at, next_fill_at, body
 FROM dca_orders WHERE shard = $1 ORDER BY id
 """
+_WATERMARKS: Final = "SELECT mint, direction, body FROM watermarks WHERE shard = $1 ORDER BY mint, direction"
 _EVENTS: Final = "SELECT seq, n, wallet, order_id, kind, body FROM events WHERE shard = $1 ORDER BY seq, n"
 _BOOK_ORDERS: Final = """
 SELECT id, account, nonce, uuid, market, base, quote, kind, side, state, live, created_at, body
@@ -134,6 +135,10 @@ class Snapshot:
                 _BOOK_BALANCES, shard, prefetch=_ROWS_AT_A_TIME
             ):
                 yield BookBalanceRow(account, currency, int(available), int(locked))
+
+    async def watermarks(self, shard: int) -> Sequence[WatermarkRow]:
+        with asking():
+            return [WatermarkRow(*row) for row in await self.connection.fetch(_WATERMARKS, shard)]
 
     async def book_counters(self, shard: int) -> bytes | None:
         with asking():

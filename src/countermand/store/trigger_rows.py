@@ -23,6 +23,11 @@ SELECT fence.shard, added.* FROM fence CROSS JOIN
     unnest($29::uuid[], $30::smallint[], $31::uuid[], $32::bigint[], $33::bytea[]) AS added
 ON CONFLICT (request_id) DO NOTHING
 """
+_WATERMARKS: Final = """
+INSERT INTO watermarks (shard, mint, direction, body)
+SELECT fence.shard, added.* FROM fence CROSS JOIN unnest($34::text[], $35::text[], $36::bytea[]) AS added
+ON CONFLICT (shard, mint, direction) DO UPDATE SET body = excluded.body
+"""
 
 
 def _arguments(rows: TriggerRows) -> tuple[Any, ...]:
@@ -44,6 +49,9 @@ def _arguments(rows: TriggerRows) -> tuple[Any, ...]:
         [row.order_id for row in crafts],
         [row.last_valid_height for row in crafts],
         [row.body for row in crafts],
+        [row.mint for row in rows.watermarks],
+        [row.direction for row in rows.watermarks],
+        [row.body for row in rows.watermarks],
     )
 
 
@@ -51,10 +59,12 @@ TRIGGER_FAMILY: Final = FamilyStatements(
     {
         "order_rows": _ORDERS,
         "craft_rows": _CRAFTS,
+        "watermark_rows": _WATERMARKS,
     },
     (
         "DELETE FROM orders WHERE shard = $1",
         "DELETE FROM crafts WHERE shard = $1",
+        "DELETE FROM watermarks WHERE shard = $1",
     ),
     _arguments,
 )

@@ -10,6 +10,7 @@ class Claim(AnyClaim):
     CANCEL_IS_A_FENCE = "no fill is sequenced after a committed cancel"
     EXPIRY_IS_A_FENCE = "no fill starts at or after its order's expiry"
     TRIGGER_IS_TRUE = "an order triggers when its condition holds, and leaves `open` before the price is acknowledged"
+    WATERMARK_IS_TRUE = "a trailing order's watermark is the best price since it was placed, and never goes back"
     BUFFER_IS_KEPT = "no fill gives less than its slippage allows below the trigger, or below the price of the moment"
     EXCLUSIVE = "no unit is both filled and withdrawn"
     CONSERVED = "deposited = filled + withdrawn + remaining, on the chain too"

@@ -17,6 +17,7 @@ from countermand_simulator.checkers.claim import Claim
 from countermand_simulator.checkers.fold import Json
 from countermand_simulator.checkers.ledger import ChainSeen, Ledger
 from countermand_simulator.checkers.situations import situation
+from countermand_simulator.checkers.trails import Trails
 from countermand_simulator.violation import broken
 
 _GENESIS: Final = bytes(32)
@@ -109,6 +110,7 @@ class Checkers:
         self._chain = chain
         self._ledger = Ledger(chain)
         self._buffer = Buffer(decimals)
+        self._trails = Trails()
         self._seq = 0
         self._head = _GENESIS
         self._at = 0
@@ -146,6 +148,10 @@ class Checkers:
             self._judged(body)
             self._tell([(order_id, kind) for order_id, kind, _ in events])
             for order_id, kind, event in events:
+                if kind == "watermark_moved":
+                    self._saw("a watermark moves")
+                    self._trails.moved(self._seq, event, self.orders)
+                    continue
                 together = tuple(other for order, other, _ in events if order == order_id)
                 self._saw(situation(self.orders.get(order_id), kind, event, together))
                 self._happened(order_id, kind, event, row.at)
@@ -175,11 +181,12 @@ class Checkers:
             broken(Claim.EVENTS_ARE_TOLD, f"entry {self._seq} has more than {len(events)} events")
 
     def _happened(self, order_id: str, kind: str, event: Json, at: int) -> None:
-        before = self.orders.get(order_id)
+        known = self.orders.get(order_id)
+        before = None if known is None else self._trails.now(known)
         if before is None:
             if kind != "order_placed":
                 broken(Claim.REPLAY_EQUALS_ROWS, f"{kind} of order {order_id}, which was never placed")
-            order = fold.placed(order_id, event, at)
+            order = self._trails.placed(fold.placed(order_id, event, at))
             if int(order_id[-2:], 16) != _bucket(order["terms"]["wallet"]):
                 self._saw("an order's id says another bucket than its row")
         else:
@@ -346,7 +353,8 @@ class Checkers:
                 broken(Claim.READS_ARE_CURRENT, f"order {order_id} was not found")
             return
         seen = fold.shown(body)
-        if seen not in self._since(order_id, asked.seq):
+        known = self._since(order_id, asked.seq)
+        if not any(seen == each for order in known for each in self._trails.since(order, asked.seq)):
             broken(Claim.READS_ARE_CURRENT, _difference(order_id, self.orders.get(order_id), seen))
         due = _due([line for version, line in self._shown.get(order_id, []) if version <= body["version"]][::-1])
         if list(shown) != due:
@@ -392,7 +400,10 @@ class Checkers:
                 continue
             if order["retry_at"] is not None and not answer["at_once"]:
                 continue
-            for leg in (order["legs"][number] for number in fold.armed(order)):
+            if asked.seq >= self._past[order_id][0][-1]:
+                self._trails.must_follow(order, answer["price"])
+            now = self._trails.now(order)
+            for leg in (now["legs"][number] for number in fold.armed(now)):
                 wanted, price = leg["condition"]["price"]["picodollars"], answer["price"]
                 crossed = price >= wanted if leg["condition"]["direction"] == "above" else price <= wanted
                 if crossed and answer["at"] < order["expires_at"]:
@@ -413,7 +424,7 @@ class Checkers:
                 broken(Claim.EVERYTHING_ENDS, f"order {order_id} is {order['state']}")
             if order["attempt"] is not None or order["sweep_due"]:
                 broken(Claim.EVERYTHING_ENDS, f"order {order_id} is {order['state']}, but something is under way")
-            if order["terms"]["input_account"] in self._ledger.amounts:
+            if any(order["terms"][name] in self._ledger.amounts for name in ("input_account", "output_account")):
                 broken(Claim.EVERYTHING_ENDS, f"order {order_id} is {order['state']}, but its account is open")
             self._ledger.owns(order)
             self._compare_row(order_id)

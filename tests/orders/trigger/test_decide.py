@@ -9,14 +9,13 @@ from countermand.orders.trigger.model import commands, events
 from countermand.orders.trigger.model.commands import (
     Amendment,
     AmendOrder,
-    Command,
     ConfirmCancel,
     LegChange,
     RequestCancel,
     ResolveAttempt,
 )
 from countermand.orders.trigger.model.condition import Direction
-from countermand.orders.trigger.model.decide import decide
+from countermand.orders.trigger.model.decide import OrderCommand, decide
 from countermand.orders.trigger.model.lifecycle import evolve
 from countermand.orders.trigger.model.order import Family, OrderGroup, State
 from countermand.orders.trigger.model.refusals import Refusal, Refused
@@ -541,7 +540,7 @@ def test_a_failed_sweep_is_tried_again() -> None:
     assert names(decide(group, resolve(TransactionOutcome.LANDED, 2), NOW)) == ["SweepDone"]
 
 
-ABOUT_ONE_ORDER: list[Command] = [
+ABOUT_ONE_ORDER: list[OrderCommand] = [
     amend(price=usd(1)),
     cancel(),
     confirm(),
@@ -555,5 +554,5 @@ ABOUT_ONE_ORDER: list[Command] = [
 
 
 @pytest.mark.parametrize("command", ABOUT_ONE_ORDER, ids=lambda command: type(command).__name__)
-def test_nothing_happens_to_an_order_that_is_not_there(command: Command) -> None:
+def test_nothing_happens_to_an_order_that_is_not_there(command: OrderCommand) -> None:
     assert refusal(decide(None, command, NOW)) is Refusal.ORDER_UNKNOWN

@@ -7,6 +7,7 @@ import pytest
 
 from countermand.dialects.trigger_v2.states import DISPLAY, RAW, DisplayState, RawState, display_state
 from countermand.orders.trigger.model import events
+from countermand.orders.trigger.model.condition import Direction
 from countermand.orders.trigger.model.events import Event
 from countermand.orders.trigger.model.lifecycle import (
     ACTIVE,
@@ -30,6 +31,7 @@ from tests.orders.trigger.samples import (
     EXPIRES_AT,
     PLACED_AT,
     REQUEST,
+    SOL,
     TXID,
     attempt,
     craft,
@@ -61,6 +63,7 @@ EVENTS: dict[type[Event], Event] = {
     events.SweepStarted: events.SweepStarted(attempt(AttemptKind.SWEEP)),
     events.SweepFailed: events.SweepFailed(RETRY_AT),
     events.SweepDone: events.SweepDone(TXID, NOTHING),
+    events.WatermarkMoved: events.WatermarkMoved(SOL, Direction.BELOW, usd(300)),
 }
 
 ALLOWED = {

@@ -1,6 +1,7 @@
 """Between the wire and the orders, in both directions. Pure; what is wrong with a request raises `Declined`."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from msgspec import UNSET, Raw, UnsetType
@@ -25,8 +26,9 @@ from countermand.dialects.trigger_v2.wire import (
 from countermand.orders.dca.model.commands import UnsignedDeposit as UnsignedDcaDeposit
 from countermand.orders.trigger.model.commands import Amendment, LegChange, UnsignedDeposit
 from countermand.orders.trigger.model.condition import Condition, Direction
-from countermand.orders.trigger.model.order import Family, Leg, OrderGroup, Role
+from countermand.orders.trigger.model.order import NOWHERE, Family, Leg, OrderGroup, Role
 from countermand.orders.trigger.model.refusals import Refusal
+from countermand.orders.trigger.model.trailing import Trail
 from countermand.orders.trigger.ports import HistoryQuery, Sort
 from countermand.orders.trigger.records import HistoryEntry
 from countermand.orders.trigger.service import OrderRequest, OrderView, Placed
@@ -41,11 +43,11 @@ FAILED_FILLS_SHOWN: Final = 5
 _FRACTION_SCALE: Final = 12
 
 _FIELDS: Final = {
-    "single": ("triggerPriceUsd", "slippageBps"),
+    "single": ("triggerPriceUsd", "trailingBps", "slippageBps"),
     "oco": ("tpPriceUsd", "slPriceUsd", "tpSlippageBps", "slSlippageBps"),
     "otoco": ("triggerPriceUsd", "slippageBps", "tpPriceUsd", "slPriceUsd", "tpSlippageBps", "slSlippageBps"),
 }
-"""What belongs to each type of order. Trailing orders come later."""
+"""What belongs to each type of order."""
 
 
 # --- deposits
@@ -120,12 +122,10 @@ def from_craft(
 
 def into_request(body: CreateRequest) -> OrderRequest:
     family = Family(body.order_type)
-    if family is Family.SINGLE:
-        if _is_given(body.trigger_price_usd) == (body.trailing_bps is not UNSET):
-            raise Declined(error(400, "exactly one of triggerPriceUsd or trailingBps must be set"))
-        if body.trailing_bps is not UNSET:
-            raise Declined(error(400, "Trailing orders are not enabled"))
+    if family is Family.SINGLE and _is_given(body.trigger_price_usd) == (body.trailing_bps is not UNSET):
+        raise Declined(error(400, "exactly one of triggerPriceUsd or trailingBps must be set"))
     flaws = _fields_of_other_types(body)
+    _check_trail(flaws, body)
     legs = _legs(flaws, body, family)
     amount = flaws.amount("inputAmount", body.input_amount)
     flaws.instant("expiresAt", body.expires_at)
@@ -157,11 +157,24 @@ def _legs(flaws: Flaws, body: CreateRequest, family: Family) -> tuple[Leg, ...]:
 
 def _trigger(flaws: Flaws, body: CreateRequest) -> Leg:
     """The one leg of a single order, or the parent of an OTOCO."""
-    price = flaws.usd("triggerPriceUsd", body.trigger_price_usd)
     if body.trigger_condition is UNSET:
         flaws["triggerCondition"] = 'Invalid option: expected one of "above"|"below"'
     direction = Direction.ABOVE if body.trigger_condition == "above" else Direction.BELOW
+    if not isinstance(body.trailing_bps, UnsetType):
+        trail = Trail(Bps(body.trailing_bps))
+        return Leg(Role.TRIGGER, Condition(direction, NOWHERE), _slippage(body.slippage_bps), trail)
+    price = flaws.usd("triggerPriceUsd", body.trigger_price_usd)
     return Leg(Role.TRIGGER, Condition(direction, price), _slippage(body.slippage_bps))
+
+
+def _check_trail(flaws: Flaws, body: CreateRequest) -> None:
+    """A stop below follows what is sold, one above what is bought."""
+    if isinstance(body.trailing_bps, UnsetType):
+        return
+    below = body.trigger_condition == "below"
+    if body.trigger_mint != (body.input_mint if below else body.output_mint):
+        side = "inputMint" if below else "outputMint"
+        flaws["triggerMint"] = f"Must be the {side} of a trailing order with triggerCondition {body.trigger_condition}"
 
 
 def _siblings(flaws: Flaws, body: CreateRequest) -> tuple[Leg, ...]:
@@ -194,8 +207,6 @@ def check_trigger(trigger_mint: Mint, token_of: Callable[[Mint], Token | None]) 
 
 
 def into_amendment(body: AmendRequest, now: Instant) -> Amendment:
-    if body.trailing_bps is not UNSET:
-        raise Declined(error(400, "Cannot convert to trailing stop loss order"))
     flaws = _fields_of_other_types(body)
     given = [field for field, is_given in _given_terms(body) if is_given]
     if not given and body.expires_at is UNSET:
@@ -204,7 +215,8 @@ def into_amendment(body: AmendRequest, now: Instant) -> Amendment:
         if body.expires_at <= now:
             flaws["expiresAt"] = WORDS[Refusal.EXPIRY_PAST].text
         flaws.instant("expiresAt", body.expires_at)
-    trigger = _change(flaws, "triggerPriceUsd", body.trigger_price_usd, body.slippage_bps)
+    distance = None if isinstance(body.trailing_bps, UnsetType) else Bps(body.trailing_bps)
+    trigger = replace(_change(flaws, "triggerPriceUsd", body.trigger_price_usd, body.slippage_bps), distance=distance)
     take_profit = _change(flaws, "tpPriceUsd", body.tp_price_usd, body.tp_slippage_bps)
     stop_loss = _change(flaws, "slPriceUsd", body.sl_price_usd, body.sl_slippage_bps)
     flaws.refuse()
@@ -232,6 +244,7 @@ def _is_given(raw: Raw) -> bool:
 def _given_terms(body: GivenTerms) -> Iterator[tuple[str, bool]]:
     """Each term that belongs to some type of order, and whether it is given."""
     yield "triggerPriceUsd", _is_given(body.trigger_price_usd)
+    yield "trailingBps", body.trailing_bps is not UNSET
     yield "slippageBps", body.slippage_bps is not UNSET
     yield "tpPriceUsd", _is_given(body.tp_price_usd)
     yield "slPriceUsd", _is_given(body.sl_price_usd)
@@ -275,6 +288,7 @@ def from_view(view: OrderView, vault: Address) -> HistoryItem:
     terms = group.terms
     legs = {leg.role: leg for leg in group.legs}
     trigger = legs.get(Role.TRIGGER)
+    trail = None if trigger is None else trigger.trail
     used = group.progress.posted
     return HistoryItem(
         id=group.id,
@@ -298,6 +312,9 @@ def from_view(view: OrderView, vault: Address) -> HistoryItem:
         output_amount=str(group.progress.received.units) if group.progress.received else None,
         input_used=str(used.units) if used else None,
         fill_percent=_number(_filled(group), _FRACTION_SCALE),
+        trailing_bps=None if trail is None else trail.distance.bps,
+        high_watermark=_watermark(trigger, Direction.BELOW),
+        low_watermark=_watermark(trigger, Direction.ABOVE),
         tp_price_usd=_price_of(legs.get(Role.TAKE_PROFIT)),
         sl_price_usd=_price_of(legs.get(Role.STOP_LOSS)),
         tp_slippage_bps=_slippage_of(legs.get(Role.TAKE_PROFIT)),
@@ -316,6 +333,11 @@ def _filled(group: OrderGroup) -> int:
 
 def _price_of(leg: Leg | None) -> Raw | None:
     return None if leg is None else _number(leg.condition.price.picodollars, USD_SCALE)
+
+
+def _watermark(leg: Leg | None, direction: Direction) -> Raw | None:
+    trail = None if leg is None or leg.condition.direction is not direction else leg.trail
+    return None if trail is None or trail.watermark is None else _number(trail.watermark.picodollars, USD_SCALE)
 
 
 def _slippage_of(leg: Leg | None) -> int | None:

@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from countermand.dialects.trigger_v2.states import DisplayState, RawState
 from countermand.orders.trigger.model.order import Purpose
+from countermand.orders.trigger.model.trailing import BPS_MAX, BPS_MIN
 
 EXPIRY_MS_MAX: Final = 8_640_000_000_000_000
 """The last instant that a JavaScript date can hold."""
@@ -22,6 +23,9 @@ ExactNumber: TypeAlias = Annotated[Raw, Meta(extra_json_schema={"type": "number"
 NullableNumber: TypeAlias = Annotated[Raw | None, Meta(extra_json_schema={"type": ["number", "null"]})]
 Amount: TypeAlias = Annotated[str | int, Meta(description="Base units: a string of digits, or a whole number")]
 Slippage: TypeAlias = Annotated[int, Meta(ge=0, le=10_000, description="Basis points")]
+Trailing: TypeAlias = Annotated[
+    int, Meta(ge=BPS_MIN, le=BPS_MAX, description="Basis points between the watermark and the trigger")
+]
 ExpiresAt: TypeAlias = Annotated[int, Meta(ge=0, le=EXPIRY_MS_MAX, description="Milliseconds since the Unix epoch")]
 ChallengeType: TypeAlias = Literal["message", "transaction"]
 OrderType: TypeAlias = Literal["single", "oco", "otoco"]
@@ -65,7 +69,7 @@ class GivenTerms(Shape, frozen=True, kw_only=True):
 
     order_type: OrderType
     trigger_price_usd: GivenUsd = ABSENT
-    trailing_bps: int | UnsetType = UNSET
+    trailing_bps: Trailing | UnsetType = UNSET
     slippage_bps: Slippage | UnsetType = UNSET
     tp_price_usd: GivenUsd = ABSENT
     sl_price_usd: GivenUsd = ABSENT

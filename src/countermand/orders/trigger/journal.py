@@ -29,6 +29,7 @@ COMMANDS: Final = Kinds[Command](
         "request_cancel": commands.RequestCancel,
         "confirm_cancel": commands.ConfirmCancel,
         "trigger_orders": commands.TriggerOrders,
+        "move_watermarks": commands.MoveWatermarks,
         "expire_order": commands.ExpireOrder,
         "end_pause": commands.EndPause,
         "resume_order": commands.ResumeOrder,
@@ -58,6 +59,7 @@ EVENTS: Final = Kinds[Event](
         "sweep_started": events.SweepStarted,
         "sweep_failed": events.SweepFailed,
         "sweep_done": events.SweepDone,
+        "watermark_moved": events.WatermarkMoved,
     }
 )
 assert len(COMMANDS.names()) == len(get_args(Command)), "a command has no name"

@@ -107,6 +107,15 @@ class CraftRow:
 
 
 @dataclass(frozen=True, slots=True)
+class WatermarkRow:
+    """How far the market went, for the orders that trail a mint in one direction."""
+
+    mint: Mint
+    direction: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class VaultRow:
     """A wallet that registered its vault."""
 
@@ -121,6 +130,7 @@ class TriggerRows:
 
     orders: Sequence[OrderRow] = ()
     crafts: Sequence[CraftRow] = ()
+    watermarks: Sequence[WatermarkRow] = ()
 
 
 TriggerBatch: TypeAlias = Batch[TriggerRows]
@@ -177,6 +187,8 @@ class Store(ShardStore[TriggerRows], Protocol):
 
     async def orders(self, order_ids: Sequence[OrderId]) -> Mapping[OrderId, OrderBody]:
         """Those that there are, in whatever bucket."""
+
+    async def watermarks(self, shard: int) -> Sequence[WatermarkRow]: ...
 
     async def crafts(self, request_ids: Sequence[RequestId]) -> Mapping[RequestId, bytes]: ...
 

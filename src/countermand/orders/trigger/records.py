@@ -18,9 +18,9 @@ from countermand.orders.trigger.model.commands import Command
 from countermand.orders.trigger.model.events import Event
 from countermand.orders.trigger.model.order import Leg, OrderGroup, Purpose, purpose, traded
 from countermand.orders.trigger.words import trigger_reason
-from countermand.values.identity import Mint, Signature
+from countermand.values.identity import Mint, OrderId, Signature, Wallet
 from countermand.values.instant import Instant
-from countermand.values.quantities import USD_SCALE, BaseUnits, decimal_text
+from countermand.values.quantities import USD_SCALE, BaseUnits, decimal_text, dollars
 
 
 class ToldLeg(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
@@ -28,6 +28,7 @@ class ToldLeg(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     direction: str
     price: str
     slippage_bps: int | None = None
+    trailing_bps: int | None = None
 
 
 class ToldTerms(msgspec.Struct, rename="camel", frozen=True):
@@ -73,6 +74,19 @@ def record_of(group: OrderGroup, event: Event, command: Command, at: Instant) ->
     """`group`: the order after the event."""
     told = told_of(group, event, command, at)
     return EventRecord(group.terms.wallet, group.id, told.event, encode(told))
+
+
+def record_of_move(event: events.WatermarkMoved, command: Command, at: Instant) -> EventRecord:
+    """Of no wallet and no order: which ones it concerns, those tell who trail the mint."""
+    told = {
+        "event": EVENTS.name_of(event),
+        "at": at,
+        "cause": COMMANDS.name_of(command),
+        "mint": event.mint,
+        "direction": event.direction.value,
+        "price": dollars(event.price),
+    }
+    return EventRecord(Wallet(""), OrderId(""), EVENTS.name_of(event), encode(told))
 
 
 def told_of(group: OrderGroup, event: Event, command: Command, at: Instant) -> ToldEvent:
@@ -141,6 +155,7 @@ def _legs(legs: tuple[Leg, ...]) -> tuple[ToldLeg, ...]:
             leg.condition.direction.value,
             decimal_text(leg.condition.price.picodollars, USD_SCALE),
             None if leg.slippage is None else leg.slippage.bps,
+            None if leg.trail is None else leg.trail.distance.bps,
         )
         for leg in legs
     )

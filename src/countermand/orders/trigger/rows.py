@@ -1,18 +1,45 @@
-"""Trigger orders, their deposits and their vaults as they are stored."""
+"""Trigger orders, their deposits, their vaults and what they trail, as they are stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
 
 from countermand.kernel.journal import encode
 from countermand.orders.trigger.model.commands import UnsignedDeposit
+from countermand.orders.trigger.model.condition import Direction
 from countermand.orders.trigger.model.lifecycle import ACTIVE, is_dormant
 from countermand.orders.trigger.model.order import OrderGroup
-from countermand.orders.trigger.ports import CraftRow, OrderRow, VaultRow
+from countermand.orders.trigger.model.trailing import Move, Watermarks
+from countermand.orders.trigger.ports import CraftRow, OrderRow, VaultRow, WatermarkRow
 from countermand.values.bucket import bucket_of
-from countermand.values.identity import Wallet
+from countermand.values.identity import Mint, Wallet
 from countermand.values.instant import Instant
 
 
 def craft_row(deposit: UnsignedDeposit) -> CraftRow:
     height = deposit.craft.last_valid_height
     return CraftRow(deposit.request_id, bucket_of(deposit.wallet), deposit.order_id, height, encode(deposit))
+
+
+def watermark_row(mint: Mint, watermarks: Watermarks) -> WatermarkRow:
+    return WatermarkRow(mint, watermarks.direction.value, encode(StoredWatermarks(watermarks.mark, watermarks.moves)))
+
+
+def watermarks_of(row: WatermarkRow) -> Watermarks:
+    """Raises one of `stored_rows.UNREADABLE`."""
+    stored = _WATERMARKS.decode(row.body)
+    return Watermarks(Direction(row.direction), stored.mark, stored.moves)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredWatermarks:
+    mark: int
+    moves: Sequence[Move]
+
+
+_WATERMARKS: Final = msgspec.json.Decoder(StoredWatermarks)
 
 
 def vault_row(wallet: Wallet, registered_at: Instant) -> VaultRow:

@@ -381,12 +381,16 @@ class TriggerService:
     async def history(self, query: HistoryQuery) -> HistoryPage:
         await self._shard.barrier()
         page = await self._store.history(query)
-        return HistoryPage(page.total, [_view(stored) for stored in page.orders])
+        return HistoryPage(page.total, [self._view(stored) for stored in page.orders])
 
     async def order(self, order_id: OrderId) -> OrderView | None:
         await self._shard.barrier()
         stored = await self._store.order_history(order_id)
-        return None if stored is None else _view(stored)
+        return None if stored is None else self._view(stored)
+
+    def _view(self, stored: StoredOrder) -> OrderView:
+        history = [entry for body in stored.history for entry in history_of(decode_told(body))]
+        return OrderView(self._shard.as_committed(decode_group(stored.order)), history)
 
 
 def _withdrawal_of(group: OrderGroup) -> UnsignedTransaction | None:
@@ -395,8 +399,3 @@ def _withdrawal_of(group: OrderGroup) -> UnsignedTransaction | None:
     if withdrawal is None:
         return None
     return withdrawal.craft if attempt is None else attempt.craft
-
-
-def _view(stored: StoredOrder) -> OrderView:
-    history = [entry for body in stored.history for entry in history_of(decode_told(body))]
-    return OrderView(decode_group(stored.order), history)

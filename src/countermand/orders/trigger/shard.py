@@ -11,11 +11,19 @@ from countermand.kernel.watchers import Watchers
 from countermand.kernel.writer_epoch import WriterEpoch
 from countermand.orders.shards import ONE_TRIGGER_SHARD, BucketOwners, OwnedElsewhere
 from countermand.orders.trigger.bodies import decode_craft, decode_group, decode_stored
-from countermand.orders.trigger.model.commands import Command, PlaceOrder, TriggerOrders, UnsignedDeposit
+from countermand.orders.trigger.model.commands import (
+    Command,
+    MoveWatermarks,
+    PlaceOrder,
+    TriggerOrders,
+    UnsignedDeposit,
+)
+from countermand.orders.trigger.model.decide import OrderCommand
 from countermand.orders.trigger.model.live_orders import OrderEvent
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.model.refusals import Refused
 from countermand.orders.trigger.ports import OrderBody, Store, TriggerRows
+from countermand.orders.trigger.rows import watermarks_of
 from countermand.orders.trigger.state import TriggerState
 from countermand.services.prices import Prices
 from countermand.stored_rows import UNREADABLE, unreadable
@@ -65,7 +73,7 @@ class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows
 
     # --- commands
 
-    async def submit(self, command: Command) -> Answer | Refused:
+    async def submit(self, command: OrderCommand) -> Answer | Refused:
         """One turn. Raises `CommitUnknown` when its outcome is unknown, `Unavailable` when it did not happen."""
         assert not isinstance(command, TriggerOrders), "prices trigger orders, see observe_prices"
         if isinstance(command, PlaceOrder):
@@ -89,6 +97,8 @@ class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows
     async def _trigger(self, writer: TriggerEpoch, mint: Mint, price: UsdPrice, *, at_once: bool) -> None:
         """The index proposes the orders that the price crosses, slice after slice; `decide` judges each."""
         live, left, more = writer.state.live, list[OrderId](), True
+        if live.moves_watermarks(mint, price):
+            self._turn(writer, MoveWatermarks(mint, price))
         while more:
             crossed, more = live.take_crossed(mint, price, at_once=at_once)
             decided = self._turn(writer, TriggerOrders(mint, price, at_once, tuple(crossed))) if crossed else ()
@@ -126,6 +136,10 @@ class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows
         writer = await self._with(order_id)
         return writer.state.live.groups.get(order_id)
 
+    def as_committed(self, group: OrderGroup) -> OrderGroup:
+        """An order that was read, with its trigger where it is now, if it trails."""
+        return group if self._epoch is None else self._epoch.state.as_committed(group)
+
     async def committed(self, order_id: OrderId) -> OrderGroup | None:
         """The order as it is, once that is committed."""
         while True:
@@ -145,6 +159,11 @@ class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows
         """Keeps the orders as they are stored, too, for those who are told of them."""
         await self._prices.load()
         state = TriggerState(self._prices.price_of)
+        for row in await self._store.watermarks(self.number):
+            try:
+                state.adopt_watermarks(row.mint, watermarks_of(row))
+            except UNREADABLE as problem:
+                raise unreadable("watermarks", row.mint, problem) from problem
         for order_id, body in await self._store.live_orders(self.number, self._owners.range_of(self.number)):
             try:
                 state.adopt(decode_stored(order_id, body))

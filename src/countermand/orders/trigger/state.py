@@ -7,14 +7,23 @@ from itertools import islice
 from countermand.kernel.fresh_deposits import FreshDeposits
 from countermand.kernel.writer_epoch import Entry
 from countermand.orders.trigger import journal as trigger_journal
-from countermand.orders.trigger.model.commands import Command, PlaceOrder, TriggerOrders, UnsignedDeposit
+from countermand.orders.trigger.model.commands import (
+    Command,
+    MoveWatermarks,
+    PlaceOrder,
+    TriggerOrders,
+    UnsignedDeposit,
+)
+from countermand.orders.trigger.model.condition import Direction
+from countermand.orders.trigger.model.events import WatermarkMoved
 from countermand.orders.trigger.model.lifecycle import is_dormant
-from countermand.orders.trigger.model.live_orders import LiveOrders, OrderEvent
+from countermand.orders.trigger.model.live_orders import LiveOrders, OrderEvent, followed
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.model.refusals import Refused
+from countermand.orders.trigger.model.trailing import Watermarks
 from countermand.orders.trigger.ports import CraftRow, TriggerRows
-from countermand.orders.trigger.records import record_of
-from countermand.orders.trigger.rows import craft_row, order_row
+from countermand.orders.trigger.records import record_of, record_of_move
+from countermand.orders.trigger.rows import craft_row, order_row, watermark_row
 from countermand.values.identity import Mint, OrderId
 from countermand.values.instant import Instant, Moment
 from countermand.values.quantities import UsdPrice
@@ -24,6 +33,7 @@ from countermand.values.quantities import UsdPrice
 class _Pending:
     orders: dict[OrderId, OrderGroup] = field(default_factory=dict)
     crafts: list[CraftRow] = field(default_factory=list)
+    watermarks: dict[tuple[Mint, Direction], Watermarks] = field(default_factory=dict)
 
 
 class TriggerState:
@@ -34,6 +44,9 @@ class TriggerState:
         self._price_of = price_of
         self._pending = _Pending()
         self._writing: dict[OrderId, OrderGroup] = {}
+        self._marks_written: dict[tuple[Mint, Direction], Watermarks] = {}
+        self._marks_shown: dict[tuple[Mint, Direction], Watermarks] = {}
+        """As they are committed."""
         self._dormant: dict[OrderId, OrderGroup] = {}
         self.fresh: FreshDeposits[UnsignedDeposit] = FreshDeposits()
 
@@ -58,6 +71,10 @@ class TriggerState:
             self.add_craft(craft_row(command.deposit))
             self.fresh.forget(command.deposit.request_id)
         for order_id, event in events:
+            if isinstance(event, WatermarkMoved):
+                self._pending.watermarks[event.mint, event.direction] = self.live.apply_move(event)
+                records.append(record_of_move(event, command, at))
+                continue
             group = self.live.apply(order_id, event, at)
             self._pending.orders[order_id] = group
             records.append(record_of(group, event, command, at))
@@ -65,7 +82,7 @@ class TriggerState:
         return Entry(kind, body, records)
 
     def _judged_by(self, command: Command) -> UsdPrice | None:
-        if isinstance(command, TriggerOrders):
+        if isinstance(command, TriggerOrders | MoveWatermarks):
             return command.price
         mint = self.live.trigger_mint(command)
         return None if mint is None else self._price_of(mint)
@@ -84,15 +101,20 @@ class TriggerState:
 
     def take_rows(self) -> TriggerRows:
         pending, self._pending = self._pending, _Pending()
-        self._writing = pending.orders
+        self._writing, self._marks_written = (
+            pending.orders,
+            {key: Watermarks(marks.direction, marks.mark, marks.moves) for key, marks in pending.watermarks.items()},
+        )
         return TriggerRows(
             orders=[order_row(group) for group in pending.orders.values()],
             crafts=pending.crafts,
+            watermarks=[watermark_row(mint, marks) for (mint, _), marks in pending.watermarks.items()],
         )
 
     def take_committed(self) -> Sequence[OrderGroup]:
         """What was taken is committed. Returns the orders as they were committed."""
         written, self._writing = self._writing, {}
+        self._marks_shown.update(self._marks_written)
         for group in written.values():
             self._dormant.pop(group.id, None)
             if is_dormant(group):
@@ -103,6 +125,18 @@ class TriggerState:
 
     def size(self) -> int:
         return len(self.live.groups)
+
+    def adopt_watermarks(self, mint: Mint, watermarks: Watermarks) -> None:
+        self.live.adopt_watermarks(mint, watermarks)
+        shown = Watermarks(watermarks.direction, watermarks.mark, watermarks.moves)
+        self._marks_shown[mint, watermarks.direction] = shown
+
+    def as_committed(self, group: OrderGroup) -> OrderGroup:
+        """An order that was read, with its trigger where committed prices have moved it, if it trails."""
+        return followed(group, self._shown)
+
+    def _shown(self, mint: Mint, direction: Direction) -> Watermarks:
+        return self._marks_shown.get((mint, direction)) or Watermarks(direction)
 
     def adopt(self, group: OrderGroup) -> None:
         self.live.adopt(group)

@@ -100,6 +100,15 @@ COMMENT ON COLUMN crafts.last_valid_height IS 'Where it dies unless it becomes a
 CREATE INDEX crafts_mortal ON crafts (last_valid_height) WHERE last_valid_height IS NOT NULL;
 COMMENT ON INDEX crafts_mortal IS 'Each craft is judged once, soon after its height has passed.';
 
+CREATE TABLE watermarks (
+    shard     integer NOT NULL,
+    mint      text    COLLATE "C" NOT NULL,
+    direction text    COLLATE "C" NOT NULL,
+    body      bytea   NOT NULL,
+    PRIMARY KEY (shard, mint, direction)
+);
+COMMENT ON TABLE watermarks IS 'How far the market went, for the orders that trail a mint: what the journal adds up to.';
+
 CREATE TABLE builds (
     digest            bytea   PRIMARY KEY,
     request_id        uuid    NOT NULL,

@@ -7,7 +7,7 @@ version of the order that a craft was made from: `decide` keeps a craft only if 
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from countermand.orders.trigger.model.order import Family, Leg
+from countermand.orders.trigger.model.order import Family, Leg, following
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits, Bps, UsdPrice
@@ -53,11 +53,17 @@ class LegChange:
 
     price: UsdPrice | None = None
     slippage: Bps | None = None
+    distance: Bps | None = None
+    """Of a leg that trails: its watermark stays."""
 
     def is_none(self) -> bool:
-        return self.price is None and self.slippage is None
+        return self.price is None and self.slippage is None and self.distance is None
 
     def applied_to(self, leg: Leg) -> Leg:
+        if leg.trail is not None and self.distance is not None:
+            assert leg.trail.watermark is not None, "it is placed"
+            trail = replace(leg.trail, distance=self.distance)
+            leg = following(replace(leg, trail=trail), leg.trail.watermark, leg.trail.mark)
         condition = leg.condition if self.price is None else replace(leg.condition, price=self.price)
         slippage = leg.slippage if self.slippage is None else self.slippage
         return replace(leg, condition=condition, slippage=slippage)
@@ -109,6 +115,14 @@ class TriggerOrders:
     at_once: bool
     """It also starts orders whose pause after a failed fill is not over."""
     order_ids: tuple[OrderId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MoveWatermarks:
+    """A price may be a new extremum of those that orders trail."""
+
+    mint: Mint
+    price: UsdPrice
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +186,7 @@ Command: TypeAlias = (
     | RequestCancel
     | ConfirmCancel
     | TriggerOrders
+    | MoveWatermarks
     | ExpireOrder
     | EndPause
     | ResumeOrder

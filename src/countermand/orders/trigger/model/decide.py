@@ -9,7 +9,6 @@ from typing import Final, TypeAlias, assert_never
 from countermand.orders.trigger.model.commands import (
     AbandonFill,
     AmendOrder,
-    Command,
     ConfirmCancel,
     EndPause,
     ExpireOrder,
@@ -42,7 +41,15 @@ from countermand.orders.trigger.model.events import (
     WithdrawalLanded,
     WithdrawalStarted,
 )
-from countermand.orders.trigger.model.order import OrderGroup, State, Terms, are_crossed
+from countermand.orders.trigger.model.order import (
+    Leg,
+    OrderGroup,
+    State,
+    Terms,
+    are_crossed,
+    as_asked,
+    following,
+)
 from countermand.orders.trigger.model.refusals import Refusal, Refused
 from countermand.values.instant import Instant, Moment
 from countermand.values.quantities import NOTHING
@@ -57,6 +64,21 @@ from countermand.values.transactions import (
 )
 from countermand.values.withdrawal import Withdrawal
 
+OrderCommand: TypeAlias = (
+    PlaceOrder
+    | AmendOrder
+    | RequestCancel
+    | ConfirmCancel
+    | TriggerOrders
+    | ExpireOrder
+    | EndPause
+    | ResumeOrder
+    | StartFill
+    | AbandonFill
+    | StartSweep
+    | ResolveAttempt
+)
+"""All but what concerns no order by itself."""
 Decision: TypeAlias = tuple[Event, ...]
 """What happened, in order. Empty: it had happened before, and is so."""
 
@@ -79,8 +101,11 @@ _FAULTS: Final = {
 }
 
 
-def decide(group: OrderGroup | None, command: Command, moment: Moment) -> Decision | Refused:
-    """`TriggerOrders` is asked of each order that it names, all else of the one that it names."""
+def decide(group: OrderGroup | None, command: OrderCommand, moment: Moment) -> Decision | Refused:
+    """`TriggerOrders` is asked of each order that it names, all else of the one that it names.
+
+    The legs of an order that trails are as of now.
+    """
     if isinstance(command, PlaceOrder):
         return _place(group, command, moment)
     if group is None:
@@ -123,6 +148,9 @@ def _place(group: OrderGroup | None, command: PlaceOrder, moment: Moment) -> Dec
         return Refused(Refusal.DEPOSIT_UNLIKE_CRAFT, detail=unlike)
     if command.expires_at <= moment.at:
         return Refused(Refusal.EXPIRY_PAST)
+    trails = any(leg.trail is not None for leg in command.legs)
+    if trails and moment.price is None:
+        return Refused(Refusal.PRICE_UNKNOWN)
     if refused := _refused_submission(submission, deposit.craft.message):
         return refused
     if command.flaw is not None:
@@ -139,7 +167,13 @@ def _place(group: OrderGroup | None, command: PlaceOrder, moment: Moment) -> Dec
     )
     # From here on nothing can refuse.
     attempt = Attempt(1, AttemptKind.DEPOSIT, deposit.craft, submission.user_signature)
-    return (OrderPlaced(terms, command.legs, command.expires_at, attempt),)
+    legs = tuple(_seeded(leg, moment) for leg in command.legs)
+    return (OrderPlaced(terms, legs, command.expires_at, attempt),)
+
+
+def _seeded(leg: Leg, moment: Moment) -> Leg:
+    """A leg that trails begins at the price of now."""
+    return leg if leg.trail is None or moment.price is None else following(leg, moment.price, 0)
 
 
 def _place_again(group: OrderGroup, command: PlaceOrder) -> Decision | Refused:
@@ -162,7 +196,7 @@ def _asks_the_same(group: OrderGroup, command: PlaceOrder) -> bool:
         and command.output_mint == terms.output_mint
         and command.trigger_mint == terms.trigger_mint
         and command.amount == terms.deposited
-        and command.legs == original.legs
+        and command.legs == tuple(map(as_asked, original.legs))
         and command.expires_at == original.expires_at
     )
 
@@ -200,11 +234,18 @@ def _amend(group: OrderGroup, command: AmendOrder, moment: Moment) -> Decision |
     expires_at = group.expires_at if amendment.expires_at is None else amendment.expires_at
     if expires_at <= moment.at:
         return Refused(Refusal.EXPIRY_PAST)
+    for change, leg in zip(amendment.legs, group.legs, strict=True):
+        if leg.trail is not None and change.price is not None:
+            return Refused(Refusal.TRAILING_HAS_NO_PRICE)
+        if leg.trail is None and change.distance is not None:
+            return Refused(Refusal.TRAILING_NOT_CONVERTIBLE)
     if group.parent_is_done and not amendment.legs[0].is_none():
         return Refused(Refusal.PARENT_EXECUTED)
     legs = tuple(change.applied_to(leg) for change, leg in zip(amendment.legs, group.legs, strict=True))
     if are_crossed(legs):
         return Refused(Refusal.PRICES_CROSSED)
+    if moment.price is not None and any(leg.trail and leg.condition.holds_at(moment.price) for leg in legs):
+        return Refused(Refusal.TRAILING_TRIGGERS)
     # From here on nothing can refuse.
     amended = OrderAmended(legs, expires_at)
     return (amended, *_crossed(replace(group, legs=legs), moment))

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from countermand.orders.trigger.model.condition import Direction
 from countermand.orders.trigger.model.order import Leg, Terms
-from countermand.values.identity import RequestId, Signature
+from countermand.values.identity import Mint, RequestId, Signature
 from countermand.values.instant import Instant
 from countermand.values.quantities import NOTHING, BaseUnits, UsdPrice
 from countermand.values.transactions import Attempt, UnsignedTransaction
@@ -135,6 +136,15 @@ class SweepDone:
     output_dust: BaseUnits = NOTHING
 
 
+@dataclass(frozen=True, slots=True)
+class WatermarkMoved:
+    """That of all orders that trail this mint in that direction, where the price is beyond it."""
+
+    mint: Mint
+    direction: Direction
+    price: UsdPrice
+
+
 Event: TypeAlias = (
     OrderPlaced
     | DepositLanded
@@ -154,4 +164,5 @@ Event: TypeAlias = (
     | SweepStarted
     | SweepFailed
     | SweepDone
+    | WatermarkMoved
 )

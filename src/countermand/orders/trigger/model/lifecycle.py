@@ -27,6 +27,7 @@ from countermand.orders.trigger.model.events import (
     SweepDone,
     SweepFailed,
     SweepStarted,
+    WatermarkMoved,
     WithdrawalFailed,
     WithdrawalLanded,
     WithdrawalStarted,
@@ -185,12 +186,10 @@ def _progress(group: OrderGroup, event: Event, at: Instant) -> Progress:
             return replace(before, attempt=None, close_rejections=rejections, withdrawal=_failed(group, event))
         case WithdrawalLanded():
             return _withdrawn(group, event)
-        case SweepFailed():
-            return replace(before, attempt=None, retry_at=event.retry_at, failed_fills=before.failed_fills + 1)
-        case SweepDone():
-            return replace(before, attempt=None, retry_at=None, sweep_due=False)
-        case OrderPlaced():
-            raise IllegalTransition(f"order {group.id} was placed already")
+        case SweepFailed() | SweepDone():
+            return _swept(before, event)
+        case OrderPlaced() | WatermarkMoved():
+            raise IllegalTransition(f"order {group.id}: {type(event).__name__} changes no order that there is")
         case _:
             assert_never(event)
 
@@ -221,6 +220,12 @@ def _withdrawn(group: OrderGroup, event: WithdrawalLanded) -> Progress:
         sweep_due=before.sweep_due or not event.closed,
         withdrawal=replace(before.withdrawal, craft=None, signature=event.signature),
     )
+
+
+def _swept(before: Progress, event: SweepFailed | SweepDone) -> Progress:
+    if isinstance(event, SweepDone):
+        return replace(before, attempt=None, retry_at=None, sweep_due=False)
+    return replace(before, attempt=None, retry_at=event.retry_at, failed_fills=before.failed_fills + 1)
 
 
 def _failed(group: OrderGroup, event: WithdrawalFailed) -> Withdrawal:

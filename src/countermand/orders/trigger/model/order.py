@@ -1,16 +1,17 @@
 """What a trigger order is."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from sys import intern
 from typing import Final
 
 from countermand.orders.trigger.model.condition import Condition, Direction
+from countermand.orders.trigger.model.trailing import Trail, trigger_price
 from countermand.values.holding import Holding
 from countermand.values.identity import Address, Mint, OrderId, Wallet
 from countermand.values.instant import Instant
-from countermand.values.quantities import NOTHING, BaseUnits, Bps
+from countermand.values.quantities import NOTHING, BaseUnits, Bps, UsdPrice
 from countermand.values.transactions import Attempt
 from countermand.values.withdrawal import Withdrawal
 
@@ -50,6 +51,8 @@ class Leg:
     condition: Condition
     slippage: Bps | None
     """None: the venue's default for this kind of leg."""
+    trail: Trail | None = None
+    """None: the condition stands still. Else its price is what the trail says, as of the last event."""
 
     def __post_init__(self) -> None:
         """Equal slippages are kept once: there are few, and each would weigh as much as the leg itself."""
@@ -62,6 +65,25 @@ def are_crossed(legs: Sequence[Leg]) -> bool:
     prices = {leg.role: leg.condition.price for leg in legs}
     take_profit, stop_loss = prices.get(Role.TAKE_PROFIT), prices.get(Role.STOP_LOSS)
     return take_profit is not None and stop_loss is not None and take_profit <= stop_loss
+
+
+NOWHERE: Final = UsdPrice(1)
+"""The price of a condition that trails, before it is placed."""
+
+
+def as_asked(leg: Leg) -> Leg:
+    """The leg without what the market has done to it."""
+    if leg.trail is None:
+        return leg
+    return replace(leg, condition=replace(leg.condition, price=NOWHERE), trail=Trail(leg.trail.distance))
+
+
+def following(leg: Leg, watermark: UsdPrice, mark: int) -> Leg:
+    """The leg with its watermark there."""
+    assert leg.trail is not None, "it stands still"
+    direction, distance = leg.condition.direction, leg.trail.distance
+    condition = Condition(direction, trigger_price(direction, watermark, distance))
+    return replace(leg, condition=condition, trail=Trail(distance, watermark, mark))
 
 
 _SLIPPAGES: Final[dict[int, Bps]] = {}
@@ -169,6 +191,14 @@ class OrderGroup:
         proceeds = self.progress.proceeds
         return proceeds if proceeds is not None and self.parent_is_done else self.funds
 
+    def is_following(self) -> bool:
+        """Its trigger moves with the market. Once it has triggered, its trigger is that of the crossing."""
+        return self.legs[0].trail is not None and self.state in (State.DEPOSITING, State.OPEN)
+
+    def is_trailing(self) -> bool:
+        """Its watermark moves, also while it is filled: the rest may be open again."""
+        return self.legs[0].trail is not None and self.state in _TRAILING
+
     def armed(self) -> Iterable[tuple[int, Leg]]:
         """The legs that a price can trigger when the order is open, with their numbers."""
         legs = enumerate(self.legs)
@@ -203,6 +233,9 @@ class Sale:
     bought: Mint
     amount: BaseUnits
     to: Address | None = None
+
+
+_TRAILING: Final = (State.DEPOSITING, State.OPEN, State.READY_EXECUTE, State.EXECUTING, State.PARTLY_FILLED)
 
 
 class Purpose(Enum):

@@ -18,11 +18,17 @@ class Refusal(Enum):
     DEPOSIT_FAILED_BEFORE = auto()
     DEPOSIT_UNLIKE_CRAFT = auto()
     EXPIRY_PAST = auto()
+    PRICE_UNKNOWN = auto()
+    """A leg trails a price that there is not."""
 
     STATE_FORBIDS_CANCEL = auto()
     STATE_FORBIDS_AMENDMENT = auto()
     FILL_UNDER_WAY = auto()
     AMENDMENT_UNLIKE_ORDER = auto()
+    TRAILING_HAS_NO_PRICE = auto()
+    TRAILING_NOT_CONVERTIBLE = auto()
+    TRAILING_TRIGGERS = auto()
+    """The leg would trigger at the price of now."""
     PARENT_EXECUTED = auto()
     PRICES_CROSSED = auto()
     """The stop loss would be at or above the take profit."""
