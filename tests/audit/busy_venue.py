@@ -66,6 +66,7 @@ def _trades_by_trigger(venue: Venue, old: Token, new: Token) -> None:
 
 
 def _trades_in_rounds(venue: Venue) -> None:
+    venue.deepens_pools()
     trader = Trader(venue)
     trader.has(10 * SOL, 1_000 * USDC)
     plans = DcaTrader(trader.joins())

@@ -21,7 +21,7 @@ from countermand.store.snapshot import Snapshot
 from countermand.values.bucket import Bucket, BucketRange
 from tests.audit.damage import damaged, told
 
-BODIES = ("crafts", "builds", "book_drafts")
+BODIES = ("crafts", "dca_crafts", "builds", "book_drafts")
 
 
 # --- the chain
