@@ -10,11 +10,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from countermand.dialects.trigger_v2.states import DISPLAY, RAW
+from countermand.dialects.trigger_v2.states import DCA, DCA_DISPLAY, DISPLAY, RAW
 from countermand.orders.book.model import order as book
 from countermand.orders.book.model.events import Traded
 from countermand.orders.book.model.lifecycle import TRANSITIONS as BOOK
-from countermand.orders.trigger.model.lifecycle import TRANSITIONS, ByRest, outcomes
+from countermand.orders.dca.model import order as dca
+from countermand.orders.dca.model.lifecycle import TRANSITIONS as DCA_TRANSITIONS
+from countermand.orders.trigger.model.lifecycle import TRANSITIONS
 from countermand.orders.trigger.model.order import State
 
 ROOT: Final = Path(__file__).parents[1]
@@ -45,6 +47,18 @@ What each event means is in `orders/trigger/model/events.py`, which command lead
 
 Raw states that no order enters are [listed with the reasons](reference/raw-states.md).
 
+## A recurring order in a vault
+
+```mermaid
+{dca}
+```
+
+| state | `state` | `displayState` |
+|---|---|---|
+{dca_rows}
+
+What each event means is in `orders/dca/model/events.py`, which command leads to it in `orders/dca/model/decide.py`.
+
 ## An order of the books
 
 ```mermaid
@@ -62,6 +76,10 @@ def states_page() -> str:
     return _STATES_PAGE.format(
         diagram=diagram(State.DEPOSITING, TRANSITIONS),
         rows=rows,
+        dca=diagram(dca.State.DEPOSITING, DCA_TRANSITIONS),
+        dca_rows="\n".join(
+            f"| `{state.value}` | `{DCA[state].value}` | `{DCA_DISPLAY[DCA[state]].value}` |" for state in dca.State
+        ),
         book=diagram(book.OrderStatus.PENDING, BOOK, last_trade),
     )
 
@@ -72,12 +90,17 @@ def diagram(first: Enum, transitions: _Table, more: _Table = MappingProxyType({}
     for state, moves in transitions.items():
         arrows: dict[Enum, list[str]] = {}
         for event, leads in (*moves.items(), *more.get(state, {}).items()):
-            for target in outcomes(leads) if isinstance(leads, ByRest) else (leads,):
+            for target in _outcomes(leads):
                 arrows.setdefault(target, []).append(event.__name__)
         lines += [f"    {state.value} --> {target.value}: {', '.join(events)}" for target, events in arrows.items()]
         if all(target is state for target in arrows):
             lines.append(f"    {state.value} --> [*]")
     return "\n".join(lines)
+
+
+def _outcomes(leads: Any) -> tuple[Enum, ...]:
+    """All states that a transition can lead to: one, or two that depend on what is left."""
+    return (leads,) if isinstance(leads, Enum) else (leads.none, leads.some)
 
 
 def _row(state: State) -> str:
@@ -86,8 +109,8 @@ def _row(state: State) -> str:
     return f"| `{state.value}` | `{raw.value}` | `{DISPLAY[raw].value}` | {', '.join(moves) or 'none'} |"
 
 
-def _leads_to(leads: State | ByRest) -> str:
-    return " or ".join(f"`{state.value}`" for state in outcomes(leads))
+def _leads_to(leads: Any) -> str:
+    return " or ".join(f"`{state.value}`" for state in _outcomes(leads))
 
 
 def with_examples(page: str) -> str:

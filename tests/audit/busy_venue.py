@@ -4,6 +4,7 @@ from pathlib import Path
 
 from solders.keypair import Keypair
 
+from tests.end_to_end.dca_trader import DcaTrader, dca
 from tests.end_to_end.limit_trader import LimitTrader
 from tests.end_to_end.member import Member
 from tests.end_to_end.test_recurring_v1 import Saver
@@ -18,6 +19,7 @@ def spends_a_day(data: Path) -> None:
     with running_venue(data) as venue:
         old, new = _added(venue, "OLD"), _added(venue, "NEW", TOKEN_2022)
         _trades_by_trigger(venue, old, new)
+        _trades_in_rounds(venue)
         _trades_on_the_chain(venue)
         _trades_on_the_book(venue)
         venue.settles()
@@ -61,6 +63,30 @@ def _trades_by_trigger(venue: Venue, old: Token, new: Token) -> None:
         trader.places(single(2 * SOL, above=500))
         trader.places(single(50 * USDC, SOL, below=50))
     alice.crafts(single(1 * SOL, above=700))
+
+
+def _trades_in_rounds(venue: Venue) -> None:
+    venue.deepens_pools()
+    trader = Trader(venue)
+    trader.has(10 * SOL, 1_000 * USDC)
+    plans = DcaTrader(trader.joins())
+    completed = plans.places(dca(100 * USDC, rounds=2, every_s=60))
+    limits: dict[str, object] = {"orderType": "price_conditional", "triggerMint": SOL.mint, "maxPriceUsd": 1}
+    plans.places(dca(100 * USDC).but(limits))
+    active = plans.places(dca(1 * SOL, USDC))
+    cancelled = plans.places(dca(100 * USDC))
+    venue.settles()
+    venue.faults(failSwaps=1)
+    for seconds in (61, 2):
+        venue.advances(seconds)
+        venue.settles()
+    assert plans.sees(completed)["state"] == "completed"
+    assert plans.sees(active)["roundsFilled"] == 1
+    plans.confirms(cancelled, plans.asks_to_cancel(cancelled).ok()).ok()
+    half_cancelled = plans.places(dca(50 * USDC, rounds=2))
+    venue.settles()
+    plans.asks_to_cancel(half_cancelled).ok()
+    plans.asks_to_deposit(dca(1 * SOL, USDC)).ok()
 
 
 def _trades_on_the_chain(venue: Venue) -> None:

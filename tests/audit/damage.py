@@ -51,7 +51,7 @@ _ROOT = ("CASE {column} WHEN 'venue' THEN 'sandbox' ELSE 'venue' END",)
 _BUCKET = ("({column} + 1) % 256",)
 _OF_FEW = {
     **{("venue", column): _ROOT for column in ("founded_as", "served_as")},
-    **{(table, "bucket"): _BUCKET for table in ("orders", "crafts", "vaults")},
+    **{(table, "bucket"): _BUCKET for table in ("orders", "crafts", "dca_orders", "dca_crafts", "vaults")},
 }
 """Where the database allows but a few values."""
 WHEN_NULL = {"text": "'x'", "bytea": r"'\x00'", "bigint": "1"}

@@ -21,7 +21,7 @@ from countermand.store.snapshot import Snapshot
 from countermand.values.bucket import Bucket, BucketRange
 from tests.audit.damage import damaged, told
 
-BODIES = ("crafts", "builds", "book_drafts")
+BODIES = ("crafts", "dca_crafts", "builds", "book_drafts")
 
 
 # --- the chain
@@ -142,7 +142,7 @@ async def test_an_entry_that_was_changed_with_all_hashes_after_it(connection: An
 # --- buckets
 
 
-@pytest.mark.parametrize("table", ["orders", "crafts", "vaults"])
+@pytest.mark.parametrize("table", ["orders", "crafts", "dca_orders", "dca_crafts", "vaults"])
 async def test_a_row_in_a_bucket_that_is_not_its_wallets(connection: Any, keys: VaultKeys, table: str) -> None:
     for (ctid,) in await connection.fetch(f"SELECT ctid::text FROM {table}"):
         moved = f"UPDATE {table} SET bucket = (bucket + 128) % 256 WHERE ctid = '{ctid}'"

@@ -3,7 +3,7 @@
 from prometheus_client import generate_latest
 
 from benchmarks.venue import landed_fills
-from countermand.orders.trigger import telemetry
+from countermand.kernel import telemetry
 from countermand.values.identity import OrderId
 from countermand.values.transactions import AttemptKind, TransactionOutcome
 

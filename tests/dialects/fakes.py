@@ -4,7 +4,7 @@ import base64
 import json
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import falcon.asgi
 import falcon.testing
@@ -17,7 +17,8 @@ from solders.signature import Signature as ChainSignature
 
 from countermand.dialects.price_v3 import routes as price_routes
 from countermand.dialects.trigger_v2.auth import Challenges, WalletSessions
-from countermand.dialects.trigger_v2.routes import TriggerV2Context, resources
+from countermand.dialects.trigger_v2.context import TriggerV2Context
+from countermand.dialects.trigger_v2.routes import resources
 from countermand.kernel.ids import Ids
 from countermand.orders.trigger.model.commands import (
     AbandonFill,
@@ -481,6 +482,7 @@ class FakeVenue:
         self.prices = {Mint(SOL): UsdPrice(150 * 10**12), Mint(USDC): UsdPrice(10**12), Mint(USDT): UsdPrice(10**12)}
         venue = TriggerV2Context(
             orders=self.orders,
+            dca=cast(Any, None),
             vaults=FakeVaults(),
             vault_id_of=lambda _: "x7qm2p9rk4vt8wz1nb3jc5yd6",
             tokens=TOKENS,

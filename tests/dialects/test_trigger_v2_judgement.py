@@ -194,7 +194,11 @@ def test_an_order_does_not_become_a_trailing_one(venue: FakeVenue) -> None:
         ({"outputMint": SOL}, 400, "Input mint and output mint cannot be the same"),
         ({"inputMint": USDC, "outputMint": USDT}, 400, "Mint pair is not supported"),
         ({"orderType": "dca"}, 400, "orderSubType must be omitted when orderType is 'dca'"),
-        ({"orderType": "dca", "orderSubType": None}, 400, "DCA orders are not enabled"),
+        (
+            {"orderType": "dca", "orderSubType": None, "jlMint": USDC},
+            400,
+            "jlMint does not match the JL token for this input mint",
+        ),
         ({"userAddress": USDC}, 403, "Forbidden: userAddress must match authenticated user"),
     ],
 )
@@ -459,8 +463,8 @@ def test_a_history_that_cannot_be_asked_for(venue: FakeVenue, query: str, field:
 def test_what_does_not_exist_is_the_gateways_to_answer(venue: FakeVenue) -> None:
     alice = venue.user()
     for method, path in (
-        ("GET", "/trigger/v2/orders/history/dca"),
-        ("POST", "/trigger/v2/orders/dca"),
+        ("PATCH", "/trigger/v2/orders/dca/0199c36d-3a0e-7c1e-8f5b-6d3f0f6f5d3c"),
+        ("POST", "/trigger/v2/orders/dca/"),
         ("POST", "/trigger/v2/orders/price/"),
         ("GET", "/trigger/v2/vault/"),
         ("GET", "/price/v3/"),

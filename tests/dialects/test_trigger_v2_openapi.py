@@ -27,7 +27,7 @@ def test_every_endpoint_is_described() -> None:
             assert venue.ask(method.upper(), asked, {}).status_code in (400, 401), f"{method} {path}"
         other = next(method for method in methods if method not in operations)
         assert venue.ask(other.upper(), path.replace("{order_id}", "x"), {}).status_code in (404, 405)
-    assert len(DOCUMENT["paths"]) == 11
+    assert len(DOCUMENT["paths"]) == 16
     assert all(path.startswith(ROOT) for path in DOCUMENT["paths"])
     assert json.loads(json.dumps(DOCUMENT)) == DOCUMENT
 

@@ -139,6 +139,21 @@ def trades_by_trigger_v2(shell: Shell, wallet: Keypair) -> None:
     cancelling = shell.pastes("POST", f"{V2}/orders/price/cancel/{{order_id}}")
     shell.sets(CANCEL_REQUEST_ID=cancelling["requestId"], SIGNED_WITHDRAWAL=signed(cancelling["transaction"], wallet))
     shell.pastes("POST", f"{V2}/orders/price/confirm-cancel/{{order_id}}")
+    trades_in_rounds(shell, wallet)
+
+
+def trades_in_rounds(shell: Shell, wallet: Keypair) -> None:
+    asked = {"inputMint": SOL.mint, "outputMint": USDC.mint, "userAddress": str(wallet.pubkey())}
+    body = asked | {"amount": "1000000000", "orderType": "dca"}
+    deposit = shell.venue.ask("POST", f"{V2}/deposit/craft", body, token=shell.variables["TOKEN"]).ok()
+    shell.sets(DCA_DEPOSIT_REQUEST_ID=deposit["requestId"], SIGNED_DCA_DEPOSIT=signed(deposit["transaction"], wallet))
+    shell.sets(DCA_ORDER_ID=shell.pastes("POST", f"{V2}/orders/dca")["id"])
+    shell.venue.settles()
+    assert shell.pastes("GET", f"{V2}/orders/history/dca/{{order_id}}")["roundsFilled"] == 1
+    assert shell.pastes("GET", f"{V2}/orders/history/dca")["orders"]
+    cancelling = shell.pastes("POST", f"{V2}/orders/dca/cancel/{{order_id}}")
+    shell.sets(CANCEL_REQUEST_ID=cancelling["requestId"], SIGNED_WITHDRAWAL=signed(cancelling["transaction"], wallet))
+    shell.pastes("POST", f"{V2}/orders/dca/confirm-cancel/{{order_id}}")
 
 
 def trades_on_the_chain(shell: Shell, wallet: Keypair, root: str) -> None:

@@ -4,6 +4,8 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
+from enum import Enum
+from types import ModuleType
 from typing import Any, get_type_hints
 
 import pytest
@@ -16,11 +18,12 @@ from countermand.cli.audit import audit
 from countermand.cli.explain import explain
 from countermand.cli.keys import add, list_, revoke
 from countermand.cli.serve import serve
-from countermand.dialects.trigger_v2 import routes
-from countermand.dialects.trigger_v2.refusals import WORDS
+from countermand.dialects.trigger_v2 import dca_routes, routes
+from countermand.dialects.trigger_v2.dca_refusals import WORDS as DCA_WORDS
+from countermand.dialects.trigger_v2.refusals import WORDS, Words
 from countermand.gateway import telemetry as gateway_telemetry
 from countermand.kernel import telemetry as kernel_telemetry
-from countermand.orders.trigger import telemetry as trigger_telemetry
+from countermand.orders.dca.model.refusals import Refusal as DcaRefusal
 from countermand.orders.trigger.model.refusals import Refusal
 from countermand.sandbox.faults import CrashPoint
 from countermand.sandbox.routes import SUFFIXES
@@ -42,7 +45,7 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "keys list": list_,
     "keys revoke": revoke,
 }
-MEASURED = (trigger_telemetry, gateway_telemetry, kernel_telemetry, transactions_telemetry)
+MEASURED = (gateway_telemetry, kernel_telemetry, transactions_telemetry)
 
 
 def page(name: str) -> str:
@@ -124,10 +127,17 @@ def test_all_that_the_audit_does_not_check_is_there_with_its_reason() -> None:
     assert all(f"`{table}`" in compared for table in TABLES)
 
 
-def test_every_refusal_is_there_with_its_status_and_its_words() -> None:
-    documented = {bare(row[0]): row for row in rows(page("trigger-v2"), 5)}
-    assert list(documented) == [refusal.name for refusal in Refusal], "in the order of precedence"
-    for refusal, words in WORDS.items():
+@pytest.mark.parametrize(
+    ("heading", "refusals", "all_words"),
+    [("## Refusals", Refusal, WORDS), ("### Refusals of recurring orders", DcaRefusal, DCA_WORDS)],
+)
+def test_every_refusal_is_there_with_its_status_and_its_words(
+    heading: str, refusals: type[Enum], all_words: Mapping[Any, Words]
+) -> None:
+    _, _, section = page("trigger-v2").partition(f"{heading}\n")
+    documented = {bare(row[0]): row for row in rows(section.partition("\n## ")[0], 5)}
+    assert list(documented) == [refusal.name for refusal in refusals], "in the order of precedence"
+    for refusal, words in all_words.items():
         _, status, message, field, endpoints = documented[refusal.name]
         assert (int(status), bare(message)) == (words.status, words.text)
         assert bool(field) == bool(words.field)
@@ -142,10 +152,16 @@ def test_every_endpoint_is_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in vars(routes) if re.match(r"_(NO_|FOREIGN|DEPOSIT|WITHDRAWAL|INVALID)", name)]
+    ("module", "name"),
+    [
+        (module, name)
+        for module in (routes, dca_routes)
+        for name in vars(module)
+        if re.match(r"_(NO_|FOREIGN|DEPOSIT|WITHDRAWAL|INVALID)", name)
+    ],
 )
-def test_every_fixed_answer_of_an_endpoint_is_there(name: str) -> None:
-    answer = getattr(routes, name)
+def test_every_fixed_answer_of_an_endpoint_is_there(module: ModuleType, name: str) -> None:
+    answer = getattr(module, name)
     words = re.search(rb'"error":"(.*?)"', answer.body)
     assert words is not None
     assert any(f"{answer.status} |" in line and words[1].decode() in line for line in page("trigger-v2").splitlines())

@@ -170,7 +170,7 @@ def test_a_body_a_little_too_long(mallory: Trader) -> None:
         "/trigger/v2/orders/history?limit=" + "9" * 5_000,
         "/trigger/v2/orders/history?mint=%FF%FE",
         "/trigger/v2/orders/history?limit=1&limit=2",
-        "/trigger/v2/orders/history/dca",
+        "/trigger/v2/orders/history/dca/x/y",
     ],
 )
 def test_paths_that_lead_nowhere(mallory: Trader, path: str) -> None:

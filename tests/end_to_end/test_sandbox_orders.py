@@ -331,7 +331,10 @@ def test_the_orders_of_an_account_in_any_case_of_its_letters(venue: Venue) -> No
     ("query", "words"),
     [
         ("limt=3", "limt: unknown query parameter; did you mean limit?"),
-        ("family=trigge", 'family: expected trigger, book, limit or recurring, got the text "trigge"; did you mean'),
+        (
+            "family=trigge",
+            'family: expected trigger, dca, book, limit or recurring, got the text "trigge"; did',
+        ),
         ("state=opn", "state: expected "),
         ("family=book&state=open", "state: expected pending, wait, done or cancel, got"),
         ("limit=0", "limit: '0' is no whole number from 1 to 500"),

@@ -16,9 +16,13 @@ from countermand.orders.book.model.markets import MARKETS
 from countermand.orders.book.service import BookService
 from countermand.orders.book.shard import BookShard
 from countermand.orders.book.state import MATCHES_SUCCEED, MatchFaults
+from countermand.orders.dca.service import DcaService
+from countermand.orders.dca.shard import DcaShard
+from countermand.orders.dca.transactions import DcaTransactions
+from countermand.orders.dca.work import DcaOutbox
 from countermand.orders.limit.service import LimitService
 from countermand.orders.recurring.service import RecurringService
-from countermand.orders.shards import BOOK_SHARD, TRIGGER_SHARD
+from countermand.orders.shards import BOOK_SHARD, DCA_SHARD, TRIGGER_SHARD
 from countermand.orders.trigger.service import TriggerService
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.orders.trigger.transactions import TriggerTransactions
@@ -40,6 +44,13 @@ class TriggerServices:
     orders: TriggerService
     sessions: auth.WalletSessions
     challenges: auth.Challenges
+
+
+@dataclass(frozen=True, slots=True)
+class DcaServices:
+    shard: DcaShard
+    outbox: DcaOutbox
+    orders: DcaService
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +86,7 @@ class UnitPrices:
 class Families:
     infrastructure: Infrastructure
     trigger: TriggerServices
+    dca: DcaServices
     on_chain: OnChainServices
     book: BookServices
     blockhashes: RecentBlockhash
@@ -95,10 +107,11 @@ def families_of(
     """`router` makes the swaps of fills."""
     blockhashes = RecentBlockhash(infrastructure.chain, infrastructure.clock.wall_ms)
     trigger = _trigger_services(infrastructure, blockhashes, router)
+    dca = _dca_services(infrastructure, trigger.custody)
     on_chain = _on_chain_services(infrastructure, blockhashes, unit_prices)
     book = _book_services(infrastructure, match_faults)
     try:
-        yield Families(infrastructure, trigger, on_chain, book, blockhashes)
+        yield Families(infrastructure, trigger, dca, on_chain, book, blockhashes)
     finally:
         book.verifier.close()
 
@@ -126,6 +139,25 @@ def _trigger_services(infra: Infrastructure, blockhashes: RecentBlockhash, route
         orders=TriggerService(shard, outbox, transactions, store, infra.stores.vaults, clock, infra.ids, patience_ms),
         sessions=auth.WalletSessions(keys.jwt_secret(), clock, infra.incarnation),
         challenges=auth.Challenges(secrets.token_bytes(32), clock, infra.incarnation),
+    )
+
+
+def _dca_services(infra: Infrastructure, custody: VaultCustody) -> DcaServices:
+    store, clock, patience_ms = infra.stores.dca, infra.clock, infra.settings.confirm_timeout_ms
+    shard = DcaShard(
+        DCA_SHARD,
+        store,
+        clock,
+        infra.prices,
+        lambda orders, loaded: outbox.on_committed(orders, loaded),  # noqa: PLW0108
+    )
+    shard.opened = infra.taken.shards[DCA_SHARD]
+    transactions = DcaTransactions(custody, infra.tokens, infra.prices.price_of)
+    outbox = DcaOutbox(shard, transactions, clock, patience_ms)
+    return DcaServices(
+        shard=shard,
+        outbox=outbox,
+        orders=DcaService(shard, outbox, transactions, store, clock, infra.ids, patience_ms),
     )
 
 

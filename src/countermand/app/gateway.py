@@ -20,6 +20,7 @@ from countermand.dialects.trigger_v1 import openapi as limit_openapi
 from countermand.dialects.trigger_v1 import routes as limit_routes
 from countermand.dialects.trigger_v2 import openapi as trigger_openapi
 from countermand.dialects.trigger_v2 import routes as trigger_routes
+from countermand.dialects.trigger_v2.context import TriggerV2Context
 from countermand.gateway import operations
 from countermand.gateway.asgi import App as AsgiApp
 from countermand.gateway.falcon_app import FalconApp, new_app
@@ -80,7 +81,7 @@ def _first(*reasons: Callable[[], str | None]) -> Callable[[], str | None]:
 
 
 def _loading(families: Families) -> Callable[[], str | None]:
-    ready = (families.trigger.shard.is_ready, families.book.shard.is_ready)
+    ready = (families.trigger.shard.is_ready, families.dca.shard.is_ready, families.book.shard.is_ready)
     return lambda: None if all(is_ready() for is_ready in ready) else "the orders are being loaded"
 
 
@@ -97,8 +98,9 @@ def _resources(families: Families, surroundings: GatewayExtensions) -> Iterable[
 
 def _trigger(families: Families, no_creates: str | None) -> Resources:
     infra, trigger = families.infrastructure, families.trigger
-    context = trigger_routes.TriggerV2Context(
+    context = TriggerV2Context(
         orders=trigger.orders,
+        dca=families.dca.orders,
         vaults=trigger.transactions,
         vault_id_of=infra.keys.vault_id_of,
         tokens=infra.tokens,

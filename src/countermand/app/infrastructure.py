@@ -10,7 +10,7 @@ import asyncpg
 
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
-from countermand.orders.shards import BOOK_SHARD, TRIGGER_SHARD
+from countermand.orders.shards import BOOK_SHARD, DCA_SHARD, TRIGGER_SHARD
 from countermand.services.custody.vaults import VaultKeys
 from countermand.services.prices import Prices
 from countermand.services.token_incarnation import TokenIncarnation
@@ -24,6 +24,7 @@ from countermand.solana.programs.artifacts import program_builds
 from countermand.store.book_postgres import PostgresBookStore
 from countermand.store.builds_postgres import PostgresBuilds
 from countermand.store.chain_postgres import PostgresLedgerStore
+from countermand.store.dca_postgres import PostgresDcaStore
 from countermand.store.fences import Taken
 from countermand.store.keys_postgres import PostgresKeys
 from countermand.store.members_postgres import PostgresMembers
@@ -36,7 +37,7 @@ from countermand.stored_rows import unreadable
 from countermand.values.identity import Address, Mint
 
 _POOL_CONNECTIONS: Final = 4
-SHARDS: Final = (TRIGGER_SHARD, BOOK_SHARD)
+SHARDS: Final = (TRIGGER_SHARD, BOOK_SHARD, DCA_SHARD)
 _OWNERS: Final = {limit_order.PROGRAM: [limit_order.ORDER_MAKER_AT], dca.PROGRAM: [dca.DCA_USER_AT]}
 """By what accounts of the order programs are found."""
 
@@ -44,6 +45,7 @@ _OWNERS: Final = {limit_order.PROGRAM: [limit_order.ORDER_MAKER_AT], dca.PROGRAM
 @dataclass(frozen=True, slots=True)
 class Stores:
     trigger: PostgresStore
+    dca: PostgresDcaStore
     book: PostgresBookStore
     ledger: PostgresLedgerStore
     members: PostgresMembers
@@ -76,17 +78,20 @@ class Infrastructure:
 async def opened_stores(
     dsn: str,
     trigger: type[PostgresStore] = PostgresStore,
+    dca: type[PostgresDcaStore] = PostgresDcaStore,
     book: type[PostgresBookStore] = PostgresBookStore,
     builds: type[PostgresBuilds] = PostgresBuilds,
     vaults: type[PostgresVaults] = PostgresVaults,
 ) -> AsyncIterator[Stores]:
     pool = await asyncpg.create_pool(dsn, min_size=1, max_size=_POOL_CONNECTIONS)
     trigger_store = await trigger.connect(dsn)
+    dca_store = await dca.connect(dsn)
     book_store = await book.connect(dsn)
     ledger = PostgresLedgerStore(pool)
     try:
         yield Stores(
             trigger=trigger_store,
+            dca=dca_store,
             book=book_store,
             ledger=ledger,
             members=PostgresMembers(pool),
@@ -100,6 +105,7 @@ async def opened_stores(
     finally:
         await ledger.close()
         await trigger_store.close()
+        await dca_store.close()
         await book_store.close()
         pool.terminate()
 

@@ -24,13 +24,15 @@ from countermand.kernel.ids import Ids
 from countermand.orders.book.inspection import BookInspection
 from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE
 from countermand.orders.chain.inspection import ChainInspection
-from countermand.orders.shards import BOOK_SHARD, TRIGGER_SHARD
+from countermand.orders.dca.inspection import DcaInspection
+from countermand.orders.shards import BOOK_SHARD, DCA_SHARD, TRIGGER_SHARD
 from countermand.orders.trigger.inspection import TriggerInspection
 from countermand.sandbox import openapi, routes
 from countermand.sandbox.faucet import Faucet
 from countermand.sandbox.faults import (
     CrashingBookStore,
     CrashingBuilds,
+    CrashingDcaStore,
     CrashingPrices,
     CrashingStore,
     CrashingVaults,
@@ -72,7 +74,9 @@ class SandboxApp:
 @asynccontextmanager
 async def sandbox_app(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIterator[SandboxApp]:
     """Raises `StartRefused`, `VenueRefused` or `Unavailable`."""
-    async with opened_stores(dsn, CrashingStore, CrashingBookStore, CrashingBuilds, CrashingVaults) as stores:
+    async with opened_stores(
+        dsn, CrashingStore, CrashingDcaStore, CrashingBookStore, CrashingBuilds, CrashingVaults
+    ) as stores:
         await stores.venue.serve_as_sandbox()
         clock, faults = VenueClock(await stored_clock(stores.sandbox)), WorldFaults()
         seed = await stored_seed(stores.sandbox) if settings.seed is None else settings.seed
@@ -111,8 +115,8 @@ def _assembled(
     seed: int | None,
 ) -> SandboxApp:
     stores = families.infrastructure.stores
-    for store in (stores.trigger, stores.book, stores.builds, stores.vaults):
-        assert isinstance(store, CrashingStore | CrashingBookStore | CrashingBuilds | CrashingVaults)
+    for store in (stores.trigger, stores.dca, stores.book, stores.builds, stores.vaults):
+        assert isinstance(store, CrashingStore | CrashingDcaStore | CrashingBookStore | CrashingBuilds | CrashingVaults)
         store.faults = faults
     gateway_faults, faucet = GatewayFaults(), Faucet(chain)
     dependencies = _dependencies(families, chain, world, faults, gateway_faults, pool, faucet)
@@ -136,6 +140,7 @@ def _mount(app: FalconApp, families: Families, sandbox: Sandbox) -> None:
     records = PostgresRecords(infra.stores.trigger.readers)
     inspector = OrderInspector(
         TriggerInspection(families.trigger.shard, records),
+        DcaInspection(families.dca.shard, records),
         BookInspection(book.shard, records),
         ChainInspection(infra.chain, infra.chain),
         book.service.markets,
@@ -163,7 +168,8 @@ def _dependencies(
     return SandboxDependencies(
         shard=trigger.shard,
         book=book.shard,
-        outbox=trigger.outbox,
+        dca=families.dca.shard,
+        outboxes=(trigger.outbox, families.dca.outbox),
         chain=chain,
         faucet=faucet,
         world=world,
@@ -185,6 +191,7 @@ def _dependencies(
 
 async def _clear_orders(stores: Stores, book: BookServices) -> None:
     await stores.trigger.reset(TRIGGER_SHARD)
+    await stores.dca.reset(DCA_SHARD)
     await stores.builds.clear()
     await stores.vaults.clear()
     await stores.book.reset(BOOK_SHARD)

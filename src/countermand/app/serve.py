@@ -21,12 +21,14 @@ from countermand.gateway.server import stop_on_signals
 from countermand.gateway.spares import SpareDescriptors
 from countermand.kernel.ports import Unavailable, WriterReplaced
 from countermand.orders.book.shard import BookShard
+from countermand.orders.dca.shard import DcaShard
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.services.custody.vaults import VaultKeys
 from countermand.services.transactions.client_transactions import REMEMBERED_BLOCKS
 from countermand.settings import Settings
 from countermand.solana.embedded import EmbeddedChain
 from countermand.store.book_postgres import PostgresBookStore
+from countermand.store.dca_postgres import PostgresDcaStore
 from countermand.store.postgres import PostgresStore
 
 EXIT_HUNG: Final = 1
@@ -90,14 +92,17 @@ async def _leave_in_time(stop: asyncio.Event) -> None:
 
 async def _run(app: App, database: Database, listeners: Listeners, stop: asyncio.Event) -> None:
     families = app.families
-    infra, trigger, book = families.infrastructure, families.trigger, families.book
+    infra, trigger, dca, book = families.infrastructure, families.trigger, families.dca, families.book
     background = (
         trigger.shard.run(),
         trigger.outbox.run(),
+        dca.shard.run(),
+        dca.outbox.run(),
         book.shard.run(),
         database.keep_alive(),
         *([] if app.embedded is None else [_end_with_the_chain(app.embedded)]),
         _watch_the_fence(trigger.shard, infra.stores.trigger),
+        _watch_the_fence(dca.shard, infra.stores.dca),
         _watch_the_fence(book.shard, infra.stores.book),
         infra.incarnation.follow(infra.clock),
         infra.clock.watch(),
@@ -115,6 +120,7 @@ async def _run(app: App, database: Database, listeners: Listeners, stop: asyncio
                 listeners=listeners,
             )
         await trigger.shard.drain()
+        await dca.shard.drain()
         await book.shard.drain()
 
     await together(serving(), background, stop)
@@ -126,6 +132,7 @@ async def _loaded(app: App, stop: asyncio.Event) -> bool:
     async def load() -> None:
         await app.begin()
         await app.families.trigger.shard.loaded()
+        await app.families.dca.shard.loaded()
         await app.families.book.shard.loaded()
 
     loading, stopping = asyncio.create_task(load()), asyncio.create_task(stop.wait())
@@ -151,7 +158,9 @@ async def _end_with_the_chain(chain: EmbeddedChain) -> None:
     raise await chain.stopped()
 
 
-async def _watch_the_fence(shard: TriggerShard | BookShard, store: PostgresStore | PostgresBookStore) -> None:
+async def _watch_the_fence(
+    shard: TriggerShard | DcaShard | BookShard, store: PostgresStore | PostgresDcaStore | PostgresBookStore
+) -> None:
     """A writer without commits would not learn that it was replaced, and would answer from an old memory."""
     while True:
         await asyncio.sleep(_FENCE_S)
@@ -172,7 +181,9 @@ async def _housekeeping(families: Families) -> None:
         try:
             height = await families.trigger.custody.block_height()
             families.trigger.shard.forget_dead_crafts(height)
+            families.dca.shard.forget_dead_crafts(height)
             await infra.stores.trigger.delete_dead_crafts(height)
+            await infra.stores.dca.delete_dead_crafts(height)
             await infra.stores.builds.delete_below(height - REMEMBERED_BLOCKS)
             await infra.stores.book.delete_drafts(infra.clock.now())
         except Unavailable:

@@ -23,7 +23,9 @@ from countermand.app.infrastructure import (
 from countermand.app.running import App
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
-from countermand.orders.trigger.bodies import decode_stored
+from countermand.orders.dca.bodies import decode_stored as decode_dca_order
+from countermand.orders.shards import DCA_SHARD
+from countermand.orders.trigger.bodies import decode_stored as decode_trigger_order
 from countermand.services.custody.vaults import VaultKeys
 from countermand.services.liquidity.no_router import NO_ROUTER, NoRouter
 from countermand.services.prices import Prices
@@ -130,8 +132,9 @@ async def _infrastructure(
     )
 
 
-def _is_filling(order_id: OrderId, body: bytes) -> bool:
-    attempt = decode_stored(order_id, body).progress.attempt
+def _is_filling(shard: int, order_id: OrderId, body: bytes) -> bool:
+    decode = decode_dca_order if shard == DCA_SHARD else decode_trigger_order
+    attempt = decode(order_id, body).progress.attempt
     return attempt is not None and attempt.kind is AttemptKind.FILL
 
 

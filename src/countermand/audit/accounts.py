@@ -11,9 +11,9 @@ from solders.pubkey import Pubkey
 
 from countermand.audit.balances import Balances, Holding, told
 from countermand.audit.findings import Audit
+from countermand.audit.held import HeldAccount
 from countermand.audit.onchain import OnChain
 from countermand.audit.reading import shown
-from countermand.orders.trigger.model.order import OrderGroup
 from countermand.sandbox.pool import GAS_LAMPORTS, POOL_UNITS
 from countermand.services.custody.vaults import VaultKeys
 from countermand.services.tokens import Token
@@ -85,7 +85,7 @@ class Accounts:
         self,
         balances: Balances,
         orders: OnChain,
-        claims: Mapping[str, OrderGroup] | None,
+        claims: Mapping[str, HeldAccount] | None,
         tokens: Mapping[str, Token],
         authority_seed: bytes,
         keys: VaultKeys | None,
@@ -210,12 +210,13 @@ class Accounts:
             self._differs(address, f"it was made for the vault {shown(base)}, but belongs to {owner}")
         if self._claims is None:
             return
-        group = self._claims.get(name)
-        if group is None:
+        account = self._claims.get(name)
+        if account is None:
             if base is not None:
                 self._differs(address, f"no order claims it, though it was made for one, by the vault {owner}")
-        elif self._keys is not None and self._keys.vault_of(group.terms.wallet).address != owner:
-            self._differs(address, f"order {group.id} has its account here, but it belongs to another vault, {owner}")
+        elif self._keys is not None and self._keys.vault_of(account.wallet).address != owner:
+            what = f"order {account.order_id} has its account here, but it belongs to another vault, {owner}"
+            self._differs(address, what)
 
     def _note_mint(self, address: bytes, owner: str, data: bytes) -> None:
         read = read_mint(data)

@@ -1,18 +1,20 @@
 """Deposits and other transactions that were built for users to sign."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import asyncpg
 import msgspec
 from solders.message import Message, MessageV0, from_bytes_versioned
 from solders.pubkey import Pubkey
 
+from countermand.audit.dca import DcaReplay
 from countermand.audit.findings import Audit
 from countermand.audit.reading import SENSELESS, canonical, is_bucket_of
 from countermand.audit.replay import Replay
 from countermand.dialects.trigger_v1.routes import CANCELS, CREATES
+from countermand.orders.dca.model.commands import UnsignedDeposit as UnsignedDcaDeposit
 from countermand.orders.recurring.model.order import CLOSES, OPENS
 from countermand.orders.trigger.model.commands import UnsignedDeposit
 from countermand.orders.trigger.model.order import Family
@@ -26,38 +28,45 @@ from countermand.solana.tokens import SOL_MINT, associated_token_address
 from countermand.store.snapshot import Snapshot
 from countermand.values.transactions import UnsignedTransaction
 
-_CRAFTS: Final = "SELECT request_id, bucket, order_id, last_valid_height, body FROM crafts ORDER BY request_id"
+_CRAFTS: Final = "SELECT request_id, bucket, order_id, last_valid_height, body FROM {table} ORDER BY request_id"
 _BUILDS: Final = """
 SELECT digest, request_id, last_valid_height, body FROM builds ORDER BY last_valid_height, digest
 """
 _OPENING: Final = (CREATES, OPENS)
 _PURPOSES: Final = (*_OPENING, CANCELS, CLOSES)
 
-_CRAFT: Final = msgspec.json.Decoder(UnsignedDeposit).decode
+AnyDeposit: TypeAlias = UnsignedDeposit | UnsignedDcaDeposit
+
 _BUILD: Final = msgspec.json.Decoder(Build).decode
 
 
 class Crafts:
     """Compares the crafts with the orders that they became, and the others with what custody would have built."""
 
-    def __init__(self, found: Audit, replay: Replay, tokens: Mapping[str, Token], keys: VaultKeys | None) -> None:
+    def __init__(
+        self, found: Audit, replay: Replay | DcaReplay, tokens: Mapping[str, Token], keys: VaultKeys | None
+    ) -> None:
         self._found = found
-        self._replay = replay
+        self._used = replay.crafts
         self._tokens = tokens
         self._keys = keys
-        self._orders = {group.id: None for group in replay.desk.groups.values()}
+        self._orders = {account.order_id: None for account in replay.held()}
+        trigger = isinstance(replay, Replay)
+        self._table = "crafts" if trigger else "dca_crafts"
+        kind: type[AnyDeposit] = UnsignedDeposit if trigger else UnsignedDcaDeposit
+        self._decode: Callable[[bytes], AnyDeposit] = msgspec.json.Decoder(kind).decode
 
     async def check(self, snapshot: Snapshot) -> None:
-        missing = dict(self._replay.crafts)
-        async for row in snapshot.rows(_CRAFTS):
+        missing = dict(self._used)
+        async for row in snapshot.rows(_CRAFTS.format(table=self._table)):
             flaw = self._flaw(row, missing.pop(str(row["request_id"]), None))  # type: ignore[call-overload]
             if flaw is not None:
-                self._found.differs("crafts", row["request_id"], flaw)
+                self._found.differs(self._table, row["request_id"], flaw)
         for request_id in missing:
-            self._found.differs("crafts", request_id, "it became an order, but is not stored")
+            self._found.differs(self._table, request_id, "it became an order, but is not stored")
 
     def _flaw(self, row: asyncpg.Record, digest: bytes | None) -> str | None:
-        craft = canonical(_CRAFT, row["body"])
+        craft = canonical(self._decode, row["body"])
         if craft is None:
             return "its body cannot be read"
         if (craft.request_id, craft.order_id) != (str(row["request_id"]), str(row["order_id"])):
@@ -72,14 +81,14 @@ class Crafts:
             return "no order was placed with it, though the row says so"
         return None if self._is_ours(craft) else "its message is not the deposit that its fields describe"
 
-    def _is_ours(self, craft: UnsignedDeposit) -> bool:
+    def _is_ours(self, craft: AnyDeposit) -> bool:
         token, bare = self._tokens.get(craft.input_mint), craft.craft
         if token is None or craft.output_mint not in self._tokens:
             return False
         try:
             message = Message.from_bytes(bare.message)
             vault = message.account_keys[1]
-            output = self._tokens[craft.output_mint] if craft.family is Family.OTOCO else None
+            output = self._tokens[craft.output_mint] if _keeps_its_output(craft) else None
             is_built = _is_built(craft, vault, token, output, message)
         except SENSELESS:
             return False
@@ -87,17 +96,22 @@ class Crafts:
         return is_built and is_bare and (self._keys is None or self._keys.vault_of(craft.wallet).public == vault)
 
 
-def _is_built(craft: UnsignedDeposit, vault: Pubkey, token: Token, output: Token | None, message: Message) -> bool:
+def _keeps_its_output(craft: AnyDeposit) -> bool:
+    return isinstance(craft, UnsignedDeposit) and craft.family is Family.OTOCO
+
+
+def _is_built(craft: AnyDeposit, vault: Pubkey, token: Token, output: Token | None, message: Message) -> bool:
     """Whether the message is built anew from the fields, byte for byte."""
     parties, seed = _parties(craft, vault, token), account_seed(craft.request_id)
     second = None if output is None else _parties(craft, vault, output)
     kept = None if second is None else str(order_account(vault, output_seed(seed), second.program))
     built = deposit_message(parties, seed, craft.craft.moves.units, bytes(message.recent_blockhash), second)
     account = str(order_account(vault, seed, parties.program))
-    return built == craft.craft.message and (craft.input_account, craft.output_account) == (account, kept)
+    named = craft.output_account if isinstance(craft, UnsignedDeposit) else None
+    return built == craft.craft.message and (craft.input_account, named) == (account, kept)
 
 
-def _parties(craft: UnsignedDeposit, vault: Pubkey, token: Token) -> OrderAccounts:
+def _parties(craft: AnyDeposit, vault: Pubkey, token: Token) -> OrderAccounts:
     own = associated_token_address(craft.wallet, token.mint, token.program)
     program, native = key(token.program), token.mint == SOL_MINT
     return OrderAccounts(key(craft.wallet), vault, key(own), key(token.mint), program, token, native)

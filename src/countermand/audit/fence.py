@@ -6,7 +6,14 @@ from typing import Final
 
 from countermand.audit.findings import Audit
 from countermand.kernel.ports import Epoch
-from countermand.orders.shards import BOOK_SHARD, ONE_TRIGGER_SHARD, TRIGGER_SHARD, BucketOwners
+from countermand.orders.shards import (
+    BOOK_SHARD,
+    DCA_SHARD,
+    ONE_DCA_SHARD,
+    ONE_TRIGGER_SHARD,
+    TRIGGER_SHARD,
+    BucketOwners,
+)
 from countermand.store.snapshot import Snapshot
 
 _LOADS_MAX: Final = 10**12
@@ -19,6 +26,12 @@ _KEYS: Final[Mapping[int, Mapping[str, str]]] = MappingProxyType(
                 "orders": "id::text",
                 "crafts": "request_id::text",
                 "watermarks": "mint || ' ' || direction",
+            }
+        ),
+        DCA_SHARD: MappingProxyType(
+            {
+                "dca_orders": "id::text",
+                "dca_crafts": "request_id::text",
             }
         ),
         BOOK_SHARD: MappingProxyType(
@@ -36,8 +49,10 @@ _KEYS: Final[Mapping[int, Mapping[str, str]]] = MappingProxyType(
 _OF_ALL: Final[Mapping[str, str]] = MappingProxyType({"journal": "seq::text", "events": "seq::text || '/' || n::text"})
 """The tables that every shard has rows in."""
 _STRAYS: Final = "SELECT shard, {key} AS key FROM {table} WHERE shard <> ALL ($1::integer[]) ORDER BY 1, 2 LIMIT 100"
-_IN_BUCKETS: Final = ("orders", "crafts")
-"""The tables whose rows are owned by their buckets."""
+_IN_BUCKETS: Final[Mapping[int, tuple[str, ...]]] = MappingProxyType(
+    {TRIGGER_SHARD: ("orders", "crafts"), DCA_SHARD: ("dca_orders", "dca_crafts")}
+)
+"""By shard: the tables whose rows are owned by their buckets."""
 _UNOWNED: Final = """
 SELECT bucket, {key} AS key FROM {table} WHERE shard = $1 AND bucket NOT BETWEEN $2 AND $3 ORDER BY 1, 2 LIMIT 100
 """
@@ -82,8 +97,9 @@ async def _find_strays(snapshot: Snapshot, found: Audit) -> None:
 
 async def _find_unowned(snapshot: Snapshot, owners: BucketOwners, found: Audit) -> None:
     """Rows that their shard does not load, since it does not own their buckets."""
-    owned = owners.range_of(TRIGGER_SHARD)
-    for table in _IN_BUCKETS:
-        statement = _UNOWNED.format(key=_KEYS[TRIGGER_SHARD][table], table=table)
-        for bucket, name in await snapshot.fetch(statement, TRIGGER_SHARD, owned.first, owned.last):
-            found.differs(table, name, f"it is in bucket {bucket}, which shard {TRIGGER_SHARD} does not own")
+    for shard, tables in _IN_BUCKETS.items():
+        owned = (owners if shard == TRIGGER_SHARD else ONE_DCA_SHARD).range_of(shard)
+        for table in tables:
+            statement = _UNOWNED.format(key=_KEYS[shard][table], table=table)
+            for bucket, name in await snapshot.fetch(statement, shard, owned.first, owned.last):
+                found.differs(table, name, f"it is in bucket {bucket}, which shard {shard} does not own")

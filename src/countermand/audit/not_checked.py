@@ -16,6 +16,14 @@ ADDED_ROWS: Final = "(added rows)"
 _LONE: Final = "nothing else refers to it"
 _ANY: Final = "any number from 0 on is possible"
 
+_OF_CRAFTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "body": "of deposits that became no order: what they were to buy, beyond that it is a token of the venue",
+        MISSING_ROWS: "of deposits that became no order: nothing else refers to them",
+        ADDED_ROWS: "deposits that became no order leave no trace elsewhere",
+    }
+)
+
 NOT_CHECKED: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
         "shards": {
@@ -26,12 +34,10 @@ NOT_CHECKED: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         "journal": {},
         "orders": {},
         "events": {},
-        "crafts": {
-            "body": "of deposits that became no order: what they were to buy, beyond that it is a token of the venue",
-            MISSING_ROWS: "of deposits that became no order: nothing else refers to them",
-            ADDED_ROWS: "deposits that became no order leave no trace elsewhere",
-        },
+        "crafts": _OF_CRAFTS,
         "watermarks": {},
+        "dca_orders": {},
+        "dca_crafts": _OF_CRAFTS,
         "builds": {
             "body": "its order and its purpose: only that they are possible for its message",
             MISSING_ROWS: "nothing else refers to a transaction that was built; they are forgotten after a day",

@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterable, Iterator, Sequence
 from hashlib import sha256
+from typing import Final
 
 from countermand.audit.events import EventsReplay
 from countermand.audit.findings import Audit
+from countermand.audit.held import HeldAccount
 from countermand.audit.reading import is_bucket_of
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import EventRecord, JournalRow
@@ -20,12 +22,14 @@ from countermand.orders.trigger.model.events import (
 )
 from countermand.orders.trigger.model.lifecycle import IllegalTransition, is_funded
 from countermand.orders.trigger.model.live_orders import LiveOrders
-from countermand.orders.trigger.model.order import OrderGroup, traded
+from countermand.orders.trigger.model.order import OrderGroup, State, traded
 from countermand.orders.trigger.ports import OrderRow, WatermarkRow
 from countermand.orders.trigger.records import record_of, record_of_move
 from countermand.orders.trigger.rows import order_row, watermark_row
-from countermand.values.identity import Mint, OrderId, RequestId
+from countermand.values.identity import Address, Mint, OrderId, RequestId
 from countermand.values.quantities import NOTHING, UsdPrice
+
+_CLOSED: Final = (State.FILLED, State.CANCELLED, State.DEPOSIT_FAILED)
 
 
 class Replay:
@@ -152,3 +156,25 @@ class Replay:
             if not column.balances():
                 what = f"of {mint}, what was deposited is not what was filled, withdrawn and remains"
                 self._audit.differs("journal", self._shard, what)
+
+    def held(self) -> Iterator[HeldAccount]:
+        for group in self.desk.groups.values():
+            terms, proceeds = group.terms, group.progress.proceeds
+            left = group.remaining.units if is_funded(group) else 0
+            yield _held(group, terms.input_account, terms.input_mint, left)
+            if terms.output_account is not None:
+                kept = 0 if proceeds is None else proceeds.left.units
+                yield _held(group, terms.output_account, terms.output_mint, kept)
+
+
+def _held(group: OrderGroup, address: Address, mint: Mint, left: int) -> HeldAccount:
+    return HeldAccount(
+        group.id,
+        group.terms.wallet,
+        mint,
+        address,
+        left,
+        is_closed=group.state in _CLOSED and not group.progress.sweep_due,
+        never_funded=group.state is State.DEPOSIT_FAILED,
+        attempt=group.progress.attempt,
+    )

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from countermand.audit.balances import Balances
 from countermand.audit.book import BookReplay
 from countermand.audit.chain import compare_accounts, compare_transactions
 from countermand.audit.crafts import Crafts, check_builds
+from countermand.audit.dca import DcaReplay
 from countermand.audit.fence import check_shards
 from countermand.audit.findings import Audit
 from countermand.audit.follow import Follower
@@ -30,8 +31,7 @@ from countermand.audit.vaults import check_prices, check_vaults
 from countermand.audit.venue import check_api_keys, check_sandbox, check_venue
 from countermand.kernel.ports import Epoch
 from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE
-from countermand.orders.shards import BOOK_SHARD, TRIGGER_SHARD
-from countermand.orders.trigger.model.order import OrderGroup
+from countermand.orders.shards import BOOK_SHARD, DCA_SHARD, TRIGGER_SHARD
 from countermand.services.custody.vaults import SeedRefused, VaultKeys, load_seed
 from countermand.services.tokens import Token
 from countermand.store.beside import database_beside
@@ -104,15 +104,18 @@ async def examine(snapshot: Snapshot, *, keys: VaultKeys | None = None, thorough
     epochs = await check_shards(snapshot, served=identity.served, found=found)
     await check_members(snapshot, found)
     replay = await _audit_trigger(snapshot, epochs.get(TRIGGER_SHARD), found)
-    if replay is not None:
-        await Crafts(found, replay, tokens, keys).check(snapshot)
-        await check_vaults(snapshot, replay, found)
-        await check_prices(snapshot, replay, tokens, identity, found)
+    dca = await _audit_dca(snapshot, epochs.get(DCA_SHARD), found)
+    for each in (replay, dca):
+        if each is not None:
+            await Crafts(found, each, tokens, keys).check(snapshot)
+    if replay is not None and dca is not None:
+        await check_vaults(snapshot, (*replay.held(), *dca.held()), found)
+        await check_prices(snapshot, (*replay.judged, *dca.judged), tokens, identity, found)
     await check_builds(snapshot, found)
     await _audit_book(snapshot, epochs.get(BOOK_SHARD), found)
     if identity.embedded:
         await _audit_chain(
-            snapshot, replay, tokens, keys, sandbox=identity.began_as_sandbox, thorough=thorough, found=found
+            snapshot, replay, dca, tokens, keys, sandbox=identity.began_as_sandbox, thorough=thorough, found=found
         )
     else:
         found.not_checked.append("chain_*: the chain of this venue is elsewhere, and is not asked")
@@ -137,6 +140,22 @@ async def _audit_trigger(snapshot: Snapshot, epoch: Epoch | None, found: Audit) 
     return replay
 
 
+async def _audit_dca(snapshot: Snapshot, epoch: Epoch | None, found: Audit) -> DcaReplay | None:
+    """None: its journal is damaged, so its orders are unknown."""
+    replay = DcaReplay(found, DCA_SHARD)
+    follower = Follower(found, DCA_SHARD, 0 if epoch is None else epoch.began, replay.replay)
+    if not await follower.follow(snapshot.journal(DCA_SHARD)):
+        tables = "dca_orders, events, dca_crafts, vaults, prices and the accounts of orders"
+        found.not_checked.append(f"{tables}: the journal of shard {DCA_SHARD} cannot be replayed")
+        return None
+    if epoch is not None:
+        follower.compare_end(epoch)
+    await replay.compare_orders(snapshot.dca_orders(DCA_SHARD))
+    await replay.events.compare(snapshot.events(DCA_SHARD))
+    replay.count_remaining()
+    return replay
+
+
 async def _audit_book(snapshot: Snapshot, epoch: Epoch | None, found: Audit) -> None:
     replay = BookReplay(found, BOOK_SHARD)
     follower = Follower(found, BOOK_SHARD, 0 if epoch is None else epoch.began, replay.replay)
@@ -157,7 +176,8 @@ async def _audit_book(snapshot: Snapshot, epoch: Epoch | None, found: Audit) -> 
 
 async def _audit_chain(
     snapshot: Snapshot,
-    replay: Replay | None,
+    trigger: Replay | None,
+    dca: DcaReplay | None,
     tokens: Mapping[str, Token],
     keys: VaultKeys | None,
     *,
@@ -165,16 +185,19 @@ async def _audit_chain(
     thorough: bool,
     found: Audit,
 ) -> None:
-    if replay is not None:
-        await compare_transactions(snapshot.connection, replay, found)
-        await compare_accounts(snapshot.connection, replay.desk.groups.values(), found)
+    for replay in (trigger, dca):
+        if replay is not None:
+            await compare_transactions(snapshot.connection, replay.transactions, found)
+            await compare_accounts(snapshot.connection, replay.held(), found)
     ledger = await read_ledger(snapshot, found)
     if ledger is None:
         await check_unfounded(snapshot, found)
         return
     balances, orders = Balances(bytes(Keypair.from_seed(ledger.secrets.faucet_seed).pubkey()), found), OnChain(found)
     await Transactions(ledger, balances, orders, thorough=thorough, found=found).follow(snapshot)
-    claims = None if replay is None else dict(_claims(replay))
+    claims = None
+    if trigger is not None and dca is not None:
+        claims = {str(account.address): account for each in (trigger, dca) for account in each.held()}
     authority = ledger.secrets.mint_authority_seed
     priced = [mint for (mint,) in await snapshot.fetch("SELECT mint FROM prices ORDER BY mint")]
     accounts = Accounts(balances, orders, claims, tokens, authority, keys, sandbox=sandbox, priced=priced, found=found)
@@ -184,14 +207,6 @@ async def _audit_chain(
         found.not_checked.append(f"{seeds}: a chain that began without a faucet does not use them")
     if not thorough:
         found.not_checked.append("chain_transactions.raw: signatures are not verified from inside a venue")
-
-
-def _claims(replay: Replay) -> Iterator[tuple[str, OrderGroup]]:
-    """The token accounts of orders."""
-    for group in replay.desk.groups.values():
-        yield group.terms.input_account, group
-        if group.terms.output_account is not None:
-            yield group.terms.output_account, group
 
 
 @asynccontextmanager

@@ -1,26 +1,25 @@
 """The vaults of wallets, and the prices that orders were judged by."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from countermand.audit.findings import Audit
+from countermand.audit.held import HeldAccount
 from countermand.audit.reading import is_bucket_of, is_instant, is_key
-from countermand.audit.replay import Replay
 from countermand.audit.venue import VenueIdentity
-from countermand.orders.trigger.model.order import State
 from countermand.sandbox.prices import DEFAULT_PRICES
 from countermand.services.tokens import Token
 from countermand.store.snapshot import Snapshot
+from countermand.values.identity import Mint
 from countermand.values.quantities import USD_PRICE_MAX
 
 _VAULTS: Final = "SELECT wallet, bucket, registered_at FROM vaults ORDER BY wallet"
 _PRICES: Final = "SELECT mint, picodollars::text FROM prices ORDER BY mint"
 
 
-async def check_vaults(snapshot: Snapshot, replay: Replay, found: Audit) -> None:
+async def check_vaults(snapshot: Snapshot, accounts: Iterable[HeldAccount], found: Audit) -> None:
     """A wallet with an order has a vault. An order whose deposit failed may be older than the last reset."""
-    groups = replay.desk.groups.values()
-    missing = {str(group.terms.wallet): None for group in groups if group.state is not State.DEPOSIT_FAILED}
+    missing = {str(account.wallet): None for account in accounts if not account.never_funded}
     async for wallet, bucket, registered_at in snapshot.rows(_VAULTS):
         missing.pop(wallet, None)
         if not is_key(wallet):
@@ -34,9 +33,12 @@ async def check_vaults(snapshot: Snapshot, replay: Replay, found: Audit) -> None
 
 
 async def check_prices(
-    snapshot: Snapshot, replay: Replay, tokens: Mapping[str, Token], identity: VenueIdentity, found: Audit
+    snapshot: Snapshot, judged: Iterable[Mint], tokens: Mapping[str, Token], identity: VenueIdentity, found: Audit
 ) -> None:
-    """A sandbox gives its first tokens a price before it serves. Only a sandbox that became a venue forgets prices."""
+    """`judged`: the mints by whose prices an order was judged.
+
+    A sandbox gives its first tokens a price before it serves. Only a sandbox that became a venue forgets prices.
+    """
     prices: dict[str, int] = {}
     for mint, text in await snapshot.fetch(_PRICES):
         prices[mint] = price = int(text)
@@ -47,6 +49,6 @@ async def check_prices(
         if not 0 < price <= USD_PRICE_MAX:
             found.differs("prices", mint, f"{price} is no price")
     first = DEFAULT_PRICES if identity.sandbox else {}
-    for mint in first if identity.began_as_sandbox else {**replay.judged, **first}:
+    for mint in first if identity.began_as_sandbox else (*judged, *first):
         if mint not in prices:
             found.differs("prices", mint, "this token must have a price, but has none")

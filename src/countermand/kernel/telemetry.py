@@ -9,6 +9,8 @@ import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
 from countermand.kernel.ports import Epoch, EventRow
+from countermand.values.identity import OrderId
+from countermand.values.transactions import AttemptKind, TransactionOutcome
 
 _log: Final = structlog.get_logger("countermand")
 
@@ -22,6 +24,33 @@ _ORDERS: Final = Gauge("countermand_orders_in_memory", "Orders in memory", ["sha
 _CLOCK_BEHIND: Final = Gauge(
     "countermand_clock_behind_seconds", "By how much the machine's clock is behind what the venue's has shown"
 )
+_ATTEMPTS: Final = Counter(
+    "countermand_attempts_resolved", "Transactions whose outcome became known", ["kind", "outcome"]
+)
+_ANSWERS: Final = Counter(
+    "countermand_orders_answered", "Requests on orders, by what was answered", ["request", "answer"]
+)
+_OUTBOX: Final = Gauge("countermand_outbox_pending", "Orders that an outbox owes something")
+
+
+def answered(request: str, answer: str) -> None:
+    """`request` is place, amend, cancel or confirm; `answer` names a refusal, or the kind of the answer."""
+    _ANSWERS.labels(request, answer.lower()).inc()
+
+
+def attempt_resolved(order_id: OrderId, kind: AttemptKind, outcome: TransactionOutcome, error: str | None) -> None:
+    _ATTEMPTS.labels(kind.value, outcome.value).inc()
+    _log.debug("attempt resolved", order=order_id, kind=kind.value, outcome=outcome.value, error=error)
+
+
+def outbox_pending(more: int) -> None:
+    """By how many more orders than before an outbox owes something."""
+    _OUTBOX.inc(more)
+
+
+def effect_failed(order_id: OrderId, reason: BaseException) -> None:
+    """A bug in an effect. The order is tried again, but an operator should look."""
+    _log.error("an effect failed", order=order_id, reason=repr(reason), exc_info=reason)
 
 
 def clock_behind(milliseconds: int) -> None:

@@ -8,6 +8,7 @@ from countermand.values.bucket import ALL_BUCKETS, BUCKETS, Bucket, BucketRange
 
 TRIGGER_SHARD: Final = 0
 BOOK_SHARD: Final = 1
+DCA_SHARD: Final = 2
 
 
 class OwnedElsewhere(Unavailable):
@@ -39,3 +40,6 @@ class BucketOwners:
 
 ONE_TRIGGER_SHARD: Final = BucketOwners({TRIGGER_SHARD: ALL_BUCKETS})
 """Today's venue: one shard owns all of the buckets."""
+
+ONE_DCA_SHARD: Final = BucketOwners({DCA_SHARD: ALL_BUCKETS})
+"""The same of recurring orders."""

@@ -16,6 +16,7 @@ import structlog
 
 from countermand.kernel.ports import Batch
 from countermand.orders.book.rows import BookRows
+from countermand.orders.dca.ports import DcaRows
 from countermand.orders.trigger.ports import TriggerRows, VaultRow
 from countermand.services.prices import PriceStore
 from countermand.services.transactions.client_transactions import BuildRow
@@ -36,6 +37,7 @@ from countermand.solana.port import (
 )
 from countermand.store.book_postgres import PostgresBookStore
 from countermand.store.builds_postgres import PostgresBuilds
+from countermand.store.dca_postgres import PostgresDcaStore
 from countermand.store.postgres import PostgresStore
 from countermand.store.shard_postgres import ShardPostgres
 from countermand.store.vaults_postgres import PostgresVaults
@@ -205,6 +207,10 @@ class _Crashing(ShardPostgres[R]):
 
 
 class CrashingStore(_Crashing[TriggerRows], PostgresStore):
+    pass
+
+
+class CrashingDcaStore(_Crashing[DcaRows], PostgresDcaStore):
     pass
 
 

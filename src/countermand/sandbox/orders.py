@@ -8,7 +8,7 @@ from uuid import UUID
 import base58
 
 from countermand.dialects.tanx.ethereum import account_of
-from countermand.dialects.trigger_v2.states import RAW, DisplayState, display_state
+from countermand.dialects.trigger_v2.states import DCA, RAW, DcaState, DisplayState, display_state
 from countermand.orders.book.inspection import BookInspection
 from countermand.orders.book.model.market import Market, MarketSymbol
 from countermand.orders.book.model.order import BookOrder
@@ -16,11 +16,14 @@ from countermand.orders.book.model.order import OrderId as BookOrderId
 from countermand.orders.book.model.order import OrderStatus as BookState
 from countermand.orders.chain.inspection import ChainFamily, ChainInspection, ChainOrder
 from countermand.orders.chain.inspection import ChainOrderState as ChainState
+from countermand.orders.dca.inspection import DcaInspection
+from countermand.orders.dca.model.order import DcaOrder
+from countermand.orders.dca.model.order import State as DcaOrderState
 from countermand.orders.trigger.inspection import TriggerInspection
 from countermand.orders.trigger.model.order import Leg, OrderGroup
 from countermand.orders.trigger.model.order import State as TriggerState
 from countermand.sandbox.reading import SandboxRefused, refused_choice, shown
-from countermand.sandbox.wording import PriceOf, book_waits_for, ticks_text, trigger_waits_for
+from countermand.sandbox.wording import PriceOf, book_waits_for, dca_waits_for, ticks_text, trigger_waits_for
 from countermand.solana.programs.limit_order import LimitOrderAccount as LimitOrder
 from countermand.values.identity import Address, OrderId
 from countermand.values.instant import Instant
@@ -28,9 +31,11 @@ from countermand.values.quantities import decimal_text, dollars
 from countermand.values.timeline import TimelineEntry
 
 TRIGGER: Final = "trigger"
+DCA_FAMILY: Final = "dca"
 BOOK: Final = "book"
 STATES: Final[Mapping[str, Sequence[str]]] = {
     TRIGGER: tuple(state.value for state in DisplayState),
+    DCA_FAMILY: tuple(state.value for state in DcaState),
     BOOK: tuple(state.value for state in BookState),
     **{family.value: tuple(state.value for state in ChainState) for family in ChainFamily},
 }
@@ -98,6 +103,7 @@ class OrderInspector:
     def __init__(
         self,
         trigger: TriggerInspection,
+        dca: DcaInspection,
         book: BookInspection,
         chain: ChainInspection,
         markets: Mapping[MarketSymbol, Market],
@@ -105,6 +111,7 @@ class OrderInspector:
         now: Callable[[], Instant],
     ) -> None:
         self._trigger = trigger
+        self._dca = dca
         self._book = book
         self._chain = chain
         self._markets = markets
@@ -122,7 +129,11 @@ class OrderInspector:
             uuid = str(UUID(name))
         except ValueError:
             return None
-        return await self._trigger_order(OrderId(uuid)) or await self._book_order(uuid)
+        return (
+            await self._trigger_order(OrderId(uuid))
+            or await self._dca_order(OrderId(uuid))
+            or await self._book_order(uuid)
+        )
 
     async def orders(self, wanted: OrdersAsked) -> list[Shown]:
         """The newest first, family by family, without timelines. Orders on the chain are found while they are open."""
@@ -135,6 +146,8 @@ class OrderInspector:
     async def _orders_of(self, family: str, wanted: OrdersAsked, limit: int) -> list[Shown]:
         if family == TRIGGER:
             return await self._trigger_orders(wanted, limit)
+        if family == DCA_FAMILY:
+            return await self._dca_orders(wanted, limit)
         if family == BOOK:
             return await self._book_orders(wanted, limit)
         if wanted.state not in (None, ChainState.OPEN.value):
@@ -158,6 +171,21 @@ class OrderInspector:
         return [
             _trigger_order(each) | {"waitsFor": trigger_waits_for(each, (), self._price_of, now)} for each in groups
         ]
+
+    async def _dca_order(self, order_id: OrderId) -> Shown | None:
+        found = await self._dca.order(order_id)
+        if found is None:
+            return None
+        waits = {"waitsFor": dca_waits_for(found.order, self._now())}
+        return _dca_order(found.order) | {"timeline": _timeline(found.timeline)} | waits
+
+    async def _dca_orders(self, wanted: OrdersAsked, limit: int) -> list[Shown]:
+        states = None
+        if wanted.state is not None:
+            states = [state for state in DcaOrderState if DCA[state].value == wanted.state]
+        now = self._now()
+        orders = await self._dca.orders(wanted.owner, states, limit)
+        return [_dca_order(each) | {"waitsFor": dca_waits_for(each, now)} for each in orders]
 
     async def _book_order(self, which: BookOrderId | str) -> Shown | None:
         found = await self._book.order(which)
@@ -219,6 +247,34 @@ def _trigger_order(group: OrderGroup) -> Shown:
         "expiresAt": group.expires_at,
         "createdAt": group.created_at,
         "updatedAt": group.updated_at,
+    }
+
+
+def _dca_order(order: DcaOrder) -> Shown:
+    terms, progress, plan = order.terms, order.progress, order.terms.plan
+    band = plan.band
+    return {
+        "id": order.id,
+        "family": DCA_FAMILY,
+        "state": DCA[order.state].value,
+        "wallet": terms.wallet,
+        "inputMint": terms.input_mint,
+        "outputMint": terms.output_mint,
+        "triggerMint": None if band is None else band.mint,
+        "minPriceUsd": None if band is None or band.least is None else dollars(band.least),
+        "maxPriceUsd": None if band is None or band.most is None else dollars(band.most),
+        "inputAccount": terms.input_account,
+        "amount": str(terms.deposited.units),
+        "remaining": str(order.remaining.units),
+        "received": str(progress.received.units),
+        "rounds": plan.rounds,
+        "roundsFilled": progress.rounds_filled,
+        "intervalSeconds": plan.interval_s,
+        "nextFillAt": progress.next_fill_at,
+        "failedFills": progress.failures,
+        "retryAt": progress.retry_at,
+        "createdAt": order.created_at,
+        "updatedAt": order.updated_at,
     }
 
 

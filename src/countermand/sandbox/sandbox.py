@@ -12,6 +12,8 @@ from countermand.kernel.clock import ClockSetting, VenueClock
 from countermand.kernel.ids import Ids
 from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.orders.book.shard import BookShard
+from countermand.orders.dca.shard import DcaShard
+from countermand.orders.dca.work import DcaOutbox
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.orders.trigger.work import Outbox
 from countermand.sandbox.faucet import Faucet
@@ -56,8 +58,9 @@ class SandboxDependencies:
     """Everything that the sandbox moves."""
 
     shard: TriggerShard
+    dca: DcaShard
     book: BookShard
-    outbox: Outbox
+    outboxes: tuple[Outbox, DcaOutbox]
     chain: EmbeddedChain
     faucet: Faucet
     world: FaultyChain
@@ -73,7 +76,7 @@ class SandboxDependencies:
     invalidate: Callable[[], None]
     """What was remembered of the chain counts no more."""
     clear_orders: Callable[[], Awaitable[None]]
-    """Deletes the rows of both shards."""
+    """Deletes the rows of all shards."""
     genesis: Callable[[], Genesis]
     """A new one, with new secrets."""
     equip: Callable[[Token], Awaitable[None]]
@@ -181,6 +184,7 @@ class Sandbox:
         await self._deps.store.set(_CLOCK, msgspec.json.encode(setting))
         self._deps.clock.setting = setting
         await self._deps.shard.run_due()
+        await self._deps.dca.run_due()
         await self._deps.book.run_due()
 
     async def settle(self, timeout_ms: int) -> Sequence[OrderId]:
@@ -188,15 +192,20 @@ class Sandbox:
         deadline = self._deps.clock.elapsed_ms() + timeout_ms
         while not await self._is_settled():
             if self._deps.clock.elapsed_ms() >= deadline:
-                return self._deps.outbox.owed()
+                return [order_id for outbox in self._deps.outboxes for order_id in outbox.owed()]
             await asyncio.sleep(_SETTLE_POLL_MS / 1000)
         return ()
 
     async def _is_settled(self) -> bool:
-        if not (self._deps.outbox.is_idle() and self._deps.world.is_idle() and self._deps.shard.is_settled()):
+        if not (self._is_idle() and self._deps.world.is_idle()):
             return False
         await self._deps.chain.settle()
-        return self._deps.outbox.is_idle() and self._deps.shard.is_settled() and self._deps.book.is_settled()
+        return self._is_idle() and self._deps.book.is_settled()
+
+    def _is_idle(self) -> bool:
+        """No order in a vault is owed anything."""
+        shards = (self._deps.shard, self._deps.dca)
+        return all(outbox.is_idle() for outbox in self._deps.outboxes) and all(shard.is_settled() for shard in shards)
 
     # --- faults
 
@@ -238,8 +247,8 @@ class Sandbox:
         self._deps.pool.liquidity.clear()
         # Orders, chain and settings are emptied one by one. After a crash in between, the next start goes on with it.
         await self._deps.store.set(_RESETTING, msgspec.json.encode(seed))
-        # Neither shard is written while both are emptied.
-        await self._deps.book.reload(lambda: self._deps.shard.reload(self._empty))
+        # No shard is written while all are emptied.
+        await self._deps.book.reload(lambda: self._deps.dca.reload(lambda: self._deps.shard.reload(self._empty)))
         self.seed = seed
         self._deps.ids.reseed(seed)
         await self._deps.store.set(_SEED, msgspec.json.encode(seed))

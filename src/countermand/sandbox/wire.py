@@ -166,7 +166,7 @@ class OrderWire(msgspec.Struct, rename="camel"):
     """With more fields: the terms of its family. `wallet`, or `account` for an order of the book."""
 
     id: str | int
-    family: Literal["trigger", "book", "limit", "recurring"]
+    family: Literal["trigger", "dca", "book", "limit", "recurring"]
     state: str
     waits_for: str | None
     timeline: list[TimelineWire] | UnsetType = UNSET

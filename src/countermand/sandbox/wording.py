@@ -7,6 +7,8 @@ from countermand.orders.book.model import waiting as book
 from countermand.orders.book.model.market import Market
 from countermand.orders.book.model.order import BUY, BookOrder
 from countermand.orders.book.model.quantities import Ticks
+from countermand.orders.dca.model import waiting as dca
+from countermand.orders.dca.model.order import DcaOrder
 from countermand.orders.trigger import journal as trigger_journal
 from countermand.orders.trigger.model import waiting as trigger
 from countermand.orders.trigger.model.events import FillFailed
@@ -57,8 +59,36 @@ def _pause_words(group: OrderGroup, timeline: Sequence[TimelineEntry], now: Inst
     assert retry_at is not None, f"order {group.id} does not pause"
     failures = [entry.reason for entry in timeline if entry.event == _FAILED]
     why = f"its last fill failed ({failures[-1]})" if failures else "its last fill failed"
-    seconds = decimal_text(max(0, retry_at - now), 3)
+    seconds = _seconds(retry_at, now)
     return f"{why}; next try in {seconds} s of the venue's clock, or when PUT /sandbox/prices sets its price"
+
+
+DCA_WORDS: Final = {
+    dca.Waiting.DEPOSIT: "its deposit has not landed",
+    dca.Waiting.SWAP: "a round is due, and its fill is being built",
+    dca.Waiting.FILL: "the fill of its round has not landed",
+    dca.Waiting.ANOTHER_CANCEL: "there is no withdrawal that could be signed: its owner has to cancel again",
+    dca.Waiting.SIGNATURE: "its owner has to sign the withdrawal, and to confirm it",
+    dca.Waiting.WITHDRAWAL: "its withdrawal has not landed",
+    dca.Waiting.SWEEP: "it has ended, and its token account is still to be closed",
+}
+DCA_IN_OTHER_WORDS: Final = (dca.Waiting.ROUND, dca.Waiting.PAUSE)
+
+
+def dca_waits_for(order: DcaOrder, now: Instant) -> str | None:
+    """None: for nothing."""
+    waiting, progress = dca.waits_for(order), order.progress
+    round_words = f"round {order.round_number} of {order.terms.plan.rounds}"
+    if waiting is dca.Waiting.ROUND:
+        return f"{round_words} is due in {_seconds(progress.next_fill_at, now)} s of the venue's clock"
+    if waiting is dca.Waiting.PAUSE:
+        assert progress.retry_at is not None, f"order {order.id} does not pause"
+        return f"a swap of {round_words} failed; next try in {_seconds(progress.retry_at, now)} s of the venue's clock"
+    return None if waiting is None else DCA_WORDS[waiting]
+
+
+def _seconds(until: Instant, now: Instant) -> str:
+    return decimal_text(max(0, until - now), 3)
 
 
 def book_waits_for(order: BookOrder, market: Market, last: Ticks | None) -> str | None:

@@ -15,6 +15,12 @@ WHERE ($1::text IS NULL OR wallet = $1)
     AND ($2::text[] IS NULL OR convert_from(body, 'UTF8')::jsonb ->> 'state' = ANY ($2))
 ORDER BY id DESC LIMIT $3
 """
+_DCA_ORDERS: Final = """
+SELECT body FROM dca_orders
+WHERE ($1::text IS NULL OR wallet = $1)
+    AND ($2::text[] IS NULL OR convert_from(body, 'UTF8')::jsonb ->> 'state' = ANY ($2))
+ORDER BY id DESC LIMIT $3
+"""
 _BOOK_ORDERS: Final = """
 SELECT body FROM book_orders
 WHERE ($1::text IS NULL OR account = $1) AND ($2::text[] IS NULL OR state = ANY ($2))
@@ -34,6 +40,10 @@ class PostgresRecords:
     async def trigger_orders(self, wallet: str | None, states: Sequence[str] | None, limit: int) -> Sequence[bytes]:
         with asking():
             return [body for (body,) in await self._pool.fetch(_TRIGGER_ORDERS, wallet, states, limit)]
+
+    async def dca_orders(self, wallet: str | None, states: Sequence[str] | None, limit: int) -> Sequence[bytes]:
+        with asking():
+            return [body for (body,) in await self._pool.fetch(_DCA_ORDERS, wallet, states, limit)]
 
     async def book_orders(self, account: str | None, states: Sequence[str] | None, limit: int) -> Sequence[bytes]:
         with asking():

@@ -7,6 +7,7 @@ import asyncpg
 
 from countermand.kernel.ports import Epoch, EventRecord, EventRow, JournalRow
 from countermand.orders.book.rows import BookBalanceRow, BookOrderRow, BookTradeRow
+from countermand.orders.dca.ports import OrderRow as DcaOrderRow
 from countermand.orders.trigger.ports import OrderRow, WatermarkRow
 from countermand.store.connections import Connection, asking
 from countermand.store.writer import epoch_of
@@ -21,6 +22,10 @@ _JOURNAL: Final = "SELECT seq, at, kind, body, hash FROM journal WHERE shard = $
 _ORDERS: Final = """
 SELECT id, bucket, wallet, live, active, input_mint, output_mint, created_at, updated_at, expires_at, body
 FROM orders WHERE shard = $1 ORDER BY id
+"""
+_DCA_ORDERS: Final = """
+SELECT id, bucket, wallet, live, active, input_mint, output_mint, created_at, updated_at, next_fill_at, body
+FROM dca_orders WHERE shard = $1 ORDER BY id
 """
 _WATERMARKS: Final = "SELECT mint, direction, body FROM watermarks WHERE shard = $1 ORDER BY mint, direction"
 _EVENTS: Final = "SELECT seq, n, wallet, order_id, kind, body FROM events WHERE shard = $1 ORDER BY seq, n"
@@ -89,6 +94,23 @@ class Snapshot:
                     created_at=Instant(row["created_at"]),
                     updated_at=Instant(row["updated_at"]),
                     expires_at=Instant(row["expires_at"]),
+                    body=row["body"],
+                )
+
+    async def dca_orders(self, shard: int) -> AsyncIterator[DcaOrderRow]:
+        with asking():
+            async for row in self.connection.cursor(_DCA_ORDERS, shard, prefetch=_ROWS_AT_A_TIME):
+                yield DcaOrderRow(
+                    id=OrderId(str(row["id"])),
+                    bucket=Bucket(row["bucket"]),
+                    wallet=Wallet(row["wallet"]),
+                    live=row["live"],
+                    active=row["active"],
+                    input_mint=Mint(row["input_mint"]),
+                    output_mint=Mint(row["output_mint"]),
+                    created_at=Instant(row["created_at"]),
+                    updated_at=Instant(row["updated_at"]),
+                    next_fill_at=Instant(row["next_fill_at"]),
                     body=row["body"],
                 )
 

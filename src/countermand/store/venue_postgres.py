@@ -1,13 +1,13 @@
 """The stored identity of a venue: how it is served, on which chain its funds are, which tokens count."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, Literal
 
 import asyncpg
 
 from countermand.kernel.ports import CommitUnknown, Unavailable
-from countermand.orders.shards import TRIGGER_SHARD
+from countermand.orders.shards import DCA_SHARD, TRIGGER_SHARD
 from countermand.store.connections import Connection, asking
 from countermand.stored_rows import UNREADABLE, unreadable
 from countermand.values.identity import OrderId
@@ -23,7 +23,9 @@ _FENCE: Final = "UPDATE shards SET epoch = epoch + 1 WHERE shard = $1"
 _FORGET_PRICES: Final = "DELETE FROM prices"
 _INCARNATION: Final = "SELECT token_incarnation FROM venue"
 _RAISE_INCARNATION: Final = "UPDATE venue SET token_incarnation = token_incarnation + 1 RETURNING token_incarnation"
-_LIVE: Final = "SELECT id::text, body FROM orders WHERE shard = $1 AND live ORDER BY id"
+_LIVE: Final = "SELECT id::text, body FROM {table} WHERE shard = $1 AND live ORDER BY id"
+_ORDERS: Final[Mapping[int, str]] = {TRIGGER_SHARD: "orders", DCA_SHARD: "dca_orders"}
+"""The tables of orders that a vault holds, by shard."""
 
 
 class VenueRefused(Exception):
@@ -39,17 +41,21 @@ class PostgresVenue:
         async with self._judged("sandbox", EMBEDDED):
             pass
 
-    async def serve_as_venue(self, chain: str, is_filling: Callable[[OrderId, bytes], bool]) -> None:
+    async def serve_as_venue(self, chain: str, is_filling: Callable[[int, OrderId, bytes], bool]) -> None:
         """The same for a venue, which forgets the prices of a sandbox.
 
-        `chain` is `EMBEDDED` or a cluster's genesis hash. `is_filling` tells of an order's body whether a swap of it is
-        under way: only the sandbox's own pool can find out how that ended.
+        `chain` is `EMBEDDED` or a cluster's genesis hash. `is_filling` tells of an order of a shard, by its
+        body, whether a swap of it is under way: only the sandbox's own pool can find out how that ended.
         """
         async with self._judged("venue", chain) as (connection, before):
             if before != "sandbox":
                 return
-            await connection.execute(_FENCE, TRIGGER_SHARD)
-            if filling := _count(is_filling, await connection.fetch(_LIVE, TRIGGER_SHARD)):
+            filling = 0
+            for shard, table in _ORDERS.items():
+                await connection.execute(_FENCE, shard)
+                rows = await connection.fetch(_LIVE.format(table=table), shard)
+                filling += _count(is_filling, shard, rows)
+            if filling:
                 raise VenueRefused(
                     f"{filling} orders are being filled by the sandbox's pool; start the sandbox once more, and "
                     "stop it when POST /sandbox/settle says that all is settled"
@@ -80,13 +86,13 @@ class PostgresVenue:
                 await connection.execute(_SERVE, root, chain)
 
 
-def _count(is_filling: Callable[[OrderId, bytes], bool], rows: list[asyncpg.Record]) -> int:
+def _count(is_filling: Callable[[int, OrderId, bytes], bool], shard: int, rows: Sequence[asyncpg.Record]) -> int:
     filling = 0
     for order_id, body in rows:
         try:
-            filling += is_filling(OrderId(order_id), body)
+            filling += is_filling(shard, OrderId(order_id), body)
         except UNREADABLE as problem:
-            raise unreadable("orders", order_id, problem) from problem
+            raise unreadable(_ORDERS[shard], order_id, problem) from problem
     return filling
 
 

@@ -5,11 +5,12 @@ from typing import Any, Final
 
 from countermand.orders.trigger.model.commands import PlaceOrder, UnsignedDeposit
 from countermand.orders.trigger.model.condition import Condition, Direction
-from countermand.orders.trigger.model.order import Family, Leg, OrderGroup, Progress, Role, State, Terms, Withdrawal
+from countermand.orders.trigger.model.order import Family, Leg, OrderGroup, Progress, Role, State, Terms
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import USD_SCALE, BaseUnits, Bps, UsdPrice
 from countermand.values.transactions import Attempt, AttemptKind, Submission, UnsignedTransaction
+from countermand.values.withdrawal import Withdrawal
 
 ID = OrderId("order")
 ALICE = Wallet("ALiceyDVfcAhGRkbVhxjrSmRbxdd4uCrKwRSMYCGRVEb")

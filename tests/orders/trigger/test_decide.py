@@ -17,12 +17,13 @@ from countermand.orders.trigger.model.commands import (
 from countermand.orders.trigger.model.condition import Direction
 from countermand.orders.trigger.model.decide import OrderCommand, decide
 from countermand.orders.trigger.model.lifecycle import evolve
-from countermand.orders.trigger.model.order import Family, OrderGroup, State, SupersededTransaction, Withdrawal
+from countermand.orders.trigger.model.order import Family, OrderGroup, State
 from countermand.orders.trigger.model.refusals import Refusal, Refused
 from countermand.values.identity import RequestId, Signature
 from countermand.values.instant import Instant, Moment
 from countermand.values.quantities import NOTHING, BaseUnits, Bps
 from countermand.values.transactions import AttemptKind, SubmissionFault, SwapAmounts, TransactionOutcome, digest_of
+from countermand.values.withdrawal import SupersededTransaction, Withdrawal
 from tests.orders.trigger.samples import (
     ALICE,
     DEPOSITED,

@@ -20,11 +20,12 @@ from countermand.orders.trigger.model.lifecycle import (
     outcomes,
     work_due,
 )
-from countermand.orders.trigger.model.order import FORMER_CRAFTS_MAX, OrderGroup, State
+from countermand.orders.trigger.model.order import OrderGroup, State
 from countermand.values.holding import Holding, Overdrawn
 from countermand.values.instant import Instant
 from countermand.values.quantities import NOTHING, BaseUnits
 from countermand.values.transactions import AttemptKind, digest_of
+from countermand.values.withdrawal import FORMER_CRAFTS_MAX
 from tests.orders.trigger.samples import (
     DEPOSITED,
     EXPIRES_AT,

@@ -6,11 +6,11 @@ from itertools import pairwise
 
 import pytest
 
+from countermand.kernel.outbox import FILL_WORKERS
 from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.orders.trigger.model.commands import ConfirmCancel, RequestCancel, ResolveAttempt
 from countermand.orders.trigger.model.order import State
 from countermand.orders.trigger.shard import Answer
-from countermand.orders.trigger.work import FILL_WORKERS
 from countermand.values.identity import OrderId, Signature
 from countermand.values.transactions import TransactionOutcome
 from countermand_simulator.memory_store import AFTER_COMMIT, BEFORE_COMMIT, MemoryDatabase

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from countermand.orders.trigger.model.condition import Condition, Direction
-from countermand.orders.trigger.model.swept_heap import SWEPT_AT_ONCE
-from countermand.orders.trigger.model.timer_queue import TimerQueue
 from countermand.orders.trigger.model.trigger_index import TriggerIndex
 from countermand.values.identity import Mint, OrderId
 from countermand.values.instant import Instant
 from countermand.values.quantities import UsdPrice
+from countermand.values.swept_heap import SWEPT_AT_ONCE
+from countermand.values.timer_queue import TimerQueue
 from tests.orders.trigger.samples import usd
 
 SOL = Mint("SOL")

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from countermand.orders.trigger.model.order import OrderGroup, State, Withdrawal
+from countermand.orders.trigger.model.order import OrderGroup, State
 from countermand.orders.trigger.model.waiting import Waiting, waits_for
 from countermand.values.instant import Instant
 from countermand.values.transactions import AttemptKind
+from countermand.values.withdrawal import Withdrawal
 from tests.orders.trigger.samples import PLACED_AT, REQUEST, attempt, craft, order
 
 

@@ -7,13 +7,14 @@ from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
 from countermand.kernel.ports import Unavailable
-from countermand.orders.trigger.model.order import OrderGroup, Withdrawal
+from countermand.orders.trigger.model.order import OrderGroup
 from countermand.services.custody.accounts import OrderAccounts
 from countermand.services.custody.moves import close_instructions, return_instructions
 from countermand.services.custody.withdrawals import WithdrawalLayout
 from countermand.values.identity import RequestId
 from countermand.values.quantities import NOTHING, BaseUnits
 from countermand.values.transactions import TransactionOutcome, UnsignedTransaction
+from countermand.values.withdrawal import Withdrawal
 from tests.orders.trigger.samples import progressed
 from tests.services.custody.layouts import decoded
 from tests.services.custody.venue import FEE_OF_A_SIGNATURE, JUP, SOL, USDC, Venue

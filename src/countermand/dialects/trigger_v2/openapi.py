@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, get_args, get_origin
 
 import msgspec
 
-from countermand.dialects.trigger_v2 import wire
+from countermand.dialects.trigger_v2 import dca_wire, wire
 from countermand.dialects.trigger_v2.routes import ROOT
 from countermand.examples import IN_2100_MS, SOL, USDC, WALLET, Variable
 from countermand.openapi import Operation, Responses, Schema, bearer, document, in_path, query
@@ -24,9 +24,20 @@ _SIGNATURE: Final = Variable("SIGNATURE", "5h6x…", "your wallet's signature of
 _ORDER_ID: Final = Variable(
     "ORDER_ID", "0199c36d-3a0e-7c1e-8f5b-6d3f0f6f5d3c", "the `id` of `POST /trigger/v2/orders/price`"
 )
+_DCA_ORDER_ID: Final = Variable(
+    "DCA_ORDER_ID", "0199c36d-3a0e-7c1e-8f5b-6d3f0f6f5d3d", "the `id` of `POST /trigger/v2/orders/dca`"
+)
 _DEPOSIT: Final = (
     Variable("DEPOSIT_REQUEST_ID", "1b4e28ba-2fa1-4d3b-8c6e-0f1c8f1b0a77", "the `requestId` of `deposit/craft`"),
     Variable("SIGNED_DEPOSIT", "AQAB…", "the `transaction` of `deposit/craft`, signed by your wallet, base64"),
+)
+_DCA_DEPOSIT: Final = (
+    Variable(
+        "DCA_DEPOSIT_REQUEST_ID",
+        "1b4e28ba-2fa1-4d3b-8c6e-0f1c8f1b0a78",
+        'the `requestId` of `deposit/craft` with `"orderType":"dca"`',
+    ),
+    Variable("SIGNED_DCA_DEPOSIT", "AQAB…", "its `transaction`, signed by your wallet, base64"),
 )
 _WITHDRAWAL: Final = (
     Variable("CANCEL_REQUEST_ID", "7d444840-9dc0-41d1-b245-5ffdce74fad2", "the `requestId` of the cancel"),
@@ -35,11 +46,15 @@ _WITHDRAWAL: Final = (
 
 _SCHEME: Final = "token"
 _IN_PATH: Final = (in_path("order_id", {"type": "string", "format": "uuid"}, _ORDER_ID),)
-# All are optional, and the document leaves it at the default of `required`.
-_HISTORY: Final = tuple(
-    {name: value for name, value in parameter.items() if name != "required"}
-    for parameter in query(wire.HistoryParams, {"state": "active", "limit": 20, "sort": "updated_at", "dir": "desc"})
-)
+_DCA_IN_PATH: Final = (in_path("order_id", {"type": "string", "format": "uuid"}, _DCA_ORDER_ID),)
+
+
+def _history(params: type[msgspec.Struct]) -> tuple[dict[str, Any], ...]:
+    """All are optional, and the document leaves it at the default of `required`."""
+    parameters = query(params, {"state": "active", "limit": 20, "sort": "updated_at", "dir": "desc"})
+    return tuple({name: value for name, value in parameter.items() if name != "required"} for parameter in parameters)
+
+
 _OF_AN_ORDER: Final = (400, 401, 403, 404, 503)
 
 
@@ -141,11 +156,63 @@ _OPERATIONS: Final = (
         security=_SCHEME,
     ),
     Operation(
+        "post",
+        f"{ROOT}/orders/dca",
+        "Place a recurring order with its signed deposit",
+        _responses(dca_wire.PlacedDcaAnswer, 400, 401, 403, 500, 503),
+        body=dca_wire.CreateDcaRequest,
+        example={
+            "depositRequestId": _DCA_DEPOSIT[0],
+            "depositSignedTx": _DCA_DEPOSIT[1],
+            "userPubkey": WALLET,
+            "inputMint": SOL,
+            "outputMint": USDC,
+            "inputAmount": "1000000000",
+            "orderCount": 3,
+            "intervalSeconds": 3600,
+        },
+        security=_SCHEME,
+    ),
+    Operation(
+        "post",
+        f"{ROOT}/orders/dca/cancel/{{order_id}}",
+        "Stop all rounds, and build the withdrawal, to be signed",
+        _responses(dca_wire.CancellingDcaAnswer, 400, 401, 404, 500, 503),
+        _DCA_IN_PATH,
+        security=_SCHEME,
+    ),
+    Operation(
+        "post",
+        f"{ROOT}/orders/dca/confirm-cancel/{{order_id}}",
+        "Withdraw with the signed transaction",
+        _responses(wire.WithdrawnAnswer, 400, 401, 404, 500, 503),
+        _DCA_IN_PATH,
+        body=wire.ConfirmRequest,
+        example={"signedTransaction": _WITHDRAWAL[1], "cancelRequestId": _WITHDRAWAL[0]},
+        security=_SCHEME,
+    ),
+    Operation(
+        "get",
+        f"{ROOT}/orders/history/dca",
+        "The wallet's recurring orders",
+        _responses(dca_wire.DcaHistoryAnswer, 400, 401, 503),
+        _history(dca_wire.DcaHistoryParams),
+        security=_SCHEME,
+    ),
+    Operation(
+        "get",
+        f"{ROOT}/orders/history/dca/{{order_id}}",
+        "One recurring order",
+        _responses(dca_wire.DcaItem, 400, 401, 404, 503),
+        _DCA_IN_PATH,
+        security=_SCHEME,
+    ),
+    Operation(
         "get",
         f"{ROOT}/orders/history",
         "The wallet's orders",
         _responses(wire.HistoryAnswer, 400, 401, 503),
-        _HISTORY,
+        _history(wire.HistoryParams),
         security=_SCHEME,
     ),
     Operation(

@@ -29,7 +29,7 @@ class Words:
     """Where it is the value of one field that is refused."""
 
 
-_ASK_AGAIN: Final = Words("Service temporarily unavailable. Nothing was changed. Please retry.", 503)
+ASK_AGAIN: Final = Words("Service temporarily unavailable. Nothing was changed. Please retry.", 503)
 
 WORDS: Final = MappingProxyType(
     {
@@ -66,8 +66,8 @@ WORDS: Final = MappingProxyType(
             "cancelRequestId."
         ),
         # The engine keeps these to itself.
-        Refusal.CRAFT_STALE: _ASK_AGAIN,
-        Refusal.NOTHING_TO_DO: _ASK_AGAIN,
+        Refusal.CRAFT_STALE: ASK_AGAIN,
+        Refusal.NOTHING_TO_DO: ASK_AGAIN,
     }
 )
 assert set(WORDS) == set(Refusal), "every refusal has its words"

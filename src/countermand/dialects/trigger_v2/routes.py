@@ -1,8 +1,7 @@
 """The endpoints of Trigger v2. Each judges in this order: who asks, the id in the path, the body, the order itself."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import base58
 import falcon
@@ -10,9 +9,9 @@ from falcon.asgi import Request, Response
 from solders.signature import Signature
 
 from countermand.answering import Answer, Declined, encode
-from countermand.dialects.trigger_v2 import auth, reading, translate
-from countermand.dialects.trigger_v2.auth import Challenges, WalletSessions
-from countermand.dialects.trigger_v2.envelope import RESPONDER, UNAUTHORIZED, error
+from countermand.dialects.trigger_v2 import auth, dca_routes, reading, translate
+from countermand.dialects.trigger_v2.context import TriggerV2Context
+from countermand.dialects.trigger_v2.envelope import RESPONDER, error
 from countermand.dialects.trigger_v2.reading import BodyReader, Flaws, QueryReader
 from countermand.dialects.trigger_v2.refusals import Act, refused
 from countermand.dialects.trigger_v2.wire import (
@@ -29,17 +28,12 @@ from countermand.dialects.trigger_v2.wire import (
     Pagination,
     TokenAnswer,
     TransactionChallenge,
-    VaultAnswer,
     VerifyRequest,
     WithdrawnAnswer,
 )
 from countermand.orders.trigger.model.refusals import Refused
-from countermand.orders.trigger.service import DepositUnknown, NotLanded, TriggerService
-from countermand.values.identity import Address, Mint, RequestId, Wallet
-from countermand.values.instant import Instant
-from countermand.values.quantities import UsdPrice
-from countermand.values.tokens import Tokens
-from countermand.values.transactions import UnsignedTransaction
+from countermand.orders.trigger.service import DepositUnknown, NotLanded
+from countermand.values.identity import Mint, RequestId, Wallet
 
 ROOT: Final = "/trigger/v2"
 _SIGNATURE_CHARS_MAX: Final = 128
@@ -65,52 +59,6 @@ _WITHDRAWAL_NOT_LANDED: Final = error(
 _WITHDRAWAL_NOT_BUILT: Final = error(
     500, "Order will not fill any more, but its withdrawal could not be built. Please initiate cancel again."
 )
-
-
-class Vaults(Protocol):
-    """What the wire shows of custody."""
-
-    def vault_of(self, wallet: Wallet) -> Address: ...
-
-    def unsigned_transaction(self, craft: UnsignedTransaction) -> str: ...
-
-
-@dataclass(frozen=True, slots=True)
-class TriggerV2Context:
-    """What the endpoints work on."""
-
-    orders: TriggerService
-    vaults: Vaults
-    vault_id_of: Callable[[Wallet], str]
-    tokens: Tokens
-    price_of: Callable[[Mint], UsdPrice | None]
-    sessions: WalletSessions
-    challenges: Challenges
-    now: Callable[[], Instant]
-    """The venue's clock, by which an expiry lies in the future."""
-    no_creates: str | None = None
-    """Why no order can be placed here."""
-
-    def wallet(self, req: Request) -> Wallet:
-        """The wallet of the token that the request carries."""
-        wallet = self.sessions.wallet_of(req.get_header("authorization"))
-        if wallet is None:
-            raise Declined(UNAUTHORIZED)
-        return wallet
-
-    def check_user(self, field: str, given: str, wallet: Wallet) -> None:
-        """The user that a body names must be the one who asks."""
-        if given == self.vaults.vault_of(wallet):
-            raise Declined(error(400, f"{field} must not be the vault address"))
-        if given != wallet:
-            raise Declined(error(403, f"Forbidden: {field} must match authenticated user"))
-
-    def vault_answer(self, wallet: Wallet) -> VaultAnswer:
-        return VaultAnswer(
-            user_pubkey=wallet,
-            vault_pubkey=self.vaults.vault_of(wallet),
-            privy_vault_id=self.vault_id_of(wallet),
-        )
 
 
 class ChallengeResource:
@@ -225,7 +173,11 @@ class CraftResource:
         input_mint, output_mint = Mint(asked.input_mint), Mint(asked.output_mint)
         sold, _ = translate.check_pair(input_mint, output_mint, context.tokens.get)
         translate.check_worth(amount, sold, context.price_of(input_mint))
-        deposit = await context.orders.build_deposit(wallet, family, input_mint, output_mint, amount)
+        deposit = (
+            await context.dca.build_deposit(wallet, input_mint, output_mint, amount)
+            if family is None
+            else await context.orders.build_deposit(wallet, family, input_mint, output_mint, amount)
+        )
         transaction = context.vaults.unsigned_transaction(deposit.craft)
         return Answer(encode(translate.from_craft(deposit, transaction, context.vaults.vault_of(wallet), sold)))
 
@@ -333,8 +285,6 @@ class HistoryOrderResource:
 
     @RESPONDER.answers
     async def on_get(self, req: Request, order_id: str) -> Answer:
-        if order_id == "dca":  # The root of another history, which does not exist here.
-            raise falcon.HTTPRouteNotFound
         wallet = self._context.wallet(req)
         view = await self._context.orders.order(reading.order_id(order_id))
         if view is None:
@@ -358,4 +308,5 @@ def resources(context: TriggerV2Context) -> list[tuple[str, object]]:
         (f"{ROOT}/orders/price/confirm-cancel/{{order_id}}", ConfirmResource(context)),
         (f"{ROOT}/orders/history", HistoryResource(context)),
         (f"{ROOT}/orders/history/{{order_id}}", HistoryOrderResource(context)),
+        *dca_routes.resources(context, ROOT),
     ]

@@ -1,10 +1,11 @@
-"""The states that Trigger v2 shows of an order: two projections of the one that it has."""
+"""The states that Trigger v2 shows of an order: two projections of the one that it has, for each of its families."""
 
 from collections.abc import Mapping
 from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
+from countermand.orders.dca.model import order as dca
 from countermand.orders.trigger.model.order import State
 
 
@@ -88,3 +89,57 @@ DISPLAY: Final[Mapping[RawState, DisplayState]] = MappingProxyType(
 
 def display_state(state: State) -> DisplayState:
     return DISPLAY[RAW[state]]
+
+
+# --- recurring orders
+
+
+class DcaState(Enum):
+    """The seven states that Trigger v2 shows as `state` of a recurring order."""
+
+    DEPOSITING = "depositing"
+    ACTIVE = "active"
+    EXECUTING = "executing"
+    WITHDRAWING = "withdrawing"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    DEPOSIT_FAILED = "deposit_failed"
+
+
+class DcaDisplayState(Enum):
+    """What Trigger v2 shows as its `displayState`."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    EXECUTING = "executing"
+    PENDING_WITHDRAW = "pending_withdraw"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+DCA: Final[Mapping[dca.State, DcaState]] = MappingProxyType(
+    {
+        dca.State.DEPOSITING: DcaState.DEPOSITING,
+        dca.State.ACTIVE: DcaState.ACTIVE,
+        # It can still be cancelled, as what is active can.
+        dca.State.ROUND_DUE: DcaState.ACTIVE,
+        dca.State.EXECUTING: DcaState.EXECUTING,
+        dca.State.WITHDRAWING: DcaState.WITHDRAWING,
+        dca.State.COMPLETED: DcaState.COMPLETED,
+        dca.State.CANCELLED: DcaState.CANCELLED,
+        dca.State.DEPOSIT_FAILED: DcaState.DEPOSIT_FAILED,
+    }
+)
+
+DCA_DISPLAY: Final[Mapping[DcaState, DcaDisplayState]] = MappingProxyType(
+    {
+        DcaState.DEPOSITING: DcaDisplayState.PENDING,
+        DcaState.ACTIVE: DcaDisplayState.ACTIVE,
+        DcaState.EXECUTING: DcaDisplayState.EXECUTING,
+        DcaState.WITHDRAWING: DcaDisplayState.PENDING_WITHDRAW,
+        DcaState.COMPLETED: DcaDisplayState.COMPLETED,
+        DcaState.CANCELLED: DcaDisplayState.CANCELLED,
+        DcaState.DEPOSIT_FAILED: DcaDisplayState.FAILED,
+    }
+)

@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import UNSET, Raw, UnsetType
 
 from countermand.answering import Declined
+from countermand.dialects.trigger_v2.dca_translate import check_jl_mint
 from countermand.dialects.trigger_v2.envelope import error, invalid
 from countermand.dialects.trigger_v2.reading import Flaws
 from countermand.dialects.trigger_v2.refusals import WORDS
@@ -22,6 +23,7 @@ from countermand.dialects.trigger_v2.wire import (
     HistoryParams,
     PlacedAnswer,
 )
+from countermand.orders.dca.model.commands import UnsignedDeposit as UnsignedDcaDeposit
 from countermand.orders.trigger.model.commands import Amendment, LegChange, UnsignedDeposit
 from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.order import NOWHERE, Family, Leg, OrderGroup, Role, State
@@ -51,8 +53,11 @@ _FIELDS: Final = {
 # --- deposits
 
 
-def check_craft(body: CraftRequest) -> tuple[Family, BaseUnits]:
-    """The order's family and the amount. Older clients name neither type nor sub-type: theirs is a single order."""
+def check_craft(body: CraftRequest) -> tuple[Family | None, BaseUnits]:
+    """The order's family, None for a recurring one, and the amount.
+
+    Older clients name neither type nor sub-type: theirs is a single order.
+    """
     flaws = Flaws()
     amount = flaws.amount("amount", body.amount)
     for field, key in (
@@ -64,9 +69,10 @@ def check_craft(body: CraftRequest) -> tuple[Family, BaseUnits]:
     flaws.refuse()
     sub_type = body.order_sub_type
     if body.order_type == "dca":
-        named = sub_type is not UNSET
-        words = "orderSubType must be omitted when orderType is 'dca'" if named else "DCA orders are not enabled"
-        raise Declined(error(400, words))
+        if sub_type is not UNSET:
+            raise Declined(error(400, "orderSubType must be omitted when orderType is 'dca'"))
+        check_jl_mint(body)
+        return None, amount
     if body.order_type == "price" and sub_type is UNSET:
         options = 'Invalid option: expected one of "single"|"oco"|"otoco"'
         raise Declined(invalid({"orderSubType": options}))
@@ -95,7 +101,10 @@ def check_worth(amount: BaseUnits, token: Token, price: UsdPrice | None) -> None
         raise Declined(error(400, f"Order must be at least {DEPOSIT_USD_MIN} USD (current value: {worth} USD)"))
 
 
-def from_craft(deposit: UnsignedDeposit, transaction: str, vault: Address, token: Token) -> CraftAnswer:
+def from_craft(
+    deposit: UnsignedDeposit | UnsignedDcaDeposit, transaction: str, vault: Address, token: Token
+) -> CraftAnswer:
+    output = deposit.output_account if isinstance(deposit, UnsignedDeposit) else None
     return CraftAnswer(
         transaction=transaction,
         request_id=deposit.request_id,
@@ -104,7 +113,7 @@ def from_craft(deposit: UnsignedDeposit, transaction: str, vault: Address, token
         amount=str(deposit.craft.moves.units),
         token_decimals=token.decimals,
         input_token_account=deposit.input_account,
-        output_token_account=deposit.output_account or UNSET,
+        output_token_account=output or UNSET,
     )
 
 

@@ -61,6 +61,7 @@ class CraftRequest(Shape, frozen=True, kw_only=True):
     amount: Amount
     order_type: Literal["price", "dca"] | UnsetType = UNSET
     order_sub_type: OrderType | UnsetType = UNSET
+    jl_mint: str | UnsetType | None = UNSET
 
 
 class GivenTerms(Shape, frozen=True, kw_only=True):
@@ -175,28 +176,28 @@ class WithdrawnAnswer(Shape, frozen=True, kw_only=True):
     tx_signature: str
 
 
-def _one_of(*values: str) -> Meta:
+def one_of(*values: str) -> Meta:
     """Says in the document what a text can be."""
     return Meta(extra_json_schema={"enum": list(values)})
 
 
 class HistoryEvent(Optionals, frozen=True, kw_only=True):
-    type: Annotated[str, _one_of("deposit", "fill", "withdrawal", "cancelled", "expired")]
+    type: Annotated[str, one_of("deposit", "fill", "withdrawal", "cancelled", "expired")]
     timestamp: int
     tx_signature: str | UnsetType = UNSET
     mint: str | UnsetType = UNSET
     amount: str | UnsetType = UNSET
     output_mint: str | UnsetType = UNSET
     output_amount: str | UnsetType = UNSET
-    order_context: Annotated[str, _one_of(*(purpose.value for purpose in Purpose))] | UnsetType = UNSET
-    state: Annotated[str, _one_of("success", "failed", "pending")]
+    order_context: Annotated[str, one_of(*(purpose.value for purpose in Purpose))] | UnsetType = UNSET
+    state: Annotated[str, one_of("success", "failed", "pending")]
 
 
 class HistoryItem(Shape, frozen=True, kw_only=True):
     id: str
-    order_type: Annotated[str, _one_of("single", "oco", "otoco")]
-    order_state: Annotated[str, _one_of(*(state.value for state in DisplayState))]
-    raw_state: Annotated[str, _one_of(*(state.value for state in RawState))]
+    order_type: Annotated[str, one_of("single", "oco", "otoco")]
+    order_state: Annotated[str, one_of(*(state.value for state in DisplayState))]
+    raw_state: Annotated[str, one_of(*(state.value for state in RawState))]
     user_pubkey: str
     privy_wallet_pubkey: str
     input_mint: str
@@ -204,7 +205,7 @@ class HistoryItem(Shape, frozen=True, kw_only=True):
     remaining_input_amount: str
     output_mint: str
     trigger_mint: str
-    trigger_condition: Annotated[str, _one_of("above", "below")] | None
+    trigger_condition: Annotated[str, one_of("above", "below")] | None
     trigger_price_usd: NullableNumber
     slippage_bps: int | None
     expires_at: int

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Final, ParamSpec, TypeAlias, TypeVar
 
+from countermand.kernel import telemetry
 from countermand.kernel.grouped_writes import GroupedWrites
 from countermand.kernel.ids import Ids
 from countermand.kernel.ports import Clock, CommitUnknown, Unavailable
-from countermand.orders.trigger import telemetry
 from countermand.orders.trigger.bodies import decode_group
 from countermand.orders.trigger.model.commands import (
     Amendment,
@@ -122,7 +122,7 @@ def _told(request: str) -> Callable[[Callable[_P, Awaitable[_T]]], Callable[_P, 
         @wraps(method)
         async def told(*args: _P.args, **kwargs: _P.kwargs) -> _T:
             answer = await method(*args, **kwargs)
-            telemetry.answered(request, answer)
+            telemetry.answered(request, answer.refusal.name if isinstance(answer, Refused) else type(answer).__name__)
             return answer
 
         return told

@@ -1,6 +1,5 @@
 """The shard of trigger orders: its commands, its reads, and what it keeps in memory."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -8,6 +7,7 @@ from typing import Final, TypeAlias
 from countermand.kernel.grouped_reads import GroupedReads
 from countermand.kernel.ports import Epoch, ShardClock
 from countermand.kernel.shard import Shard
+from countermand.kernel.watchers import Watchers
 from countermand.kernel.writer_epoch import WriterEpoch
 from countermand.orders.shards import ONE_TRIGGER_SHARD, BucketOwners, OwnedElsewhere
 from countermand.orders.trigger.bodies import decode_craft, decode_group, decode_stored
@@ -68,7 +68,7 @@ class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows
         self._told = on_committed
         self._orders = GroupedReads(store.orders)
         self._crafts = GroupedReads(store.crafts)
-        self._watching: dict[OrderId, list[asyncio.Future[None]]] = {}
+        self._watchers = Watchers()
         self._as_stored: Sequence[OrderGroup] = ()
 
     # --- commands
@@ -117,7 +117,7 @@ class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows
     async def craft(self, request_id: RequestId) -> UnsignedDeposit | None:
         """None: none was made, or it died, and was forgotten."""
         writer = await self._ready()
-        fresh = writer.state.fresh(request_id)
+        fresh = writer.state.fresh.get(request_id)
         if fresh is not None:
             return fresh
         await writer.committed()
@@ -127,7 +127,7 @@ class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows
     def forget_dead_crafts(self, below_height: int) -> None:
         """Those that can no longer land, in memory: the store's own are deleted beside it."""
         if self._epoch is not None:
-            self._epoch.state.forget_dead(below_height)
+            self._epoch.state.fresh.forget_dead(below_height)
 
     # --- reads
 
@@ -151,16 +151,7 @@ class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows
 
     async def changed(self, order_id: OrderId) -> None:
         """Returns after the next commit that changes the order, or the next load: a lost commit may have changed it."""
-        future = asyncio.get_running_loop().create_future()
-        watching = self._watching.setdefault(order_id, [])
-        watching.append(future)
-        try:
-            await future
-        except asyncio.CancelledError:
-            watching.remove(future)
-            if not watching and self._watching.get(order_id) is watching:
-                del self._watching[order_id]
-            raise
+        await self._watchers.changed(order_id)
 
     # --- the life of a shard
 
@@ -190,19 +181,13 @@ class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows
     def _on_loaded(self, state: TriggerState) -> None:  # noqa: ARG002
         loaded, self._as_stored = self._as_stored, ()
         self._told(loaded, True)
-        self._wake(tuple(self._watching))
+        self._watchers.wake_all()
 
     def _on_committed(self, state: TriggerState) -> None:
         groups = state.take_committed()
         self._told(groups, False)
-        self._wake([group.id for group in groups])
+        self._watchers.wake(group.id for group in groups)
         state.evict(self.dormant_kept, self._is_wanted)
-
-    def _wake(self, order_ids: Sequence[OrderId]) -> None:
-        for order_id in order_ids:
-            for future in self._watching.pop(order_id, ()):
-                if not future.done():
-                    future.set_result(None)
 
     # --- fetching
 
@@ -210,7 +195,7 @@ class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows
         """The epoch, with the order in memory if there is one. What follows without an `await` sees it there."""
         while True:
             writer = await self._ready()
-            if order_id in writer.state.live.groups or writer.state.is_new(order_id):
+            if order_id in writer.state.live.groups or writer.state.fresh.is_new(order_id):
                 return writer
             row = await self._orders.ask(order_id)
             if writer is self._epoch:
@@ -230,4 +215,4 @@ class TriggerShard(Shard[TriggerState, Command, OrderEvent, Refused, TriggerRows
 
     def _is_wanted(self, order_id: OrderId) -> bool:
         """It may not leave memory: what is being read of it would be older than what is committed of it."""
-        return self._orders.is_asked(order_id) or order_id in self._watching
+        return self._orders.is_asked(order_id) or self._watchers.is_watched(order_id)

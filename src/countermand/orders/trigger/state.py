@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
 
+from countermand.kernel.fresh_deposits import FreshDeposits
 from countermand.kernel.writer_epoch import Entry
 from countermand.orders.trigger import journal as trigger_journal
 from countermand.orders.trigger.model.commands import (
@@ -24,12 +24,9 @@ from countermand.orders.trigger.model.trailing import Watermarks
 from countermand.orders.trigger.ports import CraftRow, TriggerRows
 from countermand.orders.trigger.records import record_of, record_of_move
 from countermand.orders.trigger.rows import craft_row, order_row, watermark_row
-from countermand.values.identity import Mint, OrderId, RequestId
+from countermand.values.identity import Mint, OrderId
 from countermand.values.instant import Instant, Moment
 from countermand.values.quantities import UsdPrice
-
-FRESH_KEPT: Final = 4_096
-"""A client signs a deposit and comes back within seconds. What was pushed out is found in the store."""
 
 
 @dataclass(slots=True)
@@ -51,8 +48,7 @@ class TriggerState:
         self._marks_shown: dict[tuple[Mint, Direction], Watermarks] = {}
         """As they are committed."""
         self._dormant: dict[OrderId, OrderGroup] = {}
-        self._fresh: dict[RequestId, UnsignedDeposit] = {}
-        self._fresh_orders: dict[OrderId, RequestId] = {}
+        self.fresh: FreshDeposits[UnsignedDeposit] = FreshDeposits()
 
     # --- deciding
 
@@ -73,7 +69,7 @@ class TriggerState:
         if isinstance(command, PlaceOrder):
             # It may have been forgotten since it was read: it had died, or the venue was reset.
             self.add_craft(craft_row(command.deposit))
-            self._forget_fresh(command.deposit.request_id)
+            self.fresh.forget(command.deposit.request_id)
         for order_id, event in events:
             if isinstance(event, WatermarkMoved):
                 self._pending.watermarks[event.mint, event.direction] = self.live.apply_move(event)
@@ -94,31 +90,9 @@ class TriggerState:
     def add_craft(self, row: CraftRow) -> None:
         self._pending.crafts.append(row)
 
-    # --- deposits that were built in this epoch, and became no order yet
-
     def add_fresh(self, deposit: UnsignedDeposit) -> None:
         self.add_craft(craft_row(deposit))
-        self._fresh[deposit.request_id] = deposit
-        self._fresh_orders[deposit.order_id] = deposit.request_id
-        while len(self._fresh) > FRESH_KEPT:
-            self._forget_fresh(next(iter(self._fresh)))
-
-    def fresh(self, request_id: RequestId) -> UnsignedDeposit | None:
-        return self._fresh.get(request_id)
-
-    def is_new(self, order_id: OrderId) -> bool:
-        """No order of this id can be stored: its deposit was built in this epoch, and placed none."""
-        return order_id in self._fresh_orders
-
-    def forget_dead(self, below_height: int) -> None:
-        """Heights rise, so the oldest die first."""
-        while self._fresh and next(iter(self._fresh.values())).craft.last_valid_height < below_height:
-            self._forget_fresh(next(iter(self._fresh)))
-
-    def _forget_fresh(self, request_id: RequestId) -> None:
-        deposit = self._fresh.pop(request_id, None)
-        if deposit is not None:
-            del self._fresh_orders[deposit.order_id]
+        self.fresh.add(deposit)
 
     # --- committing
 

@@ -7,10 +7,10 @@ from typing import Final, assert_never
 from countermand.orders.trigger.model.commands import UnsignedDeposit
 from countermand.orders.trigger.model.order import Family, OrderGroup, Sale
 from countermand.orders.trigger.model.slippage import Market, Minimum, minimum_of
-from countermand.orders.trigger.too_little import too_little
 from countermand.services.custody.custody import Parcel, VaultCustody
 from countermand.services.custody.plans import Close, Fund, Move, Open, Return, Signatory, SigningPlan, Swap
 from countermand.services.liquidity.routing import Quote
+from countermand.services.liquidity.too_little import too_little
 from countermand.services.transactions.submissions import alteration, read_submission
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.quantities import NOTHING, USD_SCALE, BaseUnits, UsdPrice, decimal_text, dollars

@@ -46,7 +46,6 @@ from countermand.orders.trigger.model.order import (
     OrderGroup,
     State,
     Terms,
-    Withdrawal,
     are_crossed,
     as_asked,
     following,
@@ -63,6 +62,7 @@ from countermand.values.transactions import (
     UnsignedTransaction,
     digest_of,
 )
+from countermand.values.withdrawal import Withdrawal
 
 OrderCommand: TypeAlias = (
     PlaceOrder

@@ -34,20 +34,17 @@ from countermand.orders.trigger.model.events import (
 )
 from countermand.orders.trigger.model.order import (
     AT_REST,
-    FORMER_CRAFTS_MAX,
     Family,
     OrderGroup,
     Original,
     Progress,
     State,
-    SupersededTransaction,
-    Withdrawal,
 )
 from countermand.values.holding import Holding
 from countermand.values.identity import OrderId
 from countermand.values.instant import Instant
 from countermand.values.quantities import NOTHING
-from countermand.values.transactions import UnsignedTransaction, digest_of
+from countermand.values.withdrawal import Withdrawal, crafted_again, failed
 
 _ENDED: Final = (State.FILLED, State.CANCELLED)
 _SWEEPING: Final = (SweepStarted, SweepFailed, SweepDone, PauseEnded)
@@ -182,7 +179,8 @@ def _progress(group: OrderGroup, event: Event, at: Instant) -> Progress:
                 close_rejections=before.close_rejections + event.close_rejected,
             )
         case CancelRequested():
-            return replace(before, retry_at=None, withdrawal=_recrafted(before.withdrawal, event))
+            withdrawal = crafted_again(before.withdrawal, event.request_id, event.craft)
+            return replace(before, retry_at=None, withdrawal=withdrawal)
         case WithdrawalFailed():
             rejections = before.close_rejections + event.close_rejected
             return replace(before, attempt=None, close_rejections=rejections, withdrawal=_failed(group, event))
@@ -230,29 +228,11 @@ def _swept(before: Progress, event: SweepFailed | SweepDone) -> Progress:
     return replace(before, attempt=None, retry_at=event.retry_at, failed_fills=before.failed_fills + 1)
 
 
-def _recrafted(withdrawal: Withdrawal | None, event: CancelRequested) -> Withdrawal:
-    if withdrawal is None:
-        return Withdrawal(event.request_id, event.craft)
-    assert withdrawal.request_id == event.request_id, "a cancellation keeps its request id"
-    if withdrawal.craft is None:
-        return replace(withdrawal, craft=event.craft)
-    return replace(withdrawal, craft=event.craft, former=_remember(withdrawal, _former(withdrawal.craft)))
-
-
 def _failed(group: OrderGroup, event: WithdrawalFailed) -> Withdrawal:
     attempt, withdrawal = group.progress.attempt, group.progress.withdrawal
     assert withdrawal is not None, f"order {group.id} has no withdrawal"
     assert attempt is not None, f"order {group.id} has no withdrawal that could fail"
-    failed = replace(_former(attempt.craft), dead=event.rejection is None, rejection=event.rejection)
-    return replace(withdrawal, craft=None, former=_remember(withdrawal, failed))
-
-
-def _former(craft: UnsignedTransaction) -> SupersededTransaction:
-    return SupersededTransaction(digest_of(craft.message), craft.last_valid_height)
-
-
-def _remember(withdrawal: Withdrawal, former: SupersededTransaction) -> tuple[SupersededTransaction, ...]:
-    return (*withdrawal.former, former)[-FORMER_CRAFTS_MAX:]
+    return failed(withdrawal, attempt, event.rejection)
 
 
 class Work(Enum):

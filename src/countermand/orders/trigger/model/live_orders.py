@@ -22,12 +22,12 @@ from countermand.orders.trigger.model.events import Event, OrderPlaced, Watermar
 from countermand.orders.trigger.model.lifecycle import evolve, next_due, place
 from countermand.orders.trigger.model.order import OrderGroup, State, following
 from countermand.orders.trigger.model.refusals import Refusal, Refused
-from countermand.orders.trigger.model.timer_queue import TimerQueue
 from countermand.orders.trigger.model.trailing import Trail, TrailingIndex, Watermarks
 from countermand.orders.trigger.model.trigger_index import TriggerIndex
 from countermand.values.identity import Mint, OrderId
 from countermand.values.instant import Instant, Moment
 from countermand.values.quantities import UsdPrice
+from countermand.values.timer_queue import TimerQueue
 
 OrderEvent: TypeAlias = tuple[OrderId, Event]
 

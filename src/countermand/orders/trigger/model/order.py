@@ -9,10 +9,11 @@ from typing import Final
 from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.trailing import Trail, trigger_price
 from countermand.values.holding import Holding
-from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
+from countermand.values.identity import Address, Mint, OrderId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import NOTHING, BaseUnits, Bps, UsdPrice
-from countermand.values.transactions import Attempt, UnsignedTransaction
+from countermand.values.transactions import Attempt
+from countermand.values.withdrawal import Withdrawal
 
 
 class Family(Enum):
@@ -87,35 +88,6 @@ def following(leg: Leg, watermark: UsdPrice, mark: int) -> Leg:
 
 _SLIPPAGES: Final[dict[int, Bps]] = {}
 """At most the 10⁴ that dialects let in."""
-
-
-@dataclass(frozen=True, slots=True)
-class SupersededTransaction:
-    """A withdrawal that will never be co-signed again, remembered to tell a late confirmation why."""
-
-    digest: bytes
-    """Of its message, SHA-256."""
-    last_valid_height: int
-    dead: bool = False
-    """It was co-signed and did not land while it could."""
-    rejection: str | None = None
-    """The chain's error, when it landed and failed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Withdrawal:
-    """One cancellation, from the first request until the funds are back."""
-
-    request_id: RequestId
-    craft: UnsignedTransaction | None
-    """The newest, the only one that a confirm may turn into an attempt. None: it could not be built, or it failed."""
-    former: tuple[SupersededTransaction, ...] = ()
-    """The newest last, at most `FORMER_CRAFTS_MAX`."""
-    signature: Signature | None = None
-    """The transaction that landed."""
-
-
-FORMER_CRAFTS_MAX: Final = 64
 
 
 @dataclass(frozen=True, slots=True)

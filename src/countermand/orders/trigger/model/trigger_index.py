@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Generic, TypeAlias, TypeVar
 
 from countermand.orders.trigger.model.condition import Condition, Direction
-from countermand.orders.trigger.model.swept_heap import STALE_ALLOWED, SWEPT_AT_ONCE, SweptHeap
 from countermand.values.identity import Mint, OrderId
 from countermand.values.quantities import UsdPrice
+from countermand.values.swept_heap import STALE_ALLOWED, SWEPT_AT_ONCE, SweptHeap
 
 _Order = TypeVar("_Order")
 _LOOKS_AN_ORDER: Final = 8

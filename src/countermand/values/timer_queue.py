@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from heapq import heappop, heappush
 from typing import Final, Generic, TypeAlias, TypeVar
 
-from countermand.orders.trigger.model.swept_heap import STALE_ALLOWED, SWEPT_AT_ONCE, SweptHeap
 from countermand.values.identity import OrderId
 from countermand.values.instant import Instant
+from countermand.values.swept_heap import STALE_ALLOWED, SWEPT_AT_ONCE, SweptHeap
 
 _Order = TypeVar("_Order")
 _Entry: TypeAlias = tuple[Instant, OrderId]

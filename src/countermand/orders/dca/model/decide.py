@@ -1,0 +1,369 @@
+"""What a command does to a recurring order: the only place that chooses.
+
+Pure: an order, a command and a moment in; events or a refusal out.
+"""
+
+from typing import Final, TypeAlias, assert_never
+
+from countermand.orders.dca.model.commands import (
+    AbandonFill,
+    BeginRound,
+    Command,
+    ConfirmCancel,
+    EndPause,
+    PlaceOrder,
+    RequestCancel,
+    ResolveAttempt,
+    StartFill,
+    StartSweep,
+)
+from countermand.orders.dca.model.events import (
+    CancelRequested,
+    DepositFailed,
+    DepositLanded,
+    Event,
+    FillLanded,
+    FillStarted,
+    OrderPlaced,
+    PauseEnded,
+    RoundBegan,
+    RoundPostponed,
+    SweepDone,
+    SweepFailed,
+    SweepStarted,
+    WithdrawalFailed,
+    WithdrawalLanded,
+    WithdrawalStarted,
+)
+from countermand.orders.dca.model.lifecycle import next_due
+from countermand.orders.dca.model.order import DcaOrder, State, Terms
+from countermand.orders.dca.model.refusals import Refusal, Refused
+from countermand.values.instant import Instant, Moment
+from countermand.values.quantities import NOTHING, dollars
+from countermand.values.transactions import (
+    Attempt,
+    AttemptKind,
+    Submission,
+    SubmissionFault,
+    TransactionOutcome,
+    UnsignedTransaction,
+    digest_of,
+)
+from countermand.values.withdrawal import Withdrawal
+
+Decision: TypeAlias = tuple[Event, ...]
+"""What happened, in order. Empty: it had happened before, and is so."""
+
+RETRY_PAUSE_MS: Final = 1_000
+RETRY_PAUSE_MS_MAX: Final = 60_000
+BEGIN_MS_MAX: Final = 30 * 24 * 3_600_000
+"""So far in the future the first round may be."""
+ROUND_CENTS_MIN: Final = 980
+"""Ten US dollars, less a tolerance for prices that move between the craft and the create."""
+ACTIVE_MAX: Final = 10
+"""So many active orders a wallet may have."""
+
+_CANCELLABLE: Final = (State.ACTIVE, State.ROUND_DUE, State.WITHDRAWING)
+_FAULTS: Final = {
+    SubmissionFault.NOT_A_TRANSACTION: Refusal.TRANSACTION_UNREADABLE,
+    SubmissionFault.NOT_CANONICAL: Refusal.TRANSACTION_NOT_CANONICAL,
+    SubmissionFault.UNSIGNED: Refusal.TRANSACTION_UNSIGNED,
+    SubmissionFault.WRONG_SIGNATURE: Refusal.TRANSACTION_WRONG_SIGNATURE,
+}
+
+
+def decide(order: DcaOrder | None, command: Command, moment: Moment, *, active: int) -> Decision | Refused:
+    """`active` counts the active orders of the wallet of a `PlaceOrder`."""
+    if isinstance(command, PlaceOrder):
+        return _place(order, command, moment, active)
+    if order is None:
+        return Refused(Refusal.ORDER_UNKNOWN)
+    match command:
+        case RequestCancel():
+            return _request_cancel(order, command)
+        case ConfirmCancel():
+            return _confirm_cancel(order, command)
+        case BeginRound():
+            return _begin_round(order, moment)
+        case StartFill():
+            return _start_fill(order, command)
+        case AbandonFill():
+            return _abandon_fill(order, command, moment)
+        case EndPause():
+            return _end_pause(order, moment)
+        case StartSweep():
+            return _start_sweep(order, command)
+        case ResolveAttempt():
+            return _resolve(order, command, moment)
+        case _:
+            assert_never(command)
+
+
+# --- placing
+
+
+def _place(order: DcaOrder | None, command: PlaceOrder, moment: Moment, active: int) -> Decision | Refused:
+    if order is not None:
+        return _place_again(order, command)
+    deposit, submission = command.deposit, command.submission
+    if unlike := _field_unlike_craft(command):
+        return Refused(Refusal.DEPOSIT_UNLIKE_CRAFT, detail=unlike)
+    if refused := _refused_plan(command, moment.at):
+        return refused
+    if active >= ACTIVE_MAX:
+        return Refused(Refusal.TOO_MANY_ACTIVE)
+    if refused := _refused_submission(submission, deposit.craft.message):
+        return refused
+    if command.flaw is not None:
+        return Refused(Refusal.DEPOSIT_FLAWED, detail=command.flaw)
+    terms = Terms(
+        wallet=command.wallet,
+        deposit_request_id=deposit.request_id,
+        input_mint=command.input_mint,
+        output_mint=command.output_mint,
+        input_account=deposit.input_account,
+        deposited=command.amount,
+        plan=command.plan,
+    )
+    # From here on nothing can refuse.
+    attempt = Attempt(1, AttemptKind.DEPOSIT, deposit.craft, submission.user_signature)
+    return (OrderPlaced(terms, attempt),)
+
+
+def _place_again(order: DcaOrder, command: PlaceOrder) -> Decision | Refused:
+    if not _asks_the_same(order, command):
+        own = command.wallet == order.terms.wallet
+        return Refused(Refusal.DEPOSIT_DUPLICATE, order_id=order.id if own else None)
+    if order.state is State.DEPOSIT_FAILED:
+        return Refused(Refusal.DEPOSIT_FAILED_BEFORE)
+    return _refused_submission(command.submission, command.deposit.craft.message) or ()
+
+
+def _asks_the_same(order: DcaOrder, command: PlaceOrder) -> bool:
+    """Whether the command is the one that placed the order, but perhaps for the user's signature."""
+    terms = order.terms
+    return (
+        command.submission.message == command.deposit.craft.message
+        and command.wallet == terms.wallet
+        and command.input_mint == terms.input_mint
+        and command.output_mint == terms.output_mint
+        and command.amount == terms.deposited
+        and command.plan == terms.plan
+    )
+
+
+def _field_unlike_craft(command: PlaceOrder) -> str:
+    """The first field in which the order is not what the deposit was crafted for, or nothing."""
+    deposit = command.deposit
+    pairs = (
+        ("userPubkey", command.wallet == deposit.wallet),
+        ("inputMint", command.input_mint == deposit.input_mint),
+        ("outputMint", command.output_mint == deposit.output_mint),
+        ("inputAmount", command.amount == deposit.craft.moves),
+    )
+    return next((field for field, same in pairs if not same), "")
+
+
+def _refused_plan(command: PlaceOrder, at: Instant) -> Refused | None:
+    begin_at, cents = command.plan.begin_at, command.round_cents
+    if begin_at is not None and begin_at <= at:
+        return Refused(Refusal.BEGIN_PAST)
+    if begin_at is not None and begin_at > at + BEGIN_MS_MAX:
+        return Refused(Refusal.BEGIN_TOO_LATE)
+    if cents is None:
+        return Refused(Refusal.PRICE_UNKNOWN, detail=command.input_mint)
+    if cents < ROUND_CENTS_MIN or command.amount.units < command.plan.rounds:
+        return Refused(Refusal.ROUND_TOO_SMALL, detail=f"{cents // 100}.{cents % 100:02d}")
+    return None
+
+
+def _refused_submission(submission: Submission, message: bytes) -> Refused | None:
+    fault = submission.fault
+    if fault in (SubmissionFault.NOT_A_TRANSACTION, SubmissionFault.NOT_CANONICAL):
+        return Refused(_FAULTS[fault])
+    if submission.message != message:
+        return Refused(Refusal.TRANSACTION_OTHER, detail="accounts")
+    return Refused(_FAULTS[fault]) if fault is not None else None
+
+
+# --- rounds
+
+
+def _begin_round(order: DcaOrder, moment: Moment) -> Decision | Refused:
+    """It happens by the price of now, whenever it was due."""
+    due, progress, band = next_due(order), order.progress, order.terms.plan.band
+    if order.state is not State.ACTIVE or due is None or moment.at < due:
+        return Refused(Refusal.NOTHING_TO_DO)
+    if progress.began_at is not None and moment.at > _window_end(order, progress.began_at):
+        return (_rescheduled(order, moment.at, "the time to try it again is over"),)
+    if band is not None and (moment.price is None or not band.holds(moment.price)):
+        shown = "is not known" if moment.price is None else f"is {dollars(moment.price)}"
+        return (_rescheduled(order, moment.at, f"the price {shown}, which is out of its band"),)
+    return (RoundBegan(),)
+
+
+def _start_fill(order: DcaOrder, command: StartFill) -> Decision | Refused:
+    if command.made_from != order.version or order.state is not State.ROUND_DUE:
+        return Refused(Refusal.CRAFT_STALE)
+    return (FillStarted(Attempt(order.progress.attempts + 1, AttemptKind.FILL, command.craft, None)),)
+
+
+def _abandon_fill(order: DcaOrder, command: AbandonFill, moment: Moment) -> Decision | Refused:
+    if command.made_from != order.version or order.state is not State.ROUND_DUE:
+        return Refused(Refusal.CRAFT_STALE)
+    return (_postponed(order, moment.at, command.reason),)
+
+
+def _postponed(order: DcaOrder, at: Instant, reason: str) -> RoundPostponed:
+    """To another try within the retry window, or else to the next interval."""
+    began_at, until = order.progress.began_at, _pause_end(order, at)
+    assert began_at is not None, f"a round of order {order.id} failed without having begun"
+    if until > _window_end(order, began_at):
+        return _rescheduled(order, at, reason)
+    return RoundPostponed(reason, until, rescheduled=False)
+
+
+def _rescheduled(order: DcaOrder, at: Instant, reason: str) -> RoundPostponed:
+    """The next whole interval after the round was due that is not past: what was missed is not made up for."""
+    due, interval_ms = order.progress.next_fill_at, order.terms.plan.interval_ms
+    intervals = max(0, at - due) // interval_ms + 1
+    return RoundPostponed(reason, Instant(due + intervals * interval_ms), rescheduled=True)
+
+
+def _window_end(order: DcaOrder, began_at: Instant) -> Instant:
+    return Instant(began_at + order.terms.plan.retry_window_s * 1_000)
+
+
+# --- the two steps of a cancel
+
+
+def _request_cancel(order: DcaOrder, command: RequestCancel) -> Decision | Refused:
+    if order.terms.wallet != command.wallet:
+        return Refused(Refusal.ORDER_UNKNOWN)
+    if order.state not in _CANCELLABLE:
+        return Refused(Refusal.STATE_FORBIDS_CANCEL, state=order.state)
+    if order.progress.attempt is not None:
+        return ()  # A co-signed withdrawal is on its way: its very message is the answer.
+    if command.craft is not None and command.made_from != order.version:
+        return Refused(Refusal.CRAFT_STALE)
+    withdrawal = order.progress.withdrawal
+    request_id = command.request_id if withdrawal is None else withdrawal.request_id
+    return (CancelRequested(request_id, command.craft),)
+
+
+def _confirm_cancel(order: DcaOrder, command: ConfirmCancel) -> Decision | Refused:
+    if order.terms.wallet != command.wallet:
+        return Refused(Refusal.ORDER_UNKNOWN)
+    attempt, withdrawal = order.progress.attempt, order.progress.withdrawal
+    if withdrawal is None:
+        return Refused(Refusal.NOT_CANCELLED, state=order.state)
+    if withdrawal.request_id != command.request_id:
+        return Refused(Refusal.WITHDRAWAL_UNKNOWN)
+    if order.state is State.CANCELLED:
+        return ()  # Landed wins before any bytes are looked at.
+    submission = command.submission
+    if submission.fault in (SubmissionFault.NOT_A_TRANSACTION, SubmissionFault.NOT_CANONICAL):
+        return Refused(_FAULTS[submission.fault])
+    if refused := _refused_as_former(withdrawal, command):
+        return refused
+    current = attempt.craft if attempt is not None else withdrawal.craft
+    if current is None:
+        return Refused(Refusal.WITHDRAWAL_UNKNOWN)
+    if refused := _refused_submission(submission, current.message):
+        return refused
+    if attempt is not None:
+        return ()  # The first valid signature is the only one ever sent.
+    if command.block_height > current.last_valid_height:
+        return Refused(Refusal.WITHDRAWAL_EXPIRED)
+    if command.flaw is not None:
+        return Refused(Refusal.WITHDRAWAL_UNPAYABLE, detail=command.flaw)
+    # From here on nothing can refuse.
+    number = order.progress.attempts + 1
+    return (WithdrawalStarted(Attempt(number, AttemptKind.WITHDRAWAL, current, submission.user_signature)),)
+
+
+def _refused_as_former(withdrawal: Withdrawal, command: ConfirmCancel) -> Refused | None:
+    digest = digest_of(command.submission.message)
+    for former in withdrawal.former:
+        if former.digest == digest:
+            if former.rejection is not None:
+                return Refused(Refusal.WITHDRAWAL_REJECTED, detail=former.rejection)
+            if former.dead or command.block_height > former.last_valid_height:
+                return Refused(Refusal.WITHDRAWAL_EXPIRED)
+            return Refused(Refusal.WITHDRAWAL_SUPERSEDED)
+    return None
+
+
+# --- what dust left open
+
+
+def _end_pause(order: DcaOrder, moment: Moment) -> Decision | Refused:
+    retry_at = order.progress.retry_at
+    if not order.progress.sweep_due or retry_at is None or moment.at < retry_at:
+        return Refused(Refusal.NOTHING_TO_DO)
+    return (PauseEnded(),)
+
+
+def _start_sweep(order: DcaOrder, command: StartSweep) -> Decision | Refused:
+    progress = order.progress
+    if command.made_from != order.version or not progress.sweep_due or progress.attempt is not None:
+        return Refused(Refusal.CRAFT_STALE)
+    if command.craft is None:
+        return (SweepDone(signature=None, dust=NOTHING),)
+    return (SweepStarted(Attempt(progress.attempts + 1, AttemptKind.SWEEP, command.craft, None)),)
+
+
+# --- what became of an attempt
+
+
+def _resolve(order: DcaOrder, command: ResolveAttempt, moment: Moment) -> Decision | Refused:
+    attempt = order.progress.attempt
+    if attempt is None or attempt.number != command.number:
+        return Refused(Refusal.NOTHING_TO_DO)
+    landed = command.outcome is TransactionOutcome.LANDED
+    match attempt.kind:
+        case AttemptKind.DEPOSIT:
+            failed = DepositFailed(command.signature, command.error)
+            return (DepositLanded(command.signature) if landed else failed,)
+        case AttemptKind.FILL:
+            return (_fill_landed(order, attempt.craft, command) if landed else _fill_failed(order, command, moment),)
+        case AttemptKind.WITHDRAWAL:
+            return (_withdrawal_landed(attempt.craft, command) if landed else _withdrawal_failed(command),)
+        case AttemptKind.SWEEP:
+            swept = SweepDone(command.signature, attempt.craft.dust)
+            return (swept if landed else SweepFailed(_pause_end(order, moment.at)),)
+        case _:
+            assert_never(attempt.kind)
+
+
+def _fill_landed(order: DcaOrder, craft: UnsignedTransaction, command: ResolveAttempt) -> Event:
+    """The user got back all that the last swap left: the rest of the order's own funds first, the others are dust."""
+    swap = command.swap
+    assert swap is not None, f"the fill of order {order.id} landed, and does not show what it moved"
+    returned = min(order.funds.post(swap.used).left, swap.returned) if craft.closes else NOTHING
+    dust = swap.returned - returned
+    return FillLanded(command.signature, swap.used, swap.received, dust, closed=craft.closes, returned=returned)
+
+
+def _fill_failed(order: DcaOrder, command: ResolveAttempt, moment: Moment) -> Event:
+    postponed = _postponed(order, moment.at, command.error or "the transaction did not land in time")
+    close_rejected = command.outcome is TransactionOutcome.REJECTED and command.at_close
+    return RoundPostponed(
+        postponed.reason, postponed.until, postponed.rescheduled, command.signature, close_rejected=close_rejected
+    )
+
+
+def _withdrawal_landed(craft: UnsignedTransaction, command: ResolveAttempt) -> Event:
+    return WithdrawalLanded(command.signature, withdrawn=craft.moves, dust=craft.dust, closed=craft.closes)
+
+
+def _withdrawal_failed(command: ResolveAttempt) -> Event:
+    rejected = command.outcome is TransactionOutcome.REJECTED
+    rejection = command.error or "unknown error" if rejected else None
+    return WithdrawalFailed(command.signature, rejection, close_rejected=rejected and command.at_close)
+
+
+def _pause_end(order: DcaOrder, at: Instant) -> Instant:
+    """1, 2, 4 … 60 seconds after `at`, by the number of failures in a row."""
+    doublings = min(order.progress.failures, 6)
+    return Instant(at + min(RETRY_PAUSE_MS << doublings, RETRY_PAUSE_MS_MAX))

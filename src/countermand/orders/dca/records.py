@@ -1,0 +1,230 @@
+"""What readers are told of recurring orders: one record an event, which says by itself all of it.
+
+A story begins with the order's terms. Bodies are JSON in camelCase; amounts are decimal strings of base units, prices
+decimal strings of US dollars, times milliseconds since the epoch.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from countermand.kernel.journal import encode
+from countermand.kernel.ports import EventRecord
+from countermand.orders.dca.journal import COMMANDS, EVENTS
+from countermand.orders.dca.model import events
+from countermand.orders.dca.model.commands import Command
+from countermand.orders.dca.model.events import Event
+from countermand.orders.dca.model.order import DcaOrder, PriceBand, State, Terms
+from countermand.orders.dca.words import dca_reason
+from countermand.values.identity import Signature
+from countermand.values.instant import Instant
+from countermand.values.quantities import BaseUnits, UsdPrice, dollars
+
+
+class ToldBand(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
+    mint: str
+    least: str | None = None
+    most: str | None = None
+
+
+class ToldTerms(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
+    input_mint: str
+    output_mint: str
+    amount: str
+    rounds: int
+    interval_seconds: int
+    begin_at: Instant | None = None
+    band: ToldBand | None = None
+
+
+class ToldEvent(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
+    """`version` is the order's after it. What an event does not have is left out.
+
+    `mint` and `amount` are what moved of the input, `outputMint` and `outputAmount` what a round gave, `returned` what
+    the last one left over and gave back, `dust` what strangers had sent to the order's account. `tries` counts those of
+    the round, with this one.
+    """
+
+    event: str
+    at: Instant
+    version: int
+    cause: str
+    reason: str | None = None
+    signature: str | None = None
+    mint: str | None = None
+    amount: str | None = None
+    output_mint: str | None = None
+    output_amount: str | None = None
+    dust: str | None = None
+    returned: str | None = None
+    round: int | None = None
+    tries: int | None = None
+    until: Instant | None = None
+    rescheduled: bool = False
+    terms: ToldTerms | None = None
+
+
+_TOLD: Final = msgspec.json.Decoder(ToldEvent)
+
+decode_told = _TOLD.decode
+
+
+def record_of(before: DcaOrder | None, order: DcaOrder, event: Event, command: Command, at: Instant) -> EventRecord:
+    """`before` and `order`: the order before and after the event."""
+    told = told_of(before, order, event, command, at)
+    return EventRecord(order.terms.wallet, order.id, told.event, encode(told))
+
+
+def told_of(before: DcaOrder | None, order: DcaOrder, event: Event, command: Command, at: Instant) -> ToldEvent:
+    return ToldEvent(
+        EVENTS.name_of(event),
+        at,
+        order.version,
+        COMMANDS.name_of(command),
+        dca_reason(event),
+        **_details(before or order, event),
+    )
+
+
+def _details(order: DcaOrder, event: Event) -> dict[str, Any]:
+    """`order`: as it was before the event."""
+    terms = order.terms
+    match event:
+        case events.OrderPlaced():
+            return {"terms": _told_terms(event.terms)}
+        case events.DepositLanded() | events.DepositFailed():
+            return {"signature": event.signature, "mint": terms.input_mint, "amount": str(terms.deposited.units)}
+        case events.RoundBegan():
+            return {"round": order.round_number, "tries": order.progress.failures + 1}
+        case events.RoundPostponed():
+            return {
+                **({} if event.signature is None else {"signature": event.signature}),
+                "mint": terms.input_mint,
+                "amount": str(order.round_amount.units),
+                "output_mint": terms.output_mint,
+                "round": order.round_number,
+                "tries": order.progress.failures + _was_tried(order),
+                "until": event.until,
+                "rescheduled": event.rescheduled,
+            }
+        case events.FillLanded():
+            return {
+                "signature": event.signature,
+                "mint": terms.input_mint,
+                "amount": str(event.used.units),
+                "output_mint": terms.output_mint,
+                "output_amount": str(event.received.units),
+                "round": order.round_number,
+                "tries": order.progress.failures + 1,
+                **_dust(event.dust),
+                **({"returned": str(event.returned.units)} if event.returned else {}),
+            }
+        case events.WithdrawalLanded():
+            moved = {"mint": terms.input_mint, "amount": str(event.withdrawn.units)}
+            return {"signature": event.signature, **moved, **_dust(event.dust)}
+        case events.WithdrawalFailed():
+            return {"signature": event.signature}
+        case events.SweepDone():
+            return {"signature": event.signature, "mint": terms.input_mint, **_dust(event.dust)}
+        case _:
+            return {}
+
+
+def _was_tried(order: DcaOrder) -> bool:
+    """Now: else its price was out of its band, or its time was over."""
+    return order.state in (State.ROUND_DUE, State.EXECUTING)
+
+
+def _told_terms(terms: Terms) -> ToldTerms:
+    plan = terms.plan
+    return ToldTerms(
+        terms.input_mint,
+        terms.output_mint,
+        str(terms.deposited.units),
+        plan.rounds,
+        plan.interval_s,
+        plan.begin_at,
+        None if plan.band is None else _told_band(plan.band),
+    )
+
+
+def _told_band(band: PriceBand) -> ToldBand:
+    return ToldBand(band.mint, _dollars(band.least), _dollars(band.most))
+
+
+def _dollars(price: UsdPrice | None) -> str | None:
+    return None if price is None else dollars(price)
+
+
+def _dust(dust: BaseUnits) -> dict[str, str]:
+    return {"dust": str(dust.units)} if dust.units else {}
+
+
+# --- what the owner of an order is shown
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One line of an order's history. `kind` is deposit, fill, withdrawal or cancelled.
+
+    `rescheduled`: a round that was moved to the next interval. `tries` counts those of the round.
+    """
+
+    kind: str
+    at: Instant
+    succeeded: bool = True
+    rescheduled: bool = False
+    signature: Signature | None = None
+    round: int | None = None
+    amount: BaseUnits | None = None
+    output_amount: BaseUnits | None = None
+    tries: int | None = None
+
+
+SHOWN_KINDS: Final = ("deposit_landed", "deposit_failed", "fill_landed", "withdrawal_landed")
+PASSING_KIND: Final = "round_postponed"
+"""Possibly many, of which only the newest `PASSING_SHOWN` are shown."""
+PASSING_SHOWN: Final = 20
+ENTRIES_SHOWN: Final = 200
+
+
+def history_of(told: ToldEvent) -> Iterator[HistoryEntry]:
+    """What the event adds to the history of its order; the newest first."""
+    match told.event:
+        case "deposit_landed":
+            yield _entry("deposit", told)
+        case "deposit_failed":
+            yield _entry("deposit", told, succeeded=False)
+        case "fill_landed":
+            if told.returned is not None:
+                yield HistoryEntry("withdrawal", told.at, signature=_signature(told), amount=_units(told.returned))
+            yield _entry("fill", told)
+        case "round_postponed":
+            yield _entry("fill", told, succeeded=False)
+        case "withdrawal_landed":
+            yield _entry("withdrawal", told)
+            yield HistoryEntry("cancelled", told.at)
+
+
+def _entry(kind: str, told: ToldEvent, *, succeeded: bool = True) -> HistoryEntry:
+    return HistoryEntry(
+        kind,
+        told.at,
+        succeeded,
+        told.rescheduled,
+        _signature(told),
+        told.round,
+        _units(told.amount),
+        _units(told.output_amount),
+        told.tries,
+    )
+
+
+def _signature(told: ToldEvent) -> Signature | None:
+    return None if told.signature is None else Signature(told.signature)
+
+
+def _units(text: str | None) -> BaseUnits | None:
+    return None if text is None else BaseUnits(int(text))

@@ -1,0 +1,30 @@
+"""Recurring orders and their deposits as they are stored."""
+
+from countermand.kernel.journal import encode
+from countermand.orders.dca.model.commands import UnsignedDeposit
+from countermand.orders.dca.model.lifecycle import ACTIVE, is_dormant
+from countermand.orders.dca.model.order import DcaOrder
+from countermand.orders.dca.ports import CraftRow, OrderRow
+from countermand.values.bucket import bucket_of
+
+
+def craft_row(deposit: UnsignedDeposit) -> CraftRow:
+    height = deposit.craft.last_valid_height
+    return CraftRow(deposit.request_id, bucket_of(deposit.wallet), deposit.order_id, height, encode(deposit))
+
+
+def order_row(order: DcaOrder) -> OrderRow:
+    terms = order.terms
+    return OrderRow(
+        id=order.id,
+        bucket=bucket_of(terms.wallet),
+        wallet=terms.wallet,
+        live=not is_dormant(order),
+        active=order.state in ACTIVE,
+        input_mint=terms.input_mint,
+        output_mint=terms.output_mint,
+        created_at=order.created_at,
+        updated_at=order.updated_at,
+        next_fill_at=order.progress.next_fill_at,
+        body=encode(order),
+    )

@@ -1,0 +1,181 @@
+"""Recurring orders, and a venue that is killed between their rounds and in the middle of them."""
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import pytest_asyncio
+
+from tests.end_to_end.crash_support import ONE_USDC, SOL, USDC, Lost, Server, Wallet, running, signed, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+HOUR_S: Final = 3_600
+POINTS: Final = ("before-commit", "after-commit", "before-send", "after-send")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    data: Path = tmp_path_factory.mktemp("rounds") / "venue"
+    async with running(data) as server:
+        await server.does("POST", "/sandbox/clock", {"mode": "frozen"})
+        yield server
+
+
+@dataclass
+class Saver:
+    """A wallet that buys SOL for 100 USDC in three rounds."""
+
+    wallet: Wallet
+    order_id: str = ""
+
+    async def crafts(self) -> Any:
+        asked = {
+            "inputMint": USDC,
+            "outputMint": SOL,
+            "userAddress": self.wallet.address,
+            "amount": str(100 * ONE_USDC),
+            "orderType": "dca",
+        }
+        return await self.wallet.does("POST", "/deposit/craft", asked)
+
+    def body(self, crafted: Any) -> dict[str, Any]:
+        return {
+            "depositRequestId": crafted["requestId"],
+            "depositSignedTx": signed(crafted["transaction"], self.wallet.keypair),
+            "userPubkey": self.wallet.address,
+            "inputMint": USDC,
+            "outputMint": SOL,
+            "inputAmount": str(100 * ONE_USDC),
+            "orderCount": 3,
+            "intervalSeconds": HOUR_S,
+        }
+
+    async def places(self) -> None:
+        self.order_id = (await self.wallet.does("POST", "/orders/dca", self.body(await self.crafts())))["id"]
+
+    async def row(self) -> Any:
+        return await self.wallet.does("GET", f"/orders/history/dca/{self.order_id}")
+
+    async def has_filled(self, rounds: int) -> bool:
+        return bool((await self.row())["roundsFilled"] == rounds)
+
+    async def confirms(self, cancelling: Any) -> Any:
+        body = {
+            "signedTransaction": signed(cancelling["transaction"], self.wallet.keypair),
+            "cancelRequestId": cancelling["requestId"],
+        }
+        return await self.wallet.does("POST", f"/orders/dca/confirm-cancel/{self.order_id}", body)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def saver(server: Server) -> AsyncIterator[Saver]:
+    saver = Saver(Wallet(server))
+    await saver.wallet.comes(usdc=100 * ONE_USDC)
+    yield saver
+    saver.wallet.http.close()
+
+
+async def advance(server: Server) -> None:
+    """One interval. The venue may die of it."""
+    with suppress(Lost):
+        await server.ask("POST", "/sandbox/clock/advance", {"seconds": HOUR_S})
+
+
+async def test_rounds_go_on_after_each_kill(server: Server, saver: Saver) -> None:
+    await saver.places()
+    for rounds in (1, 2, 3):
+        await server.settled()
+        before = await saver.row()
+        assert before["roundsFilled"] == rounds
+        await server.kill()
+        await server.start()
+        assert await saver.row() == before
+        await advance(server)
+    await server.settled()
+    row = await saver.row()
+    assert (row["state"], row["inputAmountUsed"]) == ("completed", str(100 * ONE_USDC))
+    assert await saver.wallet.units(USDC) == 0
+    await server.audited()
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_kill_in_the_middle_of_a_round(server: Server, saver: Saver, point: str) -> None:
+    await saver.places()
+    await server.settled()
+    await server.faults(crash=point)
+    await advance(server)
+    assert await server.ended() == -9, server.log()[-3_000:]
+    await server.start()
+    clock = (await server.does("GET", "/sandbox"))["clock"]
+    await server.settled()
+    if not await saver.has_filled(2):  # The clock itself was not set before the first point of a commit.
+        await advance(server)
+    await until(lambda: saver.has_filled(2))
+    await server.settled()
+    row = await saver.row()
+    assert (row["inputAmountUsed"], row["state"]) == ("66666666", "active"), clock
+    fills = [event for event in row["events"] if event["type"] == "fill"]
+    assert [event["roundNumber"] for event in fills if event["state"] == "success"] == [2, 1]
+    await server.audited()
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_kill_in_the_middle_of_a_create(server: Server, saver: Saver, point: str) -> None:
+    body = saver.body(await saver.crafts())
+    await server.faults(crash=point)
+    with suppress(Lost):
+        await saver.wallet.ask("POST", "/orders/dca", body)
+    assert await server.ended() == -9, server.log()[-3_000:]
+    await server.start()
+    placed = await saver.wallet.does("POST", "/orders/dca", body)
+    saver.order_id = placed["id"]
+    assert await saver.wallet.does("POST", "/orders/dca", body) == {
+        "id": placed["id"],
+        "txSignature": placed["txSignature"],
+        "message": "Order already created",
+    }
+    await server.settled()
+    assert await saver.has_filled(1)
+    await server.audited()
+
+
+async def test_a_cancel_holds_over_a_kill(server: Server, saver: Saver) -> None:
+    await saver.places()
+    await server.settled()
+    cancelling = await saver.wallet.does("POST", f"/orders/dca/cancel/{saver.order_id}")
+    await server.kill()
+    await server.start()
+    await advance(server)
+    await server.settled()
+    row = await saver.row()
+    assert (row["state"], row["roundsFilled"]) == ("withdrawing", 1)
+    confirmed = await saver.confirms(cancelling)
+    await server.kill()
+    await server.start()
+    assert await saver.confirms(cancelling) == confirmed
+    assert await saver.wallet.units(USDC) == 66_666_667
+    await server.audited()
+
+
+async def test_all_of_it_agrees_from_outside(server: Server) -> None:
+    assert "Everything agrees." in await server.audited_from_outside()
+
+
+async def test_a_reset_forgets_recurring_orders(server: Server, saver: Saver) -> None:
+    await saver.places()
+    await server.settled()
+    await server.does("POST", "/sandbox/reset", {})
+    assert (await server.does("GET", "/sandbox/orders?family=dca"))["orders"] == []
+    await server.does("POST", "/sandbox/clock", {"mode": "frozen"})
+    again = Saver(Wallet(server, saver.wallet.keypair))
+    await again.wallet.comes(usdc=100 * ONE_USDC)
+    assert (await again.wallet.ask("GET", f"/orders/history/dca/{saver.order_id}")).status == 404
+    await again.places()
+    await server.settled()
+    assert await again.has_filled(1)
+    await server.audited()
+    again.wallet.http.close()
