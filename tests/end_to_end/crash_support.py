@@ -166,7 +166,9 @@ class Server:
         return (self.data / "postgres" / "postmaster.pid").read_text().splitlines()
 
     def postmaster(self) -> int:
-        return int(self._postmaster_file()[0])
+        """0 while it is only beginning: its file is there before its first line is."""
+        lines = self._postmaster_file()
+        return int(lines[0]) if lines else 0
 
     def backends(self) -> list[int]:
         """PostgreSQL's processes that serve a connection."""

@@ -101,7 +101,7 @@ async def slow_death(server: Server) -> int:
 
 async def is_back(server: Server, killed: int) -> bool:
     try:
-        return server.postmaster() != killed and await serves(server)
+        return server.postmaster() not in (0, killed) and await serves(server)
     except FileNotFoundError:
         return False
 

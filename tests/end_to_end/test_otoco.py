@@ -259,3 +259,26 @@ def test_a_rest_that_became_worthless_goes_back_and_the_children_open(venue: Ven
 def test_an_otoco_does_not_trail(alice: Trader, fields: dict[str, object]) -> None:
     refused = alice.creates(alice.body_for(DIP, alice.crafts(DIP)) | fields)
     assert refused.body["details"] == {"trailingBps": "Not a field of otoco orders"}
+
+
+def test_dust_on_one_account_keeps_only_that_one_open(venue: Venue, alice: Trader, bob: Trader) -> None:
+    """Twice dust comes to the input account while the parent lands; nobody touched the output account."""
+    order = alice.places(otoco(120 * USDC, JUP, below=120, take_profit=150, stop_loss=100, triggerMint=SOL.mint))
+    for _ in range(2):
+        venue.faults(landDelayMs=500)
+        venue.price(SOL, "119")
+        while alice.sees(order)["rawState"] != "executing":
+            pass
+        venue.faults()
+        bob.pays(alice.accounts[order], 1 * USDC)
+        venue.settles()
+        venue.price(SOL, "140")
+    venue.price(SOL, "119")
+    venue.settles()
+    assert alice.sees(order)["remainingInputAmount"] == "0"
+    assert venue.exists(alice.accounts[order]), "two of its closes were rejected"
+    alice.confirms(order, alice.cancels(order)).ok()
+    assert not venue.exists(alice.outputs[order]), "it is closed by the withdrawal"
+    venue.settles()
+    assert not venue.exists(alice.accounts[order]), "it is swept when the order has ended"
+    assert venue.audit()["ok"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from hashlib import sha256
 
-from countermand.values.identity import Signature
+from countermand.values.identity import Address, Signature
 from countermand.values.quantities import NOTHING, BaseUnits
 
 
@@ -108,7 +108,9 @@ class ObservedOutcome:
     signature: Signature
     error: str | None = None
     at_close: bool = False
-    """It was rejected when it closed the order's account."""
+    """It was rejected when it closed an account of the order."""
+    closing: Address | None = None
+    """That account."""
     swap: SwapAmounts | None = None
     """Of a fill that landed."""
 

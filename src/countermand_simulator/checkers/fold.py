@@ -47,6 +47,7 @@ def placed(order_id: str, event: Json, at: int) -> Json:
         "failed_fills": 0,
         "retry_at": None,
         "close_rejections": 0,
+        "output_close_rejections": 0,
         "sweep_due": False,
         "withdrawal": None,
         "original": None,
@@ -230,6 +231,7 @@ def _fill_failed(it: Step) -> Json:
         "state": "open",
         "attempt": None,
         "close_rejections": it.order["close_rejections"] + it.event["close_rejected"],
+        "output_close_rejections": it.order["output_close_rejections"] + it.event["output_close_rejected"],
         "failed_fills": it.order["failed_fills"] + 1,
         "retry_at": it.event["retry_at"],
     }
@@ -303,6 +305,7 @@ def _withdrawal_failed(it: Step) -> Json:
     return {
         "attempt": None,
         "close_rejections": it.order["close_rejections"] + it.event["close_rejected"],
+        "output_close_rejections": it.order["output_close_rejections"] + it.event["output_close_rejected"],
         "withdrawal": {**it.order["withdrawal"], "craft": None, "former": former},
     }
 

@@ -86,7 +86,7 @@ def _failure(kind: str, event: Json) -> str:
         return "a swap would give less than the minimum"
     if kind == "fill_failed" and event["signature"] is None:
         return "a swap is not worth a transaction"
-    if event.get("close_rejected"):
+    if event.get("close_rejected") or event.get("output_close_rejected"):
         return f"{what} is rejected with its close"
     if kind == "fill_failed":
         return "a fill is dead"

@@ -153,7 +153,7 @@ def resolve(
     outcome: TransactionOutcome, number: int = 1, error: str | None = None, *, at_close: bool = False
 ) -> ResolveAttempt:
     swap = SwapAmounts(DEPOSITED, BaseUnits(5), NOTHING) if outcome is TransactionOutcome.LANDED else None
-    return ResolveAttempt(ID, number, outcome, TXID, error, at_close, swap)
+    return ResolveAttempt(ID, number, outcome, TXID, error, at_close, swap=swap)
 
 
 @pytest.mark.parametrize(

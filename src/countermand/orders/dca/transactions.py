@@ -60,8 +60,8 @@ class DcaTransactions:
         terms = order.terms
         # The same message twice would be one transaction, and one that failed could never be tried again.
         variant = 0 if order.progress.withdrawal is None else order.version
-        parcel = Parcel(terms.input_account, terms.input_mint, order.remaining)
-        return await self._custody.build_withdrawal(terms.wallet, parcel, variant=variant, closes=_closes(order))
+        parcel = Parcel(terms.input_account, terms.input_mint, order.remaining, _closes(order))
+        return await self._custody.build_withdrawal(terms.wallet, parcel, variant=variant)
 
     async def shortfall(self, craft: UnsignedTransaction) -> str | None:
         return await self._custody.shortfall(craft)

@@ -69,12 +69,12 @@ class TriggerTransactions:
     async def build_withdrawal(self, group: OrderGroup) -> UnsignedTransaction:
         # The same message twice would be one transaction, and one that failed could never be tried again.
         variant = 0 if group.progress.withdrawal is None else group.version
-        wallet, closes, own, output = group.terms.wallet, _closes(group), _own_parcel(group), _output_parcel(group)
+        wallet, own, output = group.terms.wallet, _own_parcel(group), _output_parcel(group)
         if output is None:
-            return await self._custody.build_withdrawal(wallet, own, variant=variant, closes=closes)
+            return await self._custody.build_withdrawal(wallet, own, variant=variant)
         if not group.parent_is_done:
-            return await self._custody.build_withdrawal_of_two(wallet, own, output, variant=variant, closes=closes)
-        built = await self._custody.build_withdrawal(wallet, output, variant=variant, closes=closes)
+            return await self._custody.build_withdrawal_of_two(wallet, own, output, variant=variant)
+        built = await self._custody.build_withdrawal(wallet, output, variant=variant)
         parcel = OutputParcel(built.moves, built.dust, built.closes)
         return replace(built, moves=NOTHING, dust=NOTHING, closes=True, output=parcel)
 
@@ -107,7 +107,7 @@ class TriggerTransactions:
             rest=rest,
             ends=not rest or _is_worth_less(rest, market, REST_USD_MIN),
             variant=group.version,
-            closes=_closes(group),
+            closes=_may_close(_rejections(group, sale.account)),
         )
 
     async def _build_return(self, group: OrderGroup, sale: Sale) -> UnsignedTransaction | SwapRefused:
@@ -197,14 +197,17 @@ def _swap(sale: Sale, amount: BaseUnits, minimum: BaseUnits) -> Swap:
 
 
 def _own_parcel(group: OrderGroup) -> Parcel:
-    return Parcel(group.terms.input_account, group.terms.input_mint, group.remaining)
+    terms = group.terms
+    closes = _may_close(_rejections(group, terms.input_account))
+    return Parcel(terms.input_account, terms.input_mint, group.remaining, closes)
 
 
 def _output_parcel(group: OrderGroup) -> Parcel | None:
     terms, proceeds = group.terms, group.progress.proceeds
     if terms.output_account is None:
         return None
-    return Parcel(terms.output_account, terms.output_mint, NOTHING if proceeds is None else proceeds.left)
+    closes = _may_close(_rejections(group, terms.output_account))
+    return Parcel(terms.output_account, terms.output_mint, NOTHING if proceeds is None else proceeds.left, closes)
 
 
 def _signatories(kind: AttemptKind) -> tuple[Signatory, tuple[Signatory, ...]]:
@@ -220,8 +223,13 @@ def _signatories(kind: AttemptKind) -> tuple[Signatory, tuple[Signatory, ...]]:
             return Signatory.GAS, (Signatory.VAULT,)
 
 
-def _closes(group: OrderGroup) -> bool:
-    return group.progress.close_rejections < _CLOSE_REJECTIONS_MAX
+def _rejections(group: OrderGroup, account: Address) -> int:
+    progress, is_output = group.progress, account == group.terms.output_account
+    return progress.output_close_rejections if is_output else progress.close_rejections
+
+
+def _may_close(rejections: int) -> bool:
+    return rejections < _CLOSE_REJECTIONS_MAX
 
 
 def _minimum(group: OrderGroup, output: Token, market: Market, quote: Quote) -> BaseUnits | SwapRefused:

@@ -45,7 +45,14 @@ class Outbox(outbox.Outbox[OrderGroup]):
             return False
         telemetry.attempt_resolved(order.id, attempt.kind, seen.outcome, seen.error)
         resolved = ResolveAttempt(
-            order.id, attempt.number, seen.outcome, seen.signature, seen.error, seen.at_close, seen.swap
+            order.id,
+            attempt.number,
+            seen.outcome,
+            seen.signature,
+            seen.error,
+            seen.at_close,
+            at_output=seen.closing is not None and seen.closing == order.terms.output_account,
+            swap=seen.swap,
         )
         await self._shard.submit(resolved)
         return True

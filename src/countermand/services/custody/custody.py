@@ -15,9 +15,9 @@ from countermand.services.custody.instructions import (
     UNIT_PRICE_MICROLAMPORTS,
     always_rejected,
     compile_message,
-    fails_at_close,
     key,
     order_account,
+    rejected_close,
 )
 from countermand.services.custody.moves import (
     close_instructions,
@@ -68,6 +68,8 @@ class Parcel:
     account: Address
     mint: Mint
     due: BaseUnits = NOTHING
+    closes: bool = True
+    """Whether a withdrawal may close it: strangers' dust may have kept it from that too often."""
 
 
 class VaultCustody:
@@ -118,9 +120,7 @@ class VaultCustody:
         return _address(accounts, seed), second, built
 
     @asks_the_chain
-    async def build_withdrawal(
-        self, wallet: Wallet, parcel: Parcel, *, variant: int, closes: bool
-    ) -> UnsignedTransaction:
+    async def build_withdrawal(self, wallet: Wallet, parcel: Parcel, *, variant: int) -> UnsignedTransaction:
         """Takes all that the account holds back to the user. The user pays. Each `variant` is another message.
 
         Raises `Unavailable` also when the account holds less than is due. Then our view of the chain is behind, or the
@@ -129,6 +129,7 @@ class VaultCustody:
         account, due = parcel.account, parcel.due
         layout = self._layout(wallet, parcel.mint)
         accounts = layout.accounts
+        closes = parcel.closes or accounts.native
         recent = await self._blockhashes.get()
         if accounts.native:
             (info,), creates = await self._chain.accounts([account]), False
@@ -144,19 +145,19 @@ class VaultCustody:
             held,
             variant=variant,
             creates=creates,
-            closes=closes or accounts.native,
+            closes=closes,
         )
         return UnsignedTransaction(
             message,
             recent.last_valid_height,
             moves=due,
             dust=BaseUnits(held - due.units),
-            closes=closes or accounts.native,
+            closes=closes,
         )
 
     @asks_the_chain
     async def build_withdrawal_of_two(
-        self, wallet: Wallet, parcel: Parcel, output: Parcel, *, variant: int, closes: bool
+        self, wallet: Wallet, parcel: Parcel, output: Parcel, *, variant: int
     ) -> UnsignedTransaction:
         """The same for an order with two accounts, in one transaction. An empty account is closed without a transfer.
 
@@ -175,7 +176,7 @@ class VaultCustody:
                 raise Unavailable(_shortfall(each.account, held, each.due))
             if held and not accounts.native and (own is None or own.owner != accounts.token.program):
                 creates.append(own_account(accounts, accounts.user))
-            tracker, account, ends = [self._keys.tracker.public], key(each.account), closes or accounts.native
+            tracker, account, ends = [self._keys.tracker.public], key(each.account), each.closes or accounts.native
             instructions += return_instructions(accounts, account, held, tracker) if held else ()
             instructions += close_instructions(accounts, account, tracker) if ends else ()
             made.append((held - each.due.units, ends))
@@ -300,8 +301,8 @@ class VaultCustody:
             return None
         outcome, error = found
         if outcome is TransactionOutcome.REJECTED and error is not None:
-            at_close = fails_at_close(attempt.craft.message, error)
-            return ObservedOutcome(outcome, signature, describe(error), at_close)
+            closing = rejected_close(attempt.craft.message, error)
+            return ObservedOutcome(outcome, signature, describe(error), closing is not None, closing=closing)
         if outcome is TransactionOutcome.DEAD and not await self._shows(plan):
             return ObservedOutcome(outcome, signature)
         if plan.swap is None:

@@ -17,6 +17,7 @@ from countermand.solana.tokens import (
     TOKEN_ACCOUNT_BYTES,
     TOKEN_ACCOUNT_RENT_LAMPORTS,
 )
+from countermand.values.identity import Address
 
 _TRANSFER, _CLOSE_ACCOUNT, _TRANSFER_CHECKED, _SYNC_NATIVE, _INITIALIZE_ACCOUNT_3 = 3, 9, 12, 17, 18
 _CREATE_IDEMPOTENT = 1
@@ -94,12 +95,16 @@ def close_account(
     return Instruction(program, bytes([_CLOSE_ACCOUNT]), metas)
 
 
-def fails_at_close(message: bytes, error: JsonError) -> bool:
-    """Whether the instruction that the chain rejected closes a token account. `message` is one that we built."""
+def rejected_close(message: bytes, error: JsonError) -> Address | None:
+    """The token account that the instruction closes which the chain rejected. `message` is one that we built."""
     failed = error.get("InstructionError") if isinstance(error, dict) else None
     if failed is None:
-        return False
-    return bytes(Message.from_bytes(message).instructions[failed[0]].data) == bytes([_CLOSE_ACCOUNT])
+        return None
+    built = Message.from_bytes(message)
+    instruction = built.instructions[failed[0]]
+    if bytes(instruction.data) != bytes([_CLOSE_ACCOUNT]):
+        return None
+    return Address(str(built.account_keys[instruction.accounts[0]]))
 
 
 def always_rejected(program: Pubkey) -> Instruction:

@@ -175,6 +175,8 @@ class ResolveAttempt:
     error: str | None
     """The chain's words, for a rejection."""
     at_close: bool = False
+    at_output: bool = False
+    """It was its output account."""
     """It was rejected when it closed the order's account: something was left in there."""
     swap: SwapAmounts | None = None
     """What a fill that landed moved."""

@@ -412,7 +412,8 @@ def _fill_failed(group: OrderGroup, command: ResolveAttempt, moment: Moment) -> 
         command.error or "the transaction did not land in time",
         _pause_end(group, moment.at),
         command.signature,
-        close_rejected=command.outcome is TransactionOutcome.REJECTED and command.at_close,
+        close_rejected=_is_rejected_close(command) and not command.at_output,
+        output_close_rejected=_is_rejected_close(command) and command.at_output,
     )
     return (failed, OrderExpired()) if moment.at >= group.expires_at else (failed,)
 
@@ -434,7 +435,16 @@ def _withdrawal_landed(craft: UnsignedTransaction, command: ResolveAttempt) -> E
 def _withdrawal_failed(command: ResolveAttempt) -> Event:
     rejected = command.outcome is TransactionOutcome.REJECTED
     rejection = command.error or "unknown error" if rejected else None
-    return WithdrawalFailed(command.signature, rejection, close_rejected=rejected and command.at_close)
+    return WithdrawalFailed(
+        command.signature,
+        rejection,
+        close_rejected=_is_rejected_close(command) and not command.at_output,
+        output_close_rejected=_is_rejected_close(command) and command.at_output,
+    )
+
+
+def _is_rejected_close(command: ResolveAttempt) -> bool:
+    return command.outcome is TransactionOutcome.REJECTED and command.at_close
 
 
 def _pause_end(group: OrderGroup, at: Instant) -> Instant:

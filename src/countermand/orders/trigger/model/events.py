@@ -76,6 +76,7 @@ class FillFailed:
     retry_at: Instant
     signature: Signature | None
     close_rejected: bool
+    output_close_rejected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,7 @@ class WithdrawalFailed:
     signature: Signature
     rejection: str | None
     close_rejected: bool
+    output_close_rejected: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,13 +177,19 @@ def _progress(group: OrderGroup, event: Event, at: Instant) -> Progress:
                 failed_fills=before.failed_fills + 1,
                 retry_at=event.retry_at,
                 close_rejections=before.close_rejections + event.close_rejected,
+                output_close_rejections=before.output_close_rejections + event.output_close_rejected,
             )
         case CancelRequested():
             withdrawal = crafted_again(before.withdrawal, event.request_id, event.craft)
             return replace(before, retry_at=None, withdrawal=withdrawal)
         case WithdrawalFailed():
-            rejections = before.close_rejections + event.close_rejected
-            return replace(before, attempt=None, close_rejections=rejections, withdrawal=_failed(group, event))
+            return replace(
+                before,
+                attempt=None,
+                close_rejections=before.close_rejections + event.close_rejected,
+                output_close_rejections=before.output_close_rejections + event.output_close_rejected,
+                withdrawal=_failed(group, event),
+            )
         case WithdrawalLanded():
             return _withdrawn(group, event)
         case SweepFailed() | SweepDone():

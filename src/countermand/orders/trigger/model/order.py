@@ -142,6 +142,7 @@ class Progress:
     retry_at: Instant | None = None
     """The end of the pause after a failed fill or sweep."""
     close_rejections: int = 0
+    output_close_rejections: int = 0
     """How often the chain refused to close the account: from two, transactions leave the close out."""
     sweep_due: bool = False
     """A token account was left open, to be closed when the order has ended."""
