@@ -175,9 +175,9 @@ class ResolveAttempt:
     error: str | None
     """The chain's words, for a rejection."""
     at_close: bool = False
+    """It was rejected when it closed an account of the order: something was left in there."""
     at_output: bool = False
-    """It was its output account."""
-    """It was rejected when it closed the order's account: something was left in there."""
+    """That was its output account."""
     swap: SwapAmounts | None = None
     """What a fill that landed moved."""
 

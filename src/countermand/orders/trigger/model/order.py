@@ -142,8 +142,9 @@ class Progress:
     retry_at: Instant | None = None
     """The end of the pause after a failed fill or sweep."""
     close_rejections: int = 0
+    """How often the chain refused to close the input account: from two, transactions leave its close out."""
     output_close_rejections: int = 0
-    """How often the chain refused to close the account: from two, transactions leave the close out."""
+    """The same of the output account."""
     sweep_due: bool = False
     """A token account was left open, to be closed when the order has ended."""
     withdrawal: Withdrawal | None = None
