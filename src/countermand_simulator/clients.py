@@ -15,17 +15,11 @@ from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.order import NOWHERE, Family, Leg, OrderGroup, Role
 from countermand.orders.trigger.model.refusals import Refused
 from countermand.orders.trigger.model.trailing import Trail
-from countermand.orders.trigger.ports import HistoryQuery, Sort
-from countermand.orders.trigger.service import (
-    Cancelling,
-    DepositUnknown,
-    NotLanded,
-    OrderRequest,
-    OrderView,
-    Placed,
-    Withdrawn,
-)
-from countermand.orders.trigger.shard import Answer as EngineAnswer
+from countermand.orders.trigger.ports import Sort
+from countermand.orders.trigger.service import OrderRequest, TriggerView
+from countermand.orders.vaults.ports import HistoryQuery
+from countermand.orders.vaults.service import Cancelling, DepositUnknown, NotLanded, Placed, Withdrawn
+from countermand.orders.vaults.shard import Answer as EngineAnswer
 from countermand.values.identity import Mint, OrderId, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits, Bps, UsdPrice
@@ -341,7 +335,7 @@ class Client:
 
         async def reads(process: Process) -> Answer:
             page = await process.orders.history(query)
-            return {"kind": "page", "orders": [(_json(view.group), _lines(view)) for view in page.orders]}
+            return {"kind": "page", "orders": [(_json(view.order), _lines(view)) for view in page.orders]}
 
         await self.world.ask(self.wallet, "history", None, "", reads)
 
@@ -423,7 +417,7 @@ def _answer(told: object, message_of: Callable[[str], str] | None = None) -> Ans
             state = None if told.state is None else told.state.value
             return {"kind": "refused", "refusal": told.refusal.name, "state": state, "detail": told.detail}
         case Placed():
-            return {"kind": "placed", "order": told.group.id, "signature": told.signature, "repeated": told.repeated}
+            return {"kind": "placed", "order": told.order.id, "signature": told.signature, "repeated": told.repeated}
         case NotLanded():
             return {"kind": "not landed"}
         case DepositUnknown():
@@ -433,19 +427,19 @@ def _answer(told: object, message_of: Callable[[str], str] | None = None) -> Ans
         case Cancelling():
             transaction = told.transaction
             message = None if transaction is None or message_of is None else message_of(transaction)
-            answer = {"kind": "cancelling", "order": told.order_id, "request": told.request_id}
+            answer = {"kind": "cancelling", "order": told.order.id, "request": told.request_id}
             return {**answer, "transaction": transaction, "message": message}
         case EngineAnswer():
-            return {"kind": "amended", "order": told.group.id, "version": told.group.version}
+            return {"kind": "amended", "order": told.order.id, "version": told.order.version}
         case _:
             raise AssertionError(f"{told!r} is no answer")
 
 
-def _shown(view: OrderView | None) -> Answer:
-    return {"body": None, "shown": ()} if view is None else {"body": _json(view.group), "shown": _lines(view)}
+def _shown(view: TriggerView | None) -> Answer:
+    return {"body": None, "shown": ()} if view is None else {"body": _json(view.order), "shown": _lines(view)}
 
 
-def _lines(view: OrderView) -> list[str]:
+def _lines(view: TriggerView) -> list[str]:
     return [f"{entry.kind} {entry.succeeded}" for entry in view.history]
 
 

@@ -2,18 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 
-from countermand.orders.dca.ports import (
-    CraftRow,
-    DcaRows,
-    HistoryQuery,
-    OrderBody,
-    OrderRow,
-    Sort,
-    StoredHistory,
-    StoredOrder,
-)
+from countermand.orders.dca.ports import DcaRows, OrderRow
 from countermand.orders.dca.records import ENTRIES_SHOWN, PASSING_KIND, PASSING_SHOWN, SHOWN_KINDS
+from countermand.orders.vaults.ports import CraftRow, HistoryQuery, OrderBody, StoredHistory, StoredOrder
 from countermand.values.bucket import BucketRange
 from countermand.values.identity import OrderId, RequestId
 from countermand.values.instant import Instant
@@ -96,11 +89,6 @@ def _matches(row: OrderRow, query: HistoryQuery) -> bool:
     )
 
 
-def _sort_key(row: OrderRow, sort: Sort) -> Instant:
-    match sort:
-        case Sort.UPDATED_AT:
-            return row.updated_at
-        case Sort.CREATED_AT:
-            return row.created_at
-        case Sort.NEXT_FILL_AT:
-            return row.next_fill_at
+def _sort_key(row: OrderRow, sort: Enum) -> Instant:
+    value: Instant = getattr(row, sort.value)
+    return value

@@ -3,22 +3,13 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from enum import Enum
 
 from countermand.kernel.ports import CommitUnknown, Epoch, EventRow, JournalRow, Unavailable
 from countermand.orders.shards import TRIGGER_SHARD
-from countermand.orders.trigger.ports import (
-    CraftRow,
-    HistoryQuery,
-    OrderBody,
-    OrderRow,
-    Sort,
-    StoredHistory,
-    StoredOrder,
-    TriggerRows,
-    VaultRow,
-    WatermarkRow,
-)
+from countermand.orders.trigger.ports import OrderRow, TriggerRows, VaultRow, WatermarkRow
 from countermand.orders.trigger.records import ENTRIES_SHOWN, PASSING_KIND, PASSING_SHOWN, SHOWN_KINDS
+from countermand.orders.vaults.ports import CraftRow, HistoryQuery, OrderBody, StoredHistory, StoredOrder
 from countermand.services.transactions.client_transactions import BuildRow
 from countermand.values.bucket import BucketRange
 from countermand.values.identity import Mint, OrderId, RequestId, Wallet
@@ -266,11 +257,6 @@ def _matches(row: OrderRow, query: HistoryQuery) -> bool:
     )
 
 
-def _sort_key(row: OrderRow, sort: Sort) -> Instant:
-    match sort:
-        case Sort.UPDATED_AT:
-            return row.updated_at
-        case Sort.CREATED_AT:
-            return row.created_at
-        case Sort.EXPIRES_AT:
-            return row.expires_at
+def _sort_key(row: OrderRow, sort: Enum) -> Instant:
+    value: Instant = getattr(row, sort.value)
+    return value

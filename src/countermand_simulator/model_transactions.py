@@ -7,7 +7,8 @@ from typing import Any, Final
 from countermand.kernel.ports import Unavailable
 from countermand.orders.trigger.model.commands import UnsignedDeposit
 from countermand.orders.trigger.model.order import Family, OrderGroup
-from countermand.orders.trigger.model.slippage import Market, minimum_of
+from countermand.orders.trigger.model.slippage import minimum_of
+from countermand.orders.vaults.model.market import Market
 from countermand.services.transactions.landed import LandedChain, changes_of
 from countermand.solana.port import ChainUnavailable, LedgerTransaction
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet

@@ -13,8 +13,9 @@ from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.model.refusals import Refused
 from countermand.orders.trigger.ports import Store, Transactions, VaultStore
 from countermand.orders.trigger.service import TriggerService
-from countermand.orders.trigger.shard import Answer, TriggerShard
-from countermand.orders.trigger.work import Outbox
+from countermand.orders.trigger.shard import TriggerShard
+from countermand.orders.trigger.work import TriggerOutbox
+from countermand.orders.vaults.shard import Answer
 from countermand.services.prices import Prices, PriceStore
 from countermand.services.transactions.client_transactions import BuildStore
 from countermand.solana.port import Node
@@ -68,7 +69,7 @@ class CountedShard(TriggerShard):
 
     stepped: Callable[[str], None]
 
-    async def submit(self, command: OrderCommand) -> Answer | Refused:
+    async def submit(self, command: OrderCommand) -> Answer[OrderGroup] | Refused:
         self.stepped(f"{type(command).__name__} {getattr(command, 'order_id', '')}")
         return await super().submit(command)
 
@@ -95,7 +96,7 @@ class ProcessParts:
     """What a process is built of. A test that wants a defect puts its own part in."""
 
     shard: type[CountedShard] = CountedShard
-    outbox: type[Outbox] = Outbox
+    outbox: type[TriggerOutbox] = TriggerOutbox
     orders: type[TriggerService] = TriggerService
     store: Callable[[Store], Store] = lambda store: store
     families: Makes = SOUND_FAMILIES

@@ -9,7 +9,8 @@ from countermand.kernel.journal import encode
 from countermand.kernel.ports import JournalRow
 from countermand.orders.shards import TRIGGER_SHARD, BucketOwners, OwnedElsewhere
 from countermand.orders.trigger.model.order import OrderGroup
-from countermand.orders.trigger.ports import CraftRow, OrderRow, Store, Transactions, VaultRow, VaultStore
+from countermand.orders.trigger.ports import OrderRow, Store, Transactions, VaultRow, VaultStore
+from countermand.orders.vaults.ports import CraftRow
 from countermand.services.prices import PriceStore
 from countermand.services.transactions.client_transactions import BuildStore
 from countermand.solana.port import Node

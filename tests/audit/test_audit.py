@@ -10,7 +10,7 @@ from rich.console import Console
 
 from countermand.audit.findings import Audit, Column
 from countermand.audit.run import audit, show
-from countermand.orders.trigger.service import Cancelling, Withdrawn
+from countermand.orders.vaults.service import Cancelling, Withdrawn
 from countermand.services.tokens import SOL, USDC
 from countermand.solana.tokens import MEMO_PROGRAM, TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from countermand.store.chain_postgres import PostgresLedgerStore

@@ -8,19 +8,10 @@ import pytest
 import pytest_asyncio
 
 from countermand.kernel.ports import Batch, CommitUnknown, Epoch, EventRecord, EventRow, JournalRow, WriterReplaced
-from countermand.orders.dca.ports import (
-    CraftRow,
-    DcaBatch,
-    DcaRows,
-    HistoryQuery,
-    OrderRow,
-    Sort,
-    Store,
-    StoredHistory,
-    StoredOrder,
-)
+from countermand.orders.dca.ports import DcaBatch, DcaRows, OrderRow, Sort, Store
 from countermand.orders.dca.records import PASSING_KIND, PASSING_SHOWN
 from countermand.orders.shards import DCA_SHARD
+from countermand.orders.vaults.ports import CraftRow, HistoryQuery, StoredHistory, StoredOrder
 from countermand.store.dca_postgres import PostgresDcaStore
 from countermand.values.bucket import ALL_BUCKETS, Bucket, BucketRange, bucket_of
 from countermand.values.identity import Mint, Wallet

@@ -39,22 +39,21 @@ from countermand.orders.trigger.model.lifecycle import ACTIVE
 from countermand.orders.trigger.model.live_orders import LiveOrders
 from countermand.orders.trigger.model.order import Family, OrderGroup, State
 from countermand.orders.trigger.model.refusals import Refusal, Refused
-from countermand.orders.trigger.ports import HistoryQuery
 from countermand.orders.trigger.records import HistoryEntry, history_of, told_of
-from countermand.orders.trigger.service import (
+from countermand.orders.trigger.service import OrderRequest, TriggerService, TriggerView
+from countermand.orders.vaults.ports import HistoryQuery
+from countermand.orders.vaults.service import (
     Cancelling,
     ConfirmAnswer,
     DepositUnknown,
     HistoryPage,
     NotLanded,
-    OrderRequest,
     OrderView,
     PlaceAnswer,
     Placed,
-    TriggerService,
     Withdrawn,
 )
-from countermand.orders.trigger.shard import Answer
+from countermand.orders.vaults.shard import Answer
 from countermand.services.token_incarnation import TokenIncarnation
 from countermand.values.bucket import bucket_of
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
@@ -264,7 +263,7 @@ class FakeOrders(TriggerService):
         self.deposits[request_id] = deposit
         return deposit
 
-    async def place(self, request: OrderRequest) -> PlaceAnswer:
+    async def place(self, request: OrderRequest) -> PlaceAnswer[OrderGroup, Refused]:
         self._fail()
         deposit = self.deposits.get(request.deposit_request_id)
         if deposit is None:
@@ -295,11 +294,11 @@ class FakeOrders(TriggerService):
         assert submission.user_signature is not None
         return Placed(group, submission.user_signature, repeated=not decided[1])
 
-    async def amend(self, order_id: OrderId, wallet: Wallet, amendment: Amendment) -> Answer | Refused:
+    async def amend(self, order_id: OrderId, wallet: Wallet, amendment: Amendment) -> Answer[OrderGroup] | Refused:
         decided = self.decide(AmendOrder(order_id, wallet, amendment))
         return decided if isinstance(decided, Refused) else Answer(*decided)
 
-    async def cancel(self, order_id: OrderId, wallet: Wallet) -> Cancelling | Refused:
+    async def cancel(self, order_id: OrderId, wallet: Wallet) -> Cancelling[OrderGroup] | Refused:
         group = self.desk.groups.get(order_id)
         craft = None
         if group is not None and self.builds:
@@ -312,11 +311,11 @@ class FakeOrders(TriggerService):
         withdrawal = decided[0].progress.withdrawal
         assert withdrawal is not None
         transaction = None if withdrawal.craft is None else FakeVaults().unsigned_transaction(withdrawal.craft)
-        return Cancelling(order_id, withdrawal.request_id, transaction)
+        return Cancelling(decided[0], withdrawal.request_id, transaction)
 
     async def confirm_cancel(
         self, order_id: OrderId, wallet: Wallet, request_id: RequestId, transaction: str
-    ) -> ConfirmAnswer:
+    ) -> ConfirmAnswer[Refused]:
         submission = read_submission(transaction, wallet)
         command = ConfirmCancel(order_id, wallet, request_id, submission, self.height)
         decided = self.decide(command)
@@ -334,7 +333,7 @@ class FakeOrders(TriggerService):
         assert isinstance(again, Refused)
         return again
 
-    async def history(self, query: HistoryQuery) -> HistoryPage:
+    async def history(self, query: HistoryQuery) -> HistoryPage[OrderGroup, HistoryEntry]:
         self._fail()
         matching = [
             group
@@ -347,7 +346,7 @@ class FakeOrders(TriggerService):
         page = matching[query.offset : query.offset + query.limit]
         return HistoryPage(len(matching), [OrderView(group, self.shown.get(group.id, [])) for group in page])
 
-    async def order(self, order_id: OrderId) -> OrderView | None:
+    async def order(self, order_id: OrderId) -> TriggerView | None:
         self._fail()
         group = self.desk.groups.get(order_id)
         return None if group is None else OrderView(group, self.shown.get(order_id, []))

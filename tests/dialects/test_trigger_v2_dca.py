@@ -19,7 +19,8 @@ from countermand.orders.dca.model.order import DcaOrder, Plan, PriceBand, Progre
 from countermand.orders.dca.model.refusals import Refusal, Refused
 from countermand.orders.dca.model.waiting import Waiting
 from countermand.orders.dca.records import HistoryEntry
-from countermand.orders.dca.service import OrderView
+from countermand.orders.dca.service import DcaView
+from countermand.orders.vaults.service import OrderView
 from countermand.sandbox.wording import DCA_IN_OTHER_WORDS, DCA_WORDS
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
@@ -49,7 +50,7 @@ def at(text: str) -> Instant:
     return Instant(round(datetime.fromisoformat(text).timestamp() * 1000))
 
 
-def view(state: State = State.ACTIVE, band: PriceBand | None = None, **progress: Any) -> OrderView:
+def view(state: State = State.ACTIVE, band: PriceBand | None = None, **progress: Any) -> DcaView:
     """The order of the published row."""
     filled_at = at("2026-06-26T18:42:11.469Z")
     made = Progress(
@@ -83,7 +84,7 @@ def view(state: State = State.ACTIVE, band: PriceBand | None = None, **progress:
     return OrderView(order, (fill, deposit))
 
 
-def shown(seen: OrderView) -> dict[str, Any]:
+def shown(seen: DcaView) -> dict[str, Any]:
     row: dict[str, Any] = json.loads(encode(from_view(seen, VAULT)))
     return row
 

@@ -27,18 +27,23 @@ from countermand.orders.trigger.model.commands import (
     TriggerOrders,
     UnsignedDeposit,
 )
-from countermand.orders.trigger.model.events import FillLanded, FillStarted, OrderTriggered
+from countermand.orders.trigger.model.events import FillLanded, FillStarted, OrderTriggered, WithdrawalLanded
 from countermand.orders.trigger.model.live_orders import LiveOrders, OrderEvent
 from countermand.orders.trigger.model.order import OrderGroup, State
 from countermand.orders.trigger.model.refusals import Refused
-from countermand.orders.trigger.model.slippage import Market, Minimum
+from countermand.orders.trigger.model.slippage import Minimum
 from countermand.orders.trigger.model.trailing import TrailingIndex
-from countermand.orders.trigger.ports import OrderBody, OrderRow, Store, TriggerBatch
-from countermand.orders.trigger.service import OrderView, TriggerService
-from countermand.orders.trigger.shard import Answer, TriggerEpoch
+from countermand.orders.trigger.ports import OrderRow, Store, TriggerBatch
+from countermand.orders.trigger.service import TriggerService, TriggerView
+from countermand.orders.trigger.shard import TriggerEpoch
 from countermand.orders.trigger.state import TriggerState
 from countermand.orders.trigger.transactions import TriggerTransactions
-from countermand.orders.trigger.work import Outbox
+from countermand.orders.trigger.work import TriggerOutbox
+from countermand.orders.vaults.model import deciding
+from countermand.orders.vaults.model.market import Market
+from countermand.orders.vaults.ports import OrderBody
+from countermand.orders.vaults.service import OrderView
+from countermand.orders.vaults.shard import Answer
 from countermand.sandbox.pool import Liquidity, SandboxPool
 from countermand.services.liquidity.routing import Quote, SwapRequest
 from countermand.services.prices import Prices
@@ -115,7 +120,7 @@ def withdrawal_is_signed_again() -> AbstractContextManager[Any]:
 # --- a lost outbox entry
 
 
-class ForgetfulOutbox(Outbox):
+class ForgetfulOutbox(TriggerOutbox):
     def on_committed(self, groups: Sequence[OrderGroup], loaded: bool) -> None:
         super().on_committed(() if loaded else groups, loaded)
 
@@ -124,7 +129,7 @@ class ForgetfulOutbox(Outbox):
 
 
 class HastyShard(CountedShard):
-    async def submit(self, command: Command) -> Answer | Refused:
+    async def submit(self, command: Command) -> Answer[OrderGroup] | Refused:
         self.stepped(type(command).__name__)
         writer = await self._with(command.order_id)  # type: ignore[union-attr]
         decided = self._turn(writer, command)
@@ -138,7 +143,7 @@ class HastyShard(CountedShard):
 
 
 class HastyReads(TriggerService):
-    async def order(self, order_id: OrderId) -> OrderView | None:
+    async def order(self, order_id: OrderId) -> TriggerView | None:
         group = await self._shard.peek(order_id)
         return None if group is None else OrderView(group, ())
 
@@ -248,8 +253,8 @@ REAL_QUOTE = SandboxPool.quote
 
 
 class RoutesByTheId(CountedShard):
-    def _adopt(self, writer: TriggerEpoch, order_id: OrderId, row: OrderBody) -> None:
-        super()._adopt(writer, order_id, replace(row, bucket=bucket_hinted_by(order_id)))
+    def _adopt(self, state: TriggerState, order_id: OrderId, row: OrderBody) -> None:
+        super()._adopt(state, order_id, replace(row, bucket=bucket_hinted_by(order_id)))
 
 
 # --- an order stored in the bucket that its id's byte says
@@ -288,12 +293,12 @@ def gives_the_children_more(group: OrderGroup, *others: Any) -> Any:
     return replace(landed, received=BaseUnits(landed.received.units + more))
 
 
-def books_what_was_predicted(group: OrderGroup, craft: Any, command: Any) -> Any:
-    landed: Any = REAL_FILL_LANDED(group, craft, command)
+def books_what_was_predicted(group: OrderGroup, funds: Any, craft: Any, command: Any) -> Any:
+    landed: Any = REAL_FILL_LANDED(group, funds, craft, command)
     return replace(landed, received=craft.minimum)
 
 
-REAL_FILL_LANDED = rules._fill_landed
+REAL_FILL_LANDED = deciding.fill_landed
 
 
 async def returns_one_account(it: TriggerTransactions, group: OrderGroup) -> UnsignedTransaction:
@@ -316,24 +321,26 @@ def one_account_of_two_comes_back() -> AbstractContextManager[Any]:
 
 
 def withdraws_the_deposit_less_a_part(craft: Any, command: Any) -> Any:
-    landed: Any = REAL_WITHDRAWAL_LANDED(craft, command)
-    return replace(landed, withdrawn=BaseUnits(landed.withdrawn.units // 2))
+    resolved: Any = REAL_WITHDRAWAL_RESOLVED(craft, command)
+    if not isinstance(resolved, WithdrawalLanded):
+        return resolved
+    return replace(resolved, withdrawn=BaseUnits(resolved.withdrawn.units // 2))
 
 
-REAL_WITHDRAWAL_LANDED = rules._withdrawal_landed
+REAL_WITHDRAWAL_RESOLVED = deciding.withdrawal_resolved
 
 PARTS = {
     "a sibling left open": Defect(Claim.REPLAY_EQUALS_ROWS, patched=a_sibling_stays_open),
     "a child that opens early": Defect(Claim.TRIGGER_IS_TRUE, patched=children_open_early),
     "a child funded with more than the parent gave": Defect(
-        Claim.CONSERVED, patched=lambda: patch.object(rules, "_fill_landed", gives_the_children_more)
+        Claim.CONSERVED, patched=lambda: patch.object(rules, "fill_landed", gives_the_children_more)
     ),
     "a cancel that returns one account of two": Defect(Claim.EVERYTHING_ENDS, patched=one_account_of_two_comes_back),
     "a part forgotten by the withdrawal": Defect(
-        Claim.CONSERVED, patched=lambda: patch.object(rules, "_withdrawal_landed", withdraws_the_deposit_less_a_part)
+        Claim.CONSERVED, patched=lambda: patch.object(rules, "withdrawal_resolved", withdraws_the_deposit_less_a_part)
     ),
     "a predicted amount booked instead of the landed one": Defect(
-        Claim.CONSERVED, patched=lambda: patch.object(rules, "_fill_landed", books_what_was_predicted)
+        Claim.CONSERVED, patched=lambda: patch.object(rules, "fill_landed", books_what_was_predicted)
     ),
 }
 

@@ -13,7 +13,7 @@ from countermand.orders.trigger.model.order import OrderGroup, State
 from countermand.orders.trigger.model.refusals import Refusal, Refused
 from countermand.orders.trigger.ports import Transactions
 from countermand.orders.trigger.shard import TriggerShard
-from countermand.orders.trigger.work import Outbox
+from countermand.orders.trigger.work import TriggerOutbox
 from countermand.services.transactions.client_transactions import (
     Build,
     BuildRow,
@@ -75,7 +75,7 @@ class _Sends:
 async def test_an_attempt_whose_fate_others_learn_while_it_is_sent_does_not_upset_the_outbox() -> None:
     """It asked for the fate of the order's attempt as it was by then, and there was none."""
     custody, filled = _Sends(), order(State.FILLED, sweep_due=True)
-    outbox = Outbox(cast(TriggerShard, _NoGate()), cast(Transactions, custody), VenueClock(), 300)
+    outbox = TriggerOutbox(cast(TriggerShard, _NoGate()), cast(Transactions, custody), VenueClock(), 300)
     custody.meanwhile = lambda: outbox.on_committed([filled], loaded=False)
     outbox.on_committed([order(State.EXECUTING)], loaded=False)
     entry = outbox._entries[ID]

@@ -26,7 +26,7 @@ from countermand.orders.shards import BOOK_SHARD, DCA_SHARD, TRIGGER_SHARD
 from countermand.orders.trigger.service import TriggerService
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.orders.trigger.transactions import TriggerTransactions
-from countermand.orders.trigger.work import Outbox
+from countermand.orders.trigger.work import TriggerOutbox
 from countermand.services.custody.custody import VaultCustody
 from countermand.services.liquidity.routing import Router
 from countermand.services.transactions.blockhashes import RecentBlockhash
@@ -38,7 +38,7 @@ from countermand.services.transactions.landing import ChainLanding
 @dataclass(frozen=True, slots=True)
 class TriggerServices:
     shard: TriggerShard
-    outbox: Outbox
+    outbox: TriggerOutbox
     custody: VaultCustody
     transactions: TriggerTransactions
     orders: TriggerService
@@ -130,7 +130,7 @@ def _trigger_services(infra: Infrastructure, blockhashes: RecentBlockhash, route
     shard.opened = infra.taken.shards[TRIGGER_SHARD]
     custody = VaultCustody(keys, infra.chain, blockhashes, infra.tokens, router)
     transactions = TriggerTransactions(custody, infra.tokens, infra.prices.price_of)
-    outbox = Outbox(shard, transactions, clock, patience_ms)
+    outbox = TriggerOutbox(shard, transactions, clock, patience_ms)
     return TriggerServices(
         shard=shard,
         outbox=outbox,

@@ -10,15 +10,17 @@ from countermand.audit.held import HeldAccount
 from countermand.audit.reading import is_bucket_of
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import EventRecord, JournalRow
-from countermand.orders.dca import journal as dca_journal
-from countermand.orders.dca.model.commands import PlaceOrder
+from countermand.orders.dca.journal import BODIES
+from countermand.orders.dca.model.commands import Command, PlaceOrder
 from countermand.orders.dca.model.events import DepositLanded, Event, FillLanded, SweepDone, WithdrawalLanded
-from countermand.orders.dca.model.lifecycle import IllegalTransition, is_funded
+from countermand.orders.dca.model.lifecycle import is_funded
 from countermand.orders.dca.model.live_orders import LiveOrders
 from countermand.orders.dca.model.order import DcaOrder, State
 from countermand.orders.dca.ports import OrderRow
 from countermand.orders.dca.records import record_of
 from countermand.orders.dca.rows import order_row
+from countermand.orders.vaults.journal import Entry
+from countermand.orders.vaults.model.lives import IllegalTransition
 from countermand.values.identity import Mint, OrderId, RequestId
 from countermand.values.quantities import UsdPrice
 
@@ -42,12 +44,12 @@ class DcaReplay:
 
     def replay(self, row: JournalRow) -> None:
         try:
-            self._apply(dca_journal.read(row))
+            self._apply(BODIES.read(row))
         except IllegalTransition as problem:
             raise ValueError(str(problem)) from problem
 
-    def _apply(self, entry: dca_journal.Entry) -> None:
-        if entry.rules == dca_journal.RULES_VERSION:
+    def _apply(self, entry: Entry[Command, Event]) -> None:
+        if entry.rules == BODIES.rules:
             decided = self.live.decide(entry.command, entry.moment)
             if decided != entry.events:
                 what = f"deciding again gives {decided}, not {entry.events}"
@@ -61,7 +63,7 @@ class DcaReplay:
             records.append(record_of(before, order, event, entry.command, entry.moment.at))
         self.events.expect(entry.seq, records)
 
-    def _note(self, entry: dca_journal.Entry) -> None:
+    def _note(self, entry: Entry[Command, Event]) -> None:
         command, price = entry.command, entry.moment.price
         if isinstance(command, PlaceOrder):
             self.crafts[command.deposit.request_id] = sha256(encode(command.deposit)).digest()

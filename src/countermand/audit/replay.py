@@ -10,8 +10,8 @@ from countermand.audit.held import HeldAccount
 from countermand.audit.reading import is_bucket_of
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import EventRecord, JournalRow
-from countermand.orders.trigger import journal as trigger_journal
-from countermand.orders.trigger.model.commands import MoveWatermarks, PlaceOrder, TriggerOrders
+from countermand.orders.trigger.journal import BODIES
+from countermand.orders.trigger.model.commands import Command, MoveWatermarks, PlaceOrder, TriggerOrders
 from countermand.orders.trigger.model.events import (
     DepositLanded,
     Event,
@@ -20,12 +20,14 @@ from countermand.orders.trigger.model.events import (
     WatermarkMoved,
     WithdrawalLanded,
 )
-from countermand.orders.trigger.model.lifecycle import IllegalTransition, is_funded
+from countermand.orders.trigger.model.lifecycle import is_funded
 from countermand.orders.trigger.model.live_orders import LiveOrders
 from countermand.orders.trigger.model.order import OrderGroup, State, traded
 from countermand.orders.trigger.ports import OrderRow, WatermarkRow
 from countermand.orders.trigger.records import record_of, record_of_move
 from countermand.orders.trigger.rows import order_row, watermark_row
+from countermand.orders.vaults.journal import Entry
+from countermand.orders.vaults.model.lives import IllegalTransition
 from countermand.values.identity import Address, Mint, OrderId, RequestId
 from countermand.values.quantities import NOTHING, UsdPrice
 
@@ -49,12 +51,12 @@ class Replay:
 
     def replay(self, row: JournalRow) -> None:
         try:
-            self._apply(trigger_journal.read(row))
+            self._apply(BODIES.read(row))
         except IllegalTransition as problem:
             raise ValueError(str(problem)) from problem
 
-    def _apply(self, entry: trigger_journal.Entry) -> None:
-        if entry.rules == trigger_journal.RULES_VERSION:
+    def _apply(self, entry: Entry[Command, Event]) -> None:
+        if entry.rules == BODIES.rules:
             decided = self.desk.decide(entry.command, entry.moment)
             if decided != entry.events:
                 what = f"deciding again gives {decided}, not {entry.events}"
@@ -71,7 +73,7 @@ class Replay:
             records.append(record_of(group, event, entry.command, entry.moment.at))
         self.events.expect(entry.seq, records)
 
-    def _note(self, entry: trigger_journal.Entry) -> None:
+    def _note(self, entry: Entry[Command, Event]) -> None:
         command, price = entry.command, entry.moment.price
         if isinstance(command, PlaceOrder):
             self.crafts[command.deposit.request_id] = sha256(encode(command.deposit)).digest()

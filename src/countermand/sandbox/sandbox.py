@@ -15,7 +15,7 @@ from countermand.orders.book.shard import BookShard
 from countermand.orders.dca.shard import DcaShard
 from countermand.orders.dca.work import DcaOutbox
 from countermand.orders.trigger.shard import TriggerShard
-from countermand.orders.trigger.work import Outbox
+from countermand.orders.trigger.work import TriggerOutbox
 from countermand.sandbox.faucet import Faucet
 from countermand.sandbox.faults import CrashPoint, FaultyChain, WorldFaults
 from countermand.sandbox.gateway_faults import GatewayFaults
@@ -60,7 +60,7 @@ class SandboxDependencies:
     shard: TriggerShard
     dca: DcaShard
     book: BookShard
-    outboxes: tuple[Outbox, DcaOutbox]
+    outboxes: tuple[TriggerOutbox, DcaOutbox]
     chain: EmbeddedChain
     faucet: Faucet
     world: FaultyChain

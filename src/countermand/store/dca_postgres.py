@@ -1,116 +1,15 @@
 """The store of recurring orders: PostgreSQL."""
 
-from collections.abc import Mapping, Sequence
-from typing import Final
-
-from countermand.orders.dca.ports import DcaRows, HistoryQuery, OrderBody, StoredHistory, StoredOrder
+from countermand.orders.dca.ports import DcaRows
 from countermand.orders.dca.records import ENTRIES_SHOWN, PASSING_KIND, PASSING_SHOWN, SHOWN_KINDS
-from countermand.store.connections import asking, reading
-from countermand.store.dca_rows import DCA_FAMILY
-from countermand.store.shard_postgres import ShardPostgres
-from countermand.values.bucket import BucketRange
-from countermand.values.identity import OrderId, RequestId
-
-_LIVE_ORDERS: Final = """
-SELECT id, body FROM dca_orders WHERE shard = $1 AND bucket BETWEEN $2 AND $3 AND live ORDER BY id
-"""
-_ORDERS: Final = "SELECT id, bucket, body FROM dca_orders WHERE id = ANY ($1::uuid[])"
-_CRAFTS: Final = "SELECT request_id, body FROM dca_crafts WHERE request_id = ANY ($1::uuid[])"
-_ORDER_HISTORY: Final = """
-SELECT body, shown_history(id::text, $2, $3, $4, $5) AS history FROM dca_orders WHERE id = $1
-"""
-# One statement, so that the page and the number of all are of one instant. The left join yields a row, and with it the
-# number, even where the page is empty. What matches is counted anyway, so an index that sorts would save nothing.
-_HISTORY: Final = """
-WITH matching AS MATERIALIZED (
-    SELECT id, CASE $4::text
-        WHEN 'updated_at' THEN updated_at WHEN 'created_at' THEN created_at WHEN 'next_fill_at' THEN next_fill_at
-    END AS key
-    FROM dca_orders
-    WHERE wallet = $1 AND ($2::boolean IS NULL OR active = $2)
-        AND ($3::text IS NULL OR input_mint = $3 OR output_mint = $3)
-), page AS (
-    SELECT id, key FROM matching
-    ORDER BY CASE WHEN $5::boolean THEN key END DESC, CASE WHEN $5 THEN id END DESC, key, id
-    LIMIT $6 OFFSET $7
-)
-SELECT (SELECT count(*) FROM matching) AS total,
-    (SELECT dca_orders.body FROM dca_orders WHERE dca_orders.id = page.id) AS body,
-    shown_history(page.id::text, $8, $9, $10, $11) AS history
-FROM (VALUES (1)) AS always LEFT JOIN page ON true
-ORDER BY CASE WHEN $5 THEN page.key END DESC, CASE WHEN $5 THEN page.id END DESC, page.key, page.id
-"""
-_SHOWN: Final = (SHOWN_KINDS, PASSING_KIND, PASSING_SHOWN, ENTRIES_SHOWN)
-"""The parameters of `shown_history`."""
-_KEEP_USED_CRAFTS: Final = """
-UPDATE dca_crafts SET last_valid_height = NULL
-WHERE last_valid_height < $1 AND EXISTS (SELECT FROM dca_orders WHERE dca_orders.id = dca_crafts.order_id)
-"""
-_ANY_DEAD_CRAFT: Final = "SELECT EXISTS (SELECT FROM dca_crafts WHERE last_valid_height < $1)"
-_HOLD_BACK_COMMITS: Final = "SELECT FROM shards FOR SHARE"
-_DELETE_DEAD_CRAFTS: Final = """
-DELETE FROM dca_crafts
-WHERE last_valid_height < $1 AND NOT EXISTS (SELECT FROM dca_orders WHERE dca_orders.id = dca_crafts.order_id)
-"""
+from countermand.store.vault_postgres import VaultPostgres
+from countermand.store.vault_rows import vault_family
 
 
-class PostgresDcaStore(ShardPostgres[DcaRows]):
+class PostgresDcaStore(VaultPostgres[DcaRows]):
     """`orders.dca.ports.Store`. Expects the schema to be there: `migrate` comes first."""
 
-    family = DCA_FAMILY
-
-    # --- writing
-
-    async def delete_dead_crafts(self, below_height: int) -> None:
-        """Each craft is judged once; those that became orders stay.
-
-        Commits are held back while the others are deleted: one could make an order of a craft that is being judged.
-        """
-        with asking():
-            async with self._readers.acquire() as connection:
-                await connection.execute(_KEEP_USED_CRAFTS, below_height)
-                if not await connection.fetchval(_ANY_DEAD_CRAFT, below_height):
-                    return
-                async with connection.transaction():
-                    await connection.execute("SET LOCAL lock_timeout = '1s'")
-                    await connection.execute(_HOLD_BACK_COMMITS)
-                    await connection.execute(_DELETE_DEAD_CRAFTS, below_height)
-
-    # --- reading
-
-    async def live_orders(self, shard: int, buckets: BucketRange) -> Sequence[tuple[OrderId, bytes]]:
-        """The oldest first, since ids rise with time. It may take a while."""
-        with reading("dca_orders"):
-            async with self._readers.acquire() as connection:
-                rows = await connection.fetch(_LIVE_ORDERS, shard, buckets.first, buckets.last, timeout=None)
-        return [(OrderId(str(order_id)), body) for order_id, body in rows]
-
-    async def orders(self, order_ids: Sequence[OrderId]) -> Mapping[OrderId, OrderBody]:
-        with asking():
-            rows = await self._readers.fetch(_ORDERS, order_ids)
-        return {OrderId(str(key)): OrderBody(bucket, body) for key, bucket, body in rows}
-
-    async def crafts(self, request_ids: Sequence[RequestId]) -> Mapping[RequestId, bytes]:
-        with asking():
-            return {RequestId(str(key)): body for key, body in await self._readers.fetch(_CRAFTS, request_ids)}
-
-    async def history(self, query: HistoryQuery) -> StoredHistory:
-        with asking():
-            rows = await self._readers.fetch(
-                _HISTORY,
-                query.wallet,
-                query.active,
-                query.mint,
-                query.sort.value,
-                query.descending,
-                query.limit,
-                query.offset,
-                *_SHOWN,
-            )
-        orders = [StoredOrder(body, history) for _, body, history in rows if body is not None]
-        return StoredHistory(rows[0]["total"], orders)
-
-    async def order_history(self, order_id: OrderId) -> StoredOrder | None:
-        with asking():
-            row = await self._readers.fetchrow(_ORDER_HISTORY, order_id, *_SHOWN)
-        return None if row is None else StoredOrder(row["body"], row["history"])
+    prefix = "dca_"
+    instant = "next_fill_at"
+    shown = (SHOWN_KINDS, PASSING_KIND, PASSING_SHOWN, ENTRIES_SHOWN)
+    family = vault_family(prefix, instant)

@@ -9,9 +9,10 @@ from typing import Any
 from countermand.kernel.clock import ClockSetting, VenueClock
 from countermand.orders.dca.model.commands import PlaceOrder, RequestCancel, ResolveAttempt, UnsignedDeposit
 from countermand.orders.dca.model.order import DcaOrder
-from countermand.orders.dca.shard import Answer, DcaShard
+from countermand.orders.dca.shard import DcaShard
 from countermand.orders.dca.work import DcaOutbox
 from countermand.orders.shards import DCA_SHARD
+from countermand.orders.vaults.shard import Answer
 from countermand.services.prices import Prices
 from countermand.values.identity import OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
@@ -47,6 +48,9 @@ class StubTransactions:
 
     def _note(self, what: str, order_id: OrderId, number: int) -> None:
         self.asked.append((what, order_id, number))
+
+    def signature_of(self, order: DcaOrder, attempt: Attempt) -> Signature:
+        raise NotImplementedError
 
     async def outcome(self, order: DcaOrder, attempt: Attempt) -> ObservedOutcome | None:
         await asyncio.sleep(0)

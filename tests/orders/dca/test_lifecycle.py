@@ -8,16 +8,14 @@ from countermand.orders.dca.model import events
 from countermand.orders.dca.model.events import Event
 from countermand.orders.dca.model.lifecycle import (
     TRANSITIONS,
-    IllegalTransition,
-    Work,
     evolve,
     is_dormant,
     next_due,
-    outcomes,
     place,
     work_due,
 )
 from countermand.orders.dca.model.order import DcaOrder, Plan, State
+from countermand.orders.vaults.model.lives import IllegalTransition, Work, outcomes
 from countermand.values.holding import Overdrawn
 from countermand.values.instant import Instant
 from countermand.values.quantities import NOTHING, BaseUnits

@@ -6,14 +6,14 @@ import pytest
 
 from countermand.kernel import journal
 from countermand.kernel.ports import CommitUnknown
-from countermand.orders.dca import journal as dca_journal
 from countermand.orders.dca.bodies import decode_order, decode_stored
+from countermand.orders.dca.journal import BODIES
 from countermand.orders.dca.model.live_orders import LiveOrders
 from countermand.orders.dca.model.order import State
 from countermand.orders.dca.model.refusals import Refusal, Refused
 from countermand.orders.dca.records import decode_told, history_of
-from countermand.orders.dca.shard import Answer
 from countermand.orders.shards import DCA_SHARD
+from countermand.orders.vaults.shard import Answer
 from countermand.values.identity import OrderId, RequestId
 from countermand.values.instant import Instant
 from countermand.values.transactions import TransactionOutcome
@@ -244,7 +244,7 @@ async def test_the_journal_is_a_chain_and_folds_to_what_is_stored() -> None:
     assert journal.broken_link(rows) is None
     folded = LiveOrders()
     for row in rows:
-        entry = dca_journal.read(row)
+        entry = BODIES.read(row)
         assert folded.decide(entry.command, entry.moment) == entry.events, "decided again it is the same"
         for order_id, event in entry.events:
             folded.apply(order_id, event, entry.moment.at)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from countermand.orders.dca.model.slippage import Market, cents_of, least_of
+from countermand.orders.dca.model.slippage import cents_of, least_of
+from countermand.orders.vaults.model.market import Market
 from countermand.values.quantities import BaseUnits
 from tests.orders.dca.samples import usd
 

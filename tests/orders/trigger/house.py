@@ -15,10 +15,12 @@ from countermand.kernel.ids import Ids
 from countermand.orders.trigger.model.commands import UnsignedDeposit
 from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.order import Family, Leg, OrderGroup, Role
-from countermand.orders.trigger.service import OrderRequest, PlaceAnswer, Placed, TriggerService
+from countermand.orders.trigger.model.refusals import Refused
+from countermand.orders.trigger.service import OrderRequest, TriggerService
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.orders.trigger.transactions import TriggerTransactions
-from countermand.orders.trigger.work import Outbox
+from countermand.orders.trigger.work import TriggerOutbox
+from countermand.orders.vaults.service import PlaceAnswer, Placed
 from countermand.sandbox.faults import FaultyChain, WorldFaults
 from countermand.sandbox.pool import SandboxPool, sandbox_accounts
 from countermand.sandbox.prices import DEFAULT_PRICES
@@ -65,7 +67,7 @@ def signed(transaction: bytes, by: Keypair) -> str:
 class House:
     shard: TriggerShard
     prices: Prices
-    outbox: Outbox
+    outbox: TriggerOutbox
     orders: TriggerService
     transactions: TriggerTransactions
     chain: EmbeddedChain
@@ -105,18 +107,18 @@ class House:
 
     async def place(
         self, by: Keypair, condition: Condition, amount: int = ONE_SOL, expires_in: int = HOUR
-    ) -> PlaceAnswer:
+    ) -> PlaceAnswer[OrderGroup, Refused]:
         return await self.orders.place(self.request(by, await self.deposit(by, amount), condition, expires_in))
 
     async def placed(self, by: Keypair, condition: Condition, amount: int = ONE_SOL) -> OrderId:
         answer = await self.place(by, condition, amount)
         assert isinstance(answer, Placed), answer
-        return answer.group.id
+        return answer.order.id
 
     async def order(self, order_id: OrderId) -> OrderGroup:
         view = await self.orders.order(order_id)
         assert view is not None
-        return view.group
+        return view.order
 
     async def settled(self) -> None:
         while not (self.outbox.is_idle() and self.shard.is_settled()):
@@ -161,7 +163,7 @@ async def house(
     custody = VaultCustody(keys, world, RecentBlockhash(world, clock.wall_ms), tokens, pool)
     transactions = TriggerTransactions(custody, tokens, prices.price_of)
     vaults = PostgresVaults(store.readers) if isinstance(store, PostgresStore) else MemoryVaults(store.database)
-    outbox = Outbox(shard, transactions, clock, confirm_timeout_ms)
+    outbox = TriggerOutbox(shard, transactions, clock, confirm_timeout_ms)
     orders = TriggerService(shard, outbox, transactions, store, vaults, clock, Ids(1), confirm_timeout_ms)
     tasks = [asyncio.create_task(shard.run()), asyncio.create_task(outbox.run())]
     try:

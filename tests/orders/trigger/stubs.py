@@ -12,9 +12,11 @@ from countermand.kernel.ports import Epoch
 from countermand.orders.shards import ONE_TRIGGER_SHARD, BucketOwners
 from countermand.orders.trigger.model.commands import PlaceOrder, RequestCancel, ResolveAttempt, UnsignedDeposit
 from countermand.orders.trigger.model.order import OrderGroup
-from countermand.orders.trigger.ports import OrderBody, TriggerBatch
-from countermand.orders.trigger.shard import Answer, TriggerShard
-from countermand.orders.trigger.work import Outbox
+from countermand.orders.trigger.ports import TriggerBatch
+from countermand.orders.trigger.shard import TriggerShard
+from countermand.orders.trigger.work import TriggerOutbox
+from countermand.orders.vaults.ports import OrderBody
+from countermand.orders.vaults.shard import Answer
 from countermand.services.prices import Prices
 from countermand.values.identity import Address, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
@@ -180,14 +182,14 @@ class Workbench:
 
     shard: TriggerShard
     prices: Prices
-    outbox: Outbox
+    outbox: TriggerOutbox
     store: CountingStore
     clock: VenueClock
     custody: StubCustody
     told: list[tuple[tuple[OrderGroup, ...], bool]]
     running: asyncio.Task[None]
 
-    async def place(self, order_id: str = "order", **more: Any) -> Answer:
+    async def place(self, order_id: str = "order", **more: Any) -> Answer[OrderGroup]:
         answer = await self.shard.submit(placing(order_id, **more))
         assert isinstance(answer, Answer), answer
         return answer
@@ -195,7 +197,7 @@ class Workbench:
     async def opens(self, order_id: str = "order", **more: Any) -> None:
         """Places it, and its deposit lands."""
         answer = await self.place(order_id, **more)
-        landed = ResolveAttempt(answer.group.id, 1, TransactionOutcome.LANDED, Signature("deposit"), None)
+        landed = ResolveAttempt(answer.order.id, 1, TransactionOutcome.LANDED, Signature("deposit"), None)
         assert isinstance(await self.shard.submit(landed), Answer)
 
     def has(self, order_id: str) -> bool:
@@ -246,7 +248,7 @@ async def workbench(
     prices = Prices(MemoryPrices(store.database, trouble or Trouble(), lambda: shard.opened))
     shard = TriggerShard(0, store, clock, prices, on_committed, owners)
     prices.add_observer(shard.observe_prices)
-    outbox = Outbox(shard, custody, clock, CONFIRM_TIMEOUT_MS)
+    outbox = TriggerOutbox(shard, custody, clock, CONFIRM_TIMEOUT_MS)
     running = asyncio.create_task(shard.run())
     tasks = [running] + ([asyncio.create_task(outbox.run())] if acting else [])
     try:

@@ -12,15 +12,13 @@ from countermand.orders.trigger.model.events import Event
 from countermand.orders.trigger.model.lifecycle import (
     ACTIVE,
     TRANSITIONS,
-    IllegalTransition,
-    Work,
     evolve,
     is_dormant,
     next_due,
-    outcomes,
     work_due,
 )
 from countermand.orders.trigger.model.order import OrderGroup, State
+from countermand.orders.vaults.model.lives import IllegalTransition, Work, outcomes
 from countermand.values.holding import Holding, Overdrawn
 from countermand.values.instant import Instant
 from countermand.values.quantities import NOTHING, BaseUnits

@@ -10,7 +10,7 @@ from countermand.kernel.outbox import FILL_WORKERS
 from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.orders.trigger.model.commands import ConfirmCancel, RequestCancel, ResolveAttempt
 from countermand.orders.trigger.model.order import State
-from countermand.orders.trigger.shard import Answer
+from countermand.orders.vaults.shard import Answer
 from countermand.values.identity import OrderId, Signature
 from countermand.values.transactions import TransactionOutcome
 from countermand_simulator.memory_store import AFTER_COMMIT, BEFORE_COMMIT, MemoryDatabase
@@ -279,7 +279,7 @@ async def test_ten_thousand_crossed_orders_keep_no_cancel_waiting() -> None:
         assert group is not None
         cancelled = await it.shard.submit(RequestCancel(last, ALICE, REQUEST, craft(), group.version))
         assert isinstance(cancelled, Answer)
-        assert cancelled.group.state is State.READY_TO_CANCEL, "crossed, but without an attempt"
+        assert cancelled.order.state is State.READY_TO_CANCEL, "crossed, but without an attempt"
         assert it.custody.times("build_fill") - started <= 10 * FILL_WORKERS
         confirmed = await it.shard.submit(ConfirmCancel(last, ALICE, REQUEST, submission(), 0))
         assert isinstance(confirmed, Answer)

@@ -8,13 +8,13 @@ import pytest
 from countermand.kernel import journal
 from countermand.kernel.clock import ClockSetting
 from countermand.kernel.ports import CommitUnknown, Unavailable, WriterReplaced
-from countermand.orders.trigger import journal as trigger_journal
 from countermand.orders.trigger.bodies import decode_group
+from countermand.orders.trigger.journal import BODIES
 from countermand.orders.trigger.model.commands import ResolveAttempt
 from countermand.orders.trigger.model.live_orders import ORDERS_PER_SLICE, LiveOrders
 from countermand.orders.trigger.model.order import State
 from countermand.orders.trigger.model.refusals import Refusal, Refused
-from countermand.orders.trigger.shard import Answer
+from countermand.orders.vaults.shard import Answer
 from countermand.values.identity import OrderId, Signature
 from countermand.values.instant import Instant
 from countermand.values.transactions import TransactionOutcome
@@ -132,7 +132,7 @@ async def test_an_order_that_only_its_owner_can_move_is_forgotten_and_found_agai
         assert not it.has("order")
         again = await it.shard.submit(cancelling())
         assert isinstance(again, Answer)
-        assert again.group.state is State.READY_TO_CANCEL
+        assert again.order.state is State.READY_TO_CANCEL
         assert (await it.shard.committed(OrderId("order"))) is not None
 
 
@@ -153,8 +153,8 @@ async def test_commands_that_race_for_a_forgotten_order_load_it_once_and_come_on
         trouble.release(BEFORE_READ)
         answers = await asyncio.gather(*racing)
         assert trouble.passed.count(BEFORE_READ) == 1
-        versions = [answer.group.version for answer in answers if isinstance(answer, Answer)]
-        assert versions == [first.group.version + n for n in range(1, 6)]
+        versions = [answer.order.version for answer in answers if isinstance(answer, Answer)]
+        assert versions == [first.order.version + n for n in range(1, 6)]
 
 
 @under_virtual_time
@@ -447,7 +447,7 @@ async def _open_three(it: Workbench) -> None:
 
 
 def _moments(it: Workbench) -> list[tuple[int, str]]:
-    rows = [trigger_journal.read(row) for row in it.store.database.shard(0).journal.values()]
+    rows = [BODIES.read(row) for row in it.store.database.shard(0).journal.values()]
     return [(row.moment.at - EXPIRES_AT, row.events[0][0]) for row in rows]
 
 
@@ -463,7 +463,7 @@ async def test_a_cancel_comes_between_the_slices_of_a_crossing_and_wins() -> Non
         answer = await it.shard.submit(cancelling(names[-1]))
         assert not crossing.done()
         assert isinstance(answer, Answer)
-        assert answer.group.state is State.READY_TO_CANCEL
+        assert answer.order.state is State.READY_TO_CANCEL
         await crossing
         groups = [await it.shard.committed(OrderId(name)) for name in names]
         assert [group is not None and group.state is State.READY_EXECUTE for group in groups] == [True] * (
@@ -541,7 +541,7 @@ async def test_a_price_triggers_in_the_same_order_before_and_after_a_load() -> N
             if loaded:
                 await it.shard.reload(_nothing)
             await it.prices.set({SOL: usd(400)}, at_once=True)
-            row = trigger_journal.read(list(database.shard(0).journal.values())[-1])
+            row = BODIES.read(list(database.shard(0).journal.values())[-1])
             orders.append([order_id for order_id, _ in row.events])
     assert orders == [["a", "b", "c"]] * 2
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.order import Leg, OrderGroup, Role
-from countermand.orders.trigger.model.slippage import Market, Minimum, minimum_of, slippage_of
+from countermand.orders.trigger.model.slippage import Minimum, minimum_of, slippage_of
+from countermand.orders.vaults.model.market import Market
 from countermand.values.identity import Mint
 from countermand.values.quantities import U64_MAX, USD_PRICE_MAX, BaseUnits, Bps, UsdPrice
 from tests.orders.trigger.samples import SOL, USDC, order, usd

@@ -12,7 +12,8 @@ from solders.keypair import Keypair
 from countermand.orders.trigger.model.commands import Amendment, LegChange, UnsignedDeposit
 from countermand.orders.trigger.model.order import Family, State
 from countermand.orders.trigger.model.refusals import Refusal, Refused
-from countermand.orders.trigger.service import Cancelling, NotLanded, OrderRequest, Placed, Withdrawn
+from countermand.orders.trigger.service import OrderRequest
+from countermand.orders.vaults.service import Cancelling, NotLanded, Placed, Withdrawn
 from countermand.services.tokens import SOL
 from countermand.solana.wire import SIGNATURE_BYTES
 from countermand.store.postgres import PostgresStore
@@ -34,7 +35,7 @@ async def test_an_order_is_placed_and_its_deposit_landed(venue: House) -> None:
     alice = await venue.wallet()
     answer = await venue.place(alice, above(200))
     assert isinstance(answer, Placed)
-    order = await venue.order(answer.group.id)
+    order = await venue.order(answer.order.id)
     assert order.state is State.OPEN
     (account,) = await venue.chain.accounts([order.terms.input_account])
     assert account is not None
@@ -77,7 +78,7 @@ async def test_whoever_creates_an_order_again_is_told_the_signature_that_was_com
     request = venue.request(alice, await venue.deposit(alice, ONE_SOL), above(200))
     first = await venue.orders.place(request)
     assert isinstance(first, Placed)
-    order_id, again = first.group.id, replace(request, transaction=_signed_otherwise(request.transaction, alice))
+    order_id, again = first.order.id, replace(request, transaction=_signed_otherwise(request.transaction, alice))
     assert again.transaction != request.transaction
     assert await _told(venue, again) == first.signature
     later = Amendment(Family.SINGLE, (LegChange(price=dollars(240)),), Instant(request.expires_at + 1))
@@ -141,7 +142,8 @@ async def test_a_cancel_right_after_a_dead_withdrawal_answers_a_new_transaction(
     confirming = asyncio.ensure_future(patient.orders.confirm_cancel(order_id, wallet, first.request_id, transaction))
     await sent(patient, 10)
     unresolved = await patient.orders.cancel(order_id, wallet)
-    assert unresolved == first, "the very transaction that may still land"
+    assert isinstance(unresolved, Cancelling)
+    assert (unresolved.request_id, unresolved.transaction) == (first.request_id, first.transaction), "it may still land"
     patient.faults.drop_transactions = 0
     await patient.chain.expire_blockhashes()
     second = await patient.orders.cancel(order_id, wallet)

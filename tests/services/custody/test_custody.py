@@ -17,8 +17,9 @@ from tests.services.custody.venue import SOL, USDC, Venue
 
 
 def test_it_is_what_the_engine_asks_for(venue: Venue) -> None:
-    custody: Transactions = venue.custody
-    assert custody.vault_of(venue.wallet) == venue.keys.vault_of(venue.wallet).address
+    asked: Transactions = venue.custody
+    assert asked is venue.custody
+    assert venue.custody.vault_of(venue.wallet) == venue.keys.vault_of(venue.wallet).address
 
 
 async def withdrawing(venue: Venue) -> tuple[OrderGroup, Attempt]:

@@ -13,7 +13,7 @@ from countermand.dialects.trigger_v2.envelope import RESPONDER, error
 from countermand.dialects.trigger_v2.reading import BodyReader, QueryReader
 from countermand.dialects.trigger_v2.wire import ConfirmRequest, Pagination, WithdrawnAnswer
 from countermand.orders.dca.model.refusals import Refusal, Refused
-from countermand.orders.dca.service import DepositUnknown, NotLanded
+from countermand.orders.vaults.service import DepositUnknown, NotLanded
 from countermand.values.identity import RequestId
 
 _CREATE: Final = BodyReader(CreateDcaRequest)

@@ -20,10 +20,12 @@ from countermand.dialects.trigger_v2.reading import Flaws
 from countermand.dialects.trigger_v2.states import DCA, DCA_DISPLAY
 from countermand.dialects.trigger_v2.wire import CraftRequest
 from countermand.orders.dca.model.lifecycle import ACTIVE
-from countermand.orders.dca.model.order import Plan, PriceBand, State
-from countermand.orders.dca.ports import HistoryQuery, Sort
+from countermand.orders.dca.model.order import DcaOrder, Plan, PriceBand, State
+from countermand.orders.dca.ports import Sort
 from countermand.orders.dca.records import HistoryEntry
-from countermand.orders.dca.service import Cancelling, OrderRequest, OrderView, Placed
+from countermand.orders.dca.service import DcaView, OrderRequest
+from countermand.orders.vaults.ports import HistoryQuery
+from countermand.orders.vaults.service import Cancelling, Placed
 from countermand.values.identity import Address, Mint, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import USD_SCALE, UsdPrice, decimal_text
@@ -113,7 +115,7 @@ def _check_jl(body: CreateDcaRequest) -> None:
     raise Declined(error(400, words))
 
 
-def from_placed(placed: Placed) -> PlacedDcaAnswer:
+def from_placed(placed: Placed[DcaOrder]) -> PlacedDcaAnswer:
     return PlacedDcaAnswer(
         id=placed.order.id,
         tx_signature=placed.signature,
@@ -121,7 +123,7 @@ def from_placed(placed: Placed) -> PlacedDcaAnswer:
     )
 
 
-def from_cancelling(cancelling: Cancelling, transaction: str) -> CancellingDcaAnswer:
+def from_cancelling(cancelling: Cancelling[DcaOrder], transaction: str) -> CancellingDcaAnswer:
     order = cancelling.order
     return CancellingDcaAnswer(
         id=order.id,
@@ -152,7 +154,7 @@ def into_query(params: DcaHistoryParams, wallet: Wallet) -> HistoryQuery:
     )
 
 
-def from_view(view: OrderView, vault: Address) -> DcaItem:
+def from_view(view: DcaView, vault: Address) -> DcaItem:
     order = view.order
     terms, progress, plan = order.terms, order.progress, order.terms.plan
     band, state = plan.band, DCA[order.state]

@@ -32,7 +32,7 @@ from countermand.dialects.trigger_v2.wire import (
     WithdrawnAnswer,
 )
 from countermand.orders.trigger.model.refusals import Refused
-from countermand.orders.trigger.service import DepositUnknown, NotLanded
+from countermand.orders.vaults.service import DepositUnknown, NotLanded
 from countermand.values.identity import Mint, RequestId, Wallet
 
 ROOT: Final = "/trigger/v2"
@@ -289,7 +289,7 @@ class HistoryOrderResource:
         view = await self._context.orders.order(reading.order_id(order_id))
         if view is None:
             return _NO_ORDER
-        if view.group.terms.wallet != wallet:
+        if view.order.terms.wallet != wallet:
             return _FOREIGN_ORDER
         return Answer(encode(translate.from_view(view, self._context.vaults.vault_of(wallet))))
 

@@ -29,9 +29,11 @@ from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.order import NOWHERE, Family, Leg, OrderGroup, Role, State
 from countermand.orders.trigger.model.refusals import Refusal
 from countermand.orders.trigger.model.trailing import Trail
-from countermand.orders.trigger.ports import HistoryQuery, Sort
+from countermand.orders.trigger.ports import Sort
 from countermand.orders.trigger.records import HistoryEntry
-from countermand.orders.trigger.service import OrderRequest, OrderView, Placed
+from countermand.orders.trigger.service import OrderRequest, TriggerView
+from countermand.orders.vaults.ports import HistoryQuery
+from countermand.orders.vaults.service import Placed
 from countermand.values.holding import Holding
 from countermand.values.identity import Address, Mint, RequestId, Wallet
 from countermand.values.instant import Instant
@@ -190,9 +192,9 @@ def _siblings(flaws: Flaws, body: CreateRequest) -> tuple[Leg, ...]:
     )
 
 
-def from_placed(placed: Placed) -> PlacedAnswer:
+def from_placed(placed: Placed[OrderGroup]) -> PlacedAnswer:
     return PlacedAnswer(
-        id=placed.group.id,
+        id=placed.order.id,
         tx_signature=placed.signature,
         deposit_confirmed=True,
         message="Order already created" if placed.repeated else UNSET,
@@ -285,8 +287,8 @@ def into_query(params: HistoryParams, wallet: Wallet) -> HistoryQuery:
     )
 
 
-def from_view(view: OrderView, vault: Address) -> HistoryItem:
-    group = view.group
+def from_view(view: TriggerView, vault: Address) -> HistoryItem:
+    group = view.order
     terms = group.terms
     legs = {leg.role: leg for leg in group.legs}
     trigger = legs.get(Role.TRIGGER)

@@ -1,23 +1,12 @@
-"""What the journal's bodies hold of recurring orders.
+"""The names of commands and events of recurring orders in the journal. Its bodies: see `orders.vaults.journal`."""
 
-JSON: `{"rules", "price", "command", "events": [[order id, kind, event], …]}`. `price` is the one that the command was
-judged by.
-"""
-
-from dataclasses import dataclass
 from typing import Final, get_args
 
-import msgspec
-
-from countermand.kernel.journal import Kinds, encode
-from countermand.kernel.ports import JournalRow
+from countermand.kernel.journal import Kinds
 from countermand.orders.dca.model import commands, events
 from countermand.orders.dca.model.commands import Command
 from countermand.orders.dca.model.events import Event
-from countermand.orders.dca.model.live_orders import OrderEvent
-from countermand.values.identity import OrderId
-from countermand.values.instant import Moment
-from countermand.values.quantities import UsdPrice
+from countermand.orders.vaults.journal import JournalBodies
 
 RULES_VERSION: Final = 1
 """Grows when `decide` chooses otherwise for the same command: deciding again is compared only within one version."""
@@ -58,40 +47,4 @@ assert len(COMMANDS.names()) == len(get_args(Command)), "a command has no name"
 assert len(EVENTS.names()) == len(get_args(Event)), "an event has no name"
 
 
-class _Body(msgspec.Struct):
-    rules: int
-    price: UsdPrice | None
-    command: msgspec.Raw
-    events: list[tuple[OrderId, str, msgspec.Raw]]
-
-
-_BODY: Final = msgspec.json.Decoder(_Body)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A journal row, read back."""
-
-    seq: int
-    moment: Moment
-    rules: int
-    command: Command
-    events: tuple[OrderEvent, ...]
-
-
-def body_of(command: Command, price: UsdPrice | None, made: tuple[OrderEvent, ...]) -> bytes:
-    return encode(
-        {
-            "rules": RULES_VERSION,
-            "price": price,
-            "command": command,
-            "events": [(order_id, EVENTS.name_of(event), event) for order_id, event in made],
-        }
-    )
-
-
-def read(row: JournalRow) -> Entry:
-    body = _BODY.decode(row.body)
-    command = msgspec.json.decode(body.command, type=COMMANDS.type_of(row.kind))
-    made = [(order_id, msgspec.json.decode(event, type=EVENTS.type_of(kind))) for order_id, kind, event in body.events]
-    return Entry(row.seq, Moment(row.at, body.price), body.rules, command, tuple(made))
+BODIES: Final = JournalBodies(RULES_VERSION, COMMANDS, EVENTS)

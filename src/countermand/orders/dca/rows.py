@@ -1,16 +1,10 @@
 """Recurring orders and their deposits as they are stored."""
 
 from countermand.kernel.journal import encode
-from countermand.orders.dca.model.commands import UnsignedDeposit
 from countermand.orders.dca.model.lifecycle import ACTIVE, is_dormant
 from countermand.orders.dca.model.order import DcaOrder
-from countermand.orders.dca.ports import CraftRow, OrderRow
+from countermand.orders.dca.ports import OrderRow
 from countermand.values.bucket import bucket_of
-
-
-def craft_row(deposit: UnsignedDeposit) -> CraftRow:
-    height = deposit.craft.last_valid_height
-    return CraftRow(deposit.request_id, bucket_of(deposit.wallet), deposit.order_id, height, encode(deposit))
 
 
 def order_row(order: DcaOrder) -> OrderRow:

@@ -1,34 +1,22 @@
 """What trigger orders need of the world: their transactions and their stores."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, TypeAlias
 
-from countermand.kernel.ports import Batch, ShardStore
+from countermand.kernel.ports import Batch
 from countermand.orders.trigger.model.commands import UnsignedDeposit
 from countermand.orders.trigger.model.order import Family, OrderGroup
-from countermand.values.bucket import Bucket, BucketRange
-from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
+from countermand.orders.vaults.ports import CraftRow, OrderStore, OrderTransactions, VaultOrderRow
+from countermand.values.bucket import Bucket
+from countermand.values.identity import Mint, OrderId, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits
-from countermand.values.transactions import (
-    Alteration,
-    Attempt,
-    ObservedOutcome,
-    Submission,
-    SwapRefused,
-    UnsignedTransaction,
-)
 
 
-class Transactions(Protocol):
-    """The transactions of trigger orders, and their way to the chain. Every coroutine may raise `Unavailable`."""
-
-    def vault_of(self, wallet: Wallet) -> Address: ...
-
-    async def block_height(self) -> int:
-        """The finalized height."""
+class Transactions(OrderTransactions[OrderGroup, UnsignedDeposit], Protocol):
+    """The transactions of trigger orders. Every coroutine may raise `Unavailable`."""
 
     async def build_deposit(
         self,
@@ -42,68 +30,10 @@ class Transactions(Protocol):
         amount: BaseUnits,
     ) -> UnsignedDeposit: ...
 
-    async def simulate_deposit(self, deposit: UnsignedDeposit) -> str | None:
-        """Why the chain would not take it, in words; None if it would."""
-
-    async def build_withdrawal(self, group: OrderGroup) -> UnsignedTransaction:
-        """Takes all that is in the order's account now back to the user, and closes it unless that failed twice."""
-
-    async def shortfall(self, craft: UnsignedTransaction) -> str | None:
-        """Why its payer cannot pay for it, with the lamports held and needed; None if it can."""
-
-    async def build_fill(self, group: OrderGroup) -> UnsignedTransaction | SwapRefused:
-        """A swap of what remains, simulated. It also closes the account, unless that was rejected twice."""
-
-    async def build_sweep(self, group: OrderGroup) -> UnsignedTransaction | None:
-        """Closes the account of an ended order. None: the account is gone already."""
-
-    def read_submission(self, transaction: str, wallet: Wallet) -> Submission:
-        """Reads a signed transaction (base64) and verifies the wallet's signature on its message. Never raises."""
-
-    def alteration(self, built: UnsignedTransaction, submission: Submission) -> Alteration:
-        """How a signed message, which is not the built one, differs from it."""
-
-    def unsigned_transaction(self, craft: UnsignedTransaction) -> str:
-        """The transaction with all signature slots empty, base64."""
-
-    def signature_of(self, group: OrderGroup, attempt: Attempt) -> Signature:
-        """The id of the attempt's transaction. Signs the committed bytes if a key of ours pays."""
-
-    async def outcome(self, group: OrderGroup, attempt: Attempt) -> ObservedOutcome | None:
-        """What became of it. None: unresolved."""
-
-    async def send(self, group: OrderGroup, attempt: Attempt) -> None:
-        """Signs the committed bytes and sends them. Doing it twice is doing it once."""
-
 
 @dataclass(frozen=True, slots=True)
-class OrderRow:
-    """An order as it is stored: its whole state as `body`, beside what it is searched by."""
-
-    id: OrderId
-    bucket: Bucket
-    """That of the wallet, whatever the id's last byte is."""
-    wallet: Wallet
-    live: bool
-    """It belongs in memory."""
-    active: bool
-    input_mint: Mint
-    output_mint: Mint
-    created_at: Instant
-    updated_at: Instant
+class OrderRow(VaultOrderRow):
     expires_at: Instant
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class CraftRow:
-    """A deposit that we built. `order_id` is the order that it may become."""
-
-    request_id: RequestId
-    bucket: Bucket
-    order_id: OrderId
-    last_valid_height: int
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,60 +74,10 @@ class Sort(Enum):
     EXPIRES_AT = "expires_at"
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryQuery:
-    wallet: Wallet
-    active: bool | None
-    mint: Mint | None
-    sort: Sort
-    descending: bool
-    limit: int
-    offset: int
-
-
-@dataclass(frozen=True, slots=True)
-class OrderBody:
-    """The body of an order's row, with the bucket that says which shard owns it."""
-
-    bucket: Bucket
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class StoredOrder:
-    """`order` is the body of its row, `history` the bodies of its events that its owner is shown, the newest first."""
-
-    order: bytes
-    history: Sequence[bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class StoredHistory:
-    """One page, and how many orders match in all."""
-
-    total: int
-    orders: Sequence[StoredOrder]
-
-
-class Store(ShardStore[TriggerRows], Protocol):
+class Store(OrderStore[TriggerRows], Protocol):
     """The memory of trigger orders. Every method may raise `Unavailable`."""
 
-    async def live_orders(self, shard: int, buckets: BucketRange) -> Sequence[tuple[OrderId, bytes]]:
-        """The bodies of the shard's rows in these buckets, with the ids that their rows go by."""
-
-    async def orders(self, order_ids: Sequence[OrderId]) -> Mapping[OrderId, OrderBody]:
-        """Those that there are, in whatever bucket."""
-
     async def watermarks(self, shard: int) -> Sequence[WatermarkRow]: ...
-
-    async def crafts(self, request_ids: Sequence[RequestId]) -> Mapping[RequestId, bytes]: ...
-
-    async def history(self, query: HistoryQuery) -> StoredHistory: ...
-
-    async def order_history(self, order_id: OrderId) -> StoredOrder | None: ...
-
-    async def delete_dead_crafts(self, below_height: int) -> None:
-        """Forgets crafts that can no longer land and became no order."""
 
 
 class VaultStore(Protocol):

@@ -7,20 +7,14 @@ from typing import Final
 import msgspec
 
 from countermand.kernel.journal import encode
-from countermand.orders.trigger.model.commands import UnsignedDeposit
 from countermand.orders.trigger.model.condition import Direction
 from countermand.orders.trigger.model.lifecycle import ACTIVE, is_dormant
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.model.trailing import Move, Watermarks
-from countermand.orders.trigger.ports import CraftRow, OrderRow, VaultRow, WatermarkRow
+from countermand.orders.trigger.ports import OrderRow, VaultRow, WatermarkRow
 from countermand.values.bucket import bucket_of
 from countermand.values.identity import Mint, Wallet
 from countermand.values.instant import Instant
-
-
-def craft_row(deposit: UnsignedDeposit) -> CraftRow:
-    height = deposit.craft.last_valid_height
-    return CraftRow(deposit.request_id, bucket_of(deposit.wallet), deposit.order_id, height, encode(deposit))
 
 
 def watermark_row(mint: Mint, watermarks: Watermarks) -> WatermarkRow:

@@ -1,12 +1,9 @@
 """The trigger orders of a shard in memory, and what of them the next commit writes."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from collections.abc import Callable, Mapping, Sequence
 
-from countermand.kernel.fresh_deposits import FreshDeposits
 from countermand.kernel.writer_epoch import Entry
-from countermand.orders.trigger import journal as trigger_journal
+from countermand.orders.trigger.journal import BODIES, COMMANDS
 from countermand.orders.trigger.model.commands import (
     Command,
     MoveWatermarks,
@@ -21,34 +18,30 @@ from countermand.orders.trigger.model.live_orders import LiveOrders, OrderEvent,
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.model.refusals import Refused
 from countermand.orders.trigger.model.trailing import Watermarks
-from countermand.orders.trigger.ports import CraftRow, TriggerRows
+from countermand.orders.trigger.ports import TriggerRows
 from countermand.orders.trigger.records import record_of, record_of_move
-from countermand.orders.trigger.rows import craft_row, order_row, watermark_row
+from countermand.orders.trigger.rows import order_row, watermark_row
+from countermand.orders.vaults.state import VaultState
 from countermand.values.identity import Mint, OrderId
 from countermand.values.instant import Instant, Moment
 from countermand.values.quantities import UsdPrice
 
 
-@dataclass(slots=True)
-class _Pending:
-    orders: dict[OrderId, OrderGroup] = field(default_factory=dict)
-    crafts: list[CraftRow] = field(default_factory=list)
-    watermarks: dict[tuple[Mint, Direction], Watermarks] = field(default_factory=dict)
-
-
-class TriggerState:
+class TriggerState(VaultState[OrderGroup, UnsignedDeposit]):
     """`kernel.writer_epoch.ShardState`. `price_of` tells the newest price of a mint."""
 
     def __init__(self, price_of: Callable[[Mint], UsdPrice | None]) -> None:
+        super().__init__()
         self.live = LiveOrders()
         self._price_of = price_of
-        self._pending = _Pending()
-        self._writing: dict[OrderId, OrderGroup] = {}
+        self._marks_moved: dict[tuple[Mint, Direction], Watermarks] = {}
         self._marks_written: dict[tuple[Mint, Direction], Watermarks] = {}
         self._marks_shown: dict[tuple[Mint, Direction], Watermarks] = {}
         """As they are committed."""
-        self._dormant: dict[OrderId, OrderGroup] = {}
-        self.fresh: FreshDeposits[UnsignedDeposit] = FreshDeposits()
+
+    @property
+    def orders(self) -> Mapping[OrderId, OrderGroup]:
+        return self.live.groups
 
     # --- deciding
 
@@ -67,19 +60,16 @@ class TriggerState:
     def apply(self, command: Command, events: tuple[OrderEvent, ...], at: Instant) -> Entry:
         judged_by, records = self._judged_by(command), []
         if isinstance(command, PlaceOrder):
-            # It may have been forgotten since it was read: it had died, or the venue was reset.
-            self.add_craft(craft_row(command.deposit))
-            self.fresh.forget(command.deposit.request_id)
+            self._use(command.deposit)
         for order_id, event in events:
             if isinstance(event, WatermarkMoved):
-                self._pending.watermarks[event.mint, event.direction] = self.live.apply_move(event)
+                self._marks_moved[event.mint, event.direction] = self.live.apply_move(event)
                 records.append(record_of_move(event, command, at))
                 continue
             group = self.live.apply(order_id, event, at)
-            self._pending.orders[order_id] = group
+            self._changed[order_id] = group
             records.append(record_of(group, event, command, at))
-        kind, body = trigger_journal.COMMANDS.name_of(command), trigger_journal.body_of(command, judged_by, events)
-        return Entry(kind, body, records)
+        return Entry(COMMANDS.name_of(command), BODIES.body_of(command, judged_by, events), records)
 
     def _judged_by(self, command: Command) -> UsdPrice | None:
         if isinstance(command, TriggerOrders | MoveWatermarks):
@@ -87,44 +77,25 @@ class TriggerState:
         mint = self.live.trigger_mint(command)
         return None if mint is None else self._price_of(mint)
 
-    def add_craft(self, row: CraftRow) -> None:
-        self._pending.crafts.append(row)
-
-    def add_fresh(self, deposit: UnsignedDeposit) -> None:
-        self.add_craft(craft_row(deposit))
-        self.fresh.add(deposit)
-
     # --- committing
 
-    def has_rows(self) -> bool:
-        return bool(self._pending.crafts)
-
     def take_rows(self) -> TriggerRows:
-        pending, self._pending = self._pending, _Pending()
-        self._writing, self._marks_written = (
-            pending.orders,
-            {key: Watermarks(marks.direction, marks.mark, marks.moves) for key, marks in pending.watermarks.items()},
-        )
+        moved, self._marks_moved = self._marks_moved, {}
+        self._marks_written = {
+            key: Watermarks(marks.direction, marks.mark, marks.moves) for key, marks in moved.items()
+        }
+        groups, crafts = self._take()
         return TriggerRows(
-            orders=[order_row(group) for group in pending.orders.values()],
-            crafts=pending.crafts,
-            watermarks=[watermark_row(mint, marks) for (mint, _), marks in pending.watermarks.items()],
+            [order_row(group) for group in groups],
+            crafts,
+            [watermark_row(mint, marks) for (mint, _), marks in moved.items()],
         )
 
     def take_committed(self) -> Sequence[OrderGroup]:
-        """What was taken is committed. Returns the orders as they were committed."""
-        written, self._writing = self._writing, {}
         self._marks_shown.update(self._marks_written)
-        for group in written.values():
-            self._dormant.pop(group.id, None)
-            if is_dormant(group):
-                self._dormant[group.id] = group
-        return tuple(written.values())
+        return super().take_committed()
 
     # --- what is in memory
-
-    def size(self) -> int:
-        return len(self.live.groups)
 
     def adopt_watermarks(self, mint: Mint, watermarks: Watermarks) -> None:
         self.live.adopt_watermarks(mint, watermarks)
@@ -138,19 +109,11 @@ class TriggerState:
     def _shown(self, mint: Mint, direction: Direction) -> Watermarks:
         return self._marks_shown.get((mint, direction)) or Watermarks(direction)
 
-    def adopt(self, group: OrderGroup) -> None:
-        self.live.adopt(group)
-        if is_dormant(group):
-            self._dormant[group.id] = group
+    def _is_dormant(self, order: OrderGroup) -> bool:
+        return is_dormant(order)
 
-    def evict(self, keep: int, spare: Callable[[OrderId], bool]) -> None:
-        """Forgets the orders that only their owners can move, but for the newest `keep`."""
-        excess = len(self._dormant) - keep
-        if excess <= 0:
-            return
-        for order_id, group in list(islice(self._dormant.items(), excess)):
-            if spare(order_id):
-                continue
-            del self._dormant[order_id]
-            if self.live.groups.get(order_id) is group:
-                self.live.evict(order_id)
+    def _take_in(self, order: OrderGroup) -> None:
+        self.live.adopt(order)
+
+    def _forget(self, order_id: OrderId) -> None:
+        self.live.evict(order_id)

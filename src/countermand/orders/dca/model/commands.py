@@ -8,9 +8,32 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from countermand.orders.dca.model.order import Plan
-from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
+from countermand.orders.vaults.model.commands import (
+    AbandonFill,
+    ConfirmCancel,
+    EndPause,
+    RequestCancel,
+    ResolveAttempt,
+    StartFill,
+    StartSweep,
+)
+from countermand.values.identity import Address, Mint, OrderId, RequestId, Wallet
 from countermand.values.quantities import BaseUnits
-from countermand.values.transactions import Submission, SwapAmounts, TransactionOutcome, UnsignedTransaction
+from countermand.values.transactions import Submission, UnsignedTransaction
+
+__all__ = [
+    "AbandonFill",
+    "BeginRound",
+    "Command",
+    "ConfirmCancel",
+    "EndPause",
+    "PlaceOrder",
+    "RequestCancel",
+    "ResolveAttempt",
+    "StartFill",
+    "StartSweep",
+    "UnsignedDeposit",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,76 +66,10 @@ class PlaceOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class RequestCancel:
-    order_id: OrderId
-    wallet: Wallet
-    request_id: RequestId
-    """For a new cancellation; one that is under way keeps its own."""
-    craft: UnsignedTransaction | None
-    made_from: int
-
-
-@dataclass(frozen=True, slots=True)
-class ConfirmCancel:
-    order_id: OrderId
-    wallet: Wallet
-    request_id: RequestId
-    submission: Submission
-    block_height: int
-    flaw: str | None = None
-    """Why the withdrawal cannot be paid for now."""
-
-
-@dataclass(frozen=True, slots=True)
 class BeginRound:
     """A round is due, or its pause has ended."""
 
     order_id: OrderId
-
-
-@dataclass(frozen=True, slots=True)
-class StartFill:
-    order_id: OrderId
-    craft: UnsignedTransaction
-    made_from: int
-
-
-@dataclass(frozen=True, slots=True)
-class AbandonFill:
-    """The swap was not worth a transaction: no quote, or one below the minimum."""
-
-    order_id: OrderId
-    reason: str
-    made_from: int
-
-
-@dataclass(frozen=True, slots=True)
-class EndPause:
-    """The pause after a failed sweep has ended."""
-
-    order_id: OrderId
-
-
-@dataclass(frozen=True, slots=True)
-class StartSweep:
-    order_id: OrderId
-    craft: UnsignedTransaction | None
-    """None: the account is gone already."""
-    made_from: int
-
-
-@dataclass(frozen=True, slots=True)
-class ResolveAttempt:
-    order_id: OrderId
-    number: int
-    outcome: TransactionOutcome
-    signature: Signature
-    error: str | None
-    """The chain's words, for a rejection."""
-    at_close: bool = False
-    """It was rejected when it closed the order's account: something was left in there."""
-    swap: SwapAmounts | None = None
-    """What a fill that landed moved."""
 
 
 Command: TypeAlias = (

@@ -18,58 +18,48 @@ from countermand.orders.dca.model.commands import (
     StartSweep,
 )
 from countermand.orders.dca.model.events import (
-    CancelRequested,
     DepositFailed,
     DepositLanded,
     Event,
-    FillLanded,
     FillStarted,
     OrderPlaced,
     PauseEnded,
     RoundBegan,
     RoundPostponed,
-    SweepDone,
-    SweepFailed,
-    SweepStarted,
-    WithdrawalFailed,
-    WithdrawalLanded,
-    WithdrawalStarted,
 )
 from countermand.orders.dca.model.lifecycle import next_due
 from countermand.orders.dca.model.order import DcaOrder, State, Terms
-from countermand.orders.dca.model.refusals import Refusal, Refused
+from countermand.orders.dca.model.refusals import Refusal, Refused, refused
+from countermand.orders.vaults.model.deciding import (
+    confirm_cancel,
+    fill_landed,
+    is_rejected_close,
+    pause_end,
+    request_cancel,
+    start_sweep,
+    submission_objection,
+    sweep_resolved,
+    withdrawal_resolved,
+)
+from countermand.orders.vaults.model.order import CANCELLABLE
+from countermand.orders.vaults.model.refusals import Objection
 from countermand.values.instant import Instant, Moment
-from countermand.values.quantities import NOTHING, dollars
+from countermand.values.quantities import dollars
 from countermand.values.transactions import (
     Attempt,
     AttemptKind,
-    Submission,
-    SubmissionFault,
     TransactionOutcome,
-    UnsignedTransaction,
-    digest_of,
 )
-from countermand.values.withdrawal import Withdrawal
 
 Decision: TypeAlias = tuple[Event, ...]
 """What happened, in order. Empty: it had happened before, and is so."""
 
-RETRY_PAUSE_MS: Final = 1_000
-RETRY_PAUSE_MS_MAX: Final = 60_000
 BEGIN_MS_MAX: Final = 30 * 24 * 3_600_000
 """So far in the future the first round may be."""
 ROUND_CENTS_MIN: Final = 980
 """Ten US dollars, less a tolerance for prices that move between the craft and the create."""
 ACTIVE_MAX: Final = 10
 """So many active orders a wallet may have."""
-
-_CANCELLABLE: Final = (State.ACTIVE, State.ROUND_DUE, State.WITHDRAWING)
-_FAULTS: Final = {
-    SubmissionFault.NOT_A_TRANSACTION: Refusal.TRANSACTION_UNREADABLE,
-    SubmissionFault.NOT_CANONICAL: Refusal.TRANSACTION_NOT_CANONICAL,
-    SubmissionFault.UNSIGNED: Refusal.TRANSACTION_UNSIGNED,
-    SubmissionFault.WRONG_SIGNATURE: Refusal.TRANSACTION_WRONG_SIGNATURE,
-}
 
 
 def decide(order: DcaOrder | None, command: Command, moment: Moment, *, active: int) -> Decision | Refused:
@@ -92,7 +82,7 @@ def decide(order: DcaOrder | None, command: Command, moment: Moment, *, active: 
         case EndPause():
             return _end_pause(order, moment)
         case StartSweep():
-            return _start_sweep(order, command)
+            return _ours(start_sweep(order, command))
         case ResolveAttempt():
             return _resolve(order, command, moment)
         case _:
@@ -108,12 +98,12 @@ def _place(order: DcaOrder | None, command: PlaceOrder, moment: Moment, active: 
     deposit, submission = command.deposit, command.submission
     if unlike := _field_unlike_craft(command):
         return Refused(Refusal.DEPOSIT_UNLIKE_CRAFT, detail=unlike)
-    if refused := _refused_plan(command, moment.at):
-        return refused
+    if wrong := _refused_plan(command, moment.at):
+        return wrong
     if active >= ACTIVE_MAX:
         return Refused(Refusal.TOO_MANY_ACTIVE)
-    if refused := _refused_submission(submission, deposit.craft.message):
-        return refused
+    if objection := submission_objection(submission, deposit.craft.message):
+        return refused(objection)
     if command.flaw is not None:
         return Refused(Refusal.DEPOSIT_FLAWED, detail=command.flaw)
     terms = Terms(
@@ -136,7 +126,7 @@ def _place_again(order: DcaOrder, command: PlaceOrder) -> Decision | Refused:
         return Refused(Refusal.DEPOSIT_DUPLICATE, order_id=order.id if own else None)
     if order.state is State.DEPOSIT_FAILED:
         return Refused(Refusal.DEPOSIT_FAILED_BEFORE)
-    return _refused_submission(command.submission, command.deposit.craft.message) or ()
+    return _ours(submission_objection(command.submission, command.deposit.craft.message) or ())
 
 
 def _asks_the_same(order: DcaOrder, command: PlaceOrder) -> bool:
@@ -175,15 +165,6 @@ def _refused_plan(command: PlaceOrder, at: Instant) -> Refused | None:
     if cents < ROUND_CENTS_MIN or command.amount.units < command.plan.rounds:
         return Refused(Refusal.ROUND_TOO_SMALL, detail=f"{cents // 100}.{cents % 100:02d}")
     return None
-
-
-def _refused_submission(submission: Submission, message: bytes) -> Refused | None:
-    fault = submission.fault
-    if fault in (SubmissionFault.NOT_A_TRANSACTION, SubmissionFault.NOT_CANONICAL):
-        return Refused(_FAULTS[fault])
-    if submission.message != message:
-        return Refused(Refusal.TRANSACTION_OTHER, detail="accounts")
-    return Refused(_FAULTS[fault]) if fault is not None else None
 
 
 # --- rounds
@@ -240,58 +221,17 @@ def _window_end(order: DcaOrder, began_at: Instant) -> Instant:
 def _request_cancel(order: DcaOrder, command: RequestCancel) -> Decision | Refused:
     if order.terms.wallet != command.wallet:
         return Refused(Refusal.ORDER_UNKNOWN)
-    if order.state not in _CANCELLABLE:
+    if order.phase not in CANCELLABLE:
         return Refused(Refusal.STATE_FORBIDS_CANCEL, state=order.state)
-    if order.progress.attempt is not None:
-        return ()  # A co-signed withdrawal is on its way: its very message is the answer.
-    if command.craft is not None and command.made_from != order.version:
-        return Refused(Refusal.CRAFT_STALE)
-    withdrawal = order.progress.withdrawal
-    request_id = command.request_id if withdrawal is None else withdrawal.request_id
-    return (CancelRequested(request_id, command.craft),)
+    return _ours(request_cancel(order, command))
 
 
 def _confirm_cancel(order: DcaOrder, command: ConfirmCancel) -> Decision | Refused:
     if order.terms.wallet != command.wallet:
         return Refused(Refusal.ORDER_UNKNOWN)
-    attempt, withdrawal = order.progress.attempt, order.progress.withdrawal
-    if withdrawal is None:
+    if order.progress.withdrawal is None:
         return Refused(Refusal.NOT_CANCELLED, state=order.state)
-    if withdrawal.request_id != command.request_id:
-        return Refused(Refusal.WITHDRAWAL_UNKNOWN)
-    if order.state is State.CANCELLED:
-        return ()  # Landed wins before any bytes are looked at.
-    submission = command.submission
-    if submission.fault in (SubmissionFault.NOT_A_TRANSACTION, SubmissionFault.NOT_CANONICAL):
-        return Refused(_FAULTS[submission.fault])
-    if refused := _refused_as_former(withdrawal, command):
-        return refused
-    current = attempt.craft if attempt is not None else withdrawal.craft
-    if current is None:
-        return Refused(Refusal.WITHDRAWAL_UNKNOWN)
-    if refused := _refused_submission(submission, current.message):
-        return refused
-    if attempt is not None:
-        return ()  # The first valid signature is the only one ever sent.
-    if command.block_height > current.last_valid_height:
-        return Refused(Refusal.WITHDRAWAL_EXPIRED)
-    if command.flaw is not None:
-        return Refused(Refusal.WITHDRAWAL_UNPAYABLE, detail=command.flaw)
-    # From here on nothing can refuse.
-    number = order.progress.attempts + 1
-    return (WithdrawalStarted(Attempt(number, AttemptKind.WITHDRAWAL, current, submission.user_signature)),)
-
-
-def _refused_as_former(withdrawal: Withdrawal, command: ConfirmCancel) -> Refused | None:
-    digest = digest_of(command.submission.message)
-    for former in withdrawal.former:
-        if former.digest == digest:
-            if former.rejection is not None:
-                return Refused(Refusal.WITHDRAWAL_REJECTED, detail=former.rejection)
-            if former.dead or command.block_height > former.last_valid_height:
-                return Refused(Refusal.WITHDRAWAL_EXPIRED)
-            return Refused(Refusal.WITHDRAWAL_SUPERSEDED)
-    return None
+    return _ours(confirm_cancel(order, command))
 
 
 # --- what dust left open
@@ -302,15 +242,6 @@ def _end_pause(order: DcaOrder, moment: Moment) -> Decision | Refused:
     if not order.progress.sweep_due or retry_at is None or moment.at < retry_at:
         return Refused(Refusal.NOTHING_TO_DO)
     return (PauseEnded(),)
-
-
-def _start_sweep(order: DcaOrder, command: StartSweep) -> Decision | Refused:
-    progress = order.progress
-    if command.made_from != order.version or not progress.sweep_due or progress.attempt is not None:
-        return Refused(Refusal.CRAFT_STALE)
-    if command.craft is None:
-        return (SweepDone(signature=None, dust=NOTHING),)
-    return (SweepStarted(Attempt(progress.attempts + 1, AttemptKind.SWEEP, command.craft, None)),)
 
 
 # --- what became of an attempt
@@ -326,44 +257,28 @@ def _resolve(order: DcaOrder, command: ResolveAttempt, moment: Moment) -> Decisi
             failed = DepositFailed(command.signature, command.error)
             return (DepositLanded(command.signature) if landed else failed,)
         case AttemptKind.FILL:
-            return (_fill_landed(order, attempt.craft, command) if landed else _fill_failed(order, command, moment),)
+            if not landed:
+                return (_fill_failed(order, command, moment),)
+            return (fill_landed(order, order.funds, attempt.craft, command),)
         case AttemptKind.WITHDRAWAL:
-            return (_withdrawal_landed(attempt.craft, command) if landed else _withdrawal_failed(command),)
+            return (withdrawal_resolved(attempt.craft, command),)
         case AttemptKind.SWEEP:
-            swept = SweepDone(command.signature, attempt.craft.dust)
-            return (swept if landed else SweepFailed(_pause_end(order, moment.at)),)
+            return (sweep_resolved(attempt.craft, command, _pause_end(order, moment.at)),)
         case _:
             assert_never(attempt.kind)
 
 
-def _fill_landed(order: DcaOrder, craft: UnsignedTransaction, command: ResolveAttempt) -> Event:
-    """The user got back all that the last swap left: the rest of the order's own funds first, the others are dust."""
-    swap = command.swap
-    assert swap is not None, f"the fill of order {order.id} landed, and does not show what it moved"
-    returned = min(order.funds.post(swap.used).left, swap.returned) if craft.closes else NOTHING
-    dust = swap.returned - returned
-    return FillLanded(command.signature, swap.used, swap.received, dust, closed=craft.closes, returned=returned)
-
-
 def _fill_failed(order: DcaOrder, command: ResolveAttempt, moment: Moment) -> Event:
     postponed = _postponed(order, moment.at, command.error or "the transaction did not land in time")
-    close_rejected = command.outcome is TransactionOutcome.REJECTED and command.at_close
+    close_rejected = is_rejected_close(command)
     return RoundPostponed(
         postponed.reason, postponed.until, postponed.rescheduled, command.signature, close_rejected=close_rejected
     )
 
 
-def _withdrawal_landed(craft: UnsignedTransaction, command: ResolveAttempt) -> Event:
-    return WithdrawalLanded(command.signature, withdrawn=craft.moves, dust=craft.dust, closed=craft.closes)
-
-
-def _withdrawal_failed(command: ResolveAttempt) -> Event:
-    rejected = command.outcome is TransactionOutcome.REJECTED
-    rejection = command.error or "unknown error" if rejected else None
-    return WithdrawalFailed(command.signature, rejection, close_rejected=rejected and command.at_close)
-
-
 def _pause_end(order: DcaOrder, at: Instant) -> Instant:
-    """1, 2, 4 … 60 seconds after `at`, by the number of failures in a row."""
-    doublings = min(order.progress.failures, 6)
-    return Instant(at + min(RETRY_PAUSE_MS << doublings, RETRY_PAUSE_MS_MAX))
+    return pause_end(order.progress.failures, at)
+
+
+def _ours(decided: Decision | Objection) -> Decision | Refused:
+    return refused(decided) if isinstance(decided, Objection) else decided

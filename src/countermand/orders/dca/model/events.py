@@ -4,27 +4,48 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from countermand.orders.dca.model.order import Terms
-from countermand.values.identity import RequestId, Signature
+from countermand.orders.vaults.model.events import (
+    CancelRequested,
+    DepositFailed,
+    DepositLanded,
+    FillLanded,
+    FillStarted,
+    PauseEnded,
+    SweepDone,
+    SweepFailed,
+    SweepStarted,
+    WithdrawalFailed,
+    WithdrawalLanded,
+    WithdrawalStarted,
+)
+from countermand.values.identity import Signature
 from countermand.values.instant import Instant
-from countermand.values.quantities import NOTHING, BaseUnits
-from countermand.values.transactions import Attempt, UnsignedTransaction
+from countermand.values.transactions import Attempt
+
+__all__ = [
+    "CancelRequested",
+    "DepositFailed",
+    "DepositLanded",
+    "Event",
+    "FillLanded",
+    "FillStarted",
+    "OrderPlaced",
+    "PauseEnded",
+    "RoundBegan",
+    "RoundPostponed",
+    "SweepDone",
+    "SweepFailed",
+    "SweepStarted",
+    "WithdrawalFailed",
+    "WithdrawalLanded",
+    "WithdrawalStarted",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class OrderPlaced:
     terms: Terms
     attempt: Attempt
-
-
-@dataclass(frozen=True, slots=True)
-class DepositLanded:
-    signature: Signature
-
-
-@dataclass(frozen=True, slots=True)
-class DepositFailed:
-    signature: Signature
-    error: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,75 +63,6 @@ class RoundPostponed:
     signature: Signature | None = None
     """Of the swap that failed. None: no transaction was sent."""
     close_rejected: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class FillStarted:
-    attempt: Attempt
-
-
-@dataclass(frozen=True, slots=True)
-class FillLanded:
-    signature: Signature
-    used: BaseUnits
-    received: BaseUnits
-    dust: BaseUnits
-    closed: bool
-    returned: BaseUnits = NOTHING
-    """Of the order's own funds: what the last swap did not use."""
-
-
-@dataclass(frozen=True, slots=True)
-class CancelRequested:
-    """From here on no round begins. A repetition replaces the craft."""
-
-    request_id: RequestId
-    craft: UnsignedTransaction | None
-
-
-@dataclass(frozen=True, slots=True)
-class WithdrawalStarted:
-    attempt: Attempt
-
-
-@dataclass(frozen=True, slots=True)
-class WithdrawalLanded:
-    signature: Signature
-    withdrawn: BaseUnits
-    dust: BaseUnits
-    closed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class WithdrawalFailed:
-    """Nothing moved. `rejection` None: it can never land any more."""
-
-    signature: Signature
-    rejection: str | None
-    close_rejected: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SweepStarted:
-    attempt: Attempt
-
-
-@dataclass(frozen=True, slots=True)
-class SweepFailed:
-    retry_at: Instant
-
-
-@dataclass(frozen=True, slots=True)
-class PauseEnded:
-    """The sweep is tried again."""
-
-
-@dataclass(frozen=True, slots=True)
-class SweepDone:
-    """The account of an ended order is closed. `signature` None: it was gone already."""
-
-    signature: Signature | None
-    dust: BaseUnits
 
 
 Event: TypeAlias = (

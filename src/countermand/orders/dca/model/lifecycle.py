@@ -5,8 +5,7 @@ Rule 2: this file knows no wire format, no chain and no clock.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, assert_never
 
@@ -29,6 +28,7 @@ from countermand.orders.dca.model.events import (
     WithdrawalStarted,
 )
 from countermand.orders.dca.model.order import DcaOrder, Progress, State
+from countermand.orders.vaults.model.lives import ByRest, IllegalTransition, Work
 from countermand.values.identity import OrderId
 from countermand.values.instant import Instant
 from countermand.values.withdrawal import crafted_again, failed
@@ -36,18 +36,7 @@ from countermand.values.withdrawal import crafted_again, failed
 _SWEEPING: Final = (SweepStarted, SweepFailed, SweepDone, PauseEnded)
 
 
-@dataclass(frozen=True, slots=True)
-class ByRest:
-    """An event with two outcomes: it depends on whether any of the order's funds are left after it."""
-
-    none: State
-    some: State
-
-    def of(self, after: DcaOrder) -> State:
-        return self.some if after.remaining else self.none
-
-
-TRANSITIONS: Final[Mapping[State, Mapping[type[Event], State | ByRest]]] = MappingProxyType(
+TRANSITIONS: Final[Mapping[State, Mapping[type[Event], State | ByRest[State]]]] = MappingProxyType(
     {
         # The first round is judged in the turn in which the deposit lands.
         State.DEPOSITING: {DepositLanded: State.ACTIVE, DepositFailed: State.DEPOSIT_FAILED},
@@ -83,15 +72,6 @@ ACTIVE: Final = (State.DEPOSITING, State.ACTIVE, State.ROUND_DUE, State.EXECUTIN
 """Something is still to come of these. A wallet has at most ten of them."""
 
 
-def outcomes(outcome: State | ByRest) -> tuple[State, ...]:
-    """All states that a transition can lead to."""
-    return (outcome.none, outcome.some) if isinstance(outcome, ByRest) else (outcome,)
-
-
-class IllegalTransition(Exception):
-    """Our own mistake: an event that cannot follow. Nothing was changed."""
-
-
 def place(order_id: OrderId, event: OrderPlaced, at: Instant) -> DcaOrder:
     """The beginning of every life."""
     begin_at = event.terms.plan.begin_at
@@ -112,7 +92,7 @@ def evolve(order: DcaOrder, event: Event, at: Instant) -> DcaOrder:
     if outcome is None:
         raise IllegalTransition(f"order {order.id} is {order.state.value}: {type(event).__name__} cannot follow")
     after = replace(order, version=order.version + 1, updated_at=at, progress=_progress(order, event, at))
-    return replace(after, state=outcome if isinstance(outcome, State) else outcome.of(after))
+    return replace(after, state=outcome if isinstance(outcome, State) else outcome.of(is_left=bool(after.remaining)))
 
 
 def _progress(order: DcaOrder, event: Event, at: Instant) -> Progress:
@@ -189,15 +169,6 @@ def _filled(order: DcaOrder, event: FillLanded, at: Instant) -> Progress:
         failures=0,
         sweep_due=not funds.left and not event.closed,
     )
-
-
-class Work(Enum):
-    """What the outbox owes an order. At most one thing at a time."""
-
-    RESOLVE = "resolve"
-    """Learn the outcome of its attempt, sending it if need be."""
-    FILL = "fill"
-    SWEEP = "sweep"
 
 
 def work_due(order: DcaOrder) -> Work | None:

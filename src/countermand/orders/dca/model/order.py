@@ -5,6 +5,7 @@ from enum import Enum
 from sys import intern
 from typing import Final
 
+from countermand.orders.vaults.model.order import Phase
 from countermand.values.holding import Holding
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Wallet
 from countermand.values.instant import Instant
@@ -30,6 +31,18 @@ class State(Enum):
     COMPLETED = "completed"
     CANCELLED = "cancelled"
     DEPOSIT_FAILED = "deposit_failed"
+
+
+PHASES: Final = {
+    State.DEPOSITING: Phase.DEPOSITING,
+    State.ACTIVE: Phase.RESTING,
+    State.ROUND_DUE: Phase.RESTING,
+    State.EXECUTING: Phase.FILLING,
+    State.WITHDRAWING: Phase.WITHDRAWING,
+    State.COMPLETED: Phase.FILLED,
+    State.CANCELLED: Phase.CANCELLED,
+    State.DEPOSIT_FAILED: Phase.DEPOSIT_FAILED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +142,10 @@ class DcaOrder:
     created_at: Instant
     updated_at: Instant
     progress: Progress
+
+    @property
+    def phase(self) -> Phase:
+        return PHASES[self.state]
 
     @property
     def funds(self) -> Holding:

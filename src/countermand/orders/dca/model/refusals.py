@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Final
 
 from countermand.orders.dca.model.order import State
-from countermand.values.identity import OrderId
-from countermand.values.refusal import CommandRefused
+from countermand.orders.vaults.model.refusals import Objection, VaultRefusal, VaultRefused
 
 
 class Refusal(Enum):
@@ -46,10 +46,13 @@ class Refusal(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Refused(CommandRefused):
-    refusal: Refusal
-    state: State | None = None
-    detail: str = ""
-    """The field, the amount, or the chain's words."""
-    order_id: OrderId | None = None
-    """The order that stands in the way, where it is the asker's own."""
+class Refused(VaultRefused[Refusal, State]):
+    """`state`: that of the order, where it is the reason."""
+
+
+_AS_OURS: Final = {each: Refusal[each.name] for each in VaultRefusal}
+
+
+def refused(objection: Objection) -> Refused:
+    """What is common to all orders in vaults, said as ours."""
+    return Refused(_AS_OURS[objection.refusal], detail=objection.detail)

@@ -8,10 +8,39 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from countermand.orders.trigger.model.order import Family, Leg, following
-from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
+from countermand.orders.vaults.model.commands import (
+    AbandonFill,
+    ConfirmCancel,
+    EndPause,
+    RequestCancel,
+    ResolveAttempt,
+    StartFill,
+    StartSweep,
+)
+from countermand.values.identity import Address, Mint, OrderId, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits, Bps, UsdPrice
-from countermand.values.transactions import Submission, SwapAmounts, TransactionOutcome, UnsignedTransaction
+from countermand.values.transactions import Submission, UnsignedTransaction
+
+__all__ = [
+    "AbandonFill",
+    "AmendOrder",
+    "Amendment",
+    "Command",
+    "ConfirmCancel",
+    "EndPause",
+    "ExpireOrder",
+    "LegChange",
+    "MoveWatermarks",
+    "PlaceOrder",
+    "RequestCancel",
+    "ResolveAttempt",
+    "ResumeOrder",
+    "StartFill",
+    "StartSweep",
+    "TriggerOrders",
+    "UnsignedDeposit",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,27 +115,6 @@ class AmendOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class RequestCancel:
-    order_id: OrderId
-    wallet: Wallet
-    request_id: RequestId
-    """For a new cancellation; one that is under way keeps its own."""
-    craft: UnsignedTransaction | None
-    made_from: int
-
-
-@dataclass(frozen=True, slots=True)
-class ConfirmCancel:
-    order_id: OrderId
-    wallet: Wallet
-    request_id: RequestId
-    submission: Submission
-    block_height: int
-    flaw: str | None = None
-    """Why the withdrawal cannot be paid for now."""
-
-
-@dataclass(frozen=True, slots=True)
 class TriggerOrders:
     """A price may concern these orders. Those that it crosses are triggered."""
 
@@ -131,55 +139,10 @@ class ExpireOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class EndPause:
-    order_id: OrderId
-
-
-@dataclass(frozen=True, slots=True)
 class ResumeOrder:
     """A part was filled: the rest is judged by the price of now."""
 
     order_id: OrderId
-
-
-@dataclass(frozen=True, slots=True)
-class StartFill:
-    order_id: OrderId
-    craft: UnsignedTransaction
-    made_from: int
-
-
-@dataclass(frozen=True, slots=True)
-class AbandonFill:
-    """The swap was not worth a transaction: no quote, or one below the minimum."""
-
-    order_id: OrderId
-    reason: str
-    made_from: int
-
-
-@dataclass(frozen=True, slots=True)
-class StartSweep:
-    order_id: OrderId
-    craft: UnsignedTransaction | None
-    """None: the account is gone already."""
-    made_from: int
-
-
-@dataclass(frozen=True, slots=True)
-class ResolveAttempt:
-    order_id: OrderId
-    number: int
-    outcome: TransactionOutcome
-    signature: Signature
-    error: str | None
-    """The chain's words, for a rejection."""
-    at_close: bool = False
-    """It was rejected when it closed an account of the order: something was left in there."""
-    at_output: bool = False
-    """That was its output account."""
-    swap: SwapAmounts | None = None
-    """What a fill that landed moved."""
 
 
 Command: TypeAlias = (

@@ -21,12 +21,10 @@ from countermand.orders.trigger.model.commands import (
     TriggerOrders,
 )
 from countermand.orders.trigger.model.events import (
-    CancelRequested,
     DepositFailed,
     DepositLanded,
     Event,
     FillFailed,
-    FillLanded,
     FillStarted,
     OrderAmended,
     OrderExpired,
@@ -34,12 +32,6 @@ from countermand.orders.trigger.model.events import (
     OrderResumed,
     OrderTriggered,
     PauseEnded,
-    SweepDone,
-    SweepFailed,
-    SweepStarted,
-    WithdrawalFailed,
-    WithdrawalLanded,
-    WithdrawalStarted,
 )
 from countermand.orders.trigger.model.order import (
     Leg,
@@ -50,19 +42,26 @@ from countermand.orders.trigger.model.order import (
     as_asked,
     following,
 )
-from countermand.orders.trigger.model.refusals import Refusal, Refused
+from countermand.orders.trigger.model.refusals import Refusal, Refused, refused
+from countermand.orders.vaults.model.deciding import (
+    confirm_cancel,
+    fill_landed,
+    is_rejected_close,
+    pause_end,
+    request_cancel,
+    start_sweep,
+    submission_objection,
+    sweep_resolved,
+    withdrawal_resolved,
+)
+from countermand.orders.vaults.model.order import CANCELLABLE
+from countermand.orders.vaults.model.refusals import Objection
 from countermand.values.instant import Instant, Moment
-from countermand.values.quantities import NOTHING
 from countermand.values.transactions import (
     Attempt,
     AttemptKind,
-    Submission,
-    SubmissionFault,
     TransactionOutcome,
-    UnsignedTransaction,
-    digest_of,
 )
-from countermand.values.withdrawal import Withdrawal
 
 OrderCommand: TypeAlias = (
     PlaceOrder
@@ -82,23 +81,7 @@ OrderCommand: TypeAlias = (
 Decision: TypeAlias = tuple[Event, ...]
 """What happened, in order. Empty: it had happened before, and is so."""
 
-RETRY_PAUSE_MS: Final = 1_000
-RETRY_PAUSE_MS_MAX: Final = 60_000
-
-_CANCELLABLE: Final = (
-    State.OPEN,
-    State.READY_EXECUTE,
-    State.PARTLY_FILLED,
-    State.EXPIRED,
-    State.READY_TO_CANCEL,
-)
 _EXECUTING: Final = (State.READY_EXECUTE, State.EXECUTING, State.PARTLY_FILLED)
-_FAULTS: Final = {
-    SubmissionFault.NOT_A_TRANSACTION: Refusal.TRANSACTION_UNREADABLE,
-    SubmissionFault.NOT_CANONICAL: Refusal.TRANSACTION_NOT_CANONICAL,
-    SubmissionFault.UNSIGNED: Refusal.TRANSACTION_UNSIGNED,
-    SubmissionFault.WRONG_SIGNATURE: Refusal.TRANSACTION_WRONG_SIGNATURE,
-}
 
 
 def decide(group: OrderGroup | None, command: OrderCommand, moment: Moment) -> Decision | Refused:
@@ -131,7 +114,7 @@ def decide(group: OrderGroup | None, command: OrderCommand, moment: Moment) -> D
         case AbandonFill():
             return _abandon_fill(group, command, moment)
         case StartSweep():
-            return _start_sweep(group, command)
+            return _ours(start_sweep(group, command))
         case ResolveAttempt():
             return _resolve(group, command, moment)
         case _:
@@ -151,8 +134,8 @@ def _place(group: OrderGroup | None, command: PlaceOrder, moment: Moment) -> Dec
     trails = any(leg.trail is not None for leg in command.legs)
     if trails and moment.price is None:
         return Refused(Refusal.PRICE_UNKNOWN)
-    if refused := _refused_submission(submission, deposit.craft.message):
-        return refused
+    if objection := submission_objection(submission, deposit.craft.message):
+        return refused(objection)
     if command.flaw is not None:
         return Refused(Refusal.DEPOSIT_FLAWED, detail=command.flaw)
     terms = Terms(
@@ -182,7 +165,7 @@ def _place_again(group: OrderGroup, command: PlaceOrder) -> Decision | Refused:
         return Refused(Refusal.DEPOSIT_DUPLICATE, order_id=group.id if own else None)
     if group.state is State.DEPOSIT_FAILED:
         return Refused(Refusal.DEPOSIT_FAILED_BEFORE)
-    return _refused_submission(command.submission, command.deposit.craft.message) or ()
+    return _ours(submission_objection(command.submission, command.deposit.craft.message) or ())
 
 
 def _asks_the_same(group: OrderGroup, command: PlaceOrder) -> bool:
@@ -211,15 +194,6 @@ def _field_unlike_craft(command: PlaceOrder) -> str:
         ("orderType", command.family == deposit.family),
     )
     return next((field for field, same in pairs if not same), "")
-
-
-def _refused_submission(submission: Submission, message: bytes) -> Refused | None:
-    fault = submission.fault
-    if fault in (SubmissionFault.NOT_A_TRANSACTION, SubmissionFault.NOT_CANONICAL):
-        return Refused(_FAULTS[fault])
-    if submission.message != message:
-        return Refused(Refusal.TRANSACTION_OTHER, detail="accounts")
-    return Refused(_FAULTS[fault]) if fault is not None else None
 
 
 def _amend(group: OrderGroup, command: AmendOrder, moment: Moment) -> Decision | Refused:
@@ -270,56 +244,15 @@ def _request_cancel(group: OrderGroup, command: RequestCancel) -> Decision | Ref
         return Refused(Refusal.ORDER_FOREIGN)
     if group.state is State.EXECUTING:
         return Refused(Refusal.FILL_UNDER_WAY, state=group.state)
-    if group.state not in _CANCELLABLE:
+    if group.phase not in CANCELLABLE:
         return Refused(Refusal.STATE_FORBIDS_CANCEL, state=group.state)
-    if group.progress.attempt is not None:
-        return ()  # A co-signed withdrawal is on its way: its very message is the answer.
-    if command.craft is not None and command.made_from != group.version:
-        return Refused(Refusal.CRAFT_STALE)
-    withdrawal = group.progress.withdrawal
-    request_id = command.request_id if withdrawal is None else withdrawal.request_id
-    return (CancelRequested(request_id, command.craft),)
+    return _ours(request_cancel(group, command))
 
 
 def _confirm_cancel(group: OrderGroup, command: ConfirmCancel) -> Decision | Refused:
     if group.terms.wallet != command.wallet:
         return Refused(Refusal.ORDER_FOREIGN)
-    attempt, withdrawal = group.progress.attempt, group.progress.withdrawal
-    if withdrawal is None or withdrawal.request_id != command.request_id:
-        return Refused(Refusal.WITHDRAWAL_UNKNOWN)
-    if group.state is State.CANCELLED:
-        return ()  # Landed wins before any bytes are looked at.
-    submission = command.submission
-    if submission.fault in (SubmissionFault.NOT_A_TRANSACTION, SubmissionFault.NOT_CANONICAL):
-        return Refused(_FAULTS[submission.fault])
-    if refused := _refused_as_former(withdrawal, command):
-        return refused
-    current = attempt.craft if attempt is not None else withdrawal.craft
-    if current is None:
-        return Refused(Refusal.WITHDRAWAL_UNKNOWN)
-    if refused := _refused_submission(submission, current.message):
-        return refused
-    if attempt is not None:
-        return ()  # The first valid signature is the only one ever sent.
-    if command.block_height > current.last_valid_height:
-        return Refused(Refusal.WITHDRAWAL_EXPIRED)
-    if command.flaw is not None:
-        return Refused(Refusal.WITHDRAWAL_UNPAYABLE, detail=command.flaw)
-    # From here on nothing can refuse.
-    number = group.progress.attempts + 1
-    return (WithdrawalStarted(Attempt(number, AttemptKind.WITHDRAWAL, current, submission.user_signature)),)
-
-
-def _refused_as_former(withdrawal: Withdrawal, command: ConfirmCancel) -> Refused | None:
-    digest = digest_of(command.submission.message)
-    for former in withdrawal.former:
-        if former.digest == digest:
-            if former.rejection is not None:
-                return Refused(Refusal.WITHDRAWAL_REJECTED, detail=former.rejection)
-            if former.dead or command.block_height > former.last_valid_height:
-                return Refused(Refusal.WITHDRAWAL_EXPIRED)
-            return Refused(Refusal.WITHDRAWAL_SUPERSEDED)
-    return None
+    return _ours(confirm_cancel(group, command))
 
 
 def _expire(group: OrderGroup, moment: Moment) -> Decision | Refused:
@@ -355,15 +288,6 @@ def _abandon_fill(group: OrderGroup, command: AbandonFill, moment: Moment) -> De
     return (FillFailed(command.reason, _pause_end(group, moment.at), signature=None, close_rejected=False),)
 
 
-def _start_sweep(group: OrderGroup, command: StartSweep) -> Decision | Refused:
-    progress = group.progress
-    if command.made_from != group.version or not progress.sweep_due or progress.attempt is not None:
-        return Refused(Refusal.CRAFT_STALE)
-    if command.craft is None:
-        return (SweepDone(signature=None, dust=NOTHING),)
-    return (SweepStarted(Attempt(progress.attempts + 1, AttemptKind.SWEEP, command.craft, None)),)
-
-
 def _resolve(group: OrderGroup, command: ResolveAttempt, moment: Moment) -> Decision | Refused:
     attempt = group.progress.attempt
     if attempt is None or attempt.number != command.number:
@@ -377,13 +301,13 @@ def _resolve(group: OrderGroup, command: ResolveAttempt, moment: Moment) -> Deci
                 else (DepositFailed(command.signature, command.error),)
             )
         case AttemptKind.FILL:
-            return (_fill_landed(group, attempt.craft, command),) if landed else _fill_failed(group, command, moment)
+            if not landed:
+                return _fill_failed(group, command, moment)
+            return (fill_landed(group, group.sells, attempt.craft, command),)
         case AttemptKind.WITHDRAWAL:
-            return (_withdrawal_landed(attempt.craft, command) if landed else _withdrawal_failed(command),)
+            return (withdrawal_resolved(attempt.craft, command),)
         case AttemptKind.SWEEP:
-            output = attempt.craft.output
-            swept = SweepDone(command.signature, attempt.craft.dust, NOTHING if output is None else output.dust)
-            return (swept if landed else SweepFailed(_pause_end(group, moment.at)),)
+            return (sweep_resolved(attempt.craft, command, _pause_end(group, moment.at)),)
         case _:
             assert_never(attempt.kind)
 
@@ -395,59 +319,20 @@ def _deposit_landed(group: OrderGroup, command: ResolveAttempt, moment: Moment) 
     return (landed, *_crossed(group, moment))
 
 
-def _fill_landed(group: OrderGroup, craft: UnsignedTransaction, command: ResolveAttempt) -> Event:
-    """The user got back all that a last swap left: the rest of the order's own funds first, the others are dust."""
-    if not craft.moves:  # It gave a worthless rest back.
-        return FillLanded(command.signature, NOTHING, NOTHING, craft.dust, closed=craft.closes, returned=craft.returns)
-    swap = command.swap
-    assert swap is not None, f"the fill of order {group.id} landed, and does not show what it moved"
-    ends = craft.closes or bool(craft.returns)
-    returned = min(group.sells.post(swap.used).left, swap.returned) if ends else NOTHING
-    dust = swap.returned - returned
-    return FillLanded(command.signature, swap.used, swap.received, dust, closed=craft.closes, returned=returned)
-
-
 def _fill_failed(group: OrderGroup, command: ResolveAttempt, moment: Moment) -> Decision:
     failed = FillFailed(
         command.error or "the transaction did not land in time",
         _pause_end(group, moment.at),
         command.signature,
-        close_rejected=_is_rejected_close(command) and not command.at_output,
-        output_close_rejected=_is_rejected_close(command) and command.at_output,
+        close_rejected=is_rejected_close(command) and not command.at_output,
+        output_close_rejected=is_rejected_close(command) and command.at_output,
     )
     return (failed, OrderExpired()) if moment.at >= group.expires_at else (failed,)
 
 
-def _withdrawal_landed(craft: UnsignedTransaction, command: ResolveAttempt) -> Event:
-    output = craft.output
-    if output is None:
-        return WithdrawalLanded(command.signature, withdrawn=craft.moves, dust=craft.dust, closed=craft.closes)
-    return WithdrawalLanded(
-        command.signature,
-        withdrawn=craft.moves,
-        dust=craft.dust,
-        closed=craft.closes and output.closes,
-        output_withdrawn=output.moves,
-        output_dust=output.dust,
-    )
-
-
-def _withdrawal_failed(command: ResolveAttempt) -> Event:
-    rejected = command.outcome is TransactionOutcome.REJECTED
-    rejection = command.error or "unknown error" if rejected else None
-    return WithdrawalFailed(
-        command.signature,
-        rejection,
-        close_rejected=_is_rejected_close(command) and not command.at_output,
-        output_close_rejected=_is_rejected_close(command) and command.at_output,
-    )
-
-
-def _is_rejected_close(command: ResolveAttempt) -> bool:
-    return command.outcome is TransactionOutcome.REJECTED and command.at_close
-
-
 def _pause_end(group: OrderGroup, at: Instant) -> Instant:
-    """1, 2, 4 … 60 seconds after `at`, by the number of failures in a row."""
-    doublings = min(group.progress.failed_fills, 6)
-    return Instant(at + min(RETRY_PAUSE_MS << doublings, RETRY_PAUSE_MS_MAX))
+    return pause_end(group.progress.failed_fills, at)
+
+
+def _ours(decided: Decision | Objection) -> Decision | Refused:
+    return refused(decided) if isinstance(decided, Objection) else decided

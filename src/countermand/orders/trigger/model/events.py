@@ -5,10 +5,47 @@ from typing import TypeAlias
 
 from countermand.orders.trigger.model.condition import Direction
 from countermand.orders.trigger.model.order import Leg, Terms
-from countermand.values.identity import Mint, RequestId, Signature
+from countermand.orders.vaults.model.events import (
+    CancelRequested,
+    DepositFailed,
+    DepositLanded,
+    FillLanded,
+    FillStarted,
+    PauseEnded,
+    SweepDone,
+    SweepFailed,
+    SweepStarted,
+    WithdrawalFailed,
+    WithdrawalLanded,
+    WithdrawalStarted,
+)
+from countermand.values.identity import Mint, Signature
 from countermand.values.instant import Instant
-from countermand.values.quantities import NOTHING, BaseUnits, UsdPrice
-from countermand.values.transactions import Attempt, UnsignedTransaction
+from countermand.values.quantities import UsdPrice
+from countermand.values.transactions import Attempt
+
+__all__ = [
+    "CancelRequested",
+    "DepositFailed",
+    "DepositLanded",
+    "Event",
+    "FillFailed",
+    "FillLanded",
+    "FillStarted",
+    "OrderAmended",
+    "OrderExpired",
+    "OrderPlaced",
+    "OrderResumed",
+    "OrderTriggered",
+    "PauseEnded",
+    "SweepDone",
+    "SweepFailed",
+    "SweepStarted",
+    "WatermarkMoved",
+    "WithdrawalFailed",
+    "WithdrawalLanded",
+    "WithdrawalStarted",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,17 +54,6 @@ class OrderPlaced:
     legs: tuple[Leg, ...]
     expires_at: Instant
     attempt: Attempt
-
-
-@dataclass(frozen=True, slots=True)
-class DepositLanded:
-    signature: Signature
-
-
-@dataclass(frozen=True, slots=True)
-class DepositFailed:
-    signature: Signature
-    error: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +74,6 @@ class OrderExpired:
 
 
 @dataclass(frozen=True, slots=True)
-class FillStarted:
-    attempt: Attempt
-
-
-@dataclass(frozen=True, slots=True)
-class FillLanded:
-    signature: Signature
-    used: BaseUnits
-    received: BaseUnits
-    dust: BaseUnits
-    closed: bool
-    returned: BaseUnits = NOTHING
-    """Of the order's own funds: a rest that no swap is worth."""
-
-
-@dataclass(frozen=True, slots=True)
 class OrderResumed:
     """A part was filled, and the rest goes on."""
 
@@ -77,65 +87,6 @@ class FillFailed:
     signature: Signature | None
     close_rejected: bool
     output_close_rejected: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class PauseEnded:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class CancelRequested:
-    """From here on nothing fills. A repetition replaces the craft."""
-
-    request_id: RequestId
-    craft: UnsignedTransaction | None
-
-
-@dataclass(frozen=True, slots=True)
-class WithdrawalStarted:
-    attempt: Attempt
-
-
-@dataclass(frozen=True, slots=True)
-class WithdrawalLanded:
-    signature: Signature
-    withdrawn: BaseUnits
-    dust: BaseUnits
-    closed: bool
-    """All token accounts of the order that it was about."""
-    output_withdrawn: BaseUnits = NOTHING
-    output_dust: BaseUnits = NOTHING
-    """The same of the order's output account."""
-
-
-@dataclass(frozen=True, slots=True)
-class WithdrawalFailed:
-    """Nothing moved. `rejection` None: it can never land any more."""
-
-    signature: Signature
-    rejection: str | None
-    close_rejected: bool
-    output_close_rejected: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SweepStarted:
-    attempt: Attempt
-
-
-@dataclass(frozen=True, slots=True)
-class SweepFailed:
-    retry_at: Instant
-
-
-@dataclass(frozen=True, slots=True)
-class SweepDone:
-    """The account of an ended order is closed. `signature` None: it was gone already."""
-
-    signature: Signature | None
-    dust: BaseUnits
-    output_dust: BaseUnits = NOTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,7 @@ Rule 2: this file knows no wire format, no chain and no clock.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, assert_never
 
@@ -40,6 +39,7 @@ from countermand.orders.trigger.model.order import (
     Progress,
     State,
 )
+from countermand.orders.vaults.model.lives import ByRest, IllegalTransition, Work
 from countermand.values.holding import Holding
 from countermand.values.identity import OrderId
 from countermand.values.instant import Instant
@@ -50,18 +50,7 @@ _ENDED: Final = (State.FILLED, State.CANCELLED)
 _SWEEPING: Final = (SweepStarted, SweepFailed, SweepDone, PauseEnded)
 
 
-@dataclass(frozen=True, slots=True)
-class ByRest:
-    """An event with two outcomes: it depends on whether anything is left to be sold after it."""
-
-    none: State
-    some: State
-
-    def of(self, after: OrderGroup) -> State:
-        return self.some if after.sells.left else self.none
-
-
-TRANSITIONS: Final[Mapping[State, Mapping[type[Event], State | ByRest]]] = MappingProxyType(
+TRANSITIONS: Final[Mapping[State, Mapping[type[Event], State | ByRest[State]]]] = MappingProxyType(
     {
         # Expiry and price are judged when the deposit lands: it is OPEN for that instant at least.
         State.DEPOSITING: {DepositLanded: State.OPEN, DepositFailed: State.DEPOSIT_FAILED},
@@ -113,15 +102,6 @@ ACTIVE: Final = (
 """Something is still to come of these."""
 
 
-def outcomes(outcome: State | ByRest) -> tuple[State, ...]:
-    """All states that a transition can lead to."""
-    return (outcome.none, outcome.some) if isinstance(outcome, ByRest) else (outcome,)
-
-
-class IllegalTransition(Exception):
-    """Our own mistake: an event that cannot follow. Nothing was changed."""
-
-
 def place(order_id: OrderId, event: OrderPlaced, at: Instant) -> OrderGroup:
     """The beginning of every life."""
     return OrderGroup(
@@ -144,7 +124,7 @@ def evolve(group: OrderGroup, event: Event, at: Instant) -> OrderGroup:
         raise IllegalTransition(f"order {group.id} is {group.state.value}: {type(event).__name__} cannot follow")
     progress, version = _progress(group, event, at), group.version + 1
     after = replace(group, version=version, updated_at=at, progress=progress, **_changes(event))
-    state = outcome if isinstance(outcome, State) else outcome.of(after)
+    state = outcome if isinstance(outcome, State) else outcome.of(is_left=bool(after.sells.left))
     return replace(after, state=state)
 
 
@@ -239,17 +219,6 @@ def _failed(group: OrderGroup, event: WithdrawalFailed) -> Withdrawal:
     assert withdrawal is not None, f"order {group.id} has no withdrawal"
     assert attempt is not None, f"order {group.id} has no withdrawal that could fail"
     return failed(withdrawal, attempt, event.rejection)
-
-
-class Work(Enum):
-    """What the outbox owes an order. At most one thing at a time."""
-
-    RESOLVE = "resolve"
-    """Learn the outcome of its attempt, sending it if need be."""
-    FILL = "fill"
-    RESUME = "resume"
-    """Judge the rest, of which a part was filled."""
-    SWEEP = "sweep"
 
 
 def work_due(group: OrderGroup) -> Work | None:

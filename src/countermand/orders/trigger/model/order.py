@@ -8,6 +8,7 @@ from typing import Final
 
 from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.trailing import Trail, trigger_price
+from countermand.orders.vaults.model.order import Phase
 from countermand.values.holding import Holding
 from countermand.values.identity import Address, Mint, OrderId, Wallet
 from countermand.values.instant import Instant
@@ -43,6 +44,20 @@ class State(Enum):
     FILLED = "filled"
     CANCELLED = "cancelled"
     DEPOSIT_FAILED = "deposit_failed"
+
+
+PHASES: Final = {
+    State.DEPOSITING: Phase.DEPOSITING,
+    State.OPEN: Phase.RESTING,
+    State.READY_EXECUTE: Phase.RESTING,
+    State.EXECUTING: Phase.FILLING,
+    State.PARTLY_FILLED: Phase.RESTING,
+    State.EXPIRED: Phase.RESTING,
+    State.READY_TO_CANCEL: Phase.WITHDRAWING,
+    State.FILLED: Phase.FILLED,
+    State.CANCELLED: Phase.CANCELLED,
+    State.DEPOSIT_FAILED: Phase.DEPOSIT_FAILED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +185,10 @@ class OrderGroup:
     created_at: Instant
     updated_at: Instant
     progress: Progress
+
+    @property
+    def phase(self) -> Phase:
+        return PHASES[self.state]
 
     @property
     def funds(self) -> Holding:

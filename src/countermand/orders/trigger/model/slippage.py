@@ -6,25 +6,15 @@ buffer around the price of now. Whole numbers only: what does not divide is roun
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, floor
 from typing import Final
 
 from countermand.orders.trigger.model.order import Leg, OrderGroup, Purpose, Terms, purpose
+from countermand.orders.vaults.model.market import Market, least_units
 from countermand.values.quantities import BPS_ONE, BaseUnits, Bps, UsdPrice
 
 SLIPPAGE: Final = Bps(300)
 SLIPPAGE_IF_URGENT: Final = Bps(2_000)
 """Stop-loss and buy-above legs: better filled badly than not at all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Market:
-    """What the two tokens of a pair are worth now, and how many decimals each has."""
-
-    input_price: UsdPrice
-    input_decimals: int
-    output_price: UsdPrice
-    output_decimals: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,31 +43,14 @@ def minimum_of(group: OrderGroup, amount: BaseUnits, market: Market) -> Minimum:
     """
     leg, terms, sale = group.triggered_by(), group.terms, group.sale()
     slippage, trigger = slippage_of(leg, terms), leg.condition.price
-    now = _worth(amount, market.input_price, market.output_price, market)
+    now = market.worth(amount)
     if terms.trigger_mint == sale.bought:
         price = min(trigger, market.output_price)
-        bounding = _worth(amount, market.input_price, price, market)
-        units = _least(bounding, now, Fraction(BPS_ONE, BPS_ONE + slippage.bps))
+        bounding = market.worth(amount, output_price=price)
+        units = least_units(bounding * Fraction(BPS_ONE, BPS_ONE + slippage.bps), bounding, now)
         return Minimum(units, slippage, price, is_trigger=trigger <= market.output_price)
     sells_trigger = terms.trigger_mint == sale.sold
     price = max(trigger, market.input_price) if sells_trigger else market.input_price
-    bounding = _worth(amount, price, market.output_price, market)
-    units = _least(bounding, now, Fraction(BPS_ONE - slippage.bps, BPS_ONE))
+    bounding = market.worth(amount, input_price=price)
+    units = least_units(bounding * Fraction(BPS_ONE - slippage.bps, BPS_ONE), bounding, now)
     return Minimum(units, slippage, price, is_trigger=sells_trigger and trigger >= market.input_price)
-
-
-def _worth(amount: BaseUnits, input_price: UsdPrice, output_price: UsdPrice, market: Market) -> Fraction:
-    """In units of the output token."""
-    return Fraction(
-        amount.units * input_price.picodollars * 10**market.output_decimals,
-        output_price.picodollars * 10**market.input_decimals,
-    )
-
-
-def _least(bounding: Fraction, now: Fraction, factor: Fraction) -> int:
-    """`bounding` is the worth at the price that bounds the fill, `now` the worth at the price of now.
-
-    No swap pays the fraction of a unit: a worth that keeps the bound keeps it in whole units, too.
-    """
-    bound = bounding * factor
-    return min(ceil(bound), *(floor(worth) for worth in (bounding, now) if worth >= bound))

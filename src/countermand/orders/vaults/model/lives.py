@@ -1,0 +1,38 @@
+"""What the tables of transitions of all orders in vaults are made of."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Generic, TypeVar
+
+State = TypeVar("State", bound=Enum)
+
+
+class IllegalTransition(Exception):
+    """Our own mistake: an event that cannot follow. Nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByRest(Generic[State]):
+    """An event with two outcomes: it depends on whether anything is left to be filled after it."""
+
+    none: State
+    some: State
+
+    def of(self, *, is_left: bool) -> State:
+        return self.some if is_left else self.none
+
+
+def outcomes(outcome: State | ByRest[State]) -> tuple[State, ...]:
+    """All states that a transition can lead to."""
+    return (outcome.none, outcome.some) if isinstance(outcome, ByRest) else (outcome,)
+
+
+class Work(Enum):
+    """What the outbox owes an order. At most one thing at a time."""
+
+    RESOLVE = "resolve"
+    """Learn the outcome of its attempt, sending it if need be."""
+    FILL = "fill"
+    RESUME = "resume"
+    """Judge the rest, of which a part was filled."""
+    SWEEP = "sweep"
