@@ -1,6 +1,6 @@
 """The recurring orders of a shard in memory, and what of them the next commit writes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from countermand.kernel.writer_epoch import Entry
 from countermand.orders.dca.journal import BODIES, COMMANDS
@@ -22,13 +22,9 @@ class DcaState(VaultState[DcaOrder, UnsignedDeposit]):
     """`kernel.writer_epoch.ShardState`. `price_of` tells the newest price of a mint."""
 
     def __init__(self, price_of: Callable[[Mint], UsdPrice | None]) -> None:
-        super().__init__()
         self.live = LiveOrders()
+        super().__init__(self.live.orders)
         self._price_of = price_of
-
-    @property
-    def orders(self) -> Mapping[OrderId, DcaOrder]:
-        return self.live.orders
 
     # --- deciding
 

@@ -1,6 +1,6 @@
 """The trigger orders of a shard in memory, and what of them the next commit writes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from countermand.kernel.writer_epoch import Entry
 from countermand.orders.trigger.journal import BODIES, COMMANDS
@@ -31,17 +31,13 @@ class TriggerState(VaultState[OrderGroup, UnsignedDeposit]):
     """`kernel.writer_epoch.ShardState`. `price_of` tells the newest price of a mint."""
 
     def __init__(self, price_of: Callable[[Mint], UsdPrice | None]) -> None:
-        super().__init__()
         self.live = LiveOrders()
+        super().__init__(self.live.groups)
         self._price_of = price_of
         self._marks_moved: dict[tuple[Mint, Direction], Watermarks] = {}
         self._marks_written: dict[tuple[Mint, Direction], Watermarks] = {}
         self._marks_shown: dict[tuple[Mint, Direction], Watermarks] = {}
         """As they are committed."""
-
-    @property
-    def orders(self) -> Mapping[OrderId, OrderGroup]:
-        return self.live.groups
 
     # --- deciding
 

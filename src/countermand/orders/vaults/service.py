@@ -181,10 +181,10 @@ class VaultService(ABC, Generic[Order, Deposit, Refused, Entry]):
             return self._told_how_altered(answer, "deposit", deposit.order_id, deposit.craft, submission)
         if not answer.changed:
             self._outbox.send_now(deposit.order_id)
-        order = await self._settled(deposit.order_id, lambda order: order.phase is not Phase.DEPOSITING)
-        if order.phase is Phase.DEPOSITING:
+        order = await self._settled(deposit.order_id, lambda order: order.state.phase is not Phase.DEPOSITING)
+        if order.state.phase is Phase.DEPOSITING:
             return NotLanded()
-        if order.phase is Phase.DEPOSIT_FAILED:
+        if order.state.phase is Phase.DEPOSIT_FAILED:
             return self._refused(VaultRefusal.DEPOSIT_FAILED_BEFORE)
         return Placed(order, await self._deposit_signature(answer.order), repeated=not answer.changed)
 
@@ -236,7 +236,7 @@ class VaultService(ABC, Generic[Order, Deposit, Refused, Entry]):
         return Cancelling(order, withdrawal.request_id, transaction)
 
     async def _withdrawal(self, order: Order) -> UnsignedTransaction | None:
-        if order.phase not in CANCELLABLE or order.progress.attempt is not None:
+        if order.state.phase not in CANCELLABLE or order.progress.attempt is not None:
             return None
         try:
             async with asyncio.timeout(CRAFT_PATIENCE_MS / 1000):
@@ -266,7 +266,7 @@ class VaultService(ABC, Generic[Order, Deposit, Refused, Entry]):
             order_id, lambda order: order.progress.attempt is None or order.progress.attempts != attempts
         )
         attempt, withdrawal = final.progress.attempt, final.progress.withdrawal
-        if final.phase is Phase.CANCELLED:
+        if final.state.phase is Phase.CANCELLED:
             signature = None if withdrawal is None else withdrawal.signature
             assert signature is not None, f"order {order_id} is cancelled without a signature"
             return Withdrawn(order_id, signature)
@@ -278,7 +278,7 @@ class VaultService(ABC, Generic[Order, Deposit, Refused, Entry]):
     async def _shortfall(self, order: Order) -> str | None:
         """Why the withdrawal that would be co-signed now cannot be paid for. A chain that is silent is no reason."""
         withdrawal = order.progress.withdrawal
-        if withdrawal is None or withdrawal.craft is None or order.phase is not Phase.WITHDRAWING:
+        if withdrawal is None or withdrawal.craft is None or order.state.phase is not Phase.WITHDRAWING:
             return None
         if order.progress.attempt is not None:
             return None  # It may have taken the fee already.
@@ -310,7 +310,7 @@ class VaultService(ABC, Generic[Order, Deposit, Refused, Entry]):
 
     async def _with_outcome_known(self, order: Order) -> Order:
         """What the chain knows of an unresolved withdrawal is sequenced before the request that asks."""
-        if order.phase is not Phase.WITHDRAWING or order.progress.attempt is None:
+        if order.state.phase is not Phase.WITHDRAWING or order.progress.attempt is None:
             return order
         try:
             async with asyncio.timeout(CRAFT_PATIENCE_MS / 1000):

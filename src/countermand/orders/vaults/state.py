@@ -25,7 +25,9 @@ Deposit = TypeVar("Deposit", bound=VaultDeposit)
 class VaultState(ABC, Generic[Order, Deposit]):
     """The part of `kernel.writer_epoch.ShardState` that does not depend on what the orders wait for."""
 
-    def __init__(self) -> None:
+    def __init__(self, orders: Mapping[OrderId, Order]) -> None:
+        """`orders`: those in memory."""
+        self.orders = orders
         self.fresh: FreshDeposits[Deposit] = FreshDeposits()
         self._changed: dict[OrderId, Order] = {}
         self._crafts: list[CraftRow] = []
@@ -33,11 +35,6 @@ class VaultState(ABC, Generic[Order, Deposit]):
         self._dormant: dict[OrderId, Order] = {}
 
     # --- what a family adds
-
-    @property
-    @abstractmethod
-    def orders(self) -> Mapping[OrderId, Order]:
-        """Those in memory."""
 
     @abstractmethod
     def _is_dormant(self, order: Order) -> bool:

@@ -221,7 +221,7 @@ def _window_end(order: DcaOrder, began_at: Instant) -> Instant:
 def _request_cancel(order: DcaOrder, command: RequestCancel) -> Decision | Refused:
     if order.terms.wallet != command.wallet:
         return Refused(Refusal.ORDER_UNKNOWN)
-    if order.phase not in CANCELLABLE:
+    if order.state.phase not in CANCELLABLE:
         return Refused(Refusal.STATE_FORBIDS_CANCEL, state=order.state)
     return _ours(request_cancel(order, command))
 

@@ -1,11 +1,10 @@
 """What a recurring order is."""
 
 from dataclasses import dataclass
-from enum import Enum
 from sys import intern
 from typing import Final
 
-from countermand.orders.vaults.model.order import Phase
+from countermand.orders.vaults.model.order import Phase, StateOfPhase
 from countermand.values.holding import Holding
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Wallet
 from countermand.values.instant import Instant
@@ -17,32 +16,20 @@ RETRY_WINDOW_S_MIN: Final = 30
 RETRY_WINDOW_S_MAX: Final = 7_200
 
 
-class State(Enum):
+class State(StateOfPhase):
     """Where an order is in its life. `lifecycle` says how it moves."""
 
-    DEPOSITING = "depositing"
-    ACTIVE = "active"
+    DEPOSITING = "depositing", Phase.DEPOSITING
+    ACTIVE = "active", Phase.RESTING
     """It waits for its next round, or for another try of the present one."""
-    ROUND_DUE = "round_due"
+    ROUND_DUE = "round_due", Phase.RESTING
     """The fill of a round is being built."""
-    EXECUTING = "executing"
+    EXECUTING = "executing", Phase.FILLING
     """The fill of a round is committed, and may land at any time."""
-    WITHDRAWING = "withdrawing"
-    COMPLETED = "completed"
-    CANCELLED = "cancelled"
-    DEPOSIT_FAILED = "deposit_failed"
-
-
-PHASES: Final = {
-    State.DEPOSITING: Phase.DEPOSITING,
-    State.ACTIVE: Phase.RESTING,
-    State.ROUND_DUE: Phase.RESTING,
-    State.EXECUTING: Phase.FILLING,
-    State.WITHDRAWING: Phase.WITHDRAWING,
-    State.COMPLETED: Phase.FILLED,
-    State.CANCELLED: Phase.CANCELLED,
-    State.DEPOSIT_FAILED: Phase.DEPOSIT_FAILED,
-}
+    WITHDRAWING = "withdrawing", Phase.WITHDRAWING
+    COMPLETED = "completed", Phase.FILLED
+    CANCELLED = "cancelled", Phase.CANCELLED
+    DEPOSIT_FAILED = "deposit_failed", Phase.DEPOSIT_FAILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +129,6 @@ class DcaOrder:
     created_at: Instant
     updated_at: Instant
     progress: Progress
-
-    @property
-    def phase(self) -> Phase:
-        return PHASES[self.state]
 
     @property
     def funds(self) -> Holding:

@@ -244,7 +244,7 @@ def _request_cancel(group: OrderGroup, command: RequestCancel) -> Decision | Ref
         return Refused(Refusal.ORDER_FOREIGN)
     if group.state is State.EXECUTING:
         return Refused(Refusal.FILL_UNDER_WAY, state=group.state)
-    if group.phase not in CANCELLABLE:
+    if group.state.phase not in CANCELLABLE:
         return Refused(Refusal.STATE_FORBIDS_CANCEL, state=group.state)
     return _ours(request_cancel(group, command))
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.trailing import Trail, trigger_price
-from countermand.orders.vaults.model.order import Phase
+from countermand.orders.vaults.model.order import Phase, StateOfPhase
 from countermand.values.holding import Holding
 from countermand.values.identity import Address, Mint, OrderId, Wallet
 from countermand.values.instant import Instant
@@ -31,33 +31,19 @@ class Role(Enum):
     STOP_LOSS = "stop_loss"
 
 
-class State(Enum):
+class State(StateOfPhase):
     """Where an order group is in its life. `lifecycle` says how it moves and what outsiders call it."""
 
-    DEPOSITING = "depositing"
-    OPEN = "open"
-    READY_EXECUTE = "ready_execute"
-    EXECUTING = "executing"
-    PARTLY_FILLED = "partly_filled"
-    EXPIRED = "expired"
-    READY_TO_CANCEL = "ready_to_cancel"
-    FILLED = "filled"
-    CANCELLED = "cancelled"
-    DEPOSIT_FAILED = "deposit_failed"
-
-
-PHASES: Final = {
-    State.DEPOSITING: Phase.DEPOSITING,
-    State.OPEN: Phase.RESTING,
-    State.READY_EXECUTE: Phase.RESTING,
-    State.EXECUTING: Phase.FILLING,
-    State.PARTLY_FILLED: Phase.RESTING,
-    State.EXPIRED: Phase.RESTING,
-    State.READY_TO_CANCEL: Phase.WITHDRAWING,
-    State.FILLED: Phase.FILLED,
-    State.CANCELLED: Phase.CANCELLED,
-    State.DEPOSIT_FAILED: Phase.DEPOSIT_FAILED,
-}
+    DEPOSITING = "depositing", Phase.DEPOSITING
+    OPEN = "open", Phase.RESTING
+    READY_EXECUTE = "ready_execute", Phase.RESTING
+    EXECUTING = "executing", Phase.FILLING
+    PARTLY_FILLED = "partly_filled", Phase.RESTING
+    EXPIRED = "expired", Phase.RESTING
+    READY_TO_CANCEL = "ready_to_cancel", Phase.WITHDRAWING
+    FILLED = "filled", Phase.FILLED
+    CANCELLED = "cancelled", Phase.CANCELLED
+    DEPOSIT_FAILED = "deposit_failed", Phase.DEPOSIT_FAILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +171,6 @@ class OrderGroup:
     created_at: Instant
     updated_at: Instant
     progress: Progress
-
-    @property
-    def phase(self) -> Phase:
-        return PHASES[self.state]
 
     @property
     def funds(self) -> Holding:

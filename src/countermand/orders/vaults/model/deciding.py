@@ -76,7 +76,7 @@ def confirm_cancel(order: VaultOrder, command: ConfirmCancel) -> ConfirmDecision
     attempt, withdrawal = order.progress.attempt, order.progress.withdrawal
     if withdrawal is None or withdrawal.request_id != command.request_id:
         return Objection(VaultRefusal.WITHDRAWAL_UNKNOWN)
-    if order.phase is Phase.CANCELLED:
+    if order.state.phase is Phase.CANCELLED:
         return ()  # Landed wins before any bytes are looked at.
     submission = command.submission
     if submission.fault in _UNREADABLE:

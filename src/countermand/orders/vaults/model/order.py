@@ -1,7 +1,7 @@
 """What every order has whose funds are in a vault, whatever it waits for."""
 
 from enum import Enum
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, Self, TypeVar
 
 from countermand.values.identity import Address, Mint, OrderId, Wallet
 from countermand.values.instant import Instant
@@ -24,6 +24,18 @@ class Phase(Enum):
 
 
 CANCELLABLE: Final = (Phase.RESTING, Phase.WITHDRAWING)
+
+
+class StateOfPhase(Enum):
+    """The states of a family: each with its name, and the phase that it belongs to."""
+
+    phase: Phase
+
+    def __new__(cls, value: str, phase: Phase) -> Self:
+        state = object.__new__(cls)
+        state._value_ = value
+        state.phase = phase
+        return state
 
 
 class VaultTerms(Protocol):
@@ -66,7 +78,7 @@ class VaultOrder(Protocol):
     def version(self) -> int: ...
 
     @property
-    def phase(self) -> Phase: ...
+    def state(self) -> StateOfPhase: ...
 
     @property
     def terms(self) -> VaultTerms: ...
