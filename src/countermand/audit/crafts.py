@@ -12,7 +12,7 @@ from solders.pubkey import Pubkey
 from countermand.audit.dca import DcaReplay
 from countermand.audit.findings import Audit
 from countermand.audit.reading import SENSELESS, canonical, is_bucket_of
-from countermand.audit.replay import Replay
+from countermand.audit.trigger import TriggerReplay
 from countermand.dialects.trigger_v1.routes import CANCELS, CREATES
 from countermand.orders.dca.model.commands import UnsignedDeposit as UnsignedDcaDeposit
 from countermand.orders.recurring.model.order import CLOSES, OPENS
@@ -44,14 +44,14 @@ class Crafts:
     """Compares the crafts with the orders that they became, and the others with what custody would have built."""
 
     def __init__(
-        self, found: Audit, replay: Replay | DcaReplay, tokens: Mapping[str, Token], keys: VaultKeys | None
+        self, found: Audit, replay: TriggerReplay | DcaReplay, tokens: Mapping[str, Token], keys: VaultKeys | None
     ) -> None:
         self._found = found
         self._used = replay.crafts
         self._tokens = tokens
         self._keys = keys
         self._orders = {account.order_id: None for account in replay.held()}
-        trigger = isinstance(replay, Replay)
+        trigger = isinstance(replay, TriggerReplay)
         self._table = "crafts" if trigger else "dca_crafts"
         kind: type[AnyDeposit] = UnsignedDeposit if trigger else UnsignedDcaDeposit
         self._decode: Callable[[bytes], AnyDeposit] = msgspec.json.Decoder(kind).decode

@@ -1,8 +1,9 @@
-"""The journal of trigger orders, replayed: decides and folds again, and compares what comes out with what is stored."""
+"""A journal of orders in vaults, replayed: decides and folds again, and compares what comes out with what is stored."""
 
-from collections.abc import AsyncIterable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterable, Iterator, Mapping, Sequence
 from hashlib import sha256
-from typing import Final
+from typing import ClassVar, Final, Generic, TypeVar
 
 from countermand.audit.events import EventsReplay
 from countermand.audit.findings import Audit
@@ -10,35 +11,37 @@ from countermand.audit.held import HeldAccount
 from countermand.audit.reading import is_bucket_of
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import EventRecord, JournalRow
-from countermand.orders.trigger.journal import BODIES
-from countermand.orders.trigger.model.commands import Command, MoveWatermarks, PlaceOrder, TriggerOrders
-from countermand.orders.trigger.model.events import (
-    DepositLanded,
-    Event,
-    FillLanded,
-    SweepDone,
-    WatermarkMoved,
-    WithdrawalLanded,
-)
-from countermand.orders.trigger.model.lifecycle import is_funded
-from countermand.orders.trigger.model.live_orders import LiveOrders
-from countermand.orders.trigger.model.order import OrderGroup, State, traded
-from countermand.orders.trigger.ports import OrderRow, WatermarkRow
-from countermand.orders.trigger.records import record_of, record_of_move
-from countermand.orders.trigger.rows import order_row, watermark_row
-from countermand.orders.vaults.journal import Entry
+from countermand.orders.vaults.journal import Entry, JournalBodies
+from countermand.orders.vaults.model.events import DepositLanded, FillLanded, SweepDone, WithdrawalLanded
 from countermand.orders.vaults.model.lives import IllegalTransition
+from countermand.orders.vaults.model.order import Phase, VaultOrder
+from countermand.orders.vaults.ports import VaultOrderRow
+from countermand.orders.vaults.state import VaultDeposit
 from countermand.values.identity import Address, Mint, OrderId, RequestId
-from countermand.values.quantities import NOTHING, UsdPrice
+from countermand.values.instant import Instant, Moment
+from countermand.values.quantities import BaseUnits, UsdPrice
 
-_CLOSED: Final = (State.FILLED, State.CANCELLED, State.DEPOSIT_FAILED)
+Order = TypeVar("Order", bound=VaultOrder)
+Command = TypeVar("Command")
+Event = TypeVar("Event")
+Row = TypeVar("Row", bound=VaultOrderRow)
+
+_CLOSED: Final = (Phase.FILLED, Phase.CANCELLED, Phase.DEPOSIT_FAILED)
 
 
-class Replay:
+class VaultReplay(ABC, Generic[Order, Command, Event, Row]):
     """All orders of a shard as the journal says that they are."""
 
-    def __init__(self, audit: Audit, shard: int) -> None:
-        self.desk = LiveOrders()
+    table: ClassVar[str]
+    tables: ClassVar[Sequence[str]]
+    """All that cannot be checked without it."""
+
+    def __init__(
+        self, audit: Audit, shard: int, orders: Mapping[OrderId, Order], bodies: JournalBodies[Command, Event]
+    ) -> None:
+        """`orders`: those that `_apply` keeps."""
+        self.orders = orders
+        self._bodies = bodies
         self.transactions: dict[str, OrderId] = {}
         """Those that the journal says landed, with their orders."""
         self.crafts: dict[RequestId, bytes] = {}
@@ -46,137 +49,139 @@ class Replay:
         self.judged: dict[Mint, UsdPrice] = {}
         """By mint: the last price that an order was judged by."""
         self._audit = audit
-        self._shard = shard
+        self.shard = shard
         self.events = EventsReplay(audit, shard)
+
+    # --- what a family adds
+
+    @abstractmethod
+    def _decide(self, command: Command, moment: Moment) -> object:
+        """The events, or a refusal."""
+
+    @abstractmethod
+    def _apply(
+        self, order_id: OrderId, event: Event, command: Command, at: Instant
+    ) -> tuple[Order | None, EventRecord]:
+        """The order after the event, if it is about one, and what is told of it."""
+
+    @abstractmethod
+    def _note(self, command: Command, price: UsdPrice | None) -> None:
+        """What of the command is compared later, before its events are applied."""
+
+    @abstractmethod
+    def _row(self, order: Order) -> Row: ...
+
+    @abstractmethod
+    def _deposited(self, order: Order) -> BaseUnits: ...
+
+    @abstractmethod
+    def _left(self, order: Order) -> Iterator[tuple[Address, Mint, BaseUnits]]:
+        """Each account of the order, and what of its own is left in there."""
+
+    def _sold(self, order: Order) -> Mint:
+        """What its last fill sold."""
+        return order.terms.input_mint
+
+    def _bought(self, order: Order, event: FillLanded) -> None:
+        """What a fill gave, if the order keeps it."""
+
+    def _output(self, order: Order) -> Mint | None:
+        """That of its second account."""
+
+    # --- replaying
 
     def replay(self, row: JournalRow) -> None:
         try:
-            self._apply(BODIES.read(row))
+            self._replay(self._bodies.read(row))
         except IllegalTransition as problem:
             raise ValueError(str(problem)) from problem
 
-    def _apply(self, entry: Entry[Command, Event]) -> None:
-        if entry.rules == BODIES.rules:
-            decided = self.desk.decide(entry.command, entry.moment)
+    def _replay(self, entry: Entry[Command, Event]) -> None:
+        if entry.rules == self._bodies.rules:
+            decided = self._decide(entry.command, entry.moment)
             if decided != entry.events:
                 what = f"deciding again gives {decided}, not {entry.events}"
-                self._audit.differs("journal", f"{self._shard}/{entry.seq}", what)
-        self._note(entry)
+                self._audit.differs("journal", f"{self.shard}/{entry.seq}", what)
+        self._note(entry.command, entry.moment.price)
         records: list[EventRecord] = []
         for order_id, event in entry.events:
-            if isinstance(event, WatermarkMoved):
-                self.desk.apply_move(event)
-                records.append(record_of_move(event, entry.command, entry.moment.at))
-                continue
-            group = self.desk.apply(order_id, event, entry.moment.at)
-            self._count(group, event)
-            records.append(record_of(group, event, entry.command, entry.moment.at))
+            order, record = self._apply(order_id, event, entry.command, entry.moment.at)
+            records.append(record)
+            if order is not None:
+                self._count(order, event)
         self.events.expect(entry.seq, records)
 
-    def _note(self, entry: Entry[Command, Event]) -> None:
-        command, price = entry.command, entry.moment.price
-        if isinstance(command, PlaceOrder):
-            self.crafts[command.deposit.request_id] = sha256(encode(command.deposit)).digest()
-        if isinstance(command, MoveWatermarks):
-            return
-        if isinstance(command, TriggerOrders):
-            self.judged[command.mint] = command.price
-        elif price is not None and (group := self.desk.groups.get(command.order_id)) is not None:
-            self.judged[group.terms.trigger_mint] = price
+    def _placed(self, deposit: VaultDeposit) -> None:
+        self.crafts[deposit.request_id] = sha256(encode(deposit)).digest()
 
-    def _count(self, group: OrderGroup, event: Event) -> None:
-        column = self._audit.column(group.terms.input_mint)
+    def _count(self, order: Order, event: Event) -> None:
+        own, output = self._audit.column(order.terms.input_mint), self._output(order)
         match event:
             case DepositLanded():
-                column.deposited += group.terms.deposited.units
-                self.transactions[event.signature] = group.id
+                own.deposited += self._deposited(order).units
+                self.transactions[event.signature] = order.id
             case FillLanded():
-                sold, bought = traded(group.terms, group.triggered_by())
-                column = self._audit.column(sold)
-                column.filled += event.used.units
-                column.withdrawn += event.returned.units
-                column.gifts_returned += event.dust.units
-                if group.terms.output_account is not None and bought == group.terms.output_mint:
-                    # The order keeps what its parent bought.
-                    self._audit.column(bought).deposited += event.received.units
-                self.transactions[event.signature] = group.id
+                sold = self._audit.column(self._sold(order))
+                sold.filled += event.used.units
+                sold.withdrawn += event.returned.units
+                sold.gifts_returned += event.dust.units
+                self._bought(order, event)
+                self.transactions[event.signature] = order.id
             case WithdrawalLanded():
-                if group.terms.output_account is not None:
-                    kept = self._audit.column(group.terms.output_mint)
+                own.withdrawn += event.withdrawn.units
+                own.gifts_returned += event.dust.units
+                if output is not None:
+                    kept = self._audit.column(output)
                     kept.withdrawn += event.output_withdrawn.units
                     kept.gifts_returned += event.output_dust.units
-                column.withdrawn += event.withdrawn.units
-                column.gifts_returned += event.dust.units
-                self.transactions[event.signature] = group.id
+                self.transactions[event.signature] = order.id
             case SweepDone(signature=signature) if signature is not None:
-                if event.output_dust != NOTHING:
-                    self._audit.column(group.terms.output_mint).gifts_returned += event.output_dust.units
-                column.gifts_returned += event.dust.units
-                self.transactions[signature] = group.id
+                own.gifts_returned += event.dust.units
+                if output is not None and event.output_dust:
+                    self._audit.column(output).gifts_returned += event.output_dust.units
+                self.transactions[signature] = order.id
             case _:
                 pass
 
-    async def compare_orders(self, rows: AsyncIterable[OrderRow]) -> None:
-        missing = dict.fromkeys(self.desk.groups)
+    # --- comparing
+
+    async def compare_orders(self, rows: AsyncIterable[Row]) -> None:
+        missing = dict.fromkeys(self.orders)
         async for row in rows:
             missing.pop(row.id, None)
-            group = self.desk.groups.get(row.id)
-            if group is None:
-                self._audit.differs("orders", row.id, "it is stored, but no journal entry placed it")
-            elif not is_bucket_of(row.bucket, group.terms.wallet):
-                self._audit.differs("orders", row.id, f"bucket {row.bucket} is not that of its wallet")
-            elif order_row(group) != row:
-                self._audit.differs("orders", row.id, "it is stored otherwise than the journal says")
+            order = self.orders.get(row.id)
+            if order is None:
+                self._audit.differs(self.table, row.id, "it is stored, but no journal entry placed it")
+            elif not is_bucket_of(row.bucket, order.terms.wallet):
+                self._audit.differs(self.table, row.id, f"bucket {row.bucket} is not that of its wallet")
+            elif self._row(order) != row:
+                self._audit.differs(self.table, row.id, "it is stored otherwise than the journal says")
         for order_id in missing:
-            self._audit.differs("orders", order_id, "it is in the journal, but not stored")
-        self._audit.orders += len(self.desk.groups)
-
-    def compare_watermarks(self, rows: Sequence[WatermarkRow]) -> None:
-        expected = {f"{row.mint} {row.direction}": row for row in self._watermarks()}
-        for row in rows:
-            key = f"{row.mint} {row.direction}"
-            if key not in expected:
-                self._audit.differs("watermarks", key, "it is stored, but no price moved it")
-            elif expected.pop(key) != row:
-                self._audit.differs("watermarks", key, "it is stored otherwise than the journal says")
-        for key in expected:
-            self._audit.differs("watermarks", key, "it is in the journal, but not stored")
-
-    def _watermarks(self) -> Iterator[WatermarkRow]:
-        for mint, watermarks in self.desk.watermarks():
-            if watermarks.moves:
-                yield watermark_row(mint, watermarks)
+            self._audit.differs(self.table, order_id, "it is in the journal, but not stored")
+        self._audit.orders += len(self.orders)
 
     def count_remaining(self) -> None:
-        for group in self.desk.groups.values():
-            if is_funded(group) and group.remaining != NOTHING:
-                self._audit.column(group.terms.input_mint).remaining += group.remaining.units
-            proceeds = group.progress.proceeds
-            if proceeds is not None and proceeds.left != NOTHING:
-                self._audit.column(group.terms.output_mint).remaining += proceeds.left.units
-        for mint, column in self._audit.columns.items():
+        for order in self.orders.values():
+            for _, mint, left in self._left(order):
+                if left:
+                    self._audit.column(mint).remaining += left.units
+        for name, column in self._audit.columns.items():
             if not column.balances():
-                what = f"of {mint}, what was deposited is not what was filled, withdrawn and remains"
-                self._audit.differs("journal", self._shard, what)
+                what = f"of {name}, what was deposited is not what was filled, withdrawn and remains"
+                self._audit.differs("journal", self.shard, what)
 
-    def held(self) -> Iterator[HeldAccount]:
-        for group in self.desk.groups.values():
-            terms, proceeds = group.terms, group.progress.proceeds
-            left = group.remaining.units if is_funded(group) else 0
-            yield _held(group, terms.input_account, terms.input_mint, left)
-            if terms.output_account is not None:
-                kept = 0 if proceeds is None else proceeds.left.units
-                yield _held(group, terms.output_account, terms.output_mint, kept)
-
-
-def _held(group: OrderGroup, address: Address, mint: Mint, left: int) -> HeldAccount:
-    return HeldAccount(
-        group.id,
-        group.terms.wallet,
-        mint,
-        address,
-        left,
-        is_closed=group.state in _CLOSED and not group.progress.sweep_due,
-        never_funded=group.state is State.DEPOSIT_FAILED,
-        attempt=group.progress.attempt,
-    )
+    def held(self) -> Sequence[HeldAccount]:
+        return [
+            HeldAccount(
+                order.id,
+                order.terms.wallet,
+                mint,
+                address,
+                left.units,
+                is_closed=order.state.phase in _CLOSED and not order.progress.sweep_due,
+                never_funded=order.state.phase is Phase.DEPOSIT_FAILED,
+                attempt=order.progress.attempt,
+            )
+            for order in self.orders.values()
+            for address, mint, left in self._left(order)
+        ]

@@ -2,11 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
@@ -25,8 +25,9 @@ from countermand.audit.ledger import Transactions, check_unfounded, read_ledger
 from countermand.audit.members import check_drafts, check_members
 from countermand.audit.not_checked import sentences
 from countermand.audit.onchain import OnChain
-from countermand.audit.replay import Replay
+from countermand.audit.replay import Row, VaultReplay
 from countermand.audit.schema import check_migrations
+from countermand.audit.trigger import TriggerReplay
 from countermand.audit.vaults import check_prices, check_vaults
 from countermand.audit.venue import check_api_keys, check_sandbox, check_venue
 from countermand.kernel.ports import Epoch
@@ -123,37 +124,39 @@ async def examine(snapshot: Snapshot, *, keys: VaultKeys | None = None, thorough
     return found
 
 
-async def _audit_trigger(snapshot: Snapshot, epoch: Epoch | None, found: Audit) -> Replay | None:
+async def _audit_trigger(snapshot: Snapshot, epoch: Epoch | None, found: Audit) -> TriggerReplay | None:
     """None: its journal is damaged, so its orders are unknown."""
-    replay = Replay(found, TRIGGER_SHARD)
-    follower = Follower(found, TRIGGER_SHARD, 0 if epoch is None else epoch.began, replay.replay)
-    if not await follower.follow(snapshot.journal(TRIGGER_SHARD)):
-        tables = "orders, watermarks, events, crafts, vaults, prices and the accounts of orders"
-        found.not_checked.append(f"{tables}: the journal of shard {TRIGGER_SHARD} cannot be replayed")
+    replay = TriggerReplay(found, TRIGGER_SHARD)
+    if not await _audit_vaults(snapshot, replay, snapshot.orders(TRIGGER_SHARD), epoch, found):
         return None
-    if epoch is not None:
-        follower.compare_end(epoch)
-    await replay.compare_orders(snapshot.orders(TRIGGER_SHARD))
     replay.compare_watermarks(await snapshot.watermarks(TRIGGER_SHARD))
-    await replay.events.compare(snapshot.events(TRIGGER_SHARD))
-    replay.count_remaining()
     return replay
 
 
 async def _audit_dca(snapshot: Snapshot, epoch: Epoch | None, found: Audit) -> DcaReplay | None:
     """None: its journal is damaged, so its orders are unknown."""
     replay = DcaReplay(found, DCA_SHARD)
-    follower = Follower(found, DCA_SHARD, 0 if epoch is None else epoch.began, replay.replay)
-    if not await follower.follow(snapshot.journal(DCA_SHARD)):
-        tables = "dca_orders, events, dca_crafts, vaults, prices and the accounts of orders"
-        found.not_checked.append(f"{tables}: the journal of shard {DCA_SHARD} cannot be replayed")
-        return None
+    return replay if await _audit_vaults(snapshot, replay, snapshot.dca_orders(DCA_SHARD), epoch, found) else None
+
+
+async def _audit_vaults(
+    snapshot: Snapshot,
+    replay: VaultReplay[Any, Any, Any, Row],
+    rows: AsyncIterable[Row],
+    epoch: Epoch | None,
+    found: Audit,
+) -> bool:
+    shard = replay.shard
+    follower = Follower(found, shard, 0 if epoch is None else epoch.began, replay.replay)
+    if not await follower.follow(snapshot.journal(shard)):
+        found.not_checked.append(f"{', '.join(replay.tables)}: the journal of shard {shard} cannot be replayed")
+        return False
     if epoch is not None:
         follower.compare_end(epoch)
-    await replay.compare_orders(snapshot.dca_orders(DCA_SHARD))
-    await replay.events.compare(snapshot.events(DCA_SHARD))
+    await replay.compare_orders(rows)
+    await replay.events.compare(snapshot.events(shard))
     replay.count_remaining()
-    return replay
+    return True
 
 
 async def _audit_book(snapshot: Snapshot, epoch: Epoch | None, found: Audit) -> None:
@@ -176,7 +179,7 @@ async def _audit_book(snapshot: Snapshot, epoch: Epoch | None, found: Audit) -> 
 
 async def _audit_chain(
     snapshot: Snapshot,
-    trigger: Replay | None,
+    trigger: TriggerReplay | None,
     dca: DcaReplay | None,
     tokens: Mapping[str, Token],
     keys: VaultKeys | None,

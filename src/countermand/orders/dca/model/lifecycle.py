@@ -193,8 +193,3 @@ def next_due(order: DcaOrder) -> Instant | None:
 def is_dormant(order: DcaOrder) -> bool:
     """Nothing is to come of it: it need not be in memory. The active ones of a wallet are counted there."""
     return order.state not in ACTIVE and order.progress.attempt is None and not order.progress.sweep_due
-
-
-def is_funded(order: DcaOrder) -> bool:
-    """Its deposit landed, so that what remains of it is on the chain."""
-    return order.state not in (State.DEPOSITING, State.DEPOSIT_FAILED)

@@ -246,8 +246,3 @@ def is_dormant(group: OrderGroup) -> bool:
     """Nothing but its owner can move it: it need not be in memory."""
     resting = (State.DEPOSITING, State.OPEN, State.READY_EXECUTE, State.EXECUTING, State.PARTLY_FILLED)
     return group.state not in resting and group.progress.attempt is None and not group.progress.sweep_due
-
-
-def is_funded(group: OrderGroup) -> bool:
-    """Its deposit landed, so that what remains of it is on the chain."""
-    return group.state not in (State.DEPOSITING, State.DEPOSIT_FAILED)

@@ -96,3 +96,8 @@ def withdrawal_of(order: VaultOrder) -> UnsignedTransaction | None:
     if withdrawal is None:
         return None
     return withdrawal.craft if attempt is None else attempt.craft
+
+
+def is_funded(order: VaultOrder) -> bool:
+    """Its deposit landed, so that what remains of it is on the chain."""
+    return order.state.phase not in (Phase.DEPOSITING, Phase.DEPOSIT_FAILED)
