@@ -49,6 +49,8 @@ def test_it_follows_and_finds_what_a_look_at_every_order_finds(direction: Direct
             if index.is_moved_by(now):
                 marks.moved(now)
                 index.move(now)
+                marks.keep(index.watermarks())
+                assert len(marks.moves) <= len(trails), "a move is kept for an order that trails by it"
             naive = {name: (best(mark, now), bps) for name, (mark, bps) in naive.items()}
             crossed = sorted(name for name, each in naive.items() if holds(direction, now, *each))
             found, more = dict[OrderId, None](), True

@@ -168,6 +168,7 @@ class LiveOrders:
         trailing.watermarks.moved(event.price)
         for index in (trailing.living, trailing.armed, trailing.paused):
             index.move(event.price)
+        trailing.watermarks.keep(trailing.living.watermarks())
         return trailing.watermarks
 
     def adopt(self, group: OrderGroup) -> None:

@@ -9,7 +9,7 @@ order remembers the mark by which its watermark was true; the moves since then s
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from typing import Final, Generic, TypeAlias, TypeVar
@@ -71,6 +71,10 @@ class Watermarks:
             self.moves.pop()
         self.moves.append(Move(self.mark, price))
 
+    def keep(self, watermarks: Collection[UsdPrice]) -> None:
+        """Forgets the moves by which no order trails. `watermarks`: those of the orders that live."""
+        self.moves = [move for move in self.moves if move.price in watermarks]
+
     def of(self, trail: Trail) -> UsdPrice:
         """The watermark as of now."""
         assert trail.watermark is not None, "it is placed"
@@ -123,13 +127,19 @@ class TrailingIndex(Generic[_Order]):
     def is_moved_by(self, price: UsdPrice) -> bool:
         """Whether it is beyond the watermark of any."""
         while self._groups and is_beyond(self._direction, price, self._groups[-1].watermark):
-            nearest = self._groups[-1]
-            while nearest.entries and not self._is_current(nearest.entries[0], nearest.watermark):
-                heappop(nearest.entries)
-            if nearest.entries:
+            if self._has_any(self._groups[-1]):
                 return True
             self._groups.pop()
         return False
+
+    def watermarks(self) -> Collection[UsdPrice]:
+        """Those that any has."""
+        return {group.watermark: None for group in self._groups if self._has_any(group)}
+
+    def _has_any(self, group: _Group) -> bool:
+        while group.entries and not self._is_current(group.entries[0], group.watermark):
+            heappop(group.entries)
+        return bool(group.entries)
 
     def move(self, price: UsdPrice) -> None:
         """A new extremum: one group of all that it is beyond."""
