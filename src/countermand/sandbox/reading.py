@@ -51,7 +51,7 @@ class Body:
 
     def into(self, kind: type[_T]) -> _T:
         """Raises `SandboxRefused` for the first thing that is wrong, in the order of the body."""
-        info = inspect.type_info(kind)
+        info = _info_of(kind)
         if self.is_empty() and (needed := _required(info)):
             raise SandboxRefused(f"body: empty; send a JSON object with {_listed(needed)}")
         return msgspec.json.decode(msgspec.json.encode(_read(self.fields, info, "")), type=kind)
@@ -135,6 +135,17 @@ def _no_constant(name: str) -> Any:
 
 
 # --- a value against a type
+
+
+_INFOS: Final[dict[Any, inspect.Type]] = {}
+"""Of the few types of our bodies: to look at one takes as long as to answer a request."""
+
+
+def _info_of(kind: Any) -> inspect.Type:
+    info = _INFOS.get(kind)
+    if info is None:
+        info = _INFOS[kind] = inspect.type_info(kind)
+    return info
 
 
 def _read(value: Any, info: inspect.Type, path: str) -> Any:
