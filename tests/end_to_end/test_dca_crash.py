@@ -1,6 +1,6 @@
 """Recurring orders, and a venue that is killed between their rounds and in the middle of them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +9,13 @@ from typing import Any, Final
 import pytest
 import pytest_asyncio
 
-from tests.end_to_end.crash_support import ONE_USDC, SOL, USDC, Lost, Server, Wallet, running, signed, until
+from tests.end_to_end.crash_support import ONE_USDC, SOL, USDC, Lost, Reply, Server, Wallet, running, signed, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 HOUR_S: Final = 3_600
-POINTS: Final = ("before-commit", "after-commit", "before-send", "after-send")
+OF_THE_COMMIT: Final = ("before-commit", "after-commit")
+POINTS: Final = (*OF_THE_COMMIT, "before-send", "after-send")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -54,11 +55,18 @@ class Saver:
             "intervalSeconds": HOUR_S,
         }
 
-    async def places(self) -> None:
-        self.order_id = (await self.wallet.does("POST", "/orders/dca", self.body(await self.crafts())))["id"]
+    async def places(self, **more: object) -> None:
+        body = self.body(await self.crafts()) | more
+        self.order_id = (await self.wallet.does("POST", "/orders/dca", body))["id"]
 
     async def row(self) -> Any:
         return await self.wallet.does("GET", f"/orders/history/dca/{self.order_id}")
+
+    async def is_executing(self) -> bool:
+        return bool((await self.row())["state"] == "executing")
+
+    async def asks_to_cancel(self) -> Reply:
+        return await self.wallet.ask("POST", f"/orders/dca/cancel/{self.order_id}")
 
     async def has_filled(self, rounds: int) -> bool:
         return bool((await self.row())["roundsFilled"] == rounds)
@@ -157,6 +165,131 @@ async def test_a_cancel_holds_over_a_kill(server: Server, saver: Saver) -> None:
     await server.kill()
     await server.start()
     assert await saver.confirms(cancelling) == confirmed
+    assert await saver.wallet.units(USDC) == 66_666_667
+    await server.audited()
+
+
+async def dies_of(server: Server, request: Awaitable[Any]) -> None:
+    """Of the crash that was asked for, whatever the request was answered."""
+    with suppress(Lost):
+        await request
+    assert await server.ended() == -9, server.log()[-3_000:]
+    await server.start()
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_kill_when_a_round_has_landed(server: Server, saver: Saver, point: str) -> None:
+    """The points of a send are passed when a fill that was lost is sent again."""
+    await saver.places()
+    await server.settled()
+    lost = point.endswith("send")
+    await server.faults(**({"dropTransactions": 1} if lost else {"landDelayMs": 150}))
+    await advance(server)
+    await until(saver.is_executing)
+    await server.faults(crash=point)
+    assert await server.ended() == -9, server.log()[-3_000:]
+    await server.start()
+    await server.settled()
+    row = await saver.row()
+    assert (row["roundsFilled"], row["inputAmountUsed"], row["state"]) == (2, "66666666", "active")
+    await server.audited()
+
+
+@pytest.mark.parametrize("point", OF_THE_COMMIT)
+async def test_a_kill_when_the_last_round_has_landed(server: Server, saver: Saver, point: str) -> None:
+    """It ends once, and its account is closed once."""
+    await saver.places()
+    await server.settled()
+    await advance(server)
+    await server.settled()
+    await server.faults(landDelayMs=150)
+    await advance(server)
+    await until(saver.is_executing)
+    await server.faults(crash=point)
+    assert await server.ended() == -9, server.log()[-3_000:]
+    await server.start()
+    await server.settled()
+    await advance(server)
+    await server.settled()
+    row = await saver.row()
+    assert (row["roundsFilled"], row["inputAmountUsed"], row["state"]) == (3, str(100 * ONE_USDC), "completed")
+    assert await saver.wallet.units(USDC) == 0
+    await server.audited()
+
+
+@pytest.mark.parametrize("point", OF_THE_COMMIT)
+async def test_a_kill_when_a_round_failed(server: Server, saver: Saver, point: str) -> None:
+    """Its swap landed with an error: it pauses, is tried again after the restart, and is filled once."""
+    await saver.places()
+    await server.settled()
+    await server.faults(failSwaps=20, landDelayMs=150)  # Also for those who saved before.
+    await advance(server)
+    await until(saver.is_executing)
+    await server.faults(crash=point)
+    assert await server.ended() == -9, server.log()[-3_000:]
+    await server.start()
+    await server.settled()
+    assert await saver.has_filled(1)
+    await server.does("POST", "/sandbox/clock/advance", {"seconds": 1})
+    await server.settled()
+    row = await saver.row()
+    assert (row["roundsFilled"], row["inputAmountUsed"]) == (2, "66666666")
+    assert [event["state"] for event in row["events"]].count("failed") == 1
+    await server.audited()
+
+
+@pytest.mark.parametrize("point", OF_THE_COMMIT)
+async def test_a_kill_when_a_round_is_rescheduled(server: Server, saver: Saver, point: str) -> None:
+    """Its price is out of the band. It moves by one interval, whatever dies."""
+    band = {"orderType": "price_conditional", "triggerMint": SOL, "minPriceUsd": 100}
+    await saver.places(**band)
+    await server.settled()
+    due = (await saver.row())["nextFillAt"]
+    await server.does("PUT", "/sandbox/prices", {SOL: "90"})
+    await server.faults(crash=point)
+    await dies_of(server, server.ask("POST", "/sandbox/clock/advance", {"seconds": HOUR_S}))
+    if (await saver.row())["nextFillAt"] == due:  # The clock was not set.
+        await advance(server)
+    await server.settled()
+    row = await saver.row()
+    assert (row["roundsFilled"], [event["state"] for event in row["events"]].count("rescheduled")) == (1, 1)
+    await server.does("PUT", "/sandbox/prices", {SOL: "150"})
+    await advance(server)
+    await server.settled()
+    assert await saver.has_filled(2)
+    await server.audited()
+
+
+@pytest.mark.parametrize("point", OF_THE_COMMIT)
+async def test_a_kill_in_the_middle_of_a_cancel(server: Server, saver: Saver, point: str) -> None:
+    await saver.places()
+    await server.settled()
+    await server.faults(crash=point)
+    await dies_of(server, saver.asks_to_cancel())
+    assert (await saver.row())["state"] == ("active" if point == "before-commit" else "withdrawing")
+    cancelling = (await saver.asks_to_cancel()).body
+    await advance(server)
+    await server.settled()
+    assert await saver.has_filled(1), "no round begins any more"
+    await saver.confirms(cancelling)
+    assert await saver.wallet.units(USDC) == 66_666_667
+    await server.audited()
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_kill_in_the_middle_of_a_confirm(server: Server, saver: Saver, point: str) -> None:
+    await saver.places()
+    await server.settled()
+    cancelling = (await saver.asks_to_cancel()).body
+    await server.faults(crash=point)
+    await dies_of(server, saver.confirms(cancelling))
+    if point != "before-commit":  # It lands without the user.
+        await server.settled()
+        assert (await saver.row())["state"] == "cancelled"
+    confirmed = await saver.confirms(cancelling)
+    assert await saver.confirms(cancelling) == confirmed
+    row = await saver.row()
+    assert (row["state"], row["events"][0]["txSignature"]) == ("cancelled", confirmed["txSignature"])
     assert await saver.wallet.units(USDC) == 66_666_667
     await server.audited()
 

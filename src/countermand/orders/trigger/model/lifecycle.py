@@ -2,6 +2,8 @@
 
 Rule 1: every state and every transition of a trigger order is in this file.
 Rule 2: this file knows no wire format, no chain and no clock.
+
+What the legs of an OCO or OTOCO do together is a table of its own, `order.STAGES`, which follows from the money.
 """
 
 from collections.abc import Mapping
@@ -33,7 +35,6 @@ from countermand.orders.trigger.model.events import (
 )
 from countermand.orders.trigger.model.order import (
     AT_REST,
-    Family,
     OrderGroup,
     Original,
     Progress,
@@ -143,6 +144,8 @@ def _progress(group: OrderGroup, event: Event, at: Instant) -> Progress:
             original = before.original or Original(group.legs, group.expires_at)
             return replace(before, failed_fills=0, retry_at=None, original=original)
         case OrderTriggered():
+            if all(number != event.leg for number, _ in group.armed()):
+                raise IllegalTransition(f"order {group.id}: its leg {event.leg} is closed")
             return replace(before, triggered_leg=event.leg, triggered_at=at, retry_at=None)
         case OrderExpired() | PauseEnded() | OrderResumed():
             return replace(before, retry_at=None)
@@ -182,13 +185,13 @@ def _progress(group: OrderGroup, event: Event, at: Instant) -> Progress:
 
 def _filled(group: OrderGroup, event: FillLanded, at: Instant) -> Progress:
     """What an OTOCO's parent buys is kept for its children. All else goes to the user."""
-    before, sold = group.progress, group.sells.post(event.used).void(event.returned)
+    before, stage, sold = group.progress, group.stage, group.sells.post(event.used).void(event.returned)
     sweep_due = before.sweep_due or (not sold.left and not event.closed)
     filled = replace(before, attempt=None, failed_fills=0, sweep_due=sweep_due)
-    if group.parent_is_done:
+    if stage.sells_proceeds:
         return replace(filled, proceeds=sold, received=before.received + event.received)
     filled = replace(filled, posted=sold.posted, voided=sold.voided)
-    if group.terms.family is not Family.OTOCO:
+    if not stage.is_kept:
         return replace(filled, received=before.received + event.received)
     proceeds = (before.proceeds or Holding(NOTHING)).reserve(event.received)
     return replace(filled, proceeds=proceeds, bought_at=at if before.bought_at is None else before.bought_at)

@@ -1,9 +1,10 @@
 """What a trigger order is."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from sys import intern
+from types import MappingProxyType
 from typing import Final
 
 from countermand.orders.trigger.model.condition import Condition, Direction
@@ -22,6 +23,9 @@ class Family(Enum):
     OCO = "oco"
     OTOCO = "otoco"
 
+    __hash__ = object.__hash__
+    """By identity. An enum's own hashes its name, which would cost more than all else that a price asks an order."""
+
 
 class Role(Enum):
     """Which leg of its group: the trigger of a single order or of an OTOCO's parent, or one of two siblings."""
@@ -29,6 +33,36 @@ class Role(Enum):
     TRIGGER = "trigger"
     TAKE_PROFIT = "take_profit"
     STOP_LOSS = "stop_loss"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What the legs of a group do together."""
+
+    armed: tuple[Role, ...]
+    """Those that a price can trigger when the order is open. The others are closed."""
+    sells_proceeds: bool = False
+    """They sell what the stage before gave, and else the deposit."""
+    is_kept: bool = False
+    """What they buy is kept for the stage after. Else the user gets it."""
+
+
+STAGES: Final[Mapping[Family, tuple[Stage, ...]]] = MappingProxyType(
+    {
+        Family.SINGLE: (Stage(armed=(Role.TRIGGER,)),),
+        # One remainder, and one attempt: after a part both legs are armed on what is left.
+        Family.OCO: (Stage(armed=(Role.TAKE_PROFIT, Role.STOP_LOSS)),),
+        # The children are closed until the parent is done, and then sell what it gave, no more and no less.
+        Family.OTOCO: (
+            Stage(armed=(Role.TRIGGER,), is_kept=True),
+            Stage(armed=(Role.TAKE_PROFIT, Role.STOP_LOSS), sells_proceeds=True),
+        ),
+    }
+)
+"""The joint states of a group's legs, one after the other: the last begins when nothing is left of the deposit.
+
+The order ends, and with it every leg, when nothing is left of what its last stage sells.
+"""
 
 
 class State(StateOfPhase):
@@ -184,15 +218,20 @@ class OrderGroup:
         return self.funds.left if progress.posted or progress.voided else self.terms.deposited
 
     @property
+    def stage(self) -> Stage:
+        stages = STAGES[self.terms.family]
+        return stages[0] if self.remaining else stages[-1]
+
+    @property
     def parent_is_done(self) -> bool:
-        """An OTOCO's parent has sold all that there is: from now on its children sell what it bought."""
+        """An OTOCO's parent has sold all that there is."""
         return self.terms.family is Family.OTOCO and not self.remaining
 
     @property
     def sells(self) -> Holding:
         """What the armed legs sell, and where it went."""
         proceeds = self.progress.proceeds
-        return proceeds if proceeds is not None and self.parent_is_done else self.funds
+        return proceeds if proceeds is not None and self.stage.sells_proceeds else self.funds
 
     def is_following(self) -> bool:
         """Its trigger moves with the market. Once it has triggered, its trigger is that of the crossing."""
@@ -204,22 +243,19 @@ class OrderGroup:
 
     def armed(self) -> Iterable[tuple[int, Leg]]:
         """The legs that a price can trigger when the order is open, with their numbers."""
-        legs = enumerate(self.legs)
-        if self.terms.family is not Family.OTOCO:
-            return legs
-        is_child = self.parent_is_done
-        return ((number, leg) for number, leg in legs if is_child == (leg.role is not Role.TRIGGER))
+        armed = self.stage.armed
+        return [(number, leg) for number, leg in enumerate(self.legs) if leg.role in armed]
 
     def sale(self) -> "Sale":
         """What the armed legs do."""
-        terms = self.terms
-        if self.terms.family is not Family.OTOCO:
-            return Sale(terms.input_account, terms.input_mint, terms.output_mint, self.remaining)
-        output = terms.output_account
-        assert output is not None, f"order {self.id} has no output account"
-        if self.parent_is_done:
+        terms, stage, output = self.terms, self.stage, self.terms.output_account
+        assert output is not None or not (stage.is_kept or stage.sells_proceeds), (
+            f"order {self.id} has no second account"
+        )
+        if stage.sells_proceeds and output is not None:
             return Sale(output, terms.output_mint, terms.input_mint, self.sells.left)
-        return Sale(terms.input_account, terms.input_mint, terms.output_mint, self.remaining, to=output)
+        to = output if stage.is_kept else None
+        return Sale(terms.input_account, terms.input_mint, terms.output_mint, self.remaining, to)
 
     def triggered_by(self) -> Leg:
         number = self.progress.triggered_leg
@@ -252,8 +288,8 @@ class Purpose(Enum):
 
 def traded(terms: Terms, leg: Leg) -> tuple[Mint, Mint]:
     """What the leg sells, and what it buys. The children of an OTOCO sell what its parent bought."""
-    is_child = terms.family is Family.OTOCO and leg.role is not Role.TRIGGER
-    return (terms.output_mint, terms.input_mint) if is_child else (terms.input_mint, terms.output_mint)
+    sells_proceeds = any(stage.sells_proceeds and leg.role in stage.armed for stage in STAGES[terms.family])
+    return (terms.output_mint, terms.input_mint) if sells_proceeds else (terms.input_mint, terms.output_mint)
 
 
 def purpose(terms: Terms, leg: Leg) -> Purpose:
