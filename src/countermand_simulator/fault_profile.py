@@ -90,6 +90,10 @@ class FaultProfile:
     markets: int = 1
     """So many walk at once, and each may set the price of a mint while another one does."""
 
+    planners: int = 0
+    """Owners of recurring orders of Trigger v2."""
+    plan_pause_ms: int = 400
+
 
 def drawn(random: Random) -> FaultProfile:
     def rarely(most: float, never: float = 0.35) -> float:
@@ -146,6 +150,13 @@ def drawn(random: Random) -> FaultProfile:
         short_lived=often(0.8),
         older_ids=often(0.6),
         swap_parts=rarely(0.6),
+    )
+
+
+def with_planners(profile: FaultProfile, random: Random) -> FaultProfile:
+    """The same with recurring orders. Their draws are apart, so that the rest of a seed is what it was without them."""
+    return replace(
+        profile, planners=random.choice((0, 1, 1, 2, 3)), plan_pause_ms=random.choice((100, 100, 400, 1_000))
     )
 
 

@@ -15,7 +15,7 @@ from countermand.kernel.ports import CommitUnknown, Epoch, Unavailable
 from countermand_simulator import fault_profile
 from countermand_simulator.chance import chance
 from countermand_simulator.fault_profile import FaultProfile
-from countermand_simulator.faults import StoreFaults
+from countermand_simulator.faults import FaultContext, StoreFaults
 from countermand_simulator.fenced import AFTER_EPOCH, FencedDatabase
 from countermand_simulator.simulated_process import Gone, SimulatedProcess
 from countermand_simulator.trace import Trace
@@ -33,6 +33,25 @@ class Lost(Exception):
     """The client got no answer, or not the whole of it: it knows nothing."""
 
 
+class Fence:
+    """One shard's fence, as an observer of the database sees it: whose epoch stands."""
+
+    def __init__(self, database: FencedDatabase[Any], shard: int) -> None:
+        self.database = database
+        self._shard = shard
+        self._epochs: dict[str, int] = {}
+
+    def epoch_begun(self, process: SimulatedProcess) -> None:
+        self._epochs[process.name] = self._epoch()
+
+    def was_replaced(self, process: SimulatedProcess) -> bool:
+        return self._epochs.get(process.name) != self._epoch()
+
+    def _epoch(self) -> int:
+        stands: Epoch = self.database.shard(self._shard).stands
+        return stands.number
+
+
 class Harness(ABC, Generic[P]):
     patience_s: float | None = None
     """So long a client waits for an answer; None: for ever."""
@@ -40,7 +59,7 @@ class Harness(ABC, Generic[P]):
     def __init__(
         self, seed: int, profile: FaultProfile, database: FencedDatabase[Any], shard: int, no_bug: AnyClaim
     ) -> None:
-        """`shard`: the number of the one that all processes write. `no_bug`: what is broken by any bug."""
+        """`shard`: the number of the first one that all processes write. `no_bug`: what is broken by any bug."""
         self.seed = seed
         self.profile = profile
         self.random = chance(seed, "faults")
@@ -54,11 +73,9 @@ class Harness(ABC, Generic[P]):
         self.is_calm = False
         self.clock = VenueClock(ClockSetting(), self.wall_ms)
         self.processes: list[P] = []
-        self._fenced = database
-        self._shard = shard
+        self.fence = Fence(database, shard)
         self._no_bug = no_bug
         self._started = 0
-        self._epochs: dict[str, int] = {}
         self._later: dict[asyncio.Task[None], None] = {}
 
     @abstractmethod
@@ -124,25 +141,20 @@ class Harness(ABC, Generic[P]):
 
     # --- the database
 
+    def fences(self) -> Sequence[Fence]:
+        """Of all shards that the processes write."""
+        return (self.fence,)
+
     def holds(self) -> bool:
-        """Whether a commit is inside the database whose writer knows nothing of it."""
-        return bool(self._fenced.held)
+        """Whether a commit is inside a database whose writer knows nothing of it."""
+        return any(fence.database.held for fence in self.fences())
 
     def release(self) -> None:
-        self._fenced.release()
+        for fence in self.fences():
+            fence.database.release()
 
     def faults_for(self, process: P) -> StoreFaults:
-        return _Watched(self, process)
-
-    def epoch_begun(self, process: SimulatedProcess) -> None:
-        self._epochs[process.name] = self._epoch()
-
-    def was_replaced(self, process: P) -> bool:
-        return self._epochs.get(process.name) != self._epoch()
-
-    def _epoch(self) -> int:
-        stands: Epoch = self._fenced.shard(self._shard).stands
-        return stands.number
+        return Watched(self, self, self.fence, process)
 
     # --- processes
 
@@ -160,6 +172,9 @@ class Harness(ABC, Generic[P]):
             self.happened("the chain of a writer was replaced" if "chain" in why else "a writer was replaced")
         else:
             self.happened(f"crash at {why}")
+
+    def woke(self, _process: SimulatedProcess, /) -> None:
+        """It was frozen, and finds that time has passed."""
 
     def awake(self) -> Sequence[P]:
         return [process for process in self.processes if not process.is_paused]
@@ -228,17 +243,18 @@ class Harness(ABC, Generic[P]):
         self.found(violation)
 
 
-class _Watched(StoreFaults):
-    """The faults of a process's store, with an observer."""
+class Watched(StoreFaults):
+    """The faults of a process's store, with an observer. `world` has the chance of them."""
 
-    def __init__(self, stage: Harness[Any], process: SimulatedProcess) -> None:
-        super().__init__(stage, process)
+    def __init__(self, stage: Harness[Any], world: FaultContext, fence: Fence, process: SimulatedProcess) -> None:
+        super().__init__(world, process)
         self._stage = stage
+        self._fence = fence
         self._mine = process
 
     async def at(self, point: str) -> None:
         if point == AFTER_EPOCH:
-            self._stage.epoch_begun(self._mine)
+            self._fence.epoch_begun(self._mine)
         self._stage.look()
         await super().at(point)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
@@ -25,6 +25,7 @@ from countermand.values.instant import Instant
 from countermand.values.quantities import UsdPrice
 from countermand_simulator.chance import chance
 from countermand_simulator.families import SOUND_FAMILIES, Families, Makes
+from countermand_simulator.rounds_process import SOUND_ROUNDS, RoundParts, Rounds, RoundsOutside
 from countermand_simulator.simulated_process import ProcessObserver, SimulatedProcess
 
 
@@ -39,6 +40,9 @@ class Surroundings(ProcessObserver, Protocol):
     def builds_for(self, process: "Process") -> BuildStore: ...
     def vaults_for(self, process: "Process") -> VaultStore: ...
     def transactions_for(self, process: "Process") -> Transactions: ...
+
+    def rounds_for(self, process: "Process") -> RoundsOutside | None:
+        """For recurring orders; None if there are none."""
 
     def nodes_for(self, process: "Process") -> tuple[Node, Node] | None:
         """The chain as the process reaches it, and as others do through it; None if it has no order programs."""
@@ -62,6 +66,10 @@ class Surroundings(ProcessObserver, Protocol):
     def stepped(self, who: str, what: str) -> None: ...
 
     def stepped_on_chain(self, what: str) -> None: ...
+
+
+_ROUNDS_IDS: Final = 500
+"""What a process adds to its seed for them. No run has so many processes."""
 
 
 class CountedShard(TriggerShard):
@@ -100,6 +108,7 @@ class ProcessParts:
     orders: type[TriggerService] = TriggerService
     store: Callable[[Store], Store] = lambda store: store
     families: Makes = SOUND_FAMILIES
+    rounds: RoundParts = SOUND_ROUNDS
 
 
 class Process(SimulatedProcess):
@@ -128,6 +137,9 @@ class Process(SimulatedProcess):
         self.orders = parts.orders(
             self.shard, self.outbox, transactions, store, world.vaults_for(self), clock, ids, confirm_ms
         )
+        outside = world.rounds_for(self)
+        rounds_ids = MixedIds(seed + _ROUNDS_IDS, world.older_ids)
+        self._rounds = None if outside is None else Rounds(parts.rounds, outside, clock, self.prices, rounds_ids)
         nodes = world.nodes_for(self)
         self._families = nodes and Families(
             parts.families,
@@ -143,10 +155,26 @@ class Process(SimulatedProcess):
     async def live(self) -> None:
         """As the venue does: the chain first, and the end of one is the end of all."""
         await self._world.boot(self)
-        for work in (self.shard.run(), self.outbox.run()):
+        for work in (self.shard.run(), self.outbox.run(), *(() if self._rounds is None else self._rounds.works())):
             self._also(work)
         await self._world.stopped(self)
         raise WriterReplaced("another process writes the chain now")
+
+    async def run_due(self) -> None:
+        """What time demands by now has happened when it returns."""
+        await self.shard.run_due()
+        if self._rounds is not None:
+            await self._rounds.shard.run_due()
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is owed to any order."""
+        return self.outbox.is_idle() and (self._rounds is None or self._rounds.outbox.is_idle())
+
+    @property
+    def rounds(self) -> Rounds:
+        assert self._rounds is not None, "this world has no recurring orders"
+        return self._rounds
 
     @property
     def families(self) -> Families:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -12,6 +13,7 @@ from countermand.values.identity import OrderId
 from countermand_simulator import fault_driver, fault_profile, loop
 from countermand_simulator.chance import chance
 from countermand_simulator.checkers import Claim
+from countermand_simulator.checkers.family import FamilyCheckers
 from countermand_simulator.clients import Client
 from countermand_simulator.dca_clients import DcaClient
 from countermand_simulator.fault_profile import FaultProfile
@@ -21,6 +23,7 @@ from countermand_simulator.log_capture import IsBug, captured_log
 from countermand_simulator.market import PRICES_AT_FIRST, market
 from countermand_simulator.outcomes import Outcome, run_all
 from countermand_simulator.owners import Owner
+from countermand_simulator.planners import Planner
 from countermand_simulator.process import ProcessParts
 from countermand_simulator.sides import ChainSide, ModelSide
 from countermand_simulator.svm import SvmSide
@@ -33,6 +36,9 @@ STALLED_S: Final = 7_200
 CONVERGES_S: Final = 1_200
 """Of virtual time in which everything must end once the faults are over."""
 
+_RECOVERED_S: Final = 20
+"""After the last fault, so long a venue may need until all is as usual."""
+
 drive_faults: Final = partial(
     fault_driver.drive_faults, pause_s=2, leaps_ms=(1_000, 30_000, 3_600_000), freezes_s=(0.01, 0.2, 2, 10)
 )
@@ -42,7 +48,7 @@ Side = Callable[[World], ChainSide]
 
 
 def model(world: World) -> ChainSide:
-    return ModelSide(world.profile.wallets, world.wall_ms, world.profile.slot_window)
+    return ModelSide(world.profile.wallets, world.profile.planners, world.wall_ms, world.profile.slot_window)
 
 
 def svm(world: World) -> ChainSide:
@@ -54,13 +60,27 @@ DEFAULT_CHAIN: Final = "svm"
 """The real custody and the real virtual machine cost a third more time than the model, and are what is to be tested."""
 
 
+@dataclass(frozen=True, slots=True)
+class Finishers:
+    """Who sees to the orders once the faults are over."""
+
+    clients: Sequence[Client]
+    owners: Sequence[Owner]
+    planners: Sequence[Planner]
+
+
 def simulate(
     seed: int, steps: int, *, side: Side = svm, parts: ProcessParts = SOUND, options: FaultProfile | None = None
 ) -> Outcome:
     """One run. Whatever happens in it follows from the arguments."""
-    drawn = options or fault_profile.drawn(chance(seed, "swarm"))
+    drawn = options or drawn_for(seed)
     with captured_log() as listen:
         return loop.run(_run(seed, steps, drawn, side, parts, listen))
+
+
+def drawn_for(seed: int) -> FaultProfile:
+    """What the seed draws."""
+    return fault_profile.with_planners(fault_profile.drawn(chance(seed, "swarm")), chance(seed, "planners"))
 
 
 async def _run(
@@ -77,10 +97,13 @@ async def _run(
     if world.side.orders is not None:
         owners += [LimitClient(world, wallet) for wallet in world.side.orders.makers]
         owners += [DcaClient(world, wallet) for wallet in world.side.orders.savers]
+    planners: list[Planner] = []
+    planners += [Planner(world, wallet, lambda: planners) for wallet in world.side.planners]
     world.start_process()
     for mint, price in world.prices.items():
         await world.price(mint, price, at_once=True)
     actors = [client.live() for client in clients] + [owner.live() for owner in owners]
+    actors += [planner.live() for planner in planners]
     markets = [market(world, number) for number in range(world.profile.markets)]
     rest = [*markets, drive_faults(world), supervisor(world)]
     tasks = [asyncio.create_task(world.guarded(work)) for work in (*actors, *rest)]
@@ -90,7 +113,7 @@ async def _run(
     for task in tasks:
         task.cancel()
     if world.violation is None:
-        await _heal(world, clients, owners)
+        await _heal(world, Finishers(clients, owners, planners))
     for process in list(world.processes):
         process.die("the end of the run")
     return Outcome(seed, world.steps, world.trace, world.violation)
@@ -108,14 +131,16 @@ async def _reach(world: World, steps: int, limit_s: float) -> bool:
     return False
 
 
-async def _heal(world: World, clients: Sequence[Client], owners: Sequence[Owner]) -> None:
+async def _heal(world: World, people: Finishers) -> None:
     """The faults are over, one process is left, and everything must end."""
     random = chance(world.seed, "heal")
     world.heal(random)
     tasks = [asyncio.create_task(supervisor(world))]
+    if people.planners:
+        tasks.append(asyncio.create_task(_none_is_forgotten(world)))
     if random.random() < 0.5:
         tasks.append(asyncio.create_task(world.guarded(market(world))))
-    finishing = asyncio.create_task(world.guarded(_finish(world, clients, owners)))
+    finishing = asyncio.create_task(world.guarded(_finish(world, people)))
     ended = asyncio.create_task(world.ended.wait())
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(CONVERGES_S):
@@ -128,33 +153,51 @@ async def _heal(world: World, clients: Sequence[Client], owners: Sequence[Owner]
         task.cancel()
 
 
-async def _finish(world: World, clients: Sequence[Client], owners: Sequence[Owner]) -> None:
+async def _finish(world: World, people: Finishers) -> None:
     """Owners see to all their orders, also to those that a request of the time of faults still creates."""
-    while not (await _is_at_rest(world) and all(owner.is_done() for owner in owners)):
+    while not (await _is_at_rest(world) and all(owner.is_done() for owner in people.owners)):
         async with asyncio.TaskGroup() as group:
-            for owner in owners:
+            for owner in people.owners:
                 if not owner.is_done():
                     group.create_task(owner.finishes())
-            for client in clients:
+            for client in people.clients:
                 for ticket in client.tickets:
                     if not world.checkers.has_ended(ticket.order_id):
                         group.create_task(client.finishes(ticket))
+            for planner in people.planners:
+                for plan in planner.tickets:
+                    if not world.rounds.has_ended(plan.order_id):
+                        group.create_task(planner.finishes(plan))
         await asyncio.sleep(0.5)
 
 
 async def _is_at_rest(world: World) -> bool:
-    """The outbox owes nothing, and live memory is what is stored."""
+    """The outboxes owe nothing, and live memory is what is stored."""
     awake = world.awake()
-    if not awake or not awake[-1].outbox.is_idle():
+    if not awake or not awake[-1].is_idle:
         return False
-    for order_id in tuple(world.checkers.orders):
-        try:
+    try:
+        for order_id in tuple(world.checkers.orders):
             group = await awake[-1].shard.committed(OrderId(order_id))
-        except (Unavailable, CommitUnknown):
-            return False
-        if group is not None:
-            world.judged(world.checkers.remembers, {order_id: encode(group)}, all_of_them=False)
-    return all(world.checkers.has_ended(order_id) for order_id in world.checkers.orders)
+            if group is not None:
+                world.judged(world.checkers.remembers, {order_id: encode(group)}, all_of_them=False)
+        for order_id in tuple(world.rounds.orders):
+            order = await awake[-1].rounds.shard.committed(OrderId(order_id))
+            if order is not None:
+                world.judged(world.rounds.remembers, {order_id: encode(order)}, all_of_them=False)
+    except (Unavailable, CommitUnknown):
+        return False
+    families: tuple[FamilyCheckers, ...] = (world.checkers, world.rounds)
+    return all(checkers.has_ended(order_id) for checkers in families for order_id in checkers.orders)
+
+
+async def _none_is_forgotten(world: World) -> None:
+    """Without faults, each round that is due is tried soon."""
+    await asyncio.sleep(_RECOVERED_S)
+    since = world.clock.now()
+    while True:
+        await asyncio.sleep(1)
+        world.judged(world.rounds.all_are_tried, since, world.clock.now())
 
 
 def main(seeds: range, steps: int, *, chain: str = DEFAULT_CHAIN, say: Callable[[str], None] = print) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Final, Protocol
 
+from countermand.orders.dca.ports import Transactions as RoundTransactions
 from countermand.orders.trigger.model.order import Family
 from countermand.orders.trigger.ports import Transactions
 from countermand.services.transactions.landed import LandedChain
@@ -16,10 +17,13 @@ from countermand_simulator import signing
 from countermand_simulator.faults import ProcessHandle
 from countermand_simulator.landings import Balance, Landing
 from countermand_simulator.model_chain import SOL, ModelChain, canonical, own_account, sign
-from countermand_simulator.model_transactions import GAS, POOL, ModelTransactions
+from countermand_simulator.model_custody import GAS, POOL
+from countermand_simulator.model_rounds import ModelRounds
+from countermand_simulator.model_transactions import ModelTransactions
 
 START_FUNDS: Final = 10**9
 POOL_FUNDS: Final = 10**18
+_PLANNERS: Final = 160
 
 
 class OrdersSide(Protocol):
@@ -82,6 +86,10 @@ class ChainSide(Protocol):
     @property
     def wallets(self) -> Sequence[str]: ...
     @property
+    def planners(self) -> Sequence[str]:
+        """The owners of recurring orders of Trigger v2. Each may lack what it needs for some."""
+
+    @property
     def families(self) -> Sequence[Family]:
         """What can be ordered, each as often as it is named."""
 
@@ -100,6 +108,9 @@ class ChainSide(Protocol):
 
     def transactions(self, chain: LandedChain, price: Callable[[str], int], mood: Callable[[], str]) -> Transactions:
         """For one process. `mood`: what the next swap meets, "fine", "refused", "fails", "part" or "crumbs"."""
+
+    def rounds(self, chain: LandedChain, price: Callable[[str], int], mood: Callable[[], str]) -> RoundTransactions:
+        """The same for recurring orders."""
 
     def message_of(self, transaction: bytes) -> bytes: ...
 
@@ -129,12 +140,13 @@ class ChainSide(Protocol):
 
 
 class ModelSide:
-    def __init__(self, wallets: int, wall_ms: Callable[[], int], window: int) -> None:
+    def __init__(self, wallets: int, planners: int, wall_ms: Callable[[], int], window: int) -> None:
         self.sol = SOL
         self.mints = (SOL, "USDC", "JUP")
         self.decimals: Mapping[str, int] = dict.fromkeys(self.mints, 0)
         self.families = (Family.SINGLE, Family.SINGLE, Family.OCO)
         self.wallets = tuple(str(signing.wallet(number).pubkey()) for number in range(wallets))
+        self.planners = tuple(str(signing.wallet(_PLANNERS + number).pubkey()) for number in range(planners))
         self._chain = ModelChain(wall_ms, window)
 
     @property
@@ -142,7 +154,7 @@ class ModelSide:
         """It has no programs."""
 
     async def open(self) -> None:
-        for wallet in self.wallets:
+        for wallet in (*self.wallets, *self.planners):
             for mint in self.mints:
                 self._chain.give(wallet, mint, START_FUNDS)
         for mint in self.mints:
@@ -164,6 +176,9 @@ class ModelSide:
 
     def transactions(self, chain: LandedChain, price: Callable[[str], int], mood: Callable[[], str]) -> Transactions:
         return ModelTransactions(chain, price, mood)
+
+    def rounds(self, chain: LandedChain, price: Callable[[str], int], mood: Callable[[], str]) -> RoundTransactions:
+        return ModelRounds(chain, price, mood)
 
     def message_of(self, transaction: bytes) -> bytes:
         message: str = json.loads(transaction)["message"]

@@ -16,6 +16,8 @@ class ProcessObserver(Protocol):
 
     def process_ended(self, process: Any, why: str) -> None: ...
 
+    def woke(self, process: Any, /) -> None: ...
+
     def is_bug(self, who: str, error: BaseException) -> None: ...
 
 
@@ -51,6 +53,7 @@ class SimulatedProcess(ABC):
 
     def wake(self) -> None:
         self._freight.wake()
+        self._shore.woke(self)
 
     def die(self, where: str) -> None:
         """Everything that is in memory is gone, and every connection is cut."""

@@ -15,6 +15,7 @@ from solders.system_program import TransferParams
 from solders.system_program import transfer as transfer_lamports
 
 from countermand.kernel.clock import VenueClock
+from countermand.orders.dca.transactions import DcaTransactions
 from countermand.orders.trigger.model.order import Family
 from countermand.orders.trigger.ports import Transactions
 from countermand.orders.trigger.transactions import TriggerTransactions
@@ -59,8 +60,8 @@ _INDEXED: Final = {limit_order.PROGRAM: [limit_order.ORDER_MAKER_AT], dca.PROGRA
 _PROGRAMS: Final = program_builds()
 NEW_MINT: Final = str(signing.wallet(250).pubkey())
 """Of Token-2022, without any extension."""
-_MAKERS, _SAVERS, _SPONSOR, _PARTNER = 100, 120, 140, 141
-"""The numbers of the first maker, the first saver, who pays for others, and who earns fees."""
+_MAKERS, _SAVERS, _SPONSOR, _PARTNER, _PLANNERS = 100, 120, 140, 141, 160
+"""The numbers of the first maker, the first saver, who pays for others, who earns fees, and the first planner."""
 
 
 class SvmContext(Protocol):
@@ -128,11 +129,13 @@ class SvmSide:
         self.wallets = self._people(0, world.profile.wallets)
         self.makers = self._people(_MAKERS, world.profile.makers)
         self.savers = self._people(_SAVERS, world.profile.savers)
+        self.planners = self._people(_PLANNERS, world.profile.planners)
         self.sponsor = str(signing.wallet(_SPONSOR).pubkey())
         self._partner = str(signing.wallet(_PARTNER).pubkey())
         numbers = [*range(world.profile.wallets), _SPONSOR, 255]
         numbers += [_MAKERS + number for number in range(world.profile.makers)]
         numbers += [_SAVERS + number for number in range(world.profile.savers)]
+        numbers += [_PLANNERS + number for number in range(world.profile.planners)]
         self._signers = {str(pair.pubkey()): pair for pair in map(signing.wallet, numbers)}
         self.order_mints = (*self.mints, NEW_MINT)
         self._ledger = SeenLedger(world, list(_INDEXED))
@@ -156,6 +159,10 @@ class SvmSide:
             # Each wallet lacks an account for one of the tokens, and the first sender makes it.
             missing = self.order_mints[1 + number % 3]
             self._endow(accounts, wallet, _RICH, [mint for mint in self.order_mints[1:] if mint != missing])
+        for number, wallet in enumerate(self.planners):
+            # Every other one lacks an account for a token, and the first sender makes it.
+            missing = self.mints[2] if number % 2 else ""
+            self._endow(accounts, wallet, _RICH, [mint for mint in self.mints[1:] if mint != missing])
         self._endow(accounts, self.sponsor, _RICH, ())
         self._endow(accounts, self._partner, _FUNDS, self.order_mints[1:])
         random = bytes([1]) * 32, bytes([2]) * 32
@@ -213,13 +220,19 @@ class SvmSide:
         return open_[-1] if open_ else None
 
     def transactions(self, chain: LandedChain, price: Callable[[str], int], mood: Callable[[], str]) -> Transactions:
-        def price_of(mint: Mint) -> UsdPrice | None:
-            return UsdPrice(price(mint))
+        price_of = _by_mint(price)
+        return TriggerTransactions(self._custody(chain, price_of, mood), self._tokens, price_of)
 
+    def rounds(self, chain: LandedChain, price: Callable[[str], int], mood: Callable[[], str]) -> DcaTransactions:
+        price_of = _by_mint(price)
+        return DcaTransactions(self._custody(chain, price_of, mood), self._tokens, price_of)
+
+    def _custody(
+        self, chain: LandedChain, price_of: Callable[[Mint], UsdPrice | None], mood: Callable[[], str]
+    ) -> VaultCustody:
         pool = _Pool(self._keys.pool.address, price_of, mood)
         blockhashes = RecentBlockhash(chain, self._world.wall_ms)
-        custody = VaultCustody(self._keys, chain, blockhashes, self._tokens, pool)
-        return TriggerTransactions(custody, self._tokens, price_of)
+        return VaultCustody(self._keys, chain, blockhashes, self._tokens, pool)
 
     def message_of(self, transaction: bytes) -> bytes:
         return signing.message_of(transaction)
@@ -323,6 +336,10 @@ class SvmSide:
 
     def owned_by(self, program: str) -> Mapping[str, tuple[int, bytes]]:
         return self._ledger.owned_by(program)
+
+
+def _by_mint(price: Callable[[str], int]) -> Callable[[Mint], UsdPrice | None]:
+    return lambda mint: UsdPrice(price(mint))
 
 
 def _program_of(mint: str) -> str:

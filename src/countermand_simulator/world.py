@@ -1,16 +1,20 @@
 """The world of one run: the database, the chain, the processes, and everything that is seen of them."""
 
 import base64
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Any, Final
 
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import JournalRow
-from countermand.orders.shards import TRIGGER_SHARD, BucketOwners, OwnedElsewhere
+from countermand.orders.dca.model.order import DcaOrder
+from countermand.orders.dca.ports import OrderRow as RoundsRow
+from countermand.orders.shards import DCA_SHARD, TRIGGER_SHARD, BucketOwners, OwnedElsewhere
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.ports import OrderRow, Store, Transactions, VaultRow, VaultStore
 from countermand.orders.vaults.ports import CraftRow
+from countermand.orders.vaults.ports import CraftRow as RoundsCraftRow
 from countermand.services.prices import PriceStore
 from countermand.services.transactions.client_transactions import BuildStore
 from countermand.solana.port import Node
@@ -19,14 +23,26 @@ from countermand.values.identity import Mint, OrderId, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import UsdPrice
 from countermand_simulator.chance import chance
-from countermand_simulator.checkers import ChainOrders, Checkers, Claim
+from countermand_simulator.checkers import ChainOrders, Checkers, Claim, Ledger, RoundCheckers
+from countermand_simulator.checkers.family import FamilyCheckers
 from countermand_simulator.checkers.on_chain import LANDINGS, Moment
 from countermand_simulator.fault_profile import FaultProfile
 from countermand_simulator.faults import FaultyChain, FaultyNode, ProcessHandle
-from countermand_simulator.harness import Answer, Harness, Lost
-from countermand_simulator.memory_store import MemoryBuilds, MemoryDatabase, MemoryPrices, MemoryStore, MemoryVaults
+from countermand_simulator.fenced import FencedDatabase
+from countermand_simulator.harness import Answer, Fence, Harness, Lost, Watched
+from countermand_simulator.memory_dca import MemoryDcaShard, MemoryDcaStore
+from countermand_simulator.memory_store import (
+    MemoryBuilds,
+    MemoryDatabase,
+    MemoryPrices,
+    MemoryShard,
+    MemoryStore,
+    MemoryVaults,
+)
 from countermand_simulator.process import Process, ProcessParts
+from countermand_simulator.rounds_process import RoundsOutside
 from countermand_simulator.sides import ChainSide, OrdersSide
+from countermand_simulator.simulated_process import SimulatedProcess
 
 Work = Callable[[Process], Coroutine[Any, Any, Answer]]
 
@@ -38,25 +54,28 @@ LONG_LEAP_MS: Final = 60_000
 
 @dataclass(slots=True)
 class Rows:
-    """The database as the checkers read it."""
+    """The database of trigger orders as the checkers read it."""
 
     database: MemoryDatabase
 
+    def epoch(self) -> int:
+        return self._shard().stands.number
+
     def seq(self) -> int:
-        return self.database.shard(0).stands.seq
+        return self._shard().stands.seq
 
     def journal_row(self, seq: int) -> JournalRow | None:
-        return self.database.shard(0).journal.get(seq)
+        return self._shard().journal.get(seq)
 
     def event(self, seq: int, n: int) -> tuple[str, str] | None:
-        row = self.database.shard(0).events.get((seq, n))
+        row = self._shard().events.get((seq, n))
         return None if row is None else (row.record.order_id, row.record.kind)
 
-    def order_row(self, order_id: str) -> OrderRow | None:
-        return self.database.shard(0).orders.get(OrderId(order_id))
+    def order_row(self, order_id: str) -> OrderRow | RoundsRow | None:
+        return self._shard().orders.get(OrderId(order_id))
 
-    def craft_row(self, request_id: str) -> CraftRow | None:
-        return self.database.shard(0).crafts.get(RequestId(request_id))
+    def craft_row(self, request_id: str) -> CraftRow | RoundsCraftRow | None:
+        return self._shard().crafts.get(RequestId(request_id))
 
     def vault_row(self, wallet: str) -> VaultRow | None:
         return self.database.vaults.get(Wallet(wallet))
@@ -68,10 +87,66 @@ class Rows:
         return digest in self.database.builds
 
     def live_orders(self) -> Sequence[str]:
-        return [order_id for order_id, row in self.database.shard(0).orders.items() if row.live]
+        return [order_id for order_id, row in self._shard().orders.items() if row.live]
+
+    def _shard(self) -> MemoryShard | MemoryDcaShard:
+        return self.database.shard(TRIGGER_SHARD)
+
+
+@dataclass(slots=True)
+class RoundRows(Rows):
+    """That of recurring orders. `database` has the prices and the vaults."""
+
+    rounds: FencedDatabase[MemoryDcaShard]
+
+    def _shard(self) -> MemoryDcaShard:
+        return self.rounds.shard(DCA_SHARD)
 
 
 _BOTH: Final = 0.5
+_NO_SHARD: Final = 10
+"""From this number on."""
+
+
+class Apart:
+    """The same world with a chance of its own: `faults.Strangers`."""
+
+    def __init__(self, world: "World", random: Random, meddle: Callable[[bytes], Awaitable[None]]) -> None:
+        self._world = world
+        self._random = random
+        self._meddle = meddle
+
+    @property
+    def profile(self) -> FaultProfile:
+        return self._world.profile
+
+    def strikes(self, probability: float) -> bool:
+        return probability > 0 and self._random.random() < probability
+
+    def between(self, low: int, high: int) -> int:
+        return self._random.randint(low, high)
+
+    def happened(self, what: str) -> None:
+        self._world.happened(what)
+
+    def later(self, ms: int, work: Callable[[], Awaitable[None]]) -> None:
+        self._world.later(ms, work)
+
+    async def meddle(self, transaction: bytes) -> None:
+        await self._meddle(transaction)
+
+    def mood(self) -> str:
+        """What the next swap of a round meets."""
+        if self.strikes(self.profile.swap_refused):
+            self.happened("the swap of a round is refused")
+            return "refused"
+        if self.strikes(self.profile.swap_fails):
+            self.happened("the swap of a round fails")
+            return "fails"
+        if self.strikes(self.profile.swap_parts):
+            self.happened("the swap of a round would take a part")
+            return self._random.choice(("part", "crumbs"))
+        return "fine"
 
 
 class World(Harness[Process]):
@@ -83,11 +158,16 @@ class World(Harness[Process]):
         self.database = MemoryDatabase()
         super().__init__(seed, profile, self.database, TRIGGER_SHARD, Claim.NO_BUG)
         self.side = side(self)
-        self.owners = _owners_of([bucket_of(Wallet(wallet)) for wallet in self.side.wallets])
+        self.owners = _owners_of(self.side.wallets, TRIGGER_SHARD)
         self.older_ids = profile.older_ids
         self.prices: dict[str, int] = {}
         rows, orders = Rows(self.database), self.side.orders
-        self.checkers = Checkers(rows, self.side, self.side.decimals, self.trace.count)
+        ledger, decimals = Ledger(self.side), self.side.decimals
+        self.checkers = Checkers(rows, ledger, decimals, self.trace.count)
+        self.rounds_database = FencedDatabase(MemoryDcaShard)
+        self.rounds_fence = Fence(self.rounds_database, DCA_SHARD)
+        self.rounds = RoundCheckers(RoundRows(self.database, self.rounds_database), ledger, decimals, self.trace.count)
+        self._rounds_context = Apart(self, chance(seed, "faults of rounds"), self._meddle_with_rounds)
         self._on_chain = orders
         people = () if orders is None else (*orders.makers, *orders.savers, orders.sponsor)
         self._chain_orders = (
@@ -98,13 +178,18 @@ class World(Harness[Process]):
 
     # --- what is claimed
 
+    def fences(self) -> Sequence[Fence]:
+        return (self.fence, self.rounds_fence)
+
     def look(self) -> None:
         self.judged(self.checkers.follow)
+        self.judged(self.rounds.follow)
         if self._chain_orders is not None:
             self.judged(self._chain_orders.follow)
 
     def judge_at_rest(self) -> None:
         self.judged(self.checkers.at_rest)
+        self.judged(self.rounds.at_rest)
         if self._chain_orders is not None:
             self.judged(self._chain_orders.at_rest)
 
@@ -136,6 +221,24 @@ class World(Harness[Process]):
     def transactions_for(self, process: Process) -> Transactions:
         chain = FaultyChain(self, process, self.side.chain(process), self.watch_send)
         return self.side.transactions(chain, self.prices.__getitem__, self._mood)
+
+    def rounds_for(self, process: Process) -> RoundsOutside | None:
+        """What a process needs of the world for recurring orders; None if there are none."""
+        if not self.side.planners:
+            return None
+        context = self._rounds_context
+        faults = Watched(self, context, self.rounds_fence, process)
+        chain = FaultyChain(context, process, self.side.chain(process), self.watch_round)
+        transactions = self.side.rounds(chain, self.prices.__getitem__, context.mood)
+        return RoundsOutside(
+            store=MemoryDcaStore(self.rounds_database, faults),
+            transactions=transactions,
+            owners=_owners_of(self.side.planners, DCA_SHARD),
+            committed=lambda orders, loaded: self._rounds_committed(process, orders, loaded),
+            stepped=lambda what: self.stepped(process.name, what),
+            confirm_ms=self.profile.confirm_timeout_ms,
+            kept=self.profile.dormant_kept,
+        )
 
     def nodes_for(self, process: Process) -> tuple[Node, Node] | None:
         if self._on_chain is None:
@@ -179,14 +282,29 @@ class World(Harness[Process]):
             self.stepped_on_chain(what)
 
     def committed(self, process: Process, groups: Sequence[OrderGroup], loaded: bool) -> None:
-        if self.was_replaced(process):
+        if self.fence.was_replaced(process):
             return
         bodies = {group.id: encode(group) for group in groups}
         self.judged(self.checkers.remembers, bodies, all_of_them=loaded)
 
+    def _rounds_committed(self, process: Process, orders: Sequence[DcaOrder], loaded: bool) -> None:
+        if self.rounds_fence.was_replaced(process):
+            return
+        bodies = {order.id: encode(order) for order in orders}
+        self.judged(self.rounds.remembers, bodies, all_of_them=loaded)
+
+    def woke(self, _process: SimulatedProcess) -> None:
+        self.rounds.jumped(self.clock.now())
+
     def watch_send(self, process: ProcessHandle, transaction: bytes) -> None:
+        self._watch(self.checkers, process, transaction)
+
+    def watch_round(self, process: ProcessHandle, transaction: bytes) -> None:
+        self._watch(self.rounds, process, transaction)
+
+    def _watch(self, checkers: FamilyCheckers, process: ProcessHandle, transaction: bytes) -> None:
         message = self.side.message_of(transaction)
-        self.judged(self.checkers.sent, message)
+        self.judged(checkers.sent, message)
         self.tell(process.name, f"sends {base64.b64encode(message).decode()[-24:]}")
 
     def watch_build(self, process: ProcessHandle, transaction: bytes) -> None:
@@ -215,16 +333,42 @@ class World(Harness[Process]):
             self.happened("an address is prefunded while its deposit is on its way")
             await self.side.prefund(order["terms"]["input_account"])
 
+    async def _meddle_with_rounds(self, transaction: bytes) -> None:
+        """The same with an account of a recurring order."""
+        context = self._rounds_context
+        dusts, prefunds = context.strikes(self.profile.dust), context.strikes(self.profile.prefund)
+        message = base64.b64encode(self.side.message_of(transaction)).decode()
+        if not (dusts or prefunds) or message not in self.rounds.attempts:
+            return
+        order = self.rounds.orders[self.rounds.attempts[message][0]]
+        if order["state"] != "depositing" and dusts:
+            self.happened(f"dust on rounds before a landing, {order['close_rejections']} rejected so far")
+            await self.side.dust(order["terms"]["input_account"], context.between(1, 1_000))
+        elif order["state"] == "depositing" and prefunds:
+            self.happened("an address is prefunded while the deposit of a recurring order is on its way")
+            await self.side.prefund(order["terms"]["input_account"])
+
     # --- requests
 
-    async def ask(self, wallet: str, kind: str, order_id: str | None, key: str, work: Work) -> Answer:
-        """A request to one of the processes, and what its client gets. Raises `Lost` when it learns nothing."""
-        process = self.awake_process()
-        asked = self.judged(self.checkers.asked, kind, wallet, order_id, key)
+    async def ask(
+        self,
+        wallet: str,
+        kind: str,
+        order_id: str | None,
+        key: str,
+        work: Work,
+        checkers: FamilyCheckers | None = None,
+    ) -> Answer:
+        """A request to one of the processes, and what its client gets. Raises `Lost` when it learns nothing.
+
+        `checkers` None: it is about trigger orders.
+        """
+        process, judges = self.awake_process(), checkers or self.checkers
+        asked = self.judged(judges.asked, kind, wallet, order_id, key)
 
         def judge(answer: Answer) -> None:
             if asked is not None:
-                self.checkers.answered(asked, answer)
+                judges.answered(asked, answer)
 
         async def works(process: Process) -> Answer:
             try:
@@ -258,6 +402,7 @@ class World(Harness[Process]):
         """What swaps are made at from now on."""
         self.prices[mint] = price
         self.checkers.priced(mint, price)
+        self.rounds.priced(mint, price)
 
     async def price(self, mint: str, price: int, *, at_once: bool) -> None:
         """The venue's price moves, if a process is there to hear it."""
@@ -275,11 +420,12 @@ class World(Harness[Process]):
     async def leap(self, ms: int) -> None:
         """The venue's clock is moved forward. With a long leap comes the fault that lets every blockhash die."""
         await super().leap(ms)
+        self.rounds.jumped(self.clock.now())
         if ms >= LONG_LEAP_MS:
             await self.side.expire_blockhashes()
 
         async def runs(process: Process) -> dict[str, Any]:
-            await process.shard.run_due()
+            await process.run_due()
             return {"kind": "leapt"}
 
         try:
@@ -291,9 +437,10 @@ class World(Harness[Process]):
         return self.clock.now()
 
 
-def _owners_of(buckets: Sequence[Bucket]) -> BucketOwners:
-    """The trigger shard owns no more than a range with all of these; shards that do not run own what is left."""
+def _owners_of(wallets: Sequence[str], shard: int) -> BucketOwners:
+    """The shard owns no more than a range with all of these; shards that do not run own what is left."""
+    buckets = [bucket_of(Wallet(wallet)) for wallet in wallets]
     first, last = min(buckets), max(buckets)
     below, above = range(first), range(last + 1, BUCKETS)
     left = [BucketRange(Bucket(each[0]), Bucket(each[-1])) for each in (below, above) if each]
-    return BucketOwners({TRIGGER_SHARD: BucketRange(first, last), **dict(enumerate(left, start=2))})
+    return BucketOwners({shard: BucketRange(first, last), **dict(enumerate(left, start=_NO_SHARD))})

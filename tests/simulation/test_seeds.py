@@ -161,6 +161,82 @@ the chain of a writer was replaced
 the end of a pause triggers
 the same deeds are signed for another blockhash
 two valid signatures of one message are executed
+a cancel before the first round
+a cancel between two rounds
+a cancel of rounds is repeated
+a cancel of rounds without a withdrawal
+a cancel overtakes a round
+a cancel races a round
+a recurring order is placed
+a round begins
+a round is filled
+a round is given up for the next interval
+a round is left out for its price
+a round is tried again
+a round of a price band begins
+a round's swap fails
+a round's swap is not worth a transaction
+a round's swap is rejected with its close
+a round's window ends while it waits
+a sweep of a recurring order is tried again
+a sweep of a recurring order starts
+an address is prefunded while the deposit of a recurring order is on its way
+dust on rounds before a landing, 0 rejected so far
+dust on rounds before a landing, 1 rejected so far
+dust on rounds before a landing, 2 rejected so far
+rounds.cancel: CommitUnknown
+rounds.cancel: Gone
+rounds.cancel: ORDER_UNKNOWN
+rounds.cancel: STATE_FORBIDS_CANCEL
+rounds.cancel: cancelling
+rounds.confirm: CommitUnknown
+rounds.confirm: Gone
+rounds.confirm: TRANSACTION_OTHER
+rounds.confirm: TRANSACTION_UNREADABLE
+rounds.confirm: TRANSACTION_UNSIGNED
+rounds.confirm: TRANSACTION_WRONG_SIGNATURE
+rounds.confirm: WITHDRAWAL_EXPIRED
+rounds.confirm: WITHDRAWAL_REJECTED
+rounds.confirm: WITHDRAWAL_SUPERSEDED
+rounds.confirm: WITHDRAWAL_UNKNOWN
+rounds.confirm: not landed
+rounds.confirm: withdrawn
+rounds.craft: CommitUnknown
+rounds.craft: Gone
+rounds.craft: crafted
+rounds.create: BEGIN_PAST
+rounds.create: BEGIN_TOO_LATE
+rounds.create: CommitUnknown
+rounds.create: DEPOSIT_DUPLICATE
+rounds.create: DEPOSIT_FAILED_BEFORE
+rounds.create: DEPOSIT_FLAWED
+rounds.create: DEPOSIT_UNLIKE_CRAFT
+rounds.create: Gone
+rounds.create: ROUND_TOO_SMALL
+rounds.create: TRANSACTION_UNREADABLE
+rounds.create: TRANSACTION_UNSIGNED
+rounds.create: TRANSACTION_WRONG_SIGNATURE
+rounds.create: not landed
+rounds.create: placed
+rounds.events: events
+rounds.history: page
+rounds.meddle: ORDER_UNKNOWN
+rounds.read: Gone
+rounds.read: order
+rounds: fill_started
+rounds: withdrawal_started
+the account of a recurring order is swept
+the address of a recurring order is prefunded
+the deposit of a recurring order is rejected
+the deposit of a recurring order lands
+the first round begins when it was asked to
+the last round is filled
+the last round takes what does not divide
+the rest of a recurring order is withdrawn
+the swap of a round fails
+the swap of a round is refused
+the swap of a round would take a part
+the withdrawal of a recurring order is rejected with its close
 """.strip().splitlines()
 
 

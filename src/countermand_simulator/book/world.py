@@ -35,7 +35,7 @@ class World(Harness[BookProcess]):
 
     def looked(self, process: BookProcess, memory: BookState, *, loaded: bool) -> None:
         """A writer shows its memory, all of which is committed, unless another one has written since."""
-        if not self.was_replaced(process):
+        if not self.fence.was_replaced(process):
             self.judged(self.checkers.remembers, DeskSeen(memory.exchange), all_of_them=loaded)
 
     # --- processes

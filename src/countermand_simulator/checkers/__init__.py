@@ -5,6 +5,8 @@ Nothing here shares code with the engine: rows and journal are read as JSON, and
 
 from countermand_simulator.checkers.claim import Claim
 from countermand_simulator.checkers.claims import Checkers
+from countermand_simulator.checkers.ledger import Ledger
 from countermand_simulator.checkers.on_chain import ChainOrders
+from countermand_simulator.checkers.rounds import RoundCheckers
 
-__all__ = ["ChainOrders", "Checkers", "Claim"]
+__all__ = ["ChainOrders", "Checkers", "Claim", "Ledger", "RoundCheckers"]

@@ -18,6 +18,7 @@ _ROUNDED_UNITS: Final = 2
 """The pool and its fee round to whole units."""
 _DEFAULT_BPS: Final = 300
 _DEFAULT_BPS_IF_URGENT: Final = 2_000
+_ROUNDS_BPS: Final = 300
 
 
 class Buffer:
@@ -37,17 +38,38 @@ class Buffer:
         """All of the journal that there is was judged."""
         self._told = {mint: len(prices) for mint, prices in self._prices.items()}
 
+    def judge_round(self, order: Json, kind: str, event: Json) -> None:
+        """The same of a recurring order, whose rounds are made at the price of the moment."""
+        if kind == "round_began":
+            self._since[order["id"]] = self._told
+        elif kind == "fill_started":
+            terms, craft, since = order["terms"], event["attempt"]["craft"], self._since[order["id"]]
+            sold, bought, units = terms["input_mint"], terms["output_mint"], craft["moves"]["units"]
+            worth, price = min(self._window(sold, since)), max(self._window(bought, since))
+            due = units * Fraction(10) ** (self._decimals[bought] - self._decimals[sold]) * worth / price
+            self._must_give(order, craft, due * Fraction(_ONE - _ROUNDS_BPS, _ONE))
+        elif kind == "fill_landed":
+            self._must_get(order, event)
+
     def judge(self, order: Json, kind: str, event: Json) -> None:
         """`order` is what the event found."""
         if kind == "order_triggered":
             self._since[order["id"]] = self._told
         elif kind == "fill_started":
             craft = event["attempt"]["craft"]
-            least = self._least(order, craft["moves"]["units"]) * Fraction(_ONE - _FEE_BPS_MAX, _ONE) - _ROUNDED_UNITS
-            if craft["minimum"]["units"] < least:
-                given = f"{craft['minimum']['units']} for {craft['moves']['units']}"
-                broken(Claim.BUFFER_IS_KEPT, f"order {order['id']} is to get {given}, and not {ceil(least)}")
-        elif kind == "fill_landed" and event["received"]["units"] < order["attempt"]["craft"]["minimum"]["units"]:
+            self._must_give(order, craft, self._least(order, craft["moves"]["units"]))
+        elif kind == "fill_landed":
+            self._must_get(order, event)
+
+    def _must_give(self, order: Json, craft: Json, due: Fraction) -> None:
+        """`due` is in units of the output, before the fee."""
+        least = due * Fraction(_ONE - _FEE_BPS_MAX, _ONE) - _ROUNDED_UNITS
+        if craft["minimum"]["units"] < least:
+            given = f"{craft['minimum']['units']} for {craft['moves']['units']}"
+            broken(Claim.BUFFER_IS_KEPT, f"order {order['id']} is to get {given}, and not {ceil(least)}")
+
+    def _must_get(self, order: Json, event: Json) -> None:
+        if event["received"]["units"] < order["attempt"]["craft"]["minimum"]["units"]:
             broken(Claim.BUFFER_IS_KEPT, f"order {order['id']} got less than the minimum that its fill was built for")
 
     def _least(self, order: Json, amount: int) -> Fraction:

@@ -67,7 +67,7 @@ def after(order: Json, kind: str, event: Json, at: int) -> Json:
     return {**order, "version": order["version"] + 1, "updated_at": at, **change(Step(order, event, at))}
 
 
-def _units(amount: Json) -> int:
+def units_of(amount: Json) -> int:
     units: int = amount["units"]
     return units
 
@@ -143,7 +143,7 @@ def _fill_landed(it: Step) -> Json:
     _must_be(it.order, "fill_landed", "executing")
     order, event, child = it.order, it.event, is_in_children(it.order)
     sold = _left_of(order["proceeds"]) if child else left(order)
-    gone = _units(event["used"]) + _units(event["returned"])
+    gone = units_of(event["used"]) + units_of(event["returned"])
     if gone > sold:
         broken(Claim.EXCLUSIVE, f"order {order['id']}: more was taken than there was")
     changed = {**order, **(_children_filled(it) if child else _filled(it))}
@@ -158,15 +158,15 @@ def _fill_landed(it: Step) -> Json:
 
 def _filled(it: Step) -> Json:
     """By a single order, a leg of an OCO, or the parent of an OTOCO, whose proceeds are kept."""
-    order, received = it.order, _units(it.event["received"])
+    order, received = it.order, units_of(it.event["received"])
     changed = {
-        "posted": {"units": _units(order["posted"]) + _units(it.event["used"])},
-        "voided": {"units": _units(order["voided"]) + _units(it.event["returned"])},
+        "posted": {"units": units_of(order["posted"]) + units_of(it.event["used"])},
+        "voided": {"units": units_of(order["voided"]) + units_of(it.event["returned"])},
     }
     if order["terms"]["family"] != "otoco":
-        return {**changed, "received": {"units": _units(order["received"]) + received}}
+        return {**changed, "received": {"units": units_of(order["received"]) + received}}
     before = order["proceeds"] or {"reserved": {"units": 0}, "posted": {"units": 0}, "voided": {"units": 0}}
-    proceeds = {**before, "reserved": {"units": _units(before["reserved"]) + received}}
+    proceeds = {**before, "reserved": {"units": units_of(before["reserved"]) + received}}
     return {**changed, "proceeds": proceeds, "bought_at": it.at if order["bought_at"] is None else order["bought_at"]}
 
 
@@ -175,16 +175,16 @@ def _children_filled(it: Step) -> Json:
     return {
         "proceeds": {
             **proceeds,
-            "posted": {"units": _units(proceeds["posted"]) + _units(it.event["used"])},
-            "voided": {"units": _units(proceeds["voided"]) + _units(it.event["returned"])},
+            "posted": {"units": units_of(proceeds["posted"]) + units_of(it.event["used"])},
+            "voided": {"units": units_of(proceeds["voided"]) + units_of(it.event["returned"])},
         },
-        "received": {"units": _units(order["received"]) + _units(it.event["received"])},
+        "received": {"units": units_of(order["received"]) + units_of(it.event["received"])},
     }
 
 
 def is_in_children(order: Json) -> bool:
     """The parent of an OTOCO has sold all that there was."""
-    return order["terms"]["family"] == "otoco" and left(order) == 0
+    return order["terms"].get("family") == "otoco" and left(order) == 0
 
 
 def sellable(order: Json) -> int:
@@ -200,7 +200,7 @@ def kept(order: Json) -> int:
 def _left_of(holding: Json | None) -> int:
     if holding is None:
         return 0
-    return _units(holding["reserved"]) - _units(holding["posted"]) - _units(holding["voided"])
+    return units_of(holding["reserved"]) - units_of(holding["posted"]) - units_of(holding["voided"])
 
 
 def armed(order: Json) -> tuple[int, ...]:
@@ -216,13 +216,13 @@ def _resumed(it: Step) -> Json:
 
 def left(order: Json) -> int:
     """The units of its deposit that were neither filled nor withdrawn."""
-    return _units(order["terms"]["deposited"]) - _units(order["posted"]) - _units(order["voided"])
+    return units_of(order["terms"]["deposited"]) - units_of(order["posted"]) - units_of(order["voided"])
 
 
-def _more(order: Json, column: str, taken: Json) -> Json:
-    if _units(taken) > left(order):
+def more_taken(order: Json, column: str, taken: Json) -> Json:
+    if units_of(taken) > left(order):
         broken(Claim.EXCLUSIVE, f"order {order['id']}: more was taken than there was")
-    return {"units": _units(order[column]) + _units(taken)}
+    return {"units": units_of(order[column]) + units_of(taken)}
 
 
 def _fill_failed(it: Step) -> Json:
@@ -250,11 +250,11 @@ def _cancel_requested(it: Step) -> Json:
     else:
         if known["request_id"] != it.event["request_id"]:
             broken(Claim.ANSWERS_ARE_EQUAL, f"order {it.order['id']}: one cancellation has two request ids")
-        withdrawal = {**known, "craft": it.event["craft"], "former": _with_former(known, known["craft"])}
+        withdrawal = {**known, "craft": it.event["craft"], "former": with_former(known, known["craft"])}
     return {"state": "ready_to_cancel", "retry_at": None, "withdrawal": withdrawal}
 
 
-def _with_former(
+def with_former(
     withdrawal: Json, craft: Json | None, *, dead: bool = False, rejection: str | None = None
 ) -> list[Json]:
     if craft is None:
@@ -275,7 +275,7 @@ def _withdrawal_started(it: Step) -> Json:
 
 def _withdrawal_landed(it: Step) -> Json:
     _must_be(it.order, "withdrawal_landed", "ready_to_cancel")
-    voided, proceeds = _more(it.order, "voided", it.event["withdrawn"]), _given_back(it)
+    voided, proceeds = more_taken(it.order, "voided", it.event["withdrawn"]), _given_back(it)
     if left({**it.order, "voided": voided}) or _left_of(proceeds):
         broken(Claim.CONSERVED, f"order {it.order['id']}: its withdrawal forgot a part")
     return {
@@ -290,16 +290,16 @@ def _withdrawal_landed(it: Step) -> Json:
 
 
 def _given_back(it: Step) -> Json | None:
-    proceeds, back = it.order["proceeds"], _units(it.event["output_withdrawn"])
+    proceeds, back = it.order["proceeds"], units_of(it.event["output_withdrawn"])
     if back > _left_of(proceeds):
         broken(Claim.EXCLUSIVE, f"order {it.order['id']}: more of its output was taken than there was")
-    return None if proceeds is None else {**proceeds, "voided": {"units": _units(proceeds["voided"]) + back}}
+    return None if proceeds is None else {**proceeds, "voided": {"units": units_of(proceeds["voided"]) + back}}
 
 
 def _withdrawal_failed(it: Step) -> Json:
     _must_be(it.order, "withdrawal_failed", "ready_to_cancel")
     rejection = it.event["rejection"]
-    former = _with_former(
+    former = with_former(
         it.order["withdrawal"], it.order["attempt"]["craft"], dead=rejection is None, rejection=rejection
     )
     return {

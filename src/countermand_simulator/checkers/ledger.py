@@ -72,6 +72,10 @@ class Ledger:
     def _can_land(self, message: str, last_valid_height: int) -> bool:
         return message not in self._messages and self._chain.height() <= last_valid_height
 
+    def has_landed(self, message: str) -> bool:
+        landing = self._messages.get(message)
+        return landing is not None and landing.error is None
+
     # --- what the journal says of it
 
     def judge(self, order: Json, kind: str, event: Json) -> None:
@@ -86,7 +90,7 @@ class Ledger:
         elif kind == "sweep_done":
             if order["terms"]["input_account"] in self.amounts:
                 broken(Claim.FATE_IS_TRUE, f"order {order['id']}: the account is not gone")
-        elif kind in ("deposit_failed", "fill_failed", "withdrawal_failed", "sweep_failed"):
+        elif kind in ("deposit_failed", "fill_failed", "round_postponed", "withdrawal_failed", "sweep_failed"):
             self._judge_failure(order, kind, event)
 
     def _landing_of(self, order: Json, kind: str, event: Json) -> Landing:
@@ -201,7 +205,7 @@ def _accounts(order: Json) -> tuple[_Account, _Account]:
     terms = order["terms"]
     return (
         _Account(terms["input_account"], terms["input_mint"]),
-        _Account(terms["output_account"] or "", terms["output_mint"]),
+        _Account(terms.get("output_account") or "", terms["output_mint"]),
     )
 
 

@@ -134,7 +134,8 @@ class TrailingIndex(Generic[_Order]):
 
     def watermarks(self) -> Collection[UsdPrice]:
         """Those that any has."""
-        return {group.watermark: None for group in self._groups if self._has_any(group)}
+        self._groups = [group for group in self._groups if self._has_any(group)]
+        return {group.watermark: None for group in self._groups}
 
     def _has_any(self, group: _Group) -> bool:
         while group.entries and not self._is_current(group.entries[0], group.watermark):
