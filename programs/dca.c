@@ -506,11 +506,12 @@ static u64 check_fulfilment(void) {
   return check_associated(F_FEE_ATA, &FEE_AUTHORITY, &TOKEN_PROGRAM, &state->output_mint);
 }
 
-/* The user's bounds are for a whole cycle, and the last one may be of another size. */
+/* The user's bounds are for a whole cycle, and the last one may be of another size. Both are rounded up: so there is
+   always an amount between them. */
 static u64 check_bounds(const Dca *state, u64 used, u64 received) {
   u64 whole = state->in_amount_per_cycle, least = multiply_divide(state->min_out_amount, used, whole, ROUND_UP);
   REQUIRE(received >= least, SwapOutLessThanUserMinimum);
-  u64 most = multiply_divide(state->max_out_amount, used, whole, ROUND_DOWN);
+  u64 most = multiply_divide(state->max_out_amount, used, whole, ROUND_UP);
   REQUIRE(!state->max_out_amount || received <= most, SwapOutMoreThanUserMaximum);
   return 0;
 }
@@ -656,8 +657,8 @@ enum {
 
 static const Programs END_PROGRAMS = {E_SYSTEM, E_TOKEN, E_ASSOCIATED, E_EVENT_AUTHORITY};
 
-/* Empties and closes one of the order's accounts. Wrapped SOL comes as lamports. The user's account may be missing: the
-   keeper makes it then. A stranger may not choose among the user's accounts. */
+/* Empties and closes one of the order's accounts. Wrapped SOL comes as lamports, and all lamports by way of the order. The
+   user's account may be missing: the keeper makes it then. A stranger may not choose among the user's accounts. */
 static u64 end_side(const Payout *payout, const Key *mint, const Signer *signer) {
   u64 amount = balance_of(payout->from);
   if (amount && !same(mint, &WRAPPED_SOL_MINT)) {
@@ -666,7 +667,7 @@ static u64 end_side(const Payout *payout, const Key *mint, const Signer *signer)
     TRY(check_associated(payout->to, ACCOUNT(payout->user)->key, &TOKEN_PROGRAM, mint));
     pay(payout, amount, signer);
   }
-  close_token_account(payout->from, payout->user, payout->dca, payout->programs.token, signer);
+  close_token_account(payout->from, payout->dca, payout->dca, payout->programs.token, signer);
   return 0;
 }
 

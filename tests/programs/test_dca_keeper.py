@@ -573,6 +573,17 @@ class TestEnd:
         world.does(order.end(strays=True))
         assert world.tokens(order.user_in) == had + 5
 
+    def test_both_of_the_users_accounts_are_made_from_the_rents(self, world: World) -> None:
+        order = self.sold(world)
+        world.does(token_transfer(ata(BOB, USDC), order.in_ata, BOB, 5))
+        world.remove(order.user_in)
+        world.remove(order.user_out)
+        before = world.lamports(KEEPER)
+        world.does(order.end(strays=True))
+        assert (world.tokens(order.user_in), world.tokens(order.user_out)) == (5, 39_960)
+        assert world.lamports(KEEPER) == before
+        assert world.lamports(ALICE) == WALLET_LAMPORTS + DCA_RENT
+
     def test_output_needs_a_place(self, world: World) -> None:
         order = self.sold(world)
         assert world.refuses(order.end(account="none")) == 6011
