@@ -2,7 +2,8 @@
    input and collect the output.
 
    Only the user deposits, withdraws and closes, and gets everything that is there. Only mints of the first token program
-   are taken: an amount that arrives is then the amount that was sent. */
+   are taken: an amount that arrives is then the amount that was sent.
+   A known keeper borrows the input of a cycle that is due, and must bring output in the same transaction. */
 #include "solana.h"
 
 /* DCA265Vj8a9CEuX1eb1LWRnDT7uK6q1xMipnNyatn23M, and its key for ["__event_authority"] */
@@ -11,6 +12,12 @@ static const Key THIS_PROGRAM = {{181, 39, 212, 93, 100, 14, 62, 193, 95, 97, 93
 static const Key EVENT_AUTHORITY = {{176, 117, 168, 6, 99, 121, 202, 111, 227, 112, 55, 255, 12, 40, 213, 84,
                                      166, 228, 214, 54, 217, 232, 81, 140, 254, 110, 186, 233, 63, 82, 54, 254}};
 static const u8 EVENT_AUTHORITY_BUMP = 254;
+
+/* Its keys for ["fee"] and ["keepers"] */
+static const Key FEE_AUTHORITY = {{175, 175, 26, 61, 111, 244, 249, 117, 220, 6, 75, 237, 170, 91, 117, 124,
+                                   73, 11, 154, 243, 210, 236, 100, 50, 185, 230, 96, 175, 180, 207, 172, 105}};
+static const Key KEEPERS = {{227, 87, 104, 176, 82, 159, 171, 176, 207, 11, 215, 26, 169, 18, 110, 221,
+                             16, 175, 235, 27, 233, 20, 168, 228, 233, 117, 71, 70, 21, 96, 144, 17}};
 
 /* So11111111111111111111111111111111111111111: how clients also name SOL where wrapped SOL is meant. */
 static const Key SOL_BY_ANOTHER_NAME = {{6, 155, 136, 87, 254, 171, 129, 132, 251, 104, 127, 99, 70, 24, 192, 53,
@@ -21,11 +28,17 @@ static const Key SOL_BY_ANOTHER_NAME = {{6, 155, 136, 87, 254, 171, 129, 132, 25
 #define CLOSE_DCA 0xf322b7a862210716ULL
 #define DEPOSIT 0xb6f2e15289c623f2ULL
 #define WITHDRAW 0x22a16d949c4612b7ULL
+#define INITIATE_FLASH_FILL 0x31f5d7a2bf03cd8fULL
+#define FULFILL_FLASH_FILL 0xa269d3214ee24073ULL
+#define TRANSFER 0xba45038ce7c834a3ULL
+#define END_AND_CLOSE 0x8567fcf745a67d53ULL
 #define DCA_ACCOUNT 0x9a9165287f5a5d52ULL
 #define OPENED_EVENT 0x6dbd4c4d0961aca6ULL
 #define CLOSED_EVENT 0xefc3dc879b571f32ULL
 #define DEPOSIT_EVENT 0x3488a9f4aff2cd3eULL
 #define WITHDRAW_EVENT 0xf75a9646d9c9f1c0ULL
+#define FILLED_EVENT 0xadb12ddd3f110486ULL
+#define COLLECTED_FEE_EVENT 0xb56dd1b574d8882aULL
 
 #define InvalidAmount 6000
 #define InvalidCycleAmount 6001
@@ -39,13 +52,27 @@ static const Key SOL_BY_ANOTHER_NAME = {{6, 155, 136, 87, 254, 171, 129, 132, 25
 #define InsufficientBalanceInProgram 6012
 #define InvalidDepositAmount 6013
 #define UserInsufficientBalance 6014
+#define UnauthorizedKeeper 6015
+#define KeeperNotTimeToFill 6018
+#define SwapOutAmountBelowMinimum 6020
 #define MathOverflow 6022
+#define ProgramMismatch 6024
+#define IncorrectRepaymentAmount 6025
 #define CannotBorrowBeforeRepay 6026
+#define MissingRepayInstructions 6032
+#define KeeperShortchanged 6033
+#define WrongTransferAmount 6035
+#define MissedInstruction 6039
+#define BalanceNotZero 6041
+#define IntermediateAccountNotSet 6043
+#define SwapOutLessThanUserMinimum 6045
+#define SwapOutMoreThanUserMaximum 6046
 
-enum { CYCLE_SECONDS_MIN = 30 };
+enum { CYCLE_SECONDS_MIN = 30, FEE_BPS = 10 };
 
 /* The account. All of it is aligned, so it can be read as it lies. `next_cycle_amount_left` is what a whole cycle still
-   wants; a fill takes no more than remains. The two balances of a keeper are zero but while it has borrowed. */
+   wants; a fill takes no more than remains. The two balances of a keeper are zero but while it has borrowed; then the
+   second is one more than the balance was, so that it says so even if nothing was there. */
 typedef struct {
   u64 discriminator;
   Key user, input_mint, output_mint;
@@ -85,18 +112,28 @@ static void sign_as_dca(const Dca *state, Authority *authority) {
   authority->signer.count = 6;
 }
 
-/* Whether this is an order of this user that no keeper has borrowed from. */
-static u64 check_dca(int user, int dca, Authority *authority) {
+static int is_borrowed(const Dca *state) {
+  return state->keeper_in_balance_before_borrow || state->dca_out_balance_before_swap;
+}
+
+/* Whether this is an order. */
+static u64 check_account(int dca, Authority *authority) {
   const Dca *state = STATE(dca);
   TRY(check_ours(dca));
   REQUIRE(length_of(ACCOUNT(dca)) == DCA_BYTES, AccountDidNotDeserialize);
   REQUIRE(state->discriminator == DCA_ACCOUNT, AccountDiscriminatorMismatch);
-  REQUIRE(is(user, &state->user), Unauthorized);
-  REQUIRE(!state->keeper_in_balance_before_borrow && !state->dca_out_balance_before_swap, CannotBorrowBeforeRepay);
   sign_as_dca(state, authority);
   Key found;
   u64 underivable = sol_create_program_address(authority->seeds, 6, &THIS_PROGRAM, &found);
   REQUIRE(!underivable && is(dca, &found), ConstraintSeeds);
+  return 0;
+}
+
+/* Whether this is an order of this user that no keeper has borrowed from. */
+static u64 check_dca(int user, int dca, Authority *authority) {
+  TRY(check_account(dca, authority));
+  REQUIRE(is(user, &STATE(dca)->user), Unauthorized);
+  REQUIRE(!is_borrowed(STATE(dca)), CannotBorrowBeforeRepay);
   return 0;
 }
 
@@ -271,7 +308,7 @@ static u64 input_left(const Dca *state) { return state->in_deposited - state->in
 
 /* A user's account gets tokens of the order. One that is missing must be the associated one, and is made when there is
    something to put into it. */
-typedef struct { int from, to, user, dca, mint; Programs programs; } Payout;
+typedef struct { int from, to, user, payer, dca, mint; Programs programs; } Payout;
 
 static u64 check_payout(const Payout *payout, const Key *mint) {
   const Key *user = ACCOUNT(payout->user)->key;
@@ -281,7 +318,7 @@ static u64 check_payout(const Payout *payout, const Key *mint) {
 
 static void make_missing(const Payout *payout) {
   if (is_unused(payout->to))
-    create_associated(&(Association){.payer = payout->user, .account = payout->to, .owner = payout->user,
+    create_associated(&(Association){.payer = payout->payer, .account = payout->to, .owner = payout->user,
                                      .mint = payout->mint, .system = payout->programs.system,
                                      .program = payout->programs.token});
 }
@@ -330,7 +367,7 @@ static u64 withdraw(void) {
   Dca *state = STATE(W_DCA);
   TRY(check_withdrawal(state, amount, kind));
 
-  Payout payout = {.from = W_DCA_ATA, .to = W_USER_IN_ATA, .user = W_USER, .dca = W_DCA, .mint = W_INPUT_MINT,
+  Payout payout = {.from = W_DCA_ATA, .to = W_USER_IN_ATA, .user = W_USER, .payer = W_USER, .dca = W_DCA, .mint = W_INPUT_MINT,
                    .programs = WITHDRAW_PROGRAMS};
   if (kind == WITHDRAW_OUT) payout.to = W_USER_OUT_ATA, payout.mint = W_OUTPUT_MINT;
   TRY(check_payout(&payout, kind == WITHDRAW_IN ? &state->input_mint : &state->output_mint));
@@ -364,9 +401,9 @@ static u64 settle(const Payout *payout, const Key *mint, const Signer *signer) {
   return 0;
 }
 
-static u8 *put_totals(u8 *to, const Dca *state) {
+static u8 *put_totals(u8 *to, const Dca *state, int by_user) {
   to = put64(put64(to, state->in_withdrawn + input_left(state)), state->out_received);
-  return put_number(put64(to, input_left(state)), 1, 1); /* closed by the user */
+  return put_number(put64(to, input_left(state)), (u64)by_user, 1);
 }
 
 static u64 close_dca(void) {
@@ -380,14 +417,295 @@ static u64 close_dca(void) {
   REQUIRE(is(C_IN_ATA, &state->in_account), ConstraintAssociated);
   REQUIRE(is(C_OUT_ATA, &state->out_account), ConstraintAssociated);
 
-  Payout input = {.from = C_IN_ATA, .to = C_USER_IN_ATA, .user = C_USER, .dca = C_DCA, .mint = C_INPUT_MINT,
-                  .programs = CLOSE_PROGRAMS};
+  Payout input = {.from = C_IN_ATA, .to = C_USER_IN_ATA, .user = C_USER, .payer = C_USER, .dca = C_DCA,
+                  .mint = C_INPUT_MINT, .programs = CLOSE_PROGRAMS};
   TRY(settle(&input, &state->input_mint, &authority.signer));
-  Payout output = {.from = C_OUT_ATA, .to = C_USER_OUT_ATA, .user = C_USER, .dca = C_DCA, .mint = C_OUTPUT_MINT,
-                   .programs = CLOSE_PROGRAMS};
+  Payout output = {.from = C_OUT_ATA, .to = C_USER_OUT_ATA, .user = C_USER, .payer = C_USER, .dca = C_DCA,
+                   .mint = C_OUTPUT_MINT, .programs = CLOSE_PROGRAMS};
   TRY(settle(&output, &state->output_mint, &authority.signer));
-  emit(C_EVENT_AUTHORITY, put_totals(put_terms(event(CLOSED_EVENT), C_DCA), state));
+  emit(C_EVENT_AUTHORITY, put_totals(put_terms(event(CLOSED_EVENT), C_DCA), state, 1));
   destroy_account(C_DCA, C_USER);
+  return 0;
+}
+
+/* ---- What keepers do. ---- */
+
+/* The input of the cycle that is due. What integer division left over when the order was cut into cycles, less than one
+   unit for each of them, goes with the last one. */
+static u64 cycle_amount(const Dca *state) {
+  u64 left = input_left(state), amount = state->next_cycle_amount_left;
+  if (left <= amount) return left;
+  u64 rest = left - amount, cycles = state->in_deposited / state->in_amount_per_cycle;
+  return rest < amount && rest < cycles ? left : amount;
+}
+
+enum {
+  B_KEEPER, B_DCA, B_INPUT_MINT, B_KEEPER_IN_ATA, B_IN_ATA, B_OUT_ATA, B_SYSVAR, B_SYSTEM, B_TOKEN, B_ASSOCIATED,
+  INITIATE_ACCOUNTS, B_KEEPERS = INITIATE_ACCOUNTS
+};
+
+enum {
+  F_KEEPER, F_DCA, F_INPUT_MINT, F_OUTPUT_MINT, F_KEEPER_IN_ATA, F_IN_ATA, F_OUT_ATA, F_FEE_AUTHORITY, F_FEE_ATA,
+  F_SYSVAR, F_SYSTEM, F_TOKEN, F_ASSOCIATED, F_EVENT_AUTHORITY, F_PROGRAM, FULFILL_ACCOUNTS,
+  F_KEEPERS = FULFILL_ACCOUNTS
+};
+
+/* The keeper's account must be the associated one: so it is the same in both instructions. */
+static u64 check_keepers_account(int account, int keeper, const Key *mint) {
+  TRY(check_token_account(account, &TOKEN_PROGRAM, mint, ACCOUNT(keeper)->key));
+  return check_associated(account, ACCOUNT(keeper)->key, &TOKEN_PROGRAM, mint);
+}
+
+static u64 check_borrowing(void) {
+  const Dca *state = STATE(B_DCA);
+  REQUIRE(is(B_INPUT_MINT, &state->input_mint), ConstraintHasOne);
+  REQUIRE(is(B_IN_ATA, &state->in_account), ConstraintAssociated);
+  REQUIRE(is(B_OUT_ATA, &state->out_account), ConstraintAssociated);
+  TRY(check_keepers_account(B_KEEPER_IN_ATA, B_KEEPER, &state->input_mint));
+  REQUIRE(!is_borrowed(state), CannotBorrowBeforeRepay);
+  REQUIRE(now() >= state->next_cycle_at, KeeperNotTimeToFill);
+  REQUIRE(cycle_amount(state), InsufficientBalanceInProgram);
+  REQUIRE(balance_of(B_OUT_ATA) != U64_MAX, MathOverflow);
+  return 0;
+}
+
+/* The keeper gets the input of a cycle. The transaction must have, later and at its top, one instruction of ours by
+   which this keeper brings the output for this order. */
+static u64 initiate_flash_fill(void) {
+  TRY(check_flags(INITIATE_ACCOUNTS, BIT(B_KEEPER), BIT(B_KEEPER) | BIT(B_DCA) | BIT(B_KEEPER_IN_ATA) | BIT(B_IN_ATA)));
+  REQUIRE(is(B_SYSVAR, &INSTRUCTIONS_SYSVAR), ConstraintAddress);
+  TRY(check_program(B_SYSTEM, &SYSTEM_PROGRAM));
+  TRY(check_program(B_TOKEN, &TOKEN_PROGRAM));
+  TRY(check_program(B_ASSOCIATED, &ASSOCIATED_TOKEN_PROGRAM));
+  REQUIRE(sol_get_stack_height() == 1, ProgramMismatch);
+  Authority authority;
+  REQUIRE(is_keeper(B_KEEPER, B_KEEPERS), UnauthorizedKeeper);
+  TRY(check_account(B_DCA, &authority));
+  TRY(check_borrowing());
+  Expected repayment = {FULFILL_FLASH_FILL, {F_KEEPER, F_DCA}, {ACCOUNT(B_KEEPER)->key, ACCOUNT(B_DCA)->key}};
+  REQUIRE(count_expected(B_SYSVAR, &repayment) == 1, MissingRepayInstructions);
+
+  Dca *state = STATE(B_DCA);
+  state->keeper_in_balance_before_borrow = balance_of(B_KEEPER_IN_ATA);
+  state->dca_out_balance_before_swap = balance_of(B_OUT_ATA) + 1;
+  transfer_tokens(&(Transfer){.from = B_IN_ATA, .mint = B_INPUT_MINT, .to = B_KEEPER_IN_ATA, .authority = B_DCA,
+                              .program = B_TOKEN}, cycle_amount(state), &authority.signer);
+  return 0;
+}
+
+static u64 check_fulfilment(void) {
+  const Dca *state = STATE(F_DCA);
+  REQUIRE(is_borrowed(state), MissedInstruction);
+  REQUIRE(is(F_INPUT_MINT, &state->input_mint), ConstraintHasOne);
+  REQUIRE(is(F_OUTPUT_MINT, &state->output_mint), ConstraintHasOne);
+  TRY(check_keepers_account(F_KEEPER_IN_ATA, F_KEEPER, &state->input_mint));
+  REQUIRE(is(F_IN_ATA, &state->in_account), ConstraintAssociated);
+  REQUIRE(is(F_OUT_ATA, &state->out_account), ConstraintAssociated);
+  REQUIRE(ACCOUNT(F_OUT_ATA)->is_writable, ConstraintMut); /* by another instruction, if not by this */
+  REQUIRE(is(F_FEE_AUTHORITY, &FEE_AUTHORITY), ConstraintSeeds);
+  return check_associated(F_FEE_ATA, &FEE_AUTHORITY, &TOKEN_PROGRAM, &state->output_mint);
+}
+
+/* The user's bounds are for a whole cycle, and the last one may be of another size. Both are rounded up: so there is
+   always an amount between them. */
+static u64 check_bounds(const Dca *state, u64 used, u64 received) {
+  u64 whole = state->in_amount_per_cycle, least = multiply_divide(state->min_out_amount, used, whole, ROUND_UP);
+  REQUIRE(received >= least, SwapOutLessThanUserMinimum);
+  u64 most = multiply_divide(state->max_out_amount, used, whole, ROUND_UP);
+  REQUIRE(!state->max_out_amount || received <= most, SwapOutMoreThanUserMaximum);
+  return 0;
+}
+
+/* The first instant of the order's own rhythm that is still to come: what was missed is not made up for. */
+static u64 schedule_next(Dca *state) {
+  u64 late = (u64)(now() - state->next_cycle_at), frequency = (u64)state->cycle_frequency;
+  i64 next;
+  u64 steps = (late / frequency + 1) * frequency;
+  REQUIRE(!__builtin_add_overflow(state->next_cycle_at, (i64)steps, &next) && next > 0, MathOverflow);
+  state->next_cycle_at = next;
+  return 0;
+}
+
+static void collect_fee(u64 fee, const Signer *signer) {
+  if (is_unused(F_FEE_ATA))
+    create_associated(&(Association){.payer = F_KEEPER, .account = F_FEE_ATA, .owner = F_FEE_AUTHORITY,
+                                     .mint = F_OUTPUT_MINT, .system = F_SYSTEM, .program = F_TOKEN});
+  transfer_tokens(&(Transfer){.from = F_OUT_ATA, .mint = F_OUTPUT_MINT, .to = F_FEE_ATA, .authority = F_DCA,
+                              .program = F_TOKEN}, fee, signer);
+}
+
+static void tell_fill(const Dca *state, u64 used, u64 received, u64 fee) {
+  u8 *to = put_key(put_key(event(FILLED_EVENT), &state->user), ACCOUNT(F_DCA)->key);
+  to = put64(put64(put_key(put_key(to, &state->input_mint), &state->output_mint), used), received);
+  emit(F_EVENT_AUTHORITY, put64(put_key(to, &state->output_mint), fee));
+  to = put_key(put_key(event(COLLECTED_FEE_EVENT), &state->user), ACCOUNT(F_DCA)->key);
+  emit(F_EVENT_AUTHORITY, put64(put_key(to, &state->output_mint), fee));
+}
+
+/* What came into the order's account since the borrow is what the keeper says that it brought; the keeper has no less of
+   the input than before it borrowed. */
+static u64 check_repaid(const Dca *state, u64 repaid) {
+  REQUIRE(repaid, SwapOutAmountBelowMinimum);
+  u64 before = state->dca_out_balance_before_swap - 1, after = balance_of(F_OUT_ATA);
+  REQUIRE(after >= before && after - before == repaid, IncorrectRepaymentAmount);
+  REQUIRE(balance_of(F_KEEPER_IN_ATA) >= state->keeper_in_balance_before_borrow, KeeperShortchanged);
+  return 0;
+}
+
+static u64 fulfill_flash_fill(void) {
+  Reader reader = ARGUMENTS;
+  u64 repaid = read_bytes(&reader, 8);
+  REQUIRE(!reader.broken, InstructionDidNotDeserialize);
+  TRY(check_flags(FULFILL_ACCOUNTS, BIT(F_KEEPER), BIT(F_KEEPER) | BIT(F_DCA) | BIT(F_FEE_ATA)));
+  REQUIRE(is(F_SYSVAR, &INSTRUCTIONS_SYSVAR), ConstraintAddress);
+  TRY(check_programs(&(Programs){F_SYSTEM, F_TOKEN, F_ASSOCIATED, F_EVENT_AUTHORITY}));
+  Authority authority;
+  REQUIRE(is_keeper(F_KEEPER, F_KEEPERS), UnauthorizedKeeper);
+  TRY(check_account(F_DCA, &authority));
+  TRY(check_fulfilment());
+  Dca *state = STATE(F_DCA);
+  TRY(check_repaid(state, repaid));
+  u64 used = cycle_amount(state), fee = multiply_divide(repaid, FEE_BPS, BPS_ONE, ROUND_DOWN), received;
+  TRY(check_bounds(state, used, repaid - fee));
+  REQUIRE(!__builtin_add_overflow(state->out_received, repaid - fee, &received), MathOverflow);
+  TRY(schedule_next(state));
+
+  collect_fee(fee, &authority.signer);
+  state->in_used += used;
+  state->out_received = received;
+  state->next_cycle_amount_left = state->in_amount_per_cycle;
+  state->keeper_in_balance_before_borrow = state->dca_out_balance_before_swap = 0;
+  tell_fill(state, used, repaid - fee, fee);
+  return 0;
+}
+
+/* ---- transfer: the output that waits in the order goes to the user. ---- */
+
+enum {
+  T_KEEPER, T_DCA, T_USER, T_OUTPUT_MINT, T_OUT_ATA, T_USER_OUT_ATA, T_INTERMEDIATE, T_SYSTEM, T_TOKEN, T_ASSOCIATED,
+  T_EVENT_AUTHORITY, T_PROGRAM, TRANSFER_ACCOUNTS, T_KEEPERS = TRANSFER_ACCOUNTS
+};
+
+static const Programs TRANSFER_PROGRAMS = {T_SYSTEM, T_TOKEN, T_ASSOCIATED, T_EVENT_AUTHORITY};
+
+/* Wrapped SOL becomes lamports only when its account is closed, and the order still needs its own. So it goes through an
+   account that lives as long as this instruction: ["intermediate", dca]. The keeper lends the rent. */
+typedef struct { u64 lent, came; } Unwrapped;
+
+static u64 unwrap(u64 amount, const Signer *signer, Unwrapped *unwrapped) {
+  const Key *dca = ACCOUNT(T_DCA)->key;
+  u8 bump;
+  Seed seeds[3] = {TEXT_SEED("intermediate"), {dca, 32}, {&bump, 1}};
+  Key found;
+  sol_try_find_program_address(seeds, 2, &THIS_PROGRAM, &found, &bump);
+  REQUIRE(is(T_INTERMEDIATE, &found), ConstraintSeeds);
+  REQUIRE(ACCOUNT(T_INTERMEDIATE)->is_writable, ConstraintMut);
+  u64 keeper_had = *ACCOUNT(T_KEEPER)->lamports, order_had = *ACCOUNT(T_DCA)->lamports;
+  TRY(create_account_of(&(Creation){T_KEEPER, T_INTERMEDIATE, TOKEN_ACCOUNT_BYTES, &TOKEN_PROGRAM},
+                        &(Signer){seeds, 3}));
+  unwrapped->lent = keeper_had - *ACCOUNT(T_KEEPER)->lamports;
+  Meta metas[2] = {META(T_INTERMEDIATE, 1, 0), META(T_OUTPUT_MINT, 0, 0)};
+  u8 initialize[33] = {18}; /* InitializeAccount3 */
+  put_key(initialize + 1, dca);
+  call(&TOKEN_PROGRAM, metas, 2, initialize, sizeof(initialize), 0);
+  transfer_tokens(&(Transfer){.from = T_OUT_ATA, .mint = T_OUTPUT_MINT, .to = T_INTERMEDIATE, .authority = T_DCA,
+                              .program = T_TOKEN}, amount, signer);
+  close_token_account(T_INTERMEDIATE, T_DCA, T_DCA, T_TOKEN, signer);
+  unwrapped->came = *ACCOUNT(T_DCA)->lamports - order_had;
+  return 0;
+}
+
+static u64 transfer(void) {
+  TRY(check_flags(TRANSFER_ACCOUNTS, BIT(T_KEEPER), BIT(T_KEEPER) | BIT(T_DCA) | BIT(T_USER) | BIT(T_OUT_ATA)));
+  TRY(check_programs(&TRANSFER_PROGRAMS));
+  Authority authority;
+  REQUIRE(is_keeper(T_KEEPER, T_KEEPERS), UnauthorizedKeeper);
+  TRY(check_dca(T_USER, T_DCA, &authority));
+  Dca *state = STATE(T_DCA);
+  REQUIRE(is(T_OUTPUT_MINT, &state->output_mint), ConstraintHasOne);
+  REQUIRE(is(T_OUT_ATA, &state->out_account), ConstraintAssociated);
+  u64 amount = state->out_received - state->out_withdrawn;
+  REQUIRE(amount, WrongTransferAmount);
+  Unwrapped unwrapped = {0, 0};
+  if (!is_left_out(T_USER_OUT_ATA)) {
+    const Key *user = ACCOUNT(T_USER)->key;
+    REQUIRE(ACCOUNT(T_USER_OUT_ATA)->is_writable, ConstraintMut);
+    TRY(check_token_account(T_USER_OUT_ATA, &TOKEN_PROGRAM, &state->output_mint, user));
+    TRY(check_associated(T_USER_OUT_ATA, user, &TOKEN_PROGRAM, &state->output_mint));
+    transfer_tokens(&(Transfer){.from = T_OUT_ATA, .mint = T_OUTPUT_MINT, .to = T_USER_OUT_ATA, .authority = T_DCA,
+                                .program = T_TOKEN}, amount, &authority.signer);
+  } else {
+    REQUIRE(same(&state->output_mint, &WRAPPED_SOL_MINT), NoUserOutATA);
+    REQUIRE(!is_left_out(T_INTERMEDIATE), IntermediateAccountNotSet);
+    TRY(unwrap(amount, &authority.signer, &unwrapped));
+  }
+  state->out_withdrawn += amount;
+  u8 *to = put64(put64(put_key(event(WITHDRAW_EVENT), ACCOUNT(T_DCA)->key), 0), amount);
+  emit(T_EVENT_AUTHORITY, put_number(to, 0, 1)); /* by a keeper */
+  give_lamports(T_DCA, T_KEEPER, unwrapped.lent);
+  give_lamports(T_DCA, T_USER, unwrapped.came - unwrapped.lent);
+  return 0;
+}
+
+/* ---- end_and_close: an order that has sold everything. ---- */
+
+enum {
+  E_KEEPER, E_DCA, E_INPUT_MINT, E_OUTPUT_MINT, E_IN_ATA, E_OUT_ATA, E_USER, E_USER_OUT_ATA, E_INIT_USER_OUT_ATA,
+  E_INTERMEDIATE, E_SYSTEM, E_TOKEN, E_ASSOCIATED, E_EVENT_AUTHORITY, E_PROGRAM, END_ACCOUNTS,
+  E_KEEPERS = END_ACCOUNTS, E_USER_IN_ATA
+};
+
+static const Programs END_PROGRAMS = {E_SYSTEM, E_TOKEN, E_ASSOCIATED, E_EVENT_AUTHORITY};
+
+/* Empties and closes one of the order's accounts. Wrapped SOL comes as lamports, and all lamports by way of the order. The
+   user's account may be missing: the keeper makes it then. A stranger may not choose among the user's accounts. */
+static u64 end_side(const Payout *payout, const Key *mint, const Signer *signer) {
+  u64 amount = balance_of(payout->from);
+  if (amount && !same(mint, &WRAPPED_SOL_MINT)) {
+    REQUIRE(ACCOUNT(payout->to)->is_writable, ConstraintMut);
+    TRY(check_payout(payout, mint));
+    TRY(check_associated(payout->to, ACCOUNT(payout->user)->key, &TOKEN_PROGRAM, mint));
+    pay(payout, amount, signer);
+  }
+  close_token_account(payout->from, payout->dca, payout->dca, payout->programs.token, signer);
+  return 0;
+}
+
+static u64 check_end(void) {
+  const Dca *state = STATE(E_DCA);
+  REQUIRE(is(E_INPUT_MINT, &state->input_mint), ConstraintHasOne);
+  REQUIRE(is(E_OUTPUT_MINT, &state->output_mint), ConstraintHasOne);
+  REQUIRE(is(E_IN_ATA, &state->in_account), ConstraintAssociated);
+  REQUIRE(is(E_OUT_ATA, &state->out_account), ConstraintAssociated);
+  REQUIRE(!input_left(state), BalanceNotZero);
+  /* Input that a stranger sent goes to the user, to an account that must then be named after the keepers. */
+  int has_place = IN->count > E_USER_IN_ATA && !is_left_out(E_USER_IN_ATA);
+  REQUIRE(has_place || !balance_of(E_IN_ATA) || same(&state->input_mint, &WRAPPED_SOL_MINT), BalanceNotZero);
+  int is_native = same(&state->output_mint, &WRAPPED_SOL_MINT), is_named = !is_left_out(E_USER_OUT_ATA);
+  REQUIRE(is_named || !is_left_out(E_INIT_USER_OUT_ATA) || !balance_of(E_OUT_ATA) || is_native, NoUserOutATA);
+  return 0;
+}
+
+static u64 end_and_close(void) {
+  TRY(check_flags(END_ACCOUNTS, BIT(E_KEEPER),
+                  BIT(E_KEEPER) | BIT(E_DCA) | BIT(E_IN_ATA) | BIT(E_OUT_ATA) | BIT(E_USER)));
+  TRY(check_programs(&END_PROGRAMS));
+  Authority authority;
+  REQUIRE(is_keeper(E_KEEPER, E_KEEPERS), UnauthorizedKeeper);
+  TRY(check_dca(E_USER, E_DCA, &authority));
+  TRY(check_end());
+  const Dca *state = STATE(E_DCA);
+  u64 keeper_had = *ACCOUNT(E_KEEPER)->lamports;
+  Payout payout = {.from = E_IN_ATA, .to = E_USER_IN_ATA, .user = E_USER, .payer = E_KEEPER, .dca = E_DCA,
+                   .mint = E_INPUT_MINT, .programs = END_PROGRAMS};
+  TRY(end_side(&payout, &state->input_mint, &authority.signer));
+  payout.from = E_OUT_ATA, payout.mint = E_OUTPUT_MINT;
+  payout.to = is_left_out(E_USER_OUT_ATA) ? E_INIT_USER_OUT_ATA : E_USER_OUT_ATA;
+  TRY(end_side(&payout, &state->output_mint, &authority.signer));
+  u64 lent = keeper_had - *ACCOUNT(E_KEEPER)->lamports;
+  emit(E_EVENT_AUTHORITY, put_totals(put_terms(event(CLOSED_EVENT), E_DCA), state, 0));
+  give_lamports(E_DCA, E_KEEPER, lent);
+  destroy_account(E_DCA, E_USER);
   return 0;
 }
 
@@ -400,6 +718,10 @@ u64 entrypoint(u8 *block) {
     case DEPOSIT: LOG("Instruction: Deposit"); return deposit();
     case WITHDRAW: LOG("Instruction: Withdraw"); return withdraw();
     case CLOSE_DCA: LOG("Instruction: CloseDca"); return close_dca();
+    case INITIATE_FLASH_FILL: LOG("Instruction: InitiateFlashFill"); return initiate_flash_fill();
+    case FULFILL_FLASH_FILL: LOG("Instruction: FulfillFlashFill"); return fulfill_flash_fill();
+    case TRANSFER: LOG("Instruction: Transfer"); return transfer();
+    case END_AND_CLOSE: LOG("Instruction: EndAndClose"); return end_and_close();
     case EVENT_TAG: return receive_event();
   }
   REQUIRE(0, InstructionFallbackNotFound);

@@ -39,6 +39,7 @@ extern u64 sol_create_program_address(const Seed *, int count, const Key *progra
 extern u64 sol_try_find_program_address(const Seed *, int count, const Key *program, Key *found, u8 *bump);
 extern u64 sol_get_clock_sysvar(Clock *);
 extern u64 sol_get_rent_sysvar(Rent *);
+extern u64 sol_get_stack_height(void);
 
 /* ---- Refusals: the numbers of Anchor's framework, as clients of the published programs know them. ---- */
 
@@ -49,6 +50,7 @@ extern u64 sol_get_rent_sysvar(Rent *);
 #define ConstraintHasOne 2001
 #define ConstraintSeeds 2006
 #define ConstraintAssociated 2009
+#define ConstraintAddress 2012
 #define ConstraintTokenMint 2014
 #define ConstraintTokenOwner 2015
 #define AccountDiscriminatorMismatch 3002
@@ -94,14 +96,18 @@ static const Key ASSOCIATED_TOKEN_PROGRAM = {{140, 151, 37, 143, 78, 36, 137, 24
 static const Key WRAPPED_SOL_MINT = {{6, 155, 136, 87, 254, 171, 129, 132, 251, 104, 127, 99, 70, 24, 192, 53,
                                       218, 196, 57, 220, 26, 235, 59, 85, 152, 160, 240, 0, 0, 0, 0, 1}};
 
+static const Key INSTRUCTIONS_SYSVAR = {{6, 167, 213, 23, 24, 123, 209, 102, 53, 218, 212, 4, 85, 253, 194, 192,
+                                         193, 36, 198, 143, 33, 86, 117, 165, 219, 186, 203, 95, 8, 0, 0, 0}};
+
 /* Each program declares its own; the tests derive them again. */
 static const Key THIS_PROGRAM;
+static const Key KEEPERS;
 static const Key EVENT_AUTHORITY;
 static const u8 EVENT_AUTHORITY_BUMP;
 
 /* ---- The instruction. ---- */
 
-enum { ACCOUNTS_MAX = 16, DATA_GROWTH_MAX = 10240, SCRATCH_MAX = 512 };
+enum { ACCOUNTS_MAX = 18, DATA_GROWTH_MAX = 10240, SCRATCH_MAX = 512 };
 
 typedef struct {
   Account accounts[ACCOUNTS_MAX];
@@ -122,6 +128,8 @@ SHARED u64 load64(const u8 *at) {
   for (int i = 7; i >= 0; i--) value = value << 8 | at[i];
   return value;
 }
+
+static u64 load16(const u8 *at) { return at[0] | (u64)at[1] << 8; }
 
 /* Keys in the block and in its account data are aligned to eight bytes. */
 SHARED int same(const Key *a, const Key *b) {
@@ -285,28 +293,35 @@ static u64 rent_for(u64 bytes) {
   return (128 + bytes) * rent.lamports_per_byte << (years_log2 & 63);
 }
 
-/* Makes `index` an account of ours. Lamports that somebody sent there before do not hinder it, as they would hinder the
-   system program's CreateAccount: the payer adds what is missing. */
-static u64 create_account(int payer, int index, u64 bytes, const Signer *signer) {
+typedef struct { int payer, index; u64 bytes; const Key *owner; } Creation;
+
+/* Makes an account. Lamports that somebody sent there before do not hinder it, as they would hinder the system program's
+   CreateAccount: the payer adds what is missing. */
+static u64 create_account_of(const Creation *made, const Signer *signer) {
+  int index = made->index;
   if (!is_unused(index)) {
     LOG("The account is already in use");
     return ACCOUNT_ALREADY_IN_USE;
   }
-  u64 rent = rent_for(bytes), there = *ACCOUNT(index)->lamports;
+  u64 rent = rent_for(made->bytes), there = *ACCOUNT(index)->lamports;
   u8 data[52];
   if (there == 0) {
-    Meta metas[2] = {META(payer, 1, 1), META(index, 1, 1)};
-    put_key(put64(put64(put_number(data, 0, 4), rent), bytes), &THIS_PROGRAM);
+    Meta metas[2] = {META(made->payer, 1, 1), META(index, 1, 1)};
+    put_key(put64(put64(put_number(data, 0, 4), rent), made->bytes), made->owner);
     call(&SYSTEM_PROGRAM, metas, 2, data, 52, signer);
     return 0;
   }
-  if (there < rent) system_transfer(payer, index, rent - there);
+  if (there < rent) system_transfer(made->payer, index, rent - there);
   Meta metas[1] = {META(index, 1, 1)};
-  put64(put_number(data, 8, 4), bytes);
+  put64(put_number(data, 8, 4), made->bytes);
   call(&SYSTEM_PROGRAM, metas, 1, data, 12, signer);
-  put_key(put_number(data, 1, 4), &THIS_PROGRAM);
+  put_key(put_number(data, 1, 4), made->owner);
   call(&SYSTEM_PROGRAM, metas, 1, data, 36, signer);
   return 0;
+}
+
+static u64 create_account(int payer, int index, u64 bytes, const Signer *signer) {
+  return create_account_of(&(Creation){payer, index, bytes, &THIS_PROGRAM}, signer);
 }
 
 /* Gives all lamports of an account of ours to another, and the account back to the system program. No call may follow. */
@@ -317,6 +332,12 @@ static void destroy_account(int index, int heir) {
   sol_memset_(account->data, 0, length_of(account));
   ((u64 *)account->data)[-1] = 0;
   put_key((u8 *)account->owner, &SYSTEM_PROGRAM);
+}
+
+/* From an account of ours. No call may follow. */
+static void give_lamports(int from, int to, u64 lamports) {
+  *ACCOUNT(from)->lamports -= lamports;
+  *ACCOUNT(to)->lamports += lamports;
 }
 
 /* Calls ourselves with the event in the scratch memory, so that it stands in the transaction's inner instructions. */
@@ -437,4 +458,82 @@ static void close_token_account(int account, int heir, int authority, int progra
   Meta metas[3] = {META(account, 1, 0), META(heir, 1, 0), META(authority, 0, 1)};
   static const u8 CLOSE_ACCOUNT = 9;
   call(ACCOUNT(program)->key, metas, 3, &CLOSE_ACCOUNT, 1, signer);
+}
+
+/* SyncNative: lamports that lie in an account for wrapped SOL become tokens. */
+static void sync_native(int account) {
+  Meta metas[1] = {META(account, 1, 0)};
+  static const u8 SYNC_NATIVE = 17;
+  call(&TOKEN_PROGRAM, metas, 1, &SYNC_NATIVE, 1, 0);
+}
+
+/* ---- Rates. ---- */
+
+enum { BPS_ONE = 10000 };
+enum { ROUND_DOWN = 0, ROUND_UP = 1 };
+#define U64_MAX 0xffffffffffffffffULL
+
+/* `a * b / divisor` with all 128 bits of the product; what does not fit is U64_MAX. The divisor is not 0. */
+SHARED u64 multiply_divide(u64 a, u64 b, u64 divisor, int round_up) {
+  u64 a_low = a & 0xffffffff, a_high = a >> 32, b_low = b & 0xffffffff, b_high = b >> 32;
+  u64 middle = a_high * b_low + (a_low * b_low >> 32), other = a_low * b_high + (middle & 0xffffffff);
+  u64 high = a_high * b_high + (middle >> 32) + (other >> 32), low = other << 32 | (a_low * b_low & 0xffffffff);
+  if (high >= divisor) return U64_MAX;
+  u64 quotient = 0, rest = high;
+  for (int bit = 63; bit >= 0; bit--) {
+    u64 carry = rest >> 63;
+    rest = rest << 1 | (low >> bit & 1);
+    if (!carry && rest < divisor) continue;
+    rest -= divisor;
+    quotient |= 1ULL << bit;
+  }
+  return quotient + (round_up && rest && quotient != U64_MAX);
+}
+
+/* ---- Keepers. The account that names them is written with the chain's first block: a count, and their keys. ---- */
+
+#define KEEPERS_ACCOUNT 0x6dd700073451fb11ULL
+
+enum { KEEPERS_HEAD_BYTES = 16 };
+
+/* Whether the account at `list` is the keepers' and names the signer. It stands after the published accounts, and an
+   instruction that ends before it has no keeper. */
+static int is_keeper(int signer, int list) {
+  if (IN->count <= (u64)list || !is(list, &KEEPERS) || !owned_by(list, &THIS_PROGRAM)) return 0;
+  const Account *account = ACCOUNT(list);
+  u64 length = length_of(account);
+  if (length < KEEPERS_HEAD_BYTES || load64(account->data) != KEEPERS_ACCOUNT) return 0;
+  u64 count = load64(account->data + 8);
+  for (u64 i = 0; i < count && KEEPERS_HEAD_BYTES + (i + 1) * sizeof(Key) <= length; i++)
+    if (is(signer, (const Key *)(account->data + KEEPERS_HEAD_BYTES) + i)) return 1;
+  return 0;
+}
+
+/* ---- The other instructions of the transaction, as the runtime shows them in an account. ---- */
+
+/* A later instruction of this program: the name that it begins with, and two of its accounts by place and key. */
+typedef struct { u64 name; int place[2]; const Key *key[2]; } Expected;
+
+static int has_key(const u8 *at, const Key *key) {
+  Key aligned;
+  put_key((u8 *)&aligned, (const Key *)at);
+  return same(&aligned, key);
+}
+
+static int is_expected(const u8 *at, const Expected *expected) {
+  u64 accounts = load16(at);
+  const u8 *keys = at + 3, *program = at + 2 + accounts * 33;
+  if (!has_key(program, &THIS_PROGRAM) || load16(program + 32) < 8 || load64(program + 34) != expected->name) return 0;
+  for (int i = 0; i < 2; i++)
+    if (accounts <= (u64)expected->place[i] || !has_key(keys + expected->place[i] * 33, expected->key[i])) return 0;
+  return 1;
+}
+
+/* How many instructions after the current one are as expected. Instructions that other programs call are not shown: a
+   caller of this must stand at the top itself, else "the current one" is its caller. The address must be checked. */
+static u64 count_expected(int sysvar, const Expected *expected) {
+  const u8 *data = ACCOUNT(sysvar)->data;
+  u64 count = load16(data), current = load16(data + length_of(ACCOUNT(sysvar)) - 2), found = 0;
+  for (u64 i = current + 1; i < count; i++) found += (u64)is_expected(data + load16(data + 2 + 2 * i), expected);
+  return found;
 }

@@ -12,9 +12,10 @@ from typing import Final
 import pytest
 from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
-from solders.transaction_metadata import FailedTransactionMetadata
+from solders.transaction_metadata import FailedTransactionMetadata, SimulatedTransactionInfo
 
 from tests.programs.stage import (
+    AROUND,
     EXPIRED,
     HERS,
     NAMES,
@@ -25,16 +26,19 @@ from tests.programs.stage import (
     OF_BOB,
     OF_SOL,
     OPEN,
+    OPEN_DCA,
     SOL_DCA,
     VALID,
     check,
     staged,
+    surrounded,
 )
 from tests.programs.world import (
     ALICE,
     BOB,
     CAROL,
     DCA,
+    KEEPER,
     LIMIT,
     NOW,
     PARTNER,
@@ -44,6 +48,7 @@ from tests.programs.world import (
     ata,
     error_of,
     reads,
+    token_transfer,
     with_key,
     with_meta,
 )
@@ -75,42 +80,54 @@ def outcome(world: World, *instructions: Instruction) -> int | str | None:
     return None
 
 
-WALLETS: Final = {ALICE, BOB, PARTNER, NOBODY}
+WALLETS: Final = {ALICE, BOB, PARTNER, NOBODY, KEEPER}
 """Whoever can sign at all."""
+
+ANYTHING: Final = set(NAMES)
+NEVER_WRITABLE: Final = {"system", "sysvar", "program"}
+"""The runtime takes the flag from sysvars, its own programs and those that are called."""
 
 HARMLESS: Final[Mapping[str, Mapping[int, set[str]]]] = {
     # Whoever signs as the payer pays. A partner's account is one for the output. Another output is another order.
     "initialize_order": {
-        0: {"alice", "bob"},
+        0: {"alice", "bob", "keeper"},
         4: {"alice's other usdc"},
-        6: {"alice's jup", "alice's other jup", "bob's jup", "dca out", "other out", "bob's out"},
+        6: {name for name in NAMES if name.endswith(" jup")} | {"dca out", "other out", "bob's out", "sold out"},
         8: {"wsol"},
     },
     # The maker names any account of its own.
     "cancel_order": {4: {"alice's other usdc"}},
     # After the expiry anybody may be the signer.
-    "cancel_order by anyone": {0: {"alice", "partner", "nobody"}},
+    "cancel_order by anyone": {0: {"alice", "partner", "nobody", "keeper"}},
     "cancel_order to lamports": {},
-    "open_dca_v2": {2: {"alice", "bob"}, 5: {"alice's other usdc"}},
+    "open_dca_v2": {2: {"alice", "bob", "keeper"}, 5: {"alice's other usdc"}},
     "open_dca": {4: {"alice's other usdc"}},
     "deposit": {3: {"alice's other usdc"}},
     # Of the two accounts of the user only one is used, the other may be anything.
     "withdraw in": {5: {"alice's other usdc"}, 6: set(NAMES)},
     "withdraw out": {5: set(NAMES), 6: {"alice's other jup"}},
     "close_dca": {6: {"alice's other usdc"}, 7: {"alice's other jup"}},
+    # Who gives the rate needs no keepers.
+    "fill_order": {16: ANYTHING},
+    "fill_order to the end": {16: ANYTHING},
+    # And who gives lamports, no tokens.
+    "fill_order for lamports": {4: ANYTHING - NEVER_WRITABLE, 16: ANYTHING},
+    # Of the places for the user's output only one is used.
+    "transfer": {6: ANYTHING},
+    "end_and_close": {8: ANYTHING, 9: ANYTHING},
 }
 
 
 @pytest.mark.parametrize("name", VALID)
 def test_another_account_in_any_place_is_refused_or_harmless(stage: World, name: str) -> None:
     valid = VALID[name]
-    assert outcome(stage, valid) is None
+    assert outcome(stage, *surrounded(name, valid)) is None
     for position, meta in enumerate(valid.accounts):
         others = {
             label: key for label, key in NAMES.items() if key != meta.pubkey and (key in WALLETS or not meta.is_signer)
         }
-        taken = {label for label, key in others.items() if outcome(stage, with_key(valid, position, key)) is None}
-        harmless = HARMLESS[name].get(position, set())
+        taken = {label for label, key in others.items() if outcome(stage, *surrounded(name, with_key(valid, position, key))) is None}
+        harmless = HARMLESS.get(name, {}).get(position, set())
         assert taken == harmless & set(others), f"in place {position}"
 
 
@@ -192,6 +209,51 @@ IN_ITS_PLACE: Final[Mapping[str, Mapping[int, tuple[str, int | str]]]] = {
         10: ("events", 2006),
         11: ("program", 3008),
     },
+    "fill_order": {
+        1: ("bob", 2001),
+        2: ("lenient", 2001),
+        3: ("alice's usdc", 2015),
+        4: ("alice's jup", 2015),
+        5: ("alice's other jup", 2009),
+        6: ("bob's jup", 2001),
+        7: ("lenient reserve", 2001),
+        8: ("jup", 2001),
+        9: ("token 2022", 2001),
+        10: ("usdc", 2001),
+        11: ("token 2022", 2001),
+        12: ("program", 2012),
+        13: ("token", 3008),
+        14: ("dca events", 2006),
+        15: ("other program", 3008),
+    },
+    "fill_order below the rate": {16: ("dca keepers", 6010)},
+    "cancel_dust_order": {
+        0: ("bob", 6010),
+        1: ("bob", 2001),
+        2: ("of bob", 2001),
+        3: ("lenient reserve", 2001),
+        4: ("alice's other usdc", 2009),
+        5: ("jup", 2001),
+        6: ("token 2022", 2001),
+        7: ("token", 3008),
+        8: ("token", 3008),
+        9: ("dca events", 2006),
+        10: ("other program", 3008),
+        11: ("dca keepers", 6010),
+    },
+    "initiate_flash_fill": {
+        0: ("bob", 6015),
+        1: ("other dca", 2009),
+        2: ("jup", 2001),
+        3: ("bob's usdc", 2015),
+        4: ("other in", 2009),
+        5: ("other out", 2009),
+        6: ("nobody", 2012),
+        7: ("token", 3008),
+        8: ("token 2022", 3008),
+        9: ("system", 3008),
+        10: ("keepers", 6015),
+    },
     "withdraw out": {2: ("jup", 2001), 3: ("usdc", 2001), 4: ("other out", 2009), 6: ("bob's jup", 2015)},
     "close_dca": {
         0: ("bob", 6007),
@@ -215,7 +277,8 @@ IN_ITS_PLACE: Final[Mapping[str, Mapping[int, tuple[str, int | str]]]] = {
 def test_a_wrong_account_gets_a_refusal_of_its_own(stage: World, name: str) -> None:
     """Not the one that another program gives later: the check is ours."""
     for position, (label, refusal) in IN_ITS_PLACE[name].items():
-        assert outcome(stage, with_key(VALID[name], position, NAMES[label])) == refusal, f"{label} in place {position}"
+        wrong = surrounded(name, with_key(VALID[name], position, NAMES[label]))
+        assert outcome(stage, *wrong) == refusal, f"{label} in place {position}"
 
 
 DISTINCT: Final = {
@@ -224,20 +287,27 @@ DISTINCT: Final = {
     "cancel_order by anyone": EXPIRED.cancel(BOB),
     "open_dca_v2": NEW_DCA.open_v2(),
     **{name: VALID[name] for name in ("open_dca", "deposit", "withdraw in", "withdraw out", "close_dca")},
+    **{name: VALID[name] for name in ("fill_order", "fill_order below the rate", "cancel_dust_order")},
+    **{name: VALID[name] for name in (*AROUND, "transfer", "end_and_close")},
 }
+
+
+PAYS_SOMETIMES: Final = {("cancel_dust_order", 0)}
+"""Only if it must make an account."""
 
 
 @pytest.mark.parametrize("name", DISTINCT)
 def test_every_flag_is_needed(stage: World, name: str) -> None:
     valid = DISTINCT[name]
-    assert outcome(stage, valid) is None
+    assert outcome(stage, *surrounded(name, valid)) is None
     for position, meta in enumerate(valid.accounts):
         if meta.is_signer:
             unsigned = AccountMeta(meta.pubkey, is_signer=False, is_writable=meta.is_writable)
             assert outcome(stage, with_meta(valid, position, unsigned)) == 3010, f"place {position}"
-        if meta.is_writable:
-            readonly = AccountMeta(meta.pubkey, meta.is_signer, is_writable=False)
-            assert outcome(stage, with_meta(valid, position, readonly)) == 2000, f"place {position}"
+        if meta.is_writable and (name, position) not in PAYS_SOMETIMES:
+            readonly = with_meta(valid, position, AccountMeta(meta.pubkey, meta.is_signer, is_writable=False))
+            refusals = {outcome(stage, readonly), outcome(stage, *surrounded(name, readonly))}
+            assert 2000 in refusals, f"place {position}"
 
 
 def test_a_refund_account_is_writable(stage: World) -> None:
@@ -251,13 +321,14 @@ def test_two_accounts_in_one_place(stage: World, name: str) -> None:
     known = {key: label for label, key in NAMES.items()}
     for position, meta in enumerate(valid.accounts):
         for twin in valid.accounts:
-            if twin.pubkey == meta.pubkey or known.get(twin.pubkey, "") in HARMLESS[name].get(position, set()):
+            if twin.pubkey == meta.pubkey or known.get(twin.pubkey, "") in HARMLESS.get(name, {}).get(position, set()):
                 continue
             for flags in (meta, twin):
                 if flags.is_signer and twin.pubkey not in WALLETS:
                     continue
                 doubled = AccountMeta(twin.pubkey, flags.is_signer, flags.is_writable)
-                assert outcome(stage, with_meta(valid, position, doubled)) is not None, f"place {position}"
+                case = surrounded(name, with_meta(valid, position, doubled))
+                assert outcome(stage, *case) is not None, f"{twin} in place {position}"
 
 
 def test_orders_of_two_users_do_not_mix(stage: World) -> None:
@@ -294,10 +365,15 @@ class Noise:
         yield OF_SOL.cancel()
         yield OF_BOB.cancel()
         yield NEW_OF_BOB.initialize()
+        yield OPEN_DCA.swap(5_000)
 
     def case(self) -> list[Instruction]:
         count = self._random.choice((1, 1, 1, 2, 3))
-        case = [self._mutated(self._random.choice(self._valid)) for _ in range(count)]
+        if self._random.random() < 0.3:
+            name = self._random.choice(list(VALID))
+            case = surrounded(name, self._mutated(VALID[name]))
+        else:
+            case = [self._mutated(self._random.choice(self._valid)) for _ in range(count)]
         if self._random.random() < 0.5:
             attacker = self._random.choice((BOB, NOBODY, PARTNER))
             case = [self._unsigned(instruction, attacker) for instruction in case]
@@ -395,10 +471,33 @@ def test_pure_noise(stage: World, program: Pubkey) -> None:
         assert outcome(stage, Instruction(program, data, metas)) is not None, f"COUNTERMAND_FUZZ_SEED={SEED}"
 
 
-def test_the_checks_see_a_theft(stage: World) -> None:
-    """The judge is worth something: a transfer from an order's maker to Bob is noticed."""
-    token = Pubkey.from_string("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")
-    metas = [reads(HERS), reads(ata(BOB, USDC)), reads(ALICE)]
-    metas = [AccountMeta(meta.pubkey, meta.pubkey == ALICE, is_writable=True) for meta in metas]
-    with pytest.raises(AssertionError, match="tokens moved"):
-        outcome(stage, Instruction(token, b"\3" + struct.pack("<Q", 5), metas))
+def test_the_checks_see_a_theft() -> None:
+    """The judge is worth something: that Bob, as a delegate, takes what is Alice's is noticed."""
+    world = staged()
+    world.patch(HERS, 72, struct.pack("<I", 1) + bytes(BOB))
+    world.patch(HERS, 121, struct.pack("<Q", TOKENS))
+    with pytest.raises(AssertionError, match="lost"):
+        outcome(world, token_transfer(HERS, ata(BOB, USDC), BOB, 5))
+
+
+def test_the_checks_see_an_order_that_a_stranger_ends() -> None:
+    """And so is that an order of another is refunded before its time, or filled after it."""
+    world = staged()
+    with pytest.raises(AssertionError, match="somebody touched"):
+        simulated = world.simulate(EXPIRED.cancel(BOB))
+        assert isinstance(simulated, SimulatedTransactionInfo)
+        check(world, [EXPIRED.cancel(BOB)], simulated, may_touch=())
+    world.at(NOW)
+    with pytest.raises(AssertionError, match="after the expiry"):
+        outcome(world, EXPIRED.fill(600))
+
+
+def test_the_checks_see_a_fill_below_the_rate() -> None:
+    world = staged()
+    for offset, amount in ((208, 300), (216, 10)):
+        simulated = world.simulate(OPEN.fill(200))
+        assert isinstance(simulated, SimulatedTransactionInfo)
+        elsewhere = staged()
+        elsewhere.patch(OPEN.key, offset, struct.pack("<Q", amount))
+        with pytest.raises(AssertionError, match="below its rate"):
+            check(elsewhere, [OPEN.fill(200)], simulated)

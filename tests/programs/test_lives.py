@@ -9,11 +9,12 @@ from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 from solders.transaction_metadata import FailedTransactionMetadata
 
-from tests.programs.stage import OWNER_OF, check, staged
-from tests.programs.world import ALICE, BOB, DCA, JUP, LIMIT, NOW, PARTNER, TOKENS, USDC, WSOL, Limit, Recurring, World
+from tests.programs.stage import OWNER_OF, VALID, check, staged
+from tests.programs.world import ALICE, BOB, DCA, JUP, KEEPER, LIMIT, NOW, PARTNER, TOKENS, USDC, WSOL, Limit, Recurring, World
 
-STEPS: Final = 400
+STEPS: Final = 600
 MINTS: Final = (USDC, JUP, WSOL)
+KINDS: Final = {bytes(each.data)[:8]: name for name, each in VALID.items()}
 
 
 class Lives:
@@ -26,15 +27,38 @@ class Lives:
         self.limits = [Limit(user, PARTNER, a, b, unique_id=90 + n) for user in users for n, (a, b) in enumerate(pairs)]
         self.dcas = [Recurring(user, PARTNER, a, b, idx=90 + n) for user in users for n, (a, b) in enumerate(pairs)]
 
-    def step(self, now: int) -> Instruction:
+    def steps(self, now: int) -> list[Instruction]:
+        """One thing that somebody does: mostly one instruction, and for a borrow those that return it."""
         chance, amount = self._random, self._random.choice((0, 1, 7, 99, 100, 1_000, TOKENS // 2, 2**64 - 1))
+        limit, dca = chance.choice(self.limits), chance.choice(self.dcas)
+        taker, is_native = chance.choice((BOB, KEEPER)), chance.random() < 0.5
+        match chance.randrange(14):
+            case 7 | 8:
+                given = chance.choice((None, None, amount))
+                return [limit.fill(amount, given, taker, lamports=limit.output_mint == WSOL and is_native)]
+            case 9:
+                lamports = limit.output_mint == WSOL and is_native
+                return [limit.pre_flash(amount, taker), limit.flash(2**64 - 1, taker, lamports=lamports)]
+            case 10:
+                return [limit.cancel_dust(amount)]
+            case 11:
+                return dca.cycle(chance.choice((1, 99, 1_000)))
+            case 12:
+                return [dca.transfer(lamports=dca.output_mint == WSOL and is_native)]
+            case 13:
+                return [dca.end(account=chance.choice(("user_out", "init")))]
+        return [self._own(now, amount)]
+
+    def _own(self, now: int, amount: int) -> Instruction:
+        chance = self._random
         limit, dca = chance.choice(self.limits), chance.choice(self.dcas)
         match chance.randrange(7):
             case 0:
                 expiry = chance.choice((None, now, now + 5, now + 50))
                 return Limit(
                     limit.maker, PARTNER, limit.input_mint, limit.output_mint, unique_id=limit.unique_id,
-                    making=amount, expired_at=expiry,
+                    making=amount, taking=chance.choice((1, 5, 999)), expired_at=expiry,
+                    slippage=chance.choice((b"", struct.pack("<BH", 1, 69))),
                 ).initialize()  # fmt: skip
             case 1:
                 return limit.cancel(lamports=limit.input_mint == WSOL and chance.random() < 0.5)
@@ -74,22 +98,25 @@ def escrows_hold_what_is_owed(world: World, lives: Lives) -> None:
     for dca in lives.dcas:
         assert world.exists(dca.in_ata) is world.exists(dca.out_ata) is world.exists(dca.key)
         if world.exists(dca.key):
-            deposited, withdrawn, _, used, _ = struct.unpack_from("<QQQQQ", world.account(dca.key).data, 120)
+            deposited, withdrawn, paid, used, got = struct.unpack_from("<QQQQQ", world.account(dca.key).data, 120)
             assert world.tokens(dca.in_ata) == deposited - withdrawn - used
+            assert world.tokens(dca.out_ata) == got - paid
 
 
 def test_escrows_hold_what_is_owed(lives: Lives) -> None:
-    world, landed = staged(), {LIMIT: 0, DCA: 0}
+    world, landed, done = staged(), {LIMIT: 0, DCA: 0}, set[bytes]()
     for step in range(STEPS):
         world.at(NOW + step)
-        instruction = lives.step(world.now)
-        simulated = world.simulate(instruction)
+        instructions = lives.steps(world.now)
+        simulated = world.simulate(*instructions)
         if not isinstance(simulated, FailedTransactionMetadata):
-            check(world, [instruction], simulated, may_touch=expired(world, lives))
-            world.does(instruction)
-            landed[instruction.program_id] += 1
+            check(world, instructions, simulated, may_touch=expired(world, lives))
+            world.does(*instructions)
+            landed[instructions[0].program_id] += 1
+            done.add(bytes(instructions[0].data)[:8])
         escrows_hold_what_is_owed(world, lives)
     assert min(landed.values()) > STEPS // 20, landed
+    assert len(done) > len(KINDS) // 2, [KINDS.get(each) for each in done]
 
 
 def expired(world: World, lives: Lives) -> set[Pubkey]:

@@ -27,6 +27,11 @@ DCA: Final = Pubkey.from_string("DCA265Vj8a9CEuX1eb1LWRnDT7uK6q1xMipnNyatn23M")
 LIMIT_EVENTS: Final = Pubkey.from_string("ArsDfE54RTkC3zhtzPdtvTtKw9XSV5w1PCTBFVGiLd52")
 DCA_EVENTS: Final = Pubkey.from_string("Cspp27eGUDMXxPEdhmEXFVRn6Lt1L7xJyALF3nmnWoBj")
 LIMIT_FEE: Final = Pubkey.from_string("27ZASRjinQgXKsrijKqb9xyRnH6W5KWgLSDveRghvHqc")
+DCA_FEE: Final = Pubkey.from_string("CpoD6tWAsMDeyvVG2q2rD1JbDY6d4AujnvAn2NdrhZV2")
+LIMIT_KEEPERS: Final = Pubkey.from_string("3QhDDPAoVcSULtNeptm4thJkty5xTQH9YQsZrvSkH45P")
+DCA_KEEPERS: Final = Pubkey.from_string("GJSrS9Kerc4JQmKVyiV7Wf7yWdvY1QpfYZCVKDTGfTda")
+AGGREGATOR: Final = Pubkey.from_string("JUP6LkbZbjS1jKKwapdHNy74zcZ3tLUZoi5QNyVTaV4")
+INSTRUCTIONS: Final = Pubkey.from_string("Sysvar1nstructions1111111111111111111111111")
 SYSTEM: Final = Pubkey.default()
 TOKEN: Final = Pubkey.from_string("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")
 TOKEN_2022: Final = Pubkey.from_string("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb")
@@ -38,6 +43,7 @@ USDT: Final = Pubkey.from_string("Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYB")
 JUP: Final = Pubkey.from_string("JUPyiwrYJFskUPiHa7hkeR8VUtAeFoSYbKedZNsDvCN")
 
 ALICE, BOB, CAROL, PARTNER = (Pubkey(bytes([n]) * 32) for n in (0xA1, 0xB0, 0xCA, 0xFE))
+KEEPER, SECOND_KEEPER = (Pubkey(bytes([n]) * 32) for n in (0xEE, 0xEF))
 SPARKLE, TAXED, HOOKED, RULED = (Pubkey(bytes([n]) * 32) for n in (0x51, 0x52, 0x53, 0x54))
 """Mints of Token-2022: with metadata only, with a transfer fee, with a hook, and with a permanent delegate."""
 
@@ -83,6 +89,15 @@ def token_data(mint: Pubkey, owner: Pubkey, amount: int) -> bytes:
     native = (1, TOKEN_RENT) if mint == WSOL else (0, 0)
     keys = bytes(mint), bytes(owner)
     return struct.pack("<32s32sQI32sBIQQI32s", *keys, amount, 0, bytes(32), 1, *native, 0, 0, bytes(32))
+
+
+def keepers_data(*keepers: Pubkey) -> bytes:
+    return bytes.fromhex("11fb51340700d76d") + struct.pack("<Q", len(keepers)) + b"".join(map(bytes, keepers))
+
+
+def token_transfer(source: Pubkey, target: Pubkey, owner: Pubkey, amount: int) -> Instruction:
+    metas = [writes(source), writes(target), AccountMeta(owner, is_signer=True, is_writable=False)]
+    return Instruction(TOKEN, b"\3" + struct.pack("<Q", amount), metas)
 
 
 def signs(key: Pubkey) -> AccountMeta:
@@ -166,6 +181,54 @@ class Limit:
         metas += [reads(key) for key in (self.input_mint, self.input_program, LIMIT_EVENTS, LIMIT)]
         return Instruction(LIMIT, bytes.fromhex("5f81edf00831df84"), metas)
 
+    @property
+    def maker_output(self) -> Pubkey:
+        return ata(self.maker, self.output_mint, self.output_program)
+
+    @property
+    def fee_account(self) -> Pubkey:
+        return self.referral or ata(LIMIT_FEE, self.output_mint, self.output_program)
+
+    def fill(
+        self, amount: int, given: int | None = None, taker: Pubkey = BOB, *, lamports: bool = False, listed: bool = True
+    ) -> Instruction:
+        """`given`: what the taker gives, if not what the rate asks. `listed`: the keepers' account is named too."""
+        data = bytes.fromhex("e87a7319c78f88a2") + struct.pack("<Q", amount)
+        data += struct.pack("<I", 0) if given is None else struct.pack("<IQ", 8, given)
+        metas = [signs(taker), writes(self.maker), writes(self.key)]
+        metas += [writes(ata(taker, self.input_mint, self.input_program))]
+        metas += [writes(ata(taker, self.output_mint, self.output_program))]
+        metas += [reads(LIMIT) if lamports else writes(self.maker_output), writes(self.fee_account)]
+        metas += [writes(self.reserve), reads(self.input_mint), reads(self.input_program), reads(self.output_mint)]
+        metas += [reads(key) for key in (self.output_program, AGGREGATOR, SYSTEM, LIMIT_EVENTS, LIMIT)]
+        return Instruction(LIMIT, data, metas + [reads(LIMIT_KEEPERS)] * listed)
+
+    def pre_flash(self, amount: int, taker: Pubkey = BOB) -> Instruction:
+        data = bytes.fromhex("f02f99440dbee12a") + struct.pack("<Q", amount)
+        metas = [AccountMeta(taker, is_signer=True, is_writable=False), writes(self.key), writes(self.reserve)]
+        metas += [writes(ata(taker, self.input_mint, self.input_program))]
+        return Instruction(
+            LIMIT, data, metas + [reads(key) for key in (self.input_mint, self.input_program, INSTRUCTIONS)]
+        )
+
+    def flash(self, most: int, taker: Pubkey = BOB, *, lamports: bool = False) -> Instruction:
+        data = bytes.fromhex("fc681286a44e128c") + struct.pack("<Q", most)
+        metas = [signs(taker), writes(self.maker), writes(self.key), writes(self.reserve)]
+        if lamports:
+            metas += [reads(LIMIT), reads(LIMIT)]
+        else:
+            metas += [writes(self.maker_output), writes(ata(taker, self.output_mint, self.output_program))]
+        metas += [writes(self.fee_account), reads(self.input_program), reads(self.output_mint)]
+        metas += [reads(key) for key in (self.output_program, SYSTEM, LIMIT_EVENTS, LIMIT)]
+        return Instruction(LIMIT, data, metas)
+
+    def cancel_dust(self, dollar: int, signer: Pubkey = KEEPER) -> Instruction:
+        """`dollar`: how much of the input is worth one."""
+        metas = [signs(signer), writes(self.maker), writes(self.key), writes(self.reserve), writes(self.maker_input)]
+        metas += [reads(self.input_mint), reads(self.input_program)]
+        metas += [reads(key) for key in (SYSTEM, ASSOCIATED, LIMIT_EVENTS, LIMIT, LIMIT_KEEPERS)]
+        return Instruction(LIMIT, bytes.fromhex("c570bda44f3017f6") + struct.pack("<Q", dollar), metas)
+
 
 @dataclass(frozen=True, slots=True)
 class Recurring:
@@ -239,6 +302,48 @@ class Recurring:
         metas += [reads(key) for key in (SYSTEM, TOKEN, ASSOCIATED, DCA_EVENTS, DCA)]
         return Instruction(DCA, bytes.fromhex("16072162a8b722f3"), metas)
 
+    def initiate(self, keeper: Pubkey = KEEPER) -> Instruction:
+        metas = [signs(keeper), writes(self.key), reads(self.input_mint), writes(ata(keeper, self.input_mint))]
+        metas += [writes(self.in_ata), reads(self.out_ata)]
+        metas += [reads(key) for key in (INSTRUCTIONS, SYSTEM, TOKEN, ASSOCIATED, DCA_KEEPERS)]
+        return Instruction(DCA, bytes.fromhex("8fcd03bfa2d7f531"), metas)
+
+    def swap(self, amount: int, keeper: Pubkey = KEEPER) -> Instruction:
+        """The keeper brings output of its own."""
+        return token_transfer(ata(keeper, self.output_mint), self.out_ata, keeper, amount)
+
+    def fulfill(self, repaid: int, keeper: Pubkey = KEEPER) -> Instruction:
+        metas = [signs(keeper), writes(self.key), reads(self.input_mint), reads(self.output_mint)]
+        metas += [reads(ata(keeper, self.input_mint)), reads(self.in_ata), reads(self.out_ata), reads(DCA_FEE)]
+        metas += [writes(ata(DCA_FEE, self.output_mint))]
+        metas += [reads(key) for key in (INSTRUCTIONS, SYSTEM, TOKEN, ASSOCIATED, DCA_EVENTS, DCA, DCA_KEEPERS)]
+        return Instruction(DCA, bytes.fromhex("7340e24e21d369a2") + struct.pack("<Q", repaid), metas)
+
+    def cycle(self, repaid: int, keeper: Pubkey = KEEPER) -> list[Instruction]:
+        return [self.initiate(keeper), self.swap(repaid, keeper), self.fulfill(repaid, keeper)]
+
+    @property
+    def intermediate(self) -> Pubkey:
+        return Pubkey.find_program_address([b"intermediate", bytes(self.key)], DCA)[0]
+
+    def transfer(self, keeper: Pubkey = KEEPER, *, lamports: bool = False) -> Instruction:
+        metas = [signs(keeper), writes(self.key), writes(self.user), reads(self.output_mint), writes(self.out_ata)]
+        metas += [reads(DCA), writes(self.intermediate)] if lamports else [writes(self.user_out), reads(DCA)]
+        metas += [reads(key) for key in (SYSTEM, TOKEN, ASSOCIATED, DCA_EVENTS, DCA, DCA_KEEPERS)]
+        return Instruction(DCA, bytes.fromhex("a334c8e78c0345ba"), metas)
+
+    def end(
+        self, keeper: Pubkey = KEEPER, *, account: str = "user_out", strays: bool = False, named: bool = True
+    ) -> Instruction:
+        """`account`: which of the two places for the user's account is used, or `none`. `strays`: the user's account
+        for input that does not belong to the order is named too. `named`: the keepers' account is."""
+        metas = [signs(keeper), writes(self.key), reads(self.input_mint), reads(self.output_mint)]
+        metas += [writes(self.in_ata), writes(self.out_ata), writes(self.user)]
+        metas += [writes(self.user_out) if account == place else reads(DCA) for place in ("user_out", "init")]
+        metas += [reads(key) for key in (DCA, SYSTEM, TOKEN, ASSOCIATED, DCA_EVENTS, DCA)]
+        metas += [reads(DCA_KEEPERS)] * named + [writes(self.user_in)] * strays
+        return Instruction(DCA, bytes.fromhex("537da645f7fc6785"), metas)
+
 
 @dataclass(slots=True)
 class World:
@@ -254,8 +359,10 @@ class World:
         for address, elf in program_builds().items():
             self.svm.add_program(Pubkey.from_string(address), elf)
         self.at(NOW)
-        for wallet in (ALICE, BOB, CAROL, PARTNER):
+        for wallet in (ALICE, BOB, CAROL, PARTNER, KEEPER, SECOND_KEEPER):
             self.put(wallet, Account(WALLET_LAMPORTS, b"", SYSTEM))
+        for program, keepers in ((LIMIT, LIMIT_KEEPERS), (DCA, DCA_KEEPERS)):
+            self.put(keepers, Account(10**7, keepers_data(SECOND_KEEPER, KEEPER), program))
         fee = (1, bytes(64) + bytes(8 + 8 + 18 + 18))
         hook = (14, bytes(32) + bytes([7]) * 32)
         for mint, decimals in {USDC: 6, USDT: 6, JUP: 6, WSOL: 9}.items():
@@ -264,7 +371,10 @@ class World:
         self.mint(TAXED, 6, fee, program=TOKEN_2022)
         self.mint(HOOKED, 6, hook, program=TOKEN_2022)
         self.mint(RULED, 6, (12, bytes([9]) * 32), program=TOKEN_2022)
-        for wallet in (ALICE, BOB):
+        for mint in (USDC, USDT, JUP, WSOL):
+            self.fund(LIMIT_FEE, mint, 0)
+        self.fund(LIMIT_FEE, SPARKLE, 0, program=TOKEN_2022)
+        for wallet in (ALICE, BOB, KEEPER):
             for mint in (USDC, USDT, JUP, WSOL):
                 self.fund(wallet, mint, TOKENS)
             for mint in (SPARKLE, TAXED, HOOKED, RULED):

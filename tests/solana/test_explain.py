@@ -352,16 +352,16 @@ NEW_DCA = NewDca(
             ),
         ),
         (
-            Instruction(Pubkey.from_string(dca.PROGRAM), bytes.fromhex("537da645f7fc6785"), []),
-            "Recurring v1: the instruction end_and_close, for no account, with 0 more bytes.",
+            Instruction(Pubkey.from_string(dca.PROGRAM), bytes.fromhex("9bc150795b93febb"), []),
+            "Recurring v1: the instruction initiate_dlmm_fill, for no account, with 0 more bytes.",
         ),
         (
             Instruction(
                 Pubkey.from_string(limit_order.PROGRAM),
-                bytes.fromhex("fc681286a44e128c") + bytes(8),
+                bytes.fromhex("0e7ae7da1feedf96") + bytes(8),
                 [AccountMeta(A, is_signer=False, is_writable=False), AccountMeta(B, is_signer=False, is_writable=True)],
             ),
-            f"Trigger v1: the instruction flash_fill_order, for {A} and {B}, with 8 more bytes.",
+            f"Trigger v1: the instruction withdraw_fee, for {A} and {B}, with 8 more bytes.",
         ),
         (
             Instruction(Pubkey.from_string(limit_order.PROGRAM), bytes.fromhex("e445a52e51cb9a1d") + bytes(40), []),

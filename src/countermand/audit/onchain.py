@@ -13,7 +13,14 @@ from countermand.solana.ledger_store import StoredTransaction
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.programs.anchor import DISCRIMINATOR_BYTES, Fields
 from countermand.solana.programs.dca import Dca, DcaClosed, DcaDeposited, DcaFilled, DcaOpened, DcaWithdrawn
-from countermand.solana.programs.limit_order import CancelOrderEvent, CreateOrderEvent, LimitOrderAccount, TradeEvent
+from countermand.solana.programs.keepers import keepers_address, read_keepers
+from countermand.solana.programs.limit_order import (
+    CancelDustOrderEvent,
+    CancelOrderEvent,
+    CreateOrderEvent,
+    LimitOrderAccount,
+    TradeEvent,
+)
 from countermand.solana.tokens import associated_token_address
 from countermand.solana.wire import WireTransaction, read_transaction
 from countermand.store.snapshot import Snapshot
@@ -48,8 +55,7 @@ class _Plan:
     withdrawn_in: int = 0
     withdrawn_out: int = 0
     used: int = 0
-    received_min: int = 0
-    received_max: int = 0
+    received: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,8 @@ class OnChain:
 
     found: Audit
     _limits: dict[str, _Limit] = field(default_factory=dict)
+    _emptied: dict[str, _Limit] = field(default_factory=dict)
+    """Filled to the end: such an order is there only while tokens of a stranger lie in its reserve."""
     _plans: dict[str, _Plan] = field(default_factory=dict)
     _escrows: list[_Escrow] = field(default_factory=list)
     _there: dict[str, None] = field(default_factory=dict)
@@ -90,13 +98,15 @@ class OnChain:
         match event:
             case CreateOrderEvent():
                 self._limits[event.order] = _Limit(event, at, event.making_amount, event.taking_amount)
-            case CancelOrderEvent():
+                self._emptied.pop(event.order, None)
+            case CancelOrderEvent() | CancelDustOrderEvent():
                 self._limits.pop(event.order, None)
+                self._emptied.pop(event.order, None)
             case TradeEvent() if (limit := self._limits.get(event.order)) is not None:
                 limit.making, limit.taking = event.remaining_making_amount, event.remaining_taking_amount
                 limit.traded_at = at
                 if limit.making == 0:
-                    del self._limits[event.order]
+                    self._emptied[event.order] = self._limits.pop(event.order)
 
     def _follow_plan(self, event: dca.DcaEvent, transaction: WireTransaction) -> None:
         if isinstance(event, DcaOpened):
@@ -115,8 +125,7 @@ class OnChain:
                 plan.withdrawn_out += event.out_amount
             case DcaFilled():
                 plan.used += event.in_amount
-                plan.received_min += event.out_amount - event.fee
-                plan.received_max += event.out_amount
+                plan.received += event.out_amount
 
     # --- accounts
 
@@ -132,8 +141,9 @@ class OnChain:
     def _flaw_of_limit(self, address: str, data: bytes) -> str | None:
         order = limit_order.read_order(data)
         if order is None or limit_order.order_bytes(order) != data:
-            return None if limit_order.read_fee_rates(data) is not None else "its data is no limit order"
-        limit = self._limits.get(address)
+            is_other = limit_order.read_fee_rates(data) is not None or _are_keepers(address, limit_order.PROGRAM, data)
+            return None if is_other else "its data is no limit order"
+        limit = self._limits.get(address) or self._emptied.get(address)
         if limit is None:
             return "it is an open limit order, but its transactions say that it is closed, or never opened it"
         if not _is_derived(address, limit_order.order_address(order.maker, order.unique_id), order.bump):
@@ -149,7 +159,7 @@ class OnChain:
     def _flaw_of_plan(self, address: str, data: bytes) -> str | None:
         order = dca.read_dca(data)
         if order is None or dca.dca_bytes(order) != data:
-            return "its data is no recurring order"
+            return None if _are_keepers(address, dca.PROGRAM, data) else "its data is no recurring order"
         plan = self._plans.get(address)
         if plan is None:
             return "it is an open recurring order, but its transactions say that it is closed, or never opened it"
@@ -192,6 +202,10 @@ class OnChain:
                 self.found.differs("chain_accounts", escrow.address, what)
 
 
+def _are_keepers(address: str, program: str, data: bytes) -> bool:
+    return address == keepers_address(program) and read_keepers(data) is not None
+
+
 def _is_derived(address: str, derived: tuple[str, int], bump: int) -> bool:
     return derived == (address, bump)
 
@@ -218,7 +232,7 @@ def _is_as_opened(order: Dca, plan: _Plan) -> bool:
         and order.created_at == event.created_at
         and (order.in_deposited, order.in_used) == (plan.deposited, plan.used)
         and (order.in_withdrawn, order.out_withdrawn) == (plan.withdrawn_in, plan.withdrawn_out)
-        and plan.received_min <= order.out_received <= plan.received_max
+        and order.out_received == plan.received
         and (plan.asked is None or plan.asked[:2] == (order.min_out, order.max_out))
         and (plan.asked is None or order.in_used > 0 or _is_untouched(order, max(plan.asked[2], event.created_at)))
     )

@@ -27,6 +27,7 @@ _CAUSE: Final = "transaction"
 _NAMES: Final = {
     limit_order.CreateOrderEvent: "order_created",
     limit_order.CancelOrderEvent: "order_cancelled",
+    limit_order.CancelDustOrderEvent: "dust_returned",
     limit_order.TradeEvent: "order_filled",
     dca.DcaOpened: "order_opened",
     dca.DcaFilled: "cycle_filled",
@@ -150,16 +151,21 @@ def _words(event: limit_order.LimitOrderEvent | dca.DcaEvent) -> str | None:
 
 def _end(event: limit_order.LimitOrderEvent | dca.DcaEvent, before: ChainOrderState) -> ChainOrderState:
     match event:
+        case limit_order.CreateOrderEvent() | dca.DcaOpened():
+            return ChainOrderState.CANCELLED
         case limit_order.TradeEvent(remaining_making_amount=0) | dca.DcaClosed(user_closed=False):
             return ChainOrderState.COMPLETED
-        case limit_order.CancelOrderEvent() | dca.DcaClosed():
+        case dca.DcaClosed():
             return ChainOrderState.CANCELLED
+    # A cancel that follows the last fill only clears away what a stranger had sent.
     return before
 
 
 def _open_order(address: Address, account: AccountInfo, timeline: Sequence[TimelineEntry] = ()) -> ChainOrder | None:
     """None: this is no account of an order."""
     if account.owner == limit_order.PROGRAM and (order := limit_order.read_order(account.data)) is not None:
+        if order.making_amount == 0:
+            return None
         mints = order.input_mint, order.output_mint
         return ChainOrder(ChainFamily.LIMIT, address, ChainOrderState.OPEN, order.maker, *mints, order, timeline)
     if account.owner == dca.PROGRAM and (found := dca.read_dca(account.data)) is not None:

@@ -114,7 +114,7 @@ class LimitService:
         for start in range(0, len(found), _READ_AT_ONCE):
             for address, info in found[start : start + _READ_AT_ONCE]:
                 order = limit_order.read_order(info.data)
-                if order is not None:
+                if order is not None and order.making_amount:
                     orders.append(_open_order(Address(address), order))
             if len(found) > _READ_AT_ONCE:
                 await asyncio.sleep(0)  # A maker may have thousands of orders, and others have their turn.

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from countermand.solana.explain.calls import Call
 from countermand.solana.port import Address
-from countermand.solana.programs import dca, limit_order
+from countermand.solana.programs import dca, dca_cycles, limit_order, limit_order_fills
 from countermand.solana.tokens import (
     ASSOCIATED_TOKEN_PROGRAM,
     JUP_MINT,
@@ -33,6 +33,19 @@ _CHECKED: Final[Mapping[int, tuple[int, int, tuple[int, ...]]]] = MappingProxyTy
 """Of the token instructions that repeat the decimals: where the mint, the decimals and the mint's accounts stand."""
 _MINT_AT_1: Final = (1, 8, 10, 11, 16, 18)
 """The token instructions whose first account is one of the mint that is their second."""
+
+_PAIRS: Final = (
+    (dca.PROGRAM, dca.CLOSE_DCA, ((4, 2), (5, 3), (6, 2), (7, 3))),
+    (dca.PROGRAM, dca_cycles.INITIATE_FLASH_FILL, ((3, 2), (4, 2))),
+    (dca.PROGRAM, dca_cycles.FULFILL_FLASH_FILL, ((4, 2), (5, 2), (6, 3), (8, 3))),
+    (dca.PROGRAM, dca_cycles.TRANSFER, ((4, 3),)),
+    (dca.PROGRAM, dca_cycles.END_AND_CLOSE, ((4, 2), (5, 3))),
+    (limit_order.PROGRAM, limit_order_fills.FILL_ORDER, ((3, 8), (4, 10), (6, 10), (7, 8))),
+    (limit_order.PROGRAM, limit_order_fills.PRE_FLASH_FILL_ORDER, ((2, 4), (3, 4))),
+    (limit_order.PROGRAM, limit_order_fills.FLASH_FILL_ORDER, ((6, 8),)),
+    (limit_order.PROGRAM, limit_order_fills.CANCEL_DUST_ORDER, ((3, 5), (4, 5))),
+)
+"""Of the instructions of the order programs: token accounts that are never left out, and where their mints stand."""
 
 _Claimed = TypeVar("_Claimed")
 
@@ -86,9 +99,11 @@ class Names:
             self._is_of(accounts[4], accounts[7])
         elif call.begins(limit_order.PROGRAM, limit_order.CANCEL_ORDER) and len(accounts) > 5:
             self._is_of(accounts[3], accounts[5])
-        elif call.begins(dca.PROGRAM, dca.CLOSE_DCA) and len(accounts) > 7:
-            for at, mint in ((4, 2), (5, 3), (6, 2), (7, 3)):
-                self._is_of(accounts[at], accounts[mint])
+        else:
+            for program, begin, places in _PAIRS:
+                if call.begins(program, begin) and len(accounts) > max(map(max, places)):
+                    for at, mint in places:
+                        self._is_of(accounts[at], accounts[mint])
 
     def _learn_token(self, number: int, call: Call) -> None:
         accounts = call.accounts

@@ -9,27 +9,13 @@ from countermand.solana.explain.basics import Sentence
 from countermand.solana.explain.calls import Call
 from countermand.solana.explain.names import Names, counted, token
 from countermand.solana.port import Address
-from countermand.solana.programs import dca, limit_order
+from countermand.solana.programs import dca, dca_cycles, limit_order, limit_order_fills
 from countermand.solana.programs.anchor import DISCRIMINATOR_BYTES, EVENT_TAG, Unreadable, instruction_discriminator
 from countermand.solana.tokens import SOL_MINT
 
-_UNTOLD: Final = (
-    "pre_flash_fill_order",
-    "flash_fill_order",
-    "fill_order",
-    "cancel_dust_order",
-    "update_fee",
-    "withdraw_fee",
-)
-_UNTOLD_DCA: Final = (
-    "initiate_flash_fill",
-    "fulfill_flash_fill",
-    "initiate_dlmm_fill",
-    "fulfill_dlmm_fill",
-    "transfer",
-    "end_and_close",
-    "withdraw_fees",
-)
+_UNTOLD: Final = ("update_fee", "withdraw_fee")
+_UNTOLD_DCA: Final = ("initiate_dlmm_fill", "fulfill_dlmm_fill", "withdraw_fees")
+_AMOUNT_BYTES: Final = 8
 _SECONDS_MAX: Final = 253_402_300_799
 """The last second of the year 9999."""
 
@@ -77,6 +63,51 @@ def _cancel_order(call: Call, names: Names) -> str:
     where = f"{maker} as lamports" if to == limit_order.PROGRAM else names.account(to)
     whose = "its" if by == maker else f"{maker}'s expired"
     return f"{by} cancels {whose} order {order}: {what} in {reserve} goes to {where}, and the rents go to {maker}"
+
+
+def _fill_order(call: Call, names: Names) -> str:
+    of = call.fields(DISCRIMINATOR_BYTES)
+    making, swap_data = of.u64(), of.take(of.u32())
+    taker, maker, order, own, _, to = (call.account(index) for index in range(6))
+    if not swap_data:
+        given = f"what the order asks for it in {token(call.account(10))}"
+    elif len(swap_data) == _AMOUNT_BYTES:
+        given = names.amount(int.from_bytes(swap_data, "little"), call.account(10))
+    else:
+        given = f"what a swap of {counted(len(swap_data), 'byte')} gives in {token(call.account(10))}"
+    return (
+        f"{taker} fills {names.amount(making, call.account(8))} of {maker}'s order {order}, which go to "
+        f"{names.account(own)}, for {given}: it goes to {_receiver(to, maker, names)}, less the fee for "
+        f"{call.account(6)}"
+    )
+
+
+def _receiver(to: Address, maker: Address, names: Names) -> str:
+    return f"{maker} as lamports" if to == limit_order.PROGRAM else names.account(to)
+
+
+def _pre_flash_fill_order(call: Call, names: Names) -> str:
+    amount = names.amount(call.fields(DISCRIMINATOR_BYTES).u64(), call.account(4))
+    taker, order, _, own = (call.account(index) for index in range(4))
+    return f"{taker} borrows {amount} from the order {order}, to {names.account(own)}, and must pay for it further on"
+
+
+def _flash_fill_order(call: Call, names: Names) -> str:
+    most = names.amount(call.fields(DISCRIMINATOR_BYTES).u64(), call.account(8))
+    taker, maker, order, _, to = (call.account(index) for index in range(5))
+    return (
+        f"{taker} pays for what it borrowed from {maker}'s order {order}, at most {most}: it goes to "
+        f"{_receiver(to, maker, names)}, less the fee for {call.account(6)}"
+    )
+
+
+def _cancel_dust_order(call: Call, names: Names) -> str:
+    dollar = names.amount(call.fields(DISCRIMINATOR_BYTES).u64(), call.account(5))
+    keeper, maker, order, reserve, to, mint = (call.account(index) for index in range(6))
+    return (
+        f"{keeper} returns {maker}'s order {order} if it has less than one dollar, {dollar}: the {token(mint)} in "
+        f"{reserve} goes to {names.account(to)}, and the rents go to {maker}"
+    )
 
 
 def _event(_: Call, __: Names) -> str:
@@ -137,6 +168,40 @@ def _withdraw(call: Call, names: Names) -> str:
     return f"{user} takes {amount} out of the recurring order {account}, to {where}"
 
 
+def _initiate_flash_fill(call: Call, names: Names) -> str:
+    keeper, account, sells, own = (call.account(index) for index in range(4))
+    return (
+        f"the keeper {keeper} borrows the {token(sells)} of a cycle from the recurring order {account}, to "
+        f"{names.account(own)}, and must repay it further on"
+    )
+
+
+def _fulfill_flash_fill(call: Call, names: Names) -> str:
+    repaid = names.amount(call.fields(DISCRIMINATOR_BYTES).u64(), call.account(3))
+    keeper, account, fee = call.account(0), call.account(1), call.account(8)
+    return (
+        f"the keeper {keeper} has brought {repaid} for a cycle of the recurring order {account}, of which the fee goes "
+        f"to {names.account(fee)}"
+    )
+
+
+def _transfer(call: Call, names: Names) -> str:
+    keeper, account, user, buys, _, to = (call.account(index) for index in range(6))
+    where = f"{user} as lamports" if to == dca.PROGRAM else names.account(to)
+    return f"the keeper {keeper} pays out the {token(buys)} that the recurring order {account} bought, to {where}"
+
+
+def _end_and_close(call: Call, names: Names) -> str:
+    keeper, account, _, buys = (call.account(index) for index in range(4))
+    user, first, second = call.account(6), call.account(7), call.account(8)
+    to = next((each for each in (first, second) if each != dca.PROGRAM), None)
+    where = f"{user} as lamports" if buys == SOL_MINT or to is None else names.account(to)
+    return (
+        f"the keeper {keeper} closes the recurring order {account}, which has sold everything: the {token(buys)} that "
+        f"it still has goes to {where}, and the rents go to {user}"
+    )
+
+
 def _named(name: str) -> Sentence:
     def sentence(call: Call, names: Names) -> str:
         rest = len(call.data) - DISCRIMINATOR_BYTES
@@ -160,6 +225,10 @@ _TRIGGER: Final[Mapping[bytes, Sentence]] = MappingProxyType(
     {
         limit_order.INITIALIZE_ORDER: _initialize_order,
         limit_order.CANCEL_ORDER: _cancel_order,
+        limit_order_fills.FILL_ORDER: _fill_order,
+        limit_order_fills.PRE_FLASH_FILL_ORDER: _pre_flash_fill_order,
+        limit_order_fills.FLASH_FILL_ORDER: _flash_fill_order,
+        limit_order_fills.CANCEL_DUST_ORDER: _cancel_dust_order,
         EVENT_TAG: _event,
         **_named_all(_UNTOLD),
     }
@@ -171,6 +240,10 @@ _RECURRING: Final[Mapping[bytes, Sentence]] = MappingProxyType(
         dca.CLOSE_DCA: _close,
         dca.DEPOSIT: _deposit,
         dca.WITHDRAW: _withdraw,
+        dca_cycles.INITIATE_FLASH_FILL: _initiate_flash_fill,
+        dca_cycles.FULFILL_FLASH_FILL: _fulfill_flash_fill,
+        dca_cycles.TRANSFER: _transfer,
+        dca_cycles.END_AND_CLOSE: _end_and_close,
         EVENT_TAG: _event,
         **_named_all(_UNTOLD_DCA),
     }

@@ -320,10 +320,10 @@ class Dca:
 
 
 def read_dca(data: bytes) -> Dca | None:
-    """None unless these are the bytes of a DCA."""
-    if len(data) != DCA_BYTES or not data.startswith(DCA_DISCRIMINATOR):
+    """None unless these are the bytes of a DCA. What a newer program adds at the end is ignored."""
+    if len(data) < DCA_BYTES or not data.startswith(DCA_DISCRIMINATOR):
         return None
-    _, *values = _ACCOUNT.unpack(data)
+    _, *values = _ACCOUNT.unpack_from(data)
     fields: dict[str, Any] = {
         name: str(Pubkey(value)) if isinstance(value, bytes) else value
         for name, value in zip(Dca.__dataclass_fields__, values, strict=True)

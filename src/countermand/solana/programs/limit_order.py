@@ -304,8 +304,8 @@ class FeeRates:
 
 
 def read_order(data: bytes) -> LimitOrderAccount | None:
-    """None unless these are the bytes of an order."""
-    if len(data) != ORDER_BYTES or not data.startswith(ORDER_DISCRIMINATOR) or data[_EXPIRY_AT] > 1:
+    """None unless these are the bytes of an order. What a newer program adds at the end is ignored."""
+    if len(data) < ORDER_BYTES or not data.startswith(ORDER_DISCRIMINATOR) or data[_EXPIRY_AT] > 1:
         return None
     _, maker, input_mint, output_mint, input_program, output_program, reserve, *numbers = _HEAD.unpack_from(data)
     unique_id, ori_making, ori_taking, making, taking, borrowed = numbers
@@ -391,8 +391,16 @@ class CancelOrderEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelDustOrderEvent:
+    """A keeper returned an order that was worth less than a dollar."""
+
+    order: Address
+    one_usd_input_mint_amount: int
+
+
+@dataclass(frozen=True, slots=True)
 class TradeEvent:
-    """A fill. The amounts without `remaining` are those of this fill."""
+    """A fill. The amounts without `remaining` are those of this fill; the taking amount is before the fee."""
 
     order: Address
     taker: Address
@@ -402,7 +410,7 @@ class TradeEvent:
     taking_amount: int
 
 
-LimitOrderEvent = CreateOrderEvent | CancelOrderEvent | TradeEvent
+LimitOrderEvent = CreateOrderEvent | CancelOrderEvent | CancelDustOrderEvent | TradeEvent
 
 
 def events_of(transaction: LedgerTransaction) -> Iterator[LimitOrderEvent]:
@@ -437,6 +445,10 @@ def _read_cancel(of: Fields) -> CancelOrderEvent:
     return CancelOrderEvent(of.key())
 
 
+def _read_dust_cancel(of: Fields) -> CancelDustOrderEvent:
+    return CancelDustOrderEvent(of.key(), of.u64())
+
+
 def _read_trade(of: Fields) -> TradeEvent:
     return TradeEvent(of.key(), of.key(), of.u64(), of.u64(), of.u64(), of.u64())
 
@@ -445,6 +457,7 @@ _EVENTS: Final[Mapping[bytes, Callable[[Fields], LimitOrderEvent]]] = MappingPro
     {
         event_discriminator("CreateOrderEvent"): _read_create,
         event_discriminator("CancelOrderEvent"): _read_cancel,
+        event_discriminator("CancelDustOrderEvent"): _read_dust_cancel,
         event_discriminator("TradeEvent"): _read_trade,
     }
 )
