@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 from spl.token import models
 
+from countermand.orders.trigger.model.order import Family
 from countermand.solana.explain import explain, explain_base64
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.programs.compile import Budget, KeyOrder, compile_message, unsigned_transaction
@@ -268,6 +270,35 @@ async def test_what_this_venue_builds_now_is_known_too() -> None:
                 assert not any("not known" in sentence for sentence in sentences)
 
 
+async def test_an_order_that_keeps_what_it_buys_has_a_second_account() -> None:
+    """An OTOCO: its deposit, its withdrawal with nothing bought and with something, and its sweep."""
+    async with opened_venue() as venue:
+        token_2022 = await venue.lists_token_2022()
+        for given, taken in ((SOL_TOKEN, USDC_TOKEN), (USDC_TOKEN, SOL_TOKEN), (token_2022, USDC_TOKEN)):
+            deposit = await venue.build_deposit(given, 500_000, taken, family=Family.OTOCO)
+            assert explain(venue.wire(deposit.craft))[1] == (
+                f"In form it is a deposit of Trigger v2: {venue.wallet} funds the order in the account "
+                f"{deposit.input_account}, and opens the account {deposit.output_account} for what it buys."
+            )
+            group = await venue.has_open(given, 500_000, taken, family=Family.OTOCO)
+            own, output = group.terms.input_account, group.terms.output_account
+            assert output is not None
+            which = f"the accounts {own} and {output} of the vault {VAULT}"
+            back = f"In form it is a withdrawal of Trigger v2: {venue.wallet} gets back what is in {which}."
+            assert explain(venue.wire(await venue.custody.build_withdrawal(group)))[1] == back
+            await venue.stranger_sends(replace(group, terms=replace(group.terms, input_account=output)), 7)
+            assert explain(venue.wire(await venue.custody.build_withdrawal(group)))[1] == back
+            fill, sweep = await venue.custody.build_fill(group), await venue.custody.build_sweep(group)
+            assert isinstance(fill, UnsignedTransaction)
+            assert sweep is not None
+            assert explain(venue.wire(fill))[1] == (
+                f"In form it is a fill of Trigger v2: the vault {VAULT} sells from the account {own}."
+            )
+            assert explain(venue.wire(sweep))[1] == (
+                f"In form it is a sweep of Trigger v2: {which} are emptied and closed."
+            )
+
+
 async def test_a_fill_that_a_sandbox_makes_fail_is_known_and_so_is_what_fails_it() -> None:
     async with opened_venue() as venue:
         group = await venue.has_open(USDC_TOKEN, 500_000, SOL_TOKEN)
@@ -477,6 +508,20 @@ def test_an_account_that_changes_its_token_has_none() -> None:
     said = explain(unsigned([transfer, *claims]))[3]
     assert said.startswith("0. Token program: 5 base units of a token that the transaction does not name go from")
     assert "0.000005 USDC" in explain(unsigned([transfer, claims[0]]))[3]
+
+
+def test_two_accounts_are_taken_from_once_each_or_it_has_no_form() -> None:
+    def closes(*accounts: Pubkey, to: Pubkey = P) -> list[str]:
+        given = [
+            models.CloseAccountParams(program_id=TOKEN, account=account, dest=to, owner=C, signers=[D])
+            for account in accounts
+        ]
+        return explain(unsigned([spl.close_account(each) for each in given]))
+
+    assert closes(A, B)[1].endswith(f"{P} gets back what is in the accounts {A} and {B} of the vault {C}.")
+    assert not any("In form" in line for line in closes(A, A))
+    assert not any("In form" in line for line in closes(A, B, E))
+    assert not any("In form" in line for line in closes(A, B, to=E))
 
 
 def test_what_only_resembles_a_withdrawal_has_no_form() -> None:

@@ -140,14 +140,20 @@ class Venue:
     # What the user does
 
     async def build_deposit(
-        self, input_: Token, amount: int, output: Token = USDC, request_id: str | None = None
+        self,
+        input_: Token,
+        amount: int,
+        output: Token = USDC,
+        request_id: str | None = None,
+        family: Family = Family.SINGLE,
     ) -> UnsignedDeposit:
-        number = next(self.numbers)
+        # The address of a second account does not follow from the last digit.
+        number = next(self.numbers) * (16 if family is Family.OTOCO else 1)
         return await self.custody.build_deposit(
             request_id=RequestId(request_id or f"00000000-0000-4000-8000-{number:012x}"),
             order_id=OrderId(f"00000000-0000-7000-8000-{number:012x}"),
             wallet=self.wallet,
-            family=Family.SINGLE,
+            family=family,
             input_mint=input_.mint,
             output_mint=output.mint,
             amount=BaseUnits(amount),
@@ -166,16 +172,23 @@ class Venue:
             trigger_mint=watched,
             input_account=deposit.input_account,
             deposited=deposit.craft.moves,
+            output_account=deposit.output_account,
         )
         attempt = Attempt(1, AttemptKind.DEPOSIT, deposit.craft, self.signs(deposit.craft.message))
         event = OrderPlaced(terms, (leg,), Instant(2_000_000_000_000), attempt)
         return place(deposit.order_id, event, Instant(self.clock.ms))
 
     async def has_open(
-        self, input_: Token, amount: int, output: Token = USDC, leg: Leg | None = None, trigger: Token | None = None
+        self,
+        input_: Token,
+        amount: int,
+        output: Token = USDC,
+        leg: Leg | None = None,
+        trigger: Token | None = None,
+        family: Family = Family.SINGLE,
     ) -> OrderGroup:
         """An order whose deposit has landed, and which has triggered."""
-        deposit = await self.build_deposit(input_, amount, output)
+        deposit = await self.build_deposit(input_, amount, output, family=family)
         group = self.placed(deposit, leg, trigger)
         assert group.progress.attempt is not None
         landed = await self.lands(group, group.progress.attempt)

@@ -1,12 +1,11 @@
 """Recognises whole transactions by their form: those that this venue builds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
 from countermand.solana.explain.calls import Call
-from countermand.solana.explain.names import TOKEN_PROGRAMS, Names, counted
+from countermand.solana.explain.names import TOKEN_PROGRAMS, Names, counted, listed
 from countermand.solana.port import Address
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.tokens import ASSOCIATED_TOKEN_PROGRAM, COMPUTE_BUDGET_PROGRAM, SYSTEM_PROGRAM
@@ -16,13 +15,8 @@ _NO_INSTRUCTION: Final = 254
 """A fill that a sandbox wants to fail on chain carries it."""
 _SYSTEM_TRANSFER: Final = b"\2\0\0\0"
 _CREATE_WITH_SEED: Final = b"\3\0\0\0"
-_WHAT: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "withdrawal": "{2} gets back what is in the account {0} of the vault {1}",
-        "fill": "the vault {1} sells from the account {0}",
-        "sweep": "the account {0} of the vault {1} is emptied and closed",
-    }
-)
+_ACCOUNTS_MAX: Final = 2
+"""An order that keeps what it buys has a second account for it."""
 
 
 def form_of(payer: Address, calls: Sequence[Call], names: Names) -> str | None:
@@ -56,63 +50,80 @@ class _Moves:
     transfers: list[Call]
     closes: list[Call]
     lamports: list[Call]
+    of_tokens: list[Call]
+    """Transfers and closes, in their order."""
 
 
 def _form_v2(payer: Address, acts: Sequence[Call], names: Names) -> str | None:
     if funded := _deposited(acts):
-        return f"In form it is a deposit of Trigger v2: {payer} funds the order in the account {funded}."
+        account, *kept = funded
+        second = f", and opens the account {kept[0]} for what it buys" if kept else ""
+        return f"In form it is a deposit of Trigger v2: {payer} funds the order in the account {account}{second}."
     moves = _moves(acts)
-    if moves is None or not (moves.transfers or moves.closes):
+    if moves is None or not moves.of_tokens:
         return None
-    first = (moves.transfers or moves.closes)[0]
-    account, vault = first.accounts[0], first.accounts[2]
+    vault = moves.of_tokens[0].accounts[2]
+    own = [each for each in moves.of_tokens if each.accounts[2] == vault]
+    accounts = list(dict.fromkeys(each.accounts[0] for each in own))
     # An order's account has an address of its own, and its vault never pays.
-    if vault == payer or names.is_associated(account):
+    if vault == payer or len(accounts) > _ACCOUNTS_MAX or any(map(names.is_associated, accounts)):
         return None
-    does = _withdraws(payer, vault, account, moves) if len(first.accounts) > 3 else _sells(vault, account, moves)
-    return does and f"In form it is a {does} of Trigger v2: {_WHAT[does].format(account, vault, payer)}."
+    does = _does(payer, vault, accounts, own, moves)
+    return does and f"In form it is a {does}."
 
 
-def _withdraws(payer: Address, vault: Address, account: Address, moves: _Moves) -> str | None:
-    """The payer gets it all back. After two closes that the chain refused, the close is left out."""
-    alone = _all_from(account, vault, moves.transfers + moves.closes) and not moves.lamports
-    once = len(moves.transfers) <= 1 and len(moves.closes) <= 1
-    return "withdrawal" if alone and once and all(each.accounts[1] == payer for each in moves.closes) else None
-
-
-def _sells(vault: Address, account: Address, moves: _Moves) -> str | None:
-    """A fill is paid for once, in tokens or in lamports; a sweep is not paid for."""
-    own = [each for each in moves.transfers if each.accounts[2] == vault]
-    paid = len(moves.transfers) - len(own) + len(moves.lamports)
-    if len(moves.closes) > 1 or not _all_from(account, vault, own + moves.closes):
+def _does(payer: Address, vault: Address, accounts: list[Address], own: list[Call], moves: _Moves) -> str | None:
+    which = f"the account{'s' * (len(accounts) > 1)} {listed(accounts)} of the vault {vault}"
+    if not _once(own):
         return None
-    if paid == 1 and own:
-        return "fill"
-    return "sweep" if paid == 0 and moves.closes and len(own) <= 1 else None
+    if any(len(each.accounts) > 3 for each in own):  # The tracker signs beside the vault.
+        is_all = len(own) == len(moves.of_tokens) and not moves.lamports
+        back = is_all and all(each.accounts[1] == payer for each in moves.closes)
+        return f"withdrawal of Trigger v2: {payer} gets back what is in {which}" if back else None
+    transfers = [each for each in own if each in moves.transfers]
+    # A fill is paid for once, in tokens or in lamports; a sweep is not paid for.
+    paid = len(moves.transfers) - len(transfers) + len(moves.lamports)
+    if paid == 1 and transfers and len(accounts) == 1:
+        return f"fill of Trigger v2: the vault {vault} sells from the account {accounts[0]}"
+    if paid == 0 and moves.closes:
+        return f"sweep of Trigger v2: {which} {'are' if len(accounts) > 1 else 'is'} emptied and closed"
+    return None
 
 
-def _all_from(account: Address, vault: Address, calls: Sequence[Call]) -> bool:
-    return all(each.accounts[0] == account and each.accounts[2] == vault for each in calls)
+def _once(own: Sequence[Call]) -> bool:
+    """After two closes that the chain refused, a close is left out."""
+    taken = [(each.accounts[0], each.data[0]) for each in own]
+    return len(set(taken)) == len(taken)
 
 
-def _deposited(acts: Sequence[Call]) -> Address | None:
+def _deposited(acts: Sequence[Call]) -> list[Address]:
+    """The accounts that are opened under seeds for the bases of those: at the beginning, and perhaps at the end."""
+    funded = _opened(acts[:2])
+    if funded is None or len(acts) < 3:
+        return []
+    kept = _opened(acts[-2:]) if len(acts) > 4 else None
+    return [funded] if kept is None else [funded, kept]
+
+
+def _opened(pair: Sequence[Call]) -> Address | None:
     """The account that the first call creates under a seed and the second gives to the base of that seed."""
-    if len(acts) < 3 or not acts[0].begins(SYSTEM_PROGRAM, _CREATE_WITH_SEED):
+    create, initialize = pair if len(pair) == 2 else (None, None)
+    if create is None or initialize is None or len(create.accounts) < 2:
         return None
-    create, initialize = acts[0], acts[1]
-    if not _is_token(initialize, _INITIALIZE_ACCOUNT_3) or len(create.accounts) < 2:
+    if not create.begins(SYSTEM_PROGRAM, _CREATE_WITH_SEED) or not _is_token(initialize, _INITIALIZE_ACCOUNT_3):
         return None
     same = initialize.accounts[:1] == create.accounts[1:2]
     return create.accounts[1] if same and initialize.data[1:33] == create.data[4:36] else None
 
 
 def _moves(acts: Sequence[Call]) -> _Moves | None:
-    moves = _Moves([], [], [])
+    moves = _Moves([], [], [], [])
     for each in acts:
-        if _is_token(each, _TRANSFER) and len(each.accounts) > 2:
-            moves.transfers.append(each)
-        elif _is_token(each, _CLOSE) and len(each.accounts) > 2:
-            moves.closes.append(each)
+        if (is_transfer := _is_token(each, _TRANSFER)) or _is_token(each, _CLOSE):
+            if len(each.accounts) < 3:
+                return None
+            (moves.transfers if is_transfer else moves.closes).append(each)
+            moves.of_tokens.append(each)
         elif each.begins(SYSTEM_PROGRAM, _SYSTEM_TRANSFER):
             moves.lamports.append(each)
         elif each.program != ASSOCIATED_TOKEN_PROGRAM and not _is_token(each, _NO_INSTRUCTION):
