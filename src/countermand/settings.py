@@ -40,6 +40,8 @@ class Settings:
     `seed`: of ids and nonces, only in a sandbox.
     `tanx_utc_offset`: how far the times that tanX shows are ahead of UTC.
     `trust_proxy`: the clients of a proxy are let into the sandbox.
+    `announce`: the file that says where the venue is, once it is ready.
+    `end_with_stdin`: the end of standard input stops it. `throwaway`: its data need not outlive a power cut.
     `cors_origins`: `*` or origins. `master_seed`: the file of the vaults' secret; None means one in the data directory.
     """
 
@@ -61,6 +63,9 @@ class Settings:
     i_know_what_i_do: bool = False
     log: LogFormat = "console"
     log_level: LogLevel = "info"
+    announce: Path | None = None
+    end_with_stdin: bool = False
+    throwaway: bool = False
 
     def __post_init__(self) -> None:
         _check_network(self)
@@ -90,6 +95,9 @@ def settle(
     i_know_what_i_do: bool = False,
     log: LogFormat = "console",
     log_level: LogLevel = "info",
+    announce: Path | None = None,
+    end_with_stdin: bool = False,
+    throwaway: bool = False,
     environ: Mapping[str, str] | None = None,
 ) -> Settings:
     """Fills in what depends on other choices, and reads the API keys. Raises `StartRefused`."""
@@ -114,6 +122,9 @@ def settle(
         i_know_what_i_do=i_know_what_i_do,
         log=log,
         log_level=log_level,
+        announce=announce,
+        end_with_stdin=end_with_stdin,
+        throwaway=throwaway,
     )
 
 
@@ -192,6 +203,10 @@ def _check_database(url: str | None) -> None:
 
 
 def _check_sandbox(settings: Settings) -> None:
+    if settings.throwaway and not settings.sandbox:
+        raise StartRefused("--throwaway could lose what a venue promised; leave it out, or serve a sandbox")
+    if settings.throwaway and settings.database_url is not None:
+        raise StartRefused("--throwaway is for the embedded PostgreSQL; leave it out, or --database-url")
     if not settings.sandbox or settings.i_know_what_i_do:
         return
     if not _is_loopback(settings.host):

@@ -21,8 +21,19 @@ def spends_a_day(data: Path) -> None:
         _trades_by_trigger(venue, old, new)
         _trades_in_rounds(venue)
         _trades_on_the_chain(venue)
+        venue.settles()
+        _goes_back(venue)
         _trades_on_the_book(venue)
         venue.settles()
+
+
+def _goes_back(venue: Venue) -> None:
+    """To how it is now; and on from there, so that the chain has transactions of before and of after."""
+    venue.ask("POST", "/sandbox/snapshots", {"name": "evening"}).ok()
+    venue.price(SOL, "204")
+    venue.ask("POST", "/sandbox/snapshots/evening/restore").ok()
+    Trader(venue).has(1 * SOL)
+    venue.settles()
 
 
 def _added(venue: Venue, symbol: str, program: str = "spl-token") -> Token:

@@ -15,6 +15,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from countermand import cli
 from countermand.audit.not_checked import NOT_CHECKED, TABLES
 from countermand.cli.audit import audit
+from countermand.cli.exec import exec_
 from countermand.cli.explain import explain
 from countermand.cli.keys import add, list_, revoke
 from countermand.cli.serve import serve
@@ -41,10 +42,12 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "audit": audit,
     "simulate": simulate,
     "explain": explain,
+    "exec": exec_,
     "keys add": add,
     "keys list": list_,
     "keys revoke": revoke,
 }
+ARGUMENTS = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL)
 MEASURED = (gateway_telemetry, kernel_telemetry, transactions_telemetry)
 
 
@@ -72,7 +75,7 @@ def options(command: Callable[..., Any]) -> Iterator[tuple[str, str | None, obje
     for name, parameter in inspect.signature(command).parameters.items():
         [given] = [meta for meta in hints[name].__metadata__ if isinstance(meta, Parameter)]
         variables = (given.env_var,) if isinstance(given.env_var, str) else tuple(given.env_var or ())
-        if inspect.signature(command).parameters[name].kind is inspect.Parameter.POSITIONAL_ONLY:
+        if inspect.signature(command).parameters[name].kind in ARGUMENTS:
             continue
         shown = next(iter(given.name or ()), f"--{name.replace('_', '-')}")
         yield shown, variables[0] if variables else None, parameter.default
@@ -108,7 +111,7 @@ def test_every_command_is_there_and_every_option_of_it() -> None:
     sections = re.split(r"^## ", page("cli"), flags=re.MULTILINE)[1:]
     documented = {section.split("`")[1].removeprefix("countermand "): section for section in sections}
     assert set(documented) == set(commands_of(cli.app)) == set(COMMANDS)
-    for name in ("audit", "simulate", "keys add", "keys list", "keys revoke"):
+    for name in ("audit", "exec", "simulate", "keys add", "keys list", "keys revoke"):
         shown = {bare(row[0]): row for row in rows(documented[name], 4) + rows(documented[name], 3)}
         assert set(shown) == {option for option, _, _ in options(COMMANDS[name])}
         for option, variable, _ in options(COMMANDS[name]):

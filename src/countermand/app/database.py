@@ -3,11 +3,15 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from countermand.settings import Settings
 from countermand.store.embedded import EmbeddedPostgres
 from countermand.store.postgres import migrate
 from countermand.store.supervision import keep_alive
+
+_THROWAWAY: Final = {"fsync": "off", "full_page_writes": "off"}
+"""What PostgreSQL then waits for is the system, not the disk: a killed process loses nothing, a power cut may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,6 @@ async def database_of(settings: Settings) -> AsyncIterator[Database]:
         await migrate(settings.database_url)
         yield Database(settings.database_url, None)
         return
-    async with EmbeddedPostgres(settings.data) as server:
+    async with EmbeddedPostgres(settings.data, settings=_THROWAWAY if settings.throwaway else None) as server:
         await migrate(server.dsn)
         yield Database(server.dsn, server)

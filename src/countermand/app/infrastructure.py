@@ -1,7 +1,7 @@
 """The infrastructure of all families: settings, keys, clock, stores and the chain. Each root opens it its own way."""
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -118,12 +118,18 @@ def price_store(stores: Stores, taken: Taken) -> PostgresPrices:
 async def known_tokens(stores: Stores) -> TokenRegistry:
     """Those that every venue knows, and those that were added."""
     registry = TokenRegistry()
-    for row in await stores.sandbox.tokens():
+    for token in await added_tokens(stores):
         try:
-            registry.add(Token(Mint(row.mint), row.symbol, row.decimals, Address(row.program)))
+            registry.add(token)
         except ValueError as problem:
-            raise unreadable("sandbox_tokens", row.mint, problem) from problem
+            raise unreadable("sandbox_tokens", token.mint, problem) from problem
     return registry
+
+
+async def added_tokens(stores: Stores) -> Sequence[Token]:
+    """In the order in which they were added."""
+    rows = await stores.sandbox.tokens()
+    return [Token(Mint(row.mint), row.symbol, row.decimals, Address(row.program)) for row in rows]
 
 
 def genesis_of(accounts: Mapping[ChainAddress, AccountInfo], *, faucet: bool) -> Genesis:

@@ -11,6 +11,7 @@ from countermand.app.infrastructure import (
     SHARDS,
     Infrastructure,
     Stores,
+    added_tokens,
     genesis_of,
     known_tokens,
     opened_stores,
@@ -34,6 +35,7 @@ from countermand.sandbox.faults import (
     CrashingBuilds,
     CrashingDcaStore,
     CrashingPrices,
+    CrashingSnapshots,
     CrashingStore,
     CrashingVaults,
     FaultyChain,
@@ -43,6 +45,7 @@ from countermand.sandbox.gateway_faults import FaultyApp, GatewayFaults
 from countermand.sandbox.orders import OrderInspector
 from countermand.sandbox.pool import LIQUIDITY_USD, SandboxPool, pool_account, sandbox_accounts
 from countermand.sandbox.sandbox import Sandbox, SandboxDependencies, stored_clock, stored_seed
+from countermand.sandbox.snapshots import Snapshots
 from countermand.sandbox.tanx import TanxSandbox
 from countermand.sandbox.wire import AuditWire, ColumnWire, CurrencyWire
 from countermand.services.custody.vaults import VaultKeys
@@ -101,7 +104,7 @@ async def sandbox_app(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIte
                 taken=taken,
             )
             with families_of(infra, pool, _UNIT_PRICES, faults) as families:
-                yield _assembled(families, chain, world, faults, pool, seed)
+                yield _assembled(families, chain, world, faults, pool, seed, dsn)
         finally:
             await chain.close()
 
@@ -113,6 +116,7 @@ def _assembled(
     faults: WorldFaults,
     pool: SandboxPool,
     seed: int | None,
+    dsn: str,
 ) -> SandboxApp:
     stores = families.infrastructure.stores
     for store in (stores.trigger, stores.dca, stores.book, stores.builds, stores.vaults):
@@ -121,12 +125,15 @@ def _assembled(
     gateway_faults, faucet = GatewayFaults(), Faucet(chain)
     dependencies = _dependencies(families, chain, world, faults, gateway_faults, pool, faucet)
     sandbox = Sandbox(dependencies, seed)
+    kept = CrashingSnapshots(dsn)
+    kept.faults = faults
+    snapshots = Snapshots(sandbox, dependencies, kept, lambda: _forget_members(families.book))
     hub = SocketHub(chain, is_up=world.is_up)
     surroundings = GatewayExtensions(
         rpc=(RpcResource(chain, hub, send=world.send, airdrop=faucet.airdrop, is_up=world.is_up), hub),
         missing=lambda: (),
         liquidity_usd=LIQUIDITY_USD,
-        mount=lambda app: _mount(app, families, sandbox),
+        mount=lambda app: _mount(app, families, sandbox, snapshots),
         around=lambda app: FaultyApp(app, gateway_faults),
         documents={"sandbox": openapi.openapi},
     )
@@ -134,7 +141,7 @@ def _assembled(
     return SandboxApp(families, chain, sandbox, app)
 
 
-def _mount(app: FalconApp, families: Families, sandbox: Sandbox) -> None:
+def _mount(app: FalconApp, families: Families, sandbox: Sandbox, snapshots: Snapshots) -> None:
     infra, book = families.infrastructure, families.book
     tanx = TanxSandbox(book.service, infra.stores.members, book.stark_keys, infra.clock.now)
     records = PostgresRecords(infra.stores.trigger.readers)
@@ -147,7 +154,7 @@ def _mount(app: FalconApp, families: Families, sandbox: Sandbox) -> None:
         infra.prices.price_of,
         infra.clock.now,
     )
-    resource = routes.SandboxResource(sandbox, tanx, lambda: _audited(infra.stores.trigger), inspector)
+    resource = routes.SandboxResource(sandbox, tanx, lambda: _audited(infra.stores.trigger), inspector, snapshots)
     routes.mount(app, resource)
 
 
@@ -186,6 +193,7 @@ def _dependencies(
         clear_orders=lambda: _clear_orders(infra.stores, book),
         genesis=lambda: _genesis(infra.keys),
         equip=equip,
+        added_tokens=lambda: added_tokens(infra.stores),
     )
 
 
@@ -196,6 +204,10 @@ async def _clear_orders(stores: Stores, book: BookServices) -> None:
     await stores.vaults.clear()
     await stores.book.reset(BOOK_SHARD)
     await stores.members.clear()
+    _forget_members(book)
+
+
+def _forget_members(book: BookServices) -> None:
     book.sessions.forget()
     book.stark_keys.forget()
 

@@ -14,10 +14,10 @@ from countermand.app.families import Families
 from countermand.app.running import App
 from countermand.app.seeds import keys_of, seed_of
 from countermand.app.together import together
-from countermand.gateway.announce import announce
+from countermand.gateway.announce import announce, begin_announcing, end_announcing
 from countermand.gateway.listeners import Listeners, claim
 from countermand.gateway.server import serve as serve_http
-from countermand.gateway.server import stop_on_signals
+from countermand.gateway.server import stop_at_end_of_stdin, stop_on_signals
 from countermand.gateway.spares import SpareDescriptors
 from countermand.kernel.ports import Unavailable, WriterReplaced
 from countermand.orders.book.shard import BookShard
@@ -52,6 +52,9 @@ async def serve(settings: Settings, app_of: AppOf | None = None) -> int:
     """
     gc.disable()  # Until all is loaded: most of what a start allocates is never freed.
     stop = stop_on_signals()
+    if settings.end_with_stdin:
+        stop_at_end_of_stdin(stop)
+    begin_announcing(settings)
     listeners = claim(settings.host, settings.port)
     leaving = asyncio.create_task(_leave_in_time(stop))
     try:
@@ -65,6 +68,7 @@ async def serve(settings: Settings, app_of: AppOf | None = None) -> int:
     finally:
         leaving.cancel()
         listeners.close()
+        end_announcing(settings)
 
 
 @asynccontextmanager

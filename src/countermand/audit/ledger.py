@@ -31,7 +31,8 @@ _FAILED: Final = re.compile(r"Program \w+ failed: ")
 _SYSTEM: Final = Pubkey.from_string(SYSTEM_PROGRAM)
 
 _LEDGER: Final = """
-SELECT epoch, opened, seq, entropy, faucet_seed, mint_authority_seed, slot, wall_ms, ceiling, block_time
+SELECT epoch, opened, seq, entropy, faucet_seed, mint_authority_seed, slot, wall_ms, ceiling, block_time,
+    former_entropies
 FROM chain_ledger
 """
 _TRANSACTIONS: Final = """
@@ -49,13 +50,14 @@ WHERE position NOT IN (SELECT position FROM chain_transactions) GROUP BY positio
 
 @dataclass(frozen=True, slots=True)
 class FoundedLedger:
-    """A ledger that was founded."""
+    """A ledger that was founded. `former`: the entropies that it had before it was restored."""
 
     secrets: LedgerSecrets
     seq: int
     slot: int
     ceiling: int
     block_time: int
+    former: Sequence[bytes]
 
 
 async def read_ledger(snapshot: Snapshot, found: Audit) -> FoundedLedger | None:
@@ -79,7 +81,18 @@ async def read_ledger(snapshot: Snapshot, found: Audit) -> FoundedLedger | None:
         return None
     if not CEILING_AHEAD_SLOTS <= row["ceiling"] - row["slot"] <= CEILING_AHEAD_SLOTS + 1 or row["wall_ms"] <= 0:
         found.differs("chain_ledger", None, f"the ceiling {row['ceiling']} of slot {row['slot']} makes no sense")
-    return FoundedLedger(LedgerSecrets(*secrets), row["seq"], row["slot"], row["ceiling"], row["block_time"])
+    former = row["former_entropies"]
+    if len(former) % _SECRET_BYTES:
+        found.differs("chain_ledger", None, f"its former entropies have {len(former)} bytes")
+        return None
+    return FoundedLedger(
+        LedgerSecrets(*secrets),
+        row["seq"],
+        row["slot"],
+        row["ceiling"],
+        row["block_time"],
+        [former[at : at + _SECRET_BYTES] for at in range(0, len(former), _SECRET_BYTES)],
+    )
 
 
 class Transactions:
@@ -93,9 +106,12 @@ class Transactions:
         self._orders = orders
         self._thorough = thorough
         self._found = found
-        self._hashes = Blockhashes(ledger.secrets.entropy)
+        self._hashes = [Blockhashes(entropy) for entropy in (ledger.secrets.entropy, *reversed(ledger.former))]
+        """Those of the present first."""
         self._slot = self._block_time = 0
-        self._count = self._recent = 0
+        self._count = self._strange = 0
+        self._follow = [0] * len(self._hashes)
+        """How many transactions have a blockhash that follows from each entropy."""
 
     async def follow(self, snapshot: Snapshot) -> None:
         async for row in snapshot.rows(_TRANSACTIONS, at_a_time=_AT_A_TIME):
@@ -116,8 +132,10 @@ class Transactions:
             self._found.differs("chain_ledger", None, f"its slot {ledger.slot} is before a transaction's")
         if self._block_time > ledger.block_time:
             self._found.differs("chain_ledger", None, f"its time {ledger.block_time} is before a transaction's")
-        if self._count and not self._recent:
-            self._found.differs("chain_ledger", None, "no transaction has a blockhash that follows from its entropy")
+        # A restored chain may have an entropy from which nothing follows yet.
+        if self._strange and not all(self._follow):
+            what = f"nothing follows from an entropy of its, and {self._strange} blockhashes of transactions from none"
+            self._found.differs("chain_ledger", None, what)
         # Each commit sets it anew, one slot further ahead than the founding does.
         if self._count and ledger.ceiling - ledger.slot != CEILING_AHEAD_SLOTS + 1:
             self._found.differs("chain_ledger", None, f"the ceiling {ledger.ceiling} is not of slot {ledger.slot}")
@@ -161,16 +179,20 @@ class Transactions:
             yield f"its position {row['position']} is beyond the ledger's, {self._ledger.seq}"
         if row["slot"] < self._slot or row["block_time"] < self._block_time:
             yield f"slot {row['slot']} at {row['block_time']} is before that of the transaction before it"
-        is_recent = self._is_recent(row["slot"], transaction)
-        self._recent += is_recent
-        if not is_recent:
+        if not self._is_recent(row["slot"], transaction):
+            self._strange += 1
             yield f"its blockhash was none of the last {BLOCKHASH_SLOTS} before slot {row['slot']}"
 
     def _is_recent(self, slot: int, transaction: WireTransaction) -> bool:
         """The newest are tried first: hardly any is older than some seconds."""
+        if _has_a_nonce(transaction):
+            return True
         oldest = max(0, slot - BLOCKHASH_SLOTS)
-        recent = (self._hashes.at(each) == transaction.blockhash for each in range(slot, oldest - 1, -1))
-        return _has_a_nonce(transaction) or any(recent)
+        for n, hashes in enumerate(self._hashes):
+            if any(hashes.at(each) == transaction.blockhash for each in range(slot, oldest - 1, -1)):
+                self._follow[n] += 1
+                return True
+        return False
 
     def _compare_mentions(self, row: asyncpg.Record, keys: Sequence[bytes]) -> None:
         expected, there = dict.fromkeys(keys), dict.fromkeys(row["addresses"] or ())

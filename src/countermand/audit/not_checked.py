@@ -87,6 +87,13 @@ NOT_CHECKED: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "symbol": "any name is possible; only the form is checked",
             MISSING_ROWS: "of a token that has no price",
         },
+        "sandbox_snapshots": {
+            "name": "any name is possible",
+            "layout": "what an earlier version has kept is not looked at",
+            "taken_at": "nothing else says when; only that it is an instant is checked",
+            "body": "any state of the clock, any seed and any liquidity is possible; only the form is checked. The "
+            "copied tables are checked once they are restored",
+        },
         "venue": {
             "one": "the database allows one value",
             "token_incarnation": "any number from 1 on is possible",

@@ -27,6 +27,7 @@ from countermand.audit.not_checked import sentences
 from countermand.audit.onchain import OnChain
 from countermand.audit.replay import Row, VaultReplay
 from countermand.audit.schema import check_migrations
+from countermand.audit.snapshots import check_snapshots
 from countermand.audit.trigger import TriggerReplay
 from countermand.audit.vaults import check_prices, check_vaults
 from countermand.audit.venue import check_api_keys, check_sandbox, check_venue
@@ -101,6 +102,7 @@ async def examine(snapshot: Snapshot, *, keys: VaultKeys | None = None, thorough
     await check_migrations(snapshot, found)
     identity = await check_venue(snapshot, keys, found)
     tokens = await check_sandbox(snapshot, found)
+    await check_snapshots(snapshot, found)
     await check_api_keys(snapshot, found)
     epochs = await check_shards(snapshot, served=identity.served, found=found)
     await check_members(snapshot, found)

@@ -22,6 +22,13 @@ app.command(
     "Every option has an environment variable.",
 )
 app.command(
+    "countermand.cli.exec:exec_",
+    name="exec",
+    help="Run a command beside a sandbox of its own: `countermand exec -- npm test`.\n\n"
+    "The command finds it by COUNTERMAND_URL, COUNTERMAND_RPC_URL and COUNTERMAND_WS_URL. Signals are passed on to the "
+    "command, and its exit status back.",
+)
+app.command(
     "countermand.cli.keys:keys",
     name="keys",
     help="Make, list and revoke the API keys of a venue.\n\nIt is effective at once, also in a venue that runs.",

@@ -5,54 +5,57 @@ from pathlib import Path
 from typing import Annotated
 
 import uvloop
-from cyclopts import Parameter
 
 from countermand import app
 from countermand.cli.logs import configure_logs
+from countermand.cli.options import option
 from countermand.cli.reasons import served
 from countermand.cli.streams import lose_what_cannot_be_printed
-from countermand.settings import ENV_PREFIX, Chain, LogFormat, LogLevel, settle
-
-
-def _option(name: str, help_text: str, variable: str | None = None) -> Parameter:
-    return Parameter(
-        name=f"--{name}", help=help_text, env_var=ENV_PREFIX + (variable or name.replace("-", "_").upper())
-    )
+from countermand.settings import Chain, LogFormat, LogLevel, settle
 
 
 def serve(
     *,
-    host: Annotated[str, _option("host", "the address to listen on")] = "127.0.0.1",
-    port: Annotated[int, _option("port", "the port; the next one gets the WebSocket; 0: any free pair")] = 8080,
-    data: Annotated[Path, _option("data", "the data directory")] = Path("./.countermand"),
-    database_url: Annotated[str | None, _option("database-url", "a PostgreSQL instead of our own")] = None,
-    chain: Annotated[Chain, _option("chain", "embedded, or a real node by rpc")] = "embedded",
-    rpc_url: Annotated[str | None, _option("rpc-url", "the real node")] = None,
-    rpc_ws_url: Annotated[str | None, _option("rpc-ws-url", "its WebSocket, where clients do not find it")] = None,
-    sandbox: Annotated[bool | None, _option("sandbox", "clock, faucet, prices, faults; else it is a venue")] = None,
-    seed: Annotated[int | None, _option("seed", "of ids and nonces, in a sandbox")] = None,
+    host: Annotated[str, option("host", "the address to listen on")] = "127.0.0.1",
+    port: Annotated[int, option("port", "the port; the next one gets the WebSocket; 0: any free pair")] = 8080,
+    data: Annotated[Path, option("data", "the data directory")] = Path("./.countermand"),
+    database_url: Annotated[str | None, option("database-url", "a PostgreSQL instead of our own")] = None,
+    chain: Annotated[Chain, option("chain", "embedded, or a real node by rpc")] = "embedded",
+    rpc_url: Annotated[str | None, option("rpc-url", "the real node")] = None,
+    rpc_ws_url: Annotated[str | None, option("rpc-ws-url", "its WebSocket, where clients do not find it")] = None,
+    sandbox: Annotated[bool | None, option("sandbox", "clock, faucet, prices, faults; else it is a venue")] = None,
+    seed: Annotated[int | None, option("seed", "of ids and nonces, in a sandbox")] = None,
     api_keys: Annotated[
         Path | None,
-        _option("api-keys", "a file, one key a line, or COUNTERMAND_API_KEYS, a comma list", "API_KEYS_FILE"),
+        option("api-keys", "a file, one key a line, or COUNTERMAND_API_KEYS, a comma list", "API_KEYS_FILE"),
     ] = None,
     confirm_timeout_ms: Annotated[
-        int | None, _option("confirm-timeout-ms", "how long to wait for a landing; 5000, 45000 with rpc")
+        int | None, option("confirm-timeout-ms", "how long to wait for a landing; 5000, 45000 with rpc")
     ] = None,
     cors_origins: Annotated[
-        str | None, _option("cors-origins", "origins of browsers, a comma list; `*` in the sandbox, otherwise none")
+        str | None, option("cors-origins", "origins of browsers, a comma list; `*` in the sandbox, otherwise none")
     ] = None,
     master_seed: Annotated[
-        Path | None, _option("master-seed", "the file of the vaults' secret; made in the data directory if not given")
+        Path | None, option("master-seed", "the file of the vaults' secret; made in the data directory if not given")
     ] = None,
     tanx_utc_offset: Annotated[
-        str, _option("tanx-utc-offset", "how far the times that tanX shows are ahead of UTC")
+        str, option("tanx-utc-offset", "how far the times that tanX shows are ahead of UTC")
     ] = "+00:00",
     trust_proxy: Annotated[
-        bool, _option("trust-proxy", "let /sandbox answer what a proxy on this machine passes on")
+        bool, option("trust-proxy", "let /sandbox answer what a proxy on this machine passes on")
     ] = False,
-    i_know_what_i_do: Annotated[bool, _option("i-know-what-i-do", "let a sandbox listen to other machines")] = False,
-    log: Annotated[LogFormat, _option("log", "the form of the log, on standard error")] = "console",
-    log_level: Annotated[LogLevel, _option("log-level", "what is worth a line")] = "info",
+    i_know_what_i_do: Annotated[bool, option("i-know-what-i-do", "let a sandbox listen to other machines")] = False,
+    log: Annotated[LogFormat, option("log", "the form of the log, on standard error")] = "console",
+    log_level: Annotated[LogLevel, option("log-level", "what is worth a line")] = "info",
+    announce: Annotated[
+        Path | None, option("announce", "a file for URLs, pid and version as JSON, written when it is ready")
+    ] = None,
+    end_with_stdin: Annotated[
+        bool, option("end-with-stdin", "stop when standard input ends, as it does when the parent ends")
+    ] = False,
+    throwaway: Annotated[
+        bool, option("throwaway", "a sandbox whose data need not outlive a power cut: faster")
+    ] = False,
 ) -> int:
     """Start the venue, print its URLs, and serve until SIGTERM or Ctrl-C.
 
@@ -77,6 +80,9 @@ def serve(
         i_know_what_i_do=i_know_what_i_do,
         log=log,
         log_level=log_level,
+        announce=announce,
+        end_with_stdin=end_with_stdin,
+        throwaway=throwaway,
         environ=os.environ,
     )
     lose_what_cannot_be_printed()

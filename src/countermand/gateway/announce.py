@@ -1,19 +1,89 @@
-"""The lines that `countermand serve` prints when it is ready."""
+"""What `countermand serve` says when it is ready: lines for people, and a file for programs."""
+
+import os
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
 
 from countermand.gateway.server import Addresses
-from countermand.settings import Settings
+from countermand.settings import Settings, StartRefused
+
+
+class Announcement(msgspec.Struct, rename="camel"):
+    """The file's content, as JSON. Without a chain of our own there are no `rpc_url` and no `ws_url`."""
+
+    url: str
+    rpc_url: str | None
+    ws_url: str | None
+    pid: int
+    version: str
 
 
 def announce(settings: Settings, addresses: Addresses, *, rpc: bool) -> None:
     """Prints the URLs, one a line, for people and for scripts that wait for the first. `rpc`: the chain is our own."""
     base = addresses.base_url
+    host = base.removeprefix("http://").rpartition(":")[0]
     lines = [("Countermand is ready:", base), ("API docs:", f"{base}/docs")]
     if rpc:
         lines.append(("Solana JSON-RPC:", f"{base}/rpc"))
     if rpc and addresses.second_port is not None:
-        host = base.removeprefix("http://").rpartition(":")[0]
         lines.append(("Solana WebSocket:", f"ws://{host}:{addresses.second_port}/rpc"))
     if settings.sandbox:
         lines.append(("Sandbox:", f"{base}/sandbox"))
+    if settings.announce is not None:
+        # The first port serves the WebSocket as well, and is never taken by another.
+        announcement = Announcement(
+            url=base,
+            rpc_url=f"{base}/rpc" if rpc else None,
+            ws_url=f"ws://{host}:{addresses.port}/rpc" if rpc else None,
+            pid=os.getpid(),
+            version=version("countermand"),
+        )
+        _write(settings.announce, announcement)
     width = max(len(name) for name, _ in lines)
     print("\n".join(f"{name:<{width}} {url}" for name, url in lines), flush=True)
+
+
+def begin_announcing(settings: Settings) -> None:
+    """Removes the file of an earlier start, so that nobody reads it. Raises `StartRefused` if there can be no file."""
+    file = settings.announce
+    if file is None:
+        return
+    if not file.name:
+        raise StartRefused(f"--announce {file} is no file; give its name")
+    try:
+        file.unlink(missing_ok=True)
+        _beside(file).write_bytes(b"")
+        _beside(file).unlink()
+    except OSError as error:
+        raise _refused(file, error) from error
+
+
+def end_announcing(settings: Settings) -> None:
+    """Removes the file, if it is ours."""
+    file = settings.announce
+    if file is None:
+        return
+    with suppress(OSError, msgspec.MsgspecError):
+        if msgspec.json.decode(file.read_bytes(), type=Announcement).pid == os.getpid():
+            file.unlink()
+
+
+def _write(file: Path, announcement: Announcement) -> None:
+    """Whole or not at all, for whoever waits for it to appear."""
+    written = _beside(file)
+    try:
+        written.write_bytes(msgspec.json.encode(announcement) + b"\n")
+        written.replace(file)
+    except OSError as error:
+        raise _refused(file, error) from error
+
+
+def _beside(file: Path) -> Path:
+    return file.with_name(f".{file.name}.{os.getpid()}")
+
+
+def _refused(file: Path, error: OSError) -> StartRefused:
+    return StartRefused(f"--announce {file} cannot be written ({error.strerror}); give a file in a directory of yours")

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import time
 from collections.abc import Awaitable, Callable
@@ -18,7 +19,7 @@ from countermand.gateway.connection import HttpConnection
 from countermand.gateway.listeners import BACKLOG, Listeners, claim, raise_descriptor_limit
 from countermand.gateway.traffic import IDLE_SECONDS_MAX, ConnectionLimits, Traffic
 from countermand.gateway.websocket import MESSAGE_BYTES_MAX, PING_SECONDS, SocketConnection
-from countermand.settings import Settings
+from countermand.settings import Settings, StartRefused
 
 STOP_SECONDS_MAX: Final = 6.0
 """Of the ten that a stop may take; the rest is for the shards, their last commit and PostgreSQL."""
@@ -27,6 +28,8 @@ _WRITING_SECONDS_MAX: Final = 1.0
 """How long an answer may take from the app to the peer, at the end."""
 
 _CLOSING_PERIOD_S: Final = 0.01
+_STDIN: Final = 0
+_READ_BYTES: Final = 4_096
 _LOOPBACK_OF: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  These are read, never bound.
 
 
@@ -193,3 +196,24 @@ def stop_on_signals() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     return stop
+
+
+def stop_at_end_of_stdin(stop: asyncio.Event) -> None:
+    """Sets the event when standard input ends. For a parent that holds the other end of a pipe, and may be killed."""
+    loop = asyncio.get_running_loop()
+
+    def read() -> None:
+        try:
+            ended = not os.read(_STDIN, _READ_BYTES)
+        except OSError:
+            ended = True
+        if ended:
+            loop.remove_reader(_STDIN)
+            stop.set()
+
+    try:
+        loop.add_reader(_STDIN, read)
+    except OSError as error:
+        raise StartRefused(
+            f"--end-with-stdin: standard input cannot be waited for ({error.strerror}); give a pipe"
+        ) from error

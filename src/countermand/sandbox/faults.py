@@ -40,6 +40,7 @@ from countermand.store.builds_postgres import PostgresBuilds
 from countermand.store.dca_postgres import PostgresDcaStore
 from countermand.store.postgres import PostgresStore
 from countermand.store.shard_postgres import ShardPostgres
+from countermand.store.snapshots_postgres import Beginning, PostgresSnapshots, SnapshotRow
 from countermand.store.vaults_postgres import PostgresVaults
 from countermand.values.identity import Mint
 from countermand.values.quantities import UsdPrice
@@ -257,3 +258,14 @@ class CrashingPrices:
 
     async def clear(self) -> None:
         await self._store.clear()
+
+
+class CrashingSnapshots(PostgresSnapshots):
+    """Dies before or after a restore, if that was asked for."""
+
+    faults: WorldFaults
+
+    async def restore(self, taken: SnapshotRow, beginning: Beginning) -> None:
+        self.faults.pass_point(CrashPoint.BEFORE_COMMIT)
+        await super().restore(taken, beginning)
+        self.faults.pass_point(CrashPoint.AFTER_COMMIT)

@@ -15,6 +15,7 @@ _ABOUT: Final = (
 _ACCOUNT: Final = Variable("ETH_ADDRESS", "0x71C7656EC7ab88b098defB751B7401B5f6d8976F", "an Ethereum address")
 _STARK_KEY: Final = Variable("STARK_KEY", "0x1ef1…", "the public key that signs the orders, 0x and hex")
 _BOOK_ORDER: Final = Variable("BOOK_ORDER", 1, "the `id` of an order at tanX")
+_SNAPSHOT: Final = Variable("SNAPSHOT", "before", "the name of a snapshot")
 _ANY_ORDER: Final = Variable(
     "ORDER", "0199c36d-3a0e-7c1e-8f5b-6d3f0f6f5d3c", "an order's id, or its account on the chain"
 )
@@ -108,6 +109,29 @@ _OPERATIONS: Final = (
     ),
     Operation(
         "post", "/sandbox/reset", "An empty venue again", _responses(), body=wire.ResetRequest, example={"seed": 4}
+    ),
+    Operation("get", "/sandbox/snapshots", "The snapshots of this sandbox", _responses(wire.SnapshotsWire)),
+    Operation(
+        "post",
+        "/sandbox/snapshots",
+        "Keep all of the sandbox as it is under a name",
+        _responses(wire.SnapshotAnswer),
+        body=wire.SnapshotRequest,
+        example={"name": "before"},
+    ),
+    Operation(
+        "post",
+        "/sandbox/snapshots/{name}/restore",
+        "The whole sandbox as it was, in a new incarnation",
+        _responses(not_found="No snapshot of this sandbox"),
+        (in_path("name", {"type": "string"}, _SNAPSHOT),),
+    ),
+    Operation(
+        "delete",
+        "/sandbox/snapshots/{name}",
+        "Forget a snapshot",
+        _responses(not_found="No snapshot of this sandbox"),
+        (in_path("name", {"type": "string"}, _SNAPSHOT),),
     ),
     Operation(
         "post",

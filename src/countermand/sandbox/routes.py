@@ -19,6 +19,7 @@ from countermand.sandbox.orders import PARAMETERS, OrderInspector, asked, is_add
 from countermand.sandbox.pool import Liquidity
 from countermand.sandbox.reading import Body, OrderNotHere, SandboxRefused, parameters, parsed, shown
 from countermand.sandbox.sandbox import Sandbox
+from countermand.sandbox.snapshots import SnapshotNotHere, Snapshots
 from countermand.sandbox.tanx import TanxSandbox
 from countermand.settings import SEED_MAX
 from countermand.solana.port import ChainUnavailable
@@ -57,12 +58,14 @@ class SandboxResource:
         tanx: TanxSandbox,
         audit: Callable[[], Awaitable[wire.AuditWire]],
         inspector: OrderInspector,
+        snapshots: Snapshots,
     ) -> None:
         self._sandbox = sandbox
         self._names = sandbox.names
         self._tanx = tanx
         self._audit = audit
         self._inspector = inspector
+        self._snapshots = snapshots
 
     async def on_get(self, req: Request, resp: Response) -> None:
         await _nothing(req)
@@ -132,6 +135,25 @@ class SandboxResource:
         body = (await _body(req)).into(wire.ResetRequest)
         seed = None if body.seed is None else _within("seed", body.seed, 0, SEED_MAX)
         await self._sandbox.reset(seed)
+        self._show(resp)
+
+    async def on_get_snapshots(self, req: Request, resp: Response) -> None:
+        await _nothing(req)
+        taken = [wire.SnapshotWire(row.name, row.seq, row.taken_at) for row in await self._snapshots.all()]
+        resp.data = _encode(wire.SnapshotsWire(taken))
+
+    async def on_post_snapshots(self, req: Request, resp: Response) -> None:
+        taken = await self._snapshots.take((await _body(req)).into(wire.SnapshotRequest).name)
+        resp.data = _encode(wire.SnapshotAnswer(taken.name, taken.seq))
+
+    async def on_delete_snapshot(self, req: Request, resp: Response, name: str) -> None:
+        await _nothing(req)
+        await self._snapshots.delete(name)
+        self._show(resp)
+
+    async def on_post_restore(self, req: Request, resp: Response, name: str) -> None:
+        await _nothing(req)
+        await self._snapshots.restore(name)
         self._show(resp)
 
     async def on_post_tanx_credit(self, req: Request, resp: Response) -> None:
@@ -205,6 +227,9 @@ SUFFIXES: Final = (
     ("/sandbox/clock/advance", "advance"),
     ("/sandbox/faults", "faults"),
     ("/sandbox/reset", "reset"),
+    ("/sandbox/snapshots", "snapshots"),
+    ("/sandbox/snapshots/{name}", "snapshot"),
+    ("/sandbox/snapshots/{name}/restore", "restore"),
     ("/sandbox/tanx/credit", "tanx_credit"),
     ("/sandbox/tanx/stark-key", "tanx_stark_key"),
     ("/sandbox/tanx/cancel", "tanx_cancel"),
@@ -219,7 +244,8 @@ def mount(app: "falcon.asgi.App[Request, Response]", resource: SandboxResource) 
         app.add_route(path, resource, suffix=suffix)
     for refused in (SandboxRefused, FaucetRefused):
         app.add_error_handler(refused, _bad_request)
-    app.add_error_handler(OrderNotHere, _not_here)
+    for missing in (OrderNotHere, SnapshotNotHere):
+        app.add_error_handler(missing, _not_here)
     for unavailable in (ChainUnavailable, Unavailable, CommitUnknown):
         app.add_error_handler(unavailable, _unavailable)
 

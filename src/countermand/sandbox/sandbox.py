@@ -40,9 +40,9 @@ _SETTLE_POLL_MS: Final = 5
 _FIRST_PRICE_TRIES: Final = 20
 _FIRST_PRICE_PAUSE_S: Final = 0.5
 _SETTINGS: Final = "sandbox_settings"
-_CLOCK: Final = "clock"
+CLOCK: Final = "clock"
 _CLOCK_DECODER: Final = msgspec.json.Decoder(ClockSetting)
-_SEED: Final = "seed"
+SEED: Final = "seed"
 _RESETTING: Final = "resetting"
 """There from the beginning of a reset to its end; its body is the seed that was asked for."""
 _SEED_DECODER: Final = msgspec.json.Decoder(int | None)
@@ -81,6 +81,8 @@ class SandboxDependencies:
     """A new one, with new secrets."""
     equip: Callable[[Token], Awaitable[None]]
     """Gives the pool what it needs to trade a token."""
+    added_tokens: Callable[[], Awaitable[Sequence[Token]]]
+    """As they are stored."""
 
 
 class Sandbox:
@@ -88,6 +90,8 @@ class Sandbox:
         self._deps = dependencies
         self.seed = seed
         self.names = TokenNames(dependencies.tokens)
+        self.one_at_a_time = asyncio.Lock()
+        """What replaces everything: a reset, a snapshot, a restore."""
 
     async def begin(self) -> None:
         """Sets the prices of the first tokens that were never set, once the orders are loaded."""
@@ -95,7 +99,7 @@ class Sandbox:
         cut_short = await self._deps.store.setting(_RESETTING)
         if cut_short is not None:
             _log.warning("a reset was cut short, and is completed")
-            await self.reset(_decoded(_RESETTING, cut_short, _SEED_DECODER))
+            await self._reset(_decoded(_RESETTING, cut_short, _SEED_DECODER))
             return
         for mint, price in DEFAULT_PRICES.items():
             await self._begin_with(mint, price)
@@ -181,7 +185,7 @@ class Sandbox:
     async def _set_clock(self, setting: ClockSetting, moved_ms: int) -> None:
         if self._deps.clock.now() + moved_ms > LATEST:
             raise SandboxRefused("the clock goes no further than the year 9000: later years cannot be written")
-        await self._deps.store.set(_CLOCK, msgspec.json.encode(setting))
+        await self._deps.store.set(CLOCK, msgspec.json.encode(setting))
         self._deps.clock.setting = setting
         await self._deps.shard.run_due()
         await self._deps.dca.run_due()
@@ -242,7 +246,11 @@ class Sandbox:
     # --- an empty venue again
 
     async def reset(self, seed: int | None) -> None:
-        """Everything but the master seed is forgotten; epochs and slots go on rising."""
+        """Everything but the master seed and the snapshots is forgotten; epochs and slots go on rising."""
+        async with self.one_at_a_time:
+            await self._reset(seed)
+
+    async def _reset(self, seed: int | None) -> None:
         await self.set_faults(FaultsWire(expire_tokens=True))
         self._deps.pool.liquidity.clear()
         # Orders, chain and settings are emptied one by one. After a crash in between, the next start goes on with it.
@@ -251,7 +259,7 @@ class Sandbox:
         await self._deps.book.reload(lambda: self._deps.dca.reload(lambda: self._deps.shard.reload(self._empty)))
         self.seed = seed
         self._deps.ids.reseed(seed)
-        await self._deps.store.set(_SEED, msgspec.json.encode(seed))
+        await self._deps.store.set(SEED, msgspec.json.encode(seed))
         await self.begin()
 
     async def _empty(self) -> None:
@@ -267,16 +275,16 @@ class Sandbox:
 
 
 async def stored_clock(store: PostgresSandboxStore) -> ClockSetting:
-    setting = await _stored(store, _CLOCK, _CLOCK_DECODER)
+    setting = await _stored(store, CLOCK, _CLOCK_DECODER)
     if setting is None:
         return ClockSetting()
     shown = VenueClock(setting).now()
-    check(_SETTINGS, _CLOCK, that=0 <= shown <= LATEST, otherwise="its clock is before 1970 or after the year 9000")
+    check(_SETTINGS, CLOCK, that=0 <= shown <= LATEST, otherwise="its clock is before 1970 or after the year 9000")
     return setting
 
 
 async def stored_seed(store: PostgresSandboxStore) -> int | None:
-    return await _stored(store, _SEED, _SEED_DECODER)
+    return await _stored(store, SEED, _SEED_DECODER)
 
 
 async def _stored(store: PostgresSandboxStore, name: str, decoder: msgspec.json.Decoder[T]) -> T | None:

@@ -107,6 +107,29 @@ class ResetRequest(SandboxRequest):
     seed: int | None = None
 
 
+class SnapshotRequest(SandboxRequest):
+    name: str
+
+
+class SnapshotAnswer(msgspec.Struct):
+    """`seq`: the last sequence number of the trigger shard that is in it."""
+
+    name: str
+    seq: int
+
+
+class SnapshotWire(SnapshotAnswer, rename="camel"):
+    """`taken_at`: by the clock of the venue."""
+
+    taken_at: int
+
+
+class SnapshotsWire(msgspec.Struct):
+    """The oldest first."""
+
+    snapshots: list[SnapshotWire]
+
+
 class TanxCreditRequest(SandboxRequest):
     """`amount`: in units."""
 

@@ -8,7 +8,7 @@ loaded again.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -393,20 +393,31 @@ class EmbeddedChain:
 
     async def reset(self, genesis: Genesis) -> None:
         """An empty chain again, with new secrets. Slots go on rising; block time begins anew."""
+
+        async def found(epoch: LedgerEpoch, slot: int) -> None:
+            self._genesis = genesis
+            clock = SlotClock.beginning(slot, self._clock)
+            await self._store.found(epoch, genesis.secrets, clock, _genesis_accounts(genesis))
+
+        await self.replace(found)
+
+    async def replace(self, store: Callable[[LedgerEpoch, int], Awaitable[None]]) -> None:
+        """Another ledger in the place of this one: the one that `store` stores, in an epoch and from a slot on.
+
+        Every blockhash has ended by that slot, and slots go on rising from there.
+        """
         await self.settle()
         # No transaction is executed from here on until the machine is loaded again.
         live = self._require()
-        live.commits.abandon(LedgerUnavailable("the chain is being reset"))
-        self._go_down(LedgerUnavailable("the chain is being reset"))
-        self._genesis = genesis
+        live.commits.abandon(LedgerUnavailable("the chain begins anew"))
+        self._go_down(LedgerUnavailable("the chain begins anew"))
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
+        self._slots.skip(BLOCKHASH_SLOTS + 1)
         try:
-            epoch = await self._store.begin_epoch(self._opened)
-            clock = SlotClock.beginning(self._slots.now() + BLOCKHASH_SLOTS + 1, self._clock)
-            await self._store.found(epoch, genesis.secrets, clock, _genesis_accounts(genesis))
+            await store(await self._store.begin_epoch(self._opened), self._slots.now())
             self._come_up(await self._load(None))
         finally:
             self._writer = asyncio.create_task(self._write_for_ever(), name="chain ledger")

@@ -44,7 +44,8 @@ UPDATE members SET stark_key = CASE WHEN $3 THEN $2 ELSE coalesce(stark_key, $2)
 RETURNING stark_key
 """
 _CLEAR: Final = """
-TRUNCATE members, member_sessions;
+DELETE FROM member_sessions;
+DELETE FROM members;
 UPDATE venue SET token_incarnation = token_incarnation + 1;
 """
 

@@ -51,7 +51,7 @@ class PostgresSandboxStore:
 
     async def clear(self) -> None:
         with asking():
-            await self._pool.execute("TRUNCATE sandbox_settings, sandbox_tokens RESTART IDENTITY")
+            await self._pool.execute("DELETE FROM sandbox_tokens; DELETE FROM sandbox_settings")
 
 
 def _token(row: asyncpg.Record) -> TokenRow:

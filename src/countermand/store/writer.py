@@ -107,6 +107,8 @@ class Writer:
         self._family = family
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._commit: PreparedStatement[asyncpg.Record] | None = None
+        self._is_idle = False
+        """The connection has done nothing but a reset, which was answered."""
 
     async def begin_epoch(self, opened: int | None = None) -> Epoch:
         """Waits `HOLDER_S` seconds for a batch of an older epoch that is inside PostgreSQL, then ends its backend.
@@ -114,7 +116,7 @@ class Writer:
         Either way that batch has committed or never will when this returns; one that comes later meets the new epoch. A
         backend that cannot be ended either (its disk hangs) makes this `Unavailable` after as long again.
         """
-        connection = await self._anew()
+        connection = await self._idle_or_anew()
         try:
             with reading("shards", self._shard):
                 row = await self._moved(connection, opened)
@@ -152,6 +154,7 @@ class Writer:
         except BaseException:
             self._forget()
             raise
+        self._is_idle = True
 
     def close(self) -> None:
         self._forget()
@@ -171,6 +174,12 @@ class Writer:
                 self._forget()
                 raise
         return self._commit
+
+    async def _idle_or_anew(self) -> "asyncpg.Connection[asyncpg.Record]":
+        connection, is_idle, self._is_idle = self._connection, self._is_idle, False
+        if is_idle and connection is not None and not connection.is_closed():
+            return connection
+        return await self._anew()
 
     async def _anew(self) -> "asyncpg.Connection[asyncpg.Record]":
         """A new connection instead of the old one, on which something may still be under way."""
@@ -220,6 +229,7 @@ class Writer:
         if self._connection is not None:
             self._connection.terminate()
         self._connection = self._commit = None
+        self._is_idle = False
 
 
 def epoch_of(row: asyncpg.Record) -> Epoch:

@@ -1,0 +1,158 @@
+"""Snapshots of the whole sandbox, and a return to one of them."""
+
+import asyncio
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+import structlog
+
+from countermand.kernel.clock import ClockSetting
+from countermand.kernel.ports import CommitUnknown, Unavailable
+from countermand.sandbox.pool import Liquidity
+from countermand.sandbox.reading import SandboxRefused, shown
+from countermand.sandbox.sandbox import CLOCK, SEED, Sandbox, SandboxDependencies, stored_clock, stored_seed
+from countermand.sandbox.wire import FaultsWire
+from countermand.solana.clockwork import CEILING_AHEAD_SLOTS
+from countermand.solana.ledger_store import LedgerEpoch, StoredClock
+from countermand.store.snapshots_postgres import Beginning, PostgresSnapshots, SnapshotRefused, SnapshotRow
+from countermand.values.identity import Mint
+from countermand.values.instant import Instant
+
+SNAPSHOTS_MAX: Final = 100
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_ENTROPY_BYTES: Final = 32
+_AGAIN_S: Final = 0.25
+
+_log: Final = structlog.get_logger("countermand")
+
+
+class SnapshotBody(msgspec.Struct, frozen=True):
+    """What a sandbox keeps in no table, or in settings of its own."""
+
+    frozen: bool
+    seed: int | None
+    liquidity: dict[Mint, Liquidity]
+
+
+_encode: Final = msgspec.json.Encoder().encode
+decode_body: Final = msgspec.json.Decoder(SnapshotBody).decode
+
+
+class SnapshotNotHere(SandboxRefused):
+    """No snapshot of this sandbox has this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{shown(name)}: no snapshot of this sandbox; GET /sandbox/snapshots lists them")
+
+
+class Snapshots:
+    """`forget_members`: what was remembered of members and their sessions counts no more."""
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        dependencies: SandboxDependencies,
+        store: PostgresSnapshots,
+        forget_members: Callable[[], None],
+    ) -> None:
+        self._sandbox = sandbox
+        self._deps = dependencies
+        self._store = store
+        self._forget_members = forget_members
+
+    async def all(self) -> Sequence[SnapshotRow]:
+        """The oldest first."""
+        return await self._store.all()
+
+    async def take(self, name: str) -> SnapshotRow:
+        """It takes the place of another one of this name: a repeated request does no harm."""
+        if _NAME.fullmatch(name) is None:
+            raise SandboxRefused(f"name: {shown(name)!r} is none; send 1 to 64 letters, digits, points, _ or -")
+        async with self._sandbox.one_at_a_time:
+            there = [row.name for row in await self._store.all()]
+            if len(there) >= SNAPSHOTS_MAX and name not in there:
+                raise SandboxRefused(f"name: there are {SNAPSHOTS_MAX} snapshots already; delete one first")
+            deps = self._deps
+            body = SnapshotBody(deps.clock.is_frozen, self._sandbox.seed, dict(deps.pool.liquidity))
+            try:
+                return await self._store.take(name, deps.clock.now(), _encode(body))
+            except SnapshotRefused as refused:
+                raise SandboxRefused(str(refused)) from refused
+
+    async def delete(self, name: str) -> None:
+        async with self._sandbox.one_at_a_time:
+            if not await self._store.delete(name):
+                raise SnapshotNotHere(name)
+
+    async def restore(self, name: str) -> None:
+        """The sandbox as it was, in a new incarnation. Faults are cleared; epochs, slots and positions go on rising."""
+        async with self._sandbox.one_at_a_time:
+            found = [row for row in await self._store.all() if row.name == name]
+            if not found:
+                raise SnapshotNotHere(name)
+            (taken,) = found
+            deps = self._deps
+            try:
+                # No shard is written meanwhile.
+                await deps.book.reload(lambda: deps.dca.reload(lambda: deps.shard.reload(lambda: self._replace(taken))))
+            except SnapshotRefused as refused:
+                raise SandboxRefused(f"name: {refused}") from refused
+            # A restored seed does not give the ids again that were given after the snapshot.
+            deps.ids.reseed(self._sandbox.seed, deps.shard.epoch or 0)
+            await self._sandbox.begin()
+
+    async def _replace(self, taken: SnapshotRow) -> None:
+        self._deps.world.forget()
+        body = decode_body(taken.body)
+
+        async def replace(epoch: LedgerEpoch, slot: int) -> None:
+            beginning = self._beginning(taken, body, epoch, slot)
+            try:
+                await self._store.restore(taken, beginning)
+                await self._sandbox.set_faults(FaultsWire())
+                self._deps.pool.liquidity.clear()
+                self._deps.pool.liquidity.update(body.liquidity)
+            finally:
+                await self._adopt_what_is_stored()
+
+        await self._deps.chain.replace(replace)
+
+    def _beginning(self, taken: SnapshotRow, body: SnapshotBody, epoch: LedgerEpoch, slot: int) -> Beginning:
+        deps, now = self._deps, Instant(taken.taken_at)
+        setting = deps.clock.frozen(now) if body.frozen else deps.clock.running(now)
+        opened = {shard.number: shard.opened for shard in (deps.shard, deps.dca, deps.book)}
+        return Beginning(
+            shards={number: epoch for number, epoch in opened.items() if epoch is not None},
+            chain=epoch.number,
+            entropy=secrets.token_bytes(_ENTROPY_BYTES),
+            clock=StoredClock(slot, deps.clock.wall_ms(), slot + CEILING_AHEAD_SLOTS + 1, now // 1000),
+            settings={CLOCK: _encode(setting), SEED: _encode(body.seed)},
+        )
+
+    async def _adopt_what_is_stored(self) -> None:
+        """Also after a restore whose answer was lost: it may have happened or not, and no shard is served meanwhile."""
+        while True:
+            try:
+                clock = await stored_clock(self._deps.store)
+                seed = await stored_seed(self._deps.store)
+                tokens = await self._deps.added_tokens()
+                await self._deps.incarnation.learn()
+                break
+            except (Unavailable, CommitUnknown) as lost:
+                _log.warning("what was restored cannot be read, again in a moment", reason=str(lost))
+                await asyncio.sleep(_AGAIN_S)
+        self._set_clock(clock)
+        self._sandbox.seed = seed
+        self._deps.tokens.forget_added()
+        for token in tokens:
+            self._deps.tokens.add(token)
+        self._forget_members()
+        self._deps.invalidate()
+
+    def _set_clock(self, setting: ClockSetting) -> None:
+        """It may go back: nothing that happened after the snapshot has happened."""
+        self._deps.clock.begin_anew()
+        self._deps.clock.setting = setting

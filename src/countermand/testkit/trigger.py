@@ -1,0 +1,130 @@
+"""Orders by Trigger v2, in as many requests as they take. For more, use a client: this is enough to set up a test."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from countermand.testkit.amounts import Number, decimal
+from countermand.testkit.http import Answer, LostAnswer
+
+if TYPE_CHECKING:
+    from countermand.testkit.wallet import Wallet
+
+_ROOT: Final = "/trigger/v2"
+_TRIES: Final = 4
+"""Each of these requests may be repeated: the second answer is that of the first."""
+_REGISTERED_BEFORE: Final = 409
+_HOUR_MS: Final = 3_600_000
+_STABLES: Final = ("USDC", "USDT")
+
+
+class TriggerOrders:
+    """A wallet's orders by Trigger v2. It signs in by itself. What is refused raises `RequestRefused`."""
+
+    def __init__(self, ask: Callable[..., Answer], wallet: "Wallet") -> None:
+        self._ask = ask
+        self._wallet = wallet
+
+    def sign_in(self) -> str:
+        """A new token."""
+        asked = {"walletPubkey": self._wallet.address, "type": "message"}
+        challenge = self._request("POST", "/auth/challenge", asked)["challenge"]
+        signature = str(self._wallet.keypair.sign_message(challenge.encode()))
+        proof = {"type": "message", "walletPubkey": self._wallet.address, "signature": signature}
+        token: str = self._request("POST", "/auth/verify", proof)["token"]
+        return token
+
+    def place(
+        self,
+        sell: str,
+        amount: Number,
+        buy: str,
+        *,
+        above: Number | None = None,
+        below: Number | None = None,
+        trigger: str | None = None,
+        lives_ms: int = _HOUR_MS,
+        **fields: object,
+    ) -> str:
+        """The id of a new order, whose deposit has landed. `amount` of whole tokens is sold above or below a price.
+
+        `trigger` is the token whose price it is: the one that is sold, or bought with dollars. `fields` are further
+        ones of the request, such as `slippageBps`, or `orderType="oco"` with `tpPriceUsd` and `slPriceUsd`.
+        """
+        venue = self._wallet.venue
+        given, wanted = venue.token(sell), venue.token(buy)
+        units = str(venue.base_units(sell, amount))
+        watched = venue.token(trigger or (buy if given.symbol in _STABLES else sell))
+        body: dict[str, object] = {
+            "orderType": "single",
+            "inputMint": given.mint,
+            "inputAmount": units,
+            "outputMint": wanted.mint,
+            "triggerMint": watched.mint,
+            "userPubkey": self._wallet.address,
+            "expiresAt": venue.now() + lives_ms,
+        }
+        for condition, price in (("above", above), ("below", below)):
+            if price is not None:
+                body |= {"triggerCondition": condition, "triggerPriceUsd": decimal(condition, price)}
+        body |= fields
+        token = self._token()
+        registered = self._answer("GET", "/vault/register", None, token)
+        if registered.status != _REGISTERED_BEFORE:
+            registered.ok()
+        craft = self._request(
+            "POST",
+            "/deposit/craft",
+            {
+                "inputMint": given.mint,
+                "outputMint": wanted.mint,
+                "userAddress": self._wallet.address,
+                "amount": units,
+                "orderType": "price",
+                "orderSubType": body["orderType"],
+            },
+            token=token,
+        )
+        signed = self._wallet.sign_transaction(craft["transaction"])
+        body |= {"depositRequestId": craft["requestId"], "depositSignedTx": signed}
+        order: str = self._request("POST", "/orders/price", body, token=token)["id"]
+        return order
+
+    def cancel(self, order: str) -> dict[str, Any]:
+        """The first step, by which the order can fill no more: `transaction` to sign, and `requestId`."""
+        answer: dict[str, Any] = self._request("POST", f"/orders/price/cancel/{order}", token=self._token())
+        return answer
+
+    def confirm(self, order: str, cancelling: dict[str, Any]) -> dict[str, Any]:
+        """The second step, by which the funds come back."""
+        signed = self._wallet.sign_transaction(cancelling["transaction"])
+        body = {"signedTransaction": signed, "cancelRequestId": cancelling["requestId"]}
+        answer: dict[str, Any] = self._request(
+            "POST", f"/orders/price/confirm-cancel/{order}", body, token=self._token()
+        )
+        return answer
+
+    def order(self, order: str) -> dict[str, Any]:
+        """Its row of the history."""
+        row: dict[str, Any] = self._request("GET", f"/orders/history/{order}", token=self._token())
+        return row
+
+    def _token(self) -> str:
+        return self._wallet.venue.tokens.get(self._wallet.address) or self._new_token()
+
+    def _new_token(self) -> str:
+        token = self._wallet.venue.tokens[self._wallet.address] = self.sign_in()
+        return token
+
+    def _request(self, method: str, path: str, body: object = None, *, token: str | None = None) -> Any:
+        answer = self._answer(method, path, body, token)
+        if answer.status == 401 and token is not None:
+            answer = self._answer(method, path, body, self._new_token())
+        return answer.ok()
+
+    def _answer(self, method: str, path: str, body: object, token: str | None) -> Answer:
+        for _ in range(_TRIES - 1):
+            try:
+                return self._ask(method, _ROOT + path, body, token=token)
+            except LostAnswer:
+                continue
+        return self._ask(method, _ROOT + path, body, token=token)
