@@ -17,7 +17,7 @@ import jsonschema_rs
 import pytest
 from solders.keypair import Keypair
 
-from countermand.dialects.tanx.stark import public_key
+from countermand.curves.stark import public_key
 from tests.dialects.tanx.keys import address_of, sign_message, sign_text
 from tests.end_to_end.trader import signed
 from tests.end_to_end.venue import JUP, SOL, USDC, Venue, running_venue

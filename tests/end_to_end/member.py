@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import count
 from typing import Any
 
-from countermand.dialects.tanx.stark import public_key
+from countermand.curves.stark import public_key
 from tests.dialects.tanx.keys import address_of, sign_message, sign_text
 from tests.end_to_end.venue import Answer, Venue
 

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from countermand.dialects.tanx.stark import BOUND, CURVE
+from countermand.curves.stark import BOUND, CURVE
 from tests.dialects.tanx.keys import address_of, sign_text
 from tests.end_to_end.crash_support import Server, running
 from tests.end_to_end.member import Member

@@ -8,9 +8,9 @@ import asyncpg
 from countermand.audit.book import BookReplay
 from countermand.audit.findings import Audit
 from countermand.audit.reading import SENSELESS, canonical, is_instant
+from countermand.curves.stark import is_key
 from countermand.dialects.tanx.session import REFRESH_S
 from countermand.dialects.tanx.signing import msg_hash
-from countermand.dialects.tanx.stark import is_key
 from countermand.orders.book.model.order import BookTerms, Nonce
 from countermand.orders.book.rows import Draft, decode_draft
 from countermand.store.members_postgres import SESSIONS_KEPT

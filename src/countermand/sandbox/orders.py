@@ -7,7 +7,7 @@ from uuid import UUID
 
 import base58
 
-from countermand.dialects.tanx.ethereum import account_of
+from countermand.dialects.tanx.accounts import account_of
 from countermand.dialects.trigger_v2.states import DCA, RAW, DcaState, DisplayState, display_state
 from countermand.orders.book.inspection import BookInspection
 from countermand.orders.book.model.market import Market, MarketSymbol

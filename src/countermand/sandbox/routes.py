@@ -7,8 +7,8 @@ import falcon
 import msgspec
 from falcon.asgi import Request, Response
 
+from countermand.dialects.tanx.accounts import account_of
 from countermand.dialects.tanx.auth import read_stark_key
-from countermand.dialects.tanx.ethereum import account_of
 from countermand.dialects.tanx.translate import ID_MAX
 from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.orders.book.model.ledger.amount import AMOUNT_MAX, AMOUNT_SCALE, Account, Amount

@@ -3,8 +3,8 @@
 import hmac
 from hashlib import sha256
 
-from countermand.dialects.tanx import ethereum, stark
-from countermand.dialects.tanx.curve import Curve
+from countermand.curves import ethereum, stark
+from countermand.curves.curve import Curve
 from countermand.orders.book.model.ledger.amount import Account
 
 KEY_TEXT = "Get started with TanX. Make sure the origin is https://trade.tanx.fi"

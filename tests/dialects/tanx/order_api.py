@@ -9,7 +9,8 @@ from uuid import UUID
 import falcon.testing
 
 from countermand.answering import Answer
-from countermand.dialects.tanx import absent, public_routes, routes, stark
+from countermand.curves import stark
+from countermand.dialects.tanx import absent, public_routes, routes
 from countermand.dialects.tanx.envelope import ACCESS_REFUSED, NO_CREDENTIALS
 from countermand.dialects.tanx.render import Renderer
 from countermand.gateway.falcon_app import new_app

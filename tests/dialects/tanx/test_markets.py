@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from countermand.dialects.tanx import stark
+from countermand.curves import stark
+from countermand.curves.ethereum import keccak
 from countermand.dialects.tanx.coins import COINS
-from countermand.dialects.tanx.ethereum import keccak
 from tests.dialects.tanx.order_api import ALICE, BOB, NOW, OrderApi
 
 MINUTE_MS = 60_000

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from countermand.dialects.tanx import stark
+from countermand.curves import stark
 from countermand.dialects.tanx.reading import FORM
 from tests.dialects.tanx.order_api import ALICE, BOB, DAY_MS, OrderApi, an_order, signed
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from countermand.curves.stark import BOUND, LimitOrder, message_of
 from countermand.dialects.tanx import signing
-from countermand.dialects.tanx.stark import BOUND, LimitOrder, message_of
 from countermand.orders.book.model.market import MarketSymbol
 from countermand.orders.book.model.markets import MARKETS
 from countermand.orders.book.model.order import BookTerms, Kind, Nonce, Side

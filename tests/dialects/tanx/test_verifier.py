@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from countermand.dialects.tanx import stark
+from countermand.curves import stark
 from countermand.dialects.tanx.verifier import Verifier
 from countermand.kernel.ports import Unavailable
 

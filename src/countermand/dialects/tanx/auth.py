@@ -8,7 +8,8 @@ import msgspec
 from falcon.asgi import Request
 
 from countermand.answering import Answer, Declined
-from countermand.dialects.tanx import ethereum, stark
+from countermand.curves import stark
+from countermand.dialects.tanx.accounts import account_of
 from countermand.dialects.tanx.envelope import ACCESS_REFUSED, REFRESH_REFUSED, RESPONDER, problem, success
 from countermand.dialects.tanx.reading import BodyReader, invalid
 from countermand.dialects.tanx.session import LoginTexts, TanxSessions, TokenPair
@@ -82,7 +83,7 @@ class LoginNonceResource:
         asked = _NONCE.read(body, req.content_type)
         if len(asked.eth_address) < _ADDRESS_CHARS_MIN:
             return _ADDRESS_TOO_SHORT
-        account = ethereum.account_of(asked.eth_address)
+        account = account_of(asked.eth_address)
         if account is None:
             return _NO_ADDRESS
         member = await self._context.members.member(account)
@@ -99,7 +100,7 @@ class LoginResource:
         """The first login registers the member."""
         context = self._context
         asked = _LOGIN.read(body, req.content_type)
-        account = ethereum.account_of(asked.eth_address)
+        account = account_of(asked.eth_address)
         if account is None:
             return _LOGIN_REFUSED
         member = await context.members.member(account)

@@ -16,8 +16,8 @@ from typing import Any, Final, NamedTuple
 import jwt
 
 from countermand.answering import Answer
+from countermand.dialects.tanx.accounts import signer_of
 from countermand.dialects.tanx.envelope import ACCESS_REFUSED, NO_CREDENTIALS
-from countermand.dialects.tanx.ethereum import signer_of
 from countermand.kernel.ports import Clock, CommitUnknown
 from countermand.orders.book.members import Members, MemberSession
 from countermand.orders.book.model.ledger.amount import Account

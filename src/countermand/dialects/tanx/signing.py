@@ -7,8 +7,8 @@ and currency, and an order ends by a cancel, not by the expiry in its signature.
 from hashlib import sha256
 from typing import Final
 
+from countermand.curves.stark import LimitOrder, message_of
 from countermand.dialects.tanx.coins import COINS
-from countermand.dialects.tanx.stark import LimitOrder, message_of
 from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE, Account, Amount, Currency
 from countermand.orders.book.model.market import Market
 from countermand.orders.book.model.order import BUY, BookTerms, Nonce

@@ -8,11 +8,11 @@ from uuid import UUID
 from msgspec import Raw, UnsetType
 
 from countermand.answering import Declined
+from countermand.curves.stark import from_hex
 from countermand.dialects.tanx import wire
 from countermand.dialects.tanx.envelope import problem
 from countermand.dialects.tanx.reading import NO_INTEGER, NO_NUMBER, decimal_text, invalid
 from countermand.dialects.tanx.refusals import MARKET_UNKNOWN, ORDER_NOT_FOUND, words_of
-from countermand.dialects.tanx.stark import from_hex
 from countermand.orders.book.model.ledger.amount import Account, Currency
 from countermand.orders.book.model.market import Market, MarketSymbol
 from countermand.orders.book.model.order import BookTerms, Kind, OrderId, OrderStatus, Side

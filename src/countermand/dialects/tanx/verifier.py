@@ -5,7 +5,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from countermand.dialects.tanx import stark
+from countermand.curves import stark
 from countermand.kernel.ports import Unavailable
 
 WAITING_MAX: Final = 2_048

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from countermand.dialects.tanx import ethereum
+from countermand.curves import ethereum
 from tests.dialects.tanx.keys import address_of, sign_text
 
 KEY = 0x7D6384D6877BE027AA25BD458F2058E3F7FF68347DC583A9BAF96F5F97B413A8
@@ -114,7 +114,7 @@ def test_both_arithmetics_find_the_same(signature: bytes, parity: int, digest: b
 def test_an_address_is_one_in_any_case() -> None:
     assert address_of(KEY) == ADDRESS
     for written in (ADDRESS, ADDRESS.upper(), "0x9cC001058a30dD3bA6C7f0c98d6E20de089b00a1"):
-        assert ethereum.account_of(written) == ADDRESS
+        assert ethereum.address_in(written) == ADDRESS
 
 
 @pytest.mark.parametrize(
@@ -133,4 +133,13 @@ def test_an_address_is_one_in_any_case() -> None:
     ],
 )
 def test_text_that_is_no_address(text: str) -> None:
-    assert ethereum.account_of(text) is None
+    assert ethereum.address_in(text) is None
+
+
+@pytest.mark.parametrize("key", [1, 2, ORDER // 3, ORDER - 1])
+@pytest.mark.parametrize("text", ["", "a", TEXT])
+def test_what_a_key_signs_is_told_to_be_its_own(key: int, text: str) -> None:
+    signature = ethereum.sign_text(key, text)
+    assert ethereum.signer_of(text, signature) == ethereum.address_of(key) == address_of(key)
+    assert ethereum.sign_text(key, text) == signature
+    assert int(signature[66:130], 16) <= ORDER // 2

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from countermand.dialects.tanx import stark
-from countermand.dialects.tanx.stark import BOUND, CURVE, FIELD, LimitOrder
+from countermand.curves import stark
+from countermand.curves.stark import BOUND, CURVE, FIELD, LimitOrder
 from tests.dialects.tanx.keys import sign_message
 
 ORDER = CURVE.order
@@ -232,3 +232,17 @@ def test_whoever_has_the_key_signs(private_key: int, message: int) -> None:
 def test_no_text_raises(text: str) -> None:
     number = stark.from_hex(text)
     assert number is None or 0 <= number < 2**256
+
+
+@pytest.mark.parametrize("private_key", [1, 2, PRIVATE_KEY, ORDER - 1])
+@pytest.mark.parametrize("message", [1, MESSAGE, BOUND - 1])
+def test_what_a_key_signs_is_verified(private_key: int, message: int) -> None:
+    r, s = stark.sign(private_key, message)
+    assert stark.verify(stark.public_key(private_key), message, r, s)
+    assert stark.sign(private_key, message) == (r, s)
+
+
+@pytest.mark.parametrize(("private_key", "message"), [(0, 1), (ORDER, 1), (1, 0), (1, BOUND), (1, -1)])
+def test_what_cannot_be_signed_is_refused(private_key: int, message: int) -> None:
+    with pytest.raises(ValueError, match=r"from 1|more than 0"):
+        stark.sign(private_key, message)

@@ -1,10 +1,12 @@
 """Elliptic curves in plain Python: slow, without surprises, and there wherever Python is.
 
-They stand in where the compiled libraries have no wheel, and check them in the tests. Not in constant time: no key of
-ours is multiplied here.
+They stand in where the compiled libraries have no wheel, and check them in the tests. Not in constant time: the venue
+multiplies no key of its own here, and a client that signs without the libraries should be alone on its machine.
 """
 
+import hmac
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib import import_module
 from types import ModuleType
 from typing import Final
@@ -55,6 +57,14 @@ class Curve:
             return None
         inverse = pow(z, -1, self.p)
         return x * inverse**2 % self.p, y * inverse**3 % self.p
+
+    def nonce_of(self, private_key: int, message: int, attempt: int = 0) -> tuple[int, int, int]:
+        """A secret number for the signature of a message, and its multiple of the generator: the same for the same."""
+        seed = hmac.digest(private_key.to_bytes(32), message.to_bytes(32) + bytes([attempt]), sha256)
+        nonce = int.from_bytes(seed) % self.order or 1
+        point = self.combine((nonce, self.generator))
+        assert point is not None, "the order is prime"
+        return nonce, *point
 
     def _y_squared(self, x: int) -> int:
         return (x**3 + self.a * x + self.b) % self.p

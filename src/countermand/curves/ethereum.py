@@ -5,8 +5,7 @@ from typing import Final
 
 from Crypto.Hash import keccak as _keccak
 
-from countermand.dialects.tanx.curve import Curve, Point, compiled
-from countermand.orders.book.model.ledger.amount import Account
+from countermand.curves.curve import Curve, Point, compiled
 
 library: Final = compiled("coincurve")
 
@@ -33,12 +32,37 @@ def keccak(data: bytes) -> bytes:
     return _keccak.new(digest_bits=256, data=data).digest()
 
 
-def account_of(address: str) -> Account | None:
-    """The account of an address in any mixture of cases. None: it is no address."""
-    return Account(address.lower()) if _ADDRESS.fullmatch(address) else None
+def address_in(text: str) -> str | None:
+    """The address that a text says, in small letters. None: it is no address."""
+    return text.lower() if _ADDRESS.fullmatch(text) else None
 
 
-def signer_of(text: str, signature: str) -> Account | None:
+def address_of(private_key: int) -> str:
+    """Of a private key from 1 to the curve's order − 1, in small letters."""
+    return _address(_public_key(private_key))
+
+
+def sign_text(private_key: int, text: str) -> str:
+    """By `personal_sign` (EIP-191): r, s and 27 or 28 in hexadecimal digits after `0x`; the same for the same text."""
+    digest = _text_digest(text)
+    if library is None:
+        return sign_slowly(private_key, digest)
+    signed = bytes(library.PrivateKey(private_key.to_bytes(32)).sign_recoverable(digest, hasher=None))
+    return f"0x{signed[:64].hex()}{27 + signed[64]:02x}"
+
+
+def sign_slowly(private_key: int, digest: bytes) -> str:
+    """The same in plain Python, with another nonce, and not in constant time."""
+    order, number = CURVE.order, int.from_bytes(digest)
+    nonce, x, y = CURVE.nonce_of(private_key, number)
+    r, parity = x % order, y % 2
+    s = pow(nonce, -1, order) * (number + r * private_key) % order
+    if s > order // 2:  # Of the two that are valid, the lower one.
+        s, parity = order - s, 1 - parity
+    return f"0x{r:064x}{s:064x}{27 + parity:02x}"
+
+
+def signer_of(text: str, signature: str) -> str | None:
     """The address that signed the text with `personal_sign` (EIP-191). None: the signature is not valid."""
     found = _SIGNATURE.fullmatch(signature)
     if found is None:
@@ -47,10 +71,26 @@ def signer_of(text: str, signature: str) -> Account | None:
     parity = _PARITIES.get(raw[64])
     if parity is None:
         return None
+    key = _recover(_text_digest(text), raw[:64], parity)
+    return None if key is None else _address(key)
+
+
+def _text_digest(text: str) -> bytes:
     message = text.encode()
-    digest = keccak(b"\x19Ethereum Signed Message:\n%d" % len(message) + message)
-    key = _recover(digest, raw[:64], parity)
-    return None if key is None else Account("0x" + keccak(key)[-20:].hex())
+    return keccak(b"\x19Ethereum Signed Message:\n%d" % len(message) + message)
+
+
+def _address(public_key: bytes) -> str:
+    return "0x" + keccak(public_key)[-20:].hex()
+
+
+def _public_key(private_key: int) -> bytes:
+    assert 0 < private_key < CURVE.order, "a private key is a factor of the generator"
+    if library is not None:
+        return bytes(library.PrivateKey(private_key.to_bytes(32)).public_key.format(compressed=False)[1:])
+    point = CURVE.combine((private_key, CURVE.generator))
+    assert point is not None, "the order is prime"
+    return point[0].to_bytes(32) + point[1].to_bytes(32)
 
 
 def _recover(digest: bytes, r_and_s: bytes, parity: int) -> bytes | None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
-from countermand.dialects.tanx.curve import Curve, compiled
-from countermand.dialects.tanx.ethereum import keccak
+from countermand.curves.curve import Curve, compiled
+from countermand.curves.ethereum import keccak
 
 library: Final = compiled("fast_stark_crypto")
 
@@ -103,6 +103,28 @@ def verify(stark_key: int, message: int, r: int, s: int) -> bool:
     if library.get_public_key(message * pow(r, -1, CURVE.order) % CURVE.order) == stark_key:
         return False
     return bool(library.verify(stark_key, message, r, s))
+
+
+def sign(private_key: int, message: int) -> tuple[int, int]:
+    """r and s, the same for the same message. Raises ValueError for what cannot be signed."""
+    if not 0 < message < BOUND:
+        raise ValueError("what is signed is more than 0 and less than 2²⁵¹")
+    if not 0 < private_key < CURVE.order:
+        raise ValueError("a private key is from 1 to the curve's order − 1")
+    if library is None:
+        return sign_slowly(private_key, message)
+    r, s = library.sign(private_key, message)
+    return int(r), int(s)
+
+
+def sign_slowly(private_key: int, message: int) -> tuple[int, int]:
+    """The same in plain Python, with another nonce, and not in constant time."""
+    for attempt in range(256):
+        nonce, r, _ = CURVE.nonce_of(private_key, message, attempt)
+        inverse = nonce * pow(message + r * private_key, -1, CURVE.order) % CURVE.order
+        if 0 < r < BOUND and 0 < inverse < BOUND and (s := pow(inverse, -1, CURVE.order)) < BOUND:
+            return r, s
+    raise AssertionError("no nonce in 256")
 
 
 def verify_slowly(stark_key: int, message: int, r: int, inverse: int) -> bool:

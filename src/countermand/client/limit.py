@@ -1,0 +1,221 @@
+"""Trigger v1 and its older form limit/v2: orders that live on the chain. Only the maker's signature can do anything."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from countermand.client import words
+from countermand.client.checks import Checked, check_limit_cancel, check_limit_create
+from countermand.client.checks.limits import ExpectedLimit
+from countermand.client.effects import Flow, Pause
+from countermand.client.errors import BadAnswer, ClientError, OutcomeUnknown, Refused
+from countermand.client.exchange import Answered, exchange, pause_after, request
+from countermand.client.numbers import units, whole, without_none
+from countermand.client.operations import Api, Page, Pages, R, listing, operation
+from countermand.client.session import Session
+from countermand.client.shapes.limit import (
+    BuiltAnswer,
+    ExecutedAnswer,
+    LimitOrder,
+    LimitOrdersAnswer,
+    OpenOrder,
+)
+from countermand.client.signing import sign_transaction
+
+Root = Literal["/trigger/v1", "/limit/v2"]
+_OLDER: Final = "/limit/v2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """Sells `making` base units of the mint `sell` for at least `taking` base units of the mint `buy`.
+
+    `expires_at_s`: seconds since the epoch, None for never. `slippage_bps`: how much less a fill may give.
+    `fee_bps` of the output go to the token account `fee_account`, of an integrator.
+    """
+
+    sell: str
+    making: int
+    buy: str
+    taking: int
+    expires_at_s: int | None = None
+    slippage_bps: int | None = None
+    fee_bps: int | None = None
+    fee_account: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A transaction that was checked, not signed. `orders` are those that it opens or cancels."""
+
+    request_id: str | None
+    orders: tuple[str, ...]
+    checked: Checked = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A transaction that landed without an error, and what it was about."""
+
+    signature: str
+    orders: tuple[str, ...]
+
+    @property
+    def order(self) -> str:
+        """The only one. Raises ValueError if there are more."""
+        [order] = self.orders
+        return order
+
+
+class LimitOrders(Api[R]):
+    """`client.limit`. There is no login. Each method may be called again, but `place`, as it says."""
+
+    def __init__(self, runner: R, session: Session, root: Root = "/trigger/v1") -> None:
+        super().__init__(runner, session)
+        self._root = root
+
+    @operation
+    def place(self, order: Limit) -> Flow[Landed]:
+        """Build, check, sign, and land the transaction that opens an order.
+
+        One call opens one order at most: what is repeated inside is the same transaction. Raises `OutcomeUnknown`
+        when it is not known to have landed; its blockhash lives for a minute or so, and `reference` has its signature.
+        """
+        built = yield from _create(self._session, self._root, order)
+        return (yield from _execute(self._session, self._root, built))
+
+    @operation
+    def create(self, order: Limit) -> Flow[Built]:
+        """Only the transaction, checked, not signed. Repeating builds another, for another order."""
+        return (yield from _create(self._session, self._root, order))
+
+    @operation
+    def execute(self, built: Built) -> Flow[Landed]:
+        """Sign a transaction and land it. Repeating is safe: the same transaction lands once."""
+        return (yield from _execute(self._session, self._root, built))
+
+    @operation
+    def cancel(self, *orders: str) -> Flow[list[Landed]]:
+        """Cancel these orders of the wallet, five in a transaction. It counts when they have landed.
+
+        Repeating is safe: orders that are gone are left out. Raises `Refused` if none of them is open.
+        """
+        if not orders:
+            raise ValueError("name the orders to cancel; cancel_all cancels all")
+        return (yield from _cancel(self._session, self._root, orders))
+
+    @operation
+    def cancel_all(self) -> Flow[list[Landed]]:
+        """Cancel all open orders of the wallet, five in a transaction. Repeating is safe."""
+        return (yield from _cancel(self._session, self._root, None))
+
+    @operation
+    def open_orders(self, input_mint: str | None = None, output_mint: str | None = None) -> Flow[list[OpenOrder]]:
+        """The wallet's open orders as the chain has them, in the older form. A read."""
+        query = {"wallet": self._session.owner().address, "inputMint": input_mint, "outputMint": output_mint}
+        answered = yield from _ask(self._session, "GET", f"{self._root}/openOrders", query=without_none(query))
+        return answered.into(list[OpenOrder])
+
+    @listing
+    def orders(self, status: Literal["active", "history"] = "active") -> Pages[LimitOrder]:
+        """Iterate over the wallet's orders. A read. limit/v2 has the `history` only."""
+        session, root, wallet = self._session, self._root, self._session.owner().address
+        if root == _OLDER and status == "active":
+            raise ClientError("limit/v2 has no pages of open orders: use open_orders()")
+
+        def page(number: int) -> Flow[Page[LimitOrder]]:
+            path = f"{root}/orderHistory" if root == _OLDER else f"{root}/getTriggerOrders"
+            user = {"wallet": wallet} if root == _OLDER else {"user": wallet, "orderStatus": status}
+            answered = yield from _ask(session, "GET", path, query={**user, "page": str(number + 1)})
+            answer = answered.into(LimitOrdersAnswer)
+            more = answer.has_more_data if answer.total_pages is None else number + 1 < answer.total_pages
+            return [((row.order_key, row.open_tx), row) for row in answer.orders], bool(more)
+
+        return page
+
+
+def _ask(
+    session: Session, method: str, path: str, body: object = None, query: dict[str, str] | None = None
+) -> Flow[Answered]:
+    headers = {} if session.api_key is None else {"x-api-key": session.api_key}
+    return (yield from exchange(session.policy, request(method, path, body, query, headers)))
+
+
+def _create(session: Session, root: str, order: Limit) -> Flow[Built]:
+    maker = session.owner().address
+    params = {
+        "makingAmount": str(units("making", order.making)),
+        "takingAmount": str(units("taking", order.taking)),
+        "expiredAt": None if order.expires_at_s is None else str(whole("expires_at_s", order.expires_at_s)),
+        "slippageBps": None if order.slippage_bps is None else str(whole("slippage_bps", order.slippage_bps)),
+        "feeBps": None if order.fee_bps is None else str(whole("fee_bps", order.fee_bps)),
+    }
+    asked: dict[str, Any] = {
+        "inputMint": order.sell,
+        "outputMint": order.buy,
+        "maker": maker,
+        "payer": maker,
+        "params": without_none(params),
+        "computeUnitPrice": "auto",
+        "feeAccount": order.fee_account,
+    }
+    built = (yield from _ask(session, "POST", f"{root}/createOrder", without_none(asked))).into(BuiltAnswer)
+    transaction = built.transaction or built.tx
+    if transaction is None or built.order is None:
+        raise BadAnswer("there is no transaction or no order in the answer")
+    expected = ExpectedLimit(
+        maker=maker,
+        order=built.order,
+        input_mint=order.sell,
+        output_mint=order.buy,
+        making=order.making,
+        taking=order.taking,
+        expired_at=order.expires_at_s,
+        fee_bps=order.fee_bps,
+        fee_account=order.fee_account,
+        slippage_bps=order.slippage_bps,
+    )
+    checked = check_limit_create(transaction, expected, session.policy.fee_lamports_max)
+    return Built(built.request_id, (built.order,), checked)
+
+
+def _cancel(session: Session, root: str, orders: Sequence[str] | None) -> Flow[list[Landed]]:
+    """Not the pages but the server says which orders there are; each transaction says which it cancels."""
+    maker = session.owner().address
+    asked = without_none(
+        {"maker": maker, "orders": None if orders is None else list(orders), "computeUnitPrice": "auto"}
+    )
+    built = (yield from _ask(session, "POST", f"{root}/cancelOrders", asked)).into(BuiltAnswer)
+    transactions = built.transactions or built.txs
+    if not transactions:
+        raise BadAnswer("there are no transactions in the answer")
+    ready: list[Built] = []
+    for transaction in transactions:
+        checked, cancelled = check_limit_cancel(transaction, maker, orders, session.policy.fee_lamports_max)
+        ready.append(Built(built.request_id, cancelled, checked))
+    landed: list[Landed] = []
+    for each in ready:
+        done = yield from _execute(session, root, each)
+        landed.append(done)
+    return landed
+
+
+def _execute(session: Session, root: str, built: Built) -> Flow[Landed]:
+    """Raises `Refused` if it landed with an error, or was never taken."""
+    signed, signature = yield from sign_transaction(session.owner(), built.checked)
+    body = without_none({"requestId": built.request_id, "signedTransaction": signed})
+    for attempt in range(session.policy.attempts):
+        try:
+            answered = yield from _ask(session, "POST", f"{root}/execute", body)
+        except OutcomeUnknown as unknown:
+            raise OutcomeUnknown(str(unknown), signature=signature) from unknown
+        if answered.ok:
+            executed = answered.into(ExecutedAnswer)
+            if executed.status != "Success":
+                raise Refused(answered.response.status, executed.error or executed.status, answered.body())
+            return Landed(executed.signature, built.orders)
+        refusal = answered.refusal()
+        if not words.says(refusal.words, words.UNCONFIRMED):
+            raise refusal
+        yield Pause(pause_after(attempt, session.policy))
+    raise OutcomeUnknown(f"not confirmed after {session.policy.attempts} attempts", signature=signature)

@@ -1,0 +1,127 @@
+"""Recurring v1: orders by time that live on the chain. Only the user's signature can do anything."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from countermand.client import words
+from countermand.client.checks import Checked, check_dca_close, check_dca_open
+from countermand.client.checks.recurring import ExpectedDca
+from countermand.client.effects import Flow, Pause
+from countermand.client.errors import BadAnswer, OutcomeUnknown, Refused
+from countermand.client.exchange import Answered, exchange, pause_after, request
+from countermand.client.limit import Landed
+from countermand.client.numbers import units, whole, without_none
+from countermand.client.operations import Api, Page, Pages, R, listing, operation
+from countermand.client.session import Session
+from countermand.client.shapes.limit import BuiltAnswer, ExecutedAnswer, RecurringOrder, RecurringOrdersAnswer
+from countermand.client.signing import sign_transaction
+
+ROOT: Final = "/recurring/v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cycles:
+    """Sells `amount` base units of the mint `sell` in equal `cycles`, one every `interval_s` seconds.
+
+    `start_at_s`: seconds since the epoch, None for now.
+    """
+
+    sell: str
+    amount: int
+    buy: str
+    cycles: int
+    interval_s: int
+    start_at_s: int | None = None
+
+
+class RecurringOrders(Api[R]):
+    """`client.recurring`. There is no login. Each method may be called again, but `place`, as it says."""
+
+    @operation
+    def place(self, order: Cycles) -> Flow[Landed]:
+        """Build, check, sign, and land the transaction that opens an order.
+
+        One call opens one order at most. Raises `OutcomeUnknown` when it is not known to have landed; its blockhash
+        lives for a minute or so, and `reference` has its signature and the order's address.
+        """
+        session, user = self._session, self._session.owner().address
+        time = {
+            "inAmount": units("amount", order.amount),
+            "numberOfOrders": whole("cycles", order.cycles),
+            "interval": whole("interval_s", order.interval_s),
+            "minPrice": None,
+            "maxPrice": None,
+            "startAt": order.start_at_s,
+        }
+        asked = {"user": user, "inputMint": order.sell, "outputMint": order.buy, "params": {"time": time}}
+        built = (yield from _ask(session, "POST", "/createOrder", asked)).into(BuiltAnswer)
+        expected = ExpectedDca(
+            user=user,
+            input_mint=order.sell,
+            output_mint=order.buy,
+            amount=order.amount,
+            cycles=order.cycles,
+            interval_s=order.interval_s,
+            start_at=order.start_at_s,
+        )
+        checked, address = check_dca_open(_transaction(built), expected, session.policy.fee_lamports_max)
+        return (yield from _execute(session, built, address, checked))
+
+    @operation
+    def cancel(self, order: str) -> Flow[Landed]:
+        """Close an order: what is left, and what was bought, goes back to the wallet. It counts when it has landed.
+
+        Repeating is safe. Raises `Refused` if the order is gone, or another wallet's.
+        """
+        session, user = self._session, self._session.owner().address
+        asked = {"order": order, "user": user, "recurringType": "time"}
+        built = (yield from _ask(session, "POST", "/cancelOrder", asked)).into(BuiltAnswer)
+        checked = check_dca_close(_transaction(built), user, order, session.policy.fee_lamports_max)
+        return (yield from _execute(session, built, order, checked))
+
+    @listing
+    def orders(self, status: Literal["active", "history"] = "active") -> Pages[RecurringOrder]:
+        """Iterate over the wallet's orders by time, the newest first. A read."""
+        session, user = self._session, self._session.owner().address
+
+        def page(number: int) -> Flow[Page[RecurringOrder]]:
+            query = {"user": user, "recurringType": "time", "orderStatus": status, "page": str(number + 1)}
+            answered = yield from _ask(session, "GET", "/getRecurringOrders", query=query)
+            answer = answered.into(RecurringOrdersAnswer)
+            return [((row.order_key, row.open_tx), row) for row in answer.time], number + 1 < answer.total_pages
+
+        return page
+
+
+def _ask(
+    session: Session, method: str, path: str, body: object = None, query: dict[str, str] | None = None
+) -> Flow[Answered]:
+    headers = {} if session.api_key is None else {"x-api-key": session.api_key}
+    return (yield from exchange(session.policy, request(method, ROOT + path, body, query, headers)))
+
+
+def _transaction(built: BuiltAnswer) -> str:
+    transaction = built.transaction or built.tx
+    if transaction is None:
+        raise BadAnswer("there is no transaction in the answer")
+    return transaction
+
+
+def _execute(session: Session, built: BuiltAnswer, order: str, checked: Checked) -> Flow[Landed]:
+    signed, signature = yield from sign_transaction(session.owner(), checked)
+    body = without_none({"requestId": built.request_id or built.id, "signedTransaction": signed})
+    for attempt in range(session.policy.attempts):
+        try:
+            answered = yield from _ask(session, "POST", "/execute", body)
+        except OutcomeUnknown as unknown:
+            raise OutcomeUnknown(str(unknown), signature=signature, order=order) from unknown
+        refusal = answered.refusal()
+        if answered.ok:
+            executed = answered.into(ExecutedAnswer)
+            if executed.status == "Success":
+                return Landed(executed.signature, (order,))
+            raise Refused(answered.response.status, executed.error or executed.status, answered.body())
+        if not words.says(refusal.words, words.UNCONFIRMED):
+            raise refusal
+        yield Pause(pause_after(attempt, session.policy))
+    raise OutcomeUnknown(f"not confirmed after {session.policy.attempts} attempts", signature=signature, order=order)

@@ -1,0 +1,42 @@
+"""What the flows of one client share: who asks, its tokens, and how patient it is."""
+
+from dataclasses import dataclass, field
+
+from countermand.client.effects import Wallet
+from countermand.client.errors import ClientError
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How often and how long a client tries, in seconds, and what it pays at most.
+
+    `attempts`: how often a request is sent before its outcome counts as unknown. Pauses between them double from
+    `pause_s` to `pause_max_s`. `limited_s`: how long it waits in all while it is answered 429. `find_s`: how long it
+    looks for an order whose create was not answered, and waits for a fill under way. `lag_s`: how long a history may
+    show what was before. `fee_lamports_max`: it signs no transaction that
+    offers more as network fee.
+    """
+
+    attempts: int = 6
+    pause_s: float = 0.25
+    pause_max_s: float = 4
+    limited_s: float = 120
+    find_s: float = 30
+    lag_s: float = 15
+    fee_lamports_max: int = 5_000_000
+
+
+@dataclass(slots=True)
+class Session:
+    """`token`: of Trigger v2, once it was needed."""
+
+    wallet: Wallet | None
+    api_key: str | None = None
+    policy: Policy = field(default_factory=Policy)
+    token: str | None = None
+    vault: str | None = None
+
+    def owner(self) -> Wallet:
+        if self.wallet is None:
+            raise ClientError("this client has no wallet: give it one, or ask only for what needs none")
+        return self.wallet

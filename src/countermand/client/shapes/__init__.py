@@ -1,0 +1,1 @@
+"""What servers answer, as it is documented: fields that are not known are ignored, amounts are whole numbers."""
