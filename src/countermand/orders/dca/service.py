@@ -202,7 +202,7 @@ class DcaService:
     # --- the two steps of a cancel
 
     @_told("cancel")
-    async def cancel(self, order_id: OrderId, wallet: Wallet) -> Cancelling | Refused:
+    async def cancel(self, order_id: OrderId, wallet: Wallet, *, by_operator: bool = False) -> Cancelling | Refused:
         """From its answer on no round begins."""
         request_id = self._ids.request_id()
         for _ in range(_CRAFT_TRIES):
@@ -212,17 +212,16 @@ class DcaService:
                 order = await self._with_outcome_known(order)
                 craft = await self._withdrawal(order)
             made_from = 0 if order is None else order.version
-            answer = await self._shard.submit(RequestCancel(order_id, wallet, request_id, craft, made_from))
+            command = RequestCancel(order_id, wallet, request_id, craft, made_from, by_operator)
+            answer = await self._shard.submit(command)
             if not isinstance(answer, Refused):
                 return self._cancelling(answer.order)
             if answer.refusal is not Refusal.CRAFT_STALE:
                 return answer
-        return await self._cancel_without_craft(order_id, wallet, request_id)
+        return await self._cancel_without_craft(RequestCancel(order_id, wallet, request_id, None, 0, by_operator))
 
-    async def _cancel_without_craft(
-        self, order_id: OrderId, wallet: Wallet, request_id: RequestId
-    ) -> Cancelling | Refused:
-        answer = await self._shard.submit(RequestCancel(order_id, wallet, request_id, None, 0))
+    async def _cancel_without_craft(self, command: RequestCancel) -> Cancelling | Refused:
+        answer = await self._shard.submit(command)
         return answer if isinstance(answer, Refused) else self._cancelling(answer.order)
 
     def _cancelling(self, order: DcaOrder) -> Cancelling:

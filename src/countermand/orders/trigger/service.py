@@ -237,13 +237,15 @@ class TriggerService:
         )
 
     @_told("amend")
-    async def amend(self, order_id: OrderId, wallet: Wallet, amendment: Amendment) -> Answer | Refused:
-        return await self._shard.submit(AmendOrder(order_id, wallet, amendment))
+    async def amend(
+        self, order_id: OrderId, wallet: Wallet, amendment: Amendment, *, by_operator: bool = False
+    ) -> Answer | Refused:
+        return await self._shard.submit(AmendOrder(order_id, wallet, amendment, by_operator))
 
     # --- the two steps of a cancel
 
     @_told("cancel")
-    async def cancel(self, order_id: OrderId, wallet: Wallet) -> Cancelling | Refused:
+    async def cancel(self, order_id: OrderId, wallet: Wallet, *, by_operator: bool = False) -> Cancelling | Refused:
         """From its answer on nothing fills."""
         request_id = self._ids.request_id()
         for _ in range(_CRAFT_TRIES):
@@ -253,17 +255,16 @@ class TriggerService:
                 group = await self._with_outcome_known(group)
                 craft = await self._withdrawal(group)
             made_from = 0 if group is None else group.version
-            answer = await self._shard.submit(RequestCancel(order_id, wallet, request_id, craft, made_from))
+            command = RequestCancel(order_id, wallet, request_id, craft, made_from, by_operator)
+            answer = await self._shard.submit(command)
             if not isinstance(answer, Refused):
                 return self._cancelling(answer.group)
             if answer.refusal is not Refusal.CRAFT_STALE:
                 return answer
-        return await self._cancel_without_craft(order_id, wallet, request_id)
+        return await self._cancel_without_craft(RequestCancel(order_id, wallet, request_id, None, 0, by_operator))
 
-    async def _cancel_without_craft(
-        self, order_id: OrderId, wallet: Wallet, request_id: RequestId
-    ) -> Cancelling | Refused:
-        answer = await self._shard.submit(RequestCancel(order_id, wallet, request_id, None, 0))
+    async def _cancel_without_craft(self, command: RequestCancel) -> Cancelling | Refused:
+        answer = await self._shard.submit(command)
         return answer if isinstance(answer, Refused) else self._cancelling(answer.group)
 
     def _cancelling(self, group: OrderGroup) -> Cancelling:

@@ -83,6 +83,8 @@ class AmendOrder:
     order_id: OrderId
     wallet: Wallet
     amendment: Amendment
+    by_operator: bool = False
+    """Not the owner asks for it, but the operator of a sandbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class RequestCancel:
     """For a new cancellation; one that is under way keeps its own."""
     craft: UnsignedTransaction | None
     made_from: int
+    by_operator: bool = False
 
 
 @dataclass(frozen=True, slots=True)
