@@ -20,6 +20,14 @@ Responses: TypeAlias = Mapping[int, tuple[str, Schema]]
 Parameter: TypeAlias = Mapping[str, Any]
 """As OpenAPI writes it, but that its example may be a `Variable`."""
 
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """The schema of an answer that is a stream of server-sent events: that of the data of one."""
+
+    schema: Schema
+
+
 _REF: Final = "#/components/schemas/{name}"
 _IN_BRACES: Final = re.compile(r"\{(\w+)\}")
 
@@ -100,7 +108,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {
         "summary": operation.summary,
         "responses": {
-            str(status): {"description": meaning, "content": _json(schema)}
+            str(status): {"description": meaning, "content": _content(schema)}
             for status, (meaning, schema) in operation.responses.items()
         },
     }
@@ -113,6 +121,10 @@ def _operation(operation: Operation) -> dict[str, Any]:
     if operation.security is not None:
         described["security"] = [{operation.security: []}]
     return described
+
+
+def _content(schema: Schema) -> dict[str, Any]:
+    return {"text/event-stream": {"schema": schema.schema}} if isinstance(schema, Streamed) else _json(schema)
 
 
 def _json(schema: Schema, example: Mapping[str, Any] | None = None) -> dict[str, Any]:

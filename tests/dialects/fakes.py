@@ -294,11 +294,15 @@ class FakeOrders(TriggerService):
         assert submission.user_signature is not None
         return Placed(group, submission.user_signature, repeated=not decided[1])
 
-    async def amend(self, order_id: OrderId, wallet: Wallet, amendment: Amendment) -> Answer[OrderGroup] | Refused:
+    async def amend(
+        self, order_id: OrderId, wallet: Wallet, amendment: Amendment, *, by_operator: bool = False
+    ) -> Answer[OrderGroup] | Refused:
         decided = self.decide(AmendOrder(order_id, wallet, amendment))
         return decided if isinstance(decided, Refused) else Answer(*decided)
 
-    async def cancel(self, order_id: OrderId, wallet: Wallet) -> Cancelling[OrderGroup] | Refused:
+    async def cancel(
+        self, order_id: OrderId, wallet: Wallet, *, by_operator: bool = False
+    ) -> Cancelling[OrderGroup] | Refused:
         group = self.desk.groups.get(order_id)
         craft = None
         if group is not None and self.builds:

@@ -80,6 +80,10 @@ class Shell:
 
     def pastes(self, method: str, path: str) -> Any:
         """The command is not touched: `curl` is told from outside to say its status. Returns the body of the answer."""
+        return json.loads(self.reads(method, path))
+
+    def reads(self, method: str, path: str) -> bytes:
+        """The same of an answer that is no JSON."""
         name = method, path
         used = set(re.findall(r"\$(\w+)", self.page.commands[name]))
         assert used <= self.page.variables, "the page names every variable"
@@ -92,7 +96,7 @@ class Shell:
         first = self.page.statuses[name][0]
         assert int(done.stdout) == first, (pasted, done.stdout, said.read_text())
         self.run.append(name)
-        return json.loads(said.read_bytes())
+        return said.read_bytes()
 
     def sets(self, **variables: object) -> None:
         self.variables |= {name: str(value) for name, value in variables.items()}
@@ -134,8 +138,10 @@ def trades_by_trigger_v2(shell: Shell, wallet: Keypair) -> None:
     shell.pastes("PATCH", f"{V2}/orders/price/{{order_id}}")
     assert shell.pastes("GET", f"{V2}/orders/history/{{order_id}}")["triggerPriceUsd"] == 1100
     assert shell.pastes("GET", f"{V2}/orders/history")["orders"]
-    shell.sets(ORDER=shell.variables["ORDER_ID"])
+    shell.sets(ORDER=shell.variables["ORDER_ID"], OPEN_ORDER=shell.variables["ORDER_ID"])
     assert "timeline" in shell.pastes("GET", "/sandbox/orders/{order_id}")
+    shell.pastes("PATCH", "/sandbox/orders/{order_id}")
+    shell.pastes("DELETE", "/sandbox/orders/{order_id}")
     cancelling = shell.pastes("POST", f"{V2}/orders/price/cancel/{{order_id}}")
     shell.sets(CANCEL_REQUEST_ID=cancelling["requestId"], SIGNED_WITHDRAWAL=signed(cancelling["transaction"], wallet))
     shell.pastes("POST", f"{V2}/orders/price/confirm-cancel/{{order_id}}")
@@ -217,6 +223,11 @@ def trades_at_tanx(shell: Shell, key: int) -> None:
 
 
 def looks_at_the_sandbox(shell: Shell) -> None:
+    shell.sets(REQUEST=shell.pastes("GET", "/sandbox/requests")["requests"][0]["number"])
+    shell.pastes("GET", "/sandbox/requests/{number}")
+    shell.reads("GET", "/sandbox/events")
+    for path in ("/sandbox/prices", "/sandbox/books", "/sandbox/wallets"):
+        shell.pastes("GET", path)
     for method, path in (
         *[("GET", "/sandbox"), ("GET", "/sandbox/audit"), ("GET", "/sandbox/orders"), ("GET", "/sandbox/liquidity")],
         *[("PUT", "/sandbox/prices"), ("PUT", "/sandbox/liquidity"), ("PUT", "/sandbox/faults")],

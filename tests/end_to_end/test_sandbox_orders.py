@@ -60,6 +60,12 @@ def test_an_order_says_what_it_is_and_that_it_waits_for_its_price(venue: Venue, 
     assert shown["legs"] == [
         {"role": "trigger", "triggerCondition": "above", "triggerPriceUsd": "260", "slippageBps": None}
     ]
+    assert shown["waiting"] == {
+        "for": "price",
+        "mint": SOL.mint,
+        "priceUsd": "258.4",
+        "legs": [{"role": "trigger", "triggerCondition": "above", "triggerPriceUsd": "260", "awayBps": 61}],
+    }
     assert shown["waitsFor"] == "triggers at ≥ 260, the price is 258.4"
     assert told(shown) == [("order_placed", "place_order"), ("deposit_landed", "resolve_attempt")]
 
@@ -78,6 +84,8 @@ def test_a_swap_below_its_minimum_says_by_how_much(venue: Venue, alice: Trader) 
     assert shown["timeline"][3]["reason"].startswith(TOO_LITTLE)
     assert shown["waitsFor"].startswith(f"its last fill failed ({TOO_LITTLE}")
     assert "next try in 1 s" in shown["waitsFor"]
+    assert (shown["waiting"]["for"], shown["waiting"]["until"]) == ("pause", shown["retryAt"])
+    assert shown["waiting"]["reason"].startswith(TOO_LITTLE)
     venue.advances(0.25)
     assert "next try in 0.75 s" in inspected(venue, order)["waitsFor"]
     (line,) = [line for line in lines_of(venue, order) if line["event"] == "fill_failed"]
@@ -124,6 +132,7 @@ def test_a_deposit_that_does_not_land(venue: Venue, alice: Trader) -> None:
     assert alice.creates(body).status == 500
     (shown,) = listed(venue, f"?wallet={alice.wallet}")
     assert (shown["state"], shown["waitsFor"]) == ("pending", "its deposit has not landed")
+    assert inspected(venue, shown["id"])["waiting"] == {"for": "deposit", "lacks": None}
     venue.faults(expireBlockhashes=True)
     venue.settles()
     shown = inspected(venue, shown["id"])

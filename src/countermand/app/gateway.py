@@ -1,6 +1,6 @@
 """Builds the HTTP gateway of a venue: dialects, the chain's JSON-RPC, an operator's paths."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -23,6 +23,7 @@ from countermand.dialects.trigger_v2 import routes as trigger_routes
 from countermand.dialects.trigger_v2.context import TriggerV2Context
 from countermand.gateway import operations
 from countermand.gateway.asgi import App as AsgiApp
+from countermand.gateway.exchanges import ExchangeObserver, nobody_looks
 from countermand.gateway.falcon_app import FalconApp, new_app
 from countermand.gateway.http_gateway import HttpGateway
 from countermand.solana.facade.http import RpcResource, SocketHub
@@ -39,7 +40,8 @@ class GatewayExtensions:
 
     `rpc`: the facade of a chain of our own. `mount`: more paths. `around`: wraps the dialects. `documents`: OpenAPI.
     `liquidity_usd`: how much can be swapped here. `no_creates`: why no Trigger v2 order can be placed here.
-    `missing`: what this venue lacks, so that some orders never fill.
+    `missing`: what this venue lacks, so that some orders never fill. `observe` is shown the dialects' requests,
+    `closers` end streams when the server stops, and `front` is at `/` in the place of the small page.
     """
 
     rpc: tuple[RpcResource, SocketHub] | None
@@ -50,6 +52,9 @@ class GatewayExtensions:
     mount: Callable[[FalconApp], None] = lambda _: None
     around: Callable[[AsgiApp], AsgiApp] = lambda app: app
     documents: Documents = field(default_factory=dict)
+    observe: ExchangeObserver = nobody_looks
+    closers: Sequence[Callable[[], Awaitable[None]]] = ()
+    front: object | None = None
 
 
 def build_gateway(families: Families, surroundings: GatewayExtensions) -> HttpGateway:
@@ -70,10 +75,11 @@ def build_gateway(families: Families, surroundings: GatewayExtensions) -> HttpGa
         },
         sandbox=infra.settings.sandbox,
         rpc=surroundings.rpc is not None,
+        front=surroundings.front,
     )
-    closers = [] if surroundings.rpc is None else [surroundings.rpc[1].close]
+    closers = [*([] if surroundings.rpc is None else [surroundings.rpc[1].close]), *surroundings.closers]
     around = surroundings.around(cast("AsgiApp", app))
-    return HttpGateway(around, infra.settings, keys=infra.stores.keys, closers=closers)
+    return HttpGateway(around, infra.settings, keys=infra.stores.keys, closers=closers, observe=surroundings.observe)
 
 
 def _first(*reasons: Callable[[], str | None]) -> Callable[[], str | None]:

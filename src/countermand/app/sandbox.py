@@ -1,6 +1,6 @@
 """The root of a sandbox: a whole venue, with a chain, prices and a clock that its owner moves, and faults on demand."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import astuple, dataclass
 from typing import Final
@@ -29,6 +29,7 @@ from countermand.orders.dca.inspection import DcaInspection
 from countermand.orders.shards import BOOK_SHARD, DCA_SHARD, TRIGGER_SHARD
 from countermand.orders.trigger.inspection import TriggerInspection
 from countermand.sandbox import openapi, routes
+from countermand.sandbox.bell import Bell
 from countermand.sandbox.faucet import Faucet
 from countermand.sandbox.faults import (
     CrashingBookStore,
@@ -42,11 +43,16 @@ from countermand.sandbox.faults import (
     WorldFaults,
 )
 from countermand.sandbox.gateway_faults import FaultyApp, GatewayFaults
+from countermand.sandbox.operator import Operator
 from countermand.sandbox.orders import OrderInspector
 from countermand.sandbox.pool import LIQUIDITY_USD, SandboxPool, pool_account, sandbox_accounts
+from countermand.sandbox.price_history import PriceHistory
+from countermand.sandbox.requests import RequestLog
 from countermand.sandbox.sandbox import Sandbox, SandboxDependencies, stored_clock, stored_seed
 from countermand.sandbox.snapshots import Snapshots
+from countermand.sandbox.stream import EventStream, state_of
 from countermand.sandbox.tanx import TanxSandbox
+from countermand.sandbox.wallets import Wallets
 from countermand.sandbox.wire import AuditWire, ColumnWire, CurrencyWire
 from countermand.services.custody.vaults import VaultKeys
 from countermand.services.prices import Prices
@@ -56,6 +62,7 @@ from countermand.settings import Settings
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade.http import RpcResource, SocketHub
 from countermand.solana.genesis import Genesis
+from countermand.solana.programs.anchor import key
 from countermand.store.fences import take_all
 from countermand.store.postgres import PostgresStore
 from countermand.store.records_postgres import PostgresRecords
@@ -122,26 +129,61 @@ def _assembled(
     for store in (stores.trigger, stores.dca, stores.book, stores.builds, stores.vaults):
         assert isinstance(store, CrashingStore | CrashingDcaStore | CrashingBookStore | CrashingBuilds | CrashingVaults)
         store.faults = faults
-    gateway_faults, faucet = GatewayFaults(), Faucet(chain)
-    dependencies = _dependencies(families, chain, world, faults, gateway_faults, pool, faucet)
+    gateway_faults, faucet, seen = GatewayFaults(), Faucet(chain), _Seen.of(families)
+    dependencies = _dependencies(families, chain, world, faults, gateway_faults, pool, faucet, seen)
     sandbox = Sandbox(dependencies, seed)
     kept = CrashingSnapshots(dsn)
     kept.faults = faults
     snapshots = Snapshots(sandbox, dependencies, kept, lambda: _forget_members(families.book))
+    watching = seen.watching(families, lambda: state_of(sandbox.shown()))
     hub = SocketHub(chain, is_up=world.is_up)
     surroundings = GatewayExtensions(
         rpc=(RpcResource(chain, hub, send=world.send, airdrop=faucet.airdrop, is_up=world.is_up), hub),
         missing=lambda: (),
         liquidity_usd=LIQUIDITY_USD,
-        mount=lambda app: _mount(app, families, sandbox, snapshots),
+        mount=lambda app: _mount(app, families, sandbox, snapshots, watching),
         around=lambda app: FaultyApp(app, gateway_faults),
         documents={"sandbox": openapi.openapi},
+        observe=seen.requests,
+        closers=(watching.events.close,),
     )
     app = App(families, build_gateway(families, surroundings), sandbox.begin, chain)
     return SandboxApp(families, chain, sandbox, app)
 
 
-def _mount(app: FalconApp, families: Families, sandbox: Sandbox, snapshots: Snapshots) -> None:
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the sandbox remembers of its venue, in memory alone."""
+
+    bell: Bell
+    requests: RequestLog
+    prices: PriceHistory
+
+    @classmethod
+    def of(cls, families: Families) -> "_Seen":
+        infra, bell = families.infrastructure, Bell()
+        prices = PriceHistory(lambda: infra.prices.newest, infra.clock.now, bell)
+        infra.prices.add_observer(prices.observe)
+        return cls(bell, RequestLog(infra.clock.now, bell), prices)
+
+    def forget(self) -> None:
+        self.requests.forget()
+        self.prices.forget()
+
+    def watching(self, families: Families, state: Callable[[], bytes]) -> routes.Watching:
+        infra = families.infrastructure
+        shards = (families.trigger.shard, families.dca.shard, families.book.shard)
+        logs = {shard.number: shard.events for shard in shards}
+        wallets = Wallets(
+            infra.stores.vaults, families.trigger.transactions, infra.chain, lambda each: bytes(key(each))
+        )
+        stream = EventStream(logs, self.requests, self.prices, self.bell, state)
+        return routes.Watching(self.requests, self.prices, stream, wallets)
+
+
+def _mount(
+    app: FalconApp, families: Families, sandbox: Sandbox, snapshots: Snapshots, watching: routes.Watching
+) -> None:
     infra, book = families.infrastructure, families.book
     tanx = TanxSandbox(book.service, infra.stores.members, book.stark_keys, infra.clock.now)
     records = PostgresRecords(infra.stores.trigger.readers)
@@ -153,8 +195,11 @@ def _mount(app: FalconApp, families: Families, sandbox: Sandbox, snapshots: Snap
         book.service.markets,
         infra.prices.price_of,
         infra.clock.now,
+        families.trigger.custody.shortfall_or_flaw,
     )
-    resource = routes.SandboxResource(sandbox, tanx, lambda: _audited(infra.stores.trigger), inspector, snapshots)
+    operator = Operator(families.trigger.shard, families.trigger.orders, families.dca.shard, families.dca.orders, tanx)
+    audited = lambda: _audited(infra.stores.trigger)  # noqa: E731
+    resource = routes.SandboxResource(sandbox, tanx, audited, inspector, snapshots, operator, watching)
     routes.mount(app, resource)
 
 
@@ -166,6 +211,7 @@ def _dependencies(
     gateway_faults: GatewayFaults,
     pool: SandboxPool,
     faucet: Faucet,
+    seen: _Seen,
 ) -> SandboxDependencies:
     infra, trigger, book = families.infrastructure, families.trigger, families.book
 
@@ -192,6 +238,7 @@ def _dependencies(
         invalidate=families.on_chain_jumped,
         clear_orders=lambda: _clear_orders(infra.stores, book),
         genesis=lambda: _genesis(infra.keys),
+        forget_seen=seen.forget,
         equip=equip,
         added_tokens=lambda: added_tokens(infra.stores),
     )

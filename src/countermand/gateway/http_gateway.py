@@ -26,6 +26,7 @@ from countermand.gateway.asgi import (
     sandbox_answer,
 )
 from countermand.gateway.body import Bodies, BodyMalformed, BodyRefused, PeerLeft
+from countermand.gateway.exchanges import Exchange, ExchangeObserver, nobody_looks
 from countermand.gateway.keys import INVALID, ApiKeys
 from countermand.gateway.origins import Origins, is_loopback, is_loopback_host, is_preflight
 from countermand.gateway.rate import RateWindow
@@ -63,7 +64,10 @@ _NO_ROUTE_HAS: Final = "TRACE"
 
 
 class HttpGateway:
-    """An ASGI app around another. `closers` are asked to end their streams when the server stops."""
+    """An ASGI app around another. `closers` are asked to end their streams when the server stops.
+
+    `observe` is shown every request of the dialects, and what it was answered.
+    """
 
     def __init__(
         self,
@@ -72,6 +76,7 @@ class HttpGateway:
         *,
         keys: KeyStore | None = None,
         closers: Iterable[Callable[[], Awaitable[None]]] = (),
+        observe: ExchangeObserver = nobody_looks,
         clock: Callable[[], float] = time.time,
         body_seconds_max: float | None = None,
     ) -> None:
@@ -82,6 +87,7 @@ class HttpGateway:
         self._window = RateWindow(clock)
         self._bodies = Bodies() if body_seconds_max is None else Bodies(body_seconds_max)
         self._closers = tuple(closers)
+        self._observe = observe
         self._in_flight: dict[str, int] = {}
         self._ids = count(1)
         self._boot = os.urandom(8).hex().encode()
@@ -131,9 +137,30 @@ class HttpGateway:
         path: str = scope["path"]
         headers: dict[bytes, bytes] = dict(scope["headers"])
         area = area_of(path)
+        exchange = self._observe(scope) if area.dialect else None
+        if exchange is None:
+            await self._answer_in(area, headers, None, scope, receive, send, crowded=crowded)
+            return
+        try:
+            await self._answer_in(area, headers, exchange, scope, receive, exchange.watching(send), crowded=crowded)
+        finally:
+            exchange.ends()
+
+    async def _answer_in(
+        self,
+        area: Area,
+        headers: dict[bytes, bytes],
+        exchange: Exchange | None,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        *,
+        crowded: bool,
+    ) -> None:
+        path: str = scope["path"]
         preflight = self._origins.preflight(headers, area) if is_preflight(scope["method"], headers) else None
         origin = None if preflight else headers.get(b"origin")
-        send = self._outwards(send, scope["method"], area, origin, preflight=preflight is not None)
+        send = self._outwards(send, scope, area, origin, preflight=preflight is not None)
         length = headers.get(b"content-length")
         has_body = b"transfer-encoding" in headers or length not in (None, b"0")
         refusal = CROWDED if crowded else preflight or self._refusal(scope, area, headers, has_body=has_body)
@@ -143,6 +170,8 @@ class HttpGateway:
         if refusal is None and has_body:
             try:
                 body = await self._bodies.read(receive, None if length is None else int(length))
+                if exchange is not None:
+                    exchange.has_body(body)
                 # These two judge their bodies themselves, in their own words.
                 judged_there = area.sandbox or path.startswith(_RPC)
                 problem = None if judged_there else problem_of_body(body, headers)
@@ -205,8 +234,10 @@ class HttpGateway:
         media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         return NOT_JSON if has_body and media_type != b"application/json" else None
 
-    def _outwards(self, send: Send, method: str, area: Area, origin: bytes | None, *, preflight: bool) -> Send:
+    def _outwards(self, send: Send, scope: Scope, area: Area, origin: bytes | None, *, preflight: bool) -> Send:
         """What an answer gets on its way out: the headers of the gateway and of CORS."""
+        method: str = scope["method"]
+        began_ns = time.monotonic_ns()
         extra: list[Header] = [] if preflight else list(self._origins.headers(origin, area))
         if area.keyed:
             extra.append((b"x-api-gateway-request-id", b"%s-%012x" % (self._boot, next(self._ids))))
@@ -217,6 +248,7 @@ class HttpGateway:
                     event = {"type": event["type"], "status": 204, "headers": _only_allow(event["headers"])}
                 status: int = event["status"]
                 telemetry.answered(area, status)
+                telemetry.request_answered(method, scope["path"], status, began_ns)
                 if area.keyed and status in {200, 429}:
                     extra.extend(self._window.exhausted() if status == 429 else self._window.headers())
                 headers = event.get("headers", ())

@@ -27,17 +27,18 @@ def mount(
     sandbox: bool,
     rpc: bool = True,
     registry: CollectorRegistry = REGISTRY,
+    front: object | None = None,
 ) -> None:
     """Adds the operations to an app. `not_ready_because` is None when the venue would serve orders.
 
-    `missing` names what it serves them without.
+    `missing` names what it serves them without. `front`: the resource at `/`; None: a small page with the URLs.
     """
     app.add_route("/health/live", LiveResource())
     app.add_route("/health/ready", ReadyResource(not_ready_because, missing))
     app.add_route("/metrics", MetricsResource(registry))
     app.add_route("/openapi/{file}", OpenApiResource(documents))
     app.add_route("/docs", DocsResource(documents))
-    app.add_route("/", FrontResource(documents, sandbox=sandbox, rpc=rpc))
+    app.add_route("/", FrontResource(documents, sandbox=sandbox, rpc=rpc) if front is None else front)
 
 
 class LiveResource:

@@ -1,5 +1,7 @@
 """The gateway's log lines and metrics."""
 
+import logging
+import time
 from typing import Final
 
 import structlog
@@ -22,6 +24,13 @@ def answered(area: Area, status: int) -> None:
     if counter is None:
         counter = _COUNTERS[area.name, status] = _ANSWERS.labels(area.name, str(status))
     counter.inc()
+
+
+def request_answered(method: str, path: str, status: int, began_ns: int) -> None:
+    """One line a request, for who debugs: without its query, which may hold a secret."""
+    if _log.is_enabled_for(logging.DEBUG):
+        milliseconds = round((time.monotonic_ns() - began_ns) / 1_000_000, 1)
+        _log.debug("request answered", method=method, path=path, status=status, milliseconds=milliseconds)
 
 
 def connection_cut(reason: str) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from countermand.examples import USDC, WALLET, Variable
-from countermand.openapi import Operation, Responses, Schema, document, in_path, query
-from countermand.sandbox import wire
+from countermand.openapi import Operation, Responses, Schema, Streamed, document, in_path, query
+from countermand.sandbox import price_history, requests, stream, wire
 from countermand.sandbox.orders import LIMIT, LIMIT_MAX, STATES
 
 _ABOUT: Final = (
@@ -19,12 +19,18 @@ _SNAPSHOT: Final = Variable("SNAPSHOT", "before", "the name of a snapshot")
 _ANY_ORDER: Final = Variable(
     "ORDER", "0199c36d-3a0e-7c1e-8f5b-6d3f0f6f5d3c", "an order's id, or its account on the chain"
 )
+_OPEN_ORDER: Final = Variable("OPEN_ORDER", "0199c36d-3a0e-7c1e-8f5b-6d3f0f6f5d3c", "the id of an open trigger order")
+_REQUEST: Final = Variable("REQUEST", 1, "the `number` of a request")
 _FILTERS: Final[Mapping[str, dict[str, Any]]] = {
     "family": {"type": "string", "enum": list(STATES)},
     "wallet": {"type": "string", "description": "A wallet, or the Ethereum address of an account"},
     "state": {"type": "string", "enum": list(dict.fromkeys(each for states in STATES.values() for each in states))},
     "limit": {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT},
 }
+
+
+def _limited(most: int, given: int) -> dict[str, Any]:
+    return {"type": "integer", "minimum": 1, "maximum": most, "default": given}
 
 
 def _responses(answer: Schema = wire.SandboxWire, *, not_found: str | None = None) -> Responses:
@@ -172,6 +178,63 @@ _OPERATIONS: Final = (
         _responses(wire.OrderWire, not_found="No order of this venue"),
         (in_path("order_id", {"type": "string"}, _ANY_ORDER),),
     ),
+    Operation(
+        "patch",
+        "/sandbox/orders/{order_id}",
+        "Amend a trigger order as an operator, whosever it is",
+        _responses(wire.OrderWire, not_found="No order of this venue"),
+        (in_path("order_id", {"type": "string"}, _OPEN_ORDER),),
+        body=wire.AmendRequest,
+        example={"triggerPriceUsd": "1200.5"},
+    ),
+    Operation(
+        "delete",
+        "/sandbox/orders/{order_id}",
+        "Cancel an order as an operator: nothing of it trades any more, and its owner withdraws",
+        _responses(wire.OrderWire, not_found="No order of this venue"),
+        (in_path("order_id", {"type": "string"}, _OPEN_ORDER),),
+    ),
+    Operation(
+        "get",
+        "/sandbox/prices",
+        "The prices of a token since the process started, the oldest first",
+        _responses(wire.PricesWire),
+        query({"mint": {"type": "string"}, "limit": _limited(price_history.KEPT, 1_000)}, {"mint": "SOL"}),
+    ),
+    Operation(
+        "get",
+        "/sandbox/requests",
+        "The newest requests of the order APIs and their answers; secrets, tokens and signatures are hidden",
+        _responses(wire.RequestsWire),
+        query({"limit": _limited(requests.KEPT, 50)}, {"limit": 10}),
+    ),
+    Operation(
+        "get",
+        "/sandbox/requests/{number}",
+        "One of them",
+        _responses(wire.RequestWire, not_found="It is not among the newest"),
+        (in_path("number", {"type": "integer", "minimum": 1}, _REQUEST),),
+    ),
+    Operation(
+        "get",
+        "/sandbox/events",
+        "What happens, as server-sent events: from any past position on, and then live",
+        _responses(Streamed({"oneOf": [wire.EventWire, wire.RequestSummaryWire, wire.PriceEventWire]})),
+        query(
+            {
+                "from": {
+                    "type": "string",
+                    "default": "now",
+                    "description": "start, recent, now, or the id of an event",
+                },
+                "include": {"type": "string", "default": "orders", "description": ", ".join(stream.INCLUDED)},
+                "limit": {"type": "integer", "minimum": 1, "maximum": stream.LIMIT_MAX},
+            },
+            {"from": "start", "limit": 3},
+        ),
+    ),
+    Operation("get", "/sandbox/books", "Depth and newest trades of tanX's books", _responses(wire.BooksWire)),
+    Operation("get", "/sandbox/wallets", "The wallets with a vault, and what they hold", _responses(wire.WalletsWire)),
 )
 
 

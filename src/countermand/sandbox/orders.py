@@ -1,6 +1,6 @@
 """Any order of any family, as `GET /sandbox/orders` shows it: its terms, its timeline, and what it waits for."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -9,6 +9,7 @@ import base58
 
 from countermand.dialects.tanx.accounts import account_of
 from countermand.dialects.trigger_v2.states import DCA, RAW, DcaState, DisplayState, display_state
+from countermand.kernel.ports import Unavailable
 from countermand.orders.book.inspection import BookInspection
 from countermand.orders.book.model.market import Market, MarketSymbol
 from countermand.orders.book.model.order import BookOrder
@@ -23,12 +24,14 @@ from countermand.orders.trigger.inspection import TriggerInspection
 from countermand.orders.trigger.model.order import Leg, OrderGroup
 from countermand.orders.trigger.model.order import State as TriggerState
 from countermand.sandbox.reading import SandboxRefused, refused_choice, shown
+from countermand.sandbox.waiting import KEEPER, book_waiting, dca_waiting, trigger_waiting
 from countermand.sandbox.wording import PriceOf, book_waits_for, dca_waits_for, ticks_text, trigger_waits_for
 from countermand.solana.programs.limit_order import LimitOrderAccount as LimitOrder
 from countermand.values.identity import Address, OrderId
 from countermand.values.instant import Instant
 from countermand.values.quantities import decimal_text, dollars
 from countermand.values.timeline import TimelineEntry
+from countermand.values.transactions import UnsignedTransaction
 
 TRIGGER: Final = "trigger"
 DCA_FAMILY: Final = "dca"
@@ -109,7 +112,9 @@ class OrderInspector:
         markets: Mapping[MarketSymbol, Market],
         price_of: PriceOf,
         now: Callable[[], Instant],
+        flaw: Callable[[UnsignedTransaction], Awaitable[str | None]],
     ) -> None:
+        """`flaw`: why the chain would not take a transaction now; it may raise `Unavailable`."""
         self._trigger = trigger
         self._dca = dca
         self._book = book
@@ -117,6 +122,7 @@ class OrderInspector:
         self._markets = markets
         self._price_of = price_of
         self._now = now
+        self._flaw = flaw
 
     async def order(self, name: str) -> Shown | None:
         """By its id, or by its account on the chain."""
@@ -159,8 +165,21 @@ class OrderInspector:
         found = await self._trigger.order(order_id)
         if found is None:
             return None
-        words = trigger_waits_for(found.order, found.timeline, self._price_of, self._now())
-        return _trigger_order(found.order) | {"timeline": _timeline(found.timeline), "waitsFor": words}
+        group, timeline = found.order, found.timeline
+        lacks = await self._lacks(group)
+        words = trigger_waits_for(group, timeline, self._price_of, self._now(), lacks)
+        waiting = trigger_waiting(group, timeline, self._price_of, lacks)
+        return _trigger_order(group) | {"timeline": _timeline(timeline), "waitsFor": words, "waiting": waiting}
+
+    async def _lacks(self, group: OrderGroup) -> str | None:
+        """Why its deposit cannot land now. A chain that is silent says nothing."""
+        attempt = group.progress.attempt
+        if group.state is not TriggerState.DEPOSITING or attempt is None:
+            return None
+        try:
+            return await self._flaw(attempt.craft)
+        except Unavailable:
+            return None
 
     async def _trigger_orders(self, wanted: OrdersAsked, limit: int) -> list[Shown]:
         states = None
@@ -169,15 +188,23 @@ class OrderInspector:
         groups = await self._trigger.orders(wanted.owner, states, limit)
         now = self._now()
         return [
-            _trigger_order(each) | {"waitsFor": trigger_waits_for(each, (), self._price_of, now)} for each in groups
+            _trigger_order(each)
+            | {
+                "waitsFor": trigger_waits_for(each, (), self._price_of, now),
+                "waiting": trigger_waiting(each, (), self._price_of, None),
+            }
+            for each in groups
         ]
 
     async def _dca_order(self, order_id: OrderId) -> Shown | None:
         found = await self._dca.order(order_id)
         if found is None:
             return None
-        waits = {"waitsFor": dca_waits_for(found.order, self._now())}
-        return _dca_order(found.order) | {"timeline": _timeline(found.timeline)} | waits
+        return self._shown_dca(found.order, self._now()) | {"timeline": _timeline(found.timeline)}
+
+    def _shown_dca(self, order: DcaOrder, now: Instant) -> Shown:
+        words, waiting = dca_waits_for(order, self._price_of, now), dca_waiting(order, self._price_of)
+        return _dca_order(order) | {"waitsFor": words, "waiting": waiting}
 
     async def _dca_orders(self, wanted: OrdersAsked, limit: int) -> list[Shown]:
         states = None
@@ -185,7 +212,7 @@ class OrderInspector:
             states = [state for state in DcaOrderState if DCA[state].value == wanted.state]
         now = self._now()
         orders = await self._dca.orders(wanted.owner, states, limit)
-        return [_dca_order(each) | {"waitsFor": dca_waits_for(each, now)} for each in orders]
+        return [self._shown_dca(each, now) for each in orders]
 
     async def _book_order(self, which: BookOrderId | str) -> Shown | None:
         found = await self._book.order(which)
@@ -200,7 +227,8 @@ class OrderInspector:
     async def _of_book(self, order: BookOrder, timeline: Shown) -> Shown:
         market = self._markets[order.terms.market]
         last = await self._book.last_trade(market.symbol)
-        return _book_order(order, market) | timeline | {"waitsFor": book_waits_for(order, market, last)}
+        words, waiting = book_waits_for(order, market, last), book_waiting(order, market, last)
+        return _book_order(order, market) | timeline | {"waitsFor": words, "waiting": waiting}
 
 
 def _timeline(entries: Sequence[TimelineEntry]) -> list[Shown]:
@@ -242,6 +270,7 @@ def _trigger_order(group: OrderGroup) -> Shown:
         "received": str(progress.received.units),
         "kept": None if progress.proceeds is None else str(progress.proceeds.left.units),
         "legs": [_leg(leg) for leg in group.legs],
+        "armedLegs": [number for number, _ in group.armed()],
         "failedFills": progress.failed_fills,
         "retryAt": progress.retry_at,
         "expiresAt": group.expires_at,
@@ -284,6 +313,17 @@ def _leg(leg: Leg) -> Shown:
         "triggerCondition": leg.condition.direction.value,
         "triggerPriceUsd": dollars(leg.condition.price),
         "slippageBps": None if leg.slippage is None else leg.slippage.bps,
+        **_trail(leg),
+    }
+
+
+def _trail(leg: Leg) -> Shown:
+    trail = leg.trail
+    if trail is None:
+        return {}
+    return {
+        "trailingBps": trail.distance.bps,
+        "watermarkUsd": None if trail.watermark is None else dollars(trail.watermark),
     }
 
 
@@ -317,7 +357,8 @@ def _chain_order(order: ChainOrder) -> Shown:
         "inputMint": order.input_mint,
         "outputMint": order.output_mint,
     }
-    waits = {"waitsFor": _ON_CHAIN if order.state is ChainState.OPEN else None}
+    is_open = order.state is ChainState.OPEN
+    waits = {"waitsFor": _ON_CHAIN if is_open else None, "waiting": KEEPER if is_open else None}
     return head | _chain_terms(order) | ({"timeline": _timeline(order.timeline)} if order.timeline else {}) | waits
 
 

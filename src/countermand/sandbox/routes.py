@@ -1,6 +1,7 @@
 """`/sandbox`: the endpoints of the sandbox."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import falcon
@@ -13,14 +14,18 @@ from countermand.dialects.tanx.translate import ID_MAX
 from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.orders.book.model.ledger.amount import AMOUNT_MAX, AMOUNT_SCALE, Account, Amount
 from countermand.orders.book.model.order import OrderId
-from countermand.sandbox import wire
+from countermand.sandbox import price_history, requests, stream, wire
+from countermand.sandbox.books import books_of
 from countermand.sandbox.faucet import FaucetRefused
+from countermand.sandbox.numbers import number_in, price_in, within
+from countermand.sandbox.operator import Operator
 from countermand.sandbox.orders import PARAMETERS, OrderInspector, asked, is_address
 from countermand.sandbox.pool import Liquidity
 from countermand.sandbox.reading import Body, OrderNotHere, SandboxRefused, parameters, parsed, shown
 from countermand.sandbox.sandbox import Sandbox
 from countermand.sandbox.snapshots import SnapshotNotHere, Snapshots
 from countermand.sandbox.tanx import TanxSandbox
+from countermand.sandbox.wallets import Wallets
 from countermand.settings import SEED_MAX
 from countermand.solana.port import ChainUnavailable
 from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
@@ -29,14 +34,11 @@ from countermand.values.instant import Instant
 from countermand.values.quantities import (
     BPS_ONE,
     U64_MAX,
-    USD_PRICE_MAX,
     USD_SCALE,
     BaseUnits,
     Bps,
-    Inexact,
     UsdPrice,
     decimal_text,
-    exact,
 )
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -49,6 +51,20 @@ _TOKEN_PROGRAMS: Final = {"spl-token": Address(TOKEN_PROGRAM), "spl-token-2022":
 """By the names that nodes give them."""
 
 
+class RequestNotHere(SandboxRefused):
+    """No request that is remembered has this number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """What the sandbox sees of its venue."""
+
+    requests: requests.RequestLog
+    prices: price_history.PriceHistory
+    events: stream.EventStream
+    wallets: Wallets
+
+
 class SandboxResource:
     """One resource for all of `/sandbox/…`: each responder takes its request and answers the sandbox as it then is."""
 
@@ -59,6 +75,8 @@ class SandboxResource:
         audit: Callable[[], Awaitable[wire.AuditWire]],
         inspector: OrderInspector,
         snapshots: Snapshots,
+        operator: Operator,
+        watching: Watching,
     ) -> None:
         self._sandbox = sandbox
         self._names = sandbox.names
@@ -66,6 +84,8 @@ class SandboxResource:
         self._audit = audit
         self._inspector = inspector
         self._snapshots = snapshots
+        self._operator = operator
+        self._watching = watching
 
     async def on_get(self, req: Request, resp: Response) -> None:
         await _nothing(req)
@@ -81,7 +101,7 @@ class SandboxResource:
         body = await _body(req)
         named = self._named(body, '{"<mint or symbol>": "210.00"}')
         given = body.into(dict[str, msgspec.Raw])
-        await self._sandbox.set_prices({mint: _price(name, given[name]) for mint, name in named.items()})
+        await self._sandbox.set_prices({mint: price_in(name, given[name]) for mint, name in named.items()})
         self._show(resp)
 
     async def on_get_liquidity(self, req: Request, resp: Response) -> None:
@@ -98,26 +118,26 @@ class SandboxResource:
 
     async def on_post_tokens(self, req: Request, resp: Response) -> None:
         body = (await _body(req)).into(wire.TokenRequest)
-        symbol, decimals = _symbol(body.symbol), _within("decimals", body.decimals, 0, 18)
+        symbol, decimals = _symbol(body.symbol), within("decimals", body.decimals, 0, 18)
         mint = None if body.mint is None else self._new_mint(body.mint)
         program = _TOKEN_PROGRAMS[body.program]
-        await self._sandbox.add_token(symbol, decimals, _price("price", body.price), mint, program)
+        await self._sandbox.add_token(symbol, decimals, price_in("price", body.price), mint, program)
         self._show(resp)
 
     async def on_post_settle(self, req: Request, resp: Response) -> None:
         body = (await _body(req)).into(wire.SettleRequest)
-        waiting_for = await self._sandbox.settle(_within("timeoutMs", body.timeout_ms, 0, _TIMEOUT_MS_MAX))
+        waiting_for = await self._sandbox.settle(within("timeoutMs", body.timeout_ms, 0, _TIMEOUT_MS_MAX))
         resp.data = _encode(wire.SettleAnswer(not waiting_for, list(waiting_for)))
 
     async def on_post_clock(self, req: Request, resp: Response) -> None:
         body = (await _body(req)).into(wire.ClockRequest)
-        now = None if body.now is None else Instant(_within("now", body.now, 0, self._sandbox.now() + 100 * _YEAR_MS))
+        now = None if body.now is None else Instant(within("now", body.now, 0, self._sandbox.now() + 100 * _YEAR_MS))
         await self._sandbox.set_clock(frozen=body.mode == "frozen", now=now)
         self._show(resp)
 
     async def on_post_advance(self, req: Request, resp: Response) -> None:
         body = (await _body(req)).into(wire.AdvanceRequest)
-        await self._sandbox.advance(_number("seconds", body.seconds, scale=3, bound=100 * _YEAR_MS))
+        await self._sandbox.advance(number_in("seconds", body.seconds, scale=3, bound=100 * _YEAR_MS))
         self._show(resp)
 
     async def on_put_faults(self, req: Request, resp: Response) -> None:
@@ -127,13 +147,13 @@ class SandboxResource:
         body = given.into(wire.FaultsWire)
         for field in msgspec.structs.fields(body):
             if field.type is int:
-                _within(field.encode_name, getattr(body, field.name), 0, _COUNT_MAX)
+                within(field.encode_name, getattr(body, field.name), 0, _COUNT_MAX)
         await self._sandbox.set_faults(body)
         self._show(resp)
 
     async def on_post_reset(self, req: Request, resp: Response) -> None:
         body = (await _body(req)).into(wire.ResetRequest)
-        seed = None if body.seed is None else _within("seed", body.seed, 0, SEED_MAX)
+        seed = None if body.seed is None else within("seed", body.seed, 0, SEED_MAX)
         await self._sandbox.reset(seed)
         self._show(resp)
 
@@ -158,7 +178,7 @@ class SandboxResource:
 
     async def on_post_tanx_credit(self, req: Request, resp: Response) -> None:
         body = (await _body(req)).into(wire.TanxCreditRequest)
-        amount = Amount(_number("amount", body.amount, scale=AMOUNT_SCALE, bound=AMOUNT_MAX))
+        amount = Amount(number_in("amount", body.amount, scale=AMOUNT_SCALE, bound=AMOUNT_MAX))
         if not amount.quanta:
             raise SandboxRefused("amount: must be more than nothing")
         await self._tanx.credit(_account(body.eth_address), body.currency, amount)
@@ -174,7 +194,7 @@ class SandboxResource:
 
     async def on_post_tanx_cancel(self, req: Request, resp: Response) -> None:
         body = (await _body(req)).into(wire.TanxCancelRequest)
-        await self._tanx.cancel(OrderId(_within("order_id", body.order_id, 1, ID_MAX)))
+        await self._tanx.cancel(OrderId(within("order_id", body.order_id, 1, ID_MAX)))
         self._show(resp)
 
     async def on_get_audit(self, req: Request, resp: Response) -> None:
@@ -188,10 +208,65 @@ class SandboxResource:
 
     async def on_get_order(self, req: Request, resp: Response, order_id: str) -> None:
         await _nothing(req)
+        await self._show_order(resp, order_id)
+
+    async def on_patch_order(self, req: Request, resp: Response, order_id: str) -> None:
+        await self._operator.amend(order_id, (await _body(req)).into(wire.AmendRequest))
+        await self._show_order(resp, order_id)
+
+    async def on_delete_order(self, req: Request, resp: Response, order_id: str) -> None:
+        await _nothing(req)
+        await self._operator.cancel(order_id)
+        await self._show_order(resp, order_id)
+
+    async def _show_order(self, resp: Response, order_id: str) -> None:
         found = await self._inspector.order(order_id)
         if found is None:
             raise OrderNotHere(shown(order_id))
         resp.data = _encode(found)
+
+    async def on_get_prices(self, req: Request, resp: Response) -> None:
+        asked_for = parameters(req.query_string, ("mint", "limit"))
+        parsed(await req.stream.read()).refuse_any()
+        if "mint" not in asked_for:
+            raise SandboxRefused("mint: missing; name a token by its mint or symbol")
+        token = self._names.token(asked_for["mint"], "mint")
+        limit = _limit(asked_for.get("limit"), 1_000, price_history.KEPT)
+        points = [
+            wire.PricePointWire(point.at, _dollars(point.price))
+            for point in self._watching.prices.of(token.mint, limit)
+        ]
+        resp.data = _encode(wire.PricesWire(token.mint, points))
+
+    async def on_get_requests(self, req: Request, resp: Response) -> None:
+        asked_for = parameters(req.query_string, ("limit",))
+        parsed(await req.stream.read()).refuse_any()
+        log = self._watching.requests
+        limit = _limit(asked_for.get("limit"), 50, requests.KEPT)
+        resp.data = _encode(wire.RequestsWire([log.shown(each, req.prefix) for each in log.newest(limit)]))
+
+    async def on_get_request(self, req: Request, resp: Response, number: str) -> None:
+        await _nothing(req)
+        known = number.isascii() and number.isdigit() and len(number) <= 18
+        found = self._watching.requests.find(int(number)) if known else None
+        if found is None:
+            raise RequestNotHere(
+                f"{shown(number)}: no request of the newest {requests.KEPT}; GET /sandbox/requests lists them"
+            )
+        resp.data = _encode(self._watching.requests.shown(found, req.prefix))
+
+    async def on_get_events(self, req: Request, resp: Response) -> None:
+        wanted = stream.asked(parameters(req.query_string, stream.PARAMETERS), req.get_header("last-event-id"))
+        parsed(await req.stream.read()).refuse_any()
+        resp.sse = self._watching.events.open(wanted)
+
+    async def on_get_books(self, req: Request, resp: Response) -> None:
+        await _nothing(req)
+        resp.data = _encode(await books_of(self._tanx.service))
+
+    async def on_get_wallets(self, req: Request, resp: Response) -> None:
+        await _nothing(req)
+        resp.data = _encode(await self._watching.wallets.newest())
 
     def _named(self, body: Body, form: str) -> dict[Mint, str]:
         """The tokens that the fields of the body name. A body without any would change nothing, and say that it did."""
@@ -205,15 +280,7 @@ class SandboxResource:
         return _address("mint", text)
 
     def _show(self, resp: Response) -> None:
-        sandbox = self._sandbox
-        slot, block_height = sandbox.chain_height()
-        tokens = [
-            wire.TokenWire(token.symbol, token.mint, token.decimals, None if price is None else _dollars(price))
-            for token, price in sandbox.tokens()
-        ]
-        clock = wire.ClockWire("frozen" if sandbox.is_frozen() else "running")
-        chain = wire.ChainWire(slot, block_height)
-        resp.data = _encode(wire.SandboxWire(sandbox.now(), clock, sandbox.seed, tokens, chain, sandbox.faults()))
+        resp.data = _encode(self._sandbox.shown())
 
 
 SUFFIXES: Final = (
@@ -236,6 +303,11 @@ SUFFIXES: Final = (
     ("/sandbox/audit", "audit"),
     ("/sandbox/orders", "orders"),
     ("/sandbox/orders/{order_id}", "order"),
+    ("/sandbox/requests", "requests"),
+    ("/sandbox/requests/{number}", "request"),
+    ("/sandbox/events", "events"),
+    ("/sandbox/books", "books"),
+    ("/sandbox/wallets", "wallets"),
 )
 
 
@@ -244,7 +316,7 @@ def mount(app: "falcon.asgi.App[Request, Response]", resource: SandboxResource) 
         app.add_route(path, resource, suffix=suffix)
     for refused in (SandboxRefused, FaucetRefused):
         app.add_error_handler(refused, _bad_request)
-    for missing in (OrderNotHere, SnapshotNotHere):
+    for missing in (OrderNotHere, RequestNotHere, SnapshotNotHere):
         app.add_error_handler(missing, _not_here)
     for unavailable in (ChainUnavailable, Unavailable, CommitUnknown):
         app.add_error_handler(unavailable, _unavailable)
@@ -291,25 +363,16 @@ def _account(eth_address: str) -> Account:
     return account
 
 
-def _number(field: str, raw: msgspec.Raw, *, scale: int, bound: int) -> int:
-    text = bytes(raw).decode().strip()
-    if text[:1] == '"':
-        text = msgspec.json.decode(raw, type=str)
-    number = exact(text, scale=scale, bound=bound)
-    if isinstance(number, Inexact):
-        raise SandboxRefused(f"{field}: {shown(text)!r} {number.value}")
-    return number
+def _limit(text: str | None, given: int, most: int) -> int:
+    if text is None:
+        return given
+    if not (text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= most):
+        raise SandboxRefused(f"limit: {shown(text)!r} is no whole number from 1 to {most}")
+    return int(text)
 
 
 def _units(field: str, raw: msgspec.Raw) -> int:
-    return _number(field, raw, scale=0, bound=U64_MAX)
-
-
-def _price(field: str, raw: msgspec.Raw) -> UsdPrice:
-    number = _number(field, raw, scale=USD_SCALE, bound=USD_PRICE_MAX)
-    if not number:
-        raise SandboxRefused(f"{field}: a price must be more than nothing")
-    return UsdPrice(number)
+    return number_in(field, raw, scale=0, bound=U64_MAX)
 
 
 def _liquidity(name: str, given: wire.LiquidityRequest) -> Liquidity:
@@ -319,7 +382,7 @@ def _liquidity(name: str, given: wire.LiquidityRequest) -> Liquidity:
     most = None
     if isinstance(given.max_input, str | int):
         most = BaseUnits(_units(f"{name}.maxInput", msgspec.Raw(_encode(given.max_input))))
-    return Liquidity(Bps(_within(f"{name}.impactBps", impact, 0, BPS_ONE)), most)
+    return Liquidity(Bps(within(f"{name}.impactBps", impact, 0, BPS_ONE)), most)
 
 
 def _liquidity_wire(liquidity: Liquidity) -> wire.LiquidityWire:
@@ -335,9 +398,3 @@ def _symbol(text: str) -> str:
 
 def _dollars(price: UsdPrice) -> str:
     return decimal_text(price.picodollars, USD_SCALE)
-
-
-def _within(field: str, number: int, least: int, most: int) -> int:
-    if not least <= number <= most:
-        raise SandboxRefused(f"{field}: {number} is not between {least} and {most}")
-    return number

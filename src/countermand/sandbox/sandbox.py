@@ -23,7 +23,7 @@ from countermand.sandbox.naming import TokenNames
 from countermand.sandbox.pool import Liquidity, SandboxPool
 from countermand.sandbox.prices import DEFAULT_PRICES
 from countermand.sandbox.reading import SandboxRefused
-from countermand.sandbox.wire import FaultsWire
+from countermand.sandbox.wire import ChainWire, ClockWire, FaultsWire, SandboxWire, TokenWire
 from countermand.services.prices import Prices
 from countermand.services.token_incarnation import TokenIncarnation
 from countermand.services.tokens import Token, TokenRegistry
@@ -33,7 +33,7 @@ from countermand.store.sandbox_postgres import PostgresSandboxStore, TokenRow
 from countermand.stored_rows import UNREADABLE, check, unreadable
 from countermand.values.identity import Address, Mint, OrderId
 from countermand.values.instant import Instant
-from countermand.values.quantities import UsdPrice
+from countermand.values.quantities import USD_SCALE, UsdPrice, decimal_text
 
 _log: Final = structlog.get_logger("countermand")
 _SETTLE_POLL_MS: Final = 5
@@ -79,6 +79,8 @@ class SandboxDependencies:
     """Deletes the rows of all shards."""
     genesis: Callable[[], Genesis]
     """A new one, with new secrets."""
+    forget_seen: Callable[[], None]
+    """The requests and the prices that were."""
     equip: Callable[[Token], Awaitable[None]]
     """Gives the pool what it needs to trade a token."""
     added_tokens: Callable[[], Awaitable[Sequence[Token]]]
@@ -132,6 +134,15 @@ class Sandbox:
     def chain_height(self) -> tuple[int, int]:
         """Slot and block height."""
         return self._deps.chain.slot, self._deps.chain.block_height
+
+    def shown(self) -> SandboxWire:
+        slot, block_height = self.chain_height()
+        tokens = [
+            TokenWire(token.symbol, token.mint, token.decimals, None if price is None else _dollars(price))
+            for token, price in self.tokens()
+        ]
+        clock, chain = ClockWire("frozen" if self.is_frozen() else "running"), ChainWire(slot, block_height)
+        return SandboxWire(self.now(), clock, self.seed, tokens, chain, self.faults())
 
     # --- money and prices
 
@@ -264,6 +275,7 @@ class Sandbox:
 
     async def _empty(self) -> None:
         self._deps.world.forget()
+        self._deps.forget_seen()
         await self._deps.clear_orders()
         await self._deps.prices.clear()
         await self._deps.incarnation.learn()  # The members' rows took all tokens with them.
@@ -272,6 +284,10 @@ class Sandbox:
         await self._deps.chain.reset(self._deps.genesis())
         self._deps.invalidate()
         await self._deps.store.clear()  # With it, that a reset is under way.
+
+
+def _dollars(price: UsdPrice) -> str:
+    return decimal_text(price.picodollars, USD_SCALE)
 
 
 async def stored_clock(store: PostgresSandboxStore) -> ClockSetting:

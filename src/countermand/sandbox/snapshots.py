@@ -151,6 +151,7 @@ class Snapshots:
             self._deps.tokens.add(token)
         self._forget_members()
         self._deps.invalidate()
+        self._deps.forget_seen()
 
     def _set_clock(self, setting: ClockSetting) -> None:
         """It may go back: nothing that happened after the snapshot has happened."""

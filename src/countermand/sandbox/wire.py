@@ -3,7 +3,8 @@
 Amounts are decimal strings of base units, prices decimal strings of US dollars, times Unix milliseconds.
 """
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -186,12 +187,16 @@ class TimelineWire(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class OrderWire(msgspec.Struct, rename="camel"):
-    """With more fields: the terms of its family. `wallet`, or `account` for an order of the book."""
+    """With more fields: the terms of its family. `wallet`, or `account` for an order of the book.
+
+    `waiting`: what it waits for, as data: `for` says what, and the other fields are its own. Null: for nothing.
+    """
 
     id: str | int
     family: Literal["trigger", "dca", "book", "limit", "recurring"]
     state: str
     waits_for: str | None
+    waiting: dict[str, Any] | None
     timeline: list[TimelineWire] | UnsetType = UNSET
     wallet: str | UnsetType = UNSET
     account: str | UnsetType = UNSET
@@ -201,6 +206,140 @@ class OrdersWire(msgspec.Struct):
     """Without timelines."""
 
     orders: list[OrderWire]
+
+
+class AmendRequest(SandboxRequest, rename="camel"):
+    """Of a trigger order, at least one: what is left out stays. Prices are in US dollars."""
+
+    trigger_price_usd: Raw | UnsetType = UNSET
+    tp_price_usd: Raw | UnsetType = UNSET
+    sl_price_usd: Raw | UnsetType = UNSET
+    trailing_bps: int | UnsetType = UNSET
+    slippage_bps: int | UnsetType = UNSET
+    tp_slippage_bps: int | UnsetType = UNSET
+    sl_slippage_bps: int | UnsetType = UNSET
+    expires_at: int | UnsetType = UNSET
+
+
+class RequestSummaryWire(msgspec.Struct, rename="camel"):
+    """`status` null: nothing was answered. `cut`: the connection ended before the answer did."""
+
+    number: int
+    at: int
+    method: str
+    path: str
+    status: int | None
+    microseconds: int
+    order_id: str | None
+    cut: bool
+
+
+class RequestWire(msgspec.Struct, rename="camel", kw_only=True):
+    """`body` and `answer`: JSON, or text, or null for none.
+
+    `altered`: how the transaction that was signed differs from the one that was built; null: not at all.
+    """
+
+    number: int
+    at: int
+    method: str
+    path: str
+    query: str
+    status: int | None
+    microseconds: int
+    order_id: str | None
+    cut: bool
+    headers: dict[str, str]
+    body: Any
+    body_bytes: int
+    answer: Any
+    answer_bytes: int
+    curl: str
+    altered: Mapping[str, Any] | None
+
+
+class RequestsWire(msgspec.Struct):
+    requests: list[RequestWire]
+
+
+class EventWire(msgspec.Struct, rename="camel"):
+    """`n`: of the events of the journal entry `seq`. `told`: all of the event, with `at`, `cause` and `reason`."""
+
+    family: str
+    order_id: str | None
+    wallet: str | None
+    seq: int
+    n: int
+    event: str
+    told: Raw
+
+
+class PriceEventWire(msgspec.Struct):
+    mint: str
+    at: int
+    price: str
+
+
+class PricePointWire(msgspec.Struct):
+    at: int
+    price: str
+
+
+class PricesWire(msgspec.Struct):
+    """The oldest first."""
+
+    mint: str
+    prices: list[PricePointWire]
+
+
+class LevelWire(msgspec.Struct):
+    """In the market's decimals."""
+
+    price: str
+    volume: str
+    orders: int
+
+
+class BookTradeWire(msgspec.Struct):
+    id: int
+    at: int
+    price: str
+    volume: str
+    taker: str
+
+
+class BookWire(msgspec.Struct):
+    """The best levels first, the newest trades first."""
+
+    market: str
+    last: str | None
+    asks: list[LevelWire]
+    bids: list[LevelWire]
+    trades: list[BookTradeWire]
+
+
+class BooksWire(msgspec.Struct):
+    books: list[BookWire]
+
+
+class HoldingWire(msgspec.Struct):
+    mint: str
+    amount: str
+
+
+class WalletWire(msgspec.Struct, rename="camel"):
+    """A wallet with a vault. `holds`: what is in its own accounts, `in_vault` what its orders hold."""
+
+    wallet: str
+    vault: str
+    registered_at: int
+    lamports: str
+    holds: list[HoldingWire]
+    in_vault: list[HoldingWire]
+
+
+class WalletsWire(msgspec.Struct):
+    wallets: list[WalletWire]
 
 
 class ErrorWire(msgspec.Struct):

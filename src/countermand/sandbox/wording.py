@@ -8,9 +8,10 @@ from countermand.orders.book.model.market import Market
 from countermand.orders.book.model.order import BUY, BookOrder
 from countermand.orders.book.model.quantities import Ticks
 from countermand.orders.dca.model import waiting as dca
-from countermand.orders.dca.model.order import DcaOrder
+from countermand.orders.dca.model.order import DcaOrder, PriceBand
 from countermand.orders.trigger import journal as trigger_journal
 from countermand.orders.trigger.model import waiting as trigger
+from countermand.orders.trigger.model.condition import Direction
 from countermand.orders.trigger.model.events import FillFailed
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.words import condition_words
@@ -37,10 +38,12 @@ IN_OTHER_WORDS: Final = (trigger.Waiting.PRICE, trigger.Waiting.PAUSE)
 
 
 def trigger_waits_for(
-    group: OrderGroup, timeline: Sequence[TimelineEntry], price_of: PriceOf, now: Instant
+    group: OrderGroup, timeline: Sequence[TimelineEntry], price_of: PriceOf, now: Instant, lacks: str | None = None
 ) -> str | None:
-    """None: for nothing. `timeline` may be empty, if it was not looked up."""
+    """None: for nothing. `timeline` may be empty, if it was not looked up. `lacks`: why its deposit cannot land now."""
     waiting = trigger.waits_for(group)
+    if waiting is trigger.Waiting.DEPOSIT and lacks is not None:
+        return f"{TRIGGER_WORDS[waiting]}: {lacks}"
     if waiting is trigger.Waiting.PRICE:
         return _price_words(group, price_of)
     if waiting is trigger.Waiting.PAUSE:
@@ -49,18 +52,34 @@ def trigger_waits_for(
 
 
 def _price_words(group: OrderGroup, price_of: PriceOf) -> str:
-    price = price_of(group.terms.trigger_mint)
-    shown = "the price is not known" if price is None else f"the price is {dollars(price)}"
-    return f"triggers at {' or '.join(condition_words(leg.condition) for _, leg in group.armed())}, {shown}"
+    shown = _price_is(price_of(group.terms.trigger_mint))
+    armed = [leg for _, leg in group.armed()]
+    words = f"triggers at {' or '.join(condition_words(leg.condition) for leg in armed)}, {shown}"
+    trail = armed[0].trail if armed else None
+    if trail is None or trail.watermark is None:
+        return words
+    mark = "high" if armed[0].condition.direction is Direction.BELOW else "low"
+    return (
+        f"{words}; it follows {decimal_text(trail.distance.bps, 2)} % behind the {mark} of {dollars(trail.watermark)}"
+    )
+
+
+def _price_is(price: UsdPrice | None) -> str:
+    return "the price is not known" if price is None else f"the price is {dollars(price)}"
 
 
 def _pause_words(group: OrderGroup, timeline: Sequence[TimelineEntry], now: Instant) -> str:
     retry_at = group.progress.retry_at
     assert retry_at is not None, f"order {group.id} does not pause"
-    failures = [entry.reason for entry in timeline if entry.event == _FAILED]
-    why = f"its last fill failed ({failures[-1]})" if failures else "its last fill failed"
+    failure = failure_of(timeline)
+    why = "its last fill failed" if failure is None else f"its last fill failed ({failure})"
     seconds = _seconds(retry_at, now)
     return f"{why}; next try in {seconds} s of the venue's clock, or when PUT /sandbox/prices sets its price"
+
+
+def failure_of(timeline: Sequence[TimelineEntry]) -> str | None:
+    """Why the newest fill failed, if one did."""
+    return next((entry.reason for entry in reversed(timeline) if entry.event == _FAILED), None)
 
 
 DCA_WORDS: Final = {
@@ -75,16 +94,23 @@ DCA_WORDS: Final = {
 DCA_IN_OTHER_WORDS: Final = (dca.Waiting.ROUND, dca.Waiting.PAUSE)
 
 
-def dca_waits_for(order: DcaOrder, now: Instant) -> str | None:
+def dca_waits_for(order: DcaOrder, price_of: PriceOf, now: Instant) -> str | None:
     """None: for nothing."""
     waiting, progress = dca.waits_for(order), order.progress
     round_words = f"round {order.round_number} of {order.terms.plan.rounds}"
     if waiting is dca.Waiting.ROUND:
-        return f"{round_words} is due in {_seconds(progress.next_fill_at, now)} s of the venue's clock"
+        due = f"{round_words} is due in {_seconds(progress.next_fill_at, now)} s of the venue's clock"
+        band = order.terms.plan.band
+        return due if band is None else f"{due}, at {_band_words(band)}; {_price_is(price_of(band.mint))}"
     if waiting is dca.Waiting.PAUSE:
         assert progress.retry_at is not None, f"order {order.id} does not pause"
         return f"a swap of {round_words} failed; next try in {_seconds(progress.retry_at, now)} s of the venue's clock"
     return None if waiting is None else DCA_WORDS[waiting]
+
+
+def _band_words(band: PriceBand) -> str:
+    bounds = (("≥", band.least), ("≤", band.most))
+    return " and ".join(f"{sign} {dollars(bound)}" for sign, bound in bounds if bound is not None)
 
 
 def _seconds(until: Instant, now: Instant) -> str:

@@ -15,6 +15,7 @@ INSERT INTO vaults (wallet, bucket, registered_at) SELECT * FROM unnest($1::text
 ON CONFLICT (wallet) DO NOTHING
 """
 _FIND: Final = "SELECT registered_at FROM vaults WHERE wallet = $1"
+_NEWEST: Final = "SELECT wallet, registered_at FROM vaults ORDER BY registered_at DESC, wallet LIMIT $1"
 _CLEAR: Final = "DELETE FROM vaults"
 
 
@@ -37,6 +38,11 @@ class PostgresVaults:
         with asking():
             at: int | None = await self._pool.fetchval(_FIND, wallet)
         return None if at is None else Instant(at)
+
+    async def newest(self, limit: int) -> Sequence[tuple[str, int]]:
+        """The wallets that registered last, and when."""
+        with asking():
+            return [(wallet, at) for wallet, at in await self._pool.fetch(_NEWEST, limit)]
 
     async def clear(self) -> None:
         with asking():

@@ -83,7 +83,7 @@ def told_of(before: DcaOrder | None, order: DcaOrder, event: Event, command: Com
         at,
         order.version,
         COMMANDS.name_of(command),
-        dca_reason(event),
+        dca_reason(event, command),
         **_details(before or order, event),
     )
 

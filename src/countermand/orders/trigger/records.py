@@ -99,7 +99,7 @@ def told_of(group: OrderGroup, event: Event, command: Command, at: Instant) -> T
         at,
         group.version,
         COMMANDS.name_of(command),
-        trigger_reason(group, event),
+        trigger_reason(group, event, command),
         **_details(group, event),
     )
 

@@ -105,8 +105,10 @@ class TriggerService(VaultService[OrderGroup, UnsignedDeposit, Refused, HistoryE
         return await self._place(deposit, submission, partial(_place_order, request, deposit, submission))
 
     @told("amend")
-    async def amend(self, order_id: OrderId, wallet: Wallet, amendment: Amendment) -> Answer[OrderGroup] | Refused:
-        return await self._shard.submit(AmendOrder(order_id, wallet, amendment))
+    async def amend(
+        self, order_id: OrderId, wallet: Wallet, amendment: Amendment, *, by_operator: bool = False
+    ) -> Answer[OrderGroup] | Refused:
+        return await self._shard.submit(AmendOrder(order_id, wallet, amendment, by_operator))
 
     def _refused(self, refusal: VaultRefusal) -> Refused:
         return refused(Objection(refusal))

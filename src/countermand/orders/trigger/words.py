@@ -3,6 +3,7 @@
 from typing import Final
 
 from countermand.orders.trigger.model import events as trigger
+from countermand.orders.trigger.model.commands import AmendOrder, Command, RequestCancel
 from countermand.orders.trigger.model.condition import Condition, Direction
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.values.quantities import dollars
@@ -16,8 +17,19 @@ def condition_words(condition: Condition) -> str:
     return f"{'≥' if condition.direction is Direction.ABOVE else '≤'} {dollars(condition.price)}"
 
 
-def trigger_reason(group: OrderGroup, event: trigger.Event) -> str | None:
+BY_OPERATOR: Final = "the operator asked for it"
+
+
+def trigger_reason(group: OrderGroup, event: trigger.Event, command: Command) -> str | None:
     """`group`: the order after the event."""
+    reason = _reason(group, event)
+    asked = isinstance(event, trigger.CancelRequested | trigger.OrderAmended)
+    if asked and isinstance(command, RequestCancel | AmendOrder) and command.by_operator:
+        return BY_OPERATOR if reason is None else f"{BY_OPERATOR}; {reason}"
+    return reason
+
+
+def _reason(group: OrderGroup, event: trigger.Event) -> str | None:
     match event:
         case trigger.OrderTriggered(leg=leg, price=price):
             return f"the price is {dollars(price)}, it triggers at {condition_words(group.legs[leg].condition)}"

@@ -206,7 +206,9 @@ class VaultService(ABC, Generic[Order, Deposit, Refused, Entry]):
     # --- the two steps of a cancel
 
     @told("cancel")
-    async def cancel(self, order_id: OrderId, wallet: Wallet) -> CancelAnswer[Order, Refused]:
+    async def cancel(
+        self, order_id: OrderId, wallet: Wallet, *, by_operator: bool = False
+    ) -> CancelAnswer[Order, Refused]:
         """From its answer on nothing fills."""
         request_id = self._ids.request_id()
         for _ in range(_CRAFT_TRIES):
@@ -216,17 +218,16 @@ class VaultService(ABC, Generic[Order, Deposit, Refused, Entry]):
                 order = await self._with_outcome_known(order)
                 craft = await self._withdrawal(order)
             made_from = 0 if order is None else order.version
-            answer = await self._orders.submit(RequestCancel(order_id, wallet, request_id, craft, made_from))
+            command = RequestCancel(order_id, wallet, request_id, craft, made_from, by_operator)
+            answer = await self._orders.submit(command)
             if isinstance(answer, Answer):
                 return self._cancelling(answer.order)
             if not answer.is_for(VaultRefusal.CRAFT_STALE):
                 return answer
-        return await self._cancel_without_craft(order_id, wallet, request_id)
+        return await self._cancel_without_craft(RequestCancel(order_id, wallet, request_id, None, 0, by_operator))
 
-    async def _cancel_without_craft(
-        self, order_id: OrderId, wallet: Wallet, request_id: RequestId
-    ) -> CancelAnswer[Order, Refused]:
-        answer = await self._orders.submit(RequestCancel(order_id, wallet, request_id, None, 0))
+    async def _cancel_without_craft(self, command: RequestCancel) -> CancelAnswer[Order, Refused]:
+        answer = await self._orders.submit(command)
         return self._cancelling(answer.order) if isinstance(answer, Answer) else answer
 
     def _cancelling(self, order: Order) -> Cancelling[Order]:

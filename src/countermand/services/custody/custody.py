@@ -273,6 +273,10 @@ class VaultCustody:
         """Why its payer cannot pay for it, with the lamports held and needed; None if it can."""
         return await shortfall_of(self._chain, built.message)
 
+    async def shortfall_or_flaw(self, built: UnsignedTransaction) -> str | None:
+        """Why the chain would not take it now; None if it would."""
+        return await self.shortfall(built) or await self.flaw(built)
+
     def unsigned_text(self, built: UnsignedTransaction) -> str:
         """The transaction with all signature slots empty, base64."""
         return base64.b64encode(unsigned_transaction(built.message)).decode()

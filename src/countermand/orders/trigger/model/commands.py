@@ -112,6 +112,7 @@ class AmendOrder:
     order_id: OrderId
     wallet: Wallet
     amendment: Amendment
+    by_operator: bool = False
 
 
 @dataclass(frozen=True, slots=True)

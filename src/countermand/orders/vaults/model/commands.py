@@ -18,6 +18,8 @@ class RequestCancel:
     """For a new cancellation; one that is under way keeps its own."""
     craft: UnsignedTransaction | None
     made_from: int
+    by_operator: bool = False
+    """Not the owner asks for it, but the operator of a sandbox."""
 
 
 @dataclass(frozen=True, slots=True)

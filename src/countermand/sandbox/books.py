@@ -1,0 +1,50 @@
+"""The order books as `GET /sandbox/books` shows them: depth and the newest trades of every market."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Final
+
+from countermand.orders.book.model.market import Market
+from countermand.orders.book.model.order import BookOrder
+from countermand.orders.book.model.quantities import Lots
+from countermand.orders.book.ports import TradesQuery
+from countermand.orders.book.service import BookService, BookTrade
+from countermand.sandbox import wire
+from countermand.sandbox.wording import ticks_text
+from countermand.values.quantities import decimal_text
+
+_ORDERS: Final = 200
+"""Of each side: the levels shown are made of these."""
+_TRADES: Final = 30
+
+
+async def books_of(service: BookService) -> wire.BooksWire:
+    """May raise `Unavailable`."""
+    tickers = await service.tickers()
+    books = []
+    for symbol, market in service.markets.items():
+        asks, bids = await service.resting(symbol, _ORDERS, _ORDERS)
+        trades = await service.trades(TradesQuery(market=symbol, limit=_TRADES))
+        last = tickers[symbol].last
+        shown = None if last is None else ticks_text(last, market)
+        levels = list(_levels(asks, market)), list(_levels(bids, market))
+        books.append(wire.BookWire(symbol, shown, *levels, [_trade(each, market) for each in trades]))
+    return wire.BooksWire(books)
+
+
+def _levels(orders: Sequence[BookOrder], market: Market) -> Iterator[wire.LevelWire]:
+    """Orders in the book come sorted by their price."""
+    for price, there in groupby(orders, lambda order: order.terms.price):
+        assert price is not None, "an order that rests has a price"
+        left = [order.remaining.lots for order in there]
+        yield wire.LevelWire(ticks_text(price, market), _volume(Lots(sum(left)), market), len(left))
+
+
+def _trade(trade: BookTrade, market: Market) -> wire.BookTradeWire:
+    event = trade.event
+    price, volume = ticks_text(event.price, market), _volume(event.lots, market)
+    return wire.BookTradeWire(event.trade_id, trade.at, price, volume, event.taker.value)
+
+
+def _volume(lots: Lots, market: Market) -> str:
+    return decimal_text(lots.lots, market.volume_decimals)

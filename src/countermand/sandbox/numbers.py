@@ -1,0 +1,34 @@
+"""Numbers in the sandbox's requests: each by one door, exact, and refused by the name of its field."""
+
+from typing import Final
+
+import msgspec
+
+from countermand.sandbox.reading import SandboxRefused, shown
+from countermand.values.quantities import USD_PRICE_MAX, USD_SCALE, Inexact, UsdPrice, exact
+
+_TEXT: Final = msgspec.json.Decoder(str)
+
+
+def number_in(field: str, raw: msgspec.Raw, *, scale: int, bound: int) -> int:
+    """A decimal number, as text or as a JSON number."""
+    text = bytes(raw).decode().strip()
+    if text[:1] == '"':
+        text = _TEXT.decode(raw)
+    number = exact(text, scale=scale, bound=bound)
+    if isinstance(number, Inexact):
+        raise SandboxRefused(f"{field}: {shown(text)!r} {number.value}")
+    return number
+
+
+def price_in(field: str, raw: msgspec.Raw) -> UsdPrice:
+    number = number_in(field, raw, scale=USD_SCALE, bound=USD_PRICE_MAX)
+    if not number:
+        raise SandboxRefused(f"{field}: a price must be more than nothing")
+    return UsdPrice(number)
+
+
+def within(field: str, number: int, least: int, most: int) -> int:
+    if not least <= number <= most:
+        raise SandboxRefused(f"{field}: {number} is not between {least} and {most}")
+    return number

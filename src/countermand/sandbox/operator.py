@@ -1,0 +1,148 @@
+"""What a sandbox's owner may do to an order of whomever: amend it, and stop it from trading.
+
+It sends the command that the order's owner would send, and the event says that the operator did. What is in the order
+stays the owner's: only the owner signs the withdrawal. Orders on the chain move by their owner's signature alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from countermand.dialects.trigger_v2.dca_refusals import WORDS as DCA_WORDS
+from countermand.dialects.trigger_v2.refusals import WORDS as TRIGGER_WORDS
+from countermand.dialects.trigger_v2.states import display_state
+from countermand.orders.book.model.order import OrderId as BookOrderId
+from countermand.orders.dca.model.refusals import Refused as DcaRefused
+from countermand.orders.dca.service import DcaService
+from countermand.orders.dca.shard import DcaShard
+from countermand.orders.trigger.model.commands import Amendment, LegChange
+from countermand.orders.trigger.model.order import Family, OrderGroup, Role
+from countermand.orders.trigger.model.refusals import Refused as TriggerRefused
+from countermand.orders.trigger.model.trailing import BPS_MAX, BPS_MIN
+from countermand.orders.trigger.service import TriggerService
+from countermand.orders.trigger.shard import TriggerShard
+from countermand.sandbox import wire
+from countermand.sandbox.numbers import price_in, within
+from countermand.sandbox.orders import is_address
+from countermand.sandbox.reading import OrderNotHere, SandboxRefused, shown
+from countermand.sandbox.tanx import TanxSandbox
+from countermand.values.identity import OrderId
+from countermand.values.instant import Instant
+from countermand.values.quantities import BPS_ONE, Bps, UsdPrice
+
+_FIELDS: Final[Mapping[Role, tuple[str, str, str | None]]] = {
+    Role.TRIGGER: ("triggerPriceUsd", "slippageBps", "trailingBps"),
+    Role.TAKE_PROFIT: ("tpPriceUsd", "tpSlippageBps", None),
+    Role.STOP_LOSS: ("slPriceUsd", "slSlippageBps", None),
+}
+"""Of each leg: its price, its slippage, and how far it trails."""
+_ON_CHAIN: Final = "only its owner's signature moves an order on the chain"
+_LATEST: Final = 253_402_300_799_999
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Every method may raise `SandboxRefused`, `OrderNotHere`, `Unavailable` or `CommitUnknown`."""
+
+    trigger: TriggerShard
+    trigger_orders: TriggerService
+    dca: DcaShard
+    dca_orders: DcaService
+    tanx: TanxSandbox
+
+    async def amend(self, name: str, asked: wire.AmendRequest) -> None:
+        group = await self._group(name)
+        if group is None:
+            raise SandboxRefused(f"{shown(name)}: only trigger orders can be amended; {await self._why_not(name)}")
+        amendment = _amendment(group, asked)
+        _require(await self.trigger_orders.amend(group.id, group.terms.wallet, amendment, by_operator=True))
+
+    async def cancel(self, name: str) -> None:
+        """Nothing of it trades any more."""
+        if name.isascii() and name.isdigit() and len(name) <= 18:
+            await self.tanx.cancel(BookOrderId(int(name)))
+            return
+        group = await self._group(name)
+        if group is not None:
+            _require(await self.trigger_orders.cancel(group.id, group.terms.wallet, by_operator=True))
+            return
+        order = await self.dca.committed(OrderId(_uuid(name))) if _is_uuid(name) else None
+        if order is None:
+            raise SandboxRefused(f"{shown(name)}: {await self._why_not(name)}")
+        cancelled = await self.dca_orders.cancel(order.id, order.terms.wallet, by_operator=True)
+        if isinstance(cancelled, DcaRefused):
+            raise SandboxRefused(DCA_WORDS[cancelled.refusal].text.format(verb="cancel", state=order.state.value))
+
+    async def _group(self, name: str) -> OrderGroup | None:
+        return await self.trigger.committed(OrderId(_uuid(name))) if _is_uuid(name) else None
+
+    async def _why_not(self, name: str) -> str:
+        if is_address(name):
+            return f"{_ON_CHAIN}; cancel it by its dialect"
+        if name.isascii() and name.isdigit():
+            return "cancel it, and place another"
+        if _is_uuid(name) and await self.dca.committed(OrderId(_uuid(name))) is not None:
+            return "cancel it, and place another"
+        raise OrderNotHere(shown(name))
+
+
+def _is_uuid(name: str) -> bool:
+    try:
+        return bool(UUID(name))
+    except ValueError:
+        return False
+
+
+def _uuid(name: str) -> str:
+    return str(UUID(name))
+
+
+def _require(outcome: object) -> None:
+    if isinstance(outcome, TriggerRefused):
+        state = "" if outcome.state is None else display_state(outcome.state).value
+        words = TRIGGER_WORDS[outcome.refusal].text
+        raise SandboxRefused(words.format(verb="change", state=state, detail=outcome.detail, transaction=""))
+
+
+def _amendment(group: OrderGroup, asked: wire.AmendRequest) -> Amendment:
+    given = {
+        field.encode_name: value
+        for field in msgspec.structs.fields(asked)
+        if not isinstance(value := getattr(asked, field.name), UnsetType)
+    }
+    known = [name for leg in group.legs for name in _FIELDS[leg.role] if name is not None]
+    if group.terms.family is not Family.SINGLE:
+        known = [name for name in known if name != "trailingBps"]
+    for name in given:
+        if name not in known and name != "expiresAt":
+            raise SandboxRefused(
+                f"{name}: not a field of {group.terms.family.value} orders; they have {', '.join(known)}"
+            )
+    if not given:
+        raise SandboxRefused(f"body: changes nothing; send {', '.join(known)} or expiresAt")
+    expires_at = given.get("expiresAt")
+    return Amendment(
+        group.terms.family,
+        tuple(_change(given, *_FIELDS[leg.role]) for leg in group.legs),
+        None if expires_at is None else Instant(within("expiresAt", expires_at, 0, _LATEST)),
+    )
+
+
+def _change(given: Mapping[str, object], price: str, slippage: str, trailing: str | None) -> LegChange:
+    return LegChange(
+        price=_price(price, given.get(price, UNSET)),
+        slippage=_bps(slippage, given.get(slippage, UNSET), 0, BPS_ONE),
+        distance=None if trailing is None else _bps(trailing, given.get(trailing, UNSET), BPS_MIN, BPS_MAX),
+    )
+
+
+def _price(field: str, value: object) -> UsdPrice | None:
+    return price_in(field, value) if isinstance(value, msgspec.Raw) else None
+
+
+def _bps(field: str, value: object, least: int, most: int) -> Bps | None:
+    return Bps(within(field, value, least, most)) if isinstance(value, int) else None

@@ -1,0 +1,109 @@
+"""What of a request may be shown: never a secret, a token or a signature.
+
+Signed transactions are hidden too, since they hold signatures: how they differ from what was built is said beside them.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+
+HIDDEN: Final = "(hidden)"
+_HEADERS: Final = {
+    "authorization": "Bearer $TOKEN",
+    "proxy-authorization": HIDDEN,
+    "x-api-key": "$API_KEY",
+    "cookie": HIDDEN,
+    "set-cookie": HIDDEN,
+}
+_SECRET: Final = frozenset(
+    {
+        "accesstoken",
+        "access",
+        "apikey",
+        "authorization",
+        "depositsignedtx",
+        "jwt",
+        "password",
+        "privatekey",
+        "r",
+        "refresh",
+        "refreshtoken",
+        "s",
+        "secret",
+        "signature",
+        "signatures",
+        "signedtransaction",
+        "signedtransactions",
+        "signedtx",
+        "token",
+    }
+)
+"""Names of fields, without underscores and in lower case. `r` and `s` are the two numbers of a Stark signature."""
+_LONG: Final = re.compile(r"[A-Za-z0-9+/=_.-]{40,}")
+"""What may be a token or a signature, in a body that is no JSON."""
+_DEPTH_MAX: Final = 64
+
+
+def shown_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    named = ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers)
+    return {name: _HEADERS.get(name, value) for name, value in named}
+
+
+def shown_query(query: str) -> str:
+    pairs = parse_qsl(query, keep_blank_values=True)
+    if not any(_is_secret(name) for name, _ in pairs):
+        return query
+    return urlencode([(name, HIDDEN if _is_secret(name) else value) for name, value in pairs])
+
+
+def shown_body(body: bytes) -> Any:
+    """JSON with its secrets hidden, a text without what may be one, or None for nothing."""
+    if not body:
+        return None
+    try:
+        return _without_secrets(json.loads(body), 0)
+    except (ValueError, RecursionError):
+        return _LONG.sub(HIDDEN, body.decode(errors="replace"))
+
+
+def _without_secrets(value: Any, depth: int) -> Any:
+    if depth > _DEPTH_MAX:
+        return HIDDEN
+    if isinstance(value, dict):
+        return {
+            name: _hidden(each) if _is_secret(name) else _without_secrets(each, depth + 1)
+            for name, each in value.items()
+        }
+    return [_without_secrets(each, depth + 1) for each in value] if isinstance(value, list) else value
+
+
+def _hidden(value: Any) -> Any:
+    """Emptiness is no secret, and worth to see."""
+    return HIDDEN if value else value
+
+
+def _is_secret(name: str) -> bool:
+    return name.replace("_", "").replace("-", "").lower() in _SECRET
+
+
+def as_curl(method: str, url: str, headers: dict[str, str], body: Any) -> str:
+    """A command for the shell. What was hidden is to be filled in."""
+    words = [f"{'curl' if method == 'GET' else f'curl -X {method}'} {_word(url)}"]
+    told = (name for name in ("authorization", "x-api-key", "content-type") if name in headers)
+    words += [f'-H "{name}: {_in_double_quotes(headers[name])}"' for name in told]
+    if body is not None:
+        text = body if isinstance(body, str) else msgspec.json.encode(body).decode()
+        words.append(f"-d {_word(text)}")
+    return " \\\n  ".join(words)
+
+
+def _word(text: str) -> str:
+    return "'" + text.replace("'", "'\"'\"'") + "'"
+
+
+def _in_double_quotes(text: str) -> str:
+    return re.sub(r'(["`\\])', r"\\\1", text)

@@ -1,0 +1,254 @@
+"""`GET /sandbox/events`: what happens, as server-sent events, from any past position on and then live.
+
+A reader holds a position in the event log of each shard, and its last request and price. What it has not read yet is
+read when its connection takes more, so a slow one costs no memory; requests and prices that left their lists before
+it came to them, it never sees.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+from falcon.asgi import SSEvent
+
+from countermand.kernel.event_log import EventLog, Position, PositionAhead, PositionGone
+from countermand.kernel.ports import EventRow, Unavailable
+from countermand.orders.shards import BOOK_SHARD, DCA_SHARD, TRIGGER_SHARD
+from countermand.sandbox.bell import Bell
+from countermand.sandbox.price_history import PriceHistory
+from countermand.sandbox.reading import SandboxRefused, refused_choice, shown
+from countermand.sandbox.requests import RecordedRequest, RequestLog, summary
+from countermand.sandbox.wire import ChainWire, EventWire, PriceEventWire, SandboxWire
+from countermand.values.quantities import USD_SCALE, decimal_text
+
+PARAMETERS: Final = ("from", "include", "limit")
+ORDERS: Final = "orders"
+REQUESTS: Final = "requests"
+PRICES: Final = "prices"
+SANDBOX: Final = "sandbox"
+INCLUDED: Final = (ORDERS, REQUESTS, PRICES, SANDBOX)
+READERS_MAX: Final = 64
+LIMIT_MAX: Final = 1_000_000
+FAMILIES: Final = {TRIGGER_SHARD: "trigger", BOOK_SHARD: "book", DCA_SHARD: "dca"}
+_PAGE: Final = 256
+_RECENT: Final = 500
+_BREATH_S: Final = 0.05
+"""Between two looks: what happens meanwhile is sent together."""
+_SILENCE_S: Final = 10.0
+"""After so long, a comment is sent: else nobody would see that the reader has left."""
+_STATE_S: Final = 0.5
+"""How often the sandbox itself is compared with what was sent of it."""
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class TooManyReaders(Unavailable):
+    pass
+
+
+class _Lines(SSEvent):
+    """Several events in one piece."""
+
+    def __init__(self, lines: bytes) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def serialize(self, handler: object = None) -> bytes:  # noqa: ARG002
+        return self._lines
+
+
+@dataclass(slots=True)
+class Asked:
+    """`since`: where the events of orders begin; the word of a request, or a cursor. `limit` None: without an end."""
+
+    since: str = "now"
+    include: tuple[str, ...] = (ORDERS,)
+    limit: int | None = None
+
+
+def asked(parameters: Mapping[str, str], last_event_id: str | None) -> Asked:
+    """A reader that comes back goes on where it was. Raises `SandboxRefused`."""
+    include = tuple(parameters.get("include", ORDERS).split(","))
+    for name in include:
+        if name not in INCLUDED:
+            raise refused_choice("include", name, INCLUDED)
+    limit = parameters.get("limit")
+    if limit is not None and not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= LIMIT_MAX):
+        raise SandboxRefused(f"limit: {shown(limit)!r} is no whole number from 1 to {LIMIT_MAX}")
+    return Asked(last_event_id or parameters.get("from", "now"), include, None if limit is None else int(limit))
+
+
+@dataclass(slots=True)
+class _Reader:
+    positions: dict[int, Position]
+    request: RecordedRequest | None = None
+    price: int = 0
+    state: bytes = b""
+    told: bytearray = field(default_factory=bytearray)
+    left: int | None = None
+    """So many events more, if there is a limit."""
+
+    def cursor(self) -> str:
+        return ",".join(str(self.positions[shard]) for shard in sorted(self.positions))
+
+    def greet(self) -> None:
+        """Before all events, and not one of them: from where on they are told."""
+        self.told += f'event: hello\ndata: {{"cursor":"{self.cursor()}"}}\n\n'.encode()
+
+    def tell(self, kind: str, data: bytes, *, with_cursor: bool = False) -> None:
+        if self.left == 0:
+            return
+        if self.left is not None:
+            self.left -= 1
+        cursor = f"id: {self.cursor()}\n" if with_cursor else ""
+        self.told += f"event: {kind}\n{cursor}data: ".encode() + data + b"\n\n"
+
+    def take(self) -> _Lines:
+        lines, self.told = bytes(self.told), bytearray()
+        return _Lines(lines)
+
+
+class EventStream:
+    def __init__(
+        self,
+        logs: Mapping[int, EventLog],
+        requests: RequestLog,
+        prices: PriceHistory,
+        bell: Bell,
+        state: Callable[[], bytes],
+    ) -> None:
+        self._logs = logs
+        self._requests = requests
+        self._prices = prices
+        self._bell = bell
+        self._state = state
+        self._readers = 0
+        self._closing = asyncio.Event()
+
+    async def close(self) -> None:
+        """Ends all streams: the server stops."""
+        self._closing.set()
+
+    def open(self, wanted: Asked) -> AsyncIterator[SSEvent | None]:
+        """Raises `SandboxRefused` and `TooManyReaders`."""
+        reader = _Reader(self._positions(wanted.since), left=wanted.limit)
+        if self._readers >= READERS_MAX:
+            raise TooManyReaders(f"{READERS_MAX} readers are connected already")
+        reader.request = next(self._requests.newest(1), None)
+        reader.price = self._prices.number
+        return self._told(reader, wanted.include)
+
+    def _positions(self, since: str) -> dict[int, Position]:
+        if since == "start":
+            return {shard: log.start() for shard, log in self._logs.items()}
+        if since == "now":
+            return {shard: log.end() for shard, log in self._logs.items()}
+        if since == "recent":
+            return {shard: _before(log) for shard, log in self._logs.items()}
+        try:
+            found = [Position.parse(part) for part in since.split(",")]
+        except ValueError:
+            found = []
+        positions = {position.shard: position for position in found}
+        if len(found) != len(self._logs) or positions.keys() != self._logs.keys():
+            raise SandboxRefused(f"from: {shown(since)!r} is no cursor; send start, recent, now, or an event's id")
+        return positions
+
+    async def _told(self, reader: _Reader, include: Sequence[str]) -> AsyncIterator[SSEvent | None]:
+        self._readers += 1
+        try:
+            reader.greet()
+            while not self._closing.is_set() and reader.left != 0:
+                more = ORDERS in include and await self._tell_orders(reader)
+                if REQUESTS in include:
+                    self._tell_requests(reader)
+                if PRICES in include:
+                    self._tell_prices(reader)
+                if SANDBOX in include:
+                    self._tell_state(reader)
+                if reader.told:
+                    yield reader.take()
+                if not more:
+                    quiet = not await self._news(reader, _STATE_S if SANDBOX in include else _SILENCE_S)
+                    if quiet and SANDBOX not in include:
+                        yield None
+        finally:
+            self._readers -= 1
+
+    async def _tell_orders(self, reader: _Reader) -> bool:
+        """Whether there may be more."""
+        more = False
+        for shard, log in self._logs.items():
+            try:
+                events, after = await log.read(reader.positions[shard], _PAGE)
+            except (PositionGone, PositionAhead):
+                reader.positions[shard] = log.start()
+                reader.tell("reset", b"{}", with_cursor=True)
+                return True
+            except Unavailable:
+                continue
+            incarnation = after.incarnation
+            for event in events:
+                reader.positions[shard] = Position(incarnation, shard, event.seq, event.n)
+                reader.tell("order", _encode(_event(shard, event)), with_cursor=True)
+            reader.positions[shard] = after
+            more = more or len(events) == _PAGE
+        return more
+
+    def _tell_requests(self, reader: _Reader) -> None:
+        for recorded in self._requests.after(reader.request, _PAGE):
+            reader.request = recorded
+            reader.tell("request", _encode(summary(recorded)))
+
+    def _tell_prices(self, reader: _Reader) -> None:
+        for mint, point in self._prices.after(reader.price):
+            reader.price = point.number
+            reader.tell(
+                "price", _encode(PriceEventWire(mint, point.at, decimal_text(point.price.picodollars, USD_SCALE)))
+            )
+
+    def _tell_state(self, reader: _Reader) -> None:
+        state = self._state()
+        if state != reader.state:
+            reader.state = state
+            reader.tell("sandbox", state)
+
+    async def _news(self, reader: _Reader, patience_s: float) -> bool:
+        """False: nothing happened for so long."""
+        waits: list[Awaitable[object]] = [self._bell.rings(), self._closing.wait()]
+        waits += [log.changed(reader.positions[shard]) for shard, log in self._logs.items()]
+        tasks = [asyncio.ensure_future(each) for each in waits]
+        try:
+            done, _ = await asyncio.wait(tasks, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+        if done:
+            await asyncio.sleep(_BREATH_S)
+        return bool(done)
+
+
+def state_of(sandbox: SandboxWire) -> bytes:
+    """What of the sandbox changes by itself is told with its other changes alone."""
+    return _encode(msgspec.structs.replace(sandbox, now=0, chain=ChainWire(0, 0)))
+
+
+def _before(log: EventLog) -> Position:
+    """The end, less the newest entries."""
+    start, end = log.start(), log.end()
+    return start if end.seq - _RECENT <= start.seq else Position(end.incarnation, end.shard, end.seq - _RECENT, end.n)
+
+
+def _event(shard: int, event: EventRow) -> EventWire:
+    record = event.record
+    return EventWire(
+        FAMILIES[shard],
+        record.order_id or None,
+        record.wallet or None,
+        event.seq,
+        event.n,
+        record.kind,
+        msgspec.Raw(record.body),
+    )

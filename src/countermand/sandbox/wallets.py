@@ -1,0 +1,49 @@
+"""The wallets that registered a vault, as `GET /sandbox/wallets` shows them: what they hold, and what is in orders."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from countermand.orders.trigger.transactions import TriggerTransactions
+from countermand.sandbox import wire
+from countermand.services.transactions.chain_errors import asks_the_chain
+from countermand.solana.port import Node
+from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, read_token_account
+from countermand.store.vaults_postgres import PostgresVaults
+from countermand.values.identity import Address, Wallet
+
+SHOWN: Final = 50
+_OWNER_AT: Final = 32
+_PROGRAMS: Final = (TOKEN_PROGRAM, TOKEN_2022_PROGRAM)
+
+
+@dataclass(frozen=True, slots=True)
+class Wallets:
+    vaults: PostgresVaults
+    transactions: TriggerTransactions
+    chain: Node
+    key: Callable[[str], bytes]
+    """The bytes of an address."""
+
+    @asks_the_chain
+    async def newest(self) -> wire.WalletsWire:
+        """Those that registered last. May raise `Unavailable`."""
+        registered = await self.vaults.newest(SHOWN)
+        accounts = await self.chain.accounts([wallet for wallet, _ in registered])
+        found = []
+        for (wallet, at), account in zip(registered, accounts, strict=True):
+            vault = self.transactions.vault_of(Wallet(wallet))
+            lamports = "0" if account is None else str(account.lamports)
+            holds, in_vault = await self._holdings(Address(wallet)), await self._holdings(vault)
+            found.append(wire.WalletWire(wallet, vault, at, lamports, holds, in_vault))
+        return wire.WalletsWire(found)
+
+    async def _holdings(self, owner: Address) -> list[wire.HoldingWire]:
+        amounts: dict[str, int] = defaultdict(int)
+        for program in _PROGRAMS:
+            for _, info in await self.chain.program_accounts(program, memcmp=[(_OWNER_AT, self.key(owner))]):
+                account = read_token_account(info.data)
+                if account is not None and account.amount:
+                    amounts[account.mint] += account.amount
+        return [wire.HoldingWire(mint, str(amount)) for mint, amount in sorted(amounts.items())]

@@ -1,0 +1,299 @@
+"""What the sandbox shows of its venue: requests, a live stream, prices, books, wallets; and what an operator may do."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from http.client import HTTPConnection, HTTPResponse
+from typing import Any
+
+import pytest
+from solders.keypair import Keypair
+
+from tests.altering import altered, budgeted
+from tests.end_to_end.dca_trader import DcaTrader, dca
+from tests.end_to_end.member import Member
+from tests.end_to_end.test_sandbox_orders import inspected, told
+from tests.end_to_end.trader import ROOT, Trader, oco, otoco, single, trailing
+from tests.end_to_end.venue import SOL, USDC, LostAnswer, Venue
+
+SELL = single(sell=1 * SOL, above=260)
+
+
+class Reader:
+    """Of `GET /sandbox/events`."""
+
+    def __init__(self, venue: Venue, query: str, last: str | None = None) -> None:
+        self._connection = HTTPConnection(venue.host, venue.port, timeout=15)
+        self._connection.request("GET", f"/sandbox/events?{query}", headers={"last-event-id": last} if last else {})
+        self._response: HTTPResponse = self._connection.getresponse()
+        assert self._response.status == 200, self._response.read()
+        assert self._response.headers["content-type"] == "text/event-stream"
+        hello = next(self)
+        assert hello["event"] == "hello"
+        self.cursor: str = hello["data"]["cursor"]
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return self
+
+    def __next__(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        while True:
+            line = self._response.readline().decode()
+            if not line:
+                raise StopIteration
+            name, _, value = line.rstrip("\n").partition(": ")
+            if name == "data":
+                found["data"] = json.loads(value)
+            elif name:
+                found[name] = value
+            elif "data" in found:
+                return found
+
+    def until(self, order: str, event: str) -> list[dict[str, Any]]:
+        """All that is told up to this event of this order."""
+        seen = []
+        for told_now in self:
+            seen.append(told_now)
+            data = told_now["data"]
+            if told_now["event"] == "order" and (data["orderId"], data["event"]) == (order, event):
+                return seen
+        raise AssertionError(seen)
+
+    def ends(self) -> None:
+        self._response.close()
+        self._connection.close()
+
+
+@pytest.fixture
+def reads(venue: Venue) -> Iterator[Callable[..., Reader]]:
+    with ExitStack() as readers:
+
+        def read(query: str, last: str | None = None) -> Reader:
+            reader = Reader(venue, query, last)
+            readers.callback(reader.ends)
+            return reader
+
+        yield read
+
+
+def of_order(seen: list[dict[str, Any]], order: str) -> list[tuple[int, str]]:
+    return [
+        (each["data"]["seq"], each["data"]["event"])
+        for each in seen
+        if each["event"] == "order" and each["data"]["orderId"] == order
+    ]
+
+
+def requests(venue: Venue, limit: int = 50) -> list[Any]:
+    """The newest first."""
+    found: list[Any] = venue.ask("GET", f"/sandbox/requests?limit={limit}").ok()["requests"]
+    return found
+
+
+# --- the stream
+
+
+def test_a_reader_is_told_all_of_an_order_and_comes_back_to_where_it_was(
+    venue: Venue, alice: Trader, reads: Callable[..., Reader]
+) -> None:
+    reader = reads("from=now")
+    order = alice.places(SELL)
+    seen = reader.until(order, "deposit_landed")
+    last = seen[-1]["id"]
+    reader.ends()
+    venue.price(SOL, "260")
+    venue.settles()
+    again = reads("from=now", last=last)
+    later = [each for each in again.until(order, "fill_landed") if each["data"]["orderId"] == order]
+    whole = reads(f"from={reader.cursor}")
+    assert of_order(seen, order) + of_order(later, order) == of_order(whole.until(order, "fill_landed"), order)
+    timeline = inspected(venue, order)["timeline"]
+    assert of_order(seen + later, order) == [(entry["seq"], entry["event"]) for entry in timeline]
+    (triggered,) = (each["data"]["told"] for each in later if each["data"].get("event") == "order_triggered")
+    assert triggered["reason"] == "the price is 260, it triggers at ≥ 260"
+
+
+def test_a_stream_with_a_limit_ends(alice: Trader, reads: Callable[..., Reader]) -> None:
+    alice.places(SELL)
+    events = list(reads("from=recent&limit=2"))
+    assert [each["event"] for each in events] == ["order", "order"]
+
+
+def test_requests_prices_and_the_sandbox_are_told_too(
+    venue: Venue, alice: Trader, reads: Callable[..., Reader]
+) -> None:
+    reader = reads("include=requests,prices,sandbox")
+    assert next(reader)["data"]["clock"] == {"mode": "running"}
+    alice.history()
+    venue.price(SOL, "151.25")
+    venue.faults(failSwaps=2)
+    kinds: dict[str, Any] = {}
+    while len(kinds) < 3 or kinds["sandbox"]["faults"]["failSwaps"] != 2:
+        each = next(reader)
+        kinds[each["event"]] = each["data"]
+    assert (kinds["request"]["method"], kinds["request"]["status"]) == ("GET", 200)
+    assert (kinds["price"]["mint"], kinds["price"]["price"]) == (SOL.mint, "151.25")
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("from=1:0:1:0", "from: '1:0:1:0' is no cursor"),
+        ("from=yesterday", "from: 'yesterday' is no cursor"),
+        ("include=order", "include: expected orders, requests, prices or sandbox"),
+        ("limit=0", "limit: '0' is no whole number"),
+        ("limt=1", "limt: unknown query parameter; did you mean limit?"),
+    ],
+)
+def test_a_stream_that_is_not_possible(venue: Venue, query: str, words: str) -> None:
+    status, error = venue.ask("GET", f"/sandbox/events?{query}").error
+    assert status == 400
+    assert error.startswith(words)
+
+
+# --- requests
+
+
+def test_a_request_is_shown_without_its_secrets(venue: Venue, alice: Trader) -> None:
+    order = alice.places(SELL)
+    create = next(each for each in requests(venue) if each["path"] == f"{ROOT}/orders/price")
+    assert (create["method"], create["status"], create["orderId"]) == ("POST", 200, order)
+    assert create["headers"]["authorization"] == "Bearer $TOKEN"
+    assert create["body"]["depositSignedTx"] == "(hidden)"
+    assert create["body"]["triggerPriceUsd"] == 260
+    assert create["answer"]["id"] == order
+    assert (create["cut"], create["altered"]) == (False, None)
+    assert create["curl"].startswith(f"curl -X POST '{venue.url}{ROOT}/orders/price' \\\n")
+    login = next(each for each in requests(venue) if each["path"].endswith("/auth/verify"))
+    assert (login["body"]["signature"], login["answer"]["token"]) == ("(hidden)", "(hidden)")
+    assert alice.token not in venue.ask("GET", "/sandbox/requests?limit=1000").raw.decode()
+    assert venue.ask("GET", f"/sandbox/requests/{create['number']}").ok() == create
+
+
+def test_a_request_says_how_a_wallet_altered_its_transaction(venue: Venue, alice: Trader) -> None:
+    craft = alice.crafts(SELL)
+    other = altered(craft["transaction"], budgeted, alice.key)
+    assert alice.creates(alice.body_for(SELL, craft) | {"depositSignedTx": other}).status == 400
+    create = requests(venue, 1)[0]
+    assert create["altered"]["instructions_added"]
+
+
+def test_a_lost_answer_is_shown_as_cut(venue: Venue, alice: Trader) -> None:
+    order = alice.places(SELL)
+    venue.faults(loseAnswers=1)
+    with pytest.raises(LostAnswer):
+        alice.cancels(order)
+    cancel = next(each for each in requests(venue) if "/cancel/" in each["path"])
+    assert (cancel["cut"], cancel["status"], cancel["orderId"]) == (True, 200, order)
+
+
+def test_what_the_gateway_refuses_is_shown_too(venue: Venue, alice: Trader) -> None:
+    broken = b'{"walletPubkey": "' + b"x" * 60
+    assert venue.ask("POST", f"{ROOT}/auth/challenge", broken).status == 400
+    shown = requests(venue, 1)[0]
+    assert (shown["status"], shown["body"]) == (400, '{"walletPubkey": "(hidden)')
+
+
+def test_at_most_the_newest_thousand_requests(venue: Venue) -> None:
+    assert venue.ask("GET", "/sandbox/requests?limit=1001").status == 400
+    assert venue.ask("GET", "/sandbox/requests/999999999").status == 404
+
+
+# --- prices, books, wallets
+
+
+def test_the_prices_that_were(venue: Venue) -> None:
+    for price in ("150.5", "151"):
+        venue.price(SOL, price)
+    shown = venue.ask("GET", "/sandbox/prices?mint=SOL&limit=2").ok()
+    assert [each["price"] for each in shown["prices"]] == ["150.5", "151"]
+    assert venue.ask("GET", "/sandbox/prices").status == 400
+
+
+def test_the_books_have_depth_and_trades(venue: Venue) -> None:
+    member, other = Member(venue).joins().has(btc="1", usdc="100000"), Member(venue).joins().has(btc="1", usdc="100000")
+    member.places("sell", 0.01, 41_000)
+    member.places("sell", 0.02, 41_000)
+    other.places("buy", 0.005, 41_000)
+    books = venue.ask("GET", "/sandbox/books").ok()["books"]
+    (book,) = [each for each in books if each["trades"] and each["trades"][0]["price"] == "41000"]
+    assert {"price": "41000", "volume": "0.025", "orders": 2} in book["asks"]
+    assert (book["trades"][0]["volume"], book["trades"][0]["taker"]) == ("0.005", "buy")
+
+
+def test_a_wallet_shows_what_its_orders_hold(venue: Venue, alice: Trader) -> None:
+    alice.places(single(sell=100 * USDC, buy=SOL, below=100))
+    wallets = venue.ask("GET", "/sandbox/wallets").ok()["wallets"]
+    (own,) = [each for each in wallets if each["wallet"] == alice.wallet]
+    assert {"mint": USDC.mint, "amount": "900000000"} in own["holds"]
+    assert own["inVault"] == [{"mint": USDC.mint, "amount": "100000000"}]
+
+
+# --- an operator
+
+
+def test_an_operator_amends_an_order_and_the_event_says_so(venue: Venue, alice: Trader) -> None:
+    order = alice.places(SELL)
+    shown = venue.ask("PATCH", f"/sandbox/orders/{order}", {"triggerPriceUsd": "270.25"}).ok()
+    assert shown["legs"][0]["triggerPriceUsd"] == "270.25"
+    assert (shown["timeline"][-1]["event"], shown["timeline"][-1]["reason"]) == (
+        "order_amended",
+        "the operator asked for it",
+    )
+    assert alice.sees(order)["triggerPriceUsd"] == 270.25
+
+
+def test_an_operator_s_cancel_leaves_the_withdrawal_to_the_wallet(venue: Venue, alice: Trader) -> None:
+    order = alice.places(oco(sell=1 * SOL, take_profit=300, stop_loss=100))
+    shown = venue.ask("DELETE", f"/sandbox/orders/{order}").ok()
+    assert (shown["rawState"], shown["waiting"]) == ("ready_to_cancel", {"for": "signature"})
+    assert shown["timeline"][-1]["reason"] == "the operator asked for it"
+    venue.price(SOL, "300")
+    venue.settles()
+    assert told(inspected(venue, order)) == told(shown), "nothing fills any more"
+    alice.confirms(order, alice.cancels(order)).ok()
+    assert inspected(venue, order)["state"] == "cancelled"
+
+
+def test_an_operator_moves_the_legs_of_each_family(venue: Venue, alice: Trader) -> None:
+    venue.price(SOL, "150")
+    pair = alice.places(oco(sell=1 * SOL, take_profit=300, stop_loss=100))
+    entry = alice.places(otoco(sell=100 * USDC, buy=SOL, below=120, take_profit=300, stop_loss=100))
+    trail = alice.places(trailing(sell=1 * SOL, bps=1_000))
+    for order, change in (
+        (pair, {"slPriceUsd": "110"}),
+        (entry, {"triggerPriceUsd": "125", "tpPriceUsd": "310"}),
+        (trail, {"trailingBps": 500}),
+    ):
+        venue.ask("PATCH", f"/sandbox/orders/{order}", change).ok()
+    assert [leg["triggerPriceUsd"] for leg in inspected(venue, pair)["legs"]] == ["300", "110"]
+    assert [leg["triggerPriceUsd"] for leg in inspected(venue, entry)["legs"]] == ["125", "310", "100"]
+    assert inspected(venue, trail)["legs"][0]["triggerPriceUsd"] == "142.5"
+    assert "it follows 5 % behind the high of 150" in inspected(venue, trail)["waitsFor"]
+
+
+def test_an_operator_cancels_recurring_orders_and_those_of_the_book(venue: Venue, alice: Trader) -> None:
+    plan = DcaTrader(alice).places(dca(sell=100 * USDC))
+    venue.settles()
+    shown = venue.ask("DELETE", f"/sandbox/orders/{plan}").ok()
+    assert shown["timeline"][-1]["reason"] == "the operator asked for it"
+    assert venue.ask("PATCH", f"/sandbox/orders/{plan}", {"slippageBps": 1}).status == 400
+    booked = Member(venue).joins().has(btc="1").places("sell", 0.01, 90_000)
+    assert venue.ask("DELETE", f"/sandbox/orders/{booked}").ok()["state"] == "cancel"
+
+
+def test_what_an_operator_cannot_do(venue: Venue, alice: Trader) -> None:
+    order = alice.places(SELL)
+    for body, words in (
+        ({}, "body: changes nothing; send triggerPriceUsd, slippageBps, trailingBps or expiresAt"),
+        ({"tpPriceUsd": "1"}, "tpPriceUsd: not a field of single orders"),
+        ({"triggerPriceUsd": "0"}, "triggerPriceUsd: a price must be more than nothing"),
+        ({"trailingBps": 500}, "Cannot convert to trailing stop loss order"),
+    ):
+        status, error = venue.ask("PATCH", f"/sandbox/orders/{order}", body).error
+        assert status == 400
+        assert error.startswith(words)
+    nobody = str(Keypair().pubkey())
+    assert "only its owner's signature" in venue.ask("DELETE", f"/sandbox/orders/{nobody}").error[1]
+    unknown = "00000000-0000-4000-8000-000000000000"
+    assert venue.ask("DELETE", f"/sandbox/orders/{unknown}").status == 404
