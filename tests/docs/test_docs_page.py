@@ -223,6 +223,7 @@ def trades_at_tanx(shell: Shell, key: int) -> None:
 
 
 def looks_at_the_sandbox(shell: Shell) -> None:
+    shell.sets(SNAPSHOT="before")
     shell.sets(REQUEST=shell.pastes("GET", "/sandbox/requests")["requests"][0]["number"])
     shell.pastes("GET", "/sandbox/requests/{number}")
     shell.reads("GET", "/sandbox/events")
@@ -233,6 +234,8 @@ def looks_at_the_sandbox(shell: Shell) -> None:
         *[("PUT", "/sandbox/prices"), ("PUT", "/sandbox/liquidity"), ("PUT", "/sandbox/faults")],
         *[("POST", "/sandbox/tokens"), ("POST", "/sandbox/settle"), ("POST", "/sandbox/clock")],
         *[("POST", "/sandbox/clock/advance"), ("POST", "/sandbox/reset")],
+        *[("POST", "/sandbox/snapshots"), ("GET", "/sandbox/snapshots")],
+        *[("POST", "/sandbox/snapshots/{name}/restore"), ("DELETE", "/sandbox/snapshots/{name}")],
     ):
         shell.pastes(method, path)
 
