@@ -27,16 +27,20 @@ class Buffer:
         self._prices: dict[str, list[int]] = {}
         self._told: dict[str, int] = {}
         """By mint: how many prices had been told when the journal was read last."""
+        self._is_read = True
         self._since: dict[str, dict[str, int]] = {}
         """The same as of when each order triggered."""
 
     def priced(self, mint: str, price: int) -> None:
         """From now on swaps are made at this price, in 10⁻¹² dollars."""
         self._prices.setdefault(mint, []).append(price)
+        self._is_read = False
 
     def read(self) -> None:
         """All of the journal that there is was judged."""
-        self._told = {mint: len(prices) for mint, prices in self._prices.items()}
+        if not self._is_read:
+            self._told = {mint: len(prices) for mint, prices in self._prices.items()}
+            self._is_read = True
 
     def judge_round(self, order: Json, kind: str, event: Json) -> None:
         """The same of a recurring order, whose rounds are made at the price of the moment."""
