@@ -1,5 +1,6 @@
 """The root of a sandbox: a whole venue, with a chain, prices and a clock that its owner moves, and faults on demand."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import astuple, dataclass
@@ -43,6 +44,7 @@ from countermand.sandbox.gateway_faults import FaultyApp, GatewayFaults
 from countermand.sandbox.orders import OrderInspector
 from countermand.sandbox.pool import LIQUIDITY_USD, SandboxPool, pool_account, sandbox_accounts
 from countermand.sandbox.sandbox import Sandbox, SandboxDependencies, stored_clock, stored_seed
+from countermand.sandbox.strict import Strict, StrictApp
 from countermand.sandbox.tanx import TanxSandbox
 from countermand.sandbox.wire import AuditWire, ColumnWire, CurrencyWire
 from countermand.services.custody.vaults import VaultKeys
@@ -118,8 +120,8 @@ def _assembled(
     for store in (stores.trigger, stores.dca, stores.book, stores.builds, stores.vaults):
         assert isinstance(store, CrashingStore | CrashingDcaStore | CrashingBookStore | CrashingBuilds | CrashingVaults)
         store.faults = faults
-    gateway_faults, faucet = GatewayFaults(), Faucet(chain)
-    dependencies = _dependencies(families, chain, world, faults, gateway_faults, pool, faucet)
+    gateway_faults, strict, faucet = GatewayFaults(), Strict(time.time), Faucet(chain)
+    dependencies = _dependencies(families, chain, world, faults, gateway_faults, strict, pool, faucet)
     sandbox = Sandbox(dependencies, seed)
     hub = SocketHub(chain, is_up=world.is_up)
     surroundings = GatewayExtensions(
@@ -127,7 +129,7 @@ def _assembled(
         missing=lambda: (),
         liquidity_usd=LIQUIDITY_USD,
         mount=lambda app: _mount(app, families, sandbox),
-        around=lambda app: FaultyApp(app, gateway_faults),
+        around=lambda app: FaultyApp(StrictApp(app, strict), gateway_faults),
         documents={"sandbox": openapi.openapi},
     )
     app = App(families, build_gateway(families, surroundings), sandbox.begin, chain)
@@ -157,6 +159,7 @@ def _dependencies(
     world: FaultyChain,
     faults: WorldFaults,
     gateway_faults: GatewayFaults,
+    strict: Strict,
     pool: SandboxPool,
     faucet: Faucet,
 ) -> SandboxDependencies:
@@ -175,6 +178,7 @@ def _dependencies(
         world=world,
         faults=faults,
         gateway_faults=gateway_faults,
+        strict=strict,
         pool=pool,
         tokens=infra.tokens,
         prices=infra.prices,
