@@ -44,3 +44,22 @@ def test_a_first_order(venue: Venue, name: str, url_by: str) -> None:
     assert len(told) == len(TOLD)
     for expected, line in zip(TOLD, told, strict=True):
         assert re.search(expected, line), (expected, line)
+
+
+TOLD_BY_THE_CLIENT = (
+    "Hello, [1-9A-Za-z]{32,44}. SOL costs 1[0-9.]+ dollars",
+    "Placed [0-9a-f-]{36}: sell 1 SOL at 210 dollars",
+    "Changed it to 180; SOL costs 185 dollars now, and the order is filled",
+    "It sold 1000000000 lamports for 184815000 base units of USDC",
+    "Asked to cancel [0-9a-f-]{36}: nothing trades any more, whatever the price does",
+    "The funds came back by [1-9A-Za-z]{86,88}",
+    "[0-9a-f-]{36} oco cancelled",
+    "[0-9a-f-]{36} single filled",
+)
+
+
+def test_a_first_order_by_the_client(venue: Venue) -> None:
+    done = run_python(EXAMPLES / "first_order_client.py", venue.url, env={})
+    assert done.returncode == 0, done.stderr[-4_000:]
+    for expected, line in zip(TOLD_BY_THE_CLIENT, done.stdout.splitlines(), strict=True):
+        assert re.fullmatch(expected, line), (expected, line)

@@ -1,5 +1,6 @@
 """The root of a sandbox: a whole venue, with a chain, prices and a clock that its owner moves, and faults on demand."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import astuple, dataclass
@@ -51,6 +52,7 @@ from countermand.sandbox.requests import RequestLog
 from countermand.sandbox.sandbox import Sandbox, SandboxDependencies, stored_clock, stored_seed
 from countermand.sandbox.snapshots import Snapshots
 from countermand.sandbox.stream import EventStream, state_of
+from countermand.sandbox.strict import Strict, StrictApp
 from countermand.sandbox.tanx import TanxSandbox
 from countermand.sandbox.wallets import Wallets
 from countermand.sandbox.wire import AuditWire, ColumnWire, CurrencyWire
@@ -129,8 +131,9 @@ def _assembled(
     for store in (stores.trigger, stores.dca, stores.book, stores.builds, stores.vaults):
         assert isinstance(store, CrashingStore | CrashingDcaStore | CrashingBookStore | CrashingBuilds | CrashingVaults)
         store.faults = faults
-    gateway_faults, faucet, seen = GatewayFaults(), Faucet(chain), _Seen.of(families)
-    dependencies = _dependencies(families, chain, world, faults, gateway_faults, pool, faucet, seen)
+    gateway_faults, strict = GatewayFaults(), Strict(time.time)
+    faucet, seen = Faucet(chain), _Seen.of(families)
+    dependencies = _dependencies(families, chain, world, faults, gateway_faults, strict, pool, faucet, seen)
     sandbox = Sandbox(dependencies, seed)
     kept = CrashingSnapshots(dsn)
     kept.faults = faults
@@ -142,7 +145,7 @@ def _assembled(
         missing=lambda: (),
         liquidity_usd=LIQUIDITY_USD,
         mount=lambda app: _mount(app, families, sandbox, snapshots, watching),
-        around=lambda app: FaultyApp(app, gateway_faults),
+        around=lambda app: FaultyApp(StrictApp(app, strict), gateway_faults),
         documents={"sandbox": openapi.openapi},
         observe=seen.requests,
         closers=(watching.events.close,),
@@ -209,6 +212,7 @@ def _dependencies(
     world: FaultyChain,
     faults: WorldFaults,
     gateway_faults: GatewayFaults,
+    strict: Strict,
     pool: SandboxPool,
     faucet: Faucet,
     seen: _Seen,
@@ -228,6 +232,7 @@ def _dependencies(
         world=world,
         faults=faults,
         gateway_faults=gateway_faults,
+        strict=strict,
         pool=pool,
         tokens=infra.tokens,
         prices=infra.prices,

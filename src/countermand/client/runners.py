@@ -44,6 +44,8 @@ class Sync:
             case Sign():
                 signed = effect.signer(effect.payload)
                 if inspect.isawaitable(signed):
+                    if inspect.iscoroutine(signed):
+                        signed.close()
                     raise TypeError("a signer that must be awaited needs the async client")
                 return signed
 

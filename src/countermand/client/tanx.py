@@ -24,6 +24,7 @@ Pair: TypeAlias = tuple[int, int]
 KEY_TEXT: Final = "Get started with TanX. Make sure the origin is https://trade.tanx.fi"
 """What tanX has its users sign to derive their Stark keys."""
 _ROWS: Final = 100
+_TEXTS_MAX: Final = 3
 _LOGIN_WORDS: Final = ("signing into", "Login-code:")
 _LOGIN_CHARS_MAX: Final = 500
 
@@ -190,6 +191,18 @@ def _headers(session: TanxSession) -> dict[str, str]:
 
 
 def _log_in(session: TanxSession) -> Flow[None]:
+    """A text serves once. If the answer to its signature is lost, or it ended meanwhile, another is taken."""
+    for attempt in range(_TEXTS_MAX):
+        answered = yield from _sign_login(session)
+        if answered.ok:
+            session.tokens = _converted(_field(answered, "token"), Tokens)
+            return
+        may_pass = answered.lost or words.says(answered.refusal().words, words.NOT_LOGGED_IN)
+        if not may_pass or attempt + 1 == _TEXTS_MAX:
+            raise answered.refusal()
+
+
+def _sign_login(session: TanxSession) -> Flow[Answered]:
     keys, policy, headers = session.member(), session.policy, _headers(session)
     asked = {"eth_address": keys.address}
     answered = yield from exchange(policy, request("POST", "/sapi/v1/auth/v2/nonce/", asked, headers=headers))
@@ -199,10 +212,7 @@ def _log_in(session: TanxSession) -> Flow[None]:
         raise Unsafe(f"not signed: this is no login of tanX: {text[:100]!r}")
     signature = yield Sign(keys.sign_text, text)
     login = asked | {"user_signature": signature}
-    answered = yield from exchange(policy, request("POST", "/sapi/v1/auth/v2/login/", login, headers=headers))
-    if not answered.ok:
-        raise answered.refusal()
-    session.tokens = _converted(_field(answered, "token"), Tokens)
+    return (yield from exchange(policy, request("POST", "/sapi/v1/auth/v2/login/", login, headers=headers)))
 
 
 def _refresh(session: TanxSession) -> Flow[None]:

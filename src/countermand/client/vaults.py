@@ -30,6 +30,7 @@ from countermand.client.signing import sign, sign_transaction
 from countermand.solana.tokens import SOL_MINT
 
 ROOT: Final = "/trigger/v2"
+_CHALLENGES_MAX: Final = 3
 _CRAFTS_MAX: Final = 3
 _CANCELS_MAX: Final = 5
 
@@ -84,7 +85,21 @@ class Withdrawn:
 
 
 def sign_in(session: Session, by: Literal["message", "transaction"] = "message") -> Flow[None]:
-    """Takes a challenge, checks that it is one, signs it, and keeps the token."""
+    """Takes a challenge, checks that it is one, signs it, and keeps the token.
+
+    A challenge serves once. If the answer to its signature is lost, or it ended meanwhile, another is taken.
+    """
+    for attempt in range(_CHALLENGES_MAX):
+        answered = yield from _verify(session, by)
+        if answered.ok:
+            session.token = answered.into(TokenAnswer).token
+            return
+        may_pass = answered.lost or words.says(answered.refusal().words, words.NO_CHALLENGE)
+        if not may_pass or attempt + 1 == _CHALLENGES_MAX:
+            raise answered.refusal()
+
+
+def _verify(session: Session, by: Literal["message", "transaction"]) -> Flow[Answered]:
     wallet = session.owner()
     asked = {"walletPubkey": wallet.address, "type": by}
     challenge = (yield from _ask(session, "POST", "/auth/challenge", asked)).into(ChallengeAnswer)
@@ -99,7 +114,7 @@ def sign_in(session: Session, by: Literal["message", "transaction"] = "message")
             raise BadAnswer("the challenge has no text")
         check_challenge_text(challenge.challenge, wallet.address)
         proof["signature"] = str((yield from sign(wallet, challenge.challenge.encode())))
-    session.token = (yield from _ask(session, "POST", "/auth/verify", asked | proof)).into(TokenAnswer).token
+    return (yield from _ask(session, "POST", "/auth/verify", asked | proof))
 
 
 def ask(

@@ -3,6 +3,8 @@
 from typing import Final
 
 UNAUTHORIZED: Final = "Unauthorized"
+NO_CHALLENGE: Final = "Challenge not found"
+NOT_LOGGED_IN: Final = "Kindly login again"
 DUPLICATE_DEPOSIT: Final = "Duplicate deposit"
 DEPOSIT_FORGOTTEN: Final = "Deposit transaction not found in cache"
 DEPOSIT_DEAD: Final = "Deposit failed. Please craft a new deposit"

@@ -68,6 +68,10 @@ class WorldFaults:
 
     drop_transactions: int = 0
     land_delay_ms: int = 0
+    slow_landing_ms: int = 0
+    """Of the fault `strict`: no transaction lands sooner."""
+    holds_refunds: bool = False
+    """Of the fault `strict`: what would give expired orders back by itself does not."""
     rpc_down: bool = False
     fail_matches: int = 0
     crash: CrashPoint | None = None
@@ -163,8 +167,8 @@ class FaultyChain:
         faults.pass_point(CrashPoint.BEFORE_SEND)
         if faults.drop_transactions > 0:
             faults.drop_transactions -= 1
-        elif faults.land_delay_ms > 0:
-            self._send_late(transaction, faults.land_delay_ms)
+        elif delay_ms := max(faults.land_delay_ms, faults.slow_landing_ms):
+            self._send_late(transaction, delay_ms)
         else:
             await self._chain.send(transaction)
         faults.pass_point(CrashPoint.AFTER_SEND)

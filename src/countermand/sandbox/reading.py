@@ -159,7 +159,11 @@ def _read(value: Any, info: inspect.Type, path: str) -> Any:
         case inspect.UnionType(types=kinds):
             if value is None and info.includes_none:
                 return None
+            if lists := [kind for kind in kinds if isinstance(kind, inspect.ListType)]:
+                return _read_flag_or_list(value, info, lists[0], path)
             return _read(value, next(kind for kind in kinds if not isinstance(kind, inspect.NoneType)), path)
+        case inspect.ListType(item_type=item) if isinstance(value, list):
+            return [_read(each, item, f"{path}[{index}]") for index, each in enumerate(value)]
         case inspect.LiteralType(values=values):
             return _read_choice(value, [str(each) for each in values], path)
         case inspect.IntType() if isinstance(value, _Number):
@@ -170,6 +174,14 @@ def _read(value: Any, info: inspect.Type, path: str) -> Any:
             return _keepable(path, value)
         case inspect.BoolType() if isinstance(value, bool):
             return value
+    raise SandboxRefused(f"{path}: expected {_wanted(info)}, got {_described(value)}")
+
+
+def _read_flag_or_list(value: Any, info: inspect.Type, wanted: inspect.ListType, path: str) -> Any:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, list):
+        return _read(value, wanted, path)
     raise SandboxRefused(f"{path}: expected {_wanted(info)}, got {_described(value)}")
 
 
@@ -234,6 +246,8 @@ def _wanted(info: inspect.Type) -> str:
             return f"an object with {_listed([each.encode_name for each in info.fields])}"
         case inspect.DictType():
             return "a JSON object"
+        case inspect.ListType(item_type=item):
+            return f"a list of {_wanted(item)}"
         case inspect.UnionType(types=kinds):
             return " or ".join(_wanted(kind) for kind in kinds)
         case inspect.LiteralType(values=values):

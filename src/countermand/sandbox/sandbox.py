@@ -23,6 +23,7 @@ from countermand.sandbox.naming import TokenNames
 from countermand.sandbox.pool import Liquidity, SandboxPool
 from countermand.sandbox.prices import DEFAULT_PRICES
 from countermand.sandbox.reading import SandboxRefused
+from countermand.sandbox.strict import SLOW_LANDING_MS, Strict, Weakness
 from countermand.sandbox.wire import ChainWire, ClockWire, FaultsWire, SandboxWire, TokenWire
 from countermand.services.prices import Prices
 from countermand.services.token_incarnation import TokenIncarnation
@@ -66,6 +67,7 @@ class SandboxDependencies:
     world: FaultyChain
     faults: WorldFaults
     gateway_faults: GatewayFaults
+    strict: Strict
     pool: SandboxPool
     tokens: TokenRegistry
     prices: Prices
@@ -235,6 +237,7 @@ class Sandbox:
             crash=None if world.crash is None else world.crash.value,
             rate_limit=gateway.rate_limit,
             fail_matches=world.fail_matches,
+            strict=[each.value for each in self._deps.strict.on] or False,
         )
 
     async def set_faults(self, faults: FaultsWire) -> None:
@@ -250,9 +253,19 @@ class Sandbox:
         self._deps.pool.failures_due = faults.fail_swaps
         gateway.lose_answers = faults.lose_answers
         gateway.rate_limit = faults.rate_limit
+        self._set_strict(faults)
         if faults.expire_blockhashes:
             await self._deps.chain.expire_blockhashes()
             self._deps.invalidate()
+
+    def _set_strict(self, faults: FaultsWire) -> None:
+        """Those that are named already, stay as they are: what they remember goes on."""
+        strict, wanted = self._deps.strict, faults.strict
+        names = [each.value for each in Weakness if wanted is True or (wanted and each.value in wanted)]
+        if [each.value for each in strict.on] != names:
+            strict.set(names)
+        self._deps.faults.slow_landing_ms = SLOW_LANDING_MS if strict.has(Weakness.SLOW_LANDING) else 0
+        self._deps.faults.holds_refunds = strict.has(Weakness.NO_REFUNDS)
 
     # --- an empty venue again
 

@@ -4,7 +4,7 @@ Amounts are decimal strings of base units, prices decimal strings of US dollars,
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -12,6 +12,18 @@ from msgspec import UNSET, Raw, UnsetType
 
 class SandboxRequest(msgspec.Struct, forbid_unknown_fields=True):
     """Refuses unknown fields; `sandbox.reading` says so in words."""
+
+
+WeaknessName: TypeAlias = Literal[
+    "forgottenCrafts",
+    "laggingHistory",
+    "busyCancel",
+    "duplicateDeposit",
+    "textAmounts",
+    "noRefunds",
+    "rateLimits",
+    "slowLanding",
+]
 
 
 class FaultsWire(SandboxRequest, rename="camel", kw_only=True):
@@ -27,6 +39,8 @@ class FaultsWire(SandboxRequest, rename="camel", kw_only=True):
     rate_limit: int = 0
     expire_tokens: bool = False
     fail_matches: int = 0
+    strict: bool | list[WeaknessName] = False
+    """`true`: all of them. Shown as the list of those that are on, or false."""
 
 
 class ClockWire(msgspec.Struct):

@@ -208,7 +208,7 @@ def judged(transaction: str, signer: Address, fee_lamports_max: int, payer: Addr
     try:
         wire = read_transaction(base64.b64decode(transaction, validate=True))
     except (MalformedTransaction, binascii.Error, ValueError) as problem:
-        raise Unsafe(f"this is no transaction: {problem}") from problem
+        raise Unsafe(f"not signed: this is no transaction: {problem}") from problem
     keys = [str(key) for key in wire.static_keys]
     signers = keys[: wire.message.header.num_required_signatures]
     require(not any(lookups_of(wire)), "it takes accounts from a lookup table, which only a chain knows")

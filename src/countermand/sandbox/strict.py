@@ -1,0 +1,320 @@
+"""The fault `strict`: the weaknesses of the original services, by name. Bots that pass here must not fail there.
+
+An app around the dialects, behind the gateway, that answers some requests as the originals do, and changes some
+answers. It asks the venue itself, as the client could, for what it must know. Times are the wall clock's.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+
+from countermand.gateway.asgi import App, AsgiAnswer, Event, Header, Receive, Scope, Send
+
+
+class Weakness(Enum):
+    """By its name in `PUT /sandbox/faults`."""
+
+    FORGOTTEN_CRAFTS = "forgottenCrafts"
+    LAGGING_HISTORY = "laggingHistory"
+    BUSY_CANCEL = "busyCancel"
+    DUPLICATE_DEPOSIT = "duplicateDeposit"
+    TEXT_AMOUNTS = "textAmounts"
+    NO_REFUNDS = "noRefunds"
+    RATE_LIMITS = "rateLimits"
+    SLOW_LANDING = "slowLanding"
+
+
+LAG_S: Final = 2
+SLOW_LANDING_MS: Final = 1_200
+BURST: Final = 5
+KEYLESS_S: Final = 2
+"""Seconds until a request more is allowed, without an API key."""
+KEYED_S: Final = 1
+"""With one, of the free plan."""
+_REMEMBERED_MAX: Final = 65_536
+
+_CREATE: Final = re.compile(r"/trigger/v2/orders/(price|dca)")
+_CANCEL: Final = re.compile(r"/trigger/v2/orders/(price|dca)/cancel/([^/]+)")
+_CONFIRM: Final = re.compile(r"/trigger/v2/orders/(price|dca)/confirm-cancel/([^/]+)")
+_HISTORY: Final = re.compile(r"/trigger/v2/orders/history(/dca)?(?:/([^/]+))?")
+_LIMIT_CREATE: Final = "/trigger/v1/createOrder"
+_LIMITED_AREAS: Final = ("/trigger/", "/limit/", "/recurring/", "/price/")
+_FREE: Final = ("/execute", "/executeOrder")
+_WHOAMI: Final = "/trigger/v2/vault"
+
+_NO_DEPOSIT: Final = "Deposit transaction not found in cache. Please craft a new deposit first."
+_NO_WITHDRAWAL: Final = "Withdrawal transaction not found in cache. Please initiate cancel again."
+_BUSY: Final = "Cannot cancel order in 'executing' state"
+_DUPLICATE: Final = "Duplicate deposit"
+_ALREADY_CREATED: Final = "Order already created"
+_NO_ORDER: Final[Mapping[bool, str]] = MappingProxyType(
+    {False: "Order not found", True: "DCA order not found or you do not own it"}
+)
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True)
+class _Row:
+    """An order in a history: as it is shown, and since when another is known."""
+
+    shown: Mapping[str, Any]
+    newer_at: float | None = None
+
+
+@dataclass(slots=True)
+class Strict:
+    """What is on, and what it remembers. `on` in the order of `Weakness`."""
+
+    clock: Callable[[], float]
+    on: tuple[Weakness, ...] = ()
+    refused: dict[str, str] = field(default_factory=dict)
+    """The first deposit of each wallet, which is forgotten for good."""
+    confirms: dict[str, bool] = field(default_factory=dict)
+    """The orders whose withdrawal was forgotten; True once it was asked for again."""
+    created_at: dict[str, float] = field(default_factory=dict)
+    rows: dict[str, _Row] = field(default_factory=dict)
+    buckets: dict[bytes, tuple[float, float]] = field(default_factory=dict)
+    """By API key: how many requests are left, and when that was counted."""
+
+    def set(self, names: Sequence[str]) -> None:
+        """Forgets what was remembered."""
+        self.on = tuple(each for each in Weakness if each.value in names)
+        for memory in (self.refused, self.confirms, self.created_at, self.rows, self.buckets):
+            memory.clear()
+
+    def has(self, weakness: Weakness) -> bool:
+        return weakness in self.on
+
+    def limit(self, key: bytes) -> AsgiAnswer | None:
+        """One request more: None, or the 429 if there is no room. Like the original it has no `Retry-After`."""
+        pause, now = KEYED_S if key else KEYLESS_S, self.clock()
+        left, at = self.buckets.get(key, (float(BURST), now))
+        left = min(float(BURST), left + (now - at) / pause)
+        if left < 1:
+            self.buckets[key] = (left, now)
+            return _limited(now, (1 - left) * pause)
+        self.buckets[key] = (left - 1, now)
+        return None
+
+
+def _limited(now: float, wait_s: float) -> AsgiAnswer:
+    headers: tuple[Header, ...] = (
+        (b"x-ratelimit-remaining", b"0"),
+        (b"x-ratelimit-current", b"%d" % BURST),
+        (b"x-ratelimit-reset", b"%d" % -int(-(now + wait_s) // 1)),
+    )
+    return AsgiAnswer(429, _encode({"code": 429, "message": "[API Gateway] Too many requests"}), headers)
+
+
+class StrictApp:
+    """An ASGI app around another, which is strong."""
+
+    def __init__(self, app: App, strict: Strict) -> None:
+        self._app = app
+        self._strict = strict
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not self._strict.on:
+            await self._app(scope, receive, send)
+            return
+        refusal = self._limit(scope)
+        if refusal is None:
+            body = (await receive()).get("body", b"")
+            receive = _giving(body, receive)
+            refusal = await self._refusal(scope, body)
+        if refusal is not None:
+            await refusal.send(send)
+        elif self._may_change(scope):
+            answer = await _answer_of(self._app, scope, receive)
+            await self._changed(scope, answer).send(send)
+        else:
+            await self._app(scope, receive, send)
+
+    def _limit(self, scope: Scope) -> AsgiAnswer | None:
+        path: str = scope["path"]
+        counts = path.startswith(_LIMITED_AREAS) and not path.endswith(_FREE)
+        if not (counts and self._strict.has(Weakness.RATE_LIMITS)):
+            return None
+        return self._strict.limit(dict(scope["headers"]).get(b"x-api-key", b""))
+
+    async def _refusal(self, scope: Scope, body: bytes) -> AsgiAnswer | None:
+        """The answer of a weakness to a request that the venue would judge."""
+        strict, path = self._strict, scope["path"]
+        if scope["method"] != "POST":
+            return None
+        if path == _LIMIT_CREATE and strict.has(Weakness.TEXT_AMOUNTS):
+            return _amounts_that_are_numbers(body)
+        cancel = _CANCEL.fullmatch(path)
+        if cancel is not None:
+            strict.confirms.update({cancel[2]: True} if cancel[2] in strict.confirms else {})
+            return await self._busy(scope, cancel[2]) if cancel[1] == "price" else None
+        if strict.has(Weakness.FORGOTTEN_CRAFTS) and await self._is_signed_in(scope):
+            return self._forgotten(path, body)
+        return None
+
+    def _forgotten(self, path: str, body: bytes) -> AsgiAnswer | None:
+        strict, asked = self._strict, _object(body)
+        if _CREATE.fullmatch(path):
+            wallet, deposit = asked.get("userPubkey"), asked.get("depositRequestId")
+            if not (isinstance(wallet, str) and isinstance(deposit, str)):
+                return None
+            return _error(_NO_DEPOSIT) if _remembered(strict.refused, wallet, deposit) == deposit else None
+        confirm = _CONFIRM.fullmatch(path)
+        if confirm is None or _remembered(strict.confirms, confirm[2], False):
+            return None
+        return _error(_NO_WITHDRAWAL)
+
+    async def _busy(self, scope: Scope, order_id: str) -> AsgiAnswer | None:
+        if not self._strict.has(Weakness.BUSY_CANCEL):
+            return None
+        answer = await self._ask(scope, f"/trigger/v2/orders/history/{order_id}")
+        busy = _object(answer.body).get("rawState") == "ready_execute"
+        return _error(_BUSY) if busy else None
+
+    async def _is_signed_in(self, scope: Scope) -> bool:
+        return (await self._ask(scope, _WHOAMI)).status != 401
+
+    async def _ask(self, scope: Scope, path: str) -> AsgiAnswer:
+        """The venue, for the same client."""
+        headers = [each for each in scope["headers"] if each[0] not in (b"content-length", b"transfer-encoding")]
+        asked = {"method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": headers}
+        return await _answer_of(self._app, {**scope, **asked}, _giving(b"", None))
+
+    def _may_change(self, scope: Scope) -> bool:
+        path, has = scope["path"], self._strict.has
+        if scope["method"] == "GET":
+            return has(Weakness.LAGGING_HISTORY) and _HISTORY.fullmatch(path) is not None
+        watched = has(Weakness.DUPLICATE_DEPOSIT) or has(Weakness.LAGGING_HISTORY)
+        return watched and _CREATE.fullmatch(path) is not None
+
+    def _changed(self, scope: Scope, answer: AsgiAnswer) -> AsgiAnswer:
+        history = _HISTORY.fullmatch(scope["path"])
+        if history is None:
+            return self._created(answer)
+        if answer.status != 200:
+            return answer
+        shown = _object(answer.body)
+        if history[2] is not None and history[2] != "dca":
+            row = self._lagging(shown)
+            if row is None:
+                return AsgiAnswer(404, _encode({"error": _NO_ORDER[history[1] is not None]}))
+            return AsgiAnswer(200, _exact(row))
+        rows = [row for each in shown["orders"] if (row := self._lagging(each)) is not None]
+        hidden = len(shown["orders"]) - len(rows)
+        pagination = {**shown["pagination"], "total": int(shown["pagination"]["total"]) - hidden}
+        return AsgiAnswer(200, _exact({**shown, "orders": rows, "pagination": pagination}))
+
+    def _created(self, answer: AsgiAnswer) -> AsgiAnswer:
+        told, strict = _object(answer.body), self._strict
+        again = told.get("message") == _ALREADY_CREATED
+        if answer.status == 200 and not again and isinstance(told.get("id"), str):
+            _remembered(strict.created_at, told["id"], strict.clock())
+        if strict.has(Weakness.DUPLICATE_DEPOSIT) and (again or told.get("error") == _DUPLICATE):
+            return _error(_DUPLICATE)
+        return answer
+
+    def _lagging(self, row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The row as it is shown now: None while it is too new, and as it was for a while after it changed."""
+        strict, order_id, now = self._strict, str(row["id"]), self._strict.clock()
+        if now - strict.created_at.get(order_id, now - LAG_S) < LAG_S:
+            return None
+        known: _Row = _remembered(strict.rows, order_id, _Row(row))
+        if known.shown != row:
+            known.newer_at = now if known.newer_at is None else known.newer_at
+            if now - known.newer_at < LAG_S:
+                return known.shown
+        known.shown, known.newer_at = row, None
+        return row
+
+
+def _amounts_that_are_numbers(body: bytes) -> AsgiAnswer | None:
+    params = _object(body).get("params")
+    for name in ("makingAmount", "takingAmount"):
+        if isinstance(params, dict) and isinstance(params.get(name), _Digits):
+            cause = f"params.{name}: expected a string"
+            return AsgiAnswer(400, _encode({"error": "invalid create order request", "cause": cause, "code": 400}))
+    return None
+
+
+class _Digits(str):
+    """A JSON number as it was written."""
+
+    __slots__ = ()
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    """The fields of a JSON object, its numbers digit for digit; none for anything else."""
+    try:
+        found = _tree(msgspec.Raw(body))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _tree(raw: msgspec.Raw) -> Any:
+    text = bytes(raw).lstrip()
+    if text[:1] == b"{":
+        return {name: _tree(each) for name, each in msgspec.json.decode(text, type=dict[str, msgspec.Raw]).items()}
+    if text[:1] == b"[":
+        return [_tree(each) for each in msgspec.json.decode(text, type=list[msgspec.Raw])]
+    value = msgspec.json.decode(text)
+    return _Digits(text.strip().decode()) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _exact(value: Any) -> bytes:
+    """As JSON, with numbers as they were written."""
+    match value:
+        case _Digits():
+            return value.encode()
+        case Mapping():
+            return b"{" + b",".join(_encode(name) + b":" + _exact(each) for name, each in value.items()) + b"}"
+        case list():
+            return b"[" + b",".join(map(_exact, value)) + b"]"
+    return _encode(value)
+
+
+def _error(words: str) -> AsgiAnswer:
+    return AsgiAnswer(400, _encode({"error": words}))
+
+
+def _remembered(memory: dict[str, Any], name: str, first: Any) -> Any:
+    """What is remembered under a name, from the first time on; the oldest make room."""
+    if name not in memory and len(memory) >= _REMEMBERED_MAX:
+        del memory[next(iter(memory))]
+    return memory.setdefault(name, first)
+
+
+def _giving(body: bytes, receive: Receive | None) -> Receive:
+    """The body once, and then whatever comes."""
+    given = False
+
+    async def again() -> Event:
+        nonlocal given
+        if not given or receive is None:
+            given = True
+            return {"type": "http.request", "body": body, "more_body": False}
+        return await receive()
+
+    return again
+
+
+async def _answer_of(app: App, scope: Scope, receive: Receive) -> AsgiAnswer:
+    """The whole answer of an app. Its length is written anew."""
+    status, headers, body = 500, list[Header](), b""
+
+    async def keep(event: Event) -> None:
+        nonlocal status, headers, body
+        if event["type"] == "http.response.start":
+            status, headers = event["status"], list(event.get("headers", ()))
+        else:
+            body += event.get("body", b"")
+
+    await app(scope, receive, keep)
+    kept = tuple(each for each in headers if each[0].lower() not in (b"content-length", b"content-type"))
+    return AsgiAnswer(status, body, kept)

@@ -1,0 +1,203 @@
+"""The fault `strict`: the weaknesses of the originals one by one, and bots that live with all of them."""
+
+import time
+from collections.abc import Iterator
+from typing import get_args
+
+import pytest
+from solders.keypair import Keypair
+
+from countermand.client import SOL as SOL_MINT
+from countermand.client import USDC as USDC_MINT
+from countermand.client import Client, Limit, Policy, Recurring, Single
+from countermand.sandbox.strict import BURST, SLOW_LANDING_MS, Weakness
+from countermand.sandbox.wire import WeaknessName
+from tests.end_to_end.trader import Trader, single
+from tests.end_to_end.venue import SOL, USDC, Venue
+
+FORGOTTEN = (400, "Deposit transaction not found in cache. Please craft a new deposit first.")
+
+
+def weak(venue: Venue, *names: str) -> None:
+    venue.faults(strict=list(names))
+
+
+def test_every_weakness_has_a_name_on_the_wire() -> None:
+    assert [each.value for each in Weakness] == list(get_args(WeaknessName))
+
+
+def test_they_are_shown_and_cleared(venue: Venue) -> None:
+    venue.faults(strict=True)
+    assert venue.sandbox()["faults"]["strict"] == [each.value for each in Weakness]
+    weak(venue, "slowLanding", "busyCancel")
+    assert venue.sandbox()["faults"]["strict"] == ["busyCancel", "slowLanding"]
+    venue.faults()
+    assert venue.sandbox()["faults"]["strict"] is False
+    for asked, words in (
+        (["busyCansel"], "did you mean busyCancel?"),
+        ("busyCancel", "expected true or false or a list"),
+        ([1], "strict[0]"),
+    ):
+        answer = venue.ask("PUT", "/sandbox/faults", {"strict": asked})
+        assert answer.status == 400
+        assert words in answer.body["error"]
+
+
+def test_a_first_deposit_is_forgotten_and_nothing_of_it_taken(venue: Venue, alice: Trader) -> None:
+    weak(venue, "forgottenCrafts")
+    before = alice.holds(USDC)
+    order = single(60 * USDC, SOL, below=120)
+    body = alice.body_for(order, alice.crafts(order))
+    assert alice.creates(body).error == FORGOTTEN
+    assert alice.creates(body).error == FORGOTTEN
+    assert alice.holds(USDC) == before
+    assert alice.state_of(alice.places(order)) == "open"
+
+
+def test_a_first_withdrawal_is_forgotten_until_it_is_asked_for_again(venue: Venue, alice: Trader) -> None:
+    order = alice.places(single(60 * USDC, SOL, below=120))
+    weak(venue, "forgottenCrafts")
+    cancelling = alice.cancels(order)
+    words = "Withdrawal transaction not found in cache. Please initiate cancel again."
+    assert alice.confirms(order, cancelling).error == (400, words)
+    assert alice.confirms(order, cancelling).error == (400, words)
+    alice.confirms(order, alice.cancels(order)).ok()
+    assert alice.state_of(order) == "cancelled"
+
+
+def test_whoever_is_not_signed_in_is_told_so_first(venue: Venue) -> None:
+    weak(venue, *(each.value for each in Weakness if each is not Weakness.RATE_LIMITS))
+    stranger = Trader(venue)
+    assert stranger.creates({"userPubkey": "a", "depositRequestId": "b"}).status == 401
+    assert stranger.get("/orders/history").status == 401
+
+
+def test_histories_lag(venue: Venue, alice: Trader) -> None:
+    weak(venue, "laggingHistory")
+    order = alice.places(single(60 * USDC, SOL, below=120))
+    assert alice.get(f"/orders/history/{order}").error == (404, "Order not found")
+    page = alice.get("/orders/history").ok()
+    assert (page["orders"], page["pagination"]["total"]) == ([], 0)
+    eventually(lambda: alice.get(f"/orders/history/{order}").status == 200)
+    [row] = alice.history()
+    assert alice.sees(order) == row
+    alice.cancels(order)
+    assert alice.sees(order) == row, "as it was"
+    assert alice.history() == [row]
+    eventually(lambda: alice.state_of(order) == "pending_withdraw")
+
+
+def test_a_history_without_the_fault_is_the_same_text(venue: Venue, alice: Trader) -> None:
+    alice.places(single(60 * USDC, SOL, below=120.25))
+    plain = alice.get("/orders/history").raw
+    weak(venue, "laggingHistory")
+    assert alice.get("/orders/history").raw == plain
+
+
+def test_a_cancel_is_refused_once_the_price_crossed(venue: Venue, alice: Trader) -> None:
+    order = alice.places(single(60 * USDC, SOL, below=120))
+    weak(venue, "busyCancel")
+    venue.faults(strict=["busyCancel"], rpcDown=True)
+    venue.price(SOL, "110")
+    assert alice.sees(order)["rawState"] == "ready_execute"
+    assert alice.asks_to_cancel(order).error == (400, "Cannot cancel order in 'executing' state")
+    venue.faults(rpcDown=True)
+    assert alice.asks_to_cancel(order).status != 400
+    venue.faults()
+
+
+def test_a_repeated_create_is_a_duplicate_without_an_id(venue: Venue, alice: Trader) -> None:
+    order = single(60 * USDC, SOL, below=120)
+    body = alice.body_for(order, alice.crafts(order))
+    placed = alice.creates(body).ok()["id"]
+    assert alice.creates(body).ok()["id"] == placed
+    weak(venue, "duplicateDeposit")
+    assert alice.creates(body).body == {"error": "Duplicate deposit"}
+    assert alice.creates(body | {"triggerPriceUsd": 110}).body == {"error": "Duplicate deposit"}
+
+
+def test_amounts_of_trigger_v1_are_texts(venue: Venue) -> None:
+    key = str(Keypair().pubkey())
+    asked = {"inputMint": SOL.mint, "outputMint": USDC.mint, "maker": key, "payer": key}
+    amounts = {"makingAmount": 10**9, "takingAmount": "300000000"}
+    path = "/trigger/v1/createOrder"
+    venue.ask("POST", path, asked | {"params": amounts}).ok()
+    weak(venue, "textAmounts")
+    answer = venue.ask("POST", path, asked | {"params": amounts})
+    assert (answer.status, answer.body["error"]) == (400, "invalid create order request")
+    assert answer.body["cause"] == "params.makingAmount: expected a string"
+    venue.ask("POST", path, asked | {"params": {name: str(each) for name, each in amounts.items()}}).ok()
+
+
+def test_nobody_gives_an_expired_order_back(venue: Venue) -> None:
+    weak(venue, "noRefunds")
+    expires = venue.now() // 1000 + 60
+    with Client(Keypair(), venue.url) as client:
+        client.sandbox.airdrop("SOL", 2 * 10**9)
+        order = client.limit.place(
+            Limit(sell=SOL_MINT, making=10**9, buy=USDC_MINT, taking=300 * 10**6, expires_at_s=expires)
+        )
+        venue.advances(3_600)
+        venue.settles()
+        assert [row.public_key for row in client.limit.open_orders()] == [order.order]
+        client.limit.cancel(order.order)
+
+
+def test_requests_are_limited_as_without_a_key(venue: Venue) -> None:
+    weak(venue, "rateLimits")
+    path = f"/price/v3?ids={SOL.mint}"
+    answers = [venue.ask("GET", path) for _ in range(BURST + 1)]
+    assert [each.status for each in answers] == [*[200] * BURST, 429]
+    assert answers[-1].body == {"code": 429, "message": "[API Gateway] Too many requests"}
+    assert "retry-after" not in answers[-1].headers
+    assert answers[-1].headers["x-ratelimit-remaining"] == "0"
+    assert int(answers[-1].headers["x-ratelimit-reset"]) >= time.time() - 1
+    assert venue.ask("GET", path, headers={"x-api-key": "another"}).status == 200
+    eventually(lambda: venue.ask("GET", path).status == 200)
+
+
+def test_transactions_land_slowly(venue: Venue, alice: Trader) -> None:
+    weak(venue, "slowLanding")
+    order = single(60 * USDC, SOL, below=120)
+    body = alice.body_for(order, alice.crafts(order))
+    assert SLOW_LANDING_MS > 300, "longer than this venue waits"
+    assert alice.creates(body).error == (500, "Deposit transaction did not land. Retry with the same depositRequestId.")
+    eventually(lambda: alice.creates(body).status == 200)
+
+
+def eventually(holds: object) -> None:
+    """Within ten seconds."""
+    assert callable(holds)
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def patient(venue: Venue) -> Iterator[Client]:
+    with Client(Keypair(), venue.url, policy=Policy(pause_s=0.1, pause_max_s=1)) as client:
+        client.sandbox.airdrop("SOL", 5 * 10**9)
+        client.sandbox.airdrop("USDC", 500 * 10**6)
+        yield client
+
+
+def test_the_client_lives_with_all_of_them_at_once(venue: Venue, patient: Client) -> None:
+    """With an answer to its create lost, too: by then the server knows only that there is one."""
+    patient.sandbox.faults(strict=True)
+    order = Single(
+        sell=SOL_MINT, amount=10**9, buy=USDC_MINT, watch=SOL_MINT, above=210, expires_at=venue.now() + 3_600_000
+    )
+    first = patient.trigger.place(order)
+    recurring = patient.dca.place(Recurring(sell=USDC_MINT, amount=60 * 10**6, buy=SOL_MINT, rounds=3, interval_s=3600))
+    deposit = patient.trigger.craft(order)
+    patient.sandbox.faults(strict=True, loseAnswers=1)
+    second = patient.trigger.submit(order, deposit)
+    assert second.found
+    for each in (first, second):
+        patient.trigger.withdraw(each.id)
+    patient.dca.withdraw(recurring.id)
+    patient.sandbox.faults()
+    rows = {row.id: row.order_state for row in patient.trigger.orders()}
+    assert rows == {first.id: "cancelled", second.id: "cancelled"}
+    assert [row.state for row in patient.dca.orders()] == ["cancelled"]
