@@ -399,7 +399,7 @@ class Client:
         if state == "depositing":
             await self.creates(ticket)
             return False
-        if state in ("ready_execute", "executing", "partly_filled") or (state == "open" and waits):
+        if state in ("triggered", "executing", "partly_filled") or (state == "open" and waits):
             return False
         answer = await self.cancels(ticket)
         if answer["kind"] == "cancelling" and answer["transaction"] is not None:

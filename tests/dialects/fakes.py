@@ -430,7 +430,7 @@ class User:
         orders.rejection = "InsufficientFunds" if state is State.DEPOSIT_FAILED else None
         order = self.places()
         orders.lands, orders.rejection = True, None
-        if state in (State.READY_EXECUTE, State.EXECUTING, State.PARTLY_FILLED, State.FILLED):
+        if state in (State.TRIGGERED, State.EXECUTING, State.PARTLY_FILLED, State.FILLED):
             orders.observe(SOL, 250)
         if state in (State.EXECUTING, State.FILLED):
             orders.fill(order, receives=250_000_000, lands=state is State.FILLED)
@@ -438,7 +438,7 @@ class User:
             orders.fill(order, receives=100_000_000, part=400_000_000)
         if state is State.EXPIRED:
             self.venue.expires(order)
-        if state is State.READY_TO_CANCEL:
+        if state is State.WITHDRAWING:
             self.cancels(order)
         if state is State.CANCELLED:
             self.withdraws(order)

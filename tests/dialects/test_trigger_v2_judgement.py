@@ -13,11 +13,11 @@ NOWHERE = "019f053d-3f0c-70ad-bb5e-76d633291f80"
 SHOWN = {
     State.DEPOSITING: "pending",
     State.OPEN: "open",
-    State.READY_EXECUTE: "executing",
+    State.TRIGGERED: "executing",
     State.EXECUTING: "executing",
     State.PARTLY_FILLED: "executing",
     State.EXPIRED: "expired",
-    State.READY_TO_CANCEL: "pending_withdraw",
+    State.WITHDRAWING: "pending_withdraw",
     State.FILLED: "filled",
     State.CANCELLED: "cancelled",
     State.DEPOSIT_FAILED: "failed",
@@ -48,7 +48,7 @@ def test_an_update_in_each_state(venue: FakeVenue, state: State) -> None:
         assert (answer.status_code, answer.json) == (200, {"id": order})
         return
     words = f"Cannot update order in '{SHOWN[state]}' state"
-    if state in (State.READY_EXECUTE, State.EXECUTING, State.PARTLY_FILLED):
+    if state in (State.TRIGGERED, State.EXECUTING, State.PARTLY_FILLED):
         words = UNDER_WAY.format("update")
     assert (answer.status_code, answer.json) == (400, {"error": words})
 
@@ -58,7 +58,7 @@ def test_a_cancel_in_each_state(venue: FakeVenue, state: State) -> None:
     alice = venue.user()
     order = alice.has_order_in(state)
     answer = alice.ask("POST", f"/trigger/v2/orders/price/cancel/{order}")
-    if state in (State.OPEN, State.READY_EXECUTE, State.PARTLY_FILLED, State.EXPIRED, State.READY_TO_CANCEL):
+    if state in (State.OPEN, State.TRIGGERED, State.PARTLY_FILLED, State.EXPIRED, State.WITHDRAWING):
         assert (answer.status_code, list(answer.json)) == (200, ["id", "transaction", "requestId"])
         return
     words = UNDER_WAY.format("cancel") if state is State.EXECUTING else f"Cannot cancel order in '{SHOWN[state]}' state"
@@ -71,10 +71,10 @@ def test_a_confirm_in_each_state(venue: FakeVenue, state: State) -> None:
     order = alice.has_order_in(state)
     withdrawal = venue.orders.desk.groups[order].progress.withdrawal
     body = {"signedTransaction": "AA==", "cancelRequestId": NOWHERE if withdrawal is None else withdrawal.request_id}
-    if state is State.READY_TO_CANCEL:
+    if state is State.WITHDRAWING:
         body = alice.confirm_body(alice.cancels(order))
     answer = alice.confirms(order, body)
-    if state in (State.READY_TO_CANCEL, State.CANCELLED):
+    if state in (State.WITHDRAWING, State.CANCELLED):
         assert (answer.status_code, answer.json["id"]) == (200, order)
     else:
         assert (answer.status_code, answer.json) == (400, {"error": NOT_IN_CACHE})

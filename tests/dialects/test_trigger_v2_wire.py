@@ -234,7 +234,7 @@ def test_an_open_order_in_the_history(venue: FakeVenue) -> None:
 
 def test_a_cancelled_order_in_the_history(venue: FakeVenue) -> None:
     alice = venue.user()
-    order = alice.has_order_in(State.READY_TO_CANCEL)
+    order = alice.has_order_in(State.WITHDRAWING)
     mid = alice.sees(order)
     assert (mid["orderState"], mid["rawState"]) == ("pending_withdraw", "ready_to_cancel")
     assert [event["type"] for event in mid["events"]] == ["deposit"]

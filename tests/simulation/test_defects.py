@@ -61,7 +61,7 @@ from tests.simulation.defects import Defect, must_be_caught, patched
 
 
 def starts_whatever_happened_meanwhile(group: OrderGroup, command: StartFill) -> tuple[FillStarted, ...] | Refused:
-    if group.progress.attempt is None and group.state in (State.READY_EXECUTE, State.READY_TO_CANCEL):
+    if group.progress.attempt is None and group.state in (State.TRIGGERED, State.WITHDRAWING):
         return (FillStarted(Attempt(group.progress.attempts + 1, AttemptKind.FILL, command.craft, None)),)
     return REAL_START_FILL(group, command)  # type: ignore[return-value]
 
@@ -69,7 +69,7 @@ def starts_whatever_happened_meanwhile(group: OrderGroup, command: StartFill) ->
 REAL_START_FILL = rules._start_fill
 OPEN_GATE = {
     **lifecycle.TRANSITIONS,
-    State.READY_TO_CANCEL: {**lifecycle.TRANSITIONS[State.READY_TO_CANCEL], FillStarted: State.EXECUTING},
+    State.WITHDRAWING: {**lifecycle.TRANSITIONS[State.WITHDRAWING], FillStarted: State.EXECUTING},
 }
 
 

@@ -79,7 +79,7 @@ an order's id says another bucket than its row
 an order expired while its deposit was under way
 an order expired while its fill was under way
 an order expires while open
-an order expires while ready_execute
+an order expires while triggered
 an update puts the trigger through the market
 an owner closes its token account
 answer lost

@@ -106,11 +106,11 @@ def _triggered(it: Step) -> Json:
     holds = price >= wanted if condition["direction"] == "above" else price <= wanted
     if not holds:
         broken(Claim.TRIGGER_IS_TRUE, f"order {it.order['id']} triggered at {price}, wants {condition}")
-    return {"state": "ready_execute", "triggered_leg": it.event["leg"], "triggered_at": it.at, "retry_at": None}
+    return {"state": "triggered", "triggered_leg": it.event["leg"], "triggered_at": it.at, "retry_at": None}
 
 
 def _expired(it: Step) -> Json:
-    _must_be(it.order, "order_expired", "open", "ready_execute")
+    _must_be(it.order, "order_expired", "open", "triggered")
     if it.at < it.order["expires_at"]:
         broken(Claim.EXPIRY_IS_A_FENCE, f"order {it.order['id']} expired at {it.at}, before {it.order['expires_at']}")
     return {"state": "expired", "retry_at": None}
@@ -133,7 +133,7 @@ def _starts(order: Json, event: Json) -> Json:
 
 def _fill_started(it: Step) -> Json:
     _fence(it.order, "a fill started", it.at)
-    _must_be(it.order, "fill_started", "ready_execute")
+    _must_be(it.order, "fill_started", "triggered")
     return {"state": "executing", **_starts(it.order, it.event)}
 
 
@@ -226,7 +226,7 @@ def more_taken(order: Json, column: str, taken: Json) -> Json:
 
 
 def _fill_failed(it: Step) -> Json:
-    _must_be(it.order, "fill_failed", "executing", "ready_execute")
+    _must_be(it.order, "fill_failed", "executing", "triggered")
     return {
         "state": "open",
         "attempt": None,
@@ -243,7 +243,7 @@ def _pause_ended(it: Step) -> Json:
 
 
 def _cancel_requested(it: Step) -> Json:
-    _must_be(it.order, "cancel_requested", "open", "ready_execute", "partly_filled", "expired", "ready_to_cancel")
+    _must_be(it.order, "cancel_requested", "open", "triggered", "partly_filled", "expired", "withdrawing")
     known = it.order["withdrawal"]
     if known is None:
         withdrawal = {"request_id": it.event["request_id"], "craft": it.event["craft"], "former": [], "signature": None}
@@ -251,7 +251,7 @@ def _cancel_requested(it: Step) -> Json:
         if known["request_id"] != it.event["request_id"]:
             broken(Claim.ANSWERS_ARE_EQUAL, f"order {it.order['id']}: one cancellation has two request ids")
         withdrawal = {**known, "craft": it.event["craft"], "former": with_former(known, known["craft"])}
-    return {"state": "ready_to_cancel", "retry_at": None, "withdrawal": withdrawal}
+    return {"state": "withdrawing", "retry_at": None, "withdrawal": withdrawal}
 
 
 def with_former(
@@ -269,12 +269,12 @@ def with_former(
 
 
 def _withdrawal_started(it: Step) -> Json:
-    _must_be(it.order, "withdrawal_started", "ready_to_cancel")
+    _must_be(it.order, "withdrawal_started", "withdrawing")
     return _starts(it.order, it.event)
 
 
 def _withdrawal_landed(it: Step) -> Json:
-    _must_be(it.order, "withdrawal_landed", "ready_to_cancel")
+    _must_be(it.order, "withdrawal_landed", "withdrawing")
     voided, proceeds = more_taken(it.order, "voided", it.event["withdrawn"]), _given_back(it)
     if left({**it.order, "voided": voided}) or _left_of(proceeds):
         broken(Claim.CONSERVED, f"order {it.order['id']}: its withdrawal forgot a part")
@@ -297,7 +297,7 @@ def _given_back(it: Step) -> Json | None:
 
 
 def _withdrawal_failed(it: Step) -> Json:
-    _must_be(it.order, "withdrawal_failed", "ready_to_cancel")
+    _must_be(it.order, "withdrawal_failed", "withdrawing")
     rejection = it.event["rejection"]
     former = with_former(
         it.order["withdrawal"], it.order["attempt"]["craft"], dead=rejection is None, rejection=rejection

@@ -47,9 +47,9 @@ def _fill(before: Json, event: Json) -> str:
 
 def _cancel(before: Json, event: Json) -> str:
     state = before["state"]
-    if state == "ready_execute":
+    if state == "triggered":
         return "a cancel beats a crossing"
-    if state == "ready_to_cancel":
+    if state == "withdrawing":
         return "a cancel is repeated"
     if event["craft"] is None:
         return "a cancel without a withdrawal"

@@ -9,7 +9,7 @@ from countermand_simulator.violation import broken
 
 _ONE: Final = 10_000
 _FOLLOWING: Final = ("depositing", "open")
-_TRAILING: Final = (*_FOLLOWING, "ready_execute", "executing", "partly_filled")
+_TRAILING: Final = (*_FOLLOWING, "triggered", "executing", "partly_filled")
 
 
 class Trails:

@@ -68,13 +68,13 @@ def _typical(state: State) -> dict[str, Any]:
     match state:
         case State.DEPOSITING:
             return {"attempt": attempt(AttemptKind.DEPOSIT, 1)}
-        case State.READY_EXECUTE:
+        case State.TRIGGERED:
             return {"triggered_leg": 0, "triggered_at": PLACED_AT}
         case State.EXECUTING:
             return {"triggered_leg": 0, "attempts": 2, "attempt": attempt(AttemptKind.FILL)}
         case State.PARTLY_FILLED:
             return {"triggered_leg": 0, "attempts": 2, "posted": BaseUnits(DEPOSITED.units // 4)}
-        case State.READY_TO_CANCEL:
+        case State.WITHDRAWING:
             return {"withdrawal": Withdrawal(REQUEST, craft())}
         case State.FILLED:
             return {"triggered_leg": 0, "posted": DEPOSITED}
@@ -86,7 +86,7 @@ def _typical(state: State) -> dict[str, Any]:
 
 def withdrawing(**more: Any) -> OrderGroup:
     """Mid-cancel, with a co-signed withdrawal of unknown fate."""
-    return order(State.READY_TO_CANCEL, attempts=2, attempt=attempt(AttemptKind.WITHDRAWAL), **more)
+    return order(State.WITHDRAWING, attempts=2, attempt=attempt(AttemptKind.WITHDRAWAL), **more)
 
 
 def deposit(**more: Any) -> UnsignedDeposit:

@@ -232,12 +232,12 @@ def test_a_pause_ends_with_a_look_at_the_price() -> None:
 
 
 def test_a_fill_starts_from_what_it_was_made_from() -> None:
-    ready = order(State.READY_EXECUTE)
+    ready = order(State.TRIGGERED)
     assert names(decide(ready, commands.StartFill(ID, craft(), ready.version), NOW)) == ["FillStarted"]
     assert refusal(decide(ready, commands.StartFill(ID, craft(), ready.version - 1), NOW)) is Refusal.CRAFT_STALE
 
 
-@pytest.mark.parametrize("state", [state for state in State if state is not State.READY_EXECUTE])
+@pytest.mark.parametrize("state", [state for state in State if state is not State.TRIGGERED])
 def test_a_fill_starts_in_no_other_state(state: State) -> None:
     group = order(state)
     assert refusal(decide(group, commands.StartFill(ID, craft(), group.version), NOW)) is Refusal.CRAFT_STALE
@@ -248,7 +248,7 @@ def test_a_fill_starts_in_no_other_state(state: State) -> None:
     ("failures", "pause_ms"), [(0, 1_000), (1, 2_000), (2, 4_000), (5, 32_000), (6, 60_000), (50, 60_000)]
 )
 def test_failed_swaps_stretch_the_pause(failures: int, pause_ms: int) -> None:
-    ready = order(State.READY_EXECUTE, failed_fills=failures)
+    ready = order(State.TRIGGERED, failed_fills=failures)
     decision = decide(ready, commands.AbandonFill(ID, "too dear", ready.version), NOW)
     assert decision == (events.FillFailed("too dear", Instant(NOW.at + pause_ms), None, close_rejected=False),)
 
@@ -329,7 +329,7 @@ def test_only_a_rejected_close_counts_as_one() -> None:
 @pytest.mark.parametrize("state", State)
 def test_time_ends_only_what_is_not_in_flight(state: State) -> None:
     decision = decide(order(state), commands.ExpireOrder(ID), LATE)
-    if state in (State.OPEN, State.READY_EXECUTE):
+    if state in (State.OPEN, State.TRIGGERED):
         assert names(decision) == ["OrderExpired"]
     else:
         assert refusal(decision) is Refusal.NOTHING_TO_DO
@@ -368,10 +368,10 @@ def test_an_amendment_through_the_market_triggers_in_the_same_turn() -> None:
     ("state", "why"),
     [
         (State.DEPOSITING, Refusal.STATE_FORBIDS_AMENDMENT),
-        (State.READY_EXECUTE, Refusal.FILL_UNDER_WAY),
+        (State.TRIGGERED, Refusal.FILL_UNDER_WAY),
         (State.EXECUTING, Refusal.FILL_UNDER_WAY),
         (State.EXPIRED, Refusal.STATE_FORBIDS_AMENDMENT),
-        (State.READY_TO_CANCEL, Refusal.STATE_FORBIDS_AMENDMENT),
+        (State.WITHDRAWING, Refusal.STATE_FORBIDS_AMENDMENT),
         (State.FILLED, Refusal.STATE_FORBIDS_AMENDMENT),
         (State.CANCELLED, Refusal.STATE_FORBIDS_AMENDMENT),
         (State.DEPOSIT_FAILED, Refusal.STATE_FORBIDS_AMENDMENT),
@@ -402,10 +402,10 @@ def cancel(group: OrderGroup | None = None, request_id: str = "cancellation", ma
     [
         (State.DEPOSITING, Refusal.STATE_FORBIDS_CANCEL),
         (State.OPEN, None),
-        (State.READY_EXECUTE, None),
+        (State.TRIGGERED, None),
         (State.EXECUTING, Refusal.FILL_UNDER_WAY),
         (State.EXPIRED, None),
-        (State.READY_TO_CANCEL, None),
+        (State.WITHDRAWING, None),
         (State.FILLED, Refusal.STATE_FORBIDS_CANCEL),
         (State.CANCELLED, Refusal.STATE_FORBIDS_CANCEL),
         (State.DEPOSIT_FAILED, Refusal.STATE_FORBIDS_CANCEL),
@@ -420,11 +420,11 @@ def test_which_states_can_be_cancelled(state: State, why: Refusal | None) -> Non
 
 
 def test_a_cancel_wins_over_a_crossing_that_nothing_is_committed_for() -> None:
-    assert names(decide(order(State.READY_EXECUTE), cancel(), CROSSED)) == ["CancelRequested"]
+    assert names(decide(order(State.TRIGGERED), cancel(), CROSSED)) == ["CancelRequested"]
 
 
 def test_a_repeated_cancel_keeps_its_request_id() -> None:
-    decision = decide(order(State.READY_TO_CANCEL), cancel(request_id="another"), NOW)
+    decision = decide(order(State.WITHDRAWING), cancel(request_id="another"), NOW)
     assert decision == (events.CancelRequested(REQUEST, craft(b"new")),)
 
 
@@ -453,7 +453,7 @@ def confirm(
 
 
 def test_a_confirmed_withdrawal_becomes_the_attempt() -> None:
-    decision = decide(order(State.READY_TO_CANCEL), confirm(), NOW)
+    decision = decide(order(State.WITHDRAWING), confirm(), NOW)
     assert isinstance(decision, tuple)
     (started,) = decision
     assert isinstance(started, events.WithdrawalStarted)
@@ -497,7 +497,7 @@ FORMER = Withdrawal(
     ],
 )
 def test_what_a_confirm_is_refused_for(command: ConfirmCancel, why: Refusal) -> None:
-    assert refusal(decide(order(State.READY_TO_CANCEL, withdrawal=FORMER), command, NOW)) is why
+    assert refusal(decide(order(State.WITHDRAWING, withdrawal=FORMER), command, NOW)) is why
 
 
 @pytest.mark.parametrize("state", [State.OPEN, State.EXECUTING, State.FILLED, State.EXPIRED])
@@ -506,7 +506,7 @@ def test_there_is_nothing_to_confirm_without_a_cancel(state: State) -> None:
 
 
 def test_nothing_is_co_signed_while_there_is_no_craft() -> None:
-    group = order(State.READY_TO_CANCEL, withdrawal=Withdrawal(REQUEST, None))
+    group = order(State.WITHDRAWING, withdrawal=Withdrawal(REQUEST, None))
     assert refusal(decide(group, confirm(), NOW)) is Refusal.WITHDRAWAL_UNKNOWN
 
 

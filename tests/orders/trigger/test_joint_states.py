@@ -145,12 +145,12 @@ def crossed(state_after: str, legs: str, sells: Address, *, expired: str, cancel
     """By a price, and nothing of it is committed."""
     then = {"a fill starts": state_after, "a fill fails": back}
     then |= {"its time is over": expired, "the owner cancels it": cancelling}
-    return Row(State.READY_EXECUTE, legs, sells, then)
+    return Row(State.TRIGGERED, legs, sells, then)
 
 
 def cancelling(name: str, legs: int, sells: Address) -> Row:
     stays = dict.fromkeys(("the owner cancels it", "the withdrawal fails"), name)
-    return closed(State.READY_TO_CANCEL, legs, sells, {**stays, "the withdrawal lands": "cancelled"})
+    return closed(State.WITHDRAWING, legs, sells, {**stays, "the withdrawal lands": "cancelled"})
 
 
 FILLS_OF_THE_LAST: Final = {
@@ -353,7 +353,7 @@ def word(group: OrderGroup, number: int) -> str:
     decision = decide(group, TriggerOrders(SOL, price, at_once=True, order_ids=(ID,)), Moment(LATER, price))
     if decision == (OrderTriggered(number, price),):
         return "armed"
-    under_way = group.state in (State.READY_EXECUTE, State.EXECUTING)
+    under_way = group.state in (State.TRIGGERED, State.EXECUTING)
     return "triggered" if under_way and group.progress.triggered_leg == number else "closed"
 
 

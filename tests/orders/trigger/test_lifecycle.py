@@ -69,22 +69,22 @@ ALLOWED = {
     ("depositing", "DepositFailed"): "deposit_failed",
     ("open", "OrderAmended"): "open",
     ("open", "PauseEnded"): "open",
-    ("open", "OrderTriggered"): "ready_execute",
+    ("open", "OrderTriggered"): "triggered",
     ("open", "OrderExpired"): "expired",
-    ("open", "CancelRequested"): "ready_to_cancel",
-    ("ready_execute", "FillStarted"): "executing",
-    ("ready_execute", "FillFailed"): "open",
-    ("ready_execute", "OrderExpired"): "expired",
-    ("ready_execute", "CancelRequested"): "ready_to_cancel",
+    ("open", "CancelRequested"): "withdrawing",
+    ("triggered", "FillStarted"): "executing",
+    ("triggered", "FillFailed"): "open",
+    ("triggered", "OrderExpired"): "expired",
+    ("triggered", "CancelRequested"): "withdrawing",
     ("executing", "FillLanded"): "filled",
     ("executing", "FillFailed"): "open",
     ("partly_filled", "OrderResumed"): "open",
-    ("partly_filled", "CancelRequested"): "ready_to_cancel",
-    ("expired", "CancelRequested"): "ready_to_cancel",
-    ("ready_to_cancel", "CancelRequested"): "ready_to_cancel",
-    ("ready_to_cancel", "WithdrawalStarted"): "ready_to_cancel",
-    ("ready_to_cancel", "WithdrawalFailed"): "ready_to_cancel",
-    ("ready_to_cancel", "WithdrawalLanded"): "cancelled",
+    ("partly_filled", "CancelRequested"): "withdrawing",
+    ("expired", "CancelRequested"): "withdrawing",
+    ("withdrawing", "CancelRequested"): "withdrawing",
+    ("withdrawing", "WithdrawalStarted"): "withdrawing",
+    ("withdrawing", "WithdrawalFailed"): "withdrawing",
+    ("withdrawing", "WithdrawalLanded"): "cancelled",
     **{
         (state, event): state
         for state in ("filled", "cancelled")
@@ -100,7 +100,7 @@ def test_the_samples_cover_every_event() -> None:
 @pytest.mark.parametrize("event", EVENTS.values(), ids=lambda event: type(event).__name__)
 @pytest.mark.parametrize("state", State)
 def test_every_pair_of_state_and_event(state: State, event: Event) -> None:
-    group = withdrawing() if state is State.READY_TO_CANCEL else order(state)
+    group = withdrawing() if state is State.WITHDRAWING else order(state)
     expected = ALLOWED.get((state.value, type(event).__name__))
     if expected is None:
         with pytest.raises(IllegalTransition):
@@ -144,7 +144,7 @@ def test_a_withdrawal_takes_what_remains() -> None:
 
 
 def test_a_newer_craft_supersedes_the_older_and_remembers_a_few() -> None:
-    group = order(State.READY_TO_CANCEL)
+    group = order(State.WITHDRAWING)
     for n in range(100):
         group = evolve(group, events.CancelRequested(REQUEST, craft(b"%d" % n)), LATER)
     withdrawal = group.progress.withdrawal
@@ -165,10 +165,10 @@ def test_nobody_withdraws_twice() -> None:
     [
         (order(State.DEPOSITING), Work.RESOLVE),
         (order(State.OPEN), None),
-        (order(State.READY_EXECUTE), Work.FILL),
+        (order(State.TRIGGERED), Work.FILL),
         (order(State.EXECUTING), Work.RESOLVE),
         (order(State.EXPIRED), None),
-        (order(State.READY_TO_CANCEL), None),
+        (order(State.WITHDRAWING), None),
         (withdrawing(), Work.RESOLVE),
         (order(State.FILLED), None),
         (order(State.FILLED, sweep_due=True), Work.SWEEP),
@@ -186,7 +186,7 @@ def test_what_the_outbox_owes(group: OrderGroup, work: Work | None) -> None:
         (order(State.DEPOSITING), None),
         (order(State.OPEN), EXPIRES_AT),
         (order(State.OPEN, retry_at=RETRY_AT), RETRY_AT),
-        (order(State.READY_EXECUTE), EXPIRES_AT),
+        (order(State.TRIGGERED), EXPIRES_AT),
         (order(State.EXECUTING), None),
         (order(State.EXPIRED), None),
         (order(State.CANCELLED, sweep_due=True, retry_at=RETRY_AT), RETRY_AT),
@@ -198,7 +198,7 @@ def test_when_time_concerns_an_order(group: OrderGroup, due: Instant | None) -> 
 
 def test_what_may_leave_memory() -> None:
     dormant = {state for state in State if is_dormant(order(state))}
-    assert dormant == {State.EXPIRED, State.READY_TO_CANCEL, State.FILLED, State.CANCELLED, State.DEPOSIT_FAILED}
+    assert dormant == {State.EXPIRED, State.WITHDRAWING, State.FILLED, State.CANCELLED, State.DEPOSIT_FAILED}
     assert not is_dormant(withdrawing())
     assert not is_dormant(order(State.FILLED, sweep_due=True))
 
@@ -222,9 +222,9 @@ def test_every_state_of_the_table_is_reachable() -> None:
 
 def test_failures_in_a_row_are_counted_one_by_one() -> None:
     """B19: the pauses grow with them."""
-    group, counted = order(State.READY_EXECUTE), []
+    group, counted = order(State.TRIGGERED), []
     for _ in range(4):
-        group = evolve(replace(group, state=State.READY_EXECUTE), EVENTS[events.FillFailed], LATER)
+        group = evolve(replace(group, state=State.TRIGGERED), EVENTS[events.FillFailed], LATER)
         counted.append(group.progress.failed_fills)
     assert counted == [1, 2, 3, 4]
     amended = evolve(group, EVENTS[events.OrderAmended], LATER)
@@ -252,5 +252,5 @@ def test_rejected_closes_are_counted_alone(rejected: bool) -> None:
 
 
 def test_attempts_are_numbered_one_by_one() -> None:
-    group = order(State.READY_EXECUTE, attempts=7)
+    group = order(State.TRIGGERED, attempts=7)
     assert evolve(group, EVENTS[events.FillStarted], LATER).progress.attempts == 8

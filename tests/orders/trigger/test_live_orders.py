@@ -54,7 +54,7 @@ def test_once_its_pause_is_over_any_price_concerns_it_again() -> None:
 
 
 def test_an_order_that_fails_to_fill_pauses_and_is_watched_again() -> None:
-    orders = holding(order(State.READY_EXECUTE))
+    orders = holding(order(State.TRIGGERED))
     orders.apply(ID, events.FillFailed("no quote", RETRY_AT, None, close_rejected=False), NOW)
     assert triggered_by(orders, usd(250)) == []
     assert orders.command_due(Instant(RETRY_AT - 1)) is None

@@ -279,7 +279,7 @@ async def test_ten_thousand_crossed_orders_keep_no_cancel_waiting() -> None:
         assert group is not None
         cancelled = await it.shard.submit(RequestCancel(last, ALICE, REQUEST, craft(), group.version))
         assert isinstance(cancelled, Answer)
-        assert cancelled.order.state is State.READY_TO_CANCEL, "crossed, but without an attempt"
+        assert cancelled.order.state is State.WITHDRAWING, "crossed, but without an attempt"
         assert it.custody.times("build_fill") - started <= 10 * FILL_WORKERS
         confirmed = await it.shard.submit(ConfirmCancel(last, ALICE, REQUEST, submission(), 0))
         assert isinstance(confirmed, Answer)
@@ -308,7 +308,7 @@ async def test_fills_that_hang_keep_no_withdrawal_and_no_deposit_waiting() -> No
         assert isinstance(await it.shard.submit(ConfirmCancel(ORDER, ALICE, REQUEST, submission(), 0)), Answer)
         await until(it, State.CANCELLED)
         await it.place("newcomer")
-        await until(it, State.READY_EXECUTE, OrderId("newcomer"))
+        await until(it, State.TRIGGERED, OrderId("newcomer"))
 
 
 @under_virtual_time

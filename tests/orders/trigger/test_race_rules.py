@@ -157,7 +157,7 @@ async def test_a_deposit_that_lands_with_the_trigger_through_the_market_triggers
         await price(it, 250)
         await it.place()
         await ends_its_attempt(it, LANDED)
-        assert await state_of(it) is State.READY_EXECUTE
+        assert await state_of(it) is State.TRIGGERED
         assert it.journal()[-1] == "resolve_attempt"
 
 
@@ -172,7 +172,7 @@ async def test_a_crossed_order_without_an_attempt_can_still_be_cancelled() -> No
         made_from = (await sees(it)).version
         assert await asks(it, cancelling()) is None
         assert await asks(it, StartFill(ID, craft(b"fill"), made_from)) is Refusal.CRAFT_STALE
-        assert await state_of(it) is State.READY_TO_CANCEL
+        assert await state_of(it) is State.WITHDRAWING
 
 
 @under_virtual_time
@@ -198,7 +198,7 @@ async def test_no_funded_order_rests_in_failed_a_failed_withdrawal_stays_mid_can
             assert await asks(it, RequestCancel(ID, ALICE, REQUEST, craft(message), made_from)) is None
             assert await asks(it, ConfirmCancel(ID, ALICE, REQUEST, submission(message), 100)) is None
             await ends_its_attempt(it, outcome if message == b"first" else LANDED)
-            expected = State.READY_TO_CANCEL if message == b"first" else State.CANCELLED
+            expected = State.WITHDRAWING if message == b"first" else State.CANCELLED
             assert await state_of(it) is expected
 
 
@@ -248,11 +248,11 @@ async def test_a_failed_swap_puts_the_order_back_to_open_and_a_timer_judges_it_b
         assert await state_of(it) is State.OPEN
         now(it, PLACED_AT + 1_000)
         await it.shard.run_due()
-        assert await state_of(it) is State.READY_EXECUTE
+        assert await state_of(it) is State.TRIGGERED
 
 
 @under_virtual_time
-@pytest.mark.parametrize(("at_once", "follows"), [(True, State.READY_EXECUTE), (False, State.OPEN)])
+@pytest.mark.parametrize(("at_once", "follows"), [(True, State.TRIGGERED), (False, State.OPEN)])
 async def test_within_the_pause_only_a_price_of_the_sandbox_starts_a_fill(at_once: bool, follows: State) -> None:
     async with workbench() as it:
         await it.opens()
@@ -273,7 +273,7 @@ async def test_one_price_triggers_one_leg_of_an_oco() -> None:
         await price(it, 250)
         await price(it, 90)
         group = await sees(it)
-        assert (group.state, group.progress.triggered_leg) == (State.READY_EXECUTE, 0)
+        assert (group.state, group.progress.triggered_leg) == (State.TRIGGERED, 0)
 
 
 @under_virtual_time
@@ -314,7 +314,7 @@ async def test_an_amendment_through_the_market_triggers_in_the_same_turn() -> No
         await price(it, 150)
         amend = AmendOrder(ID, ALICE, Amendment(Family.SINGLE, (LegChange(price=usd(140)),), None))
         assert await asks(it, amend) is None
-        assert (await state_of(it), it.journal()[-1]) == (State.READY_EXECUTE, "amend_order")
+        assert (await state_of(it), it.journal()[-1]) == (State.TRIGGERED, "amend_order")
 
 
 @under_virtual_time

@@ -132,7 +132,7 @@ async def test_an_order_that_only_its_owner_can_move_is_forgotten_and_found_agai
         assert not it.has("order")
         again = await it.shard.submit(cancelling())
         assert isinstance(again, Answer)
-        assert again.order.state is State.READY_TO_CANCEL
+        assert again.order.state is State.WITHDRAWING
         assert (await it.shard.committed(OrderId("order"))) is not None
 
 
@@ -463,10 +463,10 @@ async def test_a_cancel_comes_between_the_slices_of_a_crossing_and_wins() -> Non
         answer = await it.shard.submit(cancelling(names[-1]))
         assert not crossing.done()
         assert isinstance(answer, Answer)
-        assert answer.order.state is State.READY_TO_CANCEL
+        assert answer.order.state is State.WITHDRAWING
         await crossing
         groups = [await it.shard.committed(OrderId(name)) for name in names]
-        assert [group is not None and group.state is State.READY_EXECUTE for group in groups] == [True] * (
+        assert [group is not None and group.state is State.TRIGGERED for group in groups] == [True] * (
             len(names) - 1
         ) + [False]
         kinds = it.journal()
@@ -503,7 +503,7 @@ async def test_what_a_crash_between_two_slices_left_is_triggered_before_the_orde
     async with workbench(database) as it:
         await it.shard.loaded()
         bodies = [decode_group(row.body) for row in database.shard(0).orders.values()]
-        assert [group.state for group in bodies] == [State.READY_EXECUTE] * len(names)
+        assert [group.state for group in bodies] == [State.TRIGGERED] * len(names)
 
 
 @under_virtual_time
@@ -560,7 +560,7 @@ async def test_a_stored_price_is_judged_when_the_orders_are_loaded() -> None:
     async with workbench(database) as it:
         group = await it.shard.committed(OrderId("order"))
         assert group is not None
-        assert group.state is State.READY_EXECUTE
+        assert group.state is State.TRIGGERED
         assert it.told[0][0][0].state is State.OPEN, "the outbox learns first what is committed"
 
 

@@ -52,7 +52,7 @@ async def test_a_cancelled_order_does_not_fill_even_if_the_price_crosses(venue: 
     assert cancelling.transaction is not None
     await venue.prices.set({SOL.mint: dollars(250)}, at_once=True)
     await venue.settled()
-    assert (await venue.order(order_id)).state is State.READY_TO_CANCEL
+    assert (await venue.order(order_id)).state is State.WITHDRAWING
     transaction = signed(base64.b64decode(cancelling.transaction), alice)
     done = await venue.orders.confirm_cancel(order_id, wallet, cancelling.request_id, transaction)
     assert isinstance(done, Withdrawn)

@@ -50,11 +50,11 @@ RAW: Final[Mapping[State, RawState]] = MappingProxyType(
     {
         State.DEPOSITING: RawState.DEPOSITING,
         State.OPEN: RawState.OPEN,
-        State.READY_EXECUTE: RawState.READY_EXECUTE,
+        State.TRIGGERED: RawState.READY_EXECUTE,
         State.EXECUTING: RawState.EXECUTING,
         State.PARTLY_FILLED: RawState.PARTIAL_FILL_SUCCESS,
         State.EXPIRED: RawState.EXPIRED,
-        State.READY_TO_CANCEL: RawState.READY_TO_CANCEL,
+        State.WITHDRAWING: RawState.READY_TO_CANCEL,
         State.FILLED: RawState.FILL_SUCCESS,
         State.CANCELLED: RawState.CANCELLED,
         State.DEPOSIT_FAILED: RawState.DEPOSIT_FAILED,

@@ -81,7 +81,7 @@ OrderCommand: TypeAlias = (
 Decision: TypeAlias = tuple[Event, ...]
 """What happened, in order. Empty: it had happened before, and is so."""
 
-_EXECUTING: Final = (State.READY_EXECUTE, State.EXECUTING, State.PARTLY_FILLED)
+_EXECUTING: Final = (State.TRIGGERED, State.EXECUTING, State.PARTLY_FILLED)
 
 
 def decide(group: OrderGroup | None, command: OrderCommand, moment: Moment) -> Decision | Refused:
@@ -256,7 +256,7 @@ def _confirm_cancel(group: OrderGroup, command: ConfirmCancel) -> Decision | Ref
 
 
 def _expire(group: OrderGroup, moment: Moment) -> Decision | Refused:
-    if moment.at < group.expires_at or group.state not in (State.OPEN, State.READY_EXECUTE):
+    if moment.at < group.expires_at or group.state not in (State.OPEN, State.TRIGGERED):
         return Refused(Refusal.NOTHING_TO_DO)
     return (OrderExpired(),)
 
@@ -277,13 +277,13 @@ def _resume(group: OrderGroup, moment: Moment) -> Decision | Refused:
 
 
 def _start_fill(group: OrderGroup, command: StartFill) -> Decision | Refused:
-    if command.made_from != group.version or group.state is not State.READY_EXECUTE:
+    if command.made_from != group.version or group.state is not State.TRIGGERED:
         return Refused(Refusal.CRAFT_STALE)
     return (FillStarted(Attempt(group.progress.attempts + 1, AttemptKind.FILL, command.craft, None)),)
 
 
 def _abandon_fill(group: OrderGroup, command: AbandonFill, moment: Moment) -> Decision | Refused:
-    if command.made_from != group.version or group.state is not State.READY_EXECUTE:
+    if command.made_from != group.version or group.state is not State.TRIGGERED:
         return Refused(Refusal.CRAFT_STALE)
     return (FillFailed(command.reason, _pause_end(group, moment.at), signature=None, close_rejected=False),)
 

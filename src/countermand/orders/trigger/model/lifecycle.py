@@ -58,30 +58,30 @@ TRANSITIONS: Final[Mapping[State, Mapping[type[Event], State | ByRest[State]]]] 
         State.OPEN: {
             OrderAmended: State.OPEN,
             PauseEnded: State.OPEN,
-            OrderTriggered: State.READY_EXECUTE,
+            OrderTriggered: State.TRIGGERED,
             OrderExpired: State.EXPIRED,
-            CancelRequested: State.READY_TO_CANCEL,
+            CancelRequested: State.WITHDRAWING,
         },
         # Crossed, and nothing committed that could land: the user may still cancel, and time may still end it.
-        State.READY_EXECUTE: {
+        State.TRIGGERED: {
             FillStarted: State.EXECUTING,
             FillFailed: State.OPEN,
             OrderExpired: State.EXPIRED,
-            CancelRequested: State.READY_TO_CANCEL,
+            CancelRequested: State.WITHDRAWING,
         },
         # A fill in flight finishes: neither a cancel nor expiry touches it. If it fails after expiry, OPEN is only
         # passed through.
         State.EXECUTING: {FillLanded: ByRest(none=State.FILLED, some=State.PARTLY_FILLED), FillFailed: State.OPEN},
         # A part was filled. The next turn judges the rest, unless a cancel comes first.
-        State.PARTLY_FILLED: {OrderResumed: State.OPEN, CancelRequested: State.READY_TO_CANCEL},
+        State.PARTLY_FILLED: {OrderResumed: State.OPEN, CancelRequested: State.WITHDRAWING},
         # Expiry leaves the funds in the vault: they come out the way a cancel does.
-        State.EXPIRED: {CancelRequested: State.READY_TO_CANCEL},
+        State.EXPIRED: {CancelRequested: State.WITHDRAWING},
         # A cancelled order can never trade again, even before its withdrawal lands. Asking again is safe: it crafts
         # anew and stays.
-        State.READY_TO_CANCEL: {
-            CancelRequested: State.READY_TO_CANCEL,
-            WithdrawalStarted: State.READY_TO_CANCEL,
-            WithdrawalFailed: State.READY_TO_CANCEL,
+        State.WITHDRAWING: {
+            CancelRequested: State.WITHDRAWING,
+            WithdrawalStarted: State.WITHDRAWING,
+            WithdrawalFailed: State.WITHDRAWING,
             WithdrawalLanded: State.CANCELLED,
         },
         # What dust left open is closed later; the order's own life is over.
@@ -95,10 +95,10 @@ TRANSITIONS: Final[Mapping[State, Mapping[type[Event], State | ByRest[State]]]] 
 ACTIVE: Final = (
     State.DEPOSITING,
     State.OPEN,
-    State.READY_EXECUTE,
+    State.TRIGGERED,
     State.EXECUTING,
     State.PARTLY_FILLED,
-    State.READY_TO_CANCEL,
+    State.WITHDRAWING,
 )
 """Something is still to come of these."""
 
@@ -228,7 +228,7 @@ def work_due(group: OrderGroup) -> Work | None:
     """The whole outbox is this function over the orders: nothing else is stored, and nothing can be forgotten."""
     if group.progress.attempt is not None:
         return Work.RESOLVE
-    if group.state is State.READY_EXECUTE:
+    if group.state is State.TRIGGERED:
         return Work.FILL
     if group.state is State.PARTLY_FILLED:
         return Work.RESUME
@@ -240,12 +240,12 @@ def work_due(group: OrderGroup) -> Work | None:
 def next_due(group: OrderGroup) -> Instant | None:
     """When time itself will next do something to the order."""
     retry_at = group.progress.retry_at
-    if group.state in (State.OPEN, State.READY_EXECUTE):
+    if group.state in (State.OPEN, State.TRIGGERED):
         return group.expires_at if retry_at is None else min(group.expires_at, retry_at)
     return retry_at
 
 
 def is_dormant(group: OrderGroup) -> bool:
     """Nothing but its owner can move it: it need not be in memory."""
-    resting = (State.DEPOSITING, State.OPEN, State.READY_EXECUTE, State.EXECUTING, State.PARTLY_FILLED)
+    resting = (State.DEPOSITING, State.OPEN, State.TRIGGERED, State.EXECUTING, State.PARTLY_FILLED)
     return group.state not in resting and group.progress.attempt is None and not group.progress.sweep_due

@@ -253,7 +253,7 @@ def _if(
 
 
 def _command_of_time(group: OrderGroup, due: Instant) -> Command:
-    expires = group.state in (State.OPEN, State.READY_EXECUTE) and group.expires_at <= due
+    expires = group.state in (State.OPEN, State.TRIGGERED) and group.expires_at <= due
     return ExpireOrder(group.id) if expires else EndPause(group.id)
 
 

@@ -66,15 +66,15 @@ The order ends, and with it every leg, when nothing is left of what its last sta
 
 
 class State(StateOfPhase):
-    """Where an order group is in its life. `lifecycle` says how it moves and what outsiders call it."""
+    """Where an order group is in its life. `lifecycle` says how it moves; dialects say what outsiders call it."""
 
     DEPOSITING = "depositing", Phase.DEPOSITING
     OPEN = "open", Phase.RESTING
-    READY_EXECUTE = "ready_execute", Phase.RESTING
+    TRIGGERED = "triggered", Phase.RESTING
     EXECUTING = "executing", Phase.FILLING
     PARTLY_FILLED = "partly_filled", Phase.RESTING
     EXPIRED = "expired", Phase.RESTING
-    READY_TO_CANCEL = "ready_to_cancel", Phase.WITHDRAWING
+    WITHDRAWING = "withdrawing", Phase.WITHDRAWING
     FILLED = "filled", Phase.FILLED
     CANCELLED = "cancelled", Phase.CANCELLED
     DEPOSIT_FAILED = "deposit_failed", Phase.DEPOSIT_FAILED
@@ -274,7 +274,7 @@ class Sale:
     to: Address | None = None
 
 
-_TRAILING: Final = (State.DEPOSITING, State.OPEN, State.READY_EXECUTE, State.EXECUTING, State.PARTLY_FILLED)
+_TRAILING: Final = (State.DEPOSITING, State.OPEN, State.TRIGGERED, State.EXECUTING, State.PARTLY_FILLED)
 
 
 class Purpose(Enum):

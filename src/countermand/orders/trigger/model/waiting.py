@@ -38,7 +38,7 @@ def waits_for(group: OrderGroup) -> Waiting | None:
             return Waiting.DEPOSIT
         case State.OPEN:
             return Waiting.PRICE if progress.retry_at is None else Waiting.PAUSE
-        case State.READY_EXECUTE:
+        case State.TRIGGERED:
             return Waiting.SWAP
         case State.EXECUTING:
             return Waiting.FILL
@@ -46,7 +46,7 @@ def waits_for(group: OrderGroup) -> Waiting | None:
             return Waiting.REST
         case State.EXPIRED:
             return Waiting.CANCEL
-        case State.READY_TO_CANCEL:
+        case State.WITHDRAWING:
             return _of_cancelling(group)
     is_swept = not progress.sweep_due and (progress.attempt is None or progress.attempt.kind is not AttemptKind.SWEEP)
     return None if is_swept else Waiting.SWEEP
