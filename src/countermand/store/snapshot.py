@@ -1,7 +1,7 @@
 """One instant of the database for an audit, while commits go on."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 
@@ -83,36 +83,12 @@ class Snapshot:
     async def orders(self, shard: int) -> AsyncIterator[OrderRow]:
         with asking():
             async for row in self.connection.cursor(_ORDERS, shard, prefetch=_ROWS_AT_A_TIME):
-                yield OrderRow(
-                    id=OrderId(str(row["id"])),
-                    bucket=Bucket(row["bucket"]),
-                    wallet=Wallet(row["wallet"]),
-                    live=row["live"],
-                    active=row["active"],
-                    input_mint=Mint(row["input_mint"]),
-                    output_mint=Mint(row["output_mint"]),
-                    created_at=Instant(row["created_at"]),
-                    updated_at=Instant(row["updated_at"]),
-                    expires_at=Instant(row["expires_at"]),
-                    body=row["body"],
-                )
+                yield OrderRow(**_shared(row), expires_at=Instant(row["expires_at"]))
 
     async def dca_orders(self, shard: int) -> AsyncIterator[DcaOrderRow]:
         with asking():
             async for row in self.connection.cursor(_DCA_ORDERS, shard, prefetch=_ROWS_AT_A_TIME):
-                yield DcaOrderRow(
-                    id=OrderId(str(row["id"])),
-                    bucket=Bucket(row["bucket"]),
-                    wallet=Wallet(row["wallet"]),
-                    live=row["live"],
-                    active=row["active"],
-                    input_mint=Mint(row["input_mint"]),
-                    output_mint=Mint(row["output_mint"]),
-                    created_at=Instant(row["created_at"]),
-                    updated_at=Instant(row["updated_at"]),
-                    next_fill_at=Instant(row["next_fill_at"]),
-                    body=row["body"],
-                )
+                yield DcaOrderRow(**_shared(row), next_fill_at=Instant(row["next_fill_at"]))
 
     async def events(self, shard: int) -> AsyncIterator[EventRow]:
         with asking():
@@ -150,3 +126,19 @@ class Snapshot:
         with asking():
             nonce: int = await self.connection.fetchval(_NONCE_MAX, shard)
         return nonce
+
+
+def _shared(row: asyncpg.Record) -> dict[str, Any]:
+    """The columns that all orders in vaults have."""
+    return {
+        "id": OrderId(str(row["id"])),
+        "bucket": Bucket(row["bucket"]),
+        "wallet": Wallet(row["wallet"]),
+        "live": row["live"],
+        "active": row["active"],
+        "input_mint": Mint(row["input_mint"]),
+        "output_mint": Mint(row["output_mint"]),
+        "created_at": Instant(row["created_at"]),
+        "updated_at": Instant(row["updated_at"]),
+        "body": row["body"],
+    }

@@ -1,49 +1,30 @@
-"""Recurring orders as an operator looks at them: of any wallet, with all that ever happened to them."""
+"""Recurring orders as an operator looks at them: see `orders.vaults.inspection`."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
-from countermand.kernel.ports import EventRow
 from countermand.orders.dca.bodies import decode_order
-from countermand.orders.dca.model.order import DcaOrder, State
+from countermand.orders.dca.model.order import DcaOrder
 from countermand.orders.dca.records import ToldEvent, decode_told
 from countermand.orders.dca.shard import DcaShard
-from countermand.values.identity import OrderId
-from countermand.values.timeline import TIMELINE_MAX, Inspected, TimelineEntry
+from countermand.orders.vaults.inspection import Stories, VaultInspection
 
 
-class DcaRecords(Protocol):
-    """What is stored, as it is looked through. Every method may raise `Unavailable`."""
-
+class DcaRecords(Stories, Protocol):
     async def dca_orders(self, wallet: str | None, states: Sequence[str] | None, limit: int) -> Sequence[bytes]:
         """The newest first. None: any."""
 
-    async def story(self, order_id: str, limit: int) -> Sequence[EventRow]:
-        """The newest events of an order, the oldest of them first."""
 
-
-class DcaInspection:
-    """Every method may raise `Unavailable`."""
-
+class DcaInspection(VaultInspection[DcaOrder]):
     def __init__(self, shard: DcaShard, records: DcaRecords) -> None:
-        self._shard = shard
+        super().__init__(shard, records)
         self._records = records
 
-    async def order(self, order_id: OrderId) -> Inspected[DcaOrder] | None:
-        order = await self._shard.committed(order_id)
-        if order is None:
-            return None
-        story = await self._records.story(order_id, TIMELINE_MAX)
-        told = [(row.seq, decode_told(row.record.body)) for row in story]
-        # What happened since the order was read is another reading.
-        return Inspected(order, [_entry(seq, each) for seq, each in told if each.version <= order.version])
+    def _decode_told(self, body: bytes) -> ToldEvent:
+        return decode_told(body)
 
-    async def orders(self, wallet: str | None, states: Sequence[State] | None, limit: int) -> Sequence[DcaOrder]:
-        """The newest first."""
-        await self._shard.barrier()
-        names = None if states is None else [state.value for state in states]
-        return [decode_order(body) for body in await self._records.dca_orders(wallet, names, limit)]
+    def _decode_order(self, body: bytes) -> DcaOrder:
+        return decode_order(body)
 
-
-def _entry(seq: int, told: ToldEvent) -> TimelineEntry:
-    return TimelineEntry(told.at, told.event, told.cause, told.reason, seq, told.signature)
+    async def _stored(self, wallet: str | None, states: Sequence[str] | None, limit: int) -> Sequence[bytes]:
+        return await self._records.dca_orders(wallet, states, limit)

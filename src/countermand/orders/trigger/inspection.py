@@ -1,53 +1,34 @@
-"""Trigger orders as an operator looks at them: of any wallet, with all that ever happened to them."""
+"""Trigger orders as an operator looks at them: see `orders.vaults.inspection`."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
-from countermand.kernel.ports import EventRow
 from countermand.orders.trigger.bodies import decode_group
-from countermand.orders.trigger.model.order import OrderGroup, State
+from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.records import ToldEvent, decode_told
 from countermand.orders.trigger.shard import TriggerShard
-from countermand.values.identity import OrderId
-from countermand.values.timeline import TIMELINE_MAX, Inspected, TimelineEntry
+from countermand.orders.vaults.inspection import Stories, VaultInspection
 
 
-class TriggerRecords(Protocol):
-    """What is stored, as it is looked through. Every method may raise `Unavailable`."""
-
+class TriggerRecords(Stories, Protocol):
     async def trigger_orders(self, wallet: str | None, states: Sequence[str] | None, limit: int) -> Sequence[bytes]:
         """The newest first. None: any."""
 
-    async def story(self, order_id: str, limit: int) -> Sequence[EventRow]:
-        """The newest events of an order, the oldest of them first."""
 
-
-class TriggerInspection:
-    """Every method may raise `Unavailable`."""
-
+class TriggerInspection(VaultInspection[OrderGroup]):
     def __init__(self, shard: TriggerShard, records: TriggerRecords) -> None:
-        self._shard = shard
+        super().__init__(shard, records)
+        self._trails = shard.as_committed
         self._records = records
 
-    async def order(self, order_id: OrderId) -> Inspected[OrderGroup] | None:
-        group = await self._shard.committed(order_id)
-        if group is None:
-            return None
-        group = self._shard.as_committed(group)
-        story = await self._records.story(order_id, TIMELINE_MAX)
-        told = [(row.seq, decode_told(row.record.body)) for row in story]
-        # What happened since the order was read is another reading.
-        return Inspected(group, [_entry(seq, each) for seq, each in told if each.version <= group.version])
+    def _decode_told(self, body: bytes) -> ToldEvent:
+        return decode_told(body)
 
-    async def orders(self, wallet: str | None, states: Sequence[State] | None, limit: int) -> Sequence[OrderGroup]:
-        """The newest first."""
-        await self._shard.barrier()
-        names = None if states is None else [state.value for state in states]
-        return [
-            self._shard.as_committed(decode_group(body))
-            for body in await self._records.trigger_orders(wallet, names, limit)
-        ]
+    def _decode_order(self, body: bytes) -> OrderGroup:
+        return decode_group(body)
 
+    async def _stored(self, wallet: str | None, states: Sequence[str] | None, limit: int) -> Sequence[bytes]:
+        return await self._records.trigger_orders(wallet, states, limit)
 
-def _entry(seq: int, told: ToldEvent) -> TimelineEntry:
-    return TimelineEntry(told.at, told.event, told.cause, told.reason, seq, told.signature)
+    def _as_committed(self, order: OrderGroup) -> OrderGroup:
+        return self._trails(order)
