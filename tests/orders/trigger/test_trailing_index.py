@@ -93,19 +93,31 @@ def test_a_trigger_is_rounded_away_from_the_market(
     assert trigger_price(direction, UsdPrice(watermark), Bps(bps)) == UsdPrice(trigger)
 
 
-def test_a_price_that_moves_nothing_asks_no_order() -> None:
-    asked = 0
+class Asked:
+    """A hundred orders that trail a hundred dollars, and how often one of them was looked at."""
 
-    def watched(trail: Trail) -> Trail:
-        nonlocal asked
-        asked += 1
+    def __init__(self) -> None:
+        self.times = 0
+        trails = {OrderId(str(n)): Trail(Bps(500), UsdPrice(100)) for n in range(100)}
+        self.index = TrailingIndex(Direction.BELOW, trails, self._watched)
+        for order_id, trail in trails.items():
+            self.index.arm(order_id, trail)
+
+    def _watched(self, trail: Trail) -> Trail:
+        self.times += 1
         return trail
 
-    trails = {OrderId(str(n)): Trail(Bps(500), UsdPrice(100)) for n in range(100)}
-    index = TrailingIndex(Direction.BELOW, trails, watched)
-    for order_id, trail in trails.items():
-        index.arm(order_id, trail)
-    asked = 0
-    assert not index.is_moved_by(UsdPrice(100))
-    assert index.take_crossed(UsdPrice(96), 10) == ([], False)
-    assert asked == 0
+
+def test_a_price_that_moves_nothing_asks_no_order() -> None:
+    asked = Asked()
+    assert not asked.index.is_moved_by(UsdPrice(100))
+    assert asked.index.take_crossed(UsdPrice(96), 10) == ([], False)
+    assert asked.times == 0
+
+
+def test_a_new_extremum_asks_no_order_of_those_that_trail_together_already() -> None:
+    """Or each new high of a market would cost as much as the orders that trail it are many."""
+    asked = Asked()
+    for price in (101, 102, 103):
+        asked.index.move(UsdPrice(price))
+    assert asked.times == 0

@@ -143,16 +143,12 @@ class TrailingIndex(Generic[_Order]):
         return bool(group.entries)
 
     def move(self, price: UsdPrice) -> None:
-        """A new extremum: one group of all that it is beyond."""
+        """A new extremum: one group of all that it is beyond. Of those that were one already none is looked at."""
         merged: list[_Entry] = []
         while self._groups and not is_beyond(self._direction, self._groups[-1].watermark, price):
-            entries = self._groups.pop().entries
-            merged, entries = (merged, entries) if len(merged) >= len(entries) else (entries, merged)
-            merged += entries
-        current = [entry for entry in dict.fromkeys(merged) if self._is_current(entry)]
-        heapify(current)
-        if current:
-            self._groups.append(_Group(price, current))
+            merged = _poured(merged, self._groups.pop().entries)
+        if merged:
+            self._groups.append(_Group(price, merged))
         self._look_again()
 
     def take_crossed(self, price: UsdPrice, most: int) -> tuple[list[OrderId], bool]:
@@ -190,3 +186,15 @@ class TrailingIndex(Generic[_Order]):
     def _rank(self, watermark: UsdPrice) -> int:
         """Ascending, with the watermark that is farthest from the market first."""
         return -watermark.picodollars if self._direction is Direction.BELOW else watermark.picodollars
+
+
+def _poured(entries: list[_Entry], others: list[_Entry]) -> list[_Entry]:
+    """The smaller heap into the larger one. What is stale is dropped when it surfaces."""
+    larger, smaller = (entries, others) if len(entries) >= len(others) else (others, entries)
+    if len(smaller) * _LOOKS_AN_ORDER < len(larger):
+        for entry in smaller:
+            heappush(larger, entry)
+    elif smaller:
+        larger += smaller
+        heapify(larger)
+    return larger
