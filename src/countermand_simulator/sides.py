@@ -134,6 +134,9 @@ class ChainSide(Protocol):
 
     def height(self) -> int: ...
 
+    def landed(self) -> int:
+        """How many transactions have."""
+
     def landings_since(self, number: int) -> Sequence[Landing]: ...
 
     def token_account(self, wallet: str, mint: str) -> str: ...
@@ -219,6 +222,9 @@ class ModelSide:
 
     def height(self) -> int:
         return self._chain.slot()
+
+    def landed(self) -> int:
+        return len(self._chain.landings)
 
     def landings_since(self, number: int) -> Sequence[Landing]:
         return self._chain.landings[number:]
