@@ -147,7 +147,7 @@ class ModelSide:
         self.sol = SOL
         self.mints = (SOL, "USDC", "JUP")
         self.decimals: Mapping[str, int] = dict.fromkeys(self.mints, 0)
-        self.families = (Family.SINGLE, Family.SINGLE, Family.OCO)
+        self.families = (Family.SINGLE, Family.SINGLE, Family.OCO, Family.OTOCO)
         self.wallets = tuple(str(signing.wallet(number).pubkey()) for number in range(wallets))
         self.planners = tuple(str(signing.wallet(_PLANNERS + number).pubkey()) for number in range(planners))
         self._chain = ModelChain(wall_ms, window)
