@@ -27,6 +27,8 @@ FEE_LAMPORTS: Final = 5_000
 RENT_LAMPORTS: Final = 2_039_280
 SOL: Final = "SOL"
 NOT_EMPTY: Final = "the account is not empty"
+INSTRUCTION: Final = "instruction "
+"""An error begins with it, and with the number of the instruction that failed."""
 
 
 class Rejected(Exception):
@@ -196,7 +198,7 @@ class ModelChain:
             try:
                 getattr(steps, verb)(*args)
             except Rejected as rejected:
-                raise Rejected(f"instruction {number}: {rejected}") from rejected
+                raise Rejected(f"{INSTRUCTION}{number}: {rejected}") from rejected
         return after
 
     def _info(self, address: str) -> AccountInfo | None:

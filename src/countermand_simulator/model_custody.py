@@ -7,20 +7,21 @@ from typing import Any, Final
 from countermand.kernel.ports import Unavailable
 from countermand.services.transactions.landed import LandedChain
 from countermand.solana.port import ChainUnavailable, LedgerTransaction
-from countermand.values.identity import Mint, Signature, Wallet
+from countermand.values.identity import Address, Mint, Signature, Wallet
 from countermand.values.quantities import NOTHING, BaseUnits
 from countermand.values.transactions import (
     Alteration,
     Attempt,
     AttemptKind,
     ObservedOutcome,
+    OutputParcel,
     Submission,
     SubmissionFault,
     SwapAmounts,
     TransactionOutcome,
     UnsignedTransaction,
 )
-from countermand_simulator.model_chain import NOT_EMPTY, SOL, canonical, own_account, sign
+from countermand_simulator.model_chain import INSTRUCTION, NOT_EMPTY, SOL, canonical, own_account, sign
 
 GAS: Final = "gas"
 POOL: Final = "pool"
@@ -95,7 +96,8 @@ class ModelCustody:
                 return ObservedOutcome(TransactionOutcome.DEAD, signature) if dead else None
             if status.error is not None:
                 error = str(status.error)
-                return ObservedOutcome(TransactionOutcome.REJECTED, signature, error, at_close=NOT_EMPTY in error)
+                closing = _closing(attempt, error)
+                return ObservedOutcome(TransactionOutcome.REJECTED, signature, error, closing is not None, closing)
             if attempt.kind is not AttemptKind.FILL:
                 return ObservedOutcome(TransactionOutcome.LANDED, signature)
             (landed,) = await self._chain.transactions([signature])
@@ -131,6 +133,12 @@ class ModelCustody:
         source, own = own_account(POOL, mint), own_account(wallet, mint)
         return [["ensure", wallet, mint], ["move", source, own, amount]]
 
+    def _keeps(self, account: str, mint: Mint, amount: int) -> Does:
+        """Out of the pool, in an account of the order."""
+        return (
+            [["wrap", POOL, account, amount]] if mint == SOL else [["move", own_account(POOL, mint), account, amount]]
+        )
+
     def _returns(self, wallet: Wallet, mint: Mint, account: str, amount: BaseUnits) -> Does:
         """Wrapped SOL comes back by the close of its account alone."""
         if not amount or mint == SOL:
@@ -149,6 +157,7 @@ class ModelCustody:
         minimum: BaseUnits = NOTHING,
         closes: bool = False,
         returns: BaseUnits = NOTHING,
+        output: OutputParcel | None = None,
     ) -> UnsignedTransaction:
         """`variant` makes another message of the same deeds."""
         try:
@@ -163,7 +172,7 @@ class ModelCustody:
             "variant": variant,
         }
         text = canonical(message).encode()
-        return UnsignedTransaction(text, recent.last_valid_block_height, moves, dust, minimum, closes, returns)
+        return UnsignedTransaction(text, recent.last_valid_block_height, moves, dust, minimum, closes, returns, output)
 
     async def _flaw(self, message: bytes) -> str | None:
         unsigned = canonical({"message": message.decode(), "signatures": {}})
@@ -194,3 +203,11 @@ class ModelCustody:
 
 def signature_of(attempt: Attempt) -> Signature:
     return attempt.user_signature or Signature(sign(GAS, attempt.craft.message.decode()))
+
+
+def _closing(attempt: Attempt, error: str) -> Address | None:
+    """The account whose close was rejected, since something was in it."""
+    if NOT_EMPTY not in error:
+        return None
+    number = int(error.removeprefix(INSTRUCTION).partition(":")[0])
+    return Address(json.loads(attempt.craft.message)["does"][number][1])

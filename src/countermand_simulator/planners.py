@@ -37,7 +37,7 @@ _PICODOLLARS: Final = 10**12
 _BEGINS_MS: Final = (-1, 500, 500, 2_000, 2_000, 2_000, 20_000, 3_600_000, 31 * 24 * 3_600_000)
 """So long from now the first round is to begin. The first and the last are refused."""
 _SOON_MS: Final = 30_000
-_LONGEST_WAIT_MS: Final = 120_000
+_LONGEST_WAIT_MS: Final = 45_000
 """So long an owner waits for the end of an order once the faults are over."""
 
 Deed = Callable[[], Awaitable[Any]]

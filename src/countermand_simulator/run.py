@@ -124,9 +124,7 @@ async def _reach(world: World, steps: int, limit_s: float) -> bool:
         async with asyncio.timeout(limit_s):
             while world.steps < steps and world.violation is None:
                 world.news.clear()
-                taken = asyncio.create_task(world.news.wait())
-                ended = asyncio.create_task(world.ended.wait())
-                await first_of(taken, ended)
+                await world.news.wait()
             return world.violation is None
     return False
 

@@ -134,6 +134,9 @@ class ChainSide(Protocol):
 
     def height(self) -> int: ...
 
+    def landed(self) -> int:
+        """How many transactions have."""
+
     def landings_since(self, number: int) -> Sequence[Landing]: ...
 
     def token_account(self, wallet: str, mint: str) -> str: ...
@@ -144,7 +147,7 @@ class ModelSide:
         self.sol = SOL
         self.mints = (SOL, "USDC", "JUP")
         self.decimals: Mapping[str, int] = dict.fromkeys(self.mints, 0)
-        self.families = (Family.SINGLE, Family.SINGLE, Family.OCO)
+        self.families = (Family.SINGLE, Family.SINGLE, Family.OCO, Family.OTOCO)
         self.wallets = tuple(str(signing.wallet(number).pubkey()) for number in range(wallets))
         self.planners = tuple(str(signing.wallet(_PLANNERS + number).pubkey()) for number in range(planners))
         self._chain = ModelChain(wall_ms, window)
@@ -219,6 +222,9 @@ class ModelSide:
 
     def height(self) -> int:
         return self._chain.slot()
+
+    def landed(self) -> int:
+        return len(self._chain.landings)
 
     def landings_since(self, number: int) -> Sequence[Landing]:
         return self._chain.landings[number:]

@@ -296,6 +296,9 @@ class SvmSide:
             self._height = max(self._height, chain.slot)
         return self._height
 
+    def landed(self) -> int:
+        return len(self._ledger.landings)
+
     def landings_since(self, number: int) -> Sequence[Landing]:
         return self._ledger.landings[number:]
 

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any, Final
 
 from countermand.kernel.journal import encode
-from countermand.kernel.ports import JournalRow
+from countermand.kernel.ports import Epoch, JournalRow
 from countermand.orders.dca.model.order import DcaOrder
 from countermand.orders.dca.ports import OrderRow as RoundsRow
 from countermand.orders.shards import DCA_SHARD, TRIGGER_SHARD, BucketOwners, OwnedElsewhere
@@ -173,6 +173,10 @@ class World(Harness[Process]):
         self._chain_orders = (
             None if orders is None else ChainOrders(orders, self.side, rows, people, self._saw_on_chain)
         )
+        self._moves = 0
+        """How often a price moved."""
+        self._seen: tuple[Epoch, Epoch, int, int] | None = None
+        """What there was to see when it was looked at last."""
         self._parts = parts
         self._bits = chance(seed, "parts of swaps")
 
@@ -182,6 +186,11 @@ class World(Harness[Process]):
         return (self.fence, self.rounds_fence)
 
     def look(self) -> None:
+        trigger, rounds = self.database.shard(TRIGGER_SHARD), self.rounds_database.shard(DCA_SHARD)
+        seen = trigger.stands, rounds.stands, self.side.landed(), self._moves
+        if seen == self._seen:
+            return
+        self._seen = seen
         self.judged(self.checkers.follow)
         self.judged(self.rounds.follow)
         if self._chain_orders is not None:
@@ -401,6 +410,7 @@ class World(Harness[Process]):
     def moves(self, mint: str, price: int) -> None:
         """What swaps are made at from now on."""
         self.prices[mint] = price
+        self._moves += 1
         self.checkers.priced(mint, price)
         self.rounds.priced(mint, price)
 

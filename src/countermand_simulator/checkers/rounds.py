@@ -44,7 +44,8 @@ class RoundCheckers(FamilyCheckers):
         """When the present round of each order can be tried, of those that have one."""
         self._epoch = 0
         self._busy_since: int | None = None
-        """When the present writer wrote first, or time jumped since; None: it has written nothing."""
+        """When the present writer wrote first; None: it has written nothing."""
+        self._jumped_at = 0
 
     def priced(self, mint: str, price: int) -> None:
         """From now on swaps are made at this price."""
@@ -52,8 +53,7 @@ class RoundCheckers(FamilyCheckers):
 
     def jumped(self, at: int) -> None:
         """It is so late at once: the clock was moved, or a writer was frozen and wakes up."""
-        if self._busy_since is not None:
-            self._busy_since = max(self._busy_since, at)
+        self._jumped_at = at
 
     def waits_until(self, order_id: str) -> int | None:
         """When the present round of an order can be tried; None if it has none."""
@@ -73,7 +73,7 @@ class RoundCheckers(FamilyCheckers):
             self._is_judged_by(order["terms"]["plan"]["band"]["mint"], self._price)
         if self._busy_since is None:
             self._busy_since = at
-        self._none_is_forgotten(at, self._busy_since)
+        self._none_is_forgotten(at, max(self._busy_since, self._jumped_at))
 
     def _none_is_forgotten(self, at: int, since: int) -> None:
         """Who writes has tried all that has been due for a while."""
