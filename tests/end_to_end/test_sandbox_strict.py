@@ -136,14 +136,18 @@ def test_no_request_takes_a_query(unchanged: Venue, operation: tuple[str, str]) 
 
 @pytest.mark.parametrize("operation", GOOD, ids=named)
 @pytest.mark.parametrize(
-    "body", [b"[]", b"null", b"7", b'"x"', b"{", b"{}}", b"\xff", b"[" * 5_000, b"{'a': 1}", b"\xef\xbb\xbf{}"]
+    "body",
+    [
+        *(b"[]", b"null", b"7", b'"x"', b"{", b"{}}", b"\xff", b"[" * 5_000, b"{'a': 1}", b"\xef\xbb\xbf{}"),
+        *(rb'"\ud800"', rb'"a\udc00b"', rb'["\ud800"]'),
+    ],
 )
 def test_no_request_takes_what_is_no_json_object(unchanged: Venue, operation: tuple[str, str], body: bytes) -> None:
     assert refused(unchanged.ask(*operation, body)).startswith("body: ")
 
 
 @pytest.mark.parametrize("operation", GOOD, ids=named)
-@pytest.mark.parametrize("value", [None, True, [], {}, "", "x", "\0", -1.5, "1e99", 10**40])
+@pytest.mark.parametrize("value", [None, True, [], {}, "", "x", "\0", "\ud800", -1.5, "1e99", 10**40])
 def test_no_field_takes_a_value_that_has_no_meaning(
     unchanged: Venue, operation: tuple[str, str], value: object
 ) -> None:
@@ -152,6 +156,16 @@ def test_no_field_takes_a_value_that_has_no_meaning(
         if not is_meant(operation[1], name, value):
             error = refused(unchanged.ask(*operation, GOOD[operation] | {name: value}))
             assert error.startswith((name, "body: "))
+
+
+def test_half_a_surrogate_pair_is_shown_as_its_escape(unchanged: Venue) -> None:
+    error = refused(unchanged.ask("POST", "/sandbox/settle", rb'{"timeoutMs": "a\ud800"}'))
+    assert error == 'timeoutMs: expected a whole number, got the text "a\\ud800"'
+
+
+def test_an_airdrop_of_nothing_names_its_field(unchanged: Venue) -> None:
+    error = refused(unchanged.ask("POST", "/sandbox/airdrop", {"wallet": WALLET, "mint": "SOL", "amount": "0"}))
+    assert error == "amount: 0 is not between 1 and 1000000000000000000"
 
 
 def is_meant(path: str, name: str, value: object) -> bool:

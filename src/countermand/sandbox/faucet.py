@@ -107,7 +107,7 @@ class Faucet:
 
 def _check_gift(amount: int, most: int) -> None:
     if not 0 < amount <= most:
-        raise FaucetRefused(f"the amount must be between 1 and {most}, not {amount}")
+        raise FaucetRefused(f"amount: {amount} is not between 1 and {most}")
 
 
 class _Gifts:
