@@ -1,15 +1,24 @@
-"""Writes what the documentation repeats of the code: the state diagram, and the examples in the README.
+"""Writes what the documentation repeats of the code: the state diagram, the examples in the README, the sources.
 
 .venv/bin/python -m scripts.write_docs
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from countermand.dialects.recurring_v1 import fidelity as recurring_v1
+from countermand.dialects.recurring_v1.refusals import WORDS as RECURRING_WORDS
+from countermand.dialects.tanx import fidelity as tanx
+from countermand.dialects.tanx.refusals import WORDS as TANX_WORDS
+from countermand.dialects.trigger_v1 import fidelity as trigger_v1
+from countermand.dialects.trigger_v1.refusals import CAUSES
+from countermand.dialects.trigger_v2 import fidelity as trigger_v2
+from countermand.dialects.trigger_v2.dca_refusals import WORDS as DCA_WORDS
+from countermand.dialects.trigger_v2.refusals import WORDS
 from countermand.dialects.trigger_v2.states import DCA, DCA_DISPLAY, DISPLAY, RAW
 from countermand.orders.book.model import order as book
 from countermand.orders.book.model.events import Traded
@@ -18,10 +27,12 @@ from countermand.orders.dca.model import order as dca
 from countermand.orders.dca.model.lifecycle import TRANSITIONS as DCA_TRANSITIONS
 from countermand.orders.trigger.model.lifecycle import TRANSITIONS
 from countermand.orders.trigger.model.order import State
+from countermand.sources import GATEWAY, Kind, KnownAnswer, Source
 
 ROOT: Final = Path(__file__).parents[1]
 README: Final = ROOT / "README.md"
 STATES: Final = ROOT / "docs" / "states.md"
+FIDELITY: Final = ROOT / "docs" / "reference" / "fidelity.md"
 
 _Table = Mapping[Any, Mapping[type[Any], Any]]
 _INCLUDED: Final = re.compile(r"(<!-- begin (examples/\S+) -->\n).*?(<!-- end \2 -->)", re.DOTALL)
@@ -68,6 +79,98 @@ What each event means is in `orders/dca/model/events.py`, which command leads to
 tanX shows these names. A trade after which nothing remains leads to `done`. A stop order that a trade triggered stays
 `pending` until it enters the book, right after. What each event means is in `orders/book/model/events.py`.
 """
+
+
+_FIDELITY_PAGE: Final = """\
+# Where each answer comes from
+
+Written by `scripts/write_docs.py` from the tables beside each API's refusals (`dialects/*/fidelity.py`); do not edit.
+
+- **documented**: on a published page of the original, which is named.
+- **observed**: somebody saw the original answer so, who is named. It may have changed since.
+- **ours**: nobody has published what the original does. Do not rely on the text there.
+
+{totals}
+
+`{{…}}` stands for what varies. What the fault [`strict`](sandbox.md#as-weak-as-the-originals) answers is told there.
+[`countermand conformance`](cli.md#countermand-conformance) compares a server with some of this.
+
+{sections}
+"""
+
+
+def fidelity_page() -> str:
+    """Every answer of each dialect, with its source."""
+    v2 = [(name.name, words.status, words.text) for name, words in WORDS.items()]
+    dca_words = [(name.name, words.status, words.text) for name, words in DCA_WORDS.items()]
+    sources: list[Source] = []
+    sections = [
+        _answers("Before all of Jupiter's", GATEWAY, sources),
+        _refusals("Trigger v2: refusals of price orders", v2, trigger_v2.REFUSALS, sources),
+        _refusals("Trigger v2: refusals of recurring orders", dca_words, trigger_v2.DCA_REFUSALS, sources),
+        _answers("Trigger v2: other answers", trigger_v2.ANSWERS, sources),
+        _good("Trigger v2: good answers", trigger_v2.SHAPES, sources),
+        _refusals(
+            "Trigger v1 and limit/v2: refusals",
+            [(name.name, 400, words) for name, words in CAUSES.items()],
+            trigger_v1.REFUSALS,
+            sources,
+        ),
+        _answers("Trigger v1 and limit/v2: other answers", trigger_v1.ANSWERS, sources),
+        _good("Trigger v1 and limit/v2: good answers", trigger_v1.SHAPES, sources),
+        _refusals(
+            "Recurring v1: refusals",
+            [(name.name, 400, words) for name, words in RECURRING_WORDS.items()],
+            recurring_v1.REFUSALS,
+            sources,
+        ),
+        _answers("Recurring v1: other answers", recurring_v1.ANSWERS, sources),
+        _good("Recurring v1: good answers", recurring_v1.SHAPES, sources),
+        _refusals(
+            "tanX: refusals",
+            [(name.name, 404 if name.name == "ORDER_UNKNOWN" else 400, words) for name, words in TANX_WORDS.items()],
+            tanx.REFUSALS,
+            sources,
+        ),
+        _answers("tanX: other answers", tanx.ANSWERS, sources),
+        _good("tanX: good answers", tanx.SHAPES, sources),
+    ]
+    totals = ", ".join(f"{sum(each.kind is kind for each in sources)} are {kind.value}" for kind in Kind)
+    return _FIDELITY_PAGE.format(totals=f"Of {len(sources)} answers, {totals}.", sections="\n\n".join(sections))
+
+
+def _refusals(title: str, rows: list[tuple[str, int, str]], of: Mapping[Any, Source], sources: list[Source]) -> str:
+    by_name = {refusal.name: source for refusal, source in of.items()}
+    sources += by_name.values()
+    lines = (f"| `{name}` | {status} | `{_cell(text)}` | {_told(by_name[name])} |" for name, status, text in rows)
+    return _section(title, "| refusal | status | message | source |\n|---|---|---|---|", lines)
+
+
+def _answers(title: str, answers: tuple[KnownAnswer, ...], sources: list[Source]) -> str:
+    sources += [each.source for each in answers]
+    lines = (
+        f"| {each.status} | `{_cell(each.words)}` | {_cell(each.endpoints)} | {_told(each.source)} |"
+        for each in answers
+    )
+    return _section(title, "| status | message | endpoints | source |\n|---|---|---|---|", lines)
+
+
+def _good(title: str, shapes: Mapping[str, Source], sources: list[Source]) -> str:
+    sources += shapes.values()
+    lines = (f"| `{path}` | {_told(source)} |" for path, source in shapes.items())
+    return _section(title, "| path | source |\n|---|---|", lines)
+
+
+def _section(title: str, head: str, lines: Iterator[str]) -> str:
+    return f"## {title}\n\n{head}\n" + "\n".join(lines)
+
+
+def _told(source: Source) -> str:
+    return f"**{source.kind.value}**{f': {_cell(source.where)}' if source.where else ''}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def states_page() -> str:
@@ -124,6 +227,7 @@ def _example(file: Path) -> str:
 
 def main() -> None:
     STATES.write_text(states_page(), encoding="utf-8")
+    FIDELITY.write_text(fidelity_page(), encoding="utf-8")
     README.write_text(with_examples(README.read_text(encoding="utf-8")), encoding="utf-8")
 
 

@@ -51,6 +51,12 @@ app.command(
     help="Say in plain sentences what a transaction does: who signs, who pays, what moves, to whom.\n\n"
     "It reads the bytes alone and asks no chain. Exit status 2 if they are no transaction.",
 )
+app.command(
+    "countermand.cli.conformance:conformance",
+    name="conformance",
+    help="Ask a server what costs no money, and print where it answers otherwise than the published APIs.\n\n"
+    "Exit status 1 if anything differs.",
+)
 
 
 def main() -> None:
