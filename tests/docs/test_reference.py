@@ -15,6 +15,8 @@ from prometheus_client.metrics import MetricWrapperBase
 from countermand import cli
 from countermand.audit.not_checked import NOT_CHECKED, TABLES
 from countermand.cli.audit import audit
+from countermand.cli.completion import completion
+from countermand.cli.doctor import doctor
 from countermand.cli.exec import exec_
 from countermand.cli.explain import explain
 from countermand.cli.keys import add, list_, revoke
@@ -43,6 +45,8 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "simulate": simulate,
     "explain": explain,
     "exec": exec_,
+    "doctor": doctor,
+    "completion": completion,
     "keys add": add,
     "keys list": list_,
     "keys revoke": revoke,
@@ -111,7 +115,7 @@ def test_every_command_is_there_and_every_option_of_it() -> None:
     sections = re.split(r"^## ", page("cli"), flags=re.MULTILINE)[1:]
     documented = {section.split("`")[1].removeprefix("countermand "): section for section in sections}
     assert set(documented) == set(commands_of(cli.app)) == set(COMMANDS)
-    for name in ("audit", "exec", "simulate", "keys add", "keys list", "keys revoke"):
+    for name in ("audit", "doctor", "exec", "explain", "simulate", "keys add", "keys list", "keys revoke"):
         shown = {bare(row[0]): row for row in rows(documented[name], 4) + rows(documented[name], 3)}
         assert set(shown) == {option for option, _, _ in options(COMMANDS[name])}
         for option, variable, _ in options(COMMANDS[name]):
