@@ -3,13 +3,16 @@
 import re
 from typing import Annotated, Final, Literal
 
+import msgspec
 from cyclopts import Parameter
 
 from countermand.cli.endings import FAILED
+from countermand.cli.progress import progress
 from countermand.cli.reasons import examined
 from countermand.settings import StartRefused
 from countermand_simulator import run
 from countermand_simulator.book import run as books
+from countermand_simulator.outcomes import Tally
 
 _RANGE: Final = re.compile(r"(\d{1,20})\.\.(\d{1,20})")
 
@@ -24,16 +27,42 @@ def simulate(
         Parameter(help="svm, the default: the real virtual machine; model: a quicker model of it"),
     ] = None,
     book: Annotated[bool, Parameter(help="the order books, instead of the orders of wallets", negative="")] = False,
+    as_json: Annotated[bool, Parameter(name="--json", help="print JSON", negative="")] = False,
 ) -> int:
     """Run the whole engine under virtual time and faults, and check every promise. Exit status 1 on a failure."""
     chosen = seed_range(seed, seeds)
     if steps < 1:
         raise StartRefused(f"--steps {steps} is too few; give 1 or more")
-    if not book:
-        return examined(lambda: run.main(chosen, steps, chain=chain or run.DEFAULT_CHAIN), bug=FAILED)
-    if chain is not None:
+    if book and chain is not None:
         raise StartRefused(f"--book and --chain {chain} exclude each other: the order books have no chain")
-    return examined(lambda: books.main(chosen, steps), bug=FAILED)
+    tally, told = Tally(len(chosen)), list[str]()
+    say = told.append if as_json else print
+    with progress(lambda: str(tally)):
+        if book:
+            status = examined(lambda: books.main(chosen, steps, say=say, tally=tally), bug=FAILED)
+        else:
+            chain = chain or run.DEFAULT_CHAIN
+            status = examined(lambda: run.main(chosen, steps, chain=chain, say=say, tally=tally), bug=FAILED)
+    if as_json:
+        broken = None if tally.violation is None else str(tally.violation)
+        again = None if broken is None else told[-1].removeprefix("again: ")
+        report = SimulatedWire(
+            broken is None, tally.runs, tally.steps, dict(sorted(tally.situations.items())), tally.seed, broken, again
+        )
+        print(msgspec.json.encode(report).decode())
+    return status
+
+
+class SimulatedWire(msgspec.Struct, omit_defaults=True):
+    """`seed` broke a claim, which `violation` tells of, and `again` is the command that repeats it."""
+
+    ok: bool
+    seeds: int
+    steps: int
+    situations: dict[str, int]
+    seed: int | None = None
+    violation: str | None = None
+    again: str | None = None
 
 
 def seed_range(seed: int | None, seeds: str | None) -> range:

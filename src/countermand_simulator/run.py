@@ -21,7 +21,7 @@ from countermand_simulator.harness import first_of
 from countermand_simulator.limit_clients import LimitClient
 from countermand_simulator.log_capture import IsBug, captured_log
 from countermand_simulator.market import PRICES_AT_FIRST, market
-from countermand_simulator.outcomes import Outcome, run_all
+from countermand_simulator.outcomes import Outcome, Tally, run_all
 from countermand_simulator.owners import Owner
 from countermand_simulator.planners import Planner
 from countermand_simulator.process import ProcessParts
@@ -198,9 +198,16 @@ async def _none_is_forgotten(world: World) -> None:
         world.judged(world.rounds.all_are_tried, since, world.clock.now())
 
 
-def main(seeds: range, steps: int, *, chain: str = DEFAULT_CHAIN, say: Callable[[str], None] = print) -> int:
+def main(
+    seeds: range,
+    steps: int,
+    *,
+    chain: str = DEFAULT_CHAIN,
+    say: Callable[[str], None] = print,
+    tally: Tally | None = None,
+) -> int:
     """Runs the seeds. Returns the exit status: 1 at the first that breaks a claim."""
-    return run_all(seeds, lambda seed: simulate(seed, steps, side=SIDES[chain]), again(steps, chain), say)
+    return run_all(seeds, lambda seed: simulate(seed, steps, side=SIDES[chain]), again(steps, chain), say, tally)
 
 
 def again(steps: int, chain: str = DEFAULT_CHAIN) -> str:

@@ -15,7 +15,9 @@ from prometheus_client.metrics import MetricWrapperBase
 from countermand import cli
 from countermand.audit.not_checked import NOT_CHECKED, TABLES
 from countermand.cli.audit import audit
+from countermand.cli.completion import completion
 from countermand.cli.conformance import conformance
+from countermand.cli.doctor import doctor
 from countermand.cli.exec import exec_
 from countermand.cli.explain import explain
 from countermand.cli.keys import add, list_, revoke
@@ -45,6 +47,8 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "explain": explain,
     "exec": exec_,
     "conformance": conformance,
+    "doctor": doctor,
+    "completion": completion,
     "keys add": add,
     "keys list": list_,
     "keys revoke": revoke,
@@ -113,7 +117,17 @@ def test_every_command_is_there_and_every_option_of_it() -> None:
     sections = re.split(r"^## ", page("cli"), flags=re.MULTILINE)[1:]
     documented = {section.split("`")[1].removeprefix("countermand "): section for section in sections}
     assert set(documented) == set(commands_of(cli.app)) == set(COMMANDS)
-    for name in ("audit", "exec", "conformance", "simulate", "keys add", "keys list", "keys revoke"):
+    for name in (
+        "audit",
+        "conformance",
+        "doctor",
+        "exec",
+        "explain",
+        "simulate",
+        "keys add",
+        "keys list",
+        "keys revoke",
+    ):
         shown = {bare(row[0]): row for row in rows(documented[name], 4) + rows(documented[name], 3)}
         assert set(shown) == {option for option, _, _ in options(COMMANDS[name])}
         for option, variable, _ in options(COMMANDS[name]):

@@ -1,22 +1,32 @@
 """The command, in a process of its own; behind `serve` stands a venue without an engine."""
 
 import json
+import os
+import pty
 import re
 import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+import asyncpg
 import pytest
 
+from tests.solana import published_transactions as published
+
 ROOT = Path(__file__).parents[2]
+TRANSACTION = published.TRIGGER_CANCEL_ONE
 RUN = "import tests.gateway.venue; from countermand.cli import main; main()"
 
 
-def command(*arguments: str, environ: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def command(
+    *arguments: str, environ: dict[str, str] | None = None, given: str = ""
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", RUN, *arguments],
+        input=given,
         cwd=ROOT,
         env={"PATH": "", **(environ or {})},
         capture_output=True,
@@ -156,3 +166,102 @@ def test_a_bug_still_shows_its_traceback() -> None:
     done = command("serve", "--data", "/bug")
     assert done.returncode == 1
     assert "ZeroDivisionError" in done.stderr
+
+
+def test_explain_reads_standard_input_and_prints_json() -> None:
+    plain = command("explain", TRANSACTION)
+    lines = "\n".join(TRANSACTION[at : at + 40] for at in range(0, len(TRANSACTION), 40)) + "\n"
+    assert command("explain", "-", given=lines).stdout == plain.stdout
+    assert json.loads(command("explain", "--json", TRANSACTION).stdout) == {"sentences": plain.stdout.splitlines()}
+    for given in ("", "é", "AA==", "x" * (2 << 20)):
+        refused = command("explain", "-", given=given)
+        assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
+
+
+@pytest.mark.parametrize(
+    ("shell", "words"), [("bash", "complete "), ("zsh", "#compdef countermand"), ("fish", "complete ")]
+)
+def test_completion_is_a_script_that_knows_every_command(shell: str, words: str) -> None:
+    script = command("completion", shell).stdout
+    assert words in script
+    for name in ("serve", "exec", "audit", "doctor", "--announce"):
+        assert name.removeprefix("--") in script
+    if shell == "bash":
+        assert subprocess.run(["bash", "-n"], input=script, text=True, check=False).returncode == 0
+
+
+def test_simulate_prints_json() -> None:
+    told = json.loads(command("simulate", "--seeds", "1..2", "--steps", "5", "--json").stdout)
+    assert (told["ok"], told["seeds"], told["steps"] >= 10) == (True, 2, True)
+    assert told["situations"]
+
+
+def test_what_takes_longer_says_so_on_a_terminal_alone() -> None:
+    arguments = [sys.executable, "-c", RUN, "simulate", "--seeds", "1..20", "--steps", "400"]
+    terminal, ours = pty.openpty()
+    with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=ours, text=True) as running:
+        os.close(ours)
+        shown = b""
+        with suppress(OSError):  # The other end is closed.
+            while chunk := os.read(terminal, 4_096):
+                shown += chunk
+        assert running.stdout is not None
+        told = running.stdout.read()
+    os.close(terminal)
+    assert running.returncode == 0
+    assert re.search(rb"of 20 seeds, \d+ steps, \d+ s", shown)
+    assert shown.endswith(b"\r\x1b[2K")
+    assert "of 20 seeds" not in told
+    assert not command("simulate", "--seeds", "1..2", "--steps", "5").stderr
+
+
+def test_doctor_says_what_is_wrong_and_the_remedy(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = command("doctor", "--port", str(port), "--data", str(tmp_path / "new"))
+        report = json.loads(command("doctor", "--port", str(port), "--data", str(tmp_path / "new"), "--json").stdout)
+    assert (done.returncode, done.stderr, report["ok"]) == (1, "", False)
+    assert re.search(rf"wrong +port {port} +cannot be listened on, on 127.0.0.1: Address already in use", done.stdout)
+    assert "remedy: stop what listens there, or give another --port" in done.stdout
+    wrong = {each["check"]: each for each in report["findings"] if each["verdict"] == "wrong"}
+    assert list(wrong) == [f"port {port}"]
+    assert wrong[f"port {port}"]["remedy"]
+    assert {each["check"] for each in report["findings"]} >= {"data", "disk", "clock", "descriptors", "postgresql"}
+    assert list(tmp_path.iterdir()) == [], "it changes nothing"
+
+
+def test_doctor_finds_nothing_wrong_where_a_venue_can_run(tmp_path: Path) -> None:
+    done = command("doctor", "--port", "0", "--data", str(tmp_path))
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "check", "words"),
+    [
+        (["--data", "/dev/null"], "data", "/dev/null is no directory"),
+        (["--database-url", "postgresql://127.0.0.1:1/none"], "postgresql", "no connection to the database"),
+        (["--master-seed", "/dev/zero"], "master seed", "/dev/zero"),
+    ],
+)
+def test_doctor_names_what_is_wrong(options: list[str], check: str, words: str) -> None:
+    done = command("doctor", "--port", "0", "--json", *options)
+    assert done.returncode == 1, done
+    wrong = {each["check"]: each["found"] for each in json.loads(done.stdout)["findings"] if each["verdict"] == "wrong"}
+    assert words in wrong[check]
+
+
+async def test_doctor_looks_at_the_rights_of_a_role(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("DROP ROLE IF EXISTS guest; CREATE ROLE guest LOGIN")
+    await connection.close()
+    seen = {}
+    for role in ("countermand", "guest"):
+        url = database_url.replace("//countermand@", f"//{role}@")
+        told = json.loads(command("doctor", "--port", "0", "--database-url", url, "--json").stdout)
+        seen[role] = {each["check"]: (each["verdict"], each.get("remedy")) for each in told["findings"]}
+    assert seen["countermand"]["rights"] == ("ok", None)
+    assert seen["countermand"]["durability"][0] == "wrong", "the tests' server does not wait for the disk"
+    assert seen["guest"]["rights"][0] == "wrong"
+    assert "GRANT CREATE ON SCHEMA public TO guest" in str(seen["guest"]["rights"][1])

@@ -4,10 +4,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 from solders.keypair import Keypair
@@ -58,8 +59,25 @@ class _Stage:
     is_empty: bool
 
 
+class Watched:
+    """An audit that goes on, for one who waits for it."""
+
+    def __init__(self) -> None:
+        self.audit = Audit()
+
+    @property
+    def entries(self) -> int:
+        """How many journal entries are replayed."""
+        return self.audit.entries
+
+
 async def audit(
-    store: PostgresStore, *, keys: VaultKeys | None = None, thorough: bool = False, patience_s: int = _EMPTIED_S_MAX
+    store: PostgresStore,
+    *,
+    keys: VaultKeys | None = None,
+    thorough: bool = False,
+    patience_s: int = _EMPTIED_S_MAX,
+    watch: Watched | None = None,
 ) -> Audit:
     """Of one instant; commits go on meanwhile. `keys`: those of the master seed, if it is at hand.
 
@@ -68,7 +86,10 @@ async def audit(
     """
     for attempt in range(_TRIES):
         async with store.snapshot() as snapshot:
-            found = await examine(snapshot, keys=keys, thorough=thorough)
+            found = Audit()
+            if watch is not None:
+                watch.audit = found
+            await examine(snapshot, keys=keys, thorough=thorough, found=found)
             stage = await _stage_of(snapshot)
         if found.ok or attempt == _TRIES - 1 or not await _has_moved(store, stage, patience_s):
             return found
@@ -96,9 +117,14 @@ async def _has_moved(store: PostgresStore, before: _Stage, patience_s: int) -> b
         await asyncio.sleep(_LOOK_S)
 
 
-async def examine(snapshot: Snapshot, *, keys: VaultKeys | None = None, thorough: bool = False) -> Audit:
-    """Everything that the snapshot shows. Raises `MigrationRefused` for a database of another version."""
-    found = Audit()
+async def examine(
+    snapshot: Snapshot, *, keys: VaultKeys | None = None, thorough: bool = False, found: Audit | None = None
+) -> Audit:
+    """Everything that the snapshot shows, added to `found`.
+
+    Raises `MigrationRefused` for a database of another version.
+    """
+    found = Audit() if found is None else found
     await check_migrations(snapshot, found)
     identity = await check_venue(snapshot, keys, found)
     tokens = await check_sandbox(snapshot, found)
@@ -225,13 +251,17 @@ async def opened(data: Path | None, database_url: str | None) -> AsyncIterator[P
             await store.close()
 
 
-async def main(data: Path | None = None, database_url: str | None = None, master_seed: Path | None = None) -> int:
-    """Prints what was found. 0: all is well, 1: something differs. Raises `SeedRefused` for a bad file of a seed."""
+async def audited(
+    data: Path | None = None,
+    database_url: str | None = None,
+    *,
+    master_seed: Path | None = None,
+    watch: Watched | None = None,
+) -> Audit:
+    """A thorough one. Raises `SeedRefused` for a bad file of a seed."""
     keys = _keys_of(data, master_seed)
     async with opened(data, database_url) as store:
-        found = await audit(store, keys=keys, thorough=True)
-    show(found, Console())
-    return 0 if found.ok else 1
+        return await audit(store, keys=keys, thorough=True, watch=watch)
 
 
 def _keys_of(data: Path | None, master_seed: Path | None) -> VaultKeys | None:
@@ -281,3 +311,56 @@ def _currencies(found: Audit) -> Table:
         quanta = (there.deposited, there.available, there.locked, there.fees)
         table.add_row(currency, *(decimal_text(each, AMOUNT_SCALE) for each in quanta))
     return table
+
+
+class ColumnWire(msgspec.Struct, rename="camel"):
+    deposited: str
+    filled: str
+    withdrawn: str
+    remaining: str
+    gifts_returned: str
+    gifts_held: str
+
+
+class CurrencyWire(msgspec.Struct):
+    """In units, as decimals."""
+
+    deposited: str
+    available: str
+    locked: str
+    fees: str
+
+
+class ReportWire(msgspec.Struct, rename="camel"):
+    """`count`: of all differences. Of a table that is lost, only the first are among `differences`."""
+
+    ok: bool
+    entries: int
+    orders: int
+    mints: dict[str, ColumnWire]
+    currencies: dict[str, CurrencyWire]
+    rent_held_lamports: str
+    network_fees_lamports: str
+    unresolved: list[str]
+    differences: list[str]
+    count: int
+    not_checked: list[str]
+
+
+def as_wire(found: Audit) -> ReportWire:
+    return ReportWire(
+        found.ok,
+        found.entries,
+        found.orders,
+        {mint: ColumnWire(*map(str, astuple(column))) for mint, column in sorted(found.columns.items())},
+        {
+            name: CurrencyWire(*(decimal_text(quanta, AMOUNT_SCALE) for quanta in astuple(there)))
+            for name, there in sorted(found.currencies.items())
+        },
+        str(found.rent_held_lamports),
+        str(found.network_fees_lamports),
+        found.unresolved,
+        found.differences,
+        found.count,
+        found.not_checked,
+    )

@@ -49,7 +49,21 @@ app.command(
     "countermand.cli.explain:explain",
     name="explain",
     help="Say in plain sentences what a transaction does: who signs, who pays, what moves, to whom.\n\n"
-    "It reads the bytes alone and asks no chain. Exit status 2 if they are no transaction.",
+    "`-` reads it from standard input. It reads the bytes alone and asks no chain. Exit status 2 if they are no "
+    "transaction.",
+)
+
+app.command(
+    "countermand.cli.doctor:doctor",
+    name="doctor",
+    help="Look at ports, PostgreSQL, clock, descriptors and disk, and say what is wrong and the remedy.\n\n"
+    "It changes nothing. Exit status 1 if something is wrong.",
+)
+app.command(
+    "countermand.cli.completion:completion",
+    name="completion",
+    help="Print a script that lets a shell complete commands and options.\n\n"
+    'bash: eval "$(countermand completion bash)"',
 )
 app.command(
     "countermand.cli.conformance:conformance",

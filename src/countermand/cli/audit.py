@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import uvloop
 from cyclopts import Parameter
+from rich.console import Console
 
 from countermand.audit import run
+from countermand.cli.progress import progress
 from countermand.cli.reasons import examined
 from countermand.services.custody.vaults import SeedRefused
 from countermand.settings import ENV_PREFIX, Settings, StartRefused
@@ -26,18 +29,28 @@ def audit(
             help="the file of the master seed, if it is not in the data directory", env_var=f"{ENV_PREFIX}MASTER_SEED"
         ),
     ] = None,
+    as_json: Annotated[bool, Parameter(name="--json", help="print JSON", negative="")] = False,
 ) -> int:
     """Replay the journal, compare it with every table and the chain, and print what differs and what is not checked.
 
     Exit status 1 if anything differs. A venue that runs meanwhile is not disturbed.
     """
     settings = Settings(data=data, database_url=database_url, master_seed=master_seed)
+    watched = run.Watched()
     of = None if settings.database_url is not None else settings.data
 
     def audited() -> int:
         try:
-            return uvloop.run(run.main(of, settings.database_url, master_seed=settings.master_seed))
+            with progress(lambda: f"{watched.entries} journal entries replayed" if watched.entries else "auditing"):
+                found = uvloop.run(
+                    run.audited(of, settings.database_url, master_seed=settings.master_seed, watch=watched)
+                )
         except SeedRefused as refused:
             raise StartRefused(str(refused)) from refused
+        if as_json:
+            print(msgspec.json.encode(run.as_wire(found)).decode())
+        else:
+            run.show(found, Console())
+        return 0 if found.ok else 1
 
     return examined(audited)

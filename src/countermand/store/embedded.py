@@ -218,6 +218,12 @@ class EmbeddedPostgres:
         self.died.set()
 
 
+async def check_that_it_runs(data_directory: Path, there: Path) -> None:
+    """Raises PostgresUnavailable if PostgreSQL cannot run for this data directory. `there`: it, or what is above it."""
+    identity = await _identity(there, data_directory / "postgres")
+    await _run(identity, there, [_binary("postgres"), "--version"])
+
+
 def running_dsn(data_directory: Path) -> str | None:
     """How to connect to the PostgreSQL that another process runs in this data directory, if one does."""
     cluster = data_directory.absolute() / "postgres"

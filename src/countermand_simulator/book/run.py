@@ -21,7 +21,7 @@ from countermand_simulator.chance import chance
 from countermand_simulator.fault_profile import FaultProfile
 from countermand_simulator.harness import first_of
 from countermand_simulator.log_capture import IsBug, captured_log
-from countermand_simulator.outcomes import Outcome, run_all
+from countermand_simulator.outcomes import Outcome, Tally, run_all
 from countermand_simulator.violation import Violation
 
 SOUND: Final = BookProcessParts()
@@ -123,9 +123,9 @@ async def _finish(world: World, traders: Sequence[Trader]) -> None:
         await asyncio.sleep(0.5)
 
 
-def main(seeds: range, steps: int, *, say: Callable[[str], None] = print) -> int:
+def main(seeds: range, steps: int, *, say: Callable[[str], None] = print, tally: Tally | None = None) -> int:
     """Runs the seeds. Returns the exit status: 1 at the first that breaks a claim."""
-    return run_all(seeds, lambda seed: simulate(seed, steps), again(steps), say)
+    return run_all(seeds, lambda seed: simulate(seed, steps), again(steps), say, tally)
 
 
 def again(steps: int) -> str:
