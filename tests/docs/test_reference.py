@@ -24,7 +24,8 @@ from countermand.cli.keys import add, list_, revoke
 from countermand.cli.serve import serve
 from countermand.dialects.trigger_v2 import dca_routes, routes
 from countermand.dialects.trigger_v2.dca_refusals import WORDS as DCA_WORDS
-from countermand.dialects.trigger_v2.refusals import WORDS, Words
+from countermand.dialects.trigger_v2.refusals import WORDS
+from countermand.dialects.trigger_v2.words import Words
 from countermand.gateway import telemetry as gateway_telemetry
 from countermand.kernel import telemetry as kernel_telemetry
 from countermand.orders.dca.model.refusals import Refusal as DcaRefusal

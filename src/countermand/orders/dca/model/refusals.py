@@ -50,9 +50,9 @@ class Refused(VaultRefused[Refusal, State]):
     """`state`: that of the order, where it is the reason."""
 
 
-_AS_OURS: Final = {each: Refusal[each.name] for each in VaultRefusal}
+AS_OURS: Final = {each: Refusal[each.name] for each in VaultRefusal}
 
 
 def refused(objection: Objection) -> Refused:
     """What is common to all orders in vaults, said as ours."""
-    return Refused(_AS_OURS[objection.refusal], detail=objection.detail)
+    return Refused(AS_OURS[objection.refusal], detail=objection.detail)
