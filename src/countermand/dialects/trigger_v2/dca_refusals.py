@@ -14,7 +14,6 @@ WITHDRAWAL: Final = "withdrawal transaction"
 
 WORDS: Final = MappingProxyType(
     {
-        **{AS_OURS[shared]: words for shared, words in SHARED.items()},
         Refusal.ORDER_UNKNOWN: Words("DCA order not found or you do not own it", 404),
         Refusal.DEPOSIT_UNLIKE_CRAFT: Words("Differs from the crafted deposit", field="{detail}"),
         Refusal.BEGIN_PAST: Words("Begin fill time must be in the future"),
@@ -24,6 +23,7 @@ WORDS: Final = MappingProxyType(
         Refusal.TOO_MANY_ACTIVE: Words("Maximum of 10 active DCA orders allowed per user"),
         Refusal.STATE_FORBIDS_CANCEL: Words("Cannot cancel DCA order in '{state}' state"),
         Refusal.NOT_CANCELLED: Words("DCA order not in cancellation state"),
+        **{AS_OURS[shared]: words for shared, words in SHARED.items()},
     }
 )
 assert set(WORDS) == set(Refusal), "every refusal has its words"

@@ -20,7 +20,6 @@ class Act(Enum):
 
 WORDS: Final = MappingProxyType(
     {
-        **{AS_OURS[shared]: words for shared, words in SHARED.items()},
         Refusal.ORDER_UNKNOWN: Words("Order not found", 404),
         Refusal.ORDER_FOREIGN: Words("Forbidden: order belongs to a different wallet", 403),
         Refusal.DEPOSIT_UNLIKE_CRAFT: Words("Differs from the crafted deposit", field="{detail}"),
@@ -35,6 +34,7 @@ WORDS: Final = MappingProxyType(
         Refusal.STATE_FORBIDS_AMENDMENT: Words("Cannot {verb} order in '{state}' state"),
         Refusal.FILL_UNDER_WAY: Words("Cannot {verb} order in '{state}' state: a fill is under way"),
         Refusal.AMENDMENT_UNLIKE_ORDER: Words("Differs from the order", field="{detail}"),
+        **{AS_OURS[shared]: words for shared, words in SHARED.items()},
     }
 )
 assert set(WORDS) == set(Refusal), "every refusal has its words"

@@ -12,7 +12,7 @@ from countermand.values.identity import OrderId
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """`{verb}` and `{transaction}` are what was asked, `{state}` the display state of the order, `{detail}` the refusal's."""
+    """`{verb}` and `{transaction}` are of what was asked; `{state}` is a display state; `{detail}` the refusal's."""
 
     text: str
     status: int = 400
