@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -26,6 +26,8 @@ class Defect:
     claim: Claim
     parts: ProcessParts = SOUND
     patched: Callable[[], AbstractContextManager[Any]] = nullcontext
+    drawn: dict[str, Any] = field(default_factory=dict)
+    """What of each seed's draws is changed, so that the defect shows soon."""
 
 
 def patched(*patches: AbstractContextManager[Any]) -> AbstractContextManager[Any]:
@@ -49,7 +51,7 @@ def must_be_caught(name: str, defect: Defect, drawn: Drawn = lambda options: opt
 
 
 def _run(seed: int, defect: Defect, drawn: Drawn, *, is_in: bool) -> Outcome:
-    options = drawn(fault_profile.drawn(chance(seed, "swarm")))
+    options = replace(drawn(fault_profile.drawn(chance(seed, "swarm"))), **defect.drawn)
     if not is_in:
         return simulate(seed, STEPS, options=options)
     with defect.patched():

@@ -363,6 +363,19 @@ PARTS |= {
 }
 
 
+TRIGGERS_ONLY: dict[str, Any] = {"makers": 0, "savers": 0}
+CROWDED: dict[str, Any] = {**TRIGGERS_ONLY, "wallets": 5, "pause_ms": 20, "price_pause_ms": 50, "price_step_bps": 200}
+SLOW: dict[str, Any] = {"slow": 0.3, "slow_ms": 200}
+REPLACED: dict[str, Any] = {**TRIGGERS_ONLY, "wallets": 5, "pause_ms": 20, "replaced": 0.8}
+SHORT_LIVED: dict[str, Any] = {
+    **TRIGGERS_ONLY,
+    "wallets": 5,
+    "expiry_ms": 1_500,
+    "price_pause_ms": 50,
+    "price_step_bps": 200,
+}
+
+
 def lively(options: FaultProfile) -> FaultProfile:
     """Prices that reach the legs, and swaps in parts."""
     return replace(options, wallets=5, price_pause_ms=50, price_step_bps=200, expiry_ms=120_000, swap_parts=0.5)
@@ -424,9 +437,7 @@ SLICES = {
 
 def many_prices(options: FaultProfile) -> FaultProfile:
     """Orders by the dozen, and prices that cross many of them at once."""
-    return replace(
-        options, markets=3, wallets=5, price_pause_ms=50, price_step_bps=200, price_jump=0.2, expiry_ms=120_000
-    )
+    return replace(options, markets=3, price_jump=0.2, expiry_ms=120_000, **CROWDED, **SLOW)
 
 
 @pytest.mark.parametrize("name", SLICES)
@@ -435,12 +446,16 @@ def test_a_defect_of_slices_is_caught(name: str) -> None:
 
 
 DEFECTS = {
-    "a cancel that does not close the gate": Defect(Claim.CANCEL_IS_A_FENCE, patched=cancel_leaves_the_gate_open),
-    "a fill after expiry": Defect(Claim.EXPIRY_IS_A_FENCE, patched=expiry_is_forgotten),
+    "a cancel that does not close the gate": Defect(
+        Claim.CANCEL_IS_A_FENCE, patched=cancel_leaves_the_gate_open, drawn={**CROWDED, **SLOW}
+    ),
+    "a fill after expiry": Defect(Claim.EXPIRY_IS_A_FENCE, patched=expiry_is_forgotten, drawn=SHORT_LIVED),
     "slippage from the price of the moment": Defect(Claim.BUFFER_IS_KEPT, patched=a_gap_is_filled),
     "a quote that nobody compares": Defect(Claim.BUFFER_IS_KEPT, patched=any_quote_is_taken),
     "a withdrawal co-signed twice": Defect(Claim.ONE_ATTEMPT, patched=withdrawal_is_signed_again),
-    "a lost outbox entry": Defect(Claim.EVERYTHING_ENDS, ProcessParts(outbox=ForgetfulOutbox)),
+    "a lost outbox entry": Defect(
+        Claim.EVERYTHING_ENDS, ProcessParts(outbox=ForgetfulOutbox), drawn={**REPLACED, "crash": 0.006}
+    ),
     "an answer before its commit": Defect(Claim.ANSWER_IS_COMMITTED, ProcessParts(shard=HastyShard)),
     "a read before the commit": Defect(Claim.READS_ARE_CURRENT, ProcessParts(orders=HastyReads)),
     "a turn that is read before its commit through the event log": Defect(
@@ -449,10 +464,12 @@ DEFECTS = {
     "a reload that misses a late commit": Defect(Claim.REPLAY_EQUALS_MEMORY, ProcessParts(shard=HastyLoad)),
     "a fresh deposit used after its epoch ended": Defect(Claim.READS_ARE_CURRENT, ProcessParts(shard=FreshForEver)),
     "an order routed by an id's byte against its row": Defect(
-        Claim.OWNED_BY_ITS_ROW, ProcessParts(shard=RoutesByTheId)
+        Claim.OWNED_BY_ITS_ROW, ProcessParts(shard=RoutesByTheId), drawn={"older_ids": 0.8, "dormant_kept": 0}
     ),
     "a row in the bucket of its id's byte": Defect(Claim.OWNED_BY_ITS_ROW, patched=row_follows_the_id),
-    "an attempt signed by a replaced writer": Defect(Claim.SENT_IS_COMMITTED, ProcessParts(store=Unfenced)),
+    "an attempt signed by a replaced writer": Defect(
+        Claim.SENT_IS_COMMITTED, ProcessParts(store=Unfenced), drawn=REPLACED
+    ),
 }
 
 
