@@ -8,12 +8,25 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Final
 
-from benchmarks import book, desks, figures, layers, machine, on_chain
+from benchmarks import book, desks, figures, layers, machine, mixed, on_chain, rounds
 from benchmarks.report import Measured, written
 from benchmarks.venue import serving
 
 _PAGE: Final = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 _RUNGS: Final = 9_000
+_PARTS: Final = (
+    "desks",
+    "mixed",
+    "starts",
+    "creates",
+    "layers",
+    "cancels",
+    "pairs",
+    "rounds",
+    "fills",
+    "book",
+    "on-chain",
+)
 
 
 def main() -> None:
@@ -25,10 +38,13 @@ def main() -> None:
         measured.machine = machine.described(data)
         parts = {
             "desks": _desks,
+            "mixed": _mixed,
             "starts": _starts,
             "creates": _creates,
             "layers": _layers,
             "cancels": _cancels,
+            "pairs": _pairs,
+            "rounds": _rounds,
             "fills": _fills,
             "book": _book,
             "on-chain": _on_chain,
@@ -51,7 +67,7 @@ def _options() -> Namespace:
     parser.add_argument("--data", type=Path, help="where the databases are put; a disk, since they are synced")
     parser.add_argument(
         "--only",
-        choices=("desks", "starts", "creates", "layers", "cancels", "fills", "book", "on-chain"),
+        choices=_PARTS,
         help="print one part, write nothing",
     )
     return parser.parse_args()
@@ -61,6 +77,12 @@ def _desks(measured: Measured, _data: Path, _seconds: float) -> None:
     for count in (10**3, 10**5, 10**6):
         _say(f"a desk of {count} orders")
         measured.desks.append(desks.measure(count))
+
+
+def _mixed(measured: Measured, _data: Path, _seconds: float) -> None:
+    for count in (10**5, 10**6):
+        _say(f"a desk of {count} orders of all types")
+        measured.mixed.append(mixed.measure(count))
 
 
 def _starts(measured: Measured, data: Path, _seconds: float) -> None:
@@ -90,7 +112,7 @@ def _layers(measured: Measured, data: Path, _seconds: float) -> None:
 def _cancels(measured: Measured, data: Path, seconds: float) -> None:
     _say(f"cancels: first {figures.RESTING} open orders are written")
     where = data / "cancels"
-    orders, _ = asyncio.run(figures.filled(where, figures.RESTING, 0))
+    orders = asyncio.run(figures.filled(where, figures.RESTING, 0))
     measured.starts.append(figures.start(where, figures.RESTING))
     with serving(where) as venue:
         _say("cancels")
@@ -98,11 +120,27 @@ def _cancels(measured: Measured, data: Path, seconds: float) -> None:
     shutil.rmtree(where)
 
 
+def _pairs(measured: Measured, data: Path, seconds: float) -> None:
+    _say(f"OCO cancels: first {figures.PAIRS} open orders are written")
+    where = data / "pairs"
+    orders = asyncio.run(figures.paired(where, figures.PAIRS))
+    with serving(where) as venue:
+        _say("OCO cancels")
+        measured.pair_cancels = [figures.pair_cancels(venue, orders, seconds)]
+    shutil.rmtree(where)
+
+
+def _rounds(measured: Measured, data: Path, _seconds: float) -> None:
+    _say(f"{rounds.ORDERS} recurring orders that are due within one minute")
+    measured.rounds = rounds.measure(data / "rounds")
+    shutil.rmtree(data / "rounds")
+
+
 def _fills(measured: Measured, data: Path, seconds: float) -> None:
     """Orders of their own, since a quick machine cancels all that it is given."""
     _say(f"cancels beside fills: first {figures.RESTING} open orders are written")
     where = data / "fills"
-    orders, _ = asyncio.run(figures.filled(where, figures.RESTING - _RUNGS, _RUNGS))
+    orders = asyncio.run(figures.filled(where, figures.RESTING - _RUNGS, _RUNGS))
     with serving(where) as venue:
         _say("cancels beside fills")
         measured.cancels_beside_fills = figures.cancels_beside_fills(venue, orders, seconds)

@@ -61,7 +61,7 @@ def measure(orders: int) -> Desk:
 def _stored(count: int) -> Iterator[bytes]:
     """Bodies of the rows of open orders: half sell SOL above 300 dollars, half buy it below 100."""
     ids = Ids(1)
-    wallets = [Wallet(_address()) for _ in range(_WALLETS)]
+    wallets = [Wallet(address()) for _ in range(_WALLETS)]
     for number in range(count):
         yield encode(_order(number, ids, wallets[number % _WALLETS]))
 
@@ -80,7 +80,7 @@ def _order(number: int, ids: Ids, wallet: Wallet) -> OrderGroup:
             input_mint=sells.mint,
             output_mint=buys.mint,
             trigger_mint=SOL.mint,
-            input_account=Address(_address()),
+            input_account=Address(address()),
             deposited=amount,
         ),
         legs=(Leg(Role.TRIGGER, Condition(Direction.ABOVE if rises else Direction.BELOW, UsdPrice(price)), Bps(300)),),
@@ -93,11 +93,11 @@ def _order(number: int, ids: Ids, wallet: Wallet) -> OrderGroup:
     )
 
 
-def _address() -> str:
+def address() -> str:
     return base58.b58encode(secrets.token_bytes(32)).decode()
 
 
-def _resident() -> int:
+def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
 
 
@@ -131,10 +131,10 @@ def _measure_here(count: int) -> Desk:
     state = TriggerState({Mint(SOL.mint): UsdPrice(150 * _DOLLAR)}.get)
     writer = WriterEpoch(0, Epoch(1, 0, b"", _START), state, state)
     gc.disable()  # As a start of the venue does.
-    before = _resident()
+    before = resident()
     for body in _stored(count):
         writer.state.adopt(decode_group(body))
-    grown = _resident() - before
+    grown = resident() - before
     gc.freeze()
     gc.enable()
     ticks = _ticks_ns(writer)

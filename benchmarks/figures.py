@@ -13,7 +13,7 @@ import msgspec
 from benchmarks import journeys, requests
 from benchmarks.book_loader import Resting, trading
 from benchmarks.driving import Figure, collect, drive
-from benchmarks.loader import Open, Owner, filling, ladder, resting
+from benchmarks.loader import Open, Owner, filling, ladder, pairs, resting
 from benchmarks.venue import Venue, echoing, serving
 from countermand.services.tokens import JUP, SOL, USDC
 
@@ -22,6 +22,9 @@ T = TypeVar("T")
 CONNECTIONS: Final = (1, 32, 256)
 FILLS_PER_SECOND: Final = 500
 RESTING: Final = 100_000
+PAIRS: Final = 30_000
+"""More than a machine cancels in the time of a load."""
+PAIR_CONNECTIONS: Final = 32
 
 _ECHO_S: Final = 2.0
 _PRICE_EVERY_S: Final = 0.1
@@ -118,6 +121,11 @@ def cancels(venue: Venue, orders: list[Open], seconds: float) -> list[Beside]:
     return [_cancels(venue, orders, connections, seconds) for connections in CONNECTIONS]
 
 
+def pair_cancels(venue: Venue, orders: list[Open], seconds: float) -> Beside:
+    """OCO orders, each cancelled once, at the connections at which a machine is busy and not crowded."""
+    return _cancels(venue, orders, PAIR_CONNECTIONS, seconds, all_of_them=True)
+
+
 def cancels_beside_fills(venue: Venue, orders: list[Open], seconds: float) -> list[Beside]:
     """The same while a rising price makes orders fill."""
     rising = _Rising(venue)
@@ -127,9 +135,15 @@ def cancels_beside_fills(venue: Venue, orders: list[Open], seconds: float) -> li
 
 
 def _cancels(
-    venue: Venue, orders: list[Open], connections: int, seconds: float, rising: "_Rising | None" = None
+    venue: Venue,
+    orders: list[Open],
+    connections: int,
+    seconds: float,
+    rising: "_Rising | None" = None,
+    *,
+    all_of_them: bool = False,
 ) -> Beside:
-    taken = share(orders, connections)
+    taken = [orders.pop() for _ in range(len(orders))] if all_of_them else share(orders, connections)
     items = [requests.cancel(order.id, order.owner.token) for order in taken]
     fills = 0.0
 
@@ -208,7 +222,11 @@ def _signed(venue: Venue, owners: Sequence[Owner], count: int) -> list[bytes]:
 
 
 def lives(venue: Venue, owners: Sequence[Owner], seconds: float) -> list[Lifecycles]:
-    return [_withdrawn_lives(venue, owners, seconds), _filled_lives(venue, owners, seconds)]
+    return [
+        _withdrawn_lives(venue, owners, seconds),
+        _filled_lives(venue, owners, seconds),
+        _otoco_lives(venue, owners, seconds),
+    ]
 
 
 def _withdrawn_lives(venue: Venue, owners: Sequence[Owner], seconds: float) -> Lifecycles:
@@ -227,6 +245,18 @@ def _filled_lives(venue: Venue, owners: Sequence[Owner], seconds: float) -> Life
     filled = venue.fills_landed() - landed
     assert filled, "none of these orders was filled"
     return Lifecycles("create → fill", 32, filled, time.perf_counter() - began)
+
+
+def _otoco_lives(venue: Venue, owners: Sequence[Owner], seconds: float) -> Lifecycles:
+    """The parent triggers when its deposit lands, a child when the parent is filled. It ends with the last child."""
+    items = [_wish(owner, dollars="100.5") | {"take_profit": "140.5", "stop_loss": "50.5"} for owner in owners]
+    landed, began = venue.fills_landed(), time.perf_counter()
+    drive(venue.port, 32, items, seconds=seconds, journey="crafts_and_creates", endless=True)
+    venue.settle()
+    filled = venue.fills_landed() - landed
+    assert filled
+    assert filled % 2 == 0, "each of these orders is filled twice"
+    return Lifecycles("OTOCO: create → parent fills → child fills", 32, filled // 2, time.perf_counter() - began)
 
 
 def _again(items: Sequence[Any]) -> Any:
@@ -311,11 +341,19 @@ def fund(venue: Venue, owners: Sequence[Owner]) -> None:
             venue.ask("POST", "/sandbox/airdrop", {"wallet": owner.wallet, "mint": mint, "amount": _FUNDS})
 
 
-async def filled(data: Path, count: int, rungs: int) -> tuple[list[Open], Sequence[Owner]]:
+async def filled(data: Path, count: int, rungs: int) -> list[Open]:
     """A data directory with open orders. Returns those that rest."""
     shutil.rmtree(data, ignore_errors=True)
     async with filling(data) as it:
         await it.enrich()
         rest = await it.add(resting(count))
         await it.add(ladder(rungs))
-        return rest, it.owners
+        return rest
+
+
+async def paired(data: Path, count: int) -> list[Open]:
+    """The same with OCO orders alone."""
+    shutil.rmtree(data, ignore_errors=True)
+    async with filling(data) as it:
+        await it.enrich()
+        return await it.add(pairs(count))

@@ -81,7 +81,10 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What an order is to be: it sells `amount` when the trigger token is at or beyond `microdollars`."""
+    """What an order is to be: it sells `amount` when the trigger token is at or beyond `microdollars`.
+
+    `stop_microdollars`: or at or below this price, as a pair of a take profit and a stop loss.
+    """
 
     sells: Token
     buys: Token
@@ -89,6 +92,18 @@ class Wish:
     direction: Direction
     microdollars: int
     amount: int
+    stop_microdollars: int | None = None
+
+    @property
+    def family(self) -> Family:
+        return Family.SINGLE if self.stop_microdollars is None else Family.OCO
+
+    def legs(self) -> tuple[Leg, ...]:
+        first = Condition(self.direction, UsdPrice(self.microdollars * _MICRODOLLAR))
+        if self.stop_microdollars is None:
+            return (Leg(Role.TRIGGER, first, Bps(300)),)
+        second = Condition(Direction.BELOW, UsdPrice(self.stop_microdollars * _MICRODOLLAR))
+        return (Leg(Role.TAKE_PROFIT, first, Bps(300)), Leg(Role.STOP_LOSS, second, Bps(300)))
 
 
 def resting(count: int) -> Iterator[Wish]:
@@ -98,6 +113,13 @@ def resting(count: int) -> Iterator[Wish]:
             yield Wish(USDC, SOL, SOL, Direction.BELOW, 50_000_000 + number % 49_000 * 1_000, 100 * 10**6)
         else:
             yield Wish(SOL, USDC, SOL, Direction.ABOVE, 300_000_000 + number % 700_000 * 1_000, 10**9)
+
+
+def pairs(count: int) -> Iterator[Wish]:
+    """OCO orders that no price of the benchmarks crosses."""
+    for number in range(count):
+        above, below = 300_000_000 + number % 700_000 * 1_000, 50_000_000 + number % 49_000 * 1_000
+        yield Wish(SOL, USDC, SOL, Direction.ABOVE, above, 10**9, below)
 
 
 def ladder(count: int) -> Iterator[Wish]:
@@ -181,18 +203,17 @@ def _placement(
 ) -> PlaceOrder:
     amount, input_mint, output_mint = BaseUnits(wish.amount), Mint(wish.sells.mint), Mint(wish.buys.mint)
     craft = UnsignedTransaction(message, last_valid_height=1 << 40, moves=amount)
-    deposit = UnsignedDeposit(request_id, order_id, wallet, Family.SINGLE, input_mint, output_mint, account, craft)
-    condition = Condition(wish.direction, UsdPrice(wish.microdollars * _MICRODOLLAR))
+    deposit = UnsignedDeposit(request_id, order_id, wallet, wish.family, input_mint, output_mint, account, craft)
     return PlaceOrder(
         order_id=order_id,
         wallet=wallet,
         deposit=deposit,
-        family=Family.SINGLE,
+        family=wish.family,
         input_mint=input_mint,
         output_mint=output_mint,
         trigger_mint=Mint(wish.watches.mint),
         amount=amount,
-        legs=(Leg(Role.TRIGGER, condition, Bps(300)),),
+        legs=wish.legs(),
         expires_at=Instant(now + _YEAR_MS),
         submission=Submission(message, signature, None),
         flaw=None,

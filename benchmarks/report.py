@@ -7,9 +7,11 @@ from typing import Final
 
 from benchmarks.book import COUNT, RUNS, WITH_MONEY, Race, Score, report
 from benchmarks.desks import CROSSED, Desk
-from benchmarks.figures import FILLS_PER_SECOND, Beside, Lifecycles, Start
+from benchmarks.figures import FILLS_PER_SECOND, PAIRS, Beside, Lifecycles, Start
 from benchmarks.layers import LAYERS, TASKS
+from benchmarks.mixed import KINDS, Mixed
 from benchmarks.on_chain import Listing
+from benchmarks.rounds import Rounds
 
 _NOTES: Final = Path(__file__).with_name("notes.md")
 _MIB: Final = 1 << 20
@@ -26,6 +28,17 @@ Each step is a request that is answered when it is on disk, and each transaction
 _MEMORY: Final = """\
 A tick is a whole turn of the engine: what is due, the price, the decision, and the journal entry if there is one.
 Memory is the growth of a child process's resident set."""
+_PAIRS: Final = f"""\
+The same of OCO orders, among {PAIRS:,} of them and no others."""
+_MIXED: Final = f"""\
+The same of orders of all types: {", ".join(KINDS)}, as many of each. The parent of an OTOCO waits below, and those that
+trail were placed at a thousand prices while the market fell. A *new high* crosses nothing, and moves the watermark of
+all that trail, which is an entry of the journal; its p99 is of 2,000, the first of which merges all that trail. The
+crossing is a falling price, over orders of every type that waits below."""
+_ROUNDS: Final = """\
+The venue's clock is set forward by an hour, and all of them are due, each at an instant of its own within one minute.
+The shard and its outbox run on PostgreSQL, without HTTP; a liquidity refuses every swap, so no chain is asked. A round
+is two entries of the journal: it begins, and it is postponed."""
 _RACES: Final = f"""\
 {COUNT:,} operations from a fixed seed, 40 % of them cancels of a random live order, four fifths of the others resting
 near a wandering mid, one fifth crossing. The same for every book, each in a process of its own; medians of {RUNS}
@@ -52,6 +65,9 @@ class Measured:
     creates: list[Beside] = field(default_factory=list)
     lives: list[Lifecycles] = field(default_factory=list)
     desks: list[Desk] = field(default_factory=list)
+    mixed: list[Mixed] = field(default_factory=list)
+    pair_cancels: list[Beside] = field(default_factory=list)
+    rounds: Rounds | None = None
     starts: list[Start] = field(default_factory=list)
     races: list[Race] = field(default_factory=list)
     book_cancels: list[Beside] = field(default_factory=list)
@@ -78,6 +94,7 @@ def written(measured: Measured) -> str:
         _book(measured),
         _layers(measured),
         _listing(measured),
+        _rounds(measured),
         _memory(measured),
         _NOTES.read_text(encoding="utf-8").strip(),
     ]
@@ -111,6 +128,14 @@ def _verdicts(measured: Measured) -> Iterable[tuple[str, ...]]:
             yield _verdict(
                 f"memory a resting order, of {_power(desk.orders)}", "< 1 KB", f"{weight:.0f} bytes", weight < 1024
             )
+    for mixed in measured.mixed:
+        tick = mixed.tick_p50_us
+        name = f"a tick that crosses none of {_power(mixed.orders)} orders of all types"
+        yield _verdict(name, "< 20 µs", f"{tick:.1f} µs", tick < 20)
+    if measured.rounds is not None:
+        held = measured.rounds.held_p99
+        name = f"the loop held while {_power(measured.rounds.orders)} rounds are due, p99"
+        yield _verdict(name, "< 10 ms", f"{held:.1f} ms", held < 10)
     yield from _book_verdicts(measured)
     if measured.listing is not None:
         yield _listing_verdict(measured.listing)
@@ -160,6 +185,7 @@ def _best_peer(race: Race) -> Score:
 def _http(measured: Measured) -> str:
     sections = (
         ("Durable cancels", _CANCELS, measured.cancels),
+        ("Durable cancels of an OCO", _PAIRS, measured.pair_cancels),
         ("The same cancels beside fills", _FILLS, measured.cancels_beside_fills),
         ("Durable creates", _CREATES, measured.creates),
     )
@@ -254,8 +280,40 @@ def _lives(measured: Measured) -> str:
     return f"### Whole lives on chain\n\n{_LIVES} {audit[measured.audit_ok]}\n\n{table}"
 
 
+def _rounds(measured: Measured) -> str:
+    found = measured.rounds
+    if found is None:
+        return ""
+    row = [
+        _power(found.orders),
+        f"{found.per_second:,.0f}",
+        f"{found.decided:,} in {found.seconds:.1f} s",
+        *(f"{ms:.1f} ms" for ms in (found.held_p99, found.held_p999, found.held_max)),
+    ]
+    head = ("recurring orders", "rounds/s", "decided", "loop held, p99", "p99.9", "longest")
+    return f"## Recurring orders that are due at once\n\n{_ROUNDS}\n\n{_table(head, [row])}"
+
+
+def _mixed(measured: Measured) -> str:
+    rows = [
+        (
+            _power(desk.orders),
+            f"{desk.tick_p50_us:.1f} µs",
+            f"{desk.tick_p99_us:.1f} µs",
+            f"{desk.extremum_p50_us:.0f} µs",
+            f"{desk.extremum_p99_us:.0f} µs",
+            f"{desk.crossing_ms:.0f} ms",
+            f"{desk.bytes_an_order:.0f} bytes",
+        )
+        for desk in measured.mixed
+    ]
+    crossing = f"crossing {_power(CROSSED)}"
+    head = ("resting orders", "tick, p50", "p99", "new high, p50", "p99", crossing, "memory an order")
+    return f"### Orders of all types\n\n{_MIXED}\n\n{_table(head, rows)}"
+
+
 def _memory(measured: Measured) -> str:
-    if not measured.desks and not measured.starts:
+    if not measured.desks and not measured.starts and not measured.mixed:
         return ""
     desks = [
         (
@@ -282,6 +340,8 @@ def _memory(measured: Measured) -> str:
     head = ("resting orders", "tick, p50", "p99", f"crossing {_power(CROSSED)}", "memory an order")
     starts_head = ("open orders", "ready after", "resident", "an order")
     parts = [f"## In memory\n\n{_MEMORY}\n\n{_table(head, desks)}"] if desks else []
+    if measured.mixed:
+        parts.append(_mixed(measured))
     if starts:
         parts.append(f"## Starts\n\n{_STARTS}\n\n{_table(starts_head, starts)}")
     return "\n\n".join(parts)

@@ -28,7 +28,7 @@ def craft(item: dict[str, Any]) -> bytes:
         "userAddress": item["wallet"],
         "amount": item["amount"],
         "orderType": "price",
-        "orderSubType": "single",
+        "orderSubType": "otoco" if "take_profit" in item else "single",
     }
     return _request("POST", f"{_V2}/deposit/craft", body, item["token"])
 
@@ -48,6 +48,8 @@ def create(item: dict[str, Any], request_id: str, signed: str) -> bytes:
         "slippageBps": 300,
         "expiresAt": item["expires_at"],
     }
+    if "take_profit" in item:
+        body |= {"orderType": "otoco", "tpPriceUsd": item["take_profit"], "slPriceUsd": item["stop_loss"]}
     return _request("POST", f"{_V2}/orders/price", body, item["token"])
 
 

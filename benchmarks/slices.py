@@ -62,7 +62,7 @@ def measure(what: str, data: Path, orders: int = ORDERS) -> Slices:
     return msgspec.json.decode(told, type=Slices)
 
 
-class _Held:
+class Held:
     """The thread's time between two turns of the loop, for as long as it is on."""
 
     def __init__(self) -> None:
@@ -117,7 +117,7 @@ async def _pass(clock: VenueClock, shard: TriggerShard) -> None:
 async def _beside(
     work: Callable[[], Awaitable[None]], shard: TriggerShard, orders: Sequence[Open], what: str, count: int
 ) -> Slices:
-    held, waited, began = _Held(), list[float](), time.perf_counter()
+    held, waited, began = Held(), list[float](), time.perf_counter()
     working = asyncio.ensure_future(work())
     ids, left = Ids(), iter(orders)
     while not working.done():
@@ -133,16 +133,16 @@ async def _beside(
         what,
         count,
         seconds,
-        _at(times, 0.99),
-        _at(times, 0.999),
+        at_share(times, 0.99),
+        at_share(times, 0.999),
         times[-1],
         len(waited),
-        _at(waited, 0.5),
-        _at(waited, 0.99),
+        at_share(waited, 0.5),
+        at_share(waited, 0.99),
     )
 
 
-def _at(ordered: Sequence[float], share: float) -> float:
+def at_share(ordered: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 

@@ -1,0 +1,33 @@
+"""The page says what was measured."""
+
+from benchmarks.mixed import KINDS, Mixed
+from benchmarks.report import Measured, written
+from benchmarks.rounds import Rounds
+
+DESK = Mixed(
+    orders=10**6,
+    bytes_an_order=1_187.4,
+    tick_p50_us=6.2,
+    tick_p99_us=13.8,
+    extremum_p50_us=32.2,
+    extremum_p99_us=310.3,
+    crossing_ms=613.6,
+)
+
+
+def test_orders_of_all_types_have_their_table() -> None:
+    page = written(Measured(mixed=[DESK]))
+    assert "| 10⁶ | 6.2 µs | 13.8 µs | 32 µs | 310 µs | 614 ms | 1187 bytes |" in page
+    assert "| a tick that crosses none of 10⁶ orders of all types | < 20 µs | 6.2 µs | yes |" in page
+    assert all(kind in page for kind in KINDS)
+
+
+def test_rounds_that_were_not_all_decided_are_counted_by_those_that_were() -> None:
+    page = written(Measured(rounds=Rounds(10**5, 25_000, 20.0, 4.44, 6.2, 22.7)))
+    assert "| 10⁵ | 1,250 | 25,000 in 20.0 s | 4.4 ms | 6.2 ms | 22.7 ms |" in page
+
+
+def test_what_was_not_measured_is_not_on_the_page() -> None:
+    page = written(Measured())
+    assert "Orders of all types" not in page
+    assert "Recurring orders that are due" not in page
