@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 TOOLS := $(VENV)/.tools
 CLIENTS := tests/clients/node_modules/.package-lock.json
+CONSOLE := console/node_modules/.package-lock.json
 TANX := tests/clients/.venvs/tanx/.installed
 PYTEST_FLAGS ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 CODE := src tests $(wildcard benchmarks examples scripts)
@@ -16,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test ranges lint format bench docs programs clean
+.PHONY: help run test ranges lint format bench docs programs console clean
 
 help: ## Say what each target does.
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -24,7 +25,7 @@ help: ## Say what each target does.
 run: $(RUNTIME) ## Start a complete venue on 127.0.0.1:8080; its data goes to .countermand.
 	@exec $(BIN)/countermand serve
 
-test: $(TOOLS) $(CLIENTS) $(TANX) ## Run all the tests.
+test: $(TOOLS) $(CLIENTS) $(CONSOLE) $(TANX) ## Run all the tests.
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
 ranges: $(TOOLS) ## Test with the lowest and the newest versions of our dependencies.
@@ -50,8 +51,11 @@ programs: $(TOOLS) ## Compile the order programs anew.
 	@$(BIN)/python -m pip install --quiet --editable '.[programs]'
 	$(BIN)/python -m programs.build
 
+console: $(CONSOLE) ## Build the console anew.
+	$(BIN)/python -m console.build
+
 clean: ## Remove what the other targets made, but never a venue's data.
-	rm -rf $(VENV) tests/clients/node_modules tests/clients/.venvs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) console/node_modules tests/clients/node_modules tests/clients/.venvs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 # A virtual environment has no fixed time stamp, so each install leaves a stamp of its own.
 $(VENV)/.created:
@@ -71,6 +75,11 @@ $(TOOLS): $(VENV)/.created pyproject.toml constraints.txt
 $(CLIENTS): $(TOOLS) tests/clients/package.json tests/clients/package-lock.json
 	@echo "Installing the JavaScript clients for the tests"
 	@$(BIN)/python -m tests.clients.node install
+	@touch $@
+
+$(CONSOLE): $(TOOLS) console/package.json console/package-lock.json
+	@echo "Installing what the console is built with"
+	@$(BIN)/python -m console.build install
 	@touch $@
 
 $(TANX): tests/clients/tanx-requirements.txt | $(TOOLS)

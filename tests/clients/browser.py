@@ -51,11 +51,11 @@ class Browser:
 
 
 @contextmanager
-def running_browser(directory: Path) -> Iterator[Browser]:
-    """It keeps its files in `directory`. Raises `CannotRun`."""
+def running_browser(directory: Path, script: Path = CLIENTS / "browser.mjs") -> Iterator[Browser]:
+    """It keeps its files in `directory`, and `script` drives it. Raises `CannotRun`."""
     # Told so, the npm package unpacks the libraries too that Chromium needs and that not every machine has.
     environment = os.environ | {"TMPDIR": str(directory), "AWS_LAMBDA_JS_RUNTIME": "nodejs20.x"}
-    command = [node_binary(), CLIENTS / "browser.mjs"]
+    command = [node_binary(), script]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
     ) as process:

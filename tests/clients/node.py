@@ -52,11 +52,14 @@ def run_node(
         )
 
 
-def install() -> None:
-    """Install the npm packages, without running scripts of theirs, and Node if the machine has none that will do."""
+def install(module: str = "tests.clients.node", directory: Path = CLIENTS, *options: str) -> None:
+    """Install the npm packages of a directory, without running scripts of theirs.
+
+    And Node, if the machine has none that will do: then the module is run again.
+    """
     if _npm() is None:
         subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", NODE_WHEEL], check=True)
-        os.execv(sys.executable, [sys.executable, "-m", "tests.clients.node", "install"])
+        os.execv(sys.executable, [sys.executable, "-m", module, "install"])
     npm = _npm()
     assert npm is not None
     env = {
@@ -64,9 +67,7 @@ def install() -> None:
         "PATH": f"{node_binary().parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "NODE_USE_SYSTEM_CA": "1",  # The wheel's npm does not read the machine's npm configuration.
     }
-    subprocess.run(
-        [*npm, "ci", "--ignore-scripts", "--omit=optional", "--loglevel=error"], cwd=CLIENTS, env=env, check=True
-    )
+    subprocess.run([*npm, "ci", "--ignore-scripts", "--loglevel=error", *options], cwd=directory, env=env, check=True)
 
 
 def _where_packages_are_found(script: Path | str, directory: Path) -> Path:
@@ -108,4 +109,4 @@ def _wheel(path: str) -> Path | None:
 
 if __name__ == "__main__":
     assert sys.argv[1:] == ["install"], "usage: python -m tests.clients.node install"
-    install()
+    install("tests.clients.node", CLIENTS, "--omit=optional")

@@ -20,6 +20,7 @@ from countermand.app.infrastructure import (
 )
 from countermand.app.running import App
 from countermand.audit.run import audit
+from countermand.console.files import ConsoleFiles, console_files
 from countermand.gateway.falcon_app import FalconApp
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
@@ -139,16 +140,18 @@ def _assembled(
     kept.faults = faults
     snapshots = Snapshots(sandbox, dependencies, kept, lambda: _forget_members(families.book))
     watching = seen.watching(families, lambda: state_of(sandbox.shown()))
+    console = console_files()
     hub = SocketHub(chain, is_up=world.is_up)
     surroundings = GatewayExtensions(
         rpc=(RpcResource(chain, hub, send=world.send, airdrop=faucet.airdrop, is_up=world.is_up), hub),
         missing=lambda: (),
         liquidity_usd=LIQUIDITY_USD,
-        mount=lambda app: _mount(app, families, sandbox, snapshots, watching),
+        mount=lambda app: _mount(app, families, sandbox, snapshots, watching, console),
         around=lambda app: FaultyApp(StrictApp(app, strict), gateway_faults),
         documents={"sandbox": openapi.openapi},
         observe=seen.requests,
         closers=(watching.events.close,),
+        front=None if console is None else console.page,
     )
     app = App(families, build_gateway(families, surroundings), sandbox.begin, chain)
     return SandboxApp(families, chain, sandbox, app)
@@ -185,8 +188,15 @@ class _Seen:
 
 
 def _mount(
-    app: FalconApp, families: Families, sandbox: Sandbox, snapshots: Snapshots, watching: routes.Watching
+    app: FalconApp,
+    families: Families,
+    sandbox: Sandbox,
+    snapshots: Snapshots,
+    watching: routes.Watching,
+    console: ConsoleFiles | None,
 ) -> None:
+    if console is not None:
+        app.add_route("/console/{file}", console)
     infra, book = families.infrastructure, families.book
     tanx = TanxSandbox(book.service, infra.stores.members, book.stark_keys, infra.clock.now)
     records = PostgresRecords(infra.stores.trigger.readers)

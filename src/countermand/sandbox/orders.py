@@ -45,7 +45,7 @@ STATES: Final[Mapping[str, Sequence[str]]] = {
 """Which states the orders of each family have."""
 PARAMETERS: Final = ("family", "wallet", "state", "limit")
 LIMIT: Final = 50
-LIMIT_MAX: Final = 500
+LIMIT_MAX: Final = 2_000
 _ON_CHAIN: Final = (
     "a keeper to fill it, or its owner to cancel it; no keeper fills orders on the chain at this venue yet"
 )

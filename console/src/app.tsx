@@ -1,0 +1,91 @@
+import { signal } from '@preact/signals';
+import { useEffect, useState } from 'preact/hooks';
+import { Chart } from './chart';
+import { DRAWERS, Drawer, setPrice, TITLES } from './drawers';
+import { clock, dollars } from './format';
+import { OrderDetail, Orders } from './orders';
+import { opened, Requests } from './requests';
+import { connection, drawer, mint, now, requests, sandbox, select, selected, tick, toasts, token } from './store';
+import { switchTheme, theme } from './theme';
+
+const side = signal<'order' | 'requests'>('order');
+
+function ThemeIcon() {
+  return (
+    <svg class="glyph" viewBox="0 0 16 16" aria-hidden="true">
+      {theme.value === 'dark' ? <><circle cx="8" cy="8" r="3" /><path d="M8 1v1.6M8 13.4V15M1 8h1.6M13.4 8H15M3 3l1.2 1.2M11.8 11.8L13 13M3 13l1.2-1.2M11.8 4.2L13 3" /></> : <path d="M13 9.5A5.5 5.5 0 0 1 6.5 3a5.5 5.5 0 1 0 6.5 6.5z" />}
+    </svg>
+  );
+}
+
+function Head() {
+  void tick.value;
+  const state = sandbox.value;
+  const [text, setText] = useState<string | null>(null);
+  const armed = state ? Object.values(state.faults).filter((each) => each !== 0 && each !== false && each !== null).length : 0;
+  return (
+    <header class="head">
+      <h1><svg viewBox="0 0 32 32" aria-hidden="true"><path d="M6 20h13l-4 5M26 12H13l4-5" /></svg>Countermand</h1>
+      <form class="ticker" onSubmit={async (event) => { event.preventDefault(); if (text !== null && await setPrice(mint.value, text)) setText(null); (document.activeElement as HTMLElement).blur(); }}>
+        <select aria-label="Token of the chart" value={mint.value} onChange={(event) => { mint.value = event.currentTarget.value; }}>
+          {(state?.tokens ?? []).map((each) => <option value={each.mint}>{each.symbol}</option>)}
+        </select>
+        <span class="soft">$</span>
+        <input class="num price" aria-label={`Price of ${token.value?.symbol ?? 'the token'}: type another, and Enter`} inputMode="decimal" value={text ?? (token.value?.price ? dollars(token.value.price).replace(/,/g, '') : '')}
+          onFocus={(event) => event.currentTarget.select()} onInput={(event) => setText(event.currentTarget.value)} onBlur={() => setText(null)} />
+      </form>
+      <nav aria-label="Controls">
+        {DRAWERS.map((name) => (
+          <button data-drawer={name} class={name === 'race' ? 'race' : ''} aria-expanded={drawer.value === name} onClick={() => { drawer.value = drawer.value === name ? null : name; }}>
+            {name === 'clock' && state ? <span class="num">{clock(now())}{state.clock.mode === 'frozen' && <em>frozen</em>}</span> : name === 'wallets' ? 'Wallets' : TITLES[name]}
+            {name === 'faults' && armed > 0 && <span class="badge">{armed}</span>}
+          </button>
+        ))}
+      </nav>
+      <div class="tail">
+        <a href="/docs">API</a>
+        <button class="icon" aria-label={theme.value === 'dark' ? 'Light' : 'Dark'} onClick={switchTheme}><ThemeIcon /></button>
+        <span class={`link-state ${connection.value}`} role="status"><i aria-hidden="true" />{{ live: 'live', connecting: 'connecting', lost: 'not connected' }[connection.value]}</span>
+      </div>
+    </header>
+  );
+}
+
+export function App() {
+  const chosen = selected.value;
+  useEffect(() => { if (chosen) side.value = 'order'; }, [chosen]);
+  useEffect(() => {
+    const keys = (event: KeyboardEvent) => {
+      const target = event.target as HTMLElement;
+      if (/INPUT|SELECT|TEXTAREA/.test(target.tagName) || event.ctrlKey || event.metaKey || event.altKey) return;
+      const found = { r: 'race', p: 'prices', c: 'clock', f: 'faults', l: 'liquidity', w: 'wallets', b: 'books' }[event.key];
+      if (found) { event.preventDefault(); drawer.value = drawer.value === found ? null : found; }
+      else if (event.key === 'Escape' && !drawer.value && !target.dataset['line']) { if (opened.value) opened.value = null; else select(null); }
+      else if (event.key === 't') switchTheme();
+    };
+    addEventListener('keydown', keys);
+    return () => removeEventListener('keydown', keys);
+  }, []);
+  return (
+    <>
+      <Head />
+      <main class={chosen || opened.value ? 'has-detail' : ''}>
+        <Chart />
+        <Orders />
+        <section class="panel side" aria-label="The order, and requests">
+          <div class="tabs" role="tablist" aria-label="The order, or requests">
+            {(['order', 'requests'] as const).map((name) => (
+              <button role="tab" id={`tab-${name}`} aria-selected={side.value === name} aria-controls="side-panel" tabIndex={side.value === name ? 0 : -1} onClick={() => { side.value = name; }}
+                onKeyDown={(event) => { if (/Arrow(Left|Right)/.test(event.key)) { side.value = name === 'order' ? 'requests' : 'order'; document.getElementById(`tab-${side.value}`)?.focus(); } }}>
+                {name === 'order' ? 'Order' : <>Requests <span class="count">{requests.value.length}</span></>}
+              </button>
+            ))}
+          </div>
+          <div id="side-panel" class="side-body" role="tabpanel" aria-labelledby={`tab-${side.value}`} tabIndex={0}>{side.value === 'order' ? <OrderDetail /> : <Requests />}</div>
+        </section>
+      </main>
+      <Drawer />
+      <div class="toasts" role="status" aria-live="polite">{toasts.value.map((each) => <p key={each.id} class={each.bad ? 'bad' : ''}>{each.text}</p>)}</div>
+    </>
+  );
+}

@@ -1,0 +1,328 @@
+// The price, and every order that rests on it: a line that can be dragged to amend, or cancelled.
+import { effect, signal } from '@preact/signals';
+import { AreaSeries, createChart, createSeriesMarkers, type IChartApi, type ISeriesApi, type ISeriesMarkersPluginApi, LineType, type Time, type UTCTimestamp } from 'lightweight-charts';
+import { useEffect, useRef } from 'preact/hooks';
+import { decimalsOf, dollars, rounded, tickOf } from './format';
+import { amend, cancel, fieldOf, kindOf } from './orders';
+import { marks, mint, now, orders, points, price, sandbox, select, selected, symbol, token } from './store';
+import { theme } from './theme';
+import type { Leg, Order } from './types';
+import { away, ROLE, sign } from './why';
+
+const HANDLES_MAX = 36;
+const LINES_MAX = 400;
+const REACH = 0.35;
+const CHIP_PX = 22;
+
+export interface Line { key: string; order: Order; leg: Leg; number: number; armed: boolean; price: number }
+interface Placed extends Line { y: number; column: number }
+interface Pair { key: string; kind: string; x: number; ys: number[] }
+
+/** The resting orders that watch the token of the chart, leg by leg, the nearest to the price first. */
+export function linesOf(all: Iterable<Order>, of: string, at: number): Line[] {
+  const found: Line[] = [];
+  for (const order of all) {
+    if (order.triggerMint !== of || !order.legs || !['open', 'pending', 'executing'].includes(order.state)) continue;
+    order.legs.forEach((leg, number) => {
+      if (order.orderType === 'otoco' && leg.role === 'trigger' && !(order.armedLegs ?? []).includes(number)) return;
+      found.push({ key: `${order.id}:${number}`, order, leg, number, armed: order.armedLegs?.includes(number) ?? true, price: Number(leg.triggerPriceUsd) });
+    });
+  }
+  return found.sort((a, b) => Math.abs(a.price - at) - Math.abs(b.price - at));
+}
+
+const placed = signal<readonly Placed[]>([]);
+const hairlines = signal<readonly Placed[]>([]);
+const pairs = signal<readonly Pair[]>([]);
+const trails = signal<readonly { key: string; from: number; to: number }[]>([]);
+const beyond = signal({ above: 0, below: 0, crowded: 0 });
+const dragging = signal<{ key: string; price: number } | null>(null);
+
+let chart: IChartApi | null = null;
+let series: ISeriesApi<'Area'> | null = null;
+let markers: ISeriesMarkersPluginApi<Time> | null = null;
+let width = 0;
+
+/** Puts the lines where their prices are. */
+function layOut(): void {
+  const known = series;
+  if (!known || !chart) return;
+  const height = chart.paneSize().height;
+  const at = price.peek();
+  const moved = dragging.peek();
+  const near: Placed[] = [];
+  const count = { above: 0, below: 0, crowded: 0 };
+  const watermarks: { key: string; from: number; to: number }[] = [];
+  for (const line of linesOf(orders.peek().values(), mint.peek(), at)) {
+    const value = moved?.key === line.key ? moved.price : line.price;
+    const y = known.priceToCoordinate(value);
+    if (y === null || y < 8 || y > height - 8) {
+      if (value > at) count.above += 1; else count.below += 1;
+      continue;
+    }
+    near.push({ ...line, price: value, y, column: 0 });
+    if (line.leg.watermarkUsd) {
+      const from = known.priceToCoordinate(Number(line.leg.watermarkUsd));
+      if (from !== null) watermarks.push({ key: line.key, from, to: y });
+    }
+  }
+  const active = document.activeElement instanceof HTMLElement ? document.activeElement.dataset['line'] : undefined;
+  const keep = (line: Placed): boolean => line.key === active || line.key === moved?.key || String(line.order.id) === selected.peek();
+  const most = width < 500 ? 10 : HANDLES_MAX;
+  const handled = near.filter((line, index) => index < most || keep(line)).sort((a, b) => a.y - b.y);
+  count.crowded = near.length - handled.length;
+  const columns: number[] = [];
+  for (const line of handled) {
+    let column = columns.findIndex((last) => line.y - last >= CHIP_PX);
+    if (column < 0) column = columns.length < (width < 500 ? 2 : 5) ? columns.length : 0;
+    columns[column] = line.y;
+    line.column = column;
+  }
+  const byOrder = new Map<string, Placed[]>();
+  for (const line of handled) byOrder.set(String(line.order.id), [...(byOrder.get(String(line.order.id)) ?? []), line]);
+  let lane = 0;
+  pairs.value = [...byOrder].filter(([, all]) => all.length > 1).slice(0, 12).map(([key, all]) => ({ key, kind: kindOf(all[0]!.order), x: 14 + 12 * (lane++ % 10), ys: all.map((each) => each.y) }));
+  trails.value = watermarks.slice(0, 60);
+  placed.value = handled;
+  hairlines.value = near.slice(0, LINES_MAX).filter((line) => !handled.includes(line));
+  beyond.value = count;
+}
+
+let due = false;
+function layOutSoon(): void {
+  if (due) return;
+  due = true;
+  requestAnimationFrame(() => { due = false; layOut(); });
+}
+
+const seconds = (at: number): UTCTimestamp => (at / 1000) as UTCTimestamp;
+
+/** The history as steps, so that time passes evenly though prices come as they like. */
+function evenly(all: readonly { at: number; price: number }[], until: number): { time: UTCTimestamp; value: number }[] {
+  if (all.length === 0) return [];
+  const begin = Math.min(all[0]!.at, until);
+  const step = Math.max(1000, Math.ceil((until - begin) / 900 / 1000) * 1000);
+  const found: { time: UTCTimestamp; value: number }[] = [];
+  let last = -Infinity;
+  const add = (at: number, value: number) => {
+    if (at <= last) at = last + 1;
+    last = at;
+    found.push({ time: seconds(at), value });
+  };
+  all.forEach((point, index) => {
+    add(point.at, point.price);
+    const next = all[index + 1]?.at ?? until;
+    for (let at = Math.ceil((point.at + 1) / step) * step; at < next; at += step) add(at, point.price);
+  });
+  if (until > last) add(until, all[all.length - 1]!.price);
+  return found;
+}
+
+function css(name: string): string {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+function paint(): void {
+  const format = { type: 'price' as const, precision: decimalsOf(price.peek() || 1), minMove: tickOf(price.peek() || 1) };
+  chart?.applyOptions({
+    layout: { background: { color: 'transparent' }, textColor: css('--soft'), fontFamily: css('--mono'), fontSize: 11 },
+    grid: { vertLines: { color: css('--grid') }, horzLines: { color: css('--grid') } },
+    crosshair: { vertLine: { color: css('--soft'), labelBackgroundColor: css('--raised-2') }, horzLine: { color: css('--soft'), labelBackgroundColor: css('--raised-2') } },
+    rightPriceScale: { borderColor: css('--line') }, timeScale: { borderColor: css('--line') },
+  });
+  series?.applyOptions({ lineColor: css('--price'), topColor: css('--price-area'), bottomColor: 'transparent', priceLineColor: css('--price'), priceFormat: format });
+}
+
+export function Chart() {
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const element = box.current!;
+    chart = createChart(element, {
+      autoSize: true,
+      // The notice and the link are below the chart: the library's own logo brings an inline style.
+      layout: { attributionLogo: false },
+      rightPriceScale: { scaleMargins: { top: 0.08, bottom: 0.08 } },
+      timeScale: { timeVisible: true, secondsVisible: true, rightOffset: 6, barSpacing: 3, minBarSpacing: 0.2 },
+      handleScale: { axisPressedMouseMove: true },
+      localization: { locale: 'en-US', timeFormatter: (time: Time) => new Date(Number(time) * 1000).toISOString().slice(11, 19) },
+    });
+    series = chart.addSeries(AreaSeries, {
+      lineWidth: 2, lineType: LineType.WithSteps, lastValueVisible: true,
+      autoscaleInfoProvider: (original: () => { priceRange: { minValue: number; maxValue: number } | null } | null) => {
+        const base = original();
+        if (!base?.priceRange) return base;
+        const at = price.peek();
+        let { minValue, maxValue } = base.priceRange;
+        for (const line of linesOf(orders.peek().values(), mint.peek(), at).slice(0, 60)) {
+          if (Math.abs(line.price / at - 1) > REACH) continue;
+          minValue = Math.min(minValue, line.price);
+          maxValue = Math.max(maxValue, line.price);
+        }
+        if (maxValue - minValue < at * 0.01) { minValue -= at * 0.01; maxValue += at * 0.01; }
+        return { ...base, priceRange: { minValue, maxValue } };
+      },
+    });
+    markers = createSeriesMarkers(series, []);
+    series.attachPrimitive({ updateAllViews: layOutSoon });
+    const observer = new ResizeObserver(() => { width = element.clientWidth; layOutSoon(); });
+    observer.observe(element);
+    let lastAt = 0;
+    const stops = [
+      effect(() => {
+        const all = points.value;
+        const from = lastAt;
+        const newest = all[all.length - 1];
+        if (!newest) { series?.setData([]); lastAt = 0; return; }
+        const added = all.filter((point) => point.at > from);
+        if (from === 0 || all[0]!.at > from || added.length > 50) {
+          const rows = evenly(all, Math.max(newest.at, now()));
+          series?.setData(rows);
+          lastAt = Number(rows[rows.length - 1]!.time) * 1000;
+          return;
+        }
+        for (const point of all.slice(-50)) {
+          if (point.at < from - 1500) continue;
+          const at = Math.max(point.at, lastAt + 1);
+          if (point === newest || point.at > from) { series?.update({ time: seconds(at), value: point.price }); lastAt = at; }
+        }
+      }),
+      effect(() => { void theme.value; void token.value?.mint; requestAnimationFrame(paint); }),
+      effect(() => { void orders.value; void mint.value; void selected.value; void dragging.value; void price.value; series?.applyOptions({}); layOutSoon(); }),
+      effect(() => {
+        const own = marks.value.filter((each) => each.mint === mint.value).sort((a, b) => a.at - b.at);
+        void points.value;
+        const [up, down] = [css('--up'), css('--down')];
+        markers?.setMarkers(own.map((each) => ({
+          time: seconds(Math.min(each.at, lastAt || each.at)), position: each.rises ? 'belowBar' as const : 'aboveBar' as const,
+          shape: each.rises ? 'arrowUp' as const : 'arrowDown' as const, color: each.rises ? up : down, text: each.text, size: 1,
+        })));
+      }),
+    ];
+    const passing = setInterval(() => {
+      const at = now();
+      if (!lastAt || sandbox.peek()?.clock.mode === 'frozen' || at - lastAt < 900) return;
+      lastAt = at;
+      series?.update({ time: seconds(at), value: price.peek() });
+    }, 1000);
+    return () => { clearInterval(passing); stops.forEach((stop) => stop()); observer.disconnect(); chart?.remove(); chart = series = markers = null; };
+  }, []);
+  return (
+    <section class="panel chart-panel" aria-label={`Price of ${token.value?.symbol ?? ''} and its orders`}>
+      <div class="chart">
+        <div class="chart-canvas" ref={box} aria-hidden="true" />
+        <Overlay />
+      </div>
+      <p class="attribution">Charts by <a href="https://www.tradingview.com/" rel="noopener noreferrer" target="_blank">TradingView</a> Lightweight Charts™, © 2026 TradingView, Inc.</p>
+    </section>
+  );
+}
+
+function tone(line: Line): string {
+  if (line.leg.trailingBps !== undefined) return 'trailing';
+  return line.leg.role;
+}
+
+function Overlay() {
+  const { above, below, crowded } = beyond.value;
+  return (
+    <div class="overlay">
+      <svg aria-hidden="true">
+        {trails.value.map(({ key, from, to }) => (
+          <g key={key} class="trail">
+            <line x1="0" x2="100%" y1={from} y2={from} />
+            <line class="gap" x1="72" x2="72" y1={from} y2={to} />
+            <path d={`M68 ${to + (from < to ? -7 : 7)}L72 ${to}L76 ${to + (from < to ? -7 : 7)}`} />
+          </g>
+        ))}
+        {hairlines.value.map((line) => <line key={line.key} class={`hair t-${tone(line)}`} x1="0" x2="100%" y1={line.y} y2={line.y} />)}
+        {placed.value.map((line) => <line key={line.key} class={`rule t-${tone(line)} ${line.armed ? '' : 'unarmed'} ${selected.value === String(line.order.id) ? 'chosen' : ''}`} x1="0" x2="100%" y1={line.y} y2={line.y} />)}
+        {pairs.value.map(({ key, kind, x, ys }) => (
+          <g key={key} class={`bracket b-${kind}`}>
+            <line x1={x} x2={x} y1={Math.min(...ys)} y2={Math.max(...ys)} />
+            {ys.map((y) => <circle cx={x} cy={y} r="3" />)}
+          </g>
+        ))}
+      </svg>
+      <ul class="handles" aria-label="Resting orders on the chart">
+        {placed.value.map((line) => <Handle key={line.key} line={line} />)}
+      </ul>
+      {above > 0 && <span class="edge top">{above} above</span>}
+      {below > 0 && <span class="edge bottom">{below} below</span>}
+      {crowded > 0 && <span class="edge crowded">{crowded} more without a handle: zoom in</span>}
+    </div>
+  );
+}
+
+function Handle({ line }: { line: Placed }) {
+  const { order, leg } = line;
+  const trailing = leg.trailingBps !== undefined;
+  const movable = order.state === 'open';
+  const send = async (to: number): Promise<void> => {
+    const value = rounded(to);
+    if (Number(value) !== line.price || dragging.peek()) {
+      const mark = Number(leg.watermarkUsd);
+      const bps = Math.min(9000, Math.max(50, Math.round((Math.abs(mark - to) / mark) * 10_000)));
+      if (Number(value) !== Number(leg.triggerPriceUsd)) await amend(order, trailing ? { trailingBps: bps } : { [fieldOf(leg)]: value });
+    }
+    dragging.value = null;
+  };
+  const down = (event: PointerEvent): void => {
+    if (!movable || event.button !== 0) return;
+    const target = event.currentTarget as HTMLElement;
+    const begin = event.clientY;
+    let moved = false;
+    target.setPointerCapture(event.pointerId);
+    const move = (at: PointerEvent) => {
+      if (!moved && Math.abs(at.clientY - begin) < 3) return;
+      moved = true;
+      const to = series?.coordinateToPrice(line.y + at.clientY - begin);
+      if (to && Number(to) > 0) dragging.value = { key: line.key, price: Number(rounded(Number(to))) };
+    };
+    const end = (at: PointerEvent) => {
+      target.removeEventListener('pointermove', move);
+      target.removeEventListener('pointerup', end);
+      target.removeEventListener('pointercancel', end);
+      if (!moved) { select(String(order.id)); return; }
+      const to = dragging.peek()?.price;
+      if (at.type === 'pointerup' && to) send(to); else dragging.value = null;
+    };
+    target.addEventListener('pointermove', move);
+    target.addEventListener('pointerup', end);
+    target.addEventListener('pointercancel', end);
+  };
+  const keys = (event: KeyboardEvent): void => {
+    const step = tickOf(line.price) * (event.shiftKey ? 100 : 10);
+    const direction = event.key === 'ArrowUp' ? 1 : event.key === 'ArrowDown' ? -1 : 0;
+    if (direction && movable) {
+      event.preventDefault();
+      // Keys may come faster than the line is drawn.
+      const known = dragging.peek();
+      const from = known?.key === line.key ? known.price : line.price;
+      dragging.value = { key: line.key, price: Math.max(step, Number(rounded(from + direction * step))) };
+    } else if (event.key === 'Enter') {
+      event.preventDefault();
+      const to = dragging.peek();
+      if (to?.key === line.key) send(to.price); else select(String(order.id));
+    } else if (event.key === 'Escape') {
+      dragging.value = null;
+    } else if (event.key === 'Delete' || event.key === 'Backspace') {
+      event.preventDefault();
+      cancel(order);
+    }
+  };
+  const moving = dragging.value?.key === line.key;
+  const crosses = moving && away({ ...leg, triggerPriceUsd: String(line.price) }, price.value) <= 0;
+  const name = trailing ? `trail ${(leg.trailingBps! / 100).toFixed(1)} %` : { trigger: order.orderType === 'otoco' ? 'entry' : order.inputMint === order.triggerMint ? 'sell' : 'buy', take_profit: 'TP', stop_loss: 'SL' }[leg.role];
+  const says = `${trailing ? 'Trailing stop' : ROLE[leg.role]} of the ${kindOf(order)} order ${order.id}, ${symbol(order.inputMint)} to ${symbol(order.outputMint)}`;
+  return (
+    <li class={`handle t-${tone(line)} ${line.armed ? '' : 'unarmed'} ${moving ? 'moving' : ''} ${selected.value === String(order.id) ? 'chosen' : ''}`} style={{ top: `${line.y}px`, right: `${66 + line.column * (width < 500 ? 118 : 138)}px` }}>
+      <div class="grip" data-line={line.key} role="slider" tabIndex={0} aria-label={says} aria-orientation="vertical"
+        aria-valuenow={line.price} aria-valuemin={0} aria-valuemax={Math.max(line.price, price.value * 2)} aria-disabled={!movable}
+        aria-valuetext={`${sign(leg)} ${dollars(line.price)} dollars${moving ? ', Enter amends, Escape restores' : ''}`}
+        onPointerDown={down} onKeyDown={keys} onBlur={() => { if (dragging.peek()?.key === line.key) dragging.value = null; }}>
+        <span>{name}</span> <b class="num">{dollars(line.price)}</b>{crosses && <i>at once</i>}
+      </div>
+      <button class="drop" tabIndex={-1} aria-label={`Cancel order ${order.id}`} title="Cancel" onClick={() => cancel(order)}>×</button>
+    </li>
+  );
+}

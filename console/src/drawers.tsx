@@ -1,0 +1,300 @@
+// The controls of the sandbox, each in a drawer.
+import { signal } from '@preact/signals';
+import { useEffect, useState } from 'preact/hooks';
+import { ask } from './api';
+import { amount, clock, date, dollars, rounded, short, units } from './format';
+import { copy } from './orders';
+import { RacePanel } from './race';
+import { attempt, change, decimals, drawer, mint, now, orders, sandbox, select, symbol, tick, toast } from './store';
+import type { Book, Faults, Level, Sandbox, Token, WalletRow } from './types';
+
+export const DRAWERS = ['race', 'prices', 'clock', 'faults', 'liquidity', 'wallets', 'books'] as const;
+export const TITLES: Record<string, string> = { race: 'Race a cancel', prices: 'Prices', clock: 'Clock', faults: 'Faults', liquidity: 'Liquidity', wallets: 'Wallets and vaults', books: 'Books' };
+
+export function Drawer() {
+  const name = drawer.value;
+  useEffect(() => {
+    if (!name) return;
+    const keys = (event: KeyboardEvent) => {
+      if (event.key === 'Escape' && !(event.target as HTMLElement).dataset['line']) close();
+    };
+    addEventListener('keydown', keys);
+    document.querySelector<HTMLElement>('.drawer h2')?.focus();
+    return () => removeEventListener('keydown', keys);
+  }, [name]);
+  if (!name) return null;
+  const close = () => {
+    const opener = document.querySelector<HTMLElement>(`[data-drawer="${name}"]`);
+    drawer.value = null;
+    opener?.focus();
+  };
+  const Body = { race: RacePanel, prices: PricesPanel, clock: ClockPanel, faults: FaultsPanel, liquidity: LiquidityPanel, wallets: WalletsPanel, books: BooksPanel }[name];
+  return (
+    <aside class="drawer" aria-labelledby="drawer-title">
+      <header class="panel-head"><h2 id="drawer-title" tabIndex={-1}>{TITLES[name]}</h2><button class="icon" aria-label="Close" onClick={close}>×</button></header>
+      <div class="drawer-body" tabIndex={0} role="region" aria-label={TITLES[name]}>{Body && <Body />}</div>
+    </aside>
+  );
+}
+
+// --- prices
+
+export function setPrice(of: string, text: string): Promise<boolean> {
+  return change('Price not set', 'PUT', '/sandbox/prices', { [of]: text });
+}
+
+let sending = false;
+let next: [string, string] | null = null;
+/** While a slider moves, the newest price goes out as fast as the venue answers, and no faster. */
+async function slide(of: string, text: string): Promise<void> {
+  next = [of, text];
+  if (sending) return;
+  sending = true;
+  while (next) {
+    const [to, value] = next;
+    next = null;
+    await setPrice(to, value);
+  }
+  sending = false;
+}
+
+function PriceRow({ each }: { each: Token }) {
+  const [text, setText] = useState<string | null>(null);
+  const [base, setBase] = useState<number | null>(null);
+  const at = Number(each.price ?? 0);
+  const middle = base ?? at;
+  const nudge = (percent: number) => setPrice(each.mint, rounded(at * (1 + percent / 100)));
+  return (
+    <li class="price-row">
+      <form onSubmit={async (event) => { event.preventDefault(); if (text !== null && await setPrice(each.mint, text)) setText(null); }}>
+        <button type="button" class={`link sym ${mint.value === each.mint ? 'on' : ''}`} onClick={() => { mint.value = each.mint; }}>{each.symbol}</button>
+        <input class="num" aria-label={`Price of ${each.symbol} in dollars`} inputMode="decimal" value={text ?? each.price ?? ''} onInput={(event) => setText(event.currentTarget.value)} />
+        {[-5, -1, 1, 5].map((percent) => <button type="button" class="small num" aria-label={`${each.symbol} ${percent} percent`} onClick={() => nudge(percent)}>{percent > 0 ? '+' : '−'}{Math.abs(percent)}</button>)}
+      </form>
+      <input type="range" aria-label={`Move the price of ${each.symbol}`} min={middle * 0.8} max={middle * 1.2} step={middle / 2000} value={at}
+        onPointerDown={() => setBase(at)} onPointerUp={() => setBase(null)} onInput={(event) => { slide(each.mint, rounded(Number(event.currentTarget.value))); }} />
+    </li>
+  );
+}
+
+function PricesPanel() {
+  return (
+    <div class="stack">
+      <p class="soft">Type, nudge or drag. When a price is set, every order that it crosses has left “open”.</p>
+      <ul class="plain">{(sandbox.value?.tokens ?? []).map((each) => <PriceRow key={each.mint} each={each} />)}</ul>
+      <div id="playback" />
+    </div>
+  );
+}
+
+// --- clock
+
+function ClockPanel() {
+  void tick.value;
+  const frozen = sandbox.value?.clock.mode === 'frozen';
+  const [seconds, setSeconds] = useState('60');
+  const at = now();
+  const forward = (text: string) => change('Clock not moved', 'POST', '/sandbox/clock/advance', { seconds: text });
+  return (
+    <div class="stack">
+      <p class="big num">{clock(at)} <span class="soft">UTC</span></p>
+      <p class="soft num">{date(at)} · slot {sandbox.value?.chain.slot} · {frozen ? 'frozen' : 'running'}</p>
+      <div class="row">
+        <button class="primary" onClick={() => change('Clock not set', 'POST', '/sandbox/clock', { mode: frozen ? 'running' : 'frozen' })}>{frozen ? 'Run' : 'Freeze'}</button>
+        {([['+1 min', '60'], ['+1 h', '3600'], ['+1 day', '86400'], ['+1 week', '604800']] as const).map(([name, by]) => <button onClick={() => forward(by)}>{name}</button>)}
+      </div>
+      <form class="row" onSubmit={(event) => { event.preventDefault(); forward(seconds); }}>
+        <input class="num" aria-label="Seconds to move the clock forward" inputMode="decimal" value={seconds} onInput={(event) => setSeconds(event.currentTarget.value)} />
+        <button>seconds forward</button>
+      </form>
+      <p class="soft">It never goes back. What becomes due, rounds and expiries, has happened when it answers.</p>
+    </div>
+  );
+}
+
+// --- faults
+
+const COUNTED = [
+  ['failSwaps', 'fail swaps', 'the next N fills land with an error'],
+  ['dropTransactions', 'drop transactions', 'the next N sends are accepted and lost'],
+  ['loseAnswers', 'lose answers', 'the next N answers are cut after their commit'],
+  ['rateLimit', 'rate limit', 'the next N requests are answered with 429'],
+  ['failMatches', 'fail matches', 'the next N matches of a book fail'],
+  ['landDelayMs', 'land delay, ms', 'each transaction lands so much later'],
+] as const;
+/** What was armed, so that one sees it counting down, and spent. */
+const armed = signal<Partial<Record<keyof Faults, number>>>({});
+
+function without(faults: Faults): Partial<Faults> {
+  return { ...faults, expireBlockhashes: false, expireTokens: false };
+}
+
+function FaultsPanel() {
+  const faults = sandbox.value?.faults;
+  if (!faults) return null;
+  const set = async (body: Partial<Faults>) => {
+    if (await change('Fault not set', 'PUT', '/sandbox/faults', { ...without(sandbox.value!.faults), ...body })) {
+      armed.value = { ...armed.value, ...Object.fromEntries(Object.entries(body).filter(([, value]) => typeof value === 'number')) };
+    }
+  };
+  return (
+    <div class="stack">
+      <ul class="plain faults">
+        {COUNTED.map(([name, title, what]) => {
+          const left = faults[name];
+          const of = armed.value[name] ?? 0;
+          const state = left > 0 ? (name !== 'landDelayMs' && of > left ? 'counting' : 'armed') : of > 0 ? 'spent' : 'off';
+          return (
+            <li class={`fault ${state}`}>
+              <label for={`fault-${name}`}><b>{title}</b><span class="soft">{what}</span></label>
+              <span class="fault-state num">{state === 'counting' ? `${left} of ${of}` : state === 'off' ? '' : state}</span>
+              <input id={`fault-${name}`} class="num" type="number" min="0" max="1000000" value={left} onChange={(event) => set({ [name]: Number(event.currentTarget.value) })} />
+            </li>
+          );
+        })}
+        <li class={`fault ${faults.rpcDown ? 'armed' : ''}`}>
+          <label for="fault-rpc"><b>chain down</b><span class="soft">the node does not answer, until it is off again</span></label>
+          <input id="fault-rpc" type="checkbox" role="switch" checked={faults.rpcDown} onChange={(event) => set({ rpcDown: event.currentTarget.checked })} />
+        </li>
+        <li class={`fault ${faults.crash ? 'armed' : ''}`}>
+          <label for="fault-crash"><b>crash</b><span class="soft">the process kills itself at this point</span></label>
+          <select id="fault-crash" value={faults.crash ?? ''} onChange={(event) => set({ crash: event.currentTarget.value || null })}>
+            {['', 'before-commit', 'after-commit', 'before-send', 'after-send'].map((point) => <option value={point}>{point || 'never'}</option>)}
+          </select>
+        </li>
+      </ul>
+      <div class="row">
+        <button onClick={async () => { await set({ expireTokens: true }); toast('All tokens ended'); }}>Expire tokens</button>
+        <button onClick={async () => { await set({ expireBlockhashes: true }); toast('151 slots passed'); }}>Expire blockhashes</button>
+        <button onClick={async () => { if (await change('Not cleared', 'PUT', '/sandbox/faults', {})) armed.value = {}; }}>Clear all</button>
+      </div>
+    </div>
+  );
+}
+
+// --- liquidity
+
+interface Liquidity { maxInput: string | null; impactBps: number }
+
+function LiquidityRow({ each, there, onSet }: { each: Token; there: Liquidity | undefined; onSet: () => void }) {
+  const [most, setMost] = useState<string | null>(null);
+  const [impact, setImpact] = useState<string | null>(null);
+  const known = there?.maxInput ? amount(there.maxInput, each.decimals).replace(/,/g, '') : '';
+  const send = async (event: Event) => {
+    event.preventDefault();
+    const maxInput = (most ?? known).trim();
+    const body = { maxInput: maxInput ? units(maxInput, each.decimals) : null, impactBps: Number(impact ?? there?.impactBps ?? 0) };
+    if (await change('Liquidity not set', 'PUT', '/sandbox/liquidity', { [each.mint]: body })) { setMost(null); setImpact(null); toast('Liquidity set'); onSet(); }
+  };
+  return (
+    <li><form class="row" onSubmit={send}>
+      <b class="sym">{each.symbol}</b>
+      <label class="field">at most<input class="num" placeholder="any" inputMode="decimal" aria-label={`${each.symbol} that one fill takes at most`} value={most ?? known} onInput={(event) => setMost(event.currentTarget.value)} /></label>
+      <label class="field">impact, bps<input class="num" inputMode="numeric" aria-label={`Impact on ${each.symbol} in basis points`} value={impact ?? there?.impactBps ?? 0} onInput={(event) => setImpact(event.currentTarget.value)} /></label>
+      <button class="small">Set</button>
+    </form></li>
+  );
+}
+
+function LiquidityPanel() {
+  const [all, setAll] = useState<Record<string, Liquidity>>({});
+  const load = () => { attempt('Not shown', () => ask<Record<string, Liquidity>>('GET', '/sandbox/liquidity')).then((found) => found && setAll(found)); };
+  useEffect(load, []);
+  return (
+    <div class="stack">
+      <p class="soft">How much of a token one fill takes, so that larger orders fill in parts, and how far it moves the price against them.</p>
+      <ul class="plain">{(sandbox.value?.tokens ?? []).map((each) => <LiquidityRow key={each.mint} each={each} there={all[each.mint]} onSet={load} />)}</ul>
+    </div>
+  );
+}
+
+// --- wallets
+
+function Holdings({ all }: { all: { mint: string; amount: string }[] }) {
+  return <>{all.length === 0 ? 'nothing' : all.map((each) => `${amount(each.amount, decimals(each.mint))} ${symbol(each.mint)}`).join(', ')}</>;
+}
+
+function WalletsPanel() {
+  const [all, setAll] = useState<WalletRow[] | null>(null);
+  const load = () => { attempt('Not shown', () => ask<{ wallets: WalletRow[] }>('GET', '/sandbox/wallets')).then((found) => found && setAll(found.wallets)); };
+  useEffect(load, [orders.value]);
+  const [wallet, setWallet] = useState('');
+  const [sum, setSum] = useState('10');
+  const [of, setOf] = useState('SOL');
+  const fund = async (event: Event) => {
+    event.preventDefault();
+    const places = of === 'SOL' ? 9 : decimals(of);
+    const done = await attempt('Not funded', () => ask('POST', '/sandbox/airdrop', { wallet, mint: of, amount: units(sum, places) }));
+    if (done) { toast('Funded'); load(); }
+  };
+  return (
+    <div class="stack">
+      <form class="stack tight" onSubmit={fund}>
+        <input aria-label="Wallet to fund" placeholder="wallet" value={wallet} onInput={(event) => setWallet(event.currentTarget.value.trim())} />
+        <div class="row">
+          <input class="num" aria-label="Amount to fund" inputMode="decimal" value={sum} onInput={(event) => setSum(event.currentTarget.value)} />
+          <select aria-label="Token to fund" value={of} onChange={(event) => setOf(event.currentTarget.value)}>
+            <option value="SOL">SOL</option>
+            {(sandbox.value?.tokens ?? []).filter((each) => each.symbol !== 'SOL').map((each) => <option value={each.mint}>{each.symbol}</option>)}
+          </select>
+          <button>Fund</button>
+        </div>
+      </form>
+      {all?.length === 0 && <p class="soft">No wallet has a vault yet.</p>}
+      <ul class="plain wallets">
+        {(all ?? []).map((each) => (
+          <li key={each.wallet}>
+            <button class="link num" onClick={() => copy(each.wallet, 'Wallet')}>{short(each.wallet)}</button>
+            <dl>
+              <dt>wallet</dt><dd class="num">{amount(each.lamports, 9)} SOL{each.holds.length > 0 && <>, <Holdings all={each.holds} /></>}</dd>
+              <dt>vault <button class="link num" onClick={() => copy(each.vault, 'Vault')}>{short(each.vault)}</button></dt><dd class="num"><Holdings all={each.inVault} /></dd>
+            </dl>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+// --- books
+
+function Side({ levels, of, most }: { levels: Level[]; of: 'ask' | 'bid'; most: number }) {
+  return (
+    <>{(of === 'ask' ? [...levels].reverse() : levels).map((level) => (
+      <li class={`level ${of}`}>
+        <span class="depth" style={{ width: `${(Number(level.volume) / most) * 100}%` }} aria-hidden="true" />
+        <span class="num">{dollars(level.price)}</span><span class="num">{level.volume}</span><span class="num soft">{level.orders}</span>
+      </li>
+    ))}</>
+  );
+}
+
+function BooksPanel() {
+  const [books, setBooks] = useState<Book[]>([]);
+  const [chosen, setChosen] = useState('');
+  useEffect(() => { attempt('Not shown', () => ask<{ books: Book[] }>('GET', '/sandbox/books')).then((found) => found && setBooks(found.books)); }, [orders.value]);
+  const busy = books.find((each) => each.asks.length || each.bids.length || each.trades.length);
+  const book = books.find((each) => each.market === chosen) ?? busy ?? books[0];
+  if (!book) return null;
+  const [asks, bids] = [book.asks.slice(0, 12), book.bids.slice(0, 12)];
+  const most = Math.max(...[...asks, ...bids].map((level) => Number(level.volume)), 1e-12);
+  return (
+    <div class="stack">
+      <select aria-label="Market" value={book.market} onChange={(event) => setChosen(event.currentTarget.value)}>{books.map((each) => <option value={each.market}>{each.market}</option>)}</select>
+      <ul class="plain book" aria-label="Depth">
+        <li class="level head soft"><span>price</span><span>volume</span><span>orders</span></li>
+        <Side levels={asks} of="ask" most={most} />
+        <li class="level last"><b class="num">{book.last === null ? 'nothing traded yet' : dollars(book.last)}</b></li>
+        <Side levels={bids} of="bid" most={most} />
+      </ul>
+      <h3>Trades</h3>
+      {book.trades.length === 0 && <p class="soft">None.</p>}
+      <ul class="plain book">{book.trades.map((trade) => <li class={`level ${trade.taker === 'buy' ? 'bid' : 'ask'}`}><span class="num">{dollars(trade.price)}</span><span class="num">{trade.volume}</span><time class="num soft">{clock(trade.at)}</time></li>)}</ul>
+      <p class="soft">Orders of the books are in the list of orders. <button class="link" onClick={() => select(null)}>Back to it</button></p>
+    </div>
+  );
+}
+
+export function reset(): Promise<boolean> {
+  return attempt('Not reset', () => ask<Sandbox>('POST', '/sandbox/reset', {})).then((state) => state !== undefined);
+}

@@ -1,0 +1,184 @@
+// The orders of all families, and one of them with its timeline and why it waits.
+import { computed, signal } from '@preact/signals';
+import { useState } from 'preact/hooks';
+import { ask } from './api';
+import { amount, clock, date, dollars, short, span, words } from './format';
+import { asPytest } from './pytest';
+import { attempt, decimals, detail, isResting, now, orders, put, requests, select, selected, sorted, symbol, tick, toast } from './store';
+import type { Leg, Order } from './types';
+import { Virtual } from './virtual';
+import { ROLE, sign, why } from './why';
+import { Teach } from './teach';
+
+const filter = signal<'resting' | 'all'>('resting');
+const family = signal<string>('');
+const search = signal('');
+
+const shown = computed(() => {
+  const text = search.value.trim().toLowerCase();
+  return sorted.value.filter((order) =>
+    (filter.value === 'all' || isResting(order) || order.state === 'pending_withdraw' || String(order.id) === selected.value)
+    && (!family.value || order.family === family.value)
+    && (!text || `${order.id} ${order.wallet ?? order.account ?? ''} ${order.market ?? ''} ${symbol(order.inputMint)}/${symbol(order.outputMint)}`.toLowerCase().includes(text)));
+});
+
+export function kindOf(order: Order): string {
+  if (order.family === 'trigger') return order.legs?.[0]?.trailingBps !== undefined ? 'trailing' : order.orderType ?? 'trigger';
+  return order.family;
+}
+
+export function pairOf(order: Order): string {
+  return order.market ? order.market.toUpperCase() : `${symbol(order.inputMint)} › ${symbol(order.outputMint)}`;
+}
+
+function sizeOf(order: Order): string {
+  if (order.family === 'book') return `${order.side} ${order.volume}`;
+  return amount(order.amount ?? order.makingAmount, decimals(order.inputMint));
+}
+
+function atOf(order: Order): string {
+  if (order.legs) return order.legs.map((leg) => `${sign(leg)} ${dollars(leg.triggerPriceUsd)}`).join('  ');
+  if (order.family === 'book') return order.price ?? 'market';
+  if (order.rounds) return `${order.roundsFilled} of ${order.rounds} rounds`;
+  return '';
+}
+
+export function State({ state }: { state: string }) {
+  return <span class={`state s-${state}`}>{words(state)}</span>;
+}
+
+function Row({ order }: { order: Order }) {
+  const id = String(order.id);
+  void tick.value;
+  return (
+    <button data-row class="order-row" aria-pressed={selected.value === id} onClick={() => select(id)}>
+      <span class={`kind k-${kindOf(order)}`}>{kindOf(order)}</span>
+      <span class="pair">{pairOf(order)}</span>
+      <span class="num size">{sizeOf(order)}</span>
+      <span class="num at">{atOf(order)}</span>
+      <State state={order.state} />
+      <span class="why">{why(order) ?? ''}</span>
+      <span class="num soft id">{short(id)}</span>
+    </button>
+  );
+}
+
+export function Orders() {
+  const rows = shown.value;
+  const open = sorted.value.filter(isResting).length;
+  return (
+    <section class="panel orders" aria-labelledby="orders-title">
+      <header class="panel-head">
+        <h2 id="orders-title">Orders <span class="count">{orders.value.size}</span></h2>
+        <div class="segmented" role="group" aria-label="Which orders">
+          <button aria-pressed={filter.value === 'resting'} onClick={() => { filter.value = 'resting'; }}>Waiting <span class="count">{open}</span></button>
+          <button aria-pressed={filter.value === 'all'} onClick={() => { filter.value = 'all'; }}>All</button>
+        </div>
+        <select aria-label="Family" value={family.value} onChange={(event) => { family.value = event.currentTarget.value; }}>
+          <option value="">all families</option>
+          {['trigger', 'dca', 'book', 'limit', 'recurring'].map((each) => <option value={each}>{each}</option>)}
+        </select>
+        <input type="search" placeholder="id, wallet, pair" aria-label="Find an order" value={search.value} onInput={(event) => { search.value = event.currentTarget.value; }} />
+      </header>
+      <Virtual rows={rows} height={34} label="Orders" keyOf={(order) => String(order.id)} render={(order) => <Row order={order} />}
+        empty={orders.value.size === 0 ? <Teach /> : <p class="soft">Nothing waits. <button class="link" onClick={() => { filter.value = 'all'; }}>Show all {orders.value.size}</button></p>} />
+    </section>
+  );
+}
+
+// --- one order
+
+const FIELD = { trigger: 'triggerPriceUsd', take_profit: 'tpPriceUsd', stop_loss: 'slPriceUsd' } as const;
+
+export function fieldOf(leg: Leg): string {
+  return FIELD[leg.role];
+}
+
+export async function amend(order: Order, body: Record<string, unknown>): Promise<boolean> {
+  const answer = await attempt('Not amended', () => ask<Order>('PATCH', `/sandbox/orders/${order.id}`, body));
+  if (answer) { put(answer); toast('Amended'); }
+  return answer !== undefined;
+}
+
+export async function cancel(order: Order): Promise<boolean> {
+  const answer = await attempt('Not cancelled', () => ask<Order>('DELETE', `/sandbox/orders/${order.id}`));
+  if (answer) { put(answer); toast(order.family === 'book' ? 'Cancelled' : 'Cancelled: nothing fills any more, its wallet withdraws'); }
+  return answer !== undefined;
+}
+
+export async function copy(text: string, what: string): Promise<void> {
+  await attempt('Not copied', async () => { await navigator.clipboard.writeText(text); toast(`${what} copied`); });
+}
+
+function LegEditor({ order, leg, armed }: { order: Order; leg: Leg; armed: boolean }) {
+  const trails = leg.trailingBps !== undefined;
+  const current = trails ? String(leg.trailingBps) : leg.triggerPriceUsd;
+  const [text, setText] = useState<string | null>(null);
+  const name = `${ROLE[leg.role]}${trails ? ', trailing basis points' : ', price in dollars'}`;
+  const send = async (event: Event) => {
+    event.preventDefault();
+    if (text === null || text === current) return;
+    if (await amend(order, trails ? { trailingBps: Number(text) } : { [fieldOf(leg)]: text })) setText(null);
+  };
+  const fixed = order.state !== 'open';
+  return (
+    <form class={`leg ${armed ? '' : 'unarmed'}`} onSubmit={send}>
+      <span class={`dot r-${trails ? 'trailing' : leg.role}`} aria-hidden="true" />
+      <span>{ROLE[leg.role]} {sign(leg)}</span>
+      <input class="num" aria-label={name} value={text ?? current} disabled={fixed} inputMode="decimal" onInput={(event) => setText(event.currentTarget.value)} />
+      {trails && <span class="soft num">bps behind {dollars(leg.watermarkUsd)}: {dollars(leg.triggerPriceUsd)}</span>}
+      {!fixed && text !== null && text !== current && <button class="primary small">Amend</button>}
+      {!armed && <span class="soft">waits for its entry</span>}
+    </form>
+  );
+}
+
+export function OrderDetail() {
+  const order = detail.value;
+  void tick.value;
+  if (!order) {
+    return <div class="empty"><p class="soft">{selected.value ? 'Loading…' : 'Choose an order to see what happened to it, and why it waits.'}</p></div>;
+  }
+  const id = String(order.id);
+  const waits = why(order);
+  const [mine, other] = [order.wallet ? 'wallet' : 'account', order.wallet ?? order.account];
+  const asked = requests.value.filter((each) => each.orderId === id).length;
+  const filled = order.amount && order.remaining ? 1 - Number(order.remaining) / Number(order.amount) : 0;
+  return (
+    <article class="detail" aria-label={`Order ${id}`}>
+      <header>
+        <h2><span class={`kind k-${kindOf(order)}`}>{kindOf(order)}</span> {pairOf(order)}</h2>
+        <State state={order.state} />
+        <button class="icon" aria-label="Close the order" onClick={() => select(null)}>×</button>
+      </header>
+      {waits && <p class="why-not"><b>Why not yet?</b> {waits}</p>}
+      {order.legs && <div class="legs">{order.legs.map((leg, number) => <LegEditor key={`${id}:${number}`} order={order} leg={leg} armed={order.armedLegs?.includes(number) ?? true} />)}</div>}
+      <dl>
+        <dt>id</dt><dd><button class="link num" title="Copy" onClick={() => copy(id, 'Id')}>{id}</button></dd>
+        {other && <><dt>{mine}</dt><dd><button class="link num" title="Copy" onClick={() => copy(other, 'Address')}>{short(other)}</button></dd></>}
+        {order.amount && <><dt>sells</dt><dd class="num">{amount(order.amount, decimals(order.inputMint))} {symbol(order.inputMint)}{filled > 0 && <span class="soft"> · {Math.round(filled * 100)} % done</span>}</dd></>}
+        {order.received && order.received !== '0' && <><dt>received</dt><dd class="num">{amount(order.received, decimals(order.outputMint))} {symbol(order.outputMint)}</dd></>}
+        {order.rounds !== undefined && <><dt>rounds</dt><dd class="num">{order.roundsFilled} of {order.rounds}, every {span((order.intervalSeconds ?? 0) * 1000)}</dd></>}
+        {order.family === 'book' && <><dt>{order.side}</dt><dd class="num">{order.volume} at {order.price ?? 'market'}{order.stopPrice ? `, stop ${order.stopPrice}` : ''} · {order.executed} done</dd></>}
+        {order.makingAmount && <><dt>makes</dt><dd class="num">{amount(order.makingAmount, decimals(order.inputMint))} {symbol(order.inputMint)} for {amount(order.takingAmount, decimals(order.outputMint))} {symbol(order.outputMint)}</dd></>}
+        {order.expiresAt && <><dt>expires</dt><dd class="num">{date(order.expiresAt)} {clock(order.expiresAt)}{isResting(order) && <span class="soft"> · in {span(order.expiresAt - now())}</span>}</dd></>}
+        {asked > 0 && <><dt>requests</dt><dd class="num">{asked}</dd></>}
+      </dl>
+      <div class="row">
+        {isResting(order) && order.family !== 'limit' && order.family !== 'recurring' && <button class="danger" onClick={() => cancel(order)}>Cancel order</button>}
+        <button onClick={() => copy(asPytest(order), 'Test')}>Copy as pytest</button>
+        <button onClick={() => copy(`curl -s ${location.origin}/sandbox/orders/${id}`, 'Command')}>Copy as curl</button>
+      </div>
+      <h3>What happened</h3>
+      <ol class="timeline">
+        {[...(order.timeline ?? [])].reverse().map((entry) => (
+          <li class={`e-${entry.event}`}>
+            <div><b>{words(entry.event)}</b><time class="num soft" title={date(entry.at)}>{clock(entry.at, true)}</time></div>
+            {entry.reason && <p>{entry.reason}</p>}
+            <p class="soft num">{entry.seq !== undefined && <>seq {entry.seq} · </>}{words(entry.cause)}{entry.txSignature && <> · <button class="link" title="Copy the signature" onClick={() => copy(entry.txSignature ?? '', 'Signature')}>tx {short(entry.txSignature)}</button></>}</p>
+          </li>
+        ))}
+      </ol>
+    </article>
+  );
+}

@@ -1,0 +1,320 @@
+// The console in Chromium, for a test that writes a line of JSON for each call: {"page": <url of the venue>, "call": <one
+// of the scenarios below>, "given": [...]}. The answer is a line too: {"value", "sent"}, or {"error"}. A scenario fails when
+// the page says anything on its console, or breaks its content security policy. The browser ends with the input.
+import { spawn, spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import chromium from '@sparticuz/chromium';
+import { chromium as playwright } from 'playwright-core';
+
+const CALL_MS_MAX = 30_000;
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+const says = (line) => console.log(JSON.stringify(line));
+const executablePath = await chromium.executablePath();
+const { status, stdout, stderr, error } = spawnSync(executablePath, ['--version'], { encoding: 'utf8' });
+if (status !== 0) {
+  says({ cannot: error?.message ?? stderr.trim() });
+  process.exit(0);
+}
+// The npm package's own configuration names no font for `system-ui` and `monospace`, and Chromium ends where it finds none.
+const family = (name, font) => `<alias><family>${name}</family><prefer>${font.map((each) => `<family>${each}</family>`).join('')}</prefer></alias>`;
+const configuration = join(tmpdir(), 'console-fonts.conf');
+writeFileSync(configuration, `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>
+<dir>${join(tmpdir(), 'fonts')}</dir><dir>/usr/share/fonts</dir><cachedir>${join(tmpdir(), 'console-fonts')}</cachedir>
+${['system-ui', 'sans-serif'].map((name) => family(name, ['Open Sans', 'DejaVu Sans'])).join('')}
+${['ui-monospace', 'monospace'].map((name) => family(name, ['DejaVu Sans Mono', 'Liberation Mono', 'Open Sans'])).join('')}
+</fontconfig>`);
+const browser = await playwright.launch({ executablePath, env: { ...process.env, FONTCONFIG_FILE: configuration } });
+says({ version: stdout.trim() });
+
+const ask = async (base, method, path, body) => {
+  const answer = await fetch(base + path, { method, headers: body && { 'content-type': 'application/json' }, body: body && JSON.stringify(body) });
+  return answer.json();
+};
+
+function must(holds, what) {
+  if (!holds) throw new Error(what);
+}
+
+/** Asks until it is so. */
+async function until(what, asks) {
+  const end = Date.now() + 10_000;
+  for (;;) {
+    const found = await asks();
+    if (found) return found;
+    if (Date.now() > end) throw new Error(`${what}: not after 10 s`);
+    await new Promise((resolve) => { setTimeout(resolve, 50); });
+  }
+}
+
+const orderOf = (base, id) => ask(base, 'GET', `/sandbox/orders/${id}`);
+const grip = (page, key) => page.locator(`[data-line="${key}"]`);
+const row = (page, id) => page.locator('.order-row', { hasText: id.slice(-8) });
+const drawer = async (page, name) => {
+  await page.locator(`[data-drawer="${name}"]`).click();
+  return page.locator('.drawer');
+};
+
+async function violations(page, where) {
+  await page.evaluate(axe);
+  const found = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
+  return found.violations.map(({ id, nodes }) => `${where}: ${id}: ${nodes.map((node) => node.html.slice(0, 120)).join(' | ')}`);
+}
+
+const scenarios = {
+  /** An empty venue teaches; one button places an order of each kind. */
+  async teaches(page, base) {
+    await page.getByRole('heading', { name: 'No orders yet' }).waitFor();
+    await page.getByRole('button', { name: 'Place four orders' }).click();
+    await until('seven lines', async () => (await page.locator('.grip').count()) === 7);
+    const kinds = await page.locator('.order-row .kind').allTextContents();
+    const brackets = await page.locator('.bracket').evaluateAll((all) => all.map((each) => each.getAttribute('class')));
+    return { kinds: kinds.sort(), brackets: brackets.sort(), trails: await page.locator('.trail').count(), unarmed: await page.locator('.handle.unarmed').count() };
+  },
+
+  async drags(page, base, id, leg) {
+    const handle = grip(page, `${id}:${leg}`);
+    await handle.waitFor();
+    const before = Number(await handle.getAttribute('aria-valuenow'));
+    const box = await handle.boundingBox();
+    await page.mouse.move(box.x + 20, box.y + 10);
+    await page.mouse.down();
+    await page.mouse.move(box.x + 20, box.y + 30, { steps: 4 });
+    await until('it follows the pointer', async () => Number(await handle.getAttribute('aria-valuenow')) < before);
+    const shown = Number(await handle.getAttribute('aria-valuenow'));
+    must(Number((await orderOf(base, id)).legs[leg].triggerPriceUsd) === before, 'nothing is amended while it is dragged');
+    await page.mouse.up();
+    await until('amended', async () => Number((await orderOf(base, id)).legs[leg].triggerPriceUsd) === shown);
+    return { before, shown };
+  },
+
+  async escapes(page, base, id) {
+    const handle = grip(page, `${id}:0`);
+    const before = await handle.getAttribute('aria-valuenow');
+    await handle.focus();
+    await page.keyboard.press('ArrowUp');
+    await until('the arrow moves it', async () => (await handle.getAttribute('aria-valuenow')) !== before);
+    await page.keyboard.press('Escape');
+    await until('restored', async () => (await handle.getAttribute('aria-valuenow')) === before);
+    return (await orderOf(base, id)).timeline.length;
+  },
+
+  /** Nothing but keys: to the line, three steps up, Enter; then Delete. */
+  async keys(page, base, id) {
+    await grip(page, `${id}:0`).waitFor();
+    for (let presses = 0; presses < 60; presses++) {
+      await page.keyboard.press('Tab');
+      if (await page.evaluate((key) => document.activeElement?.dataset.line === key, `${id}:0`)) break;
+    }
+    const before = Number(await grip(page, `${id}:0`).getAttribute('aria-valuenow'));
+    for (let steps = 0; steps < 3; steps++) await page.keyboard.press('ArrowUp');
+    await page.keyboard.press('Enter');
+    const amended = await until('amended', async () => {
+      const at = Number((await orderOf(base, id)).legs[0].triggerPriceUsd);
+      return at > before && at;
+    });
+    await until('the line is focused still', () => page.evaluate((key) => document.activeElement?.dataset.line === key, `${id}:0`));
+    await page.keyboard.press('Delete');
+    await until('cancelled', async () => (await orderOf(base, id)).rawState === 'ready_to_cancel');
+    await until('its line is gone', async () => (await grip(page, `${id}:0`).count()) === 0);
+    await page.keyboard.press('p');
+    await page.locator('.drawer').getByRole('heading', { name: 'Prices' }).waitFor();
+    must(await page.evaluate(() => document.activeElement?.id === 'drawer-title'), 'the drawer has the focus');
+    await page.keyboard.press('Escape');
+    await until('the drawer is closed', async () => (await page.locator('.drawer').count()) === 0);
+    must(await page.evaluate(() => document.activeElement?.dataset.drawer === 'prices'), 'the focus is where it came from');
+    return { before, amended };
+  },
+
+  async cancelsByPointer(page, base, id) {
+    await page.locator('.handle', { has: grip(page, `${id}:0`) }).getByRole('button').click();
+    await until('cancelled', async () => (await orderOf(base, id)).rawState === 'ready_to_cancel');
+    return (await orderOf(base, id)).timeline.at(-1).reason;
+  },
+
+  /** An order that fills while one looks at it. */
+  async shows(page, base, id, mint) {
+    await row(page, id).click();
+    await page.locator('.why-not').getByText('triggers at').waitFor();
+    const why = await page.locator('.why-not').textContent();
+    await page.locator('.leg input').fill('155');
+    await page.locator('.leg').getByRole('button', { name: 'Amend' }).click();
+    await page.locator('.timeline').getByText('order amended').waitFor();
+    await page.getByRole('button', { name: 'Copy as pytest' }).click();
+    const copied = await until('copied', () => page.evaluate(() => navigator.clipboard.readText()));
+    await ask(base, 'PUT', '/sandbox/prices', { [mint]: '156' });
+    await page.locator('.timeline').getByText('fill landed').waitFor();
+    await page.locator('.detail .state', { hasText: 'filled' }).waitFor();
+    await page.getByRole('tab', { name: /Requests/ }).click();
+    await page.locator('.request-row', { hasText: '/orders/price' }).first().click();
+    await page.locator('.requests, .detail').getByText('(hidden)').first().waitFor();
+    await page.getByRole('button', { name: 'Copy as curl' }).click();
+    const curl = await until('curl', async () => {
+      const text = await page.evaluate(() => navigator.clipboard.readText());
+      return text.startsWith('curl') && text;
+    });
+    return { why, copied, curl };
+  },
+
+  async controls(page, base, mint, wallet) {
+    const sandbox = () => ask(base, 'GET', '/sandbox');
+    const priceOf = async () => (await sandbox()).tokens.find((each) => each.mint === mint).price;
+    const field = page.getByLabel(/^Price of SOL: type/);
+    await field.fill('151.5');
+    await field.press('Enter');
+    await until('typed', async () => (await priceOf()) === '151.5');
+
+    let open = await drawer(page, 'prices');
+    await open.getByRole('button', { name: 'SOL 1 percent' }).click();
+    await until('nudged', async () => Number(await priceOf()) > 152.9);
+    const slider = open.getByRole('slider', { name: 'Move the price of SOL' });
+    const box = await slider.boundingBox();
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.45, box.y + box.height / 2, { steps: 5 });
+    await page.mouse.up();
+    await until('dragged', async () => Number(await priceOf()) < 152);
+
+    open = await drawer(page, 'clock');
+    await open.getByRole('button', { name: 'Freeze' }).click();
+    await until('frozen', async () => (await sandbox()).clock.mode === 'frozen');
+    const at = (await sandbox()).now;
+    await open.getByRole('button', { name: '+1 h' }).click();
+    await until('advanced', async () => (await sandbox()).now === at + 3_600_000);
+    await open.getByLabel('Seconds to move the clock forward').fill('1.5');
+    await open.getByRole('button', { name: 'seconds forward' }).click();
+    await until('advanced again', async () => (await sandbox()).now === at + 3_601_500);
+    await open.getByRole('button', { name: 'Run' }).click();
+    await until('running', async () => (await sandbox()).clock.mode === 'running');
+
+    open = await drawer(page, 'faults');
+    await open.getByLabel('rate limit').fill('2');
+    await open.getByLabel('rate limit').press('Enter');
+    const state = open.locator('.fault', { hasText: 'rate limit' }).locator('.fault-state');
+    const states = [];
+    for (const [wanted, next] of [['armed', true], ['1 of 2', true], ['spent', false]]) {
+      await until(wanted, async () => (await state.textContent()) === wanted);
+      states.push(wanted);
+      if (next) await fetch(`${base}/trigger/v2/orders/history`);
+    }
+    await open.getByLabel('chain down').check();
+    await until('down', async () => (await sandbox()).faults.rpcDown);
+    await page.locator('[data-drawer="faults"] .badge').waitFor();
+    await open.getByRole('button', { name: 'Clear all' }).click();
+    await until('cleared', async () => !(await sandbox()).faults.rpcDown);
+
+    open = await drawer(page, 'liquidity');
+    await open.getByLabel('SOL that one fill takes at most').fill('0.5');
+    await open.getByLabel('Impact on SOL in basis points').fill('25');
+    await open.locator('li', { hasText: 'SOL' }).getByRole('button', { name: 'Set' }).click();
+    const liquidity = await until('set', async () => (await ask(base, 'GET', '/sandbox/liquidity'))[mint]);
+
+    open = await drawer(page, 'wallets');
+    await open.getByLabel('Wallet to fund').fill(wallet);
+    await open.getByLabel('Amount to fund').fill('2.5');
+    await open.getByRole('button', { name: 'Fund' }).click();
+    const lamports = await until('funded', async () => {
+      const { result } = await ask(base, 'POST', '/rpc', { jsonrpc: '2.0', id: 1, method: 'getBalance', params: [wallet] });
+      return result.value;
+    });
+
+    open = await drawer(page, 'books');
+    await open.getByLabel('Market').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'Light' }).click();
+    must((await page.locator('html').getAttribute('data-theme')) === 'light', 'the switch switches');
+    return { states, liquidity, lamports };
+  },
+
+  async races(page, base, times) {
+    const open = await drawer(page, 'race');
+    const results = [];
+    for (let left = times; left > 0; left--) {
+      await open.getByRole('button', { name: 'Race a cancel' }).click();
+      await until('judged', async () => (await open.locator('[role=status]').textContent()).includes(`of ${results.length + 1},`));
+      const verdict = await open.locator('.verdict').innerText();
+      await open.getByRole('button', { name: 'Show the order' }).click();
+      const id = await page.locator('.detail').getAttribute('aria-label');
+      results.push({ verdict, order: await orderOf(base, id.split(' ')[1]) });
+    }
+    return results;
+  },
+
+  /** The venue is killed under the page, and started again by `command`. Its process stays, for the test to stop. */
+  async reconnects(page, base, pid, command) {
+    await page.getByText('live', { exact: true }).waitFor();
+    const before = await page.locator('.order-row').count();
+    process.kill(pid, 'SIGKILL');
+    await page.getByText('not connected').waitFor();
+    const again = spawn(command[0], command.slice(1), { stdio: 'ignore', detached: true });
+    again.unref();
+    await page.getByText('live', { exact: true }).waitFor({ timeout: 25_000 });
+    await page.locator('.order-row').first().waitFor();
+    await ask(base, 'PUT', '/sandbox/prices', { SOL: '152.75' });
+    await until('the new price', async () => (await page.getByLabel(/^Price of SOL: type/).inputValue()) === '152.75');
+    return { pid: again.pid, before, after: await page.locator('.order-row').count() };
+  },
+
+  async scrolls(page) {
+    const list = page.getByRole('region', { name: 'Orders', exact: true });
+    await list.waitFor();
+    const counts = [];
+    for (const to of [0, 0.5, 1]) {
+      await list.evaluate((element, share) => { element.scrollTop = element.scrollHeight * share; }, to);
+      await page.waitForTimeout(100);
+      counts.push(await page.locator('.order-row').count());
+    }
+    return { counts, total: await page.locator('#orders-title .count').textContent(), handles: await page.locator('.grip').count() };
+  },
+
+  async axe(page, base, id, scheme, width) {
+    await page.setViewportSize({ width, height: 880 });
+    await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
+    await page.waitForTimeout(150);
+    const found = await violations(page, 'the first screen');
+    await row(page, id).first().click();
+    await page.locator('.timeline').waitFor();
+    found.push(...await violations(page, 'an order'));
+    for (const name of ['race', 'prices', 'clock', 'faults', 'liquidity', 'wallets', 'books']) {
+      await page.locator(`[data-drawer="${name}"]`).click();
+      await page.locator('.drawer h2').waitFor();
+      found.push(...await violations(page, name));
+      await page.keyboard.press('Escape');
+    }
+    await page.getByRole('tab', { name: /Requests/ }).click();
+    await page.locator('.request-row').first().click();
+    await page.locator('.detail pre').first().waitFor();
+    found.push(...await violations(page, 'a request'));
+    return found;
+  },
+};
+
+async function answers({ page: url, call, given }) {
+  const base = url.replace(/\/$/, '');
+  const context = await browser.newContext({ viewport: { width: 1400, height: 900 }, colorScheme: 'dark', locale: 'en-US', permissions: ['clipboard-read', 'clipboard-write'] });
+  try {
+    const page = await context.newPage();
+    const sent = [];
+    const complaints = [];
+    page.on('request', (request) => sent.push({ method: request.method(), url: request.url(), headers: request.headers() }));
+    page.on('console', (line) => complaints.push(`${line.type()}: ${line.text()}`));
+    page.on('pageerror', (problem) => complaints.push(problem.message));
+    await page.goto(url, { timeout: CALL_MS_MAX });
+    await page.getByText('live', { exact: true }).waitFor();
+    const value = await scenarios[call](page, base, ...given);
+    const strange = complaints.filter((each) => !(call === 'reconnects' && each.includes('net::ERR_')) && !(call === 'races' && each.includes('status of 400')));
+    must(strange.length === 0, `the page complains: ${strange.join('; ')}`);
+    return { value, sent };
+  } catch (problem) {
+    return { error: problem.message };
+  } finally {
+    await context.close();
+  }
+}
+
+for await (const line of createInterface({ input: process.stdin })) says(await answers(JSON.parse(line)));
+await browser.close();

@@ -1,0 +1,196 @@
+"""The console at `/`, in a real browser, beside a venue of its own: each control, by pointer and by keyboard alone."""
+
+import os
+import platform
+import re
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from solders.keypair import Keypair
+
+from tests.clients.browser import Browser, CannotRun, running_browser
+from tests.clients.node import CLIENTS
+from tests.end_to_end.conftest import with_funds
+from tests.end_to_end.trader import Trader, oco, single
+from tests.end_to_end.venue import LAUNCH, SOL, Venue, running_venue
+
+SELL = single(sell=1 * SOL, above=160)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        pytest.skip("the npm package's Chromium is for Linux on x86-64")
+    directory = tmp_path_factory.mktemp("browser")
+    try:
+        with running_browser(directory, CLIENTS / "console.mjs") as browser:
+            yield browser
+    except CannotRun as why:
+        pytest.skip(f"Chromium does not run on this machine: {why}")
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)  # Chromium is large.
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
+    with running_venue(tmp_path_factory.mktemp("console"), confirm_timeout_ms=5_000) as venue:
+        yield venue
+
+
+@pytest.fixture
+def empty(own: Venue) -> Venue:
+    """Nobody else's orders are on the chart."""
+    own.resets()
+    return own
+
+
+@pytest.fixture
+def owner(empty: Venue) -> Trader:
+    return with_funds(Trader(empty))
+
+
+def does(browser: Browser, venue: Venue, scenario: str, *given: object) -> Any:
+    return browser.calls(f"{venue.url}/", scenario, *given).value
+
+
+def legs_of(venue: Venue, order: str) -> list[str]:
+    return [leg["triggerPriceUsd"] for leg in venue.ask("GET", f"/sandbox/orders/{order}").ok()["legs"]]
+
+
+def last_of(venue: Venue, order: str) -> tuple[str, str]:
+    entry = venue.ask("GET", f"/sandbox/orders/{order}").ok()["timeline"][-1]
+    return entry["event"], entry["reason"]
+
+
+def test_an_empty_venue_teaches(browser: Browser, empty: Venue) -> None:
+    assert does(browser, empty, "teaches") == {
+        "kinds": ["oco", "otoco", "single", "trailing"],
+        "brackets": ["bracket b-oco", "bracket b-otoco"],
+        "trails": 1,
+        "unarmed": 2,
+    }
+    assert empty.audit()["ok"]
+
+
+def test_a_line_is_dragged_to_amend(browser: Browser, empty: Venue, owner: Trader) -> None:
+    order = owner.places(oco(sell=1 * SOL, take_profit=165, stop_loss=140))
+    dragged = does(browser, empty, "drags", order, 0)
+    assert dragged["before"] == 165
+    assert legs_of(empty, order) == [str(dragged["shown"]).removesuffix(".0"), "140"]
+    assert last_of(empty, order) == ("order_amended", "the operator asked for it")
+
+
+def test_a_line_that_is_let_go_of_goes_back(browser: Browser, empty: Venue, owner: Trader) -> None:
+    order = owner.places(SELL)
+    assert does(browser, empty, "escapes", order) == 2
+    assert legs_of(empty, order) == ["160"]
+
+
+def test_by_keyboard_alone(browser: Browser, empty: Venue, owner: Trader) -> None:
+    order = owner.places(SELL)
+    done = does(browser, empty, "keys", order)
+    assert done["amended"] == pytest.approx(160.3)
+    assert last_of(empty, order) == ("cancel_requested", "the operator asked for it")
+
+
+def test_a_line_is_cancelled_by_its_button(browser: Browser, empty: Venue, owner: Trader) -> None:
+    assert does(browser, empty, "cancelsByPointer", owner.places(SELL)) == "the operator asked for it"
+
+
+def test_an_order_is_followed_from_why_not_to_its_fill(browser: Browser, empty: Venue, owner: Trader) -> None:
+    order = owner.places(SELL)
+    shown = does(browser, empty, "shows", order, SOL.mint)
+    assert shown["why"].endswith("triggers at ≥ 160.00; SOL is 150.00, 6.67 % away")
+    assert 'w.trigger.place("SOL", 1, "USDC", above="155")' in shown["copied"]
+    compile(shown["copied"], "copied", "exec")
+    assert shown["curl"].startswith(f"curl -X POST '{empty.url}/trigger/v2/orders/price")
+
+
+def test_each_control(browser: Browser, empty: Venue) -> None:
+    wallet = str(Keypair().pubkey())
+    done = does(browser, empty, "controls", SOL.mint, wallet)
+    assert done["states"] == ["armed", "1 of 2", "spent"]
+    assert done["liquidity"] == {"maxInput": "500000000", "impactBps": 25}
+    assert done["lamports"] == 2_500_000_000
+    empty.deepens_pools()
+
+
+def test_a_race_is_judged_as_the_journal_has_it(browser: Browser, empty: Venue) -> None:
+    for race in does(browser, empty, "races", 2):
+        events = {entry["event"]: entry["seq"] for entry in race["order"]["timeline"]}
+        if "fill_landed" in events:
+            assert "The fill won" in race["verdict"]
+            assert "cancel_requested" not in events
+        else:
+            assert "The cancel won" in race["verdict"]
+            assert str(events["cancel_requested"]) in race["verdict"]
+            assert race["order"]["state"] == "cancelled"
+        assert re.search(r"in slot \d+, no error", race["verdict"])
+        assert "empty, and closed" in race["verdict"]
+    assert empty.audit()["ok"]
+
+
+def test_a_thousand_orders_are_a_few_rows(browser: Browser, empty: Venue, owner: Trader) -> None:
+    """Two hundred, for the sake of time: what is in the page does not grow with them."""
+    empty.gives(owner.wallet, 300 * SOL)
+    for number in range(200):
+        owner.places(single(sell=1 * SOL, above=155 + number / 10))
+    seen = does(browser, empty, "scrolls")
+    assert seen["total"] == "200"
+    assert max(seen["counts"]) < 60
+    assert seen["handles"] <= 36
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize("width", [1400, 400])
+def test_nothing_keeps_anybody_out(browser: Browser, empty: Venue, owner: Trader, scheme: str, width: int) -> None:
+    """axe-core finds no violation on the first screen, with an order, with each drawer and with a request open."""
+    owner.places(oco(sell=1 * SOL, take_profit=165, stop_loss=140))
+    order = owner.places(SELL)
+    assert does(browser, empty, "axe", order, scheme, width) == []
+
+
+def test_the_page_lets_nothing_in(empty: Venue) -> None:
+    for path in ("/", "/console/console.js", "/console/console.css", "/console/NOTICE.txt"):
+        answer = empty.ask("GET", path)
+        assert answer.status == 200
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        policy = answer.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+        assert "unsafe" not in policy
+        again = empty.ask("GET", path, headers={"if-none-match": answer.headers["etag"]})
+        assert (again.status, again.raw) == (304, b"")
+    assert empty.ask("GET", "/console/../settings.py").status == 404
+    assert b"TradingView Lightweight Charts" in empty.ask("GET", "/console/NOTICE.txt").raw
+
+
+def test_it_comes_back_after_the_venue_was_killed(browser: Browser, tmp_path: Path) -> None:
+    with running_venue(tmp_path) as first:
+        with_funds(Trader(first)).places(SELL)
+        command = [*LAUNCH, "--port", str(first.port), "--data", str(tmp_path / "data")]
+        try:
+            done = does(browser, first, "reconnects", first.process.pid, command)
+        finally:
+            first.hang_up()
+            first.process.wait(10)
+        try:
+            assert (done["before"], done["after"]) == (1, 1)
+        finally:
+            os.kill(done["pid"], signal.SIGTERM)
+            _wait_for_end(done["pid"])
+        first.stop = lambda: None  # type: ignore[method-assign]  # It is gone already.
+
+
+def _wait_for_end(pid: int) -> None:
+    for _ in range(100):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        threading.Event().wait(0.1)

@@ -1,0 +1,47 @@
+"""The console that is served is the one that the sources make."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from console import build
+
+needs_node = pytest.mark.skipif(not build.can_build(), reason="needs Node and the console's packages: `make test`")
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+@needs_node
+def test_the_sources_make_the_committed_bytes(tmp_path: Path) -> None:
+    made = tmp_path / "built"
+    build.build(made)
+    committed = contents(build.BUILT)
+    assert contents(made).keys() == committed.keys()
+    wrong = [name for name, content in contents(made).items() if content != committed[name]]
+    assert not wrong, "run `make console`"
+
+
+@needs_node
+def test_the_sources_have_the_types_that_they_say() -> None:
+    build.check_types()
+
+
+def test_every_package_has_one_version_and_no_address() -> None:
+    described = json.loads((build.HERE / "package.json").read_text())
+    for versions in (described["dependencies"], described["devDependencies"]):
+        assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in versions.values())
+    assert '"resolved"' not in (build.HERE / "package-lock.json").read_text()
+
+
+def test_what_is_served_comes_from_nowhere_else() -> None:
+    """The one link that leads outside is the chart library's, which asks for it."""
+    page, script, style = ((build.BUILT / name).read_text() for name in ("index.html", "console.js", "console.css"))
+    own = {"https://www.tradingview.com/", "http://www.w3.org/"}
+    outside = {url for url in re.findall(r"https?://[\w.-]+\.[a-z]{2,}/", page + script + style) if url not in own}
+    assert outside <= {"https://www.apache.org/", "https://github.com/"}
+    assert "<script>" not in page
+    assert "<style" not in page
