@@ -42,7 +42,9 @@ from countermand.sandbox.faults import (
     WorldFaults,
 )
 from countermand.sandbox.gateway_faults import FaultyApp, GatewayFaults
+from countermand.sandbox.market_maker import MarketMakers
 from countermand.sandbox.orders import OrderInspector
+from countermand.sandbox.playback import Playbacks
 from countermand.sandbox.pool import LIQUIDITY_USD, SandboxPool, pool_account, sandbox_accounts
 from countermand.sandbox.sandbox import Sandbox, SandboxDependencies, stored_clock, stored_seed
 from countermand.sandbox.snapshots import Snapshots
@@ -104,7 +106,11 @@ async def sandbox_app(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIte
                 taken=taken,
             )
             with families_of(infra, pool, _UNIT_PRICES, faults) as families:
-                yield _assembled(families, chain, world, faults, pool, seed, dsn)
+                assembled = _assembled(families, chain, world, faults, pool, seed, dsn)
+                try:
+                    yield assembled
+                finally:
+                    assembled.sandbox.end_all()
         finally:
             await chain.close()
 
@@ -154,7 +160,12 @@ def _mount(app: FalconApp, families: Families, sandbox: Sandbox, snapshots: Snap
         infra.prices.price_of,
         infra.clock.now,
     )
-    resource = routes.SandboxResource(sandbox, tanx, lambda: _audited(infra.stores.trigger), inspector, snapshots)
+    playbacks = Playbacks(sandbox, infra.prices)
+    makers = MarketMakers(book.service, infra.stores.members, infra.clock.now)
+    sandbox.end_what_runs += [playbacks.stop, makers.end]
+    resource = routes.SandboxResource(
+        sandbox, tanx, lambda: _audited(infra.stores.trigger), inspector, snapshots, playbacks, makers
+    )
     routes.mount(app, resource)
 
 
