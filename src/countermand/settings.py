@@ -42,6 +42,7 @@ class Settings:
     `trust_proxy`: the clients of a proxy are let into the sandbox.
     `announce`: the file that says where the venue is, once it is ready.
     `end_with_stdin`: the end of standard input stops it. `throwaway`: its data need not outlive a power cut.
+    `demo`: somebody trades in the sandbox.
     `cors_origins`: `*` or origins. `master_seed`: the file of the vaults' secret; None means one in the data directory.
     """
 
@@ -66,6 +67,7 @@ class Settings:
     announce: Path | None = None
     end_with_stdin: bool = False
     throwaway: bool = False
+    demo: bool = False
 
     def __post_init__(self) -> None:
         _check_network(self)
@@ -98,6 +100,7 @@ def settle(
     announce: Path | None = None,
     end_with_stdin: bool = False,
     throwaway: bool = False,
+    demo: bool = False,
     environ: Mapping[str, str] | None = None,
 ) -> Settings:
     """Fills in what depends on other choices, and reads the API keys. Raises `StartRefused`."""
@@ -125,6 +128,7 @@ def settle(
         announce=announce,
         end_with_stdin=end_with_stdin,
         throwaway=throwaway,
+        demo=demo,
     )
 
 
@@ -205,6 +209,8 @@ def _check_database(url: str | None) -> None:
 def _check_sandbox(settings: Settings) -> None:
     if settings.throwaway and not settings.sandbox:
         raise StartRefused("--throwaway could lose what a venue promised; leave it out, or serve a sandbox")
+    if settings.demo and not settings.sandbox:
+        raise StartRefused("--demo invents money and orders, which takes a sandbox; leave it out")
     if settings.throwaway and settings.database_url is not None:
         raise StartRefused("--throwaway is for the embedded PostgreSQL; leave it out, or --database-url")
     if not settings.sandbox or settings.i_know_what_i_do:

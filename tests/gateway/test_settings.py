@@ -71,6 +71,7 @@ def test_an_unusable_key_is_not_shown(tmp_path: Path) -> None:
         ({"seed": 1 << 64}, ["--seed 18446744073709551616"]),
         ({"seed": 7, "sandbox": False}, ["--seed 7", "leave it out"]),
         ({"throwaway": True, "sandbox": False}, ["--throwaway", "leave it out"]),
+        ({"demo": True, "sandbox": False}, ["--demo", "leave it out"]),
         ({"throwaway": True, "database_url": "postgresql://h/d"}, ["--throwaway", "embedded PostgreSQL"]),
         ({"confirm_timeout_ms": 0}, ["--confirm-timeout-ms 0"]),
         ({"confirm_timeout_ms": 600_001}, ["--confirm-timeout-ms 600001"]),

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from tests.docs.blocks import ROOT, blocks
+from tests.testkit.test_exec import exec_
 from tests.testkit.test_plugin import pytest_in
 
+OTHERS = ROOT / "docs" / "how-to" / "test-in-any-language.md"
 PAGE = ROOT / "docs" / "how-to" / "test-with-pytest.md"
 
 
@@ -13,4 +15,12 @@ def test_the_tests_of_the_page_pass(tmp_path: Path) -> None:
     (ini,) = (block.code for block in blocks(PAGE) if block.language == "ini")
     done = pytest_in(tmp_path, "\n".join(code), ini=ini.removeprefix("[pytest]\n"))
     assert done.returncode == 0, done.stdout
-    assert f"{len(code)} passed" in done.stdout
+    assert f"{''.join(code).count('def test_')} passed" in done.stdout
+
+
+def test_the_javascript_of_the_page_finds_its_sandbox() -> None:
+    (code,) = (block.code for block in blocks(OTHERS) if block.language == "js")
+    script = f"{code}\nconsole.log((await sandbox('GET', '')).tokens[0].price);"
+    node = ["node", "--input-type=module", "--eval", script]
+    done = exec_(*node)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "119\n", "")

@@ -45,8 +45,10 @@ from countermand.sandbox.faults import (
     WorldFaults,
 )
 from countermand.sandbox.gateway_faults import FaultyApp, GatewayFaults
+from countermand.sandbox.market_maker import MarketMakers
 from countermand.sandbox.operator import Operator
 from countermand.sandbox.orders import OrderInspector
+from countermand.sandbox.playback import Playbacks
 from countermand.sandbox.pool import LIQUIDITY_USD, SandboxPool, pool_account, sandbox_accounts
 from countermand.sandbox.price_history import PriceHistory
 from countermand.sandbox.requests import RequestLog
@@ -114,7 +116,11 @@ async def sandbox_app(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIte
                 taken=taken,
             )
             with families_of(infra, pool, _UNIT_PRICES, faults) as families:
-                yield _assembled(families, chain, world, faults, pool, seed, dsn)
+                assembled = _assembled(families, chain, world, faults, pool, seed, dsn)
+                try:
+                    yield assembled
+                finally:
+                    assembled.sandbox.end_all()
         finally:
             await chain.close()
 
@@ -211,8 +217,13 @@ def _mount(
         families.trigger.custody.shortfall_or_flaw,
     )
     operator = Operator(families.trigger.shard, families.trigger.orders, families.dca.shard, families.dca.orders, tanx)
+    playbacks = Playbacks(sandbox, infra.prices)
+    makers = MarketMakers(book.service, infra.stores.members, infra.clock.now)
+    sandbox.end_what_runs += [playbacks.stop, makers.end]
     audited = lambda: _audited(infra.stores.trigger)  # noqa: E731
-    resource = routes.SandboxResource(sandbox, tanx, audited, inspector, snapshots, operator, watching)
+    resource = routes.SandboxResource(
+        sandbox, tanx, audited, inspector, snapshots, operator, watching, playbacks, makers
+    )
     routes.mount(app, resource)
 
 

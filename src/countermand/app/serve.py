@@ -16,8 +16,8 @@ from countermand.app.seeds import keys_of, seed_of
 from countermand.app.together import together
 from countermand.gateway.announce import announce, begin_announcing, end_announcing
 from countermand.gateway.listeners import Listeners, claim
+from countermand.gateway.server import Addresses, stop_at_end_of_stdin, stop_on_signals
 from countermand.gateway.server import serve as serve_http
-from countermand.gateway.server import stop_at_end_of_stdin, stop_on_signals
 from countermand.gateway.spares import SpareDescriptors
 from countermand.kernel.ports import Unavailable, WriterReplaced
 from countermand.orders.book.shard import BookShard
@@ -113,13 +113,20 @@ async def _run(app: App, database: Database, listeners: Listeners, stop: asyncio
         _housekeeping(families),
     )
 
+    demonstrating: list[asyncio.Task[None]] = []
+
+    def on_ready(addresses: Addresses) -> None:
+        announce(infra.settings, addresses, rpc=app.embedded is not None)
+        if infra.settings.demo:
+            demonstrating.append(asyncio.create_task(_demonstrate(addresses)))
+
     async def serving() -> None:
         if await _loaded(app, stop):
             freeze_gc()
             await serve_http(
                 app.gateway,
                 infra.settings,
-                on_ready=lambda addresses: announce(infra.settings, addresses, rpc=app.embedded is not None),
+                on_ready=on_ready,
                 stop=stop,
                 listeners=listeners,
             )
@@ -128,6 +135,18 @@ async def _run(app: App, database: Database, listeners: Listeners, stop: asyncio
         await book.shard.drain()
 
     await together(serving(), background, stop)
+
+
+async def _demonstrate(addresses: Addresses) -> None:
+    """By its own HTTP, as any client would, in a thread that waits for the answers."""
+    from countermand.testkit import demo  # noqa: PLC0415  A venue has no use for it.
+
+    try:
+        wallet = await asyncio.to_thread(demo.play_at, addresses.base_url)
+    except Exception as problem:  # noqa: BLE001  The venue serves all the same.
+        _log.warning("the demo could not begin", reason=str(problem))
+    else:
+        _log.info("the demo plays", wallet=wallet or "there are orders already")
 
 
 async def _loaded(app: App, stop: asyncio.Event) -> bool:

@@ -56,6 +56,9 @@ def serve(
     throwaway: Annotated[
         bool, option("throwaway", "a sandbox whose data need not outlive a power cut: faster")
     ] = False,
+    demo: Annotated[
+        bool, option("demo", "a wallet with an order of each kind, a price that moves, and a market maker")
+    ] = False,
 ) -> int:
     """Start the venue, print its URLs, and serve until SIGTERM or Ctrl-C.
 
@@ -83,6 +86,7 @@ def serve(
         announce=announce,
         end_with_stdin=end_with_stdin,
         throwaway=throwaway,
+        demo=demo,
         environ=os.environ,
     )
     lose_what_cannot_be_printed()

@@ -116,6 +116,22 @@ _OPERATIONS: Final = (
     Operation(
         "post", "/sandbox/reset", "An empty venue again", _responses(), body=wire.ResetRequest, example={"seed": 4}
     ),
+    Operation("get", "/sandbox/playback", "Which prices move by themselves", _responses(wire.PlaybacksWire)),
+    Operation(
+        "post",
+        "/sandbox/playback",
+        "Let the price of a token move by itself: from a table, or a seeded random walk",
+        _responses(wire.PlaybacksWire),
+        body=wire.PlaybackRequest,
+        example={"mint": "SOL", "walk": {"seed": 1, "bps": 20, "everyMs": 1000}, "speed": 1},
+    ),
+    Operation(
+        "delete",
+        "/sandbox/playback",
+        "Let the price of one token, or of all, stand still again",
+        _responses(wire.PlaybacksWire),
+        query({"mint": {"type": "string"}}, {"mint": "SOL"}),
+    ),
     Operation("get", "/sandbox/snapshots", "The snapshots of this sandbox", _responses(wire.SnapshotsWire)),
     Operation(
         "post",
@@ -162,6 +178,22 @@ _OPERATIONS: Final = (
         _responses(),
         body=wire.TanxCancelRequest,
         example={"order_id": _BOOK_ORDER},
+    ),
+    Operation("get", "/sandbox/tanx/market-maker", "Who quotes which market", _responses(wire.MarketMakersWire)),
+    Operation(
+        "post",
+        "/sandbox/tanx/market-maker",
+        "Quote a market of tanX on both sides of a price that moves, and trade now and then",
+        _responses(wire.MarketMakersWire),
+        body=wire.MarketMakerRequest,
+        example={"market": "btcusdc", "price": "60000", "volume": "0.1", "seed": 1},
+    ),
+    Operation(
+        "delete",
+        "/sandbox/tanx/market-maker",
+        "Take the quotes of one market, or of all, out of the books",
+        _responses(wire.MarketMakersWire),
+        query({"market": {"type": "string"}}, {"market": "btcusdc"}),
     ),
     Operation("get", "/sandbox/audit", "Replay the journal and compare", _responses(wire.AuditWire)),
     Operation(

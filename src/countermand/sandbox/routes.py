@@ -13,13 +13,18 @@ from countermand.dialects.tanx.auth import read_stark_key
 from countermand.dialects.tanx.translate import ID_MAX
 from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.orders.book.model.ledger.amount import AMOUNT_MAX, AMOUNT_SCALE, Account, Amount
+from countermand.orders.book.model.market import Market, MarketSymbol
 from countermand.orders.book.model.order import OrderId
+from countermand.orders.book.model.quantities import Lots, Ticks
 from countermand.sandbox import price_history, requests, stream, wire
 from countermand.sandbox.books import books_of
 from countermand.sandbox.faucet import FaucetRefused
+from countermand.sandbox.market_maker import LEVELS_MAX, MarketMaker, MarketMakers, Quoting
+from countermand.sandbox.naming import TokenNames
 from countermand.sandbox.numbers import number_in, price_in, within
 from countermand.sandbox.operator import Operator
 from countermand.sandbox.orders import PARAMETERS, OrderInspector, asked, is_address
+from countermand.sandbox.playback import SPEED_ONE, Playback, Playbacks, Table, Walk, read_table
 from countermand.sandbox.pool import Liquidity
 from countermand.sandbox.reading import Body, OrderNotHere, SandboxRefused, parameters, parsed, shown
 from countermand.sandbox.sandbox import Sandbox
@@ -45,6 +50,7 @@ _encode: Final = msgspec.json.Encoder().encode
 _YEAR_MS: Final = 366 * 24 * 3600 * 1000
 _COUNT_MAX: Final = 1_000_000
 _SYMBOL_MAX: Final = 32
+_SPEED_MAX: Final = 1_000
 _TIMEOUT_MS_MAX: Final = 60_000
 _NATIVE: Final = "SOL"
 _TOKEN_PROGRAMS: Final = {"spl-token": Address(TOKEN_PROGRAM), "spl-token-2022": Address(TOKEN_2022_PROGRAM)}
@@ -77,6 +83,8 @@ class SandboxResource:
         snapshots: Snapshots,
         operator: Operator,
         watching: Watching,
+        playbacks: Playbacks,
+        makers: MarketMakers,
     ) -> None:
         self._sandbox = sandbox
         self._names = sandbox.names
@@ -86,6 +94,8 @@ class SandboxResource:
         self._snapshots = snapshots
         self._operator = operator
         self._watching = watching
+        self._playbacks = playbacks
+        self._makers = makers
 
     async def on_get(self, req: Request, resp: Response) -> None:
         await _nothing(req)
@@ -157,6 +167,27 @@ class SandboxResource:
         await self._sandbox.reset(seed)
         self._show(resp)
 
+    async def on_get_playback(self, req: Request, resp: Response) -> None:
+        await _nothing(req)
+        self._show_playbacks(resp)
+
+    async def on_post_playback(self, req: Request, resp: Response) -> None:
+        body = (await _body(req)).into(wire.PlaybackRequest)
+        mint = self._names.token(body.mint, "mint").mint
+        speed = number_in("speed", body.speed, scale=3, bound=_SPEED_MAX * SPEED_ONE)
+        self._playbacks.start(mint, _source(body), within("speed", speed, 1, _SPEED_MAX * SPEED_ONE))
+        self._show_playbacks(resp)
+
+    async def on_delete_playback(self, req: Request, resp: Response) -> None:
+        """Of one token, or of all."""
+        asked = parameters(req.query_string, ("mint",))
+        parsed(await req.stream.read()).refuse_any()
+        self._playbacks.stop([self._names.token(asked["mint"], "mint").mint] if "mint" in asked else None)
+        self._show_playbacks(resp)
+
+    def _show_playbacks(self, resp: Response) -> None:
+        resp.data = _encode(wire.PlaybacksWire([_playback_wire(self._names, each) for each in self._playbacks.all()]))
+
     async def on_get_snapshots(self, req: Request, resp: Response) -> None:
         await _nothing(req)
         taken = [wire.SnapshotWire(row.name, row.seq, row.taken_at) for row in await self._snapshots.all()]
@@ -196,6 +227,31 @@ class SandboxResource:
         body = (await _body(req)).into(wire.TanxCancelRequest)
         await self._tanx.cancel(OrderId(within("order_id", body.order_id, 1, ID_MAX)))
         self._show(resp)
+
+    async def on_get_maker(self, req: Request, resp: Response) -> None:
+        await _nothing(req)
+        self._show_makers(resp)
+
+    async def on_post_maker(self, req: Request, resp: Response) -> None:
+        body = (await _body(req)).into(wire.MarketMakerRequest)
+        await self._makers.start(_quoting(body, self._market(body.market)))
+        self._show_makers(resp)
+
+    async def on_delete_maker(self, req: Request, resp: Response) -> None:
+        """Of one market, or of all."""
+        asked = parameters(req.query_string, ("market",))
+        parsed(await req.stream.read()).refuse_any()
+        await self._makers.stop([self._market(asked["market"]).symbol] if "market" in asked else None)
+        self._show_makers(resp)
+
+    def _market(self, symbol: str) -> Market:
+        markets = self._tanx.service.markets
+        if symbol not in markets:
+            raise SandboxRefused(f"market: {shown(symbol)!r} is none of this venue's: {', '.join(markets)}")
+        return markets[MarketSymbol(symbol)]
+
+    def _show_makers(self, resp: Response) -> None:
+        resp.data = _encode(wire.MarketMakersWire([_maker_wire(each) for each in self._makers.all()]))
 
     async def on_get_audit(self, req: Request, resp: Response) -> None:
         await _nothing(req)
@@ -294,12 +350,14 @@ SUFFIXES: Final = (
     ("/sandbox/clock/advance", "advance"),
     ("/sandbox/faults", "faults"),
     ("/sandbox/reset", "reset"),
+    ("/sandbox/playback", "playback"),
     ("/sandbox/snapshots", "snapshots"),
     ("/sandbox/snapshots/{name}", "snapshot"),
     ("/sandbox/snapshots/{name}/restore", "restore"),
     ("/sandbox/tanx/credit", "tanx_credit"),
     ("/sandbox/tanx/stark-key", "tanx_stark_key"),
     ("/sandbox/tanx/cancel", "tanx_cancel"),
+    ("/sandbox/tanx/market-maker", "maker"),
     ("/sandbox/audit", "audit"),
     ("/sandbox/orders", "orders"),
     ("/sandbox/orders/{order_id}", "order"),
@@ -388,6 +446,62 @@ def _liquidity(name: str, given: wire.LiquidityRequest) -> Liquidity:
 def _liquidity_wire(liquidity: Liquidity) -> wire.LiquidityWire:
     most = liquidity.max_input
     return wire.LiquidityWire(None if most is None else str(most.units), liquidity.impact.bps)
+
+
+def _source(body: wire.PlaybackRequest) -> Table | Walk:
+    if (body.csv is None) == (body.walk is None):
+        raise SandboxRefused("body: send csv or walk, and not both")
+    if body.csv is not None:
+        return read_table(body.csv)
+    assert body.walk is not None
+    walk = body.walk
+    return Walk(
+        within("walk.seed", walk.seed, 0, SEED_MAX),
+        Bps(within("walk.bps", walk.bps, 1, BPS_ONE)),
+        within("walk.everyMs", walk.every_ms, 1, _YEAR_MS),
+    )
+
+
+def _playback_wire(names: TokenNames, playback: Playback) -> wire.PlaybackWire:
+    mint, speed = playback.mint, decimal_text(playback.speed, 3)
+    shown_so = wire.PlaybackWire(mint, names.token(mint).symbol, speed, playback.moves)
+    source = playback.source
+    if isinstance(source, Table):
+        shown_so.rows = len(source.rows)
+    else:
+        shown_so.walk = wire.WalkWire(source.seed, source.most.bps, source.every_ms)
+    return shown_so
+
+
+def _quoting(body: wire.MarketMakerRequest, market: Market) -> Quoting:
+    ticks = number_in("price", body.price, scale=market.price_decimals, bound=market.price_max.ticks)
+    lots = number_in("volume", body.volume, scale=market.volume_decimals, bound=market.volume_max.lots // LEVELS_MAX)
+    return Quoting(
+        market=market,
+        price=Ticks(within("price", ticks, market.price_min.ticks, market.price_max.ticks)),
+        lots=Lots(within("volume", lots, market.volume_min.lots, market.volume_max.lots)),
+        seed=within("seed", body.seed, 0, SEED_MAX),
+        spread_bps=within("spreadBps", body.spread_bps, 1, BPS_ONE // 4),
+        levels=within("levels", body.levels, 1, LEVELS_MAX),
+        move_bps=within("moveBps", body.move_bps, 0, BPS_ONE // 4),
+        every_ms=within("everyMs", body.every_ms, 10, _YEAR_MS),
+    )
+
+
+def _maker_wire(maker: MarketMaker) -> wire.MarketMakerWire:
+    quoting = maker.quoting
+    return wire.MarketMakerWire(
+        quoting.market.symbol,
+        decimal_text(maker.price.ticks, quoting.market.price_decimals),
+        decimal_text(quoting.lots.lots, quoting.market.volume_decimals),
+        quoting.seed,
+        quoting.spread_bps,
+        quoting.levels,
+        quoting.move_bps,
+        quoting.every_ms,
+        maker.rounds,
+        [maker.account("maker"), maker.account("taker")],
+    )
 
 
 def _symbol(text: str) -> str:

@@ -96,6 +96,8 @@ class Sandbox:
         self.names = TokenNames(dependencies.tokens)
         self.one_at_a_time = asyncio.Lock()
         """What replaces everything: a reset, a snapshot, a restore."""
+        self.end_what_runs: list[Callable[[], None]] = []
+        """What moves by itself ends before a reset, a restore, and with the venue."""
 
     async def begin(self) -> None:
         """Sets the prices of the first tokens that were never set, once the orders are loaded."""
@@ -274,7 +276,12 @@ class Sandbox:
         async with self.one_at_a_time:
             await self._reset(seed)
 
+    def end_all(self) -> None:
+        for end in self.end_what_runs:
+            end()
+
     async def _reset(self, seed: int | None) -> None:
+        self.end_all()
         await self.set_faults(FaultsWire(expire_tokens=True))
         self._deps.pool.liquidity.clear()
         # Orders, chain and settings are emptied one by one. After a crash in between, the next start goes on with it.

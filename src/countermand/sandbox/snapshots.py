@@ -94,6 +94,7 @@ class Snapshots:
             if not found:
                 raise SnapshotNotHere(name)
             (taken,) = found
+            self._sandbox.end_all()
             deps = self._deps
             try:
                 # No shard is written meanwhile.

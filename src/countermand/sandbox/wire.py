@@ -122,6 +122,38 @@ class ResetRequest(SandboxRequest):
     seed: int | None = None
 
 
+class WalkWire(SandboxRequest, rename="camel"):
+    """Each `every_ms` up or down by at most `bps`."""
+
+    seed: int
+    bps: int
+    every_ms: int
+
+
+class PlaybackRequest(SandboxRequest):
+    """`csv`: lines of milliseconds and dollars. It, or `walk`."""
+
+    mint: str
+    csv: str | None = None
+    walk: WalkWire | None = None
+    speed: Raw = Raw(b"1")
+
+
+class PlaybackWire(msgspec.Struct, rename="camel", omit_defaults=True):
+    """`moves`: how many prices were set, of so many `rows`, or of a `walk` without an end."""
+
+    mint: str
+    symbol: str
+    speed: str
+    moves: int
+    rows: int | UnsetType = UNSET
+    walk: WalkWire | UnsetType = UNSET
+
+
+class PlaybacksWire(msgspec.Struct):
+    playbacks: list[PlaybackWire]
+
+
 class SnapshotRequest(SandboxRequest):
     name: str
 
@@ -162,6 +194,38 @@ class TanxStarkKeyRequest(SandboxRequest):
 
 class TanxCancelRequest(SandboxRequest):
     order_id: int
+
+
+class MarketMakerRequest(SandboxRequest, rename="camel", kw_only=True):
+    """`volume`, in units of the base currency, of each of so many `levels` of quotes on both sides of the price."""
+
+    market: str
+    price: Raw
+    volume: Raw = Raw(b"1")
+    seed: int = 0
+    spread_bps: int = 20
+    levels: int = 5
+    move_bps: int = 10
+    every_ms: int = 1_000
+
+
+class MarketMakerWire(msgspec.Struct, rename="camel"):
+    """`price`: around which it quotes now. `rounds`: how often it has. `accounts`: of the maker, and of the taker."""
+
+    market: str
+    price: str
+    volume: str
+    seed: int
+    spread_bps: int
+    levels: int
+    move_bps: int
+    every_ms: int
+    rounds: int
+    accounts: list[str]
+
+
+class MarketMakersWire(msgspec.Struct, rename="camel"):
+    market_makers: list[MarketMakerWire]
 
 
 class ColumnWire(msgspec.Struct):

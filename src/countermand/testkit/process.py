@@ -33,8 +33,11 @@ class Announced:
     url: str
     rpc_url: str
     ws_url: str
-    pid: int
-    version: str
+
+    @classmethod
+    def at(cls, url: str) -> "Announced":
+        """Of a sandbox that runs at this address."""
+        return cls(url, f"{url}/rpc", f"ws{url.removeprefix('http')}/rpc")
 
     def environment(self) -> Mapping[str, str]:
         """What tells another program of it."""
@@ -130,4 +133,4 @@ class SandboxProcess:
                 )
             time.sleep(_POLL_S)
         told = json.loads(file.read_text(encoding="utf-8"))
-        return Announced(told["url"], told["rpcUrl"], told["wsUrl"], told["pid"], told["version"])
+        return Announced(told["url"], told["rpcUrl"], told["wsUrl"])

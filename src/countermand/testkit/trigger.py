@@ -52,12 +52,11 @@ class TriggerOrders:
         """
         venue = self._wallet.venue
         given, wanted = venue.token(sell), venue.token(buy)
-        units = str(venue.base_units(sell, amount))
         watched = venue.token(trigger or (buy if given.symbol in _STABLES else sell))
         body: dict[str, object] = {
             "orderType": "single",
             "inputMint": given.mint,
-            "inputAmount": units,
+            "inputAmount": str(venue.base_units(sell, amount)),
             "outputMint": wanted.mint,
             "triggerMint": watched.mint,
             "userPubkey": self._wallet.address,
@@ -67,26 +66,40 @@ class TriggerOrders:
             if price is not None:
                 body |= {"triggerCondition": condition, "triggerPriceUsd": decimal(condition, price)}
         body |= fields
+        return self._placed("price", body, {"orderSubType": body["orderType"]})
+
+    def place_recurring(
+        self, sell: str, amount: Number, buy: str, *, rounds: int, every_s: int, **fields: object
+    ) -> str:
+        """The id of a new recurring order, whose deposit has landed: `amount` is sold in so many rounds."""
+        venue = self._wallet.venue
+        body: dict[str, object] = {
+            "inputMint": venue.token(sell).mint,
+            "outputMint": venue.token(buy).mint,
+            "inputAmount": str(venue.base_units(sell, amount)),
+            "userPubkey": self._wallet.address,
+            "orderCount": rounds,
+            "intervalSeconds": every_s,
+        }
+        return self._placed("dca", body | fields, {})
+
+    def _placed(self, family: str, body: dict[str, object], more: dict[str, object]) -> str:
+        """Crafts the deposit, signs it, and creates the order."""
         token = self._token()
         registered = self._answer("GET", "/vault/register", None, token)
         if registered.status != _REGISTERED_BEFORE:
             registered.ok()
-        craft = self._request(
-            "POST",
-            "/deposit/craft",
-            {
-                "inputMint": given.mint,
-                "outputMint": wanted.mint,
-                "userAddress": self._wallet.address,
-                "amount": units,
-                "orderType": "price",
-                "orderSubType": body["orderType"],
-            },
-            token=token,
-        )
+        asked = {
+            "inputMint": body["inputMint"],
+            "outputMint": body["outputMint"],
+            "userAddress": self._wallet.address,
+            "amount": body["inputAmount"],
+            "orderType": family,
+        }
+        craft = self._request("POST", "/deposit/craft", asked | more, token=token)
         signed = self._wallet.sign_transaction(craft["transaction"])
-        body |= {"depositRequestId": craft["requestId"], "depositSignedTx": signed}
-        order: str = self._request("POST", "/orders/price", body, token=token)["id"]
+        deposit = {"depositRequestId": craft["requestId"], "depositSignedTx": signed}
+        order: str = self._request("POST", f"/orders/{family}", body | deposit, token=token)["id"]
         return order
 
     def cancel(self, order: str) -> dict[str, Any]:

@@ -33,16 +33,15 @@ class Token:
     decimals: int
 
 
-class Countermand:
-    """The fixture `countermand`: a sandbox, empty at the beginning of each test.
+class Venue:
+    """A sandbox that runs somewhere.
 
     Tokens are named by symbol or mint; numbers are int, str or Decimal. Every method waits for its answer, on a
     connection of its own: no event loop is touched. What the sandbox refuses raises `RequestRefused`.
     """
 
-    def __init__(self, process: SandboxProcess) -> None:
-        self._process = process
-        self._adopt(process.start())
+    def __init__(self, announced: Announced) -> None:
+        self._adopt(announced)
 
     def _adopt(self, announced: Announced) -> None:
         self.url, self.rpc_url, self.ws_url = announced.url, announced.rpc_url, announced.ws_url
@@ -150,6 +149,16 @@ class Countermand:
         self.tokens.clear()
         self._tokens = {}
 
+    def snapshot(self, name: str) -> None:
+        """Keeps all of the sandbox as it is now. It outlasts a reset, so also this test."""
+        self.sandbox("POST", "/snapshots", {"name": name})
+
+    def restore(self, name: str) -> None:
+        """All of it as it was, but for tokens, which have ended, and blockhashes, which are new."""
+        self.sandbox("POST", f"/snapshots/{name}/restore")
+        self.tokens.clear()
+        self._tokens = {}
+
     # --- the promise
 
     def audit(self) -> dict[str, Any]:
@@ -192,10 +201,6 @@ class Countermand:
         found: dict[str, Any] = self.sandbox("GET", f"/orders/{order}")
         return found
 
-    def log(self) -> str:
-        """The last lines of the sandbox's log."""
-        return self._process.last_lines()
-
     # --- asking
 
     def ask(
@@ -226,18 +231,6 @@ class Countermand:
         if "result" not in body:
             raise RequestRefused(f"{method} by /rpc", answer.status, body)
         return body["result"]
-
-    # --- the process
-
-    def kill(self) -> None:
-        """Ends it at once, as `kill -9` does. `restart` starts it again."""
-        self._process.kill()
-
-    def restart(self) -> None:
-        """Starts it again, on the same ports and with the same data, after it was stopped or has crashed."""
-        self._process.stop()
-        self._connection.close()
-        self._adopt(self._process.start())
 
     def close(self) -> None:
         """Hangs up. The next request connects anew."""
@@ -274,6 +267,28 @@ class Countermand:
     def _waits_for(self, order: str) -> str:
         answer = self.ask("GET", f"/sandbox/orders/{order}")
         return str(answer.body.get("waitsFor") or answer.body.get("state")) if answer.status == 200 else "unknown"
+
+
+class Countermand(Venue):
+    """The fixture `countermand`: a sandbox in a process of its own, empty at the beginning of each test."""
+
+    def __init__(self, process: SandboxProcess) -> None:
+        self._process = process
+        super().__init__(process.start())
+
+    def log(self) -> str:
+        """The last lines of the sandbox's log."""
+        return self._process.last_lines()
+
+    def kill(self) -> None:
+        """Ends it at once, as `kill -9` does. `restart` starts it again."""
+        self._process.kill()
+
+    def restart(self) -> None:
+        """Starts it again, on the same ports and with the same data, after it was stopped or has crashed."""
+        self._process.stop()
+        self._connection.close()
+        self._adopt(self._process.start())
 
 
 def _camel(name: str) -> str:

@@ -14,7 +14,7 @@ from countermand.testkit.guards import Guard, guarded
 from countermand.testkit.trigger import TriggerOrders
 
 if TYPE_CHECKING:
-    from countermand.testkit.venue import Countermand
+    from countermand.testkit.venue import Venue
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Wallet:
     A client takes `keypair`, or `address` with `sign_message` and `sign_transaction`.
     """
 
-    venue: "Countermand" = field(repr=False)
+    venue: "Venue" = field(repr=False)
     keypair: Keypair = field(default_factory=Keypair, repr=False)
     guard: Guard | None = None
 

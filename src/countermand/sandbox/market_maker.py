@@ -1,0 +1,173 @@
+"""A seeded market maker for the books of tanX: quotes on both sides of a price that moves, and a taker who trades.
+
+Both are members of the venue as any others, and their orders are ordinary ones; only nobody signs them. What the same
+seed asks for is always the same; which of it trades depends on who else is there. A restart, a reset and a restore end
+it.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from random import Random
+from typing import Final
+
+import structlog
+
+from countermand.dialects.tanx.signing import msg_hash, placement
+from countermand.kernel.ports import CommitUnknown, Unavailable
+from countermand.orders.book.members import Members
+from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE, Account, Amount
+from countermand.orders.book.model.market import Market
+from countermand.orders.book.model.order import BUY, SELL, BookTerms, Kind, Side
+from countermand.orders.book.model.quantities import Lots, Ticks
+from countermand.orders.book.model.refusals import BookRefused
+from countermand.orders.book.service import BookService
+from countermand.values.instant import Instant
+from countermand.values.quantities import BPS_ONE
+
+LEVELS_MAX: Final = 50
+_RESERVES: Final = 100
+"""Each member has what so many rounds of quotes could take, and gets it anew with each start."""
+
+_log: Final = structlog.get_logger("countermand")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quoting:
+    """`levels` quotes of `lots` on each side, the first `spread_bps` apart around the price, and each as far again.
+
+    Every `every_ms` the price moves by at most `move_bps`, and half of the times a taker trades with the best quote.
+    """
+
+    market: Market
+    price: Ticks
+    lots: Lots
+    seed: int
+    spread_bps: int
+    levels: int
+    move_bps: int
+    every_ms: int
+
+
+@dataclass(slots=True)
+class MarketMaker:
+    """`rounds`: how often it has quoted. `price`: around which it does now."""
+
+    quoting: Quoting
+    price: Ticks
+    rounds: int = 0
+    task: "asyncio.Task[None] | None" = field(default=None, repr=False)
+
+    def account(self, role: str) -> Account:
+        """Of the maker or the taker: the same for the same seed."""
+        named = f"countermand {role} {self.quoting.market.symbol} {self.quoting.seed}"
+        return Account("0x" + sha256(named.encode()).hexdigest()[:40])
+
+
+class MarketMakers:
+    """At most one for each market."""
+
+    def __init__(self, service: BookService, members: Members, now: Callable[[], Instant]) -> None:
+        self._service = service
+        self._members = members
+        self._now = now
+        self._quoting: dict[str, MarketMaker] = {}
+
+    def all(self) -> Sequence[MarketMaker]:
+        return list(self._quoting.values())
+
+    async def start(self, quoting: Quoting) -> None:
+        """In the place of the one that quotes this market. Its first quotes are in the book when it returns."""
+        await self.stop([quoting.market.symbol])
+        maker = MarketMaker(quoting, quoting.price)
+        for role in ("maker", "taker"):
+            await self._equip(maker.account(role), quoting)
+        random = Random(f"market maker {quoting.market.symbol} {quoting.seed}")  # noqa: S311  It is to be repeated.
+        await self._quote(maker)
+        self._quoting[quoting.market.symbol] = maker
+        maker.task = asyncio.create_task(self._live(maker, random), name=f"market maker of {quoting.market.symbol}")
+
+    async def stop(self, markets: Sequence[str] | None = None) -> None:
+        """None: of every market. Its quotes are out of the book when it returns."""
+        for symbol in list(self._quoting) if markets is None else markets:
+            maker = self._quoting.pop(symbol, None)
+            if maker is not None:
+                assert maker.task is not None
+                maker.task.cancel()
+                await asyncio.gather(maker.task, return_exceptions=True)
+                await self._withdraw(maker)
+
+    def end(self) -> None:
+        """At once, without a word to the book."""
+        for maker in self._quoting.values():
+            assert maker.task is not None
+            maker.task.cancel()
+        self._quoting.clear()
+
+    async def _equip(self, account: Account, quoting: Quoting) -> None:
+        market = quoting.market
+        lots = Lots(quoting.lots.lots * quoting.levels * _RESERVES)
+        await self._members.enrol(account, self._now())
+        for currency, amount in ((market.base, market.volume(lots)), (market.quote, market.cost(quoting.price, lots))):
+            whole = 10**AMOUNT_SCALE
+            await self._service.credit(account, currency, Amount(-(-amount.quanta // whole) * whole))
+
+    async def _live(self, maker: MarketMaker, random: Random) -> None:
+        quoting = maker.quoting
+        while True:
+            await asyncio.sleep(quoting.every_ms / 1000)
+            moved = random.randint(-quoting.move_bps, quoting.move_bps)
+            side, trades = random.choice((BUY, SELL)), random.randrange(2)
+            maker.price = _bounded(quoting.market, maker.price.ticks * (BPS_ONE + moved) // BPS_ONE)
+            try:
+                if trades:
+                    await self._trade(maker, side)
+                await self._withdraw(maker)
+                await self._quote(maker)
+            except (Unavailable, CommitUnknown) as lost:
+                _log.warning("a market maker missed a round", market=quoting.market.symbol, reason=str(lost))
+
+    async def _quote(self, maker: MarketMaker) -> None:
+        for terms in quotes(maker):
+            await self._place(maker, terms)
+        maker.rounds += 1
+
+    async def _trade(self, maker: MarketMaker, side: Side) -> None:
+        """With the best quote of the other side, whoever's it is, and with no more than that."""
+        symbol = maker.quoting.market.symbol
+        asks, bids = await self._service.resting(symbol, 1, 1)
+        best = (asks if side is BUY else bids)[:1]
+        for order in best:
+            if order.terms.price is not None:
+                lots = Lots(max(1, maker.quoting.lots.lots // 2))
+                terms = BookTerms(maker.account("taker"), symbol, side, Kind.LIMIT, lots, order.terms.price)
+                await self._place(maker, terms)
+                await self._service.cancel_many(maker.account("taker"), symbol, None, LEVELS_MAX)
+
+    async def _withdraw(self, maker: MarketMaker) -> None:
+        await self._service.cancel_many(maker.account("maker"), maker.quoting.market.symbol, None, 4 * LEVELS_MAX)
+
+    async def _place(self, maker: MarketMaker, terms: BookTerms) -> None:
+        """What the book refuses, as when the reserves are used up, is left out."""
+        market = maker.quoting.market
+        draft = await self._service.draft(terms, lambda nonce: msg_hash(terms, market, nonce))
+        if not isinstance(draft, BookRefused):
+            await self._service.place(draft, placement(draft.nonce, int(draft.msg_hash, 16), 0, 0))
+
+
+def quotes(maker: MarketMaker) -> Iterator[BookTerms]:
+    """The best first. Those that fall together, where a tick is more than a level, are one."""
+    quoting, account = maker.quoting, maker.account("maker")
+    for side, sign in ((SELL, 1), (BUY, -1)):
+        seen = 0
+        for level in range(1, quoting.levels + 1):
+            away = max(level, maker.price.ticks * quoting.spread_bps * (2 * level - 1) // (2 * BPS_ONE))
+            price = _bounded(quoting.market, maker.price.ticks + sign * away)
+            if price.ticks != seen:
+                seen = price.ticks
+                yield BookTerms(account, quoting.market.symbol, side, Kind.LIMIT, quoting.lots, price)
+
+
+def _bounded(market: Market, ticks: int) -> Ticks:
+    return Ticks(min(max(ticks, market.price_min.ticks), market.price_max.ticks))

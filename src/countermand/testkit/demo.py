@@ -1,0 +1,35 @@
+"""What `countermand serve --demo` shows: a wallet with an order of each kind, and prices that move."""
+
+from countermand.testkit.process import Announced
+from countermand.testkit.venue import Venue
+
+WALK_SEED = 1
+
+
+def play_at(url: str) -> str | None:
+    """As `play`, at a sandbox with this address."""
+    venue = Venue(Announced.at(url))
+    try:
+        return play(venue)
+    finally:
+        venue.close()
+
+
+def play(venue: Venue) -> str | None:
+    """The address of the wallet; None if the venue has orders already, which are left as they are.
+
+    Raises `LostAnswer` and `RequestRefused`.
+    """
+    wallet = None
+    if not venue.orders(limit=1):
+        wallet = venue.wallet(sol=20, usdc=5_000)
+        orders = wallet.trigger
+        orders.place("SOL", 1, "USDC", above="153")
+        orders.place("SOL", 2, "USDC", orderType="oco", tpPriceUsd=160, slPriceUsd=140)
+        orders.place("USDC", 450, "SOL", below=148, orderType="otoco", tpPriceUsd=158, slPriceUsd=138)
+        orders.place("SOL", 1, "USDC", triggerCondition="below", trailingBps=300)
+        orders.place_recurring("USDC", 1_000, "SOL", rounds=10, every_s=60)
+    walk = {"seed": WALK_SEED, "bps": 25, "everyMs": 1_000}
+    venue.sandbox("POST", "/playback", {"mint": "SOL", "walk": walk})
+    venue.sandbox("POST", "/tanx/market-maker", {"market": "btcusdc", "price": "60000", "volume": "0.2"})
+    return None if wallet is None else wallet.address

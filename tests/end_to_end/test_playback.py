@@ -1,0 +1,186 @@
+"""What moves by itself: prices that are played, and market makers of tanX."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.conftest import with_funds
+from tests.end_to_end.member import Member
+from tests.end_to_end.trader import Trader, single
+from tests.end_to_end.venue import JUP, SOL, Token, Venue, running_venue
+
+PLAYBACK = "/sandbox/playback"
+MAKER = "/sandbox/tanx/market-maker"
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
+    with running_venue(tmp_path_factory.mktemp("playback"), "--throwaway") as venue:
+        yield venue
+
+
+@pytest.fixture
+def venue(other: Venue) -> Iterator[Venue]:
+    other.resets()
+    yield other
+    other.ask("DELETE", PLAYBACK).ok()
+    other.ask("DELETE", MAKER).ok()
+    assert other.audit()["ok"], other.audit()
+
+
+def price_of(venue: Venue, token: Token) -> str:
+    return next(str(each["price"]) for each in venue.sandbox()["tokens"] if each["mint"] == token.mint)
+
+
+def until(condition: Callable[[], bool], seconds: int = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def playing(venue: Venue) -> Any:
+    return venue.ask("GET", PLAYBACK).ok()["playbacks"]
+
+
+def walked(venue: Venue, seed: int, moves: int) -> list[str]:
+    """The prices of a walk, one after the other: it is slow, and each move is waited for."""
+    venue.price(SOL, "150")
+    prices = []
+    body = {"mint": "SOL", "walk": {"seed": seed, "bps": 100, "everyMs": 200}}
+    venue.ask("POST", PLAYBACK, body).ok()
+    for move in range(1, moves + 1):
+        until(lambda move=move: playing(venue)[0]["moves"] == move)  # type: ignore[misc]
+        prices.append(price_of(venue, SOL))
+    venue.ask("DELETE", f"{PLAYBACK}?mint=SOL").ok()
+    return prices
+
+
+def test_a_walk_moves_the_price_and_a_seed_repeats_it(venue: Venue) -> None:
+    first = walked(venue, 3, 4)
+    assert walked(venue, 3, 4) == first
+    assert walked(venue, 4, 4) != first
+    before = 150 * 10**12
+    for each in first:
+        whole, _, part = each.partition(".")
+        now = int(whole + part.ljust(12, "0"))
+        assert abs(now - before) * 100 <= before
+        before = now
+
+
+def test_a_table_is_played_to_its_end_and_orders_follow_it(venue: Venue) -> None:
+    alice = with_funds(Trader(venue))
+    order = alice.places(single(1 * SOL, above=170))
+    table = "time,price\n1000,160\n61000,171.5\n121000,155.25\n"
+    answer = venue.ask("POST", PLAYBACK, {"mint": SOL.mint, "csv": table, "speed": "1000"}).ok()
+    (shown,) = answer["playbacks"]
+    assert shown | {"moves": 0} == {"mint": SOL.mint, "symbol": "SOL", "speed": "1000", "moves": 0, "rows": 3}
+    until(lambda: playing(venue) == [])
+    assert price_of(venue, SOL) == "155.25"
+    assert alice.state_of(order) != "open"
+    venue.settles()
+
+
+def test_each_token_has_its_own_and_both_stop_when_they_are_told_to(venue: Venue) -> None:
+    slow = {"walk": {"seed": 1, "bps": 5, "everyMs": 60_000}}
+    for token in ("SOL", "JUP", "SOL"):
+        venue.ask("POST", PLAYBACK, {"mint": token} | slow).ok()
+    assert [each["symbol"] for each in playing(venue)] == ["JUP", "SOL"]
+    assert playing(venue)[0]["walk"] == slow["walk"]
+    venue.ask("DELETE", f"{PLAYBACK}?mint={JUP.mint}").ok()
+    assert [each["symbol"] for each in playing(venue)] == ["SOL"]
+    assert venue.ask("DELETE", PLAYBACK).ok() == {"playbacks": []}
+
+
+@pytest.mark.parametrize("how", ["reset", "restore"])
+def test_a_new_incarnation_stands_still(venue: Venue, how: str) -> None:
+    venue.ask("POST", "/sandbox/snapshots", {"name": "calm"}).ok()
+    venue.ask("POST", PLAYBACK, {"mint": "SOL", "walk": {"seed": 1, "bps": 500, "everyMs": 20}}).ok()
+    venue.ask("POST", MAKER, {"market": "btcusdc", "price": "50000", "everyMs": 50}).ok()
+    until(lambda: playing(venue)[0]["moves"] > 2)
+    path = "/sandbox/reset" if how == "reset" else "/sandbox/snapshots/calm/restore"
+    venue.ask("POST", path, {}).ok()
+    assert (playing(venue), venue.ask("GET", MAKER).ok()) == ([], {"marketMakers": []})
+    time.sleep(0.2)
+    assert price_of(venue, SOL) == "150"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"mint": "SOL"}, "body: send csv or walk, and not both"),
+        ({"mint": "SOL", "csv": "1,2", "walk": {"seed": 1, "bps": 1, "everyMs": 1}}, "and not both"),
+        ({"mint": "SOL", "walk": {"seed": 1, "bps": 1}}, "walk.everyMs: missing"),
+        ({"mint": "SOL", "walk": {"seed": 1, "bps": 0, "everyMs": 1}}, "walk.bps: 0 is not between"),
+        ({"mint": "SOL", "walk": {"seed": 1, "bps": 1, "everyms": 1}}, "did you mean everyMs?"),
+        ({"mint": "SOLX", "csv": "0,1"}, "did you mean SOL?"),
+        ({"mint": "SOL", "csv": ""}, "csv: has no row; send rows like 1500,149.25"),
+        ({"mint": "SOL", "csv": "0,1\n5,-2"}, "csv: line 2: '-2'"),
+        ({"mint": "SOL", "csv": "0,1\n5,0"}, "csv: line 2: a price must be more than nothing"),
+        ({"mint": "SOL", "csv": "7,1\n5,2"}, "csv: line 2: its time 5 is before that of the line above"),
+        ({"mint": "SOL", "csv": "1,2,3"}, "has 3 cells"),
+        ({"mint": "SOL", "csv": "1,2", "speed": 0}, "speed: 0 is not between"),
+    ],
+)
+def test_what_cannot_be_played_is_refused(venue: Venue, body: object, words: str) -> None:
+    refused = venue.ask("POST", PLAYBACK, body)
+    assert refused.status == 400
+    assert words in refused.body["error"]
+    assert playing(venue) == []
+
+
+# --- market makers
+
+
+def depth(venue: Venue) -> Any:
+    return venue.ask("GET", "/sapi/v1/market/orderbook/?market=btcusdc").ok()["payload"]
+
+
+def test_a_market_maker_quotes_both_sides_and_trades(venue: Venue) -> None:
+    asked = {"market": "btcusdc", "price": "50000", "volume": "0.5", "seed": 7, "levels": 3, "everyMs": 30}
+    (shown,) = venue.ask("POST", MAKER, asked).ok()["marketMakers"]
+    assert shown | {"rounds": 1, "price": "50000"} == asked | {
+        "spreadBps": 20,
+        "moveBps": 10,
+        "rounds": 1,
+        "price": "50000",
+        "accounts": shown["accounts"],
+    }
+    member = Member(venue).joins().has(usdc="100000")
+    order = member.places("buy", "0.1", "60000")
+    until(lambda: member.state(order)[0] == "done")
+    until(lambda: bool(venue.ask("GET", "/sapi/v1/market/trades/?market=btcusdc").ok()["payload"]))
+    until(lambda: venue.ask("GET", MAKER).ok()["marketMakers"][0]["rounds"] > 5)
+    assert venue.ask("DELETE", f"{MAKER}?market=btcusdc").ok() == {"marketMakers": []}
+    book = depth(venue)
+    assert (book["asks"], book["bids"]) == ([], [])
+
+
+def test_the_first_quotes_are_in_the_book_when_it_answers(venue: Venue) -> None:
+    body = {"market": "btcusdc", "price": "50000", "levels": 2, "spreadBps": 100, "everyMs": 600_000}
+    venue.ask("POST", MAKER, body).ok()
+    book = depth(venue)
+    prices = {side: sorted(each["price"] for each in book[side]) for side in ("asks", "bids")}
+    assert [int(price.split(".")[0]) for price in prices["asks"]] == [50_250, 50_750]
+    assert [int(price.split(".")[0]) for price in prices["bids"]] == [49_250, 49_750]
+    venue.ask("POST", MAKER, body | {"price": "40000"}).ok()
+    assert len(depth(venue)["asks"]) == 2, "the second takes the place of the first"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"market": "solusdc", "price": "1"}, "market: 'solusdc' is none of this venue's: btcusdc"),
+        ({"market": "btcusdc", "price": "0"}, "price: 0 is not between"),
+        ({"market": "btcusdc", "price": "0.001"}, "price: '0.001'"),
+        ({"market": "btcusdc", "price": "1", "volume": "0"}, "volume: 0 is not between"),
+        ({"market": "btcusdc", "price": "1", "levels": 51}, "levels: 51 is not between 1 and 50"),
+        ({"market": "btcusdc", "price": "1", "spread": 3}, "did you mean spreadBps?"),
+    ],
+)
+def test_what_cannot_be_quoted_is_refused(venue: Venue, body: object, words: str) -> None:
+    refused = venue.ask("POST", MAKER, body)
+    assert refused.status == 400
+    assert words in refused.body["error"]

@@ -1,0 +1,22 @@
+"""`countermand serve --demo`: something to look at."""
+
+import time
+from pathlib import Path
+
+from tests.end_to_end.venue import running_venue
+
+
+def test_a_demo_has_an_order_of_each_kind_and_prices_that_move(tmp_path: Path) -> None:
+    with running_venue(tmp_path, "--demo", "--throwaway", confirm_timeout_ms=5_000) as venue:
+        deadline = time.monotonic() + 60
+        while not venue.ask("GET", "/sandbox/tanx/market-maker").ok()["marketMakers"]:
+            assert time.monotonic() < deadline, venue.log.read_text()[-3_000:]
+            time.sleep(0.1)
+        orders = venue.ask("GET", "/sandbox/orders?limit=100").ok()["orders"]
+        families = [each["family"] for each in orders]
+        assert (families.count("trigger"), families.count("dca")) == (4, 1)
+        assert [each["symbol"] for each in venue.ask("GET", "/sandbox/playback").ok()["playbacks"]] == ["SOL"]
+        assert "the demo plays" in venue.log.read_text()
+        venue.ask("DELETE", "/sandbox/playback").ok()
+        venue.settles()
+        assert venue.audit()["ok"]
