@@ -68,6 +68,9 @@ class Page(HTMLParser):
             self.statuses.setdefault(self._name, []).append(int(data))
 
 
+PLAYBACK, MAKER = "/sandbox/playback", "/sandbox/tanx/market-maker"
+
+
 @dataclass
 class Shell:
     """Into which commands are pasted. Its variables are what the answers before them gave."""
@@ -223,7 +226,6 @@ def trades_at_tanx(shell: Shell, key: int) -> None:
 
 
 def looks_at_the_sandbox(shell: Shell) -> None:
-    shell.sets(SNAPSHOT="before")
     shell.sets(REQUEST=shell.pastes("GET", "/sandbox/requests")["requests"][0]["number"])
     shell.pastes("GET", "/sandbox/requests/{number}")
     shell.reads("GET", "/sandbox/events")
@@ -233,11 +235,15 @@ def looks_at_the_sandbox(shell: Shell) -> None:
         *[("GET", "/sandbox"), ("GET", "/sandbox/audit"), ("GET", "/sandbox/orders"), ("GET", "/sandbox/liquidity")],
         *[("PUT", "/sandbox/prices"), ("PUT", "/sandbox/liquidity"), ("PUT", "/sandbox/faults")],
         *[("POST", "/sandbox/tokens"), ("POST", "/sandbox/settle"), ("POST", "/sandbox/clock")],
-        *[("POST", "/sandbox/clock/advance"), ("POST", "/sandbox/reset")],
-        *[("POST", "/sandbox/snapshots"), ("GET", "/sandbox/snapshots")],
-        *[("POST", "/sandbox/snapshots/{name}/restore"), ("DELETE", "/sandbox/snapshots/{name}")],
+        *[("GET", PLAYBACK), ("POST", PLAYBACK), ("DELETE", PLAYBACK)],
+        *[("GET", MAKER), ("POST", MAKER), ("DELETE", MAKER)],
+        *[("GET", "/sandbox/snapshots"), ("POST", "/sandbox/clock/advance")],
     ):
         shell.pastes(method, path)
+    shell.sets(SNAPSHOT=shell.pastes("POST", "/sandbox/snapshots")["name"])
+    shell.pastes("POST", "/sandbox/reset")
+    shell.pastes("POST", "/sandbox/snapshots/{name}/restore")
+    shell.pastes("DELETE", "/sandbox/snapshots/{name}")
 
 
 def test_every_command_names_its_errors_too(shell: Shell) -> None:

@@ -174,7 +174,7 @@ class SandboxResource:
     async def on_post_playback(self, req: Request, resp: Response) -> None:
         body = (await _body(req)).into(wire.PlaybackRequest)
         mint = self._names.token(body.mint, "mint").mint
-        speed = number_in("speed", body.speed, scale=3, bound=_SPEED_MAX * SPEED_ONE)
+        speed = number_in("speed", _given(body.speed), scale=3, bound=_SPEED_MAX * SPEED_ONE)
         self._playbacks.start(mint, _source(body), within("speed", speed, 1, _SPEED_MAX * SPEED_ONE))
         self._show_playbacks(resp)
 
@@ -429,6 +429,11 @@ def _limit(text: str | None, given: int, most: int) -> int:
     return int(text)
 
 
+def _given(raw: msgspec.Raw | msgspec.UnsetType) -> msgspec.Raw:
+    """1 if it was not."""
+    return msgspec.Raw(b"1") if isinstance(raw, msgspec.UnsetType) else raw
+
+
 def _units(field: str, raw: msgspec.Raw) -> int:
     return number_in(field, raw, scale=0, bound=U64_MAX)
 
@@ -475,7 +480,9 @@ def _playback_wire(names: TokenNames, playback: Playback) -> wire.PlaybackWire:
 
 def _quoting(body: wire.MarketMakerRequest, market: Market) -> Quoting:
     ticks = number_in("price", body.price, scale=market.price_decimals, bound=market.price_max.ticks)
-    lots = number_in("volume", body.volume, scale=market.volume_decimals, bound=market.volume_max.lots // LEVELS_MAX)
+    lots = number_in(
+        "volume", _given(body.volume), scale=market.volume_decimals, bound=market.volume_max.lots // LEVELS_MAX
+    )
     return Quoting(
         market=market,
         price=Ticks(within("price", ticks, market.price_min.ticks, market.price_max.ticks)),

@@ -131,12 +131,12 @@ class WalkWire(SandboxRequest, rename="camel"):
 
 
 class PlaybackRequest(SandboxRequest):
-    """`csv`: lines of milliseconds and dollars. It, or `walk`."""
+    """`csv`: lines of milliseconds and dollars. It, or `walk`. `speed`: 1 if it is not given."""
 
     mint: str
     csv: str | None = None
     walk: WalkWire | None = None
-    speed: Raw = Raw(b"1")
+    speed: Raw | UnsetType = UNSET
 
 
 class PlaybackWire(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -197,11 +197,11 @@ class TanxCancelRequest(SandboxRequest):
 
 
 class MarketMakerRequest(SandboxRequest, rename="camel", kw_only=True):
-    """`volume`, in units of the base currency, of each of so many `levels` of quotes on both sides of the price."""
+    """`volume`: in units of the base currency, of each of so many `levels` of quotes on both sides; 1 if not given."""
 
     market: str
     price: Raw
-    volume: Raw = Raw(b"1")
+    volume: Raw | UnsetType = UNSET
     seed: int = 0
     spread_bps: int = 20
     levels: int = 5
