@@ -26,7 +26,7 @@ from countermand.orders.book.model.lifecycle import TRANSITIONS as BOOK
 from countermand.orders.dca.model import order as dca
 from countermand.orders.dca.model.lifecycle import TRANSITIONS as DCA_TRANSITIONS
 from countermand.orders.trigger.model.lifecycle import TRANSITIONS
-from countermand.orders.trigger.model.order import State
+from countermand.orders.trigger.model.order import STAGES, State
 from countermand.sources import GATEWAY, Kind, KnownAnswer, Source
 
 ROOT: Final = Path(__file__).parents[1]
@@ -55,6 +55,14 @@ event that has no arrow from a state raises, and changes nothing.
 
 What each event means is in `orders/trigger/model/events.py`, which command leads to it in
 `orders/trigger/model/decide.py`.
+
+What its legs do together is a table beside (`STAGES` in `orders/trigger/model/order.py`). A leg that is not named is
+closed: no price triggers it. The second stage begins when nothing is left of the deposit, and an order ends when
+nothing is left of what its last stage sells.
+
+| order | stage | armed when open | sells | what that gives |
+|---|---|---|---|---|
+{stages}
 
 Raw states that no order enters are [listed with the reasons](reference/raw-states.md).
 
@@ -179,6 +187,7 @@ def states_page() -> str:
     return _STATES_PAGE.format(
         diagram=diagram(State.DEPOSITING, TRANSITIONS),
         rows=rows,
+        stages="\n".join(_stages()),
         dca=diagram(dca.State.DEPOSITING, DCA_TRANSITIONS),
         dca_rows="\n".join(
             f"| `{state.value}` | `{DCA[state].value}` | `{DCA_DISPLAY[DCA[state]].value}` |" for state in dca.State
@@ -210,6 +219,15 @@ def _row(state: State) -> str:
     raw = RAW[state]
     moves = (f"{event.__name__} → {_leads_to(leads)}" for event, leads in TRANSITIONS[state].items())
     return f"| `{state.value}` | `{raw.value}` | `{DISPLAY[raw].value}` | {', '.join(moves) or 'none'} |"
+
+
+def _stages() -> Iterator[str]:
+    for family, stages in STAGES.items():
+        for number, stage in enumerate(stages, 1):
+            armed = " and ".join(f"`{role.value}`" for role in stage.armed)
+            sells = "what the stage before gave" if stage.sells_proceeds else "the deposit"
+            gives = "is kept" if stage.is_kept else "goes to the user"
+            yield f"| `{family.value}` | {number} | {armed} | {sells} | {gives} |"
 
 
 def _leads_to(leads: Any) -> str:

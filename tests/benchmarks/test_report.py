@@ -29,5 +29,5 @@ def test_rounds_that_were_not_all_decided_are_counted_by_those_that_were() -> No
 
 def test_what_was_not_measured_is_not_on_the_page() -> None:
     page = written(Measured())
-    assert "Orders of all types" not in page
-    assert "Recurring orders that are due" not in page
+    assert "### Orders of all types" not in page
+    assert "## Recurring orders that are due" not in page

@@ -1,4 +1,7 @@
-"""A pair of a take profit and a stop loss, walked, while the venue kills itself at every point of every step."""
+"""A pair of a take profit and a stop loss, walked, while the venue kills itself at every point of every step.
+
+And an OTOCO, at the steps that it alone has.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
@@ -23,6 +26,7 @@ CROSSING: Final = {TAKE_PROFIT: "250", STOP_LOSS: "90"}
 LEGS: Final = tuple(CROSSING)
 BETWEEN: Final = "150"
 PART: Final = 400_000_000
+RENT: Final = 2_039_280
 LIVES_S: Final = 3_600
 
 
@@ -44,22 +48,24 @@ class Pair(Walk):
     """A wallet with one SOL to sell, at 200 dollars or at 100."""
 
     async def craft(self) -> None:
+        await self.craft_as("oco", tpPriceUsd=200, slPriceUsd=100)
+
+    async def craft_as(self, kind: str, **terms: object) -> None:
         asked = {
             "inputMint": SOL,
             "outputMint": USDC,
             "userAddress": self.wallet.address,
             "amount": str(ONE_SOL),
             "orderType": "price",
-            "orderSubType": "oco",
+            "orderSubType": kind,
         }
         crafted = await self.insist(lambda: self.wallet.ask("POST", "/deposit/craft", asked))
         assert crafted.status == 200, crafted
-        now = (await self.server.does("GET", "/sandbox"))["now"]
-        terms = {"orderType": "oco", "tpPriceUsd": 200, "slPriceUsd": 100, "expiresAt": now + LIVES_S * 1_000}
-        body = self.wallet.creation(crafted.body, "200") | terms
+        body = self.wallet.creation(crafted.body, "200")
         for name in ("triggerCondition", "triggerPriceUsd", "slippageBps"):
             del body[name]
-        self.creation = body
+        now = (await self.server.does("GET", "/sandbox"))["now"]
+        self.creation = body | terms | {"orderType": kind, "expiresAt": now + LIVES_S * 1_000}
 
     async def row(self) -> dict[str, Any]:
         return await self.wallet.order(self.order_id)
@@ -68,12 +74,21 @@ class Pair(Walk):
         """How much of SOL one fill takes at most. A restart forgets it."""
         await self.server.does("PUT", "/sandbox/liquidity", {SOL: {"maxInput": None if most is None else str(most)}})
 
-    async def lies_open_after_a_part(self) -> None:
-        """The take profit sold 0.4 SOL, and then the price went back between the legs."""
+    async def fill_is_under_way(self, point: str, dollars: str) -> None:
+        """It dies of what follows. The points of a send are passed when a fill that was lost is sent again."""
+        lost = point not in (BEFORE_COMMIT, AFTER_COMMIT)
+        await self.server.faults(**({"dropTransactions": 1} if lost else {"landDelayMs": 150}))
+        await self.price(dollars)
+        await self.sees("executing")
+        await self.server.faults(crash=point)
+        await self.survive()
+
+    async def lies_open_after_a_part(self, dollars: str = CROSSING[TAKE_PROFIT]) -> None:
+        """0.4 SOL were sold, and then the price went back between the legs."""
         await self.lies_open()
         await self.is_pool(PART)
         await self.server.faults(landDelayMs=300)
-        await self.price(CROSSING[TAKE_PROFIT])
+        await self.price(dollars)
         await self.sees("executing")
         await self.price(BETWEEN)
         await self.server.faults()
@@ -97,8 +112,8 @@ class Pair(Walk):
         assert refused.status == 400, refused
         await self.server.audited()
 
-    async def is_taken_back(self, *, filled: int = 0) -> None:
-        """What fills have not taken is the wallet's again, and nothing more can happen."""
+    async def is_taken_back(self, *, filled: int = 0, paid: int = 0) -> None:
+        """What fills have not taken is the wallet's again, less what it paid for accounts; nothing more can happen."""
         confirmed = await self.confirm()
         assert confirmed.status == 200, confirmed
         for dollars in (*CROSSING.values(), BETWEEN):
@@ -111,7 +126,7 @@ class Pair(Walk):
             == confirmed.body["txSignature"]
             == (await self.confirm()).body["txSignature"]
         )
-        assert 10 * ONE_SOL - filled - await self.wallet.lamports() < 200_000, "only network fees are gone"
+        assert 10 * ONE_SOL - filled - paid - await self.wallet.lamports() < 200_000, "only network fees are gone"
         await self.server.audited()
 
     async def dies_of(self, request: Awaitable[Any]) -> None:
@@ -198,14 +213,8 @@ async def test_at_the_attempt(pair: Pair, point: str) -> None:
 @pytest.mark.parametrize("leg", LEGS)
 @pytest.mark.parametrize("point", POINTS)
 async def test_when_the_fill_landed(pair: Pair, leg: str, point: str) -> None:
-    """The points of a send are passed when a fill that was lost is sent again."""
     await pair.lies_open()
-    lost = point not in (BEFORE_COMMIT, AFTER_COMMIT)
-    await pair.server.faults(**({"dropTransactions": 1} if lost else {"landDelayMs": 150}))
-    await pair.price(CROSSING[leg])
-    await pair.sees("executing")
-    await pair.server.faults(crash=point)
-    await pair.survive()
+    await pair.fill_is_under_way(point, CROSSING[leg])
     await pair.is_sold(leg)
 
 
@@ -285,3 +294,75 @@ async def test_at_the_expiry(pair: Pair, point: str) -> None:
     assert (await pair.row())["rawState"] == "expired"
     await pair.cancel()
     await pair.is_taken_back()
+
+
+# --- an OTOCO: where it has two accounts, or two fills
+
+
+PARENT_CROSSED: Final = "210"
+
+
+@dataclass
+class Otoco(Pair):
+    """A wallet with one SOL to sell at 200 dollars, and to buy back at 240 or at 100."""
+
+    async def craft(self) -> None:
+        await self.craft_as("otoco", triggerCondition="above", triggerPriceUsd=200, tpPriceUsd=240, slPriceUsd=100)
+
+    async def fills(self) -> list[str]:
+        """The legs that were filled, the oldest first."""
+        events = reversed((await self.row())["events"])
+        return [event["orderContext"] for event in events if event["type"] == "fill" and event["state"] == "success"]
+
+    async def has_bought(self) -> None:
+        """Its parent is done, and its children are open."""
+        await self.lies_open()
+        await self.price(PARENT_CROSSED)
+        await self.server.settled()
+        assert await self.fills() == [TAKE_PROFIT]
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def otoco(pair: Pair) -> Otoco:
+    return Otoco(pair.server, pair.wallet)
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_when_the_fill_of_a_parent_landed(otoco: Otoco, point: str) -> None:
+    await otoco.lies_open()
+    await otoco.fill_is_under_way(point, PARENT_CROSSED)
+    await otoco.server.settled()
+    row = await otoco.row()
+    assert (row["rawState"], row["remainingInputAmount"], await otoco.fills()) == ("open", "0", [TAKE_PROFIT])
+    await otoco.price(CROSSING[STOP_LOSS])
+    await otoco.server.settled()
+    assert (await otoco.row())["rawState"] == "fill_success"
+    assert await otoco.fills() == [TAKE_PROFIT, "buy_below"]
+    await otoco.server.audited()
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_when_the_fill_of_a_child_landed(otoco: Otoco, point: str) -> None:
+    await otoco.has_bought()
+    await otoco.fill_is_under_way(point, CROSSING[TAKE_PROFIT])
+    await otoco.server.settled()
+    for dollars in (*CROSSING.values(), BETWEEN):
+        await otoco.price(dollars)
+        await otoco.server.settled()
+    assert ((await otoco.row())["rawState"], await otoco.fills()) == ("fill_success", [TAKE_PROFIT, "buy_above"])
+    await otoco.server.audited()
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_at_the_confirm_of_a_withdrawal_from_two_accounts(otoco: Otoco, point: str) -> None:
+    await otoco.lies_open_after_a_part(PARENT_CROSSED)
+    await otoco.cancel()
+    await otoco.server.faults(crash=point)
+    await otoco.dies_of(otoco.wallet.confirm(otoco.order_id, otoco.cancellings[0]))
+    await otoco.is_taken_back(filled=PART, paid=RENT)  # Of the wallet's own account for dollars, which it had not.
+    withdrawals = [event for event in (await otoco.row())["events"] if event["type"] == "withdrawal"]
+    assert {event["mint"]: event["amount"] for event in withdrawals} == {
+        SOL: str(ONE_SOL - PART),
+        USDC: str(await otoco.wallet.units(USDC)),
+    }
+    assert len({event["txSignature"] for event in withdrawals}) == 1
