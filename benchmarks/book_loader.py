@@ -16,9 +16,9 @@ import fast_stark_crypto
 
 from benchmarks import requests
 from countermand.app.seeds import MASTER_SEED_FILE
+from countermand.curves.stark import public_key
 from countermand.dialects.tanx.session import TanxSessions
 from countermand.dialects.tanx.signing import msg_hash
-from countermand.curves.stark import public_key
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
 from countermand.kernel.writer_epoch import WriterEpoch
