@@ -180,7 +180,12 @@ def craft(session: Session, terms: Mapping[str, Any], kind: Mapping[str, str], *
         "amount": terms["inputAmount"],
         **kind,
     }
-    crafted = (yield from ask(session, "POST", "/deposit/craft", asked)).into(CraftAnswer)
+    answered = yield from ask(session, "POST", "/deposit/craft", asked)
+    if not answered.ok and words.says(answered.refusal().words, words.NO_VAULT):
+        session.vault = None  # The venue was emptied since.
+        vault = yield from vault_of(session)
+        answered = yield from ask(session, "POST", "/deposit/craft", asked)
+    crafted = answered.into(CraftAnswer)
     if crafted.receiver_address != vault:
         raise Unsafe(f"not signed: the deposit is for {crafted.receiver_address}, not for the wallet's vault {vault}")
     expected = ExpectedDeposit(

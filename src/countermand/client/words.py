@@ -3,6 +3,7 @@
 from typing import Final
 
 UNAUTHORIZED: Final = "Unauthorized"
+NO_VAULT: Final = "Vault not found"
 NO_CHALLENGE: Final = "Challenge not found"
 NOT_LOGGED_IN: Final = "Kindly login again"
 DUPLICATE_DEPOSIT: Final = "Duplicate deposit"
