@@ -1,5 +1,6 @@
 """Retries, run by hand: a flow opens no socket, so a test gives it each answer and sees each request."""
 
+import inspect
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
@@ -228,6 +229,8 @@ def test_methods_say_what_they_do() -> None:
                 assert each.__doc__, name
                 assert getattr(api, name).__doc__ == each.__doc__
                 assert getattr(api, name).__name__ == name
+        shown = inspect.signature(client.trigger.order)
+        assert (list(shown.parameters), shown.return_annotation) == (["order_id"], Order)
 
 
 # --- how a lost answer is resolved where the server does not help
