@@ -28,6 +28,8 @@ TESTS: Final = (
         f"tests/{name}"
         for name in ("audit/test_audit.py", "contract", "dialects", "gateway", "kernel", "services", "store")
     ),
+    *(f"tests/client/test_{name}.py" for name in ("exchange", "lives")),
+    "tests/curves",
     *(
         f"tests/solana/test_{name}.py"
         for name in ("embedded", "explain", "facade_methods", "facade_sockets", "rpc", "rpc_hostile", "rpc_landings")

@@ -20,7 +20,12 @@ from solders.system_program import (
     transfer,
 )
 from spl.token.constants import TOKEN_PROGRAM_ID
-from spl.token.instructions import approve, close_account, set_authority
+from spl.token.instructions import (
+    approve,
+    close_account,
+    create_idempotent_associated_token_account,
+    set_authority,
+)
 from spl.token.instructions import transfer as transfer_tokens
 from spl.token.models import ApproveParams, AuthorityType, CloseAccountParams, SetAuthorityParams
 from spl.token.models import TransferParams as TokenTransferParams
@@ -28,6 +33,7 @@ from spl.token.models import TransferParams as TokenTransferParams
 from tests.altering import instructions_of
 
 THIEF = Keypair.from_seed(bytes([66] * 32)).pubkey()
+MINT = Pubkey.from_string("EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v")
 UNKNOWN = Keypair.from_seed(bytes([67] * 32)).pubkey()
 
 Lie = Callable[[list[Instruction], Pubkey], list[Instruction]]
@@ -116,12 +122,32 @@ def without_budget(instructions: Sequence[Instruction]) -> list[Instruction]:
     return [each for each in instructions if str(each.program_id) != "ComputeBudget111111111111111111111111111111"]
 
 
+def account_for_a_thief(signer: Pubkey) -> Instruction:
+    return create_idempotent_associated_token_account(signer, THIEF, MINT)
+
+
+def account_elsewhere(signer: Pubkey) -> Instruction:
+    return account(1)(create_idempotent_associated_token_account(signer, signer, MINT))
+
+
+def account_paid_by_another(signer: Pubkey) -> Instruction:
+    return create_idempotent_associated_token_account(THIEF, signer, MINT)
+
+
+def cut_short(signer: Pubkey) -> Instruction:
+    return Instruction(TOKEN_PROGRAM_ID, b"\x03\x01", [AccountMeta(signer, is_signer=True, is_writable=True)] * 3)
+
+
 ANYWHERE: dict[str, Lie] = {
     "lamports to a thief": adds(lamports_to_a_thief),
     "tokens to a thief": adds(tokens_to_a_thief),
     "a delegate": adds(approves_a_thief),
     "another owner": adds(gives_an_account_away),
     "a close for a thief": adds(closes_for_a_thief),
+    "an account for a thief": adds(account_for_a_thief),
+    "an account elsewhere": adds(account_elsewhere),
+    "an account that another pays": adds(account_paid_by_another),
+    "an instruction that is cut short": adds(cut_short),
     "an unknown program": adds(calls_what_is_not_known),
     "a durable nonce": lambda instructions, signer: [advances_a_nonce(signer), *instructions],
     "a fortune for the fee": costs_a_fortune,

@@ -1,21 +1,44 @@
 """Retries, run by hand: a flow opens no socket, so a test gives it each answer and sees each request."""
 
+import inspect
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, assert_type
 
 import pytest
+from solders.hash import Hash
+from solders.keypair import Keypair
+from solders.message import Message
 
-from countermand.client import BadAnswer, Client, OutcomeUnknown, Policy, RateLimited, Single, Unavailable, base_units
-from countermand.client.effects import AnswerLost, Flow, NotSent, Pause, Request, Response, T
+from countermand.client import (
+    AsyncClient,
+    BadAnswer,
+    Client,
+    ClientError,
+    OutcomeUnknown,
+    Policy,
+    RateLimited,
+    Refused,
+    Single,
+    Unavailable,
+    Wallet,
+    base_units,
+    limit,
+    vaults,
+)
+from countermand.client.checks import Checked
+from countermand.client.effects import AnswerLost, Flow, NotSent, Pause, Request, Response, Sign, T
 from countermand.client.exchange import Answered, exchange, request
 from countermand.client.numbers import decimal, encode, milliseconds, units
 from countermand.client.operations import listing, operation
+from countermand.client.session import Session
 from countermand.client.shapes.trigger import Order
+from countermand.client.signing import sign_transaction
+from countermand.solana.wire import read_transaction
 
 SENT = request("POST", "/somewhere", {"price": Decimal("0.10")})
 UNCHANGED = Response(503, {}, b'{"error":"Service temporarily unavailable. Nothing was changed. Please retry."}')
@@ -206,3 +229,146 @@ def test_methods_say_what_they_do() -> None:
                 assert each.__doc__, name
                 assert getattr(api, name).__doc__ == each.__doc__
                 assert getattr(api, name).__name__ == name
+        shown = inspect.signature(client.trigger.order)
+        assert (list(shown.parameters), shown.return_annotation) == (["order_id"], Order)
+
+
+# --- how a lost answer is resolved where the server does not help
+
+
+KEY = Keypair()
+
+
+def session() -> Session:
+    quick = Policy(attempts=2, pause_s=0, find_s=0, lag_s=0)
+    return Session(Wallet.of(KEY), None, quick, token="token", vault=str(KEY.pubkey()))
+
+
+def answers(*given: Response | Exception) -> Iterator[Response | Exception]:
+    yield from given
+
+
+def drive(flow: Flow[T], given: Callable[[Request], Response | Exception]) -> T:
+    """A flow to its end, with a server that answers as it is told, and a key that signs."""
+    try:
+        effect = next(flow)
+        while True:
+            if isinstance(effect, Pause):
+                effect = flow.send(None)
+            elif isinstance(effect, Sign):
+                effect = flow.send(effect.signer(effect.payload))
+            else:
+                answer = given(effect)
+                effect = flow.throw(answer) if isinstance(answer, Exception) else flow.send(answer)
+    except StopIteration as done:
+        value: T = done.value
+        return value
+
+
+PAST = "Expiry time must be in the future"
+
+
+def refused(words: str) -> Response:
+    return Response(400, {}, encode({"error": words}))
+
+
+def a_checked_transaction() -> Checked:
+    message = Message.new_with_blockhash([], KEY.pubkey(), Hash.default())
+    return Checked(read_transaction(bytes([1]) + bytes(64) + bytes(message)), str(KEY.pubkey()))
+
+
+@pytest.mark.parametrize(
+    ("words", "then"),
+    [
+        (PAST, OutcomeUnknown),
+        ("Invalid signed deposit transaction: already processed", OutcomeUnknown),
+        ("Deposit transaction not found in cache. Please craft a new deposit first.", OutcomeUnknown),
+        ("Duplicate deposit", OutcomeUnknown),
+        ("Deposit failed. Please craft a new deposit.", Refused),
+    ],
+)
+@pytest.mark.parametrize("is_found", [False, True])
+def test_a_create_that_is_refused_after_a_lost_answer_may_have_been_done(
+    words: str, then: type[ClientError], is_found: bool
+) -> None:
+    deposit = vaults.Deposit("request", "vault", None, None, a_checked_transaction())
+    given = answers(AnswerLost(), refused(words))
+
+    def found(signature: str) -> Flow[str | None]:
+        yield Pause(0)
+        return "found" if is_found else None
+
+    flow = vaults.submit(session(), "/orders/price", {}, deposit, found)
+    if is_found and then is OutcomeUnknown:
+        assert drive(flow, lambda _: next(given)) == vaults.Placed("found", drive(found_signature(), _none), found=True)
+    else:
+        with pytest.raises(then):
+            drive(flow, lambda _: next(given))
+
+
+def found_signature() -> Flow[str]:
+    signed = yield from sign_transaction(Wallet.of(KEY), a_checked_transaction())
+    return signed[1]
+
+
+def _none(_: Request) -> Response:
+    raise AssertionError("nothing is asked")
+
+
+def test_a_create_that_is_refused_at_once_is_refused() -> None:
+    deposit = vaults.Deposit("request", "vault", None, None, a_checked_transaction())
+
+    def found(signature: str) -> Flow[str | None]:
+        yield Pause(0)
+        raise AssertionError("nothing was lost")
+
+    with pytest.raises(Refused):
+        drive(
+            vaults.submit(session(), "/x", {}, deposit, found), lambda _: refused("Expiry time must be in the future")
+        )
+
+
+@pytest.mark.parametrize(
+    ("opens", "row", "ends"),
+    [
+        (True, {"orderKey": "order", "closeTx": ""}, None),
+        (True, {"orderKey": "another", "closeTx": ""}, OutcomeUnknown),
+        (False, {"orderKey": "order", "closeTx": "ours"}, None),
+        (False, {"orderKey": "order", "closeTx": "another's"}, OutcomeUnknown),
+        (False, {"orderKey": "another", "closeTx": "ours"}, OutcomeUnknown),
+    ],
+)
+def test_a_transaction_that_is_refused_after_a_lost_answer_is_looked_for(
+    opens: bool, row: dict[str, str], ends: type[ClientError] | None
+) -> None:
+    signature = drive(found_signature(), _none)
+    amounts = dict.fromkeys(("makingAmount", "takingAmount", "remainingMakingAmount", "remainingTakingAmount"), "1")
+    texts = dict.fromkeys(("userPubkey", "inputMint", "outputMint", "createdAt", "updatedAt", "status", "openTx"), "")
+    shown = {**amounts, **texts, **row, "closeTx": signature if row["closeTx"] == "ours" else row["closeTx"]}
+    page = Response(200, {}, encode({"orders": [shown], "page": 1, "totalPages": 1}))
+    given = answers(AnswerLost(), Response(400, {}, b'{"error":"invalid transaction","code":400}'), page, page)
+    built = limit.Built("request", ("order",), a_checked_transaction())
+    flow = limit._execute(session(), "/trigger/v1", built, opens=opens)
+    if ends is None:
+        assert drive(flow, lambda _: next(given)) == limit.Landed(signature, ("order",))
+    else:
+        with pytest.raises(ends):
+            drive(flow, lambda _: next(given))
+
+
+def test_a_transaction_that_failed_on_the_chain_is_refused_also_after_a_lost_answer() -> None:
+    empty = Response(200, {}, b'{"orders":[],"page":1,"totalPages":0}')
+    failed = Response(500, {}, b'{"error":"custom program error code: 3012","code":500,"status":"Failed"}')
+    given = answers(AnswerLost(), failed, empty, empty)
+    built = limit.Built("request", ("order",), a_checked_transaction())
+    flow = limit._execute(session(), "/trigger/v1", built, opens=False)
+    with pytest.raises(Refused, match="3012"):
+        drive(flow, lambda _: next(given))
+
+
+async def _types(client: Client, later: AsyncClient, order: Single) -> None:
+    """Checked by mypy, never run: one definition has the right type in both clients."""
+    assert_type(client.trigger.place(order), vaults.Placed)
+    assert_type(await later.trigger.place(order), vaults.Placed)
+    assert_type(client.trigger.orders(), Iterator[Order])
+    assert_type(later.trigger.orders(), AsyncIterator[Order])

@@ -11,6 +11,7 @@ from solders.keypair import Keypair
 from countermand.client import (
     SOL,
     USDC,
+    AsyncClient,
     ClientError,
     Cycles,
     Limit,
@@ -24,7 +25,7 @@ from countermand.client import (
     Trailing,
     Wallet,
 )
-from tests.client.conftest import Clients
+from tests.client.conftest import POLICY, Clients
 from tests.end_to_end.venue import Venue
 
 HOUR_MS = 3_600_000
@@ -225,3 +226,21 @@ def test_an_answer_that_is_lost_is_asked_for_again(clients: Clients, venue: Venu
     placed = client.trigger.submit(order, deposit)
     assert placed.found
     assert [row.id for row in client.trigger.orders()] == [placed.id]
+
+
+def test_after_a_reset_the_client_signs_in_and_registers_anew(clients: Clients) -> None:
+    client = clients.rich()
+    client.trigger.place(a_sale())
+    client.sandbox.reset()
+    client.sandbox.airdrop("SOL", 5 * 10**9)
+    placed = client.trigger.place(a_sale())
+    assert [row.id for row in client.trigger.orders()] == [placed.id]
+
+
+async def test_many_orders_at_once_by_one_async_client(venue: Venue) -> None:
+    async with AsyncClient(Keypair(), venue.url, policy=POLICY) as client:
+        await client.sandbox.airdrop("SOL", 20 * 10**9)
+        placed = await asyncio.gather(*(client.trigger.place(a_sale()) for _ in range(8)))
+        assert {row.id async for row in client.trigger.orders()} == {each.id for each in placed}
+        await asyncio.gather(*(client.trigger.withdraw(each.id) for each in placed))
+        assert {row.order_state async for row in client.trigger.orders()} == {"cancelled"}

@@ -52,6 +52,7 @@ TRANSFER, CLOSE, TRANSFER_CHECKED, INITIALIZE, SYSTEM_TRANSFER, CREATE = (
     b"\x02",
     b"\x03",
 )
+SYNC = b"\x11"
 A_SALE_OF_TOKENS = Single(sell=USDC, amount=50 * 10**6, buy=SOL, watch=SOL, below=120, expires_at=soon())
 
 
@@ -121,6 +122,11 @@ DEPOSITS: Mapping[str, Lie] = {
     "a rent of ten SOL": changes(SYSTEM_PROGRAM, CREATE, data(4 + 32 + 8 + 32, (10**10).to_bytes(8, "little"))),
     "twice": lambda instructions, _: [*instructions, instructions[-1]],
     "nothing": lambda instructions, _: instructions[:-1],
+    "without making its account": lambda instructions, _: [*instructions[:2], *instructions[3:]],
+    "an account that another pays for": changes(SYSTEM_PROGRAM, CREATE, account(0)),
+    "an account more": lambda instructions, _: [*instructions, _other_account(instructions[2])],
+    "an account more that the vault gets": lambda instructions, _: [*instructions, *_second_account(instructions)],
+    "authorized by another": changes(TOKEN_PROGRAM, TRANSFER_CHECKED, account(3)),
     "another account throughout": everywhere(lambda instructions: instructions[2].accounts[1].pubkey),
 }
 
@@ -132,10 +138,22 @@ def test_a_deposit_that_is_another(wallet: Careful, name: str) -> None:
     refuses(wallet, liar, lambda client: client.trigger.place(A_SALE_OF_TOKENS))
 
 
+def _second_account(instructions: list[Instruction]) -> list[Instruction]:
+    create = _other_account(instructions[2])
+    return [create, account(0, create.accounts[1].pubkey)(instructions[3])]
+
+
+def _other_account(create: Instruction) -> Instruction:
+    """Another account under the same vault."""
+    return account(1, Pubkey.new_unique())(create)
+
+
 SOL_DEPOSITS: Mapping[str, Lie] = {
     "more lamports": changes(SYSTEM_PROGRAM, SYSTEM_TRANSFER + bytes(3), data(4, (2 * 10**9).to_bytes(8, "little"))),
     "lamports to a thief": changes(SYSTEM_PROGRAM, SYSTEM_TRANSFER + bytes(3), account(1)),
     "more lamports beside": ANYWHERE["lamports to a thief"],
+    "lamports of another": changes(SYSTEM_PROGRAM, SYSTEM_TRANSFER + bytes(3), account(0)),
+    "a sync of another account": changes(TOKEN_PROGRAM, SYNC, account(0)),
 }
 
 
@@ -192,6 +210,8 @@ def test_a_deposit_of_a_recurring_order_that_is_another(wallet: Careful) -> None
 WITHDRAWALS: Mapping[str, Lie] = {
     "to another account": changes(TOKEN_PROGRAM, TRANSFER, account(1)),
     "less than there is": changes(TOKEN_PROGRAM, TRANSFER, data(1, (49 * 10**6).to_bytes(8, "little"))),
+    "authorized by another": changes(TOKEN_PROGRAM, TRANSFER, account(2)),
+    "closed by another": changes(TOKEN_PROGRAM, CLOSE, account(2)),
     "nothing": lambda instructions, _: instructions[:2],
     "a close for a thief": changes(TOKEN_PROGRAM, CLOSE, account(1)),
     "a close without a transfer": lambda instructions, _: [each for each in instructions if len(each.data) != 9],
@@ -232,14 +252,29 @@ def test_a_challenge_that_is_something_else(wallet: Careful, challenge: str) -> 
     refuses(wallet, liar, lambda client: client.trigger.sign_in(), sign_ins=0)
 
 
-@pytest.mark.parametrize("name", ANYWHERE)
+MEMOS: Mapping[str, Lie] = {
+    "two memos": lambda instructions, _: [*instructions, instructions[-1]],
+    "no memo": lambda instructions, _: instructions[:-1],
+}
+
+
+@pytest.mark.parametrize("name", [*MEMOS, *ANYWHERE])
 def test_a_challenge_that_is_a_transaction_of_money(wallet: Careful, name: str) -> None:
-    liar = Liar("/auth/challenge", in_transaction(ANYWHERE[name], wallet.public))
+    lie = MEMOS[name] if name in MEMOS else ANYWHERE[name]
+    liar = Liar("/auth/challenge", in_transaction(lie, wallet.public))
     refuses(wallet, liar, lambda client: client.trigger.sign_in("transaction"), sign_ins=0)
 
 
 A_LIMIT = Limit(sell=USDC, making=50 * 10**6, buy=SOL, taking=10**9, expires_at_s=soon() // 1000, slippage_bps=20)
 OPEN = limit_order.INITIALIZE_ORDER
+
+
+def _with_fee(given: Instruction) -> Instruction:
+    """After the expiry, of 9 bytes, stands what the integrator takes."""
+    old = bytes(given.data)
+    return Instruction(given.program_id, old[:41] + b"\x01\x0a\x00" + old[42:], given.accounts)
+
+
 LIMITS: Mapping[str, Lie] = {
     "more sold": changes(limit_order.PROGRAM, OPEN, data(16, (51 * 10**6).to_bytes(8, "little"))),
     "less asked for": changes(limit_order.PROGRAM, OPEN, data(24, (10**8).to_bytes(8, "little"))),
@@ -251,6 +286,8 @@ LIMITS: Mapping[str, Lie] = {
     "another input": changes(limit_order.PROGRAM, OPEN, account(7)),
     "another output": changes(limit_order.PROGRAM, OPEN, account(8)),
     "another maker": changes(limit_order.PROGRAM, OPEN, account(1)),
+    "from another account": changes(limit_order.PROGRAM, OPEN, account(4)),
+    "a fee": changes(limit_order.PROGRAM, OPEN, _with_fee),
     "two orders": lambda instructions, _: [*instructions, instructions[-1]],
     "none": lambda instructions, _: instructions[:-1],
 }
@@ -263,29 +300,42 @@ def test_an_order_on_the_chain_that_is_another(wallet: Careful, name: str) -> No
     refuses(wallet, liar, lambda client: client.limit.place(A_LIMIT), sign_ins=0)
 
 
+WRAPPED: Mapping[str, Lie] = {
+    "more lamports": changes(SYSTEM_PROGRAM, SYSTEM_TRANSFER + bytes(3), data(4, (2 * 10**9).to_bytes(8, "little"))),
+    "lamports elsewhere": changes(SYSTEM_PROGRAM, SYSTEM_TRANSFER + bytes(3), account(1)),
+    "lamports of another": changes(SYSTEM_PROGRAM, SYSTEM_TRANSFER + bytes(3), account(0)),
+    "wrapped twice": lambda instructions, _: [*instructions, instructions[3]],
+    "a sync of another account": changes(TOKEN_PROGRAM, SYNC, account(0)),
+    "a close for a thief": changes(TOKEN_PROGRAM, CLOSE, account(1)),
+    "a close of another account": changes(TOKEN_PROGRAM, CLOSE, account(0)),
+}
+"""Where SOL is wrapped for an order on the chain, in the fourth instruction."""
+
+
+def test_an_answer_about_another_order_on_the_chain(wallet: Careful) -> None:
+    liar = Liar("/createOrder", lambda answer: answer | {"order": str(THIEF)})
+    refuses(wallet, liar, lambda client: client.limit.place(A_LIMIT), sign_ins=0, match="it opens")
+
+
 def test_an_order_of_sol_on_the_chain_that_is_another(wallet: Careful) -> None:
     order = Limit(sell=SOL, making=10**9, buy=USDC, taking=300 * 10**6)
-    for lie in (
-        changes(SYSTEM_PROGRAM, SYSTEM_TRANSFER + bytes(3), data(4, (2 * 10**9).to_bytes(8, "little"))),
-        changes(SYSTEM_PROGRAM, SYSTEM_TRANSFER + bytes(3), account(1)),
-        changes(TOKEN_PROGRAM, CLOSE, account(1)),
-        lambda instructions, _: [*instructions, instructions[3]],
-    ):
+    for lie in WRAPPED.values():
         liar = Liar("/createOrder", in_transaction(lie, wallet.public))
         refuses(wallet, liar, lambda client: client.limit.place(order), sign_ins=0)
+
+
+LIMIT_CANCELS: Mapping[str, Lie] = {
+    "another order": changes(limit_order.PROGRAM, limit_order.CANCEL_ORDER, account(2)),
+    "for a thief": changes(limit_order.PROGRAM, limit_order.CANCEL_ORDER, account(4)),
+    "another maker": changes(limit_order.PROGRAM, limit_order.CANCEL_ORDER, account(1)),
+    "nothing": lambda instructions, _: instructions[:2],
+}
 
 
 def test_a_cancel_on_the_chain_that_is_another(wallet: Careful) -> None:
     honest = wallet.client()
     order, other = honest.limit.place(A_LIMIT).order, honest.limit.place(A_LIMIT).order
-    cancel = limit_order.CANCEL_ORDER
-    for lie in (
-        changes(limit_order.PROGRAM, cancel, account(2, Pubkey.from_string(other))),
-        changes(limit_order.PROGRAM, cancel, account(4)),
-        changes(limit_order.PROGRAM, cancel, account(1)),
-        lambda instructions, _: instructions[:2],
-        *ANYWHERE.values(),
-    ):
+    for lie in (*LIMIT_CANCELS.values(), *ANYWHERE.values()):
         liar = Liar("/cancelOrders", in_transaction(lie, wallet.public))
         refuses(wallet, liar, lambda client: client.limit.cancel(order), sign_ins=0)
     honest.limit.cancel(order, other)
@@ -300,7 +350,26 @@ DCAS: Mapping[str, Lie] = {
     "another holder": changes(dca.PROGRAM, dca.OPEN_DCA_V2, account(6)),
     "another output": changes(dca.PROGRAM, dca.OPEN_DCA_V2, account(4)),
     "another idx": changes(dca.PROGRAM, dca.OPEN_DCA_V2, data(8, bytes(8))),
+    "another user": changes(dca.PROGRAM, dca.OPEN_DCA_V2, account(1)),
+    "another payer": changes(dca.PROGRAM, dca.OPEN_DCA_V2, account(2)),
+    "from another account": changes(dca.PROGRAM, dca.OPEN_DCA_V2, account(5)),
+    "a bound": changes(dca.PROGRAM, dca.OPEN_DCA_V2, lambda given: _with_option(given, 0)),
+    "another bound": changes(dca.PROGRAM, dca.OPEN_DCA_V2, lambda given: _with_option(given, 1)),
+    "a start": changes(dca.PROGRAM, dca.OPEN_DCA_V2, lambda given: _with_option(given, 2)),
 }
+
+
+def _with_option(given: Instruction, number: int) -> Instruction:
+    """The last three bytes are options that are not there."""
+    old, at = bytes(given.data), len(bytes(given.data)) - 3 + number
+    return Instruction(given.program_id, old[:at] + b"\x01" + (9).to_bytes(8, "little") + old[at + 1 :], given.accounts)
+
+
+def test_a_recurring_order_of_sol_that_is_another(wallet: Careful) -> None:
+    order = Cycles(sell=SOL, amount=10**9, buy=USDC, cycles=2, interval_s=60)
+    for lie in WRAPPED.values():
+        liar = Liar("/createOrder", in_transaction(lie, wallet.public))
+        refuses(wallet, liar, lambda client: client.recurring.place(order), sign_ins=0)
 
 
 @pytest.mark.parametrize("name", [*DCAS, *ANYWHERE])
@@ -310,15 +379,18 @@ def test_a_recurring_order_on_the_chain_that_is_another(wallet: Careful, name: s
     refuses(wallet, liar, lambda client: client.recurring.place(CYCLES), sign_ins=0)
 
 
+DCA_CLOSES: Mapping[str, Lie] = {
+    "another order": changes(dca.PROGRAM, dca.CLOSE_DCA, account(1)),
+    "another user": changes(dca.PROGRAM, dca.CLOSE_DCA, account(0)),
+    "input for a thief": changes(dca.PROGRAM, dca.CLOSE_DCA, account(6)),
+    "output for a thief": changes(dca.PROGRAM, dca.CLOSE_DCA, account(7)),
+}
+
+
 def test_a_close_of_a_recurring_order_that_is_another(wallet: Careful) -> None:
     honest = wallet.client()
     order = honest.recurring.place(CYCLES).order
-    for lie in (
-        changes(dca.PROGRAM, dca.CLOSE_DCA, account(1)),
-        changes(dca.PROGRAM, dca.CLOSE_DCA, account(6)),
-        changes(dca.PROGRAM, dca.CLOSE_DCA, account(7)),
-        *ANYWHERE.values(),
-    ):
+    for lie in (*DCA_CLOSES.values(), *ANYWHERE.values()):
         liar = Liar("/cancelOrder", in_transaction(lie, wallet.public))
         refuses(wallet, liar, lambda client: client.recurring.cancel(order), sign_ins=0)
     honest.recurring.cancel(order)

@@ -63,3 +63,11 @@ def test_a_first_order_by_the_client(venue: Venue) -> None:
     assert done.returncode == 0, done.stderr[-4_000:]
     for expected, line in zip(TOLD_BY_THE_CLIENT, done.stdout.splitlines(), strict=True):
         assert re.fullmatch(expected, line), (expected, line)
+
+
+def test_a_race_by_the_client(venue: Venue) -> None:
+    done = run_python(EXAMPLES / "race_client.py", venue.url, env={})
+    assert done.returncode == 0, done.stderr[-4_000:]
+    told = re.fullmatch(r"(\d+) filled, (\d+) cancelled, of 10\n", done.stdout)
+    assert told is not None, done.stdout
+    assert int(told[1]) + int(told[2]) == 10

@@ -315,7 +315,7 @@ def test_faults_are_replaced_as_a_whole(venue: Venue) -> None:
     assert venue.remaining_faults() == {}
     assert list(venue.sandbox()["faults"]) == [
         "dropTransactions", "failSwaps", "landDelayMs", "loseAnswers", "rpcDown", "expireBlockhashes", "crash",
-        "rateLimit", "expireTokens", "failMatches",
+        "rateLimit", "expireTokens", "failMatches", "strict",
     ]  # fmt: skip
 
 

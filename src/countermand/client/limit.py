@@ -82,7 +82,7 @@ class LimitOrders(Api[R]):
         when it is not known to have landed; its blockhash lives for a minute or so, and `reference` has its signature.
         """
         built = yield from _create(self._session, self._root, order)
-        return (yield from _execute(self._session, self._root, built))
+        return (yield from _execute(self._session, self._root, built, opens=True))
 
     @operation
     def create(self, order: Limit) -> Flow[Built]:
@@ -91,8 +91,8 @@ class LimitOrders(Api[R]):
 
     @operation
     def execute(self, built: Built) -> Flow[Landed]:
-        """Sign a transaction and land it. Repeating is safe: the same transaction lands once."""
-        return (yield from _execute(self._session, self._root, built))
+        """Sign a transaction of `create` and land it. Repeating is safe: the same transaction lands once."""
+        return (yield from _execute(self._session, self._root, built, opens=True))
 
     @operation
     def cancel(self, *orders: str) -> Flow[list[Landed]]:
@@ -119,19 +119,20 @@ class LimitOrders(Api[R]):
     @listing
     def orders(self, status: Literal["active", "history"] = "active") -> Pages[LimitOrder]:
         """Iterate over the wallet's orders. A read. limit/v2 has the `history` only."""
-        session, root, wallet = self._session, self._root, self._session.owner().address
+        session, root = self._session, self._root
         if root == _OLDER and status == "active":
             raise ClientError("limit/v2 has no pages of open orders: use open_orders()")
+        return lambda number: _page(session, root, status, number)
 
-        def page(number: int) -> Flow[Page[LimitOrder]]:
-            path = f"{root}/orderHistory" if root == _OLDER else f"{root}/getTriggerOrders"
-            user = {"wallet": wallet} if root == _OLDER else {"user": wallet, "orderStatus": status}
-            answered = yield from _ask(session, "GET", path, query={**user, "page": str(number + 1)})
-            answer = answered.into(LimitOrdersAnswer)
-            more = answer.has_more_data if answer.total_pages is None else number + 1 < answer.total_pages
-            return [((row.order_key, row.open_tx), row) for row in answer.orders], bool(more)
 
-        return page
+def _page(session: Session, root: str, status: str, number: int) -> Flow[Page[LimitOrder]]:
+    wallet = session.owner().address
+    path = f"{root}/orderHistory" if root == _OLDER else f"{root}/getTriggerOrders"
+    user = {"wallet": wallet} if root == _OLDER else {"user": wallet, "orderStatus": status}
+    answered = yield from _ask(session, "GET", path, query={**user, "page": str(number + 1)})
+    answer = answered.into(LimitOrdersAnswer)
+    more = answer.has_more_data if answer.total_pages is None else number + 1 < answer.total_pages
+    return [((row.order_key, row.open_tx), row) for row in answer.orders], bool(more)
 
 
 def _ask(
@@ -195,20 +196,27 @@ def _cancel(session: Session, root: str, orders: Sequence[str] | None) -> Flow[l
         ready.append(Built(built.request_id, cancelled, checked))
     landed: list[Landed] = []
     for each in ready:
-        done = yield from _execute(session, root, each)
+        done = yield from _execute(session, root, each, opens=False)
         landed.append(done)
     return landed
 
 
-def _execute(session: Session, root: str, built: Built) -> Flow[Landed]:
-    """Raises `Refused` if it landed with an error, or was never taken."""
+def _execute(session: Session, root: str, built: Built, *, opens: bool) -> Flow[Landed]:
+    """Raises `Refused` if it landed with an error, or was never taken.
+
+    Where an answer was lost and a repetition is refused, the lists of orders tell whether it landed.
+    """
     signed, signature = yield from sign_transaction(session.owner(), built.checked)
     body = without_none({"requestId": built.request_id, "signedTransaction": signed})
+    lost = False
     for attempt in range(session.policy.attempts):
         try:
             answered = yield from _ask(session, "POST", f"{root}/execute", body)
         except OutcomeUnknown as unknown:
+            if (yield from _shows(session, root, built, signature, opens=opens)):
+                return Landed(signature, built.orders)
             raise OutcomeUnknown(str(unknown), signature=signature) from unknown
+        lost = lost or answered.lost
         if answered.ok:
             executed = answered.into(ExecutedAnswer)
             if executed.status != "Success":
@@ -216,6 +224,25 @@ def _execute(session: Session, root: str, built: Built) -> Flow[Landed]:
             return Landed(executed.signature, built.orders)
         refusal = answered.refusal()
         if not words.says(refusal.words, words.UNCONFIRMED):
+            if lost and (yield from _shows(session, root, built, signature, opens=opens)):
+                return Landed(signature, built.orders)
+            if lost and not words.says(refusal.words, words.FAILED_ON_CHAIN):
+                raise OutcomeUnknown(f"an answer was lost; then: {refusal}", signature=signature)
             raise refusal
+        lost = True
         yield Pause(pause_after(attempt, session.policy))
     raise OutcomeUnknown(f"not confirmed after {session.policy.attempts} attempts", signature=signature)
+
+
+def _shows(session: Session, root: str, built: Built, signature: str, *, opens: bool) -> Flow[bool]:
+    """Whether the newest orders prove that the transaction landed: its orders are there, or closed by it."""
+    if opens and root == _OLDER:
+        query = {"wallet": session.owner().address}
+        rows = (yield from _ask(session, "GET", f"{root}/openOrders", query=query)).into(list[OpenOrder])
+        if built.orders[0] in {row.public_key for row in rows}:
+            return True
+    seen: dict[str, LimitOrder] = {}
+    for status in ("history",) if root == _OLDER or not opens else ("active", "history"):
+        page, _ = yield from _page(session, root, status, 0)
+        seen |= {row.order_key: row for _, row in page}
+    return all(order in seen and (opens or seen[order].close_tx == signature) for order in built.orders)

@@ -4,9 +4,10 @@
 async client the method returns a coroutine. `@listing` does the same for what comes in pages.
 """
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+import inspect
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Sequence
 from functools import wraps
-from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, overload
+from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, get_args, overload
 
 from countermand.client.effects import Flow
 from countermand.client.runners import Async, Sync
@@ -37,6 +38,7 @@ class operation(Generic[A, P, T]):  # noqa: N801 — a decorator
     def __init__(self, flow: Callable[Concatenate[A, P], Flow[T]]) -> None:
         self.flow = flow
         self.__doc__ = flow.__doc__
+        self._signature = _shown(flow)
 
     @overload
     def __get__(self, api: None, owner: type) -> "operation[A, P, T]": ...
@@ -53,7 +55,7 @@ class operation(Generic[A, P, T]):  # noqa: N801 — a decorator
         def method(*args: P.args, **kwargs: P.kwargs) -> Any:
             return runner.run(self.flow(api, *args, **kwargs))
 
-        return method
+        return _with_signature(method, self._signature)
 
 
 class listing(Generic[A, P, T]):  # noqa: N801 — a decorator
@@ -65,6 +67,7 @@ class listing(Generic[A, P, T]):  # noqa: N801 — a decorator
     def __init__(self, pages: Callable[Concatenate[A, P], Pages[T]]) -> None:
         self.pages = pages
         self.__doc__ = pages.__doc__
+        self._signature = _shown(pages)
 
     @overload
     def __get__(self, api: None, owner: type) -> "listing[A, P, T]": ...
@@ -82,7 +85,21 @@ class listing(Generic[A, P, T]):  # noqa: N801 — a decorator
         def method(*args: P.args, **kwargs: P.kwargs) -> Any:
             return over(runner, self.pages(api, *args, **kwargs))
 
-        return method
+        return _with_signature(method, self._signature)
+
+
+def _shown(flow: Callable[..., Any]) -> inspect.Signature:
+    """What `help` shows of a method: without `self`, and with the value that it returns."""
+    whole = inspect.signature(flow)
+    returned = get_args(whole.return_annotation)[-1:]
+    is_flow = bool(returned) and getattr(whole.return_annotation, "__origin__", None) is Generator
+    annotation = returned[0] if is_flow else inspect.Signature.empty
+    return whole.replace(parameters=list(whole.parameters.values())[1:], return_annotation=annotation)
+
+
+def _with_signature(method: Any, signature: inspect.Signature) -> Any:
+    method.__signature__ = signature
+    return method
 
 
 def _rows_of(runner: Sync, pages: Pages[T]) -> Iterator[T]:

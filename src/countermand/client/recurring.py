@@ -65,7 +65,7 @@ class RecurringOrders(Api[R]):
             start_at=order.start_at_s,
         )
         checked, address = check_dca_open(_transaction(built), expected, session.policy.fee_lamports_max)
-        return (yield from _execute(session, built, address, checked))
+        return (yield from _execute(session, built, address, checked, opens=True))
 
     @operation
     def cancel(self, order: str) -> Flow[Landed]:
@@ -77,20 +77,21 @@ class RecurringOrders(Api[R]):
         asked = {"order": order, "user": user, "recurringType": "time"}
         built = (yield from _ask(session, "POST", "/cancelOrder", asked)).into(BuiltAnswer)
         checked = check_dca_close(_transaction(built), user, order, session.policy.fee_lamports_max)
-        return (yield from _execute(session, built, order, checked))
+        return (yield from _execute(session, built, order, checked, opens=False))
 
     @listing
     def orders(self, status: Literal["active", "history"] = "active") -> Pages[RecurringOrder]:
         """Iterate over the wallet's orders by time, the newest first. A read."""
-        session, user = self._session, self._session.owner().address
+        session = self._session
+        return lambda number: _page(session, status, number)
 
-        def page(number: int) -> Flow[Page[RecurringOrder]]:
-            query = {"user": user, "recurringType": "time", "orderStatus": status, "page": str(number + 1)}
-            answered = yield from _ask(session, "GET", "/getRecurringOrders", query=query)
-            answer = answered.into(RecurringOrdersAnswer)
-            return [((row.order_key, row.open_tx), row) for row in answer.time], number + 1 < answer.total_pages
 
-        return page
+def _page(session: Session, status: str, number: int) -> Flow[Page[RecurringOrder]]:
+    user = session.owner().address
+    query = {"user": user, "recurringType": "time", "orderStatus": status, "page": str(number + 1)}
+    answered = yield from _ask(session, "GET", "/getRecurringOrders", query=query)
+    answer = answered.into(RecurringOrdersAnswer)
+    return [((row.order_key, row.open_tx), row) for row in answer.time], number + 1 < answer.total_pages
 
 
 def _ask(
@@ -107,14 +108,19 @@ def _transaction(built: BuiltAnswer) -> str:
     return transaction
 
 
-def _execute(session: Session, built: BuiltAnswer, order: str, checked: Checked) -> Flow[Landed]:
+def _execute(session: Session, built: BuiltAnswer, order: str, checked: Checked, *, opens: bool) -> Flow[Landed]:
+    """Where an answer was lost and a repetition is refused, the lists of orders tell whether it landed."""
     signed, signature = yield from sign_transaction(session.owner(), checked)
     body = without_none({"requestId": built.request_id or built.id, "signedTransaction": signed})
+    lost = False
     for attempt in range(session.policy.attempts):
         try:
             answered = yield from _ask(session, "POST", "/execute", body)
         except OutcomeUnknown as unknown:
+            if (yield from _shows(session, order, signature, opens=opens)):
+                return Landed(signature, (order,))
             raise OutcomeUnknown(str(unknown), signature=signature, order=order) from unknown
+        lost = lost or answered.lost
         refusal = answered.refusal()
         if answered.ok:
             executed = answered.into(ExecutedAnswer)
@@ -122,6 +128,23 @@ def _execute(session: Session, built: BuiltAnswer, order: str, checked: Checked)
                 return Landed(executed.signature, (order,))
             raise Refused(answered.response.status, executed.error or executed.status, answered.body())
         if not words.says(refusal.words, words.UNCONFIRMED):
+            if lost and (yield from _shows(session, order, signature, opens=opens)):
+                return Landed(signature, (order,))
+            if lost and not words.says(refusal.words, words.FAILED_ON_CHAIN):
+                raise OutcomeUnknown(f"an answer was lost; then: {refusal}", signature=signature, order=order)
             raise refusal
+        lost = True
         yield Pause(pause_after(attempt, session.policy))
     raise OutcomeUnknown(f"not confirmed after {session.policy.attempts} attempts", signature=signature, order=order)
+
+
+def _shows(session: Session, order: str, signature: str, *, opens: bool) -> Flow[bool]:
+    """Whether the newest orders prove that the transaction landed: its order is there, or closed by it."""
+    for status in ("active", "history") if opens else ("history",):
+        try:
+            page, _ = yield from _page(session, status, 0)
+        except Refused:  # A server without a history.
+            continue
+        if any(row.order_key == order and (opens or row.close_tx == signature) for _, row in page):
+            return True
+    return False

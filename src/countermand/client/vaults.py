@@ -180,7 +180,12 @@ def craft(session: Session, terms: Mapping[str, Any], kind: Mapping[str, str], *
         "amount": terms["inputAmount"],
         **kind,
     }
-    crafted = (yield from ask(session, "POST", "/deposit/craft", asked)).into(CraftAnswer)
+    answered = yield from ask(session, "POST", "/deposit/craft", asked)
+    if not answered.ok and words.says(answered.refusal().words, words.NO_VAULT):
+        session.vault = None  # The venue was emptied since.
+        vault = yield from vault_of(session)
+        answered = yield from ask(session, "POST", "/deposit/craft", asked)
+    crafted = answered.into(CraftAnswer)
     if crafted.receiver_address != vault:
         raise Unsafe(f"not signed: the deposit is for {crafted.receiver_address}, not for the wallet's vault {vault}")
     expected = ExpectedDeposit(
@@ -217,13 +222,14 @@ def submit(session: Session, path: str, terms: Mapping[str, Any], deposit: Depos
             placed = answered.into(PlacedAnswer)
             return Placed(placed.id, placed.tx_signature, found=lost)
         refusal = answered.refusal()
-        if words.says(refusal.words, words.DUPLICATE_DEPOSIT) and refusal.order_id is not None:
-            return Placed(refusal.order_id, signature, found=True)
-        if words.says(refusal.words, words.DUPLICATE_DEPOSIT) or (
-            lost and words.says(refusal.words, words.DEPOSIT_FORGOTTEN)
-        ):
+        if words.says(refusal.words, words.DUPLICATE_DEPOSIT):
+            if refusal.order_id is not None:
+                return Placed(refusal.order_id, signature, found=True)
             return (yield from _found_again(session, deposit, signature, found, refusal))
         if not words.says(refusal.words, words.NOT_LANDED):
+            # A request before this one may have placed it, unless the server says that the deposit is dead.
+            if lost and not words.says(refusal.words, words.DEPOSIT_DEAD):
+                return (yield from _found_again(session, deposit, signature, found, refusal))
             raise refusal
         # The deposit may land yet: only this very request may be made again.
         lost = True

@@ -3,6 +3,7 @@
 from typing import Final
 
 UNAUTHORIZED: Final = "Unauthorized"
+NO_VAULT: Final = "Vault not found"
 NO_CHALLENGE: Final = "Challenge not found"
 NOT_LOGGED_IN: Final = "Kindly login again"
 DUPLICATE_DEPOSIT: Final = "Duplicate deposit"
@@ -16,6 +17,7 @@ CANCEL_AGAIN: Final = (
 """The withdrawal that was signed can land no more, or was forgotten: another is to be asked for."""
 CANNOT_CANCEL: Final = "Cannot cancel"
 EXECUTING: Final = ("'executing' state", "a fill is under way", "not ready", "not yet ready")
+FAILED_ON_CHAIN: Final = "custom program error"
 UNCONFIRMED: Final = "unable to confirm transaction"
 ALREADY_CANCELLED: Final = "Order is already cancelled"
 

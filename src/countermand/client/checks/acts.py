@@ -200,23 +200,17 @@ class Judged:
         return found[0]
 
 
-def judged(transaction: str, signer: Address, fee_lamports_max: int, payer: Address | None = None) -> Judged:
-    """Reads a transaction in base64 that `signer` is asked to sign. Raises `Unsafe`.
-
-    `payer`: who pays the fee, if not the signer.
-    """
+def judged(transaction: str, signer: Address, fee_lamports_max: int) -> Judged:
+    """Reads a transaction in base64 that `signer` is asked to sign and to pay for. Raises `Unsafe`."""
     try:
         wire = read_transaction(base64.b64decode(transaction, validate=True))
     except (MalformedTransaction, binascii.Error, ValueError) as problem:
         raise Unsafe(f"not signed: this is no transaction: {problem}") from problem
     keys = [str(key) for key in wire.static_keys]
-    signers = keys[: wire.message.header.num_required_signatures]
     require(not any(lookups_of(wire)), "it takes accounts from a lookup table, which only a chain knows")
-    require(keys[0] == (payer or signer), f"{keys[0]} pays the fee, not {payer or signer}")
-    require(signer in signers, f"it does not ask for the signature of {signer}")
-    if keys[0] == signer:
-        fee = fee_of(wire.message)
-        require(fee <= fee_lamports_max, f"its fee is {fee:,} lamports, more than {fee_lamports_max:,}")
+    require(keys[0] == signer, f"{keys[0]} pays the fee, not {signer}")
+    fee = fee_of(wire.message)
+    require(fee <= fee_lamports_max, f"its fee is {fee:,} lamports, more than {fee_lamports_max:,}")
     return Judged(wire, signer, tuple(_acts(wire)))
 
 

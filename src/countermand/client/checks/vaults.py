@@ -95,6 +95,7 @@ def check_deposit(transaction: str, expected: ExpectedDeposit, fee_lamports_max:
             case _:
                 unexpected(words)
     require(moved == expected.amount, f"it moves {moved:,} base units, not {expected.amount:,}")
+    require(made.keys() == owned.keys(), "it pays for accounts that the vault does not get")
     _check_accounts(expected, owned)
     return of.checked()
 
@@ -103,7 +104,7 @@ def _check_new_account(act: MakeSeeded, expected: ExpectedDeposit, made: dict[Ad
     require(act.funder == expected.user, f"{act.funder} pays the rent, not {expected.user}")
     require(act.owner in _TOKEN_PROGRAMS, f"{act.account} would belong to {act.owner}, which is no token program")
     require(act.lamports <= RENT_LAMPORTS_MAX, f"a rent of {act.lamports:,} lamports is too much")
-    require(act.account not in made and len(made) < 2, "it makes more accounts than an order has")
+    require(act.account not in made, f"{act.account} is made twice")
     made[act.account] = act.owner
 
 
