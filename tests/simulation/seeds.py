@@ -19,7 +19,7 @@ import pytest
 from countermand_simulator.outcomes import report
 from countermand_simulator.run import SIDES, again, simulate
 
-STEPS = 1_000
+STEPS = {"svm": 1_000, "model": 500}
 PARTS = 10
 SEEDS = int(os.environ.get("COUNTERMAND_SIMULATE_SEEDS", "200"))
 MODEL_SEEDS = SEEDS // 5
@@ -78,12 +78,12 @@ def situations_of(chunk: Chunk, seen: Path) -> Counter[str]:
 
 
 def _situations_of(chunk: Chunk) -> Counter[str]:
-    situations = Counter[str]()
+    situations, steps = Counter[str](), STEPS[chunk.chain]
     for seed in range(chunk.first, chunk.first + _CHUNK):
-        outcome = simulate(seed, STEPS, side=SIDES[chunk.chain])
+        outcome = simulate(seed, steps, side=SIDES[chunk.chain])
         situations += outcome.trace.situations
         if outcome.violation is not None:
-            report(outcome, again(STEPS, chunk.chain), print)
+            report(outcome, again(steps, chunk.chain), print)
             pytest.fail(f"seed {seed} on {chunk.chain}: {outcome.violation}")
     return situations
 
