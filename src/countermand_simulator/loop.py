@@ -31,6 +31,7 @@ class TaskGroup:
     def __init__(self, name: str) -> None:
         self.name = name
         self.tasks: dict[asyncio.Task[Any], None] = {}
+        """All that run, and some that are done."""
         self._many = _MANY
         self._paused = False
         self._parked: list[tuple[asyncio.Handle, Callable[..., object], tuple[Any, ...], Context]] = []

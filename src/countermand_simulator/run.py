@@ -48,7 +48,7 @@ Side = Callable[[World], ChainSide]
 
 
 def model(world: World) -> ChainSide:
-    return ModelSide(world.profile.wallets, world.profile.planners, world.wall_ms, world.profile.slot_window)
+    return ModelSide(world.profile.wallets, world.wall_ms, world.profile.slot_window, world.profile.planners)
 
 
 def svm(world: World) -> ChainSide:

@@ -143,7 +143,7 @@ class ChainSide(Protocol):
 
 
 class ModelSide:
-    def __init__(self, wallets: int, planners: int, wall_ms: Callable[[], int], window: int) -> None:
+    def __init__(self, wallets: int, wall_ms: Callable[[], int], window: int, planners: int = 0) -> None:
         self.sol = SOL
         self.mints = (SOL, "USDC", "JUP")
         self.decimals: Mapping[str, int] = dict.fromkeys(self.mints, 0)

@@ -1,25 +1,10 @@
-"""The simulator's seeds, and that they bring about all that they are meant to.
+"""The simulator's seeds bring about all that they are meant to."""
 
-`COUNTERMAND_SIMULATE_SEEDS=5000` runs so many instead of 200.
-"""
-
-import json
-import os
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
-from countermand_simulator.outcomes import report
-from countermand_simulator.run import DEFAULT_CHAIN, SIDES, again, simulate
-
-STEPS = 500
-CHUNK = 20
-SEEDS = int(os.environ.get("COUNTERMAND_SIMULATE_SEEDS", "200"))
-MODEL_SEEDS = SEEDS // 5
-CHUNKS = [("svm", first) for first in range(0, SEEDS, CHUNK)] + [
-    ("model", first) for first in range(0, MODEL_SEEDS, CHUNK)
-]
+from countermand_simulator.run import DEFAULT_CHAIN
+from tests.simulation.seeds import CHUNKS, PARTS, occurred
 
 SITUATIONS = """
 a build is handed in under another name
@@ -240,43 +225,18 @@ the withdrawal of a recurring order is rejected with its close
 """.strip().splitlines()
 
 
-@pytest.fixture(scope="session")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the chunks leave what occurred in them, for whichever worker asks."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    (shared / "simulated").mkdir(exist_ok=True)
-    return shared / "simulated"
-
-
-def situations_of(chain: str, first: int, seen: Path) -> Counter[str]:
-    """Runs the chunk unless that was done. Fails with the first seed that breaks a claim."""
-    note = seen / f"{chain}-{first}.json"
-    if note.exists():
-        return Counter(json.loads(note.read_text()))
-    situations = Counter[str]()
-    for seed in range(first, first + CHUNK):
-        outcome = simulate(seed, STEPS, side=SIDES[chain])
-        situations += outcome.trace.situations
-        if outcome.violation is not None:
-            report(outcome, again(STEPS, chain), print)
-            pytest.fail(f"seed {seed} on {chain}: {outcome.violation}")
-    draft = note.with_suffix(f".{os.getpid()}")
-    draft.write_text(json.dumps(situations))
-    draft.rename(note)
-    return situations
-
-
-@pytest.mark.parametrize(("chain", "first"), CHUNKS)
-def test_no_seed_breaks_a_claim(chain: str, first: int, seen: Path) -> None:
-    situations_of(chain, first, seen)
-
-
 def test_the_seeds_bring_about_all_that_they_are_meant_to(seen: Path) -> None:
-    occurred = Counter[str]()
-    for chain, first in CHUNKS:
-        if chain == DEFAULT_CHAIN:
-            occurred += situations_of(chain, first, seen)
-    for situation, times in sorted(occurred.items()):
+    situations = Counter[str]()
+    for chunk in CHUNKS:
+        if chunk.chain == DEFAULT_CHAIN:
+            situations += occurred(chunk, seen)
+    for situation, times in sorted(situations.items()):
         print(f"{times:8d}  {situation}")
-    assert [situation for situation in SITUATIONS if not occurred[situation]] == []
+    assert [situation for situation in SITUATIONS if not situations[situation]] == []
+
+
+def test_each_part_has_its_file() -> None:
+    files = sorted((Path(__file__).parent / "parts").glob("test_*.py"))
+    assert len(files) == PARTS
+    for number, file in enumerate(files):
+        assert f"part({number})" in file.read_text()

@@ -115,8 +115,9 @@ class Checkers(FamilyCheckers):
                 continue
             if asked.seq >= self._past[order_id][0][-1]:
                 self._trails.must_follow(order, answer["price"])
-            now = self._trails.now(order)
-            for leg in (now["legs"][number] for number in fold.armed(now)):
+            # A price that came after this one may have moved its trigger past it.
+            then = self._trails.as_of(order, asked.seq)
+            for leg in (then["legs"][number] for number in fold.armed(then)):
                 wanted, price = leg["condition"]["price"]["picodollars"], answer["price"]
                 crossed = price >= wanted if leg["condition"]["direction"] == "above" else price <= wanted
                 if crossed and answer["at"] < order["expires_at"]:

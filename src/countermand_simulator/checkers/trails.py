@@ -41,6 +41,10 @@ class Trails:
         """The order, with its trigger where it is now."""
         return self._at(order, None)
 
+    def as_of(self, order: Json, seq: int) -> Json:
+        """The order, with its trigger where it was after that entry."""
+        return self._at(order, seq)
+
     def since(self, order: Json, seq: int) -> Iterator[Json]:
         """The same as of the entry, and as of each move that came after it."""
         yield order
