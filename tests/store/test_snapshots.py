@@ -1,8 +1,19 @@
-"""Which tables a snapshot holds."""
+"""Which tables a snapshot holds, and when it cannot be taken or restored."""
 
 import asyncpg
+import pytest
 
-from countermand.store.snapshots_postgres import CHANGED, COPIED, LEFT_OUT
+from countermand.kernel.ports import Unavailable, WriterReplaced
+from countermand.solana.ledger_store import StoredClock
+from countermand.store.snapshots_postgres import (
+    CHANGED,
+    COPIED,
+    LEFT_OUT,
+    Beginning,
+    PostgresSnapshots,
+    SnapshotRefused,
+    SnapshotRow,
+)
 
 _TABLES = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'"
 
@@ -15,3 +26,38 @@ async def test_every_table_is_in_a_snapshot_or_left_out_for_a_reason(database_ur
         await connection.close()
     assert tables == sorted((*COPIED, *CHANGED, *LEFT_OUT))
     assert all(LEFT_OUT.values())
+
+
+BEGINNING = Beginning(shards={0: 1}, chain=0, entropy=bytes(32), clock=StoredClock(1, 1, 12, 1), settings={})
+
+
+async def test_a_role_without_rights_is_told_which(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(
+        "DROP ROLE IF EXISTS keeper; CREATE ROLE keeper LOGIN; GRANT ALL ON ALL TABLES IN SCHEMA public TO keeper;"
+        "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO keeper"
+    )
+    snapshots = PostgresSnapshots(database_url.replace("//countermand@", "//keeper@"))
+    with pytest.raises(SnapshotRefused, match="GRANT CREATE ON DATABASE"):
+        await snapshots.take("a", 5, b"{}")
+    assert await snapshots.all() == []
+    await connection.execute("DROP OWNED BY keeper; DROP ROLE keeper")
+    await connection.close()
+
+
+async def test_a_snapshot_of_another_layout_is_refused(database_url: str) -> None:
+    old = SnapshotRow("a", 1, 3, 0, 5, b"{}")
+    with pytest.raises(SnapshotRefused, match="of another version"):
+        await PostgresSnapshots(database_url).restore(old, BEGINNING)
+
+
+async def test_a_replaced_process_restores_nothing(database_url: str) -> None:
+    snapshots = PostgresSnapshots(database_url)
+    taken = await snapshots.take("a", 5, b"{}")
+    with pytest.raises(WriterReplaced, match="shard 0 was taken"):
+        await snapshots.restore(taken, BEGINNING)
+
+
+async def test_a_database_that_is_away_is_unavailable() -> None:
+    with pytest.raises(Unavailable):
+        await PostgresSnapshots("postgresql://127.0.0.1:1/none").all()

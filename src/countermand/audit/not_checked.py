@@ -29,7 +29,7 @@ NOT_CHECKED: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         "shards": {
             "epoch": "it rises with each load; only that it is not below `opened` is checked",
             "opened": "any epoch up to the present one is possible",
-            "incarnation": "any number of resets is possible",
+            "incarnation": "any number of resets and restores is possible",
         },
         "journal": {},
         "orders": {},

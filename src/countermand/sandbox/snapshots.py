@@ -17,7 +17,13 @@ from countermand.sandbox.sandbox import CLOCK, SEED, Sandbox, SandboxDependencie
 from countermand.sandbox.wire import FaultsWire
 from countermand.solana.clockwork import CEILING_AHEAD_SLOTS
 from countermand.solana.ledger_store import LedgerEpoch, StoredClock
-from countermand.store.snapshots_postgres import Beginning, PostgresSnapshots, SnapshotRefused, SnapshotRow
+from countermand.store.snapshots_postgres import (
+    Beginning,
+    PostgresSnapshots,
+    SnapshotRefused,
+    SnapshotRow,
+    check_layout,
+)
 from countermand.values.identity import Mint
 from countermand.values.instant import Instant
 
@@ -94,13 +100,14 @@ class Snapshots:
             if not found:
                 raise SnapshotNotHere(name)
             (taken,) = found
-            self._sandbox.end_all()
-            deps = self._deps
             try:
-                # No shard is written meanwhile.
-                await deps.book.reload(lambda: deps.dca.reload(lambda: deps.shard.reload(lambda: self._replace(taken))))
+                check_layout(taken)
             except SnapshotRefused as refused:
                 raise SandboxRefused(f"name: {refused}") from refused
+            self._sandbox.end_all()
+            deps = self._deps
+            # No shard is written meanwhile.
+            await deps.book.reload(lambda: deps.dca.reload(lambda: deps.shard.reload(lambda: self._replace(taken))))
             # A restored seed does not give the ids again that were given after the snapshot.
             deps.ids.reseed(self._sandbox.seed, deps.shard.epoch or 0)
             await self._sandbox.begin()

@@ -169,11 +169,7 @@ class PostgresSnapshots:
 
         Raises `WriterReplaced` or `LedgerReplaced` if another process has taken a fence, and `CommitUnknown`.
         """
-        if taken.layout != len(packaged()):
-            raise SnapshotRefused(
-                f"the snapshot {taken.name} is of another version of Countermand: its tables are laid out otherwise; "
-                "take it anew"
-            )
+        check_layout(taken)
         begun = False
         try:
             async with self._asking() as connection, connection.transaction():
@@ -193,6 +189,15 @@ class PostgresSnapshots:
                 yield connection
         finally:
             connection.terminate()
+
+
+def check_layout(taken: SnapshotRow) -> None:
+    """Raises `SnapshotRefused`."""
+    if taken.layout != len(packaged()):
+        raise SnapshotRefused(
+            f"the snapshot {taken.name} is of another version of Countermand: its tables are laid out otherwise; "
+            "take it anew"
+        )
 
 
 async def _drop(connection: _Connection, name: str) -> bool:

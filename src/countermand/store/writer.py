@@ -108,7 +108,7 @@ class Writer:
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._commit: PreparedStatement[asyncpg.Record] | None = None
         self._is_idle = False
-        """The connection has done nothing but a reset, which was answered."""
+        """All that was asked on the connection is answered."""
 
     async def begin_epoch(self, opened: int | None = None) -> Epoch:
         """Waits `HOLDER_S` seconds for a batch of an older epoch that is inside PostgreSQL, then ends its backend.
@@ -120,14 +120,17 @@ class Writer:
         try:
             with reading("shards", self._shard):
                 row = await self._moved(connection, opened)
-            return await self._checked(connection, row)
+            epoch = await self._checked(connection, row)
         except BaseException:
             self._forget()
             raise
+        self._is_idle = True
+        return epoch
 
     async def commit(self, batch: Batch[Any]) -> None:
         """Once there is a connection, every failure is `CommitUnknown`, also one that PostgreSQL itself reports."""
         statement = await self._prepared()
+        self._is_idle = False
         try:
             written = await statement.fetchval(*self._family.parameters(batch), timeout=COMMIT_S)
         except LOST as error:
@@ -137,6 +140,7 @@ class Writer:
             # Cancelled: the answer of this batch must not be taken for that of the next.
             self._forget()
             raise
+        self._is_idle = True
         if not written:
             raise WriterReplaced(
                 f"shard {batch.shard} is not at {batch.seq_before} of epoch {batch.epoch}: another process writes it"
@@ -144,7 +148,7 @@ class Writer:
 
     async def reset(self) -> None:
         """Deletes all of the shard's rows and begins a new incarnation. Epoch and sequence numbers go on rising."""
-        connection = await self._anew()
+        connection = await self._idle_or_anew()
         try:
             with asking():
                 async with connection.transaction():
@@ -176,6 +180,7 @@ class Writer:
         return self._commit
 
     async def _idle_or_anew(self) -> "asyncpg.Connection[asyncpg.Record]":
+        """Only for what is asked now to begin: it is idle no more, until it is said to be."""
         connection, is_idle, self._is_idle = self._connection, self._is_idle, False
         if is_idle and connection is not None and not connection.is_closed():
             return connection
