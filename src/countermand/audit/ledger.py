@@ -118,6 +118,8 @@ class Transactions:
             self._found.differs("chain_ledger", None, f"its time {ledger.block_time} is before a transaction's")
         if self._count and not self._recent:
             self._found.differs("chain_ledger", None, "no transaction has a blockhash that follows from its entropy")
+        if not self._count:
+            self._found.not_checked.append("chain_ledger.entropy: no transaction has a blockhash that follows from it")
         # Each commit sets it anew, one slot further ahead than the founding does.
         if self._count and ledger.ceiling - ledger.slot != CEILING_AHEAD_SLOTS + 1:
             self._found.differs("chain_ledger", None, f"the ceiling {ledger.ceiling} is not of slot {ledger.slot}")
