@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from countermand.audit.not_checked import ADDED_ROWS, MISSING_ROWS, NOT_CHECKED, TABLES
+from countermand.audit.run import examine
 from countermand.services.custody.vaults import VaultKeys
+from countermand.store.snapshot import Snapshot
 from tests.audit import damage
 from tests.audit.damage import Refused, Untouched, damaged, told
 
@@ -72,6 +74,16 @@ async def test_every_row_of_an_unknown_shard_is_found(connection: Any, keys: Vau
         if column.name == "shard":
             moved = f"UPDATE {column.table} SET shard = 7 WHERE ctid = {damage.first(column.table)}"
             assert await outcome(connection, keys, column.table, moved) == "found", column.table
+
+
+async def test_a_chain_without_transactions_has_nothing_that_its_entropy_is_compared_with(connection: Any) -> None:
+    async def listed() -> bool:
+        found = await examine(Snapshot(connection), keys=None, thorough=False)
+        return any(each.startswith("chain_ledger.entropy: ") for each in found.not_checked)
+
+    assert not await listed()
+    async with damaged(connection, "DELETE FROM chain_transactions"):
+        assert await listed()
 
 
 async def outcome(connection: Any, keys: VaultKeys, table: str, statement: str) -> str:

@@ -147,7 +147,7 @@ def cancelled(group: OrderGroup, craft: UnsignedTransaction | None = None) -> Or
 @pytest.fixture(params=["model", "svm"])
 async def venue(request: pytest.FixtureRequest) -> AsyncIterator[Venue]:
     still = Still(replace(fault_profile.drawn(Random(1)), wallets=1, slot_window=150, chain_inside=False))
-    side: ChainSide = ModelSide(1, 0, still.wall_ms, 150) if request.param == "model" else SvmSide(still)
+    side: ChainSide = ModelSide(1, still.wall_ms, 150) if request.param == "model" else SvmSide(still)
     await side.open()
     prices = dict(zip(side.mints, (200 * 10**12, 10**12, 10**12 // 2), strict=True))
     mood = ["fine"]

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from countermand import app
 from countermand.cli.endings import Ending, ending_of
 from countermand.settings import settle
 from tests.end_to_end.conftest import with_funds
+from tests.end_to_end.dca_trader import DcaTrader, dca
 from tests.end_to_end.member import Member
-from tests.end_to_end.trader import Trader, single
-from tests.end_to_end.venue import SOL, running_venue
+from tests.end_to_end.trader import Trader, single, trailing
+from tests.end_to_end.venue import SOL, USDC, running_venue
 
 START_S = 15
 _SERVE = sys.modules["countermand.app.serve"]
@@ -29,6 +31,9 @@ def fill(folder: Path, url: str) -> None:
         alice = with_funds(Trader(venue))
         alice.places(single(1 * SOL, above=200))
         alice.places(single(1 * SOL, below=100))
+        alice.places(trailing(1 * SOL, bps=9_000))
+        DcaTrader(alice).places(dca(100 * USDC))
+        venue.price(SOL, "151")
         buyer, seller = (Member(venue).joins().has(btc="1", usdc="10000") for _ in range(2))
         buyer.places("buy", 0.02, 1000)
         seller.places("sell", 0.005, 990)
@@ -38,35 +43,40 @@ def fill(folder: Path, url: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """How a start went: `ending` None, it was ready."""
+    """How a start went: `ending` None, it was ready. `lines`: what the log said at its usual level."""
 
     ending: Ending | None
+    lines: Sequence[str]
 
     @property
     def words(self) -> str:
         return "it started" if self.ending is None else f"{self.ending.status}: {self.ending.line}"
 
 
-async def start(url: str, data: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
+async def start(url: str, data: Path, monkeypatch: pytest.MonkeyPatch, *, sandbox: bool = True) -> Start:
     """`countermand serve`, which stops as soon as it is ready. Raises `TimeoutError` if it is neither."""
     monkeypatch.setattr(_SERVE, "announce", lambda *_, **__: signal.raise_signal(signal.SIGTERM))
     monkeypatch.setattr(_SERVE, "freeze_gc", lambda: None)
-    settings = settle(port=0, database_url=url, data=data, confirm_timeout_ms=300)
-    try:
-        async with asyncio.timeout(START_S):
-            await app.serve(settings)
-    except TimeoutError:
-        raise
-    except Exception as problem:  # noqa: BLE001  Whatever ended it, the command would make of it what this does.
-        return Start(ending_of(problem))
-    finally:
-        gc.enable()
-    return Start(None)
+    settings = settle(port=0, database_url=url, data=data, confirm_timeout_ms=300, sandbox=sandbox)
+    ending = None
+    with capture_logs() as told:
+        try:
+            async with asyncio.timeout(START_S):
+                await app.serve(settings)
+        except TimeoutError:
+            raise
+        except Exception as problem:  # noqa: BLE001  Whatever ended it, the command would make of it what this does.
+            ending = ending_of(problem)
+        finally:
+            gc.enable()
+    return Start(ending, [each["event"] for each in told if each["log_level"] != "debug"])
 
 
 READ_AT_A_START: dict[str, Sequence[str]] = {
     "shards": ("shard", "epoch", "opened", "seq", "head", "last_at"),
     "orders": ("id", "bucket", "live", "body"),
+    "watermarks": ("mint", "direction", "body"),
+    "dca_orders": ("id", "bucket", "live", "body"),
     "prices": ("mint", "picodollars"),
     "book_counters": ("shard", "body"),
     "book_balances": ("account", "currency", "available", "locked"),
@@ -79,10 +89,18 @@ READ_AT_A_START: dict[str, Sequence[str]] = {
     "chain_transactions": ("signature", "message_hash", "position", "slot", "error"),
     "sandbox_settings": ("name", "body"),
     "sandbox_tokens": ("mint", "symbol", "decimals", "program"),
-    "venue": ("seed_fingerprint",),
+    "venue": ("seed_fingerprint", "token_incarnation"),
     "migrations": ("number", "name", "checksum"),
 }
 """The tables and columns that a start reads."""
+
+READ_WHEN_ASKED: frozenset[str] = frozenset(
+    {
+        *("journal", "events", "crafts", "dca_crafts", "builds", "vaults", "book_drafts"),
+        *("members", "member_sessions", "api_keys", "chain_mentions"),
+    }
+)
+"""The tables of which a start reads no row, or only the newest: requests do, and the audit."""
 
 WRONG: dict[str, Sequence[str]] = {
     "bytea": ("''", "'{{}}'", "substr({0}, 1, length({0}) / 2)", "{0} || 'x'"),

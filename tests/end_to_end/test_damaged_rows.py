@@ -11,11 +11,15 @@ import pytest_asyncio
 
 from countermand.store.embedded import EmbeddedPostgres
 from tests.conftest import NUMBERS
-from tests.end_to_end.damage import READ_AT_A_START, WRONG, fill, start
+from tests.end_to_end.damage import READ_AT_A_START, READ_WHEN_ASKED, WRONG, fill, start
 
 CANNOT_RUN = 2
 LINE_CHARS_MAX = 500
 FILLED = "filled"
+CLOCK_BEHIND = "the machine's clock is behind: the venue's stands until it has caught up"
+READ_BY_THE_VENUES_ROOT = ("shards", "orders", "dca_orders", "venue", "sandbox_tokens")
+"""What that root reads otherwise, or other rows of."""
+TABLES = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'"
 COLUMN = "SELECT data_type, is_nullable FROM information_schema.columns WHERE table_name = $1 AND column_name = $2"
 
 
@@ -72,9 +76,12 @@ async def wrong_values(filled: Filled, table: str) -> list[str]:
     return statements
 
 
-@pytest.mark.parametrize("table", READ_AT_A_START)
+@pytest.mark.parametrize(
+    ("table", "sandbox"),
+    [*((table, True) for table in READ_AT_A_START), *((table, False) for table in READ_BY_THE_VENUES_ROOT)],
+)
 async def test_a_damaged_row_ends_a_start_with_one_line_or_harms_nothing(
-    filled: Filled, table: str, monkeypatch: pytest.MonkeyPatch
+    filled: Filled, table: str, sandbox: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """B1, B5."""
     went = []
@@ -85,16 +92,28 @@ async def test_a_damaged_row_ends_a_start_with_one_line_or_harms_nothing(
         except (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError):
             continue  # PostgreSQL itself keeps such a row out.
         else:
-            told = await start(filled.url(name), filled.data, monkeypatch)
+            told = await start(filled.url(name), filled.data, monkeypatch, sandbox=sandbox)
             went.append((statement, told.words))
             if told.ending is not None:
                 assert told.ending.status == CANNOT_RUN, (statement, told.words)
                 assert table.removesuffix("s") in told.words, (statement, told.words)
                 assert len(told.words) < LINE_CHARS_MAX, (statement, told.words)
                 assert "\n" not in told.words, (statement, told.words)
+                assert set(told.lines) <= {CLOCK_BEHIND}, (statement, told)
         finally:
             await filled.drop(name)
     assert any(words != "it started" for _, words in went), went
+
+
+async def test_every_table_is_damaged_or_read_by_requests_alone(filled: Filled) -> None:
+    """A table that a migration adds is to be in one of the lists."""
+    connection = await asyncpg.connect(filled.url(FILLED))
+    try:
+        tables = {name for (name,) in await connection.fetch(TABLES)}
+    finally:
+        await connection.close()
+    assert tables == READ_AT_A_START.keys() | READ_WHEN_ASKED
+    assert not READ_AT_A_START.keys() & READ_WHEN_ASKED
 
 
 async def test_what_is_whole_starts(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ def one_line(ended: tuple[int, str]) -> str:
 
 
 async def serve(data: Path, *options: str) -> tuple[int, str]:
-    return await command("serve", "--port", "0", "--data", str(data), "--log-level", "error", *options)
+    return await command("serve", "--port", "0", "--data", str(data), *options)
 
 
 async def sql(url: str, *statements: str) -> None:

@@ -1,11 +1,13 @@
 """What ended a command, and what it is told as (B5): the status, and one line."""
 
 import asyncio
+import gc
 
 import asyncpg
 import pytest
 
 from countermand.app.together import together
+from countermand.app.unheard import quieten
 from countermand.cli.endings import CANNOT_RUN, FAILED, REPLACED, ending_of
 from countermand.kernel.ports import Unavailable, WriterReplaced
 from countermand.settings import StartRefused
@@ -46,6 +48,38 @@ def test_each_problem_has_one_status_and_one_line(problem: BaseException, status
 def test_an_address_that_cannot_be_read_is_not_shown() -> None:
     told = no_connection("postgresql://me:hun/ter2@db/venue", ValueError("invalid literal for int(): 'hun'"))
     assert "hun" not in str(told)
+
+
+# --- what nobody waits for
+
+
+async def loses(problem: Exception) -> None:
+    raise problem
+
+
+@pytest.mark.parametrize(
+    ("problem", "lines"),
+    [
+        (asyncpg.InterfaceError("cannot perform operation: another operation is in progress"), 0),
+        (asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"), 0),
+        (ZeroDivisionError("a bug"), 1),
+    ],
+)
+async def test_a_connection_that_is_lost_under_an_abandoned_read_is_no_line(
+    problem: Exception, lines: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """B5: beside the one line that says why a start ended."""
+    loop = asyncio.get_running_loop()
+    before = loop.get_exception_handler()
+    quieten(loop)
+    try:
+        task = asyncio.create_task(loses(problem))
+        await asyncio.wait([task])
+        del task
+        gc.collect()
+    finally:
+        loop.set_exception_handler(before)
+    assert [record.name for record in caplog.records].count("asyncio") == lines
 
 
 # --- what runs side by side

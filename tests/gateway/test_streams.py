@@ -156,6 +156,12 @@ def test_a_refusal_that_cannot_be_said_keeps_its_status(arguments: list[str], re
     assert shell(redirected, *arguments, run=WITHOUT_AN_ENGINE)[0] == 2
 
 
+def test_a_key_that_nobody_would_see_is_not_made(tmp_path: Path) -> None:
+    """It is refused before the database is looked for."""
+    status, words = shell(">&-", "keys", "add", "--scopes", "read", "--data", str(tmp_path))
+    assert (status, words) == (2, "countermand: standard output is closed, and the key would be shown to nobody\n")
+
+
 LIBRARY = r"""
 import asyncio, logging, sys, traceback
 from countermand.cli.logs import configure_logs

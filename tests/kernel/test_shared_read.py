@@ -1,6 +1,7 @@
 """One read for all who ask at the same time, and none that is older than the question."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -69,3 +70,27 @@ async def test_who_gives_up_takes_nobody_s_read_away() -> None:
     impatient.cancel()
     slow.go.release()
     assert await patient == 1
+
+
+async def test_a_failure_that_nobody_waits_for_any_more_is_not_told_to_the_log() -> None:
+    told: list[object] = []
+    loop = asyncio.get_running_loop()
+    before = loop.get_exception_handler()
+    loop.set_exception_handler(lambda _loop, context: told.append(context))
+    try:
+        slow = Slow()
+        slow.rains = True
+        shared = SharedRead(slow.read)
+        asker = asyncio.create_task(shared.ask())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        asker.cancel()
+        await asyncio.wait([asker])
+        slow.go.release()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        del shared, slow
+        gc.collect()
+    finally:
+        loop.set_exception_handler(before)
+    assert told == []

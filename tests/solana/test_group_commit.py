@@ -124,3 +124,14 @@ async def test_what_comes_while_a_batch_is_written_is_in_the_next_one() -> None:
     assert [[one.position for one in batch.transactions] for batch in store.batches] == [[1], [2, 3]]
     assert [(batch.seq_before, batch.seq) for batch in store.batches] == [(0, 1), (1, 3)]
     writing.cancel()
+
+
+@pytest.mark.parametrize("enters", [lands, puts, raises_the_ceiling])
+async def test_all_is_written_when_also_the_ceiling_is(enters: Callable[[GroupCommit], None]) -> None:
+    """The store is closed next: a commit that is under way then would be cut."""
+    commits = await queue(FaultyStore())
+    enters(commits)
+    writing = asyncio.create_task(commits.run(nothing_told))
+    await commits.all_written()
+    assert commits.idle
+    writing.cancel()

@@ -5,7 +5,7 @@ import gc
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -14,6 +14,7 @@ from countermand.app.families import Families
 from countermand.app.running import App
 from countermand.app.seeds import keys_of, seed_of
 from countermand.app.together import together
+from countermand.app.unheard import quieten
 from countermand.gateway.announce import announce, begin_announcing, end_announcing
 from countermand.gateway.listeners import Listeners, claim
 from countermand.gateway.server import Addresses, stop_at_end_of_stdin, stop_on_signals
@@ -51,6 +52,7 @@ async def serve(settings: Settings, app_of: AppOf | None = None) -> int:
     `app_of` puts it together on a database; None: the root that the settings name.
     """
     gc.disable()  # Until all is loaded: most of what a start allocates is never freed.
+    quieten(asyncio.get_running_loop())
     stop = stop_on_signals()
     if settings.end_with_stdin:
         stop_at_end_of_stdin(stop)
@@ -164,10 +166,18 @@ async def _loaded(app: App, stop: asyncio.Event) -> bool:
         if stopping.done():
             return False
         await loading
-        return True
     finally:
-        loading.cancel()
-        stopping.cancel()
+        # Waited for, too: the database is closed next, and a query must not be under way then.
+        await _cancelled(loading, stopping)
+    trigger, dca, book = app.families.trigger, app.families.dca, app.families.book
+    _log.info("all orders are loaded", epochs=[trigger.shard.epoch, book.shard.epoch, dca.shard.epoch])
+    return True
+
+
+async def _cancelled(*tasks: "asyncio.Task[Any]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
 
 
 def freeze_gc() -> None:

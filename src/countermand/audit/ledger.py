@@ -136,6 +136,8 @@ class Transactions:
         if self._strange and not all(self._follow):
             what = f"nothing follows from an entropy of its, and {self._strange} blockhashes of transactions from none"
             self._found.differs("chain_ledger", None, what)
+        if not self._strange and not self._follow[0]:
+            self._found.not_checked.append("chain_ledger.entropy: no transaction has a blockhash that follows from it")
         # Each commit sets it anew, one slot further ahead than the founding does.
         if self._count and ledger.ceiling - ledger.slot != CEILING_AHEAD_SLOTS + 1:
             self._found.differs("chain_ledger", None, f"the ceiling {ledger.ceiling} is not of slot {ledger.slot}")

@@ -19,6 +19,7 @@ from rich.table import Table
 
 from countermand.api_keys import ApiKey, Scope, digest_of, new_key
 from countermand.cli.reasons import examined
+from countermand.cli.streams import require_output
 from countermand.settings import ENV_PREFIX, Settings, StartRefused
 from countermand.store.beside import database_beside
 from countermand.store.connections import describe
@@ -75,6 +76,7 @@ def add(
         async with _keys_of(data, database_url) as stored:
             await stored.revoke(made.digest)
 
+    require_output("the key")
     _run(work)
     try:
         print(_json(_shown(made, key)) if as_json else key)

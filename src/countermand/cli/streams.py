@@ -47,7 +47,14 @@ class _Stream(io.TextIOBase):
 
 
 class ReportStream(_Stream):
-    """Raises `SystemExit` once the reader has left, and `StartRefused` where nothing can be written."""
+    """Raises `SystemExit` once the reader has left, and `StartRefused` where nothing can be written.
+
+    Where standard output was closed, what is written is lost.
+    """
+
+    def __init__(self, descriptor: int, *, opened: bool = True) -> None:
+        super().__init__(descriptor)
+        self.opened = opened
 
     def write(self, text: str) -> int:
         rest = memoryview(text.encode(errors="backslashreplace"))
@@ -116,8 +123,14 @@ class LossyStream(_Stream):
 def adopt_standard_streams() -> None:
     """For a command that reports on standard output."""
     opened = _fill_closed_descriptors()
-    sys.stdout = cast("TextIO", ReportStream(_STDOUT))
+    sys.stdout = cast("TextIO", ReportStream(_STDOUT, opened=_STDOUT in opened))
     sys.stderr = cast("TextIO", LossyStream(_STDERR, opened=_STDERR in opened))
+
+
+def require_output(what: str) -> None:
+    """For what is shown once. Raises `StartRefused` if standard output is closed."""
+    if isinstance(sys.stdout, ReportStream) and not sys.stdout.opened:
+        raise StartRefused(f"standard output is closed, and {what} would be shown to nobody")
 
 
 def lose_what_cannot_be_printed() -> None:

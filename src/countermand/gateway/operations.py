@@ -97,11 +97,15 @@ class DocsResource:
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
         self._made: dict[str, Document] = {}
+        self._shown: tuple[str, str] | None = None
+        """The last page, and for which address: to make one holds the loop for as long as twenty other requests."""
 
     async def on_get(self, req: Request, resp: Response) -> None:
         if not self._made:  # To make them all holds the loop for a while: once.
             self._made = {name: make() for name, make in self._documents.items()}
-        _show(resp, pages.docs(self._made, req.prefix))
+        if self._shown is None or self._shown[0] != req.prefix:
+            self._shown = req.prefix, pages.docs(self._made, req.prefix)
+        _show(resp, self._shown[1])
 
 
 class FrontResource:

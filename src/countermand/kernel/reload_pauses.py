@@ -20,6 +20,11 @@ class ReloadPauses:
         self._bugs = 0
         self._failing_since: int | None = None
 
+    @property
+    def has_served(self) -> bool:
+        """The orders were loaded before."""
+        return self._served
+
     def served(self) -> None:
         """The orders were loaded."""
         self._served = True

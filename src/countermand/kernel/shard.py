@@ -220,7 +220,7 @@ class Shard(ABC, Generic[State, Command, Event, Refusal, Rows]):
         self._clock.not_before(epoch.last_at)
         writer = await self._load(epoch)
         self.events.on_loaded(epoch)
-        telemetry.shard_loaded(self.number, epoch, writer.size())
+        telemetry.shard_loaded(self.number, epoch, writer.size(), again=self._pauses.has_served)
         return writer
 
     async def _serve(self, writer: WriterEpoch[State, Command, Event, Refusal, Rows]) -> None:

@@ -21,6 +21,8 @@ class SharedRead(Generic[T]):
     async def ask(self) -> T:
         if self._next is None:
             self._next = asyncio.create_task(self._after(self._under_way))
+            # If all who asked have left, its failure is not looked at elsewhere.
+            self._next.add_done_callback(lambda read: read.cancelled() or read.exception())
         return await asyncio.shield(self._next)
 
     async def _after(self, before: "asyncio.Task[T] | None") -> T:

@@ -105,9 +105,11 @@ def _line(event: EventRow) -> dict[str, str | int]:
     return line
 
 
-def shard_loaded(shard: int, epoch: Epoch, orders: int) -> None:
+def shard_loaded(shard: int, epoch: Epoch, orders: int, *, again: bool) -> None:
+    """Of the first load a start tells when all shards are loaded: if one cannot be read, that is its only line."""
     _ORDERS.labels(str(shard)).set(orders)
-    _log.info("shard loaded", shard=shard, epoch=epoch.number, seq=epoch.seq, orders=orders)
+    level = logging.INFO if again else logging.DEBUG
+    _log.log(level, "shard loaded", shard=shard, epoch=epoch.number, seq=epoch.seq, orders=orders)
 
 
 def epoch_ended(shard: int, reason: BaseException, pause_ms: int) -> None:

@@ -147,7 +147,8 @@ class EmbeddedChain:
     async def close(self) -> None:
         """Commits what is queued, if it can. The store stays open."""
         try:
-            await self.settle()
+            # Not `settle`: a commit of the clock alone must not be cut, either, by what closes the store next.
+            await self._require().commits.all_written()
         except ChainUnavailable as problem:
             log.warning("the chain closes with a batch of unknown outcome: %s", problem)
         if self._writer is not None:

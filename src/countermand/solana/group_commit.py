@@ -116,6 +116,11 @@ class GroupCommit:
         while len(self._batches) > BATCHES_AHEAD_MAX:
             await self._batches[0].committed()
 
+    async def all_written(self) -> None:
+        """Returns when nothing waits for the store, not even a new ceiling."""
+        while self._batches:
+            await self._batches[-1].committed()
+
     async def up_to(self, position: int) -> None:
         """Returns when everything up to this position is committed; at once if it is."""
         if position <= self._committed:

@@ -82,7 +82,9 @@ async def alone(dsn: str, connection: "asyncpg.Connection[asyncpg.Record]", ask:
             async with asyncio.timeout(HOLDER_S):
                 return await asked
     finally:
+        # Its end is waited for: the transaction around it cannot be rolled back while a query is under way.
         asked.cancel()
+        await asyncio.wait([asked])
 
 
 async def _end_holders(dsn: str, waiting: int) -> None:

@@ -8,7 +8,7 @@ import asyncpg
 
 from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.orders.shards import DCA_SHARD, TRIGGER_SHARD
-from countermand.store.connections import Connection, asking
+from countermand.store.connections import Connection, asking, reading
 from countermand.stored_rows import UNREADABLE, unreadable
 from countermand.values.identity import OrderId
 
@@ -52,15 +52,18 @@ class PostgresVenue:
                 return
             filling = 0
             for shard, table in _ORDERS.items():
-                await connection.execute(_FENCE, shard)
-                rows = await connection.fetch(_LIVE.format(table=table), shard)
+                with reading("shards", shard):
+                    await connection.execute(_FENCE, shard)
+                with reading(table):
+                    rows = await connection.fetch(_LIVE.format(table=table), shard)
                 filling += _count(is_filling, shard, rows)
             if filling:
                 raise VenueRefused(
                     f"{filling} orders are being filled by the sandbox's pool; start the sandbox once more, and "
                     "stop it when POST /sandbox/settle says that all is settled"
                 )
-            await connection.execute(_FORGET_PRICES)
+            with reading("prices"):
+                await connection.execute(_FORGET_PRICES)
 
     async def token_incarnation(self) -> int:
         with asking():
@@ -78,7 +81,8 @@ class PostgresVenue:
         """A transaction in which the database may be served so, and how it was served before."""
         with asking():
             async with self._pool.acquire() as connection, connection.transaction():
-                row = await connection.fetchrow(_ROW)
+                with reading("venue"):
+                    row = await connection.fetchrow(_ROW)
                 assert row is not None, "the seed's fingerprint is kept first"
                 if row["founded_as"] is not None:
                     _check(row, root, chain)
