@@ -37,7 +37,8 @@ class Settings:
 
     `data`: the data directory; with `database_url` it only holds the master seed, unless that is given too.
     `rpc_ws_url`: where the node pushes; None means where clients look for it.
-    `seed`: of ids and nonces, only in a sandbox.
+    `seed`: of ids and nonces, only in a sandbox. `keeper`: it fills the orders that live on the sandbox's chain, and
+    returns expired ones after `keeper_refund_delay_s`.
     `tanx_utc_offset`: how far the times that tanX shows are ahead of UTC.
     `trust_proxy`: the clients of a proxy are let into the sandbox.
     `announce`: the file that says where the venue is, once it is ready.
@@ -55,6 +56,8 @@ class Settings:
     rpc_ws_url: str | None = None
     sandbox: bool = True
     seed: int | None = None
+    keeper: bool = False
+    keeper_refund_delay_s: int = 0
     api_keys: frozenset[str] = frozenset()
     confirm_timeout_ms: int = CONFIRM_TIMEOUT_MS["embedded"]
     cors_origins: tuple[str, ...] = ("*",)
@@ -88,6 +91,8 @@ def settle(
     rpc_ws_url: str | None = None,
     sandbox: bool | None = None,
     seed: int | None = None,
+    keeper: bool = False,
+    keeper_refund_delay_s: int = 0,
     api_keys: Path | None = None,
     confirm_timeout_ms: int | None = None,
     cors_origins: Iterable[str] | None = None,
@@ -116,6 +121,8 @@ def settle(
         rpc_ws_url=rpc_ws_url,
         sandbox=is_sandbox,
         seed=seed,
+        keeper=keeper,
+        keeper_refund_delay_s=keeper_refund_delay_s,
         api_keys=_api_keys(api_keys, (environ or {}).get(API_KEYS_VARIABLE)),
         confirm_timeout_ms=CONFIRM_TIMEOUT_MS[chain] if confirm_timeout_ms is None else confirm_timeout_ms,
         cors_origins=origins,

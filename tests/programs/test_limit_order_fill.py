@@ -259,6 +259,11 @@ class TestSlippage:
         assert told == [trade(order, KEEPER, 0, 0, 600_000, 297_930)]
         assert world.tokens(order.maker_output) == TOKENS + 297_930 - 297
 
+    def test_what_a_keeper_gives_is_rounded_up_too(self, world: World) -> None:
+        order = opened(world, self.ORDER)
+        assert world.refuses(order.fill(2_000, 993, KEEPER)) == 6025, "0.69 % less than 1,000 are 993.1"
+        world.does(order.fill(2_000, 994, KEEPER))
+
     def test_a_part_leaves_the_rest_at_the_whole_rate(self, world: World) -> None:
         order = opened(world, self.ORDER)
         world.does(order.fill(200_000, 99_310, KEEPER))

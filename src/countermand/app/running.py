@@ -1,7 +1,8 @@
 """A venue that one of the two roots has put together. `serve` runs it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from countermand.app.families import Families
 from countermand.gateway.http_gateway import HttpGateway
@@ -10,9 +11,13 @@ from countermand.solana.embedded import EmbeddedChain
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """`begin` is awaited before anything is served. `embedded`: the chain of our own, if there is one."""
+    """`begin` is awaited before anything is served. `embedded`: the chain of our own, if there is one.
+
+    `background` runs beside what every venue has.
+    """
 
     families: Families
     gateway: HttpGateway
     begin: Callable[[], Awaitable[None]]
     embedded: EmbeddedChain | None
+    background: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = ()

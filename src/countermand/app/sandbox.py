@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import astuple, dataclass
+from hashlib import sha256
 from typing import Final
 
 from countermand.app.families import BookServices, Families, UnitPrices, families_of
@@ -22,7 +23,7 @@ from countermand.app.running import App
 from countermand.audit.run import audit
 from countermand.console.files import ConsoleFiles, console_files
 from countermand.gateway.falcon_app import FalconApp
-from countermand.kernel.clock import VenueClock
+from countermand.kernel.clock import ClockSetting, VenueClock
 from countermand.kernel.ids import Ids
 from countermand.orders.book.inspection import BookInspection
 from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE
@@ -45,11 +46,12 @@ from countermand.sandbox.faults import (
     WorldFaults,
 )
 from countermand.sandbox.gateway_faults import FaultyApp, GatewayFaults
+from countermand.sandbox.keeper import Keeper
 from countermand.sandbox.market_maker import MarketMakers
 from countermand.sandbox.operator import Operator
 from countermand.sandbox.orders import OrderInspector
 from countermand.sandbox.playback import Playbacks
-from countermand.sandbox.pool import LIQUIDITY_USD, SandboxPool, pool_account, sandbox_accounts
+from countermand.sandbox.pool import LIQUIDITY_USD, SandboxPool, keeper_accounts, pool_account, sandbox_accounts
 from countermand.sandbox.price_history import PriceHistory
 from countermand.sandbox.requests import RequestLog
 from countermand.sandbox.sandbox import Sandbox, SandboxDependencies, stored_clock, stored_seed
@@ -63,6 +65,8 @@ from countermand.services.custody.vaults import VaultKeys
 from countermand.services.prices import Prices
 from countermand.services.token_incarnation import TokenIncarnation
 from countermand.services.tokens import Token, TokenRegistry
+from countermand.services.transactions.builder import TransactionBuilder
+from countermand.services.transactions.landing import ChainLanding
 from countermand.settings import Settings
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade.http import RpcResource, SocketHub
@@ -97,6 +101,8 @@ async def sandbox_app(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIte
         seed = await stored_seed(stores.sandbox) if settings.seed is None else settings.seed
         taken = await take_all(dsn, SHARDS)
         chain = await EmbeddedChain.open(stores.ledger, clock, genesis=_genesis(keys), opened=taken.chain)
+        if settings.keeper and None in await chain.accounts(list(added := keeper_accounts(keys))):
+            await chain.put_accounts(added)  # The chain began before there were keepers.
         clock.not_before(Instant(chain.block_time(chain.slot) * 1000))
         world = FaultyChain(chain, faults)
         prices = Prices(CrashingPrices(price_store(stores, taken), faults))
@@ -140,7 +146,8 @@ def _assembled(
         store.faults = faults
     gateway_faults, strict = GatewayFaults(), Strict(time.time)
     faucet, seen = Faucet(chain), _Seen.of(families)
-    dependencies = _dependencies(families, chain, world, faults, gateway_faults, strict, pool, faucet, seen)
+    keeper = _keeper(families, chain, world, pool, seed) if families.infrastructure.settings.keeper else None
+    dependencies = _dependencies(families, chain, world, faults, gateway_faults, strict, pool, faucet, seen, keeper)
     sandbox = Sandbox(dependencies, seed)
     kept = CrashingSnapshots(dsn)
     kept.faults = faults
@@ -159,7 +166,8 @@ def _assembled(
         closers=(watching.events.close,),
         front=None if console is None else console.page,
     )
-    app = App(families, build_gateway(families, surroundings), sandbox.begin, chain)
+    background = () if keeper is None else (keeper.run,)
+    app = App(families, build_gateway(families, surroundings), sandbox.begin, chain, background)
     return SandboxApp(families, chain, sandbox, app)
 
 
@@ -237,6 +245,7 @@ def _dependencies(
     pool: SandboxPool,
     faucet: Faucet,
     seen: _Seen,
+    keeper: Keeper | None,
 ) -> SandboxDependencies:
     infra, trigger, book = families.infrastructure, families.trigger, families.book
 
@@ -267,7 +276,35 @@ def _dependencies(
         forget_seen=seen.forget,
         equip=equip,
         added_tokens=lambda: added_tokens(infra.stores),
+        keeper=keeper,
     )
+
+
+def _keeper(
+    families: Families, chain: EmbeddedChain, world: FaultyChain, pool: SandboxPool, seed: int | None
+) -> Keeper:
+    infra = families.infrastructure
+    clock, delay_ms = infra.clock, 1000 * infra.settings.keeper_refund_delay_s
+
+    def jitter(order: str, at_s: int) -> int:
+        """None on a clock that its owner has moved or stopped: who moves it expects what is due."""
+        if clock.setting != ClockSetting():
+            return 0
+        return int.from_bytes(sha256(f"{seed}:{order}:{at_s}".encode()).digest()[:4])
+
+    keeper = Keeper(
+        chain,
+        ChainLanding(world),
+        TransactionBuilder(world, world, families.blockhashes),
+        pool,
+        infra.tokens,
+        (infra.keys.keeper, infra.keys.pool),
+        clock.now,
+        jitter,
+        delay_ms,
+    )
+    infra.prices.add_observer(keeper.observe_prices)
+    return keeper
 
 
 async def _clear_orders(stores: Stores, book: BookServices) -> None:

@@ -113,6 +113,7 @@ async def _run(app: App, database: Database, listeners: Listeners, stop: asyncio
         infra.incarnation.follow(infra.clock),
         infra.clock.watch(),
         _housekeeping(families),
+        *(each() for each in app.background),
     )
 
     demonstrating: list[asyncio.Task[None]] = []

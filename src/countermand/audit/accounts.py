@@ -14,11 +14,12 @@ from countermand.audit.findings import Audit
 from countermand.audit.held import HeldAccount
 from countermand.audit.onchain import OnChain
 from countermand.audit.reading import shown
-from countermand.sandbox.pool import GAS_LAMPORTS, POOL_UNITS
+from countermand.sandbox.pool import GAS_LAMPORTS, KEEPER_LAMPORTS, POOL_UNITS
 from countermand.services.custody.vaults import VaultKeys
 from countermand.services.tokens import Token
 from countermand.solana.genesis import FAUCET_LAMPORTS, MINT_RENT_LAMPORTS
 from countermand.solana.programs import dca, limit_order
+from countermand.solana.programs.keepers import keepers_accounts, keepers_address, keepers_bytes, read_keepers
 from countermand.solana.tokens import (
     KNOWN_DECIMALS,
     SOL_MINT,
@@ -111,6 +112,8 @@ class Accounts:
         self._purses: dict[int, list[str]] = {}
         self._pool: dict[str, tuple[str, str]] = {}
         """By mint: the account with which the pool began, and to whom it belongs."""
+        self._keepers: dict[str, bytes] = {}
+        """By order program: what its list of keepers holds."""
         self._has_faucet = False
         self._count = 0
 
@@ -129,6 +132,7 @@ class Accounts:
             if left.changed:
                 self._differs(address, f"it is not stored, but a transaction left {told(left.holding)} there")
         self._compare_purses()
+        self._compare_keepers()
         self._compare_pool()
         self._compare_mints()
         await self._orders.compare(snapshot)
@@ -170,13 +174,17 @@ class Accounts:
         if mint is not None:
             is_ours = str(Pubkey(address)) in self._tokens or mint.mint_authority == self._authority
             return first.lamports == MINT_RENT_LAMPORTS and is_ours
+        if owner in _ORDER_PROGRAMS and str(Pubkey(address)) == keepers_address(owner):
+            self._keepers[owner] = data
+            (expected,) = keepers_accounts((owner,), read_keepers(data) or ()).values()
+            return (first.lamports, data) == (expected.lamports, expected.data)
         if owner != SYSTEM_PROGRAM or data:
             return False
         if address == self._balances.faucet:
             self._has_faucet = True
             return first.lamports == FAUCET_LAMPORTS
         self._purses.setdefault(first.lamports, []).append(str(Pubkey(address)))
-        return first.lamports in _PURSES
+        return first.lamports in (*_PURSES, KEEPER_LAMPORTS)
 
     async def _compare_token(
         self, snapshot: Snapshot, address: bytes, owner: str, holding: Holding, data: bytes
@@ -249,6 +257,19 @@ class Accounts:
                 names = " and ".join(purses) or "none"
                 what = f"one account of a sandbox's chain begins with {lamports} lamports, but here {names}"
                 self._found.differs("chain_accounts", purses[0] if purses else None, what)
+
+    def _compare_keepers(self) -> None:
+        """One account of the keeper, which both lists name; on a chain of before there were keepers, none of them."""
+        purses = self._purses.get(KEEPER_LAMPORTS, [])
+        if not (purses or self._keepers):
+            return
+        if len(purses) != 1 or (self._keys is not None and purses[0] != self._keys.keeper.address):
+            names = " and ".join(purses) or "none"
+            what = f"the keeper of a sandbox's chain begins with {KEEPER_LAMPORTS} lamports, but here {names}"
+            self._found.differs("chain_accounts", purses[0] if purses else None, what)
+        for program in sorted(_ORDER_PROGRAMS):
+            if self._keepers.get(program) != keepers_bytes(purses):
+                self._found.differs("chain_accounts", keepers_address(program), "it does not list just the keeper")
 
     def _compare_pool(self) -> None:
         """The owner of the account of the first token is the pool, and owns all others."""

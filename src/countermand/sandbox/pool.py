@@ -14,6 +14,8 @@ from countermand.services.custody.instructions import amount_of, is_same, key, t
 from countermand.services.custody.vaults import VaultKeys
 from countermand.services.liquidity.routing import Quote, SwapRequest, worth_in
 from countermand.solana.port import AccountInfo
+from countermand.solana.programs import dca, limit_order
+from countermand.solana.programs.keepers import keepers_accounts
 from countermand.solana.tokens import (
     SOL_MINT,
     SYSTEM_PROGRAM,
@@ -34,6 +36,7 @@ POOL_UNITS: Final = 10**18
 LIQUIDITY_USD: Final = 1_000_000_000
 """What the pool says of its depth: it has no bottom."""
 GAS_LAMPORTS: Final = 10**15
+KEEPER_LAMPORTS: Final = 2 * 10**15
 _NATIVE_AT: Final = 109
 """Where a token account says that it wraps SOL (4 bytes), and then how many of its lamports are rent (8)."""
 
@@ -61,12 +64,15 @@ class SandboxPool:
         """So many of the next swaps will fail on chain."""
 
     async def quote(self, swap: SwapRequest) -> Quote | SwapRefused:
-        input_token, output_token = swap.input.token, swap.output.token
+        return self.offer(swap.amount, swap.input.token, swap.output.token)
+
+    def offer(self, amount: BaseUnits, input_token: Token, output_token: Token) -> Quote | SwapRefused:
+        """What it takes of an amount, and gives for that."""
         price, output_price = self._price_of(input_token.mint), self._price_of(output_token.mint)
         if price is None or output_price is None:
             return SwapRefused(f"no price for {output_token.mint if price else input_token.mint}")
         liquidity = self.liquidity.get(input_token.mint, _DEEP)
-        takes = swap.amount if liquidity.max_input is None else min(swap.amount, liquidity.max_input)
+        takes = amount if liquidity.max_input is None else min(amount, liquidity.max_input)
         if not takes:
             return SwapRefused(f"the pool takes no {input_token.symbol} now")
         before_fee = worth_in(takes, input_token, price, output_token, output_price, liquidity.impact)
@@ -119,14 +125,22 @@ def pool_account_of(authority: Address, token: Token) -> Address:
 
 
 def sandbox_accounts(keys: VaultKeys, tokens: Iterable[Token]) -> dict[str, AccountInfo]:
-    """What the chain of a sandbox must begin with beside its mints: lamports to pay with, and the pool's funds."""
+    """What a sandbox's chain begins with beside its mints: lamports to pay with, the pool's funds, and the keeper."""
     accounts: dict[str, AccountInfo] = {
         keys.gas.address: _lamports(GAS_LAMPORTS),
         keys.pool.address: _lamports(POOL_UNITS),
+        **keeper_accounts(keys),
     }
     for token in tokens:
         accounts[pool_account_of(keys.pool.address, token)] = pool_account(keys.pool.address, token)
     return accounts
+
+
+def keeper_accounts(keys: VaultKeys) -> dict[str, AccountInfo]:
+    """What the keeper needs: lamports to pay with, and its name in the list of each order program."""
+    keeper = keys.keeper.address
+    lists = keepers_accounts((limit_order.PROGRAM, dca.PROGRAM), (keeper,))
+    return {keeper: _lamports(KEEPER_LAMPORTS), **lists}
 
 
 def pool_account(authority: Address, token: Token, units: int = POOL_UNITS) -> AccountInfo:

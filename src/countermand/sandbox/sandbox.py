@@ -19,6 +19,7 @@ from countermand.orders.trigger.work import TriggerOutbox
 from countermand.sandbox.faucet import Faucet
 from countermand.sandbox.faults import CrashPoint, FaultyChain, WorldFaults
 from countermand.sandbox.gateway_faults import GatewayFaults
+from countermand.sandbox.keeper import Keeper
 from countermand.sandbox.naming import TokenNames
 from countermand.sandbox.pool import Liquidity, SandboxPool
 from countermand.sandbox.prices import DEFAULT_PRICES
@@ -87,6 +88,7 @@ class SandboxDependencies:
     """Gives the pool what it needs to trade a token."""
     added_tokens: Callable[[], Awaitable[Sequence[Token]]]
     """As they are stored."""
+    keeper: Keeper | None = None
 
 
 class Sandbox:
@@ -205,6 +207,8 @@ class Sandbox:
         await self._deps.shard.run_due()
         await self._deps.dca.run_due()
         await self._deps.book.run_due()
+        if self._deps.keeper is not None:
+            self._deps.keeper.run_due()
 
     async def settle(self, timeout_ms: int) -> Sequence[OrderId]:
         """Waits until nothing is under way. Returns what still is when patience ends."""
@@ -219,10 +223,13 @@ class Sandbox:
         if not (self._is_idle() and self._deps.world.is_idle()):
             return False
         await self._deps.chain.settle()
+        await asyncio.sleep(0)  # What was committed is told by the loop.
         return self._is_idle() and self._deps.book.is_settled()
 
     def _is_idle(self) -> bool:
-        """No order in a vault is owed anything."""
+        """No order is owed anything, in a vault or on the chain."""
+        if self._deps.keeper is not None and not self._deps.keeper.is_idle():
+            return False
         shards = (self._deps.shard, self._deps.dca)
         return all(outbox.is_idle() for outbox in self._deps.outboxes) and all(shard.is_settled() for shard in shards)
 
@@ -296,6 +303,8 @@ class Sandbox:
     async def _empty(self) -> None:
         self._deps.world.forget()
         self._deps.forget_seen()
+        if self._deps.keeper is not None:
+            self._deps.keeper.forget()
         await self._deps.clear_orders()
         await self._deps.prices.clear()
         await self._deps.incarnation.learn()  # The members' rows took all tokens with them.

@@ -160,6 +160,8 @@ class Snapshots:
         self._forget_members()
         self._deps.invalidate()
         self._deps.forget_seen()
+        if self._deps.keeper is not None:
+            self._deps.keeper.forget()
 
     def _set_clock(self, setting: ClockSetting) -> None:
         """It may go back: nothing that happened after the snapshot has happened."""

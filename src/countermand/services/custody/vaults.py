@@ -127,6 +127,8 @@ class VaultKeys:
         """Pays for fills and sweeps."""
         self.pool: Final = self._key("pool")
         """Owns the funds of the sandbox's pool."""
+        self.keeper: Final = self._key("keeper")
+        """Fills and returns the orders on the sandbox's chain."""
         self.vault_of: Final = lru_cache(_VAULTS_CACHED)(self._vault_of)
         """The key that owns the token accounts of a wallet's orders."""
 
