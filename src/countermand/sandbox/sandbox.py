@@ -294,13 +294,14 @@ class Sandbox:
         # Orders, chain and settings are emptied one by one. After a crash in between, the next start goes on with it.
         await self._deps.store.set(_RESETTING, msgspec.json.encode(seed))
         # No shard is written while all are emptied.
-        await self._deps.book.reload(lambda: self._deps.dca.reload(lambda: self._deps.shard.reload(self._empty)))
+        await self._deps.book.reload(
+            lambda: self._deps.dca.reload(lambda: self._deps.shard.reload(lambda: self._empty(seed)))
+        )
         self.seed = seed
         self._deps.ids.reseed(seed)
-        await self._deps.store.set(SEED, msgspec.json.encode(seed))
         await self.begin()
 
-    async def _empty(self) -> None:
+    async def _empty(self, seed: int | None) -> None:
         self._deps.world.forget()
         self._deps.forget_seen()
         if self._deps.keeper is not None:
@@ -312,7 +313,8 @@ class Sandbox:
         self._deps.tokens.forget_added()
         await self._deps.chain.reset(self._deps.genesis())
         self._deps.invalidate()
-        await self._deps.store.clear()  # With it, that a reset is under way.
+        # With it, that a reset is under way: the seed is stored in the same commit, or a crash would lose it.
+        await self._deps.store.clear(but={SEED: msgspec.json.encode(seed)})
 
 
 def _dollars(price: UsdPrice) -> str:

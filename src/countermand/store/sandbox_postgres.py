@@ -1,6 +1,6 @@
 """The stored settings and tokens of a sandbox."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -49,9 +49,12 @@ class PostgresSandboxStore:
         with asking():
             await self._pool.execute(_ADD, token.mint, token.symbol, token.decimals, token.program)
 
-    async def clear(self) -> None:
+    async def clear(self, *, but: Mapping[str, bytes]) -> None:
+        """Forgets all, and remembers these settings, in one commit."""
         with asking():
-            await self._pool.execute("DELETE FROM sandbox_tokens; DELETE FROM sandbox_settings")
+            async with self._pool.acquire() as connection, connection.transaction():
+                await connection.execute("DELETE FROM sandbox_tokens; DELETE FROM sandbox_settings")
+                await connection.executemany(_SET, but.items())
 
 
 def _token(row: asyncpg.Record) -> TokenRow:
