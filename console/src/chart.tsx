@@ -1,10 +1,10 @@
 // The price, and every order that rests on it: a line that can be dragged to amend, or cancelled.
-import { effect, signal } from '@preact/signals';
+import { computed, effect, signal } from '@preact/signals';
 import { AreaSeries, createChart, createSeriesMarkers, type IChartApi, type ISeriesApi, type ISeriesMarkersPluginApi, LineType, type Time, type UTCTimestamp } from 'lightweight-charts';
 import { useEffect, useRef } from 'preact/hooks';
 import { decimalsOf, dollars, rounded, tickOf } from './format';
 import { amend, cancel, fieldOf, kindOf } from './orders';
-import { marks, mint, now, orders, points, price, sandbox, select, selected, symbol, token } from './store';
+import { type Mark, marks, mint, now, orders, points, price, sandbox, select, selected, symbol, token } from './store';
 import { theme } from './theme';
 import type { Leg, Order } from './types';
 import { away, ROLE, sign } from './why';
@@ -14,22 +14,30 @@ const LINES_MAX = 400;
 const REACH = 0.35;
 const CHIP_PX = 22;
 
-export interface Line { key: string; order: Order; leg: Leg; number: number; armed: boolean; price: number }
-interface Placed extends Line { y: number; column: number }
+interface Line { key: string; order: Order; leg: Leg; number: number; armed: boolean; price: number }
+/** `at`: where its handle is, since handles do not lie on each other. */
+interface Placed extends Line { y: number; at: number; column: number }
 interface Pair { key: string; kind: string; x: number; ys: number[] }
 
-/** The resting orders that watch the token of the chart, leg by leg, the nearest to the price first. */
-export function linesOf(all: Iterable<Order>, of: string, at: number): Line[] {
+/** The resting orders that watch the token of the chart, leg by leg. */
+const resting = computed<readonly Line[]>(() => {
   const found: Line[] = [];
-  for (const order of all) {
+  const of = mint.value;
+  for (const order of orders.value.values()) {
     if (order.triggerMint !== of || !order.legs || !['open', 'pending', 'executing'].includes(order.state)) continue;
     order.legs.forEach((leg, number) => {
       if (order.orderType === 'otoco' && leg.role === 'trigger' && !(order.armedLegs ?? []).includes(number)) return;
       found.push({ key: `${order.id}:${number}`, order, leg, number, armed: order.armedLegs?.includes(number) ?? true, price: Number(leg.triggerPriceUsd) });
     });
   }
-  return found.sort((a, b) => Math.abs(a.price - at) - Math.abs(b.price - at));
-}
+  return found;
+});
+
+/** The nearest to the price first. */
+const lines = computed<readonly Line[]>(() => {
+  const at = price.value;
+  return [...resting.value].sort((a, b) => Math.abs(a.price - at) - Math.abs(b.price - at));
+});
 
 const placed = signal<readonly Placed[]>([]);
 const hairlines = signal<readonly Placed[]>([]);
@@ -53,14 +61,14 @@ function layOut(): void {
   const near: Placed[] = [];
   const count = { above: 0, below: 0, crowded: 0 };
   const watermarks: { key: string; from: number; to: number }[] = [];
-  for (const line of linesOf(orders.peek().values(), mint.peek(), at)) {
+  for (const line of lines.peek()) {
     const value = moved?.key === line.key ? moved.price : line.price;
     const y = known.priceToCoordinate(value);
     if (y === null || y < 8 || y > height - 8) {
       if (value > at) count.above += 1; else count.below += 1;
       continue;
     }
-    near.push({ ...line, price: value, y, column: 0 });
+    near.push({ ...line, price: value, y, at: y, column: 0 });
     if (line.leg.watermarkUsd) {
       const from = known.priceToCoordinate(Number(line.leg.watermarkUsd));
       if (from !== null) watermarks.push({ key: line.key, from, to: y });
@@ -68,16 +76,12 @@ function layOut(): void {
   }
   const active = document.activeElement instanceof HTMLElement ? document.activeElement.dataset['line'] : undefined;
   const keep = (line: Placed): boolean => line.key === active || line.key === moved?.key || String(line.order.id) === selected.peek();
-  const most = width < 500 ? 10 : HANDLES_MAX;
+  const most = Math.min(HANDLES_MAX, Math.max(4, Math.floor((height - CHIP_PX) / CHIP_PX)));
   const handled = near.filter((line, index) => index < most || keep(line)).sort((a, b) => a.y - b.y);
   count.crowded = near.length - handled.length;
-  const columns: number[] = [];
-  for (const line of handled) {
-    let column = columns.findIndex((last) => line.y - last >= CHIP_PX);
-    if (column < 0) column = columns.length < (width < 500 ? 2 : 5) ? columns.length : 0;
-    columns[column] = line.y;
-    line.column = column;
-  }
+  const columns = Math.max(1, Math.ceil((handled.length * CHIP_PX) / (height - CHIP_PX)));
+  handled.forEach((line, index) => { line.column = index % columns; });
+  for (let column = 0; column < columns; column++) apart(handled.filter((line) => line.column === column), height);
   const byOrder = new Map<string, Placed[]>();
   for (const line of handled) byOrder.set(String(line.order.id), [...(byOrder.get(String(line.order.id)) ?? []), line]);
   let lane = 0;
@@ -88,11 +92,39 @@ function layOut(): void {
   beyond.value = count;
 }
 
+/** Moves the handles of one column as little as it takes to keep them off each other: neighbours that meet move together. */
+function apart(column: Placed[], height: number): void {
+  const groups: { lines: Placed[]; top: number }[] = [];
+  for (const line of column) {
+    let group = { lines: [line], top: line.y };
+    for (let before = groups[groups.length - 1]; before && before.top + before.lines.length * CHIP_PX > group.top; before = groups[groups.length - 1]) {
+      groups.pop();
+      const lines = [...before.lines, ...group.lines];
+      const top = lines.reduce((sum, each, index) => sum + each.y - index * CHIP_PX, 0) / lines.length;
+      group = { lines, top };
+    }
+    group.top = Math.min(Math.max(group.top, 12), Math.max(12, height - 12 - (group.lines.length - 1) * CHIP_PX));
+    groups.push(group);
+  }
+  for (const { lines, top } of groups) lines.forEach((line, index) => { line.at = top + index * CHIP_PX; });
+}
+
 let due = false;
 function layOutSoon(): void {
   if (due) return;
   due = true;
   requestAnimationFrame(() => { due = false; layOut(); });
+}
+
+/** Fills of one second and side are one mark. */
+function together(all: readonly Mark[]): Mark[] {
+  const found = new Map<string, { mark: Mark; count: number }>();
+  for (const mark of [...all].sort((a, b) => a.at - b.at)) {
+    const key = `${Math.floor(mark.at / 1000)}${mark.rises}`;
+    const known = found.get(key);
+    if (known) known.count += 1; else found.set(key, { mark, count: 1 });
+  }
+  return [...found.values()].map(({ mark, count }) => (count === 1 ? mark : { ...mark, text: `${count} fills` }));
 }
 
 const seconds = (at: number): UTCTimestamp => (at / 1000) as UTCTimestamp;
@@ -142,7 +174,7 @@ export function Chart() {
       // The notice and the link are below the chart: the library's own logo brings an inline style.
       layout: { attributionLogo: false },
       rightPriceScale: { scaleMargins: { top: 0.08, bottom: 0.08 } },
-      timeScale: { timeVisible: true, secondsVisible: true, rightOffset: 6, barSpacing: 3, minBarSpacing: 0.2 },
+      timeScale: { timeVisible: true, secondsVisible: true, rightOffset: 44, barSpacing: 3, minBarSpacing: 0.2 },
       handleScale: { axisPressedMouseMove: true },
       localization: { locale: 'en-US', timeFormatter: (time: Time) => new Date(Number(time) * 1000).toISOString().slice(11, 19) },
     });
@@ -153,7 +185,7 @@ export function Chart() {
         if (!base?.priceRange) return base;
         const at = price.peek();
         let { minValue, maxValue } = base.priceRange;
-        for (const line of linesOf(orders.peek().values(), mint.peek(), at).slice(0, 60)) {
+        for (const line of lines.peek().slice(0, 60)) {
           if (Math.abs(line.price / at - 1) > REACH) continue;
           minValue = Math.min(minValue, line.price);
           maxValue = Math.max(maxValue, line.price);
@@ -187,10 +219,11 @@ export function Chart() {
         }
       }),
       effect(() => { void theme.value; void token.value?.mint; requestAnimationFrame(paint); }),
-      effect(() => { void orders.value; void mint.value; void selected.value; void dragging.value; void price.value; series?.applyOptions({}); layOutSoon(); }),
+      effect(() => { void lines.value; void selected.value; void dragging.value; series?.applyOptions({}); layOutSoon(); }),
       effect(() => {
-        const own = marks.value.filter((each) => each.mint === mint.value).sort((a, b) => a.at - b.at);
+        const own = together(marks.value.filter((each) => each.mint === mint.value));
         void points.value;
+        void theme.value;
         const [up, down] = [css('--up'), css('--down')];
         markers?.setMarkers(own.map((each) => ({
           time: seconds(Math.min(each.at, lastAt || each.at)), position: each.rises ? 'belowBar' as const : 'aboveBar' as const,
@@ -229,13 +262,14 @@ function Overlay() {
       <svg aria-hidden="true">
         {trails.value.map(({ key, from, to }) => (
           <g key={key} class="trail">
-            <line x1="0" x2="100%" y1={from} y2={from} />
+            <line x1="0" x2={Math.max(0, width - 64)} y1={from} y2={from} />
             <line class="gap" x1="72" x2="72" y1={from} y2={to} />
             <path d={`M68 ${to + (from < to ? -7 : 7)}L72 ${to}L76 ${to + (from < to ? -7 : 7)}`} />
           </g>
         ))}
-        {hairlines.value.map((line) => <line key={line.key} class={`hair t-${tone(line)}`} x1="0" x2="100%" y1={line.y} y2={line.y} />)}
-        {placed.value.map((line) => <line key={line.key} class={`rule t-${tone(line)} ${line.armed ? '' : 'unarmed'} ${selected.value === String(line.order.id) ? 'chosen' : ''}`} x1="0" x2="100%" y1={line.y} y2={line.y} />)}
+        {hairlines.value.map((line) => <line key={line.key} class={`hair t-${tone(line)}`} x1="0" x2={Math.max(0, width - 64)} y1={line.y} y2={line.y} />)}
+        {placed.value.map((line) => <line key={line.key} class={`rule t-${tone(line)} ${line.armed ? '' : 'unarmed'} ${selected.value === String(line.order.id) ? 'chosen' : ''}`} x1="0" x2={Math.max(0, width - 64)} y1={line.y} y2={line.y} />)}
+        {placed.value.filter((line) => line.column === 0).map((line) => <line key={`to ${line.key}`} class={`lead t-${tone(line)}`} x1={width - 80} x2={width - 64} y1={line.at} y2={line.y} />)}
         {pairs.value.map(({ key, kind, x, ys }) => (
           <g key={key} class={`bracket b-${kind}`}>
             <line x1={x} x2={x} y1={Math.min(...ys)} y2={Math.max(...ys)} />
@@ -315,7 +349,7 @@ function Handle({ line }: { line: Placed }) {
   const name = trailing ? `trail ${(leg.trailingBps! / 100).toFixed(1)} %` : { trigger: order.orderType === 'otoco' ? 'entry' : order.inputMint === order.triggerMint ? 'sell' : 'buy', take_profit: 'TP', stop_loss: 'SL' }[leg.role];
   const says = `${trailing ? 'Trailing stop' : ROLE[leg.role]} of the ${kindOf(order)} order ${order.id}, ${symbol(order.inputMint)} to ${symbol(order.outputMint)}`;
   return (
-    <li class={`handle t-${tone(line)} ${line.armed ? '' : 'unarmed'} ${moving ? 'moving' : ''} ${selected.value === String(order.id) ? 'chosen' : ''}`} style={{ top: `${line.y}px`, right: `${66 + line.column * (width < 500 ? 118 : 138)}px` }}>
+    <li class={`handle t-${tone(line)} ${line.armed ? '' : 'unarmed'} ${moving ? 'moving' : ''} ${selected.value === String(order.id) ? 'chosen' : ''}`} style={{ top: `${line.at}px`, right: `${80 + line.column * (width < 500 ? 118 : 138)}px` }}>
       <div class="grip" data-line={line.key} role="slider" tabIndex={0} aria-label={says} aria-orientation="vertical"
         aria-valuenow={line.price} aria-valuemin={0} aria-valuemax={Math.max(line.price, price.value * 2)} aria-disabled={!movable}
         aria-valuetext={`${sign(leg)} ${dollars(line.price)} dollars${moving ? ', Enter amends, Escape restores' : ''}`}

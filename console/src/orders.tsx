@@ -80,6 +80,7 @@ export function Orders() {
         </select>
         <input type="search" placeholder="id, wallet, pair" aria-label="Find an order" value={search.value} onInput={(event) => { search.value = event.currentTarget.value; }} />
       </header>
+      {rows.length > 0 && <div class="titles" aria-hidden="true"><span>kind</span><span>pair</span><span class="size">size</span><span>at</span><span>state</span><span>why not yet</span><span class="id">id</span></div>}
       <Virtual rows={rows} height={34} label="Orders" keyOf={(order) => String(order.id)} render={(order) => <Row order={order} />}
         empty={orders.value.size === 0 ? <Teach /> : <p class="soft">Nothing waits. <button class="link" onClick={() => { filter.value = 'all'; }}>Show all {orders.value.size}</button></p>} />
     </section>
@@ -124,7 +125,7 @@ function LegEditor({ order, leg, armed }: { order: Order; leg: Leg; armed: boole
   return (
     <form class={`leg ${armed ? '' : 'unarmed'}`} onSubmit={send}>
       <span class={`dot r-${trails ? 'trailing' : leg.role}`} aria-hidden="true" />
-      <span>{ROLE[leg.role]} {sign(leg)}</span>
+      <span>{leg.role === 'trigger' && order.orderType !== 'otoco' ? (trails ? 'trails' : 'triggers') : ROLE[leg.role]} {sign(leg)}</span>
       <input class="num" aria-label={name} value={text ?? current} disabled={fixed} inputMode="decimal" onInput={(event) => setText(event.currentTarget.value)} />
       {trails && <span class="soft num">bps behind {dollars(leg.watermarkUsd)}: {dollars(leg.triggerPriceUsd)}</span>}
       {!fixed && text !== null && text !== current && <button class="primary small">Amend</button>}

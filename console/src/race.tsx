@@ -9,11 +9,12 @@ import { type Cancelling, USDC, Wallet } from './wallet';
 const SYMBOL = 'RACE';
 const DECIMALS = 6;
 const START = 100;
+const HEAD_START_MS_MAX = 40;
 const UNITS = '1000000';
 
 interface Proof { signature: string; slot: number; err: unknown; delta: string; closed: boolean }
 interface Race {
-  id: string; winner: 'cancel' | 'fill'; verdict: string; first: 'price' | 'cancel'; cancelled: string;
+  id: string; winner: 'cancel' | 'fill'; verdict: string; ahead: number; cancelled: string;
   cancelMs: number; priceMs: number; timeline: TimelineEntry[]; proof: Proof | null; conserved: boolean;
 }
 
@@ -29,7 +30,9 @@ async function token(): Promise<string> {
   return of(state)!;
 }
 
-async function timed<T>(doing: Promise<T>): Promise<{ value?: T; error?: unknown; ms: number }> {
+interface Timed<T> { value?: T; error?: unknown; ms: number }
+
+async function timed<T>(doing: Promise<T>): Promise<Timed<T>> {
   const began = performance.now();
   try { const value = await doing; return { value, ms: performance.now() - began }; } catch (error) { return { error, ms: performance.now() - began }; }
 }
@@ -59,14 +62,12 @@ async function race(): Promise<void> {
     orderType: 'single', inputMint: mint, outputMint: USDC, inputAmount: UNITS, triggerMint: mint,
     triggerCondition: 'above', triggerPriceUsd: START + 1, expiresAt: now + 3_600_000,
   });
-  running.value = 'The price crosses, and the cancel is sent, in the same instant.';
-  const first = Math.random() < 0.5 ? 'price' : 'cancel';
-  const go = { price: () => timed(ask('PUT', '/sandbox/prices', { [mint]: String(START + 1) })), cancel: () => timed(wallet.cancel(id)) };
-  const one = go[first]();
-  const other = go[first === 'price' ? 'cancel' : 'price']();
-  const [a, b] = await Promise.all([one, other]);
-  const crossing = first === 'price' ? a : b;
-  const cancel = (first === 'price' ? b : a) as { value?: Cancelling; error?: unknown; ms: number };
+  running.value = 'The price crosses, and the cancel is sent.';
+  // A price has more to do than a cancel: with a head start of a few milliseconds, either may win.
+  const ahead = Math.floor(Math.random() * HEAD_START_MS_MAX);
+  const price = timed(ask('PUT', '/sandbox/prices', { [mint]: String(START + 1) }));
+  if (ahead) await new Promise((resolve) => { setTimeout(resolve, ahead); });
+  const [crossing, cancel]: [Timed<unknown>, Timed<Cancelling>] = await Promise.all([price, timed(wallet.cancel(id))]);
   running.value = 'The rest lands on the chain.';
   await ask('POST', '/sandbox/settle', { timeoutMs: 5000 });
   if (cancel.value) await wallet.confirm(id, cancel.value);
@@ -83,7 +84,7 @@ async function race(): Promise<void> {
   const audit = await ask<{ ok: boolean }>('GET', '/sandbox/audit');
   const last = filled ?? at('withdrawal_landed');
   const found: Race = {
-    id, winner, verdict, first, cancelMs: cancel.ms, priceMs: crossing.ms, timeline, conserved: audit.ok,
+    id, winner, verdict, ahead, cancelMs: cancel.ms, priceMs: crossing.ms, timeline, conserved: audit.ok,
     cancelled: cancel.value ? '200' : cancel.error instanceof Refused ? `${cancel.error.status} ${cancel.error.message}` : String(cancel.error),
     proof: await proof(last?.txSignature, wallet.address, mint, order.inputAccount),
   };
@@ -106,7 +107,7 @@ export function RacePanel() {
   const last = races.value[0];
   return (
     <div class="stack">
-      <p class="soft">A wallet of this page places an order for a token of its own, then a price that crosses it and its cancel are sent at once. The journal says who was first, the chain what moved.</p>
+      <p class="soft">A wallet of this page places an order for a token of its own, then a price that crosses it and its cancel are sent, at most a blink apart. The journal says who was first, the chain what moved.</p>
       <div class="row">
         <button class="primary" disabled={running.value !== null} onClick={() => go(1)}>Race a cancel</button>
         <button disabled={running.value !== null} onClick={() => go(5)}>Five times</button>
@@ -117,7 +118,7 @@ export function RacePanel() {
           <h3>{last.winner === 'cancel' ? 'The cancel won' : 'The fill won'}</h3>
           <p>{last.verdict}</p>
           <dl>
-            <dt>sent first</dt><dd>{last.first === 'price' ? 'the price' : 'the cancel'}</dd>
+            <dt>sent</dt><dd>{last.ahead ? <>the price, and <span class="num">{last.ahead} ms</span> later the cancel</> : 'both at once'}</dd>
             <dt>cancel</dt><dd>{last.cancelled} <span class="soft">in {took(last.cancelMs * 1000)}</span></dd>
             <dt>price</dt><dd>answered <span class="soft">in {took(last.priceMs * 1000)}</span></dd>
           </dl>

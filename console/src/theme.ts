@@ -9,8 +9,9 @@ export const theme = signal<'dark' | 'light'>('dark');
 
 function apply(): void {
   const chosen = stored();
-  theme.value = chosen === 'light' || (chosen === null && machine.matches) ? 'light' : 'dark';
-  document.documentElement.dataset['theme'] = theme.value;
+  const next = chosen === 'light' || (chosen === null && machine.matches) ? 'light' : 'dark';
+  document.documentElement.dataset['theme'] = next; // Before the signal: colours are read from the page.
+  theme.value = next;
 }
 
 export function beginTheme(): void {
@@ -21,6 +22,6 @@ export function beginTheme(): void {
 export function switchTheme(): void {
   const next = theme.value === 'dark' ? 'light' : 'dark';
   try { localStorage.setItem(KEY, next); } catch { /* Not remembered, then. */ }
-  theme.value = next;
   document.documentElement.dataset['theme'] = next;
+  theme.value = next;
 }

@@ -247,6 +247,7 @@ const scenarios = {
   /** The venue is killed under the page, and started again by `command`. Its process stays, for the test to stop. */
   async reconnects(page, base, pid, command) {
     await page.getByText('live', { exact: true }).waitFor();
+    await page.locator('.order-row').first().waitFor();
     const before = await page.locator('.order-row').count();
     process.kill(pid, 'SIGKILL');
     await page.getByText('not connected').waitFor();
@@ -269,6 +270,36 @@ const scenarios = {
       counts.push(await page.locator('.order-row').count());
     }
     return { counts, total: await page.locator('#orders-title .count').textContent(), handles: await page.locator('.grip').count() };
+  },
+
+  /** For the documentation. */
+  async pictures(page, base, directory, order) {
+    const takes = async (name, scheme, width, height) => {
+      await page.setViewportSize({ width, height });
+      await page.emulateMedia({ colorScheme: scheme });
+      await page.waitForTimeout(700);
+      await page.screenshot({ path: join(directory, `console-${name}.png`) });
+    };
+    await page.getByRole('button', { name: 'All', exact: true }).click();
+    await row(page, order).click();
+    await page.locator('.timeline').waitFor();
+    await takes('dark', 'dark', 1400, 880);
+    await page.getByRole('button', { name: /^Waiting/ }).click();
+    await page.locator('.order-row', { hasText: 'otoco' }).click();
+    await page.locator('.why-not').waitFor();
+    await takes('light', 'light', 1400, 880);
+    await page.getByRole('button', { name: 'Close the order' }).click();
+    await takes('phone-light', 'light', 400, 860);
+    await takes('phone-dark', 'dark', 400, 860);
+    await page.setViewportSize({ width: 1400, height: 880 });
+    const open = await drawer(page, 'race');
+    for (let races = 1; races < 12; races++) {
+      await open.getByRole('button', { name: 'Race a cancel' }).click();
+      await until('judged', async () => (await open.locator('[role=status]').textContent()).includes(`of ${races},`));
+      if (await open.getByRole('heading', { name: 'The fill won' }).count()) break;
+    }
+    await takes('race', 'dark', 1400, 880);
+    return [];
   },
 
   async axe(page, base, id, scheme, width) {
@@ -306,7 +337,7 @@ async function answers({ page: url, call, given }) {
     await page.goto(url, { timeout: CALL_MS_MAX });
     await page.getByText('live', { exact: true }).waitFor();
     const value = await scenarios[call](page, base, ...given);
-    const strange = complaints.filter((each) => !(call === 'reconnects' && each.includes('net::ERR_')) && !(call === 'races' && each.includes('status of 400')));
+    const strange = complaints.filter((each) => !(call === 'reconnects' && each.includes('net::ERR_')) && !(['races', 'pictures'].includes(call) && each.includes('status of 400')));
     must(strange.length === 0, `the page complains: ${strange.join('; ')}`);
     return { value, sent };
   } catch (problem) {
