@@ -25,6 +25,7 @@ from countermand.gateway import telemetry as gateway_telemetry
 from countermand.kernel import telemetry as kernel_telemetry
 from countermand.orders.dca.model.refusals import Refusal as DcaRefusal
 from countermand.orders.trigger.model.refusals import Refusal
+from countermand.sandbox import keeper_telemetry
 from countermand.sandbox.faults import CrashPoint
 from countermand.sandbox.routes import SUFFIXES
 from countermand.sandbox.wire import FaultsWire
@@ -45,7 +46,7 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "keys list": list_,
     "keys revoke": revoke,
 }
-MEASURED = (gateway_telemetry, kernel_telemetry, transactions_telemetry)
+MEASURED = (gateway_telemetry, kernel_telemetry, transactions_telemetry, keeper_telemetry)
 
 
 def page(name: str) -> str:
