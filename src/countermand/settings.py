@@ -220,6 +220,8 @@ def _check_sandbox(settings: Settings) -> None:
         raise StartRefused("--demo invents money and orders, which takes a sandbox; leave it out")
     if settings.throwaway and settings.database_url is not None:
         raise StartRefused("--throwaway is for the embedded PostgreSQL; leave it out, or --database-url")
+    if settings.keeper and not settings.sandbox:
+        raise StartRefused("--keeper fills orders on a sandbox's chain, and there is none; leave it out")
     if not settings.sandbox or settings.i_know_what_i_do:
         return
     if not _is_loopback(settings.host):
@@ -241,6 +243,8 @@ def _check_numbers(settings: Settings) -> None:
         raise StartRefused(
             f"--confirm-timeout-ms {settings.confirm_timeout_ms} is out of range; give 1 to {_CONFIRM_TIMEOUT_MS_MAX}"
         )
+    if settings.keeper_refund_delay_s < 0:
+        raise StartRefused(f"--keeper-refund-delay-s {settings.keeper_refund_delay_s} is negative; give 0 or more")
     if settings.seed is None:
         return
     if not 0 <= settings.seed <= SEED_MAX:

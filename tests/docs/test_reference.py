@@ -30,6 +30,7 @@ from countermand.gateway import telemetry as gateway_telemetry
 from countermand.kernel import telemetry as kernel_telemetry
 from countermand.orders.dca.model.refusals import Refusal as DcaRefusal
 from countermand.orders.trigger.model.refusals import Refusal
+from countermand.sandbox import keeper_telemetry
 from countermand.sandbox.faults import CrashPoint
 from countermand.sandbox.routes import SUFFIXES
 from countermand.sandbox.wire import FaultsWire
@@ -55,7 +56,7 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "keys revoke": revoke,
 }
 ARGUMENTS = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL)
-MEASURED = (gateway_telemetry, kernel_telemetry, transactions_telemetry)
+MEASURED = (gateway_telemetry, kernel_telemetry, transactions_telemetry, keeper_telemetry)
 
 
 def page(name: str) -> str:

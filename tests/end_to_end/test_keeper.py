@@ -133,6 +133,16 @@ def test_a_dropped_transaction_is_sent_again(venue: Venue, alice: LimitTrader) -
     assert alice.open_orders() == [], order
 
 
+def test_settle_tells_what_it_waits_for(venue: Venue, alice: LimitTrader) -> None:
+    order = alice.places(100 * USDC, JUP, take=250_000_000)
+    venue.faults(landDelayMs=500)
+    venue.price(JUP, "0.3")
+    answer = venue.ask("POST", "/sandbox/settle", {"timeoutMs": 0}).ok()
+    assert answer == {"settled": False, "waitingFor": [order]}
+    venue.settles()
+    assert alice.open_orders() == []
+
+
 def test_a_reset_forgets_what_was_there(venue: Venue, alice: LimitTrader) -> None:
     alice.places(100 * USDC, JUP, take=250_000_000)
     venue.ask("POST", "/sandbox/reset", {}).ok()

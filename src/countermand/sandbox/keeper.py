@@ -98,6 +98,10 @@ class Keeper:
         """Nothing is under way or could be done now. What failed and pauses does not count."""
         return not (self._must_load or self._changed or self._queue or self._busy)
 
+    def waits_for(self) -> Sequence[Address]:
+        """The orders for which something is under way, or about to be."""
+        return [address for address in self._orders if address in self._busy or address in self._queue]
+
     def run_due(self) -> None:
         """Looks at the clock: what has become due is queued when it returns."""
         self._queue_due()

@@ -33,7 +33,7 @@ from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.genesis import Genesis
 from countermand.store.sandbox_postgres import PostgresSandboxStore, TokenRow
 from countermand.stored_rows import UNREADABLE, check, unreadable
-from countermand.values.identity import Address, Mint, OrderId
+from countermand.values.identity import Address, Mint
 from countermand.values.instant import Instant
 from countermand.values.quantities import USD_SCALE, UsdPrice, decimal_text
 
@@ -210,12 +210,13 @@ class Sandbox:
         if self._deps.keeper is not None:
             self._deps.keeper.run_due()
 
-    async def settle(self, timeout_ms: int) -> Sequence[OrderId]:
+    async def settle(self, timeout_ms: int) -> Sequence[str]:
         """Waits until nothing is under way. Returns what still is when patience ends."""
         deadline = self._deps.clock.elapsed_ms() + timeout_ms
         while not await self._is_settled():
             if self._deps.clock.elapsed_ms() >= deadline:
-                return [order_id for outbox in self._deps.outboxes for order_id in outbox.owed()]
+                owed = [str(order_id) for outbox in self._deps.outboxes for order_id in outbox.owed()]
+                return owed if self._deps.keeper is None else [*owed, *self._deps.keeper.waits_for()]
             await asyncio.sleep(_SETTLE_POLL_MS / 1000)
         return ()
 
