@@ -127,7 +127,7 @@ def test_a_bad_option_is_one_line_and_exit_status_2(arguments: list[str], words:
 def test_every_option_has_an_environment_variable() -> None:
     text = command("serve", "--help", environ={"COLUMNS": "200"}).stdout
     options = re.findall(r"│ --([a-z-]+)", text)
-    assert len(options) == 22
+    assert len(options) == 24
     for option in options:
         variable = {"api-keys": "API_KEYS_FILE"}.get(option, option.replace("-", "_").upper())
         assert f"COUNTERMAND_{variable}" in text
