@@ -4,7 +4,6 @@ Look at them, and make them small, before you commit them: 256 colours do.
 """
 
 import random
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -62,4 +61,4 @@ def scene(venue: Venue) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

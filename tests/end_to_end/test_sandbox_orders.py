@@ -347,7 +347,7 @@ def test_the_orders_of_an_account_in_any_case_of_its_letters(venue: Venue) -> No
         ("state=opn", "state: expected "),
         ("family=book&state=open", "state: expected pending, wait, done or cancel, got"),
         ("limit=0", "limit: '0' is no whole number from 1 to 2000"),
-        ("limit=501", "limit: '501' is no"),
+        ("limit=2001", "limit: '2001' is no"),
         ("limit=", "limit: '' is no"),
         ("limit=x", "limit: 'x' is no"),
         ("wallet=x", "wallet: 'x' is no wallet"),
