@@ -1,17 +1,19 @@
 """Any order, what happened to it and why, and what it waits for: in the sandbox, and in the log (case A4)."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from solders.keypair import Keypair
 
 from tests.end_to_end.conftest import with_funds
 from tests.end_to_end.limit_trader import LimitTrader
 from tests.end_to_end.member import Member
 from tests.end_to_end.test_recurring_v1 import Saver
 from tests.end_to_end.trader import Trader, single
-from tests.end_to_end.venue import SOL, USDC, Venue, running_venue
+from tests.end_to_end.venue import SOL, USDC, Funds, Venue, running_venue
 
 TOO_LITTLE = "the swap would give 197.4 USDC, 0.31 % less than its minimum 198"
 
@@ -139,6 +141,25 @@ def test_a_deposit_that_does_not_land(venue: Venue, alice: Trader) -> None:
     assert (shown["state"], shown["waitsFor"]) == ("failed", None)
     assert shown["timeline"][-1]["event"] == "deposit_failed"
     assert reasons(shown) == ["the transaction did not land in time"]
+
+
+def test_a_deposit_that_cannot_be_paid_for_says_what_the_wallet_lacks(tmp_path: Path) -> None:
+    """A4. Its first send is lost, and the wallet spends its lamports before the next."""
+    with running_venue(tmp_path, confirm_timeout_ms=2_000) as venue:
+        alice = Trader(venue)
+        alice.has(1 * SOL, 100 * USDC)
+        alice.joins()
+        order = single(sell=100 * USDC, buy=SOL, below=100)
+        body = alice.body_for(order, alice.crafts(order))
+        venue.faults(dropTransactions=1)
+        assert alice.creates(body).status == 500
+        held = venue.lamports(alice.wallet)
+        alice.pays(str(Keypair().pubkey()), Funds(SOL, held - 1_000_000 - 5_000))
+        (shown,) = listed(venue, f"?wallet={alice.wallet}")
+        words = inspected(venue, shown["id"])["waitsFor"]
+        assert re.fullmatch(r"its deposit has not landed: the wallet lacks 0\.00\d+ SOL", words), words
+        venue.settles()
+        assert inspected(venue, shown["id"])["state"] == "failed"
 
 
 def test_a_reason_is_of_its_moment(venue: Venue, alice: Trader) -> None:
@@ -347,7 +368,7 @@ def test_the_orders_of_an_account_in_any_case_of_its_letters(venue: Venue) -> No
         ("state=opn", "state: expected "),
         ("family=book&state=open", "state: expected pending, wait, done or cancel, got"),
         ("limit=0", "limit: '0' is no whole number from 1 to 2000"),
-        ("limit=501", "limit: '501' is no"),
+        ("limit=2001", "limit: '2001' is no"),
         ("limit=", "limit: '' is no"),
         ("limit=x", "limit: 'x' is no"),
         ("wallet=x", "wallet: 'x' is no wallet"),

@@ -1,9 +1,11 @@
 """What the sandbox shows of its venue: requests, a live stream, prices, books, wallets; and what an operator may do."""
 
 import json
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from tests.end_to_end.dca_trader import DcaTrader, dca
 from tests.end_to_end.member import Member
 from tests.end_to_end.test_sandbox_orders import inspected, told
 from tests.end_to_end.trader import ROOT, Trader, oco, otoco, single, trailing
-from tests.end_to_end.venue import SOL, USDC, LostAnswer, Venue
+from tests.end_to_end.venue import SOL, USDC, LostAnswer, Venue, running_venue
 
 SELL = single(sell=1 * SOL, above=260)
 
@@ -119,6 +121,12 @@ def test_a_stream_with_a_limit_ends(alice: Trader, reads: Callable[..., Reader])
     assert [each["event"] for each in events] == ["order", "order"]
 
 
+def test_head_of_a_stream_ends(venue: Venue) -> None:
+    answer = venue.ask("HEAD", "/sandbox/events")
+    assert (answer.status, answer.headers["content-type"], answer.raw) == (200, "text/event-stream", b"")
+    assert venue.ask("GET", "/sandbox").status == 200
+
+
 def test_requests_prices_and_the_sandbox_are_told_too(
     venue: Venue, alice: Trader, reads: Callable[..., Reader]
 ) -> None:
@@ -149,6 +157,28 @@ def test_a_stream_that_is_not_possible(venue: Venue, query: str, words: str) -> 
     status, error = venue.ask("GET", f"/sandbox/events?{query}").error
     assert status == 400
     assert error.startswith(words)
+
+
+def test_an_open_stream_ends_when_the_venue_stops(tmp_path: Path) -> None:
+    with running_venue(tmp_path) as venue:
+        reader = Reader(venue, "include=orders,sandbox")
+        assert next(reader)["event"] == "sandbox"
+        venue.process.send_signal(signal.SIGTERM)
+        assert list(reader) == [], "it ends in good order"
+        assert venue.process.wait(10) == 0
+        reader.ends()
+
+
+def test_a_reader_that_does_not_read_misses_nothing(venue: Venue, alice: Trader, reads: Callable[..., Reader]) -> None:
+    """Some hundred events wait in the log, and not for it."""
+    order = alice.places(SELL)
+    reader = reads("from=now")
+    for step in range(300):
+        alice.amends(order, triggerPriceUsd=260 + step / 100).ok()
+    venue.ask("DELETE", f"/sandbox/orders/{order}").ok()
+    seen = of_order(reader.until(order, "cancel_requested"), order)
+    assert [event for _, event in seen] == ["order_amended"] * 300 + ["cancel_requested"]
+    assert [seq for seq, _ in seen] == sorted(seq for seq, _ in seen)
 
 
 # --- requests
@@ -297,3 +327,20 @@ def test_what_an_operator_cannot_do(venue: Venue, alice: Trader) -> None:
     assert "only its owner's signature" in venue.ask("DELETE", f"/sandbox/orders/{nobody}").error[1]
     unknown = "00000000-0000-4000-8000-000000000000"
     assert venue.ask("DELETE", f"/sandbox/orders/{unknown}").status == 404
+
+
+# --- the log
+
+
+def test_with_debug_every_request_is_a_line(tmp_path: Path) -> None:
+    with running_venue(tmp_path, "--log-level", "debug") as venue:
+        venue.ask("GET", "/price/v3?ids=secret", headers={"x-api-key": "secret"})
+        lines = [json.loads(line) for line in venue.log.read_text().splitlines() if line.startswith("{")]
+        (line,) = [each for each in lines if each.get("path") == "/price/v3"]
+        assert (line["event"], line["level"], line["method"], line["status"]) == (
+            "request answered",
+            "debug",
+            "GET",
+            200,
+        )
+        assert "secret" not in json.dumps(line)

@@ -222,7 +222,7 @@ def _mount(
         book.service.markets,
         infra.prices.price_of,
         infra.clock.now,
-        families.trigger.custody.shortfall_or_flaw,
+        families.trigger.custody.why_not,
     )
     operator = Operator(families.trigger.shard, families.trigger.orders, families.dca.shard, families.dca.orders, tanx)
     playbacks = Playbacks(sandbox, infra.prices)

@@ -17,6 +17,9 @@ Header = tuple[bytes, bytes]
 
 CLOSE: Header = (b"connection", b"close")
 
+ONLY_HEAD = "only_head"
+"""In a scope's `state`: it is HEAD that was asked, so that a stream is not to begin."""
+
 SECOND_PORT = "second_port"
 """In a scope's `state`: it came in by the port after ours."""
 

@@ -14,6 +14,7 @@ from countermand.gateway import telemetry
 from countermand.gateway.areas import Area, area_of
 from countermand.gateway.asgi import (
     CLOSE,
+    ONLY_HEAD,
     SECOND_PORT,
     App,
     AsgiAnswer,
@@ -295,7 +296,7 @@ def _as_routed(scope: Scope, area: Area) -> Scope:
     """A request as the app is to see it: HEAD is a GET whose body stays here, and every path has one spelling."""
     method, path = scope["method"], scope["path"]
     if method == "HEAD":
-        scope = {**scope, "method": "GET"}
+        scope = {**scope, "method": "GET", "state": {**scope.get("state", {}), ONLY_HEAD: True}}
     elif method not in falcon.COMBINED_METHODS:
         scope = {**scope, "method": _NO_ROUTE_HAS}
     if area.any_slash and path.endswith("/"):

@@ -11,6 +11,7 @@ from falcon.asgi import Request, Response
 from countermand.dialects.tanx.accounts import account_of
 from countermand.dialects.tanx.auth import read_stark_key
 from countermand.dialects.tanx.translate import ID_MAX
+from countermand.gateway.asgi import ONLY_HEAD
 from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.orders.book.model.ledger.amount import AMOUNT_MAX, AMOUNT_SCALE, Account, Amount
 from countermand.orders.book.model.market import Market, MarketSymbol
@@ -314,7 +315,10 @@ class SandboxResource:
     async def on_get_events(self, req: Request, resp: Response) -> None:
         wanted = stream.asked(parameters(req.query_string, stream.PARAMETERS), req.get_header("last-event-id"))
         parsed(await req.stream.read()).refuse_any()
-        resp.sse = self._watching.events.open(wanted)
+        if req.scope.get("state", {}).get(ONLY_HEAD):
+            resp.content_type = "text/event-stream"
+        else:
+            resp.sse = self._watching.events.open(wanted)
 
     async def on_get_books(self, req: Request, resp: Response) -> None:
         await _nothing(req)

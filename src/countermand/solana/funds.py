@@ -43,6 +43,21 @@ async def fee_shortfall_of(chain: Chain, message: bytes) -> str | None:
 
 async def shortfall_of(chain: Chain, message: bytes) -> str | None:
     """The same of the fee and of what its own instructions take from the payer, such as the rent of a new account."""
+    short = await _short(chain, message)
+    return None if short is None else _shortage(*short)
+
+
+async def lamports_missing(chain: Chain, message: bytes) -> int | None:
+    """How many lamports its payer lacks for that. None: none."""
+    short = await _short(chain, message)
+    if short is None:
+        return None
+    _, held, fee, spent = short
+    return fee + max(spent, WALLET_RENT_LAMPORTS) - held
+
+
+async def _short(chain: Chain, message: bytes) -> tuple[Address, int, int, int] | None:
+    """Of a payer that cannot pay: itself, what it holds, the fee, and what is spent beside."""
     wire = _unsigned(message)
     calls, payer, fee = calls_of(wire), str(wire.static_keys[0]), fee_of(wire.message)
     made = [call.accounts[1] for call in calls if _creates_associated(call, payer)]
@@ -53,7 +68,7 @@ async def shortfall_of(chain: Chain, message: bytes) -> str | None:
         return None
     error = (await chain.simulate(wire.raw)).error
     lacks = error in _NO_FEE or _leaves_too_little(error) or _lacks_lamports(error, calls)
-    return _shortage(payer, held or 0, fee, spent) if lacks else None
+    return (payer, held or 0, fee, spent) if lacks else None
 
 
 async def _lamports(chain: Chain, addresses: list[Address]) -> list[int | None]:

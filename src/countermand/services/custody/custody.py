@@ -36,13 +36,13 @@ from countermand.services.transactions.chain_errors import asks_the_chain
 from countermand.services.transactions.landed import BalanceChanges, LandedChain, changes_of
 from countermand.services.transactions.outcomes import outcome_of
 from countermand.solana.error_sentences import describe
-from countermand.solana.funds import shortfall_of
+from countermand.solana.funds import lamports_missing, shortfall_of
 from countermand.solana.port import AccountInfo
 from countermand.solana.programs.compile import unsigned_transaction
 from countermand.solana.tokens import TOKEN_ACCOUNT_BYTES, TOKEN_ACCOUNT_RENT_LAMPORTS
 from countermand.solana.wire import SIGNATURE_BYTES
 from countermand.values.identity import Address, Mint, RequestId, Signature, Wallet
-from countermand.values.quantities import NOTHING, BaseUnits
+from countermand.values.quantities import NOTHING, BaseUnits, decimal_text
 from countermand.values.tokens import Tokens
 from countermand.values.transactions import (
     Attempt,
@@ -55,6 +55,7 @@ from countermand.values.transactions import (
 )
 
 _CACHED: Final = 65_536
+_SOL_DECIMALS: Final = 9
 _GAS_UNIT_LIMIT: Final = 150_000
 """Of fills and sweeps, which create up to two token accounts."""
 _AMOUNT: Final = slice(64, 72)
@@ -273,9 +274,13 @@ class VaultCustody:
         """Why its payer cannot pay for it, with the lamports held and needed; None if it can."""
         return await shortfall_of(self._chain, built.message)
 
-    async def shortfall_or_flaw(self, built: UnsignedTransaction) -> str | None:
-        """Why the chain would not take it now; None if it would."""
-        return await self.shortfall(built) or await self.flaw(built)
+    @asks_the_chain
+    async def why_not(self, built: UnsignedTransaction) -> str | None:
+        """Why the chain would not take it now, for who looks on; None if it would."""
+        missing = await lamports_missing(self._chain, built.message)
+        if missing is not None:
+            return f"the wallet lacks {decimal_text(missing, _SOL_DECIMALS)} SOL"
+        return await self.flaw(built)
 
     def unsigned_text(self, built: UnsignedTransaction) -> str:
         """The transaction with all signature slots empty, base64."""

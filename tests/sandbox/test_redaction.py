@@ -1,0 +1,69 @@
+"""What the sandbox shows of a request holds no secret."""
+
+import json
+
+import pytest
+
+from countermand.sandbox.redaction import HIDDEN, as_curl, shown_body, shown_headers, shown_query
+
+SECRET = "s3cret-s3cret-s3cret-s3cret-s3cret-s3cret-s3cret"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "token",
+        "signature",
+        "signedTransaction",
+        "depositSignedTx",
+        "access",
+        "refresh",
+        "api_key",
+        "Authorization",
+        "r",
+    ],
+)
+def test_a_secret_is_hidden_at_any_depth(name: str) -> None:
+    body = {"payload": [{"deep": {name: SECRET, "amount": "5"}}]}
+    assert shown_body(json.dumps(body).encode()) == {"payload": [{"deep": {name: HIDDEN, "amount": "5"}}]}
+
+
+def test_what_is_no_secret_stays() -> None:
+    body = {"txSignature": "abc", "amount": 5, "token_decimals": 6, "tokens": ["SOL"], "signature": ""}
+    assert shown_body(json.dumps(body).encode()) == body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"token": "%s"' % SECRET.encode(), b"token=" + SECRET.encode(), b'{"signature": "%s"}}' % SECRET.encode()],
+)
+def test_a_body_that_is_no_json_hides_what_may_be_one(body: bytes) -> None:
+    shown = shown_body(body)
+    assert SECRET not in shown
+    assert HIDDEN in shown
+
+
+def test_bodies_that_nobody_should_send() -> None:
+    assert shown_body(b"") is None
+    assert shown_body(b"[" * 100_000) == "[" * 100_000
+    assert "\ufffd" in shown_body(b"\xff\xfe")
+
+
+def test_headers_and_queries() -> None:
+    headers = shown_headers(
+        [(b"Authorization", b"Bearer " + SECRET.encode()), (b"x-api-key", b"k"), (b"accept", b"*/*")]
+    )
+    assert headers == {"authorization": "Bearer $TOKEN", "x-api-key": "$API_KEY", "accept": "*/*"}
+    assert shown_query(f"limit=5&token={SECRET}") == "limit=5&token=%28hidden%29"
+    assert shown_query("a=%20b&c") == "a=%20b&c"
+
+
+def test_a_curl_command_is_words_of_a_shell() -> None:
+    headers = {"content-type": "application/json", "authorization": "Bearer $TOKEN", "accept": "*/*"}
+    assert as_curl("POST", "http://h/p", headers, {"it's": 1}) == (
+        "curl -X POST 'http://h/p' \\\n"
+        '  -H "authorization: Bearer $TOKEN" \\\n'
+        '  -H "content-type: application/json" \\\n'
+        """  -d '{"it'"'"'s":1}'"""
+    )
+    assert as_curl("GET", "http://h/p?a=1", {}, None) == "curl 'http://h/p?a=1'"
