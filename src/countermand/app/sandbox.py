@@ -219,6 +219,7 @@ def _keeper(
         infra.tokens,
         (infra.keys.keeper, infra.keys.pool),
         clock.now,
+        families.trigger.shard.loaded,
         jitter,
         delay_ms,
     )
