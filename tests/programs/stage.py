@@ -267,7 +267,7 @@ class Trade:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What a transaction that succeeded changed: wealth by owner and asset, and the orders that it touched or filled."""
+    """What a transaction that succeeded changed: wealth by owner and asset, and the orders that it touched."""
 
     wealth: Wealth
     orders: dict[Pubkey, Pubkey]

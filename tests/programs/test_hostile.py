@@ -126,7 +126,8 @@ def test_another_account_in_any_place_is_refused_or_harmless(stage: World, name:
         others = {
             label: key for label, key in NAMES.items() if key != meta.pubkey and (key in WALLETS or not meta.is_signer)
         }
-        taken = {label for label, key in others.items() if outcome(stage, *surrounded(name, with_key(valid, position, key))) is None}
+        cases = {label: surrounded(name, with_key(valid, position, key)) for label, key in others.items()}
+        taken = {label for label, case in cases.items() if outcome(stage, *case) is None}
         harmless = HARMLESS.get(name, {}).get(position, set())
         assert taken == harmless & set(others), f"in place {position}"
 
@@ -483,9 +484,9 @@ def test_the_checks_see_a_theft() -> None:
 def test_the_checks_see_an_order_that_a_stranger_ends() -> None:
     """And so is that an order of another is refunded before its time, or filled after it."""
     world = staged()
+    simulated = world.simulate(EXPIRED.cancel(BOB))
+    assert isinstance(simulated, SimulatedTransactionInfo)
     with pytest.raises(AssertionError, match="somebody touched"):
-        simulated = world.simulate(EXPIRED.cancel(BOB))
-        assert isinstance(simulated, SimulatedTransactionInfo)
         check(world, [EXPIRED.cancel(BOB)], simulated, may_touch=())
     world.at(NOW)
     with pytest.raises(AssertionError, match="after the expiry"):

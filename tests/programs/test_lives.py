@@ -10,7 +10,22 @@ from solders.pubkey import Pubkey
 from solders.transaction_metadata import FailedTransactionMetadata
 
 from tests.programs.stage import OWNER_OF, VALID, check, staged
-from tests.programs.world import ALICE, BOB, DCA, JUP, KEEPER, LIMIT, NOW, PARTNER, TOKENS, USDC, WSOL, Limit, Recurring, World
+from tests.programs.world import (
+    ALICE,
+    BOB,
+    DCA,
+    JUP,
+    KEEPER,
+    LIMIT,
+    NOW,
+    PARTNER,
+    TOKENS,
+    USDC,
+    WSOL,
+    Limit,
+    Recurring,
+    World,
+)
 
 STEPS: Final = 600
 MINTS: Final = (USDC, JUP, WSOL)

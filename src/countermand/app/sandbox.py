@@ -300,6 +300,7 @@ def _keeper(
         infra.tokens,
         (infra.keys.keeper, infra.keys.pool),
         clock.now,
+        families.trigger.shard.loaded,
         jitter,
         delay_ms,
     )

@@ -6,7 +6,7 @@ the venue's clock. Its transactions pass the programs as anybody's do; who is fa
 
 import asyncio
 import heapq
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,7 +61,8 @@ class Task:
 class Keeper:
     """`embedded` tells what has changed; `landing` and `builder` see the same chain with its faults.
 
-    `jitter` of a cycle, in seconds, by the order's address and its time; `refund_delay_ms` lets expired orders wait.
+    `ready` returns once the stored prices are known. `jitter` of a cycle, in seconds, by the order's address and its
+    time; `refund_delay_ms` lets expired orders wait.
     """
 
     def __init__(
@@ -73,11 +74,13 @@ class Keeper:
         tokens: TokenRegistry,
         keys: tuple[Key, Key],
         now: Callable[[], Instant],
+        ready: Callable[[], Awaitable[object]],
         jitter: Callable[[Address, int], int] = lambda _, __: 0,
         refund_delay_ms: int = 0,
     ) -> None:
         self._embedded, self._landing, self._builder = embedded, landing, builder
         self._pool, self._tokens, self._now = pool, tokens, now
+        self._ready = ready
         self._jitter, self._refund_delay_ms = jitter, refund_delay_ms
         self._keys: Final = {str(each.public): each for each in keys}
         self._keeper: Final = keys[0].address
@@ -130,6 +133,7 @@ class Keeper:
     # --- its loop
 
     async def run(self) -> None:
+        await self._ready()
         unsubscribe = self._embedded.subscribe(self._on_landed)
         watching = asyncio.create_task(self._watch())
         try:
