@@ -97,7 +97,7 @@ READ_AT_A_START: dict[str, Sequence[str]] = {
 READ_WHEN_ASKED: frozenset[str] = frozenset(
     {
         *("journal", "events", "crafts", "dca_crafts", "builds", "vaults", "book_drafts"),
-        *("members", "member_sessions", "api_keys", "chain_mentions"),
+        *("members", "member_sessions", "api_keys", "chain_mentions", "sandbox_snapshots"),
     }
 )
 """The tables of which a start reads no row, or only the newest: requests do, and the audit."""

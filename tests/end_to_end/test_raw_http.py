@@ -155,7 +155,7 @@ def test_head_with_a_token(house: Venue, audited: None) -> None:
         (f"{ROOT}/orders/price", {"POST", "OPTIONS"}),
         ("/sapi/v1/orders/", {"GET", "HEAD", "OPTIONS"}),
         ("/sandbox", {"GET", "HEAD", "OPTIONS"}),
-        ("/sandbox/prices", {"PUT", "OPTIONS"}),
+        ("/sandbox/prices", {"GET", "HEAD", "PUT", "OPTIONS"}),
     ],
 )
 def test_what_a_path_allows(house: Venue, path: str, allowed: set[str]) -> None:

@@ -15,7 +15,7 @@ _LONG_ENOUGH_S = 1
 async def test_it_waits_for_the_orders_of_every_family(
     tmp_path: Path, database_url: str, shard: int, table: str
 ) -> None:
-    server = Server(tmp_path / "venue", "--database-url", database_url)
+    server = Server(tmp_path / "venue", "--database-url", database_url, "--log-level", "debug")
     blocker = await asyncpg.connect(database_url)
     try:
         holding = blocker.transaction()
