@@ -95,8 +95,8 @@ _FIDELITY_PAGE: Final = """\
 Written by `scripts/write_docs.py` from the tables beside each API's refusals (`dialects/*/fidelity.py`); do not edit.
 
 - **documented**: on a published page of the original, which is named.
-- **observed**: somebody saw the original answer so, who is named. It may have changed since.
-- **ours**: nobody has published what the original does. Do not rely on the text there.
+- **observed**: the original was seen to answer so; the source is named. It may have changed since.
+- **ours**: what the original does is not published. Do not rely on the text there.
 
 {totals}
 

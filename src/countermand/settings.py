@@ -43,7 +43,7 @@ class Settings:
     `trust_proxy`: the clients of a proxy are let into the sandbox.
     `announce`: the file that says where the venue is, once it is ready.
     `end_with_stdin`: the end of standard input stops it. `throwaway`: its data need not outlive a power cut.
-    `demo`: somebody trades in the sandbox.
+    `demo`: the sandbox has orders, and a moving price.
     `cors_origins`: `*` or origins. `master_seed`: the file of the vaults' secret; None means one in the data directory.
     """
 

@@ -1,4 +1,4 @@
-"""Where an answer comes from: the published pages, somebody who saw the original answer so, or ourselves."""
+"""Where an answer comes from: the published pages, an observation of the original, or ourselves."""
 
 from dataclasses import dataclass
 from enum import Enum

@@ -100,6 +100,18 @@ def test_an_update_keeps_the_watermark(venue: Venue, alice: Trader) -> None:
     assert alice.state_of(order) == "filled"
 
 
+def test_one_that_the_market_has_passed_may_get_more_slippage(venue: Venue, alice: Trader) -> None:
+    """As one that stands still may: its trigger is not changed, and it is tried again at once."""
+    venue.price(SOL, "150")
+    order = alice.places(trailing(sell=1 * SOL, bps=500, slippageBps=100))
+    venue.price(SOL, "100")
+    venue.settles()
+    assert alice.state_of(order) == "open"
+    alice.patch(f"/orders/price/{order}", {"orderType": "single", "slippageBps": 10_000}).ok()
+    venue.settles()
+    assert alice.state_of(order) == "filled"
+
+
 def test_what_stands_still_does_not_begin_to_trail(alice: Trader) -> None:
     order = alice.places(single(sell=1 * SOL, above=500))
     refused = alice.patch(f"/orders/price/{order}", {"orderType": "single", "trailingBps": 500})

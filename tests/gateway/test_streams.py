@@ -159,7 +159,7 @@ def test_a_refusal_that_cannot_be_said_keeps_its_status(arguments: list[str], re
 def test_a_key_that_nobody_would_see_is_not_made(tmp_path: Path) -> None:
     """It is refused before the database is looked for."""
     status, words = shell(">&-", "keys", "add", "--scopes", "read", "--data", str(tmp_path))
-    assert (status, words) == (2, "countermand: standard output is closed, and the key would be shown to nobody\n")
+    assert (status, words) == (2, "countermand: standard output is closed, and the key could not be shown\n")
 
 
 LIBRARY = r"""

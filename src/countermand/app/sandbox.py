@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import astuple, dataclass
+from functools import partial
 from hashlib import sha256
 from typing import Final
 
@@ -228,7 +229,7 @@ def _mount(
     playbacks = Playbacks(sandbox, infra.prices)
     makers = MarketMakers(book.service, infra.stores.members, infra.clock.now)
     sandbox.end_what_runs += [playbacks.stop, makers.end]
-    audited = lambda: _audited(infra.stores.trigger)  # noqa: E731
+    audited = partial(_audited, infra.stores.trigger)
     resource = routes.SandboxResource(
         sandbox, tanx, audited, inspector, snapshots, operator, watching, playbacks, makers
     )

@@ -1,4 +1,4 @@
-"""What fails in a task that nobody waits for any more."""
+"""What fails in a task that no other waits for any more."""
 
 import asyncio
 from typing import Any, Final
@@ -21,6 +21,6 @@ def quieten(loop: asyncio.AbstractEventLoop) -> None:
 def _on_unheard(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     problem = context.get("exception")
     if isinstance(problem, LOST):
-        _log.debug("a connection was lost that nobody waits for", reason=describe(problem))
+        _log.debug("a connection was lost that no task waits for", reason=describe(problem))
     else:
         loop.default_exception_handler(context)

@@ -130,7 +130,7 @@ def adopt_standard_streams() -> None:
 def require_output(what: str) -> None:
     """For what is shown once. Raises `StartRefused` if standard output is closed."""
     if isinstance(sys.stdout, ReportStream) and not sys.stdout.opened:
-        raise StartRefused(f"standard output is closed, and {what} would be shown to nobody")
+        raise StartRefused(f"standard output is closed, and {what} could not be shown")
 
 
 def lose_what_cannot_be_printed() -> None:

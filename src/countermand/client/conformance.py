@@ -157,7 +157,7 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _KEY: Final = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
 _INVALID: Final = {"error": "Request validation failed", "details": dict}
 _UNKNOWN: Final = str(uuid.UUID(int=(7 << 76) | (1 << 63)))
-"""An order that nobody has."""
+"""An order that there is not."""
 
 
 def probes(wallet: str) -> tuple[Probe, ...]:

@@ -47,7 +47,7 @@ def announce(settings: Settings, addresses: Addresses, *, rpc: bool) -> None:
 
 
 def begin_announcing(settings: Settings) -> None:
-    """Removes the file of an earlier start, so that nobody reads it. Raises `StartRefused` if there can be no file."""
+    """Removes the file of an earlier start, so that it is not read. Raises `StartRefused` if there can be no file."""
     file = settings.announce
     if file is None:
         return
@@ -72,7 +72,7 @@ def end_announcing(settings: Settings) -> None:
 
 
 def _write(file: Path, announcement: Announcement) -> None:
-    """Whole or not at all, for whoever waits for it to appear."""
+    """Whole or not at all, for those who wait for it to appear."""
     written = _beside(file)
     try:
         written.write_bytes(msgspec.json.encode(announcement) + b"\n")

@@ -23,7 +23,7 @@ def landed(kind: str, order: str, signature: str) -> None:
 
 
 def race_lost(kind: str, order: str) -> None:
-    """Somebody was faster: a cancel, mostly. Nothing is wrong, so no line of the log says it."""
+    """Another transaction was faster, mostly a cancel. Nothing is wrong, so no line of the log says it."""
     _TRANSACTIONS.labels(kind, "race_lost").inc()
     _log.debug("a keeper's transaction came too late", kind=kind, order=order)
 

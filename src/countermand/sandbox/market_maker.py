@@ -1,6 +1,6 @@
 """A seeded market maker for the books of tanX: quotes on both sides of a price that moves, and a taker who trades.
 
-Both are members of the venue as any others, and their orders are ordinary ones; only nobody signs them. What the same
+Both are members of the venue as any others, and their orders are ordinary ones; but they are not signed. What the same
 seed asks for is always the same; which of it trades depends on who else is there. A restart, a reset and a restore end
 it.
 """
@@ -134,7 +134,7 @@ class MarketMakers:
         maker.rounds += 1
 
     async def _trade(self, maker: MarketMaker, side: Side) -> None:
-        """With the best quote of the other side, whoever's it is, and with no more than that."""
+        """With the best quote of the other side, also another member's, and with no more than that."""
         symbol = maker.quoting.market.symbol
         asks, bids = await self._service.resting(symbol, 1, 1)
         best = (asks if side is BUY else bids)[:1]

@@ -52,7 +52,7 @@ class Walk:
     every_ms: int
 
     def moves(self) -> Iterator[tuple[int, Move]]:
-        random = Random(f"walk {self.seed}")  # noqa: S311  Whoever repeats it wants the same.
+        random = Random(f"walk {self.seed}")  # noqa: S311  A repetition is to be the same.
         for number in count(1):
             yield number * self.every_ms, _moved_by(random.randint(-self.most.bps, self.most.bps))
 

@@ -37,7 +37,7 @@ _RECENT: Final = 500
 _BREATH_S: Final = 0.05
 """Between two looks: what happens meanwhile is sent together."""
 _SILENCE_S: Final = 10.0
-"""After so long, a comment is sent: else nobody would see that the reader has left."""
+"""After so long, a comment is sent: else it would not be seen that the reader has left."""
 _STATE_S: Final = 0.5
 """How often the sandbox itself is compared with what was sent of it."""
 

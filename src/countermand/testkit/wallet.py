@@ -47,7 +47,7 @@ class Wallet:
     def sign_transaction(self, transaction: str) -> str:
         """A transaction in base64, with this wallet's signature in its place, and what its guard adds.
 
-        Whoever signed before has signed what it was: if the guard alters it, those signatures are gone. Raises
+        Signatures from before are of what it was: if the guard alters it, those signatures are gone. Raises
         `ValueError` if this wallet is no signer.
         """
         read = VersionedTransaction.from_bytes(base64.b64decode(transaction))

@@ -8,7 +8,7 @@ from countermand.orders.trigger.model.commands import Command
 from countermand.orders.trigger.model.events import Event
 from countermand.orders.vaults.journal import JournalBodies
 
-RULES_VERSION: Final = 3
+RULES_VERSION: Final = 4
 """Grows when `decide` chooses otherwise for the same command: deciding again is compared only within one version."""
 
 COMMANDS: Final = Kinds[Command](

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias, assert_never
 
 from countermand.orders.trigger.model.commands import (
     AbandonFill,
+    Amendment,
     AmendOrder,
     ConfirmCancel,
     EndPause,
@@ -218,11 +219,19 @@ def _amend(group: OrderGroup, command: AmendOrder, moment: Moment) -> Decision |
     legs = tuple(change.applied_to(leg) for change, leg in zip(amendment.legs, group.legs, strict=True))
     if are_crossed(legs):
         return Refused(Refusal.PRICES_CROSSED)
-    if moment.price is not None and any(leg.trail and leg.condition.holds_at(moment.price) for leg in legs):
+    if _would_trigger(amendment, legs, moment):
         return Refused(Refusal.TRAILING_TRIGGERS)
     # From here on nothing can refuse.
     amended = OrderAmended(legs, expires_at)
     return (amended, *_crossed(replace(group, legs=legs), moment))
+
+
+def _would_trigger(amendment: Amendment, legs: tuple[Leg, ...], moment: Moment) -> bool:
+    """By a distance that is changed. What the market has passed may get more slippage or time: it is tried again."""
+    return moment.price is not None and any(
+        change.distance is not None and leg.condition.holds_at(moment.price)
+        for change, leg in zip(amendment.legs, legs, strict=True)
+    )
 
 
 def _trigger(group: OrderGroup, moment: Moment) -> Decision:
