@@ -4,6 +4,7 @@ The accounts are put on an embedded chain in PostgreSQL as landed orders would h
 `python -m benchmarks.on_chain DATA` prints its findings as JSON.
 """
 
+import struct
 import subprocess
 import sys
 import time
@@ -72,10 +73,15 @@ async def _listed(families: Families, maker: Wallet) -> int:
     return took
 
 
+_AMOUNTS_AT: Final = 200
+"""Where an order says what it sells and for how much, at first and now. One that has nothing left is not listed."""
+
+
 def _order(maker: bytes) -> AccountInfo:
     """Sells SOL for SOL, which no program would open; a list looks at the maker, and reads the rest."""
     mint = base58.b58decode(SOL_MINT)
-    head = limit_order.ORDER_DISCRIMINATOR + maker + mint + mint
+    accounts = limit_order.ORDER_DISCRIMINATOR + maker + mint + mint
+    head = accounts.ljust(_AMOUNTS_AT, b"\0") + struct.pack("<4Q", 1, 1, 1, 1)
     return AccountInfo(_RENT, limit_order.PROGRAM, head.ljust(limit_order.ORDER_BYTES, b"\0"), executable=False)
 
 
