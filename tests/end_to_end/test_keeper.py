@@ -108,6 +108,19 @@ def test_an_expired_order_is_returned(venue: Venue, alice: LimitTrader) -> None:
     assert venue.units(alice.wallet, USDC) == 1_000_000_000
 
 
+def test_an_expired_order_stays_while_refunds_never_come(venue: Venue, alice: LimitTrader) -> None:
+    """The weakness `noRefunds`. What was held is given back when the fault is cleared."""
+    expires = venue.now() // 1000 + 60
+    order = alice.places(100 * USDC, JUP, take=250_000_000, params={"expiredAt": str(expires)})
+    venue.faults(strict=["noRefunds"])
+    venue.advances(120)
+    venue.settles()
+    assert alice.open_orders() == [order]
+    venue.faults()
+    venue.settles()
+    assert alice.open_orders() == []
+
+
 def test_a_recurring_order_cycles_to_its_end(venue: Venue, saver: Saver) -> None:
     order, _ = saver.opens(104 * USDC, SOL)
     venue.settles()

@@ -304,6 +304,7 @@ def _keeper(
         families.trigger.shard.loaded,
         jitter,
         delay_ms,
+        world.holds_refunds,
     )
     infra.prices.add_observer(keeper.observe_prices)
     return keeper

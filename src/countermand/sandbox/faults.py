@@ -104,6 +104,9 @@ class FaultyChain:
     def is_up(self) -> bool:
         return not self._faults.rpc_down
 
+    def holds_refunds(self) -> bool:
+        return self._faults.holds_refunds
+
     async def latest_blockhash(self) -> LatestBlockhash:
         self._require()
         return await self._chain.latest_blockhash()

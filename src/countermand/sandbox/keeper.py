@@ -62,7 +62,7 @@ class Keeper:
     """`embedded` tells what has changed; `landing` and `builder` see the same chain with its faults.
 
     `ready` returns once the stored prices are known. `jitter` of a cycle, in seconds, by the order's address and its
-    time; `refund_delay_ms` lets expired orders wait.
+    time; `refund_delay_ms` lets expired orders wait, `holds_refunds` for as long as it says so.
     """
 
     def __init__(
@@ -77,9 +77,11 @@ class Keeper:
         ready: Callable[[], Awaitable[object]],
         jitter: Callable[[Address, int], int] = lambda _, __: 0,
         refund_delay_ms: int = 0,
+        holds_refunds: Callable[[], bool] = lambda: False,
     ) -> None:
         self._embedded, self._landing, self._builder = embedded, landing, builder
         self._pool, self._tokens, self._now = pool, tokens, now
+        self._holds_refunds = holds_refunds
         self._ready = ready
         self._jitter, self._refund_delay_ms = jitter, refund_delay_ms
         self._keys: Final = {str(each.public): each for each in keys}
@@ -127,6 +129,11 @@ class Keeper:
             task.cancel()
         for each in (self._orders, self._times, self._changed, self._queue, self._failures, self._paused):
             each.clear()
+        self._must_load = True
+        self._wake.set()
+
+    def look_again(self) -> None:
+        """At all orders: what they had to wait for has changed."""
         self._must_load = True
         self._wake.set()
 
@@ -253,7 +260,7 @@ class Keeper:
             return Task("refund")
         if order.expired_at is not None and now // 1000 > order.expired_at:
             is_time = now >= (order.expired_at + 1) * 1000 + self._refund_delay_ms
-            return Task("refund") if is_time else None
+            return Task("refund") if is_time and not self._holds_refunds() else None
         offered = self._offer(order, order.making_amount)
         if offered is None:
             return None

@@ -275,7 +275,9 @@ class Sandbox:
         if [each.value for each in strict.on] != names:
             strict.set(names)
         self._deps.faults.slow_landing_ms = SLOW_LANDING_MS if strict.has(Weakness.SLOW_LANDING) else 0
-        self._deps.faults.holds_refunds = strict.has(Weakness.NO_REFUNDS)
+        held, self._deps.faults.holds_refunds = self._deps.faults.holds_refunds, strict.has(Weakness.NO_REFUNDS)
+        if held and not self._deps.faults.holds_refunds and self._deps.keeper is not None:
+            self._deps.keeper.look_again()
 
     # --- an empty venue again
 
