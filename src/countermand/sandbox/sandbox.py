@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeVar
 
 import msgspec
@@ -12,6 +13,8 @@ from countermand.kernel.clock import ClockSetting, VenueClock
 from countermand.kernel.ids import Ids
 from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.orders.book.shard import BookShard
+from countermand.orders.chain.index import ChainIndex
+from countermand.orders.chain.shard import ChainIndexShard
 from countermand.orders.dca.shard import DcaShard
 from countermand.orders.dca.work import DcaOutbox
 from countermand.orders.trigger.shard import TriggerShard
@@ -62,6 +65,7 @@ class SandboxDependencies:
     shard: TriggerShard
     dca: DcaShard
     book: BookShard
+    index: ChainIndex
     outboxes: tuple[TriggerOutbox, DcaOutbox]
     chain: EmbeddedChain
     faucet: Faucet
@@ -224,6 +228,7 @@ class Sandbox:
         if not (self._is_idle() and self._deps.world.is_idle()):
             return False
         await self._deps.chain.settle()
+        await self._deps.index.caught_up()
         await asyncio.sleep(0)  # What was committed is told by the loop.
         return self._is_idle() and self._deps.book.is_settled()
 
@@ -296,13 +301,20 @@ class Sandbox:
         self._deps.pool.liquidity.clear()
         # Orders, chain and settings are emptied one by one. After a crash in between, the next start goes on with it.
         await self._deps.store.set(_RESETTING, msgspec.json.encode(seed))
-        # No shard is written while all are emptied.
-        await self._deps.book.reload(
-            lambda: self._deps.dca.reload(lambda: self._deps.shard.reload(lambda: self._empty(seed)))
-        )
+        await self.while_nothing_is_written(lambda: self._empty(seed))
         self.seed = seed
         self._deps.ids.reseed(seed)
         await self.begin()
+
+    async def while_nothing_is_written(self, replace: Callable[[], Awaitable[None]]) -> None:
+        """All shards are loaded again after it."""
+        for shard in self.shards():
+            replace = partial(shard.reload, replace)
+        await replace()
+
+    def shards(self) -> tuple[TriggerShard, DcaShard, BookShard, ChainIndexShard]:
+        deps = self._deps
+        return deps.shard, deps.dca, deps.book, deps.index.shard
 
     async def _empty(self, seed: int | None) -> None:
         self._deps.world.forget()

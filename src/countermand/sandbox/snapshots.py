@@ -106,8 +106,7 @@ class Snapshots:
                 raise SandboxRefused(f"name: {refused}") from refused
             self._sandbox.end_all()
             deps = self._deps
-            # No shard is written meanwhile.
-            await deps.book.reload(lambda: deps.dca.reload(lambda: deps.shard.reload(lambda: self._replace(taken))))
+            await self._sandbox.while_nothing_is_written(lambda: self._replace(taken))
             # A restored seed does not give the ids again that were given after the snapshot.
             deps.ids.reseed(self._sandbox.seed, deps.shard.epoch or 0)
             await self._sandbox.begin()
@@ -131,7 +130,7 @@ class Snapshots:
     def _beginning(self, taken: SnapshotRow, body: SnapshotBody, epoch: LedgerEpoch, slot: int) -> Beginning:
         deps, now = self._deps, Instant(taken.taken_at)
         setting = deps.clock.frozen(now) if body.frozen else deps.clock.running(now)
-        opened = {shard.number: shard.opened for shard in (deps.shard, deps.dca, deps.book)}
+        opened = {shard.number: shard.opened for shard in self._sandbox.shards()}
         return Beginning(
             shards={number: epoch for number, epoch in opened.items() if epoch is not None},
             chain=epoch.number,

@@ -15,7 +15,8 @@ from falcon.asgi import SSEvent
 
 from countermand.kernel.event_log import EventLog, Position, PositionAhead, PositionGone
 from countermand.kernel.ports import EventRow, Unavailable
-from countermand.orders.shards import BOOK_SHARD, DCA_SHARD, TRIGGER_SHARD
+from countermand.orders.chain.records import decode_chain_record
+from countermand.orders.shards import BOOK_SHARD, CHAIN_SHARD, DCA_SHARD, TRIGGER_SHARD
 from countermand.sandbox.bell import Bell
 from countermand.sandbox.price_history import PriceHistory
 from countermand.sandbox.reading import SandboxRefused, refused_choice, shown
@@ -32,6 +33,7 @@ INCLUDED: Final = (ORDERS, REQUESTS, PRICES, SANDBOX)
 READERS_MAX: Final = 64
 LIMIT_MAX: Final = 1_000_000
 FAMILIES: Final = {TRIGGER_SHARD: "trigger", BOOK_SHARD: "book", DCA_SHARD: "dca"}
+"""By shard. Orders on the chain share one, and their events tell of which family they are."""
 _PAGE: Final = 256
 _RECENT: Final = 500
 _BREATH_S: Final = 0.05
@@ -243,8 +245,9 @@ def _before(log: EventLog) -> Position:
 
 def _event(shard: int, event: EventRow) -> EventWire:
     record = event.record
+    family = decode_chain_record(record.body).family if shard == CHAIN_SHARD else FAMILIES[shard]
     return EventWire(
-        FAMILIES[shard],
+        family,
         record.order_id or None,
         record.wallet or None,
         event.seq,

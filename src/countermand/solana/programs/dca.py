@@ -23,6 +23,7 @@ from countermand.solana.programs.anchor import (
     DISCRIMINATOR_BYTES,
     FRAMEWORK_ERRORS,
     Fields,
+    ProgramCall,
     Unreadable,
     account_discriminator,
     derived,
@@ -60,6 +61,8 @@ DEPOSIT: Final = instruction_discriminator("deposit")
 WITHDRAW: Final = instruction_discriminator("withdraw")
 
 MINIMUM_CYCLE_SECONDS: Final = 30
+_BEFORE_BOUNDS: Final = 4 * 8
+"""Bytes of `idx`, `in_amount`, `in_amount_per_cycle` and `cycle_frequency`."""
 FEE_BPS: Final = 10
 
 # What `getProgramAccounts` filters by: `dataSize`, and `memcmp` at these offsets.
@@ -160,6 +163,18 @@ class NewDca:
             + option(self.max_out, u64)
             + option(self.start_at, i64)
         )
+
+
+def bounds_of(call: ProgramCall) -> tuple[Address, int, int] | None:
+    """The order that an instruction opens, and its `min_out` and `max_out`, 0 for none. None: it opens no order."""
+    if call.data[:DISCRIMINATOR_BYTES] not in (OPEN_DCA, OPEN_DCA_V2) or not call.accounts:
+        return None
+    fields = Fields(call.data, DISCRIMINATOR_BYTES)
+    try:
+        fields.take(_BEFORE_BOUNDS)
+        return call.accounts[0], fields.option(fields.u64) or 0, fields.option(fields.u64) or 0
+    except Unreadable:
+        return None
 
 
 def open_dca_v2(new: NewDca) -> Instruction:
