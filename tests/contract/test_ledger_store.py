@@ -179,7 +179,7 @@ async def test_signatures_of_an_address_are_paged(store: LedgerStore) -> None:
     first = batch.seq + 1
     landed = [transaction(first + n, 1, *([2] if n == 1 else [])) for n in range(4)]
     await store.commit(replace(batch, seq=batch.seq + 4, transactions=landed))
-    one, two, three, four = (status(found.position) for found in landed)
+    one, two, three, four = (replace(status(found.position), raw=found.raw) for found in landed)
 
     async def asked(limit: int = 9, before: bytes | None = None, until: bytes | None = None) -> list[StoredStatus]:
         return await store.signatures_for(bytes([1] * 32), limit=limit, before=before, until=until)
@@ -193,6 +193,44 @@ async def test_signatures_of_an_address_are_paged(store: LedgerStore) -> None:
     assert await asked(until=bytes(64)) == [four, three, two, one]
     assert await store.signatures_for(bytes([2] * 32), limit=9, before=None, until=None) == [two]
     assert await store.signatures_for(bytes([3] * 32), limit=9, before=None, until=None) == []
+
+
+async def test_what_landed_is_listed_slot_by_slot(store: LedgerStore) -> None:
+    _, batch = await founded(store)
+    first = batch.seq + 1
+    landed = [transaction(first + n, n, slot=slot) for n, slot in enumerate((1_000, 1_001, 1_001, 1_001, 1_004))]
+    await store.commit(replace(batch, seq=batch.seq + 5, transactions=landed))
+
+    async def asked(slot: int, after: int = 0, limit: int = 9) -> list[int]:
+        found = await store.landed_in(slot, after=after, limit=limit)
+        assert [replace(each, addresses=()) for each in found] == [
+            replace(each, addresses=()) for each in landed if each.position in [one.position for one in found]
+        ]
+        return [each.position - first for each in found]
+
+    assert await asked(1_001) == [1, 2, 3]
+    assert await asked(1_001, limit=2) == [1, 2]
+    assert await asked(1_001, after=first + 2, limit=2) == [3]
+    assert await asked(1_001, after=first + 3) == []
+    assert await asked(1_002) == []
+    assert await store.count_landed() == 5
+    assert dict(await store.count_landed_per(2, since=1_000)) == {500: 4, 502: 1}
+    assert dict(await store.count_landed_per(3, since=1_002)) == {334: 1}
+    assert dict(await store.count_landed_per(2, since=2_000)) == {}
+
+
+async def test_lamports_are_counted_beyond_what_a_number_of_a_store_holds(store: LedgerStore) -> None:
+    """They are unsigned numbers of 64 bits."""
+    await founded(store, account(1, 5), account(2, 2**64 - 1), account(3, 2**63), account(4, 2**63 - 1))
+    assert await store.total_lamports() == 5 + 2**64 - 1 + 2**64 - 1
+    most = [(account(2).address, 2**64 - 1), (account(3).address, 2**63), (account(4).address, 2**63 - 1)]
+    assert list(await store.richest(3)) == most
+    assert list(await store.richest(9)) == [*most, (account(1).address, 5)]
+
+
+async def test_an_empty_ledger_holds_nothing(store: LedgerStore) -> None:
+    await founded(store)
+    assert (await store.total_lamports(), list(await store.richest(3)), await store.count_landed()) == (0, [], 0)
 
 
 async def test_founding_again_empties_and_positions_rise(store: LedgerStore) -> None:

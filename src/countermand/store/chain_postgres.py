@@ -87,13 +87,29 @@ SELECT signature, message_hash, slot, error FROM chain_transactions WHERE slot >
 _NEWEST: Final = "SELECT max(position) FROM chain_transactions"
 
 _SIGNATURES_FOR: Final = """
-SELECT t.signature, t.slot, t.error, t.block_time
+SELECT t.signature, t.slot, t.error, t.block_time, t.raw
 FROM chain_mentions m JOIN chain_transactions t USING (position)
 WHERE m.address = $1
   AND m.position < CASE WHEN $3::bytea IS NULL THEN 9223372036854775807
                         ELSE (SELECT position FROM chain_transactions WHERE signature = $3) END
   AND m.position > coalesce((SELECT position FROM chain_transactions WHERE signature = $4), 0)
 ORDER BY m.position DESC LIMIT $2
+"""
+
+_LANDED_IN: Final = """
+SELECT * FROM chain_transactions WHERE slot = $1 AND position > $2 ORDER BY position LIMIT $3
+"""
+
+_COUNT_LANDED_PER: Final = """
+SELECT slot / $1 AS run, count(*) AS landed FROM chain_transactions WHERE slot >= $2 GROUP BY run
+"""
+
+# What is too big for a bigint is stored as its two's complement.
+_TOTAL_LAMPORTS: Final = """
+SELECT coalesce(sum(lamports), 0) + count(*) FILTER (WHERE lamports < 0) * 18446744073709551616 FROM chain_accounts
+"""
+_RICHEST: Final = """
+SELECT address, lamports FROM chain_accounts ORDER BY lamports < 0 DESC, lamports DESC, address LIMIT $1
 """
 
 _Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
@@ -202,6 +218,29 @@ class PostgresLedgerStore:
         async with self._reading() as connection:
             rows = await connection.fetch(_SIGNATURES_FOR, address, limit, before, until)
         return [StoredStatus(**row) for row in rows]
+
+    async def landed_in(self, slot: int, *, after: int, limit: int) -> list[StoredTransaction]:
+        async with self._reading() as connection:
+            rows = await connection.fetch(_LANDED_IN, slot, after, limit)
+        return [StoredTransaction(**row, addresses=()) for row in rows]
+
+    async def count_landed(self) -> int:
+        async with self._reading() as connection:
+            return int(await connection.fetchval("SELECT count(*) FROM chain_transactions"))
+
+    async def count_landed_per(self, slots: int, *, since: int) -> dict[int, int]:
+        async with self._reading() as connection:
+            rows = await connection.fetch(_COUNT_LANDED_PER, slots, since)
+        return {row["run"]: row["landed"] for row in rows}
+
+    async def total_lamports(self) -> int:
+        async with self._reading() as connection:
+            return int(await connection.fetchval(_TOTAL_LAMPORTS))
+
+    async def richest(self, limit: int) -> list[tuple[bytes, int]]:
+        async with self._reading() as connection:
+            rows = await connection.fetch(_RICHEST, limit)
+        return [(row["address"], chain_rows.lamports_of(row["lamports"])) for row in rows]
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[_Connection]:
