@@ -6,13 +6,13 @@ from decimal import Decimal
 from typing import Any, Final
 
 import base58
-from solders.address_lookup_table_account import AddressLookupTable
+import zstandard
 
-from countermand.solana.facade.errors import Code, RpcError, zstd_not_supported
+from countermand.solana.facade.errors import Code, RpcError
 from countermand.solana.facade.params import U64_MAX, AccountEncoding, DataSlice
+from countermand.solana.facade.parsed_accounts import parsed_account
 from countermand.solana.port import AccountInfo, Address, Chain
 from countermand.solana.tokens import (
-    SYSTEM_PROGRAM,
     TOKEN_2022_PROGRAM,
     TOKEN_PROGRAM,
     Mint,
@@ -22,22 +22,25 @@ from countermand.solana.tokens import (
     ui_amount,
 )
 
-LOOKUP_TABLE_PROGRAM: Final = "AddressLookupTab1e1111111111111111111111111"
 TOKEN_PROGRAMS: Final[Mapping[Address, str]] = {TOKEN_PROGRAM: "spl-token", TOKEN_2022_PROGRAM: "spl-token-2022"}
 
-_NONCE_BYTES: Final = 80
-_NONCE_INITIALIZED: Final = b"\x01\0\0\0\x01\0\0\0"
 _BASE58_BYTES_MAX: Final = 128
+_compressor: Final = zstandard.ZstdCompressor(level=1)
+"""The quickest level: whatever it writes, every client reads."""
 
 Json = dict[str, Any]
 
 
 def account_json(
-    info: AccountInfo, encoding: AccountEncoding, window: DataSlice | None, decimals: Mapping[Address, int]
+    key: Address,
+    info: AccountInfo,
+    encoding: AccountEncoding,
+    window: DataSlice | None,
+    decimals: Mapping[Address, int],
 ) -> Json:
     """`decimals` are those of the mints that matter; a token account of any other mint stays raw."""
     return {
-        "data": _data(info, encoding, window, decimals),
+        "data": _data(key, info, encoding, window, decimals),
         "executable": info.executable,
         "lamports": info.lamports,
         "owner": info.owner,
@@ -47,13 +50,17 @@ def account_json(
 
 
 def _data(
-    info: AccountInfo, encoding: AccountEncoding, window: DataSlice | None, decimals: Mapping[Address, int]
+    key: Address,
+    info: AccountInfo,
+    encoding: AccountEncoding,
+    window: DataSlice | None,
+    decimals: Mapping[Address, int],
 ) -> Any:
-    if encoding is AccountEncoding.JSON_PARSED and (parsed := _parsed(info, decimals)) is not None:
+    if encoding is AccountEncoding.JSON_PARSED and (parsed := _parsed(key, info, decimals)) is not None:
         return parsed
     data = info.data if window is None else info.data[window.offset : window.offset + window.length]
     if encoding is AccountEncoding.BASE64_ZSTD:
-        raise zstd_not_supported()
+        return [base64.b64encode(_compressor.compress(data)).decode(), encoding.value]
     if encoding not in (AccountEncoding.BINARY, AccountEncoding.BASE58):
         return [base64.b64encode(data).decode(), "base64"]
     if len(data) > _BASE58_BYTES_MAX:
@@ -65,14 +72,10 @@ def _data(
     return text if encoding is AccountEncoding.BINARY else [text, "base58"]
 
 
-def _parsed(info: AccountInfo, decimals: Mapping[Address, int]) -> Json | None:
+def _parsed(key: Address, info: AccountInfo, decimals: Mapping[Address, int]) -> Json | None:
     if (program := TOKEN_PROGRAMS.get(info.owner)) is not None:
         return _parsed_token(info, program, decimals)
-    if info.owner == SYSTEM_PROGRAM and len(info.data) == _NONCE_BYTES:
-        return _parsed_nonce(info.data)
-    if info.owner == LOOKUP_TABLE_PROGRAM:
-        return _parsed_lookup_table(info.data)
-    return None
+    return parsed_account(key, info)
 
 
 def _parsed_token(info: AccountInfo, program: str, decimals: Mapping[Address, int]) -> Json | None:
@@ -114,33 +117,6 @@ def _token_account_details(account: TokenAccount, decimals: int) -> Json:
     if account.native_reserve is not None:
         details["rentExemptReserve"] = token_amount(account.native_reserve, decimals)
     return details
-
-
-def _parsed_nonce(data: bytes) -> Json | None:
-    if data[:8] != _NONCE_INITIALIZED:
-        return None
-    details = {
-        "authority": base58.b58encode(data[8:40]).decode(),
-        "blockhash": base58.b58encode(data[40:72]).decode(),
-        "feeCalculator": {"lamportsPerSignature": str(int.from_bytes(data[72:80], "little"))},
-    }
-    return {"program": "nonce", "parsed": {"info": details, "type": "initialized"}, "space": len(data)}
-
-
-def _parsed_lookup_table(data: bytes) -> Json | None:
-    try:
-        table = AddressLookupTable.deserialize(data)
-    except ValueError:
-        return None
-    details: Json = {
-        "addresses": [str(key) for key in table.addresses],
-        "deactivationSlot": str(table.meta.deactivation_slot),
-        "lastExtendedSlot": str(table.meta.last_extended_slot),
-        "lastExtendedSlotStartIndex": table.meta.last_extended_slot_start_index,
-    }
-    if table.meta.authority is not None:
-        details["authority"] = str(table.meta.authority)
-    return {"program": "address-lookup-table", "parsed": {"info": details, "type": "lookupTable"}, "space": len(data)}
 
 
 def token_account_of(info: AccountInfo) -> TokenAccount | None:
