@@ -23,10 +23,12 @@ from countermand.solana.facade import accounts, encode
 from countermand.solana.port import AccountInfo
 from countermand.solana.tokens import (
     SYSTEM_PROGRAM,
+    TOKEN_2022_PROGRAM,
     TOKEN_PROGRAM,
     USDC_MINT,
     USDT_MINT,
     associated_token_address,
+    mint_bytes,
     token_account_bytes,
 )
 from tests.gifts import faucet_of
@@ -266,3 +268,67 @@ async def test_all_sysvars_together_in_words(rpc: Facade) -> None:
     found = await rpc.call("getProgramAccounts", "Sysvar1111111111111111111111111111111111111", PARSED)
     assert len(found) >= 8
     assert {entry["account"]["data"]["program"] for entry in found} == {"sysvar"}
+
+
+async def test_extensions_of_tokens_in_words(rpc: Facade, chain: EmbeddedChain) -> None:
+    """A mint and an account of Token-2022, as a node shows them."""
+    authority, hook = Pubkey.new_unique(), Pubkey.new_unique()
+
+    def extension(kind: int, data: bytes) -> bytes:
+        return struct.pack("<HH", kind, len(data)) + data
+
+    fee = struct.pack("<QQH", 7, 5_000, 100)
+    extensions = (
+        extension(1, bytes(authority) + bytes(32) + struct.pack("<Q", 9) + fee + fee)
+        + extension(9, b"")
+        + extension(14, bytes(authority) + bytes(hook))
+        + extension(19, b"a name and an address")
+        + extension(9_999, b"?")
+        + bytes(8)
+    )
+    base = mint_bytes(authority=None, decimals=6).ljust(165, b"\0") + b"\1"
+    mint = await holds(chain, TOKEN_2022_PROGRAM, base + extensions)
+    shown = await parsed(rpc, mint)
+    in_words = {"epoch": 7, "maximumFee": 5_000, "transferFeeBasisPoints": 100}
+    assert (shown["program"], shown["parsed"]["type"]) == ("spl-token-2022", "mint")
+    assert shown["parsed"]["info"]["extensions"] == [
+        {
+            "extension": "transferFeeConfig",
+            "state": {
+                "transferFeeConfigAuthority": str(authority),
+                "withdrawWithheldAuthority": None,
+                "withheldAmount": 9,
+                "olderTransferFee": in_words,
+                "newerTransferFee": in_words,
+            },
+        },
+        {"extension": "nonTransferable"},
+        {"extension": "transferHook", "state": {"authority": str(authority), "programId": str(hook)}},
+        {"extension": "unparsableExtension"},
+        {"extension": "unparsableExtension"},
+    ]
+    account = token_account_bytes(mint=mint, owner=str(authority), amount=5) + b"\2"
+    extensions = extension(7, b"") + extension(8, b"\1") + extension(2, b"short")
+    key = await holds(chain, TOKEN_2022_PROGRAM, account + extensions)
+    assert (await parsed(rpc, key))["parsed"]["info"]["extensions"] == [
+        {"extension": "immutableOwner"},
+        {"extension": "memoTransfer", "state": {"requireIncomingTransferMemos": True}},
+        {"extension": "unparsableExtension"},
+    ]
+    assert "extensions" not in (await parsed(rpc, USDC_MINT))["parsed"]["info"]
+
+
+async def test_a_multisig_in_words(rpc: Facade, chain: EmbeddedChain) -> None:
+    signers = [Pubkey.new_unique() for _ in range(3)]
+    data = b"\2\3\1" + b"".join(map(bytes, signers)) + bytes(32 * 8)
+    shown = await parsed(rpc, await holds(chain, TOKEN_PROGRAM, data))
+    assert shown["parsed"] == {
+        "type": "multisig",
+        "info": {
+            "numRequiredSigners": 2,
+            "numValidSigners": 3,
+            "isInitialized": True,
+            "signers": [str(key) for key in signers],
+        },
+    }
+    assert (await parsed(rpc, await holds(chain, TOKEN_PROGRAM, bytes(355))))[1] == "base64"

@@ -318,13 +318,18 @@ async def test_a_parsed_transaction_says_what_it_does(rpc: Facade, chain: Embedd
         "programId": TOKEN_PROGRAM,
     }
     inner = [call for group in meta["innerInstructions"] for call in group["instructions"]]
-    assert [call["parsed"]["type"] for call in inner if "parsed" in call] == [
+    assert [call["parsed"]["type"] for call in inner] == [
+        "getAccountDataSize",
         "createAccount",
         "initializeImmutableOwner",
         "initializeAccount3",
     ]
-    (in_bytes,) = (call for call in inner if "parsed" not in call)
-    assert in_bytes == {"programId": TOKEN_PROGRAM, "accounts": [USDC_MINT], "data": "84eT", "stackHeight": 2}
+    assert inner[0] == {
+        "parsed": {"type": "getAccountDataSize", "info": {"mint": USDC_MINT, "extensionTypes": ["immutableOwner"]}},
+        "program": "spl-token",
+        "programId": TOKEN_PROGRAM,
+        "stackHeight": 2,
+    }
     plain = await rpc.call("getTransaction", signature, config | {"encoding": "json"})
     assert all("programIdIndex" in call for call in plain["meta"]["innerInstructions"][0]["instructions"])
 
@@ -430,9 +435,9 @@ async def test_a_simulation_tells_what_its_programs_call(rpc: Facade, chain: Emb
     value = await rpc.value("simulateTransaction", raw, {**BASE64, "innerInstructions": True})
     (group,) = value["innerInstructions"]
     assert group["index"] == 0
-    called = [call["parsed"]["type"] for call in group["instructions"] if "parsed" in call]
-    assert called == ["createAccount", "initializeImmutableOwner", "initializeAccount3"]
-    assert group["instructions"][1]["parsed"]["info"]["newAccount"] == associated_token_address(str(owner), USDC_MINT)
+    called = {call["parsed"]["type"]: call["parsed"]["info"] for call in group["instructions"]}
+    assert list(called) == ["getAccountDataSize", "createAccount", "initializeImmutableOwner", "initializeAccount3"]
+    assert called["createAccount"]["newAccount"] == associated_token_address(str(owner), USDC_MINT)
     assert (await rpc.value("simulateTransaction", raw, BASE64))["innerInstructions"] is None
 
 

@@ -12,7 +12,9 @@ from countermand.solana.facade.errors import Code, RpcError
 from countermand.solana.facade.params import U64_MAX, AccountEncoding, DataSlice
 from countermand.solana.facade.parsed_accounts import parsed_account
 from countermand.solana.port import AccountInfo, Address, Chain
+from countermand.solana.token_extensions import extensions_in_words
 from countermand.solana.tokens import (
+    MULTISIG_BYTES,
     TOKEN_2022_PROGRAM,
     TOKEN_PROGRAM,
     Mint,
@@ -84,11 +86,11 @@ def _parsed_token(info: AccountInfo, program: str, decimals: Mapping[Address, in
         details = _mint_details(mint)
     elif (account := token_account_of(info)) is not None and account.mint in decimals:
         kind, details = "account", _token_account_details(account, decimals[account.mint])
-    return (
-        None
-        if details is None
-        else {"program": program, "parsed": {"info": details, "type": kind}, "space": len(info.data)}
-    )
+    elif len(info.data) == MULTISIG_BYTES:
+        kind, details = "multisig", _multisig_details(info.data)
+    if details is None:
+        return None
+    return {"program": program, "parsed": {"info": details, "type": kind}, "space": len(info.data)}
 
 
 def _mint_details(mint: Mint) -> Json:
@@ -98,6 +100,7 @@ def _mint_details(mint: Mint) -> Json:
         "isInitialized": True,
         "mintAuthority": mint.mint_authority,
         "supply": str(mint.supply),
+        **_extensions(mint.extensions),
     }
 
 
@@ -108,6 +111,7 @@ def _token_account_details(account: TokenAccount, decimals: int) -> Json:
         "owner": account.owner,
         "state": account.state,
         "tokenAmount": token_amount(account.amount, decimals),
+        **_extensions(account.extensions),
     }
     if account.close_authority is not None:
         details["closeAuthority"] = account.close_authority
@@ -117,6 +121,25 @@ def _token_account_details(account: TokenAccount, decimals: int) -> Json:
     if account.native_reserve is not None:
         details["rentExemptReserve"] = token_amount(account.native_reserve, decimals)
     return details
+
+
+def _extensions(data: bytes) -> Json:
+    found = extensions_in_words(data)
+    return {"extensions": found} if found else {}
+
+
+def _multisig_details(data: bytes) -> Json | None:
+    """Three bytes, and then eleven keys, of which those that are zero are none."""
+    needed, valid, initialized = data[:3]
+    if initialized != 1:
+        return None
+    keys = (data[start : start + 32] for start in range(3, MULTISIG_BYTES, 32))
+    return {
+        "isInitialized": True,
+        "numRequiredSigners": needed,
+        "numValidSigners": valid,
+        "signers": [base58.b58encode(key).decode() for key in keys if any(key)],
+    }
 
 
 def token_account_of(info: AccountInfo) -> TokenAccount | None:
