@@ -21,6 +21,7 @@ from countermand.solana.ledger_store import (
     StoredStatus,
     StoredTransaction,
 )
+from countermand.solana.memos import may_have_memo
 
 
 class MemoryLedgerStore:
@@ -98,7 +99,7 @@ class MemoryLedgerStore:
             landed = [] if end is None else [one for one in landed if one.position < end.position]
         if until is not None and (start := self._transactions.get(until)) is not None:
             landed = [one for one in landed if one.position > start.position]
-        return [replace(_status(one), raw=one.raw) for one in landed[::-1][:limit]]
+        return [replace(_status(one), raw=one.raw if may_have_memo(one.raw) else None) for one in landed[::-1][:limit]]
 
     async def landed_in(self, slot: int, *, after: int, limit: int) -> list[StoredTransaction]:
         landed = (one for one in self._transactions.values() if one.slot == slot and one.position > after)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import asyncpg
 import pytest
+from solders.pubkey import Pubkey
 
 from countermand.solana.ledger_store import (
     LedgerBatch,
@@ -20,6 +21,7 @@ from countermand.solana.ledger_store import (
     StoredStatus,
     StoredTransaction,
 )
+from countermand.solana.tokens import MEMO_PROGRAMS
 from countermand.store.chain_postgres import PostgresLedgerStore
 from countermand_simulator.memory_ledger import MemoryLedgerStore
 
@@ -179,7 +181,7 @@ async def test_signatures_of_an_address_are_paged(store: LedgerStore) -> None:
     first = batch.seq + 1
     landed = [transaction(first + n, 1, *([2] if n == 1 else [])) for n in range(4)]
     await store.commit(replace(batch, seq=batch.seq + 4, transactions=landed))
-    one, two, three, four = (replace(status(found.position), raw=found.raw) for found in landed)
+    one, two, three, four = (status(found.position) for found in landed)
 
     async def asked(limit: int = 9, before: bytes | None = None, until: bytes | None = None) -> list[StoredStatus]:
         return await store.signatures_for(bytes([1] * 32), limit=limit, before=before, until=until)
@@ -193,6 +195,19 @@ async def test_signatures_of_an_address_are_paged(store: LedgerStore) -> None:
     assert await asked(until=bytes(64)) == [four, three, two, one]
     assert await store.signatures_for(bytes([2] * 32), limit=9, before=None, until=None) == [two]
     assert await store.signatures_for(bytes([3] * 32), limit=9, before=None, until=None) == []
+
+
+async def test_signatures_come_with_the_bytes_that_may_hold_a_memo(store: LedgerStore) -> None:
+    _, batch = await founded(store)
+    programs = [bytes(Pubkey.from_string(program)) for program in MEMO_PROGRAMS]
+    raws = [b"none", b"a" + programs[0] + b"b", programs[1], programs[0][1:]]
+    landed = [replace(transaction(batch.seq + 1 + n, 1), raw=raw) for n, raw in enumerate(raws)]
+    await store.commit(replace(batch, seq=batch.seq + 4, transactions=landed))
+    found = await store.signatures_for(bytes([1] * 32), limit=9, before=None, until=None)
+    assert [each.raw for each in found] == [None, raws[2], raws[1], None]
+    status_alone = await store.status(landed[1].signature)
+    assert status_alone is not None
+    assert status_alone.raw is None
 
 
 async def test_what_landed_is_listed_slot_by_slot(store: LedgerStore) -> None:
@@ -212,7 +227,10 @@ async def test_what_landed_is_listed_slot_by_slot(store: LedgerStore) -> None:
     assert await asked(1_001, limit=2) == [1, 2]
     assert await asked(1_001, after=first + 2, limit=2) == [3]
     assert await asked(1_001, after=first + 3) == []
-    assert await asked(1_002) == []
+    for slot in (0, 999, 1_002, 1_003, 1_005, 10**9):
+        assert await asked(slot) == []
+    assert await asked(1_000) == [0]
+    assert await asked(1_004, limit=1) == [4]
     assert await store.count_landed() == 5
     assert dict(await store.count_landed_per(2, since=1_000)) == {500: 4, 502: 1}
     assert dict(await store.count_landed_per(3, since=1_002)) == {334: 1}
@@ -231,6 +249,8 @@ async def test_lamports_are_counted_beyond_what_a_number_of_a_store_holds(store:
 async def test_an_empty_ledger_holds_nothing(store: LedgerStore) -> None:
     await founded(store)
     assert (await store.total_lamports(), list(await store.richest(3)), await store.count_landed()) == (0, [], 0)
+    assert list(await store.landed_in(5, after=0, limit=9)) == []
+    assert dict(await store.count_landed_per(5, since=0)) == {}
 
 
 async def test_founding_again_empties_and_positions_rise(store: LedgerStore) -> None:

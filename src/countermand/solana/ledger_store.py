@@ -88,7 +88,7 @@ class RecentTransaction:
 
 @dataclass(frozen=True, slots=True)
 class StoredStatus:
-    """`raw` only where the signatures of an address are listed, with the memos that are in it."""
+    """`raw` only where the signatures of an address are listed, of a transaction that may have a memo."""
 
     signature: bytes
     slot: int

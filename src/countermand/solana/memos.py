@@ -7,7 +7,7 @@ from solders.pubkey import Pubkey
 from countermand.solana.tokens import MEMO_PROGRAMS
 from countermand.solana.wire import read_transaction
 
-_PROGRAMS: Final = tuple(bytes(Pubkey.from_string(program)) for program in MEMO_PROGRAMS)
+PROGRAM_KEYS: Final = tuple(bytes(Pubkey.from_string(program)) for program in MEMO_PROGRAMS)
 
 
 def memo_of(raw: bytes) -> str | None:
@@ -15,16 +15,21 @@ def memo_of(raw: bytes) -> str | None:
 
     None without one. What its programs call is left out, as a node leaves it out.
     """
-    if not any(program in raw for program in _PROGRAMS):  # A program is never a loaded key, so most are not read.
+    if not may_have_memo(raw):
         return None
     message = read_transaction(raw).message
     keys = [bytes(key) for key in message.account_keys]
     memos = [
         _shown(bytes(called.data))
         for called in message.instructions
-        if called.program_id_index < len(keys) and keys[called.program_id_index] in _PROGRAMS
+        if called.program_id_index < len(keys) and keys[called.program_id_index] in PROGRAM_KEYS
     ]
     return "; ".join(memos) or None
+
+
+def may_have_memo(raw: bytes) -> bool:
+    """Quick, and true at least where there is one: a program that is called is never a loaded key."""
+    return any(program in raw for program in PROGRAM_KEYS)
 
 
 def _shown(data: bytes) -> str:
