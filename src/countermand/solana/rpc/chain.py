@@ -322,7 +322,13 @@ class RpcChain:
             raise self._node.answered(_HISTORY, "a history that is not newest first")
         try:
             return [
-                AddressSignature(str(SignatureKey.from_string(each.signature)), each.slot, each.err, each.block_time)
+                AddressSignature(
+                    str(SignatureKey.from_string(each.signature)),
+                    each.slot,
+                    each.err,
+                    each.block_time,
+                    memo=each.memo,
+                )
                 for each in page
             ]
         except ValueError:
