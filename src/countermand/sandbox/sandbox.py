@@ -16,6 +16,7 @@ from countermand.orders.dca.shard import DcaShard
 from countermand.orders.dca.work import DcaOutbox
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.orders.trigger.work import TriggerOutbox
+from countermand.sandbox.changes import Changes
 from countermand.sandbox.faucet import Faucet
 from countermand.sandbox.faults import CrashPoint, FaultyChain, WorldFaults
 from countermand.sandbox.gateway_faults import GatewayFaults
@@ -96,8 +97,7 @@ class Sandbox:
         self._deps = dependencies
         self.seed = seed
         self.names = TokenNames(dependencies.tokens)
-        self.one_at_a_time = asyncio.Lock()
-        """What replaces everything: a reset, a snapshot, a restore."""
+        self.changes = Changes()
         self.end_what_runs: list[Callable[[], None]] = []
         """What moves by itself ends before a reset, a restore, and with the venue."""
 
@@ -283,7 +283,7 @@ class Sandbox:
 
     async def reset(self, seed: int | None) -> None:
         """Everything but the master seed and the snapshots is forgotten; epochs and slots go on rising."""
-        async with self.one_at_a_time:
+        async with self.changes.of_everything():
             await self._reset(seed)
 
     def end_all(self) -> None:
@@ -292,6 +292,7 @@ class Sandbox:
 
     async def _reset(self, seed: int | None) -> None:
         self.end_all()
+        await self._deps.prices.settled()
         await self.set_faults(FaultsWire(expire_tokens=True))
         self._deps.pool.liquidity.clear()
         # Orders, chain and settings are emptied one by one. After a crash in between, the next start goes on with it.

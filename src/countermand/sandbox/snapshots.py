@@ -77,7 +77,7 @@ class Snapshots:
         """It takes the place of another one of this name: a repeated request does no harm."""
         if _NAME.fullmatch(name) is None:
             raise SandboxRefused(f"name: {shown(name)!r} is none; send 1 to 64 letters, digits, points, _ or -")
-        async with self._sandbox.one_at_a_time:
+        async with self._sandbox.changes.of_everything():
             there = [row.name for row in await self._store.all()]
             if len(there) >= SNAPSHOTS_MAX and name not in there:
                 raise SandboxRefused(f"name: there are {SNAPSHOTS_MAX} snapshots already; delete one first")
@@ -89,13 +89,13 @@ class Snapshots:
                 raise SandboxRefused(str(refused)) from refused
 
     async def delete(self, name: str) -> None:
-        async with self._sandbox.one_at_a_time:
+        async with self._sandbox.changes.of_everything():
             if not await self._store.delete(name):
                 raise SnapshotNotHere(name)
 
     async def restore(self, name: str) -> None:
         """The sandbox as it was, in a new incarnation. Faults are cleared; epochs, slots and positions go on rising."""
-        async with self._sandbox.one_at_a_time:
+        async with self._sandbox.changes.of_everything():
             found = [row for row in await self._store.all() if row.name == name]
             if not found:
                 raise SnapshotNotHere(name)
@@ -106,6 +106,7 @@ class Snapshots:
                 raise SandboxRefused(f"name: {refused}") from refused
             self._sandbox.end_all()
             deps = self._deps
+            await deps.prices.settled()
             # No shard is written meanwhile.
             await deps.book.reload(lambda: deps.dca.reload(lambda: deps.shard.reload(lambda: self._replace(taken))))
             # A restored seed does not give the ids again that were given after the snapshot.
