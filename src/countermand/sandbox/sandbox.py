@@ -30,6 +30,7 @@ from countermand.sandbox.wire import ChainWire, ClockWire, FaultsWire, SandboxWi
 from countermand.services.prices import Prices
 from countermand.services.token_incarnation import TokenIncarnation
 from countermand.services.tokens import Token, TokenRegistry
+from countermand.settings import SEED_MAX
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.genesis import Genesis
 from countermand.store.sandbox_postgres import PostgresSandboxStore, TokenRow
@@ -107,7 +108,7 @@ class Sandbox:
         cut_short = await self._deps.store.setting(_RESETTING)
         if cut_short is not None:
             _log.warning("a reset was cut short, and is completed")
-            await self._reset(_decoded(_RESETTING, cut_short, _SEED_DECODER))
+            await self._reset(_checked_seed(_RESETTING, _decoded(_RESETTING, cut_short, _SEED_DECODER)))
             return
         for mint, price in DEFAULT_PRICES.items():
             await self._begin_with(mint, price)
@@ -329,13 +330,23 @@ async def stored_clock(store: PostgresSandboxStore) -> ClockSetting:
     setting = await _stored(store, CLOCK, _CLOCK_DECODER)
     if setting is None:
         return ClockSetting()
-    shown = VenueClock(setting).now()
-    check(_SETTINGS, CLOCK, that=0 <= shown <= LATEST, otherwise="its clock is before 1970 or after the year 9000")
+    clock = VenueClock(setting)
+    check(
+        _SETTINGS,
+        CLOCK,
+        that=clock.now() <= LATEST and not clock.behind_ms(),
+        otherwise="its clock is before 1970 or after the year 9000",
+    )
     return setting
 
 
 async def stored_seed(store: PostgresSandboxStore) -> int | None:
-    return await _stored(store, SEED, _SEED_DECODER)
+    return _checked_seed(SEED, await _stored(store, SEED, _SEED_DECODER))
+
+
+def _checked_seed(name: str, seed: int | None) -> int | None:
+    check(_SETTINGS, name, that=seed is None or 0 <= seed <= SEED_MAX, otherwise=f"its seed is not up to {SEED_MAX}")
+    return seed
 
 
 async def _stored(store: PostgresSandboxStore, name: str, decoder: msgspec.json.Decoder[T]) -> T | None:
