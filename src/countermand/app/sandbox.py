@@ -215,17 +215,19 @@ def _mount(
     infra, book = families.infrastructure, families.book
     tanx = TanxSandbox(book.service, infra.stores.members, book.stark_keys, infra.clock.now)
     records = PostgresRecords(infra.stores.trigger.readers)
+    booked = BookInspection(book.shard, records)
     inspector = OrderInspector(
         TriggerInspection(families.trigger.shard, records),
         DcaInspection(families.dca.shard, records),
-        BookInspection(book.shard, records),
+        booked,
         ChainInspection(infra.chain, infra.chain),
         book.service.markets,
         infra.prices.price_of,
         infra.clock.now,
         families.trigger.custody.why_not,
     )
-    operator = Operator(families.trigger.shard, families.trigger.orders, families.dca.shard, families.dca.orders, tanx)
+    trigger, dca = families.trigger, families.dca
+    operator = Operator(trigger.shard, trigger.orders, dca.shard, dca.orders, booked, tanx)
     playbacks = Playbacks(sandbox, infra.prices)
     makers = MarketMakers(book.service, infra.stores.members, infra.clock.now)
     sandbox.end_what_runs += [playbacks.stop, makers.end]
