@@ -18,6 +18,7 @@ from solders.solders import LiteSVM
 from solders.transaction import VersionedTransaction
 from solders.transaction_metadata import FailedTransactionMetadata, SimulatedTransactionInfo, TransactionMetadata
 
+from countermand import own_solders
 from countermand.solana.durable_nonce import nonce_value, with_value
 from countermand.solana.errors import json_error
 from countermand.solana.fields import FieldIndex
@@ -84,6 +85,7 @@ class Machine:
         programs: Mapping[Pubkey, bytes],
         indexed: Mapping[Pubkey, Sequence[int]],
     ) -> None:
+        own_solders.check()
         self._svm = LiteSVM()
         self._svm.set_transaction_history(0)
         self._svm.set_blockhash_check(check=False)
