@@ -25,7 +25,11 @@ export class Values {
     this.meanings = meanings;
     this.numbers = numbers;
     this.inputs.clear();
-    this.section.replaceChildren(...this.introduction(), this.missing, ...Object.keys(meanings).map((name) => this.row(name)));
+    const all = document.createElement('details');
+    const title = document.createElement('summary');
+    title.textContent = 'The values of the examples';
+    all.append(title, ...Object.keys(meanings).map((name) => this.row(name)));
+    this.section.replaceChildren(...this.introduction(), this.missing, all);
     this.section.hidden = Object.keys(meanings).length === 0;
   }
 
@@ -73,7 +77,7 @@ export class Values {
 
   private introduction(): HTMLElement[] {
     const words = document.createElement('p');
-    words.textContent = 'The examples take these from here. Answers fill them in, and the transactions that they hold are signed by the wallet of this page.';
+    words.textContent = 'What the examples name as $NAME is put in when a request is sent. Answers give the values, and the wallet of this page signs the transactions in them.';
     if (!this.sandbox || !('WALLET' in this.meanings)) return [words];
     const button = document.createElement('button');
     button.textContent = 'New wallet';
