@@ -22,6 +22,7 @@ from countermand.cli.exec import exec_
 from countermand.cli.explain import explain
 from countermand.cli.keys import add, list_, revoke
 from countermand.cli.serve import serve
+from countermand.cli.solders import solders
 from countermand.dialects.trigger_v2 import dca_routes, routes
 from countermand.dialects.trigger_v2.dca_refusals import WORDS as DCA_WORDS
 from countermand.dialects.trigger_v2.refusals import WORDS
@@ -50,6 +51,7 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "exec": exec_,
     "conformance": conformance,
     "doctor": doctor,
+    "solders": solders,
     "completion": completion,
     "keys add": add,
     "keys list": list_,

@@ -54,7 +54,8 @@ def test_serve_prints_its_urls_and_leaves_when_told_to(number: signal.Signals) -
     url = re.fullmatch(r"Countermand is ready: +(http://127\.0\.0\.1:(\d+))\n", first)
     assert url is not None, first
     port = int(url[2])
-    assert [venue.stdout.readline().split() for _ in range(4)] == [
+    assert [venue.stdout.readline().split() for _ in range(5)] == [
+        ["Console:", f"{url[1]}/"],
         ["API", "docs:", f"{url[1]}/docs"],
         ["Solana", "JSON-RPC:", f"{url[1]}/rpc"],
         ["Solana", "WebSocket:", f"ws://127.0.0.1:{port + 1}/rpc"],

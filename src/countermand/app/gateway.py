@@ -21,6 +21,7 @@ from countermand.dialects.trigger_v1 import routes as limit_routes
 from countermand.dialects.trigger_v2 import openapi as trigger_openapi
 from countermand.dialects.trigger_v2 import routes as trigger_routes
 from countermand.dialects.trigger_v2.context import TriggerV2Context
+from countermand.docs.files import viewer_files
 from countermand.gateway import operations
 from countermand.gateway.asgi import App as AsgiApp
 from countermand.gateway.exchanges import ExchangeObserver, nobody_looks
@@ -76,6 +77,7 @@ def build_gateway(families: Families, surroundings: GatewayExtensions) -> HttpGa
         sandbox=infra.settings.sandbox,
         rpc=surroundings.rpc is not None,
         front=surroundings.front,
+        viewer=viewer_files(),
     )
     closers = [*([] if surroundings.rpc is None else [surroundings.rpc[1].close]), *surroundings.closers]
     around = surroundings.around(cast("AsgiApp", app))

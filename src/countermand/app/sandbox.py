@@ -22,8 +22,9 @@ from countermand.app.infrastructure import (
 )
 from countermand.app.running import App
 from countermand.audit.run import audit
-from countermand.console.files import ConsoleFiles, console_files
+from countermand.console.files import console_files
 from countermand.gateway.falcon_app import FalconApp
+from countermand.gateway.files import BuiltFiles
 from countermand.kernel.clock import ClockSetting, VenueClock
 from countermand.kernel.ids import Ids
 from countermand.orders.book.inspection import BookInspection
@@ -208,7 +209,7 @@ def _mount(
     sandbox: Sandbox,
     snapshots: Snapshots,
     watching: routes.Watching,
-    console: ConsoleFiles | None,
+    console: BuiltFiles | None,
 ) -> None:
     if console is not None:
         app.add_route("/console/{file}", console)

@@ -17,6 +17,7 @@ from solders.signature import Signature
 from solders.solders import LiteSVM
 from solders.transaction_metadata import FailedTransactionMetadata, SimulatedTransactionInfo, TransactionMetadata
 
+from countermand import own_solders
 from countermand.solana.durable_nonce import nonce_value, with_value
 from countermand.solana.errors import json_error
 from countermand.solana.fields import FieldIndex
@@ -85,6 +86,7 @@ class Machine:
         programs: Mapping[Pubkey, bytes],
         indexed: Mapping[Pubkey, Sequence[int]],
     ) -> None:
+        own_solders.check()
         self._svm = LiteSVM()
         self._svm.set_transaction_history(0)
         self._svm.set_blockhash_check(check=False)

@@ -1,0 +1,53 @@
+"""A venue does not run with a solders that is not its own. That it runs beside an older one, `make package` shows."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from countermand import own_solders
+from countermand.settings import StartRefused
+
+
+def test_another_solders_is_refused_in_one_line_that_says_what_helps(tmp_path: Path) -> None:
+    described = tmp_path / "solders-0.26.0.dist-info"
+    described.mkdir()
+    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: solders\nVersion: 0.26.0\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "countermand", "simulate", "--steps", "1"],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "has solders 0.26.0" in done.stderr
+    assert "`countermand solders`" in done.stderr
+
+
+@pytest.fixture
+def path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    monkeypatch.setattr(own_solders, "DIRECTORY", tmp_path)
+    monkeypatch.setattr(sys, "path", ["elsewhere"])
+    return sys.path
+
+
+def test_the_venues_own_is_preferred_to_another(path: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_solders, "version", lambda _: "0.26.0")
+    own_solders.prefer()
+    assert path == [str(own_solders.DIRECTORY), "elsewhere"]
+
+
+def test_one_that_fits_is_kept(path: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_solders, "version", lambda _: "0.29.4")
+    own_solders.prefer()
+    assert path == ["elsewhere"]
+
+
+def test_a_longer_number_is_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_solders, "version", lambda _: "0.290.1")
+    with pytest.raises(StartRefused, match=r"0\.290\.1"):
+        own_solders.check()
