@@ -49,6 +49,7 @@ from countermand.sandbox.faults import (
 )
 from countermand.sandbox.gateway_faults import FaultyApp, GatewayFaults
 from countermand.sandbox.keeper import Keeper
+from countermand.sandbox.keeper_tasks import Judge
 from countermand.sandbox.market_maker import MarketMakers
 from countermand.sandbox.operator import Operator
 from countermand.sandbox.orders import OrderInspector
@@ -161,7 +162,7 @@ def _assembled(
         rpc=(RpcResource(chain, hub, send=world.send, airdrop=faucet.airdrop, is_up=world.is_up), hub),
         missing=lambda: (),
         liquidity_usd=LIQUIDITY_USD,
-        mount=lambda app: _mount(app, families, sandbox, snapshots, watching, console),
+        mount=lambda app: _mount(app, families, sandbox, snapshots, watching, console, keeper),
         around=lambda app: FaultyApp(StrictApp(app, strict), gateway_faults),
         documents={"sandbox": openapi.openapi},
         observe=seen.requests,
@@ -210,6 +211,7 @@ def _mount(
     snapshots: Snapshots,
     watching: routes.Watching,
     console: BuiltFiles | None,
+    keeper: Keeper | None,
 ) -> None:
     if console is not None:
         app.add_route("/console/{file}", console)
@@ -226,6 +228,7 @@ def _mount(
         infra.prices.price_of,
         infra.clock.now,
         families.trigger.custody.why_not,
+        keeper,
     )
     trigger, dca = families.trigger, families.dca
     operator = Operator(trigger.shard, trigger.orders, dca.shard, dca.orders, booked, tanx)
@@ -289,7 +292,7 @@ def _keeper(
     families: Families, chain: EmbeddedChain, world: FaultyChain, pool: SandboxPool, seed: int | None
 ) -> Keeper:
     infra = families.infrastructure
-    clock, delay_ms = infra.clock, 1000 * infra.settings.keeper_refund_delay_s
+    clock, delay_ms = infra.clock, 1000 * infra.settings.keeper_refund_delay
 
     def jitter(order: str, at_s: int) -> int:
         """None on a clock that its owner has moved or stopped: who moves it expects what is due."""
@@ -297,18 +300,16 @@ def _keeper(
             return 0
         return int.from_bytes(sha256(f"{seed}:{order}:{at_s}".encode()).digest()[:4])
 
+    judge = Judge(pool, infra.tokens, infra.prices.price_of, clock.now, jitter, delay_ms, world.holds_refunds)
     keeper = Keeper(
         chain,
         ChainLanding(world),
         TransactionBuilder(world, world, families.blockhashes),
         pool,
-        infra.tokens,
+        judge,
         (infra.keys.keeper, infra.keys.pool),
         clock.now,
         families.trigger.shard.loaded,
-        jitter,
-        delay_ms,
-        world.holds_refunds,
     )
     infra.prices.add_observer(keeper.observe_prices)
     return keeper

@@ -28,9 +28,11 @@ def serve(
     rpc_ws_url: Annotated[str | None, option("rpc-ws-url", "its WebSocket, where clients do not find it")] = None,
     sandbox: Annotated[bool | None, option("sandbox", "clock, faucet, prices, faults; else it is a venue")] = None,
     seed: Annotated[int | None, option("seed", "of ids and nonces, in a sandbox")] = None,
-    keeper: Annotated[bool, option("keeper", "fill the orders that live on the sandbox's chain")] = False,
-    keeper_refund_delay_s: Annotated[
-        int, option("keeper-refund-delay-s", "how long the keeper lets an expired order wait")
+    keeper: Annotated[
+        bool | None, option("keeper", "fill the orders that live on the sandbox's chain, as it does")
+    ] = None,
+    keeper_refund_delay: Annotated[
+        int, option("keeper-refund-delay", "how many seconds the keeper lets an expired order wait")
     ] = 0,
     api_keys: Annotated[
         Path | None,
@@ -82,7 +84,7 @@ def serve(
         sandbox=sandbox,
         seed=seed,
         keeper=keeper,
-        keeper_refund_delay_s=keeper_refund_delay_s,
+        keeper_refund_delay=keeper_refund_delay,
         api_keys=api_keys,
         confirm_timeout_ms=confirm_timeout_ms,
         cors_origins=None if cors_origins is None else [cors_origins],

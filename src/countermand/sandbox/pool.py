@@ -83,6 +83,16 @@ class SandboxPool:
             return SwapRefused(f"the pool has not enough of {output_token.mint}")
         return Quote(takes, before_fee, BaseUnits(receives))
 
+    def rate(self, input_token: Token, output_token: Token) -> tuple[int, int] | None:
+        """So many units of the output for so many of the input: no offer gives more. None: it offers nothing now."""
+        price, output_price = self._price_of(input_token.mint), self._price_of(output_token.mint)
+        liquidity = self.liquidity.get(input_token.mint, _DEEP)
+        if price is None or output_price is None or liquidity.max_input == BaseUnits(0):
+            return None
+        left = (BPS_ONE - liquidity.impact.bps) * (BPS_ONE - _fee_rate(input_token, output_token).bps)
+        given = price.picodollars * 10**output_token.decimals * left
+        return given, output_price.picodollars * 10**input_token.decimals * BPS_ONE**2
+
     def settlement(self, swap: SwapRequest, quote: Quote, minimum: BaseUnits) -> tuple[Instruction, ...]:  # noqa: ARG002
         """The pool gives what it quoted."""
         return self._takes(swap), self._pays(swap, quote.receives)
@@ -155,8 +165,11 @@ def pool_account(authority: Address, token: Token, units: int = POOL_UNITS) -> A
 
 def _fee(before_fee: int, input_token: Token, output_token: Token) -> int:
     """Rounded up."""
-    fee = FEE_BETWEEN_STABLES if input_token.stable and output_token.stable else FEE
-    return -(-before_fee * fee.bps // BPS_ONE)
+    return -(-before_fee * _fee_rate(input_token, output_token).bps // BPS_ONE)
+
+
+def _fee_rate(input_token: Token, output_token: Token) -> Bps:
+    return FEE_BETWEEN_STABLES if input_token.stable and output_token.stable else FEE
 
 
 def _lamports(lamports: int) -> AccountInfo:

@@ -143,7 +143,7 @@ class SandboxResource:
         body = await _body(req)
         named = self._named(body, '{"<input mint or symbol>": {"maxInput": "1000000000", "impactBps": 25}}')
         given = body.into(dict[str, wire.LiquidityRequest])
-        self.sandbox.set_liquidity({mint: _liquidity(name, given[name]) for mint, name in named.items()})
+        await self.sandbox.set_liquidity({mint: _liquidity(name, given[name]) for mint, name in named.items()})
         self._show(resp)
 
     @_changes

@@ -171,9 +171,11 @@ class Sandbox:
         """By input mint, where it was set."""
         return dict(self._deps.pool.liquidity)
 
-    def set_liquidity(self, liquidity: Mapping[Mint, Liquidity]) -> None:
+    async def set_liquidity(self, liquidity: Mapping[Mint, Liquidity]) -> None:
         """That of the named tokens; the others keep theirs."""
         self._deps.pool.liquidity.update(liquidity)
+        if self._deps.keeper is not None:
+            await self._deps.keeper.look_at(liquidity)
 
     async def add_token(
         self, symbol: str, decimals: int, price: UsdPrice, mint: Address | None, program: Address
@@ -213,7 +215,7 @@ class Sandbox:
         await self._deps.dca.run_due()
         await self._deps.book.run_due()
         if self._deps.keeper is not None:
-            self._deps.keeper.run_due()
+            await self._deps.keeper.run_due()
 
     async def settle(self, timeout_ms: int) -> Sequence[str]:
         """Waits until nothing is under way. Returns what still is when patience ends."""
@@ -269,12 +271,12 @@ class Sandbox:
         self._deps.pool.failures_due = faults.fail_swaps
         gateway.lose_answers = faults.lose_answers
         gateway.rate_limit = faults.rate_limit
-        self._set_strict(faults)
+        await self._set_strict(faults)
         if faults.expire_blockhashes:
             await self._deps.chain.expire_blockhashes()
             self._deps.invalidate()
 
-    def _set_strict(self, faults: FaultsWire) -> None:
+    async def _set_strict(self, faults: FaultsWire) -> None:
         """Those that are named already, stay as they are: what they remember goes on."""
         strict, wanted = self._deps.strict, faults.strict
         names = [each.value for each in Weakness if wanted is True or (wanted and each.value in wanted)]
@@ -283,7 +285,7 @@ class Sandbox:
         self._deps.faults.slow_landing_ms = SLOW_LANDING_MS if strict.has(Weakness.SLOW_LANDING) else 0
         held, self._deps.faults.holds_refunds = self._deps.faults.holds_refunds, strict.has(Weakness.NO_REFUNDS)
         if held and not self._deps.faults.holds_refunds and self._deps.keeper is not None:
-            self._deps.keeper.look_again()
+            await self._deps.keeper.release_refunds()
 
     # --- an empty venue again
 

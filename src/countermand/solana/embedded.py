@@ -240,6 +240,10 @@ class EmbeddedChain:
         live, _ = await self._execute(read_transaction(transaction))
         await live.commits.room()
 
+    async def leisure(self) -> None:
+        """Returns when no transaction waits to be executed."""
+        await self._turns.leisure()
+
     async def signature_status(self, signature: Signature) -> SignatureStatus | None:
         key = bytes(SignatureKey.from_string(signature))
         live = self._require()
