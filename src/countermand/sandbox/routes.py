@@ -124,7 +124,7 @@ class SandboxResource:
         body = await _body(req)
         named = self._named(body, '{"<input mint or symbol>": {"maxInput": "1000000000", "impactBps": 25}}')
         given = body.into(dict[str, wire.LiquidityRequest])
-        self._sandbox.set_liquidity({mint: _liquidity(name, given[name]) for mint, name in named.items()})
+        await self._sandbox.set_liquidity({mint: _liquidity(name, given[name]) for mint, name in named.items()})
         self._show(resp)
 
     async def on_post_tokens(self, req: Request, resp: Response) -> None:

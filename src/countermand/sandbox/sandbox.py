@@ -20,6 +20,7 @@ from countermand.sandbox.faucet import Faucet
 from countermand.sandbox.faults import CrashPoint, FaultyChain, WorldFaults
 from countermand.sandbox.gateway_faults import GatewayFaults
 from countermand.sandbox.keeper import Keeper
+from countermand.sandbox.markets import PoolMarkets
 from countermand.sandbox.naming import TokenNames
 from countermand.sandbox.pool import Liquidity, SandboxPool
 from countermand.sandbox.prices import DEFAULT_PRICES
@@ -70,6 +71,7 @@ class SandboxDependencies:
     gateway_faults: GatewayFaults
     strict: Strict
     pool: SandboxPool
+    markets: PoolMarkets
     tokens: TokenRegistry
     prices: Prices
     clock: VenueClock
@@ -111,6 +113,7 @@ class Sandbox:
             return
         for mint, price in DEFAULT_PRICES.items():
             await self._begin_with(mint, price)
+        await self._deps.markets.begin()
 
     async def _begin_with(self, mint: Mint, price: UsdPrice) -> None:
         """A commit may be lost. Raises `Unavailable` when the orders are served no more, or too many are lost."""
@@ -166,9 +169,10 @@ class Sandbox:
         """By input mint, where it was set."""
         return dict(self._deps.pool.liquidity)
 
-    def set_liquidity(self, liquidity: Mapping[Mint, Liquidity]) -> None:
+    async def set_liquidity(self, liquidity: Mapping[Mint, Liquidity]) -> None:
         """That of the named tokens; the others keep theirs."""
         self._deps.pool.liquidity.update(liquidity)
+        await self._deps.markets.changed(liquidity)
 
     async def add_token(
         self, symbol: str, decimals: int, price: UsdPrice, mint: Address | None, program: Address
@@ -307,6 +311,7 @@ class Sandbox:
     async def _empty(self, seed: int | None) -> None:
         self._deps.world.forget()
         self._deps.forget_seen()
+        self._deps.markets.forget()
         if self._deps.keeper is not None:
             self._deps.keeper.forget()
         await self._deps.clear_orders()
