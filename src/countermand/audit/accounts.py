@@ -9,7 +9,7 @@ import asyncpg
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
-from countermand.audit.balances import Balances, Holding, told
+from countermand.audit.balances import Balances, Holding, Left, told
 from countermand.audit.findings import Audit
 from countermand.audit.held import HeldAccount
 from countermand.audit.onchain import OnChain
@@ -134,6 +134,7 @@ class Accounts:
         self._compare_purses()
         self._compare_keepers()
         self._compare_pool()
+        self._compare_markets(missing)
         self._compare_mints()
         await self._orders.compare(snapshot)
 
@@ -197,8 +198,16 @@ class Accounts:
             self._differs(address, "its data is no market")
         elif str(Pubkey(address)) != swap.market_address(market.mint):
             self._differs(address, f"it is not the address of the market of {market.mint}")
-        elif market.mint not in self._tokens:
-            self._differs(address, f"it is the market of {market.mint}, which is no token here")
+        elif (token := self._tokens.get(market.mint)) is None or token.stable != market.stable:
+            self._differs(address, f"it is the market of {market.mint}, which is no such token here")
+
+    def _compare_markets(self, missing: Mapping[bytes, Left]) -> None:
+        """A swap names the markets of both its tokens, which stay. `missing`: what is not stored, but was named."""
+        for mint in self._tokens if self._sandbox else ():
+            market = swap.market_address(mint)
+            left = missing.get(bytes(Pubkey.from_string(market)))
+            if left is not None and not left.changed:
+                self._found.differs("chain_accounts", market, f"it is missing: the market of {mint}")
 
     async def _compare_token(
         self, snapshot: Snapshot, address: bytes, owner: str, holding: Holding, data: bytes
