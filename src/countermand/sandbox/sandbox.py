@@ -24,6 +24,7 @@ from countermand.sandbox.faucet import Faucet
 from countermand.sandbox.faults import CrashPoint, FaultyChain, WorldFaults
 from countermand.sandbox.gateway_faults import GatewayFaults
 from countermand.sandbox.keeper import Keeper
+from countermand.sandbox.markets import PoolMarkets
 from countermand.sandbox.naming import TokenNames
 from countermand.sandbox.pool import Liquidity, SandboxPool
 from countermand.sandbox.prices import DEFAULT_PRICES
@@ -76,6 +77,7 @@ class SandboxDependencies:
     gateway_faults: GatewayFaults
     strict: Strict
     pool: SandboxPool
+    markets: PoolMarkets
     tokens: TokenRegistry
     prices: Prices
     clock: VenueClock
@@ -116,6 +118,7 @@ class Sandbox:
             return
         for mint, price in DEFAULT_PRICES.items():
             await self._begin_with(mint, price)
+        await self._deps.markets.begin()
 
     async def _begin_with(self, mint: Mint, price: UsdPrice) -> None:
         """A commit may be lost. Raises `Unavailable` when the orders are served no more, or too many are lost."""
@@ -176,6 +179,7 @@ class Sandbox:
         self._deps.pool.liquidity.update(liquidity)
         if self._deps.keeper is not None:
             await self._deps.keeper.look_at(liquidity)
+        await self._deps.markets.changed(liquidity)
 
     async def add_token(
         self, symbol: str, decimals: int, price: UsdPrice, mint: Address | None, program: Address
@@ -323,6 +327,7 @@ class Sandbox:
     async def _empty(self, seed: int | None) -> None:
         self._deps.world.forget()
         self._deps.forget_seen()
+        self._deps.markets.forget()
         if self._deps.keeper is not None:
             self._deps.keeper.forget()
         await self._deps.clear_orders()

@@ -189,6 +189,7 @@ class Snapshots:
         self._forget_members()
         self._deps.invalidate()
         self._deps.forget_seen()
+        self._deps.markets.forget()
         if self._deps.keeper is not None:
             self._deps.keeper.forget()
 

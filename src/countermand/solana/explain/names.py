@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from countermand.solana.explain.calls import Call
 from countermand.solana.port import Address
-from countermand.solana.programs import dca, dca_cycles, limit_order, limit_order_fills
+from countermand.solana.programs import dca, dca_cycles, limit_order, limit_order_fills, swap
 from countermand.solana.tokens import (
     ASSOCIATED_TOKEN_PROGRAM,
     KNOWN_DECIMALS,
@@ -39,8 +39,10 @@ _PAIRS: Final = (
     (limit_order.PROGRAM, limit_order_fills.PRE_FLASH_FILL_ORDER, ((2, 4), (3, 4))),
     (limit_order.PROGRAM, limit_order_fills.FLASH_FILL_ORDER, ((6, 8),)),
     (limit_order.PROGRAM, limit_order_fills.CANCEL_DUST_ORDER, ((3, 5), (4, 5))),
+    (swap.PROGRAM, swap.SHARED_ACCOUNTS_ROUTE, ((3, 7), (4, 7), (5, 8), (6, 8))),
+    (swap.PROGRAM, swap.SHARED_ACCOUNTS_EXACT_OUT_ROUTE, ((3, 7), (4, 7), (5, 8), (6, 8))),
 )
-"""Of the instructions of the order programs: token accounts that are never left out, and where their mints stand."""
+"""Of the instructions of our programs: token accounts that are never left out, and where their mints stand."""
 
 _Claimed = TypeVar("_Claimed")
 
