@@ -21,6 +21,7 @@ from countermand.cli.doctor import doctor
 from countermand.cli.exec import exec_
 from countermand.cli.explain import explain
 from countermand.cli.keys import add, list_, revoke
+from countermand.cli.rescue import rescue
 from countermand.cli.serve import serve
 from countermand.cli.solders import solders
 from countermand.dialects.trigger_v2 import dca_routes, routes
@@ -52,6 +53,7 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "conformance": conformance,
     "doctor": doctor,
     "solders": solders,
+    "rescue": rescue,
     "completion": completion,
     "keys add": add,
     "keys list": list_,
@@ -127,6 +129,7 @@ def test_every_command_is_there_and_every_option_of_it() -> None:
         "doctor",
         "exec",
         "explain",
+        "rescue",
         "simulate",
         "keys add",
         "keys list",

@@ -157,6 +157,15 @@ def test_variables_count_and_options_win_over_them(tmp_path: Path) -> None:
     }
 
 
+def test_a_variable_that_is_no_setting_is_named_with_the_one_it_is_like() -> None:
+    """A1: a venue that was asked for so would be a sandbox, and say nothing."""
+    names = ("SANBOX", "XYZ", "DATA", "API_KEYS", "URL", "SERVICE_HOST", "PORT_80_TCP")
+    environ = {f"COUNTERMAND_{name}": "x" for name in names} | {"COUNTERMAND_LOG": "json", "SHOW": "1"}
+    lines = [json.loads(line) for line in command("serve", "--port", "1", environ=environ).stderr.splitlines()]
+    named = [(line["variable"], line["did_you_mean"]) for line in lines if "variable" in line]
+    assert named == [("COUNTERMAND_SANBOX", "COUNTERMAND_SANDBOX"), ("COUNTERMAND_XYZ", None)]
+
+
 def test_simulate_runs_the_seeds_it_is_given() -> None:
     done = command("simulate", "--seeds", "1..2", "--steps", "5")
     assert done.returncode == 0, done

@@ -89,7 +89,12 @@ def _first(*reasons: Callable[[], str | None]) -> Callable[[], str | None]:
 
 
 def _loading(families: Families) -> Callable[[], str | None]:
-    ready = (families.trigger.shard.is_ready, families.dca.shard.is_ready, families.book.shard.is_ready)
+    ready = (
+        families.trigger.shard.is_ready,
+        families.dca.shard.is_ready,
+        families.book.shard.is_ready,
+        families.on_chain.index.shard.is_ready,
+    )
     return lambda: None if all(is_ready() for is_ready in ready) else "the orders are being loaded"
 
 
@@ -126,6 +131,7 @@ def _limit(families: Families) -> Resources:
     context = limit_routes.TriggerV1Context(
         orders=families.on_chain.orders,
         limits=families.on_chain.limits,
+        index=families.on_chain.index,
         tokens=infra.tokens,
         price_of=infra.prices.price_of,
         clock=infra.clock,

@@ -31,7 +31,7 @@ from countermand.orders.book.inspection import BookInspection
 from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE
 from countermand.orders.chain.inspection import ChainInspection
 from countermand.orders.dca.inspection import DcaInspection
-from countermand.orders.shards import BOOK_SHARD, DCA_SHARD, TRIGGER_SHARD
+from countermand.orders.shards import BOOK_SHARD, CHAIN_SHARD, DCA_SHARD, TRIGGER_SHARD
 from countermand.orders.trigger.inspection import TriggerInspection
 from countermand.sandbox import openapi, routes
 from countermand.sandbox.bell import Bell
@@ -96,7 +96,7 @@ class SandboxApp:
 async def sandbox_app(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIterator[SandboxApp]:
     """Raises `StartRefused`, `VenueRefused` or `Unavailable`."""
     async with opened_stores(
-        dsn, CrashingStore, CrashingDcaStore, CrashingBookStore, CrashingBuilds, CrashingVaults
+        dsn, CrashingStore, CrashingDcaStore, CrashingBookStore, builds=CrashingBuilds, vaults=CrashingVaults
     ) as stores:
         await stores.venue.serve_as_sandbox()
         clock, faults = VenueClock(await stored_clock(stores.sandbox)), WorldFaults()
@@ -194,7 +194,7 @@ class _Seen:
 
     def watching(self, families: Families, state: Callable[[], bytes]) -> routes.Watching:
         infra = families.infrastructure
-        shards = (families.trigger.shard, families.dca.shard, families.book.shard)
+        shards = (families.trigger.shard, families.dca.shard, families.book.shard, families.on_chain.index.shard)
         logs = {shard.number: shard.events for shard in shards}
         wallets = Wallets(
             infra.stores.vaults, families.trigger.transactions, infra.chain, lambda each: bytes(key(each))
@@ -216,17 +216,19 @@ def _mount(
     infra, book = families.infrastructure, families.book
     tanx = TanxSandbox(book.service, infra.stores.members, book.stark_keys, infra.clock.now)
     records = PostgresRecords(infra.stores.trigger.readers)
+    booked = BookInspection(book.shard, records)
     inspector = OrderInspector(
         TriggerInspection(families.trigger.shard, records),
         DcaInspection(families.dca.shard, records),
-        BookInspection(book.shard, records),
+        booked,
         ChainInspection(infra.chain, infra.chain),
         book.service.markets,
         infra.prices.price_of,
         infra.clock.now,
         families.trigger.custody.why_not,
     )
-    operator = Operator(families.trigger.shard, families.trigger.orders, families.dca.shard, families.dca.orders, tanx)
+    trigger, dca = families.trigger, families.dca
+    operator = Operator(trigger.shard, trigger.orders, dca.shard, dca.orders, booked, tanx)
     playbacks = Playbacks(sandbox, infra.prices)
     makers = MarketMakers(book.service, infra.stores.members, infra.clock.now)
     sandbox.end_what_runs += [playbacks.stop, makers.end]
@@ -257,6 +259,7 @@ def _dependencies(
     return SandboxDependencies(
         shard=trigger.shard,
         book=book.shard,
+        index=families.on_chain.index,
         dca=families.dca.shard,
         outboxes=(trigger.outbox, families.dca.outbox),
         chain=chain,
@@ -317,6 +320,7 @@ async def _clear_orders(stores: Stores, book: BookServices) -> None:
     await stores.builds.clear()
     await stores.vaults.clear()
     await stores.book.reset(BOOK_SHARD)
+    await stores.index.reset(CHAIN_SHARD)
     await stores.members.clear()
     _forget_members(book)
 

@@ -55,6 +55,12 @@ app.command(
 )
 
 app.command(
+    "countermand.cli.rescue:rescue",
+    name="rescue",
+    help="Cancel a wallet's open orders in Jupiter's v1 programs straight on the chain, without Jupiter's API.\n\n"
+    "It shows what would come back, and sends nothing without --sign. Exit status 1 if some of it cannot be rescued.",
+)
+app.command(
     "countermand.cli.doctor:doctor",
     name="doctor",
     help="Look at ports, PostgreSQL, clock, descriptors and disk, and say what is wrong and the remedy.\n\n"

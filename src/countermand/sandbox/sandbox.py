@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeVar
 
 import msgspec
@@ -12,10 +13,13 @@ from countermand.kernel.clock import ClockSetting, VenueClock
 from countermand.kernel.ids import Ids
 from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.orders.book.shard import BookShard
+from countermand.orders.chain.index import ChainIndex
+from countermand.orders.chain.shard import ChainIndexShard
 from countermand.orders.dca.shard import DcaShard
 from countermand.orders.dca.work import DcaOutbox
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.orders.trigger.work import TriggerOutbox
+from countermand.sandbox.changes import Changes
 from countermand.sandbox.faucet import Faucet
 from countermand.sandbox.faults import CrashPoint, FaultyChain, WorldFaults
 from countermand.sandbox.gateway_faults import GatewayFaults
@@ -29,6 +33,7 @@ from countermand.sandbox.wire import ChainWire, ClockWire, FaultsWire, SandboxWi
 from countermand.services.prices import Prices
 from countermand.services.token_incarnation import TokenIncarnation
 from countermand.services.tokens import Token, TokenRegistry
+from countermand.settings import SEED_MAX
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.genesis import Genesis
 from countermand.store.sandbox_postgres import PostgresSandboxStore, TokenRow
@@ -62,6 +67,7 @@ class SandboxDependencies:
     shard: TriggerShard
     dca: DcaShard
     book: BookShard
+    index: ChainIndex
     outboxes: tuple[TriggerOutbox, DcaOutbox]
     chain: EmbeddedChain
     faucet: Faucet
@@ -96,8 +102,7 @@ class Sandbox:
         self._deps = dependencies
         self.seed = seed
         self.names = TokenNames(dependencies.tokens)
-        self.one_at_a_time = asyncio.Lock()
-        """What replaces everything: a reset, a snapshot, a restore."""
+        self.changes = Changes()
         self.end_what_runs: list[Callable[[], None]] = []
         """What moves by itself ends before a reset, a restore, and with the venue."""
 
@@ -107,7 +112,7 @@ class Sandbox:
         cut_short = await self._deps.store.setting(_RESETTING)
         if cut_short is not None:
             _log.warning("a reset was cut short, and is completed")
-            await self._reset(_decoded(_RESETTING, cut_short, _SEED_DECODER))
+            await self._reset(_checked_seed(_RESETTING, _decoded(_RESETTING, cut_short, _SEED_DECODER)))
             return
         for mint, price in DEFAULT_PRICES.items():
             await self._begin_with(mint, price)
@@ -224,6 +229,7 @@ class Sandbox:
         if not (self._is_idle() and self._deps.world.is_idle()):
             return False
         await self._deps.chain.settle()
+        await self._deps.index.caught_up()
         await asyncio.sleep(0)  # What was committed is told by the loop.
         return self._is_idle() and self._deps.book.is_settled()
 
@@ -283,7 +289,7 @@ class Sandbox:
 
     async def reset(self, seed: int | None) -> None:
         """Everything but the master seed and the snapshots is forgotten; epochs and slots go on rising."""
-        async with self.one_at_a_time:
+        async with self.changes.of_everything():
             await self._reset(seed)
 
     def end_all(self) -> None:
@@ -292,17 +298,25 @@ class Sandbox:
 
     async def _reset(self, seed: int | None) -> None:
         self.end_all()
+        await self._deps.prices.settled()
         await self.set_faults(FaultsWire(expire_tokens=True))
         self._deps.pool.liquidity.clear()
         # Orders, chain and settings are emptied one by one. After a crash in between, the next start goes on with it.
         await self._deps.store.set(_RESETTING, msgspec.json.encode(seed))
-        # No shard is written while all are emptied.
-        await self._deps.book.reload(
-            lambda: self._deps.dca.reload(lambda: self._deps.shard.reload(lambda: self._empty(seed)))
-        )
+        await self.while_nothing_is_written(lambda: self._empty(seed))
         self.seed = seed
         self._deps.ids.reseed(seed)
         await self.begin()
+
+    async def while_nothing_is_written(self, replace: Callable[[], Awaitable[None]]) -> None:
+        """All shards are loaded again after it."""
+        for shard in self.shards():
+            replace = partial(shard.reload, replace)
+        await replace()
+
+    def shards(self) -> tuple[TriggerShard, DcaShard, BookShard, ChainIndexShard]:
+        deps = self._deps
+        return deps.shard, deps.dca, deps.book, deps.index.shard
 
     async def _empty(self, seed: int | None) -> None:
         self._deps.world.forget()
@@ -328,13 +342,23 @@ async def stored_clock(store: PostgresSandboxStore) -> ClockSetting:
     setting = await _stored(store, CLOCK, _CLOCK_DECODER)
     if setting is None:
         return ClockSetting()
-    shown = VenueClock(setting).now()
-    check(_SETTINGS, CLOCK, that=0 <= shown <= LATEST, otherwise="its clock is before 1970 or after the year 9000")
+    clock = VenueClock(setting)
+    check(
+        _SETTINGS,
+        CLOCK,
+        that=clock.now() <= LATEST and not clock.behind_ms(),
+        otherwise="its clock is before 1970 or after the year 9000",
+    )
     return setting
 
 
 async def stored_seed(store: PostgresSandboxStore) -> int | None:
-    return await _stored(store, SEED, _SEED_DECODER)
+    return _checked_seed(SEED, await _stored(store, SEED, _SEED_DECODER))
+
+
+def _checked_seed(name: str, seed: int | None) -> int | None:
+    check(_SETTINGS, name, that=seed is None or 0 <= seed <= SEED_MAX, otherwise=f"its seed is not up to {SEED_MAX}")
+    return seed
 
 
 async def _stored(store: PostgresSandboxStore, name: str, decoder: msgspec.json.Decoder[T]) -> T | None:
