@@ -11,21 +11,23 @@ from countermand import own_solders
 from countermand.settings import StartRefused
 
 
-def test_another_solders_is_refused_in_one_line_that_says_what_helps(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", [("simulate", "--steps", "1"), ("doctor", "--port", "0")], ids=lambda it: it[0])
+def test_another_solders_is_refused_in_words_that_say_what_helps(command: tuple[str, ...], tmp_path: Path) -> None:
     described = tmp_path / "solders-0.26.0.dist-info"
     described.mkdir()
     (described / "METADATA").write_text("Metadata-Version: 2.1\nName: solders\nVersion: 0.26.0\n")
     done = subprocess.run(
-        [sys.executable, "-m", "countermand", "simulate", "--steps", "1"],
+        [sys.executable, "-m", "countermand", *command],
         env=os.environ | {"PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
-    assert "has solders 0.26.0" in done.stderr
-    assert "`countermand solders`" in done.stderr
+    assert done.returncode == {"simulate": 2, "doctor": 1}[command[0]], done
+    said = done.stdout + done.stderr
+    assert said.count("0.26.0") == said.count("`countermand solders`") == 1
+    assert done.stderr.count("\n") == (command[0] == "simulate")
 
 
 @pytest.fixture

@@ -19,17 +19,29 @@ MINOR: Final = "0.29"
 DIRECTORY: Final = Path(sys.prefix, "share", "countermand", "solders")
 
 
+def fits() -> bool:
+    return re.match(rf"{re.escape(MINOR)}\.", installed()) is not None
+
+
+def installed() -> str:
+    """The version that this process gets."""
+    try:
+        return version("solders")
+    except PackageNotFoundError:
+        return "none"
+
+
 def prefer() -> None:
     """For a process that has not imported solders yet."""
-    if not _fits() and DIRECTORY.is_dir():
+    if not fits() and DIRECTORY.is_dir():
         sys.path.insert(0, str(DIRECTORY))
 
 
 def check() -> None:
     """Raises `StartRefused` if this process has another solders than a venue runs with."""
-    if not _fits():
+    if not fits():
         raise StartRefused(
-            f"this environment has solders {_version()}, and a venue runs with {MINOR}: "
+            f"this environment has solders {installed()}, and a venue runs with {MINOR}: "
             "`countermand solders` installs it beside the other, for the venue alone"
         )
 
@@ -41,14 +53,3 @@ def install() -> None:
     if done.returncode:
         reason = (done.stderr.strip() or "pip said nothing").splitlines()[-1]
         raise StartRefused(f"solders {MINOR} could not be installed into {DIRECTORY}: {reason}")
-
-
-def _fits() -> bool:
-    return re.match(rf"{re.escape(MINOR)}\.", _version()) is not None
-
-
-def _version() -> str:
-    try:
-        return version("solders")
-    except PackageNotFoundError:
-        return "none"
