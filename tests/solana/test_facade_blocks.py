@@ -20,6 +20,7 @@ from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade import blocks, transactions
 from countermand.solana.facade.dispatch import AnswerLimits, Dispatcher
 from countermand.solana.facade.methods import RpcMethods
+from countermand.solana.ledger import LedgerTransaction
 from countermand.solana.tokens import USDC_MINT
 from tests.gifts import faucet_of
 from tests.solana.chain_support import FaultyStore, ManualClock, open_chain
@@ -331,6 +332,32 @@ async def test_blocks_of_those_that_mention_an_account(node: Node, chain: Embedd
         for each in told["block"]["transactions"]:
             assert str(alice.pubkey()) in each["transaction"]["message"]["accountKeys"]
         assert told["block"]["rewards"] == entry["meta"]["rewards"] == []
+
+
+async def test_a_block_is_read_once_for_all_who_subscribed(
+    node: Node, chain: EmbeddedChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C6: a thousand wallets that each listen for themselves cost one reading."""
+    read: list[int] = []
+    landed_in = chain.blocks.landed_in
+
+    def counted(slot: int) -> AsyncIterator[LedgerTransaction]:
+        read.append(slot)
+        return landed_in(slot)
+
+    monkeypatch.setattr(chain.blocks, "landed_in", counted)
+    wallet = await funded(chain)
+    async with listening(node) as listener:
+        config = {"transactionDetails": "signatures"}
+        mine, *_ = [
+            await listener.gets("blockSubscribe", {"mentionsAccountOrProgram": str(key)}, config)
+            for key in [wallet.pubkey(), *(Pubkey.new_unique() for _ in range(200))]
+        ]
+        signature, slot = await lands(Facade(chain), wallet)
+        told = await block_with(listener, mine, signature)
+        assert told["slot"] == slot
+        assert read.count(slot) == 1
+        await listener.hears_nothing()
 
 
 async def test_what_landed_before_the_subscription_in_its_slot_is_told(node: Node, chain: EmbeddedChain) -> None:

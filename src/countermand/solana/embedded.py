@@ -39,6 +39,7 @@ from countermand.solana.ledger import (
     read_ledger_transaction,
     read_return_data,
     read_status,
+    read_token_balances,
 )
 from countermand.solana.ledger_store import (
     LedgerEpoch,
@@ -302,6 +303,7 @@ class EmbeddedChain:
         replacement = latest if replace_blockhash else None
         if not isinstance(found, MachineSimulation):
             return DetailedSimulation(found, replacement_blockhash=replacement)
+        balances = found.balances
         return DetailedSimulation(
             error=found.error,
             logs=tuple(found.logs),
@@ -312,6 +314,11 @@ class EmbeddedChain:
             replacement_blockhash=replacement,
             loaded_writable=tuple(map(str, found.loaded_writable)),
             loaded_readonly=tuple(map(str, found.loaded_readonly)),
+            fee=found.fee,
+            pre_balances=None if balances is None else tuple(balances.pre),
+            post_balances=None if balances is None else tuple(balances.post),
+            pre_token_balances=None if balances is None else read_token_balances(balances.pre_tokens),
+            post_token_balances=None if balances is None else read_token_balances(balances.post_tokens),
         )
 
     async def preflight(self, raw: bytes) -> DetailedSimulation:

@@ -251,7 +251,7 @@ class SocketMethods:
             encoding=config.encoding or TransactionEncoding.BASE64,
             details=config.transaction_details or TransactionDetails.FULL,
             rewards=bool(config.show_rewards),
-            version_max=config.max_supported_transaction_version,
+            version_max=None if config.max_supported_transaction_version is None else 0,  # No other is known.
         )
         return self._add(Topic.BLOCK, subject, shape=shape)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import count
@@ -15,9 +15,11 @@ from countermand.solana.facade.dispatch import ANSWER_BYTES_MAX, encode
 from countermand.solana.facade.encode import account_json, decimals_of
 from countermand.solana.facade.errors import Code, RpcError
 from countermand.solana.facade.params import NO_DATA, AccountEncoding, ReadAccount
-from countermand.solana.ledger import Landed
+from countermand.solana.facade.transactions import all_keys
+from countermand.solana.ledger import Landed, LedgerTransaction
 from countermand.solana.port import AccountInfo, Address, ChainUnavailable, JsonError
 from countermand.solana.tokens import SYSTEM_PROGRAM
+from countermand.solana.wire import read_transaction
 
 _RETRY_SECONDS: Final = 1
 _NOTHING_LEFT: Final = AccountInfo(lamports=0, owner=SYSTEM_PROGRAM, data=b"", executable=False)
@@ -212,20 +214,34 @@ class Subscriptions:
 
     async def _notify_block(self, slot: int, *, is_empty: bool) -> None:
         """Everything is written before anything is told: the chain may fail in between."""
-        about = self._about[Topic.BLOCK]
-        told = [one for subject in ([EVERYTHING] if is_empty else about) for one in self._wanted(Topic.BLOCK, subject)]
-        updates = {wanted: await self._block(slot, *wanted) for wanted in dict.fromkeys(map(_block_of, told))}
-        for subscription in told:
-            if (update := updates[_block_of(subscription)]) is not None and self.holds(subscription):
+        landed = {EVERYTHING: []} if is_empty else await self._landed_about(slot)
+        updates = {
+            (subject, shape): await self._block(slot, shape, transactions)
+            for subject, transactions in landed.items()
+            for shape in dict.fromkeys(each.shape for each in self._wanted(Topic.BLOCK, subject))
+        }
+        for subscription in [each for subject in landed for each in self._wanted(Topic.BLOCK, subject)]:
+            if (update := updates.get((subscription.subject, subscription.shape))) is not None:
                 subscription.notify(_at(slot, update))
 
-    async def _block(self, slot: int, shape: BlockShape, subject: str) -> Json | None:
-        """None where no transaction mentions the subject."""
+    async def _landed_about(self, slot: int) -> dict[str, list[LedgerTransaction]]:
+        """What landed in a slot, by the subjects that want to know it: each is read once, whatever their number."""
+        about = self._about[Topic.BLOCK]
+        landed: dict[str, list[LedgerTransaction]] = {EVERYTHING: []}
+        async for each in self._chain.blocks.landed_in(slot):
+            landed[EVERYTHING].append(each)
+            for key in dict.fromkeys(all_keys(read_transaction(each.raw), each)):
+                if key in about:
+                    landed.setdefault(key, []).append(each)
+        return landed
+
+    async def _block(self, slot: int, shape: BlockShape | None, landed: Sequence[LedgerTransaction]) -> Json:
+        assert shape is not None
         try:
-            block = await self._blocks.written(slot, shape, subject or None)
+            block = await self._blocks.written(slot, shape, _one_by_one(landed))
         except RpcError as problem:
             return {"slot": slot, "block": None, "err": _block_error(problem)}
-        return None if block is None else {"slot": slot, "block": block, "err": None}
+        return {"slot": slot, "block": block, "err": None}
 
     async def _notify_accounts(self) -> None:
         """Tells what changed accounts are now. What changes again meanwhile is told once, as it is then."""
@@ -259,9 +275,9 @@ def _account(key: Address, info: AccountInfo, config: ReadAccount, decimals: Map
         return {**shown, "data": "error: data too large for bs58 encoding"}
 
 
-def _block_of(subscription: Subscription) -> tuple[BlockShape, str]:
-    assert subscription.shape is not None
-    return subscription.shape, subscription.subject
+async def _one_by_one(landed: Sequence[LedgerTransaction]) -> AsyncIterator[LedgerTransaction]:
+    for each in landed:
+        yield each
 
 
 def _block_error(problem: RpcError) -> JsonError:
