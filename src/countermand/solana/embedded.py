@@ -182,6 +182,11 @@ class EmbeddedChain:
         return slot
 
     @property
+    def wall_ms(self) -> int:
+        """The clock that slots follow, in Unix milliseconds."""
+        return self._clock.wall_ms()
+
+    @property
     def block_height(self) -> int:
         """Every slot has a block."""
         return self.slot

@@ -201,6 +201,7 @@ class SocketMethods:
             "blockSubscribe": self.block_subscribe,
             "slotSubscribe": self.slot_subscribe,
             "rootSubscribe": self.root_subscribe,
+            "slotsUpdatesSubscribe": self.slots_updates_subscribe,
             **{f"{topic}Unsubscribe": self.unsubscribe for topic in Topic},
         }
 
@@ -257,6 +258,9 @@ class SocketMethods:
 
     async def slot_subscribe(self) -> int:
         return self._add(Topic.SLOT, EVERYTHING)
+
+    async def slots_updates_subscribe(self) -> int:
+        return self._add(Topic.SLOTS_UPDATES, EVERYTHING)
 
     async def root_subscribe(self) -> int:
         return self._add(Topic.ROOT, EVERYTHING)

@@ -15,6 +15,7 @@ from countermand.solana.facade.dispatch import ANSWER_BYTES_MAX, encode
 from countermand.solana.facade.encode import account_json, decimals_of
 from countermand.solana.facade.errors import Code, RpcError
 from countermand.solana.facade.params import NO_DATA, AccountEncoding, ReadAccount
+from countermand.solana.facade.slot_updates import Landings, slot_updates
 from countermand.solana.facade.transactions import all_keys
 from countermand.solana.ledger import Landed, LedgerTransaction
 from countermand.solana.port import AccountInfo, Address, ChainUnavailable, JsonError
@@ -35,6 +36,10 @@ class Topic(StrEnum):
     ROOT = "root"
     SIGNATURE = "signature"
     SLOT = "slot"
+    SLOTS_UPDATES = "slotsUpdates"
+
+
+_OF_SLOTS: Final = (Topic.SLOT, Topic.ROOT, Topic.SLOTS_UPDATES)
 
 
 class Subscriber(Protocol):
@@ -80,6 +85,7 @@ class Subscriptions:
         self._about: dict[Topic, dict[str, dict[int, Subscription]]] = {topic: {} for topic in Topic}
         self._changed: dict[Address, int] = {}
         self._told_slot = chain.slot
+        self._landings = Landings()
         self._told_block = chain.slot
         self._landed_slots: dict[int, None] = {}
         """Slots in which something landed, and whose blocks are not told yet."""
@@ -108,7 +114,7 @@ class Subscriptions:
         subscription = Subscription(next(self._ids), topic, subject, subscriber, **details)
         self._by_id[subscription.id] = subscription
         self._about[topic].setdefault(subject, {})[subscription.id] = subscription
-        if topic in (Topic.SLOT, Topic.ROOT) and (self._slots is None or self._slots.done()):
+        if topic in _OF_SLOTS and (self._slots is None or self._slots.done()):
             self._slots = asyncio.create_task(self._watch_slots())
         if topic is Topic.BLOCK and (self._passing is None or self._passing.done()):
             slot = self._chain.slot
@@ -149,6 +155,7 @@ class Subscriptions:
             return
         for subscription in self._wanted(Topic.SIGNATURE, landed.signature):
             self._notify_signature(subscription, landed.slot, landed.error)
+        self._landings.count(failed=landed.error is not None)
         if self._about[Topic.BLOCK]:
             self._landed_slots[landed.slot] = None
         self._notify_logs(landed)
@@ -183,10 +190,15 @@ class Subscriptions:
             subscription.notify({"parent": slot - 1, "root": slot, "slot": slot})
         for subscription in self._wanted(Topic.ROOT):
             subscription.notify(slot)
+        landed, self._landings = self._landings, Landings()
+        if updated := self._wanted(Topic.SLOTS_UPDATES):
+            for update in slot_updates(slot, landed, self._chain.wall_ms):
+                for subscription in updated:
+                    subscription.notify(update)
 
     async def _watch_slots(self) -> None:
         """Runs while a client has subscribed to slots. Of slots that pass together, only the last is sent."""
-        while self._about[Topic.SLOT] or self._about[Topic.ROOT]:
+        while any(self._about[topic] for topic in _OF_SLOTS):
             self._notify_slot()
             await asyncio.sleep(SLOT_MS / 1000)
 
