@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -23,7 +24,7 @@ from countermand.solana.facade.methods import RpcMethods
 from countermand.solana.ledger import LedgerTransaction
 from countermand.solana.tokens import USDC_MINT
 from tests.gifts import faucet_of
-from tests.solana.chain_support import FaultyStore, ManualClock, open_chain
+from tests.solana.chain_support import GENESIS, FaultyStore, ManualClock, open_chain
 from tests.solana.facade_venue import Facade, Node, base64_of, funded, opened_chain, served, signed, transfer_of
 from tests.solana.test_facade_sockets import Listener, listening
 
@@ -218,6 +219,23 @@ async def test_a_block_time_is_that_of_its_transactions_after_a_restart() -> Non
     await chain.close()
 
 
+async def test_a_block_time_stays_when_the_clock_moves_within_its_slot() -> None:
+    clock = ManualClock()
+    chain = await open_chain(clock=clock)
+    rpc = Facade(chain)
+    signature = await faucet_of(chain).airdrop(str(Pubkey.new_unique()), 10**9)
+    slot, before = await rpc.call("getSlot"), clock.now // 1000
+    clock.now += 3_600_000
+    assert await rpc.call("getBlockTime", slot) == before + 3_600, "it is under way"
+    await faucet_of(chain).airdrop(str(Pubkey.new_unique()), 10**9)
+    clock.wall += 400
+    block = await rpc.call("getBlock", slot, VERSIONS)
+    shown = await rpc.call("getTransaction", signature, VERSIONS)
+    assert (block["blockTime"], await rpc.call("getBlockTime", slot)) == (shown["blockTime"],) * 2
+    assert await rpc.call("getBlockTime", slot + 1) == before + 3_600
+    await chain.close()
+
+
 async def test_transactions_are_counted(rpc: Facade, chain: EmbeddedChain) -> None:
     wallet = await funded(chain)
     before = await rpc.call("getTransactionCount")
@@ -225,6 +243,20 @@ async def test_transactions_are_counted(rpc: Facade, chain: EmbeddedChain) -> No
         await lands(rpc, wallet, lamports)
     assert await rpc.call("getTransactionCount", {"commitment": "processed"}) == before + 2
     assert (await rpc.fails("getTransactionCount", {"minContextSlot": 10**9}))["code"] == -32016
+
+
+async def test_transactions_of_a_new_ledger_are_counted_anew() -> None:
+    """A reset empties it."""
+    chain = await open_chain()
+    rpc = Facade(chain)
+    for _ in range(3):
+        await faucet_of(chain).airdrop(str(Pubkey.new_unique()), 10**9)
+    assert await rpc.call("getTransactionCount") == await rpc.call("getTransactionCount") == 3
+    await chain.reset(replace(GENESIS, entropy=b"n" * 32))
+    assert await rpc.call("getTransactionCount") == 0
+    await faucet_of(chain).airdrop(str(Pubkey.new_unique()), 10**9)
+    assert await rpc.call("getTransactionCount") == 1
+    await chain.close()
 
 
 async def test_samples_count_minutes_that_have_passed() -> None:

@@ -198,10 +198,6 @@ class EmbeddedChain:
     def blockhash_at(self, slot: int) -> Blockhash:
         return str(Hash(self._require().hashes.at(slot)))
 
-    def remembers(self, slot: int) -> bool:
-        """Whether the block time of a slot was seen."""
-        return self._slots.remembers(slot)
-
     def block_time(self, slot: int) -> int:
         """The block time of a slot in seconds, estimated where nothing was seen in it."""
         return self._slots.block_time(slot)
