@@ -20,20 +20,17 @@ from countermand.app.infrastructure import (
     opened_stores,
     price_store,
 )
+from countermand.app.inspected import Inspected, inspector_of
 from countermand.app.running import App
 from countermand.audit.run import audit
 from countermand.console.files import ConsoleFiles, console_files
 from countermand.gateway.falcon_app import FalconApp
+from countermand.inspection.on_chain import NO_SANDBOX_KEEPER
 from countermand.kernel.clock import ClockSetting, VenueClock
 from countermand.kernel.ids import Ids
-from countermand.orders.book.inspection import BookInspection
 from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE
-from countermand.orders.chain.inspection import ChainInspection
-from countermand.orders.dca.inspection import DcaInspection
 from countermand.orders.shards import BOOK_SHARD, DCA_SHARD, TRIGGER_SHARD
-from countermand.orders.trigger.inspection import TriggerInspection
 from countermand.sandbox import openapi, routes
-from countermand.sandbox.bell import Bell
 from countermand.sandbox.faucet import Faucet
 from countermand.sandbox.faults import (
     CrashingBookStore,
@@ -46,22 +43,20 @@ from countermand.sandbox.faults import (
     FaultyChain,
     WorldFaults,
 )
+from countermand.sandbox.feeds import feeds_of
 from countermand.sandbox.gateway_faults import FaultyApp, GatewayFaults
 from countermand.sandbox.keeper import Keeper
 from countermand.sandbox.market_maker import MarketMakers
 from countermand.sandbox.operator import Operator
-from countermand.sandbox.orders import OrderInspector
 from countermand.sandbox.playback import Playbacks
 from countermand.sandbox.pool import LIQUIDITY_USD, SandboxPool, keeper_accounts, pool_account, sandbox_accounts
-from countermand.sandbox.price_history import PriceHistory
 from countermand.sandbox.requests import RequestLog
 from countermand.sandbox.sandbox import Sandbox, SandboxDependencies, stored_clock, stored_seed
 from countermand.sandbox.snapshots import Snapshots
-from countermand.sandbox.stream import EventStream, state_of
 from countermand.sandbox.strict import Strict, StrictApp
 from countermand.sandbox.tanx import TanxSandbox
 from countermand.sandbox.wallets import Wallets
-from countermand.sandbox.wire import AuditWire, ColumnWire, CurrencyWire
+from countermand.sandbox.wire import AuditWire, ColumnWire, CurrencyWire, SandboxWire
 from countermand.services.custody.vaults import VaultKeys
 from countermand.services.prices import Prices
 from countermand.services.token_incarnation import TokenIncarnation
@@ -75,7 +70,6 @@ from countermand.solana.genesis import Genesis
 from countermand.solana.programs.anchor import key
 from countermand.store.fences import take_all
 from countermand.store.postgres import PostgresStore
-from countermand.store.records_postgres import PostgresRecords
 from countermand.values.instant import Instant
 from countermand.values.quantities import decimal_text
 
@@ -153,7 +147,7 @@ def _assembled(
     kept = CrashingSnapshots(dsn)
     kept.faults = faults
     snapshots = Snapshots(sandbox, dependencies, kept, lambda: _forget_members(families.book))
-    watching = seen.watching(families, lambda: state_of(sandbox.shown()))
+    watching = seen.watching(families, sandbox.shown)
     console = console_files()
     hub = SocketHub(chain, is_up=world.is_up)
     surroundings = GatewayExtensions(
@@ -176,30 +170,26 @@ def _assembled(
 class _Seen:
     """What the sandbox remembers of its venue, in memory alone."""
 
-    bell: Bell
+    inspected: Inspected
     requests: RequestLog
-    prices: PriceHistory
 
     @classmethod
     def of(cls, families: Families) -> "_Seen":
-        infra, bell = families.infrastructure, Bell()
-        prices = PriceHistory(lambda: infra.prices.newest, infra.clock.now, bell)
-        infra.prices.add_observer(prices.observe)
-        return cls(bell, RequestLog(infra.clock.now, bell), prices)
+        inspected = Inspected.of(families)
+        return cls(inspected, RequestLog(families.infrastructure.clock.now, inspected.bell))
 
     def forget(self) -> None:
         self.requests.forget()
-        self.prices.forget()
+        self.inspected.prices.forget()
 
-    def watching(self, families: Families, state: Callable[[], bytes]) -> routes.Watching:
+    def watching(self, families: Families, shown: Callable[[], SandboxWire]) -> routes.Watching:
         infra = families.infrastructure
-        shards = (families.trigger.shard, families.dca.shard, families.book.shard)
-        logs = {shard.number: shard.events for shard in shards}
         wallets = Wallets(
             infra.stores.vaults, families.trigger.transactions, infra.chain, lambda each: bytes(key(each))
         )
-        stream = EventStream(logs, self.requests, self.prices, self.bell, state)
-        return routes.Watching(self.requests, self.prices, stream, wallets)
+        prices = self.inspected.prices
+        stream = self.inspected.stream(families, feeds_of(self.requests, prices, shown))
+        return routes.Watching(self.requests, prices, stream, wallets)
 
 
 def _mount(
@@ -214,17 +204,7 @@ def _mount(
         app.add_route("/console/{file}", console)
     infra, book = families.infrastructure, families.book
     tanx = TanxSandbox(book.service, infra.stores.members, book.stark_keys, infra.clock.now)
-    records = PostgresRecords(infra.stores.trigger.readers)
-    inspector = OrderInspector(
-        TriggerInspection(families.trigger.shard, records),
-        DcaInspection(families.dca.shard, records),
-        BookInspection(book.shard, records),
-        ChainInspection(infra.chain, infra.chain),
-        book.service.markets,
-        infra.prices.price_of,
-        infra.clock.now,
-        families.trigger.custody.why_not,
-    )
+    inspector = inspector_of(families, keeper=None if infra.settings.keeper else NO_SANDBOX_KEEPER)
     operator = Operator(families.trigger.shard, families.trigger.orders, families.dca.shard, families.dca.orders, tanx)
     playbacks = Playbacks(sandbox, infra.prices)
     makers = MarketMakers(book.service, infra.stores.members, infra.clock.now)

@@ -11,6 +11,8 @@ from falcon.asgi import Request, Response
 
 BUILT: Final = Path(__file__).parent / "built"
 PAGE: Final = "index.html"
+VENUE_PAGE: Final = "venue.html"
+"""The same for a venue, which asks for an operator's key first."""
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -46,7 +48,7 @@ class _File:
 
 
 class ConsoleFiles:
-    """`GET /console/{file}`, and with `page` the resource of `/`."""
+    """`GET /console/{file}`, and with `page` or `venue_page` the resource of `/`."""
 
     def __init__(self, files: Mapping[str, _File]) -> None:
         self._files = files
@@ -54,6 +56,10 @@ class ConsoleFiles:
     @property
     def page(self) -> "ConsolePage":
         return ConsolePage(self._files[PAGE])
+
+    @property
+    def venue_page(self) -> "ConsolePage":
+        return ConsolePage(self._files[VENUE_PAGE])
 
     async def on_get(self, req: Request, resp: Response, file: str) -> None:
         found = self._files.get(file)

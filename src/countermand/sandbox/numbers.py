@@ -4,7 +4,8 @@ from typing import Final
 
 import msgspec
 
-from countermand.sandbox.reading import SandboxRefused, shown
+from countermand.inspection.queries import shown
+from countermand.sandbox.reading import SandboxRefused
 from countermand.values.quantities import USD_PRICE_MAX, USD_SCALE, Inexact, UsdPrice, exact
 
 _TEXT: Final = msgspec.json.Decoder(str)

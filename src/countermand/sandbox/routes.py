@@ -12,22 +12,24 @@ from countermand.dialects.tanx.accounts import account_of
 from countermand.dialects.tanx.auth import read_stark_key
 from countermand.dialects.tanx.translate import ID_MAX
 from countermand.gateway.asgi import ONLY_HEAD
+from countermand.inspection import price_history, stream
+from countermand.inspection.books import books_of
+from countermand.inspection.orders import PARAMETERS, OrderInspector, asked, is_address
+from countermand.inspection.queries import QueryRefused, limit_in, parameters, shown
 from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.orders.book.model.ledger.amount import AMOUNT_MAX, AMOUNT_SCALE, Account, Amount
 from countermand.orders.book.model.market import Market, MarketSymbol
 from countermand.orders.book.model.order import OrderId
 from countermand.orders.book.model.quantities import Lots, Ticks
-from countermand.sandbox import price_history, requests, stream, wire
-from countermand.sandbox.books import books_of
+from countermand.sandbox import requests, wire
 from countermand.sandbox.faucet import FaucetRefused
 from countermand.sandbox.market_maker import LEVELS_MAX, MarketMaker, MarketMakers, Quoting
 from countermand.sandbox.naming import TokenNames
 from countermand.sandbox.numbers import number_in, price_in, within
 from countermand.sandbox.operator import Operator
-from countermand.sandbox.orders import PARAMETERS, OrderInspector, asked, is_address
 from countermand.sandbox.playback import SPEED_ONE, Playback, Playbacks, Table, Walk, read_table
 from countermand.sandbox.pool import Liquidity
-from countermand.sandbox.reading import Body, OrderNotHere, SandboxRefused, parameters, parsed, shown
+from countermand.sandbox.reading import Body, OrderNotHere, SandboxRefused, parsed
 from countermand.sandbox.sandbox import Sandbox
 from countermand.sandbox.snapshots import SnapshotNotHere, Snapshots
 from countermand.sandbox.tanx import TanxSandbox
@@ -288,18 +290,14 @@ class SandboxResource:
         if "mint" not in asked_for:
             raise SandboxRefused("mint: missing; name a token by its mint or symbol")
         token = self._names.token(asked_for["mint"], "mint")
-        limit = _limit(asked_for.get("limit"), 1_000, price_history.KEPT)
-        points = [
-            wire.PricePointWire(point.at, _dollars(point.price))
-            for point in self._watching.prices.of(token.mint, limit)
-        ]
-        resp.data = _encode(wire.PricesWire(token.mint, points))
+        limit = limit_in(asked_for.get("limit"), 1_000, price_history.KEPT)
+        resp.data = _encode(self._watching.prices.shown(token.mint, limit))
 
     async def on_get_requests(self, req: Request, resp: Response) -> None:
         asked_for = parameters(req.query_string, ("limit",))
         parsed(await req.stream.read()).refuse_any()
         log = self._watching.requests
-        limit = _limit(asked_for.get("limit"), 50, requests.KEPT)
+        limit = limit_in(asked_for.get("limit"), 50, requests.KEPT)
         resp.data = _encode(wire.RequestsWire([log.shown(each, req.prefix) for each in log.newest(limit)]))
 
     async def on_get_request(self, req: Request, resp: Response, number: str) -> None:
@@ -313,7 +311,9 @@ class SandboxResource:
         resp.data = _encode(self._watching.requests.shown(found, req.prefix))
 
     async def on_get_events(self, req: Request, resp: Response) -> None:
-        wanted = stream.asked(parameters(req.query_string, stream.PARAMETERS), req.get_header("last-event-id"))
+        wanted = self._watching.events.asked(
+            parameters(req.query_string, stream.PARAMETERS), req.get_header("last-event-id")
+        )
         parsed(await req.stream.read()).refuse_any()
         if req.scope.get("state", {}).get(ONLY_HEAD):
             resp.content_type = "text/event-stream"
@@ -376,7 +376,7 @@ SUFFIXES: Final = (
 def mount(app: "falcon.asgi.App[Request, Response]", resource: SandboxResource) -> None:
     for path, suffix in SUFFIXES:
         app.add_route(path, resource, suffix=suffix)
-    for refused in (SandboxRefused, FaucetRefused):
+    for refused in (QueryRefused, FaucetRefused):
         app.add_error_handler(refused, _bad_request)
     for missing in (OrderNotHere, RequestNotHere, SnapshotNotHere):
         app.add_error_handler(missing, _not_here)
@@ -423,14 +423,6 @@ def _account(eth_address: str) -> Account:
             f"eth_address: {shown(eth_address)!r} is no Ethereum address: 0x and 40 hexadecimal digits"
         )
     return account
-
-
-def _limit(text: str | None, given: int, most: int) -> int:
-    if text is None:
-        return given
-    if not (text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= most):
-        raise SandboxRefused(f"limit: {shown(text)!r} is no whole number from 1 to {most}")
-    return int(text)
 
 
 def _given(raw: msgspec.Raw | msgspec.UnsetType) -> msgspec.Raw:
