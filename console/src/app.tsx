@@ -63,7 +63,7 @@ function Ticker() {
       {typed ? (
         <input class="num price" aria-label={`Price of ${subjectName.value}: type another, and Enter`} inputMode="decimal" value={text ?? shown}
           onFocus={(event) => event.currentTarget.select()} onInput={(event) => setText(event.currentTarget.value)} onBlur={() => setText(null)} />
-      ) : <output class="num price" aria-label={`Price of ${subjectName.value}`}>{at ? dollars(at) : 'no price'}</output>}
+      ) : <span class="num price">{at ? dollars(at) : 'no price'}</span>}
     </form>
   );
 }

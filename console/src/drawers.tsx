@@ -313,7 +313,7 @@ function BooksPanel() {
       {!isVenue && <MakerRow market={book.market} last={book.last} />}
       {quotes && (
         <ul class="plain book" aria-label="Depth">
-          <li class="level head soft"><span>price</span><span>volume</span><span>orders</span></li>
+          <li class="level heads soft"><span>price</span><span>volume</span><span>orders</span></li>
           <Side levels={asks} of="ask" most={most} />
           <li class="level last"><b class="num">{book.last === null ? 'nothing traded yet' : dollars(book.last)}</b></li>
           <Side levels={bids} of="bid" most={most} />

@@ -2,7 +2,7 @@
 import { signal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
 import { ask } from './api';
-import { attempt, isMarket, sandbox, SOL, subject, tick, toast } from './store';
+import { attempt, isMarket, sandbox, SOL, subject, tick } from './store';
 import type { Playback } from './types';
 
 const playing = signal<readonly Playback[]>([]);
@@ -27,7 +27,7 @@ export function PlaybackPanel() {
     event.preventDefault();
     const walked = { seed: Number(walk.seed), bps: Number(walk.bps), everyMs: Number(walk.everyMs) };
     const body = { mint, speed, ...(source === 'walk' ? { walk: walked } : { csv }) };
-    if (await change('Not played', 'POST', PATH, body)) toast('It plays');
+    await change('Not played', 'POST', PATH, body);
   };
   const field = (name: keyof typeof walk, title: string) => (
     <label class="field">{title}<input class="num" inputMode="numeric" value={walk[name]} onInput={(event) => setWalk({ ...walk, [name]: event.currentTarget.value })} /></label>

@@ -125,8 +125,9 @@ async function orderOf(id: string): Promise<Order | null> {
 }
 
 async function refresh(ids: string[]): Promise<void> {
-  const found = await Promise.all(ids.map(orderOf));
-  put(...found.filter((each): each is Order => each !== null));
+  const found = (await Promise.all(ids.map(orderOf))).filter((each): each is Order => each !== null);
+  put(...found);
+  for (const order of found) if (isOnChain(order)) markLanded(order);
 }
 
 const listed = async (query: string): Promise<Order[]> => (await ask<{ orders: Order[] }>('GET', shownAt(`/orders?${query}`))).orders;
@@ -179,12 +180,16 @@ async function refreshChain(): Promise<void> {
   const found = [...limit!, ...recurring!];
   const open = new Set(found.map((each) => String(each.id)));
   const ended = [...orders.value.values()].filter((each) => isOnChain(each) && isResting(each) && !open.has(String(each.id))).map((each) => String(each.id));
+  const filled = found.filter((each) => leftOf(each) !== leftOf(orders.value.get(String(each.id)))).map((each) => String(each.id));
   if (found.length) put(...found);
-  const look = ended.slice(0, ONE_BY_ONE_MAX);
+  // Read before `put`: what is left of them tells that they were filled in part.
+  const look = [...ended, ...filled].slice(0, ONE_BY_ONE_MAX);
   const chosen = selected.value && orders.value.get(selected.value);
   if (chosen && isOnChain(chosen) && !look.includes(String(chosen.id))) look.push(String(chosen.id));
   if (look.length) await refresh(look);
 }
+
+const leftOf = (order: Order | undefined): string | undefined => order?.remainingMakingAmount ?? order?.remaining;
 
 // --- books
 
@@ -238,14 +243,24 @@ export async function loadPrices(): Promise<void> {
 // --- fills
 
 function mark(event: OrderEvent): void {
-  if (!event.orderId || event.event !== 'fill_landed') return;
-  const order = orders.value.get(event.orderId);
-  const watched = order?.triggerMint ?? (order?.outputMint === SOL || order?.inputMint === SOL ? SOL : order?.outputMint);
-  if (!order || !watched) return;
-  const id = `${event.family}:${event.seq}:${event.n}`;
-  if (marks.value.some((each) => each.id === id)) return;
+  const order = event.event === 'fill_landed' && event.orderId ? orders.value.get(event.orderId) : undefined;
+  if (!order) return;
   const text = event.told.amount && event.told.mint ? units(event.told.amount, event.told.mint) : 'filled';
-  marks.value = [...marks.value.slice(-499), { id, at: event.told.at, subject: watched, text, rises: order.inputMint !== watched }];
+  addMark(order, `${event.family}:${event.seq}:${event.n}`, event.told.at, text);
+}
+
+/** Fills on the chain are no events of the log: the order's own timeline has them. */
+function markLanded(order: Order): void {
+  for (const entry of order.timeline ?? []) {
+    const sold = /^it gave (\d+) units/.exec(entry.reason ?? '')?.[1];
+    if ((entry.event === 'order_filled' || entry.event === 'cycle_filled') && sold && order.inputMint) addMark(order, `${order.id}:${entry.txSignature}`, entry.at, units(sold, order.inputMint));
+  }
+}
+
+function addMark(order: Order, id: string, at: number, text: string): void {
+  const watched = order.triggerMint ?? (order.inputMint === SOL ? SOL : order.outputMint);
+  if (!watched || marks.value.some((each) => each.id === id)) return;
+  marks.value = [...marks.value.slice(-499), { id, at, subject: watched, text, rises: order.inputMint !== watched }];
 }
 
 function units(amount: string, of: string): string {
@@ -280,6 +295,19 @@ async function load(): Promise<void> {
   early = [];
 }
 
+/** Again until it works: a venue that has just started may still be loading its orders. */
+async function loadSurely(): Promise<void> {
+  const mine = ending;
+  while (!mine.signal.aborted && connection.value === 'live') {
+    try {
+      await load();
+      return;
+    } catch {
+      await new Promise((resolve) => { setTimeout(resolve, RETRY_MS); });
+    }
+  }
+}
+
 function forget(): void {
   batch(() => {
     orders.value = new Map(); requests.value = []; happened.value = []; marks.value = []; points.value = []; books.value = [];
@@ -290,7 +318,7 @@ function forget(): void {
 const HEARD: Record<string, (message: Told) => void> = {
   hello() {
     connection.value = 'live';
-    load().catch(() => undefined);
+    loadSurely();
   },
   order(message) {
     cursor = encodeURIComponent(message.id);
@@ -316,7 +344,7 @@ const HEARD: Record<string, (message: Told) => void> = {
   sandbox() { loadState().catch(() => undefined); },
   reset() {
     forget();
-    load().catch(() => undefined);
+    loadSurely();
   },
 };
 

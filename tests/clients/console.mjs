@@ -205,8 +205,10 @@ const scenarios = {
     await open.getByLabel('chain down').check();
     await until('down', async () => (await sandbox()).faults.rpcDown);
     await page.locator('[data-drawer="faults"] .badge').waitFor();
+    await open.getByLabel('histories lag').check();
+    await until('weak', async () => String((await sandbox()).faults.strict) === 'laggingHistory');
     await open.getByRole('button', { name: 'Clear all' }).click();
-    await until('cleared', async () => !(await sandbox()).faults.rpcDown);
+    await until('cleared', async () => !(await sandbox()).faults.rpcDown && !(await sandbox()).faults.strict);
 
     open = await drawer(page, 'liquidity');
     await open.getByLabel('SOL that one fill takes at most').fill('0.5');
@@ -225,6 +227,14 @@ const scenarios = {
 
     open = await drawer(page, 'books');
     await open.getByLabel('Market').waitFor();
+    await open.getByRole('button', { name: 'Start a market maker' }).click();
+    await open.locator('.trades li').first().waitFor();
+    await open.getByRole('button', { name: 'Show in the chart' }).click();
+    await page.locator('.ticker span.price').waitFor();
+    await until('quotes on the chart', async () => (await page.locator('.handle.t-bid').count()) > 2);
+    must((await page.locator('.order-row').count()) === 0, 'its quotes are not among the orders');
+    await open.getByRole('button', { name: 'Stop the market maker' }).click();
+    await until('no quote is left', async () => (await page.locator('.handle').count()) === 0);
     await page.keyboard.press('Escape');
     await page.getByRole('button', { name: 'Light' }).click();
     must((await page.locator('html').getAttribute('data-theme')) === 'light', 'the switch switches');
@@ -314,7 +324,7 @@ const scenarios = {
     await grip(page, `${order}:0`).focus();
     for (const pressed of ['ArrowUp', 'Enter', 'Delete']) await page.keyboard.press(pressed);
     await fetch(`${base}/admin/prices`, { method: 'PUT', headers: { 'x-api-key': key, 'content-type': 'application/json' }, body: JSON.stringify({ [mint]: '153.25' }) });
-    await page.getByLabel('Price of SOL').getByText('153.25').waitFor();
+    await page.locator('.ticker').getByText('153.25').waitFor();
     for (const scheme of ['dark', 'light']) for (const width of [1400, 400]) {
       await page.setViewportSize({ width, height: 880 });
       await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
@@ -403,6 +413,23 @@ const scenarios = {
       if (await open.getByRole('heading', { name: 'The fill won' }).count()) break;
     }
     await takes('race', 'dark', 1400, 880);
+    await drawer(page, 'prices');
+    await page.getByRole('button', { name: 'Play', exact: true }).click();
+    await page.waitForTimeout(1500);
+    await takes('play', 'light', 1400, 880);
+    return [];
+  },
+
+  /** After the others: the venue has the orders of their scene. */
+  async pictureOfAVenue(page, base, directory, key) {
+    await page.setViewportSize({ width: 1400, height: 880 });
+    await page.emulateMedia({ colorScheme: 'light' });
+    await page.getByLabel('API key with the scope admin').fill(key);
+    await page.keyboard.press('Enter');
+    await page.locator('.order-row', { hasText: 'limit' }).first().click();
+    await page.locator('.timeline').waitFor();
+    await page.waitForTimeout(700);
+    await page.screenshot({ path: join(directory, 'console-venue.png') });
     return [];
   },
 
@@ -439,7 +466,7 @@ async function answers({ page: url, call, given }) {
     page.on('console', (line) => complaints.push(`${line.type()}: ${line.text()}`));
     page.on('pageerror', (problem) => complaints.push(problem.message));
     await page.goto(url, { timeout: CALL_MS_MAX });
-    if (call !== 'venue') await page.getByText('live', { exact: true }).waitFor();
+    if (!['venue', 'pictureOfAVenue'].includes(call)) await page.getByText('live', { exact: true }).waitFor();
     const value = await scenarios[call](page, base, ...given);
     const refusals = { races: 'status of 400', pictures: 'status of 40', venue: 'status of 401' };
     const strange = complaints.filter((each) => !(call === 'reconnects' && each.includes('net::ERR_')) && !(refusals[call] && each.includes(refusals[call])));
