@@ -1,21 +1,15 @@
 // Requests to the venue that serves this page: a sandbox, or a venue, which shows itself to an operator's key alone.
-import { signal } from '@preact/signals';
-
 export const isVenue = document.documentElement.dataset['root'] === 'venue';
 const BASE = isVenue ? '/admin' : '/sandbox';
 
 /** The path at which this venue shows itself. */
 export const shownAt = (path: string): string => BASE + path;
 
-const KEY = 'countermand.key';
-const remembered = (): string | null => { try { return sessionStorage.getItem(KEY); } catch { return null; } };
+let key: string | null = null;
 
-/** The operator's API key: in this tab alone, and gone with it. */
-export const key = signal<string | null>(isVenue ? remembered() : null);
-
-export function useKey(given: string | null): void {
-  try { if (given) sessionStorage.setItem(KEY, given); else sessionStorage.removeItem(KEY); } catch { /* In memory, then. */ }
-  key.value = given;
+/** Of an operator, with each request to `/admin`, and to nothing else. */
+export function sendKey(given: string | null): void {
+  key = given;
 }
 
 export class Refused extends Error {
@@ -24,7 +18,7 @@ export class Refused extends Error {
 
 function send(method: string, path: string, headers: Record<string, string>, body?: unknown, signal?: AbortSignal): Promise<Response> {
   if (body !== undefined) headers['content-type'] = 'application/json';
-  if (key.value && path.startsWith('/admin')) headers['x-api-key'] = key.value;
+  if (key && path.startsWith('/admin')) headers['x-api-key'] = key;
   return fetch(path, { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }), ...(signal && { signal }) });
 }
 

@@ -1,10 +1,11 @@
 import { signal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
-import { isVenue, key, useKey } from './api';
+import { isVenue } from './api';
 import { Chart } from './chart';
 import { DRAWERS, Drawer, setPrice, TITLES } from './drawers';
 import { clock, dollars } from './format';
 import { Gate } from './gate';
+import { key, useKey } from './key';
 import { OrderDetail, Orders } from './orders';
 import { opened, Requests } from './requests';
 import { books, connection, drawer, isMarket, now, price, requests, sandbox, select, selected, subject, subjectName, tick, toasts } from './store';

@@ -1,7 +1,8 @@
 // A venue shows itself to its operator alone: the page asks for a key before it asks the venue for anything.
 import { signal } from '@preact/signals';
 import { useState } from 'preact/hooks';
-import { Refused, tryKey, useKey } from './api';
+import { Refused, tryKey } from './api';
+import { useKey } from './key';
 
 /** Why the key is asked for again. */
 export const why = signal<string | null>(null);

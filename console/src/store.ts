@@ -1,7 +1,8 @@
 // What the console knows, kept true by the venue's event stream.
 import { batch, computed, signal } from '@preact/signals';
-import { ask, isVenue, key, Refused, shownAt, told, type Told } from './api';
+import { ask, isVenue, Refused, shownAt, told, type Told } from './api';
 import { turnAway } from './gate';
+import { key } from './key';
 import type { Book, Order, OrderEvent, RequestSummary, Sandbox, Token } from './types';
 
 const ORDERS_MAX = 2_000;
@@ -174,23 +175,6 @@ function refreshSoon(id: string | null): void {
   }, 120);
 }
 
-/** Orders on the chain have no event in the log: they are looked at while there may be some. */
-async function refreshChain(): Promise<void> {
-  const [limit, recurring] = await Promise.all(['limit', 'recurring'].map((each) => listed(`family=${each}&limit=${ORDERS_MAX}`)));
-  const found = [...limit!, ...recurring!];
-  const open = new Set(found.map((each) => String(each.id)));
-  const ended = [...orders.value.values()].filter((each) => isOnChain(each) && isResting(each) && !open.has(String(each.id))).map((each) => String(each.id));
-  const filled = found.filter((each) => leftOf(each) !== leftOf(orders.value.get(String(each.id)))).map((each) => String(each.id));
-  if (found.length) put(...found);
-  // Read before `put`: what is left of them tells that they were filled in part.
-  const look = [...ended, ...filled].slice(0, ONE_BY_ONE_MAX);
-  const chosen = selected.value && orders.value.get(selected.value);
-  if (chosen && isOnChain(chosen) && !look.includes(String(chosen.id))) look.push(String(chosen.id));
-  if (look.length) await refresh(look);
-}
-
-const leftOf = (order: Order | undefined): string | undefined => order?.remainingMakingAmount ?? order?.remaining;
-
 // --- books
 
 let bookDue = false;
@@ -249,7 +233,7 @@ function mark(event: OrderEvent): void {
   addMark(order, `${event.family}:${event.seq}:${event.n}`, event.told.at, text);
 }
 
-/** Fills on the chain are no events of the log: the order's own timeline has them. */
+/** Of an order on the chain: its timeline has all its fills, each with its transaction. */
 function markLanded(order: Order): void {
   for (const entry of order.timeline ?? []) {
     const sold = /^it gave (\d+) units/.exec(entry.reason ?? '')?.[1];
@@ -331,7 +315,6 @@ const HEARD: Record<string, (message: Told) => void> = {
   },
   request(message) {
     requests.value = [JSON.parse(message.data) as RequestSummary, ...requests.value].slice(0, REQUESTS_MAX);
-    if (/^\/(trigger\/v1|limit|recurring)\//.test(requests.value[0]!.path)) refreshChain().catch(() => undefined);
   },
   price(message) {
     const set = JSON.parse(message.data) as { mint: string; at: number; price: string };
@@ -374,6 +357,5 @@ export function begin(): void {
   });
   setInterval(() => { tick.value += 1; }, 1000);
   setInterval(quietly(loadState), 15_000);
-  setInterval(quietly(refreshChain), 3_000);
   subject.subscribe(() => { if (loaded.peek()) { points.value = []; loadPrices().catch(() => undefined); } });
 }

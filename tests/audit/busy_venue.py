@@ -3,10 +3,14 @@
 from pathlib import Path
 
 from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+from solders.system_program import TransferParams, transfer
 
+from countermand.solana.programs.swap import market_address
 from tests.end_to_end.dca_trader import DcaTrader, dca
 from tests.end_to_end.limit_trader import LimitTrader
 from tests.end_to_end.member import Member
+from tests.end_to_end.swapper import Swapper
 from tests.end_to_end.test_recurring_v1 import Saver
 from tests.end_to_end.trader import Trader, otoco, single, trailing
 from tests.end_to_end.venue import JUP, SOL, USDC, Token, Venue, running_venue
@@ -21,9 +25,13 @@ def spends_a_day(data: Path) -> None:
         _trades_by_trigger(venue, old, new)
         _trades_in_rounds(venue)
         _trades_on_the_chain(venue)
+        _swaps(venue)
         venue.settles()
         _goes_back(venue)
         _trades_on_the_book(venue)
+        venue.settles()
+    with running_venue(data, "--keeper") as venue:
+        _is_filled_by_a_keeper(venue)
         venue.settles()
 
 
@@ -76,6 +84,21 @@ def _trades_by_trigger(venue: Venue, old: Token, new: Token) -> None:
     alice.crafts(single(1 * SOL, above=700))
 
 
+def _swaps(venue: Venue) -> None:
+    """Strangers send lamports to a market before it is there, and to one that is."""
+    trader = Trader(venue)
+    trader.has(10 * SOL, 1_000 * USDC)
+    swapper = Swapper.of(trader)
+    for more, tokens in enumerate(((JUP, USDC), (SOL, JUP))):
+        for token in tokens:
+            market = Pubkey.from_string(market_address(token.mint))
+            gift = TransferParams(from_pubkey=trader.key.pubkey(), to_pubkey=market, lamports=2_000_000 + more)
+            trader.sends(transfer(gift))
+        for quote in (swapper.quotes(1 * SOL, USDC), swapper.quotes(20 * USDC, JUP)):
+            assert swapper.swaps(quote) is None
+        venue.price(JUP, "0.6")
+
+
 def _trades_in_rounds(venue: Venue) -> None:
     venue.deepens_pools()
     trader = Trader(venue)
@@ -114,8 +137,26 @@ def _trades_on_the_chain(venue: Venue) -> None:
     for funds in (10 * SOL, 1_000 * USDC):
         venue.gives(saver.wallet, funds)
     opened, _ = saver.opens(104 * USDC, SOL)
-    saver.opens(104 * USDC, JUP)
+    saver.opens(104 * USDC, JUP, startAt=venue.now() // 1000 + 86_400)
     built = saver.asks_to_cancel(opened).ok()
+    saver.executes(built["transaction"], requestId=built["requestId"]).ok()
+
+
+def _is_filled_by_a_keeper(venue: Venue) -> None:
+    """Those of the chain that the market allows; one stays that it does not."""
+    trader = Trader(venue)
+    trader.has(10 * SOL, 1_000 * USDC)
+    limit = LimitTrader(venue, trader)
+    filled = limit.places(1 * SOL, USDC)
+    venue.settles()
+    assert filled not in limit.open_orders()
+    limit.places(1 * SOL, USDC, take=10**12)
+    saver = Saver(venue)
+    for funds in (10 * SOL, 1_000 * USDC):
+        venue.gives(saver.wallet, funds)
+    kept, _ = saver.opens(104 * USDC, SOL)
+    venue.settles()
+    built = saver.asks_to_cancel(kept).ok()
     saver.executes(built["transaction"], requestId=built["requestId"]).ok()
 
 

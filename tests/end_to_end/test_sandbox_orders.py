@@ -307,7 +307,7 @@ def test_a_limit_order_on_the_chain(venue: Venue, alice: Trader) -> None:
     assert told(shown) == [("order_created", "transaction")]
     asked = "asks for 200 USDC for 1 SOL, which is worth "
     assert shown["waitsFor"].startswith(asked)
-    assert shown["waitsFor"].endswith("; no keeper runs here: start it with --keeper")
+    assert shown["waitsFor"].endswith("; no keeper runs here: this sandbox was started with --no-keeper")
     assert (shown["waiting"]["for"], shown["waiting"]["asks"]) == ("keeper", "200000000")
     assert [row["id"] for row in listed(venue, f"?family=limit&wallet={alice.wallet}")] == [order]
 
@@ -383,6 +383,12 @@ def test_a_list_that_makes_no_sense(venue: Venue, query: str, words: str) -> Non
     status, error = venue.ask("GET", f"/sandbox/orders?{query}").error
     assert status == 400
     assert error.startswith(words), error
+
+
+@pytest.mark.parametrize("query", ["orders?limit=2.0", "requests?limit=2e0", "prices?mint=SOL&limit=2.0"])
+def test_a_whole_number_of_a_query_is_one_however_it_is_written(venue: Venue, query: str) -> None:
+    """D4."""
+    venue.ask("GET", f"/sandbox/{query}").ok()
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ class InspectionResource:
     async def on_get_prices(self, req: Request, token: str) -> Answer:
         await self._admit(req)
         with _declining():
-            limit = limit_in(parameters(req.query_string, ("limit",)).get("limit"), 1_000, price_history.KEPT)
+            limit = limit_in(parameters(req.query_string, ("limit",)).get("limit", "1000"), price_history.KEPT)
         try:
             mint = self._venue.tokens.named(token).mint
         except ValueError as flaw:

@@ -10,7 +10,7 @@ import asyncpg
 
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
-from countermand.orders.shards import BOOK_SHARD, DCA_SHARD, TRIGGER_SHARD
+from countermand.orders.shards import BOOK_SHARD, CHAIN_SHARD, DCA_SHARD, TRIGGER_SHARD
 from countermand.services.custody.vaults import VaultKeys
 from countermand.services.prices import Prices
 from countermand.services.token_incarnation import TokenIncarnation
@@ -20,9 +20,9 @@ from countermand.solana.genesis import Genesis
 from countermand.solana.port import AccountInfo, Node
 from countermand.solana.port import Address as ChainAddress
 from countermand.solana.programs import dca, limit_order
-from countermand.solana.programs.artifacts import program_builds
 from countermand.store.book_postgres import PostgresBookStore
 from countermand.store.builds_postgres import PostgresBuilds
+from countermand.store.chain_index_postgres import PostgresChainIndexStore
 from countermand.store.chain_postgres import PostgresLedgerStore
 from countermand.store.dca_postgres import PostgresDcaStore
 from countermand.store.fences import Taken
@@ -37,7 +37,7 @@ from countermand.stored_rows import unreadable
 from countermand.values.identity import Address, Mint
 
 _POOL_CONNECTIONS: Final = 4
-SHARDS: Final = (TRIGGER_SHARD, BOOK_SHARD, DCA_SHARD)
+SHARDS: Final = (TRIGGER_SHARD, BOOK_SHARD, DCA_SHARD, CHAIN_SHARD)
 _OWNERS: Final = {limit_order.PROGRAM: [limit_order.ORDER_MAKER_AT], dca.PROGRAM: [dca.DCA_USER_AT]}
 """By what accounts of the order programs are found."""
 
@@ -47,6 +47,7 @@ class Stores:
     trigger: PostgresStore
     dca: PostgresDcaStore
     book: PostgresBookStore
+    index: PostgresChainIndexStore
     ledger: PostgresLedgerStore
     members: PostgresMembers
     sandbox: PostgresSandboxStore
@@ -80,6 +81,7 @@ async def opened_stores(
     trigger: type[PostgresStore] = PostgresStore,
     dca: type[PostgresDcaStore] = PostgresDcaStore,
     book: type[PostgresBookStore] = PostgresBookStore,
+    index: type[PostgresChainIndexStore] = PostgresChainIndexStore,
     builds: type[PostgresBuilds] = PostgresBuilds,
     vaults: type[PostgresVaults] = PostgresVaults,
 ) -> AsyncIterator[Stores]:
@@ -87,12 +89,14 @@ async def opened_stores(
     trigger_store = await trigger.connect(dsn)
     dca_store = await dca.connect(dsn)
     book_store = await book.connect(dsn)
+    index_store = await index.connect(dsn)
     ledger = PostgresLedgerStore(pool)
     try:
         yield Stores(
             trigger=trigger_store,
             dca=dca_store,
             book=book_store,
+            index=index_store,
             ledger=ledger,
             members=PostgresMembers(pool),
             sandbox=PostgresSandboxStore(pool),
@@ -107,6 +111,7 @@ async def opened_stores(
         await trigger_store.close()
         await dca_store.close()
         await book_store.close()
+        await index_store.close()
         pool.terminate()
 
 
@@ -132,7 +137,9 @@ async def added_tokens(stores: Stores) -> Sequence[Token]:
     return [Token(Mint(row.mint), row.symbol, row.decimals, Address(row.program)) for row in rows]
 
 
-def genesis_of(accounts: Mapping[ChainAddress, AccountInfo], *, faucet: bool) -> Genesis:
+def genesis_of(
+    accounts: Mapping[ChainAddress, AccountInfo], programs: Mapping[ChainAddress, bytes], *, faucet: bool
+) -> Genesis:
     """With new secrets. Without `faucet`, what is in `accounts` is all that this chain will ever have."""
     secret = secrets.token_bytes
     return Genesis(
@@ -140,7 +147,7 @@ def genesis_of(accounts: Mapping[ChainAddress, AccountInfo], *, faucet: bool) ->
         secret(32),
         secret(32),
         accounts,
-        programs=program_builds(),
+        programs=programs,
         indexed=_OWNERS,
         faucet=faucet,
     )

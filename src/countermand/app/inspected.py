@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from countermand.app.families import Families
 from countermand.inspection.bell import Bell
-from countermand.inspection.on_chain import ChainOrders
+from countermand.inspection.on_chain import ChainOrders, Keepers
 from countermand.inspection.orders import OrderInspector
 from countermand.inspection.price_history import PriceHistory
 from countermand.inspection.stream import EventStream, Feed
@@ -35,8 +35,8 @@ class Inspected:
         return EventStream(_logs(families), feeds, self.bell)
 
 
-def inspector_of(families: Families, *, keeper: str | None, owns_chain: bool = True) -> OrderInspector:
-    """`keeper`: as in `ChainOrders`. `owns_chain`: as in `OrderInspector`."""
+def inspector_of(families: Families, *, keepers: Keepers, owns_chain: bool = True) -> OrderInspector:
+    """`owns_chain`: as in `OrderInspector`."""
     infra, book = families.infrastructure, families.book
     records = PostgresRecords(infra.stores.trigger.readers)
     return OrderInspector(
@@ -44,7 +44,7 @@ def inspector_of(families: Families, *, keeper: str | None, owns_chain: bool = T
         DcaInspection(families.dca.shard, records),
         BookInspection(book.shard, records),
         ChainInspection(infra.chain, infra.chain),
-        ChainOrders(infra.tokens, infra.prices.price_of, infra.clock.now, keeper),
+        ChainOrders(infra.tokens, infra.prices.price_of, infra.clock.now, keepers),
         book.service.markets,
         infra.prices.price_of,
         infra.clock.now,
@@ -54,5 +54,5 @@ def inspector_of(families: Families, *, keeper: str | None, owns_chain: bool = T
 
 
 def _logs(families: Families) -> Mapping[int, EventLog]:
-    shards = (families.trigger.shard, families.dca.shard, families.book.shard)
+    shards = (families.trigger.shard, families.dca.shard, families.book.shard, families.on_chain.index.shard)
     return {shard.number: shard.events for shard in shards}

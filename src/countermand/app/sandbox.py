@@ -23,13 +23,19 @@ from countermand.app.infrastructure import (
 from countermand.app.inspected import Inspected, inspector_of
 from countermand.app.running import App
 from countermand.audit.run import audit
-from countermand.console.files import ConsoleFiles, console_files
+from countermand.console.files import console_files
+from countermand.dialects.swap_v1 import openapi as swap_openapi
+from countermand.dialects.swap_v1 import routes as swap_routes
+from countermand.dialects.swap_v1.routes import SwapV1Context
 from countermand.gateway.falcon_app import FalconApp
-from countermand.inspection.on_chain import NO_SANDBOX_KEEPER
+from countermand.gateway.files import BuiltFiles
+from countermand.inspection.on_chain import NO_SANDBOX_KEEPER, Keepers, Pausing
 from countermand.kernel.clock import ClockSetting, VenueClock
 from countermand.kernel.ids import Ids
+from countermand.orders.book.inspection import BookInspection
 from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE
-from countermand.orders.shards import BOOK_SHARD, DCA_SHARD, TRIGGER_SHARD
+from countermand.orders.shards import BOOK_SHARD, CHAIN_SHARD, DCA_SHARD, TRIGGER_SHARD
+from countermand.orders.swap.service import SwapService
 from countermand.sandbox import openapi, routes
 from countermand.sandbox.faucet import Faucet
 from countermand.sandbox.faults import (
@@ -46,7 +52,9 @@ from countermand.sandbox.faults import (
 from countermand.sandbox.feeds import feeds_of
 from countermand.sandbox.gateway_faults import FaultyApp, GatewayFaults
 from countermand.sandbox.keeper import Keeper
+from countermand.sandbox.keeper_tasks import Judge
 from countermand.sandbox.market_maker import MarketMakers
+from countermand.sandbox.markets import PoolMarkets
 from countermand.sandbox.operator import Operator
 from countermand.sandbox.playback import Playbacks
 from countermand.sandbox.pool import LIQUIDITY_USD, SandboxPool, keeper_accounts, pool_account, sandbox_accounts
@@ -68,13 +76,18 @@ from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade.http import RpcResource, SocketHub
 from countermand.solana.genesis import Genesis
 from countermand.solana.programs.anchor import key
+from countermand.solana.programs.artifacts import sandbox_program_builds
 from countermand.store.fences import take_all
 from countermand.store.postgres import PostgresStore
+from countermand.store.records_postgres import PostgresRecords
+from countermand.values.identity import Address
 from countermand.values.instant import Instant
 from countermand.values.quantities import decimal_text
 
 _UNIT_PRICES: Final = UnitPrices(limit=15_406, recurring=200_000)
 """As in the published transactions: no others compete on the embedded chain."""
+_SWAP_UNIT_PRICE: Final = 25_715
+"""As in the published answer of `swap`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +102,7 @@ class SandboxApp:
 async def sandbox_app(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIterator[SandboxApp]:
     """Raises `StartRefused`, `VenueRefused` or `Unavailable`."""
     async with opened_stores(
-        dsn, CrashingStore, CrashingDcaStore, CrashingBookStore, CrashingBuilds, CrashingVaults
+        dsn, CrashingStore, CrashingDcaStore, CrashingBookStore, builds=CrashingBuilds, vaults=CrashingVaults
     ) as stores:
         await stores.venue.serve_as_sandbox()
         clock, faults = VenueClock(await stored_clock(stores.sandbox)), WorldFaults()
@@ -141,22 +154,27 @@ def _assembled(
         store.faults = faults
     gateway_faults, strict = GatewayFaults(), Strict(time.time)
     faucet, seen = Faucet(chain), _Seen.of(families)
+    markets = PoolMarkets(pool, chain, faucet, families.infrastructure.tokens)
+    families.infrastructure.prices.add_observer(markets.observe_prices)
     keeper = _keeper(families, chain, world, pool, seed) if families.infrastructure.settings.keeper else None
-    dependencies = _dependencies(families, chain, world, faults, gateway_faults, strict, pool, faucet, seen, keeper)
+    dependencies = _dependencies(
+        families, chain, world, faults, gateway_faults, strict, pool, markets, faucet, seen, keeper
+    )
     sandbox = Sandbox(dependencies, seed)
     kept = CrashingSnapshots(dsn)
     kept.faults = faults
     snapshots = Snapshots(sandbox, dependencies, kept, lambda: _forget_members(families.book))
     watching = seen.watching(families, sandbox.shown)
     console = console_files()
+    swaps = _swaps(families, world, markets)
     hub = SocketHub(chain, is_up=world.is_up)
     surroundings = GatewayExtensions(
         rpc=(RpcResource(chain, hub, send=world.send, airdrop=faucet.airdrop, is_up=world.is_up), hub),
         missing=lambda: (),
         liquidity_usd=LIQUIDITY_USD,
-        mount=lambda app: _mount(app, families, sandbox, snapshots, watching, console),
+        mount=lambda app: _mount(app, families, sandbox, snapshots, watching, console, keeper, swaps),
         around=lambda app: FaultyApp(StrictApp(app, strict), gateway_faults),
-        documents={"sandbox": openapi.openapi},
+        documents={"sandbox": openapi.openapi, "swap-v1": swap_openapi.openapi},
         observe=seen.requests,
         closers=(watching.events.close,),
         front=None if console is None else console.page,
@@ -198,14 +216,20 @@ def _mount(
     sandbox: Sandbox,
     snapshots: Snapshots,
     watching: routes.Watching,
-    console: ConsoleFiles | None,
+    console: BuiltFiles | None,
+    keeper: Keeper | None,
+    swaps: SwapV1Context,
 ) -> None:
+    for path, resource_of_swaps in swap_routes.resources(swaps):
+        app.add_route(path, resource_of_swaps)
     if console is not None:
         app.add_route("/console/{file}", console)
     infra, book = families.infrastructure, families.book
     tanx = TanxSandbox(book.service, infra.stores.members, book.stark_keys, infra.clock.now)
-    inspector = inspector_of(families, keeper=None if infra.settings.keeper else NO_SANDBOX_KEEPER)
-    operator = Operator(families.trigger.shard, families.trigger.orders, families.dca.shard, families.dca.orders, tanx)
+    booked = BookInspection(book.shard, PostgresRecords(infra.stores.trigger.readers))
+    inspector = inspector_of(families, keepers=_keepers(keeper))
+    trigger, dca = families.trigger, families.dca
+    operator = Operator(trigger.shard, trigger.orders, dca.shard, dca.orders, booked, tanx)
     playbacks = Playbacks(sandbox, infra.prices)
     makers = MarketMakers(book.service, infra.stores.members, infra.clock.now)
     sandbox.end_what_runs += [playbacks.stop, makers.end]
@@ -216,6 +240,17 @@ def _mount(
     routes.mount(app, resource)
 
 
+def _keepers(keeper: Keeper | None) -> Keepers:
+    if keeper is None:
+        return Keepers(NO_SANDBOX_KEEPER)
+
+    def pause_of(address: Address) -> Pausing | None:
+        pause = keeper.pause_of(address)
+        return None if pause is None else Pausing(pause.until, pause.reason)
+
+    return Keepers(None, pause_of)
+
+
 def _dependencies(
     families: Families,
     chain: EmbeddedChain,
@@ -224,6 +259,7 @@ def _dependencies(
     gateway_faults: GatewayFaults,
     strict: Strict,
     pool: SandboxPool,
+    markets: PoolMarkets,
     faucet: Faucet,
     seen: _Seen,
     keeper: Keeper | None,
@@ -236,6 +272,7 @@ def _dependencies(
     return SandboxDependencies(
         shard=trigger.shard,
         book=book.shard,
+        index=families.on_chain.index,
         dca=families.dca.shard,
         outboxes=(trigger.outbox, families.dca.outbox),
         chain=chain,
@@ -245,6 +282,7 @@ def _dependencies(
         gateway_faults=gateway_faults,
         strict=strict,
         pool=pool,
+        markets=markets,
         tokens=infra.tokens,
         prices=infra.prices,
         clock=infra.clock,
@@ -261,11 +299,22 @@ def _dependencies(
     )
 
 
+def _swaps(families: Families, world: FaultyChain, markets: PoolMarkets) -> SwapV1Context:
+    infra = families.infrastructure
+    return SwapV1Context(
+        swaps=SwapService(markets, world, families.blockhashes, infra.newest_slot),
+        tokens=infra.tokens,
+        price_of=infra.prices.price_of,
+        slot=infra.newest_slot,
+        auto_price=_SWAP_UNIT_PRICE,
+    )
+
+
 def _keeper(
     families: Families, chain: EmbeddedChain, world: FaultyChain, pool: SandboxPool, seed: int | None
 ) -> Keeper:
     infra = families.infrastructure
-    clock, delay_ms = infra.clock, 1000 * infra.settings.keeper_refund_delay_s
+    clock, delay_ms = infra.clock, 1000 * infra.settings.keeper_refund_delay
 
     def jitter(order: str, at_s: int) -> int:
         """None on a clock that its owner has moved or stopped: who moves it expects what is due."""
@@ -273,18 +322,16 @@ def _keeper(
             return 0
         return int.from_bytes(sha256(f"{seed}:{order}:{at_s}".encode()).digest()[:4])
 
+    judge = Judge(pool, infra.tokens, infra.prices.price_of, clock.now, jitter, delay_ms, world.holds_refunds)
     keeper = Keeper(
         chain,
         ChainLanding(world),
         TransactionBuilder(world, world, families.blockhashes),
         pool,
-        infra.tokens,
+        judge,
         (infra.keys.keeper, infra.keys.pool),
         clock.now,
         families.trigger.shard.loaded,
-        jitter,
-        delay_ms,
-        world.holds_refunds,
     )
     infra.prices.add_observer(keeper.observe_prices)
     return keeper
@@ -296,6 +343,7 @@ async def _clear_orders(stores: Stores, book: BookServices) -> None:
     await stores.builds.clear()
     await stores.vaults.clear()
     await stores.book.reset(BOOK_SHARD)
+    await stores.index.reset(CHAIN_SHARD)
     await stores.members.clear()
     _forget_members(book)
 
@@ -306,7 +354,7 @@ def _forget_members(book: BookServices) -> None:
 
 
 def _genesis(keys: VaultKeys) -> Genesis:
-    return genesis_of(sandbox_accounts(keys, TokenRegistry().all()), faucet=True)
+    return genesis_of(sandbox_accounts(keys, TokenRegistry().all()), sandbox_program_builds(), faucet=True)
 
 
 async def _audited(store: PostgresStore) -> AuditWire:

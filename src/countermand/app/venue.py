@@ -24,9 +24,9 @@ from countermand.app.infrastructure import (
 )
 from countermand.app.inspected import Inspected, inspector_of
 from countermand.app.running import App
-from countermand.console.files import console_files
+from countermand.console.files import VENUE_PAGE, console_files
 from countermand.gateway.falcon_app import FalconApp
-from countermand.inspection.on_chain import CHAINS_KEEPERS, NO_KEEPER
+from countermand.inspection.on_chain import CHAINS_KEEPERS, NO_KEEPER, Keepers
 from countermand.inspection.orders import OrderInspector
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
@@ -41,6 +41,7 @@ from countermand.settings import Settings, StartRefused
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade.http import RpcResource, SocketHub
 from countermand.solana.port import AccountInfo, Address, ChainUnavailable, Node
+from countermand.solana.programs.artifacts import program_builds
 from countermand.solana.rpc import RpcChain
 from countermand.store.fences import Taken, take_all
 from countermand.store.venue_postgres import EMBEDDED
@@ -81,7 +82,7 @@ async def venue_app(
 async def _embedded(opened: _Opened, accounts: Mapping[Address, AccountInfo]) -> AsyncIterator[App]:
     await opened.stores.venue.serve_as_venue(EMBEDDED, _is_filling)
     clock, taken = VenueClock(), await take_all(opened.dsn, SHARDS)
-    genesis = genesis_of(accounts, faucet=False)
+    genesis = genesis_of(accounts, program_builds(), faucet=False)
     chain = await EmbeddedChain.open(opened.stores.ledger, clock, genesis=genesis, opened=taken.chain)
     clock.not_before(Instant(chain.block_time(chain.slot) * 1000))
     try:
@@ -91,7 +92,7 @@ async def _embedded(opened: _Opened, accounts: Mapping[Address, AccountInfo]) ->
             surroundings = _shown_to_operators(
                 families,
                 GatewayExtensions(rpc=(RpcResource(chain, hub), hub), missing=lambda: _missing(families)),
-                inspector_of(families, keeper=NO_KEEPER),
+                inspector_of(families, keepers=Keepers(NO_KEEPER)),
             )
             yield App(families, build_gateway(families, surroundings), _at_once, chain)
     finally:
@@ -113,7 +114,7 @@ async def _over_a_node(opened: _Opened) -> AsyncIterator[App]:
                 GatewayExtensions(
                     rpc=None, missing=lambda: [*_silent(chain), *_missing(families)], no_creates=NO_ROUTER
                 ),
-                inspector_of(families, keeper=CHAINS_KEEPERS, owns_chain=False),
+                inspector_of(families, keepers=Keepers(CHAINS_KEEPERS), owns_chain=False),
             )
             yield App(families, build_gateway(families, surroundings), _at_once, None)
     finally:
@@ -152,7 +153,7 @@ def _shown_to_operators(
         mount=mount,
         operator=operator,
         closers=(events.close,),
-        front=None if console is None else console.venue_page,
+        front=None if console is None else console.named(VENUE_PAGE),
     )
 
 

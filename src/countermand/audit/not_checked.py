@@ -67,7 +67,7 @@ NOT_CHECKED: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         "chain_accounts": {
             "owner": "of an account without data: any program that its transactions name is possible",
             "data": "of lookup tables and of programs of strangers; what extensions add to a token account; how much a "
-            "delegate may take; of recurring orders that traded, the next cycle",
+            "delegate may take; of recurring orders that traded, the next cycle; of markets for swaps, price and depth",
             ADDED_ROWS: "a mint without tokens may be left from the addition of a token that a crash cut short",
         },
         "chain_transactions": {
@@ -108,6 +108,9 @@ NOT_CHECKED: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "body": "an order that is no order yet may have any terms that its hash is of",
             MISSING_ROWS: "nothing else refers to a draft; they are forgotten after a day",
         },
+        "onchain_orders": {},
+        "onchain_trades": {},
+        "onchain_cursors": {},
         "members": {
             "customer_id": "of a member without sessions: any number that was given out",
             "logins": "only that it is not below a session's number is checked",

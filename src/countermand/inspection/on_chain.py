@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from countermand.inspection.timelines import shown_timeline
 from countermand.inspection.wording import PriceOf, seconds_until
@@ -12,27 +12,45 @@ from countermand.services.liquidity.routing import worth_in
 from countermand.services.tokens import Token, TokenRegistry
 from countermand.solana.programs.dca import Dca
 from countermand.solana.programs.limit_order import LimitOrderAccount
-from countermand.values.identity import Mint
+from countermand.values.identity import Address, Mint
 from countermand.values.instant import Instant
 from countermand.values.quantities import BPS_ONE, BaseUnits, Bps, decimal_text
 
 KEEPER: Final = "keeper"
+PAUSE: Final = "pause"
 NO_KEEPER: Final = "no keeper runs at this venue"
-NO_SANDBOX_KEEPER: Final = "no keeper runs here: start it with --keeper"
+NO_SANDBOX_KEEPER: Final = "no keeper runs here: this sandbox was started with --no-keeper"
 CHAINS_KEEPERS: Final = "the chain's own keepers fill it"
 _EXPIRED: Final = "it expired: a keeper gives back what is left, or its owner cancels it"
 
 Shown = dict[str, Any]
 
 
+class Pausing(NamedTuple):
+    """Until when nothing is done for an order, since its last fill failed."""
+
+    until: Instant
+    reason: str
+
+
+def _never(_order: Address) -> Pausing | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Keepers:
+    """`lack`: why nothing is filled here; None where a keeper fills what it can, but for what pauses."""
+
+    lack: str | None
+    pause_of: Callable[[Address], Pausing | None] = _never
+
+
 @dataclass(frozen=True, slots=True)
 class ChainOrders:
-    """`keeper`: what is to be said of the keepers; None where one fills what it can."""
-
     tokens: TokenRegistry
     price_of: PriceOf
     now: Callable[[], Instant]
-    keeper: str | None
+    keepers: Keepers
 
     def shown(self, order: ChainOrder) -> Shown:
         head = {
@@ -50,7 +68,12 @@ class ChainOrders:
         terms = order.terms
         if order.state is not ChainState.OPEN or terms is None:
             return {"waitsFor": None, "waiting": None}
-        data: Shown = {"for": KEEPER, "keeper": self.keeper}
+        pause, lack = self.keepers.pause_of(order.address), self.keepers.lack
+        if pause is not None:
+            seconds = seconds_until(pause.until, self.now())
+            words = f"its last fill failed ({pause.reason}); next try in {seconds} s of the venue's clock"
+            return {"waitsFor": words, "waiting": {"for": PAUSE, "until": pause.until, "reason": pause.reason}}
+        data: Shown = {"for": KEEPER, "keeper": lack}
         if isinstance(terms, LimitOrderAccount):
             worth = self._worth(terms)
             data |= {"asks": str(terms.taking_amount), "worth": None if worth is None else str(worth)}
@@ -58,7 +81,7 @@ class ChainOrders:
         else:
             data |= {"until": terms.next_cycle_at * 1000}
             words = self._cycle_words(terms)
-        return {"waitsFor": words if self.keeper is None else f"{words}; {self.keeper}", "waiting": data}
+        return {"waitsFor": words if lack is None else f"{words}; {lack}", "waiting": data}
 
     def _has_expired(self, order: LimitOrderAccount) -> bool:
         return order.expired_at is not None and self.now() // 1000 > order.expired_at

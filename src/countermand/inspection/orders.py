@@ -46,6 +46,7 @@ STATES: Final[Mapping[str, Sequence[str]]] = {
 PARAMETERS: Final = ("family", "wallet", "state", "limit")
 LIMIT: Final = 50
 LIMIT_MAX: Final = 2_000
+_BOOK_ID_DIGITS_MAX: Final = 18
 
 Shown = dict[str, Any]
 
@@ -79,7 +80,7 @@ def asked(parameters: Mapping[str, str]) -> OrdersAsked:
         if account is None and not is_address(owner):
             raise QueryRefused(f"wallet: {shown(owner)!r} is no wallet in base58, and no Ethereum address")
         owner = account or owner
-    return OrdersAsked(family, owner, state, limit_in(parameters.get("limit"), LIMIT, LIMIT_MAX))
+    return OrdersAsked(family, owner, state, limit_in(parameters.get("limit", str(LIMIT)), LIMIT_MAX))
 
 
 def is_address(text: str) -> bool:
@@ -87,6 +88,11 @@ def is_address(text: str) -> bool:
         return len(text) <= 44 and len(base58.b58decode(text)) == 32
     except ValueError:
         return False
+
+
+def is_book_id(name: str) -> bool:
+    """What may be the id of an order at tanX."""
+    return name.isascii() and name.isdigit() and len(name) <= _BOOK_ID_DIGITS_MAX
 
 
 class OrderInspector:
@@ -123,7 +129,7 @@ class OrderInspector:
 
     async def order(self, name: str) -> Shown | None:
         """By its id, or by its account on the chain."""
-        if name.isascii() and name.isdigit() and len(name) <= 18:
+        if is_book_id(name):
             return await self._book_order(BookOrderId(int(name)))
         if is_address(name):
             found = await self._chain.order(Address(name))

@@ -6,6 +6,8 @@ from difflib import get_close_matches
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
+from countermand.values.quantities import Inexact, exact
+
 _SHOWN_MAX: Final = 60
 _LIKENESS_MIN: Final = 0.6
 
@@ -63,13 +65,12 @@ def refused_choice(path: str, value: object, choices: Sequence[str]) -> QueryRef
     return QueryRefused(f"{path}: expected {listed(choices, 'or')}, got {described(value)}{hint}")
 
 
-def limit_in(text: str | None, given: int, most: int) -> int:
-    """The parameter `limit`, or `given` if it was not sent."""
-    if text is None:
-        return given
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most)) and 1 <= int(text) <= most):
+def limit_in(text: str, most: int) -> int:
+    """A query parameter of this name: how many are wanted."""
+    number = exact(text, scale=0, bound=most)
+    if isinstance(number, Inexact) or not number:
         raise QueryRefused(f"limit: {shown(text)!r} is no whole number from 1 to {most}")
-    return int(text)
+    return number
 
 
 def keepable(path: str, text: str) -> str:
@@ -88,13 +89,13 @@ def described(value: Any) -> str:
         case WrittenNumber():
             return f"the number {shown(value)}"
         case str():
-            return f"the text {_printable(json.dumps(shown(value), ensure_ascii=False))}"
+            return f"the text {printable(json.dumps(shown(value), ensure_ascii=False))}"
         case list():
             return "an array"
     return "an object"
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Half of a surrogate pair is shown as its escape: an answer in UTF-8 cannot hold it."""
     return text.encode(errors="backslashreplace").decode()
 

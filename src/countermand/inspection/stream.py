@@ -14,17 +14,19 @@ import msgspec
 from falcon.asgi import SSEvent
 
 from countermand.inspection.bell import Bell
-from countermand.inspection.queries import QueryRefused, refused_choice, shown
+from countermand.inspection.queries import QueryRefused, limit_in, refused_choice, shown
 from countermand.inspection.wire import EventWire
 from countermand.kernel.event_log import EventLog, Position, PositionAhead, PositionGone
 from countermand.kernel.ports import EventRow, Unavailable
-from countermand.orders.shards import BOOK_SHARD, DCA_SHARD, TRIGGER_SHARD
+from countermand.orders.chain.records import decode_chain_record
+from countermand.orders.shards import BOOK_SHARD, CHAIN_SHARD, DCA_SHARD, TRIGGER_SHARD
 
 PARAMETERS: Final = ("from", "include", "limit")
 ORDERS: Final = "orders"
 READERS_MAX: Final = 64
 LIMIT_MAX: Final = 1_000_000
 FAMILIES: Final = {TRIGGER_SHARD: "trigger", BOOK_SHARD: "book", DCA_SHARD: "dca"}
+"""By shard. Orders on the chain share one, and their events tell of which family they are."""
 _PAGE: Final = 256
 _RECENT: Final = 500
 _BREATH_S: Final = 0.05
@@ -119,9 +121,8 @@ class EventStream:
             if name != ORDERS and name not in self._feeds:
                 raise refused_choice("include", name, (ORDERS, *self._feeds))
         limit = parameters.get("limit")
-        if limit is not None and not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= LIMIT_MAX):
-            raise QueryRefused(f"limit: {shown(limit)!r} is no whole number from 1 to {LIMIT_MAX}")
-        return Asked(last_event_id or parameters.get("from", "now"), include, None if limit is None else int(limit))
+        limit_max = None if limit is None else limit_in(limit, LIMIT_MAX)
+        return Asked(last_event_id or parameters.get("from", "now"), include, limit_max)
 
     async def close(self) -> None:
         """Ends all streams: the server stops."""
@@ -213,8 +214,9 @@ def _before(log: EventLog) -> Position:
 
 def _event(shard: int, event: EventRow) -> EventWire:
     record = event.record
+    family = decode_chain_record(record.body).family if shard == CHAIN_SHARD else FAMILIES[shard]
     return EventWire(
-        FAMILIES[shard],
+        family,
         record.order_id or None,
         record.wallet or None,
         event.seq,

@@ -13,6 +13,7 @@ import msgspec
 from countermand.base64_text import bytes_of
 from countermand.gateway.asgi import Event, Scope, Send
 from countermand.inspection.bell import Bell
+from countermand.inspection.queries import printable
 from countermand.inspection.stream import Feed, News
 from countermand.sandbox.redaction import as_curl, shown_body, shown_headers, shown_query
 from countermand.sandbox.wire import RequestSummaryWire, RequestWire
@@ -216,7 +217,9 @@ def order_of(recorded: RecordedRequest) -> str | None:
         (body, ("order", "order_id")),
     )
     named = (place.get(field) for place, fields in places for field in fields)
-    return next((str(each) for each in named if isinstance(each, str | int) and str(each) not in ("", "True")), None)
+    return next(
+        (printable(str(each)) for each in named if isinstance(each, str | int) and str(each) not in ("", "True")), None
+    )
 
 
 def _json(body: bytes) -> Mapping[str, Any]:
