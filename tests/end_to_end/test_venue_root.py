@@ -93,7 +93,9 @@ def test_nothing_comes_from_nothing(venue: Venue, alice_key: Keypair) -> None:
     assert venue.ask("POST", "/rpc", asked).ok()["error"] == {"code": -32600, "message": "Invalid request"}
     for method, path in (("GET", "/sandbox"), ("POST", "/sandbox/airdrop"), ("PUT", "/sandbox/faults")):
         assert venue.ask(method, path, None if method == "GET" else {}).status == 404
-    assert "sandbox" not in venue.ask("GET", "/").raw.decode()
+    page = venue.ask("GET", "/")
+    assert "sandbox" not in page.raw.decode()
+    assert page.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';")
     assert venue.ask("GET", "/openapi/sandbox.json").status == 404
 
 
