@@ -38,7 +38,7 @@ class Settings:
     `data`: the data directory; with `database_url` it only holds the master seed, unless that is given too.
     `rpc_ws_url`: where the node pushes; None means where clients look for it.
     `seed`: of ids and nonces, only in a sandbox. `keeper`: it fills the orders that live on the sandbox's chain, and
-    returns expired ones after `keeper_refund_delay_s`.
+    returns expired ones after `keeper_refund_delay` seconds; a venue without a sandbox has none.
     `tanx_utc_offset`: how far the times that tanX shows are ahead of UTC.
     `trust_proxy`: the clients of a proxy are let into the sandbox.
     `announce`: the file that says where the venue is, once it is ready.
@@ -56,8 +56,8 @@ class Settings:
     rpc_ws_url: str | None = None
     sandbox: bool = True
     seed: int | None = None
-    keeper: bool = False
-    keeper_refund_delay_s: int = 0
+    keeper: bool = True
+    keeper_refund_delay: int = 0
     api_keys: frozenset[str] = frozenset()
     confirm_timeout_ms: int = CONFIRM_TIMEOUT_MS["embedded"]
     cors_origins: tuple[str, ...] = ("*",)
@@ -91,8 +91,8 @@ def settle(
     rpc_ws_url: str | None = None,
     sandbox: bool | None = None,
     seed: int | None = None,
-    keeper: bool = False,
-    keeper_refund_delay_s: int = 0,
+    keeper: bool | None = None,
+    keeper_refund_delay: int = 0,
     api_keys: Path | None = None,
     confirm_timeout_ms: int | None = None,
     cors_origins: Iterable[str] | None = None,
@@ -110,6 +110,8 @@ def settle(
 ) -> Settings:
     """Fills in what depends on other choices, and reads the API keys. Raises `StartRefused`."""
     is_sandbox = chain == "embedded" if sandbox is None else sandbox
+    if keeper and not is_sandbox:
+        raise StartRefused("--keeper fills orders on a sandbox's chain, and there is none; leave it out")
     origins = (("*",) if is_sandbox else ()) if cors_origins is None else tuple(_listed(cors_origins))
     return Settings(
         host=host,
@@ -121,8 +123,8 @@ def settle(
         rpc_ws_url=rpc_ws_url,
         sandbox=is_sandbox,
         seed=seed,
-        keeper=keeper,
-        keeper_refund_delay_s=keeper_refund_delay_s,
+        keeper=is_sandbox if keeper is None else keeper,
+        keeper_refund_delay=keeper_refund_delay,
         api_keys=_api_keys(api_keys, (environ or {}).get(API_KEYS_VARIABLE)),
         confirm_timeout_ms=CONFIRM_TIMEOUT_MS[chain] if confirm_timeout_ms is None else confirm_timeout_ms,
         cors_origins=origins,
@@ -220,8 +222,6 @@ def _check_sandbox(settings: Settings) -> None:
         raise StartRefused("--demo invents money and orders, which takes a sandbox; leave it out")
     if settings.throwaway and settings.database_url is not None:
         raise StartRefused("--throwaway is for the embedded PostgreSQL; leave it out, or --database-url")
-    if settings.keeper and not settings.sandbox:
-        raise StartRefused("--keeper fills orders on a sandbox's chain, and there is none; leave it out")
     if not settings.sandbox or settings.i_know_what_i_do:
         return
     if not _is_loopback(settings.host):
@@ -243,8 +243,8 @@ def _check_numbers(settings: Settings) -> None:
         raise StartRefused(
             f"--confirm-timeout-ms {settings.confirm_timeout_ms} is out of range; give 1 to {_CONFIRM_TIMEOUT_MS_MAX}"
         )
-    if settings.keeper_refund_delay_s < 0:
-        raise StartRefused(f"--keeper-refund-delay-s {settings.keeper_refund_delay_s} is negative; give 0 or more")
+    if settings.keeper_refund_delay < 0:
+        raise StartRefused(f"--keeper-refund-delay {settings.keeper_refund_delay} is negative; give 0 or more seconds")
     if settings.seed is None:
         return
     if not 0 <= settings.seed <= SEED_MAX:

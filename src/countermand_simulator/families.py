@@ -31,6 +31,7 @@ from countermand.services.transactions.landing import ChainLanding
 from countermand.solana.port import ChainUnavailable, Node
 from countermand.values.identity import Address, Mint, RequestId, Wallet
 from countermand.values.quantities import UsdPrice
+from countermand_simulator.untold import NothingTold
 
 Answer = dict[str, Any]
 
@@ -74,8 +75,8 @@ class Families:
         limit_blocks = TransactionBuilder(node, node, blockhashes, _LIMIT_UNIT_PRICE)
         recurring_blocks = TransactionBuilder(node, node, blockhashes, _RECURRING_UNIT_PRICE)
         limits = makes.limits(node, node, limit_blocks, unique_id)
-        self._venue = TriggerV1Context(orders, limits, TokenRegistry(), price_of, clock)
-        self._recurring = RecurringService(orders, node, node, recurring_blocks, clock, price_of)
+        self._venue = TriggerV1Context(orders, limits, NothingTold(), TokenRegistry(), price_of, clock)
+        self._recurring = RecurringService(orders, node, node, recurring_blocks, NothingTold(), clock, price_of)
         self._rpc = rpc
         self._stepped = stepped
 
@@ -175,7 +176,7 @@ def _limit_shown(order: limit.OpenLimitOrder) -> Answer:
     }
 
 
-def _recurring_shown(order: recurring.OpenRecurringOrder) -> Answer:
+def _recurring_shown(order: recurring.RecurringOrder) -> Answer:
     return {
         "user": order.wallet,
         "input_mint": order.input_mint,

@@ -30,6 +30,9 @@ def spends_a_day(data: Path) -> None:
         _goes_back(venue)
         _trades_on_the_book(venue)
         venue.settles()
+    with running_venue(data, "--keeper") as venue:
+        _is_filled_by_a_keeper(venue)
+        venue.settles()
 
 
 def _goes_back(venue: Venue) -> None:
@@ -134,8 +137,26 @@ def _trades_on_the_chain(venue: Venue) -> None:
     for funds in (10 * SOL, 1_000 * USDC):
         venue.gives(saver.wallet, funds)
     opened, _ = saver.opens(104 * USDC, SOL)
-    saver.opens(104 * USDC, JUP)
+    saver.opens(104 * USDC, JUP, startAt=venue.now() // 1000 + 86_400)
     built = saver.asks_to_cancel(opened).ok()
+    saver.executes(built["transaction"], requestId=built["requestId"]).ok()
+
+
+def _is_filled_by_a_keeper(venue: Venue) -> None:
+    """Those of the chain that the market allows; one stays that it does not."""
+    trader = Trader(venue)
+    trader.has(10 * SOL, 1_000 * USDC)
+    limit = LimitTrader(venue, trader)
+    filled = limit.places(1 * SOL, USDC)
+    venue.settles()
+    assert filled not in limit.open_orders()
+    limit.places(1 * SOL, USDC, take=10**12)
+    saver = Saver(venue)
+    for funds in (10 * SOL, 1_000 * USDC):
+        venue.gives(saver.wallet, funds)
+    kept, _ = saver.opens(104 * USDC, SOL)
+    venue.settles()
+    built = saver.asks_to_cancel(kept).ok()
     saver.executes(built["transaction"], requestId=built["requestId"]).ok()
 
 

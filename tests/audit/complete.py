@@ -10,7 +10,7 @@ KEYS = VaultKeys(bytes(range(32)))
 _VENUE = "INSERT INTO venue (seed_fingerprint, founded_as, served_as, chain) VALUES ($1, $2, $2, 'embedded')"
 _SHARDS = """
 INSERT INTO shards (shard, epoch, opened, seq, head, last_at)
-SELECT shard, 1, 1, 0, '', 0 FROM generate_series(0, 2) AS shard
+SELECT shard, 1, 1, 0, '', 0 FROM generate_series(0, 3) AS shard
 ON CONFLICT (shard) DO NOTHING
 """
 

@@ -24,6 +24,24 @@ from tests.audit.damage import damaged, told
 BODIES = ("crafts", "dca_crafts", "builds", "book_drafts")
 
 
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("clock", "null"),
+        ("clock", '{"offset_ms":-99999999999999999,"frozen_at":null}'),
+        ("clock", '{"offset_ms":9000000000000000000,"frozen_at":null}'),
+        ("seed", "-1"),
+        ("seed", "18446744073709551616"),
+        ("resetting", "-1"),
+    ],
+)
+async def test_a_setting_that_no_start_takes(connection: Any, keys: VaultKeys, name: str, body: str) -> None:
+    """What the audit calls good must start."""
+    anyhow = "ON CONFLICT (name) DO UPDATE SET body = excluded.body"
+    setting = f"INSERT INTO sandbox_settings VALUES ('{name}', '{body}') {anyhow}"
+    assert await _named(connection, keys, setting, "sandbox_settings", name)
+
+
 # --- the chain
 
 

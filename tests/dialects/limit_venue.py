@@ -39,6 +39,7 @@ from countermand.solana.tokens import KNOWN_DECIMALS, TOKEN_PROGRAM, associated_
 from countermand.values.identity import Mint
 from countermand.values.instant import Instant
 from countermand.values.quantities import USD_SCALE, UsdPrice
+from countermand_simulator.untold import NothingTold
 
 MAKER = "devjnEpxbJUhJ39FSsFz7YPerr5bdxN8VWUXvfbFUK4"
 SOL = "So11111111111111111111111111111111111111112"
@@ -181,6 +182,7 @@ class LimitVenue:
         venue = TriggerV1Context(
             orders=orders,
             limits=LimitService(self.chain, self.chain, blocks, lambda: next(ids)),
+            index=NothingTold(),
             tokens=TokenRegistry(),
             price_of=self.prices.get,
             clock=self.clock,

@@ -13,7 +13,7 @@ from solders.transaction import Transaction
 
 from countermand.solana.port import AddressSignature, InnerInstruction, InnerInstructions, LedgerTransaction
 from countermand.solana.programs.dca import EVENT_AUTHORITY, PROGRAM
-from tests.orders.recurring.stage import JUP, NOW_S, PRICE_BASED, SOL, USDC, USER, Stage, an_order, in_shape
+from tests.orders.recurring.stage import JUP, NOW_S, SOL, USDC, USER, Stage, an_order, in_shape
 
 ORDER = "8icop2U4E6R9hJYtSS9fnfiiRrD3BjCY5jir22NfWcrn"
 ADDRESSES = (
@@ -135,7 +135,6 @@ def test_only_orders_of_the_user_and_of_the_program(stage: Stage) -> None:
             (active(page=page), "page: invalid value: expected an integer of at least 1")
             for page in ("0", "-1", "1.5", "-1.0", "1e9999999", "x", "१", "9" * 40, " 1")
         ),
-        (active(recurringType="price"), PRICE_BASED),
     ],
 )
 def test_questions_that_are_none(stage: Stage, query: dict[str, str], words: str) -> None:
@@ -147,11 +146,10 @@ def test_a_field_twice(stage: Stage) -> None:
     in_shape(answer, 400, "duplicate field `user`")
 
 
-def test_history_comes_later(stage: Stage) -> None:
-    words = (
-        "the history of recurring orders is not served yet; on /rpc, getSignaturesForAddress of an order tells its past"
-    )
-    in_shape(stage.get(**active(orderStatus="history")), 501, words)
+@pytest.mark.parametrize("status", ["active", "history"])
+def test_there_are_no_orders_by_price(stage: Stage, status: str) -> None:
+    answer = stage.get(**active(recurringType="price", orderStatus=status))
+    assert answer.json == {"user": USER, "orderStatus": status, "price": [], "totalPages": 0, "page": 1}
 
 
 @pytest.mark.parametrize("more", [{"includeFailedTx": "false"}, {"includeFailedTx": "true"}, {"other": "x"}])

@@ -1,4 +1,4 @@
-"""Every command of `/docs` runs as it is pasted: case A6.
+"""Every command of `/docs/curl` runs as it is pasted: case A6.
 
 Only the variables that the page names are set, in the shell. Each command must be answered with the status that the
 page says.
@@ -109,7 +109,7 @@ class Shell:
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     directory = tmp_path_factory.mktemp("docs")
     with running_venue(directory) as venue:
-        page = Page(venue.ask("GET", "/docs").raw.decode())
+        page = Page(venue.ask("GET", "/docs/curl").raw.decode())
         yield Shell(venue, page, directory, {"PATH": "/usr/bin:/bin"})
 
 

@@ -14,6 +14,23 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
         yield venue
 
 
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
+    with running_venue(tmp_path_factory.mktemp("kept"), "--keeper") as venue:
+        yield venue
+
+
+@pytest.fixture
+def kept_venue(kept: Venue) -> Iterator[Venue]:
+    """One with a keeper, as it was for the test before, but for orders that still wait."""
+    kept.prices(PRICES)
+    yield kept
+    kept.faults()
+    kept.deepens_pools()
+    kept.settles()
+    assert kept.audit().get("differences", []) == []
+
+
 @pytest.fixture(scope="module")
 def audited(house: Venue) -> Iterator[None]:
     """After each module the books must agree, whatever its tests did."""

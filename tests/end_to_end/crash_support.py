@@ -19,6 +19,8 @@ from solders.keypair import Keypair
 from solders.message import to_bytes_versioned
 from solders.transaction import VersionedTransaction
 
+from tests.end_to_end.venue import keeping
+
 SOL: Final = "So11111111111111111111111111111111111111112"
 USDC: Final = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
 JUP: Final = "JUPyiwrYJFskUPiHa7hkeR8VUtAeFoSYbKedZNsDvCN"
@@ -112,7 +114,8 @@ class Server:
         self.data = data
         self._keeps_port = keeps_port
         self.port = 1  # Nobody listens there.
-        self._options = ["--data", str(data), "--confirm-timeout-ms", str(CONFIRM_TIMEOUT_MS), "--port", "0", *options]
+        timeout = ["--confirm-timeout-ms", str(CONFIRM_TIMEOUT_MS)]
+        self._options = ["--data", str(data), *timeout, "--port", "0", *keeping(options)]
         self._process: asyncio.subprocess.Process | None = None
         self._log = data.with_name(f"{data.name}.log")
 

@@ -1,33 +1,35 @@
 """Orders on the sandbox's chain that a keeper fills, runs to their end, and returns: over the APIs alone."""
 
-from collections.abc import Iterator
+from itertools import count
 
 import pytest
 
+from countermand.services.transactions.builder import unsigned_text
+from countermand.solana.programs.compile import Budget
+from countermand.solana.programs.dca import NewDca, open_message
+from countermand.solana.programs.limit_order_fills import KEEPERS
 from tests.end_to_end.limit_trader import LimitTrader
 from tests.end_to_end.test_recurring_v1 import Saver
 from tests.end_to_end.trader import Trader
-from tests.end_to_end.venue import JUP, PRICES, SOL, USDC, Venue, running_venue
+from tests.end_to_end.venue import JUP, SOL, USDC, Funds, Venue, associated
 
-
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
-    with running_venue(tmp_path_factory.mktemp("kept"), "--keeper") as venue:
-        yield venue
+INDEXES = count(1_000)
 
 
 @pytest.fixture
-def venue(kept: Venue) -> Iterator[Venue]:
-    kept.prices(PRICES)
-    yield kept
-    kept.faults()
-    kept.deepens_pools()
-    kept.settles()
-    assert kept.audit().get("differences", []) == []
+def venue(kept_venue: Venue) -> Venue:
+    return kept_venue
 
 
 @pytest.fixture
 def alice(venue: Venue) -> LimitTrader:
+    trader = Trader(venue)
+    trader.has(10 * SOL, 1_000 * USDC, 1_000 * JUP)
+    return LimitTrader(venue, trader)
+
+
+@pytest.fixture
+def bob(venue: Venue) -> LimitTrader:
     trader = Trader(venue)
     trader.has(10 * SOL, 1_000 * USDC, 1_000 * JUP)
     return LimitTrader(venue, trader)
@@ -78,22 +80,103 @@ def test_as_much_as_the_pool_takes(venue: Venue, alice: LimitTrader) -> None:
     assert venue.units(alice.wallet, JUP) == 1_000_000_000 + 150_000_000 - 3 * 45_000 - 15_000
 
 
-def test_an_order_that_is_cancelled_first_does_not_fill(venue: Venue, alice: LimitTrader) -> None:
-    order = alice.places(100 * USDC, JUP, take=250_000_000)
-    (cancel,) = alice.builds_cancels(order)
-    assert alice.executes(cancel).ok()["status"] == "Success"
-    venue.price(JUP, "0.3")
+def test_what_a_pool_takes_later(venue: Venue, alice: LimitTrader) -> None:
+    """No price has to move for it."""
+    venue.pool(USDC, most=0)
+    order = alice.places(100 * USDC, JUP, take=150_000_000)
     venue.settles()
-    assert venue.units(alice.wallet, USDC) == 1_000_000_000
+    assert alice.open_orders() == [order]
+    venue.pool(USDC, impact_bps=2_500)
+    venue.settles()
+    assert alice.open_orders() == [order], "a quarter less than 200 JUP, and the fee, is too little"
+    venue.pool(USDC, impact_bps=2_400)
+    venue.settles()
+    assert alice.open_orders() == []
 
 
-def test_a_cancel_after_the_fill_fails(venue: Venue, alice: LimitTrader) -> None:
-    order = alice.places(100 * USDC, JUP, take=250_000_000)
-    (cancel,) = alice.builds_cancels(order)
-    venue.price(JUP, "0.3")
+def test_a_rest_that_is_worth_less_than_a_dollar_goes_back(venue: Venue, alice: LimitTrader) -> None:
+    venue.pool(USDC, most=99_000_001)
+    order = alice.places(100 * USDC, JUP, take=150_000_000)
     venue.settles()
-    answer = alice.executes(cancel)
-    assert (answer.status, answer.body["error"]) == (500, "custom program error code: 3012")
+    assert [row["event"] for row in timeline(venue, order)] == ["order_created", "order_filled", "dust_returned"]
+    assert venue.units(alice.wallet, USDC) == 900_000_000 + 999_999
+
+
+def test_a_rest_of_a_dollar_is_filled(venue: Venue, alice: LimitTrader) -> None:
+    venue.pool(USDC, most=99_000_000)
+    order = alice.places(100 * USDC, JUP, take=150_000_000)
+    venue.settles()
+    assert [row["event"] for row in timeline(venue, order)] == ["order_created", "order_filled", "order_filled"]
+
+
+def timeline(venue: Venue, order: str) -> list[dict[str, str]]:
+    rows: list[dict[str, str]] = venue.ask("GET", f"/sandbox/orders/{order}").ok()["timeline"]
+    return rows
+
+
+def test_a_swap_that_fails_is_seen_and_tried_again(venue: Venue, alice: LimitTrader) -> None:
+    venue.freezes()
+    venue.faults(failSwaps=1)
+    order = alice.places(100 * USDC, JUP, take=150_000_000)
+    venue.settles()
+    assert venue.remaining_faults() == {}
+    shown = venue.ask("GET", f"/sandbox/orders/{order}").ok()
+    assert (shown["state"], shown["waiting"]) == (
+        "open",
+        {"for": "pause", "until": venue.now() + 1_000, "reason": "custom program error code: 6025"},
+    )
+    assert "custom program error code: 6025" in shown["waitsFor"]
+    assert [(row["event"], row.get("reason")) for row in shown["timeline"]][1:] == [
+        ("transaction_failed", "custom program error code: 6025")
+    ]
+    venue.advances(1)
+    venue.settles()
+    assert alice.open_orders() == []
+    assert [row["event"] for row in timeline(venue, order)] == ["order_created", "transaction_failed", "order_filled"]
+    venue.runs()
+
+
+def test_a_new_price_ends_a_pause(venue: Venue, alice: LimitTrader) -> None:
+    venue.freezes()
+    venue.faults(failSwaps=1)
+    order = alice.places(100 * USDC, JUP, take=150_000_000)
+    venue.settles()
+    assert alice.open_orders() == [order]
+    venue.price(JUP, "0.5")
+    venue.settles()
+    assert alice.open_orders() == []
+    venue.runs()
+
+
+def test_a_cycle_whose_swap_fails_is_tried_again(venue: Venue, saver: Saver) -> None:
+    venue.faults(failSwaps=1)
+    order, _ = saver.opens(104 * USDC, SOL)
+    venue.settles()
+    assert [row["event"] for row in timeline(venue, order)] == ["order_opened", "transaction_failed"]
+    venue.price(SOL, "150")
+    venue.settles()
+    assert [row["event"] for row in timeline(venue, order)].count("cycle_filled") == 1
+
+
+def test_an_order_sent_past_the_venue_is_filled_too(venue: Venue, alice: LimitTrader) -> None:
+    built = alice.builds(100 * USDC, JUP, take=150_000_000)
+    alice.sends(built["transaction"])
+    venue.settles()
+    assert not venue.exists(built["order"])
+    assert venue.units(alice.wallet, JUP) == 1_000_000_000 + 149_850_000
+
+
+def test_one_wallet_with_many_orders_delays_no_other(venue: Venue, alice: LimitTrader, bob: LimitTrader) -> None:
+    """All are due at one price; bob's single order is filled in the first turn, before most of alice's thirty."""
+    many = [alice.places(6 * USDC, JUP, take=15_000_000) for _ in range(30)]
+    one = bob.places(6 * USDC, JUP, take=15_100_000)  # The last that the price reaches.
+    venue.price(JUP, "0.39")
+    venue.settles()
+    closed = {order: timeline(venue, order)[-1] for order in (*many, one)}
+    assert {row["event"] for row in closed.values()} == {"order_filled"}
+    signatures = [row["signature"] for row in venue.rpc("getSignaturesForAddress", KEEPERS, {"limit": 60})][::-1]
+    at = {order: signatures.index(row["txSignature"]) for order, row in closed.items()}
+    assert sum(at[order] < at[one] for order in many) < 16
 
 
 def test_an_expired_order_is_returned(venue: Venue, alice: LimitTrader) -> None:
@@ -136,6 +219,76 @@ def test_a_recurring_order_cycles_to_its_end(venue: Venue, saver: Saver) -> None
     assert not venue.exists(order)
     assert venue.lamports(saver.wallet) > before + 340_000_000
     assert venue.units(saver.wallet, USDC) == 896_000_000
+
+
+def opens_bounded(venue: Venue, saver: Saver, **bounds: int) -> str:
+    """Past the API, which takes no bounds: 52 USDC a day for SOL, twice, for what a cycle may give."""
+    new = NewDca(
+        user=saver.wallet,
+        payer=saver.wallet,
+        input_mint=USDC.mint,
+        output_mint=SOL.mint,
+        idx=next(INDEXES),
+        in_amount=104_000_000,
+        in_amount_per_cycle=52_000_000,
+        cycle_frequency=86_400,
+        **bounds,
+    )
+    blockhash = venue.rpc("getLatestBlockhash")["blockhash"]
+    saver.sends(unsigned_text(open_message(new, Budget(200_000, 0), blockhash)))
+    return new.keys.dca
+
+
+def test_a_cycle_out_of_its_bounds_waits_for_a_price(venue: Venue, saver: Saver) -> None:
+    """52 USDC buy 0.346 SOL at 150 dollars, 0.524 at 99, 0.322 at 161."""
+    cheap = opens_bounded(venue, saver, min_out=500_000_000)
+    dear = opens_bounded(venue, saver, max_out=330_000_000)
+
+    def used() -> dict[str, str]:
+        venue.settles()
+        return {row["orderKey"]: row["rawInUsed"] for row in saver.lists()["time"]}
+
+    assert used() == {cheap: "0", dear: "0"}
+    venue.price(SOL, "161")
+    assert used() == {cheap: "0", dear: "52000000"}
+    venue.price(SOL, "99")
+    assert used() == {cheap: "52000000", dear: "52000000"}
+
+
+def test_the_first_cycle_comes_when_it_is_to_start(venue: Venue, saver: Saver) -> None:
+    order, _ = saver.opens(104 * USDC, SOL, startAt=venue.now() // 1000 + 3_600)
+    venue.settles()
+    venue.advances(3_590)
+    venue.settles()
+    assert saver.lists()["time"][0]["rawInUsed"] == "0"
+    venue.advances(11)
+    venue.settles()
+    assert [row["event"] for row in timeline(venue, order)].count("cycle_filled") == 1
+
+
+def test_the_last_cycle_takes_what_the_division_left_over(venue: Venue, saver: Saver) -> None:
+    order, _ = saver.opens(Funds(USDC, 160_000_001), SOL, numberOfOrders=3)
+    for _ in range(3):
+        venue.settles()
+        venue.advances(86_440)
+    venue.settles()
+    filled = [row["reason"] for row in timeline(venue, order) if row["event"] == "cycle_filled"]
+    assert [words.split()[2] for words in filled] == ["53333333", "53333333", "53333335"]
+    assert (venue.exists(order), venue.units(saver.wallet, USDC)) == (False, 839_999_999)
+
+
+def test_output_stays_with_the_order_of_a_wallet_that_has_no_account(venue: Venue, saver: Saver) -> None:
+    """It comes when the order ends, in an account that is made for it."""
+    own = str(associated(saver.wallet, JUP))
+    order, _ = saver.opens(104 * USDC, JUP)
+    venue.settles()
+    (row,) = saver.lists()["time"]
+    assert (row["rawInUsed"], row["rawOutWithdrawn"], venue.exists(own)) == ("52000000", "0", False)
+    assert venue.units_in(str(associated(order, JUP))) == int(row["rawOutReceived"])
+    venue.advances(86_440)
+    venue.settles()
+    assert not venue.exists(order)
+    assert venue.units_in(own) == 2 * int(row["rawOutReceived"])
 
 
 def test_a_dropped_transaction_is_sent_again(venue: Venue, alice: LimitTrader) -> None:

@@ -17,6 +17,7 @@ from countermand.solana.rpc import RpcChain
 from countermand.values.identity import Mint, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits, UsdPrice
+from countermand_simulator.untold import NothingTold
 from tests.end_to_end.trader import Trader, signed
 from tests.end_to_end.venue import JUP, SOL, USDC, Funds, Venue
 from tests.orders.recurring.stage import Drawer
@@ -107,7 +108,7 @@ async def test_a_limit_order(node: RpcChain, alice: Trader, sells: Funds) -> Non
 async def test_a_recurring_order(node: RpcChain, alice: Trader, buys: str) -> None:
     builds, wallet = builds_on(node), Wallet(alice.wallet)
     blocks = TransactionBuilder(node, node, RecentBlockhash(node, WallClock().wall_ms))
-    orders = RecurringService(builds, node, node, blocks, WallClock(), lambda _: UsdPrice(10**12))
+    orders = RecurringService(builds, node, node, blocks, NothingTold(), WallClock(), lambda _: UsdPrice(10**12))
     terms = RecurringTerms(
         wallet=wallet,
         input_mint=Mint(USDC.mint),

@@ -59,9 +59,9 @@ class Saver:
         asked = {"user": self.wallet, "recurringType": "time", "orderStatus": "active"} | query
         return self.venue.ask("GET", f"{ROOT}/getRecurringOrders?{urlencode(asked)}").ok()
 
-    def opens(self, sell: Funds, buy: Token) -> tuple[str, str]:
+    def opens(self, sell: Funds, buy: Token, **changes: object) -> tuple[str, str]:
         """The order, and the signature that opened it."""
-        built = self.asks_to_create(sell, buy).ok()
+        built = self.asks_to_create(sell, buy, **changes).ok()
         executed = self.executes(built["transaction"], requestId=built["requestId"]).ok()
         assert (executed["status"], executed["error"]) == ("Success", None)
         return executed["order"], executed["signature"]

@@ -248,16 +248,24 @@ class Venue:
         assert self.process.wait(STOP_S) == 0, self.log.read_text()[-4_000:]
 
 
+def keeping(options: Sequence[str]) -> Sequence[str]:
+    """The options, and no keeper but where they ask for one."""
+    return options if "--keeper" in options else ["--no-keeper", *options]
+
+
 @contextmanager
 def running_venue(
     data: Path, *options: str, confirm_timeout_ms: int = CONFIRM_TIMEOUT_MS, launch: Sequence[str] = LAUNCH
 ) -> Iterator[Venue]:
-    """`countermand serve` on ports of its own, from the line that says it is ready until SIGTERM. It logs no error."""
+    """`countermand serve` on ports of its own, from the line that says it is ready until SIGTERM. It logs no error.
+
+    It has no keeper unless `--keeper` asks for one: most tests place orders that a keeper would fill at once.
+    """
     data.mkdir(parents=True, exist_ok=True)
     log = data / "log"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERMAND_")}
     timeout = ("--confirm-timeout-ms", str(confirm_timeout_ms))
-    command = [*launch, "--port", "0", "--data", str(data / "data"), *timeout, "--log", "json", *options]
+    command = [*launch, "--port", "0", "--data", str(data / "data"), *timeout, "--log", "json", *keeping(options)]
     with (
         log.open("a") as errors,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environment, text=True) as process,

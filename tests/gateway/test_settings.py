@@ -16,6 +16,14 @@ def test_the_defaults_are_a_sandbox_for_this_machine() -> None:
     assert (settings.host, settings.port, settings.data) == ("127.0.0.1", 8080, Path("./.countermand"))
     assert (settings.chain, settings.sandbox, settings.cors_origins) == ("embedded", True, ("*",))
     assert settings.confirm_timeout_ms == 5_000
+    assert (settings.keeper, settings.keeper_refund_delay) == (True, 0)
+
+
+def test_there_is_a_keeper_where_there_is_a_sandbox() -> None:
+    """A venue that says nothing of one starts, and has none."""
+    assert not settle(sandbox=False).keeper
+    assert not settle(chain="rpc", rpc_url=NODE).keeper
+    assert not settle(keeper=False).keeper
 
 
 def test_without_a_sandbox_no_origin_is_let_in_unless_it_is_listed() -> None:
@@ -72,6 +80,8 @@ def test_an_unusable_key_is_not_shown(tmp_path: Path) -> None:
         ({"seed": 7, "sandbox": False}, ["--seed 7", "leave it out"]),
         ({"throwaway": True, "sandbox": False}, ["--throwaway", "leave it out"]),
         ({"demo": True, "sandbox": False}, ["--demo", "leave it out"]),
+        ({"keeper": True, "sandbox": False}, ["--keeper", "leave it out"]),
+        ({"keeper_refund_delay": -1}, ["--keeper-refund-delay -1", "0 or more"]),
         ({"throwaway": True, "database_url": "postgresql://h/d"}, ["--throwaway", "embedded PostgreSQL"]),
         ({"confirm_timeout_ms": 0}, ["--confirm-timeout-ms 0"]),
         ({"confirm_timeout_ms": 600_001}, ["--confirm-timeout-ms 600001"]),

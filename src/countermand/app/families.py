@@ -16,13 +16,15 @@ from countermand.orders.book.model.markets import MARKETS
 from countermand.orders.book.service import BookService
 from countermand.orders.book.shard import BookShard
 from countermand.orders.book.state import MATCHES_SUCCEED, MatchFaults
+from countermand.orders.chain.index import ChainIndex
+from countermand.orders.chain.shard import ChainIndexShard
 from countermand.orders.dca.service import DcaService
 from countermand.orders.dca.shard import DcaShard
 from countermand.orders.dca.transactions import DcaTransactions
 from countermand.orders.dca.work import DcaOutbox
 from countermand.orders.limit.service import LimitService
 from countermand.orders.recurring.service import RecurringService
-from countermand.orders.shards import BOOK_SHARD, DCA_SHARD, TRIGGER_SHARD
+from countermand.orders.shards import BOOK_SHARD, CHAIN_SHARD, DCA_SHARD, TRIGGER_SHARD
 from countermand.orders.trigger.service import TriggerService
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.orders.trigger.transactions import TriggerTransactions
@@ -72,6 +74,7 @@ class OnChainServices:
     orders: ClientTransactions
     limits: LimitService
     recurring: RecurringService
+    index: ChainIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +188,12 @@ def _on_chain_services(infra: Infrastructure, blockhashes: RecentBlockhash, unit
     def unique_id() -> int:
         return UUID(infra.ids.request_id()).int >> 65
 
+    shard = ChainIndexShard(CHAIN_SHARD, infra.stores.index, clock)
+    shard.opened = infra.taken.shards[CHAIN_SHARD]
+    index = ChainIndex(shard, infra.stores.index, chain, chain)
     return OnChainServices(
         orders=orders,
         limits=LimitService(chain, chain, limit_blocks, unique_id),
-        recurring=RecurringService(orders, chain, chain, recurring_blocks, clock, infra.prices.price_of),
+        recurring=RecurringService(orders, chain, chain, recurring_blocks, index, clock, infra.prices.price_of),
+        index=index,
     )

@@ -25,6 +25,7 @@ from countermand.dialects.trigger_v1 import routes as limit_routes
 from countermand.dialects.trigger_v2 import openapi as trigger_openapi
 from countermand.dialects.trigger_v2 import routes as trigger_routes
 from countermand.dialects.trigger_v2.context import TriggerV2Context
+from countermand.docs.files import viewer_files
 from countermand.gateway import operations
 from countermand.gateway.asgi import App as AsgiApp
 from countermand.gateway.exchanges import ExchangeObserver, nobody_looks
@@ -82,6 +83,7 @@ def build_gateway(families: Families, surroundings: GatewayExtensions) -> HttpGa
         sandbox=infra.settings.sandbox,
         rpc=surroundings.rpc is not None,
         front=surroundings.front,
+        viewer=viewer_files(),
     )
     closers = [*([] if surroundings.rpc is None else [surroundings.rpc[1].close]), *surroundings.closers]
     around = surroundings.around(cast("AsgiApp", app))
@@ -93,7 +95,12 @@ def _first(*reasons: Callable[[], str | None]) -> Callable[[], str | None]:
 
 
 def _loading(families: Families) -> Callable[[], str | None]:
-    ready = (families.trigger.shard.is_ready, families.dca.shard.is_ready, families.book.shard.is_ready)
+    ready = (
+        families.trigger.shard.is_ready,
+        families.dca.shard.is_ready,
+        families.book.shard.is_ready,
+        families.on_chain.index.shard.is_ready,
+    )
     return lambda: None if all(is_ready() for is_ready in ready) else "the orders are being loaded"
 
 
@@ -130,6 +137,7 @@ def _limit(families: Families) -> Resources:
     context = limit_routes.TriggerV1Context(
         orders=families.on_chain.orders,
         limits=families.on_chain.limits,
+        index=families.on_chain.index,
         tokens=infra.tokens,
         price_of=infra.prices.price_of,
         clock=infra.clock,

@@ -10,7 +10,7 @@ import asyncpg
 
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
-from countermand.orders.shards import BOOK_SHARD, DCA_SHARD, TRIGGER_SHARD
+from countermand.orders.shards import BOOK_SHARD, CHAIN_SHARD, DCA_SHARD, TRIGGER_SHARD
 from countermand.services.custody.vaults import VaultKeys
 from countermand.services.prices import Prices
 from countermand.services.token_incarnation import TokenIncarnation
@@ -22,6 +22,7 @@ from countermand.solana.port import Address as ChainAddress
 from countermand.solana.programs import dca, limit_order
 from countermand.store.book_postgres import PostgresBookStore
 from countermand.store.builds_postgres import PostgresBuilds
+from countermand.store.chain_index_postgres import PostgresChainIndexStore
 from countermand.store.chain_postgres import PostgresLedgerStore
 from countermand.store.dca_postgres import PostgresDcaStore
 from countermand.store.fences import Taken
@@ -36,7 +37,7 @@ from countermand.stored_rows import unreadable
 from countermand.values.identity import Address, Mint
 
 _POOL_CONNECTIONS: Final = 4
-SHARDS: Final = (TRIGGER_SHARD, BOOK_SHARD, DCA_SHARD)
+SHARDS: Final = (TRIGGER_SHARD, BOOK_SHARD, DCA_SHARD, CHAIN_SHARD)
 _OWNERS: Final = {limit_order.PROGRAM: [limit_order.ORDER_MAKER_AT], dca.PROGRAM: [dca.DCA_USER_AT]}
 """By what accounts of the order programs are found."""
 
@@ -46,6 +47,7 @@ class Stores:
     trigger: PostgresStore
     dca: PostgresDcaStore
     book: PostgresBookStore
+    index: PostgresChainIndexStore
     ledger: PostgresLedgerStore
     members: PostgresMembers
     sandbox: PostgresSandboxStore
@@ -79,6 +81,7 @@ async def opened_stores(
     trigger: type[PostgresStore] = PostgresStore,
     dca: type[PostgresDcaStore] = PostgresDcaStore,
     book: type[PostgresBookStore] = PostgresBookStore,
+    index: type[PostgresChainIndexStore] = PostgresChainIndexStore,
     builds: type[PostgresBuilds] = PostgresBuilds,
     vaults: type[PostgresVaults] = PostgresVaults,
 ) -> AsyncIterator[Stores]:
@@ -86,12 +89,14 @@ async def opened_stores(
     trigger_store = await trigger.connect(dsn)
     dca_store = await dca.connect(dsn)
     book_store = await book.connect(dsn)
+    index_store = await index.connect(dsn)
     ledger = PostgresLedgerStore(pool)
     try:
         yield Stores(
             trigger=trigger_store,
             dca=dca_store,
             book=book_store,
+            index=index_store,
             ledger=ledger,
             members=PostgresMembers(pool),
             sandbox=PostgresSandboxStore(pool),
@@ -106,6 +111,7 @@ async def opened_stores(
         await trigger_store.close()
         await dca_store.close()
         await book_store.close()
+        await index_store.close()
         pool.terminate()
 
 

@@ -22,18 +22,19 @@ from countermand.app.infrastructure import (
 )
 from countermand.app.running import App
 from countermand.audit.run import audit
-from countermand.console.files import ConsoleFiles, console_files
+from countermand.console.files import console_files
 from countermand.dialects.swap_v1 import openapi as swap_openapi
 from countermand.dialects.swap_v1 import routes as swap_routes
 from countermand.dialects.swap_v1.routes import SwapV1Context
 from countermand.gateway.falcon_app import FalconApp
+from countermand.gateway.files import BuiltFiles
 from countermand.kernel.clock import ClockSetting, VenueClock
 from countermand.kernel.ids import Ids
 from countermand.orders.book.inspection import BookInspection
 from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE
 from countermand.orders.chain.inspection import ChainInspection
 from countermand.orders.dca.inspection import DcaInspection
-from countermand.orders.shards import BOOK_SHARD, DCA_SHARD, TRIGGER_SHARD
+from countermand.orders.shards import BOOK_SHARD, CHAIN_SHARD, DCA_SHARD, TRIGGER_SHARD
 from countermand.orders.swap.service import SwapService
 from countermand.orders.trigger.inspection import TriggerInspection
 from countermand.sandbox import openapi, routes
@@ -52,6 +53,7 @@ from countermand.sandbox.faults import (
 )
 from countermand.sandbox.gateway_faults import FaultyApp, GatewayFaults
 from countermand.sandbox.keeper import Keeper
+from countermand.sandbox.keeper_tasks import Judge
 from countermand.sandbox.market_maker import MarketMakers
 from countermand.sandbox.markets import PoolMarkets
 from countermand.sandbox.operator import Operator
@@ -103,7 +105,7 @@ class SandboxApp:
 async def sandbox_app(settings: Settings, keys: VaultKeys, dsn: str) -> AsyncIterator[SandboxApp]:
     """Raises `StartRefused`, `VenueRefused` or `Unavailable`."""
     async with opened_stores(
-        dsn, CrashingStore, CrashingDcaStore, CrashingBookStore, CrashingBuilds, CrashingVaults
+        dsn, CrashingStore, CrashingDcaStore, CrashingBookStore, builds=CrashingBuilds, vaults=CrashingVaults
     ) as stores:
         await stores.venue.serve_as_sandbox()
         clock, faults = VenueClock(await stored_clock(stores.sandbox)), WorldFaults()
@@ -173,7 +175,7 @@ def _assembled(
         rpc=(RpcResource(chain, hub, send=world.send, airdrop=faucet.airdrop, is_up=world.is_up), hub),
         missing=lambda: (),
         liquidity_usd=LIQUIDITY_USD,
-        mount=lambda app: _mount(app, families, sandbox, snapshots, watching, console, swaps),
+        mount=lambda app: _mount(app, families, sandbox, snapshots, watching, console, keeper, swaps),
         around=lambda app: FaultyApp(StrictApp(app, strict), gateway_faults),
         documents={"sandbox": openapi.openapi, "swap-v1": swap_openapi.openapi},
         observe=seen.requests,
@@ -206,7 +208,7 @@ class _Seen:
 
     def watching(self, families: Families, state: Callable[[], bytes]) -> routes.Watching:
         infra = families.infrastructure
-        shards = (families.trigger.shard, families.dca.shard, families.book.shard)
+        shards = (families.trigger.shard, families.dca.shard, families.book.shard, families.on_chain.index.shard)
         logs = {shard.number: shard.events for shard in shards}
         wallets = Wallets(
             infra.stores.vaults, families.trigger.transactions, infra.chain, lambda each: bytes(key(each))
@@ -221,7 +223,8 @@ def _mount(
     sandbox: Sandbox,
     snapshots: Snapshots,
     watching: routes.Watching,
-    console: ConsoleFiles | None,
+    console: BuiltFiles | None,
+    keeper: Keeper | None,
     swaps: SwapV1Context,
 ) -> None:
     for path, resource_of_swaps in swap_routes.resources(swaps):
@@ -231,17 +234,20 @@ def _mount(
     infra, book = families.infrastructure, families.book
     tanx = TanxSandbox(book.service, infra.stores.members, book.stark_keys, infra.clock.now)
     records = PostgresRecords(infra.stores.trigger.readers)
+    booked = BookInspection(book.shard, records)
     inspector = OrderInspector(
         TriggerInspection(families.trigger.shard, records),
         DcaInspection(families.dca.shard, records),
-        BookInspection(book.shard, records),
+        booked,
         ChainInspection(infra.chain, infra.chain),
         book.service.markets,
         infra.prices.price_of,
         infra.clock.now,
         families.trigger.custody.why_not,
+        keeper,
     )
-    operator = Operator(families.trigger.shard, families.trigger.orders, families.dca.shard, families.dca.orders, tanx)
+    trigger, dca = families.trigger, families.dca
+    operator = Operator(trigger.shard, trigger.orders, dca.shard, dca.orders, booked, tanx)
     playbacks = Playbacks(sandbox, infra.prices)
     makers = MarketMakers(book.service, infra.stores.members, infra.clock.now)
     sandbox.end_what_runs += [playbacks.stop, makers.end]
@@ -273,6 +279,7 @@ def _dependencies(
     return SandboxDependencies(
         shard=trigger.shard,
         book=book.shard,
+        index=families.on_chain.index,
         dca=families.dca.shard,
         outboxes=(trigger.outbox, families.dca.outbox),
         chain=chain,
@@ -314,7 +321,7 @@ def _keeper(
     families: Families, chain: EmbeddedChain, world: FaultyChain, pool: SandboxPool, seed: int | None
 ) -> Keeper:
     infra = families.infrastructure
-    clock, delay_ms = infra.clock, 1000 * infra.settings.keeper_refund_delay_s
+    clock, delay_ms = infra.clock, 1000 * infra.settings.keeper_refund_delay
 
     def jitter(order: str, at_s: int) -> int:
         """None on a clock that its owner has moved or stopped: who moves it expects what is due."""
@@ -322,18 +329,16 @@ def _keeper(
             return 0
         return int.from_bytes(sha256(f"{seed}:{order}:{at_s}".encode()).digest()[:4])
 
+    judge = Judge(pool, infra.tokens, infra.prices.price_of, clock.now, jitter, delay_ms, world.holds_refunds)
     keeper = Keeper(
         chain,
         ChainLanding(world),
         TransactionBuilder(world, world, families.blockhashes),
         pool,
-        infra.tokens,
+        judge,
         (infra.keys.keeper, infra.keys.pool),
         clock.now,
         families.trigger.shard.loaded,
-        jitter,
-        delay_ms,
-        world.holds_refunds,
     )
     infra.prices.add_observer(keeper.observe_prices)
     return keeper
@@ -345,6 +350,7 @@ async def _clear_orders(stores: Stores, book: BookServices) -> None:
     await stores.builds.clear()
     await stores.vaults.clear()
     await stores.book.reset(BOOK_SHARD)
+    await stores.index.reset(CHAIN_SHARD)
     await stores.members.clear()
     _forget_members(book)
 

@@ -22,6 +22,7 @@ from countermand.gateway.server import serve as serve_http
 from countermand.gateway.spares import SpareDescriptors
 from countermand.kernel.ports import Unavailable, WriterReplaced
 from countermand.orders.book.shard import BookShard
+from countermand.orders.chain.shard import ChainIndexShard
 from countermand.orders.dca.shard import DcaShard
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.services.custody.vaults import VaultKeys
@@ -29,6 +30,7 @@ from countermand.services.transactions.client_transactions import REMEMBERED_BLO
 from countermand.settings import Settings
 from countermand.solana.embedded import EmbeddedChain
 from countermand.store.book_postgres import PostgresBookStore
+from countermand.store.chain_index_postgres import PostgresChainIndexStore
 from countermand.store.dca_postgres import PostgresDcaStore
 from countermand.store.postgres import PostgresStore
 
@@ -99,17 +101,21 @@ async def _leave_in_time(stop: asyncio.Event) -> None:
 async def _run(app: App, database: Database, listeners: Listeners, stop: asyncio.Event) -> None:
     families = app.families
     infra, trigger, dca, book = families.infrastructure, families.trigger, families.dca, families.book
+    index = families.on_chain.index
     background = (
         trigger.shard.run(),
         trigger.outbox.run(),
         dca.shard.run(),
         dca.outbox.run(),
         book.shard.run(),
+        index.shard.run(),
+        index.run(),
         database.keep_alive(),
         *([] if app.embedded is None else [_end_with_the_chain(app.embedded)]),
         _watch_the_fence(trigger.shard, infra.stores.trigger),
         _watch_the_fence(dca.shard, infra.stores.dca),
         _watch_the_fence(book.shard, infra.stores.book),
+        _watch_the_fence(index.shard, infra.stores.index),
         infra.incarnation.follow(infra.clock),
         infra.clock.watch(),
         _housekeeping(families),
@@ -136,6 +142,7 @@ async def _run(app: App, database: Database, listeners: Listeners, stop: asyncio
         await trigger.shard.drain()
         await dca.shard.drain()
         await book.shard.drain()
+        await index.shard.drain()
 
     await together(serving(), background, stop)
 
@@ -160,6 +167,7 @@ async def _loaded(app: App, stop: asyncio.Event) -> bool:
         await app.families.trigger.shard.loaded()
         await app.families.dca.shard.loaded()
         await app.families.book.shard.loaded()
+        await app.families.on_chain.index.shard.loaded()
 
     loading, stopping = asyncio.create_task(load()), asyncio.create_task(stop.wait())
     try:
@@ -171,7 +179,8 @@ async def _loaded(app: App, stop: asyncio.Event) -> bool:
         # Waited for, too: the database is closed next, and a query must not be under way then.
         await _cancelled(loading, stopping)
     trigger, dca, book = app.families.trigger, app.families.dca, app.families.book
-    _log.info("all orders are loaded", epochs=[trigger.shard.epoch, book.shard.epoch, dca.shard.epoch])
+    shards = (trigger.shard, book.shard, dca.shard, app.families.on_chain.index.shard)
+    _log.info("all orders are loaded", epochs=[shard.epoch for shard in shards])
     return True
 
 
@@ -193,7 +202,8 @@ async def _end_with_the_chain(chain: EmbeddedChain) -> None:
 
 
 async def _watch_the_fence(
-    shard: TriggerShard | DcaShard | BookShard, store: PostgresStore | PostgresDcaStore | PostgresBookStore
+    shard: TriggerShard | DcaShard | BookShard | ChainIndexShard,
+    store: PostgresStore | PostgresDcaStore | PostgresBookStore | PostgresChainIndexStore,
 ) -> None:
     """A writer without commits would not learn that it was replaced, and would answer from an old memory."""
     while True:

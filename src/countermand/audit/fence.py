@@ -8,6 +8,7 @@ from countermand.audit.findings import Audit
 from countermand.kernel.ports import Epoch
 from countermand.orders.shards import (
     BOOK_SHARD,
+    CHAIN_SHARD,
     DCA_SHARD,
     ONE_DCA_SHARD,
     ONE_TRIGGER_SHARD,
@@ -32,6 +33,13 @@ _KEYS: Final[Mapping[int, Mapping[str, str]]] = MappingProxyType(
             {
                 "dca_orders": "id::text",
                 "dca_crafts": "request_id::text",
+            }
+        ),
+        CHAIN_SHARD: MappingProxyType(
+            {
+                "onchain_orders": "address || ' ' || opened_by",
+                "onchain_trades": "address || ' ' || opened_by || ' ' || n::text",
+                "onchain_cursors": "program",
             }
         ),
         BOOK_SHARD: MappingProxyType(

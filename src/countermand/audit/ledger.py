@@ -12,6 +12,7 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 
 from countermand.audit.balances import Balances
+from countermand.audit.chain_index import ChainIndexReplay
 from countermand.audit.findings import Audit
 from countermand.audit.onchain import OnChain
 from countermand.audit.reading import SENSELESS, shown
@@ -99,11 +100,19 @@ class Transactions:
     """Follows them in the order of their positions. `thorough`: every signature is verified."""
 
     def __init__(
-        self, ledger: FoundedLedger, balances: Balances, orders: OnChain, *, thorough: bool, found: Audit
+        self,
+        ledger: FoundedLedger,
+        balances: Balances,
+        orders: OnChain,
+        index: ChainIndexReplay | None,
+        *,
+        thorough: bool,
+        found: Audit,
     ) -> None:
         self._ledger = ledger
         self._balances = balances
         self._orders = orders
+        self._index = index
         self._thorough = thorough
         self._found = found
         self._hashes = [Blockhashes(entropy) for entropy in (ledger.secrets.entropy, *reversed(ledger.former))]
@@ -167,6 +176,8 @@ class Transactions:
             if row["error"] is None:
                 self._balances.note_order_accounts(transaction, keys)
                 self._orders.follow(row, keys)
+            if self._index is not None:
+                self._index.follow(row, keys)
         except SENSELESS as problem:
             self._found.differs("chain_transactions", name, f"its effects make no sense: {problem!r}")
 

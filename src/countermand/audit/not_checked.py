@@ -108,6 +108,9 @@ NOT_CHECKED: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "body": "an order that is no order yet may have any terms that its hash is of",
             MISSING_ROWS: "nothing else refers to a draft; they are forgotten after a day",
         },
+        "onchain_orders": {},
+        "onchain_trades": {},
+        "onchain_cursors": {},
         "members": {
             "customer_id": "of a member without sessions: any number that was given out",
             "logins": "only that it is not below a session's number is checked",

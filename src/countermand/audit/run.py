@@ -17,6 +17,8 @@ from countermand.audit.accounts import Accounts
 from countermand.audit.balances import Balances
 from countermand.audit.book import BookReplay
 from countermand.audit.chain import compare_accounts, compare_transactions
+from countermand.audit.chain_index import TABLES as INDEX_TABLES
+from countermand.audit.chain_index import ChainIndexReplay
 from countermand.audit.crafts import Crafts, check_builds
 from countermand.audit.dca import DcaReplay
 from countermand.audit.fence import check_shards
@@ -34,7 +36,7 @@ from countermand.audit.vaults import check_prices, check_vaults
 from countermand.audit.venue import check_api_keys, check_sandbox, check_venue
 from countermand.kernel.ports import Epoch
 from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE
-from countermand.orders.shards import BOOK_SHARD, DCA_SHARD, TRIGGER_SHARD
+from countermand.orders.shards import BOOK_SHARD, CHAIN_SHARD, DCA_SHARD, TRIGGER_SHARD
 from countermand.services.custody.vaults import SeedRefused, VaultKeys, load_seed
 from countermand.services.tokens import Token
 from countermand.store.beside import database_beside
@@ -142,9 +144,18 @@ async def examine(
         await check_prices(snapshot, (*replay.judged, *dca.judged), tokens, identity, found)
     await check_builds(snapshot, found)
     await _audit_book(snapshot, epochs.get(BOOK_SHARD), found)
+    index = await _audit_index(snapshot, epochs.get(CHAIN_SHARD), found)
     if identity.embedded:
         await _audit_chain(
-            snapshot, replay, dca, tokens, keys, sandbox=identity.began_as_sandbox, thorough=thorough, found=found
+            snapshot,
+            replay,
+            dca,
+            index,
+            tokens,
+            keys,
+            sandbox=identity.began_as_sandbox,
+            thorough=thorough,
+            found=found,
         )
     else:
         found.not_checked.append("chain_*: the chain of this venue is elsewhere, and is not asked")
@@ -205,10 +216,27 @@ async def _audit_book(snapshot: Snapshot, epoch: Epoch | None, found: Audit) -> 
     await check_drafts(snapshot, replay, found)
 
 
+async def _audit_index(snapshot: Snapshot, epoch: Epoch | None, found: Audit) -> ChainIndexReplay | None:
+    """None: its journal is damaged, so what it told is unknown."""
+    replay = ChainIndexReplay(found, CHAIN_SHARD)
+    follower = Follower(found, CHAIN_SHARD, 0 if epoch is None else epoch.began, replay.replay)
+    if not await follower.follow(snapshot.journal(CHAIN_SHARD)):
+        found.not_checked.append(f"{', '.join(INDEX_TABLES)}: the journal of shard {CHAIN_SHARD} cannot be replayed")
+        return None
+    if epoch is not None:
+        follower.compare_end(epoch)
+    await replay.compare_orders(snapshot.onchain_orders(CHAIN_SHARD))
+    await replay.compare_trades(snapshot.onchain_trades(CHAIN_SHARD))
+    await replay.compare_cursors(snapshot.onchain_cursors(CHAIN_SHARD))
+    await replay.events.compare(snapshot.events(CHAIN_SHARD))
+    return replay
+
+
 async def _audit_chain(
     snapshot: Snapshot,
     trigger: TriggerReplay | None,
     dca: DcaReplay | None,
+    index: ChainIndexReplay | None,
     tokens: Mapping[str, Token],
     keys: VaultKeys | None,
     *,
@@ -225,7 +253,9 @@ async def _audit_chain(
         await check_unfounded(snapshot, found)
         return
     balances, orders = Balances(bytes(Keypair.from_seed(ledger.secrets.faucet_seed).pubkey()), found), OnChain(found)
-    await Transactions(ledger, balances, orders, thorough=thorough, found=found).follow(snapshot)
+    await Transactions(ledger, balances, orders, index, thorough=thorough, found=found).follow(snapshot)
+    if index is not None:
+        index.compare_chain()
     claims = None
     if trigger is not None and dca is not None:
         claims = {str(account.address): account for each in (trigger, dca) for account in each.held()}

@@ -2,16 +2,19 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
+import structlog
 import uvloop
 
 from countermand import app
 from countermand.cli.logs import configure_logs
-from countermand.cli.options import option
+from countermand.cli.options import option, unknown_variables
 from countermand.cli.reasons import served
 from countermand.cli.streams import lose_what_cannot_be_printed
 from countermand.settings import Chain, LogFormat, LogLevel, settle
+
+_log: Final = structlog.get_logger("countermand")
 
 
 def serve(
@@ -25,9 +28,11 @@ def serve(
     rpc_ws_url: Annotated[str | None, option("rpc-ws-url", "its WebSocket, where clients do not find it")] = None,
     sandbox: Annotated[bool | None, option("sandbox", "clock, faucet, prices, faults; else it is a venue")] = None,
     seed: Annotated[int | None, option("seed", "of ids and nonces, in a sandbox")] = None,
-    keeper: Annotated[bool, option("keeper", "fill the orders that live on the sandbox's chain")] = False,
-    keeper_refund_delay_s: Annotated[
-        int, option("keeper-refund-delay-s", "how long the keeper lets an expired order wait")
+    keeper: Annotated[
+        bool | None, option("keeper", "fill the orders that live on the sandbox's chain, as it does")
+    ] = None,
+    keeper_refund_delay: Annotated[
+        int, option("keeper-refund-delay", "how many seconds the keeper lets an expired order wait")
     ] = 0,
     api_keys: Annotated[
         Path | None,
@@ -79,7 +84,7 @@ def serve(
         sandbox=sandbox,
         seed=seed,
         keeper=keeper,
-        keeper_refund_delay_s=keeper_refund_delay_s,
+        keeper_refund_delay=keeper_refund_delay,
         api_keys=api_keys,
         confirm_timeout_ms=confirm_timeout_ms,
         cors_origins=None if cors_origins is None else [cors_origins],
@@ -97,4 +102,6 @@ def serve(
     )
     lose_what_cannot_be_printed()
     configure_logs(settings.log, settings.log_level)
+    for name, like in unknown_variables(os.environ):
+        _log.warning("an environment variable is no setting", variable=name, did_you_mean=like)
     return served(lambda: uvloop.run(app.serve(settings)))

@@ -9,6 +9,8 @@ from countermand.values.bucket import ALL_BUCKETS, BUCKETS, Bucket, BucketRange
 TRIGGER_SHARD: Final = 0
 BOOK_SHARD: Final = 1
 DCA_SHARD: Final = 2
+CHAIN_SHARD: Final = 3
+"""The index of the orders that live on the chain."""
 
 
 class OwnedElsewhere(Unavailable):

@@ -5,64 +5,60 @@ the venue's clock. Its transactions pass the programs as anybody's do; who is fa
 """
 
 import asyncio
-import heapq
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from solders.instruction import Instruction
 from solders.message import Message
 
 from countermand.kernel.ports import Unavailable
+from countermand.orders.vaults.model.deciding import pause_end
 from countermand.sandbox import keeper_telemetry as telemetry
+from countermand.sandbox.keeper_orders import IN_HAND, FairQueue, KeptOrders
+from countermand.sandbox.keeper_tasks import Judge, Order, Task, Wait
 from countermand.sandbox.keeper_transactions import KeeperTransactions, payout_of
 from countermand.sandbox.pool import SandboxPool
 from countermand.services.custody.vaults import Key
-from countermand.services.tokens import TokenRegistry
-from countermand.services.transactions.builder import TransactionBuilder
+from countermand.services.transactions.builder import BuiltMessage, TransactionBuilder
 from countermand.services.transactions.client_transactions import SignedTransaction
 from countermand.services.transactions.landing import ChainLanding
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.ledger import Landed
 from countermand.solana.port import AccountInfo, Blockhash, ChainUnavailable
-from countermand.solana.programs import dca, dca_cycles, limit_order, limit_order_fills
+from countermand.solana.programs import dca, limit_order
 from countermand.solana.programs.compile import Budget, KeyOrder, compile_message
 from countermand.solana.programs.dca import Dca, DcaBalance, DcaKeys
 from countermand.solana.programs.limit_order import LimitOrderAccount
 from countermand.values.identity import Address, Mint, Signature
 from countermand.values.instant import Instant
-from countermand.values.quantities import BaseUnits, UsdPrice
-from countermand.values.transactions import ObservedOutcome, SwapRefused, TransactionOutcome
+from countermand.values.quantities import UsdPrice
+from countermand.values.transactions import ObservedOutcome, TransactionOutcome
 
 UNDER_WAY_MAX: Final = 16
+ORDERS_PER_SLICE: Final = 64
+"""So many orders are judged in one turn of the loop."""
 _UNITS: Final = 400_000
-_READ_AT_ONCE: Final = 100
-_SLICE: Final = 128
 _LOOK_MS_MAX: Final = 1_000
 _POLL_MS: Final = 5
 _POLL_MS_MAX: Final = 250
 _RESEND_MS: Final = 2_000
-_PAUSE_MS: Final = 1_000
-_PAUSE_MS_MAX: Final = 60_000
-_JITTER_S: Final = 31
-
-Order = LimitOrderAccount | Dca
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """What is to be done with an order now: input and output of a fill, nothing for the others."""
+class Pause:
+    """After so many failures in a row, until an instant of the venue's clock. `reason`: of the last one."""
 
-    kind: str
-    takes: int = 0
-    gives: int = 0
+    failures: int
+    until: Instant
+    reason: str
 
 
 class Keeper:
     """`embedded` tells what has changed; `landing` and `builder` see the same chain with its faults.
 
-    `ready` returns once the stored prices are known. `jitter` of a cycle, in seconds, by the order's address and its
-    time; `refund_delay_ms` lets expired orders wait, `holds_refunds` for as long as it says so.
+    `ready` returns once the stored prices are known.
     """
 
     def __init__(
@@ -71,69 +67,89 @@ class Keeper:
         landing: ChainLanding,
         builder: TransactionBuilder,
         pool: SandboxPool,
-        tokens: TokenRegistry,
+        judge: Judge,
         keys: tuple[Key, Key],
         now: Callable[[], Instant],
         ready: Callable[[], Awaitable[object]],
-        jitter: Callable[[Address, int], int] = lambda _, __: 0,
-        refund_delay_ms: int = 0,
-        holds_refunds: Callable[[], bool] = lambda: False,
     ) -> None:
         self._embedded, self._landing, self._builder = embedded, landing, builder
-        self._pool, self._tokens, self._now = pool, tokens, now
-        self._holds_refunds = holds_refunds
-        self._ready = ready
-        self._jitter, self._refund_delay_ms = jitter, refund_delay_ms
+        self._pool, self._judge, self._now, self._ready = pool, judge, now, ready
         self._keys: Final = {str(each.public): each for each in keys}
         self._keeper: Final = keys[0].address
         self._transactions = KeeperTransactions(keys[0].address, keys[1].address)
-        self._orders: dict[Address, Order] = {}
-        self._times: list[tuple[int, Address]] = []
+        self._orders = KeptOrders()
         self._changed: dict[Address, None] = {}
-        self._queue: dict[Address, None] = {}
+        self._queue = FairQueue()
         self._busy: dict[Address, asyncio.Task[None]] = {}
-        self._failures: dict[Address, int] = {}
-        self._paused: dict[Address, int] = {}
-        self._must_load = True
+        self._pauses: dict[Address, Pause] = {}
+        self._held: dict[Address, None] = {}
+        """They could be returned but for the fault that holds refunds."""
+        self._jittered: dict[Address, None] = {}
+        """They wait for the clock, and would wait less if it was moved by hand."""
+        self._sending = asyncio.Lock()
+        self._must_load, self._loading = True, False
         self._wake = asyncio.Event()
 
     # --- what the sandbox asks of it
 
     def is_idle(self) -> bool:
         """Nothing is under way or could be done now. What failed and pauses does not count."""
-        return not (self._must_load or self._changed or self._queue or self._busy)
+        due = self._orders.next_due()
+        if due is not None and due <= self._now():
+            self._wake.set()
+            return False
+        return not (self._must_load or self._loading or self._changed or self._queue or self._busy)
 
     def waits_for(self) -> Sequence[Address]:
         """The orders for which something is under way, or about to be."""
-        return [address for address in self._orders if address in self._busy or address in self._queue]
+        return [*self._busy, *(each for each in self._queue if each not in self._busy)]
 
-    def run_due(self) -> None:
-        """Looks at the clock: what has become due is queued when it returns."""
-        self._queue_due()
+    def pause_of(self, address: Address) -> Pause | None:
+        """Why and until when nothing is done for an order, if that is so."""
+        pause = self._pauses.get(address)
+        return None if pause is None or pause.until <= self._now() else pause
+
+    async def run_due(self) -> None:
+        """The clock was moved or stopped: what has become due is queued when it returns."""
+        await self._judge_all(self._jittered)
+        await self._queue_due()
         self._wake.set()
 
     async def observe_prices(self, prices: Mapping[Mint, UsdPrice], /, *, at_once: bool) -> None:
-        """Queues every order that these newest prices allow to be filled."""
+        """Queues every order that these newest prices allow to be filled. `at_once`: pauses end."""
         if at_once:
-            self._paused.clear()
-        for number, (address, order) in enumerate(list(self._orders.items())):
-            if order.input_mint in prices or order.output_mint in prices:
-                self._consider(address, order)
-            if number % _SLICE == _SLICE - 1:
-                await asyncio.sleep(0)
+            paused = list(self._pauses)
+            for address in paused:
+                self._pauses[address] = Pause(self._pauses[address].failures, Instant(0), "")
+            await self._judge_all(paused)
+        await self.look_at(prices)
+
+    async def look_at(self, mints: Iterable[Mint]) -> None:
+        """The pool gives something else for these, or for others: what that allows is queued when it returns."""
+        reaches, waiting, more = self._judge.reaches(mints), list[Address](), True
+        while more:
+            reached, more = self._orders.take_reached(reaches, ORDERS_PER_SLICE)
+            for address in reached:
+                if not self._queue_if_due(address):
+                    waiting.append(address)
+            await asyncio.sleep(0)
+        # Only now: those whose level is reached, but which cannot be filled all the same, would be found for ever.
+        await self._judge_all(waiting)
+        self._wake.set()
+
+    async def release_refunds(self) -> None:
+        """The fault that held them is off."""
+        await self._judge_all(self._held)
         self._wake.set()
 
     def forget(self) -> None:
         """The chain begins anew. What is under way is given up."""
         for task in self._busy.values():
             task.cancel()
-        for each in (self._orders, self._times, self._changed, self._queue, self._failures, self._paused):
+        self._orders.clear()
+        self._queue.clear()
+        for each in (self._changed, self._pauses, self._held, self._jittered):
             each.clear()
-        self._must_load = True
-        self._wake.set()
-
-    def look_again(self) -> None:
-        """At all orders: what they had to wait for has changed."""
         self._must_load = True
         self._wake.set()
 
@@ -150,7 +166,7 @@ class Keeper:
                     await self._learn()
                 except ChainUnavailable:
                     self._must_load = True
-                self._queue_due()
+                await self._queue_due()
                 self._start_some()
                 await self._rest()
         finally:
@@ -177,9 +193,9 @@ class Keeper:
             self._wake.set()
 
     async def _rest(self) -> None:
-        wait_ms = _LOOK_MS_MAX
-        if self._times:
-            wait_ms = max(1, min(wait_ms, self._times[0][0] - self._now()))
+        wait_ms, due = _LOOK_MS_MAX, self._orders.next_due()
+        if due is not None:
+            wait_ms = max(1, min(wait_ms, due - self._now()))
         if self._must_load:
             wait_ms = min(wait_ms, _POLL_MS_MAX)
         try:
@@ -189,127 +205,94 @@ class Keeper:
 
     async def _learn(self) -> None:
         if self._must_load:
-            found = [
-                *await self._embedded.program_accounts(limit_order.PROGRAM, data_size=limit_order.ORDER_BYTES),
-                *await self._embedded.program_accounts(dca.PROGRAM, data_size=dca.DCA_BYTES),
-            ]
-            self._orders.clear()
-            self._times.clear()
-            self._must_load = False
-            for number, (address, account) in enumerate(found):
-                self._note(Address(address), account)
-                if number % _SLICE == _SLICE - 1:
-                    await asyncio.sleep(0)
+            await self._load()
         while self._changed:
-            addresses = list(self._changed)[:_READ_AT_ONCE]
+            addresses = list(islice(self._changed, ORDERS_PER_SLICE))
             infos = await self._embedded.accounts([*addresses])
             for address, info in zip(addresses, infos, strict=True):
                 self._changed.pop(address, None)
                 self._note(address, info)
 
+    async def _load(self) -> None:
+        found = [
+            *await self._embedded.program_accounts(limit_order.PROGRAM, data_size=limit_order.ORDER_BYTES),
+            *await self._embedded.program_accounts(dca.PROGRAM, data_size=dca.DCA_BYTES),
+        ]
+        for each in (self._orders, self._queue, self._held, self._jittered):
+            each.clear()
+        self._must_load, self._loading = False, True
+        for start in range(0, len(found), ORDERS_PER_SLICE):
+            for address, account in found[start : start + ORDERS_PER_SLICE]:
+                self._note(Address(address), account)
+            await asyncio.sleep(0)
+        self._loading = False
+
     def _note(self, address: Address, info: AccountInfo | None) -> None:
         order = None if info is None else _read(info)
-        if order is None:
-            self._orders.pop(address, None)
-            self._queue.pop(address, None)
-            self._failures.pop(address, None)
+        if order is not None:
+            self._orders.keep(address, order, IN_HAND)
+            self._queue_if_due(address, waits=True)
             return
-        self._orders[address] = order
-        due = self._due_at(address, order)
-        if due is not None:
-            heapq.heappush(self._times, (due, address))
-        self._consider(address, order)
-
-    def _due_at(self, address: Address, order: Order) -> int | None:
-        """When the clock alone makes something possible, in milliseconds."""
-        if isinstance(order, LimitOrderAccount):
-            return None if order.expired_at is None else (order.expired_at + 1) * 1000 + self._refund_delay_ms
-        return (order.next_cycle_at + self._jitter_of(address, order)) * 1000
-
-    def _jitter_of(self, address: Address, order: Dca) -> int:
-        """The first cycle has none, and the program refuses one that comes too early."""
-        return self._jitter(address, order.next_cycle_at) % _JITTER_S if order.in_used else 0
-
-    def _queue_due(self) -> None:
-        now = self._now()
-        while self._times and self._times[0][0] <= now:
-            _, address = heapq.heappop(self._times)
-            order = self._orders.get(address)
-            if order is not None:
-                self._consider(address, order)
-
-    def _consider(self, address: Address, order: Order) -> None:
-        paused_until = self._paused.get(address)
-        if paused_until is not None and self._loop_ms() < paused_until:
-            return
-        if self._task_of(address, order) is not None:
-            self._queue[address] = None
-
-    @staticmethod
-    def _loop_ms() -> int:
-        return round(asyncio.get_running_loop().time() * 1000)
+        self._orders.drop(address)
+        self._queue.discard(address)
+        for each in (self._pauses, self._held, self._jittered):
+            each.pop(address, None)
 
     # --- what is to be done
 
-    def _task_of(self, address: Address, order: Order) -> Task | None:
-        return self._limit_task(order) if isinstance(order, LimitOrderAccount) else self._plan_task(address, order)
+    async def _judge_all(self, addresses: Iterable[Address]) -> None:
+        """In slices, so that others have their turn."""
+        all_of_them = list(addresses)
+        for start in range(0, len(all_of_them), ORDERS_PER_SLICE):
+            for address in all_of_them[start : start + ORDERS_PER_SLICE]:
+                self._queue_if_due(address, waits=True)
+            await asyncio.sleep(0)
 
-    def _limit_task(self, order: LimitOrderAccount) -> Task | None:
-        now = self._now()
-        if not order.making_amount:
-            return Task("refund")
-        if order.expired_at is not None and now // 1000 > order.expired_at:
-            is_time = now >= (order.expired_at + 1) * 1000 + self._refund_delay_ms
-            return Task("refund") if is_time and not self._holds_refunds() else None
-        offered = self._offer(order, order.making_amount)
-        if offered is None:
-            return None
-        takes, receives = offered
-        asked = limit_order_fills.asked_for(order, takes)
-        if receives >= asked:
-            return Task("fill", takes, asked)
-        return Task("fill", takes, receives) if receives >= limit_order_fills.least_for(order, takes) else None
+    def _queue_if_due(self, address: Address, *, waits: bool = False) -> bool:
+        """Whether something is to be done with it. `waits`: if not, it is found when what it waits for comes.
 
-    def _plan_task(self, address: Address, order: Dca) -> Task | None:
-        if not order.in_left:
-            return Task("end")
-        if self._now() < (order.next_cycle_at + self._jitter_of(address, order)) * 1000:
-            return None
-        used = dca_cycles.cycle_amount(order)
-        offered = self._offer(order, used)
-        if offered is None or offered[0] < used:
-            return None
-        repaid = offered[1]
-        received = repaid - dca_cycles.fee_of(repaid)
-        return Task("cycle", used, repaid) if dca_cycles.is_within_bounds(order, used, received) else None
+        What is under way is judged when it has ended.
+        """
+        order = self._orders.get(address)
+        if order is None or address in self._busy:
+            return False
+        pause = self.pause_of(address)
+        judged = self._judge.judge(address, order) if pause is None else Wait(due=pause.until)
+        if isinstance(judged, Task):
+            self._orders.keep(address, order, IN_HAND)
+            self._queue.add(address, order.maker if isinstance(order, LimitOrderAccount) else order.user)
+            return True
+        self._queue.discard(address)
+        if waits:
+            self._orders.keep(address, order, judged)
+            self._sort_out(address, order, judged)
+        return False
 
-    def _offer(self, order: Order, units: int) -> tuple[int, int] | None:
-        """How much of the input the pool takes now, and what it gives for that."""
-        given, wanted = self._tokens.get(Mint(order.input_mint)), self._tokens.get(Mint(order.output_mint))
-        if given is None or wanted is None:
-            return None
-        quote = self._pool.offer(BaseUnits(units), given, wanted)
-        return None if isinstance(quote, SwapRefused) else (quote.takes.units, quote.receives.units)
+    def _sort_out(self, address: Address, order: Order, wait: Wait) -> None:
+        """Those that something else than a price or the clock's own pace brings back."""
+        late = isinstance(order, Dca) and wait.due is not None and wait.due > order.next_cycle_at * 1000
+        for among, belongs in ((self._held, wait.held), (self._jittered, late)):
+            if belongs:
+                among[address] = None
+            else:
+                among.pop(address, None)
+
+    async def _queue_due(self) -> None:
+        while due := self._orders.take_due(self._now(), ORDERS_PER_SLICE):
+            await self._judge_all(due)
 
     # --- doing it
 
     def _start_some(self) -> None:
-        for address in list(self._queue):
-            if len(self._busy) >= UNDER_WAY_MAX:
-                break
-            if address not in self._busy:
-                del self._queue[address]
-                self._busy[address] = asyncio.create_task(self._work(address))
+        while self._queue and len(self._busy) < UNDER_WAY_MAX:
+            address = self._queue.take()
+            self._busy[address] = asyncio.create_task(self._work(address))
         telemetry.under_way(len(self._busy))
 
     async def _work(self, address: Address) -> None:
         """One transaction for an order. Afterwards the order is looked at again."""
         try:
-            await asyncio.sleep(0)  # The commands of users that wait have their turn first.
-            order = self._orders.get(address)
-            task = None if order is None else self._task_of(address, order)
-            if order is not None and task is not None:
-                await self._do(address, order, task)
+            await self._do(address)
         except Unavailable:
             await asyncio.sleep(_POLL_MS_MAX / 1000)
         finally:
@@ -317,35 +300,54 @@ class Keeper:
             self._changed[address] = None
             self._wake.set()
 
-    async def _do(self, address: Address, order: Order, task: Task) -> None:
-        instructions = await self._instructions(address, order, task)
+    async def _do(self, address: Address) -> None:
+        to = await self._receiver(address)
+        # One after the other, and never before a transaction that a user waits for.
+        async with self._sending:
+            await self._embedded.leisure()
+            order = self._orders.get(address)
+            task = None if order is None else self._judge.judge(address, order)
+            if order is None or not isinstance(task, Task):
+                return
+            built = await self._built(address, order, task, to)
+            signed = self._signed(built.message)
+            await self._landing.send(signed)
+        await self._told(address, order, task, await self._landed(signed, built.last_valid_height))
+
+    async def _receiver(self, address: Address) -> AccountInfo | None:
+        """The user's account for the output of a cycle."""
+        order = self._orders.get(address)
+        if not isinstance(order, Dca):
+            return None
+        try:
+            (account,) = await self._embedded.accounts([_dca_keys(address, order).users(DcaBalance.OUT)])
+        except ChainUnavailable as error:
+            raise Unavailable(str(error)) from error
+        return account
+
+    async def _built(self, address: Address, order: Order, task: Task, to: AccountInfo | None) -> BuiltMessage:
+        gives = 0 if task.swaps and self._pool.takes_failure() else task.gives
+        instructions = self._instructions(address, order, Task(task.kind, task.takes, gives), to)
 
         def compose(budget: Budget, blockhash: Blockhash) -> bytes:
             return compile_message([*budget.instructions(), *instructions], self._keeper, blockhash, KeyOrder.RUST)
 
-        built = await self._builder.built(compose, 0, _UNITS)
-        signed = self._signed(built.message)
-        seen = await self._landed(signed, built.last_valid_height)
-        match seen.outcome:
-            case TransactionOutcome.LANDED:
-                self._failures.pop(address, None)
-                self._paused.pop(address, None)
-                telemetry.landed(task.kind, address, seen.signature)
-            case TransactionOutcome.REJECTED:
-                await self._rejected(address, order, task, seen.error or "")
-            case TransactionOutcome.DEAD:
-                pass  # It is built again.
+        return await self._builder.built(compose, 0, _UNITS)
 
-    async def _instructions(self, address: Address, order: Order, task: Task) -> Sequence[Instruction]:
+    def _instructions(
+        self, address: Address, order: Order, task: Task, to: AccountInfo | None
+    ) -> Sequence[Instruction]:
         if isinstance(order, LimitOrderAccount):
-            if task.kind == "refund":
-                return self._transactions.refund(address, order)
+            match task.kind:
+                case "refund":
+                    return self._transactions.refund(address, order)
+                case "dust":
+                    return self._transactions.dust(address, order, task.takes)
             return self._transactions.fill(address, order, task.takes, task.gives)
-        keys = DcaKeys(dca=address, user=order.user, input_mint=order.input_mint, output_mint=order.output_mint)
+        keys = _dca_keys(address, order)
         if task.kind == "end":
             return self._transactions.end(keys)
-        (account,) = await self._embedded.accounts([keys.users(DcaBalance.OUT)])
-        return self._transactions.cycle(keys, task.takes, task.gives, payout_of(keys, account is not None))
+        return self._transactions.cycle(keys, task.takes, task.gives, payout_of(keys, to is not None))
 
     def _signed(self, message: bytes) -> SignedTransaction:
         read = Message.from_bytes(message)
@@ -355,18 +357,26 @@ class Keeper:
         return SignedTransaction(wire, message, Signature(str(signatures[0])))
 
     async def _landed(self, signed: SignedTransaction, last_valid_height: int) -> ObservedOutcome:
-        """Sends it until it has an outcome."""
-        poll_ms, waited_ms = _POLL_MS, _RESEND_MS
-        while True:
-            if waited_ms >= _RESEND_MS:
-                waited_ms = 0
-                await self._landing.send(signed)
-            seen = await self._landing.outcome(signed.signature, last_valid_height)
-            if seen is not None:
-                return seen
+        """What becomes of what was sent. It is sent again while it has no outcome."""
+        poll_ms, waited_ms = _POLL_MS, 0
+        while (seen := await self._landing.outcome(signed.signature, last_valid_height)) is None:
             await asyncio.sleep(poll_ms / 1000)
             waited_ms += poll_ms
             poll_ms = min(2 * poll_ms, _POLL_MS_MAX)
+            if waited_ms >= _RESEND_MS:
+                waited_ms = 0
+                await self._landing.send(signed)
+        return seen
+
+    async def _told(self, address: Address, order: Order, task: Task, seen: ObservedOutcome) -> None:
+        match seen.outcome:
+            case TransactionOutcome.LANDED:
+                self._pauses.pop(address, None)
+                telemetry.landed(task.kind, address, seen.signature)
+            case TransactionOutcome.REJECTED:
+                await self._rejected(address, order, task, seen.error or "")
+            case TransactionOutcome.DEAD:
+                pass  # It is built again.
 
     async def _rejected(self, address: Address, order: Order, task: Task, error: str) -> None:
         """A race is lost where the order is another now; else something is wrong, and it pauses."""
@@ -377,16 +387,15 @@ class Keeper:
         if info is None or _read(info) != order:
             telemetry.race_lost(task.kind, address)
             return
-        failures = self._failures[address] = self._failures.get(address, 0) + 1
-        pause_ms = min(_PAUSE_MS << min(failures - 1, 10), _PAUSE_MS_MAX)
-        self._paused[address] = self._loop_ms() + pause_ms
-        asyncio.get_running_loop().call_later(pause_ms / 1000, self._again, address)
+        before = self._pauses.get(address)
+        failures = 0 if before is None else before.failures
+        self._pauses[address] = Pause(failures + 1, pause_end(failures, self._now()), error)
         telemetry.failed(task.kind, address, error)
 
-    def _again(self, address: Address) -> None:
-        if address in self._orders:
-            self._changed[address] = None
-            self._wake.set()
+
+def _dca_keys(address: Address, order: Order) -> DcaKeys:
+    assert isinstance(order, Dca), f"{address} has no cycles"
+    return DcaKeys(dca=address, user=order.user, input_mint=order.input_mint, output_mint=order.output_mint)
 
 
 def _read(info: AccountInfo) -> Order | None:

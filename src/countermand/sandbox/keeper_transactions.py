@@ -66,6 +66,10 @@ class KeeperTransactions:
         )
         return [*made, limit_order.cancel_order(cancel, self.keeper)]
 
+    def dust(self, address: Address, order: LimitOrderAccount, dollar: int) -> list[Instruction]:
+        """The return of an order that is worth less than `dollar` units of its input."""
+        return [limit_order_fills.cancel_dust_order(self.keeper, address, order, dollar)]
+
     def cycle(self, keys: DcaKeys, used: int, repaid: int, payout: Payout) -> list[Instruction]:
         mint = keys.output_mint
         pool_account = associated_token_address(self.pool, mint)

@@ -23,9 +23,19 @@ from countermand.orders.dca.model.order import State as DcaOrderState
 from countermand.orders.trigger.inspection import TriggerInspection
 from countermand.orders.trigger.model.order import Leg, OrderGroup
 from countermand.orders.trigger.model.order import State as TriggerState
+from countermand.sandbox.keeper import Keeper
+from countermand.sandbox.numbers import limit_in
 from countermand.sandbox.reading import SandboxRefused, refused_choice, shown
 from countermand.sandbox.waiting import KEEPER, book_waiting, dca_waiting, trigger_waiting
-from countermand.sandbox.wording import PriceOf, book_waits_for, dca_waits_for, ticks_text, trigger_waits_for
+from countermand.sandbox.wording import (
+    NO_KEEPER,
+    PriceOf,
+    book_waits_for,
+    chain_waits_for,
+    dca_waits_for,
+    ticks_text,
+    trigger_waits_for,
+)
 from countermand.solana.programs.limit_order import LimitOrderAccount as LimitOrder
 from countermand.values.identity import Address, OrderId
 from countermand.values.instant import Instant
@@ -46,9 +56,7 @@ STATES: Final[Mapping[str, Sequence[str]]] = {
 PARAMETERS: Final = ("family", "wallet", "state", "limit")
 LIMIT: Final = 50
 LIMIT_MAX: Final = 2_000
-_ON_CHAIN: Final = (
-    "a keeper to fill it, or its owner to cancel it; no keeper fills orders on the chain at this venue yet"
-)
+_BOOK_ID_DIGITS_MAX: Final = 18
 
 Shown = dict[str, Any]
 
@@ -82,15 +90,7 @@ def asked(parameters: Mapping[str, str]) -> OrdersAsked:
         if account is None and not is_address(owner):
             raise SandboxRefused(f"wallet: {shown(owner)!r} is no wallet in base58, and no Ethereum address")
         owner = account or owner
-    return OrdersAsked(family, owner, state, _limit(parameters.get("limit")))
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return LIMIT
-    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= LIMIT_MAX):
-        raise SandboxRefused(f"limit: {shown(text)!r} is no whole number from 1 to {LIMIT_MAX}")
-    return int(text)
+    return OrdersAsked(family, owner, state, limit_in(parameters.get("limit", str(LIMIT)), LIMIT_MAX))
 
 
 def is_address(text: str) -> bool:
@@ -98,6 +98,11 @@ def is_address(text: str) -> bool:
         return len(text) <= 44 and len(base58.b58decode(text)) == 32
     except ValueError:
         return False
+
+
+def is_book_id(name: str) -> bool:
+    """What may be the id of an order at tanX."""
+    return name.isascii() and name.isdigit() and len(name) <= _BOOK_ID_DIGITS_MAX
 
 
 class OrderInspector:
@@ -113,8 +118,10 @@ class OrderInspector:
         price_of: PriceOf,
         now: Callable[[], Instant],
         flaw: Callable[[UnsignedTransaction], Awaitable[str | None]],
+        keeper: Keeper | None,
     ) -> None:
         """`flaw`: why the chain would not take a transaction now; it may raise `Unavailable`."""
+        self._keeper = keeper
         self._trigger = trigger
         self._dca = dca
         self._book = book
@@ -126,11 +133,11 @@ class OrderInspector:
 
     async def order(self, name: str) -> Shown | None:
         """By its id, or by its account on the chain."""
-        if name.isascii() and name.isdigit() and len(name) <= 18:
+        if is_book_id(name):
             return await self._book_order(BookOrderId(int(name)))
         if is_address(name):
             found = await self._chain.order(Address(name))
-            return None if found is None else _chain_order(found)
+            return None if found is None else self._chain_order(found)
         try:
             uuid = str(UUID(name))
         except ValueError:
@@ -159,7 +166,7 @@ class OrderInspector:
         if wanted.state not in (None, ChainState.OPEN.value):
             return []
         owner = None if wanted.owner is None else Address(wanted.owner)
-        return [_chain_order(each) for each in (await self._chain.open_orders(ChainFamily(family), owner))[:limit]]
+        return [self._chain_order(each) for each in (await self._chain.open_orders(ChainFamily(family), owner))[:limit]]
 
     async def _trigger_order(self, order_id: OrderId) -> Shown | None:
         found = await self._trigger.order(order_id)
@@ -229,6 +236,29 @@ class OrderInspector:
         last = await self._book.last_trade(market.symbol)
         words, waiting = book_waits_for(order, market, last), book_waiting(order, market, last)
         return _book_order(order, market) | timeline | {"waitsFor": words, "waiting": waiting}
+
+    def _chain_order(self, order: ChainOrder) -> Shown:
+        head = {
+            "id": order.address,
+            "family": order.family.value,
+            "state": order.state.value,
+            "wallet": order.owner,
+            "inputMint": order.input_mint,
+            "outputMint": order.output_mint,
+        }
+        timeline = {"timeline": _timeline(order.timeline)} if order.timeline else {}
+        return head | _chain_terms(order) | timeline | self._of_keeper(order)
+
+    def _of_keeper(self, order: ChainOrder) -> Shown:
+        if order.state is not ChainState.OPEN:
+            return {"waitsFor": None, "waiting": None}
+        if self._keeper is None:
+            return {"waitsFor": NO_KEEPER, "waiting": KEEPER}
+        pause = self._keeper.pause_of(order.address)
+        if pause is None:
+            return {"waitsFor": chain_waits_for(None, self._now()), "waiting": KEEPER}
+        waiting = {"for": "pause", "until": pause.until, "reason": pause.reason}
+        return {"waitsFor": chain_waits_for((pause.until, pause.reason), self._now()), "waiting": waiting}
 
 
 def _timeline(entries: Sequence[TimelineEntry]) -> list[Shown]:
@@ -346,20 +376,6 @@ def _book_order(order: BookOrder, market: Market) -> Shown:
         "createdAt": order.created_at,
         "updatedAt": order.updated_at,
     }
-
-
-def _chain_order(order: ChainOrder) -> Shown:
-    head = {
-        "id": order.address,
-        "family": order.family.value,
-        "state": order.state.value,
-        "wallet": order.owner,
-        "inputMint": order.input_mint,
-        "outputMint": order.output_mint,
-    }
-    is_open = order.state is ChainState.OPEN
-    waits = {"waitsFor": _ON_CHAIN if is_open else None, "waiting": KEEPER if is_open else None}
-    return head | _chain_terms(order) | ({"timeline": _timeline(order.timeline)} if order.timeline else {}) | waits
 
 
 def _chain_terms(order: ChainOrder) -> Shown:

@@ -86,6 +86,16 @@ class SandboxPool:
             return SwapRefused(f"the pool has not enough of {output_token.mint}")
         return Quote(takes, before_fee, BaseUnits(receives))
 
+    def rate(self, input_token: Token, output_token: Token) -> tuple[int, int] | None:
+        """So many units of the output for so many of the input: no offer gives more. None: it offers nothing now."""
+        price, output_price = self.price_of(input_token.mint), self.price_of(output_token.mint)
+        liquidity = self.depth_of(input_token.mint)
+        if price is None or output_price is None or liquidity.max_input == BaseUnits(0):
+            return None
+        left = (BPS_ONE - liquidity.impact.bps) * (BPS_ONE - _fee_bps(input_token, output_token).bps)
+        given = price.picodollars * 10**output_token.decimals * left
+        return given, output_price.picodollars * 10**input_token.decimals * BPS_ONE**2
+
     def offer_for(self, output: BaseUnits, input_token: Token, output_token: Token) -> Quote | SwapRefused:
         """The least of the input for which it gives so much, as the swap program counts it."""
         price, output_price = self.price_of(input_token.mint), self.price_of(output_token.mint)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeVar
 
 import msgspec
@@ -12,10 +13,13 @@ from countermand.kernel.clock import ClockSetting, VenueClock
 from countermand.kernel.ids import Ids
 from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.orders.book.shard import BookShard
+from countermand.orders.chain.index import ChainIndex
+from countermand.orders.chain.shard import ChainIndexShard
 from countermand.orders.dca.shard import DcaShard
 from countermand.orders.dca.work import DcaOutbox
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.orders.trigger.work import TriggerOutbox
+from countermand.sandbox.changes import Changes
 from countermand.sandbox.faucet import Faucet
 from countermand.sandbox.faults import CrashPoint, FaultyChain, WorldFaults
 from countermand.sandbox.gateway_faults import GatewayFaults
@@ -30,6 +34,7 @@ from countermand.sandbox.wire import ChainWire, ClockWire, FaultsWire, SandboxWi
 from countermand.services.prices import Prices
 from countermand.services.token_incarnation import TokenIncarnation
 from countermand.services.tokens import Token, TokenRegistry
+from countermand.settings import SEED_MAX
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.genesis import Genesis
 from countermand.store.sandbox_postgres import PostgresSandboxStore, TokenRow
@@ -63,6 +68,7 @@ class SandboxDependencies:
     shard: TriggerShard
     dca: DcaShard
     book: BookShard
+    index: ChainIndex
     outboxes: tuple[TriggerOutbox, DcaOutbox]
     chain: EmbeddedChain
     faucet: Faucet
@@ -98,8 +104,7 @@ class Sandbox:
         self._deps = dependencies
         self.seed = seed
         self.names = TokenNames(dependencies.tokens)
-        self.one_at_a_time = asyncio.Lock()
-        """What replaces everything: a reset, a snapshot, a restore."""
+        self.changes = Changes()
         self.end_what_runs: list[Callable[[], None]] = []
         """What moves by itself ends before a reset, a restore, and with the venue."""
 
@@ -109,7 +114,7 @@ class Sandbox:
         cut_short = await self._deps.store.setting(_RESETTING)
         if cut_short is not None:
             _log.warning("a reset was cut short, and is completed")
-            await self._reset(_decoded(_RESETTING, cut_short, _SEED_DECODER))
+            await self._reset(_checked_seed(_RESETTING, _decoded(_RESETTING, cut_short, _SEED_DECODER)))
             return
         for mint, price in DEFAULT_PRICES.items():
             await self._begin_with(mint, price)
@@ -172,6 +177,8 @@ class Sandbox:
     async def set_liquidity(self, liquidity: Mapping[Mint, Liquidity]) -> None:
         """That of the named tokens; the others keep theirs."""
         self._deps.pool.liquidity.update(liquidity)
+        if self._deps.keeper is not None:
+            await self._deps.keeper.look_at(liquidity)
         await self._deps.markets.changed(liquidity)
 
     async def add_token(
@@ -212,7 +219,7 @@ class Sandbox:
         await self._deps.dca.run_due()
         await self._deps.book.run_due()
         if self._deps.keeper is not None:
-            self._deps.keeper.run_due()
+            await self._deps.keeper.run_due()
 
     async def settle(self, timeout_ms: int) -> Sequence[str]:
         """Waits until nothing is under way. Returns what still is when patience ends."""
@@ -228,6 +235,7 @@ class Sandbox:
         if not (self._is_idle() and self._deps.world.is_idle()):
             return False
         await self._deps.chain.settle()
+        await self._deps.index.caught_up()
         await asyncio.sleep(0)  # What was committed is told by the loop.
         return self._is_idle() and self._deps.book.is_settled()
 
@@ -267,12 +275,12 @@ class Sandbox:
         self._deps.pool.failures_due = faults.fail_swaps
         gateway.lose_answers = faults.lose_answers
         gateway.rate_limit = faults.rate_limit
-        self._set_strict(faults)
+        await self._set_strict(faults)
         if faults.expire_blockhashes:
             await self._deps.chain.expire_blockhashes()
             self._deps.invalidate()
 
-    def _set_strict(self, faults: FaultsWire) -> None:
+    async def _set_strict(self, faults: FaultsWire) -> None:
         """Those that are named already, stay as they are: what they remember goes on."""
         strict, wanted = self._deps.strict, faults.strict
         names = [each.value for each in Weakness if wanted is True or (wanted and each.value in wanted)]
@@ -281,13 +289,13 @@ class Sandbox:
         self._deps.faults.slow_landing_ms = SLOW_LANDING_MS if strict.has(Weakness.SLOW_LANDING) else 0
         held, self._deps.faults.holds_refunds = self._deps.faults.holds_refunds, strict.has(Weakness.NO_REFUNDS)
         if held and not self._deps.faults.holds_refunds and self._deps.keeper is not None:
-            self._deps.keeper.look_again()
+            await self._deps.keeper.release_refunds()
 
     # --- an empty venue again
 
     async def reset(self, seed: int | None) -> None:
         """Everything but the master seed and the snapshots is forgotten; epochs and slots go on rising."""
-        async with self.one_at_a_time:
+        async with self.changes.of_everything():
             await self._reset(seed)
 
     def end_all(self) -> None:
@@ -296,17 +304,25 @@ class Sandbox:
 
     async def _reset(self, seed: int | None) -> None:
         self.end_all()
+        await self._deps.prices.settled()
         await self.set_faults(FaultsWire(expire_tokens=True))
         self._deps.pool.liquidity.clear()
         # Orders, chain and settings are emptied one by one. After a crash in between, the next start goes on with it.
         await self._deps.store.set(_RESETTING, msgspec.json.encode(seed))
-        # No shard is written while all are emptied.
-        await self._deps.book.reload(
-            lambda: self._deps.dca.reload(lambda: self._deps.shard.reload(lambda: self._empty(seed)))
-        )
+        await self.while_nothing_is_written(lambda: self._empty(seed))
         self.seed = seed
         self._deps.ids.reseed(seed)
         await self.begin()
+
+    async def while_nothing_is_written(self, replace: Callable[[], Awaitable[None]]) -> None:
+        """All shards are loaded again after it."""
+        for shard in self.shards():
+            replace = partial(shard.reload, replace)
+        await replace()
+
+    def shards(self) -> tuple[TriggerShard, DcaShard, BookShard, ChainIndexShard]:
+        deps = self._deps
+        return deps.shard, deps.dca, deps.book, deps.index.shard
 
     async def _empty(self, seed: int | None) -> None:
         self._deps.world.forget()
@@ -333,13 +349,23 @@ async def stored_clock(store: PostgresSandboxStore) -> ClockSetting:
     setting = await _stored(store, CLOCK, _CLOCK_DECODER)
     if setting is None:
         return ClockSetting()
-    shown = VenueClock(setting).now()
-    check(_SETTINGS, CLOCK, that=0 <= shown <= LATEST, otherwise="its clock is before 1970 or after the year 9000")
+    clock = VenueClock(setting)
+    check(
+        _SETTINGS,
+        CLOCK,
+        that=clock.now() <= LATEST and not clock.behind_ms(),
+        otherwise="its clock is before 1970 or after the year 9000",
+    )
     return setting
 
 
 async def stored_seed(store: PostgresSandboxStore) -> int | None:
-    return await _stored(store, SEED, _SEED_DECODER)
+    return _checked_seed(SEED, await _stored(store, SEED, _SEED_DECODER))
+
+
+def _checked_seed(name: str, seed: int | None) -> int | None:
+    check(_SETTINGS, name, that=seed is None or 0 <= seed <= SEED_MAX, otherwise=f"its seed is not up to {SEED_MAX}")
+    return seed
 
 
 async def _stored(store: PostgresSandboxStore, name: str, decoder: msgspec.json.Decoder[T]) -> T | None:

@@ -15,8 +15,10 @@ from falcon.asgi import SSEvent
 
 from countermand.kernel.event_log import EventLog, Position, PositionAhead, PositionGone
 from countermand.kernel.ports import EventRow, Unavailable
-from countermand.orders.shards import BOOK_SHARD, DCA_SHARD, TRIGGER_SHARD
+from countermand.orders.chain.records import decode_chain_record
+from countermand.orders.shards import BOOK_SHARD, CHAIN_SHARD, DCA_SHARD, TRIGGER_SHARD
 from countermand.sandbox.bell import Bell
+from countermand.sandbox.numbers import limit_in
 from countermand.sandbox.price_history import PriceHistory
 from countermand.sandbox.reading import SandboxRefused, refused_choice, shown
 from countermand.sandbox.requests import RecordedRequest, RequestLog, summary
@@ -32,6 +34,7 @@ INCLUDED: Final = (ORDERS, REQUESTS, PRICES, SANDBOX)
 READERS_MAX: Final = 64
 LIMIT_MAX: Final = 1_000_000
 FAMILIES: Final = {TRIGGER_SHARD: "trigger", BOOK_SHARD: "book", DCA_SHARD: "dca"}
+"""By shard. Orders on the chain share one, and their events tell of which family they are."""
 _PAGE: Final = 256
 _RECENT: Final = 500
 _BREATH_S: Final = 0.05
@@ -75,9 +78,8 @@ def asked(parameters: Mapping[str, str], last_event_id: str | None) -> Asked:
         if name not in INCLUDED:
             raise refused_choice("include", name, INCLUDED)
     limit = parameters.get("limit")
-    if limit is not None and not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= LIMIT_MAX):
-        raise SandboxRefused(f"limit: {shown(limit)!r} is no whole number from 1 to {LIMIT_MAX}")
-    return Asked(last_event_id or parameters.get("from", "now"), include, None if limit is None else int(limit))
+    limit_max = None if limit is None else limit_in(limit, LIMIT_MAX)
+    return Asked(last_event_id or parameters.get("from", "now"), include, limit_max)
 
 
 @dataclass(slots=True)
@@ -243,8 +245,9 @@ def _before(log: EventLog) -> Position:
 
 def _event(shard: int, event: EventRow) -> EventWire:
     record = event.record
+    family = decode_chain_record(record.body).family if shard == CHAIN_SHARD else FAMILIES[shard]
     return EventWire(
-        FAMILIES[shard],
+        family,
         record.order_id or None,
         record.wallet or None,
         event.seq,

@@ -77,6 +77,17 @@ def _pause_words(group: OrderGroup, timeline: Sequence[TimelineEntry], now: Inst
     return f"{why}; next try in {seconds} s of the venue's clock, or when PUT /sandbox/prices sets its price"
 
 
+def chain_waits_for(pause: tuple[Instant, str] | None, now: Instant) -> str:
+    """An order on the chain that is open. `pause`: until when nothing is done for it, and why, if that is so."""
+    if pause is None:
+        return "a keeper to fill it, as the price and its time allow, or its owner to cancel it"
+    until, failure = pause
+    return f"its last fill failed ({failure}); next try in {_seconds(until, now)} s of the venue's clock"
+
+
+NO_KEEPER: Final = "its owner to cancel it, or anybody to fill it: this sandbox runs with --no-keeper"
+
+
 def failure_of(timeline: Sequence[TimelineEntry]) -> str | None:
     """Why the newest fill failed, if one did."""
     return next((entry.reason for entry in reversed(timeline) if entry.event == _FAILED), None)

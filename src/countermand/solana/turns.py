@@ -34,6 +34,11 @@ class Turns:
             if self._waiting:  # Even if no task runs now.
                 self._turn_soon()
 
+    async def leisure(self) -> None:
+        """Returns in a turn in which nothing else waits for work: for what must never come before others."""
+        while self._waiting or self._worked_ns >= self._budget_ns:
+            await self._next.wait()
+
     @contextmanager
     def work(self) -> Iterator[None]:
         self._turn_soon()

@@ -7,6 +7,7 @@ import asyncpg
 
 from countermand.kernel.ports import Epoch, EventRecord, EventRow, JournalRow
 from countermand.orders.book.rows import BookBalanceRow, BookOrderRow, BookTradeRow
+from countermand.orders.chain.rows import ChainCursorRow, ChainOrderRow, ChainTradeRow
 from countermand.orders.dca.ports import OrderRow as DcaOrderRow
 from countermand.orders.trigger.ports import OrderRow, WatermarkRow
 from countermand.store.connections import Connection, asking
@@ -40,6 +41,14 @@ FROM book_trades WHERE shard = $1 ORDER BY id
 _BOOK_BALANCES: Final = """
 SELECT account, currency, available::text, locked::text FROM book_balances WHERE shard = $1 ORDER BY account, currency
 """
+_ONCHAIN_ORDERS: Final = """
+SELECT address, opened_by, family, owner, live, input_mint, output_mint, created_at, updated_at, body
+FROM onchain_orders WHERE shard = $1 ORDER BY address, opened_by
+"""
+_ONCHAIN_TRADES: Final = """
+SELECT address, opened_by, n, failed, body FROM onchain_trades WHERE shard = $1 ORDER BY address, opened_by, n
+"""
+_ONCHAIN_CURSORS: Final = "SELECT program, body FROM onchain_cursors WHERE shard = $1 ORDER BY program"
 _NONCE_MAX: Final = """
 SELECT greatest(
     0, (SELECT max(nonce) FROM book_orders WHERE shard = $1), (SELECT max(nonce) FROM book_drafts WHERE shard = $1)
@@ -111,6 +120,21 @@ class Snapshot:
                 _BOOK_BALANCES, shard, prefetch=_ROWS_AT_A_TIME
             ):
                 yield BookBalanceRow(account, currency, int(available), int(locked))
+
+    async def onchain_orders(self, shard: int) -> AsyncIterator[ChainOrderRow]:
+        with asking():
+            async for row in self.connection.cursor(_ONCHAIN_ORDERS, shard, prefetch=_ROWS_AT_A_TIME):
+                yield ChainOrderRow(**row)
+
+    async def onchain_trades(self, shard: int) -> AsyncIterator[ChainTradeRow]:
+        with asking():
+            async for row in self.connection.cursor(_ONCHAIN_TRADES, shard, prefetch=_ROWS_AT_A_TIME):
+                yield ChainTradeRow(**row)
+
+    async def onchain_cursors(self, shard: int) -> AsyncIterator[ChainCursorRow]:
+        with asking():
+            async for row in self.connection.cursor(_ONCHAIN_CURSORS, shard, prefetch=_ROWS_AT_A_TIME):
+                yield ChainCursorRow(**row)
 
     async def watermarks(self, shard: int) -> Sequence[WatermarkRow]:
         with asking():

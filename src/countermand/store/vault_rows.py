@@ -1,10 +1,10 @@
 """How orders in vaults and their deposits are written, see `store.writer.FamilyStatements`."""
 
-from collections.abc import Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from countermand.orders.vaults.ports import CraftRow, VaultOrderRow
+from countermand.store.rows_inserted import as_columns, inserted
 from countermand.store.writer import FIRST_PARAMETER, FamilyStatements
 
 _SHARED: Final = {
@@ -42,24 +42,13 @@ def vault_family(prefix: str, instant: str) -> FamilyStatements:
     columns = {**_SHARED, instant: "bigint"}
     changed = ", ".join(f"{name} = excluded.{name}" for name in columns if name != "id")
     parts = {
-        "order_rows": f"{_insert(orders, columns, FIRST_PARAMETER)} ON CONFLICT (id) DO UPDATE SET {changed}",
-        "craft_rows": f"{_insert(crafts, _CRAFT, FIRST_PARAMETER + len(columns))} ON CONFLICT (request_id) DO NOTHING",
+        "order_rows": f"{inserted(orders, columns, FIRST_PARAMETER)} ON CONFLICT (id) DO UPDATE SET {changed}",
+        "craft_rows": f"{inserted(crafts, _CRAFT, FIRST_PARAMETER + len(columns))} ON CONFLICT (request_id) DO NOTHING",
     }
-    of_order, of_craft = [attrgetter(name) for name in columns], [attrgetter(name) for name in _CRAFT]
+    of_orders, of_crafts = as_columns(columns), as_columns(_CRAFT)
 
     def arguments(rows: VaultRows) -> tuple[Any, ...]:
-        return (
-            *(list(map(of, rows.orders)) for of in of_order),
-            *(list(map(of, rows.crafts)) for of in of_craft),
-        )
+        return (*of_orders(rows.orders), *of_crafts(rows.crafts))
 
     resets = (f"DELETE FROM {orders} WHERE shard = $1", f"DELETE FROM {crafts} WHERE shard = $1")  # noqa: S608
     return FamilyStatements(parts, resets, arguments)
-
-
-def _insert(table: str, columns: Mapping[str, str], first: int) -> str:
-    arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(columns.values(), first))
-    return f"""
-INSERT INTO {table} (shard, {", ".join(columns)})
-SELECT fence.shard, added.* FROM fence CROSS JOIN unnest({arrays}) AS added
-"""  # noqa: S608

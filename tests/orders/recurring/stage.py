@@ -39,6 +39,7 @@ from countermand.solana.tokens import TOKEN_2022_PROGRAM
 from countermand.values.identity import Mint
 from countermand.values.instant import Instant
 from countermand.values.quantities import UsdPrice
+from countermand_simulator.untold import NothingTold
 
 SOL = "So11111111111111111111111111111111111111112"
 USDC = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
@@ -208,6 +209,7 @@ class Stage:
             self.chain,
             self.chain,
             blocks if units is None else FixedBudget(self.chain, units),
+            NothingTold(),
             self.clock,
             self._price_of,
         )

@@ -12,7 +12,7 @@ from solders.keypair import Keypair
 from solders.message import Message
 
 from countermand.orders.recurring.model.decide import RecurringRefusal, RecurringRefused
-from countermand.orders.recurring.model.order import OpenRecurringOrder, RecurringTerms
+from countermand.orders.recurring.model.order import RecurringOrder, RecurringTerms
 from countermand.orders.recurring.service import RecurringService
 from countermand.services.transactions.blockhashes import RecentBlockhash
 from countermand.services.transactions.builder import TransactionBuilder
@@ -32,6 +32,7 @@ from countermand.solana.tokens import (
 from countermand.values.identity import Address, Mint, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits, UsdPrice
+from countermand_simulator.untold import NothingTold
 from tests.gifts import faucet_of
 from tests.orders.recurring.stage import JUP, SOL, USDC, Drawer, signed
 from tests.solana.chain_support import GENESIS, ManualClock, open_chain, transaction_of
@@ -81,7 +82,7 @@ class House:
         (account,) = await self.chain.accounts([self.wallet])
         return 0 if account is None else account.lamports
 
-    async def lists(self) -> tuple[OpenRecurringOrder, ...]:
+    async def lists(self) -> tuple[RecurringOrder, ...]:
         return (await self.orders.open_orders(self.wallet, 1)).orders
 
     async def executes(self, built: Build | RecurringRefused) -> Execution:
@@ -113,7 +114,7 @@ def orders_over(chain: EmbeddedChain, clock: ManualClock, drawer: Drawer) -> Rec
     prices = {Mint(SOL): UsdPrice(150 * DOLLAR), Mint(USDC): UsdPrice(DOLLAR)}
     builds = ClientTransactions(drawer, ChainLanding(chain), clocks, 1_000)
     blocks = TransactionBuilder(chain, chain, RecentBlockhash(chain, clocks.wall_ms), 200_000)
-    return RecurringService(builds, chain, chain, blocks, clocks, prices.get)
+    return RecurringService(builds, chain, chain, blocks, NothingTold(), clocks, prices.get)
 
 
 @pytest_asyncio.fixture
@@ -130,7 +131,7 @@ async def test_an_order_is_opened_listed_and_closed(house: House) -> None:
     order = await house.opens(house.terms())
     assert await house.holds(USDC) == 896_000_000
     (listed,) = await house.lists()
-    assert listed == OpenRecurringOrder(
+    assert listed == RecurringOrder(
         order=order,
         wallet=house.wallet,
         input_mint=Mint(USDC),
@@ -147,6 +148,7 @@ async def test_an_order_is_opened_listed_and_closed(house: House) -> None:
         out_max=BaseUnits(0),
         interval_s=DAY_S,
         created_at_s=house.clock.now_ms() // 1000,
+        updated_at_s=house.clock.now_ms() // 1000,
         opened_by=listed.opened_by,
     )
     assert listed.opened_by is not None

@@ -56,13 +56,6 @@ ANSWERS: Final = (
     KnownAnswer(200, "custom program error code: {code}", "execute, as `error` of a `Failed`", ours("as Trigger v1")),
     KnownAnswer(500, "unable to confirm transaction", "execute", ours("as documented for Trigger v1")),
     KnownAnswer(500, "transaction cannot be paid for: {why}", "execute", OURS),
-    KnownAnswer(
-        501,
-        "the history of recurring orders is not served yet; on /rpc, getSignaturesForAddress of an order tells "
-        "its past",
-        "getRecurringOrders",
-        OURS,
-    ),
     KnownAnswer(500, "Internal server error", "all", documented(_API)),
     KnownAnswer(503, "Service temporarily unavailable. Please retry.", "all", OURS),
     KnownAnswer(503, "The outcome of this request is unknown. Please repeat the same request.", "all", OURS),

@@ -67,9 +67,11 @@ _OPERATIONS: Final = (
         f"{ROOT}/getRecurringOrders",
         "The orders of a wallet, the newest first, ten to a page",
         {
-            200: ("Named as asked: `time`, or `all`", {"anyOf": [wire.TimeOrdersAnswer, wire.AllOrdersAnswer]}),
+            200: (
+                "Named as asked: `time`, `price` or `all`",
+                {"anyOf": [wire.TimeOrdersAnswer, wire.PriceOrdersAnswer, wire.AllOrdersAnswer]},
+            ),
             400: ("Invalid", wire.ErrorAnswer),
-            501: ("Only active orders are known", wire.ErrorAnswer),
             503: (_UNAVAILABLE, wire.ErrorAnswer),
         },
         query(wire.OrdersParams, {"user": WALLET, "recurringType": "time", "orderStatus": "active"}),

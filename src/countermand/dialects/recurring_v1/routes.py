@@ -52,7 +52,13 @@ class Orders(Protocol):
 
     async def execute(self, transaction: str, request_id: RequestId | None) -> Execution: ...
 
-    async def open_orders(self, wallet: Wallet, page: int, mint: Mint | None = None) -> OrderPage: ...
+    async def open_orders(
+        self, wallet: Wallet, page: int, mint: Mint | None = None, *, with_failed: bool = False
+    ) -> OrderPage: ...
+
+    async def history(
+        self, wallet: Wallet, page: int, mint: Mint | None = None, *, with_failed: bool = False
+    ) -> OrderPage: ...
 
 
 class CreateResource:
@@ -106,8 +112,11 @@ class OrdersResource:
     async def on_get(self, req: Request) -> Answer:
         query = _ORDERS.read(req.params)
         number = translate.into_page(query)
+        if query.recurring_type == "price":
+            return Answer(encode(translate.no_price_orders(query, number)))
         mint = Mint(query.mint) if isinstance(query.mint, str) else None
-        page = await self._orders.open_orders(Wallet(query.user), number, mint)
+        listed = self._orders.open_orders if query.order_status == "active" else self._orders.history
+        page = await listed(Wallet(query.user), number, mint, with_failed=query.include_failed_tx == "true")
         return Answer(encode(translate.from_page(query, number, page)))
 
 

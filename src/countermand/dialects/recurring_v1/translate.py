@@ -19,19 +19,18 @@ from countermand.dialects.recurring_v1.wire import (
     OlderBuiltAnswer,
     OrderRow,
     OrdersParams,
+    PriceOrdersAnswer,
     TimeOrdersAnswer,
     TypedOrderRow,
 )
+from countermand.dialects.recurring_v1.wire import Trade as TradeRow
 from countermand.json_numbers import whole_number
-from countermand.orders.recurring.model.order import OpenRecurringOrder, OrderPage, RecurringTerms
+from countermand.orders.chain.model.order import Trade
+from countermand.orders.recurring.model.order import OrderPage, RecurringOrder, RecurringTerms
 from countermand.services.transactions.client_transactions import Build
 from countermand.values.identity import Address, Mint, RequestId, Wallet
 from countermand.values.quantities import BaseUnits, decimal_text
 
-NO_HISTORY: Final = RecurringDeclined(
-    "the history of recurring orders is not served yet; on /rpc, getSignaturesForAddress of an order tells its past",
-    status=501,
-)
 _PAGE_DIGITS_MAX: Final = 9
 _SIGNATURE_BYTES: Final = 64
 
@@ -87,17 +86,13 @@ def from_build(build: Build, form: Form) -> BuiltAnswer | OlderBuiltAnswer:
 
 def into_page(query: OrdersParams) -> int:
     """Checks all of the query. The page, counted from 1."""
-    kind = variant("recurringType", query.recurring_type, "time", "price", "all")
-    status = variant("orderStatus", query.order_status, "active", "history")
+    variant("recurringType", query.recurring_type, "time", "price", "all")
+    variant("orderStatus", query.order_status, "active", "history")
     public_key("user", query.user)
     if not isinstance(query.mint, UnsetType):
         public_key("mint", query.mint)
     if not isinstance(query.include_failed_tx, UnsetType):
         variant("includeFailedTx", query.include_failed_tx, "true", "false")
-    if kind == "price":
-        raise RecurringDeclined(PRICE_BASED)
-    if status == "history":
-        raise NO_HISTORY
     return 1 if isinstance(query.page, UnsetType) else _page(query.page)
 
 
@@ -107,6 +102,11 @@ def _page(text: str) -> int:
     if page < 1:
         raise RecurringDeclined("page: invalid value: expected an integer of at least 1")
     return page
+
+
+def no_price_orders(query: OrdersParams, number: int) -> PriceOrdersAnswer:
+    """There are none: their program's layout is not known."""
+    return PriceOrdersAnswer(user=query.user, order_status=query.order_status, total_pages=0, page=number)
 
 
 def from_page(query: OrdersParams, number: int, page: OrderPage) -> TimeOrdersAnswer | AllOrdersAnswer:
@@ -124,14 +124,13 @@ def from_page(query: OrdersParams, number: int, page: OrderPage) -> TimeOrdersAn
     )
 
 
-def from_order(order: OpenRecurringOrder) -> OrderRow:
+def from_order(order: RecurringOrder) -> OrderRow:
     def sold(amount: BaseUnits) -> str:
         return decimal_text(amount.units, order.input_decimals)
 
     def bought(amount: BaseUnits) -> str:
         return decimal_text(amount.units, order.output_decimals)
 
-    created_at = _iso(order.created_at_s)
     return OrderRow(
         user_pubkey=order.wallet,
         order_key=order.order,
@@ -155,8 +154,31 @@ def from_order(order: OpenRecurringOrder) -> OrderRow:
         raw_in_used=str(order.used.units),
         raw_out_received=str(order.received.units),
         open_tx=order.opened_by or "",
-        created_at=created_at,
-        updated_at=created_at,  # The account does not say when it changed; the published row does not either.
+        close_tx=order.closed_by or "",
+        user_closed=order.user_closed,
+        created_at=_iso(order.created_at_s),
+        updated_at=_iso(order.updated_at_s),
+        trades=tuple(_trade(order, trade) for trade in order.trades),
+    )
+
+
+def _trade(order: RecurringOrder, trade: Trade) -> TradeRow:
+    """`output_amount` is without the fee. A fill that failed has no amounts."""
+    return TradeRow(
+        order_key=order.order,
+        keeper=trade.keeper,
+        input_mint=order.input_mint,
+        output_mint=order.output_mint,
+        input_amount=decimal_text(trade.given, order.input_decimals),
+        output_amount=decimal_text(trade.received, order.output_decimals),
+        raw_input_amount=str(trade.given),
+        raw_output_amount=str(trade.received),
+        fee_mint=trade.fee_mint or "",
+        fee_amount=decimal_text(trade.fee, order.output_decimals),
+        raw_fee_amount=str(trade.fee),
+        tx_id=trade.signature,
+        confirmed_at=_iso(trade.at_s),
+        action="Fill",
     )
 
 

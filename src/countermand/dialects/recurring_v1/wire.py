@@ -118,6 +118,24 @@ class OlderErrorAnswer(Shape, frozen=True, kw_only=True):
     status: str
 
 
+class Trade(Shape, frozen=True, kw_only=True):
+    order_key: str
+    keeper: str
+    input_mint: str
+    output_mint: str
+    input_amount: str
+    output_amount: str
+    raw_input_amount: str
+    raw_output_amount: str
+    fee_mint: str
+    fee_amount: str
+    raw_fee_amount: str
+    tx_id: str
+    confirmed_at: str
+    action: str
+    product_meta: None = None
+
+
 class OrderRow(Shape, frozen=True, kw_only=True):
     """Amounts are decimal text: of whole tokens, and of base units where the name begins with `raw`."""
 
@@ -147,7 +165,7 @@ class OrderRow(Shape, frozen=True, kw_only=True):
     user_closed: bool = False
     created_at: str
     updated_at: str
-    trades: list[Any] = []
+    trades: tuple[Trade, ...]
 
 
 class TypedOrderRow(OrderRow, frozen=True, kw_only=True):
@@ -158,6 +176,14 @@ class TimeOrdersAnswer(Shape, frozen=True, kw_only=True):
     user: str
     order_status: str
     time: tuple[OrderRow, ...]
+    total_pages: int
+    page: int
+
+
+class PriceOrdersAnswer(Shape, frozen=True, kw_only=True):
+    user: str
+    order_status: str
+    price: list[Any] = []
     total_pages: int
     page: int
 

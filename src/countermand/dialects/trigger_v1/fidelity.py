@@ -52,8 +52,10 @@ SHAPES: Final[Mapping[str, Source]] = MappingProxyType(
         "/trigger/v1/executeOrder": documented("the setup page, 2025-03"),
         "/trigger/v1/cancelOrder": documented(_V1),
         "/trigger/v1/cancelOrders": documented("`transactions`; `txs` is the seed's page"),
-        "/trigger/v1/openOrders": documented("the seed's page names it; the shape is that of limit/v2"),
-        "/trigger/v1/orderHistory": documented("2025-03; always empty here"),
+        "/trigger/v1/openOrders": documented(
+            "the seed's page names it; the shape is that of limit/v2, or with `responseV2` that of 2025-03"
+        ),
+        "/trigger/v1/orderHistory": documented("2025-03"),
         "/trigger/v1/getTriggerOrders": observed("rows as captured in 2025-03; `slippageBps` from the OpenAPI"),
         "/limit/v2/createOrder": documented(_OLD),
         "/limit/v2/execute": documented("by the migration text: as Trigger v1"),
@@ -61,7 +63,7 @@ SHAPES: Final[Mapping[str, Source]] = MappingProxyType(
         "/limit/v2/cancelOrder": ours("only cancelOrders is documented"),
         "/limit/v2/cancelOrders": documented("the seed's page"),
         "/limit/v2/openOrders": documented(_OLD),
-        "/limit/v2/orderHistory": documented("2024-10; always empty here"),
+        "/limit/v2/orderHistory": documented("2024-10"),
         "/limit/v2/getTriggerOrders": ours("documented below /trigger/v1"),
     }
 )

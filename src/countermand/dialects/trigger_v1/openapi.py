@@ -26,6 +26,7 @@ _LISTS: Final = {"wallet": WALLET, "page": 1}
 
 _CREATED: Final = {Root.TRIGGER: wire.CreatedAnswer, Root.LIMIT: wire.LimitCreatedAnswer}
 _MANY: Final = {Root.TRIGGER: wire.CancellingManyAnswer, Root.LIMIT: wire.LimitCancellingManyAnswer}
+_HISTORIES: Final = {Root.TRIGGER: wire.OrdersPage, Root.LIMIT: wire.LimitHistoryAnswer}
 _ONE: Final = {
     Root.TRIGGER: {"oneOf": [wire.CancellingAnswer, wire.CancellingManyAnswer]},
     Root.LIMIT: {"oneOf": [wire.LimitCancellingAnswer, wire.LimitCancellingManyAnswer]},
@@ -75,14 +76,14 @@ def _operations(root: Root) -> Iterator[Operation]:
         "get",
         f"{root.value}/openOrders",
         "The orders on the chain",
-        _responses(list[wire.OpenOrderRow]),
-        query(wire.OrdersParams, _LISTS),
+        _responses({"oneOf": [list[wire.OpenOrderRow], wire.OrdersPage]}),
+        query(wire.OpenOrdersParams, _LISTS),
     )
     yield Operation(
         "get",
         f"{root.value}/orderHistory",
         "Orders that are over",
-        _responses(wire.HistoryAnswer),
+        _responses(_HISTORIES[root]),
         query(wire.OrdersParams, _LISTS),
     )
     yield Operation(

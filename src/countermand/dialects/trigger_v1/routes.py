@@ -23,16 +23,22 @@ from countermand.dialects.trigger_v1.wire import (
     CreateRequest,
     ExecutedAnswer,
     ExecuteRequest,
-    HistoryAnswer,
+    FlatOrderRow,
     LimitCancellingAnswer,
     LimitCancellingManyAnswer,
     LimitCreatedAnswer,
+    LimitHistoryAnswer,
+    LimitOrderRow,
+    OpenOrdersParams,
     OrderRow,
+    OrdersPage,
     OrdersParams,
     TriggerOrdersAnswer,
     TriggerOrdersParams,
 )
 from countermand.kernel.ports import Clock, Unavailable
+from countermand.orders.chain.model.order import ChainFamily
+from countermand.orders.chain.ports import ChainHistoryQuery, Histories
 from countermand.orders.limit.model.cancelling import chosen
 from countermand.orders.limit.model.order import LimitTerms, OpenLimitOrder, Unsigned
 from countermand.orders.limit.model.refusals import LimitRefused
@@ -51,6 +57,7 @@ _CREATE: Final = BodyReader(CreateRequest, INVALID_CREATE)
 _CANCEL: Final = BodyReader(CancelRequest, INVALID_CANCEL)
 _EXECUTE: Final = BodyReader(ExecuteRequest, lambda cause: failed(400, "invalid transaction", cause=cause))
 _ORDERS: Final = QueryReader(OrdersParams, _INVALID_READ)
+_OPEN_ORDERS: Final = QueryReader(OpenOrdersParams, _INVALID_READ)
 _TRIGGER_ORDERS: Final = QueryReader(TriggerOrdersParams, _INVALID_READ)
 
 _NO_ORDERS: Final = error(400, "no matching orders found")
@@ -92,6 +99,7 @@ class TriggerV1Context:
 
     orders: ClientTransactions
     limits: LimitOrders
+    index: Histories
     tokens: Tokens
     price_of: Callable[[Mint], UsdPrice | None]
     clock: Clock
@@ -212,11 +220,13 @@ class OpenOrdersResource:
 
     @RESPONDER.answers
     async def on_get(self, req: Request) -> Answer:
-        asked = _ORDERS.read(req.params)
-        found = await self._context.limits.open_orders(
-            _wallet(asked), _mint("inputMint", asked.input_mint), _mint("outputMint", asked.output_mint)
-        )
-        return Answer(await _array_of(chosen(found, None)))
+        asked = _OPEN_ORDERS.read(req.params)
+        mints = _mint("inputMint", asked.input_mint), _mint("outputMint", asked.output_mint)
+        found = chosen(await self._context.limits.open_orders(_wallet(asked), *mints), None)
+        if asked.response_v2 in ("0", "false"):
+            return Answer(await _array_of(found))
+        rows = await _open_page(self._context, found, asked.page)
+        return Answer(encode(_page(rows, len(found), asked.page)))
 
 
 class TriggerOrdersResource:
@@ -225,38 +235,93 @@ class TriggerOrdersResource:
 
     @RESPONDER.answers
     async def on_get(self, req: Request) -> Answer:
-        """Closed orders are not known yet: their page is empty."""
         asked = _TRIGGER_ORDERS.read(req.params)
         user = Wallet(public_key("user", asked.user, _INVALID_READ))
         mints = _mint("inputMint", asked.input_mint), _mint("outputMint", asked.output_mint)
-        active = asked.order_status == "active"
-        newest_first = chosen(await self._context.limits.open_orders(user, *mints), None)[::-1] if active else []
-        start = (asked.page - 1) * ROWS_OF_A_PAGE
+        with_failed = asked.include_failed_tx == "true"
+        if asked.order_status == "active":
+            found = chosen(await self._context.limits.open_orders(user, *mints), None)
+            total, rows = len(found), await _open_page(self._context, found, asked.page, with_failed=with_failed)
+        else:
+            total, rows = await _history_page(self._context, user, mints, asked.page, with_failed=with_failed)
         answer = TriggerOrdersAnswer(
             user=user,
             order_status=asked.order_status,
-            orders=await self._rows(newest_first[start : start + ROWS_OF_A_PAGE]),
-            total_pages=-(-len(newest_first) // ROWS_OF_A_PAGE),
+            orders=tuple(rows),
+            total_pages=_pages(total),
             page=asked.page,
         )
         return Answer(encode(answer))
 
-    async def _rows(self, orders: Sequence[OpenLimitOrder]) -> tuple[OrderRow, ...]:
-        limits = self._context.limits
-        decimals = await limits.decimals_of([mint for each in orders for mint in (each.input_mint, each.output_mint)])
-        return tuple([translate.into_row(order, decimals, await limits.opened_by(order) or "") for order in orders])
-
 
 class HistoryResource:
-    def __init__(self, context: TriggerV1Context) -> None:
+    def __init__(self, context: TriggerV1Context, root: Root) -> None:
         self._context = context
+        self._root = root
 
     @RESPONDER.answers
     async def on_get(self, req: Request) -> Answer:
-        """Closed orders are not known yet: the page is empty."""
         asked = _ORDERS.read(req.params)
-        _wallet(asked)
-        return Answer(encode(HistoryAnswer(has_more_data=False, page=asked.page)))
+        mints = _mint("inputMint", asked.input_mint), _mint("outputMint", asked.output_mint)
+        total, rows = await _history_page(self._context, _wallet(asked), mints, asked.page)
+        page = _page(rows, total, asked.page)
+        if self._root is Root.TRIGGER:
+            return Answer(encode(page))
+        older = tuple(translate.narrowed(row, LimitOrderRow) for row in rows)
+        return Answer(encode(LimitHistoryAnswer(orders=older, has_more_data=page.has_more_data, page=asked.page)))
+
+
+async def _open_page(
+    context: TriggerV1Context, oldest_first: Sequence[OpenLimitOrder], page: int, *, with_failed: bool = False
+) -> list[OrderRow]:
+    """The newest first. What the index does not know, since it began later, the chain may."""
+    start = (page - 1) * ROWS_OF_A_PAGE
+    orders = oldest_first[::-1][start : start + ROWS_OF_A_PAGE]
+    told = await context.index.open_at([order.address for order in orders], with_failed=with_failed)
+    decimals = await context.limits.decimals_of(
+        [mint for each in orders for mint in (each.input_mint, each.output_mint)]
+    )
+    rows: list[OrderRow] = []
+    for order in orders:
+        known = told.get(order.address)
+        opened_by = await context.limits.opened_by(order) if known is None else None
+        rows.append(translate.from_open(order, decimals, known, opened_by or ""))
+    return rows
+
+
+async def _history_page(
+    context: TriggerV1Context,
+    owner: Wallet,
+    mints: tuple[Mint | None, Mint | None],
+    page: int,
+    *,
+    with_failed: bool = False,
+) -> tuple[int, list[OrderRow]]:
+    """How many there are, and those of the page, the ones that ended last first."""
+    query = ChainHistoryQuery(
+        owner=owner,
+        family=ChainFamily.LIMIT,
+        input_mint=mints[0],
+        output_mint=mints[1],
+        with_failed=with_failed,
+        limit=ROWS_OF_A_PAGE,
+        offset=(page - 1) * ROWS_OF_A_PAGE,
+    )
+    found = await context.index.history(query)
+    orders = [each.order for each in found.orders]
+    decimals = await context.limits.decimals_of(
+        [mint for each in orders for mint in (each.input_mint, each.output_mint)]
+    )
+    return found.total, [translate.from_ended(each, decimals) for each in found.orders]
+
+
+def _pages(total: int) -> int:
+    return -(-total // ROWS_OF_A_PAGE)
+
+
+def _page(rows: Sequence[OrderRow], total: int, page: int) -> OrdersPage:
+    flat = tuple(translate.narrowed(row, FlatOrderRow) for row in rows)
+    return OrdersPage(orders=flat, total_pages=_pages(total), page=page, has_more_data=page < _pages(total))
 
 
 async def _array_of(orders: Sequence[OpenLimitOrder]) -> bytes:
@@ -292,7 +357,7 @@ def resources(context: TriggerV1Context) -> list[tuple[str, object]]:
             ("cancelOrder", CancelResource(context, root, one=True)),
             ("cancelOrders", CancelResource(context, root, one=False)),
             ("openOrders", OpenOrdersResource(context)),
-            ("orderHistory", HistoryResource(context)),
+            ("orderHistory", HistoryResource(context, root)),
             ("getTriggerOrders", TriggerOrdersResource(context)),
         ):
             mounted.append((f"{root.value}/{name}", resource))

@@ -3,13 +3,25 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
 from countermand.answering import Declined
 from countermand.dialects.trigger_v1.envelope import error
 from countermand.dialects.trigger_v1.reading import Complaint, complains, is_public_key, number, public_key
-from countermand.dialects.trigger_v1.wire import CancelRequest, CreateRequest, OpenOrderRow, OrderAccount, OrderRow
+from countermand.dialects.trigger_v1.wire import (
+    CancelRequest,
+    CreateRequest,
+    FlatOrderRow,
+    LimitOrderRow,
+    OpenOrderRow,
+    OrderAccount,
+    OrderRow,
+    Status,
+)
+from countermand.dialects.trigger_v1.wire import Trade as TradeRow
+from countermand.orders.chain.model.order import ChainOrderState, IndexedLimitOrder, Trade
+from countermand.orders.chain.ports import Traded
 from countermand.orders.limit.model.order import LimitTerms, OpenLimitOrder
 from countermand.orders.limit.model.worth import USD_MIN, too_little
 from countermand.values.identity import Address, Mint, RequestId, Wallet
@@ -20,6 +32,8 @@ from countermand.values.tokens import Tokens
 AUTO: Final = "auto"
 LIMIT_PROGRAM: Final = "j1o2qRpjcyUwEvwtcfhEQefh773ZgjxcVRry7LDqg5X"
 I64_MAX: Final = 2**63 - 1
+
+R = TypeVar("R", FlatOrderRow, LimitOrderRow)
 SECONDS_MAX: Final = 253_402_300_799
 """The end of the year 9999. A time in milliseconds by mistake is beyond it."""
 
@@ -112,36 +126,128 @@ def from_open_order(order: OpenLimitOrder) -> OpenOrderRow:
         output_token_program=order.output_program,
         fee_bps=order.fee_bps,
         bump=order.bump,
+        slippage_bps=order.slippage_bps,
     )
     return OpenOrderRow(account=account, public_key=order.address)
 
 
-def into_row(order: OpenLimitOrder, decimals: Mapping[Mint, int], open_tx: str) -> OrderRow:
-    """An open order as `getTriggerOrders` shows it. `open_tx` is empty if it is not known."""
-    sold, bought = decimals.get(order.input_mint, 0), decimals.get(order.output_mint, 0)
-    return OrderRow(
+def from_open(order: OpenLimitOrder, decimals: Mapping[Mint, int], told: Traded | None, open_tx: str) -> OrderRow:
+    """An open order by page. `told`: what the index knows of it; if nothing, `open_tx` may still be known."""
+    return _row(
+        decimals,
         user_pubkey=order.maker,
         order_key=order.address,
         input_mint=order.input_mint,
         output_mint=order.output_mint,
-        making_amount=decimal_text(order.original_making.units, sold),
-        taking_amount=decimal_text(order.original_taking.units, bought),
-        remaining_making_amount=decimal_text(order.making.units, sold),
-        remaining_taking_amount=decimal_text(order.taking.units, bought),
-        raw_making_amount=str(order.original_making.units),
-        raw_taking_amount=str(order.original_taking.units),
-        raw_remaining_making_amount=str(order.making.units),
-        raw_remaining_taking_amount=str(order.taking.units),
-        slippage_bps=str(order.slippage_bps),
-        expired_at=None if order.expires_at_s is None else iso(order.expires_at_s),
-        created_at=iso(order.created_at_s),
-        updated_at=iso(order.updated_at_s),
+        making=order.original_making.units,
+        taking=order.original_taking.units,
+        remaining_making=order.making.units,
+        remaining_taking=order.taking.units,
+        slippage_bps=order.slippage_bps,
+        expires_at_s=order.expires_at_s,
+        created_at_s=order.created_at_s,
+        updated_at_s=order.updated_at_s,
         status="Open",
-        open_tx=open_tx,
+        open_tx=open_tx if told is None else told.order.opened_by,
         close_tx="",
-        program_version=LIMIT_PROGRAM,
-        trades=(),
+        trades=() if told is None else told.trades,
     )
+
+
+def from_ended(told: Traded, decimals: Mapping[Mint, int]) -> OrderRow:
+    """An order that is over."""
+    order = told.order
+    assert isinstance(order, IndexedLimitOrder)
+    return _row(
+        decimals,
+        user_pubkey=order.owner,
+        order_key=order.address,
+        input_mint=order.input_mint,
+        output_mint=order.output_mint,
+        making=order.making,
+        taking=order.taking,
+        remaining_making=order.remaining_making,
+        remaining_taking=order.remaining_taking,
+        slippage_bps=order.slippage_bps,
+        expires_at_s=order.expires_at_s,
+        created_at_s=order.created_at_s,
+        updated_at_s=order.updated_at_s,
+        status="Completed" if order.state is ChainOrderState.COMPLETED else "Cancelled",
+        open_tx=order.opened_by,
+        close_tx=order.closed_by or "",
+        trades=told.trades,
+    )
+
+
+def _row(
+    decimals: Mapping[Mint, int],
+    *,
+    user_pubkey: str,
+    order_key: str,
+    input_mint: Mint,
+    output_mint: Mint,
+    making: int,
+    taking: int,
+    remaining_making: int,
+    remaining_taking: int,
+    slippage_bps: int,
+    expires_at_s: int | None,
+    created_at_s: int,
+    updated_at_s: int,
+    status: Status,
+    open_tx: str,
+    close_tx: str,
+    trades: Sequence[Trade],
+) -> OrderRow:
+    sold, bought = decimals.get(input_mint, 0), decimals.get(output_mint, 0)
+    return OrderRow(
+        user_pubkey=user_pubkey,
+        order_key=order_key,
+        input_mint=input_mint,
+        output_mint=output_mint,
+        making_amount=decimal_text(making, sold),
+        taking_amount=decimal_text(taking, bought),
+        remaining_making_amount=decimal_text(remaining_making, sold),
+        remaining_taking_amount=decimal_text(remaining_taking, bought),
+        raw_making_amount=str(making),
+        raw_taking_amount=str(taking),
+        raw_remaining_making_amount=str(remaining_making),
+        raw_remaining_taking_amount=str(remaining_taking),
+        slippage_bps=str(slippage_bps),
+        expired_at=None if expires_at_s is None else iso(expires_at_s),
+        created_at=iso(created_at_s),
+        updated_at=iso(updated_at_s),
+        status=status,
+        open_tx=open_tx,
+        close_tx=close_tx,
+        program_version=LIMIT_PROGRAM,
+        trades=tuple(_trade(each, order_key, input_mint, output_mint, sold, bought) for each in trades),
+    )
+
+
+def _trade(trade: Trade, order_key: str, input_mint: Mint, output_mint: Mint, sold: int, bought: int) -> TradeRow:
+    """`output_amount` is before the fee. A fill that failed has no amounts."""
+    return TradeRow(
+        order_key=order_key,
+        keeper=trade.keeper,
+        input_mint=input_mint,
+        output_mint=output_mint,
+        input_amount=decimal_text(trade.given, sold),
+        output_amount=decimal_text(trade.received, bought),
+        raw_input_amount=str(trade.given),
+        raw_output_amount=str(trade.received),
+        fee_mint=trade.fee_mint or "",
+        fee_amount=decimal_text(trade.fee, bought),
+        raw_fee_amount=str(trade.fee),
+        tx_id=trade.signature,
+        confirmed_at=iso(trade.at_s),
+        action="Fill",
+    )
+
+
+def narrowed(row: OrderRow, kind: type[R]) -> R:
+    """The row as an older endpoint shows it."""
+    return kind(**{name: getattr(row, name) for name in kind.__struct_fields__})
 
 
 def iso(seconds: int, *, millis: bool = False) -> str:

@@ -60,13 +60,21 @@ class ExecuteRequest(Shape, frozen=True, kw_only=True):
 
 
 class OrdersParams(Shape, frozen=True, kw_only=True):
-    """The query of `openOrders` and `orderHistory`. One of `wallet` and `user` is needed."""
+    """The query of `orderHistory`. One of `wallet` and `user` is needed."""
 
     wallet: str | None = None
     user: str | None = None
     input_mint: str | None = None
     output_mint: str | None = None
     page: Annotated[int, Meta(ge=1, le=2**31 - 1)] = 1
+
+
+class OpenOrdersParams(OrdersParams, frozen=True, kw_only=True):
+    """The query of `openOrders`. `response_v2`: by page, and as the histories show orders."""
+
+    response_v2: Annotated[
+        Literal["1", "true", "0", "false"], Meta(description="`1` or `true`: rows by page, ten at a time")
+    ] = "false"
 
 
 class TriggerOrdersParams(Shape, frozen=True, kw_only=True):
@@ -149,6 +157,7 @@ class OrderAccount(Shape, frozen=True, kw_only=True):
     output_token_program: str
     fee_bps: int
     bump: int
+    slippage_bps: int
 
 
 class OpenOrderRow(Shape, frozen=True, kw_only=True):
@@ -174,7 +183,12 @@ class Trade(Shape, frozen=True, kw_only=True):
     product_meta: None = None
 
 
+Status: TypeAlias = Literal["Open", "Completed", "Cancelled"]
+
+
 class OrderRow(Shape, frozen=True, kw_only=True):
+    """Amounts are decimal text: of whole tokens, and of base units where the name begins with `raw`."""
+
     user_pubkey: str
     order_key: str
     input_mint: str
@@ -191,7 +205,53 @@ class OrderRow(Shape, frozen=True, kw_only=True):
     expired_at: str | None
     created_at: str
     updated_at: str
-    status: Literal["Open", "Completed", "Cancelled"]
+    status: Status
+    open_tx: str
+    close_tx: str
+    program_version: str
+    trades: tuple[Trade, ...]
+
+
+class FlatOrderRow(Shape, frozen=True, kw_only=True):
+    """As `openOrders` with `responseV2` and `orderHistory` show an order: without the slippage."""
+
+    user_pubkey: str
+    order_key: str
+    input_mint: str
+    output_mint: str
+    making_amount: str
+    taking_amount: str
+    remaining_making_amount: str
+    remaining_taking_amount: str
+    raw_making_amount: str
+    raw_taking_amount: str
+    raw_remaining_making_amount: str
+    raw_remaining_taking_amount: str
+    expired_at: str | None
+    created_at: str
+    updated_at: str
+    status: Status
+    open_tx: str
+    close_tx: str
+    program_version: str
+    trades: tuple[Trade, ...]
+
+
+class LimitOrderRow(Shape, frozen=True, kw_only=True):
+    """As `/limit/v2/orderHistory` shows an order: without base units, too."""
+
+    user_pubkey: str
+    order_key: str
+    input_mint: str
+    output_mint: str
+    making_amount: str
+    taking_amount: str
+    remaining_making_amount: str
+    remaining_taking_amount: str
+    expired_at: str | None
+    created_at: str
+    updated_at: str
+    status: Status
     open_tx: str
     close_tx: str
     program_version: str
@@ -206,9 +266,14 @@ class TriggerOrdersAnswer(Shape, frozen=True, kw_only=True):
     page: int
 
 
-class HistoryAnswer(Shape, frozen=True, kw_only=True):
-    """The older history: what it holds is not known yet."""
+class OrdersPage(Shape, frozen=True, kw_only=True):
+    orders: tuple[FlatOrderRow, ...]
+    total_pages: int
+    page: int
+    has_more_data: bool
 
-    orders: tuple[()] = ()
+
+class LimitHistoryAnswer(Shape, frozen=True, kw_only=True):
+    orders: tuple[LimitOrderRow, ...]
     has_more_data: bool
     page: int

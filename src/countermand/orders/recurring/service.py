@@ -8,6 +8,8 @@ from uuid import UUID
 from solders.pubkey import Pubkey
 
 from countermand.kernel.ports import Clock
+from countermand.orders.chain.model.order import ChainFamily, IndexedRecurringOrder, Trade
+from countermand.orders.chain.ports import ChainHistoryQuery, Histories, Traded
 from countermand.orders.recurring.model.decide import (
     MintKind,
     RecurringRefusal,
@@ -17,7 +19,7 @@ from countermand.orders.recurring.model.decide import (
     check_schedule,
     check_worth,
 )
-from countermand.orders.recurring.model.order import CLOSES, OPENS, OpenRecurringOrder, OrderPage, RecurringTerms
+from countermand.orders.recurring.model.order import CLOSES, OPENS, OrderPage, RecurringOrder, RecurringTerms
 from countermand.services.transactions.builder import BuiltMessage, Compose
 from countermand.services.transactions.chain_errors import asks_the_chain
 from countermand.services.transactions.client_transactions import Build, ClientTransactions, Execution
@@ -52,6 +54,7 @@ class RecurringService:
         chain: Chain,
         records: ChainRecords,
         builder: Builder,
+        index: Histories,
         clock: Clock,
         price_of: Callable[[Mint], UsdPrice | None],
     ) -> None:
@@ -59,6 +62,7 @@ class RecurringService:
         self._chain = chain
         self._records = records
         self._builder = builder
+        self._index = index
         self._clock = clock
         self._price_of = price_of
         self._issued: dict[tuple[Wallet, Mint, Mint], int] = {}
@@ -146,8 +150,13 @@ class RecurringService:
 
     # --- reading
 
-    async def open_orders(self, wallet: Wallet, page: int, mint: Mint | None = None) -> OrderPage:
-        """The newest first. `page` counts from 1; `mint`: only those that sell or buy it."""
+    async def open_orders(
+        self, wallet: Wallet, page: int, mint: Mint | None = None, *, with_failed: bool = False
+    ) -> OrderPage:
+        """The newest first. `page` counts from 1; `mint`: only those that sell or buy it.
+
+        What the index does not know of them, since it began later, the chain may.
+        """
         found = [
             (address, order)
             for address, order in await self._orders_of(wallet)
@@ -155,11 +164,33 @@ class RecurringService:
         ]
         found.sort(key=lambda each: (-each[1].created_at, -each[1].idx, each[0]))
         shown = found[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
-        decimals = await self._decimals(shown)
-        orders = [
-            _open_order(address, order, decimals, await self._opened_by(address, order)) for address, order in shown
-        ]
+        decimals = await self._decimals(mint for _, order in shown for mint in (order.input_mint, order.output_mint))
+        told = await self._index.open_at([address for address, _ in shown], with_failed=with_failed)
+        orders: list[RecurringOrder] = []
+        for address, order in shown:
+            known = told.get(address)
+            opened_by = await self._opened_by(address, order) if known is None else known.order.opened_by
+            orders.append(_open_order(address, order, decimals, opened_by, () if known is None else known.trades))
         return OrderPage(tuple(orders), -(-len(found) // PAGE_ROWS))
+
+    async def history(
+        self, wallet: Wallet, page: int, mint: Mint | None = None, *, with_failed: bool = False
+    ) -> OrderPage:
+        """Those that are over, the one that ended last first."""
+        query = ChainHistoryQuery(
+            owner=wallet,
+            family=ChainFamily.RECURRING,
+            either_mint=mint,
+            with_failed=with_failed,
+            limit=PAGE_ROWS,
+            offset=(page - 1) * PAGE_ROWS,
+        )
+        found = await self._index.history(query)
+        decimals = await self._decimals(
+            mint for each in found.orders for mint in (each.order.input_mint, each.order.output_mint)
+        )
+        orders = tuple(_ended_order(each, decimals) for each in found.orders)
+        return OrderPage(orders, -(-found.total // PAGE_ROWS))
 
     @asks_the_chain
     async def _accounts(self, addresses: list[Address]) -> list[AccountInfo | None]:
@@ -177,8 +208,8 @@ class RecurringService:
             if (order := dca.read_dca(account.data)) is not None
         ]
 
-    async def _decimals(self, orders: Sequence[tuple[Address, Dca]]) -> dict[str, int]:
-        mints = dict.fromkeys(mint for _, order in orders for mint in (order.input_mint, order.output_mint))
+    async def _decimals(self, named: Iterable[str]) -> dict[str, int]:
+        mints = dict.fromkeys(named)
         accounts = await self._accounts([Address(mint) for mint in mints]) if mints else []
         return {mint: _decimals_of(account) for mint, account in zip(mints, accounts, strict=True)}
 
@@ -234,9 +265,9 @@ def _opens(events: Iterable[dca.DcaEvent], address: Address) -> bool:
 
 
 def _open_order(
-    address: Address, order: Dca, decimals: dict[str, int], opened_by: Signature | None
-) -> OpenRecurringOrder:
-    return OpenRecurringOrder(
+    address: Address, order: Dca, decimals: dict[str, int], opened_by: Signature | None, trades: Sequence[Trade]
+) -> RecurringOrder:
+    return RecurringOrder(
         order=address,
         wallet=Wallet(order.user),
         input_mint=Mint(order.input_mint),
@@ -253,5 +284,35 @@ def _open_order(
         out_max=BaseUnits(order.max_out),
         interval_s=order.cycle_frequency,
         created_at_s=order.created_at,
+        updated_at_s=order.created_at,  # The account does not say when it changed; the published row does not either.
         opened_by=opened_by,
+        trades=trades,
+    )
+
+
+def _ended_order(told: Traded, decimals: dict[str, int]) -> RecurringOrder:
+    order = told.order
+    assert isinstance(order, IndexedRecurringOrder)
+    return RecurringOrder(
+        order=order.address,
+        wallet=order.owner,
+        input_mint=order.input_mint,
+        output_mint=order.output_mint,
+        input_decimals=decimals[order.input_mint],
+        output_decimals=decimals[order.output_mint],
+        deposited=BaseUnits(order.deposited),
+        withdrawn=BaseUnits(order.withdrawn),
+        used=BaseUnits(order.used),
+        received=BaseUnits(order.received),
+        paid_out=BaseUnits(order.paid_out),
+        per_cycle=BaseUnits(order.per_cycle),
+        out_min=BaseUnits(order.out_min),
+        out_max=BaseUnits(order.out_max),
+        interval_s=order.interval_s,
+        created_at_s=order.created_at_s,
+        updated_at_s=order.updated_at_s,
+        opened_by=order.opened_by,
+        closed_by=order.closed_by,
+        user_closed=order.user_closed,
+        trades=told.trades,
     )

@@ -6,6 +6,7 @@ instruction by which a program calls itself, signed by a derived key that only i
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, TypeVar
@@ -15,7 +16,7 @@ from solders.pubkey import Pubkey
 
 from countermand.solana.ledger import LedgerTransaction
 from countermand.solana.port import Address
-from countermand.solana.wire import read_transaction
+from countermand.solana.wire import WireTransaction, read_transaction
 
 DISCRIMINATOR_BYTES: Final = 8
 EVENT_TAG: Final = bytes.fromhex("e445a52e51cb9a1d")
@@ -174,6 +175,28 @@ class Fields:
         return read() if self.flag() else None
 
 
+@dataclass(frozen=True, slots=True)
+class ProgramCall:
+    """An instruction that a landed transaction gave to a program."""
+
+    accounts: tuple[Address, ...]
+    data: bytes
+
+
+def calls_of(transaction: LedgerTransaction, program: Address) -> Iterator[ProgramCall]:
+    """Those of the message, and each followed by those that it made. Of a transaction that failed, as it was asked."""
+    wire = read_transaction(transaction.raw)
+    keys = _keys_of(transaction, wire)
+    inner = {group.index: group.instructions for group in transaction.inner_instructions}
+    for index, outer in enumerate(wire.message.instructions):
+        for at, accounts, data in (
+            (outer.program_id_index, bytes(outer.accounts), bytes(outer.data)),
+            *((each.program_index, each.accounts, each.data) for each in inner.get(index, ())),
+        ):
+            if keys[at] == program:
+                yield ProgramCall(tuple(keys[account] for account in accounts), data)
+
+
 def event_data(transaction: LedgerTransaction, program: Address, authority: Address) -> Iterator[bytes]:
     """The events of a program in a landed transaction, in their order, each from its discriminator on.
 
@@ -181,8 +204,7 @@ def event_data(transaction: LedgerTransaction, program: Address, authority: Addr
     """
     if transaction.error is not None:
         return
-    keys = [str(each) for each in read_transaction(transaction.raw).static_keys]
-    keys += [*transaction.loaded_writable, *transaction.loaded_readonly]
+    keys = _keys_of(transaction, read_transaction(transaction.raw))
     for group in transaction.inner_instructions:
         for call in group.instructions:
             # Only the program can have the authority sign, and it refuses the tag from any other caller.
@@ -192,6 +214,10 @@ def event_data(transaction: LedgerTransaction, program: Address, authority: Addr
                 and call.data.startswith(EVENT_TAG)
             ):
                 yield call.data[len(EVENT_TAG) :]
+
+
+def _keys_of(transaction: LedgerTransaction, wire: WireTransaction) -> list[Address]:
+    return [*map(str, wire.static_keys), *transaction.loaded_writable, *transaction.loaded_readonly]
 
 
 def _eight_bytes(name: str) -> bytes:

@@ -6,7 +6,7 @@ program knows the Token program only.
 """
 
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
@@ -23,6 +23,7 @@ from countermand.solana.programs.anchor import (
     DISCRIMINATOR_BYTES,
     FRAMEWORK_ERRORS,
     Fields,
+    ProgramCall,
     Unreadable,
     account_discriminator,
     derived,
@@ -60,6 +61,8 @@ DEPOSIT: Final = instruction_discriminator("deposit")
 WITHDRAW: Final = instruction_discriminator("withdraw")
 
 MINIMUM_CYCLE_SECONDS: Final = 30
+_BEFORE_BOUNDS: Final = 4 * 8
+"""Bytes of `idx`, `in_amount`, `in_amount_per_cycle` and `cycle_frequency`."""
 FEE_BPS: Final = 10
 
 # What `getProgramAccounts` filters by: `dataSize`, and `memcmp` at these offsets.
@@ -162,6 +165,18 @@ class NewDca:
         )
 
 
+def bounds_of(call: ProgramCall) -> tuple[Address, int, int] | None:
+    """The order that an instruction opens, and its `min_out` and `max_out`, 0 for none. None: it opens no order."""
+    if call.data[:DISCRIMINATOR_BYTES] not in (OPEN_DCA, OPEN_DCA_V2) or not call.accounts:
+        return None
+    fields = Fields(call.data, DISCRIMINATOR_BYTES)
+    try:
+        fields.take(_BEFORE_BOUNDS)
+        return call.accounts[0], fields.option(fields.u64) or 0, fields.option(fields.u64) or 0
+    except Unreadable:
+        return None
+
+
 def open_dca_v2(new: NewDca) -> Instruction:
     """Takes the input from the user's associated token account."""
     keys = new.keys
@@ -258,9 +273,28 @@ def open_older_message(new: NewDca, budget: Budget, blockhash: Blockhash, *, wra
     return compile_message(instructions, new.user, blockhash, KeyOrder.RUST)
 
 
-def close_message(keys: DcaKeys, budget: Budget, blockhash: Blockhash) -> bytes:
-    """The transaction that cancels a DCA, as published."""
-    return compile_message([*budget.instructions(), close_dca(keys)], keys.user, blockhash, KeyOrder.RUST)
+def close_message(
+    keys: DcaKeys,
+    budget: Budget,
+    blockhash: Blockhash,
+    *,
+    creates: Sequence[DcaBalance] = (),
+    payer: Address | None = None,
+) -> bytes:
+    """The transaction that cancels a DCA, as published.
+
+    `creates`: accounts of the user that are missing; they are made first, and one for wrapped SOL is closed again.
+    `payer` pays fee and rents, and signs too; None: the user.
+    """
+    payer = payer or keys.user
+    instructions = [
+        *budget.instructions(),
+        *(create_associated(payer, keys.user, keys.mint(side)) for side in creates),
+        close_dca(keys),
+    ]
+    if any(keys.mint(side) == SOL_MINT for side in creates):
+        instructions.append(unwrap_sol(keys.user, repeats_signer=True))
+    return compile_message(instructions, payer, blockhash, KeyOrder.RUST)
 
 
 def deposit_message(

@@ -52,9 +52,15 @@ def fee_of(repaid: int) -> int:
 
 def is_within_bounds(order: Dca, used: int, received: int) -> bool:
     """Whether the user takes so much, after the fee, for a cycle of so much input."""
+    least, most = bounds_of(order, used)
+    return received >= least and (most is None or received <= most)
+
+
+def bounds_of(order: Dca, used: int) -> tuple[int, int | None]:
+    """The least and the most that the user takes, after the fee, for a cycle of so much input. None: any amount."""
     whole = order.in_amount_per_cycle
-    least, most = -(-order.min_out * used // whole), -(-order.max_out * used // whole)
-    return received >= least and (not order.max_out or received <= most)
+    most = -(-order.max_out * used // whole) if order.max_out else None
+    return -(-order.min_out * used // whole), most
 
 
 def initiate_flash_fill(keys: DcaKeys, keeper: Address) -> Instruction:

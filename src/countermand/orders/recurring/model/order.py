@@ -1,8 +1,10 @@
 """What a recurring order is: before it exists, and as the chain holds it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from countermand.orders.chain.model.order import Trade
 from countermand.values.identity import Address, Mint, Signature, Wallet
 from countermand.values.quantities import BaseUnits
 
@@ -30,8 +32,8 @@ class RecurringTerms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpenRecurringOrder:
-    """An order on the chain. `created_at_s` is in seconds since the Unix epoch.
+class RecurringOrder:
+    """An order on the chain, open or over, with its newest trades, the newest first. Times are Unix seconds.
 
     `out_min` and `out_max` bound what a cycle may give; 0: no bound.
     """
@@ -52,13 +54,18 @@ class OpenRecurringOrder:
     out_max: BaseUnits
     interval_s: int
     created_at_s: int
+    updated_at_s: int
     opened_by: Signature | None
     """None: the chain does not remember."""
+    closed_by: Signature | None = None
+    """None: it is open."""
+    user_closed: bool = False
+    trades: Sequence[Trade] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class OrderPage:
     """Some of the orders that match, and how many pages there are."""
 
-    orders: tuple[OpenRecurringOrder, ...]
+    orders: tuple[RecurringOrder, ...]
     total_pages: int

@@ -1,0 +1,120 @@
+"""The index of orders on the chain, replayed: compared with what is stored of it, and with the chain itself."""
+
+from collections.abc import AsyncIterable, Callable, Sequence
+from typing import Final, TypeVar
+
+import asyncpg
+from solders.pubkey import Pubkey
+
+from countermand.audit.events import EventsReplay
+from countermand.audit.findings import Audit
+from countermand.kernel.ports import JournalRow
+from countermand.orders.chain import journal
+from countermand.orders.chain.landed import PROGRAMS, landed_of
+from countermand.orders.chain.model.commands import TransactionLanded
+from countermand.orders.chain.model.lifecycle import NotOfThisOrder
+from countermand.orders.chain.rows import ChainCursorRow, ChainOrderRow, ChainTradeRow
+from countermand.orders.chain.state import ChainIndexState
+from countermand.solana.ledger import read_ledger_transaction
+from countermand.solana.ledger_store import StoredTransaction
+from countermand.values.instant import Instant
+
+TABLES: Final = ("onchain_orders", "onchain_trades", "onchain_cursors")
+
+_KEYS: Final = {program: bytes(Pubkey.from_string(program)) for program in PROGRAMS}
+_STORED: Final = ("signature", "message_hash", "position", "slot", "block_time", "raw", "error", "meta")
+_ANY: Final = Instant(0)
+"""The index looks at no clock."""
+
+Row = TypeVar("Row", ChainOrderRow, ChainTradeRow, ChainCursorRow)
+
+
+class ChainIndexReplay:
+    """All that the index knows, as its journal says."""
+
+    def __init__(self, audit: Audit, shard: int) -> None:
+        self.events = EventsReplay(audit, shard)
+        self._audit = audit
+        self._shard = shard
+        self._state = ChainIndexState()
+        self._orders: dict[tuple[str, str], ChainOrderRow] = {}
+        self._trades: dict[tuple[str, str, int], ChainTradeRow] = {}
+        self._cursors: dict[str, ChainCursorRow] = {}
+        self._told: dict[str, list[tuple[int, TransactionLanded]]] = {program: [] for program in PROGRAMS}
+        """By program: the entries, each with its sequence number."""
+        self._chain = ChainIndexState()
+        """What the chain itself adds up to."""
+        self._landed: dict[str, list[TransactionLanded]] = {program: [] for program in PROGRAMS}
+        """By program: what the chain has news of."""
+
+    def replay(self, row: JournalRow) -> None:
+        entry = journal.read(row)
+        if entry.command.program not in self._told:
+            raise ValueError(f"{entry.command.program} is no program of orders")
+        decided = self._state.decide(entry.command, entry.at)
+        if entry.rules == journal.RULES_VERSION and decided != entry.events:
+            self._audit.differs(
+                "journal", f"{self._shard}/{entry.seq}", f"deciding again gives {decided}, not {entry.events}"
+            )
+        try:
+            applied = self._state.apply(entry.command, entry.events, entry.at)
+        except NotOfThisOrder as problem:
+            raise ValueError(str(problem)) from problem
+        self.events.expect(entry.seq, applied.events)
+        self._told[entry.command.program].append((entry.seq, entry.command))
+        rows = self._state.take_rows()
+        self._orders.update({(order.address, order.opened_by): order for order in rows.orders})
+        self._trades.update({(trade.address, trade.opened_by, trade.n): trade for trade in rows.trades})
+        self._cursors.update({cursor.program: cursor for cursor in rows.cursors})
+
+    # --- what is stored of it
+
+    async def compare_orders(self, rows: AsyncIterable[ChainOrderRow]) -> None:
+        named = {f"{address} {opened_by}": row for (address, opened_by), row in self._orders.items()}
+        self._audit.orders += len(named)
+        await self._compare("onchain_orders", named, rows, lambda row: f"{row.address} {row.opened_by}")
+
+    async def compare_trades(self, rows: AsyncIterable[ChainTradeRow]) -> None:
+        named = {f"{address} {opened_by} {n}": row for (address, opened_by, n), row in self._trades.items()}
+        await self._compare("onchain_trades", named, rows, lambda row: f"{row.address} {row.opened_by} {row.n}")
+
+    async def compare_cursors(self, rows: AsyncIterable[ChainCursorRow]) -> None:
+        await self._compare("onchain_cursors", dict(self._cursors), rows, lambda row: row.program)
+
+    async def _compare(
+        self, table: str, expected: dict[str, Row], rows: AsyncIterable[Row], name_of: Callable[[Row], str]
+    ) -> None:
+        async for row in rows:
+            name = name_of(row)
+            if expected.pop(name, None) != row:
+                self._audit.differs(table, name, "it is stored otherwise than the journal says")
+        for name in expected:
+            self._audit.differs(table, name, "it is in the journal, but not stored")
+
+    # --- the chain that it tells of
+
+    def follow(self, row: asyncpg.Record, keys: Sequence[bytes]) -> None:
+        """A stored transaction of the chain, in the order of the chain."""
+        programs = [program for program, key in _KEYS.items() if key in keys]
+        if not programs:
+            return
+        transaction = read_ledger_transaction(StoredTransaction(**{name: row[name] for name in _STORED}, addresses=()))
+        for program in programs:
+            landed = landed_of(program, transaction)
+            news = self._chain.decide(landed, _ANY)
+            if isinstance(news, tuple) and news:
+                self._chain.apply(landed, news, _ANY)
+                self._landed[program].append(landed)
+
+    def compare_chain(self) -> None:
+        """The index may be behind the chain, and never beside it."""
+        for program, told in self._told.items():
+            landed = self._landed[program]
+            for (seq, command), happened in zip(told, landed, strict=False):
+                if command != happened:
+                    what = f"it tells of {command.signature}, and the chain has {happened.signature}, or otherwise"
+                    self._audit.differs("journal", f"{self._shard}/{seq}", what)
+                    break
+            for seq, command in told[len(landed) :]:
+                what = f"it tells of {command.signature}, which is not on the chain"
+                self._audit.differs("journal", f"{self._shard}/{seq}", what)

@@ -1,0 +1,104 @@
+"""The index of orders on the chain: it follows both programs, and histories are read from what it keeps."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import aclosing
+from typing import Final
+
+import structlog
+
+from countermand.kernel.ports import CommitUnknown, Unavailable
+from countermand.orders.chain.landed import PROGRAMS, landed_of
+from countermand.orders.chain.ports import ChainHistory, ChainHistoryQuery, ChainIndexStore, Traded
+from countermand.orders.chain.shard import ChainIndexShard
+from countermand.services.chain_index.follower import Follower
+from countermand.solana.port import Chain, ChainRecords, ChainUnavailable, LedgerTransaction
+from countermand.values.identity import Address, Signature
+
+_AGAIN_S: Final = 0.25
+_PATIENCE_S: Final = 2
+"""How long a read waits for what has landed. Then it shows what is known."""
+_FRESH_MAX: Final = 2_000
+
+_log: Final = structlog.get_logger("countermand")
+
+
+class ChainIndex:
+    """Methods may raise `Unavailable`."""
+
+    def __init__(self, shard: ChainIndexShard, store: ChainIndexStore, chain: Chain, records: ChainRecords) -> None:
+        self.shard = shard
+        self._store = store
+        self._following = {program: _Following(shard, Follower(chain, records, program)) for program in PROGRAMS}
+
+    async def run(self) -> None:
+        """Follows for ever."""
+        await asyncio.gather(*(each.run() for each in self._following.values()))
+
+    async def caught_up(self) -> None:
+        """Returns when what had landed for good is known; after some seconds in any case."""
+        await asyncio.gather(*(each.caught_up() for each in self._following.values()))
+
+    # --- reads
+
+    async def history(self, query: ChainHistoryQuery) -> ChainHistory:
+        await self._fresh()
+        return await self._store.history(query)
+
+    async def open_at(self, addresses: Sequence[Address], *, with_failed: bool = False) -> dict[Address, Traded]:
+        if not addresses:
+            return {}
+        await self._fresh()
+        found = await self._store.open_at(addresses, with_failed=with_failed)
+        return {each.order.address: each for each in found}
+
+    async def _fresh(self) -> None:
+        await self.caught_up()
+        await self.shard.barrier()
+
+
+class _Following:
+    """One program."""
+
+    def __init__(self, shard: ChainIndexShard, follower: Follower) -> None:
+        self._shard = shard
+        self._follower = follower
+        self._program = Address(follower.address)
+        self._told: dict[Signature, None] = {}
+        """The newest that were recorded, or were no news."""
+        self._more = asyncio.Condition()
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self._follow()
+            except (Unavailable, CommitUnknown, ChainUnavailable) as lost:
+                _log.debug("the index of orders on the chain begins again", program=self._program, reason=str(lost))
+            await asyncio.sleep(_AGAIN_S)
+
+    async def _follow(self) -> None:
+        await self._shard.loaded()
+        epoch, cursor = await self._shard.known(self._program)
+        after = None if cursor is None else cursor.signatures[0]
+        self._told.clear()
+        async with aclosing(self._follower.follow(after)) as batches:
+            async for batch in batches:
+                await self._record(batch, epoch)
+
+    async def _record(self, batch: Sequence[LedgerTransaction], epoch: int) -> None:
+        await self._shard.record([landed_of(self._program, each) for each in batch], epoch)
+        async with self._more:
+            self._told.update(dict.fromkeys(Signature(each.signature) for each in batch))
+            while len(self._told) > _FRESH_MAX:
+                del self._told[next(iter(self._told))]
+            self._more.notify_all()
+
+    async def caught_up(self) -> None:
+        newest = await self._follower.newest()
+        if newest is None or newest in self._told:
+            return
+        try:
+            async with asyncio.timeout(_PATIENCE_S), self._more:
+                await self._more.wait_for(lambda: newest in self._told)
+        except TimeoutError:
+            _log.warning("the index of orders on the chain is late", program=self._program)

@@ -1,0 +1,87 @@
+"""An order on the chain as its history tells of it, and its fills. Amounts are base units, times are in seconds."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from countermand.values.identity import Address, Mint, Signature, Wallet
+
+
+class ChainFamily(Enum):
+    LIMIT = "limit"
+    RECURRING = "recurring"
+
+
+class ChainOrderState(Enum):
+    OPEN = "open"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Indexed:
+    """What both families have in common.
+
+    An address can be used again once its order has ended, so an order goes by its address and by the transaction that
+    opened it. `trades` counts its fills, those that failed among them.
+    """
+
+    address: Address
+    opened_by: Signature
+    owner: Wallet
+    input_mint: Mint
+    output_mint: Mint
+    created_at_s: int
+    updated_at_s: int
+    state: ChainOrderState = ChainOrderState.OPEN
+    closed_by: Signature | None = None
+    trades: int = 0
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexedLimitOrder(_Indexed):
+    """`remaining_making` and `remaining_taking` are what was left when it ended, or is left now."""
+
+    making: int
+    taking: int
+    remaining_making: int
+    remaining_taking: int
+    expires_at_s: int | None
+    fee_bps: int
+    fee_account: Address
+    slippage_bps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexedRecurringOrder(_Indexed):
+    """`received` is without the fees. `out_min` and `out_max` bound what a cycle may give; 0: no bound."""
+
+    deposited: int
+    per_cycle: int
+    interval_s: int
+    out_min: int
+    out_max: int
+    withdrawn: int = 0
+    used: int = 0
+    received: int = 0
+    paid_out: int = 0
+    user_closed: bool = False
+
+
+IndexedOrder: TypeAlias = IndexedLimitOrder | IndexedRecurringOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trade:
+    """A fill of an order, the `n`th. `failed`: its transaction failed, so nothing was given or received."""
+
+    n: int
+    signature: Signature
+    at_s: int
+    keeper: Address
+    given: int = 0
+    received: int = 0
+    fee_mint: Address | None = None
+    fee: int = 0
+    failed: bool = False

@@ -1,0 +1,74 @@
+"""The records of the event log about orders on the chain. Bodies are JSON in camelCase; amounts are base units.
+
+`at` is the block's time in milliseconds since the epoch. A story begins with the order's terms.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from countermand.kernel.journal import encode
+from countermand.kernel.ports import EventRecord
+from countermand.orders.chain.journal import EVENTS
+from countermand.orders.chain.model import events
+from countermand.orders.chain.model.commands import TransactionLanded
+from countermand.orders.chain.model.events import Event
+from countermand.orders.chain.model.order import IndexedOrder
+from countermand.orders.chain.rows import family_of
+from countermand.values.instant import Instant
+
+CAUSE: Final = "transaction"
+
+
+class ChainRecord(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
+    """What an event does not have is left out. `given` and `received`: of a fill, before or without the fee as told."""
+
+    event: str
+    at: Instant
+    cause: str
+    signature: str
+    family: str
+    opened_by: str
+    reason: str | None = None
+    input_mint: str | None = None
+    output_mint: str | None = None
+    given: int | None = None
+    received: int | None = None
+
+
+decode_chain_record: Final = msgspec.json.Decoder(ChainRecord).decode
+
+
+def record_of(order: IndexedOrder, event: Event, landed: TransactionLanded) -> EventRecord:
+    """`order`: as it is after the event."""
+    record = ChainRecord(
+        event=EVENTS.name_of(event),
+        at=Instant(landed.at_s * 1000),
+        cause=CAUSE,
+        signature=landed.signature,
+        family=family_of(order).value,
+        opened_by=order.opened_by,
+        **_details(event),
+    )
+    return EventRecord(order.owner, order.address, record.event, encode(record))
+
+
+def _details(event: Event) -> dict[str, Any]:
+    match event:
+        case events.LimitOpened(making=given, taking=received):
+            terms = {"input_mint": event.input_mint, "output_mint": event.output_mint}
+            return {**terms, "given": given, "received": received}
+        case events.RecurringOpened(deposited=given):
+            return {"input_mint": event.input_mint, "output_mint": event.output_mint, "given": given}
+        case events.LimitFilled(making=given, taking=received) | events.CycleFilled(used=given, received=received):
+            return {"given": given, "received": received, "reason": f"it gave {given} units for {received}"}
+        case events.LimitCancelled(dust=dust):
+            return {"reason": "too little was left for any fill"} if dust else {}
+        case events.RecurringClosed(by_owner=by_owner):
+            return {"reason": "its owner closed it" if by_owner else "nothing was left to sell"}
+        case events.RecurringDeposited(amount=given):
+            return {"given": given}
+        case events.RecurringWithdrawn():
+            return {"given": event.sold, "received": event.bought}
+        case events.FillFailed(keeper=keeper):
+            return {"reason": f"a fill by {keeper} failed, and nothing of it happened"}

@@ -1,0 +1,101 @@
+"""Orders on the chain, their fills and the index's cursors, as they are stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from countermand.kernel.journal import encode
+from countermand.orders.chain.model.decide import Cursor
+from countermand.orders.chain.model.order import (
+    ChainFamily,
+    ChainOrderState,
+    IndexedLimitOrder,
+    IndexedOrder,
+    IndexedRecurringOrder,
+    Trade,
+)
+from countermand.values.identity import Address
+
+_LIMIT: Final = msgspec.json.Decoder(IndexedLimitOrder)
+_RECURRING: Final = msgspec.json.Decoder(IndexedRecurringOrder)
+_CURSOR: Final = msgspec.json.Decoder(Cursor)
+
+decode_trade: Final = msgspec.json.Decoder(Trade).decode
+
+
+@dataclass(frozen=True, slots=True)
+class ChainOrderRow:
+    """`live`: it is open, and loaded at a start. Times are in seconds."""
+
+    address: str
+    opened_by: str
+    family: str
+    owner: str
+    live: bool
+    input_mint: str
+    output_mint: str
+    created_at: int
+    updated_at: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ChainTradeRow:
+    address: str
+    opened_by: str
+    n: int
+    failed: bool
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ChainCursorRow:
+    program: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ChainRows:
+    """What one commit writes of orders on the chain, beside its journal entries."""
+
+    orders: Sequence[ChainOrderRow] = ()
+    trades: Sequence[ChainTradeRow] = ()
+    cursors: Sequence[ChainCursorRow] = ()
+
+
+def order_row(order: IndexedOrder) -> ChainOrderRow:
+    return ChainOrderRow(
+        address=order.address,
+        opened_by=order.opened_by,
+        family=family_of(order).value,
+        owner=order.owner,
+        live=order.state is ChainOrderState.OPEN,
+        input_mint=order.input_mint,
+        output_mint=order.output_mint,
+        created_at=order.created_at_s,
+        updated_at=order.updated_at_s,
+        body=encode(order),
+    )
+
+
+def trade_row(order: IndexedOrder, trade: Trade) -> ChainTradeRow:
+    return ChainTradeRow(order.address, order.opened_by, trade.n, trade.failed, encode(trade))
+
+
+def cursor_row(program: Address, cursor: Cursor) -> ChainCursorRow:
+    return ChainCursorRow(program, encode(cursor))
+
+
+def family_of(order: IndexedOrder) -> ChainFamily:
+    return ChainFamily.LIMIT if isinstance(order, IndexedLimitOrder) else ChainFamily.RECURRING
+
+
+def decode_order(family: str, body: bytes) -> IndexedOrder:
+    """Raises `ValueError`."""
+    return _LIMIT.decode(body) if ChainFamily(family) is ChainFamily.LIMIT else _RECURRING.decode(body)
+
+
+def decode_cursor(body: bytes) -> Cursor:
+    return _CURSOR.decode(body)

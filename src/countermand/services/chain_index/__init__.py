@@ -1,0 +1,1 @@
+"""What landed, in order and each once: a subscription, and what it missed."""

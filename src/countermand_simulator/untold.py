@@ -1,0 +1,18 @@
+"""An index of orders on the chain that knows none: what is open is read from the chain alone."""
+
+# ruff: noqa: ARG002
+
+from collections.abc import Sequence
+
+from countermand.orders.chain.ports import ChainHistory, ChainHistoryQuery, Traded
+from countermand.values.identity import Address
+
+
+class NothingTold:
+    """`orders.chain.ports.Histories`."""
+
+    async def history(self, query: ChainHistoryQuery) -> ChainHistory:
+        return ChainHistory(0, ())
+
+    async def open_at(self, addresses: Sequence[Address], *, with_failed: bool = False) -> dict[Address, Traded]:
+        return {}
