@@ -51,7 +51,7 @@ bench: $(TOOLS) ## Measure, and write docs/benchmarks.md.
 docs: $(TOOLS) ## Write again what the documentation repeats of the code.
 	$(BIN)/python -m scripts.write_docs
 
-programs: $(TOOLS) ## Compile the order programs anew.
+programs: $(TOOLS) ## Compile the programs anew.
 	@$(BIN)/python -m pip install --quiet --editable '.[programs]'
 	$(BIN)/python -m programs.build
 
