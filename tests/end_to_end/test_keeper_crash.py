@@ -58,6 +58,8 @@ main()
 
 STEPS: Final = ("built", "signed", "sent", "landed", "noticed")
 DAY_S: Final = 86_440
+DELAY_S: Final = 30
+"""So long an expired order waits."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,8 @@ async def mortal(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFa
     url = postgres.dsn.replace("/postgres?", "/kept?")
     folder = tmp_path_factory.mktemp("kept")
     program = MORTAL.format(path=str(folder / "dies"))
-    async with running(folder / "venue", "--database-url", url, "--keeper", program=program) as server:
+    options = ("--database-url", url, "--keeper", "--keeper-refund-delay", str(DELAY_S))
+    async with running(folder / "venue", *options, program=program) as server:
         yield Mortal(server, folder / "dies")
     await connection.execute("DROP DATABASE kept WITH (FORCE)")
     await connection.close()
@@ -173,7 +176,10 @@ async def test_an_end_happens_once(mortal: Mortal, step: str) -> None:
 async def test_a_refund_happens_once(mortal: Mortal, step: str) -> None:
     now_ms = (await mortal.server.does("GET", "/sandbox"))["now"]
     owner, order = await opened(mortal.server, Dear(expires_s=now_ms // 1000 + 600))
-    await mortal.dies(f"refund {step}", lambda: advance(mortal.server, 602))
+    await advance(mortal.server, 602)
+    await mortal.server.settled()
+    assert await owner.orders() == [order], "its maker may cancel it, and nobody else returned it"
+    await mortal.dies(f"refund {step}", lambda: advance(mortal.server, DELAY_S))
     assert await events(mortal.server, order) == {"order_created": 1, "order_cancelled": 1}
     assert (await owner.orders(), await owner.units()) == ([], HAS)
     await mortal.server.audited()

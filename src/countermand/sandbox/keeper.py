@@ -156,7 +156,6 @@ class Keeper:
     # --- its loop
 
     async def run(self) -> None:
-        await self._ready()
         unsubscribe = self._embedded.subscribe(self._on_landed)
         watching = asyncio.create_task(self._watch())
         try:
@@ -218,6 +217,7 @@ class Keeper:
 
     async def _load(self) -> None:
         self._must_load, self._reading = False, True
+        await self._ready()  # After a restore the prices are others, too.
         found = [
             *await self._embedded.program_accounts(limit_order.PROGRAM, data_size=limit_order.ORDER_BYTES),
             *await self._embedded.program_accounts(dca.PROGRAM, data_size=dca.DCA_BYTES),
