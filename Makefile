@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test ranges lint format bench docs programs console clean
+.PHONY: help run test ranges package lint format bench docs programs console clean
 
 help: ## Say what each target does.
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -30,6 +30,9 @@ test: $(TOOLS) $(CLIENTS) $(CONSOLE) $(TANX) ## Run all the tests.
 
 ranges: $(TOOLS) ## Test with the lowest and the newest versions of our dependencies.
 	@$(BIN)/python -m scripts.try_ranges $(PYTEST_FLAGS)
+
+package: $(TOOLS) ## Build the wheel and the sdist, and use them beside what a bot may have.
+	@$(BIN)/python -m scripts.try_package $(PYTHONS)
 
 lint: $(TOOLS) ## Check style, types and who may import whom.
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Compiles and links both programs, and writes down what they were built from.
+"""Compiles and links the programs, and writes down what they were built from.
 
 `python -m programs.build` builds them anew; with `--check` it writes nothing, and fails if a build would differ.
 The compiler is clang as the package `ziglang` of a pinned version brings it, so that everybody gets the same bytes.
@@ -23,8 +23,8 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 HERE: Final = ROOT / "programs"
 BUILT: Final = ROOT / "src" / "countermand" / "solana" / "programs" / "built"
 SUMS: Final = HERE / "SHA256SUMS"
-NAMES: Final = ("limit_order", "dca")
-SOURCES: Final = ("build.py", "dca.c", "limit_order.c", "link.py", "solana.h")
+NAMES: Final = ("limit_order", "dca", "swap")
+SOURCES: Final = ("build.py", "dca.c", "limit_order.c", "link.py", "solana.h", "swap.c")
 
 FLAGS: Final = (
     "-mcpu=v3",
@@ -52,7 +52,7 @@ class CompilerMissing(Exception):
 
 
 def build(compiler: str | None = None) -> dict[str, bytes]:
-    """Both ELF files by name, made by the pinned compiler or by a clang with the given name."""
+    """The ELF files by name, made by the pinned compiler or by a clang with the given name."""
     with tempfile.TemporaryDirectory() as directory:
         return {name: link(_compile(name, Path(directory), compiler)) for name in NAMES}
 

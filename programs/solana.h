@@ -1,4 +1,4 @@
-/* What both programs share: the accounts of an instruction, the system calls, and every check and action that both need.
+/* What the programs share: the accounts of an instruction, the system calls, and every check and action that several need.
 
    An instruction comes as one block of bytes: all accounts, the data, the program's own address. `receive` reads it into
    `IN`, which lies on the heap: a frame of the stack has 4 KiB only. Nothing here has static data that can change.

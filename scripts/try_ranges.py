@@ -4,7 +4,8 @@
 
 Each end gets a virtual environment of its own, in a temporary directory. The tools of the tests are those of
 constraints.txt; only the dependencies of the package, and what these need, are moved to the end. A tool may want a
-newer version of one of them, as solana wants of websockets: the tests that run here do not need it.
+newer version of one of them, as solana wants of websockets: the tests that run here do not need it. A venue runs with
+one solders alone; `make package` tries it beside an older one.
 
 It runs the tests that start venues, sign, decode and store, with the package as it is installed. The exit status is 1
 when something cannot be installed or a test fails.
@@ -20,6 +21,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
+
+from countermand.own_solders import MINOR
 
 ROOT: Final = Path(__file__).parents[1]
 ENDS: Final = ("lowest", "newest")
@@ -62,8 +65,13 @@ def ranges() -> list[str]:
 
 def constraints(end: str) -> str:
     """For pip, which takes the newest version that they allow."""
-    kept = ranges() if end == "newest" else [_RANGE.sub(r"\g<name>==\g<lowest>\g<marker>", line) for line in ranges()]
-    return "".join(f"{line}\n" for line in kept)
+    return "".join(f"{line if end == 'newest' else _lowest(line)}\n" for line in ranges())
+
+
+def _lowest(requirement: str) -> str:
+    if requirement.startswith("solders"):
+        return f"solders=={MINOR}.0"
+    return _RANGE.sub(r"\g<name>==\g<lowest>\g<marker>", requirement)
 
 
 def passes(end: str, flags: Sequence[str]) -> bool:

@@ -10,10 +10,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from countermand.dialects.price_v2 import fidelity as price_v2
 from countermand.dialects.recurring_v1 import fidelity as recurring_v1
 from countermand.dialects.recurring_v1.refusals import WORDS as RECURRING_WORDS
+from countermand.dialects.swap_v1 import fidelity as swap_v1
+from countermand.dialects.swap_v1.refusals import WORDS as SWAP_WORDS
 from countermand.dialects.tanx import fidelity as tanx
 from countermand.dialects.tanx.refusals import WORDS as TANX_WORDS
+from countermand.dialects.tokens_v2 import fidelity as tokens_v2
 from countermand.dialects.trigger_v1 import fidelity as trigger_v1
 from countermand.dialects.trigger_v1.refusals import CAUSES
 from countermand.dialects.trigger_v2 import fidelity as trigger_v2
@@ -134,6 +138,18 @@ def fidelity_page() -> str:
         ),
         _answers("Recurring v1: other answers", recurring_v1.ANSWERS, sources),
         _good("Recurring v1: good answers", recurring_v1.SHAPES, sources),
+        _refusals(
+            "Swap v1: refusals",
+            [(name.name, 400, words) for name, (words, _) in SWAP_WORDS.items()],
+            swap_v1.REFUSALS,
+            sources,
+        ),
+        _answers("Swap v1: other answers", swap_v1.ANSWERS, sources),
+        _good("Swap v1: good answers", swap_v1.SHAPES, sources),
+        _answers("Price v2: answers", price_v2.ANSWERS, sources),
+        _good("Price v2: good answers", price_v2.SHAPES, sources),
+        _answers("Tokens v2: answers", tokens_v2.ANSWERS, sources),
+        _good("Tokens v2: good answers", tokens_v2.SHAPES, sources),
         _refusals(
             "tanX: refusals",
             [(name.name, 404 if name.name == "ORDER_UNKNOWN" else 400, words) for name, words in TANX_WORDS.items()],

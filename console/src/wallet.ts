@@ -31,7 +31,7 @@ export class Wallet {
     return new Wallet(keys, key, base58(key));
   }
 
-  private async sign(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+  async sign(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
     return new Uint8Array(await crypto.subtle.sign('Ed25519', this.keys.privateKey, bytes));
   }
 

@@ -3,7 +3,10 @@
 A restart is a new chain over the same object.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
 
 from countermand.solana.ledger_store import (
     LedgerBatch,
@@ -18,6 +21,7 @@ from countermand.solana.ledger_store import (
     StoredStatus,
     StoredTransaction,
 )
+from countermand.solana.memos import may_have_memo
 
 
 class MemoryLedgerStore:
@@ -95,7 +99,24 @@ class MemoryLedgerStore:
             landed = [] if end is None else [one for one in landed if one.position < end.position]
         if until is not None and (start := self._transactions.get(until)) is not None:
             landed = [one for one in landed if one.position > start.position]
-        return [_status(one) for one in landed[::-1][:limit]]
+        return [replace(_status(one), raw=one.raw if may_have_memo(one.raw) else None) for one in landed[::-1][:limit]]
+
+    async def landed_in(self, slot: int, *, after: int, limit: int) -> list[StoredTransaction]:
+        landed = (one for one in self._transactions.values() if one.slot == slot and one.position > after)
+        return list(islice(landed, limit))
+
+    async def count_landed(self) -> int:
+        return len(self._transactions)
+
+    async def count_landed_per(self, slots: int, *, since: int) -> Mapping[int, int]:
+        return Counter(landed.slot // slots for landed in self._transactions.values() if landed.slot >= since)
+
+    async def total_lamports(self) -> int:
+        return sum(account.lamports for account in self._accounts.values())
+
+    async def richest(self, limit: int) -> list[tuple[bytes, int]]:
+        held = [(account.address, account.lamports) for account in self._accounts.values()]
+        return sorted(held, key=lambda entry: (-entry[1], entry[0]))[:limit]
 
     def _check(self, epoch: int) -> None:
         if epoch != self._epoch.number:

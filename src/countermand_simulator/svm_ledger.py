@@ -149,6 +149,21 @@ class Hand:
     ) -> list[StoredStatus]:
         return await self._ledger.signatures_for(address, limit=limit, before=before, until=until)
 
+    async def landed_in(self, slot: int, *, after: int, limit: int) -> Sequence[StoredTransaction]:
+        return await self._ledger.landed_in(slot, after=after, limit=limit)
+
+    async def count_landed(self) -> int:
+        return await self._ledger.count_landed()
+
+    async def count_landed_per(self, slots: int, *, since: int) -> Mapping[int, int]:
+        return await self._ledger.count_landed_per(slots, since=since)
+
+    async def total_lamports(self) -> int:
+        return await self._ledger.total_lamports()
+
+    async def richest(self, limit: int) -> Sequence[tuple[bytes, int]]:
+        return await self._ledger.richest(limit)
+
     async def close(self) -> None:
         """What is remembered stays."""
 

@@ -3,10 +3,14 @@
 from pathlib import Path
 
 from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+from solders.system_program import TransferParams, transfer
 
+from countermand.solana.programs.swap import market_address
 from tests.end_to_end.dca_trader import DcaTrader, dca
 from tests.end_to_end.limit_trader import LimitTrader
 from tests.end_to_end.member import Member
+from tests.end_to_end.swapper import Swapper
 from tests.end_to_end.test_recurring_v1 import Saver
 from tests.end_to_end.trader import Trader, otoco, single, trailing
 from tests.end_to_end.venue import JUP, SOL, USDC, Token, Venue, running_venue
@@ -21,6 +25,7 @@ def spends_a_day(data: Path) -> None:
         _trades_by_trigger(venue, old, new)
         _trades_in_rounds(venue)
         _trades_on_the_chain(venue)
+        _swaps(venue)
         venue.settles()
         _goes_back(venue)
         _trades_on_the_book(venue)
@@ -77,6 +82,21 @@ def _trades_by_trigger(venue: Venue, old: Token, new: Token) -> None:
         trader.places(single(2 * SOL, above=500))
         trader.places(single(50 * USDC, SOL, below=50))
     alice.crafts(single(1 * SOL, above=700))
+
+
+def _swaps(venue: Venue) -> None:
+    """Strangers send lamports to a market before it is there, and to one that is."""
+    trader = Trader(venue)
+    trader.has(10 * SOL, 1_000 * USDC)
+    swapper = Swapper.of(trader)
+    for more, tokens in enumerate(((JUP, USDC), (SOL, JUP))):
+        for token in tokens:
+            market = Pubkey.from_string(market_address(token.mint))
+            gift = TransferParams(from_pubkey=trader.key.pubkey(), to_pubkey=market, lamports=2_000_000 + more)
+            trader.sends(transfer(gift))
+        for quote in (swapper.quotes(1 * SOL, USDC), swapper.quotes(20 * USDC, JUP)):
+            assert swapper.swaps(quote) is None
+        venue.price(JUP, "0.6")
 
 
 def _trades_in_rounds(venue: Venue) -> None:

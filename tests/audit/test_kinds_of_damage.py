@@ -15,13 +15,31 @@ from countermand.audit.run import examine
 from countermand.kernel.journal import GENESIS, encode, entry_hash
 from countermand.orders.shards import TRIGGER_SHARD, BucketOwners
 from countermand.services.custody.vaults import VaultKeys
-from countermand.solana.programs import dca, limit_order
+from countermand.solana.programs import dca, limit_order, swap
 from countermand.solana.tokens import TOKEN_PROGRAM
 from countermand.store.snapshot import Snapshot
 from countermand.values.bucket import Bucket, BucketRange
 from tests.audit.damage import damaged, told
 
 BODIES = ("crafts", "dca_crafts", "builds", "book_drafts")
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("clock", "null"),
+        ("clock", '{"offset_ms":-99999999999999999,"frozen_at":null}'),
+        ("clock", '{"offset_ms":9000000000000000000,"frozen_at":null}'),
+        ("seed", "-1"),
+        ("seed", "18446744073709551616"),
+        ("resetting", "-1"),
+    ],
+)
+async def test_a_setting_that_no_start_takes(connection: Any, keys: VaultKeys, name: str, body: str) -> None:
+    """What the audit calls good must start."""
+    anyhow = "ON CONFLICT (name) DO UPDATE SET body = excluded.body"
+    setting = f"INSERT INTO sandbox_settings VALUES ('{name}', '{body}') {anyhow}"
+    assert await _named(connection, keys, setting, "sandbox_settings", name)
 
 
 # --- the chain
@@ -54,6 +72,17 @@ async def test_a_byte_of_an_order_on_the_chain_or_of_a_token_account(
         flipped = f"UPDATE chain_accounts SET data = {byte} WHERE address = {_literal(address)}"
         async with damaged(connection, flipped):
             assert await told(connection, keys, thorough=False), f"byte {at} of {shown(address)}"
+
+
+async def test_a_market_that_is_none_of_ours(connection: Any, keys: VaultKeys) -> None:
+    """But for its price and depth, which the sandbox may change at any time, each byte of it is known."""
+    found = "SELECT address FROM chain_accounts WHERE owner = $1 ORDER BY address"
+    addresses = [row[0] for row in await connection.fetch(found, bytes(Pubkey.from_string(swap.PROGRAM)))]
+    assert len(addresses) == 3
+    for at in (*range(0, 40, 3), swap.STABLE_AT):
+        byte = f"set_byte(data, {at}, get_byte(data, {at}) # 1)"
+        flipped = f"UPDATE chain_accounts SET data = {byte} WHERE address = {_literal(addresses[at % 3])}"
+        assert await _named(connection, keys, flipped, "chain_accounts", shown(addresses[at % 3]))
 
 
 async def test_the_account_of_an_order_that_no_order_claims(connection: Any) -> None:

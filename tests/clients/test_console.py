@@ -121,6 +121,27 @@ def test_each_control(browser: Browser, empty: Venue) -> None:
     empty.deepens_pools()
 
 
+def test_the_apis_are_tried_out_from_their_page(browser: Browser, empty: Venue) -> None:
+    """The examples as they are, one after the other: what one answers, the next takes."""
+    v2 = "/trigger/v2"
+    operations = [
+        ("trigger-v2", "get", f"{v2}/vault"),
+        ("trigger-v2", "post", f"{v2}/deposit/craft"),
+        ("trigger-v2", "post", f"{v2}/orders/price"),
+        ("sandbox", "get", "/sandbox/orders/{order_id}"),
+        ("trigger-v2", "post", f"{v2}/orders/price/cancel/{{order_id}}"),
+        ("trigger-v2", "post", f"{v2}/orders/price/confirm-cancel/{{order_id}}"),
+        ("trigger-v1", "post", "/trigger/v1/createOrder"),
+        ("trigger-v1", "post", "/trigger/v1/execute"),
+    ]
+    done = browser.calls(f"{empty.url}/docs", "triesOut", operations)
+    assert set(done.value["shown"].values()) == {0}
+    assert (done.value["refused"], done.value["unknown"]) == ("401", "$TOKEN is not known yet.")
+    assert done.value["statuses"] == ["200"] * len(operations)
+    assert {request["url"].startswith((f"{empty.url}/", "data:", "blob:")) for request in done.sent} == {True}
+    assert empty.audit()["ok"]
+
+
 def test_a_race_is_judged_as_the_journal_has_it(browser: Browser, empty: Venue) -> None:
     for race in does(browser, empty, "races", 2):
         events = {entry["event"]: entry["seq"] for entry in race["order"]["timeline"]}

@@ -18,6 +18,7 @@ from solders.pubkey import Pubkey
 from solders.rpc.config import RpcTransactionLogsFilterMentions
 from solders.rpc.errors import SendTransactionPreflightFailureMessage
 from solders.signature import Signature
+from solders.sysvar import CLOCK
 from solders.transaction import VersionedTransaction
 from spl.token.constants import TOKEN_PROGRAM_ID
 from spl.token.instructions import (
@@ -58,6 +59,13 @@ async def test_the_javascript_clients_are_content(node: Node, client: str, path:
     """E7: also with the paths of a node, whose WebSocket is at `/` of the next port."""
     urls = [url.removesuffix("/rpc") + path for url in (node.url, node.ws_url)]
     done = await asyncio.to_thread(run_node, SCRIPTS / f"rpc_{client}.mjs", *urls)
+    assert done.returncode == 0, done.stderr[-4_000:]
+    assert "is content" in done.stdout
+
+
+@pytest.mark.parametrize("client", ["web3", "kit"])
+async def test_the_javascript_clients_explore(node: Node, client: str) -> None:
+    done = await asyncio.to_thread(run_node, SCRIPTS / f"explorer_{client}.mjs", node.url, node.ws_url)
     assert done.returncode == 0, done.stderr[-4_000:]
     assert "is content" in done.stdout
 
@@ -158,10 +166,47 @@ async def test_solana_py_asks_about_the_node(alice: Wallet, node: Node) -> None:
     assert (await client.get_recent_prioritization_fees([USDC])).value[0].prioritization_fee == 0
     assert (await client.get_epoch_schedule()).value.slots_per_epoch == 432_000
     assert (await client.get_first_available_block()).value == 0
+    assert (await client.get_minimum_ledger_slot()).value == 0
+    identity = (await client.get_identity()).value.identity
+    assert [each.pubkey for each in (await client.get_cluster_nodes()).value] == [identity]
+    assert (await client.get_slot_leader()).value == identity
+    assert (await client.get_slot_leaders(slot, 2)).value == [identity] * 2
+    assert len((await client.get_leader_schedule()).value or {}) == 1
+    votes = (await client.get_vote_accounts()).value
+    assert (votes.current, votes.delinquent) == ([], [])
+    assert (await client.get_inflation_rate()).value.total == 0
+    assert (await client.get_inflation_governor()).value.initial == 0
     assert (await client.get_token_supply(USDC)).value.amount == "5000000"
     message = (await alice.signed(alice.pays(1, alice.tokens))).message
     assert isinstance(message, MessageV0)
     assert (await client.get_fee_for_message(message)).value == 5_000
+
+
+async def test_solana_py_explores(alice: Wallet) -> None:
+    """E2, E4, E6: what `solders` reads is what Rust's client reads."""
+    client, key = alice.client, alice.key.pubkey()
+    memo = Instruction(Pubkey.from_string(MEMO_PROGRAM), b"hello world", [])
+    signature = await alice.lands(memo, alice.pays(1, alice.tokens))
+    (newest, *_) = (await client.get_signatures_for_address(key, limit=5)).value
+    assert (newest.signature, newest.memo) == (signature, "[11] hello world")
+    for encoding in ("json", "jsonParsed", "base64"):
+        block = (await client.get_block(newest.slot, encoding, max_supported_transaction_version=0)).value
+        assert block is not None
+        assert block.block_height == newest.slot
+        assert len(block.transactions or []) > 0
+    assert (await client.get_blocks(newest.slot - 1, newest.slot)).value == [newest.slot - 1, newest.slot]
+    compressed = (await client.get_account_info(alice.tokens, encoding="base64+zstd")).value
+    assert compressed == (await client.get_account_info(alice.tokens, encoding="base64")).value
+    largest = (await client.get_token_largest_accounts(USDC)).value
+    assert alice.tokens in [each.address for each in largest]
+    assert (await client.get_token_accounts_by_delegate(key, TokenAccountOpts(mint=USDC))).value == []
+    supply = (await client.get_supply()).value
+    assert supply.total == supply.circulating + supply.non_circulating
+    assert key in [each.address for each in (await client.get_largest_accounts()).value]
+    assert (await client.get_transaction_count()).value >= 3
+    assert len((await client.get_recent_performance_samples(2)).value) == 2
+    clock: Any = (await client.get_account_info_json_parsed(CLOCK)).value
+    assert clock.data.parsed["type"] == "clock"
 
 
 async def test_solana_py_fails_as_it_should(alice: Wallet) -> None:

@@ -34,7 +34,13 @@ from countermand.solana.port import (
     SignatureStatus,
 )
 from countermand.solana.rpc import RpcChain
-from countermand.solana.tokens import SYSTEM_PROGRAM, TOKEN_PROGRAM, USDC_MINT, associated_token_address
+from countermand.solana.tokens import (
+    MEMO_PROGRAM,
+    SYSTEM_PROGRAM,
+    TOKEN_PROGRAM,
+    USDC_MINT,
+    associated_token_address,
+)
 from countermand.store.chain_postgres import PostgresLedgerStore
 from countermand_simulator.memory_ledger import MemoryLedgerStore
 from tests.end_to_end.venue import SOL as SOL_TOKEN
@@ -389,6 +395,16 @@ async def test_the_history_of_an_address_is_told_newest_first(subject: Subject) 
     assert await among(before=unknown) == []
     assert await among(until=unknown) == [third, second, first]
     assert await chain.signatures_for_address(address(subject.stranger)) == []
+
+
+async def test_the_memo_of_a_transaction_is_told_in_its_history(subject: Subject) -> None:
+    """E4."""
+    memos = [Instruction(Pubkey.from_string(MEMO_PROGRAM), text, []) for text in (b"hello world", b"and more")]
+    move = transfer(TransferParams(from_pubkey=subject.payer.pubkey(), to_pubkey=subject.friend.pubkey(), lamports=SOL))
+    for instructions in ([move, *memos], [move]):
+        await sends(subject, signed(instructions, [subject.payer], (await subject.chain.latest_blockhash()).blockhash))
+    history = await subject.chain.signatures_for_address(address(subject.friend))
+    assert [entry.memo for entry in history] == [None, "[11] hello world; [8] and more"]
 
 
 # What is told when it lands.

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import asyncpg
 import pytest
+from solders.pubkey import Pubkey
 
 from countermand.solana.ledger_store import (
     LedgerBatch,
@@ -20,6 +21,7 @@ from countermand.solana.ledger_store import (
     StoredStatus,
     StoredTransaction,
 )
+from countermand.solana.tokens import MEMO_PROGRAMS
 from countermand.store.chain_postgres import PostgresLedgerStore
 from countermand_simulator.memory_ledger import MemoryLedgerStore
 
@@ -193,6 +195,62 @@ async def test_signatures_of_an_address_are_paged(store: LedgerStore) -> None:
     assert await asked(until=bytes(64)) == [four, three, two, one]
     assert await store.signatures_for(bytes([2] * 32), limit=9, before=None, until=None) == [two]
     assert await store.signatures_for(bytes([3] * 32), limit=9, before=None, until=None) == []
+
+
+async def test_signatures_come_with_the_bytes_that_may_hold_a_memo(store: LedgerStore) -> None:
+    _, batch = await founded(store)
+    programs = [bytes(Pubkey.from_string(program)) for program in MEMO_PROGRAMS]
+    raws = [b"none", b"a" + programs[0] + b"b", programs[1], programs[0][1:]]
+    landed = [replace(transaction(batch.seq + 1 + n, 1), raw=raw) for n, raw in enumerate(raws)]
+    await store.commit(replace(batch, seq=batch.seq + 4, transactions=landed))
+    found = await store.signatures_for(bytes([1] * 32), limit=9, before=None, until=None)
+    assert [each.raw for each in found] == [None, raws[2], raws[1], None]
+    status_alone = await store.status(landed[1].signature)
+    assert status_alone is not None
+    assert status_alone.raw is None
+
+
+async def test_what_landed_is_listed_slot_by_slot(store: LedgerStore) -> None:
+    _, batch = await founded(store)
+    first = batch.seq + 1
+    landed = [transaction(first + n, n, slot=slot) for n, slot in enumerate((1_000, 1_001, 1_001, 1_001, 1_004))]
+    await store.commit(replace(batch, seq=batch.seq + 5, transactions=landed))
+
+    async def asked(slot: int, after: int = 0, limit: int = 9) -> list[int]:
+        found = await store.landed_in(slot, after=after, limit=limit)
+        assert [replace(each, addresses=()) for each in found] == [
+            replace(each, addresses=()) for each in landed if each.position in [one.position for one in found]
+        ]
+        return [each.position - first for each in found]
+
+    assert await asked(1_001) == [1, 2, 3]
+    assert await asked(1_001, limit=2) == [1, 2]
+    assert await asked(1_001, after=first + 2, limit=2) == [3]
+    assert await asked(1_001, after=first + 3) == []
+    for slot in (0, 999, 1_002, 1_003, 1_005, 10**9):
+        assert await asked(slot) == []
+    assert await asked(1_000) == [0]
+    assert await asked(1_004, limit=1) == [4]
+    assert await store.count_landed() == 5
+    assert dict(await store.count_landed_per(2, since=1_000)) == {500: 4, 502: 1}
+    assert dict(await store.count_landed_per(3, since=1_002)) == {334: 1}
+    assert dict(await store.count_landed_per(2, since=2_000)) == {}
+
+
+async def test_lamports_are_counted_beyond_what_a_number_of_a_store_holds(store: LedgerStore) -> None:
+    """They are unsigned numbers of 64 bits."""
+    await founded(store, account(1, 5), account(2, 2**64 - 1), account(3, 2**63), account(4, 2**63 - 1))
+    assert await store.total_lamports() == 5 + 2**64 - 1 + 2**64 - 1
+    most = [(account(2).address, 2**64 - 1), (account(3).address, 2**63), (account(4).address, 2**63 - 1)]
+    assert list(await store.richest(3)) == most
+    assert list(await store.richest(9)) == [*most, (account(1).address, 5)]
+
+
+async def test_an_empty_ledger_holds_nothing(store: LedgerStore) -> None:
+    await founded(store)
+    assert (await store.total_lamports(), list(await store.richest(3)), await store.count_landed()) == (0, [], 0)
+    assert list(await store.landed_in(5, after=0, limit=9)) == []
+    assert dict(await store.count_landed_per(5, since=0)) == {}
 
 
 async def test_founding_again_empties_and_positions_rise(store: LedgerStore) -> None:

@@ -15,7 +15,9 @@ from solders.message import Message
 from solders.pubkey import Pubkey
 from solders.signature import Signature as ChainSignature
 
+from countermand.dialects.price_v2 import routes as price_v2_routes
 from countermand.dialects.price_v3 import routes as price_routes
+from countermand.dialects.tokens_v2 import routes as tokens_routes
 from countermand.dialects.trigger_v2.auth import Challenges, WalletSessions
 from countermand.dialects.trigger_v2.context import TriggerV2Context
 from countermand.dialects.trigger_v2.routes import resources
@@ -137,6 +139,10 @@ TOKENS = MappingProxyType(
         USDT: FakeToken(Mint(USDT), "USDT", 6, stable=True),
     }
 )
+
+
+def _newest_slot() -> int:
+    return 348_004_023
 
 
 class FakeVaults:
@@ -495,8 +501,17 @@ class FakeVenue:
             now=self.clock.now,
         )
         self.app: falcon.asgi.App[Any, Any] = falcon.asgi.App()
-        prices = price_routes.resources(TOKENS, self.prices.get, lambda: 348_004_023, START_MS, 1_000_000_000)
-        for path, resource in (*resources(venue), *prices):
+        prices = price_routes.resources(TOKENS, self.prices.get, _newest_slot, START_MS, 1_000_000_000)
+        prices += price_v2_routes.resources(TOKENS, self.prices.get, lambda: self.clock.wall_ms() // 1000)
+        tokens = tokens_routes.TokensV2Context(
+            tokens=lambda: tuple(TOKENS.values()),
+            price_of=self.prices.get,
+            slot=_newest_slot,
+            now_ms=self.clock.wall_ms,
+            since_ms=START_MS,
+            liquidity_usd=1_000_000_000,
+        )
+        for path, resource in (*resources(venue), *prices, *tokens_routes.resources(tokens)):
             self.app.add_route(path, resource)
         self._client = falcon.testing.TestClient(self.app)
 

@@ -13,7 +13,7 @@ from solders.transaction import Transaction
 
 from countermand.solana.port import AddressSignature, InnerInstruction, InnerInstructions, LedgerTransaction
 from countermand.solana.programs.dca import EVENT_AUTHORITY, PROGRAM
-from tests.orders.recurring.stage import JUP, NOW_S, PRICE_BASED, SOL, USDC, USER, Stage, an_order, in_shape
+from tests.orders.recurring.stage import JUP, NOW_S, SOL, USDC, USER, Stage, an_order, in_shape
 
 ORDER = "8icop2U4E6R9hJYtSS9fnfiiRrD3BjCY5jir22NfWcrn"
 ADDRESSES = (

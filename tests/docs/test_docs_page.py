@@ -1,4 +1,4 @@
-"""Every command of `/docs` runs as it is pasted: case A6.
+"""Every command of `/docs/curl` runs as it is pasted: case A6.
 
 Only the variables that the page names are set, in the shell. Each command must be answered with the status that the
 page says.
@@ -109,7 +109,7 @@ class Shell:
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     directory = tmp_path_factory.mktemp("docs")
     with running_venue(directory) as venue:
-        page = Page(venue.ask("GET", "/docs").raw.decode())
+        page = Page(venue.ask("GET", "/docs/curl").raw.decode())
         yield Shell(venue, page, directory, {"PATH": "/usr/bin:/bin"})
 
 
@@ -120,6 +120,7 @@ def test_every_command_of_the_page_runs_as_it_is_pasted(shell: Shell) -> None:
     shell.pastes("POST", "/sandbox/airdrop")
     for funds in (20 * SOL, 1_000 * USDC, 1_000 * JUP):
         shell.venue.gives(str(wallet.pubkey()), funds)
+    asks_and_swaps(shell)
     trades_by_trigger_v2(shell, wallet)
     for root in ROOTS:
         trades_on_the_chain(shell, wallet, root)
@@ -127,6 +128,15 @@ def test_every_command_of_the_page_runs_as_it_is_pasted(shell: Shell) -> None:
     trades_at_tanx(shell, 0xD0C5)
     looks_at_the_sandbox(shell)
     assert sorted(set(shell.run)) == sorted(shell.page.commands), "no command was left out"
+
+
+def asks_and_swaps(shell: Shell) -> None:
+    for path in ("/price/v2", "/tokens/v2/search", "/tokens/v2/tag", "/swap/v1/program-id-to-label"):
+        assert shell.pastes("GET", path)
+    quoted = shell.pastes("GET", "/swap/v1/quote")
+    assert (quoted["outAmount"], quoted["otherAmountThreshold"]) == ("14985000", "14910075"), "as the examples say"
+    assert shell.pastes("POST", "/swap/v1/swap")["simulationError"] is None
+    assert shell.pastes("POST", "/swap/v1/swap-instructions")["simulationError"] is None
 
 
 def trades_by_trigger_v2(shell: Shell, wallet: Keypair) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.docs.blocks import DEFAULT_URL, PAGES, ROOT, Block, Prompt, blocks
 from tests.end_to_end.venue import SOL, Venue, running_venue
 
 README = ROOT / "README.md"
+SYSTEMD = ROOT / "docs" / "how-to" / "systemd.md"
 RUN_A_VENUE = ROOT / "docs" / "how-to" / "run-a-venue.md"
 PYTHON = [(page, block) for page in PAGES for block in blocks(page) if block.language.split()[0] == "python"]
 SHELL = [(page, block) for page in PAGES for block in blocks(page) if block.language == "sh"]
@@ -77,6 +79,16 @@ def test_every_block_of_shell_is_one(page: Path, block: Block) -> None:
     checked = subprocess.run(["bash", "-n", "-c", code], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
     assert not re.search(r"(^|\s)#", code)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="this machine has no systemd-analyze")
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    """A name that it does not know is a line, and no failure."""
+    (unit,) = (block.code for block in blocks(SYSTEMD) if block.language == "ini")
+    file = tmp_path / "countermand.service"
+    file.write_text(unit.replace("/opt/countermand/bin/countermand", sys.executable))
+    checked = subprocess.run(["systemd-analyze", "verify", file], capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 
 def test_a_venue_is_run_as_its_page_says(tmp_path: Path) -> None:

@@ -21,7 +21,9 @@ from countermand.cli.doctor import doctor
 from countermand.cli.exec import exec_
 from countermand.cli.explain import explain
 from countermand.cli.keys import add, list_, revoke
+from countermand.cli.rescue import rescue
 from countermand.cli.serve import serve
+from countermand.cli.solders import solders
 from countermand.dialects.trigger_v2 import dca_routes, routes
 from countermand.dialects.trigger_v2.dca_refusals import WORDS as DCA_WORDS
 from countermand.dialects.trigger_v2.refusals import WORDS
@@ -50,6 +52,8 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "exec": exec_,
     "conformance": conformance,
     "doctor": doctor,
+    "solders": solders,
+    "rescue": rescue,
     "completion": completion,
     "keys add": add,
     "keys list": list_,
@@ -125,6 +129,7 @@ def test_every_command_is_there_and_every_option_of_it() -> None:
         "doctor",
         "exec",
         "explain",
+        "rescue",
         "simulate",
         "keys add",
         "keys list",

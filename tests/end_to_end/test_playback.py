@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -156,6 +157,35 @@ def test_a_market_maker_quotes_both_sides_and_trades(venue: Venue) -> None:
     assert venue.ask("DELETE", f"{MAKER}?market=btcusdc").ok() == {"marketMakers": []}
     book = depth(venue)
     assert (book["asks"], book["bids"]) == ([], [])
+
+
+def test_of_two_that_begin_at_once_one_quotes_and_it_stops(venue: Venue) -> None:
+    """A1: the other would go on for ever, and no request could name it."""
+    body = {"market": "btcusdc", "price": "50000", "volume": "0.1", "levels": 2, "everyMs": 20}
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda _: venue.ask("POST", MAKER, body).status, range(4)))
+    assert answers == [200] * 4
+    assert venue.ask("DELETE", MAKER).ok() == {"marketMakers": []}
+    before = newest_nonce(venue)
+    time.sleep(0.2)
+    assert newest_nonce(venue) == before
+
+
+def newest_nonce(venue: Venue) -> int:
+    """Rises with each order."""
+    rows = venue.ask("GET", "/sandbox/orders?family=book&limit=1").ok()["orders"]
+    return 0 if not rows else int(rows[0]["id"])
+
+
+def test_a_reset_ends_also_one_that_just_begins(venue: Venue) -> None:
+    """It would trade in the new sandbox, for members that it does not know."""
+    body = {"market": "btcusdc", "price": "50000", "volume": "0.1", "levels": 5, "everyMs": 20}
+    with ThreadPoolExecutor(2) as threads:
+        begins = threads.submit(venue.ask, "POST", MAKER, body)
+        threads.submit(venue.resets).result()
+        assert begins.result().status == 200
+    venue.ask("DELETE", MAKER).ok()
+    assert venue.audit()["ok"] is True
 
 
 def test_the_first_quotes_are_in_the_book_when_it_answers(venue: Venue) -> None:

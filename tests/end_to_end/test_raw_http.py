@@ -221,6 +221,15 @@ def test_a_malformed_request_comes_after_the_answers_that_are_due(house: Venue) 
     assert third.rest == b""
 
 
+@pytest.mark.parametrize("path", [*POSTS, "/sandbox/clock"])
+def test_zeros_before_a_length_are_nothing(house: Venue, path: str) -> None:
+    """C3: five thousand of them are more digits than Python makes a number of."""
+    padded = framed(path, b"Content-Length: " + b"0" * 5_000 + b"2", body=b"{}")
+    plain = framed(path, b"Content-Length: 2", body=b"{}")
+    assert answered(house, padded).status == answered(house, plain).status
+    assert answered(house, padded).status < 500
+
+
 def test_a_length_beyond_the_limit_is_refused_before_it_is_sent(house: Venue) -> None:
     assert answered(house, framed(TRIGGER, b"Content-Length: 9223372036854775807", body=b"")).status == 413
 

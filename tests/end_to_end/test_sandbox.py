@@ -249,7 +249,7 @@ def test_keys_are_judged_before_tokens(keyed: Venue) -> None:
 )
 def test_no_sandbox_without_the_option(keyed: Venue, method: str, path: str) -> None:
     answer = keyed.ask(method, path, {} if method == "POST" else None)
-    assert (answer.status, answer.body) == (404, {"code": 404, "message": "Not found"})
+    assert (answer.status, answer.body) == (404, {"error": "Not found"})
 
 
 def test_any_key_will_do_where_none_is_configured(venue: Venue) -> None:

@@ -382,6 +382,12 @@ def test_a_list_that_makes_no_sense(venue: Venue, query: str, words: str) -> Non
     assert error.startswith(words), error
 
 
+@pytest.mark.parametrize("query", ["orders?limit=2.0", "requests?limit=2e0", "prices?mint=SOL&limit=2.0"])
+def test_a_whole_number_of_a_query_is_one_however_it_is_written(venue: Venue, query: str) -> None:
+    """D4."""
+    venue.ask("GET", f"/sandbox/{query}").ok()
+
+
 @pytest.mark.parametrize(
     "name", ["x", "0", "999999", "9" * 30, "0199c36d-3a0e-7c1e-8f5b-6d3f0f6f5d3c", SOL.mint, "-1", "a" * 200]
 )

@@ -150,6 +150,8 @@ def test_requests_prices_and_the_sandbox_are_told_too(
         ("from=yesterday", "from: 'yesterday' is no cursor"),
         ("include=order", "include: expected orders, requests, prices or sandbox"),
         ("limit=0", "limit: '0' is no whole number"),
+        ("limit=000000001" + "1" * 5_000, "limit: '000000001111"),
+        ("from=1:0:0:2147483648,1:1:0:0,1:2:0:0", "from: '1:0:0:2147483648,1:1:0:0,1:2:0:0' is no cursor"),
         ("limt=1", "limt: unknown query parameter; did you mean limit?"),
     ],
 )
@@ -310,6 +312,16 @@ def test_an_operator_cancels_recurring_orders_and_those_of_the_book(venue: Venue
     assert venue.ask("PATCH", f"/sandbox/orders/{plan}", {"slippageBps": 1}).status == 400
     booked = Member(venue).joins().has(btc="1").places("sell", 0.01, 90_000)
     assert venue.ask("DELETE", f"/sandbox/orders/{booked}").ok()["state"] == "cancel"
+
+
+def test_an_order_of_the_book_goes_by_its_uuid_too(venue: Venue) -> None:
+    order = Member(venue).joins().has(btc="1").places("sell", 0.01, 90_000)
+    path = f"/sandbox/orders/{inspected(venue, order)['uuid']}"
+    status, error = venue.ask("PATCH", path, {"slippageBps": 1}).error
+    assert (status, error.partition("; ")[2]) == (400, "cancel it, and place another")
+    shown = venue.ask("DELETE", path).ok()
+    assert (shown["id"], shown["state"]) == (order, "cancel")
+    assert venue.ask("PATCH", "/sandbox/orders/987654321", {"slippageBps": 1}).status == 404
 
 
 def test_what_an_operator_cannot_do(venue: Venue, alice: Trader) -> None:

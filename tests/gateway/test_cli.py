@@ -54,7 +54,8 @@ def test_serve_prints_its_urls_and_leaves_when_told_to(number: signal.Signals) -
     url = re.fullmatch(r"Countermand is ready: +(http://127\.0\.0\.1:(\d+))\n", first)
     assert url is not None, first
     port = int(url[2])
-    assert [venue.stdout.readline().split() for _ in range(4)] == [
+    assert [venue.stdout.readline().split() for _ in range(5)] == [
+        ["Console:", f"{url[1]}/"],
         ["API", "docs:", f"{url[1]}/docs"],
         ["Solana", "JSON-RPC:", f"{url[1]}/rpc"],
         ["Solana", "WebSocket:", f"ws://127.0.0.1:{port + 1}/rpc"],
@@ -154,6 +155,15 @@ def test_variables_count_and_options_win_over_them(tmp_path: Path) -> None:
         "data": str(tmp_path),
         "confirm_timeout_ms": 300,
     }
+
+
+def test_a_variable_that_is_no_setting_is_named_with_the_one_it_is_like() -> None:
+    """A1: a venue that was asked for so would be a sandbox, and say nothing."""
+    names = ("SANBOX", "XYZ", "DATA", "API_KEYS", "URL", "SERVICE_HOST", "PORT_80_TCP")
+    environ = {f"COUNTERMAND_{name}": "x" for name in names} | {"COUNTERMAND_LOG": "json", "SHOW": "1"}
+    lines = [json.loads(line) for line in command("serve", "--port", "1", environ=environ).stderr.splitlines()]
+    named = [(line["variable"], line["did_you_mean"]) for line in lines if "variable" in line]
+    assert named == [("COUNTERMAND_SANBOX", "COUNTERMAND_SANDBOX"), ("COUNTERMAND_XYZ", None)]
 
 
 def test_simulate_runs_the_seeds_it_is_given() -> None:

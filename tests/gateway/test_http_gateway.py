@@ -173,15 +173,29 @@ async def test_a_peer_may_have_only_so_many_requests_in_flight(monkeypatch: pyte
     assert (await ask(app, "GET", "/rpc")).status == 200
 
 
-@pytest.mark.parametrize("path", ["/nowhere", "/trigger/v2/nowhere", "/trigger/v9", "/", "//trigger/v2/orders/price"])
+@pytest.mark.parametrize(
+    "path", ["/nowhere", "/trigger/v2/nowhere", "/trigger/v9", "/", "//trigger/v2/orders/price", "/price/v9"]
+)
 async def test_an_unknown_path_is_a_404_of_the_gateway(path: str) -> None:
     reply = await ask(a_gateway(), "GET", path)
     assert (reply.status, reply.body) == (404, b'{"code":404,"message":"Not found"}')
 
 
-@pytest.mark.parametrize("path", [ORDERS + "/", "/trigger/v2/orders/", "/price/v3/", "/sandbox/clock/"])
+@pytest.mark.parametrize("path", [ORDERS + "/", "/trigger/v2/orders/", "/price/v3/"])
 async def test_a_trailing_slash_is_a_404(path: str) -> None:
     assert (await ask(a_gateway(), "GET", path)).body == b'{"code":404,"message":"Not found"}'
+
+
+@pytest.mark.parametrize("path", ["/sandbox/nowhere", "/sandbox/clock/", "//sandbox", "/sandbox//clock"])
+async def test_an_unknown_path_of_the_sandbox_is_a_404_in_its_own_shape(path: str) -> None:
+    reply = await ask(a_gateway(), "GET", path)
+    assert (reply.status, reply.body) in ((404, b'{"error":"Not found"}'), (404, b'{"code":404,"message":"Not found"}'))
+    assert ("error" in reply.json) is path.startswith("/sandbox")
+
+
+async def test_an_unknown_path_of_the_operator_is_a_404_in_its_own_shape() -> None:
+    reply = await ask(a_gateway(), "GET", "/admin/nowhere")
+    assert (reply.status, reply.json) == (404, {"error": {"code": "not_found", "message": "Not found"}})
 
 
 @pytest.mark.parametrize("path", ["/sapi/v1/orders", "/sapi/v1/orders/"])
@@ -435,7 +449,18 @@ async def test_the_sandbox_wants_a_loopback_host(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["x-forwarded-for", "x-forwarded-anything", "forwarded", "via", "x-real-ip", "cf-connecting-ip"]
+    "header",
+    [
+        *("x-forwarded-for", "x-forwarded-anything", "forwarded", "via", "x-real-ip", "cf-connecting-ip"),
+        *(
+            "x_forwarded_for",
+            "x-original-forwarded-for",
+            "x-envoy-external-address",
+            "x-cluster-client-ip",
+            "client-ip",
+        ),
+        *("fastly-client-ip", "fly-client-ip", "x-azure-clientip", "x-appengine-remote-addr", "cdn-loop", "cf-ray"),
+    ],
 )
 async def test_a_request_that_a_proxy_passed_on_takes_a_setting(header: str) -> None:
     """C7."""

@@ -109,6 +109,22 @@ def test_a_bad_choice_is_one_line_and_exit_status_2(arguments: list[str], words:
     assert words in done.stderr
 
 
+async def test_a_key_whose_time_is_damaged_is_listed_and_revoked(database_url: str) -> None:
+    """B5."""
+    owner = "So11111111111111111111111111111111111111112"
+    connection = await asyncpg.connect(database_url)
+    for digest, at in ((b"a" * 32, 2**63 - 1), (b"b" * 32, -(2**63))):
+        await connection.execute(
+            "INSERT INTO api_keys VALUES ($1, '{read,trade}', $3, $4, $2)", digest, at, "t" * 32, owner
+        )
+    await connection.close()
+    listed = keys("list", url=database_url)
+    assert (listed.returncode, listed.stderr, listed.stdout.count("which is no time")) == (0, "", 2)
+    assert listed.stdout.count(owner) == 2, "nothing is cut"
+    for name in ("61616161", "62626262"):
+        assert keys("revoke", name, url=database_url).returncode == 0
+
+
 def test_a_key_that_could_not_be_printed_is_revoked(database_url: str) -> None:
     command = [sys.executable, "-c", "from countermand.cli import main; main()", "keys", "add", "--scopes", "read"]
     with Path("/dev/full").open("w") as full:

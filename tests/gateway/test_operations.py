@@ -1,11 +1,14 @@
 """Health, metrics, documents and pages."""
 
+import gzip
+import re
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
+from countermand.docs.files import viewer_files
 from countermand.gateway import operations
 from countermand.gateway.asgi import App
 from countermand.gateway.falcon_app import new_app
@@ -142,11 +145,36 @@ async def test_the_pages_ask_nobody_for_anything(path: str) -> None:
     assert "default-src 'none'" in reply.headers["content-security-policy"]
 
 
+async def test_the_viewer_is_served_from_this_package_alone() -> None:
+    app = new_app()
+    operations.mount(app, not_ready_because=lambda: None, documents={"a": dict}, sandbox=False, viewer=viewer_files())
+    page = await ask(app, "GET", "/docs")
+    assert re.findall(r"default-src 'none'|unsafe", page.headers["content-security-policy"]) == ["default-src 'none'"]
+    loaded = re.findall(rb'(?:src|href)="(/docs/[^"]+)"', page.body)
+    assert len(set(loaded)) == 6
+    for path in loaded:
+        assert (await ask(app, "GET", path.decode())).status == 200, path
+    assert (await ask(app, "GET", "/docs/apis.json")).json == {"apis": ["a"], "sandbox": False}
+    assert (await ask(app, "GET", "/docs/nothing.js")).status == 404
+
+
+async def test_a_large_file_is_sent_as_it_is_kept_to_those_who_take_it() -> None:
+    app = new_app()
+    operations.mount(app, not_ready_because=lambda: None, documents={}, sandbox=False, viewer=viewer_files())
+    path = "/docs/swagger-ui.css"
+    plain, small = await ask(app, "GET", path), await ask(app, "GET", path, {"accept-encoding": "br, gzip"})
+    assert (plain.headers.get("content-encoding"), small.headers["content-encoding"]) == (None, "gzip")
+    assert plain.body == gzip.decompress(small.body)
+    assert plain.headers["vary"] == small.headers["vary"] == "accept-encoding"
+    assert (await ask(app, "GET", path, {"if-none-match": small.headers["etag"]})).status == 304
+
+
 async def test_the_front_page_leads_to_what_there_is() -> None:
     page = Page((await ask(an_app(), "GET", "/")).body.decode())
     assert page.links == [
         "/docs",
         "/sandbox",
+        "/docs/curl",
         "/openapi/trigger-v2.json",
         "/health/live",
         "/health/ready",

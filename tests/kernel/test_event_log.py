@@ -169,3 +169,26 @@ def test_a_position_is_one_text() -> None:
 def test_anything_else_is_no_position(text: str) -> None:
     with pytest.raises(ValueError, match=r"position|invalid literal"):
         Position.parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1:0:0:2147483648",
+        "1:0:9223372036854775808:0",
+        "1:0:0:-2",
+        "1:0:-1:0",
+        "1:0:0",
+        "1:0:0:0:0",
+        " 1:0:0:0",
+        "+1:0:0:0",
+    ],
+)
+def test_what_no_position_can_be_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match="a position is"):
+        Position.parse(text)
+
+
+@pytest.mark.parametrize("text", ["1:0:0:-1", "1:0:9223372036854775807:2147483647"])
+def test_the_first_and_the_last_positions(text: str) -> None:
+    assert str(Position.parse(text)) == text

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from countermand.solana.programs.artifacts import program_builds
+from countermand.solana.programs.artifacts import program_builds, sandbox_program_builds
 from programs import build
 from programs.link import LinkError, link, murmur3_32
-from tests.programs.world import DCA, LIMIT
+from tests.programs.world import AGGREGATOR, DCA, LIMIT
 
 needs_compiler = pytest.mark.skipif(not build.has_pinned_compiler(), reason=f"needs ziglang=={build.ZIGLANG}")
 
@@ -35,6 +35,8 @@ def test_everything_is_recorded() -> None:
 def test_the_package_brings_the_recorded_builds() -> None:
     builds = {build.BUILT / "limit_order.so": str(LIMIT), build.BUILT / "dca.so": str(DCA)}
     assert program_builds() == {address: path.read_bytes() for path, address in builds.items()}
+    swaps = {str(AGGREGATOR): (build.BUILT / "swap.so").read_bytes()}
+    assert sandbox_program_builds() == program_builds() | swaps
 
 
 @needs_compiler

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import msgspec
+import pytest
+
 from countermand.gateway.asgi import Event
 from countermand.sandbox.bell import Bell
 from countermand.sandbox.requests import BODY_BYTES_KEPT, RequestLog, order_of, summary
@@ -78,3 +81,16 @@ async def test_the_order_of_a_request() -> None:
     ):
         await exchange(log, path, body=body, answer=answer)
     assert [order_of(each) for each in log.newest(9)][::-1] == [ORDER, ORDER, "17", "So1", None]
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"a":"\\ud800"}', b'{"\\ud800":1}', b'{"signature":"\\ud800"}', b'["\\udc00"]', b'{"order":"\\ud800"}']
+)
+async def test_half_of_a_surrogate_pair_is_shown_as_its_escape(body: bytes) -> None:
+    """C3. The gateway has refused it, and what it refuses is remembered, too."""
+    log = a_log()
+    await exchange(log, body=body, answer=body)
+    (kept,) = log.newest(1)
+    shown = msgspec.json.encode(log.shown(kept, "http://127.0.0.1"))
+    assert b"(hidden)" in shown or rb"\\ud800" in shown or rb"\\udc00" in shown
+    msgspec.json.encode(summary(kept))

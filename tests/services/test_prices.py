@@ -105,3 +105,15 @@ async def test_a_load_does_not_bring_back_what_was_read_before_a_newer_price() -
     store.reading.set()
     await loading
     assert prices.price_of(SOL) == UsdPrice(2)
+
+
+async def test_what_a_caller_who_left_set_has_been_set_before_all_is_forgotten() -> None:
+    store = Stored()
+    prices = Prices(store)
+    setting = asyncio.create_task(prices.set({SOL: UsdPrice(7)}, at_once=False))
+    await asyncio.sleep(0)
+    setting.cancel()
+    await prices.settled()
+    await prices.clear()
+    await asyncio.sleep(0.01)
+    assert (store.kept, prices.newest) == ({}, {})

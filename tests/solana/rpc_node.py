@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,11 +106,13 @@ def saying(raw: bytes) -> Behaviour:
 
 @contextlib.asynccontextmanager
 async def scripted(
-    node: ScriptedNode, *, ws_url: str | None = None, timeout_ms: int = 2_000
+    node: ScriptedNode, *, ws_url: str | None = None, timeout_ms: int = 2_000, busy_pauses_ms: Sequence[int] = ()
 ) -> AsyncIterator[RpcChain]:
     server = await asyncio.start_server(node.serve, "127.0.0.1", 0)
     node.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    chain = RpcChain(f"{node.url}/secret-path?key=secret-key", ws_url=ws_url, timeout_ms=timeout_ms)
+    chain = RpcChain(
+        f"{node.url}/secret-path?key=secret-key", ws_url=ws_url, timeout_ms=timeout_ms, busy_pauses_ms=busy_pauses_ms
+    )
     try:
         yield chain
     finally:

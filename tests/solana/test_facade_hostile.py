@@ -99,7 +99,7 @@ async def test_a_batch_answers_each_in_order_and_notifications_not_at_all(rpc: F
 
 
 async def test_what_is_not_offered_is_not_found(rpc: Facade) -> None:
-    for method in ("getNothing", "", "get_slot", "byName", "shown", "keyed", "__init__", "_slot", "getLargestAccounts"):
+    for method in ("getNothing", "", "get_slot", "byName", "shown", "keyed", "__init__", "_slot", "getConfirmedBlock"):
         assert (await rpc.fails(method))["code"] == -32601
 
 
@@ -134,7 +134,16 @@ async def test_what_is_not_offered_is_not_found(rpc: Facade) -> None:
         ("requestAirdrop", [ADDRESS, "5"], "`lamports`"),
         ("requestAirdrop", [ADDRESS, 1e300], "`lamports`"),
         ("getMinimumBalanceForRentExemption", [10**15], str(10**15)),
-        ("getBlockTime", [10**15], str(10**15)),
+        ("getBlockTime", ["1"], "`slot`"),
+        ("getBlock", [-1], "`slot`"),
+        ("getBlock", [0, {"transactionDetails": "some"}], "'some'"),
+        ("getBlock", [0, {"commitment": "processed"}], "below `confirmed`"),
+        ("getBlocks", [0, 10, {"commitment": "processed"}], "below `confirmed`"),
+        ("getBlocksWithLimit", [0, 500_001], "Limit too large; max 500000"),
+        ("getSlotLeaders", [0, 5_001], "Invalid limit; max 5000"),
+        ("getRecentPerformanceSamples", [721], "Invalid limit; max 720"),
+        ("getTokenLargestAccounts", ["1" * 32], "could not find mint"),
+        ("getLargestAccounts", [{"filter": "all"}], "'all'"),
         ("getProgramAccounts", [ADDRESS, {"filters": [{"memcmp": {"offset": 0, "bytes": "0"}}]}], "base58"),
         ("getProgramAccounts", [ADDRESS, {"filters": [{"memcmp": {"offset": 0, "bytes": [256]}}]}], "filters"),
         ("isBlockhashValid", ["x"], "'x'"),

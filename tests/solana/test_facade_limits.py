@@ -9,7 +9,7 @@ import pytest
 from solders.pubkey import Pubkey
 
 from countermand.solana.embedded import EmbeddedChain
-from countermand.solana.facade import methods
+from countermand.solana.facade import accounts
 from countermand.solana.facade.dispatch import AnswerLimits, Dispatcher
 from countermand.solana.facade.methods import RpcMethods
 from countermand.solana.port import AccountInfo
@@ -80,12 +80,12 @@ async def test_what_is_too_much_is_not_even_written(chain: EmbeddedChain, monkey
     """C6: the error costs no more memory than the question."""
     written: list[str] = []
 
-    def account_json(info: AccountInfo, *_: object) -> dict[str, object]:
+    def account_json(_: str, info: AccountInfo, *__: object) -> dict[str, object]:
         written.append(info.owner)
         return {"data": "x" * 100}
 
-    monkeypatch.setattr(methods, "account_json", account_json)
-    monkeypatch.setattr(methods, "_ACCOUNTS_PER_TURN", 1)
+    monkeypatch.setattr(accounts, "account_json", account_json)
+    monkeypatch.setattr(accounts, "_ACCOUNTS_PER_TURN", 1)
     tight = facade(chain, answer_bytes=5_000)
     (refused,) = await answers(tight, call("getMultipleAccounts", [USDC_MINT] * 100, BASE64))
     assert (refused["error"]["code"], written) == (-32012, [])

@@ -259,6 +259,26 @@ async def test_a_dca_is_opened_fed_drawn_from_and_closed(world: World) -> None:
     assert (await world.holds(MAKER, USDC_MINT), await world.data(keys.dca)) == (10**9, b"")
 
 
+async def test_another_wallet_pays_for_the_close_of_a_dca_and_for_what_is_missing(world: World) -> None:
+    new = recurring(SOL_MINT, USDC_MINT)
+    keys = new.keys
+    await world.lands(dca.open_message(new, BUDGET, await world.blockhash()), ALICE)
+    held, rents = await world.lamports(MAKER), await rents_of(world, keys)
+    message = dca.close_message(
+        keys, BUDGET, await world.blockhash(), creates=[DcaBalance.IN, DcaBalance.OUT], payer=PAYER
+    )
+    await world.lands(message, BOB, ALICE)
+    assert await world.data(keys.dca) == await world.data(keys.users(DcaBalance.IN)) == b""
+    # The account that wraps SOL was made for the close, and its rent stays with the user.
+    assert await world.lamports(MAKER) == held + 10**8 + rents + TOKEN_ACCOUNT_RENT_LAMPORTS
+    assert await world.holds(MAKER, USDC_MINT) is not None
+
+
+async def rents_of(world: World, keys: dca.DcaKeys) -> int:
+    accounts = [keys.dca, *(keys.own(side) for side in DcaBalance)]
+    return sum([await world.lamports(each) for each in accounts]) - 10**8
+
+
 @pytest.mark.parametrize("open_with", [dca.open_message, dca.open_older_message])
 async def test_a_dca_of_sol_by_either_form(world: World, open_with: Callable[..., bytes]) -> None:
     new = recurring(SOL_MINT, USDC_MINT)

@@ -204,6 +204,15 @@ def test_an_expired_order_is_cancelled_by_whoever_pays() -> None:
     assert message.instructions[2].accounts[:2] == [PAYER, MAKER]
 
 
+def test_another_wallet_pays_for_a_cancel_that_its_maker_signs() -> None:
+    cancel = Cancellation.to_maker(key(1), MAKER, USDC, creates=True)
+    message = decoded(cancel_message([cancel], BUDGET, BLOCKHASH, payer=PAYER))
+    assert message.signers == [PAYER, MAKER]
+    (created,) = [each.accounts for each in message.instructions if each.program == ASSOCIATED]
+    assert (created[0], created[2]) == (PAYER, MAKER)
+    assert message.instructions[-1].accounts[:2] == [MAKER, MAKER]
+
+
 # Accounts
 
 

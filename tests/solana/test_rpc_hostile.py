@@ -12,6 +12,7 @@ import pytest
 
 from countermand.solana.port import ChainUnavailable
 from countermand.solana.rpc import RpcChain
+from countermand.solana.rpc.node import NodeBusy
 from countermand.solana.tokens import SYSTEM_PROGRAM, TOKEN_PROGRAM
 from tests.solana.chain_support import address, payment, signature_of, transaction_of, wallet
 from tests.solana.rpc_node import Asked, Behaviour, ScriptedNode, http, saying, scripted
@@ -313,3 +314,32 @@ async def test_an_answer_without_end_does_not_fill_the_memory(head: bytes) -> No
     assert "more than 65536 bytes" in await complaint(ScriptedNode(behaviour=flood), height)
     assert sent < 100
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50 * 1024
+
+
+async def test_a_node_that_is_busy_is_asked_again_as_slowly_as_it_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("countermand.solana.rpc.chain.BUSY_PAUSE_MS_MAX", 7)
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    answers = [http(b"slow down", "429 Too Many Requests", f"retry-after: {after}") for after in ("0", "3", "soon")]
+    answers.append(http(b'{"jsonrpc":"2.0","id":4,"result":{"absoluteSlot":2,"blockHeight":1}}'))
+
+    async def answer(_: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(answers.pop(0))
+
+    node = ScriptedNode(behaviour=answer)
+    async with scripted(node, busy_pauses_ms=(1, 2, 3)) as chain:
+        with monkeypatch.context() as patched:
+            patched.setattr("countermand.solana.rpc.chain.asyncio.sleep", sleep)
+            assert await chain.finalized_block_height() == 1
+    assert slept == [0.001, 0.007, 0.003]
+
+
+async def test_a_node_that_stays_busy_is_told_apart() -> None:
+    node = ScriptedNode(behaviour=saying(http(b"slow down", "429 Too Many Requests")))
+    async with scripted(node, busy_pauses_ms=(1, 1)) as chain:
+        with pytest.raises(NodeBusy, match="HTTP status 429"):
+            await chain.finalized_block_height()
+    assert len(node.asked) == 3

@@ -18,7 +18,7 @@ from solders.system_program import TransferParams, transfer
 from solders.sysvar import CLOCK, EPOCH_SCHEDULE, RECENT_BLOCKHASHES, SLOT_HASHES
 
 from countermand.solana.embedded import EmbeddedChain
-from countermand.solana.facade.methods import RpcMethods
+from countermand.solana.facade.cluster import ClusterMethods
 from countermand.solana.ledger import Submitted
 from countermand_simulator.memory_ledger import MemoryLedgerStore
 from tests.gifts import faucet_of
@@ -228,7 +228,7 @@ async def test_no_slot_is_told_by_a_sysvar_before_it_is_stored(clock: ManualCloc
 
 async def test_the_schedule_of_epochs_is_the_one_that_is_told(chain: EmbeddedChain) -> None:
     schedule = EpochSchedule.from_bytes(await Seen(chain).sysvar(EPOCH_SCHEDULE))
-    told = await RpcMethods(chain, chain.send).get_epoch_schedule()
+    told = await ClusterMethods(chain).get_epoch_schedule()
     assert told == {
         "slotsPerEpoch": schedule.slots_per_epoch,
         "leaderScheduleSlotOffset": schedule.leader_schedule_slot_offset,

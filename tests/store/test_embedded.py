@@ -199,6 +199,25 @@ async def test_an_unfinished_first_start_is_begun_again(tmp_path: Path) -> None:
     assert not unfinished.exists()
 
 
+async def test_an_initdb_that_outlived_a_first_start_is_ended_before_its_work_is_begun_again(tmp_path: Path) -> None:
+    """B1: it removes what it has made when its parent dies, and would remove what the next start makes."""
+    unfinished = tmp_path / "postgres.new"
+    identity = await embedded._identity(tmp_path, tmp_path / "postgres")
+    tmp_path.chmod(0o777)
+    initdb = [embedded._binary("initdb"), "--auth=trust", "--pgdata", str(unfinished)]
+    outlived = await asyncio.create_subprocess_exec(
+        *launch.command(identity, tmp_path, initdb), stdout=asyncio.subprocess.DEVNULL
+    )
+    async with asyncio.timeout(10):
+        while not (unfinished / "postgresql.conf").exists():
+            await asyncio.sleep(0.005)
+    outlived.send_signal(signal.SIGSTOP)
+    async with EmbeddedPostgres(tmp_path) as postgres, connected(postgres) as connection:
+        assert await asyncio.wait_for(outlived.wait(), 5) == -signal.SIGKILL
+        assert await connection.fetchval("SELECT 1") == 1
+    assert not unfinished.exists()
+
+
 async def test_a_stale_process_id_that_is_somebody_elses_by_now_is_forgotten(
     tmp_path: Path, another_process: subprocess.Popen[bytes]
 ) -> None:

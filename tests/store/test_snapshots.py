@@ -61,3 +61,35 @@ async def test_a_replaced_process_restores_nothing(database_url: str) -> None:
 async def test_a_database_that_is_away_is_unavailable() -> None:
     with pytest.raises(Unavailable):
         await PostgresSnapshots("postgresql://127.0.0.1:1/none").all()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DROP SCHEMA {0} CASCADE",
+        "DROP TABLE {0}.prices",
+        "DROP TABLE {0}.chain_ledger",
+        "DELETE FROM {0}.chain_ledger",
+        "DELETE FROM {0}.shards",
+        "ALTER TABLE {0}.journal DROP COLUMN body",
+        "INSERT INTO {0}.vaults VALUES ('x', NULL, 1)",
+        "INSERT INTO {0}.book_counters VALUES (1, 'x')",
+    ],
+)
+async def test_a_damaged_snapshot_is_refused_changes_nothing_and_can_be_deleted(database_url: str, damage: str) -> None:
+    snapshots = PostgresSnapshots(database_url)
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(
+        "INSERT INTO shards (shard, epoch, opened, seq, head, last_at) VALUES (0, 1, 1, 0, '', 0);"
+        "INSERT INTO prices VALUES ('a', 7)"
+    )
+    taken = await snapshots.take("a", 5, b"{}")
+    await connection.execute("UPDATE prices SET picodollars = 8")
+    await connection.execute(damage.format(taken.schema))
+    with pytest.raises(SnapshotRefused, match="row a of table sandbox_snapshots, or its tables in"):
+        await snapshots.restore(taken, BEGINNING)
+    assert await connection.fetchval("SELECT picodollars FROM prices") == 8
+    assert await snapshots.delete("a")
+    assert await snapshots.all() == []
+    await connection.execute("DELETE FROM prices; DELETE FROM shards")
+    await connection.close()

@@ -1,6 +1,9 @@
 """The tests of the how-to page pass as they are written there."""
 
+import re
 from pathlib import Path
+
+import pytest
 
 from tests.docs.blocks import ROOT, blocks
 from tests.testkit.test_exec import exec_
@@ -18,9 +21,14 @@ def test_the_tests_of_the_page_pass(tmp_path: Path) -> None:
     assert f"{''.join(code).count('def test_')} passed" in done.stdout
 
 
-def test_the_javascript_of_the_page_finds_its_sandbox() -> None:
+def test_the_javascript_of_the_page_finds_its_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the options that the workflow of the page gives."""
     (code,) = (block.code for block in blocks(OTHERS) if block.language == "js")
     script = f"{code}\nconsole.log((await sandbox('GET', '')).tokens[0].price);"
     node = ["node", "--input-type=module", "--eval", script]
-    done = exec_(*node)
+    (workflow,) = (block.code for block in blocks(OTHERS) if block.language == "yaml")
+    (options,) = re.findall(r"countermand exec (.*) -- npm test", workflow)
+    monkeypatch.chdir(tmp_path)
+    done = exec_(*node, options=options.split())
     assert (done.returncode, done.stdout, done.stderr) == (0, "119\n", "")
+    assert "all orders are loaded" in (tmp_path / "sandbox.log").read_text()

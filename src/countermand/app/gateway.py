@@ -7,6 +7,8 @@ from typing import cast
 from countermand.admin import routes as admin_routes
 from countermand.admin.authenticator import AdminAuthenticator
 from countermand.app.families import Families
+from countermand.dialects.price_v2 import openapi as price_v2_openapi
+from countermand.dialects.price_v2 import routes as price_v2_routes
 from countermand.dialects.price_v3 import routes as price_routes
 from countermand.dialects.recurring_v1 import openapi as recurring_openapi
 from countermand.dialects.recurring_v1 import routes as recurring_routes
@@ -16,11 +18,14 @@ from countermand.dialects.tanx import openapi as tanx_openapi
 from countermand.dialects.tanx import public_routes as tanx_public_routes
 from countermand.dialects.tanx import routes as tanx_routes
 from countermand.dialects.tanx.render import Renderer
+from countermand.dialects.tokens_v2 import openapi as tokens_openapi
+from countermand.dialects.tokens_v2 import routes as tokens_routes
 from countermand.dialects.trigger_v1 import openapi as limit_openapi
 from countermand.dialects.trigger_v1 import routes as limit_routes
 from countermand.dialects.trigger_v2 import openapi as trigger_openapi
 from countermand.dialects.trigger_v2 import routes as trigger_routes
 from countermand.dialects.trigger_v2.context import TriggerV2Context
+from countermand.docs.files import viewer_files
 from countermand.gateway import operations
 from countermand.gateway.asgi import App as AsgiApp
 from countermand.gateway.exchanges import ExchangeObserver, nobody_looks
@@ -71,11 +76,14 @@ def build_gateway(families: Families, surroundings: GatewayExtensions) -> HttpGa
             "trigger-v1": limit_openapi.openapi,
             "recurring-v1": recurring_openapi.openapi,
             "tanx": tanx_openapi.openapi,
+            "price-v2": price_v2_openapi.openapi,
+            "tokens-v2": tokens_openapi.openapi,
             **surroundings.documents,
         },
         sandbox=infra.settings.sandbox,
         rpc=surroundings.rpc is not None,
         front=surroundings.front,
+        viewer=viewer_files(),
     )
     closers = [*([] if surroundings.rpc is None else [surroundings.rpc[1].close]), *surroundings.closers]
     around = surroundings.around(cast("AsgiApp", app))
@@ -152,7 +160,18 @@ def _tanx(families: Families) -> Resources:
 def _prices(families: Families, liquidity_usd: int) -> Resources:
     infra = families.infrastructure
     began = infra.clock.wall_ms()
-    yield from price_routes.resources(infra.tokens, infra.prices.price_of, infra.newest_slot, began, liquidity_usd)
+    price_of, slot = infra.prices.price_of, infra.newest_slot
+    yield from price_routes.resources(infra.tokens, price_of, slot, began, liquidity_usd)
+    yield from price_v2_routes.resources(infra.tokens, price_of, lambda: infra.clock.wall_ms() // 1000)
+    tokens = tokens_routes.TokensV2Context(
+        tokens=infra.tokens.all,
+        price_of=price_of,
+        slot=slot,
+        now_ms=infra.clock.wall_ms,
+        since_ms=began,
+        liquidity_usd=liquidity_usd,
+    )
+    yield from tokens_routes.resources(tokens)
 
 
 def _admin(families: Families) -> Resources:

@@ -20,7 +20,6 @@ from countermand.solana.genesis import Genesis
 from countermand.solana.port import AccountInfo, Node
 from countermand.solana.port import Address as ChainAddress
 from countermand.solana.programs import dca, limit_order
-from countermand.solana.programs.artifacts import program_builds
 from countermand.store.book_postgres import PostgresBookStore
 from countermand.store.builds_postgres import PostgresBuilds
 from countermand.store.chain_index_postgres import PostgresChainIndexStore
@@ -138,7 +137,9 @@ async def added_tokens(stores: Stores) -> Sequence[Token]:
     return [Token(Mint(row.mint), row.symbol, row.decimals, Address(row.program)) for row in rows]
 
 
-def genesis_of(accounts: Mapping[ChainAddress, AccountInfo], *, faucet: bool) -> Genesis:
+def genesis_of(
+    accounts: Mapping[ChainAddress, AccountInfo], programs: Mapping[ChainAddress, bytes], *, faucet: bool
+) -> Genesis:
     """With new secrets. Without `faucet`, what is in `accounts` is all that this chain will ever have."""
     secret = secrets.token_bytes
     return Genesis(
@@ -146,7 +147,7 @@ def genesis_of(accounts: Mapping[ChainAddress, AccountInfo], *, faucet: bool) ->
         secret(32),
         secret(32),
         accounts,
-        programs=program_builds(),
+        programs=programs,
         indexed=_OWNERS,
         faucet=faucet,
     )

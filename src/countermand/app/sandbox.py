@@ -22,8 +22,12 @@ from countermand.app.infrastructure import (
 )
 from countermand.app.running import App
 from countermand.audit.run import audit
-from countermand.console.files import ConsoleFiles, console_files
+from countermand.console.files import console_files
+from countermand.dialects.swap_v1 import openapi as swap_openapi
+from countermand.dialects.swap_v1 import routes as swap_routes
+from countermand.dialects.swap_v1.routes import SwapV1Context
 from countermand.gateway.falcon_app import FalconApp
+from countermand.gateway.files import BuiltFiles
 from countermand.kernel.clock import ClockSetting, VenueClock
 from countermand.kernel.ids import Ids
 from countermand.orders.book.inspection import BookInspection
@@ -31,6 +35,7 @@ from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE
 from countermand.orders.chain.inspection import ChainInspection
 from countermand.orders.dca.inspection import DcaInspection
 from countermand.orders.shards import BOOK_SHARD, CHAIN_SHARD, DCA_SHARD, TRIGGER_SHARD
+from countermand.orders.swap.service import SwapService
 from countermand.orders.trigger.inspection import TriggerInspection
 from countermand.sandbox import openapi, routes
 from countermand.sandbox.bell import Bell
@@ -50,6 +55,7 @@ from countermand.sandbox.gateway_faults import FaultyApp, GatewayFaults
 from countermand.sandbox.keeper import Keeper
 from countermand.sandbox.keeper_tasks import Judge
 from countermand.sandbox.market_maker import MarketMakers
+from countermand.sandbox.markets import PoolMarkets
 from countermand.sandbox.operator import Operator
 from countermand.sandbox.orders import OrderInspector
 from countermand.sandbox.playback import Playbacks
@@ -74,6 +80,7 @@ from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade.http import RpcResource, SocketHub
 from countermand.solana.genesis import Genesis
 from countermand.solana.programs.anchor import key
+from countermand.solana.programs.artifacts import sandbox_program_builds
 from countermand.store.fences import take_all
 from countermand.store.postgres import PostgresStore
 from countermand.store.records_postgres import PostgresRecords
@@ -82,6 +89,8 @@ from countermand.values.quantities import decimal_text
 
 _UNIT_PRICES: Final = UnitPrices(limit=15_406, recurring=200_000)
 """As in the published transactions: no others compete on the embedded chain."""
+_SWAP_UNIT_PRICE: Final = 25_715
+"""As in the published answer of `swap`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,22 +157,27 @@ def _assembled(
         store.faults = faults
     gateway_faults, strict = GatewayFaults(), Strict(time.time)
     faucet, seen = Faucet(chain), _Seen.of(families)
+    markets = PoolMarkets(pool, chain, faucet, families.infrastructure.tokens)
+    families.infrastructure.prices.add_observer(markets.observe_prices)
     keeper = _keeper(families, chain, world, pool) if families.infrastructure.settings.keeper else None
-    dependencies = _dependencies(families, chain, world, faults, gateway_faults, strict, pool, faucet, seen, keeper)
+    dependencies = _dependencies(
+        families, chain, world, faults, gateway_faults, strict, pool, markets, faucet, seen, keeper
+    )
     sandbox = Sandbox(dependencies, seed)
     kept = CrashingSnapshots(dsn)
     kept.faults = faults
     snapshots = Snapshots(sandbox, dependencies, kept, lambda: _forget_members(families.book))
     watching = seen.watching(families, lambda: state_of(sandbox.shown()))
     console = console_files()
+    swaps = _swaps(families, world, markets)
     hub = SocketHub(chain, is_up=world.is_up)
     surroundings = GatewayExtensions(
         rpc=(RpcResource(chain, hub, send=world.send, airdrop=faucet.airdrop, is_up=world.is_up), hub),
         missing=lambda: (),
         liquidity_usd=LIQUIDITY_USD,
-        mount=lambda app: _mount(app, families, sandbox, snapshots, watching, console, keeper),
+        mount=lambda app: _mount(app, families, sandbox, snapshots, watching, console, keeper, swaps),
         around=lambda app: FaultyApp(StrictApp(app, strict), gateway_faults),
-        documents={"sandbox": openapi.openapi},
+        documents={"sandbox": openapi.openapi, "swap-v1": swap_openapi.openapi},
         observe=seen.requests,
         closers=(watching.events.close,),
         front=None if console is None else console.page,
@@ -209,18 +223,22 @@ def _mount(
     sandbox: Sandbox,
     snapshots: Snapshots,
     watching: routes.Watching,
-    console: ConsoleFiles | None,
+    console: BuiltFiles | None,
     keeper: Keeper | None,
+    swaps: SwapV1Context,
 ) -> None:
+    for path, resource_of_swaps in swap_routes.resources(swaps):
+        app.add_route(path, resource_of_swaps)
     if console is not None:
         app.add_route("/console/{file}", console)
     infra, book = families.infrastructure, families.book
     tanx = TanxSandbox(book.service, infra.stores.members, book.stark_keys, infra.clock.now)
     records = PostgresRecords(infra.stores.trigger.readers)
+    booked = BookInspection(book.shard, records)
     inspector = OrderInspector(
         TriggerInspection(families.trigger.shard, records),
         DcaInspection(families.dca.shard, records),
-        BookInspection(book.shard, records),
+        booked,
         ChainInspection(infra.chain, infra.chain),
         book.service.markets,
         infra.prices.price_of,
@@ -228,7 +246,8 @@ def _mount(
         families.trigger.custody.why_not,
         keeper,
     )
-    operator = Operator(families.trigger.shard, families.trigger.orders, families.dca.shard, families.dca.orders, tanx)
+    trigger, dca = families.trigger, families.dca
+    operator = Operator(trigger.shard, trigger.orders, dca.shard, dca.orders, booked, tanx)
     playbacks = Playbacks(sandbox, infra.prices)
     makers = MarketMakers(book.service, infra.stores.members, infra.clock.now)
     sandbox.end_what_runs += [playbacks.stop, makers.end]
@@ -247,6 +266,7 @@ def _dependencies(
     gateway_faults: GatewayFaults,
     strict: Strict,
     pool: SandboxPool,
+    markets: PoolMarkets,
     faucet: Faucet,
     seen: _Seen,
     keeper: Keeper | None,
@@ -269,6 +289,7 @@ def _dependencies(
         gateway_faults=gateway_faults,
         strict=strict,
         pool=pool,
+        markets=markets,
         tokens=infra.tokens,
         prices=infra.prices,
         clock=infra.clock,
@@ -282,6 +303,17 @@ def _dependencies(
         equip=equip,
         added_tokens=lambda: added_tokens(infra.stores),
         keeper=keeper,
+    )
+
+
+def _swaps(families: Families, world: FaultyChain, markets: PoolMarkets) -> SwapV1Context:
+    infra = families.infrastructure
+    return SwapV1Context(
+        swaps=SwapService(markets, world, families.blockhashes, infra.newest_slot),
+        tokens=infra.tokens,
+        price_of=infra.prices.price_of,
+        slot=infra.newest_slot,
+        auto_price=_SWAP_UNIT_PRICE,
     )
 
 
@@ -327,7 +359,7 @@ def _forget_members(book: BookServices) -> None:
 
 
 def _genesis(keys: VaultKeys) -> Genesis:
-    return genesis_of(sandbox_accounts(keys, TokenRegistry().all()), faucet=True)
+    return genesis_of(sandbox_accounts(keys, TokenRegistry().all()), sandbox_program_builds(), faucet=True)
 
 
 async def _audited(store: PostgresStore) -> AuditWire:

@@ -34,6 +34,7 @@ from countermand.settings import Settings, StartRefused
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade.http import RpcResource, SocketHub
 from countermand.solana.port import AccountInfo, Address, ChainUnavailable, Node
+from countermand.solana.programs.artifacts import program_builds
 from countermand.solana.rpc import RpcChain
 from countermand.store.fences import Taken, take_all
 from countermand.store.venue_postgres import EMBEDDED
@@ -74,7 +75,7 @@ async def venue_app(
 async def _embedded(opened: _Opened, accounts: Mapping[Address, AccountInfo]) -> AsyncIterator[App]:
     await opened.stores.venue.serve_as_venue(EMBEDDED, _is_filling)
     clock, taken = VenueClock(), await take_all(opened.dsn, SHARDS)
-    genesis = genesis_of(accounts, faucet=False)
+    genesis = genesis_of(accounts, program_builds(), faucet=False)
     chain = await EmbeddedChain.open(opened.stores.ledger, clock, genesis=genesis, opened=taken.chain)
     clock.not_before(Instant(chain.block_time(chain.slot) * 1000))
     try:

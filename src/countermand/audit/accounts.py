@@ -9,7 +9,7 @@ import asyncpg
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
-from countermand.audit.balances import Balances, Holding, told
+from countermand.audit.balances import Balances, Holding, Left, told
 from countermand.audit.findings import Audit
 from countermand.audit.held import HeldAccount
 from countermand.audit.onchain import OnChain
@@ -18,7 +18,7 @@ from countermand.sandbox.pool import GAS_LAMPORTS, KEEPER_LAMPORTS, POOL_UNITS
 from countermand.services.custody.vaults import VaultKeys
 from countermand.services.tokens import Token
 from countermand.solana.genesis import FAUCET_LAMPORTS, MINT_RENT_LAMPORTS
-from countermand.solana.programs import dca, limit_order
+from countermand.solana.programs import dca, limit_order, swap
 from countermand.solana.programs.keepers import keepers_accounts, keepers_address, keepers_bytes, read_keepers
 from countermand.solana.tokens import (
     KNOWN_DECIMALS,
@@ -134,6 +134,7 @@ class Accounts:
         self._compare_purses()
         self._compare_keepers()
         self._compare_pool()
+        self._compare_markets(missing)
         self._compare_mints()
         await self._orders.compare(snapshot)
 
@@ -160,6 +161,8 @@ class Accounts:
             self._note_mint(address, owner, data)
         elif owner in _ORDER_PROGRAMS:
             self._orders.note_account(str(Pubkey(address)), owner, data)
+        elif owner == swap.PROGRAM and self._sandbox:
+            self._compare_market(address, data)
         elif owner != SYSTEM_PROGRAM and not is_program and not await _is_named(snapshot, address, row["owner"]):
             self._differs(address, f"it belongs to {owner}, which no transaction of it names")
 
@@ -174,6 +177,8 @@ class Accounts:
         if mint is not None:
             is_ours = str(Pubkey(address)) in self._tokens or mint.mint_authority == self._authority
             return first.lamports == MINT_RENT_LAMPORTS and is_ours
+        if owner == swap.PROGRAM and self._sandbox:
+            return first.lamports == swap.MARKET_LAMPORTS
         if owner in _ORDER_PROGRAMS and str(Pubkey(address)) == keepers_address(owner):
             self._keepers[owner] = data
             (expected,) = keepers_accounts((owner,), read_keepers(data) or ()).values()
@@ -185,6 +190,24 @@ class Accounts:
             return first.lamports == FAUCET_LAMPORTS
         self._purses.setdefault(first.lamports, []).append(str(Pubkey(address)))
         return first.lamports in (*_PURSES, KEEPER_LAMPORTS)
+
+    def _compare_market(self, address: bytes, data: bytes) -> None:
+        """The sandbox writes these, one a token. A crash may come between a price and its market, and so may we."""
+        market = swap.read_market(data)
+        if market is None or swap.market_bytes(market) != data:
+            self._differs(address, "its data is no market")
+        elif str(Pubkey(address)) != swap.market_address(market.mint):
+            self._differs(address, f"it is not the address of the market of {market.mint}")
+        elif (token := self._tokens.get(market.mint)) is None or token.stable != market.stable:
+            self._differs(address, f"it is the market of {market.mint}, which is no such token here")
+
+    def _compare_markets(self, missing: Mapping[bytes, Left]) -> None:
+        """A swap names the markets of both its tokens, which stay. `missing`: what is not stored, but was named."""
+        for mint in self._tokens if self._sandbox else ():
+            market = swap.market_address(mint)
+            left = missing.get(bytes(Pubkey.from_string(market)))
+            if left is not None and not left.changed:
+                self._found.differs("chain_accounts", market, f"it is missing: the market of {mint}")
 
     async def _compare_token(
         self, snapshot: Snapshot, address: bytes, owner: str, holding: Holding, data: bytes

@@ -11,10 +11,11 @@ import msgspec
 from countermand.audit.findings import Audit
 from countermand.audit.members import ACCOUNT
 from countermand.audit.reading import canonical, is_instant, is_key
-from countermand.kernel.clock import ClockSetting
-from countermand.sandbox.sandbox import LATEST
+from countermand.kernel.clock import ClockSetting, VenueClock
+from countermand.sandbox.sandbox import CLOCK, LATEST
 from countermand.services.custody.vaults import VaultKeys
 from countermand.services.tokens import KNOWN, Token
+from countermand.settings import SEED_MAX
 from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from countermand.store.snapshot import Snapshot
 from countermand.values.identity import Address, Mint
@@ -30,7 +31,7 @@ _FINGERPRINT_DIGITS: Final = 32
 
 _DECODERS: Final[Mapping[str, Any]] = MappingProxyType(
     {
-        "clock": msgspec.json.Decoder(ClockSetting).decode,
+        CLOCK: msgspec.json.Decoder(ClockSetting).decode,
         "seed": msgspec.json.Decoder(int | None).decode,
         "resetting": msgspec.json.Decoder(int | None).decode,
     }
@@ -93,7 +94,7 @@ async def check_sandbox(snapshot: Snapshot, found: Audit) -> Mapping[str, Token]
     for name, body in await snapshot.fetch(_SETTINGS):
         if name not in _DECODERS:
             found.differs("sandbox_settings", name, "this version knows no such setting")
-        elif not _is_setting(canonical(_DECODERS[name], body), body):
+        elif not _is_setting(name, canonical(_DECODERS[name], body), body):
             found.differs("sandbox_settings", name, "its body cannot be read")
     tokens = {str(token.mint): token for token in KNOWN}
     for row in await snapshot.fetch(_TOKENS):
@@ -104,10 +105,14 @@ async def check_sandbox(snapshot: Snapshot, found: Audit) -> Mapping[str, Token]
     return tokens
 
 
-def _is_setting(value: object, body: bytes) -> bool:
+def _is_setting(name: str, value: object, body: bytes) -> bool:
     if isinstance(value, ClockSetting):
-        return value.frozen_at is None or (value.offset_ms == 0 and 0 < value.frozen_at <= LATEST)
-    return value is not None or body == b"null"
+        clock = VenueClock(value)
+        possible = clock.now() <= LATEST and not clock.behind_ms()
+        return possible and (value.frozen_at is None or (value.offset_ms == 0 and value.frozen_at > 0))
+    if value is None:
+        return name != CLOCK and body == b"null"
+    return isinstance(value, int) and 0 <= value <= SEED_MAX
 
 
 def _flaw_of_token(row: asyncpg.Record, known: Mapping[str, Token]) -> str | None:

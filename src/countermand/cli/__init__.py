@@ -5,6 +5,7 @@ from typing import Final
 
 from cyclopts import App, CycloptsError
 
+from countermand import own_solders
 from countermand.cli.failed import Failed
 from countermand.cli.streams import adopt_standard_streams
 from countermand.settings import StartRefused
@@ -54,10 +55,22 @@ app.command(
 )
 
 app.command(
+    "countermand.cli.rescue:rescue",
+    name="rescue",
+    help="Cancel a wallet's open orders in Jupiter's v1 programs straight on the chain, without Jupiter's API.\n\n"
+    "It shows what would come back, and sends nothing without --sign. Exit status 1 if some of it cannot be rescued.",
+)
+app.command(
     "countermand.cli.doctor:doctor",
     name="doctor",
     help="Look at ports, PostgreSQL, clock, descriptors and disk, and say what is wrong and the remedy.\n\n"
     "It changes nothing. Exit status 1 if something is wrong.",
+)
+app.command(
+    "countermand.cli.solders:solders",
+    name="solders",
+    help="Install the solders that a venue runs with, where a bot in this environment needs an older one.\n\n"
+    "It goes into a directory of its own, which only the commands look into.",
 )
 app.command(
     "countermand.cli.completion:completion",
@@ -79,6 +92,7 @@ def main() -> None:
     141 if the reader of its report left before the end.
     """
     adopt_standard_streams()
+    own_solders.prefer()
     try:
         status = app(exit_on_error=False, print_error=False, result_action="return_value")
     except (CycloptsError, StartRefused) as error:

@@ -17,6 +17,7 @@ import uvloop
 from cyclopts import Parameter
 from rich.console import Console
 
+from countermand import own_solders
 from countermand.cli.options import option
 from countermand.cli.reasons import examined
 from countermand.kernel.ports import Unavailable
@@ -97,6 +98,7 @@ async def _examined(settings: Settings) -> Report:
     url = settings.database_url
     findings = [
         _python(),
+        _solders(),
         *(_port(settings, port) for port in _ports(settings.port)),
         _data(settings.data),
         _disk(settings.data),
@@ -111,6 +113,14 @@ async def _examined(settings: Settings) -> Report:
 def _python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
     return Finding("python", "ok", f"{version} on {sys.platform}")
+
+
+def _solders() -> Finding:
+    installed = own_solders.installed()
+    if own_solders.fits():
+        return Finding("solders", "ok", installed)
+    found = f"{installed}; a venue runs with {own_solders.MINOR}"
+    return Finding("solders", "wrong", found, "run `countermand solders`: it installs that beside the other")
 
 
 def _ports(port: int) -> Sequence[int]:

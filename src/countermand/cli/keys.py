@@ -29,6 +29,8 @@ from countermand.store.migrations import migrate
 T = TypeVar("T")
 
 ANY_OWNER: Final = "*"
+_WIDTH_MIN: Final = 200
+"""No owner is cut, however narrow the terminal is, and where there is none."""
 _TIER: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
 _ETHEREUM: Final = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 _ID: Final = re.compile(r"[0-9a-f]{8,64}", re.ASCII)
@@ -102,7 +104,9 @@ def list_(*, data: Data = DATA, database_url: DatabaseUrl = None, as_json: AsJso
     if as_json:
         print(_json([_shown(key) for key in found]))
     elif found:
-        Console().print(_table(found))
+        console = Console()
+        console.width = max(console.width, _WIDTH_MIN)
+        console.print(_table(found))
     else:
         _say("There are no keys. Make one with: countermand keys add --scopes admin")
     return 0
@@ -195,9 +199,16 @@ def _table(found: Sequence[ApiKey]) -> Table:
     for heading in ("id", "scopes", "tier", "owner", "created"):
         table.add_column(heading, no_wrap=True)
     for key in found:
-        created = datetime.fromtimestamp(key.created_at // 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-        table.add_row(key.id, ",".join(scope.value for scope in key.scopes), key.tier, key.owner, created)
+        scopes = ",".join(scope.value for scope in key.scopes)
+        table.add_row(key.id, scopes, key.tier, key.owner, _created(key.created_at))
     return table
+
+
+def _created(at: int) -> str:
+    try:
+        return datetime.fromtimestamp(at // 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return f"{at} ms, which is no time"  # The row is damaged; the audit names it. The key can be revoked.
 
 
 def _run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -1,12 +1,31 @@
 """How an option is declared: its name, its help, and its environment variable."""
 
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from typing import Final
+
 from cyclopts import Parameter
 
-from countermand.settings import ENV_PREFIX
+from countermand.settings import API_KEYS_VARIABLE, ENV_PREFIX
+
+_VARIABLES: Final[dict[str, None]] = dict.fromkeys((API_KEYS_VARIABLE,))
+"""Of all options that were declared, and what has no option."""
+_NOT_OURS: Final = tuple(ENV_PREFIX + name for name in ("URL", "WS_URL", "CONFORMANCE_API_KEY", "SERVICE_", "PORT_"))
+"""What `exec` tells its command, another command's, and what Kubernetes tells of a service of this name."""
+_LIKENESS_MIN: Final = 0.8
 
 
 def option(name: str, help_text: str, variable: str | None = None) -> Parameter:
     """`variable`: without the prefix, if it is not the name in capitals."""
-    return Parameter(
-        name=f"--{name}", help=help_text, env_var=ENV_PREFIX + (variable or name.replace("-", "_").upper())
-    )
+    in_capitals = ENV_PREFIX + (variable or name.replace("-", "_").upper())
+    _VARIABLES[in_capitals] = None
+    return Parameter(name=f"--{name}", help=help_text, env_var=in_capitals)
+
+
+def unknown_variables(names: Iterable[str]) -> Iterator[tuple[str, str | None]]:
+    """Those that look like settings and are none, each with the setting that it is like, if there is one."""
+    for name in sorted(names):
+        if name.startswith(ENV_PREFIX) and name not in _VARIABLES and not name.startswith(_NOT_OURS):
+            known = [each.removeprefix(ENV_PREFIX) for each in _VARIABLES]
+            like = get_close_matches(name.removeprefix(ENV_PREFIX), known, n=1, cutoff=_LIKENESS_MIN)
+            yield name, ENV_PREFIX + like[0] if like else None

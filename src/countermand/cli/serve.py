@@ -2,16 +2,19 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
+import structlog
 import uvloop
 
 from countermand import app
 from countermand.cli.logs import configure_logs
-from countermand.cli.options import option
+from countermand.cli.options import option, unknown_variables
 from countermand.cli.reasons import served
 from countermand.cli.streams import lose_what_cannot_be_printed
 from countermand.settings import Chain, LogFormat, LogLevel, settle
+
+_log: Final = structlog.get_logger("countermand")
 
 
 def serve(
@@ -99,4 +102,6 @@ def serve(
     )
     lose_what_cannot_be_printed()
     configure_logs(settings.log, settings.log_level)
+    for name, like in unknown_variables(os.environ):
+        _log.warning("an environment variable is no setting", variable=name, did_you_mean=like)
     return served(lambda: uvloop.run(app.serve(settings)))

@@ -208,11 +208,13 @@ class HttpConnection(HttpToolsProtocol):
         self._head_bytes = 0  # requests sent ahead may each end inside a piece
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """As uvicorn's own, without the blanks that llhttp leaves behind a value."""
-        name = name.lower()
+        """As uvicorn's own, without the blanks that llhttp leaves behind a value, and the zeros before a length."""
+        name, value = name.lower(), value.rstrip(b" \t")
+        if name == b"content-length" and value.isdigit():
+            value = value.lstrip(b"0") or b"0"  # Else it may have more digits than Python reads.
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
-        self.headers.append((name, value.rstrip(b" \t")))
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """As uvicorn's own, but HTTP/1.0 may keep its connection, and a target may be absolute."""

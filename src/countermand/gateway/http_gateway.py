@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from itertools import count
@@ -31,7 +32,7 @@ from countermand.gateway.exchanges import Exchange, ExchangeObserver, nobody_loo
 from countermand.gateway.keys import INVALID, ApiKeys
 from countermand.gateway.origins import Origins, is_loopback, is_loopback_host, is_preflight
 from countermand.gateway.rate import RateWindow
-from countermand.gateway.shapes import shaped
+from countermand.gateway.shapes import is_jupiter, shaped
 from countermand.gateway.text import problem_of_body, problem_of_path, problem_of_query
 from countermand.kernel.ports import Unavailable
 from countermand.settings import Settings
@@ -58,7 +59,10 @@ NOT_JSON: Final = sandbox_answer(415, "send the body as content-type: applicatio
 ALL_METHODS: Final = AsgiAnswer(204, b"", ((b"allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),))
 
 _NOTHING: Final[Event] = {"type": "http.request", "body": b"", "more_body": False}
-_PROXIES_SAY: Final = (b"forwarded", b"via", b"x-real-ip", b"x-client-ip", b"true-client-ip", b"cf-connecting-ip")
+_PROXY_SAYS: Final = re.compile(
+    rb".*(forwarded|client[-_]?ip|real[-_]ip|connecting[-_]ip|remote[-_]addr|external[-_]address).*|via|cdn-loop|cf-ray"
+)
+"""The headers by which proxies tell whose request they pass on, as nginx, Envoy and the large networks name them."""
 _RPC: Final = "/rpc"
 _NO_ROUTE_HAS: Final = "TRACE"
 """Falcon knows no method but the usual ones; one that no path has gets the answer that any other should."""
@@ -216,7 +220,7 @@ class HttpGateway:
             return ALL_METHODS
         # Falcon would take `//sandbox` for `/sandbox`, and the empty segment of `/price/` for an id.
         if "//" in path or (path.endswith("/") and path not in ("/", f"{_RPC}/") and not area.any_slash):
-            return NOT_FOUND
+            return NOT_FOUND if is_jupiter(path) else shaped(path, 404, "Not found")
         return None
 
     def _sandbox_refusal(
@@ -227,7 +231,7 @@ class HttpGateway:
             return NO_STRANGERS
         if _hosts(scope, headers) != 1 or not is_loopback_host(headers.get(b"host", b"")):
             return NO_FOREIGN_HOST
-        if not self._trusts_proxy and any(name in _PROXIES_SAY or name.startswith(b"x-forwarded") for name in headers):
+        if not self._trusts_proxy and any(map(_PROXY_SAYS.fullmatch, headers)):
             return NO_PROXY
         origin = headers.get(b"origin")
         if origin is not None and not self._origins.may_see(origin, area):

@@ -1,4 +1,4 @@
-"""The endpoints of operation: health, metrics, the OpenAPI documents, and two small pages."""
+"""The endpoints of operation: health, metrics, the OpenAPI documents, and the pages that show them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 
 from countermand.gateway import pages
 from countermand.gateway.falcon_app import FalconApp
+from countermand.gateway.files import BuiltFiles
 
 Document = Mapping[str, Any]
 Documents = Mapping[str, Callable[[], Document]]
@@ -28,16 +29,23 @@ def mount(
     rpc: bool = True,
     registry: CollectorRegistry = REGISTRY,
     front: object | None = None,
+    viewer: BuiltFiles | None = None,
 ) -> None:
     """Adds the operations to an app. `not_ready_because` is None when the venue would serve orders.
 
     `missing` names what it serves them without. `front`: the resource at `/`; None: a small page with the URLs.
+    `viewer`: what is at `/docs`; None: the same page of commands as at `/docs/curl`.
     """
     app.add_route("/health/live", LiveResource())
     app.add_route("/health/ready", ReadyResource(not_ready_because, missing))
     app.add_route("/metrics", MetricsResource(registry))
     app.add_route("/openapi/{file}", OpenApiResource(documents))
-    app.add_route("/docs", DocsResource(documents))
+    commands = CommandsResource(documents)
+    app.add_route("/docs/curl", commands)
+    app.add_route("/docs", commands if viewer is None else viewer.page)
+    if viewer is not None:
+        app.add_route("/docs/apis.json", ApisResource(tuple(documents), sandbox=sandbox))
+        app.add_route("/docs/{file}", viewer)
     app.add_route("/", FrontResource(documents, sandbox=sandbox, rpc=rpc) if front is None else front)
 
 
@@ -91,7 +99,17 @@ class OpenApiResource:
         resp.data = self._made[name]
 
 
-class DocsResource:
+class ApisResource:
+    """What the viewer can show, and whether it may ask a sandbox for a wallet with funds."""
+
+    def __init__(self, apis: Sequence[str], *, sandbox: bool) -> None:
+        self._answer = {"apis": list(apis), "sandbox": sandbox}
+
+    async def on_get(self, _req: Request, resp: Response) -> None:
+        resp.media = self._answer
+
+
+class CommandsResource:
     """All operations on one page, each with a curl command."""
 
     def __init__(self, documents: Documents) -> None:
@@ -104,7 +122,7 @@ class DocsResource:
         if not self._made:  # To make them all holds the loop for a while: once.
             self._made = {name: make() for name, make in self._documents.items()}
         if self._shown is None or self._shown[0] != req.prefix:
-            self._shown = req.prefix, pages.docs(self._made, req.prefix)
+            self._shown = req.prefix, pages.commands(self._made, req.prefix)
         _show(resp, self._shown[1])
 
 

@@ -1,4 +1,4 @@
-"""The two HTML pages. They load nothing else: no script, no font, no picture."""
+"""Two small HTML pages. They load nothing else: no script, no font, no picture."""
 
 import json
 import re
@@ -36,7 +36,7 @@ td { padding: .3rem 1.5rem .3rem 0; vertical-align: top; }
 """
 
 
-def docs(documents: Mapping[str, Mapping[str, Any]], base_url: str) -> str:
+def commands(documents: Mapping[str, Mapping[str, Any]], base_url: str) -> str:
     """All operations of the OpenAPI documents, each with a curl command against `base_url`."""
     contents = " · ".join(f'<a href="#{escape(name)}">{escape(name)}</a>' for name in documents)
     sections = "".join(_section(name, document, base_url) for name, document in documents.items())
@@ -50,7 +50,8 @@ def front(document_names: Iterable[str], base_url: str, *, sandbox: bool, rpc: b
     """The URLs of the venue. `rpc`: it shows a chain of its own."""
     chain = f" Solana JSON-RPC: <code>{escape(base_url)}/rpc</code>." if rpc else ""
     ways = [
-        ("/docs", "every operation of the order APIs, with a curl command"),
+        ("/docs", "every operation of the order APIs, to be tried out"),
+        ("/docs/curl", "the same as curl commands, without a script"),
         *((f"/openapi/{name}.json", "OpenAPI") for name in document_names),
         ("/health/live", "the process answers"),
         ("/health/ready", "200 when the venue would serve orders"),

@@ -56,7 +56,10 @@ _SHAPES: Final[tuple[tuple[str, Shape], ...]] = (
     ("/trigger/v1/", _trigger_v1),
     ("/limit/v2/", _trigger_v1),
     ("/recurring/v1/", _recurring),
+    ("/swap/v1/", _error_alone),
     ("/price/v3/", _error_alone),
+    ("/price/v2/", _error_alone),
+    ("/tokens/v2/", _error_alone),
     ("/sapi/", _tanx),
     ("/main/", _tanx),
     ("/public/", _tanx),
@@ -68,9 +71,13 @@ _SHAPES: Final[tuple[tuple[str, Shape], ...]] = (
 )
 
 
+_WITHOUT_GATEWAY: Final = ("/sapi/", "/main/", "/public/", "/private/", "/sandbox/", "/venue/", "/admin/")
+
+
 def _shape_of(path: str) -> Shape:
     return next((shape for prefix, shape in _SHAPES if f"{path}/".startswith(prefix)), _jupiter_gateway)
 
 
-def is_tanx(path: str) -> bool:
-    return _shape_of(path) is _tanx
+def is_jupiter(path: str) -> bool:
+    """Behind Jupiter's gateway, or of no API at all."""
+    return not f"{path}/".startswith(_WITHOUT_GATEWAY)

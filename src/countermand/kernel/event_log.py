@@ -38,12 +38,15 @@ class Position:
         if len(text) > _TEXT_MAX or len(parts) != 4:
             raise ValueError("a position is incarnation:shard:seq:n")
         position = cls(*map(int, parts))
-        if str(position) != text or min(position.incarnation, position.shard, position.seq, position.n + 1) < 0:
+        incarnation, shard, seq, n = position.incarnation, position.shard, position.seq, position.n
+        if str(position) != text or min(incarnation, shard, seq, n + 1) < 0 or n > _LAST or seq > _SEQ_MAX:
             raise ValueError("a position is incarnation:shard:seq:n, each a whole number")
         return position
 
 
 _TEXT_MAX: Final = 80
+_SEQ_MAX: Final = 2**63 - 1
+"""More is no number of the database."""
 
 
 class PositionGone(Exception):

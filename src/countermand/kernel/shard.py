@@ -165,7 +165,8 @@ class Shard(ABC, Generic[State, Command, Event, Refusal, Rows]):
         self._between = (between, done)
         writer.abort(ReloadRequested())
         await done
-        await self._ready()
+        if self._epoch is None:
+            await self._patiently_loaded()
 
     # --- the life of a shard
 
@@ -271,8 +272,12 @@ class Shard(ABC, Generic[State, Command, Event, Refusal, Rows]):
             self._epoch = None
 
     async def _ready(self) -> WriterEpoch[State, Command, Event, Refusal, Rows]:
+        """Raises `Unavailable`, also if the venue began anew meanwhile: who asks was let in by what it was before."""
         if self._epoch is None:
+            before = self.events.start().incarnation
             await self._patiently_loaded()
+            if before not in (0, self.events.start().incarnation):
+                raise Unavailable("the venue began anew meanwhile")
         assert self._epoch is not None
         return self._epoch
 

@@ -73,36 +73,47 @@ class MarketMakers:
         self._members = members
         self._now = now
         self._quoting: dict[str, MarketMaker] = {}
+        self._one_at_a_time = asyncio.Lock()
+        """Two that begin in one market at once would both quote it, and only one of them could be stopped."""
 
     def all(self) -> Sequence[MarketMaker]:
         return list(self._quoting.values())
 
     async def start(self, quoting: Quoting) -> None:
         """In the place of the one that quotes this market. Its first quotes are in the book when it returns."""
-        await self.stop([quoting.market.symbol])
+        symbol = quoting.market.symbol
         maker = MarketMaker(quoting, quoting.price)
-        for role in ("maker", "taker"):
-            await self._equip(maker.account(role), quoting)
-        random = Random(f"market maker {quoting.market.symbol} {quoting.seed}")  # noqa: S311  It is to be repeated.
-        await self._quote(maker)
-        self._quoting[quoting.market.symbol] = maker
-        maker.task = asyncio.create_task(self._live(maker, random), name=f"market maker of {quoting.market.symbol}")
+        random = Random(f"market maker {symbol} {quoting.seed}")  # noqa: S311  It is to be repeated.
+        async with self._one_at_a_time:
+            await self._stop([symbol])
+            for role in ("maker", "taker"):
+                await self._equip(maker.account(role), quoting)
+            self._quoting[symbol] = maker
+            try:
+                await self._quote(maker)
+            finally:
+                maker.task = asyncio.create_task(self._live(maker, random), name=f"market maker of {symbol}")
 
     async def stop(self, markets: Sequence[str] | None = None) -> None:
         """None: of every market. Its quotes are out of the book when it returns."""
-        for symbol in list(self._quoting) if markets is None else markets:
-            maker = self._quoting.pop(symbol, None)
+        async with self._one_at_a_time:
+            await self._stop(list(self._quoting) if markets is None else markets)
+
+    async def _stop(self, markets: Sequence[str]) -> None:
+        for symbol in markets:
+            maker = self._quoting.get(symbol)
             if maker is not None:
                 assert maker.task is not None
                 maker.task.cancel()
                 await asyncio.gather(maker.task, return_exceptions=True)
                 await self._withdraw(maker)
+                del self._quoting[symbol]
 
     def end(self) -> None:
         """At once, without a word to the book."""
         for maker in self._quoting.values():
-            assert maker.task is not None
-            maker.task.cancel()
+            if maker.task is not None:
+                maker.task.cancel()
         self._quoting.clear()
 
     async def _equip(self, account: Account, quoting: Quoting) -> None:

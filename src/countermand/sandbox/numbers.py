@@ -28,6 +28,14 @@ def price_in(field: str, raw: msgspec.Raw) -> UsdPrice:
     return UsdPrice(number)
 
 
+def limit_in(text: str, most: int) -> int:
+    """A query parameter of this name: how many are wanted."""
+    number = exact(text, scale=0, bound=most)
+    if isinstance(number, Inexact) or not number:
+        raise SandboxRefused(f"limit: {shown(text)!r} is no whole number from 1 to {most}")
+    return number
+
+
 def within(field: str, number: int, least: int, most: int) -> int:
     if not least <= number <= most:
         raise SandboxRefused(f"{field}: {number} is not between {least} and {most}")

@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 from countermand.dialects.trigger_v2.dca_refusals import WORDS as DCA_WORDS
 from countermand.dialects.trigger_v2.refusals import WORDS as TRIGGER_WORDS
 from countermand.dialects.trigger_v2.states import display_state
+from countermand.orders.book.inspection import BookInspection
 from countermand.orders.book.model.order import OrderId as BookOrderId
 from countermand.orders.dca.model.refusals import Refused as DcaRefused
 from countermand.orders.dca.service import DcaService
@@ -27,7 +28,7 @@ from countermand.orders.trigger.service import TriggerService
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.sandbox import wire
 from countermand.sandbox.numbers import price_in, within
-from countermand.sandbox.orders import is_address
+from countermand.sandbox.orders import is_address, is_book_id
 from countermand.sandbox.reading import OrderNotHere, SandboxRefused, shown
 from countermand.sandbox.tanx import TanxSandbox
 from countermand.values.identity import OrderId
@@ -52,6 +53,7 @@ class Operator:
     trigger_orders: TriggerService
     dca: DcaShard
     dca_orders: DcaService
+    book: BookInspection
     tanx: TanxSandbox
 
     async def amend(self, name: str, asked: wire.AmendRequest) -> None:
@@ -63,8 +65,9 @@ class Operator:
 
     async def cancel(self, name: str) -> None:
         """Nothing of it trades any more."""
-        if name.isascii() and name.isdigit() and len(name) <= 18:
-            await self.tanx.cancel(BookOrderId(int(name)))
+        booked = await self._booked(name)
+        if booked is not None:
+            await self.tanx.cancel(booked)
             return
         group = await self._group(name)
         if group is not None:
@@ -80,12 +83,19 @@ class Operator:
     async def _group(self, name: str) -> OrderGroup | None:
         return await self.trigger.committed(OrderId(_uuid(name))) if _is_uuid(name) else None
 
+    async def _booked(self, name: str) -> BookOrderId | None:
+        """An order of the book, by its id or its uuid."""
+        if is_book_id(name):
+            found = await self.book.order(BookOrderId(int(name)))
+        else:
+            found = await self.book.order(_uuid(name)) if _is_uuid(name) else None
+        return None if found is None else found.order.id
+
     async def _why_not(self, name: str) -> str:
         if is_address(name):
             return f"{_ON_CHAIN}; cancel it by its dialect"
-        if name.isascii() and name.isdigit():
-            return "cancel it, and place another"
-        if _is_uuid(name) and await self.dca.committed(OrderId(_uuid(name))) is not None:
+        in_a_vault = await self.dca.committed(OrderId(_uuid(name))) if _is_uuid(name) else None
+        if in_a_vault is not None or await self._booked(name) is not None:
             return "cancel it, and place another"
         raise OrderNotHere(shown(name))
 

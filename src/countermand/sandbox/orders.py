@@ -24,6 +24,7 @@ from countermand.orders.trigger.inspection import TriggerInspection
 from countermand.orders.trigger.model.order import Leg, OrderGroup
 from countermand.orders.trigger.model.order import State as TriggerState
 from countermand.sandbox.keeper import Keeper
+from countermand.sandbox.numbers import limit_in
 from countermand.sandbox.reading import SandboxRefused, refused_choice, shown
 from countermand.sandbox.waiting import KEEPER, book_waiting, dca_waiting, trigger_waiting
 from countermand.sandbox.wording import (
@@ -55,6 +56,7 @@ STATES: Final[Mapping[str, Sequence[str]]] = {
 PARAMETERS: Final = ("family", "wallet", "state", "limit")
 LIMIT: Final = 50
 LIMIT_MAX: Final = 2_000
+_BOOK_ID_DIGITS_MAX: Final = 18
 
 Shown = dict[str, Any]
 
@@ -88,15 +90,7 @@ def asked(parameters: Mapping[str, str]) -> OrdersAsked:
         if account is None and not is_address(owner):
             raise SandboxRefused(f"wallet: {shown(owner)!r} is no wallet in base58, and no Ethereum address")
         owner = account or owner
-    return OrdersAsked(family, owner, state, _limit(parameters.get("limit")))
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return LIMIT
-    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= LIMIT_MAX):
-        raise SandboxRefused(f"limit: {shown(text)!r} is no whole number from 1 to {LIMIT_MAX}")
-    return int(text)
+    return OrdersAsked(family, owner, state, limit_in(parameters.get("limit", str(LIMIT)), LIMIT_MAX))
 
 
 def is_address(text: str) -> bool:
@@ -104,6 +98,11 @@ def is_address(text: str) -> bool:
         return len(text) <= 44 and len(base58.b58decode(text)) == 32
     except ValueError:
         return False
+
+
+def is_book_id(name: str) -> bool:
+    """What may be the id of an order at tanX."""
+    return name.isascii() and name.isdigit() and len(name) <= _BOOK_ID_DIGITS_MAX
 
 
 class OrderInspector:
@@ -134,7 +133,7 @@ class OrderInspector:
 
     async def order(self, name: str) -> Shown | None:
         """By its id, or by its account on the chain."""
-        if name.isascii() and name.isdigit() and len(name) <= 18:
+        if is_book_id(name):
             return await self._book_order(BookOrderId(int(name)))
         if is_address(name):
             found = await self._chain.order(Address(name))

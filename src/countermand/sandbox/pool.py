@@ -12,7 +12,7 @@ from solders.system_program import transfer as transfer_lamports
 from countermand.services.custody.accounts import OrderAccounts
 from countermand.services.custody.instructions import amount_of, is_same, key, transfer
 from countermand.services.custody.vaults import VaultKeys
-from countermand.services.liquidity.routing import Quote, SwapRequest, worth_in
+from countermand.services.liquidity.routing import Quote, SwapRequest, needed_for, worth_in
 from countermand.solana.port import AccountInfo
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.programs.keepers import keepers_accounts
@@ -57,21 +57,24 @@ class SandboxPool:
 
     def __init__(self, authority: Address, price_of: Callable[[Mint], UsdPrice | None]) -> None:
         self.authority: Final = authority
-        self._price_of = price_of
+        self.price_of: Final = price_of
         self.liquidity: dict[Mint, Liquidity] = {}
         """By input mint, where it was set."""
         self.failures_due = 0
         """So many of the next swaps will fail on chain."""
+
+    def depth_of(self, mint: Mint) -> Liquidity:
+        return self.liquidity.get(mint, _DEEP)
 
     async def quote(self, swap: SwapRequest) -> Quote | SwapRefused:
         return self.offer(swap.amount, swap.input.token, swap.output.token)
 
     def offer(self, amount: BaseUnits, input_token: Token, output_token: Token) -> Quote | SwapRefused:
         """What it takes of an amount, and gives for that."""
-        price, output_price = self._price_of(input_token.mint), self._price_of(output_token.mint)
+        price, output_price = self.price_of(input_token.mint), self.price_of(output_token.mint)
         if price is None or output_price is None:
             return SwapRefused(f"no price for {output_token.mint if price else input_token.mint}")
-        liquidity = self.liquidity.get(input_token.mint, _DEEP)
+        liquidity = self.depth_of(input_token.mint)
         takes = amount if liquidity.max_input is None else min(amount, liquidity.max_input)
         if not takes:
             return SwapRefused(f"the pool takes no {input_token.symbol} now")
@@ -85,13 +88,29 @@ class SandboxPool:
 
     def rate(self, input_token: Token, output_token: Token) -> tuple[int, int] | None:
         """So many units of the output for so many of the input: no offer gives more. None: it offers nothing now."""
-        price, output_price = self._price_of(input_token.mint), self._price_of(output_token.mint)
-        liquidity = self.liquidity.get(input_token.mint, _DEEP)
+        price, output_price = self.price_of(input_token.mint), self.price_of(output_token.mint)
+        liquidity = self.depth_of(input_token.mint)
         if price is None or output_price is None or liquidity.max_input == BaseUnits(0):
             return None
-        left = (BPS_ONE - liquidity.impact.bps) * (BPS_ONE - _fee_rate(input_token, output_token).bps)
+        left = (BPS_ONE - liquidity.impact.bps) * (BPS_ONE - _fee_bps(input_token, output_token).bps)
         given = price.picodollars * 10**output_token.decimals * left
         return given, output_price.picodollars * 10**input_token.decimals * BPS_ONE**2
+
+    def offer_for(self, output: BaseUnits, input_token: Token, output_token: Token) -> Quote | SwapRefused:
+        """The least of the input for which it gives so much, as the swap program counts it."""
+        price, output_price = self.price_of(input_token.mint), self.price_of(output_token.mint)
+        if price is None or output_price is None:
+            return SwapRefused(f"no price for {output_token.mint if price else input_token.mint}")
+        liquidity = self.depth_of(input_token.mint)
+        before_fee = -(-output.units * BPS_ONE // (BPS_ONE - _fee_bps(input_token, output_token).bps))
+        takes = needed_for(before_fee, input_token, price, output_token, output_price, liquidity.impact)
+        if takes is None or takes > U64_MAX:
+            return SwapRefused(f"the pool gives no {output.units} of {output_token.mint} for any {input_token.symbol}")
+        if liquidity.max_input is not None and takes > liquidity.max_input.units:
+            return SwapRefused(f"the pool takes no more than {liquidity.max_input.units} of {input_token.mint} at once")
+        if output.units > POOL_UNITS:
+            return SwapRefused(f"the pool has not enough of {output_token.mint}")
+        return Quote(BaseUnits(takes), before_fee, output)
 
     def settlement(self, swap: SwapRequest, quote: Quote, minimum: BaseUnits) -> tuple[Instruction, ...]:  # noqa: ARG002
         """The pool gives what it quoted."""
@@ -165,10 +184,10 @@ def pool_account(authority: Address, token: Token, units: int = POOL_UNITS) -> A
 
 def _fee(before_fee: int, input_token: Token, output_token: Token) -> int:
     """Rounded up."""
-    return -(-before_fee * _fee_rate(input_token, output_token).bps // BPS_ONE)
+    return -(-before_fee * _fee_bps(input_token, output_token).bps // BPS_ONE)
 
 
-def _fee_rate(input_token: Token, output_token: Token) -> Bps:
+def _fee_bps(input_token: Token, output_token: Token) -> Bps:
     return FEE_BETWEEN_STABLES if input_token.stable and output_token.stable else FEE
 
 

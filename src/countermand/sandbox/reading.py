@@ -273,13 +273,13 @@ def _described(value: Any) -> str:
         case _Number():
             return f"the number {shown(value)}"
         case str():
-            return f"the text {_printable(json.dumps(shown(value), ensure_ascii=False))}"
+            return f"the text {printable(json.dumps(shown(value), ensure_ascii=False))}"
         case list():
             return "an array"
     return "an object"
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Half of a surrogate pair is shown as its escape: an answer in UTF-8 cannot hold it."""
     return text.encode(errors="backslashreplace").decode()
 

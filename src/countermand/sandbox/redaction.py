@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
+from countermand.sandbox.reading import printable
+
 HIDDEN: Final = "(hidden)"
 _HEADERS: Final = {
     "authorization": "Bearer $TOKEN",
@@ -75,10 +77,12 @@ def _without_secrets(value: Any, depth: int) -> Any:
         return HIDDEN
     if isinstance(value, dict):
         return {
-            name: _hidden(each) if _is_secret(name) else _without_secrets(each, depth + 1)
+            printable(name): _hidden(each) if _is_secret(name) else _without_secrets(each, depth + 1)
             for name, each in value.items()
         }
-    return [_without_secrets(each, depth + 1) for each in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_without_secrets(each, depth + 1) for each in value]
+    return printable(value) if isinstance(value, str) else value
 
 
 def _hidden(value: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from countermand.base64_text import bytes_of
 from countermand.gateway.asgi import Event, Scope, Send
 from countermand.sandbox.bell import Bell
+from countermand.sandbox.reading import printable
 from countermand.sandbox.redaction import as_curl, shown_body, shown_headers, shown_query
 from countermand.sandbox.wire import RequestSummaryWire, RequestWire
 from countermand.solana.alterations import alteration_of
@@ -197,7 +198,9 @@ def order_of(recorded: RecordedRequest) -> str | None:
         (body, ("order", "order_id")),
     )
     named = (place.get(field) for place, fields in places for field in fields)
-    return next((str(each) for each in named if isinstance(each, str | int) and str(each) not in ("", "True")), None)
+    return next(
+        (printable(str(each)) for each in named if isinstance(each, str | int) and str(each) not in ("", "True")), None
+    )
 
 
 def _json(body: bytes) -> Mapping[str, Any]:

@@ -1,8 +1,9 @@
 """`/sandbox`: the endpoints of the sandbox."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import wraps
+from typing import Any, Concatenate, Final, ParamSpec
 
 import falcon
 import msgspec
@@ -22,7 +23,7 @@ from countermand.sandbox.books import books_of
 from countermand.sandbox.faucet import FaucetRefused
 from countermand.sandbox.market_maker import LEVELS_MAX, MarketMaker, MarketMakers, Quoting
 from countermand.sandbox.naming import TokenNames
-from countermand.sandbox.numbers import number_in, price_in, within
+from countermand.sandbox.numbers import limit_in, number_in, price_in, within
 from countermand.sandbox.operator import Operator
 from countermand.sandbox.orders import PARAMETERS, OrderInspector, asked, is_address
 from countermand.sandbox.playback import SPEED_ONE, Playback, Playbacks, Table, Walk, read_table
@@ -46,6 +47,8 @@ from countermand.values.quantities import (
     UsdPrice,
     decimal_text,
 )
+
+P = ParamSpec("P")
 
 _encode: Final = msgspec.json.Encoder().encode
 _YEAR_MS: Final = 366 * 24 * 3600 * 1000
@@ -72,6 +75,19 @@ class Watching:
     wallets: Wallets
 
 
+def _changes(
+    responder: Callable[Concatenate["SandboxResource", P], Awaitable[None]],
+) -> Callable[Concatenate["SandboxResource", P], Coroutine[Any, Any, None]]:
+    """A responder that changes something. What replaces the whole sandbox waits for it, and it for that."""
+
+    @wraps(responder)
+    async def changing(self: "SandboxResource", /, *args: P.args, **kwargs: P.kwargs) -> None:
+        async with self.sandbox.changes.one():
+            await responder(self, *args, **kwargs)
+
+    return changing
+
+
 class SandboxResource:
     """One resource for all of `/sandbox/…`: each responder takes its request and answers the sandbox as it then is."""
 
@@ -87,7 +103,7 @@ class SandboxResource:
         playbacks: Playbacks,
         makers: MarketMakers,
     ) -> None:
-        self._sandbox = sandbox
+        self.sandbox = sandbox
         self._names = sandbox.names
         self._tanx = tanx
         self._audit = audit
@@ -102,55 +118,62 @@ class SandboxResource:
         await _nothing(req)
         self._show(resp)
 
+    @_changes
     async def on_post_airdrop(self, req: Request, resp: Response) -> None:
         body = (await _body(req)).into(wire.AirdropRequest)
         mint = None if body.mint == _NATIVE else self._names.token(body.mint, "mint").mint
-        signature = await self._sandbox.airdrop(_address("wallet", body.wallet), mint, _units("amount", body.amount))
+        signature = await self.sandbox.airdrop(_address("wallet", body.wallet), mint, _units("amount", body.amount))
         resp.data = _encode(wire.AirdropAnswer(signature))
 
+    @_changes
     async def on_put_prices(self, req: Request, resp: Response) -> None:
         body = await _body(req)
         named = self._named(body, '{"<mint or symbol>": "210.00"}')
         given = body.into(dict[str, msgspec.Raw])
-        await self._sandbox.set_prices({mint: price_in(name, given[name]) for mint, name in named.items()})
+        await self.sandbox.set_prices({mint: price_in(name, given[name]) for mint, name in named.items()})
         self._show(resp)
 
     async def on_get_liquidity(self, req: Request, resp: Response) -> None:
         await _nothing(req)
-        liquidity = self._sandbox.liquidity()
+        liquidity = self.sandbox.liquidity()
         resp.data = _encode({mint: _liquidity_wire(each) for mint, each in liquidity.items()})
 
+    @_changes
     async def on_put_liquidity(self, req: Request, resp: Response) -> None:
         body = await _body(req)
         named = self._named(body, '{"<input mint or symbol>": {"maxInput": "1000000000", "impactBps": 25}}')
         given = body.into(dict[str, wire.LiquidityRequest])
-        await self._sandbox.set_liquidity({mint: _liquidity(name, given[name]) for mint, name in named.items()})
+        await self.sandbox.set_liquidity({mint: _liquidity(name, given[name]) for mint, name in named.items()})
         self._show(resp)
 
+    @_changes
     async def on_post_tokens(self, req: Request, resp: Response) -> None:
         body = (await _body(req)).into(wire.TokenRequest)
         symbol, decimals = _symbol(body.symbol), within("decimals", body.decimals, 0, 18)
         mint = None if body.mint is None else self._new_mint(body.mint)
         program = _TOKEN_PROGRAMS[body.program]
-        await self._sandbox.add_token(symbol, decimals, price_in("price", body.price), mint, program)
+        await self.sandbox.add_token(symbol, decimals, price_in("price", body.price), mint, program)
         self._show(resp)
 
     async def on_post_settle(self, req: Request, resp: Response) -> None:
         body = (await _body(req)).into(wire.SettleRequest)
-        waiting_for = await self._sandbox.settle(within("timeoutMs", body.timeout_ms, 0, _TIMEOUT_MS_MAX))
+        waiting_for = await self.sandbox.settle(within("timeoutMs", body.timeout_ms, 0, _TIMEOUT_MS_MAX))
         resp.data = _encode(wire.SettleAnswer(not waiting_for, list(waiting_for)))
 
+    @_changes
     async def on_post_clock(self, req: Request, resp: Response) -> None:
         body = (await _body(req)).into(wire.ClockRequest)
-        now = None if body.now is None else Instant(within("now", body.now, 0, self._sandbox.now() + 100 * _YEAR_MS))
-        await self._sandbox.set_clock(frozen=body.mode == "frozen", now=now)
+        now = None if body.now is None else Instant(within("now", body.now, 0, self.sandbox.now() + 100 * _YEAR_MS))
+        await self.sandbox.set_clock(frozen=body.mode == "frozen", now=now)
         self._show(resp)
 
+    @_changes
     async def on_post_advance(self, req: Request, resp: Response) -> None:
         body = (await _body(req)).into(wire.AdvanceRequest)
-        await self._sandbox.advance(number_in("seconds", body.seconds, scale=3, bound=100 * _YEAR_MS))
+        await self.sandbox.advance(number_in("seconds", body.seconds, scale=3, bound=100 * _YEAR_MS))
         self._show(resp)
 
+    @_changes
     async def on_put_faults(self, req: Request, resp: Response) -> None:
         given = await _body(req)
         if given.is_empty():
@@ -159,19 +182,20 @@ class SandboxResource:
         for field in msgspec.structs.fields(body):
             if field.type is int:
                 within(field.encode_name, getattr(body, field.name), 0, _COUNT_MAX)
-        await self._sandbox.set_faults(body)
+        await self.sandbox.set_faults(body)
         self._show(resp)
 
     async def on_post_reset(self, req: Request, resp: Response) -> None:
         body = (await _body(req)).into(wire.ResetRequest)
         seed = None if body.seed is None else within("seed", body.seed, 0, SEED_MAX)
-        await self._sandbox.reset(seed)
+        await self.sandbox.reset(seed)
         self._show(resp)
 
     async def on_get_playback(self, req: Request, resp: Response) -> None:
         await _nothing(req)
         self._show_playbacks(resp)
 
+    @_changes
     async def on_post_playback(self, req: Request, resp: Response) -> None:
         body = (await _body(req)).into(wire.PlaybackRequest)
         mint = self._names.token(body.mint, "mint").mint
@@ -179,6 +203,7 @@ class SandboxResource:
         self._playbacks.start(mint, _source(body), within("speed", speed, 1, _SPEED_MAX * SPEED_ONE))
         self._show_playbacks(resp)
 
+    @_changes
     async def on_delete_playback(self, req: Request, resp: Response) -> None:
         """Of one token, or of all."""
         asked = parameters(req.query_string, ("mint",))
@@ -208,6 +233,7 @@ class SandboxResource:
         await self._snapshots.restore(name)
         self._show(resp)
 
+    @_changes
     async def on_post_tanx_credit(self, req: Request, resp: Response) -> None:
         body = (await _body(req)).into(wire.TanxCreditRequest)
         amount = Amount(number_in("amount", body.amount, scale=AMOUNT_SCALE, bound=AMOUNT_MAX))
@@ -216,6 +242,7 @@ class SandboxResource:
         await self._tanx.credit(_account(body.eth_address), body.currency, amount)
         self._show(resp)
 
+    @_changes
     async def on_post_tanx_stark_key(self, req: Request, resp: Response) -> None:
         body = (await _body(req)).into(wire.TanxStarkKeyRequest)
         key = read_stark_key(body.stark_key)
@@ -224,6 +251,7 @@ class SandboxResource:
         await self._tanx.register_key(_account(body.eth_address), key)
         self._show(resp)
 
+    @_changes
     async def on_post_tanx_cancel(self, req: Request, resp: Response) -> None:
         body = (await _body(req)).into(wire.TanxCancelRequest)
         await self._tanx.cancel(OrderId(within("order_id", body.order_id, 1, ID_MAX)))
@@ -233,11 +261,13 @@ class SandboxResource:
         await _nothing(req)
         self._show_makers(resp)
 
+    @_changes
     async def on_post_maker(self, req: Request, resp: Response) -> None:
         body = (await _body(req)).into(wire.MarketMakerRequest)
         await self._makers.start(_quoting(body, self._market(body.market)))
         self._show_makers(resp)
 
+    @_changes
     async def on_delete_maker(self, req: Request, resp: Response) -> None:
         """Of one market, or of all."""
         asked = parameters(req.query_string, ("market",))
@@ -267,10 +297,12 @@ class SandboxResource:
         await _nothing(req)
         await self._show_order(resp, order_id)
 
+    @_changes
     async def on_patch_order(self, req: Request, resp: Response, order_id: str) -> None:
         await self._operator.amend(order_id, (await _body(req)).into(wire.AmendRequest))
         await self._show_order(resp, order_id)
 
+    @_changes
     async def on_delete_order(self, req: Request, resp: Response, order_id: str) -> None:
         await _nothing(req)
         await self._operator.cancel(order_id)
@@ -288,7 +320,7 @@ class SandboxResource:
         if "mint" not in asked_for:
             raise SandboxRefused("mint: missing; name a token by its mint or symbol")
         token = self._names.token(asked_for["mint"], "mint")
-        limit = _limit(asked_for.get("limit"), 1_000, price_history.KEPT)
+        limit = limit_in(asked_for.get("limit", "1000"), price_history.KEPT)
         points = [
             wire.PricePointWire(point.at, _dollars(point.price))
             for point in self._watching.prices.of(token.mint, limit)
@@ -299,7 +331,7 @@ class SandboxResource:
         asked_for = parameters(req.query_string, ("limit",))
         parsed(await req.stream.read()).refuse_any()
         log = self._watching.requests
-        limit = _limit(asked_for.get("limit"), 50, requests.KEPT)
+        limit = limit_in(asked_for.get("limit", "50"), requests.KEPT)
         resp.data = _encode(wire.RequestsWire([log.shown(each, req.prefix) for each in log.newest(limit)]))
 
     async def on_get_request(self, req: Request, resp: Response, number: str) -> None:
@@ -335,12 +367,12 @@ class SandboxResource:
         return self._names.each(body.fields, form)
 
     def _new_mint(self, text: str) -> Address:
-        if any(token.symbol == text for token, _ in self._sandbox.tokens()):
+        if any(token.symbol == text for token, _ in self.sandbox.tokens()):
             raise SandboxRefused(f"mint: {shown(text)!r} is a token of this venue already; GET /sandbox lists them")
         return _address("mint", text)
 
     def _show(self, resp: Response) -> None:
-        resp.data = _encode(self._sandbox.shown())
+        resp.data = _encode(self.sandbox.shown())
 
 
 SUFFIXES: Final = (
@@ -423,14 +455,6 @@ def _account(eth_address: str) -> Account:
             f"eth_address: {shown(eth_address)!r} is no Ethereum address: 0x and 40 hexadecimal digits"
         )
     return account
-
-
-def _limit(text: str | None, given: int, most: int) -> int:
-    if text is None:
-        return given
-    if not (text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= most):
-        raise SandboxRefused(f"limit: {shown(text)!r} is no whole number from 1 to {most}")
-    return int(text)
 
 
 def _given(raw: msgspec.Raw | msgspec.UnsetType) -> msgspec.Raw:

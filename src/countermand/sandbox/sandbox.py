@@ -19,10 +19,12 @@ from countermand.orders.dca.shard import DcaShard
 from countermand.orders.dca.work import DcaOutbox
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.orders.trigger.work import TriggerOutbox
+from countermand.sandbox.changes import Changes
 from countermand.sandbox.faucet import Faucet
 from countermand.sandbox.faults import CrashPoint, FaultyChain, WorldFaults
 from countermand.sandbox.gateway_faults import GatewayFaults
 from countermand.sandbox.keeper import Keeper
+from countermand.sandbox.markets import PoolMarkets
 from countermand.sandbox.naming import TokenNames
 from countermand.sandbox.pool import Liquidity, SandboxPool
 from countermand.sandbox.prices import DEFAULT_PRICES
@@ -32,6 +34,7 @@ from countermand.sandbox.wire import ChainWire, ClockWire, FaultsWire, SandboxWi
 from countermand.services.prices import Prices
 from countermand.services.token_incarnation import TokenIncarnation
 from countermand.services.tokens import Token, TokenRegistry
+from countermand.settings import SEED_MAX
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.genesis import Genesis
 from countermand.store.sandbox_postgres import PostgresSandboxStore, TokenRow
@@ -74,6 +77,7 @@ class SandboxDependencies:
     gateway_faults: GatewayFaults
     strict: Strict
     pool: SandboxPool
+    markets: PoolMarkets
     tokens: TokenRegistry
     prices: Prices
     clock: VenueClock
@@ -100,8 +104,7 @@ class Sandbox:
         self._deps = dependencies
         self.seed = seed
         self.names = TokenNames(dependencies.tokens)
-        self.one_at_a_time = asyncio.Lock()
-        """What replaces everything: a reset, a snapshot, a restore."""
+        self.changes = Changes()
         self.end_what_runs: list[Callable[[], None]] = []
         """What moves by itself ends before a reset, a restore, and with the venue."""
 
@@ -111,10 +114,11 @@ class Sandbox:
         cut_short = await self._deps.store.setting(_RESETTING)
         if cut_short is not None:
             _log.warning("a reset was cut short, and is completed")
-            await self._reset(_decoded(_RESETTING, cut_short, _SEED_DECODER))
+            await self._reset(_checked_seed(_RESETTING, _decoded(_RESETTING, cut_short, _SEED_DECODER)))
             return
         for mint, price in DEFAULT_PRICES.items():
             await self._begin_with(mint, price)
+        await self._deps.markets.begin()
 
     async def _begin_with(self, mint: Mint, price: UsdPrice) -> None:
         """A commit may be lost. Raises `Unavailable` when the orders are served no more, or too many are lost."""
@@ -175,6 +179,7 @@ class Sandbox:
         self._deps.pool.liquidity.update(liquidity)
         if self._deps.keeper is not None:
             await self._deps.keeper.look_at(liquidity)
+        await self._deps.markets.changed(liquidity)
 
     async def add_token(
         self, symbol: str, decimals: int, price: UsdPrice, mint: Address | None, program: Address
@@ -290,7 +295,7 @@ class Sandbox:
 
     async def reset(self, seed: int | None) -> None:
         """Everything but the master seed and the snapshots is forgotten; epochs and slots go on rising."""
-        async with self.one_at_a_time:
+        async with self.changes.of_everything():
             await self._reset(seed)
 
     def end_all(self) -> None:
@@ -299,6 +304,7 @@ class Sandbox:
 
     async def _reset(self, seed: int | None) -> None:
         self.end_all()
+        await self._deps.prices.settled()
         await self.set_faults(FaultsWire(expire_tokens=True))
         self._deps.pool.liquidity.clear()
         # Orders, chain and settings are emptied one by one. After a crash in between, the next start goes on with it.
@@ -321,6 +327,7 @@ class Sandbox:
     async def _empty(self, seed: int | None) -> None:
         self._deps.world.forget()
         self._deps.forget_seen()
+        self._deps.markets.forget()
         if self._deps.keeper is not None:
             self._deps.keeper.forget()
         await self._deps.clear_orders()
@@ -342,13 +349,23 @@ async def stored_clock(store: PostgresSandboxStore) -> ClockSetting:
     setting = await _stored(store, CLOCK, _CLOCK_DECODER)
     if setting is None:
         return ClockSetting()
-    shown = VenueClock(setting).now()
-    check(_SETTINGS, CLOCK, that=0 <= shown <= LATEST, otherwise="its clock is before 1970 or after the year 9000")
+    clock = VenueClock(setting)
+    check(
+        _SETTINGS,
+        CLOCK,
+        that=clock.now() <= LATEST and not clock.behind_ms(),
+        otherwise="its clock is before 1970 or after the year 9000",
+    )
     return setting
 
 
 async def stored_seed(store: PostgresSandboxStore) -> int | None:
-    return await _stored(store, SEED, _SEED_DECODER)
+    return _checked_seed(SEED, await _stored(store, SEED, _SEED_DECODER))
+
+
+def _checked_seed(name: str, seed: int | None) -> int | None:
+    check(_SETTINGS, name, that=seed is None or 0 <= seed <= SEED_MAX, otherwise=f"its seed is not up to {SEED_MAX}")
+    return seed
 
 
 async def _stored(store: PostgresSandboxStore, name: str, decoder: msgspec.json.Decoder[T]) -> T | None:

@@ -13,8 +13,9 @@ from countermand.kernel.clock import ClockSetting
 from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.sandbox.pool import Liquidity
 from countermand.sandbox.reading import SandboxRefused, shown
-from countermand.sandbox.sandbox import CLOCK, SEED, Sandbox, SandboxDependencies, stored_clock, stored_seed
+from countermand.sandbox.sandbox import CLOCK, LATEST, SEED, Sandbox, SandboxDependencies, stored_clock, stored_seed
 from countermand.sandbox.wire import FaultsWire
+from countermand.settings import SEED_MAX
 from countermand.solana.clockwork import CEILING_AHEAD_SLOTS
 from countermand.solana.ledger_store import LedgerEpoch, StoredClock
 from countermand.store.snapshots_postgres import (
@@ -23,9 +24,12 @@ from countermand.store.snapshots_postgres import (
     SnapshotRefused,
     SnapshotRow,
     check_layout,
+    damaged,
 )
+from countermand.stored_rows import UNREADABLE
 from countermand.values.identity import Mint
 from countermand.values.instant import Instant
+from countermand.values.quantities import BPS_ONE, U64_MAX
 
 SNAPSHOTS_MAX: Final = 100
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
@@ -44,7 +48,31 @@ class SnapshotBody(msgspec.Struct, frozen=True):
 
 
 _encode: Final = msgspec.json.Encoder().encode
-decode_body: Final = msgspec.json.Decoder(SnapshotBody).decode
+_decode: Final = msgspec.json.Decoder(SnapshotBody).decode
+
+
+def decode_body(body: bytes) -> SnapshotBody:
+    """Raises `ValueError` for what no sandbox writes."""
+    found = _decode(body)
+    numbers = [("seed", found.seed, SEED_MAX)]
+    for each in found.liquidity.values():
+        numbers.append(("impact", each.impact.bps, BPS_ONE))
+        numbers.append(("most of a pool", None if each.max_input is None else each.max_input.units, U64_MAX))
+    for name, number, most in numbers:
+        if number is not None and not 0 <= number <= most:
+            raise ValueError(f"its {name} is not between 0 and {most}")
+    return found
+
+
+def read_row(taken: SnapshotRow) -> SnapshotBody:
+    """Raises `SnapshotRefused` for a row that this version cannot restore."""
+    check_layout(taken)
+    if not 0 <= taken.taken_at <= LATEST:
+        raise damaged(taken, "its instant is before 1970 or after the year 9000")
+    try:
+        return decode_body(taken.body)
+    except UNREADABLE as problem:
+        raise damaged(taken, str(problem)) from problem
 
 
 class SnapshotNotHere(SandboxRefused):
@@ -77,7 +105,7 @@ class Snapshots:
         """It takes the place of another one of this name: a repeated request does no harm."""
         if _NAME.fullmatch(name) is None:
             raise SandboxRefused(f"name: {shown(name)!r} is none; send 1 to 64 letters, digits, points, _ or -")
-        async with self._sandbox.one_at_a_time:
+        async with self._sandbox.changes.of_everything():
             there = [row.name for row in await self._store.all()]
             if len(there) >= SNAPSHOTS_MAX and name not in there:
                 raise SandboxRefused(f"name: there are {SNAPSHOTS_MAX} snapshots already; delete one first")
@@ -89,31 +117,33 @@ class Snapshots:
                 raise SandboxRefused(str(refused)) from refused
 
     async def delete(self, name: str) -> None:
-        async with self._sandbox.one_at_a_time:
+        async with self._sandbox.changes.of_everything():
             if not await self._store.delete(name):
                 raise SnapshotNotHere(name)
 
     async def restore(self, name: str) -> None:
         """The sandbox as it was, in a new incarnation. Faults are cleared; epochs, slots and positions go on rising."""
-        async with self._sandbox.one_at_a_time:
+        async with self._sandbox.changes.of_everything():
             found = [row for row in await self._store.all() if row.name == name]
             if not found:
                 raise SnapshotNotHere(name)
             (taken,) = found
             try:
-                check_layout(taken)
+                await self._restore(taken, read_row(taken))
             except SnapshotRefused as refused:
                 raise SandboxRefused(f"name: {refused}") from refused
-            self._sandbox.end_all()
             deps = self._deps
-            await self._sandbox.while_nothing_is_written(lambda: self._replace(taken))
             # A restored seed does not give the ids again that were given after the snapshot.
             deps.ids.reseed(self._sandbox.seed, deps.shard.epoch or 0)
             await self._sandbox.begin()
 
-    async def _replace(self, taken: SnapshotRow) -> None:
+    async def _restore(self, taken: SnapshotRow, body: SnapshotBody) -> None:
+        self._sandbox.end_all()
+        await self._deps.prices.settled()
+        await self._sandbox.while_nothing_is_written(lambda: self._replace(taken, body))
+
+    async def _replace(self, taken: SnapshotRow, body: SnapshotBody) -> None:
         self._deps.world.forget()
-        body = decode_body(taken.body)
 
         async def replace(epoch: LedgerEpoch, slot: int) -> None:
             beginning = self._beginning(taken, body, epoch, slot)
@@ -159,6 +189,7 @@ class Snapshots:
         self._forget_members()
         self._deps.invalidate()
         self._deps.forget_seen()
+        self._deps.markets.forget()
         if self._deps.keeper is not None:
             self._deps.keeper.forget()
 

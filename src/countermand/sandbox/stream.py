@@ -18,6 +18,7 @@ from countermand.kernel.ports import EventRow, Unavailable
 from countermand.orders.chain.records import decode_chain_record
 from countermand.orders.shards import BOOK_SHARD, CHAIN_SHARD, DCA_SHARD, TRIGGER_SHARD
 from countermand.sandbox.bell import Bell
+from countermand.sandbox.numbers import limit_in
 from countermand.sandbox.price_history import PriceHistory
 from countermand.sandbox.reading import SandboxRefused, refused_choice, shown
 from countermand.sandbox.requests import RecordedRequest, RequestLog, summary
@@ -77,9 +78,8 @@ def asked(parameters: Mapping[str, str], last_event_id: str | None) -> Asked:
         if name not in INCLUDED:
             raise refused_choice("include", name, INCLUDED)
     limit = parameters.get("limit")
-    if limit is not None and not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= LIMIT_MAX):
-        raise SandboxRefused(f"limit: {shown(limit)!r} is no whole number from 1 to {LIMIT_MAX}")
-    return Asked(last_event_id or parameters.get("from", "now"), include, None if limit is None else int(limit))
+    limit_max = None if limit is None else limit_in(limit, LIMIT_MAX)
+    return Asked(last_event_id or parameters.get("from", "now"), include, limit_max)
 
 
 @dataclass(slots=True)

@@ -79,6 +79,11 @@ class Prices:
             for observer in self._observers:
                 await observer(prices, at_once=at_once)
 
+    async def settled(self) -> None:
+        """What is being set, has been. For who ends what sets prices, and may not wait for each."""
+        while self._setting:
+            await asyncio.gather(*self._setting, return_exceptions=True)
+
     def _done(self, setting: "asyncio.Task[None]") -> None:
         self._setting.remove(setting)
         if not setting.cancelled():

@@ -14,10 +14,12 @@ from typing import Final
 
 from solders.account import Account
 from solders.hash import Hash
+from solders.keypair import Keypair
 from solders.message import Message, MessageV0
 from solders.pubkey import Pubkey
 from solders.signature import Signature as SignatureKey
 
+from countermand.solana.blocks import Blocks
 from countermand.solana.clockwork import BLOCKHASH_SLOTS, Blockhashes, ChainClock, SlotClock
 from countermand.solana.genesis import Genesis
 from countermand.solana.group_commit import GroupCommit, OpenBatch
@@ -122,6 +124,7 @@ class EmbeddedChain:
         self._writer: asyncio.Task[None] | None = None
         self._subscribers: list[Callable[[Landed], None]] = []
         self._feeds = LandedFeeds()
+        self.blocks: Final = Blocks(self, store)
 
     @classmethod
     async def open(
@@ -184,7 +187,14 @@ class EmbeddedChain:
 
     @property
     def genesis_hash(self) -> Blockhash:
-        return str(Hash(self._require().hashes.at(0)))
+        return self.blockhash_at(0)
+
+    def blockhash_at(self, slot: int) -> Blockhash:
+        return str(Hash(self._require().hashes.at(slot)))
+
+    def remembers(self, slot: int) -> bool:
+        """Whether the block time of a slot was seen."""
+        return self._slots.remembers(slot)
 
     def block_time(self, slot: int) -> int:
         """The block time of a slot in seconds, estimated where nothing was seen in it."""
@@ -304,6 +314,8 @@ class EmbeddedChain:
             inner_instructions=read_inner(found.inner),
             return_data=read_return_data(found.return_data),
             replacement_blockhash=replacement,
+            loaded_writable=tuple(map(str, found.loaded_writable)),
+            loaded_readonly=tuple(map(str, found.loaded_readonly)),
         )
 
     async def preflight(self, raw: bytes) -> DetailedSimulation:
@@ -386,6 +398,11 @@ class EmbeddedChain:
         return self._require().machine.rent_lamports(data_bytes)
 
     # What only the owner of the whole chain may do
+
+    @property
+    def faucet(self) -> Address | None:
+        """The account that gives lamports away."""
+        return str(Keypair.from_seed(self.secrets.faucet_seed).pubkey()) if self._genesis.faucet else None
 
     @property
     def secrets(self) -> LedgerSecrets:

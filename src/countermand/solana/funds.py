@@ -56,19 +56,30 @@ async def lamports_missing(chain: Chain, message: bytes) -> int | None:
     return fee + max(spent, WALLET_RENT_LAMPORTS) - held
 
 
+async def cost_of(chain: Chain, message: bytes) -> int:
+    """Lamports that its payer gives: the fee, and what its own instructions take, such as the rent of a new account."""
+    _, fee, spent = await _cost(chain, _unsigned(message))
+    return fee + spent
+
+
 async def _short(chain: Chain, message: bytes) -> tuple[Address, int, int, int] | None:
     """Of a payer that cannot pay: itself, what it holds, the fee, and what is spent beside."""
     wire = _unsigned(message)
-    calls, payer, fee = calls_of(wire), str(wire.static_keys[0]), fee_of(wire.message)
+    held, fee, spent = await _cost(chain, wire)
+    if held >= fee + spent + WALLET_RENT_LAMPORTS:
+        return None
+    error = (await chain.simulate(wire.raw)).error
+    lacks = error in _NO_FEE or _leaves_too_little(error) or _lacks_lamports(error, calls_of(wire))
+    return (str(wire.static_keys[0]), held, fee, spent) if lacks else None
+
+
+async def _cost(chain: Chain, wire: WireTransaction) -> tuple[int, int, int]:
+    """What the payer holds, the fee, and what is spent beside."""
+    calls, payer = calls_of(wire), str(wire.static_keys[0])
     made = [call.accounts[1] for call in calls if _creates_associated(call, payer)]
     held, *there = await _lamports(chain, [payer, *made])
     missing = [account for account, lamports in zip(made, there, strict=True) if lamports is None]
-    spent = sum(_spent(calls, payer, missing))
-    if (held or 0) >= fee + spent + WALLET_RENT_LAMPORTS:
-        return None
-    error = (await chain.simulate(wire.raw)).error
-    lacks = error in _NO_FEE or _leaves_too_little(error) or _lacks_lamports(error, calls)
-    return (payer, held or 0, fee, spent) if lacks else None
+    return held or 0, fee_of(wire.message), sum(_spent(calls, payer, missing))
 
 
 async def _lamports(chain: Chain, addresses: list[Address]) -> list[int | None]:

@@ -10,6 +10,7 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature as SignatureKey
 
 from countermand.solana.ledger_store import StoredStatus, StoredTransaction
+from countermand.solana.memos import memo_of
 from countermand.solana.port import (
     AccountInfo,
     Address,
@@ -86,7 +87,10 @@ decode_meta: Final = msgspec.msgpack.Decoder(Meta).decode
 
 @dataclass(frozen=True, slots=True)
 class DetailedSimulation:
-    """What would happen. `accounts` are those that it could write, as they would be; empty when it would fail."""
+    """What would happen. `accounts` are those that it could write, as they would be; empty when it would fail.
+
+    The loaded ones are what address lookup tables add.
+    """
 
     error: JsonError | None
     logs: tuple[str, ...] = ()
@@ -95,6 +99,8 @@ class DetailedSimulation:
     inner_instructions: tuple[InnerInstructions, ...] = ()
     return_data: ReturnData | None = None
     replacement_blockhash: LatestBlockhash | None = None
+    loaded_writable: tuple[Address, ...] = ()
+    loaded_readonly: tuple[Address, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +139,11 @@ def read_error(text: str | None) -> JsonError | None:
 
 def read_status(stored: StoredStatus) -> AddressSignature:
     return AddressSignature(
-        str(SignatureKey.from_bytes(stored.signature)), stored.slot, read_error(stored.error), stored.block_time
+        str(SignatureKey.from_bytes(stored.signature)),
+        stored.slot,
+        read_error(stored.error),
+        stored.block_time,
+        memo=None if stored.raw is None else memo_of(stored.raw),
     )
 
 

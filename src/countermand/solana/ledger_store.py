@@ -6,7 +6,7 @@ Who may write is decided by one row, the fence. Taking it (`begin_epoch`) makes 
 one that is still under way inside the database. So a load begins by taking the fence, and only then reads.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -88,10 +88,13 @@ class RecentTransaction:
 
 @dataclass(frozen=True, slots=True)
 class StoredStatus:
+    """`raw` only where the signatures of an address are listed, of a transaction that may have a memo."""
+
     signature: bytes
     slot: int
     error: str | None
     block_time: int
+    raw: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,5 +145,19 @@ class LedgerStore(Protocol):
         self, address: bytes, *, limit: int, before: bytes | None, until: bytes | None
     ) -> list[StoredStatus]:
         """Newest first, both bounds exclusive. An unknown `before` finds nothing, an unknown `until` bounds nothing."""
+
+    async def landed_in(self, slot: int, *, after: int, limit: int) -> Sequence[StoredTransaction]:
+        """What landed in a slot after this position, in order. `addresses` may stay empty."""
+
+    async def count_landed(self) -> int: ...
+
+    async def count_landed_per(self, slots: int, *, since: int) -> Mapping[int, int]:
+        """How many landed in each run of so many slots, from a slot on: by the number of the run, those with any."""
+
+    async def total_lamports(self) -> int:
+        """Of all accounts."""
+
+    async def richest(self, limit: int) -> Sequence[tuple[bytes, int]]:
+        """The accounts with the most lamports, most first."""
 
     async def close(self) -> None: ...

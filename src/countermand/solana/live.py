@@ -80,7 +80,7 @@ class LiveChain:
         if not any_blockhash and (problem := self._problem_of_age(transaction, slot)) is not None:
             return problem
         self.see_time()
-        return self.machine.simulate(transaction.versioned)
+        return self.machine.simulate(transaction)
 
     def see_time(self) -> int:
         """The sysvars show the present. Returns its slot."""

@@ -15,9 +15,9 @@ from solders.signature import Signature
 
 # `solders.litesvm` wraps this class in Python: a call more for each call, and the stubs are those of this one.
 from solders.solders import LiteSVM
-from solders.transaction import VersionedTransaction
 from solders.transaction_metadata import FailedTransactionMetadata, SimulatedTransactionInfo, TransactionMetadata
 
+from countermand import own_solders
 from countermand.solana.durable_nonce import nonce_value, with_value
 from countermand.solana.errors import json_error
 from countermand.solana.fields import FieldIndex
@@ -63,6 +63,8 @@ class MachineSimulation:
     accounts: list[tuple[Pubkey, Account]]
     inner: list[tuple[int, list[InnerCall]]]
     return_data: tuple[bytes, bytes] | None
+    loaded_writable: list[Pubkey]
+    loaded_readonly: list[Pubkey]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Machine:
         programs: Mapping[Pubkey, bytes],
         indexed: Mapping[Pubkey, Sequence[int]],
     ) -> None:
+        own_solders.check()
         self._svm = LiteSVM()
         self._svm.set_transaction_history(0)
         self._svm.set_blockhash_check(check=False)
@@ -204,8 +207,9 @@ class Machine:
         self._svm.set_account(key, renewed)
         return renewed
 
-    def simulate(self, transaction: VersionedTransaction) -> MachineSimulation:
-        result = self._svm.simulate_transaction(transaction)
+    def simulate(self, transaction: WireTransaction) -> MachineSimulation:
+        keys = self._keys_of(transaction)
+        result = self._svm.simulate_transaction(transaction.versioned)
         meta = result.meta()
         failed = isinstance(result, FailedTransactionMetadata)
         return MachineSimulation(
@@ -215,6 +219,8 @@ class Machine:
             accounts=[] if failed else cast(SimulatedTransactionInfo, result).post_accounts(),
             inner=_inner(meta),
             return_data=_return_data(meta),
+            loaded_writable=keys.loaded_writable,
+            loaded_readonly=keys.loaded_readonly,
         )
 
     def _keys_of(self, transaction: WireTransaction) -> _Keys:

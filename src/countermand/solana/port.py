@@ -6,7 +6,7 @@ Addresses, signatures and blockhashes are base58 text, as on the wire; transacti
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeAlias
 
 Address: TypeAlias = str
@@ -125,12 +125,13 @@ class LedgerTransaction:
 
 @dataclass(frozen=True, slots=True)
 class AddressSignature:
-    """`block_time` is in Unix seconds."""
+    """`block_time` is in Unix seconds. `memo`, where it is told: `[bytes] text` of each memo, joined by `; `."""
 
     signature: Signature
     slot: int
     error: JsonError | None
     block_time: int
+    memo: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from countermand.solana.ledger_store import (
     StoredStatus,
     StoredTransaction,
 )
+from countermand.solana.memos import PROGRAM_KEYS
 from countermand.store import chain_rows
 from countermand.store.connections import LOST, reading
 from countermand.store.fences import TAKES_MAX
@@ -87,13 +88,54 @@ SELECT signature, message_hash, slot, error FROM chain_transactions WHERE slot >
 _NEWEST: Final = "SELECT max(position) FROM chain_transactions"
 
 _SIGNATURES_FOR: Final = """
-SELECT t.signature, t.slot, t.error, t.block_time
+SELECT t.signature, t.slot, t.error, t.block_time,
+    CASE WHEN position($5::bytea IN t.raw) > 0 OR position($6::bytea IN t.raw) > 0 THEN t.raw END AS raw
 FROM chain_mentions m JOIN chain_transactions t USING (position)
 WHERE m.address = $1
   AND m.position < CASE WHEN $3::bytea IS NULL THEN 9223372036854775807
                         ELSE (SELECT position FROM chain_transactions WHERE signature = $3) END
   AND m.position > coalesce((SELECT position FROM chain_transactions WHERE signature = $4), 0)
 ORDER BY m.position DESC LIMIT $2
+"""
+
+# Positions rise with slots, so the first position of a slot is found in some twenty steps. The index of slots is
+# coarse, and does not know yet what landed in the last minutes: it would have all of that read.
+_FIRST_POSITION: Final = """
+WITH RECURSIVE halved (low, high) AS (
+    SELECT $2::bigint + 1, (SELECT max(position) + 1 FROM chain_transactions)
+    UNION ALL
+    SELECT CASE WHEN tried.slot < $1 THEN tried.position + 1 ELSE low END,
+           CASE WHEN tried.slot < $1 THEN high ELSE (low + high) / 2 END
+    FROM halved CROSS JOIN LATERAL (
+        SELECT slot, position FROM chain_transactions WHERE position >= (low + high) / 2 ORDER BY position LIMIT 1
+    ) AS tried
+    WHERE low < high
+), first AS MATERIALIZED (
+    SELECT min(high) AS position FROM halved
+)
+"""
+
+_LANDED_IN: Final = f"""
+{_FIRST_POSITION}
+SELECT * FROM (
+    SELECT * FROM chain_transactions WHERE position >= (SELECT position FROM first) ORDER BY position LIMIT $3
+) AS page
+WHERE slot = $1
+ORDER BY position
+"""  # noqa: S608
+
+_COUNT_LANDED_PER: Final = f"""
+{_FIRST_POSITION}
+SELECT slot / $3 AS run, count(*) AS landed FROM chain_transactions WHERE position >= (SELECT position FROM first)
+GROUP BY run
+"""  # noqa: S608
+
+# What is too big for a bigint is stored as its two's complement.
+_TOTAL_LAMPORTS: Final = """
+SELECT coalesce(sum(lamports), 0) + count(*) FILTER (WHERE lamports < 0) * 18446744073709551616 FROM chain_accounts
+"""
+_RICHEST: Final = """
+SELECT address, lamports FROM chain_accounts ORDER BY lamports < 0 DESC, lamports DESC, address LIMIT $1
 """
 
 _Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
@@ -200,8 +242,31 @@ class PostgresLedgerStore:
         self, address: bytes, *, limit: int, before: bytes | None, until: bytes | None
     ) -> list[StoredStatus]:
         async with self._reading() as connection:
-            rows = await connection.fetch(_SIGNATURES_FOR, address, limit, before, until)
+            rows = await connection.fetch(_SIGNATURES_FOR, address, limit, before, until, *PROGRAM_KEYS)
         return [StoredStatus(**row) for row in rows]
+
+    async def landed_in(self, slot: int, *, after: int, limit: int) -> list[StoredTransaction]:
+        async with self._reading() as connection:
+            rows = await connection.fetch(_LANDED_IN, slot, after, limit)
+        return [StoredTransaction(**row, addresses=()) for row in rows]
+
+    async def count_landed(self) -> int:
+        async with self._reading() as connection:
+            return int(await connection.fetchval("SELECT count(*) FROM chain_transactions"))
+
+    async def count_landed_per(self, slots: int, *, since: int) -> dict[int, int]:
+        async with self._reading() as connection:
+            rows = await connection.fetch(_COUNT_LANDED_PER, since, 0, slots)
+        return {row["run"]: row["landed"] for row in rows}
+
+    async def total_lamports(self) -> int:
+        async with self._reading() as connection:
+            return int(await connection.fetchval(_TOTAL_LAMPORTS))
+
+    async def richest(self, limit: int) -> list[tuple[bytes, int]]:
+        async with self._reading() as connection:
+            rows = await connection.fetch(_RICHEST, limit)
+        return [(row["address"], chain_rows.lamports_of(row["lamports"])) for row in rows]
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[_Connection]:

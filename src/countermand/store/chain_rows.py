@@ -48,12 +48,16 @@ def lamports_column(lamports: int) -> int:
     return lamports if lamports <= _I64_MAX else lamports - _U64
 
 
+def lamports_of(column: int) -> int:
+    return column % _U64
+
+
 def account(row: asyncpg.Record) -> StoredAccount:
     address, lamports, owner, data, executable = row
     if len(address) != _KEY_BYTES or len(owner) != _KEY_BYTES:
         wrong = f"its address has {len(address)} bytes and its owner {len(owner)}, not {_KEY_BYTES} each"
         raise StoredRowUnreadable("chain_accounts", name(address), wrong)
-    return StoredAccount(address, lamports % _U64, owner, data, executable)
+    return StoredAccount(address, lamports_of(lamports), owner, data, executable)
 
 
 def recent(row: asyncpg.Record) -> RecentTransaction:

@@ -175,6 +175,7 @@ class EmbeddedPostgres:
         """End what an earlier start left behind: a PostgreSQL that outlived us, its orphans, an unfinished `initdb`."""
         unfinished = _unfinished(self._cluster)
         try:
+            await processes.end_makers_of(unfinished)
             await processes.end_processes_of(self._cluster, name)
             await processes.end_processes_of(unfinished, name)
         except (processes.WillNotEnd, PermissionError) as error:

@@ -19,6 +19,9 @@ ENDING = ((signal.SIGINT, 10.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0))
 """Fast shutdown, immediate shutdown, the end; each with the seconds it gets before the next."""
 
 
+_MAKER_S_MAX = 10.0
+
+
 class WillNotEnd(Exception):
     """Processes of an earlier PostgreSQL hold the data directory, and we cannot end them."""
 
@@ -64,6 +67,33 @@ async def end_processes_of(cluster: Path, name: str) -> None:
     if living := processes_of(cluster, name):
         raise WillNotEnd(f"{cluster}: an earlier PostgreSQL does not end (processes {living})")
     _forget(cluster)
+
+
+async def end_makers_of(cluster: Path) -> None:
+    """Return when no `initdb` of an earlier start is at work here. One whose parent died removes what it has made, and
+    does not look whose it is by then.
+    """
+    deadline = asyncio.get_running_loop().time() + _MAKER_S_MAX
+    while living := _makers_of(cluster):
+        if asyncio.get_running_loop().time() >= deadline:
+            raise WillNotEnd(f"{cluster}: an earlier initdb does not end (processes {living})")
+        _send(signal.SIGKILL, living)
+        await asyncio.sleep(0.02)
+
+
+def _makers_of(cluster: Path) -> list[int]:
+    if not (PROC / "self").exists():
+        return []
+    return [int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit() and _makes(entry, cluster)]
+
+
+def _makes(process: Path, cluster: Path) -> bool:
+    try:
+        if (process / "comm").read_text() != "initdb\n":
+            return False
+        return os.fsencode(cluster) in (process / "cmdline").read_bytes().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return False  # It ended while we looked.
 
 
 def _belongs(process: Path, cluster: Path, name: str) -> bool:

@@ -21,6 +21,7 @@ from countermand.orders.shards import BOOK_SHARD, TRIGGER_SHARD
 from countermand.solana.ledger_store import LedgerReplaced, StoredClock
 from countermand.store.connections import asking, connect
 from countermand.store.migrations import packaged
+from countermand.stored_rows import UNREADABLE
 
 SCHEMA: Final = "countermand_snapshot_"
 COPIED: Final = (
@@ -168,7 +169,8 @@ class PostgresSnapshots:
             return await _drop(connection, name)
 
     async def restore(self, taken: SnapshotRow, beginning: Beginning) -> None:
-        """While no shard and no chain writes. Raises `SnapshotRefused`, and changes nothing then.
+        """While no shard and no chain writes. Raises `SnapshotRefused`, also for one that is damaged, and changes
+        nothing then.
 
         Raises `WriterReplaced` or `LedgerReplaced` if another process has taken a fence, and `CommitUnknown`.
         """
@@ -183,6 +185,8 @@ class PostgresSnapshots:
             if begun:
                 raise CommitUnknown(str(lost)) from lost
             raise
+        except (*UNREADABLE, asyncpg.PostgresError) as problem:
+            raise damaged(taken, " ".join(str(problem).split()) or type(problem).__name__) from problem
 
     @asynccontextmanager
     async def _asking(self) -> AsyncIterator[_Connection]:
@@ -192,6 +196,13 @@ class PostgresSnapshots:
                 yield connection
         finally:
             connection.terminate()
+
+
+def damaged(taken: SnapshotRow, reason: str) -> SnapshotRefused:
+    return SnapshotRefused(
+        f"row {taken.name} of table sandbox_snapshots, or its tables in {taken.schema}, cannot be read: {reason}; "
+        "nothing was restored; delete the snapshot, or take it anew"
+    )
 
 
 def check_layout(taken: SnapshotRow) -> None:
@@ -206,7 +217,7 @@ def check_layout(taken: SnapshotRow) -> None:
 async def _drop(connection: _Connection, name: str) -> bool:
     number = await connection.fetchval(_DELETE, name)
     if number is not None:
-        await connection.execute(f"DROP SCHEMA {SCHEMA}{number} CASCADE")
+        await connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA}{number} CASCADE")
     return number is not None
 
 
@@ -240,6 +251,8 @@ async def _take_shards(connection: _Connection, opened: Mapping[int, int]) -> Ma
 async def _restore_ledger(connection: _Connection, schema: str, beginning: Beginning) -> None:
     clock = beginning.clock
     columns = (clock.slot, clock.wall_ms, clock.ceiling, clock.block_time)
+    kept = await connection.fetchval(f"SELECT count(*) FROM {schema}.chain_ledger")  # noqa: S608
+    assert kept == 1, "the snapshot has no ledger of the chain"
     statement = _LEDGER.format(schema=schema)
     if await connection.fetchval(statement, beginning.chain, beginning.entropy, *columns) is None:
         raise LedgerReplaced(f"epoch {beginning.chain} of the ledger has ended")

@@ -690,6 +690,29 @@ async def test_a_reload_in_the_middle_of_a_batch_stores_what_is_pending_first() 
 
 
 @under_virtual_time
+async def test_who_waits_through_a_reset_is_told_to_ask_again() -> None:
+    """A5: let in before a reset, it would act after it, for a member that the new venue does not know."""
+    async with opened() as it:
+        terms = (await it.house.draft(ALICE, BUY, 100, 1)).terms
+        waiting: list[asyncio.Task[Any]] = []
+
+        async def asks() -> None:
+            waiting.append(asyncio.create_task(it.house.shard.draft(terms, lambda _: "")))
+            await quiet()
+
+        async def resets() -> None:
+            await asks()
+            await it.store.reset(BOOK_SHARD)
+
+        await it.house.shard.reload(asks)
+        assert (await waiting.pop()).terms == terms, "one that only waits for a reload is served"
+        await it.house.shard.reload(resets)
+        with pytest.raises(Unavailable, match="began anew"):
+            await waiting.pop()
+        await it.house.shard.draft(terms, lambda _: "")
+
+
+@under_virtual_time
 async def test_whoever_waits_for_a_shard_that_is_stopped_is_told() -> None:
     async with opened() as it:
         draft = await it.house.draft(ALICE, BUY, 100, 1)

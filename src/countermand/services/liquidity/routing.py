@@ -66,3 +66,12 @@ def worth_in(amount: BaseUnits, token: Token, price: UsdPrice, other: Token, oth
     dollars = amount.units * price.picodollars * (BPS_ONE - less.bps) * 10**other.decimals
     units: int = dollars // (other_price.picodollars * BPS_ONE * 10**token.decimals)
     return units
+
+
+def needed_for(units: int, token: Token, price: UsdPrice, other: Token, other_price: UsdPrice, less: Bps) -> int | None:
+    """The least amount of `token` that is worth so many units of `other`, as `worth_in` counts; None if none is."""
+    unit_worth = price.picodollars * (BPS_ONE - less.bps) * 10**other.decimals
+    if not unit_worth:
+        return None
+    needed: int = -(-units * other_price.picodollars * BPS_ONE * 10**token.decimals // unit_worth)
+    return needed

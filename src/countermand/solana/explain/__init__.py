@@ -23,10 +23,11 @@ from countermand.solana.explain.calls import Call, calls_of, lookups_of
 from countermand.solana.explain.forms import form_of
 from countermand.solana.explain.names import Names, counted
 from countermand.solana.explain.orders import recurring, trigger
+from countermand.solana.explain.swaps import swaps
 from countermand.solana.explain.tokens import token_program
 from countermand.solana.fees import LAMPORTS_PER_SIGNATURE, fee_of
 from countermand.solana.port import Address
-from countermand.solana.programs import dca, limit_order
+from countermand.solana.programs import dca, limit_order, swap
 from countermand.solana.programs.anchor import Unreadable
 from countermand.solana.tokens import (
     ASSOCIATED_TOKEN_PROGRAM,
@@ -55,6 +56,7 @@ _PROGRAMS: Final[Mapping[Address, tuple[str, Sentence]]] = MappingProxyType(
         _LOOKUP_TABLE_PROGRAM: ("Lookup table program", lookup_table),
         limit_order.PROGRAM: ("Trigger v1", trigger),
         dca.PROGRAM: ("Recurring v1", recurring),
+        swap.PROGRAM: ("Swap v1", swaps),
     }
 )
 

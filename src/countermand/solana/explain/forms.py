@@ -7,7 +7,7 @@ from typing import Final
 from countermand.solana.explain.calls import Call
 from countermand.solana.explain.names import TOKEN_PROGRAMS, Names, counted, listed
 from countermand.solana.port import Address
-from countermand.solana.programs import dca, limit_order
+from countermand.solana.programs import dca, limit_order, swap
 from countermand.solana.tokens import ASSOCIATED_TOKEN_PROGRAM, COMPUTE_BUDGET_PROGRAM, SYSTEM_PROGRAM
 
 _TRANSFER, _CLOSE, _INITIALIZE_ACCOUNT_3 = 3, 9, 18
@@ -40,6 +40,9 @@ def _form_v1(acts: Sequence[Call]) -> str | None:
     ):
         if any(each.begins(dca.PROGRAM, discriminator) for each in acts):
             return f"It {does} an order of Recurring v1."
+    for discriminator in (swap.SHARED_ACCOUNTS_ROUTE, swap.SHARED_ACCOUNTS_EXACT_OUT_ROUTE):
+        if any(each.begins(swap.PROGRAM, discriminator) for each in acts):
+            return "It makes a swap of Swap v1."
     return None
 
 

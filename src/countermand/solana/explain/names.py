@@ -8,23 +8,18 @@ from typing import Final, TypeVar
 
 from countermand.solana.explain.calls import Call
 from countermand.solana.port import Address
-from countermand.solana.programs import dca, dca_cycles, limit_order, limit_order_fills
+from countermand.solana.programs import dca, dca_cycles, limit_order, limit_order_fills, swap
 from countermand.solana.tokens import (
     ASSOCIATED_TOKEN_PROGRAM,
-    JUP_MINT,
     KNOWN_DECIMALS,
+    KNOWN_SYMBOLS,
     SOL_MINT,
     TOKEN_2022_PROGRAM,
     TOKEN_PROGRAM,
-    USDC_MINT,
-    USDT_MINT,
     associated_token_address,
 )
 
 TOKEN_PROGRAMS: Final = (TOKEN_PROGRAM, TOKEN_2022_PROGRAM)
-_SYMBOLS: Final[Mapping[Address, str]] = MappingProxyType(
-    {SOL_MINT: "SOL", USDC_MINT: "USDC", USDT_MINT: "USDT", JUP_MINT: "JUP"}
-)
 _SOL_DECIMALS: Final = 9
 _MINT_TO, _SYNC_NATIVE = 7, 17
 _CHECKED: Final[Mapping[int, tuple[int, int, tuple[int, ...]]]] = MappingProxyType(
@@ -44,8 +39,10 @@ _PAIRS: Final = (
     (limit_order.PROGRAM, limit_order_fills.PRE_FLASH_FILL_ORDER, ((2, 4), (3, 4))),
     (limit_order.PROGRAM, limit_order_fills.FLASH_FILL_ORDER, ((6, 8),)),
     (limit_order.PROGRAM, limit_order_fills.CANCEL_DUST_ORDER, ((3, 5), (4, 5))),
+    (swap.PROGRAM, swap.SHARED_ACCOUNTS_ROUTE, ((3, 7), (4, 7), (5, 8), (6, 8))),
+    (swap.PROGRAM, swap.SHARED_ACCOUNTS_EXACT_OUT_ROUTE, ((3, 7), (4, 7), (5, 8), (6, 8))),
 )
-"""Of the instructions of the order programs: token accounts that are never left out, and where their mints stand."""
+"""Of the instructions of our programs: token accounts that are never left out, and where their mints stand."""
 
 _Claimed = TypeVar("_Claimed")
 
@@ -84,7 +81,7 @@ class Names:
             decimals = self._decimals.get(mint)
         if decimals is None:
             return f"{units:,} base units of the token {mint}"
-        symbol = _SYMBOLS.get(mint)
+        symbol = KNOWN_SYMBOLS.get(mint)
         amount = token_units(units, decimals)
         return f"{amount} of the token {mint}" if symbol is None else f"{amount} {symbol}"
 
@@ -126,7 +123,7 @@ class Names:
     def _label_associated(self, keys: Sequence[Address]) -> None:
         """The owner whose associated account a key is, if owner and token are in the transaction or known."""
         named = dict.fromkeys(mint for mint in self._mints.values() if mint is not None and mint in keys)
-        for owner, mint, program in product(keys, dict.fromkeys((*_SYMBOLS, *named)), TOKEN_PROGRAMS):
+        for owner, mint, program in product(keys, dict.fromkeys((*KNOWN_SYMBOLS, *named)), TOKEN_PROGRAMS):
             account = associated_token_address(owner, mint, program)
             if account in keys:
                 whose = "the payer's" if owner == keys[0] else "the"
@@ -145,7 +142,7 @@ def token_account(mint: Address) -> str:
 
 
 def token(mint: Address) -> str:
-    return _SYMBOLS.get(mint) or f"token {mint}"
+    return KNOWN_SYMBOLS.get(mint) or f"token {mint}"
 
 
 def token_units(units: int, decimals: int) -> str:

@@ -21,14 +21,14 @@ _SECONDS_MAX: Final = 253_402_300_799
 
 
 def trigger(call: Call, names: Names) -> str:
-    return _sentence(_TRIGGER, call)(call, names)
+    return sentence_of(_TRIGGER, call)(call, names)
 
 
 def recurring(call: Call, names: Names) -> str:
-    return _sentence(_RECURRING, call)(call, names)
+    return sentence_of(_RECURRING, call)(call, names)
 
 
-def _sentence(table: Mapping[bytes, Sentence], call: Call) -> Sentence:
+def sentence_of(table: Mapping[bytes, Sentence], call: Call) -> Sentence:
     sentence = table.get(call.data[:DISCRIMINATOR_BYTES])
     if sentence is None:
         raise Unreadable("no such instruction")
@@ -110,7 +110,7 @@ def _cancel_dust_order(call: Call, names: Names) -> str:
     )
 
 
-def _event(_: Call, __: Names) -> str:
+def event(_: Call, __: Names) -> str:
     return "an event; the program takes it from nobody but itself"
 
 
@@ -217,7 +217,7 @@ def _instant(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _named_all(names: tuple[str, ...]) -> dict[bytes, Sentence]:
+def named_all(names: tuple[str, ...]) -> dict[bytes, Sentence]:
     return {instruction_discriminator(name): _named(name) for name in names}
 
 
@@ -229,8 +229,8 @@ _TRIGGER: Final[Mapping[bytes, Sentence]] = MappingProxyType(
         limit_order_fills.PRE_FLASH_FILL_ORDER: _pre_flash_fill_order,
         limit_order_fills.FLASH_FILL_ORDER: _flash_fill_order,
         limit_order_fills.CANCEL_DUST_ORDER: _cancel_dust_order,
-        EVENT_TAG: _event,
-        **_named_all(_UNTOLD),
+        EVENT_TAG: event,
+        **named_all(_UNTOLD),
     }
 )
 _RECURRING: Final[Mapping[bytes, Sentence]] = MappingProxyType(
@@ -244,7 +244,7 @@ _RECURRING: Final[Mapping[bytes, Sentence]] = MappingProxyType(
         dca_cycles.FULFILL_FLASH_FILL: _fulfill_flash_fill,
         dca_cycles.TRANSFER: _transfer,
         dca_cycles.END_AND_CLOSE: _end_and_close,
-        EVENT_TAG: _event,
-        **_named_all(_UNTOLD_DCA),
+        EVENT_TAG: event,
+        **named_all(_UNTOLD_DCA),
     }
 )

@@ -6,13 +6,15 @@ from decimal import Decimal
 from typing import Any, Final
 
 import base58
-from solders.address_lookup_table_account import AddressLookupTable
+import zstandard
 
-from countermand.solana.facade.errors import Code, RpcError, zstd_not_supported
+from countermand.solana.facade.errors import Code, RpcError
 from countermand.solana.facade.params import U64_MAX, AccountEncoding, DataSlice
+from countermand.solana.facade.parsed_accounts import parsed_account
 from countermand.solana.port import AccountInfo, Address, Chain
+from countermand.solana.token_extensions import extensions_in_words
 from countermand.solana.tokens import (
-    SYSTEM_PROGRAM,
+    MULTISIG_BYTES,
     TOKEN_2022_PROGRAM,
     TOKEN_PROGRAM,
     Mint,
@@ -22,22 +24,25 @@ from countermand.solana.tokens import (
     ui_amount,
 )
 
-LOOKUP_TABLE_PROGRAM: Final = "AddressLookupTab1e1111111111111111111111111"
 TOKEN_PROGRAMS: Final[Mapping[Address, str]] = {TOKEN_PROGRAM: "spl-token", TOKEN_2022_PROGRAM: "spl-token-2022"}
 
-_NONCE_BYTES: Final = 80
-_NONCE_INITIALIZED: Final = b"\x01\0\0\0\x01\0\0\0"
 _BASE58_BYTES_MAX: Final = 128
+_compressor: Final = zstandard.ZstdCompressor(level=1)
+"""The quickest level: whatever it writes, every client reads."""
 
 Json = dict[str, Any]
 
 
 def account_json(
-    info: AccountInfo, encoding: AccountEncoding, window: DataSlice | None, decimals: Mapping[Address, int]
+    key: Address,
+    info: AccountInfo,
+    encoding: AccountEncoding,
+    window: DataSlice | None,
+    decimals: Mapping[Address, int],
 ) -> Json:
     """`decimals` are those of the mints that matter; a token account of any other mint stays raw."""
     return {
-        "data": _data(info, encoding, window, decimals),
+        "data": _data(key, info, encoding, window, decimals),
         "executable": info.executable,
         "lamports": info.lamports,
         "owner": info.owner,
@@ -47,13 +52,17 @@ def account_json(
 
 
 def _data(
-    info: AccountInfo, encoding: AccountEncoding, window: DataSlice | None, decimals: Mapping[Address, int]
+    key: Address,
+    info: AccountInfo,
+    encoding: AccountEncoding,
+    window: DataSlice | None,
+    decimals: Mapping[Address, int],
 ) -> Any:
-    if encoding is AccountEncoding.JSON_PARSED and (parsed := _parsed(info, decimals)) is not None:
+    if encoding is AccountEncoding.JSON_PARSED and (parsed := _parsed(key, info, decimals)) is not None:
         return parsed
     data = info.data if window is None else info.data[window.offset : window.offset + window.length]
     if encoding is AccountEncoding.BASE64_ZSTD:
-        raise zstd_not_supported()
+        return [base64.b64encode(_compressor.compress(data)).decode(), encoding.value]
     if encoding not in (AccountEncoding.BINARY, AccountEncoding.BASE58):
         return [base64.b64encode(data).decode(), "base64"]
     if len(data) > _BASE58_BYTES_MAX:
@@ -65,14 +74,10 @@ def _data(
     return text if encoding is AccountEncoding.BINARY else [text, "base58"]
 
 
-def _parsed(info: AccountInfo, decimals: Mapping[Address, int]) -> Json | None:
+def _parsed(key: Address, info: AccountInfo, decimals: Mapping[Address, int]) -> Json | None:
     if (program := TOKEN_PROGRAMS.get(info.owner)) is not None:
         return _parsed_token(info, program, decimals)
-    if info.owner == SYSTEM_PROGRAM and len(info.data) == _NONCE_BYTES:
-        return _parsed_nonce(info.data)
-    if info.owner == LOOKUP_TABLE_PROGRAM:
-        return _parsed_lookup_table(info.data)
-    return None
+    return parsed_account(key, info)
 
 
 def _parsed_token(info: AccountInfo, program: str, decimals: Mapping[Address, int]) -> Json | None:
@@ -81,11 +86,11 @@ def _parsed_token(info: AccountInfo, program: str, decimals: Mapping[Address, in
         details = _mint_details(mint)
     elif (account := token_account_of(info)) is not None and account.mint in decimals:
         kind, details = "account", _token_account_details(account, decimals[account.mint])
-    return (
-        None
-        if details is None
-        else {"program": program, "parsed": {"info": details, "type": kind}, "space": len(info.data)}
-    )
+    elif len(info.data) == MULTISIG_BYTES:
+        kind, details = "multisig", _multisig_details(info.data)
+    if details is None:
+        return None
+    return {"program": program, "parsed": {"info": details, "type": kind}, "space": len(info.data)}
 
 
 def _mint_details(mint: Mint) -> Json:
@@ -95,6 +100,7 @@ def _mint_details(mint: Mint) -> Json:
         "isInitialized": True,
         "mintAuthority": mint.mint_authority,
         "supply": str(mint.supply),
+        **_extensions(mint.extensions),
     }
 
 
@@ -105,6 +111,7 @@ def _token_account_details(account: TokenAccount, decimals: int) -> Json:
         "owner": account.owner,
         "state": account.state,
         "tokenAmount": token_amount(account.amount, decimals),
+        **_extensions(account.extensions),
     }
     if account.close_authority is not None:
         details["closeAuthority"] = account.close_authority
@@ -116,31 +123,23 @@ def _token_account_details(account: TokenAccount, decimals: int) -> Json:
     return details
 
 
-def _parsed_nonce(data: bytes) -> Json | None:
-    if data[:8] != _NONCE_INITIALIZED:
-        return None
-    details = {
-        "authority": base58.b58encode(data[8:40]).decode(),
-        "blockhash": base58.b58encode(data[40:72]).decode(),
-        "feeCalculator": {"lamportsPerSignature": str(int.from_bytes(data[72:80], "little"))},
-    }
-    return {"program": "nonce", "parsed": {"info": details, "type": "initialized"}, "space": len(data)}
+def _extensions(data: bytes) -> Json:
+    found = extensions_in_words(data)
+    return {"extensions": found} if found else {}
 
 
-def _parsed_lookup_table(data: bytes) -> Json | None:
-    try:
-        table = AddressLookupTable.deserialize(data)
-    except ValueError:
+def _multisig_details(data: bytes) -> Json | None:
+    """Three bytes, and then eleven keys, of which those that are zero are none."""
+    needed, valid, initialized = data[:3]
+    if initialized != 1:
         return None
-    details: Json = {
-        "addresses": [str(key) for key in table.addresses],
-        "deactivationSlot": str(table.meta.deactivation_slot),
-        "lastExtendedSlot": str(table.meta.last_extended_slot),
-        "lastExtendedSlotStartIndex": table.meta.last_extended_slot_start_index,
+    keys = (data[start : start + 32] for start in range(3, MULTISIG_BYTES, 32))
+    return {
+        "isInitialized": True,
+        "numRequiredSigners": needed,
+        "numValidSigners": valid,
+        "signers": [base58.b58encode(key).decode() for key in keys if any(key)],
     }
-    if table.meta.authority is not None:
-        details["authority"] = str(table.meta.authority)
-    return {"program": "address-lookup-table", "parsed": {"info": details, "type": "lookupTable"}, "space": len(data)}
 
 
 def token_account_of(info: AccountInfo) -> TokenAccount | None:

@@ -15,7 +15,9 @@ class Code(IntEnum):
     INTERNAL_ERROR = -32603
     PREFLIGHT_FAILURE = -32002
     SIGNATURE_FAILURE = -32003
+    BLOCK_NOT_AVAILABLE = -32004
     NODE_UNHEALTHY = -32005
+    NO_SNAPSHOT = -32008
     SCAN_ABORTED = -32012
     UNSUPPORTED_VERSION = -32015
     SLOT_NOT_REACHED = -32016
@@ -77,8 +79,16 @@ def signature_failure() -> RpcError:
     return RpcError(Code.SIGNATURE_FAILURE, "Transaction signature verification failure")
 
 
-def zstd_not_supported() -> RpcError:
-    return invalid_params("Invalid params: base64+zstd is not supported here, use base64")
+def below_confirmed() -> RpcError:
+    return invalid_params("Method does not support commitment below `confirmed`")
+
+
+def block_not_available(slot: int) -> RpcError:
+    return RpcError(Code.BLOCK_NOT_AVAILABLE, f"Block not available for slot {slot}")
+
+
+def no_snapshot() -> RpcError:
+    return RpcError(Code.NO_SNAPSHOT, "No snapshot")
 
 
 def unsupported_version(version: int) -> RpcError:

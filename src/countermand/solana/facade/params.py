@@ -26,6 +26,8 @@ U64_MAX: Final = 2**64 - 1
 Unsigned = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 """A whole number from 0. (Slots, sizes and lamports beyond 2⁶³ do not occur.)"""
 
+Version = Annotated[int, msgspec.Meta(ge=0, le=255)]
+
 
 class Commitment(StrEnum):
     """Accepted everywhere and without effect: what lands here is finalized at once."""
@@ -49,6 +51,20 @@ class TransactionEncoding(StrEnum):
     BASE64 = "base64"
     JSON = "json"
     JSON_PARSED = "jsonParsed"
+
+
+class TransactionDetails(StrEnum):
+    """How much of a block's transactions is shown."""
+
+    FULL = "full"
+    ACCOUNTS = "accounts"
+    SIGNATURES = "signatures"
+    NONE = "none"
+
+
+class LargestFilter(StrEnum):
+    CIRCULATING = "circulating"
+    NON_CIRCULATING = "nonCirculating"
 
 
 class WireEncoding(StrEnum):
@@ -114,7 +130,44 @@ class ReadSignatures(Read, frozen=True):
 
 class ReadTransaction(Read, frozen=True):
     encoding: TransactionEncoding | None = None
-    max_supported_transaction_version: Annotated[int, msgspec.Meta(ge=0, le=255)] | None = None
+    max_supported_transaction_version: Version | None = None
+
+
+class ReadBlock(ReadTransaction, frozen=True):
+    transaction_details: TransactionDetails | None = None
+    rewards: bool | None = None
+
+
+class ReadLeaders(Read, frozen=True):
+    identity: str | None = None
+
+
+class ReadVotes(Read, frozen=True):
+    vote_pubkey: str | None = None
+    keep_unstaked_delinquents: bool | None = None
+    delinquent_slot_distance: Unsigned | None = None
+
+
+class SlotRange(_Shape, frozen=True):
+    first_slot: Unsigned
+    last_slot: Unsigned | None = None
+
+
+class ReadProduction(ReadLeaders, frozen=True):
+    range: SlotRange | None = None
+
+
+class ReadEpoch(Read, frozen=True):
+    epoch: Unsigned | None = None
+
+
+class ReadSupply(Read, frozen=True):
+    exclude_non_circulating_accounts_list: bool | None = None
+
+
+class ReadLargest(Read, frozen=True):
+    filter: LargestFilter | None = None
+    sort_results: bool | None = None
 
 
 class SendTransaction(_Shape, frozen=True):
@@ -145,6 +198,18 @@ class SubscribeSignature(_Shape, frozen=True):
 
 class Mentions(_Shape, frozen=True):
     mentions: list[str]
+
+
+class MentionsAccountOrProgram(_Shape, frozen=True):
+    mentions_account_or_program: str
+
+
+class SubscribeBlocks(_Shape, frozen=True):
+    commitment: Commitment | None = None
+    encoding: TransactionEncoding | None = None
+    max_supported_transaction_version: Version | None = None
+    transaction_details: TransactionDetails | None = None
+    show_rewards: bool | None = None
 
 
 def address(text: str) -> Address:

@@ -1,4 +1,8 @@
-"""Instructions as `jsonParsed` shows them: in words where the program is known, else as accounts and base58 data."""
+"""Instructions as `jsonParsed` shows them: in words where the program is known, else as accounts and base58 data.
+
+Each program is a table: by the number that an instruction begins with, its type, the roles of its accounts, and its
+fields in their order. Bytes that follow are ignored, as a node ignores them.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,28 +11,36 @@ from typing import Any, Final
 import base58
 
 from countermand.solana.facade.encode import TOKEN_PROGRAMS, token_amount
+from countermand.solana.facade.parsed_accounts import LOOKUP_TABLE_PROGRAM
 from countermand.solana.port import Address
+from countermand.solana.programs.anchor import Fields, Unreadable
+from countermand.solana.token_extensions import EXTENSIONS
 from countermand.solana.tokens import ASSOCIATED_TOKEN_PROGRAM, MEMO_PROGRAMS, SYSTEM_PROGRAM
 
 Json = dict[str, Any]
+Accounts = tuple[Address, ...]
 Details = tuple[str, Json] | None
 """The type of an instruction and what it says, or None when the bytes are not one that is known here."""
+
+Roles = tuple[str, ...]
+Read = Callable[[Fields], object]
+Shape = tuple[str, Roles, Mapping[str, Read]]
 
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
     program: Address
-    accounts: tuple[Address, ...]
+    accounts: Accounts
     data: bytes
     stack_height: int
 
 
 def parsed_instruction(instruction: Instruction) -> Json:
     """One instruction; whatever does not read as a known one is shown partially decoded, as a node does."""
-    name, parse = _parser(instruction.program)
+    name, parse = _PARSERS.get(instruction.program, ("", None))
     try:
         details = parse(instruction.accounts, instruction.data) if parse else None
-    except (IndexError, UnicodeDecodeError):
+    except (IndexError, UnicodeDecodeError, Unreadable):
         details = None
     if instruction.program in MEMO_PROGRAMS and details is not None:
         shown: Json = {"parsed": details[0], "program": name, "programId": instruction.program}
@@ -41,38 +53,104 @@ def parsed_instruction(instruction: Instruction) -> Json:
     return {**shown, "stackHeight": instruction.stack_height}
 
 
-_Parser = Callable[[tuple[Address, ...], bytes], Details]
+_Parser = Callable[[Accounts, bytes], Details]
 
 
-def _parser(program: Address) -> tuple[str, _Parser | None]:
-    if program in TOKEN_PROGRAMS:
-        return TOKEN_PROGRAMS[program], _token
-    return _PARSERS.get(program, ("", None))
+def _seed(of: Fields) -> str:
+    """Its length takes 8 bytes."""
+    return of.take(of.u64()).decode()
 
 
-def _system(accounts: tuple[Address, ...], data: bytes) -> Details:
-    kind, rest = int.from_bytes(data[:4], "little"), data[4:]
-    if kind == 0 and len(rest) == 48:
-        info = {"source": accounts[0], "newAccount": accounts[1], "lamports": _u64(rest, 0), "space": _u64(rest, 8)}
-        return "createAccount", {**info, "owner": _key(rest, 16)}
-    if kind == 2 and len(rest) == 8:
-        return "transfer", {"source": accounts[0], "destination": accounts[1], "lamports": _u64(rest, 0)}
-    if kind == 3 and len(rest) >= 40 and len(rest) == 88 + _u64(rest, 32):
-        end = 40 + _u64(rest, 32)
-        info = {"source": accounts[0], "newAccount": accounts[1], "base": _key(rest, 0), "seed": rest[40:end].decode()}
-        return "createAccountWithSeed", {
-            **info,
-            "lamports": _u64(rest, end),
-            "space": _u64(rest, end + 8),
-            "owner": _key(rest, end + 16),
-        }
-    if kind == 4 and not rest:
-        info = {"nonceAccount": accounts[0], "recentBlockhashesSysvar": accounts[1], "nonceAuthority": accounts[2]}
-        return "advanceNonce", info
-    return None
+def _keys(of: Fields) -> list[Address]:
+    """Their number takes 8 bytes."""
+    count = of.u64()
+    if 32 * count > of.left:
+        raise Unreadable(f"{count} keys in {of.left} bytes")
+    return [of.key() for _ in range(count)]
 
 
-def _associated_token(accounts: tuple[Address, ...], data: bytes) -> Details:
+def _text(of: Fields) -> str:
+    return of.rest().decode()
+
+
+def _amount(of: Fields) -> str:
+    return str(of.u64())
+
+
+_SYSTEM: Final[Mapping[int, Shape]] = {
+    0: ("createAccount", ("source", "newAccount"), {"lamports": Fields.u64, "space": Fields.u64, "owner": Fields.key}),
+    1: ("assign", ("account",), {"owner": Fields.key}),
+    2: ("transfer", ("source", "destination"), {"lamports": Fields.u64}),
+    3: (
+        "createAccountWithSeed",
+        ("source", "newAccount"),
+        {"base": Fields.key, "seed": _seed, "lamports": Fields.u64, "space": Fields.u64, "owner": Fields.key},
+    ),
+    4: ("advanceNonce", ("nonceAccount", "recentBlockhashesSysvar", "nonceAuthority"), {}),
+    5: (
+        "withdrawFromNonce",
+        ("nonceAccount", "destination", "recentBlockhashesSysvar", "rentSysvar", "nonceAuthority"),
+        {"lamports": Fields.u64},
+    ),
+    6: (
+        "initializeNonce",
+        ("nonceAccount", "recentBlockhashesSysvar", "rentSysvar"),
+        {"nonceAuthority": Fields.key},
+    ),
+    7: ("authorizeNonce", ("nonceAccount", "nonceAuthority"), {"newAuthorized": Fields.key}),
+    8: ("allocate", ("account",), {"space": Fields.u64}),
+    9: (
+        "allocateWithSeed",
+        ("account",),
+        {"base": Fields.key, "seed": _seed, "space": Fields.u64, "owner": Fields.key},
+    ),
+    10: ("assignWithSeed", ("account",), {"base": Fields.key, "seed": _seed, "owner": Fields.key}),
+    11: (
+        "transferWithSeed",
+        ("source", "sourceBase", "destination"),
+        {"lamports": Fields.u64, "sourceSeed": _seed, "sourceOwner": Fields.key},
+    ),
+    12: ("upgradeNonce", ("nonceAccount",), {}),
+}
+
+_TABLE_ROLES: Final = ("lookupTableAccount", "lookupTableAuthority")
+_LOOKUP_TABLE: Final[Mapping[int, Shape]] = {
+    0: (
+        "createLookupTable",
+        (*_TABLE_ROLES, "payerAccount", "systemProgram"),
+        {"recentSlot": Fields.u64, "bumpSeed": Fields.u8},
+    ),
+    1: ("freezeLookupTable", _TABLE_ROLES, {}),
+    2: ("extendLookupTable", _TABLE_ROLES, {"newAddresses": _keys}),
+    3: ("deactivateLookupTable", _TABLE_ROLES, {}),
+    4: ("closeLookupTable", (*_TABLE_ROLES, "recipient"), {}),
+}
+_EXTEND: Final = "extendLookupTable"
+
+
+def _system(accounts: Accounts, data: bytes) -> Details:
+    return _numbered(_SYSTEM, Fields(data).u32(), accounts, Fields(data, 4))
+
+
+def _lookup_table(accounts: Accounts, data: bytes) -> Details:
+    found = _numbered(_LOOKUP_TABLE, Fields(data).u32(), accounts, Fields(data, 4))
+    if found is not None and found[0] == _EXTEND and len(accounts) >= 4:
+        return _EXTEND, {**found[1], "payerAccount": accounts[2], "systemProgram": accounts[3]}
+    return found
+
+
+def _numbered(shapes: Mapping[int, Shape], number: int, accounts: Accounts, of: Fields) -> Details:
+    if (shape := shapes.get(number)) is None:
+        return None
+    name, roles, fields = shape
+    return name, {**{role: accounts[i] for i, role in enumerate(roles)}, **_read(fields, of)}
+
+
+def _read(fields: Mapping[str, Read], of: Fields) -> Json:
+    return {field: read(of) for field, read in fields.items()}
+
+
+def _associated_token(accounts: Accounts, data: bytes) -> Details:
     if data not in (b"", b"\0", b"\1"):
         return None
     names = ("source", "account", "wallet", "mint", "systemProgram", "tokenProgram")
@@ -80,72 +158,129 @@ def _associated_token(accounts: tuple[Address, ...], data: bytes) -> Details:
     return ("createIdempotent" if data == b"\1" else "create"), info
 
 
-def _memo(_accounts: tuple[Address, ...], data: bytes) -> Details:
+def _memo(_accounts: Accounts, data: bytes) -> Details:
     return data.decode(), {}
 
 
-def _token(accounts: tuple[Address, ...], data: bytes) -> Details:
-    kind, rest = data[0], data[1:]
-    if (checked := _TOKEN_CHECKED.get(kind)) is not None and len(rest) == 9:
-        name, roles = checked
-        amount = token_amount(_u64(rest, 0), rest[8])
-        return name, {**_roles(roles, accounts), "tokenAmount": amount}
-    if (plain := _TOKEN_AMOUNTS.get(kind)) is not None and len(rest) == 8:
-        name, roles = plain
-        return name, {**_roles(roles, accounts), "amount": str(_u64(rest, 0))}
-    if (bare := _TOKEN_BARE.get(kind)) is not None and not rest:
-        name, roles = bare
-        return name, _roles(roles, accounts)
-    if kind in (16, 18) and len(rest) == 32:
-        info = {"account": accounts[0], "mint": accounts[1], "owner": _key(rest, 0)}
-        return f"initializeAccount{2 if kind == 16 else 3}", info
-    return None
+# Both token programs, which a node calls by one name.
 
 
-_TOKEN_AMOUNTS: Final[Mapping[int, tuple[str, tuple[str, ...]]]] = {
-    3: ("transfer", ("source", "destination", "authority")),
-    4: ("approve", ("source", "delegate", "owner")),
-    7: ("mintTo", ("mint", "account", "mintAuthority")),
-    8: ("burn", ("account", "mint", "authority")),
+def _amount_and_decimals(of: Fields) -> Json:
+    amount = of.u64()
+    return token_amount(amount, of.u8())
+
+
+_TOKEN_SIGNED: Final[Mapping[int, Shape]] = {
+    3: ("transfer", ("source", "destination", "authority"), {"amount": _amount}),
+    4: ("approve", ("source", "delegate", "owner"), {"amount": _amount}),
+    5: ("revoke", ("source", "owner"), {}),
+    7: ("mintTo", ("mint", "account", "mintAuthority"), {"amount": _amount}),
+    8: ("burn", ("account", "mint", "authority"), {"amount": _amount}),
+    9: ("closeAccount", ("account", "destination", "owner"), {}),
+    10: ("freezeAccount", ("account", "mint", "freezeAuthority"), {}),
+    11: ("thawAccount", ("account", "mint", "freezeAuthority"), {}),
+    12: ("transferChecked", ("source", "mint", "destination", "authority"), {"tokenAmount": _amount_and_decimals}),
+    13: ("approveChecked", ("source", "mint", "delegate", "owner"), {"tokenAmount": _amount_and_decimals}),
+    14: ("mintToChecked", ("mint", "account", "mintAuthority"), {"tokenAmount": _amount_and_decimals}),
+    15: ("burnChecked", ("account", "mint", "authority"), {"tokenAmount": _amount_and_decimals}),
+    38: ("withdrawExcessLamports", ("source", "destination", "authority"), {}),
 }
-_TOKEN_CHECKED: Final[Mapping[int, tuple[str, tuple[str, ...]]]] = {
-    12: ("transferChecked", ("source", "mint", "destination", "authority")),
-    13: ("approveChecked", ("source", "mint", "delegate", "owner")),
-    14: ("mintToChecked", ("mint", "account", "mintAuthority")),
-    15: ("burnChecked", ("account", "mint", "authority")),
-}
-_TOKEN_BARE: Final[Mapping[int, tuple[str, tuple[str, ...]]]] = {
-    1: ("initializeAccount", ("account", "mint", "owner", "rentSysvar")),
-    5: ("revoke", ("source", "owner")),
-    9: ("closeAccount", ("account", "destination", "owner")),
-    10: ("freezeAccount", ("account", "mint", "freezeAuthority")),
-    11: ("thawAccount", ("account", "mint", "freezeAuthority")),
-    17: ("syncNative", ("account",)),
-    22: ("initializeImmutableOwner", ("account",)),
-}
+"""The last role is an authority, which may be a multisig with its signers behind it."""
 
-_PARSERS: Final[Mapping[Address, tuple[str, _Parser]]] = {
-    SYSTEM_PROGRAM: ("system", _system),
-    ASSOCIATED_TOKEN_PROGRAM: ("spl-associated-token-account", _associated_token),
-    **dict.fromkeys(MEMO_PROGRAMS, ("spl-memo", _memo)),
+_TOKEN_UNSIGNED: Final[Mapping[int, Shape]] = {
+    1: ("initializeAccount", ("account", "mint", "owner", "rentSysvar"), {}),
+    16: ("initializeAccount2", ("account", "mint", "rentSysvar"), {"owner": Fields.key}),
+    17: ("syncNative", ("account",), {}),
+    18: ("initializeAccount3", ("account", "mint"), {"owner": Fields.key}),
+    22: ("initializeImmutableOwner", ("account",), {}),
+    23: ("amountToUiAmount", ("mint",), {"amount": _amount}),
+    24: ("uiAmountToAmount", ("mint",), {"uiAmount": _text}),
+    32: ("initializeNonTransferableMint", ("mint",), {}),
 }
+_INITIALIZE_MINT: Final[Mapping[int, tuple[str, Roles]]] = {
+    0: ("initializeMint", ("mint", "rentSysvar")),
+    20: ("initializeMint2", ("mint",)),
+}
+_INITIALIZE_MULTISIG: Final[Mapping[int, tuple[str, Roles]]] = {
+    2: ("initializeMultisig", ("multisig", "rentSysvar")),
+    19: ("initializeMultisig2", ("multisig",)),
+}
+_SET_AUTHORITY: Final = 6
+_ACCOUNT_DATA_SIZE: Final = 21
+_AUTHORITIES: Final = (
+    "mintTokens",
+    "freezeAccount",
+    "accountOwner",
+    "closeAccount",
+    "transferFeeConfig",
+    "withheldWithdraw",
+    "closeMint",
+    "interestRate",
+    "permanentDelegate",
+    "confidentialTransferMint",
+    "transferHookProgramId",
+    "confidentialTransferFeeConfig",
+    "metadataPointer",
+    "groupPointer",
+    "groupMemberPointer",
+    "scaledUiAmount",
+    "pause",
+)
+_OF_ACCOUNTS: Final = ("accountOwner", "closeAccount")
 
 
-def _roles(names: tuple[str, ...], accounts: tuple[Address, ...]) -> Json:
+def _token(accounts: Accounts, data: bytes) -> Details:
+    of = Fields(data)
+    kind = of.u8()
+    if (signed := _TOKEN_SIGNED.get(kind)) is not None:
+        name, roles, fields = signed
+        return name, {**_roles(roles, accounts), **_read(fields, of)}
+    if (mint := _INITIALIZE_MINT.get(kind)) is not None:
+        return mint[0], {**_roles(mint[1], accounts[: len(mint[1])]), **_mint(of)}
+    if (multisig := _INITIALIZE_MULTISIG.get(kind)) is not None:
+        name, roles = multisig
+        named = {role: accounts[i] for i, role in enumerate(roles)}
+        return name, {**named, "m": of.u8(), "signers": list(accounts[len(roles) :])}
+    if kind == _SET_AUTHORITY:
+        return "setAuthority", _authority(accounts, of)
+    if kind == _ACCOUNT_DATA_SIZE:
+        wanted = [_extension(of.u16()) for _ in range(of.left // 2)]
+        return "getAccountDataSize", {"mint": accounts[0], **({"extensionTypes": wanted} if wanted else {})}
+    return _numbered(_TOKEN_UNSIGNED, kind, accounts, of)
+
+
+def _mint(of: Fields) -> Json:
+    info: Json = {"decimals": of.u8(), "mintAuthority": of.key()}
+    freezer = of.option(of.key)
+    return info if freezer is None else {**info, "freezeAuthority": freezer}
+
+
+def _authority(accounts: Accounts, of: Fields) -> Json:
+    kind = _AUTHORITIES[of.u8()]
+    roles = ("account" if kind in _OF_ACCOUNTS else "mint", "authority")
+    return {**_roles(roles, accounts), "authorityType": kind, "newAuthority": of.option(of.key)}
+
+
+def _extension(number: int) -> str:
+    if number >= len(EXTENSIONS):
+        raise Unreadable(f"no extension {number}")
+    return EXTENSIONS[number]
+
+
+def _roles(names: Roles, accounts: Accounts) -> Json:
     """The accounts by name. What follows the last one are the signers of a multisig authority."""
     if len(accounts) <= len(names):
         return {name: accounts[i] for i, name in enumerate(names)}
     *named, authority = names
     info: Json = {name: accounts[i] for i, name in enumerate(named)}
-    if authority in ("authority", "owner", "mintAuthority", "freezeAuthority"):
-        info[f"multisig{authority[0].upper()}{authority[1:]}"] = accounts[len(named)]
-        return {**info, "signers": list(accounts[len(names) :])}
-    return {**info, authority: accounts[len(named)]}
+    info[f"multisig{authority[0].upper()}{authority[1:]}"] = accounts[len(named)]
+    return {**info, "signers": list(accounts[len(names) :])}
 
 
-def _u64(data: bytes, offset: int) -> int:
-    return int.from_bytes(data[offset : offset + 8], "little")
-
-
-def _key(data: bytes, offset: int) -> Address:
-    return base58.b58encode(data[offset : offset + 32]).decode()
+_PARSERS: Final[Mapping[Address, tuple[str, _Parser]]] = {
+    SYSTEM_PROGRAM: ("system", _system),
+    ASSOCIATED_TOKEN_PROGRAM: ("spl-associated-token-account", _associated_token),
+    LOOKUP_TABLE_PROGRAM: ("address-lookup-table", _lookup_table),
+    **dict.fromkeys(TOKEN_PROGRAMS, ("spl-token", _token)),
+    **dict.fromkeys(MEMO_PROGRAMS, ("spl-memo", _memo)),
+}

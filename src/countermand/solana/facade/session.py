@@ -11,10 +11,11 @@ from falcon import PayloadTypeError, WebSocketDisconnected
 from falcon.asgi import WebSocket
 
 from countermand.solana.facade import params
+from countermand.solana.facade.blocks import BlockShape
 from countermand.solana.facade.dispatch import Dispatcher
-from countermand.solana.facade.errors import Code, RpcError, invalid_params, shown, zstd_not_supported
+from countermand.solana.facade.errors import Code, RpcError, below_confirmed, invalid_params, shown
 from countermand.solana.facade.filters import account_filters
-from countermand.solana.facade.params import AccountEncoding, Unsigned, address
+from countermand.solana.facade.params import Commitment, TransactionDetails, TransactionEncoding, Unsigned, address
 from countermand.solana.facade.subscriptions import EVERYTHING, Subscription, Subscriptions, Topic
 
 GOING_AWAY: Final = 1001
@@ -197,6 +198,7 @@ class SocketMethods:
             "accountSubscribe": self.account_subscribe,
             "programSubscribe": self.program_subscribe,
             "logsSubscribe": self.logs_subscribe,
+            "blockSubscribe": self.block_subscribe,
             "slotSubscribe": self.slot_subscribe,
             "rootSubscribe": self.root_subscribe,
             **{f"{topic}Unsubscribe": self.unsubscribe for topic in Topic},
@@ -219,12 +221,12 @@ class SocketMethods:
         return subscription.id
 
     async def account_subscribe(self, account: str, config: params.ReadAccount | None = None) -> int:
-        return self._add(Topic.ACCOUNT, address(account), config=_readable(config or params.ReadAccount()))
+        return self._add(Topic.ACCOUNT, address(account), config=config or params.ReadAccount())
 
     async def program_subscribe(self, program: str, config: params.ReadProgram | None = None) -> int:
         config = config or params.ReadProgram()
         keeps = account_filters(config.filters or [])
-        return self._add(Topic.PROGRAM, address(program), config=_readable(config), keeps=keeps)
+        return self._add(Topic.PROGRAM, address(program), config=config, keeps=keeps)
 
     async def logs_subscribe(self, among: str | params.Mentions, config: params.Read | None = None) -> int:
         del config  # What lands is finalized: no commitment differs.
@@ -235,6 +237,23 @@ class SocketMethods:
         if len(among.mentions) != 1:
             raise invalid_params("Invalid Request: Only 1 address supported")
         return self._add(Topic.LOGS, address(among.mentions[0]))
+
+    async def block_subscribe(
+        self, among: str | params.MentionsAccountOrProgram, config: params.SubscribeBlocks | None = None
+    ) -> int:
+        config = config or params.SubscribeBlocks()
+        if config.commitment is Commitment.PROCESSED:
+            raise below_confirmed()
+        if isinstance(among, str) and among != "all":
+            raise invalid_params(f"Invalid params: all or mentionsAccountOrProgram is expected, got {shown(among)}")
+        subject = EVERYTHING if isinstance(among, str) else address(among.mentions_account_or_program)
+        shape = BlockShape(
+            encoding=config.encoding or TransactionEncoding.BASE64,
+            details=config.transaction_details or TransactionDetails.FULL,
+            rewards=bool(config.show_rewards),
+            version_max=config.max_supported_transaction_version,
+        )
+        return self._add(Topic.BLOCK, subject, shape=shape)
 
     async def slot_subscribe(self) -> int:
         return self._add(Topic.SLOT, EVERYTHING)
@@ -263,10 +282,3 @@ class SocketMethods:
         if len(self._mine) >= self._max:
             message = f"Subscription refused. The limit of a connection is reached ({self._max})"
             raise RpcError(Code.INTERNAL_ERROR, message)
-
-
-def _readable(config: params.ReadAccount) -> params.ReadAccount:
-    """Refuses at once what no notification could be written in."""
-    if config.encoding is AccountEncoding.BASE64_ZSTD:
-        raise zstd_not_supported()
-    return config

@@ -10,7 +10,8 @@ from typing import Any, Final, Protocol
 
 from countermand.solana.clockwork import SLOT_MS
 from countermand.solana.embedded import EmbeddedChain
-from countermand.solana.facade.dispatch import encode
+from countermand.solana.facade.blocks import BlockShape, BlockWriter
+from countermand.solana.facade.dispatch import ANSWER_BYTES_MAX, encode
 from countermand.solana.facade.encode import account_json, decimals_of
 from countermand.solana.facade.errors import Code, RpcError
 from countermand.solana.facade.params import NO_DATA, AccountEncoding, ReadAccount
@@ -26,6 +27,7 @@ Json = dict[str, Any]
 
 class Topic(StrEnum):
     ACCOUNT = "account"
+    BLOCK = "block"
     LOGS = "logs"
     PROGRAM = "program"
     ROOT = "root"
@@ -39,12 +41,15 @@ class Subscriber(Protocol):
 
 
 EVERYTHING: Final = ""
-"""The subject of a subscription that is not about one thing: all logs, slots, roots."""
+"""The subject of a subscription that is not about one thing: all logs, blocks, slots, roots."""
+
+BLOCKS_MAX: Final = 150
+"""How many empty blocks are told of those that pass together, as when the machine slept."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subscription:
-    """`subject` is what it is about: a signature, an account, a program. The rest concerns accounts."""
+    """`subject` is what it is about: a signature, an account, a program. `config` and `keeps` concern accounts."""
 
     id: int
     topic: Topic
@@ -52,6 +57,8 @@ class Subscription:
     subscriber: Subscriber
     config: ReadAccount = field(default_factory=ReadAccount)
     keeps: Callable[[AccountInfo], bool] = bool
+    shape: BlockShape | None = None
+    """Of blocks."""
     receipt: bool = False
     """Whether a signature's subscriber also wants to hear that the transaction arrived."""
 
@@ -71,7 +78,12 @@ class Subscriptions:
         self._about: dict[Topic, dict[str, dict[int, Subscription]]] = {topic: {} for topic in Topic}
         self._changed: dict[Address, int] = {}
         self._told_slot = chain.slot
+        self._told_block = chain.slot
+        self._landed_slots: dict[int, None] = {}
+        """Slots in which something landed, and whose blocks are not told yet."""
+        self._blocks = BlockWriter(chain, ANSWER_BYTES_MAX)
         self._slots: asyncio.Task[None] | None = None
+        self._passing: asyncio.Task[None] | None = None
         self._accounts: asyncio.Task[None] | None = None
         self._closed = False
         self._unsubscribe = chain.subscribe(self._landed)
@@ -79,7 +91,7 @@ class Subscriptions:
     async def close(self) -> None:
         self._closed = True
         self._unsubscribe()
-        for task in (self._slots, self._accounts):
+        for task in (self._slots, self._passing, self._accounts):
             if task is not None:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
@@ -96,6 +108,10 @@ class Subscriptions:
         self._about[topic].setdefault(subject, {})[subscription.id] = subscription
         if topic in (Topic.SLOT, Topic.ROOT) and (self._slots is None or self._slots.done()):
             self._slots = asyncio.create_task(self._watch_slots())
+        if topic is Topic.BLOCK and (self._passing is None or self._passing.done()):
+            slot = self._chain.slot
+            self._told_block, self._landed_slots = slot - 1, {slot: None}  # Something may have landed in it before.
+            self._passing = asyncio.create_task(self._watch_blocks())
         return subscription
 
     def remove(self, subscription: Subscription) -> None:
@@ -131,6 +147,8 @@ class Subscriptions:
             return
         for subscription in self._wanted(Topic.SIGNATURE, landed.signature):
             self._notify_signature(subscription, landed.slot, landed.error)
+        if self._about[Topic.BLOCK]:
+            self._landed_slots[landed.slot] = None
         self._notify_logs(landed)
         self._notify_slot()
         accounts, programs = self._about[Topic.ACCOUNT], self._about[Topic.PROGRAM]
@@ -170,6 +188,45 @@ class Subscriptions:
             self._notify_slot()
             await asyncio.sleep(SLOT_MS / 1000)
 
+    async def _watch_blocks(self) -> None:
+        """Runs while a client has subscribed to blocks. Each is told when its slot has passed."""
+        while self._about[Topic.BLOCK]:
+            try:
+                await self._notify_blocks()
+                await asyncio.sleep(SLOT_MS / 1000)
+            except ChainUnavailable:
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _notify_blocks(self) -> None:
+        last = self._chain.slot - 1
+        # What has landed in a slot that passed is committed when this returns, and then told to `_landed`.
+        await self._chain.settle()
+        await asyncio.sleep(0)
+        told = self._told_block
+        passed = dict.fromkeys(slot for slot in self._landed_slots if told < slot <= last)
+        passed |= dict.fromkeys(range(max(told + 1, last + 1 - BLOCKS_MAX), last + 1))
+        for slot in sorted(passed):
+            await self._notify_block(slot, is_empty=slot not in self._landed_slots)
+            self._told_block = slot
+            self._landed_slots.pop(slot, None)
+
+    async def _notify_block(self, slot: int, *, is_empty: bool) -> None:
+        """Everything is written before anything is told: the chain may fail in between."""
+        about = self._about[Topic.BLOCK]
+        told = [one for subject in ([EVERYTHING] if is_empty else about) for one in self._wanted(Topic.BLOCK, subject)]
+        updates = {wanted: await self._block(slot, *wanted) for wanted in dict.fromkeys(map(_block_of, told))}
+        for subscription in told:
+            if (update := updates[_block_of(subscription)]) is not None and self.holds(subscription):
+                subscription.notify(_at(slot, update))
+
+    async def _block(self, slot: int, shape: BlockShape, subject: str) -> Json | None:
+        """None where no transaction mentions the subject."""
+        try:
+            block = await self._blocks.written(slot, shape, subject or None)
+        except RpcError as problem:
+            return {"slot": slot, "block": None, "err": _block_error(problem)}
+        return None if block is None else {"slot": slot, "block": block, "err": None}
+
     async def _notify_accounts(self) -> None:
         """Tells what changed accounts are now. What changes again meanwhile is told once, as it is then."""
         while self._changed:
@@ -186,19 +243,31 @@ class Subscriptions:
         for (key, slot), found in zip(changed.items(), infos, strict=True):
             info = found or _NOTHING_LEFT
             for subscription in self._wanted(Topic.ACCOUNT, key):
-                subscription.notify(_at(slot, _account(info, subscription.config, decimals)))
+                subscription.notify(_at(slot, _account(key, info, subscription.config, decimals)))
             for subscription in self._wanted(Topic.PROGRAM, info.owner):
                 if subscription.keeps(info):
-                    account = _account(info, subscription.config, decimals)
+                    account = _account(key, info, subscription.config, decimals)
                     subscription.notify(_at(slot, {"pubkey": key, "account": account}))
 
 
-def _account(info: AccountInfo, config: ReadAccount, decimals: Mapping[Address, int]) -> Json:
+def _account(key: Address, info: AccountInfo, config: ReadAccount, decimals: Mapping[Address, int]) -> Json:
     encoding = config.encoding or AccountEncoding.BINARY
     try:
-        return account_json(info, encoding, config.data_slice, decimals)
+        return account_json(key, info, encoding, config.data_slice, decimals)
     except RpcError:  # Too large for base58. A node too says so in the place of the data.
-        return {**account_json(info, encoding, NO_DATA, decimals), "data": "error: data too large for bs58 encoding"}
+        shown = account_json(key, info, encoding, NO_DATA, decimals)
+        return {**shown, "data": "error: data too large for bs58 encoding"}
+
+
+def _block_of(subscription: Subscription) -> tuple[BlockShape, str]:
+    assert subscription.shape is not None
+    return subscription.shape, subscription.subject
+
+
+def _block_error(problem: RpcError) -> JsonError:
+    """As a node writes why it tells no block."""
+    is_version = problem.code is Code.UNSUPPORTED_VERSION
+    return {"UnsupportedTransactionVersion": 0} if is_version else "BlockStoreError"
 
 
 def _at(slot: int, value: object) -> Json:

@@ -11,7 +11,7 @@ from countermand.solana.facade.encode import token_amount
 from countermand.solana.facade.errors import invalid_params, unsupported_version
 from countermand.solana.facade.params import TransactionEncoding, WireEncoding, base58_bytes, base64_bytes
 from countermand.solana.facade.parsed import Instruction, parsed_instruction
-from countermand.solana.ledger import InnerInstructions, LedgerTransaction, ReturnData, TokenBalance
+from countermand.solana.ledger import DetailedSimulation, InnerInstructions, LedgerTransaction, ReturnData, TokenBalance
 from countermand.solana.port import PACKET_BYTES_MAX, Address, JsonError
 from countermand.solana.wire import MalformedTransaction, WireTransaction, read_transaction
 
@@ -49,17 +49,37 @@ def status_json(error: JsonError | None) -> Json:
 
 def transaction_json(landed: LedgerTransaction, encoding: TransactionEncoding, version_max: int | None) -> Json:
     """Raises the error for clients that did not say that they understand versions, unless the transaction has none."""
+    return {"slot": landed.slot, "blockTime": landed.block_time, **entry_json(landed, encoding, version_max)}
+
+
+def entry_json(
+    landed: LedgerTransaction, encoding: TransactionEncoding, version_max: int | None, *, rewards: bool = True
+) -> Json:
+    """The same as it stands in a block, whose slot and time it has."""
     wire = read_transaction(landed.raw)
+    return {
+        **_version(wire, version_max),
+        "transaction": _transaction(wire, landed, encoding),
+        "meta": _meta(wire, landed, encoding, rewards=rewards),
+    }
+
+
+def accounts_entry_json(landed: LedgerTransaction, version_max: int | None, *, rewards: bool) -> Json:
+    """As it stands in a block of which only accounts are shown."""
+    wire = read_transaction(landed.raw)
+    signatures = [str(signature) for signature in wire.versioned.signatures]
+    return {
+        **_version(wire, version_max),
+        "transaction": {"signatures": signatures, "accountKeys": _account_roles(wire.message, landed)},
+        "meta": {**_balances(landed), **({"rewards": []} if rewards else {})},
+    }
+
+
+def _version(wire: WireTransaction, version_max: int | None) -> Json:
     versioned = isinstance(wire.message, MessageV0)
     if versioned and version_max is None:
         raise unsupported_version(0)
-    shown: Json = {
-        "slot": landed.slot,
-        "transaction": _transaction(wire, landed, encoding),
-        "meta": _meta(wire, landed, encoding),
-        "blockTime": landed.block_time,
-    }
-    return shown if version_max is None else {**shown, "version": 0 if versioned else "legacy"}
+    return {} if version_max is None else {"version": 0 if versioned else "legacy"}
 
 
 def _transaction(wire: WireTransaction, landed: LedgerTransaction, encoding: TransactionEncoding) -> Any:
@@ -146,27 +166,37 @@ def _account_roles(message: Message | MessageV0, landed: LedgerTransaction) -> l
     return static + [{"pubkey": k, "signer": False, "source": "lookupTable", "writable": w} for k, w in loaded]
 
 
-def _meta(wire: WireTransaction, landed: LedgerTransaction, encoding: TransactionEncoding) -> Json:
+def _meta(wire: WireTransaction, landed: LedgerTransaction, encoding: TransactionEncoding, *, rewards: bool) -> Json:
     keys = all_keys(wire, landed) if encoding is TransactionEncoding.JSON_PARSED else None
     shown: Json = {
+        **_balances(landed),
+        "innerInstructions": inner_instructions_json(landed.inner_instructions, keys),
+        "logMessages": list(landed.logs),
+        "rewards": [] if rewards else None,
+        "computeUnitsConsumed": landed.units_consumed,
+    }
+    if keys is None:
+        shown["loadedAddresses"] = loaded_addresses_json(landed)
+    if landed.return_data is not None:
+        shown["returnData"] = return_data_json(landed.return_data)
+    return shown
+
+
+def _balances(landed: LedgerTransaction) -> Json:
+    """What it came to, and what it cost whom."""
+    return {
         "err": landed.error,
         "status": status_json(landed.error),
         "fee": landed.fee,
         "preBalances": list(landed.pre_balances),
         "postBalances": list(landed.post_balances),
-        "innerInstructions": inner_instructions_json(landed.inner_instructions, keys),
-        "logMessages": list(landed.logs),
         "preTokenBalances": [_token_balance(balance) for balance in landed.pre_token_balances],
         "postTokenBalances": [_token_balance(balance) for balance in landed.post_token_balances],
-        "rewards": [],
-        "computeUnitsConsumed": landed.units_consumed,
     }
-    if keys is None:
-        loaded = {"writable": list(landed.loaded_writable), "readonly": list(landed.loaded_readonly)}
-        shown["loadedAddresses"] = loaded
-    if landed.return_data is not None:
-        shown["returnData"] = return_data_json(landed.return_data)
-    return shown
+
+
+def loaded_addresses_json(loads: LedgerTransaction | DetailedSimulation) -> Json:
+    return {"writable": list(loads.loaded_writable), "readonly": list(loads.loaded_readonly)}
 
 
 def inner_instructions_json(inner: Sequence[InnerInstructions], keys: Sequence[Address] | None) -> list[Json]:

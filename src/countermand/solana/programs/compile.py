@@ -1,22 +1,26 @@
 """Messages compiled as the services do whose transactions are published: the same instructions, two orders of keys.
 
 Both put signers before others, and within each the writable before the readonly. Within such a class web3.js compares
-the addresses as text and the Rust SDK compares the keys as bytes. Both are legacy messages.
+the addresses as text and the Rust SDK compares the keys as bytes. Both are legacy messages. Swaps have version 0.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Final
 
 from solders.compute_budget import set_compute_unit_limit, set_compute_unit_price
 from solders.hash import Hash
 from solders.instruction import CompiledInstruction, Instruction
-from solders.message import Message
+from solders.message import Message, MessageV0, to_bytes_versioned
 from solders.pubkey import Pubkey
 
 from countermand.solana.port import PACKET_BYTES_MAX, Address, Blockhash
 from countermand.solana.programs.anchor import key
 from countermand.solana.wire import SIGNATURE_BYTES
+
+
+_VERSIONED: Final = 0x80
 
 
 class KeyOrder(Enum):
@@ -56,14 +60,25 @@ def compile_message(
     return bytes(_compiled_as_javascript(instructions, key(payer), recent))
 
 
+def compile_v0(instructions: Sequence[Instruction], payer: Address, blockhash: Blockhash) -> bytes:
+    """A message of version 0 without lookup tables. Raises ValueError for more keys than a message can name."""
+    return to_bytes_versioned(MessageV0.try_compile(key(payer), list(instructions), [], Hash.from_string(blockhash)))
+
+
 def unsigned_transaction(message: bytes) -> bytes:
-    """The wire form with zeros for the signatures. A legacy message begins with the number of its signers."""
-    return message[:1] + bytes(SIGNATURE_BYTES * message[0]) + message
+    """The wire form with zeros for the signatures."""
+    signers = _signers(message)
+    return bytes([signers]) + bytes(SIGNATURE_BYTES * signers) + message
 
 
 def transaction_size(message: bytes) -> int:
     """Bytes of the transaction, signed or not."""
-    return 1 + SIGNATURE_BYTES * message[0] + len(message)
+    return 1 + SIGNATURE_BYTES * _signers(message) + len(message)
+
+
+def _signers(message: bytes) -> int:
+    """A message begins with the number of its signers; before it, one that is not legacy says its version."""
+    return message[1] if message[0] & _VERSIONED else message[0]
 
 
 def fits_packet(message: bytes) -> bool:

@@ -6,7 +6,7 @@ program knows the Token program only.
 """
 
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
@@ -273,9 +273,28 @@ def open_older_message(new: NewDca, budget: Budget, blockhash: Blockhash, *, wra
     return compile_message(instructions, new.user, blockhash, KeyOrder.RUST)
 
 
-def close_message(keys: DcaKeys, budget: Budget, blockhash: Blockhash) -> bytes:
-    """The transaction that cancels a DCA, as published."""
-    return compile_message([*budget.instructions(), close_dca(keys)], keys.user, blockhash, KeyOrder.RUST)
+def close_message(
+    keys: DcaKeys,
+    budget: Budget,
+    blockhash: Blockhash,
+    *,
+    creates: Sequence[DcaBalance] = (),
+    payer: Address | None = None,
+) -> bytes:
+    """The transaction that cancels a DCA, as published.
+
+    `creates`: accounts of the user that are missing; they are made first, and one for wrapped SOL is closed again.
+    `payer` pays fee and rents, and signs too; None: the user.
+    """
+    payer = payer or keys.user
+    instructions = [
+        *budget.instructions(),
+        *(create_associated(payer, keys.user, keys.mint(side)) for side in creates),
+        close_dca(keys),
+    ]
+    if any(keys.mint(side) == SOL_MINT for side in creates):
+        instructions.append(unwrap_sol(keys.user, repeats_signer=True))
+    return compile_message(instructions, payer, blockhash, KeyOrder.RUST)
 
 
 def deposit_message(

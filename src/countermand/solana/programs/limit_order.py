@@ -253,13 +253,17 @@ def create_message(order: NewOrder, budget: Budget, blockhash: Blockhash, *, wra
 
 
 def cancel_message(
-    cancels: Sequence[Cancellation], budget: Budget, blockhash: Blockhash, by: Address | None = None
+    cancels: Sequence[Cancellation],
+    budget: Budget,
+    blockhash: Blockhash,
+    by: Address | None = None,
+    payer: Address | None = None,
 ) -> bytes:
-    """The transaction that cancels these orders of one maker, all or none. `by` signs and pays: the maker, if None.
+    """The transaction that cancels these orders of one maker, all or none. `by` signs: the maker, if None.
 
-    How many fit is the caller's care: `fits_packet` tells.
+    `payer` pays fee and rents, and signs too; None: `by`. How many fit is the caller's care: `fits_packet` tells.
     """
-    payer = by or cancels[0].maker
+    payer = payer or by or cancels[0].maker
     created = dict.fromkeys((each.input_mint, each.input_program, each.maker) for each in cancels if each.creates)
     instructions = [
         *budget.instructions(),

@@ -37,7 +37,15 @@ from countermand.solana.port import (
 from countermand.solana.rpc import shapes
 from countermand.solana.rpc.histories import in_order
 from countermand.solana.rpc.history import known_address, landed_transaction
-from countermand.solana.rpc.node import TIMEOUT_MS, BatchRefused, NodeBehind, NodeClient, NodeRefused, caught_up
+from countermand.solana.rpc.node import (
+    TIMEOUT_MS,
+    BatchRefused,
+    NodeBehind,
+    NodeBusy,
+    NodeClient,
+    NodeRefused,
+    caught_up,
+)
 from countermand.solana.rpc.push import Bell, bell, websocket_url
 from countermand.solana.wire import read_transaction
 
@@ -48,6 +56,7 @@ ASKED_AT_ONCE_MAX: Final = 8
 LOOK_MS: Final = 2_000
 UNCALLED_LOOK_MS: Final = 10_000
 """A node does not push every landing, see `rpc/push.py`."""
+BUSY_PAUSE_MS_MAX: Final = 30_000
 _HISTORY: Final = "getSignaturesForAddress"
 _SMALL: Final = 64 * 1024
 _MEDIUM: Final = 4 * 1024 * 1024
@@ -85,11 +94,21 @@ class RpcChain:
     a time.
     """
 
-    def __init__(self, url: str, *, ws_url: str | None = None, timeout_ms: int = TIMEOUT_MS) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        ws_url: str | None = None,
+        timeout_ms: int = TIMEOUT_MS,
+        busy_pauses_ms: Sequence[int] = (),
+    ) -> None:
         """Raises `ValueError` unless `url` is an http or https address. `timeout_ms` is for each request.
 
         `ws_url` is where the node pushes; None means where clients look for it (`websocket_url`).
+        `busy_pauses_ms`: how long to wait, each time, before a node that takes no more requests is asked again. If it
+        asks for longer, it gets that, up to `BUSY_PAUSE_MS_MAX`.
         """
+        self._busy_pauses_ms = busy_pauses_ms
         self._node = NodeClient(url, timeout_ms=timeout_ms)
         self._ws_url = websocket_url(url) if ws_url is None else ws_url
         self.answers = True
@@ -322,7 +341,13 @@ class RpcChain:
             raise self._node.answered(_HISTORY, "a history that is not newest first")
         try:
             return [
-                AddressSignature(str(SignatureKey.from_string(each.signature)), each.slot, each.err, each.block_time)
+                AddressSignature(
+                    str(SignatureKey.from_string(each.signature)),
+                    each.slot,
+                    each.err,
+                    each.block_time,
+                    memo=each.memo,
+                )
                 for each in page
             ]
         except ValueError:
@@ -386,12 +411,21 @@ class RpcChain:
 
     async def _heard(self, ask: Callable[[], Awaitable[T]]) -> T:
         try:
-            answer = await caught_up(ask)
+            answer = await self._answered(ask)
         except ChainUnavailable as problem:
             self.answers = isinstance(problem, NodeRefused | NodeBehind | BatchRefused)
             raise
         self.answers = True
         return answer
+
+    async def _answered(self, ask: Callable[[], Awaitable[T]]) -> T:
+        for pause_ms in self._busy_pauses_ms:
+            try:
+                return await caught_up(ask)
+            except NodeBusy as busy:
+                wanted_ms = min(1_000 * (busy.pause_s or 0), BUSY_PAUSE_MS_MAX)
+                await asyncio.sleep(max(pause_ms, wanted_ms) / 1000)
+        return await caught_up(ask)
 
     def _newest(self) -> int:
         """What a node must have seen to know the blockhashes that we were told."""

@@ -24,6 +24,7 @@ BEHIND_PAUSES_MS: Final = (100, 200, 400, 800)
 SLOT_NOT_REACHED: Final = -32016
 _COMPLAINT_BYTES_MAX: Final = 16 * 1024
 _SHOWN_CHARACTERS_MAX: Final = 120
+_PAUSE_DIGITS_MAX: Final = 6
 _HEADERS: Final = {
     "content-type": "application/json",
     "accept": "application/json",
@@ -45,6 +46,14 @@ class NodeRefused(ChainUnavailable):
 
 class BatchRefused(ChainUnavailable):
     """The node did not take several questions in one request."""
+
+
+class NodeBusy(ChainUnavailable):
+    """The node takes no more requests from us now: HTTP status 429. `pause_s`: how long it asks us to wait."""
+
+    def __init__(self, sentence: str, pause_s: int | None) -> None:
+        super().__init__(sentence)
+        self.pause_s: Final = pause_s
 
 
 class NodeBehind(ChainUnavailable):
@@ -72,7 +81,9 @@ class _Answer(msgspec.Struct, frozen=True):
     result: msgspec.Raw = msgspec.Raw(b"")
 
 
-class _BadStatus(ChainUnavailable):
+class BadStatus(ChainUnavailable):
+    """The node answered with another HTTP status than 200."""
+
     def __init__(self, sentence: str, status: int) -> None:
         super().__init__(sentence)
         self.status: Final = status
@@ -124,7 +135,7 @@ class NodeClient:
         asked = dict(self._question(method, params) for params in many)
         try:
             text = await self._post(method, msgspec.json.encode(list(asked.values())), bytes_max)
-        except _BadStatus as bad:
+        except BadStatus as bad:
             if 400 <= bad.status < 500:
                 raise BatchRefused(str(bad)) from None
             raise
@@ -176,11 +187,12 @@ class NodeClient:
     async def _post_once(self, method: str, body: bytes, bytes_max: int) -> bytes:
         async with self._session().post(self._url, data=body, allow_redirects=False) as response:
             if response.status == 429:
-                raise self.answered(method, "HTTP status 429: it takes no more requests from us now")
+                sentence = str(self.answered(method, "HTTP status 429: it takes no more requests from us now"))
+                raise NodeBusy(sentence, _seconds(response.headers.get("retry-after", "")))
             if response.status != 200:
                 text = await self._read(method, response, _COMPLAINT_BYTES_MAX)
                 sentence = str(self.answered(method, f"HTTP status {response.status}: {_complaint_in(text)}"))
-                raise _BadStatus(sentence, response.status)
+                raise BadStatus(sentence, response.status)
             if (packed := response.headers.get("content-encoding", "identity")) != "identity":
                 raise self.answered(method, f"a packed body ({_glimpse(packed)}), which we did not ask for")
             return await self._read(method, response, bytes_max)
@@ -213,6 +225,11 @@ class NodeClient:
     def _refused(self, method: str, complaint: _Complaint) -> ChainUnavailable:
         sentence = f"{self.name} refused {method}: {_glimpse(complaint.message)} ({complaint.code})"
         return NodeBehind(sentence) if complaint.code == SLOT_NOT_REACHED else NodeRefused(sentence, complaint.code)
+
+
+def _seconds(text: str) -> int | None:
+    """Of a `Retry-After`, which may be a date: nobody who limits requests gives one."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _PAUSE_DIGITS_MAX else None
 
 
 def _host_of(url: str) -> str:

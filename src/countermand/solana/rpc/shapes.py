@@ -73,6 +73,7 @@ class AddressEntry(_Shape, frozen=True):
     slot: Slot
     block_time: int
     err: Error | None = None
+    memo: str | None = None
 
 
 class RpcAmount(_Shape, frozen=True):

@@ -1,10 +1,12 @@
 """Which orders a cancel means, and how they are put into transactions."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from countermand.orders.limit.model.order import OpenLimitOrder
 from countermand.values.identity import Address
+
+_Order = TypeVar("_Order")
 
 BATCH: Final = 5
 """So many orders are cancelled by one transaction, if it holds them."""
@@ -18,9 +20,7 @@ def chosen(open_orders: Sequence[OpenLimitOrder], named: Sequence[Address] | Non
     return [by_address[address] for address in dict.fromkeys(named) if address in by_address]
 
 
-def batches(
-    orders: Sequence[OpenLimitOrder], fits: Callable[[Sequence[OpenLimitOrder]], bool]
-) -> Iterator[Sequence[OpenLimitOrder]]:
+def batches(orders: Sequence[_Order], fits: Callable[[Sequence[_Order]], bool]) -> Iterator[Sequence[_Order]]:
     """Fives, in this order. One that does not fit a transaction is split; a single order is taken to fit."""
     for start in range(0, len(orders), BATCH):
         rest = orders[start : start + BATCH]

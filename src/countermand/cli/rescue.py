@@ -1,0 +1,235 @@
+"""`countermand rescue`."""
+
+import os
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+import uvloop
+from cyclopts import Parameter
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+
+from countermand.cli import rescue_report as report
+from countermand.cli.options import option
+from countermand.cli.progress import progress
+from countermand.cli.reasons import examined
+from countermand.kernel.ports import Unavailable
+from countermand.rescue.finding import ListRefused
+from countermand.rescue.keys import KeyRefused, key_in, key_of
+from countermand.rescue.rescue import NoOrderPrograms, Plan, Printed, Rescue
+from countermand.rescue.sending import Sender, signed
+from countermand.rescue.sent import Busy, look, opened
+from countermand.settings import StartRefused
+from countermand.solana.port import Address
+from countermand.solana.rpc import RpcChain
+from countermand.solana.rpc.node import NodeBusy
+
+STANDARD_INPUT: Final = "-"
+BUSY_PAUSES_MS: Sequence[int] = (500, 1_000, 2_000, 4_000, 8_000)
+_UNIT_PRICE_MAX: Final = 2**64 - 1
+_OTHER_WAYS: Final = (
+    "give another node by --rpc-url, or the orders themselves: --order ADDRESS, once for each; an explorer shows them "
+    "among the wallet's transactions"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The options, read. `keys`: of the owner, to sign, and of the payer."""
+
+    owner: Address
+    rpc_url: str
+    orders: tuple[Address, ...]
+    sign: Keypair | None
+    prints: bool
+    renews: bool
+    payer: Keypair | None
+    unit_price: int | None
+    note: Path
+    as_json: bool
+
+    @property
+    def keys(self) -> list[Keypair]:
+        return [key for key in (self.sign, self.payer) if key is not None]
+
+
+def rescue(
+    *,
+    owner: Annotated[str, Parameter(help="the wallet whose orders are cancelled, and to whom all comes back")],
+    rpc_url: Annotated[str, option("rpc-url", "the node that is asked")],
+    sign: Annotated[
+        str | None,
+        Parameter(
+            help="cancel them: a file with the owner's key (JSON or base58), or - for standard input",
+            allow_leading_hyphen=True,
+        ),
+    ] = None,
+    print_: Annotated[
+        bool, Parameter(name="--print", help="print unsigned transactions for another wallet", negative="")
+    ] = False,
+    renew: Annotated[
+        bool, Parameter(help="with --print: print those that died again, until no order is left", negative="")
+    ] = False,
+    payer: Annotated[
+        Path | None, Parameter(help="a file with the key of another wallet, which pays fees and new accounts")
+    ] = None,
+    order: Annotated[
+        tuple[str, ...],
+        Parameter(help="only this order, by its address; may be given more than once", consume_multiple=False),
+    ] = (),
+    unit_price: Annotated[
+        int | None, Parameter(help="micro-lamports for a compute unit; else as recent transactions paid")
+    ] = None,
+    note: Annotated[
+        Path | None,
+        option("note", "the file that remembers what was sent; else one in ~/.local/state/countermand", "RESCUE_NOTE"),
+    ] = None,
+    as_json: Annotated[bool, Parameter(name="--json", help="print JSON", negative="")] = False,
+) -> int:
+    """Cancel a wallet's open orders in Jupiter's v1 programs straight on the chain, without Jupiter's API.
+
+    It shows what would come back, and sends nothing without --sign. Exit status 1 if some of it cannot be rescued.
+    """
+    _check(sign, prints=print_, renews=renew)
+    address = _address("--owner", owner)
+    asked = Asked(
+        owner=address,
+        rpc_url=rpc_url,
+        orders=tuple(_address("--order", each) for each in order),
+        sign=None if sign is None else _owners_key(sign, address),
+        prints=print_,
+        renews=renew,
+        payer=None if payer is None else _key("--payer", payer),
+        unit_price=_price(unit_price),
+        note=note or _usual_note(address),
+        as_json=as_json,
+    )
+    return examined(lambda: uvloop.run(_rescued(asked)))
+
+
+def _check(sign: str | None, *, prints: bool, renews: bool) -> None:
+    if sign is not None and prints:
+        raise StartRefused("--sign and --print exclude each other: sign here, or with another wallet")
+    if renews and not prints:
+        raise StartRefused("--renew is for what --print prints; with --sign each transaction is made when it is sent")
+
+
+def _address(name: str, text: str) -> Address:
+    """A key that was given by mistake is not shown."""
+    try:
+        return str(Pubkey.from_string(text))
+    except ValueError:
+        raise StartRefused(f"{name} is no address: 32 bytes in base58 are") from None
+
+
+def _price(price: int | None) -> int | None:
+    if price is not None and not 0 <= price <= _UNIT_PRICE_MAX:
+        raise StartRefused(f"--unit-price {price} is no number of micro-lamports")
+    return price
+
+
+def _owners_key(sign: str, owner: Address) -> Keypair:
+    key = _from_standard_input() if sign == STANDARD_INPUT else _key("--sign", Path(sign))
+    if str(key.pubkey()) != owner:
+        raise StartRefused(f"--sign gives the key of {key.pubkey()}, and --owner is {owner}")
+    return key
+
+
+def _key(name: str, file: Path) -> Keypair:
+    try:
+        return key_in(file)
+    except KeyRefused as refused:
+        raise StartRefused(f"{name}: {refused}") from None
+
+
+def _from_standard_input() -> Keypair:
+    try:
+        return key_of(sys.stdin.buffer.readline())
+    except KeyRefused as refused:
+        raise StartRefused(f"--sign -: {refused}") from None
+
+
+def _usual_note(owner: Address) -> Path:
+    state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(state).expanduser() / "countermand" / f"rescue-{owner}.jsonl"
+
+
+async def _rescued(asked: Asked) -> int:
+    async with _explained(), _node(asked.rpc_url) as chain:
+        cluster = await chain.genesis_hash()
+        payer = asked.owner if asked.payer is None else str(asked.payer.pubkey())
+        work = Rescue(chain, asked.owner, payer, asked.unit_price)
+        if asked.sign is None:
+            with progress(lambda: str(work.steps)):
+                plan = await work.plan(asked.orders, look(asked.note, cluster))
+            return await (_print(asked, work, plan) if asked.prints else _show(asked, plan))
+        with opened(asked.note, cluster) as note:
+            return await _send(asked, Sender(work, note, asked.keys))
+
+
+@asynccontextmanager
+async def _node(url: str) -> AsyncIterator[RpcChain]:
+    try:
+        chain = RpcChain(url, busy_pauses_ms=BUSY_PAUSES_MS)
+    except ValueError as error:
+        raise StartRefused(f"--rpc-url: {error}") from None
+    try:
+        yield chain
+    finally:
+        await chain.close()
+
+
+@asynccontextmanager
+async def _explained() -> AsyncIterator[None]:
+    """What keeps it from beginning, with the remedy."""
+    try:
+        yield
+    except ListRefused as refused:
+        raise StartRefused(f"{refused}; it does not list the accounts of a program to us: {_OTHER_WAYS}") from None
+    except (NodeBusy, Unavailable) as problem:
+        busy = problem if isinstance(problem, NodeBusy) else problem.__cause__
+        if not isinstance(busy, NodeBusy):
+            raise
+        remedy = "wait a minute, or give a node of your own, or one with a key, by --rpc-url"
+        raise StartRefused(f"{busy}; {remedy}") from None
+    except NoOrderPrograms:
+        raise StartRefused("the chain behind --rpc-url has none of Jupiter's order programs; is it mainnet?") from None
+    except Busy as busy:
+        raise StartRefused(f"another rescue is at work for this owner: it holds {busy}; let it end first") from None
+
+
+async def _show(asked: Asked, plan: Plan) -> int:
+    report.show_plan(plan, as_json=asked.as_json)
+    return report.status_of(plan)
+
+
+async def _print(asked: Asked, work: Rescue, plan: Plan) -> int:
+    def wires(printed: Sequence[Printed]) -> list[report.Wire]:
+        payers = [] if asked.payer is None else [asked.payer]
+        return [report.wire_of(each, signed(each.message, payers)) for each in printed]
+
+    printed = await work.printed(plan)
+    report.show_printed(plan, wires(printed), as_json=asked.as_json)
+    if asked.renews:
+        async for again in work.renewed(plan, printed):
+            report.show_renewed(wires(again), as_json=asked.as_json)
+    return report.status_of(plan)
+
+
+async def _send(asked: Asked, sender: Sender) -> int:
+    work = sender.rescue
+    with progress(lambda: str(work.steps)):
+        await sender.resume()
+        plan = await work.plan(asked.orders, sender.note)
+    if plan.prepared and not await sender.can_begin(plan):
+        raise StartRefused(report.shortage(plan))
+    if not asked.as_json:
+        report.show_plan(plan)
+    with progress(lambda: str(work.steps)):
+        await sender.send(plan)
+        total = await sender.total([each.cancel for each in plan.rehearsed])
+    return report.show_ended(plan, list(sender.ended.values()), total, as_json=asked.as_json)

@@ -1,0 +1,1 @@
+"""The page at `/docs`: static files, built from `console/docs` at the top of the repository."""

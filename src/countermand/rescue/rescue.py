@@ -1,0 +1,299 @@
+"""The rescue of one owner's orders: what would come back, and the transactions for another wallet to sign."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Final, TypeVar
+
+from countermand.kernel.ports import Unavailable
+from countermand.rescue.cancels import (
+    Cancel,
+    CancelTransaction,
+    addresses_of,
+    cancel_of,
+    lamports_needed,
+    transactions_of,
+)
+from countermand.rescue.finding import Counted, Found, existing, find, find_named
+from countermand.rescue.orders import Family, OpenOrder, Unfit
+from countermand.rescue.sent import SentNote
+from countermand.services.transactions.blockhashes import RecentBlockhash
+from countermand.services.transactions.builder import (
+    UNITS_MAX,
+    UNITS_UNKNOWN,
+    BuiltMessage,
+    TransactionBuilder,
+    simulated,
+)
+from countermand.services.transactions.outcomes import outcome_of
+from countermand.solana.error_sentences import describe
+from countermand.solana.funds import cost_of, lamports_missing
+from countermand.solana.port import Address, ChainUnavailable, JsonError, Simulation
+from countermand.solana.programs import dca, limit_order
+from countermand.solana.programs.compile import Budget
+from countermand.solana.rpc import RpcChain
+from countermand.values.identity import Address as Named
+from countermand.values.identity import Signature
+
+ASKED_AT_ONCE: Final = 4
+"""Simulations under way: nodes that are free of charge take some ten questions a second."""
+_PROGRAMS: Final = {Family.LIMIT: limit_order, Family.DCA: dca}
+RENEW_POLL_MS: Final = 1_000
+
+T = TypeVar("T")
+
+
+class NoOrderPrograms(Exception):
+    """The node's chain has none of the programs: it is of another cluster."""
+
+
+class Verdict(Enum):
+    """What the cancel of an order would do now."""
+
+    OK = "ok"
+    FAILS = "fails"
+    UNPAID = "unpaid"
+    """Its payer has too little for the fee, so the chain does not look at it."""
+    UNDER_WAY = "under-way"
+    """An earlier run sent a transaction that may still land."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """`units`: compute units that the cancel alone takes."""
+
+    cancel: Cancel
+    verdict: Verdict
+    reason: str | None = None
+    units: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A transaction, what its payer gives for it, and its budget."""
+
+    transaction: CancelTransaction
+    cost: int
+    budget: Budget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """`held` and `needed` are lamports of the payer."""
+
+    owner: Address
+    payer: Address
+    rehearsed: tuple[Rehearsed, ...]
+    prepared: tuple[Prepared, ...]
+    unfit: tuple[Unfit, ...]
+    counted: tuple[Counted, ...]
+    held: int
+    needed: int
+
+    @property
+    def is_complete(self) -> bool:
+        """Nothing of what the owner asked for stands in the way."""
+        fine = all(each.verdict is Verdict.OK for each in self.rehearsed)
+        return fine and self.held >= self.needed and not any(each.why.is_complaint for each in self.unfit)
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """A transaction for another wallet to sign. It can land up to and including this block height."""
+
+    orders: tuple[Address, ...]
+    message: bytes
+    last_valid_height: int
+
+
+@dataclass(slots=True)
+class Steps:
+    """How far it is, for a line of progress."""
+
+    says: str = "asking the node for orders"
+    done: int = 0
+    of: int = 0
+
+    def begin(self, says: str, of: int) -> None:
+        self.says, self.done, self.of = says, 0, of
+
+    def __str__(self) -> str:
+        return f"{self.says}: {self.done} of {self.of}" if self.of else self.says
+
+
+@dataclass(slots=True)
+class Rescue:
+    """`payer` pays fees and new accounts: the owner, or another wallet. `unit_price`: micro-lamports; None: as recent.
+
+    Coroutines raise `ChainUnavailable` or `Unavailable` when the node does not answer.
+    """
+
+    chain: RpcChain
+    owner: Address
+    payer: Address
+    unit_price: int | None = None
+    steps: Steps = field(default_factory=Steps)
+    blockhashes: RecentBlockhash = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.blockhashes = RecentBlockhash(self.chain, lambda: time.time_ns() // 1_000_000)
+
+    # --- what would come back
+
+    async def plan(self, named: Sequence[Address], note: SentNote) -> Plan:
+        """Of the named orders, or of all. Raises `ListRefused` and `NoOrderPrograms`."""
+        await self._check_programs()
+        found = await (find_named(self.chain, self.owner, named) if named else find(self.chain, self.owner))
+        cancels = await self.cancels_of(found.orders)
+        under_way = await self._under_way(note)
+        self.steps.begin("simulating cancels", len(cancels))
+
+        async def rehearsed(cancel: Cancel) -> Rehearsed:
+            if (signature := under_way.get(cancel.order.address)) is not None:
+                return Rehearsed(cancel, Verdict.UNDER_WAY, f"{signature} was sent, and may still land")
+            return await self._rehearsed(cancel)
+
+        return await self._plan(found, await self._few_at_once(rehearsed, cancels))
+
+    async def cancels_of(self, orders: Sequence[OpenOrder]) -> list[Cancel]:
+        """As the accounts are now; those that are gone are left out."""
+        accounts = await existing(self.chain, [address for order in orders for address in addresses_of(order)])
+        return [cancel_of(order, accounts) for order in orders if order.address in accounts]
+
+    async def _under_way(self, note: SentNote) -> dict[Address, Signature]:
+        """By order: what an earlier run sent, and what may still land."""
+        under_way: dict[Address, Signature] = {}
+        for sent in note.unresolved.values():
+            signature = Signature(sent.signature)
+            if await outcome_of(self.chain, signature, sent.last_valid_height) is None:
+                under_way |= dict.fromkeys(sent.orders, signature)
+        return under_way
+
+    async def _check_programs(self) -> None:
+        if not await existing(self.chain, [each.PROGRAM for each in _PROGRAMS.values()]):
+            raise NoOrderPrograms
+
+    async def _plan(self, found: Found, rehearsed: Sequence[Rehearsed]) -> Plan:
+        units = {each.cancel.order.address: each.units for each in rehearsed}
+        able = [each.cancel for each in rehearsed if each.verdict in (Verdict.OK, Verdict.UNPAID)]
+        transactions = transactions_of(able, self.payer)
+        price = await self._price(transactions)
+        prepared = [await self._prepared(each, price, units) for each in transactions]
+        owner_pays = self.payer == self.owner
+        costs = [
+            (each.cost, sum(cancel.lamports for cancel in each.transaction.cancels) if owner_pays else 0)
+            for each in prepared
+        ]
+        return Plan(
+            owner=self.owner,
+            payer=self.payer,
+            rehearsed=tuple(rehearsed),
+            prepared=tuple(prepared),
+            unfit=found.unfit,
+            counted=found.counted,
+            held=await self.lamports(),
+            needed=lamports_needed(costs),
+        )
+
+    async def lamports(self) -> int:
+        """What the payer holds."""
+        (payer,) = await self.chain.accounts([self.payer])
+        return 0 if payer is None else payer.lamports
+
+    async def _price(self, transactions: Sequence[CancelTransaction]) -> int:
+        if self.unit_price is not None or not transactions:
+            return self.unit_price or 0
+        builder = TransactionBuilder(self.chain, self.chain, self.blockhashes)
+        return await builder.price([Named(address) for each in transactions for address in each.writes()])
+
+    async def _prepared(self, transaction: CancelTransaction, price: int, units: dict[Address, int]) -> Prepared:
+        """Units as the API allows them for limit orders, more if the simulation took more, with a tenth to spare."""
+        used = sum(units[order] or UNITS_UNKNOWN for order in transaction.orders) * 11 // 10
+        usual = limit_order.UNITS_OF_A_CANCEL * len(transaction.orders)
+        budget = Budget(min(max(used, usual), UNITS_MAX), price)
+        return Prepared(transaction, await self._cost(transaction, budget), budget)
+
+    async def _cost(self, transaction: CancelTransaction, budget: Budget) -> int:
+        recent = await self.blockhashes.get()
+        return await cost_of(self.chain, transaction.message(budget, str(recent.blockhash)))
+
+    async def _rehearsed(self, cancel: Cancel) -> Rehearsed:
+        if cancel.flaw is not None:
+            return Rehearsed(cancel, Verdict.FAILS, cancel.flaw)
+        transaction = CancelTransaction((cancel,), self.payer)
+        built, simulation = await self.simulated(transaction, Budget(UNITS_MAX, 0))
+        if simulation.error is None:
+            return Rehearsed(cancel, Verdict.OK, units=simulation.units_consumed)
+        if await lamports_missing(self.chain, built.message) is not None:
+            return Rehearsed(cancel, Verdict.UNPAID, f"{self.payer} has too few lamports to pay for it")
+        return Rehearsed(cancel, Verdict.FAILS, words(simulation.error, cancel.order.family))
+
+    async def simulated(self, transaction: CancelTransaction, budget: Budget) -> tuple[BuiltMessage, Simulation]:
+        """With a fresh blockhash."""
+        return await simulated(
+            self.chain, self.blockhashes, lambda blockhash: transaction.message(budget, str(blockhash))
+        )
+
+    async def _few_at_once(self, ask: Callable[[Cancel], Awaitable[T]], cancels: Sequence[Cancel]) -> list[T]:
+        answers: list[T] = []
+        for start in range(0, len(cancels), ASKED_AT_ONCE):
+            answers += await asyncio.gather(*map(ask, cancels[start : start + ASKED_AT_ONCE]))
+            self.steps.done = len(answers)
+        return answers
+
+    # --- for another wallet
+
+    async def printed(self, plan: Plan) -> list[Printed]:
+        """All of the plan's transactions, with a fresh blockhash."""
+        recent = await self.blockhashes.get()
+        return [
+            Printed(
+                each.transaction.orders,
+                each.transaction.message(each.budget, str(recent.blockhash)),
+                recent.last_valid_height,
+            )
+            for each in plan.prepared
+        ]
+
+    async def renewed(self, plan: Plan, printed: Sequence[Printed]) -> AsyncIterator[list[Printed]]:
+        """Those that died unsigned, again, until none of the orders is open any more."""
+        by_orders = {each.transaction.orders: each for each in plan.prepared}
+        alive = list(printed)
+        while alive:
+            await asyncio.sleep(RENEW_POLL_MS / 1000)
+            height = await self.chain.finalized_block_height()
+            self.blockhashes.saw_height(height)
+            there = await existing(self.chain, [order for each in alive for order in each.orders])
+            alive = [each for each in alive if any(order in there for order in each.orders)]
+            dead = [each for each in alive if height > each.last_valid_height]
+            if not dead:
+                continue
+            orders = [order for each in dead for order in by_orders[each.orders].transaction.cancels]
+            left = await self.cancels_of([each.order for each in orders])
+            again = replace(plan, prepared=await self._prepared_anew(left, plan))
+            by_orders |= {each.transaction.orders: each for each in again.prepared}
+            made = await self.printed(again)
+            alive = [each for each in alive if each not in dead] + made
+            if made:
+                yield made
+
+    async def _prepared_anew(self, cancels: Sequence[Cancel], plan: Plan) -> tuple[Prepared, ...]:
+        units = {each.cancel.order.address: each.units for each in plan.rehearsed}
+        transactions = transactions_of([each for each in cancels if each.flaw is None], self.payer)
+        price = await self._price(transactions)
+        return tuple([await self._prepared(each, price, units) for each in transactions])
+
+
+def words(error: JsonError, family: Family) -> str:
+    """A simulation's or a transaction's error, with the name that the family's program has for it."""
+    if isinstance(error, dict):
+        match error.get("InstructionError"):
+            case [_, {"Custom": int(code)}]:
+                name = _PROGRAMS[family].error_name(code)
+                return f"the cancel is refused: {code}" + ("" if name is None else f", {name}")
+    return describe(error)
+
+
+UNANSWERED: Final = (ChainUnavailable, Unavailable)

@@ -1,0 +1,290 @@
+"""Signs, sends, and sees what became of it. Nothing is sent before its note is on disk, and nothing anew before it is
+known that what was sent before can no longer land.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Final, TypeAlias
+
+from solders.keypair import Keypair
+
+from countermand.rescue.cancels import Cancel, CancelTransaction, Returned, alone
+from countermand.rescue.rescue import UNANSWERED, Plan, Prepared, Rescue, words
+from countermand.rescue.sent import Sent, SentNote
+from countermand.services.transactions.landed import changes_of
+from countermand.services.transactions.outcomes import outcome_of
+from countermand.solana.funds import WALLET_RENT_LAMPORTS
+from countermand.solana.port import TRANSACTIONS_MAX, Address, JsonError, LedgerTransaction, Signature
+from countermand.solana.programs.compile import unsigned_transaction
+from countermand.solana.wire import SIGNATURE_BYTES, read_transaction
+from countermand.values.identity import Signature as Named
+from countermand.values.transactions import TransactionOutcome
+
+AT_ONCE: Final = 8
+"""Transactions under way."""
+TRIES_MAX: Final = 4
+PATIENCE_MS: Final = 240_000
+"""A blockhash dies within two minutes. Longer than this only a chain that stands still takes."""
+RESEND_MS: Final = 5_000
+"""The same bytes: a node may have lost them, and no chain takes them twice."""
+_POLL_MS, _POLL_MS_MAX = 100, 1_000
+
+
+class End(Enum):
+    """What became of an order."""
+
+    RESCUED = "rescued"
+    GONE = "gone"
+    """It was filled or cancelled before, by another transaction than ours."""
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    """A transaction may still land. Another run asks for it first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    order: Address
+    end: End
+    signature: Signature | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What landed transactions brought to the owner, and what they cost the payer, as the chain shows it.
+
+    `lamports`: to the owner's own account, rents and SOL together, before any fee.
+    """
+
+    returned: tuple[Returned, ...] = ()
+    lamports: int = 0
+    fees: int = 0
+
+
+_Seen: TypeAlias = tuple[TransactionOutcome, JsonError | None]
+
+
+@dataclass(slots=True)
+class Sender:
+    """`keys`: of the owner, and of another payer."""
+
+    rescue: Rescue
+    note: SentNote
+    keys: Sequence[Keypair]
+    ended: dict[Address, Ended] = field(default_factory=dict)
+    landed: list[Signature] = field(default_factory=list)
+
+    async def resume(self) -> None:
+        """Brings what an earlier run sent to its end: landed, or unable to land."""
+        self.rescue.steps.begin("waiting for what an earlier run sent", len(self.note.unresolved))
+        await asyncio.gather(*(self._resumed(each) for each in list(self.note.unresolved.values())))
+
+    async def can_begin(self, plan: Plan) -> bool:
+        """Whether the payer can pay for the first transaction."""
+        return await self._affordable(plan.prepared[:1]) > 0
+
+    async def send(self, plan: Plan) -> None:
+        """One failure does not stop the rest. `ended` has an entry for each order of the plan's transactions."""
+        waiting = list(plan.prepared)
+        self.rescue.steps.begin("orders done", sum(len(each.transaction.orders) for each in waiting))
+        while waiting:
+            try:
+                many = await self._affordable(waiting)
+            except UNANSWERED as problem:
+                self._end_all(waiting, End.FAILED, str(problem))
+                return
+            if not many:
+                self._end_all(waiting, End.FAILED, f"{self.rescue.payer} has too few lamports left to pay for it")
+                return
+            await asyncio.gather(*(self._sent(each) for each in waiting[:many]))
+            waiting = waiting[many:]
+
+    async def total(self, cancels: Sequence[Cancel]) -> Total | None:
+        """Of all that landed. None: the node does not show all of it."""
+        shown: list[LedgerTransaction | None] = []
+        try:
+            for start in range(0, len(self.landed), TRANSACTIONS_MAX):
+                shown += await self.rescue.chain.transactions(self.landed[start : start + TRANSACTIONS_MAX])
+        except UNANSWERED:
+            return None
+        landed = [each for each in shown if each is not None]
+        if len(landed) < len(shown):
+            return None
+        changes = [changes_of(each) for each in landed]
+        fees = sum(each.fee for each in landed)
+        own = fees if self.rescue.payer == self.rescue.owner else 0
+        lamports = sum(each.lamports_of(self.rescue.owner) for each in changes) + own
+        accounts = {escrow.to: escrow.mint for cancel in cancels for escrow in cancel.order.escrows if escrow.to}
+        decimals = {each.mint: each.decimals for cancel in cancels for each in cancel.returns}
+        returned = [
+            Returned(mint, units, decimals.get(mint))
+            for account, mint in accounts.items()
+            if (units := sum(each.tokens_of(account) for each in changes))
+        ]
+        return Total(tuple(returned), lamports, fees)
+
+    # --- one transaction
+
+    async def _resumed(self, sent: Sent) -> None:
+        try:
+            seen = await self._awaited(sent)
+        except UNANSWERED:
+            seen = None
+        self.rescue.steps.done += 1
+        if seen is None:
+            for order in sent.orders:
+                self._end(Ended(order, End.UNKNOWN, sent.signature, "it was sent, and may still land"))
+            return
+        self.note.resolve(sent.signature)
+        if seen[0] is TransactionOutcome.LANDED:
+            self._landed(sent)
+
+    async def _sent(self, prepared: Prepared) -> None:
+        """Until each of its orders has ended, in one way or another."""
+        try:
+            await self._tried(prepared)
+        except (*UNANSWERED, OSError) as problem:
+            self._end_all([prepared], End.FAILED, str(problem))
+
+    async def _tried(self, prepared: Prepared) -> None:
+        left = await self._still_open(prepared.transaction)
+        for _ in range(TRIES_MAX):
+            if left is None:
+                return
+            tried, refusal = left, await self._try(replace(prepared, transaction=left))
+            if refusal is None:
+                return
+            left = await self._still_open(tried)
+            if left is None or refusal.may_pass or len(left.cancels) < len(tried.cancels):
+                continue
+            if len(left.cancels) == 1:
+                self._end_all([prepared], End.FAILED, refusal.reason, refusal.signature)
+                return
+            for each in alone(left):  # One of them spoils it for the others.
+                await self._sent(replace(prepared, transaction=each))
+            return
+        self._end_all([prepared], End.FAILED, f"it did not land in {TRIES_MAX} tries; run it again")
+
+    async def _still_open(self, transaction: CancelTransaction) -> CancelTransaction | None:
+        """As its orders are now: some may have been filled or cancelled since, and an account may be missing now."""
+        now = await self.rescue.cancels_of([each.order for each in transaction.cancels])
+        there = {each.order.address for each in now}
+        for order in transaction.orders:
+            if order not in there:
+                self._end(Ended(order, End.GONE, None, "it was filled or cancelled meanwhile"))
+        for each in now:
+            if each.flaw is not None:
+                self._end(Ended(each.order.address, End.FAILED, None, each.flaw))
+        fine = tuple(each for each in now if each.flaw is None)
+        return CancelTransaction(fine, transaction.payer) if fine else None
+
+    async def _try(self, prepared: Prepared) -> "_Refusal | None":
+        """Signs with a fresh blockhash and lands it. None: its orders have ended."""
+        transaction, family = prepared.transaction, prepared.transaction.cancels[0].order.family
+        built, simulation = await self.rescue.simulated(transaction, prepared.budget)
+        if simulation.error is not None:
+            return _Refusal(words(simulation.error, family))
+        wire = signed(built.message, self.keys)
+        sent = Sent(
+            signature=str(read_transaction(wire).versioned.signatures[0]),
+            wire=wire,
+            orders=list(transaction.orders),
+            last_valid_height=built.last_valid_height,
+            cluster=self.note.cluster,
+        )
+        self.note.add(sent)
+        await self._hand_over(sent)
+        try:
+            seen = await self._awaited(sent)
+        except UNANSWERED:
+            seen = None
+        if seen is None:
+            self._end_all([prepared], End.UNKNOWN, "it was sent, and may still land; run it again", sent.signature)
+            return None
+        self.note.resolve(sent.signature)
+        outcome, error = seen
+        if outcome is TransactionOutcome.LANDED:
+            self._landed(sent)
+            return None
+        if outcome is TransactionOutcome.REJECTED and error is not None:
+            return _Refusal(words(error, family), sent.signature)
+        return _Refusal("its blockhash died before it landed", sent.signature, may_pass=True)
+
+    async def _hand_over(self, sent: Sent) -> None:
+        """A node that does not answer may have taken it: what became of it is asked all the same."""
+        try:
+            await self.rescue.chain.send(sent.wire)
+        except UNANSWERED:
+            return
+
+    async def _awaited(self, sent: Sent) -> _Seen | None:
+        """None: it is not known after all this time. The first look comes before anything is sent again."""
+        began = resent = _now_ms()
+        pause_ms = _POLL_MS
+        while (seen := await self._outcome(sent)) is None:
+            now = _now_ms()
+            if now - began > PATIENCE_MS:
+                return None
+            if now - resent > RESEND_MS:
+                resent = now
+                await self._hand_over(sent)
+            await asyncio.sleep(pause_ms / 1000)
+            pause_ms = min(2 * pause_ms, _POLL_MS_MAX)
+        return seen
+
+    async def _outcome(self, sent: Sent) -> _Seen | None:
+        saw_height = self.rescue.blockhashes.saw_height
+        return await outcome_of(self.rescue.chain, Named(sent.signature), sent.last_valid_height, saw_height)
+
+    async def _affordable(self, waiting: Sequence[Prepared]) -> int:
+        """How many of the first ones the payer can pay for, as it is now: what comes back may pay for the next."""
+        held, many = await self.rescue.lamports(), 0
+        for each in waiting[:AT_ONCE]:
+            held -= each.cost
+            if held < WALLET_RENT_LAMPORTS:  # The chain lets no account keep less.
+                break
+            many += 1
+        return many
+
+    # --- what is known
+
+    def _landed(self, sent: Sent) -> None:
+        self.landed.append(sent.signature)
+        for order in sent.orders:
+            self._end(Ended(order, End.RESCUED, sent.signature))
+
+    def _end_all(self, prepared: Sequence[Prepared], end: End, reason: str, signature: Signature | None = None) -> None:
+        """Of those that have not ended otherwise before."""
+        for each in prepared:
+            for order in each.transaction.orders:
+                if order not in self.ended:
+                    self._end(Ended(order, end, signature, reason))
+
+    def _end(self, ended: Ended) -> None:
+        self.rescue.steps.done += ended.order not in self.ended
+        self.ended[ended.order] = ended
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """`may_pass`: the same orders as they stand may be taken another time."""
+
+    reason: str
+    signature: Signature | None = None
+    may_pass: bool = False
+
+
+def signed(message: bytes, keys: Sequence[Keypair]) -> bytes:
+    """The transaction, with the slots of those who are not here left empty."""
+    unsigned = unsigned_transaction(message)
+    signers = read_transaction(unsigned).static_keys[: message[0]]
+    own = {key.pubkey(): key for key in keys}
+    slots = [bytes(own[each].sign_message(message)) if each in own else bytes(SIGNATURE_BYTES) for each in signers]
+    return message[:1] + b"".join(slots) + message
+
+
+def _now_ms() -> int:
+    return time.monotonic_ns() // 1_000_000

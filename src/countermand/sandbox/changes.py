@@ -1,0 +1,35 @@
+"""Changes of a sandbox go on side by side; what replaces all of it, such as a reset, goes on alone."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class Changes:
+    """A change that went on through a reset would leave a half of itself in the new sandbox."""
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Lock()
+        self._under_way = 0
+        self._none = asyncio.Event()
+        self._none.set()
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """Begins once nothing replaces the sandbox."""
+        async with self._turn:
+            self._under_way += 1
+            self._none.clear()
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._none.set()
+
+    @asynccontextmanager
+    async def of_everything(self) -> AsyncIterator[None]:
+        """Begins once all changes have ended; the next ones wait until it has."""
+        async with self._turn:
+            await self._none.wait()
+            yield

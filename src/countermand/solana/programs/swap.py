@@ -1,0 +1,190 @@
+"""Swaps against a sandbox's pool, by two instructions of the published aggregator, `JUP6LkbZ…`.
+
+The accounts, arguments and events are the published ones; two accounts follow, the *markets* of both tokens. Each says
+what its token costs. The program reads them and never writes them: the owner of the chain does.
+"""
+
+import struct
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, TypeAlias
+
+from solders.instruction import Instruction
+from solders.pubkey import Pubkey
+
+from countermand.solana.ledger import LedgerTransaction
+from countermand.solana.port import AccountInfo, Address
+from countermand.solana.programs.anchor import (
+    DISCRIMINATOR_BYTES,
+    Fields,
+    account_discriminator,
+    derived,
+    event_authority_of,
+    event_data,
+    event_discriminator,
+    instruction_discriminator,
+    key,
+    readonly,
+    signer,
+    u16,
+    u64,
+    writable,
+    writable_or_absent,
+)
+from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, associated_token_address
+
+PROGRAM: Final = "JUP6LkbZbjS1jKKwapdHNy74zcZ3tLUZoi5QNyVTaV4"
+EVENT_AUTHORITY: Final = event_authority_of(PROGRAM)
+AUTHORITY_ID: Final = 1
+AUTHORITY: Final = derived(PROGRAM, b"authority", bytes([AUTHORITY_ID]))[0]
+"""To whom the pool's tokens belong."""
+
+SHARED_ACCOUNTS_ROUTE: Final = instruction_discriminator("shared_accounts_route")
+SHARED_ACCOUNTS_EXACT_OUT_ROUTE: Final = instruction_discriminator("shared_accounts_exact_out_route")
+SWAP_EVENT: Final = event_discriminator("SwapEvent")
+FEE_EVENT: Final = event_discriminator("FeeEvent")
+MARKET: Final = account_discriminator("Market")
+
+SLIPPAGE_TOLERANCE_EXCEEDED: Final = 6001
+PLATFORM_FEE_BPS_MAX: Final = 255
+"""It has one byte."""
+ANYTHING: Final = 2**64 - 1
+"""The `max_input` of a market without a bound."""
+
+_TOKEN_SWAP: Final = 3
+_ROUTE: Final = struct.pack("<BIBBBB", AUTHORITY_ID, 1, _TOKEN_SWAP, 100, 0, 1)
+"""One step, all of it, from the first token to the second."""
+_MARKET: Final = struct.Struct("<8s32s16sQHB")
+STABLE_AT: Final = _MARKET.size - 1
+_LAMPORTS_PER_BYTE: Final = 6_960
+_ACCOUNT_OVERHEAD_BYTES: Final = 128
+MARKET_LAMPORTS: Final = (_ACCOUNT_OVERHEAD_BYTES + _MARKET.size) * _LAMPORTS_PER_BYTE
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """`price` is in 10⁻¹² dollars for a whole token; a swap takes at most `max_input` of it, and gives so much less."""
+
+    mint: Address
+    price: int
+    max_input: int = ANYTHING
+    impact_bps: int = 0
+    stable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A token of a swap, and the account that gives or gets it."""
+
+    mint: Address
+    program: Address
+    account: Address
+
+    @property
+    def pool_account(self) -> Address:
+        return pool_account_of(self.mint, self.program)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What the user signs for: an amount of the input, or of the output if that is `exact_out`, and what was quoted for
+    it. The slippage is how much worse than quoted a swap may be."""
+
+    amount: int
+    quoted: int
+    slippage_bps: int
+    exact_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SwapEvent:
+    amm: Address
+    input_mint: Address
+    input_amount: int
+    output_mint: Address
+    output_amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeeEvent:
+    account: Address
+    mint: Address
+    amount: int
+
+
+AggregatorEvent: TypeAlias = SwapEvent | FeeEvent
+
+
+def swap(
+    user: Address,
+    source: Side,
+    destination: Side,
+    bounds: Bounds,
+    *,
+    platform_fee_bps: int = 0,
+    fee_account: Address | None = None,
+    tracking: Address | None = None,
+) -> Instruction:
+    """`tracking` only stands there, to be found by."""
+    is_2022 = TOKEN_2022_PROGRAM in (source.program, destination.program)
+    metas = [
+        readonly(TOKEN_PROGRAM),
+        readonly(AUTHORITY),
+        signer(user),
+        writable(source.account),
+        writable(source.pool_account),
+        writable(destination.pool_account),
+        writable(destination.account),
+        readonly(source.mint),
+        readonly(destination.mint),
+        writable_or_absent(fee_account, PROGRAM),
+        readonly(TOKEN_2022_PROGRAM if is_2022 else PROGRAM),
+        readonly(EVENT_AUTHORITY),
+        readonly(PROGRAM),
+        readonly(market_address(source.mint)),
+        readonly(market_address(destination.mint)),
+        *([] if tracking is None else [readonly(tracking)]),
+    ]
+    name = SHARED_ACCOUNTS_EXACT_OUT_ROUTE if bounds.exact_out else SHARED_ACCOUNTS_ROUTE
+    data = u64(bounds.amount) + u64(bounds.quoted) + u16(bounds.slippage_bps) + bytes([platform_fee_bps])
+    return Instruction(key(PROGRAM), name + _ROUTE + data, metas)
+
+
+def pool_account_of(mint: Address, program: Address = TOKEN_PROGRAM) -> Address:
+    """Where the pool keeps a token."""
+    return associated_token_address(AUTHORITY, mint, program)
+
+
+@lru_cache(maxsize=1_024)
+def market_address(mint: Address) -> Address:
+    return derived(PROGRAM, b"market", bytes(key(mint)))[0]
+
+
+def market_bytes(market: Market) -> bytes:
+    price = market.price.to_bytes(16, "little")
+    return _MARKET.pack(MARKET, bytes(key(market.mint)), price, market.max_input, market.impact_bps, market.stable)
+
+
+def market_account(market: Market, lamports: int = MARKET_LAMPORTS) -> AccountInfo:
+    return AccountInfo(lamports, PROGRAM, market_bytes(market), executable=False)
+
+
+def read_market(data: bytes) -> Market | None:
+    """None unless these are the bytes of a market."""
+    if len(data) != _MARKET.size or not data.startswith(MARKET):
+        return None
+    _, mint, price, max_input, impact_bps, stable = _MARKET.unpack(data)
+    return Market(str(Pubkey(mint)), int.from_bytes(price, "little"), max_input, impact_bps, bool(stable))
+
+
+def events_of(transaction: LedgerTransaction) -> list[AggregatorEvent]:
+    """What the program told in a landed transaction, in order."""
+    return [_event(data) for data in event_data(transaction, PROGRAM, EVENT_AUTHORITY)]
+
+
+def _event(data: bytes) -> AggregatorEvent:
+    fields = Fields(data, DISCRIMINATOR_BYTES)
+    if data.startswith(FEE_EVENT):
+        return FeeEvent(fields.key(), fields.key(), fields.u64())
+    assert data.startswith(SWAP_EVENT), "the program tells nothing else"
+    return SwapEvent(fields.key(), fields.key(), fields.u64(), fields.key(), fields.u64())

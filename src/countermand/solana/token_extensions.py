@@ -1,0 +1,111 @@
+"""Extensions of Token-2022: what follows a mint or a token account, each with a type and a length of two bytes.
+
+They are read into the words that a node has for them. What is in those that this venue never needs is left out.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from countermand.solana.port import Address
+from countermand.solana.programs.anchor import Fields, Unreadable
+
+EXTENSIONS: Final = (
+    "uninitialized",
+    "transferFeeConfig",
+    "transferFeeAmount",
+    "mintCloseAuthority",
+    "confidentialTransferMint",
+    "confidentialTransferAccount",
+    "defaultAccountState",
+    "immutableOwner",
+    "memoTransfer",
+    "nonTransferable",
+    "interestBearingConfig",
+    "cpiGuard",
+    "permanentDelegate",
+    "nonTransferableAccount",
+    "transferHook",
+    "transferHookAccount",
+    "confidentialTransferFeeConfig",
+    "confidentialTransferFeeAmount",
+    "metadataPointer",
+    "tokenMetadata",
+    "groupPointer",
+    "tokenGroup",
+    "groupMemberPointer",
+    "tokenGroupMember",
+    "confidentialMintBurn",
+    "scaledUiAmountConfig",
+    "pausableConfig",
+    "pausableAccount",
+)
+"""By type."""
+
+Json = dict[str, Any]
+_NO_KEY: Final = "11111111111111111111111111111111"
+_STATES: Final = ("uninitialized", "initialized", "frozen")
+
+
+def extensions_in_words(data: bytes) -> list[Json]:
+    """Of what follows the type byte of a mint or an account. The list ends where the bytes make no sense."""
+    found: list[Json] = []
+    of = Fields(data)
+    while of.left >= 4:
+        kind, size = of.u16(), of.u16()
+        if kind == 0 or size > of.left:
+            break
+        found.append(_in_words(kind, of.take(size)))
+    return found
+
+
+def _in_words(kind: int, data: bytes) -> Json:
+    name = EXTENSIONS[kind] if kind < len(EXTENSIONS) else None
+    if name in _BARE:
+        return {"extension": name}
+    if name not in _STATES_OF:
+        return {"extension": "unparsableExtension"}
+    try:
+        return {"extension": name, "state": _STATES_OF[name](Fields(data))}
+    except (Unreadable, IndexError):
+        return {"extension": "unparsableExtension"}
+
+
+def _key(of: Fields) -> Address | None:
+    key = of.key()
+    return None if key == _NO_KEY else key
+
+
+def _pointer(name: str) -> Callable[[Fields], Json]:
+    return lambda of: {"authority": _key(of), name: _key(of)}
+
+
+def _fee(of: Fields) -> Json:
+    return {"epoch": of.u64(), "maximumFee": of.u64(), "transferFeeBasisPoints": of.u16()}
+
+
+def _fee_config(of: Fields) -> Json:
+    return {
+        "transferFeeConfigAuthority": _key(of),
+        "withdrawWithheldAuthority": _key(of),
+        "withheldAmount": of.u64(),
+        "olderTransferFee": _fee(of),
+        "newerTransferFee": _fee(of),
+    }
+
+
+_BARE: Final = ("immutableOwner", "nonTransferable", "nonTransferableAccount", "pausableAccount")
+_STATES_OF: Final[Mapping[str | None, Callable[[Fields], Json]]] = {
+    "transferFeeConfig": _fee_config,
+    "transferFeeAmount": lambda of: {"withheldAmount": of.u64()},
+    "mintCloseAuthority": lambda of: {"closeAuthority": _key(of)},
+    "defaultAccountState": lambda of: {"accountState": _STATES[of.u8()]},
+    "memoTransfer": lambda of: {"requireIncomingTransferMemos": of.flag()},
+    "cpiGuard": lambda of: {"lockCpi": of.flag()},
+    "permanentDelegate": lambda of: {"delegate": _key(of)},
+    "transferHook": _pointer("programId"),
+    "transferHookAccount": lambda of: {"transferring": of.flag()},
+    "metadataPointer": _pointer("metadataAddress"),
+    "groupPointer": _pointer("groupAddress"),
+    "groupMemberPointer": _pointer("memberAddress"),
+    "pausableConfig": lambda of: {"authority": _key(of), "paused": of.flag()},
+}

@@ -1,0 +1,67 @@
+"""What replaces the whole sandbox goes on alone, and changes go on side by side."""
+
+import asyncio
+
+import pytest
+
+from countermand.sandbox.changes import Changes
+
+
+async def a_moment() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+class Told:
+    def __init__(self) -> None:
+        self.changes = Changes()
+        self.lines: list[str] = []
+        self.ends = {name: asyncio.Event() for name in ("a", "b", "reset")}
+
+    async def change(self, name: str) -> None:
+        async with self.changes.one():
+            await self._lives(name)
+
+    async def reset(self) -> None:
+        async with self.changes.of_everything():
+            await self._lives("reset")
+
+    async def _lives(self, name: str) -> None:
+        self.lines.append(f"{name} begins")
+        await self.ends[name].wait()
+        self.lines.append(f"{name} ends")
+
+
+async def test_a_reset_waits_for_all_changes_and_the_next_ones_for_it() -> None:
+    told = Told()
+    first = [asyncio.create_task(told.change("a"))]
+    await a_moment()
+    first.append(asyncio.create_task(told.reset()))
+    await a_moment()
+    first.append(asyncio.create_task(told.change("b")))
+    await a_moment()
+    assert told.lines == ["a begins"]
+    for name, so_far in (("a", ["a ends", "reset begins"]), ("reset", ["reset ends", "b begins"]), ("b", ["b ends"])):
+        seen = len(told.lines)
+        told.ends[name].set()
+        await a_moment()
+        assert told.lines[seen:] == so_far
+    await asyncio.gather(*first)
+
+
+async def test_changes_go_on_side_by_side() -> None:
+    told = Told()
+    both = [asyncio.create_task(told.change(name)) for name in ("a", "b")]
+    await a_moment()
+    assert told.lines == ["a begins", "b begins"]
+    for end in told.ends.values():
+        end.set()
+    await asyncio.gather(*both)
+
+
+async def test_a_change_that_fails_holds_up_nothing() -> None:
+    told = Told()
+    with pytest.raises(KeyError):
+        await told.change("no such name")
+    told.ends["reset"].set()
+    await told.reset()
