@@ -156,7 +156,7 @@ def _assembled(
     faucet, seen = Faucet(chain), _Seen.of(families)
     markets = PoolMarkets(pool, chain, faucet, families.infrastructure.tokens)
     families.infrastructure.prices.add_observer(markets.observe_prices)
-    keeper = _keeper(families, chain, world, pool, seed) if families.infrastructure.settings.keeper else None
+    keeper = _keeper(families, chain, world, pool) if families.infrastructure.settings.keeper else None
     dependencies = _dependencies(
         families, chain, world, faults, gateway_faults, strict, pool, markets, faucet, seen, keeper
     )
@@ -310,9 +310,7 @@ def _swaps(families: Families, world: FaultyChain, markets: PoolMarkets) -> Swap
     )
 
 
-def _keeper(
-    families: Families, chain: EmbeddedChain, world: FaultyChain, pool: SandboxPool, seed: int | None
-) -> Keeper:
+def _keeper(families: Families, chain: EmbeddedChain, world: FaultyChain, pool: SandboxPool) -> Keeper:
     infra = families.infrastructure
     clock, delay_ms = infra.clock, 1000 * infra.settings.keeper_refund_delay
 
@@ -320,7 +318,7 @@ def _keeper(
         """None on a clock that its owner has moved or stopped: who moves it expects what is due."""
         if clock.setting != ClockSetting():
             return 0
-        return int.from_bytes(sha256(f"{seed}:{order}:{at_s}".encode()).digest()[:4])
+        return int.from_bytes(sha256(f"{infra.ids.seed}:{order}:{at_s}".encode()).digest()[:4])
 
     judge = Judge(pool, infra.tokens, infra.prices.price_of, clock.now, jitter, delay_ms, world.holds_refunds)
     keeper = Keeper(
