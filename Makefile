@@ -6,6 +6,7 @@ RUNTIME := $(VENV)/.runtime
 TOOLS := $(VENV)/.tools
 CLIENTS := tests/clients/node_modules/.package-lock.json
 CONSOLE := console/node_modules/.package-lock.json
+SURFPOOL := tests/surfpool/node_modules/.package-lock.json
 TANX := tests/clients/.venvs/tanx/.installed
 PYTEST_FLAGS ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 CODE := src tests $(wildcard benchmarks examples scripts)
@@ -25,7 +26,7 @@ help: ## Say what each target does.
 run: $(RUNTIME) ## Start a complete venue on 127.0.0.1:8080; its data goes to .countermand.
 	@exec $(BIN)/countermand serve
 
-test: $(TOOLS) $(CLIENTS) $(CONSOLE) $(TANX) ## Run all the tests.
+test: $(TOOLS) $(CLIENTS) $(CONSOLE) $(SURFPOOL) $(TANX) ## Run all the tests.
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
 ranges: $(TOOLS) ## Test with the lowest and the newest versions of our dependencies.
@@ -50,7 +51,7 @@ bench: $(TOOLS) ## Measure, and write docs/benchmarks.md.
 docs: $(TOOLS) ## Write again what the documentation repeats of the code.
 	$(BIN)/python -m scripts.write_docs
 
-programs: $(TOOLS) ## Compile the order programs anew.
+programs: $(TOOLS) ## Compile the programs anew.
 	@$(BIN)/python -m pip install --quiet --editable '.[programs]'
 	$(BIN)/python -m programs.build
 
@@ -58,7 +59,7 @@ console: $(CONSOLE) ## Build the console anew.
 	$(BIN)/python -m console.build
 
 clean: ## Remove what the other targets made, but never a venue's data.
-	rm -rf $(VENV) console/node_modules tests/clients/node_modules tests/clients/.venvs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) console/node_modules tests/clients/node_modules tests/surfpool/node_modules tests/clients/.venvs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 # A virtual environment has no fixed time stamp, so each install leaves a stamp of its own.
 $(VENV)/.created:
@@ -84,6 +85,11 @@ $(CONSOLE): $(TOOLS) console/package.json console/package-lock.json
 	@echo "Installing what the console is built with"
 	@$(BIN)/python -m console.build install
 	@touch $@
+
+$(SURFPOOL): $(TOOLS) tests/surfpool/package.json tests/surfpool/package-lock.json
+	@echo "Installing Surfpool for the tests, where there is a build of it"
+	@$(BIN)/python -m tests.surfpool.surfnet install
+	@mkdir -p $(@D) && touch $@
 
 $(TANX): tests/clients/tanx-requirements.txt | $(TOOLS)
 	@echo "Installing the Python client of tanX for the tests"

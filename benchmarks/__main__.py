@@ -8,7 +8,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Final
 
-from benchmarks import book, desks, figures, layers, machine, mixed, on_chain, rounds
+from benchmarks import book, desks, figures, histories, keeping, layers, machine, mixed, on_chain, rounds
 from benchmarks.report import Measured, written
 from benchmarks.venue import serving
 
@@ -26,6 +26,8 @@ _PARTS: Final = (
     "fills",
     "book",
     "on-chain",
+    "histories",
+    "keeping",
 )
 
 
@@ -48,6 +50,8 @@ def main() -> None:
             "fills": _fills,
             "book": _book,
             "on-chain": _on_chain,
+            "histories": _histories,
+            "keeping": _keeping,
         }
         for name, part in parts.items():
             if options.only in (None, name):
@@ -167,6 +171,18 @@ def _on_chain(measured: Measured, data: Path, _seconds: float) -> None:
     _say("orders on the chain")
     measured.listing = on_chain.measure(data / "on-chain")
     shutil.rmtree(data / "on-chain")
+
+
+def _histories(measured: Measured, data: Path, _seconds: float) -> None:
+    _say(f"the index of orders on the chain: {histories.TRANSACTIONS} transactions, {histories.TRADES} trades")
+    measured.histories = histories.measure(data / "histories")
+    shutil.rmtree(data / "histories")
+
+
+def _keeping(measured: Measured, data: Path, seconds: float) -> None:
+    _say(f"the keeper: {keeping.PLANS} recurring orders that are due")
+    measured.kept = keeping.measure(data / "keeping", seconds)
+    shutil.rmtree(data / "keeping")
 
 
 def _say(what: str) -> None:

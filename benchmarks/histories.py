@@ -138,8 +138,7 @@ async def _land(connection: "asyncpg.Connection[asyncpg.Record]", owners: list[P
                     secrets.token_bytes(64),
                     secrets.token_bytes(32),
                     seq + number,
-                    # Older than what a chain remembers to refuse it.
-                    max(1, slot - TRANSACTIONS + number - 1_000),
+                    slot + number,
                     block_time,
                     raw,
                     None,
@@ -151,7 +150,11 @@ async def _land(connection: "asyncpg.Connection[asyncpg.Record]", owners: list[P
     program = bytes(Pubkey.from_string(limit_order.PROGRAM))
     mentions = [(program, row[2]) for row in transactions]
     await connection.copy_records_to_table("chain_mentions", records=mentions, columns=("address", "position"))
-    await connection.execute("UPDATE chain_ledger SET seq = $1", seq + len(transactions))
+    # Far enough on, so that none of them is among those that a chain remembers to refuse them.
+    on = len(transactions) + 1_000
+    await connection.execute(
+        "UPDATE chain_ledger SET seq = seq + $1, slot = slot + $2, ceiling = ceiling + $2", len(transactions), on
+    )
     await connection.execute("ANALYZE chain_transactions; ANALYZE chain_mentions")
 
 

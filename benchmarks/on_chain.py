@@ -48,7 +48,7 @@ def measure(data: Path) -> Listing:
 
 async def _measure_here(data: Path) -> Listing:
     data.mkdir(parents=True, exist_ok=True, mode=0o711)
-    settings = Settings(data=data, log_level="error")
+    settings = Settings(data=data, log_level="error", keeper=False)
     async with (
         database_of(settings) as database,
         sandbox_app(settings, await keys_of(settings, seed_of(settings), database.dsn), database.dsn) as venue,

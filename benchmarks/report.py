@@ -8,6 +8,8 @@ from typing import Final
 from benchmarks.book import COUNT, RUNS, WITH_MONEY, Race, Score, report
 from benchmarks.desks import CROSSED, Desk
 from benchmarks.figures import FILLS_PER_SECOND, PAIRS, Beside, Lifecycles, Start
+from benchmarks.histories import Histories
+from benchmarks.keeping import Kept
 from benchmarks.layers import LAYERS, TASKS
 from benchmarks.mixed import KINDS, Mixed
 from benchmarks.on_chain import Listing
@@ -75,6 +77,8 @@ class Measured:
     book_starts: list[Start] = field(default_factory=list)
     book_audit_ok: bool | None = None
     listing: Listing | None = None
+    histories: Histories | None = None
+    kept: Kept | None = None
     layers: dict[str, float] = field(default_factory=dict)
     """Microseconds of the loop's thread for one cancel, by layer."""
     audit_ok: bool | None = None
@@ -93,7 +97,7 @@ def written(measured: Measured) -> str:
         _http(measured),
         _book(measured),
         _layers(measured),
-        _listing(measured),
+        _on_chain(measured),
         _rounds(measured),
         _memory(measured),
         _NOTES.read_text(encoding="utf-8").strip(),
@@ -116,6 +120,29 @@ def _verdicts(measured: Measured) -> Iterable[tuple[str, ...]]:
             p99, fills = each.figure.p99_ms, each.fills_per_second
             name = f"the same beside {fills:.0f} fills/s ({FILLS_PER_SECOND} asked for)"
             yield _verdict(name, "< 40 ms", f"{p99:.1f} ms", p99 < 40)
+    yield from _tick_verdicts(measured)
+    for mixed in measured.mixed:
+        tick = mixed.tick_p50_us
+        name = f"a tick that crosses none of {_power(mixed.orders)} orders of all types"
+        yield _verdict(name, "< 20 µs", f"{tick:.1f} µs", tick < 20)
+    if measured.rounds is not None:
+        held = measured.rounds.held_p99
+        name = f"the loop held while {_power(measured.rounds.orders)} rounds are due, p99"
+        yield _verdict(name, "< 10 ms", f"{held:.1f} ms", held < 10)
+    yield from _book_verdicts(measured)
+    if measured.listing is not None:
+        yield _listing_verdict(measured.listing)
+    if measured.histories is not None:
+        caught_up = measured.histories.catch_up_s
+        name = f"the index catches up with {_power(measured.histories.transactions)} transactions"
+        yield _verdict(name, "< 60 s", f"{caught_up:.1f} s", caught_up < 60)
+    for start in measured.starts:
+        wanted = 5 if start.orders else 3
+        name = f"ready with {_power(start.orders)} open orders" if start.orders else "ready, empty"
+        yield _verdict(name, f"< {wanted} s", f"{start.ready_s:.2f} s", start.ready_s < wanted)
+
+
+def _tick_verdicts(measured: Measured) -> Iterable[tuple[str, ...]]:
     ticks = {desk.orders: desk.tick_p50_us for desk in measured.desks}
     if 10**6 in ticks:
         yield _verdict("a tick that crosses none of 10⁶ orders", "< 20 µs", f"{ticks[10**6]:.1f} µs", ticks[10**6] < 20)
@@ -128,21 +155,6 @@ def _verdicts(measured: Measured) -> Iterable[tuple[str, ...]]:
             yield _verdict(
                 f"memory a resting order, of {_power(desk.orders)}", "< 1 KB", f"{weight:.0f} bytes", weight < 1024
             )
-    for mixed in measured.mixed:
-        tick = mixed.tick_p50_us
-        name = f"a tick that crosses none of {_power(mixed.orders)} orders of all types"
-        yield _verdict(name, "< 20 µs", f"{tick:.1f} µs", tick < 20)
-    if measured.rounds is not None:
-        held = measured.rounds.held_p99
-        name = f"the loop held while {_power(measured.rounds.orders)} rounds are due, p99"
-        yield _verdict(name, "< 10 ms", f"{held:.1f} ms", held < 10)
-    yield from _book_verdicts(measured)
-    if measured.listing is not None:
-        yield _listing_verdict(measured.listing)
-    for start in measured.starts:
-        wanted = 5 if start.orders else 3
-        name = f"ready with {_power(start.orders)} open orders" if start.orders else "ready, empty"
-        yield _verdict(name, f"< {wanted} s", f"{start.ready_s:.2f} s", start.ready_s < wanted)
 
 
 def _listing_verdict(found: Listing) -> tuple[str, ...]:
@@ -250,15 +262,28 @@ def _book(measured: Measured) -> str:
     return "\n\n".join(["## The order books", *parts]) if parts else ""
 
 
-def _listing(measured: Measured) -> str:
-    found = measured.listing
-    if found is None:
-        return ""
-    text = (
-        f"The {found.of_one} open orders of one maker, read from the embedded chain among {_power(found.orders)} of "
-        f"others, without HTTP: {found.p50_ms:.2f} ms (p50), {found.p99_ms:.2f} ms (p99)."
-    )
-    return f"## Orders on the chain\n\n{text}"
+def _on_chain(measured: Measured) -> str:
+    parts: list[str] = []
+    if (found := measured.listing) is not None:
+        parts.append(
+            f"The {found.of_one} open orders of one maker, read from the embedded chain among {_power(found.orders)} "
+            f"of others, without HTTP: {found.p50_ms:.2f} ms (p50), {found.p99_ms:.2f} ms (p99)."
+        )
+    if (told := measured.histories) is not None:
+        rate = told.transactions / told.catch_up_s
+        parts.append(
+            f"The index, of which nothing is left, catches up with {_power(told.transactions)} transactions in "
+            f"{told.catch_up_s:.1f} s ({rate:,.0f}/s), while nothing else is done. A page of ten closed orders among "
+            f"{_power(told.trades)} trades, without HTTP: {told.p50_ms:.1f} ms (p50), {told.p99_ms:.1f} ms (p99)."
+        )
+    if (kept := measured.kept) is not None:
+        parts.append(
+            f"The keeper, without HTTP: {kept.fills:,.0f} fills a second of orders that one price allows, beside "
+            f"{kept.cancels:,.0f} cancels a second that their makers send; {kept.cycles:,.0f} cycles a second of "
+            f"{_power(kept.plans)} recurring orders that are all due. Each is a transaction that the programs execute "
+            "and PostgreSQL has on disk."
+        )
+    return "\n\n".join(["## Orders on the chain", *parts]) if parts else ""
 
 
 def _layers(measured: Measured) -> str:

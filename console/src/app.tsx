@@ -1,11 +1,14 @@
 import { signal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
+import { isVenue } from './api';
 import { Chart } from './chart';
 import { DRAWERS, Drawer, setPrice, TITLES } from './drawers';
 import { clock, dollars } from './format';
+import { Gate } from './gate';
+import { key, useKey } from './key';
 import { OrderDetail, Orders } from './orders';
 import { opened, Requests } from './requests';
-import { connection, drawer, mint, now, requests, sandbox, select, selected, tick, toasts, token } from './store';
+import { books, connection, drawer, isMarket, now, price, requests, sandbox, select, selected, subject, subjectName, tick, toasts } from './store';
 import { switchTheme, theme } from './theme';
 
 const side = signal<'order' | 'requests'>('order');
@@ -21,29 +24,22 @@ function ThemeIcon() {
 function Head() {
   void tick.value;
   const state = sandbox.value;
-  const [text, setText] = useState<string | null>(null);
-  const armed = state ? Object.values(state.faults).filter((each) => each !== 0 && each !== false && each !== null).length : 0;
+  const armed = Object.values(state?.faults ?? {}).filter((each) => each !== 0 && each !== false && each !== null).length;
   return (
     <header class="head">
       <h1><svg viewBox="0 0 32 32" aria-hidden="true"><path d="M6 20h13l-4 5M26 12H13l4-5" /></svg>Countermand</h1>
-      <form class="ticker" onSubmit={async (event) => { event.preventDefault(); if (text !== null && await setPrice(mint.value, text)) setText(null); (document.activeElement as HTMLElement).blur(); }}>
-        <select aria-label="Token of the chart" value={mint.value} onChange={(event) => { mint.value = event.currentTarget.value; }}>
-          {(state?.tokens ?? []).map((each) => <option value={each.mint}>{each.symbol}</option>)}
-        </select>
-        <span class="soft">$</span>
-        <input class="num price" aria-label={`Price of ${token.value?.symbol ?? 'the token'}: type another, and Enter`} inputMode="decimal" value={text ?? (token.value?.price ? dollars(token.value.price).replace(/,/g, '') : '')}
-          onFocus={(event) => event.currentTarget.select()} onInput={(event) => setText(event.currentTarget.value)} onBlur={() => setText(null)} />
-      </form>
+      <Ticker />
       <nav aria-label="Controls">
         {DRAWERS.map((name) => (
           <button data-drawer={name} class={name === 'race' ? 'race' : ''} aria-expanded={drawer.value === name} onClick={() => { drawer.value = drawer.value === name ? null : name; }}>
-            {name === 'clock' && state ? <span class="num">{clock(now())}{state.clock.mode === 'frozen' && <em>frozen</em>}</span> : name === 'wallets' ? 'Wallets' : TITLES[name]}
+            {name === 'clock' && state ? <span class="num">{clock(now())}{state.clock?.mode === 'frozen' && <em>frozen</em>}</span> : name === 'wallets' ? 'Wallets' : TITLES[name]}
             {name === 'faults' && armed > 0 && <span class="badge">{armed}</span>}
           </button>
         ))}
       </nav>
       <div class="tail">
         <a href="/docs">API</a>
+        {isVenue && <button onClick={() => useKey(null)}>Lock</button>}
         <button class="icon" aria-label={theme.value === 'dark' ? 'Light' : 'Dark'} onClick={switchTheme}><ThemeIcon /></button>
         <span class={`link-state ${connection.value}`} role="status"><i aria-hidden="true" />{{ live: 'live', connecting: 'connecting', lost: 'not connected' }[connection.value]}</span>
       </div>
@@ -51,7 +47,36 @@ function Head() {
   );
 }
 
+/** What the chart is of, and its price, which a sandbox lets one type. */
+function Ticker() {
+  const [text, setText] = useState<string | null>(null);
+  const at = price.value;
+  const shown = at ? dollars(at).replace(/,/g, '') : '';
+  const typed = !isVenue && !isMarket(subject.value);
+  const markets = books.value.filter((each) => each.last !== null || each.asks.length > 0 || each.bids.length > 0);
+  return (
+    <form class="ticker" onSubmit={async (event) => { event.preventDefault(); if (text !== null && await setPrice(subject.value, text)) setText(null); (document.activeElement as HTMLElement).blur(); }}>
+      <select aria-label="What the chart shows" value={subject.value} onChange={(event) => { subject.value = event.currentTarget.value; }}>
+        <optgroup label="Tokens">{(sandbox.value?.tokens ?? []).map((each) => <option value={each.mint}>{each.symbol}</option>)}</optgroup>
+        {markets.length > 0 && <optgroup label="Order books">{markets.map((each) => <option value={each.market}>{each.market.toUpperCase()}</option>)}</optgroup>}
+      </select>
+      {typed && <span class="soft">$</span>}
+      {typed ? (
+        <input class="num price" aria-label={`Price of ${subjectName.value}: type another, and Enter`} inputMode="decimal" value={text ?? shown}
+          onFocus={(event) => event.currentTarget.select()} onInput={(event) => setText(event.currentTarget.value)} onBlur={() => setText(null)} />
+      ) : <span class="num price">{at ? dollars(at) : 'no price'}</span>}
+    </form>
+  );
+}
+
 export function App() {
+  return isVenue && !key.value ? <Gate /> : <Console />;
+}
+
+/** A venue keeps no requests: their tab is the sandbox's. */
+const TABS: readonly ('order' | 'requests')[] = isVenue ? ['order'] : ['order', 'requests'];
+
+function Console() {
   const chosen = selected.value;
   useEffect(() => { if (chosen) side.value = 'order'; }, [chosen]);
   useEffect(() => {
@@ -59,7 +84,7 @@ export function App() {
       const target = event.target as HTMLElement;
       if (/INPUT|SELECT|TEXTAREA/.test(target.tagName) || event.ctrlKey || event.metaKey || event.altKey) return;
       const found = { r: 'race', p: 'prices', c: 'clock', f: 'faults', l: 'liquidity', w: 'wallets', b: 'books' }[event.key];
-      if (found) { event.preventDefault(); drawer.value = drawer.value === found ? null : found; }
+      if (found && (DRAWERS as readonly string[]).includes(found)) { event.preventDefault(); drawer.value = drawer.value === found ? null : found; }
       else if (event.key === 'Escape' && !drawer.value && !target.dataset['line']) { if (opened.value) opened.value = null; else select(null); }
       else if (event.key === 't') switchTheme();
     };
@@ -69,14 +94,15 @@ export function App() {
   return (
     <>
       <Head />
+      {isVenue && <Missing />}
       <main class={chosen || opened.value ? 'has-detail' : ''}>
         <Chart />
         <Orders />
         <section class="panel side" aria-label="The order, and requests">
           <div class="tabs" role="tablist" aria-label="The order, or requests">
-            {(['order', 'requests'] as const).map((name) => (
+            {TABS.map((name) => (
               <button role="tab" id={`tab-${name}`} aria-selected={side.value === name} aria-controls="side-panel" tabIndex={side.value === name ? 0 : -1} onClick={() => { side.value = name; }}
-                onKeyDown={(event) => { if (/Arrow(Left|Right)/.test(event.key)) { side.value = name === 'order' ? 'requests' : 'order'; document.getElementById(`tab-${side.value}`)?.focus(); } }}>
+                onKeyDown={(event) => { if (TABS.length > 1 && /Arrow(Left|Right)/.test(event.key)) { side.value = name === 'order' ? 'requests' : 'order'; document.getElementById(`tab-${side.value}`)?.focus(); } }}>
                 {name === 'order' ? 'Order' : <>Requests <span class="count">{requests.value.length}</span></>}
               </button>
             ))}
@@ -88,4 +114,11 @@ export function App() {
       <div class="toasts" role="status" aria-live="polite">{toasts.value.map((each) => <p key={each.id} class={each.bad ? 'bad' : ''}>{each.text}</p>)}</div>
     </>
   );
+}
+
+/** Why orders do not fill at this venue, if it lacks something. */
+function Missing() {
+  const missing = sandbox.value?.missing ?? [];
+  if (missing.length === 0) return null;
+  return <section class="missing" aria-label="What this venue lacks"><ul>{missing.map((each) => <li key={each}>{each}</li>)}</ul></section>;
 }

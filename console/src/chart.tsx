@@ -2,36 +2,26 @@
 import { computed, effect, signal } from '@preact/signals';
 import { AreaSeries, createChart, createSeriesMarkers, type IChartApi, type ISeriesApi, type ISeriesMarkersPluginApi, LineType, type Time, type UTCTimestamp } from 'lightweight-charts';
 import { useEffect, useRef } from 'preact/hooks';
-import { decimalsOf, dollars, rounded, tickOf } from './format';
-import { amend, cancel, fieldOf, kindOf } from './orders';
-import { type Mark, marks, mint, now, orders, points, price, sandbox, select, selected, symbol, token } from './store';
+import { isVenue } from './api';
+import { clock, decimalsOf, dollars, rounded, span, tickOf } from './format';
+import { awayOf, canAmend, canCancel, type Line, linesOf, whyFixed } from './lines';
+import { amend, cancel, fieldOf, kindOf, pairOf } from './orders';
+import { isResting, type Mark, marks, now, orders, points, price, sandbox, select, selected, subject, subjectName, tick } from './store';
 import { theme } from './theme';
-import type { Leg, Order } from './types';
-import { away, ROLE, sign } from './why';
+import type { Order } from './types';
 
 const HANDLES_MAX = 36;
 const LINES_MAX = 400;
 const REACH = 0.35;
-const CHIP_PX = 22;
+const CHIP_PX = 25; // So that each can be hit: 24 pixels, and one between.
+const ROUNDS_MAX = 4;
 
-interface Line { key: string; order: Order; leg: Leg; number: number; armed: boolean; price: number }
 /** `at`: where its handle is, since handles do not lie on each other. */
 interface Placed extends Line { y: number; at: number; column: number }
 interface Pair { key: string; kind: string; x: number; ys: number[] }
 
-/** The resting orders that watch the token of the chart, leg by leg. */
-const resting = computed<readonly Line[]>(() => {
-  const found: Line[] = [];
-  const of = mint.value;
-  for (const order of orders.value.values()) {
-    if (order.triggerMint !== of || !order.legs || !['open', 'pending', 'executing'].includes(order.state)) continue;
-    order.legs.forEach((leg, number) => {
-      if (order.orderType === 'otoco' && leg.role === 'trigger' && !(order.armedLegs ?? []).includes(number)) return;
-      found.push({ key: `${order.id}:${number}`, order, leg, number, armed: order.armedLegs?.includes(number) ?? true, price: Number(leg.triggerPriceUsd) });
-    });
-  }
-  return found;
-});
+/** Of the orders that rest, those of the token or market of the chart. */
+const resting = computed<readonly Line[]>(() => [...orders.value.values()].flatMap(linesOf));
 
 /** The nearest to the price first. */
 const lines = computed<readonly Line[]>(() => {
@@ -69,7 +59,7 @@ function layOut(): void {
       continue;
     }
     near.push({ ...line, price: value, y, at: y, column: 0 });
-    if (line.leg.watermarkUsd) {
+    if (line.leg?.watermarkUsd) {
       const from = known.priceToCoordinate(Number(line.leg.watermarkUsd));
       if (from !== null) watermarks.push({ key: line.key, from, to: y });
     }
@@ -199,9 +189,11 @@ export function Chart() {
     const observer = new ResizeObserver(() => { width = element.clientWidth; layOutSoon(); });
     observer.observe(element);
     let lastAt = 0;
+    let drawn = '';
     const stops = [
       effect(() => {
         const all = points.value;
+        if (drawn !== subject.value) { drawn = subject.value; lastAt = 0; }
         const from = lastAt;
         const newest = all[all.length - 1];
         if (!newest) { series?.setData([]); lastAt = 0; return; }
@@ -218,11 +210,11 @@ export function Chart() {
           if (point === newest || point.at > from) { series?.update({ time: seconds(at), value: point.price }); lastAt = at; }
         }
       }),
-      effect(() => { void theme.value; void token.value?.mint; requestAnimationFrame(paint); }),
+      effect(() => { void theme.value; void subject.value; void (price.value > 0); requestAnimationFrame(paint); }),
       effect(() => { void lines.value; void selected.value; void dragging.value; series?.applyOptions({}); layOutSoon(); }),
       effect(() => {
-        const own = together(marks.value.filter((each) => each.mint === mint.value));
-        void points.value;
+        const since = points.value[0]?.at ?? Infinity; // Prices of before a restart are forgotten.
+        const own = together(marks.value.filter((each) => each.subject === subject.value && each.at >= since - 1000));
         void theme.value;
         const [up, down] = [css('--up'), css('--down')];
         markers?.setMarkers(own.map((each) => ({
@@ -233,14 +225,14 @@ export function Chart() {
     ];
     const passing = setInterval(() => {
       const at = now();
-      if (!lastAt || sandbox.peek()?.clock.mode === 'frozen' || at - lastAt < 900) return;
+      if (!lastAt || sandbox.peek()?.clock?.mode === 'frozen' || at - lastAt < 900) return;
       lastAt = at;
       series?.update({ time: seconds(at), value: price.peek() });
     }, 1000);
     return () => { clearInterval(passing); stops.forEach((stop) => stop()); observer.disconnect(); chart?.remove(); chart = series = markers = null; };
   }, []);
   return (
-    <section class="panel chart-panel" aria-label={`Price of ${token.value?.symbol ?? ''} and its orders`}>
+    <section class="panel chart-panel" aria-label={`Price of ${subjectName.value} and its orders`}>
       <div class="chart">
         <div class="chart-canvas" ref={box} aria-hidden="true" />
         <Overlay />
@@ -248,11 +240,6 @@ export function Chart() {
       <p class="attribution">Charts by <a href="https://www.tradingview.com/" rel="noopener noreferrer" target="_blank">TradingView</a> Lightweight Charts™, © 2026 TradingView, Inc.</p>
     </section>
   );
-}
-
-function tone(line: Line): string {
-  if (line.leg.trailingBps !== undefined) return 'trailing';
-  return line.leg.role;
 }
 
 function Overlay() {
@@ -267,9 +254,9 @@ function Overlay() {
             <path d={`M68 ${to + (from < to ? -7 : 7)}L72 ${to}L76 ${to + (from < to ? -7 : 7)}`} />
           </g>
         ))}
-        {hairlines.value.map((line) => <line key={line.key} class={`hair t-${tone(line)}`} x1="0" x2={Math.max(0, width - 64)} y1={line.y} y2={line.y} />)}
-        {placed.value.map((line) => <line key={line.key} class={`rule t-${tone(line)} ${line.armed ? '' : 'unarmed'} ${selected.value === String(line.order.id) ? 'chosen' : ''}`} x1="0" x2={Math.max(0, width - 64)} y1={line.y} y2={line.y} />)}
-        {placed.value.filter((line) => line.column === 0).map((line) => <line key={`to ${line.key}`} class={`lead t-${tone(line)}`} x1={width - 80} x2={width - 64} y1={line.at} y2={line.y} />)}
+        {hairlines.value.map((line) => <line key={line.key} class={`hair t-${line.tone}`} x1="0" x2={Math.max(0, width - 64)} y1={line.y} y2={line.y} />)}
+        {placed.value.map((line) => <line key={line.key} class={`rule t-${line.tone} ${line.armed ? '' : 'unarmed'} ${selected.value === String(line.order.id) ? 'chosen' : ''}`} x1="0" x2={Math.max(0, width - 64)} y1={line.y} y2={line.y} />)}
+        {placed.value.filter((line) => line.column === 0).map((line) => <line key={`to ${line.key}`} class={`lead t-${line.tone}`} x1={width - 80} x2={width - 64} y1={line.at} y2={line.y} />)}
         {pairs.value.map(({ key, kind, x, ys }) => (
           <g key={key} class={`bracket b-${kind}`}>
             <line x1={x} x2={x} y1={Math.min(...ys)} y2={Math.max(...ys)} />
@@ -282,21 +269,50 @@ function Overlay() {
       </ul>
       {above > 0 && <span class="edge top">{above} above</span>}
       {below > 0 && <span class="edge bottom">{below} below</span>}
+      <Rounds />
       {crowded > 0 && <span class="edge crowded">{crowded} more without a handle: zoom in</span>}
     </div>
   );
 }
 
+/** Orders that follow the clock have no price to be drawn at: they stand where time goes. */
+function Rounds() {
+  void tick.value;
+  const found = [...orders.value.values()].filter((each) => isResting(each) && concerns(each) && (each.family === 'dca' || each.family === 'recurring'));
+  if (found.length === 0) return null;
+  const due = (order: Order): number => (order.family === 'dca' ? order.nextFillAt : order.nextCycleAt) ?? 0;
+  found.sort((a, b) => due(a) - due(b));
+  return (
+    <ul class="rounds" aria-label="Recurring orders">
+      {found.slice(0, ROUNDS_MAX).map((order) => (
+        <li key={String(order.id)}>
+          <button class={selected.value === String(order.id) ? 'chosen' : ''} title={`Next round at ${clock(due(order))}`} onClick={() => select(String(order.id))}>
+            <svg class="glyph" viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="6" /><path d="M8 4.5V8l2.5 1.5" /></svg>
+            {pairOf(order)} <span class="num">{due(order) > now() ? `in ${span(due(order) - now())}` : 'due'}</span>
+          </button>
+        </li>
+      ))}
+      {found.length > ROUNDS_MAX && <li class="soft">{found.length - ROUNDS_MAX} more</li>}
+    </ul>
+  );
+}
+
+/** Whether the order is for the token of the chart, which dollars are in no case but their own. */
+function concerns(order: Order): boolean {
+  return order.inputMint === subject.value || order.outputMint === subject.value;
+}
+
 function Handle({ line }: { line: Placed }) {
   const { order, leg } = line;
-  const trailing = leg.trailingBps !== undefined;
-  const movable = order.state === 'open';
+  const id = String(order.id);
+  const trailing = leg?.trailingBps !== undefined;
+  const movable = leg !== undefined && canAmend(order);
   const send = async (to: number): Promise<void> => {
     const value = rounded(to);
-    if (Number(value) !== line.price || dragging.peek()) {
+    if (leg && Number(value) !== Number(leg.triggerPriceUsd)) {
       const mark = Number(leg.watermarkUsd);
       const bps = Math.min(9000, Math.max(50, Math.round((Math.abs(mark - to) / mark) * 10_000)));
-      if (Number(value) !== Number(leg.triggerPriceUsd)) await amend(order, trailing ? { trailingBps: bps } : { [fieldOf(leg)]: value });
+      await amend(order, trailing ? { trailingBps: bps } : { [fieldOf(leg)]: value });
     }
     dragging.value = null;
   };
@@ -316,7 +332,7 @@ function Handle({ line }: { line: Placed }) {
       target.removeEventListener('pointermove', move);
       target.removeEventListener('pointerup', end);
       target.removeEventListener('pointercancel', end);
-      if (!moved) { select(String(order.id)); return; }
+      if (!moved) { select(id); return; }
       const to = dragging.peek()?.price;
       if (at.type === 'pointerup' && to) send(to); else dragging.value = null;
     };
@@ -333,30 +349,33 @@ function Handle({ line }: { line: Placed }) {
       const known = dragging.peek();
       const from = known?.key === line.key ? known.price : line.price;
       dragging.value = { key: line.key, price: Math.max(step, Number(rounded(from + direction * step))) };
-    } else if (event.key === 'Enter') {
+    } else if (event.key === 'Enter' || event.key === ' ') {
       event.preventDefault();
       const to = dragging.peek();
-      if (to?.key === line.key) send(to.price); else select(String(order.id));
+      if (to?.key === line.key) send(to.price); else select(id);
     } else if (event.key === 'Escape') {
       dragging.value = null;
-    } else if (event.key === 'Delete' || event.key === 'Backspace') {
+    } else if ((event.key === 'Delete' || event.key === 'Backspace') && canCancel(order)) {
       event.preventDefault();
       cancel(order);
     }
   };
   const moving = dragging.value?.key === line.key;
-  const crosses = moving && away({ ...leg, triggerPriceUsd: String(line.price) }, price.value) <= 0;
-  const name = trailing ? `trail ${(leg.trailingBps! / 100).toFixed(1)} %` : { trigger: order.orderType === 'otoco' ? 'entry' : order.inputMint === order.triggerMint ? 'sell' : 'buy', take_profit: 'TP', stop_loss: 'SL' }[leg.role];
-  const says = `${trailing ? 'Trailing stop' : ROLE[leg.role]} of the ${kindOf(order)} order ${order.id}, ${symbol(order.inputMint)} to ${symbol(order.outputMint)}`;
+  const crosses = moving && awayOf(line.sign, line.price, price.value) <= 0;
+  const says = `${line.says} of the ${kindOf(order)} order ${id}, ${pairOf(order)}`;
+  const shownPrice = `${line.sign} ${dollars(line.price)}`;
+  const slides = movable && {
+    'aria-orientation': 'vertical' as const, 'aria-valuenow': line.price, 'aria-valuemin': 0, 'aria-valuemax': Math.max(line.price, price.value * 2),
+    'aria-valuetext': `${shownPrice} dollars${moving ? ', Enter amends, Escape restores' : ''}`,
+  };
   return (
-    <li class={`handle t-${tone(line)} ${line.armed ? '' : 'unarmed'} ${moving ? 'moving' : ''} ${selected.value === String(order.id) ? 'chosen' : ''}`} style={{ top: `${line.at}px`, right: `${80 + line.column * (width < 500 ? 118 : 138)}px` }}>
-      <div class="grip" data-line={line.key} role="slider" tabIndex={0} aria-label={says} aria-orientation="vertical"
-        aria-valuenow={line.price} aria-valuemin={0} aria-valuemax={Math.max(line.price, price.value * 2)} aria-disabled={!movable}
-        aria-valuetext={`${sign(leg)} ${dollars(line.price)} dollars${moving ? ', Enter amends, Escape restores' : ''}`}
-        onPointerDown={down} onKeyDown={keys} onBlur={() => { if (dragging.peek()?.key === line.key) dragging.value = null; }}>
-        <span>{name}</span> <b class="num">{dollars(line.price)}</b>{crosses && <i>at once</i>}
+    <li class={`handle t-${line.tone} ${line.armed ? '' : 'unarmed'} ${moving ? 'moving' : ''} ${movable ? '' : 'fixed'} ${selected.value === id ? 'chosen' : ''}`} style={{ top: `${line.at}px`, right: `${80 + line.column * (width < 500 ? 118 : 138)}px` }}>
+      <div class="grip" data-line={line.key} role={movable ? 'slider' : 'button'} tabIndex={0} aria-label={movable ? says : `${line.name} ${dollars(line.price)}: ${says}, cannot be moved`} title={movable ? undefined : whyFixed(order)} {...slides}
+        onPointerDown={down} onClick={() => { if (!movable) select(id); }} onKeyDown={keys} onBlur={() => { if (dragging.peek()?.key === line.key) dragging.value = null; }}>
+        {!isVenue && !canCancel(order) && <svg class="glyph lock" viewBox="0 0 16 16" aria-hidden="true"><path d="M4 7.5h8V14H4zM5.5 7.5V5a2.5 2.5 0 0 1 5 0v2.5" /></svg>}
+        <span>{line.name}</span> <b class="num">{dollars(line.price)}</b>{crosses && <i>at once</i>}
       </div>
-      <button class="drop" tabIndex={-1} aria-label={`Cancel order ${order.id}`} title="Cancel" onClick={() => cancel(order)}>×</button>
+      {canCancel(order) && <button class="drop" tabIndex={-1} aria-label={`Cancel order ${id}`} title="Cancel" onClick={() => cancel(order)}>×</button>}
     </li>
   );
 }

@@ -1,14 +1,15 @@
 // The controls of the sandbox, each in a drawer.
 import { signal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
-import { ask } from './api';
+import { ask, isVenue } from './api';
 import { amount, clock, date, dollars, rounded, short, units } from './format';
 import { copy } from './orders';
+import { PlaybackPanel } from './playback';
 import { RacePanel } from './race';
-import { attempt, change, decimals, drawer, mint, now, orders, sandbox, select, symbol, tick, toast } from './store';
-import type { Book, Faults, Level, Sandbox, Token, WalletRow } from './types';
+import { attempt, books, change, decimals, drawer, loadBooks, now, orders, sandbox, subject, symbol, tick, toast } from './store';
+import type { Faults, Level, MarketMaker, Token, WalletRow } from './types';
 
-export const DRAWERS = ['race', 'prices', 'clock', 'faults', 'liquidity', 'wallets', 'books'] as const;
+export const DRAWERS = isVenue ? ['prices', 'books'] as const : ['race', 'prices', 'clock', 'faults', 'liquidity', 'wallets', 'books'] as const;
 export const TITLES: Record<string, string> = { race: 'Race a cancel', prices: 'Prices', clock: 'Clock', faults: 'Faults', liquidity: 'Liquidity', wallets: 'Wallets and vaults', books: 'Books' };
 
 export function Drawer() {
@@ -67,8 +68,8 @@ function PriceRow({ each }: { each: Token }) {
   return (
     <li class="price-row">
       <form onSubmit={async (event) => { event.preventDefault(); if (text !== null && await setPrice(each.mint, text)) setText(null); }}>
-        <button type="button" class={`link sym ${mint.value === each.mint ? 'on' : ''}`} onClick={() => { mint.value = each.mint; }}>{each.symbol}</button>
-        <input class="num" aria-label={`Price of ${each.symbol} in dollars`} inputMode="decimal" value={text ?? each.price ?? ''} onInput={(event) => setText(event.currentTarget.value)} />
+        <button type="button" class={`link sym ${subject.value === each.mint ? 'on' : ''}`} onClick={() => { subject.value = each.mint; }}>{each.symbol}</button>
+        <input class="num" aria-label={`Price of ${each.symbol} in dollars`} inputMode="decimal" value={text ?? (each.price ? rounded(at) : '')} onInput={(event) => setText(event.currentTarget.value)} />
         {[-5, -1, 1, 5].map((percent) => <button type="button" class="small num" aria-label={`${each.symbol} ${percent} percent`} onClick={() => nudge(percent)}>{percent > 0 ? '+' : '−'}{Math.abs(percent)}</button>)}
       </form>
       <input type="range" aria-label={`Move the price of ${each.symbol}`} min={middle * 0.8} max={middle * 1.2} step={middle / 2000} value={at}
@@ -78,11 +79,23 @@ function PriceRow({ each }: { each: Token }) {
 }
 
 function PricesPanel() {
+  if (isVenue) return <ShownPrices />;
   return (
     <div class="stack">
       <p class="soft">Type, nudge or drag. When a price is set, every order that it crosses has left “open”.</p>
       <ul class="plain">{(sandbox.value?.tokens ?? []).map((each) => <PriceRow key={each.mint} each={each} />)}</ul>
-      <div id="playback" />
+      <PlaybackPanel />
+    </div>
+  );
+}
+
+function ShownPrices() {
+  return (
+    <div class="stack">
+      <dl class="prices">
+        {(sandbox.value?.tokens ?? []).map((each) => <><dt><button class={`link sym ${subject.value === each.mint ? 'on' : ''}`} onClick={() => { subject.value = each.mint; }}>{each.symbol}</button></dt><dd class="num">{each.price === null ? 'no price' : dollars(each.price)}</dd></>)}
+      </dl>
+      <p class="soft">An operator sets them with <code>PUT /admin/prices</code>.</p>
     </div>
   );
 }
@@ -91,7 +104,7 @@ function PricesPanel() {
 
 function ClockPanel() {
   void tick.value;
-  const frozen = sandbox.value?.clock.mode === 'frozen';
+  const frozen = sandbox.value?.clock?.mode === 'frozen';
   const [seconds, setSeconds] = useState('60');
   const at = now();
   const forward = (text: string) => change('Clock not moved', 'POST', '/sandbox/clock/advance', { seconds: text });
@@ -122,6 +135,10 @@ const COUNTED = [
   ['failMatches', 'fail matches', 'the next N matches of a book fail'],
   ['landDelayMs', 'land delay, ms', 'each transaction lands so much later'],
 ] as const;
+const WEAKNESSES = [
+  ['forgottenCrafts', 'forgets what it built'], ['laggingHistory', 'histories lag'], ['busyCancel', 'a cancel while it triggers is refused'], ['duplicateDeposit', 'a repeated create gets no id'],
+  ['textAmounts', 'amounts must be text'], ['noRefunds', 'nothing expired comes back'], ['rateLimits', 'limits as on the free plan'], ['slowLanding', 'lands 1.2 s later'],
+] as const;
 /** What was armed, so that one sees it counting down, and spent. */
 const armed = signal<Partial<Record<keyof Faults, number>>>({});
 
@@ -132,8 +149,9 @@ function without(faults: Faults): Partial<Faults> {
 function FaultsPanel() {
   const faults = sandbox.value?.faults;
   if (!faults) return null;
+  const weak = faults.strict || [];
   const set = async (body: Partial<Faults>) => {
-    if (await change('Fault not set', 'PUT', '/sandbox/faults', { ...without(sandbox.value!.faults), ...body })) {
+    if (await change('Fault not set', 'PUT', '/sandbox/faults', { ...without(sandbox.value!.faults!), ...body })) {
       armed.value = { ...armed.value, ...Object.fromEntries(Object.entries(body).filter(([, value]) => typeof value === 'number')) };
     }
   };
@@ -163,6 +181,13 @@ function FaultsPanel() {
           </select>
         </li>
       </ul>
+      <fieldset class="strict">
+        <legend><b>strict</b> <span class="soft">as weak as the real ones</span></legend>
+        <button class="small" type="button" onClick={() => set({ strict: weak.length === WEAKNESSES.length ? false : WEAKNESSES.map(([name]) => name) })}>{weak.length === WEAKNESSES.length ? 'None' : 'All'}</button>
+        {WEAKNESSES.map(([name, title]) => (
+          <label key={name}><input type="checkbox" checked={weak.includes(name)} onChange={(event) => { const next = event.currentTarget.checked ? [...weak, name] : weak.filter((each) => each !== name); set({ strict: next.length ? next : false }); }} /> {title}</label>
+        ))}
+      </fieldset>
       <div class="row">
         <button onClick={async () => { await set({ expireTokens: true }); toast('All tokens ended'); }}>Expire tokens</button>
         <button onClick={async () => { await set({ expireBlockhashes: true }); toast('151 slots passed'); }}>Expire blockhashes</button>
@@ -270,31 +295,52 @@ function Side({ levels, of, most }: { levels: Level[]; of: 'ask' | 'bid'; most: 
 }
 
 function BooksPanel() {
-  const [books, setBooks] = useState<Book[]>([]);
   const [chosen, setChosen] = useState('');
-  useEffect(() => { attempt('Not shown', () => ask<{ books: Book[] }>('GET', '/sandbox/books')).then((found) => found && setBooks(found.books)); }, [orders.value]);
-  const busy = books.find((each) => each.asks.length || each.bids.length || each.trades.length);
-  const book = books.find((each) => each.market === chosen) ?? busy ?? books[0];
+  useEffect(() => { attempt('Not shown', loadBooks); }, []);
+  const all = books.value;
+  const busy = all.find((each) => each.asks.length || each.bids.length || each.trades.length);
+  const book = all.find((each) => each.market === chosen) ?? all.find((each) => each.market === subject.value) ?? busy ?? all[0];
   if (!book) return null;
   const [asks, bids] = [book.asks.slice(0, 12), book.bids.slice(0, 12)];
   const most = Math.max(...[...asks, ...bids].map((level) => Number(level.volume)), 1e-12);
+  const quotes = asks.length + bids.length > 0;
   return (
     <div class="stack">
-      <select aria-label="Market" value={book.market} onChange={(event) => setChosen(event.currentTarget.value)}>{books.map((each) => <option value={each.market}>{each.market}</option>)}</select>
-      <ul class="plain book" aria-label="Depth">
-        <li class="level head soft"><span>price</span><span>volume</span><span>orders</span></li>
-        <Side levels={asks} of="ask" most={most} />
-        <li class="level last"><b class="num">{book.last === null ? 'nothing traded yet' : dollars(book.last)}</b></li>
-        <Side levels={bids} of="bid" most={most} />
-      </ul>
+      <div class="row">
+        <select aria-label="Market" value={book.market} onChange={(event) => setChosen(event.currentTarget.value)}>{all.map((each) => <option value={each.market}>{each.market}</option>)}</select>
+        {(quotes || book.last !== null) && <button disabled={subject.value === book.market} onClick={() => { subject.value = book.market; }}>Show in the chart</button>}
+      </div>
+      {!isVenue && <MakerRow market={book.market} last={book.last} />}
+      {quotes && (
+        <ul class="plain book" aria-label="Depth">
+          <li class="level heads soft"><span>price</span><span>volume</span><span>orders</span></li>
+          <Side levels={asks} of="ask" most={most} />
+          <li class="level last"><b class="num">{book.last === null ? 'nothing traded yet' : dollars(book.last)}</b></li>
+          <Side levels={bids} of="bid" most={most} />
+        </ul>
+      )}
+      {!quotes && <p class="soft">Nobody quotes {book.market.toUpperCase()}.</p>}
       <h3>Trades</h3>
       {book.trades.length === 0 && <p class="soft">None.</p>}
-      <ul class="plain book">{book.trades.map((trade) => <li class={`level ${trade.taker === 'buy' ? 'bid' : 'ask'}`}><span class="num">{dollars(trade.price)}</span><span class="num">{trade.volume}</span><time class="num soft">{clock(trade.at)}</time></li>)}</ul>
-      <p class="soft">Orders of the books are in the list of orders. <button class="link" onClick={() => select(null)}>Back to it</button></p>
+      <ul class="plain book trades">{book.trades.map((trade) => <li key={trade.id} class={`level ${trade.taker === 'buy' ? 'bid' : 'ask'}`}><span class="num">{dollars(trade.price)}</span><span class="num">{trade.volume}</span><time class="num soft">{clock(trade.at)}</time></li>)}</ul>
     </div>
   );
 }
 
-export function reset(): Promise<boolean> {
-  return attempt('Not reset', () => ask<Sandbox>('POST', '/sandbox/reset', {})).then((state) => state !== undefined);
+const FIRST_PRICES: Record<string, string> = { btc: '60000', eth: '3000', usdc: '1' };
+
+/** A seeded market maker: it quotes both sides, and another member trades with it. */
+function MakerRow({ market, last }: { market: string; last: string | null }) {
+  const [all, setAll] = useState<MarketMaker[]>([]);
+  const path = '/sandbox/tanx/market-maker';
+  const take = (found: { marketMakers: MarketMaker[] } | undefined) => { if (found) { setAll(found.marketMakers); loadBooks().catch(() => undefined); } };
+  useEffect(() => { ask<{ marketMakers: MarketMaker[] }>('GET', path).then(({ marketMakers }) => setAll(marketMakers), () => undefined); }, [tick.value]);
+  const maker = all.find((each) => each.market === market);
+  const start = () => attempt('Not started', () => ask<{ marketMakers: MarketMaker[] }>('POST', path, { market, price: last ?? FIRST_PRICES[market.replace(/usd[ct]$/, '')] ?? '1', volume: '0.2' })).then(take);
+  const stop = () => attempt('Not stopped', () => ask<{ marketMakers: MarketMaker[] }>('DELETE', `${path}?market=${market}`)).then(take);
+  return (
+    <div class="row">
+      {maker ? <><button onClick={stop}>Stop the market maker</button><span class="soft">around <span class="num">{dollars(maker.price)}</span>, round <span class="num">{maker.rounds}</span></span></> : <button onClick={start}>Start a market maker</button>}
+    </div>
+  );
 }

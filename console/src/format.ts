@@ -50,7 +50,7 @@ export function span(ms: number): string {
   if (s < 10) return `${s.toFixed(1)} s`;
   if (s < 120) return `${Math.round(s)} s`;
   if (s < 7200) return `${Math.round(s / 60)} min`;
-  if (s < 172_800) return `${(s / 3600).toFixed(1)} h`;
+  if (s < 172_800) return `${(s / 3600).toFixed(1).replace(/\.0$/, '')} h`;
   return `${Math.round(s / 86_400)} days`;
 }
 

@@ -1,24 +1,28 @@
 // The orders of all families, and one of them with its timeline and why it waits.
 import { computed, signal } from '@preact/signals';
 import { useState } from 'preact/hooks';
-import { ask } from './api';
+import { ask, isVenue, shownAt } from './api';
 import { amount, clock, date, dollars, short, span, words } from './format';
 import { asPytest } from './pytest';
-import { attempt, decimals, detail, isResting, now, orders, put, requests, select, selected, sorted, symbol, tick, toast } from './store';
-import type { Leg, Order } from './types';
+import { attempt, decimals, detail, happened, isResting, makers, now, orders, put, requests, select, selected, sorted, symbol, tick, toast } from './store';
+import type { Leg, Order, OrderEvent } from './types';
 import { Virtual } from './virtual';
-import { ROLE, sign, why } from './why';
+import { canAmend, canCancel, ROLE, signOf, whyFixed } from './lines';
+import { why } from './why';
 import { Teach } from './teach';
 
 const filter = signal<'resting' | 'all'>('resting');
 const family = signal<string>('');
 const search = signal('');
 
+/** A market maker's quotes are in the books: among the orders they would come and go each second. */
+const isQuote = (order: Order): boolean => order.account !== undefined && makers.value.has(order.account) && String(order.id) !== selected.value;
+
 const shown = computed(() => {
   const text = search.value.trim().toLowerCase();
   return sorted.value.filter((order) =>
     (filter.value === 'all' || isResting(order) || order.state === 'pending_withdraw' || String(order.id) === selected.value)
-    && (!family.value || order.family === family.value)
+    && (family.value ? order.family === family.value : !isQuote(order))
     && (!text || `${order.id} ${order.wallet ?? order.account ?? ''} ${order.market ?? ''} ${symbol(order.inputMint)}/${symbol(order.outputMint)}`.toLowerCase().includes(text)));
 });
 
@@ -37,9 +41,11 @@ function sizeOf(order: Order): string {
 }
 
 function atOf(order: Order): string {
-  if (order.legs) return order.legs.map((leg) => `${sign(leg)} ${dollars(leg.triggerPriceUsd)}`).join('  ');
+  if (order.legs) return order.legs.map((leg) => `${signOf(leg)} ${dollars(leg.triggerPriceUsd)}`).join('  ');
   if (order.family === 'book') return order.price ?? 'market';
   if (order.rounds) return `${order.roundsFilled} of ${order.rounds} rounds`;
+  if (order.family === 'limit') return order.takingAmount ? `for ${amount(order.takingAmount, decimals(order.outputMint))} ${symbol(order.outputMint)}` : '';
+  if (order.cycleSeconds) return `each ${span(order.cycleSeconds * 1000)}`;
   return '';
 }
 
@@ -57,7 +63,7 @@ function Row({ order }: { order: Order }) {
       <span class="num size">{sizeOf(order)}</span>
       <span class="num at">{atOf(order)}</span>
       <State state={order.state} />
-      <span class="why">{why(order) ?? ''}</span>
+      <span class="why" title={why(order) ?? ''}>{why(order) ?? ''}</span>
       <span class="num soft id">{short(id)}</span>
     </button>
   );
@@ -65,7 +71,7 @@ function Row({ order }: { order: Order }) {
 
 export function Orders() {
   const rows = shown.value;
-  const open = sorted.value.filter(isResting).length;
+  const open = sorted.value.filter((each) => isResting(each) && !isQuote(each)).length;
   return (
     <section class="panel orders" aria-labelledby="orders-title">
       <header class="panel-head">
@@ -82,7 +88,7 @@ export function Orders() {
       </header>
       {rows.length > 0 && <div class="titles" aria-hidden="true"><span>kind</span><span>pair</span><span class="size">size</span><span>at</span><span>state</span><span>why not yet</span><span class="id">id</span></div>}
       <Virtual rows={rows} height={34} label="Orders" keyOf={(order) => String(order.id)} render={(order) => <Row order={order} />}
-        empty={orders.value.size === 0 ? <Teach /> : <p class="soft">Nothing waits. <button class="link" onClick={() => { filter.value = 'all'; }}>Show all {orders.value.size}</button></p>} />
+        empty={orders.value.size === 0 ? (isVenue ? <p class="soft">No order was placed at this venue yet.</p> : <Teach />) : <p class="soft">Nothing waits. <button class="link" onClick={() => { filter.value = 'all'; }}>Show all {orders.value.size}</button></p>} />
     </section>
   );
 }
@@ -121,12 +127,12 @@ function LegEditor({ order, leg, armed }: { order: Order; leg: Leg; armed: boole
     if (text === null || text === current) return;
     if (await amend(order, trails ? { trailingBps: Number(text) } : { [fieldOf(leg)]: text })) setText(null);
   };
-  const fixed = order.state !== 'open';
+  const fixed = !canAmend(order);
   return (
     <form class={`leg ${armed ? '' : 'unarmed'}`} onSubmit={send}>
       <span class={`dot r-${trails ? 'trailing' : leg.role}`} aria-hidden="true" />
-      <span>{leg.role === 'trigger' && order.orderType !== 'otoco' ? (trails ? 'trails' : 'triggers') : ROLE[leg.role]} {sign(leg)}</span>
-      <input class="num" aria-label={name} value={text ?? current} disabled={fixed} inputMode="decimal" onInput={(event) => setText(event.currentTarget.value)} />
+      <span>{leg.role === 'trigger' && order.orderType !== 'otoco' ? (trails ? 'trails' : 'triggers') : ROLE[leg.role]} {signOf(leg)}</span>
+      {isVenue ? <b class="num">{dollars(leg.triggerPriceUsd)}</b> : <input class="num" aria-label={name} value={text ?? current} disabled={fixed} inputMode="decimal" onInput={(event) => setText(event.currentTarget.value)} />}
       {trails && <span class="soft num">bps behind {dollars(leg.watermarkUsd)}: {dollars(leg.triggerPriceUsd)}</span>}
       {!fixed && text !== null && text !== current && <button class="primary small">Amend</button>}
       {!armed && <span class="soft">waits for its entry</span>}
@@ -134,11 +140,34 @@ function LegEditor({ order, leg, armed }: { order: Order; leg: Leg; armed: boole
   );
 }
 
+/** What happens, as the venue's log has it, while no order is chosen. */
+function Happened() {
+  if (happened.value.length === 0) return <div class="empty"><p class="soft">Nothing has happened yet. What happens to orders appears here, and the order that you choose.</p></div>;
+  return (
+    <section class="happened requests" aria-labelledby="happened-title">
+      <h2 id="happened-title">What happens</h2>
+      <Virtual rows={happened.value} height={46} label="Events" empty={null} keyOf={(each) => `${each.family}:${each.seq}:${each.n}`} render={(each) => <HappenedRow event={each} />} />
+    </section>
+  );
+}
+
+function HappenedRow({ event }: { event: OrderEvent }) {
+  const order = orders.value.get(String(event.orderId));
+  return (
+    <button data-row onClick={() => select(String(event.orderId))}>
+      <time class="num soft">{clock(event.told.at)}</time>
+      <span class={`kind k-${order ? kindOf(order) : event.family}`}>{order ? kindOf(order) : event.family}</span>
+      <b class={`e-${event.event}`}>{words(event.event)}</b>
+      <p>{event.told.reason ?? (order ? pairOf(order) : short(event.orderId))}</p>
+    </button>
+  );
+}
+
 export function OrderDetail() {
   const order = detail.value;
   void tick.value;
   if (!order) {
-    return <div class="empty"><p class="soft">{selected.value ? 'Loading…' : 'Choose an order to see what happened to it, and why it waits.'}</p></div>;
+    return selected.value ? <div class="empty"><p class="soft">Loading…</p></div> : <Happened />;
   }
   const id = String(order.id);
   const waits = why(order);
@@ -165,10 +194,12 @@ export function OrderDetail() {
         {order.expiresAt && <><dt>expires</dt><dd class="num">{date(order.expiresAt)} {clock(order.expiresAt)}{isResting(order) && <span class="soft"> · in {span(order.expiresAt - now())}</span>}</dd></>}
         {asked > 0 && <><dt>requests</dt><dd class="num">{asked}</dd></>}
       </dl>
+      {order.cycleSeconds !== undefined && <p class="soft">Sells {amount(order.amountPerCycle, decimals(order.inputMint))} {symbol(order.inputMint)} every {span(order.cycleSeconds * 1000)}.</p>}
+      {isResting(order) && !isVenue && !canAmend(order) && <p class="soft fixed-why">{whyFixed(order)}.</p>}
       <div class="row">
-        {isResting(order) && order.family !== 'limit' && order.family !== 'recurring' && <button class="danger" onClick={() => cancel(order)}>Cancel order</button>}
-        <button onClick={() => copy(asPytest(order), 'Test')}>Copy as pytest</button>
-        <button onClick={() => copy(`curl -s ${location.origin}/sandbox/orders/${id}`, 'Command')}>Copy as curl</button>
+        {canCancel(order) && <button class="danger" onClick={() => cancel(order)}>Cancel order</button>}
+        {!isVenue && <button onClick={() => copy(asPytest(order), 'Test')}>Copy as pytest</button>}
+        <button onClick={() => copy(`curl -s ${isVenue ? "-H \"x-api-key: $API_KEY\" " : ''}${location.origin}${shownAt(`/orders/${id}`)}`, 'Command')}>Copy as curl</button>
       </div>
       <h3>What happened</h3>
       <ol class="timeline">

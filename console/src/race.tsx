@@ -1,7 +1,8 @@
 // Race a cancel: a crossing price and a cancel in the same instant, judged by the journal and proved by the chain.
 import { signal } from '@preact/signals';
 import { ask, Refused, rpc } from './api';
-import { amount, short, took } from './format';
+import { amount, short, took, words } from './format';
+import { copy } from './orders';
 import { sandbox, select } from './store';
 import type { Order, Sandbox, TimelineEntry } from './types';
 import { type Cancelling, USDC, Wallet } from './wallet';
@@ -9,18 +10,22 @@ import { type Cancelling, USDC, Wallet } from './wallet';
 const SYMBOL = 'RACE';
 const DECIMALS = 6;
 const START = 100;
-const HEAD_START_MS_MAX = 40;
+const REACH_MS = { first: 40, least: 10, most: 200, step: 15 };
 const UNITS = '1000000';
 
-interface Proof { signature: string; slot: number; err: unknown; delta: string; closed: boolean }
+/** A transaction that touched the order's account. `event`: what the journal says that it was; null: the journal knows nothing of it. */
+interface Touch { signature: string; slot: number; failed: boolean; event: string | null }
+interface Proof { touches: Touch[]; delta: string; closed: boolean; holds: boolean }
 interface Race {
   id: string; winner: 'cancel' | 'fill'; verdict: string; ahead: number; cancelled: string;
-  cancelMs: number; priceMs: number; timeline: TimelineEntry[]; proof: Proof | null; conserved: boolean;
+  cancelMs: number; priceMs: number; timeline: TimelineEntry[]; proof: Proof; conserved: boolean;
 }
 
 export const races = signal<readonly Race[]>([]);
 export const running = signal<string | null>(null);
 const problem = signal<string | null>(null);
+/** Of the head start: whoever lost is helped, so that both are seen to win. */
+let reach = REACH_MS.first;
 
 async function token(): Promise<string> {
   const of = (state: Sandbox | null): string | undefined => state?.tokens.find((each) => each.symbol === SYMBOL)?.mint;
@@ -37,17 +42,29 @@ async function timed<T>(doing: Promise<T>): Promise<Timed<T>> {
   try { const value = await doing; return { value, ms: performance.now() - began }; } catch (error) { return { error, ms: performance.now() - began }; }
 }
 
-async function proof(signature: string | undefined, wallet: string, mint: string, account: string | undefined): Promise<Proof | null> {
-  if (!signature) return null;
+/** All of it is asked of the chain: what ever touched the order's account, what its wallet got, and that nothing is left. */
+async function proof(order: Order, wallet: string, winner: 'cancel' | 'fill'): Promise<Proof> {
+  const timeline = order.timeline ?? [];
+  const account = order.inputAccount!;
+  const found = await rpc<{ signature: string; slot: number; err: unknown }[]>('getSignaturesForAddress', account, { limit: 50 });
+  const touches = found.reverse().map(({ signature, slot, err }) => ({ signature, slot, failed: err !== null, event: timeline.find((each) => each.txSignature === signature)?.event ?? null }));
+  const landed = touches.filter((each) => !each.failed).map((each) => each.event);
+  const last = winner === 'fill' ? 'fill_landed' : 'withdrawal_landed';
+  const gained = await gains(touches[touches.length - 1]?.signature, wallet, [order.inputMint!, order.outputMint!]);
+  const { value } = await rpc<{ value: unknown }>('getAccountInfo', account, { encoding: 'base64' });
+  const paid = winner === 'fill' ? gained[1]! > 0n && gained[0] === 0n : gained[0] === BigInt(order.amount!) && gained[1] === 0n;
+  const told = (units: bigint, of: string): string => (units ? `${units > 0n ? '+' : ''}${amount(units.toString(), DECIMALS)} ${of}` : '');
+  const delta = [told(gained[0]!, SYMBOL), told(gained[1]!, 'USDC')].filter(Boolean).join(', ');
+  return { touches, delta, closed: value === null, holds: value === null && paid && landed.length === 2 && landed[0] === 'deposit_landed' && landed[1] === last };
+}
+
+/** How many units more of each mint the wallet has by this transaction. */
+async function gains(signature: string | undefined, wallet: string, mints: string[]): Promise<bigint[]> {
   type Balance = { owner?: string; mint: string; uiTokenAmount: { amount: string } };
-  const landed = await rpc<{ slot: number; meta: { err: unknown; preTokenBalances: Balance[]; postTokenBalances: Balance[] } } | null>(
-    'getTransaction', signature, { encoding: 'json', maxSupportedTransactionVersion: 0 });
-  if (!landed) return null;
+  const landed = signature && await rpc<{ meta: { preTokenBalances: Balance[]; postTokenBalances: Balance[] } } | null>('getTransaction', signature, { encoding: 'json', maxSupportedTransactionVersion: 0 });
+  if (!landed) return mints.map(() => 0n);
   const held = (all: Balance[], of: string): bigint => all.filter((each) => each.owner === wallet && each.mint === of).reduce((sum, each) => sum + BigInt(each.uiTokenAmount.amount), 0n);
-  const changes = [mint, USDC].map((of) => ({ of, change: held(landed.meta.postTokenBalances, of) - held(landed.meta.preTokenBalances, of) })).filter(({ change }) => change > 0n);
-  const delta = changes.map(({ of, change }) => `+${amount(change.toString(), DECIMALS)} ${of === mint ? SYMBOL : 'USDC'}`).join(', ');
-  const there = account ? await rpc<{ value: unknown }>('getAccountInfo', account, { encoding: 'base64' }) : { value: null };
-  return { signature, slot: landed.slot, err: landed.meta.err, delta, closed: there.value === null };
+  return mints.map((of) => held(landed.meta.postTokenBalances, of) - held(landed.meta.preTokenBalances, of));
 }
 
 async function race(): Promise<void> {
@@ -64,7 +81,7 @@ async function race(): Promise<void> {
   });
   running.value = 'The price crosses, and the cancel is sent.';
   // A price has more to do than a cancel: with a head start of a few milliseconds, either may win.
-  const ahead = Math.floor(Math.random() * HEAD_START_MS_MAX);
+  const ahead = Math.floor(Math.random() * reach);
   const price = timed(ask('PUT', '/sandbox/prices', { [mint]: String(START + 1) }));
   if (ahead) await new Promise((resolve) => { setTimeout(resolve, ahead); });
   const [crossing, cancel]: [Timed<unknown>, Timed<Cancelling>] = await Promise.all([price, timed(wallet.cancel(id))]);
@@ -82,12 +99,12 @@ async function race(): Promise<void> {
       ? `The cancel won: the price had crossed at sequence ${triggered.seq}, but no fill was committed when the cancel came at ${cancelled!.seq}. Nothing fills after it.`
       : `The cancel won: it came at sequence ${cancelled!.seq}, before the crossing. No fill is sequenced after it.`;
   const audit = await ask<{ ok: boolean }>('GET', '/sandbox/audit');
-  const last = filled ?? at('withdrawal_landed');
   const found: Race = {
     id, winner, verdict, ahead, cancelMs: cancel.ms, priceMs: crossing.ms, timeline, conserved: audit.ok,
     cancelled: cancel.value ? '200' : cancel.error instanceof Refused ? `${cancel.error.status} ${cancel.error.message}` : String(cancel.error),
-    proof: await proof(last?.txSignature, wallet.address, mint, order.inputAccount),
+    proof: await proof(order, wallet.address, winner),
   };
+  reach = winner === 'cancel' ? Math.min(REACH_MS.most, reach + REACH_MS.step) : Math.max(REACH_MS.least, reach - REACH_MS.step);
   races.value = [found, ...races.value].slice(0, 50);
   await ask('PUT', '/sandbox/prices', { [mint]: String(START) });
 }
@@ -129,14 +146,21 @@ export function RacePanel() {
               </li>
             ))}
           </ol>
-          {last.proof && (
-            <dl>
-              <dt>on the chain</dt><dd><code>{short(last.proof.signature)}</code> in slot <span class="num">{last.proof.slot}</span>, {last.proof.err ? 'failed' : 'no error'}</dd>
-              <dt>the wallet got</dt><dd class="num">{last.proof.delta || 'nothing'}</dd>
-              <dt>order's account</dt><dd>{last.proof.closed ? 'empty, and closed' : 'still there'}</dd>
-              <dt>audit</dt><dd>{last.conserved ? 'deposited = filled + withdrawn + remaining' : 'DIFFERS'}</dd>
-            </dl>
-          )}
+          <h4>On the chain</h4>
+          <p class="soft">All transactions that ever touched the order’s account:</p>
+          <ol class="ledger chain">
+            {last.proof.touches.map((each) => (
+              <li key={each.signature} class={each.failed ? '' : /withdraw/.test(each.event ?? '') ? 'is-cancel' : /fill/.test(each.event ?? '') ? 'is-fill' : ''}>
+                <b class="num">slot {each.slot}</b> {each.event ? words(each.event) : 'NOT IN THE JOURNAL'}{each.failed && ', failed'} <button class="link num" title="Copy the signature" onClick={() => copy(each.signature, 'Signature')}>{short(each.signature)}</button>
+              </li>
+            ))}
+          </ol>
+          <dl>
+            <dt>the wallet got</dt><dd class="num">{last.proof.delta || 'nothing'}</dd>
+            <dt>order’s account</dt><dd>{last.proof.closed ? 'empty, and closed' : 'STILL THERE'}</dd>
+            <dt>audit</dt><dd>{last.conserved ? 'deposited = filled + withdrawn + remaining' : 'DIFFERS'}</dd>
+          </dl>
+          <p class={`proved ${last.proof.holds && last.conserved ? '' : 'not'}`}>{last.proof.holds && last.conserved ? (last.winner === 'fill' ? 'Proved: one deposit, one fill, and no withdrawal.' : 'Proved: one deposit, one withdrawal of all of it, and no fill.') : 'NOT PROVED: the chain says something else than the journal.'}</p>
           <button onClick={() => select(last.id)}>Show the order</button>
         </section>
       )}

@@ -1,35 +1,59 @@
 // What the console knows, kept true by the venue's event stream.
 import { batch, computed, signal } from '@preact/signals';
-import { ask, Refused } from './api';
-import type { Order, OrderEvent, RequestSummary, Sandbox, Token } from './types';
+import { ask, isVenue, Refused, shownAt, told, type Told } from './api';
+import { turnAway } from './gate';
+import { key } from './key';
+import type { Book, Order, OrderEvent, RequestSummary, Sandbox, Token } from './types';
 
 const ORDERS_MAX = 2_000;
+const BOOK_ORDERS = { resting: 300, newest: 100 };
 const REQUESTS_MAX = 1_000;
 const POINTS_MAX = 6_000;
 const ONE_BY_ONE_MAX = 12;
+const BOOKS_EVERY_MS = 1_000;
+const HAPPENED_MAX = 300;
+const RETRY_MS = 1_000;
+export const SOL = 'So11111111111111111111111111111111111111112';
 
 export interface Point { at: number; price: number }
-export interface Mark { id: string; at: number; mint: string; text: string; rises: boolean }
+export interface Mark { id: string; at: number; subject: string; text: string; rises: boolean }
 export type Connection = 'connecting' | 'live' | 'lost';
 
 export const connection = signal<Connection>('connecting');
 export const sandbox = signal<Sandbox | null>(null);
 export const orders = signal<ReadonlyMap<string, Order>>(new Map());
 export const requests = signal<readonly RequestSummary[]>([]);
+export const books = signal<readonly Book[]>([]);
+/** Accounts whose quotes come and go each second. */
+export const makers = signal<ReadonlySet<string>>(new Set());
 export const points = signal<readonly Point[]>([]);
 export const marks = signal<readonly Mark[]>([]);
-export const mint = signal('So11111111111111111111111111111111111111112');
+/** What the chart is of: a token by its mint, or a market of the books. */
+export const subject = signal(SOL);
 export const selected = signal<string | null>(null);
 export const detail = signal<Order | null>(null);
+/** Events of the log, the newest first. */
+export const happened = signal<readonly OrderEvent[]>([]);
 export const drawer = signal<string | null>(null);
 export const tick = signal(0);
 export const toasts = signal<readonly { id: number; text: string; bad: boolean }[]>([]);
 export const loaded = signal(false);
 
 export const tokens = computed(() => new Map((sandbox.value?.tokens ?? []).map((each) => [each.mint, each])));
-export const token = computed<Token | undefined>(() => tokens.value.get(mint.value));
-export const price = computed(() => Number(token.value?.price ?? 0));
+export const token = computed<Token | undefined>(() => tokens.value.get(subject.value));
+export const market = computed<Book | undefined>(() => books.value.find((each) => each.market === subject.value));
+export const subjectName = computed(() => token.value?.symbol ?? subject.value.toUpperCase());
+export const price = computed(() => (market.value ? priceOf(market.value) : Number(token.value?.price ?? 0)));
 export const sorted = computed(() => [...orders.value.values()].sort((a, b) => (b.createdAt ?? 0) - (a.createdAt ?? 0)));
+
+export const isMarket = (name: string): boolean => books.value.some((each) => each.market === name);
+
+/** The last trade, or the middle of the book before there was one. */
+function priceOf(book: Book): number {
+  if (book.last !== null) return Number(book.last);
+  const [ask_, bid] = [Number(book.asks[0]?.price ?? 0), Number(book.bids[0]?.price ?? 0)];
+  return ask_ && bid ? (ask_ + bid) / 2 : ask_ || bid;
+}
 
 const RESTING = new Set(['open', 'pending', 'active', 'wait', 'executing']);
 export const isResting = (order: Order): boolean => RESTING.has(order.state);
@@ -41,7 +65,7 @@ let syncedAt = performance.now();
 export function now(): number {
   const known = sandbox.value;
   if (!known) return Date.now();
-  return known.clock.mode === 'frozen' ? known.now : known.now + (performance.now() - syncedAt);
+  return known.clock?.mode === 'frozen' ? known.now : known.now + (performance.now() - syncedAt);
 }
 
 let toastNumber = 0;
@@ -71,37 +95,63 @@ export async function change(what: string, method: string, path: string, body: u
   return state !== undefined;
 }
 
-export function put(order: Order): void {
-  const { timeline, ...row } = order;
+async function loadState(): Promise<void> {
+  adopt(await ask<Sandbox>('GET', isVenue ? shownAt('/venue') : '/sandbox'));
+}
+
+// --- orders
+
+export function put(...found: Order[]): void {
   const next = new Map(orders.value);
-  next.set(String(order.id), row);
+  const chosen = found.find((each) => each.timeline && selected.value === String(each.id));
+  for (const { timeline: _, ...row } of found) next.set(String(row.id), row);
   batch(() => {
     orders.value = next;
-    if (timeline && selected.value === String(order.id)) detail.value = order;
+    if (chosen) detail.value = chosen;
   });
 }
 
 export async function select(id: string | null): Promise<void> {
   batch(() => { selected.value = id; if (detail.value && String(detail.value.id) !== id) detail.value = null; });
-  if (id !== null) await refreshOne(id);
+  if (id !== null) await refresh([id]);
 }
 
-async function refreshOne(id: string): Promise<void> {
+async function orderOf(id: string): Promise<Order | null> {
   try {
-    put(await ask<Order>('GET', `/sandbox/orders/${id}`));
+    return await ask<Order>('GET', shownAt(`/orders/${id}`));
   } catch (problem) {
-    if (problem instanceof Refused && problem.status === 404) {
-      const next = new Map(orders.value);
-      next.delete(id);
-      orders.value = next;
-    }
+    if (problem instanceof Refused && problem.status === 404) return null;
+    throw problem;
   }
 }
 
+async function refresh(ids: string[]): Promise<void> {
+  const found = (await Promise.all(ids.map(orderOf))).filter((each): each is Order => each !== null);
+  put(...found);
+  for (const order of found) if (isOnChain(order)) markLanded(order);
+}
+
+const listed = async (query: string): Promise<Order[]> => (await ask<{ orders: Order[] }>('GET', shownAt(`/orders?${query}`))).orders;
+
 async function refreshAll(): Promise<void> {
-  const found = await ask<{ orders: Order[] }>('GET', `/sandbox/orders?limit=${ORDERS_MAX}`);
-  orders.value = new Map(found.orders.map((each) => [String(each.id), each]));
-  if (selected.value) await refreshOne(selected.value);
+  const families = ['trigger', 'dca', 'limit', 'recurring'];
+  const [ofBooks, ...others] = await Promise.all([booksOrders(), ...families.map((each) => listed(`family=${each}&limit=${ORDERS_MAX}`))]);
+  const found = new Map([...others.flat(), ...ofBooks].map((each) => [String(each.id), each]));
+  // Orders on the chain are listed while they are open: one that has ended stays as it was seen last.
+  const gone = [...orders.value.values()].filter((each) => isOnChain(each) && !found.has(String(each.id)));
+  for (const each of gone) if (!isResting(each)) found.set(String(each.id), each);
+  orders.value = found;
+  const ended = gone.filter(isResting).map((each) => String(each.id)).slice(0, ONE_BY_ONE_MAX);
+  if (selected.value && !ended.includes(selected.value)) ended.push(selected.value);
+  if (ended.length) await refresh(ended);
+}
+
+const isOnChain = (order: Order): boolean => order.family === 'limit' || order.family === 'recurring';
+
+/** Those that rest, and the newest of the others: a market maker leaves thousands behind. */
+async function booksOrders(): Promise<Order[]> {
+  const [resting, newest] = await Promise.all([listed(`family=book&state=wait&limit=${BOOK_ORDERS.resting}`), listed(`family=book&limit=${BOOK_ORDERS.newest}`)]);
+  return [...newest, ...resting];
 }
 
 const dirty = new Set<string>();
@@ -118,92 +168,194 @@ function refreshSoon(id: string | null): void {
     dirty.clear();
     all = false;
     try {
-      if (whole) await refreshAll(); else await Promise.all(ids.map(refreshOne));
+      if (whole) await refreshAll(); else await refresh(ids);
     } catch { /* The stream tells when the venue is gone. */ }
     flushing = false;
-    if (dirty.size || all) refreshSoon([...dirty][0] ?? null);
+    if (dirty.size || all) refreshSoon(all ? null : [...dirty][0]!);
   }, 120);
 }
 
+// --- books
+
+let bookDue = false;
+function refreshBooksSoon(): void {
+  if (bookDue) return;
+  bookDue = true;
+  setTimeout(async () => {
+    bookDue = false;
+    try { await Promise.all([loadBooks(), refreshBookOrders()]); } catch { /* As above. */ }
+  }, BOOKS_EVERY_MS);
+}
+
+async function refreshBookOrders(): Promise<void> {
+  const found = await booksOrders();
+  const next = new Map([...orders.value].filter(([, each]) => each.family !== 'book'));
+  for (const each of found) next.set(String(each.id), each);
+  orders.value = next;
+  const chosen = detail.value;
+  if (chosen?.family === 'book') await refresh([String(chosen.id)]);
+}
+
+export async function loadBooks(): Promise<void> {
+  const [{ books: found }, quoting] = await Promise.all([
+    ask<{ books: Book[] }>('GET', shownAt('/books')),
+    isVenue ? { marketMakers: [] } : ask<{ marketMakers: { accounts: string[] }[] }>('GET', '/sandbox/tanx/market-maker'),
+  ]);
+  batch(() => {
+    books.value = found;
+    makers.value = new Set(quoting.marketMakers.flatMap((each) => each.accounts));
+    if (market.value) takeTrades(market.value);
+  });
+}
+
+/** Trades are the prices of a market. */
+function takeTrades(book: Book): void {
+  const newest = points.value[points.value.length - 1]?.at ?? 0;
+  const added = [...book.trades].reverse().filter((each) => each.at > newest).map(({ at, price: traded }) => ({ at, price: Number(traded) }));
+  if (added.length) points.value = [...points.value, ...added].slice(-POINTS_MAX);
+  else if (points.value.length === 0 && priceOf(book)) points.value = [{ at: now(), price: priceOf(book) }];
+}
+
 export async function loadPrices(): Promise<void> {
-  const asked = mint.value;
-  const { prices } = await ask<{ prices: { at: number; price: string }[] }>('GET', `/sandbox/prices?mint=${asked}&limit=5000`);
-  if (asked === mint.value) points.value = prices.map(({ at, price: set }) => ({ at, price: Number(set) }));
+  const asked = subject.value;
+  if (market.value) { points.value = []; takeTrades(market.value); return; }
+  const path = isVenue ? shownAt(`/prices/${asked}?limit=5000`) : `/sandbox/prices?mint=${asked}&limit=5000`;
+  const { prices } = await ask<{ prices: { at: number; price: string }[] }>('GET', path);
+  if (asked === subject.value) points.value = prices.map(({ at, price: set }) => ({ at, price: Number(set) }));
 }
 
-const FILLED = new Set(['fill_landed']);
+// --- fills
+
 function mark(event: OrderEvent): void {
-  if (!event.orderId || !FILLED.has(event.event)) return;
-  const order = orders.value.get(event.orderId);
-  const watched = order?.triggerMint ?? order?.outputMint;
-  if (!order || !watched) return;
-  const sells = order.inputMint === watched;
-  const id = `${event.family}:${event.seq}:${event.n}`;
-  if (marks.value.some((each) => each.id === id)) return;
-  const text = event.told.amount && event.told.mint ? `${short(event.told.amount, event.told.mint)}` : 'filled';
-  marks.value = [...marks.value.slice(-499), { id, at: event.told.at, mint: watched, text, rises: !sells }];
+  const order = event.event === 'fill_landed' && event.orderId ? orders.value.get(event.orderId) : undefined;
+  if (!order) return;
+  const text = event.told.amount && event.told.mint ? units(event.told.amount, event.told.mint) : 'filled';
+  addMark(order, `${event.family}:${event.seq}:${event.n}`, event.told.at, text);
 }
 
-function short(amount: string, of: string): string {
+/** Of an order on the chain: its timeline has all its fills, each with its transaction. */
+function markLanded(order: Order): void {
+  for (const entry of order.timeline ?? []) {
+    const sold = /^it gave (\d+) units/.exec(entry.reason ?? '')?.[1];
+    if ((entry.event === 'order_filled' || entry.event === 'cycle_filled') && sold && order.inputMint) addMark(order, `${order.id}:${entry.txSignature}`, entry.at, units(sold, order.inputMint));
+  }
+}
+
+function addMark(order: Order, id: string, at: number, text: string): void {
+  const watched = order.triggerMint ?? (order.inputMint === SOL ? SOL : order.outputMint);
+  if (!watched || marks.value.some((each) => each.id === id)) return;
+  marks.value = [...marks.value.slice(-499), { id, at, subject: watched, text, rises: order.inputMint !== watched }];
+}
+
+function units(amount: string, of: string): string {
   const value = Number(amount) / 10 ** decimals(of);
   return `${value.toLocaleString('en-US', { maximumFractionDigits: 3 })} ${symbol(of)}`;
 }
 
-let source: EventSource | null = null;
+/** A market maker's quotes would leave room for nothing else. */
+const isTold = (event: OrderEvent): boolean => event.orderId !== null && !(event.family === 'book' && makers.value.has(event.wallet ?? ''));
+
+function note(...events: OrderEvent[]): void {
+  const told = events.filter(isTold).reverse();
+  if (told.length) happened.value = [...told, ...happened.value].slice(0, HAPPENED_MAX);
+}
+
+// --- the stream
+
 let cursor = 'recent';
 let early: OrderEvent[] = [];
+let ending = new AbortController();
 
 async function load(): Promise<void> {
-  adopt(await ask<Sandbox>('GET', '/sandbox'));
-  const [listed] = await Promise.all([
-    ask<{ requests: RequestSummary[] }>('GET', '/sandbox/requests?limit=200'), refreshAll(), loadPrices(),
+  await loadState();
+  const [asked] = await Promise.all([
+    isVenue ? { requests: [] } : ask<{ requests: RequestSummary[] }>('GET', '/sandbox/requests?limit=200'),
+    refreshAll(), loadBooks().then(loadPrices),
   ]);
-  requests.value = listed.requests;
+  requests.value = asked.requests;
   loaded.value = true;
+  note(...early.sort((a, b) => a.told.at - b.told.at));
   for (const event of early) mark(event);
   early = [];
 }
 
-function listen(): void {
-  source?.close();
-  const stream = new EventSource(`/sandbox/events?include=orders,requests,prices,sandbox&from=${cursor}`);
-  source = stream;
-  stream.addEventListener('hello', () => {
-    connection.value = 'live';
-    load().catch(() => undefined);
-  });
-  stream.addEventListener('order', (message) => {
-    cursor = encodeURIComponent(message.lastEventId);
-    const event = JSON.parse(message.data) as OrderEvent;
-    if (loaded.value) { refreshSoon(event.orderId); } else early.push(event);
-    if (loaded.value) setTimeout(() => mark(event), 400);
-  });
-  stream.addEventListener('request', (message) => {
-    requests.value = [JSON.parse(message.data) as RequestSummary, ...requests.value].slice(0, REQUESTS_MAX);
-  });
-  stream.addEventListener('price', (message) => {
-    const told = JSON.parse(message.data) as { mint: string; at: number; price: string };
-    const known = sandbox.value;
-    batch(() => {
-      if (told.mint === mint.value) points.value = [...points.value.slice(-POINTS_MAX), { at: told.at, price: Number(told.price) }];
-      if (known) sandbox.value = { ...known, tokens: known.tokens.map((each) => (each.mint === told.mint ? { ...each, price: told.price } : each)) };
-    });
-  });
-  stream.addEventListener('sandbox', () => { ask<Sandbox>('GET', '/sandbox').then(adopt, () => undefined); });
-  stream.addEventListener('reset', () => {
-    batch(() => { orders.value = new Map(); requests.value = []; marks.value = []; points.value = []; detail.value = null; selected.value = null; });
-    load().catch(() => undefined);
-  });
-  stream.onerror = () => {
-    connection.value = 'lost';
-    stream.close();
-    setTimeout(listen, 1000);
-  };
+/** Again until it works: a venue that has just started may still be loading its orders. */
+async function loadSurely(): Promise<void> {
+  const mine = ending;
+  while (!mine.signal.aborted && connection.value === 'live') {
+    try {
+      await load();
+      return;
+    } catch {
+      await new Promise((resolve) => { setTimeout(resolve, RETRY_MS); });
+    }
+  }
 }
 
+function forget(): void {
+  batch(() => {
+    orders.value = new Map(); requests.value = []; happened.value = []; marks.value = []; points.value = []; books.value = [];
+    detail.value = null; selected.value = null; loaded.value = false;
+  });
+}
+
+const HEARD: Record<string, (message: Told) => void> = {
+  hello() {
+    connection.value = 'live';
+    loadSurely();
+  },
+  order(message) {
+    cursor = encodeURIComponent(message.id);
+    const event = JSON.parse(message.data) as OrderEvent;
+    if (!loaded.value) { early.push(event); return; }
+    note(event);
+    if (event.family === 'book') { refreshBooksSoon(); return; }
+    refreshSoon(event.orderId);
+    setTimeout(() => mark(event), 400);
+  },
+  request(message) {
+    requests.value = [JSON.parse(message.data) as RequestSummary, ...requests.value].slice(0, REQUESTS_MAX);
+  },
+  price(message) {
+    const set = JSON.parse(message.data) as { mint: string; at: number; price: string };
+    const known = sandbox.value;
+    batch(() => {
+      if (set.mint === subject.value) points.value = [...points.value.slice(-POINTS_MAX), { at: set.at, price: Number(set.price) }];
+      if (known) sandbox.value = { ...known, tokens: known.tokens.map((each) => (each.mint === set.mint ? { ...each, price: set.price } : each)) };
+    });
+  },
+  sandbox() { loadState().catch(() => undefined); },
+  reset() {
+    forget();
+    loadSurely();
+  },
+};
+
+async function listen(): Promise<void> {
+  const mine = ending = new AbortController();
+  while (!mine.signal.aborted) {
+    try {
+      const include = isVenue ? 'orders,prices' : 'orders,requests,prices,sandbox';
+      for await (const message of told(shownAt(`/events?include=${include}&from=${cursor}`), mine.signal)) HEARD[message.event]?.(message);
+    } catch (problem) {
+      if (isVenue && problem instanceof Refused && (problem.status === 401 || problem.status === 403)) { turnAway(problem); return; }
+      if (problem instanceof Refused && problem.status === 400) cursor = 'recent'; // It has no meaning here any more.
+    }
+    if (mine.signal.aborted) return;
+    connection.value = 'lost';
+    await new Promise((resolve) => { setTimeout(resolve, RETRY_MS); });
+  }
+}
+
+const quietly = (asking: () => Promise<void>) => () => { if (connection.value === 'live' && loaded.value) asking().catch(() => undefined); };
+
 export function begin(): void {
-  listen();
+  key.subscribe((given) => {
+    ending.abort();
+    if (isVenue && !given) { forget(); sandbox.value = null; connection.value = 'connecting'; cursor = 'recent'; return; }
+    listen();
+  });
   setInterval(() => { tick.value += 1; }, 1000);
-  setInterval(() => { if (connection.value === 'live') ask<Sandbox>('GET', '/sandbox').then(adopt, () => undefined); }, 15_000);
-  mint.subscribe(() => { if (loaded.peek()) { points.value = []; loadPrices().catch(() => undefined); } });
+  setInterval(quietly(loadState), 15_000);
+  subject.subscribe(() => { if (loaded.peek()) { points.value = []; loadPrices().catch(() => undefined); } });
 }

@@ -1,16 +1,22 @@
-// What the sandbox answers. Amounts are strings of base units, prices strings of US dollars, times Unix milliseconds.
+// What the venue answers. Amounts are strings of base units, prices strings of US dollars, times Unix milliseconds.
 
 export interface Token { symbol: string; mint: string; decimals: number; price: string | null }
 
 export interface Faults {
   dropTransactions: number; failSwaps: number; landDelayMs: number; loseAnswers: number; rpcDown: boolean;
-  expireBlockhashes: boolean; crash: string | null; rateLimit: number; expireTokens: boolean; failMatches: number;
+  expireBlockhashes: boolean; crash: string | null; rateLimit: number; expireTokens: boolean; failMatches: number; strict: false | string[];
 }
 
 export interface Sandbox {
-  now: number; clock: { mode: 'running' | 'frozen' }; seed: number | null; tokens: Token[];
-  chain: { slot: number; blockHeight: number }; faults: Faults;
+  now: number; clock?: { mode: 'running' | 'frozen' }; seed?: number | null; tokens: Token[];
+  chain: { slot: number; blockHeight?: number }; faults?: Faults; missing?: string[];
 }
+
+export interface Playback {
+  mint: string; symbol: string; speed: string; moves: number; rows?: number; walk?: { seed: number; bps: number; everyMs: number };
+}
+
+export interface MarketMaker { market: string; price: string; volume: string; rounds: number; accounts: string[] }
 
 export interface Leg {
   role: 'trigger' | 'take_profit' | 'stop_loss'; triggerCondition: 'above' | 'below'; triggerPriceUsd: string;
@@ -22,7 +28,7 @@ export interface TimelineEntry { at: number; event: string; cause: string; seq?:
 export interface Waiting {
   for: string; priceUsd?: string | null; mint?: string; legs?: Leg[]; until?: number | null; reason?: string | null;
   lacks?: string | null; round?: number; rounds?: number; side?: string; price?: string | null; last?: string | null;
-  minPriceUsd?: string | null; maxPriceUsd?: string | null; inBand?: boolean | null;
+  minPriceUsd?: string | null; maxPriceUsd?: string | null; inBand?: boolean | null; asks?: string;
 }
 
 export interface Order {
@@ -33,7 +39,8 @@ export interface Order {
   createdAt?: number; updatedAt?: number; rounds?: number; roundsFilled?: number; intervalSeconds?: number;
   market?: string; side?: string; kind?: string; price?: string | null; stopPrice?: string | null; volume?: string;
   executed?: string; makingAmount?: string; takingAmount?: string; remainingMakingAmount?: string; inputAccount?: string;
-  amountPerCycle?: string; cycleSeconds?: number; minPriceUsd?: string | null; maxPriceUsd?: string | null;
+  remainingTakingAmount?: string; amountPerCycle?: string; cycleSeconds?: number; nextCycleAt?: number; nextFillAt?: number;
+  minOutAmount?: string | null; maxOutAmount?: string | null; minPriceUsd?: string | null; maxPriceUsd?: string | null;
 }
 
 export interface RequestSummary {

@@ -1,41 +1,52 @@
 // Why an order has not filled yet, by the prices and the clock of now.
-import { dollars, span } from './format';
-import { now, symbol, tokens } from './store';
-import type { Leg, Order } from './types';
-
-export const ROLE: Record<Leg['role'], string> = { trigger: 'entry', take_profit: 'take profit', stop_loss: 'stop loss' };
-
-export function sign(leg: Leg): string {
-  return leg.triggerCondition === 'above' ? '≥' : '≤';
-}
-
-/** How far the price must go, in percent of itself; less than nothing once it is beyond. */
-export function away(leg: Leg, price: number): number {
-  const gap = Number(leg.triggerPriceUsd) - price;
-  return ((leg.triggerCondition === 'above' ? gap : -gap) / price) * 100;
-}
+import { amount, dollars, span } from './format';
+import { awayOf, signOf } from './lines';
+import { decimals, now, symbol, tokens } from './store';
+import type { Leg, Order, Waiting } from './types';
 
 const percent = (share: number): string => Math.max(0, share).toFixed(2).replace(/\.?0+$/, '');
+const dollarsOf = (mint: string | undefined): number => Number(tokens.value.get(mint ?? '')?.price ?? NaN);
 
 export function why(order: Order): string | null {
   const waiting = order.waiting;
   if (!waiting) return null;
-  if (waiting.for === 'price' && waiting.legs && waiting.mint) {
-    const price = Number(tokens.value.get(waiting.mint)?.price ?? NaN);
-    const armed = (order.armedLegs ?? []).map((number) => order.legs?.[number]).filter((leg): leg is Leg => leg !== undefined);
-    const legs = armed.length ? armed : waiting.legs;
-    const at = legs.map((leg) => `${sign(leg)} ${dollars(leg.triggerPriceUsd)}`).join(' or ');
-    if (Number.isNaN(price)) return `triggers at ${at}; the price of ${symbol(waiting.mint)} is not known`;
-    const nearest = Math.min(...legs.map((leg) => away(leg, price)));
-    return `triggers at ${at}; ${symbol(waiting.mint)} is ${dollars(price)}, ${percent(nearest)} % away`;
-  }
-  if (waiting.for === 'pause' && waiting.until) {
-    return `${waiting.reason ?? 'its last fill failed'}; next try in ${span(waiting.until - now())}`;
-  }
-  if (waiting.for === 'round' && waiting.until) {
-    const due = `round ${waiting.round} of ${waiting.rounds} is due in ${span(waiting.until - now())}`;
-    const bounds = [waiting.minPriceUsd && `≥ ${dollars(waiting.minPriceUsd)}`, waiting.maxPriceUsd && `≤ ${dollars(waiting.maxPriceUsd)}`].filter(Boolean);
-    return bounds.length ? `${due}, at ${bounds.join(' and ')}` : due;
-  }
+  if (waiting.for === 'price' && waiting.legs && waiting.mint) return priceWords(order, waiting);
+  if (waiting.for === 'pause' && waiting.until) return `${waiting.reason ?? 'its last fill failed'}; next try in ${span(waiting.until - now())}`;
+  if (waiting.for === 'round' && waiting.until) return roundWords(waiting);
+  if (waiting.for === 'keeper' && waiting.asks) return rateWords(order, waiting.asks, order.waitsFor);
+  if (waiting.for === 'keeper' && waiting.until && waiting.until > now()) return `its next cycle is due in ${span(waiting.until - now())}${afterwards(order.waitsFor)}`;
   return order.waitsFor;
+}
+
+function priceWords(order: Order, waiting: Waiting): string {
+  const armed = (order.armedLegs ?? []).map((number) => order.legs?.[number]).filter((leg): leg is Leg => leg !== undefined);
+  const legs = armed.length ? armed : waiting.legs!;
+  const price = dollarsOf(waiting.mint);
+  const at = legs.map((leg) => `${signOf(leg)} ${dollars(leg.triggerPriceUsd)}`).join(' or ');
+  if (Number.isNaN(price)) return `triggers at ${at}; the price of ${symbol(waiting.mint)} is not known`;
+  const nearest = Math.min(...legs.map((leg) => awayOf(signOf(leg), Number(leg.triggerPriceUsd), price)));
+  return `triggers at ${at}; ${symbol(waiting.mint)} is ${dollars(price)}, ${percent(nearest)} % away`;
+}
+
+function roundWords(waiting: Waiting): string {
+  const due = `round ${waiting.round} of ${waiting.rounds} is due in ${span(waiting.until! - now())}`;
+  const bounds = [waiting.minPriceUsd && `≥ ${dollars(waiting.minPriceUsd)}`, waiting.maxPriceUsd && `≤ ${dollars(waiting.maxPriceUsd)}`].filter(Boolean);
+  return bounds.length ? `${due}, at ${bounds.join(' and ')}` : due;
+}
+
+/** What an order on the chain asks for, and what it would get. */
+function rateWords(order: Order, asks: string, otherwise: string | null): string | null {
+  const given = Number(order.remainingMakingAmount) / 10 ** decimals(order.inputMint);
+  const worth = (given * dollarsOf(order.inputMint)) / dollarsOf(order.outputMint);
+  const wanted = Number(asks) / 10 ** decimals(order.outputMint);
+  if (!Number.isFinite(worth)) return otherwise;
+  const shown = worth.toLocaleString('en-US', { maximumFractionDigits: worth < 1 ? 6 : 2 });
+  const asked = `asks for ${amount(asks, decimals(order.outputMint))} ${symbol(order.outputMint)}`;
+  return worth >= wanted ? `${asked}, and is worth ${shown}: the fee is still to be earned${afterwards(otherwise)}` : `${asked}, and is worth ${shown} now, ${percent((1 - worth / wanted) * 100)} % less${afterwards(otherwise)}`;
+}
+
+/** What the venue says beside the numbers: whether there is a keeper. */
+function afterwards(words: string | null): string {
+  const at = words?.lastIndexOf('; ') ?? -1;
+  return at < 0 ? '' : words!.slice(at);
 }

@@ -105,8 +105,9 @@ class MemoryLedgerStore:
         landed = (one for one in self._transactions.values() if one.slot == slot and one.position > after)
         return list(islice(landed, limit))
 
-    async def count_landed(self) -> int:
-        return len(self._transactions)
+    async def count_landed(self, *, after: int) -> tuple[int, int]:
+        positions = [landed.position for landed in self._transactions.values() if landed.position > after]
+        return len(positions), max(positions, default=after)
 
     async def count_landed_per(self, slots: int, *, since: int) -> Mapping[int, int]:
         return Counter(landed.slot // slots for landed in self._transactions.values() if landed.slot >= since)

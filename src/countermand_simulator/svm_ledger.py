@@ -152,8 +152,8 @@ class Hand:
     async def landed_in(self, slot: int, *, after: int, limit: int) -> Sequence[StoredTransaction]:
         return await self._ledger.landed_in(slot, after=after, limit=limit)
 
-    async def count_landed(self) -> int:
-        return await self._ledger.count_landed()
+    async def count_landed(self, *, after: int) -> tuple[int, int]:
+        return await self._ledger.count_landed(after=after)
 
     async def count_landed_per(self, slots: int, *, since: int) -> Mapping[int, int]:
         return await self._ledger.count_landed_per(slots, since=since)

@@ -15,14 +15,17 @@ const whyNot = async (promise) => {
   try { await promise } catch (error) { return error }
   assert.fail('it should have failed');
 };
-const lands = async (instructions) => {
+const signed = async (instructions) => {
   const { value: blockhash } = await rpc.getLatestBlockhash().send();
-  const transaction = await kit.signTransactionMessageWithSigners(kit.pipe(
+  return kit.signTransactionMessageWithSigners(kit.pipe(
     kit.createTransactionMessage({ version: 0 }),
     (message) => kit.setTransactionMessageFeePayerSigner(alice, message),
     (message) => kit.setTransactionMessageLifetimeUsingBlockhash(blockhash, message),
     (message) => kit.appendTransactionMessageInstructions(instructions, message),
   ));
+};
+const lands = async (instructions) => {
+  const transaction = await signed(instructions);
   await sendAndConfirm(transaction, { commitment: 'confirmed' });
   return kit.getSignatureFromTransaction(transaction);
 };
@@ -40,6 +43,13 @@ await lands([
   token.getMintToInstruction({ mint: USDC, token: from, mintAuthority: authority, amount: 5_000_000n }),
   token.getApproveInstruction({ source: from, delegate: bob.address, owner: alice, amount: 7n }),
 ]);
+const burn = token.getBurnCheckedInstruction({ account: from, mint: USDC, authority: alice, amount: 2n, decimals: 6 });
+const config = { encoding: 'base64', innerInstructions: true, accounts: { encoding: 'base64+zstd', addresses: [from] } };
+const simulated = (await rpc.simulateTransaction(kit.getBase64EncodedWireTransaction(await signed([burn])), config).send()).value;
+assert.deepEqual([simulated.err, simulated.fee, simulated.innerInstructions], [null, 5_000n, []]);
+assert.equal(simulated.accounts[0].data[1], 'base64+zstd');
+assert.equal(simulated.preBalances[0] - simulated.postBalances[0], 5_000n);
+assert.deepEqual([simulated.preTokenBalances, simulated.postTokenBalances].map(([balance]) => balance.uiTokenAmount.amount), ['5000000', '4999998']);
 const signature = await lands([{ programAddress: MEMO, data: new TextEncoder().encode('hello world') }]);
 const [newest] = await rpc.getSignaturesForAddress(alice.address, { limit: 1 }).send();
 assert.deepEqual([newest.signature, newest.memo], [signature, '[11] hello world']);

@@ -52,6 +52,10 @@ assert.equal((await connection.getParsedAccountInfo(SYSVAR_RENT_PUBKEY)).value.d
 const several = (await connection.getMultipleParsedAccounts([SYSVAR_CLOCK_PUBKEY, USDC, alice.publicKey])).value;
 assert.deepEqual([several[0].data.parsed.type, several[1].data.parsed.type, several[2].data.length], ['clock', 'mint', 0]);
 
+// Steps of slots. (Where this is refused, web3.js asks again without a pause.)
+const update = await new Promise((resolve) => connection.onSlotUpdate(resolve));
+assert.ok(update.slot >= newest.slot);
+
 // The node and its cluster.
 const [node] = await connection.getClusterNodes();
 assert.equal(await connection.getSlotLeader(), node.pubkey);

@@ -12,6 +12,9 @@ from tests.clients.browser import running_browser
 from tests.clients.node import CLIENTS
 from tests.end_to_end.conftest import with_funds
 from tests.end_to_end.dca_trader import DcaTrader, dca
+from tests.end_to_end.limit_trader import LimitTrader
+from tests.end_to_end.test_recurring_v1 import Saver
+from tests.end_to_end.test_venue_root import made_key, sets_prices
 from tests.end_to_end.trader import Trader, oco, otoco, single, trailing
 from tests.end_to_end.venue import SOL, USDC, Venue, running_venue
 
@@ -26,9 +29,14 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="countermand-pictures-") as directory:
         where = Path(directory)
-        with running_venue(where / "venue") as venue, running_browser(where, CLIENTS / "console.mjs") as browser:
-            order = scene(venue)
-            browser.calls(f"{venue.url}/", "pictures", str(IMAGES), order)
+        with running_browser(where, CLIENTS / "console.mjs") as browser:
+            with running_venue(where / "venue", "--keeper") as venue:
+                order = scene(venue)
+                browser.calls(f"{venue.url}/", "pictures", str(IMAGES), order)
+            with running_venue(where / "venue", "--no-sandbox") as venue:
+                key = made_key(where / "venue", "admin")
+                sets_prices(venue, key, SOL="151.25", USDC="1", USDT="1", JUP="0.5").ok()
+                browser.calls(f"{venue.url}/", "pictureOfAVenue", str(IMAGES), key)
 
 
 def scene(venue: Venue) -> str:
@@ -40,6 +48,9 @@ def scene(venue: Venue) -> str:
     alice.places(trailing(sell=2 * SOL, bps=300))
     bob.places(single(sell=1 * SOL, above=158))
     failed = bob.places(single(sell=1 * SOL, above=152.6))
+    LimitTrader(venue, bob).places(1 * SOL, USDC, take=156_500_000)
+    LimitTrader(venue, bob).places(147 * USDC, SOL, take=1_000_000_000)
+    Saver(venue, alice.key).opens(200 * USDC, SOL)
     bob.places(single(sell=150 * USDC, buy=SOL, below=149.2))
     withdrawn = bob.places(single(sell=1 * SOL, above=170))
     bob.confirms(withdrawn, bob.cancels(withdrawn)).ok()

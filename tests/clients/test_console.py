@@ -1,5 +1,6 @@
 """The console at `/`, in a real browser, beside a venue of its own: each control, by pointer and by keyboard alone."""
 
+import json
 import os
 import platform
 import re
@@ -10,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from solders.keypair import Keypair
@@ -17,8 +19,14 @@ from solders.keypair import Keypair
 from tests.clients.browser import Browser, CannotRun, running_browser
 from tests.clients.node import CLIENTS
 from tests.end_to_end.conftest import with_funds
-from tests.end_to_end.trader import Trader, oco, single
-from tests.end_to_end.venue import LAUNCH, SOL, Venue, running_venue
+from tests.end_to_end.dca_trader import DcaTrader, dca
+from tests.end_to_end.limit_trader import LimitTrader
+from tests.end_to_end.member import Member
+from tests.end_to_end.test_recurring_v1 import Saver
+from tests.end_to_end.test_venue_root import ROOT, launch, made_key, sets_prices
+from tests.end_to_end.trader import Trader, oco, otoco, single, trailing
+from tests.end_to_end.venue import LAUNCH, SOL, USDC, Venue, running_venue
+from tests.testkit.test_plugin import pytest_in
 
 SELL = single(sell=1 * SOL, above=160)
 
@@ -121,6 +129,81 @@ def test_each_control(browser: Browser, empty: Venue) -> None:
     empty.deepens_pools()
 
 
+def test_prices_play(browser: Browser, empty: Venue) -> None:
+    played = does(browser, empty, "plays", SOL.mint)
+    assert played["points"][-3:] == ["150", "151", "152.5"]
+    assert [walk["walk"] for walk in played["walks"]] == [{"seed": 7, "bps": 10, "everyMs": 20}]
+
+
+def test_orders_of_the_chain_and_of_books_are_on_the_chart(browser: Browser, empty: Venue, owner: Trader) -> None:
+    looked = does(browser, empty, "onlyLooks", placed_elsewhere(empty, owner))
+    assert looked["at"] == "160.00"
+    assert "asks for 160 USDC, and is worth 150 now, 6.25 % less; no keeper runs here" in looked["why"]
+    assert looked["offered"] == ["Copy as pytest", "Copy as curl"]
+    assert looked["name"] == "bid 0.01 24,000.00"
+
+
+def test_what_is_copied_as_a_test_passes(browser: Browser, empty: Venue, owner: Trader, tmp_path: Path) -> None:
+    """Of each kind of order; those that were cancelled, too."""
+    orders = [
+        owner.places(order)
+        for order in (
+            SELL,
+            single(sell=200 * USDC, buy=SOL, below=140),
+            oco(sell=1 * SOL, take_profit=165, stop_loss=140),
+            otoco(sell=200 * USDC, buy=SOL, below=145, take_profit=161, stop_loss=138.5),
+            trailing(sell=1 * SOL, bps=300),
+        )
+    ]
+    orders.append(cancelled := owner.places(single(sell=0.5 * SOL, above=170)))
+    owner.confirms(cancelled, owner.cancels(cancelled)).ok()
+    orders.append(DcaTrader(owner).places(dca(sell=300 * USDC, rounds=6, every_s=60)))
+    texts = does(browser, empty, "copies", [*orders, *placed_elsewhere(empty, owner).values()])
+    assert 'w.trigger.place("SOL", 1, "USDC", above="160")' in texts[0]
+    done = pytest_in(tmp_path, "\n\n".join(texts))
+    assert done.returncode == 0, done.stdout
+    assert f"{len(texts)} passed" in done.stdout
+
+
+def placed_elsewhere(venue: Venue, owner: Trader) -> dict[str, object]:
+    """An order of each family that is not in a vault."""
+    saver = Saver(venue, owner.key)
+    member = Member(venue).joins().has(usdc="1000")
+    venue.gives(owner.wallet, 500 * USDC)
+    return {
+        "limit": LimitTrader(venue, owner).places(1 * SOL, USDC, take=160_000_000),
+        "recurring": saver.opens(200 * USDC, SOL)[0],
+        "book": member.places("buy", "0.01", "24000"),
+    }
+
+
+def test_a_venue_shows_itself_to_its_operator(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = Keypair()
+    funds = tmp_path / "funds.json"
+    funds.write_text(json.dumps({"SOL": {str(alice.pubkey()): 10 * 10**9}, "USDC": {}}))
+    monkeypatch.chdir(ROOT)
+    with running_venue(tmp_path, launch=launch(funds)) as venue:
+        key = made_key(tmp_path, "admin")
+        sets_prices(venue, key, SOL="150", USDC="1").ok()
+        trader = Trader(venue, alice).joins()
+        order = trader.places(SELL)
+        done = browser.calls(f"{venue.url}/", "venue", key, order, SOL.mint)
+        assert trader.state_of(order) == "open"
+        seen = done.value
+    assert seen["found"] == []
+    assert seen["refused"].startswith("This API key is unknown or was revoked.")
+    assert seen["why"].endswith("triggers at ≥ 160.00; SOL is 150.00, 6.67 % away")
+    offered = {"Cancel", "Cancel order", "Amend", "Copy as pytest", "Race a cancel", "Faults", "Clock", "Liquidity"}
+    assert not offered & set(seen["buttons"])
+    assert seen["fields"] == ["Find an order"]
+    assert seen["kept"] == [1, 0]
+    asked = {(each["method"], urlsplit(each["url"]).path) for each in done.sent}
+    assert {method for method, _ in asked} == {"GET"}
+    assert not [path for _, path in asked if path.startswith("/sandbox")]
+
+
 def test_the_apis_are_tried_out_from_their_page(browser: Browser, empty: Venue) -> None:
     """The examples as they are, one after the other: what one answers, the next takes."""
     v2 = "/trigger/v2"
@@ -152,7 +235,10 @@ def test_a_race_is_judged_as_the_journal_has_it(browser: Browser, empty: Venue) 
             assert "The cancel won" in race["verdict"]
             assert str(events["cancel_requested"]) in race["verdict"]
             assert race["order"]["state"] == "cancelled"
-        assert re.search(r"in slot \d+, no error", race["verdict"])
+        won = "fill" if "fill_landed" in events else "withdrawal"
+        landed = r"slot \d+ deposit landed \S+\s+slot \d+ " + won + r" landed"
+        assert re.search(landed, race["verdict"])
+        assert "Proved: one deposit, one " + won in race["verdict"]
         assert "empty, and closed" in race["verdict"]
     assert empty.audit()["ok"]
 
@@ -168,11 +254,11 @@ def test_a_thousand_orders_are_a_few_rows(browser: Browser, empty: Venue, owner:
     assert seen["handles"] <= 36
 
 
-@pytest.mark.parametrize("scheme", ["dark", "light"])
-@pytest.mark.parametrize("width", [1400, 400])
+@pytest.mark.parametrize(("scheme", "width"), [("dark", 1400), ("light", 400)])
 def test_nothing_keeps_anybody_out(browser: Browser, empty: Venue, owner: Trader, scheme: str, width: int) -> None:
     """axe-core finds no violation on the first screen, with an order, with each drawer and with a request open."""
     owner.places(oco(sell=1 * SOL, take_profit=165, stop_loss=140))
+    placed_elsewhere(empty, owner)
     order = owner.places(SELL)
     assert does(browser, empty, "axe", order, scheme, width) == []
 

@@ -54,3 +54,12 @@ def test_what_is_served_comes_from_nowhere_else() -> None:
     assert outside <= {"https://www.apache.org/", "https://github.com/"}
     assert "<script>" not in page
     assert "<style" not in page
+
+
+def test_a_venue_has_the_same_page_with_another_root() -> None:
+    built = build.PAGES[build.HERE]
+    page, venue = ((built / name).read_text() for name in ("index.html", "venue.html"))
+    asked = r'(?:src|href)="(/console/[^"]+)"'
+    assert set(re.findall(asked, venue)) == set(re.findall(asked, page))
+    assert '<html lang="en" data-root="venue">' in venue
+    assert '<div id="console"></div>' in venue

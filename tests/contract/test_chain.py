@@ -33,6 +33,7 @@ from countermand.solana.port import (
     LatestBlockhash,
     SignatureStatus,
 )
+from countermand.solana.programs.accounts import create_associated
 from countermand.solana.rpc import RpcChain
 from countermand.solana.tokens import (
     MEMO_PROGRAM,
@@ -51,6 +52,7 @@ from tests.solana.chain_support import (
     address,
     another_signature,
     lamports_of,
+    mint_to,
     open_chain,
     payment,
     pays,
@@ -59,6 +61,15 @@ from tests.solana.chain_support import (
     signed,
     token_transfer,
     transaction_of,
+)
+from tests.surfpool.surfnet import (
+    BLOCKHASH_BLOCKS,
+    FINAL_BLOCKS,
+    MINT_AUTHORITY,
+    NOT_HEARD,
+    QUIRKS,
+    Surfnet,
+    running_surfnet,
 )
 
 
@@ -163,7 +174,43 @@ async def rpc(another_venue: Venue) -> AsyncIterator[Subject]:
     await chain.close()
 
 
-@pytest.fixture(params=["embedded_in_memory", "with_skipped_slots", "embedded_in_postgres", "rpc"])
+@pytest.fixture(scope="module")
+def another_node() -> Iterator[Surfnet]:
+    """One that nobody here wrote."""
+    with running_surfnet() as surfnet:
+        yield surfnet
+
+
+@pytest.fixture
+async def surfpool(another_node: Surfnet, request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
+    test = request.function.__name__
+    if test in NOT_HEARD:
+        pytest.xfail(f"Surfpool: {NOT_HEARD[test]}")
+    if test in QUIRKS:
+        request.applymarker(pytest.mark.xfail(reason=f"Surfpool: {QUIRKS[test]}", strict=True))
+    chain = RpcChain(another_node.url, ws_url=another_node.ws_url)
+
+    async def expire() -> None:
+        await asyncio.to_thread(another_node.passes, BLOCKHASH_BLOCKS)
+
+    async def settle() -> None:
+        await asyncio.to_thread(another_node.passes, FINAL_BLOCKS)
+
+    async def give(wallet: str, amount: int) -> None:
+        authority = str(MINT_AUTHORITY.pubkey())
+        made = create_associated(authority, wallet, USDC_MINT)
+        mint = mint_to(associated_token_address(wallet, USDC_MINT), USDC_MINT, authority, amount)
+        await chain.send(signed([made, mint], [MINT_AUTHORITY], (await chain.latest_blockhash()).blockhash))
+        await settle()
+
+    subject = Subject(chain, expire, settle, give)
+    for rich in (subject.payer, MINT_AUTHORITY):
+        another_node.sets_account(address(rich), 10 * SOL, SYSTEM_PROGRAM, b"")
+    yield subject
+    await chain.close()
+
+
+@pytest.fixture(params=["embedded_in_memory", "with_skipped_slots", "embedded_in_postgres", "rpc", "surfpool"])
 def subject(request: pytest.FixtureRequest) -> Subject:
     made: Subject = request.getfixturevalue(request.param)
     return made

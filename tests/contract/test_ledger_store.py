@@ -231,7 +231,9 @@ async def test_what_landed_is_listed_slot_by_slot(store: LedgerStore) -> None:
         assert await asked(slot) == []
     assert await asked(1_000) == [0]
     assert await asked(1_004, limit=1) == [4]
-    assert await store.count_landed() == 5
+    assert await store.count_landed(after=0) == (5, first + 4)
+    assert await store.count_landed(after=first + 1) == (3, first + 4)
+    assert await store.count_landed(after=first + 4) == (0, first + 4)
     assert dict(await store.count_landed_per(2, since=1_000)) == {500: 4, 502: 1}
     assert dict(await store.count_landed_per(3, since=1_002)) == {334: 1}
     assert dict(await store.count_landed_per(2, since=2_000)) == {}
@@ -248,7 +250,8 @@ async def test_lamports_are_counted_beyond_what_a_number_of_a_store_holds(store:
 
 async def test_an_empty_ledger_holds_nothing(store: LedgerStore) -> None:
     await founded(store)
-    assert (await store.total_lamports(), list(await store.richest(3)), await store.count_landed()) == (0, [], 0)
+    assert (await store.total_lamports(), list(await store.richest(3))) == (0, [])
+    assert await store.count_landed(after=7) == (0, 7)
     assert list(await store.landed_in(5, after=0, limit=9)) == []
     assert dict(await store.count_landed_per(5, since=0)) == {}
 

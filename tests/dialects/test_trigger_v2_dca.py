@@ -15,13 +15,13 @@ from countermand.dialects.trigger_v2.dca_translate import from_view, instant_of,
 from countermand.dialects.trigger_v2.dca_wire import CreateDcaRequest
 from countermand.dialects.trigger_v2.openapi import openapi
 from countermand.dialects.trigger_v2.states import DCA, DCA_DISPLAY, DcaDisplayState, DcaState
+from countermand.inspection.wording import DCA_IN_OTHER_WORDS, DCA_WORDS
 from countermand.orders.dca.model.order import DcaOrder, Plan, PriceBand, Progress, State, Terms
 from countermand.orders.dca.model.refusals import Refusal, Refused
 from countermand.orders.dca.model.waiting import Waiting
 from countermand.orders.dca.records import HistoryEntry
 from countermand.orders.dca.service import DcaView
 from countermand.orders.vaults.service import OrderView
-from countermand.sandbox.wording import DCA_IN_OTHER_WORDS, DCA_WORDS
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits, UsdPrice

@@ -109,9 +109,10 @@ class Http:
 class Server:
     """`countermand serve` in a process of its own, started again and again on the same data."""
 
-    def __init__(self, data: Path, *options: str, keeps_port: bool = False) -> None:
+    def __init__(self, data: Path, *options: str, keeps_port: bool = False, program: str = _PROGRAM) -> None:
         """It takes any free port at the first start, and another one at the next, unless it `keeps_port`."""
         self.data = data
+        self._program = program
         self._keeps_port = keeps_port
         self.port = 1  # Nobody listens there.
         timeout = ["--confirm-timeout-ms", str(CONFIRM_TIMEOUT_MS)]
@@ -130,7 +131,7 @@ class Server:
         """Starts it, and returns the first line that it prints; nothing if it ended without one."""
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-c", _PROGRAM, "serve", *self._options, stdout=asyncio.subprocess.PIPE, stderr=log
+                sys.executable, "-c", self._program, "serve", *self._options, stdout=asyncio.subprocess.PIPE, stderr=log
             )
         assert self._process.stdout is not None
         async with asyncio.timeout(START_S):
@@ -246,8 +247,10 @@ async def command(*arguments: str) -> tuple[int, str]:
 
 
 @asynccontextmanager
-async def running(data: Path, *options: str, keeps_port: bool = False) -> AsyncIterator[Server]:
-    server = Server(data, *options, keeps_port=keeps_port)
+async def running(
+    data: Path, *options: str, keeps_port: bool = False, program: str = _PROGRAM
+) -> AsyncIterator[Server]:
+    server = Server(data, *options, keeps_port=keeps_port, program=program)
     try:
         await server.start()
         yield server

@@ -2,6 +2,9 @@
 
 import base64
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -151,3 +154,32 @@ def key_file(file: Path, key: Keypair) -> Path:
     file.write_text(json.dumps(list(bytes(key))))
     file.chmod(0o600)
     return file
+
+
+class Once:
+    """Does something before the first request of a method, and no more."""
+
+    def __init__(self, method: str, does: Callable[[], object]) -> None:
+        self._method, self._does = method, does
+
+    def __call__(self, method: str, _params: object) -> None:
+        if method == self._method and self._does is not None:
+            does, self._does = self._does, lambda: None
+            does()
+
+
+def noted_in(note: Path) -> set[str]:
+    """The signatures of what was to be sent."""
+    return {json.loads(line)["signature"] for line in note.read_text().splitlines() if "signature" in line}
+
+
+def command(owner: Owner, *options: str) -> list[str]:
+    named = ("--owner", owner.wallet, "--note", str(owner.note), "--json")
+    return [sys.executable, "-c", "from countermand.cli import main; main()", "rescue", *named, *options]
+
+
+def started(owner: Owner) -> subprocess.Popen[str]:
+    environ = os.environ | {"COUNTERMAND_RPC_URL": owner.node}
+    return subprocess.Popen(
+        command(owner, "--sign", str(owner.file)), env=environ, stdout=subprocess.DEVNULL, text=True
+    )

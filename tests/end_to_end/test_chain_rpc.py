@@ -56,6 +56,22 @@ def test_a_recurring_order_is_opened_read_and_cancelled(over_a_node: Venue, alic
     assert alice.holds(USDC) == 1_000 * 10**6
 
 
+def test_its_operator_sees_the_orders_of_a_wallet_that_is_named(
+    over_a_node: Venue, alice: Trader, directory: Path
+) -> None:
+    """The chain has others than this venue's, which nobody wants to load."""
+    maker, key = LimitTrader(over_a_node, alice), made_key(directory, "admin")
+    order = maker.places(10 * USDC, JUP)
+
+    def listed(query: str) -> list[tuple[str, str]]:
+        rows = over_a_node.ask("GET", f"/admin/orders?{query}", headers={"x-api-key": key}).ok()["orders"]
+        return [(row["id"], row["waitsFor"].rpartition("; ")[2]) for row in rows]
+
+    assert listed("family=limit") == []
+    assert listed(f"family=limit&wallet={maker.wallet}") == [(order, "the chain's own keepers fill it")]
+    maker.executes(maker.builds_cancels(order)[0]).ok()
+
+
 def test_a_trigger_order_cannot_be_placed_without_a_router(over_a_node: Venue, alice: Trader) -> None:
     bob = Trader(over_a_node, alice.key).joins()
     order = single(sell=1 * SOL, above=200)

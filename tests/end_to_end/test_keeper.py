@@ -309,6 +309,42 @@ def test_settle_tells_what_it_waits_for(venue: Venue, alice: LimitTrader) -> Non
     assert alice.open_orders() == []
 
 
+def test_no_more_than_sixteen_are_under_way(venue: Venue, alice: LimitTrader) -> None:
+    orders = [alice.places(6 * USDC, JUP, take=15_000_000) for _ in range(20)]
+    venue.faults(landDelayMs=1_000)
+    venue.price(JUP, "0.39")
+    while under_way(venue) < 16:
+        pass
+    assert sorted(venue.ask("POST", "/sandbox/settle", {"timeoutMs": 0}).ok()["waitingFor"]) == sorted(orders)
+    assert under_way(venue) == 16
+    venue.settles()
+    assert alice.open_orders() == []
+
+
+def under_way(venue: Venue) -> int:
+    lines = venue.ask("GET", "/metrics").raw.decode().splitlines()
+    (line,) = [line for line in lines if line.startswith("countermand_keeper_under_way ")]
+    return int(float(line.split()[1]))
+
+
+def test_a_restore_is_judged_by_the_prices_that_it_brings_back(venue: Venue, alice: LimitTrader) -> None:
+    """It was not filled since its swap had failed; what was restored knows nothing of the pause."""
+    venue.freezes()
+    venue.price(JUP, "0.3")
+    venue.faults(failSwaps=1)
+    order = alice.places(100 * USDC, JUP, take=250_000_000)
+    venue.settles()
+    venue.ask("POST", "/sandbox/snapshots", {"name": "failed"}).ok()
+    (cancel,) = alice.builds_cancels(order)
+    assert alice.executes(cancel).ok()["status"] == "Success"
+    venue.price(JUP, "0.5")
+    venue.ask("POST", "/sandbox/snapshots/failed/restore", {}).ok()
+    venue.settles()
+    assert alice.open_orders() == []
+    assert venue.units(alice.wallet, JUP) == 1_000_000_000 + 250_000_000 - 250_000
+    venue.runs()
+
+
 def test_a_reset_forgets_what_was_there(venue: Venue, alice: LimitTrader) -> None:
     alice.places(100 * USDC, JUP, take=250_000_000)
     venue.ask("POST", "/sandbox/reset", {}).ok()

@@ -40,6 +40,10 @@ GETS = (
     "/sandbox",
     "/sandbox/audit",
     "/price/v3?ids=So11111111111111111111111111111111111111112",
+    "/price/v2?ids=So11111111111111111111111111111111111111112",
+    "/tokens/v2/search?query=SOL",
+    "/swap/v1/quote?inputMint=So11111111111111111111111111111111111111112",
+    "/openapi/swap-v1.json",
     "/trigger/v2/vault",
     "/trigger/v2/orders/history",
     "/trigger/v1/openOrders?wallet=So11111111111111111111111111111111111111112",
@@ -67,7 +71,7 @@ def in_shape_of(path: str, raw: Raw) -> None:
     if path.startswith("/sapi"):
         assert list(body) == ["status", "message", "payload"]
         assert body["status"] == "error"
-    elif path.startswith(("/trigger/v2", "/sandbox", "/price")):
+    elif path.startswith(("/trigger/v2", "/sandbox", "/price", "/tokens", "/swap")):
         assert isinstance(body["error"], str)
     elif path.startswith(("/trigger/v1", "/limit")):
         assert isinstance(body["error"], str)
@@ -288,6 +292,9 @@ def test_text_that_can_be_kept_comes_through(house: Venue) -> None:
         "/trigger/v1/openOrders?wallet={}",
         "/recurring/v1/getRecurringOrders?user={}",
         "/price/v3?ids={}",
+        "/price/v2?ids={}",
+        "/tokens/v2/search?query={}",
+        "/swap/v1/quote?inputMint={}",
         "/openapi/{}.json",
         "/sandbox/{}",
     ],

@@ -4,7 +4,6 @@ import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 
@@ -15,55 +14,11 @@ from tests.altering import altered, budgeted
 from tests.end_to_end.dca_trader import DcaTrader, dca
 from tests.end_to_end.member import Member
 from tests.end_to_end.test_sandbox_orders import inspected, told
+from tests.end_to_end.told import Reader
 from tests.end_to_end.trader import ROOT, Trader, oco, otoco, single, trailing
 from tests.end_to_end.venue import SOL, USDC, LostAnswer, Venue, running_venue
 
 SELL = single(sell=1 * SOL, above=260)
-
-
-class Reader:
-    """Of `GET /sandbox/events`."""
-
-    def __init__(self, venue: Venue, query: str, last: str | None = None) -> None:
-        self._connection = HTTPConnection(venue.host, venue.port, timeout=15)
-        self._connection.request("GET", f"/sandbox/events?{query}", headers={"last-event-id": last} if last else {})
-        self._response: HTTPResponse = self._connection.getresponse()
-        assert self._response.status == 200, self._response.read()
-        assert self._response.headers["content-type"] == "text/event-stream"
-        hello = next(self)
-        assert hello["event"] == "hello"
-        self.cursor: str = hello["data"]["cursor"]
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return self
-
-    def __next__(self) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        while True:
-            line = self._response.readline().decode()
-            if not line:
-                raise StopIteration
-            name, _, value = line.rstrip("\n").partition(": ")
-            if name == "data":
-                found["data"] = json.loads(value)
-            elif name:
-                found[name] = value
-            elif "data" in found:
-                return found
-
-    def until(self, order: str, event: str) -> list[dict[str, Any]]:
-        """All that is told up to this event of this order."""
-        seen = []
-        for told_now in self:
-            seen.append(told_now)
-            data = told_now["data"]
-            if told_now["event"] == "order" and (data["orderId"], data["event"]) == (order, event):
-                return seen
-        raise AssertionError(seen)
-
-    def ends(self) -> None:
-        self._response.close()
-        self._connection.close()
 
 
 @pytest.fixture
@@ -71,7 +26,7 @@ def reads(venue: Venue) -> Iterator[Callable[..., Reader]]:
     with ExitStack() as readers:
 
         def read(query: str, last: str | None = None) -> Reader:
-            reader = Reader(venue, query, last)
+            reader = Reader(venue, query, headers={} if last is None else {"last-event-id": last})
             readers.callback(reader.ends)
             return reader
 

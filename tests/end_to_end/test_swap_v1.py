@@ -122,6 +122,13 @@ def test_two_swaps_alike_are_two_transactions(swapper: Swapper) -> None:
     assert had - swapper.holds(USDC) == 15_000_000
 
 
+def test_a_simulation_is_of_no_transaction_that_landed(swapper: Swapper) -> None:
+    quote = swapper.quotes(5 * USDC, JUP)
+    built = [swapper.builds(quote).ok() for _ in range(4)]
+    assert [swapper.lands(each["swapTransaction"]) for each in built] == [None] * 4
+    assert swapper.builds(quote, dynamicComputeUnitLimit=True).ok()["simulationError"] is None
+
+
 def test_nobody_else_can_sign_it(swapper: Swapper) -> None:
     built = swapper.builds(swapper.quotes(5 * USDC, JUP)).ok()["swapTransaction"]
     message = VersionedTransaction.from_bytes(base64.b64decode(built)).message

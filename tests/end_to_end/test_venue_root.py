@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from solders.keypair import Keypair
 
+from tests.end_to_end.limit_trader import LimitTrader
+from tests.end_to_end.told import Reader
 from tests.end_to_end.trader import Trader, single
 from tests.end_to_end.venue import JUP, SOL, USDC, Venue, running_venue
 
@@ -91,7 +93,9 @@ def test_nothing_comes_from_nothing(venue: Venue, alice_key: Keypair) -> None:
     assert venue.ask("POST", "/rpc", asked).ok()["error"] == {"code": -32600, "message": "Invalid request"}
     for method, path in (("GET", "/sandbox"), ("POST", "/sandbox/airdrop"), ("PUT", "/sandbox/faults")):
         assert venue.ask(method, path, None if method == "GET" else {}).status == 404
-    assert "sandbox" not in venue.ask("GET", "/").raw.decode()
+    page = venue.ask("GET", "/")
+    assert "sandbox" not in page.raw.decode()
+    assert page.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';")
     assert venue.ask("GET", "/openapi/sandbox.json").status == 404
 
 
@@ -197,3 +201,80 @@ def test_what_a_sandbox_invented_does_not_outlive_it(tmp_path: Path) -> None:
     with running_venue(tmp_path) as sandbox:
         assert sandbox.sandbox()["tokens"][0]["price"] == "150"
         assert sandbox.audit()["ok"] is True
+
+
+# --- what it shows its operator
+
+SHOWN = ("/admin/venue", "/admin/orders", "/admin/orders/1", "/admin/prices/SOL", "/admin/books", "/admin/events")
+
+
+def looks(venue: Venue, key: str, path: str) -> Any:
+    return venue.ask("GET", path, headers={"x-api-key": key})
+
+
+def test_it_shows_itself_to_its_operator_alone(venue: Venue, directory: Path) -> None:
+    others = made_key(directory, "read,trade,cancel")
+    for path in SHOWN:
+        assert venue.ask("GET", path).body["error"]["code"] == "unauthorized"
+        for key, refused in (("your-api-key", (401, "unauthorized")), (others, (403, "forbidden"))):
+            answer = looks(venue, key, path)
+            assert (answer.status, answer.body["error"]["code"]) == refused
+
+
+def test_it_shows_an_order_with_its_timeline_and_why_it_waits(priced: Venue, alice: Trader, admin: str) -> None:
+    order = alice.places(single(sell=1 * SOL, above=200))
+    listed = looks(priced, admin, f"/admin/orders?family=trigger&wallet={alice.wallet}&state=open").ok()["orders"]
+    assert [row["id"] for row in listed] == [order]
+    shown = looks(priced, admin, f"/admin/orders/{order}").ok()
+    assert shown["waitsFor"] == "triggers at ≥ 200, the price is 150"
+    assert [entry["event"] for entry in shown["timeline"]] == ["order_placed", "deposit_landed"]
+    alice.confirms(order, alice.cancels(order)).ok()
+
+
+def test_an_order_on_the_chain_says_that_no_keeper_runs(priced: Venue, alice: Trader, admin: str) -> None:
+    trader = LimitTrader(priced, alice)
+    order = trader.places(1 * SOL, USDC, take=200_000_000)
+    (row,) = looks(priced, admin, "/admin/orders?family=limit").ok()["orders"]
+    asks = "asks for 200 USDC for 1 SOL, which is worth 150 USDC before the fee, 25 % less"
+    assert (row["id"], row["waitsFor"]) == (order, f"{asks}; no keeper runs at this venue")
+    assert row["waiting"]["worth"] == "150000000"
+    trader.executes(trader.builds_cancels(order)[0]).ok()
+
+
+def test_it_shows_prices_books_and_what_it_lacks(priced: Venue, admin: str) -> None:
+    sets_prices(priced, admin, SOL="151").ok()
+    sets_prices(priced, admin, SOL="150").ok()
+    history = looks(priced, admin, "/admin/prices/SOL?limit=2").ok()
+    assert (history["mint"], [point["price"] for point in history["prices"]]) == (SOL.mint, ["151", "150"])
+    shown = looks(priced, admin, "/admin/venue").ok()
+    assert {token["symbol"]: token["price"] for token in shown["tokens"]}["SOL"] == "150"
+    assert any("no router" in each for each in shown["missing"])
+    assert "btcusdc" in [book["market"] for book in looks(priced, admin, "/admin/books").ok()["books"]]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("/admin/orders?limt=2", 400, "limt: unknown query parameter; did you mean limit?"),
+        ("/admin/orders?state=opne", 400, "state: expected "),
+        ("/admin/orders/7", 404, "7: no order of this venue; GET /admin/orders lists them"),
+        ("/admin/prices/SOLL", 404, "'SOLL' is neither the mint nor the symbol of a token of this venue"),
+        ("/admin/prices/SOL?limit=0", 400, "limit: '0' is no whole number from 1 to 5000"),
+        ("/admin/events?include=requests", 400, 'include: expected orders or prices, got the text "requests"'),
+        ("/admin/events?from=x", 400, "from: 'x' is no cursor"),
+    ],
+)
+def test_what_has_no_meaning_is_refused_by_name(venue: Venue, admin: str, path: str, status: int, words: str) -> None:
+    answer = looks(venue, admin, path)
+    assert answer.status == status
+    assert answer.body["error"]["message"].startswith(words)
+
+
+def test_it_tells_what_happens(priced: Venue, alice: Trader, admin: str) -> None:
+    with Reader(priced, "include=orders,prices", path="/admin/events", headers={"x-api-key": admin}) as reader:
+        order = alice.places(single(sell=1 * SOL, above=200))
+        reader.until(order, "deposit_landed")
+        sets_prices(priced, admin, SOL="152").ok()
+        told = next(each for each in reader if each["event"] == "price")
+        assert (told["data"]["mint"], told["data"]["price"]) == (SOL.mint, "152")
+    alice.confirms(order, alice.cancels(order)).ok()

@@ -1,4 +1,4 @@
-"""What the sandbox's pool offers is what the program gives, to the unit: quotes are made of the one, swaps of the other."""
+"""What the sandbox's pool offers is what the program gives, to the unit: of one come quotes, of the other swaps."""
 
 import random
 
@@ -10,7 +10,7 @@ from countermand.values.identity import Address, Mint
 from countermand.values.quantities import BaseUnits, Bps, UsdPrice
 from countermand.values.transactions import SwapRefused
 from tests.programs.pool import ANYTHING, AUTHORITY, STABLES, PoolWorld, Swap
-from tests.programs.world import ALICE, JUP, TOKENS, USDC, USDT, WSOL
+from tests.programs.world import ALICE, JUP, USDC, USDT, WSOL
 
 CASES = 400
 DECIMALS = {USDC: 6, USDT: 6, JUP: 6, WSOL: 9}

@@ -449,7 +449,12 @@ def test_the_largest_numbers_swap_exactly(world: PoolWorld) -> None:
         world.put(mint, Account(10**7, mint_data(18), TOKEN))
         world.market(mint, 2**128 - 1)
     amount = 2**62 + 1
-    for owner, mint, units in ((ALICE, USDC, ANYTHING), (ALICE, JUP, 0), (AUTHORITY, USDC, 0), (AUTHORITY, JUP, ANYTHING)):
+    for owner, mint, units in (
+        (ALICE, USDC, ANYTHING),
+        (ALICE, JUP, 0),
+        (AUTHORITY, USDC, 0),
+        (AUTHORITY, JUP, ANYTHING),
+    ):
         world.fund(owner, mint, units)
     assert moves(world, Swap(amount=amount))[1] == amount + -amount * 10 // 10_000
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from countermand.gateway.asgi import Event
-from countermand.sandbox.bell import Bell
+from countermand.inspection.bell import Bell
 from countermand.sandbox.requests import BODY_BYTES_KEPT, RequestLog, order_of, summary
 
 ORDER = "0199c36d-3a0e-7c1e-8f5b-6d3f0f6f5d3c"

@@ -113,6 +113,15 @@ def token_transfer(source: str, to: str, owner: str, amount: int) -> Instruction
     return Instruction(Pubkey.from_string(TOKEN_PROGRAM), b"\x03" + amount.to_bytes(8, "little"), metas)
 
 
+def mint_to(account: str, mint: str, authority: str, amount: int) -> Instruction:
+    metas = [
+        AccountMeta(Pubkey.from_string(mint), is_signer=False, is_writable=True),
+        AccountMeta(Pubkey.from_string(account), is_signer=False, is_writable=True),
+        AccountMeta(Pubkey.from_string(authority), is_signer=True, is_writable=False),
+    ]
+    return Instruction(Pubkey.from_string(TOKEN_PROGRAM), b"\x07" + amount.to_bytes(8, "little"), metas)
+
+
 async def transaction_of(records: ChainRecords, signature: str) -> LedgerTransaction | None:
     (found,) = await records.transactions([signature])
     return found

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -20,9 +21,10 @@ from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade import blocks, transactions
 from countermand.solana.facade.dispatch import AnswerLimits, Dispatcher
 from countermand.solana.facade.methods import RpcMethods
+from countermand.solana.ledger import LedgerTransaction
 from countermand.solana.tokens import USDC_MINT
 from tests.gifts import faucet_of
-from tests.solana.chain_support import FaultyStore, ManualClock, open_chain
+from tests.solana.chain_support import GENESIS, FaultyStore, ManualClock, open_chain
 from tests.solana.facade_venue import Facade, Node, base64_of, funded, opened_chain, served, signed, transfer_of
 from tests.solana.test_facade_sockets import Listener, listening
 
@@ -63,6 +65,7 @@ async def body(rpc: Facade, method: str, *params: object) -> str:
 async def test_a_block_has_what_landed_in_its_slot(rpc: Facade, chain: EmbeddedChain) -> None:
     wallet = await funded(chain)
     signature, slot = await lands(rpc, wallet)
+    await chain.expire_blockhashes()  # So the slot has passed.
     block = await rpc.call("getBlock", slot, VERSIONS)
     alone = await rpc.call("getTransaction", signature, VERSIONS)
     entry = {name: value for name, value in alone.items() if name not in ("slot", "blockTime")}
@@ -99,6 +102,7 @@ async def test_blocks_are_a_chain_from_the_first(rpc: Facade, chain: EmbeddedCha
 async def test_a_block_in_each_encoding(rpc: Facade, chain: EmbeddedChain, encoding: str) -> None:
     wallet = await funded(chain)
     signature, slot = await lands(rpc, wallet)
+    await chain.expire_blockhashes()
     config = {**VERSIONS, "encoding": encoding}
     alone = await rpc.call("getTransaction", signature, config)
     block = await rpc.call("getBlock", slot, config)
@@ -109,6 +113,7 @@ async def test_a_block_in_less_detail(rpc: Facade, chain: EmbeddedChain) -> None
     wallet = await funded(chain)
     sent = [await lands(rpc, wallet, lamports) for lamports in (10**6, 10**15)]
     slot = sent[-1][1]
+    await chain.expire_blockhashes()
     expected = [signature for signature, landed in sent if landed == slot]
     told = await rpc.call("getBlock", slot, {"transactionDetails": "signatures", "rewards": False})
     assert told["signatures"][-len(expected) :] == expected
@@ -132,11 +137,12 @@ async def test_a_block_in_less_detail(rpc: Facade, chain: EmbeddedChain) -> None
 async def test_a_block_for_a_client_that_knows_no_versions(rpc: Facade, chain: EmbeddedChain) -> None:
     wallet = await funded(chain)
     signature, slot = await lands(rpc, wallet)
+    await chain.expire_blockhashes()
     for config in ({}, "base64", {"transactionDetails": "accounts"}):
         assert (await rpc.fails("getBlock", slot, config))["code"] == -32015
     assert signature in (await rpc.call("getBlock", slot, {"transactionDetails": "signatures"}))["signatures"]
-    await chain.expire_blockhashes()
     _, slot = await lands(rpc, wallet, legacy=True)
+    await chain.expire_blockhashes()
     (entry,) = (await rpc.call("getBlock", slot))["transactions"]
     assert "version" not in entry
 
@@ -213,6 +219,23 @@ async def test_a_block_time_is_that_of_its_transactions_after_a_restart() -> Non
     await chain.close()
 
 
+async def test_a_block_time_stays_when_the_clock_moves_within_its_slot() -> None:
+    clock = ManualClock()
+    chain = await open_chain(clock=clock)
+    rpc = Facade(chain)
+    signature = await faucet_of(chain).airdrop(str(Pubkey.new_unique()), 10**9)
+    slot, before = await rpc.call("getSlot"), clock.now // 1000
+    clock.now += 3_600_000
+    assert await rpc.call("getBlockTime", slot) == before + 3_600, "it is under way"
+    await faucet_of(chain).airdrop(str(Pubkey.new_unique()), 10**9)
+    clock.wall += 400
+    block = await rpc.call("getBlock", slot, VERSIONS)
+    shown = await rpc.call("getTransaction", signature, VERSIONS)
+    assert (block["blockTime"], await rpc.call("getBlockTime", slot)) == (shown["blockTime"],) * 2
+    assert await rpc.call("getBlockTime", slot + 1) == before + 3_600
+    await chain.close()
+
+
 async def test_transactions_are_counted(rpc: Facade, chain: EmbeddedChain) -> None:
     wallet = await funded(chain)
     before = await rpc.call("getTransactionCount")
@@ -220,6 +243,20 @@ async def test_transactions_are_counted(rpc: Facade, chain: EmbeddedChain) -> No
         await lands(rpc, wallet, lamports)
     assert await rpc.call("getTransactionCount", {"commitment": "processed"}) == before + 2
     assert (await rpc.fails("getTransactionCount", {"minContextSlot": 10**9}))["code"] == -32016
+
+
+async def test_transactions_of_a_new_ledger_are_counted_anew() -> None:
+    """A reset empties it."""
+    chain = await open_chain()
+    rpc = Facade(chain)
+    for _ in range(3):
+        await faucet_of(chain).airdrop(str(Pubkey.new_unique()), 10**9)
+    assert await rpc.call("getTransactionCount") == await rpc.call("getTransactionCount") == 3
+    await chain.reset(replace(GENESIS, entropy=b"n" * 32))
+    assert await rpc.call("getTransactionCount") == 0
+    await faucet_of(chain).airdrop(str(Pubkey.new_unique()), 10**9)
+    assert await rpc.call("getTransactionCount") == 1
+    await chain.close()
 
 
 async def test_samples_count_minutes_that_have_passed() -> None:
@@ -256,6 +293,7 @@ async def test_a_large_block_is_refused_before_it_is_whole(
     wallet = await funded(chain)
     sent = [await lands(rpc, wallet) for _ in range(30)]
     slot = sent[-1][1]
+    await chain.expire_blockhashes()
     whole = len((await rpc.call("getBlock", slot, VERSIONS))["transactions"])
     written: list[object] = []
     entry_json = transactions.entry_json
@@ -275,6 +313,7 @@ async def test_a_large_block_is_refused_before_it_is_whole(
 async def test_what_rust_reads_of_a_block(rpc: Facade, chain: EmbeddedChain) -> None:
     wallet = await funded(chain)
     _, slot = await lands(rpc, wallet)
+    await chain.expire_blockhashes()
     for details in ("full", "accounts", "signatures", "none"):
         for encoding in ("json", "jsonParsed", "base64"):
             config = {**VERSIONS, "transactionDetails": details, "encoding": encoding}
@@ -304,8 +343,8 @@ async def block_with(listener: Listener, subscription: int, signature: str) -> d
 async def test_blocks_are_told_one_by_one(node: Node, chain: EmbeddedChain) -> None:
     async with listening(node) as listener:
         subscription = await listener.gets("blockSubscribe", "all", {"transactionDetails": "signatures"})
-        slots = [(await listener.hears("blockNotification", subscription))["value"]["slot"] for _ in range(3)]
-        assert slots == list(range(slots[0], slots[0] + 3))
+        slots = [(await listener.hears("blockNotification", subscription))["value"]["slot"] for _ in range(2)]
+        assert slots[1] == slots[0] + 1
         rpc = Facade(chain)
         signature, slot = await lands(rpc, await funded(chain))
         told = await block_with(listener, subscription, signature)
@@ -331,6 +370,32 @@ async def test_blocks_of_those_that_mention_an_account(node: Node, chain: Embedd
         for each in told["block"]["transactions"]:
             assert str(alice.pubkey()) in each["transaction"]["message"]["accountKeys"]
         assert told["block"]["rewards"] == entry["meta"]["rewards"] == []
+
+
+async def test_a_block_is_read_once_for_all_who_subscribed(
+    node: Node, chain: EmbeddedChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C6: a thousand wallets that each listen for themselves cost one reading."""
+    read: list[int] = []
+    landed_in = chain.blocks.landed_in
+
+    def counted(slot: int) -> AsyncIterator[LedgerTransaction]:
+        read.append(slot)
+        return landed_in(slot)
+
+    monkeypatch.setattr(chain.blocks, "landed_in", counted)
+    wallet = await funded(chain)
+    async with listening(node) as listener:
+        config = {"transactionDetails": "signatures"}
+        mine, *_ = [
+            await listener.gets("blockSubscribe", {"mentionsAccountOrProgram": str(key)}, config)
+            for key in [wallet.pubkey(), *(Pubkey.new_unique() for _ in range(200))]
+        ]
+        signature, slot = await lands(Facade(chain), wallet)
+        told = await block_with(listener, mine, signature)
+        assert told["slot"] == slot
+        assert read.count(slot) == 1
+        await listener.hears_nothing()
 
 
 async def test_what_landed_before_the_subscription_in_its_slot_is_told(node: Node, chain: EmbeddedChain) -> None:
@@ -374,14 +439,13 @@ async def test_of_empty_blocks_that_pass_together_the_last_are_told(node: Node, 
 
 async def test_what_rust_reads_of_a_block_on_a_socket(node: Node, chain: EmbeddedChain) -> None:
     async with listening(node) as listener:
-        for details in ("full", "accounts", "signatures", "none"):
-            config = {**VERSIONS, "transactionDetails": details}
-            subscription = await listener.gets("blockSubscribe", "all", config)
-            await faucet_of(chain).mint_to(str(Pubkey.new_unique()), USDC_MINT, 1)
-            message = await listener.next()
-            (read,) = parse_websocket_message(msgspec.json.encode(message).decode())
+        details = ("full", "accounts", "signatures", "none")
+        for each in details:
+            await listener.gets("blockSubscribe", "all", {**VERSIONS, "transactionDetails": each})
+        await faucet_of(chain).mint_to(str(Pubkey.new_unique()), USDC_MINT, 1)
+        for _ in details:
+            (read,) = parse_websocket_message(msgspec.json.encode(await listener.next()).decode())
             assert isinstance(read, BlockNotification)
-            await listener.gets("blockUnsubscribe", subscription)
 
 
 async def test_wrong_wishes_for_blocks(node: Node) -> None:

@@ -11,6 +11,7 @@ import pytest
 from solders.address_lookup_table_account import AddressLookupTableAccount
 from solders.compute_budget import set_compute_unit_limit, set_compute_unit_price
 from solders.hash import Hash
+from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
 from solders.message import MessageV0, to_bytes_versioned
 from solders.pubkey import Pubkey
@@ -21,6 +22,7 @@ from spl.token.instructions import create_idempotent_associated_token_account
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.port import AccountInfo
 from countermand.solana.tokens import (
+    MEMO_PROGRAM,
     SYSTEM_PROGRAM,
     TOKEN_PROGRAM,
     USDC_MINT,
@@ -439,6 +441,44 @@ async def test_a_simulation_tells_what_its_programs_call(rpc: Facade, chain: Emb
     assert list(called) == ["getAccountDataSize", "createAccount", "initializeImmutableOwner", "initializeAccount3"]
     assert called["createAccount"]["newAccount"] == associated_token_address(str(owner), USDC_MINT)
     assert (await rpc.value("simulateTransaction", raw, BASE64))["innerInstructions"] is None
+
+
+@pytest.mark.parametrize("lamports", [10**6, 10**15])
+async def test_a_simulation_shows_the_balances_that_a_landing_has(
+    rpc: Facade, chain: EmbeddedChain, lamports: int
+) -> None:
+    """With success and without; and the fee."""
+    wallet, owner = await funded(chain), Pubkey.new_unique()
+    tokens = associated_token_address(str(wallet.pubkey()), USDC_MINT)
+    await faucet_of(chain).mint_to(str(wallet.pubkey()), USDC_MINT, 5)
+    create = create_idempotent_associated_token_account(wallet.pubkey(), owner, Pubkey.from_string(USDC_MINT))
+    read = Instruction(Pubkey.from_string(MEMO_PROGRAM), b"reads", [])
+    burn = Instruction(
+        Pubkey.from_string(TOKEN_PROGRAM),
+        b"\x08" + (2).to_bytes(8, "little"),
+        [
+            AccountMeta(Pubkey.from_string(tokens), is_signer=False, is_writable=True),
+            AccountMeta(Pubkey.from_string(USDC_MINT), is_signer=False, is_writable=True),
+            AccountMeta(wallet.pubkey(), is_signer=True, is_writable=False),
+        ],
+    )
+    raw = await signed(chain, wallet, create, burn, read, transfer_of(wallet, lamports, owner))
+    told = await rpc.value("simulateTransaction", base64_of(raw), BASE64)
+    await rpc.call("sendTransaction", base64_of(raw), {**BASE64, "skipPreflight": True})
+    landed = await rpc.call("getTransaction", signature_of(raw), {"maxSupportedTransactionVersion": 0})
+    names = ("fee", "preBalances", "postBalances", "preTokenBalances", "postTokenBalances", "err", "loadedAddresses")
+    assert {name: told[name] for name in names} == {name: landed["meta"][name] for name in names}
+    assert [balance["uiTokenAmount"]["amount"] for balance in told["preTokenBalances"]] == ["5"]
+
+
+async def test_a_simulation_of_what_would_not_be_included_has_no_balances(rpc: Facade, chain: EmbeddedChain) -> None:
+    unfunded = Keypair()
+    raw = base64_of(await signed(chain, unfunded, transfer_of(unfunded, 1)))
+    for blockhash in ("valid", "expired"):
+        told = await rpc.value("simulateTransaction", raw, BASE64)
+        assert told["err"] == {"valid": "AccountNotFound", "expired": "BlockhashNotFound"}[blockhash]
+        assert {told[name] for name in ("fee", "preBalances", "postBalances", "preTokenBalances")} == {None}
+        await chain.expire_blockhashes()
 
 
 async def test_a_simulation_names_what_lookup_tables_add(rpc: Facade, chain: EmbeddedChain) -> None:

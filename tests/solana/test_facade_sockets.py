@@ -5,6 +5,7 @@ import base64
 import contextlib
 import os
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ import msgspec
 import pytest
 from falcon.asgi import WebSocket
 from solders.pubkey import Pubkey
+from solders.rpc.responses import SlotUpdateNotification, parse_websocket_message
 from solders.signature import Signature
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -247,6 +249,44 @@ async def test_slots_and_roots_go_on(node: Node) -> None:
         assert await listener.hears("rootNotification", root) > second["slot"]
 
 
+async def test_the_steps_of_slots_are_told(node: Node, chain: EmbeddedChain) -> None:
+    """web3.js subscribes again and again, without a pause, where it is refused."""
+    async with listening(node) as listener:
+        subscription = await listener.gets("slotsUpdatesSubscribe")
+
+        async def steps() -> list[dict[str, Any]]:
+            return [await listener.hears("slotsUpdatesNotification", subscription) for _ in range(6)]
+
+        first = await steps()
+        wallet = await funded(chain)
+        for lamports in (10**6, 10**15):
+            await chain.send(await signed(chain, wallet, transfer_of(wallet, lamports)))
+        await chain.settle()
+        stats = Counter[str]()
+        while stats["numTransactionEntries"] < 3:  # The slot may have passed in between.
+            told = await steps()
+            stats.update(told[1]["stats"])
+        slot = told[-1]["slot"]
+        assert slot > first[-1]["slot"]
+        assert [(each["type"], each["slot"]) for each in told] == [
+            ("completed", slot - 1),
+            ("frozen", slot - 1),
+            ("optimisticConfirmation", slot - 1),
+            ("root", slot - 1),
+            ("firstShredReceived", slot),
+            ("createdBank", slot),
+        ]
+        assert told[-1]["parent"] == slot - 1
+        assert (stats["numSuccessfulTransactions"], stats["numFailedTransactions"]) == (2, 1)
+        assert told[1]["stats"]["maxTransactionsPerEntry"] == 1
+        assert all(abs(each["timestamp"] - chain.wall_ms) < 10_000 for each in told)
+        for each in told:
+            params = {"result": each, "subscription": subscription}
+            notification = {"jsonrpc": "2.0", "method": "slotsUpdatesNotification", "params": params}
+            (read,) = parse_websocket_message(msgspec.json.encode(notification).decode())
+            assert isinstance(read, SlotUpdateNotification)
+
+
 async def test_what_a_socket_may_not_ask(tight_node: Node) -> None:
     async with listening(tight_node) as listener:
         assert await listener.gets("ping") is None
@@ -254,7 +294,7 @@ async def test_what_a_socket_may_not_ask(tight_node: Node) -> None:
         assert (await listener.asks("voteSubscribe"))["error"]["code"] == -32601
         assert (await listener.asks("accountSubscribe", "x"))["error"]["code"] == -32602
         assert (await listener.asks("accountUnsubscribe", 99))["error"]["code"] == -32602
-        assert (await listener.asks("slotsUpdatesSubscribe"))["error"]["code"] == -32601
+        assert (await listener.asks("voteUnsubscribe", 1))["error"]["code"] == -32601
         await listener.connection.send("{")
         assert (await listener.next())["error"]["code"] == -32700
         subscriptions = [await listener.gets("signatureSubscribe", str(Signature.new_unique())) for _ in range(5)]

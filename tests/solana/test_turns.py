@@ -75,3 +75,18 @@ async def test_a_turn_that_nobody_used_is_the_next_one_s() -> None:
     shop.is_over()
     await asyncio.wait_for(asyncio.gather(idle, busy), 1)
     assert shop.done == ["busy"]
+
+
+async def test_leisure_comes_after_all_that_waits() -> None:
+    """Also after what came later."""
+    shop = Workshop()
+
+    async def at_leisure() -> None:
+        await shop.turns.leisure()
+        await shop.works("leisure", 1, BUDGET_NS)
+
+    tasks = (shop.works("a", 2, BUDGET_NS), at_leisure(), shop.works("b", 2, BUDGET_NS))
+    await asyncio.gather(*map(asyncio.create_task, tasks))
+    assert sorted(shop.done[:4]) == ["a", "a", "b", "b"], shop.done
+    shop.is_over()
+    await shop.turns.leisure()

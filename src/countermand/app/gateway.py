@@ -46,7 +46,8 @@ class GatewayExtensions:
     `rpc`: the facade of a chain of our own. `mount`: more paths. `around`: wraps the dialects. `documents`: OpenAPI.
     `liquidity_usd`: how much can be swapped here. `no_creates`: why no Trigger v2 order can be placed here.
     `missing`: what this venue lacks, so that some orders never fill. `observe` is shown the dialects' requests,
-    `closers` end streams when the server stops, and `front` is at `/` in the place of the small page.
+    `closers` end streams when the server stops, and `front` is at `/` in the place of the small page. `operator` makes
+    what is below `/admin` beside prices.
     """
 
     rpc: tuple[RpcResource, SocketHub] | None
@@ -55,6 +56,7 @@ class GatewayExtensions:
     not_ready_because: Callable[[], str | None] = lambda: None
     no_creates: str | None = None
     mount: Callable[[FalconApp], None] = lambda _: None
+    operator: Callable[[FalconApp, AdminAuthenticator], None] = lambda _app, _authenticator: None
     around: Callable[[AsgiApp], AsgiApp] = lambda app: app
     documents: Documents = field(default_factory=dict)
     observe: ExchangeObserver = nobody_looks
@@ -64,9 +66,11 @@ class GatewayExtensions:
 
 def build_gateway(families: Families, surroundings: GatewayExtensions) -> HttpGateway:
     app, infra = new_app(), families.infrastructure
-    for path, resource in _resources(families, surroundings):
+    authenticator = AdminAuthenticator(infra.stores.keys)
+    for path, resource in _resources(families, surroundings, authenticator):
         app.add_route(path, resource)
     surroundings.mount(app)
+    surroundings.operator(app, authenticator)
     operations.mount(
         app,
         not_ready_because=_first(_loading(families), surroundings.not_ready_because),
@@ -104,13 +108,15 @@ def _loading(families: Families) -> Callable[[], str | None]:
     return lambda: None if all(is_ready() for is_ready in ready) else "the orders are being loaded"
 
 
-def _resources(families: Families, surroundings: GatewayExtensions) -> Iterable[tuple[str, object]]:
+def _resources(
+    families: Families, surroundings: GatewayExtensions, authenticator: AdminAuthenticator
+) -> Iterable[tuple[str, object]]:
     yield from _trigger(families, surroundings.no_creates)
     yield from _limit(families)
     yield from recurring_routes.resources(families.on_chain.recurring)
     yield from _tanx(families)
     yield from _prices(families, surroundings.liquidity_usd)
-    yield from _admin(families)
+    yield from _admin(families, authenticator)
     if surroundings.rpc is not None:
         yield "/rpc", surroundings.rpc[0]
 
@@ -174,12 +180,11 @@ def _prices(families: Families, liquidity_usd: int) -> Resources:
     yield from tokens_routes.resources(tokens)
 
 
-def _admin(families: Families) -> Resources:
+def _admin(families: Families, authenticator: AdminAuthenticator) -> Resources:
     infra = families.infrastructure
 
     async def observe(mint: Mint, price: UsdPrice) -> None:
         await infra.prices.set({mint: price}, at_once=False)
 
-    authenticator = AdminAuthenticator(infra.stores.keys)
     prices = admin_routes.PricesResource(authenticator, infra.tokens, infra.prices.price_of, observe)
     yield from admin_routes.resources(prices)

@@ -20,6 +20,7 @@ from countermand.app.infrastructure import (
     opened_stores,
     price_store,
 )
+from countermand.app.inspected import Inspected, inspector_of
 from countermand.app.running import App
 from countermand.audit.run import audit
 from countermand.console.files import console_files
@@ -28,17 +29,14 @@ from countermand.dialects.swap_v1 import routes as swap_routes
 from countermand.dialects.swap_v1.routes import SwapV1Context
 from countermand.gateway.falcon_app import FalconApp
 from countermand.gateway.files import BuiltFiles
+from countermand.inspection.on_chain import NO_SANDBOX_KEEPER, Keepers, Pausing
 from countermand.kernel.clock import ClockSetting, VenueClock
 from countermand.kernel.ids import Ids
 from countermand.orders.book.inspection import BookInspection
 from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE
-from countermand.orders.chain.inspection import ChainInspection
-from countermand.orders.dca.inspection import DcaInspection
 from countermand.orders.shards import BOOK_SHARD, CHAIN_SHARD, DCA_SHARD, TRIGGER_SHARD
 from countermand.orders.swap.service import SwapService
-from countermand.orders.trigger.inspection import TriggerInspection
 from countermand.sandbox import openapi, routes
-from countermand.sandbox.bell import Bell
 from countermand.sandbox.faucet import Faucet
 from countermand.sandbox.faults import (
     CrashingBookStore,
@@ -51,24 +49,22 @@ from countermand.sandbox.faults import (
     FaultyChain,
     WorldFaults,
 )
+from countermand.sandbox.feeds import feeds_of
 from countermand.sandbox.gateway_faults import FaultyApp, GatewayFaults
 from countermand.sandbox.keeper import Keeper
 from countermand.sandbox.keeper_tasks import Judge
 from countermand.sandbox.market_maker import MarketMakers
 from countermand.sandbox.markets import PoolMarkets
 from countermand.sandbox.operator import Operator
-from countermand.sandbox.orders import OrderInspector
 from countermand.sandbox.playback import Playbacks
 from countermand.sandbox.pool import LIQUIDITY_USD, SandboxPool, keeper_accounts, pool_account, sandbox_accounts
-from countermand.sandbox.price_history import PriceHistory
 from countermand.sandbox.requests import RequestLog
 from countermand.sandbox.sandbox import Sandbox, SandboxDependencies, stored_clock, stored_seed
 from countermand.sandbox.snapshots import Snapshots
-from countermand.sandbox.stream import EventStream, state_of
 from countermand.sandbox.strict import Strict, StrictApp
 from countermand.sandbox.tanx import TanxSandbox
 from countermand.sandbox.wallets import Wallets
-from countermand.sandbox.wire import AuditWire, ColumnWire, CurrencyWire
+from countermand.sandbox.wire import AuditWire, ColumnWire, CurrencyWire, SandboxWire
 from countermand.services.custody.vaults import VaultKeys
 from countermand.services.prices import Prices
 from countermand.services.token_incarnation import TokenIncarnation
@@ -84,6 +80,7 @@ from countermand.solana.programs.artifacts import sandbox_program_builds
 from countermand.store.fences import take_all
 from countermand.store.postgres import PostgresStore
 from countermand.store.records_postgres import PostgresRecords
+from countermand.values.identity import Address
 from countermand.values.instant import Instant
 from countermand.values.quantities import decimal_text
 
@@ -159,7 +156,7 @@ def _assembled(
     faucet, seen = Faucet(chain), _Seen.of(families)
     markets = PoolMarkets(pool, chain, faucet, families.infrastructure.tokens)
     families.infrastructure.prices.add_observer(markets.observe_prices)
-    keeper = _keeper(families, chain, world, pool, seed) if families.infrastructure.settings.keeper else None
+    keeper = _keeper(families, chain, world, pool) if families.infrastructure.settings.keeper else None
     dependencies = _dependencies(
         families, chain, world, faults, gateway_faults, strict, pool, markets, faucet, seen, keeper
     )
@@ -167,7 +164,7 @@ def _assembled(
     kept = CrashingSnapshots(dsn)
     kept.faults = faults
     snapshots = Snapshots(sandbox, dependencies, kept, lambda: _forget_members(families.book))
-    watching = seen.watching(families, lambda: state_of(sandbox.shown()))
+    watching = seen.watching(families, sandbox.shown)
     console = console_files()
     swaps = _swaps(families, world, markets)
     hub = SocketHub(chain, is_up=world.is_up)
@@ -191,30 +188,26 @@ def _assembled(
 class _Seen:
     """What the sandbox remembers of its venue, in memory alone."""
 
-    bell: Bell
+    inspected: Inspected
     requests: RequestLog
-    prices: PriceHistory
 
     @classmethod
     def of(cls, families: Families) -> "_Seen":
-        infra, bell = families.infrastructure, Bell()
-        prices = PriceHistory(lambda: infra.prices.newest, infra.clock.now, bell)
-        infra.prices.add_observer(prices.observe)
-        return cls(bell, RequestLog(infra.clock.now, bell), prices)
+        inspected = Inspected.of(families)
+        return cls(inspected, RequestLog(families.infrastructure.clock.now, inspected.bell))
 
     def forget(self) -> None:
         self.requests.forget()
-        self.prices.forget()
+        self.inspected.prices.forget()
 
-    def watching(self, families: Families, state: Callable[[], bytes]) -> routes.Watching:
+    def watching(self, families: Families, shown: Callable[[], SandboxWire]) -> routes.Watching:
         infra = families.infrastructure
-        shards = (families.trigger.shard, families.dca.shard, families.book.shard, families.on_chain.index.shard)
-        logs = {shard.number: shard.events for shard in shards}
         wallets = Wallets(
             infra.stores.vaults, families.trigger.transactions, infra.chain, lambda each: bytes(key(each))
         )
-        stream = EventStream(logs, self.requests, self.prices, self.bell, state)
-        return routes.Watching(self.requests, self.prices, stream, wallets)
+        prices = self.inspected.prices
+        stream = self.inspected.stream(families, feeds_of(self.requests, prices, shown))
+        return routes.Watching(self.requests, prices, stream, wallets)
 
 
 def _mount(
@@ -233,19 +226,8 @@ def _mount(
         app.add_route("/console/{file}", console)
     infra, book = families.infrastructure, families.book
     tanx = TanxSandbox(book.service, infra.stores.members, book.stark_keys, infra.clock.now)
-    records = PostgresRecords(infra.stores.trigger.readers)
-    booked = BookInspection(book.shard, records)
-    inspector = OrderInspector(
-        TriggerInspection(families.trigger.shard, records),
-        DcaInspection(families.dca.shard, records),
-        booked,
-        ChainInspection(infra.chain, infra.chain),
-        book.service.markets,
-        infra.prices.price_of,
-        infra.clock.now,
-        families.trigger.custody.why_not,
-        keeper,
-    )
+    booked = BookInspection(book.shard, PostgresRecords(infra.stores.trigger.readers))
+    inspector = inspector_of(families, keepers=_keepers(keeper))
     trigger, dca = families.trigger, families.dca
     operator = Operator(trigger.shard, trigger.orders, dca.shard, dca.orders, booked, tanx)
     playbacks = Playbacks(sandbox, infra.prices)
@@ -256,6 +238,17 @@ def _mount(
         sandbox, tanx, audited, inspector, snapshots, operator, watching, playbacks, makers
     )
     routes.mount(app, resource)
+
+
+def _keepers(keeper: Keeper | None) -> Keepers:
+    if keeper is None:
+        return Keepers(NO_SANDBOX_KEEPER)
+
+    def pause_of(address: Address) -> Pausing | None:
+        pause = keeper.pause_of(address)
+        return None if pause is None else Pausing(pause.until, pause.reason)
+
+    return Keepers(None, pause_of)
 
 
 def _dependencies(
@@ -317,9 +310,7 @@ def _swaps(families: Families, world: FaultyChain, markets: PoolMarkets) -> Swap
     )
 
 
-def _keeper(
-    families: Families, chain: EmbeddedChain, world: FaultyChain, pool: SandboxPool, seed: int | None
-) -> Keeper:
+def _keeper(families: Families, chain: EmbeddedChain, world: FaultyChain, pool: SandboxPool) -> Keeper:
     infra = families.infrastructure
     clock, delay_ms = infra.clock, 1000 * infra.settings.keeper_refund_delay
 
@@ -327,7 +318,7 @@ def _keeper(
         """None on a clock that its owner has moved or stopped: who moves it expects what is due."""
         if clock.setting != ClockSetting():
             return 0
-        return int.from_bytes(sha256(f"{seed}:{order}:{at_s}".encode()).digest()[:4])
+        return int.from_bytes(sha256(f"{infra.ids.seed}:{order}:{at_s}".encode()).digest()[:4])
 
     judge = Judge(pool, infra.tokens, infra.prices.price_of, clock.now, jitter, delay_ms, world.holds_refunds)
     keeper = Keeper(

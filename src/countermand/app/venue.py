@@ -5,10 +5,12 @@ Prices come from an operator. There is no router yet, so no order is filled; can
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
 
+from countermand.admin.authenticator import AdminAuthenticator
+from countermand.admin.inspection import PATHS, InspectionResource, VenueInspection
 from countermand.app.families import Families, UnitPrices, families_of
 from countermand.app.gateway import GatewayExtensions, build_gateway
 from countermand.app.infrastructure import (
@@ -20,7 +22,12 @@ from countermand.app.infrastructure import (
     opened_stores,
     price_store,
 )
+from countermand.app.inspected import Inspected, inspector_of
 from countermand.app.running import App
+from countermand.console.files import VENUE_PAGE, console_files
+from countermand.gateway.falcon_app import FalconApp
+from countermand.inspection.on_chain import CHAINS_KEEPERS, NO_KEEPER, Keepers
+from countermand.inspection.orders import OrderInspector
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
 from countermand.orders.dca.bodies import decode_stored as decode_dca_order
@@ -82,7 +89,11 @@ async def _embedded(opened: _Opened, accounts: Mapping[Address, AccountInfo]) ->
         infra = await _infrastructure(opened, taken, clock, chain, lambda: chain.slot)
         with families_of(infra, NoRouter(), _EMBEDDED_UNIT_PRICES) as families:
             hub = SocketHub(chain)
-            surroundings = GatewayExtensions(rpc=(RpcResource(chain, hub), hub), missing=lambda: _missing(families))
+            surroundings = _shown_to_operators(
+                families,
+                GatewayExtensions(rpc=(RpcResource(chain, hub), hub), missing=lambda: _missing(families)),
+                inspector_of(families, keepers=Keepers(NO_KEEPER)),
+            )
             yield App(families, build_gateway(families, surroundings), _at_once, chain)
     finally:
         await chain.close()
@@ -98,12 +109,52 @@ async def _over_a_node(opened: _Opened) -> AsyncIterator[App]:
         taken = await take_all(opened.dsn, SHARDS)
         infra = await _infrastructure(opened, taken, VenueClock(), chain, lambda: chain.newest_slot)
         with families_of(infra, NoRouter(), UnitPrices()) as families:
-            surroundings = GatewayExtensions(
-                rpc=None, missing=lambda: [*_silent(chain), *_missing(families)], no_creates=NO_ROUTER
+            surroundings = _shown_to_operators(
+                families,
+                GatewayExtensions(
+                    rpc=None, missing=lambda: [*_silent(chain), *_missing(families)], no_creates=NO_ROUTER
+                ),
+                inspector_of(families, keepers=Keepers(CHAINS_KEEPERS), owns_chain=False),
             )
             yield App(families, build_gateway(families, surroundings), _at_once, None)
     finally:
         await chain.close()
+
+
+def _shown_to_operators(
+    families: Families, surroundings: GatewayExtensions, orders: OrderInspector
+) -> GatewayExtensions:
+    """The console at `/`, and below `/admin` what it shows."""
+    infra, inspected, console = families.infrastructure, Inspected.of(families), console_files()
+    events = inspected.stream(families, {"prices": inspected.prices.feed})
+    venue = VenueInspection(
+        orders,
+        inspected.prices,
+        events,
+        families.book.service,
+        infra.tokens,
+        infra.prices.price_of,
+        infra.clock.now,
+        infra.newest_slot,
+        surroundings.missing,
+    )
+
+    def mount(app: FalconApp) -> None:
+        if console is not None:
+            app.add_route("/console/{file}", console)
+
+    def operator(app: FalconApp, authenticator: AdminAuthenticator) -> None:
+        resource = InspectionResource(authenticator, venue)
+        for path, suffix in PATHS:
+            app.add_route(path, resource, suffix=suffix)
+
+    return replace(
+        surroundings,
+        mount=mount,
+        operator=operator,
+        closers=(events.close,),
+        front=None if console is None else console.named(VENUE_PAGE),
+    )
 
 
 async def _cluster(chain: RpcChain, url: str) -> str:

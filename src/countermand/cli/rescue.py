@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from getpass import getpass
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -79,7 +80,9 @@ def rescue(
     ] = None,
     order: Annotated[
         tuple[str, ...],
-        Parameter(help="only this order, by its address; may be given more than once", consume_multiple=False),
+        Parameter(
+            help="only this order, by its address; may be given more than once", consume_multiple=False, negative=""
+        ),
     ] = (),
     unit_price: Annotated[
         int | None, Parameter(help="micro-lamports for a compute unit; else as recent transactions paid")
@@ -147,8 +150,10 @@ def _key(name: str, file: Path) -> Keypair:
 
 
 def _from_standard_input() -> Keypair:
+    """A terminal does not show what is typed."""
+    typed = sys.stdin is not None and sys.stdin.isatty()
     try:
-        return key_of(sys.stdin.buffer.readline())
+        return key_of(getpass("The owner's key, in base58: ").encode() if typed else sys.stdin.buffer.readline())
     except KeyRefused as refused:
         raise StartRefused(f"--sign -: {refused}") from None
 
@@ -232,4 +237,4 @@ async def _send(asked: Asked, sender: Sender) -> int:
     with progress(lambda: str(work.steps)):
         await sender.send(plan)
         total = await sender.total([each.cancel for each in plan.rehearsed])
-    return report.show_ended(plan, list(sender.ended.values()), total, as_json=asked.as_json)
+    return report.show_ended(plan, sender.in_order(plan), total, as_json=asked.as_json)

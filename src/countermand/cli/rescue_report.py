@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -117,7 +116,7 @@ def show_plan(plan: Plan, *, as_json: bool = False) -> None:
         return
     console = _console()
     if plan.rehearsed:
-        console.print(_table(plan.rehearsed))
+        console.print(table_of(plan.rehearsed))
     for sentence in _sentences(plan):
         _say(console, sentence)
 
@@ -178,27 +177,25 @@ def _say(console: Console, sentence: str) -> None:
     console.print(sentence, markup=False, soft_wrap=True)
 
 
-def _table(rehearsed: Sequence[Rehearsed]) -> Table:
+def table_of(rehearsed: Sequence[Rehearsed]) -> Table:
+    """Every column is whole on a narrow terminal: what is long goes on in the next line."""
     table = Table(box=None)
-    for heading in ("kind", "order", "created"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("comes back", justify="right")
+    table.add_column("kind", no_wrap=True)
+    table.add_column("comes back", justify="right", overflow="fold")
     table.add_column("rent, SOL", justify="right", no_wrap=True)
-    table.add_column("cancel")
+    table.add_column("cancel", no_wrap=True)
+    table.add_column("order", overflow="fold")
     for each in rehearsed:
         cancel = each.cancel
-        table.add_row(
-            cancel.order.family.value,
-            cancel.order.address,
-            _day(cancel.order.created_at_s),
-            "\n".join(map(_amount, cancel.returns)) or "nothing",
-            _sol(cancel.rent),
-            each.verdict.value if each.reason is None else f"{each.verdict.value}: {each.reason}",
-        )
+        came = "\n".join(map(_amount, cancel.returns)) or "nothing"
+        table.add_row(cancel.order.family.value, came, _sol(cancel.rent), each.verdict.value, cancel.order.address)
     return table
 
 
 def _sentences(plan: Plan) -> Iterator[str]:
+    for each in plan.rehearsed:
+        if each.reason is not None:
+            yield f"{each.cancel.order.address}: {each.reason}."
     for unfit in plan.unfit:
         yield f"{unfit.address} is left out: {unfit.reason}."
     if plan.rehearsed:
@@ -264,14 +261,6 @@ def _amount(returned: Returned) -> str:
 
 def _sol(lamports: int) -> str:
     return ui_amount(lamports, _SOL_DECIMALS)
-
-
-def _day(seconds: int) -> str:
-    """What a stranger's account says may be any number."""
-    try:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
-    except (ValueError, OverflowError, OSError):
-        return "?"
 
 
 def _many(count: int, what: str) -> str:

@@ -28,9 +28,7 @@ def serve(
     rpc_ws_url: Annotated[str | None, option("rpc-ws-url", "its WebSocket, where clients do not find it")] = None,
     sandbox: Annotated[bool | None, option("sandbox", "clock, faucet, prices, faults; else it is a venue")] = None,
     seed: Annotated[int | None, option("seed", "of ids and nonces, in a sandbox")] = None,
-    keeper: Annotated[
-        bool | None, option("keeper", "fill the orders that live on the sandbox's chain, as it does")
-    ] = None,
+    keeper: Annotated[bool | None, option("keeper", "fill the orders on the sandbox's chain; on in a sandbox")] = None,
     keeper_refund_delay: Annotated[
         int, option("keeper-refund-delay", "how many seconds the keeper lets an expired order wait")
     ] = 0,

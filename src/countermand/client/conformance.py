@@ -21,7 +21,7 @@ from countermand.client.session import Policy, Session
 from countermand.client.tokens import SOL, USDC
 from countermand.client.vaults import sign_in
 
-APIS: Final = ("trigger-v2", "trigger-v1", "limit-v2", "recurring-v1", "price-v3", "tanx")
+APIS: Final = ("trigger-v2", "trigger-v1", "limit-v2", "recurring-v1", "swap-v1", "price-v3", "tokens-v2", "tanx")
 _POLICY: Final = Policy(attempts=3)
 _SHOWN_MAX: Final = 160
 
@@ -155,14 +155,15 @@ _TEXT: Final = re.compile(r".+", re.DOTALL)
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]+=*")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _KEY: Final = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
+_UNITS: Final = re.compile(r"[0-9]+")
 _INVALID: Final = {"error": "Request validation failed", "details": dict}
 _UNKNOWN: Final = str(uuid.UUID(int=(7 << 76) | (1 << 63)))
 """An order that there is not."""
 
 
 def probes(wallet: str) -> tuple[Probe, ...]:
-    """All of them, for this wallet."""
-    makers: tuple[Callable[[str], Iterator[Probe]], ...] = (_trigger_v2, _trigger_v1, _limit_v2, _recurring, _others)
+    makers: tuple[Callable[[str], Iterator[Probe]], ...]
+    makers = (_trigger_v2, _trigger_v1, _limit_v2, _recurring, _swaps, _others)
     return tuple(probe for make in makers for probe in make(wallet))
 
 
@@ -300,7 +301,41 @@ def _recurring(wallet: str) -> Iterator[Probe]:
     yield Probe(api, "open orders of no kind", "GET", f"{root}/getRecurringOrders", (400,), object, query=lacking)
 
 
+def _swaps(wallet: str) -> Iterator[Probe]:
+    api, path = "swap-v1", "/swap/v1/quote"
+    pair = {"inputMint": SOL, "outputMint": USDC}
+    step = {
+        "swapInfo": {"ammKey": _KEY, "inputMint": _KEY, "outputMint": _KEY, "inAmount": _UNITS, "outAmount": _UNITS}
+    }
+    quote = {
+        **pair,
+        "inAmount": "100000000",
+        "outAmount": _UNITS,
+        "otherAmountThreshold": _UNITS,
+        "swapMode": "ExactIn",
+        "slippageBps": 50,
+        "platformFee": type(None),
+        "priceImpactPct": str,
+        "routePlan": [step],
+        "contextSlot": int,
+        "timeTaken": (int, float),
+    }
+    asked = {**pair, "amount": "100000000", "slippageBps": "50"}
+    yield Probe(api, "a quote", "GET", path, (200,), quote, query=asked)
+    words = "Input and output mints are not allowed to be equal"
+    same = {"error": words, "errorCode": "CIRCULAR_ARBITRAGE_IS_DISABLED"}
+    yield Probe(api, "a token for itself", "GET", path, (400,), same, query=asked | {"outputMint": SOL})
+    unknown = {"error": f"The token {wallet} is not tradable", "errorCode": "TOKEN_NOT_TRADABLE"}
+    yield Probe(api, "for no token", "GET", path, (400,), unknown, query=asked | {"outputMint": wallet})
+    nothing = {"error": "Could not find any route", "errorCode": "COULD_NOT_FIND_ANY_ROUTE"}
+    yield Probe(api, "nothing", "GET", path, (400,), nothing, query=asked | {"amount": "0"})
+
+
 def _others(wallet: str) -> Iterator[Probe]:
+    token = {"id": USDC, "symbol": "USDC", "name": str, "decimals": 6, "tokenProgram": _KEY, "usdPrice": (int, float)}
+    search = "/tokens/v2/search"
+    yield Probe("tokens-v2", "a token by its mint", "GET", search, (200,), [token], query={"query": USDC})
+    yield Probe("tokens-v2", "no token", "GET", search, (200,), [dict], query={"query": wallet})
     price = {SOL: {"usdPrice": (int, float), "decimals": 9, "blockId": (int, type(None))}}
     yield Probe("price-v3", "the price of SOL", "GET", "/price/v3", (200,), price, query={"ids": SOL})
     yield Probe("price-v3", "the price of no token", "GET", "/price/v3", (200,), {}, query={"ids": wallet})

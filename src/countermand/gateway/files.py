@@ -68,6 +68,10 @@ class BuiltFiles:
     def page(self) -> BuiltFile:
         return self._files[_PAGE]
 
+    def named(self, file: str) -> BuiltFile:
+        """Raises `KeyError`."""
+        return self._files[file]
+
     async def on_get(self, req: Request, resp: Response, file: str) -> None:
         found = self._files.get(file)
         if found is None:

@@ -16,6 +16,7 @@ class Ids:
 
     def reseed(self, seed: int | None, used: int = 0) -> None:
         """`used` is the epoch that the shard was in: a restart does not give the same ids again."""
+        self.seed = seed
         self._random: Random = SystemRandom() if seed is None else Random(f"{seed} {used}")  # noqa: S311  A sandbox asked.
 
     def order_id(self, at: Instant, bucket: Bucket) -> OrderId:

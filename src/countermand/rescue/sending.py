@@ -102,6 +102,12 @@ class Sender:
             await asyncio.gather(*(self._sent(each) for each in waiting[:many]))
             waiting = waiting[many:]
 
+    def in_order(self, plan: Plan) -> list[Ended]:
+        """What an earlier run sent, then the orders of the plan as they stand in it."""
+        orders = [order for each in plan.prepared for order in each.transaction.orders]
+        places = {order: place for place, order in enumerate(orders)}
+        return sorted(self.ended.values(), key=lambda each: places.get(each.order, -1))
+
     async def total(self, cancels: Sequence[Cancel]) -> Total | None:
         """Of all that landed. None: the node does not show all of it."""
         shown: list[LedgerTransaction | None] = []

@@ -37,7 +37,7 @@ from countermand.values.quantities import UsdPrice
 from countermand.values.transactions import ObservedOutcome, TransactionOutcome
 
 UNDER_WAY_MAX: Final = 16
-ORDERS_PER_SLICE: Final = 64
+ORDERS_PER_SLICE: Final = 32
 """So many orders are judged in one turn of the loop."""
 _UNITS: Final = 400_000
 _LOOK_MS_MAX: Final = 1_000
@@ -87,7 +87,7 @@ class Keeper:
         self._jittered: dict[Address, None] = {}
         """They wait for the clock, and would wait less if it was moved by hand."""
         self._sending = asyncio.Lock()
-        self._must_load, self._loading = True, False
+        self._must_load, self._reading = True, False
         self._wake = asyncio.Event()
 
     # --- what the sandbox asks of it
@@ -98,7 +98,7 @@ class Keeper:
         if due is not None and due <= self._now():
             self._wake.set()
             return False
-        return not (self._must_load or self._loading or self._changed or self._queue or self._busy)
+        return not (self._must_load or self._reading or self._changed or self._queue or self._busy)
 
     def waits_for(self) -> Sequence[Address]:
         """The orders for which something is under way, or about to be."""
@@ -156,7 +156,6 @@ class Keeper:
     # --- its loop
 
     async def run(self) -> None:
-        await self._ready()
         unsubscribe = self._embedded.subscribe(self._on_landed)
         watching = asyncio.create_task(self._watch())
         try:
@@ -208,24 +207,28 @@ class Keeper:
             await self._load()
         while self._changed:
             addresses = list(islice(self._changed, ORDERS_PER_SLICE))
+            for address in addresses:  # What changes while they are read, is read again.
+                del self._changed[address]
+            self._reading = True
             infos = await self._embedded.accounts([*addresses])
             for address, info in zip(addresses, infos, strict=True):
-                self._changed.pop(address, None)
                 self._note(address, info)
+            self._reading = False
 
     async def _load(self) -> None:
+        self._must_load, self._reading = False, True
+        await self._ready()  # After a restore the prices are others, too.
         found = [
             *await self._embedded.program_accounts(limit_order.PROGRAM, data_size=limit_order.ORDER_BYTES),
             *await self._embedded.program_accounts(dca.PROGRAM, data_size=dca.DCA_BYTES),
         ]
         for each in (self._orders, self._queue, self._held, self._jittered):
             each.clear()
-        self._must_load, self._loading = False, True
         for start in range(0, len(found), ORDERS_PER_SLICE):
             for address, account in found[start : start + ORDERS_PER_SLICE]:
                 self._note(Address(address), account)
             await asyncio.sleep(0)
-        self._loading = False
+        self._reading = False
 
     def _note(self, address: Address, info: AccountInfo | None) -> None:
         order = None if info is None else _read(info)

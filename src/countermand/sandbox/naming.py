@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from countermand.sandbox.reading import SandboxRefused, nearest, shown
+from countermand.inspection.queries import nearest, shown
+from countermand.sandbox.reading import SandboxRefused
 from countermand.services.tokens import Token, TokenRegistry
 from countermand.values.identity import Mint
 

@@ -4,7 +4,8 @@ from typing import Final
 
 import msgspec
 
-from countermand.sandbox.reading import SandboxRefused, shown
+from countermand.inspection.queries import shown
+from countermand.sandbox.reading import SandboxRefused
 from countermand.values.quantities import USD_PRICE_MAX, USD_SCALE, Inexact, UsdPrice, exact
 
 _TEXT: Final = msgspec.json.Decoder(str)
@@ -26,14 +27,6 @@ def price_in(field: str, raw: msgspec.Raw) -> UsdPrice:
     if not number:
         raise SandboxRefused(f"{field}: a price must be more than nothing")
     return UsdPrice(number)
-
-
-def limit_in(text: str, most: int) -> int:
-    """A query parameter of this name: how many are wanted."""
-    number = exact(text, scale=0, bound=most)
-    if isinstance(number, Inexact) or not number:
-        raise SandboxRefused(f"limit: {shown(text)!r} is no whole number from 1 to {most}")
-    return number
 
 
 def within(field: str, number: int, least: int, most: int) -> int:

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from countermand.examples import USDC, WALLET, Variable
+from countermand.inspection import price_history, stream
+from countermand.inspection import wire as inspected
+from countermand.inspection.orders import LIMIT, LIMIT_MAX, STATES
 from countermand.openapi import Operation, Responses, Schema, Streamed, document, in_path, query
-from countermand.sandbox import price_history, requests, stream, wire
-from countermand.sandbox.orders import LIMIT, LIMIT_MAX, STATES
+from countermand.sandbox import feeds, requests, wire
 
 _ABOUT: Final = (
     "Answers only to this machine. Every request refuses, by name, what it does not know: nothing is ignored. "
@@ -200,21 +202,21 @@ _OPERATIONS: Final = (
         "get",
         "/sandbox/orders",
         "The newest orders of any family, and what each waits for",
-        _responses(wire.OrdersWire),
+        _responses(inspected.OrdersWire),
         query(_FILTERS, {"family": "trigger", "limit": 10}),
     ),
     Operation(
         "get",
         "/sandbox/orders/{order_id}",
         "An order of any family, its timeline with reasons, what it waits for",
-        _responses(wire.OrderWire, not_found="No order of this venue"),
+        _responses(inspected.OrderWire, not_found="No order of this venue"),
         (in_path("order_id", {"type": "string"}, _ANY_ORDER),),
     ),
     Operation(
         "patch",
         "/sandbox/orders/{order_id}",
         "Amend a trigger order as an operator, whosever it is",
-        _responses(wire.OrderWire, not_found="No order of this venue"),
+        _responses(inspected.OrderWire, not_found="No order of this venue"),
         (in_path("order_id", {"type": "string"}, _OPEN_ORDER),),
         body=wire.AmendRequest,
         example={"triggerPriceUsd": "1200.5"},
@@ -223,14 +225,14 @@ _OPERATIONS: Final = (
         "delete",
         "/sandbox/orders/{order_id}",
         "Cancel an order as an operator: nothing of it trades any more, and its owner withdraws",
-        _responses(wire.OrderWire, not_found="No order of this venue"),
+        _responses(inspected.OrderWire, not_found="No order of this venue"),
         (in_path("order_id", {"type": "string"}, _OPEN_ORDER),),
     ),
     Operation(
         "get",
         "/sandbox/prices",
         "The prices of a token since the process started, the oldest first",
-        _responses(wire.PricesWire),
+        _responses(inspected.PricesWire),
         query({"mint": {"type": "string"}, "limit": _limited(price_history.KEPT, 1_000)}, {"mint": "SOL"}),
     ),
     Operation(
@@ -251,7 +253,7 @@ _OPERATIONS: Final = (
         "get",
         "/sandbox/events",
         "What happens, as server-sent events: from any past position on, and then live",
-        _responses(Streamed({"oneOf": [wire.EventWire, wire.RequestSummaryWire, wire.PriceEventWire]})),
+        _responses(Streamed({"oneOf": [inspected.EventWire, wire.RequestSummaryWire, inspected.PriceEventWire]})),
         query(
             {
                 "from": {
@@ -259,13 +261,13 @@ _OPERATIONS: Final = (
                     "default": "now",
                     "description": "start, recent, now, or the id of an event",
                 },
-                "include": {"type": "string", "default": "orders", "description": ", ".join(stream.INCLUDED)},
+                "include": {"type": "string", "default": "orders", "description": ", ".join(feeds.INCLUDED)},
                 "limit": {"type": "integer", "minimum": 1, "maximum": stream.LIMIT_MAX},
             },
             {"from": "start", "limit": 3},
         ),
     ),
-    Operation("get", "/sandbox/books", "Depth and newest trades of tanX's books", _responses(wire.BooksWire)),
+    Operation("get", "/sandbox/books", "Depth and newest trades of tanX's books", _responses(inspected.BooksWire)),
     Operation("get", "/sandbox/wallets", "The wallets with a vault, and what they hold", _responses(wire.WalletsWire)),
 )
 

@@ -15,6 +15,8 @@ from msgspec import UNSET, UnsetType
 from countermand.dialects.trigger_v2.dca_refusals import WORDS as DCA_WORDS
 from countermand.dialects.trigger_v2.refusals import WORDS as TRIGGER_WORDS
 from countermand.dialects.trigger_v2.states import display_state
+from countermand.inspection.orders import is_address, is_book_id
+from countermand.inspection.queries import shown
 from countermand.orders.book.inspection import BookInspection
 from countermand.orders.book.model.order import OrderId as BookOrderId
 from countermand.orders.dca.model.refusals import Refused as DcaRefused
@@ -28,8 +30,7 @@ from countermand.orders.trigger.service import TriggerService
 from countermand.orders.trigger.shard import TriggerShard
 from countermand.sandbox import wire
 from countermand.sandbox.numbers import price_in, within
-from countermand.sandbox.orders import is_address, is_book_id
-from countermand.sandbox.reading import OrderNotHere, SandboxRefused, shown
+from countermand.sandbox.reading import OrderNotHere, SandboxRefused
 from countermand.sandbox.tanx import TanxSandbox
 from countermand.values.identity import OrderId
 from countermand.values.instant import Instant

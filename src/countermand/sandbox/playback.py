@@ -13,8 +13,9 @@ from typing import Final
 
 import structlog
 
+from countermand.inspection.queries import shown
 from countermand.kernel.ports import CommitUnknown, Unavailable
-from countermand.sandbox.reading import SandboxRefused, shown
+from countermand.sandbox.reading import SandboxRefused
 from countermand.sandbox.sandbox import Sandbox
 from countermand.services.prices import Prices
 from countermand.values.identity import Mint

@@ -4,26 +4,32 @@ A test that switches on a fault which does not exist would pass without having t
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Final, TypeVar
-from urllib.parse import parse_qsl
 
 import msgspec
 from msgspec import inspect
 
+from countermand.inspection.queries import (
+    QueryRefused,
+    WrittenNumber,
+    described,
+    keepable,
+    listed,
+    refused_choice,
+    remedy_for,
+    shown,
+)
 from countermand.values.quantities import Inexact, exact
 
 _T = TypeVar("_T")
-_SHOWN_MAX: Final = 60
-_LIKENESS_MIN: Final = 0.6
 _WHOLE_MAX: Final = 10**30
 """More than any field takes: the range of each is its own to judge."""
 
 
-class SandboxRefused(Exception):
-    """The request has no meaning here; the message says why, and what has."""
+class SandboxRefused(QueryRefused):
+    """The same of a body."""
 
 
 class OrderNotHere(SandboxRefused):
@@ -31,12 +37,6 @@ class OrderNotHere(SandboxRefused):
 
     def __init__(self, order_id: str) -> None:
         super().__init__(f"{order_id}: no order of this venue; GET /sandbox/orders lists them")
-
-
-class _Number(str):
-    """A JSON number as it was written: no digit is lost, and a million digits cost nothing."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Body:
         """Raises `SandboxRefused` for the first thing that is wrong, in the order of the body."""
         info = _info_of(kind)
         if self.is_empty() and (needed := _required(info)):
-            raise SandboxRefused(f"body: empty; send a JSON object with {_listed(needed)}")
+            raise SandboxRefused(f"body: empty; send a JSON object with {listed(needed)}")
         return msgspec.json.decode(msgspec.json.encode(_read(self.fields, info, "")), type=kind)
 
     def refuse_any(self) -> None:
@@ -69,8 +69,8 @@ def parsed(raw: bytes) -> Body:
         tree = json.loads(
             raw.decode(),
             object_pairs_hook=_unique,
-            parse_int=_Number,
-            parse_float=_Number,
+            parse_int=WrittenNumber,
+            parse_float=WrittenNumber,
             parse_constant=_no_constant,
         )
     except UnicodeDecodeError as error:
@@ -80,45 +80,8 @@ def parsed(raw: bytes) -> Body:
     except RecursionError:
         raise SandboxRefused("body: nested too deeply") from None
     if not isinstance(tree, dict):
-        raise SandboxRefused(f"body: expected a JSON object, got {_described(tree)}")
+        raise SandboxRefused(f"body: expected a JSON object, got {described(tree)}")
     return Body(raw, tree)
-
-
-def parameters(query: str, known: Sequence[str] = ()) -> Mapping[str, str]:
-    """The query parameters by name. Raises `SandboxRefused` for one that is unknown, or given twice."""
-    found: dict[str, str] = {}
-    for name, value in parse_qsl(query, keep_blank_values=True):
-        if name not in known:
-            raise SandboxRefused(
-                f"{shown(name)}: unknown query parameter; {_remedy(name, known, 'this path takes none', 'parameters')}"
-            )
-        if name in found:
-            raise SandboxRefused(f"{name}: given twice in the query")
-        found[name] = _keepable(name, value)
-    return found
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is most like this one, if any is like it. Case and separators do not count."""
-    plain = {_plain(each): each for each in known}
-    like = get_close_matches(_plain(name), plain, n=1, cutoff=_LIKENESS_MIN)
-    return plain[like[0]] if like else None
-
-
-def shown(text: str) -> str:
-    """A value of a request, as a message may repeat it."""
-    return text if len(text) <= _SHOWN_MAX else text[: _SHOWN_MAX - 1] + "…"
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", "").replace("-", "").lower()
-
-
-def _remedy(name: str, known: Sequence[str], none: str, kinds: str) -> str:
-    if not known:
-        return none
-    like = nearest(name, known)
-    return f"did you mean {like}?" if like is not None else f"the {kinds} here are {_listed(known)}"
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -126,7 +89,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for name, value in pairs:
         if name in found:
             raise SandboxRefused(f"{shown(name)}: given twice")
-        found[_keepable("body", name)] = value
+        found[keepable("body", name)] = value
     return found
 
 
@@ -166,15 +129,15 @@ def _read(value: Any, info: inspect.Type, path: str) -> Any:
             return [_read(each, item, f"{path}[{index}]") for index, each in enumerate(value)]
         case inspect.LiteralType(values=values):
             return _read_choice(value, [str(each) for each in values], path)
-        case inspect.IntType() if isinstance(value, _Number):
+        case inspect.IntType() if isinstance(value, WrittenNumber):
             return _whole(value, path)
         case inspect.RawType() if isinstance(value, str):
-            return _keepable(path, str(value))
-        case inspect.StrType() if isinstance(value, str) and not isinstance(value, _Number):
-            return _keepable(path, value)
+            return keepable(path, str(value))
+        case inspect.StrType() if isinstance(value, str) and not isinstance(value, WrittenNumber):
+            return keepable(path, value)
         case inspect.BoolType() if isinstance(value, bool):
             return value
-    raise SandboxRefused(f"{path}: expected {_wanted(info)}, got {_described(value)}")
+    raise SandboxRefused(f"{path}: expected {_wanted(info)}, got {described(value)}")
 
 
 def _read_flag_or_list(value: Any, info: inspect.Type, wanted: inspect.ListType, path: str) -> Any:
@@ -182,13 +145,13 @@ def _read_flag_or_list(value: Any, info: inspect.Type, wanted: inspect.ListType,
         return value
     if isinstance(value, list):
         return _read(value, wanted, path)
-    raise SandboxRefused(f"{path}: expected {_wanted(info)}, got {_described(value)}")
+    raise SandboxRefused(f"{path}: expected {_wanted(info)}, got {described(value)}")
 
 
 def _object(value: Any, info: inspect.Type, path: str) -> Mapping[str, Any]:
     if isinstance(value, dict):
         return value
-    raise SandboxRefused(f"{path or 'body'}: expected {_wanted(info)}, got {_described(value)}")
+    raise SandboxRefused(f"{path or 'body'}: expected {_wanted(info)}, got {described(value)}")
 
 
 def _read_fields(fields: Mapping[str, Any], info: inspect.StructType, path: str) -> dict[str, Any]:
@@ -196,7 +159,7 @@ def _read_fields(fields: Mapping[str, Any], info: inspect.StructType, path: str)
     read: dict[str, Any] = {}
     for name, value in fields.items():
         if name not in known:
-            remedy = _remedy(name, tuple(known), "no field is known", "fields")
+            remedy = remedy_for(name, tuple(known), "no field is known", "fields")
             raise SandboxRefused(f"{_joined(path, name)}: unknown field; {remedy}")
         read[name] = _read(value, known[name].type, _joined(path, name))
     for name, field in known.items():
@@ -206,17 +169,10 @@ def _read_fields(fields: Mapping[str, Any], info: inspect.StructType, path: str)
 
 
 def _read_choice(value: Any, choices: Sequence[str], path: str) -> str:
-    is_text = isinstance(value, str) and not isinstance(value, _Number)
+    is_text = isinstance(value, str) and not isinstance(value, WrittenNumber)
     if is_text and value in choices:
         return str(value)
     raise refused_choice(path, value, choices)
-
-
-def refused_choice(path: str, value: object, choices: Sequence[str]) -> SandboxRefused:
-    """The refusal of a value that is none of the choices."""
-    like = nearest(value, choices) if isinstance(value, str) else None
-    hint = f"; did you mean {like}?" if like is not None else ""
-    return SandboxRefused(f"{path}: expected {_listed(choices, 'or')}, got {_described(value)}{hint}")
 
 
 def _whole(number: str, path: str) -> int:
@@ -226,14 +182,7 @@ def _whole(number: str, path: str) -> int:
         return -found if number.startswith("-") else found
     if found in (Inexact.TOO_BIG, Inexact.TOO_LONG):
         raise SandboxRefused(f"{path}: {shown(number)} is too big")
-    raise SandboxRefused(f"{path}: expected a whole number, got {_described(_Number(number))}")
-
-
-def _keepable(path: str, text: str) -> str:
-    """Refuses what cannot be stored as text: NUL, and halves of surrogate pairs."""
-    if "\0" in text or any("\ud800" <= each <= "\udfff" for each in text):
-        raise SandboxRefused(f"{path}: holds a character that cannot be stored (NUL, or half of a surrogate pair)")
-    return text
+    raise SandboxRefused(f"{path}: expected a whole number, got {described(WrittenNumber(number))}")
 
 
 def _required(info: inspect.Type) -> Sequence[str]:
@@ -243,7 +192,7 @@ def _required(info: inspect.Type) -> Sequence[str]:
 def _wanted(info: inspect.Type) -> str:
     match info:
         case inspect.StructType():
-            return f"an object with {_listed([each.encode_name for each in info.fields])}"
+            return f"an object with {listed([each.encode_name for each in info.fields])}"
         case inspect.DictType():
             return "a JSON object"
         case inspect.ListType(item_type=item):
@@ -251,7 +200,7 @@ def _wanted(info: inspect.Type) -> str:
         case inspect.UnionType(types=kinds):
             return " or ".join(_wanted(kind) for kind in kinds)
         case inspect.LiteralType(values=values):
-            return _listed([str(each) for each in values], "or")
+            return listed([str(each) for each in values], "or")
     return _WANTED[type(info)]
 
 
@@ -264,29 +213,5 @@ _WANTED: Final[Mapping[type[inspect.Type], str]] = {
 }
 
 
-def _described(value: Any) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "true" if value else "false"
-        case _Number():
-            return f"the number {shown(value)}"
-        case str():
-            return f"the text {printable(json.dumps(shown(value), ensure_ascii=False))}"
-        case list():
-            return "an array"
-    return "an object"
-
-
-def printable(text: str) -> str:
-    """Half of a surrogate pair is shown as its escape: an answer in UTF-8 cannot hold it."""
-    return text.encode(errors="backslashreplace").decode()
-
-
 def _joined(path: str, name: str) -> str:
     return f"{path}.{shown(name)}" if path else shown(name)
-
-
-def _listed(names: Sequence[str], last: str = "and") -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
-from countermand.sandbox.reading import printable
+from countermand.inspection.queries import printable
 
 HIDDEN: Final = "(hidden)"
 _HEADERS: Final = {

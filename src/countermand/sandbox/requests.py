@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
+
 from countermand.base64_text import bytes_of
 from countermand.gateway.asgi import Event, Scope, Send
-from countermand.sandbox.bell import Bell
-from countermand.sandbox.reading import printable
+from countermand.inspection.bell import Bell
+from countermand.inspection.queries import printable
+from countermand.inspection.stream import Feed, News
 from countermand.sandbox.redaction import as_curl, shown_body, shown_headers, shown_query
 from countermand.sandbox.wire import RequestSummaryWire, RequestWire
 from countermand.solana.alterations import alteration_of
@@ -19,6 +22,7 @@ from countermand.solana.port import PACKET_BYTES_MAX
 from countermand.solana.wire import MalformedTransaction, read_transaction
 
 KEPT: Final = 1_000
+_TOLD_AT_ONCE: Final = 256
 BODY_BYTES_KEPT: Final = 16 * 1024
 """Of each body. Of a longer one the beginning is kept."""
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -120,6 +124,21 @@ class RequestLog:
             found.append(each)
         found.reverse()
         return found
+
+    @property
+    def feed(self) -> Feed:
+        return Feed(self._follow)
+
+    def _follow(self) -> News:
+        read = next(self.newest(1), None)
+
+        def news() -> Iterator[tuple[str, bytes]]:
+            nonlocal read
+            for recorded in self.after(read, _TOLD_AT_ONCE):
+                read = recorded
+                yield "request", msgspec.json.encode(summary(recorded))
+
+        return news
 
     def find(self, number: int) -> RecordedRequest | None:
         return next((each for each in self._newest if each.number == number), None)

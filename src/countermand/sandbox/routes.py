@@ -13,22 +13,24 @@ from countermand.dialects.tanx.accounts import account_of
 from countermand.dialects.tanx.auth import read_stark_key
 from countermand.dialects.tanx.translate import ID_MAX
 from countermand.gateway.asgi import ONLY_HEAD
+from countermand.inspection import price_history, stream
+from countermand.inspection.books import books_of
+from countermand.inspection.orders import PARAMETERS, OrderInspector, asked, is_address
+from countermand.inspection.queries import QueryRefused, limit_in, parameters, shown
 from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.orders.book.model.ledger.amount import AMOUNT_MAX, AMOUNT_SCALE, Account, Amount
 from countermand.orders.book.model.market import Market, MarketSymbol
 from countermand.orders.book.model.order import OrderId
 from countermand.orders.book.model.quantities import Lots, Ticks
-from countermand.sandbox import price_history, requests, stream, wire
-from countermand.sandbox.books import books_of
+from countermand.sandbox import requests, wire
 from countermand.sandbox.faucet import FaucetRefused
 from countermand.sandbox.market_maker import LEVELS_MAX, MarketMaker, MarketMakers, Quoting
 from countermand.sandbox.naming import TokenNames
-from countermand.sandbox.numbers import limit_in, number_in, price_in, within
+from countermand.sandbox.numbers import number_in, price_in, within
 from countermand.sandbox.operator import Operator
-from countermand.sandbox.orders import PARAMETERS, OrderInspector, asked, is_address
 from countermand.sandbox.playback import SPEED_ONE, Playback, Playbacks, Table, Walk, read_table
 from countermand.sandbox.pool import Liquidity
-from countermand.sandbox.reading import Body, OrderNotHere, SandboxRefused, parameters, parsed, shown
+from countermand.sandbox.reading import Body, OrderNotHere, SandboxRefused, parsed
 from countermand.sandbox.sandbox import Sandbox
 from countermand.sandbox.snapshots import SnapshotNotHere, Snapshots
 from countermand.sandbox.tanx import TanxSandbox
@@ -321,11 +323,7 @@ class SandboxResource:
             raise SandboxRefused("mint: missing; name a token by its mint or symbol")
         token = self._names.token(asked_for["mint"], "mint")
         limit = limit_in(asked_for.get("limit", "1000"), price_history.KEPT)
-        points = [
-            wire.PricePointWire(point.at, _dollars(point.price))
-            for point in self._watching.prices.of(token.mint, limit)
-        ]
-        resp.data = _encode(wire.PricesWire(token.mint, points))
+        resp.data = _encode(self._watching.prices.shown(token.mint, limit))
 
     async def on_get_requests(self, req: Request, resp: Response) -> None:
         asked_for = parameters(req.query_string, ("limit",))
@@ -345,7 +343,9 @@ class SandboxResource:
         resp.data = _encode(self._watching.requests.shown(found, req.prefix))
 
     async def on_get_events(self, req: Request, resp: Response) -> None:
-        wanted = stream.asked(parameters(req.query_string, stream.PARAMETERS), req.get_header("last-event-id"))
+        wanted = self._watching.events.asked(
+            parameters(req.query_string, stream.PARAMETERS), req.get_header("last-event-id")
+        )
         parsed(await req.stream.read()).refuse_any()
         if req.scope.get("state", {}).get(ONLY_HEAD):
             resp.content_type = "text/event-stream"
@@ -408,7 +408,7 @@ SUFFIXES: Final = (
 def mount(app: "falcon.asgi.App[Request, Response]", resource: SandboxResource) -> None:
     for path, suffix in SUFFIXES:
         app.add_route(path, resource, suffix=suffix)
-    for refused in (SandboxRefused, FaucetRefused):
+    for refused in (QueryRefused, FaucetRefused):
         app.add_error_handler(refused, _bad_request)
     for missing in (OrderNotHere, RequestNotHere, SnapshotNotHere):
         app.add_error_handler(missing, _not_here)

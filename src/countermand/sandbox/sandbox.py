@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 import msgspec
 import structlog
 
+from countermand.inspection.wire import TokenWire
 from countermand.kernel.clock import ClockSetting, VenueClock
 from countermand.kernel.ids import Ids
 from countermand.kernel.ports import CommitUnknown, Unavailable
@@ -30,7 +31,7 @@ from countermand.sandbox.pool import Liquidity, SandboxPool
 from countermand.sandbox.prices import DEFAULT_PRICES
 from countermand.sandbox.reading import SandboxRefused
 from countermand.sandbox.strict import SLOW_LANDING_MS, Strict, Weakness
-from countermand.sandbox.wire import ChainWire, ClockWire, FaultsWire, SandboxWire, TokenWire
+from countermand.sandbox.wire import ChainWire, ClockWire, FaultsWire, SandboxWire
 from countermand.services.prices import Prices
 from countermand.services.token_incarnation import TokenIncarnation
 from countermand.services.tokens import Token, TokenRegistry

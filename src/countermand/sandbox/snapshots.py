@@ -9,10 +9,11 @@ from typing import Final
 import msgspec
 import structlog
 
+from countermand.inspection.queries import shown
 from countermand.kernel.clock import ClockSetting
 from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.sandbox.pool import Liquidity
-from countermand.sandbox.reading import SandboxRefused, shown
+from countermand.sandbox.reading import SandboxRefused
 from countermand.sandbox.sandbox import CLOCK, LATEST, SEED, Sandbox, SandboxDependencies, stored_clock, stored_seed
 from countermand.sandbox.wire import FaultsWire
 from countermand.settings import SEED_MAX

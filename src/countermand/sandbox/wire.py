@@ -9,6 +9,8 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from countermand.inspection.wire import TokenWire
+
 
 class SandboxRequest(msgspec.Struct, forbid_unknown_fields=True):
     """Refuses unknown fields; `sandbox.reading` says so in words."""
@@ -45,13 +47,6 @@ class FaultsWire(SandboxRequest, rename="camel", kw_only=True):
 
 class ClockWire(msgspec.Struct):
     mode: Literal["frozen", "running"]
-
-
-class TokenWire(msgspec.Struct):
-    symbol: str
-    mint: str
-    decimals: int
-    price: str | None
 
 
 class ChainWire(msgspec.Struct, rename="camel"):
@@ -253,39 +248,6 @@ class AuditWire(msgspec.Struct, omit_defaults=True):
     differences: list[str] = []
 
 
-class TimelineWire(msgspec.Struct, rename="camel", omit_defaults=True):
-    """`seq`: of the journal entry; what happened on the chain has none. `cause`: the command, or a transaction."""
-
-    at: int
-    event: str
-    cause: str
-    seq: int | UnsetType = UNSET
-    reason: str | UnsetType = UNSET
-    tx_signature: str | UnsetType = UNSET
-
-
-class OrderWire(msgspec.Struct, rename="camel"):
-    """With more fields: the terms of its family. `wallet`, or `account` for an order of the book.
-
-    `waiting`: what it waits for, as data: `for` says what, and the other fields are its own. Null: for nothing.
-    """
-
-    id: str | int
-    family: Literal["trigger", "dca", "book", "limit", "recurring"]
-    state: str
-    waits_for: str | None
-    waiting: dict[str, Any] | None
-    timeline: list[TimelineWire] | UnsetType = UNSET
-    wallet: str | UnsetType = UNSET
-    account: str | UnsetType = UNSET
-
-
-class OrdersWire(msgspec.Struct):
-    """Without timelines."""
-
-    orders: list[OrderWire]
-
-
 class AmendRequest(SandboxRequest, rename="camel"):
     """Of a trigger order, at least one: what is left out stays. Prices are in US dollars."""
 
@@ -338,66 +300,6 @@ class RequestWire(msgspec.Struct, rename="camel", kw_only=True):
 
 class RequestsWire(msgspec.Struct):
     requests: list[RequestWire]
-
-
-class EventWire(msgspec.Struct, rename="camel"):
-    """`n`: of the events of the journal entry `seq`. `told`: all of the event, with `at`, `cause` and `reason`."""
-
-    family: str
-    order_id: str | None
-    wallet: str | None
-    seq: int
-    n: int
-    event: str
-    told: Raw
-
-
-class PriceEventWire(msgspec.Struct):
-    mint: str
-    at: int
-    price: str
-
-
-class PricePointWire(msgspec.Struct):
-    at: int
-    price: str
-
-
-class PricesWire(msgspec.Struct):
-    """The oldest first."""
-
-    mint: str
-    prices: list[PricePointWire]
-
-
-class LevelWire(msgspec.Struct):
-    """In the market's decimals."""
-
-    price: str
-    volume: str
-    orders: int
-
-
-class BookTradeWire(msgspec.Struct):
-    id: int
-    at: int
-    price: str
-    volume: str
-    taker: str
-
-
-class BookWire(msgspec.Struct):
-    """The best levels first, the newest trades first."""
-
-    market: str
-    last: str | None
-    asks: list[LevelWire]
-    bids: list[LevelWire]
-    trades: list[BookTradeWire]
-
-
-class BooksWire(msgspec.Struct):
-    books: list[BookWire]
 
 
 class HoldingWire(msgspec.Struct):

@@ -22,11 +22,12 @@ _NO_BLOCKHASH: Final = "11111111111111111111111111111111"
 class Timeline(Protocol):
     """The slots of a chain, as `EmbeddedChain` has them."""
 
+    @property
+    def genesis_hash(self) -> Blockhash: ...
+
     def blockhash_at(self, slot: int) -> Blockhash: ...
 
     def block_time(self, slot: int) -> int: ...
-
-    def remembers(self, slot: int) -> bool: ...
 
     async def finalized_block_height(self) -> int: ...
 
@@ -39,15 +40,22 @@ class Blocks:
     def __init__(self, timeline: Timeline, store: LedgerStore) -> None:
         self._timeline = timeline
         self._store = store
+        self._counted: dict[Blockhash, tuple[int, int]] = {}
+        """Of one ledger: how many transactions landed until which position."""
 
     def blockhash(self, slot: int) -> Blockhash:
         """Before the first slot, that of no block."""
         return _NO_BLOCKHASH if slot < 0 else self._timeline.blockhash_at(slot)
 
     async def block_time(self, slot: int) -> int:
-        """In seconds. Where memory does not reach, that of what landed in it, or else an estimate."""
-        if not self._timeline.remembers(slot) and (landed := await self._store.landed_in(slot, after=0, limit=1)):
-            return landed[0].block_time
+        """In seconds. Of a slot that has passed, that of what landed in it first; the clock may move within a slot.
+
+        Without such, what was seen at or before it, or else an estimate.
+        """
+        if slot < await self._timeline.finalized_block_height():
+            await self._timeline.settle()
+            if landed := await self._store.landed_in(slot, after=0, limit=1):
+                return landed[0].block_time
         return self._timeline.block_time(slot)
 
     async def has_passed(self, slot: int) -> bool:
@@ -72,9 +80,13 @@ class Blocks:
             more = len(page) == _PAGE
 
     async def transaction_count(self) -> int:
-        """How many have landed, with or without success."""
+        """How many have landed, with or without success. What was counted once is not counted again."""
         await self._timeline.settle()
-        return await self._store.count_landed()
+        ledger = self._timeline.genesis_hash  # A reset and a restoration begin another.
+        known, position = self._counted.get(ledger, (0, 0))
+        more, last = await self._store.count_landed(after=position)
+        self._counted = {ledger: (known + more, last)}
+        return known + more
 
     async def transactions_per(self, slots: int, since: int) -> Mapping[int, int]:
         """How many landed in each run of so many slots, by its number; `since` is where one begins."""

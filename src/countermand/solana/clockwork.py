@@ -74,10 +74,6 @@ class SlotClock:
         self._block_times.append((slot, self._block_time))
         return self._block_time
 
-    def remembers(self, slot: int) -> bool:
-        """Whether the block time of this slot was seen, and is not estimated."""
-        return slot >= self._block_times[0][0]
-
     def block_time(self, slot: int) -> int:
         """The block time of a slot, as last seen at or before it; before memory begins, counted back by slots."""
         self.block_time_now()

@@ -39,6 +39,7 @@ from countermand.solana.ledger import (
     read_ledger_transaction,
     read_return_data,
     read_status,
+    read_token_balances,
 )
 from countermand.solana.ledger_store import (
     LedgerEpoch,
@@ -181,6 +182,11 @@ class EmbeddedChain:
         return slot
 
     @property
+    def wall_ms(self) -> int:
+        """The clock that slots follow, in Unix milliseconds."""
+        return self._clock.wall_ms()
+
+    @property
     def block_height(self) -> int:
         """Every slot has a block."""
         return self.slot
@@ -191,10 +197,6 @@ class EmbeddedChain:
 
     def blockhash_at(self, slot: int) -> Blockhash:
         return str(Hash(self._require().hashes.at(slot)))
-
-    def remembers(self, slot: int) -> bool:
-        """Whether the block time of a slot was seen."""
-        return self._slots.remembers(slot)
 
     def block_time(self, slot: int) -> int:
         """The block time of a slot in seconds, estimated where nothing was seen in it."""
@@ -306,6 +308,7 @@ class EmbeddedChain:
         replacement = latest if replace_blockhash else None
         if not isinstance(found, MachineSimulation):
             return DetailedSimulation(found, replacement_blockhash=replacement)
+        balances = found.balances
         return DetailedSimulation(
             error=found.error,
             logs=tuple(found.logs),
@@ -316,6 +319,11 @@ class EmbeddedChain:
             replacement_blockhash=replacement,
             loaded_writable=tuple(map(str, found.loaded_writable)),
             loaded_readonly=tuple(map(str, found.loaded_readonly)),
+            fee=found.fee,
+            pre_balances=None if balances is None else tuple(balances.pre),
+            post_balances=None if balances is None else tuple(balances.post),
+            pre_token_balances=None if balances is None else read_token_balances(balances.pre_tokens),
+            post_token_balances=None if balances is None else read_token_balances(balances.post_tokens),
         )
 
     async def preflight(self, raw: bytes) -> DetailedSimulation:

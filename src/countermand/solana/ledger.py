@@ -46,6 +46,7 @@ __all__ = [
     "read_ledger_transaction",
     "read_return_data",
     "read_status",
+    "read_token_balances",
 ]
 
 
@@ -89,7 +90,7 @@ decode_meta: Final = msgspec.msgpack.Decoder(Meta).decode
 class DetailedSimulation:
     """What would happen. `accounts` are those that it could write, as they would be; empty when it would fail.
 
-    The loaded ones are what address lookup tables add.
+    The loaded ones are what address lookup tables add. `fee` and balances are None where it would not be included.
     """
 
     error: JsonError | None
@@ -101,6 +102,11 @@ class DetailedSimulation:
     replacement_blockhash: LatestBlockhash | None = None
     loaded_writable: tuple[Address, ...] = ()
     loaded_readonly: tuple[Address, ...] = ()
+    fee: int | None = None
+    pre_balances: tuple[int, ...] | None = None
+    post_balances: tuple[int, ...] | None = None
+    pre_token_balances: tuple[TokenBalance, ...] | None = None
+    post_token_balances: tuple[TokenBalance, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +166,8 @@ def read_ledger_transaction(stored: StoredTransaction) -> LedgerTransaction:
         logs=tuple(meta.logs),
         pre_balances=tuple(meta.pre_balances),
         post_balances=tuple(meta.post_balances),
-        pre_token_balances=_token_balances(meta.pre_tokens),
-        post_token_balances=_token_balances(meta.post_tokens),
+        pre_token_balances=read_token_balances(meta.pre_tokens),
+        post_token_balances=read_token_balances(meta.post_tokens),
         inner_instructions=read_inner(meta.inner),
         return_data=read_return_data(meta.return_data),
         loaded_writable=tuple(str(Pubkey(key)) for key in meta.loaded_writable),
@@ -183,7 +189,7 @@ def read_return_data(stored: tuple[bytes, bytes] | None) -> ReturnData | None:
     return None if stored is None else ReturnData(str(Pubkey(stored[0])), stored[1])
 
 
-def _token_balances(tokens: list[TokenField]) -> tuple[TokenBalance, ...]:
+def read_token_balances(tokens: list[TokenField]) -> tuple[TokenBalance, ...]:
     return tuple(_token_balance(token) for token in sorted(tokens, key=lambda token: token.index))
 
 

@@ -149,7 +149,8 @@ class LedgerStore(Protocol):
     async def landed_in(self, slot: int, *, after: int, limit: int) -> Sequence[StoredTransaction]:
         """What landed in a slot after this position, in order. `addresses` may stay empty."""
 
-    async def count_landed(self) -> int: ...
+    async def count_landed(self, *, after: int) -> tuple[int, int]:
+        """How many landed after this position, and the position of the last one; 0 and `after` if there are none."""
 
     async def count_landed_per(self, slots: int, *, since: int) -> Mapping[int, int]:
         """How many landed in each run of so many slots, from a slot on: by the number of the run, those with any."""

@@ -56,7 +56,19 @@ class Execution:
 
 
 @dataclass(frozen=True, slots=True)
+class Balances:
+    """Of all keys, and of the token accounts among them, before and after."""
+
+    pre: list[int]
+    post: list[int]
+    pre_tokens: list[TokenField]
+    post_tokens: list[TokenField]
+
+
+@dataclass(frozen=True, slots=True)
 class MachineSimulation:
+    """`fee` and `balances` are None where it would not be included."""
+
     error: JsonError | None
     logs: list[str]
     units_consumed: int
@@ -65,6 +77,8 @@ class MachineSimulation:
     return_data: tuple[bytes, bytes] | None
     loaded_writable: list[Pubkey]
     loaded_readonly: list[Pubkey]
+    fee: int | None
+    balances: Balances | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,16 +226,38 @@ class Machine:
         result = self._svm.simulate_transaction(transaction.versioned)
         meta = result.meta()
         failed = isinstance(result, FailedTransactionMetadata)
+        accounts = [] if failed else cast(SimulatedTransactionInfo, result).post_accounts()
+        included = not failed or meta.signature() != _NO_SIGNATURE
         return MachineSimulation(
             error=json_error(result.err()) if isinstance(result, FailedTransactionMetadata) else None,
             logs=meta.logs(),
             units_consumed=meta.compute_units_consumed(),
-            accounts=[] if failed else cast(SimulatedTransactionInfo, result).post_accounts(),
+            accounts=accounts,
             inner=_inner(meta),
             return_data=_return_data(meta),
             loaded_writable=keys.loaded_writable,
             loaded_readonly=keys.loaded_readonly,
+            fee=meta.fee() if included else None,
+            balances=self._balances(keys, dict(accounts), meta.fee() if failed else 0) if included else None,
         )
+
+    def _balances(self, keys: _Keys, after: Mapping[Pubkey, Account], lost: int) -> Balances:
+        """Of a simulation. `lost`: what its payer pays for nothing."""
+        pre, pre_tokens = self._readonly(keys)
+        post, post_tokens = pre.copy(), pre_tokens.copy()
+        for i in keys.writable:
+            old = self.get(keys.keys[i])
+            self._note(i, old, pre, pre_tokens)
+            self._note(i, after.get(keys.keys[i], old), post, post_tokens)
+        post[0] -= lost
+        return Balances(pre, post, pre_tokens, post_tokens)
+
+    def _note(self, index: int, account: Account | None, lamports: list[int], tokens: list[TokenField]) -> None:
+        if account is None:
+            return
+        lamports[index] = account.lamports
+        if (token := self._token_field(index, account)) is not None:
+            tokens.append(token)
 
     def _keys_of(self, transaction: WireTransaction) -> _Keys:
         message, keys = transaction.message, transaction.static_keys

@@ -124,6 +124,10 @@ WHERE slot = $1
 ORDER BY position
 """  # noqa: S608
 
+_COUNT_LANDED: Final = """
+SELECT count(*), coalesce(max(position), $1) FROM chain_transactions WHERE position > $1
+"""
+
 _COUNT_LANDED_PER: Final = f"""
 {_FIRST_POSITION}
 SELECT slot / $3 AS run, count(*) AS landed FROM chain_transactions WHERE position >= (SELECT position FROM first)
@@ -250,9 +254,10 @@ class PostgresLedgerStore:
             rows = await connection.fetch(_LANDED_IN, slot, after, limit)
         return [StoredTransaction(**row, addresses=()) for row in rows]
 
-    async def count_landed(self) -> int:
+    async def count_landed(self, *, after: int) -> tuple[int, int]:
         async with self._reading() as connection:
-            return int(await connection.fetchval("SELECT count(*) FROM chain_transactions"))
+            ((count, last),) = await connection.fetch(_COUNT_LANDED, after)
+        return count, last
 
     async def count_landed_per(self, slots: int, *, since: int) -> dict[int, int]:
         async with self._reading() as connection:

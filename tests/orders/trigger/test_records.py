@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import pytest
 
+from countermand.inspection.wording import IN_OTHER_WORDS, TRIGGER_WORDS
 from countermand.kernel import telemetry
 from countermand.kernel.ports import CommitUnknown, EventRow
 from countermand.orders.trigger.model.waiting import Waiting
 from countermand.orders.trigger.records import decode_told
-from countermand.sandbox.wording import IN_OTHER_WORDS, TRIGGER_WORDS
 from countermand_simulator.memory_store import AFTER_COMMIT, BEFORE_COMMIT
 from tests.orders.trigger.stubs import Trouble, quiet, under_virtual_time, workbench
 

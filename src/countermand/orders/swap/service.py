@@ -37,8 +37,8 @@ class SwapService:
         self._chain = chain
         self._blockhashes = blockhashes
         self._newest_slot = newest_slot
-        self._given: tuple[Hash, dict[bytes, None]] = (Hash.default(), {})
-        """The newest blockhash that a message was given with, and all messages with it."""
+        self._given: tuple[Hash, dict[bytes, int]] = (Hash.default(), {})
+        """The newest blockhash that a message was made with, and how often each was."""
 
     def quote(self, terms: QuoteTerms) -> SwapQuote | QuoteRefusal:
         amount, tokens = BaseUnits(terms.amount), (terms.source, terms.destination)
@@ -69,7 +69,7 @@ class SwapService:
 
         simulation, slot = None, None
         if how.simulates:
-            most = UNITS_MAX - 1  # Nobody is given this one, so it has not landed.
+            most = UNITS_MAX + 1  # It counts as the most. Nobody is given this one, so it has not landed.
             _, simulation = await simulated(self._chain, self._blockhashes, lambda each: composed(most, str(each)))
             slot = self._newest_slot()
         recent = await self._blockhashes.get(_FRESH_MS)
@@ -100,11 +100,9 @@ class SwapService:
         if self._given[0] != blockhash:
             self._given = blockhash, {}
         message = composed(units, str(blockhash))
-        while message in self._given[1]:
-            units -= 1
-            message = composed(units, str(blockhash))
-        self._given[1][message] = None
-        return message, units
+        times = self._given[1].get(message, 0)
+        self._given[1][message] = times + 1
+        return (composed(units - times, str(blockhash)) if times else message), units - times
 
 
 def _budget(units: int, how: BuildTerms) -> Budget:

@@ -1,6 +1,7 @@
 """Blocks as `getBlock` and `blockSubscribe` show them, and what is counted block by block."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,10 +18,8 @@ from countermand.solana.facade.errors import (
 )
 from countermand.solana.facade.group import Json, MethodGroup
 from countermand.solana.facade.params import Commitment, TransactionDetails, TransactionEncoding, Unsigned
-from countermand.solana.facade.transactions import accounts_entry_json, all_keys, entry_json
+from countermand.solana.facade.transactions import accounts_entry_json, entry_json
 from countermand.solana.ledger import LedgerTransaction
-from countermand.solana.port import Address
-from countermand.solana.wire import read_transaction
 
 BLOCKS_MAX: Final = 500_000
 """How far apart the first and the last slot of a list may be."""
@@ -49,26 +48,21 @@ class BlockWriter:
         self._chain = chain
         self._bytes_max = bytes_max
 
-    async def written(self, slot: int, shape: BlockShape, mentions: Address | None = None) -> msgspec.Raw | None:
-        """The block of a slot that has passed; with `mentions`, of the transactions that have this address.
+    async def written(self, slot: int, shape: BlockShape, landed: AsyncIterator[LedgerTransaction]) -> msgspec.Raw:
+        """The block of a slot that has passed, with these of its transactions.
 
-        None if there are none of those. Raises `RpcError` for what its reader cannot take.
+        Raises `RpcError` for what its reader cannot take.
         """
-        if mentions is None and shape.details is TransactionDetails.NONE:
-            return msgspec.Raw(encode(await self._head(slot, shape)))
         pieces: list[bytes] = []
         size = 0
-        async for landed in self._chain.blocks.landed_in(slot):
-            if mentions is not None and mentions not in all_keys(read_transaction(landed.raw), landed):
-                continue
-            pieces.append(encode(_piece(landed, shape)))
-            size += len(pieces[-1])
-            if size > self._bytes_max:
-                raise answer_too_large(self._bytes_max)
-            if len(pieces) % _TRANSACTIONS_PER_TURN == 0:
-                await asyncio.sleep(0)
-        if mentions is not None and not pieces:
-            return None
+        if shape.details is not TransactionDetails.NONE:
+            async for each in landed:
+                pieces.append(encode(_piece(each, shape)))
+                size += len(pieces[-1])
+                if size > self._bytes_max:
+                    raise answer_too_large(self._bytes_max)
+                if len(pieces) % _TRANSACTIONS_PER_TURN == 0:
+                    await asyncio.sleep(0)
         head = encode(await self._head(slot, shape))
         if shape.details is TransactionDetails.NONE:
             return msgspec.Raw(head)
@@ -104,7 +98,7 @@ class BlockMethods(MethodGroup):
 
     async def get_block(
         self, slot: Unsigned, config: TransactionEncoding | params.ReadBlock | None = None
-    ) -> msgspec.Raw | None:
+    ) -> msgspec.Raw:
         """That of the present slot is told when it has passed, in at most 400 ms: a block never changes."""
         if not isinstance(config, params.ReadBlock):
             config = params.ReadBlock(encoding=config)
@@ -118,7 +112,7 @@ class BlockMethods(MethodGroup):
             version_max=config.max_supported_transaction_version,
         )
         async with self._scans:
-            return await self._writer.written(slot, shape)
+            return await self._writer.written(slot, shape, self._chain.blocks.landed_in(slot))
 
     async def get_blocks(
         self, start_slot: Unsigned, end_slot: Unsigned | params.Read | None = None, config: params.Read | None = None

@@ -22,11 +22,12 @@ from countermand.solana.facade.transactions import (
     loaded_addresses_json,
     return_data_json,
     status_json,
+    token_balance_json,
     transaction_json,
     wire_transaction,
 )
 from countermand.solana.fees import fee_of, message_of
-from countermand.solana.ledger import DetailedSimulation
+from countermand.solana.ledger import DetailedSimulation, TokenBalance
 from countermand.solana.port import FEE_ADDRESSES_MAX, Address, JsonError
 from countermand.solana.wire import WireTransaction
 
@@ -216,10 +217,19 @@ def _outcome(simulation: DetailedSimulation) -> Json:
         "unitsConsumed": simulation.units_consumed,
         "returnData": None if returned is None else return_data_json(returned),
         "loadedAddresses": loaded_addresses_json(simulation),
+        "fee": simulation.fee,
+        "preBalances": simulation.pre_balances,
+        "postBalances": simulation.post_balances,
+        "preTokenBalances": _tokens(simulation.pre_token_balances),
+        "postTokenBalances": _tokens(simulation.post_token_balances),
         "replacementBlockhash": None
         if replacement is None
         else {"blockhash": replacement.blockhash, "lastValidBlockHeight": replacement.last_valid_block_height},
     }
+
+
+def _tokens(balances: Sequence[TokenBalance] | None) -> list[Json] | None:
+    return None if balances is None else [token_balance_json(balance) for balance in balances]
 
 
 def _inner(wire: WireTransaction, simulation: DetailedSimulation) -> list[Json]:

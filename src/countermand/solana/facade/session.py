@@ -201,6 +201,7 @@ class SocketMethods:
             "blockSubscribe": self.block_subscribe,
             "slotSubscribe": self.slot_subscribe,
             "rootSubscribe": self.root_subscribe,
+            "slotsUpdatesSubscribe": self.slots_updates_subscribe,
             **{f"{topic}Unsubscribe": self.unsubscribe for topic in Topic},
         }
 
@@ -251,12 +252,15 @@ class SocketMethods:
             encoding=config.encoding or TransactionEncoding.BASE64,
             details=config.transaction_details or TransactionDetails.FULL,
             rewards=bool(config.show_rewards),
-            version_max=config.max_supported_transaction_version,
+            version_max=None if config.max_supported_transaction_version is None else 0,  # No other is known.
         )
         return self._add(Topic.BLOCK, subject, shape=shape)
 
     async def slot_subscribe(self) -> int:
         return self._add(Topic.SLOT, EVERYTHING)
+
+    async def slots_updates_subscribe(self) -> int:
+        return self._add(Topic.SLOTS_UPDATES, EVERYTHING)
 
     async def root_subscribe(self) -> int:
         return self._add(Topic.ROOT, EVERYTHING)

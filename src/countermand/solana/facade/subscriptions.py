@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import count
@@ -15,9 +15,12 @@ from countermand.solana.facade.dispatch import ANSWER_BYTES_MAX, encode
 from countermand.solana.facade.encode import account_json, decimals_of
 from countermand.solana.facade.errors import Code, RpcError
 from countermand.solana.facade.params import NO_DATA, AccountEncoding, ReadAccount
-from countermand.solana.ledger import Landed
+from countermand.solana.facade.slot_updates import Landings, slot_updates
+from countermand.solana.facade.transactions import all_keys
+from countermand.solana.ledger import Landed, LedgerTransaction
 from countermand.solana.port import AccountInfo, Address, ChainUnavailable, JsonError
 from countermand.solana.tokens import SYSTEM_PROGRAM
+from countermand.solana.wire import read_transaction
 
 _RETRY_SECONDS: Final = 1
 _NOTHING_LEFT: Final = AccountInfo(lamports=0, owner=SYSTEM_PROGRAM, data=b"", executable=False)
@@ -33,6 +36,10 @@ class Topic(StrEnum):
     ROOT = "root"
     SIGNATURE = "signature"
     SLOT = "slot"
+    SLOTS_UPDATES = "slotsUpdates"
+
+
+_OF_SLOTS: Final = (Topic.SLOT, Topic.ROOT, Topic.SLOTS_UPDATES)
 
 
 class Subscriber(Protocol):
@@ -78,6 +85,7 @@ class Subscriptions:
         self._about: dict[Topic, dict[str, dict[int, Subscription]]] = {topic: {} for topic in Topic}
         self._changed: dict[Address, int] = {}
         self._told_slot = chain.slot
+        self._landings = Landings()
         self._told_block = chain.slot
         self._landed_slots: dict[int, None] = {}
         """Slots in which something landed, and whose blocks are not told yet."""
@@ -106,7 +114,7 @@ class Subscriptions:
         subscription = Subscription(next(self._ids), topic, subject, subscriber, **details)
         self._by_id[subscription.id] = subscription
         self._about[topic].setdefault(subject, {})[subscription.id] = subscription
-        if topic in (Topic.SLOT, Topic.ROOT) and (self._slots is None or self._slots.done()):
+        if topic in _OF_SLOTS and (self._slots is None or self._slots.done()):
             self._slots = asyncio.create_task(self._watch_slots())
         if topic is Topic.BLOCK and (self._passing is None or self._passing.done()):
             slot = self._chain.slot
@@ -147,6 +155,7 @@ class Subscriptions:
             return
         for subscription in self._wanted(Topic.SIGNATURE, landed.signature):
             self._notify_signature(subscription, landed.slot, landed.error)
+        self._landings.count(failed=landed.error is not None)
         if self._about[Topic.BLOCK]:
             self._landed_slots[landed.slot] = None
         self._notify_logs(landed)
@@ -181,10 +190,15 @@ class Subscriptions:
             subscription.notify({"parent": slot - 1, "root": slot, "slot": slot})
         for subscription in self._wanted(Topic.ROOT):
             subscription.notify(slot)
+        landed, self._landings = self._landings, Landings()
+        if updated := self._wanted(Topic.SLOTS_UPDATES):
+            for update in slot_updates(slot, landed, self._chain.wall_ms):
+                for subscription in updated:
+                    subscription.notify(update)
 
     async def _watch_slots(self) -> None:
         """Runs while a client has subscribed to slots. Of slots that pass together, only the last is sent."""
-        while self._about[Topic.SLOT] or self._about[Topic.ROOT]:
+        while any(self._about[topic] for topic in _OF_SLOTS):
             self._notify_slot()
             await asyncio.sleep(SLOT_MS / 1000)
 
@@ -212,20 +226,34 @@ class Subscriptions:
 
     async def _notify_block(self, slot: int, *, is_empty: bool) -> None:
         """Everything is written before anything is told: the chain may fail in between."""
-        about = self._about[Topic.BLOCK]
-        told = [one for subject in ([EVERYTHING] if is_empty else about) for one in self._wanted(Topic.BLOCK, subject)]
-        updates = {wanted: await self._block(slot, *wanted) for wanted in dict.fromkeys(map(_block_of, told))}
-        for subscription in told:
-            if (update := updates[_block_of(subscription)]) is not None and self.holds(subscription):
+        landed = {EVERYTHING: []} if is_empty else await self._landed_about(slot)
+        updates = {
+            (subject, shape): await self._block(slot, shape, transactions)
+            for subject, transactions in landed.items()
+            for shape in dict.fromkeys(each.shape for each in self._wanted(Topic.BLOCK, subject))
+        }
+        for subscription in [each for subject in landed for each in self._wanted(Topic.BLOCK, subject)]:
+            if (update := updates.get((subscription.subject, subscription.shape))) is not None:
                 subscription.notify(_at(slot, update))
 
-    async def _block(self, slot: int, shape: BlockShape, subject: str) -> Json | None:
-        """None where no transaction mentions the subject."""
+    async def _landed_about(self, slot: int) -> dict[str, list[LedgerTransaction]]:
+        """What landed in a slot, by the subjects that want to know it: each is read once, whatever their number."""
+        about = self._about[Topic.BLOCK]
+        landed: dict[str, list[LedgerTransaction]] = {EVERYTHING: []}
+        async for each in self._chain.blocks.landed_in(slot):
+            landed[EVERYTHING].append(each)
+            for key in dict.fromkeys(all_keys(read_transaction(each.raw), each)):
+                if key in about:
+                    landed.setdefault(key, []).append(each)
+        return landed
+
+    async def _block(self, slot: int, shape: BlockShape | None, landed: Sequence[LedgerTransaction]) -> Json:
+        assert shape is not None
         try:
-            block = await self._blocks.written(slot, shape, subject or None)
+            block = await self._blocks.written(slot, shape, _one_by_one(landed))
         except RpcError as problem:
             return {"slot": slot, "block": None, "err": _block_error(problem)}
-        return None if block is None else {"slot": slot, "block": block, "err": None}
+        return {"slot": slot, "block": block, "err": None}
 
     async def _notify_accounts(self) -> None:
         """Tells what changed accounts are now. What changes again meanwhile is told once, as it is then."""
@@ -259,9 +287,9 @@ def _account(key: Address, info: AccountInfo, config: ReadAccount, decimals: Map
         return {**shown, "data": "error: data too large for bs58 encoding"}
 
 
-def _block_of(subscription: Subscription) -> tuple[BlockShape, str]:
-    assert subscription.shape is not None
-    return subscription.shape, subscription.subject
+async def _one_by_one(landed: Sequence[LedgerTransaction]) -> AsyncIterator[LedgerTransaction]:
+    for each in landed:
+        yield each
 
 
 def _block_error(problem: RpcError) -> JsonError:

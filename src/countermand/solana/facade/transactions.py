@@ -190,8 +190,8 @@ def _balances(landed: LedgerTransaction) -> Json:
         "fee": landed.fee,
         "preBalances": list(landed.pre_balances),
         "postBalances": list(landed.post_balances),
-        "preTokenBalances": [_token_balance(balance) for balance in landed.pre_token_balances],
-        "postTokenBalances": [_token_balance(balance) for balance in landed.post_token_balances],
+        "preTokenBalances": [token_balance_json(balance) for balance in landed.pre_token_balances],
+        "postTokenBalances": [token_balance_json(balance) for balance in landed.post_token_balances],
     }
 
 
@@ -232,7 +232,7 @@ def _resolved(
     return Instruction(keys[program_index], tuple(keys[i] for i in accounts), data, stack_height)
 
 
-def _token_balance(balance: TokenBalance) -> Json:
+def token_balance_json(balance: TokenBalance) -> Json:
     return {
         "accountIndex": balance.account_index,
         "mint": balance.mint,

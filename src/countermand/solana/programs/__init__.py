@@ -1,1 +1,1 @@
-"""The two order programs of the chain, limit orders and DCA: their builds, their instructions and their accounts."""
+"""The programs of the chain, of orders and of swaps: their builds, their instructions and their accounts."""

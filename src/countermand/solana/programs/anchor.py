@@ -1,4 +1,4 @@
-"""The conventions of Anchor that both order programs follow: names as eight bytes, absent accounts, events.
+"""The conventions of Anchor that our programs follow: names as eight bytes, absent accounts, events.
 
 An instruction, an account and an event begin with eight bytes of the SHA-256 of their name. An event is the data of an
 instruction by which a program calls itself, signed by a derived key that only it can sign for.

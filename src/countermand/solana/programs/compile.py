@@ -19,7 +19,6 @@ from countermand.solana.port import PACKET_BYTES_MAX, Address, Blockhash
 from countermand.solana.programs.anchor import key
 from countermand.solana.wire import SIGNATURE_BYTES
 
-
 _VERSIONED: Final = 0x80
 
 

@@ -1,7 +1,7 @@
 """The instructions by which limit orders are filled, and by which keepers return what is worth less than a dollar.
 
-On the embedded chain a fill calls no aggregator: where the published program has the data of a swap, ours has the amount
-that the taker gives, or nothing, which means what the order's rate asks.
+On the embedded chain a fill calls no aggregator: where the published program has the data of a swap, ours has the
+amount that the taker gives, or nothing, which means what the order's rate asks.
 """
 
 from dataclasses import dataclass

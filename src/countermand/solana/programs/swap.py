@@ -7,21 +7,16 @@ what its token costs. The program reads them and never writes them: the owner of
 import struct
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Final
 
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
-from countermand.solana.ledger import LedgerTransaction
 from countermand.solana.port import AccountInfo, Address
 from countermand.solana.programs.anchor import (
-    DISCRIMINATOR_BYTES,
-    Fields,
     account_discriminator,
     derived,
     event_authority_of,
-    event_data,
-    event_discriminator,
     instruction_discriminator,
     key,
     readonly,
@@ -41,13 +36,8 @@ AUTHORITY: Final = derived(PROGRAM, b"authority", bytes([AUTHORITY_ID]))[0]
 
 SHARED_ACCOUNTS_ROUTE: Final = instruction_discriminator("shared_accounts_route")
 SHARED_ACCOUNTS_EXACT_OUT_ROUTE: Final = instruction_discriminator("shared_accounts_exact_out_route")
-SWAP_EVENT: Final = event_discriminator("SwapEvent")
-FEE_EVENT: Final = event_discriminator("FeeEvent")
 MARKET: Final = account_discriminator("Market")
 
-SLIPPAGE_TOLERANCE_EXCEEDED: Final = 6001
-PLATFORM_FEE_BPS_MAX: Final = 255
-"""It has one byte."""
 ANYTHING: Final = 2**64 - 1
 """The `max_input` of a market without a bound."""
 
@@ -94,25 +84,6 @@ class Bounds:
     quoted: int
     slippage_bps: int
     exact_out: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SwapEvent:
-    amm: Address
-    input_mint: Address
-    input_amount: int
-    output_mint: Address
-    output_amount: int
-
-
-@dataclass(frozen=True, slots=True)
-class FeeEvent:
-    account: Address
-    mint: Address
-    amount: int
-
-
-AggregatorEvent: TypeAlias = SwapEvent | FeeEvent
 
 
 def swap(
@@ -175,16 +146,3 @@ def read_market(data: bytes) -> Market | None:
         return None
     _, mint, price, max_input, impact_bps, stable = _MARKET.unpack(data)
     return Market(str(Pubkey(mint)), int.from_bytes(price, "little"), max_input, impact_bps, bool(stable))
-
-
-def events_of(transaction: LedgerTransaction) -> list[AggregatorEvent]:
-    """What the program told in a landed transaction, in order."""
-    return [_event(data) for data in event_data(transaction, PROGRAM, EVENT_AUTHORITY)]
-
-
-def _event(data: bytes) -> AggregatorEvent:
-    fields = Fields(data, DISCRIMINATOR_BYTES)
-    if data.startswith(FEE_EVENT):
-        return FeeEvent(fields.key(), fields.key(), fields.u64())
-    assert data.startswith(SWAP_EVENT), "the program tells nothing else"
-    return SwapEvent(fields.key(), fields.key(), fields.u64(), fields.key(), fields.u64())

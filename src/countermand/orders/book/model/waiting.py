@@ -1,4 +1,4 @@
-"""What an order of the book waits for, as a value. The words are in `sandbox/wording.py`."""
+"""What an order of the book waits for, as a value. The words are in `inspection/wording.py`."""
 
 from enum import Enum
 

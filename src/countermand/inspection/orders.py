@@ -1,4 +1,4 @@
-"""Any order of any family, as `GET /sandbox/orders` shows it: its terms, its timeline, and what it waits for."""
+"""Any order of any family as it is shown: its terms, its timeline, and what it waits for."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,13 +9,18 @@ import base58
 
 from countermand.dialects.tanx.accounts import account_of
 from countermand.dialects.trigger_v2.states import DCA, RAW, DcaState, DisplayState, display_state
+from countermand.inspection.on_chain import ChainOrders
+from countermand.inspection.queries import QueryRefused, limit_in, refused_choice, shown
+from countermand.inspection.timelines import shown_timeline
+from countermand.inspection.waiting import book_waiting, dca_waiting, trigger_waiting
+from countermand.inspection.wording import PriceOf, book_waits_for, dca_waits_for, ticks_text, trigger_waits_for
 from countermand.kernel.ports import Unavailable
 from countermand.orders.book.inspection import BookInspection
 from countermand.orders.book.model.market import Market, MarketSymbol
 from countermand.orders.book.model.order import BookOrder
 from countermand.orders.book.model.order import OrderId as BookOrderId
 from countermand.orders.book.model.order import OrderStatus as BookState
-from countermand.orders.chain.inspection import ChainFamily, ChainInspection, ChainOrder
+from countermand.orders.chain.inspection import ChainFamily, ChainInspection
 from countermand.orders.chain.inspection import ChainOrderState as ChainState
 from countermand.orders.dca.inspection import DcaInspection
 from countermand.orders.dca.model.order import DcaOrder
@@ -23,24 +28,9 @@ from countermand.orders.dca.model.order import State as DcaOrderState
 from countermand.orders.trigger.inspection import TriggerInspection
 from countermand.orders.trigger.model.order import Leg, OrderGroup
 from countermand.orders.trigger.model.order import State as TriggerState
-from countermand.sandbox.keeper import Keeper
-from countermand.sandbox.numbers import limit_in
-from countermand.sandbox.reading import SandboxRefused, refused_choice, shown
-from countermand.sandbox.waiting import KEEPER, book_waiting, dca_waiting, trigger_waiting
-from countermand.sandbox.wording import (
-    NO_KEEPER,
-    PriceOf,
-    book_waits_for,
-    chain_waits_for,
-    dca_waits_for,
-    ticks_text,
-    trigger_waits_for,
-)
-from countermand.solana.programs.limit_order import LimitOrderAccount as LimitOrder
 from countermand.values.identity import Address, OrderId
 from countermand.values.instant import Instant
 from countermand.values.quantities import decimal_text, dollars
-from countermand.values.timeline import TimelineEntry
 from countermand.values.transactions import UnsignedTransaction
 
 TRIGGER: Final = "trigger"
@@ -78,7 +68,7 @@ class OrdersAsked:
 
 
 def asked(parameters: Mapping[str, str]) -> OrdersAsked:
-    """Raises `SandboxRefused`."""
+    """Raises `QueryRefused`."""
     family, state, owner = parameters.get("family"), parameters.get("state"), parameters.get("wallet")
     if family is not None and family not in STATES:
         raise refused_choice("family", family, tuple(STATES))
@@ -88,7 +78,7 @@ def asked(parameters: Mapping[str, str]) -> OrdersAsked:
     if owner is not None:
         account = account_of(owner)
         if account is None and not is_address(owner):
-            raise SandboxRefused(f"wallet: {shown(owner)!r} is no wallet in base58, and no Ethereum address")
+            raise QueryRefused(f"wallet: {shown(owner)!r} is no wallet in base58, and no Ethereum address")
         owner = account or owner
     return OrdersAsked(family, owner, state, limit_in(parameters.get("limit", str(LIMIT)), LIMIT_MAX))
 
@@ -114,18 +104,24 @@ class OrderInspector:
         dca: DcaInspection,
         book: BookInspection,
         chain: ChainInspection,
+        chain_orders: ChainOrders,
         markets: Mapping[MarketSymbol, Market],
         price_of: PriceOf,
         now: Callable[[], Instant],
         flaw: Callable[[UnsignedTransaction], Awaitable[str | None]],
-        keeper: Keeper | None,
+        *,
+        owns_chain: bool,
     ) -> None:
-        """`flaw`: why the chain would not take a transaction now; it may raise `Unavailable`."""
-        self._keeper = keeper
+        """`flaw`: why the chain would not take a transaction now; it may raise `Unavailable`.
+
+        `owns_chain`: the orders on the chain are all of this venue; else those of one owner alone are looked for.
+        """
         self._trigger = trigger
         self._dca = dca
         self._book = book
         self._chain = chain
+        self._chain_orders = chain_orders
+        self._owns_chain = owns_chain
         self._markets = markets
         self._price_of = price_of
         self._now = now
@@ -137,7 +133,7 @@ class OrderInspector:
             return await self._book_order(BookOrderId(int(name)))
         if is_address(name):
             found = await self._chain.order(Address(name))
-            return None if found is None else self._chain_order(found)
+            return None if found is None else self._chain_orders.shown(found)
         try:
             uuid = str(UUID(name))
         except ValueError:
@@ -163,10 +159,11 @@ class OrderInspector:
             return await self._dca_orders(wanted, limit)
         if family == BOOK:
             return await self._book_orders(wanted, limit)
-        if wanted.state not in (None, ChainState.OPEN.value):
+        if wanted.state not in (None, ChainState.OPEN.value) or (wanted.owner is None and not self._owns_chain):
             return []
         owner = None if wanted.owner is None else Address(wanted.owner)
-        return [self._chain_order(each) for each in (await self._chain.open_orders(ChainFamily(family), owner))[:limit]]
+        found = await self._chain.open_orders(ChainFamily(family), owner)
+        return [self._chain_orders.shown(each) for each in found[:limit]]
 
     async def _trigger_order(self, order_id: OrderId) -> Shown | None:
         found = await self._trigger.order(order_id)
@@ -176,7 +173,7 @@ class OrderInspector:
         lacks = await self._lacks(group)
         words = trigger_waits_for(group, timeline, self._price_of, self._now(), lacks)
         waiting = trigger_waiting(group, timeline, self._price_of, lacks)
-        return _trigger_order(group) | {"timeline": _timeline(timeline), "waitsFor": words, "waiting": waiting}
+        return _trigger_order(group) | {"timeline": shown_timeline(timeline), "waitsFor": words, "waiting": waiting}
 
     async def _lacks(self, group: OrderGroup) -> str | None:
         """Why its deposit cannot land now. A chain that is silent says nothing."""
@@ -207,7 +204,7 @@ class OrderInspector:
         found = await self._dca.order(order_id)
         if found is None:
             return None
-        return self._shown_dca(found.order, self._now()) | {"timeline": _timeline(found.timeline)}
+        return self._shown_dca(found.order, self._now()) | {"timeline": shown_timeline(found.timeline)}
 
     def _shown_dca(self, order: DcaOrder, now: Instant) -> Shown:
         words, waiting = dca_waits_for(order, self._price_of, now), dca_waiting(order, self._price_of)
@@ -225,7 +222,7 @@ class OrderInspector:
         found = await self._book.order(which)
         if found is None:
             return None
-        return await self._of_book(found.order, {"timeline": _timeline(found.timeline)})
+        return await self._of_book(found.order, {"timeline": shown_timeline(found.timeline)})
 
     async def _book_orders(self, wanted: OrdersAsked, limit: int) -> list[Shown]:
         states = None if wanted.state is None else [BookState(wanted.state)]
@@ -236,49 +233,6 @@ class OrderInspector:
         last = await self._book.last_trade(market.symbol)
         words, waiting = book_waits_for(order, market, last), book_waiting(order, market, last)
         return _book_order(order, market) | timeline | {"waitsFor": words, "waiting": waiting}
-
-    def _chain_order(self, order: ChainOrder) -> Shown:
-        head = {
-            "id": order.address,
-            "family": order.family.value,
-            "state": order.state.value,
-            "wallet": order.owner,
-            "inputMint": order.input_mint,
-            "outputMint": order.output_mint,
-        }
-        timeline = {"timeline": _timeline(order.timeline)} if order.timeline else {}
-        return head | _chain_terms(order) | timeline | self._of_keeper(order)
-
-    def _of_keeper(self, order: ChainOrder) -> Shown:
-        if order.state is not ChainState.OPEN:
-            return {"waitsFor": None, "waiting": None}
-        if self._keeper is None:
-            return {"waitsFor": NO_KEEPER, "waiting": KEEPER}
-        pause = self._keeper.pause_of(order.address)
-        if pause is None:
-            return {"waitsFor": chain_waits_for(None, self._now()), "waiting": KEEPER}
-        waiting = {"for": "pause", "until": pause.until, "reason": pause.reason}
-        return {"waitsFor": chain_waits_for((pause.until, pause.reason), self._now()), "waiting": waiting}
-
-
-def _timeline(entries: Sequence[TimelineEntry]) -> list[Shown]:
-    return [
-        _without_none(
-            {
-                "seq": entry.seq,
-                "at": entry.at,
-                "event": entry.event,
-                "cause": entry.cause,
-                "reason": entry.reason,
-                "txSignature": entry.signature,
-            }
-        )
-        for entry in entries
-    ]
-
-
-def _without_none(fields: Shown) -> Shown:
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _trigger_order(group: OrderGroup) -> Shown:
@@ -375,30 +329,4 @@ def _book_order(order: BookOrder, market: Market) -> Shown:
         "average": None if order.average is None else ticks_text(order.average, market),
         "createdAt": order.created_at,
         "updatedAt": order.updated_at,
-    }
-
-
-def _chain_terms(order: ChainOrder) -> Shown:
-    terms = order.terms
-    if terms is None:
-        return {}
-    if isinstance(terms, LimitOrder):
-        return {
-            "makingAmount": str(terms.ori_making_amount),
-            "takingAmount": str(terms.ori_taking_amount),
-            "remainingMakingAmount": str(terms.making_amount),
-            "remainingTakingAmount": str(terms.taking_amount),
-            "slippageBps": terms.slippage_bps,
-            "expiresAt": None if terms.expired_at is None else terms.expired_at * 1000,
-            "createdAt": terms.created_at * 1000,
-            "updatedAt": terms.updated_at * 1000,
-        }
-    return {
-        "amount": str(terms.in_deposited),
-        "remaining": str(terms.in_left),
-        "received": str(terms.out_received),
-        "amountPerCycle": str(terms.in_amount_per_cycle),
-        "cycleSeconds": terms.cycle_frequency,
-        "nextCycleAt": terms.next_cycle_at * 1000,
-        "createdAt": terms.created_at * 1000,
     }

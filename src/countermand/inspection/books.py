@@ -1,16 +1,16 @@
-"""The order books as `GET /sandbox/books` shows them: depth and the newest trades of every market."""
+"""The order books as an operator sees them: depth and the newest trades of every market."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
+from countermand.inspection import wire
+from countermand.inspection.wording import ticks_text
 from countermand.orders.book.model.market import Market
 from countermand.orders.book.model.order import BookOrder
 from countermand.orders.book.model.quantities import Lots
 from countermand.orders.book.ports import TradesQuery
 from countermand.orders.book.service import BookService, BookTrade
-from countermand.sandbox import wire
-from countermand.sandbox.wording import ticks_text
 from countermand.values.quantities import decimal_text
 
 _ORDERS: Final = 200

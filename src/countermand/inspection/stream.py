@@ -1,36 +1,28 @@
-"""`GET /sandbox/events`: what happens, as server-sent events, from any past position on and then live.
+"""What happens, as server-sent events, from any past position on and then live.
 
-A reader holds a position in the event log of each shard, and its last request and price. What it has not read yet is
-read when its connection takes more, so a slow one costs no memory; requests and prices that left their lists before
-it came to them, it never sees.
+A reader holds a position in the event log of each shard, and how far it has read each feed. What it has not read yet
+is read when its connection takes more, so a slow one costs no memory; what left a feed's list before it came to it, it
+never sees.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
 from falcon.asgi import SSEvent
 
+from countermand.inspection.bell import Bell
+from countermand.inspection.queries import QueryRefused, limit_in, refused_choice, shown
+from countermand.inspection.wire import EventWire
 from countermand.kernel.event_log import EventLog, Position, PositionAhead, PositionGone
 from countermand.kernel.ports import EventRow, Unavailable
 from countermand.orders.chain.records import decode_chain_record
 from countermand.orders.shards import BOOK_SHARD, CHAIN_SHARD, DCA_SHARD, TRIGGER_SHARD
-from countermand.sandbox.bell import Bell
-from countermand.sandbox.numbers import limit_in
-from countermand.sandbox.price_history import PriceHistory
-from countermand.sandbox.reading import SandboxRefused, refused_choice, shown
-from countermand.sandbox.requests import RecordedRequest, RequestLog, summary
-from countermand.sandbox.wire import ChainWire, EventWire, PriceEventWire, SandboxWire
-from countermand.values.quantities import USD_SCALE, decimal_text
 
 PARAMETERS: Final = ("from", "include", "limit")
 ORDERS: Final = "orders"
-REQUESTS: Final = "requests"
-PRICES: Final = "prices"
-SANDBOX: Final = "sandbox"
-INCLUDED: Final = (ORDERS, REQUESTS, PRICES, SANDBOX)
 READERS_MAX: Final = 64
 LIMIT_MAX: Final = 1_000_000
 FAMILIES: Final = {TRIGGER_SHARD: "trigger", BOOK_SHARD: "book", DCA_SHARD: "dca"}
@@ -41,14 +33,28 @@ _BREATH_S: Final = 0.05
 """Between two looks: what happens meanwhile is sent together."""
 _SILENCE_S: Final = 10.0
 """After so long, a comment is sent: else it would not be seen that the reader has left."""
-_STATE_S: Final = 0.5
-"""How often the sandbox itself is compared with what was sent of it."""
+_LOOK_S: Final = 0.5
+"""How often a feed is looked at that rings no bell."""
+
+News = Callable[[], Iterable[tuple[str, bytes]]]
+"""What is new since it was called last: the kinds of events, and their data."""
 
 _encode: Final = msgspec.json.Encoder().encode
 
 
 class TooManyReaders(Unavailable):
     pass
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What a stream tells beside the events of orders. `follow` begins to read it.
+
+    `rings`: it rings the bell when it has news.
+    """
+
+    follow: Callable[[], News]
+    rings: bool = True
 
 
 class _Lines(SSEvent):
@@ -71,23 +77,10 @@ class Asked:
     limit: int | None = None
 
 
-def asked(parameters: Mapping[str, str], last_event_id: str | None) -> Asked:
-    """A reader that comes back goes on where it was. Raises `SandboxRefused`."""
-    include = tuple(parameters.get("include", ORDERS).split(","))
-    for name in include:
-        if name not in INCLUDED:
-            raise refused_choice("include", name, INCLUDED)
-    limit = parameters.get("limit")
-    limit_max = None if limit is None else limit_in(limit, LIMIT_MAX)
-    return Asked(last_event_id or parameters.get("from", "now"), include, limit_max)
-
-
 @dataclass(slots=True)
 class _Reader:
     positions: dict[int, Position]
-    request: RecordedRequest | None = None
-    price: int = 0
-    state: bytes = b""
+    news: Sequence[News] = ()
     told: bytearray = field(default_factory=bytearray)
     left: int | None = None
     """So many events more, if there is a limit."""
@@ -113,34 +106,36 @@ class _Reader:
 
 
 class EventStream:
-    def __init__(
-        self,
-        logs: Mapping[int, EventLog],
-        requests: RequestLog,
-        prices: PriceHistory,
-        bell: Bell,
-        state: Callable[[], bytes],
-    ) -> None:
+    def __init__(self, logs: Mapping[int, EventLog], feeds: Mapping[str, Feed], bell: Bell) -> None:
+        """`feeds`: by the names by which they are included."""
         self._logs = logs
-        self._requests = requests
-        self._prices = prices
+        self._feeds = feeds
         self._bell = bell
-        self._state = state
         self._readers = 0
         self._closing = asyncio.Event()
+
+    def asked(self, parameters: Mapping[str, str], last_event_id: str | None) -> Asked:
+        """A reader that comes back goes on where it was. Raises `QueryRefused`."""
+        include = tuple(parameters.get("include", ORDERS).split(","))
+        for name in include:
+            if name != ORDERS and name not in self._feeds:
+                raise refused_choice("include", name, (ORDERS, *self._feeds))
+        limit = parameters.get("limit")
+        limit_max = None if limit is None else limit_in(limit, LIMIT_MAX)
+        return Asked(last_event_id or parameters.get("from", "now"), include, limit_max)
 
     async def close(self) -> None:
         """Ends all streams: the server stops."""
         self._closing.set()
 
-    def open(self, wanted: Asked) -> AsyncIterator[SSEvent | None]:
-        """Raises `SandboxRefused` and `TooManyReaders`."""
+    def open(self, wanted: Asked) -> AsyncGenerator[SSEvent | None, None]:
+        """Raises `QueryRefused` and `TooManyReaders`."""
         reader = _Reader(self._positions(wanted.since), left=wanted.limit)
         if self._readers >= READERS_MAX:
             raise TooManyReaders(f"{READERS_MAX} readers are connected already")
-        reader.request = next(self._requests.newest(1), None)
-        reader.price = self._prices.number
-        return self._told(reader, wanted.include)
+        feeds = [feed for name, feed in self._feeds.items() if name in wanted.include]
+        reader.news = [feed.follow() for feed in feeds]
+        return self._told(reader, orders=ORDERS in wanted.include, must_look=not all(feed.rings for feed in feeds))
 
     def _positions(self, since: str) -> dict[int, Position]:
         if since == "start":
@@ -155,26 +150,23 @@ class EventStream:
             found = []
         positions = {position.shard: position for position in found}
         if len(found) != len(self._logs) or positions.keys() != self._logs.keys():
-            raise SandboxRefused(f"from: {shown(since)!r} is no cursor; send start, recent, now, or an event's id")
+            raise QueryRefused(f"from: {shown(since)!r} is no cursor; send start, recent, now, or an event's id")
         return positions
 
-    async def _told(self, reader: _Reader, include: Sequence[str]) -> AsyncIterator[SSEvent | None]:
+    async def _told(self, reader: _Reader, *, orders: bool, must_look: bool) -> AsyncGenerator[SSEvent | None, None]:
         self._readers += 1
         try:
             reader.greet()
             while not self._closing.is_set() and reader.left != 0:
-                more = ORDERS in include and await self._tell_orders(reader)
-                if REQUESTS in include:
-                    self._tell_requests(reader)
-                if PRICES in include:
-                    self._tell_prices(reader)
-                if SANDBOX in include:
-                    self._tell_state(reader)
+                more = orders and await self._tell_orders(reader)
+                for news in reader.news:
+                    for kind, data in news():
+                        reader.tell(kind, data)
                 if reader.told:
                     yield reader.take()
                 if not more and reader.left != 0:
-                    quiet = not await self._news(reader, _STATE_S if SANDBOX in include else _SILENCE_S)
-                    if quiet and SANDBOX not in include:
+                    quiet = not await self._news(reader, _LOOK_S if must_look else _SILENCE_S)
+                    if quiet and not must_look:
                         yield None
         finally:
             self._readers -= 1
@@ -199,24 +191,6 @@ class EventStream:
             more = more or len(events) == _PAGE
         return more
 
-    def _tell_requests(self, reader: _Reader) -> None:
-        for recorded in self._requests.after(reader.request, _PAGE):
-            reader.request = recorded
-            reader.tell("request", _encode(summary(recorded)))
-
-    def _tell_prices(self, reader: _Reader) -> None:
-        for mint, point in self._prices.after(reader.price):
-            reader.price = point.number
-            reader.tell(
-                "price", _encode(PriceEventWire(mint, point.at, decimal_text(point.price.picodollars, USD_SCALE)))
-            )
-
-    def _tell_state(self, reader: _Reader) -> None:
-        state = self._state()
-        if state != reader.state:
-            reader.state = state
-            reader.tell("sandbox", state)
-
     async def _news(self, reader: _Reader, patience_s: float) -> bool:
         """False: nothing happened for so long."""
         waits: list[Awaitable[object]] = [self._bell.rings(), self._closing.wait()]
@@ -230,11 +204,6 @@ class EventStream:
         if done:
             await asyncio.sleep(_BREATH_S)
         return bool(done)
-
-
-def state_of(sandbox: SandboxWire) -> bytes:
-    """What of the sandbox changes by itself is told with its other changes alone."""
-    return _encode(msgspec.structs.replace(sandbox, now=0, chain=ChainWire(0, 0)))
 
 
 def _before(log: EventLog) -> Position:

@@ -73,19 +73,8 @@ def _pause_words(group: OrderGroup, timeline: Sequence[TimelineEntry], now: Inst
     assert retry_at is not None, f"order {group.id} does not pause"
     failure = failure_of(timeline)
     why = "its last fill failed" if failure is None else f"its last fill failed ({failure})"
-    seconds = _seconds(retry_at, now)
+    seconds = seconds_until(retry_at, now)
     return f"{why}; next try in {seconds} s of the venue's clock, or when PUT /sandbox/prices sets its price"
-
-
-def chain_waits_for(pause: tuple[Instant, str] | None, now: Instant) -> str:
-    """An order on the chain that is open. `pause`: until when nothing is done for it, and why, if that is so."""
-    if pause is None:
-        return "a keeper to fill it, as the price and its time allow, or its owner to cancel it"
-    until, failure = pause
-    return f"its last fill failed ({failure}); next try in {_seconds(until, now)} s of the venue's clock"
-
-
-NO_KEEPER: Final = "its owner to cancel it, or anybody to fill it: this sandbox runs with --no-keeper"
 
 
 def failure_of(timeline: Sequence[TimelineEntry]) -> str | None:
@@ -110,12 +99,13 @@ def dca_waits_for(order: DcaOrder, price_of: PriceOf, now: Instant) -> str | Non
     waiting, progress = dca.waits_for(order), order.progress
     round_words = f"round {order.round_number} of {order.terms.plan.rounds}"
     if waiting is dca.Waiting.ROUND:
-        due = f"{round_words} is due in {_seconds(progress.next_fill_at, now)} s of the venue's clock"
+        due = f"{round_words} is due in {seconds_until(progress.next_fill_at, now)} s of the venue's clock"
         band = order.terms.plan.band
         return due if band is None else f"{due}, at {_band_words(band)}; {_price_is(price_of(band.mint))}"
     if waiting is dca.Waiting.PAUSE:
         assert progress.retry_at is not None, f"order {order.id} does not pause"
-        return f"a swap of {round_words} failed; next try in {_seconds(progress.retry_at, now)} s of the venue's clock"
+        seconds = seconds_until(progress.retry_at, now)
+        return f"a swap of {round_words} failed; next try in {seconds} s of the venue's clock"
     return None if waiting is None else DCA_WORDS[waiting]
 
 
@@ -124,7 +114,7 @@ def _band_words(band: PriceBand) -> str:
     return " and ".join(f"{sign} {dollars(bound)}" for sign, bound in bounds if bound is not None)
 
 
-def _seconds(until: Instant, now: Instant) -> str:
+def seconds_until(until: Instant, now: Instant) -> str:
     return decimal_text(max(0, until - now), 3)
 
 

@@ -1,7 +1,7 @@
 """The prices that a chart is drawn of."""
 
-from countermand.sandbox.bell import Bell
-from countermand.sandbox.price_history import KEPT, PriceHistory
+from countermand.inspection.bell import Bell
+from countermand.inspection.price_history import KEPT, PriceHistory
 from countermand.values.identity import Mint
 from countermand.values.instant import Instant
 from countermand.values.quantities import UsdPrice

@@ -1,8 +1,9 @@
 """What an order waits for, as data: `for` says what, in the words of each family's `waiting`."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
+from typing import Any
 
+from countermand.inspection.wording import failure_of, ticks_text
 from countermand.orders.book.model import waiting as book
 from countermand.orders.book.model.market import Market
 from countermand.orders.book.model.order import BookOrder
@@ -12,14 +13,12 @@ from countermand.orders.dca.model.order import DcaOrder
 from countermand.orders.trigger.model import waiting as trigger
 from countermand.orders.trigger.model.condition import Direction
 from countermand.orders.trigger.model.order import Leg, OrderGroup
-from countermand.sandbox.wording import failure_of, ticks_text
 from countermand.values.identity import Mint
 from countermand.values.quantities import BPS_ONE, UsdPrice, dollars
 from countermand.values.timeline import TimelineEntry
 
 PriceOf = Callable[[Mint], UsdPrice | None]
 Waiting = dict[str, Any]
-KEEPER: Final[Waiting] = {"for": "keeper"}
 
 
 def trigger_waiting(

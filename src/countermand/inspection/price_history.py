@@ -1,15 +1,20 @@
 """The prices that were set since the process started, for a chart: the newest of each token, in memory alone."""
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from countermand.sandbox.bell import Bell
+import msgspec
+
+from countermand.inspection.bell import Bell
+from countermand.inspection.stream import Feed, News
+from countermand.inspection.wire import PriceEventWire, PricePointWire, PricesWire
 from countermand.values.identity import Mint
 from countermand.values.instant import Instant
-from countermand.values.quantities import UsdPrice
+from countermand.values.quantities import UsdPrice, dollars
 
 KEPT: Final = 5_000
+_encode: Final = msgspec.json.Encoder().encode
 
 
 class PricePoint(NamedTuple):
@@ -49,6 +54,24 @@ class PriceHistory:
             if point.number > number
         ]
         return sorted(found, key=lambda each: each[1].number)
+
+    def shown(self, mint: Mint, limit: int) -> PricesWire:
+        return PricesWire(mint, [PricePointWire(point.at, dollars(point.price)) for point in self.of(mint, limit)])
+
+    @property
+    def feed(self) -> Feed:
+        return Feed(self._follow)
+
+    def _follow(self) -> News:
+        read = self.number
+
+        def news() -> Iterator[tuple[str, bytes]]:
+            nonlocal read
+            for mint, point in self.after(read):
+                read = point.number
+                yield "price", _encode(PriceEventWire(mint, point.at, dollars(point.price)))
+
+        return news
 
     def forget(self) -> None:
         self._points.clear()

@@ -1,0 +1,152 @@
+"""Orders that live on the chain as they are shown, and what they wait for: a keeper, by the prices of now."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from countermand.inspection.timelines import shown_timeline
+from countermand.inspection.wording import PriceOf, seconds_until
+from countermand.orders.chain.inspection import ChainOrder
+from countermand.orders.chain.inspection import ChainOrderState as ChainState
+from countermand.services.liquidity.routing import worth_in
+from countermand.services.tokens import Token, TokenRegistry
+from countermand.solana.programs.dca import Dca
+from countermand.solana.programs.limit_order import LimitOrderAccount
+from countermand.values.identity import Address, Mint
+from countermand.values.instant import Instant
+from countermand.values.quantities import BPS_ONE, BaseUnits, Bps, decimal_text
+
+KEEPER: Final = "keeper"
+PAUSE: Final = "pause"
+NO_KEEPER: Final = "no keeper runs at this venue"
+NO_SANDBOX_KEEPER: Final = "no keeper runs here: this sandbox was started with --no-keeper"
+CHAINS_KEEPERS: Final = "the chain's own keepers fill it"
+_EXPIRED: Final = "it expired: a keeper gives back what is left, or its owner cancels it"
+
+Shown = dict[str, Any]
+
+
+class Pausing(NamedTuple):
+    """Until when nothing is done for an order, since its last fill failed."""
+
+    until: Instant
+    reason: str
+
+
+def _never(_order: Address) -> Pausing | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Keepers:
+    """`lack`: why nothing is filled here; None where a keeper fills what it can, but for what pauses."""
+
+    lack: str | None
+    pause_of: Callable[[Address], Pausing | None] = _never
+
+
+@dataclass(frozen=True, slots=True)
+class ChainOrders:
+    tokens: TokenRegistry
+    price_of: PriceOf
+    now: Callable[[], Instant]
+    keepers: Keepers
+
+    def shown(self, order: ChainOrder) -> Shown:
+        head = {
+            "id": order.address,
+            "family": order.family.value,
+            "state": order.state.value,
+            "wallet": order.owner,
+            "inputMint": order.input_mint,
+            "outputMint": order.output_mint,
+        }
+        timeline = {"timeline": shown_timeline(order.timeline)} if order.timeline else {}
+        return head | _terms(order) | timeline | self._waits(order)
+
+    def _waits(self, order: ChainOrder) -> Shown:
+        terms = order.terms
+        if order.state is not ChainState.OPEN or terms is None:
+            return {"waitsFor": None, "waiting": None}
+        pause, lack = self.keepers.pause_of(order.address), self.keepers.lack
+        if pause is not None:
+            seconds = seconds_until(pause.until, self.now())
+            words = f"its last fill failed ({pause.reason}); next try in {seconds} s of the venue's clock"
+            return {"waitsFor": words, "waiting": {"for": PAUSE, "until": pause.until, "reason": pause.reason}}
+        data: Shown = {"for": KEEPER, "keeper": lack}
+        if isinstance(terms, LimitOrderAccount):
+            worth = self._worth(terms)
+            data |= {"asks": str(terms.taking_amount), "worth": None if worth is None else str(worth)}
+            words = _EXPIRED if self._has_expired(terms) else self._rate_words(terms, worth)
+        else:
+            data |= {"until": terms.next_cycle_at * 1000}
+            words = self._cycle_words(terms)
+        return {"waitsFor": words if lack is None else f"{words}; {lack}", "waiting": data}
+
+    def _has_expired(self, order: LimitOrderAccount) -> bool:
+        return order.expired_at is not None and self.now() // 1000 > order.expired_at
+
+    def _pair(self, order: LimitOrderAccount | Dca) -> tuple[Token | None, Token | None]:
+        return self.tokens.get(Mint(order.input_mint)), self.tokens.get(Mint(order.output_mint))
+
+    def _worth(self, order: LimitOrderAccount) -> int | None:
+        """Of what is left of it, in units of what it asks for, before any fee. None: a price is not known."""
+        given, wanted = self._pair(order)
+        if given is None or wanted is None:
+            return None
+        price, other = self.price_of(given.mint), self.price_of(wanted.mint)
+        if price is None or other is None:
+            return None
+        return worth_in(BaseUnits(order.making_amount), given, price, wanted, other, Bps(0))
+
+    def _rate_words(self, order: LimitOrderAccount, worth: int | None) -> str:
+        given, wanted = self._pair(order)
+        asked = f"asks for {_amount(order.taking_amount, wanted)} for {_amount(order.making_amount, given)}"
+        if worth is None:
+            return f"{asked}; what that is worth is not known"
+        shown = f"{asked}, which is worth {_amount(worth, wanted)} before the fee"
+        if worth >= order.taking_amount:
+            return shown
+        less = (order.taking_amount - worth) * BPS_ONE // order.taking_amount
+        return f"{shown}, {decimal_text(less, 2)} % less"
+
+    def _cycle_words(self, order: Dca) -> str:
+        now, due = self.now(), Instant(order.next_cycle_at * 1000)
+        _, wanted = self._pair(order)
+        bounds = [
+            f"{sign} {_amount(units, wanted)}" for sign, units in (("≥", order.min_out), ("≤", order.max_out)) if units
+        ]
+        when = f"is due in {seconds_until(due, now)} s of the venue's clock" if due > now else "is due"
+        return f"its next cycle {when}, for {' and '.join(bounds)}" if bounds else f"its next cycle {when}"
+
+
+def _amount(units: int, token: Token | None) -> str:
+    return f"{units} units" if token is None else f"{decimal_text(units, token.decimals)} {token.symbol}"
+
+
+def _terms(order: ChainOrder) -> Shown:
+    terms = order.terms
+    if terms is None:
+        return {}
+    if isinstance(terms, LimitOrderAccount):
+        return {
+            "makingAmount": str(terms.ori_making_amount),
+            "takingAmount": str(terms.ori_taking_amount),
+            "remainingMakingAmount": str(terms.making_amount),
+            "remainingTakingAmount": str(terms.taking_amount),
+            "slippageBps": terms.slippage_bps,
+            "expiresAt": None if terms.expired_at is None else terms.expired_at * 1000,
+            "createdAt": terms.created_at * 1000,
+            "updatedAt": terms.updated_at * 1000,
+        }
+    return {
+        "amount": str(terms.in_deposited),
+        "remaining": str(terms.in_left),
+        "received": str(terms.out_received),
+        "amountPerCycle": str(terms.in_amount_per_cycle),
+        "minOutAmount": str(terms.min_out) if terms.min_out else None,
+        "maxOutAmount": str(terms.max_out) if terms.max_out else None,
+        "cycleSeconds": terms.cycle_frequency,
+        "nextCycleAt": terms.next_cycle_at * 1000,
+        "createdAt": terms.created_at * 1000,
+    }
