@@ -6,6 +6,6 @@ from countermand.sandbox.faucet import Faucet
 from countermand.solana.embedded import EmbeddedChain
 
 
-@lru_cache(maxsize=1_000)
+@lru_cache(maxsize=8)  # More than one test has: a chain that is kept is 8 MB.
 def faucet_of(chain: EmbeddedChain) -> Faucet:
     return Faucet(chain)

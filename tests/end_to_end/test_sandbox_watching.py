@@ -76,6 +76,15 @@ def test_a_stream_with_a_limit_ends(alice: Trader, reads: Callable[..., Reader])
     assert [each["event"] for each in events] == ["order", "order"]
 
 
+def test_a_stream_with_a_limit_ends_without_waiting_for_more(venue: Venue, alice: Trader) -> None:
+    """Nor for the silence that brings a comment."""
+    alice.places(SELL)
+    venue.settles()
+    raw = venue.ask("GET", "/sandbox/events?from=recent&limit=2").raw
+    assert raw.count(b"event: order\n") == 2
+    assert raw.endswith(b"}\n\n"), raw[-100:]
+
+
 def test_head_of_a_stream_ends(venue: Venue) -> None:
     answer = venue.ask("HEAD", "/sandbox/events")
     assert (answer.status, answer.headers["content-type"], answer.raw) == (200, "text/event-stream", b"")

@@ -164,7 +164,7 @@ class EventStream:
                         reader.tell(kind, data)
                 if reader.told:
                     yield reader.take()
-                if not more:
+                if not more and reader.left != 0:
                     quiet = not await self._news(reader, _LOOK_S if must_look else _SILENCE_S)
                     if quiet and not must_look:
                         yield None
