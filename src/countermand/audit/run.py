@@ -323,7 +323,7 @@ def show(found: Audit, console: Console) -> None:
     )
     console.print("Not checked, or only in part:")
     for sentence in found.not_checked:
-        console.print(f"  {sentence}", highlight=False, markup=False)
+        console.print(f"  {sentence}", highlight=False, markup=False, soft_wrap=True)
     for sentence in found.unresolved:
         console.print(f"unresolved: {sentence}", highlight=False)
     for sentence in found.differences:
