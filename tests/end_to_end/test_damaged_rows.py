@@ -42,7 +42,7 @@ class Filled:
 
     async def copy(self) -> str:
         name = f"damaged_{next(NUMBERS)}"
-        await self.does(f"CREATE DATABASE {name} TEMPLATE {FILLED}")
+        await self.does(f"CREATE DATABASE {name} TEMPLATE {FILLED} STRATEGY FILE_COPY")
         return name
 
     async def drop(self, name: str) -> None:
