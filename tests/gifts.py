@@ -1,4 +1,7 @@
-"""Money for the tests: the faucet of a chain, one for each chain, since no two of its gifts are alike."""
+"""Money for the tests: the faucet of a chain, one for each of the last chains, since no two of its gifts are alike.
+
+A cache of all of them held the machine of each, some 20 MB.
+"""
 
 from functools import lru_cache
 
@@ -6,6 +9,6 @@ from countermand.sandbox.faucet import Faucet
 from countermand.solana.embedded import EmbeddedChain
 
 
-@lru_cache(maxsize=1_000)
+@lru_cache(maxsize=16)
 def faucet_of(chain: EmbeddedChain) -> Faucet:
     return Faucet(chain)
