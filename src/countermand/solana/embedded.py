@@ -155,9 +155,7 @@ class EmbeddedChain:
             await self._require().commits.all_written()
         except ChainUnavailable as problem:
             log.warning("the chain closes with a batch of unknown outcome: %s", problem)
-        if self._writer is not None:
-            self._writer.cancel()
-            await asyncio.gather(self._writer, return_exceptions=True)
+        await self._stop_writing()
         self._go_down(LedgerUnavailable("the chain is closed"))
 
     async def ready(self) -> None:
@@ -441,10 +439,7 @@ class EmbeddedChain:
         live = self._require()
         live.commits.abandon(LedgerUnavailable("the chain begins anew"))
         self._go_down(LedgerUnavailable("the chain begins anew"))
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            writer.cancel()
-            await asyncio.gather(writer, return_exceptions=True)
+        await self._stop_writing()
         self._slots.skip(BLOCKHASH_SLOTS + 1)
         try:
             await store(await self._store.begin_epoch(self._opened), self._slots.now())
@@ -504,6 +499,13 @@ class EmbeddedChain:
         clock = SlotClock.beginning(self._genesis.first_slot, self._clock)
         await self._store.found(epoch, self._genesis.secrets, clock, _genesis_accounts(self._genesis))
         return await self._store.load(epoch, recent_slots=BLOCKHASH_SLOTS + 1)
+
+    async def _stop_writing(self) -> None:
+        """Forgets the task: the traceback of its end holds the machine, which is large."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
 
     async def _write_for_ever(self) -> None:
         try:
