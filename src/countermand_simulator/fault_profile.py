@@ -94,6 +94,10 @@ class FaultProfile:
     """Owners of recurring orders of Trigger v2."""
     plan_pause_ms: int = 400
 
+    keepers: int = 0
+    """Who run the orders on the chain. Where there is one, somebody else tries what only a keeper may do."""
+    keeper_pause_ms: int = 400
+
 
 def drawn(random: Random) -> FaultProfile:
     def rarely(most: float, never: float = 0.35) -> float:
@@ -158,6 +162,11 @@ def with_planners(profile: FaultProfile, random: Random) -> FaultProfile:
     return replace(
         profile, planners=random.choice((0, 1, 1, 2, 3)), plan_pause_ms=random.choice((100, 100, 400, 1_000))
     )
+
+
+def with_keepers(profile: FaultProfile, random: Random) -> FaultProfile:
+    """The same with keepers, drawn apart too."""
+    return replace(profile, keepers=random.choice((0, 0, 1, 1, 2)), keeper_pause_ms=random.choice((200, 400, 1_000)))
 
 
 def calm(profile: FaultProfile) -> FaultProfile:

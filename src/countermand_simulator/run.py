@@ -18,6 +18,7 @@ from countermand_simulator.clients import Client
 from countermand_simulator.dca_clients import DcaClient
 from countermand_simulator.fault_profile import FaultProfile
 from countermand_simulator.harness import first_of
+from countermand_simulator.keepers import keepers_of
 from countermand_simulator.limit_clients import LimitClient
 from countermand_simulator.log_capture import IsBug, captured_log
 from countermand_simulator.market import PRICES_AT_FIRST, market
@@ -80,7 +81,8 @@ def simulate(
 
 def drawn_for(seed: int) -> FaultProfile:
     """What the seed draws."""
-    return fault_profile.with_planners(fault_profile.drawn(chance(seed, "swarm")), chance(seed, "planners"))
+    drawn = fault_profile.with_planners(fault_profile.drawn(chance(seed, "swarm")), chance(seed, "planners"))
+    return fault_profile.with_keepers(drawn, chance(seed, "keepers"))
 
 
 async def _run(
@@ -104,6 +106,7 @@ async def _run(
         await world.price(mint, price, at_once=True)
     actors = [client.live() for client in clients] + [owner.live() for owner in owners]
     actors += [planner.live() for planner in planners]
+    actors += [keeper.live() for keeper in keepers_of(world)]
     markets = [market(world, number) for number in range(world.profile.markets)]
     rest = [*markets, drive_faults(world), supervisor(world)]
     tasks = [asyncio.create_task(world.guarded(work)) for work in (*actors, *rest)]

@@ -38,6 +38,14 @@ class OrdersSide(Protocol):
         """Of recurring orders."""
 
     @property
+    def keepers(self) -> Sequence[str]:
+        """Who may run the orders of others."""
+
+    @property
+    def trespasser(self) -> str:
+        """Would be a keeper, and is none."""
+
+    @property
     def sponsor(self) -> str:
         """Pays for others."""
 

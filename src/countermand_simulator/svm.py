@@ -19,7 +19,7 @@ from countermand.orders.dca.transactions import DcaTransactions
 from countermand.orders.trigger.model.order import Family
 from countermand.orders.trigger.ports import Transactions
 from countermand.orders.trigger.transactions import TriggerTransactions
-from countermand.sandbox.pool import Liquidity, SandboxPool, sandbox_accounts
+from countermand.sandbox.pool import Liquidity, SandboxPool, pool_account, sandbox_accounts
 from countermand.services.custody.custody import VaultCustody
 from countermand.services.custody.instructions import compile_message, key, sync_native, transfer
 from countermand.services.custody.vaults import VaultKeys
@@ -33,6 +33,7 @@ from countermand.solana.ledger_store import LedgerStore
 from countermand.solana.port import AccountInfo, ChainUnavailable, Node
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.programs.artifacts import program_builds
+from countermand.solana.programs.keepers import keepers_accounts
 from countermand.solana.tokens import (
     SYSTEM_PROGRAM,
     TOKEN_2022_PROGRAM,
@@ -60,6 +61,7 @@ _INDEXED: Final = {limit_order.PROGRAM: [limit_order.ORDER_MAKER_AT], dca.PROGRA
 _PROGRAMS: Final = program_builds()
 NEW_MINT: Final = str(signing.wallet(250).pubkey())
 """Of Token-2022, without any extension."""
+_KEEPERS, _TRESPASSER = 180, 190
 _MAKERS, _SAVERS, _SPONSOR, _PARTNER, _PLANNERS = 100, 120, 140, 141, 160
 """The numbers of the first maker, the first saver, who pays for others, who earns fees, and the first planner."""
 
@@ -130,9 +132,12 @@ class SvmSide:
         self.makers = self._people(_MAKERS, world.profile.makers)
         self.savers = self._people(_SAVERS, world.profile.savers)
         self.planners = self._people(_PLANNERS, world.profile.planners)
+        self.keepers = self._people(_KEEPERS, world.profile.keepers)
+        self.trespasser = str(signing.wallet(_TRESPASSER).pubkey())
         self.sponsor = str(signing.wallet(_SPONSOR).pubkey())
         self._partner = str(signing.wallet(_PARTNER).pubkey())
-        numbers = [*range(world.profile.wallets), _SPONSOR, 255]
+        numbers = [*range(world.profile.wallets), _SPONSOR, _TRESPASSER, 255]
+        numbers += [_KEEPERS + number for number in range(world.profile.keepers)]
         numbers += [_MAKERS + number for number in range(world.profile.makers)]
         numbers += [_SAVERS + number for number in range(world.profile.savers)]
         numbers += [_PLANNERS + number for number in range(world.profile.planners)]
@@ -164,6 +169,11 @@ class SvmSide:
             missing = self.mints[2] if number % 2 else ""
             self._endow(accounts, wallet, _RICH, [mint for mint in self.mints[1:] if mint != missing])
         self._endow(accounts, self.sponsor, _RICH, ())
+        if self.keepers:
+            accounts |= keepers_accounts((limit_order.PROGRAM, dca.PROGRAM), self.keepers)
+            for wallet in (*self.keepers, self.trespasser):
+                self._endow(accounts, wallet, _RICH, self.order_mints[1:])
+                accounts[self.token_account(wallet, self.sol)] = pool_account(Address(wallet), SOL, _RICH)
         self._endow(accounts, self._partner, _FUNDS, self.order_mints[1:])
         random = bytes([1]) * 32, bytes([2]) * 32
         return Genesis(bytes(32), *random, accounts, programs=_PROGRAMS, indexed=_INDEXED)

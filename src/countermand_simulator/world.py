@@ -169,7 +169,11 @@ class World(Harness[Process]):
         self.rounds = RoundCheckers(RoundRows(self.database, self.rounds_database), ledger, decimals, self.trace.count)
         self._rounds_context = Apart(self, chance(seed, "faults of rounds"), self._meddle_with_rounds)
         self._on_chain = orders
-        people = () if orders is None else (*orders.makers, *orders.savers, orders.sponsor)
+        people = (
+            ()
+            if orders is None
+            else (*orders.makers, *orders.savers, *orders.keepers, orders.trespasser, orders.sponsor)
+        )
         self._chain_orders = (
             None if orders is None else ChainOrders(orders, self.side, rows, people, self._saw_on_chain)
         )
@@ -445,6 +449,10 @@ class World(Harness[Process]):
 
     def now(self) -> Instant:
         return self.clock.now()
+
+
+def _replayable(orders: OrdersSide) -> tuple[str, ...]:
+    return (*orders.makers, *orders.savers, *orders.keepers, orders.trespasser, orders.sponsor)
 
 
 def _owners_of(wallets: Sequence[str], shard: int) -> BucketOwners:

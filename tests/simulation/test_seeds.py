@@ -29,6 +29,14 @@ a part is filled
 a fill is rejected with its close
 a fill lands
 a gift to what belongs to an on-chain order
+a keeper ends a recurring order
+a keeper fills a limit order
+a keeper fills a limit order by a flash
+a keeper makes a cycle
+a keeper pays out
+a keeper returns an expired order
+a keeper returns dust
+a keeper's transaction closes an order
 a limit order is closed
 a limit order is opened
 a pause after a failed fill ends

@@ -32,6 +32,8 @@ class Claim(AnyClaim):
     MOVES_ARE_MEANT = "a transaction of on-chain orders moves what its instructions mean, rents included, and no more"
     NOTHING_IS_LOST = "per mint, and in lamports with the fees, the sum over all accounts stays"
     ORDERS_ARE_ON_CHAIN = "an on-chain order is there from its opening to its close, and nothing of it moves afterwards"
+    FILLS_ARE_FAIR = "a fill gives the maker's rate or better, the fee once, and is in time"
+    CYCLES_ARE_DUE = "a cycle is not before its time, and each is once"
     EXECUTED_IS_TRUE = "execute says what the chain says, under whatever signature the message landed"
     BUILDS_ARE_REMEMBERED = "a transaction that was built is known for as long as it can land, also after a crash"
     CANCEL_NAMES_ALL = "a cancel closes the orders that it was asked to close, all of them, and no other"

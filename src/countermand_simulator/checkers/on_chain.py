@@ -9,17 +9,18 @@ from typing import Any, Final, Protocol
 
 from countermand_simulator.checkers import messages
 from countermand_simulator.checkers.claim import Claim
+from countermand_simulator.checkers.keeper_replay import KeeperReplay, standing, standing_in
 from countermand_simulator.checkers.replay import (
     DCA,
     LIMIT,
     SOL,
     DcaSeen,
     LimitSeen,
-    Replay,
     Seen,
     Surprise,
     dca_in,
     limit_in,
+    tag,
 )
 from countermand_simulator.landings import Balance, Landing
 from countermand_simulator.violation import broken
@@ -31,6 +32,18 @@ REJECTED: Final = "a transaction of an on-chain order is rejected"
 LANDINGS: Final = (LANDED, REJECTED)
 _CANCEL: Final = sha256(b"global:cancel_order").digest()[:8]
 _CLOSE: Final = sha256(b"global:close_dca").digest()[:8]
+_KEEPERS_DEEDS: Final = {
+    tag(name): what
+    for name, what in (
+        ("fill_order", "fills a limit order"),
+        ("flash_fill_order", "fills a limit order by a flash"),
+        ("cancel_order", "returns an expired order"),
+        ("cancel_dust_order", "returns dust"),
+        ("fulfill_flash_fill", "makes a cycle"),
+        ("transfer", "pays out"),
+        ("end_and_close", "ends a recurring order"),
+    )
+}
 _NOTHING: Final[Balance] = (0, "", 0)
 _READ: Final[Mapping[str, Callable[[bytes], tuple[object, ...]]]] = {LIMIT: limit_in, DCA: dca_in}
 
@@ -43,6 +56,9 @@ class ChainSeen(Protocol):
     def balances(self) -> Mapping[str, Balance]: ...
 
     def owned_by(self, program: str) -> Mapping[str, tuple[int, bytes]]: ...
+
+    @property
+    def keepers(self) -> Sequence[str]: ...
 
 
 class Landings(Protocol):
@@ -159,11 +175,17 @@ class ChainOrders:
     def _replay(
         self, landing: Landing, message: messages.Message, changes: Mapping[str, tuple[Balance, Balance]]
     ) -> bool:
-        replay = Replay(self.balances, self.orders, landing.signature, landing.block_time)
+        replay = KeeperReplay(
+            self.balances,
+            self.orders,
+            landing.signature,
+            landing.block_time,
+            keepers=tuple(self._chain.keepers),
+        )
         try:
             replay.run(message)
         except Surprise as surprise:
-            broken(Claim.ORDERS_ARE_ON_CHAIN, f"{landing.signature}: {surprise}")
+            broken(surprise.claim, f"{landing.signature}: {surprise}")
         due = {
             address: (before, after)
             for address, after in replay.now.items()
@@ -179,11 +201,20 @@ class ChainOrders:
         closed = [self.orders.get(address) for address, seen in replay.became.items() if seen is None]
         if len(closed) > 1:
             self._saw("several orders are closed together")
-        if any(seen is not None and seen.owner not in message.signers for seen in closed):
+        if message.payer in self._chain.keepers:
+            self._saw_keeper(message, closed)
+        elif any(seen is not None and seen.owner not in message.signers for seen in closed):
             self._saw("a stranger closes an expired order")
         for address, seen in replay.became.items():
             self._became(address, seen)
         return bool(replay.became)
+
+    def _saw_keeper(self, message: messages.Message, closed: Sequence[Seen | None]) -> None:
+        for what in dict.fromkeys(_KEEPERS_DEEDS.get(call.data[:8], "") for call in message.calls):
+            if what:
+                self._saw(f"a keeper {what}")
+        if closed:
+            self._saw("a keeper's transaction closes an order")
 
     def _became(self, address: str, seen: Seen | None) -> None:
         before = self.orders.pop(address, None)
@@ -215,6 +246,9 @@ class ChainOrders:
             due = {address: astuple(seen)[:fields] for address, seen in self.orders.items() if isinstance(seen, kind)}
             if there != due:
                 broken(Claim.ORDERS_ARE_ON_CHAIN, f"open is {due}, on the chain is {there}")
+            for address, (_, data) in self._chain.owned_by(program).items():
+                if (says := standing_in(program, data)) != (stands := standing(self.orders[address])):
+                    broken(Claim.ORDERS_ARE_ON_CHAIN, f"{address} stands at {stands}, on the chain at {says}")
 
     # --- answers
 
@@ -271,14 +305,15 @@ class ChainOrders:
         self.follow()
         shown = answer["orders"]
         for state in self._states(owner, moment if lately else Moment(0)):
-            if shown == {name: _shown(seen, shown.get(name)) for name, seen in state.items() if isinstance(seen, kind)}:
+            there = {name: seen for name, seen in state.items() if isinstance(seen, kind) and seen.is_shown}
+            if shown == {name: _shown(seen, shown.get(name)) for name, seen in there.items()}:
                 return
         broken(Claim.READS_ARE_CURRENT, f"{owner} is shown {shown}, and has {self._states(owner, moment)}")
 
     def opened_by(self, moment: Moment, owner: str, answer: Json) -> None:
         self.follow()
         possible = [state.get(answer["order"]) for state in self._states(owner, moment)]
-        if answer["signature"] not in [seen and seen.opened_by for seen in possible]:
+        if answer["signature"] not in [seen.opened_by if seen and seen.is_shown else None for seen in possible]:
             broken(Claim.READS_ARE_CURRENT, f"{answer} opened one of {possible}")
 
     def cancels(self, moment: Moment, owner: str, named: Sequence[str] | None, answer: Json, *, lately: bool) -> None:
@@ -287,8 +322,10 @@ class ChainOrders:
         built = [base64.b64encode(message).decode() for message, _ in answer.get("built", ())]
         closes = [order for message in built for order in closed_by(message)]
         for state in self._states(owner, moment if lately else Moment(0)):
-            open_ = [name for name, seen in state.items() if isinstance(seen, LimitSeen) or named is not None]
-            if sorted(closes) == sorted(name for name in open_ if named is None or name in named):
+            shown = {name: seen for name, seen in state.items() if seen.is_shown}
+            due = [name for name, seen in shown.items() if isinstance(seen, LimitSeen) or named is not None]
+            due = [name for name in due if named is None or name in named]
+            if sorted(closes) == sorted(due):
                 return
         broken(Claim.CANCEL_NAMES_ALL, f"{owner} cancels {named}: {closes} of {self._states(owner, moment)}")
 

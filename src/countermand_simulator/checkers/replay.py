@@ -4,13 +4,14 @@ An instruction is carried out on balances alone, and on the orders that it opens
 to a transaction's accounts must be exactly that.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Final, TypeAlias
 
 from solders.pubkey import Pubkey
 
+from countermand_simulator.checkers.claim import Claim
 from countermand_simulator.checkers.messages import Call, Message
 from countermand_simulator.landings import Balance
 
@@ -19,24 +20,28 @@ DCA: Final = "DCA265Vj8a9CEuX1eb1LWRnDT7uK6q1xMipnNyatn23M"
 SOL: Final = "So11111111111111111111111111111111111111112"
 _SYSTEM: Final = "11111111111111111111111111111111"
 _BUDGET: Final = "ComputeBudget111111111111111111111111111111"
-_ASSOCIATED: Final = "ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL"
-_TOKENS: Final = ("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA", "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb")
+ASSOCIATED: Final = "ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL"
+TOKENS: Final = ("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA", "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb")
 
 _BYTE_LAMPORTS: Final = 6_960
 _ORDER_RENT: Final = (128 + 372) * _BYTE_LAMPORTS
 _DCA_RENT: Final = (128 + 289) * _BYTE_LAMPORTS
-_ACCOUNT_RENTS: Final = {_TOKENS[0]: (128 + 165) * _BYTE_LAMPORTS, _TOKENS[1]: (128 + 170) * _BYTE_LAMPORTS}
+_ACCOUNT_RENTS: Final = {TOKENS[0]: (128 + 165) * _BYTE_LAMPORTS, TOKENS[1]: (128 + 170) * _BYTE_LAMPORTS}
 """The second program's accounts are larger when they are made as associated ones."""
+_LEAST_FEE_BPS: Final = 10
+"""Of a pair that is not of two stable mints."""
 _NOTHING: Final[Balance] = (0, "", 0)
 
 
 class Surprise(Exception):
     """The chain carried out what it should have refused."""
 
+    claim = Claim.ORDERS_ARE_ON_CHAIN
+
 
 @dataclass(frozen=True, slots=True)
 class LimitSeen:
-    """An open limit order, as its opening instruction says."""
+    """An open limit order, as its instructions have left it: `making` and `taking` are what remains."""
 
     maker: str
     input_mint: str
@@ -47,6 +52,11 @@ class LimitSeen:
     created_at: int
     reserve: str
     opened_by: str
+    making_at_first: int
+    taking_at_first: int
+    fee_bps: int
+    fee_account: str
+    slippage_bps: int
 
     @property
     def owner(self) -> str:
@@ -55,6 +65,11 @@ class LimitSeen:
     @property
     def escrows(self) -> tuple[str, ...]:
         return (self.reserve,)
+
+    @property
+    def is_shown(self) -> bool:
+        """What is filled and still there, for a stranger's tokens in its escrow, is no open order to its maker."""
+        return self.making > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +86,25 @@ class DcaSeen:
     created_at: int
     opened_by: str
     escrows: tuple[str, ...]
+    next_at: int
+    out_min: int = 0
+    out_max: int = 0
+    """For a whole cycle; 0: none."""
+    used: int = 0
+    received: int = 0
+    paid_out: int = 0
 
     @property
     def owner(self) -> str:
         return self.user
+
+    @property
+    def is_shown(self) -> bool:
+        return True
+
+    @property
+    def left(self) -> int:
+        return self.deposited - self.used - self.withdrawn
 
 
 Seen: TypeAlias = LimitSeen | DcaSeen
@@ -100,9 +130,12 @@ class Replay:
                 self._carried_out(call)(self, call)
 
     def _carried_out(self, call: Call) -> "Callable[[Replay, Call], None]":
-        if call.program in _TOKENS:
+        if call.program in TOKENS:
             return _TOKEN_CALLS[call.data[0]]
-        return _CALLS[call.program, call.data[: _TAG_BYTES[call.program]]]
+        found = _CALLS.get((call.program, call.data[: _TAG_BYTES[call.program]]))
+        if found is None:
+            raise Surprise(f"{call} is carried out")
+        return found
 
     # --- balances
 
@@ -186,7 +219,7 @@ class Replay:
 
     def opens_limit(self, call: Call) -> None:
         payer, maker, order, reserve, own, _, _, input_mint, output_mint, input_program = call.accounts[:10]
-        expires_at = call.number(33) if call.data[32] else None
+        expires_at, fee_bps, slippage_bps = _options(call.data[32:], (8, 2, 2))
         if self.order(order) is not None:
             raise Surprise(f"order {order} is opened twice")
         if expires_at is not None and expires_at < self.second:
@@ -195,8 +228,24 @@ class Replay:
         self._ensure(payer, reserve, input_mint, input_program)
         making, taking = call.number(16), call.number(24)
         self._move(own, reserve, making)
+        fee_account = (
+            call.accounts[6] if call.accounts[6] != LIMIT else _own_fee_account(output_mint, call.accounts[10])
+        )
         self.became[order] = LimitSeen(
-            maker, input_mint, output_mint, making, taking, expires_at, self.second, reserve, self.signature
+            maker,
+            input_mint,
+            output_mint,
+            making,
+            taking,
+            expires_at,
+            self.second,
+            reserve,
+            self.signature,
+            making,
+            taking,
+            max(_LEAST_FEE_BPS, fee_bps or 0),
+            fee_account,
+            slippage_bps or 0,
         )
 
     def cancels_limit(self, call: Call) -> None:
@@ -204,7 +253,7 @@ class Replay:
         seen = self.order(order)
         if not isinstance(seen, LimitSeen) or (seen.maker, seen.reserve) != (maker, reserve):
             raise Surprise(f"order {order} is cancelled, and not open, or not {maker}'s")
-        if signer != maker and (seen.expires_at is None or self.second <= seen.expires_at):
+        if signer != maker and seen.making and (seen.expires_at is None or self.second <= seen.expires_at):
             raise Surprise(f"{signer} cancels order {order} of {maker} before its expiry")
         if own != LIMIT:
             self._move(reserve, own, self.at(reserve)[2])
@@ -225,6 +274,7 @@ class Replay:
         self._ensure(payer, inner, input_mint, program)
         self._ensure(payer, outer, output_mint, program)
         self._move(own, inner, amount)
+        out_min, out_max, starts_at = _options(call.data[40:], (8, 8, 8))
         self.became[order] = DcaSeen(
             user,
             input_mint,
@@ -236,6 +286,9 @@ class Replay:
             self.second,
             self.signature,
             (inner, outer),
+            max(self.second, starts_at or 0),
+            out_min or 0,
+            out_max or 0,
         )
 
     def _dca_of(self, user: str, order: str) -> DcaSeen:
@@ -253,7 +306,7 @@ class Replay:
     def withdraws(self, call: Call) -> None:
         user, order, _, _, inner, own = call.accounts[:6]
         seen, amount = self._dca_of(user, order), call.number(8)
-        if call.data[16] or amount > seen.deposited - seen.withdrawn:
+        if call.data[16] or amount > seen.left:
             raise Surprise(f"order {order} gives {amount} of {seen}")
         self._move(inner, own, amount)
         self.became[order] = replace(seen, withdrawn=seen.withdrawn + amount)
@@ -273,21 +326,38 @@ class Replay:
         self.became[order] = None
 
 
-def _tag(name: str) -> bytes:
+def _options(data: bytes, sizes: Sequence[int]) -> list[int | None]:
+    """Numbers that may be absent, one after the other; what the data ends before is absent."""
+    values: list[int | None] = []
+    for size in sizes:
+        is_there = bool(data) and data[0] == 1
+        values.append(int.from_bytes(data[1 : 1 + size], "little") if is_there else None)
+        data = data[1 + size * is_there :]
+    return values
+
+
+def _own_fee_account(mint: str, program: str) -> str:
+    """Where the program's own fees go."""
+    fee, _ = Pubkey.find_program_address([b"fee"], Pubkey.from_string(LIMIT))
+    seeds = [bytes(fee), *(bytes(Pubkey.from_string(each)) for each in (program, mint))]
+    return str(Pubkey.find_program_address(seeds, Pubkey.from_string(ASSOCIATED))[0])
+
+
+def tag(name: str) -> bytes:
     return sha256(f"global:{name}".encode()).digest()[:8]
 
 
 _CALLS: Final[Mapping[tuple[str, bytes], Callable[[Replay, Call], None]]] = {
     (_SYSTEM, (2).to_bytes(4, "little")): Replay.sends_lamports,
-    (_ASSOCIATED, b"\1"): Replay.associates,
-    (LIMIT, _tag("initialize_order")): Replay.opens_limit,
-    (LIMIT, _tag("cancel_order")): Replay.cancels_limit,
-    (DCA, _tag("open_dca_v2")): Replay.opens_dca,
-    (DCA, _tag("deposit")): Replay.deposits,
-    (DCA, _tag("withdraw")): Replay.withdraws,
-    (DCA, _tag("close_dca")): Replay.closes_dca,
+    (ASSOCIATED, b"\1"): Replay.associates,
+    (LIMIT, tag("initialize_order")): Replay.opens_limit,
+    (LIMIT, tag("cancel_order")): Replay.cancels_limit,
+    (DCA, tag("open_dca_v2")): Replay.opens_dca,
+    (DCA, tag("deposit")): Replay.deposits,
+    (DCA, tag("withdraw")): Replay.withdraws,
+    (DCA, tag("close_dca")): Replay.closes_dca,
 }
-_TAG_BYTES: Final = {_SYSTEM: 4, _ASSOCIATED: 1, LIMIT: 8, DCA: 8}
+_TAG_BYTES: Final = {_SYSTEM: 4, ASSOCIATED: 1, LIMIT: 8, DCA: 8}
 _TOKEN_CALLS: Final[Mapping[int, Callable[[Replay, Call], None]]] = {
     3: Replay.sends_tokens,
     9: Replay.closes_account,
