@@ -172,7 +172,7 @@ class EventStream:
                     self._tell_state(reader)
                 if reader.told:
                     yield reader.take()
-                if not more:
+                if not more and reader.left != 0:
                     quiet = not await self._news(reader, _STATE_S if SANDBOX in include else _SILENCE_S)
                     if quiet and SANDBOX not in include:
                         yield None
