@@ -1,6 +1,7 @@
 """What a server could try to have signed: honest transactions, and what is changed in each."""
 
 import base64
+import ssl
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -35,6 +36,9 @@ from tests.altering import instructions_of
 THIEF = Keypair.from_seed(bytes([66] * 32)).pubkey()
 MINT = Pubkey.from_string("EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v")
 UNKNOWN = Keypair.from_seed(bytes([67] * 32)).pubkey()
+
+TLS = ssl.create_default_context()
+"""Made once: to read all the certificates that a machine trusts takes longer than most tests."""
 
 Lie = Callable[[list[Instruction], Pubkey], list[Instruction]]
 """Takes the instructions, and who is to sign."""
@@ -209,7 +213,7 @@ class Liar(httpx2.BaseTransport):
     """Asks the venue, and changes what it answers to one path, the last part of it."""
 
     def __init__(self, path: str, change: Callable[[Any], Any]) -> None:
-        self._http, self._path, self._change = httpx2.HTTPTransport(), path, change
+        self._http, self._path, self._change = httpx2.HTTPTransport(verify=TLS), path, change
         self.told = 0
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:

@@ -32,6 +32,7 @@ from tests.client.conftest import POLICY
 from tests.client.lies import (
     ANYWHERE,
     THIEF,
+    TLS,
     Liar,
     Lie,
     account,
@@ -70,7 +71,7 @@ class Careful:
 
     def client(self, liar: Liar | None = None) -> Client:
         """That asks a liar, or an honest venue."""
-        http = httpx2.Client(transport=liar) if liar is not None else httpx2.Client()
+        http = httpx2.Client(transport=liar) if liar is not None else httpx2.Client(verify=TLS)
         self.http.append(http)
         return Client(Wallet(str(self.public), self._sign), self.venue.url, policy=POLICY, http=http)
 

@@ -176,7 +176,7 @@ def eventually(holds: object) -> None:
 
 @pytest.fixture
 def patient(venue: Venue) -> Iterator[Client]:
-    with Client(Keypair(), venue.url, policy=Policy(pause_s=0.1, pause_max_s=1)) as client:
+    with Client(Keypair(), venue.url, api_key="free", policy=Policy(pause_s=0.1, pause_max_s=1)) as client:
         client.sandbox.airdrop("SOL", 5 * 10**9)
         client.sandbox.airdrop("USDC", 500 * 10**6)
         yield client

@@ -1,5 +1,6 @@
 """The command `countermand`."""
 
+import gc
 import sys
 from typing import Final
 
@@ -11,6 +12,8 @@ from countermand.cli.streams import adopt_standard_streams
 from countermand.settings import StartRefused
 
 BAD_START: Final = 2
+_YOUNG_OBJECTS: Final = 200_000
+"""More than an import makes of them. `serve` sets its own."""
 INTERRUPTED: Final = 130
 """As shells have it for what Ctrl-C ended. `serve` stops in good order instead, with 0."""
 
@@ -91,6 +94,7 @@ def main() -> None:
 
     141 if the reader of its report left before the end.
     """
+    gc.set_threshold(_YOUNG_OBJECTS)  # What is imported stays: to look for garbage in it takes a tenth of a start.
     adopt_standard_streams()
     own_solders.prefer()
     try:
