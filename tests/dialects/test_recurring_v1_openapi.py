@@ -34,7 +34,9 @@ def test_every_endpoint_is_described() -> None:
 def test_what_is_asked_is_as_described() -> None:
     jsonschema_rs.validate(schema("CreateRequest"), a_create())
     assert not jsonschema_rs.is_valid(schema("CreateRequest"), a_create(inAmount="104000000"))
-    assert not jsonschema_rs.is_valid(schema("CreateRequest"), a_create(minPrice=1))
+    jsonschema_rs.validate(schema("CreateRequest"), a_create(minPrice=1, maxPrice=1.5))
+    for price in (0, -1, "1"):
+        assert not jsonschema_rs.is_valid(schema("CreateRequest"), a_create(minPrice=price))
     for good in (a_cancel(), older_cancel(), older_cancel(params="time")):
         jsonschema_rs.validate(schema("CancelRequest"), good)
     assert not jsonschema_rs.is_valid(schema("CancelRequest"), a_cancel(recurringType="all"))

@@ -173,6 +173,21 @@ def test_pages_of_ten_the_newest_first() -> None:
     assert (len(first["orders"]), third["orders"], third["totalPages"], third["page"]) == (10, [], 2, 3)
 
 
+@pytest.mark.parametrize(
+    ("given", "by_page"), [("1", True), ("true", True), ("True", True), ("0", False), ("False", False)]
+)
+def test_flags_as_clients_write_them(published: LimitVenue, given: str, by_page: bool) -> None:
+    """Python's clients send `True` for a true."""
+    got = published.get("/trigger/v1/openOrders", wallet=MAKER, responseV2=given)
+    assert got.raw.startswith('{"orders":' if by_page else "[")
+
+
+@pytest.mark.parametrize("given", ["true", "True", "false", "False"])
+def test_failed_fills_are_asked_for_as_clients_write_it(published: LimitVenue, given: str) -> None:
+    got = published.get("/trigger/v1/getTriggerOrders", user=MAKER, orderStatus="history", includeFailedTx=given)
+    assert got.status == 200
+
+
 def test_pages_of_a_maker_without_history(published: LimitVenue) -> None:
     got = published.get("/trigger/v1/getTriggerOrders", user=MAKER, orderStatus="history", includeFailedTx="true")
     assert got.raw == f'{{"user":"{MAKER}","orderStatus":"history","orders":[],"totalPages":0,"page":1}}'

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from solders.compute_budget import set_compute_unit_limit
 
 from countermand.solana.programs import limit_order, limit_order_fills
 from countermand.solana.programs.compile import KeyOrder, compile_message
 from countermand.solana.programs.limit_order_fills import Taking
+from countermand.solana.tokens import TOKEN_PROGRAM
 from countermand.store.beside import database_beside
 from tests.audit.complete import run
 from tests.end_to_end.limit_trader import LimitTrader
@@ -184,6 +186,49 @@ def test_d1_open_orders_by_page(alice: LimitTrader) -> None:
         assert page == {"orders": [], "totalPages": 1, "page": 2, "hasMoreData": False}
         assert isinstance(alice.get("openOrders", wallet=alice.wallet), list)
         cancels(alice, order)
+
+
+def test_orders_that_ended_within_a_second_come_in_the_order_of_the_chain(venue: Venue, alice: LimitTrader) -> None:
+    venue.freezes()
+    try:
+        orders = [alice.places(10 * USDC, JUP, take=10**12) for _ in range(5)]
+        for order in orders:
+            cancels(alice, order)
+            venue.passes_slots(1)
+        rows = history(alice)
+    finally:
+        venue.runs()
+    assert len({row["updatedAt"] for row in rows}) == 1
+    assert [row["orderKey"] for row in rows] == orders[::-1]
+
+
+def test_an_address_that_one_transaction_uses_again_and_again(venue: Venue, alice: LimitTrader) -> None:
+    """The same account opened and cancelled twice, and left open: three orders of one opening."""
+    new = limit_order.NewOrder(
+        maker=alice.wallet,
+        payer=alice.wallet,
+        input_mint=USDC.mint,
+        output_mint=JUP.mint,
+        unique_id=7,
+        making_amount=10_000_000,
+        taking_amount=10**12,
+    )
+    order, opens = new.address, limit_order.initialize_order(new)
+    closes = limit_order.cancel_order(
+        limit_order.Cancellation.to_maker(order, alice.wallet, USDC.mint, TOKEN_PROGRAM), alice.wallet
+    )
+    blockhash = venue.rpc("getLatestBlockhash")["blockhash"]
+    wants = set_compute_unit_limit(1_000_000)
+    sent = compile_message([wants, opens, closes, opens, closes, opens], alice.wallet, blockhash, KeyOrder.RUST)
+    signature = alice.sends(base64.b64encode(bytes([1]) + bytes(64) + sent).decode())
+    venue.settles()
+    assert venue.rpc("getSignatureStatuses", [signature])[0]["err"] is None
+    assert [(row["orderKey"], row["openTx"], row["closeTx"]) for row in history(alice)] == 2 * [
+        (order, signature, signature)
+    ]
+    assert [(row["orderKey"], row["openTx"]) for row in alice.trigger_orders()] == [(order, signature)]
+    cancels(alice, order)
+    assert len(history(alice)) == 3
 
 
 def test_a_fill_that_failed_is_a_trade_without_amounts(venue: Venue, alice: LimitTrader) -> None:

@@ -222,7 +222,7 @@ def test_a_recurring_order_cycles_to_its_end(venue: Venue, saver: Saver) -> None
 
 
 def opens_bounded(venue: Venue, saver: Saver, **bounds: int) -> str:
-    """Past the API, which takes no bounds: 52 USDC a day for SOL, twice, for what a cycle may give."""
+    """Past the API: 52 USDC a day for SOL, twice, for what a cycle may give."""
     new = NewDca(
         user=saver.wallet,
         payer=saver.wallet,
@@ -253,6 +253,26 @@ def test_a_cycle_out_of_its_bounds_waits_for_a_price(venue: Venue, saver: Saver)
     assert used() == {cheap: "0", dear: "52000000"}
     venue.price(SOL, "99")
     assert used() == {cheap: "52000000", dear: "52000000"}
+
+
+def test_prices_of_the_api_bound_what_a_cycle_costs(venue: Venue, saver: Saver) -> None:
+    """One SOL costs 150.3 USDC with both fees, then 149.8; a range that the price is in, one below, one above."""
+    within, _ = saver.opens(104 * USDC, SOL, minPrice=150.25, maxPrice=150.5)
+    below, _ = saver.opens(104 * USDC, SOL, maxPrice=149.9)
+    above, _ = saver.opens(104 * USDC, SOL, minPrice=160)
+
+    def used() -> dict[str, str]:
+        venue.settles()
+        return {row["orderKey"]: row["rawInUsed"] for row in saver.lists()["time"]}
+
+    rows = {row["orderKey"]: (row["minOutAmount"], row["maxOutAmount"]) for row in saver.lists()["time"]}
+    assert rows[within] == ("0.345514951", "0.34608985")
+    assert (rows[below], rows[above]) == (("0.346897932", "0"), ("0", "0.325"))
+    assert used() == {within: "52000000", below: "0", above: "0"}
+    venue.price(SOL, "149.5")
+    assert used() == {within: "52000000", below: "52000000", above: "0"}
+    venue.price(SOL, "160")
+    assert used() == {within: "52000000", below: "52000000", above: "52000000"}
 
 
 def test_the_first_cycle_comes_when_it_is_to_start(venue: Venue, saver: Saver) -> None:

@@ -37,8 +37,8 @@ class ChainIndexReplay:
         self._audit = audit
         self._shard = shard
         self._state = ChainIndexState()
-        self._orders: dict[tuple[str, str], ChainOrderRow] = {}
-        self._trades: dict[tuple[str, str, int], ChainTradeRow] = {}
+        self._orders: dict[str, ChainOrderRow] = {}
+        self._trades: dict[str, ChainTradeRow] = {}
         self._cursors: dict[str, ChainCursorRow] = {}
         self._told: dict[str, list[tuple[int, TransactionLanded]]] = {program: [] for program in PROGRAMS}
         """By program: the entries, each with its sequence number."""
@@ -63,26 +63,28 @@ class ChainIndexReplay:
         self.events.expect(entry.seq, applied.events)
         self._told[entry.command.program].append((entry.seq, entry.command))
         rows = self._state.take_rows()
-        self._orders.update({(order.address, order.opened_by): order for order in rows.orders})
-        self._trades.update({(trade.address, trade.opened_by, trade.n): trade for trade in rows.trades})
+        self._orders.update({_name_of(order): order for order in rows.orders})
+        self._trades.update({_name_of_trade(trade): trade for trade in rows.trades})
         self._cursors.update({cursor.program: cursor for cursor in rows.cursors})
 
     # --- what is stored of it
 
     async def compare_orders(self, rows: AsyncIterable[ChainOrderRow]) -> None:
-        named = {f"{address} {opened_by}": row for (address, opened_by), row in self._orders.items()}
-        self._audit.orders += len(named)
-        await self._compare("onchain_orders", named, rows, lambda row: f"{row.address} {row.opened_by}")
+        self._audit.orders += len(self._orders)
+        await self._compare("onchain_orders", dict(self._orders), rows, _name_of)
 
     async def compare_trades(self, rows: AsyncIterable[ChainTradeRow]) -> None:
-        named = {f"{address} {opened_by} {n}": row for (address, opened_by, n), row in self._trades.items()}
-        await self._compare("onchain_trades", named, rows, lambda row: f"{row.address} {row.opened_by} {row.n}")
+        await self._compare("onchain_trades", dict(self._trades), rows, _name_of_trade)
 
     async def compare_cursors(self, rows: AsyncIterable[ChainCursorRow]) -> None:
         await self._compare("onchain_cursors", dict(self._cursors), rows, lambda row: row.program)
 
     async def _compare(
-        self, table: str, expected: dict[str, Row], rows: AsyncIterable[Row], name_of: Callable[[Row], str]
+        self,
+        table: str,
+        expected: dict[str, Row],
+        rows: AsyncIterable[Row],
+        name_of: Callable[[Row], str],
     ) -> None:
         async for row in rows:
             name = name_of(row)
@@ -118,3 +120,11 @@ class ChainIndexReplay:
             for seq, command in told[len(landed) :]:
                 what = f"it tells of {command.signature}, which is not on the chain"
                 self._audit.differs("journal", f"{self._shard}/{seq}", what)
+
+
+def _name_of(row: ChainOrderRow) -> str:
+    return f"{row.address} {row.opened_by} {row.nth}"
+
+
+def _name_of_trade(row: ChainTradeRow) -> str:
+    return f"{row.address} {row.opened_by} {row.nth} {row.n}"

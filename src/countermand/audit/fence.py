@@ -37,8 +37,8 @@ _KEYS: Final[Mapping[int, Mapping[str, str]]] = MappingProxyType(
         ),
         CHAIN_SHARD: MappingProxyType(
             {
-                "onchain_orders": "address || ' ' || opened_by",
-                "onchain_trades": "address || ' ' || opened_by || ' ' || n::text",
+                "onchain_orders": "address || ' ' || opened_by || ' ' || nth::text",
+                "onchain_trades": "address || ' ' || opened_by || ' ' || nth::text || ' ' || n::text",
                 "onchain_cursors": "program",
             }
         ),

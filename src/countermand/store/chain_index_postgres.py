@@ -21,7 +21,7 @@ _CURSORS: Final = "SELECT program, body FROM onchain_cursors WHERE shard = $1"
 _TRADES: Final = """
 ARRAY(
     SELECT body FROM onchain_trades
-    WHERE address = page.address AND opened_by = page.opened_by AND ({failed} OR NOT failed)
+    WHERE address = page.address AND opened_by = page.opened_by AND nth = page.nth AND ({failed} OR NOT failed)
     ORDER BY n DESC LIMIT {limit}
 ) AS trades
 """
@@ -29,11 +29,11 @@ ARRAY(
 # number, even where the page is empty.
 _HISTORY: Final = f"""
 WITH page AS (
-    SELECT address, opened_by, updated_at, body FROM onchain_orders
+    SELECT address, opened_by, nth, updated_at, ended_slot, body FROM onchain_orders
     WHERE owner = $1 AND family = $2 AND NOT live
         AND ($3::text IS NULL OR input_mint = $3) AND ($4::text IS NULL OR output_mint = $4)
         AND ($5::text IS NULL OR input_mint = $5 OR output_mint = $5)
-    ORDER BY updated_at DESC, address, opened_by LIMIT $6 OFFSET $7
+    ORDER BY updated_at DESC, ended_slot DESC, address, opened_by, nth LIMIT $6 OFFSET $7
 )
 SELECT (
     SELECT count(*) FROM onchain_orders
@@ -42,7 +42,7 @@ SELECT (
         AND ($5::text IS NULL OR input_mint = $5 OR output_mint = $5)
 ) AS total, page.body, {_TRADES.format(failed="$8::boolean", limit=TRADES_SHOWN)}
 FROM (VALUES (1)) AS always LEFT JOIN page ON true
-ORDER BY page.updated_at DESC, page.address, page.opened_by
+ORDER BY page.updated_at DESC, page.ended_slot DESC, page.address, page.opened_by, page.nth
 """  # noqa: S608
 _OPEN_AT: Final = f"""
 SELECT family, body, {_TRADES.format(failed="$2::boolean", limit=TRADES_SHOWN)}
@@ -52,6 +52,7 @@ FROM onchain_orders AS page WHERE address = ANY ($1::text[]) AND live
 _ORDER: Final = {
     "address": "text",
     "opened_by": "text",
+    "nth": "integer",
     "family": "text",
     "owner": "text",
     "live": "boolean",
@@ -59,9 +60,17 @@ _ORDER: Final = {
     "output_mint": "text",
     "created_at": "bigint",
     "updated_at": "bigint",
+    "ended_slot": "bigint",
     "body": "bytea",
 }
-_TRADE: Final = {"address": "text", "opened_by": "text", "n": "integer", "failed": "boolean", "body": "bytea"}
+_TRADE: Final = {
+    "address": "text",
+    "opened_by": "text",
+    "nth": "integer",
+    "n": "integer",
+    "failed": "boolean",
+    "body": "bytea",
+}
 _CURSOR: Final = {"program": "text", "body": "bytea"}
 
 
@@ -75,8 +84,8 @@ def _arguments(rows: ChainRows) -> tuple[Any, ...]:
 CHAIN_FAMILY: Final = FamilyStatements(
     {
         "order_rows": inserted("onchain_orders", _ORDER, FIRST_PARAMETER)
-        + " ON CONFLICT (address, opened_by) DO UPDATE SET live = excluded.live, updated_at = excluded.updated_at,"
-        " body = excluded.body",
+        + " ON CONFLICT (address, opened_by, nth) DO UPDATE SET live = excluded.live, updated_at = excluded.updated_at,"
+        " ended_slot = excluded.ended_slot, body = excluded.body",
         "trade_rows": inserted("onchain_trades", _TRADE, FIRST_PARAMETER + len(_ORDER)),
         "cursor_rows": inserted("onchain_cursors", _CURSOR, FIRST_PARAMETER + len(_ORDER) + len(_TRADE))
         + " ON CONFLICT (shard, program) DO UPDATE SET body = excluded.body",

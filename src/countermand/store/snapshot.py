@@ -42,11 +42,13 @@ _BOOK_BALANCES: Final = """
 SELECT account, currency, available::text, locked::text FROM book_balances WHERE shard = $1 ORDER BY account, currency
 """
 _ONCHAIN_ORDERS: Final = """
-SELECT address, opened_by, family, owner, live, input_mint, output_mint, created_at, updated_at, body
-FROM onchain_orders WHERE shard = $1 ORDER BY address, opened_by
+SELECT
+    address, opened_by, nth, family, owner, live, input_mint, output_mint, created_at, updated_at, ended_slot, body
+FROM onchain_orders WHERE shard = $1 ORDER BY address, opened_by, nth
 """
 _ONCHAIN_TRADES: Final = """
-SELECT address, opened_by, n, failed, body FROM onchain_trades WHERE shard = $1 ORDER BY address, opened_by, n
+SELECT address, opened_by, nth, n, failed, body FROM onchain_trades WHERE shard = $1
+ORDER BY address, opened_by, nth, n
 """
 _ONCHAIN_CURSORS: Final = "SELECT program, body FROM onchain_cursors WHERE shard = $1 ORDER BY program"
 _NONCE_MAX: Final = """

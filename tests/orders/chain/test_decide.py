@@ -181,6 +181,21 @@ def test_all_of_a_life_in_one_transaction(index: Index) -> None:
     )
 
 
+def test_orders_that_one_transaction_opens_at_one_address(index: Index) -> None:
+    """Each has rows of its own: a stranger can make such a transaction, and its commit must not fail."""
+    life = (OPENED, filled(1_000, 0))
+    index.told(*life, *life, OPENED)
+    assert index.state.open[ORDER].nth == 2
+    rows = index.state.take_rows()
+    assert len({(row.address, row.opened_by) for row in rows.orders}) == 1
+    assert [(row.nth, row.live, row.ended_slot) for row in rows.orders] == [(0, False, 1), (1, False, 1), (2, True, 0)]
+    assert [(row.nth, row.n) for row in rows.trades] == [(0, 1), (1, 1)]
+    assert [decode_order(row.family, row.body).nth for row in rows.orders] == [0, 1, 2]
+    index.told(filled(1_000, 0))
+    (row,) = index.state.take_rows().orders
+    assert (row.nth, row.ended_slot) == (2, 2)
+
+
 def test_failures_are_kept_up_to_a_number(index: Index) -> None:
     """A stranger can have any number of transactions fail that name an order."""
     failure = FillFailed(order=ORDER, keeper=Address("stranger"))

@@ -19,12 +19,14 @@ REFUSALS: Final[Mapping[RecurringRefusal, Source]] = MappingProxyType(
         RecurringRefusal.TOO_RARE: OURS,
         RecurringRefusal.START_TOO_FAR: OURS,
         RecurringRefusal.START_PAST: OURS,
+        RecurringRefusal.PRICES_CROSSED: OURS,
         RecurringRefusal.SAME_MINT: ours("as documented for Trigger v2"),
         RecurringRefusal.MINT_UNKNOWN: OURS,
         RecurringRefusal.MINT_UNSUPPORTED: _BOUND,
         RecurringRefusal.PRICE_UNKNOWN: OURS,
         RecurringRefusal.ORDER_TOO_SMALL: documented(_API),
         RecurringRefusal.CYCLE_TOO_SMALL: _BOUND,
+        RecurringRefusal.PRICE_UNFIT: ours("the program keeps whole base units, and 0 for no bound"),
     }
 )
 assert set(REFUSALS) == set(RecurringRefusal), "every refusal has a source"
@@ -39,6 +41,8 @@ ANSWERS: Final = (
     KnownAnswer(400, "duplicate field `{field}`", "all", _SERDE),
     KnownAnswer(400, "{field}: unknown variant `{given}`, expected one of {expected}", "all", _SERDE),
     KnownAnswer(400, "{path}: {words}", "all", _SERDE),
+    KnownAnswer(400, "{field}: invalid type: {given}, expected a floating point number or null", "createOrder", _SERDE),
+    KnownAnswer(400, "{field}: invalid value: {words}", "createOrder, of a price", _SERDE),
     KnownAnswer(400, "{field}: Invalid Base58 string", "all", _SERDE),
     KnownAnswer(400, "{field}: String is the wrong size", "all", _SERDE),
     KnownAnswer(400, "params: expected exactly one of `time`, `price`", "createOrder", _SERDE),

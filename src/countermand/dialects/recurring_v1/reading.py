@@ -9,7 +9,9 @@ import msgspec
 from countermand.dialects.recurring_v1.envelope import Form, RecurringDeclined
 from countermand.json_flaws import DECODING_ERRORS, Flaw, Malformed, MissingField, OutOfBounds, WrongType, flaw_of
 from countermand.json_numbers import with_whole_numbers
+from countermand.orders.recurring.model.order import PRICE_SCALE, CyclePrice
 from countermand.strict_json import duplicate_key
+from countermand.values.quantities import Inexact, exact
 
 _T = TypeVar("_T", bound=msgspec.Struct)
 
@@ -26,6 +28,13 @@ _TYPES: Final = {
     "null": "null",
 }
 _KEYS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_FOUND: Final = {'"': "string", "{": "map", "[": "sequence", "t": "boolean", "f": "boolean"}
+_PRICE_BOUND: Final = 10 ** (PRICE_SCALE + 20)
+_PRICE_FLAWS: Final = {
+    Inexact.TOO_PRECISE: f"expected a number with at most {PRICE_SCALE} decimals",
+    Inexact.TOO_LONG: "expected a shorter number",
+    Inexact.TOO_BIG: f"expected a number up to 10^{20}",
+}
 
 
 class BodyReader(Generic[_T]):
@@ -95,6 +104,21 @@ def variant(field: str, given: str, *known: str) -> str:
         expected = ", ".join(f"`{each}`" for each in known)
         raise RecurringDeclined(f"{field}: unknown variant `{_echoed(given)}`, expected one of {expected}")
     return given
+
+
+def price(field: str, given: msgspec.Raw) -> CyclePrice | None:
+    """A JSON number above 0, read exactly; null is None."""
+    text = bytes(given).decode("utf-8", "replace").strip()
+    if text == "null":
+        return None
+    found = _FOUND.get(text[:1])
+    if found is not None:
+        raise RecurringDeclined(f"{field}: invalid type: {found}, expected a floating point number or null")
+    number = exact(text, scale=PRICE_SCALE, bound=_PRICE_BOUND)
+    if isinstance(number, int) and number > 0:
+        return CyclePrice(number)
+    words = _PRICE_FLAWS.get(number, "expected a number above 0") if isinstance(number, Inexact) else None
+    raise RecurringDeclined(f"{field}: invalid value: {words or 'expected a number above 0'}")
 
 
 def _refuse_duplicates(body: bytes) -> None:

@@ -32,6 +32,7 @@ WORDS: Final = MappingProxyType(
         RecurringRefusal.START_PAST: (
             "startAt is {detail}, which is past; startAt is in seconds since the Unix epoch, or null to start at once"
         ),
+        RecurringRefusal.PRICES_CROSSED: "minPrice must not be greater than maxPrice",
         RecurringRefusal.SAME_MINT: "Input mint and output mint cannot be the same",
         RecurringRefusal.MINT_UNKNOWN: "{detail} is not a token mint",
         RecurringRefusal.MINT_UNSUPPORTED: "Token-2022 mints are not supported: {detail}",
@@ -42,6 +43,7 @@ WORDS: Final = MappingProxyType(
         RecurringRefusal.CYCLE_TOO_SMALL: (
             f"Each order is valued at {{dollars}} USDC, minimum is {CYCLE_CENTS_MIN // 100}.00 USDC"
         ),
+        RecurringRefusal.PRICE_UNFIT: "No amount of the output that a cycle could give is worth {detail}",
     }
 )
 """`{detail}` is the refusal's, `{dollars}` its cents as dollars."""

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UnsetType
 
 from countermand.dialects.recurring_v1.envelope import Form, RecurringDeclined
-from countermand.dialects.recurring_v1.reading import public_key, variant
+from countermand.dialects.recurring_v1.reading import price, public_key, variant
 from countermand.dialects.recurring_v1.refusals import PRICE_BASED
 from countermand.dialects.recurring_v1.wire import (
     AllOrdersAnswer,
@@ -36,8 +36,7 @@ _SIGNATURE_BYTES: Final = 64
 
 
 def into_terms(body: CreateRequest) -> RecurringTerms:
-    time, price = body.params.time, body.params.price
-    has_price = price is not None
+    time, has_price = body.params.time, body.params.price is not None
     if isinstance(time, UnsetType):
         raise RecurringDeclined(PRICE_BASED if has_price else "params: expected exactly one of `time`, `price`")
     if has_price:
@@ -50,6 +49,8 @@ def into_terms(body: CreateRequest) -> RecurringTerms:
         cycles=time.number_of_orders,
         interval_s=time.interval,
         starts_at_s=time.start_at,
+        price_min=price("params.time.minPrice", time.min_price),
+        price_max=price("params.time.maxPrice", time.max_price),
     )
 
 

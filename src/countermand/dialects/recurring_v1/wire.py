@@ -5,12 +5,20 @@ On the wire all names are in camel case.
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
 I64_MAX = 2**63 - 1
 
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=I64_MAX)]
 Seconds: TypeAlias = Annotated[int, Meta(ge=-I64_MAX - 1, le=I64_MAX)]
+GivenPrice: TypeAlias = Annotated[
+    Raw,
+    Meta(
+        description="Whole tokens of the input for one of the output",
+        extra_json_schema={"type": ["number", "null"], "exclusiveMinimum": 0},
+    ),
+]
+NO_PRICE: Any = field(default_factory=lambda: Raw(b"null"))
 
 
 def _one_of(*values: str) -> Meta:
@@ -26,13 +34,13 @@ class Shape(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class TimeParams(Shape, frozen=True, kw_only=True):
-    """`in_amount` is the total, in base units. Bounds on a cycle's price are not known here: only null is taken."""
+    """`in_amount` is the total, in base units."""
 
     in_amount: Count
     number_of_orders: Count
     interval: Seconds
-    min_price: None = None
-    max_price: None = None
+    min_price: GivenPrice = NO_PRICE
+    max_price: GivenPrice = NO_PRICE
     start_at: Seconds | None = None
 
 

@@ -223,7 +223,7 @@ class OpenOrdersResource:
         asked = _OPEN_ORDERS.read(req.params)
         mints = _mint("inputMint", asked.input_mint), _mint("outputMint", asked.output_mint)
         found = chosen(await self._context.limits.open_orders(_wallet(asked), *mints), None)
-        if asked.response_v2 in ("0", "false"):
+        if asked.response_v2 in ("0", "false", "False"):
             return Answer(await _array_of(found))
         rows = await _open_page(self._context, found, asked.page)
         return Answer(encode(_page(rows, len(found), asked.page)))
@@ -238,7 +238,7 @@ class TriggerOrdersResource:
         asked = _TRIGGER_ORDERS.read(req.params)
         user = Wallet(public_key("user", asked.user, _INVALID_READ))
         mints = _mint("inputMint", asked.input_mint), _mint("outputMint", asked.output_mint)
-        with_failed = asked.include_failed_tx == "true"
+        with_failed = asked.include_failed_tx in ("true", "True")
         if asked.order_status == "active":
             found = chosen(await self._context.limits.open_orders(user, *mints), None)
             total, rows = len(found), await _open_page(self._context, found, asked.page, with_failed=with_failed)

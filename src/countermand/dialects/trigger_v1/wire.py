@@ -73,7 +73,8 @@ class OpenOrdersParams(OrdersParams, frozen=True, kw_only=True):
     """The query of `openOrders`. `response_v2`: by page, and as the histories show orders."""
 
     response_v2: Annotated[
-        Literal["1", "true", "0", "false"], Meta(description="`1` or `true`: rows by page, ten at a time")
+        Literal["1", "true", "True", "0", "false", "False"],
+        Meta(description="`1` or `true`, as Python writes it too: rows by page, ten at a time"),
     ] = "false"
 
 
@@ -81,7 +82,7 @@ class TriggerOrdersParams(Shape, frozen=True, kw_only=True):
     user: str
     order_status: Literal["active", "history"]
     page: Annotated[int, Meta(ge=1, le=2**31 - 1)] = 1
-    include_failed_tx: Literal["true", "false"] = "false"
+    include_failed_tx: Literal["true", "True", "false", "False"] = "false"
     input_mint: str | None = None
     output_mint: str | None = None
 

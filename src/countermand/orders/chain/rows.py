@@ -27,10 +27,11 @@ decode_trade: Final = msgspec.json.Decoder(Trade).decode
 
 @dataclass(frozen=True, slots=True)
 class ChainOrderRow:
-    """`live`: it is open, and loaded at a start. Times are in seconds."""
+    """`live`: it is open, and loaded at a start. Times are in seconds. `ended_slot`: 0 while it is open."""
 
     address: str
     opened_by: str
+    nth: int
     family: str
     owner: str
     live: bool
@@ -38,6 +39,7 @@ class ChainOrderRow:
     output_mint: str
     created_at: int
     updated_at: int
+    ended_slot: int
     body: bytes
 
 
@@ -45,6 +47,7 @@ class ChainOrderRow:
 class ChainTradeRow:
     address: str
     opened_by: str
+    nth: int
     n: int
     failed: bool
     body: bytes
@@ -65,23 +68,29 @@ class ChainRows:
     cursors: Sequence[ChainCursorRow] = ()
 
 
-def order_row(order: IndexedOrder) -> ChainOrderRow:
+def order_row(order: IndexedOrder, slot: int) -> ChainOrderRow:
+    """`slot`: of the last transaction that changed it."""
+    live, fields = order.state is ChainOrderState.OPEN, msgspec.to_builtins(order)
+    if not order.nth:  # Bodies that were stored before there was a number have none.
+        del fields["nth"]
     return ChainOrderRow(
         address=order.address,
         opened_by=order.opened_by,
+        nth=order.nth,
         family=family_of(order).value,
         owner=order.owner,
-        live=order.state is ChainOrderState.OPEN,
+        live=live,
         input_mint=order.input_mint,
         output_mint=order.output_mint,
         created_at=order.created_at_s,
         updated_at=order.updated_at_s,
-        body=encode(order),
+        ended_slot=0 if live else slot,
+        body=encode(fields),
     )
 
 
 def trade_row(order: IndexedOrder, trade: Trade) -> ChainTradeRow:
-    return ChainTradeRow(order.address, order.opened_by, trade.n, trade.failed, encode(trade))
+    return ChainTradeRow(order.address, order.opened_by, order.nth, trade.n, trade.failed, encode(trade))
 
 
 def cursor_row(program: Address, cursor: Cursor) -> ChainCursorRow:

@@ -1,23 +1,24 @@
 """The state of the index: the open orders, how far each program is known, and the rows that the next commit writes."""
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 
 from countermand.kernel.writer_epoch import Entry
 from countermand.orders.chain import journal
 from countermand.orders.chain.model.commands import TransactionLanded
 from countermand.orders.chain.model.decide import BEGINNING, Cursor, IndexRefused, decide
-from countermand.orders.chain.model.events import Event
+from countermand.orders.chain.model.events import Event, LimitOpened, RecurringOpened
 from countermand.orders.chain.model.lifecycle import evolve, trade_of
 from countermand.orders.chain.model.order import ChainOrderState, IndexedOrder
 from countermand.orders.chain.records import record_of
-from countermand.orders.chain.rows import ChainRows, ChainTradeRow, cursor_row, order_row, trade_row
+from countermand.orders.chain.rows import ChainOrderRow, ChainRows, ChainTradeRow, cursor_row, order_row, trade_row
 from countermand.values.identity import Address, Signature
 from countermand.values.instant import Instant
 
 
 @dataclass(slots=True)
 class _Pending:
-    orders: dict[tuple[Address, Signature], IndexedOrder] = field(default_factory=dict)
+    orders: dict[tuple[Address, Signature, int], ChainOrderRow] = field(default_factory=dict)
     trades: list[ChainTradeRow] = field(default_factory=list)
     cursors: dict[Address, Cursor] = field(default_factory=dict)
 
@@ -47,14 +48,17 @@ class ChainIndexState:
         return decide(self.cursors, self.open.get, command)
 
     def apply(self, command: TransactionLanded, events: tuple[Event, ...], at: Instant) -> Entry:  # noqa: ARG002
-        pending, records = self._pending, []
+        pending, records, opened = self._pending, [], Counter[Address]()
         for event in events:
             order = evolve(self.open.get(event.order), event, command)
+            if isinstance(event, LimitOpened | RecurringOpened):
+                order = replace(order, nth=opened[order.address])
+                opened[order.address] += 1
             if order.state is ChainOrderState.OPEN:
                 self.open[order.address] = order
             else:
                 del self.open[order.address]
-            pending.orders[order.address, order.opened_by] = order
+            pending.orders[order.address, order.opened_by, order.nth] = order_row(order, command.slot)
             trade = trade_of(order, event, command)
             if trade is not None:
                 pending.trades.append(trade_row(order, trade))
@@ -71,7 +75,7 @@ class ChainIndexState:
     def take_rows(self) -> ChainRows:
         pending, self._pending = self._pending, _Pending()
         return ChainRows(
-            [order_row(order) for order in pending.orders.values()],
+            list(pending.orders.values()),
             pending.trades,
             [cursor_row(program, cursor) for program, cursor in pending.cursors.items()],
         )

@@ -11,10 +11,12 @@ from countermand.kernel.ports import Clock
 from countermand.orders.chain.model.order import ChainFamily, IndexedRecurringOrder, Trade
 from countermand.orders.chain.ports import ChainHistoryQuery, Histories, Traded
 from countermand.orders.recurring.model.decide import (
+    CycleBounds,
     MintKind,
     RecurringRefusal,
     RecurringRefused,
     Sold,
+    bounds_of_cycle,
     check_mints,
     check_schedule,
     check_worth,
@@ -72,11 +74,12 @@ class RecurringService:
 
     async def create(self, terms: RecurringTerms) -> Build | RecurringRefused:
         refused = check_schedule(terms, self._clock.now() // 1000)
-        if refused is None:
-            refused = await self._check_tokens(terms)
         if refused is not None:
             return refused
-        new = await self._new(terms)
+        bounds = await self._bounds(terms)
+        if isinstance(bounds, RecurringRefused):
+            return bounds
+        new = await self._new(terms, bounds)
 
         def compose(budget: Budget, blockhash: str) -> bytes:
             return dca.open_message(new, budget, blockhash)
@@ -99,14 +102,17 @@ class RecurringService:
     async def execute(self, transaction: str, request_id: RequestId | None) -> Execution:
         return await self._orders.execute(transaction, request_id, lambda build: build.purpose in (OPENS, CLOSES))
 
-    async def _check_tokens(self, terms: RecurringTerms) -> RecurringRefused | None:
+    async def _bounds(self, terms: RecurringTerms) -> CycleBounds | RecurringRefused:
+        """Of a cycle's output, when both tokens and the amount are fit."""
         sold, bought = await self._accounts([Address(terms.input_mint), Address(terms.output_mint)])
         refused = check_mints(terms, _kind_of(sold), _kind_of(bought))
         if refused is not None:
             return refused
-        return check_worth(terms, Sold(_decimals_of(sold), self._price_of(terms.input_mint)))
+        decimals = _decimals_of(sold)
+        refused = check_worth(terms, Sold(decimals, self._price_of(terms.input_mint)))
+        return refused or bounds_of_cycle(terms, decimals, _decimals_of(bought))
 
-    async def _new(self, terms: RecurringTerms) -> NewDca:
+    async def _new(self, terms: RecurringTerms, bounds: CycleBounds) -> NewDca:
         """Its index is the second of its creation, or the next one that is free."""
         name = terms.wallet, terms.input_mint, terms.output_mint
         now_s = self._clock.now() // 1000
@@ -122,6 +128,8 @@ class RecurringService:
                 in_amount=terms.amount.units,
                 in_amount_per_cycle=terms.per_cycle.units,
                 cycle_frequency=terms.interval_s,
+                min_out=None if bounds.least is None else bounds.least.units,
+                max_out=None if bounds.most is None else bounds.most.units,
                 start_at=terms.starts_at_s,
             )
             (there,) = await self._accounts([Address(new.keys.dca)])

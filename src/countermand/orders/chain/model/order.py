@@ -22,8 +22,9 @@ class ChainOrderState(Enum):
 class _Indexed:
     """What both families have in common.
 
-    An address can be used again once its order has ended, so an order goes by its address and by the transaction that
-    opened it. `trades` counts its fills, those that failed among them.
+    An address can be used again once its order has ended, even within one transaction. So an order goes by its address,
+    by the transaction that opened it, and by `nth`: how many that one had opened there before. `trades` counts its
+    fills, those that failed among them.
     """
 
     address: Address
@@ -37,6 +38,7 @@ class _Indexed:
     closed_by: Signature | None = None
     trades: int = 0
     failures: int = 0
+    nth: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

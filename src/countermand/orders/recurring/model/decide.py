@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from countermand.orders.recurring.model.order import RecurringTerms
-from countermand.values.quantities import USD_SCALE, BaseUnits, UsdPrice
+from countermand.orders.recurring.model.order import PRICE_SCALE, CyclePrice, RecurringTerms
+from countermand.values.quantities import U64_MAX, USD_SCALE, BaseUnits, UsdPrice
 
 CYCLES_MIN: Final = 2
 INTERVAL_S_MIN: Final = 30
@@ -30,19 +30,22 @@ class RecurringRefusal(Enum):
     TOO_RARE = auto()
     START_TOO_FAR = auto()
     START_PAST = auto()
+    PRICES_CROSSED = auto()
     SAME_MINT = auto()
     MINT_UNKNOWN = auto()
     MINT_UNSUPPORTED = auto()
     PRICE_UNKNOWN = auto()
     ORDER_TOO_SMALL = auto()
     CYCLE_TOO_SMALL = auto()
+    PRICE_UNFIT = auto()
+    """In whole base units of a cycle's output it is nothing, or more than there can be."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecurringRefused:
     refusal: RecurringRefusal
     detail: str = ""
-    """The mint, or the number that is out of bounds: of cycles, of seconds, or of cents."""
+    """The mint, the number that is out of bounds (of cycles, of seconds, of cents), or which price does not fit."""
 
 
 class MintKind(Enum):
@@ -52,6 +55,14 @@ class MintKind(Enum):
     UNSUPPORTED = auto()
     """A mint of Token-2022, which the orders' program does not know."""
     NONE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class CycleBounds:
+    """What a whole cycle may give, after the fee, in base units; None: no bound."""
+
+    least: BaseUnits | None = None
+    most: BaseUnits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +85,8 @@ def check_schedule(terms: RecurringTerms, now_s: int) -> RecurringRefused | None
         return RecurringRefused(RecurringRefusal.START_TOO_FAR, str(terms.starts_at_s))
     if terms.starts_at_s is not None and terms.starts_at_s < now_s - START_LATE_S:
         return RecurringRefused(RecurringRefusal.START_PAST, str(terms.starts_at_s))
+    if terms.price_min is not None and terms.price_max is not None and terms.price_min > terms.price_max:
+        return RecurringRefused(RecurringRefusal.PRICES_CROSSED)
     if terms.input_mint == terms.output_mint:
         return RecurringRefused(RecurringRefusal.SAME_MINT)
     return None
@@ -101,6 +114,32 @@ def check_worth(terms: RecurringTerms, sold: Sold) -> RecurringRefused | None:
     if cents < CYCLE_CENTS_MIN:
         return RecurringRefused(RecurringRefusal.CYCLE_TOO_SMALL, str(cents))
     return None
+
+
+def bounds_of_cycle(terms: RecurringTerms, input_decimals: int, output_decimals: int) -> CycleBounds | RecurringRefused:
+    """The highest price bounds what a cycle gives from below: 100 USDC at no more than 20 give no less than 5 SOL.
+
+    Rounded inwards: no price outside the range is ever paid.
+    """
+
+    def bought(price: CyclePrice) -> tuple[int, int]:
+        units: int = terms.per_cycle.units * 10 ** (PRICE_SCALE + output_decimals)
+        each: int = price.scaled * 10**input_decimals
+        return divmod(units, each)
+
+    least = most = None
+    if terms.price_max is not None:
+        whole, rest = bought(terms.price_max)
+        least = whole + (rest > 0)
+        if least > U64_MAX:
+            return RecurringRefused(RecurringRefusal.PRICE_UNFIT, "maxPrice")
+    if terms.price_min is not None:
+        most, _ = bought(terms.price_min)
+        if not 0 < most <= U64_MAX:
+            return RecurringRefused(RecurringRefusal.PRICE_UNFIT, "minPrice")
+    if least is not None and most is not None and least > most:
+        return RecurringRefused(RecurringRefusal.PRICE_UNFIT, "minPrice to maxPrice")
+    return CycleBounds(None if least is None else BaseUnits(least), None if most is None else BaseUnits(most))
 
 
 def _cents(amount: BaseUnits, price: UsdPrice, decimals: int) -> int:

@@ -11,11 +11,22 @@ from countermand.values.quantities import BaseUnits
 OPENS: Final = "recurring.create"
 CLOSES: Final = "recurring.cancel"
 """What the transactions of recurring orders are for."""
+PRICE_SCALE: Final = 30
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class CyclePrice:
+    """What one whole token of the output costs in whole tokens of the input, times 10³⁰."""
+
+    scaled: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecurringTerms:
-    """What is asked for. `starts_at_s` is in seconds since the Unix epoch; None: at once."""
+    """What is asked for. `starts_at_s` is in seconds since the Unix epoch; None: at once.
+
+    A cycle waits while one token of the output costs less than `price_min` or more than `price_max`, with the fee.
+    """
 
     wallet: Wallet
     input_mint: Mint
@@ -24,6 +35,8 @@ class RecurringTerms:
     cycles: int
     interval_s: int
     starts_at_s: int | None = None
+    price_min: CyclePrice | None = None
+    price_max: CyclePrice | None = None
 
     @property
     def per_cycle(self) -> BaseUnits:
