@@ -29,10 +29,7 @@ def announce(settings: Settings, addresses: Addresses, *, rpc: bool) -> None:
     """Prints the URLs, one a line, for people and for scripts that wait for the first. `rpc`: the chain is our own."""
     base = addresses.base_url
     host = base.removeprefix("http://").rpartition(":")[0]
-    lines = [("Countermand is ready:", base)]
-    if settings.sandbox:
-        lines.append(("Console:", f"{base}/"))
-    lines.append(("API docs:", f"{base}/docs"))
+    lines = [("Countermand is ready:", base), ("Console:", f"{base}/"), ("API docs:", f"{base}/docs")]
     if rpc:
         lines.append(("Solana JSON-RPC:", f"{base}/rpc"))
     if rpc and addresses.second_port is not None:
