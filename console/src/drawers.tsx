@@ -82,7 +82,7 @@ function PricesPanel() {
   if (isVenue) return <ShownPrices />;
   return (
     <div class="stack">
-      <p class="soft">Type, nudge or drag. When a price is set, every order that it crosses has left “open”.</p>
+      <p class="soft">Type, nudge by so many percent, or drag. When a price is set, every order that it crosses has left “open”.</p>
       <ul class="plain">{(sandbox.value?.tokens ?? []).map((each) => <PriceRow key={each.mint} each={each} />)}</ul>
       <PlaybackPanel />
     </div>

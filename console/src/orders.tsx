@@ -71,11 +71,12 @@ function Row({ order }: { order: Order }) {
 
 export function Orders() {
   const rows = shown.value;
+  const all = sorted.value.filter((each) => !isQuote(each)).length;
   const open = sorted.value.filter((each) => isResting(each) && !isQuote(each)).length;
   return (
     <section class="panel orders" aria-labelledby="orders-title">
       <header class="panel-head">
-        <h2 id="orders-title">Orders <span class="count">{orders.value.size}</span></h2>
+        <h2 id="orders-title">Orders <span class="count">{all}</span></h2>
         <div class="segmented" role="group" aria-label="Which orders">
           <button aria-pressed={filter.value === 'resting'} onClick={() => { filter.value = 'resting'; }}>Waiting <span class="count">{open}</span></button>
           <button aria-pressed={filter.value === 'all'} onClick={() => { filter.value = 'all'; }}>All</button>
@@ -88,7 +89,7 @@ export function Orders() {
       </header>
       {rows.length > 0 && <div class="titles" aria-hidden="true"><span>kind</span><span>pair</span><span class="size">size</span><span>at</span><span>state</span><span>why not yet</span><span class="id">id</span></div>}
       <Virtual rows={rows} height={34} label="Orders" keyOf={(order) => String(order.id)} render={(order) => <Row order={order} />}
-        empty={orders.value.size === 0 ? (isVenue ? <p class="soft">No order was placed at this venue yet.</p> : <Teach />) : <p class="soft">Nothing waits. <button class="link" onClick={() => { filter.value = 'all'; }}>Show all {orders.value.size}</button></p>} />
+        empty={all === 0 ? (isVenue ? <p class="soft">No order was placed at this venue yet.</p> : <Teach />) : <p class="soft">Nothing waits. <button class="link" onClick={() => { filter.value = 'all'; }}>Show all {all}</button></p>} />
     </section>
   );
 }

@@ -57,10 +57,10 @@ def install(module: str = "tests.clients.node", directory: Path = CLIENTS, *opti
 
     And Node, if the machine has none that will do: then the module is run again.
     """
-    if _npm() is None:
+    if npm_command() is None:
         subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", NODE_WHEEL], check=True)
         os.execv(sys.executable, [sys.executable, "-m", module, "install"])
-    npm = _npm()
+    npm = npm_command()
     assert npm is not None
     env = {
         **os.environ,
@@ -80,7 +80,7 @@ def _where_packages_are_found(script: Path | str, directory: Path) -> Path:
     return copy
 
 
-def _npm() -> list[Path] | None:
+def npm_command() -> list[Path] | None:
     """The command for npm: the machine's, beside its Node, else the wheel's. Some machines have Node without npm."""
     machine_npm = shutil.which("npm")
     if machine_npm is not None and _machine_node() is not None:

@@ -1,5 +1,6 @@
 """`countermand serve --demo`: something to look at."""
 
+import re
 import time
 from pathlib import Path
 
@@ -16,7 +17,10 @@ def test_a_demo_has_an_order_of_each_kind_and_prices_that_move(tmp_path: Path) -
         families = [each["family"] for each in orders]
         assert (families.count("trigger"), families.count("dca")) == (4, 1)
         assert [each["symbol"] for each in venue.ask("GET", "/sandbox/playback").ok()["playbacks"]] == ["SOL"]
-        assert "the demo plays" in venue.log.read_text()
+        assert venue.process.stdout is not None
+        told = [venue.process.stdout.readline() for _ in range(6)][-1]
+        assert re.fullmatch(r"Demo wallet: +[1-9A-Za-z]{32,44}\n", told), told
+        assert venue.log.read_text() == "", "the URLs stay on the screen"
         venue.ask("DELETE", "/sandbox/playback").ok()
         venue.settles()
         assert venue.audit()["ok"]

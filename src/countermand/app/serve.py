@@ -15,7 +15,7 @@ from countermand.app.running import App
 from countermand.app.seeds import keys_of, seed_of
 from countermand.app.together import together
 from countermand.app.unheard import quieten
-from countermand.gateway.announce import announce, begin_announcing, end_announcing
+from countermand.gateway.announce import announce, announce_demo, begin_announcing, end_announcing
 from countermand.gateway.listeners import Listeners, claim
 from countermand.gateway.server import Addresses, stop_at_end_of_stdin, stop_on_signals
 from countermand.gateway.server import serve as serve_http
@@ -156,7 +156,7 @@ async def _demonstrate(addresses: Addresses) -> None:
     except Exception as problem:  # noqa: BLE001  The venue serves all the same.
         _log.warning("the demo could not begin", reason=str(problem))
     else:
-        _log.info("the demo plays", wallet=wallet or "there are orders already")
+        announce_demo(wallet)
 
 
 async def _loaded(app: App, stop: asyncio.Event) -> bool:

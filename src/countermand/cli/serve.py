@@ -53,7 +53,7 @@ def serve(
     ] = False,
     i_know_what_i_do: Annotated[bool, option("i-know-what-i-do", "let a sandbox listen to other machines")] = False,
     log: Annotated[LogFormat, option("log", "the form of the log, on standard error")] = "console",
-    log_level: Annotated[LogLevel, option("log-level", "what is worth a line")] = "info",
+    log_level: Annotated[LogLevel | None, option("log-level", "what is worth a line; info, warning with demo")] = None,
     announce: Annotated[
         Path | None, option("announce", "a file for URLs, pid and version as JSON, written when it is ready")
     ] = None,

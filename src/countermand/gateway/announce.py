@@ -1,14 +1,18 @@
 """What `countermand serve` says when it is ready: lines for people, and a file for programs."""
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from countermand.gateway.server import Addresses
 from countermand.settings import Settings, StartRefused
+
+_NAME_WIDTH: Final = len("Countermand is ready:")
 
 
 class Announcement(msgspec.Struct, rename="camel"):
@@ -25,10 +29,7 @@ def announce(settings: Settings, addresses: Addresses, *, rpc: bool) -> None:
     """Prints the URLs, one a line, for people and for scripts that wait for the first. `rpc`: the chain is our own."""
     base = addresses.base_url
     host = base.removeprefix("http://").rpartition(":")[0]
-    lines = [("Countermand is ready:", base)]
-    if settings.sandbox:
-        lines.append(("Console:", f"{base}/"))
-    lines.append(("API docs:", f"{base}/docs"))
+    lines = [("Countermand is ready:", base), ("Console:", f"{base}/"), ("API docs:", f"{base}/docs")]
     if rpc:
         lines.append(("Solana JSON-RPC:", f"{base}/rpc"))
     if rpc and addresses.second_port is not None:
@@ -45,8 +46,12 @@ def announce(settings: Settings, addresses: Addresses, *, rpc: bool) -> None:
             version=version("countermand"),
         )
         _write(settings.announce, announcement)
-    width = max(len(name) for name, _ in lines)
-    print("\n".join(f"{name:<{width}} {url}" for name, url in lines), flush=True)
+    _print(lines)
+
+
+def announce_demo(wallet: str | None) -> None:
+    """Prints whose orders the demo placed. None: there were orders already."""
+    _print([("Demo wallet:", wallet or "none: there are orders already, only prices move")])
 
 
 def begin_announcing(settings: Settings) -> None:
@@ -72,6 +77,10 @@ def end_announcing(settings: Settings) -> None:
     with suppress(OSError, msgspec.MsgspecError):
         if msgspec.json.decode(file.read_bytes(), type=Announcement).pid == os.getpid():
             file.unlink()
+
+
+def _print(lines: Sequence[tuple[str, str]]) -> None:
+    print("\n".join(f"{name:<{_NAME_WIDTH}} {value}" for name, value in lines), flush=True)
 
 
 def _write(file: Path, announcement: Announcement) -> None:

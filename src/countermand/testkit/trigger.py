@@ -13,7 +13,7 @@ _ROOT: Final = "/trigger/v2"
 _TRIES: Final = 4
 """Each of these requests may be repeated: the second answer is that of the first."""
 _REGISTERED_BEFORE: Final = 409
-_HOUR_MS: Final = 3_600_000
+_WEEK_MS: Final = 7 * 24 * 3_600_000
 _STABLES: Final = ("USDC", "USDT")
 
 
@@ -42,7 +42,7 @@ class TriggerOrders:
         above: Number | None = None,
         below: Number | None = None,
         trigger: str | None = None,
-        lives_ms: int = _HOUR_MS,
+        lives_ms: int = _WEEK_MS,
         **fields: object,
     ) -> str:
         """The id of a new order, whose deposit has landed. `amount` of whole tokens is sold above or below a price.
