@@ -16,9 +16,10 @@ from countermand.cli.endings import Ending, ending_of
 from countermand.settings import settle
 from tests.end_to_end.conftest import with_funds
 from tests.end_to_end.dca_trader import DcaTrader, dca
+from tests.end_to_end.limit_trader import LimitTrader
 from tests.end_to_end.member import Member
 from tests.end_to_end.trader import Trader, single, trailing
-from tests.end_to_end.venue import SOL, USDC, running_venue
+from tests.end_to_end.venue import JUP, SOL, USDC, running_venue
 
 START_S = 15
 _SERVE = sys.modules["countermand.app.serve"]
@@ -33,6 +34,7 @@ def fill(folder: Path, url: str) -> None:
         alice.places(single(1 * SOL, below=100))
         alice.places(trailing(1 * SOL, bps=9_000))
         DcaTrader(alice).places(dca(100 * USDC))
+        LimitTrader(venue, alice).places(10 * USDC, JUP, take=10**12)
         venue.price(SOL, "151")
         buyer, seller = (Member(venue).joins().has(btc="1", usdc="10000") for _ in range(2))
         buyer.places("buy", 0.02, 1000)
@@ -82,6 +84,8 @@ READ_AT_A_START: dict[str, Sequence[str]] = {
     "book_balances": ("account", "currency", "available", "locked"),
     "book_orders": ("id", "live", "body"),
     "book_trades": ("market", "at", "ticks", "lots"),
+    "onchain_orders": ("address", "opened_by", "family", "live", "body"),
+    "onchain_cursors": ("program", "body"),
     "chain_ledger": (
         *("seq", "entropy", "faucet_seed", "mint_authority_seed", "slot", "wall_ms", "ceiling", "block_time"),
     ),
@@ -98,6 +102,7 @@ READ_WHEN_ASKED: frozenset[str] = frozenset(
     {
         *("journal", "events", "crafts", "dca_crafts", "builds", "vaults", "book_drafts"),
         *("members", "member_sessions", "api_keys", "chain_mentions", "sandbox_snapshots"),
+        "onchain_trades",
     }
 )
 """The tables of which a start reads no row, or only the newest: requests do, and the audit."""

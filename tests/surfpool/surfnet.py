@@ -48,6 +48,7 @@ QUIRKS: Mapping[str, str] = MappingProxyType(
         "test_what_a_node_drops_is_dropped_without_a_word": "what nobody can pay for gets a status, AccountNotFound",
         "test_what_landed_is_told_with_all_that_happened": "the blockTime of getTransaction is divided by 1,000",
         "test_the_history_of_an_address_is_told_newest_first": _CONTEXT_FILTERS,
+        "test_the_memo_of_a_transaction_is_told_in_its_history": _CONTEXT_FILTERS,
     }
 )
 """Tests of the chain's contract that fail there, and why."""
