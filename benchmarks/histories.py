@@ -51,8 +51,8 @@ _MAKING: Final = 10**9
 
 # The trades of one order become those of all, by the same bodies: a page looks at their keys alone.
 _MORE_TRADES: Final = """
-INSERT INTO onchain_trades (shard, address, opened_by, n, failed, body)
-SELECT shard, address, opened_by, 1 + more, failed, body FROM onchain_trades, generate_series(1, $1) AS more
+INSERT INTO onchain_trades (shard, address, opened_by, nth, n, failed, body)
+SELECT shard, address, opened_by, nth, 1 + more, failed, body FROM onchain_trades, generate_series(1, $1) AS more
 """
 
 
