@@ -1,6 +1,6 @@
 """Orders that live on the chain: their accounts held against their events, and against the accounts of their funds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -11,7 +11,6 @@ from countermand.audit.findings import Audit
 from countermand.solana.ledger import read_ledger_transaction
 from countermand.solana.ledger_store import StoredTransaction
 from countermand.solana.programs import dca, limit_order
-from countermand.solana.programs.anchor import DISCRIMINATOR_BYTES, Fields
 from countermand.solana.programs.dca import Dca, DcaClosed, DcaDeposited, DcaFilled, DcaOpened, DcaWithdrawn
 from countermand.solana.programs.keepers import keepers_address, read_keepers
 from countermand.solana.programs.limit_order import (
@@ -22,14 +21,10 @@ from countermand.solana.programs.limit_order import (
     TradeEvent,
 )
 from countermand.solana.tokens import associated_token_address
-from countermand.solana.wire import WireTransaction, read_transaction
 from countermand.store.snapshot import Snapshot
 
 _LIMIT: Final = bytes(Pubkey.from_string(limit_order.PROGRAM))
 _DCA: Final = bytes(Pubkey.from_string(dca.PROGRAM))
-_OPENING: Final = (dca.OPEN_DCA, dca.OPEN_DCA_V2)
-_BEFORE_BOUNDS_BYTES: Final = 32
-"""Of the number, two amounts and the frequency that an opening begins with."""
 _STORED: Final = ("signature", "message_hash", "position", "slot", "block_time", "raw", "error", "meta")
 _AT_A_TIME: Final = 500
 _ESCROWS: Final = "SELECT address, data FROM chain_accounts WHERE address = ANY ($1::bytea[])"
@@ -47,11 +42,11 @@ class _Limit:
 
 @dataclass(slots=True)
 class _Plan:
-    """`asked`: the bounds of a cycle's output and the first cycle, 0 for none; None if that is not told."""
+    """`asked`: what the instruction says that opened it, and that no event tells; None if it is not known."""
 
     opened: DcaOpened
     deposited: int
-    asked: tuple[int, int, int] | None
+    asked: dca.Opening | None
     withdrawn_in: int = 0
     withdrawn_out: int = 0
     used: int = 0
@@ -91,8 +86,9 @@ class OnChain:
         transaction = read_ledger_transaction(stored)
         for limit_event in limit_order.events_of(transaction) if limits else ():
             self._follow_limit(limit_event, row["block_time"])
+        openings = dca.openings_of(transaction) if plans else {}
         for plan_event in dca.events_of(transaction) if plans else ():
-            self._follow_plan(plan_event, read_transaction(row["raw"]))
+            self._follow_plan(plan_event, openings)
 
     def _follow_limit(self, event: limit_order.LimitOrderEvent, at: int) -> None:
         match event:
@@ -108,9 +104,10 @@ class OnChain:
                 if limit.making == 0:
                     self._emptied[event.order] = self._limits.pop(event.order)
 
-    def _follow_plan(self, event: dca.DcaEvent, transaction: WireTransaction) -> None:
+    def _follow_plan(self, event: dca.DcaEvent, openings: Mapping[str, list[dca.Opening]]) -> None:
         if isinstance(event, DcaOpened):
-            self._plans[event.dca] = _Plan(event, event.in_deposited, _asked_in(transaction, event.dca))
+            asked = openings.get(event.dca)
+            self._plans[event.dca] = _Plan(event, event.in_deposited, asked.pop(0) if asked else None)
             return
         plan = self._plans.get(event.dca)
         if plan is None:
@@ -233,8 +230,10 @@ def _is_as_opened(order: Dca, plan: _Plan) -> bool:
         and (order.in_deposited, order.in_used) == (plan.deposited, plan.used)
         and (order.in_withdrawn, order.out_withdrawn) == (plan.withdrawn_in, plan.withdrawn_out)
         and order.out_received == plan.received
-        and (plan.asked is None or plan.asked[:2] == (order.min_out, order.max_out))
-        and (plan.asked is None or order.in_used > 0 or _is_untouched(order, max(plan.asked[2], event.created_at)))
+        and (plan.asked is None or (plan.asked.min_out, plan.asked.max_out) == (order.min_out, order.max_out))
+        and (
+            plan.asked is None or order.in_used > 0 or _is_untouched(order, max(plan.asked.start_at, event.created_at))
+        )
     )
 
 
@@ -243,17 +242,3 @@ def _is_untouched(order: Dca, first_cycle_at: int) -> bool:
     kept = order.keeper_in_balance_before_borrow, order.dca_out_balance_before_swap
     waits = order.next_cycle_at, order.next_cycle_amount_left
     return kept == (0, 0) and waits == (first_cycle_at, order.in_amount_per_cycle)
-
-
-def _asked_in(transaction: WireTransaction, order: str) -> tuple[int, int, int] | None:
-    """What the instruction says that opened it, and that no event tells."""
-    for call in transaction.message.instructions:
-        data, accounts = bytes(call.data), bytes(call.accounts)
-        keys = transaction.static_keys
-        if not data.startswith(_OPENING) or not accounts or accounts[0] >= len(keys) or str(keys[accounts[0]]) != order:
-            continue
-        fields = Fields(data, DISCRIMINATOR_BYTES)
-        fields.take(_BEFORE_BOUNDS_BYTES)
-        low, high, start = fields.option(fields.u64), fields.option(fields.u64), fields.option(fields.i64)
-        return low or 0, high or 0, start or 0
-    return None

@@ -12,14 +12,15 @@ from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
 from countermand.orders.chain.landed import PROGRAMS, landed_of
-from countermand.orders.chain.model.events import FillFailed, LimitCancelled, LimitFilled
+from countermand.orders.chain.model.events import FillFailed, LimitCancelled, LimitFilled, RecurringOpened
 from countermand.solana.port import InnerInstruction, InnerInstructions, LedgerTransaction
-from countermand.solana.programs import limit_order
+from countermand.solana.programs import dca, limit_order
 from countermand.solana.programs.anchor import EVENT_TAG, event_discriminator
+from countermand.solana.programs.dca import OPEN_DCA_V2
 from countermand.solana.programs.limit_order_fills import FILL_ORDER, PRE_FLASH_FILL_ORDER
 from countermand.values.identity import Address
 
-LIMIT, _ = PROGRAMS
+LIMIT, DCA = PROGRAMS
 PAYER, ORDER = Keypair().pubkey(), Keypair().pubkey()
 PROGRAM, AUTHORITY = (Pubkey.from_string(each) for each in (limit_order.PROGRAM, limit_order.EVENT_AUTHORITY))
 STRANGER = Keypair().pubkey()
@@ -99,3 +100,23 @@ def test_a_fill_that_failed_names_its_order_once() -> None:
 @pytest.mark.parametrize("data", [PRE_FLASH_FILL_ORDER, FILL_ORDER, b"", FILL_ORDER[:7]])
 def test_a_failed_call_without_accounts_is_no_fill(data: bytes) -> None:
     assert landed_of(LIMIT, replace(transaction(call(data)), error="AccountInUse")).did == ()
+
+
+def test_a_plan_that_is_opened_twice_in_one_transaction_has_its_own_bounds_each_time() -> None:
+    program, authority = Pubkey.from_string(dca.PROGRAM), Pubkey.from_string(dca.EVENT_AUTHORITY)
+    asked = struct.pack("<QQQq", 1, 300, 100, 60)
+    opens = [call(OPEN_DCA_V2 + asked + bytes([1]) + struct.pack("<Q", least) + bytes(2), ORDER) for least in (8, 9)]
+    outer = [Instruction(program, each.data, each.accounts) for each in opens]
+    metas = [AccountMeta(authority, is_signer=False, is_writable=False)]
+    message = Message.new_with_blockhash([*outer, Instruction(STRANGER, b"", metas)], PAYER, Hash.default())
+    at = list(message.account_keys)
+    told = event_discriminator("Opened") + bytes(PAYER) + bytes(ORDER) + struct.pack("<Q", 300)
+    told += bytes(STRANGER) + bytes(STRANGER) + struct.pack("<qQq", 60, 100, 7)
+    inner = InnerInstruction(at.index(program), bytes([at.index(authority)]), EVENT_TAG + told, 2)
+    landed = replace(
+        transaction(call()),
+        raw=bytes(VersionedTransaction.populate(message, [Keypair().sign_message(b"")])),
+        inner_instructions=tuple(InnerInstructions(index, (inner,)) for index in (0, 1)),
+    )
+    did = landed_of(DCA, landed).did
+    assert [each.out_min for each in did if isinstance(each, RecurringOpened)] == [8, 9]

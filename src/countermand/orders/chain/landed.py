@@ -5,17 +5,19 @@ leave out: who filled, and what bounds a cycle has. Of a transaction that failed
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Final, assert_never
+from typing import Final, TypeVar, assert_never
 
 from countermand.orders.chain.model import events
 from countermand.orders.chain.model.commands import TransactionLanded
 from countermand.orders.chain.model.events import Event
 from countermand.solana.port import LedgerTransaction
 from countermand.solana.programs import dca, dca_cycles, limit_order, limit_order_fills
-from countermand.solana.programs.anchor import DISCRIMINATOR_BYTES, ProgramCall, calls_of
+from countermand.solana.programs.anchor import DISCRIMINATOR_BYTES, calls_of
 from countermand.values.identity import Address, Mint, Signature, Wallet
 
 PROGRAMS: Final = (Address(limit_order.PROGRAM), Address(dca.PROGRAM))
+
+T = TypeVar("T")
 
 _FILLS: Final = {
     limit_order_fills.FILL_ORDER: (0, 2),
@@ -82,13 +84,11 @@ def _limit(event: limit_order.LimitOrderEvent) -> Event:
 
 
 def _recurring(transaction: LedgerTransaction) -> Iterator[Event]:
-    calls = list(calls_of(transaction, dca.PROGRAM))
-    bounds = {found[0]: found[1:] for call in calls if (found := dca.bounds_of(call)) is not None}
-    keepers = dict(_keepers(calls))
+    openings, keepers = dca.openings_of(transaction), _keepers_of(transaction)
     for event in dca.events_of(transaction):
         match event:
             case dca.DcaOpened():
-                out_min, out_max = bounds.get(event.dca, (0, 0))
+                opening = _next(openings, event.dca)
                 yield events.RecurringOpened(
                     order=Address(event.dca),
                     owner=Wallet(event.user),
@@ -97,14 +97,14 @@ def _recurring(transaction: LedgerTransaction) -> Iterator[Event]:
                     deposited=event.in_deposited,
                     per_cycle=event.in_amount_per_cycle,
                     interval_s=event.cycle_frequency,
-                    out_min=out_min,
-                    out_max=out_max,
+                    out_min=0 if opening is None else opening.min_out,
+                    out_max=0 if opening is None else opening.max_out,
                     created_at_s=event.created_at,
                 )
             case dca.DcaFilled():
                 yield events.CycleFilled(
                     order=Address(event.dca),
-                    keeper=keepers.get(Address(event.dca), Address("")),
+                    keeper=Address(_next(keepers, event.dca) or ""),
                     used=event.in_amount,
                     received=event.out_amount,
                     fee_mint=Mint(event.fee_mint),
@@ -127,9 +127,16 @@ def _recurring(transaction: LedgerTransaction) -> Iterator[Event]:
                 assert_never(never)
 
 
-def _keepers(calls: Sequence[ProgramCall]) -> Iterator[tuple[Address, Address]]:
-    """By order: who repays its cycle."""
-    for call in calls:
+def _keepers_of(transaction: LedgerTransaction) -> dict[str, list[str]]:
+    """By order: who repays its cycles, one after the other."""
+    keepers: dict[str, list[str]] = {}
+    for call in calls_of(transaction, dca.PROGRAM):
         if call.data.startswith(dca_cycles.FULFILL_FLASH_FILL) and len(call.accounts) > 1:
             keeper, order = call.accounts[:2]
-            yield Address(order), Address(keeper)
+            keepers.setdefault(order, []).append(keeper)
+    return keepers
+
+
+def _next(told: dict[str, list[T]], order: str) -> T | None:
+    of_order = told.get(order)
+    return of_order.pop(0) if of_order else None

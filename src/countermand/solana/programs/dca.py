@@ -26,6 +26,7 @@ from countermand.solana.programs.anchor import (
     ProgramCall,
     Unreadable,
     account_discriminator,
+    calls_of,
     derived,
     event_authority_of,
     event_data,
@@ -165,16 +166,37 @@ class NewDca:
         )
 
 
-def bounds_of(call: ProgramCall) -> tuple[Address, int, int] | None:
-    """The order that an instruction opens, and its `min_out` and `max_out`, 0 for none. None: it opens no order."""
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What an instruction asks of the order that it opens, and that no event tells; 0 where it asks nothing."""
+
+    dca: Address
+    min_out: int
+    max_out: int
+    start_at: int
+
+
+def opening_of(call: ProgramCall) -> Opening | None:
+    """None: it opens no order."""
     if call.data[:DISCRIMINATOR_BYTES] not in (OPEN_DCA, OPEN_DCA_V2) or not call.accounts:
         return None
     fields = Fields(call.data, DISCRIMINATOR_BYTES)
     try:
         fields.take(_BEFORE_BOUNDS)
-        return call.accounts[0], fields.option(fields.u64) or 0, fields.option(fields.u64) or 0
+        least, most, start = fields.option(fields.u64), fields.option(fields.u64), fields.option(fields.i64)
     except Unreadable:
         return None
+    return Opening(call.accounts[0], least or 0, most or 0, start or 0)
+
+
+def openings_of(transaction: LedgerTransaction) -> dict[Address, list[Opening]]:
+    """By order. One transaction may open it several times, which are told in the order of its events."""
+    openings: dict[Address, list[Opening]] = {}
+    for call in calls_of(transaction, PROGRAM):
+        opening = opening_of(call)
+        if opening is not None:
+            openings.setdefault(opening.dca, []).append(opening)
+    return openings
 
 
 def open_dca_v2(new: NewDca) -> Instruction:
