@@ -10,6 +10,8 @@ from countermand.dialects.trigger_v1.routes import CANCELS, CREATES, TriggerV1Co
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
 from countermand.kernel.ports import Unavailable
+from countermand.orders.chain.model.order import ChainFamily
+from countermand.orders.chain.ports import ChainHistoryQuery, Histories
 from countermand.orders.limit.model import order as limit
 from countermand.orders.limit.model.refusals import LimitRefused
 from countermand.orders.limit.service import LimitService
@@ -31,12 +33,12 @@ from countermand.services.transactions.landing import ChainLanding
 from countermand.solana.port import ChainUnavailable, Node
 from countermand.values.identity import Address, Mint, RequestId, Wallet
 from countermand.values.quantities import UsdPrice
-from countermand_simulator.untold import NothingTold
 
 Answer = dict[str, Any]
 
 _LIMIT_UNIT_PRICE: Final = 15_406
 _RECURRING_UNIT_PRICE: Final = 200_000
+_ALL: Final = 1_000_000
 _PURPOSES: Final = (CREATES, CANCELS)
 
 
@@ -61,6 +63,7 @@ class Families:
         builds: BuildStore,
         node: Node,
         rpc: Node,
+        histories: Histories,
         clock: VenueClock,
         ids: Ids,
         confirm_ms: int,
@@ -75,8 +78,9 @@ class Families:
         limit_blocks = TransactionBuilder(node, node, blockhashes, _LIMIT_UNIT_PRICE)
         recurring_blocks = TransactionBuilder(node, node, blockhashes, _RECURRING_UNIT_PRICE)
         limits = makes.limits(node, node, limit_blocks, unique_id)
-        self._venue = TriggerV1Context(orders, limits, NothingTold(), TokenRegistry(), price_of, clock)
-        self._recurring = RecurringService(orders, node, node, recurring_blocks, NothingTold(), clock, price_of)
+        self._venue = TriggerV1Context(orders, limits, histories, TokenRegistry(), price_of, clock)
+        self._recurring = RecurringService(orders, node, node, recurring_blocks, histories, clock, price_of)
+        self._histories = histories
         self._rpc = rpc
         self._stepped = stepped
 
@@ -130,6 +134,21 @@ class Families:
         page = await self._recurring.open_orders(user, 1)
         shown = {order.order: _recurring_shown(order) for order in page.orders}
         return {"kind": "open", "orders": shown, "pages": page.total_pages}
+
+    async def history(self, owner: Wallet, family: ChainFamily) -> Answer:
+        """All of the owner's orders that have ended, with their fills."""
+        query = ChainHistoryQuery(owner=owner, family=family, with_failed=True, limit=_ALL, offset=0)
+        page = await self._histories.history(query)
+        rows = [
+            {
+                "order": (told.order.address, told.order.opened_by, told.order.nth),
+                "state": told.order.state.value,
+                "closed_by": told.order.closed_by,
+                "trades": [trade.signature for trade in told.trades],
+            }
+            for told in page.orders
+        ]
+        return {"kind": "history", "total": page.total, "rows": rows}
 
     # --- what becomes of transactions
 

@@ -7,7 +7,10 @@ from typing import Final, Protocol
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
 from countermand.kernel.ports import WriterReplaced
-from countermand.orders.shards import TRIGGER_SHARD, BucketOwners
+from countermand.orders.chain.index import ChainIndex
+from countermand.orders.chain.ports import ChainIndexStore
+from countermand.orders.chain.shard import ChainIndexShard
+from countermand.orders.shards import CHAIN_SHARD, TRIGGER_SHARD, BucketOwners
 from countermand.orders.trigger.model.decide import OrderCommand
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.model.refusals import Refused
@@ -27,6 +30,7 @@ from countermand_simulator.chance import chance
 from countermand_simulator.families import SOUND_FAMILIES, Families, Makes
 from countermand_simulator.rounds_process import SOUND_ROUNDS, RoundParts, Rounds, RoundsOutside
 from countermand_simulator.simulated_process import ProcessObserver, SimulatedProcess
+from countermand_simulator.untold import NothingTold
 
 
 class Surroundings(ProcessObserver, Protocol):
@@ -46,6 +50,9 @@ class Surroundings(ProcessObserver, Protocol):
 
     def nodes_for(self, process: "Process") -> tuple[Node, Node] | None:
         """The chain as the process reaches it, and as others do through it; None if it has no order programs."""
+
+    def index_for(self, process: "Process") -> tuple[ChainIndexStore, Node] | None:
+        """Where the chain's index is kept, and the chain as it follows it; None if nobody has orders there."""
 
     def price_of(self, mint: Mint) -> UsdPrice | None: ...
 
@@ -140,11 +147,16 @@ class Process(SimulatedProcess):
         outside = world.rounds_for(self)
         rounds_ids = MixedIds(seed + _ROUNDS_IDS, world.older_ids)
         self._rounds = None if outside is None else Rounds(parts.rounds, outside, clock, self.prices, rounds_ids)
-        nodes = world.nodes_for(self)
+        nodes, index = world.nodes_for(self), world.index_for(self)
+        self._index = None
+        if index is not None:
+            index_store, node = index
+            self._index = ChainIndex(ChainIndexShard(CHAIN_SHARD, index_store, clock), index_store, node, node)
         self._families = nodes and Families(
             parts.families,
             world.builds_for(self),
             *nodes,
+            self._index or NothingTold(),
             clock,
             ids,
             confirm_ms,
@@ -155,7 +167,12 @@ class Process(SimulatedProcess):
     async def live(self) -> None:
         """As the venue does: the chain first, and the end of one is the end of all."""
         await self._world.boot(self)
-        for work in (self.shard.run(), self.outbox.run(), *(() if self._rounds is None else self._rounds.works())):
+        works = [self.shard.run(), self.outbox.run()]
+        if self._rounds is not None:
+            works += self._rounds.works()
+        if self._index is not None:
+            works += [self._index.shard.run(), self._index.run()]
+        for work in works:
             self._also(work)
         await self._world.stopped(self)
         raise WriterReplaced("another process writes the chain now")

@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import CommitUnknown, Unavailable
@@ -18,6 +18,7 @@ from countermand_simulator.clients import Client
 from countermand_simulator.dca_clients import DcaClient
 from countermand_simulator.fault_profile import FaultProfile
 from countermand_simulator.harness import first_of
+from countermand_simulator.historians import historian
 from countermand_simulator.keepers import keepers_of
 from countermand_simulator.limit_clients import LimitClient
 from countermand_simulator.log_capture import IsBug, captured_log
@@ -96,11 +97,14 @@ async def _run(
     clients: list[Client] = []
     clients += [Client(world, wallet, lambda: clients) for wallet in world.side.wallets]
     owners: list[Owner] = []
+    readers: list[Coroutine[Any, Any, None]] = []
     if world.side.orders is not None:
         owners += [LimitClient(world, wallet) for wallet in world.side.orders.makers]
         owners += [DcaClient(world, wallet) for wallet in world.side.orders.savers]
     planners: list[Planner] = []
     planners += [Planner(world, wallet, lambda: planners) for wallet in world.side.planners]
+    if world.side.orders is not None:
+        readers = [historian(world)]
     world.start_process()
     for mint, price in world.prices.items():
         await world.price(mint, price, at_once=True)
@@ -109,7 +113,7 @@ async def _run(
     actors += [keeper.live() for keeper in keepers_of(world)]
     markets = [market(world, number) for number in range(world.profile.markets)]
     rest = [*markets, drive_faults(world), supervisor(world)]
-    tasks = [asyncio.create_task(world.guarded(work)) for work in (*actors, *rest)]
+    tasks = [asyncio.create_task(world.guarded(work)) for work in (*actors, *readers, *rest)]
     safe = await _reach(world, steps, STALLED_S)
     if world.violation is None and not safe:
         world.found(Violation(Claim.EVERYTHING_ENDS, f"only {world.steps} steps in {STALLED_S} s"))
@@ -175,7 +179,7 @@ async def _finish(world: World, people: Finishers) -> None:
 async def _is_at_rest(world: World) -> bool:
     """The outboxes owe nothing, and live memory is what is stored."""
     awake = world.awake()
-    if not awake or not awake[-1].is_idle:
+    if not awake or not awake[-1].is_idle or not world.is_all_told():
         return False
     try:
         for order_id in tuple(world.checkers.orders):

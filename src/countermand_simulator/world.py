@@ -1,16 +1,17 @@
 """The world of one run: the database, the chain, the processes, and everything that is seen of them."""
 
 import base64
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import Epoch, JournalRow
+from countermand.orders.chain.ports import ChainIndexStore
 from countermand.orders.dca.model.order import DcaOrder
 from countermand.orders.dca.ports import OrderRow as RoundsRow
-from countermand.orders.shards import DCA_SHARD, TRIGGER_SHARD, BucketOwners, OwnedElsewhere
+from countermand.orders.shards import CHAIN_SHARD, DCA_SHARD, TRIGGER_SHARD, BucketOwners, OwnedElsewhere
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.ports import OrderRow, Store, Transactions, VaultRow, VaultStore
 from countermand.orders.vaults.ports import CraftRow
@@ -25,12 +26,14 @@ from countermand.values.quantities import UsdPrice
 from countermand_simulator.chance import chance
 from countermand_simulator.checkers import ChainOrders, Checkers, Claim, Ledger, RoundCheckers
 from countermand_simulator.checkers.family import FamilyCheckers
+from countermand_simulator.checkers.histories import Histories
 from countermand_simulator.checkers.on_chain import LANDINGS, Moment
 from countermand_simulator.fault_profile import FaultProfile
 from countermand_simulator.faults import FaultyChain, FaultyNode, ProcessHandle
 from countermand_simulator.fenced import FencedDatabase
 from countermand_simulator.harness import Answer, Fence, Harness, Lost, Watched
 from countermand_simulator.memory_dca import MemoryDcaShard, MemoryDcaStore
+from countermand_simulator.memory_index import MemoryIndexShard, MemoryIndexStore
 from countermand_simulator.memory_store import (
     MemoryBuilds,
     MemoryDatabase,
@@ -103,6 +106,29 @@ class RoundRows(Rows):
         return self.rounds.shard(DCA_SHARD)
 
 
+@dataclass(slots=True)
+class IndexRows:
+    """That of the chain's index."""
+
+    database: FencedDatabase[MemoryIndexShard]
+
+    def index_seq(self) -> tuple[int, int]:
+        stands = self._shard().stands
+        return stands.number, stands.seq
+
+    def index_cursors(self) -> Mapping[str, bytes]:
+        return {program: row.body for program, row in self._shard().cursors.items()}
+
+    def index_orders(self) -> Mapping[tuple[str, str, int], tuple[bool, bytes]]:
+        return {name: (row.live, row.body) for name, row in self._shard().orders.items()}
+
+    def index_trades(self, order: tuple[str, str, int]) -> Mapping[int, bytes]:
+        return {n: row.body for n, row in self._shard().trades.get(order, {}).items()}
+
+    def _shard(self) -> MemoryIndexShard:
+        return self.database.shard(CHAIN_SHARD)
+
+
 _BOTH: Final = 0.5
 _NO_SHARD: Final = 10
 """From this number on."""
@@ -168,6 +194,9 @@ class World(Harness[Process]):
         self.rounds_fence = Fence(self.rounds_database, DCA_SHARD)
         self.rounds = RoundCheckers(RoundRows(self.database, self.rounds_database), ledger, decimals, self.trace.count)
         self._rounds_context = Apart(self, chance(seed, "faults of rounds"), self._meddle_with_rounds)
+        self.index_database = FencedDatabase(MemoryIndexShard)
+        self.index_fence = Fence(self.index_database, CHAIN_SHARD)
+        self._index_context = Apart(self, chance(seed, "faults of the index"), self.meddle)
         self._on_chain = orders
         people = (
             ()
@@ -175,23 +204,29 @@ class World(Harness[Process]):
             else (*orders.makers, *orders.savers, *orders.keepers, orders.trespasser, orders.sponsor)
         )
         self._chain_orders = (
-            None if orders is None else ChainOrders(orders, self.side, rows, people, self._saw_on_chain)
+            None
+            if orders is None
+            else ChainOrders(orders, self.side, rows, people, self._histories_seen(), self._saw_on_chain)
         )
         self._moves = 0
         """How often a price moved."""
-        self._seen: tuple[Epoch, Epoch, int, int] | None = None
+        self._seen: tuple[Epoch, Epoch, Epoch, int, int] | None = None
         """What there was to see when it was looked at last."""
         self._parts = parts
         self._bits = chance(seed, "parts of swaps")
 
+    def _histories_seen(self) -> Histories:
+        return Histories(IndexRows(self.index_database), self.trace.count)
+
     # --- what is claimed
 
     def fences(self) -> Sequence[Fence]:
-        return (self.fence, self.rounds_fence)
+        return (self.fence, self.rounds_fence, self.index_fence)
 
     def look(self) -> None:
         trigger, rounds = self.database.shard(TRIGGER_SHARD), self.rounds_database.shard(DCA_SHARD)
-        seen = trigger.stands, rounds.stands, self.side.landed(), self._moves
+        index = self.index_database.shard(CHAIN_SHARD)
+        seen = trigger.stands, rounds.stands, index.stands, self.side.landed(), self._moves
         if seen == self._seen:
             return
         self._seen = seen
@@ -205,6 +240,10 @@ class World(Harness[Process]):
         self.judged(self.rounds.at_rest)
         if self._chain_orders is not None:
             self.judged(self._chain_orders.at_rest)
+
+    def is_all_told(self) -> bool:
+        """The index knows all that landed, or nobody has orders on the chain."""
+        return self._chain_orders is None or bool(self.judged(self._chain_orders.histories.knows_all))
 
     @property
     def on_chain(self) -> OrdersSide:
@@ -258,6 +297,14 @@ class World(Harness[Process]):
             return None
         node = self._on_chain.node(process)
         return FaultyNode(self, process, node, self.watch_build), FaultyNode(self, process, node, self.watch_own)
+
+    def index_for(self, process: Process) -> tuple[ChainIndexStore, Node] | None:
+        if self._on_chain is None or not (*self._on_chain.makers, *self._on_chain.savers):
+            return None
+        context = self._index_context
+        faults = Watched(self, context, self.index_fence, process)
+        node = FaultyNode(context, process, self._on_chain.node(process), lambda *_: None)
+        return MemoryIndexStore(self.index_database, faults), node
 
     def price_of(self, mint: Mint) -> UsdPrice | None:
         price = self.prices.get(mint)

@@ -23,6 +23,7 @@ a deposit is dead
 a deposit is rejected
 a deposit lands with the trigger through the market
 a fill is dead
+a fill that failed is told of
 a fill lands and gives a rest back
 a parent is done
 a part is filled
@@ -69,6 +70,8 @@ amend: CommitUnknown
 amend: amended
 an address is prefunded
 an order's id says another bucket than its row
+an order is told of as cancelled
+an order is told of as completed
 an order expired while its deposit was under way
 an order expired while its fill was under way
 an order expires while open
@@ -119,6 +122,8 @@ dust before a landing, 2 rejected so far
 held commit comes through
 held commit defeated
 held commit waited for
+history: Gone
+history: history
 limit.cancel: CommitUnknown
 limit.cancel: built
 limit.create: CommitUnknown

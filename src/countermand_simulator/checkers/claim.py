@@ -34,6 +34,9 @@ class Claim(AnyClaim):
     ORDERS_ARE_ON_CHAIN = "an on-chain order is there from its opening to its close, and nothing of it moves afterwards"
     FILLS_ARE_FAIR = "a fill gives the maker's rate or better, the fee once, and is in time"
     CYCLES_ARE_DUE = "a cycle is not before its time, and each is once"
+    HISTORIES_ARE_TRUE = (
+        "what is told of on-chain orders is what landed, all of it up to some transaction, each thing once"
+    )
     EXECUTED_IS_TRUE = "execute says what the chain says, under whatever signature the message landed"
     BUILDS_ARE_REMEMBERED = "a transaction that was built is known for as long as it can land, also after a crash"
     CANCEL_NAMES_ALL = "a cancel closes the orders that it was asked to close, all of them, and no other"

@@ -7,6 +7,8 @@ from typing import Final
 from countermand_simulator.checkers.claim import Claim
 from countermand_simulator.checkers.messages import Call, Message
 from countermand_simulator.checkers.replay import (
+    CANCELLED,
+    COMPLETED,
     DCA,
     LIMIT,
     SOL,
@@ -16,6 +18,7 @@ from countermand_simulator.checkers.replay import (
     Replay,
     Seen,
     Surprise,
+    TradeSeen,
     tag,
 )
 
@@ -81,8 +84,8 @@ class KeeperReplay(Replay):
         if given < least:
             raise Unfair(f"{part} of order {order} bring {given}, and should {least}")
         self._move(reserve, own, part)
-        self._pays_for(seen, given, (taker, pays_from, pays_to, fee_to))
-        self._filled(order, seen, part)
+        fee = self._pays_for(seen, given, (taker, pays_from, pays_to, fee_to))
+        self._filled(seen, TradeSeen(order, taker, part, given, fee))
 
     def borrows(self, call: Call) -> None:
         _, order, reserve, own = call.accounts[:4]
@@ -101,11 +104,14 @@ class KeeperReplay(Replay):
         asked = _asked(seen, part)
         if asked > call.number(8):
             raise Surprise(f"{taker} pays {asked} for order {order}, more than it would")
-        self._pays_for(seen, asked, (taker, pays_from, pays_to, fee_to))
-        self._filled(order, seen, part)
+        fee = self._pays_for(seen, asked, (taker, pays_from, pays_to, fee_to))
+        self._filled(seen, TradeSeen(order, taker, part, asked, fee))
 
-    def _pays_for(self, seen: LimitSeen, given: int, ends: tuple[str, str, str, str]) -> None:
-        """The fee once, the rest to the maker. Without an account of the maker, as lamports of the taker."""
+    def _pays_for(self, seen: LimitSeen, given: int, ends: tuple[str, str, str, str]) -> int:
+        """The fee once, the rest to the maker. Without an account of the maker, as lamports of the taker.
+
+        Returns the fee.
+        """
         taker, pays_from, pays_to, fee_to = ends
         fee = given * seen.fee_bps // _BPS_ONE
         if fee_to != seen.fee_account:
@@ -113,15 +119,19 @@ class KeeperReplay(Replay):
         if pays_to != LIMIT:
             self._move(pays_from, pays_to, given - fee)
             self._move(pays_from, fee_to, fee)
-            return
+            return fee
         self._pay(taker, given)
         self._get(seen.maker, given - fee)
         lamports, mint, amount = self.at(fee_to)
         self.now[fee_to] = lamports + fee, mint, amount + fee
+        return fee
 
-    def _filled(self, order: str, seen: LimitSeen, part: int) -> None:
-        left = replace(seen, making=seen.making - part)
+    def _filled(self, seen: LimitSeen, trade: TradeSeen) -> None:
+        self.trades.append(trade)
+        order, left = trade.order, replace(seen, making=seen.making - trade.given)
         self.became[order] = replace(left, taking=_asked(left, left.making))
+        if not left.making:
+            self.ended[order] = COMPLETED
         if left.making or (seen.input_mint != SOL and self.at(seen.reserve)[2]):
             return
         self._take_all(seen.reserve, seen.maker)
@@ -142,7 +152,7 @@ class KeeperReplay(Replay):
         self._pay(order, lent)
         self._get(keeper, lent)
         self._take_all(order, maker)
-        self.became[order] = None
+        self._ends_as(order, CANCELLED)
 
     # --- recurring orders
 
@@ -175,6 +185,7 @@ class KeeperReplay(Replay):
         self._must_be_in_bounds(order, seen, used, received)
         self._ensure(keeper, fee_to, output_mint, TOKENS[0])
         self._move(outer, fee_to, repaid - received)
+        self.trades.append(TradeSeen(order, keeper, used, received, repaid - received))
         missed = (self.second - seen.next_at) // seen.interval
         self.became[order] = replace(
             seen,
@@ -222,7 +233,7 @@ class KeeperReplay(Replay):
         self._pay(order, lent)
         self._get(keeper, lent)
         self._take_all(order, user)
-        self.became[order] = None
+        self._ends_as(order, COMPLETED)
 
 
 def _asked(seen: LimitSeen, part: int) -> int:

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 
 from countermand_simulator.checkers import messages
 from countermand_simulator.checkers.claim import Claim
+from countermand_simulator.checkers.histories import Histories
 from countermand_simulator.checkers.keeper_replay import KeeperReplay, standing, standing_in
 from countermand_simulator.checkers.replay import (
     DCA,
@@ -80,9 +81,16 @@ class Moment:
 
 class ChainOrders:
     def __init__(
-        self, chain: ChainSeen, landings: Landings, builds: Builds, people: Sequence[str], saw: Callable[[str], None]
+        self,
+        chain: ChainSeen,
+        landings: Landings,
+        builds: Builds,
+        people: Sequence[str],
+        histories: Histories,
+        saw: Callable[[str], None],
     ) -> None:
         """`people`: those whose transactions are of on-chain orders, and can be replayed."""
+        self.histories = histories
         self._chain = chain
         self._landings = landings
         self._builds = builds
@@ -112,7 +120,11 @@ class ChainOrders:
     # --- the chain
 
     def follow(self) -> None:
-        """Judges what has landed since it was asked last."""
+        """Judges what has landed since it was asked last, and what is told of it."""
+        self._follow_landings()
+        self.histories.follow()
+
+    def _follow_landings(self) -> None:
         new = self._landings.landings_since(self._read)
         if not new:
             return
@@ -141,6 +153,7 @@ class ChainOrders:
             self._saw(LANDED if landing.error is None else REJECTED)
         if landing.error is not None:
             self._only_paid(landing, message, changes)
+            self.histories.landed(self._read, landing.signature, message, None)
         elif message.payer in self._people:
             touched = self._replay(landing, message, changes)
         else:
@@ -198,6 +211,7 @@ class ChainOrders:
                 if changes.get(address) != due.get(address)
             }
             broken(Claim.MOVES_ARE_MEANT, f"{landing.signature}: what changed and should have: {unlike}")
+        self.histories.landed(self._read, landing.signature, message, replay)
         closed = [self.orders.get(address) for address, seen in replay.became.items() if seen is None]
         if len(closed) > 1:
             self._saw("several orders are closed together")
@@ -347,6 +361,7 @@ class ChainOrders:
         self.follow()
         if self.orders:
             broken(Claim.EVERYTHING_ENDS, f"open is still {self.orders}")
+        self.histories.at_rest()
         self._compare_accounts()
         for digest in self._answered:
             self._must_be_remembered(digest)

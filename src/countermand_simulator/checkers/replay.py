@@ -31,6 +31,8 @@ _ACCOUNT_RENTS: Final = {TOKENS[0]: (128 + 165) * _BYTE_LAMPORTS, TOKENS[1]: (12
 _LEAST_FEE_BPS: Final = 10
 """Of a pair that is not of two stable mints."""
 _NOTHING: Final[Balance] = (0, "", 0)
+COMPLETED, CANCELLED = "completed", "cancelled"
+"""How an order ends."""
 
 
 class Surprise(Exception):
@@ -110,10 +112,21 @@ class DcaSeen:
 Seen: TypeAlias = LimitSeen | DcaSeen
 
 
+@dataclass(frozen=True, slots=True)
+class TradeSeen:
+    """A fill. What a limit order received is before the fee, what a recurring one did is without it."""
+
+    order: str
+    keeper: str
+    given: int
+    received: int
+    fee: int
+
+
 @dataclass(slots=True)
 class Replay:
     """One transaction, carried out on a copy: `balances` and `orders` are what it finds, `now` and `became` what it
-    leaves. An order that became None is closed."""
+    leaves. An order that became None is closed. `ended` says how an order came to its end, be its account there."""
 
     balances: Mapping[str, Balance]
     orders: Mapping[str, Seen]
@@ -121,6 +134,8 @@ class Replay:
     second: int
     now: dict[str, Balance] = field(default_factory=dict)
     became: dict[str, Seen | None] = field(default_factory=dict)
+    trades: list[TradeSeen] = field(default_factory=list)
+    ended: dict[str, str] = field(default_factory=dict)
 
     def run(self, message: Message) -> None:
         """Raises `Surprise`."""
@@ -261,7 +276,11 @@ class Replay:
             raise Surprise(f"order {order} pays {seen.input_mint} as lamports")
         self._take_all(reserve, maker)
         self._take_all(order, maker)
+        self._ends_as(order, CANCELLED)
+
+    def _ends_as(self, order: str, how: str) -> None:
         self.became[order] = None
+        self.ended.setdefault(order, how)
 
     # --- recurring orders
 
@@ -323,7 +342,7 @@ class Replay:
                 self._move(account, own, amount)
             self._take_all(account, user)
         self._take_all(order, user)
-        self.became[order] = None
+        self._ends_as(order, CANCELLED)
 
 
 def _options(data: bytes, sizes: Sequence[int]) -> list[int | None]:
