@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import time
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -23,6 +24,7 @@ from countermand.client import (
     Single,
     TanxKeys,
     Trailing,
+    Unsafe,
     Wallet,
 )
 from tests.client.conftest import POLICY, Clients
@@ -165,6 +167,20 @@ def test_recurring_orders_on_the_chain(clients: Clients, sell: str) -> None:
     assert list(client.recurring.orders()) == []
     with pytest.raises(Refused, match="Failed to deserialize"):
         client.recurring.cancel(landed.order)
+
+
+@pytest.mark.parametrize("bounds", [{"min_price": 100}, {"max_price": "333.3333333"}, {"min_price": 1, "max_price": 7}])
+def test_recurring_orders_within_prices(clients: Clients, bounds: dict[str, int | str]) -> None:
+    """What the server built is what these prices mean, also where they do not divide."""
+    client = clients.rich()
+    order = Cycles(sell=USDC, amount=101 * 10**6, buy=SOL, cycles=2, interval_s=60, decimals=(6, 9), **bounds)  # type: ignore[arg-type]
+    landed = client.recurring.place(order)
+    assert [row.order_key for row in client.recurring.orders()] == [landed.order]
+    client.recurring.cancel(landed.order)
+    with pytest.raises(ValueError, match="decimals: give those of `sell` and `buy`"):
+        client.recurring.place(replace(order, decimals=None))
+    with pytest.raises(Unsafe, match="a cycle must give at"):
+        client.recurring.place(replace(order, decimals=(6, 8)))
 
 
 def test_an_order_of_the_books(clients: Clients) -> None:

@@ -3,6 +3,7 @@
 import base64
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -358,6 +359,27 @@ DCAS: Mapping[str, Lie] = {
     "another bound": changes(dca.PROGRAM, dca.OPEN_DCA_V2, lambda given: _with_option(given, 1)),
     "a start": changes(dca.PROGRAM, dca.OPEN_DCA_V2, lambda given: _with_option(given, 2)),
 }
+
+
+WITHIN = replace(CYCLES, max_price=100, decimals=(6, 9))
+BOUNDS: Mapping[str, Lie] = {
+    "a lower bound": changes(dca.PROGRAM, dca.OPEN_DCA_V2, lambda given: _with_least(given, 499_999_498)),
+    "a higher bound": changes(dca.PROGRAM, dca.OPEN_DCA_V2, lambda given: _with_least(given, 500_000_502)),
+    "a second bound": changes(dca.PROGRAM, dca.OPEN_DCA_V2, lambda given: _with_option(given, 0)),
+}
+
+
+def _with_least(given: Instruction, least: int) -> Instruction:
+    """The bound from below is there, and becomes another: 50 USDC at no more than 100 are 5 × 10⁸ lamports at least."""
+    old, before = bytes(given.data), (500_000_000).to_bytes(8, "little")
+    assert old.count(before) == 1
+    return Instruction(given.program_id, old.replace(before, least.to_bytes(8, "little")), given.accounts)
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_a_recurring_order_within_other_prices(wallet: Careful, name: str) -> None:
+    liar = Liar("/createOrder", in_transaction(BOUNDS[name], wallet.public))
+    refuses(wallet, liar, lambda client: client.recurring.place(WITHIN), sign_ins=0)
 
 
 def _with_option(given: Instruction, number: int) -> Instruction:

@@ -1,16 +1,18 @@
 """Recurring v1: orders by time that live on the chain. Only the user's signature can do anything."""
 
 from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, floor
 from typing import Final, Literal
 
 from countermand.client import words
 from countermand.client.checks import Checked, check_dca_close, check_dca_open
-from countermand.client.checks.recurring import ExpectedDca
+from countermand.client.checks.recurring import DcaBounds, ExpectedDca
 from countermand.client.effects import Flow, Pause
 from countermand.client.errors import BadAnswer, OutcomeUnknown, Refused
 from countermand.client.exchange import Answered, exchange, pause_after, request
 from countermand.client.limit import Landed
-from countermand.client.numbers import units, whole, without_none
+from countermand.client.numbers import Number, decimal, units, whole, without_none
 from countermand.client.operations import Api, Page, Pages, R, listing, operation
 from countermand.client.session import Session
 from countermand.client.shapes.limit import BuiltAnswer, ExecutedAnswer, RecurringOrder, RecurringOrdersAnswer
@@ -23,7 +25,9 @@ ROOT: Final = "/recurring/v1"
 class Cycles:
     """Sells `amount` base units of the mint `sell` in equal `cycles`, one every `interval_s` seconds.
 
-    `start_at_s`: seconds since the epoch, None for now.
+    `start_at_s`: seconds since the epoch, None for now. A cycle waits while one whole token of `buy` costs less than
+    `min_price` or more than `max_price` whole tokens of `sell`. With one of these, `decimals` are those of `sell` and
+    `buy`: the transaction has bounds in base units, and they are checked before it is signed.
     """
 
     sell: str
@@ -32,6 +36,24 @@ class Cycles:
     cycles: int
     interval_s: int
     start_at_s: int | None = None
+    min_price: Number | None = None
+    max_price: Number | None = None
+    decimals: tuple[int, int] | None = None
+
+    def bounds(self) -> DcaBounds:
+        """Raises TypeError or ValueError for a price that is none, or that cannot be checked."""
+        given = {"min_price": self.min_price, "max_price": self.max_price}
+        prices = {name: decimal(name, price) for name, price in given.items() if price is not None}
+        if not prices:
+            return DcaBounds()
+        if self.decimals is None:
+            raise ValueError("decimals: give those of `sell` and `buy`, without which a price cannot be checked")
+        if whole("cycles", self.cycles) < 1:
+            raise ValueError(f"cycles: {self.cycles} is less than 1")
+        in_decimals, out_decimals = self.decimals
+        each = Fraction(units("amount", self.amount) // self.cycles * 10**out_decimals, 10**in_decimals)
+        least, most = (each / Fraction(prices[name]) if name in prices else None for name in ("max_price", "min_price"))
+        return DcaBounds(0 if least is None else ceil(least), 0 if most is None else floor(most))
 
 
 class RecurringOrders(Api[R]):
@@ -45,12 +67,13 @@ class RecurringOrders(Api[R]):
         lives for a minute or so, and `reference` has its signature and the order's address.
         """
         session, user = self._session, self._session.owner().address
+        bounds = order.bounds()
         time = {
             "inAmount": units("amount", order.amount),
             "numberOfOrders": whole("cycles", order.cycles),
             "interval": whole("interval_s", order.interval_s),
-            "minPrice": None,
-            "maxPrice": None,
+            "minPrice": None if order.min_price is None else decimal("min_price", order.min_price),
+            "maxPrice": None if order.max_price is None else decimal("max_price", order.max_price),
             "startAt": order.start_at_s,
         }
         asked = {"user": user, "inputMint": order.sell, "outputMint": order.buy, "params": {"time": time}}
@@ -63,6 +86,7 @@ class RecurringOrders(Api[R]):
             cycles=order.cycles,
             interval_s=order.interval_s,
             start_at=order.start_at_s,
+            bounds=bounds,
         )
         checked, address = check_dca_open(_transaction(built), expected, session.policy.fee_lamports_max)
         return (yield from _execute(session, built, address, checked, opens=True))

@@ -1,6 +1,7 @@
 """Recurring v1: the transactions that open and close a recurring order of the chain's program."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from countermand.client.checks.acts import (
     Budget,
@@ -22,6 +23,17 @@ from countermand.solana.port import Address
 from countermand.solana.programs.dca import dca_address
 from countermand.solana.tokens import SOL_MINT, associated_token_address
 
+_NEAR_ENOUGH: Final = 1_000_000
+"""A bound may be off by one part in so many, and by one base unit: servers round differently."""
+
+
+@dataclass(frozen=True, slots=True)
+class DcaBounds:
+    """What a cycle gives at least and at most, in base units; 0: no bound."""
+
+    least: int = 0
+    most: int = 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedDca:
@@ -34,6 +46,7 @@ class ExpectedDca:
     cycles: int
     interval_s: int
     start_at: int | None
+    bounds: DcaBounds = DcaBounds()
 
 
 def check_dca_open(transaction: str, expected: ExpectedDca, fee_lamports_max: int) -> tuple[Checked, Address]:
@@ -69,7 +82,8 @@ def _check_terms(opened: OpenDca, expected: ExpectedDca) -> None:
         opened.interval_s == expected.interval_s,
         f"its cycles are {opened.interval_s:,} s apart, not {expected.interval_s:,}",
     )
-    require(not opened.least and not opened.most, "it has bounds of a price that were not asked for")
+    _check_bound("least", opened.least or 0, expected.bounds.least)
+    _check_bound("most", opened.most or 0, expected.bounds.most)
     require((opened.start_at or None) == expected.start_at, f"it starts at {opened.start_at}, not {expected.start_at}")
     account = dca_address(user, opened.input_mint, opened.output_mint, opened.idx)[0]
     require(opened.account == account, f"{opened.account} is not the address of the user's order {opened.idx}")
@@ -77,6 +91,13 @@ def _check_terms(opened: OpenDca, expected: ExpectedDca) -> None:
     require(opened.held == held, "its tokens would be held in accounts that are not the order's")
     own = associated_token_address(user, opened.input_mint)
     require(opened.source == own, f"it takes from {opened.source}, which is not the user's account")
+
+
+def _check_bound(which: str, bound: int, wanted: int) -> None:
+    """That there is none where none was asked for, and else is as good as the one."""
+    near = abs(bound - wanted) <= wanted // _NEAR_ENOUGH + 1
+    asked = f"{wanted:,}" if wanted else "nothing, since no such price was given"
+    require(near and bool(bound) == bool(wanted), f"a cycle must give at {which} {bound:,} base units, not {asked}")
 
 
 def check_dca_close(transaction: str, user: Address, order: Address, fee_lamports_max: int) -> Checked:
