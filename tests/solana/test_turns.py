@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 
-from countermand.solana.turns import Turns
+from countermand.solana.turns import LEISURE_TURNS, Turns
 
 BUDGET_NS = 10
 
@@ -90,3 +90,17 @@ async def test_leisure_comes_after_all_that_waits() -> None:
     assert sorted(shop.done[:4]) == ["a", "a", "b", "b"], shop.done
     shop.is_over()
     await shop.turns.leisure()
+
+
+async def test_leisure_comes_in_the_end_if_there_is_never_any() -> None:
+    """Others that always have more work get many turns, and then one less."""
+    shop = Workshop()
+
+    async def at_leisure() -> None:
+        await shop.turns.leisure()
+        await shop.works("leisure", 1, BUDGET_NS)
+
+    busy = [asyncio.create_task(shop.works(name, 3 * LEISURE_TURNS, BUDGET_NS)) for name in "ab"]
+    await asyncio.wait_for(at_leisure(), 5)
+    assert LEISURE_TURNS <= shop.done.index("leisure") < LEISURE_TURNS + 10
+    await asyncio.gather(*busy)

@@ -4,6 +4,10 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
+
+LEISURE_TURNS: Final = 100
+"""Those that wait for leisure give so many turns to others, and no more."""
 
 
 class Turns:
@@ -35,9 +39,15 @@ class Turns:
                 self._turn_soon()
 
     async def leisure(self) -> None:
-        """Returns in a turn in which nothing else waits for work: for what must never come before others."""
-        while self._waiting or self._worked_ns >= self._budget_ns:
+        """Returns in a turn in which nothing else waits for work: for what must not come before others.
+
+        Where there is none for `LEISURE_TURNS`, it goes behind those that wait then: it must come in the end.
+        """
+        for _ in range(LEISURE_TURNS):
+            if not self._waiting and self._worked_ns < self._budget_ns:
+                return
             await self._next.wait()
+        await self.mine()
 
     @contextmanager
     def work(self) -> Iterator[None]:
