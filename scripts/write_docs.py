@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from countermand.dialects.price_v2 import fidelity as price_v2
+from countermand.dialects.price_v3 import fidelity as price_v3
 from countermand.dialects.recurring_v1 import fidelity as recurring_v1
 from countermand.dialects.recurring_v1.refusals import WORDS as RECURRING_WORDS
 from countermand.dialects.swap_v1 import fidelity as swap_v1
@@ -146,6 +147,8 @@ def fidelity_page() -> str:
         ),
         _answers("Swap v1: other answers", swap_v1.ANSWERS, sources),
         _good("Swap v1: good answers", swap_v1.SHAPES, sources),
+        _answers("Price v3: answers", price_v3.ANSWERS, sources),
+        _good("Price v3: good answers", price_v3.SHAPES, sources),
         _answers("Price v2: answers", price_v2.ANSWERS, sources),
         _good("Price v2: good answers", price_v2.SHAPES, sources),
         _answers("Tokens v2: answers", tokens_v2.ANSWERS, sources),

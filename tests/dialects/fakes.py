@@ -16,7 +16,7 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature as ChainSignature
 
 from countermand.dialects.price_v2 import routes as price_v2_routes
-from countermand.dialects.price_v3 import routes as price_routes
+from countermand.dialects.price_v3 import routes as price_v3_routes
 from countermand.dialects.tokens_v2 import routes as tokens_routes
 from countermand.dialects.trigger_v2.auth import Challenges, WalletSessions
 from countermand.dialects.trigger_v2.context import TriggerV2Context
@@ -501,7 +501,7 @@ class FakeVenue:
             now=self.clock.now,
         )
         self.app: falcon.asgi.App[Any, Any] = falcon.asgi.App()
-        prices = price_routes.resources(TOKENS, self.prices.get, _newest_slot, START_MS, 1_000_000_000)
+        prices = price_v3_routes.resources(TOKENS, self.prices.get, _newest_slot, START_MS, 1_000_000_000)
         prices += price_v2_routes.resources(TOKENS, self.prices.get, lambda: self.clock.wall_ms() // 1000)
         tokens = tokens_routes.TokensV2Context(
             tokens=lambda: tuple(TOKENS.values()),

@@ -131,7 +131,7 @@ def test_every_command_of_the_page_runs_as_it_is_pasted(shell: Shell) -> None:
 
 
 def asks_and_swaps(shell: Shell) -> None:
-    for path in ("/price/v2", "/tokens/v2/search", "/tokens/v2/tag", "/swap/v1/program-id-to-label"):
+    for path in ("/price/v3", "/price/v2", "/tokens/v2/search", "/tokens/v2/tag", "/swap/v1/program-id-to-label"):
         assert shell.pastes("GET", path)
     quoted = shell.pastes("GET", "/swap/v1/quote")
     assert (quoted["outAmount"], quoted["otherAmountThreshold"]) == ("14985000", "14910075"), "as the examples say"

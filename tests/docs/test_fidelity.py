@@ -12,6 +12,8 @@ import pytest
 from countermand import dialects
 from countermand.dialects.price_v2 import fidelity as price_v2
 from countermand.dialects.price_v2 import routes as price_v2_routes
+from countermand.dialects.price_v3 import fidelity as price_v3
+from countermand.dialects.price_v3 import routes as price_v3_routes
 from countermand.dialects.recurring_v1 import fidelity as recurring_v1
 from countermand.dialects.recurring_v1 import routes as recurring_v1_routes
 from countermand.dialects.swap_v1 import fidelity as swap_v1
@@ -39,7 +41,7 @@ def test_the_page_is_as_the_tables_are() -> None:
     assert FIDELITY.read_text(encoding="utf-8") == fidelity_page(), "run python -m scripts.write_docs"
 
 
-@pytest.mark.parametrize("module", [trigger_v2, trigger_v1, recurring_v1, tanx, swap_v1, price_v2, tokens_v2])
+@pytest.mark.parametrize("module", [trigger_v2, trigger_v1, recurring_v1, tanx, swap_v1, price_v2, price_v3, tokens_v2])
 def test_every_source_names_what_it_is(module: ModuleType) -> None:
     """What is documented or observed says where."""
     sources: list[Source] = [each.source for each in module.ANSWERS]
@@ -60,6 +62,8 @@ def test_every_path_of_each_dialect_has_a_source() -> None:
     assert {path for path, _ in recurring_v1_routes.resources(NOTHING)} == set(recurring_v1.SHAPES)
     assert {path for path, _ in swap_v1_routes.resources(NOTHING)} == set(swap_v1.SHAPES)
     assert {path for path, _ in price_v2_routes.resources(NOTHING, NOTHING, NOTHING)} == set(price_v2.SHAPES)
+    v3 = price_v3_routes.resources(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING)
+    assert {path for path, _ in v3} == set(price_v3.SHAPES)
     assert {path for path, _ in tokens_v2_routes.resources(NOTHING)} == set(tokens_v2.SHAPES)
     paths = {
         *(path.replace("{which}", "{id}") for path, _ in tanx_routes.resources(NOTHING)),
@@ -79,6 +83,7 @@ def test_every_path_of_each_dialect_has_a_source() -> None:
         ("tanx", tanx, {"problem"}),
         ("swap_v1", swap_v1, {"error"}),
         ("price_v2", price_v2, {"error"}),
+        ("price_v3", price_v3, {"error"}),
         ("tokens_v2", tokens_v2, {"error"}),
     ],
 )

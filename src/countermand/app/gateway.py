@@ -9,7 +9,8 @@ from countermand.admin.authenticator import AdminAuthenticator
 from countermand.app.families import Families
 from countermand.dialects.price_v2 import openapi as price_v2_openapi
 from countermand.dialects.price_v2 import routes as price_v2_routes
-from countermand.dialects.price_v3 import routes as price_routes
+from countermand.dialects.price_v3 import openapi as price_v3_openapi
+from countermand.dialects.price_v3 import routes as price_v3_routes
 from countermand.dialects.recurring_v1 import openapi as recurring_openapi
 from countermand.dialects.recurring_v1 import routes as recurring_routes
 from countermand.dialects.tanx import absent as tanx_absent
@@ -80,6 +81,7 @@ def build_gateway(families: Families, surroundings: GatewayExtensions) -> HttpGa
             "trigger-v1": limit_openapi.openapi,
             "recurring-v1": recurring_openapi.openapi,
             "tanx": tanx_openapi.openapi,
+            "price-v3": price_v3_openapi.openapi,
             "price-v2": price_v2_openapi.openapi,
             "tokens-v2": tokens_openapi.openapi,
             **surroundings.documents,
@@ -167,7 +169,7 @@ def _prices(families: Families, liquidity_usd: int) -> Resources:
     infra = families.infrastructure
     began = infra.clock.wall_ms()
     price_of, slot = infra.prices.price_of, infra.newest_slot
-    yield from price_routes.resources(infra.tokens, price_of, slot, began, liquidity_usd)
+    yield from price_v3_routes.resources(infra.tokens, price_of, slot, began, liquidity_usd)
     yield from price_v2_routes.resources(infra.tokens, price_of, lambda: infra.clock.wall_ms() // 1000)
     tokens = tokens_routes.TokensV2Context(
         tokens=infra.tokens.all,

@@ -6,27 +6,28 @@ from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
-from falcon.asgi import Request, Response
+from falcon.asgi import Request
 
+from countermand.answering import Answer, Responder, encode
+from countermand.dialects.price_v3.wire import ErrorAnswer, PriceAnswer
 from countermand.values.identity import Mint
 from countermand.values.quantities import USD_SCALE, UsdPrice, decimal_text
 from countermand.values.tokens import Tokens
 
+PATH: Final = "/price/v3"
 IDS_MAX: Final = 50
 _SEPARATOR: Final = ","
 
-_encode: Final = msgspec.json.Encoder().encode
+
+def error(status: int, words: str) -> Answer:
+    return Answer(encode(ErrorAnswer(words)), status)
 
 
-class PriceAnswer(msgspec.Struct, frozen=True, rename="camel"):
-    """One token. `usd_price` is an exact number; a change within a day is not known to a scripted price."""
-
-    created_at: str
-    liquidity: int
-    usd_price: msgspec.Raw
-    block_id: int | None
-    decimals: int
-    price_change: int | None = msgspec.field(default=None, name="priceChange24h")
+RESPONDER: Final = Responder(
+    unavailable=error(503, "Service temporarily unavailable, please retry"),
+    outcome_unknown=error(503, "The outcome of this request is unknown, please repeat the same request"),
+    internal=error(500, "Internal server error"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +43,15 @@ class PriceResource:
     since_ms: int
     liquidity_usd: int
 
-    async def on_get(self, req: Request, resp: Response) -> None:
+    @RESPONDER.answers
+    async def on_get(self, req: Request) -> Answer:
         ids = req.params.get("ids")
         if not isinstance(ids, str) or not ids:
-            resp.status, resp.data = 400, _encode({"error": "ids is required: mints, joined by commas"})
-            return
-        mints = dict.fromkeys(ids.split(_SEPARATOR, IDS_MAX))
+            return error(400, "ids is required: mints, joined by commas")
         if ids.count(_SEPARATOR) >= IDS_MAX:
-            resp.status, resp.data = 400, _encode({"error": f"ids: at most {IDS_MAX} mints"})
-            return
-        prices = {mint: answer for mint in mints if (answer := self._answer(Mint(mint))) is not None}
-        resp.data = _encode(prices)
+            return error(400, f"ids: at most {IDS_MAX} mints")
+        mints = dict.fromkeys(ids.split(_SEPARATOR))
+        return Answer(encode({mint: answer for mint in mints if (answer := self._answer(Mint(mint))) is not None}))
 
     def _answer(self, mint: Mint) -> PriceAnswer | None:
         token, price = self.tokens.get(mint), self.price_of(mint)
@@ -75,7 +74,7 @@ def resources(
     liquidity_usd: int,
 ) -> list[tuple[str, object]]:
     """What to mount, by path."""
-    return [("/price/v3", PriceResource(tokens, price_of, block_id, since_ms, liquidity_usd))]
+    return [(PATH, PriceResource(tokens, price_of, block_id, since_ms, liquidity_usd))]
 
 
 def _iso(ms: int) -> str:

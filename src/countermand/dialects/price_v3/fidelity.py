@@ -1,0 +1,20 @@
+"""Where each answer of Price v3 comes from."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from countermand.sources import OURS, KnownAnswer, Source, documented
+
+ANSWERS: Final = (
+    KnownAnswer(400, "ids is required: mints, joined by commas", "all", OURS),
+    KnownAnswer(400, "ids: at most {count} mints", "all", OURS),
+    KnownAnswer(500, "Internal server error", "all", OURS),
+    KnownAnswer(503, "Service temporarily unavailable, please retry", "all", OURS),
+    KnownAnswer(503, "The outcome of this request is unknown, please repeat the same request", "all", OURS),
+)
+
+SHAPES: Final[Mapping[str, Source]] = MappingProxyType(
+    {"/price/v3": documented("Price v3, OpenAPI; `priceChange24h` null is ours")}
+)
+"""The good answers, by path."""

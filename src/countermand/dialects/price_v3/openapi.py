@@ -1,0 +1,25 @@
+"""The OpenAPI document of Price v3."""
+
+from typing import Any, Final
+
+from countermand.dialects.price_v3 import wire
+from countermand.dialects.price_v3.routes import PATH
+from countermand.examples import SOL, USDC
+from countermand.openapi import Operation, document, query
+
+_OPERATIONS: Final = (
+    Operation(
+        "get",
+        PATH,
+        "What tokens cost now",
+        {
+            200: ("By mint; a token without a price is absent", dict[str, wire.PriceAnswer]),
+            400: ("Invalid", wire.ErrorAnswer),
+        },
+        query(wire.PricesParams, {"ids": f"{SOL},{USDC}"}),
+    ),
+)
+
+
+def openapi() -> dict[str, Any]:
+    return document("Price v3", "3.0.0", _OPERATIONS)
