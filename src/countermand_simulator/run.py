@@ -19,7 +19,7 @@ from countermand_simulator.dca_clients import DcaClient
 from countermand_simulator.fault_profile import FaultProfile
 from countermand_simulator.harness import first_of
 from countermand_simulator.historians import historian
-from countermand_simulator.keepers import keepers_of
+from countermand_simulator.keepers import Keeper, keepers_of
 from countermand_simulator.limit_clients import LimitClient
 from countermand_simulator.log_capture import IsBug, captured_log
 from countermand_simulator.market import PRICES_AT_FIRST, market
@@ -110,7 +110,8 @@ async def _run(
         await world.price(mint, price, at_once=True)
     actors = [client.live() for client in clients] + [owner.live() for owner in owners]
     actors += [planner.live() for planner in planners]
-    actors += [keeper.live() for keeper in keepers_of(world)]
+    keepers = keepers_of(world)
+    actors += [keeper.live() for keeper in keepers]
     markets = [market(world, number) for number in range(world.profile.markets)]
     rest = [*markets, drive_faults(world), supervisor(world)]
     tasks = [asyncio.create_task(world.guarded(work)) for work in (*actors, *readers, *rest)]
@@ -120,7 +121,7 @@ async def _run(
     for task in tasks:
         task.cancel()
     if world.violation is None:
-        await _heal(world, Finishers(clients, owners, planners))
+        await _heal(world, Finishers(clients, owners, planners), keepers)
     for process in list(world.processes):
         process.die("the end of the run")
     return Outcome(seed, world.steps, world.trace, world.violation)
@@ -136,8 +137,8 @@ async def _reach(world: World, steps: int, limit_s: float) -> bool:
     return False
 
 
-async def _heal(world: World, people: Finishers) -> None:
-    """The faults are over, one process is left, and everything must end."""
+async def _heal(world: World, people: Finishers, keepers: Sequence[Keeper]) -> None:
+    """The faults are over, one process is left, and everything must end, by its owner or by a keeper."""
     random = chance(world.seed, "heal")
     world.heal(random)
     tasks = [asyncio.create_task(supervisor(world))]
@@ -145,6 +146,8 @@ async def _heal(world: World, people: Finishers) -> None:
         tasks.append(asyncio.create_task(_none_is_forgotten(world)))
     if random.random() < 0.5:
         tasks.append(asyncio.create_task(world.guarded(market(world))))
+    if random.random() < 0.5:
+        tasks += [asyncio.create_task(world.guarded(keeper.live())) for keeper in keepers]
     finishing = asyncio.create_task(world.guarded(_finish(world, people)))
     ended = asyncio.create_task(world.ended.wait())
     with contextlib.suppress(TimeoutError):
