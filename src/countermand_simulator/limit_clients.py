@@ -151,7 +151,4 @@ class LimitClient(Owner):
         await self.reads()
         for draft in await self._asks_to_cancel(None):
             await self.executes(draft)
-        for name, seen in self.open_orders().items():
-            if isinstance(seen, LimitSeen) and not seen.is_shown:
-                await self._cancels_by_itself(name, seen)
         await self.reads()

@@ -11,7 +11,7 @@ from countermand.solana.programs.limit_order_fills import KEEPERS
 from tests.end_to_end.limit_trader import LimitTrader
 from tests.end_to_end.test_recurring_v1 import Saver
 from tests.end_to_end.trader import Trader
-from tests.end_to_end.venue import JUP, SOL, USDC, Funds, Venue, associated
+from tests.end_to_end.venue import JUP, SOL, USDC, Funds, Token, Venue, associated
 
 INDEXES = count(1_000)
 
@@ -92,6 +92,40 @@ def test_what_a_pool_takes_later(venue: Venue, alice: LimitTrader) -> None:
     venue.pool(USDC, impact_bps=2_400)
     venue.settles()
     assert alice.open_orders() == []
+
+
+def test_what_failed_is_tried_anew_in_the_same_slot(venue: Venue, alice: LimitTrader, bob: LimitTrader) -> None:
+    """The same bytes would be the same transaction, whose failure stands."""
+    account = str(associated(bob.wallet, JUP))
+    order = alice.places(100 * USDC, JUP, take=250_000_000, params={"feeBps": "50"}, feeAccount=account)
+    bob.trader.pays(str(associated(alice.wallet, JUP)), 1_000 * JUP)
+    bob.trader.closes_account_of(JUP)
+    venue.freezes()
+    venue.passes_slots()
+    venue.price(JUP, "0.39")
+    venue.settles()
+    assert alice.open_orders() == [order]
+    shown = venue.ask("GET", f"/sandbox/orders/{order}").ok()
+    assert shown["waitsFor"].startswith("its last fill failed (custom program error code: 3012"), shown["waitsFor"]
+    venue.gives(bob.wallet, 1 * JUP)
+    venue.advances(120)
+    venue.settles()
+    venue.runs()
+    assert alice.open_orders() == []
+
+
+def test_an_order_for_more_than_the_pool_has_says_so(venue: Venue, alice: LimitTrader) -> None:
+    asked = {"symbol": "CHEAP", "decimals": 9, "price": "0.0000001"}
+    tokens = venue.ask("POST", "/sandbox/tokens", asked).ok()["tokens"]
+    (mint,) = [token["mint"] for token in tokens if token["symbol"] == "CHEAP"]
+    order = alice.places(150 * USDC, Token("CHEAP", mint, 9), take=10**18)
+    venue.settles()
+    shown = venue.ask("GET", f"/sandbox/orders/{order}").ok()
+    words = f"the pool has not enough of {mint}"
+    assert shown["waitsFor"].endswith(words)
+    assert shown["waiting"]["keeper"] == words
+    (cancel,) = alice.builds_cancels(order)
+    alice.executes(cancel).ok()
 
 
 def test_a_rest_that_is_worth_less_than_a_dollar_goes_back(venue: Venue, alice: LimitTrader) -> None:

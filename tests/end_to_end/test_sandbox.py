@@ -1,6 +1,7 @@
 """The sandbox's own endpoints: money, prices, tokens, an empty venue again."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -210,6 +211,28 @@ def test_a_seed_makes_the_same_ids(venue: Venue) -> None:
     assert request_ids(7) == request_ids(7) != request_ids(8)
     venue.resets()
     assert venue.sandbox()["seed"] is None
+
+
+def test_whoever_asks_during_a_reset_finds_all_of_the_sandbox(venue: Venue) -> None:
+    """A request waits for the end of it: before, for a moment no token had a price."""
+    resetting, unlike = True, list[object]()
+
+    def asks() -> None:
+        while resetting:
+            answer = venue.ask("GET", f"/price/v3?ids={SOL.mint}")
+            if answer.status != 200 or SOL.mint not in answer.body:
+                unlike.append(answer.body)
+
+    with ThreadPoolExecutor(3) as pool:
+        threads = [pool.submit(asks) for _ in range(3)]
+        try:
+            for _ in range(4):
+                venue.resets()
+        finally:
+            resetting = False
+        for thread in threads:
+            thread.result()
+    assert unlike == []
 
 
 def test_a_reset_while_much_is_under_way(venue: Venue, alice: Trader, bob: Trader) -> None:

@@ -1,14 +1,18 @@
 """Trigger v1 and limit/v2 over a real venue: what lands, lands on its chain."""
 
 import itertools
+from base64 import b64decode
 from collections.abc import Iterator
 
 import pytest
 from solders.keypair import Keypair
 
+from countermand.solana.programs import limit_order
+from countermand.solana.programs.limit_order_fills import Taking, fill_order
+from countermand.values.identity import Address
 from tests.end_to_end.limit_trader import LimitTrader, fees_of
 from tests.end_to_end.trader import Trader
-from tests.end_to_end.venue import JUP, PRICES, SOL, USDC, Venue, associated
+from tests.end_to_end.venue import JUP, PRICES, SOL, USDC, Funds, Venue, associated
 
 
 @pytest.fixture
@@ -123,6 +127,26 @@ def test_somebody_else_pays(alice: LimitTrader) -> None:
     both = alice.signs(transaction, payer)
     assert alice.post("execute", signedTransaction=both).ok()["status"] == "Success"
     assert (alice.trader.holds(SOL), alice.open_orders()) == (before, [built["order"]])
+
+
+def test_a_filled_order_that_a_gift_keeps_on_the_chain_is_cancelled_by_its_maker(alice: LimitTrader) -> None:
+    """It is no open order any more, and has the maker's rents."""
+    venue, order = alice.venue, alice.places(10 * USDC, JUP, take=10**6)
+    read = limit_order.read_order(b64decode(venue.rpc("getAccountInfo", order, {"encoding": "base64"})["data"][0]))
+    assert read is not None
+    bob = Trader(venue)
+    bob.has(1 * SOL, 1 * USDC, 10 * JUP)
+    bob.pays(read.input_mint_reserve, Funds(USDC, 777))
+    venue.gives(limit_order.FEE_ACCOUNT, 1 * JUP)
+    bob.sends(fill_order(Taking.of(bob.wallet, Address(order), read), read.making_amount))
+    assert (alice.open_orders(), venue.exists(order)) == ([], True)
+    units, lamports = venue.units(alice.wallet, USDC), venue.lamports(alice.wallet)
+    (cancel,) = alice.builds_cancels(order)
+    assert alice.executes(cancel).ok()["status"] == "Success"
+    assert (venue.exists(order), venue.exists(read.input_mint_reserve)) == (False, False)
+    assert venue.units(alice.wallet, USDC) == units + 777
+    assert venue.lamports(alice.wallet) > lamports + 5_000_000
+    assert alice.post("cancelOrders", maker=alice.wallet, orders=[order]).error == (400, "no matching orders found")
 
 
 def test_a_fee_for_an_integrator_is_in_the_order(alice: LimitTrader) -> None:

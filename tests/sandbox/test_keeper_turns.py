@@ -105,7 +105,7 @@ async def test_a_pause_ends_by_the_venues_clock_or_by_a_price_that_is_set() -> N
     for by_price in (True, False):
         keeper = keeper_of(market, market.judge)
         keeper._orders.keep(Address("a"), limit(10**9, 100_000_000), IN_HAND)
-        keeper._pauses[Address("a")] = Pause(1, Instant(market.now_ms + 2_000), "no")
+        keeper._pauses[Address("a")] = Pause(1, Instant(market.now_ms + 2_000), "fill", "no")
         await keeper._judge_all([Address("a")])
         await keeper.observe_prices({SOL: UsdPrice(150 * 10**12)}, at_once=False)
         assert (keeper.waits_for(), keeper.pause_of(Address("a"))) == ([], keeper._pauses[Address("a")])

@@ -173,7 +173,7 @@ def _assembled(
         missing=lambda: (),
         liquidity_usd=LIQUIDITY_USD,
         mount=lambda app: _mount(app, families, sandbox, snapshots, watching, console, keeper, swaps),
-        around=lambda app: FaultyApp(StrictApp(app, strict), gateway_faults),
+        around=lambda app: FaultyApp(StrictApp(app, strict), gateway_faults, sandbox.until_whole),
         documents={"sandbox": openapi.openapi, "swap-v1": swap_openapi.openapi},
         observe=seen.requests,
         closers=(watching.events.close,),
@@ -246,9 +246,9 @@ def _keepers(keeper: Keeper | None) -> Keepers:
 
     def pause_of(address: Address) -> Pausing | None:
         pause = keeper.pause_of(address)
-        return None if pause is None else Pausing(pause.until, pause.reason)
+        return None if pause is None else Pausing(pause.until, pause.kind, pause.reason)
 
-    return Keepers(None, pause_of)
+    return Keepers(None, pause_of, keeper.obstacle_to)
 
 
 def _dependencies(

@@ -26,23 +26,30 @@ _EXPIRED: Final = "it expired: a keeper gives back what is left, or its owner ca
 Shown = dict[str, Any]
 
 
+_TRIED: Final = {"fill": "fill", "cycle": "cycle", "refund": "refund", "dust": "return of dust", "end": "close"}
+
+
 class Pausing(NamedTuple):
-    """Until when nothing is done for an order, since its last fill failed."""
+    """Until when nothing is done for an order, since what was tried last failed. `kind`: one of `_TRIED`."""
 
     until: Instant
+    kind: str
     reason: str
 
 
-def _never(_order: Address) -> Pausing | None:
+def _never(_order: Address) -> None:
     return None
 
 
 @dataclass(frozen=True, slots=True)
 class Keepers:
-    """`lack`: why nothing is filled here; None where a keeper fills what it can, but for what pauses."""
+    """`lack`: why nothing is filled here. None where a keeper fills what it can: all that does not pause, and to which
+    nothing is an obstacle at any price.
+    """
 
     lack: str | None
     pause_of: Callable[[Address], Pausing | None] = _never
+    obstacle_to: Callable[[Address], str | None] = _never
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +75,13 @@ class ChainOrders:
         terms = order.terms
         if order.state is not ChainState.OPEN or terms is None:
             return {"waitsFor": None, "waiting": None}
-        pause, lack = self.keepers.pause_of(order.address), self.keepers.lack
+        pause = self.keepers.pause_of(order.address)
+        lack = self.keepers.lack or self.keepers.obstacle_to(order.address)
         if pause is not None:
             seconds = seconds_until(pause.until, self.now())
-            words = f"its last fill failed ({pause.reason}); next try in {seconds} s of the venue's clock"
+            words = (
+                f"its last {_TRIED[pause.kind]} failed ({pause.reason}); next try in {seconds} s of the venue's clock"
+            )
             return {"waitsFor": words, "waiting": {"for": PAUSE, "until": pause.until, "reason": pause.reason}}
         data: Shown = {"for": KEEPER, "keeper": lack}
         if isinstance(terms, LimitOrderAccount):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 
 class Changes:
@@ -13,6 +13,8 @@ class Changes:
         self._under_way = 0
         self._none = asyncio.Event()
         self._none.set()
+        self._whole = asyncio.Event()
+        self._whole.set()
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
@@ -33,3 +35,19 @@ class Changes:
         async with self._turn:
             await self._none.wait()
             yield
+
+    @asynccontextmanager
+    async def replacing(self) -> AsyncIterator[None]:
+        """The same, and meanwhile the sandbox is not whole: prices, chain and orders are replaced one by one."""
+        async with self.of_everything():
+            self._whole.clear()
+            try:
+                yield
+            finally:
+                self._whole.set()
+
+    async def until_whole(self, patience_s: float) -> None:
+        """Returns once the sandbox is not being replaced, or after so long."""
+        if not self._whole.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._whole.wait(), patience_s)

@@ -1,10 +1,10 @@
-"""The two faults of the sandbox that happen on the way of a request: an app around the dialects."""
+"""What a sandbox does on the way of a request, its two faults among it: an app around the dialects."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from countermand.gateway.areas import area_of, changes_something
+from countermand.gateway.areas import ELSEWHERE, area_of, changes_something
 from countermand.gateway.asgi import App, Event, Receive, Scope, Send, gateway_answer
 
 LIMITED: Final = gateway_answer(429, "[API Gateway] Too many requests")
@@ -34,15 +34,26 @@ class GatewayFaults:
         return True
 
 
-class FaultyApp:
-    """An ASGI app around another, which stands behind the gateway: a request came in whole, and its key was good."""
+async def at_once() -> None:
+    """Of a sandbox that is never replaced."""
 
-    def __init__(self, app: App, faults: GatewayFaults) -> None:
+
+class FaultyApp:
+    """An ASGI app around another, which stands behind the gateway: a request came in whole, and its key was good.
+
+    `begins` returns when the sandbox is whole: while it is replaced, a request would find a half of it.
+    """
+
+    def __init__(self, app: App, faults: GatewayFaults, begins: Callable[[], Awaitable[None]] = at_once) -> None:
         self._app = app
         self._faults = faults
+        self._begins = begins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not area_of(scope["path"]).dialect:
+        area = area_of(scope["path"]) if scope["type"] == "http" else ELSEWHERE
+        if area.keyed:
+            await self._begins()
+        if not area.dialect:
             await self._app(scope, receive, send)
         elif self._faults.limits_this_request():
             await LIMITED.send(send)

@@ -6,7 +6,7 @@ the venue's clock. Its transactions pass the programs as anybody's do; who is fa
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
@@ -48,10 +48,11 @@ _RESEND_MS: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """After so many failures in a row, until an instant of the venue's clock. `reason`: of the last one."""
+    """After so many failures in a row, until an instant of the venue's clock. `kind` and `reason`: of the last one."""
 
     failures: int
     until: Instant
+    kind: str
     reason: str
 
 
@@ -109,6 +110,11 @@ class Keeper:
         pause = self._pauses.get(address)
         return None if pause is None or pause.until <= self._now() else pause
 
+    def obstacle_to(self, address: Address) -> str | None:
+        """Why an order that is due cannot be filled at any price, if that is so."""
+        order = self._orders.get(address)
+        return None if order is None else self._judge.obstacle(order)
+
     async def run_due(self) -> None:
         """The clock was moved or stopped: what has become due is queued when it returns."""
         await self._judge_all(self._jittered)
@@ -120,7 +126,7 @@ class Keeper:
         if at_once:
             paused = list(self._pauses)
             for address in paused:
-                self._pauses[address] = Pause(self._pauses[address].failures, Instant(0), "")
+                self._pauses[address] = replace(self._pauses[address], until=Instant(0))
             await self._judge_all(paused)
         await self.look_at(prices)
 
@@ -335,7 +341,9 @@ class Keeper:
         def compose(budget: Budget, blockhash: Blockhash) -> bytes:
             return compile_message([*budget.instructions(), *instructions], self._keeper, blockhash, KeyOrder.RUST)
 
-        return await self._builder.built(compose, 0, _UNITS)
+        # A failure is an outcome for good. The same bytes, tried again within the life of a blockhash, would have it.
+        tried = self._pauses.get(address)
+        return await self._builder.built(compose, 0, _UNITS + (0 if tried is None else tried.failures))
 
     def _instructions(
         self, address: Address, order: Order, task: Task, to: AccountInfo | None
@@ -392,7 +400,7 @@ class Keeper:
             return
         before = self._pauses.get(address)
         failures = 0 if before is None else before.failures
-        self._pauses[address] = Pause(failures + 1, pause_end(failures, self._now()), error)
+        self._pauses[address] = Pause(failures + 1, pause_end(failures, self._now()), task.kind, error)
         telemetry.failed(task.kind, address, error)
 
 

@@ -71,6 +71,19 @@ class Judge:
     def judge(self, address: Address, order: Order) -> Task | Wait:
         return self._limit(order) if isinstance(order, LimitOrderAccount) else self._recurring(address, order)
 
+    def obstacle(self, order: Order) -> str | None:
+        """What keeps the pool from making the swap that an order asks for, whatever the order's rate or time."""
+        given, wanted = self._tokens.get(Mint(order.input_mint)), self._tokens.get(Mint(order.output_mint))
+        if given is None or wanted is None:
+            return f"the sandbox does not know {order.output_mint if given else order.input_mint}"
+        needed = order.making_amount if isinstance(order, LimitOrderAccount) else dca_cycles.cycle_amount(order)
+        quote = self._pool.offer(BaseUnits(needed), given, wanted)
+        if isinstance(quote, SwapRefused):
+            return quote.reason
+        if isinstance(order, Dca) and quote.takes.units < needed:
+            return f"the pool takes {quote.takes.units} of {given.mint} at once, and a cycle sells {needed}"
+        return None
+
     def reaches(self, mints: Iterable[Mint]) -> Mapping[Market, int]:
         """How far the markets of these mints have come: a level up to there is reached."""
         found: dict[Market, int] = {}

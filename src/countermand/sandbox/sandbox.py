@@ -48,6 +48,8 @@ _log: Final = structlog.get_logger("countermand")
 _SETTLE_POLL_MS: Final = 5
 _FIRST_PRICE_TRIES: Final = 20
 _FIRST_PRICE_PAUSE_S: Final = 0.5
+_REPLACED_S: Final = 10
+"""So long a request waits for a reset to end."""
 _SETTINGS: Final = "sandbox_settings"
 CLOCK: Final = "clock"
 _CLOCK_DECODER: Final = msgspec.json.Decoder(ClockSetting)
@@ -294,9 +296,13 @@ class Sandbox:
 
     # --- an empty venue again
 
+    async def until_whole(self) -> None:
+        """Returns when nothing replaces the sandbox, or after some time: then the shards say that they are loading."""
+        await self.changes.until_whole(_REPLACED_S)
+
     async def reset(self, seed: int | None) -> None:
         """Everything but the master seed and the snapshots is forgotten; epochs and slots go on rising."""
-        async with self.changes.of_everything():
+        async with self.changes.replacing():
             await self._reset(seed)
 
     def end_all(self) -> None:

@@ -124,7 +124,7 @@ class Snapshots:
 
     async def restore(self, name: str) -> None:
         """The sandbox as it was, in a new incarnation. Faults are cleared; epochs, slots and positions go on rising."""
-        async with self._sandbox.changes.of_everything():
+        async with self._sandbox.changes.replacing():
             found = [row for row in await self._store.all() if row.name == name]
             if not found:
                 raise SnapshotNotHere(name)

@@ -336,8 +336,7 @@ class ChainOrders:
         built = [base64.b64encode(message).decode() for message, _ in answer.get("built", ())]
         closes = [order for message in built for order in closed_by(message)]
         for state in self._states(owner, moment if lately else Moment(0)):
-            shown = {name: seen for name, seen in state.items() if seen.is_shown}
-            due = [name for name, seen in shown.items() if isinstance(seen, LimitSeen) or named is not None]
+            due = [name for name, seen in state.items() if isinstance(seen, LimitSeen) or named is not None]
             due = [name for name in due if named is None or name in named]
             if sorted(closes) == sorted(due):
                 return

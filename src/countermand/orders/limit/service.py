@@ -70,8 +70,11 @@ class LimitService:
     async def build_cancels(
         self, maker: Wallet, named: Sequence[Address] | None, unit_price: int | None
     ) -> list[Unsigned]:
-        """For those of the named orders that the maker has open, or for all (None); nothing if there are none."""
-        orders = chosen(await self.open_orders(maker), named)
+        """For those of the named orders that the maker has on the chain, or for all (None); nothing if there are none.
+
+        Also for those that are filled: one whose escrow has a stranger's tokens is still there, with its rents.
+        """
+        orders = chosen(await self._orders(maker), named)
         if not orders:
             return []
         creates = await self._missing_accounts(orders)
@@ -99,7 +102,12 @@ class LimitService:
     async def open_orders(
         self, maker: Wallet, input_mint: Mint | None = None, output_mint: Mint | None = None
     ) -> list[OpenLimitOrder]:
-        """In the order of their addresses' bytes."""
+        """Those of which something is left, in the order of their addresses' bytes."""
+        return [order for order in await self._orders(maker, input_mint, output_mint) if order.making.units]
+
+    async def _orders(
+        self, maker: Wallet, input_mint: Mint | None = None, output_mint: Mint | None = None
+    ) -> list[OpenLimitOrder]:
         memcmp: list[Memcmp] = [(limit_order.ORDER_MAKER_AT, bytes(key(maker)))]
         for offset, mint in (
             (limit_order.ORDER_INPUT_MINT_AT, input_mint),
@@ -114,7 +122,7 @@ class LimitService:
         for start in range(0, len(found), _READ_AT_ONCE):
             for address, info in found[start : start + _READ_AT_ONCE]:
                 order = limit_order.read_order(info.data)
-                if order is not None and order.making_amount:
+                if order is not None:
                     orders.append(_open_order(Address(address), order))
             if len(found) > _READ_AT_ONCE:
                 await asyncio.sleep(0)  # A maker may have thousands of orders, and others have their turn.

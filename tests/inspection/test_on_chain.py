@@ -1,0 +1,39 @@
+"""What an order on the chain waits for, in words."""
+
+import pytest
+
+from countermand.inspection.on_chain import ChainOrders, Keepers, Pausing
+from countermand.orders.chain.inspection import ChainFamily, ChainOrder, ChainOrderState
+from countermand.services.tokens import JUP, USDC, TokenRegistry
+from countermand.values.identity import Address
+from countermand.values.instant import Instant
+from tests.sandbox.test_keeper_orders import limit
+
+NOW = Instant(1_700_000_000_000)
+
+
+def waits_for(keepers: Keepers) -> str:
+    terms = limit(1_000, 1_000, input_mint=USDC.mint, output_mint=JUP.mint)
+    order = ChainOrder(ChainFamily.LIMIT, Address("order"), ChainOrderState.OPEN, "maker", USDC.mint, JUP.mint, terms)
+    told: str = ChainOrders(TokenRegistry(), lambda _: None, lambda: NOW, keepers).shown(order)["waitsFor"]
+    return told
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("fill", "its last fill failed"),
+        ("cycle", "its last cycle failed"),
+        ("refund", "its last refund failed"),
+        ("dust", "its last return of dust failed"),
+        ("end", "its last close failed"),
+    ],
+)
+def test_what_failed_has_its_name(kind: str, words: str) -> None:
+    keepers = Keepers(None, lambda _: Pausing(Instant(NOW + 2_000), kind, "no"))
+    assert waits_for(keepers) == f"{words} (no); next try in 2 s of the venue's clock"
+
+
+def test_an_obstacle_is_told_and_after_what_every_order_lacks() -> None:
+    assert waits_for(Keepers(None, obstacle_to=lambda _: "the pool is dry")).endswith("; the pool is dry")
+    assert waits_for(Keepers("no keeper", obstacle_to=lambda _: "the pool is dry")).endswith("; no keeper")
