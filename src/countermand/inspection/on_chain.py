@@ -1,8 +1,9 @@
 """Orders that live on the chain as they are shown, and what they wait for: a keeper, by the prices of now."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
+
+from msgspec import Struct
 
 from countermand.inspection.timelines import shown_timeline
 from countermand.inspection.wording import PriceOf, seconds_until
@@ -37,16 +38,14 @@ def _never(_order: Address) -> Pausing | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Keepers:
+class Keepers(Struct, frozen=True):
     """`lack`: why nothing is filled here; None where a keeper fills what it can, but for what pauses."""
 
     lack: str | None
     pause_of: Callable[[Address], Pausing | None] = _never
 
 
-@dataclass(frozen=True, slots=True)
-class ChainOrders:
+class ChainOrders(Struct, frozen=True):
     tokens: TokenRegistry
     price_of: PriceOf
     now: Callable[[], Instant]

@@ -6,10 +6,10 @@ the venue's clock. Its transactions pass the programs as anybody's do; who is fa
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from msgspec import Struct
 from solders.instruction import Instruction
 from solders.message import Message
 
@@ -46,8 +46,7 @@ _POLL_MS_MAX: Final = 250
 _RESEND_MS: Final = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(Struct, frozen=True):
     """After so many failures in a row, until an instant of the venue's clock. `reason`: of the last one."""
 
     failures: int

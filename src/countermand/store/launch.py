@@ -8,8 +8,8 @@ import ctypes
 import os
 import signal
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 REFUSED = 71
 """Our exit status when the identity cannot be had, or has no access; the reason is one line on standard error."""
@@ -18,8 +18,7 @@ CLONE_NEWUSER = 0x10000000
 PR_SET_PDEATHSIG = 1
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessIdentity:
+class ProcessIdentity(NamedTuple):
     """The user and group that the program runs as. With neither field, our own.
 
     `mapped_to`: in a user namespace of its own, our own user and group go by these numbers; files keep their owners.
