@@ -33,6 +33,9 @@ async def database_of(settings: Settings) -> AsyncIterator[Database]:
         await migrate(settings.database_url)
         yield Database(settings.database_url, None)
         return
-    async with EmbeddedPostgres(settings.data, settings=_THROWAWAY if settings.throwaway else None) as server:
+    postgres = EmbeddedPostgres(
+        settings.data, settings=_THROWAWAY if settings.throwaway else None, copied=settings.throwaway
+    )
+    async with postgres as server:
         await migrate(server.dsn)
         yield Database(server.dsn, server)
