@@ -30,7 +30,7 @@ def cluster(tmp_path: Path) -> Path:
     cluster = tmp_path / "cluster"
     (cluster / "base").mkdir(parents=True, mode=0o700)
     (cluster / "base" / "1").write_text("rows")
-    (cluster / "base" / "1").chmod(0o600)
+    cluster.chmod(0o700)
     return cluster
 
 
@@ -52,7 +52,7 @@ def test_what_is_kept_is_copied(new: NewCluster, cluster: Path, directory: Path)
     new.keep(cluster)
     assert new.copy_to(directory)
     assert (directory / "base" / "1").read_text() == "rows"
-    assert stat.S_IMODE((directory / "base" / "1").stat().st_mode) == 0o600
+    assert stat.S_IMODE(directory.stat().st_mode) == stat.S_IMODE((directory / "base").stat().st_mode) == 0o700
 
 
 def test_two_that_keep_at_once_do_not_mix(new: NewCluster, cluster: Path, directory: Path, cache: Path) -> None:

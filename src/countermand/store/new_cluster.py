@@ -32,7 +32,7 @@ class NewCluster:
             kept = _cache() / self._name
             if kept.stat().st_uid != os.geteuid():
                 return False
-            shutil.copytree(kept, directory, copy_function=shutil.copy, dirs_exist_ok=True)
+            shutil.copytree(kept, directory, copy_function=shutil.copyfile, dirs_exist_ok=True)
         except (OSError, RuntimeError):
             shutil.rmtree(directory)
             directory.mkdir(mode=_PRIVATE)
@@ -46,7 +46,7 @@ class NewCluster:
             cache.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
             draft = Path(mkdtemp(dir=cache))
             try:
-                shutil.copytree(cluster, draft, copy_function=shutil.copy, dirs_exist_ok=True)
+                shutil.copytree(cluster, draft, copy_function=shutil.copyfile, dirs_exist_ok=True)
                 _sync(draft)  # A power cut must not leave half of it under its name.
                 draft.rename(cache / self._name)
             finally:
