@@ -85,10 +85,20 @@ def test_what_belongs_to_another_user_is_not_copied(
 def test_half_a_copy_is_removed(new: NewCluster, cluster: Path, directory: Path, cache: Path) -> None:
     new.keep(cluster)
     (kept,) = cache.iterdir()
-    (kept / "base" / "2").symlink_to("nowhere")
+    (kept / "cluster" / "base" / "2").symlink_to("nowhere")
     assert not new.copy_to(directory)
     assert list(directory.iterdir()) == []
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+
+
+def test_what_lacks_a_file_is_not_copied(new: NewCluster, cluster: Path, directory: Path, cache: Path) -> None:
+    (cluster / "global").mkdir()
+    (cluster / "global" / "pg_control").touch()
+    new.keep(cluster)
+    (kept,) = cache.iterdir()
+    (kept / "cluster" / "global" / "pg_control").unlink()
+    assert not new.copy_to(directory)
+    assert list(directory.iterdir()) == []
 
 
 def test_where_nothing_can_be_kept_nothing_is(new: NewCluster, cluster: Path, directory: Path, cache: Path) -> None:

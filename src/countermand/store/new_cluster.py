@@ -14,6 +14,9 @@ from tempfile import mkdtemp
 from typing import Final
 
 _PRIVATE: Final = 0o700
+_CLUSTER: Final = "cluster"
+_FILES: Final = "files"
+"""How many the cluster has: a cleaner of caches may have been at it."""
 _SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108  It is looked at, and nothing is put there.
 
 
@@ -22,35 +25,45 @@ class NewCluster:
 
     def __init__(self, catalog: Path, options: Sequence[str]) -> None:
         """`catalog`: the file that `initdb` reads its catalog from."""
-        made_by = (catalog.read_bytes(), repr(options), os.uname().machine, str(os.access(_SHARED_MEMORY, os.W_OK)))
-        digest = hashlib.sha256(b"\0".join(each if isinstance(each, bytes) else each.encode() for each in made_by))
-        self._name = f"postgres-{digest.hexdigest()[:16]}"
+        read = hashlib.sha256(catalog.read_bytes()).hexdigest()
+        made_of = (read, *options, os.uname().machine, str(os.access(_SHARED_MEMORY, os.W_OK)))
+        self._name = f"postgres-{hashlib.sha256(' '.join(made_of).encode()).hexdigest()[:16]}"
 
     def copy_to(self, directory: Path) -> bool:
         """False, and an empty directory, if there is none to copy."""
-        try:
+        with suppress(OSError, RuntimeError, ValueError):
             kept = _cache() / self._name
-            if kept.stat().st_uid != os.geteuid():
-                return False
-            shutil.copytree(kept, directory, copy_function=shutil.copyfile, dirs_exist_ok=True)
-        except (OSError, RuntimeError):
-            shutil.rmtree(directory)
-            directory.mkdir(mode=_PRIVATE)
-            return False
-        return True
+            is_ours = kept.stat().st_uid == os.geteuid()
+            if is_ours and _copied(kept / _CLUSTER, directory) == int((kept / _FILES).read_text()):
+                return True
+        shutil.rmtree(directory)
+        directory.mkdir(mode=_PRIVATE)
+        return False
 
     def keep(self, cluster: Path) -> None:
         """For the next start, if it can be kept."""
         with suppress(OSError, RuntimeError):
             cache = _cache()
             cache.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
-            draft = Path(mkdtemp(dir=cache))
+            draft = Path(mkdtemp(prefix="draft-", dir=cache))
             try:
-                shutil.copytree(cluster, draft, copy_function=shutil.copyfile, dirs_exist_ok=True)
+                files = _copied(cluster, draft / _CLUSTER)
+                (draft / _FILES).write_text(str(files))
                 _sync(draft)  # A power cut must not leave half of it under its name.
                 draft.rename(cache / self._name)
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
+
+
+def _copied(source: Path, target: Path) -> int:
+    """How many files that were."""
+    copied = []
+
+    def copy(file: str, to: str) -> None:
+        copied.append(shutil.copyfile(file, to))
+
+    shutil.copytree(source, target, copy_function=copy, dirs_exist_ok=True)
+    return len(copied)
 
 
 def _sync(directory: Path) -> None:
