@@ -7,7 +7,7 @@ It starts a sandbox in this process, from the `src` of `--source`, and asks it f
 - The *window* of a request opens when its client is about to send it, and ends when the first byte of the answer can be
   read at the client's socket. Everything that the event loop's thread runs in it counts, also the commit and the
   transaction that the answer waits for. The venue is idle but for this request, and has answered others of its kind.
-- *Our code* are the functions of the package's files; the methods that dataclasses generate are in no file.
+- *Our code* are the functions of the package's files. Structs have no methods that are generated.
 - *Control* is in the file of the innermost function of ours. It goes to another file by a call or by a return, in
   either case also through a library, or because the event loop turns to another task. A file counts when control
   is in it, and each change of the file is a *switch*: a call into another file and the way back are two.

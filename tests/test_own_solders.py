@@ -38,18 +38,18 @@ def path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
 
 
 def test_the_venues_own_is_preferred_to_another(path: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(own_solders, "version", lambda _: "0.26.0")
+    monkeypatch.setattr(own_solders, "installed", lambda: "0.26.0")
     own_solders.prefer()
     assert path == [str(own_solders.DIRECTORY), "elsewhere"]
 
 
 def test_one_that_fits_is_kept(path: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(own_solders, "version", lambda _: "0.29.4")
+    monkeypatch.setattr(own_solders, "installed", lambda: "0.29.4")
     own_solders.prefer()
     assert path == ["elsewhere"]
 
 
 def test_a_longer_number_is_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(own_solders, "version", lambda _: "0.290.1")
+    monkeypatch.setattr(own_solders, "installed", lambda: "0.290.1")
     with pytest.raises(StartRefused, match=r"0\.290\.1"):
         own_solders.check()

@@ -1,7 +1,6 @@
 """How a dialect's handler becomes a Falcon responder, and the one place where an error becomes an answer."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 import falcon
@@ -16,8 +15,7 @@ _log: Final = structlog.get_logger("countermand")
 encode: Final = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """A status and the bytes of a JSON body."""
 
     body: bytes
@@ -37,8 +35,7 @@ _P = ParamSpec("_P")
 FalconResponder = Callable[Concatenate[_Resource, Request, Response, _P], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Responder:
+class Responder(msgspec.Struct, frozen=True):
     """Makes Falcon responders of a dialect's handlers. Its fields are the answers when a handler fails."""
 
     unavailable: Answer

@@ -4,10 +4,11 @@ A key is shown once, when it is made. What is stored is its digest.
 """
 
 import secrets
-from dataclasses import dataclass
 from enum import Enum
 from hashlib import sha256
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 KEY_CHARS_MAX: Final = 512
 PREFIX: Final = "ck_"
@@ -21,8 +22,7 @@ class Scope(Enum):
     ADMIN = "admin"
 
 
-@dataclass(frozen=True, slots=True)
-class ApiKey:
+class ApiKey(Struct, frozen=True):
     """`owner`: a wallet, an account, or `*`. `created_at`: milliseconds of the wall clock."""
 
     digest: bytes

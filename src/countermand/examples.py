@@ -4,12 +4,12 @@ A `Variable` is what only the client knows: a wallet, a token, a signed transact
 example, and names it under `x-variables`; the commands of `/docs` take it from the shell's variable of that name.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+
+class Variable(Struct, frozen=True):
     """`meaning`: what to set it to, and where that comes from."""
 
     name: str

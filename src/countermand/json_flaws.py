@@ -6,7 +6,6 @@ a flaw is the sentence without the place, the same for every version.
 """
 
 import re
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import msgspec
@@ -23,8 +22,7 @@ _NOT_A_CHOICE: Final = re.compile("Invalid enum value (?P<found>.*)", re.DOTALL)
 _UNION: Final = " | "
 
 
-@dataclass(frozen=True, slots=True)
-class _Flaw:
+class _Flaw(msgspec.Struct, frozen=True):
     path: str
     """From the value that was read: `params.makingAmount`, `orders[0].price`; empty for that value itself."""
 
@@ -33,8 +31,7 @@ class _Flaw:
         return f"{name}{self.path}" if self.path.startswith("[") else f"{name}.{self.path}".removesuffix(".")
 
 
-@dataclass(frozen=True, slots=True)
-class MissingField(_Flaw):
+class MissingField(_Flaw, frozen=True):
     """`path` is that of the object."""
 
     name: str
@@ -47,8 +44,7 @@ class MissingField(_Flaw):
         return f"Object missing required field `{self.name}`"
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownField(_Flaw):
+class UnknownField(_Flaw, frozen=True):
     """`path` is that of the object."""
 
     name: str
@@ -57,8 +53,7 @@ class UnknownField(_Flaw):
         return f"Object contains unknown field `{self.name}`"
 
 
-@dataclass(frozen=True, slots=True)
-class WrongType(_Flaw):
+class WrongType(_Flaw, frozen=True):
     """Types by the names that msgspec gives them: `str`, `int`, `float`, `bool`, `array`, `object`, `null`."""
 
     expected: tuple[str, ...]
@@ -68,8 +63,7 @@ class WrongType(_Flaw):
         return f"Expected `{_UNION.join(self.expected)}`, got `{self.found}`"
 
 
-@dataclass(frozen=True, slots=True)
-class OutOfBounds(_Flaw):
+class OutOfBounds(_Flaw, frozen=True):
     """A whole number that does not have this relation to the bound: `>=` or `<=`."""
 
     relation: str
@@ -79,8 +73,7 @@ class OutOfBounds(_Flaw):
         return f"Expected `int` {self.relation} {self.bound}"
 
 
-@dataclass(frozen=True, slots=True)
-class NotAChoice(_Flaw):
+class NotAChoice(_Flaw, frozen=True):
     """`found`: the value as Python shows it."""
 
     found: str
@@ -89,8 +82,7 @@ class NotAChoice(_Flaw):
         return f"Invalid enum value {self.found}"
 
 
-@dataclass(frozen=True, slots=True)
-class OtherFlaw(_Flaw):
+class OtherFlaw(_Flaw, frozen=True):
     """None of the others, in the words of msgspec: a number beyond all ranges, a length, a pattern."""
 
     words: str
@@ -99,8 +91,7 @@ class OtherFlaw(_Flaw):
         return self.words
 
 
-@dataclass(frozen=True, slots=True)
-class Malformed(_Flaw):
+class Malformed(_Flaw, frozen=True):
     """The text is no JSON, not UTF-8, or nested too deeply. `path` is empty."""
 
     words: str

@@ -6,7 +6,6 @@ Msgspec describes the type. A struct is described once, among the components, an
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -21,8 +20,7 @@ Parameter: TypeAlias = Mapping[str, Any]
 """As OpenAPI writes it, but that its example may be a `Variable`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Streamed:
+class Streamed(msgspec.Struct, frozen=True):
     """The schema of an answer that is a stream of server-sent events: that of the data of one."""
 
     schema: Schema
@@ -38,8 +36,7 @@ _VARIABLE: Final = "x-variable"
 _HEADER: Final = "x-header"
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True):
     """`example`: of the body. `security`: the name of a security scheme of the document."""
 
     method: str

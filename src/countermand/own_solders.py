@@ -9,7 +9,6 @@ its own process, such as tests with the fixture, keeps the environment's.
 import re
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
@@ -25,15 +24,17 @@ def fits() -> bool:
 
 def installed() -> str:
     """The version that this process gets."""
+    from importlib import metadata  # noqa: PLC0415  Most commands have no other solders, and need not ask.
+
     try:
-        return version("solders")
-    except PackageNotFoundError:
+        return metadata.version("solders")
+    except metadata.PackageNotFoundError:
         return "none"
 
 
 def prefer() -> None:
     """For a process that has not imported solders yet."""
-    if not fits() and DIRECTORY.is_dir():
+    if DIRECTORY.is_dir() and not fits():
         sys.path.insert(0, str(DIRECTORY))
 
 

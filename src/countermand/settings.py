@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 Chain = Literal["embedded", "rpc"]
 LogFormat = Literal["console", "json"]
@@ -31,8 +32,7 @@ class StartRefused(Exception):
     """The venue cannot start as asked. Its text, one line, names what is wrong and the remedy; exit status 2."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """The defaults are those of `countermand serve`: a sandbox for this machine. `settle` makes one from options.
 
     `data`: the data directory; with `database_url` it only holds the master seed, unless that is given too.

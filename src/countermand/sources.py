@@ -1,8 +1,9 @@
 """Where an answer comes from: the published pages, an observation of the original, or ourselves."""
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+from msgspec import Struct
 
 
 class Kind(Enum):
@@ -11,16 +12,14 @@ class Kind(Enum):
     OURS = "ours"
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """`where`: which page, who saw it, or why it is as it is."""
 
     kind: Kind
     where: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class KnownAnswer:
+class KnownAnswer(Struct, frozen=True):
     """An answer beside the refusals of the rules. `words` with `{…}` for what varies."""
 
     status: int

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from countermand.orders.vaults.shard import Answer as EngineAnswer
 from countermand.values.identity import Mint, OrderId, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits, Bps, UsdPrice
+from countermand.values.structs import replace
 from countermand_simulator.chance import chance
 from countermand_simulator.harness import Lost
 from countermand_simulator.process import Process

@@ -3,13 +3,15 @@
 A probability of zero matters as much as a high one: some bugs hide behind a fault that always strikes first.
 """
 
-from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class FaultProfile:
+from countermand.values.structs import replace
+
+
+class FaultProfile(Struct, frozen=True):
     """Probabilities are per occasion, times in milliseconds."""
 
     wallets: int

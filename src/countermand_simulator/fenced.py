@@ -6,11 +6,12 @@ of orders adds its rows.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from countermand.kernel.ports import Batch, CommitUnknown, Epoch, EventRow, JournalRow, WriterReplaced
 from countermand.values.instant import Instant
+from countermand.values.structs import replace
 
 BEFORE_COMMIT: Final = "store.before-commit"
 AFTER_COMMIT: Final = "store.after-commit"

@@ -1,14 +1,14 @@
 """What a chain shows of a transaction that landed: the form in which the checkers read it, whatever chain it was."""
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 Balance: TypeAlias = tuple[int, str, int]
 """Lamports, the mint of a token account (empty for others), and its amount."""
 
 
-@dataclass(frozen=True, slots=True)
-class Landing:
+class Landing(Struct, frozen=True):
     signature: str
     message: str
     """Base64."""

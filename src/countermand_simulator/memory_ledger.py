@@ -5,7 +5,6 @@ A restart is a new chain over the same object.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import islice
 
 from countermand.solana.ledger_store import (
@@ -22,6 +21,7 @@ from countermand.solana.ledger_store import (
     StoredTransaction,
 )
 from countermand.solana.memos import may_have_memo
+from countermand.values.structs import replace
 
 
 class MemoryLedgerStore:

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import contextlib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import replace
 from random import Random
 from typing import Any, Final, Protocol
 
@@ -45,6 +44,7 @@ from countermand.solana.tokens import (
 )
 from countermand.values.identity import Address, Mint
 from countermand.values.quantities import BaseUnits, Bps, UsdPrice
+from countermand.values.structs import replace
 from countermand.values.transactions import SwapRefused
 from countermand_simulator import signing
 from countermand_simulator.fault_profile import FaultProfile

@@ -1,11 +1,10 @@
 """Members and their sessions in memory, for tests of what stands on them."""
 
-from dataclasses import replace
-
 from countermand.orders.book.members import Member, MemberSession
 from countermand.orders.book.model.ledger.amount import Account
 from countermand.store.members_postgres import SESSIONS_KEPT
 from countermand.values.instant import Instant
+from countermand.values.structs import replace
 
 
 class MemoryMembers:

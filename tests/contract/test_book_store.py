@@ -1,7 +1,6 @@
 """What every store of order books does, whatever it keeps its rows in."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from typing import Any, Final, cast
 
 import pytest
@@ -27,6 +26,7 @@ from countermand.orders.book.rows import (
 )
 from countermand.store.book_postgres import PostgresBookStore
 from countermand.values.instant import Instant
+from countermand.values.structs import replace
 from countermand_simulator.book.store import MemoryBookDatabase, MemoryBookStore
 from tests.contract.store_worlds import InMemory, InPostgres, World, bodies
 

@@ -8,11 +8,11 @@ import asyncio
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast
 
 import asyncpg
 import pytest
+from msgspec import Struct, field
 from solders.address_lookup_table_account import ID as LOOKUP_PROGRAM
 from solders.address_lookup_table_account import AddressLookupTableAccount
 from solders.hash import Hash
@@ -43,6 +43,7 @@ from countermand.solana.tokens import (
     associated_token_address,
 )
 from countermand.store.chain_postgres import PostgresLedgerStore
+from countermand.values.structs import replace
 from countermand_simulator.memory_ledger import MemoryLedgerStore
 from tests.end_to_end.venue import SOL as SOL_TOKEN
 from tests.end_to_end.venue import USDC, Venue, running_venue
@@ -77,8 +78,7 @@ class WholeChain(Chain, ChainRecords, Protocol):
     """Both parts of the port."""
 
 
-@dataclass
-class Subject:
+class Subject(Struct):
     """The wallets are new for each test, since a chain may be old."""
 
     chain: WholeChain

@@ -1,7 +1,7 @@
 """What custody and chain together must do for the engine, on the real ones and on the model of the simulator."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
 
 import pytest
@@ -17,6 +17,7 @@ from countermand.orders.trigger.ports import Transactions
 from countermand.values.identity import Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import NOTHING, USD_SCALE, BaseUnits, Bps, UsdPrice
+from countermand.values.structs import replace
 from countermand.values.transactions import (
     Attempt,
     AttemptKind,

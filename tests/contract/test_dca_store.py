@@ -1,7 +1,6 @@
 """What every store of recurring orders does, whatever it keeps its rows in."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -16,6 +15,7 @@ from countermand.store.dca_postgres import PostgresDcaStore
 from countermand.values.bucket import ALL_BUCKETS, Bucket, BucketRange, bucket_of
 from countermand.values.identity import Mint, Wallet
 from countermand.values.instant import Instant
+from countermand.values.structs import replace
 from countermand_simulator.fenced import FencedDatabase
 from countermand_simulator.memory_dca import MemoryDcaShard, MemoryDcaStore
 from tests.contract.store_worlds import InMemory, InPostgres, World, bodies

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import asyncpg
 import pytest
@@ -23,6 +22,7 @@ from countermand.solana.ledger_store import (
 )
 from countermand.solana.tokens import MEMO_PROGRAMS
 from countermand.store.chain_postgres import PostgresLedgerStore
+from countermand.values.structs import replace
 from countermand_simulator.memory_ledger import MemoryLedgerStore
 
 SECRETS = LedgerSecrets(b"e" * 32, b"f" * 32, b"m" * 32)

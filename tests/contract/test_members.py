@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import TypeAlias
 
 import asyncpg
@@ -16,6 +15,7 @@ from countermand.orders.book.model.ledger.amount import Account
 from countermand.store.members_postgres import SESSIONS_KEPT, PostgresMembers
 from countermand.store.venue_postgres import PostgresVenue
 from countermand.values.instant import Instant
+from countermand.values.structs import replace
 from tests.contract.memory_members import MemoryMembers
 
 ALICE = Account("0x9cc001058a30dd3ba6c7f0c98d6e20de089b00a1")

@@ -1,7 +1,6 @@
 """What every store does, whatever it keeps its rows in."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -14,6 +13,7 @@ from countermand.orders.vaults.ports import CraftRow, HistoryQuery, StoredHistor
 from countermand.values.bucket import ALL_BUCKETS, Bucket, BucketRange, bucket_hinted_by, bucket_of
 from countermand.values.identity import Mint, OrderId, RequestId, Wallet
 from countermand.values.instant import Instant
+from countermand.values.structs import replace
 from tests.contract.store_worlds import AnyStore, InMemory, InPostgres, World, bodies
 
 ALICE: Final = Wallet("ALiceyDVfcAhGRkbVhxjrSmRbxdd4uCrKwRSMYCGRVEb")

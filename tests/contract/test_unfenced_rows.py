@@ -1,7 +1,6 @@
 """Rows that belong to no shard: what was built for users, and the vaults that they registered."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import TypeAlias
 
 import asyncpg
@@ -16,6 +15,7 @@ from countermand.store.vaults_postgres import PostgresVaults
 from countermand.values.bucket import Bucket
 from countermand.values.identity import RequestId, Wallet
 from countermand.values.instant import Instant
+from countermand.values.structs import replace
 from countermand_simulator.memory_store import MemoryBuilds, MemoryDatabase, MemoryVaults
 
 Stores: TypeAlias = tuple[PostgresBuilds | MemoryBuilds, PostgresVaults | MemoryVaults]

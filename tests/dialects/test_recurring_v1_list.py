@@ -1,7 +1,6 @@
 """`getRecurringOrders`: the published row, and what may be asked."""
 
 import struct
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from solders.transaction import Transaction
 
 from countermand.solana.port import AddressSignature, InnerInstruction, InnerInstructions, LedgerTransaction
 from countermand.solana.programs.dca import EVENT_AUTHORITY, PROGRAM
+from countermand.values.structs import replace
 from tests.orders.recurring.stage import JUP, NOW_S, SOL, USDC, USER, Stage, an_order, in_shape
 
 ORDER = "8icop2U4E6R9hJYtSS9fnfiiRrD3BjCY5jir22NfWcrn"

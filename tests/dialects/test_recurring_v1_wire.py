@@ -1,12 +1,12 @@
 """Recurring v1 on the wire: the published transactions and bodies, literally."""
 
 import json
-from dataclasses import replace
 
 import pytest
 from solders.keypair import Keypair
 
 from countermand.solana.port import AccountInfo
+from countermand.values.structs import replace
 from tests.orders.recurring.stage import (
     CANCELLED_ORDER,
     JUP,

@@ -1,7 +1,6 @@
 """What Trigger v1 and limit/v2 say, byte for byte: from the documentation, never from our own encoder."""
 
 import base64
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +8,7 @@ from solders.keypair import Keypair
 from solders.message import to_bytes_versioned
 from solders.transaction import VersionedTransaction
 
+from countermand.values.structs import replace
 from tests.dialects.limit_venue import (
     JUP,
     LAST_VALID_HEIGHT,

@@ -1,7 +1,6 @@
 """Recurring orders on the wire, by rows that are published, and by what clients send."""
 
 import json
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +24,7 @@ from countermand.orders.vaults.service import OrderView
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits, UsdPrice
+from countermand.values.structs import replace
 from tests.dialects.fakes import SOL, USDC
 
 DOCUMENT = openapi()

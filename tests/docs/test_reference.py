@@ -3,7 +3,6 @@
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields
 from enum import Enum
 from types import ModuleType
 from typing import Any, get_type_hints
@@ -108,7 +107,7 @@ def test_every_setting_is_there_with_its_variable_and_its_default() -> None:
 
 
 def test_the_settings_are_the_options() -> None:
-    named = {f"--{field.name.replace('_', '-')}" for field in fields(Settings)}
+    named = {f"--{field.replace('_', '-')}" for field in Settings.__struct_fields__}
     assert named == {name for name, _, _ in options(serve)}
     assert ENV_PREFIX == "COUNTERMAND_"
 

@@ -2,13 +2,13 @@
 
 import hashlib
 import struct
-from dataclasses import replace
 
 import pytest
 from solders.account import Account
 from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
 
+from countermand.values.structs import replace
 from tests.programs.world import (
     ALICE,
     BOB,

@@ -2,7 +2,6 @@
 
 import hashlib
 import struct
-from dataclasses import replace
 
 import pytest
 from solders.account import Account
@@ -11,6 +10,7 @@ from solders.pubkey import Pubkey
 from solders.rent import Rent
 
 from countermand.solana.programs.artifacts import program_builds
+from countermand.values.structs import replace
 from tests.programs.world import (
     ALICE,
     BOB,

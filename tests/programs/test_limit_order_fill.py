@@ -2,7 +2,6 @@
 
 import hashlib
 import struct
-from dataclasses import replace
 
 import pytest
 from solders.account import Account
@@ -10,6 +9,7 @@ from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
 from solders.transaction_metadata import SimulatedTransactionInfo
 
+from countermand.values.structs import replace
 from tests.programs.world import (
     ALICE,
     BOB,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct
 from solders.account import Account
 from solders.clock import Clock
 from solders.hash import Hash
@@ -127,8 +128,7 @@ def with_data(instruction: Instruction, data: bytes) -> Instruction:
     return Instruction(instruction.program_id, data, list(instruction.accounts))
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """A limit order: 600 of a token for 5 of another, unless said otherwise."""
 
     maker: Pubkey = ALICE
@@ -230,8 +230,7 @@ class Limit:
         return Instruction(LIMIT, bytes.fromhex("c570bda44f3017f6") + struct.pack("<Q", dollar), metas)
 
 
-@dataclass(frozen=True, slots=True)
-class Recurring:
+class Recurring(Struct, frozen=True):
     """A recurring order: 1000 of a token, 100 a minute, unless said otherwise."""
 
     user: Pubkey = ALICE

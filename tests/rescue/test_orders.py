@@ -1,7 +1,5 @@
 """What counts as an order of an owner, and what its cancel gives back."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,6 +24,7 @@ from countermand.solana.tokens import (
     mint_bytes,
     token_account_bytes,
 )
+from countermand.values.structs import replace
 
 OWNER, STRANGER, PAYER = (str(Pubkey(bytes([number]) * 32)) for number in (1, 2, 3))
 RENT = 2_039_280
@@ -70,7 +69,7 @@ def read_limit(number: int = 1, mint: str = USDC_MINT, program: str = TOKEN_PROG
 def recurring() -> tuple[str, Dca]:
     address, bump = dca.dca_address(OWNER, SOL_MINT, USDC_MINT, 7)
     keys = DcaKeys(dca=address, user=OWNER, input_mint=SOL_MINT, output_mint=USDC_MINT)
-    numbers = dict.fromkeys(Dca.__dataclass_fields__, 0)
+    numbers = dict.fromkeys(Dca.__struct_fields__, 0)
     own = {"in_account": keys.own(DcaBalance.IN), "out_account": keys.own(DcaBalance.OUT)}
     named = {"user": OWNER, "input_mint": SOL_MINT, "output_mint": USDC_MINT, "idx": 7, "bump": bump}
     return address, Dca(**(numbers | own | named))  # type: ignore[arg-type]

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from countermand.values.structs import replace
 from countermand_simulator import fault_profile
 from countermand_simulator.chance import chance
 from countermand_simulator.checkers import Claim

@@ -7,7 +7,7 @@ failure; the same seed passes without the defect.
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
@@ -36,6 +36,7 @@ from countermand.orders.book.rows import BookRows, decode_counters, decode_order
 from countermand.orders.book.shard import BookEpoch
 from countermand.orders.book.state import BookState
 from countermand.values.instant import Instant
+from countermand.values.structs import replace
 from countermand_simulator.book.checkers import Claim
 from countermand_simulator.book.process import BookProcessParts, CountedShard
 from countermand_simulator.book.run import SOUND, again, simulate

@@ -6,7 +6,6 @@ What is printed is the seed, as for any failure; the same seed passes without th
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -51,6 +50,7 @@ from countermand.values.bucket import bucket_hinted_by
 from countermand.values.identity import Mint, OrderId
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits, Bps, UsdPrice
+from countermand.values.structs import replace
 from countermand.values.transactions import Attempt, AttemptKind, SwapRefused, UnsignedTransaction
 from countermand_simulator.checkers import Claim
 from countermand_simulator.fault_profile import FaultProfile

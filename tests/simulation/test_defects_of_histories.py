@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -19,6 +18,7 @@ from countermand.solana.port import AddressSignature, LedgerTransaction
 from countermand.solana.programs import dca
 from countermand.solana.programs.anchor import EVENT_TAG, calls_of
 from countermand.values.identity import Address, Mint
+from countermand.values.structs import replace
 from countermand_simulator.checkers import Claim
 from tests.simulation.defects import Defect, must_be_caught, patched
 from tests.simulation.test_defects_of_keepers import busy

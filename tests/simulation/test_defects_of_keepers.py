@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -13,6 +12,7 @@ from solders.pubkey import Pubkey
 from countermand.solana.machine import Machine
 from countermand.solana.programs import dca, dca_cycles, limit_order, limit_order_fills
 from countermand.solana.wire import WireTransaction
+from countermand.values.structs import replace
 from countermand_simulator import svm_ledger
 from countermand_simulator.checkers import Claim
 from countermand_simulator.fault_profile import FaultProfile

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -25,6 +24,7 @@ from countermand.sandbox.pool import SandboxPool
 from countermand.values.identity import OrderId, Signature
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits, UsdPrice
+from countermand.values.structs import replace
 from countermand.values.transactions import Attempt, AttemptKind, TransactionOutcome
 from countermand_simulator.checkers import Claim
 from countermand_simulator.fault_profile import FaultProfile

@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -21,6 +20,7 @@ from countermand.solana.machine import Machine
 from countermand.solana.programs import limit_order
 from countermand.solana.wire import WireTransaction
 from countermand.values.identity import Address, Mint, RequestId, Signature, Wallet
+from countermand.values.structs import replace
 from countermand.values.transactions import ObservedOutcome, TransactionOutcome
 from countermand_simulator import run, svm_ledger
 from countermand_simulator.checkers import Claim

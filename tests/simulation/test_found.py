@@ -1,7 +1,6 @@
 """Bugs that the simulator found, each as the smallest test that shows it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import cast
 
 from countermand.kernel.clock import VenueClock
@@ -25,6 +24,7 @@ from countermand.services.transactions.client_transactions import (
 )
 from countermand.values.identity import Address, RequestId, Signature, Wallet
 from countermand.values.instant import Moment
+from countermand.values.structs import replace
 from countermand.values.transactions import Attempt, ObservedOutcome, Submission, SubmissionFault, TransactionOutcome
 from tests.orders.trigger.samples import ID, PLACED_AT, TXID, order, place
 

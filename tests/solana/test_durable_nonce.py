@@ -1,7 +1,6 @@
 """Durable nonces (E5): a transaction that stays good for as long as it takes, and lands once and only once."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import pytest
 from solders.hash import Hash
@@ -24,6 +23,7 @@ from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.ledger import Submitted
 from countermand.solana.port import ChainUnavailable
 from countermand.solana.wire import read_transaction
+from countermand.values.structs import replace
 from tests.gifts import faucet_of
 from tests.solana.chain_support import (
     GENESIS,

@@ -5,7 +5,6 @@ import random
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,7 @@ from countermand.solana.programs.compile import Budget, KeyOrder, compile_messag
 from countermand.solana.programs.dca import DcaBalance, DcaKeys, NewDca
 from countermand.solana.programs.limit_order import Cancellation, NewOrder
 from countermand.solana.wire import MalformedTransaction
+from countermand.values.structs import replace
 from countermand.values.transactions import UnsignedTransaction
 from tests.services.custody.venue import SOL as SOL_TOKEN
 from tests.services.custody.venue import USDC as USDC_TOKEN

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -23,6 +22,7 @@ from countermand.solana.facade.dispatch import AnswerLimits, Dispatcher
 from countermand.solana.facade.methods import RpcMethods
 from countermand.solana.ledger import LedgerTransaction
 from countermand.solana.tokens import USDC_MINT
+from countermand.values.structs import replace
 from tests.gifts import faucet_of
 from tests.solana.chain_support import GENESIS, FaultyStore, ManualClock, open_chain
 from tests.solana.facade_venue import Facade, Node, base64_of, funded, opened_chain, served, signed, transfer_of

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 from solders.pubkey import Pubkey
@@ -11,6 +10,7 @@ from solders.system_program import AssignParams, assign
 from countermand.solana.embedded import EmbeddedChain, Genesis
 from countermand.solana.port import AccountInfo, ChainUnavailable, Memcmp
 from countermand.solana.tokens import SYSTEM_PROGRAM, TOKEN_PROGRAM, USDC_MINT, associated_token_address
+from countermand.values.structs import replace
 from countermand_simulator.memory_ledger import MemoryLedgerStore
 from tests.gifts import faucet_of
 from tests.solana.chain_support import (

@@ -4,7 +4,6 @@ import base64
 import json
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import base58
@@ -21,6 +20,7 @@ from countermand.solana.programs.compile import (
 )
 from countermand.solana.programs.limit_order import Cancellation, cancel_message, create_message
 from countermand.solana.tokens import JUP_MINT, SOL_MINT, USDC_MINT, USDT_MINT
+from countermand.values.structs import replace
 from tests.clients.node import run_node
 from tests.solana.test_programs_samples import CANCEL_ONE, FIVE, MAKER, NEW_ORDER, SIXTH
 

@@ -5,7 +5,6 @@ The literals are what `@coral-xyz/anchor` 0.29.0 makes of that interface.
 
 import base64
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from solders.instruction import Instruction
@@ -42,6 +41,7 @@ from countermand.solana.programs.dca import (
     withdraw_message,
 )
 from countermand.solana.wire import read_transaction
+from countermand.values.structs import replace
 from tests.services.custody.layouts import decoded
 from tests.solana.test_programs_limit_order import landed
 

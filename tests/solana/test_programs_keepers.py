@@ -1,7 +1,6 @@
 """The instructions of takers and keepers: the same bytes as those that the tests of the programs write out."""
 
 import struct
-from dataclasses import replace
 from typing import Final
 
 import pytest
@@ -17,6 +16,7 @@ from countermand.solana.programs.dca import DcaKeys, read_dca, read_event
 from countermand.solana.programs.keepers import keepers_accounts, keepers_address, keepers_bytes, read_keepers
 from countermand.solana.programs.limit_order import CancelDustOrderEvent, LimitOrderAccount, read_order
 from countermand.solana.programs.limit_order_fills import Taking
+from countermand.values.structs import replace
 from tests.programs.test_limit_order import order_bytes
 from tests.programs.world import (
     ALICE,

@@ -1,7 +1,7 @@
 """What the builders make lands on a chain that runs our own programs, and what it leaves there is read back."""
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
@@ -43,6 +43,7 @@ from countermand.solana.tokens import (
     read_token_account,
     token_account_bytes,
 )
+from countermand.values.structs import replace
 from tests.gifts import faucet_of
 from tests.solana.chain_support import GENESIS, ManualClock, open_chain, transaction_of, wallet
 

@@ -1,7 +1,6 @@
 """The program of Trigger v1: instructions with everything in them, accounts and events read from bytes."""
 
 import base64
-from dataclasses import replace
 
 import pytest
 from solders.hash import Hash
@@ -37,6 +36,7 @@ from countermand.solana.programs.limit_order import (
     read_order,
     reserve_of,
 )
+from countermand.values.structs import replace
 from tests.services.custody.layouts import decoded
 
 PROGRAM = "j1o2qRpjcyUwEvwtcfhEQefh773ZgjxcVRry7LDqg5X"

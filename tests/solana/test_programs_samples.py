@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from countermand.solana.programs.compile import Budget, KeyOrder, compile_messag
 from countermand.solana.programs.dca import DcaKeys, NewDca
 from countermand.solana.programs.limit_order import Cancellation, NewOrder
 from countermand.solana.wire import read_transaction
+from countermand.values.structs import replace
 from tests.services.custody.layouts import decoded
 from tests.solana import published_transactions as published
 

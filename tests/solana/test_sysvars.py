@@ -2,7 +2,6 @@
 
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
 
 import pytest
 from solders.address_lookup_table_account import ID as LOOKUP_PROGRAM
@@ -20,6 +19,7 @@ from solders.sysvar import CLOCK, EPOCH_SCHEDULE, RECENT_BLOCKHASHES, SLOT_HASHE
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade.cluster import ClusterMethods
 from countermand.solana.ledger import Submitted
+from countermand.values.structs import replace
 from countermand_simulator.memory_ledger import MemoryLedgerStore
 from tests.gifts import faucet_of
 from tests.solana.chain_support import (

@@ -13,7 +13,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from countermand.store import embedded, launch, processes
+from countermand.store import become, embedded, launch, processes
 from countermand.store.embedded import DataDirectoryBusy, EmbeddedPostgres, PostgresUnavailable, running_dsn
 
 REMEMBER = "CREATE TABLE IF NOT EXISTS remembered (what text); INSERT INTO remembered VALUES ('this')"
@@ -24,7 +24,7 @@ A_VENUE = """
 import asyncio, sys
 from pathlib import Path
 import asyncpg
-from countermand.store import launch
+from countermand.store import become
 from countermand.store.embedded import EmbeddedPostgres
 
 async def main():
@@ -35,7 +35,7 @@ async def main():
         await asyncio.Event().wait()
 
 if len(sys.argv) > 3:
-    launch.__file__ = sys.argv[3]
+    become.__file__ = sys.argv[3]
 asyncio.run(main())
 """
 
@@ -143,8 +143,8 @@ async def test_a_start_at_once_after_a_kill_does_not_trip_over_the_dying(tmp_pat
 
 
 async def test_where_it_outlives_us_the_next_start_stops_it(tmp_path: Path) -> None:
-    without_parent_death = tmp_path / "launch.py"  # PR_GET_KEEPCAPS in its place changes nothing.
-    source = Path(launch.__file__).read_text()
+    without_parent_death = tmp_path / "become.py"  # PR_GET_KEEPCAPS in its place changes nothing.
+    source = Path(become.__file__).read_text()
     assert "PR_SET_PDEATHSIG = 1\n" in source
     without_parent_death.write_text(source.replace("PR_SET_PDEATHSIG = 1\n", "PR_SET_PDEATHSIG = 7\n"))
     survivor = await a_killed_venue(tmp_path / "data", str(without_parent_death))

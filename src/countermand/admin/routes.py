@@ -1,7 +1,6 @@
 """`/admin/prices`: an operator says what tokens cost, until a feed does."""
 
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -26,8 +25,7 @@ class PricesAnswer(msgspec.Struct):
     prices: dict[str, str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class PricesResource:
+class PricesResource(msgspec.Struct, frozen=True):
     """`observe` stores a price and judges the orders by it."""
 
     authenticator: AdminAuthenticator

@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from countermand.settings import Settings
 from countermand.store.embedded import EmbeddedPostgres
@@ -14,8 +15,7 @@ _THROWAWAY: Final = {"fsync": "off", "full_page_writes": "off"}
 """What PostgreSQL then waits for is the system, not the disk: a killed process loses nothing, a power cut may."""
 
 
-@dataclass(frozen=True, slots=True)
-class Database:
+class Database(Struct, frozen=True):
     """`server` None: it is run elsewhere."""
 
     dsn: str
@@ -33,6 +33,9 @@ async def database_of(settings: Settings) -> AsyncIterator[Database]:
         await migrate(settings.database_url)
         yield Database(settings.database_url, None)
         return
-    async with EmbeddedPostgres(settings.data, settings=_THROWAWAY if settings.throwaway else None) as server:
+    postgres = EmbeddedPostgres(
+        settings.data, settings=_THROWAWAY if settings.throwaway else None, copied=settings.throwaway
+    )
+    async with postgres as server:
         await migrate(server.dsn)
         yield Database(server.dsn, server)

@@ -3,8 +3,9 @@
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from uuid import UUID
+
+from msgspec import Struct
 
 from countermand.app.infrastructure import Infrastructure
 from countermand.dialects.tanx.session import LoginTexts
@@ -37,8 +38,7 @@ from countermand.services.transactions.client_transactions import ClientTransact
 from countermand.services.transactions.landing import ChainLanding
 
 
-@dataclass(frozen=True, slots=True)
-class TriggerServices:
+class TriggerServices(Struct, frozen=True):
     shard: TriggerShard
     outbox: TriggerOutbox
     custody: VaultCustody
@@ -48,15 +48,13 @@ class TriggerServices:
     challenges: auth.Challenges
 
 
-@dataclass(frozen=True, slots=True)
-class DcaServices:
+class DcaServices(Struct, frozen=True):
     shard: DcaShard
     outbox: DcaOutbox
     orders: DcaService
 
 
-@dataclass(frozen=True, slots=True)
-class BookServices:
+class BookServices(Struct, frozen=True):
     """The order books and their members, with the members' sessions and the keys that sign their orders."""
 
     shard: BookShard
@@ -67,8 +65,7 @@ class BookServices:
     verifier: Verifier
 
 
-@dataclass(frozen=True, slots=True)
-class OnChainServices:
+class OnChainServices(Struct, frozen=True):
     """The families whose orders live on the chain: one service for both, and a view of the chain for each."""
 
     orders: ClientTransactions
@@ -77,16 +74,14 @@ class OnChainServices:
     index: ChainIndex
 
 
-@dataclass(frozen=True, slots=True)
-class UnitPrices:
+class UnitPrices(Struct, frozen=True):
     """What `auto` is, in micro-lamports per compute unit. None: what recent transactions paid."""
 
     limit: int | None = None
     recurring: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Families:
+class Families(Struct, frozen=True):
     infrastructure: Infrastructure
     trigger: TriggerServices
     dca: DcaServices

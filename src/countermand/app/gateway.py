@@ -1,8 +1,9 @@
 """Builds the HTTP gateway of a venue: dialects, the chain's JSON-RPC, an operator's paths."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import cast
+
+from msgspec import Struct, field
 
 from countermand.admin import routes as admin_routes
 from countermand.admin.authenticator import AdminAuthenticator
@@ -40,8 +41,7 @@ Resources = Iterator[tuple[str, object]]
 Documents = Mapping[str, Callable[[], operations.Document]]
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayExtensions:
+class GatewayExtensions(Struct, frozen=True):
     """What a root adds to the dialects.
 
     `rpc`: the facade of a chain of our own. `mount`: more paths. `around`: wraps the dialects. `documents`: OpenAPI.

@@ -3,10 +3,10 @@
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Final
 
 import asyncpg
+from msgspec import Struct
 
 from countermand.kernel.clock import VenueClock
 from countermand.kernel.ids import Ids
@@ -42,8 +42,7 @@ _OWNERS: Final = {limit_order.PROGRAM: [limit_order.ORDER_MAKER_AT], dca.PROGRAM
 """By what accounts of the order programs are found."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stores:
+class Stores(Struct, frozen=True):
     trigger: PostgresStore
     dca: PostgresDcaStore
     book: PostgresBookStore
@@ -58,8 +57,7 @@ class Stores:
     readers: "asyncpg.Pool[asyncpg.Record]"
 
 
-@dataclass(frozen=True, slots=True)
-class Infrastructure:
+class Infrastructure(Struct, frozen=True):
     """`chain` is the chain as the families of orders see it."""
 
     settings: Settings

@@ -1,7 +1,8 @@
 """What is seen of a venue, put together by hand: orders of all families, prices since the start, a live stream."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from countermand.app.families import Families
 from countermand.inspection.bell import Bell
@@ -17,8 +18,7 @@ from countermand.orders.trigger.inspection import TriggerInspection
 from countermand.store.records_postgres import PostgresRecords
 
 
-@dataclass(frozen=True, slots=True)
-class Inspected:
+class Inspected(Struct, frozen=True):
     """What is remembered of a venue, in memory alone."""
 
     bell: Bell

@@ -1,16 +1,16 @@
 """A venue that one of the two roots has put together. `serve` runs it."""
 
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from countermand.app.families import Families
 from countermand.gateway.http_gateway import HttpGateway
 from countermand.solana.embedded import EmbeddedChain
 
 
-@dataclass(frozen=True, slots=True)
-class App:
+class App(Struct, frozen=True):
     """`begin` is awaited before anything is served. `embedded`: the chain of our own, if there is one.
 
     `background` runs beside what every venue has.

@@ -3,10 +3,12 @@
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import astuple, dataclass
 from functools import partial
 from hashlib import sha256
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import astuple
 
 from countermand.app.families import BookServices, Families, UnitPrices, families_of
 from countermand.app.gateway import GatewayExtensions, build_gateway
@@ -90,8 +92,7 @@ _SWAP_UNIT_PRICE: Final = 25_715
 """As in the published answer of `swap`."""
 
 
-@dataclass(frozen=True, slots=True)
-class SandboxApp:
+class SandboxApp(Struct, frozen=True):
     families: Families
     chain: EmbeddedChain
     sandbox: Sandbox
@@ -184,8 +185,7 @@ def _assembled(
     return SandboxApp(families, chain, sandbox, app)
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(Struct, frozen=True):
     """What the sandbox remembers of its venue, in memory alone."""
 
     inspected: Inspected

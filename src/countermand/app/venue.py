@@ -5,9 +5,10 @@ Prices come from an operator. There is no router yet, so no order is filled; can
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from countermand.admin.authenticator import AdminAuthenticator
 from countermand.admin.inspection import PATHS, InspectionResource, VenueInspection
@@ -47,6 +48,7 @@ from countermand.store.fences import Taken, take_all
 from countermand.store.venue_postgres import EMBEDDED
 from countermand.values.identity import OrderId
 from countermand.values.instant import Instant
+from countermand.values.structs import replace
 from countermand.values.transactions import AttemptKind
 
 NOTHING: Final[Mapping[Address, AccountInfo]] = {}
@@ -54,8 +56,7 @@ _EMBEDDED_UNIT_PRICES: Final = UnitPrices(limit=15_406, recurring=200_000)
 """As in the published transactions: no others compete on the embedded chain."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
+class _Opened(Struct, frozen=True):
     """What both kinds of venue begin with."""
 
     settings: Settings

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 import asyncpg
+from msgspec import Struct, field
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
@@ -66,8 +66,7 @@ _TOKEN_PROGRAMS: Final = (TOKEN_PROGRAM, TOKEN_2022_PROGRAM)
 _ORDER_PROGRAMS: Final = (limit_order.PROGRAM, dca.PROGRAM)
 
 
-@dataclass(slots=True)
-class _Mint:
+class _Mint(Struct):
     """`held`: the units in all accounts that are stored."""
 
     held: int = 0

@@ -6,9 +6,9 @@ what the first one found must have been there from the beginning.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from msgspec import Struct, field
 from solders.pubkey import Pubkey
 
 from countermand.audit.findings import Audit
@@ -44,8 +44,7 @@ class Left(NamedTuple):
     changed: bool
 
 
-@dataclass(slots=True)
-class Balances:
+class Balances(Struct):
     """Accounts that are gone are forgotten, so that this is as large as the chain is now."""
 
     faucet: bytes

@@ -1,15 +1,15 @@
 """The findings of an audit."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 NAMED_MAX: Final = 100
 """Differences of one table that are named; the others are only counted."""
 
 
-@dataclass(slots=True)
-class Column:
+class Column(Struct):
     """One mint's units: what came in, and where it is. `gifts` are what strangers sent to orders' accounts."""
 
     deposited: int = 0
@@ -23,8 +23,7 @@ class Column:
         return self.deposited == self.filled + self.withdrawn + self.remaining
 
 
-@dataclass(frozen=True, slots=True)
-class Currency:
+class Currency(Struct, frozen=True):
     """One currency of the order books, in quanta: what came in, and where it is. `fees` are the venue's own."""
 
     deposited: int
@@ -36,8 +35,7 @@ class Currency:
         return self.deposited == self.available + self.locked + self.fees
 
 
-@dataclass(slots=True)
-class Audit:
+class Audit(Struct):
     """`differences` are one sentence each, which begins with a table and a key; an audit without one is good."""
 
     entries: int = 0

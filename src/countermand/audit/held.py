@@ -1,13 +1,12 @@
 """Token accounts of orders under the vaults of their wallets, whatever the family of the orders is."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from countermand.values.identity import Address, Mint, OrderId, Wallet
 from countermand.values.transactions import Attempt
 
 
-@dataclass(frozen=True, slots=True)
-class HeldAccount:
+class HeldAccount(Struct, frozen=True):
     """`attempt`: the order's unresolved one, which may still move the account."""
 
     order_id: OrderId

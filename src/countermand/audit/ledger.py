@@ -4,10 +4,10 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import asyncpg
+from msgspec import Struct
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
@@ -49,8 +49,7 @@ WHERE position NOT IN (SELECT position FROM chain_transactions) GROUP BY positio
 """
 
 
-@dataclass(frozen=True, slots=True)
-class FoundedLedger:
+class FoundedLedger(Struct, frozen=True):
     """A ledger that was founded. `former`: the entropies that it had before it was restored."""
 
     secrets: LedgerSecrets

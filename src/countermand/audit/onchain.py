@@ -1,10 +1,10 @@
 """Orders that live on the chain: their accounts held against their events, and against the accounts of their funds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 import asyncpg
+from msgspec import Struct, field
 from solders.pubkey import Pubkey
 
 from countermand.audit.findings import Audit
@@ -31,8 +31,7 @@ _ESCROWS: Final = "SELECT address, data FROM chain_accounts WHERE address = ANY 
 _AMOUNT: Final = slice(64, 72)
 
 
-@dataclass(slots=True)
-class _Limit:
+class _Limit(Struct):
     created: CreateOrderEvent
     at: int
     making: int
@@ -40,8 +39,7 @@ class _Limit:
     traded_at: int | None = None
 
 
-@dataclass(slots=True)
-class _Plan:
+class _Plan(Struct):
     """`asked`: what the instruction says that opened it, and that no event tells; None if it is not known."""
 
     opened: DcaOpened
@@ -53,8 +51,7 @@ class _Plan:
     received: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Escrow:
+class _Escrow(Struct, frozen=True):
     """An account of an order's funds, and how much must be in it at least: strangers may add to it."""
 
     order: str
@@ -63,8 +60,7 @@ class _Escrow:
     units: int
 
 
-@dataclass(slots=True)
-class OnChain:
+class OnChain(Struct):
     """The open orders, as their events say. Those that are closed are forgotten."""
 
     found: Audit

@@ -4,11 +4,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import astuple
 from rich.console import Console
 from rich.table import Table
 from solders.keypair import Keypair
@@ -53,8 +53,7 @@ _EMPTIED_S_MAX: Final = 2
 _LOOK_S: Final = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class _Stage:
+class _Stage(msgspec.Struct, frozen=True):
     """How often everything was loaded, and how many prices there are. `is_empty`: a shard has no entries."""
 
     epochs: Mapping[str, int]

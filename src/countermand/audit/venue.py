@@ -1,7 +1,6 @@
 """The stored settings of a venue: its master seed's fingerprint, its settings, its tokens, the keys of programs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -39,8 +38,7 @@ _DECODERS: Final[Mapping[str, Any]] = MappingProxyType(
 """By the names of the settings."""
 
 
-@dataclass(frozen=True, slots=True)
-class VenueIdentity:
+class VenueIdentity(msgspec.Struct, frozen=True):
     """`served`: a venue has begun to work on this database, `sandbox`: as a sandbox. `embedded`: its chain is here."""
 
     served: bool

@@ -4,10 +4,10 @@ Many tasks run side by side, so what ends one of them comes in a group, with wha
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import asyncpg
+from msgspec import Struct
 
 from countermand.kernel.ports import Unavailable, WriterReplaced
 from countermand.settings import StartRefused
@@ -36,8 +36,7 @@ _OUTSIDE: Final = (
 """What is wrong outside of us, and says so in one line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """`line` says why, to an operator. `bug`: what only a traceback explains."""
 
     status: int

@@ -114,7 +114,7 @@ def list_(*, data: Data = DATA, database_url: DatabaseUrl = None, as_json: AsJso
 
 @keys.command
 def revoke(
-    key: Annotated[str, Parameter(help="the key's id, as `keys list` shows it, or the key itself")],
+    key: Annotated[str, Parameter(help="the key's id, as keys list shows it, or the key itself")],
     /,
     *,
     data: Data = DATA,

@@ -4,13 +4,13 @@ import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from getpass import getpass
 from pathlib import Path
 from typing import Annotated, Final
 
 import uvloop
 from cyclopts import Parameter
+from msgspec import Struct
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
@@ -38,8 +38,7 @@ _OTHER_WAYS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(Struct, frozen=True, kw_only=True):
     """The options, read. `keys`: of the owner, to sign, and of the payer."""
 
     owner: Address

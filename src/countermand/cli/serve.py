@@ -40,7 +40,7 @@ def serve(
         int | None, option("confirm-timeout-ms", "how long to wait for a landing; 5000, 45000 with rpc")
     ] = None,
     cors_origins: Annotated[
-        str | None, option("cors-origins", "origins of browsers, a comma list; `*` in the sandbox, otherwise none")
+        str | None, option("cors-origins", "origins of browsers, a comma list; * in the sandbox, otherwise none")
     ] = None,
     master_seed: Annotated[
         Path | None, option("master-seed", "the file of the vaults' secret; made in the data directory if not given")

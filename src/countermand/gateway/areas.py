@@ -1,12 +1,12 @@
 """Which rules of the gateway a path falls under, by its first segment."""
 
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Area:
+
+class Area(Struct, frozen=True):
     """What holds for the paths below one first segment.
 
     `keyed`: API keys, gateway headers and rate-limit headers. `dialect`: the faults act.

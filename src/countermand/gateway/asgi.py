@@ -1,7 +1,6 @@
 """The shapes of ASGI, and the answers that the gateway gives by itself."""
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -24,8 +23,7 @@ SECOND_PORT = "second_port"
 """In a scope's `state`: it came in by the port after ours."""
 
 
-@dataclass(frozen=True, slots=True)
-class AsgiAnswer:
+class AsgiAnswer(msgspec.Struct, frozen=True):
     """A whole answer. An empty body has no content type."""
 
     status: int

@@ -3,12 +3,12 @@
 import gzip
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import falcon
 from falcon.asgi import Request, Response
+from msgspec import Struct
 
 _PAGE: Final = "index.html"
 _COMPRESSED: Final = ".gz"
@@ -29,8 +29,7 @@ def policy(images: str = "'self'") -> str:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltFile:
+class BuiltFile(Struct, frozen=True):
     """The resource of one file. `compressed`: its content is what gzip made of it."""
 
     content: bytes

@@ -4,8 +4,9 @@ import errno
 import resource
 import socket
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from countermand.gateway import telemetry
 from countermand.settings import StartRefused
@@ -18,8 +19,7 @@ _DESCRIPTORS_MAX: Final = 1 << 20
 """Asked for where the hard limit is «unlimited»."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listeners:
+class Listeners(Struct, frozen=True):
     """Bound sockets. `second` is missing if its port was taken."""
 
     host: str

@@ -4,9 +4,10 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from html import escape
 from typing import Any, Final
+
+from msgspec import Struct
 
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 _DEPTH_MAX: Final = 6
@@ -77,8 +78,7 @@ def _page(title: str, body: str) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Operation:
+class _Operation(Struct, frozen=True):
     method: str
     path: str
     spec: Mapping[str, Any]

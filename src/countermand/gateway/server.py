@@ -6,10 +6,10 @@ import os
 import signal
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any, Final, Protocol, cast
 
+from msgspec import Struct
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
@@ -33,8 +33,7 @@ _READ_BYTES: Final = 4_096
 _LOOPBACK_OF: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  These are read, never bound.
 
 
-@dataclass(frozen=True, slots=True)
-class Addresses:
+class Addresses(Struct, frozen=True):
     """Where the venue listens. `second_port` is missing if it was taken."""
 
     host: str

@@ -1,7 +1,8 @@
 """Shared by all connections: their number, and the limits for late requests and unread answers."""
 
-from dataclasses import dataclass
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 from countermand.gateway import telemetry
 from countermand.gateway.deadlines import Deadlines
@@ -25,8 +26,7 @@ PIECE_BYTES: Final = 8 * 1024
 """So much is parsed at a time: many small requests or frames that arrive together are not all held as objects."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionLimits:
+class ConnectionLimits(Struct, frozen=True, kw_only=True):
     """Of connections. The reference has them (docs/reference/operations.md)."""
 
     head_seconds: float = HEAD_SECONDS_MAX

@@ -1,8 +1,9 @@
 """Orders that live on the chain as they are shown, and what they wait for: a keeper, by the prices of now."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
+
+from msgspec import Struct
 
 from countermand.inspection.timelines import shown_timeline
 from countermand.inspection.wording import PriceOf, seconds_until
@@ -41,8 +42,7 @@ def _never(_order: Address) -> None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Keepers:
+class Keepers(Struct, frozen=True):
     """`lack`: why nothing is filled here. None where a keeper fills what it can: all that does not pause, and to which
     nothing is an obstacle at any price.
     """
@@ -52,8 +52,7 @@ class Keepers:
     obstacle_to: Callable[[Address], str | None] = _never
 
 
-@dataclass(frozen=True, slots=True)
-class ChainOrders:
+class ChainOrders(Struct, frozen=True):
     tokens: TokenRegistry
     price_of: PriceOf
     now: Callable[[], Instant]

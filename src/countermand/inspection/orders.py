@@ -1,11 +1,11 @@
 """Any order of any family as it is shown: its terms, its timeline, and what it waits for."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 import base58
+from msgspec import Struct
 
 from countermand.dialects.tanx.accounts import account_of
 from countermand.dialects.trigger_v2.states import DCA, RAW, DcaState, DisplayState, display_state
@@ -51,8 +51,7 @@ _BOOK_ID_DIGITS_MAX: Final = 18
 Shown = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class OrdersAsked:
+class OrdersAsked(Struct, frozen=True):
     """None: any."""
 
     family: str | None

@@ -7,7 +7,6 @@ never sees.
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -46,8 +45,7 @@ class TooManyReaders(Unavailable):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class Feed:
+class Feed(msgspec.Struct, frozen=True):
     """What a stream tells beside the events of orders. `follow` begins to read it.
 
     `rings`: it rings the bell when it has news.
@@ -68,8 +66,7 @@ class _Lines(SSEvent):
         return self._lines
 
 
-@dataclass(slots=True)
-class Asked:
+class Asked(msgspec.Struct):
     """`since`: where the events of orders begin; the word of a request, or a cursor. `limit` None: without an end."""
 
     since: str = "now"
@@ -77,11 +74,10 @@ class Asked:
     limit: int | None = None
 
 
-@dataclass(slots=True)
-class _Reader:
+class _Reader(msgspec.Struct):
     positions: dict[int, Position]
     news: Sequence[News] = ()
-    told: bytearray = field(default_factory=bytearray)
+    told: bytearray = msgspec.field(default_factory=bytearray)
     left: int | None = None
     """So many events more, if there is a limit."""
 

@@ -8,8 +8,9 @@ until the machine's clock has caught up. A step forward is believed.
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from countermand.kernel import telemetry
 from countermand.values.instant import Instant
@@ -23,18 +24,20 @@ def _wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class ClockSetting:
+class ClockSetting(Struct, frozen=True):
     """How the venue's clock stands to the wall: ahead of it by `offset_ms`, or frozen at `frozen_at`."""
 
     offset_ms: int = 0
     frozen_at: int | None = None
 
 
+WITH_THE_WALL: Final = ClockSetting()
+
+
 class VenueClock:
     """Both clocks of a venue. `wall` is replaced by virtual time in a simulation."""
 
-    def __init__(self, setting: ClockSetting = ClockSetting(), wall: Callable[[], int] = _wall_ms) -> None:
+    def __init__(self, setting: ClockSetting = WITH_THE_WALL, wall: Callable[[], int] = _wall_ms) -> None:
         self.setting = setting
         self._wall = wall
         self._shown = 0

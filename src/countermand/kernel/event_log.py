@@ -7,8 +7,9 @@ from the store. Only what is committed is here.
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from countermand.kernel.ports import Epoch, EventRow, EventStore
 
@@ -16,8 +17,7 @@ EVENTS_KEPT: Final = 10_000
 PAGE_MAX: Final = 1_000
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
+class Position(Struct, frozen=True, order=True):
     """Right after the event `n` of the journal entry `seq`. `n` -1: before the first event of that entry.
 
     As text: `incarnation:shard:seq:n`. A reset or a restore begins a new incarnation.

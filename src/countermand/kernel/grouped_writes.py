@@ -5,8 +5,9 @@ They say nothing that a later writer could contradict, so no fence guards them: 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
+
+from msgspec import Struct
 
 from countermand.kernel.ports import CommitUnknown, Unavailable
 
@@ -16,8 +17,7 @@ ROWS_MAX: Final = 1_000
 """In one batch, unless a single caller brings more."""
 
 
-@dataclass(slots=True, eq=False)
-class _Waiting(Generic[Row]):
+class _Waiting(Struct, Generic[Row], eq=False):
     rows: Sequence[Row]
     written: "asyncio.Future[None]"
 

@@ -8,8 +8,9 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
+
+from msgspec import Struct
 
 from countermand.kernel import telemetry
 from countermand.kernel.ports import Clock, CommitUnknown, Unavailable
@@ -47,8 +48,7 @@ class OwedOrder(Protocol):
 Order = TypeVar("Order", bound=OwedOrder)
 
 
-@dataclass(slots=True)
-class Owed(Generic[Order]):
+class Owed(Struct, Generic[Order]):
     """An order that is owed something."""
 
     order: Order

@@ -1,8 +1,9 @@
 """What the kernel needs of the world: a clock, and a store that commits."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
+
+from msgspec import Struct
 
 from countermand.values.instant import Instant
 
@@ -38,8 +39,7 @@ class ShardClock(Clock, Protocol):
         """Something that is stored happened at this instant."""
 
 
-@dataclass(frozen=True, slots=True)
-class Epoch:
+class Epoch(Struct, frozen=True):
     """A writer's hold on a shard, and where the shard stands.
 
     A reset or a restore begins a new incarnation: after the entry `began`, since sequence numbers go on rising.
@@ -53,8 +53,7 @@ class Epoch:
     began: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class JournalRow:
+class JournalRow(Struct, frozen=True):
     seq: int
     at: Instant
     kind: str
@@ -62,8 +61,7 @@ class JournalRow:
     hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class EventRecord:
+class EventRecord(Struct, frozen=True):
     """What one event was to one order, as readers are told of it. `body` is JSON, and says by itself all of it."""
 
     wallet: str
@@ -73,8 +71,7 @@ class EventRecord:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class EventRow:
+class EventRow(Struct, frozen=True):
     """The record `n` of the journal entry `seq`, counted from 0."""
 
     seq: int
@@ -85,8 +82,7 @@ class EventRow:
 Rows_co = TypeVar("Rows_co", covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Batch(Generic[Rows_co]):
+class Batch(Struct, Generic[Rows_co], frozen=True):
     """What one commit writes: all of it, or nothing. `rows` is what its family of orders adds to the journal."""
 
     shard: int

@@ -6,8 +6,9 @@ is stored.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
+
+from msgspec import Struct, field
 
 from countermand.kernel import journal
 from countermand.kernel.ports import Batch, CommitUnknown, Epoch, EventRecord, EventRow, JournalRow
@@ -31,8 +32,7 @@ class ReloadRequested(Exception):
     """Not a bug: the epoch ends since a reload was asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """What the journal and the event log keep of a command. `kind` is a stable name, `body` JSON."""
 
     kind: str
@@ -71,8 +71,7 @@ class ShardState(Protocol[Command, Event, Refusal_co, Rows_co]):
         """How many orders are in memory."""
 
 
-@dataclass(slots=True)
-class _Pending:
+class _Pending(Struct):
     """What the next commit will write, beside the state's rows, and who waits for it."""
 
     journal: list[JournalRow] = field(default_factory=list)

@@ -1,7 +1,8 @@
 """What a cancel of each order gives back, and the transactions that cancel them. Nothing here asks anybody."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from countermand.orders.limit.model.cancelling import batches
 from countermand.rescue.orders import Escrow, Family, OpenOrder
@@ -18,8 +19,7 @@ _NO_BLOCKHASH: Blockhash = "1" * 32
 Accounts = Mapping[Address, AccountInfo]
 
 
-@dataclass(frozen=True, slots=True)
-class Returned:
+class Returned(Struct, frozen=True):
     """Base units of a token; wrapped SOL is lamports. `decimals` None: the mint could not be read."""
 
     mint: Address
@@ -27,8 +27,7 @@ class Returned:
     decimals: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(Struct, frozen=True):
     """An order, and what comes back when it is cancelled.
 
     `rent`: the lamports that its accounts hold beside. `creates`: those of its escrows whose account at the owner is
@@ -47,8 +46,7 @@ class Cancel:
         return self.rent + sum(each.units for each in self.returns if each.mint == SOL_MINT)
 
 
-@dataclass(frozen=True, slots=True)
-class CancelTransaction:
+class CancelTransaction(Struct, frozen=True):
     """Orders that one transaction cancels, all or none: limit orders, or one DCA. `payer` pays fee and new accounts."""
 
     cancels: tuple[Cancel, ...]

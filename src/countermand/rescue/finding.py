@@ -1,8 +1,9 @@
 """Finds an owner's orders: by asking a node for the accounts of the programs, or by addresses that are known."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from countermand.rescue.orders import OLDER, OlderProgram, OpenOrder, Read, Unfit, read
 from countermand.solana.port import AccountInfo, Address, ChainUnavailable, Memcmp
@@ -26,8 +27,7 @@ class ListRefused(Exception):
     """The node does not list the accounts of a program, or not now. In words, without a remedy."""
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(Struct, frozen=True):
     """How many orders of an older program the owner has. None: the node did not tell, and why."""
 
     older: OlderProgram
@@ -35,8 +35,7 @@ class Counted:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     orders: tuple[OpenOrder, ...]
     unfit: tuple[Unfit, ...]
     counted: tuple[Counted, ...]

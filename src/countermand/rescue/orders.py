@@ -4,9 +4,10 @@ A node can answer anything, so an account counts as an order only if its address
 token accounts are those that the program gave it.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from countermand.solana.port import AccountInfo, Address
 from countermand.solana.programs import dca, limit_order
@@ -23,8 +24,7 @@ class Family(Enum):
     DCA = "dca"
 
 
-@dataclass(frozen=True, slots=True)
-class OlderProgram:
+class OlderProgram(Struct, frozen=True):
     """A program whose orders are counted and not rescued. `owner_at`: where its accounts have their owner.
 
     Its source: the decoders of sonarwatch/portfolio, which show these orders to their owners.
@@ -41,8 +41,7 @@ OLDER: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Escrow:
+class Escrow(Struct, frozen=True, kw_only=True):
     """A token account of an order, and the owner's account that gets what is in it; None: it comes as lamports."""
 
     account: Address
@@ -51,8 +50,7 @@ class Escrow:
     to: Address | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenOrder:
+class OpenOrder(Struct, frozen=True, kw_only=True):
     """`created_at_s` is in seconds since the epoch, as the account has it."""
 
     address: Address
@@ -78,8 +76,7 @@ class Why(Enum):
         return self is not Why.MISSING
 
 
-@dataclass(frozen=True, slots=True)
-class Unfit:
+class Unfit(Struct, frozen=True):
     """An account that is no open order of the owner, with the reason in words."""
 
     address: Address

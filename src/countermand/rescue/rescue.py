@@ -3,9 +3,11 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, TypeVar
+
+from msgspec import Struct
 
 from countermand.kernel.ports import Unavailable
 from countermand.rescue.cancels import (
@@ -36,6 +38,7 @@ from countermand.solana.programs.compile import Budget
 from countermand.solana.rpc import RpcChain
 from countermand.values.identity import Address as Named
 from countermand.values.identity import Signature
+from countermand.values.structs import replace
 
 ASKED_AT_ONCE: Final = 4
 """Simulations under way: nodes that are free of charge take some ten questions a second."""
@@ -60,8 +63,7 @@ class Verdict(Enum):
     """An earlier run sent a transaction that may still land."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rehearsed:
+class Rehearsed(Struct, frozen=True):
     """`units`: compute units that the cancel alone takes."""
 
     cancel: Cancel
@@ -70,8 +72,7 @@ class Rehearsed:
     units: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """A transaction, what its payer gives for it, and its budget."""
 
     transaction: CancelTransaction
@@ -79,8 +80,7 @@ class Prepared:
     budget: Budget
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """`held` and `needed` are lamports of the payer."""
 
     owner: Address
@@ -99,8 +99,7 @@ class Plan:
         return fine and self.held >= self.needed and not any(each.why.is_complaint for each in self.unfit)
 
 
-@dataclass(frozen=True, slots=True)
-class Printed:
+class Printed(Struct, frozen=True):
     """A transaction for another wallet to sign. It can land up to and including this block height."""
 
     orders: tuple[Address, ...]
@@ -108,8 +107,7 @@ class Printed:
     last_valid_height: int
 
 
-@dataclass(slots=True)
-class Steps:
+class Steps(Struct):
     """How far it is, for a line of progress."""
 
     says: str = "asking the node for orders"

@@ -5,10 +5,10 @@ known that what was sent before can no longer land.
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final, TypeAlias
 
+from msgspec import Struct, field
 from solders.keypair import Keypair
 
 from countermand.rescue.cancels import Cancel, CancelTransaction, Returned, alone
@@ -21,6 +21,7 @@ from countermand.solana.port import TRANSACTIONS_MAX, Address, JsonError, Ledger
 from countermand.solana.programs.compile import unsigned_transaction
 from countermand.solana.wire import SIGNATURE_BYTES, read_transaction
 from countermand.values.identity import Signature as Named
+from countermand.values.structs import replace
 from countermand.values.transactions import TransactionOutcome
 
 AT_ONCE: Final = 8
@@ -44,16 +45,14 @@ class End(Enum):
     """A transaction may still land. Another run asks for it first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     order: Address
     end: End
     signature: Signature | None = None
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Total:
+class Total(Struct, frozen=True):
     """What landed transactions brought to the owner, and what they cost the payer, as the chain shows it.
 
     `lamports`: to the owner's own account, rents and SOL together, before any fee.
@@ -67,8 +66,7 @@ class Total:
 _Seen: TypeAlias = tuple[TransactionOutcome, JsonError | None]
 
 
-@dataclass(slots=True)
-class Sender:
+class Sender(Struct):
     """`keys`: of the owner, and of another payer."""
 
     rescue: Rescue
@@ -274,8 +272,7 @@ class Sender:
         self.ended[ended.order] = ended
 
 
-@dataclass(frozen=True, slots=True)
-class _Refusal:
+class _Refusal(Struct, frozen=True):
     """`may_pass`: the same orders as they stand may be taken another time."""
 
     reason: str

@@ -8,11 +8,11 @@ import os
 import signal
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeVar
 
 import structlog
+from msgspec import Struct
 
 from countermand.kernel.ports import Batch
 from countermand.orders.book.rows import BookRows
@@ -62,8 +62,7 @@ def _kill_ourselves() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-@dataclass(slots=True)
-class WorldFaults:
+class WorldFaults(Struct):
     """What is switched on now. Counters count down."""
 
     drop_transactions: int = 0

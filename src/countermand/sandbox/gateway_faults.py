@@ -1,8 +1,9 @@
 """What a sandbox does on the way of a request, its two faults among it: an app around the dialects."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from countermand.gateway.areas import ELSEWHERE, area_of, changes_something
 from countermand.gateway.asgi import App, Event, Receive, Scope, Send, gateway_answer
@@ -10,8 +11,7 @@ from countermand.gateway.asgi import App, Event, Receive, Scope, Send, gateway_a
 LIMITED: Final = gateway_answer(429, "[API Gateway] Too many requests")
 
 
-@dataclass(slots=True)
-class GatewayFaults:
+class GatewayFaults(Struct):
     """Counts down as it acts; 0 is off.
 
     `lose_answers`: so many answers of the dialects to requests that change something are cut after their commit.

@@ -6,10 +6,10 @@ the venue's clock. Its transactions pass the programs as anybody's do; who is fa
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
+from msgspec import Struct
 from solders.instruction import Instruction
 from solders.message import Message
 
@@ -34,6 +34,7 @@ from countermand.solana.programs.limit_order import LimitOrderAccount
 from countermand.values.identity import Address, Mint, Signature
 from countermand.values.instant import Instant
 from countermand.values.quantities import UsdPrice
+from countermand.values.structs import replace
 from countermand.values.transactions import ObservedOutcome, TransactionOutcome
 
 UNDER_WAY_MAX: Final = 16
@@ -46,8 +47,7 @@ _POLL_MS_MAX: Final = 250
 _RESEND_MS: Final = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(Struct, frozen=True):
     """After so many failures in a row, until an instant of the venue's clock. `kind` and `reason`: of the last one."""
 
     failures: int

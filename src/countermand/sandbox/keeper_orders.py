@@ -5,9 +5,10 @@ A price that reaches no order's level costs a look at a heap for each market of 
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
+
+from msgspec import Struct
 
 from countermand.sandbox.keeper_tasks import Market, Order, Wait
 from countermand.values.identity import Address
@@ -19,8 +20,7 @@ IN_HAND: Final = Wait()
 _LOOKS_AN_ORDER: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     order: Order
     wait: Wait
 

@@ -5,8 +5,9 @@ which allows something: the order is judged again when its level is reached, and
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from countermand.orders.trigger.model.condition import Direction
 from countermand.sandbox.pool import SandboxPool
@@ -27,8 +28,7 @@ Market: TypeAlias = tuple[str, str, Direction]
 """Input, output, and from where the rate comes. Without an output it is the price of the input in US dollars."""
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """Input and output of a fill or a cycle; for the return of dust, what one dollar is in the input."""
 
     kind: str
@@ -40,8 +40,7 @@ class Task:
         return self.kind in ("fill", "cycle")
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """`levels`: how far the rate of each market must have come, as `reaches` measures it.
 
     `due`: when the clock alone changes something. `held`: only the end of the fault that holds refunds does.

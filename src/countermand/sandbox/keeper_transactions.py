@@ -4,10 +4,10 @@ The pool gives the keeper what it pays with, and takes what it got, all in the s
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from msgspec import Struct
 from solders.instruction import Instruction
 from solders.system_program import TransferParams
 from solders.system_program import transfer as transfer_lamports
@@ -32,8 +32,7 @@ class Payout(Enum):
     """In the order's own account, since the user has none for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeeperTransactions:
+class KeeperTransactions(Struct, frozen=True):
     """`keeper` signs and pays, `pool` signs where it gives or takes."""
 
     keeper: Address

@@ -7,12 +7,12 @@ it.
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from hashlib import sha256
 from random import Random
 from typing import Final
 
 import structlog
+from msgspec import Struct
 
 from countermand.dialects.tanx.signing import msg_hash, placement
 from countermand.kernel.ports import CommitUnknown, Unavailable
@@ -33,8 +33,7 @@ _RESERVES: Final = 100
 _log: Final = structlog.get_logger("countermand")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quoting:
+class Quoting(Struct, frozen=True, kw_only=True):
     """`levels` quotes of `lots` on each side, the first `spread_bps` apart around the price, and each as far again.
 
     Every `every_ms` the price moves by at most `move_bps`, and half of the times a taker trades with the best quote.
@@ -50,14 +49,13 @@ class Quoting:
     every_ms: int
 
 
-@dataclass(slots=True)
-class MarketMaker:
+class MarketMaker(Struct):
     """`rounds`: how often it has quoted. `price`: around which it does now."""
 
     quoting: Quoting
     price: Ticks
     rounds: int = 0
-    task: "asyncio.Task[None] | None" = field(default=None, repr=False)
+    task: "asyncio.Task[None] | None" = None
 
     def account(self, role: str) -> Account:
         """Of the maker or the taker: the same for the same seed."""

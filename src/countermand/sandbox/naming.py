@@ -1,7 +1,8 @@
 """How the sandbox's requests name tokens: by their mint, or by their symbol as it is written."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from countermand.inspection.queries import nearest, shown
 from countermand.sandbox.reading import SandboxRefused
@@ -9,8 +10,7 @@ from countermand.services.tokens import Token, TokenRegistry
 from countermand.values.identity import Mint
 
 
-@dataclass(frozen=True, slots=True)
-class TokenNames:
+class TokenNames(Struct, frozen=True):
     tokens: TokenRegistry
 
     def token(self, name: str, field: str | None = None, form: str | None = None) -> Token:

@@ -5,7 +5,6 @@ stays the owner's: only the owner signs the withdrawal. Orders on the chain move
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -46,8 +45,7 @@ _ON_CHAIN: Final = "only its owner's signature moves an order on the chain"
 _LATEST: Final = 253_402_300_799_999
 
 
-@dataclass(frozen=True, slots=True)
-class Operator:
+class Operator(msgspec.Struct, frozen=True):
     """Every method may raise `SandboxRefused`, `OrderNotHere`, `Unavailable` or `CommitUnknown`."""
 
     trigger: TriggerShard

@@ -6,12 +6,12 @@ a restore end it.
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import count
 from random import Random
 from typing import Final
 
 import structlog
+from msgspec import Struct
 
 from countermand.inspection.queries import shown
 from countermand.kernel.ports import CommitUnknown, Unavailable
@@ -33,8 +33,7 @@ Move = Callable[[UsdPrice], UsdPrice]
 """The next price, by the one of the moment."""
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """Prices, each with the milliseconds after the first at which it is set."""
 
     rows: Sequence[tuple[int, UsdPrice]]
@@ -44,8 +43,7 @@ class Table:
             yield at, lambda _, price=price: price  # type: ignore[misc]  # mypy knows no default of a lambda
 
 
-@dataclass(frozen=True, slots=True)
-class Walk:
+class Walk(Struct, frozen=True):
     """From the price of the moment, up or down by at most so much each time. A seed always takes the same steps."""
 
     seed: int
@@ -65,15 +63,14 @@ def _moved_by(bps: int) -> Move:
     return moved
 
 
-@dataclass(slots=True)
-class Playback:
+class Playback(Struct):
     """`moves`: how many prices were set."""
 
     mint: Mint
     source: Table | Walk
     speed: int
     moves: int = 0
-    task: "asyncio.Task[None] | None" = field(default=None, repr=False)
+    task: "asyncio.Task[None] | None" = None
 
 
 class Playbacks:

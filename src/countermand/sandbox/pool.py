@@ -1,9 +1,9 @@
 """The sandbox's pool: it swaps at the venue's prices, less a fee; a test can bound it, or have it move the price."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 from solders.system_program import TransferParams
@@ -41,8 +41,7 @@ _NATIVE_AT: Final = 109
 """Where a token account says that it wraps SOL (4 bytes), and then how many of its lamports are rent (8)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Liquidity:
+class Liquidity(Struct, frozen=True):
     """Of an input token: how much less than the market a swap gives, and how much it takes at most. None: anything."""
 
     impact: Bps

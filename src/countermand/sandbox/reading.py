@@ -5,7 +5,6 @@ A test that switches on a fault which does not exist would pass without having t
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -39,8 +38,7 @@ class OrderNotHere(SandboxRefused):
         super().__init__(f"{order_id}: no order of this venue; GET /sandbox/orders lists them")
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(msgspec.Struct, frozen=True):
     """A body that is a JSON object, or empty."""
 
     raw: bytes

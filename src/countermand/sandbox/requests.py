@@ -5,7 +5,6 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -34,8 +33,7 @@ _SIGNED: Final = (
 """Where requests have a signed transaction, and the id under which it was built."""
 
 
-@dataclass(slots=True)
-class RecordedRequest:
+class RecordedRequest(msgspec.Struct):
     """`answer`: what of the answer's body went out. `is_whole` false: the connection was cut before its end."""
 
     number: int

@@ -1,7 +1,6 @@
 """`/sandbox`: the endpoints of the sandbox."""
 
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, Final, ParamSpec
 
@@ -67,8 +66,7 @@ class RequestNotHere(SandboxRefused):
     """No request that is remembered has this number."""
 
 
-@dataclass(frozen=True, slots=True)
-class Watching:
+class Watching(msgspec.Struct, frozen=True):
     """What the sandbox sees of its venue."""
 
     requests: requests.RequestLog

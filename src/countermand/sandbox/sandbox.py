@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
 
@@ -64,8 +63,7 @@ LATEST: Final = Instant(221_845_392_000_000)
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class SandboxDependencies:
+class SandboxDependencies(msgspec.Struct, frozen=True):
     """Everything that the sandbox moves."""
 
     shard: TriggerShard

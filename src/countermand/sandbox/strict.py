@@ -6,7 +6,6 @@ answers. It asks the venue itself, as the client could, for what it must know. T
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final
@@ -59,27 +58,25 @@ _NO_ORDER: Final[Mapping[bool, str]] = MappingProxyType(
 _encode: Final = msgspec.json.Encoder().encode
 
 
-@dataclass(slots=True)
-class _Row:
+class _Row(msgspec.Struct):
     """An order in a history: as it is shown, and since when another is known."""
 
     shown: Mapping[str, Any]
     newer_at: float | None = None
 
 
-@dataclass(slots=True)
-class Strict:
+class Strict(msgspec.Struct):
     """What is on, and what it remembers. `on` in the order of `Weakness`."""
 
     clock: Callable[[], float]
     on: tuple[Weakness, ...] = ()
-    refused: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = msgspec.field(default_factory=dict)
     """The first deposit of each wallet, which is forgotten for good."""
-    confirms: dict[str, bool] = field(default_factory=dict)
+    confirms: dict[str, bool] = msgspec.field(default_factory=dict)
     """The orders whose withdrawal was forgotten; True once it was asked for again."""
-    created_at: dict[str, float] = field(default_factory=dict)
-    rows: dict[str, _Row] = field(default_factory=dict)
-    buckets: dict[bytes, tuple[float, float]] = field(default_factory=dict)
+    created_at: dict[str, float] = msgspec.field(default_factory=dict)
+    rows: dict[str, _Row] = msgspec.field(default_factory=dict)
+    buckets: dict[bytes, tuple[float, float]] = msgspec.field(default_factory=dict)
     """By API key: how many requests are left, and when that was counted."""
 
     def set(self, names: Sequence[str]) -> None:

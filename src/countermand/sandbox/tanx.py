@@ -1,7 +1,8 @@
 """The operations of a sandbox only, on tanX: credits, keys without a login, an operator's cancel."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from countermand.dialects.tanx.refusals import words_of
 from countermand.orders.book.members import Members, StarkKeys
@@ -13,8 +14,7 @@ from countermand.sandbox.reading import OrderNotHere, SandboxRefused
 from countermand.values.instant import Instant
 
 
-@dataclass(frozen=True, slots=True)
-class TanxSandbox:
+class TanxSandbox(Struct, frozen=True):
     service: BookService
     members: Members
     stark_keys: StarkKeys

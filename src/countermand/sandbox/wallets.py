@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from countermand.orders.trigger.transactions import TriggerTransactions
 from countermand.sandbox import wire
@@ -18,8 +19,7 @@ _OWNER_AT: Final = 32
 _PROGRAMS: Final = (TOKEN_PROGRAM, TOKEN_2022_PROGRAM)
 
 
-@dataclass(frozen=True, slots=True)
-class Wallets:
+class Wallets(Struct, frozen=True):
     vaults: PostgresVaults
     transactions: TriggerTransactions
     chain: Node

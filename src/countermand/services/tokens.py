@@ -1,8 +1,9 @@
 """The tokens that a venue trades."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from countermand.solana.tokens import JUP_MINT, SOL_MINT, TOKEN_PROGRAM, USDC_MINT, USDT_MINT
 from countermand.values.identity import Address, Mint
@@ -10,8 +11,7 @@ from countermand.values.identity import Address, Mint
 _TOKEN_PROGRAM: Final = Address(TOKEN_PROGRAM)
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """`stable`: it follows the US dollar. `program` is the token program that owns its mint."""
 
     mint: Mint

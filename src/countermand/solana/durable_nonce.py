@@ -13,9 +13,9 @@ in the slot in which it was sent, and its sender may go on at once.
 """
 
 import hashlib
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 from solders.account import Account
 from solders.message import Message, MessageV0
 from solders.pubkey import Pubkey
@@ -30,8 +30,7 @@ _AUTHORITY: Final = slice(8, 40)
 _VALUE: Final = slice(40, 72)
 
 
-@dataclass(frozen=True, slots=True)
-class NonceUse:
+class NonceUse(Struct, frozen=True):
     """What a message that uses a nonce says: the account, and who signs its first instruction."""
 
     account: Pubkey

@@ -1,8 +1,8 @@
 """The beginning of a ledger. All its randomness comes in here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
 from solders.keypair import Keypair
 
 from countermand.solana.clockwork import FIRST_SLOT
@@ -14,8 +14,7 @@ FAUCET_LAMPORTS = 2 * 10**18
 MINT_RENT_LAMPORTS = 1_461_600
 
 
-@dataclass(frozen=True, slots=True)
-class Genesis:
+class Genesis(Struct, frozen=True):
     """`entropy` and both seeds have 32 random bytes. These and `accounts` count only when a ledger is founded.
 
     `programs`, ELF files by address, come with the release and are loaded at every start. So does `indexed`: offsets in

@@ -7,8 +7,8 @@ a position is shown before a batch up to it is committed.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
 from solders.account import Account
 from solders.pubkey import Pubkey
 
@@ -27,8 +27,7 @@ BATCH_TRANSACTIONS_MAX = 256
 BATCHES_AHEAD_MAX = 16
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutedTransaction:
+class ExecutedTransaction(Struct, frozen=True):
     """A transaction that was executed and waits for its commit. `error` is JSON text."""
 
     signature: bytes
@@ -58,8 +57,7 @@ class ExecutedTransaction:
         )
 
 
-@dataclass(slots=True)
-class OpenBatch:
+class OpenBatch(Struct):
     until: int
     landed: list[ExecutedTransaction] = field(default_factory=list)
     accounts: dict[Pubkey, Account | None] = field(default_factory=dict)

@@ -97,4 +97,6 @@ class LandedFeeds:
 
 def _told(landed: ExecutedTransaction) -> LandedSignature:
     signature = str(SignatureKey.from_bytes(landed.signature))
-    return LandedSignature(signature, landed.slot, read_error(landed.error), landed.block_time, landed.position)
+    return LandedSignature(
+        signature, landed.slot, read_error(landed.error), landed.block_time, position=landed.position
+    )

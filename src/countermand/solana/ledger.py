@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -86,8 +85,7 @@ encode_meta: Final = msgspec.msgpack.Encoder().encode
 decode_meta: Final = msgspec.msgpack.Decoder(Meta).decode
 
 
-@dataclass(frozen=True, slots=True)
-class DetailedSimulation:
+class DetailedSimulation(msgspec.Struct, frozen=True):
     """What would happen. `accounts` are those that it could write, as they would be; empty when it would fail.
 
     The loaded ones are what address lookup tables add. `fee` and balances are None where it would not be included.
@@ -96,7 +94,7 @@ class DetailedSimulation:
     error: JsonError | None
     logs: tuple[str, ...] = ()
     units_consumed: int = 0
-    accounts: Mapping[Address, AccountInfo] = field(default_factory=dict)
+    accounts: Mapping[Address, AccountInfo] = msgspec.field(default_factory=dict)
     inner_instructions: tuple[InnerInstructions, ...] = ()
     return_data: ReturnData | None = None
     replacement_blockhash: LatestBlockhash | None = None
@@ -109,8 +107,7 @@ class DetailedSimulation:
     post_token_balances: tuple[TokenBalance, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Landed:
+class Landed(msgspec.Struct, frozen=True):
     """A committed transaction. `accounts` are all that it mentions, `changed` those that are different now."""
 
     signature: Signature
@@ -122,8 +119,7 @@ class Landed:
     logs: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Submitted:
+class Submitted(msgspec.Struct, frozen=True):
     """The outcome of a transaction. `dropped`: why it never landed. `error`: it landed and failed."""
 
     signature: Signature

@@ -7,8 +7,9 @@ one that is still under way inside the database. So a load begins by taking the 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from countermand.solana.port import ChainUnavailable
 
@@ -21,16 +22,14 @@ class LedgerReplaced(ChainUnavailable):
     """Another writer took the ledger. This one must never write again."""
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerEpoch:
+class LedgerEpoch(Struct, frozen=True):
     """One load of the ledger. `opened` is the epoch in which its writer first took the fence: it names the writer."""
 
     number: int
     opened: int
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerSecrets:
+class LedgerSecrets(Struct, frozen=True):
     """32 bytes each. Blockhashes come from `entropy`; the seeds make the keys that pay airdrops and mint tokens."""
 
     entropy: bytes
@@ -38,8 +37,7 @@ class LedgerSecrets:
     mint_authority_seed: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class StoredClock:
+class StoredClock(Struct, frozen=True):
     """The slot at an instant of the wall clock, and the latest block time, in seconds.
 
     No slot at or above `ceiling` was shown.
@@ -51,8 +49,7 @@ class StoredClock:
     block_time: int
 
 
-@dataclass(frozen=True, slots=True)
-class StoredAccount:
+class StoredAccount(Struct, frozen=True):
     address: bytes
     lamports: int
     owner: bytes
@@ -60,8 +57,7 @@ class StoredAccount:
     executable: bool
 
 
-@dataclass(frozen=True, slots=True)
-class StoredTransaction:
+class StoredTransaction(Struct, frozen=True):
     """A transaction that landed. `error` is JSON text, `meta` as `ledger.encode_meta` writes it.
 
     `addresses` are all that it mentions.
@@ -78,16 +74,14 @@ class StoredTransaction:
     addresses: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RecentTransaction:
+class RecentTransaction(Struct, frozen=True):
     signature: bytes
     message_hash: bytes
     slot: int
     error: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class StoredStatus:
+class StoredStatus(Struct, frozen=True):
     """`raw` only where the signatures of an address are listed, of a transaction that may have a memo."""
 
     signature: bytes
@@ -97,8 +91,7 @@ class StoredStatus:
     raw: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerBatch:
+class LedgerBatch(Struct, frozen=True):
     """What one commit writes. It leads the ledger from position `seq_before` to `seq`, or does nothing at all."""
 
     epoch: int
@@ -110,8 +103,7 @@ class LedgerBatch:
     transactions: Sequence[StoredTransaction]
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedLedger:
+class LoadedLedger(Struct, frozen=True):
     """`secrets` and `clock` are None in a ledger that was never founded. `recent` covers all valid blockhashes."""
 
     seq: int

@@ -1,9 +1,9 @@
 """One loaded ledger, and the work of its machine: whether a transaction may run, what it does, what it would do."""
 
 import json
-from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct, field
 from solders.account import Account
 from solders.hash import Hash
 from solders.message import Message, MessageV0
@@ -24,8 +24,7 @@ from countermand.solana.wire import WireTransaction
 VERIFIED_KEPT: Final = 1_024
 
 
-@dataclass(frozen=True, slots=True)
-class LiveChain:
+class LiveChain(Struct, frozen=True):
     machine: Machine
     commits: GroupCommit
     slots: SlotClock

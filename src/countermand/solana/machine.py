@@ -5,9 +5,9 @@ itself. Signatures too are verified before a transaction comes here.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, cast
 
+from msgspec import Struct
 from solders.account import Account
 from solders.message import Message, MessageV0
 from solders.pubkey import Pubkey
@@ -38,15 +38,13 @@ _LOOKUP_TABLE_HEADER_BYTES: Final = 56
 _DECIMALS_AT: Final = 44
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(Struct, frozen=True):
     """The transaction was not included: nothing changed and no fee was paid."""
 
     error: JsonError
 
 
-@dataclass(frozen=True, slots=True)
-class Execution:
+class Execution(Struct, frozen=True):
     """The transaction was included, with or without success. `changed` has None for accounts that are gone."""
 
     error: JsonError | None
@@ -55,8 +53,7 @@ class Execution:
     meta: Meta
 
 
-@dataclass(frozen=True, slots=True)
-class Balances:
+class Balances(Struct, frozen=True):
     """Of all keys, and of the token accounts among them, before and after."""
 
     pre: list[int]
@@ -65,8 +62,7 @@ class Balances:
     post_tokens: list[TokenField]
 
 
-@dataclass(frozen=True, slots=True)
-class MachineSimulation:
+class MachineSimulation(Struct, frozen=True):
     """`fee` and `balances` are None where it would not be included."""
 
     error: JsonError | None
@@ -81,8 +77,7 @@ class MachineSimulation:
     balances: Balances | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Keys:
+class _Keys(Struct, frozen=True):
     """All keys of a transaction in the order of its indices, and which of them it may write."""
 
     keys: list[Pubkey]

@@ -6,8 +6,9 @@ Addresses, signatures and blockhashes are base58 text, as on the wire; transacti
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeAlias
+
+from msgspec import Struct
 
 Address: TypeAlias = str
 Signature: TypeAlias = str
@@ -29,22 +30,19 @@ class ChainUnavailable(Exception):
     """The chain does not answer now. Nothing is known about what was asked; asking again is right."""
 
 
-@dataclass(frozen=True, slots=True)
-class LatestBlockhash:
+class LatestBlockhash(Struct, frozen=True):
     blockhash: Blockhash
     last_valid_block_height: int
 
 
-@dataclass(frozen=True, slots=True)
-class AccountInfo:
+class AccountInfo(Struct, frozen=True):
     lamports: int
     owner: Address
     data: bytes
     executable: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SignatureStatus:
+class SignatureStatus(Struct, frozen=True):
     """A transaction that the chain knows. `finalized` false means: it may still be forgotten."""
 
     slot: int
@@ -52,8 +50,7 @@ class SignatureStatus:
     error: JsonError | None
 
 
-@dataclass(frozen=True, slots=True)
-class Simulation:
+class Simulation(Struct, frozen=True):
     """What would happen. `error` None means that it would succeed."""
 
     error: JsonError | None
@@ -61,8 +58,7 @@ class Simulation:
     units_consumed: int
 
 
-@dataclass(frozen=True, slots=True)
-class TokenBalance:
+class TokenBalance(Struct, frozen=True):
     """`account_index` counts all keys of the transaction."""
 
     account_index: int
@@ -73,8 +69,7 @@ class TokenBalance:
     decimals: int
 
 
-@dataclass(frozen=True, slots=True)
-class InnerInstruction:
+class InnerInstruction(Struct, frozen=True):
     """`accounts` are indices into all keys of the transaction, static and loaded."""
 
     program_index: int
@@ -83,22 +78,19 @@ class InnerInstruction:
     stack_height: int
 
 
-@dataclass(frozen=True, slots=True)
-class InnerInstructions:
+class InnerInstructions(Struct, frozen=True):
     """What the instruction at `index` of the message called."""
 
     index: int
     instructions: tuple[InnerInstruction, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ReturnData:
+class ReturnData(Struct, frozen=True):
     program: Address
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerTransaction:
+class LedgerTransaction(Struct, frozen=True):
     """A transaction that landed. `block_time` is in Unix seconds.
 
     Balances stand in the order of its keys: static (they are in `raw`), loaded writable, loaded readonly. The loaded
@@ -123,19 +115,17 @@ class LedgerTransaction:
     loaded_readonly: tuple[Address, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AddressSignature:
+class AddressSignature(Struct, frozen=True):
     """`block_time` is in Unix seconds. `memo`, where it is told: `[bytes] text` of each memo, joined by `; `."""
 
     signature: Signature
     slot: int
     error: JsonError | None
     block_time: int
-    memo: str | None = field(default=None, kw_only=True)
+    memo: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LandedSignature(AddressSignature):
+class LandedSignature(AddressSignature, frozen=True, kw_only=True):
     """`position` orders what one subscription tells of one slot. It means nothing elsewhere."""
 
     position: int

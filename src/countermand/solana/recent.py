@@ -1,13 +1,13 @@
 """The transactions that landed lately: all that a blockhash which is still valid could let in a second time."""
 
 from collections import deque
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from countermand.solana.clockwork import BLOCKHASH_SLOTS
 
 
-@dataclass(frozen=True, slots=True)
-class RecentStatus:
+class RecentStatus(Struct, frozen=True):
     """`position`: the commit that must be done before it may be shown. `error` is JSON text."""
 
     slot: int

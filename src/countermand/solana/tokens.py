@@ -5,10 +5,10 @@ to both. Amounts are base units and become text without any float.
 """
 
 import struct
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from msgspec import Struct
 from solders.pubkey import Pubkey
 
 from countermand.solana.port import Address
@@ -51,8 +51,7 @@ assert _ACCOUNT.size == TOKEN_ACCOUNT_BYTES
 assert _MINT.size == MINT_BYTES
 
 
-@dataclass(frozen=True, slots=True)
-class TokenAccount:
+class TokenAccount(Struct, frozen=True):
     """`state` is `initialized` or `frozen`. `native_reserve`: the lamports that are rent if it wraps SOL, else None."""
 
     mint: Address
@@ -66,8 +65,7 @@ class TokenAccount:
     extensions: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Mint:
+class Mint(Struct, frozen=True):
     supply: int
     decimals: int
     mint_authority: Address | None

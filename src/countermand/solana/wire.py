@@ -1,8 +1,8 @@
 """Transactions as bytes: one reading, and a refusal of everything that has two."""
 
 import hashlib
-from dataclasses import dataclass
 
+from msgspec import Struct
 from solders.message import Message, MessageV0
 from solders.pubkey import Pubkey
 from solders.transaction import SanitizeError, VersionedTransaction
@@ -20,8 +20,7 @@ class NotCanonical(MalformedTransaction):
     """They can be read as a transaction, but its only form is another."""
 
 
-@dataclass(frozen=True, slots=True)
-class WireTransaction:
+class WireTransaction(Struct, frozen=True):
     """A well-formed transaction. `static_keys` leaves out what address lookup tables add."""
 
     raw: bytes

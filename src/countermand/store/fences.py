@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import asyncpg
 import structlog
+from msgspec import Struct
 
 from countermand.kernel.ports import Unavailable
 from countermand.store.connections import asking, connect, reading
@@ -29,8 +29,7 @@ RETURNING shard, opened
 _log: Final = structlog.get_logger("countermand")
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """The epochs in which this process took the fences: of the chain's ledger, and of each shard."""
 
     chain: int

@@ -1,25 +1,15 @@
-"""Become another program that ends when its parent ends, and that is not root.
+"""The command line that starts a program as somebody: `become` is what it runs first."""
 
-Run as a script, since a child must do this between fork and exec, where a process that may have threads should run no
-Python. It imports little and starts in some 30 ms. The process keeps its id through exec: the caller stays its parent.
-"""
-
-import ctypes
 import os
-import signal
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
-REFUSED = 71
-"""Our exit status when the identity cannot be had, or has no access; the reason is one line on standard error."""
+from msgspec import Struct
 
-CLONE_NEWUSER = 0x10000000
-PR_SET_PDEATHSIG = 1
+from countermand.store import become
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessIdentity:
+class ProcessIdentity(Struct, frozen=True):
     """The user and group that the program runs as. With neither field, our own.
 
     `mapped_to`: in a user namespace of its own, our own user and group go by these numbers; files keep their owners.
@@ -36,52 +26,8 @@ AS_WE_ARE = ProcessIdentity()
 def command(identity: ProcessIdentity, directory: Path, program: list[str]) -> list[str]:
     """The command line that runs `program` as `identity`, which must be able to enter `directory`."""
     options = [str(os.getpid()), str(directory), _pair(identity.mapped_to), _pair(identity.user)]
-    return [sys.executable, "-I", "-S", __file__, *options, *program]
-
-
-def _become(parent: int, directory: str, mapped_to: str, user: str, program: list[str]) -> None:
-    if mapped_to:
-        _enter_user_namespace(*_numbers(mapped_to))
-    if user:
-        user_id, group_id = _numbers(user)
-        os.setgroups([])
-        os.setresgid(group_id, group_id, group_id)
-        os.setresuid(user_id, user_id, user_id)
-    # Only now: a change of user would clear it. The same signal stops a PostgreSQL fast that is run by hand.
-    if sys.platform == "linux":
-        _libc_call("prctl", PR_SET_PDEATHSIG, signal.SIGINT)
-    if os.getppid() != parent:
-        sys.exit("the parent ended first")
-    os.chdir(directory)
-    os.execv(program[0], program)
-
-
-def _enter_user_namespace(user: int, group: int) -> None:
-    ours, our_group = os.geteuid(), os.getegid()
-    _libc_call("unshare", CLONE_NEWUSER)
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{user} {ours} 1")
-    Path("/proc/self/gid_map").write_text(f"{group} {our_group} 1")
-
-
-def _libc_call(name: str, *arguments: int) -> None:
-    if getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{name}: {os.strerror(number)}")
+    return [sys.executable, "-I", "-S", become.__file__, *options, *program]
 
 
 def _pair(numbers: tuple[int, int] | None) -> str:
     return "" if numbers is None else f"{numbers[0]}:{numbers[1]}"
-
-
-def _numbers(pair: str) -> tuple[int, int]:
-    first, second = pair.split(":")
-    return int(first), int(second)
-
-
-if __name__ == "__main__":
-    try:
-        _become(int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4], sys.argv[5:])
-    except (OSError, AttributeError) as error:
-        print(error, file=sys.stderr)
-        sys.exit(REFUSED)

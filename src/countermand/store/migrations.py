@@ -6,12 +6,12 @@ Migrations are the numbered files in `sql/`. Each is applied once, in its own tr
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Final
 
 import asyncpg
+from msgspec import Struct
 
 from countermand.store.connections import Connection, connect
 
@@ -34,8 +34,7 @@ class MigrationRefused(Exception):
     """This program cannot work on this database. One line says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
+class Migration(Struct, frozen=True):
     number: int
     name: str
     sql: str

@@ -1,10 +1,10 @@
 """The stored settings and tokens of a sandbox."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import asyncpg
+from msgspec import Struct
 
 from countermand.store.addresses import is_address
 from countermand.store.connections import asking, reading
@@ -18,8 +18,7 @@ _TOKENS: Final = "SELECT mint, symbol, decimals, program FROM sandbox_tokens ORD
 _ADD: Final = "INSERT INTO sandbox_tokens (mint, symbol, decimals, program) VALUES ($1, $2, $3, $4)"
 
 
-@dataclass(frozen=True, slots=True)
-class TokenRow:
+class TokenRow(Struct, frozen=True):
     mint: str
     symbol: str
     decimals: int

@@ -8,10 +8,10 @@ epochs and nonces go on rising.
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import asyncpg
+from msgspec import Struct
 
 from countermand.kernel import journal
 from countermand.kernel.ports import CommitUnknown, Unavailable, WriterReplaced
@@ -101,8 +101,7 @@ class SnapshotRefused(Exception):
     """This database or this snapshot does not allow it; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotRow:
+class SnapshotRow(Struct, frozen=True):
     """`seq`: the last of the trigger shard. `taken_at`: by the venue's clock."""
 
     name: str
@@ -117,8 +116,7 @@ class SnapshotRow:
         return f"{SCHEMA}{self.number}"
 
 
-@dataclass(frozen=True, slots=True)
-class Beginning:
+class Beginning(Struct, frozen=True):
     """What a restored sandbox begins with: its fences, as this process holds them, and what is new.
 
     `shards`: the epochs in which they were opened. `chain`: the present epoch of the chain's ledger.

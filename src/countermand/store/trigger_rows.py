@@ -1,11 +1,11 @@
 """How trigger orders are written, see `store.writer.FamilyStatements`."""
 
-from dataclasses import replace
 from typing import Any, Final
 
 from countermand.orders.trigger.ports import TriggerRows
 from countermand.store.vault_rows import vault_family
 from countermand.store.writer import FIRST_PARAMETER
+from countermand.values.structs import replace
 
 _SHARED: Final = vault_family("", "expires_at")
 _FIRST: Final = FIRST_PARAMETER + len(_SHARED.arguments(TriggerRows()))

@@ -1,11 +1,11 @@
 """The writer of one shard: its connection, its epochs, its commits."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
+from msgspec import Struct
 
 from countermand.kernel.journal import GENESIS
 from countermand.kernel.ports import Batch, CommitUnknown, Epoch, Unavailable, WriterReplaced
@@ -53,8 +53,7 @@ _RESET: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class FamilyStatements:
+class FamilyStatements(Struct, frozen=True):
     """What one family of orders writes beside the journal: parts of the statement, and their parameters.
 
     A part is an INSERT under a name. Its parameters are numbered from `FIRST_PARAMETER`.

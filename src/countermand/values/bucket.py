@@ -1,12 +1,12 @@
 """The 256 buckets that wallets fall into: what a shard owns is a range of them, with all rows of their wallets."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Final, NewType
 
 from countermand.values.identity import OrderId, Wallet
+from countermand.values.structs import Struct
 
 Bucket = NewType("Bucket", int)
 """0 to 255. Fixed for ever: owners change, the bucket of a wallet does not."""
@@ -44,8 +44,7 @@ def bucket_hinted_by(order_id: OrderId) -> Bucket:
     return Bucket(int(order_id[-2:], 16))
 
 
-@dataclass(frozen=True, slots=True)
-class BucketRange:
+class BucketRange(Struct, frozen=True):
     """From `first` to `last`, both of them included."""
 
     first: Bucket

@@ -1,16 +1,14 @@
 """Money that was set aside for one purpose, and how it leaves again: posted to others, or voided, back to its owner."""
 
-from dataclasses import dataclass, replace
-
 from countermand.values.quantities import NOTHING, BaseUnits
+from countermand.values.structs import Struct, replace
 
 
 class Overdrawn(Exception):
     """Our own mistake: more was to leave than is held. Nothing was changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(Struct, frozen=True):
     """At any time reserved = posted + voided + what is left. No unit leaves twice."""
 
     reserved: BaseUnits

@@ -5,9 +5,10 @@ arithmetic that makes sense, so that a type checker refuses a price where an amo
 """
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+from countermand.values.structs import Struct
 
 U64_MAX: Final = 2**64 - 1
 USD_SCALE: Final = 12
@@ -17,8 +18,7 @@ USD_PRICE_MAX: Final = 10 ** (12 + USD_SCALE)
 BPS_ONE: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class BaseUnits:
+class BaseUnits(Struct, frozen=True, order=True):
     """An amount of a token in its smallest unit, 0 to 2⁶⁴ − 1 (lamports for SOL)."""
 
     units: int
@@ -39,8 +39,7 @@ class BaseUnits:
 NOTHING: Final = BaseUnits(0)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class UsdPrice:
+class UsdPrice(Struct, frozen=True, order=True):
     """US dollars for one whole token, in 10⁻¹² dollars."""
 
     picodollars: int
@@ -49,8 +48,7 @@ class UsdPrice:
         assert 0 < self.picodollars <= USD_PRICE_MAX, f"{self.picodollars} is no price in 10⁻¹² dollars"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Bps:
+class Bps(Struct, frozen=True, order=True):
     """Hundredths of a percent."""
 
     bps: int

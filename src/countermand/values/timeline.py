@@ -1,10 +1,10 @@
 """What happened to an order, as an operator reads it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from countermand.values.instant import Instant
+from countermand.values.structs import Struct
 
 Order = TypeVar("Order")
 
@@ -12,8 +12,7 @@ TIMELINE_MAX: Final = 1_000
 """A failed fill that is tried again for a week makes more entries than these."""
 
 
-@dataclass(frozen=True, slots=True)
-class TimelineEntry:
+class TimelineEntry(Struct, frozen=True):
     """Something that happened to an order, and what made it happen. `seq` None: on the chain, in no journal."""
 
     at: Instant
@@ -24,8 +23,7 @@ class TimelineEntry:
     signature: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Inspected(Generic[Order]):
+class Inspected(Struct, Generic[Order], frozen=True):
     """An order, and its timeline, the oldest entry first."""
 
     order: Order

@@ -1,16 +1,15 @@
 """Transactions that a vault takes part in: as they are built, as they are signed, and what becomes of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from hashlib import sha256
 
 from countermand.values.identity import Address, Signature
 from countermand.values.quantities import NOTHING, BaseUnits
+from countermand.values.structs import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class OutputParcel:
+class OutputParcel(Struct, frozen=True):
     """What a transaction does beside with the order's output account: where the proceeds of its first leg are kept."""
 
     moves: BaseUnits
@@ -19,8 +18,7 @@ class OutputParcel:
     closes: bool
 
 
-@dataclass(frozen=True, slots=True)
-class UnsignedTransaction:
+class UnsignedTransaction(Struct, frozen=True):
     """The exact unsigned transaction that we built, and what it does."""
 
     message: bytes
@@ -51,8 +49,7 @@ class AttemptKind(Enum):
     """Closes the token account of an ended order, when dust kept the order's last transaction from doing it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """A craft that vault keys may sign, since it is committed. At most one per group is unresolved."""
 
     number: int
@@ -71,8 +68,7 @@ class SubmissionFault(Enum):
     WRONG_SIGNATURE = "wrong_signature"
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(Struct, frozen=True):
     """A signed transaction as a user handed it in."""
 
     message: bytes
@@ -88,8 +84,7 @@ class TransactionOutcome(Enum):
     DEAD = "dead"
 
 
-@dataclass(frozen=True, slots=True)
-class SwapAmounts:
+class SwapAmounts(Struct, frozen=True):
     """What a fill moved, as the landed transaction shows it."""
 
     used: BaseUnits
@@ -100,8 +95,7 @@ class SwapAmounts:
     """What the user got of the order's account: a rest of the order's own funds, and what strangers had sent there."""
 
 
-@dataclass(frozen=True, slots=True)
-class ObservedOutcome:
+class ObservedOutcome(Struct, frozen=True):
     """What became of an attempt's transaction, as the chain shows it."""
 
     outcome: TransactionOutcome
@@ -115,8 +109,7 @@ class ObservedOutcome:
     """Of a fill that landed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Alteration:
+class Alteration(Struct, frozen=True):
     """How a signed message differs from the one that was built. `differences` are for the log."""
 
     signers: bool
@@ -124,8 +117,7 @@ class Alteration:
     differences: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class SwapRefused:
+class SwapRefused(Struct, frozen=True):
     """A swap that is not worth a transaction now, with the reason in words."""
 
     reason: str

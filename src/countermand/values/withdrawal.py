@@ -1,16 +1,15 @@
 """One cancellation of an order whose funds are in a vault, from the first request until they are back."""
 
-from dataclasses import dataclass, replace
 from typing import Final
 
 from countermand.values.identity import RequestId, Signature
+from countermand.values.structs import Struct, replace
 from countermand.values.transactions import Attempt, UnsignedTransaction, digest_of
 
 FORMER_CRAFTS_MAX: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
-class SupersededTransaction:
+class SupersededTransaction(Struct, frozen=True):
     """A withdrawal that will never be co-signed again, remembered to tell a late confirmation why."""
 
     digest: bytes
@@ -22,8 +21,7 @@ class SupersededTransaction:
     """The chain's error, when it landed and failed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Withdrawal:
+class Withdrawal(Struct, frozen=True):
     request_id: RequestId
     craft: UnsignedTransaction | None
     """The newest, the only one that a confirm may turn into an attempt. None: it could not be built, or it failed."""

@@ -1,6 +1,6 @@
 """What one run of the order books is like, beside the faults of its world: its markets, its users, their moods."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from typing import Final
 
@@ -8,6 +8,7 @@ from countermand.orders.book.model.market import Market, SelfTrade
 from countermand.orders.book.model.markets import MARKETS
 from countermand.orders.book.model.quantities import Lots, Rate, Ticks
 from countermand.values.quantities import Bps
+from countermand.values.structs import replace
 from countermand_simulator.book.checkers import MarketRules
 
 MID: Final = 100

@@ -37,13 +37,14 @@ class Rows:
 
     def order_row(self, order_id: int) -> dict[str, Any] | None:
         row = self._shard.book_orders.get(OrderId(order_id))
-        return None if row is None else {name: getattr(row, name) for name in BookOrderRow.__slots__}
+        return None if row is None else {name: getattr(row, name) for name in BookOrderRow.__struct_fields__}
 
     def trade_row(self, trade_id: int) -> dict[str, Any] | None:
         row = self._shard.trades.get(TradeId(trade_id))
         if row is None:
             return None
-        return {**{name: getattr(row, name) for name in BookTradeRow.__slots__}, "body": msgspec.json.decode(row.body)}
+        shown = {name: getattr(row, name) for name in BookTradeRow.__struct_fields__}
+        return {**shown, "body": msgspec.json.decode(row.body)}
 
     def balance(self, account: str, currency: str) -> tuple[int, int] | None:
         row = self._shard.balances.get((Account(account), Currency(currency)))

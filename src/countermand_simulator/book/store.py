@@ -1,7 +1,7 @@
 """The store of order books of the simulator: what PostgreSQL does with a venue's shard, in plain dictionaries."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TypeVar
 
@@ -11,6 +11,7 @@ from countermand.orders.book.model.order import Nonce, OrderId, TradeId
 from countermand.orders.book.ports import OrdersQuery, Period, StoredBookOrder, StoredTrade, TradesQuery
 from countermand.orders.book.rows import BookBalanceRow, BookDraftRow, BookOrderRow, BookRows, BookTradeRow
 from countermand.values.instant import Instant
+from countermand.values.structs import replace
 from countermand_simulator.fenced import BEFORE_READ, Faults, FencedDatabase, FencedShard, FencedStore
 
 T = TypeVar("T")

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from countermand.orders.book.model.quantities import Lots, Ticks
 from countermand.orders.book.ports import OrdersQuery, TradesQuery
 from countermand.orders.book.rows import Draft
 from countermand.values.instant import Instant
+from countermand.values.structs import replace
 from countermand_simulator.book import requests
 from countermand_simulator.book.options import LOTS_MAX, MID
 from countermand_simulator.book.requests import plain

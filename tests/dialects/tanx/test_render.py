@@ -1,7 +1,6 @@
 """What tanX says about orders, trades and balances, byte for byte: from its documentation, not from our encoder."""
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -37,6 +36,7 @@ from countermand.orders.book.ports import Turnover
 from countermand.orders.book.service import BookTrade, MarketTicker
 from countermand.settings import settle
 from countermand.values.instant import Instant
+from countermand.values.structs import replace
 
 BY_SYMBOL = {market.symbol: market for market in MARKETS}
 CEST = Renderer(BY_SYMBOL, timedelta(hours=2))

@@ -1,6 +1,5 @@
 """What an order's owner signs: the order in the quanta of StarkEx."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from countermand.orders.book.model.market import MarketSymbol
 from countermand.orders.book.model.markets import MARKETS
 from countermand.orders.book.model.order import BookTerms, Kind, Nonce, Side
 from countermand.orders.book.model.quantities import Lots, Ticks
+from countermand.values.structs import replace
 from tests.dialects.tanx.order_api import ALICE, BOB
 
 BY_SYMBOL = {str(market.symbol): market for market in MARKETS}

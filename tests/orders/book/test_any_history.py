@@ -1,7 +1,6 @@
 """Any commands in any order: the fast book and the naive one give the same history, and it withstands an audit."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from random import Random
 from typing import TypeAlias
 
@@ -16,6 +15,7 @@ from countermand.orders.book.model.ledger.amount import Amount
 from countermand.orders.book.model.market import SelfTrade
 from countermand.orders.book.model.naive import NaiveBook
 from countermand.orders.book.model.order import Kind, OrderId, Side
+from countermand.values.structs import replace
 from tests.orders.book.auditor import audited
 from tests.orders.book.venue import ALICE, BOB, BTC, BTCUSDC, CAROL, ETHUSDC, MARKETS, UNIT, USDC, Venue, picture
 

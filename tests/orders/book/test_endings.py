@@ -1,7 +1,5 @@
 """How orders end: by their owner, by time, by an operator, by what they would have done."""
 
-from dataclasses import replace
-
 import pytest
 
 from countermand.orders.book.model.commands import CancelBookOrders, Command, ExpireBookOrder, OpenBookOrder
@@ -11,6 +9,7 @@ from countermand.orders.book.model.market import SelfTrade
 from countermand.orders.book.model.order import BUY, SELL, CancelReason, Kind, OrderId, OrderStatus, Side
 from countermand.orders.book.model.quantities import Lots
 from countermand.orders.book.model.refusals import BookRefusal, BookRefused
+from countermand.values.structs import replace
 from tests.orders.book.venue import ALICE, BOB, BTC, BTCUSDC, CAROL, ETHUSDC, MARKET, USDC, Venue, btc, shows, usdc
 
 DAY_MS = 24 * 3_600_000

@@ -1,6 +1,5 @@
 """Every state with every event: what the table allows happens, and nothing else does."""
 
-from dataclasses import replace
 from typing import Any, Final, get_args
 
 import pytest
@@ -39,6 +38,7 @@ from countermand.orders.book.model.order import (
 )
 from countermand.orders.book.model.quantities import Lots, Rate, Ticks
 from countermand.values.instant import Instant
+from countermand.values.structs import replace
 from tests.orders.book.venue import ALICE, BOB, BTCUSDC, START
 
 ID, OTHER = OrderId(3), OrderId(4)

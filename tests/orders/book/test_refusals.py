@@ -1,6 +1,5 @@
 """What the venue does not take, and that it is taken from nobody."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from countermand.orders.book.model.order import BUY, SELL, BookTerms, Kind, Nonc
 from countermand.orders.book.model.quantities import Lots, Rate, Ticks
 from countermand.orders.book.model.refusals import BookRefusal, BookRefused
 from countermand.values.quantities import Bps, Inexact
+from countermand.values.structs import replace
 from tests.orders.book.venue import ALICE, BOB, BTC, BTCUSDC, MARKET, UNIT, USDC, Venue, btc, usdc
 
 BOUNDED = replace(

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from countermand.orders.book.ports import OrdersQuery, Period, TradesQuery
 from countermand.orders.book.rows import BookRows
 from countermand.orders.shards import BOOK_SHARD
 from countermand.values.instant import Instant
+from countermand.values.structs import replace
 from countermand_simulator.book.store import MemoryBookDatabase, MemoryBookStore
 from countermand_simulator.fenced import (
     AFTER_COMMIT,

@@ -1,8 +1,9 @@
 """A venue for the tests of the book, which looks at everything after every command."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
 
 from countermand.orders.book.model.book import Book, resting
 from countermand.orders.book.model.commands import (
@@ -27,6 +28,7 @@ from countermand.orders.book.model.quantities import Lots, Rate, Ticks
 from countermand.orders.book.model.refusals import BookRefused
 from countermand.orders.book.model.settlement import locked_by
 from countermand.values.instant import Instant
+from countermand.values.structs import replace
 
 ALICE, BOB, CAROL = Account("0xa11ce"), Account("0xb0b"), Account("0xca401")
 BTC, USDC, ETH = Currency("btc"), Currency("usdc"), Currency("eth")
@@ -59,8 +61,7 @@ def btc(lots: int) -> Amount:
     return Amount(lots * UNIT // 10**4)
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """What a journal keeps."""
 
     command: Command

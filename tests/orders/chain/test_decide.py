@@ -1,7 +1,5 @@
 """What the index makes of landed transactions: each once, in order, of the orders that it knows."""
 
-from dataclasses import replace
-
 import pytest
 
 from countermand.kernel.ports import JournalRow
@@ -27,6 +25,7 @@ from countermand.orders.chain.rows import decode_order, decode_trade
 from countermand.orders.chain.state import ChainIndexState
 from countermand.values.identity import Address, Mint, Signature, Wallet
 from countermand.values.instant import Instant
+from countermand.values.structs import replace
 
 LIMIT, DCA = PROGRAMS
 ORDER, OTHER = Address("order"), Address("other")

@@ -1,7 +1,6 @@
 """Only what a program itself says of its orders is believed."""
 
 import struct
-from dataclasses import replace
 
 import pytest
 from solders.hash import Hash
@@ -19,6 +18,7 @@ from countermand.solana.programs.anchor import EVENT_TAG, event_discriminator
 from countermand.solana.programs.dca import OPEN_DCA_V2
 from countermand.solana.programs.limit_order_fills import FILL_ORDER, PRE_FLASH_FILL_ORDER
 from countermand.values.identity import Address
+from countermand.values.structs import replace
 
 LIMIT, DCA = PROGRAMS
 PAYER, ORDER = Keypair().pubkey(), Keypair().pubkey()

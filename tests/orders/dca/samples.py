@@ -1,6 +1,5 @@
 """Recurring orders for the tests of the domain, in any state."""
 
-from dataclasses import replace
 from typing import Any
 
 from countermand.orders.dca.model.commands import PlaceOrder, UnsignedDeposit
@@ -8,6 +7,7 @@ from countermand.orders.dca.model.order import DcaOrder, Plan, PriceBand, Progre
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import USD_SCALE, BaseUnits, UsdPrice
+from countermand.values.structs import replace
 from countermand.values.transactions import Attempt, AttemptKind, Submission, UnsignedTransaction
 from countermand.values.withdrawal import Withdrawal
 

@@ -1,6 +1,5 @@
 """What each command does to a recurring order."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -25,6 +24,7 @@ from countermand.orders.dca.model.refusals import Refusal, Refused
 from countermand.values.identity import RequestId
 from countermand.values.instant import Instant, Moment
 from countermand.values.quantities import NOTHING, BaseUnits, UsdPrice
+from countermand.values.structs import replace
 from countermand.values.transactions import AttemptKind, SubmissionFault, SwapAmounts, TransactionOutcome
 from countermand.values.withdrawal import Withdrawal
 from tests.orders.dca.samples import (

@@ -1,6 +1,5 @@
 """What the prices of a recurring order bound a cycle's output to. The first example is the published one."""
 
-from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -11,6 +10,7 @@ from countermand.orders.recurring.model.decide import CycleBounds, RecurringRefu
 from countermand.orders.recurring.model.order import PRICE_SCALE, CyclePrice, RecurringTerms
 from countermand.values.identity import Mint, Wallet
 from countermand.values.quantities import U64_MAX, BaseUnits, exact
+from countermand.values.structs import replace
 from tests.orders.recurring.stage import SOL, USDC, USER
 
 TERMS = RecurringTerms(

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
@@ -32,6 +32,7 @@ from countermand.solana.tokens import (
 from countermand.values.identity import Address, Mint, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits, UsdPrice
+from countermand.values.structs import replace
 from countermand_simulator.untold import NothingTold
 from tests.gifts import faucet_of
 from tests.orders.recurring.stage import JUP, SOL, USDC, Drawer, signed

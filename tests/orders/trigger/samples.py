@@ -1,6 +1,5 @@
 """Orders for the tests of the domain, in any state."""
 
-from dataclasses import fields, replace
 from typing import Any, Final
 
 from countermand.orders.trigger.model.commands import PlaceOrder, UnsignedDeposit
@@ -9,6 +8,7 @@ from countermand.orders.trigger.model.order import Family, Leg, OrderGroup, Prog
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import USD_SCALE, BaseUnits, Bps, UsdPrice
+from countermand.values.structs import replace
 from countermand.values.transactions import Attempt, AttemptKind, Submission, UnsignedTransaction
 from countermand.values.withdrawal import Withdrawal
 
@@ -56,7 +56,7 @@ def order(state: State = State.OPEN, **more: Any) -> OrderGroup:
     return replace(progressed(group, **{name: changes[name] for name in changes if name in _OF_PROGRESS}), **own)
 
 
-_OF_PROGRESS: Final = tuple(field.name for field in fields(Progress))
+_OF_PROGRESS: Final = Progress.__struct_fields__
 
 
 def progressed(group: OrderGroup, **changes: Any) -> OrderGroup:

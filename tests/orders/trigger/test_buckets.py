@@ -1,7 +1,6 @@
 """Which shard owns an order: its row says so, and its id's last byte says nothing that counts."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -11,6 +10,7 @@ from countermand.orders.trigger.rows import vault_row
 from countermand.orders.vaults.shard import Answer
 from countermand.values.bucket import ALL_BUCKETS, Bucket, BucketRange, bucket_of
 from countermand.values.identity import OrderId, RequestId
+from countermand.values.structs import replace
 from countermand_simulator.memory_store import MemoryDatabase
 from tests.orders.trigger.samples import ALICE, MALLORY, PLACED_AT, REQUEST, deposit, place
 from tests.orders.trigger.stubs import under_virtual_time, workbench

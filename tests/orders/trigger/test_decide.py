@@ -1,6 +1,5 @@
 """What commands do, by state and by what is wrong with them."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,6 +21,7 @@ from countermand.orders.trigger.model.refusals import Refusal, Refused
 from countermand.values.identity import RequestId, Signature
 from countermand.values.instant import Instant, Moment
 from countermand.values.quantities import NOTHING, BaseUnits, Bps
+from countermand.values.structs import replace
 from countermand.values.transactions import AttemptKind, SubmissionFault, SwapAmounts, TransactionOutcome, digest_of
 from countermand.values.withdrawal import SupersededTransaction, Withdrawal
 from tests.orders.trigger.samples import (

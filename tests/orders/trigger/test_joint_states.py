@@ -7,7 +7,7 @@ it says, and all else raises and changes nothing. A leg counts as armed if a pri
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, TypeAlias, get_args
 
 import pytest
@@ -23,6 +23,7 @@ from countermand.orders.vaults.model.lives import IllegalTransition
 from countermand.values.identity import Address
 from countermand.values.instant import Instant, Moment
 from countermand.values.quantities import NOTHING, BaseUnits, Bps, UsdPrice
+from countermand.values.structs import replace
 from countermand.values.transactions import AttemptKind
 from tests.orders.trigger.samples import (
     ALICE,

@@ -1,6 +1,5 @@
 """Every pair of state and event: what the table allows happens, what it does not raises and changes nothing."""
 
-from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -22,6 +21,7 @@ from countermand.orders.vaults.model.lives import IllegalTransition, Work, outco
 from countermand.values.holding import Holding, Overdrawn
 from countermand.values.instant import Instant
 from countermand.values.quantities import NOTHING, BaseUnits
+from countermand.values.structs import replace
 from countermand.values.transactions import AttemptKind, digest_of
 from countermand.values.withdrawal import FORMER_CRAFTS_MAX
 from tests.orders.trigger.samples import (

@@ -1,7 +1,6 @@
 """The gate: what leaves it, and when; what it forgets, and how it finds it again."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -17,6 +16,7 @@ from countermand.orders.trigger.model.refusals import Refusal, Refused
 from countermand.orders.vaults.shard import Answer
 from countermand.values.identity import OrderId, Signature
 from countermand.values.instant import Instant
+from countermand.values.structs import replace
 from countermand.values.transactions import TransactionOutcome
 from countermand_simulator.memory_store import (
     AFTER_COMMIT,

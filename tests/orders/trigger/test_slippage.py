@@ -1,6 +1,5 @@
 """The least that a fill may give (D11), beside an oracle in fractions that says it as the contract does."""
 
-from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 
@@ -14,6 +13,7 @@ from countermand.orders.trigger.model.slippage import Minimum, minimum_of, slipp
 from countermand.orders.vaults.model.market import Market
 from countermand.values.identity import Mint
 from countermand.values.quantities import U64_MAX, USD_PRICE_MAX, BaseUnits, Bps, UsdPrice
+from countermand.values.structs import replace
 from tests.orders.trigger.samples import SOL, USDC, order, usd
 
 ABOVE, BELOW = Direction.ABOVE, Direction.BELOW

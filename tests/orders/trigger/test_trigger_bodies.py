@@ -1,7 +1,5 @@
 """An order that is read back is the order that was stored, and what orders have in common is in memory once."""
 
-from dataclasses import replace
-
 import pytest
 
 from countermand.kernel.journal import encode
@@ -11,6 +9,7 @@ from countermand.orders.trigger.model.lifecycle import evolve, place
 from countermand.orders.trigger.model.order import AT_REST, OrderGroup, State
 from countermand.values.identity import Mint, Wallet
 from countermand.values.quantities import BaseUnits, Bps
+from countermand.values.structs import replace
 from countermand.values.transactions import AttemptKind
 from tests.orders.trigger.samples import ID, PLACED_AT, TXID, attempt, leg, order
 

@@ -1,6 +1,5 @@
 """What an order waits for, state by state: case A4."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from countermand.orders.trigger.model.order import OrderGroup, State
 from countermand.orders.trigger.model.waiting import Waiting, waits_for
 from countermand.values.instant import Instant
+from countermand.values.structs import replace
 from countermand.values.transactions import AttemptKind
 from countermand.values.withdrawal import Withdrawal
 from tests.orders.trigger.samples import PLACED_AT, REQUEST, attempt, craft, order

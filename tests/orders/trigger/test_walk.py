@@ -3,7 +3,6 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from unittest.mock import patch
 
 import pytest
@@ -19,6 +18,7 @@ from countermand.solana.wire import SIGNATURE_BYTES
 from countermand.store.postgres import PostgresStore
 from countermand.values.identity import Signature, Wallet
 from countermand.values.instant import Instant
+from countermand.values.structs import replace
 from tests.orders.trigger.house import ONE_SOL, House, above, below, dollars, house, signed
 from tests.solana.chain_support import another_signature
 

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 from solders.instruction import Instruction
 
@@ -10,6 +8,7 @@ from countermand.services.liquidity.routing import Quote, SwapRequest
 from countermand.services.tokens import Token
 from countermand.values.identity import Mint
 from countermand.values.quantities import NOTHING, BaseUnits, Bps, UsdPrice
+from countermand.values.structs import replace
 from countermand.values.transactions import SwapAmounts, SwapRefused, TransactionOutcome, UnsignedTransaction
 from tests.orders.trigger.samples import progressed
 from tests.services.custody.layouts import decoded

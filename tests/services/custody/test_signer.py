@@ -1,7 +1,6 @@
 """No vault signs what it could not have made itself for that order."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeAlias
 
 import pytest
@@ -17,6 +16,7 @@ from countermand.orders.trigger.model.order import OrderGroup
 from countermand.services.custody.instructions import always_rejected, close_account, sync_native, transfer
 from countermand.values.identity import Wallet
 from countermand.values.quantities import BaseUnits
+from countermand.values.structs import replace
 from countermand.values.transactions import Attempt, AttemptKind, UnsignedTransaction
 from tests.services.custody.venue import JUP, SOL, USDC, Venue
 

@@ -1,10 +1,9 @@
-from dataclasses import replace
-
 import pytest
 
 from countermand.kernel.ports import Unavailable
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.values.quantities import NOTHING
+from countermand.values.structs import replace
 from countermand.values.transactions import UnsignedTransaction
 from tests.orders.trigger.samples import progressed
 from tests.services.custody.venue import RENT, SOL, USDC, Venue

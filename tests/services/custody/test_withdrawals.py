@@ -1,5 +1,4 @@
 import base64
-from dataclasses import replace
 
 import pytest
 from solders.keypair import Keypair
@@ -13,6 +12,7 @@ from countermand.services.custody.moves import close_instructions, return_instru
 from countermand.services.custody.withdrawals import WithdrawalLayout
 from countermand.values.identity import RequestId
 from countermand.values.quantities import NOTHING, BaseUnits
+from countermand.values.structs import replace
 from countermand.values.transactions import TransactionOutcome, UnsignedTransaction
 from countermand.values.withdrawal import Withdrawal
 from tests.orders.trigger.samples import progressed

@@ -3,7 +3,7 @@
 import base64
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 
 from solders.keypair import Keypair
@@ -29,6 +29,7 @@ from countermand.solana.tokens import TOKEN_2022_PROGRAM, associated_token_addre
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import USD_SCALE, BaseUnits, Bps, UsdPrice
+from countermand.values.structs import replace
 from countermand.values.transactions import Attempt, AttemptKind, ObservedOutcome, UnsignedTransaction
 from countermand_simulator.memory_ledger import MemoryLedgerStore
 from tests.gifts import faucet_of

@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from countermand.services.transactions.landing import ChainLanding, error_words
 from countermand.solana.port import AccountInfo, AddressSignature, LedgerTransaction, SignatureStatus
 from countermand.solana.programs import dca, limit_order
 from countermand.values.identity import Address, RequestId, Signature, Wallet
+from countermand.values.structs import replace
 from countermand.values.transactions import ObservedOutcome, TransactionOutcome
 from tests.dialects.limit_venue import StubChain
 

@@ -1,7 +1,6 @@
 """`GET /price/v2`: what each token costs now, as older bots ask it."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -46,8 +45,7 @@ RESPONDER: Final = Responder(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class PricesResource:
+class PricesResource(msgspec.Struct, frozen=True):
     tokens: Tokens
     price_of: Callable[[Mint], UsdPrice | None]
     now_s: Callable[[], int]

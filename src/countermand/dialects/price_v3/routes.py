@@ -1,7 +1,6 @@
 """`GET /price/v3`: what each token costs now. Most bots ask it before anything else."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -30,8 +29,7 @@ RESPONDER: Final = Responder(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class PriceResource:
+class PriceResource(msgspec.Struct, frozen=True):
     """`block_id` is the newest slot; `since_ms` tells how long the tokens have existed here.
 
     `liquidity_usd`: how much can be swapped here, in whole US dollars.

@@ -1,10 +1,10 @@
 """The endpoints of Swap v1: a quote, and the transaction or the instructions that swap at it. Nobody signs in."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from falcon.asgi import Request
+from msgspec import Struct
 
 from countermand.answering import Answer, encode
 from countermand.dialects.swap_v1 import translate
@@ -33,8 +33,7 @@ class Swaps(Protocol):
         """Raises `Unavailable`."""
 
 
-@dataclass(frozen=True, slots=True)
-class SwapV1Context:
+class SwapV1Context(Struct, frozen=True):
     """What the endpoints work on. `auto_price` is in micro-lamports for a compute unit."""
 
     swaps: Swaps

@@ -1,7 +1,6 @@
 """The endpoints of a member: nonce, login, refresh, profile, and the key that signs the member's orders."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -55,8 +54,7 @@ _REFRESH: Final = BodyReader(RefreshRequest)
 _STARK_KEY: Final = BodyReader(StarkKeyRequest)
 
 
-@dataclass(frozen=True, slots=True)
-class AuthContext:
+class AuthContext(msgspec.Struct, frozen=True):
     """What the endpoints work on."""
 
     members: Members

@@ -1,9 +1,10 @@
 """The currencies as StarkEx counts them, and what tanX publishes about them and its markets."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
+
+from msgspec import Struct
 
 from countermand.dialects.tanx.render import amount, decimal
 from countermand.orders.book.model.ledger.amount import Amount, Currency
@@ -12,8 +13,7 @@ from countermand.orders.book.model.markets import MARKETS
 from countermand.orders.book.model.quantities import RATE_SCALE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Coin:
+class Coin(Struct, frozen=True, kw_only=True):
     """`asset_id` follows from the contract and the quantum: StarkEx derives it by Keccak-256."""
 
     name: str

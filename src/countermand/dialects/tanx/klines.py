@@ -1,10 +1,9 @@
 """Candles: what was traded in each period of time, without a gap."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from countermand.answering import Declined
 from countermand.dialects.tanx import wire
@@ -18,8 +17,7 @@ from countermand.values.instant import Instant
 _MINUTE_MS: Final = 60_000
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """Periods of one length, from the one that begins at `since` to the last one that begins before `until`."""
 
     length_ms: int

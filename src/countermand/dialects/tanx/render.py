@@ -1,7 +1,6 @@
 """Orders, trades and balances as tanX shows them. Decimals are exact: no exponent, a digit after the point."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Final
 
@@ -18,6 +17,7 @@ from countermand.orders.book.model.quantities import NO_LOTS, RATE_SCALE, Ticks
 from countermand.orders.book.service import BookTrade, MarketTicker
 from countermand.values.instant import Instant
 from countermand.values.quantities import decimal_text
+from countermand.values.structs import replace
 
 _NO_PRICE: Final = "0.0"
 _PERCENT_SCALE: Final = 2

@@ -1,10 +1,10 @@
 """The endpoints of an account's orders, trades and balances, for a member who has logged in."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from falcon.asgi import Request
+from msgspec import Struct
 
 from countermand.answering import Answer, Declined
 from countermand.dialects.tanx import names, wire
@@ -55,8 +55,7 @@ class Authenticator(Protocol):
         """The account of the access token in the header, or the answer if the token is not valid."""
 
 
-@dataclass(frozen=True, slots=True)
-class TanxContext:
+class TanxContext(Struct, frozen=True):
     """What the endpoints work on."""
 
     service: BookService

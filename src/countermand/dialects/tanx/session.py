@@ -9,11 +9,11 @@ Tokens and texts carry the incarnation that they were made in (`services/token_i
 """
 
 import hmac
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 import jwt
+from msgspec import Struct
 
 from countermand.answering import Answer
 from countermand.dialects.tanx.accounts import signer_of
@@ -40,8 +40,7 @@ _TEXT: Final = (
 _SCHEMES: Final = {"jwt", "bearer"}
 
 
-@dataclass(frozen=True, slots=True)
-class TokenPair:
+class TokenPair(Struct, frozen=True):
     refresh: str
     access: str
 

@@ -1,7 +1,6 @@
 """`GET /tokens/v2/search` and `/tag`: the tokens of the venue. Bots ask them for decimals and token programs."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final, TypeVar
@@ -45,8 +44,7 @@ RESPONDER: Final = Responder(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class TokensV2Context:
+class TokensV2Context(msgspec.Struct, frozen=True):
     """`slot`: the newest. `since_ms`: how long the tokens have existed here. `liquidity_usd`: in whole dollars."""
 
     tokens: Callable[[], Sequence[Token]]

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
 
 from falcon.asgi import Request
+from msgspec import Struct
 
 from countermand.answering import Answer, Declined, encode
 from countermand.dialects.trigger_v1 import translate
@@ -93,8 +93,7 @@ class LimitOrders(Protocol):
     async def opened_by(self, order: OpenLimitOrder) -> Signature | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class TriggerV1Context:
+class TriggerV1Context(Struct, frozen=True):
     """What the endpoints work on."""
 
     orders: ClientTransactions

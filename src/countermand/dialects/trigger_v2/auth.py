@@ -13,12 +13,12 @@ import base64
 import hmac
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 import jwt
+from msgspec import Struct
 from solders.compute_budget import set_compute_unit_price
 from solders.hash import Hash
 from solders.instruction import Instruction
@@ -55,8 +55,7 @@ _SPACE: Final = dict.fromkeys(map(ord, " \t\n\v\f\r"))
 _URL_SAFE: Final = str.maketrans("-_", "+/")
 
 
-@dataclass(frozen=True, slots=True)
-class Challenge:
+class Challenge(Struct, frozen=True):
     nonce: str
     expires_ms: int
     minute_ms: int | None = None

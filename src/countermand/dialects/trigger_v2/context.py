@@ -1,10 +1,10 @@
 """What the endpoints of Trigger v2 work on."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from falcon.asgi import Request
+from msgspec import Struct
 
 from countermand.answering import Declined
 from countermand.dialects.trigger_v2.auth import Challenges, WalletSessions
@@ -27,8 +27,7 @@ class Vaults(Protocol):
     def unsigned_transaction(self, craft: UnsignedTransaction) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class TriggerV2Context:
+class TriggerV2Context(Struct, frozen=True):
     """What the endpoints work on."""
 
     orders: TriggerService

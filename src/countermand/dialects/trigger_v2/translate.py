@@ -1,7 +1,6 @@
 """Between the wire and the orders, in both directions. Pure; what is wrong with a request raises `Declined`."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Final
 
 from msgspec import UNSET, Raw, UnsetType
@@ -38,6 +37,7 @@ from countermand.values.holding import Holding
 from countermand.values.identity import Address, Mint, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import NOTHING, USD_SCALE, BaseUnits, Bps, UsdPrice, decimal_text
+from countermand.values.structs import replace
 from countermand.values.tokens import Token
 
 DEPOSIT_USD_MIN: Final = 10

@@ -1,8 +1,9 @@
 """What is said of refusals, and what is said in the same words of all orders in vaults."""
 
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from countermand.answering import Answer
 from countermand.dialects.trigger_v2.envelope import error, invalid
@@ -10,8 +11,7 @@ from countermand.orders.vaults.model.refusals import VaultRefusal
 from countermand.values.identity import OrderId
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(Struct, frozen=True):
     """`{verb}` and `{transaction}` are of what was asked; `{state}` is a display state; `{detail}` the refusal's."""
 
     text: str

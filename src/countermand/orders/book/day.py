@@ -4,8 +4,9 @@ Time is counted in whole seconds, as tickers show it: there is one sum for each 
 """
 
 from collections import deque
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from countermand.orders.book.model.market import MarketSymbol
 from countermand.orders.book.ports import Period, Turnover
@@ -20,8 +21,7 @@ def day_began(at: Instant) -> Instant:
     return Instant((at // SECOND_MS - DAY_S) * SECOND_MS)
 
 
-@dataclass(slots=True)
-class _Second:
+class _Second(Struct):
     second: int
     first: int
     last: int

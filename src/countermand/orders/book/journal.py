@@ -1,6 +1,5 @@
 """The bodies of the journal of the order books. JSON: `{"rules", "command", "events": [[kind, event], …]}`."""
 
-from dataclasses import dataclass
 from typing import Final, get_args
 
 import msgspec
@@ -52,8 +51,7 @@ class _Body(msgspec.Struct):
 _BODY: Final = msgspec.json.Decoder(_Body)
 
 
-@dataclass(frozen=True, slots=True)
-class BookEntry:
+class BookEntry(msgspec.Struct, frozen=True):
     """A journal row, read back."""
 
     seq: int

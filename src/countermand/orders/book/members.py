@@ -1,7 +1,8 @@
 """The members of the order books: users by their Ethereum addresses, their sessions, the keys of their orders."""
 
-from dataclasses import dataclass
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 from countermand.orders.book.model.ledger.amount import Account
 from countermand.values.instant import Instant
@@ -12,8 +13,7 @@ _UID_START: Final = 0x4A7C15F39C
 _KEYS_REMEMBERED: Final = 65_536
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """A user. `logins`: how often he has logged in."""
 
     account: Account
@@ -28,8 +28,7 @@ class Member:
         return f"ID{(_UID_START + self.customer_id * _UID_STEP) % (1 << _UID_BITS):010X}"
 
 
-@dataclass(frozen=True, slots=True)
-class MemberSession:
+class MemberSession(Struct, frozen=True):
     """It begins with one login, and lasts as long as its tokens are renewed."""
 
     account: Account

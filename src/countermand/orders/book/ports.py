@@ -1,8 +1,9 @@
 """The store of the order books."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from countermand.kernel.ports import ShardStore
 from countermand.orders.book.model.ledger.amount import Account, Currency
@@ -12,8 +13,7 @@ from countermand.orders.book.rows import BookBalanceRow, BookRows
 from countermand.values.instant import Instant
 
 
-@dataclass(frozen=True, slots=True)
-class OrdersQuery:
+class OrdersQuery(Struct, frozen=True):
     """Orders of one account, by their ids. None: any. Created at `since` or later, and before `until`."""
 
     account: Account
@@ -30,8 +30,7 @@ class OrdersQuery:
     offset: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class TradesQuery:
+class TradesQuery(Struct, frozen=True):
     """Trades of one account, or of all accounts, by their ids. None: any."""
 
     account: Account | None = None
@@ -43,22 +42,19 @@ class TradesQuery:
     offset: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class StoredTrade:
+class StoredTrade(Struct, frozen=True):
     at: Instant
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class StoredBookOrder:
+class StoredBookOrder(Struct, frozen=True):
     """An order with its trades, the newest last."""
 
     order: bytes
     trades: Sequence[StoredTrade]
 
 
-@dataclass(frozen=True, slots=True)
-class Turnover:
+class Turnover(Struct, frozen=True):
     """What was traded in a market within some time, in ticks and lots. `turnover` is the sum of price times volume."""
 
     market: MarketSymbol
@@ -70,8 +66,7 @@ class Turnover:
     turnover: int
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
+class Period(Struct, frozen=True):
     """What was traded in a market in one period of time, which begins at `began`; the numbers as in `Turnover`."""
 
     began: Instant

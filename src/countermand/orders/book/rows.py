@@ -1,7 +1,6 @@
 """The stored rows of the order books. A body is JSON that this package wrote."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -16,8 +15,7 @@ from countermand.orders.book.model.order import BookOrder, BookTerms, Nonce, Ord
 from countermand.values.instant import Instant
 
 
-@dataclass(frozen=True, slots=True)
-class BookOrderRow:
+class BookOrderRow(msgspec.Struct, frozen=True):
     """An order as it is stored: its whole state as `body`, beside what it is searched by."""
 
     id: OrderId
@@ -36,8 +34,7 @@ class BookOrderRow:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class BookTradeRow:
+class BookTradeRow(msgspec.Struct, frozen=True):
     """A trade: the whole event as `body`, beside what it is searched by and summed up from."""
 
     id: TradeId
@@ -52,8 +49,7 @@ class BookTradeRow:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class BookBalanceRow:
+class BookBalanceRow(msgspec.Struct, frozen=True):
     """Both amounts in quanta, see `model.ledger.amount`."""
 
     account: Account
@@ -62,8 +58,7 @@ class BookBalanceRow:
     locked: int
 
 
-@dataclass(frozen=True, slots=True)
-class BookDraftRow:
+class BookDraftRow(msgspec.Struct, frozen=True):
     """An order that its owner was asked to sign."""
 
     nonce: Nonce
@@ -72,8 +67,7 @@ class BookDraftRow:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class BookRows:
+class BookRows(msgspec.Struct, frozen=True):
     """What one commit writes beside its journal entries. `counters` None: as they were."""
 
     orders: Sequence[BookOrderRow] = ()
@@ -83,8 +77,7 @@ class BookRows:
     counters: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True):
     """An order that its owner was asked to sign. `msg_hash` is what the signature must be of, in hex with 0x."""
 
     nonce: Nonce

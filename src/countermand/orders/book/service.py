@@ -1,9 +1,10 @@
 """What a dialect may ask of the order books: draft, place, cancel, look."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from uuid import UUID
+
+from msgspec import Struct
 
 from countermand.kernel.ids import Ids
 from countermand.orders.book.model.book import resting
@@ -29,22 +30,19 @@ from countermand.orders.book.state import BookState
 from countermand.values.instant import Instant
 
 
-@dataclass(frozen=True, slots=True)
-class BookTrade:
+class BookTrade(Struct, frozen=True):
     event: Traded
     at: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class BookOrderView:
+class BookOrderView(Struct, frozen=True):
     """An order with its trades, the oldest first."""
 
     order: BookOrder
     trades: Sequence[BookTrade]
 
 
-@dataclass(frozen=True, slots=True)
-class MarketTicker:
+class MarketTicker(Struct, frozen=True):
     """A market's last 24 hours, and the price of its newest trade whenever that was. None: nothing was traded."""
 
     at: Instant

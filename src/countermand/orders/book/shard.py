@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import replace
 from typing import Final, TypeAlias, TypeVar
 
 from countermand.kernel.ports import Epoch, ShardClock, Unavailable
@@ -30,6 +29,7 @@ from countermand.orders.book.ports import BookStore
 from countermand.orders.book.rows import BookRows, Draft, decode_draft, decode_order
 from countermand.orders.book.state import BookState, MatchFaults
 from countermand.values.instant import Instant
+from countermand.values.structs import replace
 
 ENDED_ORDERS_KEPT: Final = 10_000
 DRAFTS_KEPT: Final = 10_000

@@ -2,9 +2,10 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final, Protocol
+
+from msgspec import Struct, field
 
 from countermand.kernel.journal import encode
 from countermand.kernel.ports import EventRecord
@@ -33,6 +34,7 @@ from countermand.orders.book.rows import (
     trade_row,
 )
 from countermand.values.instant import Instant
+from countermand.values.structs import replace
 
 
 class MatchFaults(Protocol):
@@ -56,8 +58,7 @@ class _MatchesSucceed:
 MATCHES_SUCCEED: Final[MatchFaults] = _MatchesSucceed()
 
 
-@dataclass(slots=True)
-class _Pending:
+class _Pending(Struct):
     orders: dict[OrderId, BookOrder] = field(default_factory=dict)
     trades: list[BookTradeRow] = field(default_factory=list)
     balances: dict[tuple[Account, Currency], None] = field(default_factory=dict)

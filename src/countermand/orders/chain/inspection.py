@@ -1,9 +1,10 @@
 """Orders on the chain as an operator looks at them: open ones by their accounts, closed ones by what landed."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+from msgspec import Struct
 
 from countermand.services.transactions.chain_errors import asks_the_chain
 from countermand.services.transactions.landing import error_words
@@ -49,8 +50,7 @@ class ChainOrderState(Enum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True)
-class ChainOrder:
+class ChainOrder(Struct, frozen=True):
     """Amounts are base units, times seconds since the epoch. `terms` None: the account is gone, and what it held."""
 
     family: ChainFamily

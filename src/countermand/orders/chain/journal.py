@@ -4,7 +4,6 @@ JSON: `{"rules", "program", "signature", "slot", "at_s", "did": [[kind, event], 
 which of what the transaction did concerns orders that the index knows: the entry's events.
 """
 
-from dataclasses import dataclass
 from typing import Final, get_args
 
 import msgspec
@@ -50,8 +49,7 @@ class _Body(msgspec.Struct):
 _BODY: Final = msgspec.json.Decoder(_Body)
 
 
-@dataclass(frozen=True, slots=True)
-class ChainEntry:
+class ChainEntry(msgspec.Struct, frozen=True):
     """A journal row, read back."""
 
     seq: int

@@ -1,8 +1,9 @@
 """The store of the index of orders on the chain."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from countermand.kernel.ports import ShardStore
 from countermand.orders.chain.model.order import ChainFamily, IndexedOrder, Trade
@@ -10,8 +11,7 @@ from countermand.orders.chain.rows import ChainRows
 from countermand.values.identity import Address, Mint, Wallet
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChainHistoryQuery:
+class ChainHistoryQuery(Struct, frozen=True, kw_only=True):
     """Orders that have ended, of one owner and family, those that ended last first. None: any mint.
 
     `either_mint`: sold or bought. `with_failed`: fills that failed are among the trades.
@@ -27,16 +27,14 @@ class ChainHistoryQuery:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Traded:
+class Traded(Struct, frozen=True):
     """An order with its newest trades, the newest first."""
 
     order: IndexedOrder
     trades: Sequence[Trade]
 
 
-@dataclass(frozen=True, slots=True)
-class ChainHistory:
+class ChainHistory(Struct, frozen=True):
     """A page, and how many orders match."""
 
     total: int

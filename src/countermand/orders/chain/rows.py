@@ -1,7 +1,6 @@
 """Orders on the chain, their fills and the index's cursors, as they are stored."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -25,8 +24,7 @@ _CURSOR: Final = msgspec.json.Decoder(Cursor)
 decode_trade: Final = msgspec.json.Decoder(Trade).decode
 
 
-@dataclass(frozen=True, slots=True)
-class ChainOrderRow:
+class ChainOrderRow(msgspec.Struct, frozen=True):
     """`live`: it is open, and loaded at a start. Times are in seconds. `ended_slot`: 0 while it is open."""
 
     address: str
@@ -43,8 +41,7 @@ class ChainOrderRow:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ChainTradeRow:
+class ChainTradeRow(msgspec.Struct, frozen=True):
     address: str
     opened_by: str
     nth: int
@@ -53,14 +50,12 @@ class ChainTradeRow:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ChainCursorRow:
+class ChainCursorRow(msgspec.Struct, frozen=True):
     program: str
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ChainRows:
+class ChainRows(msgspec.Struct, frozen=True):
     """What one commit writes of orders on the chain, beside its journal entries."""
 
     orders: Sequence[ChainOrderRow] = ()

@@ -1,7 +1,8 @@
 """The state of the index: the open orders, how far each program is known, and the rows that the next commit writes."""
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
 
 from countermand.kernel.writer_epoch import Entry
 from countermand.orders.chain import journal
@@ -14,10 +15,10 @@ from countermand.orders.chain.records import record_of
 from countermand.orders.chain.rows import ChainOrderRow, ChainRows, ChainTradeRow, cursor_row, order_row, trade_row
 from countermand.values.identity import Address, Signature
 from countermand.values.instant import Instant
+from countermand.values.structs import replace
 
 
-@dataclass(slots=True)
-class _Pending:
+class _Pending(Struct):
     orders: dict[tuple[Address, Signature, int], ChainOrderRow] = field(default_factory=dict)
     trades: list[ChainTradeRow] = field(default_factory=list)
     cursors: dict[Address, Cursor] = field(default_factory=dict)

@@ -1,9 +1,10 @@
 """What recurring orders need of the world: their transactions and their store."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, TypeAlias
+
+from msgspec import Struct
 
 from countermand.kernel.ports import Batch
 from countermand.orders.dca.model.commands import UnsignedDeposit
@@ -32,14 +33,12 @@ class Transactions(OrderTransactions[DcaOrder, UnsignedDeposit], Protocol):
         """In whole cents of a US dollar, at the price of now. None: there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class OrderRow(VaultOrderRow):
+class OrderRow(VaultOrderRow, frozen=True):
     next_fill_at: Instant
     """Of an order without a further round: when that would have been."""
 
 
-@dataclass(frozen=True, slots=True)
-class DcaRows:
+class DcaRows(Struct, frozen=True):
     """What one commit writes of recurring orders, beside its journal entries."""
 
     orders: Sequence[OrderRow] = ()

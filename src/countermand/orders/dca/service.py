@@ -1,7 +1,8 @@
 """What can be done with recurring orders, as a dialect asks for it. Most of it is common to all orders in vaults."""
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from countermand.kernel.ids import Ids
 from countermand.kernel.ports import Clock
@@ -23,8 +24,7 @@ from countermand.values.quantities import BaseUnits
 DcaView: TypeAlias = OrderView[DcaOrder, HistoryEntry]
 
 
-@dataclass(frozen=True, slots=True)
-class OrderRequest:
+class OrderRequest(Struct, frozen=True):
     """An order as its owner asks for it."""
 
     deposit_request_id: RequestId

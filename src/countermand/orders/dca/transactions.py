@@ -1,6 +1,5 @@
 """The transactions of recurring orders: what each does, whether a round is worth one, and what keys may sign for it."""
 
-from dataclasses import replace
 from typing import Final, assert_never
 
 from countermand.orders.dca.model.commands import UnsignedDeposit
@@ -16,6 +15,7 @@ from countermand.services.custody.custody import Parcel
 from countermand.services.custody.plans import Close, Fund, Move, Return, SigningPlan, Swap
 from countermand.values.identity import Mint, OrderId, RequestId, Wallet
 from countermand.values.quantities import NOTHING, BaseUnits, decimal_text
+from countermand.values.structs import replace
 from countermand.values.tokens import Token
 from countermand.values.transactions import (
     Attempt,

@@ -1,7 +1,6 @@
 """The instructions that make a swap."""
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from solders.instruction import Instruction
 
 from countermand.orders.swap.model.swap import SwapTerms
@@ -15,8 +14,7 @@ from countermand.values.tokens import Token
 _NO_SLIPPAGE = Bps(0)
 
 
-@dataclass(frozen=True, slots=True)
-class SwapInstructions:
+class SwapInstructions(Struct, frozen=True):
     """What stands before the swap, and after it."""
 
     setup: tuple[Instruction, ...]

@@ -3,6 +3,7 @@
 from typing import Final
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from countermand.orders.trigger.model.commands import UnsignedDeposit
 from countermand.orders.trigger.model.order import AT_REST, OrderGroup
@@ -20,7 +21,7 @@ def decode_group(body: bytes) -> OrderGroup:
     group = _GROUP.decode(body)
     # It is changed in place, since it was not handed out yet: a copy would double the time of a load.
     if group.progress == AT_REST:
-        object.__setattr__(group, "progress", AT_REST)
+        force_setattr(group, "progress", AT_REST)
     return group
 
 

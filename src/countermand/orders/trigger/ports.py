@@ -1,9 +1,10 @@
 """What trigger orders need of the world: their transactions and their stores."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, TypeAlias
+
+from msgspec import Struct
 
 from countermand.kernel.ports import Batch
 from countermand.orders.trigger.model.commands import UnsignedDeposit
@@ -31,13 +32,11 @@ class Transactions(OrderTransactions[OrderGroup, UnsignedDeposit], Protocol):
     ) -> UnsignedDeposit: ...
 
 
-@dataclass(frozen=True, slots=True)
-class OrderRow(VaultOrderRow):
+class OrderRow(VaultOrderRow, frozen=True):
     expires_at: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class WatermarkRow:
+class WatermarkRow(Struct, frozen=True):
     """How far the market went, for the orders that trail a mint in one direction."""
 
     mint: Mint
@@ -45,8 +44,7 @@ class WatermarkRow:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class VaultRow:
+class VaultRow(Struct, frozen=True):
     """A wallet that registered its vault."""
 
     wallet: Wallet
@@ -54,8 +52,7 @@ class VaultRow:
     registered_at: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class TriggerRows:
+class TriggerRows(Struct, frozen=True):
     """What one commit writes of trigger orders, beside its journal entries."""
 
     orders: Sequence[OrderRow] = ()

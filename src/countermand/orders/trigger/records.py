@@ -5,7 +5,6 @@ decimal strings of US dollars, times milliseconds since the epoch.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -172,8 +171,7 @@ def _dust(dust: BaseUnits) -> dict[str, str]:
 # --- what the owner of an order is shown
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryEntry:
+class HistoryEntry(msgspec.Struct, frozen=True):
     """One line of an order's history. `kind` is deposit, fill, withdrawal, cancelled or expired."""
 
     kind: str

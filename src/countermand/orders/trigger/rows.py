@@ -1,7 +1,6 @@
 """Trigger orders, their deposits, their vaults and what they trail, as they are stored."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -27,8 +26,7 @@ def watermarks_of(row: WatermarkRow) -> Watermarks:
     return Watermarks(Direction(row.direction), stored.mark, stored.moves)
 
 
-@dataclass(frozen=True, slots=True)
-class StoredWatermarks:
+class StoredWatermarks(msgspec.Struct, frozen=True):
     mark: int
     moves: Sequence[Move]
 

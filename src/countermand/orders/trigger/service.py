@@ -1,8 +1,9 @@
 """What can be done with trigger orders, as a dialect asks for it. Most of it is common to all orders in vaults."""
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from countermand.kernel.grouped_writes import GroupedWrites
 from countermand.kernel.ids import Ids
@@ -29,8 +30,7 @@ from countermand.values.transactions import Submission
 TriggerView: TypeAlias = OrderView[OrderGroup, HistoryEntry]
 
 
-@dataclass(frozen=True, slots=True)
-class OrderRequest:
+class OrderRequest(Struct, frozen=True):
     """An order as its owner asks for it."""
 
     deposit_request_id: RequestId

@@ -1,7 +1,6 @@
 """The transactions of trigger orders: what each does, whether a fill is worth one, and what keys may sign for it."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final, assert_never
 
 from countermand.orders.trigger.model.commands import UnsignedDeposit
@@ -18,6 +17,7 @@ from countermand.services.custody.custody import Parcel
 from countermand.services.custody.plans import Close, Fund, Move, Open, Return, SigningPlan, Swap
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Wallet
 from countermand.values.quantities import NOTHING, USD_SCALE, BaseUnits, UsdPrice, decimal_text, dollars
+from countermand.values.structs import replace
 from countermand.values.tokens import Token
 from countermand.values.transactions import (
     Attempt,

@@ -4,7 +4,6 @@ JSON: `{"rules", "price", "command", "events": [[order id, kind, event], …]}`.
 judged by.
 """
 
-from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 import msgspec
@@ -29,8 +28,7 @@ class _Body(msgspec.Struct):
 _BODY: Final = msgspec.json.Decoder(_Body)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry(Generic[Command, Event]):
+class Entry(msgspec.Struct, Generic[Command, Event], frozen=True):
     """A journal row, read back."""
 
     seq: int

@@ -1,9 +1,10 @@
 """What orders in vaults need of the world, whatever they wait for: their transactions and their store."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, TypeVar
+
+from msgspec import Struct
 
 from countermand.kernel.fresh_deposits import BuiltDeposit
 from countermand.kernel.ports import ShardStore
@@ -71,8 +72,7 @@ class OrderTransactions(Protocol[Order_contra, Deposit_contra]):
         """Signs the committed bytes and sends them. Doing it twice is doing it once."""
 
 
-@dataclass(frozen=True, slots=True)
-class VaultOrderRow:
+class VaultOrderRow(Struct, frozen=True):
     """An order as it is stored: its whole state as `body`, beside what it is searched by."""
 
     id: OrderId
@@ -89,8 +89,7 @@ class VaultOrderRow:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class CraftRow:
+class CraftRow(Struct, frozen=True):
     """A deposit that we built. `order_id` is the order that it may become."""
 
     request_id: RequestId
@@ -100,8 +99,7 @@ class CraftRow:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryQuery:
+class HistoryQuery(Struct, frozen=True):
     wallet: Wallet
     active: bool | None
     mint: Mint | None
@@ -112,24 +110,21 @@ class HistoryQuery:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class OrderBody:
+class OrderBody(Struct, frozen=True):
     """The body of an order's row, with the bucket that says which shard owns it."""
 
     bucket: Bucket
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class StoredOrder:
+class StoredOrder(Struct, frozen=True):
     """`order` is the body of its row, `history` the bodies of its events that its owner is shown, the newest first."""
 
     order: bytes
     history: Sequence[bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class StoredHistory:
+class StoredHistory(Struct, frozen=True):
     """One page, and how many orders match in all."""
 
     total: int

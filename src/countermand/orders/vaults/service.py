@@ -3,9 +3,10 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any, Final, Generic, ParamSpec, Protocol, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 from countermand.kernel import telemetry
 from countermand.kernel.ids import Ids
@@ -20,6 +21,7 @@ from countermand.orders.vaults.work import VaultOutbox
 from countermand.services.transactions.telemetry import transaction_altered
 from countermand.values.identity import OrderId, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
+from countermand.values.structs import replace
 from countermand.values.transactions import AttemptKind, Submission, UnsignedTransaction
 
 CRAFT_PATIENCE_MS: Final = 300
@@ -32,25 +34,21 @@ Refused = TypeVar("Refused", bound=VaultRefused[Any, Any])
 Refused_co = TypeVar("Refused_co", bound=VaultRefused[Any, Any], covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class NotLanded:
+class NotLanded(Struct, frozen=True):
     """The transaction has not landed in the time that a request waits. It may still."""
 
 
-@dataclass(frozen=True, slots=True)
-class DepositUnknown:
+class DepositUnknown(Struct, frozen=True):
     """No deposit was crafted under that request id, or it died."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placed(Generic[Order]):
+class Placed(Struct, Generic[Order], frozen=True):
     order: Order
     signature: Signature
     repeated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Cancelling(Generic[Order]):
+class Cancelling(Struct, Generic[Order], frozen=True):
     """Nothing fills any more. `transaction` None: the withdrawal could not be built now, a repetition will."""
 
     order: Order
@@ -58,8 +56,7 @@ class Cancelling(Generic[Order]):
     transaction: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Withdrawn:
+class Withdrawn(Struct, frozen=True):
     order_id: OrderId
     signature: Signature
 
@@ -77,16 +74,14 @@ class EventShown(Protocol):
 Entry = TypeVar("Entry", bound=EventShown)
 
 
-@dataclass(frozen=True, slots=True)
-class OrderView(Generic[Order, Entry]):
+class OrderView(Struct, Generic[Order, Entry], frozen=True):
     """An order and what its owner is shown of its history, the newest first."""
 
     order: Order
     history: Sequence[Entry]
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryPage(Generic[Order, Entry]):
+class HistoryPage(Struct, Generic[Order, Entry], frozen=True):
     total: int
     orders: Sequence[OrderView[Order, Entry]]
 

@@ -2,8 +2,9 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
+
+from msgspec import Struct
 
 from countermand.kernel.grouped_reads import GroupedReads
 from countermand.kernel.ports import Epoch, ShardClock
@@ -31,8 +32,7 @@ Refused = TypeVar("Refused", bound=VaultRefused[Any, Any])
 Rows = TypeVar("Rows")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer(Generic[Order]):
+class Answer(Struct, Generic[Order], frozen=True):
     """A command that was not refused: the order as it is now. `changed` false: it had been so before."""
 
     order: Order

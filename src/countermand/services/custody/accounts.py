@@ -1,7 +1,6 @@
 """Who takes part in the transactions of a wallet's orders in one token."""
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from solders.pubkey import Pubkey
 
 from countermand.services.custody.instructions import key
@@ -11,8 +10,7 @@ from countermand.values.identity import Wallet
 from countermand.values.tokens import Token
 
 
-@dataclass(frozen=True, slots=True)
-class OrderAccounts:
+class OrderAccounts(Struct, frozen=True):
     user: Pubkey
     vault: Pubkey
     own: Pubkey

@@ -1,10 +1,10 @@
 """The keys of a venue: builds transactions, signs what a plan allows, sends it, and sees what became of it."""
 
 import base64
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from msgspec import Struct
 from solders.instruction import Instruction
 from solders.signature import Signature as RawSignature
 
@@ -62,8 +62,7 @@ _AMOUNT: Final = slice(64, 72)
 """Where a token account has its balance."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
+class Parcel(Struct, frozen=True):
     """A token account of an order, and what is due to the user of it."""
 
     account: Address

@@ -3,9 +3,10 @@
 A family hands a plan in with each message, and custody checks the message against it. It knows no family by that.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from countermand.values.identity import Address, Mint, Wallet
 from countermand.values.quantities import BaseUnits
@@ -22,8 +23,7 @@ class Signatory(Enum):
     """The key that settles a swap."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fund:
+class Fund(Struct, frozen=True):
     """Opens a token account under the vault, and moves the user's own units there."""
 
     account: Address
@@ -31,16 +31,14 @@ class Fund:
     amount: BaseUnits
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
+class Open(Struct, frozen=True):
     """Opens a token account under the vault, and leaves it empty."""
 
     account: Address
     mint: Mint
 
 
-@dataclass(frozen=True, slots=True)
-class Swap:
+class Swap(Struct, frozen=True):
     """Takes units of the account, and gives units of another token: not fewer than `minimum`.
 
     The user gets them, or the token account `to`, which is one of the wallet's orders.
@@ -54,8 +52,7 @@ class Swap:
     to: Address | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Return:
+class Return(Struct, frozen=True):
     """Moves units of the account to the user. Of wrapped SOL nothing moves: the close that follows gives all of it."""
 
     account: Address
@@ -63,8 +60,7 @@ class Return:
     amount: BaseUnits
 
 
-@dataclass(frozen=True, slots=True)
-class Close:
+class Close(Struct, frozen=True):
     """Closes the account. Its lamports go to the user."""
 
     account: Address
@@ -74,8 +70,7 @@ class Close:
 Move: TypeAlias = Fund | Open | Swap | Return | Close
 
 
-@dataclass(frozen=True, slots=True)
-class SigningPlan:
+class SigningPlan(Struct, frozen=True):
     """A message does the moves, in their order, and nothing else. What it moves are the wallet's own funds."""
 
     of: str

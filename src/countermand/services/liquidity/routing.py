@@ -1,9 +1,9 @@
 """What custody and the families need of a router, which makes swaps: the sandbox's pool, or one day a real one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
@@ -14,8 +14,7 @@ from countermand.values.tokens import Token
 from countermand.values.transactions import SwapRefused
 
 
-@dataclass(frozen=True, slots=True)
-class SwapRequest:
+class SwapRequest(Struct, frozen=True):
     """What is to be swapped: an amount of the order's account `source`, which the vault owns.
 
     `to`: the token account that gets the other token. None: the user's own, or its wallet, if that is SOL.
@@ -28,8 +27,7 @@ class SwapRequest:
     to: Pubkey | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(Struct, frozen=True):
     """What a swap would take of the amount, and give in units of the output token. A minimum is judged before the fee.
 
     It is an expectation: what the swap gives is known when it has landed.

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 from solders.hash import Hash
 
 from countermand.solana.port import Chain
@@ -12,8 +12,7 @@ from countermand.solana.port import Chain
 FRESH_MS: Final = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class Recent:
+class Recent(Struct, frozen=True):
     blockhash: Hash
     last_valid_height: int
 

@@ -2,9 +2,9 @@
 
 import base64
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 from solders.hash import Hash
 
 from countermand.services.transactions.blockhashes import RecentBlockhash
@@ -25,8 +25,7 @@ Compose = Callable[[Budget, Blockhash], bytes]
 """The message of a transaction with this budget and blockhash."""
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltMessage:
+class BuiltMessage(Struct, frozen=True):
     """A message that is ready to be signed."""
 
     message: bytes

@@ -6,7 +6,6 @@ Nothing here passes a shard, since nothing here decides: what landed, landed, wi
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, Protocol, TypeAlias
 
@@ -29,8 +28,7 @@ _POLL_MS: Final = 5
 _POLL_MS_MAX: Final = 250
 
 
-@dataclass(frozen=True, slots=True)
-class Build:
+class Build(msgspec.Struct, frozen=True):
     """A transaction for `wallet` to sign. `order` is what it opens or closes, or the first that it closes."""
 
     request_id: RequestId
@@ -43,8 +41,7 @@ class Build:
     last_valid_height: int
 
 
-@dataclass(frozen=True, slots=True)
-class SignedTransaction:
+class SignedTransaction(msgspec.Struct, frozen=True):
     """Canonical wire bytes, every signature in them there and valid."""
 
     wire: bytes
@@ -54,8 +51,7 @@ class SignedTransaction:
     signers: tuple[Wallet, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class BuildRow:
+class BuildRow(msgspec.Struct, frozen=True):
     """A build as it is stored. Found by the SHA-256 of its message."""
 
     digest: bytes
@@ -101,8 +97,7 @@ class Landing(Protocol):
         """Whether the chain, which has no history of a dead build's order, holds what only this build could make."""
 
 
-@dataclass(frozen=True, slots=True)
-class Executed:
+class Executed(msgspec.Struct, frozen=True):
     """It landed, under this signature, which may be another one than was handed in. `error` is the chain's, if any."""
 
     build: Build
@@ -110,8 +105,7 @@ class Executed:
     error: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Unconfirmed:
+class Unconfirmed(msgspec.Struct, frozen=True):
     """It has not landed in the time that a request waits, or cannot any more."""
 
     build: Build
@@ -120,8 +114,7 @@ class Unconfirmed:
     """It was not sent at all: its payer cannot pay the fee. The lamports held and needed, in words."""
 
 
-@dataclass(frozen=True, slots=True)
-class NotOurs:
+class NotOurs(msgspec.Struct, frozen=True):
     """Unreadable, unsigned, altered, or built elsewhere; or by us, under another request id."""
 
 

@@ -1,15 +1,15 @@
 """What a landed transaction moved, by the balances that the chain shows of it before and after."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from countermand.solana.port import Address, Chain, LedgerTransaction, Signature, TokenBalance
 from countermand.solana.wire import read_transaction
 
 
-@dataclass(frozen=True, slots=True)
-class BalanceChanges:
+class BalanceChanges(Struct, frozen=True):
     """By address: lamports that an account gained, and units that a token account gained. Losses are negative."""
 
     lamports: Mapping[Address, int]

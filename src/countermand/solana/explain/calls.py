@@ -1,8 +1,8 @@
 """The instructions of a message with addresses in place of indices."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from msgspec import Struct
 from solders.message import MessageV0
 from solders.pubkey import Pubkey
 
@@ -11,8 +11,7 @@ from countermand.solana.programs.anchor import Fields, Unreadable
 from countermand.solana.wire import WireTransaction
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """An instruction. An account that a lookup table adds has words in place of its address."""
 
     program: Address

@@ -1,8 +1,9 @@
 """Recognises whole transactions by their form: those that this venue builds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from countermand.solana.explain.calls import Call
 from countermand.solana.explain.names import TOKEN_PROGRAMS, Names, counted, listed
@@ -46,8 +47,7 @@ def _form_v1(acts: Sequence[Call]) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Moves:
+class _Moves(Struct, frozen=True):
     """The token transfers, closes and lamports of a transaction that holds nothing else but new accounts."""
 
     transfers: list[Call]

@@ -4,7 +4,6 @@ Layouts: the interfaces of SPL Token and Token-2022, which share their first 25 
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -14,6 +13,7 @@ from countermand.solana.explain.names import Names, listed, token_account
 from countermand.solana.port import Address
 from countermand.solana.programs.anchor import Unreadable
 from countermand.solana.tokens import TOKEN_2022_PROGRAM
+from countermand.values.structs import replace
 
 _BATCH: Final = 255
 _TRANSFER_FEE: Final = 26

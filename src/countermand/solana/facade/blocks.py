@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -31,8 +30,7 @@ _TRANSACTIONS_PER_TURN: Final = 20
 """How many transactions are written before other work gets its turn; about a millisecond."""
 
 
-@dataclass(frozen=True, slots=True)
-class BlockShape:
+class BlockShape(msgspec.Struct, frozen=True):
     """How a block is to be shown. `version_max` None: to a client that knows of no versions."""
 
     encoding: TransactionEncoding

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -41,16 +40,14 @@ Json = dict[str, Any]
 encode: Final[Callable[[object], bytes]] = _encoder.encode
 
 
-@dataclass(frozen=True, slots=True)
-class RpcAnswer:
+class RpcAnswer(msgspec.Struct, frozen=True):
     """The body of an answer, empty when only notifications were asked, and its HTTP status."""
 
     body: bytes
     status: int = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerLimits:
+class AnswerLimits(msgspec.Struct, frozen=True, kw_only=True):
     """The reference has them (docs/reference/solana-rpc.md)."""
 
     batch_requests: int = BATCH_REQUESTS_MAX
@@ -59,16 +56,14 @@ class AnswerLimits:
     held_bytes: int = HELD_BYTES_MAX
 
 
-@dataclass(slots=True)
-class Held:
+class Held(msgspec.Struct):
     """The bytes of the answers of batches that are under way."""
 
     bytes_max: int
     bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
+class _Said(msgspec.Struct, frozen=True):
     """One answer as it goes out."""
 
     body: bytes
@@ -123,8 +118,7 @@ class _Batch:
         self._held.bytes -= self._bytes
 
 
-@dataclass(frozen=True, slots=True)
-class _Method:
+class _Method(msgspec.Struct, frozen=True):
     call: Callable[..., Awaitable[object]]
     parameters: tuple[Parameter, ...]
 
@@ -211,8 +205,7 @@ class Dispatcher:
             raise RpcError(Code.INTERNAL_ERROR, "Internal error") from problem
 
 
-@dataclass(frozen=True, slots=True)
-class RpcCall:
+class RpcCall(msgspec.Struct, frozen=True):
     method: str
     params: object
     id: object

@@ -1,8 +1,9 @@
 """The filters of `getProgramAccounts` and `programSubscribe`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from countermand.solana.facade import params
 from countermand.solana.facade.encode import token_account_of
@@ -13,8 +14,7 @@ from countermand.solana.port import FILTERS_MAX, MEMCMP_BYTES_MAX, AccountInfo, 
 _MEMCMP_BASE58_CHARACTERS_MAX: Final = 175
 
 
-@dataclass(frozen=True, slots=True)
-class AccountFilters:
+class AccountFilters(Struct, frozen=True):
     """What an account must be to be kept. More than one size can only be asked for by mistake, and keeps nothing."""
 
     data_sizes: tuple[int, ...]

@@ -7,7 +7,6 @@ import base64
 import binascii
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from typing import Annotated, Any, Final, get_type_hints
@@ -246,8 +245,7 @@ def base58_bytes(text: str, *, characters_max: int) -> bytes:
         raise invalid_params(f"invalid base58 encoding of {shown(text)}: {problem}") from None
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(msgspec.Struct, frozen=True):
     name: str
     type: Any
     required: bool

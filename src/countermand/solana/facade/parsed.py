@@ -5,10 +5,10 @@ fields in their order. Bytes that follow are ignored, as a node ignores them.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import base58
+from msgspec import Struct
 
 from countermand.solana.facade.encode import TOKEN_PROGRAMS, token_amount
 from countermand.solana.facade.parsed_accounts import LOOKUP_TABLE_PROGRAM
@@ -27,8 +27,7 @@ Read = Callable[[Fields], object]
 Shape = tuple[str, Roles, Mapping[str, Read]]
 
 
-@dataclass(frozen=True, slots=True)
-class Instruction:
+class Instruction(Struct, frozen=True):
     program: Address
     accounts: Accounts
     data: bytes

@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from falcon import PayloadTypeError, WebSocketDisconnected
 from falcon.asgi import WebSocket
+from msgspec import Struct
 
 from countermand.solana.facade import params
 from countermand.solana.facade.blocks import BlockShape
@@ -25,8 +25,7 @@ TRY_AGAIN_LATER: Final = 1013
 _CLOSE_SECONDS: Final = 1
 
 
-@dataclass(frozen=True, slots=True)
-class SocketLimits:
+class SocketLimits(Struct, frozen=True):
     """Of one socket: subscriptions, messages and bytes that wait to be read, characters of a request."""
 
     subscriptions_max: int = 1_000
@@ -35,8 +34,7 @@ class SocketLimits:
     request_characters_max: int = 256 * 1024
 
 
-@dataclass(slots=True)
-class Backlog:
+class Backlog(Struct):
     """What waits to be read, of all sockets together."""
 
     bytes_max: int = 64 * 1024 * 1024

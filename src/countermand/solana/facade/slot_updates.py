@@ -4,14 +4,14 @@ Here a slot has no shreds and no votes: all that can be told of one is told when
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 Json = dict[str, Any]
 
 
-@dataclass(slots=True)
-class Landings:
+class Landings(Struct):
     """What has landed since the last slot was told."""
 
     successful: int = 0

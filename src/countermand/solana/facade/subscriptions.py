@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import count
 from typing import Any, Final, Protocol
+
+from msgspec import Struct, field
 
 from countermand.solana.clockwork import SLOT_MS
 from countermand.solana.embedded import EmbeddedChain
@@ -54,8 +55,7 @@ BLOCKS_MAX: Final = 150
 """How many empty blocks are told of those that pass together, as when the machine slept."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Subscription:
+class Subscription(Struct, frozen=True, eq=False):
     """`subject` is what it is about: a signature, an account, a program. `config` and `keeps` concern accounts."""
 
     id: int

@@ -6,11 +6,11 @@ instruction by which a program calls itself, signed by a derived key that only i
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, TypeVar
 
+from msgspec import Struct
 from solders.instruction import AccountMeta
 from solders.pubkey import Pubkey
 
@@ -175,8 +175,7 @@ class Fields:
         return read() if self.flag() else None
 
 
-@dataclass(frozen=True, slots=True)
-class ProgramCall:
+class ProgramCall(Struct, frozen=True):
     """An instruction that a landed transaction gave to a program."""
 
     accounts: tuple[Address, ...]

@@ -5,10 +5,10 @@ the addresses as text and the Rust SDK compares the keys as bytes. Both are lega
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
+from msgspec import Struct
 from solders.compute_budget import set_compute_unit_limit, set_compute_unit_price
 from solders.hash import Hash
 from solders.instruction import CompiledInstruction, Instruction
@@ -29,8 +29,7 @@ class KeyOrder(Enum):
     """`Message::new` of the Rust SDK: Recurring v1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(Struct, frozen=True):
     """How many compute units a transaction may use, and what it offers for each, in micro-lamports."""
 
     units: int
@@ -40,8 +39,7 @@ class Budget:
         return set_compute_unit_limit(self.units), set_compute_unit_price(self.price)
 
 
-@dataclass(slots=True)
-class _Use:
+class _Use(Struct):
     """How the instructions of a message use a key."""
 
     key: Pubkey

@@ -7,12 +7,12 @@ program knows the Token program only.
 
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
+from msgspec import Struct
 from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
 
@@ -108,8 +108,7 @@ def dca_address(user: Address, input_mint: Address, output_mint: Address, idx: i
     return derived(PROGRAM, b"dca", *(bytes(key(each)) for each in (user, input_mint, output_mint)), u64(idx))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DcaKeys:
+class DcaKeys(Struct, frozen=True, kw_only=True):
     """What names a DCA and its tokens."""
 
     dca: Address
@@ -129,8 +128,7 @@ class DcaKeys:
         return self.input_mint if side is DcaBalance.IN else self.output_mint
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewDca:
+class NewDca(Struct, frozen=True, kw_only=True):
     """What a user asks for: amounts in base units, `cycle_frequency` in seconds, `start_at` in seconds since the epoch.
 
     `min_out` and `max_out` bound what a cycle may give. The payer pays the rents.
@@ -166,8 +164,7 @@ class NewDca:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(Struct, frozen=True):
     """What an instruction asks of the order that it opens, and that no event tells; 0 where it asks nothing."""
 
     dca: Address
@@ -343,8 +340,7 @@ def withdraw_message(
     return compile_message(instructions, keys.user, blockhash, KeyOrder.RUST)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dca:
+class Dca(Struct, frozen=True, kw_only=True):
     """A DCA on chain: amounts in base units, times in seconds since the epoch, 0 for a bound that is not set."""
 
     user: Address
@@ -382,21 +378,20 @@ def read_dca(data: bytes) -> Dca | None:
     _, *values = _ACCOUNT.unpack_from(data)
     fields: dict[str, Any] = {
         name: str(Pubkey(value)) if isinstance(value, bytes) else value
-        for name, value in zip(Dca.__dataclass_fields__, values, strict=True)
+        for name, value in zip(Dca.__struct_fields__, values, strict=True)
     }
     return Dca(**fields)
 
 
 def dca_bytes(dca: Dca) -> bytes:
     """The data of the account, for tests and for a chain that starts with orders."""
-    values = (getattr(dca, name) for name in Dca.__dataclass_fields__)
+    values = (getattr(dca, name) for name in Dca.__struct_fields__)
     return _ACCOUNT.pack(
         DCA_DISCRIMINATOR, *(bytes(key(value)) if isinstance(value, str) else value for value in values)
     )
 
 
-@dataclass(frozen=True, slots=True)
-class DcaOpened:
+class DcaOpened(Struct, frozen=True):
     user: Address
     dca: Address
     in_deposited: int
@@ -407,8 +402,7 @@ class DcaOpened:
     created_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class DcaFilled:
+class DcaFilled(Struct, frozen=True):
     """A cycle. `out_amount` is without the fee."""
 
     user: Address
@@ -421,8 +415,7 @@ class DcaFilled:
     fee: int
 
 
-@dataclass(frozen=True, slots=True)
-class DcaClosed:
+class DcaClosed(Struct, frozen=True):
     user: Address
     dca: Address
     in_deposited: int
@@ -437,8 +430,7 @@ class DcaClosed:
     user_closed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class DcaWithdrawn:
+class DcaWithdrawn(Struct, frozen=True):
     """The event `Withdraw`. `user_withdraw`: the user asked for it; otherwise a keeper paid out."""
 
     dca: Address
@@ -447,16 +439,14 @@ class DcaWithdrawn:
     user_withdraw: bool
 
 
-@dataclass(frozen=True, slots=True)
-class DcaDeposited:
+class DcaDeposited(Struct, frozen=True):
     """The event `Deposit`."""
 
     dca: Address
     amount: int
 
 
-@dataclass(frozen=True, slots=True)
-class DcaFeeCollected:
+class DcaFeeCollected(Struct, frozen=True):
     user: Address
     dca: Address
     mint: Address

@@ -7,11 +7,11 @@ rpcpool/yellowstone-vixen keeps it (`jupiter-limit-order-2.json`). The slippage 
 
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
+from msgspec import Struct
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
@@ -122,8 +122,7 @@ def reserve_of(order: Address, input_mint: Address, input_program: Address = TOK
     return associated_token_address(order, input_mint, input_program)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewOrder:
+class NewOrder(Struct, frozen=True, kw_only=True):
     """What a maker asks for. Amounts are base units, `expired_at` is in seconds since the epoch.
 
     The payer pays the rents. `fee_account`: the integrator's token account for the output, which goes with `fee_bps`.
@@ -149,8 +148,7 @@ class NewOrder:
         return order_address(self.maker, self.unique_id)[0]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cancellation:
+class Cancellation(Struct, frozen=True, kw_only=True):
     """An order to cancel. The rents of order and reserve go to the maker.
 
     `returns_to`: the maker's token account that gets the input; None, for wrapped SOL only, pays it as lamports.
@@ -273,8 +271,7 @@ def cancel_message(
     return compile_message(instructions, payer, blockhash, KeyOrder.JAVASCRIPT)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitOrderAccount:
+class LimitOrderAccount(Struct, frozen=True, kw_only=True):
     """An order on chain. `making_amount` and `taking_amount` are what remains of the `ori_` ones; times in seconds.
 
     `borrow_making_amount` is what a keeper has taken within the transaction of a fill, and 0 outside.
@@ -301,8 +298,7 @@ class LimitOrderAccount:
     slippage_bps: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class FeeRates:
+class FeeRates(Struct, frozen=True):
     normal_bps: int
     stable_bps: int
 
@@ -373,8 +369,7 @@ def fee_rates_bytes(rates: FeeRates) -> bytes:
     return _FEE.pack(_FEE_DISCRIMINATOR, rates.normal_bps, rates.stable_bps)
 
 
-@dataclass(frozen=True, slots=True)
-class CreateOrderEvent:
+class CreateOrderEvent(Struct, frozen=True):
     order: Address
     maker: Address
     input_mint: Address
@@ -389,21 +384,18 @@ class CreateOrderEvent:
     slippage_bps: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class CancelOrderEvent:
+class CancelOrderEvent(Struct, frozen=True):
     order: Address
 
 
-@dataclass(frozen=True, slots=True)
-class CancelDustOrderEvent:
+class CancelDustOrderEvent(Struct, frozen=True):
     """A keeper returned an order that was worth less than a dollar."""
 
     order: Address
     one_usd_input_mint_amount: int
 
 
-@dataclass(frozen=True, slots=True)
-class TradeEvent:
+class TradeEvent(Struct, frozen=True):
     """A fill. The amounts without `remaining` are those of this fill; the taking amount is before the fee."""
 
     order: Address

@@ -4,9 +4,9 @@ On the embedded chain a fill calls no aggregator: where the published program ha
 amount that the taker gives, or nothing, which means what the order's rate asks.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 from solders.instruction import Instruction
 
 from countermand.solana.port import Address
@@ -56,8 +56,7 @@ def fee_of(order: LimitOrderAccount, given: int) -> int:
     return given * order.fee_bps // _BPS_ONE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taking:
+class Taking(Struct, frozen=True, kw_only=True):
     """A taker and an order. All token accounts but the fee's are the associated ones.
 
     `lamports`: an output of SOL goes to the maker as lamports, which the taker pays from its own.

@@ -5,10 +5,10 @@ what its token costs. The program reads them and never writes them: the owner of
 """
 
 import struct
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from msgspec import Struct
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
@@ -51,8 +51,7 @@ _ACCOUNT_OVERHEAD_BYTES: Final = 128
 MARKET_LAMPORTS: Final = (_ACCOUNT_OVERHEAD_BYTES + _MARKET.size) * _LAMPORTS_PER_BYTE
 
 
-@dataclass(frozen=True, slots=True)
-class Market:
+class Market(Struct, frozen=True):
     """`price` is in 10⁻¹² dollars for a whole token; a swap takes at most `max_input` of it, and gives so much less."""
 
     mint: Address
@@ -62,8 +61,7 @@ class Market:
     stable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(Struct, frozen=True):
     """A token of a swap, and the account that gives or gets it."""
 
     mint: Address
@@ -75,8 +73,7 @@ class Side:
         return pool_account_of(self.mint, self.program)
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """What the user signs for: an amount of the input, or of the output if that is `exact_out`, and what was quoted for
     it. The slippage is how much worse than quoted a swap may be."""
 

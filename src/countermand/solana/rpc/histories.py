@@ -33,6 +33,6 @@ def _slot_in_order(histories: Sequence[Sequence[AddressSignature]]) -> list[Land
     except CycleError:
         raise ValueError("histories in different orders") from None
     return [
-        LandedSignature(entry.signature, entry.slot, entry.error, entry.block_time, position)
+        LandedSignature(entry.signature, entry.slot, entry.error, entry.block_time, position=position)
         for position, entry in enumerate(order)
     ]

@@ -1,22 +1,20 @@
 """The commands of the order books. Everything from outside enters as one of these."""
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from countermand.orders.book.model.ledger.amount import Account, Amount, Currency
 from countermand.orders.book.model.market import MarketSymbol
 from countermand.orders.book.model.order import BookTerms, Nonce, OrderId, Side
+from countermand.values.structs import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Credit:
+class Credit(Struct, frozen=True):
     account: Account
     currency: Currency
     amount: Amount
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceBookOrder:
+class PlaceBookOrder(Struct, frozen=True):
     uuid: str
     nonce: Nonce
     placement: bytes
@@ -25,14 +23,12 @@ class PlaceBookOrder:
     """A fault that was switched on: its first match fails."""
 
 
-@dataclass(frozen=True, slots=True)
-class CancelBookOrder:
+class CancelBookOrder(Struct, frozen=True):
     account: Account
     order_id: OrderId
 
 
-@dataclass(frozen=True, slots=True)
-class CancelBookOrders:
+class CancelBookOrders(Struct, frozen=True):
     """The oldest orders of an account in a market that have not ended, at most `limit`."""
 
     account: Account
@@ -41,20 +37,17 @@ class CancelBookOrders:
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class CancelByOperator:
+class CancelByOperator(Struct, frozen=True):
     order_id: OrderId
 
 
-@dataclass(frozen=True, slots=True)
-class ExpireBookOrder:
+class ExpireBookOrder(Struct, frozen=True):
     """Demanded by time: the order has the greatest age that its market allows."""
 
     order_id: OrderId
 
 
-@dataclass(frozen=True, slots=True)
-class OpenBookOrder:
+class OpenBookOrder(Struct, frozen=True):
     """Demanded by a trade: a triggered stop order enters the book."""
 
     order_id: OrderId

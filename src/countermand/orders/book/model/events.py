@@ -1,23 +1,21 @@
 """The events of the order books. The exchange is the fold of these."""
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from countermand.orders.book.model.ledger.amount import Account, Amount, Currency
 from countermand.orders.book.model.market import MarketSymbol
 from countermand.orders.book.model.order import BookTerms, CancelReason, Nonce, OrderId, Side, TradeId
 from countermand.orders.book.model.quantities import Lots, Rate, Ticks
+from countermand.values.structs import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Credited:
+class Credited(Struct, frozen=True):
     account: Account
     currency: Currency
     amount: Amount
 
 
-@dataclass(frozen=True, slots=True)
-class BookOrderPlaced:
+class BookOrderPlaced(Struct, frozen=True):
     """Accepted, and paid for: `locked` of the currency that it spends."""
 
     order_id: OrderId
@@ -31,30 +29,26 @@ class BookOrderPlaced:
     locked: Amount
 
 
-@dataclass(frozen=True, slots=True)
-class StopTriggered:
+class StopTriggered(Struct, frozen=True):
     """A trade's price was at its stop price or beyond. It enters the book in a turn of its own, soon."""
 
     order_id: OrderId
 
 
-@dataclass(frozen=True, slots=True)
-class BookOrderOpened:
+class BookOrderOpened(Struct, frozen=True):
     """It may trade from here on."""
 
     order_id: OrderId
 
 
-@dataclass(frozen=True, slots=True)
-class BookOrderRested:
+class BookOrderRested(Struct, frozen=True):
     """What remains of it is in the book, behind all that rest at its price."""
 
     order_id: OrderId
     rank: int
 
 
-@dataclass(frozen=True, slots=True)
-class TradeLeg:
+class TradeLeg(Struct, frozen=True):
     """One order's part of a trade."""
 
     order_id: OrderId
@@ -69,8 +63,7 @@ class TradeLeg:
     """Of what the order had locked, what it does not need any more since the price was better."""
 
 
-@dataclass(frozen=True, slots=True)
-class Traded:
+class Traded(Struct, frozen=True):
     trade_id: TradeId
     market: MarketSymbol
     price: Ticks
@@ -81,8 +74,7 @@ class Traded:
     sell: TradeLeg
 
 
-@dataclass(frozen=True, slots=True)
-class BookOrderReduced:
+class BookOrderReduced(Struct, frozen=True):
     """Self-trade prevention took off a part of its volume."""
 
     order_id: OrderId
@@ -90,8 +82,7 @@ class BookOrderReduced:
     unlocked: Amount
 
 
-@dataclass(frozen=True, slots=True)
-class BookOrderCancelled:
+class BookOrderCancelled(Struct, frozen=True):
     """It never trades again, and what it had locked is its owner's to use."""
 
     order_id: OrderId

@@ -5,7 +5,6 @@ The exchange changes by events only (`apply`), so a fold of the same events give
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from countermand.orders.book.model.book import Book
@@ -33,6 +32,7 @@ from countermand.orders.book.model.quantities import Ticks
 from countermand.orders.book.model.settlement import locked_by, spent_currency, transfers
 from countermand.orders.book.model.stops import Stops
 from countermand.values.instant import Instant
+from countermand.values.structs import Struct, field
 
 T = TypeVar("T")
 Part = Literal["counters", "balances", "orders"]
@@ -47,8 +47,7 @@ class Unloadable(Exception):
         self.key = key
 
 
-@dataclass(slots=True)
-class MarketState:
+class MarketState(Struct):
     """One market's part of the exchange."""
 
     market: Market
@@ -60,8 +59,7 @@ class MarketState:
     """The orders that have not ended, the oldest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Counters:
+class Counters(Struct, frozen=True):
     """How many orders, trades and ranks there were, and the price of the newest trade in each market that had one."""
 
     orders: int = 0
@@ -70,8 +68,7 @@ class Counters:
     last: tuple[tuple[MarketSymbol, Ticks], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(Struct, frozen=True):
     """What an event changed: the orders as they are now, and whose balances of what."""
 
     orders: tuple[BookOrder, ...]

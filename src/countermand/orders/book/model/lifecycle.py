@@ -5,7 +5,6 @@ Rule 2: this file knows no wire format, no book and no clock.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, assert_never
 
@@ -22,6 +21,7 @@ from countermand.orders.book.model.events import (
 )
 from countermand.orders.book.model.order import BookOrder, OrderStatus
 from countermand.values.instant import Instant
+from countermand.values.structs import replace
 
 TRANSITIONS: Final[Mapping[OrderStatus, Mapping[type[OrderEvent], OrderStatus]]] = MappingProxyType(
     {

@@ -1,12 +1,12 @@
 """A market: what is traded for what, in which steps, within which bounds, at which fees."""
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NewType
 
 from countermand.orders.book.model.ledger.amount import AMOUNT_MAX, AMOUNT_SCALE, Amount, Currency
 from countermand.orders.book.model.quantities import RATE_SCALE, Lots, Rate, Ticks
 from countermand.values.quantities import BPS_ONE, Bps, Inexact, exact
+from countermand.values.structs import Struct
 
 MarketSymbol = NewType("MarketSymbol", str)
 """Base and quote currency in lower case without a separator, such as `btcusdc`."""
@@ -27,8 +27,7 @@ class SelfTrade(Enum):
     """Both lose the smaller volume: the smaller order ends, the larger one goes on with the rest."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Market:
+class Market(Struct, frozen=True, kw_only=True):
     symbol: MarketSymbol
     base: Currency
     quote: Currency

@@ -1,6 +1,5 @@
 """What an order of the book is."""
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NewType
 
@@ -8,6 +7,7 @@ from countermand.orders.book.model.ledger.amount import Account
 from countermand.orders.book.model.market import MarketSymbol
 from countermand.orders.book.model.quantities import NO_LOTS, Lots, Rate, Ticks
 from countermand.values.instant import Instant
+from countermand.values.structs import Struct
 
 OrderId = NewType("OrderId", int)
 """Counts the orders of all markets, from 1 without a gap."""
@@ -58,8 +58,7 @@ class CancelReason(Enum):
     """A match failed for an unforeseen reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class BookTerms:
+class BookTerms(Struct, frozen=True):
     """What the user asked for."""
 
     account: Account
@@ -72,8 +71,7 @@ class BookTerms:
     stop: Ticks | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BookOrder:
+class BookOrder(Struct, frozen=True):
     """One id, one life."""
 
     id: OrderId

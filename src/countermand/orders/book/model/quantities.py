@@ -1,14 +1,14 @@
 """What a market counts in. Callers use these types; the book itself works with the whole numbers inside them."""
 
-from dataclasses import dataclass
 from typing import Final
+
+from countermand.values.structs import Struct
 
 RATE_SCALE: Final = 6
 """A fee's rate is a whole multiple of 10⁻⁶."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Ticks:
+class Ticks(Struct, frozen=True, order=True):
     """A price in the market's smallest price steps."""
 
     ticks: int
@@ -17,8 +17,7 @@ class Ticks:
         assert self.ticks > 0, f"{self.ticks} ticks are no price"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Lots:
+class Lots(Struct, frozen=True, order=True):
     """A volume in the market's smallest volume steps."""
 
     lots: int
@@ -39,8 +38,7 @@ class Lots:
 NO_LOTS: Final = Lots(0)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Rate:
+class Rate(Struct, frozen=True, order=True):
     """A fee's rate, in millionths of what is received."""
 
     millionths: int

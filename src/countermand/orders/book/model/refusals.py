@@ -1,6 +1,5 @@
 """Why a command on the order books is refused."""
 
-from dataclasses import dataclass
 from enum import Enum, auto
 
 from countermand.orders.book.model.order import BookOrder
@@ -32,8 +31,7 @@ class BookRefusal(Enum):
     """The command has taken effect before, or its reason is gone."""
 
 
-@dataclass(frozen=True, slots=True)
-class BookRefused(CommandRefused):
+class BookRefused(CommandRefused, frozen=True):
     refusal: BookRefusal
     order: BookOrder | None = None
     """The order as it is, when it has ended."""

@@ -1,7 +1,6 @@
 """What of a landed transaction is news of orders that the index knows."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from countermand.orders.chain.model.commands import TransactionLanded
@@ -10,13 +9,13 @@ from countermand.orders.chain.model.lifecycle import evolve
 from countermand.orders.chain.model.order import ChainOrderState, IndexedOrder
 from countermand.values.identity import Address, Signature
 from countermand.values.refusal import CommandRefused
+from countermand.values.structs import Struct
 
 FAILURES_KEPT: Final = 100
 """Of one order: a stranger can have any number of transactions fail that name it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
+class Cursor(Struct, frozen=True):
     """How far a program's transactions are known: all before `slot`, and these of it."""
 
     slot: int
@@ -33,7 +32,7 @@ class Cursor:
 BEGINNING: Final = Cursor(0, ())
 
 
-class IndexRefused(CommandRefused):
+class IndexRefused(CommandRefused, frozen=True):
     """Never made: what has landed is no request."""
 
 

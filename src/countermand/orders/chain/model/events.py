@@ -1,13 +1,12 @@
 """What a landed transaction did to one order, as its program says. Amounts are base units, times seconds."""
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from countermand.values.identity import Address, Mint, Wallet
+from countermand.values.structs import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitOpened:
+class LimitOpened(Struct, frozen=True, kw_only=True):
     order: Address
     owner: Wallet
     input_mint: Mint
@@ -20,8 +19,7 @@ class LimitOpened:
     slippage_bps: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitFilled:
+class LimitFilled(Struct, frozen=True, kw_only=True):
     """`taking` is before the fee; the `remaining` amounts are what is left after it."""
 
     order: Address
@@ -32,16 +30,14 @@ class LimitFilled:
     remaining_taking: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitCancelled:
+class LimitCancelled(Struct, frozen=True, kw_only=True):
     """By its maker, or by anybody once it had expired. `dust`: by a keeper, since too little was left."""
 
     order: Address
     dust: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecurringOpened:
+class RecurringOpened(Struct, frozen=True, kw_only=True):
     order: Address
     owner: Wallet
     input_mint: Mint
@@ -54,8 +50,7 @@ class RecurringOpened:
     created_at_s: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CycleFilled:
+class CycleFilled(Struct, frozen=True, kw_only=True):
     """`received` is without the fee."""
 
     order: Address
@@ -66,14 +61,12 @@ class CycleFilled:
     fee: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecurringDeposited:
+class RecurringDeposited(Struct, frozen=True, kw_only=True):
     order: Address
     amount: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecurringWithdrawn:
+class RecurringWithdrawn(Struct, frozen=True, kw_only=True):
     """`by_owner`: its owner asked for it; otherwise a keeper paid out."""
 
     order: Address
@@ -82,16 +75,14 @@ class RecurringWithdrawn:
     by_owner: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecurringClosed:
+class RecurringClosed(Struct, frozen=True, kw_only=True):
     """What was not sold and what was bought went to the owner. `by_owner` false: nothing was left to sell."""
 
     order: Address
     by_owner: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FillFailed:
+class FillFailed(Struct, frozen=True, kw_only=True):
     """A keeper's fill landed and failed: nothing of it happened."""
 
     order: Address

@@ -1,6 +1,5 @@
 """How an order on the chain follows from what landed. The chain has judged: nothing here refuses."""
 
-from dataclasses import replace
 from typing import assert_never
 
 from countermand.orders.chain.model.commands import TransactionLanded
@@ -24,6 +23,7 @@ from countermand.orders.chain.model.order import (
     Trade,
 )
 from countermand.values.identity import Address
+from countermand.values.structs import replace
 
 
 class NotOfThisOrder(Exception):

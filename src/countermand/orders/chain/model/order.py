@@ -1,10 +1,10 @@
 """An order on the chain as its history tells of it, and its fills. Amounts are base units, times are in seconds."""
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
 from countermand.values.identity import Address, Mint, Signature, Wallet
+from countermand.values.structs import Struct
 
 
 class ChainFamily(Enum):
@@ -18,8 +18,7 @@ class ChainOrderState(Enum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Indexed:
+class _Indexed(Struct, frozen=True, kw_only=True):
     """What both families have in common.
 
     An address can be used again once its order has ended, even within one transaction. So an order goes by its address,
@@ -41,8 +40,7 @@ class _Indexed:
     nth: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexedLimitOrder(_Indexed):
+class IndexedLimitOrder(_Indexed, frozen=True, kw_only=True):
     """`remaining_making` and `remaining_taking` are what was left when it ended, or is left now."""
 
     making: int
@@ -55,8 +53,7 @@ class IndexedLimitOrder(_Indexed):
     slippage_bps: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexedRecurringOrder(_Indexed):
+class IndexedRecurringOrder(_Indexed, frozen=True, kw_only=True):
     """`received` is without the fees. `out_min` and `out_max` bound what a cycle may give; 0: no bound."""
 
     deposited: int
@@ -74,8 +71,7 @@ class IndexedRecurringOrder(_Indexed):
 IndexedOrder: TypeAlias = IndexedLimitOrder | IndexedRecurringOrder
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trade:
+class Trade(Struct, frozen=True, kw_only=True):
     """A fill of an order, the `n`th. `failed`: its transaction failed, so nothing was given or received."""
 
     n: int

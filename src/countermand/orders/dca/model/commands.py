@@ -4,7 +4,6 @@ A command carries whatever was fetched or made for it beforehand, and `made_from
 was made from: `decide` keeps a craft only if the order is still the same.
 """
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from countermand.orders.dca.model.order import Plan
@@ -19,6 +18,7 @@ from countermand.orders.vaults.model.commands import (
 )
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Wallet
 from countermand.values.quantities import BaseUnits
+from countermand.values.structs import Struct
 from countermand.values.transactions import Submission, UnsignedTransaction
 
 __all__ = [
@@ -36,8 +36,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class UnsignedDeposit:
+class UnsignedDeposit(Struct, frozen=True):
     """A deposit that we built. It names the order that it may become."""
 
     request_id: RequestId
@@ -49,8 +48,7 @@ class UnsignedDeposit:
     craft: UnsignedTransaction
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceOrder:
+class PlaceOrder(Struct, frozen=True):
     order_id: OrderId
     wallet: Wallet
     deposit: UnsignedDeposit
@@ -65,8 +63,7 @@ class PlaceOrder:
     """Why the chain would not take the deposit, as a simulation said."""
 
 
-@dataclass(frozen=True, slots=True)
-class BeginRound:
+class BeginRound(Struct, frozen=True):
     """A round is due, or its pause has ended."""
 
     order_id: OrderId

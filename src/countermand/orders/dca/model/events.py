@@ -1,6 +1,5 @@
 """What has happened to a recurring order. Its state is the fold of these."""
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from countermand.orders.dca.model.order import Terms
@@ -20,6 +19,7 @@ from countermand.orders.vaults.model.events import (
 )
 from countermand.values.identity import Signature
 from countermand.values.instant import Instant
+from countermand.values.structs import Struct
 from countermand.values.transactions import Attempt
 
 __all__ = [
@@ -42,19 +42,16 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class OrderPlaced:
+class OrderPlaced(Struct, frozen=True):
     terms: Terms
     attempt: Attempt
 
 
-@dataclass(frozen=True, slots=True)
-class RoundBegan:
+class RoundBegan(Struct, frozen=True):
     """Its fill is to be built. It may be the first try of the round, or another one."""
 
 
-@dataclass(frozen=True, slots=True)
-class RoundPostponed:
+class RoundPostponed(Struct, frozen=True):
     """Nothing moved. The round is tried again at `until`: after a pause, or, if `rescheduled`, at the next interval."""
 
     reason: str

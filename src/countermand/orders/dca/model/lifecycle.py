@@ -5,7 +5,6 @@ Rule 2: this file knows no wire format, no chain and no clock.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, assert_never
 
@@ -31,6 +30,7 @@ from countermand.orders.dca.model.order import DcaOrder, Progress, State
 from countermand.orders.vaults.model.lives import ByRest, IllegalTransition, Work
 from countermand.values.identity import OrderId
 from countermand.values.instant import Instant
+from countermand.values.structs import replace
 from countermand.values.withdrawal import crafted_again, failed
 
 _SWEEPING: Final = (SweepStarted, SweepFailed, SweepDone, PauseEnded)

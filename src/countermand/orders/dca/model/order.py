@@ -1,6 +1,5 @@
 """What a recurring order is."""
 
-from dataclasses import dataclass
 from sys import intern
 from typing import Final
 
@@ -9,6 +8,7 @@ from countermand.values.holding import Holding
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import NOTHING, BaseUnits, UsdPrice
+from countermand.values.structs import Struct, force_setattr
 from countermand.values.transactions import Attempt
 from countermand.values.withdrawal import Withdrawal
 
@@ -32,8 +32,7 @@ class State(StateOfPhase):
     DEPOSIT_FAILED = "deposit_failed", Phase.DEPOSIT_FAILED
 
 
-@dataclass(frozen=True, slots=True)
-class PriceBand:
+class PriceBand(Struct, frozen=True):
     """A round is filled only at a price of `mint` from `least` to `most`, both included. At least one is set."""
 
     mint: Mint
@@ -41,14 +40,13 @@ class PriceBand:
     most: UsdPrice | None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "mint", intern(self.mint))
+        force_setattr(self, "mint", intern(self.mint))
 
     def holds(self, price: UsdPrice) -> bool:
         return (self.least is None or self.least <= price) and (self.most is None or price <= self.most)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What is to be done, when, and on which condition, as it was asked for."""
 
     rounds: int
@@ -68,8 +66,7 @@ class Plan:
         return max(RETRY_WINDOW_S_MIN, min(self.interval_s // 2, RETRY_WINDOW_S_MAX))
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """What the user asked for and may never change."""
 
     wallet: Wallet
@@ -84,7 +81,7 @@ class Terms:
     def __post_init__(self) -> None:
         """Names that many orders have in common are kept once."""
         for name in ("wallet", "input_mint", "output_mint"):
-            object.__setattr__(self, name, intern(getattr(self, name)))
+            force_setattr(self, name, intern(getattr(self, name)))
 
     @property
     def per_round(self) -> BaseUnits:
@@ -92,8 +89,7 @@ class Terms:
         return BaseUnits(self.deposited.units // self.plan.rounds)
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """What was done about an order."""
 
     next_fill_at: Instant
@@ -119,8 +115,7 @@ class Progress:
     withdrawal: Withdrawal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DcaOrder:
+class DcaOrder(Struct, frozen=True):
     id: OrderId
     terms: Terms
     state: State

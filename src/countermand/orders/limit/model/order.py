@@ -1,13 +1,11 @@
 """Limit orders that live on the chain: what a maker asks for, and what an open one is."""
 
-from dataclasses import dataclass
-
 from countermand.values.identity import Address, Mint, Wallet
 from countermand.values.quantities import BaseUnits
+from countermand.values.structs import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitTerms:
+class LimitTerms(Struct, frozen=True, kw_only=True):
     """What a maker asks for. The payer pays rents and fees; `expires_at_s` is in seconds since the epoch.
 
     `fee_account`: the integrator's token account for the output, which goes with `fee_bps`.
@@ -28,8 +26,7 @@ class LimitTerms:
     wraps_sol: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenLimitOrder:
+class OpenLimitOrder(Struct, frozen=True, kw_only=True):
     """An order as the chain has it. `making` and `taking` are what remains of the `original` ones; times in seconds.
 
     `borrowed` is what a keeper has taken within the transaction of a fill, and 0 outside.
@@ -57,8 +54,7 @@ class OpenLimitOrder:
     slippage_bps: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Unsigned:
+class Unsigned(Struct, frozen=True):
     """A transaction for the maker to sign: its message, and the whole with empty signatures, base64.
 
     `order` is the one that it opens or closes, or the first that it closes.

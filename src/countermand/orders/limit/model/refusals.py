@@ -1,7 +1,8 @@
 """Why an order is not built."""
 
-from dataclasses import dataclass
 from enum import Enum, auto
+
+from countermand.values.structs import Struct
 
 
 class LimitRefusal(Enum):
@@ -14,8 +15,7 @@ class LimitRefusal(Enum):
     """It is no token account for the output."""
 
 
-@dataclass(frozen=True, slots=True)
-class LimitRefused:
+class LimitRefused(Struct, frozen=True):
     """`subject` is the address that it is about."""
 
     refusal: LimitRefusal

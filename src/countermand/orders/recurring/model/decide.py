@@ -1,11 +1,11 @@
 """Which recurring orders may be opened. The minimums are those of Jupiter's Recurring API."""
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
 from countermand.orders.recurring.model.order import PRICE_SCALE, CyclePrice, RecurringTerms
 from countermand.values.quantities import U64_MAX, USD_SCALE, BaseUnits, UsdPrice
+from countermand.values.structs import Struct
 
 CYCLES_MIN: Final = 2
 INTERVAL_S_MIN: Final = 30
@@ -41,8 +41,7 @@ class RecurringRefusal(Enum):
     """In whole base units of a cycle's output it is nothing, or more than there can be."""
 
 
-@dataclass(frozen=True, slots=True)
-class RecurringRefused:
+class RecurringRefused(Struct, frozen=True):
     refusal: RecurringRefusal
     detail: str = ""
     """The mint, the number that is out of bounds (of cycles, of seconds, of cents), or which price does not fit."""
@@ -57,16 +56,14 @@ class MintKind(Enum):
     NONE = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class CycleBounds:
+class CycleBounds(Struct, frozen=True):
     """What a whole cycle may give, after the fee, in base units; None: no bound."""
 
     least: BaseUnits | None = None
     most: BaseUnits | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Sold:
+class Sold(Struct, frozen=True):
     """The token that would be sold. `price` None: none is known."""
 
     decimals: int

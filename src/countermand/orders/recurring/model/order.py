@@ -1,12 +1,12 @@
 """What a recurring order is: before it exists, and as the chain holds it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from countermand.orders.chain.model.order import Trade
 from countermand.values.identity import Address, Mint, Signature, Wallet
 from countermand.values.quantities import BaseUnits
+from countermand.values.structs import Struct
 
 OPENS: Final = "recurring.create"
 CLOSES: Final = "recurring.cancel"
@@ -14,15 +14,13 @@ CLOSES: Final = "recurring.cancel"
 PRICE_SCALE: Final = 30
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class CyclePrice:
+class CyclePrice(Struct, frozen=True, order=True):
     """What one whole token of the output costs in whole tokens of the input, times 10³⁰."""
 
     scaled: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecurringTerms:
+class RecurringTerms(Struct, frozen=True, kw_only=True):
     """What is asked for. `starts_at_s` is in seconds since the Unix epoch; None: at once.
 
     A cycle waits while one token of the output costs less than `price_min` or more than `price_max`, with the fee.
@@ -44,8 +42,7 @@ class RecurringTerms:
         return BaseUnits(self.amount.units // self.cycles)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecurringOrder:
+class RecurringOrder(Struct, frozen=True, kw_only=True):
     """An order on the chain, open or over, with its newest trades, the newest first. Times are Unix seconds.
 
     `out_min` and `out_max` bound what a cycle may give; 0: no bound.
@@ -76,8 +73,7 @@ class RecurringOrder:
     trades: Sequence[Trade] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class OrderPage:
+class OrderPage(Struct, frozen=True):
     """Some of the orders that match, and how many pages there are."""
 
     orders: tuple[RecurringOrder, ...]

@@ -1,15 +1,14 @@
 """What a swap would give now. A quote binds nobody: what the user signs bounds the swap by it."""
 
-from dataclasses import dataclass
 from enum import Enum, auto
 
 from countermand.values.identity import Address
 from countermand.values.quantities import BPS_ONE, Bps
+from countermand.values.structs import Struct
 from countermand.values.tokens import Token
 
 
-@dataclass(frozen=True, slots=True)
-class QuoteTerms:
+class QuoteTerms(Struct, frozen=True):
     """`amount` is of the output if that is `exact_out`, else of the input. The client's maker gets `integrator_fee`."""
 
     source: Token
@@ -20,8 +19,7 @@ class QuoteTerms:
     exact_out: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SwapQuote:
+class SwapQuote(Struct, frozen=True):
     """What the user gives and gets, in base units, and what moves through the pool for that.
 
     The integrator's fee is a part of what is given if the output is exact; else it is taken from what the pool gives.

@@ -1,19 +1,18 @@
 """A swap as it is asked for, and as it is built for the user to sign."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from countermand.orders.swap.model.quote import bound
 from countermand.values.identity import Address
 from countermand.values.quantities import Bps
+from countermand.values.structs import Struct
 from countermand.values.tokens import Token
 
 PriceFor = Callable[[int], int]
 """Micro-lamports for each of so many compute units."""
 
 
-@dataclass(frozen=True, slots=True)
-class SwapTerms:
+class SwapTerms(Struct, frozen=True):
     """`amount` is of the output if that is `exact_out`, else of the input; `quoted` is the other side.
 
     `payer` pays fees, and the rent of accounts that are made. `destination_account`: the token account that gets the
@@ -48,8 +47,7 @@ class SwapTerms:
         return bound(self.quoted, self.slippage, self.exact_out)
 
 
-@dataclass(frozen=True, slots=True)
-class BuildTerms:
+class BuildTerms(Struct, frozen=True):
     """`simulates`: as many compute units as it takes now, and a tenth more. `legacy`: not a message of version 0."""
 
     price_for: PriceFor
@@ -57,22 +55,19 @@ class BuildTerms:
     legacy: bool
 
 
-@dataclass(frozen=True, slots=True)
-class AccountUse:
+class AccountUse(Struct, frozen=True):
     address: Address
     signs: bool
     writes: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PlainInstruction:
+class PlainInstruction(Struct, frozen=True):
     program: Address
     accounts: tuple[AccountUse, ...]
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltSwap:
+class BuiltSwap(Struct, frozen=True):
     """`transaction` is base64, its signatures empty. The instructions are those in it, by what they are for.
 
     `unit_price` is in micro-lamports. `simulated_at`: the slot, if it was. `simulation_error`: a node's sentence.

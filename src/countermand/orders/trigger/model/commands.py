@@ -4,7 +4,6 @@ A command carries whatever was fetched or made for it beforehand (crafts, chain 
 version of the order that a craft was made from: `decide` keeps a craft only if the order is still the same.
 """
 
-from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from countermand.orders.trigger.model.order import Family, Leg, following
@@ -20,6 +19,7 @@ from countermand.orders.vaults.model.commands import (
 from countermand.values.identity import Address, Mint, OrderId, RequestId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits, Bps, UsdPrice
+from countermand.values.structs import Struct, replace
 from countermand.values.transactions import Submission, UnsignedTransaction
 
 __all__ = [
@@ -43,8 +43,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class UnsignedDeposit:
+class UnsignedDeposit(Struct, frozen=True):
     """A deposit that we built. It names the order that it may become."""
 
     request_id: RequestId
@@ -59,8 +58,7 @@ class UnsignedDeposit:
     """Of an OTOCO."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceOrder:
+class PlaceOrder(Struct, frozen=True):
     order_id: OrderId
     wallet: Wallet
     deposit: UnsignedDeposit
@@ -76,8 +74,7 @@ class PlaceOrder:
     """Why the chain would not take the deposit, as a simulation said."""
 
 
-@dataclass(frozen=True, slots=True)
-class LegChange:
+class LegChange(Struct, frozen=True):
     """None leaves a field as it is."""
 
     price: UsdPrice | None = None
@@ -98,8 +95,7 @@ class LegChange:
         return replace(leg, condition=condition, slippage=slippage)
 
 
-@dataclass(frozen=True, slots=True)
-class Amendment:
+class Amendment(Struct, frozen=True):
     """What to change: a change for each leg of the family, in their order."""
 
     family: Family
@@ -107,16 +103,14 @@ class Amendment:
     expires_at: Instant | None
 
 
-@dataclass(frozen=True, slots=True)
-class AmendOrder:
+class AmendOrder(Struct, frozen=True):
     order_id: OrderId
     wallet: Wallet
     amendment: Amendment
     by_operator: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TriggerOrders:
+class TriggerOrders(Struct, frozen=True):
     """A price may concern these orders. Those that it crosses are triggered."""
 
     mint: Mint
@@ -126,21 +120,18 @@ class TriggerOrders:
     order_ids: tuple[OrderId, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class MoveWatermarks:
+class MoveWatermarks(Struct, frozen=True):
     """A price may be a new extremum of those that orders trail."""
 
     mint: Mint
     price: UsdPrice
 
 
-@dataclass(frozen=True, slots=True)
-class ExpireOrder:
+class ExpireOrder(Struct, frozen=True):
     order_id: OrderId
 
 
-@dataclass(frozen=True, slots=True)
-class ResumeOrder:
+class ResumeOrder(Struct, frozen=True):
     """A part was filled: the rest is judged by the price of now."""
 
     order_id: OrderId

@@ -1,9 +1,9 @@
 """When an order triggers."""
 
-from dataclasses import dataclass
 from enum import Enum
 
 from countermand.values.quantities import UsdPrice
+from countermand.values.structs import Struct
 
 
 class Direction(Enum):
@@ -11,8 +11,7 @@ class Direction(Enum):
     BELOW = "below"
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """Holds once the trigger mint's price is at or beyond `price`."""
 
     direction: Direction

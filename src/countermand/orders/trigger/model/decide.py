@@ -3,7 +3,6 @@
 Pure: an order, a command and a moment in; events or a refusal out.
 """
 
-from dataclasses import replace
 from typing import Final, TypeAlias, assert_never
 
 from countermand.orders.trigger.model.commands import (
@@ -58,6 +57,7 @@ from countermand.orders.vaults.model.deciding import (
 from countermand.orders.vaults.model.order import CANCELLABLE
 from countermand.orders.vaults.model.refusals import Objection
 from countermand.values.instant import Instant, Moment
+from countermand.values.structs import replace
 from countermand.values.transactions import (
     Attempt,
     AttemptKind,

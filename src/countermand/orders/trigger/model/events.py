@@ -1,6 +1,5 @@
 """What has happened to a trigger order. Its state is the fold of these."""
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from countermand.orders.trigger.model.condition import Direction
@@ -22,6 +21,7 @@ from countermand.orders.vaults.model.events import (
 from countermand.values.identity import Mint, Signature
 from countermand.values.instant import Instant
 from countermand.values.quantities import UsdPrice
+from countermand.values.structs import Struct
 from countermand.values.transactions import Attempt
 
 __all__ = [
@@ -48,38 +48,32 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class OrderPlaced:
+class OrderPlaced(Struct, frozen=True):
     terms: Terms
     legs: tuple[Leg, ...]
     expires_at: Instant
     attempt: Attempt
 
 
-@dataclass(frozen=True, slots=True)
-class OrderAmended:
+class OrderAmended(Struct, frozen=True):
     legs: tuple[Leg, ...]
     expires_at: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class OrderTriggered:
+class OrderTriggered(Struct, frozen=True):
     leg: int
     price: UsdPrice
 
 
-@dataclass(frozen=True, slots=True)
-class OrderExpired:
+class OrderExpired(Struct, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class OrderResumed:
+class OrderResumed(Struct, frozen=True):
     """A part was filled, and the rest goes on."""
 
 
-@dataclass(frozen=True, slots=True)
-class FillFailed:
+class FillFailed(Struct, frozen=True):
     """Nothing moved. `signature` None: no transaction was sent."""
 
     reason: str
@@ -89,8 +83,7 @@ class FillFailed:
     output_close_rejected: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class WatermarkMoved:
+class WatermarkMoved(Struct, frozen=True):
     """That of all orders that trail this mint in that direction, where the price is beyond it."""
 
     mint: Mint

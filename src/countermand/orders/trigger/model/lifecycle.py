@@ -7,7 +7,6 @@ What the legs of an OCO or OTOCO do together is a table of its own, `order.STAGE
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, assert_never
 
@@ -45,6 +44,7 @@ from countermand.values.holding import Holding
 from countermand.values.identity import OrderId
 from countermand.values.instant import Instant
 from countermand.values.quantities import NOTHING
+from countermand.values.structs import replace
 from countermand.values.withdrawal import Withdrawal, crafted_again, failed
 
 _ENDED: Final = (State.FILLED, State.CANCELLED)

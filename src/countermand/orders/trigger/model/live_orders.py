@@ -4,7 +4,6 @@ They change by events only (`apply`), so a fold of the same events gives the sam
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Final, TypeAlias
 
@@ -27,6 +26,7 @@ from countermand.orders.trigger.model.trigger_index import TriggerIndex
 from countermand.values.identity import Mint, OrderId
 from countermand.values.instant import Instant, Moment
 from countermand.values.quantities import UsdPrice
+from countermand.values.structs import replace
 from countermand.values.timer_queue import TimerQueue
 
 OrderEvent: TypeAlias = tuple[OrderId, Event]

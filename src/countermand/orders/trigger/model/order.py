@@ -1,7 +1,6 @@
 """What a trigger order is."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from enum import Enum
 from sys import intern
 from types import MappingProxyType
@@ -14,6 +13,7 @@ from countermand.values.holding import Holding
 from countermand.values.identity import Address, Mint, OrderId, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import NOTHING, BaseUnits, Bps, UsdPrice
+from countermand.values.structs import Struct, force_setattr, replace
 from countermand.values.transactions import Attempt
 from countermand.values.withdrawal import Withdrawal
 
@@ -35,8 +35,7 @@ class Role(Enum):
     STOP_LOSS = "stop_loss"
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Struct, frozen=True):
     """What the legs of a group do together."""
 
     armed: tuple[Role, ...]
@@ -80,8 +79,7 @@ class State(StateOfPhase):
     DEPOSIT_FAILED = "deposit_failed", Phase.DEPOSIT_FAILED
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
+class Leg(Struct, frozen=True):
     role: Role
     condition: Condition
     slippage: Bps | None
@@ -92,7 +90,7 @@ class Leg:
     def __post_init__(self) -> None:
         """Equal slippages are kept once: there are few, and each would weigh as much as the leg itself."""
         if self.slippage is not None:
-            object.__setattr__(self, "slippage", _SLIPPAGES.setdefault(self.slippage.bps, self.slippage))
+            force_setattr(self, "slippage", _SLIPPAGES.setdefault(self.slippage.bps, self.slippage))
 
 
 def are_crossed(legs: Sequence[Leg]) -> bool:
@@ -125,8 +123,7 @@ _SLIPPAGES: Final[dict[int, Bps]] = {}
 """At most the 10⁴ that dialects let in."""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """What the user asked for and may never change."""
 
     wallet: Wallet
@@ -143,19 +140,17 @@ class Terms:
     def __post_init__(self) -> None:
         """Names that many orders have in common are kept once: they would be a quarter of an order's memory."""
         for name in ("wallet", "input_mint", "output_mint", "trigger_mint"):
-            object.__setattr__(self, name, intern(getattr(self, name)))
+            force_setattr(self, name, intern(getattr(self, name)))
 
 
-@dataclass(frozen=True, slots=True)
-class Original:
+class Original(Struct, frozen=True):
     """What an order was before it was amended: by it the repetition of its creation is recognised."""
 
     legs: tuple[Leg, ...]
     expires_at: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """What was done about an order beyond its deposit. Orders that rest share one, since nothing was."""
 
     attempts: int = 1
@@ -191,8 +186,7 @@ AT_REST: Final = Progress()
 """That of an order whose deposit landed, and that is as it was asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class OrderGroup:
+class OrderGroup(Struct, frozen=True):
     """One id, one life, one or more legs."""
 
     id: OrderId
@@ -263,8 +257,7 @@ class OrderGroup:
         return self.legs[number]
 
 
-@dataclass(frozen=True, slots=True)
-class Sale:
+class Sale(Struct, frozen=True):
     """An amount of a token account, for another token. `to` None: the user gets that."""
 
     account: Address

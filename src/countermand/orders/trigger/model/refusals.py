@@ -1,6 +1,5 @@
 """Why a command on a trigger order is refused."""
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
@@ -52,8 +51,7 @@ class Refusal(Enum):
     """What the command would do is done, or its reason is gone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refused(VaultRefused[Refusal, State]):
+class Refused(VaultRefused[Refusal, State], frozen=True):
     """`state`: that of the order, where it is the reason."""
 
 

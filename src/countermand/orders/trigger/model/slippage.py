@@ -4,21 +4,20 @@ A sell's price may be that much below the trigger, a buy's that much above it, a
 buffer around the price of now. Whole numbers only: what does not divide is rounded for the maker.
 """
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
 from countermand.orders.trigger.model.order import Leg, OrderGroup, Purpose, Terms, purpose
 from countermand.orders.vaults.model.market import Market, least_units
 from countermand.values.quantities import BPS_ONE, BaseUnits, Bps, UsdPrice
+from countermand.values.structs import Struct
 
 SLIPPAGE: Final = Bps(300)
 SLIPPAGE_IF_URGENT: Final = Bps(2_000)
 """Stop-loss and buy-above legs: better filled badly than not at all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Minimum:
+class Minimum(Struct, frozen=True):
     """The least that a fill may give, in units of the output token before the fee, and which price bounds it."""
 
     units: int

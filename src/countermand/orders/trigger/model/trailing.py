@@ -10,13 +10,13 @@ order remembers the mark by which its watermark was true; the moves since then s
 
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from typing import Final, Generic, TypeAlias, TypeVar
 
 from countermand.orders.trigger.model.condition import Direction
 from countermand.values.identity import OrderId
 from countermand.values.quantities import BPS_ONE, Bps, UsdPrice
+from countermand.values.structs import Struct
 
 BPS_MIN: Final = 50
 BPS_MAX: Final = 9_000
@@ -27,8 +27,7 @@ _Entry: TypeAlias = tuple[int, OrderId]
 _LOOKS_AN_ORDER: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Trail:
+class Trail(Struct, frozen=True):
     """How far behind its watermark a leg triggers. `watermark` None: it is not placed yet."""
 
     distance: Bps
@@ -37,8 +36,7 @@ class Trail:
     """The last move that the watermark knows of."""
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(Struct, frozen=True):
     mark: int
     price: UsdPrice
 

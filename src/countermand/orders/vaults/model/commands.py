@@ -4,14 +4,12 @@ A command carries whatever was fetched or made for it beforehand, and `made_from
 was made from: `decide` keeps a craft only if the order is still the same.
 """
 
-from dataclasses import dataclass
-
 from countermand.values.identity import OrderId, RequestId, Signature, Wallet
+from countermand.values.structs import Struct
 from countermand.values.transactions import Submission, SwapAmounts, TransactionOutcome, UnsignedTransaction
 
 
-@dataclass(frozen=True, slots=True)
-class RequestCancel:
+class RequestCancel(Struct, frozen=True):
     order_id: OrderId
     wallet: Wallet
     request_id: RequestId
@@ -22,8 +20,7 @@ class RequestCancel:
     """Not the owner asks for it, but the operator of a sandbox."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConfirmCancel:
+class ConfirmCancel(Struct, frozen=True):
     order_id: OrderId
     wallet: Wallet
     request_id: RequestId
@@ -33,15 +30,13 @@ class ConfirmCancel:
     """Why the withdrawal cannot be paid for now."""
 
 
-@dataclass(frozen=True, slots=True)
-class StartFill:
+class StartFill(Struct, frozen=True):
     order_id: OrderId
     craft: UnsignedTransaction
     made_from: int
 
 
-@dataclass(frozen=True, slots=True)
-class AbandonFill:
+class AbandonFill(Struct, frozen=True):
     """The swap was not worth a transaction: no quote, or one below the minimum."""
 
     order_id: OrderId
@@ -49,23 +44,20 @@ class AbandonFill:
     made_from: int
 
 
-@dataclass(frozen=True, slots=True)
-class EndPause:
+class EndPause(Struct, frozen=True):
     """The pause after a failed fill or sweep has ended."""
 
     order_id: OrderId
 
 
-@dataclass(frozen=True, slots=True)
-class StartSweep:
+class StartSweep(Struct, frozen=True):
     order_id: OrderId
     craft: UnsignedTransaction | None
     """None: the account is gone already."""
     made_from: int
 
 
-@dataclass(frozen=True, slots=True)
-class ResolveAttempt:
+class ResolveAttempt(Struct, frozen=True):
     order_id: OrderId
     number: int
     outcome: TransactionOutcome

@@ -1,31 +1,26 @@
 """What can happen to every order whose funds are in a vault. Each family adds its own."""
 
-from dataclasses import dataclass
-
 from countermand.values.identity import RequestId, Signature
 from countermand.values.instant import Instant
 from countermand.values.quantities import NOTHING, BaseUnits
+from countermand.values.structs import Struct
 from countermand.values.transactions import Attempt, UnsignedTransaction
 
 
-@dataclass(frozen=True, slots=True)
-class DepositLanded:
+class DepositLanded(Struct, frozen=True):
     signature: Signature
 
 
-@dataclass(frozen=True, slots=True)
-class DepositFailed:
+class DepositFailed(Struct, frozen=True):
     signature: Signature
     error: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class FillStarted:
+class FillStarted(Struct, frozen=True):
     attempt: Attempt
 
 
-@dataclass(frozen=True, slots=True)
-class FillLanded:
+class FillLanded(Struct, frozen=True):
     signature: Signature
     used: BaseUnits
     received: BaseUnits
@@ -35,26 +30,22 @@ class FillLanded:
     """Of the order's own funds: what the last swap did not use, or a rest that no swap is worth."""
 
 
-@dataclass(frozen=True, slots=True)
-class PauseEnded:
+class PauseEnded(Struct, frozen=True):
     """What failed, a fill or a sweep, may be tried again."""
 
 
-@dataclass(frozen=True, slots=True)
-class CancelRequested:
+class CancelRequested(Struct, frozen=True):
     """From here on nothing fills. A repetition replaces the craft."""
 
     request_id: RequestId
     craft: UnsignedTransaction | None
 
 
-@dataclass(frozen=True, slots=True)
-class WithdrawalStarted:
+class WithdrawalStarted(Struct, frozen=True):
     attempt: Attempt
 
 
-@dataclass(frozen=True, slots=True)
-class WithdrawalLanded:
+class WithdrawalLanded(Struct, frozen=True):
     signature: Signature
     withdrawn: BaseUnits
     dust: BaseUnits
@@ -65,8 +56,7 @@ class WithdrawalLanded:
     """The same of the order's output account."""
 
 
-@dataclass(frozen=True, slots=True)
-class WithdrawalFailed:
+class WithdrawalFailed(Struct, frozen=True):
     """Nothing moved. `rejection` None: it can never land any more."""
 
     signature: Signature
@@ -75,18 +65,15 @@ class WithdrawalFailed:
     output_close_rejected: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SweepStarted:
+class SweepStarted(Struct, frozen=True):
     attempt: Attempt
 
 
-@dataclass(frozen=True, slots=True)
-class SweepFailed:
+class SweepFailed(Struct, frozen=True):
     retry_at: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class SweepDone:
+class SweepDone(Struct, frozen=True):
     """The account of an ended order is closed. `signature` None: it was gone already."""
 
     signature: Signature | None

@@ -1,8 +1,9 @@
 """What the tables of transitions of all orders in vaults are made of."""
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, TypeVar
+
+from countermand.values.structs import Struct
 
 State = TypeVar("State", bound=Enum)
 
@@ -11,8 +12,7 @@ class IllegalTransition(Exception):
     """Our own mistake: an event that cannot follow. Nothing was changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class ByRest(Generic[State]):
+class ByRest(Struct, Generic[State], frozen=True):
     """An event with two outcomes: it depends on whether anything is left to be filled after it."""
 
     none: State

@@ -1,14 +1,13 @@
 """What a pair of tokens is worth."""
 
-from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
 
 from countermand.values.quantities import BaseUnits, UsdPrice
+from countermand.values.structs import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Market:
+class Market(Struct, frozen=True):
     """What the two tokens of a pair are worth now, and how many decimals each has."""
 
     input_price: UsdPrice

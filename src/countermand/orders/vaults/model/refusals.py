@@ -1,11 +1,11 @@
 """Why a command is refused that concerns what all orders in vaults have in common."""
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Generic, TypeVar
 
 from countermand.values.identity import OrderId
 from countermand.values.refusal import CommandRefused
+from countermand.values.structs import Struct
 
 Refusal = TypeVar("Refusal", bound=Enum)
 State = TypeVar("State", bound=Enum)
@@ -33,16 +33,14 @@ class VaultRefusal(Enum):
     """What the command would do is done, or its reason is gone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Objection:
+class Objection(Struct, frozen=True):
     """A refusal, before a family says it as its own."""
 
     refusal: VaultRefusal
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class VaultRefused(CommandRefused, Generic[Refusal, State]):
+class VaultRefused(CommandRefused, Generic[Refusal, State], frozen=True):
     refusal: Refusal
     state: State | None = None
     detail: str = ""

@@ -4,8 +4,9 @@ One scale for all: 10⁻¹⁶ of a unit. A price times a volume has at most ten 
 and every fee is exact: nothing in the ledger is ever rounded.
 """
 
-from dataclasses import dataclass
 from typing import Final, NewType
+
+from countermand.values.structs import Struct
 
 Account = NewType("Account", str)
 """Names an owner of balances: a user's address in lower case."""
@@ -19,8 +20,7 @@ AMOUNT_SCALE: Final = 16
 AMOUNT_MAX: Final = 10**32 - 1
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Amount:
+class Amount(Struct, frozen=True, order=True):
     """An amount of a currency in 10⁻¹⁶ units, less than 10¹⁶ units."""
 
     quanta: int

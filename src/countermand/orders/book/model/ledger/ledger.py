@@ -5,15 +5,14 @@ voided after that is our own mistake, and stops the process before it is written
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, assert_never
 
 from countermand.orders.book.model.ledger.amount import AMOUNT_MAX, ZERO, Account, Amount, Currency
 from countermand.orders.book.model.ledger.transfer import Deposit, HoldId, Post, Reserve, Shortfall, Transfer, Void
+from countermand.values.structs import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Balance:
+class Balance(Struct, frozen=True):
     available: Amount
     locked: Amount
 
@@ -25,8 +24,7 @@ class Balance:
 EMPTY: Final = Balance(ZERO, ZERO)
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True):
     """What is still locked for one purpose."""
 
     owner: Account

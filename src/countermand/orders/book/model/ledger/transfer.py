@@ -1,17 +1,16 @@
 """How money moves: in two phases. What may be spent is reserved first; then it is posted to others, or voided."""
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NewType, TypeAlias
 
 from countermand.orders.book.model.ledger.amount import Account, Amount, Currency
+from countermand.values.structs import Struct
 
 HoldId = NewType("HoldId", int)
 """Names what is reserved for one purpose: the number of the order that it pays for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Deposit:
+class Deposit(Struct, frozen=True):
     """From outside into an account. The only transfer that changes what there is in all."""
 
     account: Account
@@ -19,8 +18,7 @@ class Deposit:
     amount: Amount
 
 
-@dataclass(frozen=True, slots=True)
-class Reserve:
+class Reserve(Struct, frozen=True):
     """From what an account can use into a new hold."""
 
     hold: HoldId
@@ -29,8 +27,7 @@ class Reserve:
     amount: Amount
 
 
-@dataclass(frozen=True, slots=True)
-class Post:
+class Post(Struct, frozen=True):
     """Out of a hold to the account that it is paid to."""
 
     hold: HoldId
@@ -38,8 +35,7 @@ class Post:
     amount: Amount
 
 
-@dataclass(frozen=True, slots=True)
-class Void:
+class Void(Struct, frozen=True):
     """Out of a hold back to its owner."""
 
     hold: HoldId

@@ -1,0 +1,18 @@
+"""What values are made of: the one door by which a library comes into the domain.
+
+To a reader and a type checker a `Struct` is a dataclass with slots. Python makes its class in 12 µs instead of 0.5 ms,
+and a venue starts with more than four hundred of them.
+"""
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import force_setattr
+
+if TYPE_CHECKING:
+    # mypy knows the fields of a struct here as it knows those of a dataclass: a wrong name or type is an error.
+    from dataclasses import replace
+else:
+    from msgspec.structs import replace
+
+__all__ = ["Struct", "field", "force_setattr", "replace"]
