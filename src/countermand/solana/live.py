@@ -1,8 +1,7 @@
 """One loaded ledger, and the work of its machine: whether a transaction may run, what it does, what it would do."""
 
 import json
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
 
 from solders.account import Account
 from solders.hash import Hash
@@ -21,8 +20,6 @@ from countermand.solana.port import AccountInfo, Address, JsonError, LatestBlock
 from countermand.solana.recent import RecentStatus, RecentTransactions
 from countermand.solana.wire import WireTransaction
 
-VERIFIED_KEPT: Final = 1_024
-
 
 @dataclass(frozen=True, slots=True)
 class LiveChain:
@@ -32,7 +29,6 @@ class LiveChain:
     hashes: Blockhashes
     recent: RecentTransactions
     secrets: LedgerSecrets
-    _verified: dict[bytes, None] = field(default_factory=dict)
 
     def latest_blockhash(self, slot: int) -> LatestBlockhash:
         return LatestBlockhash(str(Hash(self.hashes.at(slot))), slot + BLOCKHASH_SLOTS)
@@ -44,7 +40,7 @@ class LiveChain:
         shown = str(SignatureKey.from_bytes(signature))
         nonce = self.nonce_of(transaction.message, slot)
         problem = self._problem_of_age(transaction, slot)
-        if problem is None and not self._signatures_are_valid(transaction):
+        if problem is None and not transaction.signatures_are_valid():
             problem = SIGNATURE_FAILURE
         if problem is not None:
             return Submitted(shown, slot, None, dropped=problem)
@@ -75,7 +71,7 @@ class LiveChain:
         self, transaction: WireTransaction, slot: int, *, verify_signatures: bool, any_blockhash: bool
     ) -> MachineSimulation | JsonError:
         """What would happen, or the error for which the machine is not even asked."""
-        if verify_signatures and not self._signatures_are_valid(transaction):
+        if verify_signatures and not transaction.signatures_are_valid():
             return SIGNATURE_FAILURE
         if not any_blockhash and (problem := self._problem_of_age(transaction, slot)) is not None:
             return problem
@@ -125,14 +121,3 @@ class LiveChain:
         if self.recent.knows(transaction.signature, transaction.message_hash):
             return ALREADY_PROCESSED
         return None
-
-    def _signatures_are_valid(self, transaction: WireTransaction) -> bool:
-        """Verifies once: a preflight is followed by a send of the same bytes, and sends are repeated."""
-        if transaction.raw in self._verified:
-            return True
-        if not transaction.signatures_are_valid():
-            return False
-        if len(self._verified) >= VERIFIED_KEPT:
-            del self._verified[next(iter(self._verified))]
-        self._verified[transaction.raw] = None
-        return True
