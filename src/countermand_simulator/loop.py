@@ -254,6 +254,10 @@ class VirtualLoop(base_events.BaseEventLoop):
         self._now = until
         return True
 
+    def close(self) -> None:
+        super().close()
+        self._timers.clear()
+
     def _write_to_self(self) -> None:
         raise RuntimeError("a thread spoke to the simulation")
 
