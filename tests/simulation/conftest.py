@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-_YOUNG_OBJECTS = 10_000
+_YOUNG_OBJECTS = 5_000
 
 
 @pytest.fixture(scope="session")
