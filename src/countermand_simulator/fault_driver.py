@@ -42,12 +42,14 @@ async def _replace(stage: Harness[P], old: P, random: Random, freezes_s: Sequenc
 
 
 async def supervisor(stage: Harness[P], every_s: float) -> None:
-    """Starts a process when none is awake."""
+    """Starts a process when none is awake, which it finds within `every_s` after one has died."""
     random = chance(stage.seed, "supervisor")
     while True:
-        await asyncio.sleep(every_s)
+        stage.died.clear()
+        await asyncio.sleep(random.random() * every_s)
         if not stage.awake():
             if not stage.is_calm:
                 await asyncio.sleep(random.random() * stage.profile.restart_ms / 1000)
             if not stage.awake():
                 stage.start_process()
+        await stage.died.wait()

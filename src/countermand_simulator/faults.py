@@ -27,6 +27,7 @@ from countermand.solana.port import (
 )
 from countermand_simulator import memory_store
 from countermand_simulator.fault_profile import FaultProfile
+from countermand_simulator.loop import sleep
 from countermand_simulator.memory_store import HeldInside
 
 T = TypeVar("T")
@@ -91,7 +92,7 @@ async def _take_time(world: FaultContext, process: ProcessHandle) -> None:
         return
     else:
         most = 3
-    await asyncio.sleep(world.between(0, most) / 1000)
+    await sleep(world.between(0, most) / 1000)
     breathe(process)
 
 

@@ -70,7 +70,10 @@ class Harness(ABC, Generic[P]):
         self.violation: Violation | None = None
         self.ended = asyncio.Event()
         """Something is broken."""
+        self.died = asyncio.Event()
+        """A process has, since its supervisor looked last."""
         self.is_calm = False
+        self._loop = asyncio.get_running_loop()
         self.clock = VenueClock(ClockSetting(), self.wall_ms)
         self.processes: list[P] = []
         self.fence = Fence(database, shard)
@@ -92,16 +95,16 @@ class Harness(ABC, Generic[P]):
     # --- time and chance
 
     def wall_ms(self) -> int:
-        return START_MS + int(asyncio.get_running_loop().time() * 1000 + 1e-6)
+        return START_MS + int(self._loop.time() * 1000 + 1e-6)
 
     def strikes(self, probability: float) -> bool:
         return probability > 0 and self.random.random() < probability
 
     def between(self, low: int, high: int) -> int:
-        return self.random.randint(low, high)
+        return low + int(self.random.random() * (high - low + 1))
 
     def tell(self, who: str, what: str) -> None:
-        self.trace.tell(asyncio.get_running_loop().time(), who, what)
+        self.trace.tell(self._loop.time(), who, what)
 
     def happened(self, what: str) -> None:
         self.tell("world", what)
@@ -119,7 +122,7 @@ class Harness(ABC, Generic[P]):
             await asyncio.sleep(ms / 1000)
             await self.guarded(work())
 
-        task = asyncio.get_running_loop().create_task(waits(), context=Context())
+        task = self._loop.create_task(waits(), context=Context())
         self._later[task] = None
         task.add_done_callback(lambda done: self._later.pop(done, None))
 
@@ -168,6 +171,7 @@ class Harness(ABC, Generic[P]):
 
     def process_ended(self, process: P, why: str) -> None:
         self.processes.remove(process)
+        self.died.set()
         if why.startswith("replaced"):
             self.happened("the chain of a writer was replaced" if "chain" in why else "a writer was replaced")
         else:
@@ -199,8 +203,7 @@ class Harness(ABC, Generic[P]):
         self.tell(who, f"asks {process.name} to {kind} {what}")
         hang_up = self.between(0, 200) if self.strikes(self.profile.abandoned) else None
         try:
-            async with asyncio.timeout(self.patience_s):
-                answer = await process.handle(work, hang_up)
+            answer = await process.handle(work, hang_up, self.patience_s)
         except (Unavailable, CommitUnknown, Gone, TimeoutError) as error:
             self.tell(who, f"learns nothing of {kind}: {error}")
             self.trace.count(f"{kind}: {type(error).__name__}")

@@ -1,4 +1,4 @@
-"""What the engine logs during a run. Nothing of it is printed, and its own bugs are told."""
+"""The errors that the engine logs during a run. Nothing of it is printed, and its own bugs are told."""
 
 import contextlib
 import logging
@@ -24,7 +24,8 @@ def captured_log() -> Iterator[Callable[[IsBug], None]]:
         raise structlog.DropEvent
 
     before, silent = structlog.get_config(), logging.root.manager.disable
-    structlog.configure(processors=[hear], cache_logger_on_first_use=False)
+    only_errors = structlog.make_filtering_bound_logger(logging.ERROR)
+    structlog.configure(processors=[hear], wrapper_class=only_errors, cache_logger_on_first_use=False)
     logging.disable(logging.CRITICAL)
     try:
         yield told.append

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, ContextVar, copy_context
 from heapq import heapify, heappop, heappush
+from math import inf
 from typing import Any, Final, TypeVar, TypeVarTuple, cast
 
 _RESOLUTION_S: Final = 1e-9
@@ -54,13 +55,17 @@ class TaskGroup:
 
     def pause(self) -> None:
         """Nothing of it runs from here on; time goes on without it."""
-        self._paused = True
+        if not self._paused:
+            self._paused = True
+            running().paused += 1
 
     def wake(self) -> None:
         """It goes on where it was, and finds that time has passed."""
-        self._paused = False
+        loop = running()
+        if self._paused:
+            self._paused = False
+            loop.paused -= 1
         parked, self._parked = self._parked, []
-        loop = asyncio.get_running_loop()
         for handle, callback, args, context in parked:
             if not handle.cancelled():
                 loop.call_soon(callback, *args, context=context)
@@ -93,16 +98,14 @@ class _Handle(asyncio.Handle):
     _args: tuple[Any, ...]
     _cancelled: bool
 
-    def __init__(
-        self, callback: Callable[..., object], args: tuple[Any, ...], loop: "VirtualLoop", context: Context
-    ) -> None:
+    def __init__(self, callback: Callable[..., object], args: tuple[Any, ...], context: Context) -> None:
         self._context = context
-        self._loop = loop
         self._callback = callback
         self._args = args
         self._cancelled = False
-        self._repr = None
-        self._source_traceback = None
+
+    def cancel(self) -> None:
+        self._cancelled = True
 
 
 class _TimerHandle(asyncio.TimerHandle):
@@ -111,7 +114,7 @@ class _TimerHandle(asyncio.TimerHandle):
     _callback: Callable[..., object]
     _args: tuple[Any, ...]
     _cancelled: bool
-    _when: float
+    _loop: "VirtualLoop"
     _scheduled: bool
 
     def __init__(
@@ -127,26 +130,32 @@ class _TimerHandle(asyncio.TimerHandle):
         self._callback = callback
         self._args = args
         self._cancelled = False
-        self._repr = None
-        self._source_traceback = None
         self._when = when
         self._scheduled = True
 
-    def __lt__(self, other: "_TimerHandle") -> bool:  # type: ignore[override]
-        return self._when < other._when
+    def cancel(self) -> None:
+        if not self._cancelled:
+            self._cancelled = True
+            if self._scheduled:
+                self._loop.timer_cancelled()
 
 
 class VirtualLoop(base_events.BaseEventLoop):
     """It overrides what a run spends most of its time in: there is no selector, and nothing comes from outside."""
 
     _ready: deque[_Handle | _TimerHandle]
-    _scheduled: list[_TimerHandle]
     _stopping: bool
-    _timer_cancelled_count: int
 
     def __init__(self) -> None:
         super().__init__()
+        self.paused = 0
+        """So many task groups are."""
         self._now = 0.0
+        self._timers: list[tuple[float, int, _TimerHandle]] = []
+        """A heap by time. Of those for the same time, the oldest comes first."""
+        self._timed = 0
+        self._cancelled = 0
+        """Of the timers in the heap."""
 
     def time(self) -> float:
         """Seconds since the beginning of the simulation."""
@@ -159,12 +168,13 @@ class VirtualLoop(base_events.BaseEventLoop):
     ) -> asyncio.Handle:
         if context is None:
             context = copy_context()
-        handle = _Handle(callback, args, self, context)
-        freight = context.get(_FREIGHT)
-        if freight is not None and freight.is_paused:
-            freight.park(handle, callback, args, context)
-        else:
-            self._ready.append(handle)
+        handle = _Handle(callback, args, context)
+        if self.paused:
+            freight = context.get(_FREIGHT)
+            if freight is not None and freight.is_paused:
+                freight.park(handle, callback, args, context)
+                return handle
+        self._ready.append(handle)
         return handle
 
     def call_later(
@@ -176,7 +186,8 @@ class VirtualLoop(base_events.BaseEventLoop):
         self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
         handle = _TimerHandle(when, callback, args, self, copy_context() if context is None else context)
-        heappush(self._scheduled, handle)
+        self._timed += 1
+        heappush(self._timers, (when, self._timed, handle))
         return handle
 
     def create_task(
@@ -194,22 +205,22 @@ class VirtualLoop(base_events.BaseEventLoop):
             freight.note(task)
         return task
 
+    def timer_cancelled(self) -> None:
+        """One in the heap. When most are, they are dropped."""
+        self._cancelled += 1
+        if self._cancelled > max(_MANY, _MOSTLY * len(self._timers)):
+            self._timers = [timed for timed in self._timers if not timed[2]._cancelled]
+            heapify(self._timers)
+            self._cancelled = 0
+
     # --- running it
 
     def _run_once(self) -> None:
-        """All that is ready now, once, after time has moved on if there was nothing."""
-        self._drop_cancelled()
-        ready, scheduled = self._ready, self._scheduled
-        if not ready and not self._stopping:
-            if not scheduled:
-                raise Deadlock("nothing is ready and nothing is scheduled")
-            self._now += max(0.0, scheduled[0]._when - self._now)
-        end = self._now + _RESOLUTION_S
-        while scheduled and scheduled[0]._when < end:
-            timer = heappop(scheduled)
-            timer._scheduled = False
-            ready.append(timer)
-        for _ in range(len(ready)):
+        """All that there is to run, until the loop is to stop. Time moves on whenever nothing is ready."""
+        ready = self._ready
+        while not self._stopping:
+            if not ready:
+                self._pass_time()
             handle = ready.popleft()
             if not handle._cancelled:
                 try:
@@ -217,24 +228,50 @@ class VirtualLoop(base_events.BaseEventLoop):
                 except (SystemExit, KeyboardInterrupt):
                     raise
                 except BaseException as error:  # noqa: BLE001  As the base does.
-                    self.call_exception_handler({"message": "a callback failed", "exception": error, "handle": handle})
+                    self.call_exception_handler({"message": "a callback failed", "exception": error})
 
-    def _drop_cancelled(self) -> None:
-        scheduled = self._scheduled
-        if len(scheduled) > _MANY and self._timer_cancelled_count / len(scheduled) > _MOSTLY:
-            left = [timer for timer in scheduled if not timer._cancelled]
-            for timer in scheduled:
-                timer._scheduled = not timer._cancelled
-            heapify(left)
-            self._scheduled = left
-            self._timer_cancelled_count = 0
-            return
-        while scheduled and scheduled[0]._cancelled:
-            self._timer_cancelled_count -= 1
-            heappop(scheduled)._scheduled = False
+    def _pass_time(self) -> None:
+        """Until the next timer is due, and all others that are due then."""
+        ready, timers, end = self._ready, self._timers, inf
+        while timers and timers[0][0] < end:
+            when, _, timer = heappop(timers)
+            if timer._cancelled:
+                self._cancelled -= 1
+                continue
+            timer._scheduled = False
+            if not ready:
+                self._now = max(self._now, when)
+                end = self._now + _RESOLUTION_S
+            ready.append(timer)
+        if not ready:
+            raise Deadlock("nothing is ready and nothing is scheduled")
+
+    def leaps(self, delay_s: float) -> bool:
+        """If nothing else happens meanwhile, so much time passes at once, and it returns True."""
+        until = self._now + delay_s
+        if self._ready or (self._timers and self._timers[0][0] < until + _RESOLUTION_S):
+            return False
+        self._now = until
+        return True
+
+    def close(self) -> None:
+        super().close()
+        self._timers.clear()
 
     def _write_to_self(self) -> None:
         raise RuntimeError("a thread spoke to the simulation")
+
+
+async def sleep(delay_s: float) -> None:
+    """As `asyncio.sleep`, without a timer if nothing else happens meanwhile."""
+    if not running().leaps(delay_s):
+        await asyncio.sleep(delay_s)
+
+
+def running() -> VirtualLoop:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    return loop
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

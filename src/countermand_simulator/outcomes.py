@@ -62,7 +62,7 @@ def run_all(
 
 def report(outcome: Outcome, again: str, say: Callable[[str], None], last: int = 60) -> None:
     """`again`: what repeats the run, besides its seed."""
-    for line in list(outcome.trace.lines)[-last:]:
+    for line in outcome.trace.lines(last):
         say(line)
     violation = outcome.violation
     assert violation is not None

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import sha512
 from random import Random
 from typing import Final
@@ -14,6 +15,8 @@ from solders.signature import Signature
 from countermand.solana.wire import SIGNATURE_BYTES
 
 Signers = Mapping[str, Keypair]
+
+_SIGNED_KEPT: Final = 4_096
 
 
 def wallet(number: int) -> Keypair:
@@ -73,7 +76,13 @@ def filled_otherwise(message: bytes, signers: Signers) -> str:
 
 
 def _signature(who: str, message: bytes, signers: Signers) -> Signature:
-    return signers[who].sign_message(message) if who in signers else Signature.default()
+    return _signed(signers[who], message) if who in signers else Signature.default()
+
+
+@lru_cache(_SIGNED_KEPT)
+def _signed(pair: Keypair, message: bytes) -> Signature:
+    """People sign the same again and again."""
+    return pair.sign_message(message)
 
 
 def _transaction(message: bytes, signatures: list[Signature]) -> str:

@@ -62,28 +62,37 @@ class SimulatedProcess(ABC):
         self.is_alive = False
         self._freight.drop()
         for answer in self._open:
-            if not answer.done():
-                answer.set_exception(Gone(f"{self.name} died {where}"))
+            _fail(answer, Gone(f"{self.name} died {where}"))
         self._shore.process_ended(self, where)
 
-    async def handle(self, work: Callable[[Self], Coroutine[Any, Any, T]], hang_up_ms: int | None = None) -> T:
-        """Runs a request in the process. Raises `Gone` if it dies meanwhile, or if the client hangs up."""
+    async def handle(
+        self,
+        work: Callable[[Self], Coroutine[Any, Any, T]],
+        hang_up_ms: int | None = None,
+        patience_s: float | None = None,
+    ) -> T:
+        """Runs a request in the process. Raises `Gone` if it dies meanwhile, or if the client hangs up.
+
+        After `patience_s` the client waits no more, which raises `TimeoutError`, and the request goes on.
+        """
         if not self.is_alive:
             raise Gone(f"{self.name} is not there")
-        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
         self._open[answer] = None
         task = self._freight.start(work(self))
         task.add_done_callback(lambda done: self._answered(done, answer))
+        timers = []
+        if hang_up_ms is not None:
+            timers.append(loop.call_later(hang_up_ms / 1000, _hang_up, task, answer))
+        if patience_s is not None:
+            timers.append(loop.call_later(patience_s, _fail, answer, TimeoutError()))
         try:
-            if hang_up_ms is None:
-                return await answer
-            async with asyncio.timeout(hang_up_ms / 1000):
-                return await answer
-        except TimeoutError:
-            task.cancel()
-            raise Gone("the client hung up") from None
+            return await answer
         finally:
             self._open.pop(answer, None)
+            for timer in timers:
+                timer.cancel()
 
     def _answered(self, task: asyncio.Task[T], answer: asyncio.Future[T]) -> None:
         if task.cancelled() or not self.is_alive:
@@ -106,3 +115,14 @@ class SimulatedProcess(ABC):
             self.die(f"replaced: {error}")
         elif error is not None:
             self._shore.is_bug(self.name, error)
+
+
+def _hang_up(task: asyncio.Task[Any], answer: asyncio.Future[Any]) -> None:
+    if not answer.done():
+        task.cancel()
+        _fail(answer, Gone("the client hung up"))
+
+
+def _fail(answer: asyncio.Future[Any], error: Exception) -> None:
+    if not answer.done():
+        answer.set_exception(error)

@@ -1,6 +1,5 @@
 """The ledger of the simulated chain: what any client can see of it, and how the chain inside a process writes it."""
 
-import asyncio
 import base64
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -37,6 +36,7 @@ from countermand.solana.port import (
 from countermand_simulator.fault_profile import FaultProfile
 from countermand_simulator.faults import ProcessHandle, boundary, breathe
 from countermand_simulator.landings import Balance, Landing
+from countermand_simulator.loop import sleep
 from countermand_simulator.memory_ledger import MemoryLedgerStore
 from countermand_simulator.signing import STRANGER, message_of
 
@@ -133,7 +133,7 @@ class Hand:
 
     async def commit(self, batch: LedgerBatch) -> None:
         await boundary(self._world, self._process, "ledger.before-commit")
-        await asyncio.sleep(self._world.between(0, 5) / 1000)
+        await sleep(self._world.between(0, 5) / 1000)
         breathe(self._process)
         await self._ledger.commit(batch)
         await boundary(self._world, self._process, "ledger.after-commit")

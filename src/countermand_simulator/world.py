@@ -150,7 +150,7 @@ class Apart:
         return probability > 0 and self._random.random() < probability
 
     def between(self, low: int, high: int) -> int:
-        return self._random.randint(low, high)
+        return low + int(self._random.random() * (high - low + 1))
 
     def happened(self, what: str) -> None:
         self._world.happened(what)
@@ -365,22 +365,24 @@ class World(Harness[Process]):
     def _watch(self, checkers: FamilyCheckers, process: ProcessHandle, transaction: bytes) -> None:
         message = self.side.message_of(transaction)
         self.judged(checkers.sent, message)
-        self.tell(process.name, f"sends {base64.b64encode(message).decode()[-24:]}")
+        self.tell(process.name, f"sends {_shown(message)}")
 
     def watch_build(self, process: ProcessHandle, transaction: bytes) -> None:
         message = self.side.message_of(transaction)
         self.judged(self.chain_orders.sent, message)
-        self.tell(process.name, f"lands {base64.b64encode(message).decode()[-24:]}")
+        self.tell(process.name, f"lands {_shown(message)}")
 
     def watch_own(self, process: ProcessHandle, transaction: bytes) -> None:
         message = self.side.message_of(transaction)
-        self.tell(process.name, f"passes on {base64.b64encode(message).decode()[-24:]}")
+        self.tell(process.name, f"passes on {_shown(message)}")
 
     async def meddle(self, transaction: bytes) -> None:
         """Before a transaction lands, a stranger sends something to the account that it makes or closes."""
         dusts, prefunds = self.strikes(self.profile.dust), self.strikes(self.profile.prefund)
+        if not (dusts or prefunds):
+            return
         message = base64.b64encode(self.side.message_of(transaction)).decode()
-        if not (dusts or prefunds) or message not in self.checkers.attempts:
+        if message not in self.checkers.attempts:
             return
         order = self.checkers.orders[self.checkers.attempts[message][0]]
         if order["state"] != "depositing" and dusts:
@@ -397,8 +399,10 @@ class World(Harness[Process]):
         """The same with an account of a recurring order."""
         context = self._rounds_context
         dusts, prefunds = context.strikes(self.profile.dust), context.strikes(self.profile.prefund)
+        if not (dusts or prefunds):
+            return
         message = base64.b64encode(self.side.message_of(transaction)).decode()
-        if not (dusts or prefunds) or message not in self.rounds.attempts:
+        if message not in self.rounds.attempts:
             return
         order = self.rounds.orders[self.rounds.attempts[message][0]]
         if order["state"] != "depositing" and dusts:
@@ -496,6 +500,10 @@ class World(Harness[Process]):
 
     def now(self) -> Instant:
         return self.clock.now()
+
+
+def _shown(message: bytes) -> str:
+    return base64.b64encode(message[-18:]).decode()
 
 
 def _replayable(orders: OrdersSide) -> tuple[str, ...]:

@@ -449,7 +449,9 @@ DEFECTS = {
     "a cancel that does not close the gate": Defect(
         Claim.CANCEL_IS_A_FENCE, patched=cancel_leaves_the_gate_open, drawn={**CROWDED, **SLOW}
     ),
-    "a fill after expiry": Defect(Claim.EXPIRY_IS_A_FENCE, patched=expiry_is_forgotten, drawn=SHORT_LIVED),
+    "a fill after expiry": Defect(
+        Claim.EXPIRY_IS_A_FENCE, patched=expiry_is_forgotten, drawn={**SHORT_LIVED, "clock_leaps": 0.5}
+    ),
     "slippage from the price of the moment": Defect(Claim.BUFFER_IS_KEPT, patched=a_gap_is_filled),
     "a quote that nobody compares": Defect(Claim.BUFFER_IS_KEPT, patched=any_quote_is_taken),
     "a withdrawal co-signed twice": Defect(Claim.ONE_ATTEMPT, patched=withdrawal_is_signed_again),

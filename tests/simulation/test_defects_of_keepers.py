@@ -130,7 +130,7 @@ DEFECTS = {
     "a cycle is before its time": Defect(
         Claim.CYCLES_ARE_DUE, patched=lambda: the_clock_is_wrong(dca_cycles.INITIATE_FLASH_FILL, _HOUR_S)
     ),
-    "a cycle is made twice": Defect(Claim.CYCLES_ARE_DUE, patched=a_cycle_is_forgotten),
+    "a cycle is made twice": Defect(Claim.CYCLES_ARE_DUE, patched=a_cycle_is_forgotten, drawn={"makers": 0}),
     "a close keeps rent": Defect(Claim.MOVES_ARE_MEANT, patched=a_close_keeps_rent),
 }
 

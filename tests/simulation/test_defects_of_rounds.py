@@ -190,7 +190,9 @@ def _amount(other: Callable[[DcaOrder], BaseUnits]) -> Callable[[], AbstractCont
 
 
 DEFECTS = {
-    "a round filled twice": Defect(Claim.ROUND_ONCE, _parts(outbox=TakesFillsForDead)),
+    "a round filled twice": Defect(
+        Claim.ROUND_ONCE, _parts(outbox=TakesFillsForDead), drawn={"replaced": 0.8, "crash": 0.006}
+    ),
     "a round forgotten by a restart": Defect(
         Claim.ROUND_IS_TRIED, patched=lambda: patch.object(LiveOrders, "adopt", sets_no_timer)
     ),

@@ -8,9 +8,10 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Sequence
+from contextvars import Context, copy_context
 from typing import Final, Generic, Protocol, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from countermand.kernel import telemetry
 from countermand.kernel.ports import Clock, CommitUnknown, Unavailable
@@ -64,6 +65,14 @@ class Owed(Struct, Generic[Order]):
     again: bool = False
 
 
+class _Queue(Struct):
+    """Orders that wait for one of so many workers. A worker is there while it has work."""
+
+    workers_max: int
+    waiting: deque[OrderId] = field(default_factory=deque)
+    workers: int = 0
+
+
 class Outbox(ABC, Generic[Order]):
     """A family says what its orders are owed, and does it."""
 
@@ -72,10 +81,11 @@ class Outbox(ABC, Generic[Order]):
         self._resend_ms = 2 * confirm_timeout_ms
         self._entries: dict[OrderId, Owed[Order]] = {}
         self._told = 0
-        self._urgent: deque[OrderId] = deque()
-        self._unhurried: deque[OrderId] = deque()
-        self._urgent_ready = asyncio.Semaphore(0)
-        self._unhurried_ready = asyncio.Semaphore(0)
+        self._urgent = _Queue(URGENT_WORKERS)
+        self._unhurried = _Queue(FILL_WORKERS)
+        self._workers: asyncio.TaskGroup | None = None
+        """While it runs."""
+        self._context = Context()
 
     # --- what a family adds
 
@@ -99,10 +109,15 @@ class Outbox(ABC, Generic[Order]):
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as workers:
-            for _ in range(URGENT_WORKERS):
-                workers.create_task(self._work(self._urgent, self._urgent_ready))
-            for _ in range(FILL_WORKERS):
-                workers.create_task(self._work(self._unhurried, self._unhurried_ready))
+            # What a worker does belongs to no request, whichever brought it about.
+            self._workers, self._context = workers, copy_context()
+            try:
+                for queue in (self._urgent, self._unhurried):
+                    for _ in queue.waiting:
+                        self._hire(queue)
+                await asyncio.Event().wait()
+            finally:
+                self._workers = None
 
     def on_committed(self, orders: Sequence[Order], loaded: bool) -> None:
         if loaded:
@@ -144,13 +159,14 @@ class Outbox(ABC, Generic[Order]):
         elif not entry.queued:
             entry.queued = True
             if _is_urgent(entry.order):
-                self._urgent.append(entry.order.id)
-                self._urgent_ready.release()
+                self._urgent.waiting.append(entry.order.id)
+                self._hire(self._urgent)
             else:
                 # What is in flight goes before what only begins: its blockhash does not wait.
-                place = self._unhurried.append if entry.order.progress.attempt is None else self._unhurried.appendleft
+                waiting = self._unhurried.waiting
+                place = waiting.append if entry.order.progress.attempt is None else waiting.appendleft
                 place(entry.order.id)
-                self._unhurried_ready.release()
+                self._hire(self._unhurried)
 
     def _enqueue_later(self, entry: Owed[Order], ms: int) -> None:
         asyncio.get_running_loop().call_later(ms / 1000, self._enqueue_if_owed, entry)
@@ -161,10 +177,21 @@ class Outbox(ABC, Generic[Order]):
 
     # --- doing it
 
-    async def _work(self, queue: deque[OrderId], ready: asyncio.Semaphore) -> None:
-        while True:
-            await ready.acquire()
-            entry = self._entries.get(queue.popleft())
+    def _hire(self, queue: _Queue) -> None:
+        """One worker more, unless there are enough."""
+        if self._workers is not None and queue.workers < queue.workers_max:
+            queue.workers += 1
+            self._workers.create_task(self._work(queue), context=self._context)
+
+    async def _work(self, queue: _Queue) -> None:
+        try:
+            await self._work_off(queue)
+        finally:
+            queue.workers -= 1
+
+    async def _work_off(self, queue: _Queue) -> None:
+        while queue.waiting:
+            entry = self._entries.get(queue.waiting.popleft())
             if entry is None or entry.working:
                 continue
             entry.queued, entry.working, entry.again = False, True, False

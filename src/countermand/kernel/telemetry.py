@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -35,7 +36,12 @@ _OUTBOX: Final = Gauge("countermand_outbox_pending", "Orders that an outbox owes
 
 def answered(request: str, answer: str) -> None:
     """`request` is place, amend, cancel or confirm; `answer` names a refusal, or the kind of the answer."""
-    _ANSWERS.labels(request, answer.lower()).inc()
+    _answers(request, answer.lower()).inc()
+
+
+@cache
+def _answers(request: str, answer: str) -> Counter:
+    return _ANSWERS.labels(request, answer)
 
 
 def attempt_resolved(order_id: OrderId, kind: AttemptKind, outcome: TransactionOutcome, error: str | None) -> None:
@@ -107,7 +113,7 @@ def _line(event: EventRow) -> dict[str, str | int]:
 
 def shard_loaded(shard: int, epoch: Epoch, orders: int, *, again: bool) -> None:
     """Of the first load a start tells when all shards are loaded: if one cannot be read, that is its only line."""
-    _ORDERS.labels(str(shard)).set(orders)
+    _orders_in(shard).set(orders)
     level = logging.INFO if again else logging.DEBUG
     _log.log(level, "shard loaded", shard=shard, epoch=epoch.number, seq=epoch.seq, orders=orders)
 
@@ -128,4 +134,9 @@ def committed(shard: int, entries: int, milliseconds: int, orders: int) -> None:
     _COMMITS.inc()
     _COMMANDS.inc(entries)
     _COMMIT_SECONDS.observe(milliseconds / 1000)
-    _ORDERS.labels(str(shard)).set(orders)
+    _orders_in(shard).set(orders)
+
+
+@cache
+def _orders_in(shard: int) -> Gauge:
+    return _ORDERS.labels(str(shard))

@@ -9,6 +9,7 @@ An attempt that was declared dead because its last valid block height had passed
 import hashlib
 from bisect import bisect_right
 from collections import deque
+from functools import lru_cache
 from typing import Protocol
 
 from countermand.solana.ledger_store import StoredClock
@@ -21,6 +22,8 @@ BLOCKHASH_SLOTS = 150
 
 CEILING_AHEAD_SLOTS = 10
 BLOCK_TIMES_KEPT = 4_096
+BLOCKHASHES_KEPT = 1_024
+"""More than the slots whose hashes programs see."""
 
 
 class ChainClock(Protocol):
@@ -100,7 +103,7 @@ class Blockhashes:
         self._first = self._next = 0
 
     def at(self, slot: int) -> bytes:
-        return hashlib.sha256(b"countermand blockhash" + self._entropy + slot.to_bytes(8, "little")).digest()
+        return _blockhash(self._entropy, slot)
 
     def slot_of(self, blockhash: bytes, now: int) -> int | None:
         """The slot of a blockhash that is valid at the slot `now`, else None."""
@@ -111,3 +114,9 @@ class Blockhashes:
             self._slots[self.at(slot)] = slot
         self._first, self._next = oldest, max(self._next, now + 1)
         return self._slots.get(blockhash)
+
+
+@lru_cache(BLOCKHASHES_KEPT)
+def _blockhash(entropy: bytes, slot: int) -> bytes:
+    """Each is wanted when its slot comes, when it is forgotten, and whenever the sysvars are set."""
+    return hashlib.sha256(b"countermand blockhash" + entropy + slot.to_bytes(8, "little")).digest()

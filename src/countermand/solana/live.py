@@ -1,9 +1,8 @@
 """One loaded ledger, and the work of its machine: whether a transaction may run, what it does, what it would do."""
 
 import json
-from typing import Final
 
-from msgspec import Struct, field
+from msgspec import Struct
 from solders.account import Account
 from solders.hash import Hash
 from solders.message import Message, MessageV0
@@ -21,8 +20,6 @@ from countermand.solana.port import AccountInfo, Address, JsonError, LatestBlock
 from countermand.solana.recent import RecentStatus, RecentTransactions
 from countermand.solana.wire import WireTransaction
 
-VERIFIED_KEPT: Final = 1_024
-
 
 class LiveChain(Struct, frozen=True):
     machine: Machine
@@ -31,7 +28,6 @@ class LiveChain(Struct, frozen=True):
     hashes: Blockhashes
     recent: RecentTransactions
     secrets: LedgerSecrets
-    _verified: dict[bytes, None] = field(default_factory=dict)
 
     def latest_blockhash(self, slot: int) -> LatestBlockhash:
         return LatestBlockhash(str(Hash(self.hashes.at(slot))), slot + BLOCKHASH_SLOTS)
@@ -43,7 +39,7 @@ class LiveChain(Struct, frozen=True):
         shown = str(SignatureKey.from_bytes(signature))
         nonce = self.nonce_of(transaction.message, slot)
         problem = self._problem_of_age(transaction, slot)
-        if problem is None and not self._signatures_are_valid(transaction):
+        if problem is None and not transaction.signatures_are_valid():
             problem = SIGNATURE_FAILURE
         if problem is not None:
             return Submitted(shown, slot, None, dropped=problem)
@@ -74,7 +70,7 @@ class LiveChain(Struct, frozen=True):
         self, transaction: WireTransaction, slot: int, *, verify_signatures: bool, any_blockhash: bool
     ) -> MachineSimulation | JsonError:
         """What would happen, or the error for which the machine is not even asked."""
-        if verify_signatures and not self._signatures_are_valid(transaction):
+        if verify_signatures and not transaction.signatures_are_valid():
             return SIGNATURE_FAILURE
         if not any_blockhash and (problem := self._problem_of_age(transaction, slot)) is not None:
             return problem
@@ -124,14 +120,3 @@ class LiveChain(Struct, frozen=True):
         if self.recent.knows(transaction.signature, transaction.message_hash):
             return ALREADY_PROCESSED
         return None
-
-    def _signatures_are_valid(self, transaction: WireTransaction) -> bool:
-        """Verifies once: a preflight is followed by a send of the same bytes, and sends are repeated."""
-        if transaction.raw in self._verified:
-            return True
-        if not transaction.signatures_are_valid():
-            return False
-        if len(self._verified) >= VERIFIED_KEPT:
-            del self._verified[next(iter(self._verified))]
-        self._verified[transaction.raw] = None
-        return True

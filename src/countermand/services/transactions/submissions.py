@@ -8,7 +8,7 @@ from solders.signature import Signature as RawSignature
 from countermand.base64_text import bytes_of
 from countermand.solana.alterations import alteration_of
 from countermand.solana.port import PACKET_BYTES_MAX
-from countermand.solana.wire import MalformedTransaction, NotCanonical, WireTransaction, read_transaction
+from countermand.solana.wire import MalformedTransaction, NotCanonical, WireTransaction, is_signature, read_transaction
 from countermand.values.identity import Signature, Wallet
 from countermand.values.transactions import Alteration, Submission, SubmissionFault, UnsignedTransaction
 
@@ -42,6 +42,6 @@ def _judged(read: WireTransaction, wallet: Wallet) -> Submission:
         return Submission(signed, None, SubmissionFault.UNSIGNED)
     if signature == _UNSIGNED:
         return Submission(signed, None, SubmissionFault.UNSIGNED)
-    if not signature.verify(key, signed):
+    if not is_signature(signature, key, signed):
         return Submission(signed, None, SubmissionFault.WRONG_SIGNATURE)
     return Submission(signed, Signature(str(signature)), None)
