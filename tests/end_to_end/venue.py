@@ -262,12 +262,13 @@ def running_venue(
     data: Path,
     *options: str,
     confirm_timeout_ms: int = CONFIRM_TIMEOUT_MS,
+    program: str = COUNTERMAND,
     launch: Sequence[str] | None = None,
 ) -> Iterator[Venue]:
     """`countermand serve` on ports of its own, from the line that says it is ready until SIGTERM. It logs no error.
 
     It has no keeper unless `--keeper` asks for one: most tests place orders that a keeper would fill at once.
-    `launch`: a command that takes the options, in a new interpreter.
+    `launch`: a command that takes the options, in a new interpreter, instead of the program.
     """
     data.mkdir(parents=True, exist_ok=True)
     if "--database-url" not in options:
@@ -275,7 +276,7 @@ def running_venue(
     log = data / "log"
     timeout = ("--confirm-timeout-ms", str(confirm_timeout_ms))
     given = ["--port", "0", "--data", str(data / "data"), *timeout, "--log", "json", *keeping(options)]
-    with log.open("a") as errors, _launched(launch, given, errors) as process:
+    with log.open("a") as errors, _launched(program, launch, given, errors) as process:
         venue = None
         try:
             venue = Venue(_url_when_ready(process, log), process, log)
@@ -290,10 +291,10 @@ def running_venue(
 
 
 def _launched(
-    launch: Sequence[str] | None, options: Sequence[str], errors: IO[str]
+    program: str, launch: Sequence[str] | None, options: Sequence[str], errors: IO[str]
 ) -> "subprocess.Popen[str] | Forked":
     if launch is None:
-        return Forked(COUNTERMAND, "serve", *options, stderr=errors.fileno())
+        return Forked(program, "serve", *options, stderr=errors.fileno())
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERMAND_")}
     return subprocess.Popen([*launch, *options], stdout=subprocess.PIPE, stderr=errors, env=environment, text=True)
 
