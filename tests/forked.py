@@ -37,8 +37,16 @@ _STREAMS: Final = (0, 1, 2)
 class Forked:
     """As `subprocess.Popen`, of which it has what tests need. `stdout` is there if it was asked for."""
 
-    def __init__(self, program: str, *arguments: str, stdout: int | None = None, stderr: int = 2) -> None:
-        """It runs the program's text. `stdout`: a descriptor; if there is none, a pipe."""
+    def __init__(
+        self,
+        program: str,
+        *arguments: str,
+        stdin: int | None = None,
+        stdout: int | None = None,
+        stderr: int = 2,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        """It runs the program's text. Without a descriptor, `stdin` is empty, and `stdout` a pipe."""
         self.returncode: int | None = None
         self.stdout: TextIO | None = None
         self._answers, answering = socket.socketpair()
@@ -47,7 +55,8 @@ class Forked:
             reading, writing = os.pipe()
             self.stdout = os.fdopen(reading)
         with answering, Path(os.devnull).open() as nothing:
-            _FORKER.ask(program, arguments, (answering.fileno(), nothing.fileno(), writing, stderr))
+            given = nothing.fileno() if stdin is None else stdin
+            _FORKER.ask((program, arguments, environ), (answering.fileno(), given, writing, stderr))
         if stdout is None:
             os.close(writing)
         self.pid = self._told()
@@ -95,10 +104,19 @@ class Forked:
         self.close()
 
 
-def run(program: str, *arguments: str, seconds: float) -> "subprocess.CompletedProcess[str]":
-    """To its end: its exit status, and what it printed."""
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        process = Forked(program, *arguments, stdout=out.fileno(), stderr=err.fileno())
+def run(
+    program: str, *arguments: str, seconds: float, environ: Mapping[str, str] | None = None, given: str = ""
+) -> "subprocess.CompletedProcess[str]":
+    """To its end: its exit status, and what it printed. It reads what is given."""
+    with (
+        tempfile.TemporaryFile("w+") as out,
+        tempfile.TemporaryFile("w+") as err,
+        tempfile.TemporaryFile("w+") as in_,
+    ):
+        in_.write(given)
+        in_.seek(0)
+        streams = {"stdin": in_.fileno(), "stdout": out.fileno(), "stderr": err.fileno()}
+        process = Forked(program, *arguments, **streams, environ=environ)
         try:
             process.wait(seconds)
         finally:
@@ -116,8 +134,10 @@ class _Forker:
         self._lock = threading.Lock()
         self._requests: socket.socket | None = None
 
-    def ask(self, program: str, arguments: Sequence[str], descriptors: Sequence[int]) -> None:
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERMAND_")}
+    def ask(self, what: tuple[str, Sequence[str], Mapping[str, str] | None], descriptors: Sequence[int]) -> None:
+        program, arguments, environ = what
+        if environ is None:
+            environ = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERMAND_")}
         asked = json.dumps([program, arguments, environ, str(Path.cwd())]).encode()
         with self._lock:
             if self._requests is None:
