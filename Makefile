@@ -8,8 +8,8 @@ CLIENTS := tests/clients/node_modules/.package-lock.json
 CONSOLE := console/node_modules/.package-lock.json
 SURFPOOL := tests/surfpool/node_modules/.package-lock.json
 TANX := tests/clients/.venvs/tanx/.installed
-# One more than there are cores: tests of whole venues wait as much as they work.
-PYTEST_FLAGS ?= --numprocesses $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --maxprocesses 5 --dist loadfile
+# Two more than there are cores: tests of whole venues wait more than they work.
+PYTEST_FLAGS ?= --numprocesses $$(( $$(getconf _NPROCESSORS_ONLN) + 2 )) --maxprocesses 6 --dist loadfile --no-loadscope-reorder
 CODE := src tests $(wildcard benchmarks examples scripts)
 
 # The newest pip wants build requirements pinned by a variable of their own; the older ones ignore it.

@@ -1,8 +1,6 @@
 """`countermand audit` as an operator runs it: what it prints, with which status, and what it does not disturb (B2)."""
 
 import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,15 +14,13 @@ from countermand.store.embedded import EmbeddedPostgres
 from tests.end_to_end.limit_trader import LimitTrader
 from tests.end_to_end.trader import Trader, single
 from tests.end_to_end.venue import JUP, SOL, USDC, LostAnswer, Venue, running_venue
+from tests.forked import COUNTERMAND, run
 
-COMMAND = (sys.executable, "-c", "from countermand.cli import main; main()", "audit")
 ROUNDS = 4
 
 
 def audited(data: Path, *options: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [*COMMAND, "--data", str(data), *options], capture_output=True, text=True, timeout=60, check=False
-    )
+    done = run(COUNTERMAND, "audit", "--data", str(data), *options, seconds=60)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -21,14 +21,19 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
         yield venue
 
 
+@pytest.fixture(scope="module")
+def audited(house: Venue) -> Iterator[None]:
+    yield
+    assert house.audit()["ok"]
+
+
 @pytest.fixture
-def venue(house: Venue) -> Iterator[Venue]:
+def venue(house: Venue, audited: None) -> Iterator[Venue]:
     house.prices(PRICES)
     yield house
     house.faults()
     house.deepens_pools()
     house.settles()
-    assert house.audit()["ok"]
 
 
 class Awaited:

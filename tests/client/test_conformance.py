@@ -3,19 +3,17 @@
 import json
 import re
 import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from countermand.client.conformance import APIS, probes, unlike
+from tests import forked
 from tests.end_to_end.venue import Venue
-
-COMMAND = (sys.executable, "-c", "from countermand.cli import main; main()", "conformance")
 
 
 def run(*options: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([*COMMAND, *options], capture_output=True, text=True, timeout=120, check=False)
+    return forked.run(forked.COUNTERMAND, "conformance", *options, seconds=120)
 
 
 def test_a_venue_of_ours_conforms(venue: Venue) -> None:

@@ -13,10 +13,15 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
         yield venue
 
 
+@pytest.fixture(scope="module")
+def audited(house: Venue) -> Iterator[None]:
+    yield
+    assert house.audit()["ok"] is True
+
+
 @pytest.fixture
-def venue(house: Venue) -> Iterator[Venue]:
+def venue(house: Venue, audited: None) -> Iterator[Venue]:
     house.prices(PRICES)
     yield house
     house.faults()
     house.settles()
-    assert house.audit()["ok"] is True

@@ -20,15 +20,21 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
         yield venue
 
 
+@pytest.fixture(scope="module")
+def kept_audited(kept: Venue) -> Iterator[None]:
+    """After each module its books must agree."""
+    yield
+    assert kept.audit().get("differences", []) == []
+
+
 @pytest.fixture
-def kept_venue(kept: Venue) -> Iterator[Venue]:
+def kept_venue(kept: Venue, kept_audited: None) -> Iterator[Venue]:
     """One with a keeper, as it was for the test before, but for orders that still wait."""
     kept.prices(PRICES)
     yield kept
     kept.faults()
     kept.deepens_pools()
     kept.settles()
-    assert kept.audit().get("differences", []) == []
 
 
 @pytest.fixture(scope="module")

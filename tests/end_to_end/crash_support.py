@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -19,7 +18,9 @@ from solders.keypair import Keypair
 from solders.message import to_bytes_versioned
 from solders.transaction import VersionedTransaction
 
+from tests.clusters import gets_cluster
 from tests.end_to_end.venue import keeping
+from tests.forked import COUNTERMAND, Forked, run
 
 SOL: Final = "So11111111111111111111111111111111111111112"
 USDC: Final = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
@@ -35,7 +36,6 @@ CONFIRM_TIMEOUT_MS: Final = 300
 START_S: Final = 30
 ANSWER_S: Final = 15
 HOUR_MS: Final = 3_600_000
-_PROGRAM: Final = "from countermand.cli import main; main()"
 
 
 class Lost(Exception):
@@ -109,7 +109,7 @@ class Http:
 class Server:
     """`countermand serve` in a process of its own, started again and again on the same data."""
 
-    def __init__(self, data: Path, *options: str, keeps_port: bool = False, program: str = _PROGRAM) -> None:
+    def __init__(self, data: Path, *options: str, keeps_port: bool = False, program: str = COUNTERMAND) -> None:
         """It takes any free port at the first start, and another one at the next, unless it `keeps_port`."""
         self.data = data
         self._program = program
@@ -117,7 +117,7 @@ class Server:
         self.port = 1  # Nobody listens there.
         timeout = ["--confirm-timeout-ms", str(CONFIRM_TIMEOUT_MS)]
         self._options = ["--data", str(data), *timeout, "--port", "0", *keeping(options)]
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Forked | None = None
         self._log = data.with_name(f"{data.name}.log")
 
     async def start(self) -> None:
@@ -130,12 +130,10 @@ class Server:
     async def spawn(self) -> str:
         """Starts it, and returns the first line that it prints; nothing if it ended without one."""
         with self._log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-c", self._program, "serve", *self._options, stdout=asyncio.subprocess.PIPE, stderr=log
-            )
+            self._process = Forked(self._program, "serve", *self._options, stderr=log.fileno())
         assert self._process.stdout is not None
         async with asyncio.timeout(START_S):
-            return (await self._process.stdout.readline()).decode().strip()
+            return (await asyncio.to_thread(self._process.stdout.readline)).strip()
 
     @property
     def pid(self) -> int:
@@ -144,21 +142,24 @@ class Server:
 
     @property
     def is_running(self) -> bool:
-        return self._process is not None and self._process.returncode is None
+        return self._process is not None and self._process.poll() is None
 
     async def ended(self, seconds: float = 10) -> int:
         """Its exit status: negative, a signal's number, if it was killed."""
         assert self._process is not None
-        async with asyncio.timeout(seconds):
-            return await self._process.wait()
+        await until(self._has_ended, seconds)
+        self._process.close()
+        return self._process.wait()
+
+    async def _has_ended(self) -> bool:
+        return not self.is_running
 
     def send(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
 
     async def kill(self) -> None:
-        if self.is_running:
-            with suppress(ProcessLookupError):
-                self.send(signal.SIGKILL)
+        if self._process is not None:
+            self._process.kill()
             await self.ended()
 
     def sweep(self) -> None:
@@ -232,24 +233,16 @@ class Server:
 
 async def command(*arguments: str) -> tuple[int, str]:
     """Runs a command of Countermand to its end: its exit status, and all that it prints."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        _PROGRAM,
-        *arguments,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    async with asyncio.timeout(START_S):
-        words, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, words.decode()
+    done = await asyncio.to_thread(run, COUNTERMAND, *arguments, seconds=START_S)
+    return done.returncode, done.stdout + done.stderr
 
 
 @asynccontextmanager
 async def running(
-    data: Path, *options: str, keeps_port: bool = False, program: str = _PROGRAM
+    data: Path, *options: str, keeps_port: bool = False, program: str = COUNTERMAND
 ) -> AsyncIterator[Server]:
+    if "--database-url" not in options:
+        await asyncio.to_thread(gets_cluster, data)
     server = Server(data, *options, keeps_port=keeps_port, program=program)
     try:
         await server.start()

@@ -14,6 +14,7 @@ from typing import Final
 
 import pytest
 
+from tests.clusters import gets_cluster
 from tests.end_to_end.conftest import with_funds
 from tests.end_to_end.trader import Trader, single
 from tests.end_to_end.venue import LAUNCH, READY_S, SOL, LostAnswer, Venue, running_venue
@@ -38,7 +39,8 @@ def free_pair() -> int:
 def serving(data: Path, redirected: str, *options: str, stderr: int | None = None) -> Iterator[Venue]:
     """A venue whose standard streams are as the shell's words make them; its address is not read from them."""
     port = free_pair()
-    words = [*LAUNCH, "--port", str(port), "--data", str(data), "--confirm-timeout-ms", "300", *options]
+    gets_cluster(data / "data")
+    words = [*LAUNCH, "--port", str(port), "--data", str(data / "data"), "--confirm-timeout-ms", "300", *options]
     command = [*SHELL, f'exec "$@" {redirected}', "venue", *words]
     with subprocess.Popen(command, stderr=stderr, text=True) as process:
         venue = Venue(f"http://127.0.0.1:{port}", process, data / "no log")
@@ -125,12 +127,19 @@ def fills_up(venue: Venue) -> None:
         trades(venue)
 
 
-@pytest.mark.parametrize(("redirected", "status"), [("| cat", 0), ("| true", 141), (">&-", 0), (">/dev/full", 2)])
-def test_an_audit_that_nobody_reads(tmp_path: Path, redirected: str, status: int) -> None:
-    """B9: quiet, and not 1, which would mean that something differs."""
-    with running_venue(tmp_path) as venue:
+@pytest.fixture(scope="module")
+def traded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data directory of a venue that has ended."""
+    folder = tmp_path_factory.mktemp("traded")
+    with running_venue(folder) as venue:
         trades(venue)
-    audit = [*LAUNCH[:-1], "audit", "--data", str(tmp_path / "data")]
+    return folder / "data"
+
+
+@pytest.mark.parametrize(("redirected", "status"), [("| cat", 0), ("| true", 141), (">&-", 0), (">/dev/full", 2)])
+def test_an_audit_that_nobody_reads(traded: Path, redirected: str, status: int) -> None:
+    """B9: quiet, and not 1, which would mean that something differs."""
+    audit = [*LAUNCH[:-1], "audit", "--data", str(traded)]
     script = f'( "$@"; echo $? >&2 ) {redirected}'
     done = subprocess.run([*SHELL, script, "audit", *audit], capture_output=True, text=True, check=False)
     words, told = done.stderr.splitlines()[:-1], int(done.stderr.splitlines()[-1])

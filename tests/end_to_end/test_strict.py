@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -13,7 +14,8 @@ from countermand.client import Client, Limit, Policy, Recurring, Single
 from countermand.sandbox.strict import BURST, SLOW_LANDING_MS, Weakness
 from countermand.sandbox.wire import WeaknessName
 from tests.end_to_end.trader import Trader, single
-from tests.end_to_end.venue import SOL, USDC, Venue
+from tests.end_to_end.venue import SOL, USDC, Venue, running_venue
+from tests.forked import COUNTERMAND
 
 FORGOTTEN = (400, "Deposit transaction not found in cache. Please craft a new deposit first.")
 
@@ -174,19 +176,30 @@ def eventually(holds: object) -> None:
         time.sleep(0.1)
 
 
+QUICKLY_LIMITED = f"from countermand.sandbox import strict; strict.KEYED_S = 0.1; {COUNTERMAND}"
+"""A request more each tenth of a second. The client waits for whole seconds anyway."""
+
+
 @pytest.fixture
-def patient(venue: Venue) -> Iterator[Client]:
-    with Client(Keypair(), venue.url, api_key="free", policy=Policy(pause_s=0.1, pause_max_s=1)) as client:
+def limited(tmp_path: Path) -> Iterator[Venue]:
+    with running_venue(tmp_path, program=QUICKLY_LIMITED) as venue:
+        yield venue
+        assert venue.audit()["ok"]
+
+
+@pytest.fixture
+def patient(limited: Venue) -> Iterator[Client]:
+    with Client(Keypair(), limited.url, api_key="free", policy=Policy(pause_s=0.1, pause_max_s=1)) as client:
         client.sandbox.airdrop("SOL", 5 * 10**9)
         client.sandbox.airdrop("USDC", 500 * 10**6)
         yield client
 
 
-def test_the_client_lives_with_all_of_them_at_once(venue: Venue, patient: Client) -> None:
+def test_the_client_lives_with_all_of_them_at_once(limited: Venue, patient: Client) -> None:
     """With an answer to its create lost, too: by then the server knows only that there is one."""
     patient.sandbox.faults(strict=True)
     order = Single(
-        sell=SOL_MINT, amount=10**9, buy=USDC_MINT, watch=SOL_MINT, above=210, expires_at=venue.now() + 3_600_000
+        sell=SOL_MINT, amount=10**9, buy=USDC_MINT, watch=SOL_MINT, above=210, expires_at=limited.now() + 3_600_000
     )
     first = patient.trigger.place(order)
     recurring = patient.dca.place(Recurring(sell=USDC_MINT, amount=60 * 10**6, buy=SOL_MINT, rounds=3, interval_s=3600))

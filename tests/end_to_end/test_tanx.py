@@ -26,6 +26,12 @@ def new(venue: Venue) -> Iterator[Member]:
     member.leaves()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def empty_books(house: Venue) -> None:
+    """Nothing rests in them that the tests of another file have left."""
+    house.resets()
+
+
 @pytest.fixture
 def alice(venue: Venue) -> Iterator[Member]:
     yield from new(venue)

@@ -14,6 +14,7 @@ from tests.end_to_end.limit_trader import LimitTrader
 from tests.end_to_end.told import Reader
 from tests.end_to_end.trader import Trader, single
 from tests.end_to_end.venue import JUP, SOL, USDC, Venue, running_venue
+from tests.forked import COUNTERMAND, run
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,8 +24,7 @@ def launch(funds: Path) -> tuple[str, ...]:
 
 
 def countermand(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-c", "from countermand.cli import main; main()", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return run(COUNTERMAND, *arguments, seconds=60)
 
 
 def made_key(data: Path, scopes: str, *options: str) -> str:

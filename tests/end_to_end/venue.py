@@ -18,6 +18,9 @@ from typing import IO, Any
 from solders.pubkey import Pubkey
 from spl.token.instructions import get_associated_token_address
 
+from tests.clusters import gets_cluster
+from tests.forked import COUNTERMAND, Forked
+
 CONFIRM_TIMEOUT_MS = 300
 READY_S = 60
 STOP_S = 10
@@ -25,7 +28,8 @@ ANSWER_S = 30
 IDLE_S_MAX = 5
 """Half of what the venue lets a connection be silent."""
 
-LAUNCH = (sys.executable, "-c", "from countermand.cli import main; main()", "serve")
+LAUNCH = (sys.executable, "-c", COUNTERMAND, "serve")
+"""In a new interpreter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ class Venue:
     """A venue that runs. Each thread has its own connection."""
 
     url: str
-    process: "subprocess.Popen[str]"
+    process: "subprocess.Popen[str] | Forked"
     log: Path
     _local: threading.local = field(default_factory=threading.local)
     _connections: list[HTTPConnection] = field(default_factory=list)
@@ -255,21 +259,24 @@ def keeping(options: Sequence[str]) -> Sequence[str]:
 
 @contextmanager
 def running_venue(
-    data: Path, *options: str, confirm_timeout_ms: int = CONFIRM_TIMEOUT_MS, launch: Sequence[str] = LAUNCH
+    data: Path,
+    *options: str,
+    confirm_timeout_ms: int = CONFIRM_TIMEOUT_MS,
+    program: str = COUNTERMAND,
+    launch: Sequence[str] | None = None,
 ) -> Iterator[Venue]:
     """`countermand serve` on ports of its own, from the line that says it is ready until SIGTERM. It logs no error.
 
     It has no keeper unless `--keeper` asks for one: most tests place orders that a keeper would fill at once.
+    `launch`: a command that takes the options, in a new interpreter, instead of the program.
     """
     data.mkdir(parents=True, exist_ok=True)
+    if "--database-url" not in options:
+        gets_cluster(data / "data")
     log = data / "log"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERMAND_")}
     timeout = ("--confirm-timeout-ms", str(confirm_timeout_ms))
-    command = [*launch, "--port", "0", "--data", str(data / "data"), *timeout, "--log", "json", *keeping(options)]
-    with (
-        log.open("a") as errors,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environment, text=True) as process,
-    ):
+    given = ["--port", "0", "--data", str(data / "data"), *timeout, "--log", "json", *keeping(options)]
+    with log.open("a") as errors, _launched(program, launch, given, errors) as process:
         venue = None
         try:
             venue = Venue(_url_when_ready(process, log), process, log)
@@ -283,7 +290,16 @@ def running_venue(
     assert not venue.complaints()
 
 
-def _url_when_ready(process: "subprocess.Popen[str]", log: Path) -> str:
+def _launched(
+    program: str, launch: Sequence[str] | None, options: Sequence[str], errors: IO[str]
+) -> "subprocess.Popen[str] | Forked":
+    if launch is None:
+        return Forked(program, "serve", *options, stderr=errors.fileno())
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERMAND_")}
+    return subprocess.Popen([*launch, *options], stdout=subprocess.PIPE, stderr=errors, env=environment, text=True)
+
+
+def _url_when_ready(process: "subprocess.Popen[str] | Forked", log: Path) -> str:
     """It says so in its first line."""
     assert process.stdout is not None
     line = _line_within(process.stdout, READY_S)

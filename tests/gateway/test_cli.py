@@ -14,26 +14,23 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from tests.forked import COUNTERMAND, run
 from tests.solana import published_transactions as published
 
 ROOT = Path(__file__).parents[2]
 TRANSACTION = published.TRIGGER_CANCEL_ONE
-RUN = "import tests.gateway.venue; from countermand.cli import main; main()"
+RUN = f"import tests.gateway.venue; {COUNTERMAND}"
+FORKED = (
+    "import countermand.cli.serve, tests.gateway.venue as stand_in; "
+    f"countermand.cli.serve.app = stand_in.app_module; {COUNTERMAND}"
+)
+"""As `RUN`, where the command was imported before."""
 
 
 def command(
     *arguments: str, environ: dict[str, str] | None = None, given: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", RUN, *arguments],
-        input=given,
-        cwd=ROOT,
-        env={"PATH": "", **(environ or {})},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    return run(FORKED, *arguments, seconds=30, environ={"PATH": "", **(environ or {})}, given=given)
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
@@ -207,7 +204,8 @@ def test_simulate_prints_json() -> None:
 
 
 def test_what_takes_longer_says_so_on_a_terminal_alone() -> None:
-    arguments = [sys.executable, "-c", RUN, "simulate", "--seeds", "1..20", "--steps", "400"]
+    impatient = f"from countermand.cli import progress; progress.QUIET_S = 0.1; {RUN}"
+    arguments = [sys.executable, "-c", impatient, "simulate", "--seeds", "1..20", "--steps", "80"]
     terminal, ours = pty.openpty()
     with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=ours, text=True) as running:
         os.close(ours)

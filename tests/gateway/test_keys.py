@@ -15,6 +15,7 @@ from countermand.gateway.keys import ApiKeys
 from countermand.kernel.ports import Unavailable
 from countermand.settings import Settings
 from countermand.store.keys_postgres import PostgresKeys
+from tests.forked import COUNTERMAND, run
 from tests.gateway.asking import ask
 
 KEY = "ck_one"
@@ -86,8 +87,7 @@ async def test_only_the_digest_of_a_key_is_stored(database_url: str) -> None:
 
 
 def keys(*arguments: str, url: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-c", "from countermand.cli import main; main()", "keys", *arguments]
-    return subprocess.run([*command, "--database-url", url], capture_output=True, text=True, timeout=60, check=False)
+    return run(COUNTERMAND, "keys", *arguments, "--database-url", url, seconds=60)
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ def test_a_report_that_nobody_reads(arguments: list[str], redirected: str, statu
 
 
 @pytest.mark.parametrize("redirected", ["2>&-", "2>/dev/full", "2> >(true)", "2>&- >&-", "<&- >&- 2>&-"])
-@pytest.mark.parametrize("arguments", [["surve"], ["explain", "AAAA"], ["serve", "--data", "/busy"]])
+@pytest.mark.parametrize("arguments", [["serve", "--prot", "1"], ["explain", "AAAA"], ["serve", "--data", "/busy"]])
 def test_a_refusal_that_cannot_be_said_keeps_its_status(arguments: list[str], redirected: str) -> None:
     assert shell(redirected, *arguments, run=WITHOUT_AN_ENGINE)[0] == 2
 

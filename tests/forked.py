@@ -1,0 +1,212 @@
+"""Countermand as a process that is forked from one that has imported it: the import is most of what a start costs.
+
+It is a process of its own, with standard streams, arguments and an environment of its own, and it can be killed. What
+it imports, and when, is another question: tests about that start a new interpreter.
+"""
+
+import atexit
+import gc
+import importlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self, TextIO
+
+COUNTERMAND: Final = "from countermand.cli import main; main()"
+_ROOT: Final = Path(__file__).parents[1]
+_IMPORTED: Final = (
+    "countermand.app.sandbox",
+    "countermand.app.venue",
+    "countermand.cli.audit",
+    "countermand.cli.keys",
+    "countermand.cli.serve",
+)
+_SIZE_BYTES: Final = 4
+_STREAMS: Final = (0, 1, 2)
+
+
+class Forked:
+    """As `subprocess.Popen`, of which it has what tests need. `stdout` is there if it was asked for."""
+
+    def __init__(
+        self,
+        program: str,
+        *arguments: str,
+        stdin: int | None = None,
+        stdout: int | None = None,
+        stderr: int = 2,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        """It runs the program's text. Without a descriptor, `stdin` is empty, and `stdout` a pipe."""
+        self.returncode: int | None = None
+        self.stdout: TextIO | None = None
+        self._answers, answering = socket.socketpair()
+        writing = stdout
+        if writing is None:
+            reading, writing = os.pipe()
+            self.stdout = os.fdopen(reading)
+        with answering, Path(os.devnull).open() as nothing:
+            given = nothing.fileno() if stdin is None else stdin
+            _FORKER.ask((program, arguments, environ), (answering.fileno(), given, writing, stderr))
+        if stdout is None:
+            os.close(writing)
+        self.pid = self._told()
+
+    def _told(self) -> int:
+        """Its pid, then its status."""
+        told = self._answers.recv(_SIZE_BYTES)
+        assert len(told) == _SIZE_BYTES, "whoever watched it has died"
+        return int.from_bytes(told)
+
+    def poll(self) -> int | None:
+        with suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        if self.returncode is None:
+            self._answers.settimeout(timeout)
+            try:
+                self.returncode = os.waitstatus_to_exitcode(self._told())
+            except (BlockingIOError, TimeoutError):
+                raise subprocess.TimeoutExpired(str(self.pid), timeout or 0) from None
+            self._answers.close()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def close(self) -> None:
+        """It has ended, and what it printed was read."""
+        self.wait()
+        if self.stdout is not None:
+            self.stdout.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def run(
+    program: str, *arguments: str, seconds: float, environ: Mapping[str, str] | None = None, given: str = ""
+) -> "subprocess.CompletedProcess[str]":
+    """To its end: its exit status, and what it printed. It reads what is given."""
+    with (
+        tempfile.TemporaryFile("w+") as out,
+        tempfile.TemporaryFile("w+") as err,
+        tempfile.TemporaryFile("w+") as in_,
+    ):
+        in_.write(given)
+        in_.seek(0)
+        streams = {"stdin": in_.fileno(), "stdout": out.fileno(), "stderr": err.fileno()}
+        process = Forked(program, *arguments, **streams, environ=environ)
+        try:
+            process.wait(seconds)
+        finally:
+            process.kill()
+            process.close()
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess(arguments, process.wait(), out.read(), err.read())
+
+
+class _Forker:
+    """The process that has imported everything, started with the first one that is wanted."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._requests: socket.socket | None = None
+
+    def ask(self, what: tuple[str, Sequence[str], Mapping[str, str] | None], descriptors: Sequence[int]) -> None:
+        program, arguments, environ = what
+        if environ is None:
+            environ = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERMAND_")}
+        asked = json.dumps([program, arguments, environ, str(Path.cwd())]).encode()
+        with self._lock:
+            if self._requests is None:
+                self._requests = self._start()
+            socket.send_fds(self._requests, [len(asked).to_bytes(_SIZE_BYTES)], descriptors)
+            self._requests.sendall(asked)
+
+    def _start(self) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            command = [sys.executable, "-m", "tests.forked", str(theirs.fileno())]
+            process = subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=_ROOT)
+        atexit.register(self._stop, process, ours)
+        return ours
+
+    def _stop(self, process: "subprocess.Popen[bytes]", requests: socket.socket) -> None:
+        requests.close()
+        process.wait()
+
+
+_FORKER: Final = _Forker()
+
+
+def _serve(requests: socket.socket) -> str:
+    """Forks whenever it is asked to. Returns, in each child alone, the text of its program."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while True:
+        head, descriptors, _, _ = socket.recv_fds(requests, _SIZE_BYTES, 1 + len(_STREAMS))
+        if not head:
+            os._exit(0)
+        asked = json.loads(requests.recv(int.from_bytes(head), socket.MSG_WAITALL))
+        with suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG) != (0, 0):
+                pass
+        if os.fork() == 0:
+            requests.close()
+            return _watched(descriptors, *asked)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _watched(
+    descriptors: Sequence[int], program: str, arguments: Sequence[str], environ: Mapping[str, str], directory: str
+) -> str:
+    """Forks once more, since the status of a process is told to its parent alone, and passes that on."""
+    answers, *given = descriptors
+    child = os.fork()
+    if child == 0:
+        os.close(answers)
+        for descriptor, stream in zip(given, _STREAMS, strict=True):
+            os.dup2(descriptor, stream)
+            os.close(descriptor)
+        os.environ.clear()
+        os.environ.update(environ)
+        os.chdir(directory)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.argv = ["-c", *arguments]
+        return program
+    try:
+        for descriptor in (*given, *_STREAMS):
+            os.close(descriptor)
+        os.write(answers, child.to_bytes(_SIZE_BYTES))
+        os.write(answers, os.waitpid(child, 0)[1].to_bytes(_SIZE_BYTES))
+    finally:
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    for name in _IMPORTED:
+        importlib.import_module(name)
+    gc.freeze()
+    exec(compile(_serve(socket.socket(fileno=int(sys.argv[1]))), "<string>", "exec"), {"__name__": "__main__"})
