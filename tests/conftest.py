@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from itertools import count
 from pathlib import Path
+from typing import Final
 
 import asyncpg
 import pytest
@@ -28,13 +29,22 @@ LONGEST_FIRST = ("simulation", "clients", "end_to_end", "audit", "client", "docs
 
 sys.dont_write_bytecode = False
 """Where PYTHONDONTWRITEBYTECODE is set, each worker would compile all tests at each run, in a quarter of a minute."""
-gc.set_threshold(200_000, 50, 1_000)
-"""Ten thousand tests are collected, and none of them is garbage."""
+_GARBAGE: Final = gc.get_threshold()
+
+
+def pytest_sessionstart() -> None:
+    """Ten thousand tests are collected, and none of them is garbage."""
+    gc.set_threshold(200_000, 50, 1_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Within a folder, and in a file, all stays in its order."""
     items.sort(key=_turn)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.set_threshold(*_GARBAGE)
 
 
 def _turn(item: pytest.Item) -> int:

@@ -204,13 +204,14 @@ def test_lamports_come_back_as_lamports(frozen: Venue, alice: Trader, plans: Dca
 def test_a_round_that_is_under_way_cannot_be_cancelled(frozen: Venue, plans: DcaTrader) -> None:
     order = plans.places(dca(sell=100 * USDC))
     frozen.settles()
-    frozen.faults(dropTransactions=1)
+    frozen.faults(dropTransactions=1_000)
     frozen.advances(HOUR_S)
     while plans.sees(order)["state"] != "executing":
         pass
     row = plans.sees(order)
     assert (row["displayState"], row["roundsFilled"]) == ("executing", 1)
     assert plans.asks_to_cancel(order).error == (400, "Cannot cancel DCA order in 'executing' state")
+    frozen.faults()
     frozen.settles()
     assert plans.sees(order)["roundsFilled"] == 2, "it was sent again"
 

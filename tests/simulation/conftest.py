@@ -21,10 +21,8 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", autouse=True)
 def _garbage_is_looked_for_seldom() -> Iterator[None]:
-    """What is imported stays, and a run leaves little behind: else a twentieth of its time went into looking."""
+    """A run leaves little behind: else a twentieth of its time went into looking."""
     before = gc.get_threshold()
-    gc.freeze()
     gc.set_threshold(_YOUNG_OBJECTS, *before[1:])
     yield
     gc.set_threshold(*before)
-    gc.unfreeze()
