@@ -15,7 +15,7 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from countermand.cli import rescue_report as report
-from countermand.cli.options import option
+from countermand.cli.options import Whole, option
 from countermand.cli.progress import progress
 from countermand.cli.reasons import examined
 from countermand.kernel.ports import Unavailable
@@ -85,7 +85,7 @@ def rescue(
         ),
     ] = (),
     unit_price: Annotated[
-        int | None, Parameter(help="micro-lamports for a compute unit; else as recent transactions paid")
+        Whole | None, Parameter(help="micro-lamports for a compute unit; else as recent transactions paid")
     ] = None,
     note: Annotated[
         Path | None,
