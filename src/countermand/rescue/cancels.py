@@ -130,6 +130,16 @@ def lamports_needed(costs: Sequence[tuple[int, int]]) -> int:
     return WALLET_RENT_LAMPORTS - lowest if costs else 0
 
 
+def payable(held: int, costs: Sequence[tuple[int, int]]) -> int:
+    """How many of the first of them a payer that holds so much can pay for, one after the other."""
+    for many, (cost, back) in enumerate(costs):
+        held -= cost
+        if held < WALLET_RENT_LAMPORTS:
+            return many
+        held += back
+    return len(costs)
+
+
 def _fits(payer: Address) -> Callable[[Sequence[Cancel]], bool]:
     """Whether the chain would take one transaction for all of them."""
 

@@ -56,10 +56,10 @@ async def lamports_missing(chain: Chain, message: bytes) -> int | None:
     return fee + max(spent, WALLET_RENT_LAMPORTS) - held
 
 
-async def cost_of(chain: Chain, message: bytes) -> int:
+async def costs_of(chain: Chain, message: bytes) -> tuple[int, int]:
     """Lamports that its payer gives: the fee, and what its own instructions take, such as the rent of a new account."""
     _, fee, spent = await _cost(chain, _unsigned(message))
-    return fee + spent
+    return fee, spent
 
 
 async def _short(chain: Chain, message: bytes) -> tuple[Address, int, int, int] | None:
