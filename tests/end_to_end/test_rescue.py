@@ -606,7 +606,7 @@ def test_what_dies_because_no_node_takes_it_is_told_in_the_nodes_words(
     node.refuses, node.code = {"sendTransaction": "Node is unhealthy"}, -32005
 
     def dies(method: str, _params: object) -> None:
-        if method == "getSignatureStatuses" and node.asked.count("sendTransaction") == 4:
+        if method == "getSignatureStatuses" and node.asked.count("sendTransaction") >= 4:
             owner.venue.faults(expireBlockhashes=True)
 
     node.before = dies
@@ -614,6 +614,7 @@ def test_what_dies_because_no_node_takes_it_is_told_in_the_nodes_words(
     assert (run.status, run.ends) == (1, ["failed"])
     assert "its blockhash died before it landed: " in run.report["ended"][0]["reason"]
     assert "'Node is unhealthy' (-32005); run it again" in run.report["ended"][0]["reason"]
+    assert len(noted_in(owner.note)) == 1, "another would fare no better"
 
 
 def test_a_connection_that_is_dropped_is_told_in_words(owner: Owner, node: LimitingNode) -> None:
