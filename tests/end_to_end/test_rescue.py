@@ -295,6 +295,26 @@ def test_a_batch_that_loses_to_a_cancel_on_chain_is_made_again_without_it(owner:
     assert owner.trader.holds(USDC) == 1_000 * 10**6
 
 
+def test_a_second_try_pays_no_more_than_all_fees_may_be(owner: Owner, node: LimitingNode) -> None:
+    """The first is rejected, and its fee is paid."""
+    orders = [owner.sells(10 * USDC, JUP) for _ in range(3)]
+    node.before = Once("sendTransaction", lambda: owner.cancels(orders[2], USDC))
+    run = owner.rescues(unit_price=0, fees_max=2 * FEE - 1)
+    ends = {each["order"]: each for each in run.report["ended"]}
+    assert [ends[order]["end"] for order in orders] == ["failed", "failed", "gone"]
+    assert "another fee of 5000 lamports would be more than --fees-max in all" in ends[orders[0]]["reason"]
+    assert len(node.sent) == 1
+    assert owner.rescues(unit_price=0, fees_max=FEE).ends == ["rescued"] * 2
+
+
+def test_a_fee_of_what_died_is_not_paid(owner: Owner, node: LimitingNode) -> None:
+    owner.sells(10 * USDC, JUP)
+    owner.venue.faults(dropTransactions=1)
+    node.before = Once("getSignatureStatuses", lambda: owner.venue.faults(expireBlockhashes=True))
+    assert owner.rescues(unit_price=0, fees_max=FEE).ends == ["rescued"]
+    assert len(node.sent) == 2
+
+
 def test_an_order_that_is_filled_before_the_send_is_gone(owner: Owner, node: LimitingNode) -> None:
     order = owner.sells(10 * USDC, JUP)
     node.before = Once("sendTransaction", lambda: fills(owner, order))
@@ -545,21 +565,21 @@ def test_a_node_that_stays_busy_is_explained(
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("code", [-32010, -32000, -32601, -32603])
 def test_a_node_that_takes_no_transactions_is_told_soon_in_its_words(
-    owner: Owner, node: LimitingNode, code: int
+    owner: Owner, node: LimitingNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = owner.sells(10 * USDC, JUP)
-    node.refuses, node.code = {"sendTransaction": "node is read-only"}, code
+    node.refuses = {"sendTransaction": "node is read-only"}
     began = time.monotonic()
     run = owner.rescues()
     assert time.monotonic() - began < 15
     assert (run.status, run.ends) == (1, ["unknown"])
     reason = run.report["ended"][0]["reason"]
-    assert f"refused sendTransaction: 'node is read-only' ({code}); run it again with another node" in reason
+    assert "refused sendTransaction: 'node is read-only' (-32010); run it again with another node" in reason
     assert node.asked.count("sendTransaction") == 3
     assert owner.is_open(order)
 
+    monkeypatch.setattr("countermand.rescue.sending.RESEND_MS", 200)
     node.refuses = {}
     again = owner.rescues()
     assert (again.status, again.ends) == (0, ["rescued"])
@@ -577,12 +597,16 @@ def test_a_node_that_forbids_transactions_is_told_soon(owner: Owner, node: Limit
     assert "1 order: 1 unknown." in run.printed
 
 
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(-32005, "Node is behind by 150 slots"), (-32002, "Transaction simulation failed: Blockhash not found")],
+)
 def test_a_node_that_is_behind_is_asked_again_and_that_is_told(
-    owner: Owner, node: LimitingNode, monkeypatch: pytest.MonkeyPatch
+    owner: Owner, node: LimitingNode, monkeypatch: pytest.MonkeyPatch, code: int, words: str
 ) -> None:
     monkeypatch.setattr("countermand.rescue.sending.RESEND_MS", 200)
     order = owner.sells(10 * USDC, JUP)
-    node.refuses, node.code = {"sendTransaction": "Node is behind by 150 slots"}, -32005
+    node.refuses, node.code = {"sendTransaction": words}, code
 
     def recovers(method: str, _params: object) -> None:
         if node.asked.count("sendTransaction") >= 5:
@@ -594,7 +618,7 @@ def test_a_node_that_is_behind_is_asked_again_and_that_is_told(
     out, err = owner.captured.readouterr()
     assert (status, [each["end"] for each in json.loads(out)["ended"]]) == (0, ["rescued"])
     assert err.count("\n") == 1, "once, however often it is asked"
-    assert "refused sendTransaction: 'Node is behind by 150 slots' (-32005); asking again" in err
+    assert f"refused sendTransaction: '{words}' ({code}); asking again" in err
     assert not owner.is_open(order)
 
 
@@ -613,7 +637,7 @@ def test_what_dies_because_no_node_takes_it_is_told_in_the_nodes_words(
     run = owner.rescues()
     assert (run.status, run.ends) == (1, ["failed"])
     assert "its blockhash died before it landed: " in run.report["ended"][0]["reason"]
-    assert "'Node is unhealthy' (-32005); run it again" in run.report["ended"][0]["reason"]
+    assert "'Node is unhealthy' (-32005); run it again with another node" in run.report["ended"][0]["reason"]
     assert len(noted_in(owner.note)) == 1, "another would fare no better"
 
 

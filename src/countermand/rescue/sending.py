@@ -36,6 +36,7 @@ REFUSALS_MAX: Final = 3
 """A provider chooses among its nodes, and one of them may be at fault."""
 REFUSED_PAUSE_MS: Final = 500
 _POLL_MS, _POLL_MS_MAX = 100, 1_000
+_ANOTHER_NODE: Final = "run it again with another node, by --rpc-url"
 
 
 class End(Enum):
@@ -113,6 +114,8 @@ class Sender:
     rescue: Rescue
     note: SentNote
     keys: Sequence[Keypair]
+    fees_left: int = 0
+    """Lamports that may still be paid."""
     ended: dict[Address, Ended] = field(default_factory=dict)
     landed: list[Signature] = field(default_factory=list)
 
@@ -127,7 +130,7 @@ class Sender:
 
     async def send(self, plan: Plan) -> None:
         """One failure does not stop the rest. `ended` has an entry for each order of the plan's transactions."""
-        waiting = list(plan.prepared)
+        waiting, self.fees_left = list(plan.prepared), plan.fees_max
         self.rescue.steps.begin("orders done", sum(len(each.transaction.orders) for each in waiting))
         while waiting:
             try:
@@ -211,7 +214,7 @@ class Sender:
             left = await self._still_open(tried)
             if left is None or refusal.may_pass or len(left.cancels) < len(tried.cancels):
                 continue
-            if len(left.cancels) == 1 or refusal.is_nodes:
+            if len(left.cancels) == 1 or refusal.is_general:
                 self._end_all([prepared], End.FAILED, refusal.reason, refusal.signature)
                 return
             for each in alone(left):  # One of them spoils it for the others.
@@ -239,6 +242,12 @@ class Sender:
         built, simulation = await self.rescue.simulated(transaction, prepared.budget)
         if simulation.error is not None:
             return _Refusal(words(simulation.error, transaction.cancels, simulation.logs))
+        if prepared.fee > self.fees_left:
+            reason = (
+                f"another fee of {prepared.fee} lamports would be more than --fees-max in all; run it again with more"
+            )
+            return _Refusal(reason, is_general=True)
+        self.fees_left -= prepared.fee
         wire = signed(built.message, self.keys)
         sent = Sent(
             signature=str(read_transaction(wire).versioned.signatures[0]),
@@ -266,10 +275,11 @@ class Sender:
             return None
         if outcome is TransactionOutcome.REJECTED and error is not None:
             return _Refusal(words(error, transaction.cancels), sent.signature)
-        reason = handing.told("its blockhash died before it landed", "run it again")
+        self.fees_left += prepared.fee
+        died = "its blockhash died before it landed"
         if handing.was_in_vain:
-            return _Refusal(reason, sent.signature, is_nodes=True)
-        return _Refusal(reason, sent.signature, may_pass=True)
+            return _Refusal(handing.told(died, _ANOTHER_NODE), sent.signature, is_general=True)
+        return _Refusal(handing.told(died, "run it again"), sent.signature, may_pass=True)
 
     async def _hand_over(self, sent: Sent, handing: _HandingOver) -> None:
         """A node that does not answer, or refuses, may have taken it: what became of it is asked all the same."""
@@ -318,7 +328,7 @@ class Sender:
     def _end_unknown(self, sent: Sent, handing: _HandingOver) -> None:
         if handing.is_hopeless:
             sentence = "it was signed, so it may still land, but the node does not take it"
-            reason = handing.told(sentence, "run it again with another node, by --rpc-url")
+            reason = handing.told(sentence, _ANOTHER_NODE)
         else:
             reason = handing.told("it was sent, and may still land", "run it again")
         for order in sent.orders:
@@ -343,12 +353,12 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
-    """`may_pass`: the same orders as they stand may be taken another time. `is_nodes`: of the node, and of no order."""
+    """`may_pass`: the same orders as they stand may be taken another time. `is_general`: it concerns all of them."""
 
     reason: str
     signature: Signature | None = None
     may_pass: bool = False
-    is_nodes: bool = False
+    is_general: bool = False
 
 
 def signed(message: bytes, keys: Sequence[Keypair]) -> bytes:

@@ -89,16 +89,17 @@ class BadStatus(ChainUnavailable):
         self.status: Final = status
 
 
-_PASSING_CODES: Final = (-32002, -32004, -32005, -32014, SLOT_NOT_REACHED, 429, -32429)
-"""A simulation without the newest blockhash, a block, a node's health, a status or a slot that comes later; and how
-providers say "busy" in JSON-RPC."""
+_PASSING_CODES: Final = (-32004, -32005, -32014, SLOT_NOT_REACHED, 429, -32429)
+"""A block, a node's health, a status or a slot that comes later; and how providers say "busy" in JSON-RPC."""
+_PASSING_WORDS: Final = "Blockhash not found"
+"""Of a node that simulates what it is sent, and is behind."""
 _PASSING_STATUSES: Final = (408, 425)
 
 
 def stays(problem: ChainUnavailable) -> bool:
     """Whether a node refuses what it would refuse another time, too."""
     if isinstance(problem, NodeRefused):
-        return problem.code not in _PASSING_CODES
+        return problem.code not in _PASSING_CODES and _PASSING_WORDS not in str(problem)
     return isinstance(problem, BadStatus) and problem.status < 500 and problem.status not in _PASSING_STATUSES
 
 
