@@ -256,6 +256,21 @@ def test_fees_beyond_the_rents_are_refused_unless_they_are_allowed(owner: Owner,
     assert not owner.is_open(order)
 
 
+def test_an_account_that_several_transactions_would_make_is_paid_once(owner: Owner, payer: Keypair) -> None:
+    """Ten orders are two transactions, whose tokens go to one account that is missing."""
+    orders = [owner.sells(100 * USDC, JUP) for _ in range(10)]
+    owner.trader.closes_account_of(USDC)
+    wallet = str(payer.pubkey())
+    needed = 890_880 + 2 * 2 * FEE + RENT_OF_TOKENS
+    Trader(owner.venue, payer).pays(str(Pubkey.new_unique()), Funds(SOL, owner.venue.lamports(wallet) - needed - FEE))
+    assert owner.venue.lamports(wallet) == needed
+    run = owner.rescues(payer=key_file(owner.folder / "payer.json", payer), unit_price=0)
+    assert run.report["payer"]["neededLamports"] == str(needed)
+    assert (run.status, run.verdicts, run.ends) == (0, ["ok"] * 10, ["rescued"] * 10)
+    assert not any(map(owner.is_open, orders))
+    assert owner.venue.lamports(wallet) == 890_880
+
+
 # --- races and lost transactions
 
 
@@ -437,6 +452,7 @@ def test_a_run_that_is_killed_after_its_send_finds_what_landed(owner: Owner, nod
     run = owner.rescues()
     assert (run.status, run.ends) == (0, ["rescued"] * 2)
     assert node.sent == sent, "it is asked for, and not sent again"
+    assert run.report["total"]["returned"] == [{"mint": USDC.mint, "units": "20000000", "amount": "20"}]
     assert not any(map(owner.is_open, orders))
 
 

@@ -278,5 +278,5 @@ async def _send(asked: Asked, sender: Sender) -> int:
         report.show_plan(plan)
     with progress(lambda: str(work.steps)):
         await sender.send(plan)
-        total = await sender.total([each.cancel for each in plan.rehearsed])
+        total = await sender.total()
     return report.show_ended(plan, sender.in_order(plan), total, as_json=asked.as_json)

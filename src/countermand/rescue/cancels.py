@@ -58,6 +58,12 @@ class CancelTransaction:
     def orders(self) -> tuple[Address, ...]:
         return tuple(each.order.address for each in self.cancels)
 
+    @property
+    def makes(self) -> dict[Address, Escrow]:
+        """The owner's accounts that are missing, will be made and will stay. (One that wraps SOL is closed again.)"""
+        creates = (escrow for each in self.cancels for escrow in each.creates)
+        return {escrow.to: escrow for escrow in creates if escrow.to is not None and escrow.mint != SOL_MINT}
+
     def message(self, budget: Budget, blockhash: Blockhash) -> bytes:
         """Signed by the owner, and by the payer, if that is another."""
         first = self.cancels[0]

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final, TypeVar
@@ -30,7 +30,7 @@ from countermand.services.transactions.builder import (
     simulated,
 )
 from countermand.services.transactions.outcomes import outcome_of
-from countermand.solana.funds import costs_of, lamports_missing
+from countermand.solana.funds import associated_rent, costs_of, lamports_missing
 from countermand.solana.port import Address, ChainUnavailable, Simulation
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.programs.compile import Budget
@@ -213,7 +213,7 @@ class Rescue:
         able = [each.cancel for each in rehearsed if each.verdict in (Verdict.OK, Verdict.UNPAID)]
         transactions = transactions_of(able, self.payer)
         price = await self._price(transactions)
-        prepared = [await self.prepared(each, price) for each in transactions]
+        prepared = list(_making_once([await self.prepared(each, price) for each in transactions]))
         owner_pays, held = self.payer == self.owner, await self.lamports()
         costs = [
             (each.cost, sum(cancel.lamports for cancel in each.transaction.cancels) if owner_pays else 0)
@@ -327,6 +327,16 @@ class Rescue:
         transactions = transactions_of([each for each in cancels if each.flaw is None], self.payer)
         price = await self._price(transactions)
         return tuple([await self.prepared(each, price) for each in transactions])
+
+
+def _making_once(prepared: Sequence[Prepared]) -> Iterator[Prepared]:
+    """Of transactions that would make the same account, the first pays for it."""
+    made: set[Address] = set()
+    for each in prepared:
+        makes = each.transaction.makes
+        spared = sum(associated_rent(escrow.token_program) for to, escrow in makes.items() if to in made)
+        made |= makes.keys()
+        yield replace(each, cost=each.cost - spared)
 
 
 UNANSWERED: Final = (ChainUnavailable, Unavailable)

@@ -4,14 +4,14 @@ known that what was sent before can no longer land.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final, TypeAlias
 
 from solders.keypair import Keypair
 
-from countermand.rescue.cancels import Cancel, CancelTransaction, Returned, alone
+from countermand.rescue.cancels import CancelTransaction, Returned, alone
 from countermand.rescue.remedies import words
 from countermand.rescue.rescue import UNANSWERED, Plan, Prepared, Rescue, Verdict
 from countermand.rescue.sent import NoteRefused, Sent, SentNote
@@ -156,8 +156,8 @@ class Sender:
         places = {order: place for place, order in reversed(list(enumerate(orders)))}
         return sorted(self.ended.values(), key=lambda each: places.get(each.order, -1))
 
-    async def total(self, cancels: Sequence[Cancel]) -> Total | None:
-        """Of all that landed. None: the node does not show all of it."""
+    async def total(self) -> Total | None:
+        """Of all that landed, also for an earlier run. None: the node does not show all of it."""
         shown: list[LedgerTransaction | None] = []
         try:
             for start in range(0, len(self.landed), TRANSACTIONS_MAX):
@@ -171,14 +171,7 @@ class Sender:
         fees = sum(each.fee for each in landed)
         own = fees if self.rescue.payer == self.rescue.owner else 0
         lamports = sum(each.lamports_of(self.rescue.owner) for each in changes) + own
-        accounts = {escrow.to: escrow.mint for cancel in cancels for escrow in cancel.order.escrows if escrow.to}
-        decimals = {each.mint: each.decimals for cancel in cancels for each in cancel.returns}
-        returned = [
-            Returned(mint, units, decimals.get(mint))
-            for account, mint in accounts.items()
-            if (units := sum(each.tokens_of(account) for each in changes))
-        ]
-        return Total(tuple(returned), lamports, fees)
+        return Total(tuple(_returned(landed, self.rescue.owner)), lamports, fees)
 
     # --- one transaction
 
@@ -349,6 +342,21 @@ class Sender:
     def _end(self, ended: Ended) -> None:
         self.rescue.steps.done += ended.order not in self.ended
         self.ended[ended.order] = ended
+
+
+def _returned(landed: Sequence[LedgerTransaction], owner: Address) -> Iterator[Returned]:
+    """What the owner's token accounts hold more than before."""
+    units: dict[Address, int] = {}
+    decimals: dict[Address, int] = {}
+    for each in landed:
+        for balance in each.pre_token_balances:
+            if balance.owner == owner:
+                units[balance.mint] = units.get(balance.mint, 0) - balance.amount
+        for balance in each.post_token_balances:
+            if balance.owner == owner:
+                units[balance.mint] = units.get(balance.mint, 0) + balance.amount
+                decimals[balance.mint] = balance.decimals
+    return (Returned(mint, gained, decimals.get(mint)) for mint, gained in units.items() if gained)
 
 
 @dataclass(frozen=True, slots=True)

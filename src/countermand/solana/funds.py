@@ -62,6 +62,11 @@ async def costs_of(chain: Chain, message: bytes) -> tuple[int, int]:
     return fee, spent
 
 
+def associated_rent(token_program: Address) -> int:
+    """Lamports that a new associated account of this program takes."""
+    return _TOKEN_2022_ACCOUNT_RENT_LAMPORTS if token_program == TOKEN_2022_PROGRAM else TOKEN_ACCOUNT_RENT_LAMPORTS
+
+
 async def _short(chain: Chain, message: bytes) -> tuple[Address, int, int, int] | None:
     """Of a payer that cannot pay: itself, what it holds, the fee, and what is spent beside."""
     wire = _unsigned(message)
@@ -101,8 +106,7 @@ def _spent(calls: tuple[Call, ...], payer: Address, missing: list[Address]) -> I
     """What its own instructions take from the payer. What programs take beside is not in the message."""
     for call in calls:
         if _creates_associated(call, payer) and call.accounts[1] in missing:
-            larger = call.accounts[-1] == TOKEN_2022_PROGRAM
-            yield _TOKEN_2022_ACCOUNT_RENT_LAMPORTS if larger else TOKEN_ACCOUNT_RENT_LAMPORTS
+            yield associated_rent(call.accounts[-1])
         elif call.program == SYSTEM_PROGRAM and call.accounts[:1] == (payer,):
             match int.from_bytes(call.data[:4], "little"):
                 case 0 | 2:  # CreateAccount, Transfer
