@@ -7,6 +7,7 @@ import msgspec
 from cyclopts import Parameter
 
 from countermand.cli.endings import FAILED
+from countermand.cli.options import Whole
 from countermand.cli.progress import progress
 from countermand.cli.reasons import examined
 from countermand.settings import StartRefused
@@ -19,8 +20,8 @@ _RANGE: Final = re.compile(r"(\d{1,20})\.\.(\d{1,20})")
 
 def simulate(
     *,
-    seed: Annotated[int | None, Parameter(help="the seed to run")] = None,
-    steps: Annotated[int, Parameter(help="commands and results of effects to apply, for each seed")] = 500,
+    seed: Annotated[Whole | None, Parameter(help="the seed to run")] = None,
+    steps: Annotated[Whole, Parameter(help="commands and results of effects to apply, for each seed")] = 500,
     seeds: Annotated[str | None, Parameter(help="a range A..B of seeds, both included")] = None,
     chain: Annotated[
         Literal["svm", "model"] | None,

@@ -84,7 +84,7 @@ def options(command: Callable[..., Any]) -> Iterator[tuple[str, str | None, obje
     """An option's name, its variable if it has one, and its default."""
     hints = get_type_hints(command, include_extras=True)
     for name, parameter in inspect.signature(command).parameters.items():
-        [given] = [meta for meta in hints[name].__metadata__ if isinstance(meta, Parameter)]
+        *_, given = [meta for meta in hints[name].__metadata__ if isinstance(meta, Parameter)]
         variables = (given.env_var,) if isinstance(given.env_var, str) else tuple(given.env_var or ())
         if inspect.signature(command).parameters[name].kind in ARGUMENTS:
             continue

@@ -29,6 +29,10 @@ class LimitingNode:
     forbids: set[str] = field(default_factory=set)
     """These get the status 403."""
     before: Callable[[str, list[Any]], None] | None = None
+    hangs_up: set[str] = field(default_factory=set)
+    """These get no answer: the connection is closed."""
+    code: int = -32010
+    """Of the errors of JSON-RPC."""
     answers: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
     """What it makes of the result of a method."""
     asked: list[str] = field(default_factory=list)
@@ -47,8 +51,10 @@ class LimitingNode:
                 return 429, b"Too many requests"
         if method in self.forbids:
             return 403, b'{"error":"forbidden by its plan"}'
+        if method in self.hangs_up:
+            return 0, b""
         if method in self.refuses:
-            error = {"code": -32010, "message": self.refuses[method]}
+            error = {"code": self.code, "message": self.refuses[method]}
             return 200, json.dumps({"jsonrpc": "2.0", "id": asked["id"], "error": error}).encode()
         if self.before is not None:
             self.before(method, asked["params"])
@@ -83,6 +89,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         status, answer = self.node.answer(body)
+        if status == 0:
+            self.close_connection = True
+            return
         with suppress(OSError):
             self.send_response_only(status)
             self.send_header("content-length", str(len(answer)))

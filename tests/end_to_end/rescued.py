@@ -24,6 +24,7 @@ from countermand.solana.programs import dca, limit_order
 from countermand.solana.programs.compile import Budget
 from countermand.solana.programs.dca import NewDca
 from countermand.solana.programs.limit_order import Cancellation, NewOrder
+from countermand.solana.tokens import TOKEN_PROGRAM
 from tests.end_to_end.trader import Trader
 from tests.end_to_end.venue import SOL, Funds, Token, Venue, associated
 
@@ -86,7 +87,15 @@ class Owner:
 
     # --- orders
 
-    def sells(self, sell: Funds, buy: Token, take: int = 1_000, *, expired_at: int | None = None) -> str:
+    def sells(
+        self,
+        sell: Funds,
+        buy: Token,
+        take: int = 1_000,
+        *,
+        expired_at: int | None = None,
+        program: str = TOKEN_PROGRAM,
+    ) -> str:
         """By a limit order. Its address."""
         self._numbers += 1
         new = NewOrder(
@@ -98,6 +107,7 @@ class Owner:
             making_amount=sell.units,
             taking_amount=take,
             expired_at=expired_at,
+            input_program=program,
         )
         self.lands(lambda blockhash: limit_order.create_message(new, BUDGET, blockhash))
         return new.address

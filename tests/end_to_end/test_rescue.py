@@ -5,31 +5,43 @@ import os
 import re
 import signal
 import subprocess
+import time
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from spl.token.constants import TOKEN_PROGRAM_ID
 from spl.token.instructions import create_associated_token_account, set_authority
 from spl.token.models import AuthorityType, SetAuthorityParams
 
+from countermand.cli.rescue import rescue
 from countermand.rescue.orders import LIMIT_V1, VALUE_AVERAGE
 from countermand.settings import StartRefused
 from countermand.solana.explain import explain_base64
 from countermand.solana.programs import limit_order
 from countermand.solana.programs.limit_order_fills import Taking, fill_order
+from countermand.solana.tokens import TOKEN_2022_PROGRAM, associated_token_address
 from tests.end_to_end.limiting_node import LimitingNode, limiting_node
 from tests.end_to_end.rescued import FEE, Once, Owner, command, key_file, noted_in, started
+from tests.end_to_end.test_token_2022 import adds
 from tests.end_to_end.trader import Trader, signed
 from tests.end_to_end.venue import JUP, SOL, USDC, Funds, Venue, associated
 from tests.solana.chain_support import signature_of
 
 RENT_OF_AN_ORDER = 3_480_000
 RENT_OF_TOKENS = 2_039_280
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where wallets are locked."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state"
 
 
 @pytest.fixture
@@ -143,6 +155,7 @@ def test_for_people_it_is_a_table_and_sentences(owner: Owner) -> None:
     done = owner.rescues(as_json=False).printed
     assert f"rescued  {order}" in done
     assert "1 order: 1 rescued." in done
+    assert re.search(rf"Fees: 0\.0000\d+ SOL in all, paid by {owner.wallet}\.", text)
     assert "has no open orders there" in owner.runs(as_json=False).printed
 
 
@@ -190,6 +203,74 @@ def test_what_comes_back_first_pays_for_the_rest(owner: Owner) -> None:
     assert not any(map(owner.is_open, orders))
 
 
+def test_a_price_that_the_payer_cannot_pay_is_no_ok(owner: Owner) -> None:
+    """Simulations are free of it, so the fees of all transactions are counted, in their order."""
+    order = owner.sells(10 * USDC, JUP)
+    plan = owner.runs(unit_price=10**14)
+    assert (plan.status, plan.verdicts) == (1, ["unpaid"])
+    fee = 5_000 + 43_200 * 10**14 // 10**6
+    assert (plan.report["payer"]["feeLamports"], plan.report["payer"]["neededLamports"]) == (
+        str(fee),
+        str(fee + 890_880),
+    )
+    text = owner.runs(as_json=False, unit_price=10**14).printed
+    assert "4320.000005 SOL in all" in text
+    assert f"{order}: {owner.wallet} has too few lamports to pay for it." in text
+    with pytest.raises(StartRefused, match=r"4320\.\d+ SOL are needed"):
+        owner.rescues(unit_price=10**14, fees_max=2**63)
+    assert owner.is_open(order)
+
+
+def test_what_is_paid_first_leaves_too_little_for_the_rest(owner: Owner, payer: Keypair) -> None:
+    """Ten orders are two transactions, and the payer has the fee of one."""
+    for _ in range(10):
+        owner.sells(10 * USDC, JUP)
+    file = key_file(owner.folder / "payer.json", payer)
+    price = 3 * 10**9  # Of 216,000 units: 0.65 SOL, and the payer has one.
+    plan = owner.runs(payer=file, unit_price=price)
+    assert plan.status == 1
+    assert plan.verdicts.count("ok") == plan.verdicts.count("unpaid") == 5
+
+
+def test_fees_beyond_the_rents_are_refused_unless_they_are_allowed(owner: Owner, node: LimitingNode) -> None:
+    """An order of 5 SOL, and a price at which half a SOL would be lost for 0.0055 of rent."""
+    order = owner.sells(5 * SOL, USDC)
+    dear = {"unit_price": 10**10}
+    fee = 5_000 + 43_200 * 10**10 // 10**6
+    plan = owner.runs(**dear)
+    assert (plan.status, plan.verdicts, plan.report["ok"]) == (1, ["ok"], False)
+    rent = RENT_OF_AN_ORDER + RENT_OF_TOKENS
+    assert (plan.report["payer"]["feeLamports"], plan.report["payer"]["feeLamportsMax"]) == (str(fee), str(rent))
+    words = (
+        r"the fees would be 0\.432005 SOL, and 0\.00551928 SOL come back for closed accounts: .* --fees-max 432005000"
+    )
+    assert re.search(f"TOO DEAR: {words}", owner.runs(as_json=False, **dear).printed)
+    for options in ({"sign": str(owner.file)}, {"print_": True}):
+        with pytest.raises(StartRefused, match=words):
+            owner.runs(**dear, **options)
+    with pytest.raises(StartRefused, match=r"0\.432004999 SOL may be"):
+        owner.rescues(**dear, fees_max=fee - 1)
+    assert "sendTransaction" not in node.asked
+    run = owner.rescues(**dear, fees_max=fee)
+    assert (run.status, run.ends, run.report["total"]["feeLamports"]) == (0, ["rescued"], str(fee))
+    assert not owner.is_open(order)
+
+
+def test_an_account_that_several_transactions_would_make_is_paid_once(owner: Owner, payer: Keypair) -> None:
+    """Ten orders are two transactions, whose tokens go to one account that is missing."""
+    orders = [owner.sells(100 * USDC, JUP) for _ in range(10)]
+    owner.trader.closes_account_of(USDC)
+    wallet = str(payer.pubkey())
+    needed = 890_880 + 2 * 2 * FEE + RENT_OF_TOKENS
+    Trader(owner.venue, payer).pays(str(Pubkey.new_unique()), Funds(SOL, owner.venue.lamports(wallet) - needed - FEE))
+    assert owner.venue.lamports(wallet) == needed
+    run = owner.rescues(payer=key_file(owner.folder / "payer.json", payer), unit_price=0)
+    assert run.report["payer"]["neededLamports"] == str(needed)
+    assert (run.status, run.verdicts, run.ends) == (0, ["ok"] * 10, ["rescued"] * 10)
+    assert not any(map(owner.is_open, orders))
+    assert owner.venue.lamports(wallet) == 890_880
+
+
 # --- races and lost transactions
 
 
@@ -227,6 +308,26 @@ def test_a_batch_that_loses_to_a_cancel_on_chain_is_made_again_without_it(owner:
     assert run.status == 0
     assert len(node.sent) == 2, "the first was rejected whole"
     assert owner.trader.holds(USDC) == 1_000 * 10**6
+
+
+def test_a_second_try_pays_no_more_than_all_fees_may_be(owner: Owner, node: LimitingNode) -> None:
+    """The first is rejected, and its fee is paid."""
+    orders = [owner.sells(10 * USDC, JUP) for _ in range(3)]
+    node.before = Once("sendTransaction", lambda: owner.cancels(orders[2], USDC))
+    run = owner.rescues(unit_price=0, fees_max=2 * FEE - 1)
+    ends = {each["order"]: each for each in run.report["ended"]}
+    assert [ends[order]["end"] for order in orders] == ["failed", "failed", "gone"]
+    assert "another fee of 5000 lamports would be more than --fees-max in all" in ends[orders[0]]["reason"]
+    assert len(node.sent) == 1
+    assert owner.rescues(unit_price=0, fees_max=FEE).ends == ["rescued"] * 2
+
+
+def test_a_fee_of_what_died_is_not_paid(owner: Owner, node: LimitingNode) -> None:
+    owner.sells(10 * USDC, JUP)
+    owner.venue.faults(dropTransactions=1)
+    node.before = Once("getSignatureStatuses", lambda: owner.venue.faults(expireBlockhashes=True))
+    assert owner.rescues(unit_price=0, fees_max=FEE).ends == ["rescued"]
+    assert len(node.sent) == 2
 
 
 def test_an_order_that_is_filled_before_the_send_is_gone(owner: Owner, node: LimitingNode) -> None:
@@ -276,9 +377,40 @@ def test_one_order_that_cannot_be_cancelled_stops_no_other(owner: Owner, bob: Tr
     verdicts = {each["order"]: each for each in run.report["orders"]}
     assert verdicts[stuck]["verdict"] == "fails"
     assert verdicts[stuck]["reason"].endswith(f"belongs to {bob.wallet} now")
-    assert [each["order"] for each in run.report["ended"]] == others
-    assert run.ends == ["rescued"] * 2
+    assert [each["order"] for each in run.report["ended"]] == [*others, stuck]
+    assert run.ends == ["rescued", "rescued", "failed"]
+    assert run.report["ended"][-1]["reason"] == verdicts[stuck]["reason"]
     assert owner.is_open(stuck)
+    again = owner.rescues(as_json=False, order=(stuck, others[0], bob.wallet))
+    assert again.status == 1
+    assert re.search(rf"^  failed  {stuck}  .*belongs to {bob.wallet} now$", again.printed, re.MULTILINE)
+    assert f"left out  {others[0]}  " in again.printed
+    assert f"left out  {bob.wallet}  " in again.printed
+    assert "1 order: 1 failed. 2 other accounts left out." in again.printed
+
+
+def test_an_account_that_takes_nothing_without_a_memo_is_told_with_the_remedy(owner: Owner) -> None:
+    """Its number, 36, says nothing to its owner."""
+    token = adds(owner.venue)
+    owner.trader.has(100 * token)
+    order = owner.sells(10 * token, USDC, program=TOKEN_2022_PROGRAM)
+    account = Pubkey.from_string(associated_token_address(owner.wallet, token.mint, TOKEN_2022_PROGRAM))
+    program, me = Pubkey.from_string(TOKEN_2022_PROGRAM), owner.key.pubkey()
+    own, signer = (
+        AccountMeta(account, is_signer=False, is_writable=True),
+        AccountMeta(me, is_signer=True, is_writable=True),
+    )
+    system = AccountMeta(Pubkey.default(), is_signer=False, is_writable=False)
+    makes_room = Instruction(program, bytes([29, 8, 0]), [own, signer, system, signer])
+    owner.trader.sends(makes_room, Instruction(program, bytes([30, 0]), [own, signer]))
+    run = owner.rescues()
+    assert (run.status, run.verdicts, run.ends) == (1, ["fails"], ["failed"])
+    reason = run.report["ended"][0]["reason"]
+    assert reason.startswith("the cancel is refused: 36, NoMemo: ")
+    assert f"spl-token disable-required-transfer-memos {account}" in reason
+    owner.trader.sends(Instruction(program, bytes([30, 1]), [own, signer]))
+    assert owner.rescues().ends == ["rescued"]
+    assert not owner.is_open(order)
 
 
 # --- a second run
@@ -320,6 +452,7 @@ def test_a_run_that_is_killed_after_its_send_finds_what_landed(owner: Owner, nod
     run = owner.rescues()
     assert (run.status, run.ends) == (0, ["rescued"] * 2)
     assert node.sent == sent, "it is asked for, and not sent again"
+    assert run.report["total"]["returned"] == [{"mint": USDC.mint, "units": "20000000", "amount": "20"}]
     assert not any(map(owner.is_open, orders))
 
 
@@ -339,18 +472,40 @@ def test_nothing_is_sent_anew_while_the_first_may_still_land(owner: Owner, node:
     assert owner.rescues().ends == ["rescued"]
 
 
-def test_two_rescues_of_one_owner_do_not_run_at_once(owner: Owner, node: LimitingNode) -> None:
+@pytest.mark.parametrize("note", ["note.jsonl", "another.jsonl"])
+def test_two_rescues_of_one_owner_do_not_run_at_once(owner: Owner, node: LimitingNode, state: Path, note: str) -> None:
+    """Whatever their notes are: else both would count what one transaction brought."""
     owner.sells(10 * USDC, JUP)
     refused: list[str] = []
 
     def another() -> None:
+        owner.note = owner.folder / note
         with pytest.raises(StartRefused) as why:
             run_in_thread(owner)
         refused.append(str(why.value))
 
     node.before = Once("sendTransaction", another)
     assert owner.rescues().ends == ["rescued"]
-    assert refused == [f"another rescue is at work for this owner: it holds {owner.note}; let it end first"]
+    assert len(refused) == 1
+    assert refused[0].startswith(f"another rescue is at work for {owner.wallet}: it holds {state}/countermand/rescue-")
+    assert list((state / "countermand").iterdir()) == []
+
+
+def test_one_note_serves_no_two_runs_at_once(owner: Owner, node: LimitingNode) -> None:
+    other = Owner(owner.venue, owner.folder, owner.captured, node=owner.node)
+    owner.sells(10 * USDC, JUP)
+    refused: list[str] = []
+
+    def another() -> None:
+        other.file = key_file(owner.folder / "other.json", other.key)
+        with pytest.raises(StartRefused) as why:
+            run_in_thread(other)
+        refused.append(str(why.value))
+
+    node.before = Once("sendTransaction", another)
+    owner.file = key_file(owner.folder / "own.json", owner.key)
+    assert owner.rescues().ends == ["rescued"]
+    assert refused == [f"--note {owner.note} is in use by another rescue; let it end first, or give another file"]
 
 
 # --- by address
@@ -424,6 +579,93 @@ def test_a_node_that_stays_busy_is_explained(
     with pytest.raises(StartRefused, match=words) as refused:
         owner.runs()
     assert "\n" not in str(refused.value)
+
+
+def test_a_node_that_takes_no_transactions_is_told_soon_in_its_words(
+    owner: Owner, node: LimitingNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = owner.sells(10 * USDC, JUP)
+    node.refuses = {"sendTransaction": "node is read-only"}
+    began = time.monotonic()
+    run = owner.rescues()
+    assert time.monotonic() - began < 15
+    assert (run.status, run.ends) == (1, ["unknown"])
+    reason = run.report["ended"][0]["reason"]
+    assert "refused sendTransaction: 'node is read-only' (-32010); run it again with another node" in reason
+    assert node.asked.count("sendTransaction") == 3
+    assert owner.is_open(order)
+
+    monkeypatch.setattr("countermand.rescue.sending.RESEND_MS", 200)
+    node.refuses = {}
+    again = owner.rescues()
+    assert (again.status, again.ends) == (0, ["rescued"])
+    assert [signature_in(each) for each in node.sent] == [run.report["ended"][0]["signature"]], "the very same"
+
+
+def test_a_node_that_forbids_transactions_is_told_soon(owner: Owner, node: LimitingNode) -> None:
+    owner.sells(10 * USDC, JUP)
+    node.forbids = {"sendTransaction"}
+    began = time.monotonic()
+    run = owner.rescues(as_json=False)
+    assert time.monotonic() - began < 15
+    assert "HTTP status 403" in run.printed
+    assert "forbidden by its plan" in run.printed
+    assert "1 order: 1 unknown." in run.printed
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(-32005, "Node is behind by 150 slots"), (-32002, "Transaction simulation failed: Blockhash not found")],
+)
+def test_a_node_that_is_behind_is_asked_again_and_that_is_told(
+    owner: Owner, node: LimitingNode, monkeypatch: pytest.MonkeyPatch, code: int, words: str
+) -> None:
+    monkeypatch.setattr("countermand.rescue.sending.RESEND_MS", 200)
+    order = owner.sells(10 * USDC, JUP)
+    node.refuses, node.code = {"sendTransaction": words}, code
+
+    def recovers(method: str, _params: object) -> None:
+        if node.asked.count("sendTransaction") >= 5:
+            node.refuses = {}
+
+    node.before = recovers
+    owner.captured.readouterr()
+    status = rescue(owner=owner.wallet, rpc_url=owner.node, note=owner.note, as_json=True, sign=str(owner.file))
+    out, err = owner.captured.readouterr()
+    assert (status, [each["end"] for each in json.loads(out)["ended"]]) == (0, ["rescued"])
+    assert err.count("\n") == 1, "once, however often it is asked"
+    assert f"refused sendTransaction: '{words}' ({code}); asking again" in err
+    assert not owner.is_open(order)
+
+
+def test_what_dies_because_no_node_takes_it_is_told_in_the_nodes_words(
+    owner: Owner, node: LimitingNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("countermand.rescue.sending.RESEND_MS", 100)
+    owner.sells(10 * USDC, JUP)
+    node.refuses, node.code = {"sendTransaction": "Node is unhealthy"}, -32005
+
+    def dies(method: str, _params: object) -> None:
+        if method == "getSignatureStatuses" and node.asked.count("sendTransaction") >= 4:
+            owner.venue.faults(expireBlockhashes=True)
+
+    node.before = dies
+    run = owner.rescues()
+    assert (run.status, run.ends) == (1, ["failed"])
+    assert "its blockhash died before it landed: " in run.report["ended"][0]["reason"]
+    assert "'Node is unhealthy' (-32005); run it again with another node" in run.report["ended"][0]["reason"]
+    assert len(noted_in(owner.note)) == 1, "another would fare no better"
+
+
+def test_a_connection_that_is_dropped_is_told_in_words(owner: Owner, node: LimitingNode) -> None:
+    owner.sells(10 * USDC, JUP)
+    node.hangs_up = {"simulateTransaction"}
+    words = (
+        r"^the node at http://127\.0\.0\.1:\d+ cannot be asked simulateTransaction: it closed the connection without "
+        r"an answer; is --rpc-url right, and does the node run\?"
+    )
+    with pytest.raises(StartRefused, match=words):
+        owner.runs()
 
 
 def test_older_programs_are_counted_and_named(owner: Owner, node: LimitingNode) -> None:
@@ -535,8 +777,16 @@ def test_a_key_comes_by_standard_input_and_never_by_argument(owner: Owner, text:
         ({"owner": "SECRET"}, "--owner is no address"),
         ({"order": ("nothing",)}, "--order is no address"),
         ({"unit_price": -1}, "--unit-price -1 is no number of micro-lamports"),
+        ({"fees_max": 2**64}, "--fees-max 18446744073709551616 is no number of lamports: 0 to "),
+        ({"note": Path("/tmp")}, "--note /tmp is no regular file; give one"),
+        ({"note": Path("/tmp"), "sign": "FILE"}, "--note /tmp cannot be written: Is a directory; give another file"),
+        ({"note": Path("/dev/zero")}, "--note /dev/zero is no regular file"),
+        ({"note": Path("/dev/full"), "sign": "FILE"}, "--note /dev/full is no regular file"),
         ({"rpc_url": "ftp://me:secret@node"}, "--rpc-url: the node's address is no http or https one"),
-        ({"rpc_url": "http://127.0.0.1:9/?api-key=secret"}, "the node at http://127.0.0.1:9 cannot be asked"),
+        (
+            {"rpc_url": "http://127.0.0.1:9/?api-key=secret"},
+            "the node at http://127.0.0.1:9 cannot be asked .*: Connect.* is --rpc-url right, and does the node run",
+        ),
     ],
 )
 def test_what_cannot_run_is_one_line_without_a_secret(owner: Owner, options: dict[str, Any], words: str) -> None:
@@ -553,6 +803,12 @@ def test_what_cannot_run_is_one_line_without_a_secret(owner: Owner, options: dic
     assert "\n" not in said
     for secret in (str(owner.key), str(list(bytes(owner.key))[:4]).strip("[]"), "secret"):
         assert secret not in said
+
+
+def test_a_state_directory_that_cannot_be_written_is_told(owner: Owner, state: Path) -> None:
+    state.write_text("no directory")
+    with pytest.raises(StartRefused, match=r"lock .* cannot be taken: .*; name a directory .* by XDG_STATE_HOME"):
+        owner.rescues()
 
 
 def test_a_chain_without_the_programs_is_told(owner: Owner, node: LimitingNode) -> None:

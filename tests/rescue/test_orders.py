@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from solders.pubkey import Pubkey
 
-from countermand.rescue.cancels import CancelTransaction, addresses_of, cancel_of, lamports_needed, transactions_of
+from countermand.rescue.cancels import (
+    CancelTransaction,
+    addresses_of,
+    cancel_of,
+    lamports_needed,
+    payable,
+    transactions_of,
+)
 from countermand.rescue.orders import LIMIT_V1, Family, OpenOrder, Unfit, Why, read
 from countermand.solana.funds import WALLET_RENT_LAMPORTS
 from countermand.solana.port import PACKET_BYTES_MAX, AccountInfo
@@ -198,3 +205,13 @@ def test_what_comes_back_pays_for_what_follows() -> None:
     assert lamports_needed([(5, 0), (7, 0)]) == 12 + WALLET_RENT_LAMPORTS
     assert lamports_needed([(5, 100), (7, 0), (90, 0)]) == 5 + WALLET_RENT_LAMPORTS
     assert lamports_needed([(5, 1), (7, 0)]) == 11 + WALLET_RENT_LAMPORTS
+
+
+def test_a_payer_pays_in_order_and_stops_at_the_first_that_is_too_dear() -> None:
+    least = WALLET_RENT_LAMPORTS
+    assert payable(0, []) == 0
+    assert payable(least + 12, [(5, 0), (7, 0)]) == 2
+    assert payable(least + 11, [(5, 0), (7, 0)]) == 1
+    assert payable(least + 5, [(5, 100), (7, 0), (93, 0)]) == 3
+    assert payable(least + 5, [(5, 100), (101, 0), (1, 0)]) == 1, "what comes later waits for it"
+    assert payable(least, [(5, 100)]) == 0, "what comes back comes too late"

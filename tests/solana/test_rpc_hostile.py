@@ -12,7 +12,7 @@ import pytest
 
 from countermand.solana.port import ChainUnavailable
 from countermand.solana.rpc import RpcChain
-from countermand.solana.rpc.node import NodeBusy
+from countermand.solana.rpc.node import BadStatus, NodeBehind, NodeBusy, NodeRefused, stays
 from countermand.solana.tokens import SYSTEM_PROGRAM, TOKEN_PROGRAM
 from tests.solana.chain_support import address, payment, signature_of, transaction_of, wallet
 from tests.solana.rpc_node import Asked, Behaviour, ScriptedNode, http, saying, scripted
@@ -343,3 +343,21 @@ async def test_a_node_that_stays_busy_is_told_apart() -> None:
         with pytest.raises(NodeBusy, match="HTTP status 429"):
             await chain.finalized_block_height()
     assert len(node.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("problem", "expected"),
+    [
+        *((NodeRefused("node is read-only", code), True) for code in (-32000, -32002, -32010, -32600, -32601, -32603)),
+        (NodeRefused("Node is behind by 150 slots", -32005), False),
+        (NodeRefused("Transaction simulation failed: Blockhash not found", -32002), False),
+        (NodeRefused("Too many requests", -32429), False),
+        *((BadStatus("forbidden", status), True) for status in (400, 401, 403, 404, 405, 413)),
+        *((BadStatus("for now", status), False) for status in (408, 425, 500, 502, 503)),
+        (NodeBusy("429", None), False),
+        (NodeBehind("slot"), False),
+        (ChainUnavailable("in time"), False),
+    ],
+)
+def test_what_a_node_refuses_for_good_is_told_from_what_passes(problem: ChainUnavailable, expected: bool) -> None:
+    assert stays(problem) is expected

@@ -24,7 +24,10 @@ def surfnet() -> Iterator[Surfnet]:
 
 
 @pytest.fixture
-def owner(surfnet: Surfnet, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Owner:
+def owner(
+    surfnet: Surfnet, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Owner:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     owner = Owner(cast(Venue, Ledger(surfnet)), tmp_path, capsys, node=surfnet.url)
     owner.trader.has(10 * SOL, 1_000 * USDC)
     return owner

@@ -18,7 +18,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from countermand import own_solders
-from countermand.cli.options import option
+from countermand.cli.options import Whole, option
 from countermand.cli.reasons import examined
 from countermand.kernel.ports import Unavailable
 from countermand.services.custody.vaults import SeedRefused, find_seed
@@ -66,7 +66,7 @@ class Report(msgspec.Struct):
 def doctor(
     *,
     host: Annotated[str, option("host", "the address that it will listen on")] = "127.0.0.1",
-    port: Annotated[int, option("port", "the port that it will listen on")] = 8080,
+    port: Annotated[Whole, option("port", "the port that it will listen on")] = 8080,
     data: Annotated[Path, option("data", "the data directory")] = Path("./.countermand"),
     database_url: Annotated[str | None, option("database-url", "a PostgreSQL instead of our own")] = None,
     master_seed: Annotated[Path | None, option("master-seed", "the file of the vaults' secret")] = None,

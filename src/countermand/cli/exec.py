@@ -13,7 +13,7 @@ from typing import Annotated, Final, Self
 
 from cyclopts import Parameter
 
-from countermand.cli.options import option
+from countermand.cli.options import Whole, option
 from countermand.settings import StartRefused
 from countermand.testkit.process import Announced, SandboxNotStarted, SandboxProcess
 
@@ -27,8 +27,8 @@ _OF_THE_TERMINAL: Final = (signal.SIGINT, signal.SIGQUIT)
 
 def exec_(
     *command: Annotated[str, Parameter(help="the command and its arguments, after --", allow_leading_hyphen=True)],
-    seed: Annotated[int | None, option("seed", "of ids and nonces")] = None,
-    confirm_timeout_ms: Annotated[int | None, option("confirm-timeout-ms", "how long to wait for a landing")] = None,
+    seed: Annotated[Whole | None, option("seed", "of ids and nonces")] = None,
+    confirm_timeout_ms: Annotated[Whole | None, option("confirm-timeout-ms", "how long to wait for a landing")] = None,
     log: Annotated[
         Path | None, Parameter(name="--log-file", help="where the sandbox's log goes; else it is kept only if it fails")
     ] = None,

@@ -1,10 +1,11 @@
-"""How an option is declared: its name, its help, and its environment variable."""
+"""How an option is declared: its name, its help, its environment variable, and what a number is."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
-from typing import Final
+from typing import Annotated, Final, TypeAlias
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 
 from countermand.settings import API_KEYS_VARIABLE, ENV_PREFIX
 
@@ -13,6 +14,7 @@ _VARIABLES: Final[dict[str, None]] = dict.fromkeys((API_KEYS_VARIABLE,))
 _NOT_OURS: Final = tuple(ENV_PREFIX + name for name in ("URL", "WS_URL", "CONFORMANCE_API_KEY", "SERVICE_", "PORT_"))
 """What `exec` tells its command, another command's, and what Kubernetes tells of a service of this name."""
 _LIKENESS_MIN: Final = 0.8
+_WHOLE: Final = re.compile(r"-?[0-9]{1,20}")
 
 
 def option(name: str, help_text: str, variable: str | None = None) -> Parameter:
@@ -20,6 +22,18 @@ def option(name: str, help_text: str, variable: str | None = None) -> Parameter:
     in_capitals = ENV_PREFIX + (variable or name.replace("-", "_").upper())
     _VARIABLES[in_capitals] = None
     return Parameter(name=f"--{name}", help=help_text, env_var=in_capitals)
+
+
+def _whole(_type: object, tokens: Sequence[Token]) -> int:
+    """`1.5`, `0x10` and `1_000` have no exact meaning that everybody shares."""
+    text = tokens[0].value
+    if _WHOLE.fullmatch(text) is None:
+        raise ValueError(f"{text!r} is no whole number; give digits alone, at most 20")
+    return int(text)
+
+
+Whole: TypeAlias = Annotated[int, Parameter(converter=_whole)]
+"""The number of an option, in plain digits."""
 
 
 def unknown_variables(names: Iterable[str]) -> Iterator[tuple[str, str | None]]:

@@ -13,6 +13,12 @@ _WIDTH_MAX: Final = 78
 _CLEAR: Final = "\r\x1b[2K"
 
 
+def aside(sentence: str) -> None:
+    """A line on standard error that stays, whether or not something else is shown there."""
+    sys.stderr.write(f"{_CLEAR if sys.stderr.isatty() else ''}countermand: {sentence}\n")
+    sys.stderr.flush()
+
+
 @contextmanager
 def progress(says: Callable[[], str]) -> Iterator[None]:
     """Shows what `says` returns, and for how long it has gone on, from two seconds on. It leaves nothing behind."""

@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from getpass import getpass
 from pathlib import Path
 from typing import Annotated, Final
@@ -15,23 +15,23 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from countermand.cli import rescue_report as report
-from countermand.cli.options import option
-from countermand.cli.progress import progress
+from countermand.cli.options import Whole, option
+from countermand.cli.progress import aside, progress
 from countermand.cli.reasons import examined
-from countermand.kernel.ports import Unavailable
 from countermand.rescue.finding import ListRefused
-from countermand.rescue.keys import KeyRefused, key_in, key_of
-from countermand.rescue.rescue import NoOrderPrograms, Plan, Printed, Rescue
+from countermand.rescue.keys import BYTES_MAX, KeyRefused, key_in, key_of
+from countermand.rescue.lock import Busy, alone
+from countermand.rescue.rescue import UNANSWERED, NoOrderPrograms, Plan, Printed, Rescue, Steps
 from countermand.rescue.sending import Sender, signed
-from countermand.rescue.sent import Busy, look, opened
+from countermand.rescue.sent import NoteRefused, look, opened
 from countermand.settings import StartRefused
-from countermand.solana.port import Address
+from countermand.solana.port import Address, Blockhash, ChainUnavailable
 from countermand.solana.rpc import RpcChain
-from countermand.solana.rpc.node import NodeBusy
+from countermand.solana.rpc.node import NodeBusy, stays
 
 STANDARD_INPUT: Final = "-"
 BUSY_PAUSES_MS: Sequence[int] = (500, 1_000, 2_000, 4_000, 8_000)
-_UNIT_PRICE_MAX: Final = 2**64 - 1
+_U64_MAX: Final = 2**64 - 1
 _OTHER_WAYS: Final = (
     "give another node by --rpc-url, or the orders themselves: --order ADDRESS, once for each; an explorer shows them "
     "among the wallet's transactions"
@@ -49,6 +49,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     renews: bool
     payer: Keypair | None
     unit_price: int | None
+    fees_max: int | None
     note: Path
     as_json: bool
 
@@ -84,7 +85,11 @@ def rescue(
         ),
     ] = (),
     unit_price: Annotated[
-        int | None, Parameter(help="micro-lamports for a compute unit; else as recent transactions paid")
+        Whole | None, Parameter(help="micro-lamports for a compute unit; else as recent transactions paid")
+    ] = None,
+    fees_max: Annotated[
+        Whole | None,
+        Parameter(help="lamports that all fees together may be; else as much as comes back for closed accounts"),
     ] = None,
     note: Annotated[
         Path | None,
@@ -106,8 +111,9 @@ def rescue(
         prints=print_,
         renews=renew,
         payer=None if payer is None else _key("--payer", payer),
-        unit_price=_price(unit_price),
-        note=note or _usual_note(address),
+        unit_price=_u64("--unit-price", unit_price, "micro-lamports"),
+        fees_max=_u64("--fees-max", fees_max, "lamports"),
+        note=note or _state() / f"rescue-{address}.jsonl",
         as_json=as_json,
     )
     return examined(lambda: uvloop.run(_rescued(asked)))
@@ -128,10 +134,10 @@ def _address(name: str, text: str) -> Address:
         raise StartRefused(f"{name} is no address: 32 bytes in base58 are") from None
 
 
-def _price(price: int | None) -> int | None:
-    if price is not None and not 0 <= price <= _UNIT_PRICE_MAX:
-        raise StartRefused(f"--unit-price {price} is no number of micro-lamports")
-    return price
+def _u64(name: str, number: int | None, of: str) -> int | None:
+    if number is not None and not 0 <= number <= _U64_MAX:
+        raise StartRefused(f"{name} {number} is no number of {of}: 0 to {_U64_MAX} are")
+    return number
 
 
 def _owners_key(sign: str, owner: Address) -> Keypair:
@@ -152,33 +158,56 @@ def _from_standard_input() -> Keypair:
     """A terminal does not show what is typed."""
     typed = sys.stdin is not None and sys.stdin.isatty()
     try:
-        return key_of(getpass("The owner's key, in base58: ").encode() if typed else sys.stdin.buffer.readline())
+        return key_of(
+            getpass("The owner's key, in base58: ").encode() if typed else sys.stdin.buffer.readline(BYTES_MAX + 1)
+        )
     except KeyRefused as refused:
         raise StartRefused(f"--sign -: {refused}") from None
 
 
-def _usual_note(owner: Address) -> Path:
-    state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    return Path(state).expanduser() / "countermand" / f"rescue-{owner}.jsonl"
+def _state() -> Path:
+    """As the XDG Base Directory Specification has it: a directory that is not absolute does not count."""
+    named = os.environ.get("XDG_STATE_HOME", "")
+    try:
+        state = Path(named) if named.startswith("/") else Path.home() / ".local" / "state"
+    except RuntimeError:
+        raise StartRefused("there is no home directory for what was sent; name one by XDG_STATE_HOME") from None
+    return state / "countermand"
 
 
 async def _rescued(asked: Asked) -> int:
-    async with _explained(), _node(asked.rpc_url) as chain:
+    steps = Steps(tells=aside)
+    async with _explained(), _node(asked.rpc_url, steps) as chain:
         cluster = await chain.genesis_hash()
         payer = asked.owner if asked.payer is None else str(asked.payer.pubkey())
-        work = Rescue(chain, asked.owner, payer, asked.unit_price)
+        work = Rescue(chain, asked.owner, payer, asked.unit_price, asked.fees_max, steps)
         if asked.sign is None:
             with progress(lambda: str(work.steps)):
-                plan = await work.plan(asked.orders, look(asked.note, cluster))
+                plan = await work.plan(asked.orders, look(asked.note, asked.owner, cluster))
             return await (_print(asked, work, plan) if asked.prints else _show(asked, plan))
-        with opened(asked.note, cluster) as note:
+        with _alone(asked.owner, cluster), opened(asked.note, asked.owner, cluster) as note:
             return await _send(asked, Sender(work, note, asked.keys))
 
 
+@contextmanager
+def _alone(owner: Address, cluster: Blockhash) -> Iterator[None]:
+    """No other run of this user sends for the same wallet, whatever its note is."""
+    file = _state() / f"rescue-{owner}-{cluster}.lock"
+    with ExitStack() as held:
+        try:
+            held.enter_context(alone(file))
+        except Busy:
+            raise Busy(f"another rescue is at work for {owner}: it holds {file}; let it end first") from None
+        except OSError as error:
+            remedy = "name a directory that can be written by XDG_STATE_HOME"
+            raise StartRefused(f"the wallet's lock {file} cannot be taken: {error.strerror}; {remedy}") from None
+        yield
+
+
 @asynccontextmanager
-async def _node(url: str) -> AsyncIterator[RpcChain]:
+async def _node(url: str, steps: Steps) -> AsyncIterator[RpcChain]:
     try:
-        chain = RpcChain(url, busy_pauses_ms=BUSY_PAUSES_MS)
+        chain = RpcChain(url, busy_pauses_ms=BUSY_PAUSES_MS, on_busy=steps.struggles)
     except ValueError as error:
         raise StartRefused(f"--rpc-url: {error}") from None
     try:
@@ -194,16 +223,21 @@ async def _explained() -> AsyncIterator[None]:
         yield
     except ListRefused as refused:
         raise StartRefused(f"{refused}; it does not list the accounts of a program to us: {_OTHER_WAYS}") from None
-    except (NodeBusy, Unavailable) as problem:
-        busy = problem if isinstance(problem, NodeBusy) else problem.__cause__
-        if not isinstance(busy, NodeBusy):
-            raise
-        remedy = "wait a minute, or give a node of your own, or one with a key, by --rpc-url"
-        raise StartRefused(f"{busy}; {remedy}") from None
+    except UNANSWERED as problem:
+        cause = problem if isinstance(problem, ChainUnavailable) else problem.__cause__
+        raise StartRefused(f"{problem}; {_remedy(cause)}") from None
     except NoOrderPrograms:
         raise StartRefused("the chain behind --rpc-url has none of Jupiter's order programs; is it mainnet?") from None
-    except Busy as busy:
-        raise StartRefused(f"another rescue is at work for this owner: it holds {busy}; let it end first") from None
+    except (Busy, NoteRefused) as refused:
+        raise StartRefused(str(refused)) from None
+
+
+def _remedy(problem: BaseException | None) -> str:
+    if isinstance(problem, NodeBusy):
+        return "wait a minute, or give a node of your own, or one with a key, by --rpc-url"
+    if isinstance(problem, ChainUnavailable) and stays(problem):
+        return "give another node by --rpc-url"
+    return "is --rpc-url right, and does the node run? Run it again, or give another node"
 
 
 async def _show(asked: Asked, plan: Plan) -> int:
@@ -211,7 +245,14 @@ async def _show(asked: Asked, plan: Plan) -> int:
     return report.status_of(plan)
 
 
+def _check_fees(plan: Plan) -> None:
+    if plan.is_dear:
+        raise StartRefused(report.dearness(plan))
+
+
 async def _print(asked: Asked, work: Rescue, plan: Plan) -> int:
+    _check_fees(plan)
+
     def wires(printed: Sequence[Printed]) -> list[report.Wire]:
         payers = [] if asked.payer is None else [asked.payer]
         return [report.wire_of(each, signed(each.message, payers)) for each in printed]
@@ -229,11 +270,12 @@ async def _send(asked: Asked, sender: Sender) -> int:
     with progress(lambda: str(work.steps)):
         await sender.resume()
         plan = await work.plan(asked.orders, sender.note)
+    _check_fees(plan)
     if plan.prepared and not await sender.can_begin(plan):
         raise StartRefused(report.shortage(plan))
     if not asked.as_json:
         report.show_plan(plan)
     with progress(lambda: str(work.steps)):
         await sender.send(plan)
-        total = await sender.total([each.cancel for each in plan.rehearsed])
+        total = await sender.total()
     return report.show_ended(plan, sender.in_order(plan), total, as_json=asked.as_json)

@@ -62,9 +62,13 @@ class WireOlder(msgspec.Struct, omit_defaults=True):
 
 
 class WirePayer(msgspec.Struct, rename="camel"):
+    """`feeLamports`: all fees together; more than `feeLamportsMax` are not sent."""
+
     wallet: str
     held_lamports: str
     needed_lamports: str
+    fee_lamports: str
+    fee_lamports_max: str
 
 
 class Wire(msgspec.Struct, rename="camel"):
@@ -141,8 +145,7 @@ def show_renewed(wires: list[Wire], *, as_json: bool) -> None:
 def show_ended(plan: Plan, ended: Sequence[Ended], total: Total | None, *, as_json: bool) -> int:
     """And the exit status."""
     left = any(each.end in (End.FAILED, End.UNKNOWN) for each in ended)
-    stays = any(each.verdict is not Verdict.OK and each.verdict is not Verdict.UNPAID for each in plan.rehearsed)
-    ok = not (left or stays or any(each.why.is_complaint for each in plan.unfit))
+    ok = not (left or any(each.why.is_complaint for each in plan.unfit))
     if as_json:
         found = _report(plan, ok=ok)
         found.ended = [WireEnded(each.order, each.end.value, each.signature, each.reason) for each in ended]
@@ -162,6 +165,14 @@ def shortage(plan: Plan) -> str:
     return (
         f"{plan.payer} holds {_sol(plan.held)} SOL, and {_sol(plan.needed)} SOL are needed for fees and new accounts: "
         f"send it {_sol(missing)} SOL more, or let another wallet pay by --payer KEYFILE; nothing was sent"
+    )
+
+
+def dearness(plan: Plan) -> str:
+    most = f"{_sol(plan.fees_max)} SOL {'come back for closed accounts' if plan.fees_allowed is None else 'may be'}"
+    return (
+        f"the fees would be {_sol(plan.fees)} SOL, and {most}: give a smaller --unit-price, or allow the fees by "
+        f"--fees-max {plan.fees}; nothing was sent"
     )
 
 
@@ -202,6 +213,10 @@ def _sentences(plan: Plan) -> Iterator[str]:
         yield f"{_many(len(plan.rehearsed), 'order')}, {_many(len(plan.prepared), 'transaction')}. {_all_of(plan)}"
     else:
         yield f"{plan.owner} has no open orders there."
+    if plan.prepared:
+        yield f"Fees: {_sol(plan.fees)} SOL in all, paid by {plan.payer}."
+    if plan.is_dear:
+        yield f"TOO DEAR: {dearness(plan)}."
     if plan.held < plan.needed:
         yield f"{shortage(plan)}."
     for counted in plan.counted:
@@ -233,8 +248,11 @@ def _show_ends(ended: Sequence[Ended], total: Total | None, plan: Plan) -> None:
     for each in ended:
         said = ": ".join(part for part in (each.signature, each.reason) if part is not None)
         _say(console, f"{each.end.value:>8}  {each.order}  {said}")
+    for unfit in plan.unfit:
+        _say(console, f"{'left out':>8}  {unfit.address}  {unfit.reason}")
     counts = ", ".join(f"{many} {end.value}" for end in End if (many := sum(each.end is end for each in ended)))
-    _say(console, f"{_many(len(ended), 'order')}: {counts}." if ended else "Nothing was to be sent.")
+    others = f" {_many(len(plan.unfit), 'other account')} left out." if plan.unfit else ""
+    _say(console, f"{_many(len(ended), 'order')}: {counts}.{others}" if ended else f"Nothing was to be sent.{others}")
     if total is None:
         _say(console, "The node does not show all that landed, so what came back is not told.")
     elif total.returned or total.lamports:
@@ -286,7 +304,7 @@ def _report(plan: Plan, *, ok: bool) -> Report:
             )
             for each in plan.counted
         ],
-        payer=WirePayer(plan.payer, str(plan.held), str(plan.needed)),
+        payer=WirePayer(plan.payer, str(plan.held), str(plan.needed), str(plan.fees), str(plan.fees_max)),
     )
 
 

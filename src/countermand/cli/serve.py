@@ -9,7 +9,7 @@ import uvloop
 
 from countermand import app
 from countermand.cli.logs import configure_logs
-from countermand.cli.options import option, unknown_variables
+from countermand.cli.options import Whole, option, unknown_variables
 from countermand.cli.reasons import served
 from countermand.cli.streams import lose_what_cannot_be_printed
 from countermand.settings import Chain, LogFormat, LogLevel, settle
@@ -20,24 +20,24 @@ _log: Final = structlog.get_logger("countermand")
 def serve(
     *,
     host: Annotated[str, option("host", "the address to listen on")] = "127.0.0.1",
-    port: Annotated[int, option("port", "the port; the next one gets the WebSocket; 0: any free pair")] = 8080,
+    port: Annotated[Whole, option("port", "the port; the next one gets the WebSocket; 0: any free pair")] = 8080,
     data: Annotated[Path, option("data", "the data directory")] = Path("./.countermand"),
     database_url: Annotated[str | None, option("database-url", "a PostgreSQL instead of our own")] = None,
     chain: Annotated[Chain, option("chain", "embedded, or a real node by rpc")] = "embedded",
     rpc_url: Annotated[str | None, option("rpc-url", "the real node")] = None,
     rpc_ws_url: Annotated[str | None, option("rpc-ws-url", "its WebSocket, where clients do not find it")] = None,
     sandbox: Annotated[bool | None, option("sandbox", "clock, faucet, prices, faults; else it is a venue")] = None,
-    seed: Annotated[int | None, option("seed", "of ids and nonces, in a sandbox")] = None,
+    seed: Annotated[Whole | None, option("seed", "of ids and nonces, in a sandbox")] = None,
     keeper: Annotated[bool | None, option("keeper", "fill the orders on the sandbox's chain; on in a sandbox")] = None,
     keeper_refund_delay: Annotated[
-        int, option("keeper-refund-delay", "how many seconds the keeper lets an expired order wait")
+        Whole, option("keeper-refund-delay", "how many seconds the keeper lets an expired order wait")
     ] = 0,
     api_keys: Annotated[
         Path | None,
         option("api-keys", "a file, one key a line, or COUNTERMAND_API_KEYS, a comma list", "API_KEYS_FILE"),
     ] = None,
     confirm_timeout_ms: Annotated[
-        int | None, option("confirm-timeout-ms", "how long to wait for a landing; 5000, 45000 with rpc")
+        Whole | None, option("confirm-timeout-ms", "how long to wait for a landing; 5000, 45000 with rpc")
     ] = None,
     cors_origins: Annotated[
         str | None, option("cors-origins", "origins of browsers, a comma list; * in the sandbox, otherwise none")

@@ -56,6 +56,12 @@ class CancelTransaction(Struct, frozen=True):
     def orders(self) -> tuple[Address, ...]:
         return tuple(each.order.address for each in self.cancels)
 
+    @property
+    def makes(self) -> dict[Address, Escrow]:
+        """The owner's accounts that are missing, will be made and will stay. (One that wraps SOL is closed again.)"""
+        creates = (escrow for each in self.cancels for escrow in each.creates)
+        return {escrow.to: escrow for escrow in creates if escrow.to is not None and escrow.mint != SOL_MINT}
+
     def message(self, budget: Budget, blockhash: Blockhash) -> bytes:
         """Signed by the owner, and by the payer, if that is another."""
         first = self.cancels[0]
@@ -126,6 +132,16 @@ def lamports_needed(costs: Sequence[tuple[int, int]]) -> int:
         lowest = min(lowest, held)
         held += back
     return WALLET_RENT_LAMPORTS - lowest if costs else 0
+
+
+def payable(held: int, costs: Sequence[tuple[int, int]]) -> int:
+    """How many of the first of them a payer that holds so much can pay for, one after the other."""
+    for many, (cost, back) in enumerate(costs):
+        held -= cost
+        if held < WALLET_RENT_LAMPORTS:
+            return many
+        held += back
+    return len(costs)
 
 
 def _fits(payer: Address) -> Callable[[Sequence[Cancel]], bool]:

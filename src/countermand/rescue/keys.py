@@ -6,7 +6,7 @@ from typing import Final
 
 from solders.keypair import Keypair
 
-_BYTES_MAX: Final = 4_096
+BYTES_MAX: Final = 4_096
 
 
 class KeyRefused(Exception):
@@ -17,7 +17,7 @@ def key_in(file: Path) -> Keypair:
     """A file as `solana-keygen` writes it, or with the key in base58."""
     try:
         with file.open("rb") as opened:
-            raw = opened.read(_BYTES_MAX + 1)
+            raw = opened.read(BYTES_MAX + 1)
     except OSError as error:
         # What stands for the file may be the key itself.
         raise KeyRefused(f"the key file cannot be read: {error.strerror}; a key itself is never an argument") from None
@@ -27,8 +27,8 @@ def key_in(file: Path) -> Keypair:
 def key_of(raw: bytes) -> Keypair:
     """From JSON, an array of 64 bytes, or from base58."""
     try:
-        text = raw[: _BYTES_MAX + 1].decode("ascii").strip()
-        if len(text) <= _BYTES_MAX:
+        text = raw[: BYTES_MAX + 1].decode("ascii").strip()
+        if len(text) <= BYTES_MAX:
             return Keypair.from_bytes(_array(text)) if text.startswith("[") else Keypair.from_base58_string(text)
     except (ValueError, TypeError, RecursionError):
         pass

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, TypeVar
@@ -16,10 +16,12 @@ from countermand.rescue.cancels import (
     addresses_of,
     cancel_of,
     lamports_needed,
+    payable,
     transactions_of,
 )
 from countermand.rescue.finding import Counted, Found, existing, find, find_named
 from countermand.rescue.orders import Family, OpenOrder, Unfit
+from countermand.rescue.remedies import words
 from countermand.rescue.sent import SentNote
 from countermand.services.transactions.blockhashes import RecentBlockhash
 from countermand.services.transactions.builder import (
@@ -30,9 +32,8 @@ from countermand.services.transactions.builder import (
     simulated,
 )
 from countermand.services.transactions.outcomes import outcome_of
-from countermand.solana.error_sentences import describe
-from countermand.solana.funds import cost_of, lamports_missing
-from countermand.solana.port import Address, ChainUnavailable, JsonError, Simulation
+from countermand.solana.funds import associated_rent, costs_of, lamports_missing
+from countermand.solana.port import Address, ChainUnavailable, Simulation
 from countermand.solana.programs import dca, limit_order
 from countermand.solana.programs.compile import Budget
 from countermand.solana.rpc import RpcChain
@@ -44,6 +45,7 @@ ASKED_AT_ONCE: Final = 4
 """Simulations under way: nodes that are free of charge take some ten questions a second."""
 _PROGRAMS: Final = {Family.LIMIT: limit_order, Family.DCA: dca}
 RENEW_POLL_MS: Final = 1_000
+_TOLD_MAX: Final = 20
 
 T = TypeVar("T")
 
@@ -73,15 +75,16 @@ class Rehearsed(Struct, frozen=True):
 
 
 class Prepared(Struct, frozen=True):
-    """A transaction, what its payer gives for it, and its budget."""
+    """A transaction, its budget, its fee, and what its payer gives for it: the fee and new accounts."""
 
     transaction: CancelTransaction
-    cost: int
     budget: Budget
+    fee: int
+    cost: int
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """`held` and `needed` are lamports of the payer."""
+    """`held` and `needed` are lamports of the payer. `fees_allowed`: lamports for all fees, if that was asked for."""
 
     owner: Address
     payer: Address
@@ -91,11 +94,29 @@ class Plan(Struct, frozen=True, kw_only=True):
     counted: tuple[Counted, ...]
     held: int
     needed: int
+    fees_allowed: int | None
+
+    @property
+    def fees(self) -> int:
+        return sum(each.fee for each in self.prepared)
+
+    @property
+    def rent(self) -> int:
+        """What comes back for the accounts that the transactions close."""
+        return sum(cancel.rent for each in self.prepared for cancel in each.transaction.cancels)
+
+    @property
+    def fees_max(self) -> int:
+        return self.rent if self.fees_allowed is None else self.fees_allowed
+
+    @property
+    def is_dear(self) -> bool:
+        return self.fees > self.fees_max
 
     @property
     def is_complete(self) -> bool:
         """Nothing of what the owner asked for stands in the way."""
-        fine = all(each.verdict is Verdict.OK for each in self.rehearsed)
+        fine = all(each.verdict is Verdict.OK for each in self.rehearsed) and not self.is_dear
         return fine and self.held >= self.needed and not any(each.why.is_complaint for each in self.unfit)
 
 
@@ -108,14 +129,22 @@ class Printed(Struct, frozen=True):
 
 
 class Steps(Struct):
-    """How far it is, for a line of progress."""
+    """How far it is, for a line of progress. `tells` hears, once each, for what it waits and asks again."""
 
     says: str = "asking the node for orders"
     done: int = 0
     of: int = 0
+    tells: Callable[[str], None] = lambda _: None
+    _told: set[str] = field(default_factory=set)
 
     def begin(self, says: str, of: int) -> None:
         self.says, self.done, self.of = says, 0, of
+
+    def struggles(self, problem: ChainUnavailable) -> None:
+        sentence = str(problem)
+        if sentence not in self._told and len(self._told) < _TOLD_MAX:
+            self._told.add(sentence)
+            self.tells(f"{sentence}; asking again")
 
     def __str__(self) -> str:
         return f"{self.says}: {self.done} of {self.of}" if self.of else self.says
@@ -124,6 +153,7 @@ class Steps(Struct):
 @dataclass(slots=True)
 class Rescue:
     """`payer` pays fees and new accounts: the owner, or another wallet. `unit_price`: micro-lamports; None: as recent.
+    `fees_max`: lamports; None: as much as comes back for closed accounts.
 
     Coroutines raise `ChainUnavailable` or `Unavailable` when the node does not answer.
     """
@@ -132,7 +162,10 @@ class Rescue:
     owner: Address
     payer: Address
     unit_price: int | None = None
+    fees_max: int | None = None
     steps: Steps = field(default_factory=Steps)
+    units: dict[Address, int] = field(default_factory=dict)
+    """What each cancel took when it was simulated."""
     blockhashes: RecentBlockhash = field(init=False)
 
     def __post_init__(self) -> None:
@@ -174,25 +207,37 @@ class Rescue:
             raise NoOrderPrograms
 
     async def _plan(self, found: Found, rehearsed: Sequence[Rehearsed]) -> Plan:
-        units = {each.cancel.order.address: each.units for each in rehearsed}
+        self.units = {each.cancel.order.address: each.units for each in rehearsed}
         able = [each.cancel for each in rehearsed if each.verdict in (Verdict.OK, Verdict.UNPAID)]
         transactions = transactions_of(able, self.payer)
         price = await self._price(transactions)
-        prepared = [await self._prepared(each, price, units) for each in transactions]
-        owner_pays = self.payer == self.owner
+        prepared = list(_making_once([await self.prepared(each, price) for each in transactions]))
+        owner_pays, held = self.payer == self.owner, await self.lamports()
         costs = [
             (each.cost, sum(cancel.lamports for cancel in each.transaction.cancels) if owner_pays else 0)
             for each in prepared
         ]
+        beyond = prepared[payable(held, costs) :]
         return Plan(
             owner=self.owner,
             payer=self.payer,
-            rehearsed=tuple(rehearsed),
+            rehearsed=self._judged(rehearsed, beyond),
             prepared=tuple(prepared),
             unfit=found.unfit,
             counted=found.counted,
-            held=await self.lamports(),
+            held=held,
             needed=lamports_needed(costs),
+            fees_allowed=self.fees_max,
+        )
+
+    def _judged(self, rehearsed: Sequence[Rehearsed], beyond: Sequence[Prepared]) -> tuple[Rehearsed, ...]:
+        """`beyond`: transactions whose turn comes when the payer has too little left. No simulation tells of that."""
+        orders = {order for each in beyond for order in each.transaction.orders}
+        return tuple(
+            replace(each, verdict=Verdict.UNPAID, reason=f"{self.payer} has too few lamports to pay for it")
+            if each.verdict is Verdict.OK and each.cancel.order.address in orders
+            else each
+            for each in rehearsed
         )
 
     async def lamports(self) -> int:
@@ -206,16 +251,15 @@ class Rescue:
         builder = TransactionBuilder(self.chain, self.chain, self.blockhashes)
         return await builder.price([Named(address) for each in transactions for address in each.writes()])
 
-    async def _prepared(self, transaction: CancelTransaction, price: int, units: dict[Address, int]) -> Prepared:
+    async def prepared(self, transaction: CancelTransaction, price: int) -> Prepared:
         """Units as the API allows them for limit orders, more if the simulation took more, with a tenth to spare."""
-        used = sum(units[order] or UNITS_UNKNOWN for order in transaction.orders) * 11 // 10
+        used = sum(self.units[order] or UNITS_UNKNOWN for order in transaction.orders) * 11 // 10
         usual = limit_order.UNITS_OF_A_CANCEL * len(transaction.orders)
         budget = Budget(min(max(used, usual), UNITS_MAX), price)
-        return Prepared(transaction, await self._cost(transaction, budget), budget)
-
-    async def _cost(self, transaction: CancelTransaction, budget: Budget) -> int:
         recent = await self.blockhashes.get()
-        return await cost_of(self.chain, transaction.message(budget, str(recent.blockhash)))
+        message = transaction.message(budget, str(recent.blockhash))
+        fee, spent = await costs_of(self.chain, message)
+        return Prepared(transaction, budget, fee, fee + spent)
 
     async def _rehearsed(self, cancel: Cancel) -> Rehearsed:
         if cancel.flaw is not None:
@@ -226,7 +270,7 @@ class Rescue:
             return Rehearsed(cancel, Verdict.OK, units=simulation.units_consumed)
         if await lamports_missing(self.chain, built.message) is not None:
             return Rehearsed(cancel, Verdict.UNPAID, f"{self.payer} has too few lamports to pay for it")
-        return Rehearsed(cancel, Verdict.FAILS, words(simulation.error, cancel.order.family))
+        return Rehearsed(cancel, Verdict.FAILS, words(simulation.error, [cancel], simulation.logs))
 
     async def simulated(self, transaction: CancelTransaction, budget: Budget) -> tuple[BuiltMessage, Simulation]:
         """With a fresh blockhash."""
@@ -270,28 +314,27 @@ class Rescue:
                 continue
             orders = [order for each in dead for order in by_orders[each.orders].transaction.cancels]
             left = await self.cancels_of([each.order for each in orders])
-            again = replace(plan, prepared=await self._prepared_anew(left, plan))
+            again = replace(plan, prepared=await self._prepared_anew(left))
             by_orders |= {each.transaction.orders: each for each in again.prepared}
             made = await self.printed(again)
             alive = [each for each in alive if each not in dead] + made
             if made:
                 yield made
 
-    async def _prepared_anew(self, cancels: Sequence[Cancel], plan: Plan) -> tuple[Prepared, ...]:
-        units = {each.cancel.order.address: each.units for each in plan.rehearsed}
+    async def _prepared_anew(self, cancels: Sequence[Cancel]) -> tuple[Prepared, ...]:
         transactions = transactions_of([each for each in cancels if each.flaw is None], self.payer)
         price = await self._price(transactions)
-        return tuple([await self._prepared(each, price, units) for each in transactions])
+        return tuple([await self.prepared(each, price) for each in transactions])
 
 
-def words(error: JsonError, family: Family) -> str:
-    """A simulation's or a transaction's error, with the name that the family's program has for it."""
-    if isinstance(error, dict):
-        match error.get("InstructionError"):
-            case [_, {"Custom": int(code)}]:
-                name = _PROGRAMS[family].error_name(code)
-                return f"the cancel is refused: {code}" + ("" if name is None else f", {name}")
-    return describe(error)
+def _making_once(prepared: Sequence[Prepared]) -> Iterator[Prepared]:
+    """Of transactions that would make the same account, the first pays for it."""
+    made: set[Address] = set()
+    for each in prepared:
+        makes = each.transaction.makes
+        spared = sum(associated_rent(escrow.token_program) for to, escrow in makes.items() if to in made)
+        made |= makes.keys()
+        yield replace(each, cost=each.cost - spared)
 
 
 UNANSWERED: Final = (ChainUnavailable, Unavailable)

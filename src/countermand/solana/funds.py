@@ -56,10 +56,15 @@ async def lamports_missing(chain: Chain, message: bytes) -> int | None:
     return fee + max(spent, WALLET_RENT_LAMPORTS) - held
 
 
-async def cost_of(chain: Chain, message: bytes) -> int:
+async def costs_of(chain: Chain, message: bytes) -> tuple[int, int]:
     """Lamports that its payer gives: the fee, and what its own instructions take, such as the rent of a new account."""
     _, fee, spent = await _cost(chain, _unsigned(message))
-    return fee + spent
+    return fee, spent
+
+
+def associated_rent(token_program: Address) -> int:
+    """Lamports that a new associated account of this program takes."""
+    return _TOKEN_2022_ACCOUNT_RENT_LAMPORTS if token_program == TOKEN_2022_PROGRAM else TOKEN_ACCOUNT_RENT_LAMPORTS
 
 
 async def _short(chain: Chain, message: bytes) -> tuple[Address, int, int, int] | None:
@@ -101,8 +106,7 @@ def _spent(calls: tuple[Call, ...], payer: Address, missing: list[Address]) -> I
     """What its own instructions take from the payer. What programs take beside is not in the message."""
     for call in calls:
         if _creates_associated(call, payer) and call.accounts[1] in missing:
-            larger = call.accounts[-1] == TOKEN_2022_PROGRAM
-            yield _TOKEN_2022_ACCOUNT_RENT_LAMPORTS if larger else TOKEN_ACCOUNT_RENT_LAMPORTS
+            yield associated_rent(call.accounts[-1])
         elif call.program == SYSTEM_PROGRAM and call.accounts[:1] == (payer,):
             match int.from_bytes(call.data[:4], "little"):
                 case 0 | 2:  # CreateAccount, Transfer

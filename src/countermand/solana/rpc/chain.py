@@ -101,13 +101,15 @@ class RpcChain:
         ws_url: str | None = None,
         timeout_ms: int = TIMEOUT_MS,
         busy_pauses_ms: Sequence[int] = (),
+        on_busy: Callable[[NodeBusy], None] = lambda _: None,
     ) -> None:
         """Raises `ValueError` unless `url` is an http or https address. `timeout_ms` is for each request.
 
         `ws_url` is where the node pushes; None means where clients look for it (`websocket_url`).
         `busy_pauses_ms`: how long to wait, each time, before a node that takes no more requests is asked again. If it
-        asks for longer, it gets that, up to `BUSY_PAUSE_MS_MAX`.
+        asks for longer, it gets that, up to `BUSY_PAUSE_MS_MAX`. `on_busy` is told before each of these pauses.
         """
+        self._on_busy = on_busy
         self._busy_pauses_ms = busy_pauses_ms
         self._node = NodeClient(url, timeout_ms=timeout_ms)
         self._ws_url = websocket_url(url) if ws_url is None else ws_url
@@ -176,6 +178,14 @@ class RpcChain:
 
     async def send(self, transaction: bytes) -> None:
         """The node goes on sending it until its blockhash dies. What it says against the transaction is not heard."""
+        try:
+            await self.hand_over(transaction)
+        except NodeRefused as refused:
+            if refused.code not in (_PREFLIGHT_FAILURE, _SIGNATURE_FAILURE):
+                raise
+
+    async def hand_over(self, transaction: bytes) -> None:
+        """As `send`, but what the node says against the transaction is heard: it raises `NodeRefused`."""
         signature = base58.b58encode(read_transaction(transaction).signature).decode()
         config = {
             "encoding": "base64",
@@ -184,14 +194,9 @@ class RpcChain:
             "preflightCommitment": "confirmed",
             "minContextSlot": self._newest(),
         }
-        try:
-            told = await self._ask(
-                "sendTransaction", [base64.b64encode(transaction).decode(), config], shapes.read_signature, _SMALL
-            )
-        except NodeRefused as refused:
-            if refused.code in (_PREFLIGHT_FAILURE, _SIGNATURE_FAILURE):
-                return
-            raise
+        told = await self._ask(
+            "sendTransaction", [base64.b64encode(transaction).decode(), config], shapes.read_signature, _SMALL
+        )
         if told != signature:
             raise self._node.answered("sendTransaction", "another signature")
 
@@ -423,6 +428,7 @@ class RpcChain:
             try:
                 return await caught_up(ask)
             except NodeBusy as busy:
+                self._on_busy(busy)
                 wanted_ms = min(1_000 * (busy.pause_s or 0), BUSY_PAUSE_MS_MAX)
                 await asyncio.sleep(max(pause_ms, wanted_ms) / 1000)
         return await caught_up(ask)

@@ -89,6 +89,20 @@ class BadStatus(ChainUnavailable):
         self.status: Final = status
 
 
+_PASSING_CODES: Final = (-32004, -32005, -32014, SLOT_NOT_REACHED, 429, -32429)
+"""A block, a node's health, a status or a slot that comes later; and how providers say "busy" in JSON-RPC."""
+_PASSING_WORDS: Final = "Blockhash not found"
+"""Of a node that simulates what it is sent, and is behind."""
+_PASSING_STATUSES: Final = (408, 425)
+
+
+def stays(problem: ChainUnavailable) -> bool:
+    """Whether a node refuses what it would refuse another time, too."""
+    if isinstance(problem, NodeRefused):
+        return problem.code not in _PASSING_CODES and _PASSING_WORDS not in str(problem)
+    return isinstance(problem, BadStatus) and problem.status < 500 and problem.status not in _PASSING_STATUSES
+
+
 _decode_answer: Final = msgspec.json.Decoder(_Answer).decode
 _decode_answers: Final = msgspec.json.Decoder(list[_Answer]).decode
 
@@ -258,6 +272,14 @@ def _reason(problem: Exception) -> str:
         return "its certificate is not valid"
     if isinstance(problem, aiohttp.ClientConnectorError):
         return problem.os_error.strerror or "no connection"
+    if isinstance(problem, aiohttp.ServerDisconnectedError):
+        return "it closed the connection without an answer"
+    if isinstance(problem, aiohttp.ClientPayloadError):
+        return "its answer broke off"
+    if isinstance(problem, aiohttp.ClientResponseError):
+        return "its answer is no HTTP"
+    if isinstance(problem, OSError) and problem.strerror:
+        return problem.strerror
     return type(problem).__name__
 
 
