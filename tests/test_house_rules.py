@@ -58,6 +58,20 @@ def dataclasses(tree: ast.AST) -> Iterator[Finding]:
                     yield node.lineno, f"the dataclass {name}"
 
 
+def foreign_fields(tree: ast.AST) -> Iterator[Finding]:
+    """In a `Struct`, the `field` of a dataclass is the default itself. No type checker says so."""
+    nodes = list(ast.walk(tree))
+    imports = [each for each in nodes if isinstance(each, ast.ImportFrom) and each.module == "dataclasses"]
+    if "field" not in [alias.asname or alias.name for each in imports for alias in each.names]:
+        return
+    for node in nodes:
+        if isinstance(node, ast.ClassDef) and any("Struct" in ast.unparse(base) for base in node.bases):
+            for call in ast.walk(node):
+                match call:
+                    case ast.Call(func=ast.Name(id="field")):
+                        yield call.lineno, f"a dataclass's field in {node.name}"
+
+
 def stand_ins(tree: ast.AST) -> Iterator[Finding]:
     """The kernel is typed to its door: nothing stands in for a type. (mypy refuses an explicit `Any` there.)"""
     for node in ast.walk(tree):
@@ -158,6 +172,7 @@ RULES: list[tuple[Rule, str]] = [
     (threads, "orders"),
     (threads, "services"),
     *((dataclasses, part) for part in OF_A_VENUE),
+    *((foreign_fields, part) for part in OF_A_VENUE),
 ]
 
 
@@ -184,6 +199,10 @@ def test_the_house_keeps_its_rules(rule: Rule, part: str) -> None:
         (foreign_imports, "from countermand.kernel import shard"),
         (foreign_imports, "from . import order"),
         (dataclasses, "@dataclass(frozen=True, slots=True)\nclass Order: ..."),
+        (
+            foreign_fields,
+            "from dataclasses import field\nclass A(Struct):\n    x: set[int] = field(default_factory=set)",
+        ),
         (stand_ins, "x: object = 1"),
         (stand_ins, "x = cast(int, y)"),
         (iterated_sets, "for x in {1, 2}: ..."),
@@ -211,6 +230,10 @@ def test_each_rule_sees_what_breaks_it(rule: Rule, broken: str) -> None:
         (floats, "x = a // b"),
         (foreign_imports, "import enum\nfrom countermand.values.quantities import BaseLots"),
         (dataclasses, "@dataclass\nclass Key:\n    secret: bytes = field(repr=False)"),
+        (
+            foreign_fields,
+            "from msgspec import Struct, field\nclass A(Struct):\n    x: set[int] = field(default_factory=set)",
+        ),
         (iterated_sets, "x = {1, 2}\nfor y in sorted(x): ...\nz = 1 in x"),
         (iterated_sets, "x = {}\nfor y in x: ...\nx.pop(y)"),
         (threads, "await asyncio.wait_for(x, 1)"),

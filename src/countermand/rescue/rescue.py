@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, TypeVar
 
+import msgspec
 from msgspec import Struct
 
 from countermand.kernel.ports import Unavailable
@@ -135,7 +136,7 @@ class Steps(Struct):
     done: int = 0
     of: int = 0
     tells: Callable[[str], None] = lambda _: None
-    _told: set[str] = field(default_factory=set)
+    _told: set[str] = msgspec.field(default_factory=set)
 
     def begin(self, says: str, of: int) -> None:
         self.says, self.done, self.of = says, 0, of
