@@ -1,6 +1,7 @@
 """A trivial app behind the gateway and the server, in a process of its own. Prints its port when it is ready."""
 
 import asyncio
+import gc
 import json
 import sys
 
@@ -47,6 +48,10 @@ class Trivial:
                 for part in (b"one ", b"two ", b"three"):
                     await send({"type": "http.response.body", "body": part, "more_body": True})
                 await send({"type": "http.response.body", "body": b""})
+                return
+            case "/garbage":  # How much was left to the collector, which rests from here on.
+                gc.disable()
+                await answer(send, {"left": gc.collect()})
                 return
             case "/lose":
                 self._faults.lose_answers = int(event["body"])

@@ -110,6 +110,21 @@ def test_a_connection_serves_request_after_request(child: Child) -> None:
             assert one_answer(connection)["bytes"] == size
 
 
+def test_a_connection_that_ended_leaves_nothing_to_the_garbage_collector() -> None:
+    """However it ends: after its answer, before it, in the middle of a head, or refused."""
+    whole = GET % b"/"
+    with a_child() as child:
+        child.get("/garbage")
+        for sent in (whole, GET % b"/stream", whole[:-9], b"?"):
+            for _ in range(40):
+                with child.connect() as connection:
+                    connection.sendall(sent)
+                    if sent == whole:
+                        assert connection.recv(65_536)
+        time.sleep(0.5)
+        assert child.get("/garbage")["left"] < 40
+
+
 def test_a_slow_body_is_refused_in_time(child: Child) -> None:
     began = time.monotonic()
     answer = child.ask(b"POST /trigger/v2/x HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
