@@ -6,9 +6,11 @@ a flaw is the sentence without the place, the same for every version.
 """
 
 import re
-from typing import Final, TypeAlias
+from collections.abc import Iterator
+from typing import Any, Final, Literal, TypeAlias, get_args, get_origin
 
 import msgspec
+from msgspec.structs import fields
 
 DECODING_ERRORS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What a decoder raises. `ValidationError` is a `DecodeError`, and before msgspec 0.21 neither is a `ValueError`."""
@@ -121,3 +123,19 @@ def flaw_of(error: Exception) -> Flaw:
     if found := _UNKNOWN_FIELD.fullmatch(sentence):
         return UnknownField(path, found["name"])
     return OtherFlaw(path, sentence)
+
+
+def choices_at(shape: type[msgspec.Struct], name: str) -> tuple[str, ...]:
+    """What a field of the shape may be, by its name on the wire; nothing where it is no choice between texts."""
+    for each in fields(shape):
+        if each.encode_name == name:
+            return tuple(_choices(each.type))
+    return ()
+
+
+def _choices(hint: Any) -> Iterator[str]:
+    if get_origin(hint) is Literal:
+        yield from get_args(hint)
+        return
+    for part in get_args(hint):
+        yield from _choices(part)

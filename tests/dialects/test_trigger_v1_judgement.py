@@ -495,3 +495,20 @@ def test_times_that_no_calendar_has(venue: LimitVenue, seconds: int) -> None:
     venue.holds_order(address(1), expired_at=seconds)
     (row,) = venue.get("/limit/v2/openOrders", wallet=MAKER).body
     assert row["account"]["expiredAt"] in ("1970-01-01T00:00:00.000Z", "9999-12-31T23:59:59.000Z")
+
+
+@pytest.mark.parametrize(
+    ("query", "cause"),
+    [
+        ({"orderStatus": "open"}, "orderStatus: expected one of active, history, got 'open'"),
+        (
+            {"orderStatus": "active", "includeFailedTx": "yes"},
+            "includeFailedTx: expected one of true, True, false, False, got 'yes'",
+        ),
+    ],
+)
+def test_a_choice_that_is_none_is_told_with_those_that_are(
+    venue: LimitVenue, query: dict[str, str], cause: str
+) -> None:
+    got = venue.get("/trigger/v1/getTriggerOrders", user=MAKER, **query)
+    assert (got.status, got.body["cause"]) == (400, cause)

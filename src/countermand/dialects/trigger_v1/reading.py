@@ -8,7 +8,7 @@ from solders.pubkey import Pubkey
 
 from countermand.answering import Answer, Declined
 from countermand.dialects.trigger_v1.envelope import error
-from countermand.json_flaws import DECODING_ERRORS, Flaw, Malformed, MissingField, flaw_of
+from countermand.json_flaws import DECODING_ERRORS, Flaw, Malformed, MissingField, NotAChoice, choices_at, flaw_of
 from countermand.json_numbers import converted, with_whole_numbers
 from countermand.strict_json import duplicate_key
 from countermand.values.quantities import U64_MAX, exact
@@ -27,6 +27,7 @@ class BodyReader(Generic[_T]):
     """Reads one kind of body."""
 
     def __init__(self, shape: type[_T], complaint: Complaint) -> None:
+        self._shape = shape
         self._decode = msgspec.json.Decoder(shape).decode
         self._complaint = complaint
 
@@ -37,7 +38,7 @@ class BodyReader(Generic[_T]):
                 raise Declined(self._complaint(f"{key}: duplicate key"))
             return self._decoded(body)
         except DECODING_ERRORS as wrong:
-            raise Declined(self._complaint(_cause(flaw_of(wrong)))) from None
+            raise Declined(self._complaint(_cause(flaw_of(wrong), self._shape))) from None
 
     def _decoded(self, body: bytes) -> _T:
         try:
@@ -58,7 +59,7 @@ class QueryReader(Generic[_T]):
         try:
             return converted(params, self._shape)
         except msgspec.ValidationError as wrong:
-            raise Declined(self._complaint(_cause(flaw_of(wrong)))) from None
+            raise Declined(self._complaint(_cause(flaw_of(wrong), self._shape))) from None
 
 
 def number(field: str, given: str | int, complaint: Complaint, bound: int = U64_MAX) -> int:
@@ -86,12 +87,14 @@ def public_key(field: str, given: str, complaint: Complaint) -> str:
     return given
 
 
-def _cause(flaw: Flaw) -> str:
+def _cause(flaw: Flaw, shape: type[msgspec.Struct]) -> str:
     """The field first: `params.makingAmount: expected int | str, got null`."""
     match flaw:
         case Malformed():
             return "malformed JSON in request body"
         case MissingField(field=field):
             return f"{field}: required"
+        case NotAChoice(path=path, found=found) if choices := choices_at(shape, path):
+            return f"{path}: expected one of {', '.join(choices)}, got {found}"
     words = str(flaw)
     return f"{flaw.path or 'body'}: {words[:1].lower()}{words[1:].replace('`', '')}"
