@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from countermand.error_answers import FAILURES
 from countermand.sources import OURS, KnownAnswer, Source, documented
 
 ANSWERS: Final = (
@@ -13,9 +14,7 @@ ANSWERS: Final = (
         400, "showExtraInfo cannot be used with vsToken", "all", documented("Price v2, OpenAPI; the text is ours")
     ),
     KnownAnswer(400, "vsToken: its price is not known", "all", OURS),
-    KnownAnswer(500, "Internal server error", "all", OURS),
-    KnownAnswer(503, "Service temporarily unavailable, please retry", "all", OURS),
-    KnownAnswer(503, "The outcome of this request is unknown, please repeat the same request", "all", OURS),
+    *FAILURES,
 )
 
 SHAPES: Final[Mapping[str, Source]] = MappingProxyType(

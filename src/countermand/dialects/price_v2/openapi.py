@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from countermand.dialects.price_v2 import wire
 from countermand.dialects.price_v2.routes import PATH
+from countermand.error_answers import ErrorAnswer
 from countermand.examples import SOL, USDC
 from countermand.openapi import Operation, document, query
 
@@ -12,7 +13,7 @@ _OPERATIONS: Final = (
         "get",
         PATH,
         "What tokens cost now",
-        {200: ("By mint", wire.PricesAnswer), 400: ("Invalid", wire.ErrorAnswer)},
+        {200: ("By mint", wire.PricesAnswer), 400: ("Invalid", ErrorAnswer)},
         query(wire.PricesParams, {"ids": f"{SOL},{USDC}"}),
     ),
 )

@@ -7,10 +7,9 @@ import msgspec
 from falcon.asgi import Request
 from msgspec import UNSET
 
-from countermand.answering import Answer, Declined, Responder, encode
+from countermand.answering import Answer, Declined, encode
 from countermand.dialects.price_v2.wire import (
     Depth,
-    ErrorAnswer,
     ExtraInfo,
     ImpactRatio,
     LastSwappedPrice,
@@ -19,6 +18,7 @@ from countermand.dialects.price_v2.wire import (
     PricesParams,
     QuotedPrice,
 )
+from countermand.error_answers import RESPONDER, error
 from countermand.json_flaws import flaw_of
 from countermand.json_numbers import converted
 from countermand.values.identity import Mint
@@ -32,17 +32,6 @@ _DEPTHS: Final = ("10", "100", "1000")
 _DERIVED: Final = "derivedPrice"
 _BUY: Final = "buyPrice"
 """What the original calls a price in another token."""
-
-
-def error(status: int, words: str) -> Answer:
-    return Answer(encode(ErrorAnswer(words)), status)
-
-
-RESPONDER: Final = Responder(
-    unavailable=error(503, "Service temporarily unavailable, please retry"),
-    outcome_unknown=error(503, "The outcome of this request is unknown, please repeat the same request"),
-    internal=error(500, "Internal server error"),
-)
 
 
 class PricesResource(msgspec.Struct, frozen=True):

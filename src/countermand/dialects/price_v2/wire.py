@@ -60,7 +60,3 @@ class PricesAnswer(Struct, frozen=True, kw_only=True, rename="camel"):
 
     data: dict[str, PriceAnswer | None]
     time_taken: int = 0
-
-
-class ErrorAnswer(Struct, frozen=True):
-    error: str

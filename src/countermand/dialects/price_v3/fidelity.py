@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from countermand.error_answers import FAILURES
 from countermand.sources import OURS, KnownAnswer, Source, documented
 
 ANSWERS: Final = (
     KnownAnswer(400, "ids is required: mints, joined by commas", "all", OURS),
     KnownAnswer(400, "ids: at most {count} mints", "all", OURS),
-    KnownAnswer(500, "Internal server error", "all", OURS),
-    KnownAnswer(503, "Service temporarily unavailable, please retry", "all", OURS),
-    KnownAnswer(503, "The outcome of this request is unknown, please repeat the same request", "all", OURS),
+    *FAILURES,
 )
 
 SHAPES: Final[Mapping[str, Source]] = MappingProxyType(

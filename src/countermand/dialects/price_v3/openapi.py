@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from countermand.dialects.price_v3 import wire
 from countermand.dialects.price_v3.routes import PATH
+from countermand.error_answers import ErrorAnswer
 from countermand.examples import SOL, USDC
 from countermand.openapi import Operation, document, query
 
@@ -14,7 +15,7 @@ _OPERATIONS: Final = (
         "What tokens cost now",
         {
             200: ("By mint; a token without a price is absent", dict[str, wire.PriceAnswer]),
-            400: ("Invalid", wire.ErrorAnswer),
+            400: ("Invalid", ErrorAnswer),
         },
         query(wire.PricesParams, {"ids": f"{SOL},{USDC}"}),
     ),

@@ -7,8 +7,9 @@ from typing import Final
 import msgspec
 from falcon.asgi import Request
 
-from countermand.answering import Answer, Responder, encode
-from countermand.dialects.price_v3.wire import ErrorAnswer, PriceAnswer
+from countermand.answering import Answer, encode
+from countermand.dialects.price_v3.wire import PriceAnswer
+from countermand.error_answers import RESPONDER, error
 from countermand.values.identity import Mint
 from countermand.values.quantities import USD_SCALE, UsdPrice, decimal_text
 from countermand.values.tokens import Tokens
@@ -16,17 +17,6 @@ from countermand.values.tokens import Tokens
 PATH: Final = "/price/v3"
 IDS_MAX: Final = 50
 _SEPARATOR: Final = ","
-
-
-def error(status: int, words: str) -> Answer:
-    return Answer(encode(ErrorAnswer(words)), status)
-
-
-RESPONDER: Final = Responder(
-    unavailable=error(503, "Service temporarily unavailable, please retry"),
-    outcome_unknown=error(503, "The outcome of this request is unknown, please repeat the same request"),
-    internal=error(500, "Internal server error"),
-)
 
 
 class PriceResource(msgspec.Struct, frozen=True):

@@ -20,7 +20,3 @@ class PriceAnswer(Struct, frozen=True, rename="camel"):
     block_id: int | None
     decimals: int
     price_change: int | None = field(default=None, name="priceChange24h")
-
-
-class ErrorAnswer(Struct, frozen=True):
-    error: str

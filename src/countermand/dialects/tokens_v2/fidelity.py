@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from countermand.sources import OURS, KnownAnswer, Source, documented, ours
+from countermand.error_answers import FAILURES
+from countermand.sources import KnownAnswer, Source, documented, ours
 
 _V2: Final = "Tokens v2, OpenAPI"
 
@@ -12,9 +13,7 @@ ANSWERS: Final = (
     KnownAnswer(400, "query: {why}", "all", ours("the shape is documented, the text is not")),
     KnownAnswer(400, "query: required", "all", ours("the shape is documented, the text is not")),
     KnownAnswer(400, "query: at most {count} mints", "search", ours("the limit is documented, the text is not")),
-    KnownAnswer(500, "Internal server error", "all", OURS),
-    KnownAnswer(503, "Service temporarily unavailable, please retry", "all", OURS),
-    KnownAnswer(503, "The outcome of this request is unknown, please repeat the same request", "all", OURS),
+    *FAILURES,
 )
 
 SHAPES: Final[Mapping[str, Source]] = MappingProxyType(

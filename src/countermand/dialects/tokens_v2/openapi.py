@@ -4,9 +4,10 @@ from typing import Any, Final
 
 from countermand.dialects.tokens_v2 import wire
 from countermand.dialects.tokens_v2.routes import ROOT
+from countermand.error_answers import ErrorAnswer
 from countermand.openapi import Operation, Responses, document, query
 
-_ANSWERS: Final[Responses] = {200: ("Tokens", list[wire.TokenAnswer]), 400: ("Invalid", wire.ErrorAnswer)}
+_ANSWERS: Final[Responses] = {200: ("Tokens", list[wire.TokenAnswer]), 400: ("Invalid", ErrorAnswer)}
 _OPERATIONS: Final = (
     Operation(
         "get",

@@ -9,13 +9,13 @@ import msgspec
 from falcon.asgi import Request
 from msgspec import Raw
 
-from countermand.answering import Answer, Declined, Responder, encode
+from countermand.answering import Answer, Declined, encode
 from countermand.dialects.tokens_v2.wire import (
-    ErrorAnswer,
     SearchParams,
     TagParams,
     TokenAnswer,
 )
+from countermand.error_answers import RESPONDER, error
 from countermand.json_flaws import MissingField, flaw_of
 from countermand.json_numbers import converted
 from countermand.values.identity import Mint
@@ -31,17 +31,6 @@ _NAMES: Final = MappingProxyType({"SOL": "Wrapped SOL", "USDC": "USD Coin", "USD
 """Of the tokens that every venue knows, by symbol; another one is named by its symbol."""
 
 _Shape = TypeVar("_Shape", bound=msgspec.Struct)
-
-
-def error(status: int, words: str) -> Answer:
-    return Answer(encode(ErrorAnswer(words)), status)
-
-
-RESPONDER: Final = Responder(
-    unavailable=error(503, "Service temporarily unavailable, please retry"),
-    outcome_unknown=error(503, "The outcome of this request is unknown, please repeat the same request"),
-    internal=error(500, "Internal server error"),
-)
 
 
 class TokensV2Context(msgspec.Struct, frozen=True):

@@ -48,7 +48,3 @@ class TokenAnswer(Struct, frozen=True, kw_only=True, rename="camel"):
     stats6h: None = None
     stats24h: None = None
     updated_at: str
-
-
-class ErrorAnswer(Struct, frozen=True):
-    error: str
