@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import Any, Final
 
 import asyncpg
@@ -115,9 +114,8 @@ class Transactions:
         self._index = index
         self._thorough = thorough
         self._found = found
-        entropies = (ledger.secrets.entropy, *reversed(ledger.former))
-        self._hashes = [lru_cache(2 * BLOCKHASH_SLOTS)(Blockhashes(entropy).at) for entropy in entropies]
-        """By slot, those of the present first. Transactions that follow each other look at the same slots."""
+        self._hashes = [Blockhashes(entropy) for entropy in (ledger.secrets.entropy, *reversed(ledger.former))]
+        """Those of the present first."""
         self._slot = self._block_time = 0
         self._count = self._strange = 0
         self._follow = [0] * len(self._hashes)
@@ -203,7 +201,7 @@ class Transactions:
             return True
         oldest = max(0, slot - BLOCKHASH_SLOTS)
         for n, hashes in enumerate(self._hashes):
-            if any(hashes(each) == transaction.blockhash for each in range(slot, oldest - 1, -1)):
+            if any(hashes.at(each) == transaction.blockhash for each in range(slot, oldest - 1, -1)):
                 self._follow[n] += 1
                 return True
         return False

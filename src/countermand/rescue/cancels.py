@@ -173,7 +173,7 @@ def _held(escrow: Escrow, order: Address, accounts: Accounts) -> tuple[int, int]
 
 
 def _is_missing(escrow: Escrow, accounts: Accounts) -> bool:
-    """Lamports that somebody sent to its address make no account."""
+    """Lamports that were sent to its address make no account."""
     if escrow.to is None:
         return False
     there = accounts.get(escrow.to)
@@ -181,7 +181,7 @@ def _is_missing(escrow: Escrow, accounts: Accounts) -> bool:
 
 
 def _flaw_of(escrow: Escrow, owner: Address, accounts: Accounts) -> str | None:
-    """What comes back must come to the owner, whoever has got the address where it would."""
+    """What comes back must come to the owner, also where another has the address that it would come to."""
     if escrow.to is None or _is_missing(escrow, accounts):
         return None
     info = accounts[escrow.to]

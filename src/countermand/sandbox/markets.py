@@ -1,7 +1,7 @@
 """What users swap against: the pool's offers, and on the chain a market and tokens of the pool for each token.
 
 A token gets both when the first swap of it is built; from then on each change of its price or depth is written into its
-market before it is answered. So a chain on which nobody swaps holds none of this.
+market before it is answered. So a chain without swaps holds none of this.
 """
 
 import asyncio
@@ -125,7 +125,7 @@ class PoolMarkets:
                 return
             try:
                 there = await self._chain.accounts([market_address(mint) for mint in stale])
-                # Lamports that somebody sent there stay.
+                # Lamports that were sent there stay.
                 lamports = (swap.MARKET_LAMPORTS if info is None else info.lamports for info in there)
                 accounts = {
                     market_address(mint): market_account(market, amount)

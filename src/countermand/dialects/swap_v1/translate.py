@@ -153,7 +153,7 @@ def _tips(fee: wire.Prioritization) -> bool:
 
 
 def into_build(asked: wire.SwapRequest, auto: int) -> BuildTerms:
-    """`auto`: micro-lamports for a compute unit, if nobody asks for another price."""
+    """`auto`: micro-lamports for a compute unit, unless another price is asked for."""
     return BuildTerms(
         price_for=_price_for(asked, auto),
         simulates=asked.dynamic_compute_unit_limit is True,
@@ -214,7 +214,7 @@ def _prioritization(built: BuiltSwap) -> wire.PrioritizationType:
 
 
 def _slippage_report(asked: wire.SwapRequest, terms: SwapTerms) -> wire.SlippageReport | None:
-    """The slippage of the quote stays: here nobody estimates another."""
+    """The slippage of the quote stays: no other one is estimated here."""
     if not asked.dynamic_slippage:
         return None
     return wire.SlippageReport(slippage_bps=terms.slippage.bps, other_amount=terms.threshold)

@@ -110,7 +110,7 @@ def _budget(units: int, how: BuildTerms) -> Budget:
 
 
 def _units_of(simulation: Simulation | None) -> int:
-    """As many as there can be where nobody knows how many it takes."""
+    """As many as there can be, where it is not known how many it takes."""
     if simulation is None or simulation.error is not None:
         return UNITS_MAX
     return min(simulation.units_consumed * 11 // 10, UNITS_MAX)

@@ -1,4 +1,4 @@
-"""Methods about the node and its cluster: one node, which leads every slot, and in which nobody votes or stakes."""
+"""Methods about the node and its cluster: one node, which leads every slot, without votes and stakes."""
 
 from decimal import Decimal
 from functools import cache
