@@ -458,6 +458,8 @@ const scenarios = {
     };
     const refused = await tries(operations[0]);
     const unknown = await page.locator('#values [role=status]').innerText();
+    await page.getByRole('button', { name: 'Clear', exact: true }).click();
+    await page.locator('.live-responses-table').waitFor({ state: 'detached' });
     await page.locator('.opblock-summary-control[aria-expanded="true"]').click();
     await page.getByRole('button', { name: 'New wallet' }).click();
     await until('a token', async () => page.locator('input[name="TOKEN"]').inputValue());
