@@ -9,13 +9,14 @@ import gc
 import importlib
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +33,7 @@ _IMPORTED: Final = (
 )
 _SIZE_BYTES: Final = 4
 _STREAMS: Final = (0, 1, 2)
+_WAKES_MAX: Final = 4_096
 
 
 class Forked:
@@ -64,7 +66,7 @@ class Forked:
     def _told(self) -> int:
         """Its pid, then its status."""
         told = self._answers.recv(_SIZE_BYTES)
-        assert len(told) == _SIZE_BYTES, "whoever watched it has died"
+        assert len(told) == _SIZE_BYTES, "the process that forks has died"
         return int.from_bytes(told)
 
     def poll(self) -> int | None:
@@ -162,47 +164,61 @@ _FORKER: Final = _Forker()
 
 
 def _serve(requests: socket.socket) -> str:
-    """Forks whenever it is asked to. Returns, in each child alone, the text of its program."""
+    """Forks whenever it is asked to, and tells how each ended. Returns in each child alone: the text of its program."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    woken, wakes = socket.socketpair()
+    for end in (woken, wakes):
+        end.setblocking(False)
+    signal.set_wakeup_fd(wakes.fileno(), warn_on_full_buffer=False)
+    told: dict[int, socket.socket] = {}
     while True:
+        ready, _, _ = select.select([requests, woken], [], [])
+        if woken in ready:
+            woken.recv(_WAKES_MAX)
+            for pid, status in _ended():
+                with told.pop(pid) as answers, suppress(OSError):  # It may be that no test waits for it any more.
+                    answers.sendall(status.to_bytes(_SIZE_BYTES))
+        if requests not in ready:
+            continue
         head, descriptors, _, _ = socket.recv_fds(requests, _SIZE_BYTES, 1 + len(_STREAMS))
         if not head:
             os._exit(0)
         asked = json.loads(requests.recv(int.from_bytes(head), socket.MSG_WAITALL))
-        with suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG) != (0, 0):
-                pass
-        if os.fork() == 0:
-            requests.close()
-            return _watched(descriptors, *asked)
-        for descriptor in descriptors:
+        answering, *streams = descriptors
+        answers = socket.socket(fileno=answering)
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for other in (requests, woken, wakes, answers, *told.values()):
+                other.close()
+            return _begun(streams, *asked)
+        told[pid] = answers
+        answers.sendall(pid.to_bytes(_SIZE_BYTES))
+        for descriptor in streams:
             os.close(descriptor)
 
 
-def _watched(
-    descriptors: Sequence[int], program: str, arguments: Sequence[str], environ: Mapping[str, str], directory: str
+def _ended() -> Iterator[tuple[int, int]]:
+    """Children that have ended since, and their statuses."""
+    with suppress(ChildProcessError):
+        while (ended := os.waitpid(-1, os.WNOHANG)) != (0, 0):
+            yield ended
+
+
+def _begun(
+    streams: Sequence[int], program: str, arguments: Sequence[str], environ: Mapping[str, str], directory: str
 ) -> str:
-    """Forks once more, since the status of a process is told to its parent alone, and passes that on."""
-    answers, *given = descriptors
-    child = os.fork()
-    if child == 0:
-        os.close(answers)
-        for descriptor, stream in zip(given, _STREAMS, strict=True):
-            os.dup2(descriptor, stream)
-            os.close(descriptor)
-        os.environ.clear()
-        os.environ.update(environ)
-        os.chdir(directory)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        sys.argv = ["-c", *arguments]
-        return program
-    try:
-        for descriptor in (*given, *_STREAMS):
-            os.close(descriptor)
-        os.write(answers, child.to_bytes(_SIZE_BYTES))
-        os.write(answers, os.waitpid(child, 0)[1].to_bytes(_SIZE_BYTES))
-    finally:
-        os._exit(0)
+    for descriptor, stream in zip(streams, _STREAMS, strict=True):
+        os.dup2(descriptor, stream)
+        os.close(descriptor)
+    os.environ.clear()
+    os.environ.update(environ)
+    os.chdir(directory)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.argv = ["-c", *arguments]
+    return program
 
 
 if __name__ == "__main__":
