@@ -14,10 +14,8 @@ from countermand.dialects.trigger_v2.dca_translate import from_view, instant_of,
 from countermand.dialects.trigger_v2.dca_wire import CreateDcaRequest
 from countermand.dialects.trigger_v2.openapi import openapi
 from countermand.dialects.trigger_v2.states import DCA, DCA_DISPLAY, DcaDisplayState, DcaState
-from countermand.inspection.wording import DCA_IN_OTHER_WORDS, DCA_WORDS
 from countermand.orders.dca.model.order import DcaOrder, Plan, PriceBand, Progress, State, Terms
 from countermand.orders.dca.model.refusals import Refusal, Refused
-from countermand.orders.dca.model.waiting import Waiting
 from countermand.orders.dca.records import HistoryEntry
 from countermand.orders.dca.service import DcaView
 from countermand.orders.vaults.service import OrderView
@@ -218,7 +216,3 @@ def test_every_refusal_can_be_said(refusal: Refusal) -> None:
     answer = refused(Refused(refusal, State.ROUND_DUE, "some {detail}"), DEPOSIT)
     assert answer.status == (WORDS[refusal].status if not WORDS[refusal].field else 400)
     assert "{state}" not in answer.body.decode()
-
-
-def test_what_an_order_waits_for_has_its_words() -> None:
-    assert {*DCA_WORDS, *DCA_IN_OTHER_WORDS} == set(Waiting)

@@ -13,35 +13,36 @@ from countermand.orders.dca.model.order import DcaOrder
 from countermand.orders.trigger.model import waiting as trigger
 from countermand.orders.trigger.model.condition import Direction
 from countermand.orders.trigger.model.order import Leg, OrderGroup
+from countermand.orders.vaults.model.waiting import Waiting
 from countermand.values.identity import Mint
 from countermand.values.quantities import BPS_ONE, UsdPrice, dollars
 from countermand.values.timeline import TimelineEntry
 
 PriceOf = Callable[[Mint], UsdPrice | None]
-Waiting = dict[str, Any]
+WaitingData = dict[str, Any]
 
 
 def trigger_waiting(
     group: OrderGroup, timeline: Sequence[TimelineEntry], price_of: PriceOf, lacks: str | None
-) -> Waiting | None:
+) -> WaitingData | None:
     """`lacks`: why its deposit cannot land now."""
     waiting = trigger.waits_for(group)
     if waiting is None:
         return None
-    data: Waiting = {"for": waiting.value}
+    data: WaitingData = {"for": waiting.value}
     match waiting:
-        case trigger.Waiting.PRICE:
+        case Waiting.PRICE:
             price = price_of(group.terms.trigger_mint)
             armed = [_armed(leg, price) for _, leg in group.armed()]
             data |= {"mint": group.terms.trigger_mint, "priceUsd": _dollars(price), "legs": armed}
-        case trigger.Waiting.PAUSE:
+        case Waiting.PAUSE:
             data |= {"until": group.progress.retry_at, "reason": failure_of(timeline)}
-        case trigger.Waiting.DEPOSIT:
+        case Waiting.DEPOSIT:
             data |= {"lacks": lacks}
     return data
 
 
-def _armed(leg: Leg, price: UsdPrice | None) -> Waiting:
+def _armed(leg: Leg, price: UsdPrice | None) -> WaitingData:
     """`awayBps`: how far the price must go, of the price of now."""
     target = leg.condition.price
     away = None
@@ -61,21 +62,21 @@ def _armed(leg: Leg, price: UsdPrice | None) -> Waiting:
     return found
 
 
-def dca_waiting(order: DcaOrder, price_of: PriceOf) -> Waiting | None:
+def dca_waiting(order: DcaOrder, price_of: PriceOf) -> WaitingData | None:
     waiting = dca.waits_for(order)
     if waiting is None:
         return None
     return {"for": waiting.value} | dict(_of_round(order, waiting, price_of))
 
 
-def _of_round(order: DcaOrder, waiting: dca.Waiting, price_of: PriceOf) -> Iterator[tuple[str, Any]]:
-    if waiting not in (dca.Waiting.ROUND, dca.Waiting.PAUSE, dca.Waiting.SWAP, dca.Waiting.FILL):
+def _of_round(order: DcaOrder, waiting: Waiting, price_of: PriceOf) -> Iterator[tuple[str, Any]]:
+    if waiting not in (Waiting.ROUND, Waiting.PAUSE, Waiting.SWAP, Waiting.FILL):
         return
     yield "round", order.round_number
     yield "rounds", order.terms.plan.rounds
-    if waiting is dca.Waiting.ROUND:
+    if waiting is Waiting.ROUND:
         yield "until", order.progress.next_fill_at
-    elif waiting is dca.Waiting.PAUSE:
+    elif waiting is Waiting.PAUSE:
         yield "until", order.progress.retry_at
     band = order.terms.plan.band
     if band is not None:
@@ -87,11 +88,11 @@ def _of_round(order: DcaOrder, waiting: dca.Waiting, price_of: PriceOf) -> Itera
         yield "inBand", None if price is None else band.holds(price)
 
 
-def book_waiting(order: BookOrder, market: Market, last: Ticks | None) -> Waiting | None:
+def book_waiting(order: BookOrder, market: Market, last: Ticks | None) -> WaitingData | None:
     waiting, terms = book.waits_for(order), order.terms
     if waiting is None:
         return None
-    data: Waiting = {"for": waiting.value, "side": terms.side.value}
+    data: WaitingData = {"for": waiting.value, "side": terms.side.value}
     if waiting is book.BookWaiting.STOP_PRICE:
         data |= {"price": _ticks(terms.stop, market), "last": _ticks(last, market)}
     elif waiting is book.BookWaiting.COUNTERPARTY:

@@ -7,14 +7,15 @@ from countermand.orders.book.model import waiting as book
 from countermand.orders.book.model.market import Market
 from countermand.orders.book.model.order import BUY, BookOrder
 from countermand.orders.book.model.quantities import Ticks
-from countermand.orders.dca.model import waiting as dca
+from countermand.orders.dca.model import waiting as dca_waiting
 from countermand.orders.dca.model.order import DcaOrder, PriceBand
 from countermand.orders.trigger import journal as trigger_journal
-from countermand.orders.trigger.model import waiting as trigger
+from countermand.orders.trigger.model import waiting as trigger_waiting
 from countermand.orders.trigger.model.condition import Direction
 from countermand.orders.trigger.model.events import FillFailed
 from countermand.orders.trigger.model.order import OrderGroup
 from countermand.orders.trigger.words import condition_words
+from countermand.orders.vaults.model.waiting import Waiting
 from countermand.values.identity import Mint
 from countermand.values.instant import Instant
 from countermand.values.quantities import UsdPrice, decimal_text, dollars
@@ -23,32 +24,32 @@ from countermand.values.timeline import TimelineEntry
 PriceOf = Callable[[Mint], UsdPrice | None]
 _FAILED: Final = trigger_journal.EVENTS.name_of_type(FillFailed)
 
-TRIGGER_WORDS: Final = {
-    trigger.Waiting.DEPOSIT: "its deposit has not landed",
-    trigger.Waiting.SWAP: "it is triggered, and its fill is being built",
-    trigger.Waiting.FILL: "its fill has not landed",
-    trigger.Waiting.REST: "a part was filled, and the rest is to be judged by the price of now",
-    trigger.Waiting.CANCEL: "it expired: its owner has to cancel it to get the funds back",
-    trigger.Waiting.ANOTHER_CANCEL: "there is no withdrawal that could be signed: its owner has to cancel again",
-    trigger.Waiting.SIGNATURE: "its owner has to sign the withdrawal, and to confirm it",
-    trigger.Waiting.WITHDRAWAL: "its withdrawal has not landed",
-    trigger.Waiting.SWEEP: "it has ended, and its token account is still to be closed",
+WORDS: Final = {
+    Waiting.DEPOSIT: "its deposit has not landed",
+    Waiting.SWAP: "it is to be filled, and the fill is being built",
+    Waiting.FILL: "its fill has not landed",
+    Waiting.REST: "a part was filled, and the rest is to be judged by the price of now",
+    Waiting.CANCEL: "it expired: its owner has to cancel it to get the funds back",
+    Waiting.ANOTHER_CANCEL: "there is no withdrawal that could be signed: its owner has to cancel again",
+    Waiting.SIGNATURE: "its owner has to sign the withdrawal, and to confirm it",
+    Waiting.WITHDRAWAL: "its withdrawal has not landed",
+    Waiting.SWEEP: "it has ended, and its token account is still to be closed",
 }
-IN_OTHER_WORDS: Final = (trigger.Waiting.PRICE, trigger.Waiting.PAUSE)
+IN_OTHER_WORDS: Final = (Waiting.PRICE, Waiting.ROUND, Waiting.PAUSE)
 
 
 def trigger_waits_for(
     group: OrderGroup, timeline: Sequence[TimelineEntry], price_of: PriceOf, now: Instant, lacks: str | None = None
 ) -> str | None:
     """None: for nothing. `timeline` may be empty, if it was not looked up. `lacks`: why its deposit cannot land now."""
-    waiting = trigger.waits_for(group)
-    if waiting is trigger.Waiting.DEPOSIT and lacks is not None:
-        return f"{TRIGGER_WORDS[waiting]}: {lacks}"
-    if waiting is trigger.Waiting.PRICE:
+    waiting = trigger_waiting.waits_for(group)
+    if waiting is Waiting.DEPOSIT and lacks is not None:
+        return f"{WORDS[waiting]}: {lacks}"
+    if waiting is Waiting.PRICE:
         return _price_words(group, price_of)
-    if waiting is trigger.Waiting.PAUSE:
+    if waiting is Waiting.PAUSE:
         return _pause_words(group, timeline, now)
-    return None if waiting is None else TRIGGER_WORDS[waiting]
+    return None if waiting is None else WORDS[waiting]
 
 
 def _price_words(group: OrderGroup, price_of: PriceOf) -> str:
@@ -82,31 +83,19 @@ def failure_of(timeline: Sequence[TimelineEntry]) -> str | None:
     return next((entry.reason for entry in reversed(timeline) if entry.event == _FAILED), None)
 
 
-DCA_WORDS: Final = {
-    dca.Waiting.DEPOSIT: "its deposit has not landed",
-    dca.Waiting.SWAP: "a round is due, and its fill is being built",
-    dca.Waiting.FILL: "the fill of its round has not landed",
-    dca.Waiting.ANOTHER_CANCEL: "there is no withdrawal that could be signed: its owner has to cancel again",
-    dca.Waiting.SIGNATURE: "its owner has to sign the withdrawal, and to confirm it",
-    dca.Waiting.WITHDRAWAL: "its withdrawal has not landed",
-    dca.Waiting.SWEEP: "it has ended, and its token account is still to be closed",
-}
-DCA_IN_OTHER_WORDS: Final = (dca.Waiting.ROUND, dca.Waiting.PAUSE)
-
-
 def dca_waits_for(order: DcaOrder, price_of: PriceOf, now: Instant) -> str | None:
     """None: for nothing."""
-    waiting, progress = dca.waits_for(order), order.progress
+    waiting, progress = dca_waiting.waits_for(order), order.progress
     round_words = f"round {order.round_number} of {order.terms.plan.rounds}"
-    if waiting is dca.Waiting.ROUND:
+    if waiting is Waiting.ROUND:
         due = f"{round_words} is due in {seconds_until(progress.next_fill_at, now)} s of the venue's clock"
         band = order.terms.plan.band
         return due if band is None else f"{due}, at {_band_words(band)}; {_price_is(price_of(band.mint))}"
-    if waiting is dca.Waiting.PAUSE:
+    if waiting is Waiting.PAUSE:
         assert progress.retry_at is not None, f"order {order.id} does not pause"
         seconds = seconds_until(progress.retry_at, now)
         return f"a swap of {round_words} failed; next try in {seconds} s of the venue's clock"
-    return None if waiting is None else DCA_WORDS[waiting]
+    return None if waiting is None else WORDS[waiting]
 
 
 def _band_words(band: PriceBand) -> str:

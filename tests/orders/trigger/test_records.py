@@ -5,10 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from countermand.inspection.wording import IN_OTHER_WORDS, TRIGGER_WORDS
 from countermand.kernel import telemetry
 from countermand.kernel.ports import CommitUnknown, EventRow
-from countermand.orders.trigger.model.waiting import Waiting
 from countermand.orders.trigger.records import decode_told
 from countermand_simulator.memory_store import AFTER_COMMIT, BEFORE_COMMIT
 from tests.orders.trigger.stubs import Trouble, quiet, under_virtual_time, workbench
@@ -66,7 +64,3 @@ def test_what_may_not_have_happened_is_not_told(told: Told, point: str, known: i
             assert len(told) == known
 
     run()
-
-
-def test_every_wait_has_words() -> None:
-    assert {*TRIGGER_WORDS, *IN_OTHER_WORDS} == set(Waiting)

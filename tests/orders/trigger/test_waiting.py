@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from countermand.orders.trigger.model.order import OrderGroup, State
-from countermand.orders.trigger.model.waiting import Waiting, waits_for
+from countermand.orders.trigger.model.waiting import waits_for
+from countermand.orders.vaults.model.waiting import Waiting
 from countermand.values.instant import Instant
 from countermand.values.structs import replace
 from countermand.values.transactions import AttemptKind
@@ -26,6 +27,7 @@ def within(state: State, **progress: Any) -> OrderGroup:
         (within(State.OPEN, retry_at=Instant(PLACED_AT + 1)), Waiting.PAUSE),
         (within(State.TRIGGERED), Waiting.SWAP),
         (within(State.EXECUTING), Waiting.FILL),
+        (within(State.PARTLY_FILLED), Waiting.REST),
         (within(State.EXPIRED), Waiting.CANCEL),
         (within(State.WITHDRAWING, attempt=None, withdrawal=Withdrawal(REQUEST, craft())), Waiting.SIGNATURE),
         (within(State.WITHDRAWING, attempt=None, withdrawal=Withdrawal(REQUEST, None)), Waiting.ANOTHER_CANCEL),
