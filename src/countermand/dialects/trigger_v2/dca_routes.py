@@ -1,5 +1,6 @@
 """The endpoints of recurring orders. Each judges in this order: who asks, the id in the path, the body, the order."""
 
+from functools import partial
 from typing import Final
 
 from falcon.asgi import Request
@@ -11,24 +12,15 @@ from countermand.dialects.trigger_v2.dca_refusals import DEPOSIT, WITHDRAWAL, WO
 from countermand.dialects.trigger_v2.dca_wire import CreateDcaRequest, DcaHistoryAnswer, DcaHistoryParams
 from countermand.dialects.trigger_v2.envelope import RESPONDER, error
 from countermand.dialects.trigger_v2.reading import BodyReader, QueryReader
-from countermand.dialects.trigger_v2.wire import ConfirmRequest, Pagination, WithdrawnAnswer
+from countermand.dialects.trigger_v2.vault_routes import WITHDRAWAL_NOT_BUILT, ConfirmResource, unplaced
+from countermand.dialects.trigger_v2.wire import Pagination
 from countermand.orders.dca.model.refusals import Refusal, Refused
 from countermand.orders.vaults.service import DepositUnknown, NotLanded
-from countermand.values.identity import RequestId
 
 _CREATE: Final = BodyReader(CreateDcaRequest)
-_CONFIRM: Final = BodyReader(ConfirmRequest)
 _HISTORY: Final = QueryReader(DcaHistoryParams)
 
-_NO_DEPOSIT: Final = error(400, "Deposit transaction not found in cache. Please craft a new deposit first.")
 _NO_ORDER: Final = error(WORDS[Refusal.ORDER_UNKNOWN].status, WORDS[Refusal.ORDER_UNKNOWN].text)
-_DEPOSIT_NOT_LANDED: Final = error(500, "Deposit transaction did not land. Retry with the same depositRequestId.")
-_WITHDRAWAL_NOT_LANDED: Final = error(
-    500, "Withdrawal transaction did not land. Retry confirm with the same cancelRequestId."
-)
-_WITHDRAWAL_NOT_BUILT: Final = error(
-    500, "Order will not fill any more, but its withdrawal could not be built. Please initiate cancel again."
-)
 
 
 class DcaOrdersResource:
@@ -51,11 +43,8 @@ class DcaOrdersResource:
         placed = await context.dca.place(request) if known else DepositUnknown()
         if isinstance(placed, Refused):
             return refused(placed, DEPOSIT)
-        if isinstance(placed, NotLanded):
-            return _DEPOSIT_NOT_LANDED
-        if isinstance(placed, DepositUnknown):
-            registered = await context.orders.vault_registered_at(wallet)
-            return error(400, "Vault not found") if registered is None else _NO_DEPOSIT
+        if isinstance(placed, NotLanded | DepositUnknown):
+            return await unplaced(context, wallet, placed)
         return Answer(encode(dca_translate.from_placed(placed)))
 
 
@@ -71,26 +60,8 @@ class DcaCancelResource:
         if isinstance(cancelling, Refused):
             return refused(cancelling, WITHDRAWAL)
         if cancelling.transaction is None:
-            return _WITHDRAWAL_NOT_BUILT
+            return WITHDRAWAL_NOT_BUILT
         return Answer(encode(dca_translate.from_cancelling(cancelling, cancelling.transaction)))
-
-
-class DcaConfirmResource:
-    def __init__(self, context: TriggerV2Context) -> None:
-        self._context = context
-
-    @RESPONDER.answers_body
-    async def on_post(self, req: Request, body: bytes, order_id: str) -> Answer:
-        wallet = self._context.wallet(req)
-        order = reading.order_id(order_id)
-        asked = _CONFIRM.read(body)
-        request_id = RequestId(asked.cancel_request_id.lower())
-        confirmed = await self._context.dca.confirm_cancel(order, wallet, request_id, asked.signed_transaction)
-        if isinstance(confirmed, Refused):
-            return refused(confirmed, WITHDRAWAL)
-        if isinstance(confirmed, NotLanded):
-            return _WITHDRAWAL_NOT_LANDED
-        return Answer(encode(WithdrawnAnswer(id=order, tx_signature=confirmed.signature)))
 
 
 class DcaHistoryResource:
@@ -126,7 +97,10 @@ def resources(context: TriggerV2Context, root: str) -> list[tuple[str, object]]:
     return [
         (f"{root}/orders/dca", DcaOrdersResource(context)),
         (f"{root}/orders/dca/cancel/{{order_id}}", DcaCancelResource(context)),
-        (f"{root}/orders/dca/confirm-cancel/{{order_id}}", DcaConfirmResource(context)),
+        (
+            f"{root}/orders/dca/confirm-cancel/{{order_id}}",
+            ConfirmResource(context, context.dca, partial(refused, transaction=WITHDRAWAL)),
+        ),
         (f"{root}/orders/history/dca", DcaHistoryResource(context)),
         (f"{root}/orders/history/dca/{{order_id}}", DcaHistoryOrderResource(context)),
     ]

@@ -1,6 +1,7 @@
 """The endpoints of Trigger v2. Each judges in this order: who asks, the id in the path, the body, the order itself."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import base58
@@ -14,12 +15,12 @@ from countermand.dialects.trigger_v2.context import TriggerV2Context
 from countermand.dialects.trigger_v2.envelope import RESPONDER, error
 from countermand.dialects.trigger_v2.reading import BodyReader, Flaws, QueryReader
 from countermand.dialects.trigger_v2.refusals import Act, refused
+from countermand.dialects.trigger_v2.vault_routes import WITHDRAWAL_NOT_BUILT, ConfirmResource, unplaced
 from countermand.dialects.trigger_v2.wire import (
     AmendedAnswer,
     AmendRequest,
     CancellingAnswer,
     ChallengeRequest,
-    ConfirmRequest,
     CraftRequest,
     CreateRequest,
     HistoryAnswer,
@@ -29,11 +30,10 @@ from countermand.dialects.trigger_v2.wire import (
     TokenAnswer,
     TransactionChallenge,
     VerifyRequest,
-    WithdrawnAnswer,
 )
 from countermand.orders.trigger.model.refusals import Refused
 from countermand.orders.vaults.service import DepositUnknown, NotLanded
-from countermand.values.identity import Mint, RequestId, Wallet
+from countermand.values.identity import Mint, Wallet
 
 ROOT: Final = "/trigger/v2"
 _SIGNATURE_CHARS_MAX: Final = 128
@@ -44,21 +44,12 @@ _VERIFY: Final = BodyReader(VerifyRequest)
 _CRAFT: Final = BodyReader(CraftRequest)
 _CREATE: Final = BodyReader(CreateRequest)
 _AMEND: Final = BodyReader(AmendRequest)
-_CONFIRM: Final = BodyReader(ConfirmRequest)
 _HISTORY: Final = QueryReader(HistoryParams)
 
 _INVALID_SIGNATURE: Final = error(401, "Invalid signature")
 _NO_CHALLENGE: Final = error(400, "Challenge not found")
-_NO_DEPOSIT: Final = error(400, "Deposit transaction not found in cache. Please craft a new deposit first.")
 _NO_ORDER: Final = error(404, "Order not found")
 _FOREIGN_ORDER: Final = error(403, "Forbidden: order belongs to a different wallet")
-_DEPOSIT_NOT_LANDED: Final = error(500, "Deposit transaction did not land. Retry with the same depositRequestId.")
-_WITHDRAWAL_NOT_LANDED: Final = error(
-    500, "Withdrawal transaction did not land. Retry confirm with the same cancelRequestId."
-)
-_WITHDRAWAL_NOT_BUILT: Final = error(
-    500, "Order will not fill any more, but its withdrawal could not be built. Please initiate cancel again."
-)
 
 
 class ChallengeResource:
@@ -201,11 +192,8 @@ class OrdersResource:
         placed = await context.orders.place(request) if known else DepositUnknown()
         if isinstance(placed, Refused):
             return refused(placed, Act.CREATE)
-        if isinstance(placed, NotLanded):
-            return _DEPOSIT_NOT_LANDED
-        if isinstance(placed, DepositUnknown):
-            registered = await context.orders.vault_registered_at(wallet)
-            return error(400, "Vault not found") if registered is None else _NO_DEPOSIT
+        if isinstance(placed, NotLanded | DepositUnknown):
+            return await unplaced(context, wallet, placed)
         return Answer(encode(translate.from_placed(placed)))
 
 
@@ -241,27 +229,9 @@ class CancelResource:
         if isinstance(cancelling, Refused):
             return refused(cancelling, Act.CANCEL)
         if cancelling.transaction is None:
-            return _WITHDRAWAL_NOT_BUILT
+            return WITHDRAWAL_NOT_BUILT
         answer = CancellingAnswer(id=order, transaction=cancelling.transaction, request_id=cancelling.request_id)
         return Answer(encode(answer))
-
-
-class ConfirmResource:
-    def __init__(self, context: TriggerV2Context) -> None:
-        self._context = context
-
-    @RESPONDER.answers_body
-    async def on_post(self, req: Request, body: bytes, order_id: str) -> Answer:
-        wallet = self._context.wallet(req)
-        order = reading.order_id(order_id)
-        asked = _CONFIRM.read(body)
-        request_id = RequestId(asked.cancel_request_id.lower())
-        confirmed = await self._context.orders.confirm_cancel(order, wallet, request_id, asked.signed_transaction)
-        if isinstance(confirmed, Refused):
-            return refused(confirmed, Act.CANCEL)
-        if isinstance(confirmed, NotLanded):
-            return _WITHDRAWAL_NOT_LANDED
-        return Answer(encode(WithdrawnAnswer(id=order, tx_signature=confirmed.signature)))
 
 
 class HistoryResource:
@@ -305,7 +275,10 @@ def resources(context: TriggerV2Context) -> list[tuple[str, object]]:
         (f"{ROOT}/orders/price", OrdersResource(context)),
         (f"{ROOT}/orders/price/{{order_id}}", OrderResource(context)),
         (f"{ROOT}/orders/price/cancel/{{order_id}}", CancelResource(context)),
-        (f"{ROOT}/orders/price/confirm-cancel/{{order_id}}", ConfirmResource(context)),
+        (
+            f"{ROOT}/orders/price/confirm-cancel/{{order_id}}",
+            ConfirmResource(context, context.orders, partial(refused, act=Act.CANCEL)),
+        ),
         (f"{ROOT}/orders/history", HistoryResource(context)),
         (f"{ROOT}/orders/history/{{order_id}}", HistoryOrderResource(context)),
         *dca_routes.resources(context, ROOT),
