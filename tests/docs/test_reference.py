@@ -4,7 +4,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any, get_type_hints
 
 import pytest
@@ -23,7 +23,7 @@ from countermand.cli.keys import add, list_, revoke
 from countermand.cli.rescue import rescue
 from countermand.cli.serve import serve
 from countermand.cli.solders import solders
-from countermand.dialects.trigger_v2 import dca_routes, routes
+from countermand.dialects.trigger_v2 import dca_routes, routes, vault_routes
 from countermand.dialects.trigger_v2.dca_refusals import WORDS as DCA_WORDS
 from countermand.dialects.trigger_v2.refusals import WORDS
 from countermand.dialects.trigger_v2.words import Words
@@ -32,8 +32,8 @@ from countermand.kernel import telemetry as kernel_telemetry
 from countermand.orders.dca.model.refusals import Refusal as DcaRefusal
 from countermand.orders.trigger.model.refusals import Refusal
 from countermand.sandbox import keeper_telemetry
+from countermand.sandbox.endpoints.routes import PATHS
 from countermand.sandbox.faults import CrashPoint
-from countermand.sandbox.routes import SUFFIXES
 from countermand.sandbox.wire import FaultsWire
 from countermand.services.transactions import telemetry as transactions_telemetry
 from countermand.settings import API_KEYS_VARIABLE, ENV_PREFIX, Settings
@@ -172,7 +172,7 @@ def test_every_refusal_is_there_with_its_status_and_its_words(
 def test_every_endpoint_is_there() -> None:
     text = page("trigger-v2")
     documented = {bare(row[0]).split(" ")[1].replace("{id}", "{order_id}") for row in rows(text, 3)}
-    venue: Any = None
+    venue: Any = SimpleNamespace(orders=None, dca=None)
     assert documented == {path.removeprefix(routes.ROOT) for path, _ in routes.resources(venue)}
 
 
@@ -180,9 +180,9 @@ def test_every_endpoint_is_there() -> None:
     ("module", "name"),
     [
         (module, name)
-        for module in (routes, dca_routes)
+        for module in (routes, dca_routes, vault_routes)
         for name in vars(module)
-        if re.match(r"_(NO_|FOREIGN|DEPOSIT|WITHDRAWAL|INVALID)", name)
+        if re.match(r"_?(NO_|FOREIGN|DEPOSIT_NOT|WITHDRAWAL_NOT|INVALID)", name)
     ],
 )
 def test_every_fixed_answer_of_an_endpoint_is_there(module: ModuleType, name: str) -> None:
@@ -194,7 +194,7 @@ def test_every_fixed_answer_of_an_endpoint_is_there(module: ModuleType, name: st
 
 def test_every_request_of_the_sandbox_is_there() -> None:
     documented = {bare(row[0]).split(" ")[1] for row in rows(page("sandbox"), 3) if " /" in row[0]}
-    assert documented == {path for path, _ in SUFFIXES}
+    assert documented == set(PATHS)
 
 
 def test_every_fault_and_every_crash_point_is_there() -> None:

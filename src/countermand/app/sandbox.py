@@ -1,7 +1,7 @@
 """The root of a sandbox: a whole venue, with a chain, prices and a clock that its owner moves, and faults on demand."""
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from hashlib import sha256
@@ -32,13 +32,24 @@ from countermand.dialects.swap_v1.routes import SwapV1Context
 from countermand.gateway.falcon_app import FalconApp
 from countermand.gateway.files import BuiltFiles
 from countermand.inspection.on_chain import NO_SANDBOX_KEEPER, Keepers, Pausing
+from countermand.inspection.stream import EventStream
 from countermand.kernel.clock import ClockSetting, VenueClock
 from countermand.kernel.ids import Ids
 from countermand.orders.book.inspection import BookInspection
 from countermand.orders.book.model.ledger.amount import AMOUNT_SCALE
 from countermand.orders.shards import BOOK_SHARD, CHAIN_SHARD, DCA_SHARD, TRIGGER_SHARD
 from countermand.orders.swap.service import SwapService
-from countermand.sandbox import openapi, routes
+from countermand.sandbox import openapi
+from countermand.sandbox.endpoints import routes
+from countermand.sandbox.endpoints.asking import Endpoints
+from countermand.sandbox.endpoints.makers import MakersResource
+from countermand.sandbox.endpoints.orders import OrdersResource
+from countermand.sandbox.endpoints.playback import PlaybackResource
+from countermand.sandbox.endpoints.prices import PricesResource
+from countermand.sandbox.endpoints.snapshots import SnapshotsResource
+from countermand.sandbox.endpoints.state import StateResource
+from countermand.sandbox.endpoints.tanx import TanxResource
+from countermand.sandbox.endpoints.watching import WatchingResource
 from countermand.sandbox.faucet import Faucet
 from countermand.sandbox.faults import (
     CrashingBookStore,
@@ -165,7 +176,8 @@ def _assembled(
     kept = CrashingSnapshots(dsn)
     kept.faults = faults
     snapshots = Snapshots(sandbox, dependencies, kept, lambda: _forget_members(families.book))
-    watching = seen.watching(families, sandbox.shown)
+    events = seen.events(families, sandbox.shown)
+    endpoints = _endpoints(families, sandbox, snapshots, seen, events, keeper)
     console = console_files()
     swaps = _swaps(families, world, markets)
     hub = SocketHub(chain, is_up=world.is_up)
@@ -173,11 +185,11 @@ def _assembled(
         rpc=(RpcResource(chain, hub, send=world.send, airdrop=faucet.airdrop, is_up=world.is_up), hub),
         missing=lambda: (),
         liquidity_usd=LIQUIDITY_USD,
-        mount=lambda app: _mount(app, families, sandbox, snapshots, watching, console, keeper, swaps),
+        mount=lambda app: _mount(app, endpoints, console, swaps),
         around=lambda app: FaultyApp(StrictApp(app, strict), gateway_faults, sandbox.until_whole),
         documents={"sandbox": openapi.openapi, "swap-v1": swap_openapi.openapi},
         observe=seen.requests,
-        closers=(watching.events.close,),
+        closers=(events.close,),
         front=None if console is None else console.page,
     )
     background = () if keeper is None else (keeper.run,)
@@ -200,44 +212,46 @@ class _Seen(Struct, frozen=True):
         self.requests.forget()
         self.inspected.prices.forget()
 
-    def watching(self, families: Families, shown: Callable[[], SandboxWire]) -> routes.Watching:
-        infra = families.infrastructure
-        wallets = Wallets(
-            infra.stores.vaults, families.trigger.transactions, infra.chain, lambda each: bytes(key(each))
-        )
-        prices = self.inspected.prices
-        stream = self.inspected.stream(families, feeds_of(self.requests, prices, shown))
-        return routes.Watching(self.requests, prices, stream, wallets)
+    def events(self, families: Families, shown: Callable[[], SandboxWire]) -> EventStream:
+        return self.inspected.stream(families, feeds_of(self.requests, self.inspected.prices, shown))
 
 
-def _mount(
-    app: FalconApp,
+def _mount(app: FalconApp, endpoints: Sequence[Endpoints], console: BuiltFiles | None, swaps: SwapV1Context) -> None:
+    for path, resource in swap_routes.resources(swaps):
+        app.add_route(path, resource)
+    if console is not None:
+        app.add_route("/console/{file}", console)
+    routes.mount(app, endpoints)
+
+
+def _endpoints(
     families: Families,
     sandbox: Sandbox,
     snapshots: Snapshots,
-    watching: routes.Watching,
-    console: BuiltFiles | None,
+    seen: _Seen,
+    events: EventStream,
     keeper: Keeper | None,
-    swaps: SwapV1Context,
-) -> None:
-    for path, resource_of_swaps in swap_routes.resources(swaps):
-        app.add_route(path, resource_of_swaps)
-    if console is not None:
-        app.add_route("/console/{file}", console)
+) -> list[Endpoints]:
     infra, book = families.infrastructure, families.book
+    trigger, dca = families.trigger, families.dca
     tanx = TanxSandbox(book.service, infra.stores.members, book.stark_keys, infra.clock.now)
     booked = BookInspection(book.shard, PostgresRecords(infra.stores.trigger.readers))
     inspector = inspector_of(families, keepers=_keepers(keeper))
-    trigger, dca = families.trigger, families.dca
     operator = Operator(trigger.shard, trigger.orders, dca.shard, dca.orders, booked, tanx)
     playbacks = Playbacks(sandbox, infra.prices)
     makers = MarketMakers(book.service, infra.stores.members, infra.clock.now)
     sandbox.end_what_runs += [playbacks.stop, makers.end]
-    audited = partial(_audited, infra.stores.trigger)
-    resource = routes.SandboxResource(
-        sandbox, tanx, audited, inspector, snapshots, operator, watching, playbacks, makers
-    )
-    routes.mount(app, resource)
+    wallets = Wallets(infra.stores.vaults, trigger.transactions, infra.chain, lambda each: bytes(key(each)))
+    return [
+        StateResource(sandbox, partial(_audited, infra.stores.trigger)),
+        PricesResource(sandbox, seen.inspected.prices),
+        PlaybackResource(sandbox, playbacks),
+        SnapshotsResource(sandbox, snapshots),
+        TanxResource(sandbox, tanx),
+        MakersResource(sandbox, makers, book.service.markets),
+        OrdersResource(sandbox, inspector, operator),
+        WatchingResource(sandbox, seen.requests, events, book.service, wallets),
+    ]
 
 
 def _keepers(keeper: Keeper | None) -> Keepers:

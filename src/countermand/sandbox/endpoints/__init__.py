@@ -1,0 +1,1 @@
+"""`/sandbox`: the endpoints of the sandbox, a file for each kind."""
