@@ -116,7 +116,7 @@ def test_signing_in_by_a_transaction(clients: Clients) -> None:
 
 
 def test_pages_of_orders_give_each_order_once(clients: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("countermand.client.trigger._ROWS", 2)
+    monkeypatch.setattr("countermand.client.histories._ROWS", 2)
     client = clients.rich()
     placed = [client.trigger.place(a_sale(above=str(200 + number))).id for number in range(5)]
     assert [row.id for row in client.trigger.orders("active")] == placed[::-1]

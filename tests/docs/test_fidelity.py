@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -34,7 +34,7 @@ from scripts.write_docs import FIDELITY, fidelity_page
 
 PACKAGE = Path(next(iter(dialects.__path__)))
 SHARED = PACKAGE.parent / "error_answers.py"
-NOTHING: Any = None
+NOTHING: Any = SimpleNamespace(orders=None, dca=None)
 PLACE = re.compile(r"\{[^}]*\}")
 
 

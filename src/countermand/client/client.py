@@ -23,6 +23,36 @@ _TIMEOUT_S: Final = 60
 """A create, a confirm and an execute answer when their transaction has landed."""
 
 
+class _Blocking:
+    """Holds connections until it is closed."""
+
+    _http: httpx2.Client
+
+    def close(self) -> None:
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+class _Awaiting:
+    _http: httpx2.AsyncClient
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
 class _Apis(Generic[R]):
     """The APIs of one client."""
 
@@ -35,7 +65,7 @@ class _Apis(Generic[R]):
         self.sandbox = Sandbox(runner, session)
 
 
-class Client(_Apis[Sync]):
+class Client(_Apis[Sync], _Blocking):
     """Trigger v2, Trigger v1, Recurring v1 and prices, of a venue on one's own machine or of the real service.
 
     `wallet` is a solders Keypair, or a `Wallet` with a callback that signs; without one, only reads that need none
@@ -57,17 +87,8 @@ class Client(_Apis[Sync]):
         self._http.base_url = httpx2.URL(url)
         super().__init__(Sync(self._http), _session(wallet, api_key, policy), limit_root)
 
-    def close(self) -> None:
-        self._http.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
-
-
-class AsyncClient(_Apis[Async]):
+class AsyncClient(_Apis[Async], _Awaiting):
     """As `Client`, with methods to await, and callbacks that may be awaited."""
 
     def __init__(
@@ -84,19 +105,8 @@ class AsyncClient(_Apis[Async]):
         self._http.base_url = httpx2.URL(url)
         super().__init__(Async(self._http), _session(wallet, api_key, policy), limit_root)
 
-    async def close(self) -> None:
-        await self._http.aclose()
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        await self.close()
-
-
-class TanxClient(Tanx[Sync]):
+class TanxClient(Tanx[Sync], _Blocking):
     """tanX, of a venue on one's own machine or of the real service (`https://api.tanx.fi`)."""
 
     def __init__(
@@ -114,17 +124,8 @@ class TanxClient(Tanx[Sync]):
         super().__init__(Sync(self._http), session)
         self.sandbox = Sandbox(self._runner, session)
 
-    def close(self) -> None:
-        self._http.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
-
-
-class AsyncTanxClient(Tanx[Async]):
+class AsyncTanxClient(Tanx[Async], _Awaiting):
     """As `TanxClient`, with methods to await, and callbacks that may be awaited."""
 
     def __init__(
@@ -141,17 +142,6 @@ class AsyncTanxClient(Tanx[Async]):
         session = tanx_session(keys, api_key, policy or Policy())
         super().__init__(Async(self._http), session)
         self.sandbox = Sandbox(self._runner, session)
-
-    async def close(self) -> None:
-        await self._http.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        await self.close()
 
 
 def _session(wallet: Wallet | Keypair | None, api_key: str | None, policy: Policy | None) -> Session:

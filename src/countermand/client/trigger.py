@@ -1,22 +1,20 @@
 """Trigger v2: orders by price, whose funds wait in a vault of the wallet."""
 
-from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from countermand.client import vaults
 from countermand.client.effects import Flow
-from countermand.client.errors import BadAnswer, Refused
+from countermand.client.errors import BadAnswer
+from countermand.client.histories import History
 from countermand.client.numbers import Number, Time, decimal, milliseconds, whole, without_none
-from countermand.client.operations import Api, Page, Pages, R, listing, operation
+from countermand.client.operations import Api, Pages, R, listing, operation
 from countermand.client.orders import PriceOrder, kind_of
 from countermand.client.session import Session
 from countermand.client.shapes.trigger import IdAnswer, Order, OrdersAnswer
 from countermand.client.vaults import Cancelling, Deposit, Owed, Placed, Withdrawn
 
 _ORDERS: Final = "/orders/price"
-_HISTORY: Final = "/orders/history"
-_ROWS: Final = 100
-_OVER: Final = ("cancelled",)
+_HISTORY: Final = History("/orders/history", Order, OrdersAnswer, lambda order: order.order_state == "cancelled")
 
 State = Literal["active", "past"]
 
@@ -47,7 +45,7 @@ class Trigger(Api[R]):
         """
         terms, kind = order.fields(), kind_of(order)
         asked = {"orderType": "price", "orderSubType": kind}
-        found = _finder(self._session)
+        found = _HISTORY.finder(self._session)
         return (yield from vaults.place(self._session, _ORDERS, terms, asked, found, keeps_output=kind == "otoco"))
 
     @operation
@@ -63,7 +61,7 @@ class Trigger(Api[R]):
 
         May be called again with the same two: a deposit pays for one order at most.
         """
-        found = _finder(self._session)
+        found = _HISTORY.finder(self._session)
         return (yield from vaults.submit(self._session, _ORDERS, order.fields(), deposit, found))
 
     @operation
@@ -95,7 +93,8 @@ class Trigger(Api[R]):
         if expires_at is not None:
             body["expiresAt"] = milliseconds("expires_at", expires_at)
         answered = yield from vaults.ask(self._session, "PATCH", f"{_ORDERS}/{order_id}", body)
-        _same(answered.into(IdAnswer).id, order_id)
+        if (amended := answered.into(IdAnswer).id) != order_id:
+            raise BadAnswer(f"it answers for the order {amended}, not for {order_id}")
 
     @operation
     def cancel(self, order_id: str) -> Flow[Cancelling]:
@@ -126,14 +125,14 @@ class Trigger(Api[R]):
                 session,
                 lambda: _cancel(session, order_id),
                 lambda cancelling: vaults.confirm(session, _ORDERS, cancelling),
-                lambda: _withdrawn(session, order_id),
+                lambda: _HISTORY.withdrawn(session, order_id),
             )
         )
 
     @operation
     def order(self, order_id: str) -> Flow[Order]:
         """An order with its events, the newest first. A read."""
-        return (yield from _order(self._session, order_id))
+        return (yield from _HISTORY.order(self._session, order_id))
 
     @listing
     def orders(
@@ -143,55 +142,13 @@ class Trigger(Api[R]):
         sort: Literal["updated_at", "created_at", "expires_at"] = "created_at",
     ) -> Pages[Order]:
         """Iterate over the wallet's orders, the newest first: all, or the `active`, or the `past` ones. A read."""
-        return _pages(self._session, without_none({"state": state, "mint": mint, "sort": sort, "dir": "desc"}))
-
-
-def _same(answered: str, asked: str) -> None:
-    if answered != asked:
-        raise BadAnswer(f"it answers for the order {answered}, not for {asked}")
-
-
-def _order(session: Session, order_id: str) -> Flow[Order]:
-    row = (yield from vaults.ask(session, "GET", f"{_HISTORY}/{order_id}")).into(Order)
-    _same(row.id, order_id)
-    return row
+        return _HISTORY.pages(self._session, without_none({"state": state, "mint": mint, "sort": sort, "dir": "desc"}))
 
 
 def _cancel(session: Session, order_id: str) -> Flow[Cancelling]:
     def owed() -> Flow[Owed]:
-        row = yield from _order(session, order_id)
+        row = yield from _HISTORY.order(session, order_id)
         mints = (row.input_mint, row.output_mint) if row.order_type == "otoco" else (row.input_mint,)
         return Owed(mints, row.remaining_input_amount)
 
     return (yield from vaults.cancel(session, _ORDERS, order_id, owed))
-
-
-def _withdrawn(session: Session, order_id: str) -> Flow[Withdrawn | None]:
-    try:
-        row = yield from _order(session, order_id)
-    except Refused:
-        return None
-    return vaults.withdrawal_in(row.events, order_id) if row.order_state in _OVER else None
-
-
-def _pages(session: Session, query: Mapping[str, str]) -> Pages[Order]:
-    def page(number: int) -> Flow[Page[Order]]:
-        at = {"limit": str(_ROWS), "offset": str(number * _ROWS)}
-        answer = (yield from vaults.ask(session, "GET", _HISTORY, query={**query, **at})).into(OrdersAnswer)
-        return [(row.id, row) for row in answer.orders], (number + 1) * _ROWS < answer.pagination.total
-
-    return page
-
-
-def _finder(session: Session) -> vaults.Found:
-    """By the signature of its deposit, among the newest orders."""
-
-    def found(signature: str) -> Flow[str | None]:
-        for state in ("active", "past"):
-            rows, _ = yield from _pages(session, {"state": state, "sort": "created_at", "dir": "desc"})(0)
-            for _, row in rows:
-                if vaults.has_deposit(row.events, signature):
-                    return row.id
-        return None
-
-    return found
