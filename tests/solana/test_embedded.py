@@ -69,7 +69,7 @@ async def test_the_machine_of_a_closed_chain_is_freed_at_once() -> None:
     """It takes 10 MB of which the garbage collector knows nothing."""
     chain = await open_chain()
     await asyncio.sleep(0)
-    machine = weakref.ref(chain._require().machine)
+    machine = weakref.ref(chain._upkeep.live().machine)
     gc.disable()
     try:
         await chain.close()

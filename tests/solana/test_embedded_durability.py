@@ -5,7 +5,6 @@ import asyncio
 import pytest
 
 from countermand.solana.embedded import (
-    RELOAD_PAUSE_MS,
     EmbeddedChain,
     Genesis,
     LedgerReplaced,
@@ -14,6 +13,7 @@ from countermand.solana.embedded import (
 from countermand.solana.ledger_store import LedgerEpoch
 from countermand.solana.port import ChainUnavailable
 from countermand.solana.tokens import USDC_MINT, associated_token_address
+from countermand.solana.upkeep import RELOAD_PAUSE_MS
 from tests.gifts import faucet_of
 from tests.orders.trigger.stubs import under_virtual_time
 from tests.solana.chain_support import (

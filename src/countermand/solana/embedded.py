@@ -6,7 +6,6 @@ loaded again.
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -20,9 +19,9 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature as SignatureKey
 
 from countermand.solana.blocks import Blocks
-from countermand.solana.clockwork import BLOCKHASH_SLOTS, Blockhashes, ChainClock, SlotClock
+from countermand.solana.clockwork import BLOCKHASH_SLOTS, ChainClock
 from countermand.solana.genesis import Genesis
-from countermand.solana.group_commit import GroupCommit, OpenBatch
+from countermand.solana.group_commit import OpenBatch
 from countermand.solana.landed import LandedFeeds
 from countermand.solana.ledger import (
     AddressSignature,
@@ -47,17 +46,14 @@ from countermand.solana.ledger_store import (
     LedgerSecrets,
     LedgerStore,
     LedgerUnavailable,
-    LoadedLedger,
-    StoredAccount,
 )
 from countermand.solana.live import LiveChain
-from countermand.solana.machine import Machine, MachineSimulation
+from countermand.solana.machine import MachineSimulation
 from countermand.solana.port import (
     HISTORY_PAGE_MAX,
     AccountInfo,
     Address,
     Blockhash,
-    ChainUnavailable,
     JsonError,
     LandedSignature,
     LatestBlockhash,
@@ -69,9 +65,9 @@ from countermand.solana.port import (
     check_signatures,
     check_touching,
 )
-from countermand.solana.recent import RecentStatus, RecentTransactions
 from countermand.solana.tokens import SYSVAR_OWNER, read_token_account
 from countermand.solana.turns import Turns
+from countermand.solana.upkeep import Upkeep
 from countermand.solana.wire import WireTransaction, read_transaction
 
 __all__ = [
@@ -97,11 +93,6 @@ WORK_NS_PER_TURN: Final = 1_000_000
 ACCOUNTS_PER_SHARE: Final = 200
 """How many accounts are looked at before that is measured."""
 
-CEILING_EARLY_SLOTS: Final = 5
-RELOAD_PAUSE_MS: Final = (50, 100, 250, 500, 1_000, 2_000)
-
-log = logging.getLogger(__name__)
-
 
 class EmbeddedChain:
     """Implements `Chain` and `ChainRecords` of the port, and tells more to the JSON-RPC facade. Open it with `open`.
@@ -110,21 +101,20 @@ class EmbeddedChain:
     while the ledger is loaded again, and `LedgerReplaced`, for ever, once another writer has taken it.
     """
 
-    def __init__(self, store: LedgerStore, clock: ChainClock, genesis: Genesis, stopwatch: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: LedgerStore,
+        clock: ChainClock,
+        genesis: Genesis,
+        stopwatch: Callable[[], int],
+        opened: int | None = None,
+    ) -> None:
         self._store = store
         self._clock = clock
-        self._genesis = genesis
         self._turns = Turns(WORK_NS_PER_TURN, stopwatch)
-        self._opened: int | None = None
-        self._slots = SlotClock(SlotClock.beginning(genesis.first_slot, clock), clock)
-        self._live: LiveChain | None = None
-        self._down: ChainUnavailable = LedgerUnavailable("the chain is not open")
-        self._up = asyncio.Event()
-        self._stopped = asyncio.Event()
-        self._failure: BaseException | None = None
-        self._writer: asyncio.Task[None] | None = None
         self._subscribers: list[Callable[[Landed], None]] = []
         self._feeds = LandedFeeds()
+        self._upkeep = Upkeep(store, clock, genesis, opened, self._notify, self._feeds.end)
         self.blocks: Final = Blocks(self, store)
 
     @classmethod
@@ -142,41 +132,32 @@ class EmbeddedChain:
         `opened` is the epoch in which this process took the ledger already, if it did.
         `stopwatch` (nanoseconds) measures how long the machine works in a row; a simulator gives one that stands still.
         """
-        chain = cls(store, clock, genesis, stopwatch)
-        chain._opened = opened
-        chain._come_up(await chain._load(None))
-        chain._writer = asyncio.create_task(chain._write_for_ever(), name="chain ledger")
+        chain = cls(store, clock, genesis, stopwatch, opened)
+        await chain._upkeep.begin()
         return chain
 
     async def close(self) -> None:
         """Commits what is queued, if it can. The store stays open."""
-        try:
-            # Not `settle`: a commit of the clock alone must not be cut, either, by what closes the store next.
-            await self._require().commits.all_written()
-        except ChainUnavailable as problem:
-            log.warning("the chain closes with a batch of unknown outcome: %s", problem)
-        await self._stop_writing()
-        self._go_down(LedgerUnavailable("the chain is closed"))
+        await self._upkeep.end()
 
     async def ready(self) -> None:
         """Returns when the ledger is loaded."""
-        await self._up.wait()
+        await self._upkeep.ready()
 
     async def stopped(self) -> BaseException:
         """Returns when the chain has stopped for good, with the reason."""
-        await self._stopped.wait()
-        return self._failure or self._down
+        return await self._upkeep.stopped()
 
     async def settle(self) -> None:
         """Returns when everything that is queued now is committed."""
-        await self._require().settled()
+        await self._upkeep.live().settled()
 
     # Slots and blockhashes
 
     @property
     def slot(self) -> int:
-        slot = self._slots.now()
-        self._raise_ceiling_early(slot)
+        slot = self._upkeep.slots.now()
+        self._upkeep.raise_ceiling_early(slot)
         return slot
 
     @property
@@ -194,38 +175,39 @@ class EmbeddedChain:
         return self.blockhash_at(0)
 
     def blockhash_at(self, slot: int) -> Blockhash:
-        return str(Hash(self._require().hashes.at(slot)))
+        return str(Hash(self._upkeep.live().hashes.at(slot)))
 
     def block_time(self, slot: int) -> int:
         """The block time of a slot in seconds, estimated where nothing was seen in it."""
-        return self._slots.block_time(slot)
+        return self._upkeep.slots.block_time(slot)
 
     async def latest_blockhash(self) -> LatestBlockhash:
-        live = self._require()
-        slot = self._slots.now()
-        await self._promise(live, slot)
+        live = self._upkeep.live()
+        slot = self._upkeep.slots.now()
+        await self._upkeep.promise(live, slot)
         return live.latest_blockhash(slot)
 
     def is_blockhash_valid(self, blockhash: Blockhash) -> bool:
-        return self._require().hashes.slot_of(bytes(Hash.from_string(blockhash)), self._slots.now()) is not None
+        hashes, slot = self._upkeep.live().hashes, self._upkeep.slots.now()
+        return hashes.slot_of(bytes(Hash.from_string(blockhash)), slot) is not None
 
     async def finalized_block_height(self) -> int:
-        slot = self._slots.now()
-        await self._promise(self._require(), slot)
+        slot = self._upkeep.slots.now()
+        await self._upkeep.promise(self._upkeep.live(), slot)
         return slot
 
     async def is_in_time(self, message: Message | MessageV0) -> bool:
         """Whether it has a valid blockhash, or the value that its nonce account holds."""
-        live = self._require()
-        in_time = live.is_in_time(message, self._slots.now())
+        live = self._upkeep.live()
+        in_time = live.is_in_time(message, self._upkeep.slots.now())
         await live.settled()
         return in_time
 
     async def expire_blockhashes(self) -> None:
         """Lets so many slots pass that every blockhash is dead, and stays so: it is stored when this returns."""
-        live = self._require()
-        self._slots.skip(BLOCKHASH_SLOTS + 1)
-        await self._promise(live, self._slots.now())
+        live = self._upkeep.live()
+        self._upkeep.slots.skip(BLOCKHASH_SLOTS + 1)
+        await self._upkeep.promise(live, self._upkeep.slots.now())
 
     # Transactions
 
@@ -246,7 +228,7 @@ class EmbeddedChain:
 
     async def signature_status(self, signature: Signature) -> SignatureStatus | None:
         key = bytes(SignatureKey.from_string(signature))
-        live = self._require()
+        live = self._upkeep.live()
         if (recent := live.recent.status(key)) is not None:
             await live.commits.up_to(recent.position)
             return SignatureStatus(recent.slot, finalized=True, error=read_error(recent.error))
@@ -256,7 +238,7 @@ class EmbeddedChain:
     async def transactions(self, signatures: Sequence[Signature]) -> list[LedgerTransaction | None]:
         check_signatures(signatures)
         keys = [bytes(SignatureKey.from_string(signature)) for signature in signatures]
-        live = self._require()
+        live = self._upkeep.live()
         recent = [status.position for key in keys if (status := live.recent.status(key)) is not None]
         if recent:
             await live.commits.up_to(max(recent))
@@ -284,7 +266,7 @@ class EmbeddedChain:
     async def landings(self, touching: Sequence[Address]) -> AsyncIterator[AsyncIterator[LandedSignature]]:
         check_touching(touching)
         keys = [Pubkey.from_string(address) for address in touching]
-        self._require()
+        self._upkeep.live()
         feed = self._feeds.begin(keys)
         try:
             yield feed
@@ -341,14 +323,14 @@ class EmbeddedChain:
     # Accounts
 
     async def accounts(self, addresses: list[Address]) -> list[AccountInfo | None]:
-        live = self._require()
+        live = self._upkeep.live()
         keys = [Pubkey.from_string(address) for address in addresses]
         slot = live.see_time() if any(address.startswith("Sysvar") for address in addresses) else None
         found = [live.machine.get(key) for key in keys]
         infos = [None if account is None else _info(account) for account in found]
         await live.settled()
         if slot is not None:
-            await self._promise(live, slot)
+            await self._upkeep.promise(live, slot)
         return infos
 
     async def program_accounts(
@@ -358,7 +340,7 @@ class EmbeddedChain:
         check_filters(data_size, memcmp)
         owner = Pubkey.from_string(program)
         await self._turns.mine()
-        live = self._require()
+        live = self._upkeep.live()
         slot = live.see_time() if program == SYSVAR_OWNER else None
         with self._turns.work():
             found = live.machine.accounts_of_program(owner, memcmp)
@@ -372,21 +354,21 @@ class EmbeddedChain:
         passing.sort(key=lambda entry: entry[0])
         await live.settled()
         if slot is not None:
-            await self._promise(live, slot)
+            await self._upkeep.promise(live, slot)
         return [(address, info) for _, address, info in passing]
 
     async def recent_prioritization_fees(self, addresses: Sequence[Address]) -> list[int]:
         """There is no competition for blocks here."""
         for address in addresses:
             Pubkey.from_string(address)
-        self._require()
+        self._upkeep.live()
         return [0]
 
     async def token_accounts_by_owner(
         self, owner: Address, *, mint: Address | None = None, program: Address | None = None
     ) -> list[tuple[Address, AccountInfo]]:
         """A wallet's token accounts, of both token programs if none is named, in the order of their keys."""
-        live = self._require()
+        live = self._upkeep.live()
         infos: list[tuple[Address, AccountInfo]] = []
         for key in live.machine.token_accounts_of(Pubkey.from_string(owner)):
             account = live.machine.get(key)
@@ -401,57 +383,40 @@ class EmbeddedChain:
 
     def rent_lamports(self, data_bytes: int) -> int:
         """What an account of this size must hold to be free of rent."""
-        return self._require().machine.rent_lamports(data_bytes)
+        return self._upkeep.live().machine.rent_lamports(data_bytes)
 
     # What only the owner of the whole chain may do
 
     @property
     def faucet(self) -> Address | None:
         """The account that gives lamports away."""
-        return str(Keypair.from_seed(self.secrets.faucet_seed).pubkey()) if self._genesis.faucet else None
+        return str(Keypair.from_seed(self.secrets.faucet_seed).pubkey()) if self._upkeep.genesis.faucet else None
 
     @property
     def secrets(self) -> LedgerSecrets:
         """The seeds that the ledger was founded with. A reset begins with others."""
-        return self._require().secrets
+        return self._upkeep.live().secrets
 
     async def put_accounts(self, accounts: Mapping[Address, AccountInfo]) -> None:
         """Sets accounts as they are given, whatever the programs would say."""
-        await self._require().put(dict(accounts)).committed()
+        await self._upkeep.live().put(dict(accounts)).committed()
 
     async def reset(self, genesis: Genesis) -> None:
         """An empty chain again, with new secrets. Slots go on rising; block time begins anew."""
-
-        async def found(epoch: LedgerEpoch, slot: int) -> None:
-            self._genesis = genesis
-            clock = SlotClock.beginning(slot, self._clock)
-            await self._store.found(epoch, genesis.secrets, clock, _genesis_accounts(genesis))
-
-        await self.replace(found)
+        await self._upkeep.found(genesis)
 
     async def replace(self, store: Callable[[LedgerEpoch, int], Awaitable[None]]) -> None:
         """Another ledger in the place of this one: the one that `store` stores, in an epoch and from a slot on.
 
         Every blockhash has ended by that slot, and slots go on rising from there.
         """
-        await self.settle()
-        # No transaction is executed from here on until the machine is loaded again.
-        live = self._require()
-        live.commits.abandon(LedgerUnavailable("the chain begins anew"))
-        self._go_down(LedgerUnavailable("the chain begins anew"))
-        await self._stop_writing()
-        self._slots.skip(BLOCKHASH_SLOTS + 1)
-        try:
-            await store(await self._store.begin_epoch(self._opened), self._slots.now())
-            self._come_up(await self._load(None))
-        finally:
-            self._writer = asyncio.create_task(self._write_for_ever(), name="chain ledger")
+        await self._upkeep.replace(store)
 
     # The machine's work
 
     async def _execute(self, transaction: WireTransaction) -> tuple[LiveChain, Submitted]:
         await self._turns.mine()
-        live = self._require()
+        live = self._upkeep.live()
         with self._turns.work():
             return live, live.execute(transaction)
 
@@ -459,89 +424,12 @@ class EmbeddedChain:
         self, transaction: WireTransaction, *, verify_signatures: bool, any_blockhash: bool
     ) -> tuple[LatestBlockhash, MachineSimulation | JsonError]:
         await self._turns.mine()
-        live = self._require()
+        live = self._upkeep.live()
         slot = live.slots.now()
         with self._turns.work():
             found = live.simulate(transaction, slot, verify_signatures=verify_signatures, any_blockhash=any_blockhash)
         await live.settled()
         return live.latest_blockhash(slot), found
-
-    # The ledger
-
-    async def _load(self, slots: SlotClock | None) -> LiveChain:
-        """Loads the ledger in a new epoch; `slots` is the clock that goes on, None if there is none."""
-        epoch = await self._store.begin_epoch(self._opened)
-        self._opened = epoch.opened
-        loaded = await self._loaded(epoch)
-        assert loaded.secrets is not None
-        assert loaded.clock is not None
-        if slots is None:
-            slots = SlotClock(loaded.clock, self._clock)
-        slots.ceiling = loaded.clock.ceiling
-        recent = RecentTransactions()
-        for known in loaded.recent:
-            recent.add(known.signature, known.message_hash, RecentStatus(known.slot, known.error, loaded.seq))
-        programs = {Pubkey.from_string(address): elf for address, elf in self._genesis.programs.items()}
-        indexed = {Pubkey.from_string(address): offsets for address, offsets in self._genesis.indexed.items()}
-        return LiveChain(
-            machine=Machine(loaded.accounts, programs, indexed),
-            commits=GroupCommit(self._store, epoch, loaded.seq, slots),
-            slots=slots,
-            hashes=Blockhashes(loaded.secrets.entropy),
-            recent=recent,
-            secrets=loaded.secrets,
-        )
-
-    async def _loaded(self, epoch: LedgerEpoch) -> LoadedLedger:
-        loaded = await self._store.load(epoch, recent_slots=BLOCKHASH_SLOTS + 1)
-        if loaded.secrets is not None:
-            return loaded
-        clock = SlotClock.beginning(self._genesis.first_slot, self._clock)
-        await self._store.found(epoch, self._genesis.secrets, clock, _genesis_accounts(self._genesis))
-        return await self._store.load(epoch, recent_slots=BLOCKHASH_SLOTS + 1)
-
-    async def _stop_writing(self) -> None:
-        """Forgets the task: the traceback of its end holds the machine, which is large."""
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            writer.cancel()
-            await asyncio.gather(writer, return_exceptions=True)
-
-    async def _write_for_ever(self) -> None:
-        try:
-            while True:
-                try:
-                    live = self._live or await self._load_again()
-                    await live.commits.run(self._notify)
-                except LedgerReplaced:
-                    raise
-                except ChainUnavailable as problem:
-                    log.warning("a commit of the chain failed, it is loaded again: %s", problem)
-                    self._go_down(LedgerUnavailable("the chain is being loaded again"))
-        except LedgerReplaced as replaced:
-            log.error("another writer took the chain's ledger: %s", replaced)
-            self._stop(replaced)
-        except asyncio.CancelledError:
-            raise
-        except BaseException as failure:
-            self._failure = failure
-            self._stop(LedgerUnavailable("the chain stopped for good: a defect, or a row that cannot be read"))
-            raise
-
-    async def _load_again(self) -> LiveChain:
-        for attempt in range(10**9):
-            try:
-                live = await self._load(self._slots)
-            except LedgerReplaced:
-                raise
-            except ChainUnavailable as problem:
-                pause_ms = RELOAD_PAUSE_MS[min(attempt, len(RELOAD_PAUSE_MS) - 1)]
-                log.warning("the chain could not be loaded, again in %d ms: %s", pause_ms, problem)
-                await asyncio.sleep(pause_ms / 1000)
-            else:
-                self._come_up(live)
-                return live
-        raise AssertionError
 
     def _notify(self, batch: OpenBatch) -> None:
         self._feeds.tell(batch.landed)
@@ -562,38 +450,6 @@ class EmbeddedChain:
                 # By the loop, so that a callback that raises does not stop the ledger.
                 loop.call_soon(callback, landed)
 
-    def _require(self) -> LiveChain:
-        if self._live is None:
-            raise self._down
-        return self._live
-
-    def _come_up(self, live: LiveChain) -> None:
-        self._live, self._slots = live, live.slots
-        self._up.set()
-
-    def _go_down(self, reason: ChainUnavailable) -> None:
-        self._live, self._down = None, reason
-        self._up.clear()
-        # A commit of unknown end may have landed what is never told.
-        self._feeds.end(reason)
-
-    def _stop(self, reason: ChainUnavailable) -> None:
-        if self._live is not None:
-            self._live.commits.abandon(reason)
-        self._go_down(reason)
-        self._stopped.set()
-
-    async def _promise(self, live: LiveChain, slot: int) -> None:
-        """Returns when a ceiling above this slot is stored, so that it may be shown."""
-        while slot >= self._slots.ceiling:
-            await live.commits.raise_ceiling().committed()
-        self._raise_ceiling_early(slot)
-
-    def _raise_ceiling_early(self, slot: int) -> None:
-        live = self._live
-        if live is not None and slot >= self._slots.ceiling - CEILING_EARLY_SLOTS and live.commits.idle:
-            live.commits.raise_ceiling()
-
 
 def _passes(data: bytes, size: int | None, memcmp: Sequence[Memcmp]) -> bool:
     return size in (None, len(data)) and all(data.startswith(wanted, offset) for offset, wanted in memcmp)
@@ -601,16 +457,3 @@ def _passes(data: bytes, size: int | None, memcmp: Sequence[Memcmp]) -> bool:
 
 def _info(account: Account) -> AccountInfo:
     return AccountInfo(account.lamports, str(account.owner), account.data, account.executable)
-
-
-def _genesis_accounts(genesis: Genesis) -> list[StoredAccount]:
-    return [
-        StoredAccount(
-            bytes(Pubkey.from_string(address)),
-            info.lamports,
-            bytes(Pubkey.from_string(info.owner)),
-            info.data,
-            info.executable,
-        )
-        for address, info in genesis.all_accounts().items()
-    ]
