@@ -33,7 +33,7 @@ def test_a_pair_is_partly_filled_and_cancelled(bot: Bot, countermand: Counterman
     order = bot.place_oco(5 * SOL, take_profit=180, stop_loss=120)
     assert [(each["id"], each["orderState"]) for each in bot.orders("active")] == [(order, "open")]
     countermand.liquidity("SOL", max_input=2, impact_bps=0)
-    countermand.faults(land_delay_ms=1_000)
+    countermand.faults(land_delay_ms=3_000)  # Until the price has fallen again.
     countermand.price("SOL", 181)
     countermand.price("SOL", 170)
     countermand.settle()

@@ -187,8 +187,12 @@ FIELDS = st.sampled_from(
 )  # fmt: skip
 
 
+UNFIT = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)
+"""One venue is right for all examples, and the machine may be busy."""
+
+
 @given(changes=st.dictionaries(FIELDS, JSON, max_size=4), endpoint=st.sampled_from(BODIES))
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=UNFIT)
 def test_nothing_that_is_json_breaks_an_endpoint(
     alice: User, changes: dict[str, Any], endpoint: tuple[str, str]
 ) -> None:
@@ -210,6 +214,6 @@ def test_nothing_that_is_json_breaks_an_endpoint(
 
 
 @given(raw=st.binary(max_size=200), endpoint=st.sampled_from(BODIES))
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, suppress_health_check=UNFIT)
 def test_no_bytes_break_an_endpoint(alice: User, raw: bytes, endpoint: tuple[str, str]) -> None:
     assert ask(alice, *endpoint, raw)[0] == 400
