@@ -1,9 +1,10 @@
 """Transactions as bytes: one reading, and a refusal of everything that has two."""
 
 import hashlib
-from functools import lru_cache
+from typing import Final
 
 from msgspec import Struct
+from solders.keypair import Keypair
 from solders.message import Message, MessageV0
 from solders.pubkey import Pubkey
 from solders.signature import Signature
@@ -13,6 +14,9 @@ from countermand.solana.port import PACKET_BYTES_MAX
 
 SIGNATURE_BYTES = 64
 VERIFIED_KEPT = 2_048
+
+_KNOWN: Final[dict[tuple[Signature, Pubkey, bytes], bool]] = {}
+"""The newest signatures that were made or verified here, and whether they are what they claim to be."""
 
 
 class MalformedTransaction(ValueError):
@@ -47,10 +51,27 @@ class WireTransaction(Struct, frozen=True):
         return all(is_signature(each, key, message) for each, key in zip(signatures, self.static_keys, strict=False))
 
 
-@lru_cache(VERIFIED_KEPT)
 def is_signature(signature: Signature, key: Pubkey, message: bytes) -> bool:
     """Verifies once: what a user hands in is read, checked before it is sent, sent, and sent again."""
-    return signature.verify(key, message)
+    case = (signature, key, message)
+    valid = _KNOWN.get(case)
+    if valid is None:
+        valid = signature.verify(key, message)
+        _remember(case, valid=valid)
+    return valid
+
+
+def signature_of(pair: Keypair, key: Pubkey, message: bytes) -> Signature:
+    """`key` is the pair's. What was signed here need not be verified here."""
+    signature = pair.sign_message(message)
+    _remember((signature, key, message), valid=True)
+    return signature
+
+
+def _remember(case: tuple[Signature, Pubkey, bytes], *, valid: bool) -> None:
+    if len(_KNOWN) >= VERIFIED_KEPT:
+        del _KNOWN[next(iter(_KNOWN))]
+    _KNOWN[case] = valid
 
 
 def read_transaction(raw: bytes) -> WireTransaction:

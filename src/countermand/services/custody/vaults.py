@@ -19,6 +19,7 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
+from countermand.solana.wire import signature_of
 from countermand.values.identity import Address, Wallet
 
 SEED_BYTES: Final = 32
@@ -112,7 +113,7 @@ class Key:
     address: Address
 
     def sign(self, message: bytes) -> Signature:
-        return self._pair.sign_message(message)
+        return signature_of(self._pair, self.public, message)
 
 
 class VaultKeys:
