@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from tests.end_to_end.venue import LAUNCH, READY_S, SOL, LostAnswer, Venue, runn
 from tests.forked import COUNTERMAND, Forked
 
 SHELL: Final = ("bash", "-c")
+CANNOT_RUN: Final = 2
 
 
 def free_pair() -> int:
@@ -186,14 +188,27 @@ def traded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "data"
 
 
-@pytest.mark.parametrize(("redirected", "status"), [("| cat", 0), ("| true", 141), (">&-", 0), (">/dev/full", 2)])
-def test_an_audit_that_nobody_reads(traded: Path, redirected: str, status: int) -> None:
+@pytest.mark.parametrize(("target", "status"), [("cat", 0), ("true", 128 + signal.SIGPIPE), ("/dev/full", CANNOT_RUN)])
+def test_an_audit_that_nobody_reads(traded: Path, target: str, status: int) -> None:
     """B9: quiet, and not 1, which would mean that something differs."""
-    audit = [*LAUNCH[:-1], "audit", "--data", str(traded)]
-    script = f'( "$@"; echo $? >&2 ) {redirected}'
-    done = subprocess.run([*SHELL, script, "audit", *audit], capture_output=True, text=True, check=False)
-    words, told = done.stderr.splitlines()[:-1], int(done.stderr.splitlines()[-1])
-    assert (told, len(words)) == (status, 1 if status == 2 else 0)
+    with opened(target) as stdout:
+        ended, words = ends_with(stdout, "audit", "--data", str(traded))
+    assert (ended, words.count("\n")) == (status, 1 if status == CANNOT_RUN else 0)
+
+
+def test_an_audit_that_can_print_nothing(traded: Path) -> None:
+    """B9."""
+    audit = [*SHELL, '"$@" >&-', "audit", *LAUNCH[:-1], "audit", "--data", str(traded)]
+    done = subprocess.run(audit, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def ends_with(stdout: int, *words: str) -> tuple[int, str]:
+    """The status of a command that prints there, as a shell tells it, and what it says besides."""
+    with tempfile.TemporaryFile("w+") as said, Forked(COUNTERMAND, *words, stdout=stdout, stderr=said.fileno()) as it:
+        status = it.wait(READY_S)
+        said.seek(0)
+        return status if status >= 0 else 128 - status, said.read()
 
 
 def test_a_start_that_is_refused_keeps_its_status(tmp_path: Path) -> None:
@@ -202,7 +217,14 @@ def test_a_start_that_is_refused_keeps_its_status(tmp_path: Path) -> None:
     taken.bind(("127.0.0.1", 0))
     taken.listen()
     with taken:
-        words = [*LAUNCH, "--port", str(taken.getsockname()[1]), "--data", str(tmp_path)]
-        for redirected in ("2>&-", "2>/dev/full", "2> >(true)", "2>&- >&-"):
-            done = subprocess.run([*SHELL, f'"$@" {redirected}', "venue", *words], capture_output=True, check=False)
-            assert (done.returncode, done.stdout) == (2, b"")
+        words = ["--port", str(taken.getsockname()[1]), "--data", str(tmp_path)]
+        for redirected in ("2>&-", "2>&- >&-"):
+            command = [*SHELL, f'"$@" {redirected}', "venue", *LAUNCH, *words]
+            done = subprocess.run(command, capture_output=True, check=False)
+            assert (done.returncode, done.stdout) == (CANNOT_RUN, b"")
+        for target in ("/dev/full", "true"):
+            with opened(target) as stderr, tempfile.TemporaryFile() as told:
+                with Forked(COUNTERMAND, "serve", *words, stdout=told.fileno(), stderr=stderr) as venue:
+                    assert venue.wait(READY_S) == CANNOT_RUN
+                told.seek(0)
+                assert told.read() == b""
