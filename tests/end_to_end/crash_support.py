@@ -273,12 +273,14 @@ async def running_apart(
     connection = await asyncpg.connect(postgres.dsn)
     await connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
     url = postgres.dsn.replace("/postgres?", f"/{name}?")
-    async with running(folder / "venue", "--database-url", url, *options, program=program) as server:
-        yield server
-        if server.is_running:  # No test failed in the middle.
-            await server.audited()
-    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await connection.close()
+    try:
+        async with running(folder / "venue", "--database-url", url, *options, program=program) as server:
+            yield server
+            if server.is_running:  # No test failed in the middle.
+                await server.audited()
+    finally:
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await connection.close()
 
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
