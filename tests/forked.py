@@ -29,6 +29,7 @@ _IMPORTED: Final = (
     "countermand.app.venue",
     "countermand.cli.audit",
     "countermand.cli.keys",
+    "countermand.cli.rescue",
     "countermand.cli.serve",
 )
 _SIZE_BYTES: Final = 4

@@ -1,7 +1,10 @@
 """A venue after a busy day, and a connection on which anything can be done to its database, and is undone."""
 
 import asyncio
+import fcntl
+import os
 import shutil
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,10 +23,18 @@ API_KEY = "INSERT INTO api_keys VALUES (sha256('a key'), ARRAY['read', 'trade'],
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("busy")
-    spends_a_day(folder)
-    yield folder / "data"
-    shutil.rmtree(folder)
+    """The first worker of a run spends the day; each has a copy."""
+    own = tmp_path_factory.mktemp("busy")
+    base = tmp_path_factory.getbasetemp()
+    spent = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "spent"
+    with spent.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not spent.exists():
+            spends_a_day(own)
+            shutil.move(own / "data", spent)
+    subprocess.run(["cp", "-a", str(spent), str(own / "data")], check=True)
+    yield own / "data"
+    shutil.rmtree(own)
 
 
 @pytest.fixture

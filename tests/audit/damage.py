@@ -1,6 +1,6 @@
 """Damage to one row of a table, of every kind that its columns can have, undone at once."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from string import ascii_letters, digits
@@ -114,17 +114,18 @@ class Untouched(Exception):
 
 
 @asynccontextmanager
-async def damaged(connection: Connection, statement: str) -> AsyncIterator[None]:
-    """The statement has happened, for as long as this is open."""
+async def damaged(connection: Connection, *statements: str) -> AsyncIterator[None]:
+    """The statements have happened, for as long as this is open."""
     transaction = connection.transaction()
     await transaction.start()
     try:
-        try:
-            done = await connection.execute(statement)
-        except asyncpg.IntegrityConstraintViolationError as refused:
-            raise Refused(statement) from refused
-        if done.endswith(" 0"):
-            raise Untouched(statement)
+        for statement in statements:
+            try:
+                done = await connection.execute(statement)
+            except asyncpg.IntegrityConstraintViolationError as refused:
+                raise Refused(statement) from refused
+            if done.endswith(" 0"):
+                raise Untouched(statement)
         yield
     finally:
         await transaction.rollback()
@@ -137,3 +138,19 @@ async def told(connection: Connection, keys: VaultKeys | None, *, thorough: bool
     except MigrationRefused as refused:
         return [str(refused)]
     return found.differences
+
+
+async def untold(connection: Connection, keys: VaultKeys, damages: Mapping[str, str]) -> Sequence[str]:
+    """Statements, each about another row, by what the sentence about it begins with: those of no sentence.
+
+    All happen at once. One whose row is not named then happens alone, and whatever is told is told of it.
+    """
+    async with damaged(connection, *damages.values()):
+        sentences = await told(connection, keys, thorough=False)
+    missed = []
+    for row, statement in damages.items():
+        if not any(each.startswith(f"{row}: ") for each in sentences):
+            async with damaged(connection, statement):
+                if not await told(connection, keys, thorough=False):
+                    missed.append(statement)
+    return missed

@@ -1,8 +1,9 @@
 """Damage that only one who knows the tables can do: to each kind of account, to each field of a body, to many rows."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
+from itertools import chain, zip_longest
 from typing import Any
 
 import pytest
@@ -19,9 +20,15 @@ from countermand.solana.programs import dca, limit_order, swap
 from countermand.solana.tokens import TOKEN_PROGRAM
 from countermand.store.snapshot import Snapshot
 from countermand.values.bucket import Bucket, BucketRange
-from tests.audit.damage import damaged, told
+from tests.audit.damage import damaged, told, untold
 
-BODIES = ("crafts", "dca_crafts", "builds", "book_drafts")
+BODIES = {
+    "crafts": "request_id::text",
+    "dca_crafts": "request_id::text",
+    "builds": "encode(digest, 'hex')",
+    "book_drafts": "nonce::text",
+}
+"""Tables, and by what an audit names their rows."""
 
 
 @pytest.mark.parametrize(
@@ -46,43 +53,40 @@ async def test_a_setting_that_no_start_takes(connection: Any, keys: VaultKeys, n
 
 
 async def test_a_lamport_more_is_found_at_whatever_account_it_is(connection: Any, keys: VaultKeys) -> None:
-    for (address,) in await connection.fetch("SELECT address FROM chain_accounts"):
-        more = f"UPDATE chain_accounts SET lamports = lamports + 1 WHERE address = {_literal(address)}"
-        assert await _named(connection, keys, more, "chain_accounts", shown(address))
+    """Every second account has one, and then each of the others: they are named, and no other is."""
+    accounts = await _addresses(connection, "true")
+    for first in (0, 1):
+        more = [f"UPDATE chain_accounts SET lamports = lamports + 1 WHERE {_is(each)}" for each in accounts[first::2]]
+        async with damaged(connection, *more):
+            sentences = await told(connection, keys, thorough=False)
+        named = {each.split(":")[0].split()[1] for each in sentences if each.startswith("chain_accounts ")}
+        assert named == {shown(each) for each in accounts[first::2]}
 
 
 async def test_an_account_that_is_gone_is_found_whichever_it_was(connection: Any, keys: VaultKeys) -> None:
-    for (address,) in await connection.fetch("SELECT address FROM chain_accounts"):
-        gone = f"DELETE FROM chain_accounts WHERE address = {_literal(address)}"
-        async with damaged(connection, gone):
-            assert await told(connection, keys, thorough=False), shown(address)
+    accounts = await _addresses(connection, "true")
+    gone = {f"chain_accounts {shown(each)}": f"DELETE FROM chain_accounts WHERE {_is(each)}" for each in accounts}
+    assert await untold(connection, keys, gone) == []
 
 
-@pytest.mark.parametrize(
-    ("program", "size", "step"), [(limit_order.PROGRAM, 372, 7), (dca.PROGRAM, 289, 5), (TOKEN_PROGRAM, 165, 3)]
-)
-async def test_a_byte_of_an_order_on_the_chain_or_of_a_token_account(
-    connection: Any, keys: VaultKeys, program: str, size: int, step: int
-) -> None:
-    found = "SELECT address FROM chain_accounts WHERE owner = $1 AND length(data) = $2 ORDER BY address"
-    addresses = [address for (address,) in await connection.fetch(found, bytes(Pubkey.from_string(program)), size)]
-    for at in range(0, size, step):
-        address = addresses[at // step % len(addresses)]
-        byte = f"set_byte(data, {at}, get_byte(data, {at}) # 1)"
-        flipped = f"UPDATE chain_accounts SET data = {byte} WHERE address = {_literal(address)}"
-        async with damaged(connection, flipped):
-            assert await told(connection, keys, thorough=False), f"byte {at} of {shown(address)}"
+async def test_a_byte_of_an_order_on_the_chain_or_of_a_token_account(connection: Any, keys: VaultKeys) -> None:
+    """Of each kind a byte in each account, and of all kinds at once."""
+    kinds = []
+    for program, size, step in ((limit_order.PROGRAM, 372, 7), (dca.PROGRAM, 289, 5), (TOKEN_PROGRAM, 165, 3)):
+        accounts = await _addresses(connection, "owner = $1 AND length(data) = $2", _bytes(program), size)
+        kinds.append(_flips(accounts, range(0, size, step)))
+    for flips in zip_longest(*kinds, fillvalue=dict[str, str]()):
+        assert await untold(connection, keys, dict(chain.from_iterable(each.items() for each in flips))) == []
 
 
 async def test_a_market_that_is_none_of_ours(connection: Any, keys: VaultKeys) -> None:
     """But for its price and depth, which the sandbox may change at any time, each byte of it is known."""
-    found = "SELECT address FROM chain_accounts WHERE owner = $1 ORDER BY address"
-    addresses = [row[0] for row in await connection.fetch(found, bytes(Pubkey.from_string(swap.PROGRAM)))]
-    assert len(addresses) == 3
-    for at in (*range(0, 40, 3), swap.STABLE_AT):
-        byte = f"set_byte(data, {at}, get_byte(data, {at}) # 1)"
-        flipped = f"UPDATE chain_accounts SET data = {byte} WHERE address = {_literal(addresses[at % 3])}"
-        assert await _named(connection, keys, flipped, "chain_accounts", shown(addresses[at % 3]))
+    markets = await _addresses(connection, "owner = $1", _bytes(swap.PROGRAM))
+    assert len(markets) == 3
+    for flips in _flips(markets, (*range(0, 40, 3), swap.STABLE_AT)):
+        async with damaged(connection, *flips.values()):
+            sentences = await told(connection, keys, thorough=False)
+        assert all(any(each.startswith(f"{market}: ") for each in sentences) for market in flips)
 
 
 async def test_the_account_of_an_order_that_no_order_claims(connection: Any) -> None:
@@ -100,11 +104,11 @@ async def test_the_account_of_an_order_that_no_order_claims(connection: Any) -> 
 
 async def test_the_funds_of_an_order_on_the_chain(connection: Any, keys: VaultKeys) -> None:
     """The escrow's own transactions are gone with it: what remains is that the order has more left than there is."""
-    found = "SELECT address FROM chain_accounts WHERE owner = $1 AND length(data) = 372"
-    for (order,) in await connection.fetch(found, bytes(Pubkey.from_string(limit_order.PROGRAM))):
-        data = f"substr(data, 33, 32) = {_literal(order)} AND length(data) = 165"
-        async with damaged(connection, f"DELETE FROM chain_accounts WHERE {data}"):
-            sentences = await told(connection, keys)
+    orders = await _addresses(connection, "owner = $1 AND length(data) = 372", _bytes(limit_order.PROGRAM))
+    funds = [f"substr(data, 33, 32) = {_literal(order)} AND length(data) = 165" for order in orders]
+    async with damaged(connection, *(f"DELETE FROM chain_accounts WHERE {each}" for each in funds)):
+        sentences = await told(connection, keys)
+    for order in orders:
         assert any(f"the funds of order {shown(order)}" in each for each in sentences)
 
 
@@ -129,24 +133,32 @@ async def test_a_transaction_that_is_gone_with_all_that_mentions_it(connection: 
 # --- bodies
 
 
-@pytest.mark.parametrize("table", BODIES)
-async def test_each_field_of_a_body(connection: Any, keys: VaultKeys, table: str) -> None:
-    """Written as the engine would write it."""
-    rows = await connection.fetch(f"SELECT ctid::text, body FROM {table} WHERE body <> ''")
-    for ctid, body in rows:
-        for path, altered in _altered(json.loads(body)):
-            changed = f"UPDATE {table} SET body = {_literal(encode(altered))} WHERE ctid = '{ctid}'"
-            async with damaged(connection, changed):
-                assert await told(connection, keys, thorough=False), path
+@pytest.mark.parametrize(("table", "key"), BODIES.items())
+async def test_each_field_of_a_body(connection: Any, keys: VaultKeys, table: str, key: str) -> None:
+    """Written as the engine would write it: a field of each row at once, until the row with the most had all."""
+    rows = await connection.fetch(f"SELECT {key} AS name, ctid::text, body FROM {table} WHERE body <> '' ORDER BY 1")
+    damages = [
+        [
+            (f"{table} {row['name']}", _becomes(table, row["ctid"], altered))
+            for altered in _altered(json.loads(row["body"]))
+        ]
+        for row in rows
+    ]
+    for some in zip_longest(*damages):
+        assert await untold(connection, keys, dict(each for each in some if each is not None)) == []
 
 
 async def test_a_body_in_another_order_of_its_fields(connection: Any, keys: VaultKeys) -> None:
+    """In each table at once: they are named, and no other is."""
+    changed = {}
     for table in (*BODIES, "sandbox_settings", "book_counters", "orders", "book_orders"):
         ctid, body = await connection.fetchrow(f"SELECT ctid::text, body FROM {table} WHERE body <> '' LIMIT 1")
-        reversed_body = encode(dict(reversed(json.loads(body).items())))
-        assert reversed_body != body
-        changed = f"UPDATE {table} SET body = {_literal(reversed_body)} WHERE ctid = '{ctid}'"
-        assert await _named(connection, keys, changed, table, "")
+        reversed_body = dict(reversed(json.loads(body).items()))
+        assert encode(reversed_body) != body
+        changed[table] = _becomes(table, ctid, reversed_body)
+    async with damaged(connection, *changed.values()):
+        sentences = await told(connection, keys, thorough=False)
+    assert sorted(each.split()[0] for each in sentences) == sorted(changed)
 
 
 # --- the journal
@@ -173,11 +185,12 @@ async def test_an_entry_that_was_changed_with_all_hashes_after_it(connection: An
 
 @pytest.mark.parametrize("table", ["orders", "crafts", "dca_orders", "dca_crafts", "vaults"])
 async def test_a_row_in_a_bucket_that_is_not_its_wallets(connection: Any, keys: VaultKeys, table: str) -> None:
-    for (ctid,) in await connection.fetch(f"SELECT ctid::text FROM {table}"):
-        moved = f"UPDATE {table} SET bucket = (bucket + 128) % 256 WHERE ctid = '{ctid}'"
-        async with damaged(connection, moved):
-            sentences = await told(connection, keys, thorough=False)
-        assert [each for each in sentences if each.startswith(table) and "is not that of its wallet" in each]
+    """All rows at once, of which each is named."""
+    rows = await connection.fetchval(f"SELECT count(*) FROM {table}")
+    async with damaged(connection, f"UPDATE {table} SET bucket = (bucket + 128) % 256"):
+        sentences = await told(connection, keys, thorough=False)
+    found = [each for each in sentences if each.startswith(f"{table} ") and "is not that of its wallet" in each]
+    assert len(found) == len(set(found)) == rows > 0
 
 
 @pytest.mark.parametrize("table", ["orders", "crafts"])
@@ -236,7 +249,7 @@ async def _named(connection: Any, keys: VaultKeys, statement: str, table: str, k
     return any(each.startswith(f"{table} {key}") for each in sentences)
 
 
-def _altered(body: Any) -> Iterator[tuple[tuple[Any, ...], Any]]:
+def _altered(body: Any) -> Iterator[Any]:
     """The body with another value in one of its places, for each of them."""
     for path, value in _places(body):
         altered = json.loads(json.dumps(body))
@@ -244,7 +257,30 @@ def _altered(body: Any) -> Iterator[tuple[tuple[Any, ...], Any]]:
         for step in path[:-1]:
             inner = inner[step]
         inner[path[-1]] = _another(value)
-        yield path, altered
+        yield altered
+
+
+def _becomes(table: str, ctid: str, body: Any) -> str:
+    return f"UPDATE {table} SET body = {_literal(encode(body))} WHERE ctid = '{ctid}'"
+
+
+async def _addresses(connection: Any, condition: str, *parameters: object) -> Sequence[bytes]:
+    found = f"SELECT address FROM chain_accounts WHERE {condition} ORDER BY address"
+    return [address for (address,) in await connection.fetch(found, *parameters)]
+
+
+def _flips(accounts: Sequence[bytes], places: Sequence[int]) -> Iterator[dict[str, str]]:
+    """The places are dealt out: each time a statement for each account, by its name, that flips a bit of it."""
+    for start in range(0, len(places), len(accounts)):
+        yield {
+            f"chain_accounts {shown(address)}": "UPDATE chain_accounts"
+            f" SET data = set_byte(data, {at}, get_byte(data, {at}) # 1) WHERE {_is(address)}"
+            for address, at in zip(accounts, places[start:], strict=False)
+        }
+
+
+def _is(address: bytes) -> str:
+    return f"address = {_literal(address)}"
 
 
 def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
@@ -264,6 +300,10 @@ def _another(value: Any) -> Any:
         case str():
             return value[:-3] + ("A" if value[-3:-2] != "A" else "B") + value[-2:] if len(value) > 3 else value + "x"
     return 1
+
+
+def _bytes(program: str) -> bytes:
+    return bytes(Pubkey.from_string(program))
 
 
 def _literal(data: bytes) -> str:

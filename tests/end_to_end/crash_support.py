@@ -10,15 +10,19 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
+import asyncpg
 import base58
 from solders.keypair import Keypair
 from solders.message import to_bytes_versioned
 from solders.transaction import VersionedTransaction
 
+from countermand.store.embedded import EmbeddedPostgres
 from tests.clusters import gets_cluster
+from tests.conftest import NUMBERS, TEMPLATE
 from tests.end_to_end.venue import keeping
 from tests.forked import COUNTERMAND, Forked, run
 
@@ -219,11 +223,16 @@ class Server:
         assert answer["ok"], f"{answer}\n{await command('audit', *self._where())}"
         return answer
 
+    @property
+    def database_url(self) -> str:
+        return self._options[self._options.index("--database-url") + 1]
+
     def _where(self) -> list[str]:
-        options = self._options
-        if "--database-url" in options:
-            return ["--database-url", options[options.index("--database-url") + 1]]
-        return ["--data", str(self.data)]
+        given = dict(pairwise(self._options))
+        if "--database-url" not in given:
+            return ["--data", str(self.data)]
+        seed = given.get("--master-seed", str(self.data / "master-seed"))
+        return ["--database-url", given["--database-url"], "--master-seed", seed]
 
     async def audited_from_outside(self) -> str:
         status, words = await command("audit", *self._where())
@@ -250,6 +259,28 @@ async def running(
     finally:
         await server.kill()
         server.sweep()
+
+
+@asynccontextmanager
+async def running_apart(
+    postgres: EmbeddedPostgres, folder: Path, *options: str, program: str = COUNTERMAND
+) -> AsyncIterator[Server]:
+    """On a database of its own in a PostgreSQL that outlives it, so that it is back at once after each kill.
+
+    For the tests of a file, one after the other. In the end its books agree, whatever happened in any of them.
+    """
+    name = f"apart_{next(NUMBERS)}"
+    connection = await asyncpg.connect(postgres.dsn)
+    await connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
+    url = postgres.dsn.replace("/postgres?", f"/{name}?")
+    try:
+        async with running(folder / "venue", "--database-url", url, *options, program=program) as server:
+            yield server
+            if server.is_running:  # No test failed in the middle.
+                await server.audited()
+    finally:
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await connection.close()
 
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:

@@ -4,15 +4,25 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from structlog.testing import capture_logs
 
 from countermand import app
+from countermand.app import sandbox as app_of_sandbox
+from countermand.app import venue as app_of_venue
+from countermand.app.families import Families
+from countermand.app.gateway import GatewayExtensions
+from countermand.app.infrastructure import Stores, opened_stores
 from countermand.cli.endings import Ending, ending_of
+from countermand.gateway.asgi import App
+from countermand.gateway.falcon_app import new_app
+from countermand.gateway.http_gateway import HttpGateway
 from countermand.settings import settle
 from tests.end_to_end.conftest import with_funds
 from tests.end_to_end.dca_trader import DcaTrader, dca
@@ -23,6 +33,7 @@ from tests.end_to_end.venue import JUP, SOL, USDC, running_venue
 
 START_S = 15
 _SERVE = sys.modules["countermand.app.serve"]
+_ROOTS = (app_of_sandbox, app_of_venue)
 
 
 def fill(folder: Path, url: str) -> None:
@@ -55,8 +66,43 @@ class Start:
         return "it started" if self.ending is None else f"{self.ending.status}: {self.ending.line}"
 
 
-async def start(url: str, data: Path, monkeypatch: pytest.MonkeyPatch, *, sandbox: bool = True) -> Start:
-    """`countermand serve`, which stops as soon as it is ready. Raises `TimeoutError` if it is neither."""
+class Connections:
+    """The stores of all starts on one database, whose connections outlive each of them."""
+
+    def __init__(self) -> None:
+        self._opened = AsyncExitStack()
+        self._stores: Stores | None = None
+
+    @asynccontextmanager
+    async def stores(self, dsn: str, *types: Any, **more_types: Any) -> AsyncIterator[Stores]:
+        if self._stores is None:
+            self._stores = await self._opened.enter_async_context(opened_stores(dsn, *types, **more_types))
+        try:
+            yield self._stores
+        finally:
+            await self._stores.ledger.close()
+
+    async def close(self) -> None:
+        self._stores = None
+        await self._opened.aclose()
+
+
+async def start(
+    url: str,
+    data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    sandbox: bool = True,
+    connections: Connections | None = None,
+) -> Start:
+    """`countermand serve`, which stops as soon as it is ready. Raises `TimeoutError` if it is neither.
+
+    With `connections` it has a port with nothing behind: connections and routes take longer than all that is read.
+    """
+    if connections is not None:
+        for root in _ROOTS:
+            monkeypatch.setattr(root, "opened_stores", connections.stores)
+            monkeypatch.setattr(root, "build_gateway", _gateway_without_routes)
     monkeypatch.setattr(_SERVE, "announce", lambda *_, **__: signal.raise_signal(signal.SIGTERM))
     monkeypatch.setattr(_SERVE, "freeze_gc", lambda: None)
     settings = settle(port=0, database_url=url, data=data, confirm_timeout_ms=300, sandbox=sandbox)
@@ -72,6 +118,10 @@ async def start(url: str, data: Path, monkeypatch: pytest.MonkeyPatch, *, sandbo
         finally:
             gc.enable()
     return Start(ending, [each["event"] for each in told if each["log_level"] != "debug"])
+
+
+def _gateway_without_routes(families: Families, _: GatewayExtensions) -> HttpGateway:
+    return HttpGateway(cast("App", new_app()), families.infrastructure.settings)
 
 
 READ_AT_A_START: dict[str, Sequence[str]] = {

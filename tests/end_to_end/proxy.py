@@ -19,6 +19,7 @@ class _Upstream(HTTPConnection):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     upstream: tuple[str, int]
     seen: list[str]
 

@@ -4,7 +4,6 @@ import base64
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +26,7 @@ from countermand.solana.programs.limit_order import Cancellation, NewOrder
 from countermand.solana.tokens import TOKEN_PROGRAM
 from tests.end_to_end.trader import Trader
 from tests.end_to_end.venue import SOL, Funds, Token, Venue, associated
+from tests.forked import COUNTERMAND, Forked, run
 
 BUDGET = Budget(400_000, 0)
 FEE = 5_000
@@ -183,13 +183,19 @@ def noted_in(note: Path) -> set[str]:
     return {json.loads(line)["signature"] for line in note.read_text().splitlines() if "signature" in line}
 
 
-def command(owner: Owner, *options: str) -> list[str]:
-    named = ("--owner", owner.wallet, "--note", str(owner.note), "--json")
-    return [sys.executable, "-c", "from countermand.cli import main; main()", "rescue", *named, *options]
+def in_a_process(owner: Owner, *options: str, given: str = "") -> "subprocess.CompletedProcess[str]":
+    return run(COUNTERMAND, *_words(owner, *options), seconds=60, environ=_environ(owner), given=given)
 
 
-def started(owner: Owner) -> subprocess.Popen[str]:
-    environ = os.environ | {"COUNTERMAND_RPC_URL": owner.node}
-    return subprocess.Popen(
-        command(owner, "--sign", str(owner.file)), env=environ, stdout=subprocess.DEVNULL, text=True
-    )
+def started(owner: Owner) -> Forked:
+    with Path(os.devnull).open("w") as nothing:
+        words = _words(owner, "--sign", str(owner.file))
+        return Forked(COUNTERMAND, *words, stdout=nothing.fileno(), environ=_environ(owner))
+
+
+def _words(owner: Owner, *options: str) -> list[str]:
+    return ["rescue", "--owner", owner.wallet, "--note", str(owner.note), "--json", *options]
+
+
+def _environ(owner: Owner) -> dict[str, str]:
+    return os.environ | {"COUNTERMAND_RPC_URL": owner.node}

@@ -21,10 +21,10 @@ HOUR_MS: Final = 3_600_000
 SLOT_MS: Final = 400
 BACK_S: Final = -2 * DAY_S
 STEPPED: Final = """
-import pathlib, sys, time
+import pathlib, time
 def stepped(path, real=time.time_ns):
     return real() + int(path.read_text() or 0) * 10**9
-path = pathlib.Path(sys.argv.pop(1))
+path = pathlib.Path({path!r})
 time.time_ns = lambda: stepped(path)
 time.time = lambda: stepped(path) / 10**9
 from countermand.cli import main
@@ -37,7 +37,9 @@ class Machine:
     def __init__(self, folder: Path) -> None:
         self._path = folder / "seconds"
         self.sets_clock(0)
-        self.launch = (sys.executable, "-c", STEPPED, str(self._path), "serve")
+        self.program = STEPPED.format(path=str(self._path))
+        self.launch = (sys.executable, "-c", self.program, "serve")
+        """In a new interpreter, whose modules take the clock at their import."""
 
     def sets_clock(self, seconds: int) -> None:
         other = self._path.with_suffix(".new")
@@ -97,13 +99,13 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def test_over_a_restart(tmp_path: Path, machine: Machine) -> None:
-    with running_venue(tmp_path, launch=machine.launch) as venue:
+    with running_venue(tmp_path, program=machine.program) as venue:
         alice = with_funds(Trader(venue))
         order = alice.places(single(sell=200 * USDC, buy=SOL, below=100, lives_ms=HOUR_MS))
         last = max(block_time(venue) * 1000, alice.sees(order)["updatedAt"])
         shown = venue.now()
     machine.sets_clock(BACK_S)
-    with running_venue(tmp_path, launch=machine.launch) as venue:
+    with running_venue(tmp_path, program=machine.program) as venue:
         assert last <= venue.now() <= shown + 1_000
         trades(venue, last, shown + 60_000)
         until(lambda: behind_s(venue) > 1.99 * DAY_S)
@@ -136,7 +138,7 @@ def test_under_a_venue_that_runs(tmp_path: Path, machine: Machine) -> None:
 
 
 def test_a_frozen_venue_stays_where_it_is(tmp_path: Path, machine: Machine) -> None:
-    with running_venue(tmp_path, launch=machine.launch) as venue:
+    with running_venue(tmp_path, program=machine.program) as venue:
         venue.freezes()
         frozen_at = venue.now()
         machine.sets_clock(BACK_S)
@@ -148,7 +150,7 @@ def test_a_frozen_venue_stays_where_it_is(tmp_path: Path, machine: Machine) -> N
 
 
 def test_an_empty_venue_begins_at_the_machines_present(tmp_path: Path, machine: Machine) -> None:
-    with running_venue(tmp_path, launch=machine.launch) as venue:
+    with running_venue(tmp_path, program=machine.program) as venue:
         shown = venue.now()
         machine.sets_clock(BACK_S)
         venue.resets()

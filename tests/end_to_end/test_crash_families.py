@@ -17,8 +17,9 @@ class Killed(Exception):
 class Mortal:
     """A venue that is killed and comes back, and one who trades there."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, database_url: str) -> None:
         self._data = data
+        self._database_url = database_url
         self.trader = with_funds(Trader(self._start()))
 
     @property
@@ -26,7 +27,7 @@ class Mortal:
         return self.trader.venue
 
     def _start(self) -> Venue:
-        self._running = running_venue(self._data)
+        self._running = running_venue(self._data, "--database-url", self._database_url)
         return self._running.__enter__()
 
     def dies(self) -> None:
@@ -40,8 +41,9 @@ class Mortal:
 
 
 @pytest.fixture
-def mortal(tmp_path: Path) -> Iterator[Mortal]:
-    mortal = Mortal(tmp_path / "venue")
+def mortal(database_url: str, tmp_path: Path) -> Iterator[Mortal]:
+    """On a PostgreSQL that outlives it, so that it is back at once."""
+    mortal = Mortal(tmp_path / "venue", database_url)
     yield mortal
     mortal.stops()
 

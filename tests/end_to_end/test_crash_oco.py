@@ -7,15 +7,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
-import asyncpg
 import pytest
 import pytest_asyncio
 
 from countermand.store.embedded import EmbeddedPostgres
-from tests.end_to_end.crash_support import ONE_SOL, SOL, USDC, Lost, Server, Wallet, running, until
+from tests.end_to_end.crash_support import ONE_SOL, SOL, USDC, Lost, Server, Wallet, running_apart, until
 from tests.end_to_end.test_crash_walk import AFTER_COMMIT, BEFORE_COMMIT, OF_THE_COMMIT, POINTS, Walk, quietly
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -32,15 +30,8 @@ LIVES_S: Final = 3_600
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def server(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
-    """A venue on a PostgreSQL that outlives it, so that it is back at once."""
-    connection = await asyncpg.connect(postgres.dsn)
-    await connection.execute("CREATE DATABASE paired")
-    url = postgres.dsn.replace("/postgres?", "/paired?")
-    data: Path = tmp_path_factory.mktemp("pair") / "venue"
-    async with running(data, "--database-url", url) as server:
+    async with running_apart(postgres, tmp_path_factory.mktemp("pair")) as server:
         yield server
-    await connection.execute("DROP DATABASE paired WITH (FORCE)")
-    await connection.close()
 
 
 @dataclass
@@ -110,7 +101,6 @@ class Pair(Walk):
         assert str(got) == row["outputAmount"] == str(await self.wallet.units(USDC))
         refused = await self.wallet.cancel(self.order_id)
         assert refused.status == 400, refused
-        await self.server.audited()
 
     async def is_taken_back(self, *, filled: int = 0, paid: int = 0) -> None:
         """What fills have not taken is the wallet's again, less what it paid for accounts; nothing more can happen."""
@@ -127,7 +117,6 @@ class Pair(Walk):
             == (await self.confirm()).body["txSignature"]
         )
         assert 10 * ONE_SOL - filled - paid - await self.wallet.lamports() < 200_000, "only network fees are gone"
-        await self.server.audited()
 
     async def dies_of(self, request: Awaitable[Any]) -> None:
         """Of the crash that was asked for, whatever the request was answered."""
@@ -338,7 +327,6 @@ async def test_when_the_fill_of_a_parent_landed(otoco: Otoco, point: str) -> Non
     await otoco.server.settled()
     assert (await otoco.row())["rawState"] == "fill_success"
     assert await otoco.fills() == [TAKE_PROFIT, "buy_below"]
-    await otoco.server.audited()
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -350,7 +338,6 @@ async def test_when_the_fill_of_a_child_landed(otoco: Otoco, point: str) -> None
         await otoco.price(dollars)
         await otoco.server.settled()
     assert ((await otoco.row())["rawState"], await otoco.fills()) == ("fill_success", [TAKE_PROFIT, "buy_above"])
-    await otoco.server.audited()
 
 
 @pytest.mark.parametrize("point", POINTS)

@@ -1,24 +1,36 @@
 """The venue is killed between any two steps of somebody with orders on the chain, and starts again on the same data."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
 import pytest
+import pytest_asyncio
 from solders.keypair import Keypair
 
-from tests.end_to_end.crash_support import ONE_USDC, SOL, USDC, Http, Lost, Reply, Server, running, signed
+from countermand.store.embedded import EmbeddedPostgres
+from tests.end_to_end.crash_support import ONE_USDC, SOL, USDC, Http, Lost, Reply, Server, running_apart, signed
 
 HAS = 1_000 * ONE_USDC
 SELLS = 104 * ONE_USDC
 
 
-@pytest.fixture
-async def server(database_url: str, tmp_path: Path) -> AsyncIterator[Server]:
-    async with running(tmp_path / "venue", "--database-url", database_url) as server:
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def served(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    async with running_apart(postgres, tmp_path_factory.mktemp("on-chain")) as server:
         yield server
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def server(served: Server) -> Server:
+    if not served.is_running:  # A test before this one failed.
+        await served.start()
+    return served
 
 
 async def killed(server: Server) -> None:
@@ -147,48 +159,69 @@ class Owner:
         return reply.body["result"]
 
 
-@pytest.fixture(params=[Limit, Recurring])
-async def owner(server: Server, request: pytest.FixtureRequest) -> AsyncIterator[Owner]:
-    owner = Owner(server, request.param())
+@asynccontextmanager
+async def new_owner(server: Server, family: Family) -> AsyncIterator[Owner]:
+    owner = Owner(server, family)
     await owner.comes()
     yield owner
     owner.http.close()
+
+
+@pytest_asyncio.fixture(params=[Limit, Recurring], loop_scope="module")
+async def owner(server: Server, request: pytest.FixtureRequest) -> AsyncIterator[Owner]:
+    async with new_owner(server, request.param()) as owner:
+        yield owner
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def owners(server: Server) -> AsyncIterator[list[Owner]]:
+    """One of each family: a kill ends the venue of both."""
+    async with new_owner(server, Limit()) as limit, new_owner(server, Recurring()) as recurring:
+        yield [limit, recurring]
 
 
 def success(reply: Reply) -> bool:
     return reply.status == 200 and reply.body["status"] == "Success"
 
 
-async def test_between_any_two_steps(server: Server, owner: Owner) -> None:
-    opening = await owner.builds()
+async def test_between_any_two_steps(server: Server, owners: list[Owner]) -> None:
+    openings = [await owner.builds() for owner in owners]
     await killed(server)
-    opened = await owner.executes(opening)
-    assert success(opened)
+    opened = [await owner.executes(opening) for owner, opening in zip(owners, openings, strict=True)]
+    assert all(map(success, opened))
     await killed(server)
-    (order,) = await owner.orders()
-    assert await owner.executes(opening) == opened
-    assert await owner.units() == HAS - SELLS
-    closing = await owner.cancels(order)
+    orders, closings = [], []
+    for owner, opening, answer in zip(owners, openings, opened, strict=True):
+        (order,) = await owner.orders()
+        assert await owner.executes(opening) == answer
+        assert await owner.units() == HAS - SELLS
+        orders.append(order)
+        closings.append(await owner.cancels(order))
     await killed(server)
-    assert await owner.orders() == [order], "a cancel that nobody sent changes nothing"
-    closed = await owner.executes(closing)
-    assert success(closed)
+    for owner, order in zip(owners, orders, strict=True):
+        assert await owner.orders() == [order], "a cancel that nobody sent changes nothing"
+    closed = [await owner.executes(closing) for owner, closing in zip(owners, closings, strict=True)]
+    assert all(map(success, closed))
     await killed(server)
-    assert (await owner.orders(), await owner.units()) == ([], HAS)
-    assert await owner.executes(closing) == closed
-    assert await owner.executes(opening) == opened
+    for n, owner in enumerate(owners):
+        assert (await owner.orders(), await owner.units()) == ([], HAS)
+        assert await owner.executes(closings[n]) == closed[n]
+        assert await owner.executes(openings[n]) == opened[n]
 
 
-async def test_what_the_owner_sent_alone(server: Server, owner: Owner) -> None:
-    opening = await owner.builds()
-    await owner.sends(opening)
+async def test_what_the_owner_sent_alone(server: Server, owners: list[Owner]) -> None:
+    for owner in owners:
+        await owner.sends(await owner.builds())
     await killed(server)
-    (order,) = await owner.orders()
-    closing = await owner.cancels(order)
-    await owner.sends(closing)
+    closings = []
+    for owner in owners:
+        (order,) = await owner.orders()
+        closings.append(await owner.cancels(order))
+        await owner.sends(closings[-1])
     await killed(server)
-    assert (await owner.orders(), await owner.units()) == ([], HAS)
-    assert success(await owner.executes(closing))
+    for owner, closing in zip(owners, closings, strict=True):
+        assert (await owner.orders(), await owner.units()) == ([], HAS)
+        assert success(await owner.executes(closing))
 
 
 @pytest.mark.parametrize("point", ["before-send", "after-send"])
@@ -234,17 +267,22 @@ async def test_it_dies_while_it_builds(server: Server, owner: Owner, point: str)
     assert (await owner.orders(), await owner.units()) == ([], HAS)
 
 
-async def test_a_reset_empties_it_for_good(server: Server, owner: Owner) -> None:
-    assert success(await owner.executes(await owner.builds()))
-    (order,) = await owner.orders()
-    opening, closing = await owner.builds(), await owner.cancels(order)
+async def test_a_reset_empties_it_for_good(server: Server, owners: list[Owner]) -> None:
+    built = []
+    for owner in owners:
+        assert success(await owner.executes(await owner.builds()))
+        (order,) = await owner.orders()
+        built.append((await owner.builds(), await owner.cancels(order)))
+    assert (await server.audited())["ok"], "of all that the tests before did, which nobody can audit any more"
     await server.does("POST", "/sandbox/reset", {})
     for _ in range(2):
-        assert await owner.orders() == []
-        for built in (opening, closing):
-            refused = await owner.executes(built)
-            assert (refused.status, refused.body["error"]) == (400, "invalid transaction")
+        for owner, of_before in zip(owners, built, strict=True):
+            assert await owner.orders() == []
+            for each in of_before:
+                refused = await owner.executes(each)
+                assert (refused.status, refused.body["error"]) == (400, "invalid transaction")
         await killed(server)
-    await owner.comes()
-    assert success(await owner.executes(await owner.builds()))
-    assert len(await owner.orders()) == 1
+    for owner in owners:
+        await owner.comes()
+        assert success(await owner.executes(await owner.builds()))
+        assert len(await owner.orders()) == 1

@@ -116,6 +116,8 @@ class Transactions:
         self._found = found
         self._hashes = [Blockhashes(entropy) for entropy in (ledger.secrets.entropy, *reversed(ledger.former))]
         """Those of the present first."""
+        self._last = 0
+        """Whose the blockhash before was: most follow from the same entropy, so it is tried first."""
         self._slot = self._block_time = 0
         self._count = self._strange = 0
         self._follow = [0] * len(self._hashes)
@@ -200,9 +202,11 @@ class Transactions:
         if _has_a_nonce(transaction):
             return True
         oldest = max(0, slot - BLOCKHASH_SLOTS)
-        for n, hashes in enumerate(self._hashes):
+        for n in sorted(range(len(self._hashes)), key=lambda n: n != self._last):
+            hashes = self._hashes[n]
             if any(hashes.at(each) == transaction.blockhash for each in range(slot, oldest - 1, -1)):
                 self._follow[n] += 1
+                self._last = n
                 return True
         return False
 
