@@ -24,6 +24,7 @@ from countermand.solana.tokens import SYSVAR_OWNER
 
 SLOT_HASHES_KEPT: Final = 512
 LAMPORTS_PER_SIGNATURE: Final = 5_000
+_FEE: Final = struct.pack("<Q", LAMPORTS_PER_SIGNATURE)
 _HISTORY_WORDS: Final = 16_384
 _WORD_BITS: Final = 64
 _FULL_WORD: Final = 2**_WORD_BITS - 1
@@ -61,8 +62,9 @@ class Sysvars:
             history.add(passed)
         self._history = history
         self._svm.set_slot_history(history)
-        self._svm.set_slot_hashes(list(self._hashes))
-        self._svm.set_account(RECENT_BLOCKHASHES, _recent_blockhashes([each for _, each in self._hashes]))
+        hashes = list(self._hashes)
+        self._svm.set_slot_hashes(hashes)
+        self._svm.set_account(RECENT_BLOCKHASHES, _recent_blockhashes(hashes[:BLOCKHASH_SLOTS]))
 
 
 def _history_until(slot: int) -> SlotHistory:
@@ -74,7 +76,6 @@ def _history_until(slot: int) -> SlotHistory:
     return SlotHistory(full if words >= _HISTORY_WORDS else bits[:_HISTORY_WORDS], slots)
 
 
-def _recent_blockhashes(newest_first: list[Hash]) -> Account:
-    recent = newest_first[:BLOCKHASH_SLOTS]
-    entries = [bytes(blockhash) + struct.pack("<Q", LAMPORTS_PER_SIGNATURE) for blockhash in recent]
-    return Account(1, struct.pack("<Q", len(recent)) + b"".join(entries), _OWNER, executable=False)
+def _recent_blockhashes(newest_first: list[tuple[int, Hash]]) -> Account:
+    entries = b"".join([bytes(blockhash) + _FEE for _, blockhash in newest_first])
+    return Account(1, struct.pack("<Q", len(newest_first)) + entries, _OWNER, executable=False)
