@@ -98,11 +98,12 @@ class FencedDatabase(Generic[S]):
     def __init__(self, new: Callable[[], S]) -> None:
         self.new = new
         self.shards: dict[int, S] = {}
+        self._nothing = new()
         self.held: list[Batch[Any]] = []
 
     def shard(self, number: int) -> S:
-        """Empty, and not to be kept, if no writer ever began it."""
-        return self.shards.get(number) or self.new()
+        """Empty, and not to be written, if no writer ever began it."""
+        return self.shards.get(number, self._nothing)
 
     def release(self) -> None:
         """What is held inside commits now, or meets a fence that has moved on."""

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import sha512
 from random import Random
 from typing import Final
@@ -19,6 +19,7 @@ Signers = Mapping[str, Keypair]
 _SIGNED_KEPT: Final = 4_096
 
 
+@cache
 def wallet(number: int) -> Keypair:
     return Keypair.from_seed(bytes([number]) * 32)
 
@@ -76,13 +77,18 @@ def filled_otherwise(message: bytes, signers: Signers) -> str:
 
 
 def _signature(who: str, message: bytes, signers: Signers) -> Signature:
-    return _signed(signers[who], message) if who in signers else Signature.default()
+    return _signed(bytes(signers[who]), message) if who in signers else Signature.default()
 
 
 @lru_cache(_SIGNED_KEPT)
-def _signed(pair: Keypair, message: bytes) -> Signature:
-    """People sign the same again and again."""
-    return pair.sign_message(message)
+def _signed(pair: bytes, message: bytes) -> Signature:
+    """People sign the same again and again. To hash a `Keypair` takes almost as long as to sign."""
+    return _pair(pair).sign_message(message)
+
+
+@cache
+def _pair(pair: bytes) -> Keypair:
+    return Keypair.from_bytes(pair)
 
 
 def _transaction(message: bytes, signatures: list[Signature]) -> str:

@@ -1,6 +1,6 @@
 """The seeds of the order books, and that they bring about all that they are meant to.
 
-`COUNTERMAND_SIMULATE_SEEDS=5000` runs so many instead of 40.
+`COUNTERMAND_SIMULATE_SEEDS=5000` runs so many instead of 36.
 """
 
 import os

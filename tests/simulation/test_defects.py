@@ -335,7 +335,9 @@ PARTS = {
     "a child funded with more than the parent gave": Defect(
         Claim.CONSERVED, patched=lambda: patch.object(rules, "fill_landed", gives_the_children_more)
     ),
-    "a cancel that returns one account of two": Defect(Claim.EVERYTHING_ENDS, patched=one_account_of_two_comes_back),
+    "a cancel that returns one account of two": Defect(
+        Claim.EVERYTHING_ENDS, patched=one_account_of_two_comes_back, first=1_002
+    ),
     "a part forgotten by the withdrawal": Defect(
         Claim.CONSERVED, patched=lambda: patch.object(rules, "withdrawal_resolved", withdraws_the_deposit_less_a_part)
     ),
@@ -355,7 +357,9 @@ def the_other_way(index: TrailingIndex[OrderGroup], price: UsdPrice) -> bool:
 
 PARTS |= {
     "a watermark lost in a restart": Defect(
-        Claim.REPLAY_EQUALS_ROWS, patched=lambda: patch.object(TriggerState, "adopt_watermarks", forgets_watermarks)
+        Claim.REPLAY_EQUALS_ROWS,
+        patched=lambda: patch.object(TriggerState, "adopt_watermarks", forgets_watermarks),
+        first=1_002,
     ),
     "a watermark that moves the wrong way": Defect(
         Claim.WATERMARK_IS_TRUE, patched=lambda: patch.object(TrailingIndex, "is_moved_by", the_other_way)
@@ -428,7 +432,9 @@ def prices_overtake() -> AbstractContextManager[Any]:
 
 
 SLICES = {
-    "a slice that overtakes a cancel": Defect(Claim.CANCEL_IS_A_FENCE, ProcessParts(shard=SlicesOfThePast)),
+    "a slice that overtakes a cancel": Defect(
+        Claim.CANCEL_IS_A_FENCE, ProcessParts(shard=SlicesOfThePast), first=1_055
+    ),
     "a second price decided before the last slice of the first": Defect(
         Claim.TRIGGER_IS_TRUE, ProcessParts(shard=SmallSlices), prices_overtake
     ),
@@ -447,7 +453,7 @@ def test_a_defect_of_slices_is_caught(name: str) -> None:
 
 DEFECTS = {
     "a cancel that does not close the gate": Defect(
-        Claim.CANCEL_IS_A_FENCE, patched=cancel_leaves_the_gate_open, drawn={**CROWDED, **SLOW}
+        Claim.CANCEL_IS_A_FENCE, patched=cancel_leaves_the_gate_open, drawn={**CROWDED, **SLOW}, first=1_003
     ),
     "a fill after expiry": Defect(
         Claim.EXPIRY_IS_A_FENCE, patched=expiry_is_forgotten, drawn={**SHORT_LIVED, "clock_leaps": 0.5}
@@ -463,14 +469,16 @@ DEFECTS = {
     "a turn that is read before its commit through the event log": Defect(
         Claim.EVENTS_ARE_TOLD, ProcessParts(shard=HastyEvents)
     ),
-    "a reload that misses a late commit": Defect(Claim.REPLAY_EQUALS_MEMORY, ProcessParts(shard=HastyLoad)),
+    "a reload that misses a late commit": Defect(
+        Claim.REPLAY_EQUALS_MEMORY, ProcessParts(shard=HastyLoad), first=1_003
+    ),
     "a fresh deposit used after its epoch ended": Defect(Claim.READS_ARE_CURRENT, ProcessParts(shard=FreshForEver)),
     "an order routed by an id's byte against its row": Defect(
         Claim.OWNED_BY_ITS_ROW, ProcessParts(shard=RoutesByTheId), drawn={"older_ids": 0.8, "dormant_kept": 0}
     ),
-    "a row in the bucket of its id's byte": Defect(Claim.OWNED_BY_ITS_ROW, patched=row_follows_the_id),
+    "a row in the bucket of its id's byte": Defect(Claim.OWNED_BY_ITS_ROW, patched=row_follows_the_id, first=1_003),
     "an attempt signed by a replaced writer": Defect(
-        Claim.SENT_IS_COMMITTED, ProcessParts(store=Unfenced), drawn=REPLACED
+        Claim.SENT_IS_COMMITTED, ProcessParts(store=Unfenced), drawn=REPLACED, first=1_004
     ),
 }
 

@@ -76,7 +76,7 @@ def one_landing_in_ten_is_passed_over() -> AbstractContextManager[Any]:
 
 DEFECTS = {
     "a history row twice after a restart of the index": Defect(
-        Claim.HISTORIES_ARE_TRUE, patched=all_is_read_again, drawn={"crash": 0.006}
+        Claim.HISTORIES_ARE_TRUE, patched=all_is_read_again, drawn={"crash": 0.006}, first=1_005
     ),
     "what landed while no index ran is not told": Defect(
         Claim.HISTORIES_ARE_TRUE, patched=what_landed_meanwhile_is_not_read, drawn={"crash": 0.006}

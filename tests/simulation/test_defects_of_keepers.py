@@ -125,12 +125,15 @@ DEFECTS = {
         Claim.FILLS_ARE_FAIR,
         patched=lambda: the_clock_is_wrong(limit_order_fills.FILL_ORDER, -_HOUR_S),
         drawn={"short_lived": 0.8},
+        first=1_001,
     ),
     "a fee is taken twice": Defect(Claim.MOVES_ARE_MEANT, patched=lambda: limit_orders_say(0, 20)),
     "a cycle is before its time": Defect(
         Claim.CYCLES_ARE_DUE, patched=lambda: the_clock_is_wrong(dca_cycles.INITIATE_FLASH_FILL, _HOUR_S)
     ),
-    "a cycle is made twice": Defect(Claim.CYCLES_ARE_DUE, patched=a_cycle_is_forgotten, drawn={"makers": 0}),
+    "a cycle is made twice": Defect(
+        Claim.CYCLES_ARE_DUE, patched=a_cycle_is_forgotten, drawn={"makers": 0}, first=1_001
+    ),
     "a close keeps rent": Defect(Claim.MOVES_ARE_MEANT, patched=a_close_keeps_rent),
 }
 

@@ -194,7 +194,7 @@ DEFECTS = {
         Claim.ROUND_ONCE, _parts(outbox=TakesFillsForDead), drawn={"replaced": 0.8, "crash": 0.006}
     ),
     "a round forgotten by a restart": Defect(
-        Claim.ROUND_IS_TRIED, patched=lambda: patch.object(LiveOrders, "adopt", sets_no_timer)
+        Claim.ROUND_IS_TRIED, patched=lambda: patch.object(LiveOrders, "adopt", sets_no_timer), first=1_001
     ),
     "a round before its time": Defect(Claim.ROUND_IN_TIME, patched=rounds_are_early),
     "a round after an effective cancel": Defect(Claim.CANCEL_IS_A_FENCE, patched=cancel_leaves_the_gate_open),
@@ -206,14 +206,18 @@ DEFECTS = {
     "a round at any price": Defect(Claim.BUFFER_IS_KEPT, patched=any_quote_is_taken),
     "a refund that forgets a unit": Defect(Claim.CONSERVED, patched=_rule("withdrawal_resolved", returns_all_but_one)),
     "a withdrawal co-signed twice": Defect(Claim.ONE_ATTEMPT, patched=_rule("_confirm_cancel", signs_again)),
-    "a lost outbox entry": Defect(Claim.EVERYTHING_ENDS, _parts(outbox=ForgetfulOutbox)),
+    "a lost outbox entry": Defect(Claim.EVERYTHING_ENDS, _parts(outbox=ForgetfulOutbox), first=1_001),
     "an answer before its commit": Defect(Claim.ANSWER_IS_COMMITTED, _parts(shard=HastyShard)),
 }
 
 
 LATE = {
-    "a round tried again after its window": Defect(Claim.ROUND_IN_TIME, patched=_rule("_window_end", never_ends)),
-    "a missed round that is made up for": Defect(Claim.ROUND_IN_TIME, patched=_rule("_rescheduled", makes_up_for_it)),
+    "a round tried again after its window": Defect(
+        Claim.ROUND_IN_TIME, patched=_rule("_window_end", never_ends), first=1_004
+    ),
+    "a missed round that is made up for": Defect(
+        Claim.ROUND_IN_TIME, patched=_rule("_rescheduled", makes_up_for_it), first=1_004
+    ),
 }
 
 

@@ -203,20 +203,25 @@ def families(**parts: Any) -> ProcessParts:
 
 DEFECTS = {
     "execute answers before the landing": Defect(Claim.EXECUTED_IS_TRUE, families(on_chain=HastyExecution)),
-    "a dropped cancel is called a success": Defect(Claim.EXECUTED_IS_TRUE, families(landing=HopefulLanding)),
+    "a dropped cancel is called a success": Defect(
+        Claim.EXECUTED_IS_TRUE, families(landing=HopefulLanding), first=1_001
+    ),
     "a landing under another signature is not found": Defect(Claim.EXECUTED_IS_TRUE, families(landing=OneSignature)),
     "what was called dead lands": Defect(
-        Claim.EXECUTED_IS_TRUE, patched=blockhashes_live_longer, drawn={"stale": 0.4, "clock_leaps": 0.6}
+        Claim.EXECUTED_IS_TRUE, patched=blockhashes_live_longer, drawn={"stale": 0.4, "clock_leaps": 0.6}, first=1_005
     ),
     "a retry is answered otherwise": Defect(Claim.ANSWERS_ARE_EQUAL, families(on_chain=ForgetfulRetry)),
     "a lost commit forgets a build": Defect(Claim.BUILDS_ARE_REMEMBERED, families(on_chain=CarelessMemory)),
     "anything signed is sent": Defect(Claim.SENT_IS_COMMITTED, families(on_chain=LaxIdentity)),
     "open orders are remembered": Defect(Claim.READS_ARE_CURRENT, families(limits=OldList)),
     "the index is stale after a crash": Defect(Claim.READS_ARE_CURRENT, patched=index_is_not_built_at_a_load),
-    "a cancel leaves some out": Defect(Claim.CANCEL_NAMES_ALL, families(limits=Forgetful)),
+    "a cancel leaves some out": Defect(Claim.CANCEL_NAMES_ALL, families(limits=Forgetful), first=1_001),
     "a cancel always fails": Defect(Claim.EVERYTHING_ENDS, patched=cancels_offer_too_few_units),
     "a commit of the chain is torn": Defect(
-        Claim.NOTHING_IS_LOST, patched=a_commit_is_torn, drawn={"chain_inside": True, "crash": 0.006, "replaced": 0.5}
+        Claim.NOTHING_IS_LOST,
+        patched=a_commit_is_torn,
+        drawn={"chain_inside": True, "crash": 0.006, "replaced": 0.5},
+        first=1_002,
     ),
     "a lamport goes astray": Defect(Claim.MOVES_ARE_MEANT, patched=a_lamport_goes_astray),
     "a stranger cancels too early": Defect(Claim.ORDERS_ARE_ON_CHAIN, patched=everything_has_expired),

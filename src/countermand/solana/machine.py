@@ -5,6 +5,7 @@ itself. Signatures too are verified before a transaction comes here.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Final, cast
 
 from msgspec import Struct
@@ -36,6 +37,8 @@ _TOKEN_2022: Final = Pubkey.from_string(TOKEN_2022_PROGRAM)
 _GONE: Final = Account(0, b"", _SYSTEM, executable=False)
 _LOOKUP_TABLE_HEADER_BYTES: Final = 56
 _DECIMALS_AT: Final = 44
+
+_check_solders = cache(own_solders.check)
 
 
 class Rejected(Struct, frozen=True):
@@ -95,7 +98,7 @@ class Machine:
         programs: Mapping[Pubkey, bytes],
         indexed: Mapping[Pubkey, Sequence[int]],
     ) -> None:
-        own_solders.check()
+        _check_solders()
         self._svm = LiteSVM()
         self._svm.set_transaction_history(0)
         self._svm.set_blockhash_check(check=False)

@@ -6,24 +6,26 @@ created from it. All sysvars say the same as the chain's RPC does.
 """
 
 import struct
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
 from solders.account import Account
 from solders.clock import Clock
 from solders.epoch_schedule import EpochSchedule
-from solders.hash import Hash
 from solders.pubkey import Pubkey
 from solders.slot_history import SlotHistory
 from solders.solders import LiteSVM
-from solders.sysvar import RECENT_BLOCKHASHES
+from solders.sysvar import RECENT_BLOCKHASHES, SLOT_HASHES
 
 from countermand.solana.clockwork import BLOCKHASH_SLOTS, SLOTS_PER_EPOCH
 from countermand.solana.tokens import SYSVAR_OWNER
 
 SLOT_HASHES_KEPT: Final = 512
 LAMPORTS_PER_SIGNATURE: Final = 5_000
+_U64: Final = struct.Struct("<Q")
+_FEE: Final = _U64.pack(LAMPORTS_PER_SIGNATURE)
+_ENTRY_BYTES: Final = 40
+"""A hash with a slot before it, or a fee after it."""
 _HISTORY_WORDS: Final = 16_384
 _WORD_BITS: Final = 64
 _FULL_WORD: Final = 2**_WORD_BITS - 1
@@ -38,7 +40,9 @@ class Sysvars:
     def __init__(self, svm: LiteSVM) -> None:
         self._svm = svm
         self._time = (-1, -1)
-        self._hashes: deque[tuple[int, Hash]] = deque(maxlen=SLOT_HASHES_KEPT)
+        self._newest = -1
+        self._slot_hashes = self._recent_blockhashes = b""
+        """Their entries as they are stored, newest first."""
         self._history: SlotHistory | None = None
         svm.set_epoch_schedule(EpochSchedule.custom(SLOTS_PER_EPOCH, SLOTS_PER_EPOCH, warmup=False))
 
@@ -53,16 +57,28 @@ class Sysvars:
         self._svm.set_clock(Clock(slot, 0, epoch, epoch + 1, unix_time))
 
     def _pass_slots(self, slot: int, slot_hash: SlotHash) -> None:
-        newest = self._hashes[0][0] if self._hashes else -1
         history = self._history or _history_until(slot)
-        for passed in range(max(newest + 1, slot + 1 - SLOT_HASHES_KEPT, 0), slot + 1):
-            self._hashes.appendleft((passed, Hash(slot_hash(passed))))
-        for passed in range(history.next_slot, slot + 1):
-            history.add(passed)
-        self._history = history
+        passed = range(slot, max(self._newest, slot - SLOT_HASHES_KEPT, -1), -1)
+        hashes = [(_U64.pack(each), slot_hash(each)) for each in passed]
+        for each in range(history.next_slot, slot + 1):
+            history.add(each)
+        self._newest, self._history = slot, history
+        self._slot_hashes = _newest(SLOT_HASHES_KEPT, [number + each for number, each in hashes], self._slot_hashes)
+        recent = [each + _FEE for _, each in hashes]
+        self._recent_blockhashes = _newest(BLOCKHASH_SLOTS, recent, self._recent_blockhashes)
         self._svm.set_slot_history(history)
-        self._svm.set_slot_hashes(list(self._hashes))
-        self._svm.set_account(RECENT_BLOCKHASHES, _recent_blockhashes([each for _, each in self._hashes]))
+        self._svm.set_account(SLOT_HASHES, _sysvar(self._slot_hashes, SLOT_HASHES_KEPT))
+        self._svm.set_account(RECENT_BLOCKHASHES, _sysvar(self._recent_blockhashes))
+
+
+def _newest(kept: int, newer: list[bytes], older: bytes) -> bytes:
+    return (b"".join(newer) + older)[: kept * _ENTRY_BYTES]
+
+
+def _sysvar(entries: bytes, room: int = 0) -> Account:
+    """A list: how many there are, and then each, in an account with room for so many."""
+    data = _U64.pack(len(entries) // _ENTRY_BYTES) + entries.ljust(room * _ENTRY_BYTES, b"\0")
+    return Account(1, data, _OWNER, executable=False)
 
 
 def _history_until(slot: int) -> SlotHistory:
@@ -72,9 +88,3 @@ def _history_until(slot: int) -> SlotHistory:
     bits = [_FULL_WORD] * words + [(1 << rest) - 1] + [0] * _HISTORY_WORDS
     full = [_FULL_WORD] * _HISTORY_WORDS
     return SlotHistory(full if words >= _HISTORY_WORDS else bits[:_HISTORY_WORDS], slots)
-
-
-def _recent_blockhashes(newest_first: list[Hash]) -> Account:
-    recent = newest_first[:BLOCKHASH_SLOTS]
-    entries = [bytes(blockhash) + struct.pack("<Q", LAMPORTS_PER_SIGNATURE) for blockhash in recent]
-    return Account(1, struct.pack("<Q", len(recent)) + b"".join(entries), _OWNER, executable=False)

@@ -1,7 +1,6 @@
 """What is claimed of any family of orders: each new journal row, each send, each answer, each load is judged."""
 
 import base64
-import json
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, ClassVar, Final, Protocol
 
+import msgspec
 from solders.pubkey import Pubkey
 
 from countermand_simulator.chained import hash_after
@@ -159,7 +159,7 @@ class FamilyCheckers(ABC):
             if row is None:
                 broken(Claim.JOURNAL_INTACT, f"row {self._seq + 1} of {stands} is missing")
             self._link(row)
-            body = json.loads(row.body)
+            body = msgspec.json.decode(row.body)
             events = body["events"]
             self._judge_entry(body, row.at)
             self._tell([(order_id, kind) for order_id, kind, _ in events])
@@ -219,7 +219,7 @@ class FamilyCheckers(ABC):
 
     def _compare_row(self, order_id: str) -> None:
         row = self._database.order_row(order_id)
-        stored = None if row is None else stored_as(json.loads(row.body))
+        stored = None if row is None else stored_as(msgspec.json.decode(row.body))
         if stored != self.orders[order_id]:
             broken(Claim.REPLAY_EQUALS_ROWS, _difference(order_id, self.orders[order_id], stored))
         self._is_in_its_bucket(f"order {order_id}", row, self.orders[order_id]["terms"]["wallet"])
@@ -240,8 +240,8 @@ class FamilyCheckers(ABC):
         for order_id, body in bodies.items():
             row = self._database.order_row(order_id)
             if row is None or row.body != body:
-                stored = None if row is None else json.loads(row.body)
-                broken(Claim.REPLAY_EQUALS_MEMORY, _difference(order_id, json.loads(body), stored))
+                stored = None if row is None else msgspec.json.decode(row.body)
+                broken(Claim.REPLAY_EQUALS_MEMORY, _difference(order_id, msgspec.json.decode(body), stored))
 
     # --- the chain
 

@@ -1,9 +1,10 @@
 """Claims about what is told of on-chain orders: it is what landed, up to some transaction, each thing once."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
+
+import msgspec
 
 from countermand_simulator.checkers.claim import Claim
 from countermand_simulator.checkers.messages import Message
@@ -141,7 +142,7 @@ class Histories:
         self._seq = seq
         touched: dict[tuple[str, str, int], None] = {}
         for program, body in self._index.index_cursors().items():
-            touched |= dict.fromkeys(self._knows(program, json.loads(body)["signatures"][-1]))
+            touched |= dict.fromkeys(self._knows(program, msgspec.json.decode(body)["signatures"][-1]))
         orders = self._index.index_orders()
         if len(orders) != len(self._stories):
             unlike = sorted(set(orders) ^ set(self._stories))
@@ -185,12 +186,12 @@ class Histories:
         return deed.order in self._open or (deed.seen is not None and deed.seen.opened_by == deed.signature)
 
     def _compare(self, name: tuple[str, str, int], live: bool, body: bytes) -> None:
-        story, told = self._stories[name], json.loads(body)
+        story, told = self._stories[name], msgspec.json.decode(body)
         due = story.told()
         says = {field: told.get(field) for field in due}
         if says != due or live != (story.state == _OPEN):
             broken(Claim.HISTORIES_ARE_TRUE, f"of {name} is told {says}, live {live}; it is {due}")
-        trades = [json.loads(trade) for _, trade in sorted(self._index.index_trades(name).items())]
+        trades = [msgspec.json.decode(trade) for _, trade in sorted(self._index.index_trades(name).items())]
         self._compare_trades(name, trades, story.trades)
 
     def _compare_trades(self, name: tuple[str, str, int], trades: Sequence[Json], due: Sequence[Json]) -> None:

@@ -111,7 +111,8 @@ class Answers:
         body, nonce = answer["body"], asked.what["nonce"]
         self._must_be_committed(body, asked)
         mine = (body["terms"]["account"], body["nonce"], body["placement"])
-        must(mine == (asked.who, nonce, asked.what["placement"]), Claim.ANSWERS_ARE_EQUAL, f"{asked}: {body}")
+        if mine != (asked.who, nonce, asked.what["placement"]):
+            broken(Claim.ANSWERS_ARE_EQUAL, f"{asked}: {body}")
         before = self._orders.setdefault((asked.who, nonce), body["id"])
         must(before == body["id"], Claim.ANSWERS_ARE_EQUAL, f"nonce {nonce} was order {before}, now {body['id']}")
 
@@ -119,7 +120,8 @@ class Answers:
         line = self._floor.orders.get(body["id"])
         known = line is not None and body in line.since(asked.seq)
         now = None if line is None else line.now
-        must(known, Claim.ANSWER_IS_COMMITTED, f"{asked.kind} was told {body}, and committed is {now}")
+        if not known:
+            broken(Claim.ANSWER_IS_COMMITTED, f"{asked.kind} was told {body}, and committed is {now}")
 
     def _was_cancelled(self, asked: Asked, answer: Json) -> None:
         body = answer["body"]
@@ -208,7 +210,8 @@ class Answers:
     def _one_order(self, asked: Asked, order_id: int | None, body: Json | None) -> None:
         line = None if order_id is None else self._floor.orders.get(order_id)
         seen: Sequence[Json | None] = (None,) if line is None else line.since(asked.seq)
-        must(body in seen, Claim.READS_ARE_CURRENT, f"{asked} shows {body}, and since then it was {seen}")
+        if body not in seen:
+            broken(Claim.READS_ARE_CURRENT, f"{asked} shows {body}, and since then it was {seen}")
 
     def _list(self, asked: Asked, answer: Json) -> None:
         wanted, shown = asked.what, answer["orders"]
@@ -217,12 +220,14 @@ class Answers:
         must(ids == in_order and len(ids) == len(dict.fromkeys(ids)), Claim.READS_ARE_CURRENT, f"{asked}: {ids}")
         for body in shown:
             self._one_order(asked, body["id"], body)
-            must(_is_wanted(self._floor, body, asked), Claim.READS_ARE_CURRENT, f"{asked} shows {body}")
+            if not _is_wanted(self._floor, body, asked):
+                broken(Claim.READS_ARE_CURRENT, f"{asked} shows {body}")
         if len(ids) == wanted["limit"]:
             return
         for order_id, line in self._floor.orders.items():
             always = all(order is not None and _is_wanted(self._floor, order, asked) for order in line.since(asked.seq))
-            must(order_id in ids or not always, Claim.READS_ARE_CURRENT, f"{asked} does not show order {order_id}")
+            if always and order_id not in ids:
+                broken(Claim.READS_ARE_CURRENT, f"{asked} does not show order {order_id}")
 
     def _trades(self, asked: Asked, answer: Json) -> None:
         """The oldest ones first, without a limit."""
@@ -245,19 +250,22 @@ class Answers:
             {currency: has for currency, has in purse.items() if has != (0, 0)}
             for purse in self._floor.purse(asked.who).since(asked.seq)
         ]
-        must(shown in seen, Claim.READS_ARE_CURRENT, f"{asked.who} is shown {shown}, and since then it was {seen}")
+        if shown not in seen:
+            broken(Claim.READS_ARE_CURRENT, f"{asked.who} is shown {shown}, and since then it was {seen}")
 
     def _resting(self, asked: Asked, answer: Json) -> None:
         market, depth = asked.what["market"], asked.what["depth"]
         for side in ("sell", "buy"):
             seen = [queue[:depth] for queue in self._floor.books[market, side].since(asked.seq)]
             shown = tuple(answer[side])
-            must(shown in seen, Claim.READS_ARE_CURRENT, f"{market} {side} is shown as {shown}, and was {seen}")
+            if shown not in seen:
+                broken(Claim.READS_ARE_CURRENT, f"{market} {side} is shown as {shown}, and was {seen}")
 
     def _tickers(self, asked: Asked, answer: Json) -> None:
         for symbol, (last, day) in answer["of"].items():
             seen = self._floor.last[symbol].since(asked.seq)
-            must(last in seen, Claim.READS_ARE_CURRENT, f"{symbol} last traded at {last}, and since then it was {seen}")
+            if last not in seen:
+                broken(Claim.READS_ARE_CURRENT, f"{symbol} last traded at {last}, and since then it was {seen}")
             recent = [each for each in self._floor.trades if each[2]["market"] == symbol]
             recent = [each for each in recent if each[1] // 1000 >= answer["at"] // 1000 - _DAY_S]
             least = sum(seq <= asked.seq for seq, _, _ in recent)
@@ -273,7 +281,8 @@ class Answers:
         ]
         least = sum(seq <= asked.seq for seq, _, _ in traded)
         seen = [_candles([(at, event) for _, at, event in traded[:n]]) for n in range(least, len(traded) + 1)]
-        must(shown in seen, Claim.READS_ARE_CURRENT, f"{asked} shows {shown}, and since then it was {seen}")
+        if shown not in seen:
+            broken(Claim.READS_ARE_CURRENT, f"{asked} shows {shown}, and since then it was {seen}")
 
 
 def _turnover(trades: Iterable[Json]) -> tuple[int, ...] | None:

@@ -126,19 +126,23 @@ class Checkers:
     def _compare_rows(self, first_trade: int) -> None:
         floor, claim = self.floor, Claim.REPLAY_EQUALS_ROWS
         totals = Counter(self._database.totals())
-        must(totals == floor.credited, Claim.CONSERVED, f"{floor.credited} were credited, and there are {totals}")
+        if totals != floor.credited:
+            broken(Claim.CONSERVED, f"{floor.credited} were credited, and there are {totals}")
         for order_id in floor.touched_orders:
             self._compare_order(order_id)
             self._unlike_memory[order_id] = None
         for _, at, trade in floor.trades[first_trade:]:
-            must(self._database.trade_row(trade["trade_id"]) == _trade_row(trade, at), claim, f"the row of {trade}")
+            if self._database.trade_row(trade["trade_id"]) != _trade_row(trade, at):
+                broken(claim, f"the row of {trade}")
         for key in floor.touched_purses:
             due, stored = floor.balance(*key), self._database.balance(*key)
-            must(stored == due, claim, f"{key} has {due} (available, locked), and {stored} is stored")
+            if stored != due:
+                broken(claim, f"{key} has {due} (available, locked), and {stored} is stored")
         floor.touched_orders.clear()
         floor.touched_purses.clear()
         standing = msgspec.json.decode(self._database.standing() or b"null")
-        must(standing is not None and standing["standing"] == self._counters(), claim, f"the counters are {standing}")
+        if standing is None or standing["standing"] != self._counters():
+            broken(claim, f"the counters are {standing}")
         counts = self._database.counts()
         must(counts == (len(floor.orders), len(floor.trades)), claim, f"{counts} orders and trades are stored")
 
@@ -156,7 +160,8 @@ class Checkers:
             **{name: terms[name] for name in ("account", "market", "kind", "side")},
         }
         stored = {**row, "body": msgspec.json.decode(row["body"])}
-        must(stored == due, Claim.REPLAY_EQUALS_ROWS, f"order {order_id}: {_unlike(due, stored)}")
+        if stored != due:
+            broken(Claim.REPLAY_EQUALS_ROWS, f"order {order_id}: {_unlike(due, stored)}")
 
     def _counters(self) -> Json:
         floor = self.floor
@@ -173,24 +178,31 @@ class Checkers:
         self._remembered = self._seq
         floor, claim = self.floor, Claim.REPLAY_EQUALS_MEMORY
         live = list(memory.live())
-        must(live == list(floor.live), claim, f"{live} live in memory, and {list(floor.live)} in truth")
+        if live != list(floor.live):
+            broken(claim, f"{live} live in memory, and {list(floor.live)} in truth")
         for place, truth in floor.books.items():
             queue = memory.queue(*place)
-            must(queue == truth.now, claim, f"{place}: the queue is {queue}, and should be {truth.now}")
+            if queue != truth.now:
+                broken(claim, f"{place}: the queue is {queue}, and should be {truth.now}")
         for market in floor.markets:
             stops, due = memory.stops(market), sorted(order["id"] for order in floor.waiting_stops(market))
-            must(stops == due, claim, f"{market}: the stops are {stops}, and should be {due}")
-        must(memory.triggered() == floor.triggered, claim, f"{memory.triggered()} are triggered")
+            if stops != due:
+                broken(claim, f"{market}: the stops are {stops}, and should be {due}")
+        if memory.triggered() != floor.triggered:
+            broken(claim, f"{memory.triggered()} are triggered")
         balances = {
             (account, currency): has for account, line in floor.purses.items() for currency, has in line.now.items()
         }
-        must(memory.balances() == balances, claim, f"{memory.balances()}, and should be {balances}")
-        must(memory.counters() == self._counters(), claim, f"the counters are {memory.counters()}")
+        if memory.balances() != balances:
+            broken(claim, f"{memory.balances()}, and should be {balances}")
+        if memory.counters() != self._counters():
+            broken(claim, f"the counters are {memory.counters()}")
         for order_id in tuple(floor.live) if all_of_them else tuple(self._unlike_memory):
             body, truth_of_it = memory.order(order_id), floor.order(order_id)
             if body is not None or truth_of_it["state"] in LIVE:
                 seen = msgspec.json.decode(body or b"null")
-                must(seen == truth_of_it, claim, f"order {order_id}: {seen}, and should be {truth_of_it}")
+                if seen != truth_of_it:
+                    broken(claim, f"order {order_id}: {seen}, and should be {truth_of_it}")
         self._unlike_memory.clear()
 
     # --- requests
