@@ -341,7 +341,7 @@ def reached(family: Family, before: str) -> Mapping[str, OrderGroup]:
 REACHED: Final = {(family, before): reached(family, before) for family in BEFORE for before in BEFORE[family]}
 
 
-def reached() -> Iterator[tuple[Family, str, str]]:
+def rows() -> Iterator[tuple[Family, str, str]]:
     for (family, before), groups in REACHED.items():
         for row in groups:
             yield family, before, row
@@ -374,7 +374,7 @@ def check(group: OrderGroup, row: Row) -> None:
 
 @pytest.mark.parametrize(
     ("family", "before", "row"),
-    [*reached()],
+    [*rows()],
     ids=lambda part: part.value if isinstance(part, Family) else part,
 )
 def test_every_pair_of_joint_state_and_event(family: Family, before: str, row: str) -> None:
