@@ -13,6 +13,7 @@ from typing import Final
 import asyncpg
 import pytest
 import pytest_asyncio
+import structlog
 
 from countermand.store.embedded import EmbeddedPostgres
 from countermand.store.postgres import migrate
@@ -26,6 +27,14 @@ MEMORY_BYTES_MIN = 6 * 10**9
 
 LONGEST_FIRST = ("simulation", "clients", "end_to_end", "audit", "client", "docs", "testkit", "gateway", "surfpool")
 """Folders. The files of the others take seconds, so that a run ends on all cores at once."""
+
+PLAIN: Final = (
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.add_log_level,
+    structlog.processors.StackInfoRenderer(),
+    structlog.processors.format_exc_info,
+    structlog.processors.KeyValueRenderer(key_order=["level", "event"]),
+)
 
 sys.dont_write_bytecode = False
 """Where PYTHONDONTWRITEBYTECODE is set, each worker would compile all tests at each run, in a quarter of a minute."""
@@ -57,8 +66,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
     The product is compiled: where PYTHONDONTWRITEBYTECODE is set, as in most containers, each start would do it again,
     in half a second. The files of the tests are in memory, if there is room: a database on a disk takes five times the
-    processor time, even without fsync.
+    processor time, even without fsync. And what a test logs is written as it is, since hardly anybody reads it.
     """
+    structlog.configure(processors=[*PLAIN])
     if hasattr(config, "workerinput"):
         return
     compileall.compile_dir(SOURCES, quiet=1)

@@ -6,9 +6,10 @@ import subprocess
 
 import pytest
 
-from tests.forked import Forked, run
+from tests.forked import CLOSED, Forked, Forker, run
 
 TELLS = "import os, sys; print(sys.argv[1:], os.environ.get('WHO'), sys.stdin.read()); sys.exit(7)"
+SHOWS = "import sys; print(*sys.modules)"
 
 
 def test_it_has_arguments_streams_an_environment_and_a_status_of_its_own() -> None:
@@ -31,3 +32,13 @@ def test_it_can_be_killed() -> None:
             process.wait(0.01)
         process.kill()
         assert process.wait(10) == process.poll() == -signal.SIGKILL
+
+
+def test_its_streams_can_be_closed_when_it_begins() -> None:
+    program = "import os, sys; assert sys.stdin is sys.stdout is None; assert os.open(os.devnull, os.O_RDWR) == 0"
+    assert run(program, seconds=10, redirected={"stdin": CLOSED, "stdout": CLOSED}).returncode == 0
+
+
+def test_another_forker_has_imported_something_else() -> None:
+    assert "countermand.cli.serve" not in run(SHOWS, seconds=10, forker=Forker("wave")).stdout.split()
+    assert "countermand.cli.serve" in run(SHOWS, seconds=10).stdout.split()

@@ -9,7 +9,7 @@ import pytest
 from solders.keypair import Keypair
 
 from countermand.client import AsyncClient, AsyncTanxClient, Client, Policy, TanxClient, TanxKeys
-from tests.end_to_end.venue import PRICES, Venue, running_venue
+from tests.end_to_end.venue import Venue, running_venue
 
 POLICY = Policy(pause_s=0.02, pause_max_s=0.1, find_s=3, lag_s=2)
 """Quick, since these venues answer at once."""
@@ -23,16 +23,15 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
 
 @pytest.fixture(scope="module")
 def audited(house: Venue) -> Iterator[None]:
+    house.restores()
     yield
     assert house.audit()["ok"]
 
 
 @pytest.fixture
 def venue(house: Venue, audited: None) -> Iterator[Venue]:
-    house.prices(PRICES)
     yield house
-    house.faults()
-    house.deepens_pools()
+    house.restores()
     house.settles()
 
 

@@ -3,13 +3,12 @@
 // all comes {"version"}, or {"cannot": <why>} where Chromium does not run. The browser ends with the input.
 import { spawnSync } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import chromium from '@sparticuz/chromium';
 import { chromium as playwright } from 'playwright-core';
+import { executablePath } from './chromium.mjs';
 
 const CALL_MS_MAX = 20_000;
 
 const says = (line) => console.log(JSON.stringify(line));
-const executablePath = await chromium.executablePath();
 const { status, stdout, stderr, error } = spawnSync(executablePath, ['--version'], { encoding: 'utf8' });
 if (status !== 0) {
   says({ cannot: error?.message ?? stderr.trim() });

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.end_to_end.venue import PRICES, Venue, running_venue
+from tests.end_to_end.venue import Venue, running_venue
 
 
 @pytest.fixture(scope="session")
@@ -15,13 +15,13 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
 
 @pytest.fixture(scope="module")
 def audited(house: Venue) -> Iterator[None]:
+    house.restores()
     yield
     assert house.audit()["ok"] is True
 
 
 @pytest.fixture
 def venue(house: Venue, audited: None) -> Iterator[Venue]:
-    house.prices(PRICES)
     yield house
-    house.faults()
+    house.restores()
     house.settles()

@@ -7,14 +7,13 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import chromium from '@sparticuz/chromium';
 import { chromium as playwright } from 'playwright-core';
+import { executablePath, unpacked } from './chromium.mjs';
 
 const CALL_MS_MAX = 30_000;
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 const says = (line) => console.log(JSON.stringify(line));
-const executablePath = await chromium.executablePath();
 const { status, stdout, stderr, error } = spawnSync(executablePath, ['--version'], { encoding: 'utf8' });
 if (status !== 0) {
   says({ cannot: error?.message ?? stderr.trim() });
@@ -24,7 +23,7 @@ if (status !== 0) {
 const family = (name, font) => `<alias><family>${name}</family><prefer>${font.map((each) => `<family>${each}</family>`).join('')}</prefer></alias>`;
 const configuration = join(tmpdir(), 'console-fonts.conf');
 writeFileSync(configuration, `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>
-<dir>${join(tmpdir(), 'fonts')}</dir><dir>/usr/share/fonts</dir><cachedir>${join(tmpdir(), 'console-fonts')}</cachedir>
+<dir>${join(unpacked, 'fonts')}</dir><dir>/usr/share/fonts</dir><cachedir>${join(tmpdir(), 'console-fonts')}</cachedir>
 ${['system-ui', 'sans-serif'].map((name) => family(name, ['Open Sans', 'DejaVu Sans'])).join('')}
 ${['ui-monospace', 'monospace'].map((name) => family(name, ['DejaVu Sans Mono', 'Liberation Mono', 'Open Sans'])).join('')}
 </fontconfig>`);

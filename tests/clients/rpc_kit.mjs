@@ -1,4 +1,4 @@
-// @solana/kit and @solana-program/token against the facade, unmodified. Usage: rpc_kit.mjs <url of /rpc> <url of its WebSocket>
+// @solana/kit and @solana-program/token against the facade, unmodified. Usage: rpc_kit.mjs <url of /rpc> <url of its WebSocket> [briefly]
 import assert from 'node:assert/strict';
 import * as kit from '@solana/kit';
 import { getTransferSolInstruction } from '@solana-program/system';
@@ -43,6 +43,10 @@ assert.equal((await rpc.getRecentPrioritizationFees([USDC]).send())[0].prioritiz
 // Airdrop, token accounts, minting, a transfer.
 await kit.airdropFactory({ rpc, rpcSubscriptions })({ recipientAddress: alice.address, lamports: kit.lamports(2_000_000_000n), commitment: 'confirmed' });
 assert.equal((await rpc.getBalance(alice.address, { commitment: 'finalized' }).send()).value, 2_000_000_000n);
+if (process.argv[4] === 'briefly') {
+  console.log('kit is content');
+  process.exit(0);
+}
 const accountOf = async (owner) => (await token.findAssociatedTokenPda({ owner, mint: USDC, tokenProgram: token.TOKEN_PROGRAM_ADDRESS }))[0];
 const from = await accountOf(alice.address), to = await accountOf(bob.address);
 await lands([

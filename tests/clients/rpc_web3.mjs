@@ -1,4 +1,4 @@
-// @solana/web3.js 1 and @solana/spl-token against the facade, unmodified. Usage: rpc_web3.mjs <url of /rpc>
+// @solana/web3.js 1 and @solana/spl-token against the facade, unmodified. Usage: rpc_web3.mjs <url of /rpc> <url of its WebSocket> [briefly]
 // The WebSocket is where web3.js looks for it: one port above.
 import assert from 'node:assert/strict';
 import {
@@ -47,6 +47,10 @@ await slots;  // By now the subscription to the account is there too: it was ask
 await confirmed(await connection.requestAirdrop(alice.publicKey, 2 * LAMPORTS_PER_SOL));
 assert.equal(await connection.getBalance(alice.publicKey), 2 * LAMPORTS_PER_SOL);
 assert.equal((await account)[0].lamports, 2 * LAMPORTS_PER_SOL);
+if (process.argv[4] === 'briefly') {
+  console.log('web3.js is content');
+  process.exit(0);
+}
 
 // Token accounts, minting, a transfer.
 const from = await token.getOrCreateAssociatedTokenAccount(connection, alice, USDC, alice.publicKey);

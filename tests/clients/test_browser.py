@@ -2,7 +2,6 @@
 
 import json
 import platform
-import shutil
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -32,8 +31,6 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
             yield browser
     except CannotRun as why:
         pytest.skip(f"Chromium does not run on this machine: {why}")
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)  # Chromium is large.
 
 
 @pytest.fixture(scope="module")

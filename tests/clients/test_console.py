@@ -4,7 +4,6 @@ import json
 import os
 import platform
 import re
-import shutil
 import signal
 import sys
 import threading
@@ -41,8 +40,6 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
             yield browser
     except CannotRun as why:
         pytest.skip(f"Chromium does not run on this machine: {why}")
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)  # Chromium is large.
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, cast
 
-import falcon.asgi
 import falcon.testing
 from solders.hash import Hash
 from solders.instruction import Instruction
@@ -68,6 +67,7 @@ from countermand.values.transactions import (
     TransactionOutcome,
     UnsignedTransaction,
 )
+from tests.dialects.mounted import Mounted
 
 SOL = "So11111111111111111111111111111111111111112"
 USDC = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
@@ -500,7 +500,6 @@ class FakeVenue:
             challenges=self.challenges,
             now=self.clock.now,
         )
-        self.app: falcon.asgi.App[Any, Any] = falcon.asgi.App()
         prices = price_v3_routes.resources(TOKENS, self.prices.get, _newest_slot, START_MS, 1_000_000_000)
         prices += price_v2_routes.resources(TOKENS, self.prices.get, lambda: self.clock.wall_ms() // 1000)
         tokens = tokens_routes.TokensV2Context(
@@ -511,9 +510,7 @@ class FakeVenue:
             since_ms=START_MS,
             liquidity_usd=1_000_000_000,
         )
-        for path, resource in (*resources(venue), *prices, *tokens_routes.resources(tokens)):
-            self.app.add_route(path, resource)
-        self._client = falcon.testing.TestClient(self.app)
+        self._api = Mounted([*resources(venue), *prices, *tokens_routes.resources(tokens)])
 
     def ask(
         self, method: str, path: str, body: object = None, *, token: str | None = None, raw: bytes | None = None
@@ -521,7 +518,7 @@ class FakeVenue:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         if raw is None and body is not None:
             raw = json.dumps(body).encode()
-        return self._client.simulate_request(method, path, headers=headers, body=raw)
+        return self._api.ask(method, path, headers=headers, body=raw)
 
     def stranger(self) -> User:
         return User(self, Keypair())

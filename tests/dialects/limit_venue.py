@@ -8,8 +8,6 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-import falcon.asgi
-import falcon.testing
 from solders.keypair import Keypair
 from solders.transaction import VersionedTransaction
 
@@ -40,6 +38,7 @@ from countermand.values.identity import Mint
 from countermand.values.instant import Instant
 from countermand.values.quantities import USD_SCALE, UsdPrice
 from countermand_simulator.untold import NothingTold
+from tests.dialects.mounted import Mounted
 
 MAKER = "devjnEpxbJUhJ39FSsFz7YPerr5bdxN8VWUXvfbFUK4"
 SOL = "So11111111111111111111111111111111111111112"
@@ -187,18 +186,15 @@ class LimitVenue:
             price_of=self.prices.get,
             clock=self.clock,
         )
-        app = falcon.asgi.App()
-        for path, resource in resources(venue):
-            app.add_route(path, resource)
-        self._client = falcon.testing.TestClient(app)
+        self._api = Mounted(resources(venue))
 
     def post(self, path: str, body: object) -> Got:
         text = body if isinstance(body, str) else json.dumps(body)
-        answer = self._client.simulate_post(path, body=text, headers={"content-type": "application/json"})
+        answer = self._api.ask("POST", path, body=text, headers={"content-type": "application/json"})
         return Got(answer.status_code, answer.text)
 
     def get(self, path: str, **params: str) -> Got:
-        answer = self._client.simulate_get(path, params=params)
+        answer = self._api.ask("GET", path, params=params)
         return Got(answer.status_code, answer.text)
 
     def price(self, mint: str, dollars: int) -> None:

@@ -142,7 +142,7 @@ def test_questions_that_are_none(stage: Stage, query: dict[str, str], words: str
 
 
 def test_a_field_twice(stage: Stage) -> None:
-    answer = stage.client.simulate_get(f"/recurring/v1/getRecurringOrders?user={USER}&user={USER}")
+    answer = stage.api.ask("GET", f"/recurring/v1/getRecurringOrders?user={USER}&user={USER}")
     in_shape(answer, 400, "duplicate field `user`")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.end_to_end.trader import Trader
-from tests.end_to_end.venue import JUP, PRICES, SOL, USDC, Venue, running_venue
+from tests.end_to_end.venue import JUP, SOL, USDC, Venue, running_venue
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +23,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
 @pytest.fixture(scope="module")
 def kept_audited(kept: Venue) -> Iterator[None]:
     """After each module its books must agree."""
+    kept.restores()
     yield
     assert kept.audit().get("differences", []) == []
 
@@ -30,16 +31,15 @@ def kept_audited(kept: Venue) -> Iterator[None]:
 @pytest.fixture
 def kept_venue(kept: Venue, kept_audited: None) -> Iterator[Venue]:
     """One with a keeper, as it was for the test before, but for orders that still wait."""
-    kept.prices(PRICES)
     yield kept
-    kept.faults()
-    kept.deepens_pools()
+    kept.restores()
     kept.settles()
 
 
 @pytest.fixture(scope="module")
 def audited(house: Venue) -> Iterator[None]:
     """After each module the books must agree, whatever its tests did."""
+    house.restores()
     yield
     audit = house.audit()
     assert audit["ok"] is True
@@ -53,11 +53,8 @@ def audited(house: Venue) -> Iterator[None]:
 @pytest.fixture
 def venue(house: Venue, audited: None) -> Iterator[Venue]:
     """As it was for the test before, but for orders that still wait: traders and orders are each test's own."""
-    house.prices(PRICES)
     yield house
-    house.faults()
-    house.deepens_pools()
-    house.runs()
+    house.restores()
     house.settles()
 
 

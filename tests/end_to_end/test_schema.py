@@ -1,8 +1,6 @@
 """Requests that a machine makes up from our OpenAPI documents: none ends in a bug, and answers look as documented."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +8,10 @@ import pytest
 from tests.end_to_end.member import Member
 from tests.end_to_end.trader import Trader
 from tests.end_to_end.venue import Venue
+from tests.forked import Forker, run
 
+SCHEMATHESIS = Forker("tests.end_to_end.imported_schemathesis")
+RUNS = "import os, sys, schemathesis.cli; os.chdir(sys.argv.pop(1)); schemathesis.cli.schemathesis()"
 CONFORMS = "content_type_conformance,response_schema_conformance,status_code_conformance"
 CHECKS = f"not_a_server_error,{CONFORMS}"
 UNSERVED = "/recurring/v1/getRecurringOrders"
@@ -37,21 +38,18 @@ def check(
     venue: Venue, name: str, token: str, tmp_path: Path, *options: str, checks: str = CHECKS, most: int = 100
 ) -> None:
     """`most`: more requests than that are made up."""
-    run = subprocess.run(
-        [
-            *(sys.executable, "-m", "schemathesis.cli", "run", f"{venue.url}/openapi/{name}.json"),
-            *("--url", venue.url, "--header", f"Authorization: Bearer {token}"),
-            *("--checks", checks, "--phases", "examples,coverage,fuzzing", "--max-examples", "15"),
-            *("--generation-deterministic", "--workers", "1", "--no-color"),
-            *options,
-        ],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+    done = run(
+        RUNS,
+        str(tmp_path),
+        *("run", f"{venue.url}/openapi/{name}.json"),
+        *("--url", venue.url, "--header", f"Authorization: Bearer {token}"),
+        *("--checks", checks, "--phases", "examples,coverage,fuzzing", "--max-examples", "15"),
+        *("--generation-deterministic", "--workers", "1", "--no-color"),
+        *options,
+        seconds=120,
+        forker=SCHEMATHESIS,
     )
-    assert run.returncode == 0, run.stdout[-6_000:] + run.stderr[-2_000:]
-    made_up = re.search(r"(\d+) generated, (\d+) passed", run.stdout)
+    assert done.returncode == 0, done.stdout[-6_000:] + done.stderr[-2_000:]
+    made_up = re.search(r"(\d+) generated, (\d+) passed", done.stdout)
     assert made_up is not None
     assert int(made_up[1]) == int(made_up[2]) > most

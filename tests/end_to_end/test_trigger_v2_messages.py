@@ -155,8 +155,8 @@ def test_every_documented_message_has_its_row(message: tuple[str, int, str]) -> 
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.endpoint}: {row.message[:60]}")
-def test_a_message_is_provoked(venue: Venue, alice: Trader, bob: Trader, row: Row) -> None:
-    provoked = row.provoke(Scene(venue, alice, bob))
+def test_a_message_is_provoked(venue: Venue, alice: Trader, row: Row) -> None:
+    provoked = row.provoke(Scene(venue, alice))
     answer, more = provoked if isinstance(provoked, tuple) else (provoked, {})
     told = {**row.body, **more}
     assert (answer.status, answer.body) == (row.status, spoken(told, alice))

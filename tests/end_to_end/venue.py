@@ -204,6 +204,17 @@ class Venue:
         signature: str = self.ask("POST", "/sandbox/airdrop", body).ok()["signature"]
         return signature
 
+    def restores(self) -> None:
+        """Prices, faults, pools and the clock are as in the beginning. Only what is otherwise is asked for."""
+        seen = self.sandbox()
+        if {each["mint"]: each["price"] for each in seen["tokens"]} != {each.mint: at for each, at in PRICES.items()}:
+            self.prices(PRICES)
+        if any(seen["faults"].values()):
+            self.faults()
+        if seen["clock"]["mode"] != "running":
+            self.runs()
+        self.deepens_pools()
+
     def resets(self, **seed: int) -> None:
         self.ask("POST", "/sandbox/reset", seed).ok()
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.forked import COUNTERMAND, run
+from tests.forked import COUNTERMAND, Forked, run
 from tests.solana import published_transactions as published
 
 ROOT = Path(__file__).parents[2]
@@ -215,10 +215,9 @@ def test_simulate_prints_json() -> None:
 
 
 def test_what_takes_longer_says_so_on_a_terminal_alone() -> None:
-    impatient = f"from countermand.cli import progress; progress.QUIET_S = 0.1; {RUN}"
-    arguments = [sys.executable, "-c", impatient, "simulate", "--seeds", "1..20", "--steps", "80"]
+    impatient = f"from countermand.cli import progress; progress.QUIET_S = progress._EVERY_S = 0.02; {COUNTERMAND}"
     terminal, ours = pty.openpty()
-    with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=ours, text=True) as running:
+    with Forked(impatient, "simulate", "--seeds", "1..6", "--steps", "40", stderr=ours) as running:
         os.close(ours)
         shown = b""
         with suppress(OSError):  # The other end is closed.
@@ -228,9 +227,9 @@ def test_what_takes_longer_says_so_on_a_terminal_alone() -> None:
         told = running.stdout.read()
     os.close(terminal)
     assert running.returncode == 0
-    assert re.search(rb"of 20 seeds, \d+ steps, \d+ s", shown)
+    assert re.search(rb"of 6 seeds, \d+ steps, \d+ s", shown)
     assert shown.endswith(b"\r\x1b[2K")
-    assert "of 20 seeds" not in told
+    assert "of 6 seeds" not in told
     assert not command("simulate", "--seeds", "1..2", "--steps", "5").stderr
 
 

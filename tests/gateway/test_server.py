@@ -5,18 +5,17 @@ import re
 import resource
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.forked import Forked
+
+RUNS = "import runpy; runpy.run_module('tests.gateway.child', run_name='__main__')"
 UPGRADE = (
     b"GET /rpc HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -26,7 +25,7 @@ GET = b"GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 @dataclass
 class Child:
-    process: subprocess.Popen[str]
+    process: Forked
     port: int
     second_port: int | None
 
@@ -53,16 +52,13 @@ class Child:
 @contextmanager
 def a_child(*, port: int = 0, body_seconds: float = 10, stop_seconds: float = 7, **limits: float) -> Iterator[Child]:
     arguments = [str(port), str(body_seconds), str(stop_seconds), json.dumps(limits)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.gateway.child", *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout is not None
-        ports = json.loads(process.stdout.readline())
-        yield Child(process, *ports)
-    finally:
-        process.kill()
-        process.communicate()
+    with Forked(RUNS, *arguments) as process:
+        try:
+            assert process.stdout is not None
+            ports = json.loads(process.stdout.readline())
+            yield Child(process, *ports)
+        finally:
+            process.kill()
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 
 from countermand.cli.streams import LossyStream, ReportStream
 from countermand.settings import StartRefused
+from tests.forked import CLOSED, COUNTERMAND, run
 from tests.solana import published_transactions as published
 
 ROOT = Path(__file__).parents[2]
@@ -102,17 +103,35 @@ def test_a_report_that_cannot_be_written_is_refused() -> None:
 
 # --- whole commands
 
-RUN = "from countermand.cli import main; main()"
-WITHOUT_AN_ENGINE = f"import tests.gateway.venue; {RUN}"
+WITHOUT_AN_ENGINE = (
+    "import countermand.cli.serve, tests.gateway.venue as stand_in; "
+    f"countermand.cli.serve.app = stand_in.app_module; {COUNTERMAND}"
+)
 """Behind `serve`."""
+REPORTS = [
+    ["--help"],
+    ["--version"],
+    ["serve", "--help"],
+    ["audit", "--help"],
+    ["simulate", "--chain", "model", "--seeds", "1..2", "--steps", "20"],
+    ["simulate", "--book", "--steps", "20"],
+    ["explain", published.TRIGGER_CANCEL_FIVE],
+]
+UNREAD = [
+    ("| cat", 0, ""),
+    ("| (sleep 0.01)", 141, ""),
+    (">&-", 0, ""),
+    (">/dev/full", 2, "countermand: standard output cannot be written: No space left on device\n"),
+]
+UNSAID = ["2>&-", "2>/dev/full", "2> >(true)", "2>&- >&-", "<&- >&- 2>&-"]
 
 
-def shell(redirected: str, *arguments: str, run: str = RUN) -> tuple[int, str]:
-    """The exit status, and what came out of standard error."""
+def shell(redirected: str, *arguments: str) -> tuple[int, str]:
+    """The exit status, and what came out of standard error, of a new interpreter in a real shell."""
     reading, writing = os.pipe()
     script = f'exec 9>&{writing}; ( "$@"; echo $? >&9 ) {redirected}'
     done = subprocess.run(
-        ["bash", "-c", script, "countermand", sys.executable, "-c", run, *arguments],
+        ["bash", "-c", script, "countermand", sys.executable, "-c", COUNTERMAND, *arguments],
         cwd=ROOT,
         pass_fds=(writing,),
         capture_output=True,
@@ -124,36 +143,53 @@ def shell(redirected: str, *arguments: str, run: str = RUN) -> tuple[int, str]:
         return int(told.read()), done.stderr
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--help"],
-        ["--version"],
-        ["serve", "--help"],
-        ["audit", "--help"],
-        ["simulate", "--chain", "model", "--seeds", "1..2", "--steps", "20"],
-        ["simulate", "--book", "--steps", "20"],
-        ["explain", published.TRIGGER_CANCEL_FIVE],
-    ],
-)
-@pytest.mark.parametrize(
-    ("redirected", "status", "words"),
-    [
-        ("| cat", 0, ""),
-        ("| (sleep 0.01)", 141, ""),
-        (">&-", 0, ""),
-        (">/dev/full", 2, "countermand: standard output cannot be written: No space left on device\n"),
-    ],
-)
+REDIRECTED: Mapping[str, Mapping[str, str]] = {
+    "| cat": {},
+    "| (sleep 0.01)": {"stdout": "without a reader"},
+    ">&-": {"stdout": "closed"},
+    ">/dev/full": {"stdout": "full"},
+    "2>&-": {"stderr": "closed"},
+    "2>/dev/full": {"stderr": "full"},
+    "2> >(true)": {"stderr": "without a reader"},
+    "2>&- >&-": {"stdout": "closed", "stderr": "closed"},
+    "<&- >&- 2>&-": {"stdin": "closed", "stdout": "closed", "stderr": "closed"},
+    ">/dev/full 2>/dev/full": {"stdout": "full", "stderr": "full"},
+}
+"""What a shell does, done without it."""
+
+
+def forked(redirected: str, *arguments: str, program: str = COUNTERMAND) -> tuple[int, str]:
+    """As `shell`, without the start of an interpreter."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as left, Path("/dev/full").open("wb") as full:
+        known = {"without a reader": left.fileno(), "full": full.fileno(), "closed": CLOSED}
+        streams = {name: known[how] for name, how in REDIRECTED[redirected].items()}
+        done = run(program, *arguments, seconds=30, redirected=streams)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("arguments", REPORTS)
+@pytest.mark.parametrize(("redirected", "status", "words"), UNREAD)
 def test_a_report_that_nobody_reads(arguments: list[str], redirected: str, status: int, words: str) -> None:
     """B9: quiet, and never the status of something else."""
-    assert shell(redirected, *arguments) == (status, words)
+    assert forked(redirected, *arguments) == (status, words)
 
 
-@pytest.mark.parametrize("redirected", ["2>&-", "2>/dev/full", "2> >(true)", "2>&- >&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(("redirected", "status", "words"), UNREAD)
+def test_a_report_of_a_new_interpreter_that_nobody_reads(redirected: str, status: int, words: str) -> None:
+    assert shell(redirected, "explain", published.TRIGGER_CANCEL_FIVE) == (status, words)
+
+
+@pytest.mark.parametrize("redirected", UNSAID)
 @pytest.mark.parametrize("arguments", [["serve", "--prot", "1"], ["explain", "AAAA"], ["serve", "--data", "/busy"]])
 def test_a_refusal_that_cannot_be_said_keeps_its_status(arguments: list[str], redirected: str) -> None:
-    assert shell(redirected, *arguments, run=WITHOUT_AN_ENGINE)[0] == 2
+    assert forked(redirected, *arguments, program=WITHOUT_AN_ENGINE)[0] == 2
+
+
+@pytest.mark.parametrize("redirected", UNSAID)
+def test_a_refusal_of_a_new_interpreter_keeps_its_status(redirected: str) -> None:
+    assert shell(redirected, "explain", "AAAA")[0] == 2
 
 
 def test_a_key_that_nobody_would_see_is_not_made(tmp_path: Path) -> None:
@@ -194,4 +230,4 @@ sys.exit(0 if sys.argv[2] == str([number > 0 for number in lost]) else 1)
     ],
 )
 def test_what_libraries_log_is_lost_as_quietly(form: str, redirected: str, loses: list[bool]) -> None:
-    assert shell(redirected, form, str(loses), run=LIBRARY)[0] == 0
+    assert forked(redirected, form, str(loses), program=LIBRARY)[0] == 0

@@ -33,6 +33,7 @@ from countermand.solana.programs.limit_order import Cancellation, NewOrder
 from countermand.solana.wire import MalformedTransaction
 from countermand.values.structs import replace
 from countermand.values.transactions import UnsignedTransaction
+from tests.forked import COUNTERMAND, run
 from tests.services.custody.venue import SOL as SOL_TOKEN
 from tests.services.custody.venue import USDC as USDC_TOKEN
 from tests.services.custody.venue import opened_venue
@@ -611,18 +612,15 @@ def test_a_refusal_is_one_line(text: str, reason: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "-AQ=", "A\x1b[31m", "AQ==", published.TRIGGER_CANCEL_ONE + "AAAA"])
 def test_the_command_refuses_in_one_line_with_exit_status_2(text: str) -> None:
-    ended = command("explain", text)
+    ended = run(COUNTERMAND, "explain", text, seconds=20)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.startswith("countermand: ")
     assert ended.stderr.removesuffix("\n").isprintable()
 
 
-def test_the_command_prints_the_sentences() -> None:
-    ended = command("explain", published.TRIGGER_CREATE)
+def test_the_command_as_it_is_installed_prints_the_sentences() -> None:
+    program = Path(sys.executable).with_name("countermand")
+    asked = (str(program), "explain", published.TRIGGER_CREATE)
+    ended = subprocess.run(asked, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.splitlines() == explain_base64(published.TRIGGER_CREATE)
-
-
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    program = Path(sys.executable).with_name("countermand")
-    return subprocess.run([program, *arguments], capture_output=True, text=True, check=False)

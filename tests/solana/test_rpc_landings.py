@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import base58
@@ -29,6 +30,7 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("countermand.solana.rpc.chain.SLOT_MS", 1)
 
 
+@cache
 def name(number: int) -> str:
     return base58.b58encode(number.to_bytes(64, "big")).decode()
 

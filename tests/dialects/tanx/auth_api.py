@@ -17,6 +17,7 @@ from countermand.orders.book.model.ledger.amount import Account
 from countermand.services.token_incarnation import TokenIncarnation
 from tests.contract.memory_members import MemoryMembers
 from tests.dialects.fakes import SECRET, START_MS, FakeClock, MemoryIncarnations, first_incarnation
+from tests.dialects.mounted import Mounted
 from tests.dialects.tanx.keys import address_of, sign_text
 
 NOW_S = START_MS // 1000
@@ -57,10 +58,7 @@ class AuthApi:
         self.stark_keys = StarkKeys(self.members)
         texts = LoginTexts(SECRET, self.clock, self.incarnation)
         context = AuthContext(self.members, texts, self.sessions, self.stark_keys, self.clock.now)
-        app: falcon.asgi.App[Any, Any] = falcon.asgi.App()
-        for path, resource in auth.resources(context):
-            app.add_route(path, resource)
-        self._client = falcon.testing.TestClient(app)
+        self._api = Mounted(auth.resources(context))
 
     def ask(
         self, method: str, path: str, body: object = None, *, token: str | None = None, form: bool = False
@@ -69,7 +67,7 @@ class AuthApi:
         if token is not None:
             headers["Authorization"] = f"JWT {token}"
         raw = body if isinstance(body, bytes | None) else json.dumps(body).encode()
-        return self._client.simulate_request(method, path, headers=headers, body=raw)
+        return self._api.ask(method, path, headers=headers, body=raw)
 
     def told(self, method: str, path: str, body: object = None, **more: Any) -> Told:
         answer = self.ask(method, path, body, **more)

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
-import falcon.testing
-
 from countermand.answering import Answer
 from countermand.curves import stark
 from countermand.dialects.tanx import absent, public_routes, routes
@@ -36,6 +34,7 @@ from countermand.orders.book.ports import OrdersQuery, Period, TradesQuery, Turn
 from countermand.orders.book.rows import Draft
 from countermand.orders.book.service import BookOrderView, BookService, BookTrade, MarketTicker
 from countermand.values.instant import Instant
+from tests.dialects.mounted import Mounted
 from tests.dialects.tanx.keys import sign_message
 
 NOW = Instant(1_717_138_920_000)
@@ -225,15 +224,12 @@ class OrderApi:
         self.venue = MemoryBook()
         self.verified: list[tuple[int, int, int, int]] = []
         self.keys = {account: stark.public_key(key) for account, key in STARK_KEYS.items()}
-        app = new_app()
         renderer = Renderer(self.venue.markets)
         service = cast("BookService", self.venue)
         context = routes.TanxContext(service, TokensByName(), self._stark_key_of, self._verify, renderer)
         mounted = (*routes.resources(context), *public_routes.resources(service, renderer), *absent.resources())
-        for path, resource in mounted:
-            app.add_route(path, resource)
         self.paths = [path for path, _ in mounted]
-        self._client = falcon.testing.TestClient(app)
+        self._api = Mounted(mounted, new_app)
 
     async def _stark_key_of(self, account: Account) -> int | None:
         return self.keys.get(account)
@@ -245,7 +241,7 @@ class OrderApi:
     def ask(self, method: str, path: str, who: Account | None = ALICE, **request: Any) -> Got:
         headers = {"authorization": f"JWT {who}"} if who else {}
         headers |= request.pop("headers", {})
-        answer = self._client.simulate_request(method, path, headers=headers, **request)
+        answer = self._api.ask(method, path, headers=headers, **request)
         assert answer.headers["content-type"] == "application/json"
         return Got(answer.status_code, answer.text)
 

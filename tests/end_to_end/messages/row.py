@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, TypeAlias
 
+from tests.end_to_end.conftest import with_funds
 from tests.end_to_end.dca_trader import HOUR_S, DcaTrader, dca
 from tests.end_to_end.test_dca import iso
 from tests.end_to_end.trader import ROOT, Trader, single
@@ -22,10 +24,13 @@ class Scene:
 
     venue: Venue
     alice: Trader
-    bob: Trader
 
     def __post_init__(self) -> None:
         self.plans = DcaTrader(self.alice)
+
+    @cached_property
+    def bob(self) -> Trader:
+        return with_funds(Trader(self.venue))
 
     def creates(self, **fields: object) -> Answer:
         """A create that is fine, but for these fields; None: without it."""

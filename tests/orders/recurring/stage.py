@@ -40,6 +40,7 @@ from countermand.values.identity import Mint
 from countermand.values.instant import Instant
 from countermand.values.quantities import UsdPrice
 from countermand_simulator.untold import NothingTold
+from tests.dialects.mounted import Mounted
 
 SOL = "So11111111111111111111111111111111111111112"
 USDC = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
@@ -213,10 +214,7 @@ class Stage:
             self.clock,
             self._price_of,
         )
-        app = new_app()
-        for path, resource in resources(self.orders):
-            app.add_route(path, resource)
-        self.client = falcon.testing.TestClient(app)
+        self.api = Mounted(resources(self.orders), new_app)
 
     def _price_of(self, mint: Mint) -> UsdPrice | None:
         dollars = self.prices.get(mint)
@@ -225,12 +223,10 @@ class Stage:
     def post(self, path: str, body: object) -> falcon.testing.Result:
         """`body`: bytes are sent as they are, all else as JSON."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self.client.simulate_post(
-            f"/recurring/v1/{path}", body=data, headers={"content-type": "application/json"}
-        )
+        return self.api.ask("POST", f"/recurring/v1/{path}", body=data, headers={"content-type": "application/json"})
 
     def get(self, **query: str) -> falcon.testing.Result:
-        return self.client.simulate_get("/recurring/v1/getRecurringOrders", params=query)
+        return self.api.ask("GET", "/recurring/v1/getRecurringOrders", params=query)
 
 
 def signed(transaction: str, *keys: Keypair) -> str:
