@@ -436,7 +436,7 @@ const scenarios = {
   async triesOut(page, base, operations) {
     const shown = {};
     await page.locator('#apis a').first().waitFor();
-    for (const link of await page.locator('#apis a').all()) {
+    const opens = async (link) => {
       await link.click();
       const name = await link.textContent();
       await page.locator('#apis a[aria-current]', { hasText: name }).waitFor();
@@ -444,10 +444,14 @@ const scenarios = {
       await page.locator('.info .title', { hasText: info.title }).waitFor();
       const there = Object.values(paths).reduce((sum, methods) => sum + Object.keys(methods).length, 0);
       await until(`all of ${name}`, async () => (await page.locator('.opblock').count()) === there);
+      return name;
+    };
+    for (const link of await page.locator('#apis a').all()) {
+      const name = await opens(link);
       shown[name] = await page.locator('.errors-wrapper').count();
     }
     const tries = async ([api, method, path]) => {
-      await page.locator(`#apis a[href="#${api}"]`).click();
+      await opens(page.locator(`#apis a[href="#${api}"]`));
       const block = page.locator(`.opblock-${method}`, { has: page.locator(`[data-path="${path}"]`) });
       await block.locator('.opblock-summary-control').click();
       await block.getByRole('button', { name: 'Execute', exact: true }).click();
