@@ -13,12 +13,18 @@ from tests.forked import run
 
 _MAKES: Final = """
 import asyncio, pathlib, sys
+import asyncpg
 from countermand.store.embedded import EmbeddedPostgres
 from countermand.store.postgres import migrate
 
 async def make():
     async with EmbeddedPostgres(pathlib.Path(sys.argv[1])) as server:
         await migrate(server.dsn)
+        connection = await asyncpg.connect(server.dsn)
+        await connection.execute("UPDATE pg_database SET datistemplate = false")
+        for template in ("template0", "template1"):
+            await connection.execute(f"DROP DATABASE {template}")
+        await connection.close()
 
 asyncio.run(make())
 """
@@ -26,7 +32,10 @@ _MADE_S: Final = 60
 
 
 def gets_cluster(data: Path) -> None:
-    """A data directory that is not there yet is made, with an empty database in it, as a first start would make it."""
+    """A data directory that is not there yet is made, with an empty database in it, as a first start would make it.
+
+    But for the templates of other databases: two files of three.
+    """
     if not data.exists():
         subprocess.run(["cp", "-a", str(_made()), str(data)], check=True)
 

@@ -25,8 +25,12 @@ MEMORY = Path("/dev/shm")
 MEMORY_BYTES_MIN = 6 * 10**9
 """Free there and in the machine. A run keeps up to half of it in files."""
 
-LONGEST_FIRST = ("simulation", "clients", "end_to_end", "audit", "client", "docs", "testkit", "gateway", "surfpool")
+LONGEST_FIRST = ("clients", "end_to_end", "audit", "client", "docs", "testkit", "gateway", "surfpool")
 """Folders. The files of the others take seconds, so that a run ends on all cores at once."""
+BUSIEST = "simulation"
+"""A folder that never waits for anything: its files are spread over the time in which others do."""
+BUSY_UNTIL = 0.85
+"""Of the files of the long folders: what takes half a minute must not come last."""
 
 PLAIN: Final = (
     structlog.contextvars.merge_contextvars,
@@ -49,6 +53,13 @@ def pytest_sessionstart() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Within a folder, and in a file, all stays in its order."""
     items.sort(key=_turn)
+    folders = {item.path: _folder(item) for item in items}
+    busy = [file for file in folders if folders[file] == BUSIEST]
+    others = [file for file in folders if folders[file] != BUSIEST]
+    until = BUSY_UNTIL * sum(folders[file] in LONGEST_FIRST for file in others)
+    places = {file: float(place) for place, file in enumerate(others)}
+    places |= {file: until * number / len(busy) for number, file in enumerate(busy)}
+    items.sort(key=lambda item: places[item.path])
 
 
 def pytest_collection_finish() -> None:
@@ -57,8 +68,12 @@ def pytest_collection_finish() -> None:
 
 
 def _turn(item: pytest.Item) -> int:
-    folder = item.nodeid.split("/")[1]
+    folder = _folder(item)
     return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.nodeid.split("/")[1]
 
 
 def pytest_configure(config: pytest.Config) -> None:
