@@ -220,11 +220,11 @@ async def test_a_socket_may_be_quiet_for_longer_than_a_request_may_take() -> Non
     cluster, pusher = Cluster(), Pusher()
     async with (
         serving(pusher) as url,
-        scripted(cluster.node(), ws_url=url, timeout_ms=150) as chain,
+        scripted(cluster.node(), ws_url=url, timeout_ms=1_500) as chain,
         chain.landings([SYSTEM_PROGRAM]) as feed,
     ):
         waits = asyncio.ensure_future(heard(feed, 1))
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(2)
         cluster.landed.append((103, 1, (SYSTEM_PROGRAM,)))
         await pusher.push(103)
         assert await waits == [(103, name(1))]
