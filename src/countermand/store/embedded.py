@@ -429,7 +429,8 @@ async def _stopped_by_force(process: asyncio.subprocess.Process) -> bool:
             continue
         return process.returncode != 0
     else:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):  # It may have ended a moment ago.
+            process.kill()
     await process.wait()
     return True
 
