@@ -97,7 +97,7 @@ class FaultProfile(Struct, frozen=True):
     plan_pause_ms: int = 400
 
     keepers: int = 0
-    """Who run the orders on the chain. Where there is one, somebody else tries what only a keeper may do."""
+    """Who run the orders on the chain. Where there is one, a stranger tries what only a keeper may do."""
     keeper_pause_ms: int = 400
 
 

@@ -52,7 +52,7 @@ class Surroundings(ProcessObserver, Protocol):
         """The chain as the process reaches it, and as others do through it; None if it has no order programs."""
 
     def index_for(self, process: "Process") -> tuple[ChainIndexStore, Node] | None:
-        """Where the chain's index is kept, and the chain as it follows it; None if nobody has orders there."""
+        """Where the chain's index is kept, and the chain as it follows it; None if there are no orders there."""
 
     def price_of(self, mint: Mint) -> UsdPrice | None: ...
 

@@ -242,7 +242,7 @@ class World(Harness[Process]):
             self.judged(self._chain_orders.at_rest)
 
     def is_all_told(self) -> bool:
-        """The index knows all that landed, or nobody has orders on the chain."""
+        """The index knows all that landed, or there are no orders on the chain."""
         return self._chain_orders is None or bool(self.judged(self._chain_orders.histories.knows_all))
 
     @property

@@ -113,7 +113,7 @@ TOKENS: list[tuple[Instruction, str]] = [
     ),
     (
         spl.initialize_mint2(models.InitializeMint2Params(decimals=6, program_id=TOKEN, mint=A, mint_authority=B)),
-        f"{A} becomes a token with 6 decimals, which {B} may mint; nobody can freeze its accounts.",
+        f"{A} becomes a token with 6 decimals, which {B} may mint; its accounts cannot be frozen.",
     ),
     (
         spl.initialize_account(models.InitializeAccountParams(program_id=TOKEN, account=A, mint=U, owner=C)),
@@ -151,7 +151,7 @@ TOKENS: list[tuple[Instruction, str]] = [
     ),
     (
         spl.revoke(models.RevokeParams(program_id=TOKEN, account=A, owner=P)),
-        f"nobody but the owner may take from {A} any more; {P} authorizes it.",
+        f"only the owner may take from {A} now; {P} authorizes it.",
     ),
     (
         spl.set_authority(
@@ -171,7 +171,7 @@ TOKENS: list[tuple[Instruction, str]] = [
                 program_id=TOKEN, account=A, authority=models.AuthorityType.MINT_TOKENS, current_authority=P
             )
         ),
-        f"the authority to mint of {A} goes to nobody, for ever; {P} authorizes it.",
+        f"the authority to mint of {A} goes to no key, for ever; {P} authorizes it.",
     ),
     (
         spl.mint_to(models.MintToParams(program_id=TOKEN, mint=U, dest=B, mint_authority=P, amount=10**6)),

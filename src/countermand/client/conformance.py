@@ -349,6 +349,6 @@ def _others(wallet: str) -> Iterator[Probe]:
     query = {"market": "nothing"}
     yield Probe(api, "candles of no market", "GET", f"{root}/market/kline/", (400,), unknown, query=query)
     no_login = {"status": "error", "message": "Authentication credentials were not provided.", "payload": dict}
-    yield Probe(api, "orders of nobody", "GET", f"{root}/orders", (401,), no_login)
+    yield Probe(api, "orders without a login", "GET", f"{root}/orders", (401,), no_login)
     short = {"status": "error", "message": "Ensure eth_address has at least 30 characters."}
     yield Probe(api, "a login of no address", "POST", f"{root}/auth/v2/nonce/", (400,), short, {"eth_address": "0x1"})

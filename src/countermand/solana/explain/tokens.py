@@ -105,7 +105,7 @@ def _approve_checked(call: Call, names: Names) -> str:
 
 
 def _revoke(call: Call, names: Names) -> str:
-    return f"nobody but the owner may take from {names.account(call.account(0))} any more; {_authorized(call, 1)}"
+    return f"only the owner may take from {names.account(call.account(0))} now; {_authorized(call, 1)}"
 
 
 def _set_authority(call: Call, names: Names) -> str:
@@ -113,7 +113,7 @@ def _set_authority(call: Call, names: Names) -> str:
     kind, to = of.u8(), of.option(of.key)
     what = _AUTHORITIES[kind] if kind < len(_AUTHORITIES) else f"of kind {kind}"
     account = names.account(call.account(0))
-    return f"the authority {what} of {account} goes to {to or 'nobody, for ever'}; {_authorized(call, 1)}"
+    return f"the authority {what} of {account} goes to {to or 'no key, for ever'}; {_authorized(call, 1)}"
 
 
 def _mint_to(call: Call, names: Names) -> str:
@@ -154,7 +154,7 @@ def _thaw(call: Call, names: Names) -> str:
 def _initialize_mint(call: Call, _: Names) -> str:
     of = call.fields(1)
     decimals, authority, freezer = of.u8(), of.key(), of.option(of.key)
-    freezes = f"{freezer} may freeze its accounts" if freezer else "nobody can freeze its accounts"
+    freezes = f"{freezer} may freeze its accounts" if freezer else "its accounts cannot be frozen"
     return f"{call.account(0)} becomes a token with {decimals} decimals, which {authority} may mint; {freezes}"
 
 
