@@ -36,7 +36,8 @@ PATHS: Final = [path for resource in _RESOURCES for path in resource.PATHS]
 
 
 def mount(app: "falcon.asgi.App[Request, Response]", resources: Sequence[Endpoints]) -> None:
-    """Needs one of each."""
+    """One of each."""
+    assert {*map(type, resources)} == {*_RESOURCES}, "an endpoint of the sandbox is missing, or new"
     for resource in resources:
         for path, suffix in resource.PATHS.items():
             app.add_route(path, resource, suffix=suffix)
