@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
-import asyncpg
 from msgspec import Struct
 
 from countermand.kernel.clock import VenueClock
@@ -24,6 +23,7 @@ from countermand.store.book_postgres import PostgresBookStore
 from countermand.store.builds_postgres import PostgresBuilds
 from countermand.store.chain_index_postgres import PostgresChainIndexStore
 from countermand.store.chain_postgres import PostgresLedgerStore
+from countermand.store.connections import Pool, open_pool
 from countermand.store.dca_postgres import PostgresDcaStore
 from countermand.store.fences import Taken
 from countermand.store.keys_postgres import PostgresKeys
@@ -36,7 +36,6 @@ from countermand.store.venue_postgres import PostgresVenue
 from countermand.stored_rows import unreadable
 from countermand.values.identity import Address, Mint
 
-_POOL_CONNECTIONS: Final = 4
 SHARDS: Final = (TRIGGER_SHARD, BOOK_SHARD, DCA_SHARD, CHAIN_SHARD)
 _OWNERS: Final = {limit_order.PROGRAM: [limit_order.ORDER_MAKER_AT], dca.PROGRAM: [dca.DCA_USER_AT]}
 """By what accounts of the order programs are found."""
@@ -54,7 +53,7 @@ class Stores(Struct, frozen=True):
     keys: PostgresKeys
     builds: PostgresBuilds
     vaults: PostgresVaults
-    readers: "asyncpg.Pool[asyncpg.Record]"
+    readers: Pool
 
 
 class Infrastructure(Struct, frozen=True):
@@ -83,7 +82,7 @@ async def opened_stores(
     builds: type[PostgresBuilds] = PostgresBuilds,
     vaults: type[PostgresVaults] = PostgresVaults,
 ) -> AsyncIterator[Stores]:
-    pool = await asyncpg.create_pool(dsn, min_size=1, max_size=_POOL_CONNECTIONS)
+    pool = await open_pool(dsn, "rows")
     trigger_store = await trigger.connect(dsn)
     dca_store = await dca.connect(dsn)
     book_store = await book.connect(dsn)

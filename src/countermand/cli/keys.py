@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 
-import asyncpg
 import base58
 import msgspec
 import uvloop
@@ -22,7 +21,7 @@ from countermand.cli.reasons import examined
 from countermand.cli.streams import require_output
 from countermand.settings import ENV_PREFIX, Settings, StartRefused
 from countermand.store.beside import database_beside
-from countermand.store.connections import describe
+from countermand.store.connections import open_pool
 from countermand.store.keys_postgres import PostgresKeys
 from countermand.store.migrations import migrate
 
@@ -137,10 +136,7 @@ async def _keys_of(data: Path, database_url: str | None) -> AsyncIterator[Postgr
     settings = Settings(data=data, database_url=database_url)  # Checks the address.
     async with database_beside(None if database_url else settings.data, settings.database_url) as dsn:
         await migrate(dsn)
-        try:
-            pool = await asyncpg.create_pool(dsn, min_size=1, max_size=1)
-        except (OSError, asyncpg.PostgresError) as error:
-            raise StartRefused(f"no connection to the database: {describe(error)}") from error
+        pool = await open_pool(dsn, "keys")
         try:
             yield PostgresKeys(pool)
         finally:

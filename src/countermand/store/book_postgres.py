@@ -13,7 +13,7 @@ from countermand.orders.book.model.order import Nonce, OrderId
 from countermand.orders.book.ports import OrdersQuery, Period, StoredBookOrder, StoredTrade, TradesQuery
 from countermand.orders.book.rows import BookBalanceRow, BookRows
 from countermand.store.book_rows import BOOK_FAMILY
-from countermand.store.connections import asking, reading
+from countermand.store.connections import LOAD_S, asking, reading
 from countermand.store.shard_postgres import ShardPostgres
 from countermand.stored_rows import check, unreadable
 from countermand.values.instant import Instant
@@ -95,13 +95,13 @@ class PostgresBookStore(ShardPostgres[BookRows]):
 
     async def balances(self, shard: int) -> Sequence[BookBalanceRow]:
         with reading("book_balances"):
-            rows = await self._readers.fetch(_BALANCES, shard, timeout=None)
+            rows = await self._readers.fetch(_BALANCES, shard, timeout=LOAD_S)
         return [_balance(row) for row in rows]
 
     async def live_orders(self, shard: int) -> Sequence[tuple[OrderId, bytes]]:
         """It may take a while."""
         with reading("book_orders"):
-            rows = await self._readers.fetch(_LIVE_ORDERS, shard, timeout=None)
+            rows = await self._readers.fetch(_LIVE_ORDERS, shard, timeout=LOAD_S)
         return [(OrderId(order_id), body) for order_id, body in rows]
 
     async def order(self, order_id: OrderId) -> bytes | None:
@@ -164,9 +164,9 @@ class PostgresBookStore(ShardPostgres[BookRows]):
 
     async def seconds(self, market: MarketSymbol, since: Instant) -> Sequence[Period]:
         with reading("book_trades"):
-            bad = await self._readers.fetchval(_BAD_TRADE, market, since, timeout=None)
+            bad = await self._readers.fetchval(_BAD_TRADE, market, since, timeout=LOAD_S)
             check("book_trades", bad, that=bad is None, otherwise="its price or its volume is not positive")
-            rows = await self._readers.fetch(_PERIODS, market, SECOND_MS, since, _NEVER, timeout=None)
+            rows = await self._readers.fetch(_PERIODS, market, SECOND_MS, since, _NEVER, timeout=LOAD_S)
         return [_period(row) for row in rows]
 
 

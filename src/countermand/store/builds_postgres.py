@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-import asyncpg
-
 from countermand.services.transactions.client_transactions import BuildRow
-from countermand.store.connections import asking, committing
+from countermand.store.connections import LOAD_S, Pool, asking, committing
 
 _ADD: Final = """
 INSERT INTO builds (digest, request_id, last_valid_height, body)
@@ -21,7 +19,7 @@ _CLEAR: Final = "DELETE FROM builds"
 class PostgresBuilds:
     """`services.transactions.client_transactions.BuildStore`."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def add(self, rows: Sequence[BuildRow]) -> None:
@@ -45,4 +43,4 @@ class PostgresBuilds:
 
     async def clear(self) -> None:
         with asking():
-            await self._pool.execute(_CLEAR)
+            await self._pool.execute(_CLEAR, timeout=LOAD_S)

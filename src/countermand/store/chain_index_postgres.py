@@ -7,7 +7,7 @@ import asyncpg
 
 from countermand.orders.chain.ports import ChainHistory, ChainHistoryQuery, Traded
 from countermand.orders.chain.rows import ChainRows, decode_order, decode_trade
-from countermand.store.connections import asking, reading
+from countermand.store.connections import LOAD_S, asking, reading
 from countermand.store.rows_inserted import as_columns, inserted
 from countermand.store.shard_postgres import ShardPostgres
 from countermand.store.writer import FIRST_PARAMETER, FamilyStatements
@@ -106,7 +106,7 @@ class PostgresChainIndexStore(ShardPostgres[ChainRows]):
 
     async def live_orders(self, shard: int) -> Sequence[tuple[str, str, str, bytes]]:
         with reading("onchain_orders"):
-            rows = await self._readers.fetch(_LIVE_ORDERS, shard, timeout=None)
+            rows = await self._readers.fetch(_LIVE_ORDERS, shard, timeout=LOAD_S)
         return [tuple(row) for row in rows]
 
     async def cursors(self, shard: int) -> Sequence[tuple[str, bytes]]:

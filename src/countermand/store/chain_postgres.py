@@ -21,11 +21,10 @@ from countermand.solana.ledger_store import (
 )
 from countermand.solana.memos import PROGRAM_KEYS
 from countermand.store import chain_rows
-from countermand.store.connections import LOST, reading
+from countermand.store.connections import LOAD_S, LOST, Pool, reading
 from countermand.store.fences import TAKES_MAX
 
 COMMIT_TIMEOUT_SECONDS: Final = 30
-LOAD_TIMEOUT_SECONDS: Final = 600
 SMALL_BYTES: Final = 8 << 20
 """Of tables so small, rows are deleted sooner than the files of ten tables and indexes are made anew."""
 
@@ -148,7 +147,7 @@ _Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 class PostgresLedgerStore:
     """Implements `LedgerStore`. One connection of the pool is kept for commits."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._writer: _Connection | None = None
 
@@ -181,10 +180,10 @@ class PostgresLedgerStore:
                 newest = await connection.fetchval(_NEWEST, timeout=COMMIT_TIMEOUT_SECONDS)
             checked = chain_rows.checked_fence(fence, newest)
             with reading("chain_accounts"):
-                accounts = await connection.fetch("SELECT * FROM chain_accounts", timeout=LOAD_TIMEOUT_SECONDS)
+                accounts = await connection.fetch("SELECT * FROM chain_accounts", timeout=LOAD_S)
             since = (checked["slot"] or 0) - recent_slots
             with reading("chain_transactions"):
-                recent = await connection.fetch(_RECENT, since, timeout=LOAD_TIMEOUT_SECONDS)
+                recent = await connection.fetch(_RECENT, since, timeout=LOAD_S)
         founded = checked["entropy"] is not None
         return LoadedLedger(
             seq=checked["seq"],
@@ -210,8 +209,8 @@ class PostgresLedgerStore:
             if seq is None:
                 raise LedgerReplaced(f"epoch {epoch.number} of the ledger has ended")
             size = await connection.fetchval(_SIZE, timeout=COMMIT_TIMEOUT_SECONDS)
-            await connection.execute(_EMPTY if size <= SMALL_BYTES else _EMPTY_LARGE, timeout=LOAD_TIMEOUT_SECONDS)
-            await connection.execute(_INSERT_ACCOUNTS, *_account_columns(accounts))
+            await connection.execute(_EMPTY if size <= SMALL_BYTES else _EMPTY_LARGE, timeout=LOAD_S)
+            await connection.execute(_INSERT_ACCOUNTS, *_account_columns(accounts), timeout=LOAD_S)
 
     async def commit(self, batch: LedgerBatch) -> None:
         async with self._writing() as connection:

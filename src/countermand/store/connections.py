@@ -12,8 +12,14 @@ from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.stored_rows import unreadable
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 CONNECT_S: Final = 10
+STATEMENT_S: Final = 10
+"""For a statement of a pool's connection that names no time of its own; None would name none."""
+LOAD_S: Final = 600
+"""For a statement that reads or clears a whole table."""
+POOL_CONNECTIONS: Final = 4
 PRIMARY: Final = SessionAttribute.primary
 """Money is read where it is written, never from a copy that lags behind."""
 LOST: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
@@ -60,6 +66,29 @@ async def connect(dsn: str, name: str, **more: str) -> "asyncpg.Connection[async
         )
     except (*LOST, ValueError) as error:
         raise no_connection(dsn, error) from error
+
+
+async def open_pool(dsn: str, name: str) -> Pool:
+    """Raises `Unavailable`, as `connect` does."""
+    try:
+        return await asyncpg.create_pool(
+            dsn,
+            min_size=1,
+            max_size=POOL_CONNECTIONS,
+            timeout=CONNECT_S,
+            command_timeout=STATEMENT_S,
+            target_session_attrs=PRIMARY,
+            server_settings=settings(name),
+            reset=_put_back,
+        )
+    except (*LOST, ValueError) as error:
+        raise no_connection(dsn, error) from error
+
+
+async def _put_back(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Our statements leave nothing behind in a session: to clear it after each would double their round trips."""
+    if connection.is_in_transaction():
+        await connection.reset()
 
 
 def no_connection(dsn: str, error: BaseException) -> Unavailable:

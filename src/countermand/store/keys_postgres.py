@@ -6,7 +6,7 @@ from typing import Final
 import asyncpg
 
 from countermand.api_keys import ApiKey, Scope
-from countermand.store.connections import asking
+from countermand.store.connections import Pool, asking
 
 _ADD: Final = "INSERT INTO api_keys (digest, scopes, tier, owner, created_at) VALUES ($1, $2, $3, $4, $5)"
 _ALL: Final = "SELECT digest, scopes, tier, owner, created_at FROM api_keys ORDER BY created_at, digest"
@@ -17,7 +17,7 @@ _REVOKE: Final = "DELETE FROM api_keys WHERE digest = $1"
 class PostgresKeys:
     """Implements `api_keys.KeyStore`. What is asked here is committed when it is answered."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def add(self, key: ApiKey) -> None:

@@ -9,7 +9,7 @@ import asyncpg
 from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.orders.book.members import Member, MemberSession
 from countermand.orders.book.model.ledger.amount import Account
-from countermand.store.connections import asking
+from countermand.store.connections import LOAD_S, Pool, asking
 from countermand.values.instant import Instant
 
 SESSIONS_KEPT: Final = 100
@@ -51,7 +51,7 @@ UPDATE venue SET token_incarnation = token_incarnation + 1;
 
 
 class PostgresMembers:
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def member(self, account: Account) -> Member | None:
@@ -101,7 +101,7 @@ class PostgresMembers:
         begins at 0 again.
         """
         with _changing():
-            await self._pool.execute(_CLEAR)
+            await self._pool.execute(_CLEAR, timeout=LOAD_S)
 
 
 def _member(row: asyncpg.Record) -> Member:

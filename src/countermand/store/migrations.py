@@ -13,7 +13,7 @@ from typing import Final
 import asyncpg
 from msgspec import Struct
 
-from countermand.store.connections import Connection, connect
+from countermand.store.connections import Connection, Pool, connect
 
 _ONE_AT_A_TIME: Final = 6_051_847_330_211
 """The key of the advisory lock that two starters compete for. It means nothing, and must never change."""
@@ -44,7 +44,7 @@ class Migration(Struct, frozen=True):
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
-async def migrate(dsn_or_pool: "str | asyncpg.Pool[asyncpg.Record]") -> None:
+async def migrate(dsn_or_pool: "str | Pool") -> None:
     """Raises `MigrationRefused`, and `Unavailable` if there is no connection. Two starters take turns."""
     migrations = packaged()
     if isinstance(dsn_or_pool, str):

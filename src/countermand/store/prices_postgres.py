@@ -3,11 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import asyncpg
-
 from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.store.addresses import is_address
-from countermand.store.connections import LOST, asking, describe, reading
+from countermand.store.connections import LOST, Pool, asking, describe, reading
 from countermand.stored_rows import UNREADABLE, unreadable
 from countermand.values.identity import Mint
 from countermand.values.quantities import UsdPrice
@@ -31,7 +29,7 @@ _CLEAR: Final = "DELETE FROM prices"
 class PostgresPrices:
     """`services.prices.PriceStore`. `opened` is the epoch in which this process took the shard; None: any will do."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", shard: int, opened: int | None = None) -> None:
+    def __init__(self, pool: Pool, shard: int, opened: int | None = None) -> None:
         self._pool = pool
         self._shard = shard
         self._opened = opened

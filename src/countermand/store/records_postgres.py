@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
-import asyncpg
-
 from countermand.kernel.ports import EventRecord, EventRow
 from countermand.orders.book.model.order import OrderId
-from countermand.store.connections import asking
+from countermand.store.connections import Pool, asking
 
 _TRIGGER_ORDERS: Final = """
 SELECT body FROM orders
@@ -34,7 +32,7 @@ SELECT seq, n, wallet, order_id, kind, body FROM events WHERE order_id = $1 ORDE
 
 
 class PostgresRecords:
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def trigger_orders(self, wallet: str | None, states: Sequence[str] | None, limit: int) -> Sequence[bytes]:

@@ -7,7 +7,7 @@ import asyncpg
 from msgspec import Struct
 
 from countermand.store.addresses import is_address
-from countermand.store.connections import asking, reading
+from countermand.store.connections import Pool, asking, reading
 from countermand.stored_rows import check
 
 DECIMALS_MAX: Final = 255
@@ -26,7 +26,7 @@ class TokenRow(Struct, frozen=True):
 
 
 class PostgresSandboxStore:
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def setting(self, name: str) -> bytes | None:

@@ -7,14 +7,10 @@ import asyncio
 from collections.abc import Sequence
 from typing import ClassVar, Final, Generic, Self, TypeVar
 
-import asyncpg
-
 from countermand.kernel.ports import Batch, Epoch, EventRecord, EventRow
-from countermand.store.connections import CONNECT_S, LOST, PRIMARY, asking, no_connection, settings
+from countermand.store.connections import Pool, asking, open_pool
 from countermand.store.writer import FamilyStatements, Writer
 
-READERS: Final = 4
-READ_S: Final = 10
 CLOSE_S: Final = 3
 
 _EVENTS: Final = """
@@ -31,30 +27,17 @@ class ShardPostgres(Generic[R]):
 
     family: ClassVar[FamilyStatements]
 
-    def __init__(self, dsn: str, readers: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, dsn: str, readers: Pool) -> None:
         self._dsn = dsn
         self._readers = readers
         self._writers: dict[int, Writer] = {}
 
     @classmethod
     async def connect(cls, dsn: str) -> Self:
-        try:
-            readers = await asyncpg.create_pool(
-                dsn,
-                min_size=1,
-                max_size=READERS,
-                timeout=CONNECT_S,
-                command_timeout=READ_S,
-                target_session_attrs=PRIMARY,
-                server_settings=settings("reader"),
-                reset=_put_back,
-            )
-        except (*LOST, ValueError) as error:
-            raise no_connection(dsn, error) from error
-        return cls(dsn, readers)
+        return cls(dsn, await open_pool(dsn, "reader"))
 
     @property
-    def readers(self) -> "asyncpg.Pool[asyncpg.Record]":
+    def readers(self) -> Pool:
         """For what reads beside the shard."""
         return self._readers
 
@@ -92,9 +75,3 @@ class ShardPostgres(Generic[R]):
         if writer is None:
             writer = self._writers[shard] = Writer(self._dsn, shard, self.family)
         return writer
-
-
-async def _put_back(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-    """Our reads leave nothing behind in a session: to clear it after each would double their round trips."""
-    if connection.is_in_transaction():
-        await connection.reset()

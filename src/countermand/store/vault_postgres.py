@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final, TypeVar
 
 from countermand.orders.vaults.ports import HistoryQuery, OrderBody, StoredHistory, StoredOrder
-from countermand.store.connections import asking, reading
+from countermand.store.connections import LOAD_S, asking, reading
 from countermand.store.shard_postgres import ShardPostgres
 from countermand.values.bucket import BucketRange
 from countermand.values.identity import OrderId, RequestId
@@ -90,7 +90,7 @@ class VaultPostgres(ShardPostgres[R]):
         with reading(f"{self.prefix}orders"):
             async with self._readers.acquire() as connection:
                 statement = self._sql(_LIVE_ORDERS)
-                rows = await connection.fetch(statement, shard, buckets.first, buckets.last, timeout=None)
+                rows = await connection.fetch(statement, shard, buckets.first, buckets.last, timeout=LOAD_S)
         return [(OrderId(str(order_id)), body) for order_id, body in rows]
 
     async def orders(self, order_ids: Sequence[OrderId]) -> Mapping[OrderId, OrderBody]:

@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-import asyncpg
-
 from countermand.orders.trigger.ports import VaultRow
-from countermand.store.connections import asking, committing
+from countermand.store.connections import LOAD_S, Pool, asking, committing
 from countermand.values.identity import Wallet
 from countermand.values.instant import Instant
 
@@ -22,7 +20,7 @@ _CLEAR: Final = "DELETE FROM vaults"
 class PostgresVaults:
     """`orders.trigger.ports.VaultStore`."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def add(self, vaults: Sequence[VaultRow]) -> None:
@@ -46,4 +44,4 @@ class PostgresVaults:
 
     async def clear(self) -> None:
         with asking():
-            await self._pool.execute(_CLEAR)
+            await self._pool.execute(_CLEAR, timeout=LOAD_S)

@@ -8,7 +8,7 @@ import asyncpg
 
 from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.orders.shards import DCA_SHARD, TRIGGER_SHARD
-from countermand.store.connections import Connection, asking, reading
+from countermand.store.connections import LOAD_S, Connection, Pool, asking, reading
 from countermand.stored_rows import UNREADABLE, unreadable
 from countermand.values.identity import OrderId
 
@@ -33,7 +33,7 @@ class VenueRefused(Exception):
 
 
 class PostgresVenue:
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def serve_as_sandbox(self) -> None:
@@ -55,7 +55,7 @@ class PostgresVenue:
                 with reading("shards", shard):
                     await connection.execute(_FENCE, shard)
                 with reading(table):
-                    rows = await connection.fetch(_LIVE.format(table=table), shard)
+                    rows = await connection.fetch(_LIVE.format(table=table), shard, timeout=LOAD_S)
                 filling += _count(is_filling, shard, rows)
             if filling:
                 raise VenueRefused(
