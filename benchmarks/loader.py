@@ -233,7 +233,7 @@ async def filling(data: Path) -> AsyncIterator[Filling]:
         pool = await asyncpg.create_pool(server.dsn, min_size=1, max_size=4)
         sessions = WalletSessions(keys.jwt_secret(), clock, TokenIncarnation(PostgresVenue(pool), 1))
         store = await PostgresStore.connect(server.dsn)
-        ledger = PostgresLedgerStore(pool)
+        ledger = PostgresLedgerStore(server.dsn, pool)
         chain = await EmbeddedChain.open(ledger, clock, genesis=_genesis(keys))
         state = TriggerState(DEFAULT_PRICES.get)
         writer = WriterEpoch(TRIGGER_SHARD, await store.begin_epoch(TRIGGER_SHARD), state, state)

@@ -26,7 +26,7 @@ async def store(database_url: str) -> AsyncIterator[PostgresStore]:
     """After a day's business: one order filled, one withdrawn, one half cancelled, one resting."""
     store = await PostgresStore.connect(database_url)
     async with asyncpg.create_pool(database_url, min_size=2, max_size=4) as pool:
-        ledger = PostgresLedgerStore(pool)
+        ledger = PostgresLedgerStore(database_url, pool)
         async with house(store, ledger) as venue:
             await business(venue)
         await ledger.close()

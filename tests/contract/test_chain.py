@@ -142,7 +142,7 @@ async def with_skipped_slots() -> AsyncIterator[Subject]:
 @pytest.fixture
 async def embedded_in_postgres(database_url: str) -> AsyncIterator[Subject]:
     async with asyncpg.create_pool(database_url, min_size=1, max_size=3) as pool:
-        store = PostgresLedgerStore(pool)
+        store = PostgresLedgerStore(database_url, pool)
         async with _embedded(store) as subject:
             yield subject
         await store.close()

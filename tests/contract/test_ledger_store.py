@@ -38,7 +38,7 @@ def memory() -> LedgerStore:
 @pytest.fixture
 async def postgresql(database_url: str) -> AsyncIterator[LedgerStore]:
     async with asyncpg.create_pool(database_url, min_size=1, max_size=3) as pool:
-        store = PostgresLedgerStore(pool)
+        store = PostgresLedgerStore(database_url, pool)
         yield store
         await store.close()
 
@@ -271,7 +271,7 @@ async def test_founding_again_empties_and_positions_rise(store: LedgerStore) -> 
 async def test_postgres_a_new_epoch_waits_for_the_batch_that_is_under_way(database_url: str) -> None:
     """Without the wait, a load would miss a batch that commits a moment later."""
     async with asyncpg.create_pool(database_url, min_size=1, max_size=4) as pool:
-        store, successor = PostgresLedgerStore(pool), PostgresLedgerStore(pool)
+        store, successor = PostgresLedgerStore(database_url, pool), PostgresLedgerStore(database_url, pool)
         _, batch = await founded(store)
         landed = transaction(batch.seq + 1, 1)
         # The statement has updated the fence when it comes upon this mention, and waits for what becomes of it.
@@ -299,7 +299,7 @@ async def test_postgres_a_new_epoch_waits_for_the_batch_that_is_under_way(databa
 
 async def test_postgres_a_broken_connection_is_unavailable_and_then_replaced(database_url: str) -> None:
     async with asyncpg.create_pool(database_url, min_size=1, max_size=4) as pool:
-        store = PostgresLedgerStore(pool)
+        store = PostgresLedgerStore(database_url, pool)
         epoch, batch = await founded(store)
         async with pool.acquire() as stranger:
             await stranger.execute(

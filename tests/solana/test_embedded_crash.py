@@ -39,8 +39,8 @@ class WallClock:
 
 
 @asynccontextmanager
-async def opened(pool: "asyncpg.Pool[asyncpg.Record]") -> AsyncIterator[EmbeddedChain]:
-    store = PostgresLedgerStore(pool)
+async def opened(dsn: str, pool: "asyncpg.Pool[asyncpg.Record]") -> AsyncIterator[EmbeddedChain]:
+    store = PostgresLedgerStore(dsn, pool)
     chain = await EmbeddedChain.open(store, WallClock(), genesis=GENESIS)
     yield chain
     await chain.close()
@@ -49,11 +49,11 @@ async def opened(pool: "asyncpg.Pool[asyncpg.Record]") -> AsyncIterator[Embedded
 
 async def test_killed_under_load_nothing_acknowledged_is_lost(database_url: str) -> None:
     async with asyncpg.create_pool(database_url, min_size=1, max_size=4) as pool:
-        async with opened(pool) as chain:
+        async with opened(database_url, pool) as chain:
             await chain.put_accounts(_funds())
         for _ in range(ROUNDS):
             acknowledged = await _killed_under_load(database_url)
-            async with opened(pool) as chain:
+            async with opened(database_url, pool) as chain:
                 statuses = [await chain.signature_status(signature) for signature in acknowledged]
                 assert None not in statuses
                 assert sum(await _balances(chain)) == EACH * len(TOKENS)
@@ -99,7 +99,7 @@ async def _killed_under_load(database_url: str) -> list[str]:
 
 
 async def _write_for_ever(database_url: str) -> None:
-    async with asyncpg.create_pool(database_url, min_size=1, max_size=4) as pool, opened(pool) as chain:
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=4) as pool, opened(database_url, pool) as chain:
         await asyncio.gather(*(_sender(chain, n) for n in range(len(WALLETS))))
 
 

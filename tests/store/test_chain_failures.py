@@ -18,7 +18,7 @@ async def test_a_server_that_dies_in_the_middle_of_an_answer_is_only_unavailable
         raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
 
     async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
-        store = PostgresLedgerStore(pool)
+        store = PostgresLedgerStore(database_url, pool)
         before = await store.begin_epoch(None)
         with monkeypatch.context() as patched:
             patched.setattr(asyncpg.Connection, "fetchrow", confused)
@@ -26,4 +26,24 @@ async def test_a_server_that_dies_in_the_middle_of_an_answer_is_only_unavailable
                 await store.begin_epoch(before.opened)
         again = await store.begin_epoch(before.opened)  # On a connection of which nothing is in doubt.
         assert again.number == before.number + 1
+        await store.close()
+
+
+async def test_a_server_that_dies_in_the_middle_of_a_load_is_only_unavailable(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The chain loads again after that alone. Any other exception ended it for good."""
+
+    async def lost(*_args: Any, **_kwargs: Any) -> None:
+        raise ConnectionResetError("gone")
+
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
+        store = PostgresLedgerStore(database_url, pool)
+        epoch = await store.begin_epoch(None)
+        for asks in ("fetchrow", "fetchval", "fetch"):
+            with monkeypatch.context() as patched:
+                patched.setattr(asyncpg.Connection, asks, lost)
+                with pytest.raises(LedgerUnavailable, match="gone"):
+                    await store.load(epoch, recent_slots=1)
+        assert (await store.load(epoch, recent_slots=1)).accounts == []
         await store.close()

@@ -87,7 +87,7 @@ async def opened_stores(
     dca_store = await dca.connect(dsn)
     book_store = await book.connect(dsn)
     index_store = await index.connect(dsn)
-    ledger = PostgresLedgerStore(pool)
+    ledger = PostgresLedgerStore(dsn, pool)
     try:
         yield Stores(
             trigger=trigger_store,

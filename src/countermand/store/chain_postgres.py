@@ -1,12 +1,12 @@
 """The embedded chain's ledger in PostgreSQL. The tables are in `sql/0002_chain.sql`."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
-from typing import Any, Final, TypeAlias
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 
+from countermand.kernel.ports import Unavailable
 from countermand.solana.ledger_store import (
     LedgerBatch,
     LedgerEpoch,
@@ -21,7 +21,7 @@ from countermand.solana.ledger_store import (
 )
 from countermand.solana.memos import PROGRAM_KEYS
 from countermand.store import chain_rows
-from countermand.store.connections import LOAD_S, LOST, Pool, reading
+from countermand.store.connections import LOAD_S, LOST, Connection, Pool, connect, reading
 from countermand.store.fences import TAKES_MAX
 
 COMMIT_TIMEOUT_SECONDS: Final = 30
@@ -141,21 +141,24 @@ _RICHEST: Final = """
 SELECT address, lamports FROM chain_accounts ORDER BY lamports < 0 DESC, lamports DESC, address LIMIT $1
 """
 
-_Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
-
 
 class PostgresLedgerStore:
-    """Implements `LedgerStore`. One connection of the pool is kept for commits."""
+    """Implements `LedgerStore`. It commits on a connection of its own, and reads on those of the pool."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, dsn: str, pool: Pool) -> None:
+        self._dsn = dsn
         self._pool = pool
-        self._writer: _Connection | None = None
+        self._writer: asyncpg.Connection[asyncpg.Record] | None = None
 
     async def close(self) -> None:
-        """Gives the connection for commits back to the pool."""
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            await self._pool.release(writer)
+        """Ends the connection for commits. The pool is not its own."""
+        self._cut()
+
+    def _cut(self) -> None:
+        """What a connection that failed was doing has an unknown end."""
+        if self._writer is not None:
+            self._writer.terminate()
+        self._writer = None
 
     async def begin_epoch(self, opened: int | None) -> LedgerEpoch:
         async with self._writing() as connection:
@@ -171,7 +174,7 @@ class PostgresLedgerStore:
         raise LedgerUnavailable(f"the epoch of the ledger moved {TAKES_MAX} times while it was taken")
 
     async def load(self, epoch: LedgerEpoch, *, recent_slots: int) -> LoadedLedger:
-        async with self._writing() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        async with self._reading() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
             with reading("chain_ledger"):
                 fence = await connection.fetchrow("SELECT * FROM chain_ledger", timeout=COMMIT_TIMEOUT_SECONDS)
             if fence is not None and fence["epoch"] != epoch.number:
@@ -273,35 +276,34 @@ class PostgresLedgerStore:
         return [(row["address"], chain_rows.lamports_of(row["lamports"])) for row in rows]
 
     @asynccontextmanager
-    async def _writing(self) -> AsyncIterator[_Connection]:
-        """The connection for commits. One that failed is cut: what it was doing has an unknown end."""
-        try:
-            if self._writer is None:
-                self._writer = await self._pool.acquire()
-            yield self._writer
-        except LOST as failure:
-            await self._cut()
-            raise LedgerUnavailable(f"{type(failure).__name__}: {failure}") from failure
-        except BaseException:
-            # A commit that was cancelled may still be under way, and so may a transaction.
-            await self._cut()
-            raise
-
-    async def _cut(self) -> None:
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            # A connection that the server closed has left the pool on its own, and says so.
-            with suppress(asyncpg.InterfaceError):
-                writer.terminate()
-            await self._pool.release(writer)
+    async def _writing(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+        with _answering():
+            try:
+                if self._writer is None:
+                    # One plan for all batches, as for those of a shard.
+                    self._writer = await connect(self._dsn, "writer of the chain", plan_cache_mode="force_generic_plan")
+                yield self._writer
+            except BaseException:
+                # A commit that was cancelled may still be under way, and so may a transaction.
+                self._cut()
+                raise
 
     @asynccontextmanager
-    async def _reading(self) -> AsyncIterator[_Connection]:
-        try:
+    async def _reading(self) -> AsyncIterator[Connection]:
+        with _answering():
             async with self._pool.acquire() as connection:
                 yield connection
-        except LOST as failure:
-            raise LedgerUnavailable(f"{type(failure).__name__}: {failure}") from failure
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Whatever the database fails in, the chain does not answer, and loads again."""
+    try:
+        yield
+    except LOST as failure:
+        raise LedgerUnavailable(f"{type(failure).__name__}: {failure}") from failure
+    except Unavailable as failure:
+        raise LedgerUnavailable(str(failure)) from failure
 
 
 def _secrets(row: asyncpg.Record) -> LedgerSecrets:
