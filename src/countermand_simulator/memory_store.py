@@ -208,10 +208,10 @@ class MemoryVaults:
             self._database.vaults.setdefault(row.wallet, row)
         await self._faults.at(AFTER_COMMIT)
 
-    async def find(self, wallet: Wallet) -> Instant | None:
+    async def find(self, wallets: Sequence[Wallet]) -> Mapping[Wallet, Instant]:
         await self._faults.at(BEFORE_READ)
-        row = self._database.vaults.get(wallet)
-        return None if row is None else row.registered_at
+        vaults = self._database.vaults
+        return {wallet: vaults[wallet].registered_at for wallet in wallets if wallet in vaults}
 
 
 class MemoryPrices:

@@ -58,9 +58,8 @@ async def test_a_vault_is_registered_once(stores: Stores) -> None:
     _, vaults = stores
     await vaults.add([VaultRow(ALICE, Bucket(7), Instant(5)), VaultRow(ALICE, Bucket(7), Instant(6))])
     await vaults.add([VaultRow(ALICE, Bucket(7), Instant(7)), VaultRow(BOB, Bucket(8), Instant(3))])
-    assert await vaults.find(ALICE) == 5
-    assert await vaults.find(BOB) == 3
-    assert await vaults.find(Wallet("carol")) is None
+    assert await vaults.find([ALICE, Wallet("carol"), BOB]) == {ALICE: 5, BOB: 3}
+    assert await vaults.find([Wallet("carol")]) == {}
 
 
 async def test_without_a_database_nothing_is_refused_and_nothing_claimed(
@@ -71,6 +70,6 @@ async def test_without_a_database_nothing_is_refused_and_nothing_claimed(
     for writing in (builds.add([row(1, 5)]), vaults.add([VaultRow(ALICE, Bucket(7), Instant(5))])):
         with pytest.raises(CommitUnknown):
             await writing
-    for asking in (builds.find(b"digest 1"), vaults.find(ALICE)):
+    for asking in (builds.find(b"digest 1"), vaults.find([ALICE])):
         with pytest.raises(Unavailable):
             await asking

@@ -1,6 +1,6 @@
 """The vaults that wallets registered, in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from countermand.orders.trigger.ports import VaultRow
@@ -12,7 +12,7 @@ _ADD: Final = """
 INSERT INTO vaults (wallet, bucket, registered_at) SELECT * FROM unnest($1::text[], $2::smallint[], $3::bigint[])
 ON CONFLICT (wallet) DO NOTHING
 """
-_FIND: Final = "SELECT registered_at FROM vaults WHERE wallet = $1"
+_FIND: Final = "SELECT wallet, registered_at FROM vaults WHERE wallet = ANY ($1)"
 _NEWEST: Final = "SELECT wallet, registered_at FROM vaults ORDER BY registered_at DESC, wallet LIMIT $1"
 _CLEAR: Final = "DELETE FROM vaults"
 
@@ -32,10 +32,10 @@ class PostgresVaults:
                 [row.registered_at for row in vaults],
             )
 
-    async def find(self, wallet: Wallet) -> Instant | None:
+    async def find(self, wallets: Sequence[Wallet]) -> Mapping[Wallet, Instant]:
         with asking():
-            at: int | None = await self._pool.fetchval(_FIND, wallet)
-        return None if at is None else Instant(at)
+            rows = await self._pool.fetch(_FIND, wallets)
+        return {Wallet(wallet): Instant(at) for wallet, at in rows}
 
     async def newest(self, limit: int) -> Sequence[tuple[str, int]]:
         """The wallets that registered last, and when."""

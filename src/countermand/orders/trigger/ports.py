@@ -1,6 +1,6 @@
 """What trigger orders need of the world: their transactions and their stores."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Protocol, TypeAlias
 
@@ -83,5 +83,5 @@ class VaultStore(Protocol):
     async def add(self, vaults: Sequence[VaultRow]) -> None:
         """One that is registered already stays as it is."""
 
-    async def find(self, wallet: Wallet) -> Instant | None:
-        """When it was registered."""
+    async def find(self, wallets: Sequence[Wallet]) -> Mapping[Wallet, Instant]:
+        """When those were registered that are."""

@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from countermand.kernel.grouped_reads import GroupedReads
 from countermand.kernel.grouped_writes import GroupedWrites
 from countermand.kernel.ids import Ids
 from countermand.kernel.ports import Clock
@@ -62,13 +63,13 @@ class TriggerService(VaultService[OrderGroup, UnsignedDeposit, Refused, HistoryE
         super().__init__(shard, outbox, transactions, store, clock, ids, confirm_timeout_ms)
         self._shard = shard
         self._transactions = transactions
-        self._vaults = vaults
+        self._vaults = GroupedReads(vaults.find)
         self._registered = GroupedWrites(vaults.add)
 
     # --- vaults
 
     async def vault_registered_at(self, wallet: Wallet) -> Instant | None:
-        return await self._vaults.find(wallet)
+        return await self._vaults.ask(wallet)
 
     async def register_vault(self, wallet: Wallet) -> bool:
         """False: it was registered before."""
