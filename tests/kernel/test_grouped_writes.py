@@ -15,8 +15,10 @@ class Table:
         self.may_write = asyncio.Event()
         self.trouble: Exception | None = None
         self.spoilt: int | None = None
+        self.asked = asyncio.Event()
 
     async def write(self, rows: Sequence[int]) -> None:
+        self.asked.set()
         await self.may_write.wait()
         if self.trouble is not None:
             raise self.trouble
@@ -29,8 +31,7 @@ async def test_what_comes_meanwhile_is_the_next_batch() -> None:
     table = Table()
     writes = GroupedWrites(table.write)
     adding = [asyncio.create_task(writes.add([number, 10 * number])) for number in (1, 2, 3)]
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await table.asked.wait()
     late = asyncio.create_task(writes.add([4]))
     await asyncio.sleep(0)
     assert not any(task.done() for task in (*adding, late))

@@ -9,6 +9,7 @@ from typing import Final, Generic, TypeVar
 
 from msgspec import Struct
 
+from countermand.gathering import gathered
 from countermand.kernel.ports import CommitUnknown, Unavailable
 
 Row = TypeVar("Row")
@@ -44,6 +45,7 @@ class GroupedWrites(Generic[Row]):
         batch: list[_Waiting[Row]] = []
         try:
             while self._waiting:
+                await gathered()
                 batch = self._take()
                 await self._write_batch(batch)
         finally:

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Generic
 
+from countermand.gathering import gathered
 from countermand.kernel import telemetry
 from countermand.kernel.event_log import EventLog, Position
 from countermand.kernel.ports import CommitUnknown, Epoch, EventRow, ShardClock, ShardStore, Unavailable
@@ -231,6 +232,7 @@ class Shard(ABC, Generic[State, Command, Event, Refusal, Rows]):
         try:
             while True:
                 await writer.wanted.wait()
+                await gathered()
                 await self._commit(writer)
         finally:
             living.cancel()

@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from solders.account import Account
 from solders.pubkey import Pubkey
 
+from countermand.gathering import gathered
 from countermand.solana.clockwork import SlotClock
 from countermand.solana.ledger import Meta, encode_meta
 from countermand.solana.ledger_store import (
@@ -134,6 +135,7 @@ class GroupCommit:
         """Writes for ever. Raises `ChainUnavailable` when a commit failed, after telling every waiter."""
         while True:
             await self._work.wait()
+            await gathered()
             if not self._batches:
                 self._work.clear()
                 continue

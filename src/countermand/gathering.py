@@ -1,0 +1,17 @@
+"""Commits that wait for company: those that are ready to run join the next batch."""
+
+import asyncio
+from typing import Final
+
+_TURNS: Final = 2
+"""In the first, those that waited for the last commit go on; in the second, what they ask for is here.
+
+Measured with 32 users that create, cancel and confirm: one turn takes a third of all commits away, two turns half of
+them, three hardly more. An idle loop turns in a few microseconds.
+"""
+
+
+async def gathered() -> None:
+    """Returns when those that were ready to run have run."""
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
