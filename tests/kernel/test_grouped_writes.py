@@ -84,3 +84,13 @@ async def test_a_caller_that_gives_up_leaves_its_rows_and_the_others() -> None:
     with pytest.raises(asyncio.CancelledError):
         await gives_up
     assert table.batches == [[1, 2]]
+
+
+async def test_what_comes_a_turn_later_is_in_the_same_batch() -> None:
+    table = Table()
+    table.may_write.set()
+    writes = GroupedWrites(table.write)
+    first = asyncio.create_task(writes.add([1]))
+    await asyncio.sleep(0)
+    await asyncio.gather(first, writes.add([2]))
+    assert table.batches == [[1, 2]]

@@ -135,3 +135,16 @@ async def test_all_is_written_when_also_the_ceiling_is(enters: Callable[[GroupCo
     await commits.all_written()
     assert commits.idle
     writing.cancel()
+
+
+async def test_what_comes_a_turn_later_is_in_the_same_batch() -> None:
+    commits = await queue(FaultyStore())
+    told: list[int] = []
+    writing = asyncio.create_task(commits.run(lambda batch: told.append(batch.until)))
+    await asyncio.sleep(0)
+    puts(commits)
+    await asyncio.sleep(0)
+    puts(commits)
+    await commits.all_written()
+    assert told == [2]
+    writing.cancel()

@@ -88,6 +88,16 @@ async def test_a_read_waits_for_nothing_when_all_is_committed() -> None:
 
 
 @under_virtual_time
+async def test_what_comes_a_turn_later_goes_into_the_same_commit() -> None:
+    async with workbench() as it:
+        await it.shard.barrier()
+        first = asyncio.create_task(it.place("first"))
+        await asyncio.sleep(0)
+        await asyncio.gather(first, it.place("second"))
+        assert [len(batch.journal) for batch in it.store.batches] == [2]
+
+
+@under_virtual_time
 async def test_what_happens_during_a_commit_goes_into_the_next_all_together() -> None:
     trouble = Trouble()
     async with workbench(trouble=trouble) as it:
