@@ -9,8 +9,7 @@ from falcon import media
 from falcon.asgi import Request, Response, WebSocket
 
 from countermand.gateway import telemetry
-from countermand.gateway.asgi import gateway_answer
-from countermand.gateway.shapes import is_jupiter, shaped
+from countermand.gateway.shapes import refused_before
 
 FalconApp: TypeAlias = "falcon.asgi.App[Request, Response]"
 
@@ -59,8 +58,8 @@ async def _hang_up(ws: WebSocket | None, status: int) -> None:
 
 
 def _answer(req: Request, resp: Response, status: int, message: str) -> None:
-    """What no handler took is answered as Jupiter's gateway does it; tanX and our own APIs have no such gateway."""
-    shape = gateway_answer(status, message) if is_jupiter(req.path) else shaped(req.path, status, message)
+    """What no handler took."""
+    shape = refused_before(req.path, status, message)
     resp.status = status
     resp.content_type = falcon.MEDIA_JSON
     resp.data = shape.body
