@@ -149,7 +149,8 @@ def test_what_no_candle_can_be(api: OrderApi) -> None:
         words: str = api.get("/sapi/v1/market/kline", market="ethusdc", **params).problem[1]
         return words
 
-    assert refused(period=7).startswith("period: Not a valid choice; it is one of 1, 5, 15")
+    for period in (7, 0, -1):
+        assert refused(period=period).startswith("period: Not a valid choice; it is one of 1, 5, 15")
     assert refused(limit=10_001) == "limit: Ensure this value is less than or equal to 10000."
     assert refused(start_time=0, end_time=NOW) == "end_time: There may be at most 10000 periods."
     assert asks(api, "/sapi/v1/market/kline", market="ethusdc", start_time=10**15, period=10080) == []

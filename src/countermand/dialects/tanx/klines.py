@@ -33,9 +33,10 @@ def span_of(asked: wire.KlineParams, now: Instant) -> Span:
 
     Raises `Declined`.
     """
-    length = _MINUTE_MS * (asked.period or wire.PERIODS[0])
-    if length // _MINUTE_MS not in wire.PERIODS:
+    period = wire.PERIODS[0] if asked.period is None else asked.period
+    if period not in wire.PERIODS:
         raise Declined(invalid("period", f"Not a valid choice; it is one of {', '.join(map(str, wire.PERIODS))}."))
+    length = _MINUTE_MS * period
     limit = wire.CANDLES if asked.limit is None else asked.limit
     start, end = instant(asked.start_time), instant(asked.end_time)
     until = now + 1 if end is None else min(now + 1, end)
