@@ -627,6 +627,46 @@ async def test_websockets_pass(path: str, routed: str, *, second: bool) -> None:
     assert seen == [routed]
 
 
+@pytest.mark.parametrize(
+    ("path", "status", "body"),
+    [
+        ("/private", 404, b'{"status":"error","message":"Not found","payload":""}'),
+        ("/sapi/v1/orders", 405, b'{"status":"error","message":"Method not allowed","payload":""}'),
+        ("/nowhere", 404, b'{"code":404,"message":"Not found"}'),
+    ],
+)
+async def test_a_websocket_that_is_nowhere_is_told_so(path: str, status: int, body: bytes) -> None:
+    """A bare 403, which is what the server makes of it, looks as if the token were wrong."""
+    started, answered = await _handshake(path, {"websocket.http.response": {}})
+    assert (started["type"], started["status"]) == ("websocket.http.response.start", status)
+    assert (answered["type"], answered["body"]) == ("websocket.http.response.body", body)
+
+
+async def test_a_server_that_cannot_answer_a_handshake_closes_it() -> None:
+    (closed,) = await _handshake("/private", {})
+    assert (closed["type"], closed["code"]) == ("websocket.close", 3404)
+
+
+async def _handshake(path: str, extensions: dict[str, dict[str, str]]) -> list[Event]:
+    events: list[Event] = []
+
+    async def receive() -> Event:
+        return {"type": "websocket.connect"}
+
+    async def send(event: Event) -> None:
+        events.append(event)
+
+    scope = _scope("GET", path, {}) | {
+        "type": "websocket",
+        "query_string": b"",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "subprotocols": [],
+        "extensions": extensions,
+    }
+    await a_gateway()(scope, receive, send)
+    return events
+
+
 def _scope(method: str, path: str, headers: dict[str, str]) -> Scope:
     pairs: Iterable[tuple[str, str]] = {"host": "127.0.0.1", **headers}.items()
     return {

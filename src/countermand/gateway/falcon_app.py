@@ -1,6 +1,6 @@
 """The Falcon app that the dialects are mounted on, with the answers for what none of them took."""
 
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 import falcon
 import falcon.asgi
@@ -9,6 +9,7 @@ from falcon import media
 from falcon.asgi import Request, Response, WebSocket
 
 from countermand.gateway import telemetry
+from countermand.gateway.handshakes import CLOSED_BY_STATUS
 from countermand.gateway.shapes import refused_before
 
 FalconApp: TypeAlias = "falcon.asgi.App[Request, Response]"
@@ -54,7 +55,7 @@ async def _on_bug(
 async def _hang_up(ws: WebSocket | None, status: int) -> None:
     """A WebSocket has no answer but its closing code; one that was not accepted yet is refused."""
     assert ws is not None, "either an answer or a WebSocket"
-    await ws.close(_CLOSED_BY_STATUS + status)
+    await ws.close(CLOSED_BY_STATUS + status)
 
 
 def _answer(req: Request, resp: Response, status: int, message: str) -> None:
@@ -64,8 +65,5 @@ def _answer(req: Request, resp: Response, status: int, message: str) -> None:
     resp.content_type = falcon.MEDIA_JSON
     resp.data = shape.body
 
-
-_CLOSED_BY_STATUS: Final = 3_000
-"""Closing codes from here on are an application's own; Falcon adds the status of HTTP."""
 
 _MESSAGES = {404: "Not found", 405: "Method not allowed"}

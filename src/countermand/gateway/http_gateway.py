@@ -28,6 +28,7 @@ from countermand.gateway.asgi import (
 )
 from countermand.gateway.body import Bodies, BodyMalformed, BodyRefused, PeerLeft
 from countermand.gateway.exchanges import Exchange, ExchangeObserver, nobody_looks
+from countermand.gateway.handshakes import refusing_by_status
 from countermand.gateway.keys import INVALID, ApiKeys
 from countermand.gateway.origins import Origins, is_loopback, is_loopback_host, is_preflight
 from countermand.gateway.rate import RateWindow
@@ -112,7 +113,7 @@ class HttpGateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(_rpc_at_its_other_paths(scope), receive, send)
+            await self._app(_rpc_at_its_other_paths(scope), receive, refusing_by_status(scope, send))
             return
         peer: str = scope["client"][0]
         in_flight = self._in_flight.get(peer, 0) + 1
