@@ -11,7 +11,7 @@ from countermand.client.effects import Flow, Sign
 from countermand.client.errors import BadAnswer, ClientError, OutcomeUnknown, Refused, Unsafe
 from countermand.client.exchange import Answered, exchange, request, with_header
 from countermand.client.numbers import Number, decimal, whole, without_none
-from countermand.client.operations import Api, Page, Pages, R, listing, operation
+from countermand.client.operations import Api, Page, Pages, R, at_once, listing, operation
 from countermand.client.session import Policy, Session
 from countermand.client.shapes.tanx import Balance, Book, Draft, Order, Tokens, Trade
 from countermand.curves import ethereum, stark
@@ -166,7 +166,9 @@ class Tanx(Api[R]):
         self, market: str | None = None, state: Literal["pending", "wait", "done", "cancel"] | None = None
     ) -> Pages[Order]:
         """Iterate over the account's orders, the newest first. A read."""
-        return _pages(self._session, "/sapi/v1/orders", list[Order], without_none({"market": market, "state": state}))
+        query = without_none({"market": market, "state": state})
+        pages = _pages(self._session, "/sapi/v1/orders", list[Order], query)
+        return at_once(pages) if state in ("pending", "wait") else pages
 
     @listing
     def trades(self, market: str | None = None) -> Pages[Trade]:
