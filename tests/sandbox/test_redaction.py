@@ -98,3 +98,6 @@ def test_a_curl_command_is_words_of_a_shell() -> None:
         """  -d '{"it'"'"'s":1}'"""
     )
     assert as_curl("GET", "http://h/p?a=1", {}, None) == "curl 'http://h/p?a=1'"
+    assert as_curl("GET", "http://h/p", {}, {"limit": 1}) == "curl -X GET 'http://h/p' \\\n  -d '{\"limit\":1}'"
+    assert as_curl("POST", "http://h/p", {}, "@name") == "curl -X POST 'http://h/p' \\\n  --data-raw '@name'"
+    assert as_curl("HEAD", "http://h/p", {}, None) == "curl --head 'http://h/p'"

@@ -118,13 +118,20 @@ def _is_secret(name: str) -> bool:
 
 def as_curl(method: str, url: str, headers: dict[str, str], body: Any) -> str:
     """A command for the shell. What was hidden is to be filled in."""
-    words = [f"{'curl' if method == 'GET' else f'curl -X {method}'} {_word(url)}"]
+    words = [f"{_command(method, has_body=body is not None)} {_word(url)}"]
     told = (name for name in ("authorization", "x-api-key", "content-type") if name in headers)
     words += [f'-H "{name}: {_in_double_quotes(headers[name])}"' for name in told]
     if body is not None:
         text = body if isinstance(body, str) else msgspec.json.encode(body).decode()
-        words.append(f"-d {_word(text)}")
+        words.append(f"{'--data-raw' if text.startswith('@') else '-d'} {_word(text)}")  # -d takes @ for a file's name.
     return " \\\n  ".join(words)
+
+
+def _command(method: str, *, has_body: bool) -> str:
+    """A body makes a POST of what names no method: tanX's client sends GETs with one."""
+    if method == "HEAD":
+        return "curl --head"
+    return "curl" if method == "GET" and not has_body else f"curl -X {method}"
 
 
 def _word(text: str) -> str:
