@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 
 from countermand.sandbox.redaction import HIDDEN, as_curl, shown_body, shown_headers, shown_query
@@ -49,6 +50,15 @@ def test_a_body_that_is_no_json_hides_what_may_be_one(body: bytes) -> None:
     shown = shown_body(body)
     assert SECRET[:6] not in shown
     assert HIDDEN in shown
+
+
+@pytest.mark.parametrize("number", ["0.1000000000000000055511151231257827", "1e400", "5E-1", "68733.81", "3.0"])
+def test_numbers_are_shown_digit_for_digit(number: str) -> None:
+    assert msgspec.json.encode(shown_body(b'{"volume":%s}' % number.encode())) == b'{"volume":%s}' % number.encode()
+
+
+def test_what_is_no_number_of_json_is_shown_as_it_came() -> None:
+    assert shown_body(b'{"volume": NaN}') == '{"volume": NaN}'
 
 
 def test_bodies_that_nobody_should_send() -> None:

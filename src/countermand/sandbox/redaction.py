@@ -85,9 +85,18 @@ def shown_body(body: bytes) -> Any:
     if not body:
         return None
     try:
-        return _without_secrets(json.loads(body), 0)
+        return _without_secrets(json.loads(body, parse_float=_as_written, parse_constant=_no_number), 0)
     except (ValueError, RecursionError):
         return _LONG.sub(HIDDEN, _PAIR.sub(_shown_pair, body.decode(errors="replace")))
+
+
+def _as_written(number: str) -> msgspec.Raw:
+    """Digit for digit: a volume may be refused for the digits that a float would lose."""
+    return msgspec.Raw(number.encode())
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"JSON has no {name}")
 
 
 def _shown_pair(pair: re.Match[str]) -> str:
