@@ -24,10 +24,12 @@ from countermand.client import (
     RateLimited,
     Refused,
     Single,
+    TanxKeys,
     Unavailable,
     Wallet,
     base_units,
     limit,
+    tanx,
     vaults,
 )
 from countermand.client.checks import Checked
@@ -36,6 +38,7 @@ from countermand.client.exchange import Answered, exchange, request
 from countermand.client.numbers import decimal, encode, milliseconds, units
 from countermand.client.operations import listing, operation
 from countermand.client.session import Session
+from countermand.client.shapes.tanx import Tokens
 from countermand.client.shapes.trigger import Order
 from countermand.client.signing import sign_transaction
 from countermand.solana.wire import read_transaction
@@ -326,6 +329,21 @@ def test_a_create_that_is_refused_at_once_is_refused() -> None:
         drive(
             vaults.submit(session(), "/x", {}, deposit, found), lambda _: refused("Expiry time must be in the future")
         )
+
+
+@pytest.mark.parametrize(("lost", "ends"), [(True, OutcomeUnknown), (False, Refused)])
+def test_a_request_to_tanx_that_may_have_been_done_is_not_refused_for_its_token(
+    lost: bool, ends: type[ClientError]
+) -> None:
+    """Its answer was lost, then its token had ended, and no new one was to be had."""
+    asking = tanx.tanx_session(TanxKeys.of(1, 1), None, Policy(pause_s=0))
+    asking.tokens = Tokens(access="access", refresh="refresh")
+    given = answers(*([AnswerLost()] if lost else []), ENDED, ENDED, refused("Not now."))
+    with pytest.raises(ends):
+        drive(tanx._ask(asking, "POST", "/sapi/v1/orders/create/", {}), lambda _: next(given))
+
+
+ENDED = Response(401, {}, b'{"status":"error","message":"Token is invalid or expired","payload":{}}')
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,22 @@ def test_an_order_of_the_books_survives(clients: Clients, venue: Venue, name: st
     assert (row.id, row.state) == (order.id, "cancel")
 
 
+def test_a_cancel_of_so_many_orders_of_the_books_never_cancels_more(clients: Clients, venue: Venue) -> None:
+    keys = TanxKeys.of(secrets.randbits(250) + 1)
+    client = clients.tanx(keys)
+    client.register_stark_key()
+    client.sandbox.credit(keys.address, "usdc", 1000)
+    for _ in range(3):
+        client.place("btcusdc", "buy", "0.01", 10_000)
+    venue.faults(loseAnswers=1)
+    with pytest.raises(OutcomeUnknown):
+        client.cancel_all("btcusdc", limit=1)
+    assert [row.state for row in client.orders()] == ["wait", "wait", "cancel"]
+    venue.faults(loseAnswers=1)
+    client.cancel_all("btcusdc")
+    assert {row.state for row in client.orders()} == {"cancel"}
+
+
 def test_a_swap_that_fails_leaves_an_order_that_can_be_withdrawn(clients: Clients, venue: Venue) -> None:
     venue.resets()  # Or an order of another test fails in its place.
     client = clients.rich()

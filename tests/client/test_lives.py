@@ -26,6 +26,8 @@ from countermand.client import (
     Trailing,
     Unsafe,
     Wallet,
+    histories,
+    tanx,
 )
 from tests.client.conftest import POLICY, Clients
 from tests.end_to_end.venue import Venue
@@ -201,6 +203,53 @@ def test_an_order_of_the_books(clients: Clients) -> None:
     assert [each.state for each in buyer.orders("btcusdc")] == ["cancel"]
     assert buyer.order(order.uuid).cancel_reason == "Order cancelled by user"
     buyer.cancel_all("btcusdc")
+
+
+@pytest.mark.parametrize("runs", ["sync"], indirect=True)
+def test_of_the_orders_of_the_books_that_wait_each_can_be_cancelled_as_it_comes(
+    clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tanx, "_ROWS", 2)
+    keys = TanxKeys.of(secrets.randbits(250) + 1)
+    client = clients.tanx(keys)
+    client.register_stark_key()
+    client.sandbox.credit(keys.address, "usdc", 1000)
+    placed = {client.place("btcusdc", "buy", "0.01", 10_000).id for _ in range(5)}
+    for order in client.orders(state="wait"):
+        client.cancel(order.id)
+        placed.remove(order.id)
+    assert (placed, list(client.orders(state="wait"))) == (set(), [])
+    assert len(list(client.orders())) == 5
+
+
+@pytest.mark.parametrize("runs", ["sync"], indirect=True)
+def test_of_the_orders_in_vaults_that_are_active_each_can_be_withdrawn_as_it_comes(
+    clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(histories, "_ROWS", 1)
+    client = clients.rich()
+    for _ in range(3):
+        client.trigger.place(a_sale())
+        client.dca.place(Recurring(sell=USDC, amount=40 * 10**6, buy=SOL, rounds=2, interval_s=3600))
+    for order in client.trigger.orders("active"):
+        client.trigger.withdraw(order.id)
+    for recurring in client.dca.orders("active"):
+        client.dca.withdraw(recurring.id)
+    assert [*client.trigger.orders("active"), *client.dca.orders("active")] == []
+    assert (len(list(client.trigger.orders("past"))), len(list(client.dca.orders("past")))) == (3, 3)
+
+
+@pytest.mark.parametrize("runs", ["sync"], indirect=True)
+def test_of_the_orders_on_the_chain_that_are_open_each_can_be_cancelled_as_it_comes(clients: Clients) -> None:
+    client = clients.rich()
+    for _ in range(12):  # Of which a page has ten.
+        client.limit.place(Limit(sell=USDC, making=10**7, buy=SOL, taking=10**9))
+        client.recurring.place(Cycles(sell=USDC, amount=100 * 10**6, buy=SOL, cycles=2, interval_s=60))
+    for order in client.limit.orders():
+        client.limit.cancel(order.order_key)
+    for recurring in client.recurring.orders():
+        client.recurring.cancel(recurring.order_key)
+    assert [*client.limit.orders(), *client.recurring.orders()] == []
 
 
 def test_a_callback_signs_in_place_of_a_key(clients: Clients, venue: Venue) -> None:

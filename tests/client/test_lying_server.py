@@ -445,14 +445,24 @@ def test_what_tanx_wants_signed_and_is_no_order(venue: Venue, path: str, lie: ob
     assert hashes == []
 
 
-def test_an_order_of_the_books_that_is_another_is_noticed(venue: Venue) -> None:
+@pytest.mark.parametrize(
+    ("lie", "noticed"),
+    [
+        ({"price": "1.0"}, "price"),
+        ({"price": None}, "price"),
+        ({"stop_price": "1.0"}, "stop_price"),
+        ({"stop_price": None}, "stop_price"),
+        ({"origin_volume": "0.1"}, "volume"),
+    ],
+)
+def test_an_order_of_the_books_that_is_another_is_noticed(venue: Venue, lie: dict[str, Any], noticed: str) -> None:
     keys = TanxKeys.of(secrets.randbits(250) + 1)
-    liar = Liar("/orders/create", lambda answer: answer | {"payload": answer["payload"] | {"price": "1.0"}})
+    liar = Liar("/orders/create", lambda answer: answer | {"payload": answer["payload"] | lie})
     with httpx2.Client(transport=liar) as http, TanxClient(keys, venue.url, policy=POLICY, http=http) as client:
         client.register_stark_key()
         client.sandbox.credit(keys.address, "usdc", 1000)
-        with pytest.raises(Refused, match="another than was asked for: price"):
-            client.place("btcusdc", "buy", "0.01", 40_000)
+        with pytest.raises(Refused, match=f"another than was asked for: {noticed}"):
+            client.place("btcusdc", "buy", "0.01", 40_000, kind="stop_limit", stop_price=39_000)
         client.cancel_all("btcusdc")
 
 

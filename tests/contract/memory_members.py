@@ -1,8 +1,7 @@
 """Members and their sessions in memory, for tests of what stands on them."""
 
-from countermand.orders.book.members import Member, MemberSession
+from countermand.orders.book.members import SESSIONS_KEPT, Member, MemberSession
 from countermand.orders.book.model.ledger.amount import Account
-from countermand.store.members_postgres import SESSIONS_KEPT
 from countermand.values.instant import Instant
 from countermand.values.structs import replace
 

@@ -10,9 +10,9 @@ import pytest
 import pytest_asyncio
 
 from countermand.kernel.ports import CommitUnknown, Unavailable
-from countermand.orders.book.members import Member, Members, MemberSession
+from countermand.orders.book.members import SESSIONS_KEPT, Member, Members, MemberSession
 from countermand.orders.book.model.ledger.amount import Account
-from countermand.store.members_postgres import SESSIONS_KEPT, PostgresMembers
+from countermand.store.members_postgres import PostgresMembers
 from countermand.store.venue_postgres import PostgresVenue
 from countermand.values.instant import Instant
 from countermand.values.structs import replace

@@ -199,6 +199,19 @@ def test_the_first_quotes_are_in_the_book_when_it_answers(venue: Venue) -> None:
     assert len(depth(venue)["asks"]) == 2, "the second takes the place of the first"
 
 
+def test_quotes_that_a_restore_brings_back_do_not_stand_in_the_way(venue: Venue) -> None:
+    """As after a restart. The new bids would have met the old asks of the same account, and been cancelled."""
+    body = {"market": "btcusdc", "price": "50000", "levels": 2, "spreadBps": 100, "everyMs": 600_000}
+    venue.ask("POST", MAKER, body).ok()
+    venue.ask("POST", "/sandbox/snapshots", {"name": "quoted"}).ok()
+    venue.ask("POST", "/sandbox/snapshots/quoted/restore", {}).ok()
+    assert (venue.ask("GET", MAKER).ok(), len(depth(venue)["asks"])) == ({"marketMakers": []}, 2)
+    venue.ask("POST", MAKER, body | {"price": "60000"}).ok()
+    prices = {side: sorted(each["price"] for each in depth(venue)[side]) for side in ("asks", "bids")}
+    assert prices == {"asks": ["60300.0", "60900.0"], "bids": ["59100.0", "59700.0"]}
+    venue.ask("DELETE", "/sandbox/snapshots/quoted").ok()
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [

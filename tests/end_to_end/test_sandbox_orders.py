@@ -275,16 +275,24 @@ def test_an_order_of_the_book(venue: Venue) -> None:
 
 @pytest.mark.parametrize(
     ("ends", "reason"),
-    [("operator", "an operator asked for it"), ("post_only", "it is post-only, and would have matched at once")],
+    [
+        ("operator", "the operator asked for it"),
+        ("post_only", "it is post-only, and would have matched at once"),
+        ("own order", "no other member's order was left that its rest could match and pay"),
+        ("too poor", "no other member's order was left that its rest could match and pay"),
+    ],
 )
 def test_why_the_system_cancels(venue: Venue, ends: str, reason: str) -> None:
-    seller, buyer = Member(venue).joins().has(btc="5"), Member(venue).joins().has(usdc="100000")
+    seller, buyer = Member(venue).joins().has(btc="5", usdc="50000"), Member(venue).joins().has(usdc="100000")
     resting = seller.places("sell", "1", "24000")
     if ends == "operator":
         ended = resting
         venue.ask("POST", "/sandbox/tanx/cancel", {"order_id": resting}).ok()
-    else:
+    elif ends == "post_only":
         ended = buyer.places("buy", "1", "24000", ord_type="limit_maker")
+    else:
+        taker = seller if ends == "own order" else Member(venue).joins().has(usdc="23999")
+        ended = taker.places("buy", "1", "24000", ord_type="market")
     shown = inspected(venue, ended)
     assert (shown["state"], reasons(shown)) == ("cancel", [reason])
     seller.leaves()

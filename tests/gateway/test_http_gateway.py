@@ -71,6 +71,40 @@ async def test_a_body_may_be_as_large_as_the_limit_and_not_larger() -> None:
     assert (reply.status, reply.json["code"], reply.headers["connection"]) == (413, 413, "close")
 
 
+@pytest.mark.parametrize(
+    ("path", "answered"),
+    [
+        ("/sapi/v1/orders/nonce/", '{"status":"error","message":"…","payload":""}'),
+        ("/main/stat/v2/coins", '{"status":"error","message":"…","payload":""}'),
+        ("/sandbox/prices", '{"error":"…"}'),
+        ("/admin/prices", '{"error":{"code":"request_entity_too_large","message":"…"}}'),
+        ("/recurring/v1/execute", '{"code":413,"message":"…"}'),
+        ("/price/v3", '{"code":413,"message":"…"}'),
+    ],
+)
+async def test_a_body_too_large_is_refused_in_the_shape_that_clients_of_the_path_read(path: str, answered: str) -> None:
+    reply = await ask(a_gateway(), "POST", path, JSON, b"x" * 262_145)
+    said = reply.body.decode().replace("The body is larger than 262144 bytes", "…")
+    assert (reply.status, said, reply.headers["connection"]) == (413, answered, "close")
+
+
+async def test_a_slow_body_for_tanx_is_refused_in_its_shape() -> None:
+    reply: list[Event] = []
+
+    async def receive() -> Event:
+        if not reply:
+            await asyncio.Event().wait()
+        return {"type": "http.disconnect"}
+
+    async def send(event: Event) -> None:
+        reply.append(event)
+
+    scope = _scope("POST", "/sapi/v1/orders/nonce", {"content-length": "5"})
+    await a_gateway(body_seconds_max=0.05)(scope, receive, send)
+    assert reply[0]["status"] == 408
+    assert reply[1]["body"] == b'{"status":"error","message":"The body did not arrive within 10 seconds","payload":""}'
+
+
 async def test_a_body_declared_too_large_is_refused_before_it_is_read() -> None:
     app = a_gateway()
     events: list[Event] = []
@@ -171,6 +205,12 @@ async def test_a_peer_may_have_only_so_many_requests_in_flight(monkeypatch: pyte
     hold.set()
     assert [reply.status for reply in await asyncio.gather(*waiting, other)] == [200, 200, 200]
     assert (await ask(app, "GET", "/rpc")).status == 200
+
+
+async def test_tanx_is_told_in_its_shape_that_too_many_are_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_gateway, "IN_FLIGHT_PER_PEER_MAX", 0)
+    reply = await ask(a_gateway(), "GET", "/sapi/v1/orders")
+    assert (reply.status, reply.json) == (503, {"status": "error", "message": http_gateway.CROWDED, "payload": ""})
 
 
 @pytest.mark.parametrize(
@@ -529,6 +569,12 @@ async def test_the_rate_limit_of_the_sandbox() -> None:
     assert (await ask(app, "GET", ORDERS)).status == 200
 
 
+async def test_the_rate_limit_of_the_sandbox_has_the_shape_of_tanx_there() -> None:
+    reply = await ask(a_gateway(GatewayFaults(rate_limit=1)), "GET", "/sapi/v1/orders")
+    assert (reply.status, reply.headers["retry-after"]) == (429, "1")
+    assert reply.json == {"status": "error", "message": "[API Gateway] Too many requests", "payload": ""}
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [("POST", ORDERS), ("PATCH", ORDERS), ("PUT", ORDERS), ("GET", "/trigger/v2/vault/register")],
@@ -579,6 +625,46 @@ async def test_websockets_pass(path: str, routed: str, *, second: bool) -> None:
     state = {"second_port": True} if second else {}
     await HttpGateway(app, Settings())({"type": "websocket", "path": path, "state": state}, receive, send)
     assert seen == [routed]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "body"),
+    [
+        ("/private", 404, b'{"status":"error","message":"Not found","payload":""}'),
+        ("/sapi/v1/orders", 405, b'{"status":"error","message":"Method not allowed","payload":""}'),
+        ("/nowhere", 404, b'{"code":404,"message":"Not found"}'),
+    ],
+)
+async def test_a_websocket_that_is_nowhere_is_told_so(path: str, status: int, body: bytes) -> None:
+    """A bare 403, which is what the server makes of it, looks as if the token were wrong."""
+    started, answered = await _handshake(path, {"websocket.http.response": {}})
+    assert (started["type"], started["status"]) == ("websocket.http.response.start", status)
+    assert (answered["type"], answered["body"]) == ("websocket.http.response.body", body)
+
+
+async def test_a_server_that_cannot_answer_a_handshake_closes_it() -> None:
+    (closed,) = await _handshake("/private", {})
+    assert (closed["type"], closed["code"]) == ("websocket.close", 3404)
+
+
+async def _handshake(path: str, extensions: dict[str, dict[str, str]]) -> list[Event]:
+    events: list[Event] = []
+
+    async def receive() -> Event:
+        return {"type": "websocket.connect"}
+
+    async def send(event: Event) -> None:
+        events.append(event)
+
+    scope = _scope("GET", path, {}) | {
+        "type": "websocket",
+        "query_string": b"",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "subprotocols": [],
+        "extensions": extensions,
+    }
+    await a_gateway()(scope, receive, send)
+    return events
 
 
 def _scope(method: str, path: str, headers: dict[str, str]) -> Scope:

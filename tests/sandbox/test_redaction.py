@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 
 from countermand.sandbox.redaction import HIDDEN, as_curl, shown_body, shown_headers, shown_query
@@ -19,6 +20,8 @@ SECRET = "s3cret-s3cret-s3cret-s3cret-s3cret-s3cret-s3cret"
         "access",
         "refresh",
         "api_key",
+        "organization_key",
+        "user_signature",
         "Authorization",
         "r",
     ],
@@ -35,12 +38,27 @@ def test_what_is_no_secret_stays() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b'{"token": "%s"' % SECRET.encode(), b"token=" + SECRET.encode(), b'{"signature": "%s"}}' % SECRET.encode()],
+    [
+        b'{"token": "%s"' % SECRET.encode(),
+        b"token=" + SECRET.encode(),
+        b'{"signature": "%s"}}' % SECRET.encode(),
+        b"market=btcusdc&api_key=" + SECRET[:6].encode(),
+        b"api%5Fkey=" + SECRET[:6].encode() + b"&market=btcusdc",
+    ],
 )
 def test_a_body_that_is_no_json_hides_what_may_be_one(body: bytes) -> None:
     shown = shown_body(body)
-    assert SECRET not in shown
+    assert SECRET[:6] not in shown
     assert HIDDEN in shown
+
+
+@pytest.mark.parametrize("number", ["0.1000000000000000055511151231257827", "1e400", "5E-1", "68733.81", "3.0"])
+def test_numbers_are_shown_digit_for_digit(number: str) -> None:
+    assert msgspec.json.encode(shown_body(b'{"volume":%s}' % number.encode())) == b'{"volume":%s}' % number.encode()
+
+
+def test_what_is_no_number_of_json_is_shown_as_it_came() -> None:
+    assert shown_body(b'{"volume": NaN}') == '{"volume": NaN}'
 
 
 def test_bodies_that_nobody_should_send() -> None:
@@ -55,7 +73,30 @@ def test_headers_and_queries() -> None:
     )
     assert headers == {"authorization": "Bearer $TOKEN", "x-api-key": "$API_KEY", "accept": "*/*"}
     assert shown_query(f"limit=5&token={SECRET}") == "limit=5&token=%28hidden%29"
+    assert shown_query(f"auth_header={SECRET}") == "auth_header=%28hidden%29"
     assert shown_query("a=%20b&c") == "a=%20b&c"
+
+
+def test_a_form_shows_what_is_no_secret() -> None:
+    assert shown_body(b"market=btcusdc&price=&refresh=abc&volume=0.01") == (
+        "market=btcusdc&price=&refresh=(hidden)&volume=0.01"
+    )
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("JWT a.b.c", "JWT $TOKEN"),
+        ("Bearer a.b.c", "Bearer $TOKEN"),
+        ("a.b.c", "$TOKEN"),
+        ("JWT", "$TOKEN"),
+        ("", ""),
+        (f"{SECRET} x", "$TOKEN"),
+    ],
+)
+def test_an_authorization_shows_whether_it_had_a_scheme(sent: str, shown: str) -> None:
+    """tanX refuses a token without one."""
+    assert shown_headers([(b"authorization", sent.encode())]) == {"authorization": shown}
 
 
 def test_a_curl_command_is_words_of_a_shell() -> None:
@@ -67,3 +108,6 @@ def test_a_curl_command_is_words_of_a_shell() -> None:
         """  -d '{"it'"'"'s":1}'"""
     )
     assert as_curl("GET", "http://h/p?a=1", {}, None) == "curl 'http://h/p?a=1'"
+    assert as_curl("GET", "http://h/p", {}, {"limit": 1}) == "curl -X GET 'http://h/p' \\\n  -d '{\"limit\":1}'"
+    assert as_curl("POST", "http://h/p", {}, "@name") == "curl -X POST 'http://h/p' \\\n  --data-raw '@name'"
+    assert as_curl("HEAD", "http://h/p", {}, None) == "curl --head 'http://h/p'"

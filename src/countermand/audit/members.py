@@ -11,9 +11,9 @@ from countermand.audit.reading import SENSELESS, canonical, is_instant
 from countermand.curves.stark import is_key
 from countermand.dialects.tanx.session import REFRESH_S
 from countermand.dialects.tanx.signing import msg_hash
+from countermand.orders.book.members import SESSIONS_KEPT
 from countermand.orders.book.model.order import BookTerms, Nonce
 from countermand.orders.book.rows import Draft, decode_draft
-from countermand.store.members_postgres import SESSIONS_KEPT
 from countermand.store.snapshot import Snapshot
 
 ACCOUNT: Final = re.compile(r"0x[0-9a-f]{40}", re.ASCII)

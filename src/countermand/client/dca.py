@@ -6,7 +6,7 @@ from countermand.client import vaults
 from countermand.client.effects import Flow
 from countermand.client.histories import History
 from countermand.client.numbers import without_none
-from countermand.client.operations import Api, Pages, R, listing, operation
+from countermand.client.operations import Api, Pages, R, at_once, listing, operation
 from countermand.client.orders import Recurring
 from countermand.client.session import Session
 from countermand.client.shapes.trigger import DcaOrder, DcaOrdersAnswer
@@ -61,7 +61,8 @@ class Dca(Api[R]):
     def orders(self, state: Literal["active", "past"] | None = None, mint: str | None = None) -> Pages[DcaOrder]:
         """Iterate over the wallet's recurring orders, the newest first. A read."""
         query = {"state": state, "mint": mint, "sort": "created_at", "dir": "desc"}
-        return _HISTORY.pages(self._session, without_none(query))
+        pages = _HISTORY.pages(self._session, without_none(query))
+        return at_once(pages) if state == "active" else pages
 
 
 def _cancel(session: Session, order_id: str) -> Flow[Cancelling]:

@@ -1,9 +1,9 @@
 """Sends one request until it is answered, as far as that is safe.
 
-Every request of this client may be repeated: reads change nothing, builds change nothing that counts, and those that
-act are keyed (by the deposit's request, by the order, by the signature of a transaction), so that doing them twice is
-doing them once. What a server answers to a repetition differs, though. So an answer says whether an earlier one was
-lost, and the operations know what follows from that.
+Every request of this client may be repeated, but for the few that say that they are sent once: reads change nothing,
+builds change nothing that counts, and those that act are keyed (by the deposit's request, by the order, by the
+signature of a transaction), so that doing them twice is doing them once. What a server answers to a repetition differs,
+though. So an answer says whether an earlier one was lost, and the operations know what follows from that.
 """
 
 import time

@@ -11,7 +11,7 @@ from countermand.client.effects import Flow, Pause
 from countermand.client.errors import BadAnswer, ClientError, OutcomeUnknown, Refused
 from countermand.client.exchange import Answered, exchange, pause_after, request
 from countermand.client.numbers import units, whole, without_none
-from countermand.client.operations import Api, Page, Pages, R, listing, operation
+from countermand.client.operations import Api, Page, Pages, R, at_once, listing, operation
 from countermand.client.session import Session
 from countermand.client.shapes.limit import (
     BuiltAnswer,
@@ -122,7 +122,11 @@ class LimitOrders(Api[R]):
         session, root = self._session, self._root
         if root == _OLDER and status == "active":
             raise ClientError("limit/v2 has no pages of open orders: use open_orders()")
-        return lambda number: _page(session, root, status, number)
+
+        def page(number: int) -> Flow[Page[LimitOrder]]:
+            return _page(session, root, status, number)
+
+        return at_once(page) if status == "active" else page
 
 
 def _page(session: Session, root: str, status: str, number: int) -> Flow[Page[LimitOrder]]:

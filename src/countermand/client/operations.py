@@ -24,6 +24,24 @@ Pages: TypeAlias = Callable[[int], Flow[Page[T]]]
 """A page by its number, from 0 on."""
 
 
+def at_once(pages: Pages[T]) -> Pages[T]:
+    """All pages as one: of a list that rows leave, such as that of open orders.
+
+    If each order is cancelled as it comes, the rows behind it move up, past the page that would be asked for next.
+    """
+
+    def all_of_them(_: int) -> Flow[Page[T]]:
+        rows: list[tuple[object, T]] = []
+        number, more = 0, True
+        while more:
+            page, more = yield from pages(number)
+            rows += page
+            number += 1
+        return rows, False
+
+    return all_of_them
+
+
 class Api(Generic[R]):
     """The methods of one API, on the runner of a client."""
 
@@ -59,7 +77,7 @@ class operation(Generic[A, P, T]):  # noqa: N801 — a decorator
 
 
 class listing(Generic[A, P, T]):  # noqa: N801 — a decorator
-    """A method of both clients that iterates over all rows, and asks for a page when it is needed.
+    """A method of both clients that iterates over all rows, and asks for a page when it is needed (see `at_once`).
 
     What came while the pages were read may move rows from one page to the next: none is given twice.
     """

@@ -13,7 +13,7 @@ from countermand.client.errors import BadAnswer, OutcomeUnknown, Refused
 from countermand.client.exchange import Answered, exchange, pause_after, request
 from countermand.client.limit import Landed
 from countermand.client.numbers import Number, decimal, units, whole, without_none
-from countermand.client.operations import Api, Page, Pages, R, listing, operation
+from countermand.client.operations import Api, Page, Pages, R, at_once, listing, operation
 from countermand.client.session import Session
 from countermand.client.shapes.limit import BuiltAnswer, ExecutedAnswer, RecurringOrder, RecurringOrdersAnswer
 from countermand.client.signing import sign_transaction
@@ -107,7 +107,11 @@ class RecurringOrders(Api[R]):
     def orders(self, status: Literal["active", "history"] = "active") -> Pages[RecurringOrder]:
         """Iterate over the wallet's orders by time, the newest first. A read."""
         session = self._session
-        return lambda number: _page(session, status, number)
+
+        def page(number: int) -> Flow[Page[RecurringOrder]]:
+            return _page(session, status, number)
+
+        return at_once(page) if status == "active" else page
 
 
 def _page(session: Session, status: str, number: int) -> Flow[Page[RecurringOrder]]:

@@ -1,7 +1,7 @@
 """tanX: orders in books, by an Ethereum key that logs in and a Stark key that signs orders."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
@@ -11,7 +11,7 @@ from countermand.client.effects import Flow, Sign
 from countermand.client.errors import BadAnswer, ClientError, OutcomeUnknown, Refused, Unsafe
 from countermand.client.exchange import Answered, exchange, request, with_header
 from countermand.client.numbers import Number, decimal, whole, without_none
-from countermand.client.operations import Api, Page, Pages, R, listing, operation
+from countermand.client.operations import Api, Page, Pages, R, at_once, listing, operation
 from countermand.client.session import Policy, Session
 from countermand.client.shapes.tanx import Balance, Book, Draft, Order, Tokens, Trade
 from countermand.curves import ethereum, stark
@@ -147,9 +147,14 @@ class Tanx(Api[R]):
 
     @operation
     def cancel_all(self, market: str, side: Side | None = None, limit: int | None = None) -> Flow[None]:
-        """Cancel the oldest orders of a market, 100 unless `limit` says otherwise. Repeating cancels the next ones."""
+        """Cancel the oldest orders of a market, 100 unless `limit` says otherwise. Repeating cancels the next ones.
+
+        With a `limit` it is sent once, so that never more are cancelled: raises `OutcomeUnknown` if its answer is lost.
+        """
         asked = without_none({"market": market, "side": side, "limit": limit})
-        yield from _asked(self._session, "POST", "/sapi/v1/user/bulkcancel/", Any, asked)
+        session, once = self._session, limit is not None
+        answered = yield from _ask(session, "POST", "/sapi/v1/user/bulkcancel/", asked, once=once)
+        _payload(answered, Any)
 
     @operation
     def order(self, order_id: int | str) -> Flow[Order]:
@@ -161,7 +166,9 @@ class Tanx(Api[R]):
         self, market: str | None = None, state: Literal["pending", "wait", "done", "cancel"] | None = None
     ) -> Pages[Order]:
         """Iterate over the account's orders, the newest first. A read."""
-        return _pages(self._session, "/sapi/v1/orders", list[Order], without_none({"market": market, "state": state}))
+        query = without_none({"market": market, "state": state})
+        pages = _pages(self._session, "/sapi/v1/orders", list[Order], query)
+        return at_once(pages) if state in ("pending", "wait") else pages
 
     @listing
     def trades(self, market: str | None = None) -> Pages[Trade]:
@@ -228,16 +235,29 @@ def _refresh(session: TanxSession) -> Flow[None]:
 
 
 def _ask(
-    session: TanxSession, method: str, path: str, body: object = None, query: dict[str, str] | None = None
+    session: TanxSession,
+    method: str,
+    path: str,
+    body: object = None,
+    query: dict[str, str] | None = None,
+    *,
+    once: bool = False,
 ) -> Flow[Answered]:
+    """`once`: what would do more is not sent again, unless it was refused for its token."""
     if session.tokens is None:
         yield from _log_in(session)
+    policy = replace(session.policy, attempts=1) if once else session.policy
     sent = request(method, path, body, query, _headers(session))
-    answered = yield from exchange(session.policy, _with_token(sent, session))
+    answered = yield from exchange(policy, _with_token(sent, session))
     if answered.response.status != 401:
         return answered
-    yield from _refresh(session)
-    again = yield from exchange(session.policy, _with_token(sent, session))
+    try:
+        yield from _refresh(session)
+        again = yield from exchange(policy, _with_token(sent, session))
+    except ClientError as problem:
+        if answered.lost:
+            raise OutcomeUnknown(f"an answer was lost; then: {problem}") from problem
+        raise
     return Answered(again.response, answered.lost or again.lost)
 
 
@@ -296,7 +316,8 @@ def _pages(session: TanxSession, path: str, shape: type[list[T]], query: dict[st
 def _require_same(order: Order, asked: dict[str, Any]) -> None:
     """What was created is what was asked for."""
     made = {"market": order.market, "side": order.side, "ord_type": order.ord_type, "volume": order.origin_volume}
-    if order.price is not None:
+    made["stop_price"] = order.stop_price
+    if order.ord_type != "market" or order.price is not None:  # tanX shows none of a market order.
         made["price"] = order.price
     different = [name for name, value in made.items() if name in asked and asked[name] != value]
     if different:

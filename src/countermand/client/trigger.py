@@ -7,7 +7,7 @@ from countermand.client.effects import Flow
 from countermand.client.errors import BadAnswer
 from countermand.client.histories import History
 from countermand.client.numbers import Number, Time, decimal, milliseconds, whole, without_none
-from countermand.client.operations import Api, Pages, R, listing, operation
+from countermand.client.operations import Api, Pages, R, at_once, listing, operation
 from countermand.client.orders import PriceOrder, kind_of
 from countermand.client.session import Session
 from countermand.client.shapes.trigger import IdAnswer, Order, OrdersAnswer
@@ -142,7 +142,9 @@ class Trigger(Api[R]):
         sort: Literal["updated_at", "created_at", "expires_at"] = "created_at",
     ) -> Pages[Order]:
         """Iterate over the wallet's orders, the newest first: all, or the `active`, or the `past` ones. A read."""
-        return _HISTORY.pages(self._session, without_none({"state": state, "mint": mint, "sort": sort, "dir": "desc"}))
+        query = {"state": state, "mint": mint, "sort": sort, "dir": "desc"}
+        pages = _HISTORY.pages(self._session, without_none(query))
+        return at_once(pages) if state == "active" else pages
 
 
 def _cancel(session: Session, order_id: str) -> Flow[Cancelling]:

@@ -3,7 +3,8 @@
 import asyncio
 from typing import Final
 
-from countermand.gateway.asgi import CLOSE, AsgiAnswer, Receive, gateway_answer
+from countermand.gateway.asgi import CLOSE, AsgiAnswer, Receive
+from countermand.gateway.shapes import refused_before
 
 BYTES_MAX: Final = 256 * 1024
 SECONDS_MAX: Final = 10.0
@@ -11,16 +12,17 @@ SECONDS_WHEN_CLOSING: Final = 1.0
 
 _SWEEP_SECONDS: Final = 0.2
 
-TOO_LARGE: Final = gateway_answer(413, f"The body is larger than {BYTES_MAX} bytes", CLOSE)
-TOO_SLOW: Final = gateway_answer(408, f"The body did not arrive within {SECONDS_MAX:.0f} seconds", CLOSE)
-
 
 class BodyRefused(Exception):
-    """It is too large or too slow. The answer says which."""
+    """It is too large or too slow. The answer says which, and ends the connection."""
 
-    def __init__(self, answer: AsgiAnswer) -> None:
-        super().__init__(answer.status)
-        self.answer = answer
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(status, message)
+        self.status = status
+        self.message = message
+
+    def answer(self, path: str) -> AsgiAnswer:
+        return refused_before(path, self.status, self.message, CLOSE)
 
 
 class BodyMalformed(Exception):
@@ -44,7 +46,7 @@ class Bodies:
     async def read(self, receive: Receive, declared: int | None) -> bytes:
         """The whole body. `declared` is its Content-Length, if it has one."""
         if declared is not None and declared > BYTES_MAX:
-            raise BodyRefused(TOO_LARGE)
+            raise _too_large()
         limit = asyncio.timeout(None)
         loop = asyncio.get_running_loop()
         self._coming[id(limit)] = loop.time() + self._seconds_max, limit
@@ -54,7 +56,7 @@ class Bodies:
             async with limit:
                 return await _read(receive, declared)
         except TimeoutError:
-            raise BodyRefused(TOO_SLOW) from None
+            raise BodyRefused(408, f"The body did not arrive within {SECONDS_MAX:.0f} seconds") from None
         finally:
             del self._coming[id(limit)]
 
@@ -91,7 +93,11 @@ async def _read(receive: Receive, declared: int | None) -> bytes:
         part: bytes = event.get("body", b"")
         size += len(part)
         if size > BYTES_MAX:
-            raise BodyRefused(TOO_LARGE)
+            raise _too_large()
         parts.append(part)
         if size == declared or not event.get("more_body"):
             return b"".join(parts)
+
+
+def _too_large() -> BodyRefused:
+    return BodyRefused(413, f"The body is larger than {BYTES_MAX} bytes")

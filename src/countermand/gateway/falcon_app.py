@@ -1,6 +1,6 @@
 """The Falcon app that the dialects are mounted on, with the answers for what none of them took."""
 
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 import falcon
 import falcon.asgi
@@ -9,8 +9,8 @@ from falcon import media
 from falcon.asgi import Request, Response, WebSocket
 
 from countermand.gateway import telemetry
-from countermand.gateway.asgi import gateway_answer
-from countermand.gateway.shapes import is_jupiter, shaped
+from countermand.gateway.handshakes import CLOSED_BY_STATUS
+from countermand.gateway.shapes import refused_before
 
 FalconApp: TypeAlias = "falcon.asgi.App[Request, Response]"
 
@@ -55,18 +55,15 @@ async def _on_bug(
 async def _hang_up(ws: WebSocket | None, status: int) -> None:
     """A WebSocket has no answer but its closing code; one that was not accepted yet is refused."""
     assert ws is not None, "either an answer or a WebSocket"
-    await ws.close(_CLOSED_BY_STATUS + status)
+    await ws.close(CLOSED_BY_STATUS + status)
 
 
 def _answer(req: Request, resp: Response, status: int, message: str) -> None:
-    """What no handler took is answered as Jupiter's gateway does it; tanX and our own APIs have no such gateway."""
-    shape = gateway_answer(status, message) if is_jupiter(req.path) else shaped(req.path, status, message)
+    """What no handler took."""
+    shape = refused_before(req.path, status, message)
     resp.status = status
     resp.content_type = falcon.MEDIA_JSON
     resp.data = shape.body
 
-
-_CLOSED_BY_STATUS: Final = 3_000
-"""Closing codes from here on are an application's own; Falcon adds the status of HTTP."""
 
 _MESSAGES = {404: "Not found", 405: "Method not allowed"}

@@ -24,26 +24,25 @@ from countermand.gateway.asgi import (
     Receive,
     Scope,
     Send,
-    gateway_answer,
     sandbox_answer,
 )
 from countermand.gateway.body import Bodies, BodyMalformed, BodyRefused, PeerLeft
 from countermand.gateway.exchanges import Exchange, ExchangeObserver, nobody_looks
+from countermand.gateway.handshakes import refusing_by_status
 from countermand.gateway.keys import INVALID, ApiKeys
 from countermand.gateway.origins import Origins, is_loopback, is_loopback_host, is_preflight
 from countermand.gateway.rate import RateWindow
-from countermand.gateway.shapes import is_jupiter, shaped
+from countermand.gateway.shapes import refused_before, shaped
 from countermand.gateway.text import problem_of_body, problem_of_path, problem_of_query
 from countermand.kernel.ports import Unavailable
 from countermand.settings import Settings
 
 IN_FLIGHT_PER_PEER_MAX: Final = 4_096
 
-NOT_FOUND: Final = gateway_answer(404, "Not found")
-CROWDED: Final = gateway_answer(
-    503, f"More than {IN_FLIGHT_PER_PEER_MAX} requests of this peer are in flight; wait for answers before sending more"
+CROWDED: Final = (
+    f"More than {IN_FLIGHT_PER_PEER_MAX} requests of this peer are in flight; wait for answers before sending more"
 )
-KEYS_UNKNOWN: Final = gateway_answer(503, "API keys cannot be looked up now. Please retry.")
+KEYS_UNKNOWN: Final = "API keys cannot be looked up now. Please retry."
 
 NO_STRANGERS: Final = sandbox_answer(403, "/sandbox answers only to this machine")
 NO_FOREIGN_HOST: Final = sandbox_answer(403, "/sandbox answers only to a loopback Host, such as 127.0.0.1 or localhost")
@@ -114,7 +113,7 @@ class HttpGateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(_rpc_at_its_other_paths(scope), receive, send)
+            await self._app(_rpc_at_its_other_paths(scope), receive, refusing_by_status(scope, send))
             return
         peer: str = scope["client"][0]
         in_flight = self._in_flight.get(peer, 0) + 1
@@ -168,7 +167,10 @@ class HttpGateway:
         send = self._outwards(send, scope, area, origin, preflight=preflight is not None)
         length = headers.get(b"content-length")
         has_body = b"transfer-encoding" in headers or length not in (None, b"0")
-        refusal = CROWDED if crowded else preflight or self._refusal(scope, area, headers, has_body=has_body)
+        if crowded:
+            refusal: AsgiAnswer | None = refused_before(path, 503, CROWDED)
+        else:
+            refusal = preflight or self._refusal(scope, area, headers, has_body=has_body)
         if refusal is INVALID:
             refusal = await self._unlisted(scope, area, headers, has_body=has_body)
         body = b""
@@ -184,7 +186,7 @@ class HttpGateway:
             except BodyMalformed:
                 refusal = shaped(path, 400, "The body is not what its headers say: a chunk is malformed", CLOSE)
             except BodyRefused as refused:
-                refusal = refused.answer
+                refusal = refused.answer(path)
         if refusal is not None:
             await refusal.send(send)
             return
@@ -207,7 +209,7 @@ class HttpGateway:
         try:
             known = await self._keys.knows(headers[b"x-api-key"])
         except Unavailable:
-            return KEYS_UNKNOWN
+            return refused_before(scope["path"], 503, KEYS_UNKNOWN)
         return self._refusal_of_target(scope, area, headers, has_body=has_body) if known else INVALID
 
     def _refusal_of_target(
@@ -220,7 +222,7 @@ class HttpGateway:
             return ALL_METHODS
         # Falcon would take `//sandbox` for `/sandbox`, and the empty segment of `/price/` for an id.
         if "//" in path or (path.endswith("/") and path not in ("/", f"{_RPC}/") and not area.any_slash):
-            return NOT_FOUND if is_jupiter(path) else shaped(path, 404, "Not found")
+            return refused_before(path, 404, "Not found")
         return None
 
     def _sandbox_refusal(

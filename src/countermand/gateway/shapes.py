@@ -1,12 +1,13 @@
 """How each API shows an error that the gateway itself answers: in the shape that its clients read."""
 
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
 import msgspec
 
-from countermand.gateway.asgi import AsgiAnswer, Header
+from countermand.gateway.asgi import AsgiAnswer, Header, gateway_answer
 from countermand.gateway.text import NO_JSON
 
 Shape = Callable[[int, str], object]
@@ -18,6 +19,12 @@ _INVALID_REQUEST: Final = -32600
 def shaped(path: str, status: int, message: str, *headers: Header) -> AsgiAnswer:
     """An error as the API at this path shows its own."""
     return AsgiAnswer(status, msgspec.json.encode(_shape_of(path)(status, message)), headers)
+
+
+def refused_before(path: str, status: int, message: str, *headers: Header) -> AsgiAnswer:
+    """An error before an API is asked: in front of Jupiter's, a gateway's; tanX and our own have no such gateway."""
+    shape = gateway_answer if is_jupiter(path) else partial(shaped, path)
+    return shape(status, message, *headers)
 
 
 def _jupiter_gateway(status: int, message: str) -> object:

@@ -6,9 +6,10 @@ from typing import Final
 from msgspec import Struct
 
 from countermand.gateway.areas import ELSEWHERE, area_of, changes_something
-from countermand.gateway.asgi import App, Event, Receive, Scope, Send, gateway_answer
+from countermand.gateway.asgi import App, Event, Receive, Scope, Send
+from countermand.gateway.shapes import refused_before
 
-LIMITED: Final = gateway_answer(429, "[API Gateway] Too many requests")
+LIMITED: Final = "[API Gateway] Too many requests"
 
 
 class GatewayFaults(Struct):
@@ -56,7 +57,7 @@ class FaultyApp:
         if not area.dialect:
             await self._app(scope, receive, send)
         elif self._faults.limits_this_request():
-            await LIMITED.send(send)
+            await refused_before(scope["path"], 429, LIMITED).send(send)
         elif changes_something(scope["method"], scope["path"]):
             await self._app(scope, receive, self._cutting(send))
         else:

@@ -85,6 +85,7 @@ class MarketMakers:
         async with self._one_at_a_time:
             await self._stop([symbol])
             for role in ("maker", "taker"):
+                await self._cancel_all(maker, role)  # What one of an earlier process has left.
                 await self._equip(maker.account(role), quoting)
             self._quoting[symbol] = maker
             try:
@@ -152,10 +153,13 @@ class MarketMakers:
                 lots = Lots(max(1, maker.quoting.lots.lots // 2))
                 terms = BookTerms(maker.account("taker"), symbol, side, Kind.LIMIT, lots, order.terms.price)
                 await self._place(maker, terms)
-                await self._service.cancel_many(maker.account("taker"), symbol, None, LEVELS_MAX)
+                await self._cancel_all(maker, "taker")
 
     async def _withdraw(self, maker: MarketMaker) -> None:
-        await self._service.cancel_many(maker.account("maker"), maker.quoting.market.symbol, None, 4 * LEVELS_MAX)
+        await self._cancel_all(maker, "maker")
+
+    async def _cancel_all(self, maker: MarketMaker, role: str) -> None:
+        await self._service.cancel_many(maker.account(role), maker.quoting.market.symbol, None, 4 * LEVELS_MAX)
 
     async def _place(self, maker: MarketMaker, terms: BookTerms) -> None:
         """What the book refuses, as when the reserves are used up, is left out."""

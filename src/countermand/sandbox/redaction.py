@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterable
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, unquote_plus, urlencode
 
 import msgspec
 
@@ -15,7 +15,6 @@ from countermand.inspection.queries import printable
 
 HIDDEN: Final = "(hidden)"
 _HEADERS: Final = {
-    "authorization": "Bearer $TOKEN",
     "proxy-authorization": HIDDEN,
     "x-api-key": "$API_KEY",
     "cookie": HIDDEN,
@@ -26,9 +25,11 @@ _SECRET: Final = frozenset(
         "accesstoken",
         "access",
         "apikey",
+        "authheader",
         "authorization",
         "depositsignedtx",
         "jwt",
+        "organizationkey",
         "password",
         "privatekey",
         "r",
@@ -42,9 +43,16 @@ _SECRET: Final = frozenset(
         "signedtransactions",
         "signedtx",
         "token",
+        "usersignature",
     }
 )
-"""Names of fields, without underscores and in lower case. `r` and `s` are the two numbers of a Stark signature."""
+"""Names of fields, without underscores and in lower case. `r` and `s` are the two numbers of a Stark signature.
+
+`auth_header` is the token in the address of tanX's private stream.
+"""
+_PAIR: Final = re.compile(r"(?<![^&])(?P<name>[^&=]+)=(?P<value>[^&]+)")
+"""Of a form."""
+_SCHEME: Final = re.compile(r"[A-Za-z]{1,16}(?= )", re.ASCII)
 _LONG: Final = re.compile(r"[A-Za-z0-9+/=_.-]{40,}")
 """What may be a token or a signature, in a body that is no JSON."""
 _DEPTH_MAX: Final = 64
@@ -52,7 +60,17 @@ _DEPTH_MAX: Final = 64
 
 def shown_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     named = ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers)
-    return {name: _HEADERS.get(name, value) for name, value in named}
+    return {
+        name: _authorization(value) if name == "authorization" else _HEADERS.get(name, value) for name, value in named
+    }
+
+
+def _authorization(value: str) -> str:
+    """With its scheme, since a token without one is refused."""
+    if not value:
+        return value
+    scheme = _SCHEME.match(value)
+    return "$TOKEN" if scheme is None else f"{scheme[0]} $TOKEN"
 
 
 def shown_query(query: str) -> str:
@@ -67,9 +85,22 @@ def shown_body(body: bytes) -> Any:
     if not body:
         return None
     try:
-        return _without_secrets(json.loads(body), 0)
+        return _without_secrets(json.loads(body, parse_float=_as_written, parse_constant=_no_number), 0)
     except (ValueError, RecursionError):
-        return _LONG.sub(HIDDEN, body.decode(errors="replace"))
+        return _LONG.sub(HIDDEN, _PAIR.sub(_shown_pair, body.decode(errors="replace")))
+
+
+def _as_written(number: str) -> msgspec.Raw:
+    """Digit for digit: a volume may be refused for the digits that a float would lose."""
+    return msgspec.Raw(number.encode())
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"JSON has no {name}")
+
+
+def _shown_pair(pair: re.Match[str]) -> str:
+    return f"{pair['name']}={HIDDEN}" if _is_secret(unquote_plus(pair["name"])) else pair[0]
 
 
 def _without_secrets(value: Any, depth: int) -> Any:
@@ -96,13 +127,20 @@ def _is_secret(name: str) -> bool:
 
 def as_curl(method: str, url: str, headers: dict[str, str], body: Any) -> str:
     """A command for the shell. What was hidden is to be filled in."""
-    words = [f"{'curl' if method == 'GET' else f'curl -X {method}'} {_word(url)}"]
+    words = [f"{_command(method, has_body=body is not None)} {_word(url)}"]
     told = (name for name in ("authorization", "x-api-key", "content-type") if name in headers)
     words += [f'-H "{name}: {_in_double_quotes(headers[name])}"' for name in told]
     if body is not None:
         text = body if isinstance(body, str) else msgspec.json.encode(body).decode()
-        words.append(f"-d {_word(text)}")
+        words.append(f"{'--data-raw' if text.startswith('@') else '-d'} {_word(text)}")  # -d takes @ for a file's name.
     return " \\\n  ".join(words)
+
+
+def _command(method: str, *, has_body: bool) -> str:
+    """A body makes a POST of what names no method: tanX's client sends GETs with one."""
+    if method == "HEAD":
+        return "curl --head"
+    return "curl" if method == "GET" and not has_body else f"curl -X {method}"
 
 
 def _word(text: str) -> str:

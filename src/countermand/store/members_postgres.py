@@ -7,13 +7,10 @@ from typing import Any, Final
 import asyncpg
 
 from countermand.kernel.ports import CommitUnknown, Unavailable
-from countermand.orders.book.members import Member, MemberSession
+from countermand.orders.book.members import SESSIONS_KEPT, Member, MemberSession
 from countermand.orders.book.model.ledger.amount import Account
 from countermand.store.connections import LOAD_S, Pool, asking
 from countermand.values.instant import Instant
-
-SESSIONS_KEPT: Final = 100
-"""Of one member: a hundred logins later, a session has ended."""
 
 _MEMBER: Final = "SELECT account, customer_id, logins, stark_key, registered_at FROM members WHERE account = $1"
 _ENROL: Final = "INSERT INTO members (account, registered_at) VALUES ($1, $2) ON CONFLICT (account) DO NOTHING"

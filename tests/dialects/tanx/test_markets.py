@@ -144,12 +144,25 @@ def test_the_span_of_candles(api: OrderApi, params: dict[str, int], first: int, 
     assert (length, (since - NOW) // MINUTE_MS, (until - 1 - NOW) // MINUTE_MS) == (MINUTE_MS, first, last)
 
 
+def test_a_candle_says_the_same_wherever_the_span_ends(api: OrderApi) -> None:
+    trades(api, 1990)
+    api.advances(30_000)
+    trades(api, 2000, 0.3)
+    start = NOW // 1000
+    whole = [start, 1990, 2000, 1990, 2000, 0.4]
+    for times in ({}, {"end_time": start + 1}, {"start_time": start + 20, "end_time": start + 30}, {"limit": 1}):
+        assert asks(api, "/sapi/v1/market/kline", market="ethusdc", **times) == [whole], times
+    for end in (start + 20, start + 10, start):
+        assert asks(api, "/sapi/v1/market/kline", market="ethusdc", start_time=start + 20, end_time=end) == [], end
+
+
 def test_what_no_candle_can_be(api: OrderApi) -> None:
     def refused(**params: Any) -> str:
         words: str = api.get("/sapi/v1/market/kline", market="ethusdc", **params).problem[1]
         return words
 
-    assert refused(period=7).startswith("period: Not a valid choice; it is one of 1, 5, 15")
+    for period in (7, 0, -1):
+        assert refused(period=period).startswith("period: Not a valid choice; it is one of 1, 5, 15")
     assert refused(limit=10_001) == "limit: Ensure this value is less than or equal to 10000."
     assert refused(start_time=0, end_time=NOW) == "end_time: There may be at most 10000 periods."
     assert asks(api, "/sapi/v1/market/kline", market="ethusdc", start_time=10**15, period=10080) == []

@@ -436,6 +436,14 @@ def test_every_filter_of_a_list_reaches_the_venue(api: OrderApi) -> None:
         assert got.problem == (400, f"please enter a valid {words}")
 
 
+@pytest.mark.parametrize(("said", "since"), [(10**11 - 1, 10**14 - 1000), (10**11, 10**11), (10**11 + 1, 10**11 + 1)])
+def test_a_time_is_in_seconds_and_from_a_hundred_billion_on_in_milliseconds(
+    api: OrderApi, said: int, since: int
+) -> None:
+    api.get("/sapi/v1/orders", start_time=said).ok()
+    assert api.venue.asked.since == since
+
+
 def test_own_trades_are_asked_by_query_or_by_a_body(api: OrderApi) -> None:
     api.creates(BOB, side="sell", price=1990)
     api.creates(volume=0.25)

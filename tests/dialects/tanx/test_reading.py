@@ -192,6 +192,7 @@ def test_a_list_is_asked_by_query_by_body_or_by_params_in_the_body() -> None:
         ("", b'{"params": 3}', "params: Expected an object."),
         ("", b'{"params": {"page": 1, "page": 2}}', "page: duplicate key"),
         ("", b"{", "Malformed JSON in the request body"),
+        ("", b'{"market": 1}', "market: Not a valid string."),
     ],
 )
 def test_what_is_wrong_with_a_list_is_said_by_field(query: str, body: bytes, words: str) -> None:

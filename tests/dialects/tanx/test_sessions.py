@@ -307,6 +307,17 @@ async def test_a_token_is_looked_up_once() -> None:
     assert members.asked == asked
 
 
+async def test_a_token_of_a_session_that_a_later_login_ended_is_refused_also_if_it_was_verified() -> None:
+    """As after a restart, which remembers no token."""
+    members = MemoryMembers()
+    sessions, tokens = await begun(members)
+    for logins in range(1, 100):
+        assert await sessions.begin(address_of(ALICE), logins, 1) is not None
+    assert await sessions.account(f"JWT {tokens.access}") == address_of(ALICE)
+    assert await sessions.begin(address_of(ALICE), 100, 1) is not None
+    assert await sessions.account(f"JWT {tokens.access}") == ACCESS_REFUSED
+
+
 async def test_verified_tokens_take_no_memory_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "REMEMBERED", 10)
     sessions, tokens = await begun(MemoryMembers())

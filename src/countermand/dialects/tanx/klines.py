@@ -18,7 +18,7 @@ _MINUTE_MS: Final = 60_000
 
 
 class Span(Struct, frozen=True):
-    """Periods of one length, from the one that begins at `since` to the last one that begins before `until`."""
+    """Whole periods of one length, from the one that begins at `since` to the one that ends at `until`."""
 
     length_ms: int
     since: Instant
@@ -31,11 +31,12 @@ class Span(Struct, frozen=True):
 def span_of(asked: wire.KlineParams, now: Instant) -> Span:
     """Unless both ends are given, the limit says how many periods there are, and the last one is that of now at most.
 
-    Raises `Declined`.
+    A period that the span reaches into is in it as a whole: its candle says the same whoever asks. Raises `Declined`.
     """
-    length = _MINUTE_MS * (asked.period or wire.PERIODS[0])
-    if length // _MINUTE_MS not in wire.PERIODS:
+    period = wire.PERIODS[0] if asked.period is None else asked.period
+    if period not in wire.PERIODS:
         raise Declined(invalid("period", f"Not a valid choice; it is one of {', '.join(map(str, wire.PERIODS))}."))
+    length = _MINUTE_MS * period
     limit = wire.CANDLES if asked.limit is None else asked.limit
     start, end = instant(asked.start_time), instant(asked.end_time)
     until = now + 1 if end is None else min(now + 1, end)
@@ -44,7 +45,10 @@ def span_of(asked: wire.KlineParams, now: Instant) -> Span:
     else:
         since = start // length * length
         until = until if end is not None else min(until, since + limit * length)
-    span = Span(length, Instant(since), Instant(until))
+    if start is not None and end is not None and end <= start:
+        until = since
+    periods = len(range(since, until, length))
+    span = Span(length, Instant(since), Instant(since + periods * length))
     if len(span) > wire.CANDLES_MAX:
         raise Declined(invalid("end_time", f"There may be at most {wire.CANDLES_MAX} periods."))
     return span

@@ -54,6 +54,7 @@ class BodyReader(Generic[_T]):
         self._texts = {name: _is_text(kind) for name, kind in kinds.items()}
         self._integers = {name for name, kind in kinds.items() if _is_integer(kind)}
         self._choices = {name: _choices(kind) for name, kind in kinds.items()}
+        self._needs_market = any(field.name == "market" and field.required for field in msgspec.structs.fields(shape))
         self._counts = "order_id" not in kinds
         """Numbers are read as what they are. Only the id of an order must be written as an integer."""
 
@@ -105,7 +106,7 @@ class BodyReader(Generic[_T]):
 
     def _complaint(self, flaw: Flaw) -> Answer:
         field = flaw.field if isinstance(flaw, MissingField) else flaw.path
-        if field == "market":
+        if field == "market" and self._needs_market:
             return _NO_MARKET
         match flaw:
             case Malformed():

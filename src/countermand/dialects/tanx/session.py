@@ -19,7 +19,7 @@ from countermand.answering import Answer
 from countermand.dialects.tanx.accounts import signer_of
 from countermand.dialects.tanx.envelope import ACCESS_REFUSED, NO_CREDENTIALS
 from countermand.kernel.ports import Clock, CommitUnknown
-from countermand.orders.book.members import Members, MemberSession
+from countermand.orders.book.members import SESSIONS_KEPT, Members, MemberSession
 from countermand.orders.book.model.ledger.amount import Account
 from countermand.services.token_incarnation import TokenIncarnation
 
@@ -114,7 +114,11 @@ class TanxSessions:
         """
         now = self._now_s()
         session = await self._members.log_in(account, logins, now, now + REFRESH_S)
-        return None if session is None else self._tokens(session, incarnation)
+        if session is None:
+            return None
+        if session.login > SESSIONS_KEPT:
+            self.forget()  # This login ended the member's oldest session.
+        return self._tokens(session, incarnation)
 
     async def refresh(self, token: str) -> TokenPair | None:
         """The next tokens of a session, if this is the last of its refresh tokens; the same ones if it is repeated.

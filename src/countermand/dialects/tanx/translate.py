@@ -27,8 +27,8 @@ _T = TypeVar("_T")
 Markets = Mapping[MarketSymbol, Market]
 
 ID_MAX: Final = 2**63 - 1
-_SECONDS_MAX: Final = 10**11
-"""What is more is taken for milliseconds."""
+_MS_MIN: Final = 10**11
+"""From here on a time is in milliseconds."""
 _NO_MARKET: Final = problem(400, MARKET_UNKNOWN)
 _NO_CURRENCY: Final = problem(400, "please enter a valid currency")
 _NO_HEX: Final = "0x and up to 64 hexadecimal digits are required."
@@ -58,7 +58,7 @@ def currencies_of(markets: Iterable[Market]) -> tuple[Currency, ...]:
 def instant(seconds: int | None) -> Instant | None:
     if seconds is None:
         return None
-    return Instant(seconds if seconds > _SECONDS_MAX else seconds * 1000)
+    return Instant(seconds if seconds >= _MS_MIN else seconds * 1000)
 
 
 # --- orders

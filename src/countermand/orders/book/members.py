@@ -11,6 +11,8 @@ _UID_BITS: Final = 40
 _UID_STEP: Final = 0x9E3779B97F
 _UID_START: Final = 0x4A7C15F39C
 _KEYS_REMEMBERED: Final = 65_536
+SESSIONS_KEPT: Final = 100
+"""Of one member: a hundred logins later, a session has ended."""
 
 
 class Member(Struct, frozen=True):
@@ -50,7 +52,10 @@ class Members(Protocol):
         """The member that is there already, or a new one."""
 
     async def log_in(self, account: Account, logins: int, issued_s: int, expires_s: int) -> MemberSession | None:
-        """Begins a session, if the member has logged in exactly so often before: of two that race, one does."""
+        """Begins a session, if the member has logged in exactly so often before: of two that race, one does.
+
+        It ends the session of `SESSIONS_KEPT` logins before.
+        """
 
     async def session(self, customer_id: int, login: int) -> MemberSession | None:
         """None: it has ended, or never began."""

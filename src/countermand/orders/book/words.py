@@ -26,11 +26,11 @@ def _cancel_words(order: BookOrder, reason: CancelReason, command: book_commands
             return "a match failed"
     match command:
         case book_commands.CancelByOperator():
-            return "an operator asked for it"
+            return "the operator asked for it"
         case book_commands.ExpireBookOrder():
             return "it reached the greatest age that its market allows"
     if order.terms.kind is Kind.LIMIT_MAKER and not order.executed:
         return "it is post-only, and would have matched at once"
     if order.terms.kind is Kind.MARKET:
-        return "nothing was left that its rest could match"
+        return "no other member's order was left that its rest could match and pay"
     return "self-trade prevention"
