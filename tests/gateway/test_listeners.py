@@ -9,6 +9,7 @@ import pytest
 from countermand.gateway.listeners import claim
 from countermand.gateway.server import Addresses
 from countermand.settings import StartRefused
+from tests.gateway.ports import free_port_before_a_taken_one
 
 
 @pytest.fixture
@@ -37,12 +38,7 @@ def test_a_busy_port_is_named_with_a_remedy(taken: socket.socket) -> None:
 
 
 def test_a_busy_second_port_is_left_out() -> None:
-    pair = claim("127.0.0.1", 0)
-    port = pair.port
-    pair.close()
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", port + 1))
-        taken.listen()
+    with free_port_before_a_taken_one() as port:
         claimed = claim("127.0.0.1", port)
         assert claimed.second is None
         claimed.close()

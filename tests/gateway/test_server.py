@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.forked import Forked
+from tests.gateway.ports import free_port_before_a_taken_one
 
 RUNS = "import runpy; runpy.run_module('tests.gateway.child', run_name='__main__')"
 UPGRADE = (
@@ -247,13 +248,9 @@ def test_a_stop_leaves_behind_what_does_not_end() -> None:
 
 
 def test_a_taken_second_port_is_only_a_warning() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1] - 1
-        with a_child(port=port) as child:
-            assert (child.port, child.second_port) == (port, None)
-            child.get("/")
+    with free_port_before_a_taken_one() as port, a_child(port=port) as child:
+        assert (child.port, child.second_port) == (port, None)
+        child.get("/")
 
 
 # What a connection may not do (C6)
