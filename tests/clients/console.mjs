@@ -263,6 +263,32 @@ const scenarios = {
     return { walks, points: (await ask(base, 'GET', `/sandbox/prices?mint=${mint}&limit=5000`)).prices.map(({ price }) => price).slice(0, 4) };
   },
 
+  /** A price comes by the stream before the history was answered. How many steps of the history the chart draws then. */
+  async overtakes(page, base, mint) {
+    const set = (price) => ask(base, 'PUT', '/sandbox/prices', { [mint]: price });
+    for (let step = 0; step < 30; step += 1) await set(step % 2 ? '145' : '155');
+    let answered = false;
+    await page.route(/\/sandbox\/prices\?/, async (route) => {
+      await set('151');
+      await until('the page knows it', async () => (await page.locator('.ticker .price').inputValue()) === '151.00');
+      await route.continue();
+      answered = true;
+    });
+    await page.reload();
+    await until('the history', () => answered);
+    const steps = () => page.evaluate(() => {
+      const canvas = document.querySelector('.chart-canvas td:nth-child(2) canvas');
+      const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', { willReadFrequently: true });
+      copy.drawImage(canvas, 0, 0);
+      const { data, width, height } = copy.getImageData(0, 0, canvas.width, canvas.height);
+      const wanted = getComputedStyle(document.documentElement).getPropertyValue('--price').match(/[0-9a-f]{2}/gi).map((each) => parseInt(each, 16));
+      const isLine = (x, y) => wanted.every((each, index) => Math.abs(data[(y * width + x) * 4 + index] - each) < 8);
+      const isTall = (x) => Array.from({ length: height }, (_, y) => isLine(x, y)).filter(Boolean).length > 40;
+      return Array.from({ length: width }, (_, x) => isTall(x)).filter(Boolean).length;
+    });
+    return until('steps', async () => (await steps()) || null).catch(() => 0);
+  },
+
   /** Orders that no operator amends: on the chain they are only looked at, those of a book can be cancelled. */
   async onlyLooks(page, base, { limit, recurring, book }) {
     const line = grip(page, `${limit}:0`);

@@ -132,6 +132,10 @@ def test_prices_play(browser: Browser, empty: Venue) -> None:
     assert [walk["walk"] for walk in played["walks"]] == [{"seed": 7, "bps": 10, "everyMs": 20}]
 
 
+def test_a_price_that_comes_before_the_history_does_not_hide_it(browser: Browser, empty: Venue) -> None:
+    assert does(browser, empty, "overtakes", SOL.mint) >= 20
+
+
 def test_orders_of_the_chain_and_of_books_are_on_the_chart(browser: Browser, empty: Venue, owner: Trader) -> None:
     looked = does(browser, empty, "onlyLooks", placed_elsewhere(empty, owner))
     assert looked["at"] == "160.00"
