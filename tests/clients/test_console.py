@@ -24,7 +24,7 @@ from tests.end_to_end.member import Member
 from tests.end_to_end.test_recurring_v1 import Saver
 from tests.end_to_end.test_venue_root import ROOT, launch, made_key, sets_prices
 from tests.end_to_end.trader import Trader, oco, otoco, single, trailing
-from tests.end_to_end.venue import LAUNCH, SOL, USDC, Venue, running_venue
+from tests.end_to_end.venue import LAUNCH, SOL, USDC, Token, Venue, running_venue
 from tests.testkit.test_plugin import pytest_in
 
 SELL = single(sell=1 * SOL, above=160)
@@ -145,7 +145,10 @@ def test_orders_of_the_chain_and_of_books_are_on_the_chart(browser: Browser, emp
 
 
 def test_what_is_copied_as_a_test_passes(browser: Browser, empty: Venue, owner: Trader, tmp_path: Path) -> None:
-    """Of each kind of order; those that were cancelled, too."""
+    """Of each kind of order; those that were cancelled, too, and one of a token that was added."""
+    asked = {"symbol": "RACE", "decimals": 6, "price": "100"}
+    race = Token("RACE", empty.ask("POST", "/sandbox/tokens", asked).ok()["tokens"][-1]["mint"], 6)
+    empty.gives(owner.wallet, 1 * race)
     orders = [
         owner.places(order)
         for order in (
@@ -154,6 +157,7 @@ def test_what_is_copied_as_a_test_passes(browser: Browser, empty: Venue, owner: 
             oco(sell=1 * SOL, take_profit=165, stop_loss=140),
             otoco(sell=200 * USDC, buy=SOL, below=145, take_profit=161, stop_loss=138.5),
             trailing(sell=1 * SOL, bps=300),
+            single(sell=1 * race, above=101),
         )
     ]
     orders.append(cancelled := owner.places(single(sell=0.5 * SOL, above=170)))
