@@ -150,7 +150,10 @@ const scenarios = {
     await page.locator('.timeline').getByText('fill landed').waitFor();
     await page.locator('.detail .state', { hasText: 'filled' }).waitFor();
     await page.getByRole('tab', { name: /Requests/ }).click();
-    await page.locator('.request-row', { hasText: '/orders/price' }).first().click();
+    const request = page.locator('.request-row', { hasText: '/orders/price' }).first();
+    const ends = await request.locator('bdi').evaluate((path) => path.getBoundingClientRect().right <= path.parentElement.getBoundingClientRect().right + 1);
+    must(ends, 'what is cut off is the beginning of the path');
+    await request.click();
     await page.locator('.requests, .detail').getByText('(hidden)').first().waitFor();
     await page.getByRole('button', { name: 'Copy as curl' }).click();
     const curl = await until('curl', async () => {
