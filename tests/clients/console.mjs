@@ -497,6 +497,10 @@ const scenarios = {
     await until('a token', async () => page.locator('input[name="TOKEN"]').inputValue());
     const statuses = [];
     for (const operation of operations) statuses.push((await tries(operation)).slice(0, 3));
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.goto(`${base}/docs/curl`);
+    await page.evaluate(() => { for (const each of document.querySelectorAll('details')) each.open = true; });
+    must(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'the page of commands is no wider than a phone');
     return { shown, refused: refused.slice(0, 3), unknown, statuses };
   },
 
