@@ -387,6 +387,18 @@ const scenarios = {
   },
 
   /** The venue is killed under the page, and started again by `command`. Its process stays, for the test to stop. */
+  /** As through a proxy: what the page says for orders, and what it does not. */
+  async isRefused(page) {
+    await page.setExtraHTTPHeaders({ 'x-forwarded-for': '203.0.113.7' });
+    await page.reload();
+    const said = await page.locator('.orders [role=alert]').innerText();
+    must((await page.getByText('No orders yet').count()) === 0, 'it does not say that there are none');
+    await page.setExtraHTTPHeaders({});
+    await page.getByText('live', { exact: true }).waitFor();
+    await page.getByRole('heading', { name: 'No orders yet' }).waitFor();
+    return said;
+  },
+
   async reconnects(page, base, pid, command) {
     await page.getByText('live', { exact: true }).waitFor();
     await page.locator('.order-row').first().waitFor();
@@ -539,7 +551,7 @@ async function answers({ page: url, call, given }) {
     await page.goto(url, { timeout: CALL_MS_MAX });
     if (url === `${base}/` && !['venue', 'pictureOfAVenue'].includes(call)) await page.getByText('live', { exact: true }).waitFor();
     const value = await scenarios[call](page, base, ...given);
-    const refusals = { races: 'status of 400', pictures: 'status of 40', venue: 'status of 401', triesOut: 'status of 40' };
+    const refusals = { races: 'status of 400', isRefused: 'status of 403', pictures: 'status of 40', venue: 'status of 401', triesOut: 'status of 40' };
     const strange = complaints.filter((each) => !(call === 'reconnects' && each.includes('net::ERR_')) && !(refusals[call] && each.includes(refusals[call])));
     must(strange.length === 0, `the page complains: ${strange.join('; ')}`);
     return { value, sent };

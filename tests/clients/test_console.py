@@ -209,6 +209,12 @@ def test_a_venue_shows_itself_to_its_operator(
     assert not [path for _, path in asked if path.startswith("/sandbox")]
 
 
+def test_a_page_that_is_refused_says_why(browser: Browser, empty: Venue) -> None:
+    said = does(browser, empty, "isRefused")
+    assert said.startswith("The venue does not show itself to this page: this request came through a proxy")
+    assert "--trust-proxy" in said
+
+
 def test_the_apis_are_tried_out_from_their_page(browser: Browser, empty: Venue) -> None:
     """The examples as they are, one after the other: what one answers, the next takes."""
     v2 = "/trigger/v2"
