@@ -213,9 +213,16 @@ const scenarios = {
     await until('cleared', async () => !(await sandbox()).faults.rpcDown && !(await sandbox()).faults.strict);
 
     open = await drawer(page, 'liquidity');
-    await open.getByLabel('SOL that one fill takes at most').fill('0.5');
+    const sets = async (most) => {
+      await open.getByLabel('SOL that one fill takes at most').fill(most);
+      await open.locator('li', { hasText: 'SOL' }).getByRole('button', { name: 'Set' }).click();
+    };
     await open.getByLabel('Impact on SOL in basis points').fill('25');
-    await open.locator('li', { hasText: 'SOL' }).getByRole('button', { name: 'Set' }).click();
+    for (const most of ['a few', '0.0000000001', '1.2.3']) {
+      await sets(most);
+      await page.locator('.toasts .bad', { hasText: `Liquidity not set: '${most}' is no amount with at most 9 decimals` }).waitFor();
+    }
+    await sets('0.5');
     const liquidity = await until('set', async () => (await ask(base, 'GET', '/sandbox/liquidity'))[mint]);
 
     open = await drawer(page, 'wallets');
