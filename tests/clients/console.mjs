@@ -524,7 +524,11 @@ const scenarios = {
   },
 
   async axe(page, base, id, scheme, width) {
-    await page.setViewportSize({ width, height: 880 });
+    await page.locator('.order-row').first().waitFor();
+    for (const each of [320, 821, 1021, width]) {
+      await page.setViewportSize({ width: each, height: 880 });
+      must(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `it is no wider than a window of ${each} pixels`);
+    }
     await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
     await page.waitForTimeout(150);
     const found = await violations(page, 'the first screen');
