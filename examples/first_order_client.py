@@ -1,6 +1,6 @@
 """A first order at Countermand, as in first_order.py, by the client that comes with it.
 
-    pip install countermand
+    pip install .                                               (in a clone)
     python first_order_client.py [http://127.0.0.1:8080]        (or COUNTERMAND_URL)
 
 `client.sandbox` is Countermand's own; all else works against https://api.jup.ag, too, with a wallet that has funds.

@@ -1,6 +1,6 @@
 """A cancel against a crossing price, ten times over, by the async client of Countermand.
 
-    pip install countermand
+    pip install .                                        (in a clone)
     python race_client.py [http://127.0.0.1:8080]        (or COUNTERMAND_URL)
 
 Whoever comes first wins, and never both: an order is filled, or its funds come back whole.

@@ -49,6 +49,26 @@ def test_one_that_fits_is_kept(path: list[str], monkeypatch: pytest.MonkeyPatch)
     assert path == ["elsewhere"]
 
 
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (
+            "WARNING: Retrying\nERROR: No matching distribution found\n\n[notice] A new release of pip\n",
+            "ERROR: No matching",
+        ),
+        ("No module named pip\n", "No module named pip"),
+        ("", "pip said nothing"),
+    ],
+)
+def test_why_pip_could_not_install_it_is_told(
+    said: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pip.py").write_text(f"import sys; sys.stderr.write({said!r}); sys.exit(1)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(StartRefused, match=f": {reason}"):
+        own_solders.install()
+
+
 def test_a_longer_number_is_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(own_solders, "installed", lambda: "0.290.1")
     with pytest.raises(StartRefused, match=r"0\.290\.1"):

@@ -77,8 +77,9 @@ export class Values {
 
   private introduction(): HTMLElement[] {
     const words = document.createElement('p');
-    words.textContent = 'What the examples name as $NAME is put in when a request is sent. Answers give the values, and the wallet of this page signs the transactions in them.';
+    words.textContent = 'The examples name as $NAME what they cannot know. Answers give these values, or you type them below; they are put in when a request is sent.';
     if (!this.sandbox || !('WALLET' in this.meanings)) return [words];
+    words.textContent += ' Begin with a new wallet: it has funds, is signed in to Trigger v2, and signs the transactions in the answers.';
     const button = document.createElement('button');
     button.textContent = 'New wallet';
     button.title = 'A wallet with 20 SOL, 1,000 USDC and 1,000 JUP, signed in to Trigger v2';

@@ -188,6 +188,7 @@ export function Chart() {
     series.attachPrimitive({ updateAllViews: layOutSoon });
     const observer = new ResizeObserver(() => { width = element.clientWidth; layOutSoon(); });
     observer.observe(element);
+    let firstAt = 0;
     let lastAt = 0;
     let drawn = '';
     const stops = [
@@ -198,9 +199,11 @@ export function Chart() {
         const newest = all[all.length - 1];
         if (!newest) { series?.setData([]); lastAt = 0; return; }
         const added = all.filter((point) => point.at > from);
-        if (from === 0 || all[0]!.at > from || added.length > 50) {
+        // A price may come before the history does.
+        if (from === 0 || all[0]!.at < firstAt || all[0]!.at > from || added.length > 50) {
           const rows = evenly(all, Math.max(newest.at, now()));
           series?.setData(rows);
+          firstAt = all[0]!.at;
           lastAt = Number(rows[rows.length - 1]!.time) * 1000;
           return;
         }

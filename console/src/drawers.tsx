@@ -207,8 +207,10 @@ function LiquidityRow({ each, there, onSet }: { each: Token; there: Liquidity | 
   const known = there?.maxInput ? amount(there.maxInput, each.decimals).replace(/,/g, '') : '';
   const send = async (event: Event) => {
     event.preventDefault();
-    const maxInput = (most ?? known).trim();
-    const body = { maxInput: maxInput ? units(maxInput, each.decimals) : null, impactBps: Number(impact ?? there?.impactBps ?? 0) };
+    const given = (most ?? known).trim();
+    const maxInput = given ? await attempt('Liquidity not set', async () => units(given, each.decimals)) : null;
+    if (maxInput === undefined) return;
+    const body = { maxInput, impactBps: Number(impact ?? there?.impactBps ?? 0) };
     if (await change('Liquidity not set', 'PUT', '/sandbox/liquidity', { [each.mint]: body })) { setMost(null); setImpact(null); toast('Liquidity set'); onSet(); }
   };
   return (

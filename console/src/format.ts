@@ -26,9 +26,11 @@ export function amount(units: string | undefined, decimals: number): string {
   return part ? `${whole}.${part}` : whole;
 }
 
+/** Exact, or raises: nothing is rounded. */
 export function units(text: string, decimals: number): string {
-  const [whole = '0', part = ''] = text.trim().split('.');
-  return (BigInt(whole || '0') * 10n ** BigInt(decimals) + BigInt((part + '0'.repeat(decimals)).slice(0, decimals) || '0')).toString();
+  const [, whole = '', part = ''] = /^(\d*)\.?(\d*)$/.exec(text.trim()) ?? [];
+  if (!(whole + part) || part.length > decimals) throw new Error(`'${text}' is no amount with at most ${decimals} decimals`);
+  return BigInt(whole + part.padEnd(decimals, '0')).toString();
 }
 
 export function short(id: string | number | undefined | null): string {

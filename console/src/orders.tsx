@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 import { ask, isVenue, shownAt } from './api';
 import { amount, clock, date, dollars, short, span, words } from './format';
 import { asPytest } from './pytest';
-import { attempt, decimals, detail, happened, isResting, makers, now, orders, put, requests, select, selected, sorted, symbol, tick, toast } from './store';
+import { attempt, connection, decimals, detail, happened, isResting, loaded, makers, now, orders, put, refusal, requests, select, selected, sorted, symbol, tick, toast } from './store';
 import type { Leg, Order, OrderEvent } from './types';
 import { Virtual } from './virtual';
 import { canAmend, canCancel, ROLE, signOf, whyFixed } from './lines';
@@ -89,9 +89,15 @@ export function Orders() {
       </header>
       {rows.length > 0 && <div class="titles" aria-hidden="true"><span>kind</span><span>pair</span><span class="size">size</span><span>at</span><span>state</span><span>why not yet</span><span class="id">id</span></div>}
       <Virtual rows={rows} height={34} label="Orders" keyOf={(order) => String(order.id)} render={(order) => <Row order={order} />}
-        empty={all === 0 ? (isVenue ? <p class="soft">No order was placed at this venue yet.</p> : <Teach />) : <p class="soft">Nothing waits. <button class="link" onClick={() => { filter.value = 'all'; }}>Show all {all}</button></p>} />
+        empty={!loaded.value ? <NotLoaded /> : all === 0 ? (isVenue ? <p class="soft">No order was placed at this venue yet.</p> : <Teach />) : <p class="soft">Nothing waits. <button class="link" onClick={() => { filter.value = 'all'; }}>Show all {all}</button></p>} />
     </section>
   );
+}
+
+/** Whether there are orders is not known. */
+function NotLoaded() {
+  if (refusal.value) return <p class="soft" role="alert">The venue does not show itself to this page: {refusal.value}</p>;
+  return <p class="soft">{connection.value === 'lost' ? 'The venue does not answer.' : 'Loading…'}</p>;
 }
 
 // --- one order
@@ -143,6 +149,7 @@ function LegEditor({ order, leg, armed }: { order: Order; leg: Leg; armed: boole
 
 /** What happens, as the venue's log has it, while no order is chosen. */
 function Happened() {
+  if (!loaded.value) return null;
   if (happened.value.length === 0) return <div class="empty"><p class="soft">Nothing has happened yet. What happens to orders appears here, and the order that you choose.</p></div>;
   return (
     <section class="happened requests" aria-labelledby="happened-title">

@@ -1,14 +1,17 @@
 // An order as a test of the reader's own, with the fixture `countermand`: it passes as it is copied.
-import { decimals, symbol } from './store';
+import { decimals, symbol, tokens } from './store';
 import type { Leg, Order } from './types';
 
 type Lines = string[];
+
+/** What a new sandbox has. */
+const AT_FIRST = new Set(['SOL', 'USDC', 'USDT', 'JUP']);
 
 export function asPytest(order: Order): string {
   const name = `test_order_${String(order.id).slice(-6).replace(/\W/g, '')}`;
   const body = { trigger: triggerLines, dca: dcaLines, limit: limitLines, recurring: cycleLines, book: bookLines }[order.family](order);
   const { imports, lines } = Array.isArray(body) ? { imports: [], lines: body } : body;
-  return [...imports, ...(imports.length ? ['', ''] : []), `def ${name}(countermand):`, ...lines.map((each) => (each ? `    ${each}` : '')), '    countermand.assert_promise()', ''].join('\n');
+  return [...imports, ...(imports.length ? ['', ''] : []), `def ${name}(countermand):`, ...[...added(order), ...lines].map((each) => (each ? `    ${each}` : '')), '    countermand.assert_promise()', ''].join('\n');
 }
 
 const text = (units: string | undefined, mint: string | undefined): string => {
@@ -20,6 +23,15 @@ const whole = (units: string | undefined, mint: string | undefined): string => {
   const found = text(units, mint);
   return found.includes('.') ? `"${found}"` : found;
 };
+
+/** A test begins with an empty sandbox: a token that was added is added there, too. */
+function added(order: Order): Lines {
+  const mints = new Set([order.inputMint, order.outputMint, order.triggerMint]);
+  return [...mints].flatMap((mint) => {
+    const token = tokens.value.get(mint ?? '');
+    return token && !AT_FIRST.has(token.symbol) ? [`countermand.sandbox("POST", "/tokens", {"symbol": "${token.symbol}", "decimals": ${token.decimals}, "price": "${token.price}", "mint": "${token.mint}"})`] : [];
+  });
+}
 
 /** A wallet that has what the order sells, and lamports for rent and fees. */
 function funded(order: Order, units: string | undefined): string {

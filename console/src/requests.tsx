@@ -26,7 +26,7 @@ function Row({ request }: { request: RequestSummary }) {
       <time class="num soft">{clock(request.at)}</time>
       <b class={`status ${grade(request)}`}>{request.cut ? 'cut' : request.status ?? '–'}</b>
       <span class="method">{request.method}</span>
-      <span class="path">{request.path.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/gi, (id) => `…${id.slice(-6)}`)}</span>
+      <span class="path"><bdi>{request.path.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/gi, (id) => `…${id.slice(-6)}`)}</bdi></span>
       <span class="num soft">{took(request.microseconds)}</span>
     </button>
   );

@@ -38,6 +38,8 @@ export const drawer = signal<string | null>(null);
 export const tick = signal(0);
 export const toasts = signal<readonly { id: number; text: string; bad: boolean }[]>([]);
 export const loaded = signal(false);
+/** Why the venue does not show itself to this page, in its words. */
+export const refusal = signal<string | null>(null);
 
 export const tokens = computed(() => new Map((sandbox.value?.tokens ?? []).map((each) => [each.mint, each])));
 export const token = computed<Token | undefined>(() => tokens.value.get(subject.value));
@@ -301,7 +303,7 @@ function forget(): void {
 
 const HEARD: Record<string, (message: Told) => void> = {
   hello() {
-    connection.value = 'live';
+    batch(() => { connection.value = 'live'; refusal.value = null; });
     loadSurely();
   },
   order(message) {
@@ -331,6 +333,9 @@ const HEARD: Record<string, (message: Told) => void> = {
   },
 };
 
+/** A proxy may answer with a page of its own. */
+const saidOf = ({ body, status, message }: Refused): string => (typeof body === 'string' ? `${shownAt('')} is answered with ${status}` : message);
+
 async function listen(): Promise<void> {
   const mine = ending = new AbortController();
   while (!mine.signal.aborted) {
@@ -338,6 +343,7 @@ async function listen(): Promise<void> {
       const include = isVenue ? 'orders,prices' : 'orders,requests,prices,sandbox';
       for await (const message of told(shownAt(`/events?include=${include}&from=${cursor}`), mine.signal)) HEARD[message.event]?.(message);
     } catch (problem) {
+      refusal.value = problem instanceof Refused ? saidOf(problem) : null;
       if (isVenue && problem instanceof Refused && (problem.status === 401 || problem.status === 403)) { turnAway(problem); return; }
       if (problem instanceof Refused && problem.status === 400) cursor = 'recent'; // It has no meaning here any more.
     }

@@ -48,9 +48,10 @@ def check() -> None:
 
 
 def install() -> None:
-    """Raises `StartRefused` with the last line of pip."""
+    """Raises `StartRefused` with the last error of pip, which may add notices of other things."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade", "--target", str(DIRECTORY)]
     done = subprocess.run([*pip, f"solders=={MINOR}.*"], capture_output=True, text=True, check=False)
     if done.returncode:
-        reason = (done.stderr.strip() or "pip said nothing").splitlines()[-1]
+        said = (done.stderr.strip() or "pip said nothing").splitlines()
+        reason = next((line for line in reversed(said) if line.startswith("ERROR: ")), said[-1])
         raise StartRefused(f"solders {MINOR} could not be installed into {DIRECTORY}: {reason}")

@@ -150,7 +150,10 @@ const scenarios = {
     await page.locator('.timeline').getByText('fill landed').waitFor();
     await page.locator('.detail .state', { hasText: 'filled' }).waitFor();
     await page.getByRole('tab', { name: /Requests/ }).click();
-    await page.locator('.request-row', { hasText: '/orders/price' }).first().click();
+    const request = page.locator('.request-row', { hasText: '/orders/price' }).first();
+    const ends = await request.locator('bdi').evaluate((path) => path.getBoundingClientRect().right <= path.parentElement.getBoundingClientRect().right + 1);
+    must(ends, 'what is cut off is the beginning of the path');
+    await request.click();
     await page.locator('.requests, .detail').getByText('(hidden)').first().waitFor();
     await page.getByRole('button', { name: 'Copy as curl' }).click();
     const curl = await until('curl', async () => {
@@ -210,9 +213,16 @@ const scenarios = {
     await until('cleared', async () => !(await sandbox()).faults.rpcDown && !(await sandbox()).faults.strict);
 
     open = await drawer(page, 'liquidity');
-    await open.getByLabel('SOL that one fill takes at most').fill('0.5');
+    const sets = async (most) => {
+      await open.getByLabel('SOL that one fill takes at most').fill(most);
+      await open.locator('li', { hasText: 'SOL' }).getByRole('button', { name: 'Set' }).click();
+    };
     await open.getByLabel('Impact on SOL in basis points').fill('25');
-    await open.locator('li', { hasText: 'SOL' }).getByRole('button', { name: 'Set' }).click();
+    for (const most of ['a few', '0.0000000001', '1.2.3']) {
+      await sets(most);
+      await page.locator('.toasts .bad', { hasText: `Liquidity not set: '${most}' is no amount with at most 9 decimals` }).waitFor();
+    }
+    await sets('0.5');
     const liquidity = await until('set', async () => (await ask(base, 'GET', '/sandbox/liquidity'))[mint]);
 
     open = await drawer(page, 'wallets');
@@ -261,6 +271,32 @@ const scenarios = {
     await until('it is stopped', async () => (await playing()).length === 0);
     await until('nothing plays', async () => (await open.locator('.playing').count()) === 0);
     return { walks, points: (await ask(base, 'GET', `/sandbox/prices?mint=${mint}&limit=5000`)).prices.map(({ price }) => price).slice(0, 4) };
+  },
+
+  /** A price comes by the stream before the history was answered. How many steps of the history the chart draws then. */
+  async overtakes(page, base, mint) {
+    const set = (price) => ask(base, 'PUT', '/sandbox/prices', { [mint]: price });
+    for (let step = 0; step < 30; step += 1) await set(step % 2 ? '145' : '155');
+    let answered = false;
+    await page.route(/\/sandbox\/prices\?/, async (route) => {
+      await set('151');
+      await until('the page knows it', async () => (await page.locator('.ticker .price').inputValue()) === '151.00');
+      await route.continue();
+      answered = true;
+    });
+    await page.reload();
+    await until('the history', () => answered);
+    const steps = () => page.evaluate(() => {
+      const canvas = document.querySelector('.chart-canvas td:nth-child(2) canvas');
+      const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', { willReadFrequently: true });
+      copy.drawImage(canvas, 0, 0);
+      const { data, width, height } = copy.getImageData(0, 0, canvas.width, canvas.height);
+      const wanted = getComputedStyle(document.documentElement).getPropertyValue('--price').match(/[0-9a-f]{2}/gi).map((each) => parseInt(each, 16));
+      const isLine = (x, y) => wanted.every((each, index) => Math.abs(data[(y * width + x) * 4 + index] - each) < 8);
+      const isTall = (x) => Array.from({ length: height }, (_, y) => isLine(x, y)).filter(Boolean).length > 40;
+      return Array.from({ length: width }, (_, x) => isTall(x)).filter(Boolean).length;
+    });
+    return until('steps', async () => (await steps()) || null).catch(() => 0);
   },
 
   /** Orders that no operator amends: on the chain they are only looked at, those of a book can be cancelled. */
@@ -358,6 +394,18 @@ const scenarios = {
   },
 
   /** The venue is killed under the page, and started again by `command`. Its process stays, for the test to stop. */
+  /** As through a proxy: what the page says for orders, and what it does not. */
+  async isRefused(page) {
+    await page.setExtraHTTPHeaders({ 'x-forwarded-for': '203.0.113.7' });
+    await page.reload();
+    const said = await page.locator('.orders [role=alert]').innerText();
+    must((await page.getByText('No orders yet').count()) === 0, 'it does not say that there are none');
+    await page.setExtraHTTPHeaders({});
+    await page.getByText('live', { exact: true }).waitFor();
+    await page.getByRole('heading', { name: 'No orders yet' }).waitFor();
+    return said;
+  },
+
   async reconnects(page, base, pid, command) {
     await page.getByText('live', { exact: true }).waitFor();
     await page.locator('.order-row').first().waitFor();
@@ -468,11 +516,19 @@ const scenarios = {
     await until('a token', async () => page.locator('input[name="TOKEN"]').inputValue());
     const statuses = [];
     for (const operation of operations) statuses.push((await tries(operation)).slice(0, 3));
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.goto(`${base}/docs/curl`);
+    await page.evaluate(() => { for (const each of document.querySelectorAll('details')) each.open = true; });
+    must(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'the page of commands is no wider than a phone');
     return { shown, refused: refused.slice(0, 3), unknown, statuses };
   },
 
   async axe(page, base, id, scheme, width) {
-    await page.setViewportSize({ width, height: 880 });
+    await page.locator('.order-row').first().waitFor();
+    for (const each of [320, 821, 1021, width]) {
+      await page.setViewportSize({ width: each, height: 880 });
+      must(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `it is no wider than a window of ${each} pixels`);
+    }
     await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
     await page.waitForTimeout(150);
     const found = await violations(page, 'the first screen');
@@ -506,7 +562,7 @@ async function answers({ page: url, call, given }) {
     await page.goto(url, { timeout: CALL_MS_MAX });
     if (url === `${base}/` && !['venue', 'pictureOfAVenue'].includes(call)) await page.getByText('live', { exact: true }).waitFor();
     const value = await scenarios[call](page, base, ...given);
-    const refusals = { races: 'status of 400', pictures: 'status of 40', venue: 'status of 401', triesOut: 'status of 40' };
+    const refusals = { races: 'status of 400', isRefused: 'status of 403', pictures: 'status of 40', venue: 'status of 401', triesOut: 'status of 40' };
     const strange = complaints.filter((each) => !(call === 'reconnects' && each.includes('net::ERR_')) && !(refusals[call] && each.includes(refusals[call])));
     must(strange.length === 0, `the page complains: ${strange.join('; ')}`);
     return { value, sent };

@@ -24,7 +24,7 @@ from tests.end_to_end.member import Member
 from tests.end_to_end.test_recurring_v1 import Saver
 from tests.end_to_end.test_venue_root import ROOT, launch, made_key, sets_prices
 from tests.end_to_end.trader import Trader, oco, otoco, single, trailing
-from tests.end_to_end.venue import LAUNCH, SOL, USDC, Venue, running_venue
+from tests.end_to_end.venue import LAUNCH, SOL, USDC, Token, Venue, running_venue
 from tests.testkit.test_plugin import pytest_in
 
 SELL = single(sell=1 * SOL, above=160)
@@ -132,6 +132,10 @@ def test_prices_play(browser: Browser, empty: Venue) -> None:
     assert [walk["walk"] for walk in played["walks"]] == [{"seed": 7, "bps": 10, "everyMs": 20}]
 
 
+def test_a_price_that_comes_before_the_history_does_not_hide_it(browser: Browser, empty: Venue) -> None:
+    assert does(browser, empty, "overtakes", SOL.mint) >= 20
+
+
 def test_orders_of_the_chain_and_of_books_are_on_the_chart(browser: Browser, empty: Venue, owner: Trader) -> None:
     looked = does(browser, empty, "onlyLooks", placed_elsewhere(empty, owner))
     assert looked["at"] == "160.00"
@@ -141,7 +145,10 @@ def test_orders_of_the_chain_and_of_books_are_on_the_chart(browser: Browser, emp
 
 
 def test_what_is_copied_as_a_test_passes(browser: Browser, empty: Venue, owner: Trader, tmp_path: Path) -> None:
-    """Of each kind of order; those that were cancelled, too."""
+    """Of each kind of order; those that were cancelled, too, and one of a token that was added."""
+    asked = {"symbol": "RACE", "decimals": 6, "price": "100"}
+    race = Token("RACE", empty.ask("POST", "/sandbox/tokens", asked).ok()["tokens"][-1]["mint"], 6)
+    empty.gives(owner.wallet, 1 * race)
     orders = [
         owner.places(order)
         for order in (
@@ -150,6 +157,7 @@ def test_what_is_copied_as_a_test_passes(browser: Browser, empty: Venue, owner: 
             oco(sell=1 * SOL, take_profit=165, stop_loss=140),
             otoco(sell=200 * USDC, buy=SOL, below=145, take_profit=161, stop_loss=138.5),
             trailing(sell=1 * SOL, bps=300),
+            single(sell=1 * race, above=101),
         )
     ]
     orders.append(cancelled := owner.places(single(sell=0.5 * SOL, above=170)))
@@ -199,6 +207,12 @@ def test_a_venue_shows_itself_to_its_operator(
     asked = {(each["method"], urlsplit(each["url"]).path) for each in done.sent}
     assert {method for method, _ in asked} == {"GET"}
     assert not [path for _, path in asked if path.startswith("/sandbox")]
+
+
+def test_a_page_that_is_refused_says_why(browser: Browser, empty: Venue) -> None:
+    said = does(browser, empty, "isRefused")
+    assert said.startswith("The venue does not show itself to this page: this request came through a proxy")
+    assert "--trust-proxy" in said
 
 
 def test_the_apis_are_tried_out_from_their_page(browser: Browser, empty: Venue) -> None:

@@ -19,9 +19,11 @@ from solders.keypair import Keypair
 
 from countermand.curves.stark import public_key
 from tests.dialects.tanx.keys import address_of, sign_message, sign_text
+from tests.docs.blocks import ROOT
 from tests.end_to_end.trader import signed
 from tests.end_to_end.venue import JUP, SOL, USDC, Venue, running_venue
 
+OPERATIONS = ROOT / "docs" / "reference" / "operations.md"
 V2, TANX = "/trigger/v2", "/sapi/v1"
 ROOTS = ("/trigger/v1", "/limit/v2")
 RECURRING = "/recurring/v1"
@@ -265,12 +267,7 @@ def test_every_command_names_its_errors_too(shell: Shell) -> None:
 
 def test_every_example_is_what_its_schema_says(shell: Shell) -> None:
     """A6."""
-    names = [
-        line.removeprefix("/openapi/")
-        for line in re.findall(r"/openapi/[\w-]+", shell.venue.ask("GET", "/").raw.decode())
-    ]
-    assert len(set(names)) == 5
-    for name in dict.fromkeys(names):
+    for name in apis(shell.venue):
         document = shell.venue.ask("GET", f"/openapi/{name}.json").ok()
         for path, method, operation in operations(document):
             if "requestBody" in operation:
@@ -278,6 +275,17 @@ def test_every_example_is_what_its_schema_says(shell: Shell) -> None:
                 assert fits(content["example"], content["schema"], document), (path, method)
             for parameter in operation.get("parameters", ()):
                 assert "example" in parameter or not parameter.get("required"), (path, parameter["name"])
+
+
+def test_the_reference_names_every_document(shell: Shell) -> None:
+    page = OPERATIONS.read_text(encoding="utf-8")
+    (row,) = re.findall(r"^\| `GET /openapi/\{name\}.json` \|(.*)$", page, re.MULTILINE)
+    assert sorted(re.findall(r"`([\w-]+)`", row)) == sorted(apis(shell.venue))
+
+
+def apis(venue: Venue) -> list[str]:
+    found: list[str] = venue.ask("GET", "/docs/apis.json").ok()["apis"]
+    return found
 
 
 def operations(document: Any) -> Iterator[tuple[str, str, Any]]:

@@ -13,6 +13,9 @@ from tests.docs.blocks import FIRST, PAGES, matches, run, runnable
 from tests.end_to_end.venue import Venue
 
 RUNNABLE = [page for page in PAGES if any(runnable(page))]
+OTHERS = [page for page in RUNNABLE if page != FIRST]
+GIVEN = ("VENUE", "SOL", "USDC", "ask", "signed", "alice", "token", "wallet", "place", "look")
+"""What the other pages take from the tutorial."""
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
@@ -22,13 +25,24 @@ def named(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("page", RUNNABLE, ids=named)
-def test_the_blocks_of_a_page_run_and_print_what_it_shows(documented: Venue, page: Path) -> None:
+@pytest.fixture(scope="module")
+def session(documented: Venue) -> dict[str, Any]:
+    """The names of a prompt into which the tutorial was pasted."""
     documented.ask("POST", "/sandbox/reset", {}).ok()
     names: dict[str, Any] = {}
     run(FIRST, documented.url, names)
+    return names
+
+
+@pytest.mark.parametrize("page", [FIRST, *OTHERS, OTHERS[0]], ids=named)
+def test_the_blocks_of_a_page_run_and_print_what_it_shows(
+    documented: Venue, session: dict[str, Any], page: Path
+) -> None:
+    """One after the other in one session, and the first of them again: none takes what the tutorial gave."""
+    names = dict(session)
     if page != FIRST:
         run(page, documented.url, names)
+    assert [name for name in GIVEN if names[name] is not session[name]] == []
     documented.ask("PUT", "/sandbox/faults", {}).ok()
     documented.ask("POST", "/sandbox/settle", {}).ok()
     assert documented.ask("GET", "/sandbox/audit").ok()["ok"]

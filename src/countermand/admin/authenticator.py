@@ -9,7 +9,7 @@ from countermand.answering import Declined
 from countermand.api_keys import KEY_CHARS_MAX, ApiKey, KeyStore, Scope, digest_of
 
 _HEADER: Final = "x-api-key"
-_REMEDY: Final = "Make one with: countermand keys add"
+_REMEDY: Final = "Make one with: countermand keys add --scopes admin"
 _NO_KEY: Final = error(401, "unauthorized", f"Send an API key as {_HEADER}. {_REMEDY}")
 _UNKNOWN_KEY: Final = error(401, "unauthorized", f"This API key is unknown or was revoked. {_REMEDY}")
 

@@ -34,6 +34,7 @@ summary .soft { margin-left: .5rem; }
 .method { display: inline-block; min-width: 4.2rem; font: 600 .8rem ui-monospace, monospace; }
 table { border-collapse: collapse; }
 td { padding: .3rem 1.5rem .3rem 0; vertical-align: top; }
+td + td { overflow-wrap: anywhere; }
 """
 
 
@@ -87,10 +88,10 @@ class _Operation(Struct, frozen=True):
 
 def _section(name: str, document: Mapping[str, Any], base_url: str) -> str:
     info = document.get("info", {})
-    words = info.get("description") or ""
+    words = f"<p>{_marked(info['description'])}</p>" if info.get("description") else ""
     operations = "".join(_operation(operation, document, base_url) for operation in _operations(document))
     return (
-        f'<section id="{escape(name)}"><h2>{escape(str(info.get("title", name)))}</h2><p>{_marked(words)}</p>'
+        f'<section id="{escape(name)}"><h2>{escape(str(info.get("title", name)))}</h2>{words}'
         f'<p class="soft"><a href="/openapi/{escape(name)}.json">OpenAPI document</a></p>'
         f"{_variables(document)}{operations}</section>"
     )
