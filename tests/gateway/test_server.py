@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,6 +42,14 @@ class Child:
 
     def get(self, path: str) -> Any:
         return parsed(self.ask(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") % path.encode()))
+
+    def sockets(self) -> int:
+        """How many it has open."""
+        count = 0
+        for descriptor in Path(f"/proc/{self.process.pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # Closed meanwhile.
+                count += str(descriptor.readlink()).startswith("socket:")
+        return count
 
     def stop(self) -> float:
         """How long it takes to leave after SIGTERM, in seconds."""
@@ -277,11 +286,17 @@ def test_a_head_that_does_not_come_ends_its_connection() -> None:
 
 
 def test_an_answer_that_is_not_read_ends_its_connection() -> None:
-    with a_child(unread_seconds=0.5) as child, child.connect() as deaf:
-        deaf.sendall(GET % b"/large")
-        time.sleep(2)
-        child.get("/")
-        assert len(everything(deaf)) < 30_000_000
+    with a_child(unread_seconds=0.5) as child:
+        idle = child.sockets()
+        with child.connect() as deaf:
+            deaf.sendall(GET % b"/large")
+            deaf.recv(1, socket.MSG_PEEK)  # It is being answered.
+            until = time.monotonic() + 15
+            while child.sockets() > idle:
+                assert time.monotonic() < until, "it goes on waiting for its reader"
+                time.sleep(0.05)
+            child.get("/")
+            assert len(everything(deaf)) < 30_000_000
 
 
 def test_an_answer_that_is_read_slowly_but_in_time_is_whole() -> None:
