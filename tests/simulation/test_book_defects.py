@@ -444,7 +444,7 @@ DEFECTS = {
     "a replaced writer shows what it remembers": Defect(
         Claim.READS_ARE_CURRENT, BookProcessParts(shard=NostalgicReads), first=1_023
     ),
-    "a replaced writer answers": Defect(Claim.ANSWER_IS_COMMITTED, BookProcessParts(store=Unfenced)),
+    "a replaced writer answers": Defect(Claim.ANSWER_IS_COMMITTED, BookProcessParts(store=Unfenced), first=1_019),
     "a nonce makes two orders": Defect(
         Claim.NONCE_IS_ONE_ORDER, BookProcessParts(shard=ForgetfulShard), patched=forgetful_table
     ),

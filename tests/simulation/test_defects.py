@@ -470,7 +470,7 @@ DEFECTS = {
         Claim.EVENTS_ARE_TOLD, ProcessParts(shard=HastyEvents)
     ),
     "a reload that misses a late commit": Defect(
-        Claim.REPLAY_EQUALS_MEMORY, ProcessParts(shard=HastyLoad), first=1_003
+        Claim.REPLAY_EQUALS_MEMORY, ProcessParts(shard=HastyLoad), first=1_019
     ),
     "a fresh deposit used after its epoch ended": Defect(Claim.READS_ARE_CURRENT, ProcessParts(shard=FreshForEver)),
     "an order routed by an id's byte against its row": Defect(

@@ -221,7 +221,7 @@ DEFECTS = {
         Claim.NOTHING_IS_LOST,
         patched=a_commit_is_torn,
         drawn={"chain_inside": True, "crash": 0.006, "replaced": 0.5},
-        first=1_002,
+        first=1_006,
     ),
     "a lamport goes astray": Defect(Claim.MOVES_ARE_MEANT, patched=a_lamport_goes_astray),
     "a stranger cancels too early": Defect(Claim.ORDERS_ARE_ON_CHAIN, patched=everything_has_expired),
