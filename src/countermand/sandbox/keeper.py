@@ -41,6 +41,8 @@ UNDER_WAY_MAX: Final = 16
 ORDERS_PER_SLICE: Final = 32
 """So many orders are judged in one turn of the loop."""
 _UNITS: Final = 400_000
+_DISTINCT: Final = 100_000
+"""So many transactions differ by their limit of units alone."""
 _LOOK_MS_MAX: Final = 1_000
 _POLL_MS: Final = 5
 _POLL_MS_MAX: Final = 250
@@ -90,6 +92,7 @@ class Keeper:
         self._sending = asyncio.Lock()
         self._must_load, self._reading = True, False
         self._wake = asyncio.Event()
+        self._built_before = 0
 
     # --- what the sandbox asks of it
 
@@ -341,9 +344,9 @@ class Keeper:
         def compose(budget: Budget, blockhash: Blockhash) -> bytes:
             return compile_message([*budget.instructions(), *instructions], self._keeper, blockhash, KeyOrder.RUST)
 
-        # A failure is an outcome for good. The same bytes, tried again within the life of a blockhash, would have it.
-        tried = self._pauses.get(address)
-        return await self._builder.built(compose, 0, _UNITS + (0 if tried is None else tried.failures))
+        # The same bytes are the same transaction, which has its outcome already: another part needs other bytes.
+        self._built_before += 1
+        return await self._builder.built(compose, 0, _UNITS + self._built_before % _DISTINCT)
 
     def _instructions(
         self, address: Address, order: Order, task: Task, to: AccountInfo | None
