@@ -4,15 +4,19 @@ import asyncio
 import base64
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from solders.compute_budget import set_compute_unit_limit
 
-from countermand.solana.programs import limit_order, limit_order_fills
-from countermand.solana.programs.compile import KeyOrder, compile_message
+from countermand.services.transactions.builder import unsigned_text
+from countermand.solana.programs import dca, limit_order, limit_order_fills
+from countermand.solana.programs.compile import Budget, KeyOrder, compile_message
+from countermand.solana.programs.dca import DcaBalance
 from countermand.solana.programs.limit_order_fills import Taking
 from countermand.solana.tokens import TOKEN_PROGRAM
 from countermand.store.beside import database_beside
@@ -289,6 +293,32 @@ def test_a_plan_that_its_owner_closes(venue: Venue) -> None:
     (row,) = saver.lists(orderStatus="history")["time"]
     assert (row["closeTx"], row["userClosed"]) == (signature, True)
     assert (row["inUsed"], row["inWithdrawn"], len(row["trades"])) == ("52", "52", 1)
+
+
+def test_a_plan_is_updated_by_its_owner_alone(venue: Venue) -> None:
+    """Not by a cycle."""
+    venue.freezes()
+    saver = saver_in(venue)
+    order, _ = saver.opens(104 * USDC, SOL, interval=60)
+    venue.settles()
+    keys = dca.DcaKeys(dca=order, user=saver.wallet, input_mint=USDC.mint, output_mint=SOL.mint)
+
+    def moves(message: Callable[[str], bytes]) -> tuple[str, str]:
+        venue.advances(10)
+        saver.sends(unsigned_text(message(venue.rpc("getLatestBlockhash")["blockhash"])))
+        (row,) = saver.lists()["time"]
+        assert (row["inUsed"], row["createdAt"]) == ("52", opened)
+        return row["inDeposited"], row["updatedAt"]
+
+    opened = iso(venue.now())
+    budget = Budget(200_000, 0)
+    assert moves(partial(dca.deposit_message, keys, 1_000_000, budget)) == ("105", iso(venue.now()))
+    assert moves(partial(dca.withdraw_message, keys, DcaBalance.IN, 1_000_000, budget)) == ("105", iso(venue.now()))
+    venue.runs()
+
+
+def iso(ms: int) -> str:
+    return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 # --- however it was stopped

@@ -8,7 +8,7 @@ from uuid import UUID
 from solders.pubkey import Pubkey
 
 from countermand.kernel.ports import Clock
-from countermand.orders.chain.model.order import ChainFamily, IndexedRecurringOrder, Trade
+from countermand.orders.chain.model.order import ChainFamily, IndexedRecurringOrder
 from countermand.orders.chain.ports import ChainHistoryQuery, Histories, Traded
 from countermand.orders.recurring.model.decide import (
     CycleBounds,
@@ -178,7 +178,7 @@ class RecurringService:
         for address, order in shown:
             known = told.get(address)
             opened_by = await self._opened_by(address, order) if known is None else known.order.opened_by
-            orders.append(_open_order(address, order, decimals, opened_by, () if known is None else known.trades))
+            orders.append(_open_order(address, order, decimals, opened_by, known))
         return OrderPage(tuple(orders), -(-len(found) // PAGE_ROWS))
 
     async def history(
@@ -273,7 +273,7 @@ def _opens(events: Iterable[dca.DcaEvent], address: Address) -> bool:
 
 
 def _open_order(
-    address: Address, order: Dca, decimals: dict[str, int], opened_by: Signature | None, trades: Sequence[Trade]
+    address: Address, order: Dca, decimals: dict[str, int], opened_by: Signature | None, known: Traded | None
 ) -> RecurringOrder:
     return RecurringOrder(
         order=address,
@@ -292,9 +292,10 @@ def _open_order(
         out_max=BaseUnits(order.max_out),
         interval_s=order.cycle_frequency,
         created_at_s=order.created_at,
-        updated_at_s=order.created_at,  # The account does not say when it changed; the published row does not either.
+        # The account does not say when it changed.
+        updated_at_s=order.created_at if known is None else known.order.updated_at_s,
         opened_by=opened_by,
-        trades=trades,
+        trades=() if known is None else known.trades,
     )
 
 
