@@ -22,14 +22,14 @@ from countermand.orders.recurring.model.decide import (
     check_worth,
 )
 from countermand.orders.recurring.model.order import CLOSES, OPENS, OrderPage, RecurringOrder, RecurringTerms
-from countermand.services.transactions.builder import BuiltMessage, Compose
+from countermand.services.transactions.builder import BuiltMessage, Compose, units_to_make
 from countermand.services.transactions.chain_errors import asks_the_chain
 from countermand.services.transactions.client_transactions import Build, ClientTransactions, Execution
 from countermand.solana.port import AccountInfo, AddressSignature, Chain, ChainRecords
 from countermand.solana.programs import dca
 from countermand.solana.programs.compile import Budget
-from countermand.solana.programs.dca import Dca, DcaKeys, DcaOpened, NewDca
-from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, read_mint
+from countermand.solana.programs.dca import Dca, DcaBalance, DcaKeys, DcaOpened, NewDca
+from countermand.solana.tokens import SOL_MINT, TOKEN_2022_PROGRAM, TOKEN_PROGRAM, read_mint
 from countermand.values.identity import Address, Mint, RequestId, Signature, Wallet
 from countermand.values.quantities import BaseUnits, UsdPrice
 
@@ -44,7 +44,7 @@ class Builder(Protocol):
 
     async def price(self, writes: Sequence[Address]) -> int: ...
 
-    async def built(self, compose: Compose, price: int, units: int | None = None) -> BuiltMessage: ...
+    async def built(self, compose: Compose, price: int, units: int | None = None, spare: int = 0) -> BuiltMessage: ...
 
 
 class RecurringService:
@@ -84,7 +84,9 @@ class RecurringService:
         def compose(budget: Budget, blockhash: str) -> bytes:
             return dca.open_message(new, budget, blockhash)
 
-        return await self._built(terms.wallet, OPENS, Address(new.keys.dca), compose)
+        sells_sol = terms.input_mint == SOL_MINT
+        spare = await self._spare(new.keys, [DcaBalance.IN]) if sells_sol else 0
+        return await self._built(terms.wallet, OPENS, Address(new.keys.dca), compose, spare)
 
     async def cancel(self, order: Address, wallet: Wallet) -> Build | RecurringRefused:
         """For as long as it exists: what a fill takes before the cancel lands, it has taken."""
@@ -97,7 +99,8 @@ class RecurringService:
         def compose(budget: Budget, blockhash: str) -> bytes:
             return dca.close_message(keys, budget, blockhash)
 
-        return await self._built(wallet, CLOSES, order, compose)
+        spare = await self._spare(keys, [DcaBalance.IN, DcaBalance.OUT])
+        return await self._built(wallet, CLOSES, order, compose, spare)
 
     async def execute(self, transaction: str, request_id: RequestId | None) -> Execution:
         return await self._orders.execute(transaction, request_id, lambda build: build.purpose in (OPENS, CLOSES))
@@ -141,9 +144,24 @@ class RecurringService:
         if len(self._issued) > _ISSUED_MAX:  # Those of seconds that are over are never given again.
             self._issued = {each: at for each, at in self._issued.items() if at >= now_s}
 
-    async def _built(self, wallet: Wallet, purpose: str, order: Address, compose: Compose) -> Build:
+    async def _spare(self, keys: DcaKeys, sides: Sequence[DcaBalance]) -> int:
+        """Units for accounts of the user that the transaction need not make now, and may have to when it lands.
+
+        One for wrapped SOL is closed by whatever else sells SOL meanwhile; one for output is made only if a cycle has
+        left something in the order.
+        """
+        units = 0
+        for side, account in zip(
+            sides, await self._accounts([Address(keys.users(each)) for each in sides]), strict=True
+        ):
+            is_there = account is not None
+            if is_there if keys.mint(side) == SOL_MINT else side is DcaBalance.OUT and not is_there:
+                units += units_to_make(keys.user, keys.mint(side))
+        return units
+
+    async def _built(self, wallet: Wallet, purpose: str, order: Address, compose: Compose, spare: int) -> Build:
         price = await self._builder.price([Address(wallet), order])
-        built = await self._builder.built(compose, price)
+        built = await self._builder.built(compose, price, spare=spare)
         build = Build(
             _request_id_of(built.message),
             wallet,
