@@ -195,11 +195,12 @@ class ExecuteResource:
     @RESPONDER.answers_body
     async def on_post(self, _req: Request, body: bytes) -> Answer:
         asked = _EXECUTE.read(body)
-        given = asked.id if asked.request_id is None else asked.request_id
-        request_id = None if given is None else RequestId(given.lower())
+        given = translate.request_ids_in(asked)
+        if len(given) > 1:
+            return _INVALID_TRANSACTION
         try:
             execution = await self._context.orders.execute(
-                asked.signed_transaction, request_id, lambda build: build.purpose in _PURPOSES
+                asked.signed_transaction, next(iter(given), None), lambda build: build.purpose in _PURPOSES
             )
         except Unavailable:  # It may be on its way all the same.
             return RESPONDER.outcome_unknown

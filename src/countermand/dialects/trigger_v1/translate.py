@@ -12,6 +12,7 @@ from countermand.dialects.trigger_v1.reading import Complaint, complains, is_pub
 from countermand.dialects.trigger_v1.wire import (
     CancelRequest,
     CreateRequest,
+    ExecuteRequest,
     FlatOrderRow,
     LimitOrderRow,
     OpenOrderRow,
@@ -104,6 +105,11 @@ def request_id_of(messages: Sequence[bytes]) -> RequestId:
     """A version 4 UUID that these messages give: who asks twice within a blockhash gets the same ones, and one id."""
     digest = hashlib.sha256(b"".join(hashlib.sha256(message).digest() for message in messages)).digest()
     return RequestId(str(UUID(bytes=digest[:16], version=4)))
+
+
+def request_ids_in(asked: ExecuteRequest) -> frozenset[RequestId]:
+    """By both names. None: the client did not keep it; two cannot both be that of the transaction."""
+    return frozenset(RequestId(each.lower()) for each in (asked.request_id, asked.id) if each is not None)
 
 
 def from_open_order(order: OpenLimitOrder) -> OpenOrderRow:
