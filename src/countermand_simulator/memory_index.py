@@ -58,7 +58,7 @@ class MemoryIndexStore(FencedStore[MemoryIndexShard]):
         await self._faults.at(BEFORE_READ)
         found = [(row, shard) for row, shard in self._rows() if not row.live and _matches(row, query)]
         found.sort(key=lambda pair: _name(pair[0]))
-        found.sort(key=lambda pair: (pair[0].updated_at, pair[0].ended_slot), reverse=True)
+        found.sort(key=lambda pair: (pair[0].updated_at, pair[0].ended_slot, pair[0].ended_nth), reverse=True)
         page = found[query.offset : query.offset + query.limit]
         return ChainHistory(len(found), [_traded(row, shard, with_failed=query.with_failed) for row, shard in page])
 

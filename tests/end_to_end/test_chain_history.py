@@ -206,6 +206,20 @@ def test_orders_that_ended_within_a_second_come_in_the_order_of_the_chain(venue:
     assert [row["orderKey"] for row in rows] == orders[::-1]
 
 
+def test_orders_that_ended_in_one_slot_come_in_the_order_of_the_block(venue: Venue, alice: LimitTrader) -> None:
+    """Five by a transaction of each, and five by one."""
+    venue.freezes()
+    try:
+        orders = [alice.places(10 * USDC, JUP, take=10**12) for _ in range(10)]
+        for order in orders[:5]:
+            cancels(alice, order)
+        cancels(alice, *orders[5:])
+        rows = history(alice)
+    finally:
+        venue.runs()
+    assert [row["orderKey"] for row in rows] == orders[::-1]
+
+
 def test_an_address_that_one_transaction_uses_again_and_again(venue: Venue, alice: LimitTrader) -> None:
     """The same account opened and cancelled twice, and left open: three orders of one opening."""
     new = limit_order.NewOrder(
