@@ -105,6 +105,17 @@ def test_two_cycles_in_one_slot_are_two_transactions(venue: Venue, saver: Saver)
     assert landings(venue, "cycle") == before + 3
 
 
+def test_an_order_that_ended_after_hundreds_of_fills_is_found(venue: Venue, alice: LimitTrader) -> None:
+    """Its opening is not among the newest transactions that name it."""
+    venue.pool(USDC, most=1_000_000)
+    order = alice.places(205 * USDC, JUP, take=300_000_000)
+    venue.settles()
+    shown = venue.ask("GET", f"/sandbox/orders/{order}").ok()
+    assert (shown["family"], shown["state"], shown["wallet"]) == ("limit", "completed", alice.wallet)
+    assert (shown["inputMint"], shown["outputMint"]) == (USDC.mint, JUP.mint)
+    assert {row["event"] for row in shown["timeline"]} == {"order_filled"}
+
+
 def landings(venue: Venue, kind: str) -> int:
     name = f'countermand_keeper_transactions_total{{kind="{kind}",outcome="landed"}} '
     found = [line for line in venue.ask("GET", "/metrics").raw.decode().splitlines() if line.startswith(name)]

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from countermand.orders.chain.model.order import IndexedOrder
 from countermand.orders.chain.ports import ChainHistory, ChainHistoryQuery, Traded
 from countermand.orders.chain.rows import ChainRows, decode_order, decode_trade
 from countermand.store.connections import asking, reading
@@ -48,6 +49,10 @@ _OPEN_AT: Final = f"""
 SELECT family, body, {_TRADES.format(failed="$2::boolean", limit=TRADES_SHOWN)}
 FROM onchain_orders AS page WHERE address = ANY ($1::text[]) AND live
 """  # noqa: S608
+_LAST_AT: Final = """
+SELECT family, body FROM onchain_orders WHERE address = $1
+ORDER BY live DESC, updated_at DESC, ended_slot DESC, ended_nth DESC LIMIT 1
+"""
 
 _ORDER: Final = {
     "address": "text",
@@ -135,6 +140,11 @@ class PostgresChainIndexStore(ShardPostgres[ChainRows]):
         with asking():
             rows = await self._readers.fetch(_OPEN_AT, list(addresses), with_failed)
         return [_traded(row["family"], row) for row in rows]
+
+    async def last_at(self, address: Address) -> IndexedOrder | None:
+        with asking():
+            row = await self._readers.fetchrow(_LAST_AT, address)
+        return None if row is None else decode_order(row["family"], row["body"])
 
 
 def _traded(family: str, row: asyncpg.Record) -> Traded:
