@@ -373,13 +373,18 @@ def test_the_last_cycle_takes_what_the_division_left_over(venue: Venue, saver: S
     assert (venue.exists(order), venue.units(saver.wallet, USDC)) == (False, 839_999_999)
 
 
-def test_output_stays_with_the_order_of_a_wallet_that_has_no_account(venue: Venue, saver: Saver) -> None:
-    """It comes when the order ends, in an account that is made for it."""
+@pytest.mark.parametrize("lamports", [0, 890_880])
+def test_output_stays_with_the_order_of_a_wallet_that_has_no_account(
+    venue: Venue, saver: Saver, bob: LimitTrader, lamports: int
+) -> None:
+    """It comes when the order ends, in an account that is made for it. Lamports of a stranger there are none."""
     own = str(associated(saver.wallet, JUP))
+    if lamports:
+        bob.trader.pays(own, Funds(SOL, lamports))
     order, _ = saver.opens(104 * USDC, JUP)
     venue.settles()
     (row,) = saver.lists()["time"]
-    assert (row["rawInUsed"], row["rawOutWithdrawn"], venue.exists(own)) == ("52000000", "0", False)
+    assert (row["rawInUsed"], row["rawOutWithdrawn"], venue.lamports(own)) == ("52000000", "0", lamports)
     assert venue.units_in(str(associated(order, JUP))) == int(row["rawOutReceived"])
     venue.advances(86_440)
     venue.settles()
