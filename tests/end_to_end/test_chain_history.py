@@ -5,6 +5,7 @@ import base64
 import os
 import signal
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -275,7 +276,39 @@ def test_a_fill_that_failed_is_a_trade_without_amounts(venue: Venue, alice: Limi
     )
 
 
+def test_what_is_left_and_the_trades_are_of_one_instant(venue: Venue, alice: LimitTrader) -> None:
+    venue.pool(USDC, most=5_000_000)
+    order = alice.places(750 * USDC, JUP, take=1_000_000_000)
+    seen = 0
+    while rows := alice.trigger_orders():
+        (row,) = rows
+        filled = sum(int(trade["rawInputAmount"]) for trade in row["trades"])
+        assert filled == int(row["rawMakingAmount"]) - int(row["rawRemainingMakingAmount"])
+        seen += 1
+    assert seen > 10
+    (row,) = history(alice)
+    assert (row["orderKey"], row["rawRemainingMakingAmount"], len(row["trades"])) == (order, "0", 150)
+
+
 # --- recurring ones
+
+
+def test_what_was_sold_and_the_trades_are_of_one_instant(venue: Venue) -> None:
+    saver = saver_in(venue)
+    for _ in range(3):
+        saver.opens(300 * USDC, SOL, numberOfOrders=6, interval=30)
+
+    def moves() -> None:
+        for _ in range(60):
+            venue.advances(30)
+
+    with ThreadPoolExecutor(1) as threads:
+        moving = threads.submit(moves)
+        while not moving.done():
+            for row in saver.lists()["time"]:
+                assert sum(int(trade["rawInputAmount"]) for trade in row["trades"]) == int(row["rawInUsed"])
+                assert sum(int(trade["rawOutputAmount"]) for trade in row["trades"]) == int(row["rawOutReceived"])
+    venue.settles()
 
 
 def test_a_plan_from_its_first_cycle_to_its_end(venue: Venue) -> None:

@@ -181,7 +181,8 @@ class RecurringService:
     ) -> OrderPage:
         """The newest first. `page` counts from 1; `mint`: only those that sell or buy it.
 
-        What the index does not know of them, since it began later, the chain may.
+        Each comes with its trades as of one instant; one that ended since its account was read is left out. What the
+        index does not know of them, since it began later, the chain may.
         """
         found = [
             (address, order)
@@ -190,13 +191,16 @@ class RecurringService:
         ]
         found.sort(key=lambda each: (-each[1].created_at, -each[1].idx, each[0]))
         shown = found[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
-        decimals = await self._decimals(mint for _, order in shown for mint in (order.input_mint, order.output_mint))
         told = await self._index.open_at([address for address, _ in shown], with_failed=with_failed)
+        named = (*(order for _, order in shown), *(each.order for each in told.values()))
+        decimals = await self._decimals(mint for each in named for mint in (each.input_mint, each.output_mint))
         orders: list[RecurringOrder] = []
         for address, order in shown:
             known = told.get(address)
-            opened_by = await self._opened_by(address, order) if known is None else known.order.opened_by
-            orders.append(_open_order(address, order, decimals, opened_by, known))
+            if known is not None:
+                orders.append(_told_order(known, decimals))
+            elif await self._index.last_at(address) is None:
+                orders.append(_open_order(address, order, decimals, await self._opened_by(address, order)))
         return OrderPage(tuple(orders), -(-len(found) // PAGE_ROWS))
 
     async def history(
@@ -215,7 +219,7 @@ class RecurringService:
         decimals = await self._decimals(
             mint for each in found.orders for mint in (each.order.input_mint, each.order.output_mint)
         )
-        orders = tuple(_ended_order(each, decimals) for each in found.orders)
+        orders = tuple(_told_order(each, decimals) for each in found.orders)
         return OrderPage(orders, -(-found.total // PAGE_ROWS))
 
     @asks_the_chain
@@ -290,9 +294,8 @@ def _opens(events: Iterable[dca.DcaEvent], address: Address) -> bool:
     return any(isinstance(event, DcaOpened) and event.dca == address for event in events)
 
 
-def _open_order(
-    address: Address, order: Dca, decimals: dict[str, int], opened_by: Signature | None, known: Traded | None
-) -> RecurringOrder:
+def _open_order(address: Address, order: Dca, decimals: dict[str, int], opened_by: Signature | None) -> RecurringOrder:
+    """One of which the index knows nothing."""
     return RecurringOrder(
         order=address,
         wallet=Wallet(order.user),
@@ -310,14 +313,12 @@ def _open_order(
         out_max=BaseUnits(order.max_out),
         interval_s=order.cycle_frequency,
         created_at_s=order.created_at,
-        # The account does not say when it changed.
-        updated_at_s=order.created_at if known is None else known.order.updated_at_s,
+        updated_at_s=order.created_at,  # The account does not say when it changed.
         opened_by=opened_by,
-        trades=() if known is None else known.trades,
     )
 
 
-def _ended_order(told: Traded, decimals: dict[str, int]) -> RecurringOrder:
+def _told_order(told: Traded, decimals: dict[str, int]) -> RecurringOrder:
     order = told.order
     assert isinstance(order, IndexedRecurringOrder)
     return RecurringOrder(
