@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from countermand.orders.chain.model.order import IndexedOrder
 from countermand.orders.chain.ports import ChainHistory, ChainHistoryQuery, Traded
 from countermand.orders.chain.rows import (
     ChainCursorRow,
@@ -58,7 +59,7 @@ class MemoryIndexStore(FencedStore[MemoryIndexShard]):
         await self._faults.at(BEFORE_READ)
         found = [(row, shard) for row, shard in self._rows() if not row.live and _matches(row, query)]
         found.sort(key=lambda pair: _name(pair[0]))
-        found.sort(key=lambda pair: (pair[0].updated_at, pair[0].ended_slot), reverse=True)
+        found.sort(key=lambda pair: (pair[0].updated_at, pair[0].ended_slot, pair[0].ended_nth), reverse=True)
         page = found[query.offset : query.offset + query.limit]
         return ChainHistory(len(found), [_traded(row, shard, with_failed=query.with_failed) for row, shard in page])
 
@@ -66,6 +67,12 @@ class MemoryIndexStore(FencedStore[MemoryIndexShard]):
         await self._faults.at(BEFORE_READ)
         found = [(row, shard) for row, shard in self._rows() if row.live and row.address in addresses]
         return [_traded(row, shard, with_failed=with_failed) for row, shard in found]
+
+    async def last_at(self, address: Address) -> IndexedOrder | None:
+        await self._faults.at(BEFORE_READ)
+        found = [row for row, _ in self._rows() if row.address == address]
+        last = max(found, key=lambda row: (row.live, row.updated_at, row.ended_slot, row.ended_nth), default=None)
+        return None if last is None else decode_order(last.family, last.body)
 
     def _rows(self) -> Iterable[tuple[ChainOrderRow, MemoryIndexShard]]:
         for shard in self._shards():

@@ -4,6 +4,7 @@
 
 from collections.abc import Sequence
 
+from countermand.orders.chain.model.order import IndexedOrder
 from countermand.orders.chain.ports import ChainHistory, ChainHistoryQuery, Traded
 from countermand.values.identity import Address
 
@@ -16,3 +17,6 @@ class NothingTold:
 
     async def open_at(self, addresses: Sequence[Address], *, with_failed: bool = False) -> dict[Address, Traded]:
         return {}
+
+    async def last_at(self, address: Address) -> IndexedOrder | None:
+        return None

@@ -112,6 +112,11 @@ async def test_the_funds_of_an_order_on_the_chain(connection: Any, keys: VaultKe
         assert any(f"the funds of order {shown(order)}" in each for each in sentences)
 
 
+async def test_a_row_of_before_there_was_a_place_in_a_slot(connection: Any, keys: VaultKeys) -> None:
+    assert await connection.execute("UPDATE onchain_orders SET ended_nth = -1") != "UPDATE 0"
+    assert await told(connection, keys) == []
+
+
 async def test_another_signature_in_a_transaction(connection: Any, keys: VaultKeys) -> None:
     """Not the first, which names it: only who verifies all of them can tell."""
     other = "set_byte(raw, 70, get_byte(raw, 70) # 1)"

@@ -231,13 +231,22 @@ def test_execute_lands_it_once_and_says_so_every_time(root: str, name: str) -> N
 def test_a_request_id_is_optional_but_must_be_the_right_one() -> None:
     maker = Executing()
     other = maker.venue.post("/trigger/v1/createOrder", creation()).body["requestId"]
-    for wrong in ({"requestId": other}, {"id": other}, {"requestId": ""}, {"requestId": "x"}):
+    mine = maker.built["requestId"]
+    for wrong in (
+        {"requestId": other},
+        {"id": other},
+        {"requestId": ""},
+        {"requestId": "x"},
+        {"requestId": mine, "id": other},
+        {"requestId": other, "id": mine},
+    ):
         got = maker.executes(**wrong)
         assert (got.status, got.raw) == (400, '{"error":"invalid transaction","code":400,"status":"Failed"}')
     for right in (
         {"requestId": maker.built["requestId"]},
         {"requestId": maker.built["requestId"].upper()},
         {"id": maker.built["requestId"]},
+        {"id": mine.upper(), "requestId": mine},
         {"requestId": None},
     ):
         assert maker.executes(**right).status == 200

@@ -4,15 +4,20 @@ import asyncio
 import base64
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from solders.compute_budget import set_compute_unit_limit
 
-from countermand.solana.programs import limit_order, limit_order_fills
-from countermand.solana.programs.compile import KeyOrder, compile_message
+from countermand.services.transactions.builder import unsigned_text
+from countermand.solana.programs import dca, limit_order, limit_order_fills
+from countermand.solana.programs.compile import Budget, KeyOrder, compile_message
+from countermand.solana.programs.dca import DcaBalance
 from countermand.solana.programs.limit_order_fills import Taking
 from countermand.solana.tokens import TOKEN_PROGRAM
 from countermand.store.beside import database_beside
@@ -202,6 +207,20 @@ def test_orders_that_ended_within_a_second_come_in_the_order_of_the_chain(venue:
     assert [row["orderKey"] for row in rows] == orders[::-1]
 
 
+def test_orders_that_ended_in_one_slot_come_in_the_order_of_the_block(venue: Venue, alice: LimitTrader) -> None:
+    """Five by a transaction of each, and five by one."""
+    venue.freezes()
+    try:
+        orders = [alice.places(10 * USDC, JUP, take=10**12) for _ in range(10)]
+        for order in orders[:5]:
+            cancels(alice, order)
+        cancels(alice, *orders[5:])
+        rows = history(alice)
+    finally:
+        venue.runs()
+    assert [row["orderKey"] for row in rows] == orders[::-1]
+
+
 def test_an_address_that_one_transaction_uses_again_and_again(venue: Venue, alice: LimitTrader) -> None:
     """The same account opened and cancelled twice, and left open: three orders of one opening."""
     new = limit_order.NewOrder(
@@ -257,7 +276,39 @@ def test_a_fill_that_failed_is_a_trade_without_amounts(venue: Venue, alice: Limi
     )
 
 
+def test_what_is_left_and_the_trades_are_of_one_instant(venue: Venue, alice: LimitTrader) -> None:
+    venue.pool(USDC, most=5_000_000)
+    order = alice.places(750 * USDC, JUP, take=1_000_000_000)
+    seen = 0
+    while rows := alice.trigger_orders():
+        (row,) = rows
+        filled = sum(int(trade["rawInputAmount"]) for trade in row["trades"])
+        assert filled == int(row["rawMakingAmount"]) - int(row["rawRemainingMakingAmount"])
+        seen += 1
+    assert seen > 10
+    (row,) = history(alice)
+    assert (row["orderKey"], row["rawRemainingMakingAmount"], len(row["trades"])) == (order, "0", 150)
+
+
 # --- recurring ones
+
+
+def test_what_was_sold_and_the_trades_are_of_one_instant(venue: Venue) -> None:
+    saver = saver_in(venue)
+    for _ in range(3):
+        saver.opens(300 * USDC, SOL, numberOfOrders=6, interval=30)
+
+    def moves() -> None:
+        for _ in range(60):
+            venue.advances(30)
+
+    with ThreadPoolExecutor(1) as threads:
+        moving = threads.submit(moves)
+        while not moving.done():
+            for row in saver.lists()["time"]:
+                assert sum(int(trade["rawInputAmount"]) for trade in row["trades"]) == int(row["rawInUsed"])
+                assert sum(int(trade["rawOutputAmount"]) for trade in row["trades"]) == int(row["rawOutReceived"])
+    venue.settles()
 
 
 def test_a_plan_from_its_first_cycle_to_its_end(venue: Venue) -> None:
@@ -289,6 +340,32 @@ def test_a_plan_that_its_owner_closes(venue: Venue) -> None:
     (row,) = saver.lists(orderStatus="history")["time"]
     assert (row["closeTx"], row["userClosed"]) == (signature, True)
     assert (row["inUsed"], row["inWithdrawn"], len(row["trades"])) == ("52", "52", 1)
+
+
+def test_a_plan_is_updated_by_its_owner_alone(venue: Venue) -> None:
+    """Not by a cycle."""
+    venue.freezes()
+    saver = saver_in(venue)
+    order, _ = saver.opens(104 * USDC, SOL, interval=60)
+    venue.settles()
+    keys = dca.DcaKeys(dca=order, user=saver.wallet, input_mint=USDC.mint, output_mint=SOL.mint)
+
+    def moves(message: Callable[[str], bytes]) -> tuple[str, str]:
+        venue.advances(10)
+        saver.sends(unsigned_text(message(venue.rpc("getLatestBlockhash")["blockhash"])))
+        (row,) = saver.lists()["time"]
+        assert (row["inUsed"], row["createdAt"]) == ("52", opened)
+        return row["inDeposited"], row["updatedAt"]
+
+    opened = iso(venue.now())
+    budget = Budget(200_000, 0)
+    assert moves(partial(dca.deposit_message, keys, 1_000_000, budget)) == ("105", iso(venue.now()))
+    assert moves(partial(dca.withdraw_message, keys, DcaBalance.IN, 1_000_000, budget)) == ("105", iso(venue.now()))
+    venue.runs()
+
+
+def iso(ms: int) -> str:
+    return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 # --- however it was stopped

@@ -80,6 +80,48 @@ def test_as_much_as_the_pool_takes(venue: Venue, alice: LimitTrader) -> None:
     assert venue.units(alice.wallet, JUP) == 1_000_000_000 + 150_000_000 - 3 * 45_000 - 15_000
 
 
+def test_equal_parts_are_as_many_transactions(venue: Venue, alice: LimitTrader) -> None:
+    """Of two with the same bytes only one would land, and the keeper would take its landing for the other's."""
+    venue.pool(USDC, most=5_000_000)
+    before = landings(venue, "fill")
+    order = alice.places(100 * USDC, JUP, take=150_000_000)
+    venue.settles()
+    assert alice.open_orders() == []
+    fills = [row["txSignature"] for row in timeline(venue, order) if row["event"] == "order_filled"]
+    assert len(set(fills)) == 20
+    assert landings(venue, "fill") == before + 20
+
+
+def test_two_cycles_in_one_slot_are_two_transactions(venue: Venue, saver: Saver) -> None:
+    venue.freezes()
+    before = landings(venue, "cycle")
+    order, _ = saver.opens(300 * USDC, SOL, numberOfOrders=3)
+    venue.settles()
+    for _ in range(2):
+        venue.advances(86_400)
+        venue.settles()
+    venue.runs()
+    assert [row["event"] for row in timeline(venue, order)].count("cycle_filled") == 3
+    assert landings(venue, "cycle") == before + 3
+
+
+def test_an_order_that_ended_after_hundreds_of_fills_is_found(venue: Venue, alice: LimitTrader) -> None:
+    """Its opening is not among the newest transactions that name it."""
+    venue.pool(USDC, most=1_000_000)
+    order = alice.places(205 * USDC, JUP, take=300_000_000)
+    venue.settles()
+    shown = venue.ask("GET", f"/sandbox/orders/{order}").ok()
+    assert (shown["family"], shown["state"], shown["wallet"]) == ("limit", "completed", alice.wallet)
+    assert (shown["inputMint"], shown["outputMint"]) == (USDC.mint, JUP.mint)
+    assert {row["event"] for row in shown["timeline"]} == {"order_filled"}
+
+
+def landings(venue: Venue, kind: str) -> int:
+    name = f'countermand_keeper_transactions_total{{kind="{kind}",outcome="landed"}} '
+    found = [line for line in venue.ask("GET", "/metrics").raw.decode().splitlines() if line.startswith(name)]
+    return int(float(found[0].removeprefix(name))) if found else 0
+
+
 def test_what_a_pool_takes_later(venue: Venue, alice: LimitTrader) -> None:
     """No price has to move for it."""
     venue.pool(USDC, most=0)
@@ -331,13 +373,18 @@ def test_the_last_cycle_takes_what_the_division_left_over(venue: Venue, saver: S
     assert (venue.exists(order), venue.units(saver.wallet, USDC)) == (False, 839_999_999)
 
 
-def test_output_stays_with_the_order_of_a_wallet_that_has_no_account(venue: Venue, saver: Saver) -> None:
-    """It comes when the order ends, in an account that is made for it."""
+@pytest.mark.parametrize("lamports", [0, 890_880])
+def test_output_stays_with_the_order_of_a_wallet_that_has_no_account(
+    venue: Venue, saver: Saver, bob: LimitTrader, lamports: int
+) -> None:
+    """It comes when the order ends, in an account that is made for it. Lamports of a stranger there are none."""
     own = str(associated(saver.wallet, JUP))
+    if lamports:
+        bob.trader.pays(own, Funds(SOL, lamports))
     order, _ = saver.opens(104 * USDC, JUP)
     venue.settles()
     (row,) = saver.lists()["time"]
-    assert (row["rawInUsed"], row["rawOutWithdrawn"], venue.exists(own)) == ("52000000", "0", False)
+    assert (row["rawInUsed"], row["rawOutWithdrawn"], venue.lamports(own)) == ("52000000", "0", lamports)
     assert venue.units_in(str(associated(order, JUP))) == int(row["rawOutReceived"])
     venue.advances(86_440)
     venue.settles()

@@ -17,7 +17,7 @@ from countermand.solana.programs.limit_order_fills import Taking, fill_order
 from tests.end_to_end.limit_trader import LimitTrader
 from tests.end_to_end.test_recurring_v1 import Saver
 from tests.end_to_end.trader import Trader
-from tests.end_to_end.venue import JUP, SOL, USDC, Answer, Venue
+from tests.end_to_end.venue import JUP, SOL, USDC, Answer, Funds, Token, Venue, associated
 
 GONE = "custom program error code: 3012"
 ORDERS = 12
@@ -217,3 +217,23 @@ def test_the_cancel_of_a_recurring_order_wins(venue: Venue, saver: Saver) -> Non
     (row,) = saver.lists(orderStatus="history")["time"]
     assert (row["orderKey"], row["userClosed"], len(row["trades"])) == (order, True, 1)
     assert venue.units(saver.wallet, USDC) == 948_000_000
+
+
+@pytest.mark.parametrize("lamports", [0, 890_880])
+@pytest.mark.parametrize(("sells", "buys"), [(104 * USDC, JUP), (1 * SOL, USDC), (1 * SOL, JUP)])
+def test_a_cancel_lands_after_a_first_cycle(venue: Venue, sells: Funds, buys: Token, lamports: int) -> None:
+    """The order bought something meanwhile, and a wallet without an account for it needs one now."""
+    saver = Saver(venue)
+    for funds in (10 * SOL, sells):
+        venue.gives(saver.wallet, funds)
+    if lamports:  # Of a stranger, at the address of the account.
+        arrives(venue).trader.pays(str(associated(saver.wallet, buys)), Funds(SOL, lamports))
+    order, _ = saver.opens(sells, buys, startAt=venue.now() // 1000 + 10)
+    closing = saver.asks_to_cancel(order).ok()["transaction"]
+    venue.advances(11)
+    venue.settles()
+    (row,) = saver.lists()["time"]
+    assert (len(row["trades"]), row["rawOutWithdrawn"]) == (1, "0")
+    closed = saver.executes(closing).ok()
+    assert (closed["status"], closed["error"]) == ("Success", None)
+    assert venue.units(saver.wallet, buys) == int(row["rawOutReceived"])

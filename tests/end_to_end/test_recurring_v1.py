@@ -117,6 +117,25 @@ def test_what_its_owner_sends_alone_counts(venue: Venue, saver: Saver, older: bo
     assert before - venue.lamports(saver.wallet) - ACCOUNT_RENT < 100_000
 
 
+def test_what_was_built_while_there_was_an_account_for_wrapped_sol(venue: Venue, saver: Saver) -> None:
+    """A cancel leaves it there, and the first order that sells SOL after it closes it."""
+    first, _ = saver.opens(1 * SOL, USDC)
+    second, _ = saver.opens(1 * SOL, USDC)
+    lands(saver, saver.asks_to_cancel(first))
+    opens = [saver.asks_to_create(1 * SOL, USDC) for _ in range(2)]
+    cancels = saver.asks_to_cancel(second)
+    for each in (opens[0], cancels):
+        lands(saver, each)
+    lands(saver, saver.asks_to_create(1 * SOL, USDC))
+    lands(saver, opens[1])
+    assert len(saver.lists()["time"]) == 3
+
+
+def lands(saver: Saver, built: Answer) -> None:
+    executed = saver.executes(built.ok()["transaction"]).ok()
+    assert (executed["status"], executed["error"]) == ("Success", None)
+
+
 def test_a_cancel_that_came_too_late_fails_on_chain(venue: Venue, saver: Saver) -> None:
     order, _ = saver.opens(104 * USDC, SOL)
     first = saver.asks_to_cancel(order).ok()

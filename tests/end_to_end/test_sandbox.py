@@ -8,7 +8,7 @@ import pytest
 from solders.keypair import Keypair
 
 from tests.end_to_end.conftest import with_funds
-from tests.end_to_end.trader import Trader, single
+from tests.end_to_end.trader import Trader, signed, single
 from tests.end_to_end.venue import JUP, PRICES, SOL, USDC, USDT, Funds, Token, Venue, running_venue
 
 FOR_EVER = 1_000_000
@@ -152,6 +152,18 @@ def test_settling_waits_for_what_is_under_way(venue: Venue, alice: Trader) -> No
     venue.settles()
     assert venue.ask("POST", "/sandbox/settle").ok() == {"settled": True}
     assert alice.state_of(order) == "filled"
+
+
+def test_what_has_not_settled_says_so_also_where_it_is_no_order(venue: Venue, alice: Trader) -> None:
+    """A transaction that a wallet sends itself is under way, and no order waits for it."""
+    terms = {"makingAmount": "1000000000", "takingAmount": "300000000"}
+    asked = {"inputMint": SOL.mint, "outputMint": USDC.mint, "maker": alice.wallet, "payer": alice.wallet}
+    built = venue.ask("POST", "/trigger/v1/createOrder", asked | {"params": terms}).ok()
+    venue.faults(landDelayMs=1_000)
+    venue.rpc("sendTransaction", signed(built["transaction"], alice.key), {"encoding": "base64"})
+    assert venue.ask("POST", "/sandbox/settle", {"timeoutMs": 0}).ok() == {"settled": False, "waitingFor": []}
+    venue.faults()
+    venue.settles()
 
 
 @pytest.mark.parametrize("timeout", [-1, "5", 1.5, 10**9, None])

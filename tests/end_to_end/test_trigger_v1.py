@@ -8,6 +8,7 @@ import pytest
 from solders.keypair import Keypair
 
 from countermand.solana.programs import limit_order
+from countermand.solana.programs.accounts import create_associated
 from countermand.solana.programs.limit_order_fills import Taking, fill_order
 from countermand.values.identity import Address
 from tests.end_to_end.limit_trader import LimitTrader, fees_of
@@ -182,6 +183,15 @@ def test_wrapped_sol_that_the_maker_has(alice: LimitTrader) -> None:
     failed = alice.executes(refused.get("transaction") or refused["tx"])
     assert (failed.status, failed.body["status"]) == (500, "Failed")
     assert alice.open_orders() == []
+
+
+def test_orders_that_sell_sol_are_built_together(alice: LimitTrader) -> None:
+    """The first closes the account for wrapped SOL that was there when both were built."""
+    alice.trader.sends(create_associated(alice.wallet, alice.wallet, SOL.mint))
+    built = [alice.builds(1 * SOL, USDC) for _ in range(2)]
+    for each in built:
+        assert alice.executes(each.get("transaction") or each["tx"]).ok()["status"] == "Success"
+    assert len(alice.open_orders()) == 2
 
 
 def test_what_cannot_land_any_more(alice: LimitTrader) -> None:

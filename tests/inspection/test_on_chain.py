@@ -3,7 +3,8 @@
 import pytest
 
 from countermand.inspection.on_chain import ChainOrders, Keepers, Pausing
-from countermand.orders.chain.inspection import ChainFamily, ChainOrder, ChainOrderState
+from countermand.orders.chain.inspection import ChainOrder
+from countermand.orders.chain.model.order import ChainFamily, ChainOrderState
 from countermand.services.tokens import JUP, USDC, TokenRegistry
 from countermand.values.identity import Address
 from countermand.values.instant import Instant

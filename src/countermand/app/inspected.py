@@ -43,7 +43,7 @@ def inspector_of(families: Families, *, keepers: Keepers, owns_chain: bool = Tru
         TriggerInspection(families.trigger.shard, records),
         DcaInspection(families.dca.shard, records),
         BookInspection(book.shard, records),
-        ChainInspection(infra.chain, infra.chain),
+        ChainInspection(infra.chain, infra.chain, families.on_chain.index),
         ChainOrders(infra.tokens, infra.prices.price_of, infra.clock.now, keepers),
         book.service.markets,
         infra.prices.price_of,

@@ -1,6 +1,6 @@
 """The index of orders on the chain, replayed: compared with what is stored of it, and with the chain itself."""
 
-from collections.abc import AsyncIterable, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from typing import Final, TypeVar
 
 import asyncpg
@@ -13,11 +13,12 @@ from countermand.orders.chain import journal
 from countermand.orders.chain.landed import PROGRAMS, landed_of
 from countermand.orders.chain.model.commands import TransactionLanded
 from countermand.orders.chain.model.lifecycle import NotOfThisOrder
-from countermand.orders.chain.rows import ChainCursorRow, ChainOrderRow, ChainTradeRow
+from countermand.orders.chain.rows import NO_PLACE, ChainCursorRow, ChainOrderRow, ChainTradeRow
 from countermand.orders.chain.state import ChainIndexState
 from countermand.solana.ledger import read_ledger_transaction
 from countermand.solana.ledger_store import StoredTransaction
 from countermand.values.instant import Instant
+from countermand.values.structs import replace
 
 TABLES: Final = ("onchain_orders", "onchain_trades", "onchain_cursors")
 
@@ -71,7 +72,15 @@ class ChainIndexReplay:
 
     async def compare_orders(self, rows: AsyncIterable[ChainOrderRow]) -> None:
         self._audit.orders += len(self._orders)
-        await self._compare("onchain_orders", dict(self._orders), rows, _name_of)
+        await self._compare("onchain_orders", dict(self._orders), self._placed(rows), _name_of)
+
+    async def _placed(self, rows: AsyncIterable[ChainOrderRow]) -> AsyncIterator[ChainOrderRow]:
+        async for row in rows:
+            known = self._orders.get(_name_of(row))
+            if known is not None and row.ended_nth == NO_PLACE:
+                yield replace(row, ended_nth=known.ended_nth)
+            else:
+                yield row
 
     async def compare_trades(self, rows: AsyncIterable[ChainTradeRow]) -> None:
         await self._compare("onchain_trades", dict(self._trades), rows, _name_of_trade)

@@ -8,7 +8,7 @@ from msgspec import Struct
 from countermand.inspection.timelines import shown_timeline
 from countermand.inspection.wording import PriceOf, seconds_until
 from countermand.orders.chain.inspection import ChainOrder
-from countermand.orders.chain.inspection import ChainOrderState as ChainState
+from countermand.orders.chain.model.order import ChainOrderState as ChainState
 from countermand.services.liquidity.routing import worth_in
 from countermand.services.tokens import Token, TokenRegistry
 from countermand.solana.programs.dca import Dca

@@ -20,8 +20,9 @@ from countermand.orders.book.model.market import Market, MarketSymbol
 from countermand.orders.book.model.order import BookOrder
 from countermand.orders.book.model.order import OrderId as BookOrderId
 from countermand.orders.book.model.order import OrderStatus as BookState
-from countermand.orders.chain.inspection import ChainFamily, ChainInspection
-from countermand.orders.chain.inspection import ChainOrderState as ChainState
+from countermand.orders.chain.inspection import ChainInspection
+from countermand.orders.chain.model.order import ChainFamily
+from countermand.orders.chain.model.order import ChainOrderState as ChainState
 from countermand.orders.dca.inspection import DcaInspection
 from countermand.orders.dca.model.order import DcaOrder
 from countermand.orders.dca.model.order import State as DcaOrderState

@@ -31,6 +31,7 @@ from countermand.solana.programs import dca, limit_order
 from countermand.solana.programs.compile import Budget, KeyOrder, compile_message
 from countermand.solana.programs.dca import Dca, DcaBalance, DcaKeys
 from countermand.solana.programs.limit_order import LimitOrderAccount
+from countermand.solana.tokens import TOKEN_PROGRAM, read_token_account
 from countermand.values.identity import Address, Mint, Signature
 from countermand.values.instant import Instant
 from countermand.values.quantities import UsdPrice
@@ -41,6 +42,8 @@ UNDER_WAY_MAX: Final = 16
 ORDERS_PER_SLICE: Final = 32
 """So many orders are judged in one turn of the loop."""
 _UNITS: Final = 400_000
+_DISTINCT: Final = 100_000
+"""So many transactions differ by their limit of units alone."""
 _LOOK_MS_MAX: Final = 1_000
 _POLL_MS: Final = 5
 _POLL_MS_MAX: Final = 250
@@ -90,6 +93,7 @@ class Keeper:
         self._sending = asyncio.Lock()
         self._must_load, self._reading = True, False
         self._wake = asyncio.Event()
+        self._built_before = 0
 
     # --- what the sandbox asks of it
 
@@ -310,7 +314,7 @@ class Keeper:
             self._wake.set()
 
     async def _do(self, address: Address) -> None:
-        to = await self._receiver(address)
+        has_receiver = await self._has_receiver(address)
         # One after the other, and never before a transaction that a user waits for.
         async with self._sending:
             await self._embedded.leisure()
@@ -318,36 +322,35 @@ class Keeper:
             task = None if order is None else self._judge.judge(address, order)
             if order is None or not isinstance(task, Task):
                 return
-            built = await self._built(address, order, task, to)
+            built = await self._built(address, order, task, has_receiver=has_receiver)
             signed = self._signed(built.message)
             await self._landing.send(signed)
         await self._told(address, order, task, await self._landed(signed, built.last_valid_height))
 
-    async def _receiver(self, address: Address) -> AccountInfo | None:
-        """The user's account for the output of a cycle."""
+    async def _has_receiver(self, address: Address) -> bool:
+        """Whether the user has an account for the output of a cycle. Lamports of a stranger at its address are none."""
         order = self._orders.get(address)
         if not isinstance(order, Dca):
-            return None
+            return False
         try:
-            (account,) = await self._embedded.accounts([_dca_keys(address, order).users(DcaBalance.OUT)])
+            (info,) = await self._embedded.accounts([_dca_keys(address, order).users(DcaBalance.OUT)])
         except ChainUnavailable as error:
             raise Unavailable(str(error)) from error
-        return account
+        account = None if info is None or info.owner != TOKEN_PROGRAM else read_token_account(info.data)
+        return account is not None and account.owner == order.user and account.state == "initialized"
 
-    async def _built(self, address: Address, order: Order, task: Task, to: AccountInfo | None) -> BuiltMessage:
+    async def _built(self, address: Address, order: Order, task: Task, *, has_receiver: bool) -> BuiltMessage:
         gives = 0 if task.swaps and self._pool.takes_failure() else task.gives
-        instructions = self._instructions(address, order, Task(task.kind, task.takes, gives), to)
+        instructions = self._instructions(address, order, Task(task.kind, task.takes, gives), has_receiver=has_receiver)
 
         def compose(budget: Budget, blockhash: Blockhash) -> bytes:
             return compile_message([*budget.instructions(), *instructions], self._keeper, blockhash, KeyOrder.RUST)
 
-        # A failure is an outcome for good. The same bytes, tried again within the life of a blockhash, would have it.
-        tried = self._pauses.get(address)
-        return await self._builder.built(compose, 0, _UNITS + (0 if tried is None else tried.failures))
+        # The same bytes are the same transaction, which has its outcome already: another part needs other bytes.
+        self._built_before += 1
+        return await self._builder.built(compose, 0, _UNITS + self._built_before % _DISTINCT)
 
-    def _instructions(
-        self, address: Address, order: Order, task: Task, to: AccountInfo | None
-    ) -> Sequence[Instruction]:
+    def _instructions(self, address: Address, order: Order, task: Task, *, has_receiver: bool) -> Sequence[Instruction]:
         if isinstance(order, LimitOrderAccount):
             match task.kind:
                 case "refund":
@@ -358,7 +361,7 @@ class Keeper:
         keys = _dca_keys(address, order)
         if task.kind == "end":
             return self._transactions.end(keys)
-        return self._transactions.cycle(keys, task.takes, task.gives, payout_of(keys, to is not None))
+        return self._transactions.cycle(keys, task.takes, task.gives, payout_of(keys, has_receiver))
 
     def _signed(self, message: bytes) -> SignedTransaction:
         read = Message.from_bytes(message)

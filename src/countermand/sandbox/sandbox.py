@@ -222,15 +222,15 @@ class Sandbox:
         if self._deps.keeper is not None:
             await self._deps.keeper.run_due()
 
-    async def settle(self, timeout_ms: int) -> Sequence[str]:
-        """Waits until nothing is under way. Returns what still is when patience ends."""
+    async def settle(self, timeout_ms: int) -> Sequence[str] | None:
+        """Waits until nothing is under way. When patience ends, returns the orders that are: it may be no order."""
         deadline = self._deps.clock.elapsed_ms() + timeout_ms
         while not await self._is_settled():
             if self._deps.clock.elapsed_ms() >= deadline:
                 owed = [str(order_id) for outbox in self._deps.outboxes for order_id in outbox.owed()]
                 return owed if self._deps.keeper is None else [*owed, *self._deps.keeper.waits_for()]
             await asyncio.sleep(_SETTLE_POLL_MS / 1000)
-        return ()
+        return None
 
     async def _is_settled(self) -> bool:
         if not (self._is_idle() and self._deps.world.is_idle()):

@@ -101,7 +101,7 @@ class SettleRequest(SandboxRequest, rename="camel"):
 
 class SettleAnswer(msgspec.Struct, rename="camel", omit_defaults=True):
     settled: bool
-    waiting_for: list[str] = []
+    waiting_for: list[str] | UnsetType = UNSET
 
 
 class ClockRequest(SandboxRequest):

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from countermand.orders.chain.model.order import IndexedOrder
 from countermand.orders.chain.ports import ChainHistory, ChainHistoryQuery, Traded
 from countermand.orders.chain.rows import ChainRows, decode_order, decode_trade
 from countermand.store.connections import LOAD_S, asking, reading
@@ -29,11 +30,11 @@ ARRAY(
 # number, even where the page is empty.
 _HISTORY: Final = f"""
 WITH page AS (
-    SELECT address, opened_by, nth, updated_at, ended_slot, body FROM onchain_orders
+    SELECT address, opened_by, nth, updated_at, ended_slot, ended_nth, body FROM onchain_orders
     WHERE owner = $1 AND family = $2 AND NOT live
         AND ($3::text IS NULL OR input_mint = $3) AND ($4::text IS NULL OR output_mint = $4)
         AND ($5::text IS NULL OR input_mint = $5 OR output_mint = $5)
-    ORDER BY updated_at DESC, ended_slot DESC, address, opened_by, nth LIMIT $6 OFFSET $7
+    ORDER BY updated_at DESC, ended_slot DESC, ended_nth DESC, address, opened_by, nth LIMIT $6 OFFSET $7
 )
 SELECT (
     SELECT count(*) FROM onchain_orders
@@ -42,12 +43,16 @@ SELECT (
         AND ($5::text IS NULL OR input_mint = $5 OR output_mint = $5)
 ) AS total, page.body, {_TRADES.format(failed="$8::boolean", limit=TRADES_SHOWN)}
 FROM (VALUES (1)) AS always LEFT JOIN page ON true
-ORDER BY page.updated_at DESC, page.ended_slot DESC, page.address, page.opened_by, page.nth
+ORDER BY page.updated_at DESC, page.ended_slot DESC, page.ended_nth DESC, page.address, page.opened_by, page.nth
 """  # noqa: S608
 _OPEN_AT: Final = f"""
 SELECT family, body, {_TRADES.format(failed="$2::boolean", limit=TRADES_SHOWN)}
 FROM onchain_orders AS page WHERE address = ANY ($1::text[]) AND live
 """  # noqa: S608
+_LAST_AT: Final = """
+SELECT family, body FROM onchain_orders WHERE address = $1
+ORDER BY live DESC, updated_at DESC, ended_slot DESC, ended_nth DESC LIMIT 1
+"""
 
 _ORDER: Final = {
     "address": "text",
@@ -61,6 +66,7 @@ _ORDER: Final = {
     "created_at": "bigint",
     "updated_at": "bigint",
     "ended_slot": "bigint",
+    "ended_nth": "integer",
     "body": "bytea",
 }
 _TRADE: Final = {
@@ -85,7 +91,7 @@ CHAIN_FAMILY: Final = FamilyStatements(
     {
         "order_rows": inserted("onchain_orders", _ORDER, FIRST_PARAMETER)
         + " ON CONFLICT (address, opened_by, nth) DO UPDATE SET live = excluded.live, updated_at = excluded.updated_at,"
-        " ended_slot = excluded.ended_slot, body = excluded.body",
+        " ended_slot = excluded.ended_slot, ended_nth = excluded.ended_nth, body = excluded.body",
         "trade_rows": inserted("onchain_trades", _TRADE, FIRST_PARAMETER + len(_ORDER)),
         "cursor_rows": inserted("onchain_cursors", _CURSOR, FIRST_PARAMETER + len(_ORDER) + len(_TRADE))
         + " ON CONFLICT (shard, program) DO UPDATE SET body = excluded.body",
@@ -134,6 +140,11 @@ class PostgresChainIndexStore(ShardPostgres[ChainRows]):
         with asking():
             rows = await self._readers.fetch(_OPEN_AT, list(addresses), with_failed)
         return [_traded(row["family"], row) for row in rows]
+
+    async def last_at(self, address: Address) -> IndexedOrder | None:
+        with asking():
+            row = await self._readers.fetchrow(_LAST_AT, address)
+        return None if row is None else decode_order(row["family"], row["body"])
 
 
 def _traded(family: str, row: asyncpg.Record) -> Traded:

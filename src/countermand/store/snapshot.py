@@ -43,7 +43,8 @@ SELECT account, currency, available::text, locked::text FROM book_balances WHERE
 """
 _ONCHAIN_ORDERS: Final = """
 SELECT
-    address, opened_by, nth, family, owner, live, input_mint, output_mint, created_at, updated_at, ended_slot, body
+    address, opened_by, nth, family, owner, live, input_mint, output_mint, created_at, updated_at, ended_slot,
+    ended_nth, body
 FROM onchain_orders WHERE shard = $1 ORDER BY address, opened_by, nth
 """
 _ONCHAIN_TRADES: Final = """

@@ -195,6 +195,16 @@ def test_orders_that_one_transaction_opens_at_one_address(index: Index) -> None:
     assert (row.nth, row.ended_slot) == (2, 2)
 
 
+def test_where_in_a_slot_an_order_ended(index: Index) -> None:
+    """By two transactions, the second of which ends two."""
+    index.told(OPENED)
+    index.told(CANCELLED, slot=2)
+    index.told(OPENED, CANCELLED, OPENED, CANCELLED, slot=2)
+    index.told(OPENED, CANCELLED)
+    ended = [(row.opened_by, row.ended_slot, row.ended_nth) for row in index.state.take_rows().orders]
+    assert [(slot, nth) for _, slot, nth in ended] == [(2, 0), (2, 1_001), (2, 1_003), (3, 1)]
+
+
 def test_failures_are_kept_up_to_a_number(index: Index) -> None:
     """A stranger can have any number of transactions fail that name an order."""
     failure = FillFailed(order=ORDER, keeper=Address("stranger"))

@@ -187,7 +187,7 @@ class FixedBudget:
     async def price(self, writes: Sequence[str]) -> int:
         return PRICE
 
-    async def built(self, compose: Compose, price: int, units: int | None = None) -> BuiltMessage:
+    async def built(self, compose: Compose, price: int, units: int | None = None, spare: int = 0) -> BuiltMessage:
         return BuiltMessage(compose(Budget(self.units, price), self.chain.blockhash), self.chain.height + 150)
 
 

@@ -55,6 +55,13 @@ async def test_a_tenth_more_than_it_takes(used: int, limit: int) -> None:
     assert (built.message, built.last_valid_height) == (b"\1message", LAST_VALID_HEIGHT)
 
 
+@pytest.mark.parametrize(("used", "limit"), [(10, 36), (1_272_720, UNITS_MAX)])
+async def test_units_to_spare(used: int, limit: int) -> None:
+    stage = Stage(StubChain(units=used))
+    await stage.builder.built(stage.compose, 7, spare=25)
+    assert stage.asked[-1] == (Budget(limit, 7), BLOCKHASH)
+
+
 async def test_a_limit_that_is_given_needs_no_simulation() -> None:
     stage = Stage(StubChain())
     await stage.builder.built(stage.compose, 7, 43_200)

@@ -195,11 +195,12 @@ class ExecuteResource:
     @RESPONDER.answers_body
     async def on_post(self, _req: Request, body: bytes) -> Answer:
         asked = _EXECUTE.read(body)
-        given = asked.id if asked.request_id is None else asked.request_id
-        request_id = None if given is None else RequestId(given.lower())
+        given = translate.request_ids_in(asked)
+        if len(given) > 1:
+            return _INVALID_TRANSACTION
         try:
             execution = await self._context.orders.execute(
-                asked.signed_transaction, request_id, lambda build: build.purpose in _PURPOSES
+                asked.signed_transaction, next(iter(given), None), lambda build: build.purpose in _PURPOSES
             )
         except Unavailable:  # It may be on its way all the same.
             return RESPONDER.outcome_unknown
@@ -273,18 +274,24 @@ class HistoryResource:
 async def _open_page(
     context: TriggerV1Context, oldest_first: Sequence[OpenLimitOrder], page: int, *, with_failed: bool = False
 ) -> list[OrderRow]:
-    """The newest first. What the index does not know, since it began later, the chain may."""
+    """The newest first, each with its trades as of one instant. One that ended since its account was read is left out.
+
+    What the index does not know, since it began later, the chain may.
+    """
     start = (page - 1) * ROWS_OF_A_PAGE
     orders = oldest_first[::-1][start : start + ROWS_OF_A_PAGE]
     told = await context.index.open_at([order.address for order in orders], with_failed=with_failed)
+    named = (*orders, *(each.order for each in told.values()))
     decimals = await context.limits.decimals_of(
-        [mint for each in orders for mint in (each.input_mint, each.output_mint)]
+        [mint for each in named for mint in (each.input_mint, each.output_mint)]
     )
     rows: list[OrderRow] = []
     for order in orders:
         known = told.get(order.address)
-        opened_by = await context.limits.opened_by(order) if known is None else None
-        rows.append(translate.from_open(order, decimals, known, opened_by or ""))
+        if known is not None:
+            rows.append(translate.from_told(known, decimals))
+        elif await context.index.last_at(order.address) is None:
+            rows.append(translate.from_open(order, decimals, await context.limits.opened_by(order)))
     return rows
 
 
@@ -311,7 +318,7 @@ async def _history_page(
     decimals = await context.limits.decimals_of(
         [mint for each in orders for mint in (each.input_mint, each.output_mint)]
     )
-    return found.total, [translate.from_ended(each, decimals) for each in found.orders]
+    return found.total, [translate.from_told(each, decimals) for each in found.orders]
 
 
 def _pages(total: int) -> int:

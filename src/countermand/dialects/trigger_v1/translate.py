@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from countermand.dialects.trigger_v1.reading import Complaint, complains, is_pub
 from countermand.dialects.trigger_v1.wire import (
     CancelRequest,
     CreateRequest,
+    ExecuteRequest,
     FlatOrderRow,
     LimitOrderRow,
     OpenOrderRow,
@@ -24,7 +26,7 @@ from countermand.orders.chain.model.order import ChainOrderState, IndexedLimitOr
 from countermand.orders.chain.ports import Traded
 from countermand.orders.limit.model.order import LimitTerms, OpenLimitOrder
 from countermand.orders.limit.model.worth import USD_MIN, too_little
-from countermand.values.identity import Address, Mint, RequestId, Wallet
+from countermand.values.identity import Address, Mint, RequestId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import BPS_ONE, BaseUnits, UsdPrice, decimal_text
 from countermand.values.tokens import Tokens
@@ -36,6 +38,14 @@ I64_MAX: Final = 2**63 - 1
 R = TypeVar("R", FlatOrderRow, LimitOrderRow)
 SECONDS_MAX: Final = 253_402_300_799
 """The end of the year 9999. A time in milliseconds by mistake is beyond it."""
+
+_STATUSES: Final[Mapping[ChainOrderState, Status]] = MappingProxyType(
+    {
+        ChainOrderState.OPEN: "Open",
+        ChainOrderState.COMPLETED: "Completed",
+        ChainOrderState.CANCELLED: "Cancelled",
+    }
+)
 
 INVALID_CREATE: Final = complains("invalid create order request")
 INVALID_CANCEL: Final = complains("invalid cancel order request")
@@ -106,6 +116,11 @@ def request_id_of(messages: Sequence[bytes]) -> RequestId:
     return RequestId(str(UUID(bytes=digest[:16], version=4)))
 
 
+def request_ids_in(asked: ExecuteRequest) -> frozenset[RequestId]:
+    """By both names. None: the client did not keep it; two cannot both be that of the transaction."""
+    return frozenset(RequestId(each.lower()) for each in (asked.request_id, asked.id) if each is not None)
+
+
 def from_open_order(order: OpenLimitOrder) -> OpenOrderRow:
     account = OrderAccount(
         borrow_making_amount=str(order.borrowed.units),
@@ -131,8 +146,8 @@ def from_open_order(order: OpenLimitOrder) -> OpenOrderRow:
     return OpenOrderRow(account=account, public_key=order.address)
 
 
-def from_open(order: OpenLimitOrder, decimals: Mapping[Mint, int], told: Traded | None, open_tx: str) -> OrderRow:
-    """An open order by page. `told`: what the index knows of it; if nothing, `open_tx` may still be known."""
+def from_open(order: OpenLimitOrder, decimals: Mapping[Mint, int], opened_by: Signature | None) -> OrderRow:
+    """An open order of which the index knows nothing."""
     return _row(
         decimals,
         user_pubkey=order.maker,
@@ -148,14 +163,14 @@ def from_open(order: OpenLimitOrder, decimals: Mapping[Mint, int], told: Traded 
         created_at_s=order.created_at_s,
         updated_at_s=order.updated_at_s,
         status="Open",
-        open_tx=open_tx if told is None else told.order.opened_by,
+        open_tx=opened_by or "",
         close_tx="",
-        trades=() if told is None else told.trades,
+        trades=(),
     )
 
 
-def from_ended(told: Traded, decimals: Mapping[Mint, int]) -> OrderRow:
-    """An order that is over."""
+def from_told(told: Traded, decimals: Mapping[Mint, int]) -> OrderRow:
+    """An order as the index knows it, open or over."""
     order = told.order
     assert isinstance(order, IndexedLimitOrder)
     return _row(
@@ -172,7 +187,7 @@ def from_ended(told: Traded, decimals: Mapping[Mint, int]) -> OrderRow:
         expires_at_s=order.expires_at_s,
         created_at_s=order.created_at_s,
         updated_at_s=order.updated_at_s,
-        status="Completed" if order.state is ChainOrderState.COMPLETED else "Cancelled",
+        status=_STATUSES[order.state],
         open_tx=order.opened_by,
         close_tx=order.closed_by or "",
         trades=told.trades,

@@ -9,6 +9,7 @@ import structlog
 
 from countermand.kernel.ports import CommitUnknown, Unavailable
 from countermand.orders.chain.landed import PROGRAMS, landed_of
+from countermand.orders.chain.model.order import IndexedOrder
 from countermand.orders.chain.ports import ChainHistory, ChainHistoryQuery, ChainIndexStore, Traded
 from countermand.orders.chain.shard import ChainIndexShard
 from countermand.services.chain_index.follower import Follower
@@ -51,6 +52,10 @@ class ChainIndex:
         await self._fresh()
         found = await self._store.open_at(addresses, with_failed=with_failed)
         return {each.order.address: each for each in found}
+
+    async def last_at(self, address: Address) -> IndexedOrder | None:
+        await self._fresh()
+        return await self._store.last_at(address)
 
     async def _fresh(self) -> None:
         await self.caught_up()

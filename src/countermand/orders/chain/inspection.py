@@ -1,11 +1,13 @@
 """Orders on the chain as an operator looks at them: open ones by their accounts, closed ones by what landed."""
 
 from collections.abc import Iterator, Sequence
-from enum import Enum
 from typing import Final
 
 from msgspec import Struct
 
+from countermand.orders.chain.model.order import ChainFamily, ChainOrderState
+from countermand.orders.chain.ports import Histories
+from countermand.orders.chain.rows import family_of
 from countermand.services.transactions.chain_errors import asks_the_chain
 from countermand.services.transactions.landing import error_words
 from countermand.solana.port import (
@@ -39,17 +41,6 @@ _NAMES: Final = {
 }
 
 
-class ChainFamily(Enum):
-    LIMIT = "limit"
-    RECURRING = "recurring"
-
-
-class ChainOrderState(Enum):
-    OPEN = "open"
-    COMPLETED = "completed"
-    CANCELLED = "cancelled"
-
-
 class ChainOrder(Struct, frozen=True):
     """Amounts are base units, times seconds since the epoch. `terms` None: the account is gone, and what it held."""
 
@@ -66,23 +57,34 @@ class ChainOrder(Struct, frozen=True):
 class ChainInspection:
     """Every method may raise `Unavailable`."""
 
-    def __init__(self, chain: Chain, records: ChainRecords) -> None:
+    def __init__(self, chain: Chain, records: ChainRecords, index: Histories) -> None:
         self._chain = chain
         self._records = records
+        self._index = index
 
     @asks_the_chain
     async def order(self, address: Address) -> ChainOrder | None:
         (account,) = await self._chain.accounts([address])
         timeline, opened, ended = await self._history(address)
         there = None if account is None else _open_order(address, account, timeline)
-        if there is not None or opened is None:
+        if there is not None:
             return there
+        if opened is None:
+            return await self._ended_order(address, timeline)
         match opened:
             case limit_order.CreateOrderEvent(maker=owner):
                 family = ChainFamily.LIMIT
             case dca.DcaOpened(user=owner):
                 family = ChainFamily.RECURRING
         return ChainOrder(family, address, ended, owner, opened.input_mint, opened.output_mint, None, timeline)
+
+    async def _ended_order(self, address: Address, timeline: Sequence[TimelineEntry]) -> ChainOrder | None:
+        """One that so much has happened to that its opening is not among what is looked at."""
+        known = await self._index.last_at(address)
+        if known is None:
+            return None
+        mints = known.input_mint, known.output_mint
+        return ChainOrder(family_of(known), address, known.state, known.owner, *mints, None, timeline)
 
     @asks_the_chain
     async def open_orders(self, family: ChainFamily, owner: Address | None) -> Sequence[ChainOrder]:

@@ -49,6 +49,9 @@ class Histories(Protocol):
     async def open_at(self, addresses: Sequence[Address], *, with_failed: bool = False) -> dict[Address, Traded]:
         """What is known of the open orders at these addresses."""
 
+    async def last_at(self, address: Address) -> IndexedOrder | None:
+        """The one that was opened last at an address."""
+
 
 class ChainIndexStore(ShardStore[ChainRows], Protocol):
     """Every method may raise `Unavailable`."""
@@ -66,3 +69,6 @@ class ChainIndexStore(ShardStore[ChainRows], Protocol):
 
     async def open_at(self, addresses: Sequence[Address], *, with_failed: bool) -> Sequence[Traded]:
         """The open orders at these addresses."""
+
+    async def last_at(self, address: Address) -> IndexedOrder | None:
+        """The one that is open at an address, or else ended last there."""

@@ -21,11 +21,14 @@ _LIMIT: Final = msgspec.json.Decoder(IndexedLimitOrder)
 _RECURRING: Final = msgspec.json.Decoder(IndexedRecurringOrder)
 _CURSOR: Final = msgspec.json.Decoder(Cursor)
 
+NO_PLACE: Final = -1
+"""The `ended_nth` of rows that were stored before there was one."""
+
 decode_trade: Final = msgspec.json.Decoder(Trade).decode
 
 
 class ChainOrderRow(msgspec.Struct, frozen=True):
-    """`live`: it is open, and loaded at a start. Times are in seconds. `ended_slot`: 0 while it is open."""
+    """`live`: it is open, and loaded at a start. Times are in seconds. While it is open, where it ended is 0."""
 
     address: str
     opened_by: str
@@ -38,6 +41,7 @@ class ChainOrderRow(msgspec.Struct, frozen=True):
     created_at: int
     updated_at: int
     ended_slot: int
+    ended_nth: int
     body: bytes
 
 
@@ -63,8 +67,8 @@ class ChainRows(msgspec.Struct, frozen=True):
     cursors: Sequence[ChainCursorRow] = ()
 
 
-def order_row(order: IndexedOrder, slot: int) -> ChainOrderRow:
-    """`slot`: of the last transaction that changed it."""
+def order_row(order: IndexedOrder, slot: int, nth: int) -> ChainOrderRow:
+    """`slot`: of the last transaction that changed it. `nth`: where in that slot, so that what came later has more."""
     live, fields = order.state is ChainOrderState.OPEN, msgspec.to_builtins(order)
     if not order.nth:  # Bodies that were stored before there was a number have none.
         del fields["nth"]
@@ -80,6 +84,7 @@ def order_row(order: IndexedOrder, slot: int) -> ChainOrderRow:
         created_at=order.created_at_s,
         updated_at=order.updated_at_s,
         ended_slot=0 if live else slot,
+        ended_nth=0 if live else nth,
         body=encode(fields),
     )
 

@@ -1,6 +1,7 @@
 """The state of the index: the open orders, how far each program is known, and the rows that the next commit writes."""
 
 from collections import Counter
+from typing import Final
 
 from msgspec import Struct, field
 
@@ -16,6 +17,9 @@ from countermand.orders.chain.rows import ChainOrderRow, ChainRows, ChainTradeRo
 from countermand.values.identity import Address, Signature
 from countermand.values.instant import Instant
 from countermand.values.structs import replace
+
+_EVENTS_MAX: Final = 1_000
+"""A transaction does not do so much to orders: it has no more than 64 instructions, inner ones among them."""
 
 
 class _Pending(Struct):
@@ -50,7 +54,8 @@ class ChainIndexState:
 
     def apply(self, command: TransactionLanded, events: tuple[Event, ...], at: Instant) -> Entry:  # noqa: ARG002
         pending, records, opened = self._pending, [], Counter[Address]()
-        for event in events:
+        cursor = self.cursors.get(command.program, BEGINNING)
+        for nth, event in enumerate(events, cursor.transactions_in(command.slot) * _EVENTS_MAX):
             order = evolve(self.open.get(event.order), event, command)
             if isinstance(event, LimitOpened | RecurringOpened):
                 order = replace(order, nth=opened[order.address])
@@ -59,12 +64,12 @@ class ChainIndexState:
                 self.open[order.address] = order
             else:
                 del self.open[order.address]
-            pending.orders[order.address, order.opened_by, order.nth] = order_row(order, command.slot)
+            pending.orders[order.address, order.opened_by, order.nth] = order_row(order, command.slot, nth)
             trade = trade_of(order, event, command)
             if trade is not None:
                 pending.trades.append(trade_row(order, trade))
             records.append(record_of(order, event, command))
-        cursor = self.cursors.get(command.program, BEGINNING).after(command)
+        cursor = cursor.after(command)
         self.cursors[command.program] = pending.cursors[command.program] = cursor
         return Entry(journal.LANDED, journal.body_of(command, events), records)
 

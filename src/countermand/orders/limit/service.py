@@ -9,7 +9,12 @@ from countermand.orders.limit.mints import is_harmless
 from countermand.orders.limit.model.cancelling import batches, chosen
 from countermand.orders.limit.model.order import LimitTerms, OpenLimitOrder, Unsigned
 from countermand.orders.limit.model.refusals import LimitRefusal, LimitRefused
-from countermand.services.transactions.builder import BuiltMessage, TransactionBuilder, unsigned_text
+from countermand.services.transactions.builder import (
+    BuiltMessage,
+    TransactionBuilder,
+    units_to_make,
+    unsigned_text,
+)
 from countermand.services.transactions.chain_errors import asks_the_chain
 from countermand.solana.port import AccountInfo, Blockhash, Chain, ChainRecords, Memcmp
 from countermand.solana.programs import limit_order
@@ -64,7 +69,8 @@ class LimitService:
 
         reserve = limit_order.reserve_of(address, order.input_mint, order.input_program)
         price = await self._price(unit_price, [address, Address(reserve)])
-        return _unsigned(address, await self._builder.built(compose, price))
+        spare = await self._spare(terms)
+        return _unsigned(address, await self._builder.built(compose, price, spare=spare))
 
     @asks_the_chain
     async def build_cancels(
@@ -176,6 +182,13 @@ class LimitService:
             if info is None or info.owner != programs[1] or account is None or account.mint != terms.output_mint:
                 return LimitRefused(LimitRefusal.FEE_ACCOUNT_UNFIT, terms.fee_account)
         return programs[0], programs[1]
+
+    async def _spare(self, terms: LimitTerms) -> int:
+        """Units for the account for wrapped SOL where it is there now: another order that sells SOL closes it."""
+        if terms.input_mint != SOL_MINT or not terms.wraps_sol:
+            return 0
+        wrapped = Address(associated_token_address(terms.maker, SOL_MINT))
+        return units_to_make(terms.maker, SOL_MINT) if await self._accounts([wrapped]) else 0
 
     async def _missing_accounts(self, orders: Sequence[OpenLimitOrder]) -> frozenset[Address]:
         """Token accounts that makers need for what comes back, and no longer have."""

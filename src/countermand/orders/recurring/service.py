@@ -8,7 +8,7 @@ from uuid import UUID
 from solders.pubkey import Pubkey
 
 from countermand.kernel.ports import Clock
-from countermand.orders.chain.model.order import ChainFamily, IndexedRecurringOrder, Trade
+from countermand.orders.chain.model.order import ChainFamily, IndexedRecurringOrder
 from countermand.orders.chain.ports import ChainHistoryQuery, Histories, Traded
 from countermand.orders.recurring.model.decide import (
     CycleBounds,
@@ -22,14 +22,14 @@ from countermand.orders.recurring.model.decide import (
     check_worth,
 )
 from countermand.orders.recurring.model.order import CLOSES, OPENS, OrderPage, RecurringOrder, RecurringTerms
-from countermand.services.transactions.builder import BuiltMessage, Compose
+from countermand.services.transactions.builder import BuiltMessage, Compose, units_to_make
 from countermand.services.transactions.chain_errors import asks_the_chain
 from countermand.services.transactions.client_transactions import Build, ClientTransactions, Execution
 from countermand.solana.port import AccountInfo, AddressSignature, Chain, ChainRecords
 from countermand.solana.programs import dca
 from countermand.solana.programs.compile import Budget
-from countermand.solana.programs.dca import Dca, DcaKeys, DcaOpened, NewDca
-from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, read_mint
+from countermand.solana.programs.dca import Dca, DcaBalance, DcaKeys, DcaOpened, NewDca
+from countermand.solana.tokens import SOL_MINT, TOKEN_2022_PROGRAM, TOKEN_PROGRAM, read_mint
 from countermand.values.identity import Address, Mint, RequestId, Signature, Wallet
 from countermand.values.quantities import BaseUnits, UsdPrice
 
@@ -44,7 +44,7 @@ class Builder(Protocol):
 
     async def price(self, writes: Sequence[Address]) -> int: ...
 
-    async def built(self, compose: Compose, price: int, units: int | None = None) -> BuiltMessage: ...
+    async def built(self, compose: Compose, price: int, units: int | None = None, spare: int = 0) -> BuiltMessage: ...
 
 
 class RecurringService:
@@ -84,7 +84,9 @@ class RecurringService:
         def compose(budget: Budget, blockhash: str) -> bytes:
             return dca.open_message(new, budget, blockhash)
 
-        return await self._built(terms.wallet, OPENS, Address(new.keys.dca), compose)
+        sells_sol = terms.input_mint == SOL_MINT
+        spare = await self._spare(new.keys, [DcaBalance.IN]) if sells_sol else 0
+        return await self._built(terms.wallet, OPENS, Address(new.keys.dca), compose, spare)
 
     async def cancel(self, order: Address, wallet: Wallet) -> Build | RecurringRefused:
         """For as long as it exists: what a fill takes before the cancel lands, it has taken."""
@@ -97,7 +99,8 @@ class RecurringService:
         def compose(budget: Budget, blockhash: str) -> bytes:
             return dca.close_message(keys, budget, blockhash)
 
-        return await self._built(wallet, CLOSES, order, compose)
+        spare = await self._spare(keys, [DcaBalance.IN, DcaBalance.OUT])
+        return await self._built(wallet, CLOSES, order, compose, spare)
 
     async def execute(self, transaction: str, request_id: RequestId | None) -> Execution:
         return await self._orders.execute(transaction, request_id, lambda build: build.purpose in (OPENS, CLOSES))
@@ -141,9 +144,24 @@ class RecurringService:
         if len(self._issued) > _ISSUED_MAX:  # Those of seconds that are over are never given again.
             self._issued = {each: at for each, at in self._issued.items() if at >= now_s}
 
-    async def _built(self, wallet: Wallet, purpose: str, order: Address, compose: Compose) -> Build:
+    async def _spare(self, keys: DcaKeys, sides: Sequence[DcaBalance]) -> int:
+        """Units for accounts of the user that the transaction need not make now, and may have to when it lands.
+
+        One for wrapped SOL is closed by whatever else sells SOL meanwhile; one for output is made only if a cycle has
+        left something in the order.
+        """
+        units = 0
+        for side, account in zip(
+            sides, await self._accounts([Address(keys.users(each)) for each in sides]), strict=True
+        ):
+            is_there = account is not None and account.owner == TOKEN_PROGRAM  # Anybody can send lamports there.
+            if is_there if keys.mint(side) == SOL_MINT else side is DcaBalance.OUT and not is_there:
+                units += units_to_make(keys.user, keys.mint(side))
+        return units
+
+    async def _built(self, wallet: Wallet, purpose: str, order: Address, compose: Compose, spare: int) -> Build:
         price = await self._builder.price([Address(wallet), order])
-        built = await self._builder.built(compose, price)
+        built = await self._builder.built(compose, price, spare=spare)
         build = Build(
             _request_id_of(built.message),
             wallet,
@@ -163,7 +181,8 @@ class RecurringService:
     ) -> OrderPage:
         """The newest first. `page` counts from 1; `mint`: only those that sell or buy it.
 
-        What the index does not know of them, since it began later, the chain may.
+        Each comes with its trades as of one instant; one that ended since its account was read is left out. What the
+        index does not know of them, since it began later, the chain may.
         """
         found = [
             (address, order)
@@ -172,13 +191,16 @@ class RecurringService:
         ]
         found.sort(key=lambda each: (-each[1].created_at, -each[1].idx, each[0]))
         shown = found[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
-        decimals = await self._decimals(mint for _, order in shown for mint in (order.input_mint, order.output_mint))
         told = await self._index.open_at([address for address, _ in shown], with_failed=with_failed)
+        named = (*(order for _, order in shown), *(each.order for each in told.values()))
+        decimals = await self._decimals(mint for each in named for mint in (each.input_mint, each.output_mint))
         orders: list[RecurringOrder] = []
         for address, order in shown:
             known = told.get(address)
-            opened_by = await self._opened_by(address, order) if known is None else known.order.opened_by
-            orders.append(_open_order(address, order, decimals, opened_by, () if known is None else known.trades))
+            if known is not None:
+                orders.append(_told_order(known, decimals))
+            elif await self._index.last_at(address) is None:
+                orders.append(_open_order(address, order, decimals, await self._opened_by(address, order)))
         return OrderPage(tuple(orders), -(-len(found) // PAGE_ROWS))
 
     async def history(
@@ -197,7 +219,7 @@ class RecurringService:
         decimals = await self._decimals(
             mint for each in found.orders for mint in (each.order.input_mint, each.order.output_mint)
         )
-        orders = tuple(_ended_order(each, decimals) for each in found.orders)
+        orders = tuple(_told_order(each, decimals) for each in found.orders)
         return OrderPage(orders, -(-found.total // PAGE_ROWS))
 
     @asks_the_chain
@@ -272,9 +294,8 @@ def _opens(events: Iterable[dca.DcaEvent], address: Address) -> bool:
     return any(isinstance(event, DcaOpened) and event.dca == address for event in events)
 
 
-def _open_order(
-    address: Address, order: Dca, decimals: dict[str, int], opened_by: Signature | None, trades: Sequence[Trade]
-) -> RecurringOrder:
+def _open_order(address: Address, order: Dca, decimals: dict[str, int], opened_by: Signature | None) -> RecurringOrder:
+    """One of which the index knows nothing."""
     return RecurringOrder(
         order=address,
         wallet=Wallet(order.user),
@@ -292,13 +313,12 @@ def _open_order(
         out_max=BaseUnits(order.max_out),
         interval_s=order.cycle_frequency,
         created_at_s=order.created_at,
-        updated_at_s=order.created_at,  # The account does not say when it changed; the published row does not either.
+        updated_at_s=order.created_at,  # The account does not say when it changed.
         opened_by=opened_by,
-        trades=trades,
     )
 
 
-def _ended_order(told: Traded, decimals: dict[str, int]) -> RecurringOrder:
+def _told_order(told: Traded, decimals: dict[str, int]) -> RecurringOrder:
     order = told.order
     assert isinstance(order, IndexedRecurringOrder)
     return RecurringOrder(

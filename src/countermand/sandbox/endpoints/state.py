@@ -52,7 +52,9 @@ class StateResource(Endpoints):
     async def on_post_settle(self, req: Request, resp: Response) -> None:
         body = (await body_of(req)).into(wire.SettleRequest)
         waiting_for = await self.sandbox.settle(within("timeoutMs", body.timeout_ms, 0, _TIMEOUT_MS_MAX))
-        resp.data = encode(wire.SettleAnswer(not waiting_for, list(waiting_for)))
+        resp.data = encode(
+            wire.SettleAnswer(waiting_for is None, msgspec.UNSET if waiting_for is None else list(waiting_for))
+        )
 
     @changes
     async def on_post_clock(self, req: Request, resp: Response) -> None:

@@ -12,6 +12,7 @@ from countermand.services.transactions.chain_errors import asks_the_chain
 from countermand.solana.errors import BLOCKHASH_NOT_FOUND
 from countermand.solana.port import FEE_ADDRESSES_MAX, Blockhash, Chain, ChainRecords, Simulation
 from countermand.solana.programs.compile import Budget, unsigned_transaction
+from countermand.solana.tokens import found_token_address
 from countermand.values.identity import Address
 
 AUTO_PRICE_MAX: Final = 500_000
@@ -21,6 +22,8 @@ _SLOT_MS: Final = 400
 """What a client asks for a slot later is another transaction."""
 UNITS_UNKNOWN: Final = 200_000
 """The limit of a transaction that fails when it is simulated now, such as one whose maker has yet to be funded."""
+_UNITS_OF_AN_ACCOUNT: Final = 25_000
+_UNITS_OF_A_STEP: Final = 1_500
 Compose = Callable[[Budget, Blockhash], bytes]
 """The message of a transaction with this budget and blockhash."""
 
@@ -75,10 +78,10 @@ class TransactionBuilder:
         return min(fees[(95 * len(fees) + 99) // 100 - 1], AUTO_PRICE_MAX)
 
     @asks_the_chain
-    async def built(self, compose: Compose, price: int, units: int | None = None) -> BuiltMessage:
-        """`units` None: what it takes when simulated now, and a tenth more."""
+    async def built(self, compose: Compose, price: int, units: int | None = None, spare: int = 0) -> BuiltMessage:
+        """`units` None: what it takes when simulated, a tenth more, and `spare` for what may change before it lands."""
         if units is None:
-            units = await self._units(compose, price)
+            units = min(await self._units(compose, price) + spare, UNITS_MAX)
         recent = await self._blockhashes.get(_SLOT_MS)
         return BuiltMessage(compose(Budget(units, price), str(recent.blockhash)), recent.last_valid_height)
 
@@ -88,6 +91,11 @@ class TransactionBuilder:
         if simulation.error is not None:
             return UNITS_UNKNOWN
         return min(simulation.units_consumed * 11 // 10, UNITS_MAX)
+
+
+def units_to_make(owner: str, mint: str) -> int:
+    """What it takes at most to make an owner's token account, of the first token program."""
+    return _UNITS_OF_AN_ACCOUNT + _UNITS_OF_A_STEP * found_token_address(owner, mint)[1]
 
 
 def unsigned_text(message: bytes) -> str:

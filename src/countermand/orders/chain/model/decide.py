@@ -24,6 +24,10 @@ class Cursor(Struct, frozen=True):
     def has(self, landed: TransactionLanded) -> bool:
         return landed.slot < self.slot or (landed.slot == self.slot and landed.signature in self.signatures)
 
+    def transactions_in(self, slot: int) -> int:
+        """How many of this slot are known."""
+        return len(self.signatures) if slot == self.slot else 0
+
     def after(self, landed: TransactionLanded) -> "Cursor":
         earlier = self.signatures if landed.slot == self.slot else ()
         return Cursor(landed.slot, (*earlier, landed.signature))
