@@ -106,6 +106,8 @@ class Sandbox:
         self.seed = seed
         self.names = TokenNames(dependencies.tokens)
         self.changes = Changes()
+        self._moving_clock = asyncio.Lock()
+        self._adding_token = asyncio.Lock()
         self.end_what_runs: list[Callable[[], None]] = []
         """What moves by itself ends before a reset, a restore, and with the venue."""
 
@@ -185,12 +187,14 @@ class Sandbox:
     async def add_token(
         self, symbol: str, decimals: int, price: UsdPrice, mint: Address | None, program: Address
     ) -> None:
-        if mint is not None and self._deps.tokens.get(Mint(mint)) is not None:
-            raise SandboxRefused(f"mint: {mint} is a token of this venue already; GET /sandbox lists them")
-        address = await self._deps.faucet.create_mint(mint, decimals, program)
-        token = Token(Mint(address), symbol, decimals, program)
-        await self._deps.store.add_token(TokenRow(address, symbol, decimals, program))
-        await self._adopt(token, price)
+        """One after the other: two at once would be given the same mint."""
+        async with self._adding_token:
+            if mint is not None and self._deps.tokens.get(Mint(mint)) is not None:
+                raise SandboxRefused(f"mint: {mint} is a token of this venue already; GET /sandbox lists them")
+            address = await self._deps.faucet.create_mint(mint, decimals, program)
+            token = Token(Mint(address), symbol, decimals, program)
+            await self._deps.store.add_token(TokenRow(address, symbol, decimals, program))
+            await self._adopt(token, price)
 
     async def _adopt(self, token: Token, price: UsdPrice) -> None:
         self._deps.tokens.add(token)
@@ -200,16 +204,18 @@ class Sandbox:
     # --- time
 
     async def set_clock(self, *, frozen: bool, now: Instant | None) -> None:
-        clock = self._deps.clock
-        present = clock.now()
-        at = present if now is None else now
-        if at < present:
-            raise SandboxRefused(f"now: the clock shows {present} and never goes back to {at}")
-        await self._set_clock(clock.frozen(at) if frozen else clock.running(at), moved_ms=at - present)
+        async with self._moving_clock:
+            clock = self._deps.clock
+            present = clock.now()
+            at = present if now is None else now
+            if at < present:
+                raise SandboxRefused(f"now: the clock shows {present} and never goes back to {at}")
+            await self._set_clock(clock.frozen(at) if frozen else clock.running(at), moved_ms=at - present)
 
     async def advance(self, ms: int) -> None:
-        """What becomes due has happened when it returns."""
-        await self._set_clock(self._deps.clock.advanced(ms), moved_ms=ms)
+        """What becomes due has happened when it returns. Two at once both count."""
+        async with self._moving_clock:
+            await self._set_clock(self._deps.clock.advanced(ms), moved_ms=ms)
 
     async def _set_clock(self, setting: ClockSetting, moved_ms: int) -> None:
         if self._deps.clock.now() + moved_ms > LATEST:
