@@ -6,7 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any, assert_type
 
 import pytest
@@ -179,6 +179,13 @@ def test_tokens_become_base_units_without_a_rest() -> None:
     assert base_units(2, 6) == 2_000_000
     with pytest.raises(ValueError, match="no whole number"):
         base_units("0.0000001", 6)
+    with pytest.raises(ValueError, match="no whole number"):
+        base_units("1." + "0" * 35 + "1", 6)
+
+
+def test_tokens_become_base_units_whatever_the_program_rounds_to() -> None:
+    with localcontext(prec=3):
+        assert base_units("1234567.89", 6) == 1_234_567_890_000
 
 
 def test_times_are_milliseconds() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 import pytest
@@ -63,6 +63,8 @@ def test_money_is_given_in_whole_tokens(countermand: Countermand) -> None:
         Decimal("1000.000001"),
         Decimal(7),
     )
+    with localcontext(prec=3):
+        assert w.balance("USDC") == Decimal("1000.000001")
     countermand.sandbox("POST", "/tokens", {"symbol": "BONK", "decimals": 5, "price": "0.00002"})
     assert countermand.wallet(bonk=3).balance("BONK") == 3
     with pytest.raises(LookupError, match="doge"):
