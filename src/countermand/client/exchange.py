@@ -7,19 +7,21 @@ lost, and the operations know what follows from that.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 import msgspec
 
 from countermand.client.effects import AnswerLost, Flow, NotSent, Pause, Request, Response
-from countermand.client.errors import BadAnswer, OutcomeUnknown, RateLimited, Refused, Unavailable
+from countermand.client.errors import BadAnswer, ClientError, OutcomeUnknown, RateLimited, Refused, Unavailable
 from countermand.client.numbers import encode
 from countermand.client.session import Policy
 
 T = TypeVar("T")
 
+_READS: Final = "GET"
 _PASSING: Final = (502, 503, 504)
 _UNCHANGED: Final = b"nothing was changed"
 _TROUBLE: Final = b"internal server error"
@@ -82,7 +84,8 @@ def with_header(sent: Request, name: str, value: str) -> Request:
 def exchange(policy: Policy, sent: Request) -> Flow[Answered]:
     """The answer of any status but 429, 502, 503, 504 and an `Internal server error`, which are waited out.
 
-    Raises `RateLimited`, `Unavailable`, or `OutcomeUnknown` if the attempts run out after an answer was lost.
+    Raises `RateLimited`, `Unavailable`, or `OutcomeUnknown` if the attempts run out after an answer was lost, and it
+    was no read.
     """
     lost, waited, attempt, reason = False, 0.0, 0, ""
     while attempt < policy.attempts:
@@ -97,7 +100,8 @@ def exchange(policy: Policy, sent: Request) -> Flow[Answered]:
             if response.status == 429:
                 pause = _limited_pause(response, attempt, policy)
                 if waited + pause > policy.limited_s:
-                    raise answered.refusal()
+                    with leaving_unknown(when=lost and sent.method != _READS):
+                        raise answered.refusal()
                 waited += pause
                 yield Pause(pause)
                 continue
@@ -109,9 +113,29 @@ def exchange(policy: Policy, sent: Request) -> Flow[Answered]:
         if attempt < policy.attempts:
             yield Pause(pause_after(attempt - 1, policy))
     words = f"{sent.method} {sent.path}: no answer after {policy.attempts} attempts: {reason}"
-    if lost:
+    if lost and sent.method != _READS:
         raise OutcomeUnknown(words)
     raise Unavailable(words)
+
+
+@contextmanager
+def leaving_unknown(*, when: bool = True, **reference: str) -> Iterator[None]:
+    """For what follows a request whose answer was lost: whatever fails then, that request may have been done."""
+    try:
+        yield
+    except ClientError as problem:
+        if not when:
+            raise
+        raise OutcomeUnknown(f"an answer was lost; then: {problem}", **reference) from problem
+
+
+@contextmanager
+def changing_nothing() -> Iterator[None]:
+    """For requests that take nothing, and may be made again: a lost answer leaves nothing open."""
+    try:
+        yield
+    except OutcomeUnknown as problem:
+        raise Unavailable(str(problem)) from problem
 
 
 def pause_after(attempt: int, policy: Policy) -> float:

@@ -14,8 +14,16 @@ from countermand.client.checks import (
 )
 from countermand.client.checks.vaults import ExpectedDeposit
 from countermand.client.effects import Flow, Pause
-from countermand.client.errors import BadAnswer, OutcomeUnknown, Refused, Unsafe
-from countermand.client.exchange import Answered, exchange, pause_after, request, with_header
+from countermand.client.errors import BadAnswer, ClientError, OutcomeUnknown, Refused, Unsafe
+from countermand.client.exchange import (
+    Answered,
+    changing_nothing,
+    exchange,
+    leaving_unknown,
+    pause_after,
+    request,
+    with_header,
+)
 from countermand.client.session import Session
 from countermand.client.shapes.trigger import (
     CancellingAnswer,
@@ -36,8 +44,18 @@ _CANCELS_MAX: Final = 5
 
 Shape = TypeVar("Shape")
 Row = TypeVar("Row")
-Found = Callable[[str], Flow[str | None]]
-"""The id of the order whose deposit has this signature, if a history shows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An order as a history shows it, with the state of its deposit: `success`, `failed` or `pending`."""
+
+    id: str
+    deposit: str
+
+
+Found = Callable[[str], Flow[Shown | None]]
+"""The order whose deposit has this signature, if a history shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +108,8 @@ def sign_in(session: Session, by: Literal["message", "transaction"] = "message")
     A challenge serves once. If the answer to its signature is lost, or it ended meanwhile, another is taken.
     """
     for attempt in range(_CHALLENGES_MAX):
-        answered = yield from _verify(session, by)
+        with changing_nothing():
+            answered = yield from _verify(session, by)
         if answered.ok:
             session.token = answered.into(TokenAnswer).token
             return
@@ -126,8 +145,9 @@ def ask(
         yield from sign_in(session)
     answered = yield from _ask(session, method, path, body, query, token=session.token)
     if answered.response.status == 401 and not fresh and words.says(answered.refusal().words, words.UNAUTHORIZED):
-        yield from sign_in(session)
-        again = yield from _ask(session, method, path, body, query, token=session.token)
+        with leaving_unknown(when=answered.lost):
+            yield from sign_in(session)
+            again = yield from _ask(session, method, path, body, query, token=session.token)
         return Answered(again.response, answered.lost or again.lost)
     return answered
 
@@ -180,11 +200,12 @@ def craft(session: Session, terms: Mapping[str, Any], kind: Mapping[str, str], *
         "amount": terms["inputAmount"],
         **kind,
     }
-    answered = yield from ask(session, "POST", "/deposit/craft", asked)
-    if not answered.ok and words.says(answered.refusal().words, words.NO_VAULT):
-        session.vault = None  # The venue was emptied since.
-        vault = yield from vault_of(session)
+    with changing_nothing():
         answered = yield from ask(session, "POST", "/deposit/craft", asked)
+        if not answered.ok and words.says(answered.refusal().words, words.NO_VAULT):
+            session.vault = None  # The venue was emptied since.
+            vault = yield from vault_of(session)
+            answered = yield from ask(session, "POST", "/deposit/craft", asked)
     crafted = answered.into(CraftAnswer)
     if crafted.receiver_address != vault:
         raise Unsafe(f"not signed: the deposit is for {crafted.receiver_address}, not for the wallet's vault {vault}")
@@ -215,8 +236,10 @@ def submit(session: Session, path: str, terms: Mapping[str, Any], deposit: Depos
     for attempt in range(session.policy.attempts):
         try:
             answered = yield from ask(session, "POST", path, body)
-        except OutcomeUnknown as unknown:
-            return (yield from _found_again(session, deposit, signature, found, unknown))
+        except ClientError as problem:
+            if not lost and not isinstance(problem, OutcomeUnknown):
+                raise
+            return (yield from _found_again(session, deposit, signature, found, problem))
         lost = lost or answered.lost
         if answered.ok:
             placed = answered.into(PlacedAnswer)
@@ -260,12 +283,18 @@ def place(
 
 
 def _found_again(session: Session, deposit: Deposit, signature: str, found: Found, reason: Exception) -> Flow[Placed]:
-    """Histories lag, so it looks again and again, for so long as the policy says. Raises `OutcomeUnknown`."""
+    """Histories lag, and deposits take time, so it looks again and again, for so long as the policy says.
+
+    Raises `OutcomeUnknown`, or `Refused` if the history shows that the deposit failed.
+    """
     pause, waited = session.policy.pause_s, 0.0
     while True:
-        order_id = yield from found(signature)
-        if order_id is not None:
-            return Placed(order_id, signature, found=True)
+        with leaving_unknown(deposit_request_id=deposit.request_id, signature=signature):
+            shown = yield from found(signature)
+        if shown is not None and shown.deposit == "failed":
+            raise Refused(400, f"{words.DEPOSIT_DEAD}.")
+        if shown is not None and shown.deposit == "success":
+            return Placed(shown.id, signature, found=True)
         if waited >= session.policy.find_s:
             break
         yield Pause(pause)
@@ -380,5 +409,9 @@ def withdrawal_in(events: Sequence[Any], order_id: str) -> Withdrawn | None:
     return None
 
 
-def has_deposit(events: Sequence[Any], signature: str) -> bool:
-    return any(event.type == "deposit" and event.tx_signature == signature for event in events)
+def deposit_in(events: Sequence[Any], signature: str) -> str | None:
+    """The state of the deposit with this signature, if it is there."""
+    for event in events:
+        if event.type == "deposit" and event.tx_signature == signature:
+            return event.state or "success"
+    return None
