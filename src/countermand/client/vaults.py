@@ -385,7 +385,9 @@ def withdraw(
             cancels += 1
             return (yield from confirmed(cancelling))
         except (Refused, OutcomeUnknown) as problem:
-            if (done := (yield from withdrawn())) is not None:
+            with leaving_unknown(when=isinstance(problem, OutcomeUnknown)):
+                done = yield from withdrawn()
+            if done is not None:
                 return done
             if isinstance(problem, OutcomeUnknown) or cancels >= _CANCELS_MAX:
                 raise
