@@ -71,6 +71,13 @@ def test_money_is_given_in_whole_tokens(countermand: Countermand) -> None:
         countermand.wallet(doge=1)
 
 
+def test_an_order_has_one_trigger(countermand: Countermand) -> None:
+    w = countermand.wallet(sol=1)
+    with pytest.raises(ValueError, match="above='200' and below=100"):
+        w.trigger.place("SOL", "0.5", "USDC", above="200", below=100)
+    assert countermand.orders() == []
+
+
 @pytest.mark.parametrize("value", [1.5, True, None])
 def test_no_number_is_a_float(countermand: Countermand, value: Any) -> None:
     for refused in (
