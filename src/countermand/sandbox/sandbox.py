@@ -94,7 +94,7 @@ class SandboxDependencies(msgspec.Struct, frozen=True):
     forget_seen: Callable[[], None]
     """The requests and the prices that were."""
     equip: Callable[[Token], Awaitable[None]]
-    """Gives the pool what it needs to trade a token."""
+    """Gives the pool what it needs to trade a token, unless it has that."""
     added_tokens: Callable[[], Awaitable[Sequence[Token]]]
     """As they are stored."""
     keeper: Keeper | None = None
@@ -121,6 +121,8 @@ class Sandbox:
             return
         for mint, price in DEFAULT_PRICES.items():
             await self._begin_with(mint, price)
+        for token in await self._deps.added_tokens():
+            await self._deps.equip(token)  # A crash may have cut its addition short.
         await self._deps.markets.begin()
 
     async def _begin_with(self, mint: Mint, price: UsdPrice) -> None:
