@@ -83,6 +83,8 @@ def test_an_answer_is_given_as_it_is() -> None:
     answered, seen = run(exchange(policy(), SENT), Response(404, {}, b'{"error":"Order not found"}'))
     assert (answered.ok, answered.lost, seen.requests) == (False, False, 1)
     assert str(answered.refusal()) == "404 Order not found"
+    answered, seen = run(exchange(policy(), SENT), Response(500, {}, b'{"error":"Failed to fetch the price"}'))
+    assert (answered.response.status, answered.lost, seen.requests) == (500, False, 1)
 
 
 @pytest.mark.parametrize(
@@ -94,6 +96,8 @@ def test_an_answer_is_given_as_it_is() -> None:
         (UNKNOWN, True),
         (Response(502, {}, b"<html>"), True),
         (Response(504, {}, b""), True),
+        (Response(500, {}, b"<html>"), True),
+        (Response(524, {}, b'{"title":"Error 524: A timeout occurred"}'), True),
         (Response(500, {}, b'{"error":"Internal server error"}'), True),
     ],
 )
@@ -350,8 +354,17 @@ GONE: tuple[Response | Exception, ...] = (NotSent(), NotSent())
         (LATE, *[LIMITED] * 9),
         (AnswerLost(), *[LIMITED] * 9),
         (AnswerLost(), UNAUTHORIZED, *GONE),
+        (Response(200, {}, b"<html>"),),
+        (Response(500, {}, b"<html>"), Response(524, {}, b"")),
     ],
-    ids=["late, then no server", "late, then limited", "lost, then limited", "lost, then no sign-in"],
+    ids=[
+        "late, then no server",
+        "late, then limited",
+        "lost, then limited",
+        "lost, then no sign-in",
+        "unreadable",
+        "another's answers",
+    ],
 )
 @pytest.mark.parametrize("history", ["tells nothing", "is away"])
 def test_a_create_that_may_have_been_done_is_unknown_whatever_fails_then(
@@ -422,7 +435,11 @@ def test_an_order_is_found_once_its_deposit_has_landed(deposits: list[str], ends
             drive(flow, lambda _: refused("Duplicate deposit"))
 
 
-@pytest.mark.parametrize("given", [(UNCONFIRMED, *GONE), (AnswerLost(), *[LIMITED] * 9)], ids=["no server", "limited"])
+@pytest.mark.parametrize(
+    "given",
+    [(UNCONFIRMED, *GONE), (AnswerLost(), *[LIMITED] * 9), (Response(200, {}, b"<html>"),)],
+    ids=["no server", "limited", "unreadable"],
+)
 def test_a_transaction_that_may_have_landed_is_unknown_whatever_fails_then(
     given: tuple[Response | Exception, ...],
 ) -> None:

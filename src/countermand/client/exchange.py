@@ -22,7 +22,8 @@ from countermand.client.session import Policy
 T = TypeVar("T")
 
 _READS: Final = "GET"
-_PASSING: Final = (502, 503, 504)
+_PASSING: Final = (502, 503, 504, *range(520, 600))
+"""Of what stands before the server: from 520 on they are Cloudflare's."""
 _UNCHANGED: Final = b"nothing was changed"
 _TROUBLE: Final = b"internal server error"
 _LIMITED_PAUSE_MAX_S: Final = 60
@@ -40,11 +41,14 @@ class Answered:
         return 200 <= self.response.status < 300
 
     def refusal(self) -> Refused:
+        status = self.response.status
+        return (RateLimited if status == 429 else Refused)(status, self.words() or "without a reason", self.body())
+
+    def words(self) -> str:
+        """What the API says of a refusal; empty if this is none of its answers."""
         body = self.body()
         fields = body if isinstance(body, dict) else {}
-        words = next((fields[name] for name in ("error", "message") if isinstance(fields.get(name), str)), "")
-        status = self.response.status
-        return (RateLimited if status == 429 else Refused)(status, words or "without a reason", body)
+        return next((fields[name] for name in ("error", "message") if isinstance(fields.get(name), str)), "")
 
     def body(self) -> Any:
         try:
@@ -82,7 +86,7 @@ def with_header(sent: Request, name: str, value: str) -> Request:
 
 
 def exchange(policy: Policy, sent: Request) -> Flow[Answered]:
-    """The answer of any status but 429, 502, 503, 504 and an `Internal server error`, which are waited out.
+    """The answer of any status but 429, a gateway's 5xx and an `Internal server error`, which are waited out.
 
     Raises `RateLimited`, `Unavailable`, or `OutcomeUnknown` if the attempts run out after an answer was lost, and it
     was no read.
@@ -126,7 +130,7 @@ def leaving_unknown(*, when: bool = True, **reference: str) -> Iterator[None]:
     except ClientError as problem:
         if not when:
             raise
-        raise OutcomeUnknown(f"an answer was lost; then: {problem}", **reference) from problem
+        raise OutcomeUnknown(f"it may have been done: {problem}", **reference) from problem
 
 
 @contextmanager
@@ -144,8 +148,10 @@ def pause_after(attempt: int, policy: Policy) -> float:
 
 
 def _passes(response: Response) -> bool:
-    """Whether the server, or what stands before it, has a trouble that may pass."""
-    return response.status in _PASSING or (response.status == 500 and _TROUBLE in response.body.lower())
+    """Whether the server has a trouble that may pass, or what stands before it: no API answers 500 without words."""
+    if response.status != 500:
+        return response.status in _PASSING
+    return _TROUBLE in response.body.lower() or not Answered(response).words()
 
 
 def _limited_pause(response: Response, attempt: int, policy: Policy) -> float:

@@ -222,7 +222,8 @@ def _execute(session: Session, root: str, built: Built, *, opens: bool) -> Flow[
             raise OutcomeUnknown(str(problem), signature=signature) from problem
         lost = lost or answered.lost
         if answered.ok:
-            executed = answered.into(ExecutedAnswer)
+            with leaving_unknown(signature=signature):
+                executed = answered.into(ExecutedAnswer)
             if executed.status != "Success":
                 raise Refused(answered.response.status, executed.error or executed.status, answered.body())
             return Landed(executed.signature, built.orders)

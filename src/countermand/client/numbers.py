@@ -38,7 +38,8 @@ def decimal(name: str, given: Number) -> Decimal:
 
 def units(name: str, given: int) -> int:
     """An amount in base units. Raises TypeError for what is no int, ValueError for what is no u64 above 0."""
-    whole(name, given)
+    if isinstance(given, bool) or not isinstance(given, int):
+        raise TypeError(f"{name}: give whole base units as an int, not {given!r}; `base_units` converts tokens")
     if not 0 < given <= _U64_MAX:
         raise ValueError(f"{name}: {given} is not between 1 and 2⁶⁴ − 1 base units")
     return given
@@ -46,7 +47,7 @@ def units(name: str, given: int) -> int:
 
 def whole(name: str, given: int) -> int:
     if isinstance(given, bool) or not isinstance(given, int):
-        raise TypeError(f"{name}: give whole base units as an int, not {given!r}; `base_units` converts tokens")
+        raise TypeError(f"{name}: give a whole number as an int, not {given!r}")
     return given
 
 

@@ -151,7 +151,8 @@ def _execute(session: Session, built: BuiltAnswer, order: str, checked: Checked,
         lost = lost or answered.lost
         refusal = answered.refusal()
         if answered.ok:
-            executed = answered.into(ExecutedAnswer)
+            with leaving_unknown(signature=signature, order=order):
+                executed = answered.into(ExecutedAnswer)
             if executed.status == "Success":
                 return Landed(executed.signature, (order,))
             raise Refused(answered.response.status, executed.error or executed.status, answered.body())

@@ -242,7 +242,10 @@ def submit(session: Session, path: str, terms: Mapping[str, Any], deposit: Depos
             return (yield from _found_again(session, deposit, signature, found, problem))
         lost = lost or answered.lost
         if answered.ok:
-            placed = answered.into(PlacedAnswer)
+            try:
+                placed = answered.into(PlacedAnswer)
+            except BadAnswer as unreadable:
+                return (yield from _found_again(session, deposit, signature, found, unreadable))
             return Placed(placed.id, placed.tx_signature, found=lost)
         refusal = answered.refusal()
         if words.says(refusal.words, words.DUPLICATE_DEPOSIT):
