@@ -40,6 +40,8 @@ from countermand.solana.tokens import SOL_MINT
 ROOT: Final = "/trigger/v2"
 _CHALLENGES_MAX: Final = 3
 _CRAFTS_MAX: Final = 3
+_SIGNING_IN_S: Final = 0.02
+"""Between two looks whether another flow has signed in."""
 _CANCELS_MAX: Final = 5
 
 Shape = TypeVar("Shape")
@@ -142,14 +144,28 @@ def ask(
     """With the wallet's token: it signs in first, and once more if the token has ended."""
     fresh = session.token is None
     if fresh:
-        yield from sign_in(session)
-    answered = yield from _ask(session, method, path, body, query, token=session.token)
+        yield from _take_token(session, ended=None)
+    token = session.token
+    answered = yield from _ask(session, method, path, body, query, token=token)
     if answered.response.status == 401 and not fresh and words.says(answered.refusal().words, words.UNAUTHORIZED):
         with leaving_unknown(when=answered.lost):
-            yield from sign_in(session)
+            yield from _take_token(session, ended=token)
             again = yield from _ask(session, method, path, body, query, token=session.token)
         return Answered(again.response, answered.lost or again.lost)
     return answered
+
+
+def _take_token(session: Session, ended: str | None) -> Flow[None]:
+    """One sign-in at a time: flows that run side by side wait for it, since a wallet has few challenges at once."""
+    while session.signing_in:
+        yield Pause(_SIGNING_IN_S)
+    if session.token != ended:
+        return
+    session.signing_in = True
+    try:
+        yield from sign_in(session)
+    finally:
+        session.signing_in = False
 
 
 def _ask(
