@@ -6,7 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any, assert_type
 
 import pytest
@@ -19,6 +19,7 @@ from countermand.client import (
     BadAnswer,
     Client,
     ClientError,
+    Limit,
     OutcomeUnknown,
     Policy,
     RateLimited,
@@ -85,6 +86,8 @@ def test_an_answer_is_given_as_it_is() -> None:
     answered, seen = run(exchange(policy(), SENT), Response(404, {}, b'{"error":"Order not found"}'))
     assert (answered.ok, answered.lost, seen.requests) == (False, False, 1)
     assert str(answered.refusal()) == "404 Order not found"
+    answered, seen = run(exchange(policy(), SENT), Response(500, {}, b'{"error":"Failed to fetch the price"}'))
+    assert (answered.response.status, answered.lost, seen.requests) == (500, False, 1)
 
 
 @pytest.mark.parametrize(
@@ -96,6 +99,8 @@ def test_an_answer_is_given_as_it_is() -> None:
         (UNKNOWN, True),
         (Response(502, {}, b"<html>"), True),
         (Response(504, {}, b""), True),
+        (Response(500, {}, b"<html>"), True),
+        (Response(524, {}, b'{"title":"Error 524: A timeout occurred"}'), True),
         (Response(500, {}, b'{"error":"Internal server error"}'), True),
     ],
 )
@@ -182,6 +187,13 @@ def test_tokens_become_base_units_without_a_rest() -> None:
     assert base_units(2, 6) == 2_000_000
     with pytest.raises(ValueError, match="no whole number"):
         base_units("0.0000001", 6)
+    with pytest.raises(ValueError, match="no whole number"):
+        base_units("1." + "0" * 35 + "1", 6)
+
+
+def test_tokens_become_base_units_whatever_the_program_rounds_to() -> None:
+    with localcontext(prec=3):
+        assert base_units("1234567.89", 6) == 1_234_567_890_000
 
 
 def test_times_are_milliseconds() -> None:
@@ -297,9 +309,9 @@ def test_a_create_that_is_refused_after_a_lost_answer_may_have_been_done(
     deposit = vaults.Deposit("request", "vault", None, None, a_checked_transaction())
     given = answers(AnswerLost(), refused(words))
 
-    def found(signature: str) -> Flow[str | None]:
+    def found(signature: str) -> Flow[vaults.Shown | None]:
         yield Pause(0)
-        return "found" if is_found else None
+        return vaults.Shown("found", "success") if is_found else None
 
     flow = vaults.submit(session(), "/orders/price", {}, deposit, found)
     if is_found and then is OutcomeUnknown:
@@ -321,7 +333,7 @@ def _none(_: Request) -> Response:
 def test_a_create_that_is_refused_at_once_is_refused() -> None:
     deposit = vaults.Deposit("request", "vault", None, None, a_checked_transaction())
 
-    def found(signature: str) -> Flow[str | None]:
+    def found(signature: str) -> Flow[vaults.Shown | None]:
         yield Pause(0)
         raise AssertionError("nothing was lost")
 
@@ -344,6 +356,113 @@ def test_a_request_to_tanx_that_may_have_been_done_is_not_refused_for_its_token(
 
 
 ENDED = Response(401, {}, b'{"status":"error","message":"Token is invalid or expired","payload":{}}')
+LIMITED = Response(429, {"retry-after": "999"}, b'{"code":429,"message":"[API Gateway] Too many requests"}')
+UNCONFIRMED = Response(500, {}, b'{"error":"unable to confirm transaction","code":500,"status":"Failed"}')
+LATE = Response(500, {}, b'{"error":"Deposit transaction did not land. Retry with the same depositRequestId."}')
+UNAUTHORIZED = Response(401, {}, b'{"error":"Unauthorized"}')
+GONE: tuple[Response | Exception, ...] = (NotSent(), NotSent())
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        (LATE, *GONE),
+        (LATE, *[LIMITED] * 9),
+        (AnswerLost(), *[LIMITED] * 9),
+        (AnswerLost(), UNAUTHORIZED, *GONE),
+        (Response(200, {}, b"<html>"),),
+        (Response(500, {}, b"<html>"), Response(524, {}, b"")),
+    ],
+    ids=[
+        "late, then no server",
+        "late, then limited",
+        "lost, then limited",
+        "lost, then no sign-in",
+        "unreadable",
+        "another's answers",
+    ],
+)
+@pytest.mark.parametrize("history", ["tells nothing", "is away"])
+def test_a_create_that_may_have_been_done_is_unknown_whatever_fails_then(
+    given: tuple[Response | Exception, ...], history: str
+) -> None:
+    deposit, left = vaults.Deposit("request", "vault", None, None, a_checked_transaction()), answers(*given, *GONE)
+
+    def found(signature: str) -> Flow[vaults.Shown | None]:
+        yield Pause(0)
+        if history == "is away":
+            raise Unavailable("GET /orders/history: no answer")
+        return None
+
+    with pytest.raises(OutcomeUnknown) as unknown:
+        drive(vaults.submit(session(), "/orders/price", {}, deposit, found), lambda _: next(left))
+    signature = drive(found_signature(), _none)
+    assert unknown.value.reference == {"deposit_request_id": "request", "signature": signature}
+
+
+@pytest.mark.parametrize(
+    "flow",
+    [
+        lambda client: vaults.craft(
+            client, {"inputMint": "", "outputMint": "", "inputAmount": "1"}, {}, keeps_output=False
+        ),
+        vaults.sign_in,
+        lambda client: limit._create(client, "/trigger/v1", Limit(sell="", making=1, buy="", taking=1)),
+        lambda client: limit._cancel(client, "/trigger/v1", None),
+        lambda client: exchange(client.policy, request("GET", "/orders/history")),
+    ],
+    ids=["a deposit", "a sign-in", "an order", "a cancel", "a read"],
+)
+def test_what_takes_nothing_leaves_nothing_open(flow: Callable[[Session], Flow[object]]) -> None:
+    left = answers(AnswerLost(), AnswerLost())
+    with pytest.raises(Unavailable, match="no answer after 2 attempts"):
+        drive(flow(session()), lambda _: next(left))
+
+
+def test_a_create_that_never_left_is_unavailable() -> None:
+    deposit, left = vaults.Deposit("request", "vault", None, None, a_checked_transaction()), answers(*GONE)
+    with pytest.raises(Unavailable):
+        drive(vaults.submit(session(), "/x", {}, deposit, lambda _: found_nothing()), lambda _: next(left))
+
+
+def found_nothing() -> Flow[vaults.Shown | None]:
+    yield Pause(0)
+    raise AssertionError("nothing was lost")
+
+
+@pytest.mark.parametrize(
+    ("deposits", "ends"),
+    [(["pending", "success"], None), (["pending", "failed"], Refused), (["pending"], OutcomeUnknown)],
+)
+def test_an_order_is_found_once_its_deposit_has_landed(deposits: list[str], ends: type[ClientError] | None) -> None:
+    deposit, shown = vaults.Deposit("request", "vault", None, None, a_checked_transaction()), iter(deposits)
+
+    def found(signature: str) -> Flow[vaults.Shown | None]:
+        yield Pause(0)
+        return vaults.Shown("found", next(shown))
+
+    patient = session()
+    patient.policy = Policy(attempts=2, pause_s=1, find_s=len(deposits) - 1)
+    flow = vaults.submit(patient, "/orders/price", {}, deposit, found)
+    if ends is None:
+        assert drive(flow, lambda _: refused("Duplicate deposit")).id == "found"
+    else:
+        with pytest.raises(ends):
+            drive(flow, lambda _: refused("Duplicate deposit"))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [(UNCONFIRMED, *GONE), (AnswerLost(), *[LIMITED] * 9), (Response(200, {}, b"<html>"),)],
+    ids=["no server", "limited", "unreadable"],
+)
+def test_a_transaction_that_may_have_landed_is_unknown_whatever_fails_then(
+    given: tuple[Response | Exception, ...],
+) -> None:
+    built, left = limit.Built("request", ("order",), a_checked_transaction()), answers(*given, *GONE)
+    with pytest.raises(OutcomeUnknown) as unknown:
+        drive(limit._execute(session(), "/trigger/v1", built, opens=True), lambda _: next(left))
+    assert unknown.value.reference == {"signature": drive(found_signature(), _none)}
 
 
 @pytest.mark.parametrize(

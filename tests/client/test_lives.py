@@ -305,7 +305,7 @@ def test_after_a_reset_the_client_signs_in_and_registers_anew(clients: Clients) 
 async def test_many_orders_at_once_by_one_async_client(venue: Venue) -> None:
     async with AsyncClient(Keypair(), venue.url, policy=POLICY) as client:
         await client.sandbox.airdrop("SOL", 20 * 10**9)
-        placed = await asyncio.gather(*(client.trigger.place(a_sale()) for _ in range(8)))
+        placed = await asyncio.gather(*(client.trigger.place(a_sale()) for _ in range(16)))
         assert {row.id async for row in client.trigger.orders()} == {each.id for each in placed}
         await asyncio.gather(*(client.trigger.withdraw(each.id) for each in placed))
         assert {row.order_state async for row in client.trigger.orders()} == {"cancelled"}

@@ -11,6 +11,7 @@ import pytest
 from solders.instruction import Instruction
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
+from spl.token.instructions import create_idempotent_associated_token_account
 
 from countermand.client import (
     SOL,
@@ -32,6 +33,7 @@ from countermand.solana.tokens import SYSTEM_PROGRAM, TOKEN_PROGRAM, associated_
 from tests.client.conftest import POLICY
 from tests.client.lies import (
     ANYWHERE,
+    MINT,
     THIEF,
     TLS,
     Liar,
@@ -130,6 +132,10 @@ DEPOSITS: Mapping[str, Lie] = {
     "an account that another pays for": changes(SYSTEM_PROGRAM, CREATE, account(0)),
     "an account more": lambda instructions, _: [*instructions, _other_account(instructions[2])],
     "an account more that the vault gets": lambda instructions, _: [*instructions, *_second_account(instructions)],
+    "an account of the vault's that no order needs": lambda instructions, signer: [
+        *instructions,
+        create_idempotent_associated_token_account(signer, Pubkey(instructions[3].data[1:33]), MINT),
+    ],
     "authorized by another": changes(TOKEN_PROGRAM, TRANSFER_CHECKED, account(3)),
     "another account throughout": everywhere(lambda instructions: instructions[2].accounts[1].pubkey),
 }

@@ -59,6 +59,18 @@ def test_what_is_not_json(alice: User, method: str, path: str, raw: bytes) -> No
     assert ask(alice, method, path, raw) == (400, {"error": "Malformed JSON in request body"})
 
 
+@pytest.mark.parametrize(("jl_enabled", "received"), [("true", "string"), (1, "number"), ([], "array")])
+def test_a_flag_that_is_none(alice: User, jl_enabled: object, received: str) -> None:
+    raw = json.dumps({"jlEnabled": jl_enabled}).encode()
+    status, answer = ask(alice, "POST", "/trigger/v2/orders/dca", raw)
+    assert (status, answer["details"]["jlEnabled"]) == (400, f"Invalid input: expected boolean, received {received}")
+
+
+def test_a_parameter_that_is_given_twice(alice: User) -> None:
+    status, answer = ask(alice, "GET", "/trigger/v2/orders/history?limit=1&limit=2", b"")
+    assert (status, answer["details"]) == (400, {"limit": "Invalid input: expected number, received array"})
+
+
 @pytest.mark.parametrize(
     ("raw", "received"),
     [

@@ -6,6 +6,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 import pytest_asyncio
+from solders.pubkey import Pubkey
 
 from countermand.store.embedded import EmbeddedPostgres
 from tests.end_to_end.crash_support import ONE_SOL, SOL, USDC, Server, Wallet, kinds, running, running_apart, until
@@ -170,6 +171,29 @@ async def test_an_advance_and_expired_blockhashes_outlive_a_kill(server: Server)
     after = await server.does("GET", "/sandbox")
     assert after["chain"]["slot"] >= told["chain"]["slot"]
     assert after["now"] >= told["now"] >= before["now"] + 86_400_000
+
+
+CUT_SHORT = "DELETE FROM chain_accounts WHERE length(data) = 165 AND substring(data FOR 32) = $1"
+
+
+async def test_a_token_whose_addition_was_cut_short_trades_once_it_has_a_price(server: Server, alice: Wallet) -> None:
+    """The pool's account of it was not made yet, and its price not set."""
+    asked = {"symbol": "CUT", "decimals": 6, "price": "2"}
+    mint = (await server.does("POST", "/sandbox/tokens", asked))["tokens"][-1]["mint"]
+    await server.kill()
+    connection = await asyncpg.connect(server.database_url)
+    assert await connection.execute(CUT_SHORT, bytes(Pubkey.from_string(mint))) == "DELETE 1"
+    await connection.execute("DELETE FROM prices WHERE mint = $1", mint)
+    await connection.close()
+    await server.start()
+    assert (await server.does("GET", "/sandbox"))["tokens"][-1]["price"] is None
+    await server.does("PUT", "/sandbox/prices", {"CUT": "2"})
+    crafted = (await alice.craft(ONE_SOL, buying=mint)).body
+    placed = await alice.create(alice.creation(crafted, "100", outputMint=mint))
+    await server.settled()
+    assert (await alice.order(placed.body["id"]))["orderState"] == "filled"
+    found = await server.does("GET", "/sandbox/audit")
+    assert found["ok"], found
 
 
 HALF_RESET = """

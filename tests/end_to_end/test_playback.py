@@ -84,6 +84,12 @@ def test_a_table_is_played_to_its_end_and_orders_follow_it(venue: Venue) -> None
     venue.settles()
 
 
+@pytest.mark.parametrize("before", ["", "t0,p0\n", "\ufeff", '\ufeff"time","price"\n'])
+def test_no_row_of_a_table_is_taken_for_names(venue: Venue, before: str) -> None:
+    (shown,) = venue.ask("POST", PLAYBACK, {"mint": "SOL", "csv": before + "0,160\n60000,161"}).ok()["playbacks"]
+    assert shown["rows"] == 2
+
+
 def test_each_token_has_its_own_and_both_stop_when_they_are_told_to(venue: Venue) -> None:
     slow = {"walk": {"seed": 1, "bps": 5, "everyMs": 60_000}}
     for token in ("SOL", "JUP", "SOL"):
@@ -122,7 +128,10 @@ def test_a_new_incarnation_stands_still(venue: Venue, how: str) -> None:
         ({"mint": "SOL", "csv": "0,1\n5,0"}, "csv: line 2: a price must be more than nothing"),
         ({"mint": "SOL", "csv": "7,1\n5,2"}, "csv: line 2: its time 5 is before that of the line above"),
         ({"mint": "SOL", "csv": "1,2,3"}, "has 3 cells"),
-        ({"mint": "SOL", "csv": "1,2", "speed": 0}, "speed: 0 is not between"),
+        ({"mint": "SOL", "csv": "-1,1\n5,2"}, "csv: line 1: '-1' must not be negative"),
+        ({"mint": "SOL", "csv": '"0","1"\n5,2'}, "csv: line 1: '\"0\"' must be a finite decimal number"),
+        ({"mint": "SOL", "csv": "1,2", "speed": 0}, "speed: 0 is not between 0.001 and 1000"),
+        ({"mint": "SOL", "csv": "1,2", "speed": "1000.5"}, "speed: 1000.5 is not between 0.001 and 1000"),
     ],
 )
 def test_what_cannot_be_played_is_refused(venue: Venue, body: object, words: str) -> None:
@@ -216,9 +225,9 @@ def test_quotes_that_a_restore_brings_back_do_not_stand_in_the_way(venue: Venue)
     ("body", "words"),
     [
         ({"market": "solusdc", "price": "1"}, "market: 'solusdc' is none of this venue's: btcusdc"),
-        ({"market": "btcusdc", "price": "0"}, "price: 0 is not between"),
+        ({"market": "btcusdc", "price": "0"}, "price: 0 is not between 0.01 and "),
         ({"market": "btcusdc", "price": "0.001"}, "price: '0.001'"),
-        ({"market": "btcusdc", "price": "1", "volume": "0"}, "volume: 0 is not between"),
+        ({"market": "btcusdc", "price": "1", "volume": "0"}, "volume: 0 is not between 0.0001 and "),
         ({"market": "btcusdc", "price": "1", "levels": 51}, "levels: 51 is not between 1 and 50"),
         ({"market": "btcusdc", "price": "1", "spread": 3}, "did you mean spreadBps?"),
     ],

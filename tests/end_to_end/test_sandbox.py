@@ -139,6 +139,17 @@ def test_a_token_that_makes_no_sense(venue: Venue, fields: dict[str, object]) ->
     assert venue.sandbox()["tokens"] == before
 
 
+def test_tokens_that_are_added_at_once(venue: Venue) -> None:
+    symbols = [f"AT{number}" for number in range(12)]
+    with ThreadPoolExecutor(len(symbols)) as clients:
+        asked = [{"symbol": symbol, "decimals": 6, "price": "1"} for symbol in symbols]
+        for answer in clients.map(lambda body: venue.ask("POST", "/sandbox/tokens", body), asked):
+            answer.ok()
+    added = {token["symbol"]: token["mint"] for token in venue.sandbox()["tokens"] if token["symbol"] in symbols}
+    assert sorted(added) == sorted(symbols)
+    assert len(set(added.values())) == len(symbols)
+
+
 # --- settle
 
 

@@ -70,6 +70,25 @@ def test_a_reader_is_told_all_of_an_order_and_comes_back_to_where_it_was(
     assert triggered["reason"] == "the price is 260, it triggers at ≥ 260"
 
 
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "with an old cursor"])
+def test_one_reset_is_told_before_all_that_a_restore_brings_back(
+    venue: Venue, alice: Trader, reads: Callable[..., Reader], late: bool
+) -> None:
+    kept = [alice.places(SELL), alice.places(SELL)]
+    venue.ask("POST", "/sandbox/snapshots", {"name": "watched"}).ok()
+    reader = reads("from=now")
+    venue.ask("POST", "/sandbox/snapshots/watched/restore").ok()
+    alice.signs_in()
+    order = alice.places(SELL)
+    reader = reads(f"from={reader.cursor}") if late else reader
+    seen = reader.until(order, "deposit_landed")
+    seen += reader.until(alice.places(SELL), "deposit_landed")
+    assert [each["event"] for each in seen].count("reset") == 1
+    after = seen[[each["event"] for each in seen].index("reset") :]
+    for each in (*kept, order):
+        assert [event for _, event in of_order(after, each)] == ["order_placed", "deposit_landed"]
+
+
 def test_a_stream_with_a_limit_ends(alice: Trader, reads: Callable[..., Reader]) -> None:
     alice.places(SELL)
     events = list(reads("from=recent&limit=2"))

@@ -238,6 +238,7 @@ def test_snapshots_are_listed_replaced_and_deleted(venue: Venue) -> None:
         ({"name": ""}, "name: '' is none; send 1 to 64 letters"),
         ({"name": "a b"}, "name: 'a b' is none"),
         ({"name": "x" * 65}, "is none; send 1 to 64 letters"),
+        ({"name": "-"}, "_ or -, a letter or a digit first"),
         ({"name": 7}, "name: expected a text, got the number 7"),
     ],
 )

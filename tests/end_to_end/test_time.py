@@ -1,6 +1,7 @@
 """The venue's clock decides when an order ends, to the millisecond; at the same instant time goes before the price."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -145,6 +146,14 @@ def test_the_clock_stands_runs_and_never_goes_back(venue: Venue) -> None:
         pass
     venue.advances(3_600)
     assert venue.now() >= frozen_at + 3_600_000
+
+
+def test_advances_at_once_all_count(venue: Venue) -> None:
+    venue.freezes()
+    before = venue.now()
+    with ThreadPoolExecutor(10) as clients:
+        list(clients.map(venue.advances, [3_600, 1] * 5))
+    assert venue.now() - before == 5 * 3_601_000
 
 
 @pytest.mark.parametrize("seconds", [-1, "x", None, [], 1e400, "1e9999999"])

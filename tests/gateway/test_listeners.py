@@ -1,11 +1,13 @@
 """The two ports."""
 
+import errno
 import re
 import socket
 from collections.abc import Iterator
 
 import pytest
 
+from countermand.gateway import listeners
 from countermand.gateway.listeners import claim
 from countermand.gateway.server import Addresses
 from countermand.settings import StartRefused
@@ -23,6 +25,23 @@ def taken() -> Iterator[socket.socket]:
 
 
 def test_port_0_is_any_free_pair() -> None:
+    pair = claim("127.0.0.1", 0)
+    try:
+        assert pair.second is not None
+        assert pair.second.getsockname()[1] == pair.port + 1
+    finally:
+        pair.close()
+
+
+def test_a_pair_is_found_where_clients_have_used_all_that_the_system_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    bind = listeners._bind
+
+    def with_busy_neighbours(host: str, port: int) -> socket.socket:
+        if port >= 32_768:
+            raise OSError(errno.EADDRINUSE, "Address already in use")
+        return bind(host, port)
+
+    monkeypatch.setattr(listeners, "_bind", with_busy_neighbours)
     pair = claim("127.0.0.1", 0)
     try:
         assert pair.second is not None

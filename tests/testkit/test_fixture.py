@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 import pytest
@@ -63,10 +63,19 @@ def test_money_is_given_in_whole_tokens(countermand: Countermand) -> None:
         Decimal("1000.000001"),
         Decimal(7),
     )
+    with localcontext(prec=3):
+        assert w.balance("USDC") == Decimal("1000.000001")
     countermand.sandbox("POST", "/tokens", {"symbol": "BONK", "decimals": 5, "price": "0.00002"})
     assert countermand.wallet(bonk=3).balance("BONK") == 3
     with pytest.raises(LookupError, match="doge"):
         countermand.wallet(doge=1)
+
+
+def test_an_order_has_one_trigger(countermand: Countermand) -> None:
+    w = countermand.wallet(sol=1)
+    with pytest.raises(ValueError, match="above='200' and below=100"):
+        w.trigger.place("SOL", "0.5", "USDC", above="200", below=100)
+    assert countermand.orders() == []
 
 
 @pytest.mark.parametrize("value", [1.5, True, None])

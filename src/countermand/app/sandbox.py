@@ -281,7 +281,9 @@ def _dependencies(
     infra, trigger, book = families.infrastructure, families.trigger, families.book
 
     async def equip(token: Token) -> None:
-        await chain.put_accounts({pool.pool_account_of(token): pool_account(infra.keys.pool.address, token)})
+        address = pool.pool_account_of(token)
+        if await chain.accounts([address]) == [None]:
+            await chain.put_accounts({address: pool_account(infra.keys.pool.address, token)})
 
     return SandboxDependencies(
         shard=trigger.shard,

@@ -41,7 +41,8 @@ class OutcomeUnknown(ClientError):
     """
 
     def __init__(self, words: str, **reference: str) -> None:
-        super().__init__(f"{words} ({', '.join(f'{name} {value}' for name, value in reference.items())})")
+        told = ", ".join(f"{name} {value}" for name, value in reference.items())
+        super().__init__(f"{words} ({told})" if told else words)
         self.reference = reference
 
 

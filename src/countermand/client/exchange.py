@@ -7,20 +7,23 @@ though. So an answer says whether an earlier one was lost, and the operations kn
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 import msgspec
 
 from countermand.client.effects import AnswerLost, Flow, NotSent, Pause, Request, Response
-from countermand.client.errors import BadAnswer, OutcomeUnknown, RateLimited, Refused, Unavailable
+from countermand.client.errors import BadAnswer, ClientError, OutcomeUnknown, RateLimited, Refused, Unavailable
 from countermand.client.numbers import encode
 from countermand.client.session import Policy
 
 T = TypeVar("T")
 
-_PASSING: Final = (502, 503, 504)
+_READS: Final = "GET"
+_PASSING: Final = (502, 503, 504, *range(520, 600))
+"""Of what stands before the server: from 520 on they are Cloudflare's."""
 _UNCHANGED: Final = b"nothing was changed"
 _TROUBLE: Final = b"internal server error"
 _LIMITED_PAUSE_MAX_S: Final = 60
@@ -38,11 +41,14 @@ class Answered:
         return 200 <= self.response.status < 300
 
     def refusal(self) -> Refused:
+        status = self.response.status
+        return (RateLimited if status == 429 else Refused)(status, self.words() or "without a reason", self.body())
+
+    def words(self) -> str:
+        """What the API says of a refusal; empty if this is none of its answers."""
         body = self.body()
         fields = body if isinstance(body, dict) else {}
-        words = next((fields[name] for name in ("error", "message") if isinstance(fields.get(name), str)), "")
-        status = self.response.status
-        return (RateLimited if status == 429 else Refused)(status, words or "without a reason", body)
+        return next((fields[name] for name in ("error", "message") if isinstance(fields.get(name), str)), "")
 
     def body(self) -> Any:
         try:
@@ -80,9 +86,10 @@ def with_header(sent: Request, name: str, value: str) -> Request:
 
 
 def exchange(policy: Policy, sent: Request) -> Flow[Answered]:
-    """The answer of any status but 429, 502, 503, 504 and an `Internal server error`, which are waited out.
+    """The answer of any status but 429, a gateway's 5xx and an `Internal server error`, which are waited out.
 
-    Raises `RateLimited`, `Unavailable`, or `OutcomeUnknown` if the attempts run out after an answer was lost.
+    Raises `RateLimited`, `Unavailable`, or `OutcomeUnknown` if the attempts run out after an answer was lost, and it
+    was no read.
     """
     lost, waited, attempt, reason = False, 0.0, 0, ""
     while attempt < policy.attempts:
@@ -97,7 +104,8 @@ def exchange(policy: Policy, sent: Request) -> Flow[Answered]:
             if response.status == 429:
                 pause = _limited_pause(response, attempt, policy)
                 if waited + pause > policy.limited_s:
-                    raise answered.refusal()
+                    with leaving_unknown(when=lost and sent.method != _READS):
+                        raise answered.refusal()
                 waited += pause
                 yield Pause(pause)
                 continue
@@ -109,9 +117,29 @@ def exchange(policy: Policy, sent: Request) -> Flow[Answered]:
         if attempt < policy.attempts:
             yield Pause(pause_after(attempt - 1, policy))
     words = f"{sent.method} {sent.path}: no answer after {policy.attempts} attempts: {reason}"
-    if lost:
+    if lost and sent.method != _READS:
         raise OutcomeUnknown(words)
     raise Unavailable(words)
+
+
+@contextmanager
+def leaving_unknown(*, when: bool = True, **reference: str) -> Iterator[None]:
+    """For what follows a request whose answer was lost: whatever fails then, that request may have been done."""
+    try:
+        yield
+    except ClientError as problem:
+        if not when:
+            raise
+        raise OutcomeUnknown(f"it may have been done: {problem}", **reference) from problem
+
+
+@contextmanager
+def changing_nothing() -> Iterator[None]:
+    """For requests that take nothing, and may be made again: a lost answer leaves nothing open."""
+    try:
+        yield
+    except OutcomeUnknown as problem:
+        raise Unavailable(str(problem)) from problem
 
 
 def pause_after(attempt: int, policy: Policy) -> float:
@@ -120,8 +148,10 @@ def pause_after(attempt: int, policy: Policy) -> float:
 
 
 def _passes(response: Response) -> bool:
-    """Whether the server, or what stands before it, has a trouble that may pass."""
-    return response.status in _PASSING or (response.status == 500 and _TROUBLE in response.body.lower())
+    """Whether the server has a trouble that may pass, or what stands before it: no API answers 500 without words."""
+    if response.status != 500:
+        return response.status in _PASSING
+    return _TROUBLE in response.body.lower() or not Answered(response).words()
 
 
 def _limited_pause(response: Response, attempt: int, policy: Policy) -> float:

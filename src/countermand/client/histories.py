@@ -68,12 +68,13 @@ class History(Generic[RowT]):
     def finder(self, session: Session) -> vaults.Found:
         """By the signature of its deposit, among the newest orders."""
 
-        def found(signature: str) -> Flow[str | None]:
+        def found(signature: str) -> Flow[vaults.Shown | None]:
             for state in ("active", "past"):
                 rows, _ = yield from self.pages(session, {"state": state, "sort": "created_at", "dir": "desc"})(0)
                 for _, row in rows:
-                    if vaults.has_deposit(row.events, signature):
-                        return row.id
+                    deposit = vaults.deposit_in(row.events, signature)
+                    if deposit is not None:
+                        return vaults.Shown(row.id, deposit)
             return None
 
         return found

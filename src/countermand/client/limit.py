@@ -9,7 +9,7 @@ from countermand.client.checks import Checked, check_limit_cancel, check_limit_c
 from countermand.client.checks.limits import ExpectedLimit
 from countermand.client.effects import Flow, Pause
 from countermand.client.errors import BadAnswer, ClientError, OutcomeUnknown, Refused
-from countermand.client.exchange import Answered, exchange, pause_after, request
+from countermand.client.exchange import Answered, changing_nothing, exchange, leaving_unknown, pause_after, request
 from countermand.client.numbers import units, whole, without_none
 from countermand.client.operations import Api, Page, Pages, R, at_once, listing, operation
 from countermand.client.session import Session
@@ -164,7 +164,8 @@ def _create(session: Session, root: str, order: Limit) -> Flow[Built]:
         "computeUnitPrice": "auto",
         "feeAccount": order.fee_account,
     }
-    built = (yield from _ask(session, "POST", f"{root}/createOrder", without_none(asked))).into(BuiltAnswer)
+    with changing_nothing():
+        built = (yield from _ask(session, "POST", f"{root}/createOrder", without_none(asked))).into(BuiltAnswer)
     transaction = built.transaction or built.tx
     if transaction is None or built.order is None:
         raise BadAnswer("there is no transaction or no order in the answer")
@@ -190,7 +191,8 @@ def _cancel(session: Session, root: str, orders: Sequence[str] | None) -> Flow[l
     asked = without_none(
         {"maker": maker, "orders": None if orders is None else list(orders), "computeUnitPrice": "auto"}
     )
-    built = (yield from _ask(session, "POST", f"{root}/cancelOrders", asked)).into(BuiltAnswer)
+    with changing_nothing():
+        built = (yield from _ask(session, "POST", f"{root}/cancelOrders", asked)).into(BuiltAnswer)
     transactions = built.transactions or built.txs
     if not transactions:
         raise BadAnswer("there are no transactions in the answer")
@@ -216,13 +218,16 @@ def _execute(session: Session, root: str, built: Built, *, opens: bool) -> Flow[
     for attempt in range(session.policy.attempts):
         try:
             answered = yield from _ask(session, "POST", f"{root}/execute", body)
-        except OutcomeUnknown as unknown:
+        except ClientError as problem:
+            if not lost and not isinstance(problem, OutcomeUnknown):
+                raise
             if (yield from _shows(session, root, built, signature, opens=opens)):
                 return Landed(signature, built.orders)
-            raise OutcomeUnknown(str(unknown), signature=signature) from unknown
+            raise OutcomeUnknown(str(problem), signature=signature) from problem
         lost = lost or answered.lost
         if answered.ok:
-            executed = answered.into(ExecutedAnswer)
+            with leaving_unknown(signature=signature):
+                executed = answered.into(ExecutedAnswer)
             if executed.status != "Success":
                 raise Refused(answered.response.status, executed.error or executed.status, answered.body())
             return Landed(executed.signature, built.orders)
@@ -240,13 +245,14 @@ def _execute(session: Session, root: str, built: Built, *, opens: bool) -> Flow[
 
 def _shows(session: Session, root: str, built: Built, signature: str, *, opens: bool) -> Flow[bool]:
     """Whether the newest orders prove that the transaction landed: its orders are there, or closed by it."""
-    if opens and root == _OLDER:
-        query = {"wallet": session.owner().address}
-        rows = (yield from _ask(session, "GET", f"{root}/openOrders", query=query)).into(list[OpenOrder])
-        if built.orders[0] in {row.public_key for row in rows}:
-            return True
-    seen: dict[str, LimitOrder] = {}
-    for status in ("history",) if root == _OLDER or not opens else ("active", "history"):
-        page, _ = yield from _page(session, root, status, 0)
-        seen |= {row.order_key: row for _, row in page}
-    return all(order in seen and (opens or seen[order].close_tx == signature) for order in built.orders)
+    with leaving_unknown(signature=signature):
+        if opens and root == _OLDER:
+            query = {"wallet": session.owner().address}
+            rows = (yield from _ask(session, "GET", f"{root}/openOrders", query=query)).into(list[OpenOrder])
+            if built.orders[0] in {row.public_key for row in rows}:
+                return True
+        seen: dict[str, LimitOrder] = {}
+        for status in ("history",) if root == _OLDER or not opens else ("active", "history"):
+            page, _ = yield from _page(session, root, status, 0)
+            seen |= {row.order_key: row for _, row in page}
+        return all(order in seen and (opens or seen[order].close_tx == signature) for order in built.orders)

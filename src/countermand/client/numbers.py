@@ -1,7 +1,7 @@
 """Numbers, exactly. A float is refused wherever a number is given: it says what it does not mean."""
 
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation, localcontext
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -17,6 +17,7 @@ _U64_MAX: Final = 2**64 - 1
 _MS_MIN: Final = 10**11
 """In the year 1973. In seconds it is the year 5138."""
 _DIGITS_MAX: Final = 40
+_EXACT: Final = Context(prec=10 * _DIGITS_MAX)
 
 encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 """Decimals become JSON numbers, digit for digit."""
@@ -37,7 +38,8 @@ def decimal(name: str, given: Number) -> Decimal:
 
 def units(name: str, given: int) -> int:
     """An amount in base units. Raises TypeError for what is no int, ValueError for what is no u64 above 0."""
-    whole(name, given)
+    if isinstance(given, bool) or not isinstance(given, int):
+        raise TypeError(f"{name}: give whole base units as an int, not {given!r}; `base_units` converts tokens")
     if not 0 < given <= _U64_MAX:
         raise ValueError(f"{name}: {given} is not between 1 and 2⁶⁴ − 1 base units")
     return given
@@ -45,16 +47,18 @@ def units(name: str, given: int) -> int:
 
 def whole(name: str, given: int) -> int:
     if isinstance(given, bool) or not isinstance(given, int):
-        raise TypeError(f"{name}: give whole base units as an int, not {given!r}; `base_units` converts tokens")
+        raise TypeError(f"{name}: give a whole number as an int, not {given!r}")
     return given
 
 
 def base_units(tokens: Number, decimals: int) -> int:
     """So many whole tokens in base units: `base_units("1.5", 9)` is 1500000000. Raises ValueError for a rest."""
-    number = decimal("tokens", tokens).scaleb(decimals)
-    if number != number.to_integral_value():
-        raise ValueError(f"{tokens} tokens are no whole number of base units with {decimals} decimals")
-    return int(number)
+    given = decimal("tokens", tokens)
+    with localcontext(_EXACT):  # That of the program may have fewer digits, and would round.
+        number = given.scaleb(decimals)
+        if number != number.to_integral_value():
+            raise ValueError(f"{tokens} tokens are no whole number of base units with {decimals} decimals")
+        return int(number)
 
 
 def milliseconds(name: str, given: Time) -> int:

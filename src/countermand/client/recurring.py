@@ -9,8 +9,8 @@ from countermand.client import words
 from countermand.client.checks import Checked, check_dca_close, check_dca_open
 from countermand.client.checks.recurring import DcaBounds, ExpectedDca
 from countermand.client.effects import Flow, Pause
-from countermand.client.errors import BadAnswer, OutcomeUnknown, Refused
-from countermand.client.exchange import Answered, exchange, pause_after, request
+from countermand.client.errors import BadAnswer, ClientError, OutcomeUnknown, Refused
+from countermand.client.exchange import Answered, changing_nothing, exchange, leaving_unknown, pause_after, request
 from countermand.client.limit import Landed
 from countermand.client.numbers import Number, decimal, units, whole, without_none
 from countermand.client.operations import Api, Page, Pages, R, at_once, listing, operation
@@ -77,7 +77,8 @@ class RecurringOrders(Api[R]):
             "startAt": order.start_at_s,
         }
         asked = {"user": user, "inputMint": order.sell, "outputMint": order.buy, "params": {"time": time}}
-        built = (yield from _ask(session, "POST", "/createOrder", asked)).into(BuiltAnswer)
+        with changing_nothing():
+            built = (yield from _ask(session, "POST", "/createOrder", asked)).into(BuiltAnswer)
         expected = ExpectedDca(
             user=user,
             input_mint=order.sell,
@@ -99,7 +100,8 @@ class RecurringOrders(Api[R]):
         """
         session, user = self._session, self._session.owner().address
         asked = {"order": order, "user": user, "recurringType": "time"}
-        built = (yield from _ask(session, "POST", "/cancelOrder", asked)).into(BuiltAnswer)
+        with changing_nothing():
+            built = (yield from _ask(session, "POST", "/cancelOrder", asked)).into(BuiltAnswer)
         checked = check_dca_close(_transaction(built), user, order, session.policy.fee_lamports_max)
         return (yield from _execute(session, built, order, checked, opens=False))
 
@@ -144,14 +146,17 @@ def _execute(session: Session, built: BuiltAnswer, order: str, checked: Checked,
     for attempt in range(session.policy.attempts):
         try:
             answered = yield from _ask(session, "POST", "/execute", body)
-        except OutcomeUnknown as unknown:
+        except ClientError as problem:
+            if not lost and not isinstance(problem, OutcomeUnknown):
+                raise
             if (yield from _shows(session, order, signature, opens=opens)):
                 return Landed(signature, (order,))
-            raise OutcomeUnknown(str(unknown), signature=signature, order=order) from unknown
+            raise OutcomeUnknown(str(problem), signature=signature, order=order) from problem
         lost = lost or answered.lost
         refusal = answered.refusal()
         if answered.ok:
-            executed = answered.into(ExecutedAnswer)
+            with leaving_unknown(signature=signature, order=order):
+                executed = answered.into(ExecutedAnswer)
             if executed.status == "Success":
                 return Landed(executed.signature, (order,))
             raise Refused(answered.response.status, executed.error or executed.status, answered.body())
@@ -168,11 +173,12 @@ def _execute(session: Session, built: BuiltAnswer, order: str, checked: Checked,
 
 def _shows(session: Session, order: str, signature: str, *, opens: bool) -> Flow[bool]:
     """Whether the newest orders prove that the transaction landed: its order is there, or closed by it."""
-    for status in ("active", "history") if opens else ("history",):
-        try:
-            page, _ = yield from _page(session, status, 0)
-        except Refused:  # A server without a history.
-            continue
-        if any(row.order_key == order and (opens or row.close_tx == signature) for _, row in page):
-            return True
-    return False
+    with leaving_unknown(signature=signature, order=order):
+        for status in ("active", "history") if opens else ("history",):
+            try:
+                page, _ = yield from _page(session, status, 0)
+            except Refused:  # A server without a history.
+                continue
+            if any(row.order_key == order and (opens or row.close_tx == signature) for _, row in page):
+                return True
+        return False

@@ -28,13 +28,14 @@ class Policy:
 
 @dataclass(slots=True)
 class Session:
-    """`token`: of Trigger v2, once it was needed."""
+    """`token`: of Trigger v2, once it was needed. `signing_in`: one of the flows is about to get another."""
 
     wallet: Wallet | None
     api_key: str | None = None
     policy: Policy = field(default_factory=Policy)
     token: str | None = None
     vault: str | None = None
+    signing_in: bool = False
 
     def owner(self) -> Wallet:
         if self.wallet is None:

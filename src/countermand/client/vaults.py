@@ -14,8 +14,16 @@ from countermand.client.checks import (
 )
 from countermand.client.checks.vaults import ExpectedDeposit
 from countermand.client.effects import Flow, Pause
-from countermand.client.errors import BadAnswer, OutcomeUnknown, Refused, Unsafe
-from countermand.client.exchange import Answered, exchange, pause_after, request, with_header
+from countermand.client.errors import BadAnswer, ClientError, OutcomeUnknown, Refused, Unsafe
+from countermand.client.exchange import (
+    Answered,
+    changing_nothing,
+    exchange,
+    leaving_unknown,
+    pause_after,
+    request,
+    with_header,
+)
 from countermand.client.session import Session
 from countermand.client.shapes.trigger import (
     CancellingAnswer,
@@ -32,12 +40,24 @@ from countermand.solana.tokens import SOL_MINT
 ROOT: Final = "/trigger/v2"
 _CHALLENGES_MAX: Final = 3
 _CRAFTS_MAX: Final = 3
+_SIGNING_IN_S: Final = 0.02
+"""Between two looks whether another flow has signed in."""
 _CANCELS_MAX: Final = 5
 
 Shape = TypeVar("Shape")
 Row = TypeVar("Row")
-Found = Callable[[str], Flow[str | None]]
-"""The id of the order whose deposit has this signature, if a history shows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An order as a history shows it, with the state of its deposit: `success`, `failed` or `pending`."""
+
+    id: str
+    deposit: str
+
+
+Found = Callable[[str], Flow[Shown | None]]
+"""The order whose deposit has this signature, if a history shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +110,8 @@ def sign_in(session: Session, by: Literal["message", "transaction"] = "message")
     A challenge serves once. If the answer to its signature is lost, or it ended meanwhile, another is taken.
     """
     for attempt in range(_CHALLENGES_MAX):
-        answered = yield from _verify(session, by)
+        with changing_nothing():
+            answered = yield from _verify(session, by)
         if answered.ok:
             session.token = answered.into(TokenAnswer).token
             return
@@ -123,13 +144,28 @@ def ask(
     """With the wallet's token: it signs in first, and once more if the token has ended."""
     fresh = session.token is None
     if fresh:
-        yield from sign_in(session)
-    answered = yield from _ask(session, method, path, body, query, token=session.token)
+        yield from _take_token(session, ended=None)
+    token = session.token
+    answered = yield from _ask(session, method, path, body, query, token=token)
     if answered.response.status == 401 and not fresh and words.says(answered.refusal().words, words.UNAUTHORIZED):
-        yield from sign_in(session)
-        again = yield from _ask(session, method, path, body, query, token=session.token)
+        with leaving_unknown(when=answered.lost):
+            yield from _take_token(session, ended=token)
+            again = yield from _ask(session, method, path, body, query, token=session.token)
         return Answered(again.response, answered.lost or again.lost)
     return answered
+
+
+def _take_token(session: Session, ended: str | None) -> Flow[None]:
+    """One sign-in at a time: flows that run side by side wait for it, since a wallet has few challenges at once."""
+    while session.signing_in:
+        yield Pause(_SIGNING_IN_S)
+    if session.token != ended:
+        return
+    session.signing_in = True
+    try:
+        yield from sign_in(session)
+    finally:
+        session.signing_in = False
 
 
 def _ask(
@@ -180,11 +216,12 @@ def craft(session: Session, terms: Mapping[str, Any], kind: Mapping[str, str], *
         "amount": terms["inputAmount"],
         **kind,
     }
-    answered = yield from ask(session, "POST", "/deposit/craft", asked)
-    if not answered.ok and words.says(answered.refusal().words, words.NO_VAULT):
-        session.vault = None  # The venue was emptied since.
-        vault = yield from vault_of(session)
+    with changing_nothing():
         answered = yield from ask(session, "POST", "/deposit/craft", asked)
+        if not answered.ok and words.says(answered.refusal().words, words.NO_VAULT):
+            session.vault = None  # The venue was emptied since.
+            vault = yield from vault_of(session)
+            answered = yield from ask(session, "POST", "/deposit/craft", asked)
     crafted = answered.into(CraftAnswer)
     if crafted.receiver_address != vault:
         raise Unsafe(f"not signed: the deposit is for {crafted.receiver_address}, not for the wallet's vault {vault}")
@@ -215,11 +252,16 @@ def submit(session: Session, path: str, terms: Mapping[str, Any], deposit: Depos
     for attempt in range(session.policy.attempts):
         try:
             answered = yield from ask(session, "POST", path, body)
-        except OutcomeUnknown as unknown:
-            return (yield from _found_again(session, deposit, signature, found, unknown))
+        except ClientError as problem:
+            if not lost and not isinstance(problem, OutcomeUnknown):
+                raise
+            return (yield from _found_again(session, deposit, signature, found, problem))
         lost = lost or answered.lost
         if answered.ok:
-            placed = answered.into(PlacedAnswer)
+            try:
+                placed = answered.into(PlacedAnswer)
+            except BadAnswer as unreadable:
+                return (yield from _found_again(session, deposit, signature, found, unreadable))
             return Placed(placed.id, placed.tx_signature, found=lost)
         refusal = answered.refusal()
         if words.says(refusal.words, words.DUPLICATE_DEPOSIT):
@@ -260,12 +302,18 @@ def place(
 
 
 def _found_again(session: Session, deposit: Deposit, signature: str, found: Found, reason: Exception) -> Flow[Placed]:
-    """Histories lag, so it looks again and again, for so long as the policy says. Raises `OutcomeUnknown`."""
+    """Histories lag, and deposits take time, so it looks again and again, for so long as the policy says.
+
+    Raises `OutcomeUnknown`, or `Refused` if the history shows that the deposit failed.
+    """
     pause, waited = session.policy.pause_s, 0.0
     while True:
-        order_id = yield from found(signature)
-        if order_id is not None:
-            return Placed(order_id, signature, found=True)
+        with leaving_unknown(deposit_request_id=deposit.request_id, signature=signature):
+            shown = yield from found(signature)
+        if shown is not None and shown.deposit == "failed":
+            raise Refused(400, f"{words.DEPOSIT_DEAD}.")
+        if shown is not None and shown.deposit == "success":
+            return Placed(shown.id, signature, found=True)
         if waited >= session.policy.find_s:
             break
         yield Pause(pause)
@@ -356,7 +404,9 @@ def withdraw(
             cancels += 1
             return (yield from confirmed(cancelling))
         except (Refused, OutcomeUnknown) as problem:
-            if (done := (yield from withdrawn())) is not None:
+            with leaving_unknown(when=isinstance(problem, OutcomeUnknown)):
+                done = yield from withdrawn()
+            if done is not None:
                 return done
             if isinstance(problem, OutcomeUnknown) or cancels >= _CANCELS_MAX:
                 raise
@@ -380,5 +430,9 @@ def withdrawal_in(events: Sequence[Any], order_id: str) -> Withdrawn | None:
     return None
 
 
-def has_deposit(events: Sequence[Any], signature: str) -> bool:
-    return any(event.type == "deposit" and event.tx_signature == signature for event in events)
+def deposit_in(events: Sequence[Any], signature: str) -> str | None:
+    """The state of the deposit with this signature, if it is there."""
+    for event in events:
+        if event.type == "deposit" and event.tx_signature == signature:
+            return event.state or "success"
+    return None

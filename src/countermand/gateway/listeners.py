@@ -1,9 +1,12 @@
 """The two ports: ours, and the one after it, where web3.js looks for the WebSocket of a JSON-RPC address."""
 
 import errno
+import os
 import resource
 import socket
+from collections.abc import Iterator
 from contextlib import suppress
+from itertools import repeat
 from typing import Final
 
 from msgspec import Struct
@@ -14,6 +17,7 @@ from countermand.settings import StartRefused
 BACKLOG: Final = 4_096
 
 _PAIRS_TRIED: Final = 100
+_EVEN_PORTS: Final = range(20_000, 32_000, 2)
 _PORT_MAX: Final = 65_535
 _DESCRIPTORS_MAX: Final = 1 << 20
 """Asked for where the hard limit is «unlimited»."""
@@ -65,10 +69,14 @@ def claim(host: str, port: int) -> Listeners:
 
 
 def _claim_any_pair(host: str) -> Listeners:
-    for _ in range(_PAIRS_TRIED):
+    """As the system gives them. It gives the neighbours to clients, and keeps them for a minute after each connection:
+    where none is left, it is one of those below that it gives to none."""
+    for port in (*repeat(0, _PAIRS_TRIED), *_below_those_that_are_given()):
         try:
-            first = _bind(host, 0)
+            first = _bind(host, port)
         except OSError as error:
+            if port:
+                continue
             raise _refused(host, 0, error) from error
         if _port(first) < _PORT_MAX:
             try:
@@ -77,6 +85,13 @@ def _claim_any_pair(host: str) -> Listeners:
                 pass  # The neighbour is taken: another pair.
         first.close()
     raise StartRefused(f"--port 0 found no two free ports in a row on {host}; give a --port")
+
+
+def _below_those_that_are_given() -> Iterator[int]:
+    """Processes that start at once begin with different ones: each may bind a port on which none listens yet."""
+    begin = _EVEN_PORTS.index(_EVEN_PORTS.start + os.getpid() * 2 % (_EVEN_PORTS.stop - _EVEN_PORTS.start))
+    yield from _EVEN_PORTS[begin:]
+    yield from _EVEN_PORTS[:begin]
 
 
 def _bind(host: str, port: int) -> socket.socket:

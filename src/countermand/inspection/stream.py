@@ -32,6 +32,8 @@ _BREATH_S: Final = 0.05
 """Between two looks: what happens meanwhile is sent together."""
 _SILENCE_S: Final = 10.0
 """After so long, a comment is sent: else it would not be seen that the reader has left."""
+_ANEW_S: Final = 10.0
+"""So long the shards may take to begin anew, one after the other."""
 _LOOK_S: Final = 0.5
 """How often a feed is looked at that rings no bell."""
 
@@ -80,6 +82,8 @@ class _Reader(msgspec.Struct):
     told: bytearray = msgspec.field(default_factory=bytearray)
     left: int | None = None
     """So many events more, if there is a limit."""
+    patient_until: float | None = None
+    """By the loop's time: while the venue begins anew, so long for the shards that have not yet."""
 
     def cursor(self) -> str:
         return ",".join(str(self.positions[shard]) for shard in sorted(self.positions))
@@ -169,13 +173,13 @@ class EventStream:
 
     async def _tell_orders(self, reader: _Reader) -> bool:
         """Whether there may be more."""
+        if lost := [shard for shard, log in self._logs.items() if not log.knows(reader.positions[shard])]:
+            return self._begins_anew(reader, lost)
         more = False
         for shard, log in self._logs.items():
             try:
                 events, after = await log.read(reader.positions[shard], _PAGE)
             except (PositionGone, PositionAhead):
-                reader.positions[shard] = log.start()
-                reader.tell("reset", b"{}", with_cursor=True)
                 return True
             except Unavailable:
                 continue
@@ -186,6 +190,20 @@ class EventStream:
             reader.positions[shard] = after
             more = more or len(events) == _PAGE
         return more
+
+    def _begins_anew(self, reader: _Reader, lost: Sequence[int]) -> bool:
+        """The shards begin anew one after the other, and a reader forgets what it was told before a reset: so it is
+        told of one, once all have. False: not yet."""
+        now = asyncio.get_running_loop().time()
+        is_anew = [log.start().incarnation != reader.positions[shard].incarnation for shard, log in self._logs.items()]
+        if any(is_anew) and not all(is_anew):
+            reader.patient_until = now + _ANEW_S if reader.patient_until is None else reader.patient_until
+            if now < reader.patient_until:
+                return False
+        reader.patient_until = None
+        reader.positions |= {shard: self._logs[shard].start() for shard in lost}
+        reader.tell("reset", b"{}", with_cursor=True)
+        return True
 
     async def _news(self, reader: _Reader, patience_s: float) -> bool:
         """False: nothing happened for so long."""

@@ -121,6 +121,14 @@ class EventLog:
             return events, self._at(events[-1].seq, events[-1].n)
         return events, self._at(until, _LAST)
 
+    def knows(self, position: Position) -> bool:
+        """Whether it can be read from there on."""
+        try:
+            self._check(position)
+        except (PositionGone, PositionAhead):
+            return False
+        return True
+
     async def changed(self, since: Position) -> None:
         """Returns once something is committed after the position, or the venue began anew."""
         while since.incarnation == self._incarnation and since.seq >= self._committed:

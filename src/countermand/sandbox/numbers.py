@@ -6,7 +6,7 @@ import msgspec
 
 from countermand.inspection.queries import shown
 from countermand.sandbox.reading import SandboxRefused
-from countermand.values.quantities import USD_PRICE_MAX, USD_SCALE, Inexact, UsdPrice, exact
+from countermand.values.quantities import USD_PRICE_MAX, USD_SCALE, Inexact, UsdPrice, decimal_text, exact
 
 _TEXT: Final = msgspec.json.Decoder(str)
 
@@ -29,7 +29,9 @@ def price_in(field: str, raw: msgspec.Raw) -> UsdPrice:
     return UsdPrice(number)
 
 
-def within(field: str, number: int, least: int, most: int) -> int:
+def within(field: str, number: int, least: int, most: int, *, scale: int = 0) -> int:
+    """`scale`: how many of its digits are decimals, as for `number_in`."""
     if not least <= number <= most:
-        raise SandboxRefused(f"{field}: {number} is not between {least} and {most}")
+        got, low, high = (decimal_text(each, scale) for each in (number, least, most))
+        raise SandboxRefused(f"{field}: {got} is not between {low} and {high}")
     return number

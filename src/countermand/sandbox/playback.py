@@ -27,6 +27,10 @@ ROWS_MAX: Final = 100_000
 _TIME_MAX: Final = 10**15
 _ROW: Final = "send rows like 1500,149.25: milliseconds and dollars"
 
+_BYTE_ORDER_MARK: Final = "\ufeff"
+_BEFORE_DIGITS: Final = "+-.\"' "
+"""A first line that begins like a number is a row, and refused if it is a bad one: a row must not get lost as names."""
+
 _log: Final = structlog.get_logger("countermand")
 
 Move = Callable[[UsdPrice], UsdPrice]
@@ -121,8 +125,9 @@ def read_table(text: str) -> Table:
     """Of lines with a time and a price, and a first one with names if it likes. Raises `SandboxRefused`."""
     rows: list[tuple[int, UsdPrice]] = []
     first = 0
+    text = text.removeprefix(_BYTE_ORDER_MARK)
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
-    if lines and not lines[0][1][0].isdigit():
+    if lines and not lines[0][1].lstrip(_BEFORE_DIGITS)[:1].isdigit():
         lines = lines[1:]
     if len(lines) > ROWS_MAX:
         raise SandboxRefused(f"csv: has {len(lines)} rows; send at most {ROWS_MAX}")

@@ -94,7 +94,7 @@ class SandboxDependencies(msgspec.Struct, frozen=True):
     forget_seen: Callable[[], None]
     """The requests and the prices that were."""
     equip: Callable[[Token], Awaitable[None]]
-    """Gives the pool what it needs to trade a token."""
+    """Gives the pool what it needs to trade a token, unless it has that."""
     added_tokens: Callable[[], Awaitable[Sequence[Token]]]
     """As they are stored."""
     keeper: Keeper | None = None
@@ -106,6 +106,8 @@ class Sandbox:
         self.seed = seed
         self.names = TokenNames(dependencies.tokens)
         self.changes = Changes()
+        self._moving_clock = asyncio.Lock()
+        self._adding_token = asyncio.Lock()
         self.end_what_runs: list[Callable[[], None]] = []
         """What moves by itself ends before a reset, a restore, and with the venue."""
 
@@ -119,6 +121,8 @@ class Sandbox:
             return
         for mint, price in DEFAULT_PRICES.items():
             await self._begin_with(mint, price)
+        for token in await self._deps.added_tokens():
+            await self._deps.equip(token)  # A crash may have cut its addition short.
         await self._deps.markets.begin()
 
     async def _begin_with(self, mint: Mint, price: UsdPrice) -> None:
@@ -185,12 +189,14 @@ class Sandbox:
     async def add_token(
         self, symbol: str, decimals: int, price: UsdPrice, mint: Address | None, program: Address
     ) -> None:
-        if mint is not None and self._deps.tokens.get(Mint(mint)) is not None:
-            raise SandboxRefused(f"mint: {mint} is a token of this venue already; GET /sandbox lists them")
-        address = await self._deps.faucet.create_mint(mint, decimals, program)
-        token = Token(Mint(address), symbol, decimals, program)
-        await self._deps.store.add_token(TokenRow(address, symbol, decimals, program))
-        await self._adopt(token, price)
+        """One after the other: two at once would be given the same mint."""
+        async with self._adding_token:
+            if mint is not None and self._deps.tokens.get(Mint(mint)) is not None:
+                raise SandboxRefused(f"mint: {mint} is a token of this venue already; GET /sandbox lists them")
+            address = await self._deps.faucet.create_mint(mint, decimals, program)
+            token = Token(Mint(address), symbol, decimals, program)
+            await self._deps.store.add_token(TokenRow(address, symbol, decimals, program))
+            await self._adopt(token, price)
 
     async def _adopt(self, token: Token, price: UsdPrice) -> None:
         self._deps.tokens.add(token)
@@ -200,16 +206,18 @@ class Sandbox:
     # --- time
 
     async def set_clock(self, *, frozen: bool, now: Instant | None) -> None:
-        clock = self._deps.clock
-        present = clock.now()
-        at = present if now is None else now
-        if at < present:
-            raise SandboxRefused(f"now: the clock shows {present} and never goes back to {at}")
-        await self._set_clock(clock.frozen(at) if frozen else clock.running(at), moved_ms=at - present)
+        async with self._moving_clock:
+            clock = self._deps.clock
+            present = clock.now()
+            at = present if now is None else now
+            if at < present:
+                raise SandboxRefused(f"now: the clock shows {present} and never goes back to {at}")
+            await self._set_clock(clock.frozen(at) if frozen else clock.running(at), moved_ms=at - present)
 
     async def advance(self, ms: int) -> None:
-        """What becomes due has happened when it returns."""
-        await self._set_clock(self._deps.clock.advanced(ms), moved_ms=ms)
+        """What becomes due has happened when it returns. Two at once both count."""
+        async with self._moving_clock:
+            await self._set_clock(self._deps.clock.advanced(ms), moved_ms=ms)
 
     async def _set_clock(self, setting: ClockSetting, moved_ms: int) -> None:
         if self._deps.clock.now() + moved_ms > LATEST:

@@ -34,6 +34,7 @@ from countermand.values.quantities import BPS_ONE, U64_MAX
 
 SNAPSHOTS_MAX: Final = 100
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_NAME_WORDS: Final = "1 to 64 letters, digits, points, _ or -, a letter or a digit first"
 _ENTROPY_BYTES: Final = 32
 _AGAIN_S: Final = 0.25
 
@@ -105,7 +106,7 @@ class Snapshots:
     async def take(self, name: str) -> SnapshotRow:
         """It takes the place of another one of this name: a repeated request does no harm."""
         if _NAME.fullmatch(name) is None:
-            raise SandboxRefused(f"name: {shown(name)!r} is none; send 1 to 64 letters, digits, points, _ or -")
+            raise SandboxRefused(f"name: {shown(name)!r} is none; send {_NAME_WORDS}")
         async with self._sandbox.changes.of_everything():
             there = [row.name for row in await self._store.all()]
             if len(there) >= SNAPSHOTS_MAX and name not in there:

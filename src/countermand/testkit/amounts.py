@@ -33,6 +33,13 @@ def base_units(name: str, value: Number, decimals: int) -> int:
         return int(units)
 
 
+def whole_tokens(units: int, decimals: int) -> Decimal:
+    """Of so many base units."""
+    with localcontext() as context:
+        context.prec = 2 * _DIGITS_MAX
+        return Decimal(units).scaleb(-decimals)
+
+
 def text(name: str, value: Number) -> str:
     """Without an exponent."""
     return format(decimal(name, value), "f")

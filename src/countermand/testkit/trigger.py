@@ -50,6 +50,8 @@ class TriggerOrders:
         `trigger` is the token whose price it is: the one that is sold, or bought with dollars. `fields` are further
         ones of the request, such as `slippageBps`, or `orderType="oco"` with `tpPriceUsd` and `slPriceUsd`.
         """
+        if above is not None and below is not None:
+            raise ValueError(f"above={above!r} and below={below!r}: an order triggers above a price or below it")
         venue = self._wallet.venue
         given, wanted = venue.token(sell), venue.token(buy)
         watched = venue.token(trigger or (buy if given.symbol in _STABLES else sell))

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from solders.keypair import Keypair
 
-from countermand.testkit.amounts import Number, base_units, text
+from countermand.testkit.amounts import Number, base_units, text, whole_tokens
 from countermand.testkit.guards import Guard
 from countermand.testkit.http import Answer, Connection, RequestRefused
 from countermand.testkit.process import Announced, SandboxProcess
@@ -77,11 +77,11 @@ class Venue:
     def balance(self, wallet: str, token: str) -> Decimal:
         """In whole tokens; of `SOL` what is there in lamports."""
         if token == _LAMPORTS:
-            return Decimal(self.rpc("getBalance", wallet)["value"]).scaleb(-9)
+            return whole_tokens(self.rpc("getBalance", wallet)["value"], 9)
         there = self.token(token)
         accounts = self.rpc("getTokenAccountsByOwner", wallet, {"mint": there.mint}, {"encoding": "jsonParsed"})
         amounts = [each["account"]["data"]["parsed"]["info"]["tokenAmount"]["amount"] for each in accounts["value"]]
-        return Decimal(sum(map(int, amounts))).scaleb(-there.decimals)
+        return whole_tokens(sum(map(int, amounts)), there.decimals)
 
     def token(self, name: str) -> Token:
         """By its mint, or its symbol. Raises `LookupError`."""

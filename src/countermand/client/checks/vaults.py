@@ -82,7 +82,7 @@ def check_deposit(transaction: str, expected: ExpectedDeposit, fee_lamports_max:
                 require(act.owner == expected.vault, f"{act.owner} would own the order's account, not the vault")
                 owned[act.account] = act.mint
             case MakeAssociated():
-                require_associated(act, expected.user, (expected.user, expected.vault))
+                require_associated(act, expected.user, (expected.user,))
             case Lamports():
                 require(expected.mint == SOL_MINT, "it moves lamports, for an order that sells tokens")
                 require(act.source == expected.user, f"{act.source} pays")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from types import MappingProxyType, NoneType
 from typing import Annotated, Any, Final, Generic, Literal, NoReturn, TypeVar, get_args, get_origin
 
 import msgspec
@@ -19,6 +20,7 @@ _T = TypeVar("_T", bound=msgspec.Struct)
 
 _UUID: Final = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _RECEIVED: Final = {'"': "string", "{": "object", "[": "array", "t": "boolean", "f": "boolean", "n": "null"}
+_EXPECTED: Final[Mapping[Any, str]] = MappingProxyType({int: "number", bool: "boolean"})
 _MS_MIN: Final = 10**11
 """In the year 1973. In seconds it is the year 5138."""
 _TEXT_OF_NUMBER_MAX: Final = 82
@@ -178,7 +180,7 @@ def _convert_field(value: object, kind: Any) -> None:
 
 
 def _kind_of_text(value: object) -> str:
-    return type(value).__name__.replace("str", "string")
+    return "array" if isinstance(value, list) else "string"
 
 
 def _kind_of_raw(raw: msgspec.Raw) -> str:
@@ -194,7 +196,7 @@ def _flaws(
     """What is wrong with each field. Slow: only for a request that is refused anyhow."""
     flaws: dict[str, str] = {}
     for field in msgspec.structs.fields(shape):
-        name, kind = field.encode_name, _without_unset(field.type)
+        name, kind = field.encode_name, _without_nothing(field.type)
         if name not in given:
             if field.required:
                 flaws[name] = _complaint(kind, "undefined")
@@ -206,9 +208,9 @@ def _flaws(
     return flaws
 
 
-def _without_unset(kind: Any) -> Any:
+def _without_nothing(kind: Any) -> Any:
     options = get_args(kind)
-    return options[0] if msgspec.UnsetType in options else kind
+    return options[0] if msgspec.UnsetType in options or NoneType in options else kind
 
 
 def _complaint(kind: Any, received: str, flaw: Flaw | None = None) -> str:
@@ -220,5 +222,5 @@ def _complaint(kind: Any, received: str, flaw: Flaw | None = None) -> str:
     if isinstance(flaw, OutOfBounds):
         size = "big" if flaw.relation == "<=" else "small"
         return f"Too {size}: expected number to be {flaw.relation}{flaw.bound}"
-    expected = "string" if kind is not int else "int" if received == "number" else "number"
+    expected = "int" if kind is int and received == "number" else _EXPECTED.get(kind, "string")
     return f"Invalid input: expected {expected}, received {received}"

@@ -67,14 +67,13 @@ class MakersResource(Endpoints):
 
 
 def _quoting(body: wire.MarketMakerRequest, market: Market) -> Quoting:
-    ticks = number_in("price", body.price, scale=market.price_decimals, bound=market.price_max.ticks)
-    lots = number_in(
-        "volume", given_or_one(body.volume), scale=market.volume_decimals, bound=market.volume_max.lots // LEVELS_MAX
-    )
+    cents, parts = market.price_decimals, market.volume_decimals
+    ticks = number_in("price", body.price, scale=cents, bound=market.price_max.ticks)
+    lots = number_in("volume", given_or_one(body.volume), scale=parts, bound=market.volume_max.lots // LEVELS_MAX)
     return Quoting(
         market=market,
-        price=Ticks(within("price", ticks, market.price_min.ticks, market.price_max.ticks)),
-        lots=Lots(within("volume", lots, market.volume_min.lots, market.volume_max.lots)),
+        price=Ticks(within("price", ticks, market.price_min.ticks, market.price_max.ticks, scale=cents)),
+        lots=Lots(within("volume", lots, market.volume_min.lots, market.volume_max.lots, scale=parts)),
         seed=within("seed", body.seed, 0, SEED_MAX),
         spread_bps=within("spreadBps", body.spread_bps, 1, BPS_ONE // 4),
         levels=within("levels", body.levels, 1, LEVELS_MAX),

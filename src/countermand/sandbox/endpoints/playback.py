@@ -23,7 +23,7 @@ from countermand.sandbox.playback import SPEED_ONE, Playback, Playbacks, Table, 
 from countermand.sandbox.reading import SandboxRefused
 from countermand.sandbox.sandbox import Sandbox
 from countermand.settings import SEED_MAX
-from countermand.values.quantities import BPS_ONE, Bps, decimal_text
+from countermand.values.quantities import BPS_ONE, U64_MAX, Bps, decimal_text
 
 _SPEED_MAX: Final = 1_000
 
@@ -48,8 +48,8 @@ class PlaybackResource(Endpoints):
     async def on_post_playback(self, req: Request, resp: Response) -> None:
         body = (await body_of(req)).into(wire.PlaybackRequest)
         mint = self._names.token(body.mint, "mint").mint
-        speed = number_in("speed", given_or_one(body.speed), scale=3, bound=_SPEED_MAX * SPEED_ONE)
-        self._playbacks.start(mint, _source(body), within("speed", speed, 1, _SPEED_MAX * SPEED_ONE))
+        speed = number_in("speed", given_or_one(body.speed), scale=3, bound=U64_MAX)
+        self._playbacks.start(mint, _source(body), within("speed", speed, 1, _SPEED_MAX * SPEED_ONE, scale=3))
         self._show_playbacks(resp)
 
     @changes
