@@ -3,7 +3,7 @@
     pip install .                                        (in a clone)
     python race_client.py [http://127.0.0.1:8080]        (or COUNTERMAND_URL)
 
-Whoever comes first wins, and never both: an order is filled, or its funds come back whole.
+The first one wins, and never both: an order is filled, or its funds come back whole.
 """
 
 import asyncio

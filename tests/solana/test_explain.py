@@ -397,7 +397,7 @@ NEW_DCA = NewDca(
         ),
         (
             Instruction(Pubkey.from_string(limit_order.PROGRAM), bytes.fromhex("e445a52e51cb9a1d") + bytes(40), []),
-            "Trigger v1: an event; the program takes it from nobody but itself.",
+            "Trigger v1: an event; the program takes it from itself alone.",
         ),
     ],
 )

@@ -48,7 +48,7 @@ NO_STRANGERS: Final = sandbox_answer(403, "/sandbox answers only to this machine
 NO_FOREIGN_HOST: Final = sandbox_answer(403, "/sandbox answers only to a loopback Host, such as 127.0.0.1 or localhost")
 NO_PROXY: Final = sandbox_answer(
     403,
-    "this request came through a proxy, and /sandbox would answer everybody whom the proxy serves; "
+    "this request came through a proxy, and /sandbox would answer all that the proxy serves; "
     "if that is wanted, start the venue with --trust-proxy (COUNTERMAND_TRUST_PROXY=true)",
 )
 NO_FOREIGN_PAGE: Final = sandbox_answer(

@@ -1,4 +1,4 @@
-"""The command line that starts a program as somebody: `become` is what it runs first."""
+"""The command line that starts a program as another user: `become` is what it runs first."""
 
 import os
 import sys

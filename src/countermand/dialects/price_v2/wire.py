@@ -40,7 +40,7 @@ class Depth(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class ExtraInfo(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A price that somebody sets has no swaps behind it: all of it is that price, now."""
+    """A price that is set by hand has no swaps behind it: all of it is that price, now."""
 
     last_swapped_price: LastSwappedPrice
     quoted_price: QuotedPrice

@@ -1,4 +1,4 @@
-"""The endpoints of Swap v1: a quote, and the transaction or the instructions that swap at it. Nobody signs in."""
+"""The endpoints of Swap v1: a quote, and the transaction or the instructions that swap at it. There is no sign-in."""
 
 from collections.abc import Callable
 from typing import Final, Protocol

@@ -113,7 +113,7 @@ class RouteStep(Shape, frozen=True, kw_only=True):
 
 
 class QuoteAnswer(Shape, frozen=True, kw_only=True):
-    """`time_taken` is in seconds; nobody reads how long one pool takes."""
+    """`time_taken` is in seconds; no client needs how long one pool takes."""
 
     input_mint: str
     in_amount: str

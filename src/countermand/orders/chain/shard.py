@@ -56,7 +56,7 @@ class ChainIndexShard(Shard[ChainIndexState, TransactionLanded, Event, IndexRefu
         return WriterEpoch(self.number, epoch, state, state)
 
     def _on_committed(self, state: ChainIndexState) -> None:
-        """Nobody is owed anything."""
+        """Nothing is owed."""
 
 
 def _order(address: str, opened_by: str, family: str, body: bytes) -> IndexedOrder:

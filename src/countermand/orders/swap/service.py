@@ -69,7 +69,7 @@ class SwapService:
 
         simulation, slot = None, None
         if how.simulates:
-            most = UNITS_MAX + 1  # It counts as the most. Nobody is given this one, so it has not landed.
+            most = UNITS_MAX + 1  # It counts as the most. No user is given this one, so it has not landed.
             _, simulation = await simulated(self._chain, self._blockhashes, lambda each: composed(most, str(each)))
             slot = self._newest_slot()
         recent = await self._blockhashes.get(_FRESH_MS)

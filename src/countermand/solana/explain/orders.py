@@ -111,7 +111,7 @@ def _cancel_dust_order(call: Call, names: Names) -> str:
 
 
 def event(_: Call, __: Names) -> str:
-    return "an event; the program takes it from nobody but itself"
+    return "an event; the program takes it from itself alone"
 
 
 def _open(call: Call, names: Names) -> str:

@@ -147,7 +147,7 @@ class BlockMethods(MethodGroup):
             return await self._chain.blocks.transaction_count()
 
     async def get_recent_performance_samples(self, limit: Unsigned | None = None) -> list[Json]:
-        """Of the minutes that have passed, newest first. Nobody votes, so no transaction is a vote."""
+        """Of the minutes that have passed, newest first. There are no votes, so no transaction is one."""
         wanted = SAMPLES_MAX if limit is None else limit
         if wanted > SAMPLES_MAX:
             raise invalid_params(f"Invalid limit; max {SAMPLES_MAX}")

@@ -139,7 +139,7 @@ class ClusterMethods(MethodGroup):
         return {**dict.fromkeys(("foundation", "total", "validator"), _NONE), "epoch": epoch}
 
     async def get_inflation_reward(self, addresses: list[str], config: params.ReadEpoch | None = None) -> list[None]:
-        """Nobody gets one. A node finds them in the first block of the next epoch, and so refuses before that."""
+        """There are none. A node finds them in the first block of the next epoch, and so refuses before that."""
         for text in addresses:
             address(text)
         slot = await self._slot(config)

@@ -183,7 +183,7 @@ def _meta(wire: WireTransaction, landed: LedgerTransaction, encoding: Transactio
 
 
 def _balances(landed: LedgerTransaction) -> Json:
-    """What it came to, and what it cost whom."""
+    """What it came to, and what it cost each account."""
     return {
         "err": landed.error,
         "status": status_json(landed.error),

@@ -242,7 +242,7 @@ class NodeClient:
 
 
 def _seconds(text: str) -> int | None:
-    """Of a `Retry-After`, which may be a date: nobody who limits requests gives one."""
+    """Of a `Retry-After`, which may be a date: no node that limits requests gives one."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < _PAUSE_DIGITS_MAX else None
 
 

@@ -1,4 +1,4 @@
-"""What a swap would give now. A quote binds nobody: what the user signs bounds the swap by it."""
+"""What a swap would give now. A quote is not binding: what the user signs bounds the swap by it."""
 
 from enum import Enum, auto
 
