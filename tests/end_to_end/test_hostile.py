@@ -186,8 +186,9 @@ def test_paths_that_lead_nowhere(mallory: Trader, path: str) -> None:
         ("/rpc/", 0, 101),
         ("/rpc/", 1, 101),
         ("/", 1, 101),
-        ("/", 0, 403),
-        *((path, port, 403) for path in ("/trigger/v2/vault", "/sandbox", "/nothing") for port in (0, 1)),
+        ("/", 0, 405),
+        *((path, port, 405) for path in ("/trigger/v2/vault", "/sandbox") for port in (0, 1)),
+        *(("/nothing", port, 404) for port in (0, 1)),
     ],
 )
 def test_where_there_are_websockets(house: Venue, path: str, port_after: int, status: int) -> None:
