@@ -29,9 +29,9 @@ def pass_step(step):
 
 built, signed, landed, told = Keeper._built, Keeper._signed, Keeper._landed, Keeper._told
 
-async def mortal_built(self, address, order, task, to):
+async def mortal_built(self, address, order, task, **rest):
     kinds.append(task.kind)
-    made = await built(self, address, order, task, to)
+    made = await built(self, address, order, task, **rest)
     pass_step("built")
     return made
 
