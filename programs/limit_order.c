@@ -82,8 +82,24 @@ enum {
 /* What follows the expiry, from its first byte on. */
 enum { FEE_BPS = 0, FEE_RECEIVER = 2, UPDATED_AT = 42, BUMP = 50, SLIPPAGE_BPS = 51 };
 
-/* Fees are taken by fills only, in hundredths of a percent of the output. These apply while the fee account is absent. */
+/* Fees are taken by fills only, in hundredths of a percent of the output: our own rate, and an integrator's on top. These
+   are our own while the account ["fee"] is absent. */
 enum { NORMAL_FEE_BPS = 10, STABLE_FEE_BPS = 3 };
+
+static int is_stable(const Key *mint) { return same(mint, &USDC_MINT) || same(mint, &USDT_MINT); }
+
+/* Our own rate for a pair, as the account ["fee"] says it if it exists. */
+static u64 read_own_rate(int at, const Key *input_mint, const Key *output_mint, u64 *bps) {
+  const Account *fee = ACCOUNT(at);
+  int stable = is_stable(input_mint) && is_stable(output_mint);
+  *bps = stable ? STABLE_FEE_BPS : NORMAL_FEE_BPS;
+  REQUIRE(is(at, &FEE), ConstraintSeeds);
+  if (is_unused(at)) return 0;
+  REQUIRE(owned_by(at, &THIS_PROGRAM), AccountOwnedByWrongProgram);
+  REQUIRE(length_of(fee) >= 12 && load64(fee->data) == FEE_ACCOUNT, AccountDiscriminatorMismatch);
+  *bps = load16(fee->data + (stable ? 10 : 8));
+  return 0;
+}
 
 /* ---- initialize_order ---- */
 
@@ -116,7 +132,6 @@ static u64 check_terms(const Terms *terms, i64 instant) {
   REQUIRE(terms->taking, InvalidTakingAmount);
   REQUIRE(!terms->expiry.given || (i64)terms->expiry.value >= instant, InvalidExpiredDate);
   REQUIRE(!terms->fee_bps.given || !is_left_out(I_REFERRAL), FeeBpsTooHigh);
-  REQUIRE(terms->fee_bps.value <= BPS_ONE, FeeBpsTooHigh);
   REQUIRE(terms->slippage_bps.value <= BPS_ONE, InvalidMinTakingAmount);
   return 0;
 }
@@ -142,21 +157,12 @@ static u64 check_pair(void) {
   return check_escrowable(I_OUTPUT_MINT, I_OUTPUT_PROGRAM);
 }
 
-static int is_stable(int mint) { return is(mint, &USDC_MINT) || is(mint, &USDT_MINT); }
-
-/* The fee of a fill and the token account that gets it: the referral's, or the one of ["fee"] for the output mint. */
+/* The whole fee of a fill, and the token account that the order remembers for it: the integrator's, or the one of ["fee"]
+   for the output mint. */
 static u64 settle_fee(const Terms *terms, u64 *bps, Key *account) {
-  const Account *fee = ACCOUNT(I_FEE);
-  int stable = is_stable(I_INPUT_MINT) && is_stable(I_OUTPUT_MINT);
-  u64 least = stable ? STABLE_FEE_BPS : NORMAL_FEE_BPS;
-  REQUIRE(is(I_FEE, &FEE), ConstraintSeeds);
-  if (!is_unused(I_FEE)) {
-    REQUIRE(owned_by(I_FEE, &THIS_PROGRAM), AccountOwnedByWrongProgram);
-    REQUIRE(length_of(fee) >= 12 && load64(fee->data) == FEE_ACCOUNT, AccountDiscriminatorMismatch);
-    const u8 *rate = fee->data + (stable ? 10 : 8);
-    least = rate[0] | (u64)rate[1] << 8;
-  }
-  *bps = terms->fee_bps.value > least ? terms->fee_bps.value : least;
+  TRY(read_own_rate(I_FEE, ACCOUNT(I_INPUT_MINT)->key, ACCOUNT(I_OUTPUT_MINT)->key, bps));
+  *bps += terms->fee_bps.value;
+  REQUIRE(*bps <= BPS_ONE, FeeBpsTooHigh);
   const Key *program = ACCOUNT(I_OUTPUT_PROGRAM)->key, *mint = ACCOUNT(I_OUTPUT_MINT)->key;
   if (is_left_out(I_REFERRAL)) {
     associated_address(&FEE, program, mint, account);
@@ -382,7 +388,7 @@ static u64 cancel_dust_order(void) {
 
 typedef struct {
   Parts parts;
-  int taker, taker_output, maker_output, fee, input_program, output_mint, output_program, system, event_authority;
+  int taker, taker_output, maker_output, fee, input_program, output_mint, output_program, system, event_authority, rates;
 } Filling;
 
 /* What the maker's rate asks for so much of the input, and then, for so much that is left. Always by the original
@@ -394,12 +400,27 @@ static u64 price_of(int order, u64 input) {
 /* Without an account of the maker the output comes as lamports, from the taker's own, which is right for SOL only. */
 static int pays_lamports(const Filling *at) { return is_left_out(at->maker_output); }
 
+/* Our own fee account follows ["fee"], behind the published accounts. A taker that does not name both, as published ones
+   do not, gives the whole fee to the order's account. */
+static int names_own_fee(const Filling *at) { return IN->count > (u64)at->rates && is(at->rates, &FEE); }
+
+static u64 check_own_fee(const Filling *at) {
+  if (!names_own_fee(at)) return 0;
+  const Key *program = ACCOUNT(at->output_program)->key, *mint = ACCOUNT(at->output_mint)->key;
+  int own = at->rates + 1;
+  REQUIRE(IN->count > (u64)own, AccountNotEnoughKeys);
+  REQUIRE(ACCOUNT(own)->is_writable, ConstraintMut);
+  TRY(check_associated(own, &FEE, program, mint));
+  return check_token_account(own, program, mint, &FEE);
+}
+
 static u64 check_receivers(const Filling *at) {
   const Key *program = ACCOUNT(at->output_program)->key, *mint = ACCOUNT(at->output_mint)->key;
   const Key *maker = ACCOUNT(at->parts.maker)->key;
   REQUIRE(has_key(after_expiry(at->parts.order) + FEE_RECEIVER, ACCOUNT(at->fee)->key), ConstraintHasOne);
   REQUIRE(is_token_account(at->fee, program), AccountNotInitialized);
   REQUIRE(same((const Key *)ACCOUNT(at->fee)->data, mint), ConstraintTokenMint);
+  TRY(check_own_fee(at));
   if (pays_lamports(at)) {
     REQUIRE(same(mint, &WRAPPED_SOL_MINT), InvalidMakerOutputAccount);
     return 0;
@@ -423,21 +444,41 @@ static u64 check_filling(const Filling *at, u64 borrowed, Authority *authority) 
   return check_receivers(at);
 }
 
-/* The maker and the order's fee account get what the taker gives. */
+/* What of the whole fee is our own. A rate that rose since the order was made takes from the integrator, not the maker. */
+static u64 split_fee(const Filling *at, u64 given, u64 *own) {
+  int order = at->parts.order;
+  u64 whole = load16(after_expiry(order) + FEE_BPS), bps;
+  *own = 0;
+  if (!names_own_fee(at)) return 0;
+  TRY(read_own_rate(at->rates, key_in(order, INPUT_MINT), key_in(order, OUTPUT_MINT), &bps));
+  *own = multiply_divide(given, bps < whole ? bps : whole, BPS_ONE, ROUND_DOWN);
+  return 0;
+}
+
+static void pay_fee(const Filling *at, int account, u64 fee) {
+  if (!fee) return;
+  if (pays_lamports(at)) {
+    system_transfer(at->taker, account, fee), sync_native(account);
+    return;
+  }
+  transfer_tokens(&(Transfer){.from = at->taker_output, .mint = at->output_mint, .to = account, .authority = at->taker,
+                              .program = at->output_program}, fee, 0);
+}
+
+/* The maker and the fee accounts get what the taker gives. The whole fee and our own part of it are rounded down. */
 static u64 pay_output(const Filling *at, u64 given) {
-  u64 fee = multiply_divide(given, load16(after_expiry(at->parts.order) + FEE_BPS), BPS_ONE, ROUND_DOWN);
+  u64 fee = multiply_divide(given, load16(after_expiry(at->parts.order) + FEE_BPS), BPS_ONE, ROUND_DOWN), own;
+  TRY(split_fee(at, given, &own));
   if (pays_lamports(at)) {
     system_transfer(at->taker, at->parts.maker, given - fee);
-    if (fee) system_transfer(at->taker, at->fee, fee), sync_native(at->fee);
-    return 0;
+  } else {
+    u64 before = balance_of(at->maker_output);
+    transfer_tokens(&(Transfer){.from = at->taker_output, .mint = at->output_mint, .to = at->maker_output,
+                                .authority = at->taker, .program = at->output_program}, given - fee, 0);
+    REQUIRE(balance_of(at->maker_output) - before == given - fee, InvalidSwappedAmount);
   }
-  Transfer transfer = {.from = at->taker_output, .mint = at->output_mint, .to = at->maker_output,
-                       .authority = at->taker, .program = at->output_program};
-  u64 before = balance_of(at->maker_output);
-  transfer_tokens(&transfer, given - fee, 0);
-  REQUIRE(balance_of(at->maker_output) - before == given - fee, InvalidSwappedAmount);
-  transfer.to = at->fee;
-  if (fee) transfer_tokens(&transfer, fee, 0);
+  pay_fee(at, at->rates + 1, own);
+  pay_fee(at, at->fee, fee - own);
   return 0;
 }
 
@@ -460,11 +501,11 @@ static void settle_fill(const Filling *at, u64 input, u64 given, const Signer *s
 enum {
   F_TAKER, F_MAKER, F_ORDER, F_TAKER_INPUT, F_TAKER_OUTPUT, F_MAKER_OUTPUT, F_FEE, F_RESERVE, F_INPUT_MINT,
   F_INPUT_PROGRAM, F_OUTPUT_MINT, F_OUTPUT_PROGRAM, F_AGGREGATOR, F_SYSTEM, F_EVENT_AUTHORITY, F_PROGRAM, FILL_ACCOUNTS,
-  F_KEEPERS = FILL_ACCOUNTS
+  F_KEEPERS = FILL_ACCOUNTS, F_RATES
 };
 
 static const Filling FILL = {{F_ORDER, F_MAKER, F_RESERVE}, F_TAKER, F_TAKER_OUTPUT, F_MAKER_OUTPUT, F_FEE,
-                             F_INPUT_PROGRAM, F_OUTPUT_MINT, F_OUTPUT_PROGRAM, F_SYSTEM, F_EVENT_AUTHORITY};
+                             F_INPUT_PROGRAM, F_OUTPUT_MINT, F_OUTPUT_PROGRAM, F_SYSTEM, F_EVENT_AUTHORITY, F_RATES};
 
 /* The swap's data says what the taker gives for the input, as eight bytes: nothing is called. Without it the taker gives
    what the rate asks. */
@@ -517,11 +558,12 @@ enum { B_TAKER, B_ORDER, B_RESERVE, B_TAKER_INPUT, B_INPUT_MINT, B_INPUT_PROGRAM
 
 enum {
   L_TAKER, L_MAKER, L_ORDER, L_RESERVE, L_MAKER_OUTPUT, L_TAKER_OUTPUT, L_FEE, L_INPUT_PROGRAM, L_OUTPUT_MINT,
-  L_OUTPUT_PROGRAM, L_SYSTEM, L_EVENT_AUTHORITY, L_PROGRAM, FLASH_ACCOUNTS
+  L_OUTPUT_PROGRAM, L_SYSTEM, L_EVENT_AUTHORITY, L_PROGRAM, FLASH_ACCOUNTS,
+  L_RATES = FLASH_ACCOUNTS
 };
 
 static const Filling FLASH = {{L_ORDER, L_MAKER, L_RESERVE}, L_TAKER, L_TAKER_OUTPUT, L_MAKER_OUTPUT, L_FEE,
-                              L_INPUT_PROGRAM, L_OUTPUT_MINT, L_OUTPUT_PROGRAM, L_SYSTEM, L_EVENT_AUTHORITY};
+                              L_INPUT_PROGRAM, L_OUTPUT_MINT, L_OUTPUT_PROGRAM, L_SYSTEM, L_EVENT_AUTHORITY, L_RATES};
 
 /* The taker gets the input first. The transaction must have, later and at its top, one instruction that pays for it. */
 static u64 pre_flash_fill_order(void) {

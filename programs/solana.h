@@ -107,7 +107,7 @@ static const u8 EVENT_AUTHORITY_BUMP;
 
 /* ---- The instruction. ---- */
 
-enum { ACCOUNTS_MAX = 18, DATA_GROWTH_MAX = 10240, SCRATCH_MAX = 512 };
+enum { ACCOUNTS_MAX = 20, DATA_GROWTH_MAX = 10240, SCRATCH_MAX = 512 };
 
 typedef struct {
   Account accounts[ACCOUNTS_MAX];

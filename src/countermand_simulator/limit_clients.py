@@ -59,7 +59,7 @@ class LimitClient(Owner):
             making=BaseUnits(self.random.choice((1, 50_000, 10**9))),
             taking=BaseUnits(self.random.choice((1, 10**6))),
             expires_at_s=self.now_s() + self.random.randint(0, 20) if self.strikes(profile.short_lived) else None,
-            fee_bps=self.random.choice((0, 50, 10_000)) if earns else None,
+            fee_bps=self.random.choice((0, 50, 9_990)) if earns else None,
             fee_account=Address(self.world.on_chain.partner_account(output_mint)) if earns else None,
             wraps_sol=self.strikes(0.9),
         )

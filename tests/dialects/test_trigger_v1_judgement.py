@@ -345,6 +345,11 @@ def test_a_fee_for_an_integrator(venue: LimitVenue) -> None:
         )
         assert bytes(placed.data)[-3:] == b"\1" + (50).to_bytes(2, "little")
         assert str(message.account_keys[placed.accounts[6]]) == account
+    got = venue.post("/trigger/v1/createOrder", params(feeBps="9990") | {"feeAccount": account})
+    assert got.status == 200
+    got = venue.post("/trigger/v1/createOrder", params(feeBps="9991") | {"feeAccount": account})
+    assert got.status == 400
+    assert got.body["cause"] == "params.feeBps: at most 9990, since the program's own fee comes on top"
     wrong = venue.has_account(OTHER, JUP)
     got = venue.post("/trigger/v1/createOrder", params(feeBps="50") | {"feeAccount": wrong})
     assert got.body["cause"] == f"feeAccount {wrong} is not a token account of the output mint"

@@ -7,6 +7,7 @@ import pytest
 from countermand.services.transactions.builder import unsigned_text
 from countermand.solana.programs.compile import Budget
 from countermand.solana.programs.dca import NewDca, open_message
+from countermand.solana.programs.limit_order import FEE_ACCOUNT
 from countermand.solana.programs.limit_order_fills import KEEPERS
 from tests.end_to_end.limit_trader import LimitTrader
 from tests.end_to_end.test_recurring_v1 import Saver
@@ -154,6 +155,27 @@ def test_what_failed_is_tried_anew_in_the_same_slot(venue: Venue, alice: LimitTr
     venue.settles()
     venue.runs()
     assert alice.open_orders() == []
+
+
+@pytest.mark.parametrize(("asked", "theirs"), [("50", 1_250_000), ("0", 0)])
+def test_integrator_and_program_get_their_own_fees(
+    venue: Venue, alice: LimitTrader, bob: LimitTrader, asked: str, theirs: int
+) -> None:
+    """The program's account is made where it is missing."""
+    venue.pool(USDC, most=60_000_000)
+    before, own = venue.units(bob.wallet, JUP), venue.units(FEE_ACCOUNT, JUP)
+    account = str(associated(bob.wallet, JUP))
+    order = alice.places(100 * USDC, JUP, take=250_000_000, params={"feeBps": asked}, feeAccount=account)
+    venue.price(JUP, "0.39")
+    venue.settles()
+    assert alice.open_orders() == []
+    assert venue.units(bob.wallet, JUP) - before == theirs
+    assert venue.units(FEE_ACCOUNT, JUP) - own == 250_000
+    assert venue.units(alice.wallet, JUP) == 1_250_000_000 - 250_000 - theirs
+    (row,) = alice.get("getTriggerOrders", user=alice.wallet, orderStatus="history")["orders"]
+    assert (row["orderKey"], len(row["trades"])) == (order, 2)
+    assert {trade["feeMint"] for trade in row["trades"]} == {account}
+    assert sum(int(trade["rawFeeAmount"]) for trade in row["trades"]) == 250_000 + theirs
 
 
 def test_an_order_for_more_than_the_pool_has_says_so(venue: Venue, alice: LimitTrader) -> None:

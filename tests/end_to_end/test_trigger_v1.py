@@ -156,7 +156,15 @@ def test_a_fee_for_an_integrator_is_in_the_order(alice: LimitTrader) -> None:
     account = str(associated(bob.wallet, JUP))
     alice.places(10 * USDC, JUP, params={"feeBps": "50"}, feeAccount=account)
     (row,) = alice.rows()
-    assert (row["account"]["feeAccount"], row["account"]["feeBps"] >= 50) == (account, True)
+    assert (row["account"]["feeAccount"], row["account"]["feeBps"]) == (account, 60)
+
+
+def test_all_of_the_output_is_the_most_that_an_integrator_and_the_program_take(alice: LimitTrader) -> None:
+    bob = Trader(alice.venue)
+    bob.has(1 * JUP)
+    account = str(associated(bob.wallet, JUP))
+    alice.places(10 * USDC, JUP, params={"feeBps": "9990"}, feeAccount=account)
+    assert alice.rows()[0]["account"]["feeBps"] == 10_000
 
 
 @pytest.mark.parametrize(("given", "shown"), [({}, "0"), ({"slippageBps": "0"}, "0"), ({"slippageBps": 69}, "69")])

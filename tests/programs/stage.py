@@ -64,6 +64,7 @@ OF_BOB: Final = Limit(unique_id=4, maker=BOB)
 OF_2022: Final = Limit(unique_id=5, input_mint=SPARKLE, input_program=TOKEN_2022)
 LENIENT: Final = Limit(unique_id=6, making=6_000, taking=3_000, slippage=struct.pack("<BH", 1, 69))
 FOR_SOL: Final = Limit(unique_id=7, output_mint=WSOL)
+PARTNERED: Final = Limit(unique_id=8, making=6_000, taking=3_000, fee_bps=50, referral=ata(PARTNER, JUP))
 NEW_DCA: Final = Recurring(payer=PARTNER)
 OPEN_DCA: Final = Recurring(idx=1)
 OTHER_DCA: Final = Recurring(idx=2)
@@ -72,7 +73,7 @@ BOBS_DCA: Final = Recurring(idx=4, user=BOB)
 SOLD_DCA: Final = Recurring(idx=5)
 DCA_FOR_SOL: Final = Recurring(idx=6, output_mint=WSOL)
 
-LIMITS: Final = (OPEN, EXPIRED, OF_SOL, OF_BOB, OF_2022, LENIENT, FOR_SOL)
+LIMITS: Final = (OPEN, EXPIRED, OF_SOL, OF_BOB, OF_2022, LENIENT, FOR_SOL, PARTNERED)
 DCAS: Final = (OPEN_DCA, OTHER_DCA, SOL_DCA, BOBS_DCA, SOLD_DCA, DCA_FOR_SOL)
 
 VALID: Final[Mapping[str, Instruction]] = {
@@ -90,6 +91,7 @@ VALID: Final[Mapping[str, Instruction]] = {
     "fill_order to the end": OPEN.fill(600),
     "fill_order below the rate": LENIENT.fill(6_000, 2_980, KEEPER),
     "fill_order for lamports": FOR_SOL.fill(600, lamports=True),
+    "fill_order with a partner": PARTNERED.fill(6_000),
     "pre_flash_fill_order": OPEN.pre_flash(200),
     "flash_fill_order": OPEN.flash(TOKENS),
     "cancel_dust_order": OPEN.cancel_dust(TOKENS),
@@ -170,6 +172,9 @@ NAMES: Final[Mapping[str, Pubkey]] = {
     "lenient": LENIENT.key,
     "lenient reserve": LENIENT.reserve,
     "for sol": FOR_SOL.key,
+    "partnered": PARTNERED.key,
+    "partnered reserve": PARTNERED.reserve,
+    "partner's jup": ata(PARTNER, JUP),
     "for sol reserve": FOR_SOL.reserve,
     "sold dca": SOLD_DCA.key,
     "sold in": SOLD_DCA.in_ata,
@@ -199,6 +204,7 @@ def staged() -> World:
     world = World()
     world.fund(ALICE, USDC, TOKENS, at=HERS)
     world.fund(ALICE, JUP, TOKENS, at=HERS_OF_JUP)
+    world.fund(PARTNER, JUP, 0)
     for limit in LIMITS:
         world.does(limit.initialize())
     for dca in DCAS:

@@ -112,6 +112,8 @@ HARMLESS: Final[Mapping[str, Mapping[int, set[str]]]] = {
     "fill_order to the end": {16: ANYTHING},
     # And who gives lamports, no tokens.
     "fill_order for lamports": {4: ANYTHING - NEVER_WRITABLE, 16: ANYTHING},
+    # A taker that does not name the program's fee rates pays the whole fee to the partner.
+    "fill_order with a partner": {16: ANYTHING, 17: ANYTHING},
     # Of the places for the user's output only one is used.
     "transfer": {6: ANYTHING},
     "end_and_close": {8: ANYTHING, 9: ANYTHING},
@@ -289,6 +291,7 @@ DISTINCT: Final = {
     "open_dca_v2": NEW_DCA.open_v2(),
     **{name: VALID[name] for name in ("open_dca", "deposit", "withdraw in", "withdraw out", "close_dca")},
     **{name: VALID[name] for name in ("fill_order", "fill_order below the rate", "cancel_dust_order")},
+    "fill_order with a partner": VALID["fill_order with a partner"],
     **{name: VALID[name] for name in (*AROUND, "transfer", "end_and_close")},
 }
 

@@ -276,12 +276,16 @@ class TestFees:
         world.does(order.initialize())
         assert self.fee(world, order) == (3, ata(LIMIT_FEE, USDT))
 
-    def test_the_fee_account_sets_the_least(self, world: World) -> None:
+    def test_the_fee_account_sets_the_programs_own(self, world: World) -> None:
         world.put(LIMIT_FEE, Account(10**7, bytes.fromhex("183796faa81b65b2") + struct.pack("<HH", 700, 8), LIMIT))
         world.does(Limit().initialize())
         assert self.fee(world, Limit())[0] == 700
         world.does(Limit(output_mint=USDT, unique_id=2).initialize())
         assert self.fee(world, Limit(unique_id=2))[0] == 8
+        partner = world.fund(PARTNER, JUP, 0)
+        world.does(Limit(unique_id=3, fee_bps=9_300, referral=partner).initialize())
+        assert self.fee(world, Limit(unique_id=3)) == (10_000, partner)
+        assert world.refuses(Limit(unique_id=4, fee_bps=9_301, referral=partner).initialize()) == 6019
 
     def test_a_fee_account_with_other_data_is_refused(self, world: World) -> None:
         world.put(LIMIT_FEE, Account(10**7, bytes(12), LIMIT))
@@ -291,8 +295,8 @@ class TestFees:
         world.put(LIMIT_FEE, Account(10**7, bytes.fromhex("183796faa81b65b2") + bytes(4), DCA))
         assert world.refuses(Limit().initialize()) == 3007
 
-    @pytest.mark.parametrize(("asked", "remembered"), [(None, 10), (0, 10), (9, 10), (30, 30), (10_000, 10_000)])
-    def test_a_partner_gets_the_whole_fee(self, world: World, asked: int | None, remembered: int) -> None:
+    @pytest.mark.parametrize(("asked", "remembered"), [(None, 10), (0, 10), (9, 19), (30, 40), (9_990, 10_000)])
+    def test_a_partners_fee_comes_on_top(self, world: World, asked: int | None, remembered: int) -> None:
         account = world.fund(PARTNER, JUP, 0)
         order = Limit(fee_bps=asked, referral=account)
         told = events(world.does(order.initialize()))
@@ -302,7 +306,12 @@ class TestFees:
     def test_a_partners_fee_needs_its_account_and_a_limit(self, world: World) -> None:
         account = world.fund(PARTNER, JUP, 0)
         assert world.refuses(Limit(fee_bps=20).initialize()) == 6019
-        assert world.refuses(Limit(fee_bps=10_001, referral=account).initialize()) == 6019
+        for bps in (9_991, 10_000, 10_001, 65_535):
+            assert world.refuses(Limit(fee_bps=bps, referral=account).initialize()) == 6019
+        dollars = Limit(output_mint=USDT, fee_bps=9_997, referral=world.fund(PARTNER, USDT, 0))
+        assert world.refuses(replace(dollars, fee_bps=9_998).initialize()) == 6019
+        world.does(dollars.initialize())
+        assert self.fee(world, dollars)[0] == 10_000
 
     def test_a_partners_account_holds_the_output(self, world: World) -> None:
         assert world.refuses(Limit(referral=ata(BOB, USDC)).initialize()) == 2014

@@ -2,6 +2,7 @@
 
 import hashlib
 import struct
+from typing import Any
 
 import pytest
 from solders.account import Account
@@ -46,6 +47,7 @@ from tests.programs.world import (
     with_data,
     with_key,
     with_meta,
+    with_more,
 )
 
 INSUFFICIENT_FUNDS = 1
@@ -201,12 +203,93 @@ class TestFill:
 
 
 class TestFee:
-    @pytest.mark.parametrize(("bps", "fee"), [(10, 300), (30, 900), (9_999, 299_970), (10_000, 300_000)])
-    def test_the_partner_gets_it(self, world: World, bps: int, fee: int) -> None:
-        order = opened(world, replace(ORDER, fee_bps=bps, referral=world.fund(PARTNER, JUP, 0)))
+    def partnered(self, world: World, bps: int | None, **terms: Any) -> Limit:
+        order = replace(ORDER, **terms)
+        return opened(world, replace(order, fee_bps=bps, referral=world.fund(PARTNER, order.output_mint, 0)))
+
+    def takes(self, world: World, order: Limit) -> tuple[int, int]:
+        """What the program itself has got, and what the partner has."""
+        return world.tokens(ata(LIMIT_FEE, order.output_mint)), world.tokens(order.fee_account)
+
+    @pytest.mark.parametrize(
+        ("bps", "theirs"), [(None, 0), (0, 0), (1, 30), (50, 1_500), (9_989, 299_670), (9_990, 299_700)]
+    )
+    def test_the_partner_gets_its_own_on_top(self, world: World, bps: int | None, theirs: int) -> None:
+        order = self.partnered(world, bps)
         world.does(order.fill(600_000))
-        assert world.tokens(order.fee_account) == fee
-        assert world.tokens(order.maker_output) == TOKENS + 300_000 - fee
+        assert self.takes(world, order) == (300, theirs)
+        assert world.tokens(order.maker_output) == TOKENS + 300_000 - 300 - theirs
+        assert world.tokens(ata(BOB, JUP)) == TOKENS - 300_000
+
+    def test_two_dollars_cost_less(self, world: World) -> None:
+        order = self.partnered(world, 50, output_mint=USDT)
+        world.does(order.fill(600_000))
+        assert self.takes(world, order) == (90, 1_500)
+
+    @pytest.mark.parametrize(
+        ("given", "own", "theirs"), [(1, 0, 0), (166, 0, 0), (167, 0, 1), (999, 0, 5), (1_000, 1, 5), (1_001, 1, 5)]
+    )
+    def test_the_whole_and_the_programs_part_are_rounded_down(
+        self, world: World, given: int, own: int, theirs: int
+    ) -> None:
+        order = self.partnered(world, 50)
+        world.does(order.fill(1, given))
+        assert self.takes(world, order) == (own, theirs)
+        assert own + theirs == given * 60 // 10_000
+        assert world.tokens(order.maker_output) == TOKENS + given - own - theirs
+
+    def test_each_part_is_split(self, world: World) -> None:
+        order = self.partnered(world, 50)
+        for part in (200_000, 200_002, 199_998):
+            world.does(order.fill(part))
+        assert not world.exists(order.key)
+        assert self.takes(world, order) == (100 + 100 + 99, 500 + 500 + 500)
+        assert world.tokens(order.maker_output) == TOKENS + 300_000 - 1_799
+
+    def test_a_published_taker_gives_the_whole_to_the_orders_account(self, world: World) -> None:
+        order = self.partnered(world, 50)
+        world.does(order.fill(300_000, listed=False))
+        assert self.takes(world, order) == (0, 900)
+        world.does(with_more(order.fill(300_000, listed=False), LIMIT_KEEPERS, ata(LIMIT_FEE, JUP), LIMIT_FEE))
+        assert self.takes(world, order) == (0, 1_800), "accounts of a swap that the fill would call"
+        assert world.tokens(order.maker_output) == TOKENS + 300_000 - 1_800
+
+    def test_the_programs_account_cannot_be_another(self, world: World) -> None:
+        order = self.partnered(world, 50)
+        other = world.fund(LIMIT_FEE, JUP, 0, at=Pubkey(bytes([6]) * 32))
+        for wrong in (ata(BOB, JUP), ata(PARTNER, JUP), ata(LIMIT_FEE, USDC), LIMIT_FEE, other):
+            assert world.refuses(with_key(order.fill(600), 18, wrong)) == 2009
+        fill = order.fill(600)
+        assert world.refuses(Instruction(LIMIT, bytes(fill.data), fill.accounts[:18])) == 3005
+        assert (
+            world.refuses(Instruction(LIMIT, bytes(fill.data), [*fill.accounts[:18], reads(ata(LIMIT_FEE, JUP))]))
+            == 2000
+        )
+        world.remove(ata(LIMIT_FEE, JUP))
+        assert world.refuses(fill) == 3012
+        assert self.takes(world, replace(order, output_mint=USDC))[0] == 0
+
+    def test_an_order_without_a_partner_may_name_it_too(self, world: World) -> None:
+        order = opened(world)
+        world.does(with_more(order.fill(600_000), LIMIT_FEE, ata(LIMIT_FEE, JUP)))
+        assert world.tokens(order.fee_account) == 300
+
+    def test_rates_that_change_later_take_from_the_partner(self, world: World) -> None:
+        order = self.partnered(world, 50)
+        for own, split in ((5, (5, 55)), (40, (40, 20)), (60, (60, 0)), (700, (60, 0)), (65_535, (60, 0))):
+            world.put(LIMIT_FEE, Account(10**7, bytes.fromhex("183796faa81b65b2") + struct.pack("<HH", own, 1), LIMIT))
+            before = self.takes(world, order)
+            world.does(order.fill(20_000))
+            world.svm.expire_blockhash()
+            after = self.takes(world, order)
+            assert (after[0] - before[0], after[1] - before[1]) == split
+        assert world.tokens(order.maker_output) == TOKENS + 5 * (10_000 - 60)
+
+    def test_rates_that_are_none(self, world: World) -> None:
+        order = self.partnered(world, 50)
+        world.put(LIMIT_FEE, Account(10**7, bytes(12), LIMIT))
+        assert world.refuses(order.fill(600)) == 3002
+        world.does(order.fill(600, listed=False))
 
     def test_it_is_rounded_down(self, world: World) -> None:
         order = opened(world)
@@ -232,6 +315,7 @@ class TestFee:
         order = opened(world, replace(ORDER, fee_bps=20, referral=ata(BOB, JUP)))
         world.does(order.fill(600_000))
         assert world.tokens(ata(BOB, JUP)) == TOKENS - 300_000 + 600
+        assert world.tokens(ata(LIMIT_FEE, JUP)) == 300
 
 
 class TestSlippage:
@@ -373,6 +457,16 @@ class TestLamports:
         assert (world.lamports(ALICE), world.lamports(BOB)) == (WALLET_LAMPORTS, WALLET_LAMPORTS)
         assert world.tokens(order.fee_account) == 300
 
+    @pytest.mark.parametrize("lamports", [False, True])
+    def test_a_partner_gets_its_part_wrapped(self, world: World, lamports: bool) -> None:
+        order = opened(world, replace(self.ORDER, fee_bps=50, referral=world.fund(PARTNER, WSOL, 0)))
+        world.does(order.fill(600_000, lamports=lamports))
+        own = ata(LIMIT_FEE, WSOL)
+        assert (world.tokens(own), world.lamports(own)) == (300, TOKEN_RENT + 300)
+        assert (world.tokens(order.fee_account), world.lamports(order.fee_account)) == (1_500, TOKEN_RENT + 1_500)
+        assert world.lamports(ALICE) - WALLET_LAMPORTS == lamports * 298_200
+        assert world.lamports(BOB) - WALLET_LAMPORTS == lamports * -300_000
+
     def test_other_tokens_need_an_account(self, world: World) -> None:
         order = opened(world)
         assert world.refuses(order.fill(600, lamports=True)) == 6004
@@ -513,6 +607,18 @@ class TestFlash:
         assert (world.tokens(ata(BOB, USDC)), world.tokens(ata(BOB, JUP))) == (TOKENS + 600_000, TOKENS - 300_000)
         assert (world.tokens(order.maker_output), world.tokens(order.fee_account)) == (TOKENS + 299_700, 300)
         assert world.lamports(ALICE) == WALLET_LAMPORTS
+
+    def test_the_fee_is_split_as_a_fill_splits_it(self, world: World) -> None:
+        own = ata(LIMIT_FEE, JUP)
+        order = opened(world, replace(ORDER, fee_bps=50, referral=world.fund(PARTNER, JUP, 0)))
+        flash = order.flash(U64_MAX)
+        for wrong in (ata(BOB, JUP), ata(PARTNER, JUP), LIMIT_FEE):
+            assert world.refuses(order.pre_flash(200_000), with_key(flash, 14, wrong)) == 2009
+        world.does(order.pre_flash(200_000), flash)
+        assert (world.tokens(own), world.tokens(order.fee_account)) == (100, 500)
+        world.does(order.pre_flash(400_000), order.flash(U64_MAX, listed=False))
+        assert (world.tokens(own), world.tokens(order.fee_account)) == (100, 500 + 1_200)
+        assert world.tokens(order.maker_output) == TOKENS + 300_000 - 1_800
 
     def test_a_part_leaves_the_rest_and_no_debt(self, world: World) -> None:
         order = opened(world)

@@ -124,6 +124,12 @@ def with_key(instruction: Instruction, index: int, key: Pubkey) -> Instruction:
     return with_meta(instruction, index, AccountMeta(key, old.is_signer, old.is_writable))
 
 
+def with_more(instruction: Instruction, *keys: Pubkey) -> Instruction:
+    return Instruction(
+        instruction.program_id, instruction.data, [*instruction.accounts, *(writes(key) for key in keys)]
+    )
+
+
 def with_data(instruction: Instruction, data: bytes) -> Instruction:
     return Instruction(instruction.program_id, data, list(instruction.accounts))
 
@@ -189,10 +195,19 @@ class Limit(Struct, frozen=True):
     def fee_account(self) -> Pubkey:
         return self.referral or ata(LIMIT_FEE, self.output_mint, self.output_program)
 
+    @property
+    def own_fee(self) -> list[AccountMeta]:
+        """Where the program's own part of the fee goes, if the rest is a partner's."""
+        own = ata(LIMIT_FEE, self.output_mint, self.output_program)
+        return [reads(LIMIT_FEE), writes(own)] if self.referral else []
+
     def fill(
         self, amount: int, given: int | None = None, taker: Pubkey = BOB, *, lamports: bool = False, listed: bool = True
     ) -> Instruction:
-        """`given`: what the taker gives, if not what the rate asks. `listed`: the keepers' account is named too."""
+        """`given`: what the taker gives, if not what the rate asks.
+
+        `listed`: what is not published is named too, the keepers' account and the program's own for fees.
+        """
         data = bytes.fromhex("e87a7319c78f88a2") + struct.pack("<Q", amount)
         data += struct.pack("<I", 0) if given is None else struct.pack("<IQ", 8, given)
         metas = [signs(taker), writes(self.maker), writes(self.key)]
@@ -201,7 +216,7 @@ class Limit(Struct, frozen=True):
         metas += [reads(LIMIT) if lamports else writes(self.maker_output), writes(self.fee_account)]
         metas += [writes(self.reserve), reads(self.input_mint), reads(self.input_program), reads(self.output_mint)]
         metas += [reads(key) for key in (self.output_program, AGGREGATOR, SYSTEM, LIMIT_EVENTS, LIMIT)]
-        return Instruction(LIMIT, data, metas + [reads(LIMIT_KEEPERS)] * listed)
+        return Instruction(LIMIT, data, metas + [reads(LIMIT_KEEPERS), *self.own_fee] * listed)
 
     def pre_flash(self, amount: int, taker: Pubkey = BOB) -> Instruction:
         data = bytes.fromhex("f02f99440dbee12a") + struct.pack("<Q", amount)
@@ -211,7 +226,7 @@ class Limit(Struct, frozen=True):
             LIMIT, data, metas + [reads(key) for key in (self.input_mint, self.input_program, INSTRUCTIONS)]
         )
 
-    def flash(self, most: int, taker: Pubkey = BOB, *, lamports: bool = False) -> Instruction:
+    def flash(self, most: int, taker: Pubkey = BOB, *, lamports: bool = False, listed: bool = True) -> Instruction:
         data = bytes.fromhex("fc681286a44e128c") + struct.pack("<Q", most)
         metas = [signs(taker), writes(self.maker), writes(self.key), writes(self.reserve)]
         if lamports:
@@ -220,7 +235,7 @@ class Limit(Struct, frozen=True):
             metas += [writes(self.maker_output), writes(ata(taker, self.output_mint, self.output_program))]
         metas += [writes(self.fee_account), reads(self.input_program), reads(self.output_mint)]
         metas += [reads(key) for key in (self.output_program, SYSTEM, LIMIT_EVENTS, LIMIT)]
-        return Instruction(LIMIT, data, metas)
+        return Instruction(LIMIT, data, metas + self.own_fee * listed)
 
     def cancel_dust(self, dollar: int, signer: Pubkey = KEEPER) -> Instruction:
         """`dollar`: how much of the input is worth one."""

@@ -11,6 +11,8 @@ from solders.pubkey import Pubkey
 
 from countermand.solana.machine import Machine
 from countermand.solana.programs import dca, dca_cycles, limit_order, limit_order_fills
+from countermand.solana.programs.anchor import key
+from countermand.solana.tokens import SYSTEM_PROGRAM
 from countermand.solana.wire import WireTransaction
 from countermand.values.structs import replace
 from countermand_simulator import svm_ledger
@@ -80,6 +82,19 @@ def limit_orders_say(field: int, value: int) -> AbstractContextManager[Any]:
     return around(limit_order_fills.FILL_ORDER, does)
 
 
+def the_program_takes_nothing_itself() -> AbstractContextManager[Any]:
+    """While a fill is executed, the program's own rates are zero: an integrator gets the whole fee."""
+    rates = Account(_HOUR_S, limit_order.fee_rates_bytes(limit_order.FeeRates(0, 0)), key(limit_order.PROGRAM))
+
+    def does(machine: Machine, _transaction: WireTransaction, goes_on: Real) -> Any:
+        machine.put(key(limit_order.FEE_ACCOUNT), rates)
+        done = goes_on()
+        machine.put(key(limit_order.FEE_ACCOUNT), Account(0, b"", key(SYSTEM_PROGRAM)))
+        return done
+
+    return around(limit_order_fills.FILL_ORDER, does)
+
+
 def a_cycle_is_forgotten() -> AbstractContextManager[Any]:
     """The machine does not keep that the next cycle is later."""
 
@@ -128,6 +143,9 @@ DEFECTS = {
         first=1_044,
     ),
     "a fee is taken twice": Defect(Claim.MOVES_ARE_MEANT, patched=lambda: limit_orders_say(0, 20)),
+    "an integrator gets the program's fee": Defect(
+        Claim.MOVES_ARE_MEANT, patched=the_program_takes_nothing_itself, drawn={"savers": 0}
+    ),
     "a cycle is before its time": Defect(
         Claim.CYCLES_ARE_DUE, patched=lambda: the_clock_is_wrong(dca_cycles.INITIATE_FLASH_FILL, _HOUR_S)
     ),

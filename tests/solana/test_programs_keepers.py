@@ -25,7 +25,9 @@ from tests.programs.world import (
     DCA_KEEPERS,
     JUP,
     KEEPER,
+    LIMIT_FEE,
     LIMIT_KEEPERS,
+    PARTNER,
     TOKENS,
     USDC,
     WSOL,
@@ -43,7 +45,7 @@ BLOCKHASH: Final = str(Pubkey(bytes([7]) * 32))
 
 
 def account_of(limit: Limit) -> LimitOrderAccount:
-    order = read_order(order_bytes(limit, fee_bps=10, fee_account=limit.fee_account))
+    order = read_order(order_bytes(limit, fee_bps=10 + (limit.fee_bps or 0), fee_account=limit.fee_account))
     assert order is not None
     return order
 
@@ -58,6 +60,7 @@ def told(instruction: Instruction) -> str:
 
 
 OF_SOL: Final = replace(LIMIT, output_mint=WSOL)
+PARTNERED: Final = replace(LIMIT, fee_bps=50, referral=ata(PARTNER, JUP))
 
 
 @pytest.mark.parametrize(
@@ -66,9 +69,11 @@ OF_SOL: Final = replace(LIMIT, output_mint=WSOL)
         (limit_order_fills.fill_order(taking(LIMIT), 5), LIMIT.fill(5)),
         (limit_order_fills.fill_order(taking(LIMIT), 5, 9), LIMIT.fill(5, 9)),
         (limit_order_fills.fill_order(taking(OF_SOL), 5), OF_SOL.fill(5, lamports=True)),
+        (limit_order_fills.fill_order(taking(PARTNERED), 5, 9), PARTNERED.fill(5, 9)),
         (limit_order_fills.pre_flash_fill_order(taking(LIMIT), 5), LIMIT.pre_flash(5)),
         (limit_order_fills.flash_fill_order(taking(LIMIT), 5), LIMIT.flash(5)),
         (limit_order_fills.flash_fill_order(taking(OF_SOL), 5), OF_SOL.flash(5, lamports=True)),
+        (limit_order_fills.flash_fill_order(taking(PARTNERED), 5), PARTNERED.flash(5)),
         (
             limit_order_fills.cancel_dust_order(str(KEEPER), str(LIMIT.key), account_of(LIMIT), 5),
             LIMIT.cancel_dust(5),
@@ -122,6 +127,16 @@ class TestRates:
         assert world.refuses(limit.fill(making, least - 1, KEEPER)) == 6025
         world.does(limit.fill(making, least, KEEPER))
         assert world.tokens(limit.fee_account) == limit_order_fills.fee_of(order, least)
+
+    @pytest.mark.parametrize("given", [300_000, 166, 167, 1_999])
+    def test_the_whole_fee_is_what_the_program_takes(self, world: World, given: int) -> None:
+        limit = replace(PARTNERED, referral=world.fund(PARTNER, JUP, 0))
+        world.does(limit.initialize())
+        order = read_order(world.account(limit.key).data)
+        assert order is not None
+        world.does(limit.fill(1, given))
+        fees = world.tokens(limit.fee_account) + world.tokens(ata(LIMIT_FEE, JUP))
+        assert fees == limit_order_fills.fee_of(order, given)
 
     @pytest.mark.parametrize(("amount", "per_cycle"), [(1000, 333), (1002, 333), (199, 100), (5, 2), (100, 100)])
     def test_cycles_are_as_the_program_counts_them(self, world: World, amount: int, per_cycle: int) -> None:
@@ -184,6 +199,22 @@ K_USDC = ata(KEEPER, USDC)
             ),
         ),
         (
+            PARTNERED.fill(5_000, 9_000_000),
+            (
+                f"0. Trigger v1: {BOB} fills 0.005 USDC of {ALICE}'s order {LIMIT.key}, which go to {B_USDC} (the "
+                f"payer's USDC account), for 9 JUP: it goes to {A_JUP} (the JUP account of {ALICE}), less the fee for "
+                f"{ata(PARTNER, JUP)}, of which the program's own part goes to {ata(LIMIT_FEE, JUP)}."
+            ),
+        ),
+        (
+            PARTNERED.fill(5_000, 9_000_000, listed=False),
+            (
+                f"0. Trigger v1: {BOB} fills 0.005 USDC of {ALICE}'s order {LIMIT.key}, which go to {B_USDC} (the "
+                f"payer's USDC account), for 9 JUP: it goes to {A_JUP} (the JUP account of {ALICE}), less the fee for "
+                f"{ata(PARTNER, JUP)}."
+            ),
+        ),
+        (
             LIMIT.pre_flash(5_000),
             (
                 f"0. Trigger v1: {BOB} borrows 0.005 USDC from the order {LIMIT.key}, to {B_USDC} (the payer's USDC "
@@ -195,6 +226,14 @@ K_USDC = ata(KEEPER, USDC)
             (
                 f"0. Trigger v1: {BOB} pays for what it borrowed from {ALICE}'s order {LIMIT.key}, at most 1 JUP: it "
                 f"goes to {A_JUP} (the JUP account of {ALICE}), less the fee for {LIMIT.fee_account}."
+            ),
+        ),
+        (
+            PARTNERED.flash(TOKENS),
+            (
+                f"0. Trigger v1: {BOB} pays for what it borrowed from {ALICE}'s order {LIMIT.key}, at most 1 JUP: it "
+                f"goes to {A_JUP} (the JUP account of {ALICE}), less the fee for {ata(PARTNER, JUP)}, of which the "
+                f"program's own part goes to {ata(LIMIT_FEE, JUP)}."
             ),
         ),
         (

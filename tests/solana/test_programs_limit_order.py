@@ -48,6 +48,7 @@ TOKEN_2022 = "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"
 ASSOCIATED = "ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL"
 SOL = "So11111111111111111111111111111111111111112"
 USDC = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
+USDT = "Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYB"
 JUP = "JUPyiwrYJFskUPiHa7hkeR8VUtAeFoSYbKedZNsDvCN"
 MAKER = "devjnEpxbJUhJ39FSsFz7YPerr5bdxN8VWUXvfbFUK4"
 MAKERS_USDC = "5AFMnLY8vazdxLajwQbgkvEztYWDFbbnVodDnWg1qT6C"
@@ -301,6 +302,14 @@ def test_the_fee_rates() -> None:
     assert fee_rates_bytes(FeeRates(10, 3)) == data
     assert read_fee_rates(data[:-1]) is None
     assert read_fee_rates(b"\0" + data[1:]) is None
+
+
+@pytest.mark.parametrize(
+    ("pair", "bps"),
+    [((USDC, USDT), 3), ((USDT, USDC), 3), ((USDC, JUP), 10), ((JUP, USDT), 10), ((JUP, SOL), 10)],
+)
+def test_the_usual_rate_of_a_pair(pair: tuple[str, str], bps: int) -> None:
+    assert limit_order.USUAL_RATES.of(*pair) == bps
 
 
 # Events

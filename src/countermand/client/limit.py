@@ -31,7 +31,7 @@ class Limit:
     """Sells `making` base units of the mint `sell` for at least `taking` base units of the mint `buy`.
 
     `expires_at_s`: seconds since the epoch, None for never. `slippage_bps`: how much less a fill may give.
-    `fee_bps` of the output go to the token account `fee_account`, of an integrator.
+    `fee_bps` of the output go to the token account `fee_account`, of an integrator, beside the program's own fee.
     """
 
     sell: str

@@ -42,9 +42,10 @@ class KeeperTransactions(Struct, frozen=True):
         """A part of a limit order. Accounts that are missing are made: the maker's, and the program's own for fees."""
         taking = Taking.of(self.keeper, address, order)
         output, program = order.output_mint, order.output_program
-        made = [create_associated(self.keeper, self.keeper, order.input_mint, order.input_program)]
-        if order.fee_account == associated_token_address(limit_order.FEE_ACCOUNT, output, program):
-            made.append(create_associated(self.keeper, limit_order.FEE_ACCOUNT, output, program))
+        made = [
+            create_associated(self.keeper, self.keeper, order.input_mint, order.input_program),
+            create_associated(self.keeper, limit_order.FEE_ACCOUNT, output, program),
+        ]
         if taking.lamports:
             ends = key(self.pool), key(self.keeper)
             paid = transfer_lamports(TransferParams(from_pubkey=ends[0], to_pubkey=ends[1], lamports=given))

@@ -1,6 +1,6 @@
 """What the transactions of keepers must do: fills, borrows, cycles, payouts and ends, written from what they mean."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -11,6 +11,8 @@ from countermand_simulator.checkers.replay import (
     COMPLETED,
     DCA,
     LIMIT,
+    OWN_FEE_BPS,
+    RATES,
     SOL,
     TOKENS,
     DcaSeen,
@@ -19,6 +21,7 @@ from countermand_simulator.checkers.replay import (
     Seen,
     Surprise,
     TradeSeen,
+    own_fee_account,
     tag,
 )
 
@@ -84,7 +87,8 @@ class KeeperReplay(Replay):
         if given < least:
             raise Unfair(f"{part} of order {order} bring {given}, and should {least}")
         self._move(reserve, own, part)
-        fee = self._pays_for(seen, given, (taker, pays_from, pays_to, fee_to))
+        own_fee_to = _own_fee_account_in(call.accounts[17:], seen, call.accounts[11])
+        fee = self._pays_for(seen, given, (taker, pays_from, pays_to, fee_to), own_fee_to)
         self._filled(seen, TradeSeen(order, taker, part, given, fee))
 
     def borrows(self, call: Call) -> None:
@@ -104,26 +108,31 @@ class KeeperReplay(Replay):
         asked = _asked(seen, part)
         if asked > call.number(8):
             raise Surprise(f"{taker} pays {asked} for order {order}, more than it would")
-        fee = self._pays_for(seen, asked, (taker, pays_from, pays_to, fee_to))
+        own_fee_to = _own_fee_account_in(call.accounts[13:], seen, call.accounts[9])
+        fee = self._pays_for(seen, asked, (taker, pays_from, pays_to, fee_to), own_fee_to)
         self._filled(seen, TradeSeen(order, taker, part, asked, fee))
 
-    def _pays_for(self, seen: LimitSeen, given: int, ends: tuple[str, str, str, str]) -> int:
+    def _pays_for(self, seen: LimitSeen, given: int, ends: tuple[str, str, str, str], own_fee_to: str | None) -> int:
         """The fee once, the rest to the maker. Without an account of the maker, as lamports of the taker.
 
-        Returns the fee.
+        Of the fee, the program's own part where its account is named, and the integrator the rest. Returns the fee.
         """
         taker, pays_from, pays_to, fee_to = ends
         fee = given * seen.fee_bps // _BPS_ONE
         if fee_to != seen.fee_account:
             raise Unfair(f"the fee goes to {fee_to}, not to {seen.fee_account}")
+        own = given * OWN_FEE_BPS // _BPS_ONE if own_fee_to else 0
+        fees = ((own_fee_to or fee_to, own), (fee_to, fee - own))
         if pays_to != LIMIT:
             self._move(pays_from, pays_to, given - fee)
-            self._move(pays_from, fee_to, fee)
+            for receiver, part in fees:
+                self._move(pays_from, receiver, part)
             return fee
         self._pay(taker, given)
         self._get(seen.maker, given - fee)
-        lamports, mint, amount = self.at(fee_to)
-        self.now[fee_to] = lamports + fee, mint, amount + fee
+        for receiver, part in fees:
+            lamports, mint, amount = self.at(receiver)
+            self.now[receiver] = lamports + part, mint, amount + part
         return fee
 
     def _filled(self, seen: LimitSeen, trade: TradeSeen) -> None:
@@ -234,6 +243,15 @@ class KeeperReplay(Replay):
         self._get(keeper, lent)
         self._take_all(order, user)
         self._ends_as(order, COMPLETED)
+
+
+def _own_fee_account_in(trailing: Sequence[str], seen: LimitSeen, output_program: str) -> str | None:
+    """None where a fill ends before it; then the order's account gets the whole fee."""
+    if not trailing or trailing[0] != RATES:
+        return None
+    if trailing[1] != own_fee_account(seen.output_mint, output_program):
+        raise Unfair(f"the program's own fee goes to {trailing[1]}")
+    return trailing[1]
 
 
 def _asked(seen: LimitSeen, part: int) -> int:

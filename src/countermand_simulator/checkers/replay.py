@@ -28,8 +28,11 @@ _ORDER_RENT: Final = (128 + 372) * _BYTE_LAMPORTS
 _DCA_RENT: Final = (128 + 289) * _BYTE_LAMPORTS
 _ACCOUNT_RENTS: Final = {TOKENS[0]: (128 + 165) * _BYTE_LAMPORTS, TOKENS[1]: (128 + 170) * _BYTE_LAMPORTS}
 """The second program's accounts are larger when they are made as associated ones."""
-_LEAST_FEE_BPS: Final = 10
-"""Of a pair that is not of two stable mints."""
+RATES: Final = "27ZASRjinQgXKsrijKqb9xyRnH6W5KWgLSDveRghvHqc"
+"""The program's address for its own fee rates, and the owner of its own fee accounts."""
+OWN_FEE_BPS: Final = 10
+"""Of a pair that is not of two stable mints. An integrator's comes on top."""
+_BPS_ONE: Final = 10_000
 _NOTHING: Final[Balance] = (0, "", 0)
 COMPLETED, CANCELLED = "completed", "cancelled"
 """How an order ends."""
@@ -243,9 +246,10 @@ class Replay:
         self._ensure(payer, reserve, input_mint, input_program)
         making, taking = call.number(16), call.number(24)
         self._move(own, reserve, making)
-        fee_account = (
-            call.accounts[6] if call.accounts[6] != LIMIT else _own_fee_account(output_mint, call.accounts[10])
-        )
+        fee_account = call.accounts[6] if call.accounts[6] != LIMIT else own_fee_account(output_mint, call.accounts[10])
+        whole_fee_bps = OWN_FEE_BPS + (fee_bps or 0)
+        if whole_fee_bps > _BPS_ONE:
+            raise Surprise(f"order {order} is opened with a fee of {whole_fee_bps} basis points")
         self.became[order] = LimitSeen(
             maker,
             input_mint,
@@ -258,7 +262,7 @@ class Replay:
             self.signature,
             making,
             taking,
-            max(_LEAST_FEE_BPS, fee_bps or 0),
+            whole_fee_bps,
             fee_account,
             slippage_bps or 0,
         )
@@ -355,10 +359,9 @@ def _options(data: bytes, sizes: Sequence[int]) -> list[int | None]:
     return values
 
 
-def _own_fee_account(mint: str, program: str) -> str:
+def own_fee_account(mint: str, program: str) -> str:
     """Where the program's own fees go."""
-    fee, _ = Pubkey.find_program_address([b"fee"], Pubkey.from_string(LIMIT))
-    seeds = [bytes(fee), *(bytes(Pubkey.from_string(each)) for each in (program, mint))]
+    seeds = [bytes(Pubkey.from_string(each)) for each in (RATES, program, mint)]
     return str(Pubkey.find_program_address(seeds, Pubkey.from_string(ASSOCIATED))[0])
 
 

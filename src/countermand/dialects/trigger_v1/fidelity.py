@@ -15,6 +15,7 @@ REFUSALS: Final[Mapping[LimitRefusal, Source]] = MappingProxyType(
         LimitRefusal.MINT_UNKNOWN: ours("stands in `cause` of `invalid create order request`"),
         LimitRefusal.MINT_UNSAFE: ours("that such mints are refused is documented; stands in `cause`"),
         LimitRefusal.FEE_ACCOUNT_UNFIT: ours("stands in `cause`"),
+        LimitRefusal.FEE_TOO_HIGH: ours("stands in `cause`"),
     }
 )
 assert set(REFUSALS) == set(LimitRefusal), "every refusal has a source"

@@ -31,7 +31,7 @@ from countermand.solana.tokens import (
     read_token_account,
 )
 from countermand.values.identity import Address, Mint, Signature, Wallet
-from countermand.values.quantities import BaseUnits
+from countermand.values.quantities import BPS_ONE, BaseUnits
 
 _ACCOUNTS_MAX: Final = 100
 """So many a node gives at once."""
@@ -165,7 +165,7 @@ class LimitService:
         """The token programs of both mints."""
         named = [Address(terms.input_mint), Address(terms.output_mint)]
         if terms.fee_account is not None:
-            named.append(terms.fee_account)
+            named += [terms.fee_account, Address(limit_order.FEE_ACCOUNT)]
         accounts = await self._accounts(named)
         programs: list[Address] = []
         for address in named[:2]:
@@ -181,6 +181,9 @@ class LimitService:
             account = None if info is None else read_token_account(info.data)
             if info is None or info.owner != programs[1] or account is None or account.mint != terms.output_mint:
                 return LimitRefused(LimitRefusal.FEE_ACCOUNT_UNFIT, terms.fee_account)
+            most = BPS_ONE - _own_fee_bps(terms, accounts.get(Address(limit_order.FEE_ACCOUNT)))
+            if (terms.fee_bps or 0) > most:
+                return LimitRefused(LimitRefusal.FEE_TOO_HIGH, str(most))
         return programs[0], programs[1]
 
     async def _spare(self, terms: LimitTerms) -> int:
@@ -206,6 +209,12 @@ class LimitService:
             infos = await self._chain.accounts([*asked])
             found.update({address: info for address, info in zip(asked, infos, strict=True) if info is not None})
         return found
+
+
+def _own_fee_bps(terms: LimitTerms, rates: AccountInfo | None) -> int:
+    """What the program takes itself."""
+    read = None if rates is None else limit_order.read_fee_rates(rates.data)
+    return (read or limit_order.USUAL_RATES).of(terms.input_mint, terms.output_mint)
 
 
 def _new_order(terms: LimitTerms, unique_id: int, input_program: Address, output_program: Address) -> NewOrder:

@@ -16,6 +16,9 @@ from countermand.solana.tokens import SOL_MINT
 _UNTOLD: Final = ("update_fee", "withdraw_fee")
 _UNTOLD_DCA: Final = ("initiate_dlmm_fill", "fulfill_dlmm_fill", "withdraw_fees")
 _AMOUNT_BYTES: Final = 8
+_FILL_RATES_AT: Final = 17
+_FLASH_RATES_AT: Final = 13
+"""Where the program's fee rates stand, and its own fee account behind them, if a fill names them."""
 _SECONDS_MAX: Final = 253_402_300_799
 """The last second of the year 9999."""
 
@@ -78,12 +81,19 @@ def _fill_order(call: Call, names: Names) -> str:
     return (
         f"{taker} fills {names.amount(making, call.account(8))} of {maker}'s order {order}, which go to "
         f"{names.account(own)}, for {given}: it goes to {_receiver(to, maker, names)}, less the fee for "
-        f"{call.account(6)}"
+        f"{_fee_receivers(call, _FILL_RATES_AT)}"
     )
 
 
 def _receiver(to: Address, maker: Address, names: Names) -> str:
     return f"{maker} as lamports" if to == limit_order.PROGRAM else names.account(to)
+
+
+def _fee_receivers(call: Call, rates_at: int) -> str:
+    """The order's account, and the program's own where the rates stand before it."""
+    if limit_order.FEE_ACCOUNT not in call.accounts[rates_at : rates_at + 1]:
+        return call.account(6)
+    return f"{call.account(6)}, of which the program's own part goes to {call.account(rates_at + 1)}"
 
 
 def _pre_flash_fill_order(call: Call, names: Names) -> str:
@@ -97,7 +107,7 @@ def _flash_fill_order(call: Call, names: Names) -> str:
     taker, maker, order, _, to = (call.account(index) for index in range(5))
     return (
         f"{taker} pays for what it borrowed from {maker}'s order {order}, at most {most}: it goes to "
-        f"{_receiver(to, maker, names)}, less the fee for {call.account(6)}"
+        f"{_receiver(to, maker, names)}, less the fee for {_fee_receivers(call, _FLASH_RATES_AT)}"
     )
 
 

@@ -46,6 +46,8 @@ from countermand.solana.tokens import (
     SOL_MINT,
     SYSTEM_PROGRAM,
     TOKEN_PROGRAM,
+    USDC_MINT,
+    USDT_MINT,
     associated_token_address,
 )
 
@@ -125,7 +127,8 @@ def reserve_of(order: Address, input_mint: Address, input_program: Address = TOK
 class NewOrder(Struct, frozen=True, kw_only=True):
     """What a maker asks for. Amounts are base units, `expired_at` is in seconds since the epoch.
 
-    The payer pays the rents. `fee_account`: the integrator's token account for the output, which goes with `fee_bps`.
+    The payer pays the rents. `fee_account`: the integrator's token account for the output, which goes with
+    `fee_bps`. The program's own fee comes on top.
     `slippage_bps`: how much less than asked for a fill may give. The published samples are older, and do not say.
     """
 
@@ -274,7 +277,8 @@ def cancel_message(
 class LimitOrderAccount(Struct, frozen=True, kw_only=True):
     """An order on chain. `making_amount` and `taking_amount` are what remains of the `ori_` ones; times in seconds.
 
-    `borrow_making_amount` is what a keeper has taken within the transaction of a fill, and 0 outside.
+    `borrow_making_amount` is what a keeper has taken within the transaction of a fill, and 0 outside. `fee_bps` is the
+    whole fee, the program's own and the integrator's; `fee_account` is the integrator's, or the program's own.
     """
 
     maker: Address
@@ -299,8 +303,23 @@ class LimitOrderAccount(Struct, frozen=True, kw_only=True):
 
 
 class FeeRates(Struct, frozen=True):
+    """What the program takes of a fill's output itself."""
+
     normal_bps: int
     stable_bps: int
+
+    def of(self, input_mint: Address, output_mint: Address) -> int:
+        return self.stable_bps if _STABLE_MINTS.issuperset((input_mint, output_mint)) else self.normal_bps
+
+
+USUAL_RATES: Final = FeeRates(normal_bps=10, stable_bps=3)
+"""They apply while the program's fee account does not exist."""
+_STABLE_MINTS: Final = frozenset((USDC_MINT, USDT_MINT))
+
+
+def own_fee_account(output_mint: Address, output_program: Address = TOKEN_PROGRAM) -> Address:
+    """The token account that gets the program's own fees."""
+    return associated_token_address(FEE_ACCOUNT, output_mint, output_program)
 
 
 def read_order(data: bytes) -> LimitOrderAccount | None:

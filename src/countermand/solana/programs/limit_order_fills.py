@@ -1,13 +1,15 @@
 """The instructions by which limit orders are filled, and by which keepers return what is worth less than a dollar.
 
 On the embedded chain a fill calls no aggregator: where the published program has the data of a swap, ours has the
-amount that the taker gives, or nothing, which means what the order's rate asks.
+amount that the taker gives, or nothing, which means what the order's rate asks. Where an integrator has a part in the
+fee, the program's account of rates and the one for its own part stand behind the published accounts and the keepers'. A
+taker that ends before them gives the whole fee to the order's account.
 """
 
 from typing import Final
 
 from msgspec import Struct
-from solders.instruction import Instruction
+from solders.instruction import AccountMeta, Instruction
 
 from countermand.solana.port import Address
 from countermand.solana.programs.anchor import (
@@ -21,7 +23,13 @@ from countermand.solana.programs.anchor import (
     writable_or_absent,
 )
 from countermand.solana.programs.keepers import keepers_address
-from countermand.solana.programs.limit_order import EVENT_AUTHORITY, PROGRAM, LimitOrderAccount
+from countermand.solana.programs.limit_order import (
+    EVENT_AUTHORITY,
+    FEE_ACCOUNT,
+    PROGRAM,
+    LimitOrderAccount,
+    own_fee_account,
+)
 from countermand.solana.tokens import (
     ASSOCIATED_TOKEN_PROGRAM,
     SOL_MINT,
@@ -52,7 +60,7 @@ def least_for(order: LimitOrderAccount, making: int) -> int:
 
 
 def fee_of(order: LimitOrderAccount, given: int) -> int:
-    """What of a fill's output goes to the order's fee account."""
+    """What of a fill's output does not go to the maker: the program's own fee and the integrator's."""
     return given * order.fee_bps // _BPS_ONE
 
 
@@ -108,6 +116,7 @@ def fill_order(of: Taking, making: int, given: int | None = None) -> Instruction
         readonly(EVENT_AUTHORITY),
         readonly(PROGRAM),
         readonly(KEEPERS),
+        *_own_fee(order),
     ]
     data = FILL_ORDER + u64(making) + len(swap_data).to_bytes(4, "little") + swap_data
     return Instruction(key(PROGRAM), data, metas)
@@ -144,6 +153,7 @@ def flash_fill_order(of: Taking, taking_max: int) -> Instruction:
         readonly(SYSTEM_PROGRAM),
         readonly(EVENT_AUTHORITY),
         readonly(PROGRAM),
+        *_own_fee(order),
     ]
     return Instruction(key(PROGRAM), FLASH_FILL_ORDER + u64(taking_max), metas)
 
@@ -166,3 +176,9 @@ def cancel_dust_order(keeper: Address, address: Address, order: LimitOrderAccoun
         readonly(KEEPERS),
     ]
     return Instruction(key(PROGRAM), CANCEL_DUST_ORDER + u64(dollar), metas)
+
+
+def _own_fee(order: LimitOrderAccount) -> list[AccountMeta]:
+    """Of an order with an integrator: the program's rates, and the account for its own part of the fee."""
+    own = own_fee_account(order.output_mint, order.output_program)
+    return [] if order.fee_account == own else [readonly(FEE_ACCOUNT), writable(own)]

@@ -8,7 +8,7 @@ from countermand.values.structs import Struct
 class LimitTerms(Struct, frozen=True, kw_only=True):
     """What a maker asks for. The payer pays rents and fees; `expires_at_s` is in seconds since the epoch.
 
-    `fee_account`: the integrator's token account for the output, which goes with `fee_bps`.
+    `fee_account`: the integrator's token account for the output, with `fee_bps`, beside the program's own fee.
     `slippage_bps`: how much less than `taking` a fill may give; None asks for no word about it.
     `wraps_sol`: SOL is given and taken as lamports.
     """

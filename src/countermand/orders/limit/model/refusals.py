@@ -13,10 +13,12 @@ class LimitRefusal(Enum):
     """It has an extension by which its authority could take from an escrow, or hold it."""
     FEE_ACCOUNT_UNFIT = auto()
     """It is no token account for the output."""
+    FEE_TOO_HIGH = auto()
+    """With the program's own fee it is more than the whole output."""
 
 
 class LimitRefused(Struct, frozen=True):
-    """`subject` is the address that it is about."""
+    """`subject` is the address that it is about, or the most that it may be."""
 
     refusal: LimitRefusal
     subject: str
