@@ -94,3 +94,13 @@ async def test_what_comes_a_turn_later_is_in_the_same_batch() -> None:
     await asyncio.sleep(0)
     await asyncio.gather(first, writes.add([2]))
     assert table.batches == [[1, 2]]
+
+
+async def test_where_many_wait_they_do_not_wait_for_more() -> None:
+    table = Table()
+    table.may_write.set()
+    writes = GroupedWrites(table.write)
+    many = [asyncio.create_task(writes.add([number])) for number in range(8)]
+    await asyncio.sleep(0)
+    await asyncio.gather(*many, writes.add([8]))
+    assert table.batches == [list(range(8)), [8]]

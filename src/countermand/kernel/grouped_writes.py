@@ -45,7 +45,7 @@ class GroupedWrites(Generic[Row]):
         batch: list[_Waiting[Row]] = []
         try:
             while self._waiting:
-                await gathered()
+                await gathered(lambda: len(self._waiting))
                 batch = self._take()
                 await self._write_batch(batch)
         finally:

@@ -232,7 +232,7 @@ class Shard(ABC, Generic[State, Command, Event, Refusal, Rows]):
         try:
             while True:
                 await writer.wanted.wait()
-                await gathered()
+                await gathered(writer.unwritten)
                 await self._commit(writer)
         finally:
             living.cancel()

@@ -135,7 +135,7 @@ class GroupCommit:
         """Writes for ever. Raises `ChainUnavailable` when a commit failed, after telling every waiter."""
         while True:
             await self._work.wait()
-            await gathered()
+            await gathered(self._waiting)
             if not self._batches:
                 self._work.clear()
                 continue
@@ -156,6 +156,9 @@ class GroupCommit:
         self._failure = failure
         while self._batches:
             self._batches.popleft().end(failure)
+
+    def _waiting(self) -> int:
+        return sum(len(batch.landed) for batch in self._batches)
 
     async def _write(self, batch: OpenBatch) -> None:
         clock = self._clock.to_store()
