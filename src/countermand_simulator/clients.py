@@ -1,123 +1,72 @@
-"""The owners of orders. They do what owners do, and everything that they should not."""
+"""The owners of trigger orders."""
 
-import asyncio
-import contextlib
-import json
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
-from countermand.kernel.event_log import Position, PositionAhead
-from countermand.kernel.journal import encode
-from countermand.orders.trigger.model.commands import Amendment, LegChange, UnsignedDeposit
+from countermand.orders.trigger.model.commands import Amendment, LegChange
 from countermand.orders.trigger.model.condition import Condition, Direction
-from countermand.orders.trigger.model.order import NOWHERE, Family, Leg, OrderGroup, Role
-from countermand.orders.trigger.model.refusals import Refused
+from countermand.orders.trigger.model.order import NOWHERE, Family, Leg, Role
 from countermand.orders.trigger.model.trailing import Trail
 from countermand.orders.trigger.ports import Sort
-from countermand.orders.trigger.service import OrderRequest, TriggerView
-from countermand.orders.vaults.ports import HistoryQuery
-from countermand.orders.vaults.service import Cancelling, DepositUnknown, NotLanded, Placed, Withdrawn
-from countermand.orders.vaults.shard import Answer as EngineAnswer
-from countermand.values.identity import Mint, OrderId, RequestId, Wallet
+from countermand.orders.trigger.service import OrderRequest
+from countermand.values.identity import Mint
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits, Bps, UsdPrice
 from countermand.values.structs import replace
 from countermand_simulator.chance import chance
-from countermand_simulator.harness import Lost
+from countermand_simulator.checkers.family import FamilyCheckers
+from countermand_simulator.harness import Answer
 from countermand_simulator.process import Process
+from countermand_simulator.vault_owners import Deed, Ticket, VaultOwner, answer_of
 from countermand_simulator.world import World
-
-Answer = dict[str, Any]
-
-ORDERS_AT_ONCE: Final = 6
-_ENDED: Final = ("filled", "cancelled", "deposit_failed")
-_EVENTS: Final = (1, 7, 1_000)
-_PAGE: Final = 100_000
-
-
-@dataclass(slots=True)
-class Ticket:
-    """What an owner knows of one order."""
-
-    craft: UnsignedDeposit
-    request: OrderRequest
-    asked: bool = False
-    """Its creation was asked for: it may exist."""
-    state: str = ""
-    """As it was seen last."""
-    cancel_id: RequestId | None = None
-    offered: list[str] = field(default_factory=list)
-    """The withdrawals that were offered to be signed, the newest last."""
-    gone: bool = False
-    """Nothing came of it, or it ended."""
-
-    @property
-    def order_id(self) -> OrderId:
-        return self.craft.order_id
-
 
 _TRAILING: Final = 0.4
 _DISTANCES: Final = (Bps(50), Bps(100), Bps(300), Bps(1_000))
+_UNDER_WAY: Final = ("triggered", "executing", "partly_filled")
 
 
-class Client:
-    def __init__(self, world: World, wallet: str, others: Callable[[], list["Client"]]) -> None:
-        self.world = world
-        self.wallet = Wallet(wallet)
-        self.random = chance(world.seed, wallet)
+class Client(VaultOwner[Process, OrderRequest]):
+    prefix = ""
+    sort = Sort.UPDATED_AT
+    hides = False
+    prefunded = "an address is prefunded"
+
+    def __init__(self, world: World, wallet: str, others: Callable[[], Sequence["Client"]]) -> None:
+        super().__init__(world, wallet, wallet, others)
         self._families = chance(world.seed, f"families of {wallet}")
-        self.tickets: list[Ticket] = []
-        self._position: Position | None = None
-        self._others = others
 
-    # --- while there are faults
-
-    async def live(self) -> None:
-        deeds: list[tuple[Callable[[], Awaitable[None]], int]] = [
-            (self._orders, 6),
-            (self._creates_again, 2),
+    def deeds(self) -> list[tuple[Deed, int]]:
+        return [
+            (self.opens, 6),
+            (self.creates_again, 2),
             (self._amends, 3),
-            (self._cancels, 5),
-            (self._confirms, 6),
-            (self._reads, 2),
-            (self._reads_history, 1),
-            (self._reads_events, 1),
+            (self.cancels, 5),
+            (self.confirms, 6),
+            (self.reads, 2),
+            (self.reads_history, 1),
+            (self.reads_events, 1),
             (self._registers, 1),
-            (self._meddles, 1),
+            (self.meddles, 1),
         ]
-        choices, weights = [deed for deed, _ in deeds], [weight for _, weight in deeds]
-        while True:
-            await asyncio.sleep(self.random.expovariate(1) * self.world.profile.pause_ms / 1000)
-            [deed] = self.random.choices(choices, weights)
-            if self.random.random() < self.world.profile.repeated:
-                await asyncio.gather(self._dares(deed), self._dares(deed))
-            else:
-                await self._dares(deed)
 
-    async def _dares(self, deed: Callable[[], Awaitable[None]]) -> None:
-        with contextlib.suppress(Lost):
-            await deed()
+    @property
+    def pause_ms(self) -> float:
+        return self.world.profile.pause_ms
 
-    def _any(self, *, asked: bool = True) -> Ticket | None:
-        open_ = [ticket for ticket in self.tickets if ticket.asked == asked and not ticket.gone]
-        past = [ticket for ticket in self.tickets if ticket.gone]
-        if past and self.random.random() < 0.1:
-            return self.random.choice(past)
-        return self.random.choice(open_) if open_ else None
+    @property
+    def checkers(self) -> FamilyCheckers:
+        return self.world.checkers
 
-    async def _orders(self) -> None:
-        if len([ticket for ticket in self.tickets if not ticket.gone]) >= ORDERS_AT_ONCE:
-            await self._cancels()
-            return
-        ticket = await self._crafts()
-        if self.random.random() < self.world.profile.prefund:
-            await self.world.side.prefund(ticket.craft.input_account)
-            self.world.happened("an address is prefunded")
-        await self.creates(ticket)
+    def part_of(self, process: Process) -> Process:
+        return process
 
-    async def _crafts(self) -> Ticket:
+    async def has_nothing_to_confirm(self) -> None:
+        await self.cancels()
+
+    # --- opening
+
+    async def crafts(self) -> Ticket[OrderRequest]:
         input_mint, output_mint, trigger_mint = self._pair()
         family = self._families.choice(self.world.side.families)
         amount = self.random.choice((1_000, 50_000, 1_000_000, 100_000_000))
@@ -127,12 +76,10 @@ class Client:
             unsigned = process.transactions.unsigned_transaction(craft.craft)
             return {"kind": "crafted", "request": craft.request_id, "body": craft, "message": unsigned}
 
-        answer = await self.world.ask(self.wallet, "craft", None, "deposit", crafts)
-        craft: UnsignedDeposit = answer["body"]
-        signed = self.world.side.signed(answer["message"], self.wallet)
+        answer = await self.ask("craft", None, "deposit", crafts)
         request = OrderRequest(
-            deposit_request_id=craft.request_id,
-            transaction=signed,
+            deposit_request_id=answer["request"],
+            transaction=self.world.side.signed(answer["message"], self.wallet),
             wallet=self.wallet,
             family=family,
             input_mint=input_mint,
@@ -142,9 +89,9 @@ class Client:
             legs=self._legs(family, trigger_mint, (input_mint, output_mint)),
             expires_at=self._expiry(),
         )
-        ticket = Ticket(craft, request)
+        ticket = Ticket(answer["body"], request)
         self.tickets.append(ticket)
-        if self.random.random() < 0.15:
+        if self.strikes(0.15):
             self._meets_its_end(ticket)
         return ticket
 
@@ -187,12 +134,12 @@ class Client:
     def _expiry(self) -> Instant:
         return Instant(self.world.now() + self.random.randint(100, self.world.profile.expiry_ms))
 
-    def _meets_its_end(self, ticket: Ticket) -> None:
+    def _meets_its_end(self, ticket: Ticket[OrderRequest]) -> None:
         """The price crosses at the very instant of the order's expiry, or just before."""
         due = ticket.request.expires_at - self.world.now() - self.random.choice((0, 0, 1))
         self.world.later(max(0, due), partial(self._is_crossed, ticket))
 
-    async def _is_crossed(self, ticket: Ticket) -> None:
+    async def _is_crossed(self, ticket: Ticket[OrderRequest]) -> None:
         order = self.world.checkers.orders.get(ticket.order_id)
         if order is not None and order["state"] == "open":
             left_ms = order["expires_at"] - self.world.now()
@@ -204,26 +151,13 @@ class Client:
         price = leg.condition.price.picodollars
         await self.world.price(ticket.request.trigger_mint, price, at_once=False)
 
-    async def creates(self, ticket: Ticket) -> None:
-        request = ticket.request
-        honest = self.random.random() >= self.world.profile.tampered or self.world.is_calm
-        if not honest:
-            request = self._falsified(request)
-        ticket.asked = ticket.asked or honest
-        key = f"{request.deposit_request_id} {request.expires_at}"
+    async def places(self, part: Process, request: OrderRequest) -> object:
+        return await part.orders.place(request)
 
-        async def places(process: Process) -> Answer:
-            return _answer(await process.orders.place(request))
+    def key_of(self, request: OrderRequest) -> str:
+        return f"{request.deposit_request_id} {request.expires_at}"
 
-        answer = await self.world.ask(self.wallet, "create", ticket.order_id, key, places)
-        if not honest:
-            return
-        if answer["kind"] == "placed":
-            ticket.state = ticket.state or "open"
-        elif answer["kind"] in ("refused", "unknown"):
-            ticket.gone = True
-
-    def _falsified(self, request: OrderRequest) -> OrderRequest:
+    def falsified(self, request: OrderRequest) -> OrderRequest:
         how = self.random.randrange(4)
         if how == 0:
             return replace(request, amount=BaseUnits(request.amount.units + 1))
@@ -233,19 +167,16 @@ class Client:
             return replace(request, expires_at=self.world.now())
         return replace(request, transaction=self.world.side.tampered(request.transaction, self.wallet, self.random))
 
-    async def _creates_again(self) -> None:
-        ticket = self._any(asked=self.random.random() < 0.7)
-        if ticket is not None:
-            await self.creates(ticket)
+    # --- what is asked of trigger orders only
 
     async def _amends(self) -> None:
-        ticket = self._any()
+        ticket = self.any_of_its_own()
         if ticket is None:
             return
         mint = ticket.request.trigger_mint
         family = ticket.request.family
-        price = self._condition(mint).price if self.random.random() < 0.8 else None
-        expires_at = self._expiry() if self.random.random() < 0.3 else None
+        price = self._condition(mint).price if self.strikes(0.8) else None
+        expires_at = self._expiry() if self.strikes(0.3) else None
         changes: tuple[LegChange, ...] = (LegChange(price, self._slippage()),)
         if ticket.request.legs[0].trail is not None:
             changes = (LegChange(slippage=self._slippage(), distance=self._families.choice(_DISTANCES)),)
@@ -262,188 +193,18 @@ class Client:
         amendment = Amendment(family, changes, expires_at)
 
         async def amends(process: Process) -> Answer:
-            return _answer(await process.orders.amend(ticket.order_id, self.wallet, amendment))
+            return answer_of(await process.orders.amend(ticket.order_id, self.wallet, amendment))
 
-        await self.world.ask(self.wallet, "amend", ticket.order_id, "", amends)
-
-    async def _cancels(self) -> None:
-        ticket = self._any()
-        if ticket is not None:
-            await self.cancels(ticket)
-
-    async def cancels(self, ticket: Ticket) -> Answer:
-        async def cancels(process: Process) -> Answer:
-            return _answer(await process.orders.cancel(ticket.order_id, self.wallet), self._message_of)
-
-        answer = await self.world.ask(self.wallet, "cancel", ticket.order_id, ticket.order_id, cancels)
-        if answer["kind"] == "cancelling":
-            ticket.cancel_id = answer["request"]
-            if answer["transaction"] is not None:
-                ticket.offered.append(answer["transaction"])
-        return answer
-
-    async def _confirms(self) -> None:
-        known = [ticket for ticket in self.tickets if ticket.cancel_id is not None]
-        live = [ticket for ticket in known if not ticket.gone] or known
-        if not live:
-            await self._cancels()
-            return
-        ticket = self.random.choice(live)
-        if not ticket.offered:
-            await self.cancels(ticket)
-            return
-        unsigned = ticket.offered[-1]
-        if self.random.random() < 0.2:
-            unsigned = self.random.choice(ticket.offered)
-        transaction = self.world.side.signed(unsigned, self.wallet)
-        if self.random.random() < self.world.profile.tampered:
-            transaction = self.world.side.tampered(transaction, self.wallet, self.random)
-        await self.confirms(ticket, transaction)
-
-    async def confirms(self, ticket: Ticket, transaction: str) -> Answer:
-        request_id = ticket.cancel_id
-        assert request_id is not None
-
-        async def confirms(process: Process) -> Answer:
-            return _answer(await process.orders.confirm_cancel(ticket.order_id, self.wallet, request_id, transaction))
-
-        answer = await self.world.ask(self.wallet, "confirm", ticket.order_id, ticket.order_id, confirms)
-        if answer["kind"] == "withdrawn":
-            ticket.gone = True
-        return answer
-
-    async def _reads(self) -> None:
-        ticket = self._any()
-        if ticket is not None:
-            await self.reads(ticket)
-
-    async def reads(self, ticket: Ticket) -> str:
-        """The state of the order, empty if there is none."""
-
-        async def reads(process: Process) -> Answer:
-            view = await process.orders.order(ticket.order_id)
-            return {"kind": "order", **_shown(view)}
-
-        answer = await self.world.ask(self.wallet, "read", ticket.order_id, "", reads)
-        body = answer["body"]
-        ticket.state = "" if body is None else body["state"]
-        if ticket.state in _ENDED:
-            ticket.gone = True
-        return ticket.state
-
-    async def _reads_history(self) -> None:
-        query = HistoryQuery(self.wallet, None, None, Sort.UPDATED_AT, descending=True, limit=_PAGE, offset=0)
-
-        async def reads(process: Process) -> Answer:
-            page = await process.orders.history(query)
-            return {"kind": "page", "orders": [(_json(view.order), _lines(view)) for view in page.orders]}
-
-        await self.world.ask(self.wallet, "history", None, "", reads)
-
-    async def _reads_events(self) -> None:
-        """All that happened since it read last, a page of it."""
-        since, limit = self._position, self.random.choice(_EVENTS)
-
-        async def reads(process: Process) -> Answer:
-            try:
-                rows, after = await process.shard.read_events(since, limit)
-            except PositionAhead:
-                return {"kind": "ahead"}  # Of a writer that was replaced.
-            first, last = (-1, 0) if since is None else (since.seq, since.n), (after.seq, after.n)
-            told = [(row.seq, row.n, row.record.order_id, row.record.kind) for row in rows]
-            return {"kind": "events", "from": first, "to": last, "events": told, "after": after}
-
-        answer = await self.world.ask(self.wallet, "events", None, "", reads)
-        if answer["kind"] == "events":
-            self._position = answer["after"]
+        await self.ask("amend", ticket.order_id, "", amends)
 
     async def _registers(self) -> None:
         async def registers(process: Process) -> Answer:
             return {"kind": "registered" if await process.orders.register_vault(self.wallet) else "known"}
 
-        await self.world.ask(self.wallet, "register", None, "", registers)
-
-    async def _meddles(self) -> None:
-        """Asks to cancel another client's order."""
-        victims = [ticket for other in self._others() if other is not self for ticket in other.tickets if ticket.asked]
-        if not victims or self.random.random() >= self.world.profile.foreign:
-            return
-        ticket = self.random.choice(victims)
-
-        async def cancels(process: Process) -> Answer:
-            return _answer(await process.orders.cancel(ticket.order_id, self.wallet), self._message_of)
-
-        answer = await self.world.ask(self.wallet, "meddle", ticket.order_id, "", cancels)
-        if answer["kind"] != "refused":
-            self.world.is_bug(self.wallet, AssertionError("a stranger could cancel"))
+        await self.ask("register", None, "", registers)
 
     # --- when the faults are over
 
-    async def finishes(self, ticket: Ticket) -> None:
-        """Sees to it that the order ends, as an owner can."""
-        waits, pause_s = self.random.random() < 0.3, 0.5
-        while True:
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, 15)
-            try:
-                if await self._is_finished(ticket, waits=waits):
-                    return
-            except Lost:
-                continue
-
-    async def _is_finished(self, ticket: Ticket, *, waits: bool) -> bool:
-        state = await self.reads(ticket)
-        if state in _ENDED:
-            return True
-        if state == "":
-            return True
-        if state == "depositing":
-            await self.creates(ticket)
-            return False
-        if state in ("triggered", "executing", "partly_filled") or (state == "open" and waits):
-            return False
-        answer = await self.cancels(ticket)
-        if answer["kind"] == "cancelling" and answer["transaction"] is not None:
-            await self.confirms(ticket, self.world.side.signed(answer["transaction"], self.wallet))
-        return False
-
-    def _message_of(self, transaction: str) -> str:
-        return self.world.side.base64_message(transaction)
-
-
-def _answer(told: object, message_of: Callable[[str], str] | None = None) -> Answer:
-    """What the engine answered, as the wire would say it."""
-    match told:
-        case Refused():
-            state = None if told.state is None else told.state.value
-            return {"kind": "refused", "refusal": told.refusal.name, "state": state, "detail": told.detail}
-        case Placed():
-            return {"kind": "placed", "order": told.order.id, "signature": told.signature, "repeated": told.repeated}
-        case NotLanded():
-            return {"kind": "not landed"}
-        case DepositUnknown():
-            return {"kind": "unknown"}
-        case Withdrawn():
-            return {"kind": "withdrawn", "order": told.order_id, "signature": told.signature}
-        case Cancelling():
-            transaction = told.transaction
-            message = None if transaction is None or message_of is None else message_of(transaction)
-            answer = {"kind": "cancelling", "order": told.order.id, "request": told.request_id}
-            return {**answer, "transaction": transaction, "message": message}
-        case EngineAnswer():
-            return {"kind": "amended", "order": told.order.id, "version": told.order.version}
-        case _:
-            raise AssertionError(f"{told!r} is no answer")
-
-
-def _shown(view: TriggerView | None) -> Answer:
-    return {"body": None, "shown": ()} if view is None else {"body": _json(view.order), "shown": _lines(view)}
-
-
-def _lines(view: TriggerView) -> list[str]:
-    return [f"{entry.kind} {entry.succeeded}" for entry in view.history]
-
-
-def _json(group: OrderGroup) -> Answer:
-    decoded: Answer = json.loads(encode(group))
-    return decoded
+    def patience(self) -> Callable[[str], bool]:
+        waits = self.strikes(0.3)
+        return lambda state: state in _UNDER_WAY or (waits and state == "open")
