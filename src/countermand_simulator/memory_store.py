@@ -1,18 +1,15 @@
-"""The store of trigger orders of the simulator: what PostgreSQL does with a shard, in plain dictionaries."""
+"""The store of trigger orders of the simulator, and what is stored beside it."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from enum import Enum
 
 from countermand.kernel.ports import CommitUnknown, Epoch, EventRow, JournalRow, Unavailable
 from countermand.orders.shards import TRIGGER_SHARD
 from countermand.orders.trigger.ports import OrderRow, TriggerRows, VaultRow, WatermarkRow
-from countermand.orders.trigger.records import ENTRIES_SHOWN, PASSING_KIND, PASSING_SHOWN, SHOWN_KINDS
-from countermand.orders.vaults.ports import CraftRow, HistoryQuery, OrderBody, StoredHistory, StoredOrder
+from countermand.orders.trigger.records import SHOWN
 from countermand.services.transactions.client_transactions import BuildRow
-from countermand.values.bucket import BucketRange
-from countermand.values.identity import Mint, OrderId, RequestId, Wallet
+from countermand.values.identity import Mint, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import UsdPrice
 from countermand_simulator.fenced import (
@@ -23,11 +20,10 @@ from countermand_simulator.fenced import (
     BEFORE_READ,
     Faults,
     FencedDatabase,
-    FencedShard,
-    FencedStore,
     HeldInside,
     NoFaults,
 )
+from countermand_simulator.memory_vaults import MemoryVaultShard, MemoryVaultStore
 
 __all__ = [
     "AFTER_COMMIT",
@@ -47,20 +43,13 @@ __all__ = [
 
 
 @dataclass
-class MemoryShard(FencedShard[TriggerRows]):
-    orders: dict[OrderId, OrderRow] = field(default_factory=dict)
-    crafts: dict[RequestId, CraftRow] = field(default_factory=dict)
+class MemoryShard(MemoryVaultShard[TriggerRows, OrderRow]):
     watermarks: dict[tuple[str, str], WatermarkRow] = field(default_factory=dict)
 
     def add(self, rows: TriggerRows) -> None:
-        self.orders.update({row.id: row for row in rows.orders})
-        for craft in rows.crafts:
-            self.crafts.setdefault(craft.request_id, craft)
+        super().add(rows)
         for row in rows.watermarks:
             self.watermarks[row.mint, row.direction] = row
-
-    def refuse_twice(self, rows: TriggerRows) -> None:
-        assert len({order.id for order in rows.orders}) == len(rows.orders), "an order twice in one batch"
 
     def copy(self) -> "MemoryShard":
         return MemoryShard(
@@ -107,55 +96,18 @@ class MemorySnapshot:
             yield row
 
 
-class MemoryStore(FencedStore[MemoryShard]):
+class MemoryStore(MemoryVaultStore[MemoryShard]):
     """`orders.trigger.ports.Store` on a `MemoryDatabase`."""
 
+    shown = SHOWN
     database: MemoryDatabase
 
     def __init__(self, database: MemoryDatabase | None = None, faults: Faults | None = None) -> None:
         super().__init__(database if database is not None else MemoryDatabase(), faults)
 
-    async def delete_dead_crafts(self, below_height: int) -> None:
-        await self._faults.at(BEFORE_READ)
-        for shard in self.database.shards.values():
-            shard.crafts = {
-                request_id: craft
-                for request_id, craft in shard.crafts.items()
-                if craft.last_valid_height >= below_height or craft.order_id in shard.orders
-            }
-
-    # --- reading
-
-    async def live_orders(self, shard: int, buckets: BucketRange) -> Sequence[tuple[OrderId, bytes]]:
-        await self._faults.at(BEFORE_READ)
-        rows = [row for _, row in sorted(self.database.shard(shard).orders.items()) if row.live]
-        return [(row.id, row.body) for row in rows if row.bucket in buckets]
-
     async def watermarks(self, shard: int) -> Sequence[WatermarkRow]:
         await self._faults.at(BEFORE_READ)
         return [row for _, row in sorted(self.database.shard(shard).watermarks.items())]
-
-    async def orders(self, order_ids: Sequence[OrderId]) -> Mapping[OrderId, OrderBody]:
-        await self._faults.at(BEFORE_READ)
-        rows = [row for shard in self._shards() for key in order_ids if (row := shard.orders.get(key))]
-        return {row.id: OrderBody(row.bucket, row.body) for row in rows}
-
-    async def crafts(self, request_ids: Sequence[RequestId]) -> Mapping[RequestId, bytes]:
-        await self._faults.at(BEFORE_READ)
-        return {key: row.body for shard in self._shards() for key in request_ids if (row := shard.crafts.get(key))}
-
-    async def history(self, query: HistoryQuery) -> StoredHistory:
-        await self._faults.at(BEFORE_READ)
-        found = [(row, shard) for shard in self._shards() for row in shard.orders.values() if _matches(row, query)]
-        found.sort(key=lambda pair: (_sort_key(pair[0], query.sort), pair[0].id), reverse=query.descending)
-        page = found[query.offset : query.offset + query.limit]
-        return StoredHistory(len(found), [_with_history(row, shard) for row, shard in page])
-
-    async def order_history(self, order_id: OrderId) -> StoredOrder | None:
-        await self._faults.at(BEFORE_READ)
-        return next(
-            (_with_history(row, shard) for shard in self._shards() if (row := shard.orders.get(order_id))), None
-        )
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[MemorySnapshot]:
@@ -237,26 +189,3 @@ class MemoryPrices:
 
     async def clear(self) -> None:
         self._database.prices.clear()
-
-
-def _with_history(row: OrderRow, shard: MemoryShard) -> StoredOrder:
-    shown, passing = [], 0
-    for at in sorted(shard.story.get(row.id, ()), reverse=True):
-        record = shard.events[at].record
-        passing += record.kind == PASSING_KIND
-        if record.kind in SHOWN_KINDS or (record.kind == PASSING_KIND and passing <= PASSING_SHOWN):
-            shown.append(record.body)
-    return StoredOrder(row.body, shown[:ENTRIES_SHOWN])
-
-
-def _matches(row: OrderRow, query: HistoryQuery) -> bool:
-    return (
-        row.wallet == query.wallet
-        and (query.active is None or row.active == query.active)
-        and (query.mint is None or query.mint in (row.input_mint, row.output_mint))
-    )
-
-
-def _sort_key(row: OrderRow, sort: Enum) -> Instant:
-    value: Instant = getattr(row, sort.value)
-    return value

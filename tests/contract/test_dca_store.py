@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from countermand.kernel.ports import Batch, CommitUnknown, Epoch, EventRecord, EventRow, JournalRow, WriterReplaced
 from countermand.orders.dca.ports import DcaBatch, DcaRows, OrderRow, Sort, Store
-from countermand.orders.dca.records import PASSING_KIND, PASSING_SHOWN
+from countermand.orders.dca.records import SHOWN
 from countermand.orders.shards import DCA_SHARD
 from countermand.orders.vaults.ports import CraftRow, HistoryQuery, StoredHistory, StoredOrder
 from countermand.store.dca_postgres import PostgresDcaStore
@@ -228,10 +228,10 @@ async def test_a_page_says_how_many_match_in_all(store: Store) -> None:
 
 
 async def test_what_happened_comes_with_each_order_and_of_what_passes_only_the_newest(store: Store) -> None:
-    postponed = [event_row(1, seq, PASSING_KIND) for seq in range(2, 42)]
+    postponed = [event_row(1, seq, SHOWN.passing) for seq in range(2, 42)]
     unseen = event_row(1, 43, "round_began")
     await commit_orders(store, [order_row(1), order_row(2)], [event_row(1, 1), *postponed, event_row(1, 42), unseen])
-    newest = [b'{"happened":%d}' % seq for seq in (42, *range(41, 41 - PASSING_SHOWN, -1), 1)]
+    newest = [b'{"happened":%d}' % seq for seq in (42, *range(41, 41 - SHOWN.passing_most, -1), 1)]
     assert await store.order_history(order_id(1)) == StoredOrder(b'{"order":1}', newest)
     assert (await store.history(replace(ASKED, descending=False))).orders[0].history == newest
     assert await store.order_history(order_id(3)) is None

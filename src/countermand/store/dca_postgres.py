@@ -1,7 +1,7 @@
 """The store of recurring orders: PostgreSQL."""
 
 from countermand.orders.dca.ports import DcaRows
-from countermand.orders.dca.records import ENTRIES_SHOWN, PASSING_KIND, PASSING_SHOWN, SHOWN_KINDS
+from countermand.orders.dca.records import SHOWN
 from countermand.store.vault_postgres import VaultPostgres
 from countermand.store.vault_rows import vault_family
 
@@ -11,5 +11,5 @@ class PostgresDcaStore(VaultPostgres[DcaRows]):
 
     prefix = "dca_"
     instant = "next_fill_at"
-    shown = (SHOWN_KINDS, PASSING_KIND, PASSING_SHOWN, ENTRIES_SHOWN)
+    shown = SHOWN
     family = vault_family(prefix, instant)

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from countermand.orders.trigger.ports import TriggerRows, WatermarkRow
-from countermand.orders.trigger.records import ENTRIES_SHOWN, PASSING_KIND, PASSING_SHOWN, SHOWN_KINDS
+from countermand.orders.trigger.records import SHOWN
 from countermand.store.connections import connect, reading
 from countermand.store.migrations import migrate
 from countermand.store.snapshot import Snapshot
@@ -22,7 +22,7 @@ class PostgresStore(VaultPostgres[TriggerRows]):
 
     prefix = ""
     instant = "expires_at"
-    shown = (SHOWN_KINDS, PASSING_KIND, PASSING_SHOWN, ENTRIES_SHOWN)
+    shown = SHOWN
     family = TRIGGER_FAMILY
 
     async def watermarks(self, shard: int) -> Sequence[WatermarkRow]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final, TypeVar
 
-from countermand.orders.vaults.ports import HistoryQuery, OrderBody, StoredHistory, StoredOrder
+from countermand.orders.vaults.ports import HistoryQuery, OrderBody, ShownEvents, StoredHistory, StoredOrder
 from countermand.store.connections import LOAD_S, asking, reading
 from countermand.store.shard_postgres import ShardPostgres
 from countermand.values.bucket import BucketRange
@@ -60,11 +60,15 @@ class VaultPostgres(ShardPostgres[R]):
     """That of the family's tables."""
     instant: ClassVar[str]
     """The column that it alone has."""
-    shown: ClassVar[tuple[Sequence[str], str, int, int]]
-    """The parameters of `shown_history`: what an owner is shown of an order's events."""
+    shown: ClassVar[ShownEvents]
 
     def _sql(self, statement: str) -> str:
         return statement.format(self.prefix, self.instant)
+
+    def _shown(self) -> tuple[Sequence[str], str, int, int]:
+        """As `shown_history` takes it."""
+        shown = self.shown
+        return shown.kinds, shown.passing, shown.passing_most, shown.most
 
     # --- writing
 
@@ -114,12 +118,12 @@ class VaultPostgres(ShardPostgres[R]):
                 query.descending,
                 query.limit,
                 query.offset,
-                *self.shown,
+                *self._shown(),
             )
         orders = [StoredOrder(body, history) for _, body, history in rows if body is not None]
         return StoredHistory(rows[0]["total"], orders)
 
     async def order_history(self, order_id: OrderId) -> StoredOrder | None:
         with asking():
-            row = await self._readers.fetchrow(self._sql(_ORDER_HISTORY), order_id, *self.shown)
+            row = await self._readers.fetchrow(self._sql(_ORDER_HISTORY), order_id, *self._shown())
         return None if row is None else StoredOrder(row["body"], row["history"])

@@ -17,6 +17,7 @@ from countermand.orders.dca.model.commands import Command
 from countermand.orders.dca.model.events import Event
 from countermand.orders.dca.model.order import DcaOrder, PriceBand, State, Terms
 from countermand.orders.dca.words import dca_reason
+from countermand.orders.vaults.ports import ShownEvents
 from countermand.values.identity import Signature
 from countermand.values.instant import Instant
 from countermand.values.quantities import BaseUnits, UsdPrice, dollars
@@ -181,11 +182,11 @@ class HistoryEntry(msgspec.Struct, frozen=True):
     tries: int | None = None
 
 
-SHOWN_KINDS: Final = ("deposit_landed", "deposit_failed", "fill_landed", "withdrawal_landed")
-PASSING_KIND: Final = "round_postponed"
-"""Possibly many, of which only the newest `PASSING_SHOWN` are shown."""
-PASSING_SHOWN: Final = 20
-ENTRIES_SHOWN: Final = 200
+SHOWN: Final = ShownEvents(
+    kinds=("deposit_landed", "deposit_failed", "fill_landed", "withdrawal_landed"),
+    passing="round_postponed",
+    passing_most=20,
+)
 
 
 def history_of(told: ToldEvent) -> Iterator[HistoryEntry]:

@@ -18,6 +18,7 @@ from countermand.orders.trigger.model.condition import Direction
 from countermand.orders.trigger.model.events import Event
 from countermand.orders.trigger.model.order import Leg, OrderGroup, Purpose, purpose, traded
 from countermand.orders.trigger.words import trigger_reason
+from countermand.orders.vaults.ports import ShownEvents
 from countermand.values.identity import Mint, OrderId, Signature, Wallet
 from countermand.values.instant import Instant
 from countermand.values.quantities import USD_SCALE, BaseUnits, decimal_text, dollars
@@ -185,11 +186,11 @@ class HistoryEntry(msgspec.Struct, frozen=True):
     purpose: Purpose | None = None
 
 
-SHOWN_KINDS: Final = ("deposit_landed", "deposit_failed", "fill_landed", "order_expired", "withdrawal_landed")
-PASSING_KIND: Final = "fill_failed"
-"""Possibly many, of which only the newest `PASSING_SHOWN` are shown."""
-PASSING_SHOWN: Final = 5
-ENTRIES_SHOWN: Final = 200
+SHOWN: Final = ShownEvents(
+    kinds=("deposit_landed", "deposit_failed", "fill_landed", "order_expired", "withdrawal_landed"),
+    passing="fill_failed",
+    passing_most=5,
+)
 
 
 def history_of(told: ToldEvent) -> Iterator[HistoryEntry]:

@@ -117,6 +117,17 @@ class OrderBody(Struct, frozen=True):
     body: bytes
 
 
+class ShownEvents(Struct, frozen=True):
+    """What an owner is shown of an order's events."""
+
+    kinds: tuple[str, ...]
+    passing: str
+    """A kind of which there may be many: only the newest `passing_most` are shown."""
+    passing_most: int
+    most: int = 200
+    """Of all kinds together, the newest."""
+
+
 class StoredOrder(Struct, frozen=True):
     """`order` is the body of its row, `history` the bodies of its events that its owner is shown, the newest first."""
 
