@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, Raw
 
 from countermand.answering import Declined
 from countermand.dialects.trigger_v2.dca_wire import (
@@ -18,6 +18,7 @@ from countermand.dialects.trigger_v2.dca_wire import (
 from countermand.dialects.trigger_v2.envelope import error
 from countermand.dialects.trigger_v2.reading import Flaws
 from countermand.dialects.trigger_v2.states import DCA, DCA_DISPLAY
+from countermand.dialects.trigger_v2.vault_translate import history_query, json_number
 from countermand.dialects.trigger_v2.wire import CraftRequest
 from countermand.orders.dca.model.lifecycle import ACTIVE
 from countermand.orders.dca.model.order import DcaOrder, Plan, PriceBand, State
@@ -26,9 +27,9 @@ from countermand.orders.dca.records import HistoryEntry
 from countermand.orders.dca.service import DcaView, OrderRequest
 from countermand.orders.vaults.ports import HistoryQuery
 from countermand.orders.vaults.service import Cancelling, Placed
-from countermand.values.identity import Address, Mint, RequestId, Wallet
+from countermand.values.identity import Address, RequestId, Wallet
 from countermand.values.instant import Instant
-from countermand.values.quantities import USD_SCALE, UsdPrice, decimal_text
+from countermand.values.quantities import USD_SCALE, UsdPrice
 
 JL_MINTS: Final = {
     "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v": "9BEcn9aPEmhSPbPQeFGjidRiEKki46fVQDyPpSQXPA2D",
@@ -138,20 +139,7 @@ def from_cancelling(cancelling: Cancelling[DcaOrder], transaction: str) -> Cance
 
 
 def into_query(params: DcaHistoryParams, wallet: Wallet) -> HistoryQuery:
-    mint: Mint | None = None
-    if not isinstance(params.mint, UnsetType):
-        flaws = Flaws()
-        mint = flaws.public_key("mint", params.mint)
-        flaws.refuse()
-    return HistoryQuery(
-        wallet=wallet,
-        active=None if params.state is UNSET else params.state == "active",
-        mint=mint,
-        sort=Sort(params.sort),
-        descending=params.dir == "desc",
-        limit=params.limit,
-        offset=params.offset,
-    )
+    return history_query(params, Sort(params.sort), wallet)
 
 
 def from_view(view: DcaView, vault: Address) -> DcaItem:
@@ -183,7 +171,7 @@ def from_view(view: DcaView, vault: Address) -> DcaItem:
         next_fill_at=iso(progress.next_fill_at) if has_rounds else None,
         last_fill_at=None if progress.last_fill_at is None else iso(progress.last_fill_at),
         rounds_filled=progress.rounds_filled,
-        fill_percent=_number(used.units * 10**_FRACTION_SCALE // deposited.units, _FRACTION_SCALE),
+        fill_percent=json_number(used.units * 10**_FRACTION_SCALE // deposited.units, _FRACTION_SCALE),
         state=state.value,
         display_state=DCA_DISPLAY[state].value,
         created_at=iso(order.created_at),
@@ -235,8 +223,4 @@ def _is_given(raw: Raw) -> bool:
 
 
 def _price(price: UsdPrice | None) -> Raw | None:
-    return None if price is None else _number(price.picodollars, USD_SCALE)
-
-
-def _number(number: int, scale: int) -> Raw:
-    return Raw(decimal_text(number, scale).encode())
+    return None if price is None else json_number(price.picodollars, USD_SCALE)

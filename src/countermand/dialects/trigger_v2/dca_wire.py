@@ -10,6 +10,7 @@ from countermand.dialects.trigger_v2.wire import (
     Amount,
     ExactNumber,
     GivenUsd,
+    HistoryPageParams,
     NullableNumber,
     Optionals,
     Pagination,
@@ -40,15 +41,10 @@ class CreateDcaRequest(Shape, frozen=True, kw_only=True):
     jl_mint: str | UnsetType | None = UNSET
 
 
-class DcaHistoryParams(Shape, frozen=True, kw_only=True):
-    """The query of a history."""
+class DcaHistoryParams(HistoryPageParams, frozen=True, kw_only=True):
+    """The query of a history of recurring orders."""
 
-    state: Literal["active", "past"] | UnsetType = UNSET
-    mint: str | UnsetType = UNSET
-    limit: Annotated[int, Meta(ge=1, le=100)] = 20
-    offset: Annotated[int, Meta(ge=0, le=2**53 - 1)] = 0
     sort: Literal["updated_at", "created_at", "next_fill_at"] = "updated_at"
-    dir: Literal["asc", "desc"] = "desc"
 
 
 class PlacedDcaAnswer(Optionals, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from countermand.dialects.trigger_v2.envelope import error, invalid
 from countermand.dialects.trigger_v2.reading import Flaws
 from countermand.dialects.trigger_v2.refusals import WORDS
 from countermand.dialects.trigger_v2.states import RAW, display_state
+from countermand.dialects.trigger_v2.vault_translate import history_query, json_number
 from countermand.dialects.trigger_v2.wire import (
     AmendRequest,
     CraftAnswer,
@@ -36,7 +37,7 @@ from countermand.orders.vaults.service import Placed
 from countermand.values.holding import Holding
 from countermand.values.identity import Address, Mint, RequestId, Wallet
 from countermand.values.instant import Instant
-from countermand.values.quantities import NOTHING, USD_SCALE, BaseUnits, Bps, UsdPrice, decimal_text
+from countermand.values.quantities import NOTHING, USD_SCALE, BaseUnits, Bps, UsdPrice
 from countermand.values.structs import replace
 from countermand.values.tokens import Token
 
@@ -271,20 +272,7 @@ def _fields_of_other_types(body: GivenTerms) -> Flaws:
 
 
 def into_query(params: HistoryParams, wallet: Wallet) -> HistoryQuery:
-    mint: Mint | None = None
-    if not isinstance(params.mint, UnsetType):
-        flaws = Flaws()
-        mint = flaws.public_key("mint", params.mint)
-        flaws.refuse()
-    return HistoryQuery(
-        wallet=wallet,
-        active=None if params.state is UNSET else params.state == "active",
-        mint=mint,
-        sort=Sort(params.sort),
-        descending=params.dir == "desc",
-        limit=params.limit,
-        offset=params.offset,
-    )
+    return history_query(params, Sort(params.sort), wallet)
 
 
 def from_view(view: TriggerView, vault: Address) -> HistoryItem:
@@ -315,7 +303,7 @@ def from_view(view: TriggerView, vault: Address) -> HistoryItem:
         triggered_at=group.progress.triggered_at,
         output_amount=str(group.progress.received.units) if group.progress.received else None,
         input_used=str(used.units) if used else None,
-        fill_percent=_number(_filled(group), _FRACTION_SCALE),
+        fill_percent=json_number(_filled(group), _FRACTION_SCALE),
         trailing_bps=None if trail is None else trail.distance.bps,
         high_watermark=_watermark(trigger, Direction.BELOW),
         low_watermark=_watermark(trigger, Direction.ABOVE),
@@ -345,12 +333,12 @@ def _unsold(group: OrderGroup) -> BaseUnits:
 
 
 def _price_of(leg: Leg | None) -> Raw | None:
-    return None if leg is None else _number(leg.condition.price.picodollars, USD_SCALE)
+    return None if leg is None else json_number(leg.condition.price.picodollars, USD_SCALE)
 
 
 def _watermark(leg: Leg | None, direction: Direction) -> Raw | None:
     trail = None if leg is None or leg.condition.direction is not direction else leg.trail
-    return None if trail is None or trail.watermark is None else _number(trail.watermark.picodollars, USD_SCALE)
+    return None if trail is None or trail.watermark is None else json_number(trail.watermark.picodollars, USD_SCALE)
 
 
 def _slippage_of(leg: Leg | None) -> int | None:
@@ -382,7 +370,3 @@ def _event(entry: HistoryEntry) -> HistoryEvent:
         order_context=UNSET if entry.purpose is None else entry.purpose.value,
         state="success" if entry.succeeded else "failed",
     )
-
-
-def _number(number: int, scale: int) -> Raw:
-    return Raw(decimal_text(number, scale).encode())

@@ -98,15 +98,20 @@ class ConfirmRequest(Shape, frozen=True, kw_only=True):
     cancel_request_id: str
 
 
-class HistoryParams(Shape, frozen=True, kw_only=True):
-    """The query of a history."""
+class HistoryPageParams(Shape, frozen=True, kw_only=True):
+    """The query of a history, but for what it may be sorted by."""
 
     state: Literal["active", "past"] | UnsetType = UNSET
     mint: str | UnsetType = UNSET
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
     offset: Annotated[int, Meta(ge=0, le=2**53 - 1)] = 0
-    sort: Literal["updated_at", "created_at", "expires_at"] = "updated_at"
     dir: Literal["asc", "desc"] = "desc"
+
+
+class HistoryParams(HistoryPageParams, frozen=True, kw_only=True):
+    """The query of a history of trigger orders."""
+
+    sort: Literal["updated_at", "created_at", "expires_at"] = "updated_at"
 
 
 # --- answers
