@@ -1,6 +1,6 @@
 """Counts the files of ours that a request walks through, for one create and one cancel of Trigger v2.
 
-.venv/bin/python -m scripts.walks [--source DIR] [--files]
+.venv/bin/python -m scripts.walks [--source DIR] [--files] [--check]
 
 It starts a sandbox in this process, from the `src` of `--source`, and asks it from a second thread. What is counted:
 
@@ -25,6 +25,7 @@ import importlib
 import inspect
 import json
 import os
+import re
 import select
 import signal
 import sys
@@ -283,6 +284,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m scripts.walks", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--source", type=Path, default=ROOT, metavar="DIR", help="the checkout to measure")
     parser.add_argument("--files", action="store_true", help="name the files, in the order in which they were passed")
+    parser.add_argument("--check", action="store_true", help="fail if ARCHITECTURE.md leaves out a file of the cancel")
     asked = parser.parse_args()
     measured = measure(asked.source)
     shown = {}
@@ -292,6 +294,16 @@ def main() -> None:
         print(f"{name}  {len(walk.files):5}  {walk.switches:8}  {walks.count(walk)} of {len(walks)} windows")
     for name, walk in shown.items() if asked.files else ():
         print(f"\n{name}:", *walk.files, sep="\n  ")
+    if asked.check and (left_out := _left_out(shown["cancel"], asked.source)):
+        raise SystemExit(f"ARCHITECTURE.md leaves out of its walk of a cancel: {', '.join(left_out)}")
+
+
+def _left_out(walk: Walk, source: Path) -> list[str]:
+    """The files that the page does not name in its section, by name with or without the folder."""
+    page = (source / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    section = page.partition("## A cancel, walked\n")[2].partition("\n## ")[0]
+    named = {Path(name).stem for name in re.findall("`([^`]+)`", section)}
+    return [file for file in walk.files if Path(file).stem not in named]
 
 
 if __name__ == "__main__":
