@@ -16,6 +16,7 @@ from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
 from countermand.solana.embedded import EmbeddedChain
+from countermand.solana.funds import WALLET_RENT_LAMPORTS
 from countermand.solana.genesis import FAUCET_LAMPORTS, mint_account
 from countermand.solana.ledger_store import LedgerSecrets
 from countermand.solana.port import AccountInfo, Address, Signature
@@ -48,6 +49,11 @@ class Faucet:
 
     async def airdrop(self, wallet: Address, lamports: int) -> Signature:
         _check_gift(lamports, GIFT_LAMPORTS_MAX)
+        if lamports < WALLET_RENT_LAMPORTS and not await self._is_taken(wallet):
+            raise FaucetRefused(
+                f"amount: {lamports} lamports are too few for {wallet}, which holds none: "
+                f"an account holds at least {WALLET_RENT_LAMPORTS}"
+            )
         gifts = await self._filled()
         return await self._give(gifts.lamports(wallet, lamports, await self._blockhash()))
 
