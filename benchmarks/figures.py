@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from benchmarks import journeys, requests
+from benchmarks import bare_machine, journeys, requests
 from benchmarks.book_loader import Resting, trading
 from benchmarks.driving import Figure, collect, drive
 from benchmarks.loader import Open, Owner, filling, ladder, pairs, resting
@@ -75,10 +75,16 @@ class Lifecycles:
     connections: int
     lives: int
     seconds: float
+    bare_per_second: float | None = None
+    """Of a bare virtual machine, for the same transactions."""
 
     @property
     def per_second(self) -> float:
         return self.lives / self.seconds
+
+    @property
+    def ratio(self) -> float | None:
+        return None if self.bare_per_second is None else self.per_second / self.bare_per_second
 
 
 # --- the peer
@@ -233,7 +239,8 @@ def _withdrawn_lives(venue: Venue, owners: Sequence[Owner], seconds: float) -> L
     """Craft, create, cancel, confirm: each answered before the next is asked."""
     items = [_wish(owner, dollars="300.5") for owner in owners]
     figure = drive(venue.port, 32, items, seconds=seconds, journey="creates_and_withdraws", endless=True, warm_up_s=0.5)
-    return Lifecycles("create → cancel → confirm", 32, figure.requests // 4, figure.requests / figure.per_second)
+    seconds, bare = figure.requests / figure.per_second, bare_machine.lives_per_second(venue, owners)
+    return Lifecycles("create → cancel → confirm", 32, figure.requests // 4, seconds, bare)
 
 
 def _filled_lives(venue: Venue, owners: Sequence[Owner], seconds: float) -> Lifecycles:

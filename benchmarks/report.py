@@ -26,7 +26,8 @@ _CREATES: Final = """\
 `POST /trigger/v2/orders/price` with a deposit that was crafted and signed before: commits the order, lands the deposit
 on chain, commits that, and answers."""
 _LIVES: Final = """\
-Each step is a request that is answered when it is on disk, and each transaction runs in the virtual machine."""
+Each step is a request that is answered when it is on disk, and each transaction runs in the virtual machine. The ratio
+is to one thread of a bare LiteSVM that verifies, simulates and executes the same transactions, and stores nothing."""
 _MEMORY: Final = """\
 A tick is a whole turn of the engine: what is due, the price, the decision, and the journal entry if there is one.
 Memory is the growth of a child process's resident set."""
@@ -120,6 +121,9 @@ def _verdicts(measured: Measured) -> Iterable[tuple[str, ...]]:
             p99, fills = each.figure.p99_ms, each.fills_per_second
             name = f"the same beside {fills:.0f} fills/s ({FILLS_PER_SECOND} asked for)"
             yield _verdict(name, "< 40 ms", f"{p99:.1f} ms", p99 < 40)
+    for life in measured.lives:
+        if life.ratio is not None:
+            yield _verdict(f"{life.name}, of a bare LiteSVM", "≥ 0.15", life.ratio, life.ratio >= 0.15)
     yield from _tick_verdicts(measured)
     for mixed in measured.mixed:
         tick = mixed.tick_p50_us
@@ -299,9 +303,19 @@ def _layers(measured: Measured) -> str:
 
 
 def _lives(measured: Measured) -> str:
-    rows = [(each.name, str(each.connections), f"{each.per_second:,.0f}", str(each.lives)) for each in measured.lives]
+    rows = [
+        (
+            each.name,
+            str(each.connections),
+            f"{each.per_second:,.0f}",
+            str(each.lives),
+            "" if each.bare_per_second is None else f"{each.bare_per_second:,.0f}/s",
+            "" if each.ratio is None else f"{each.ratio:.3f}",
+        )
+        for each in measured.lives
+    ]
     audit = {True: "Afterwards the audit found no difference.", False: "**The audit found differences.**", None: ""}
-    table = _table(("life", "connections", "lives/s", "lives"), rows)
+    table = _table(("life", "connections", "lives/s", "lives", "bare LiteSVM", "ratio"), rows)
     return f"### Whole lives on chain\n\n{_LIVES} {audit[measured.audit_ok]}\n\n{table}"
 
 

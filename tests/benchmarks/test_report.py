@@ -1,5 +1,6 @@
 """The page says what was measured."""
 
+from benchmarks.figures import Lifecycles
 from benchmarks.mixed import KINDS, Mixed
 from benchmarks.report import Measured, written
 from benchmarks.rounds import Rounds
@@ -25,6 +26,13 @@ def test_orders_of_all_types_have_their_table() -> None:
 def test_rounds_that_were_not_all_decided_are_counted_by_those_that_were() -> None:
     page = written(Measured(rounds=Rounds(10**5, 25_000, 20.0, 4.44, 6.2, 22.7)))
     assert "| 10⁵ | 1,250 | 25,000 in 20.0 s | 4.4 ms | 6.2 ms | 22.7 ms |" in page
+
+
+def test_whole_lives_stand_beside_those_of_a_bare_machine() -> None:
+    page = written(Measured(lives=[Lifecycles("all", 32, 600, 2.0, 2_500.0), Lifecycles("other", 32, 90, 1.0)]))
+    assert "| all | 32 | 300 | 600 | 2,500/s | 0.120 |" in page
+    assert "| other | 32 | 90 | 90 |  |  |" in page
+    assert "| all, of a bare LiteSVM | ≥ 0.15 | 0.12 | **no** |" in page
 
 
 def test_what_was_not_measured_is_not_on_the_page() -> None:
