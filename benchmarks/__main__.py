@@ -8,7 +8,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Final
 
-from benchmarks import book, desks, figures, histories, keeping, layers, machine, mixed, on_chain, rounds
+from benchmarks import book, desks, figures, histories, keeping, layers, machine, mixed, on_chain, rounds, slices
 from benchmarks.report import Measured, written
 from benchmarks.venue import serving
 
@@ -23,6 +23,7 @@ _PARTS: Final = (
     "cancels",
     "pairs",
     "rounds",
+    "slices",
     "fills",
     "book",
     "on-chain",
@@ -47,6 +48,7 @@ def main() -> None:
             "cancels": _cancels,
             "pairs": _pairs,
             "rounds": _rounds,
+            "slices": _slices,
             "fills": _fills,
             "book": _book,
             "on-chain": _on_chain,
@@ -138,6 +140,13 @@ def _rounds(measured: Measured, data: Path, _seconds: float) -> None:
     _say(f"{rounds.ORDERS} recurring orders that are due within one minute")
     measured.rounds = rounds.measure(data / "rounds")
     shutil.rmtree(data / "rounds")
+
+
+def _slices(measured: Measured, data: Path, _seconds: float) -> None:
+    for what in slices.KINDS:
+        _say(f"{slices.ORDERS} orders at once: {what}")
+        measured.slices.append(slices.measure(what, data / "slices"))
+        shutil.rmtree(data / "slices")
 
 
 def _fills(measured: Measured, data: Path, seconds: float) -> None:

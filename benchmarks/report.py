@@ -14,6 +14,8 @@ from benchmarks.layers import LAYERS, TASKS
 from benchmarks.mixed import KINDS, Mixed
 from benchmarks.on_chain import Listing
 from benchmarks.rounds import Rounds
+from benchmarks.slices import KINDS as SLICED
+from benchmarks.slices import Slices
 
 _NOTES: Final = Path(__file__).with_name("notes.md")
 _MIB: Final = 1 << 20
@@ -42,6 +44,10 @@ _ROUNDS: Final = """\
 The venue's clock is set forward by an hour, and all of them are due, each at an instant of its own within one minute.
 The shard and its outbox run on PostgreSQL, without HTTP; a liquidity refuses every swap, so no chain is asked. A round
 is two entries of the journal: it begins, and it is postponed."""
+_SLICES: Final = """\
+They are decided in slices of 128, each committed by PostgreSQL, without HTTP and outbox. What the loop is held is the
+processor's time of its thread between two turns, garbage collection included, of the turns that did something. A cancel
+of another order is asked for every ten milliseconds meanwhile."""
 _RACES: Final = f"""\
 {COUNT:,} operations from a fixed seed, 40 % of them cancels of a random live order, four fifths of the others resting
 near a wandering mid, one fifth crossing. The same for every book, each in a process of its own; medians of {RUNS}
@@ -71,6 +77,7 @@ class Measured:
     mixed: list[Mixed] = field(default_factory=list)
     pair_cancels: list[Beside] = field(default_factory=list)
     rounds: Rounds | None = None
+    slices: list[Slices] = field(default_factory=list)
     starts: list[Start] = field(default_factory=list)
     races: list[Race] = field(default_factory=list)
     book_cancels: list[Beside] = field(default_factory=list)
@@ -99,6 +106,7 @@ def written(measured: Measured) -> str:
         _book(measured),
         _layers(measured),
         _on_chain(measured),
+        _slices(measured),
         _rounds(measured),
         _memory(measured),
         _NOTES.read_text(encoding="utf-8").strip(),
@@ -133,6 +141,11 @@ def _verdicts(measured: Measured) -> Iterable[tuple[str, ...]]:
         held = measured.rounds.held_p99
         name = f"the loop held while {_power(measured.rounds.orders)} rounds are due, p99"
         yield _verdict(name, "< 10 ms", f"{held:.1f} ms", held < 10)
+    for sliced in measured.slices:
+        name = f"the loop held while {_power(sliced.orders)} orders are decided: {SLICED[sliced.what]}, p99"
+        yield _verdict(name, "≤ 5 ms", f"{sliced.held_p99:.1f} ms", sliced.held_p99 <= 5)
+        yield _verdict("the same, p99.9", "≤ 10 ms", f"{sliced.held_p999:.1f} ms", sliced.held_p999 <= 10)
+        yield _verdict("a cancel meanwhile, p99", "≤ 30 ms", f"{sliced.cancel_p99:.1f} ms", sliced.cancel_p99 <= 30)
     yield from _book_verdicts(measured)
     if measured.listing is not None:
         yield _listing_verdict(measured.listing)
@@ -317,6 +330,22 @@ def _lives(measured: Measured) -> str:
     audit = {True: "Afterwards the audit found no difference.", False: "**The audit found differences.**", None: ""}
     table = _table(("life", "connections", "lives/s", "lives", "bare LiteSVM", "ratio"), rows)
     return f"### Whole lives on chain\n\n{_LIVES} {audit[measured.audit_ok]}\n\n{table}"
+
+
+def _slices(measured: Measured) -> str:
+    if not measured.slices:
+        return ""
+    rows = [
+        (
+            f"{_power(found.orders)}: {SLICED[found.what]}",
+            f"{found.seconds:.1f} s",
+            *(f"{ms:.1f} ms" for ms in (found.held_p99, found.held_p999, found.held_max)),
+            *(f"{ms:.0f} ms" for ms in (found.cancel_p50, found.cancel_p99)),
+        )
+        for found in measured.slices
+    ]
+    head = ("orders", "in all", "loop held, p99", "p99.9", "longest", "a cancel, p50", "p99")
+    return f"## Very many orders at once\n\n{_SLICES}\n\n{_table(head, rows)}"
 
 
 def _rounds(measured: Measured) -> str:

@@ -34,6 +34,7 @@ from countermand.values.identity import Mint
 from countermand.values.quantities import UsdPrice
 
 ORDERS: Final = 100_000
+KINDS: Final = {"price": "a price crosses them", "time": "their hour comes, and they expire"}
 _YEAR_MS: Final = 366 * 24 * 3_600_000
 _SOMETHING_NS: Final = 100_000
 _CANCEL_EVERY_S: Final = 0.01
@@ -56,7 +57,7 @@ class Slices:
 
 
 def measure(what: str, data: Path, orders: int = ORDERS) -> Slices:
-    """`what` is "price" or "time"."""
+    """`what` is one of `KINDS`."""
     command = [sys.executable, "-m", "benchmarks.slices", what, str(data), str(orders)]
     told = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.splitlines()[-1]
     return msgspec.json.decode(told, type=Slices)

@@ -4,6 +4,7 @@ from benchmarks.figures import Lifecycles
 from benchmarks.mixed import KINDS, Mixed
 from benchmarks.report import Measured, written
 from benchmarks.rounds import Rounds
+from benchmarks.slices import Slices
 
 DESK = Mixed(
     orders=10**6,
@@ -26,6 +27,14 @@ def test_orders_of_all_types_have_their_table() -> None:
 def test_rounds_that_were_not_all_decided_are_counted_by_those_that_were() -> None:
     page = written(Measured(rounds=Rounds(10**5, 25_000, 20.0, 4.44, 6.2, 22.7)))
     assert "| 10⁵ | 1,250 | 25,000 in 20.0 s | 4.4 ms | 6.2 ms | 22.7 ms |" in page
+
+
+def test_slices_are_judged_by_how_long_they_hold_the_loop_and_a_cancel() -> None:
+    page = written(Measured(slices=[Slices("time", 10**5, 5.2, 4.9, 10.1, 22.0, 400, 6.0, 30.4)]))
+    assert "| 10⁵: their hour comes, and they expire | 5.2 s | 4.9 ms | 10.1 ms | 22.0 ms | 6 ms | 30 ms |" in page
+    assert "they expire, p99 | ≤ 5 ms | 4.9 ms | yes |" in page
+    assert "| the same, p99.9 | ≤ 10 ms | 10.1 ms | **no** |" in page
+    assert "| a cancel meanwhile, p99 | ≤ 30 ms | 30.4 ms | **no** |" in page
 
 
 def test_whole_lives_stand_beside_those_of_a_bare_machine() -> None:
