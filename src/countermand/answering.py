@@ -80,7 +80,8 @@ class Responder(msgspec.Struct, frozen=True):
         except Unavailable:
             return self.unavailable
         except CommitUnknown:
-            return self.outcome_unknown
+            # A read waits for what others write, and has no outcome of its own.
+            return self.unavailable if req.method == "GET" else self.outcome_unknown
         except falcon.HTTPError:
             raise
         except Exception as bug:  # noqa: BLE001 - a bug becomes a log line and a 500, never a traceback in an answer

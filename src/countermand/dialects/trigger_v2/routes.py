@@ -31,6 +31,7 @@ from countermand.dialects.trigger_v2.wire import (
     TransactionChallenge,
     VerifyRequest,
 )
+from countermand.kernel.ports import CommitUnknown
 from countermand.orders.trigger.model.refusals import Refused
 from countermand.orders.vaults.service import DepositUnknown, NotLanded
 from countermand.values.identity import Mint, Wallet
@@ -143,7 +144,11 @@ class RegisterResource:
         """A GET that creates: so it is documented."""
         wallet = self._context.wallet(req)
         vault = self._context.vault_answer(wallet)
-        if await self._context.orders.register_vault(wallet):
+        try:
+            registered = await self._context.orders.register_vault(wallet)
+        except CommitUnknown:
+            return RESPONDER.outcome_unknown
+        if registered:
             return Answer(encode(vault))
         return error(409, "Vault already registered", reading.fields_of(vault))
 
