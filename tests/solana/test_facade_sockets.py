@@ -25,7 +25,7 @@ from countermand.solana.facade.subscriptions import Subscriptions
 from countermand.solana.tokens import SYSTEM_PROGRAM, TOKEN_PROGRAM, USDC_MINT, associated_token_address
 from tests.gifts import faucet_of
 from tests.solana.chain_support import FaultyStore
-from tests.solana.facade_venue import Node, funded, opened_chain, served, signature_of, signed, transfer_of
+from tests.solana.facade_venue import Node, funded, genesis_of, opened_chain, served, signature_of, signed, transfer_of
 
 TIGHT = SocketLimits(
     subscriptions_max=5, queued_messages_max=50, queued_bytes_max=64 * 1024, request_characters_max=10_000
@@ -192,6 +192,19 @@ async def test_an_account_that_ends_is_told_as_empty(node: Node, chain: Embedded
         await chain.send(await signed(chain, wallet, transfer_of(wallet, 2 * 10**9 - 5_000)))
         told = await listener.hears("accountNotification", subscription)
         assert (told["value"]["lamports"], told["value"]["data"]) == (0, "")
+
+
+async def test_an_account_is_told_as_it_is_on_another_ledger(node: Node, chain: EmbeddedChain) -> None:
+    wallet = str((await funded(chain)).pubkey())
+    async with listening(node) as listener:
+        subscription = await listener.gets("accountSubscribe", wallet, {"encoding": "base64"})
+        await chain.reset(genesis_of(bytes([2] * 32)))
+        told = await listener.hears("accountNotification", subscription)
+        assert (told["value"]["lamports"], told["context"]["slot"]) == (0, chain.slot)
+        await faucet_of(chain).airdrop(wallet, 10**9)
+        told = await listener.hears("accountNotification", subscription)
+        assert told["value"]["lamports"] == 10**9
+        await listener.hears_nothing()
 
 
 async def test_a_program_is_told_with_its_filters(node: Node, chain: EmbeddedChain) -> None:

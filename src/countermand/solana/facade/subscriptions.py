@@ -94,11 +94,12 @@ class Subscriptions:
         self._passing: asyncio.Task[None] | None = None
         self._accounts: asyncio.Task[None] | None = None
         self._closed = False
-        self._unsubscribe = chain.subscribe(self._landed)
+        self._leave = chain.subscribe(self._landed), chain.when_replaced(self._replaced)
 
     async def close(self) -> None:
         self._closed = True
-        self._unsubscribe()
+        for leave in self._leave:
+            leave()
         for task in (self._slots, self._passing, self._accounts):
             if task is not None:
                 task.cancel()
@@ -161,8 +162,15 @@ class Subscriptions:
         self._notify_logs(landed)
         self._notify_slot()
         accounts, programs = self._about[Topic.ACCOUNT], self._about[Topic.PROGRAM]
-        watched = [key for key in landed.changed if programs or key in accounts]
-        self._changed.update(dict.fromkeys(watched, landed.slot))
+        self._tell_accounts([key for key in landed.changed if programs or key in accounts], landed.slot)
+
+    def _replaced(self) -> None:
+        """After a reset or a restore every account that is watched is told as it is then, whether it differs or not."""
+        if not self._closed:
+            self._tell_accounts(list(self._about[Topic.ACCOUNT]), self._chain.slot)
+
+    def _tell_accounts(self, keys: Sequence[Address], slot: int) -> None:
+        self._changed.update(dict.fromkeys(keys, slot))
         if self._changed and (self._accounts is None or self._accounts.done()):
             self._accounts = asyncio.create_task(self._notify_accounts())
 
