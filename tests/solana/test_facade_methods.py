@@ -74,10 +74,15 @@ async def test_every_commitment_answers(rpc: Facade, chain: EmbeddedChain, commi
     config = {"commitment": commitment}
     assert await rpc.value("getBalance", str(wallet.pubkey()), config) == 2_000_000_000
     assert (await rpc.value("getLatestBlockhash", config))["lastValidBlockHeight"] >= 150
-    (landed,) = await rpc.call("getSignaturesForAddress", str(wallet.pubkey()), config)
-    assert (await rpc.call("getTransaction", landed["signature"], config | {"maxSupportedTransactionVersion": 0}))[
-        "slot"
-    ]
+    assert await rpc.call("getSlot", config) <= chain.slot
+
+
+@pytest.mark.parametrize("commitment", ["confirmed", "finalized", None])
+async def test_what_has_landed_is_told_from_confirmed_on(rpc: Facade, chain: EmbeddedChain, commitment: str) -> None:
+    wallet, config = str((await funded(chain)).pubkey()), {"commitment": commitment}
+    (landed,) = await rpc.call("getSignaturesForAddress", wallet, config)
+    told = await rpc.call("getTransaction", landed["signature"], config | {"maxSupportedTransactionVersion": 0})
+    assert told["slot"] == landed["slot"]
 
 
 async def test_explicit_nulls_are_absent(rpc: Facade) -> None:
