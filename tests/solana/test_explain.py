@@ -54,6 +54,7 @@ PAYER = Keypair.from_seed(bytes(32))
 A, B, C, D, E = (Pubkey(bytes([number] * 32)) for number in range(1, 6))
 P = PAYER.pubkey()
 U = Pubkey.from_string(USDC)
+VERIFIES_TWO = Instruction(Pubkey.from_string("Ed25519SigVerify111111111111111111111111111"), b"\2\0", [])
 DEST = spl.get_associated_token_address(P, U)
 
 
@@ -442,11 +443,25 @@ def test_who_has_signed_and_who_has_not() -> None:
             [set_compute_unit_price(1_000_000)],
             (
                 "208,000 lamports: 5,000 for 1 signature and 203,000 as priority "
-                "(as many compute units as a node counts at 1,000,000 micro-lamports each)."
+                "(203,000 compute units at 1,000,000 micro-lamports each)."
             ),
         ),
         (
-            [Instruction(Pubkey.from_string("Ed25519SigVerify111111111111111111111111111"), b"\2\0", [])],
+            [set_compute_unit_limit(2**32 - 1), set_compute_unit_price(10)],
+            (
+                "5,014 lamports: 5,000 for 1 signature and 14 as priority "
+                "(1,400,000 compute units at 10 micro-lamports each)."
+            ),
+        ),
+        (
+            [VERIFIES_TWO, set_compute_unit_limit(1_000), set_compute_unit_price(10**6)],
+            (
+                "16,000 lamports: 5,000 for 1 signature, 10,000 for signatures that programs verify and 1,000 as "
+                "priority (1,000 compute units at 1,000,000 micro-lamports each)."
+            ),
+        ),
+        (
+            [VERIFIES_TWO],
             "15,000 lamports: 5,000 for 1 signature and 10,000 for signatures that programs verify.",
         ),
     ],
