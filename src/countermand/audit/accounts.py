@@ -332,7 +332,7 @@ class Accounts:
             self._compare_supply(name, mint)
 
     def _compare_supply(self, name: str, mint: _Mint) -> None:
-        """What is held was minted, but for what the pool was given. SOL is wrapped, not minted."""
+        """What is held was minted, but for what the pool was given on older chains. SOL is wrapped, not minted."""
         if mint.extended or mint.supply is None or name == SOL_MINT:
             return
         given = mint.held - mint.supply
