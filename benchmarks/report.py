@@ -46,9 +46,9 @@ The venue's clock is set forward by an hour, and all of them are due, each at an
 The shard and its outbox run on PostgreSQL, without HTTP; a liquidity refuses every swap, so no chain is asked. A round
 is two entries of the journal: it begins, and it is postponed."""
 _SLICES: Final = f"""\
-They are decided in slices of at most {ORDERS_PER_SLICE}, each committed by PostgreSQL, without HTTP and outbox. What the
-loop is held is the processor's time of its thread between two turns, garbage collection included, of the turns that did
-something. A cancel of another order is asked for every ten milliseconds meanwhile."""
+They are decided in slices of at most {ORDERS_PER_SLICE}, each committed by PostgreSQL, without HTTP and outbox. What
+the loop is held is the processor's time of its thread between two turns, garbage collection included, of the turns that
+did something. A cancel of another order is asked for every ten milliseconds meanwhile."""
 _RACES: Final = f"""\
 {COUNT:,} operations from a fixed seed, 40 % of them cancels of a random live order, four fifths of the others resting
 near a wandering mid, one fifth crossing. The same for every book, each in a process of its own; medians of {RUNS}

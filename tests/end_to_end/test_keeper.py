@@ -3,18 +3,23 @@
 from itertools import count
 
 import pytest
+from solders.instruction import AccountMeta, Instruction
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
 
 from countermand.services.transactions.builder import unsigned_text
 from countermand.solana.programs.compile import Budget
 from countermand.solana.programs.dca import NewDca, open_message
 from countermand.solana.programs.limit_order import FEE_ACCOUNT
 from countermand.solana.programs.limit_order_fills import KEEPERS
+from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, associated_token_address
 from tests.end_to_end.limit_trader import LimitTrader
 from tests.end_to_end.test_recurring_v1 import Saver
 from tests.end_to_end.trader import Trader
 from tests.end_to_end.venue import JUP, SOL, USDC, Funds, Token, Venue, associated
 
 INDEXES = count(1_000)
+BURN = bytes([8])
 
 
 @pytest.fixture
@@ -65,6 +70,33 @@ def test_an_order_that_can_fill_does_so_at_once(venue: Venue, alice: LimitTrader
     assert alice.open_orders() == []
     fee = before + 500_000_000 - 500_000 - venue.lamports(alice.wallet)
     assert 0 < fee < 20_000, "of the network: both rents have come back"
+
+
+@pytest.mark.parametrize("program", [None, "spl-token", "spl-token-2022"])
+def test_what_is_bought_was_minted_and_can_be_burned(venue: Venue, alice: LimitTrader, program: str | None) -> None:
+    """JUP, or a token that is added."""
+    token = JUP
+    if program is not None:
+        token = Token("NEW", str(Keypair().pubkey()), 3)
+        added = {"symbol": "NEW", "decimals": 3, "price": "2", "mint": token.mint, "program": program}
+        venue.ask("POST", "/sandbox/tokens", added).ok()
+    alice.places(100 * USDC, token, take=1_000)
+    venue.settles()
+    owner = TOKEN_2022_PROGRAM if program == "spl-token-2022" else TOKEN_PROGRAM
+    account = associated_token_address(alice.wallet, token.mint, owner)
+    held, supply = venue.units_in(account), supply_of(venue, token)
+    assert supply == sum(int(each["amount"]) for each in venue.rpc("getTokenLargestAccounts", token.mint))
+    metas = [AccountMeta(Pubkey.from_string(key), is_signer=False, is_writable=True) for key in (account, token.mint)]
+    metas.append(AccountMeta(alice.trader.key.pubkey(), is_signer=True, is_writable=False))
+    alice.trader.sends(Instruction(Pubkey.from_string(owner), BURN + held.to_bytes(8, "little"), metas))
+    assert (venue.units_in(account), supply_of(venue, token)) == (0, supply - held)
+    assert venue.audit()["ok"]
+    venue.gives(alice.wallet, 5 * token)
+    assert supply_of(venue, token) == supply - held + (5 * token).units
+
+
+def supply_of(venue: Venue, token: Token) -> int:
+    return int(venue.rpc("getTokenSupply", token.mint)["amount"])
 
 
 def test_sol_is_sold(venue: Venue, alice: LimitTrader) -> None:

@@ -227,6 +227,8 @@ def test_more_than_the_wallet_has(swapper: Swapper) -> None:
     built = swapper.builds(quote, dynamicComputeUnitLimit=True).ok()
     assert built["simulationError"]["error"].endswith("custom program error: 0x1788")
     assert code_of(swapper.lands(built["swapTransaction"])) == 6024
+    assert code_of(swapper.swaps(swapper.quotes(Funds(SOL, 10**15), USDC))) == 1
+    assert code_of(swapper.swaps(swapper.quotes(5 * SOL, USDC), wrapAndUnwrapSol=False)) == 3012
 
 
 # --- exact output, accounts, fees
@@ -433,6 +435,14 @@ def test_both_answers_hold_the_same_instructions(swapper: Swapper) -> None:
         ({"inputMint": "So1"}, "Query parameter inputMint cannot be parsed: WrongSize", None),
         ({"amount": "1.5"}, "Query parameter amount cannot be parsed: ParseIntError { kind: InvalidDigit }", None),
         ({"amount": "-1"}, "Query parameter amount cannot be parsed: ParseIntError { kind: InvalidDigit }", None),
+        ({"amount": "²"}, "Query parameter amount cannot be parsed: ParseIntError { kind: InvalidDigit }", None),
+        ({"amount": ""}, "Query parameter amount cannot be parsed: ParseIntError { kind: Empty }", None),
+        (
+            {"amount": f"00{2**64}"},
+            "Query parameter amount cannot be parsed: ParseIntError { kind: PosOverflow }",
+            None,
+        ),
+        ({"amount": "000"}, "Could not find any route", "COULD_NOT_FIND_ANY_ROUTE"),
         ({"amount": 2**64}, "Query parameter amount cannot be parsed: ParseIntError { kind: PosOverflow }", None),
         ({"slippageBps": 10_001}, "Query parameter slippageBps cannot be parsed: Expected `int` <= 10000", None),
         ({"swapMode": "Exact"}, "Query parameter swapMode cannot be parsed: Invalid enum value 'Exact'", None),
@@ -453,6 +463,7 @@ def test_a_quote_needs_its_parameters(venue: Venue) -> None:
     path = f"/swap/v1/quote?inputMint={SOL.mint}&outputMint={USDC.mint}&amount=10000000"
     assert venue.ask("GET", path).ok()["slippageBps"] == 50
     assert venue.ask("GET", f"{path}&dexes=Countermand,Raydium&swapMode=ExactIn").status == 200
+    assert venue.ask("GET", path.replace("10000000", "0010000000")).ok()["inAmount"] == "10000000"
 
 
 _QUOTE = {

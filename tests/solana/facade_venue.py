@@ -27,6 +27,7 @@ from countermand.solana.facade.dispatch import Dispatcher
 from countermand.solana.facade.http import RpcResource, SocketHub
 from countermand.solana.facade.methods import RpcMethods
 from countermand.solana.facade.session import SocketLimits
+from countermand.solana.ledger_store import LedgerStore
 from countermand_simulator.memory_ledger import MemoryLedgerStore
 from tests.gifts import faucet_of
 
@@ -41,10 +42,13 @@ class RealClock:
     wall_ms = now_ms
 
 
+def genesis_of(entropy: bytes) -> Genesis:
+    return Genesis(entropy=entropy, faucet_seed=bytes([1] * 32), mint_authority_seed=MINT_AUTHORITY.secret())
+
+
 @contextlib.asynccontextmanager
-async def opened_chain() -> AsyncIterator[EmbeddedChain]:
-    genesis = Genesis(entropy=bytes(32), faucet_seed=bytes([1] * 32), mint_authority_seed=MINT_AUTHORITY.secret())
-    chain = await EmbeddedChain.open(MemoryLedgerStore(), RealClock(), genesis=genesis)
+async def opened_chain(store: LedgerStore | None = None) -> AsyncIterator[EmbeddedChain]:
+    chain = await EmbeddedChain.open(store or MemoryLedgerStore(), RealClock(), genesis=genesis_of(bytes(32)))
     try:
         yield chain
     finally:

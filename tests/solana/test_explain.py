@@ -27,9 +27,11 @@ from spl.token import models
 from countermand.orders.trigger.model.order import Family
 from countermand.solana.explain import explain, explain_base64
 from countermand.solana.programs import dca, limit_order
+from countermand.solana.programs.accounts import unwrap_sol, wrap_sol
 from countermand.solana.programs.compile import Budget, KeyOrder, compile_message, unsigned_transaction
 from countermand.solana.programs.dca import DcaBalance, DcaKeys, NewDca
 from countermand.solana.programs.limit_order import Cancellation, NewOrder
+from countermand.solana.tokens import associated_token_address
 from countermand.solana.wire import MalformedTransaction
 from countermand.values.structs import replace
 from countermand.values.transactions import UnsignedTransaction
@@ -54,6 +56,7 @@ PAYER = Keypair.from_seed(bytes(32))
 A, B, C, D, E = (Pubkey(bytes([number] * 32)) for number in range(1, 6))
 P = PAYER.pubkey()
 U = Pubkey.from_string(USDC)
+VERIFIES_TWO = Instruction(Pubkey.from_string("Ed25519SigVerify111111111111111111111111111"), b"\2\0", [])
 DEST = spl.get_associated_token_address(P, U)
 
 
@@ -127,6 +130,36 @@ def test_cancels_of_trigger_v1() -> None:
         f"2. Trigger v1: {DEV} cancels its order GnVUz4HcwBSbri2pL1dYmmUp4Cwgx51EqjjEMXyaPznB: the SOL in "
         f"6YQXLj9urddFQ1saEYkxZEVv37JcSTQmXSmsRnA9kyry goes to {DEV} as lamports, and the rents go to {DEV}."
     )
+
+
+def test_what_an_order_needs_belongs_to_it_and_nothing_else_does() -> None:
+    order = NewOrder(
+        maker=str(P), payer=str(P), unique_id=1, input_mint=SOL, output_mint=USDC, making_amount=1, taking_amount=1
+    )
+    wrapped = associated_token_address(str(P), SOL)
+    note = Instruction(Pubkey.from_string("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr"), b"hello", [])
+    wraps = made(system.transfer, from_pubkey=P, to_pubkey=Pubkey.from_string(wrapped), lamports=1)
+    needed = [*wrap_sol(str(P), 1), limit_order.initialize_order(order), unwrap_sol(str(P)), note]
+    assert form(needed) == "It places an order of Trigger v1."
+    assert (
+        form([*needed, limit_order.initialize_order(replace(order, unique_id=2))])
+        == "It places 2 orders of Trigger v1."
+    )
+    given_away = made(system.transfer, from_pubkey=P, to_pubkey=A, lamports=1)
+    closed = Instruction(
+        TOKEN, b"\x09", [AccountMeta(each, is_signer=False, is_writable=True) for each in (DEST, A, P)]
+    )
+    for other in (given_away, closed, Instruction(A, b"", [])):
+        assert form([*needed, other]) == "It places an order of Trigger v1; instruction 6 does not belong to that."
+    assert form([given_away, *needed, wraps, closed]) == (
+        "It places an order of Trigger v1; instructions 0 and 8 do not belong to that."
+    )
+    cancel = limit_order.cancel_order(Cancellation.to_maker(order.address, str(P), SOL))
+    assert form([*needed, cancel]) == "It cancels an order of Trigger v1; instruction 3 does not belong to that."
+
+
+def form(instructions: Sequence[Instruction]) -> str:
+    return explain(unsigned(instructions))[1]
 
 
 def test_an_order_of_recurring_v1() -> None:
@@ -442,11 +475,25 @@ def test_who_has_signed_and_who_has_not() -> None:
             [set_compute_unit_price(1_000_000)],
             (
                 "208,000 lamports: 5,000 for 1 signature and 203,000 as priority "
-                "(as many compute units as a node counts at 1,000,000 micro-lamports each)."
+                "(203,000 compute units at 1,000,000 micro-lamports each)."
             ),
         ),
         (
-            [Instruction(Pubkey.from_string("Ed25519SigVerify111111111111111111111111111"), b"\2\0", [])],
+            [set_compute_unit_limit(2**32 - 1), set_compute_unit_price(10)],
+            (
+                "5,014 lamports: 5,000 for 1 signature and 14 as priority "
+                "(1,400,000 compute units at 10 micro-lamports each)."
+            ),
+        ),
+        (
+            [VERIFIES_TWO, set_compute_unit_limit(1_000), set_compute_unit_price(10**6)],
+            (
+                "16,000 lamports: 5,000 for 1 signature, 10,000 for signatures that programs verify and 1,000 as "
+                "priority (1,000 compute units at 1,000,000 micro-lamports each)."
+            ),
+        ),
+        (
+            [VERIFIES_TWO],
             "15,000 lamports: 5,000 for 1 signature and 10,000 for signatures that programs verify.",
         ),
     ],

@@ -3,6 +3,7 @@
 The expected words are those of https://solana.com/docs/rpc and of a node's own tests.
 """
 
+import base64
 import struct
 from collections.abc import AsyncIterator
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import base58
 import msgspec
 import pytest
+from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
 from solders.rpc.responses import (
     GetLargestAccountsResp,
@@ -32,7 +34,7 @@ from countermand.solana.tokens import (
     token_account_bytes,
 )
 from tests.gifts import faucet_of
-from tests.solana.facade_venue import Facade, funded, opened_chain
+from tests.solana.facade_venue import Facade, base64_of, funded, opened_chain, signed
 
 PARSED = {"encoding": "jsonParsed"}
 LOADER = "BPFLoaderUpgradeab1e11111111111111111111111"
@@ -332,3 +334,102 @@ async def test_a_multisig_in_words(rpc: Facade, chain: EmbeddedChain) -> None:
         },
     }
     assert (await parsed(rpc, await holds(chain, TOKEN_PROGRAM, bytes(355))))[1] == "base64"
+
+
+INTEREST_BEARING, SCALED = 10, 25
+
+
+def near(text: str) -> Any:
+    return pytest.approx(float(text), rel=1e-12)
+
+
+def interest(rate: int, before: int, updated: int) -> bytes:
+    state = bytes(32) + struct.pack("<qhqh", 1_600_000_000, before, updated, rate)
+    return struct.pack("<HH", INTEREST_BEARING, len(state)) + state
+
+
+def scaled(multiplier: float, since: int, new: float) -> bytes:
+    state = bytes(32) + struct.pack("<dqd", multiplier, since, new)
+    return struct.pack("<HH", SCALED, len(state)) + state
+
+
+@pytest.mark.parametrize("decimals", [0, 6, 9])
+@pytest.mark.parametrize(
+    "extension",
+    [
+        interest(500, 0, 1_600_000_000),
+        interest(30_000, -1_000, 1_700_000_000),
+        scaled(2.5, 0, 1 / 3),
+        scaled(1e-9, 2**62, 7.0),
+        scaled(123_456.789, 2**62, 1.0),
+        struct.pack("<HH", 3, 32) + bytes(32),
+    ],
+    ids=["interest", "more interest", "scale that changed", "tiny scale", "large scale", "neither"],
+)
+async def test_amounts_read_as_the_token_program_writes_them(
+    rpc: Facade, chain: EmbeddedChain, decimals: int, extension: bytes
+) -> None:
+    wallet, owner = await funded(chain), str(Pubkey.new_unique())
+
+    async def written(mint: str, amount: int) -> str:
+        metas = [AccountMeta(Pubkey.from_string(mint), is_signer=False, is_writable=False)]
+        ask = Instruction(Pubkey.from_string(TOKEN_2022_PROGRAM), b"\x17" + amount.to_bytes(8, "little"), metas)
+        raw = base64_of(await signed(chain, wallet, ask))
+        told = await rpc.value("simulateTransaction", raw, {"encoding": "base64"})
+        return base64.b64decode(told["returnData"]["data"][0]).decode()
+
+    for amount in (0, 1, 10**6, 999_999_999, 2**63, 2**64 - 1):
+        data = mint_bytes(authority=None, decimals=decimals, supply=amount).ljust(165, b"\0") + b"\1" + extension
+        mint = await holds(chain, TOKEN_2022_PROGRAM, data)
+        account = await holds(chain, TOKEN_2022_PROGRAM, token_account_bytes(mint=mint, owner=owner, amount=amount))
+        before = await written(mint, amount)
+        (largest,) = await rpc.value("getTokenLargestAccounts", mint)
+        shown = [
+            largest,
+            await rpc.value("getTokenAccountBalance", account),
+            await rpc.value("getTokenSupply", mint),
+            (await parsed(rpc, account))["parsed"]["info"]["tokenAmount"],
+        ]
+        after = await written(mint, amount)
+        texts = {each["uiAmountString"] for each in shown}
+        if extension.startswith(struct.pack("<H", INTEREST_BEARING)):
+            # It grows by the second, and the program's own exponential differs in the last bit.
+            assert all(float(text) in (near(before), near(after)) for text in texts)
+        else:
+            assert texts == {before}
+        assert {each["amount"] for each in shown} == {str(amount)}
+        assert [each["uiAmount"] for each in shown] == [pytest.approx(float(before), rel=1e-6)] * len(shown)
+
+
+async def test_what_interest_and_scales_are_in_words(rpc: Facade, chain: EmbeddedChain) -> None:
+    base = mint_bytes(authority=None, decimals=6).ljust(165, b"\0") + b"\1"
+    mint = await holds(chain, TOKEN_2022_PROGRAM, base + interest(500, -7, 1_700_000_000) + scaled(2.5, 9, 1e-9))
+    assert (await parsed(rpc, mint))["parsed"]["info"]["extensions"] == [
+        {
+            "extension": "interestBearingConfig",
+            "state": {
+                "rateAuthority": None,
+                "initializationTimestamp": 1_600_000_000,
+                "preUpdateAverageRate": -7,
+                "lastUpdateTimestamp": 1_700_000_000,
+                "currentRate": 500,
+            },
+        },
+        {
+            "extension": "scaledUiAmountConfig",
+            "state": {
+                "authority": None,
+                "multiplier": "2.5",
+                "newMultiplierEffectiveTimestamp": 9,
+                "newMultiplier": "0.000000001",
+            },
+        },
+    ]
+
+
+async def test_an_amount_beyond_all_numbers_is_none(rpc: Facade, chain: EmbeddedChain) -> None:
+    base = mint_bytes(authority=None, decimals=6, supply=1).ljust(165, b"\0") + b"\1"
+    for extension, text in ((interest(32_767, 0, -(2**61)), "inf"), (scaled(float("nan"), 0, float("nan")), "NaN")):
+        mint = await holds(chain, TOKEN_2022_PROGRAM, base + extension)
+        told = await rpc.value("getTokenSupply", mint)
+        assert (told["uiAmount"], told["uiAmountString"]) == (None, text)

@@ -74,10 +74,15 @@ async def test_every_commitment_answers(rpc: Facade, chain: EmbeddedChain, commi
     config = {"commitment": commitment}
     assert await rpc.value("getBalance", str(wallet.pubkey()), config) == 2_000_000_000
     assert (await rpc.value("getLatestBlockhash", config))["lastValidBlockHeight"] >= 150
-    (landed,) = await rpc.call("getSignaturesForAddress", str(wallet.pubkey()), config)
-    assert (await rpc.call("getTransaction", landed["signature"], config | {"maxSupportedTransactionVersion": 0}))[
-        "slot"
-    ]
+    assert await rpc.call("getSlot", config) <= chain.slot
+
+
+@pytest.mark.parametrize("commitment", ["confirmed", "finalized", None])
+async def test_what_has_landed_is_told_from_confirmed_on(rpc: Facade, chain: EmbeddedChain, commitment: str) -> None:
+    wallet, config = str((await funded(chain)).pubkey()), {"commitment": commitment}
+    (landed,) = await rpc.call("getSignaturesForAddress", wallet, config)
+    told = await rpc.call("getTransaction", landed["signature"], config | {"maxSupportedTransactionVersion": 0})
+    assert told["slot"] == landed["slot"]
 
 
 async def test_explicit_nulls_are_absent(rpc: Facade) -> None:
@@ -519,6 +524,34 @@ async def test_a_fee_is_counted_as_a_node_does(rpc: Facade, chain: EmbeddedChain
     assert await fee(*budget, transfer_of(wallet, 10**6)) == 8_082
     stale = MessageV0.try_compile(wallet.pubkey(), [transfer_of(wallet, 1)], [], Hash.default())
     assert await rpc.value("getFeeForMessage", base64_of(to_bytes_versioned(stale))) is None
+
+
+@pytest.mark.parametrize(
+    ("program", "data"),
+    [
+        ("BPFLoader1111111111111111111111111111111111", b"\0"),
+        ("BPFLoader2111111111111111111111111111111111", b"\0"),
+        ("BPFLoaderUpgradeab1e11111111111111111111111", b"\0"),
+        ("Ed25519SigVerify111111111111111111111111111", b"\0\0"),
+        ("KeccakSecp256k11111111111111111111111111111", b"\0"),
+        ("Secp256r1SigVerify1111111111111111111111111", b"\0\0"),
+        ("AddressLookupTab1e1111111111111111111111111", b"\0"),
+        ("Stake11111111111111111111111111111111111111", b"\0"),
+        ("Vote111111111111111111111111111111111111111", b"\0"),
+        (SYSTEM_PROGRAM, b"\0"),
+        (TOKEN_PROGRAM, b"\0"),
+    ],
+)
+async def test_units_of_each_program_are_counted_as_the_machine_counts_them(
+    rpc: Facade, chain: EmbeddedChain, program: str, data: bytes
+) -> None:
+    wallet = await funded(chain)
+    called = Instruction(Pubkey.from_string(program), data, [])
+    raw = await signed(chain, wallet, set_compute_unit_price(10**6), called)
+    message = to_bytes_versioned(VersionedTransaction.from_bytes(raw).message)
+    counted = await rpc.value("getFeeForMessage", base64_of(message))
+    simulated = await rpc.value("simulateTransaction", base64_of(raw), BASE64)
+    assert counted == simulated["fee"]
 
 
 async def test_signatures_of_an_address_come_newest_first_between_bounds(rpc: Facade, chain: EmbeddedChain) -> None:

@@ -24,7 +24,8 @@ from countermand.solana.facade.session import Backlog, Session, SocketLimits
 from countermand.solana.facade.subscriptions import Subscriptions
 from countermand.solana.tokens import SYSTEM_PROGRAM, TOKEN_PROGRAM, USDC_MINT, associated_token_address
 from tests.gifts import faucet_of
-from tests.solana.facade_venue import Node, funded, opened_chain, served, signature_of, signed, transfer_of
+from tests.solana.chain_support import FaultyStore
+from tests.solana.facade_venue import Node, funded, genesis_of, opened_chain, served, signature_of, signed, transfer_of
 
 TIGHT = SocketLimits(
     subscriptions_max=5, queued_messages_max=50, queued_bytes_max=64 * 1024, request_characters_max=10_000
@@ -193,6 +194,19 @@ async def test_an_account_that_ends_is_told_as_empty(node: Node, chain: Embedded
         assert (told["value"]["lamports"], told["value"]["data"]) == (0, "")
 
 
+async def test_an_account_is_told_as_it_is_on_another_ledger(node: Node, chain: EmbeddedChain) -> None:
+    wallet = str((await funded(chain)).pubkey())
+    async with listening(node) as listener:
+        subscription = await listener.gets("accountSubscribe", wallet, {"encoding": "base64"})
+        await chain.reset(genesis_of(bytes([2] * 32)))
+        told = await listener.hears("accountNotification", subscription)
+        assert (told["value"]["lamports"], told["context"]["slot"]) == (0, chain.slot)
+        await faucet_of(chain).airdrop(wallet, 10**9)
+        told = await listener.hears("accountNotification", subscription)
+        assert told["value"]["lamports"] == 10**9
+        await listener.hears_nothing()
+
+
 async def test_a_program_is_told_with_its_filters(node: Node, chain: EmbeddedChain) -> None:
     alice, bob = str(Pubkey.new_unique()), str(Pubkey.new_unique())
     account = associated_token_address(alice, USDC_MINT)
@@ -235,6 +249,44 @@ async def test_logs_of_all_and_of_those_that_mention_an_account(node: Node, chai
         )
         for wrong in wrongs:
             assert (await mentions.asks("logsSubscribe", wrong))["error"]["code"] == -32602
+
+
+@pytest.mark.parametrize("failure", ["after", "before"])
+async def test_what_a_commit_without_an_answer_wrote_is_told_when_it_is_known(failure: str) -> None:
+    store = FaultyStore()
+    async with opened_chain(store) as chain, served(chain) as node, listening(node) as listener:
+        wallet, to = await funded(chain), Pubkey.new_unique()
+        raw = await signed(chain, wallet, transfer_of(wallet, 10**9, to))
+        subscribed = {
+            "signatureNotification": await listener.gets("signatureSubscribe", signature_of(raw)),
+            "logsNotification": await listener.gets("logsSubscribe", {"mentions": [str(to)]}),
+            "accountNotification": await listener.gets("accountSubscribe", str(to)),
+        }
+        store.failing = [failure]
+        await chain.send(raw)
+        await until(lambda: not store.failing)
+        await asyncio.wait_for(chain.ready(), 5)
+        if failure == "after":
+            for method, subscription in subscribed.items():
+                await listener.hears(method, subscription)
+        await listener.hears_nothing()
+
+
+async def test_a_block_that_a_commit_without_an_answer_wrote_is_told_with_what_landed() -> None:
+    store = FaultyStore()
+    async with opened_chain(store) as chain, served(chain) as node, listening(node) as listener:
+        wallet = await funded(chain)
+        shape = {"transactionDetails": "signatures", "maxSupportedTransactionVersion": 0}
+        subscription = await listener.gets("blockSubscribe", "all", shape)
+        await listener.hears("blockNotification", subscription)
+        raw = await signed(chain, wallet, transfer_of(wallet, 10**9))
+        store.failing = ["after"]
+        await chain.send(raw)
+        told: list[str] = []
+        async with asyncio.timeout(10):
+            while not told:
+                told = (await listener.hears("blockNotification", subscription))["value"]["block"]["signatures"]
+        assert told == [signature_of(raw)]
 
 
 async def test_slots_and_roots_go_on(node: Node) -> None:

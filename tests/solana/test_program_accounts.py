@@ -214,3 +214,10 @@ async def test_an_owner_of_a_few_among_many_orders_is_found_without_looking_at_a
     assert await of(chain, (8, ALICE)) == [at(9)]
     assert len(seen) == 2, "one share for the index, one for what it found"
     await chain.close()
+
+
+async def test_a_new_chain_has_the_accounts_of_its_genesis_and_no_other() -> None:
+    chain = await open_chain()
+    genesis = {key for key, info in GENESIS.all_accounts().items() if info.owner == SYSTEM_PROGRAM}
+    assert {key for key, _ in await chain.program_accounts(SYSTEM_PROGRAM)} == genesis
+    await chain.close()

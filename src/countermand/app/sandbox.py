@@ -70,7 +70,14 @@ from countermand.sandbox.market_maker import MarketMakers
 from countermand.sandbox.markets import PoolMarkets
 from countermand.sandbox.operator import Operator
 from countermand.sandbox.playback import Playbacks
-from countermand.sandbox.pool import LIQUIDITY_USD, SandboxPool, keeper_accounts, pool_account, sandbox_accounts
+from countermand.sandbox.pool import (
+    LIQUIDITY_USD,
+    POOL_UNITS,
+    SandboxPool,
+    keeper_accounts,
+    pool_account,
+    sandbox_accounts,
+)
 from countermand.sandbox.requests import RequestLog
 from countermand.sandbox.sandbox import Sandbox, SandboxDependencies, stored_clock, stored_seed
 from countermand.sandbox.snapshots import Snapshots
@@ -90,12 +97,14 @@ from countermand.solana.facade.http import RpcResource, SocketHub
 from countermand.solana.genesis import Genesis
 from countermand.solana.programs.anchor import key
 from countermand.solana.programs.artifacts import sandbox_program_builds
+from countermand.solana.tokens import with_minted
 from countermand.store.fences import take_all
 from countermand.store.postgres import PostgresStore
 from countermand.store.records_postgres import PostgresRecords
 from countermand.values.identity import Address
 from countermand.values.instant import Instant
 from countermand.values.quantities import decimal_text
+from countermand.values.structs import replace
 
 _UNIT_PRICES: Final = UnitPrices(limit=15_406, recurring=200_000)
 """As in the published transactions: no others compete on the embedded chain."""
@@ -282,8 +291,10 @@ def _dependencies(
 
     async def equip(token: Token) -> None:
         address = pool.pool_account_of(token)
-        if await chain.accounts([address]) == [None]:
-            await chain.put_accounts({address: pool_account(infra.keys.pool.address, token)})
+        account, mint = await chain.accounts([address, token.mint])
+        if account is None and mint is not None:
+            minted = replace(mint, data=with_minted(mint.data, POOL_UNITS))
+            await chain.put_accounts({address: pool_account(infra.keys.pool.address, token), token.mint: minted})
 
     return SandboxDependencies(
         shard=trigger.shard,

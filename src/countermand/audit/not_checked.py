@@ -67,7 +67,8 @@ NOT_CHECKED: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         "chain_accounts": {
             "owner": "of an account without data: any program that its transactions name is possible",
             "data": "of lookup tables and of programs of strangers; what extensions add to a token account; how much a "
-            "delegate may take; of recurring orders that traded, the next cycle; of markets for swaps, price and depth",
+            "delegate may take; whether a closer was taken away; of recurring orders that traded, the next cycle; of "
+            "markets for swaps, price and depth",
             ADDED_ROWS: "a mint without tokens may be left from the addition of a token that a crash cut short",
         },
         "chain_transactions": {

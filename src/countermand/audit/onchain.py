@@ -123,7 +123,7 @@ class OnChain(Struct):
     # --- accounts
 
     def note_account(self, address: str, program: str, data: bytes) -> None:
-        """Of one of the order programs."""
+        """Of one of the order programs. Any wallet may make an empty account, and give it to one."""
         self._there[address] = None
         flaw = (
             self._flaw_of_limit(address, data) if program == limit_order.PROGRAM else self._flaw_of_plan(address, data)
@@ -132,11 +132,13 @@ class OnChain(Struct):
             self.found.differs("chain_accounts", address, flaw)
 
     def _flaw_of_limit(self, address: str, data: bytes) -> str | None:
+        limit = self._limits.get(address) or self._emptied.get(address)
+        if limit is None and not any(data):
+            return None
         order = limit_order.read_order(data)
         if order is None or limit_order.order_bytes(order) != data:
             is_other = limit_order.read_fee_rates(data) is not None or _are_keepers(address, limit_order.PROGRAM, data)
             return None if is_other else "its data is no limit order"
-        limit = self._limits.get(address) or self._emptied.get(address)
         if limit is None:
             return "it is an open limit order, but its transactions say that it is closed, or never opened it"
         if not _is_derived(address, limit_order.order_address(order.maker, order.unique_id), order.bump):
@@ -150,10 +152,12 @@ class OnChain(Struct):
         return None
 
     def _flaw_of_plan(self, address: str, data: bytes) -> str | None:
+        plan = self._plans.get(address)
+        if plan is None and not any(data):
+            return None
         order = dca.read_dca(data)
         if order is None or dca.dca_bytes(order) != data:
             return None if _are_keepers(address, dca.PROGRAM, data) else "its data is no recurring order"
-        plan = self._plans.get(address)
         if plan is None:
             return "it is an open recurring order, but its transactions say that it is closed, or never opened it"
         derived = dca.dca_address(order.user, order.input_mint, order.output_mint, order.idx)

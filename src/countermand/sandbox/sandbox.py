@@ -199,8 +199,10 @@ class Sandbox:
             await self._adopt(token, price)
 
     async def _adopt(self, token: Token, price: UsdPrice) -> None:
-        self._deps.tokens.add(token)
-        await self._deps.equip(token)
+        try:
+            await self._deps.equip(token)  # Before a request can name it: nothing else may be minted meanwhile.
+        finally:
+            self._deps.tokens.add(token)
         await self._deps.prices.set({token.mint: price}, at_once=False)
 
     # --- time

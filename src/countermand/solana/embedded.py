@@ -7,9 +7,9 @@ loaded again.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from typing import Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final, TypeVar
 
 from solders.account import Account
 from solders.hash import Hash
@@ -93,6 +93,8 @@ WORK_NS_PER_TURN: Final = 1_000_000
 ACCOUNTS_PER_SHARE: Final = 200
 """How many accounts are looked at before that is measured."""
 
+T = TypeVar("T")
+
 
 class EmbeddedChain:
     """Implements `Chain` and `ChainRecords` of the port, and tells more to the JSON-RPC facade. Open it with `open`.
@@ -113,6 +115,7 @@ class EmbeddedChain:
         self._clock = clock
         self._turns = Turns(WORK_NS_PER_TURN, stopwatch)
         self._subscribers: list[Callable[[Landed], None]] = []
+        self._replaced: list[Callable[[], None]] = []
         self._feeds = LandedFeeds()
         self._upkeep = Upkeep(store, clock, genesis, opened, self._notify, self._feeds.end)
         self.blocks: Final = Blocks(self, store)
@@ -312,13 +315,11 @@ class EmbeddedChain:
 
     def subscribe(self, callback: Callable[[Landed], None]) -> Callable[[], None]:
         """Calls back for every transaction in order, once it is committed; what is returned ends that."""
-        self._subscribers.append(callback)
+        return _listed(callback, self._subscribers)
 
-        def unsubscribe() -> None:
-            if callback in self._subscribers:
-                self._subscribers.remove(callback)
-
-        return unsubscribe
+    def when_replaced(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Calls back when another ledger is in the place of this one: no transaction led to what its accounts are."""
+        return _listed(callback, self._replaced)
 
     # Accounts
 
@@ -403,14 +404,25 @@ class EmbeddedChain:
 
     async def reset(self, genesis: Genesis) -> None:
         """An empty chain again, with new secrets. Slots go on rising; block time begins anew."""
-        await self._upkeep.found(genesis)
+        with self._telling_of_another_ledger():
+            await self._upkeep.found(genesis)
 
     async def replace(self, store: Callable[[LedgerEpoch, int], Awaitable[None]]) -> None:
         """Another ledger in the place of this one: the one that `store` stores, in an epoch and from a slot on.
 
         Every blockhash has ended by that slot, and slots go on rising from there.
         """
-        await self._upkeep.replace(store)
+        with self._telling_of_another_ledger():
+            await self._upkeep.replace(store)
+
+    @contextmanager
+    def _telling_of_another_ledger(self) -> Iterator[None]:
+        """Also after a failure: then it may have been replaced or not."""
+        try:
+            yield
+        finally:
+            for callback in self._replaced:
+                asyncio.get_running_loop().call_soon(callback)
 
     # The machine's work
 
@@ -449,6 +461,17 @@ class EmbeddedChain:
             for callback in self._subscribers:
                 # By the loop, so that a callback that raises does not stop the ledger.
                 loop.call_soon(callback, landed)
+
+
+def _listed(callback: T, callbacks: list[T]) -> Callable[[], None]:
+    """Enters it. What is returned takes it out again."""
+    callbacks.append(callback)
+
+    def leave() -> None:
+        if callback in callbacks:
+            callbacks.remove(callback)
+
+    return leave
 
 
 def _passes(data: bytes, size: int | None, memcmp: Sequence[Memcmp]) -> bool:

@@ -91,6 +91,8 @@ class GroupCommit:
         self._writing = False
         self._work = asyncio.Event()
         self._failure: ChainUnavailable | None = None
+        self.in_doubt: OpenBatch | None = None
+        """The batch whose commit failed: it is written, or it is not."""
 
     def land(self, landed: ExecutedTransaction, accounts: dict[Pubkey, Account | None]) -> OpenBatch:
         batch = self._open_batch()
@@ -144,6 +146,7 @@ class GroupCommit:
             try:
                 await self._write(batch)
             except ChainUnavailable as failure:
+                self.in_doubt = batch
                 self.abandon(failure)
                 raise
             self._writing = False

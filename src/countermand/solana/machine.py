@@ -103,6 +103,8 @@ class Machine:
         self._svm.set_transaction_history(0)
         self._svm.set_blockhash_check(check=False)
         self._svm.set_sigverify(sigverify=False)
+        for own, _ in self._svm.get_program_accounts(_SYSTEM):
+            self._svm.set_account(own, _GONE)  # It pays airdrops of its own, from another key in each process.
         self._inert: dict[Pubkey, None] = {}
         self._tokens_of: dict[bytes, dict[bytes, None]] = {}
         self._fields = FieldIndex(indexed)

@@ -3,7 +3,9 @@
 They are read into the words that a node has for them. What is in those that this venue never needs is left out.
 """
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 from countermand.solana.port import Address
@@ -48,14 +50,22 @@ _STATES: Final = ("uninitialized", "initialized", "frozen")
 
 def extensions_in_words(data: bytes) -> list[Json]:
     """Of what follows the type byte of a mint or an account. The list ends where the bytes make no sense."""
-    found: list[Json] = []
+    return [_in_words(kind, state) for kind, state in _entries(data)]
+
+
+def state_of(data: bytes, name: str) -> bytes | None:
+    """What one of these extensions holds; None if there is none of this name."""
+    kind = EXTENSIONS.index(name)
+    return next((state for found, state in _entries(data) if found == kind), None)
+
+
+def _entries(data: bytes) -> Iterator[tuple[int, bytes]]:
     of = Fields(data)
     while of.left >= 4:
         kind, size = of.u16(), of.u16()
         if kind == 0 or size > of.left:
-            break
-        found.append(_in_words(kind, of.take(size)))
-    return found
+            return
+        yield kind, of.take(size)
 
 
 def _in_words(kind: int, data: bytes) -> Json:
@@ -93,6 +103,33 @@ def _fee_config(of: Fields) -> Json:
     }
 
 
+def _interest(of: Fields) -> Json:
+    return {
+        "rateAuthority": _key(of),
+        "initializationTimestamp": of.i64(),
+        "preUpdateAverageRate": of.i16(),
+        "lastUpdateTimestamp": of.i64(),
+        "currentRate": of.i16(),
+    }
+
+
+def _scaled(of: Fields) -> Json:
+    return {
+        "authority": _key(of),
+        "multiplier": _float_text(of.f64()),
+        "newMultiplierEffectiveTimestamp": of.i64(),
+        "newMultiplier": _float_text(of.f64()),
+    }
+
+
+def _float_text(number: float) -> str:
+    """As Rust writes it: never with an exponent, and without a point where there is no fraction."""
+    if not math.isfinite(number):
+        return {"nan": "NaN"}.get(repr(number), repr(number))
+    text = f"{Decimal(repr(number)):f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 _BARE: Final = ("immutableOwner", "nonTransferable", "nonTransferableAccount", "pausableAccount")
 _STATES_OF: Final[Mapping[str | None, Callable[[Fields], Json]]] = {
     "transferFeeConfig": _fee_config,
@@ -101,6 +138,8 @@ _STATES_OF: Final[Mapping[str | None, Callable[[Fields], Json]]] = {
     "defaultAccountState": lambda of: {"accountState": _STATES[of.u8()]},
     "memoTransfer": lambda of: {"requireIncomingTransferMemos": of.flag()},
     "cpiGuard": lambda of: {"lockCpi": of.flag()},
+    "interestBearingConfig": _interest,
+    "scaledUiAmountConfig": _scaled,
     "permanentDelegate": lambda of: {"delegate": _key(of)},
     "transferHook": _pointer("programId"),
     "transferHookAccount": lambda of: {"transferring": of.flag()},

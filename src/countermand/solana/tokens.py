@@ -45,6 +45,7 @@ _STATES = {1: "initialized", 2: "frozen"}
 _TOKEN_PROGRAM_KEYS = (Pubkey.from_string(TOKEN_PROGRAM), Pubkey.from_string(TOKEN_2022_PROGRAM))
 _ASSOCIATED_TOKEN_KEY = Pubkey.from_string(ASSOCIATED_TOKEN_PROGRAM)
 
+_SUPPLY = slice(36, 44)
 _ACCOUNT = struct.Struct("<32s32sQI32sBIQQI32s")
 _MINT = struct.Struct("<I32sQBBI32s")
 assert _ACCOUNT.size == TOKEN_ACCOUNT_BYTES
@@ -125,6 +126,12 @@ def mint_bytes(*, authority: Address | None, decimals: int, supply: int = 0) -> 
     """The data of a mint account without a freeze authority."""
     key = bytes(32) if authority is None else bytes(Pubkey.from_string(authority))
     return _MINT.pack(authority is not None, key, supply, decimals, 1, 0, bytes(32))
+
+
+def with_minted(mint: bytes, units: int) -> bytes:
+    """The data of a mint account after so many units more."""
+    supply = int.from_bytes(mint[_SUPPLY], "little") + units
+    return mint[: _SUPPLY.start] + supply.to_bytes(8, "little") + mint[_SUPPLY.stop :]
 
 
 def token_account_bytes(*, mint: Address, owner: Address, amount: int = 0) -> bytes:

@@ -30,7 +30,10 @@ log = logging.getLogger(__name__)
 
 
 class Upkeep:
-    """`committed` is told of each batch, `interrupted` why nothing can be said of what is not committed yet."""
+    """`committed` is told of each batch, `interrupted` why nothing can be said of what is not committed yet.
+
+    A batch that turns out to be written, though the answer to its commit was lost, is told before the chain is up.
+    """
 
     def __init__(
         self,
@@ -49,6 +52,7 @@ class Upkeep:
         self._interrupted = interrupted
         self.slots = SlotClock(SlotClock.beginning(genesis.first_slot, clock), clock)
         self._live: LiveChain | None = None
+        self._in_doubt: OpenBatch | None = None
         self._down: ChainUnavailable = LedgerUnavailable("the chain is not open")
         self._up = asyncio.Event()
         self._stopped = asyncio.Event()
@@ -167,9 +171,15 @@ class Upkeep:
                 log.warning("the chain could not be loaded, again in %d ms: %s", pause_ms, problem)
                 await asyncio.sleep(pause_ms / 1000)
             else:
+                self._resolve_doubt(live)
                 self._come_up(live)
                 return live
         raise AssertionError
+
+    def _resolve_doubt(self, live: LiveChain) -> None:
+        batch, self._in_doubt = self._in_doubt, None
+        if batch is not None and batch.until <= live.commits.position:
+            self._committed(batch)
 
     # Writing
 
@@ -186,12 +196,13 @@ class Upkeep:
     async def _write_for_ever(self) -> None:
         try:
             while True:
+                live = self._live or await self._load_again()
                 try:
-                    live = self._live or await self._load_again()
                     await live.commits.run(self._committed)
                 except LedgerReplaced:
                     raise
                 except ChainUnavailable as problem:
+                    self._in_doubt = live.commits.in_doubt
                     log.warning("a commit of the chain failed, it is loaded again: %s", problem)
                     self._go_down(LedgerUnavailable("the chain is being loaded again"))
         except LedgerReplaced as replaced:

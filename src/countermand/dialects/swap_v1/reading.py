@@ -13,7 +13,7 @@ from countermand.json_flaws import DECODING_ERRORS, Flaw, Malformed, MissingFiel
 from countermand.json_numbers import converted, with_whole_numbers
 from countermand.strict_json import duplicate_key
 from countermand.values.identity import Address
-from countermand.values.quantities import U64_MAX, exact
+from countermand.values.quantities import U64_MAX, Inexact, exact
 
 _decode: Final = msgspec.json.Decoder(SwapRequest).decode
 _KEY_BYTES: Final = 32
@@ -39,11 +39,18 @@ def query_key(field: str, given: str) -> Address:
 
 def query_units(field: str, given: str) -> int:
     """Base units in a query. Raises `Declined`."""
-    units = exact(given, scale=0, bound=U64_MAX) if given.isdigit() else None
+    units = _parsed(given)
     if isinstance(units, int):
         return units
-    kind = "PosOverflow" if given.isdigit() else "InvalidDigit"
+    kind = "Empty" if not given else "InvalidDigit" if units is Inexact.NOT_A_NUMBER else "PosOverflow"
     raise _bad_parameter(field, f"ParseIntError {{ kind: {kind} }}")
+
+
+def _parsed(digits: str) -> int | Inexact:
+    """As the original parses a whole number: zeros before it do not count."""
+    if not (digits.isascii() and digits.isdigit()):
+        return Inexact.NOT_A_NUMBER
+    return exact(digits.lstrip("0") or "0", scale=0, bound=U64_MAX)
 
 
 def read_body(body: bytes) -> SwapRequest:
@@ -68,7 +75,7 @@ def body_key(field: str, given: str) -> Address:
 
 def body_units(field: str, given: str) -> int:
     """Base units in a body. Raises `Declined`."""
-    if given.isdigit() and isinstance(units := exact(given, scale=0, bound=U64_MAX), int):
+    if isinstance(units := _parsed(given), int):
         return units
     raise _bad_body(f"{field}: expected a whole number from 0 to {U64_MAX}, as a string")
 

@@ -21,11 +21,11 @@ from countermand.solana.explain.basics import (
 )
 from countermand.solana.explain.calls import Call, calls_of, lookups_of
 from countermand.solana.explain.forms import form_of
-from countermand.solana.explain.names import Names, counted
+from countermand.solana.explain.names import Names, counted, listed
 from countermand.solana.explain.orders import recurring, trigger
 from countermand.solana.explain.swaps import swaps
 from countermand.solana.explain.tokens import token_program
-from countermand.solana.fees import LAMPORTS_PER_SIGNATURE, fee_of
+from countermand.solana.fees import LAMPORTS_PER_SIGNATURE, cost_of
 from countermand.solana.port import Address
 from countermand.solana.programs import dca, limit_order, swap
 from countermand.solana.programs.anchor import Unreadable
@@ -43,7 +43,6 @@ BASE64_CHARS_MAX: Final = 1_644
 """What the largest transaction takes."""
 _LOOKUP_TABLE_PROGRAM: Final = "AddressLookupTab1e1111111111111111111111111"
 _ADVANCE_NONCE: Final = b"\4\0\0\0"
-_SET_LIMIT, _SET_PRICE = b"\2", b"\3"
 
 _PROGRAMS: Final[Mapping[Address, tuple[str, Sentence]]] = MappingProxyType(
     {
@@ -97,7 +96,7 @@ def _sentences(wire: WireTransaction) -> Iterator[str]:
     if form := form_of(payer, calls, names):
         yield form
     yield from _signatures(wire, keys)
-    yield _fee(wire, payer, calls)
+    yield _fee(wire, payer)
     for number, call in enumerate(calls):
         yield f"{number}. {_words(call, names)}."
 
@@ -120,26 +119,15 @@ def _signatures(wire: WireTransaction, keys: list[Address]) -> Iterator[str]:
             yield f"{key} must sign it: the signature is wrong."
 
 
-def _fee(wire: WireTransaction, payer: Address, calls: tuple[Call, ...]) -> str:
-    fee, signers = fee_of(wire.message), wire.message.header.num_required_signatures
-    for_signatures = LAMPORTS_PER_SIGNATURE * signers
-    parts = f"{for_signatures:,} for {counted(signers, 'signature')}"
-    price = _budget(calls, _SET_PRICE, 8)
-    if fee > for_signatures:
-        what = "as priority" if price else "for signatures that programs verify"
-        parts += f" and {fee - for_signatures:,} {what}"
-    if price:
-        limit = _budget(calls, _SET_LIMIT, 4)
-        units = "as many compute units as a node counts" if limit is None else counted(limit, "compute unit")
-        parts += f" ({units} at {price:,} micro-lamports each)"
-    return f"{payer} pays the fee of {counted(fee, 'lamport')}: {parts}."
-
-
-def _budget(calls: tuple[Call, ...], number: bytes, size: int) -> int | None:
-    for call in calls:
-        if call.begins(COMPUTE_BUDGET_PROGRAM, number) and len(call.data) > size:
-            return int.from_bytes(call.data[1 : 1 + size], "little")
-    return None
+def _fee(wire: WireTransaction, payer: Address) -> str:
+    cost = cost_of(wire.message)
+    parts = [f"{LAMPORTS_PER_SIGNATURE * cost.signatures:,} for {counted(cost.signatures, 'signature')}"]
+    if cost.verified:
+        parts.append(f"{LAMPORTS_PER_SIGNATURE * cost.verified:,} for signatures that programs verify")
+    if cost.unit_price:
+        each = f"{counted(cost.units, 'compute unit')} at {cost.unit_price:,} micro-lamports each"
+        parts.append(f"{cost.priority:,} as priority ({each})")
+    return f"{payer} pays the fee of {counted(cost.lamports, 'lamport')}: {listed(parts)}."
 
 
 def _words(call: Call, names: Names) -> str:

@@ -1,50 +1,88 @@
 """Recognises whole transactions by their form: those that this venue builds."""
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Final
 
 from msgspec import Struct
 
 from countermand.solana.explain.calls import Call
-from countermand.solana.explain.names import TOKEN_PROGRAMS, Names, counted, listed
+from countermand.solana.explain.names import TOKEN_PROGRAMS, Names, listed
 from countermand.solana.port import Address
 from countermand.solana.programs import dca, limit_order, swap
-from countermand.solana.tokens import ASSOCIATED_TOKEN_PROGRAM, COMPUTE_BUDGET_PROGRAM, SYSTEM_PROGRAM
+from countermand.solana.tokens import (
+    ASSOCIATED_TOKEN_PROGRAM,
+    COMPUTE_BUDGET_PROGRAM,
+    MEMO_PROGRAMS,
+    SOL_MINT,
+    SYSTEM_PROGRAM,
+    associated_token_address,
+)
 
-_TRANSFER, _CLOSE, _INITIALIZE_ACCOUNT_3 = 3, 9, 18
+_TRANSFER, _CLOSE, _SYNC_NATIVE, _INITIALIZE_ACCOUNT_3 = 3, 9, 17, 18
 _NO_INSTRUCTION: Final = 254
 """A fill that a sandbox wants to fail on chain carries it."""
 _SYSTEM_TRANSFER: Final = b"\2\0\0\0"
+_ADVANCE_NONCE: Final = b"\4\0\0\0"
+_CREATES_ASSOCIATED: Final = (b"", b"\0", b"\1")
 _CREATE_WITH_SEED: Final = b"\3\0\0\0"
 _ACCOUNTS_MAX: Final = 2
 """An order that keeps what it buys has a second account for it."""
+
+_ORDER: Final = ("an order", "orders")
+_SWAP: Final = ("a swap", "swaps")
+_NAMES: Final = MappingProxyType(
+    {limit_order.PROGRAM: "Trigger v1", dca.PROGRAM: "Recurring v1", swap.PROGRAM: "Swap v1"}
+)
+_ACTS_OF_V1: Final = (
+    (limit_order.PROGRAM, limit_order.CANCEL_ORDER, "cancels", _ORDER),
+    (limit_order.PROGRAM, limit_order.INITIALIZE_ORDER, "places", _ORDER),
+    (dca.PROGRAM, dca.OPEN_DCA, "opens", _ORDER),
+    (dca.PROGRAM, dca.OPEN_DCA_V2, "opens", _ORDER),
+    (dca.PROGRAM, dca.CLOSE_DCA, "cancels", _ORDER),
+    (dca.PROGRAM, dca.DEPOSIT, "adds to", _ORDER),
+    (dca.PROGRAM, dca.WITHDRAW, "takes from", _ORDER),
+    (swap.PROGRAM, swap.SHARED_ACCOUNTS_ROUTE, "makes", _SWAP),
+    (swap.PROGRAM, swap.SHARED_ACCOUNTS_EXACT_OUT_ROUTE, "makes", _SWAP),
+)
 
 
 def form_of(payer: Address, calls: Sequence[Call], names: Names) -> str | None:
     """A sentence, or None. Who else made such a transaction, it cannot know."""
     acts = [call for call in calls if call.program != COMPUTE_BUDGET_PROGRAM]
-    return _form_v1(acts) or _form_v2(payer, acts, names)
+    return _form_v1(calls) or _form_v2(payer, acts, names)
 
 
-def _form_v1(acts: Sequence[Call]) -> str | None:
-    cancels = sum(each.begins(limit_order.PROGRAM, limit_order.CANCEL_ORDER) for each in acts)
-    if cancels:
-        return f"It cancels {counted(cancels, 'order')} of Trigger v1."
-    if any(each.begins(limit_order.PROGRAM, limit_order.INITIALIZE_ORDER) for each in acts):
-        return "It places an order of Trigger v1."
-    for discriminator, does in (
-        (dca.OPEN_DCA, "opens"),
-        (dca.OPEN_DCA_V2, "opens"),
-        (dca.CLOSE_DCA, "cancels"),
-        (dca.DEPOSIT, "adds to"),
-        (dca.WITHDRAW, "takes from"),
-    ):
-        if any(each.begins(dca.PROGRAM, discriminator) for each in acts):
-            return f"It {does} an order of Recurring v1."
-    for discriminator in (swap.SHARED_ACCOUNTS_ROUTE, swap.SHARED_ACCOUNTS_EXACT_OUT_ROUTE):
-        if any(each.begins(swap.PROGRAM, discriminator) for each in acts):
-            return "It makes a swap of Swap v1."
+def _form_v1(calls: Sequence[Call]) -> str | None:
+    for program, discriminator, does, (one, many) in _ACTS_OF_V1:
+        found = [each for each in calls if each.begins(program, discriminator)]
+        if found:
+            what = one if len(found) == 1 else f"{len(found)} {many}"
+            others = [str(i) for i, each in enumerate(calls) if each not in found and not _prepares(each)]
+            return f"It {does} {what} of {_NAMES[program]}{_beside(others)}."
     return None
+
+
+def _beside(others: Sequence[str]) -> str:
+    """A transaction that does what its signer asked for may do something else, too."""
+    if not others:
+        return ""
+    which = f"instruction {others[0]} does" if len(others) == 1 else f"instructions {listed(others)} do"
+    return f"; {which} not belong to that"
+
+
+def _prepares(call: Call) -> bool:
+    """What takes nothing from a signer but rents: budgets, notes, a nonce, new accounts, SOL wrapped and unwrapped."""
+    accounts = call.accounts
+    if call.program in (COMPUTE_BUDGET_PROGRAM, *MEMO_PROGRAMS):
+        return True
+    if call.program == ASSOCIATED_TOKEN_PROGRAM:
+        return call.data in _CREATES_ASSOCIATED
+    if call.begins(SYSTEM_PROGRAM, _SYSTEM_TRANSFER) and len(accounts) > 1:
+        return accounts[1] == associated_token_address(accounts[0], SOL_MINT)
+    if _is_token(call, _CLOSE) and len(accounts) > 2:
+        return accounts[1] == accounts[2]
+    return _is_token(call, _SYNC_NATIVE) or call.begins(SYSTEM_PROGRAM, _ADVANCE_NONCE)
 
 
 class _Moves(Struct, frozen=True):

@@ -14,10 +14,10 @@ from countermand.solana.facade.dispatch import encode
 from countermand.solana.facade.encode import (
     TOKEN_PROGRAMS,
     account_json,
-    decimals_of,
     mint_of,
     token_account_of,
-    token_amount,
+    unit_of,
+    units_of,
 )
 from countermand.solana.facade.errors import answer_too_large, invalid_params, shown
 from countermand.solana.facade.filters import account_filters
@@ -60,11 +60,11 @@ class AccountWriter:
         if sum(_bytes_shown(info, window) for _, info in accounts if info is not None) > self._bytes_max:
             raise answer_too_large(self._bytes_max)
         parses = encoding is AccountEncoding.JSON_PARSED
-        decimals = await decimals_of(self._chain, [info for _, info in accounts]) if parses else {}
+        units = await units_of(self._chain, [info for _, info in accounts]) if parses else {}
         written: list[msgspec.Raw | None] = []
         size = turn = 0
         for key, info in accounts:
-            piece = b"" if info is None else encode(account_json(key, info, encoding, window, decimals))
+            piece = b"" if info is None else encode(account_json(key, info, encoding, window, units))
             written.append(msgspec.Raw(piece) if piece else None)
             size += len(piece)
             if size > self._bytes_max:
@@ -150,10 +150,10 @@ class AccountMethods(MethodGroup):
         if info is None:
             raise invalid_params("Invalid param: could not find account")
         token_account = token_account_of(info)
-        decimals = await decimals_of(self._chain, [info])
-        if token_account is None or str(token_account.mint) not in decimals:
+        units = await units_of(self._chain, [info])
+        if token_account is None or str(token_account.mint) not in units:
             raise invalid_params("Invalid param: not a Token account")
-        return at(slot, token_amount(token_account.amount, decimals[str(token_account.mint)]))
+        return at(slot, units[str(token_account.mint)].amount(token_account.amount))
 
     async def get_token_supply(self, mint: str, config: params.Read | None = None) -> Json:
         slot = await self._slot(config)
@@ -163,15 +163,15 @@ class AccountMethods(MethodGroup):
         found = mint_of(info)
         if found is None:
             raise invalid_params("Invalid param: not a Token mint")
-        return at(slot, token_amount(found.supply, found.decimals))
+        return at(slot, unit_of(self._chain, found).amount(found.supply))
 
     async def get_token_largest_accounts(self, mint: str, config: params.Read | None = None) -> Json:
         slot, key = await self._slot(config), address(mint)
         program, of_mint = await self._mint(key)
         found = await self._token_accounts(program, [(_MINT_AT, bytes(Pubkey.from_string(key)))])
         balances = [(account.amount, owned) for owned, info in found if (account := token_account_of(info))]
-        largest = nlargest(LARGEST_MAX, balances)
-        return at(slot, [{"address": owned, **token_amount(held, of_mint.decimals)} for held, owned in largest])
+        largest, unit = nlargest(LARGEST_MAX, balances), unit_of(self._chain, of_mint)
+        return at(slot, [{"address": owned, **unit.amount(held)} for held, owned in largest])
 
     async def get_token_accounts_by_owner(
         self, owner: str, among: params.TokenAccountsFilter, config: params.ReadAccount | None = None

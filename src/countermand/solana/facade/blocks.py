@@ -11,12 +11,11 @@ from countermand.solana.facade import params
 from countermand.solana.facade.dispatch import encode
 from countermand.solana.facade.errors import (
     answer_too_large,
-    below_confirmed,
     block_not_available,
     invalid_params,
 )
 from countermand.solana.facade.group import Json, MethodGroup
-from countermand.solana.facade.params import Commitment, TransactionDetails, TransactionEncoding, Unsigned
+from countermand.solana.facade.params import TransactionDetails, TransactionEncoding, Unsigned
 from countermand.solana.facade.transactions import accounts_entry_json, entry_json
 from countermand.solana.ledger import LedgerTransaction
 
@@ -165,8 +164,3 @@ class BlockMethods(MethodGroup):
             }
             for number in reversed(range(first, end))
         ]
-
-    async def _confirmed_slot(self, config: params.Read | None) -> int:
-        if config is not None and config.commitment is Commitment.PROCESSED:
-            raise below_confirmed()
-        return await self._slot(config)

@@ -142,7 +142,7 @@ class ClusterMethods(MethodGroup):
         """There are none. A node finds them in the first block of the next epoch, and so refuses before that."""
         for text in addresses:
             address(text)
-        slot = await self._slot(config)
+        slot = await self._confirmed_slot(config)
         epoch = None if config is None else config.epoch
         if epoch is None:
             epoch = max(slot // SLOTS_PER_EPOCH - 1, 0)

@@ -7,11 +7,14 @@ from typing import Any, Final
 
 import base58
 import zstandard
+from msgspec import Struct
 
+from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade.errors import Code, RpcError
 from countermand.solana.facade.params import U64_MAX, AccountEncoding, DataSlice
 from countermand.solana.facade.parsed_accounts import parsed_account
-from countermand.solana.port import AccountInfo, Address, Chain
+from countermand.solana.port import AccountInfo, Address
+from countermand.solana.scaled_amounts import scaled_amount
 from countermand.solana.token_extensions import extensions_in_words
 from countermand.solana.tokens import (
     MULTISIG_BYTES,
@@ -33,16 +36,28 @@ _compressor: Final = zstandard.ZstdCompressor(level=1)
 Json = dict[str, Any]
 
 
+class Unit(Struct, frozen=True):
+    """How amounts of a mint read at a time."""
+
+    mint: Mint
+    unix_time: int
+
+    def amount(self, amount: int) -> Json:
+        if not self.mint.extensions:
+            return token_amount(amount, self.mint.decimals)
+        return _amount_json(amount, self.mint.decimals, scaled_amount(amount, self.mint, self.unix_time))
+
+
 def account_json(
     key: Address,
     info: AccountInfo,
     encoding: AccountEncoding,
     window: DataSlice | None,
-    decimals: Mapping[Address, int],
+    units: Mapping[Address, Unit],
 ) -> Json:
-    """`decimals` are those of the mints that matter; a token account of any other mint stays raw."""
+    """`units` are those of the mints that matter; a token account of any other mint stays raw."""
     return {
-        "data": _data(key, info, encoding, window, decimals),
+        "data": _data(key, info, encoding, window, units),
         "executable": info.executable,
         "lamports": info.lamports,
         "owner": info.owner,
@@ -56,9 +71,9 @@ def _data(
     info: AccountInfo,
     encoding: AccountEncoding,
     window: DataSlice | None,
-    decimals: Mapping[Address, int],
+    units: Mapping[Address, Unit],
 ) -> Any:
-    if encoding is AccountEncoding.JSON_PARSED and (parsed := _parsed(key, info, decimals)) is not None:
+    if encoding is AccountEncoding.JSON_PARSED and (parsed := _parsed(key, info, units)) is not None:
         return parsed
     data = info.data if window is None else info.data[window.offset : window.offset + window.length]
     if encoding is AccountEncoding.BASE64_ZSTD:
@@ -74,18 +89,18 @@ def _data(
     return text if encoding is AccountEncoding.BINARY else [text, "base58"]
 
 
-def _parsed(key: Address, info: AccountInfo, decimals: Mapping[Address, int]) -> Json | None:
+def _parsed(key: Address, info: AccountInfo, units: Mapping[Address, Unit]) -> Json | None:
     if (program := TOKEN_PROGRAMS.get(info.owner)) is not None:
-        return _parsed_token(info, program, decimals)
+        return _parsed_token(info, program, units)
     return parsed_account(key, info)
 
 
-def _parsed_token(info: AccountInfo, program: str, decimals: Mapping[Address, int]) -> Json | None:
+def _parsed_token(info: AccountInfo, program: str, units: Mapping[Address, Unit]) -> Json | None:
     kind, details = "mint", None
     if (mint := mint_of(info)) is not None:
         details = _mint_details(mint)
-    elif (account := token_account_of(info)) is not None and account.mint in decimals:
-        kind, details = "account", _token_account_details(account, decimals[account.mint])
+    elif (account := token_account_of(info)) is not None and account.mint in units:
+        kind, details = "account", _token_account_details(account, units[account.mint])
     elif len(info.data) == MULTISIG_BYTES:
         kind, details = "multisig", _multisig_details(info.data)
     if details is None:
@@ -104,22 +119,22 @@ def _mint_details(mint: Mint) -> Json:
     }
 
 
-def _token_account_details(account: TokenAccount, decimals: int) -> Json:
+def _token_account_details(account: TokenAccount, unit: Unit) -> Json:
     details: Json = {
         "isNative": account.native_reserve is not None,
         "mint": account.mint,
         "owner": account.owner,
         "state": account.state,
-        "tokenAmount": token_amount(account.amount, decimals),
+        "tokenAmount": unit.amount(account.amount),
         **_extensions(account.extensions),
     }
     if account.close_authority is not None:
         details["closeAuthority"] = account.close_authority
     if account.delegate is not None:
         details["delegate"] = account.delegate
-        details["delegatedAmount"] = token_amount(account.delegated_amount, decimals)
+        details["delegatedAmount"] = unit.amount(account.delegated_amount)
     if account.native_reserve is not None:
-        details["rentExemptReserve"] = token_amount(account.native_reserve, decimals)
+        details["rentExemptReserve"] = unit.amount(account.native_reserve)
     return details
 
 
@@ -158,15 +173,24 @@ def mints_among(infos: Iterable[AccountInfo | None]) -> list[Address]:
     return list(dict.fromkeys(account.mint for account in accounts if account is not None))
 
 
-async def decimals_of(chain: Chain, infos: Iterable[AccountInfo | None]) -> Mapping[Address, int]:
-    """The decimals of the mints that token accounts among these have."""
+async def units_of(chain: EmbeddedChain, infos: Iterable[AccountInfo | None]) -> Mapping[Address, Unit]:
+    """Those of the mints that token accounts among these have."""
     mints = mints_among(infos)
     found = zip(mints, await chain.accounts(mints) if mints else [], strict=True)
     read = {key: mint_of(info) for key, info in found if info is not None}
-    return {key: mint.decimals for key, mint in read.items() if mint is not None}
+    return {key: unit_of(chain, mint) for key, mint in read.items() if mint is not None}
+
+
+def unit_of(chain: EmbeddedChain, mint: Mint) -> Unit:
+    return Unit(mint, chain.block_time(chain.slot))
 
 
 def token_amount(amount: int, decimals: int) -> Json:
     """`uiAmount` is written as the exact number, which a node rounds to 64 bits of floating point."""
-    text = ui_amount(amount, decimals)
-    return {"amount": str(amount), "decimals": decimals, "uiAmount": Decimal(text), "uiAmountString": text}
+    return _amount_json(amount, decimals, ui_amount(amount, decimals))
+
+
+def _amount_json(amount: int, decimals: int, text: str) -> Json:
+    number = Decimal(text)
+    shown = {"uiAmount": number if number.is_finite() else None, "uiAmountString": text}
+    return {"amount": str(amount), "decimals": decimals, **shown}

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade import params
-from countermand.solana.facade.errors import slot_not_reached
+from countermand.solana.facade.errors import below_confirmed, slot_not_reached
 
 API_VERSION: Final = "4.1.2"
 """The version of Agave whose runtime the virtual machine contains."""
@@ -31,6 +31,12 @@ class MethodGroup:
     async def _slot(self, config: params.Read | None) -> int:
         """The slot that an answer is about: read before the state, so the state is never older than it says."""
         return await self._reached(None if config is None else config.min_context_slot)
+
+    async def _confirmed_slot(self, config: params.Read | None) -> int:
+        """For methods about blocks and what is in them, which a node knows from `confirmed` on."""
+        if config is not None and config.commitment is params.Commitment.PROCESSED:
+            raise below_confirmed()
+        return await self._slot(config)
 
     async def _reached(self, wanted: int | None) -> int:
         slot = await self._chain.finalized_block_height()

@@ -154,7 +154,7 @@ class RpcMethods(MethodGroup):
         return at(slot, [None if status is None else _status(status.slot, status.error) for status in found])
 
     async def get_signatures_for_address(self, account: str, config: params.ReadSignatures | None = None) -> list[Json]:
-        await self._slot(config)
+        await self._confirmed_slot(config)
         config = config or params.ReadSignatures()
         found = await self._chain.signatures_for_address(
             address(account),
@@ -179,7 +179,7 @@ class RpcMethods(MethodGroup):
     ) -> Json | None:
         if not isinstance(config, params.ReadTransaction):
             config = params.ReadTransaction(encoding=config)
-        await self._slot(config)
+        await self._confirmed_slot(config)
         (landed,) = await self._chain.transactions([params.signature(signature)])
         if landed is None:
             return None

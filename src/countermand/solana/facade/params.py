@@ -29,7 +29,7 @@ Version = Annotated[int, msgspec.Meta(ge=0, le=255)]
 
 
 class Commitment(StrEnum):
-    """Accepted everywhere and without effect: what lands here is finalized at once."""
+    """What lands here is finalized at once, so they see the same. Some methods refuse `processed`, as a node does."""
 
     PROCESSED = "processed"
     CONFIRMED = "confirmed"

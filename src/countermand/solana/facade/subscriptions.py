@@ -13,7 +13,7 @@ from countermand.solana.clockwork import SLOT_MS
 from countermand.solana.embedded import EmbeddedChain
 from countermand.solana.facade.blocks import BlockShape, BlockWriter
 from countermand.solana.facade.dispatch import ANSWER_BYTES_MAX, encode
-from countermand.solana.facade.encode import account_json, decimals_of
+from countermand.solana.facade.encode import Unit, account_json, units_of
 from countermand.solana.facade.errors import Code, RpcError
 from countermand.solana.facade.params import NO_DATA, AccountEncoding, ReadAccount
 from countermand.solana.facade.slot_updates import Landings, slot_updates
@@ -94,11 +94,12 @@ class Subscriptions:
         self._passing: asyncio.Task[None] | None = None
         self._accounts: asyncio.Task[None] | None = None
         self._closed = False
-        self._unsubscribe = chain.subscribe(self._landed)
+        self._leave = chain.subscribe(self._landed), chain.when_replaced(self._replaced)
 
     async def close(self) -> None:
         self._closed = True
-        self._unsubscribe()
+        for leave in self._leave:
+            leave()
         for task in (self._slots, self._passing, self._accounts):
             if task is not None:
                 task.cancel()
@@ -161,8 +162,15 @@ class Subscriptions:
         self._notify_logs(landed)
         self._notify_slot()
         accounts, programs = self._about[Topic.ACCOUNT], self._about[Topic.PROGRAM]
-        watched = [key for key in landed.changed if programs or key in accounts]
-        self._changed.update(dict.fromkeys(watched, landed.slot))
+        self._tell_accounts([key for key in landed.changed if programs or key in accounts], landed.slot)
+
+    def _replaced(self) -> None:
+        """After a reset or a restore every account that is watched is told as it is then, whether it differs or not."""
+        if not self._closed:
+            self._tell_accounts(list(self._about[Topic.ACCOUNT]), self._chain.slot)
+
+    def _tell_accounts(self, keys: Sequence[Address], slot: int) -> None:
+        self._changed.update(dict.fromkeys(keys, slot))
         if self._changed and (self._accounts is None or self._accounts.done()):
             self._accounts = asyncio.create_task(self._notify_accounts())
 
@@ -267,23 +275,23 @@ class Subscriptions:
 
     async def _notify_changed(self, changed: dict[Address, int]) -> None:
         infos = await self._chain.accounts(list(changed))
-        decimals = await decimals_of(self._chain, infos)
+        units = await units_of(self._chain, infos)
         for (key, slot), found in zip(changed.items(), infos, strict=True):
             info = found or _NOTHING_LEFT
             for subscription in self._wanted(Topic.ACCOUNT, key):
-                subscription.notify(_at(slot, _account(key, info, subscription.config, decimals)))
+                subscription.notify(_at(slot, _account(key, info, subscription.config, units)))
             for subscription in self._wanted(Topic.PROGRAM, info.owner):
                 if subscription.keeps(info):
-                    account = _account(key, info, subscription.config, decimals)
+                    account = _account(key, info, subscription.config, units)
                     subscription.notify(_at(slot, {"pubkey": key, "account": account}))
 
 
-def _account(key: Address, info: AccountInfo, config: ReadAccount, decimals: Mapping[Address, int]) -> Json:
+def _account(key: Address, info: AccountInfo, config: ReadAccount, units: Mapping[Address, Unit]) -> Json:
     encoding = config.encoding or AccountEncoding.BINARY
     try:
-        return account_json(key, info, encoding, config.data_slice, decimals)
+        return account_json(key, info, encoding, config.data_slice, units)
     except RpcError:  # Too large for base58. A node too says so in the place of the data.
-        shown = account_json(key, info, encoding, NO_DATA, decimals)
+        shown = account_json(key, info, encoding, NO_DATA, units)
         return {**shown, "data": "error: data too large for bs58 encoding"}
 
 

@@ -5,6 +5,7 @@ instruction by which a program calls itself, signed by a derived key that only i
 """
 
 import hashlib
+import struct
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
@@ -161,6 +162,13 @@ class Fields:
 
     def i64(self) -> int:
         return int.from_bytes(self.take(8), "little", signed=True)
+
+    def i16(self) -> int:
+        return int.from_bytes(self.take(2), "little", signed=True)
+
+    def f64(self) -> float:
+        (number,) = struct.unpack("<d", self.take(8))
+        return float(number)
 
     def key(self) -> Address:
         return str(Pubkey(self.take(32)))

@@ -1,0 +1,114 @@
+"""What any wallet may do on the chain by itself, past the venue. The audit finds damage, and this is none."""
+
+import base64
+import struct
+from collections.abc import Sequence
+
+import pytest
+from solders.hash import Hash
+from solders.instruction import AccountMeta, Instruction
+from solders.keypair import Keypair
+from solders.message import Message
+from solders.pubkey import Pubkey
+from solders.system_program import CreateAccountParams, create_account
+from solders.transaction import VersionedTransaction
+
+from countermand.solana.programs import dca, limit_order, swap
+from countermand.solana.programs.accounts import create_associated
+from countermand.solana.tokens import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, associated_token_address
+from tests.end_to_end.trader import Trader
+from tests.end_to_end.venue import SOL, USDC, Venue, associated
+
+APPROVE, REVOKE, SET_AUTHORITY, MINT_TO, CLOSE, FREEZE, INITIALIZE_MINT, CLOSE_AUTHORITY = 4, 5, 6, 7, 9, 10, 20, 25
+OF_FREEZING, OF_OWNING, OF_CLOSING = 1, 2, 3
+CLOSABLE_MINT_BYTES = 202
+PLAIN_MINT_BYTES = 82
+
+
+@pytest.fixture
+def alice(venue: Venue) -> Trader:
+    trader = Trader(venue)
+    trader.has(10 * SOL, 1_000 * USDC)
+    return trader
+
+
+def token(trader: Trader, number: int, data: bytes, *accounts: Pubkey | str, of: str = TOKEN_PROGRAM) -> Instruction:
+    """Signed by the trader, who stands last."""
+    metas = [AccountMeta(key(each), is_signer=False, is_writable=True) for each in accounts]
+    metas.append(AccountMeta(trader.key.pubkey(), is_signer=True, is_writable=False))
+    return Instruction(key(of), bytes([number]) + data, metas)
+
+
+def key(address: Pubkey | str) -> Pubkey:
+    return address if isinstance(address, Pubkey) else Pubkey.from_string(address)
+
+
+def creates(trader: Trader, new: Keypair, size: int, owner: str) -> Instruction:
+    payer, account = trader.key.pubkey(), new.pubkey()
+    return create_account(
+        CreateAccountParams(from_pubkey=payer, to_pubkey=account, lamports=10**8, space=size, owner=key(owner))
+    )
+
+
+def sends(trader: Trader, instructions: Sequence[Instruction], *others: Keypair) -> None:
+    blockhash = Hash.from_string(trader.venue.rpc("getLatestBlockhash")["blockhash"])
+    message = Message.new_with_blockhash(list(instructions), trader.key.pubkey(), blockhash)
+    raw = base64.b64encode(bytes(VersionedTransaction(message, [trader.key, *others]))).decode()
+    signature = trader.venue.rpc("sendTransaction", raw, {"encoding": "base64"})
+    (status,) = trader.venue.rpc("getSignatureStatuses", [signature])
+    assert status["err"] is None
+    audit = trader.venue.audit()
+    assert audit["ok"], audit
+
+
+def test_a_delegate_comes_and_goes(alice: Trader) -> None:
+    account, other = associated(alice.wallet, USDC), Keypair().pubkey()
+    for _ in range(2):
+        sends(alice, [token(alice, APPROVE, struct.pack("<Q", 500), account, other)])
+        sends(alice, [token(alice, REVOKE, b"", account)])
+    closer = bytes([OF_CLOSING, 1]) + bytes(Keypair().pubkey())
+    sends(alice, [token(alice, SET_AUTHORITY, closer, account)])
+    sends(alice, [token(alice, APPROVE, struct.pack("<Q", 500), account, other)])
+    sends(alice, [token(alice, SET_AUTHORITY, bytes([OF_OWNING, 1]) + bytes(other), account)])
+
+
+def test_an_account_stays_frozen_when_the_right_to_it_is_given_up(alice: Trader) -> None:
+    mint, own = Keypair(), bytes(alice.key.pubkey())
+    account = associated_token_address(alice.wallet, str(mint.pubkey()))
+    makes = Instruction(
+        key(TOKEN_PROGRAM),
+        bytes([INITIALIZE_MINT, 6]) + own + b"\1" + own,
+        [AccountMeta(mint.pubkey(), is_signer=False, is_writable=True)],
+    )
+    opens = create_associated(alice.wallet, alice.wallet, str(mint.pubkey()))
+    sends(alice, [creates(alice, mint, PLAIN_MINT_BYTES, TOKEN_PROGRAM), makes, opens], mint)
+    sends(alice, [token(alice, MINT_TO, struct.pack("<Q", 1_000), mint.pubkey(), account)])
+    sends(alice, [token(alice, FREEZE, b"", account, mint.pubkey())])
+    sends(alice, [token(alice, SET_AUTHORITY, bytes([OF_FREEZING, 0]), mint.pubkey())])
+
+
+def test_a_mint_is_closed_and_comes_back_with_other_decimals(alice: Trader) -> None:
+    mint, own = Keypair(), bytes(alice.key.pubkey())
+    account = associated_token_address(alice.wallet, str(mint.pubkey()), TOKEN_2022_PROGRAM)
+    meta = [AccountMeta(mint.pubkey(), is_signer=False, is_writable=True)]
+
+    def makes(decimals: int) -> list[Instruction]:
+        return [
+            creates(alice, mint, CLOSABLE_MINT_BYTES, TOKEN_2022_PROGRAM),
+            Instruction(key(TOKEN_2022_PROGRAM), bytes([CLOSE_AUTHORITY, 1]) + own, meta),
+            Instruction(key(TOKEN_2022_PROGRAM), bytes([INITIALIZE_MINT, decimals]) + own + b"\0", meta),
+        ]
+
+    opens = create_associated(alice.wallet, alice.wallet, str(mint.pubkey()), TOKEN_2022_PROGRAM)
+    sends(alice, [*makes(6), opens], mint)
+    sends(alice, [token(alice, CLOSE, b"", mint.pubkey(), alice.key.pubkey(), of=TOKEN_2022_PROGRAM)])
+    sends(alice, makes(2), mint)
+    gives = token(alice, MINT_TO, struct.pack("<Q", 1_000), mint.pubkey(), account, of=TOKEN_2022_PROGRAM)
+    sends(alice, [gives])
+
+
+@pytest.mark.parametrize("program", [limit_order.PROGRAM, dca.PROGRAM, swap.PROGRAM, TOKEN_PROGRAM])
+@pytest.mark.parametrize("size", [0, 100, 289, 372])
+def test_an_empty_account_may_be_given_to_any_program(alice: Trader, program: str, size: int) -> None:
+    new = Keypair()
+    sends(alice, [creates(alice, new, size, program)], new)
