@@ -30,10 +30,19 @@ def test_what_has_no_price_is_absent(venue: FakeVenue) -> None:
     assert venue.ask("GET", "/price/v3?ids=nonsense").text == "{}"
 
 
-@pytest.mark.parametrize("query", ["", "?ids=", "?ids=a&ids=b", "?ids=" + ",".join(["a"] * 51), "?ids=" + "," * 9_999])
-def test_a_question_that_cannot_be_answered(venue: FakeVenue, query: str) -> None:
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("", "ids is required: mints, joined by commas"),
+        ("?ids=", "ids is required: mints, joined by commas"),
+        ("?ids=a&ids=b", "ids is given more than once: join the mints by commas"),
+        ("?ids=" + ",".join(["a"] * 51), "ids: at most 50 mints"),
+        ("?ids=" + "," * 9_999, "ids: at most 50 mints"),
+    ],
+)
+def test_a_question_that_cannot_be_answered(venue: FakeVenue, query: str, says: str) -> None:
     answer = venue.ask("GET", f"/price/v3{query}")
-    assert (answer.status_code, list(answer.json)) == (400, ["error"])
+    assert (answer.status_code, answer.json) == (400, {"error": says})
 
 
 def test_fifty_at_once(venue: FakeVenue) -> None:

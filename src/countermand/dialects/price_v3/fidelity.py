@@ -9,6 +9,7 @@ from countermand.sources import OURS, KnownAnswer, Source, documented
 
 ANSWERS: Final = (
     KnownAnswer(400, "ids is required: mints, joined by commas", "all", OURS),
+    KnownAnswer(400, "ids is given more than once: join the mints by commas", "all", OURS),
     KnownAnswer(400, "ids: at most {count} mints", "all", OURS),
     *FAILURES,
 )

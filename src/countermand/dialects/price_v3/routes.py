@@ -34,7 +34,9 @@ class PriceResource(msgspec.Struct, frozen=True):
     @RESPONDER.answers
     async def on_get(self, req: Request) -> Answer:
         ids = req.params.get("ids")
-        if not isinstance(ids, str) or not ids:
+        if isinstance(ids, list):
+            return error(400, "ids is given more than once: join the mints by commas")
+        if not ids:
             return error(400, "ids is required: mints, joined by commas")
         if ids.count(_SEPARATOR) >= IDS_MAX:
             return error(400, f"ids: at most {IDS_MAX} mints")
