@@ -121,6 +121,14 @@ def test_the_help_says_what_each_command_is_for() -> None:
         (["simulate", "--seed", "1", "--seeds", "1..2"], "exclude each other"),
         (["simulate", "--steps", "0"], "--steps 0"),
         (["simulate", "--book", "--chain", "svm"], "--book and --chain svm exclude each other"),
+        (["serve", "--data", ""], "--data: the name is empty"),
+        (["serve", "--master-seed", ""], "--master-seed: the name is empty"),
+        (["serve", "--api-keys", ""], "--api-keys: the name is empty"),
+        (["serve", "--announce="], "--announce: the name is empty"),
+        (["audit", "--data", ""], "--data: the name is empty"),
+        (["doctor", "--data", ""], "--data: the name is empty"),
+        (["keys", "list", "--data", ""], "--data: the name is empty"),
+        (["exec", "--log-file", "", "--", "true"], "--log-file: the name is empty"),
         (["audit", "--database-url", "mysql://me:secret@db"], "--database-url"),
         (["audit", "--database-url", "postgresql://127.0.0.1:1/none"], "no connection to the database"),
     ],
@@ -154,6 +162,7 @@ def test_variables_count_and_options_win_over_them(tmp_path: Path) -> None:
     assert "--port 70001" in command("serve", environ=environ).stderr
     shown = json.loads(command("serve", "--port", "1", "--rpc-url", "", environ=environ | {"SHOW": "1"}).stdout or "{}")
     assert shown == {}, "an empty --rpc-url is not absent"
+    assert "COUNTERMAND_DATA: the name is empty" in command("serve", environ=environ | {"COUNTERMAND_DATA": ""}).stderr
     shown = json.loads(command("serve", "--port", "1", environ=environ | {"SHOW": "1"}).stdout)
     assert shown == {
         "port": 1,
@@ -250,9 +259,11 @@ def test_doctor_says_what_is_wrong_and_the_remedy(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [], "it changes nothing"
 
 
-def test_doctor_finds_nothing_wrong_where_a_venue_can_run(tmp_path: Path) -> None:
-    done = command("doctor", "--port", "0", "--data", str(tmp_path))
-    assert done.returncode == 0, done.stdout
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_doctor_finds_nothing_wrong_where_a_venue_can_run(tmp_path: Path, host: str) -> None:
+    """A venue without a sandbox listens anywhere."""
+    done = command("doctor", "--host", host, "--port", "0", "--data", str(tmp_path))
+    assert done.returncode == 0, done
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from countermand import own_solders
-from countermand.cli.options import Whole, option
+from countermand.cli.options import File, Whole, option
 from countermand.cli.reasons import examined
 from countermand.kernel.ports import Unavailable
 from countermand.services.custody.vaults import SeedRefused, find_seed
@@ -67,16 +67,19 @@ def doctor(
     *,
     host: Annotated[str, option("host", "the address that it will listen on")] = "127.0.0.1",
     port: Annotated[Whole, option("port", "the port that it will listen on")] = 8080,
-    data: Annotated[Path, option("data", "the data directory")] = Path("./.countermand"),
+    data: Annotated[File, option("data", "the data directory")] = Path("./.countermand"),
     database_url: Annotated[str | None, option("database-url", "a PostgreSQL instead of our own")] = None,
-    master_seed: Annotated[Path | None, option("master-seed", "the file of the vaults' secret")] = None,
+    master_seed: Annotated[File | None, option("master-seed", "the file of the vaults' secret")] = None,
     as_json: Annotated[bool, Parameter(name="--json", help="print JSON", negative="")] = False,
 ) -> int:
     """Look at ports, PostgreSQL, clock, descriptors and disk, and say what is wrong and the remedy.
 
     It changes nothing. Exit status 1 if something is wrong.
     """
-    settings = Settings(host=host, port=port, data=data, database_url=database_url, master_seed=master_seed)
+    # No sandbox: the host may be any.
+    settings = Settings(
+        host=host, port=port, data=data, database_url=database_url, master_seed=master_seed, sandbox=False
+    )
     report = examined(lambda: uvloop.run(_examined(settings)))
     if as_json:
         print(msgspec.json.encode(report).decode())
