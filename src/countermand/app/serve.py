@@ -11,6 +11,7 @@ import structlog
 
 from countermand.app.database import Database, database_of
 from countermand.app.families import Families
+from countermand.app.reachable import Reachable
 from countermand.app.running import App
 from countermand.app.seeds import keys_of, seed_of
 from countermand.app.together import together
@@ -112,10 +113,10 @@ async def _run(app: App, database: Database, listeners: Listeners, stop: asyncio
         index.run(),
         database.keep_alive(),
         *([] if app.embedded is None else [_end_with_the_chain(app.embedded)]),
-        _watch_the_fence(trigger.shard, infra.stores.trigger),
-        _watch_the_fence(dca.shard, infra.stores.dca),
-        _watch_the_fence(book.shard, infra.stores.book),
-        _watch_the_fence(index.shard, infra.stores.index),
+        _watch_the_fence(trigger.shard, infra.stores.trigger, infra.reachable),
+        _watch_the_fence(dca.shard, infra.stores.dca, infra.reachable),
+        _watch_the_fence(book.shard, infra.stores.book, infra.reachable),
+        _watch_the_fence(index.shard, infra.stores.index, infra.reachable),
         infra.incarnation.follow(infra.clock),
         infra.clock.watch(),
         _housekeeping(families),
@@ -204,15 +205,18 @@ async def _end_with_the_chain(chain: EmbeddedChain) -> None:
 async def _watch_the_fence(
     shard: TriggerShard | DcaShard | BookShard | ChainIndexShard,
     store: PostgresStore | PostgresDcaStore | PostgresBookStore | PostgresChainIndexStore,
+    reachable: Reachable,
 ) -> None:
-    """A writer without commits would not learn that it was replaced, and would answer from an old memory."""
+    """A writer without commits would not learn that it was replaced, or that the database is away."""
     while True:
         await asyncio.sleep(_FENCE_S)
         epoch = shard.epoch
         try:
             newest = await store.epoch(shard.number)
         except Unavailable:
+            reachable.was_silent(shard.number)
             continue
+        reachable.answered(shard.number)
         if epoch is not None and epoch == shard.epoch and newest > epoch:
             raise WriterReplaced(f"shard {shard.number} is in epoch {newest}, not in {epoch}")
 
