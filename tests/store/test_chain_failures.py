@@ -5,8 +5,10 @@ from typing import Any
 import asyncpg
 import pytest
 
+from countermand.kernel.ports import Unavailable
 from countermand.solana.ledger_store import LedgerUnavailable
 from countermand.store.chain_postgres import PostgresLedgerStore
+from countermand.store.connections import asking
 
 
 async def test_a_server_that_dies_in_the_middle_of_an_answer_is_only_unavailable(
@@ -27,6 +29,28 @@ async def test_a_server_that_dies_in_the_middle_of_an_answer_is_only_unavailable
         again = await store.begin_epoch(before.opened)  # On a connection of which nothing is in doubt.
         assert again.number == before.number + 1
         await store.close()
+
+
+async def test_a_failure_is_told_on_one_line(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL adds details and hints on lines of their own, and the log has one line an event."""
+    full = asyncpg.DiskFullError("could not extend file")
+    full.hint = "Check free\ndisk space."
+
+    async def fails(*_args: Any, **_kwargs: Any) -> None:
+        raise full
+
+    assert str(full).count("\n") == 2
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
+        store = PostgresLedgerStore(database_url, pool)
+        monkeypatch.setattr(asyncpg.Connection, "fetchrow", fails)
+        with pytest.raises(LedgerUnavailable) as told:
+            await store.begin_epoch(None)
+        await store.close()
+    with pytest.raises(Unavailable) as answered, asking():
+        raise full
+    words = "could not extend file HINT: Check free disk space."
+    assert str(told.value) == f"DiskFullError: {words}"
+    assert str(answered.value) == f"the database does not answer: {words}"
 
 
 async def test_a_server_that_dies_in_the_middle_of_a_load_is_only_unavailable(

@@ -21,7 +21,7 @@ from countermand.solana.ledger_store import (
 )
 from countermand.solana.memos import PROGRAM_KEYS
 from countermand.store import chain_rows
-from countermand.store.connections import LOAD_S, LOST, Connection, Pool, connect, reading
+from countermand.store.connections import LOAD_S, LOST, Connection, Pool, connect, describe, reading
 from countermand.store.fences import TAKES_MAX
 
 COMMIT_TIMEOUT_SECONDS: Final = 30
@@ -301,7 +301,7 @@ def _answering() -> Iterator[None]:
     try:
         yield
     except LOST as failure:
-        raise LedgerUnavailable(f"{type(failure).__name__}: {failure}") from failure
+        raise LedgerUnavailable(f"{type(failure).__name__}: {describe(failure)}") from failure
     except Unavailable as failure:
         raise LedgerUnavailable(str(failure)) from failure
 
