@@ -59,10 +59,10 @@ async def serve(settings: Settings, app_of: AppOf | None = None) -> int:
     stop = stop_on_signals()
     if settings.end_with_stdin:
         stop_at_end_of_stdin(stop)
-    begin_announcing(settings)
     listeners = claim(settings.host, settings.port)
     leaving = asyncio.create_task(_leave_in_time(stop))
     try:
+        begin_announcing(settings)  # The file may be that of the venue that has the port.
         seed = seed_of(settings)
         async with database_of(settings) as database:
             keys = await keys_of(settings, seed, database.dsn)
