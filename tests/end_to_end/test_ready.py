@@ -10,6 +10,7 @@ import pytest
 from tests.end_to_end.crash_support import Server, until
 
 _LONG_ENOUGH_S = 1
+WALLET = "4Nd1mBQtrMJVYVfKf2PJy9NZUZdTAsp7D4xWLs4gDB4T"
 
 
 @pytest.mark.parametrize(("shard", "table"), [(0, "orders"), (1, "book_orders")])
@@ -34,6 +35,25 @@ async def test_it_waits_for_the_orders_of_every_family(
         assert (await spawning).startswith("Countermand is ready:")
     finally:
         await blocker.close()
+        await server.kill()
+
+
+async def test_idle_connections_that_are_cut_harm_nothing(tmp_path: Path, database_url: str) -> None:
+    """As by `idle_session_timeout`. The chain's next commit was refused with 503, and all of it was loaded again."""
+    server = Server(tmp_path / "venue", "--database-url", database_url)
+    name = urlsplit(database_url).path.removeprefix("/")
+    operator = await asyncpg.connect(database_url.replace(f"/{name}?", "/postgres?"))
+    try:
+        await server.start()
+        await server.does("POST", "/sandbox/airdrop", {"wallet": WALLET, "mint": "SOL", "amount": "1000000"})
+        await operator.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+        for _ in range(10):
+            await asyncio.sleep(_LONG_ENOUGH_S / 5)
+            await server.does("GET", "/health/ready")
+        await server.does("POST", "/sandbox/airdrop", {"wallet": WALLET, "mint": "SOL", "amount": "1000000"})
+        await server.price("151")
+    finally:
+        await operator.close()
         await server.kill()
 
 

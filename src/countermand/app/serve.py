@@ -5,7 +5,7 @@ import gc
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import structlog
 
@@ -44,6 +44,7 @@ _YOUNG_OBJECTS: Final = 5_000
 _YOUNG_COLLECTIONS: Final = 4
 """After so many it walks once through all that survived them. At Python's ten that held the loop for up to 0.2 s."""
 
+_ShardStore: TypeAlias = PostgresStore | PostgresDcaStore | PostgresBookStore | PostgresChainIndexStore
 AppOf = Callable[[Settings, VaultKeys, str], AbstractAsyncContextManager[App]]
 
 _log: Final = structlog.get_logger("countermand")
@@ -204,7 +205,7 @@ async def _end_with_the_chain(chain: EmbeddedChain) -> None:
 
 async def _watch_the_fence(
     shard: TriggerShard | DcaShard | BookShard | ChainIndexShard,
-    store: PostgresStore | PostgresDcaStore | PostgresBookStore | PostgresChainIndexStore,
+    store: _ShardStore,
     reachable: Reachable,
 ) -> None:
     """A writer without commits would not learn that it was replaced, or that the database is away."""
@@ -212,13 +213,21 @@ async def _watch_the_fence(
         await asyncio.sleep(_FENCE_S)
         epoch = shard.epoch
         try:
-            newest = await store.epoch(shard.number)
+            newest = await _newest(store, shard.number)
         except Unavailable:
             reachable.was_silent(shard.number)
             continue
         reachable.answered(shard.number)
         if epoch is not None and epoch == shard.epoch and newest > epoch:
             raise WriterReplaced(f"shard {shard.number} is in epoch {newest}, not in {epoch}")
+
+
+async def _newest(store: _ShardStore, shard: int) -> int:
+    """A connection that was cut while it was idle says nothing of the database: another one is asked."""
+    try:
+        return await store.epoch(shard)
+    except Unavailable:
+        return await store.epoch(shard)
 
 
 async def _housekeeping(families: Families) -> None:

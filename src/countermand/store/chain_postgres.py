@@ -279,7 +279,8 @@ class PostgresLedgerStore:
     async def _writing(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
         with _answering():
             try:
-                if self._writer is None:
+                if self._writer is None or self._writer.is_closed():  # It was idle then: nothing is in doubt.
+                    self._cut()
                     # One plan for all batches, as for those of a shard.
                     self._writer = await connect(self._dsn, "writer of the chain", plan_cache_mode="force_generic_plan")
                 yield self._writer
