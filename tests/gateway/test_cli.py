@@ -281,6 +281,21 @@ def test_doctor_names_what_is_wrong(options: list[str], check: str, words: str) 
     assert words in wrong[check]
 
 
+async def test_doctor_looks_at_the_encoding_of_the_database(database_url: str) -> None:
+    """A start on one that holds no UTF8 ends with its first migration."""
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("CREATE DATABASE latin ENCODING LATIN1 LOCALE 'C' TEMPLATE template0")
+    try:
+        url = database_url.replace(f"/{await connection.fetchval('SELECT current_database()')}?", "/latin?")
+        told = json.loads(command("doctor", "--port", "0", "--database-url", url, "--json").stdout)
+    finally:
+        await connection.execute("DROP DATABASE latin")
+        await connection.close()
+    found = {each["check"]: each for each in told["findings"]}["encoding"]
+    assert (found["verdict"], "LATIN1" in found["found"]) == ("wrong", True)
+    assert "--encoding UTF8" in found["remedy"]
+
+
 async def test_doctor_looks_at_the_rights_of_a_role(database_url: str) -> None:
     connection = await asyncpg.connect(database_url)
     await connection.execute("DROP ROLE IF EXISTS guest; CREATE ROLE guest LOGIN")
@@ -291,6 +306,7 @@ async def test_doctor_looks_at_the_rights_of_a_role(database_url: str) -> None:
         told = json.loads(command("doctor", "--port", "0", "--database-url", url, "--json").stdout)
         seen[role] = {each["check"]: (each["verdict"], each.get("remedy")) for each in told["findings"]}
     assert seen["countermand"]["rights"] == ("ok", None)
+    assert seen["countermand"]["encoding"] == ("ok", None)
     assert seen["countermand"]["durability"][0] == "wrong", "the tests' server does not wait for the disk"
     assert seen["guest"]["rights"][0] == "wrong"
     assert "GRANT CREATE ON SCHEMA public TO guest" in str(seen["guest"]["rights"][1])
